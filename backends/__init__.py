@@ -1,0 +1,1 @@
+"""Implementations of the backend roles; reached by name through `relutopo.registry`."""

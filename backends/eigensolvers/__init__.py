@@ -1,0 +1,1 @@
+"""Backends of the eigensolver role, one file each."""

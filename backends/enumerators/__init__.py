@@ -1,0 +1,1 @@
+"""Backends of the enumerator role, one file each."""

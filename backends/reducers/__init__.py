@@ -1,0 +1,1 @@
+"""Backends of the reducer role, one file each."""

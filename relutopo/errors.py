@@ -1,0 +1,56 @@
+"""The errors that relutopo raises on purpose.
+
+Every message names the argument, what was expected, what came, and the remedy.
+All of them derive from `RelutopoError`, and from the builtin exception that a caller
+who does not know relutopo would catch.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "DisconnectedGraphError",
+    "InputError",
+    "InvariantError",
+    "LimitReachedError",
+    "MissingExtraError",
+    "NoFiedlerVectorError",
+    "RelutopoError",
+    "UnknownNameError",
+    "UnsupportedModuleError",
+]
+
+
+class RelutopoError(Exception):
+    """Base class of every error that relutopo raises on purpose."""
+
+
+class InputError(RelutopoError, ValueError):
+    """An argument has the wrong shape, range or content."""
+
+
+class UnknownNameError(InputError):
+    """A registry name that nobody registered."""
+
+
+class UnsupportedModuleError(InputError):
+    """A torch module that is not piecewise linear, or not yet understood."""
+
+
+class NoFiedlerVectorError(InputError):
+    """The graph has fewer than two nodes, so that no Fiedler vector exists."""
+
+
+class DisconnectedGraphError(InputError):
+    """The graph has several components, so that the Fiedler vector only tells them apart."""
+
+
+class MissingExtraError(RelutopoError, ImportError):
+    """An optional package is not installed."""
+
+
+class LimitReachedError(RelutopoError, RuntimeError):
+    """A limit such as `max_cells` stopped the work before memory did."""
+
+
+class InvariantError(RelutopoError, AssertionError):
+    """A cell complex breaks an invariant that every complex must satisfy."""

@@ -1,0 +1,1 @@
+"""Networks, domains, and the cell complexes that networks cut their domains into."""

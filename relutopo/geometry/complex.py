@@ -1,0 +1,312 @@
+"""The cell complex of a network on a domain.
+
+Invariants (checked by `relutopo.geometry.invariants.check`): ∂∂ = 0 over Z/2; Euler
+characteristic 1; every (d-1)-cell has one region (on the border) or two; region volumes add up to
+the domain's; activation patterns are distinct and equal the network's own at interior points.
+
+Cells of dimension k are numbered 0..n_k-1. Regions are the d-cells. Lower cells' sign vectors are
+derived, not stored.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+
+from relutopo.errors import InputError
+from relutopo.geometry.domain import Domain, FacetLists
+from relutopo.geometry.network import Network
+
+if TYPE_CHECKING:
+    from relutopo.spectral.dual_graph import DualGraph
+
+__all__ = ["ON_BOUNDARY", "OUTSIDE", "CellComplex", "EnumerationRecord"]
+
+OUTSIDE = -1
+"""What `CellComplex.locate` says of a point outside the domain."""
+ON_BOUNDARY = -2
+"""What `CellComplex.locate` says of a point that no region contains in its interior."""
+
+
+@dataclass(frozen=True)
+class EnumerationRecord:
+    """How a complex came about.
+
+    Attributes
+    ----------
+    method : str
+        Registry name of the enumerator that ran.
+    status : {"certified", "uncertified"}
+        Whether every sign was decided by an error bound or exactly.
+    n_uncertain : int
+        How many signs and comparisons the error bounds left open; all were then decided exactly
+        if the status says so.
+    seconds : float
+        Wall-clock time.
+    """
+
+    method: str
+    status: Literal["certified", "uncertified"]
+    n_uncertain: int
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class CellComplex:
+    """The polyhedral complex into which a network cuts a domain.
+
+    Attributes
+    ----------
+    network : Network
+        The network.
+    domain : Domain
+        The domain.
+    vertices : (n_0, d) ndarray of float64
+        Coordinates, rounded from the exact ones.
+    facets : tuple of d pairs (indptr, indices)
+        Entry k - 1 lists the facets of each k-cell in CSR form.
+    packed_patterns : (n_d, ceil(n_neurons / 8)) ndarray of uint8
+        Activation patterns of the regions, `numpy.packbits` with ``bitorder="little"``.
+    facet_labels : (n_{d-1},) ndarray of int32
+        The neuron that made each (d-1)-cell (the first of several), or -1 - s for side s of the
+        domain.
+    record : EnumerationRecord
+        Which enumerator ran and what it certifies.
+    """
+
+    network: Network
+    domain: Domain
+    vertices: NDArray[np.float64]
+    facets: tuple[FacetLists, ...]
+    packed_patterns: NDArray[np.uint8]
+    facet_labels: NDArray[np.int32]
+    record: EnumerationRecord
+
+    def __repr__(self) -> str:
+        cells = " + ".join(map(str, self.n_cells))
+        return f"CellComplex(dim={self.dim}, {cells} cells, {self.record.method})"
+
+    @property
+    def dim(self) -> int:
+        """Dimension d of the domain."""
+        return self.vertices.shape[1]
+
+    @property
+    def n_cells(self) -> tuple[int, ...]:
+        """Number of cells of each dimension, (n_0, ..., n_d)."""
+        return (len(self.vertices), *(len(indptr) - 1 for indptr, _ in self.facets))
+
+    @property
+    def n_regions(self) -> int:
+        """Number of regions, n_d."""
+        return self.n_cells[-1]
+
+    @cached_property
+    def patterns(self) -> NDArray[np.bool_]:
+        """Activation patterns of the regions, (n_d, n_neurons)."""
+        bits = np.unpackbits(
+            self.packed_patterns, axis=1, count=self.network.n_neurons, bitorder="little"
+        )
+        return bits.astype(bool)
+
+    @cached_property
+    def facet_regions(self) -> NDArray[np.int32]:
+        """Regions on both sides of each (d-1)-cell, (n_{d-1}, 2), ascending; -1 after a lone one."""
+        indptr, facet = self.facets[-1]
+        owner = np.repeat(np.arange(self.n_regions, dtype=np.int32), np.diff(indptr))
+        regions = np.full((self.n_cells[-2], 2), -1, dtype=np.int32)
+        # NumPy keeps the last of several assignments to one index.
+        regions[facet[::-1], 0] = owner[::-1]
+        regions[facet, 1] = owner
+        regions[regions[:, 0] == regions[:, 1], 1] = -1
+        return regions
+
+    def boundary(self, k: int) -> sparse.csc_array:
+        """Return the boundary matrix ∂_k over Z/2.
+
+        Parameters
+        ----------
+        k : int
+            Dimension of the cells whose boundary is taken, 1..d.
+
+        Returns
+        -------
+        scipy.sparse.csc_array, shape (n_{k-1}, n_k)
+            Entry 1 where a (k-1)-cell is a facet of a k-cell. The rows in a column are not sorted.
+        """
+        if not 1 <= k <= self.dim:
+            raise InputError(f"`k` must be in 1..{self.dim}, got {k}; vertices have no boundary")
+        indptr, indices = self.facets[k - 1]
+        ones = np.ones(len(indices), dtype=np.int8)
+        return sparse.csc_array(
+            (ones, indices, indptr), shape=(self.n_cells[k - 1], self.n_cells[k])
+        )
+
+    def cell_vertices(self, k: int) -> sparse.csr_array:
+        """Return which vertices each k-cell has.
+
+        Returns
+        -------
+        scipy.sparse.csr_array of bool, shape (n_k, n_0)
+            Entry True where a vertex belongs to a k-cell; column indices sorted.
+        """
+        incidence = sparse.csr_array(sparse.eye_array(self.n_cells[0], dtype=bool))
+        for j in range(1, k + 1):
+            incidence = sparse.csr_array(self.boundary(j).T.astype(bool) @ incidence)
+        incidence.sort_indices()
+        return incidence
+
+    @cached_property
+    def interior_points(self) -> NDArray[np.float64]:
+        """Mean of each region's vertices, (n_d, d); a point of its interior up to rounding."""
+        return self._vertex_means(self.dim)
+
+    def _vertex_means(self, k: int) -> NDArray[np.float64]:
+        incidence = self.cell_vertices(k)
+        return (incidence.astype(float) @ self.vertices) / np.diff(incidence.indptr)[:, None]
+
+    @cached_property
+    def _simplices(self) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """Pulling triangulation: for each k, (owner cell, k + 1 vertices) of every simplex.
+
+        A cell is the union of the cones from its first vertex over the facets that do not
+        contain it.
+        """
+        every = np.arange(self.n_cells[0])
+        levels = [(every, every[:, None])]
+        for k in range(1, self.dim + 1):
+            corners_of_cells = self.cell_vertices(k)
+            apex = corners_of_cells.indices[corners_of_cells.indptr[:-1]]
+            indptr, facet = self.facets[k - 1]
+            cell = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
+            is_apex = _one_a_row(apex[cell], self.n_cells[0])
+            holds_apex = self.cell_vertices(k - 1)[facet, :].multiply(is_apex).sum(axis=1) > 0
+            cell, facet = cell[~holds_apex], facet[~holds_apex]
+            # Every simplex of every facet left gives one simplex of the cell.
+            owner_below, below = levels[-1]
+            order = np.argsort(owner_below, kind="stable")
+            starts = np.searchsorted(owner_below[order], np.arange(self.n_cells[k - 1] + 1))
+            counts = np.diff(starts)[facet]
+            rank = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+            base = below[order[np.repeat(starts[facet], counts) + rank]]
+            owner = np.repeat(cell, counts)
+            levels.append((owner, np.concatenate([apex[owner, None], base], axis=1)))
+        return levels
+
+    def _measure(self, k: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        owner, corners = self._simplices[k]
+        points = self.vertices[corners]
+        spans = points[:, 1:] - points[:, :1]
+        gram = spans @ spans.swapaxes(1, 2)
+        if k == self.dim:
+            sizes = np.abs(np.linalg.det(spans))
+        else:
+            sizes = np.sqrt(np.maximum(np.linalg.det(gram), 0.0)) if k else np.ones(len(owner))
+        sizes = sizes / np.prod(np.arange(1, k + 1))
+        n = self.n_cells[k]
+        totals = np.bincount(owner, weights=sizes, minlength=n)
+        weighted = sizes[:, None] * points.mean(axis=1)
+        moments = np.stack(
+            [np.bincount(owner, weights=column, minlength=n) for column in weighted.T], axis=1
+        )
+        means = self._vertex_means(k)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            centroids = np.where(totals[:, None] > 0, moments / totals[:, None], means)
+        return totals, centroids
+
+    @cached_property
+    def volumes(self) -> NDArray[np.float64]:
+        """d-dimensional volume of each region, (n_d,); its length for d = 1, area for d = 2."""
+        return self._measure(self.dim)[0]
+
+    @cached_property
+    def centroids(self) -> NDArray[np.float64]:
+        """Centre of mass of each region, (n_d, d)."""
+        return self._measure(self.dim)[1]
+
+    @cached_property
+    def facet_measures(self) -> NDArray[np.float64]:
+        """(d-1)-dimensional measure of each (d-1)-cell, (n_{d-1},): an edge's length for d = 2."""
+        return self._measure(self.dim - 1)[0]
+
+    def region_vertices(self, region: int) -> NDArray[np.int64]:
+        """Return the vertices of one region; in the plane counterclockwise.
+
+        Parameters
+        ----------
+        region : int
+            0..n_regions-1.
+        """
+        incidence = self._region_incidence
+        corners = incidence.indices[incidence.indptr[region] : incidence.indptr[region + 1]]
+        if self.dim == 2:
+            arms = self.vertices[corners] - self.interior_points[region]
+            corners = corners[np.argsort(np.arctan2(arms[:, 1], arms[:, 0]))]
+        return corners.astype(np.int64)
+
+    @cached_property
+    def _region_incidence(self) -> sparse.csr_array:
+        return self.cell_vertices(self.dim)
+
+    def locate(self, points: ArrayLike) -> NDArray[np.int64]:
+        """Return the region of each point, by its activation pattern.
+
+        Parameters
+        ----------
+        points : (n, d) array_like
+
+        Returns
+        -------
+        (n,) ndarray of int64
+            Region index; `OUTSIDE` (-1) outside the domain, `ON_BOUNDARY` (-2) for a point on a
+            facet between regions, which no region contains in its interior. Signs that rounding
+            leaves open are decided exactly.
+        """
+        from relutopo.geometry.location import locate  # location builds on this module
+
+        return locate(self, points)
+
+    def check(self) -> None:
+        """Check every invariant of a complex; raise `InvariantError` on the first broken one."""
+        from relutopo.geometry.invariants import check  # invariants build on this module
+
+        check(self)
+
+    def canonical(self) -> CellComplex:
+        """Return the same complex with cells in canonical order.
+
+        Regions are ordered by activation pattern; any other cell by the regions and sides of
+        the domain that contain it, which determine it. Two enumerators that find the same cells
+        give equal arrays after this.
+        """
+        from relutopo.geometry.canonical import canonical  # canonical builds on this module
+
+        return canonical(self)
+
+    def dual_graph(self, adjacency: Literal["facet", "hamming"] = "facet") -> DualGraph:
+        """Return the graph of regions.
+
+        Parameters
+        ----------
+        adjacency : {"facet", "hamming"}
+            Join regions that share a facet, or whose patterns differ in one neuron.
+        """
+        # The public face promises a method; this call is the one arrow from geometry to spectral.
+        from relutopo.spectral.dual_graph import dual_graph
+
+        return dual_graph(self, adjacency)
+
+    def with_record(self, record: EnumerationRecord) -> CellComplex:
+        """Return the same complex with another record."""
+        return replace(self, record=record)
+
+
+def _one_a_row(columns: NDArray[np.integer], width: int) -> sparse.csr_array:
+    """Return the 0/1 matrix with one entry a row, in the given columns."""
+    n = len(columns)
+    return sparse.csr_array((np.ones(n, dtype=bool), columns, np.arange(n + 1)), shape=(n, width))

@@ -1,0 +1,276 @@
+"""Domains: the bounded convex sets that a network decomposes.
+
+A domain is what an enumerator needs to start: its own face lattice (vertices, and the facets of
+each higher face), the side that each (d-1)-face lies on, and each side's exact equation.
+
+Invariant: sides are numbered 0..n_sides-1; in the facet labels of a complex side s appears
+as -1 - s, so that labels of sides are negative and labels of neurons are not.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from relutopo.errors import InputError
+
+__all__ = ["Box", "Domain", "FaceLattice", "FacetLists", "side_label"]
+
+FacetLists: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int32]]
+"""The facets of each k-cell in CSR form: (indptr, indices of (k-1)-cells)."""
+
+
+def side_label(side: int) -> int:
+    """Return the facet label of a side of the domain.
+
+    Examples
+    --------
+    >>> side_label(0), side_label(3)
+    (-1, -4)
+    """
+    return -1 - side
+
+
+@dataclass(frozen=True)
+class FaceLattice:
+    """The faces of a domain.
+
+    Attributes
+    ----------
+    vertices : (n_0, d) ndarray of float64
+        Corners, exact.
+    facets : tuple of d pairs (indptr, indices)
+        Entry k - 1 lists the (k-1)-faces of each k-face.
+    sides : (n_{d-1},) ndarray of int32
+        The side of each (d-1)-face.
+    """
+
+    vertices: NDArray[np.float64]
+    facets: tuple[FacetLists, ...]
+    sides: NDArray[np.int32]
+
+
+class Domain(ABC):
+    """A bounded convex polytope of full dimension, and its sides A x ≤ b.
+
+    Attributes
+    ----------
+    dim : int
+        Dimension d of the space that is decomposed.
+    """
+
+    dim: int
+
+    @abstractmethod
+    def face_lattice(self) -> FaceLattice:
+        """Return the vertices of the domain and the facets of its faces."""
+
+    @abstractmethod
+    def halfspaces(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return A, of shape (n_sides, d), and b, of shape (n_sides,): the domain is A x ≤ b."""
+
+    @property
+    @abstractmethod
+    def volume(self) -> float:
+        """The d-dimensional volume."""
+
+    @property
+    @abstractmethod
+    def magnitude(self) -> NDArray[np.float64]:
+        """For each axis, a positive bound of |x_i| and of the width; shape (d,)."""
+
+    def contains(self, points: ArrayLike) -> NDArray[np.bool_]:
+        """Tell which points lie in the domain, its border included.
+
+        Parameters
+        ----------
+        points : (n, d) array_like
+
+        Returns
+        -------
+        (n,) ndarray of bool
+
+        Examples
+        --------
+        >>> Box(0, 1, dim=2).contains([[0.5, 1.0], [0.5, 1.1]]).tolist()
+        [True, False]
+        """
+        normals, offsets = self.halfspaces()
+        x = as_points(points, self.dim)
+        return np.all(x @ normals.T <= offsets, axis=1)
+
+
+class Box(Domain):
+    """The box [low_1, high_1] × ... × [low_d, high_d].
+
+    Side 2i is x_i = low_i, side 2i + 1 is x_i = high_i.
+
+    Parameters
+    ----------
+    low, high : float or sequence of d floats
+        Corners; a single number serves every axis.
+    dim : int, optional
+        Dimension d; needed when both corners are single numbers.
+
+    Raises
+    ------
+    InputError
+        If a side is empty or inverted, a corner is not finite, or the lengths disagree.
+
+    Examples
+    --------
+    >>> Box(-1.5, 1.5, dim=2).volume
+    9.0
+    >>> Box([0, -1], [2, 1])
+    Box([0.0, -1.0], [2.0, 1.0])
+    """
+
+    def __init__(
+        self, low: float | Sequence[float], high: float | Sequence[float], dim: int | None = None
+    ) -> None:
+        lows = np.atleast_1d(np.asarray(low, dtype=np.float64))
+        highs = np.atleast_1d(np.asarray(high, dtype=np.float64))
+        lengths = {x.size for x in (lows, highs) if x.size > 1 or dim is None}
+        if dim is None:
+            dim = max(lengths)
+        if lows.ndim > 1 or highs.ndim > 1 or any(n not in (1, dim) for n in lengths) or dim < 1:
+            raise InputError(
+                f"`low` and `high` must be numbers or have dim={dim} entries each, got shapes "
+                f"{np.shape(low)} and {np.shape(high)}; pass for example Box(-1, 1, dim=2) "
+                "or Box([0, -1], [2, 1])"
+            )
+        self.dim = dim
+        self.low = np.broadcast_to(lows, (dim,)).copy()
+        self.high = np.broadcast_to(highs, (dim,)).copy()
+        if not (np.isfinite(self.low).all() and np.isfinite(self.high).all()):
+            raise InputError(
+                f"`low` and `high` must be finite, got {self.low.tolist()} and "
+                f"{self.high.tolist()}; a domain is bounded"
+            )
+        if not np.all(self.low < self.high):
+            axis = int(np.argmax(~(self.low < self.high)))
+            raise InputError(
+                f"`low` must be less than `high` on every axis, got [{self.low[axis]}, "
+                f"{self.high[axis]}] on axis {axis}, which is "
+                f"{'empty' if self.low[axis] == self.high[axis] else 'inverted'}; "
+                "swap or widen them"
+            )
+
+    def __repr__(self) -> str:
+        return f"Box({self.low.tolist()}, {self.high.tolist()})"
+
+    @classmethod
+    def around(cls, points: ArrayLike, margin: float = 0.25) -> Box:
+        """Return the bounding box of points, widened on each side.
+
+        Parameters
+        ----------
+        points : (n, d) array_like
+            At least two points that differ on every axis.
+        margin : float, default 0.25
+            Fraction of the width that is added on each side.
+
+        Examples
+        --------
+        >>> Box.around([[0, 0], [1, 2]], margin=0.5)
+        Box([-0.5, -1.0], [1.5, 3.0])
+        """
+        x = np.asarray(points, dtype=np.float64)
+        if x.ndim != 2 or not len(x):
+            raise InputError(
+                f"`points` must have shape (n, d) with n ≥ 1, got {x.shape}; "
+                "pass one row for each point"
+            )
+        low, high = x.min(axis=0), x.max(axis=0)
+        width = margin * (high - low)
+        return cls((low - width).tolist(), (high + width).tolist())
+
+    @property
+    def volume(self) -> float:
+        """The d-dimensional volume."""
+        return float(np.prod(self.high - self.low))
+
+    @property
+    def magnitude(self) -> NDArray[np.float64]:
+        """For each axis, a positive bound of |x_i| and of the width; shape (d,)."""
+        extremes = np.maximum(np.abs(self.low), np.abs(self.high))
+        widths: NDArray[np.float64] = np.maximum(extremes, self.high - self.low)
+        return widths
+
+    def halfspaces(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return A and b with A x ≤ b; rows 2i and 2i + 1 belong to axis i."""
+        normals = np.zeros((2 * self.dim, self.dim))
+        axes = np.arange(self.dim)
+        normals[2 * axes, axes], normals[2 * axes + 1, axes] = -1.0, 1.0
+        return normals, np.stack([-self.low, self.high], axis=1).ravel()
+
+    def face_lattice(self) -> FaceLattice:
+        """Return the 2^d corners, the edges, ..., and the box itself as the only d-face."""
+        # A face fixes some axes to low (0) or high (1) and leaves the others free (2).
+        faces: list[list[tuple[int, ...]]] = [[] for _ in range(self.dim + 1)]
+        for face in product((0, 1, 2), repeat=self.dim):
+            faces[face.count(2)].append(face)
+        number = [{face: i for i, face in enumerate(level)} for level in faces]
+        corners = np.array(
+            [[(self.low, self.high)[s][i] for i, s in enumerate(v)] for v in faces[0]]
+        )
+        facets = []
+        for k in range(1, self.dim + 1):
+            lists = [
+                [
+                    number[k - 1][(*f[:i], s, *f[i + 1 :])]
+                    for i in range(self.dim)
+                    if f[i] == 2
+                    for s in (0, 1)
+                ]
+                for f in faces[k]
+            ]
+            indptr = np.arange(len(lists) + 1, dtype=np.int64) * (2 * k)
+            facets.append((indptr, np.array(lists, dtype=np.int32).ravel()))
+        sides = np.array(
+            [next(2 * i + s for i, s in enumerate(f) if s != 2) for f in faces[self.dim - 1]],
+            dtype=np.int32,
+        )
+        return FaceLattice(corners, tuple(facets), sides)
+
+
+def as_points(points: ArrayLike, dim: int, name: str = "points") -> NDArray[np.float64]:
+    """Return points as an (n, dim) float64 array, or say what is wrong with them.
+
+    Parameters
+    ----------
+    points : (n, dim) array_like
+        Finite coordinates; a torch tensor on the CPU is fine.
+    dim : int
+        The dimension that is expected.
+    name : str
+        The argument's name, for the message.
+
+    Raises
+    ------
+    InputError
+        If the shape is not (n, dim) or a coordinate is not finite.
+
+    Examples
+    --------
+    >>> as_points([[1, 2]], 2).dtype
+    dtype('float64')
+    """
+    x = np.asarray(points, dtype=np.float64)
+    if x.ndim != 2 or x.shape[1] != dim:
+        raise InputError(
+            f"`{name}` must have shape (n, {dim}), got {x.shape}; pass one row for each point "
+            f"and one column for each of the {dim} input dimensions"
+        )
+    if not np.isfinite(x).all():
+        row = int(np.argmax(~np.isfinite(x).all(axis=1)))
+        raise InputError(
+            f"`{name}` must be finite, got {x[row].tolist()} in row {row}; drop or repair it"
+        )
+    return x

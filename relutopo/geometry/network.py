@@ -1,0 +1,483 @@
+"""Networks as the geometry sees them.
+
+All that the geometry needs of a network is the number of hidden neurons in each layer and, for a
+region whose earlier neurons keep their sign, the affine functions that the next layer's
+pre-activations are there. `Network` is that interface; `ReluNetwork` is the multi-layer perceptron
+with plain arrays. Layers are numbered 0..n_layers-1; layer number n_layers is the output.
+
+Rounding
+--------
+Let u = 2^-53 and γ_n = n u / (1 - n u) (Higham, Accuracy and Stability of Numerical Algorithms,
+2nd ed., section 3.1). On a region with slopes D (0 or 1 for each neuron) layer l + 1 has the exact
+map ``A' = W D A, c' = W D c + b``. A computed sum of n products in any order, with or without
+fused multiply-add, is off by at most γ_n times the sum of the absolute products. With
+``h = |Â| X + |ĉ|`` for a bound X of |x| over the domain, ::
+
+    e' = |W| D e + γ_{n+2} (|W| D h + |b|),      e = 0 in layer 0,
+
+bounds ``|(Â' - A') x + (ĉ' - c')|``, coefficient by coefficient, for all |x| ≤ X. The factor 1.01
+in the code covers the rounding of e itself. The bound is zero exactly where every product is, so a
+neuron that vanishes on a whole region is known to do so. Products of tiny weights may
+underflow, which the model above excludes; a network for which they could gets an absolute term.
+"""
+
+from __future__ import annotations
+
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from relutopo.errors import InputError, UnsupportedModuleError
+from relutopo.geometry.domain import as_points
+from relutopo.geometry.exact import Integers, dyadic_integers
+
+__all__ = ["AffineMaps", "Network", "ReluNetwork", "as_network", "gamma"]
+
+UNIT_ROUNDOFF = 2.0**-53
+
+
+def gamma(n: int) -> float:
+    """Return γ_n = n u / (1 - n u), the relative error bound of n roundings.
+
+    Examples
+    --------
+    >>> gamma(1) > 2.0**-53
+    True
+    """
+    return n * UNIT_ROUNDOFF / (1 - n * UNIT_ROUNDOFF)
+
+
+@dataclass(frozen=True)
+class AffineMaps:
+    """One layer's pre-activations z(x) = A x + c on each of R regions.
+
+    Attributes
+    ----------
+    coefficients : (R, n_l, d) ndarray
+        A, as computed.
+    offsets : (R, n_l) ndarray
+        c, as computed.
+    errors : (R, n_l) ndarray
+        Bound of Σ_i |δA_i| X_i + |δc| for the deviations δ from the exact map, where X is the
+        `magnitude` that the maps were asked for.
+    """
+
+    coefficients: NDArray[np.float64]
+    offsets: NDArray[np.float64]
+    errors: NDArray[np.float64]
+
+
+class Network(ABC):
+    """A piecewise affine function whose kinks are the zeros of its hidden neurons.
+
+    Attributes
+    ----------
+    input_dim : int
+        Dimension d of the input.
+    layer_sizes : tuple of int
+        Hidden neurons in each layer; a layer depends on earlier layers only.
+    n_outputs : int
+        Dimension of the output.
+    """
+
+    input_dim: int
+    layer_sizes: tuple[int, ...]
+    n_outputs: int
+
+    @property
+    def n_neurons(self) -> int:
+        """Number of hidden neurons."""
+        return sum(self.layer_sizes)
+
+    @property
+    def layer_offsets(self) -> tuple[int, ...]:
+        """First neuron of each layer, and n_neurons at the end."""
+        return (0, *np.cumsum(self.layer_sizes, dtype=int).tolist())
+
+    def layer_of(self, neurons: ArrayLike) -> NDArray[np.int64]:
+        """Return the layer (from 0) of each neuron.
+
+        Parameters
+        ----------
+        neurons : array_like of int
+            Neurons, 0..n_neurons-1.
+        """
+        return np.searchsorted(np.asarray(self.layer_offsets[1:]), neurons, side="right")
+
+    @abstractmethod
+    def preactivations(self, points: ArrayLike) -> NDArray[np.float64]:
+        """Return z_j(x) of every hidden neuron by a forward pass; shape (n, n_neurons)."""
+
+    @abstractmethod
+    def __call__(self, points: ArrayLike) -> NDArray[np.float64]:
+        """Return the outputs at points of shape (n, d); shape (n, n_outputs)."""
+
+    @abstractmethod
+    def affine_maps(
+        self, layer: int, patterns: NDArray[np.bool_], magnitude: NDArray[np.float64]
+    ) -> AffineMaps:
+        """Return a layer's affine maps on regions, with error bounds.
+
+        Parameters
+        ----------
+        layer : int
+            0..n_layers; n_layers is the output.
+        patterns : (R, ≥ layer_offsets[layer]) ndarray of bool
+            Activation patterns of the regions.
+        magnitude : (d,) ndarray
+            Bound X of |x_i| over the regions.
+        """
+
+    @abstractmethod
+    def exact_maps(self, pattern: NDArray[np.bool_], n_layers: int) -> list[Integers]:
+        """Return the exact maps of layers 0..n_layers-1 on one region.
+
+        Parameters
+        ----------
+        pattern : ndarray of bool
+            The region's activation pattern, at least for the layers before the last one asked.
+        n_layers : int
+            How many layers; n_layers = len(layer_sizes) + 1 includes the output.
+
+        Returns
+        -------
+        list of (n_l, d + 1) ndarrays of int objects
+            Rows are planes (A, C) in the sense of `relutopo.geometry.exact`; the rows of one layer
+            share their positive factor.
+        """
+
+    @abstractmethod
+    def exact_preactivations(self, points: Integers) -> list[Integers]:
+        """Return the exact pre-activations of each layer, the output last, at exact points.
+
+        Parameters
+        ----------
+        points : (n, d + 1) ndarray of int objects
+            Points (X, W) in the sense of `relutopo.geometry.exact`.
+
+        Returns
+        -------
+        list of (n, n_l) ndarrays of int objects
+            Values times W times a positive factor that all points share in one layer.
+        """
+
+    def decision_values(self, points: ArrayLike) -> NDArray[np.float64]:
+        """Return f(x) whose sign is the network's decision between two classes.
+
+        One output is taken as it is; of two outputs the difference, second minus first.
+
+        Parameters
+        ----------
+        points : (n, d) array_like
+
+        Returns
+        -------
+        (n,) ndarray
+
+        Raises
+        ------
+        InputError
+            If the network has more than two outputs.
+        """
+        values = self(points)
+        if self.n_outputs > 2:
+            raise InputError(
+                f"a decision between two classes needs 1 or 2 outputs, the network has "
+                f"{self.n_outputs}; pass a network that outputs the difference of two of them"
+            )
+        return values[:, 0] if self.n_outputs == 1 else values[:, 1] - values[:, 0]
+
+
+class ReluNetwork(Network):
+    """A multi-layer perceptron x → W_L ReLU(... ReLU(W_1 x + b_1) ...) + b_L.
+
+    Parameters
+    ----------
+    weights : sequence of (n_l, n_{l-1}) array_like
+        At least one matrix; the last one is the output layer. float32 weights are
+        taken as the exact numbers that they are.
+    biases : sequence of (n_l,) array_like
+
+    Raises
+    ------
+    InputError
+        If shapes do not fit together or a weight is NaN or infinite.
+
+    Examples
+    --------
+    >>> net = ReluNetwork([[[1.0, -1.0]], [[2.0]]], [[0.0], [1.0]])
+    >>> net([[3.0, 1.0], [0.0, 1.0]]).ravel().tolist()
+    [5.0, 1.0]
+    """
+
+    def __init__(self, weights: Sequence[ArrayLike], biases: Sequence[ArrayLike]) -> None:
+        if len(weights) != len(biases) or not weights:
+            raise InputError(
+                f"`weights` and `biases` must have the same positive length, got {len(weights)} "
+                f"and {len(biases)}; pass one pair for each linear layer"
+            )
+        self.weights = [np.array(w, dtype=np.float64) for w in weights]
+        self.biases = [np.array(b, dtype=np.float64) for b in biases]
+        for i, (w, b) in enumerate(zip(self.weights, self.biases, strict=True)):
+            fan_in = self.weights[i - 1].shape[0] if i else w.shape[-1]
+            if w.ndim != 2 or w.shape[1] != fan_in or b.shape != w.shape[:1] or not w.size:
+                raise InputError(
+                    f"layer {i} must have weights of shape (n, {fan_in}) and biases of shape "
+                    f"(n,), got {w.shape} and {b.shape}; check the order of the layers"
+                )
+            for name, array in (("weights", w), ("biases", b)):
+                if not np.isfinite(array).all():
+                    where = tuple(int(k[0]) for k in np.nonzero(~np.isfinite(array)))
+                    raise InputError(
+                        f"`{name}` of layer {i} must be finite, got {array[where]} at {where}; "
+                        "did the training diverge? Load an earlier checkpoint"
+                    )
+        self.input_dim = self.weights[0].shape[1]
+        self.layer_sizes = tuple(w.shape[0] for w in self.weights[:-1])
+        self.n_outputs = self.weights[-1].shape[0]
+
+    def __repr__(self) -> str:
+        return f"ReluNetwork({'-'.join(map(str, self.widths))})"
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Input dimension, hidden layer sizes, number of outputs."""
+        return (self.input_dim, *self.layer_sizes, self.n_outputs)
+
+    def _forward(self, points: ArrayLike) -> Iterator[NDArray[np.float64]]:
+        x = as_points(points, self.input_dim)
+        for w, b in zip(self.weights, self.biases, strict=True):
+            z = x @ w.T + b
+            yield z
+            x = np.maximum(z, 0.0)
+
+    def preactivations(self, points: ArrayLike) -> NDArray[np.float64]:
+        """Return z_j(x) of every hidden neuron by a forward pass; shape (n, n_neurons)."""
+        *hidden, output = self._forward(points)
+        return np.concatenate(hidden, axis=1) if hidden else np.empty((len(output), 0))
+
+    def __call__(self, points: ArrayLike) -> NDArray[np.float64]:
+        """Return the outputs at points of shape (n, d); shape (n, n_outputs)."""
+        *_, output = self._forward(points)
+        return output
+
+    def affine_maps(
+        self, layer: int, patterns: NDArray[np.bool_], magnitude: NDArray[np.float64]
+    ) -> AffineMaps:
+        """Return a layer's affine maps on regions, with error bounds; see `Network`."""
+        n_regions, d = len(patterns), self.input_dim
+        # Columns: the d coefficients, the offset, and the error bound, so that one matrix product
+        # a layer serves all regions.
+        maps = np.concatenate([self.weights[0], self.biases[0][:, None]], axis=1)
+        values = np.broadcast_to(maps[:, None, :], (len(maps), n_regions, d + 1))
+        errors = np.zeros((len(maps), n_regions))
+        for i in range(layer):
+            w, b = self.weights[i + 1], self.biases[i + 1]
+            first = self.layer_offsets[i]
+            active = patterns[:, first : first + self.layer_sizes[i]].T
+            values = np.where(active[:, :, None], values, 0.0)
+            heights = np.abs(values[..., :d]) @ magnitude + np.abs(values[..., d])
+            values = (w @ values.reshape(len(values), -1)).reshape(len(w), n_regions, d + 1)
+            values[..., d] += b[:, None]
+            rounding = 1.01 * gamma(w.shape[1] + 2)
+            errors = (1.01 * np.abs(w)) @ np.where(active, errors, 0.0) + rounding * (
+                np.abs(w) @ heights + np.abs(b)[:, None]
+            )
+            if not self._products_are_normal:
+                errors += w.shape[1] * np.finfo(np.float64).tiny
+        return AffineMaps(
+            np.ascontiguousarray(values[..., :d].swapaxes(0, 1)),
+            np.ascontiguousarray(values[..., d].T),
+            np.ascontiguousarray(errors.T),
+        )
+
+    @cached_property
+    def _products_are_normal(self) -> bool:
+        """Whether no product of weights along the layers can underflow."""
+        exponent = 0.0
+        for w, b in zip(self.weights, self.biases, strict=True):
+            sizes = np.abs(np.concatenate([w.ravel(), b]))
+            nonzero = sizes[sizes > 0]
+            exponent += min(0.0, float(np.log2(nonzero.min()))) if nonzero.size else 0.0
+        # 53 bits of slack for the cancellation that a computed sum may show.
+        return exponent > -1022 + 53 * (len(self.weights) + 1)
+
+    @cached_property
+    def _integer_layers(self) -> list[tuple[Integers, Integers, int]]:
+        layers = []
+        for w, b in zip(self.weights, self.biases, strict=True):
+            (integer_w, integer_b), shift = dyadic_integers(w, b)
+            layers.append((integer_w, integer_b, shift))
+        return layers
+
+    def exact_maps(self, pattern: NDArray[np.bool_], n_layers: int) -> list[Integers]:
+        """Return the exact maps of layers 0..n_layers-1 on one region; see `Network`."""
+        maps: list[Integers] = []
+        scale = 0
+        for i, (w, b, shift) in enumerate(self._integer_layers[:n_layers]):
+            if i == 0:
+                planes = np.concatenate([w, b[:, None]], axis=1)
+            else:
+                first = self.layer_offsets[i - 1]
+                active = np.flatnonzero(pattern[first : first + self.layer_sizes[i - 1]])
+                planes = np.zeros((len(w), self.input_dim + 1), dtype=object)
+                if active.size:
+                    planes = w[:, active] @ maps[-1][active]
+                planes[:, -1] = planes[:, -1] + b * (1 << scale)
+            scale += shift
+            maps.append(planes)
+        return maps
+
+    def exact_preactivations(self, points: Integers) -> list[Integers]:
+        """Return the exact pre-activations of each layer at exact points; see `Network`."""
+        layers: list[Integers] = []
+        x, denominators, scale = points[:, :-1], points[:, -1:], 0
+        for w, b, shift in self._integer_layers:
+            z = x @ w.T + denominators * (b * (1 << scale))
+            layers.append(z)
+            x = np.where(z > 0, z, 0)
+            scale += shift
+        return layers
+
+    @classmethod
+    def from_torch(cls, module: Any) -> ReluNetwork:
+        """Read a torch module made of Linear and ReLU layers in sequence.
+
+        Nested `Sequential`s, `Identity` and `Flatten` are followed. Two neighbouring Linear
+        layers would need a rounded product and are refused.
+
+        Parameters
+        ----------
+        module : torch.nn.Module
+            A `Sequential` or a single `Linear`.
+
+        Raises
+        ------
+        UnsupportedModuleError
+            If a submodule is of another kind; the message names it.
+        """
+        weights: list[NDArray[np.float64]] = []
+        biases: list[NDArray[np.float64]] = []
+        after_linear = False
+        for path, layer in _leaves(module, type(module).__name__):
+            kind = type(layer).__name__
+            if kind == "Linear" and not after_linear:
+                weight = _to_numpy(layer.weight)
+                weights.append(weight)
+                biases.append(
+                    np.zeros(len(weight)) if layer.bias is None else _to_numpy(layer.bias)
+                )
+                after_linear = True
+            elif kind == "ReLU" and (after_linear or weights):
+                after_linear = False
+            elif kind not in ("Identity", "Flatten"):
+                raise UnsupportedModuleError(
+                    f"`model` must be a sequence of Linear and ReLU layers, got "
+                    f"{kind} at {path!r}"
+                    + (" right after another Linear" if kind == "Linear" else "")
+                    + (" before any Linear" if kind == "ReLU" else "")
+                    + "; rewrite this part, or pass weights and biases to ReluNetwork"
+                )
+        if not weights:
+            raise UnsupportedModuleError(
+                f"`model` must contain a Linear layer, got {type(module).__name__} without one; "
+                "pass the trained network itself"
+            )
+        if not after_linear:  # a ReLU ends the module: its neurons are hidden ones
+            weights.append(np.eye(len(biases[-1])))
+            biases.append(np.zeros(len(biases[-1])))
+        return cls(weights, biases)
+
+    @classmethod
+    def from_state_dict(cls, state: Mapping[str, Any]) -> ReluNetwork:
+        """Read the state dict of Linear layers with ReLU between them.
+
+        Parameters
+        ----------
+        state : mapping of str to tensor
+            Keys ``"....weight"`` and ``"....bias"`` in layer order; a missing bias counts as zero.
+
+        Raises
+        ------
+        UnsupportedModuleError
+            If an entry is neither a weight matrix nor a bias vector.
+        """
+        layers: dict[str, dict[str, NDArray[np.float64]]] = {}
+        for key, tensor in state.items():
+            prefix, _, kind = key.rpartition(".")
+            array = _to_numpy(tensor)
+            if (kind, array.ndim) not in (("weight", 2), ("bias", 1)):
+                raise UnsupportedModuleError(
+                    f"`state` must hold weight matrices and bias vectors of Linear layers, got "
+                    f"{key!r} of shape {array.shape}; pass the module instead of its state dict"
+                )
+            layers.setdefault(prefix, {})[kind] = array
+        for prefix, entry in layers.items():
+            if "weight" not in entry:
+                raise UnsupportedModuleError(
+                    f"`state` has a bias but no weight for layer {prefix!r}; pass the whole dict"
+                )
+        return cls(
+            [entry["weight"] for entry in layers.values()],
+            [entry.get("bias", np.zeros(len(entry["weight"]))) for entry in layers.values()],
+        )
+
+
+def _leaves(module: Any, path: str) -> Iterator[tuple[str, Any]]:
+    if type(module).__name__ == "Sequential":
+        for name, child in module.named_children():
+            yield from _leaves(child, f"{path}.{name}")
+    else:
+        yield path, module
+
+
+def _to_numpy(tensor: Any) -> NDArray[np.float64]:
+    if hasattr(tensor, "detach"):
+        tensor = tensor.detach().cpu().double().numpy()
+    return np.asarray(tensor, dtype=np.float64)
+
+
+def as_network(model: Any) -> Network:
+    """Turn whatever describes a network into a `Network`.
+
+    Parameters
+    ----------
+    model : Network, torch.nn.Module, mapping, or pair (weights, biases)
+        A network; a torch module of Linear and ReLU layers; its state dict; or two sequences of
+        arrays.
+
+    Returns
+    -------
+    Network
+
+    Raises
+    ------
+    UnsupportedModuleError
+        If a torch module has a layer that is not understood.
+    InputError
+        If `model` is none of these.
+
+    Examples
+    --------
+    >>> as_network(([[[1.0, 0.0]], [[1.0]]], [[0.0], [0.0]])).n_neurons
+    1
+    """
+    if isinstance(model, Network):
+        return model
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(model, torch.nn.Module):
+        return ReluNetwork.from_torch(model)
+    if isinstance(model, Mapping):
+        return ReluNetwork.from_state_dict(model)
+    if isinstance(model, (tuple, list)) and len(model) == 2:
+        return ReluNetwork(*model)
+    raise InputError(
+        "`model` must be a relutopo Network, a torch.nn.Module, a state dict or a pair "
+        f"(weights, biases), got {type(model).__name__}; convert it to one of these"
+    )

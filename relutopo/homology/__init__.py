@@ -1,0 +1,1 @@
+"""Boundary matrices over Z/2 and what their reduction says."""

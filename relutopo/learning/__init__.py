@@ -1,0 +1,1 @@
+"""Data sets, a small trainer, checkpoints, and signatures along a training run."""

@@ -1,0 +1,66 @@
+"""Import optional packages where they are used, with one clear error when they are missing."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+from relutopo.errors import MissingExtraError
+
+__all__ = ["require"]
+
+_APP = 'pip install "relutopo[app]"'
+_REMEDIES = {
+    "torch": _APP,
+    "hydra": _APP,
+    "matplotlib": _APP,
+    "pandas": _APP,
+    "pyarrow": _APP,
+    "sklearn": _APP,
+    "rich": _APP,
+    "networkx": "pip install networkx",
+    "cupy": 'pip install "relutopo[cuda12]" or "relutopo[cuda13]", whichever your driver supports',
+    "phat": (
+        "pip install pybind11 setuptools wheel, then pip install --no-build-isolation "
+        "--use-deprecated=legacy-resolver --pre phat (its release needs both options)"
+    ),
+}
+
+
+def require(module: str, purpose: str) -> ModuleType:
+    """Import `module`, or say what to install.
+
+    Parameters
+    ----------
+    module : str
+        Dotted name of the module to import.
+    purpose : str
+        What needs it, as the subject of a sentence, for example ``"the reducer 'phat'"``.
+
+    Returns
+    -------
+    types.ModuleType
+        The imported module.
+
+    Raises
+    ------
+    MissingExtraError
+        If the package that holds the module is not installed.
+
+    Examples
+    --------
+    >>> require("math", "this example").sqrt(4.0)
+    2.0
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        package = module.partition(".")[0]
+        if isinstance(error, ModuleNotFoundError) and (error.name or "").startswith(package):
+            remedy = _REMEDIES.get(package, f"pip install {package}")
+            raise MissingExtraError(
+                f"{purpose} needs the package {package!r}, which is not installed; "
+                f"remedy: {remedy}",
+                name=package,
+            ) from error
+        raise

@@ -1,0 +1,132 @@
+"""Names for backends and strategies.
+
+A *role* is a group of interchangeable parts ("enumerator", "eigensolver", ...). Each built-in
+part is an import string here, so that nothing is imported before it is used. A package outside
+relutopo adds its own by an entry point in the group ``relutopo.<role>``::
+
+    [project.entry-points."relutopo.eigensolver"]
+    my_solver = "my_package.my_module:MySolver"
+
+Invariant: the name of a built-in backend is the name of the file that holds it and of its YAML
+file. A built-in name cannot be taken over from outside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module, metadata
+from typing import Any
+
+from relutopo.errors import InputError, UnknownNameError
+
+__all__ = ["create", "names", "roles"]
+
+_BACKENDS = "relutopo.backends"
+_WEIGHTS = "relutopo.spectral.weights"
+_BUILT_IN: Mapping[str, Mapping[str, str]] = {
+    "enumerator": {
+        "cpu": f"{_BACKENDS}.enumerators.cpu:CpuEnumerator",
+        "exact": f"{_BACKENDS}.enumerators.exact:ExactEnumerator",
+    },
+    "eigensolver": {
+        "arpack": f"{_BACKENDS}.eigensolvers.arpack:ArpackEigensolver",
+        "amg_lobpcg": f"{_BACKENDS}.eigensolvers.amg_lobpcg:AmgLobpcgEigensolver",
+    },
+    "reducer": {
+        "z2": f"{_BACKENDS}.reducers.z2:Z2Reducer",
+        "phat": f"{_BACKENDS}.reducers.phat:PhatReducer",
+    },
+    "vertex_weights": {
+        "count_plus_one": f"{_WEIGHTS}:CountPlusOne",
+        "scaled_count": f"{_WEIGHTS}:ScaledCount",
+        "chung_langlands": f"{_WEIGHTS}:ChungLanglands",
+        "unweighted": f"{_WEIGHTS}:Unweighted",
+    },
+    "edge_weights": {
+        "unit": f"{_WEIGHTS}:UnitEdges",
+        "facet_length": f"{_WEIGHTS}:FacetLength",
+        "inverse_distance": f"{_WEIGHTS}:InverseDistance",
+    },
+}
+
+
+def roles() -> tuple[str, ...]:
+    """Return the names of all roles.
+
+    Examples
+    --------
+    >>> "eigensolver" in roles()
+    True
+    """
+    return tuple(_BUILT_IN)
+
+
+def _import_strings(role: str) -> dict[str, str]:
+    if role not in _BUILT_IN:
+        raise UnknownNameError(f"role {role!r} does not exist; the roles are {', '.join(roles())}")
+    outside = {point.name: point.value for point in metadata.entry_points(group=f"relutopo.{role}")}
+    return outside | dict(_BUILT_IN[role])
+
+
+def names(role: str) -> tuple[str, ...]:
+    """Return the names that can be chosen for a role, outsiders' included, sorted.
+
+    Parameters
+    ----------
+    role : str
+        One of `roles`.
+
+    Examples
+    --------
+    >>> "arpack" in names("eigensolver")
+    True
+    """
+    return tuple(sorted(_import_strings(role)))
+
+
+def create(role: str, choice: object, /, **options: Any) -> Any:
+    """Turn a registry name into an instance; pass an instance through.
+
+    Parameters
+    ----------
+    role : str
+        One of `roles`.
+    choice : str or object
+        A name from `names(role)`, or a ready instance, which is returned as it is.
+    **options
+        Keyword arguments of the constructor; only with a name.
+
+    Returns
+    -------
+    object
+        The instance.
+
+    Raises
+    ------
+    UnknownNameError
+        If nobody registered the name.
+    InputError
+        If options come with an instance.
+    MissingExtraError
+        If the part needs a package that is not installed.
+
+    Examples
+    --------
+    >>> create("vertex_weights", "unweighted")
+    Unweighted()
+    """
+    if not isinstance(choice, str):
+        if options:
+            raise InputError(
+                f"{role} got an instance of {type(choice).__name__} together with the options "
+                f"{sorted(options)}; give the options to its constructor instead"
+            )
+        return choice
+    known = _import_strings(role)
+    if choice not in known:
+        raise UnknownNameError(
+            f"{role}={choice!r} is not registered; choose one of {', '.join(sorted(known))}, "
+            f"pass an instance, or register yours in the entry-point group 'relutopo.{role}'"
+        )
+    module, _, attribute = known[choice].partition(":")
+    return getattr(import_module(module), attribute)(**options)

@@ -1,0 +1,1 @@
+"""Dual graphs, weighted Laplacians, and Fiedler partitions."""
