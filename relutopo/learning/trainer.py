@@ -1,0 +1,340 @@
+"""Train small multi-layer perceptrons by full-batch AdamW, and keep checkpoints.
+
+Conventions: step t is the network after t updates; step 0 is the initialisation. Weight decay is
+decoupled (Loshchilov and Hutter, Decoupled weight decay regularization, ICLR 2019). The same
+settings, data and seed give the same run, interrupted or not.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from relutopo.errors import InputError
+from relutopo.interfaces import Progress
+from relutopo.learning.checkpoints import (
+    Checkpoint,
+    History,
+    TrainingRun,
+    load_tensors,
+    save_checkpoint,
+    save_tensors,
+)
+from relutopo.learning.datasets import Dataset
+from relutopo.optional import require
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn, optim
+
+__all__ = ["MlpSettings", "TrainerSettings", "build_mlp", "checkpoint_steps", "train"]
+
+
+@dataclass(frozen=True)
+class MlpSettings:
+    """A multi-layer perceptron with one output.
+
+    Attributes
+    ----------
+    hidden : sequence of int
+        Neurons in each hidden layer.
+    init_scale : float
+        α: torch's default initialisation of weights and biases is multiplied by it. A large one
+        delays generalisation.
+    dtype : {"float32", "float64"}
+        Precision of the parameters and of training.
+    """
+
+    hidden: Sequence[int] = (8, 8, 8, 8, 8)
+    init_scale: float = 1.0
+    dtype: Literal["float32", "float64"] = "float64"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "hidden", tuple(self.hidden))
+        if not self.hidden or min(self.hidden) < 1:
+            raise InputError(
+                f"`hidden` must be at least one positive layer size, got {list(self.hidden)}; "
+                "pass for example [8, 8]"
+            )
+        if not 0 < self.init_scale < np.inf:
+            raise InputError(
+                f"`init_scale` must be positive and finite, got {self.init_scale}; "
+                "1 is torch's default initialisation"
+            )
+        _check_choice("dtype", self.dtype, ("float32", "float64"))
+
+
+@dataclass(frozen=True)
+class TrainerSettings:
+    """How to train.
+
+    Attributes
+    ----------
+    n_steps : int
+        Number of updates.
+    learning_rate : float
+    weight_decay : float
+        Decoupled decay, ≥ 0.
+    decay_biases : bool
+        Whether biases decay too.
+    loss : {"mse", "bce"}
+        Mean squared error on the targets, or binary cross entropy with the output as logit.
+    n_checkpoints : int
+        About how many checkpoints, evenly spaced in log(step), besides the first and the last.
+    checkpoint_steps : sequence of int
+        Steps that get a checkpoint in any case; those after the last step are left out.
+    held_out_every : int
+        The held-out set is evaluated at every step up to 100, then at multiples of this, and at
+        checkpoints.
+    """
+
+    n_steps: int = 5000
+    learning_rate: float = 5e-3
+    weight_decay: float = 0.1
+    decay_biases: bool = False
+    loss: Literal["mse", "bce"] = "mse"
+    n_checkpoints: int = 30
+    checkpoint_steps: Sequence[int] = ()
+    held_out_every: int = 10
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "checkpoint_steps", tuple(self.checkpoint_steps))
+        for name, least in (("n_steps", 1), ("n_checkpoints", 0), ("held_out_every", 1)):
+            if getattr(self, name) < least:
+                raise InputError(f"`{name}` must be at least {least}, got {getattr(self, name)}")
+        if min(self.checkpoint_steps, default=0) < 0:
+            raise InputError(
+                f"`checkpoint_steps` must be ≥ 0, got {min(self.checkpoint_steps)}; "
+                "step 0 is the initialisation"
+            )
+        if not 0 < self.learning_rate < np.inf:
+            raise InputError(
+                f"`learning_rate` must be positive and finite, got {self.learning_rate}"
+            )
+        if not 0 <= self.weight_decay < np.inf:
+            raise InputError(f"`weight_decay` must be finite and ≥ 0, got {self.weight_decay}")
+        _check_choice("loss", self.loss, ("mse", "bce"))
+
+
+def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise InputError(f"`{name}` must be one of {', '.join(choices)}, got {value!r}")
+
+
+def checkpoint_steps(settings: TrainerSettings) -> list[int]:
+    """Return the steps that get a checkpoint, ascending.
+
+    Parameters
+    ----------
+    settings : TrainerSettings
+
+    Returns
+    -------
+    list of int
+        0, the last step, the named ones, and steps evenly spaced on a log axis (rounded, so that
+        early ones coincide and there are somewhat fewer of them).
+
+    Examples
+    --------
+    >>> checkpoint_steps(TrainerSettings(n_steps=1000, n_checkpoints=4, checkpoint_steps=[30]))
+    [0, 1, 10, 30, 100, 1000]
+    """
+    last = settings.n_steps
+    spaced = np.rint(np.geomspace(1, last, settings.n_checkpoints)).astype(int).tolist()
+    return sorted({0, last, *spaced, *(s for s in settings.checkpoint_steps if s <= last)})
+
+
+def build_mlp(input_dim: int, settings: MlpSettings, seed: int = 0) -> nn.Sequential:
+    """Return a freshly initialised network; torch's global random state is left as it was.
+
+    Parameters
+    ----------
+    input_dim : int
+    settings : MlpSettings
+    seed : int
+        It is hashed before use, so that the weights have nothing in common with data drawn from
+        the same seed.
+
+    Returns
+    -------
+    torch.nn.Sequential
+        Linear and ReLU layers in turn, a Linear layer with one output at the end.
+    """
+    torch = require("torch", "training")
+    widths = (input_dim, *settings.hidden, 1)
+    dtype = getattr(torch, settings.dtype)
+    layers: list[Any] = []
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(np.random.SeedSequence(seed).generate_state(1)[0]))
+        for fan_in, fan_out in pairwise(widths):
+            layers += [torch.nn.Linear(fan_in, fan_out, dtype=dtype), torch.nn.ReLU()]
+    model: nn.Sequential = torch.nn.Sequential(*layers[:-1])
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(settings.init_scale)
+    return model
+
+
+def train(
+    dataset: Dataset,
+    network: MlpSettings,
+    trainer: TrainerSettings,
+    *,
+    seed: int = 0,
+    directory: str | os.PathLike[str],
+    progress: Progress | None = None,
+) -> TrainingRun:
+    """Train a network, or go on where an interrupted run stopped.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    network : MlpSettings
+    trainer : TrainerSettings
+    seed : int
+        Seed of the initialisation, the only random thing in training.
+    directory : path-like
+        Folder of the run; see `relutopo.learning.checkpoints`. A complete run that is already
+        there is returned as it is.
+    progress : Progress, optional
+        Called now and then with (steps done, steps, message).
+
+    Returns
+    -------
+    TrainingRun
+
+    Raises
+    ------
+    InputError
+        If the folder holds a run with other settings or data, or the loss stops being finite.
+    MissingExtraError
+        If torch is not installed.
+    """
+    run = TrainingRun(directory)
+    run.claim({"network": asdict(network), "trainer": asdict(trainer), "seed": seed}, dataset)
+    if not run.is_complete:
+        with _one_thread():
+            run.finish(_train(run, dataset, network, trainer, seed, progress))
+    return run
+
+
+def _train(
+    run: TrainingRun,
+    dataset: Dataset,
+    network: MlpSettings,
+    trainer: TrainerSettings,
+    seed: int,
+    progress: Progress | None,
+) -> History:
+    torch = require("torch", "training")
+    model = build_mlp(dataset.dim, network, seed)
+    optimizer = _optimizer(model, trainer)
+    dtype = getattr(torch, network.dtype)
+    x, y, held_out_x, held_out_y = (
+        torch.as_tensor(array, dtype=dtype)
+        for array in (
+            dataset.points,
+            dataset.targets,
+            dataset.held_out_points,
+            dataset.held_out_targets,
+        )
+    )
+    saved_at = set(checkpoint_steps(trainer))
+    losses, accuracies = np.empty((2, trainer.n_steps + 1))
+    held_out: list[tuple[int, float, float]] = []
+    first = 0
+    if run.unfinished_path.is_file():
+        state = load_tensors(run.unfinished_path)
+        first = state["step"]
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        losses[: first + 1], accuracies[: first + 1] = state["losses"], state["accuracies"]
+        held_out = [tuple(entry) for entry in state["held_out"]]
+
+    for step in range(first, trainer.n_steps + 1):
+        loss, accuracy = _evaluate(model(x), y, trainer.loss)
+        losses[step], accuracies[step] = loss.item(), accuracy
+        if not np.isfinite(losses[step]):
+            raise InputError(
+                f"the training loss is {losses[step]} at step {step}; lower `learning_rate` "
+                f"(now {trainer.learning_rate}) or `init_scale` (now {network.init_scale})"
+            )
+        is_saved = step in saved_at
+        if (not held_out or held_out[-1][0] < step) and (
+            is_saved or step <= 100 or step % trainer.held_out_every == 0
+        ):
+            with torch.no_grad():
+                value, accuracy = _evaluate(model(held_out_x), held_out_y, trainer.loss)
+            held_out.append((step, value.item(), accuracy))
+        if is_saved:
+            save_checkpoint(run.checkpoint_path(step), Checkpoint(step, model.state_dict()))
+            save_tensors(
+                run.unfinished_path,
+                {
+                    "step": step,
+                    "model": model.state_dict(),
+                    "optimizer": optimizer.state_dict(),
+                    "losses": torch.from_numpy(losses[: step + 1]),
+                    "accuracies": torch.from_numpy(accuracies[: step + 1]),
+                    "held_out": held_out,
+                },
+            )
+        if progress is not None and (is_saved or step % 50 == 0):
+            progress(step, trainer.n_steps, f"loss {losses[step]:.2g}")
+        if step < trainer.n_steps:
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+
+    steps, held_out_losses, held_out_accuracies = zip(*held_out, strict=True)
+    return History(
+        train_loss=losses,
+        train_accuracy=accuracies,
+        held_out_steps=np.array(steps, dtype=np.int64),
+        held_out_loss=np.array(held_out_losses),
+        held_out_accuracy=np.array(held_out_accuracies),
+    )
+
+
+def _evaluate(
+    outputs: Tensor, targets: Tensor, loss: Literal["mse", "bce"]
+) -> tuple[Tensor, float]:
+    torch = require("torch", "training")
+    outputs = outputs[:, 0]
+    if loss == "mse":
+        value = torch.nn.functional.mse_loss(outputs, targets)
+    else:
+        value = torch.nn.functional.binary_cross_entropy_with_logits(outputs, (targets + 1) / 2)
+    return value, float(((outputs > 0) == (targets > 0)).double().mean())
+
+
+def _optimizer(model: nn.Module, trainer: TrainerSettings) -> optim.Optimizer:
+    torch = require("torch", "training")
+    weights = [p for name, p in model.named_parameters() if name.endswith("weight")]
+    biases = [p for name, p in model.named_parameters() if name.endswith("bias")]
+    optimizer: optim.Optimizer = torch.optim.AdamW(
+        [
+            {"params": weights, "weight_decay": trainer.weight_decay},
+            {"params": biases, "weight_decay": trainer.weight_decay * trainer.decay_biases},
+        ],
+        lr=trainer.learning_rate,
+        fused=True,
+    )
+    return optimizer
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let torch use one thread: quicker for tiny networks, and the same sums every time."""
+    torch = require("torch", "training")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
