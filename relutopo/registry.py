@@ -23,6 +23,7 @@ __all__ = ["create", "names", "roles"]
 
 _BACKENDS = "relutopo.backends"
 _WEIGHTS = "relutopo.spectral.weights"
+_DATASETS = "relutopo.learning.datasets"
 _BUILT_IN: Mapping[str, Mapping[str, str]] = {
     "enumerator": {
         "cpu": f"{_BACKENDS}.enumerators.cpu:CpuEnumerator",
@@ -46,6 +47,10 @@ _BUILT_IN: Mapping[str, Mapping[str, str]] = {
         "unit": f"{_WEIGHTS}:UnitEdges",
         "facet_length": f"{_WEIGHTS}:FacetLength",
         "inverse_distance": f"{_WEIGHTS}:InverseDistance",
+    },
+    "data": {
+        "two_moons": f"{_DATASETS}:two_moons",
+        "two_circles": f"{_DATASETS}:two_circles",
     },
 }
 
