@@ -7,6 +7,8 @@ from relutopo.api import decompose
 from relutopo.geometry.complex import ON_BOUNDARY, OUTSIDE, CellComplex
 from relutopo.geometry.domain import Box, Domain
 from relutopo.geometry.network import Network, ReluNetwork, as_network
+from relutopo.spectral.dual_graph import DualGraph
+from relutopo.spectral.fiedler import FiedlerPartition, fiedler_partition
 
 __version__ = "0.1.0"
 
@@ -16,8 +18,11 @@ __all__ = [
     "Box",
     "CellComplex",
     "Domain",
+    "DualGraph",
+    "FiedlerPartition",
     "Network",
     "ReluNetwork",
     "as_network",
     "decompose",
+    "fiedler_partition",
 ]

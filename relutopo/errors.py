@@ -14,6 +14,7 @@ __all__ = [
     "LimitReachedError",
     "MissingExtraError",
     "NoFiedlerVectorError",
+    "NotConvergedError",
     "RelutopoError",
     "UnknownNameError",
     "UnsupportedModuleError",
@@ -42,6 +43,10 @@ class NoFiedlerVectorError(InputError):
 
 class DisconnectedGraphError(InputError):
     """The graph has several components, so that the Fiedler vector only tells them apart."""
+
+
+class NotConvergedError(RelutopoError, RuntimeError):
+    """An iterative method stopped before it reached its tolerance."""
 
 
 class MissingExtraError(RelutopoError, ImportError):

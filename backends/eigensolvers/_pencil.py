@@ -1,0 +1,156 @@
+"""What the eigensolvers share: the substitution, the dense path, and the record.
+
+With g = W_V^{1/2} x the pencil L x = λ W_V x becomes the symmetric problem A g = λ g with
+A = W_V^{-1/2} L W_V^{-1/2}, whose kernel is spanned by k = W_V^{1/2} 1 / ‖W_V^{1/2} 1‖.
+
+Invariant: a backend works on the complement of k only, and never judges its own result; the
+residual of the record is computed here, in the terms of the pencil.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import NDArray
+from scipy import sparse
+
+from relutopo.errors import InputError
+from relutopo.interfaces import EigenResult, Eigensolver
+
+__all__ = ["DENSE_UP_TO", "PencilSolver", "SymmetricProblem"]
+
+DENSE_UP_TO = 64
+"""Graphs of at most this many nodes are solved densely, whatever the backend."""
+
+
+@dataclass(frozen=True, eq=False)
+class SymmetricProblem:
+    """A g = λ g on the complement of the kernel.
+
+    Attributes
+    ----------
+    laplacian : (n, n) scipy.sparse.csr_array
+        L.
+    roots : (n,) ndarray
+        Diagonal of W_V^{1/2}.
+    kernel : (n,) ndarray
+        Unit vector k.
+    """
+
+    laplacian: sparse.csr_array
+    roots: NDArray[np.float64]
+    kernel: NDArray[np.float64]
+
+    @classmethod
+    def of(
+        cls, laplacian: sparse.csr_array, vertex_weights: NDArray[np.float64]
+    ) -> SymmetricProblem:
+        roots = np.sqrt(vertex_weights)
+        return cls(laplacian, roots, roots / np.linalg.norm(roots))
+
+    @property
+    def n(self) -> int:
+        return len(self.roots)
+
+    def matrix(self) -> sparse.csr_array:
+        """Return A."""
+        inverse = sparse.diags_array(1 / self.roots)
+        return sparse.csr_array(inverse @ self.laplacian @ inverse)
+
+    def project(self, g: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return g without its component along the kernel; g is a vector or a block of columns."""
+        for _ in range(2):  # the second time removes what rounding left over
+            g = g - np.multiply.outer(self.kernel, self.kernel @ g).reshape(g.shape)
+        return g
+
+    def eigenpair(self, g: NDArray[np.float64]) -> tuple[float, NDArray[np.float64], float]:
+        """Return Rayleigh quotient, W_V-normalised x, and relative residual of a vector."""
+        g = self.project(g)
+        x = g / np.linalg.norm(g) / self.roots
+        image = self.laplacian @ x
+        value = float(x @ image)
+        weighted = self.roots**2 * x
+        if not value > 0:
+            return value, x, np.inf
+        residual = np.linalg.norm(image - value * weighted) / (value * np.linalg.norm(weighted))
+        return value, x, float(residual)
+
+
+class PencilSolver(Eigensolver):
+    """An eigensolver that says how to iterate, and leaves the rest to this class.
+
+    Parameters
+    ----------
+    tol : float
+        Largest relative residual that counts as converged, in (0, 1e-6].
+    max_iterations : int
+        Limit of outer iterations, ≥ 1.
+    """
+
+    name: ClassVar[str]
+
+    def __init__(self, tol: float, max_iterations: int) -> None:
+        if not 0 < tol <= 1e-6:
+            raise InputError(
+                f"`tol` must be in (0, 1e-6], got {tol}; it bounds the relative residual, and the "
+                "default 1e-8 suits nearly every graph"
+            )
+        if max_iterations < 1:
+            raise InputError(
+                f"`max_iterations` must be at least 1, got {max_iterations}; leave it out"
+            )
+        self.tol = tol
+        self.max_iterations = max_iterations
+
+    def solve(
+        self, laplacian: sparse.csr_array, vertex_weights: NDArray[np.float64], *, seed: int = 0
+    ) -> EigenResult:
+        """Return the Fiedler pair of a connected graph; see `Eigensolver`."""
+        begin = time.perf_counter()
+        n = laplacian.shape[0]
+        if laplacian.shape != (n, n) or n < 2 or np.shape(vertex_weights) != (n,):
+            raise InputError(
+                "`laplacian` must have shape (n, n) with n ≥ 2 and `vertex_weights` (n,), got "
+                f"{laplacian.shape} and {np.shape(vertex_weights)}; build both with "
+                "relutopo.spectral.laplacian.pencil"
+            )
+        problem = SymmetricProblem.of(laplacian, vertex_weights)
+        if n <= DENSE_UP_TO:
+            g, iterations, method = _dense(problem), 0, "dense"
+        else:
+            g, iterations = self.iterate(problem, np.random.default_rng(seed))
+            method = self.name
+        value, x, residual = problem.eigenpair(g)
+        # Rounding must not decide which of several largest entries comes first.
+        sizes = np.abs(x)
+        x *= np.sign(x[np.argmax(sizes >= (1 - 1e-6) * sizes.max())])
+        return EigenResult(
+            value=value,
+            vector=x,
+            residual=residual,
+            iterations=iterations,
+            seconds=time.perf_counter() - begin,
+            method=method,
+            status="converged" if residual <= self.tol else "not_converged",
+        )
+
+    @abstractmethod
+    def iterate(
+        self, problem: SymmetricProblem, rng: np.random.Generator
+    ) -> tuple[NDArray[np.float64], int]:
+        """Return an approximate eigenvector g and the number of outer iterations."""
+
+
+def _dense(problem: SymmetricProblem) -> NDArray[np.float64]:
+    # A multiple of the projector onto the kernel lifts its eigenvalue 0 out of the way.
+    matrix = problem.matrix().toarray()
+    lift = np.trace(matrix)
+    matrix += lift * np.outer(problem.kernel, problem.kernel)
+    g = scipy.linalg.eigh(matrix, subset_by_index=[0, 0])[1][:, 0]
+    # One step of inverse iteration makes the small entries of an ill-scaled pencil accurate.
+    return problem.project(scipy.linalg.solve(matrix, g, assume_a="pos"))

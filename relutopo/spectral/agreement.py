@@ -1,0 +1,296 @@
+"""How well a Fiedler partition agrees with labels, with the network's decision, and with itself.
+
+A partition has two sides without names, so every accuracy here is that of the better of the two
+ways to name them ("up to the global flip").
+
+Invariant: everything judges nodes of the partition's component only; what is left out is counted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from relutopo.errors import InputError
+from relutopo.geometry.complex import ON_BOUNDARY, OUTSIDE, CellComplex
+
+if TYPE_CHECKING:
+    from relutopo.spectral.fiedler import FiedlerPartition
+
+__all__ = [
+    "DecisionAgreement",
+    "LabelAgreement",
+    "SweepCut",
+    "adjusted_rand_index",
+    "decision_agreement",
+    "label_agreement",
+    "sweep_cut",
+]
+
+
+@dataclass(frozen=True)
+class LabelAgreement:
+    """A partition against the labels of points.
+
+    Attributes
+    ----------
+    accuracy : float
+        Fraction of points whose side is their label, up to the global flip; in [0.5, 1]. This is
+        the result.
+    adjusted_rand_index : float
+        Of sides and labels; 0 expected by chance, 1 for equal partitions.
+    purity : float
+        The best accuracy of any labelling that is constant on regions: an upper bound.
+    sweep_accuracy : float
+        The accuracy of the best threshold on the Fiedler vector. It picks the threshold by the
+        labels, so it stands beside the accuracy, not in its place.
+    sweep_threshold : float
+        That threshold; the sides are vector > threshold. -inf if one side is empty.
+    n_used : int
+        Points that were judged.
+    n_outside : int
+        Points outside the domain.
+    n_on_boundary : int
+        Points on a facet between regions.
+    n_off_component : int
+        Points in regions that the partition leaves out.
+    """
+
+    accuracy: float
+    adjusted_rand_index: float
+    purity: float
+    sweep_accuracy: float
+    sweep_threshold: float
+    n_used: int
+    n_outside: int
+    n_on_boundary: int
+    n_off_component: int
+
+
+@dataclass(frozen=True)
+class DecisionAgreement:
+    """A partition against the network's own decision, the sign of f.
+
+    Attributes
+    ----------
+    by_points : float
+        Share of the data points in regions whose side is the decision at the region's interior
+        point, up to the global flip; NaN when the partition was made without points.
+    by_volume : float
+        The same for the regions' volume.
+    by_regions : float
+        The same for the number of regions.
+    n_crossed : int
+        Regions crossed by the decision boundary: f takes both signs at their vertices.
+    cut_edges_at_boundary : float
+        Fraction of the cut's edges with a crossed region at one end at least.
+    crossed_regions_at_cut : float
+        Fraction of the crossed regions at which an edge of the cut ends; NaN if there are none.
+    """
+
+    by_points: float
+    by_volume: float
+    by_regions: float
+    n_crossed: int
+    cut_edges_at_boundary: float
+    crossed_regions_at_cut: float
+
+
+@dataclass(frozen=True, eq=False)
+class SweepCut:
+    """The cut of least conductance along the Fiedler vector.
+
+    Attributes
+    ----------
+    sides : (n_nodes,) ndarray of bool
+        Vector > threshold; False outside the partition's component.
+    threshold : float
+        Halfway between the values on both sides of the cut.
+    conductance : float
+        Weight of the edges cut / the smaller of the two sides' vertex weights.
+    sign_conductance : float
+        The same for the partition by sign.
+    """
+
+    sides: NDArray[np.bool_]
+    threshold: float
+    conductance: float
+    sign_conductance: float
+
+
+def adjusted_rand_index(first: ArrayLike, second: ArrayLike) -> float:
+    """Return the Rand index of two partitions, corrected for chance.
+
+    L. Hubert and P. Arabie, "Comparing partitions", J. Classification 2 (1985) 193-218,
+    equation 5.
+
+    Parameters
+    ----------
+    first, second : (n,) array_like
+        Class of each point, n ≥ 1.
+
+    Returns
+    -------
+    float
+        1 for equal partitions (also when both have one class), 0 expected by chance.
+
+    Examples
+    --------
+    >>> adjusted_rand_index([0, 0, 1, 1], [1, 1, 0, 0])
+    1.0
+    """
+    rows, row = np.unique(np.asarray(first), return_inverse=True)
+    columns, column = np.unique(np.asarray(second), return_inverse=True)
+    table = np.bincount(row * len(columns) + column, minlength=len(rows) * len(columns))
+    table = table.reshape(len(rows), len(columns))
+
+    def pairs(counts: NDArray[Any]) -> float:
+        return float(np.sum(counts * (counts - 1) / 2))
+
+    together, by_row, by_column = pairs(table), pairs(table.sum(axis=1)), pairs(table.sum(axis=0))
+    every = pairs(table.sum(keepdims=True))
+    expected = by_row * by_column / every if every else 0.0
+    largest = (by_row + by_column) / 2
+    return 1.0 if largest == expected else (together - expected) / (largest - expected)
+
+
+def label_agreement(
+    partition: FiedlerPartition, points: ArrayLike, labels: ArrayLike
+) -> LabelAgreement:
+    """Compare a partition with labels; see `FiedlerPartition.agreement`."""
+    positive = _two_classes(labels)
+    regions = partition.locate(points)
+    if len(regions) != len(positive):
+        raise InputError(
+            f"`labels` must have one entry for each of the {len(regions)} points, got "
+            f"{len(positive)}; pass points and labels of the same set"
+        )
+    inside = regions >= 0
+    used = inside.copy()
+    used[inside] = partition.component[regions[inside]]
+    if not used.any():
+        raise InputError(
+            f"`points` must have a point in a region of the partition, got none in "
+            f"{len(regions)}; widen the domain, for example Box.around(points)"
+        )
+    region, positive = regions[used], positive[used]
+    total = np.bincount(region, minlength=partition.graph.n_nodes)
+    ones = np.bincount(region, weights=positive, minlength=partition.graph.n_nodes)
+    sides = partition.sides[region]
+    sweep_accuracy, threshold = _best_threshold(partition.vector[region], positive)
+    return LabelAgreement(
+        accuracy=_up_to_flip(np.ones(len(region)), sides == positive),
+        adjusted_rand_index=adjusted_rand_index(sides, positive),
+        purity=float(np.maximum(ones, total - ones).sum() / len(region)),
+        sweep_accuracy=sweep_accuracy,
+        sweep_threshold=threshold,
+        n_used=len(region),
+        n_outside=int(np.sum(regions == OUTSIDE)),
+        n_on_boundary=int(np.sum(regions == ON_BOUNDARY)),
+        n_off_component=int(inside.sum() - used.sum()),
+    )
+
+
+def decision_agreement(partition: FiedlerPartition) -> DecisionAgreement:
+    """Compare a partition with the network; see `FiedlerPartition.decision_agreement`."""
+    complex_ = partition.complex
+    nodes = np.flatnonzero(partition.component)
+    decision = complex_.network.decision_values(complex_.interior_points) > 0
+    agree = (partition.sides == decision)[nodes]
+    crossed = _crossed_regions(complex_) & partition.component
+    at_cut = np.zeros(partition.graph.n_nodes, dtype=bool)
+    at_cut[partition.cut_edges] = True
+    return DecisionAgreement(
+        by_points=_up_to_flip(partition.counts[nodes], agree),
+        by_volume=_up_to_flip(complex_.volumes[nodes], agree),
+        by_regions=_up_to_flip(np.ones(len(nodes)), agree),
+        n_crossed=int(crossed.sum()),
+        cut_edges_at_boundary=float(crossed[partition.cut_edges].any(axis=1).mean()),
+        crossed_regions_at_cut=float(at_cut[crossed].mean()) if crossed.any() else np.nan,
+    )
+
+
+def sweep_cut(partition: FiedlerPartition) -> SweepCut:
+    """Cut where the conductance is least; see `FiedlerPartition.sweep_cut`."""
+    graph = partition.graph
+    order = np.argsort(partition.vector, kind="stable")[: int(partition.component.sum())]
+    values = partition.vector[order]
+    # Cut k has the nodes order[:k + 1] on the low side; an edge between the ranks a < b is cut by
+    # the cuts a, ..., b - 1.
+    rank = np.full(graph.n_nodes, -1)
+    rank[order] = np.arange(len(order))
+    kept = partition.component[graph.edges[:, 0]]
+    ends = np.sort(rank[graph.edges[kept]], axis=1)
+    weights = partition.edge_weights[kept]
+    change = np.bincount(ends[:, 0], weights, len(order)) - np.bincount(
+        ends[:, 1], weights, len(order)
+    )
+    mass = np.cumsum(partition.vertex_weights[order])
+    conductance = np.cumsum(change)[:-1] / np.minimum(mass, mass[-1] - mass)[:-1]
+    conductance[values[1:] == values[:-1]] = np.inf
+    best = int(np.argmin(conductance))
+    threshold = float(values[best] + (values[best + 1] - values[best]) / 2)
+    if threshold == values[best + 1]:  # neighbours in floating point
+        threshold = float(values[best])
+    with np.errstate(invalid="ignore"):
+        sides = partition.vector > threshold
+    sign = int(np.searchsorted(values, 0.0, side="right")) - 1
+    return SweepCut(sides, threshold, float(conductance[best]), float(conductance[sign]))
+
+
+def _up_to_flip(weights: NDArray[Any], agree: NDArray[np.bool_]) -> float:
+    """Return the weighted share that agrees, or disagrees if that is more; NaN for no weight."""
+    total = weights.sum()
+    if not total:
+        return np.nan
+    share = float(weights[agree].sum() / total)
+    return max(share, 1 - share)
+
+
+def _best_threshold(
+    values: NDArray[np.float64], positive: NDArray[np.bool_]
+) -> tuple[float, float]:
+    """Return the best accuracy of `values > threshold`, up to the flip, and its threshold."""
+    distinct, inverse = np.unique(values, return_inverse=True)
+    total = np.bincount(inverse)
+    ones = np.bincount(inverse, weights=positive)
+    # Cut k has the k lowest distinct values on the low side.
+    low_zeros = np.concatenate([[0.0], np.cumsum(total - ones)])
+    low_ones = np.concatenate([[0.0], np.cumsum(ones)])
+    hits = low_zeros + (low_ones[-1] - low_ones)
+    hits = np.maximum(hits, len(values) - hits)[:-1]  # the last cut is the flip of the first
+    best = int(np.argmax(hits))
+    if best == 0:
+        return float(hits[0] / len(values)), -np.inf
+    low, high = distinct[best - 1 : best + 1]
+    middle = low + (high - low) / 2
+    return float(hits[best] / len(values)), float(middle if middle < high else low)
+
+
+def _crossed_regions(complex_: CellComplex) -> NDArray[np.bool_]:
+    """Tell in which regions f, affine there, takes both signs."""
+    values = complex_.network.decision_values(complex_.vertices)
+    incidence = complex_.cell_vertices(complex_.dim)
+    at_corners, starts = values[incidence.indices], incidence.indptr[:-1]
+    low = np.minimum.reduceat(at_corners, starts)
+    high = np.maximum.reduceat(at_corners, starts)
+    return (low < 0) & (high > 0)
+
+
+def _two_classes(labels: ArrayLike) -> NDArray[np.bool_]:
+    """Return which labels are the greater one of the two."""
+    array = np.asarray(labels)
+    if array.ndim != 1:
+        raise InputError(f"`labels` must have shape (n,), got {array.shape}; pass labels.ravel()")
+    classes = np.unique(array)
+    if len(classes) != 2:
+        raise InputError(
+            f"`labels` must have exactly two classes, got {len(classes)}: "
+            f"{', '.join(map(str, classes[:5].tolist()))}{', ...' if len(classes) > 5 else ''}; "
+            "a Fiedler partition has two sides"
+        )
+    greater: NDArray[np.bool_] = array == classes[1]
+    return greater

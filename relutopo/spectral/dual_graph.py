@@ -1,0 +1,238 @@
+"""The dual graph of a complex: its nodes are the regions.
+
+Invariants: an edge (u, v) has u < v; edges are distinct and in lexicographic order; node i is
+region i of the complex, when there is one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from relutopo.errors import InputError, InvariantError
+from relutopo.optional import require
+
+if TYPE_CHECKING:
+    from relutopo.geometry.complex import CellComplex
+
+__all__ = ["Adjacency", "DualGraph", "dual_graph"]
+
+Adjacency: TypeAlias = Literal["facet", "hamming"]
+"""What joins two regions: a shared facet, or patterns that differ in one neuron."""
+
+
+@dataclass(frozen=True, eq=False)
+class DualGraph:
+    """The graph of regions.
+
+    Attributes
+    ----------
+    n_nodes : int
+        Number of regions.
+    edges : (n_edges, 2) ndarray of int64
+        Pairs (u, v) with u < v, in lexicographic order.
+    facets : (n_edges,) ndarray of int64
+        The (d-1)-cell that both regions share; -1 for a Hamming pair that shares none.
+    kind : {"facet", "hamming"}
+        The adjacency.
+    complex : CellComplex or None
+        Where the graph comes from. Without it no data point can be located, and weights that
+        measure cells are not available.
+
+    Raises
+    ------
+    InputError
+        If the arrays break an invariant of the module.
+
+    Examples
+    --------
+    >>> graph = DualGraph(3, np.array([[0, 1], [1, 2]]), np.array([-1, -1]), "hamming")
+    >>> graph.adjacency.toarray().tolist()
+    [[0, 1, 0], [1, 0, 1], [0, 1, 0]]
+    """
+
+    n_nodes: int
+    edges: NDArray[np.int64]
+    facets: NDArray[np.int64]
+    kind: Adjacency
+    complex: CellComplex | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(Adjacency):
+            raise InputError(
+                f"`adjacency` must be one of {', '.join(get_args(Adjacency))}, got "
+                f"{self.kind!r}; 'facet' is the usual choice"
+            )
+        if self.edges.shape != (len(self.edges), 2) or self.facets.shape != (len(self.edges),):
+            raise InputError(
+                f"`edges` must have shape (n_edges, 2) and `facets` (n_edges,), got "
+                f"{self.edges.shape} and {self.facets.shape}; pass one row for each edge"
+            )
+        low, high = self.edges.T
+        rising = np.diff(low * self.n_nodes + high) > 0
+        if not (np.all(low >= 0) and np.all(low < high) and np.all(high < self.n_nodes)):
+            bad = int(np.argmin((low >= 0) & (low < high) & (high < self.n_nodes)))
+            raise InputError(
+                f"`edges` must be pairs u < v of nodes 0..{self.n_nodes - 1}, got "
+                f"{self.edges[bad].tolist()} in row {bad}; sort each pair and drop loops"
+            )
+        if not rising.all():
+            bad = int(np.argmin(rising)) + 1
+            raise InputError(
+                f"`edges` must be distinct and in lexicographic order, got "
+                f"{self.edges[bad].tolist()} in row {bad} after {self.edges[bad - 1].tolist()}; "
+                "pass numpy.unique(edges, axis=0)"
+            )
+
+    def __repr__(self) -> str:
+        return f"DualGraph({self.n_nodes} nodes, {self.n_edges} edges, {self.kind!r})"
+
+    @property
+    def n_edges(self) -> int:
+        """Number of edges."""
+        return len(self.edges)
+
+    @cached_property
+    def adjacency(self) -> sparse.csr_array:
+        """Symmetric 0/1 adjacency matrix, (n_nodes, n_nodes); column indices sorted."""
+        rows = np.concatenate([self.edges[:, 0], self.edges[:, 1]])
+        columns = np.concatenate([self.edges[:, 1], self.edges[:, 0]])
+        ones = np.ones(len(rows), dtype=np.int8)
+        return sparse.csr_array((ones, (rows, columns)), shape=(self.n_nodes, self.n_nodes))
+
+    @cached_property
+    def component_labels(self) -> NDArray[np.int32]:
+        """Connected component of each node, (n_nodes,), numbered from 0 by first node."""
+        labels = sparse.csgraph.connected_components(self.adjacency, directed=False)[1]
+        _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
+        return np.argsort(np.argsort(first)).astype(np.int32)[inverse]
+
+    @property
+    def component_sizes(self) -> NDArray[np.int64]:
+        """Number of nodes of each connected component, (n_components,)."""
+        return np.bincount(self.component_labels)
+
+    def to_networkx(self) -> Any:
+        """Return the graph as a `networkx.Graph` with the edge attribute ``facet``.
+
+        Raises
+        ------
+        MissingExtraError
+            If networkx is not installed.
+        """
+        graph = require("networkx", "DualGraph.to_networkx").Graph()
+        graph.add_nodes_from(range(self.n_nodes))
+        graph.add_edges_from(
+            (u, v, {"facet": facet})
+            for (u, v), facet in zip(self.edges.tolist(), self.facets.tolist(), strict=True)
+        )
+        return graph
+
+
+def dual_graph(complex_: CellComplex, adjacency: Adjacency = "facet") -> DualGraph:
+    """Return the graph of regions of a complex.
+
+    The two adjacencies differ in degenerate arrangements (crossing two coinciding kinks changes
+    two neurons) and in deep networks (two regions that differ in one neuron may lie apart).
+
+    Parameters
+    ----------
+    complex_ : CellComplex
+    adjacency : {"facet", "hamming"}
+        Join regions that share a facet, or whose patterns differ in one neuron (Bosca et al.,
+        arXiv:2510.12700).
+
+    Returns
+    -------
+    DualGraph
+
+    Raises
+    ------
+    InputError
+        If the adjacency is of another kind.
+
+    Examples
+    --------
+    >>> from relutopo import Box, decompose
+    >>> lines = ([[[1.0, 0.0], [0.0, 1.0]], [[1.0, 1.0]]], [[0.0, 0.0], [0.0]])
+    >>> dual_graph(decompose(lines, Box(-1, 1, dim=2), enumerator="exact")).edges.tolist()
+    [[0, 1], [0, 2], [1, 3], [2, 3]]
+    """
+    # Regions are convex, so two of them share at most one facet: no pair comes twice.
+    inner = np.flatnonzero(complex_.facet_regions[:, 1] >= 0)
+    edges, keys, facets = _in_order(
+        complex_.facet_regions[inner].astype(np.int64), inner, complex_.n_regions
+    )
+    if adjacency == "hamming":
+        pairs = _hamming_pairs(complex_.packed_patterns, complex_.network.n_neurons)
+        edges, pair_keys, _ = _in_order(pairs, np.arange(len(pairs)), complex_.n_regions)
+        _, at_pair, at_facet = np.intersect1d(
+            pair_keys, keys, assume_unique=True, return_indices=True
+        )
+        shared = np.full(len(edges), -1, dtype=np.int64)
+        shared[at_pair] = facets[at_facet]
+        facets = shared
+    return DualGraph(complex_.n_regions, edges, facets, adjacency, complex_)
+
+
+def _in_order(
+    pairs: NDArray[np.int64], tags: NDArray[np.int64], n_nodes: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return the pairs u < v in lexicographic order, u·n + v of each, and their tags."""
+    pairs = np.sort(pairs, axis=1)
+    keys = pairs[:, 0] * n_nodes + pairs[:, 1]
+    order = np.argsort(keys)
+    return pairs[order], keys[order], tags[order]
+
+
+def _hamming_pairs(packed: NDArray[np.uint8], n_neurons: int) -> NDArray[np.int64]:
+    """Return all pairs of rows that differ in exactly one bit, each once.
+
+    A pattern's hash is the exclusive or of random 64-bit keys of its active neurons, so flipping
+    neuron j turns the hash h into h ^ key[j]. As long as the hashes of all rows are distinct, the
+    row looked up under that hash is the only candidate, and comparing bits settles it: the
+    result is exact. Time O(n_regions · n_neurons · log n_regions).
+    """
+    n = len(packed)
+
+    def active(j: int) -> NDArray[np.bool_]:
+        bits: NDArray[np.bool_] = (packed[:, j // 8] >> (j % 8)) & 1 == 1
+        return bits
+
+    rng = np.random.default_rng(0)
+    while True:
+        keys = rng.integers(1, 2**64, size=n_neurons, dtype=np.uint64)
+        hashes = np.zeros(n, dtype=np.uint64)
+        for j in range(n_neurons):
+            hashes[active(j)] ^= keys[j]
+        order = np.argsort(hashes, kind="stable")
+        ordered = hashes[order]
+        clash = np.flatnonzero(ordered[1:] == ordered[:-1])
+        if not clash.size:
+            break
+        first, second = order[clash], order[clash + 1]
+        same = np.all(packed[first] == packed[second], axis=1)
+        if same.any():
+            k = int(np.argmax(same))
+            raise InvariantError(
+                f"activation patterns must be distinct, regions {first[k]} and {second[k]} have "
+                "the same; the complex is broken, run its `check`"
+            )
+
+    found = []
+    for j in range(n_neurons):
+        off = np.flatnonzero(~active(j))
+        wanted = hashes[off] ^ keys[j]
+        at = np.minimum(np.searchsorted(ordered, wanted), n - 1)
+        hit = ordered[at] == wanted
+        low, high = off[hit], order[at[hit]]
+        difference = packed[low] ^ packed[high]
+        difference[:, j // 8] ^= np.uint8(1 << (j % 8))
+        exact = ~difference.any(axis=1)
+        found.append(np.stack([low[exact], high[exact]], axis=1))
+    return np.concatenate(found) if found else np.empty((0, 2), dtype=np.int64)

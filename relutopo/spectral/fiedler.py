@@ -1,0 +1,336 @@
+"""The Fiedler partition of a dual graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from relutopo import registry
+from relutopo.errors import (
+    DisconnectedGraphError,
+    InputError,
+    NoFiedlerVectorError,
+    NotConvergedError,
+)
+from relutopo.geometry.complex import ON_BOUNDARY, OUTSIDE, CellComplex
+from relutopo.geometry.domain import as_points
+from relutopo.interfaces import EigenResult, Eigensolver
+from relutopo.spectral.agreement import (
+    DecisionAgreement,
+    LabelAgreement,
+    SweepCut,
+    decision_agreement,
+    label_agreement,
+    sweep_cut,
+)
+from relutopo.spectral.dual_graph import DualGraph
+from relutopo.spectral.laplacian import Pencil, pencil
+from relutopo.spectral.weights import EdgeWeights, VertexWeights
+
+__all__ = ["FiedlerPartition", "fiedler_partition"]
+
+
+@dataclass(frozen=True, eq=False)
+class FiedlerPartition:
+    """The two sides into which the Fiedler vector divides the regions.
+
+    Attributes
+    ----------
+    value : float
+        Fiedler value: the smallest non-zero λ of L x = λ W_V x.
+    vector : (n_nodes,) ndarray
+        Fiedler vector x, with xᵀ W_V x = 1; NaN on nodes outside `component`.
+    sides : (n_nodes,) ndarray of bool
+        Whether the vector is positive. Nodes outside `component` are on neither side and have
+        False here.
+    component : (n_nodes,) ndarray of bool
+        The nodes that are partitioned: all of them, unless the largest component of a
+        disconnected graph was asked for.
+    residual : float
+        ‖L x - λ W_V x‖ / (λ ‖W_V x‖).
+    iterations : int
+        Of the eigensolver.
+    seconds : float
+        Wall-clock time of the eigensolver.
+    method : str
+        The method that ran.
+    status : {"converged"}
+        The eigensolver's; a partition that did not converge is not made.
+    graph : DualGraph
+        The graph.
+    counts : (n_nodes,) ndarray of int64
+        Data points in each region.
+    n_outside : int
+        Data points outside the domain.
+    n_on_boundary : int
+        Data points on a facet between regions.
+    vertex_weights : (n_nodes,) ndarray
+        Diagonal of W_V.
+    edge_weights : (n_edges,) ndarray
+        Diagonal of W_E.
+    """
+
+    value: float
+    vector: NDArray[np.float64]
+    sides: NDArray[np.bool_]
+    component: NDArray[np.bool_]
+    residual: float
+    iterations: int
+    seconds: float
+    method: str
+    status: Literal["converged"]
+    graph: DualGraph
+    counts: NDArray[np.int64]
+    n_outside: int
+    n_on_boundary: int
+    vertex_weights: NDArray[np.float64]
+    edge_weights: NDArray[np.float64]
+
+    def __repr__(self) -> str:
+        high = int(self.sides.sum())
+        return (
+            f"FiedlerPartition(value={self.value:.6g}, {high} + "
+            f"{int(self.component.sum()) - high} regions, {self.method})"
+        )
+
+    @property
+    def complex(self) -> CellComplex:
+        """The complex of the graph.
+
+        Raises
+        ------
+        InputError
+            If the graph has none.
+        """
+        return _complex_of(self.graph)
+
+    @property
+    def cut_edges(self) -> NDArray[np.int64]:
+        """Edges of the graph whose ends are on different sides, (n_cut, 2)."""
+        # No edge leaves a component, so nodes on neither side are at no edge of the cut.
+        low, high = self.sides[self.graph.edges].T
+        cut: NDArray[np.int64] = self.graph.edges[low != high]
+        return cut
+
+    def locate(self, points: ArrayLike) -> NDArray[np.int64]:
+        """Return the region of each point; see `CellComplex.locate`."""
+        return self.complex.locate(as_points(points, self.complex.dim))
+
+    def agreement(self, points: ArrayLike, labels: ArrayLike) -> LabelAgreement:
+        """Compare the sides with the labels of points, training or held out.
+
+        Parameters
+        ----------
+        points : (n, d) array_like
+        labels : (n,) array_like
+            Two classes, for example {0, 1}, {-1, 1} or bool.
+
+        Returns
+        -------
+        LabelAgreement
+
+        Raises
+        ------
+        InputError
+            If the labels do not have two classes or another length than the points, or no point
+            lies in a region of the partition.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from relutopo import Box, decompose
+        >>> step = ([[[1.0]], [[1.0]]], [[0.0], [-0.5]])  # one kink, at 0
+        >>> x = np.array([[-0.5], [-0.25], [0.5], [0.75]])
+        >>> graph = decompose(step, Box(-1, 1, dim=1), enumerator="exact").dual_graph()
+        >>> fiedler_partition(graph, x).agreement(x, [0, 0, 1, 1]).accuracy
+        1.0
+        """
+        return label_agreement(self, points, labels)
+
+    def decision_agreement(self) -> DecisionAgreement:
+        """Compare the sides with the network's own decision, the sign of `decision_values`.
+
+        Returns
+        -------
+        DecisionAgreement
+
+        Raises
+        ------
+        InputError
+            If the graph has no complex, or the network more than two outputs.
+        """
+        return decision_agreement(self)
+
+    def sweep_cut(self) -> SweepCut:
+        """Return the cut of least conductance along the Fiedler vector.
+
+        With m(S) the vertex weight of a set and w(∂S) the weight of the edges that leave it, the
+        conductance is φ(S) = w(∂S) / min(m(S), m(rest)). The best threshold satisfies the Cheeger
+        inequality λ / 2 ≤ φ ≤ sqrt(2 λ Δ) with Δ = max_u (Σ_v w_uv) / W_V(u, u). (F. R. K. Chung,
+        Spectral Graph Theory, AMS 1997, lemma 2.1 and theorem 2.2, where W_V is the degree and
+        Δ = 1; the proof carries over.)
+
+        Returns
+        -------
+        SweepCut
+        """
+        return sweep_cut(self)
+
+
+def fiedler_partition(
+    graph: DualGraph,
+    points: ArrayLike | None = None,
+    *,
+    vertex_weights: str | VertexWeights = "count_plus_one",
+    edge_weights: str | EdgeWeights = "unit",
+    eigensolver: str | Eigensolver = "arpack",
+    component: Literal["largest"] | None = None,
+    seed: int = 0,
+) -> FiedlerPartition:
+    """Divide the regions in two by the sign of the Fiedler vector.
+
+    M. Fiedler, "A property of eigenvectors of nonnegative symmetric matrices and its application
+    to graph theory", Czechoslovak Math. J. 25 (1975) 619-633; with vertex weights that count data
+    points, Bosca et al., arXiv:2510.12700.
+
+    Parameters
+    ----------
+    graph : DualGraph
+        Usually ``complex_.dual_graph()``.
+    points : (n, d) array_like, optional
+        Data points. Those outside the domain or on a facet between regions are counted apart.
+    vertex_weights : str or VertexWeights, default "count_plus_one"
+        Registry name or instance. Without points only a strategy that needs none.
+    edge_weights : str or EdgeWeights, default "unit"
+        Registry name or instance.
+    eigensolver : str or Eigensolver, default "arpack"
+        Registry name or instance.
+    component : {None, "largest"}
+        What to do with a disconnected graph: refuse it, or partition its largest component (the
+        first of several).
+    seed : int, default 0
+        Seed of the eigensolver's random start.
+
+    Returns
+    -------
+    FiedlerPartition
+
+    Raises
+    ------
+    NoFiedlerVectorError
+        If the graph (or its largest component) has one node.
+    DisconnectedGraphError
+        If the graph has several components and `component` is None.
+    NotConvergedError
+        If the eigensolver stops before its tolerance.
+    InputError
+        If the points have the wrong shape, none lies in a region, or they are missing.
+
+    Examples
+    --------
+    >>> from relutopo import Box, decompose
+    >>> lines = ([[[1.0, 0.0], [1.0, 0.0]], [[1.0, 1.0]]], [[0.5, -0.5], [0.0]])
+    >>> graph = decompose(lines, Box(-1, 1, dim=2), enumerator="exact").dual_graph()
+    >>> part = fiedler_partition(graph, vertex_weights="unweighted")
+    >>> round(part.value, 9), part.method  # a path of three regions
+    (1.0, 'dense')
+    """
+    weighting: VertexWeights = registry.create("vertex_weights", vertex_weights)
+    regions = _regions_of_points(graph, points, weighting)
+    counts = np.bincount(regions[regions >= 0], minlength=graph.n_nodes)
+    members = _members(graph, component)
+    system = pencil(graph, counts, weighting, registry.create("edge_weights", edge_weights))
+    solver: Eigensolver = registry.create("eigensolver", eigensolver)
+    result = _solve(solver, system, members, seed)
+    vector = np.full(graph.n_nodes, np.nan)
+    vector[members] = result.vector
+    with np.errstate(invalid="ignore"):
+        sides = vector > 0
+    return FiedlerPartition(
+        value=result.value,
+        vector=vector,
+        sides=sides,
+        component=members,
+        residual=result.residual,
+        iterations=result.iterations,
+        seconds=result.seconds,
+        method=result.method,
+        status="converged",
+        graph=graph,
+        counts=counts,
+        n_outside=int(np.sum(regions == OUTSIDE)),
+        n_on_boundary=int(np.sum(regions == ON_BOUNDARY)),
+        vertex_weights=system.vertex_weights,
+        edge_weights=system.edge_weights,
+    )
+
+
+def _complex_of(graph: DualGraph) -> CellComplex:
+    if graph.complex is None:
+        raise InputError(
+            "`graph` must have a complex for this, got one without; take the graph from "
+            "CellComplex.dual_graph"
+        )
+    return graph.complex
+
+
+def _regions_of_points(
+    graph: DualGraph, points: ArrayLike | None, weighting: VertexWeights
+) -> NDArray[np.int64]:
+    if points is None:
+        if weighting.needs_points:
+            raise InputError(
+                f"`points` must be given for vertex_weights={weighting!r}, got None; pass the "
+                "data points, or vertex_weights='unweighted'"
+            )
+        return np.empty(0, dtype=np.int64)
+    complex_ = _complex_of(graph)
+    regions = complex_.locate(as_points(points, complex_.dim))
+    if not np.any(regions >= 0):
+        raise InputError(
+            f"`points` must have a point inside the domain, got {np.sum(regions == OUTSIDE)} "
+            f"outside {complex_.domain!r} and {np.sum(regions == ON_BOUNDARY)} on facets between "
+            "regions; decompose a domain that holds them, for example Box.around(points)"
+        )
+    return regions
+
+
+def _members(graph: DualGraph, component: Literal["largest"] | None) -> NDArray[np.bool_]:
+    """Return the nodes to partition, or say why there are none."""
+    if component not in (None, "largest"):
+        raise InputError(f"`component` must be None or 'largest', got {component!r}; leave it out")
+    sizes = graph.component_sizes
+    if len(sizes) > 1 and component is None:
+        listed = ", ".join(map(str, np.sort(sizes)[::-1][:10].tolist()))
+        raise DisconnectedGraphError(
+            f"`graph` must be connected, got {len(sizes)} components of "
+            f"{listed}{', ...' if len(sizes) > 10 else ''} nodes; pass component='largest' to "
+            "partition the largest one"
+        )
+    members = graph.component_labels == np.argmax(sizes) if len(sizes) else np.empty(0, bool)
+    if members.sum() < 2:
+        raise NoFiedlerVectorError(
+            f"`graph` must have a component of at least 2 nodes, got {members.sum()}; a single "
+            "region has no Fiedler vector: take a larger domain or a network with a kink in it"
+        )
+    return members
+
+
+def _solve(
+    solver: Eigensolver, system: Pencil, members: NDArray[np.bool_], seed: int
+) -> EigenResult:
+    laplacian, weights = system.laplacian, system.vertex_weights
+    if not members.all():
+        nodes = np.flatnonzero(members)
+        laplacian, weights = laplacian[nodes][:, nodes], weights[nodes]
+    result = solver.solve(laplacian, weights, seed=seed)
+    if result.status != "converged":
+        raise NotConvergedError(
+            f"`eigensolver` {result.method!r} must converge, got residual {result.residual:.1e} "
+            f"after {result.iterations} iterations; choose another eigensolver, or pass an "
+            "instance with a larger tol or max_iterations"
+        )
+    return result

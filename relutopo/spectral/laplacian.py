@@ -1,0 +1,122 @@
+"""The weighted Laplacian W_V^{-1} ∂ᵀ W_E ∂ of a dual graph, as a symmetric pencil.
+
+∂ is here the coboundary, the edge-by-node matrix. W_V^{-1} L has the eigenpairs of the
+generalised problem L x = λ W_V x with L = ∂ᵀ W_E ∂, which is symmetric.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from relutopo.errors import InputError
+from relutopo.spectral.dual_graph import DualGraph
+from relutopo.spectral.weights import EdgeWeights, VertexWeights
+
+__all__ = ["Pencil", "coboundary", "pencil"]
+
+
+@dataclass(frozen=True, eq=False)
+class Pencil:
+    """The matrices of L x = λ W_V x.
+
+    Attributes
+    ----------
+    laplacian : (n, n) scipy.sparse.csr_array
+        L = ∂ᵀ W_E ∂.
+    vertex_weights : (n,) ndarray
+        Diagonal of W_V.
+    edge_weights : (n_edges,) ndarray
+        Diagonal of W_E.
+    """
+
+    laplacian: sparse.csr_array
+    vertex_weights: NDArray[np.float64]
+    edge_weights: NDArray[np.float64]
+
+
+def coboundary(graph: DualGraph) -> sparse.csr_array:
+    """Return ∂, which maps a function on nodes to its differences along edges.
+
+    Parameters
+    ----------
+    graph : DualGraph
+
+    Returns
+    -------
+    scipy.sparse.csr_array, shape (n_edges, n_nodes)
+        Row (u, v) has -1 at u and +1 at v.
+
+    Examples
+    --------
+    >>> graph = DualGraph(3, np.array([[0, 1], [1, 2]]), np.array([-1, -1]), "hamming")
+    >>> coboundary(graph).toarray().tolist()
+    [[-1.0, 1.0, 0.0], [0.0, -1.0, 1.0]]
+    """
+    signs = np.tile([-1.0, 1.0], graph.n_edges)
+    indptr = np.arange(graph.n_edges + 1) * 2
+    return sparse.csr_array(
+        (signs, graph.edges.ravel(), indptr), shape=(graph.n_edges, graph.n_nodes)
+    )
+
+
+def pencil(
+    graph: DualGraph,
+    counts: NDArray[np.int64],
+    vertex_weights: VertexWeights,
+    edge_weights: EdgeWeights,
+) -> Pencil:
+    """Return the weighted Laplacian of a graph.
+
+    Parameters
+    ----------
+    graph : DualGraph
+    counts : (n_nodes,) ndarray of int64
+        Number of data points in each region.
+    vertex_weights : VertexWeights
+    edge_weights : EdgeWeights
+
+    Returns
+    -------
+    Pencil
+
+    Raises
+    ------
+    InputError
+        If a strategy gives a weight that is not positive and finite, or too few of them.
+
+    Examples
+    --------
+    >>> from relutopo.spectral.weights import CountPlusOne, UnitEdges
+    >>> graph = DualGraph(2, np.array([[0, 1]]), np.array([-1]), "hamming")
+    >>> system = pencil(graph, np.array([4, 0]), CountPlusOne(), UnitEdges())
+    >>> system.laplacian.toarray().tolist(), system.vertex_weights.tolist()
+    ([[1.0, -1.0], [-1.0, 1.0]], [5.0, 1.0])
+    """
+    w_v = _positive("vertex_weights", vertex_weights, vertex_weights(graph, counts), graph.n_nodes)
+    w_e = _positive("edge_weights", edge_weights, edge_weights(graph), graph.n_edges)
+    w_e = w_e * vertex_weights.edge_factors(graph, w_v)
+    d = coboundary(graph)
+    return Pencil(sparse.csr_array(d.T @ (sparse.diags_array(w_e) @ d)), w_v, w_e)
+
+
+def _positive(
+    name: str, strategy: object, weights: NDArray[np.float64], n: int
+) -> NDArray[np.float64]:
+    weights = np.asarray(weights, dtype=np.float64)
+    if weights.shape != (n,):
+        raise InputError(
+            f"`{name}`={strategy!r} must give an array of shape ({n},), got {weights.shape}; "
+            "correct the strategy"
+        )
+    good = (weights > 0) & np.isfinite(weights)
+    if not good.all():
+        bad = int(np.argmin(good))
+        raise InputError(
+            f"`{name}`={strategy!r} must give positive finite weights, got {weights[bad]} at "
+            f"index {bad}; choose another strategy"
+        )
+    return weights
