@@ -1,0 +1,143 @@
+"""Exact decisions for the planar enumerator, where error bounds leave a sign or an order open.
+
+Everything is decided with integers (`relutopo.geometry.exact`): a region's activation pattern gives
+the exact planes of its neurons, and a vertex is the point where the planes of the facets beside it
+vanish. Lines that bound a region and meet in a corner are never parallel there, so every corner is
+determined by its two neighbouring edges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relutopo.geometry.domain import Domain
+from relutopo.geometry.exact import Integers, dyadic_integers, intersection_point, sign
+from relutopo.geometry.network import Network
+
+__all__ = ["Settler", "settle_orders", "settle_signs"]
+
+
+class Settler:
+    """Exact planes and points of the complex before one layer cuts it.
+
+    Parameters
+    ----------
+    network, domain
+        What is being decomposed.
+    layer : int
+        The layer that cuts.
+    packed_patterns : (n_regions, n_bytes) ndarray of uint8
+        Patterns of the regions, for the layers before.
+    corner_labels : callable
+        ``corner_labels(region, vertex)`` gives the labels of the d facets of the region that
+        meet in its corner.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        domain: Domain,
+        layer: int,
+        packed_patterns: NDArray[np.uint8],
+        corner_labels: Callable[[int, int], list[int]],
+    ) -> None:
+        self._network = network
+        self._layer = layer
+        self._packed = packed_patterns
+        self._corner_labels = corner_labels
+        self._maps: dict[int, list[Integers]] = {}
+        normals, offsets = domain.halfspaces()
+        (self._sides,), _ = dyadic_integers(np.concatenate([normals, -offsets[:, None]], axis=1))
+
+    def plane(self, region: int, label: int) -> Integers:
+        """Return the plane of a facet label on a region."""
+        if label < 0:
+            side: Integers = self._sides[-1 - label]
+            return side
+        layer = int(self._network.layer_of(label))
+        row: Integers = self._layers(region)[layer][label - self._network.layer_offsets[layer]]
+        return row
+
+    def _layers(self, region: int) -> list[Integers]:
+        if region not in self._maps:
+            pattern = np.unpackbits(self._packed[region], bitorder="little").astype(bool)
+            self._maps[region] = self._network.exact_maps(pattern, self._layer + 1)
+        return self._maps[region]
+
+    def neuron_plane(self, region: int, unit: int) -> Integers:
+        """Return the plane of the cutting layer's neuron number `unit` on a region."""
+        row: Integers = self._layers(region)[self._layer][unit]
+        return row
+
+    def corner(self, region: int, vertex: int) -> Integers:
+        """Return a corner of a region."""
+        labels = self._corner_labels(region, vertex)
+        return intersection_point([self.plane(region, label) for label in labels])
+
+
+def settle_signs(
+    settler: Settler, signs: NDArray[np.int8], unknown: NDArray[np.int64], owner: NDArray[np.int32]
+) -> None:
+    """Decide the signs of the (vertex, unit) pairs in `unknown`, in place."""
+    previous, point = -1, None
+    for vertex, unit in unknown.tolist():
+        region = int(owner[vertex])
+        if vertex != previous:
+            previous, point = vertex, settler.corner(region, vertex)
+        signs[vertex, unit] = sign(settler.neuron_plane(region, unit) @ point)
+
+
+def settle_orders(
+    ptr: NDArray[np.int64],
+    linked: NDArray[np.bool_],
+    columns: Sequence[NDArray[Any]],
+    ends: Callable[[int], tuple[Integers, Integers]],
+    plane: Callable[[int, int], Integers],
+) -> int:
+    """Order crossings exactly where it is open, and find those at the same point, in place.
+
+    Parameters
+    ----------
+    ptr : (n_segments + 1,) ndarray
+        Crossings ``ptr[s]:ptr[s + 1]`` lie on segment s, in order but for open runs.
+    linked : ndarray of bool
+        Crossing i and i - 1 are in open order; on return: at the same point.
+    columns : sequence of ndarrays
+        Arrays with an entry for each crossing, which are permuted; crossings at the same point
+        are put in the order of the first one.
+    ends : callable
+        Segment → its exact ends.
+    plane : callable
+        (segment, crossing) → the plane whose zero the crossing is.
+
+    Returns
+    -------
+    int
+        How many orders were open.
+    """
+    open_places = np.flatnonzero(linked)
+    for run in np.split(open_places, np.flatnonzero(np.diff(open_places) > 1) + 1):
+        if not run.size:
+            continue
+        lo, hi = int(run[0]) - 1, int(run[-1]) + 1
+        segment = int(np.searchsorted(ptr, lo, side="right")) - 1
+        start, stop = ends(segment)
+        parameters = []
+        for i in range(lo, hi):
+            p = plane(segment, i)
+            # Values at the ends, both times the same positive number.
+            at_start, at_stop = (p @ start) * stop[-1], (p @ stop) * start[-1]
+            parameters.append(Fraction(at_start, at_start - at_stop))
+        items = columns[0][lo:hi]
+        order = sorted(range(hi - lo), key=lambda k: (parameters[k], items[k]))
+        for column in columns:
+            column[lo:hi] = column[lo:hi][order]
+        linked[lo:hi] = [
+            k > 0 and parameters[order[k]] == parameters[order[k - 1]] for k in range(hi - lo)
+        ]
+    return len(open_places)
