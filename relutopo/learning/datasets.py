@@ -65,7 +65,7 @@ class Dataset:
     @property
     def dim(self) -> int:
         """Dimension d of the points."""
-        return self.points.shape[1]
+        return int(self.points.shape[1])
 
     def equals(self, other: Dataset) -> bool:
         """Tell whether another data set has the same name and the same numbers."""

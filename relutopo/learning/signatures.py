@@ -1,0 +1,348 @@
+"""Topological signatures along a training run: one flat row for each checkpoint.
+
+Rows are files, ``analysis/<key>/step_000300.json`` in the run's folder, written as soon as they
+are known. The key is a hash of the analysis settings and of relutopo's version, so that an
+interrupted analysis goes on where it stopped and rows of different settings never mix.
+
+Invariant: a row depends on the checkpoint, the data and the settings only (columns that start
+with ``seconds`` excepted).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from relutopo import registry
+from relutopo.api import decompose
+from relutopo.errors import (
+    DisconnectedGraphError,
+    InputError,
+    NoFiedlerVectorError,
+    NotConvergedError,
+)
+from relutopo.files import atomic_write
+from relutopo.geometry.complex import ON_BOUNDARY, OUTSIDE, CellComplex
+from relutopo.geometry.domain import Box
+from relutopo.geometry.network import Network
+from relutopo.interfaces import Progress
+from relutopo.learning.checkpoints import TrainingRun
+from relutopo.learning.datasets import Dataset
+from relutopo.spectral.dual_graph import Adjacency, DualGraph
+from relutopo.spectral.fiedler import FiedlerPartition, fiedler_partition
+
+__all__ = ["AnalysisSettings", "Signature", "analyse", "analyse_checkpoint", "analyse_run"]
+
+_FAILURES = {
+    NoFiedlerVectorError: "one region",
+    DisconnectedGraphError: "disconnected graph",
+    NotConvergedError: "not converged",
+}
+
+
+def _named(name: str) -> Any:
+    return field(default_factory=lambda: {"name": name})
+
+
+@dataclass(frozen=True)
+class AnalysisSettings:
+    """How checkpoints are analysed.
+
+    Attributes
+    ----------
+    enumerator, eigensolver, vertex_weights, edge_weights : mapping
+        ``name`` in the registry, and the options of its constructor.
+    adjacency : {"facet", "hamming"}
+        What joins two regions.
+    component : {None, "largest"}
+        What to partition of a disconnected graph: nothing, or its largest component.
+    margin : float
+        The domain is the bounding box of the training points, widened on each side by this
+        fraction of its width.
+    max_cells : int, optional
+        Stop before a complex has more cells of all dimensions than this.
+    seed : int
+        Seed of the eigensolver's start.
+    """
+
+    enumerator: Mapping[str, Any] = _named("cpu")
+    eigensolver: Mapping[str, Any] = _named("amg_lobpcg")
+    vertex_weights: Mapping[str, Any] = _named("count_plus_one")
+    edge_weights: Mapping[str, Any] = _named("unit")
+    adjacency: Adjacency = "facet"
+    component: Literal["largest"] | None = None
+    margin: float = 0.25
+    max_cells: int | None = None
+    seed: int = 0
+
+    @property
+    def key(self) -> str:
+        """A hash that tells these settings from any others."""
+        content = {"version": metadata.version("relutopo"), **asdict(self)}
+        text = json.dumps(content, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def create(self, role: str) -> Any:
+        """Return the instance that a role's entry names."""
+        options = dict(getattr(self, role))
+        name = options.pop("name", None)
+        if not isinstance(name, str):
+            raise InputError(
+                f"`{role}` must have a 'name' from the registry, got {options}; choose one of "
+                f"{', '.join(registry.names(role))}"
+            )
+        try:
+            return registry.create(role, name, **options)
+        except TypeError as error:
+            raise InputError(
+                f"`{role}` {name!r} does not take the options {sorted(options)}: {error}; "
+                "leave out what it does not know"
+            ) from error
+
+
+@dataclass(frozen=True, eq=False)
+class Signature:
+    """What is known of one network on its data.
+
+    Attributes
+    ----------
+    complex : CellComplex
+        Its complex.
+    graph : DualGraph
+        The dual graph.
+    weighted, unweighted : FiedlerPartition or None
+        The partitions; None where there is none, and the row says why.
+    row : dict
+        The numbers, flat; see `analyse`.
+    """
+
+    complex: CellComplex
+    graph: DualGraph
+    weighted: FiedlerPartition | None
+    unweighted: FiedlerPartition | None
+    row: dict[str, Any]
+
+
+def analyse(network: Network, dataset: Dataset, settings: AnalysisSettings) -> Signature:
+    """Decompose the plane of a network and compare its Fiedler partitions with the data.
+
+    Parameters
+    ----------
+    network : Network
+        With one output.
+    dataset : Dataset
+        Its training points weigh the regions and bound the domain.
+    settings : AnalysisSettings
+
+    Returns
+    -------
+    Signature
+        The row has these columns, for both kinds of partition where they start with
+        ``weighted_`` (also ``unweighted_``):
+
+        ========================================= ==============================================
+        n_regions, n_cells_0, n_cells_1, ...      cells of each dimension
+        n_edges                                   of the dual graph
+        enumerator, enumeration_status            what ran, and whether it is certified
+        n_uncertain                               signs that were decided exactly
+        n_points_outside, n_points_on_boundary    training points without a region
+        purity, held_out_purity                   bound of every agreement
+        n_crossed_regions                         regions that the decision boundary crosses
+        weighted_status, weighted_method          "converged" or why not, and what ran
+        weighted_fiedler_value, weighted_residual the eigenvalue and its true relative residual
+        weighted_agreement                        accuracy against the training labels
+        weighted_held_out_agreement               accuracy against the held-out labels
+        weighted_adjusted_rand                    adjusted Rand index, training labels
+        weighted_sweep_agreement                  accuracy of the best threshold (picked by labels)
+        weighted_decision_by_points               agreement with the network's decision, by data
+        weighted_decision_by_volume, _by_regions  the same by area and by number of regions
+        weighted_cut_at_boundary                  cut edges at regions that the boundary crosses
+        weighted_boundary_at_cut                  crossed regions at which the cut passes
+        weighted_partition                        digest of the sides
+        seconds_enumeration, _graph, _weighted    wall-clock time of each stage
+        ========================================= ==============================================
+
+    Raises
+    ------
+    InputError
+        If a setting or the data cannot be used.
+    LimitReachedError
+        If `max_cells` is reached.
+    """
+    row: dict[str, Any] = {}
+    with _timed(row, "enumeration"):
+        complex_ = decompose(
+            network,
+            Box.around(dataset.points, settings.margin),
+            enumerator=settings.create("enumerator"),
+            max_cells=settings.max_cells,
+        )
+    with _timed(row, "graph"):
+        graph = complex_.dual_graph(settings.adjacency)
+        regions = complex_.locate(dataset.points)
+    row |= {
+        "n_regions": complex_.n_regions,
+        **{f"n_cells_{k}": n for k, n in enumerate(complex_.n_cells)},
+        "n_edges": graph.n_edges,
+        "enumerator": complex_.record.method,
+        "enumeration_status": complex_.record.status,
+        "n_uncertain": complex_.record.n_uncertain,
+        "n_points_outside": int(np.sum(regions == OUTSIDE)),
+        "n_points_on_boundary": int(np.sum(regions == ON_BOUNDARY)),
+        **dict.fromkeys(("purity", "held_out_purity", "n_crossed_regions"), np.nan),
+    }
+    parts: dict[str, FiedlerPartition | None] = {}
+    for kind in ("weighted", "unweighted"):
+        weights = settings.create("vertex_weights") if kind == "weighted" else "unweighted"
+        with _timed(row, kind):
+            parts[kind], status = _partition(graph, dataset, settings, weights)
+            row |= _columns(kind, parts[kind], status, dataset)
+    return Signature(complex_, graph, parts["weighted"], parts["unweighted"], row)
+
+
+def _partition(
+    graph: DualGraph, dataset: Dataset, settings: AnalysisSettings, vertex_weights: Any
+) -> tuple[FiedlerPartition | None, str]:
+    """Return the partition; or none, and why: one bad checkpoint must not end a run."""
+    try:
+        part = fiedler_partition(
+            graph,
+            dataset.points,
+            vertex_weights=vertex_weights,
+            edge_weights=settings.create("edge_weights"),
+            eigensolver=settings.create("eigensolver"),
+            component=settings.component,
+            seed=settings.seed,
+        )
+    except tuple(_FAILURES) as error:
+        return None, _FAILURES[type(error)]
+    return part, part.status
+
+
+def _columns(
+    kind: str, part: FiedlerPartition | None, status: str, dataset: Dataset
+) -> dict[str, Any]:
+    if part is None:
+        names = (
+            "fiedler_value residual agreement held_out_agreement adjusted_rand sweep_agreement "
+            "decision_by_points decision_by_volume decision_by_regions cut_at_boundary "
+            "boundary_at_cut"
+        )
+        return {
+            f"{kind}_status": status,
+            f"{kind}_method": None,
+            **{f"{kind}_{name}": np.nan for name in names.split()},
+            f"{kind}_partition": None,
+        }
+    labels = part.agreement(dataset.points, dataset.targets)
+    held_out = part.agreement(dataset.held_out_points, dataset.held_out_targets)
+    decision = part.decision_agreement()
+    return {
+        f"{kind}_status": status,
+        f"{kind}_method": part.method,
+        f"{kind}_fiedler_value": part.value,
+        f"{kind}_residual": part.residual,
+        f"{kind}_agreement": labels.accuracy,
+        f"{kind}_held_out_agreement": held_out.accuracy,
+        f"{kind}_adjusted_rand": labels.adjusted_rand_index,
+        f"{kind}_sweep_agreement": labels.sweep_accuracy,
+        f"{kind}_decision_by_points": decision.by_points,
+        f"{kind}_decision_by_volume": decision.by_volume,
+        f"{kind}_decision_by_regions": decision.by_regions,
+        f"{kind}_cut_at_boundary": decision.cut_edges_at_boundary,
+        f"{kind}_boundary_at_cut": decision.crossed_regions_at_cut,
+        f"{kind}_partition": hashlib.sha256(np.packbits(part.sides).tobytes()).hexdigest()[:12],
+        # The same for both kinds: they depend on the complex and the points alone.
+        "purity": labels.purity,
+        "held_out_purity": held_out.purity,
+        "n_crossed_regions": decision.n_crossed,
+    }
+
+
+@contextmanager
+def _timed(row: dict[str, Any], stage: str) -> Iterator[None]:
+    begin = time.perf_counter()
+    yield
+    row[f"seconds_{stage}"] = time.perf_counter() - begin
+
+
+def analyse_checkpoint(run: TrainingRun, step: int, settings: AnalysisSettings) -> Signature:
+    """Analyse one checkpoint of a run.
+
+    Parameters
+    ----------
+    run : TrainingRun
+        Complete.
+    step : int
+        One of ``run.steps``.
+    settings : AnalysisSettings
+
+    Returns
+    -------
+    Signature
+        The row starts with ``step`` and the four entries of `History.at`.
+    """
+    signature = analyse(run.checkpoint(step).network, run.dataset, settings)
+    return replace(signature, row={"step": step, **run.history.at(step), **signature.row})
+
+
+def analyse_run(
+    run: TrainingRun, settings: AnalysisSettings, *, progress: Progress | None = None
+) -> list[dict[str, Any]]:
+    """Analyse every checkpoint of a run, or go on where an interrupted analysis stopped.
+
+    Parameters
+    ----------
+    run : TrainingRun
+        Complete.
+    settings : AnalysisSettings
+    progress : Progress, optional
+        Called after each checkpoint with (checkpoints done, checkpoints, message).
+
+    Returns
+    -------
+    list of dict
+        One row for each checkpoint, in order; see `analyse_checkpoint`.
+
+    Raises
+    ------
+    InputError
+        If training has not finished, or a checkpoint or a row cannot be read.
+    """
+    folder = run.directory / "analysis" / settings.key
+    path = folder / "settings.json"
+    if not path.is_file():
+        with atomic_write(path) as file:
+            file.write(json.dumps(asdict(settings), indent=2).encode())
+    rows = []
+    for step in run.steps:
+        path = folder / f"step_{step:06d}.json"
+        if path.is_file():
+            row = _read_row(path)
+        else:
+            row = analyse_checkpoint(run, step, settings).row
+            with atomic_write(path) as file:
+                file.write(json.dumps(row).encode())
+        rows.append(row)
+        if progress is not None:
+            progress(len(rows), len(run.steps), f"step {step}, {row['n_regions']} regions")
+    return rows
+
+
+def _read_row(path: Path) -> dict[str, Any]:
+    try:
+        row: dict[str, Any] = json.loads(path.read_text())
+    except ValueError as error:
+        raise InputError(
+            f"the row {str(path)!r} cannot be read ({error}); delete it to compute it again"
+        ) from error
+    return row

@@ -1,0 +1,466 @@
+"""What a run of the `relutopo` command tells the person at the terminal, and its tables.
+
+Fractions are shown as they are (0.994), never rounded up to 1. A claim of the summary always
+stands beside the numbers that it rests on.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from relutopo.files import atomic_write
+from relutopo.interfaces import Progress
+from relutopo.learning.checkpoints import History
+from relutopo.optional import require
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.console import RenderableType
+
+__all__ = [
+    "GENERALISED",
+    "combine_jobs",
+    "environment",
+    "learning_steps",
+    "progress_bar",
+    "run_summary",
+    "save_json",
+    "save_table",
+    "show",
+    "sweep_summary",
+    "swept_keys",
+    "three_steps",
+]
+
+Jobs: TypeAlias = Mapping[str, tuple[Path, Mapping[str, str]]]
+"""For each job of a sweep its folder and its overrides."""
+GENERALISED = 0.98
+"""Held-out accuracy from which a network counts as generalising."""
+FOLLOWS = 0.95
+"""Agreement, by data mass, from which a partition counts as following the decision boundary."""
+_PACKAGES = (
+    "relutopo",
+    "numpy",
+    "scipy",
+    "numba",
+    "pyamg",
+    "torch",
+    "scikit-learn",
+    "pandas",
+    "matplotlib",
+    "hydra-core",
+)
+
+
+def environment(seed: int) -> dict[str, Any]:
+    """Return the seed, and the versions of everything that a result may depend on.
+
+    Examples
+    --------
+    >>> sorted(environment(0))
+    ['machine', 'packages', 'platform', 'python', 'seed']
+    """
+    packages = {}
+    for name in _PACKAGES:
+        try:
+            packages[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            packages[name] = "not installed"
+    return {
+        "seed": seed,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "machine": platform.machine(),
+        "packages": packages,
+    }
+
+
+def save_table(table: pd.DataFrame, stem: str | os.PathLike[str]) -> None:
+    """Write a table as ``<stem>.parquet`` and ``<stem>.csv``, atomically."""
+    require("pyarrow", "a Parquet table")
+    path = Path(stem)
+    with atomic_write(path.with_suffix(".parquet")) as file:
+        table.to_parquet(file, index=False)
+    with atomic_write(path.with_suffix(".csv")) as file:
+        table.to_csv(file, index=False)
+
+
+def learning_steps(history: History) -> dict[str, float]:
+    """Return when the training set was fitted and when the network generalised.
+
+    Parameters
+    ----------
+    history : History
+
+    Returns
+    -------
+    dict
+        ``fitted_step``: first step with a train accuracy of 1; ``generalised_step``: first
+        evaluated step with a held-out accuracy of at least 0.98. NaN for never.
+    """
+    fitted = np.flatnonzero(history.train_accuracy == 1)
+    general = np.flatnonzero(history.held_out_accuracy >= GENERALISED)
+    return {
+        "fitted_step": float(fitted[0]) if fitted.size else np.nan,
+        "generalised_step": float(history.held_out_steps[general[0]]) if general.size else np.nan,
+    }
+
+
+def three_steps(steps: Sequence[int]) -> list[int]:
+    """Return the first, the middle and the last of some steps, the middle on a log axis.
+
+    Parameters
+    ----------
+    steps : sequence of int
+        Ascending, at least one.
+
+    Examples
+    --------
+    >>> three_steps([0, 1, 8, 10, 70, 100])
+    [0, 10, 100]
+    """
+    middle = min(steps, key=lambda step: abs(np.log1p(step) - np.log1p(steps[-1]) / 2))
+    return sorted({steps[0], middle, steps[-1]})
+
+
+@contextmanager
+def progress_bar(description: str) -> Iterator[Progress]:
+    """Show a progress bar on the terminal; one line in a log file.
+
+    Parameters
+    ----------
+    description : str
+        What goes on.
+
+    Yields
+    ------
+    Progress
+        To be called with (done, total, message).
+    """
+    require("rich", "a progress bar")
+    from rich import progress as rich_progress
+
+    columns = (
+        rich_progress.TextColumn("{task.description}"),
+        rich_progress.BarColumn(),
+        rich_progress.TaskProgressColumn(),
+        rich_progress.TimeElapsedColumn(),
+        rich_progress.TextColumn("elapsed,"),
+        rich_progress.TimeRemainingColumn(),
+        rich_progress.TextColumn("left;"),
+        rich_progress.TextColumn("{task.fields[message]}"),
+    )
+    with rich_progress.Progress(*columns) as bar:
+        task = bar.add_task(description, total=None, message="")
+
+        def update(done: int, total: int, /, message: str = "") -> None:
+            bar.update(task, completed=done, total=total, message=message)
+
+        yield update
+
+
+def show(parts: Sequence[RenderableType], directory: str | os.PathLike[str]) -> None:
+    """Print a summary and where the files are; keep it as ``summary.txt`` among them.
+
+    Parameters
+    ----------
+    parts : sequence of rich renderables
+    directory : path-like
+        Where the run's files are.
+    """
+    require("rich", "the summary")
+    from rich.console import Console
+
+    console = Console()
+    console.print(*parts, sep="\n")
+    console.print(f"files: {os.fspath(directory)}", soft_wrap=True)  # a path must not be broken
+    text = io.StringIO()
+    Console(file=text, width=100, color_system=None).print(*parts, sep="\n")
+    with atomic_write(Path(directory) / "summary.txt") as file:
+        file.write(text.getvalue().encode())
+
+
+def run_summary(table: pd.DataFrame) -> list[RenderableType]:
+    """Say whether the weighted Fiedler partition follows the decision boundary.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row for each checkpoint, in order, as `relutopo.learning.signatures` makes them.
+
+    Returns
+    -------
+    list of rich renderables
+    """
+    require("rich", "the summary")
+    from rich.table import Table
+
+    first, last = table.iloc[0], table.iloc[-1]
+    best = table.iloc[int(table["weighted_agreement"].fillna(-1).argmax())]
+    grid = Table(box=None, pad_edge=False)
+    headings = "|step|regions|train|held-out|weighted|unweighted|bound|Fiedler value"
+    for i, heading in enumerate(headings.split("|")):
+        grid.add_column(heading, justify="right" if i else "left")
+    for name, row in (("first", first), ("best", best), ("last", last)):
+        grid.add_row(
+            name,
+            str(row["step"]),
+            str(row["n_regions"]),
+            *(
+                _fraction(row[column])
+                for column in (
+                    "train_accuracy",
+                    "held_out_accuracy",
+                    "weighted_agreement",
+                    "unweighted_agreement",
+                    "purity",
+                )
+            ),
+            f"{row['weighted_fiedler_value']:.3g}",
+        )
+    lines: list[RenderableType] = [
+        "",
+        "[bold]Does the weighted Fiedler partition follow the decision boundary?[/bold]",
+        _verdict(first, last),
+        "",
+        grid,
+        "[dim]train, held-out: accuracy of the network; weighted, unweighted: fraction of training "
+        "points on the side of their class; bound: the best that any labelling of regions can do; "
+        "Fiedler value: the weighted one[/dim]",
+        "",
+        *_generalisation(table),
+        *_warnings(table),
+        f"ran: enumerator {_values(table, 'enumerator')}; eigensolver "
+        f"{_values(table, 'weighted_method')} (largest residual "
+        f"{table[['weighted_residual', 'unweighted_residual']].max().max():.1e}); "
+        f"{last['adjacency']} adjacency, {last['vertex_weights']}, {last['edge_weights']} edges",
+    ]
+    return lines
+
+
+def _fraction(value: float) -> str:
+    """Show three decimals, but never 1.000 for what is less than 1."""
+    return "-" if np.isnan(value) else f"{np.floor(value * 1000 + 1e-9) / 1000:.3f}"
+
+
+def _values(table: pd.DataFrame, column: str) -> str:
+    counts = table[column].dropna().value_counts()
+    if len(counts) == 1:
+        return str(counts.index[0])
+    return ", ".join(f"{name} ({n} of {len(table)} checkpoints)" for name, n in counts.items())
+
+
+def _verdict(first: pd.Series[Any], last: pd.Series[Any]) -> str:
+    mass = last["weighted_decision_by_points"]
+    if np.isnan(mass):
+        return f"There is no partition at the last checkpoint: {last['weighted_status']}."
+    if mass >= FOLLOWS:
+        answer = "[green]Yes[/green]"
+    else:
+        answer = "[red]No[/red]" if mass < 0.8 else "[yellow]In part[/yellow]"
+    text = (
+        f"{answer}: at step {last['step']} it agrees with the network's decision on "
+        f"{_fraction(mass)} of the data mass, the unweighted one on "
+        f"{_fraction(last['unweighted_decision_by_points'])}; agreement with the labels went from "
+        f"{_fraction(first['weighted_agreement'])} at step {first['step']} to "
+        f"{_fraction(last['weighted_agreement'])} ({_fraction(last['unweighted_agreement'])} "
+        "unweighted)."
+    )
+    if last["held_out_accuracy"] < 0.95:
+        text += (
+            f" [yellow]The network itself has not learned the task: held-out accuracy "
+            f"{_fraction(last['held_out_accuracy'])}.[/yellow]"
+        )
+    return text
+
+
+def _generalisation(table: pd.DataFrame) -> list[str]:
+    fitted, general = (table[name].iloc[-1] for name in ("fitted_step", "generalised_step"))
+    if np.isnan(fitted):
+        best = table["train_accuracy"].max()
+        return [f"The training set was never fitted (train accuracy at most {_fraction(best)})."]
+    text = f"Train accuracy reached 1 at step {fitted:.0f}"
+    if np.isnan(general):
+        best = table["held_out_accuracy"].max()
+        return [
+            f"{text}; held-out accuracy never reached {GENERALISED} (at most {_fraction(best)})."
+        ]
+    text += f", held-out accuracy {GENERALISED} at step {general:.0f}"
+    if general < 2 * max(fitted, 1):
+        return [f"{text}: no delayed generalisation."]
+    before = table[table["step"] >= fitted].iloc[0]
+    after = table[table["step"] >= general].iloc[0]
+    change = after["weighted_agreement"] - before["weighted_agreement"]
+    if np.isnan(change):
+        return [f"{text}: {general / max(fitted, 1):.1f} times later."]
+    moved = "does not jump there" if abs(change) < 0.05 else "moves there"
+    return [
+        f"{text}: {general / max(fitted, 1):.1f} times later. The weighted partition {moved}: its "
+        f"agreement goes from {_fraction(before['weighted_agreement'])} (step {before['step']}) "
+        f"to {_fraction(after['weighted_agreement'])} (step {after['step']}), and to "
+        f"{_fraction(table['weighted_agreement'].iloc[-1])} at the end."
+    ]
+
+
+def _warnings(table: pd.DataFrame) -> list[str]:
+    lines = []
+    for kind in ("weighted", "unweighted"):
+        bad = table[table[f"{kind}_status"] != "converged"]
+        if len(bad):
+            steps = ", ".join(map(str, bad["step"]))
+            reasons = "; ".join(sorted(set(bad[f"{kind}_status"])))
+            lines.append(f"[yellow]{kind}: {reasons} at step {steps}[/yellow]")
+    uncertified = table[table["enumeration_status"] != "certified"]
+    if len(uncertified):
+        lines.append(
+            f"[yellow]{len(uncertified)} complexes are not certified: some signs were left to "
+            "floating point[/yellow]"
+        )
+    for column, what in (
+        ("n_points_outside", "outside the domain"),
+        ("n_points_on_boundary", "on a boundary between regions"),
+    ):
+        most = int(table[column].max())
+        if most:
+            lines.append(f"[yellow]up to {most} training points lie {what}[/yellow]")
+    return lines
+
+
+def combine_jobs(jobs: Jobs) -> pd.DataFrame:
+    """Put the tables of a sweep's jobs into one.
+
+    Parameters
+    ----------
+    jobs : mapping of str to (folder, overrides)
+        For each job its folder, with a ``results.parquet``, and what was overridden.
+
+    Returns
+    -------
+    pandas.DataFrame
+        All rows, with the columns ``job`` and every overridden key that differs between jobs and
+        is not a column of the tables already.
+    """
+    pandas = require("pandas", "the table of a sweep")
+    tables = []
+    for name, (folder, overrides) in jobs.items():
+        table = pandas.read_parquet(folder / "results.parquet")
+        table.insert(0, "job", name)
+        for key in swept_keys(jobs):
+            if key not in table.columns:
+                table.insert(1, key, overrides.get(key, "default"))
+        tables.append(table)
+    combined: pd.DataFrame = pandas.concat(tables, ignore_index=True)
+    return combined
+
+
+def swept_keys(jobs: Jobs) -> list[str]:
+    """Return the overridden keys that differ between the jobs of a sweep; see `combine_jobs`."""
+    keys = dict.fromkeys(key for _, overrides in jobs.values() for key in overrides)
+    return [key for key in keys if len({overrides.get(key) for _, overrides in jobs.values()}) > 1]
+
+
+def sweep_summary(
+    table: pd.DataFrame,
+    swept: Sequence[str],
+    failed: Sequence[str],
+) -> list[RenderableType]:
+    """Show each setting of a sweep with its spread over seeds.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From `combine_jobs`.
+    swept : sequence of str
+        Overridden keys that differ between jobs.
+    failed : sequence of str
+        Jobs without results.
+
+    Returns
+    -------
+    list of rich renderables
+    """
+    require("rich", "the summary")
+    from rich.table import Table
+
+    settings = [key for key in swept if key != "seed"]
+    ends = table.sort_values("step").groupby("job").tail(1)
+    starts = table.sort_values("step").groupby("job").head(1).set_index("job")
+    ends = ends.assign(
+        gain=ends["weighted_agreement"] - ends["job"].map(starts["weighted_agreement"]),
+        delay=ends["generalised_step"] / ends["fitted_step"].clip(lower=1),
+    )
+    grid = Table(title="Last checkpoint: mean \\[worst] over jobs", title_justify="left", box=None)
+    measures = {
+        "held-out acc.": "held_out_accuracy",
+        "weighted": "weighted_agreement",
+        "unweighted": "unweighted_agreement",
+        "gain over start": "gain",
+        "bound": "purity",
+    }
+    steps = {"fitted at": "fitted_step", "generalised at": "generalised_step", "delay": "delay"}
+    for name in settings:
+        grid.add_column(name)
+    for heading in ("jobs", *measures, *steps):
+        grid.add_column(heading, justify="right")
+    groups = list(ends.groupby(settings, dropna=False)) if settings else [((), ends)]
+    for setting, rows in groups:
+        grid.add_row(
+            *map(str, setting),
+            str(len(rows)),
+            *(f"{rows[c].mean():.3f} \\[{rows[c].min():.3f}]" for c in measures.values()),
+            *(_range(rows[c]) for c in steps.values()),
+        )
+    return [
+        "",
+        grid,
+        *_eigensolvers_compared(table, swept),
+        *(f"[red]job {name} left no results[/red]" for name in failed),
+    ]
+
+
+def _range(values: pd.Series[Any]) -> str:
+    known = values.dropna()
+    if not len(known):
+        return "never"
+    text = (
+        f"{known.min():.0f}"
+        if known.min() == known.max()
+        else (f"{known.min():.0f}-{known.max():.0f}")
+    )
+    return text + (f" ({len(values) - len(known)} never)" if len(known) < len(values) else "")
+
+
+def _eigensolvers_compared(table: pd.DataFrame, swept: Sequence[str]) -> list[str]:
+    """Compare what different eigensolvers found on the same checkpoints."""
+    if "eigensolver" not in swept:
+        return []
+    others = [key for key in swept if key != "eigensolver"]
+    groups = table.groupby([*others, "step"], dropna=False)
+    differences, same, compared = [0.0], 0, 0
+    for _, rows in groups:
+        for kind in ("weighted", "unweighted"):
+            values = rows[f"{kind}_fiedler_value"].dropna()
+            if len(values) > 1:
+                compared += 1
+                differences.append(float((values.max() - values.min()) / values.max()))
+                same += rows[f"{kind}_partition"].nunique() == 1
+    return [
+        f"eigensolvers compared on {compared} Laplacians: Fiedler values differ by at most "
+        f"{max(differences):.1e} (relative), {same} of {compared} partitions are equal"
+    ]
+
+
+def save_json(content: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
+    """Write plain values as JSON, atomically."""
+    with atomic_write(path) as file:
+        file.write(json.dumps(content, indent=2).encode())
