@@ -127,20 +127,14 @@ def _draw(run: TrainingRun, settings: AnalysisSettings, table: Any, directory: P
     signatures = [analyse_checkpoint(run, step, settings) for step in steps]
     last, dataset = signatures[-1], run.dataset
     save_complex(directory / "complex.npz", last.complex)
-    figures = {"timeline": plots.plot_timeline(table)}
+    figures = {
+        "timeline": plots.plot_timeline(table),
+        "partition_history": plots.plot_partition_history(
+            signatures, dataset.points, dataset.targets
+        ),
+    }
     if last.weighted is not None:
         figures["partition"] = plots.plot_partition(last.weighted, dataset.points, dataset.targets)
-    pairs = [(s.unweighted, s.weighted) for s in signatures]
-    complete = [
-        (step, unweighted, weighted)
-        for step, (unweighted, weighted) in zip(steps, pairs, strict=True)
-        if unweighted is not None and weighted is not None
-    ]
-    if complete:
-        chosen, unweighted, weighted = zip(*complete, strict=True)
-        figures["partition_history"] = plots.plot_partition_history(
-            chosen, unweighted, weighted, dataset.points, dataset.targets
-        )
     for name, figure in figures.items():
         plots.save_figure(figure, directory / "figures" / name)
 
