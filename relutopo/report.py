@@ -250,7 +250,9 @@ def run_summary(table: pd.DataFrame) -> list[RenderableType]:
 
 def _fraction(value: float) -> str:
     """Show three decimals, but never 1.000 for what is less than 1."""
-    return "-" if np.isnan(value) else f"{np.floor(value * 1000 + 1e-9) / 1000:.3f}"
+    if np.isnan(value):
+        return "-"
+    return f"{min(value, 0.999) if value < 1 else value:.3f}"
 
 
 def _values(table: pd.DataFrame, column: str) -> str:
@@ -399,30 +401,33 @@ def sweep_summary(
         gain=ends["weighted_agreement"] - ends["job"].map(starts["weighted_agreement"]),
         delay=ends["generalised_step"] / ends["fitted_step"].clip(lower=1),
     )
-    grid = Table(title="Last checkpoint: mean \\[worst] over jobs", title_justify="left", box=None)
+    groups = list(ends.groupby(settings, dropna=False)) if settings else [((), ends)]
+
+    def grid(title: str, headings: Sequence[str]) -> Table:
+        table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+        for i, heading in enumerate((*settings, "jobs", *headings)):
+            table.add_column(heading, justify="left" if i < len(settings) else "right")
+        return table
+
     measures = {
         "held-out acc.": "held_out_accuracy",
         "weighted": "weighted_agreement",
         "unweighted": "unweighted_agreement",
         "gain over start": "gain",
-        "bound": "purity",
     }
-    steps = {"fitted at": "fitted_step", "generalised at": "generalised_step", "delay": "delay"}
-    for name in settings:
-        grid.add_column(name)
-    for heading in ("jobs", *measures, *steps):
-        grid.add_column(heading, justify="right")
-    groups = list(ends.groupby(settings, dropna=False)) if settings else [((), ends)]
+    agreement = grid("Last checkpoint: mean \\[worst] over jobs", list(measures))
+    delay = grid("Steps: least-greatest", ["train acc. 1", f"held-out {GENERALISED}", "ratio"])
     for setting, rows in groups:
-        grid.add_row(
-            *map(str, setting),
-            str(len(rows)),
-            *(f"{rows[c].mean():.3f} \\[{rows[c].min():.3f}]" for c in measures.values()),
-            *(_range(rows[c]) for c in steps.values()),
-        )
+        names = (*map(str, setting), str(len(rows)))
+        values = (rows[column] for column in measures.values())
+        agreement.add_row(*names, *(f"{v.mean():.3f} \\[{v.min():.3f}]" for v in values))
+        steps = (rows[column] for column in ("fitted_step", "generalised_step", "delay"))
+        delay.add_row(*names, *map(_range, steps))
     return [
         "",
-        grid,
+        agreement,
+        "",
+        delay,
         *_eigensolvers_compared(table, swept),
         *(f"[red]job {name} left no results[/red]" for name in failed),
     ]
