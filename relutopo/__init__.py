@@ -7,6 +7,11 @@ from relutopo.api import decompose
 from relutopo.geometry.complex import ON_BOUNDARY, OUTSIDE, CellComplex
 from relutopo.geometry.domain import Box, Domain
 from relutopo.geometry.network import Network, ReluNetwork, as_network
+from relutopo.homology.boundary import BoundaryMatrix, boundary_matrix
+from relutopo.homology.decision_boundary import DecisionBoundary, decision_boundary
+from relutopo.homology.diagram import BettiCurve, Diagram
+from relutopo.homology.filtration import Filtration
+from relutopo.homology.persistence import betti_curves, betti_numbers, filtration, persistence
 from relutopo.spectral.dual_graph import DualGraph
 from relutopo.spectral.fiedler import FiedlerPartition, fiedler_partition
 
@@ -15,14 +20,25 @@ __version__ = "0.1.0"
 __all__ = [
     "ON_BOUNDARY",
     "OUTSIDE",
+    "BettiCurve",
+    "BoundaryMatrix",
     "Box",
     "CellComplex",
+    "DecisionBoundary",
+    "Diagram",
     "Domain",
     "DualGraph",
     "FiedlerPartition",
+    "Filtration",
     "Network",
     "ReluNetwork",
     "as_network",
+    "betti_curves",
+    "betti_numbers",
+    "boundary_matrix",
+    "decision_boundary",
     "decompose",
     "fiedler_partition",
+    "filtration",
+    "persistence",
 ]

@@ -23,6 +23,7 @@ __all__ = ["create", "names", "roles"]
 
 _BACKENDS = "relutopo.backends"
 _WEIGHTS = "relutopo.spectral.weights"
+_FILTRATIONS = "relutopo.homology.strategies"
 _DATASETS = "relutopo.learning.datasets"
 _BUILT_IN: Mapping[str, Mapping[str, str]] = {
     "enumerator": {
@@ -47,6 +48,17 @@ _BUILT_IN: Mapping[str, Mapping[str, str]] = {
         "unit": f"{_WEIGHTS}:UnitEdges",
         "facet_length": f"{_WEIGHTS}:FacetLength",
         "inverse_distance": f"{_WEIGHTS}:InverseDistance",
+    },
+    "filtration": {
+        "abs_output": f"{_FILTRATIONS}:AbsOutput",
+        "dimension_major": f"{_FILTRATIONS}:DimensionMajor",
+        "distance_to_data": f"{_FILTRATIONS}:DistanceToData",
+        "distance_to_decision_boundary": f"{_FILTRATIONS}:DistanceToDecisionBoundary",
+        "layer_depth": f"{_FILTRATIONS}:LayerDepth",
+        "lower_star": f"{_FILTRATIONS}:LowerStar",
+        "output": f"{_FILTRATIONS}:Output",
+        "random_closure": f"{_FILTRATIONS}:RandomClosure",
+        "random_extension": f"{_FILTRATIONS}:RandomExtension",
     },
     "data": {
         "two_moons": f"{_DATASETS}:two_moons",

@@ -23,6 +23,8 @@ from relutopo.geometry.domain import Domain, FacetLists
 from relutopo.geometry.network import Network
 
 if TYPE_CHECKING:
+    from relutopo.homology.boundary import BoundaryMatrix
+    from relutopo.homology.filtration import Filtration
     from relutopo.spectral.dual_graph import DualGraph
 
 __all__ = ["ON_BOUNDARY", "OUTSIDE", "CellComplex", "EnumerationRecord"]
@@ -300,6 +302,19 @@ class CellComplex:
         from relutopo.spectral.dual_graph import dual_graph
 
         return dual_graph(self, adjacency)
+
+    def boundary_matrix(self, filtration: Filtration) -> BoundaryMatrix:
+        """Return the boundary matrix over Z/2 in the order of a filtration.
+
+        Parameters
+        ----------
+        filtration : Filtration
+            Of this complex; see `relutopo.filtration`.
+        """
+        # The public face promises a method; this call is an arrow from geometry to homology.
+        from relutopo.homology.boundary import boundary_matrix
+
+        return boundary_matrix(self, filtration)
 
     def with_record(self, record: EnumerationRecord) -> CellComplex:
         """Return the same complex with another record."""

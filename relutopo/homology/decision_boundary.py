@@ -1,0 +1,279 @@
+"""The decision boundary {f = 0} inside a decomposed domain, as a complex of its own.
+
+f is affine on every cell, so the face lattice is cut once more, as by a neuron. Give every vertex
+the sign of f in {-1, 0, +1}. Then {f = 0} consists of
+
+- the cells whose vertices all have sign 0, and
+- for each k-cell c whose vertices carry both signs its section c⁰ = c ∩ {f = 0}, a (k-1)-cell.
+  The facets of c⁰ are the sections f⁰ of those facets f of c that are cut, and the (k-2)-faces of
+  c that lie wholly in {f = 0}.
+
+The facets of the former are cells of the same kind. Cells of one dimension are numbered in this
+order: whole cells first, then sections.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+from scipy.spatial import cKDTree
+
+from relutopo.errors import InputError
+from relutopo.geometry.complex import CellComplex
+from relutopo.geometry.domain import FacetLists, as_points
+from relutopo.geometry.exact import Integers, dyadic_integers, intersection_point, sign
+
+__all__ = ["DecisionBoundary", "decision_boundary", "decision_signs"]
+
+_ROUNDING = 2.0**-32
+"""How far the rounding of a vertex may move f, relative to the terms of f. Generous: it decides
+only how many signs are computed exactly."""
+_DISTANCES_AT_ONCE = 2**20
+
+
+@dataclass(frozen=True, eq=False)
+class DecisionBoundary:
+    """The cells of {f = 0} in a domain of dimension d.
+
+    Attributes
+    ----------
+    vertices : (n_0, d) ndarray of float64
+        Coordinates, up to rounding.
+    facets : tuple of d pairs (indptr, indices)
+        Entry k - 1 lists the facets of each k-cell in CSR form. The d-cells are the regions on
+        which f vanishes.
+    """
+
+    vertices: NDArray[np.float64]
+    facets: tuple[FacetLists, ...]
+
+    def __repr__(self) -> str:
+        return f"DecisionBoundary({' + '.join(map(str, self.n_cells))} cells)"
+
+    @property
+    def n_cells(self) -> tuple[int, ...]:
+        """Number of cells of each dimension, (n_0, ..., n_d)."""
+        return (len(self.vertices), *(len(indptr) - 1 for indptr, _ in self.facets))
+
+    @property
+    def segments(self) -> NDArray[np.float64]:
+        """Ends of the 1-cells, (n_1, 2, d): in the plane the curve f = 0."""
+        segments: NDArray[np.float64] = self.vertices[self.facets[0][1].reshape(-1, 2)]
+        return segments
+
+    def distances(self, points: ArrayLike) -> NDArray[np.float64]:
+        """Return the Euclidean distance from points to the cells of dimension 0 and 1.
+
+        For d ≤ 2 that is the distance to {f = 0}, unless a point lies inside a region on which f
+        vanishes; vertices of the decomposition never do.
+
+        Parameters
+        ----------
+        points : (n, d) array_like
+
+        Returns
+        -------
+        (n,) ndarray
+
+        Raises
+        ------
+        InputError
+            If d > 2, or {f = 0} is empty.
+        """
+        d = self.vertices.shape[1]
+        if d > 2:
+            raise InputError(
+                f"distances to the decision boundary are for domains of dimension 1 and 2, got "
+                f"{d}; use the filtration 'abs_output'"
+            )
+        if not len(self.vertices):
+            raise InputError(
+                "the network has the same sign on the whole domain, so that no point has a "
+                "distance to its decision boundary; enlarge the domain or use another filtration"
+            )
+        x = as_points(points, d)
+        nearest: NDArray[np.float64] = cKDTree(self.vertices).query(x)[0]
+        starts = self.segments[:, 0]
+        spans = self.segments[:, 1] - starts
+        squares = np.sum(spans**2, axis=1)
+        starts, spans, squares = (a[squares > 0] for a in (starts, spans, squares))
+        if len(starts):
+            step = max(1, _DISTANCES_AT_ONCE // len(starts))
+            for i in range(0, len(x), step):
+                arms = x[i : i + step, None] - starts
+                along = np.clip(np.sum(arms * spans, axis=2) / squares, 0.0, 1.0)
+                feet = np.linalg.norm(arms - along[..., None] * spans, axis=2)
+                nearest[i : i + step] = np.minimum(nearest[i : i + step], feet.min(axis=1))
+        return nearest
+
+
+def decision_boundary(complex_: CellComplex) -> DecisionBoundary:
+    """Return {f = 0} in the domain of a complex, as a complex.
+
+    f is the network's output; of two outputs the difference, second minus first.
+
+    Parameters
+    ----------
+    complex_ : CellComplex
+
+    Returns
+    -------
+    DecisionBoundary
+
+    Raises
+    ------
+    InputError
+        If the network has more than two outputs.
+
+    Examples
+    --------
+    The zeros of |x| + |y| - 1, a diamond:
+
+    >>> import relutopo as rt
+    >>> net = ([[[1, 0], [-1, 0], [0, 1], [0, -1]], [[1, 1, 1, 1]]], [[0, 0, 0, 0], [-1]])
+    >>> diamond = decision_boundary(rt.decompose(net, rt.Box(-2, 2, dim=2), enumerator="exact"))
+    >>> diamond.n_cells, rt.betti_numbers(diamond)
+    ((4, 4, 0), (1, 1, 0))
+    """
+    signs = decision_signs(complex_)
+    plus, minus = signs > 0, signs < 0
+    whole = [np.flatnonzero(signs == 0)]
+    cut = [np.empty(0, dtype=np.int64)]
+    for indptr, indices in complex_.facets:
+        plus = np.logical_or.reduceat(plus[indices], indptr[:-1])
+        minus = np.logical_or.reduceat(minus[indices], indptr[:-1])
+        whole.append(np.flatnonzero(~plus & ~minus))
+        cut.append(np.flatnonzero(plus & minus))
+    whole.append(np.empty(0, dtype=np.int64))
+    cut.append(np.empty(0, dtype=np.int64))
+
+    facets = []
+    for k in range(1, complex_.dim + 1):
+        below = complex_.boundary(k)
+        corner = below[whole[k - 1], :]
+        if k < complex_.dim:
+            above = complex_.boundary(k + 1)[:, cut[k + 1]]
+            touched, crossed = corner @ above, above[cut[k], :]
+        else:
+            touched = sparse.csc_array((len(whole[k - 1]), 0), dtype=np.int8)
+            crossed = sparse.csc_array((len(cut[k]), 0), dtype=np.int8)
+        # A cut k-cell's section has number len(whole[k - 1]) + its rank among the cut ones.
+        blank = sparse.csc_array((len(cut[k]), len(whole[k])), dtype=np.int8)
+        facets.append(
+            _csr(sparse.block_array([[corner[:, whole[k]], touched], [blank, crossed]], "csc"))
+        )
+    return DecisionBoundary(_positions(complex_, whole[0], cut[1]), tuple(facets))
+
+
+def _csr(boundary: Any) -> FacetLists:
+    boundary.eliminate_zeros()
+    return boundary.indptr.astype(np.int64), boundary.indices.astype(np.int32)
+
+
+def _positions(
+    complex_: CellComplex, vertices: NDArray[np.int64], edges: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return the coordinates of vertices, then the zeros of f on edges."""
+    ends = complex_.facets[0][1].reshape(-1, 2)[edges]
+    sizes = np.abs(complex_.network.decision_values(complex_.vertices))[ends]
+    # Where both computed values vanish, signs were decided exactly and any point will do.
+    totals = sizes.sum(axis=1)
+    share = np.divide(sizes[:, 0], totals, out=np.full(len(totals), 0.5), where=totals > 0)
+    a, b = complex_.vertices[ends[:, 0]], complex_.vertices[ends[:, 1]]
+    return np.concatenate([complex_.vertices[vertices], a + share[:, None] * (b - a)])
+
+
+def decision_signs(complex_: CellComplex) -> NDArray[np.int8]:
+    """Return the sign of f at every vertex.
+
+    Floating point decides where its error bound allows; the rest is decided exactly, at the
+    intersection of d walls of a region.
+
+    Parameters
+    ----------
+    complex_ : CellComplex
+
+    Returns
+    -------
+    (n_0,) ndarray of int8
+        -1, 0 or +1.
+
+    Raises
+    ------
+    InputError
+        If the network has more than two outputs.
+
+    Examples
+    --------
+    >>> import relutopo as rt
+    >>> net = ([[[1.0]], [[3.0]]], [[0.1], [-0.3]])
+    >>> decision_signs(rt.decompose(net, rt.Box(-1, 1), enumerator="exact")).tolist()
+    [-1, 1, -1]
+    """
+    network = complex_.network
+    network.decision_values(complex_.vertices[:0])  # refuses too many outputs
+    incidence = sparse.csc_array(complex_.cell_vertices(complex_.dim))
+    home = incidence.indices[incidence.indptr[:-1]]
+    regions, where = np.unique(home, return_inverse=True)
+    maps = network.affine_maps(
+        len(network.layer_sizes), complex_.patterns[regions], complex_.domain.magnitude
+    )
+    coefficients = _decision(maps.coefficients)[where]
+    offsets = _decision(maps.offsets)[where]
+    f = np.sum(coefficients * complex_.vertices, axis=1) + offsets
+    terms = np.abs(maps.coefficients) @ complex_.domain.magnitude + np.abs(maps.offsets)
+    bounds = (maps.errors.sum(axis=1) + _ROUNDING * terms.sum(axis=1))[where]
+    signs = np.sign(f).astype(np.int8)
+    # A bound of zero says that f vanishes on the whole region.
+    uncertain = np.flatnonzero((np.abs(f) <= bounds) & (bounds > 0))
+    if uncertain.size:
+        corners = complex_.cell_vertices(complex_.dim - 1)
+        for vertex in uncertain:
+            signs[vertex] = _exact_sign(complex_, corners, int(vertex), int(home[vertex]))
+    return signs
+
+
+def _decision(outputs: Any) -> Any:
+    """Return f of an array whose axis 1 belongs to the one or two outputs."""
+    return outputs[:, 0] if outputs.shape[1] == 1 else outputs[:, 1] - outputs[:, 0]
+
+
+def _exact_sign(complex_: CellComplex, corners: sparse.csr_array, vertex: int, region: int) -> int:
+    """Return the sign of f at a vertex of a region; `corners` are the vertices of all walls."""
+    network, d = complex_.network, complex_.dim
+    n_layers = len(network.layer_sizes)
+    maps = network.exact_maps(complex_.patterns[region], n_layers + 1)
+    f = maps[-1][0] if network.n_outputs == 1 else maps[-1][1] - maps[-1][0]
+    indptr, indices = complex_.facets[-1]
+    labels = [
+        int(complex_.facet_labels[wall])
+        for wall in indices[indptr[region] : indptr[region + 1]]
+        if vertex in corners.indices[corners.indptr[wall] : corners.indptr[wall + 1]]
+    ]
+    planes = [_plane(complex_, label, maps) for label in labels]
+    for chosen in combinations(planes, d):
+        try:
+            point = intersection_point(chosen)
+        except InputError:  # the normals are dependent
+            continue
+        return sign(f @ point)
+    raise InputError(
+        f"`complex_` must have {d} walls of region {region} that meet in vertex {vertex}, got "
+        f"walls labelled {labels}; run complex_.check()"
+    )
+
+
+def _plane(complex_: CellComplex, label: int, maps: list[Integers]) -> Integers:
+    if label >= 0:
+        layer = int(complex_.network.layer_of(label))
+        plane: Integers = maps[layer][label - complex_.network.layer_offsets[layer]]
+        return plane
+    normals, offsets = complex_.domain.halfspaces()
+    side = -1 - label
+    (normal, offset), _ = dyadic_integers(normals[side], offsets[side : side + 1])
+    return np.concatenate([normal, -offset])

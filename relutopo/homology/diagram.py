@@ -1,0 +1,210 @@
+"""Persistence diagrams and Betti curves.
+
+Two scales run along a filtration. Over ``"value"`` a class lives from the value of the cell that
+creates it to the value of the cell that ends it; classes between equal values do not show. Over
+``"index"`` it is counted how many cells are in: a class that cell number i (from 0) creates lives
+from i + 1 on. Curves are exact step functions over either scale.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from relutopo.errors import InputError
+from relutopo.homology.boundary import BoundaryMatrix
+from relutopo.homology.filtration import Filtration
+from relutopo.interfaces import Reduction
+
+__all__ = ["BettiCurve", "Diagram", "Peak", "Scale"]
+
+Scale: TypeAlias = Literal["value", "index"]
+
+
+class Peak(NamedTuple):
+    """Where a Betti curve is highest for the first time.
+
+    Attributes
+    ----------
+    index : int
+        How many cells are in.
+    fraction : float
+        `index` divided by the number of cells, in [0, 1].
+    value : float
+        The filtration value there: that of the last cell that is in. NaN if the curve is zero.
+    height : int
+        The Betti number there; 0 if the curve is zero, which then peaks at index 0.
+    """
+
+    index: int
+    fraction: float
+    value: float
+    height: int
+
+
+@dataclass(frozen=True, eq=False)
+class BettiCurve:
+    """A Betti number along a filtration, an exact step function, continuous from the right.
+
+    Attributes
+    ----------
+    dim : int
+        Degree of the homology group.
+    over : {"value", "index"}
+        The scale; see the module's docstring.
+    breaks : (m,) ndarray of float64
+        Where the function changes, ascending.
+    values : (m,) ndarray of int64
+        ``values[i]`` on ``[breaks[i], breaks[i + 1])`` and for ever after the last break; zero
+        before the first.
+
+    Examples
+    --------
+    >>> curve = BettiCurve(0, "index", np.array([1.0, 2.0, 3.0]), np.array([1, 2, 1]),
+    ...                    np.array([0.1, 0.4, 0.8]))
+    >>> curve([0.0, 2.5, 9.0]).tolist()
+    [0, 2, 1]
+    >>> curve.peak().value
+    0.4
+    """
+
+    dim: int
+    over: Scale
+    breaks: NDArray[np.float64]
+    values: NDArray[np.int64]
+    entries: NDArray[np.float64]
+    """Filtration values in filtration order, (n,)."""
+
+    def __call__(self, at: ArrayLike) -> NDArray[np.int64]:
+        """Return the Betti number at points of the scale, an array of the same shape."""
+        steps = np.concatenate([[0], self.values])
+        result: NDArray[np.int64] = steps[np.searchsorted(self.breaks, at, side="right")]
+        return result
+
+    def peak(self) -> Peak:
+        """Return where the curve is highest for the first time, and how high."""
+        if not self.values.any():
+            return Peak(0, 0.0, float("nan"), 0)
+        top = int(np.argmax(self.values))
+        if self.over == "index":
+            index = int(self.breaks[top])
+        else:
+            index = int(np.searchsorted(self.entries, self.breaks[top], side="right"))
+        value = float(self.entries[index - 1])
+        return Peak(index, index / len(self.entries), value, int(self.values[top]))
+
+
+@dataclass(frozen=True, eq=False)
+class Diagram:
+    """The persistence pairs of a filtered complex.
+
+    Attributes
+    ----------
+    reduction : Reduction
+        What the reducer found, and which method ran.
+    dimensions : (n,) ndarray of int8
+        Dimension of each cell in filtration order.
+    values : (n,) ndarray of float64
+        Value of each cell in filtration order, ascending.
+
+    Examples
+    --------
+    >>> import relutopo as rt
+    >>> net = ([[[1.0]], [[1.0]]], [[0.0], [0.0]])
+    >>> line = rt.decompose(net, rt.Box(-1, 1), enumerator="exact")
+    >>> entry = rt.Filtration.from_values(line, [[0.0, 0.5, 1.0], [1.0, 3.0]])
+    >>> diagram = rt.persistence(line, entry)
+    >>> diagram.pairs(0).tolist(), diagram.essential(0).tolist()
+    ([[0.5, 3.0], [1.0, 1.0]], [0.0])
+    >>> diagram.betti_curve(0).peak().height
+    2
+    """
+
+    reduction: Reduction
+    dimensions: NDArray[np.int8]
+    values: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, reduction: Reduction, boundary: BoundaryMatrix, filtration: Filtration) -> Diagram:
+        """Put together what a reducer found and what it was given."""
+        return cls(reduction, boundary.dimensions, filtration.values[filtration.order])
+
+    @property
+    def dim(self) -> int:
+        """Largest dimension of a cell."""
+        return int(self.dimensions.max(initial=0))
+
+    @property
+    def betti_numbers(self) -> tuple[int, ...]:
+        """Betti numbers over Z/2 of the whole complex, β_0 to β_dim."""
+        of_essential = self.dimensions[self.reduction.essential]
+        return tuple(np.bincount(of_essential, minlength=self.dim + 1).tolist())
+
+    def pairs(self, dim: int, over: Scale = "value") -> NDArray[np.float64] | NDArray[np.int64]:
+        """Return birth and death of the classes that end.
+
+        Parameters
+        ----------
+        dim : int
+            Degree of the homology group.
+        over : {"value", "index"}
+            Filtration values, or the number of the cell that creates and of the one that ends
+            (from 0).
+
+        Returns
+        -------
+        (n_pairs, 2) ndarray, float64 or int64
+            Sorted by the index of birth. Pairs of equal values are included.
+        """
+        pairs = self.reduction.pairs
+        chosen = pairs[self.dimensions[pairs[:, 0]] == dim]
+        return chosen if _is_index(over) else self.values[chosen]
+
+    def essential(self, dim: int, over: Scale = "value") -> NDArray[np.float64] | NDArray[np.int64]:
+        """Return the births of the classes that never end, in ascending order.
+
+        Parameters
+        ----------
+        dim : int
+            Degree of the homology group.
+        over : {"value", "index"}
+            Filtration values, or the number of the cell that creates (from 0).
+        """
+        cells = self.reduction.essential
+        chosen = cells[self.dimensions[cells] == dim]
+        return chosen if _is_index(over) else self.values[chosen]
+
+    def betti_curve(self, dim: int, over: Scale = "value") -> BettiCurve:
+        """Return the Betti number of degree `dim` along the filtration.
+
+        Parameters
+        ----------
+        dim : int
+            Degree of the homology group.
+        over : {"value", "index"}
+            The scale; see the module's docstring.
+        """
+        shift = 1 if _is_index(over) else 0
+        pairs, essential = self.pairs(dim, over), self.essential(dim, over)
+        births = np.concatenate([pairs[:, 0], essential])
+        events = np.concatenate([births, pairs[:, 1]]).astype(np.float64) + shift
+        steps = np.concatenate([np.ones(len(births)), -np.ones(len(pairs))]).astype(np.int64)
+        breaks, where = np.unique(events, return_inverse=True)
+        changes = np.zeros(len(breaks), dtype=np.int64)
+        np.add.at(changes, where, steps)
+        kept = changes != 0
+        return BettiCurve(dim, over, breaks[kept], np.cumsum(changes[kept]), self.values)
+
+    def total_persistence(self, dim: int, over: Scale = "value") -> float:
+        """Return the sum of death minus birth over the classes of degree `dim` that end."""
+        pairs = self.pairs(dim, over)
+        return float(np.sum(pairs[:, 1] - pairs[:, 0]))
+
+
+def _is_index(over: str) -> bool:
+    if over not in ("value", "index"):
+        raise InputError(f'`over` must be "value" or "index", got {over!r}')
+    return over == "index"

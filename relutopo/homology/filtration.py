@@ -1,0 +1,206 @@
+"""Filtrations: an order of all cells in which every face comes before its cofaces, with values.
+
+Cells of all dimensions have one global index, dimension by dimension: cell i of dimension k is
+``n_0 + ... + n_{k-1} + i``. In messages a cell is a pair (dimension, index).
+
+Invariant: the values ascend along the order (ties allowed) and none is NaN. That faces come
+first depends on the complex; `Filtration.check` tests it, and everything that brings a filtration
+to a complex calls it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from relutopo.errors import InputError
+
+if TYPE_CHECKING:
+    from relutopo.homology.boundary import CellLists
+
+__all__ = ["Filtration"]
+
+
+@dataclass(frozen=True, eq=False)
+class Filtration:
+    """An order of the cells of a complex, and a value for each cell.
+
+    Attributes
+    ----------
+    n_cells : tuple of int
+        Number of cells of each dimension; n is their sum.
+    order : (n,) ndarray of int64
+        Global indices of the cells in the order in which they enter.
+    values : (n,) ndarray of float64
+        The value of each cell, by global index; ascending along `order`.
+    name : str
+        The strategy that made it.
+    seed : int or None
+        Its seed; None where nothing is random.
+
+    Raises
+    ------
+    InputError
+        If the order is no permutation, a value is NaN, or the values do not ascend along the
+        order; the message names the first offender.
+
+    Examples
+    --------
+    Two vertices and their edge:
+
+    >>> Filtration((2, 1), np.array([1, 0, 2]), np.array([0.5, 0.1, 0.5])).positions.tolist()
+    [1, 0, 2]
+    """
+
+    n_cells: tuple[int, ...]
+    order: NDArray[np.int64]
+    values: NDArray[np.float64]
+    name: str = "custom"
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        order, values = np.asarray(self.order), np.asarray(self.values, dtype=np.float64)
+        n = sum(self.n_cells)
+        for name, array in (("order", order), ("values", values)):
+            if array.shape != (n,):
+                raise InputError(
+                    f"`{name}` must have one entry for each of the {n} cells, got shape "
+                    f"{array.shape}; number the cells dimension by dimension"
+                )
+        if order.dtype.kind not in "iu" or not np.array_equal(np.sort(order), np.arange(n)):
+            raise InputError(f"`order` must be a permutation of 0..{n - 1}, got {_fault(order)}")
+        if np.isnan(values).any():
+            cell = self.cell(int(np.argmax(np.isnan(values))))
+            raise InputError(
+                f"`values` must not be NaN, got NaN for cell {cell}; "
+                "is the function defined at all vertices?"
+            )
+        along = values[order]
+        if np.any(along[1:] < along[:-1]):
+            i = int(np.argmax(along[1:] < along[:-1]))
+            raise InputError(
+                f"`values` must ascend along `order`, got {along[i]} for cell "
+                f"{self.cell(int(order[i]))} and then {along[i + 1]} for cell "
+                f"{self.cell(int(order[i + 1]))}; sort the order by value"
+            )
+        object.__setattr__(self, "order", order.astype(np.int64, copy=False))
+        object.__setattr__(self, "values", values)
+
+    def __repr__(self) -> str:
+        seed = "" if self.seed is None else f", seed={self.seed}"
+        return f"Filtration({self.name!r}, {len(self.order)} cells{seed})"
+
+    @cached_property
+    def positions(self) -> NDArray[np.int64]:
+        """When each cell enters, 0..n-1, by global index; the inverse of `order`."""
+        positions = np.empty(len(self.order), dtype=np.int64)
+        positions[self.order] = np.arange(len(self.order))
+        return positions
+
+    def cell(self, index: int) -> tuple[int, int]:
+        """Return (dimension, index in that dimension) of a global index.
+
+        Examples
+        --------
+        >>> Filtration((2, 1), np.arange(3), np.zeros(3)).cell(2)
+        (1, 0)
+        """
+        starts = np.concatenate([[0], np.cumsum(self.n_cells)])
+        k = int(np.searchsorted(starts, index, side="right")) - 1
+        return k, int(index - starts[k])
+
+    def check(self, complex_: CellLists) -> None:
+        """Check that this is a filtration of a complex.
+
+        Raises
+        ------
+        InputError
+            If the complex has other cells, or a cell enters before one of its faces; the message
+            names the first such cell and the face.
+        """
+        if self.n_cells != tuple(complex_.n_cells):
+            raise InputError(
+                f"`filtration` orders {self.n_cells} cells, the complex has "
+                f"{tuple(complex_.n_cells)}; make one for this complex"
+            )
+        starts = np.concatenate([[0], np.cumsum(self.n_cells)])
+        first: tuple[int, int, int] | None = None
+        for k, (indptr, facets) in enumerate(complex_.facets):
+            cell = np.repeat(starts[k + 1] + np.arange(len(indptr) - 1), np.diff(indptr))
+            face = starts[k] + facets
+            early = np.flatnonzero(self.positions[face] > self.positions[cell])
+            if early.size:
+                i = early[np.argmin(self.positions[cell[early]])]
+                found = (int(self.positions[cell[i]]), int(cell[i]), int(face[i]))
+                first = found if first is None else min(first, found)
+        if first is not None:
+            position, cell_index, face_index = first
+            raise InputError(
+                f"a cell must enter after its faces, but cell {self.cell(cell_index)} enters at "
+                f"position {position} and its face {self.cell(face_index)} at position "
+                f"{self.positions[face_index]}; raise its value at least to those of its faces"
+            )
+
+    @classmethod
+    def from_values(
+        cls,
+        complex_: CellLists,
+        values: Sequence[ArrayLike],
+        name: str = "custom",
+        seed: int | None = None,
+    ) -> Filtration:
+        """Order the cells of a complex by value; ties by dimension, then by index.
+
+        Parameters
+        ----------
+        complex_ : CellComplex or any `CellLists`
+        values : sequence of (n_k,) array_like
+            For each dimension the values of its cells, none smaller than a face's.
+        name : str
+            Recorded.
+        seed : int, optional
+            Recorded.
+
+        Raises
+        ------
+        InputError
+            If lengths differ from the numbers of cells, a value is NaN, or a cell has a smaller
+            value than one of its faces; the message names the two cells.
+
+        Examples
+        --------
+        >>> import relutopo as rt
+        >>> net = ([[[1.0]], [[1.0]]], [[0.0], [0.0]])
+        >>> line = rt.decompose(net, rt.Box(-1, 1), enumerator="exact")
+        >>> Filtration.from_values(line, [[0.2, 0.1, 0.3], [0.9, 0.3]]).order.tolist()
+        [1, 0, 2, 4, 3]
+        """
+        arrays: list[NDArray[Any]] = [np.asarray(v, dtype=np.float64) for v in values]
+        n_cells = tuple(complex_.n_cells)
+        if tuple(a.shape for a in arrays) != tuple((n,) for n in n_cells):
+            raise InputError(
+                f"`values` must have {n_cells} entries for the dimensions 0..{len(n_cells) - 1}, "
+                f"got shapes {[a.shape for a in arrays]}; give every cell one value"
+            )
+        joined = np.concatenate(arrays)
+        # Global indices ascend with the dimension, so that a stable sort breaks ties as promised.
+        # NaNs go last, where the constructor finds them.
+        result = cls(n_cells, np.argsort(joined, kind="stable"), joined, name, seed)
+        result.check(complex_)
+        return result
+
+
+def _fault(order: NDArray[Any]) -> str:
+    if order.dtype.kind not in "iu":
+        return f"dtype {order.dtype}"
+    outside = (order < 0) | (order >= len(order))
+    if outside.any():
+        i = int(np.argmax(outside))
+        return f"{order[i]} at position {i}; every cell must appear once"
+    repeated = int(np.argmax(np.bincount(order, minlength=len(order)) > 1))
+    return f"cell {repeated} more than once; every cell must appear once"

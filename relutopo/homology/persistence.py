@@ -1,0 +1,151 @@
+"""Functions that bring filtrations and reducers, chosen by name, to a complex."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from relutopo import registry
+from relutopo.geometry.complex import CellComplex
+from relutopo.homology.boundary import CellLists, boundary_matrix
+from relutopo.homology.diagram import BettiCurve, Diagram, Scale
+from relutopo.homology.filtration import Filtration
+from relutopo.homology.strategies import FiltrationStrategy
+from relutopo.interfaces import Reducer, Reduction
+
+__all__ = ["betti_curves", "betti_numbers", "filtration", "persistence"]
+
+
+def filtration(
+    complex_: CellComplex, strategy: str | FiltrationStrategy, *, seed: int = 0, **options: Any
+) -> Filtration:
+    """Order the cells of a complex.
+
+    Parameters
+    ----------
+    complex_ : CellComplex
+    strategy : str or FiltrationStrategy
+        Registry name or instance.
+    seed : int, default 0
+        Seed of a random strategy; others ignore it.
+    **options
+        Options of a strategy given by name, for example ``points`` of "distance_to_data".
+
+    Returns
+    -------
+    Filtration
+
+    Raises
+    ------
+    UnknownNameError
+        If nobody registered the name.
+    InputError
+        If the strategy gives NaN, or a cell a smaller value than one of its faces.
+
+    Examples
+    --------
+    >>> import relutopo as rt
+    >>> net = ([[[1.0, 0.0], [0.0, 1.0]], [[1.0, 1.0]]], [[0.0, 0.0], [0.0]])
+    >>> complex_ = rt.decompose(net, rt.Box(-1, 1, dim=2), enumerator="exact")
+    >>> filtration(complex_, "random_closure", seed=3)
+    Filtration('random_closure', 25 cells, seed=3)
+    """
+    chosen: FiltrationStrategy = registry.create("filtration", strategy, **options)
+    values = chosen.cell_values(complex_, np.random.default_rng(seed))
+    return Filtration.from_values(complex_, values, chosen.name, seed if chosen.random else None)
+
+
+def persistence(
+    complex_: CellLists, filtration: Filtration, *, reducer: str | Reducer = "z2"
+) -> Diagram:
+    """Return the persistence diagram of a filtered complex over Z/2.
+
+    Parameters
+    ----------
+    complex_ : CellComplex or any `CellLists`
+    filtration : Filtration
+        Of this complex.
+    reducer : str or Reducer
+        Registry name or instance.
+
+    Returns
+    -------
+    Diagram
+
+    Raises
+    ------
+    InputError
+        If the filtration is of other cells, or a cell enters before one of its faces.
+
+    Examples
+    --------
+    >>> import relutopo as rt
+    >>> net = ([[[1.0, 0.0], [0.0, 1.0]], [[1.0, 1.0]]], [[0.0, 0.0], [0.0]])
+    >>> complex_ = rt.decompose(net, rt.Box(-1, 1, dim=2), enumerator="exact")
+    >>> diagram = persistence(complex_, rt.filtration(complex_, "dimension_major", seed=0))
+    >>> diagram.betti_numbers, diagram.betti_curve(0).peak().index
+    ((1, 0, 0), 9)
+    """
+    matrix = boundary_matrix(complex_, filtration)
+    chosen: Reducer = registry.create("reducer", reducer)
+    return Diagram.of(chosen.reduce(matrix), matrix, filtration)
+
+
+def betti_curves(
+    complex_: CellLists,
+    filtration: Filtration,
+    *,
+    reducer: str | Reducer = "z2",
+    over: Scale = "value",
+) -> tuple[BettiCurve, ...]:
+    """Return the Betti curves of a filtered complex, one for each dimension from 0.
+
+    Parameters
+    ----------
+    complex_, filtration, reducer
+        As for `persistence`.
+    over : {"value", "index"}
+        The scale; see `relutopo.homology.diagram`.
+
+    Examples
+    --------
+    >>> import relutopo as rt
+    >>> net = ([[[1.0, 0.0], [0.0, 1.0]], [[1.0, 1.0]]], [[0.0, 0.0], [0.0]])
+    >>> complex_ = rt.decompose(net, rt.Box(-1, 1, dim=2), enumerator="exact")
+    >>> curves = betti_curves(complex_, rt.filtration(complex_, "dimension_major", seed=0))
+    >>> [curve.peak().height for curve in curves]
+    [9, 4, 0]
+    """
+    diagram = persistence(complex_, filtration, reducer=reducer)
+    return tuple(diagram.betti_curve(k, over) for k in range(len(complex_.n_cells)))
+
+
+def betti_numbers(complex_: CellLists, *, reducer: str | Reducer = "z2") -> tuple[int, ...]:
+    """Return the Betti numbers over Z/2 of a complex without filtration.
+
+    Parameters
+    ----------
+    complex_ : CellComplex, DecisionBoundary or any `CellLists`
+    reducer : str or Reducer
+        Registry name or instance.
+
+    Returns
+    -------
+    tuple of int
+        β_0, β_1, ..., one for each dimension of `complex_.n_cells`.
+
+    Examples
+    --------
+    >>> import relutopo as rt
+    >>> net = ([[[1.0, 0.0], [0.0, 1.0]], [[1.0, 1.0]]], [[0.0, 0.0], [0.0]])
+    >>> betti_numbers(rt.decompose(net, rt.Box(-1, 1, dim=2), enumerator="exact"))
+    (1, 0, 0)
+    """
+    n = sum(complex_.n_cells)
+    as_numbered = Filtration(tuple(complex_.n_cells), np.arange(n), np.zeros(n), "as_numbered")
+    matrix = boundary_matrix(complex_, as_numbered)
+    chosen: Reducer = registry.create("reducer", reducer)
+    reduction: Reduction = chosen.reduce(matrix)
+    of_essential = matrix.dimensions[reduction.essential]
+    return tuple(np.bincount(of_essential, minlength=len(complex_.n_cells)).tolist())
