@@ -134,7 +134,12 @@ def boundary_matrix(complex_: CellLists, filtration: Filtration) -> BoundaryMatr
     matrix.sort_indices()
     dimensions = np.repeat(np.arange(len(complex_.n_cells), dtype=np.int8), complex_.n_cells)
     # The order was checked above, and ∂∂ = 0 is an invariant of the complex in any order.
-    return BoundaryMatrix(matrix.indptr, matrix.indices, dimensions[filtration.order], verify=False)
+    return BoundaryMatrix(
+        matrix.indptr.astype(np.int64),
+        matrix.indices.astype(np.int64),
+        dimensions[filtration.order],
+        verify=False,
+    )
 
 
 def _check_shapes(indptr: Any, indices: Any, dimensions: Any) -> None:

@@ -97,7 +97,7 @@ class DecisionBoundary:
                 "distance to its decision boundary; enlarge the domain or use another filtration"
             )
         x = as_points(points, d)
-        nearest: NDArray[np.float64] = cKDTree(self.vertices).query(x)[0]
+        nearest = np.asarray(cKDTree(self.vertices).query(x)[0])
         starts = self.segments[:, 0]
         spans = self.segments[:, 1] - starts
         squares = np.sum(spans**2, axis=1)
@@ -164,14 +164,12 @@ def decision_boundary(complex_: CellComplex) -> DecisionBoundary:
             crossed = sparse.csc_array((len(cut[k]), 0), dtype=np.int8)
         # A cut k-cell's section has number len(whole[k - 1]) + its rank among the cut ones.
         blank = sparse.csc_array((len(cut[k]), len(whole[k])), dtype=np.int8)
-        facets.append(
-            _csr(sparse.block_array([[corner[:, whole[k]], touched], [blank, crossed]], "csc"))
-        )
+        blocks: Any = [[corner[:, whole[k]], touched], [blank, crossed]]
+        facets.append(_csr(sparse.csc_array(sparse.block_array(blocks))))
     return DecisionBoundary(_positions(complex_, whole[0], cut[1]), tuple(facets))
 
 
-def _csr(boundary: Any) -> FacetLists:
-    boundary.eliminate_zeros()
+def _csr(boundary: sparse.csc_array) -> FacetLists:
     return boundary.indptr.astype(np.int64), boundary.indices.astype(np.int32)
 
 
@@ -223,12 +221,11 @@ def decision_signs(complex_: CellComplex) -> NDArray[np.int8]:
     maps = network.affine_maps(
         len(network.layer_sizes), complex_.patterns[regions], complex_.domain.magnitude
     )
-    coefficients = _decision(maps.coefficients)[where]
-    offsets = _decision(maps.offsets)[where]
-    f = np.sum(coefficients * complex_.vertices, axis=1) + offsets
-    terms = np.abs(maps.coefficients) @ complex_.domain.magnitude + np.abs(maps.offsets)
-    bounds = (maps.errors.sum(axis=1) + _ROUNDING * terms.sum(axis=1))[where]
-    signs = np.sign(f).astype(np.int8)
+    planes = maps.planes[:, :, 0] if network.n_outputs == 1 else np.diff(maps.planes)[:, :, 0]
+    f = np.sum(planes[where, :-1] * complex_.vertices, axis=1) + planes[where, -1]
+    terms = np.append(complex_.domain.magnitude, 1.0) @ np.abs(maps.planes)
+    bounds = np.sum(maps.errors + _ROUNDING * terms, axis=1)[where]
+    signs: NDArray[np.int8] = np.sign(f).astype(np.int8)
     # A bound of zero says that f vanishes on the whole region.
     uncertain = np.flatnonzero((np.abs(f) <= bounds) & (bounds > 0))
     if uncertain.size:
@@ -236,11 +233,6 @@ def decision_signs(complex_: CellComplex) -> NDArray[np.int8]:
         for vertex in uncertain:
             signs[vertex] = _exact_sign(complex_, corners, int(vertex), int(home[vertex]))
     return signs
-
-
-def _decision(outputs: Any) -> Any:
-    """Return f of an array whose axis 1 belongs to the one or two outputs."""
-    return outputs[:, 0] if outputs.shape[1] == 1 else outputs[:, 1] - outputs[:, 0]
 
 
 def _exact_sign(complex_: CellComplex, corners: sparse.csr_array, vertex: int, region: int) -> int:

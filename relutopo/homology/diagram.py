@@ -9,7 +9,7 @@ from i + 1 on. Curves are exact step functions over either scale.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,9 +22,12 @@ from relutopo.interfaces import Reduction
 __all__ = ["BettiCurve", "Diagram", "Peak", "Scale"]
 
 Scale: TypeAlias = Literal["value", "index"]
+Points: TypeAlias = NDArray[np.float64] | NDArray[np.int64]
+"""Points of a scale: float64 over values, int64 over the index."""
 
 
-class Peak(NamedTuple):
+@dataclass(frozen=True)
+class Peak:
     """Where a Betti curve is highest for the first time.
 
     Attributes
@@ -143,7 +146,7 @@ class Diagram:
         of_essential = self.dimensions[self.reduction.essential]
         return tuple(np.bincount(of_essential, minlength=self.dim + 1).tolist())
 
-    def pairs(self, dim: int, over: Scale = "value") -> NDArray[np.float64] | NDArray[np.int64]:
+    def pairs(self, dim: int, over: Scale = "value") -> Points:
         """Return birth and death of the classes that end.
 
         Parameters
@@ -160,10 +163,10 @@ class Diagram:
             Sorted by the index of birth. Pairs of equal values are included.
         """
         pairs = self.reduction.pairs
-        chosen = pairs[self.dimensions[pairs[:, 0]] == dim]
-        return chosen if _is_index(over) else self.values[chosen]
+        chosen: NDArray[np.int64] = pairs[self.dimensions[pairs[:, 0]] == dim]
+        return self._on(chosen, over)
 
-    def essential(self, dim: int, over: Scale = "value") -> NDArray[np.float64] | NDArray[np.int64]:
+    def essential(self, dim: int, over: Scale = "value") -> Points:
         """Return the births of the classes that never end, in ascending order.
 
         Parameters
@@ -174,8 +177,12 @@ class Diagram:
             Filtration values, or the number of the cell that creates (from 0).
         """
         cells = self.reduction.essential
-        chosen = cells[self.dimensions[cells] == dim]
-        return chosen if _is_index(over) else self.values[chosen]
+        chosen: NDArray[np.int64] = cells[self.dimensions[cells] == dim]
+        return self._on(chosen, over)
+
+    def _on(self, cells: NDArray[np.int64], over: Scale) -> Points:
+        values: NDArray[np.float64] = self.values[cells]
+        return cells if _is_index(over) else values
 
     def betti_curve(self, dim: int, over: Scale = "value") -> BettiCurve:
         """Return the Betti number of degree `dim` along the filtration.

@@ -206,7 +206,7 @@ class DistanceToData(FiltrationStrategy):
         if not len(points):
             raise InputError("`points` must have at least one row, got none; pass the data")
         distances, _ = cKDTree(points).query(complex_.vertices)
-        return _lower_star(complex_, distances)
+        return _lower_star(complex_, np.asarray(distances))
 
 
 class LayerDepth(FiltrationStrategy):
