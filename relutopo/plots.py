@@ -292,7 +292,8 @@ def plot_timeline(table: pd.DataFrame) -> Figure:
         for ax in panels[:2]:
             ax.set_ylim(top=1.0)
         panels[2].set_ylim(bottom=0)
-        panels[3].set_yscale("log", nonpositive="mask")
+        if any(np.any(columns[name] > 0) for name in _TIMELINE["Fiedler value"]):
+            panels[3].set_yscale("log", nonpositive="mask")
         _step_axis(panels[-1], columns["step"])
         _mark_steps(figure, panels, columns)
         figure.align_ylabels(panels)

@@ -1,0 +1,325 @@
+"""Figures: what they draw, what they write, and what they refuse."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.figure import Figure
+
+import relutopo
+from relutopo import Box, CellComplex, ReluNetwork, decompose, drawing
+from relutopo.errors import InputError
+from relutopo.learning.signatures import Signature
+from relutopo.plots import (
+    plot_complex,
+    plot_partition,
+    plot_partition_history,
+    plot_timeline,
+    save_figure,
+)
+from relutopo.spectral.fiedler import FiedlerPartition, fiedler_partition
+
+SQUARE = Box(-1, 1, dim=2)
+# Regions on a path along the first axis; the network decides at x = 0.
+STRIPES = (
+    [[[1.0, 0.0]] * 4, [[1.0, 0.0, 0.0, 0.0]]],
+    [[0.6, 0.2, -0.2, -0.6], [-0.6]],
+)
+POINTS = np.array([[-0.9, 0.5], [-0.5, 0.0], [0.5, 0.1], [0.9, -0.5]])
+LABELS = np.array([-1, -1, 1, 1])
+
+
+def striped(adjacency: Any = "facet") -> tuple[CellComplex, FiedlerPartition]:
+    complex_ = decompose(STRIPES, SQUARE, enumerator="exact")
+    graph = complex_.dual_graph(adjacency)
+    return complex_, fiedler_partition(graph, vertex_weights="unweighted")
+
+
+def random_partition(seed: int, *widths: int) -> FiedlerPartition:
+    rng = np.random.default_rng(seed)
+    network = ReluNetwork(
+        [rng.normal(size=(n, m)) for m, n in pairwise(widths)],
+        [rng.normal(size=n) / 2 for n in widths[1:]],
+    )
+    graph = decompose(network, SQUARE, enumerator="exact").dual_graph()
+    return fiedler_partition(graph, vertex_weights="unweighted")
+
+
+def layers(figure: Figure, kind: Any, label: str | None = None) -> list[Any]:
+    found = [c for ax in figure.axes for c in ax.collections if isinstance(c, kind)]
+    return [c for c in found if label is None or c.get_label() == label]
+
+
+def signature(part: FiedlerPartition | None, complex_: CellComplex, **row: Any) -> Signature:
+    return Signature(complex_, complex_.dual_graph(), part, part, row)
+
+
+def timeline() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "step": [100, 0, 10, 1000],
+            "train_accuracy": [1.0, 0.5, 0.8, 1.0],
+            "held_out_accuracy": [0.8, 0.5, 0.7, 0.99],
+            "purity": [1.0, 0.9, 0.9, 1.0],
+            "weighted_agreement": [0.9, 0.6, 0.7, 0.95],
+            "unweighted_agreement": [0.8, 0.6, np.nan, 0.7],
+            "n_regions": [120, 80, 1, 100],
+            "weighted_fiedler_value": [1e-3, 1e-2, np.nan, 1e-4],
+            "unweighted_fiedler_value": [1e-2, 1e-2, np.nan, 1e-2],
+        }
+    )
+
+
+# What is drawn
+
+
+def test_the_cut_consists_of_the_facets_between_the_sides() -> None:
+    part = random_partition(3, 2, 6, 5, 1)
+    complex_ = part.complex
+    expected = set()
+    for edge, (first, second) in enumerate(complex_.facet_regions.tolist()):
+        if second >= 0 and part.sides[first] != part.sides[second]:
+            ends = complex_.facets[0][1][2 * edge : 2 * edge + 2]
+            expected.add(frozenset(map(tuple, complex_.vertices[ends].tolist())))
+    segments = drawing.cut_segments(part)
+    assert {frozenset(map(tuple, segment)) for segment in segments.tolist()} == expected
+    assert len(segments) == len(part.cut_edges) > 0  # facet adjacency: one edge a facet
+
+
+def test_no_cut_runs_along_regions_outside_the_component() -> None:
+    complex_, part = striped()
+    component = np.ones(complex_.n_regions, dtype=bool)
+    low_end = np.argmin(complex_.interior_points[:, 0])
+    component[low_end] = False
+    sides = complex_.interior_points[:, 0] < 0
+    sides[low_end] = False  # as a region outside the component has it
+    vector = np.where(component, np.where(sides, 1.0, -1.0), np.nan)
+    changed = FiedlerPartition(
+        **{**vars(part), "component": component, "sides": sides, "vector": vector}
+    )
+    x = drawing.cut_segments(changed)[..., 0]
+    assert x.tolist() == [[0.2, 0.2]] or x.tolist() == [[-0.2, -0.2]]
+    (regions,) = layers(plot_partition(changed), PolyCollection)
+    assert np.flatnonzero(np.ma.getmaskarray(regions.get_array())).tolist() == [low_end]
+
+
+@pytest.mark.parametrize("flip", [1, -1])
+def test_sides_take_the_colour_of_their_class(flip: int) -> None:
+    complex_, part = striped()
+    labels = flip * LABELS
+    (regions,) = layers(plot_partition(part, POINTS, labels), PolyCollection)
+    values = regions.get_array()
+    at_points = values[complex_.locate(POINTS)]
+    assert np.sign(at_points).tolist() == labels.tolist()
+    without_labels = layers(plot_partition(part, POINTS), PolyCollection)[0].get_array()
+    assert np.array_equal(np.sign(without_labels), np.sign(part.vector))
+
+
+def test_colours_saturate_at_a_quantile_of_the_vector() -> None:
+    part = random_partition(1, 2, 8, 8, 1)
+    scaled = drawing.scaled_vector(part)
+    assert np.array_equal(np.sign(scaled), np.sign(part.vector))
+    assert np.mean(np.abs(scaled) <= 1) == pytest.approx(0.95, abs=1 / len(scaled))
+
+
+def test_every_region_is_drawn_with_its_own_area() -> None:
+    part = random_partition(2, 2, 5, 5, 1)
+    (regions,) = layers(plot_partition(part), PolyCollection)
+    paths = regions.get_paths()
+    assert len(paths) == part.complex.n_regions
+    areas = []
+    for path in paths:
+        x, y = path.vertices[:-1].T  # the last one closes the path
+        areas.append((x * np.roll(y, -1) - y * np.roll(x, -1)).sum() / 2)
+    assert areas == pytest.approx(part.complex.volumes)
+
+
+def test_the_decision_boundary_can_be_left_out() -> None:
+    _, part = striped()
+    (line,) = layers(plot_partition(part), LineCollection, "decision boundary")
+    assert np.allclose([s[:, 0] for s in line.get_segments()], 0)
+    without = plot_partition(part, decision_boundary=False)
+    assert not layers(without, LineCollection, "decision boundary")
+
+
+def test_edges_of_a_complex_are_told_apart_by_layer() -> None:
+    part = random_partition(0, 2, 4, 3, 1)
+    complex_ = part.complex
+    figure = plot_complex(complex_, POINTS, LABELS, title="layers", decision_boundary=True)
+    for layer, neurons in enumerate((range(4), range(4, 7))):
+        (lines,) = layers(figure, LineCollection, f"layer {layer + 1}")
+        assert len(lines.get_segments()) == np.isin(complex_.facet_labels, neurons).sum()
+    assert figure.axes[0].get_title() == "layers"
+
+
+def test_a_partition_can_be_drawn_on_given_axes() -> None:
+    _, part = striped()
+    figure = Figure()
+    ax = figure.add_subplot()
+    assert plot_partition(part, POINTS, LABELS, ax=ax, title="mine") is figure
+    texts = [text.get_text() for text in ax.get_legend().get_texts()]  # type: ignore[union-attr]
+    assert texts == ["class −1", "class +1", "decision boundary", "Fiedler cut"]
+
+
+def test_a_history_has_a_column_for_each_checkpoint() -> None:
+    complex_, part = striped()
+    rows = {f"{kind}_agreement": 0.75 for kind in ("weighted", "unweighted")}
+    good = {f"{kind}_status": "converged" for kind in ("weighted", "unweighted")}
+    bad = {f"{kind}_status": "one region" for kind in ("weighted", "unweighted")}
+    figure = plot_partition_history(
+        [
+            signature(part, complex_, step=0, **rows, **good),
+            signature(None, complex_, step=30, **rows, **bad),
+        ],
+        POINTS,
+        LABELS,
+    )
+    titles = [ax.get_title() for ax in figure.axes[:4]]
+    assert titles == ["step 0, agreement 0.75", "step 30, one region"] * 2
+    assert not layers(figure, PolyCollection)[1].get_array().count()  # grey, all of it
+
+
+def test_a_time_line_shows_step_zero_and_marks_two_events() -> None:
+    figure = plot_timeline(timeline())
+    first = figure.axes[0]
+    assert first.get_xlim()[0] < 0
+    assert "0" in [text.get_text() for text in figure.axes[-1].get_xticklabels()]
+    for line in first.get_lines()[:2]:
+        assert np.all(np.diff(np.asarray(line.get_xdata())) > 0)  # sorted by step
+    texts = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert texts == ["train 100 % at step 100", "held out ≥ 98 % at step 1000"]
+
+
+# What is written
+
+
+@pytest.mark.parametrize("n_checkpoints", [1, 4])
+def test_figures_are_written_whole_and_the_same_each_time(
+    n_checkpoints: int, tmp_path: Path
+) -> None:
+    table = timeline().sort_values("step").head(n_checkpoints)
+    written = [save_figure(plot_timeline(table), tmp_path / run / "line.0") for run in "ab"]
+    for png, pdf in written:
+        assert png.name == "line.0.png"
+        assert png.read_bytes().startswith(b"\x89PNG")
+        assert pdf.read_bytes().startswith(b"%PDF")
+        assert sorted(os.listdir(png.parent)) == ["line.0.pdf", "line.0.png"]
+    for first, second in zip(*written, strict=True):
+        assert first.read_bytes() == second.read_bytes()
+    assert b"CreationDate" not in written[0][1].read_bytes()
+
+
+def test_a_time_line_without_any_partition_is_drawn(tmp_path: Path) -> None:
+    table = timeline()
+    table[["weighted_fiedler_value", "unweighted_fiedler_value", "purity"]] = np.nan
+    table[["weighted_agreement", "unweighted_agreement", "held_out_accuracy"]] = np.nan
+    save_figure(plot_timeline(table), tmp_path / "empty")
+
+
+@pytest.mark.parametrize(
+    ("weights", "offsets", "domain"),
+    [
+        ([[1.0, 0.0]], [5.0], SQUARE),  # one region
+        ([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]], [0.0] * 3, SQUARE),  # a star
+        ([[1.0, 0.0], [0.0, 1.0]], [0.5, 0.1], Box([-8, -0.5], [8, 0.5])),  # wide
+        ([[1.0, 0.0], [0.0, 1.0]], [0.1, 0.5], Box([-0.5, -8], [0.5, 8])),  # tall
+    ],
+)
+def test_degenerate_complexes_are_drawn(
+    weights: Any, offsets: Any, domain: Box, tmp_path: Path
+) -> None:
+    network = ReluNetwork([weights, np.ones((1, len(weights)))], [offsets, [-1.0]])
+    complex_ = decompose(network, domain, enumerator="exact")
+    save_figure(plot_complex(complex_, POINTS, title="complex"), tmp_path / "complex")
+    if complex_.n_regions > 1:
+        part = fiedler_partition(complex_.dual_graph(), vertex_weights="unweighted")
+        save_figure(plot_partition(part, POINTS, LABELS), tmp_path / "partition")
+
+
+def test_polygons_of_large_complexes_are_pixels_in_vector_files(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    part = random_partition(0, 2, 4, 1)
+    assert not layers(plot_partition(part), PolyCollection)[0].get_rasterized()
+    monkeypatch.setattr(drawing, "_MANY_REGIONS", part.complex.n_regions - 1)
+    assert layers(plot_partition(part), PolyCollection)[0].get_rasterized()
+
+
+def test_saving_closes_a_figure_of_pyplot(tmp_path: Path) -> None:
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    pyplot.switch_backend("Agg")
+    figure, ax = pyplot.subplots()
+    plot_complex(striped()[0], ax=ax)
+    save_figure(figure, tmp_path / "figure")
+    assert not pyplot.fignum_exists(figure.number)
+
+
+def test_importing_plots_loads_no_plotting_library() -> None:
+    code = "import sys, relutopo.plots; print({'matplotlib', 'pandas'} & set(sys.modules))"
+    root = Path(relutopo.__file__).parent.parent
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root
+    )
+    assert run.stdout.strip() == "set()"
+
+
+# What is refused
+
+
+def test_only_plane_complexes_are_drawn() -> None:
+    kink = ([[[1.0]], [[1.0]]], [[0.0], [0.0]])
+    complex_ = decompose(kink, Box(-1, 1, dim=1), enumerator="exact")
+    part = fiedler_partition(complex_.dual_graph(), vertex_weights="unweighted")
+    message = r"dimension 2 to be drawn, got dimension 1; restrict the network to a plane"
+    with pytest.raises(InputError, match=message):
+        plot_complex(complex_)
+    with pytest.raises(InputError, match=message):
+        plot_partition(part)
+    with pytest.raises(InputError, match=message):
+        plot_partition_history([signature(part, complex_)], POINTS, LABELS)
+
+
+def test_labels_must_be_two_classes_of_the_points() -> None:
+    _, part = striped()
+    with pytest.raises(InputError, match="`labels` must be 4 labels of at most two classes"):
+        plot_partition(part, POINTS, [0, 1, 2, 1])
+    with pytest.raises(InputError, match="got 2 labels of 2 classes; pass for example -1 and"):
+        plot_partition(part, POINTS, [0, 1])
+    with pytest.raises(InputError, match=r"`points` must have shape \(n, 2\)"):
+        plot_partition(part, [1.0, 2.0])
+
+
+def test_a_decision_between_three_classes_has_no_boundary() -> None:
+    network = ([np.eye(2), np.ones((3, 2))], [np.zeros(2), np.zeros(3)])
+    complex_ = decompose(network, SQUARE, enumerator="exact")
+    part = fiedler_partition(complex_.dual_graph(), vertex_weights="unweighted")
+    with pytest.raises(InputError, match=r"`decision_boundary` must be False.*3 outputs; pass"):
+        plot_partition(part)
+    plot_partition(part, decision_boundary=False)
+
+
+def test_a_history_needs_a_checkpoint() -> None:
+    with pytest.raises(InputError, match="`signatures` must hold at least one signature, got non"):
+        plot_partition_history([], POINTS, LABELS)
+
+
+def test_a_time_line_names_the_columns_it_lacks() -> None:
+    with pytest.raises(InputError, match="got 4 rows without purity, n_regions; pass the table"):
+        plot_timeline(timeline().drop(columns=["purity", "n_regions"]))
+    with pytest.raises(InputError, match=r"must have a row for each checkpoint .*got 0 rows"):
+        plot_timeline(timeline().head(0))
+
+
+def test_a_path_with_a_suffix_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"`path` must have no suffix, got .*moons.png"):
+        save_figure(Figure(), tmp_path / "moons.png")
+    assert not list(tmp_path.iterdir())
