@@ -152,12 +152,19 @@ def _fading(n_regions: int, *, width: float, alpha: float) -> dict[str, Any]:
 
 
 def _draw_line(
-    ax: Axes, segments: NDArray[np.float64], color: str, width: float, label: str, zorder: float
+    ax: Axes,
+    segments: NDArray[np.float64],
+    label: str,
+    *,
+    color: str,
+    width: float,
+    casing: float,
+    zorder: float,
 ) -> None:
     if not len(segments):
         return  # nor does the legend promise it
     # A light casing under the whole line keeps it apart from what it crosses.
-    draw_segments(ax, segments, colors="white", linewidths=width + 1.4, zorder=zorder)
+    draw_segments(ax, segments, colors="white", linewidths=width + 2 * casing, zorder=zorder)
     draw_segments(ax, segments, colors=color, linewidths=width, zorder=zorder + 0.1, label=label)
 
 
@@ -170,12 +177,14 @@ def draw_decision_boundary(ax: Axes, complex_: CellComplex) -> None:
             "decision_boundary=False, or decompose a network that outputs the difference of two"
         )
     values = complex_.network.decision_values(complex_.vertices)
-    _draw_line(ax, zero_segments(complex_, values), GREEN, 1.5, "decision boundary", zorder=4)
+    segments = zero_segments(complex_, values)
+    # Thinner than the cut and above it: where they coincide, both are seen.
+    _draw_line(ax, segments, "decision boundary", color=GREEN, width=1.4, casing=0.45, zorder=5)
 
 
 def draw_points(ax: Axes, points: NDArray[np.float64], labels: ArrayLike | None) -> None:
     """Draw data points, each class in its own colour and marker."""
-    size = float(np.clip(4000 / max(len(points), 1), 11, 36))
+    size = float(np.clip(4000 / max(len(points), 1), 12, 36))
     for members, (color, marker), name in _classes(labels, len(points)):
         ax.scatter(
             points[members, 0],
@@ -184,7 +193,7 @@ def draw_points(ax: Axes, points: NDArray[np.float64], labels: ArrayLike | None)
             c=color,
             marker=marker,
             edgecolors="white",
-            linewidths=0.45,
+            linewidths=0.3 + size / 150,
             zorder=3.5,
             label=name,
         )
@@ -233,7 +242,8 @@ def draw_partition(
     if decision_boundary:
         draw_decision_boundary(ax, complex_)
     if part is not None:
-        _draw_line(ax, cut_segments(part), INK, 1.9, "Fiedler cut", zorder=5)
+        segments = cut_segments(part)
+        _draw_line(ax, segments, "Fiedler cut", color=INK, width=2.6, casing=0.6, zorder=4)
     return regions
 
 

@@ -53,9 +53,9 @@ _TIMELINE = {
         "held_out_accuracy": ("held out", ORANGE, "s", "-"),
     },
     "agreement": {
-        "purity": ("purity (upper bound)", MUTED, "", "--"),
         "weighted_agreement": ("weighted", BLUE, "o", "-"),
         "unweighted_agreement": ("unweighted", ORANGE, "s", "-"),
+        "purity": ("purity (upper bound)", MUTED, "", "--"),
     },
     "regions": {"n_regions": ("", INK, "o", "-")},
     "Fiedler value": {
@@ -292,8 +292,7 @@ def plot_timeline(table: pd.DataFrame) -> Figure:
         for ax in panels[:2]:
             ax.set_ylim(top=1.0)
         panels[2].set_ylim(bottom=0)
-        if any(np.any(columns[name] > 0) for name in _TIMELINE["Fiedler value"]):
-            panels[3].set_yscale("log", nonpositive="mask")
+        _decades(panels[3], [columns[name] for name in _TIMELINE["Fiedler value"]])
         _step_axis(panels[-1], columns["step"])
         _mark_steps(figure, panels, columns)
         figure.align_ylabels(panels)
@@ -303,24 +302,38 @@ def plot_timeline(table: pd.DataFrame) -> Figure:
 def _draw_curves(
     ax: Axes, columns: dict[str, NDArray[np.float64]], curves: dict[str, tuple[str, str, str, str]]
 ) -> None:
-    for column, (label, color, marker, line) in curves.items():
+    for below, (column, (label, color, marker, line)) in enumerate(curves.items()):
         ax.plot(
             columns["step"],
             columns[column],
             line,
             color=color,
             marker=marker,
-            markersize=3.2,
-            linewidth=1.3,
+            # A curve that lies under another one is broader, so that both are seen.
+            markersize=3.0 + 1.2 * below,
+            linewidth=1.2 + 0.4 * below,
             label=label,
             clip_on=False,
-            zorder=3,
+            zorder=3 - below / 10,
         )
     ax.grid(axis="y", color="#e4e4e4", linewidth=0.6)
     ax.spines[["top", "right"]].set_visible(False)
     drawing.tick_labels(ax)
     if len(curves) > 1:
-        ax.legend(loc="lower left", bbox_to_anchor=(0, 0.97), ncols=len(curves), borderpad=0)
+        ax.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=len(curves), borderpad=0)
+
+
+def _decades(ax: Axes, curves: list[NDArray[np.float64]]) -> None:
+    """Make the axis logarithmic, from one power of ten to another."""
+    from matplotlib.ticker import NullFormatter
+
+    values = np.concatenate(curves)
+    if np.any(positive := values > 0):
+        low = np.floor(np.log10(values[positive].min()))
+        high = np.ceil(np.log10(values[positive].max()))
+        ax.set_yscale("log", nonpositive="mask")
+        ax.set_ylim(10.0**low, 10.0 ** max(high, low + 1))
+        ax.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _step_axis(ax: Axes, steps: NDArray[np.float64]) -> None:
