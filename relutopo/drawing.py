@@ -194,7 +194,7 @@ def draw_points(ax: Axes, points: NDArray[np.float64], labels: ArrayLike | None)
             marker=marker,
             edgecolors="white",
             linewidths=0.3 + size / 150,
-            zorder=3.5,
+            zorder=6,  # above all lines: a hidden point would mislead
             label=name,
         )
 

@@ -114,7 +114,7 @@ def plot_partition(
     >>> import relutopo as rt
     >>> net = ([[[1.0, 0.0], [0.0, 1.0]], [[1.0, 1.0]]], [[0.0, 0.3], [-0.5]])
     >>> complex_ = rt.decompose(net, rt.Box(-1, 1, dim=2))
-    >>> part = rt.fiedler_partition(complex_.dual_graph())
+    >>> part = rt.fiedler_partition(complex_.dual_graph(), vertex_weights="unweighted")
     >>> figure = plot_partition(part, [[0.5, 0.5], [-0.5, -0.5]], [1, -1])
     """
     complex_ = partition.complex
