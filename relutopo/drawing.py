@@ -184,7 +184,8 @@ def draw_decision_boundary(ax: Axes, complex_: CellComplex) -> None:
 
 def draw_points(ax: Axes, points: NDArray[np.float64], labels: ArrayLike | None) -> None:
     """Draw data points, each class in its own colour and marker."""
-    size = float(np.clip(4000 / max(len(points), 1), 12, 36))
+    inches = ax.bbox.width / ax.figure.dpi
+    size = float(np.clip(4000 / max(len(points), 1), 12, 36) * np.clip(inches / 3.5, 0.75, 1.0))
     for members, (color, marker), name in _classes(labels, len(points)):
         ax.scatter(
             points[members, 0],
@@ -193,7 +194,7 @@ def draw_points(ax: Axes, points: NDArray[np.float64], labels: ArrayLike | None)
             c=color,
             marker=marker,
             edgecolors="white",
-            linewidths=0.3 + size / 150,
+            linewidths=0.16 + size / 100,
             zorder=6,  # above all lines: a hidden point would mislead
             label=name,
         )
