@@ -85,7 +85,8 @@ class EigenResult:
     method : str
         The method that ran: the registry name, or "dense" for a tiny graph.
     status : {"converged", "not_converged"}
-        Whether the residual is at most the tolerance asked for.
+        Whether the residual is at most the tolerance asked for; or at most 1e-6 and no larger than
+        the rounding error of computing it, so that double precision allows no smaller one.
     """
 
     value: float

@@ -22,10 +22,33 @@ from scipy import sparse
 from relutopo.errors import InputError
 from relutopo.interfaces import EigenResult, Eigensolver
 
-__all__ = ["DENSE_UP_TO", "PencilSolver", "SymmetricProblem"]
+__all__ = ["DENSE_UP_TO", "Eigenpair", "PencilSolver", "SymmetricProblem"]
 
 DENSE_UP_TO = 64
 """Graphs of at most this many nodes are solved densely, whatever the backend."""
+_LARGEST_TOL = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Eigenpair:
+    """An approximate eigenpair of the pencil.
+
+    Attributes
+    ----------
+    value : float
+        Rayleigh quotient.
+    vector : (n,) ndarray
+        x with xᵀ W_V x = 1 and 1ᵀ W_V x = 0.
+    residual : float
+        ‖L x - λ W_V x‖ / (λ ‖W_V x‖).
+    rounding : float
+        Error that rounding x and L x makes in the residual, ε ‖|L| |x|‖ / (λ ‖W_V x‖).
+    """
+
+    value: float
+    vector: NDArray[np.float64]
+    residual: float
+    rounding: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,17 +91,24 @@ class SymmetricProblem:
             g = g - np.multiply.outer(self.kernel, self.kernel @ g).reshape(g.shape)
         return g
 
-    def eigenpair(self, g: NDArray[np.float64]) -> tuple[float, NDArray[np.float64], float]:
-        """Return Rayleigh quotient, W_V-normalised x, and relative residual of a vector."""
+    def eigenpair(self, g: NDArray[np.float64]) -> Eigenpair:
+        """Return what a vector g says of the pencil."""
         g = self.project(g)
         x = g / np.linalg.norm(g) / self.roots
         image = self.laplacian @ x
         value = float(x @ image)
         weighted = self.roots**2 * x
         if not value > 0:
-            return value, x, np.inf
-        residual = np.linalg.norm(image - value * weighted) / (value * np.linalg.norm(weighted))
-        return value, x, float(residual)
+            return Eigenpair(value, x, np.inf, 0.0)
+        scale = value * float(np.linalg.norm(weighted))
+        # |L| |x|, because L has nothing positive off its diagonal
+        sizes = 2 * self.laplacian.diagonal() * np.abs(x) - self.laplacian @ np.abs(x)
+        return Eigenpair(
+            value=value,
+            vector=x,
+            residual=float(np.linalg.norm(image - value * weighted)) / scale,
+            rounding=float(np.finfo(np.float64).eps * np.linalg.norm(sizes)) / scale,
+        )
 
 
 class PencilSolver(Eigensolver):
@@ -95,7 +125,7 @@ class PencilSolver(Eigensolver):
     name: ClassVar[str]
 
     def __init__(self, tol: float, max_iterations: int) -> None:
-        if not 0 < tol <= 1e-6:
+        if not 0 < tol <= _LARGEST_TOL:
             raise InputError(
                 f"`tol` must be in (0, 1e-6], got {tol}; it bounds the relative residual, and the "
                 "default 1e-8 suits nearly every graph"
@@ -125,19 +155,24 @@ class PencilSolver(Eigensolver):
         else:
             g, iterations = self.iterate(problem, np.random.default_rng(seed))
             method = self.name
-        value, x, residual = problem.eigenpair(g)
+        pair = problem.eigenpair(g)
+        x = pair.vector
         # Rounding must not decide which of several largest entries comes first.
         sizes = np.abs(x)
         x *= np.sign(x[np.argmax(sizes >= (1 - 1e-6) * sizes.max())])
         return EigenResult(
-            value=value,
+            value=pair.value,
             vector=x,
-            residual=residual,
+            residual=pair.residual,
             iterations=iterations,
             seconds=time.perf_counter() - begin,
             method=method,
-            status="converged" if residual <= self.tol else "not_converged",
+            status="converged" if self.accepts(pair) else "not_converged",
         )
+
+    def accepts(self, pair: Eigenpair) -> bool:
+        """Tell whether a pair is converged, or as good as double precision allows."""
+        return pair.residual <= max(self.tol, min(pair.rounding, _LARGEST_TOL))
 
     @abstractmethod
     def iterate(

@@ -81,7 +81,7 @@ class AmgLobpcgEigensolver(PencilSolver):
             values, c = np.linalg.eigh(_symmetric(q.T @ image))
             values, c = values[:m], c[:, :m]
             g = q @ c
-            if problem.eigenpair(g[:, 0])[2] <= self.tol or iterations == self.max_iterations:
+            if self.accepts(problem.eigenpair(g[:, 0])) or iterations == self.max_iterations:
                 return g[:, 0], iterations
             iterations += 1
             residuals = image @ c - g * values
@@ -93,8 +93,15 @@ class AmgLobpcgEigensolver(PencilSolver):
         self, problem: SymmetricProblem
     ) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
         """Return an approximation of A⁺ = W_V^{1/2} L⁺ W_V^{1/2} on a block of columns."""
+        # Strength relative to the strongest edge of a node keeps aggregates off the weak edges of
+        # badly scaled graphs and still finds strong ones at hubs; energy minimisation then gives
+        # the smoothest interpolation on that sparsity.
         hierarchy = self._pyamg.smoothed_aggregation_solver(
-            problem.laplacian.tocsr(), B=np.ones((problem.n, 1)), coarse_solver="pinv"
+            problem.laplacian,
+            B=np.ones((problem.n, 1)),
+            strength=("classical", {"theta": 0.1}),
+            smooth=("energy", {"krylov": "cg"}),
+            coarse_solver="pinv",
         )
         cycle = hierarchy.aspreconditioner(cycle="V")
         roots = problem.roots[:, None]

@@ -90,6 +90,6 @@ class ArpackEigensolver(PencilSolver):
         for _ in range(self.max_iterations):
             g = invert(g)
             g /= np.linalg.norm(g)
-            if problem.eigenpair(g)[2] <= self.tol:
+            if self.accepts(problem.eigenpair(g)):
                 break
         return g, applications
