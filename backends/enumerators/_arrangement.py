@@ -23,45 +23,43 @@ _UNDERFLOW = 1e-300
 
 
 @njit(cache=True, inline="always")
-def _value(a, c, error, x, x_error, x_error_limit):
-    """Return A·x + c and a bound of its error, for x within x_error of the exact point.
+def _value(planes, errors, r, j, x, x_error, v, limit):
+    """Return unit j's pre-activation at vertex v by the map of region r, and a bound of its error.
 
     The bound adds the rounding of the evaluation (γ_{d+1}), twice the error of the map (once for
-    A and c at x, once for A times the deviation of x, which is at most `x_error_limit`), and
-    |A|₁ times the deviation. Constants are rounded up.
+    A and c at x, once for A times the deviation of x, which is at most `limit`, the smallest
+    magnitude of an axis), and |A|₁ times the deviation. Constants are rounded up.
     """
-    d = len(a)
+    d = x.shape[1]
+    c, error = planes[r, d, j], errors[r, j]
     z, size, slope = c, abs(c), 0.0
     for i in range(d):
-        z += a[i] * x[i]
-        size += abs(a[i] * x[i])
-        slope += abs(a[i])
+        a = planes[r, i, j]
+        z += a * x[v, i]
+        size += abs(a * x[v, i])
+        slope += abs(a)
     if slope == 0.0 and c == 0.0 and error == 0.0:
         return 0.0, 0.0
-    if x_error > x_error_limit:
+    if x_error[v] > limit:
         return z, np.inf
-    bound = (2 * d + 4) * _UNIT_ROUNDOFF * size + 2.02 * error + 1.01 * slope * x_error
+    bound = (2 * d + 4) * _UNIT_ROUNDOFF * size + 2.02 * error + 1.01 * slope * x_error[v]
     return z, bound + _UNDERFLOW
 
 
 @njit(cache=True)
-def corner_signs(
-    first, coefficients, offsets, errors, corner_ptr, corners, owner, x, x_error, limit, signs
-):
+def corner_signs(first, planes, errors, corner_ptr, corners, owner, x, x_error, limit, signs):
     """Fill the rows of `signs` of the vertices that regions first, first + 1, ... own.
 
     Returns the number of signs marked `UNKNOWN`.
     """
     n_unknown = 0
-    for r in range(len(coefficients)):
+    for r in range(len(planes)):
         for q in range(corner_ptr[first + r], corner_ptr[first + r + 1]):
             v = corners[q]
             if owner[v] != first + r:
                 continue
             for j in range(signs.shape[1]):
-                z, bound = _value(
-                    coefficients[r, j], offsets[r, j], errors[r, j], x[v], x_error[v], limit
-                )
+                z, bound = _value(planes, errors, r, j, x, x_error, v, limit)
                 if z > bound:
                     signs[v, j] = 1
                 elif z < -bound:
@@ -132,24 +130,32 @@ def _sort_along(lo, hi, item, t, t_error, linked):
 
 @njit(cache=True)
 def edge_crossings(
-    first, coefficients, offsets, errors, edge_vertices, edge_owner, x, x_error, limit, signs,
-    ptr, neuron, t, t_error, linked,
+    first,
+    planes,
+    errors,
+    edge_vertices,
+    edge_owner,
+    x,
+    x_error,
+    limit,
+    signs,
+    ptr,
+    neuron,
+    t,
+    t_error,
+    linked,
 ):
     """Fill and sort the crossings of the edges that regions first, first + 1, ... own."""
     for e in range(len(edge_vertices)):
         r = edge_owner[e] - first
-        if r < 0 or r >= len(coefficients) or ptr[e] == ptr[e + 1]:
+        if r < 0 or r >= len(planes) or ptr[e] == ptr[e + 1]:
             continue
         a, b = edge_vertices[e]
         k = ptr[e]
         for j in range(signs.shape[1]):
             if signs[a, j] * signs[b, j] == -1:
-                za, bound_a = _value(
-                    coefficients[r, j], offsets[r, j], errors[r, j], x[a], x_error[a], limit
-                )
-                zb, bound_b = _value(
-                    coefficients[r, j], offsets[r, j], errors[r, j], x[b], x_error[b], limit
-                )
+                za, bound_a = _value(planes, errors, r, j, x, x_error, a, limit)
+                zb, bound_b = _value(planes, errors, r, j, x, x_error, b, limit)
                 neuron[k] = j
                 t[k], t_error[k] = _parameter(za, bound_a, zb, bound_b)
                 k += 1
@@ -288,8 +294,20 @@ def walk_rims(region_ptr, half_edges, edge_vertices, group_ptr, first_piece, bas
 
 @njit(cache=True)
 def _collect(
-    r, region_ptr, half_edges, edge_vertices, signs, ptr, neuron, same, rim_size,
-    crossing, seen, begin, end, after,
+    r,
+    region_ptr,
+    half_edges,
+    edge_vertices,
+    signs,
+    ptr,
+    neuron,
+    same,
+    rim_size,
+    crossing,
+    seen,
+    begin,
+    end,
+    after,
 ):
     """Find the neurons that cross region r, and where.
 
@@ -349,9 +367,7 @@ def _collect(
 
 
 @njit(cache=True)
-def count_chords(
-    region_ptr, half_edges, edge_vertices, signs, ptr, neuron, same, rim_ptr
-):
+def count_chords(region_ptr, half_edges, edge_vertices, signs, ptr, neuron, same, rim_ptr):
     """Return prefix sums over regions of crossing neurons, chords, and crossings of chords.
 
     Each crossing of two chords counts twice, once for each. The fourth value is the first region
@@ -368,8 +384,20 @@ def count_chords(
     for r in range(n_regions):
         size = rim_ptr[r + 1] - rim_ptr[r]
         count = _collect(
-            r, region_ptr, half_edges, edge_vertices, signs, ptr, neuron, same, size,
-            crossing, seen, begin, end, after,
+            r,
+            region_ptr,
+            half_edges,
+            edge_vertices,
+            signs,
+            ptr,
+            neuron,
+            same,
+            size,
+            crossing,
+            seen,
+            begin,
+            end,
+            after,
         )
         if count < 0:
             return member_ptr, chord_ptr, meet_ptr, r
@@ -397,8 +425,17 @@ def count_chords(
 
 @njit(cache=True)
 def fill_chords(
-    region_ptr, half_edges, edge_vertices, signs, ptr, neuron, same, rim_ptr,
-    member_ptr, chord_ptr, meet_ptr,
+    region_ptr,
+    half_edges,
+    edge_vertices,
+    signs,
+    ptr,
+    neuron,
+    same,
+    rim_ptr,
+    member_ptr,
+    chord_ptr,
+    meet_ptr,
 ):
     """Return the chords of all regions.
 
@@ -431,8 +468,20 @@ def fill_chords(
             continue
         size = rim_ptr[r + 1] - rim_ptr[r]
         count = _collect(
-            r, region_ptr, half_edges, edge_vertices, signs, ptr, neuron, same, size,
-            crossing, seen, begin, end, after,
+            r,
+            region_ptr,
+            half_edges,
+            edge_vertices,
+            signs,
+            ptr,
+            neuron,
+            same,
+            size,
+            crossing,
+            seen,
+            begin,
+            end,
+            after,
         )
         keys = begin[crossing[:count]] * size + end[crossing[:count]]
         order = np.argsort(keys, kind="mergesort")
@@ -464,23 +513,34 @@ def fill_chords(
 
 @njit(cache=True)
 def chord_crossings(
-    first, coefficients, offsets, errors, chord_ptr, ends, neuron_ptr, neurons, cross_ptr, cross,
-    rim_ptr, rim_vertex, x, x_error, limit, t, t_error, linked,
+    first,
+    planes,
+    errors,
+    chord_ptr,
+    ends,
+    neuron_ptr,
+    neurons,
+    cross_ptr,
+    cross,
+    rim_ptr,
+    rim_vertex,
+    x,
+    x_error,
+    limit,
+    t,
+    t_error,
+    linked,
 ):
     """Fill and sort the crossings along the chords of regions first, first + 1, ...."""
-    for k in range(len(coefficients)):
+    for k in range(len(planes)):
         r = first + k
         for c in range(chord_ptr[r], chord_ptr[r + 1]):
             a = rim_vertex[rim_ptr[r] + ends[c, 0]]
             b = rim_vertex[rim_ptr[r] + ends[c, 1]]
             for i in range(cross_ptr[c], cross_ptr[c + 1]):
                 j = neurons[neuron_ptr[chord_ptr[r] + cross[i]]]
-                za, bound_a = _value(
-                    coefficients[k, j], offsets[k, j], errors[k, j], x[a], x_error[a], limit
-                )
-                zb, bound_b = _value(
-                    coefficients[k, j], offsets[k, j], errors[k, j], x[b], x_error[b], limit
-                )
+                za, bound_a = _value(planes, errors, k, j, x, x_error, a, limit)
+                zb, bound_b = _value(planes, errors, k, j, x, x_error, b, limit)
                 t[i], t_error[i] = _parameter(za, bound_a, zb, bound_b)
             _sort_along(cross_ptr[c], cross_ptr[c + 1], cross, t, t_error, linked)
 
@@ -528,11 +588,40 @@ def face_counts(region_ptr, rim_ptr, chord_ptr, chord_group_ptr, inner_ptr):
 
 @njit(cache=True)
 def fill_faces(
-    region_ptr, half_edges, edge_vertices, signs, packed, offset,
-    rim_ptr, rim_vertex, rim_piece, chord_ptr, ends, neuron_ptr, neurons, after,
-    cross_ptr, cross, same, t, t_error, inner_ptr, edge_ptr, face_ptr, side_ptr,
-    inner_base, edge_base, magnitude, x, x_error, new_vertices, new_labels,
-    inner_source, out_ptr, out_half_edges, out_packed,
+    region_ptr,
+    half_edges,
+    edge_vertices,
+    signs,
+    packed,
+    offset,
+    rim_ptr,
+    rim_vertex,
+    rim_piece,
+    chord_ptr,
+    ends,
+    neuron_ptr,
+    neurons,
+    after,
+    cross_ptr,
+    cross,
+    same,
+    t,
+    t_error,
+    inner_ptr,
+    edge_ptr,
+    face_ptr,
+    side_ptr,
+    inner_base,
+    edge_base,
+    magnitude,
+    x,
+    x_error,
+    new_vertices,
+    new_labels,
+    inner_source,
+    out_ptr,
+    out_half_edges,
+    out_packed,
 ):
     """Build vertices, edges, faces and patterns inside every region.
 
@@ -599,9 +688,14 @@ def fill_faces(
                         met[c, cross[m]] = local
                     target = inner_base + inner_ptr[r] + local - size
                     _place(
-                        x, x_error, rim_vertex[rim0 + ends[c0 + c, 0]],
-                        rim_vertex[rim0 + ends[c0 + c, 1]], t[best], t_error[best],
-                        magnitude, target,
+                        x,
+                        x_error,
+                        rim_vertex[rim0 + ends[c0 + c, 0]],
+                        rim_vertex[rim0 + ends[c0 + c, 1]],
+                        t[best],
+                        t_error[best],
+                        magnitude,
+                        target,
                     )
                     source = inner_ptr[r] + local - size
                     inner_source[source, 0] = r
@@ -666,8 +760,7 @@ def fill_faces(
                 for s in range(2):
                     v = path[w + s]
                     new_vertices[row_out, s] = (
-                        rim_vertex[rim0 + v] if v < size
-                        else inner_base + inner_ptr[r] + v - size
+                        rim_vertex[rim0 + v] if v < size else inner_base + inner_ptr[r] + v - size
                     )
                 new_labels[row_out] = offset + neurons[neuron_ptr[c0 + c]]
                 edge += 1

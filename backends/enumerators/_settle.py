@@ -50,7 +50,8 @@ class Settler:
         self._layer = layer
         self._packed = packed_patterns
         self._corner_labels = corner_labels
-        self._maps: dict[int, list[Integers]] = {}
+        self._earlier: dict[int, list[Integers]] = {}
+        self._planes: dict[tuple[int, int], Integers] = {}
         normals, offsets = domain.halfspaces()
         (self._sides,), _ = dyadic_integers(np.concatenate([normals, -offsets[:, None]], axis=1))
 
@@ -60,19 +61,28 @@ class Settler:
             side: Integers = self._sides[-1 - label]
             return side
         layer = int(self._network.layer_of(label))
-        row: Integers = self._layers(region)[layer][label - self._network.layer_offsets[layer]]
-        return row
+        unit = label - self._network.layer_offsets[layer]
+        if layer == self._layer:
+            return self.neuron_plane(region, unit)
+        plane: Integers = self._earlier_layers(region)[layer][unit]
+        return plane
 
-    def _layers(self, region: int) -> list[Integers]:
-        if region not in self._maps:
-            pattern = np.unpackbits(self._packed[region], bitorder="little").astype(bool)
-            self._maps[region] = self._network.exact_maps(pattern, self._layer + 1)
-        return self._maps[region]
+    def _earlier_layers(self, region: int) -> list[Integers]:
+        if region not in self._earlier:
+            self._earlier[region] = self._network.exact_maps(self._pattern(region), self._layer)
+        return self._earlier[region]
+
+    def _pattern(self, region: int) -> NDArray[np.bool_]:
+        return np.unpackbits(self._packed[region], bitorder="little").astype(bool)
 
     def neuron_plane(self, region: int, unit: int) -> Integers:
         """Return the plane of the cutting layer's neuron number `unit` on a region."""
-        row: Integers = self._layers(region)[self._layer][unit]
-        return row
+        key = (region, unit)
+        if key not in self._planes:
+            (self._planes[key],) = self._network.exact_planes(
+                self._pattern(region), self._earlier_layers(region), [unit]
+            )
+        return self._planes[key]
 
     def corner(self, region: int, vertex: int) -> Integers:
         """Return a corner of a region."""

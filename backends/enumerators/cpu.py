@@ -15,8 +15,9 @@ Only signs (1) and orders (2, 3) involve numbers. Each is taken from floats wher
 error bound allows and decided in integers where it does not, so the result is right for every
 arrangement: many lines through one point, duplicate or dead neurons, lines along the sides. The
 bounds are derived in `relutopo.geometry.network` (maps) and `_arrangement` (values, parameters,
-positions). A vertex whose position is worse than `_POSITION_TARGET` relative to the domain is
-computed exactly and rounded.
+positions). The bounds of positions are for the worst case and grow with depth, far above the
+errors themselves; a vertex whose bound exceeds `_POSITION_TARGET` relative to the domain lies on
+nearly parallel lines and is computed exactly and rounded.
 
 Work is proportional to the result, plus one evaluation of the layer at every corner.
 """
@@ -43,8 +44,8 @@ from ._settle import Settler, settle_orders, settle_signs
 
 __all__ = ["CpuEnumerator"]
 
-_POSITION_TARGET = 2.0**-36
-_MAPS_AT_ONCE = 2**22
+_POSITION_TARGET = 2.0**-13
+_MAPS_AT_ONCE = 2**24
 """How many numbers of affine maps are held at a time."""
 
 
@@ -244,8 +245,16 @@ class _Layer:
         n_unknown = 0
         for first, maps in self.maps():
             n_unknown += self.kernels.corner_signs(
-                first, maps.coefficients, maps.offsets, maps.errors, state.region_ptr, corners,
-                state.vertex_owner, state.x, state.x_error, self.limit, signs,
+                first,
+                maps.planes,
+                maps.errors,
+                state.region_ptr,
+                corners,
+                state.vertex_owner,
+                state.x,
+                state.x_error,
+                self.limit,
+                signs,
             )
         if n_unknown:
             self.n_uncertain += n_unknown
@@ -260,9 +269,20 @@ class _Layer:
         crossings = _Crossings.empty(ptr)
         for first, maps in self.maps():
             kernels.edge_crossings(
-                first, maps.coefficients, maps.offsets, maps.errors, state.edge_vertices,
-                state.edge_owner, state.x, state.x_error, self.limit, signs, ptr,
-                crossings.item, crossings.t, crossings.t_error, crossings.same,
+                first,
+                maps.planes,
+                maps.errors,
+                state.edge_vertices,
+                state.edge_owner,
+                state.x,
+                state.x_error,
+                self.limit,
+                signs,
+                ptr,
+                crossings.item,
+                crossings.t,
+                crossings.t_error,
+                crossings.same,
             )
 
         def ends(edge: int) -> tuple[Integers, Integers]:
@@ -304,16 +324,22 @@ class _Layer:
         """Place the new vertices on edges; return for each the crossing that defines it."""
         state = self.state
         source: NDArray[np.int64] = self.kernels.place_on_edges(
-            state.edge_vertices, crossings.ptr, crossings.same, crossings.group_ptr, crossings.t,
-            crossings.t_error, self.magnitude, self.n_old, x, x_error,
+            state.edge_vertices,
+            crossings.ptr,
+            crossings.same,
+            crossings.group_ptr,
+            crossings.t,
+            crossings.t_error,
+            self.magnitude,
+            self.n_old,
+            x,
+            x_error,
         )
         new = np.arange(self.n_old, self.n_old + len(source))
         self.refine(x, x_error, new, partial(self.edge_point, crossings, source))
         return source
 
-    def edge_point(
-        self, crossings: _Crossings, source: NDArray[np.int64], vertex: int
-    ) -> Integers:
+    def edge_point(self, crossings: _Crossings, source: NDArray[np.int64], vertex: int) -> Integers:
         """Return a new vertex on an edge exactly."""
         i = int(source[vertex - self.n_old])
         edge = int(np.searchsorted(crossings.ptr, i, side="right")) - 1
@@ -341,8 +367,14 @@ class _Layer:
             [state.labels, (self.offset + crossings.item[first_of_group]).astype(np.int32)]
         )
         packed = kernels.line_patterns(
-            state.edge_vertices, signs, crossings.ptr, crossings.item, crossings.same,
-            state.packed, self.offset, first_piece,
+            state.edge_vertices,
+            signs,
+            crossings.ptr,
+            crossings.item,
+            crossings.same,
+            state.packed,
+            self.offset,
+            first_piece,
         )
         n_regions = len(pieces)
         vertex_owner = np.empty(len(x), dtype=np.int32)
@@ -383,8 +415,11 @@ class _Layer:
             )
         # Every pair of chords that meet makes at most one vertex, two edges and one region.
         self.guard(
-            inner_base + len(pieces) + len(state.packed)
-            + 2 * int(chord_ptr[-1]) + 2 * int(meet_ptr[-1])
+            inner_base
+            + len(pieces)
+            + len(state.packed)
+            + 2 * int(chord_ptr[-1])
+            + 2 * int(meet_ptr[-1])
         )
         chord_ends, neuron_ptr, neurons, after, cross_ptr, cross, chord_region = (
             kernels.fill_chords(*shape, member_ptr, chord_ptr, meet_ptr)
@@ -398,9 +433,23 @@ class _Layer:
         inside = _Crossings.empty(cross_ptr, cross)
         for first, maps in self.maps():
             kernels.chord_crossings(
-                first, maps.coefficients, maps.offsets, maps.errors, chord_ptr, chord_ends,
-                neuron_ptr, neurons, cross_ptr, cross, rim_ptr, rim_vertex, x, x_error,
-                self.limit, inside.t, inside.t_error, inside.same,
+                first,
+                maps.planes,
+                maps.errors,
+                chord_ptr,
+                chord_ends,
+                neuron_ptr,
+                neurons,
+                cross_ptr,
+                cross,
+                rim_ptr,
+                rim_vertex,
+                x,
+                x_error,
+                self.limit,
+                inside.t,
+                inside.t_error,
+                inside.same,
             )
 
         def rim_point(region: int, position: int) -> Integers:
@@ -437,11 +486,40 @@ class _Layer:
         half_edges = np.empty(int(side_ptr[-1]), dtype=np.int32)
         packed = np.empty((n_regions, state.packed.shape[1]), dtype=np.uint8)
         kernels.fill_faces(
-            regions, halves, edges, signs, state.packed, self.offset, rim_ptr, rim_vertex,
-            rim_piece, chord_ptr, chord_ends, neuron_ptr, neurons, after, cross_ptr, cross,
-            inside.same, inside.t, inside.t_error, inner_ptr, edge_ptr, face_ptr, side_ptr,
-            inner_base, len(pieces), self.magnitude, x, x_error, new_edges, labels,
-            inner_source, region_ptr, half_edges, packed,
+            regions,
+            halves,
+            edges,
+            signs,
+            state.packed,
+            self.offset,
+            rim_ptr,
+            rim_vertex,
+            rim_piece,
+            chord_ptr,
+            chord_ends,
+            neuron_ptr,
+            neurons,
+            after,
+            cross_ptr,
+            cross,
+            inside.same,
+            inside.t,
+            inside.t_error,
+            inner_ptr,
+            edge_ptr,
+            face_ptr,
+            side_ptr,
+            inner_base,
+            len(pieces),
+            self.magnitude,
+            x,
+            x_error,
+            new_edges,
+            labels,
+            inner_source,
+            region_ptr,
+            half_edges,
+            packed,
         )
 
         def inner_point(vertex: int) -> Integers:

@@ -59,17 +59,14 @@ class AffineMaps:
 
     Attributes
     ----------
-    coefficients : (R, n_l, d) ndarray
-        A, as computed.
-    offsets : (R, n_l) ndarray
-        c, as computed.
+    planes : (R, d + 1, n_l) ndarray
+        ``planes[r, :d]`` is A transposed and ``planes[r, d]`` is c, as computed on region r.
     errors : (R, n_l) ndarray
         Bound of Σ_i |δA_i| X_i + |δc| for the deviations δ from the exact map, where X is the
         `magnitude` that the maps were asked for.
     """
 
-    coefficients: NDArray[np.float64]
-    offsets: NDArray[np.float64]
+    planes: NDArray[np.float64]
     errors: NDArray[np.float64]
 
 
@@ -135,22 +132,49 @@ class Network(ABC):
         """
 
     @abstractmethod
+    def exact_planes(
+        self,
+        pattern: NDArray[np.bool_],
+        earlier: Sequence[Integers],
+        units: Sequence[int] | None = None,
+    ) -> Integers:
+        """Return the exact map of the layer after the `earlier` ones on one region.
+
+        Parameters
+        ----------
+        pattern : ndarray of bool
+            The region's activation pattern, at least for the earlier layers.
+        earlier : sequence of ndarrays of int objects
+            What this method returned for all earlier layers, for all of their units.
+        units : sequence of int, optional
+            Neurons of the layer (from 0) whose planes are wanted; all by default.
+
+        Returns
+        -------
+        (n_units, d + 1) ndarray of int objects
+            Rows are planes (A, C) in the sense of `relutopo.geometry.exact`; all planes of one
+            layer share their positive factor, which does not depend on the region.
+        """
+
     def exact_maps(self, pattern: NDArray[np.bool_], n_layers: int) -> list[Integers]:
         """Return the exact maps of layers 0..n_layers-1 on one region.
 
         Parameters
         ----------
         pattern : ndarray of bool
-            The region's activation pattern, at least for the layers before the last one asked.
+            The region's activation pattern.
         n_layers : int
-            How many layers; n_layers = len(layer_sizes) + 1 includes the output.
+            How many layers; len(layer_sizes) + 1 includes the output.
 
         Returns
         -------
         list of (n_l, d + 1) ndarrays of int objects
-            Rows are planes (A, C) in the sense of `relutopo.geometry.exact`; the rows of one layer
-            share their positive factor.
+            See `exact_planes`.
         """
+        maps: list[Integers] = []
+        for _ in range(n_layers):
+            maps.append(self.exact_planes(pattern, maps))
+        return maps
 
     @abstractmethod
     def exact_preactivations(self, points: Integers) -> list[Integers]:
@@ -272,30 +296,26 @@ class ReluNetwork(Network):
     ) -> AffineMaps:
         """Return a layer's affine maps on regions, with error bounds; see `Network`."""
         n_regions, d = len(patterns), self.input_dim
-        # Columns: the d coefficients, the offset, and the error bound, so that one matrix product
-        # a layer serves all regions.
-        maps = np.concatenate([self.weights[0], self.biases[0][:, None]], axis=1)
-        values = np.broadcast_to(maps[:, None, :], (len(maps), n_regions, d + 1))
-        errors = np.zeros((len(maps), n_regions))
+        first = np.concatenate([self.weights[0].T, self.biases[0][None]])
+        planes = np.broadcast_to(first, (n_regions, *first.shape))
+        errors = np.zeros((n_regions, self.weights[0].shape[0]))
         for i in range(layer):
             w, b = self.weights[i + 1], self.biases[i + 1]
-            first = self.layer_offsets[i]
-            active = patterns[:, first : first + self.layer_sizes[i]].T
-            values = np.where(active[:, :, None], values, 0.0)
-            heights = np.abs(values[..., :d]) @ magnitude + np.abs(values[..., d])
-            values = (w @ values.reshape(len(values), -1)).reshape(len(w), n_regions, d + 1)
-            values[..., d] += b[:, None]
+            start = self.layer_offsets[i]
+            active = patterns[:, start : start + self.layer_sizes[i]].astype(np.float64)
+            planes = planes * active[:, None, :]
+            heights = np.abs(planes[:, d])
+            for axis in range(d):
+                heights += magnitude[axis] * np.abs(planes[:, axis])
+            # One matrix product a layer serves all regions and columns.
+            planes = (planes.reshape(-1, w.shape[1]) @ w.T).reshape(n_regions, d + 1, len(w))
+            planes[:, d] += b
             rounding = 1.01 * gamma(w.shape[1] + 2)
-            errors = (1.01 * np.abs(w)) @ np.where(active, errors, 0.0) + rounding * (
-                np.abs(w) @ heights + np.abs(b)[:, None]
-            )
+            errors = (1.01 * errors * active + rounding * heights) @ np.abs(w).T
+            errors += rounding * np.abs(b)
             if not self._products_are_normal:
                 errors += w.shape[1] * np.finfo(np.float64).tiny
-        return AffineMaps(
-            np.ascontiguousarray(values[..., :d].swapaxes(0, 1)),
-            np.ascontiguousarray(values[..., d].T),
-            np.ascontiguousarray(errors.T),
-        )
+        return AffineMaps(np.ascontiguousarray(planes), errors)
 
     @cached_property
     def _products_are_normal(self) -> bool:
@@ -316,23 +336,27 @@ class ReluNetwork(Network):
             layers.append((integer_w, integer_b, shift))
         return layers
 
-    def exact_maps(self, pattern: NDArray[np.bool_], n_layers: int) -> list[Integers]:
-        """Return the exact maps of layers 0..n_layers-1 on one region; see `Network`."""
-        maps: list[Integers] = []
-        scale = 0
-        for i, (w, b, shift) in enumerate(self._integer_layers[:n_layers]):
-            if i == 0:
-                planes = np.concatenate([w, b[:, None]], axis=1)
-            else:
-                first = self.layer_offsets[i - 1]
-                active = np.flatnonzero(pattern[first : first + self.layer_sizes[i - 1]])
-                planes = np.zeros((len(w), self.input_dim + 1), dtype=object)
-                if active.size:
-                    planes = w[:, active] @ maps[-1][active]
-                planes[:, -1] = planes[:, -1] + b * (1 << scale)
-            scale += shift
-            maps.append(planes)
-        return maps
+    def exact_planes(
+        self,
+        pattern: NDArray[np.bool_],
+        earlier: Sequence[Integers],
+        units: Sequence[int] | None = None,
+    ) -> Integers:
+        """Return the exact map of the layer after the `earlier` ones; see `Network`."""
+        layer = len(earlier)
+        w, b, _ = self._integer_layers[layer]
+        rows = slice(None) if units is None else list(units)
+        w, b = w[rows], b[rows]
+        if layer == 0:
+            return np.concatenate([w, b[:, None]], axis=1)
+        start = self.layer_offsets[layer - 1]
+        active = np.flatnonzero(pattern[start : start + self.layer_sizes[layer - 1]])
+        planes = np.zeros((len(w), self.input_dim + 1), dtype=object)
+        if active.size:
+            planes = w[:, active] @ earlier[-1][active]
+        scale = sum(shift for *_, shift in self._integer_layers[:layer])
+        planes[:, -1] = planes[:, -1] + b * (1 << scale)
+        return planes
 
     def exact_preactivations(self, points: Integers) -> list[Integers]:
         """Return the exact pre-activations of each layer at exact points; see `Network`."""
