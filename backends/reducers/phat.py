@@ -85,10 +85,12 @@ class PhatReducer(Reducer):
             pair_file = Path(folder) / "pairs"
             _succeed(found.save_binary(str(pair_file)), pair_file)
             pairs = np.fromfile(pair_file, dtype=np.int64)[1:].reshape(-1, 2)
-        pairs = pairs[np.argsort(pairs[:, 0])]
-        alone = np.ones(boundary.n_columns, dtype=bool)
-        alone[pairs.ravel()] = False
-        essential = np.flatnonzero(alone)
+        death = np.full(boundary.n_columns, -1, dtype=np.int64)
+        death[pairs[:, 0]] = pairs[:, 1]
+        births = np.flatnonzero(death >= 0)
+        pairs = np.stack([births, death[births]], axis=1)
+        death[pairs[:, 1]] = 0
+        essential = np.flatnonzero(death < 0)
         options = f"{self.algorithm}, {self.representation}{', dualized' * self.dualized}"
         return Reduction(pairs, essential, time.perf_counter() - begin, f"phat ({options})")
 

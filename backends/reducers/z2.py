@@ -174,7 +174,7 @@ def _pair_dual_edges(
     """Pair (top-1)-cells, last to first, with the top cell whose component they end."""
     n = np.uint32(len(dims))
     for row in range(len(dims) - 1, -1, -1):
-        # A row that is a death already belongs to a spanning forest of the graph of edges.
+        # A row that is a death is no birth, so that its ends are joined already.
         if dims[row] != top - 1 or partner[row] >= 0 or ends[row, 0] == 0:
             continue
         old, young = _find(parent, ends[row, 0]), _find(parent, ends[row, 1])

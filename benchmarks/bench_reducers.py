@@ -1,0 +1,168 @@
+"""How fast the reducers are: ``pytest benchmarks/bench_reducers.py``.
+
+Two complexes of networks with one hidden layer, in the plane and in space, under a random
+filtration. For each reducer the time from the arrays of a `BoundaryMatrix` to the arrays of pairs;
+for PHAT also its reduction alone, after its matrix is loaded. The ratios are printed at the end,
+from the best of several rounds each; ``--benchmark-json`` stores all times.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from itertools import combinations, product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import relutopo as rt
+from relutopo import registry
+from relutopo.geometry.domain import FacetLists
+from relutopo.homology.boundary import boundary_matrix
+
+pytest.importorskip("phat")
+
+ROUNDS = 7
+PHAT_ALGORITHMS = ("twist", "chunk")
+
+
+@dataclass(frozen=True)
+class Cells:
+    """What a boundary matrix needs of a complex."""
+
+    n_cells: tuple[int, ...]
+    facets: tuple[FacetLists, ...]
+
+
+def plane_cells() -> Cells:
+    """500 random lines: about half a million cells."""
+    rng = np.random.default_rng(0)
+    network = ([rng.standard_normal((520, 2)), np.ones((1, 520))], [rng.standard_normal(520), [0]])
+    complex_ = rt.decompose(network, rt.Box(-12, 12, dim=2), enumerator="cpu")
+    return Cells(complex_.n_cells, complex_.facets)
+
+
+def space_cells(n_planes: int = 62) -> Cells:
+    """Random planes in general position that cut a cube.
+
+    Every cell has a vertex, and around the vertex where three planes meet the cells are the 27
+    (inside the cube fewer) ways to choose a sign for each of the three. A cell is known by its
+    signs, and here by a random number for each sign, added up.
+    """
+    rng = np.random.default_rng(0)
+    normals = np.concatenate([np.eye(3), -np.eye(3), rng.standard_normal((n_planes, 3))])
+    offsets = np.concatenate([np.full(6, 3.0), rng.standard_normal(n_planes)])
+    triples = np.array(list(combinations(range(len(normals)), 3)))
+    triples = triples[np.abs(np.linalg.det(normals[triples])) > 1e-9]
+    points = np.linalg.solve(normals[triples], -offsets[triples][..., None])[..., 0]
+    signs = np.sign(points @ normals.T + offsets).astype(np.int8)
+    np.put_along_axis(signs, triples, 0, axis=1)
+    inside = (signs[:, :6] >= 0).all(axis=1)
+    triples, signs = triples[inside], signs[inside]
+    code = rng.integers(0, 2**63, size=(3, len(normals)), dtype=np.uint64)
+    base = sum(
+        np.where(signs == s, code[s + 1], 0).sum(axis=1, dtype=np.uint64) for s in (-1, 0, 1)
+    )
+
+    def around(choice: tuple[int, ...]) -> Any:
+        """Numbers of the cells at every vertex on the chosen sides of its three planes."""
+        change = sum(
+            code[s + 1, triples[:, i]] - code[1, triples[:, i]] for i, s in enumerate(choice)
+        )
+        return base + change
+
+    def exists(choice: tuple[int, ...]) -> Any:
+        return ~((triples < 6) & (np.array(choice) < 0)).any(axis=1)
+
+    incidences: list[list[Any]] = [[], [], [], []]
+    for choice in product((-1, 0, 1), repeat=3):
+        k = 3 - choice.count(0)
+        for i in np.flatnonzero(choice):
+            facet = (*choice[:i], 0, *choice[i + 1 :])
+            pairs = np.stack([around(choice), around(facet)], axis=1)
+            incidences[k].append(pairs[exists(choice)])
+    known = np.unique(base)
+    counts, facets = [len(known)], []
+    for k in (1, 2, 3):
+        pairs = np.unique(np.concatenate(incidences[k]), axis=0)
+        cells, sizes = np.unique(pairs[:, 0], return_counts=True)
+        indptr = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        facets.append((indptr, np.searchsorted(known, pairs[:, 1]).astype(np.int32)))
+        known = cells
+        counts.append(len(cells))
+    assert sum((-1) ** k * n for k, n in enumerate(counts)) == 1
+    return Cells(tuple(counts), tuple(facets))
+
+
+def random_closure(cells: Cells) -> rt.Filtration:
+    rng = np.random.default_rng(1)
+    values = [rng.random(cells.n_cells[0])]
+    for n, (indptr, facets) in zip(cells.n_cells[1:], cells.facets, strict=True):
+        below = np.maximum.reduceat(values[-1][facets], indptr[:-1])
+        values.append(np.maximum(rng.random(n), below))
+    return rt.Filtration.from_values(cells, values, "random_closure", 1)
+
+
+BEST: dict[tuple[str, str], float] = {}
+
+
+@pytest.fixture(scope="module", params=["plane", "space"])
+def case(request: pytest.FixtureRequest) -> tuple[str, rt.BoundaryMatrix]:
+    cells = plane_cells() if request.param == "plane" else space_cells()
+    return request.param, boundary_matrix(cells, random_closure(cells))
+
+
+def best_of(benchmark: Any) -> float:
+    return float(benchmark.stats.stats.min)
+
+
+def test_z2(benchmark: Any, case: tuple[str, rt.BoundaryMatrix]) -> None:
+    name, boundary = case
+    reducer = registry.create("reducer", "z2")
+    result = benchmark.pedantic(reducer.reduce, (boundary,), rounds=ROUNDS, warmup_rounds=2)
+    assert boundary.dimensions[result.essential].tolist() == [0]
+    BEST[name, "z2"], BEST[name, "cells"] = best_of(benchmark), boundary.n_columns
+
+
+@pytest.mark.parametrize("algorithm", PHAT_ALGORITHMS)
+def test_phat(benchmark: Any, case: tuple[str, rt.BoundaryMatrix], algorithm: str) -> None:
+    name, boundary = case
+    reducer = registry.create("reducer", "phat", algorithm=algorithm)
+    result = benchmark.pedantic(reducer.reduce, (boundary,), rounds=ROUNDS, warmup_rounds=1)
+    expected = registry.create("reducer", "z2").reduce(boundary)
+    np.testing.assert_array_equal(result.pairs, expected.pairs)
+    BEST[name, f"phat {algorithm}"] = best_of(benchmark)
+
+
+@pytest.mark.parametrize("algorithm", PHAT_ALGORITHMS)
+def test_phat_alone(benchmark: Any, case: tuple[str, rt.BoundaryMatrix], algorithm: str) -> None:
+    name, boundary = case
+    reducer = registry.create("reducer", "phat", algorithm=algorithm)
+
+    def load() -> tuple[tuple[Any], dict[str, Any]]:
+        with tempfile.TemporaryDirectory() as folder:
+            return (reducer.load(boundary, Path(folder)),), {}
+
+    benchmark.pedantic(reducer.pair, setup=load, rounds=ROUNDS)
+    BEST[name, f"phat {algorithm} alone"] = best_of(benchmark)
+
+
+def test_print_ratios(capsys: pytest.CaptureFixture[str]) -> None:
+    with capsys.disabled():
+        for name, end_to_end, alone in (
+            ("plane", "at least 10", "at least 3"),
+            ("space", "", "at least 1"),
+        ):
+            ours = BEST[name, "z2"]
+            print(f"\n{name}: {BEST[name, 'cells']:.0f} cells, z2 {1e3 * ours:.1f} ms")
+            for label, suffix, goal in (
+                ("from arrays to pairs", "", end_to_end),
+                ("reduction alone", " alone", alone),
+            ):
+                time, algorithm = min((BEST[name, f"phat {a}{suffix}"], a) for a in PHAT_ALGORITHMS)
+                print(
+                    f"  PHAT ({algorithm}), {label}: {1e3 * time:.1f} ms, "
+                    f"{time / ours:.1f} times z2" + (f" (goal: {goal})" if goal else "")
+                )
