@@ -61,7 +61,9 @@ def _run(config: DictConfig, experiment: str, directory: Path) -> None:
     run = _train(dataset, values)
 
     log.info("analysing %d checkpoints; the first use compiles, up to a minute", len(run.steps))
-    with report.progress_bar("analysing") as progress:
+    # Threads cost small matrices more than they give: ten times as long on a busy machine.
+    threadpoolctl = require("threadpoolctl", "the command 'relutopo'")
+    with threadpoolctl.threadpool_limits(1, "blas"), report.progress_bar("analysing") as progress:
         rows = analyse_run(run, settings, progress=progress)
     table = _table(rows, run, experiment, values)
     report.save_table(table, directory / "results")

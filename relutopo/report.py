@@ -231,7 +231,7 @@ def run_summary(table: pd.DataFrame) -> list[RenderableType]:
     lines: list[RenderableType] = [
         "",
         "[bold]Does the weighted Fiedler partition follow the decision boundary?[/bold]",
-        _verdict(first, last),
+        _verdict(table),
         "",
         grid,
         "[dim]train, held-out: accuracy of the network; weighted, unweighted: fraction of training "
@@ -262,21 +262,27 @@ def _values(table: pd.DataFrame, column: str) -> str:
     return ", ".join(f"{name} ({n} of {len(table)} checkpoints)" for name, n in counts.items())
 
 
-def _verdict(first: pd.Series[Any], last: pd.Series[Any]) -> str:
+def _verdict(table: pd.DataFrame) -> str:
+    first, last = table.iloc[0], table.iloc[-1]
     mass = last["weighted_decision_by_points"]
     if np.isnan(mass):
         return f"There is no partition at the last checkpoint: {last['weighted_status']}."
-    if mass >= FOLLOWS:
+    late = table["weighted_decision_by_points"].tail(max(1, len(table) // 4))
+    if late.min() >= FOLLOWS:
         answer = "[green]Yes[/green]"
+    elif mass >= FOLLOWS:
+        answer = "[yellow]At the end, but not steadily[/yellow]"
     else:
         answer = "[red]No[/red]" if mass < 0.8 else "[yellow]In part[/yellow]"
     text = (
         f"{answer}: at step {last['step']} it agrees with the network's decision on "
-        f"{_fraction(mass)} of the data mass, the unweighted one on "
-        f"{_fraction(last['unweighted_decision_by_points'])}; agreement with the labels went from "
-        f"{_fraction(first['weighted_agreement'])} at step {first['step']} to "
-        f"{_fraction(last['weighted_agreement'])} ({_fraction(last['unweighted_agreement'])} "
-        "unweighted)."
+        f"{_fraction(mass)} of the data mass (unweighted "
+        f"{_fraction(last['unweighted_decision_by_points'])}; least over the last "
+        f"{len(late)} checkpoints {_fraction(late.min())}), and with the labels of held-out"
+        f" points on {_fraction(last['weighted_held_out_agreement'])}. Agreement with "
+        f"the training labels went from {_fraction(first['weighted_agreement'])} at step "
+        f"{first['step']} to {_fraction(last['weighted_agreement'])} (unweighted "
+        f"{_fraction(last['unweighted_agreement'])})."
     )
     if last["held_out_accuracy"] < 0.95:
         text += (

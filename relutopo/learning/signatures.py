@@ -75,7 +75,7 @@ class AnalysisSettings:
     """
 
     enumerator: Mapping[str, Any] = _named("cpu")
-    eigensolver: Mapping[str, Any] = _named("amg_lobpcg")
+    eigensolver: Mapping[str, Any] = _named("arpack")
     vertex_weights: Mapping[str, Any] = _named("count_plus_one")
     edge_weights: Mapping[str, Any] = _named("unit")
     adjacency: Adjacency = "facet"

@@ -1,0 +1,209 @@
+"""Training: conventions, determinism, resumption, and what decays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pytest
+import torch
+
+from relutopo.errors import InputError
+from relutopo.learning.checkpoints import TrainingRun
+from relutopo.learning.datasets import Dataset, two_moons
+from relutopo.learning.trainer import (
+    MlpSettings,
+    TrainerSettings,
+    build_mlp,
+    checkpoint_steps,
+    train,
+)
+
+DATA = two_moons(n=40)
+SMALL = MlpSettings(hidden=[5, 4])
+BRIEF = TrainerSettings(n_steps=120, n_checkpoints=5, checkpoint_steps=[7, 500])
+
+
+def parameters(run: TrainingRun, step: int) -> list[torch.Tensor]:
+    return list(run.checkpoint(step).state.values())
+
+
+def equal(first: list[torch.Tensor], second: list[torch.Tensor]) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def same_run(first: TrainingRun, second: TrainingRun) -> bool:
+    histories = [vars(run.history) for run in (first, second)]
+    return (
+        first.steps == second.steps
+        and all(equal(parameters(first, s), parameters(second, s)) for s in first.steps)
+        and all(np.array_equal(histories[0][name], histories[1][name]) for name in histories[0])
+    )
+
+
+def test_steps_are_log_spaced_with_first_last_and_named_ones() -> None:
+    steps = checkpoint_steps(BRIEF)
+    assert steps == sorted(set(steps))
+    assert {0, 7, 120} <= set(steps)
+    assert max(steps) == 120
+    ratios = np.diff(np.log([s for s in steps if s not in (0, 7)]))
+    np.testing.assert_allclose(ratios, np.log(120) / 4, rtol=0.1)
+
+
+def test_a_checkpoint_is_the_network_of_the_history(tmp_path: Path) -> None:
+    run = train(DATA, SMALL, BRIEF, directory=tmp_path)
+    assert run.is_complete
+    assert run.steps == checkpoint_steps(BRIEF)
+    assert len(run.history.train_loss) == BRIEF.n_steps + 1
+    for step in run.steps:
+        network, entry = run.checkpoint(step).network, run.history.at(step)
+        assert network.widths == (2, 5, 4, 1)
+        for prefix, x, y in (
+            ("train", DATA.points, DATA.targets),
+            ("held_out", DATA.held_out_points, DATA.held_out_targets),
+        ):
+            outputs = network(x)[:, 0]
+            assert entry[f"{prefix}_loss"] == pytest.approx(np.mean((outputs - y) ** 2))
+            assert entry[f"{prefix}_accuracy"] == np.mean((outputs > 0) == (y > 0))
+
+
+def test_training_learns(tmp_path: Path) -> None:
+    history = train(DATA, MlpSettings([16, 16]), BRIEF, directory=tmp_path).history
+    assert history.train_loss[-1] < 0.5 * history.train_loss[0]
+
+
+def test_cross_entropy_is_that_of_the_logit(tmp_path: Path) -> None:
+    settings = TrainerSettings(n_steps=1, loss="bce")
+    run = train(DATA, SMALL, settings, directory=tmp_path)
+    margins = DATA.targets * run.checkpoint(0).network(DATA.points)[:, 0]
+    assert run.history.at(0)["train_loss"] == pytest.approx(np.mean(np.log1p(np.exp(-margins))))
+
+
+def test_same_seed_same_run_and_no_global_state(tmp_path: Path) -> None:
+    torch.manual_seed(5)
+    before, threads = torch.random.get_rng_state(), torch.get_num_threads()
+    first = train(DATA, SMALL, BRIEF, seed=1, directory=tmp_path / "a")
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert torch.get_num_threads() == threads
+    torch.manual_seed(6)
+    second = train(DATA, SMALL, BRIEF, seed=1, directory=tmp_path / "b")
+    other = train(DATA, SMALL, BRIEF, seed=2, directory=tmp_path / "c")
+    assert same_run(first, second)
+    assert not equal(parameters(first, 0), parameters(other, 0))
+
+
+@pytest.mark.parametrize("stop_at", [0, 1, 50, 120])
+def test_an_interrupted_run_goes_on_to_the_same_end(tmp_path: Path, stop_at: int) -> None:
+    def stop(done: int, total: int, /, message: str = "") -> None:
+        if done >= stop_at:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(DATA, SMALL, BRIEF, directory=tmp_path / "stopped", progress=stop)
+    assert not TrainingRun(tmp_path / "stopped").is_complete
+    resumed_from: list[int] = []
+
+    def watch(done: int, total: int, /, message: str = "") -> None:
+        resumed_from.append(done)
+
+    resumed = train(DATA, SMALL, BRIEF, directory=tmp_path / "stopped", progress=watch)
+    assert same_run(resumed, train(DATA, SMALL, BRIEF, directory=tmp_path / "whole"))
+    assert not resumed.unfinished_path.exists()
+    assert resumed_from[0] == max(s for s in checkpoint_steps(BRIEF) if s <= stop_at)
+
+
+def test_a_complete_run_is_not_trained_again(tmp_path: Path) -> None:
+    train(DATA, SMALL, BRIEF, directory=tmp_path)
+
+    def forbidden(done: int, total: int, /, message: str = "") -> None:
+        raise AssertionError("trained again")
+
+    train(DATA, SMALL, BRIEF, directory=tmp_path, progress=forbidden)
+
+
+def test_a_folder_of_another_run_is_refused(tmp_path: Path) -> None:
+    train(DATA, SMALL, BRIEF, directory=tmp_path)
+    with pytest.raises(InputError, match=r"other settings: seed was 0, is 1; pass the same"):
+        train(DATA, SMALL, BRIEF, seed=1, directory=tmp_path)
+    with pytest.raises(InputError, match=r"network.init_scale was 1.0, is 2.0; data; pass"):
+        train(two_moons(n=41), MlpSettings([5, 4], 2.0), BRIEF, directory=tmp_path)
+
+
+def test_initialisation_is_torchs_times_alpha() -> None:
+    plain, scaled = (
+        [p.detach() for p in build_mlp(2, MlpSettings([6], scale), seed=3).parameters()]
+        for scale in (1.0, 16.0)
+    )
+    for a, b in zip(plain, scaled, strict=True):
+        torch.testing.assert_close(16 * a, b)
+    # torch draws weights and biases of a layer uniformly from ±1/sqrt(fan in).
+    assert max(float(p.abs().max()) for p in plain[:2]) <= 2**-0.5
+    assert max(float(p.abs().max()) for p in plain[2:]) <= 6**-0.5
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_precision_is_as_asked(dtype: Literal["float32", "float64"]) -> None:
+    assert {p.dtype for p in build_mlp(2, MlpSettings([3], dtype=dtype)).parameters()} == {
+        getattr(torch, dtype)
+    }
+
+
+@pytest.mark.parametrize("decay_biases", [False, True])
+def test_decay_shrinks_what_it_should_and_nothing_else(tmp_path: Path, decay_biases: bool) -> None:
+    # With a dead first layer the first layer's gradient is exactly zero, so only decay moves it.
+    x, y = -np.ones((4, 2)) + 0.01 * np.arange(8).reshape(4, 2), np.array([-1.0, 1, -1, 1])
+    data = Dataset("dead", x, y, x, y)
+    settings = TrainerSettings(
+        n_steps=10, learning_rate=0.01, weight_decay=0.5, decay_biases=decay_biases
+    )
+    run = _train_from_dead_layer(data, settings, tmp_path)
+    before, after = (run.checkpoint(step).state for step in (0, 10))
+    shrink = (1 - 0.01 * 0.5) ** 10
+    torch.testing.assert_close(after["0.weight"], shrink * before["0.weight"])
+    expected = before["0.bias"] * (shrink if decay_biases else 1.0)
+    torch.testing.assert_close(after["0.bias"], expected)
+
+
+def _train_from_dead_layer(data: Dataset, settings: TrainerSettings, folder: Path) -> TrainingRun:
+    from relutopo.learning import trainer
+
+    original = trainer.build_mlp
+
+    def dead(*arguments: Any, **options: Any) -> torch.nn.Sequential:
+        model = original(*arguments, **options)
+        with torch.no_grad():
+            for layer in list(model)[:1]:
+                for parameter in layer.parameters():
+                    parameter.copy_(parameter.abs() * (1 if parameter.ndim == 2 else 0) + 0.01)
+                layer.bias.mul_(0.1)
+        return model
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trainer, "build_mlp", dead)
+        return train(data, MlpSettings([3]), settings, directory=folder)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: MlpSettings([]), r"`hidden` must be at least one positive layer size, got \[\]"),
+        (lambda: MlpSettings([4, 0]), r"`hidden` must .* got \[4, 0\]"),
+        (lambda: MlpSettings(init_scale=0.0), "`init_scale` must be positive and finite, got 0.0"),
+        (lambda: MlpSettings(dtype="half"), "`dtype` must be one of float32, float64, got 'half'"),  # type: ignore[arg-type]
+        (lambda: TrainerSettings(n_steps=0), "`n_steps` must be at least 1, got 0"),
+        (lambda: TrainerSettings(loss="hinge"), "`loss` must be one of mse, bce, got 'hinge'"),  # type: ignore[arg-type]
+        (lambda: TrainerSettings(learning_rate=-1), "`learning_rate` must be positive"),
+        (lambda: TrainerSettings(weight_decay=-1), "`weight_decay` must be finite and ≥ 0"),
+        (lambda: TrainerSettings(checkpoint_steps=[-1]), "`checkpoint_steps` must be ≥ 0, got -1"),
+    ],
+)
+def test_bad_settings_are_named(make: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        make()
+
+
+def test_a_diverging_run_says_so(tmp_path: Path) -> None:
+    settings = TrainerSettings(n_steps=50, learning_rate=1e200)
+    with pytest.raises(InputError, match=r"the training loss is .* lower `learning_rate`"):
+        train(DATA, SMALL, settings, directory=tmp_path)

@@ -1,0 +1,153 @@
+"""The command, end to end, with tiny settings."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import relutopo
+from relutopo.geometry.storage import load_complex
+
+TINY = [
+    "data.n=40",
+    "network.hidden=[6,5]",
+    "trainer.n_steps=40",
+    "trainer.n_checkpoints=3",
+    "trainer.checkpoint_steps=[30]",
+]
+
+
+def command(folder: Path, *arguments: str, succeeds: bool = True) -> str:
+    """Run the command in a folder of its own; return what it prints."""
+    result = subprocess.run(
+        [sys.executable, "-m", "relutopo.cli", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert (result.returncode == 0) == succeeds, result.stdout + result.stderr
+    return result.stdout + result.stderr
+
+
+def timeless(table: pd.DataFrame) -> pd.DataFrame:
+    return table[[c for c in table.columns if not c.startswith("seconds")]]
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which one run was made."""
+    folder = tmp_path_factory.mktemp("workplace")
+    (folder / "printed").write_text(command(folder, *TINY, "hydra.run.dir=outputs/first"))
+    return folder
+
+
+def test_a_run_leaves_everything_it_should(workplace: Path) -> None:
+    run = workplace / "outputs" / "first"
+    table = pd.read_parquet(run / "results.parquet")
+    assert table["step"].tolist() == [0, 1, 6, 30, 40]
+    pd.testing.assert_frame_equal(
+        table, pd.read_csv(run / "results.csv", float_precision="round_trip"), check_dtype=False
+    )
+    assert set(table["experiment"]) == {"two_moons"}
+    complex_ = load_complex(run / "complex.npz")
+    assert complex_.n_regions == table["n_regions"].iloc[-1]
+    environment = json.loads((run / "environment.json").read_text())
+    assert environment["seed"] == 0
+    assert environment["packages"]["relutopo"] == relutopo.__version__
+    assert json.loads((run / "config.json").read_text())["network"]["hidden"] == [6, 5]
+    assert (run / ".hydra" / "config.yaml").is_file()
+    for name in ("timeline", "partition", "partition_history"):
+        for suffix in (".png", ".pdf"):
+            assert (run / "figures" / name).with_suffix(suffix).stat().st_size > 1000
+
+
+def test_the_summary_answers_the_question(workplace: Path) -> None:
+    printed = (workplace / "printed").read_text()
+    kept = (workplace / "outputs" / "first" / "summary.txt").read_text()
+    question = "Does the weighted Fiedler partition follow the decision boundary?"
+    assert question in printed
+    assert question in kept
+    assert "enumerator cpu; eigensolver" in " ".join(kept.split())
+    assert "the first use compiles" in printed
+    table = pd.read_parquet(workplace / "outputs" / "first" / "results.parquet")
+    assert f"{table['weighted_agreement'].iloc[-1]:.3f}" in kept
+
+
+def test_the_same_command_gives_the_same_table(workplace: Path) -> None:
+    command(workplace, *TINY, "hydra.run.dir=outputs/second")
+    first, second = (
+        timeless(pd.read_parquet(workplace / "outputs" / name / "results.parquet"))
+        for name in ("first", "second")
+    )
+    pd.testing.assert_frame_equal(first, second)
+
+
+def test_checkpoints_are_analysed_again_with_another_backend(workplace: Path) -> None:
+    printed = command(
+        workplace,
+        *TINY,
+        "training_dir=outputs/first/training",
+        "enumerator=exact",
+        "eigensolver=amg_lobpcg",
+        "hydra.run.dir=outputs/again",
+    )
+    assert "using the training run in outputs/first/training" in printed
+    assert not (workplace / "outputs" / "again" / "training").exists()
+    first, again = (
+        pd.read_parquet(workplace / "outputs" / name / "results.parquet")
+        for name in ("first", "again")
+    )
+    assert set(again["enumerator"]) == {"exact"}
+    for column in ("n_regions", "train_loss", "weighted_agreement", "purity"):
+        np.testing.assert_array_equal(first[column], again[column])
+    np.testing.assert_allclose(
+        first["weighted_fiedler_value"], again["weighted_fiedler_value"], rtol=1e-6
+    )
+
+
+def test_other_settings_for_the_same_training_are_refused(workplace: Path) -> None:
+    printed = command(
+        workplace, *TINY, "training_dir=outputs/first/training", "seed=1", succeeds=False
+    )
+    assert "seed was 0, is 1" in printed
+    assert "Traceback" not in printed
+
+
+def test_an_unknown_backend_lists_those_there_are(tmp_path: Path) -> None:
+    printed = command(
+        tmp_path, *TINY, "eigensolver=other", "eigensolver.name=nobody", succeeds=False
+    )
+    assert "eigensolver='nobody' is not registered; choose one of amg_lobpcg, arpack" in printed
+    assert "Traceback" not in printed
+    assert not list(tmp_path.glob("outputs/*/*/training"))  # said before any training
+
+
+def test_a_sweep_ends_with_one_table(tmp_path: Path) -> None:
+    printed = command(
+        tmp_path, "--multirun", *TINY, "experiment=two_moons,two_circles", "seed=0,1",
+        "eigensolver=arpack,amg_lobpcg",
+    )  # fmt: skip
+    (folder,) = (tmp_path / "multirun").iterdir()
+    table = pd.read_parquet(folder / "results.parquet")
+    assert len(table.groupby(["job", "experiment", "seed", "eigensolver"])) == 8
+    assert set(table["experiment"]) == {"two_moons", "two_circles"}
+    assert len(table) == 8 * 5
+    assert "Fiedler values differ by at most" in printed
+    for job in range(8):
+        own = pd.read_parquet(folder / str(job) / "results.parquet")
+        rows = table[table["job"] == str(job)].drop(columns="job").reset_index(drop=True)
+        pd.testing.assert_frame_equal(rows[own.columns], own, check_dtype=False)
+
+
+def test_help_is_readable(tmp_path: Path) -> None:
+    printed = command(tmp_path, "--help")
+    assert "relutopo experiment=two_circles" in printed
+    assert "eigensolver: amg_lobpcg, arpack" in printed
+    assert "learning_rate" in printed

@@ -1,0 +1,133 @@
+"""Every configuration file composes, and every name in one is a name in the registry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import hydra
+import pytest
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import ConfigCompositionException, MissingConfigException
+from omegaconf import DictConfig, OmegaConf
+
+from relutopo import registry
+from relutopo.learning.trainer import MlpSettings, TrainerSettings
+
+CONF = Path(str(resources.files("relutopo.conf")))
+FILES = sorted(path.relative_to(CONF) for path in CONF.rglob("*.yaml"))
+ROLES = sorted({path.parts[0] for path in FILES if path.parts[0] in registry.roles()})
+EXPERIMENTS = sorted(path.stem for path in FILES if path.parts[0] == "experiment")
+
+
+@pytest.fixture(autouse=True)
+def _hydra() -> Iterator[None]:
+    with hydra.initialize_config_module("relutopo.conf", version_base="1.3"):
+        yield
+    assert not GlobalHydra.instance().is_initialized()
+
+
+def compose(*overrides: str) -> dict[str, Any]:
+    """Compose a job's configuration; the folder of the training run is Hydra's to know."""
+    config = hydra.compose("config", overrides=["training_dir=somewhere", *overrides])
+    values = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(values, dict)
+    return {str(key): value for key, value in values.items()}
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if len(p.parts) == 2], ids=str)
+def test_every_file_composes(path: Path) -> None:
+    group, name = path.parts[0], path.stem
+    if name == "other":
+        values = compose(f"{group}=other", f"{group}.name=mine", f"+{group}.option=1")
+        assert values[group] == {"name": "mine", "option": 1}
+    else:
+        compose(f"{group}={name}")
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_file_name_is_registry_name(role: str) -> None:
+    names = {path.stem for path in FILES if path.parts[0] == role} - {"other"}
+    assert names <= set(registry.names(role))
+    for name in names:
+        assert compose(f"{role}={name}")[role]["name"] == name
+
+
+@pytest.mark.parametrize("role", [role for role in ROLES if role != "data"])
+def test_every_name_can_be_created_with_its_options(role: str) -> None:
+    for name in {path.stem for path in FILES if path.parts[0] == role} - {"other"}:
+        options = compose(f"{role}={name}")[role]
+        registry.create(role, options.pop("name"), **options)
+
+
+def test_the_roles_of_the_classification_experiments_have_files() -> None:
+    assert {"enumerator", "eigensolver", "vertex_weights", "edge_weights", "data"} <= set(ROLES)
+    for role in ("eigensolver", "vertex_weights", "edge_weights"):
+        assert {path.stem for path in FILES if path.parts[0] == role} >= set(registry.names(role))
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_experiments_make_settings_and_data(experiment: str) -> None:
+    values = compose(f"experiment={experiment}")
+    MlpSettings(**values["network"])
+    TrainerSettings(**values["trainer"])
+    data = registry.create("data", values["data"].pop("name"), **values["data"])
+    assert len(data.points) == values["data"]["n"]
+
+
+def test_experiments_have_the_settings_that_were_measured() -> None:
+    easy = compose("experiment=two_circles")
+    assert easy["data"]["name"] == "two_circles"
+    assert easy["data"]["noise"] == 0.05
+    assert easy["network"]["hidden"] == [8] * 5
+    assert (easy["trainer"]["learning_rate"], easy["trainer"]["loss"]) == (5e-3, "mse")
+    assert (easy["trainer"]["weight_decay"], easy["trainer"]["decay_biases"]) == (0.1, False)
+    late = compose("experiment=two_moons_grok")
+    assert (late["data"]["name"], late["data"]["n"], late["data"]["noise"]) == (
+        "two_moons",
+        20,
+        0.1,
+    )
+    assert late["network"] == {"hidden": [32] * 3, "init_scale": 16.0, "dtype": "float64"}
+    assert (late["trainer"]["learning_rate"], late["trainer"]["loss"]) == (1e-3, "bce")
+    assert (late["trainer"]["weight_decay"], late["trainer"]["decay_biases"]) == (1.0, True)
+
+
+def test_the_seed_reaches_the_data_and_choices_win_over_experiments() -> None:
+    values = compose("experiment=two_moons", "data=two_circles", "seed=7", "trainer.n_steps=10")
+    assert values["data"]["name"] == "two_circles"
+    assert values["data"]["seed"] == 7
+    assert values["trainer"]["n_steps"] == 10
+
+
+@pytest.mark.parametrize("override", ["sead=1", "trainer.n_step=3", "eigensolver.tolerance=1"])
+def test_a_misspelt_key_is_refused(override: str) -> None:
+    key = override.split("=")[0].split(".")[-1]
+    with pytest.raises(ConfigCompositionException, match="Could not override") as caught:
+        compose(override)
+    assert key in str(caught.value.__cause__ or caught.value)
+
+
+def test_a_misspelt_choice_lists_those_there_are() -> None:
+    with pytest.raises(MissingConfigException, match="amg_lobpcg") as caught:
+        compose("eigensolver=arnoldi")
+    assert "arpack" in str(caught.value)
+
+
+def test_every_key_is_explained() -> None:
+    """A key has a comment on its line, or above it or above its block."""
+    for path in FILES:
+        if path.parts[0] == "experiment":
+            assert "# " in (CONF / path).read_text().splitlines()[1]
+        elif path.name != "config.yaml":
+            lines = (CONF / path).read_text().splitlines()
+            assert any("#" in line for line in lines), path
+
+
+def test_the_default_is_two_moons() -> None:
+    config = hydra.compose("config", return_hydra_config=True)
+    assert isinstance(config, DictConfig)
+    assert config.hydra.runtime.choices["experiment"] == "two_moons"
+    assert config.hydra.job.chdir is False
