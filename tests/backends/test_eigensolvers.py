@@ -1,0 +1,283 @@
+"""Every registered eigensolver obeys the laws of its role, on closed forms and against LAPACK."""
+
+from __future__ import annotations
+
+import sys
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.linalg
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+
+from relutopo import registry
+from relutopo.errors import InputError, MissingExtraError
+from relutopo.interfaces import EigenResult
+
+SOLVERS = registry.names("eigensolver")
+Floats = NDArray[np.float64]
+Edges = NDArray[np.int64]
+
+
+def laplacian(n: int, edges: ArrayLike, weights: ArrayLike | None = None) -> sparse.csr_array:
+    u, v = np.asarray(edges).T
+    w = np.ones(len(u)) if weights is None else np.asarray(weights, dtype=float)
+    adjacency = sparse.csr_array((w, (u, v)), shape=(n, n))
+    adjacency = adjacency + adjacency.T
+    return sparse.csr_array(sparse.diags_array(adjacency.sum(axis=1)) - adjacency)
+
+
+def solve(
+    solver: str, system: sparse.csr_array, weights: Floats | None = None, seed: int = 0
+) -> EigenResult:
+    """Solve, and check all the laws that need no reference."""
+    w = np.ones(system.shape[0]) if weights is None else weights
+    result: EigenResult = registry.create("eigensolver", solver).solve(system, w, seed=seed)
+    x = result.vector
+    residual = np.linalg.norm(system @ x - result.value * w * x)
+    residual /= result.value * np.linalg.norm(w * x)
+    assert result.status == "converged"
+    assert residual <= 1e-6
+    assert result.residual == pytest.approx(residual, rel=1e-3, abs=1e-15)
+    assert x @ (w * x) == pytest.approx(1)
+    assert abs(w @ x) <= 1e-9 * np.linalg.norm(w)
+    largest = np.flatnonzero(np.abs(x) >= (1 - 1e-6) * np.abs(x).max())
+    assert x[largest[0]] > 0
+    assert result.method == ("dense" if len(x) <= 64 else solver)
+    assert (result.iterations == 0) >= (result.method == "dense")
+    assert result.seconds >= 0
+    return result
+
+
+def path_edges(n: int) -> Edges:
+    return np.array(list(pairwise(range(n))))
+
+
+def grid_edges(rows: int, columns: int) -> Edges:
+    node = np.arange(rows * columns).reshape(rows, columns)
+    across = np.stack([node[:, :-1].ravel(), node[:, 1:].ravel()], axis=1)
+    down = np.stack([node[:-1].ravel(), node[1:].ravel()], axis=1)
+    return np.concatenate([across, down])
+
+
+def hypercube_edges(dim: int) -> Edges:
+    corner = np.arange(2**dim)
+    return np.concatenate(
+        [
+            np.stack([corner[low], corner[low] | 1 << bit], axis=1)
+            for bit in range(dim)
+            for low in [(corner >> bit) & 1 == 0]
+        ]
+    )
+
+
+def in_span(x: Floats, basis: NDArray[np.floating[Any]]) -> bool:
+    q = np.linalg.qr(basis)[0]
+    return bool(np.linalg.norm(x - q @ (q.T @ x)) <= 1e-6 * np.linalg.norm(x))
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("n", [2, 3, 10, 64, 65, 500])
+def test_path(solver: str, n: int) -> None:
+    result = solve(solver, laplacian(n, path_edges(n)))
+    assert result.value == pytest.approx(2 - 2 * np.cos(np.pi / n), rel=1e-9)
+    cosine = np.cos(np.pi * (np.arange(n) + 0.5) / n)  # the second mode of the DCT-II
+    np.testing.assert_allclose(result.vector, cosine / np.linalg.norm(cosine), atol=1e-6)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("n", [5, 200])
+def test_cycle_has_a_double_value(solver: str, n: int) -> None:
+    edges = np.stack([np.arange(n), np.roll(np.arange(n), -1)], axis=1)
+    result = solve(solver, laplacian(n, edges))
+    assert result.value == pytest.approx(2 - 2 * np.cos(2 * np.pi / n), rel=1e-9)
+    angle = 2 * np.pi * np.arange(n) / n
+    assert in_span(result.vector, np.stack([np.cos(angle), np.sin(angle)], axis=1))
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("n", [3, 100])
+def test_complete_graph_has_one_value_only(solver: str, n: int) -> None:
+    result = solve(solver, laplacian(n, np.stack(np.triu_indices(n, 1), axis=1)))
+    assert result.value == pytest.approx(n, rel=1e-9)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("n", [3, 1000])
+def test_star_vanishes_at_its_centre(solver: str, n: int) -> None:
+    edges = np.stack([np.zeros(n - 1, dtype=int), np.arange(1, n)], axis=1)
+    result = solve(solver, laplacian(n, edges))
+    assert result.value == pytest.approx(1, rel=1e-9)
+    assert abs(result.vector[0]) <= 1e-7
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("dim", [3, 8])
+def test_hypercube_has_a_value_as_multiple_as_its_dimension(solver: str, dim: int) -> None:
+    result = solve(solver, laplacian(2**dim, hypercube_edges(dim)))
+    assert result.value == pytest.approx(2, rel=1e-9)
+    bits = (np.arange(2**dim)[:, None] >> np.arange(dim)) & 1
+    assert in_span(result.vector, 1.0 - 2 * bits)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize(("rows", "columns"), [(3, 7), (8, 9), (20, 20), (11, 40)])
+def test_grid_is_a_product(solver: str, rows: int, columns: int) -> None:
+    result = solve(solver, laplacian(rows * columns, grid_edges(rows, columns)))
+    longest = max(rows, columns)
+    assert result.value == pytest.approx(2 - 2 * np.cos(np.pi / longest), rel=1e-9)
+    down = np.cos(np.pi * (np.arange(rows) + 0.5) / rows)[:, None] * np.ones(columns)
+    across = np.ones(rows)[:, None] * np.cos(np.pi * (np.arange(columns) + 0.5) / columns)
+    basis = [mode.ravel() for mode, n in ((down, rows), (across, columns)) if n == longest]
+    assert in_span(result.vector, np.stack(basis, axis=1))
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("ratio", [1.0, 500.0, 1e9])
+def test_two_weighted_nodes(solver: str, ratio: float) -> None:
+    result = solve(solver, laplacian(2, [[0, 1]], [3.0]), np.array([1.0, ratio]))
+    assert result.value == pytest.approx(3 * (1 + 1 / ratio), rel=1e-9)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_scaling_both_matrices_scales_the_value(solver: str) -> None:
+    rng = np.random.default_rng(0)
+    edges = grid_edges(9, 10)
+    system, weights = laplacian(90, edges, rng.uniform(1, 2, len(edges))), rng.uniform(1, 9, 90)
+    plain = solve(solver, system, weights)
+    scaled = solve(solver, sparse.csr_array(1e-6 * system), 1e5 * weights)
+    assert scaled.value == pytest.approx(1e-11 * plain.value, rel=1e-9)
+
+
+@st.composite
+def pencils(draw: st.DrawFn) -> tuple[sparse.csr_array, Floats]:
+    """Connected graphs, dense and sparse, with weights over several orders of magnitude."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    n = draw(st.integers(2, 150))
+    reach = draw(st.sampled_from([1, 150]))  # a path, or a bushy tree
+    tree = np.array([[rng.integers(max(0, v - reach), v), v] for v in range(1, n)])
+    extra = rng.integers(n, size=(draw(st.integers(0, 3 * n)), 2))
+    edges = np.concatenate([tree, extra[extra[:, 0] != extra[:, 1]]])
+    spread = draw(st.sampled_from([0.0, 1.0, 2.0]))
+    system = laplacian(n, edges, 10 ** rng.uniform(-spread, spread, len(edges)))
+    heavy = rng.random(n) < draw(st.sampled_from([0.0, 0.1, 0.9]))
+    return system, np.where(heavy, rng.integers(2, 501, n), 1).astype(float)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@given(pencil=pencils(), seed=st.integers(0, 100))
+@settings(max_examples=60, deadline=None)
+def test_random_pencils_against_lapack(
+    solver: str, pencil: tuple[sparse.csr_array, Floats], seed: int
+) -> None:
+    system, weights = pencil
+    result = solve(solver, system, weights, seed)
+    values, vectors = scipy.linalg.eigh(system.toarray(), np.diag(weights))
+    assert result.value == pytest.approx(values[1], rel=1e-6)
+    if len(values) == 2 or values[2] > 1.01 * values[1]:
+        roots = np.sqrt(weights)
+        assert abs((roots * result.vector) @ (roots * vectors[:, 1])) == pytest.approx(1, abs=1e-6)
+
+
+def test_all_agree_on_large_badly_scaled_grids() -> None:
+    rows, columns = 200, 101
+    n, edges, rng = rows * columns, grid_edges(rows, columns), np.random.default_rng(1)
+    heavy = np.where(rng.random(n) < 0.02, rng.integers(2, 501, n), 1).astype(float)
+    for edge_weights, weights in (
+        (np.ones(len(edges)), np.ones(n)),
+        (np.ones(len(edges)), heavy),
+        (10 ** rng.uniform(-3, 0, len(edges)), np.ones(n)),
+        (heavy[edges[:, 0]] * heavy[edges[:, 1]], heavy),
+    ):
+        results = [solve(s, laplacian(n, edges, edge_weights), weights) for s in SOLVERS]
+        for result in results[1:]:
+            assert result.value == pytest.approx(results[0].value, rel=1e-6)
+            np.testing.assert_array_equal(result.vector > 0, results[0].vector > 0)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_nearly_multiple_value(solver: str) -> None:
+    """A grid so nearly square that its two lowest values differ by a relative 1e-6."""
+    edges = grid_edges(15, 15)
+    weights = np.ones(len(edges))
+    weights[: 15 * 14] *= 1 + 1e-6
+    result = solve(solver, laplacian(225, edges, weights))
+    assert result.value == pytest.approx(2 - 2 * np.cos(np.pi / 15), rel=1e-7)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("edges", [grid_edges(13, 13), np.stack(np.triu_indices(100, 1), axis=1)])
+def test_same_seed_same_result_whatever_the_global_state(solver: str, edges: Edges) -> None:
+    system = laplacian(int(edges.max()) + 1, edges)
+    np.random.seed(1)  # noqa: NPY002
+    before = np.random.get_state(legacy=False)  # noqa: NPY002
+    first = solve(solver, system, seed=3)
+    after = np.random.get_state(legacy=False)  # noqa: NPY002
+    np.testing.assert_equal(before, after)
+    np.random.seed(2)  # noqa: NPY002
+    np.testing.assert_array_equal(solve(solver, system, seed=3).vector, first.vector)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_input_is_left_alone(solver: str) -> None:
+    system = laplacian(100, path_edges(100))
+    weights = np.arange(1.0, 101)
+    copies = system.copy(), weights.copy()
+    solve(solver, system, weights)
+    assert abs(system - copies[0]).sum() == 0
+    np.testing.assert_array_equal(weights, copies[1])
+
+
+@pytest.mark.parametrize("solver", ["arpack", "amg_lobpcg"])
+def test_stopping_early_is_said(solver: str) -> None:
+    # Eigenvalues as dense as the weights are: no method is done at once.
+    n, weights = 200, np.random.default_rng(0).uniform(1, 500, 200)
+    system = laplacian(n, np.stack(np.triu_indices(n, 1), axis=1))
+    result = registry.create("eigensolver", solver, max_iterations=1).solve(system, weights)
+    assert result.status == "not_converged"
+    assert result.residual > 1e-8
+    assert np.isfinite(result.vector).all()
+
+
+@pytest.mark.parametrize("solver", ["arpack", "amg_lobpcg"])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"tol": 0.0}, r"`tol` must be in \(0, 1e-6\], got 0.0"),
+        ({"tol": 1e-3}, r"`tol` must be in \(0, 1e-6\], got 0.001"),
+        ({"max_iterations": 0}, "`max_iterations` must be at least 1, got 0"),
+    ],
+)
+def test_options_are_checked(solver: str, options: dict[str, float], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        registry.create("eigensolver", solver, **options)
+
+
+def test_block_size_is_checked() -> None:
+    with pytest.raises(InputError, match=r"`block_size` must be in 1\.\.16, got 17"):
+        registry.create("eigensolver", "amg_lobpcg", block_size=17)
+
+
+@pytest.mark.parametrize("block_size", [1, 16])
+def test_every_block_size_works(block_size: int) -> None:
+    solver = registry.create("eigensolver", "amg_lobpcg", block_size=block_size)
+    result = solver.solve(laplacian(66, path_edges(66)), np.ones(66))
+    assert result.status == "converged"
+    assert result.value == pytest.approx(2 - 2 * np.cos(np.pi / 66), rel=1e-9)
+
+
+@pytest.mark.parametrize("solver", ["arpack", "amg_lobpcg"])
+@pytest.mark.parametrize("n_weights", [1, 3])
+def test_shapes_are_checked(solver: str, n_weights: int) -> None:
+    with pytest.raises(InputError, match=r"`laplacian` must have shape \(n, n\) with n ≥ 2"):
+        registry.create("eigensolver", solver).solve(laplacian(2, [[0, 1]]), np.ones(n_weights))
+
+
+def test_missing_pyamg_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyamg", None)
+    with pytest.raises(MissingExtraError, match="'amg_lobpcg' needs the package 'pyamg'"):
+        registry.create("eigensolver", "amg_lobpcg")
