@@ -35,7 +35,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from relutopo.errors import InputError, UnsupportedModuleError
 from relutopo.geometry.domain import as_points
-from relutopo.geometry.exact import Integers, dyadic_integers
+from relutopo.geometry.exact import Integers, dyadic_integers, homogeneous_points
 
 __all__ = ["AffineMaps", "Network", "ReluNetwork", "as_network", "gamma"]
 
@@ -191,6 +191,47 @@ class Network(ABC):
             Values times W times a positive factor that all points share in one layer.
         """
 
+    @abstractmethod
+    def preactivation_bounds(
+        self, points: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return z_j(x) by a forward pass, and a bound of its rounding error.
+
+        Parameters
+        ----------
+        points : (n, d) ndarray
+            Taken as exact.
+
+        Returns
+        -------
+        values, bounds : (n, n_neurons) ndarrays
+        """
+
+    def signs(self, points: ArrayLike) -> NDArray[np.int8]:
+        """Return the sign of every hidden neuron's pre-activation, exactly.
+
+        Signs that the rounding error leaves open are decided with integers.
+
+        Parameters
+        ----------
+        points : (n, d) array_like
+            Taken as exact.
+
+        Returns
+        -------
+        (n, n_neurons) ndarray of int8
+            -1, 0 or +1.
+        """
+        x = as_points(points, self.input_dim)
+        values, bounds = self.preactivation_bounds(x)
+        signs = np.sign(values).astype(np.int8)
+        open_rows = np.flatnonzero((np.abs(values) <= bounds).any(axis=1))
+        if open_rows.size:
+            *hidden, _ = self.exact_preactivations(homogeneous_points(x[open_rows]))
+            exact = np.concatenate(hidden, axis=1)
+            signs[open_rows] = (exact > 0).astype(np.int8) - (exact < 0).astype(np.int8)
+        return signs
+
     def decision_values(self, points: ArrayLike) -> NDArray[np.float64]:
         """Return f(x) whose sign is the network's decision between two classes.
 
@@ -290,6 +331,27 @@ class ReluNetwork(Network):
         """Return the outputs at points of shape (n, d); shape (n, n_outputs)."""
         *_, output = self._forward(points)
         return output
+
+    def preactivation_bounds(
+        self, points: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return z_j(x) and a bound of its rounding error; see `Network`.
+
+        ReLU does not enlarge errors, so with an error e of its inputs x a layer's error is at most
+        |W| e + γ_{n+1} (|W| |x| + |b|).
+        """
+        x, errors = points, np.zeros_like(points)
+        values, bounds = [np.empty((len(x), 0))], [np.empty((len(x), 0))]
+        for w, b in zip(self.weights[:-1], self.biases[:-1], strict=True):
+            rounding = 1.01 * gamma(w.shape[1] + 2)
+            errors = (1.01 * errors + rounding * np.abs(x)) @ np.abs(w).T + rounding * np.abs(b)
+            if not self._products_are_normal:
+                errors += w.shape[1] * np.finfo(np.float64).tiny
+            z = x @ w.T + b
+            values.append(z)
+            bounds.append(errors)
+            x = np.maximum(z, 0.0)
+        return np.concatenate(values, axis=1), np.concatenate(bounds, axis=1)
 
     def affine_maps(
         self, layer: int, patterns: NDArray[np.bool_], magnitude: NDArray[np.float64]

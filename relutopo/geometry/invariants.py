@@ -1,0 +1,146 @@
+"""The invariants of a cell complex, for tests, benchmarks and everybody's enumerators.
+
+The Euler characteristic does not reveal sliver cells that rounding makes up: a complex with
+them is still a ball. Distinct patterns, and the network's own pattern at an interior point of each
+region, do.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+
+from relutopo.errors import InputError, InvariantError
+from relutopo.geometry.complex import CellComplex
+from relutopo.geometry.exact import Integers, dyadic_integers, intersection_point
+from relutopo.geometry.patterns import pattern_keys
+
+__all__ = ["check"]
+
+_VOLUME_TOLERANCE = 1e-9
+
+
+def check(complex_: CellComplex) -> None:
+    """Check every invariant of a complex.
+
+    Shapes fit; ∂∂ = 0 over Z/2; Euler characteristic 1; every (d-1)-cell has two regions, or one
+    and a side of the domain; volumes add up to the domain's within 1e-9 relative; patterns are
+    distinct; the network's pattern at an interior point of each region is the region's. Where
+    rounding makes the float interior point useless, as in a sliver, an exact one is
+    computed from the region's facets.
+
+    Parameters
+    ----------
+    complex_ : CellComplex
+
+    Raises
+    ------
+    InvariantError
+        On the first broken invariant; the message names it and the cell.
+    """
+    _check_shapes(complex_)
+    d = complex_.dim
+    for k in range(2, d + 1):
+        twice = complex_.boundary(k - 1).astype(np.int64) @ complex_.boundary(k).astype(np.int64)
+        odd = np.flatnonzero(twice.data % 2)
+        if odd.size:
+            cell = int(twice.tocoo().col[odd[0]])
+            raise InvariantError(f"∂∂ is not zero at the {k}-cell {cell}")
+    euler = sum((-1) ** k * n for k, n in enumerate(complex_.n_cells))
+    if euler != 1:
+        raise InvariantError(f"the Euler characteristic is {euler}, a ball has 1")
+    _check_sides(complex_)
+    total, expected = float(complex_.volumes.sum()), complex_.domain.volume
+    if abs(total - expected) > _VOLUME_TOLERANCE * expected:
+        raise InvariantError(f"region volumes add up to {total}, the domain has {expected}")
+    keys, counts = np.unique(pattern_keys(complex_.packed_patterns), return_counts=True)
+    if len(keys) < complex_.n_regions:
+        twins = np.flatnonzero(pattern_keys(complex_.packed_patterns) == keys[counts > 1][0])
+        raise InvariantError(f"regions {twins[0]} and {twins[1]} have the same pattern")
+    _check_patterns(complex_)
+
+
+def _check_shapes(complex_: CellComplex) -> None:
+    n_cells, d = complex_.n_cells, complex_.dim
+    n_bytes = -(-complex_.network.n_neurons // 8)
+    if len(complex_.facets) != d or complex_.domain.dim != d:
+        raise InvariantError(
+            f"vertices have {d} coordinates, but there are facets up to dimension "
+            f"{len(complex_.facets)} and a domain of dimension {complex_.domain.dim}"
+        )
+    if complex_.packed_patterns.shape != (n_cells[-1], n_bytes):
+        raise InvariantError(
+            f"packed patterns have shape {complex_.packed_patterns.shape}, "
+            f"expected {(n_cells[-1], n_bytes)}"
+        )
+    if complex_.facet_labels.shape != (n_cells[-2],):
+        raise InvariantError(
+            f"facet labels have shape {complex_.facet_labels.shape}, expected {(n_cells[-2],)}"
+        )
+    for k, (indptr, indices) in enumerate(complex_.facets, start=1):
+        if np.diff(indptr).min() < k + (k == 1):
+            raise InvariantError(f"a {k}-cell has fewer facets than a simplex")
+        if indices.min() < 0 or indices.max() >= n_cells[k - 1]:
+            raise InvariantError(f"a {k}-cell has a facet that does not exist")
+
+
+def _check_sides(complex_: CellComplex) -> None:
+    _, facets = complex_.facets[-1]
+    n_regions = np.bincount(facets, minlength=complex_.n_cells[-2])
+    expected = np.where(complex_.facet_labels < 0, 1, 2)
+    wrong = np.flatnonzero(n_regions != expected)
+    if wrong.size:
+        cell = int(wrong[0])
+        raise InvariantError(
+            f"the {complex_.dim - 1}-cell {cell} with label {complex_.facet_labels[cell]} has "
+            f"{n_regions[cell]} regions instead of {expected[cell]}"
+        )
+
+
+def _check_patterns(complex_: CellComplex) -> None:
+    patterns = complex_.patterns
+    signs = complex_.network.signs(complex_.interior_points)
+    for region in np.flatnonzero(((signs > 0) != patterns).any(axis=1)).tolist():
+        point = _exact_interior_point(complex_, region)
+        *hidden, _ = complex_.network.exact_preactivations(point[None])
+        exact = np.concatenate(hidden, axis=1)[0] > 0
+        wrong = np.flatnonzero(exact != patterns[region])
+        if wrong.size:
+            raise InvariantError(
+                f"neuron {wrong[0]} is {'on' if exact[wrong[0]] else 'off'} inside region {region},"
+                " whose pattern says otherwise"
+            )
+
+
+def _exact_interior_point(complex_: CellComplex, region: int) -> Integers:
+    """Return a convex combination of all of a region's vertices, exactly."""
+    network, d = complex_.network, complex_.dim
+    normals, offsets = complex_.domain.halfspaces()
+    (sides,), _ = dyadic_integers(np.concatenate([normals, -offsets[:, None]], axis=1))
+    maps = network.exact_maps(complex_.patterns[region], len(network.layer_sizes))
+    planes = np.concatenate(maps)
+    indptr, indices = complex_.facets[-1]
+    facets = indices[indptr[region] : indptr[region + 1]]
+    of_facets = complex_.cell_vertices(d - 1)[facets]
+    points = []
+    for vertex in complex_.region_vertices(region).tolist():
+        meeting = facets[of_facets[:, [vertex]].toarray().ravel()]
+        candidates = [
+            planes[label] if label >= 0 else sides[-1 - label]
+            for label in complex_.facet_labels[meeting].tolist()
+        ]
+        points.append(_first_intersection(candidates, d, region))
+    middle = points[0]
+    for point in points[1:]:  # the midpoint of X / W and Y / V is (X V + Y W) / (2 W V)
+        middle = middle * point[-1] + point * middle[-1]
+    return middle
+
+
+def _first_intersection(planes: list[Integers], d: int, region: int) -> Integers:
+    for chosen in combinations(planes, d):
+        try:
+            return intersection_point(chosen)
+        except InputError:
+            continue
+    raise InvariantError(f"the facets at a vertex of region {region} do not meet in one point")
