@@ -33,7 +33,8 @@ __all__ = ["DecisionBoundary", "decision_boundary", "decision_signs"]
 _ROUNDING = 2.0**-32
 """How far the rounding of a vertex may move f, relative to the terms of f. Generous: it decides
 only how many signs are computed exactly."""
-_DISTANCES_AT_ONCE = 2**20
+_NUMBERS_AT_ONCE = 2**20
+"""Entries of the largest temporary array."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +104,7 @@ class DecisionBoundary:
         squares = np.sum(spans**2, axis=1)
         starts, spans, squares = (a[squares > 0] for a in (starts, spans, squares))
         if len(starts):
-            step = max(1, _DISTANCES_AT_ONCE // len(starts))
+            step = max(1, _NUMBERS_AT_ONCE // len(starts))
             for i in range(0, len(x), step):
                 arms = x[i : i + step, None] - starts
                 along = np.clip(np.sum(arms * spans, axis=2) / squares, 0.0, 1.0)
@@ -140,7 +141,7 @@ def decision_boundary(complex_: CellComplex) -> DecisionBoundary:
     >>> diamond.n_cells, rt.betti_numbers(diamond)
     ((4, 4, 0), (1, 1, 0))
     """
-    signs = decision_signs(complex_)
+    f, signs = _values_and_signs(complex_)
     plus, minus = signs > 0, signs < 0
     whole = [np.flatnonzero(signs == 0)]
     cut = [np.empty(0, dtype=np.int64)]
@@ -166,7 +167,7 @@ def decision_boundary(complex_: CellComplex) -> DecisionBoundary:
         blank = sparse.csc_array((len(cut[k]), len(whole[k])), dtype=np.int8)
         blocks: Any = [[corner[:, whole[k]], touched], [blank, crossed]]
         facets.append(_csr(sparse.csc_array(sparse.block_array(blocks))))
-    return DecisionBoundary(_positions(complex_, whole[0], cut[1]), tuple(facets))
+    return DecisionBoundary(_positions(complex_, f, whole[0], cut[1]), tuple(facets))
 
 
 def _csr(boundary: sparse.csc_array) -> FacetLists:
@@ -174,11 +175,14 @@ def _csr(boundary: sparse.csc_array) -> FacetLists:
 
 
 def _positions(
-    complex_: CellComplex, vertices: NDArray[np.int64], edges: NDArray[np.int64]
+    complex_: CellComplex,
+    f: NDArray[np.float64],
+    vertices: NDArray[np.int64],
+    edges: NDArray[np.int64],
 ) -> NDArray[np.float64]:
     """Return the coordinates of vertices, then the zeros of f on edges."""
     ends = complex_.facets[0][1].reshape(-1, 2)[edges]
-    sizes = np.abs(complex_.network.decision_values(complex_.vertices))[ends]
+    sizes = np.abs(f)[ends]
     # Where both computed values vanish, signs were decided exactly and any point will do.
     totals = sizes.sum(axis=1)
     share = np.divide(sizes[:, 0], totals, out=np.full(len(totals), 0.5), where=totals > 0)
@@ -213,18 +217,27 @@ def decision_signs(complex_: CellComplex) -> NDArray[np.int8]:
     >>> decision_signs(rt.decompose(net, rt.Box(-1, 1), enumerator="exact")).tolist()
     [-1, 1, -1]
     """
-    network = complex_.network
+    return _values_and_signs(complex_)[1]
+
+
+def _values_and_signs(
+    complex_: CellComplex,
+) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
+    """Return f at every vertex, computed on one region around it, and its exact sign."""
+    network, magnitude = complex_.network, complex_.domain.magnitude
     network.decision_values(complex_.vertices[:0])  # refuses too many outputs
     incidence = sparse.csc_array(complex_.cell_vertices(complex_.dim))
     home = incidence.indices[incidence.indptr[:-1]]
-    regions, where = np.unique(home, return_inverse=True)
-    maps = network.affine_maps(
-        len(network.layer_sizes), complex_.patterns[regions], complex_.domain.magnitude
-    )
-    planes = maps.planes[:, :, 0] if network.n_outputs == 1 else np.diff(maps.planes)[:, :, 0]
-    f = np.sum(planes[where, :-1] * complex_.vertices, axis=1) + planes[where, -1]
-    terms = np.append(complex_.domain.magnitude, 1.0) @ np.abs(maps.planes)
-    bounds = np.sum(maps.errors + _ROUNDING * terms, axis=1)[where]
+    f, bounds = np.empty(len(home)), np.empty(len(home))
+    step = max(1, _NUMBERS_AT_ONCE // ((network.n_neurons + 1) * (network.input_dim + 1)))
+    for i in range(0, len(home), step):
+        here = slice(i, i + step)
+        patterns = complex_.patterns[home[here]]
+        maps = network.affine_maps(len(network.layer_sizes), patterns, magnitude)
+        planes = maps.planes if network.n_outputs == 1 else np.diff(maps.planes)
+        f[here] = np.sum(planes[:, :-1, 0] * complex_.vertices[here], axis=1) + planes[:, -1, 0]
+        terms = np.append(magnitude, 1.0) @ np.abs(maps.planes)
+        bounds[here] = np.sum(maps.errors + _ROUNDING * terms, axis=1)
     signs: NDArray[np.int8] = np.sign(f).astype(np.int8)
     # A bound of zero says that f vanishes on the whole region.
     uncertain = np.flatnonzero((np.abs(f) <= bounds) & (bounds > 0))
@@ -232,7 +245,7 @@ def decision_signs(complex_: CellComplex) -> NDArray[np.int8]:
         corners = complex_.cell_vertices(complex_.dim - 1)
         for vertex in uncertain:
             signs[vertex] = _exact_sign(complex_, corners, int(vertex), int(home[vertex]))
-    return signs
+    return f, signs
 
 
 def _exact_sign(complex_: CellComplex, corners: sparse.csr_array, vertex: int, region: int) -> int:
