@@ -33,7 +33,7 @@ def test_a_complex_round_trips(complex_: rt.CellComplex, tmp_path: Path) -> None
     np.testing.assert_array_equal(again.facet_labels, complex_.facet_labels)
     np.testing.assert_array_equal(again.facet_regions, complex_.facet_regions)
     for k in (1, 2):
-        assert (again.boundary(k) != complex_.boundary(k)).nnz == 0
+        np.testing.assert_array_equal(again.boundary(k).toarray(), complex_.boundary(k).toarray())
     x = np.random.default_rng(1).normal(size=(10, 2))
     np.testing.assert_array_equal(again.network(x), complex_.network(x))
     assert again.domain.volume == complex_.domain.volume == 24.0

@@ -172,11 +172,10 @@ def _train_from_dead_layer(data: Dataset, settings: TrainerSettings, folder: Pat
 
     def dead(*arguments: Any, **options: Any) -> torch.nn.Sequential:
         model = original(*arguments, **options)
+        weight, bias = list(model.parameters())[:2]
         with torch.no_grad():
-            for layer in list(model)[:1]:
-                for parameter in layer.parameters():
-                    parameter.copy_(parameter.abs() * (1 if parameter.ndim == 2 else 0) + 0.01)
-                layer.bias.mul_(0.1)
+            weight.abs_().add_(0.01)  # negative on the data, which lie near (-1, -1)
+            bias.fill_(0.001)
         return model
 
     with pytest.MonkeyPatch.context() as patch:
