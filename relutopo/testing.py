@@ -6,6 +6,7 @@ For everybody's tests, benchmarks and backends.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import comb
 
 import numpy as np
@@ -136,7 +137,7 @@ def random_network(
         values = rng.standard_normal(shape)
         return values.astype(np.float32).astype(np.float64) if kind == "float32" else values
 
-    weights = [draw(n, m) for m, n in zip(widths[:-1], widths[1:], strict=True)]
+    weights = [draw(n, m) for m, n in pairwise(widths)]
     biases = [draw(n) if bias else np.zeros(n) for n in widths[1:]]
     return ReluNetwork(weights, biases)
 

@@ -1,9 +1,9 @@
 """Compiled kernels of the planar enumerator; `cpu.py` calls them layer by layer.
 
-Data. Edges are directed from ``edge_vertices[e, 0]`` to ``edge_vertices[e, 1]``. A *half-edge* is the
-number ``2 * e + r``: edge e, traversed backwards if r = 1. The half-edges of a region follow each
-other counterclockwise with the region on their left; a region's *corner* q is the origin of its
-q-th half-edge. ``signs[v, j]`` is the sign of the layer's j-th pre-activation at vertex v.
+Data. Edges are directed from ``edge_vertices[e, 0]`` to ``edge_vertices[e, 1]``. A *half-edge* is
+the number ``2 * e + r``: edge e, traversed backwards if r = 1. The half-edges of a region follow
+each other counterclockwise with the region on their left; a region's *corner* q is the origin of
+its q-th half-edge. ``signs[v, j]`` is the sign of the layer's j-th pre-activation at vertex v.
 
 Nothing here decides a sign or an order from floats alone: kernels give a value with a bound, or
 mark what the bound leaves open, and the caller settles it exactly. Everything after that is

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import factorial
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -96,7 +97,7 @@ class CellComplex:
     @property
     def dim(self) -> int:
         """Dimension d of the domain."""
-        return self.vertices.shape[1]
+        return int(self.vertices.shape[1])
 
     @property
     def n_cells(self) -> tuple[int, ...]:
@@ -118,7 +119,7 @@ class CellComplex:
 
     @cached_property
     def facet_regions(self) -> NDArray[np.int32]:
-        """Regions on both sides of each (d-1)-cell, (n_{d-1}, 2), ascending; -1 after a lone one."""
+        """Regions beside each (d-1)-cell, (n_{d-1}, 2), ascending; -1 after a lone one."""
         indptr, facet = self.facets[-1]
         owner = np.repeat(np.arange(self.n_regions, dtype=np.int32), np.diff(indptr))
         regions = np.full((self.n_cells[-2], 2), -1, dtype=np.int32)
@@ -204,22 +205,24 @@ class CellComplex:
         owner, corners = self._simplices[k]
         points = self.vertices[corners]
         spans = points[:, 1:] - points[:, :1]
-        gram = spans @ spans.swapaxes(1, 2)
         if k == self.dim:
             sizes = np.abs(np.linalg.det(spans))
         else:
-            sizes = np.sqrt(np.maximum(np.linalg.det(gram), 0.0)) if k else np.ones(len(owner))
-        sizes = sizes / np.prod(np.arange(1, k + 1))
-        n = self.n_cells[k]
-        totals = np.bincount(owner, weights=sizes, minlength=n)
-        weighted = sizes[:, None] * points.mean(axis=1)
+            sizes = np.sqrt(np.maximum(np.linalg.det(spans @ spans.swapaxes(1, 2)), 0.0))
+        sizes /= factorial(k)
+        totals = self._sum_over_cells(k, owner, sizes)
         moments = np.stack(
-            [np.bincount(owner, weights=column, minlength=n) for column in weighted.T], axis=1
+            [self._sum_over_cells(k, owner, sizes * x) for x in points.mean(axis=1).T], axis=1
         )
-        means = self._vertex_means(k)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            centroids = np.where(totals[:, None] > 0, moments / totals[:, None], means)
+        centroids = self._vertex_means(k)
+        solid = totals > 0
+        centroids[solid] = moments[solid] / totals[solid, None]
         return totals, centroids
+
+    def _sum_over_cells(
+        self, k: int, owner: NDArray[np.int64], values: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        return np.bincount(owner, weights=values, minlength=self.n_cells[k]).astype(np.float64)
 
     @cached_property
     def volumes(self) -> NDArray[np.float64]:

@@ -103,7 +103,8 @@ class Domain(ABC):
         """
         normals, offsets = self.halfspaces()
         x = as_points(points, self.dim)
-        return np.all(x @ normals.T <= offsets, axis=1)
+        inside: NDArray[np.bool_] = np.all(x @ normals.T <= offsets, axis=1)
+        return inside
 
 
 class Box(Domain):

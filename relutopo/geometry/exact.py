@@ -42,7 +42,7 @@ def sign(value: Any) -> int:
     >>> sign(-(10**40))
     -1
     """
-    return (value > 0) - (value < 0)
+    return int(value > 0) - int(value < 0)
 
 
 def dyadic_integers(*arrays: NDArray[np.floating[Any]]) -> tuple[list[Integers], int]:

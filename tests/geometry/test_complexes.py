@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from relutopo import ON_BOUNDARY, OUTSIDE, Box, CellComplex, ReluNetwork, decompose
+from relutopo.errors import InputError, InvariantError
+from relutopo.testing import assert_same_complex, central_arrangement, random_network
+
+
+@pytest.fixture(scope="module")
+def complex_() -> CellComplex:
+    return decompose(random_network([2, 6, 5, 1], 4), Box([-1, -2], [2, 1.5]))
+
+
+def test_box_errors() -> None:
+    with pytest.raises(InputError, match=r"got \[1.0, 1.0\] on axis 0, which is empty"):
+        Box(1, 1, dim=2)
+    with pytest.raises(InputError, match=r"got \[2.0, 1.0\] on axis 1, which is inverted"):
+        Box([0, 2], [1, 1])
+    with pytest.raises(InputError, match="must be finite"):
+        Box(-np.inf, 1, dim=2)
+    with pytest.raises(InputError, match="must be numbers or have dim=3 entries"):
+        Box([0, 0], [1, 1], dim=3)
+    with pytest.raises(InputError, match="must have shape"):
+        Box.around([])
+
+
+@pytest.mark.parametrize("dim", [1, 2, 3, 4])
+def test_box_faces(dim: int) -> None:
+    from math import comb
+
+    lattice = Box(-1, [1.0 + i for i in range(dim)]).face_lattice()
+    counts = [len(lattice.vertices)] + [len(indptr) - 1 for indptr, _ in lattice.facets]
+    assert counts == [comb(dim, k) * 2 ** (dim - k) for k in range(dim + 1)]
+    assert sorted(lattice.sides.tolist()) == list(range(2 * dim))
+
+
+def test_areas_against_the_shoelace_formula(complex_: CellComplex) -> None:
+    for region in range(complex_.n_regions):
+        x, y = complex_.vertices[complex_.region_vertices(region)].T
+        area = 0.5 * (x @ np.roll(y, -1) - y @ np.roll(x, -1))
+        assert area > 0  # counterclockwise
+        assert area == pytest.approx(complex_.volumes[region], rel=1e-9, abs=1e-12)
+
+
+def test_measures_in_space() -> None:
+    network = random_network([3, 4, 1], 0)
+    cube = decompose(network, Box(-1, 1, dim=3), enumerator="exact")
+    assert cube.volumes.sum() == pytest.approx(8.0)
+    border = cube.facet_labels < 0
+    assert cube.facet_measures[border].sum() == pytest.approx(24.0)
+    assert cube.volumes @ cube.centroids == pytest.approx(np.zeros(3), abs=1e-12)
+
+
+def test_facet_measures_are_edge_lengths(complex_: CellComplex) -> None:
+    ends = complex_.vertices[complex_.facets[0][1].reshape(-1, 2)]
+    lengths = np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1)
+    np.testing.assert_allclose(complex_.facet_measures, lengths, atol=1e-12)
+
+
+def test_facet_regions_are_the_two_sides(complex_: CellComplex) -> None:
+    low, high = complex_.facet_regions.T
+    inner = high >= 0
+    np.testing.assert_array_equal(inner, complex_.facet_labels >= 0)
+    differ = complex_.patterns[low[inner]] ^ complex_.patterns[high[inner]]
+    labels = complex_.facet_labels[inner]
+    assert differ[np.arange(len(labels)), labels].all()
+
+
+def test_boundary_dimension_is_checked(complex_: CellComplex) -> None:
+    for k in (0, 3):
+        with pytest.raises(InputError, match=r"`k` must be in 1\.\.2"):
+            complex_.boundary(k)
+
+
+def test_locate_by_brute_force(complex_: CellComplex) -> None:
+    rng = np.random.default_rng(0)
+    points = rng.uniform([-1.5, -2.5], [2.5, 2], (300, 2))
+    regions = complex_.locate(points)
+    inside = complex_.domain.contains(points)
+    np.testing.assert_array_equal(regions == OUTSIDE, ~inside)
+    for point, region in zip(points[inside], regions[inside], strict=True):
+        corners = complex_.vertices[complex_.region_vertices(int(region))]
+        edges = np.roll(corners, -1, axis=0) - corners
+        arms = point - corners
+        assert (edges[:, 0] * arms[:, 1] - edges[:, 1] * arms[:, 0] >= -1e-12).all()
+
+
+def test_locate_tells_boundary_from_dead_neurons() -> None:
+    # Neuron 0 is the line x = 0, neuron 1 is identically zero.
+    network = ReluNetwork([[[1.0, 0.0], [0.0, 0.0]], [[1.0, 1.0]]], [[0.0, 0.0], [0.0]])
+    complex_ = decompose(network, Box(-1, 1, dim=2))
+    regions = complex_.locate([[0.5, 0.0], [-0.5, 0.0], [0.0, 0.3], [0.0, 2.0], [1.0, 1.0]])
+    assert set(regions[:2].tolist()) == {0, 1}
+    assert regions[2:].tolist() == [ON_BOUNDARY, OUTSIDE, regions[0]]
+
+
+def test_locate_decides_exactly() -> None:
+    # 0.1 + 0.2 > 0.3 as floats and as the rationals that they are; a rounded dot product of
+    # (0.1, 0.2) with these weights cannot tell.
+    network = ReluNetwork([[[1.0, 1.0]], [[1.0]]], [[-0.3], [0.0]])
+    complex_ = decompose(network, Box(0, 1, dim=2))
+    above, below = complex_.locate([[0.1, 0.2], [0.1, np.nextafter(0.2, 0)]])
+    assert complex_.patterns[above, 0]
+    assert not complex_.patterns[below, 0]
+
+
+def test_canonical_does_not_depend_on_the_numbering(complex_: CellComplex) -> None:
+    rng = np.random.default_rng(1)
+    order = rng.permutation(complex_.n_regions)
+    indptr, indices = complex_.facets[1]
+    lists = np.split(indices, indptr[1:-1])
+    shuffled = replace(
+        complex_,
+        packed_patterns=complex_.packed_patterns[order],
+        facets=(
+            complex_.facets[0],
+            (
+                np.cumsum([0, *(len(lists[r]) for r in order)]),
+                np.concatenate([rng.permutation(lists[r]) for r in order]),
+            ),
+        ),
+    )
+    shuffled.check()
+    assert_same_complex(complex_, shuffled)
+
+
+class TestCheckFinds:
+    """Each broken invariant is found and named."""
+
+    def test_missing_region(self, complex_: CellComplex) -> None:
+        indptr, indices = complex_.facets[1]
+        last = complex_.n_regions - 1
+        broken = replace(
+            complex_,
+            facets=(complex_.facets[0], (indptr[:-1], indices[: indptr[last]])),
+            packed_patterns=complex_.packed_patterns[:-1],
+        )
+        with pytest.raises(InvariantError, match="Euler characteristic"):
+            broken.check()
+
+    def test_boundary_of_boundary(self, complex_: CellComplex) -> None:
+        indptr, indices = complex_.facets[1]
+        indices = indices.copy()
+        indices[0] = next(e for e in range(complex_.n_cells[1]) if e not in indices[:12])
+        with pytest.raises(InvariantError, match="∂∂ is not zero at the 2-cell 0"):
+            replace(complex_, facets=(complex_.facets[0], (indptr, indices))).check()
+
+    def test_moved_vertex_changes_no_topology_but_areas_or_patterns(self) -> None:
+        complex_ = decompose(central_arrangement(4, 2, 0), Box(-1, 1, dim=2))
+        vertices = complex_.vertices.copy()
+        corner = int(np.flatnonzero((np.abs(vertices) == 1).all(axis=1))[0])
+        vertices[corner] *= 1.5
+        with pytest.raises(InvariantError, match="volumes add up"):
+            replace(complex_, vertices=vertices).check()
+
+    def test_equal_patterns(self, complex_: CellComplex) -> None:
+        packed = complex_.packed_patterns.copy()
+        packed[3] = packed[7]
+        with pytest.raises(InvariantError, match="regions 3 and 7 have the same pattern"):
+            replace(complex_, packed_patterns=packed).check()
+
+    def test_wrong_pattern(self, complex_: CellComplex) -> None:
+        packed = complex_.packed_patterns.copy()
+        # A neuron whose flip gives a pattern that no region has.
+        flipped = [packed[5] ^ np.array([1 << bit, 0], dtype=np.uint8) for bit in range(8)]
+        free = [p for p in flipped if not (p == packed).all(axis=1).any()]
+        packed[5] = free[0]
+        with pytest.raises(InvariantError, match=r"inside region 5|do not meet in one point"):
+            replace(complex_, packed_patterns=packed).check()
+
+    def test_wrong_label(self, complex_: CellComplex) -> None:
+        labels = complex_.facet_labels.copy()
+        edge = int(np.flatnonzero(labels >= 0)[0])
+        labels[edge] = -1
+        with pytest.raises(InvariantError, match=f"1-cell {edge} with label -1 has 2 regions"):
+            replace(complex_, facet_labels=labels).check()
+
+    def test_missing_labels(self, complex_: CellComplex) -> None:
+        with pytest.raises(InvariantError, match="facet labels have shape"):
+            replace(complex_, facet_labels=complex_.facet_labels[1:]).check()

@@ -1,0 +1,208 @@
+"""Every enumerator against closed forms, and all of them against each other."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from relutopo import Box, ReluNetwork, decompose, registry
+from relutopo.errors import InputError, LimitReachedError
+from relutopo.testing import (
+    assert_same_complex,
+    central_arrangement,
+    general_arrangement,
+    n_regions_central,
+    n_regions_general,
+    random_network,
+)
+
+ENUMERATORS = [name for name in registry.names("enumerator") if name in ("cpu", "exact")]
+FAR = 1000.0  # a box that holds every crossing of the seeds used here
+
+
+def one_layer(rows: list[tuple[float, ...]]) -> ReluNetwork:
+    """Rows are (normal..., offset)."""
+    array = np.array(rows, dtype=float)
+    return ReluNetwork([array[:, :-1], np.ones((1, len(array)))], [array[:, -1], [0.0]])
+
+
+@pytest.mark.parametrize("enumerator", ENUMERATORS)
+@pytest.mark.parametrize("dim", [1, 2])
+@pytest.mark.parametrize("n", [1, 2, 3, 6, 9])
+def test_general_position(enumerator: str, dim: int, n: int) -> None:
+    for seed in range(3):
+        network = general_arrangement(n, dim, seed)
+        complex_ = decompose(network, Box(-FAR, FAR, dim=dim), enumerator=enumerator)
+        assert complex_.n_regions == n_regions_general(n, dim)
+        complex_.check()
+
+
+@pytest.mark.parametrize("enumerator", ENUMERATORS)
+@pytest.mark.parametrize("dim", [1, 2])
+@pytest.mark.parametrize("n", [1, 2, 5, 12])
+def test_zero_biases(enumerator: str, dim: int, n: int) -> None:
+    complex_ = decompose(central_arrangement(n, dim, n), Box(-1, 1, dim=dim), enumerator=enumerator)
+    assert complex_.n_regions == n_regions_central(n, dim)
+    # All lines meet in one vertex, and only there.
+    at_origin = (complex_.vertices == 0).all(axis=1)
+    assert at_origin.sum() == (n >= dim)
+    complex_.check()
+
+
+def test_exact_enumerator_in_space() -> None:
+    for dim, n in ((3, 5), (4, 5)):
+        general = decompose(
+            general_arrangement(n, dim, 0), Box(-FAR, FAR, dim=dim), enumerator="exact"
+        )
+        central = decompose(central_arrangement(n, dim, 0), Box(-1, 1, dim=dim), enumerator="exact")
+        assert general.n_regions == n_regions_general(n, dim)
+        assert central.n_regions == n_regions_central(n, dim)
+        general.check()
+        central.check()
+
+
+@pytest.mark.parametrize("enumerator", ENUMERATORS)
+@pytest.mark.parametrize(
+    ("rows", "n_regions"),
+    [
+        ([(1, 0, 0.25)] * 3, 2),  # the same line three times
+        ([(1, 0, 0.25), (-2, 0, -0.5), (0.1, 0, 0.025)], 2),  # multiples; 0.1 is not a tenth
+        ([(0, 0, 1), (0, 0, -1), (0, 0, 0)], 1),  # dead and always active neurons
+        ([(1, 1, 0)], 2),  # from corner to corner
+        ([(1, 1, 0), (1, -1, 0)], 4),  # both diagonals
+        ([(1, 1, 2)], 1),  # touches a corner from outside
+        ([(1, 0, 1)], 1),  # along a side
+        ([(1, 0, 1), (0, 1, -1), (1, 1, 0)], 2),  # along two sides, and through their corner
+        ([(1, 0, 5)], 1),  # misses the box
+        ([(1, 0, 0), (0, 1, 0), (1, 1, 0), (1, -1, 0)], 8),  # four lines through one point
+        ([(1, 0, 0), (1, 0, -1e-13)], 3),  # a sliver, but a region
+    ],
+)
+def test_special_lines(enumerator: str, rows: list[tuple[float, ...]], n_regions: int) -> None:
+    complex_ = decompose(one_layer(rows), Box(-1, 1, dim=2), enumerator=enumerator)
+    assert complex_.n_regions == n_regions
+    complex_.check()
+
+
+@pytest.mark.parametrize("enumerator", ENUMERATORS)
+def test_a_tenth_is_not_a_tenth(enumerator: str) -> None:
+    # As floats, 0.1 * 3 and 0.3 differ: the two zeros are an ulp apart, and both exist.
+    lines = one_layer([(0.1, -0.3), (1.0, -3.0)])
+    complex_ = decompose(lines, Box(0.0, 4.0, dim=1), enumerator=enumerator)
+    assert complex_.n_regions == (2 if 3 * 0.1 == 0.3 else 3)
+
+
+@pytest.mark.parametrize("dim", [1, 2])
+@settings(max_examples=60, deadline=None)
+@given(
+    hidden=st.lists(st.integers(1, 6), min_size=1, max_size=4),
+    seed=st.integers(0, 10**6),
+    kind=st.sampled_from(["gaussian", "integer", "float32"]),
+    bias=st.booleans(),
+)
+def test_cpu_equals_exact(dim: int, hidden: list[int], seed: int, kind: str, bias: bool) -> None:
+    network = random_network([dim, *hidden, 1], seed, kind, bias)
+    box = Box(-2, 2, dim=dim)
+    fast = decompose(network, box, enumerator="cpu")
+    assert fast.record.status == "certified"
+    fast.check()
+    assert_same_complex(fast, decompose(network, box, enumerator="exact"))
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "integer"])
+@pytest.mark.parametrize("bias", [True, False])
+def test_cpu_on_wider_networks(kind: str, bias: bool) -> None:
+    for seed in range(3):
+        network = random_network([2, 16, 12, 8, 1], seed, kind, bias)
+        complex_ = decompose(network, Box(-1.5, 1.5, dim=2))
+        complex_.check()
+        assert complex_.n_regions > 16
+
+
+@pytest.mark.parametrize("enumerator", ENUMERATORS)
+def test_deep_networks_without_biases_are_cones(enumerator: str) -> None:
+    # Scaling the box changes nothing: every region is a cone.
+    network = random_network([2, 5, 4, 4, 1], 3, bias=False)
+    small, large = (
+        decompose(network, Box(-r, r, dim=2), enumerator=enumerator) for r in (0.125, 8.0)
+    )
+    assert small.n_cells == large.n_cells
+    np.testing.assert_array_equal(
+        small.canonical().packed_patterns, large.canonical().packed_patterns
+    )
+    small.check()
+
+
+@pytest.mark.parametrize("enumerator", ENUMERATORS)
+def test_a_neuron_that_vanishes_on_a_region(enumerator: str) -> None:
+    # Where the first layer is dead, the second one is identically zero.
+    network = ReluNetwork(
+        [[[1.0, 0.0], [1.0, 1.0]], [[1.0, -1.0], [2.0, 0.0]], [[1.0, 1.0]]],
+        [[0.0, 0.0], [0.0, 0.0], [0.0]],
+    )
+    complex_ = decompose(network, Box(-1, 1, dim=2), enumerator=enumerator)
+    complex_.check()
+    dead = ~complex_.patterns[:, :2].any(axis=1)
+    assert dead.sum() == 1
+    assert not complex_.patterns[dead, 2:].any()
+
+
+def test_no_hidden_layer_gives_the_domain() -> None:
+    network = ReluNetwork([[[1.0, 2.0]]], [[0.0]])
+    for name in ENUMERATORS:
+        assert decompose(network, Box(0, 1, dim=2), enumerator=name).n_cells == (4, 4, 1)
+
+
+def test_same_input_same_arrays() -> None:
+    network = random_network([2, 12, 12, 1], 0)
+    a, b = (decompose(network, Box(-1, 1, dim=2)) for _ in range(2))
+    np.testing.assert_array_equal(a.vertices, b.vertices)
+    np.testing.assert_array_equal(a.facets[1][1], b.facets[1][1])
+    np.testing.assert_array_equal(a.packed_patterns, b.packed_patterns)
+
+
+@pytest.mark.parametrize("enumerator", ENUMERATORS)
+def test_max_cells_stops(enumerator: str) -> None:
+    network = general_arrangement(12, 2, 0)
+    with pytest.raises(LimitReachedError, match=r"`max_cells`=50 .* layer 1 .* raise the limit"):
+        decompose(network, Box(-FAR, FAR, dim=2), enumerator=enumerator, max_cells=50)
+    n = sum(decompose(network, Box(-FAR, FAR, dim=2), enumerator=enumerator).n_cells)
+    assert decompose(network, Box(-FAR, FAR, dim=2), enumerator=enumerator, max_cells=n)
+
+
+@pytest.mark.parametrize("enumerator", ENUMERATORS)
+def test_progress_counts_layers(enumerator: str) -> None:
+    calls: list[tuple[int, int]] = []
+    decompose(
+        random_network([2, 3, 3, 1], 0),
+        Box(-1, 1, dim=2),
+        enumerator=enumerator,
+        progress=lambda done, total, message="": calls.append((done, total)),
+    )
+    assert calls == [(1, 2), (2, 2)]
+
+
+def test_cpu_refuses_space() -> None:
+    with pytest.raises(InputError, match="3 dimensions, the enumerator 'cpu' handles 1 and 2"):
+        decompose(random_network([3, 2, 1], 0), Box(-1, 1, dim=3), enumerator="cpu")
+
+
+def test_published_example() -> None:
+    """The default-initialised [2,8,8,1] network over (practically) the whole plane."""
+    import torch
+
+    generator_state = torch.random.get_rng_state()
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(
+        torch.nn.Linear(2, 8), torch.nn.ReLU(),
+        torch.nn.Linear(8, 8), torch.nn.ReLU(),
+        torch.nn.Linear(8, 1),
+    )  # fmt: skip
+    torch.random.set_rng_state(generator_state)
+    complex_ = decompose(model, Box(-1e4, 1e4, dim=2))
+    assert complex_.n_regions == 156
+    assert complex_.dual_graph("facet").n_edges == 291
+    assert complex_.dual_graph("hamming").n_edges == 293
+    complex_.check()

@@ -1,0 +1,158 @@
+"""Names, options, and backends that come from outside."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from relutopo import Box, decompose, fiedler_partition, registry
+from relutopo.errors import InputError, MissingExtraError, UnknownNameError
+from relutopo.homology.boundary import BoundaryMatrix
+from relutopo.interfaces import Eigensolver, Enumerator, Reducer
+from relutopo.optional import require
+from relutopo.testing import random_network
+
+TOY = """
+from relutopo import registry
+from relutopo.interfaces import EigenResult, Eigensolver, Enumerator, Reducer, Reduction
+
+
+class ToyEnumerator(Enumerator):
+    def enumerate(self, network, domain, *, max_cells=None, progress=None):
+        return registry.create("enumerator", "exact").enumerate(network, domain)
+
+
+class ToyEigensolver(Eigensolver):
+    def __init__(self, shift=0.0):
+        self.shift = shift
+
+    def solve(self, laplacian, vertex_weights, *, seed=0):
+        import numpy, scipy.linalg
+        values, vectors = scipy.linalg.eigh(laplacian.toarray(), numpy.diag(vertex_weights))
+        return EigenResult(values[1], vectors[:, 1], 1e-15, 0, 0.0, "toy", "converged")
+
+
+class ToyReducer(Reducer):
+    def reduce(self, boundary):
+        result = registry.create("reducer", "z2").reduce(boundary)
+        return Reduction(result.pairs, result.essential, 0.0, "toy")
+"""
+ENTRY_POINTS = """
+[relutopo.enumerator]
+toy = toy_backends:ToyEnumerator
+[relutopo.eigensolver]
+toy = toy_backends:ToyEigensolver
+[relutopo.reducer]
+toy = toy_backends:ToyReducer
+"""
+
+
+@pytest.fixture
+def toy_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Install a distribution that registers a backend of each role."""
+    (tmp_path / "toy_backends.py").write_text(TOY)
+    info = tmp_path / "toy_backends-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-backends\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(ENTRY_POINTS)
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.invalidate_caches()
+    yield
+    sys.modules.pop("toy_backends", None)
+
+
+@pytest.mark.usefixtures("toy_package")
+def test_backends_from_outside_are_found_and_used() -> None:
+    network, box = random_network([2, 5, 1], 0), Box(-1, 1, dim=2)
+    for role in ("enumerator", "eigensolver", "reducer"):
+        assert "toy" in registry.names(role)
+    complex_ = decompose(network, box, enumerator="toy")
+    assert complex_.record.method == "exact"
+    graph = complex_.dual_graph()
+    ours = fiedler_partition(graph, vertex_weights="unweighted", eigensolver="arpack")
+    toy = fiedler_partition(graph, vertex_weights="unweighted", eigensolver="toy")
+    assert toy.method == "toy"
+    assert toy.value == pytest.approx(ours.value)
+    edge = BoundaryMatrix(np.array([0, 0, 0, 2]), np.array([0, 1]), np.array([0, 0, 1], np.int8))
+    result = registry.create("reducer", "toy").reduce(edge)
+    assert (result.pairs.tolist(), result.essential.tolist(), result.method) == (
+        [[1, 2]],
+        [0],
+        "toy",
+    )
+
+
+@pytest.mark.usefixtures("toy_package")
+def test_options_reach_the_constructor() -> None:
+    assert registry.create("eigensolver", "toy", shift=2.0).shift == 2.0
+
+
+def test_unknown_names_list_those_there_are() -> None:
+    with pytest.raises(UnknownNameError, match=r"eigensolver='lanczos' is not registered.*arpack"):
+        registry.create("eigensolver", "lanczos")
+    with pytest.raises(UnknownNameError, match=r"role 'solver' does not exist; .*enumerator"):
+        registry.names("solver")
+
+
+def test_an_instance_passes_through_without_options() -> None:
+    solver = registry.create("eigensolver", "arpack")
+    assert registry.create("eigensolver", solver) is solver
+    with pytest.raises(InputError, match=r"ArpackEigensolver together with the options \['tol'\]"):
+        registry.create("eigensolver", solver, tol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("role", "base"),
+    [("enumerator", Enumerator), ("eigensolver", Eigensolver), ("reducer", Reducer)],
+)
+def test_built_in_names_are_file_names(role: str, base: type) -> None:
+    for name, target in registry._BUILT_IN[role].items():
+        module, _, _ = target.partition(":")
+        assert module.rpartition(".")[2] == name
+        assert isinstance(registry.create(role, name), base)
+
+
+def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(
+        MissingExtraError, match=r"training needs the package 'torch'.*relutopo\[app"
+    ):
+        require("torch", "training")
+
+
+def test_reducer_without_its_package_explains_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "phat", None)
+    with pytest.raises(MissingExtraError, match=r"'phat'.*--use-deprecated=legacy-resolver"):
+        registry.create("reducer", "phat")
+
+
+def test_an_error_inside_an_optional_package_is_not_hidden(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "half_broken.py").write_text("import no_such_module_anywhere")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ModuleNotFoundError, match="no_such_module_anywhere") as caught:
+        require("half_broken", "this test")
+    assert not isinstance(caught.value, MissingExtraError)
+
+
+def test_packages_on_disk_are_declared() -> None:
+    import tomllib
+
+    root = Path(__file__).parents[1]
+    with open(root / "pyproject.toml", "rb") as file:
+        tool: dict[str, Any] = tomllib.load(file)["tool"]["setuptools"]
+    top = {"relutopo": "relutopo", "relutopo.backends": "backends", "relutopo.conf": "conf"}
+    assert tool["package-dir"] == top
+    on_disk = set()
+    for package, folder in top.items():
+        for file_ in (root / folder).rglob("__init__.py"):
+            parts = file_.parent.relative_to(root / folder).parts
+            on_disk.add(".".join((package, *parts)))
+    assert on_disk == set(tool["packages"])
