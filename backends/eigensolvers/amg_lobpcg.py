@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from relutopo.errors import InputError
 from relutopo.optional import require
 
-from ._pencil import DENSE_UP_TO, PencilSolver, SymmetricProblem  # noqa: TID251
+from ._pencil import DENSE_UP_TO, PencilSolver, SymmetricProblem
 
 __all__ = ["AmgLobpcgEigensolver"]
 

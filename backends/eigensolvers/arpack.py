@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse import linalg as sparse_linalg
 
-from ._pencil import PencilSolver, SymmetricProblem  # noqa: TID251
+from ._pencil import PencilSolver, SymmetricProblem
 
 __all__ = ["ArpackEigensolver"]
 

@@ -246,8 +246,8 @@ def _up_to_flip(weights: NDArray[Any], agree: NDArray[np.bool_]) -> float:
     total = weights.sum()
     if not total:
         return np.nan
-    share = float(weights[agree].sum() / total)
-    return max(share, 1 - share)
+    agreeing = weights[agree].sum()
+    return float(max(agreeing, total - agreeing) / total)
 
 
 def _best_threshold(
