@@ -1,0 +1,42 @@
+# make        set up, and run the main job
+# make test   set up, and run the tests
+# make lint   set up, and check style and types
+#
+# Set-up happens once, in .venv, and again only when pyproject.toml changes.
+
+PYTHON ?= python3
+VENV ?= .venv
+# The release that the project is tested with.
+TORCH ?= torch==2.13.0
+
+READY := $(VENV)/.ready
+PIP := $(VENV)/bin/pip --disable-pip-version-check --quiet
+
+.PHONY: run test lint setup
+.DELETE_ON_ERROR:
+
+run: setup
+	$(VENV)/bin/relutopo
+
+test: setup
+	$(VENV)/bin/pytest
+
+lint: setup
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+setup: $(READY)
+
+# PHAT's only release gives two different version numbers, which pip's resolver refuses unless it
+# is the old one; and it does not declare what it is built with. pip keeps the wheel that it builds.
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if v >= (3, 11) else \
+	  "relutopo needs Python 3.11 or newer, $(PYTHON) is %d.%d; run: make PYTHON=python3.11" % v)'
+	@echo "Setting up $(VENV); the first time this takes some minutes ..."
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install setuptools wheel pybind11
+	$(PIP) install "$(TORCH)" --editable ".[dev]"
+	$(VENV)/bin/python -c 'import phat' 2>/dev/null || \
+	  $(PIP) install --no-build-isolation --use-deprecated=legacy-resolver --pre phat
+	@touch $@
