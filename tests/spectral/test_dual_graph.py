@@ -9,6 +9,7 @@ from itertools import pairwise
 import networkx as nx
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -73,6 +74,17 @@ def test_a_hamming_pair_may_share_no_facet() -> None:
     assert len(apart) == 1
     assert not complex_.patterns[apart[0], 2].any()
     assert graph.n_edges == complex_.dual_graph("facet").n_edges + 1
+
+
+def test_the_two_adjacencies_of_an_ordinary_network() -> None:
+    """Counts that an independent enumeration of this network over the whole plane gave."""
+    torch.manual_seed(0)
+    layers = [torch.nn.Linear(2, 8), torch.nn.ReLU(), torch.nn.Linear(8, 8), torch.nn.ReLU()]
+    model = torch.nn.Sequential(*layers, torch.nn.Linear(8, 1))
+    complex_ = rt.decompose(model, rt.Box(-1e5, 1e5, dim=2), enumerator="exact")
+    facet, hamming = complex_.dual_graph("facet"), complex_.dual_graph("hamming")
+    assert (complex_.n_regions, facet.n_edges, hamming.n_edges) == (156, 291, 293)
+    assert (hamming.facets == -1).sum() == 2
 
 
 @given(seed=st.integers(0, 2**32 - 1), n_neurons=st.integers(0, 20))
