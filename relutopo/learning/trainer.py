@@ -56,6 +56,9 @@ class MlpSettings:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", tuple(self.hidden))
+        for size in self.hidden:
+            _check_number("hidden", size, int)
+        _check_number("init_scale", self.init_scale, float)
         if not self.hidden or min(self.hidden) < 1:
             raise InputError(
                 f"`hidden` must be at least one positive layer size, got {list(self.hidden)}; "
@@ -104,7 +107,12 @@ class TrainerSettings:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "checkpoint_steps", tuple(self.checkpoint_steps))
+        for step in self.checkpoint_steps:
+            _check_number("checkpoint_steps", step, int)
+        for name in ("learning_rate", "weight_decay"):
+            _check_number(name, getattr(self, name), float)
         for name, least in (("n_steps", 1), ("n_checkpoints", 0), ("held_out_every", 1)):
+            _check_number(name, getattr(self, name), int)
             if getattr(self, name) < least:
                 raise InputError(f"`{name}` must be at least {least}, got {getattr(self, name)}")
         if min(self.checkpoint_steps, default=0) < 0:
@@ -119,6 +127,12 @@ class TrainerSettings:
         if not 0 <= self.weight_decay < np.inf:
             raise InputError(f"`weight_decay` must be finite and ≥ 0, got {self.weight_decay}")
         _check_choice("loss", self.loss, ("mse", "bce"))
+
+
+def _check_number(name: str, value: object, kind: type[int] | type[float]) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, kind)):
+        expected = "a number" if kind is float else "an integer"
+        raise InputError(f"`{name}` must be {expected}, got {value!r}; check its spelling")
 
 
 def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:

@@ -190,6 +190,9 @@ def _train_from_dead_layer(data: Dataset, settings: TrainerSettings, folder: Pat
         (lambda: MlpSettings([4, 0]), r"`hidden` must .* got \[4, 0\]"),
         (lambda: MlpSettings(init_scale=0.0), "`init_scale` must be positive and finite, got 0.0"),
         (lambda: MlpSettings(dtype="half"), "`dtype` must be one of float32, float64, got 'half'"),  # type: ignore[arg-type]
+        (lambda: MlpSettings([4.5]), "`hidden` must be an integer, got 4.5"),  # type: ignore[list-item]
+        (lambda: TrainerSettings(n_steps="many"), "`n_steps` must be an integer, got 'many'"),  # type: ignore[arg-type]
+        (lambda: TrainerSettings(weight_decay="x"), "`weight_decay` must be a number, got 'x'"),  # type: ignore[arg-type]
         (lambda: TrainerSettings(n_steps=0), "`n_steps` must be at least 1, got 0"),
         (lambda: TrainerSettings(loss="hinge"), "`loss` must be one of mse, bce, got 'hinge'"),  # type: ignore[arg-type]
         (lambda: TrainerSettings(learning_rate=-1), "`learning_rate` must be positive"),
