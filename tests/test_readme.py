@@ -1,0 +1,52 @@
+"""What the README and the other pages show runs as written."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def python_blocks(page: Path) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", page.read_text(), flags=re.DOTALL)
+
+
+def test_readme_examples_run_in_order(tmp_path: Path) -> None:
+    code = "\n".join(python_blocks(ROOT / "README.md"))
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "partition.png").stat().st_size > 10_000
+    assert (tmp_path / "partition.pdf").is_file()
+
+
+def test_the_backend_of_the_guide_solves() -> None:
+    names: dict[str, type] = {}
+    exec(python_blocks(ROOT / "docs" / "backends.md")[0], names)
+    path = sparse.csr_array(
+        np.diag([1.0, 2.0, 2.0, 1.0]) - np.diag(np.ones(3), 1) - np.diag(np.ones(3), -1)
+    )
+    result = names["DenseEigensolver"]().solve(path, np.ones(4))
+    assert result.value == pytest.approx(2 - 2 * np.cos(np.pi / 4))
+    assert result.residual < 1e-12
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_and_figures_exist(page: Path) -> None:
+    for target in re.findall(r"\]\((?!http)([^)#]+)", page.read_text()):
+        assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_make_targets_of_the_readme_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    assert makefile.index("\nrun:") < makefile.index("\ntest:")  # plain `make` runs the main job
+    assert "```console\nmake " in (ROOT / "README.md").read_text()
