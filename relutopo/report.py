@@ -412,16 +412,19 @@ def sweep_summary(
     def grid(title: str, headings: Sequence[str]) -> Table:
         table = Table(title=title, title_justify="left", box=None, pad_edge=False)
         for i, heading in enumerate((*settings, "jobs", *headings)):
-            table.add_column(heading, justify="left" if i < len(settings) else "right")
+            is_name = i < len(settings)
+            table.add_column(heading, justify="left" if is_name else "right", no_wrap=is_name)
         return table
 
     measures = {
         "held-out acc.": "held_out_accuracy",
         "weighted": "weighted_agreement",
         "unweighted": "unweighted_agreement",
-        "gain over start": "gain",
+        "gain": "gain",
     }
-    agreement = grid("Last checkpoint: mean \\[worst] over jobs", list(measures))
+    agreement = grid(
+        "Last checkpoint: mean \\[worst] over jobs; gain: of weighted over step 0", list(measures)
+    )
     delay = grid("Steps: least-greatest", ["train acc. 1", f"held-out {GENERALISED}", "ratio"])
     for setting, rows in groups:
         names = (*map(str, setting), str(len(rows)))
