@@ -44,8 +44,6 @@ __all__ = [
     "save_figure",
 ]
 
-_GENERALISED = 0.98
-"""Held-out accuracy from which a time line calls a network generalising."""
 # Panel -> column -> label, colour, marker and line.
 _TIMELINE = {
     "accuracy": {
@@ -63,7 +61,16 @@ _TIMELINE = {
         "unweighted_fiedler_value": ("unweighted", ORANGE, "s", "-"),
     },
 }
-_TIMELINE_COLUMNS = ["step", *(column for curves in _TIMELINE.values() for column in curves)]
+# Column -> what happened at the step that it holds, and the line that marks it.
+_EVENTS = {
+    "fitted_step": ("train 100 %", ":"),
+    "generalised_step": ("held out ≥ 98 %", "--"),
+}
+_TIMELINE_COLUMNS = [
+    "step",
+    *(column for curves in _TIMELINE.values() for column in curves),
+    *_EVENTS,
+]
 
 
 def plot_partition(
@@ -254,15 +261,16 @@ def _checkpoint_title(row: dict[str, Any], kind: str) -> str:
 def plot_timeline(table: pd.DataFrame) -> Figure:
     """Draw accuracy, agreement, number of regions and Fiedler value against the training step.
 
-    Step 0 has a place of its own at the left end of the logarithmic axis. Dotted lines mark the
-    first checkpoints with a train accuracy of 100 % and a held-out accuracy of at least 98 %.
+    Step 0 has a place of its own at the left end of the logarithmic axis. Vertical lines mark when
+    the training set was fitted and when the network generalised.
 
     Parameters
     ----------
     table : pandas.DataFrame
         One row for each checkpoint, with the columns step, train_accuracy, held_out_accuracy,
-        weighted_agreement, unweighted_agreement, purity, n_regions, weighted_fiedler_value
-        and unweighted_fiedler_value.
+        weighted_agreement, unweighted_agreement, purity, n_regions, weighted_fiedler_value,
+        unweighted_fiedler_value, and, the same in all rows, fitted_step and generalised_step:
+        the first steps with a train accuracy of 1 and a held-out accuracy of 0.98, or NaN.
 
     Returns
     -------
@@ -351,16 +359,9 @@ def _step_axis(ax: Axes, steps: NDArray[np.float64]) -> None:
 
 def _mark_steps(figure: Figure, panels: Any, columns: dict[str, NDArray[np.float64]]) -> None:
     handles = []
-    for reached, name, line in (
-        (columns["train_accuracy"] >= 1, "train 100 %", ":"),
-        (
-            columns["held_out_accuracy"] >= _GENERALISED,
-            f"held out ≥ {100 * _GENERALISED:g} %",
-            "--",
-        ),
-    ):
-        if reached.any():
-            step = columns["step"][np.argmax(reached)]
+    for column, (name, line) in _EVENTS.items():
+        step = columns[column][0]
+        if np.isfinite(step):
             for ax in panels:
                 mark = ax.axvline(step, color=MUTED, linestyle=line, linewidth=0.9, zorder=1)
             mark.set_label(f"{name} at step {step:g}")

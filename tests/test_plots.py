@@ -75,6 +75,8 @@ def timeline() -> pd.DataFrame:
             "n_regions": [120, 80, 1, 100],
             "weighted_fiedler_value": [1e-3, 1e-2, np.nan, 1e-4],
             "unweighted_fiedler_value": [1e-2, 1e-2, np.nan, 1e-2],
+            "fitted_step": [64.0] * 4,  # between two checkpoints
+            "generalised_step": [1000.0] * 4,
         }
     )
 
@@ -196,7 +198,7 @@ def test_a_time_line_shows_step_zero_and_marks_two_events() -> None:
     for line in first.get_lines()[:2]:
         assert np.all(np.diff(np.asarray(line.get_xdata())) > 0)  # sorted by step
     texts = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert texts == ["train 100 % at step 100", "held out ≥ 98 % at step 1000"]
+    assert texts == ["train 100 % at step 64", "held out ≥ 98 % at step 1000"]
 
 
 # What is written
@@ -222,6 +224,7 @@ def test_a_time_line_without_any_partition_is_drawn(tmp_path: Path) -> None:
     table = timeline()
     table[["weighted_fiedler_value", "unweighted_fiedler_value", "purity"]] = np.nan
     table[["weighted_agreement", "unweighted_agreement", "held_out_accuracy"]] = np.nan
+    table[["fitted_step", "generalised_step"]] = np.nan
     save_figure(plot_timeline(table), tmp_path / "empty")
 
 

@@ -118,7 +118,7 @@ def test_dimensions_must_agree() -> None:
     with pytest.raises(InputError, match=r"`points` must have shape \(n, 2\), got \(5, 3\)"):
         random_network([2, 2, 1], 0)(np.zeros((5, 3)))
     with pytest.raises(InputError, match=r"`points` must be finite.*in row 1"):
-        random_network([2, 2, 1], 0)([[0, 0], [0, np.nan]])
+        random_network([2, 2, 1], 0)(np.array([[0.0, 0.0], [0.0, np.nan]]))
 
 
 def test_decision_values() -> None:
