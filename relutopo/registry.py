@@ -25,6 +25,7 @@ _BACKENDS = "relutopo.backends"
 _WEIGHTS = "relutopo.spectral.weights"
 _FILTRATIONS = "relutopo.homology.strategies"
 _DATASETS = "relutopo.learning.datasets"
+_SURFACES = "relutopo.learning.surfaces"
 _BUILT_IN: Mapping[str, Mapping[str, str]] = {
     "enumerator": {
         "cpu": f"{_BACKENDS}.enumerators.cpu:CpuEnumerator",
@@ -63,6 +64,10 @@ _BUILT_IN: Mapping[str, Mapping[str, str]] = {
     "data": {
         "two_moons": f"{_DATASETS}:two_moons",
         "two_circles": f"{_DATASETS}:two_circles",
+        "sinsin": f"{_SURFACES}:sinsin",
+        "bump": f"{_SURFACES}:bump",
+        "franke": f"{_SURFACES}:franke",
+        "peaks": f"{_SURFACES}:peaks",
     },
 }
 
@@ -139,7 +144,9 @@ def create(role: str, choice: object, /, **options: Any) -> Any:
                 f"{sorted(options)}; give the options to its constructor instead"
             )
         return choice
-    known = _import_strings(role)
+    known = _BUILT_IN.get(role, {})
+    if choice not in known:
+        known = _import_strings(role)  # slow: it reads the metadata of every installed package
     if choice not in known:
         raise UnknownNameError(
             f"{role}={choice!r} is not registered; choose one of {', '.join(sorted(known))}, "

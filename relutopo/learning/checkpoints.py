@@ -7,7 +7,7 @@ A training run is a folder::
     checkpoints/step_000300.pt the network after 300 updates (torch, plain tensors and numbers)
     history.npz                loss and accuracy along the way
     unfinished.pt              only while training lasts: what is needed to go on
-    analysis/<key>/            rows of one analysis (see `relutopo.learning.signatures`)
+    analysis/<key>/            rows of one analysis (see `relutopo.learning.analysis`)
 
 Invariants: every file is written atomically; ``history.npz`` is written last, so that a run that
 has one is complete; nothing in a file is executed when it is read.

@@ -1,40 +1,22 @@
-"""Topological signatures along a training run: one flat row for each checkpoint.
+"""Fiedler partitions along a training run: one flat row for each checkpoint.
 
-Rows are files, ``analysis/<key>/step_000300.json`` in the run's folder, written as soon as they
-are known. The key is a hash of the analysis settings and of relutopo's version, so that an
-interrupted analysis goes on where it stopped and rows of different settings never mix.
-
-Invariant: a row depends on the checkpoint, the data and the settings only (columns that start
-with ``seconds`` excepted).
+How rows are kept stands in `relutopo.learning.analysis`.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
-from importlib import metadata
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
-from relutopo import registry
-from relutopo.api import decompose
-from relutopo.errors import (
-    DisconnectedGraphError,
-    InputError,
-    NoFiedlerVectorError,
-    NotConvergedError,
-)
-from relutopo.files import atomic_write
+from relutopo.errors import DisconnectedGraphError, NoFiedlerVectorError, NotConvergedError
 from relutopo.geometry.complex import ON_BOUNDARY, OUTSIDE, CellComplex
-from relutopo.geometry.domain import Box
 from relutopo.geometry.network import Network
 from relutopo.interfaces import Progress
+from relutopo.learning.analysis import CheckpointSettings, analyse_checkpoints, named, timed
 from relutopo.learning.checkpoints import TrainingRun
 from relutopo.learning.datasets import Dataset
 from relutopo.spectral.dual_graph import Adjacency, DualGraph
@@ -49,64 +31,27 @@ _FAILURES = {
 }
 
 
-def _named(name: str) -> Any:
-    return field(default_factory=lambda: {"name": name})
-
-
 @dataclass(frozen=True)
-class AnalysisSettings:
-    """How checkpoints are analysed.
+class AnalysisSettings(CheckpointSettings):
+    """How checkpoints are partitioned.
 
     Attributes
     ----------
-    enumerator, eigensolver, vertex_weights, edge_weights : mapping
+    eigensolver, vertex_weights, edge_weights : mapping
         ``name`` in the registry, and the options of its constructor.
     adjacency : {"facet", "hamming"}
         What joins two regions.
     component : {None, "largest"}
         What to partition of a disconnected graph: nothing, or its largest component.
-    margin : float
-        The domain is the bounding box of the training points, widened on each side by this
-        fraction of its width.
-    max_cells : int, optional
-        Stop before a complex has more cells of all dimensions than this.
-    seed : int
-        Seed of the eigensolver's start.
+    enumerator, margin, domain, max_cells, seed
+        See `CheckpointSettings`; the seed is that of the eigensolver's start.
     """
 
-    enumerator: Mapping[str, Any] = _named("cpu")
-    eigensolver: Mapping[str, Any] = _named("arpack")
-    vertex_weights: Mapping[str, Any] = _named("count_plus_one")
-    edge_weights: Mapping[str, Any] = _named("unit")
+    eigensolver: Mapping[str, Any] = named("arpack")
+    vertex_weights: Mapping[str, Any] = named("count_plus_one")
+    edge_weights: Mapping[str, Any] = named("unit")
     adjacency: Adjacency = "facet"
     component: Literal["largest"] | None = None
-    margin: float = 0.25
-    max_cells: int | None = None
-    seed: int = 0
-
-    @property
-    def key(self) -> str:
-        """A hash that tells these settings from any others."""
-        content = {"version": metadata.version("relutopo"), **asdict(self)}
-        text = json.dumps(content, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-    def create(self, role: str) -> Any:
-        """Return the instance that a role's entry names."""
-        options = dict(getattr(self, role))
-        name = options.pop("name", None)
-        if not isinstance(name, str):
-            raise InputError(
-                f"`{role}` must have a 'name' from the registry, got {options}; choose one of "
-                f"{', '.join(registry.names(role))}"
-            )
-        try:
-            return registry.create(role, name, **options)
-        except TypeError as error:
-            raise InputError(
-                f"`{role}` {name!r} does not take the options {sorted(options)}: {error}; "
-                "leave out what it does not know"
-            ) from error
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,14 +124,9 @@ def analyse(network: Network, dataset: Dataset, settings: AnalysisSettings) -> S
         If `max_cells` is reached.
     """
     row: dict[str, Any] = {}
-    with _timed(row, "enumeration"):
-        complex_ = decompose(
-            network,
-            Box.around(dataset.points, settings.margin),
-            enumerator=settings.create("enumerator"),
-            max_cells=settings.max_cells,
-        )
-    with _timed(row, "graph"):
+    with timed(row, "enumeration"):
+        complex_ = settings.decompose(network, dataset)
+    with timed(row, "graph"):
         graph = complex_.dual_graph(settings.adjacency)
         regions = complex_.locate(dataset.points)
     row |= {
@@ -203,7 +143,7 @@ def analyse(network: Network, dataset: Dataset, settings: AnalysisSettings) -> S
     parts: dict[str, FiedlerPartition | None] = {}
     for kind in ("weighted", "unweighted"):
         weights = settings.create("vertex_weights") if kind == "weighted" else "unweighted"
-        with _timed(row, kind):
+        with timed(row, kind):
             parts[kind], status = _partition(graph, dataset, settings, weights)
             row |= _columns(kind, parts[kind], status, dataset)
     return Signature(complex_, graph, parts["weighted"], parts["unweighted"], row)
@@ -268,13 +208,6 @@ def _columns(
     }
 
 
-@contextmanager
-def _timed(row: dict[str, Any], stage: str) -> Iterator[None]:
-    begin = time.perf_counter()
-    yield
-    row[f"seconds_{stage}"] = time.perf_counter() - begin
-
-
 def analyse_checkpoint(run: TrainingRun, step: int, settings: AnalysisSettings) -> Signature:
     """Analyse one checkpoint of a run.
 
@@ -318,31 +251,6 @@ def analyse_run(
     InputError
         If training has not finished, or a checkpoint or a row cannot be read.
     """
-    folder = run.directory / "analysis" / settings.key
-    path = folder / "settings.json"
-    if not path.is_file():
-        with atomic_write(path) as file:
-            file.write(json.dumps(asdict(settings), indent=2).encode())
-    rows = []
-    for step in run.steps:
-        path = folder / f"step_{step:06d}.json"
-        if path.is_file():
-            row = _read_row(path)
-        else:
-            row = analyse_checkpoint(run, step, settings).row
-            with atomic_write(path) as file:
-                file.write(json.dumps(row).encode())
-        rows.append(row)
-        if progress is not None:
-            progress(len(rows), len(run.steps), f"step {step}, {row['n_regions']} regions")
-    return rows
-
-
-def _read_row(path: Path) -> dict[str, Any]:
-    try:
-        row: dict[str, Any] = json.loads(path.read_text())
-    except ValueError as error:
-        raise InputError(
-            f"the row {str(path)!r} cannot be read ({error}); delete it to compute it again"
-        ) from error
-    return row
+    return analyse_checkpoints(
+        run, settings, lambda step: analyse_checkpoint(run, step, settings).row, progress
+    )

@@ -27,6 +27,7 @@ from relutopo.learning.checkpoints import (
     save_tensors,
 )
 from relutopo.learning.datasets import Dataset
+from relutopo.learning.spikes import find_spikes, steps_around
 from relutopo.optional import require
 
 if TYPE_CHECKING:
@@ -89,8 +90,14 @@ class TrainerSettings:
         Mean squared error on the targets, or binary cross entropy with the output as logit.
     n_checkpoints : int
         About how many checkpoints, evenly spaced in log(step), besides the first and the last.
+    checkpoint_every : int or None
+        Every multiple of this gets a checkpoint, too.
     checkpoint_steps : sequence of int
         Steps that get a checkpoint in any case; those after the last step are left out.
+    checkpoint_spikes : bool
+        Whether the step before each spike of the training loss, its peak and the step after it
+        get a checkpoint, too. Spikes are known afterwards (`relutopo.learning.spikes`), so that
+        training is then repeated once for these steps.
     held_out_every : int
         The held-out set is evaluated at every step up to 100, then at multiples of this, and at
         checkpoints.
@@ -102,7 +109,9 @@ class TrainerSettings:
     decay_biases: bool = False
     loss: Literal["mse", "bce"] = "mse"
     n_checkpoints: int = 30
+    checkpoint_every: int | None = None
     checkpoint_steps: Sequence[int] = ()
+    checkpoint_spikes: bool = False
     held_out_every: int = 10
 
     def __post_init__(self) -> None:
@@ -111,10 +120,13 @@ class TrainerSettings:
             _check_number("checkpoint_steps", step, int)
         for name in ("learning_rate", "weight_decay"):
             _check_number(name, getattr(self, name), float)
-        for name, least in (("n_steps", 1), ("n_checkpoints", 0), ("held_out_every", 1)):
+        least = {"n_steps": 1, "n_checkpoints": 0, "held_out_every": 1}
+        if self.checkpoint_every is not None:
+            least["checkpoint_every"] = 1
+        for name, lowest in least.items():
             _check_number(name, getattr(self, name), int)
-            if getattr(self, name) < least:
-                raise InputError(f"`{name}` must be at least {least}, got {getattr(self, name)}")
+            if getattr(self, name) < lowest:
+                raise InputError(f"`{name}` must be at least {lowest}, got {getattr(self, name)}")
         if min(self.checkpoint_steps, default=0) < 0:
             raise InputError(
                 f"`checkpoint_steps` must be ≥ 0, got {min(self.checkpoint_steps)}; "
@@ -141,7 +153,7 @@ def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
 
 
 def checkpoint_steps(settings: TrainerSettings) -> list[int]:
-    """Return the steps that get a checkpoint, ascending.
+    """Return the steps that get a checkpoint whatever the loss does, ascending.
 
     Parameters
     ----------
@@ -150,8 +162,8 @@ def checkpoint_steps(settings: TrainerSettings) -> list[int]:
     Returns
     -------
     list of int
-        0, the last step, the named ones, and steps evenly spaced on a log axis (rounded, so that
-        early ones coincide and there are somewhat fewer of them).
+        0, the last step, the named ones, multiples of `checkpoint_every`, and steps evenly spaced
+        on a log axis (rounded, so that early ones coincide and there are somewhat fewer of them).
 
     Examples
     --------
@@ -160,7 +172,8 @@ def checkpoint_steps(settings: TrainerSettings) -> list[int]:
     """
     last = settings.n_steps
     spaced = np.rint(np.geomspace(1, last, settings.n_checkpoints)).astype(int).tolist()
-    return sorted({0, last, *spaced, *(s for s in settings.checkpoint_steps if s <= last)})
+    even = range(0, last, settings.checkpoint_every or last)
+    return sorted({0, last, *spaced, *even, *(s for s in settings.checkpoint_steps if s <= last)})
 
 
 def build_mlp(input_dim: int, settings: MlpSettings, seed: int = 0) -> nn.Sequential:
@@ -233,7 +246,12 @@ def train(
     run.claim({"network": asdict(network), "trainer": asdict(trainer), "seed": seed}, dataset)
     if not run.is_complete:
         with _one_thread():
-            run.finish(_train(run, dataset, network, trainer, seed, progress))
+            history = _train(run, dataset, network, trainer, seed, progress)
+            if trainer.checkpoint_spikes:
+                steps = steps_around(find_spikes(history.train_loss), trainer.n_steps)
+                missing = set(steps) - set(run.steps)
+                _repeat(run, dataset, network, trainer, seed, history, missing)
+            run.finish(history)
     return run
 
 
@@ -313,6 +331,36 @@ def _train(
         held_out_loss=np.array(held_out_losses),
         held_out_accuracy=np.array(held_out_accuracies),
     )
+
+
+def _repeat(
+    run: TrainingRun,
+    dataset: Dataset,
+    network: MlpSettings,
+    trainer: TrainerSettings,
+    seed: int,
+    history: History,
+    steps: set[int],
+) -> None:
+    """Train once more from the start, to keep the checkpoints of some steps."""
+    torch = require("torch", "training")
+    model = build_mlp(dataset.dim, network, seed)
+    optimizer = _optimizer(model, trainer)
+    dtype = getattr(torch, network.dtype)
+    x, y = (torch.as_tensor(array, dtype=dtype) for array in (dataset.points, dataset.targets))
+    for step in range(max(steps, default=-1) + 1):
+        loss, _ = _evaluate(model(x), y, trainer.loss)
+        if loss.item() != history.train_loss[step]:
+            raise InputError(
+                f"repeating the training run in {str(run.directory)!r} gives a loss of "
+                f"{loss.item()} at step {step} where it was {history.train_loss[step]}: it was "
+                "begun on another machine or with other versions; delete it and train again"
+            )
+        if step in steps:
+            save_checkpoint(run.checkpoint_path(step), Checkpoint(step, model.state_dict()))
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
 
 
 def _evaluate(

@@ -1,0 +1,183 @@
+"""What every analysis of a training run's checkpoints shares: the domain, and how rows are kept.
+
+An analysis gives one flat row for each checkpoint. Rows are files,
+``analysis/<key>/step_000300.json`` in the run's folder, written as soon as they are known. The
+key is a hash of the analysis settings and of relutopo's version, so that an interrupted analysis
+goes on where it stopped and rows of different settings never mix.
+
+Invariant: a row depends on the checkpoint, the data and the settings only (columns that start
+with ``seconds`` excepted).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from relutopo import registry
+from relutopo.api import decompose
+from relutopo.errors import InputError
+from relutopo.files import atomic_write
+from relutopo.geometry.complex import CellComplex
+from relutopo.geometry.domain import Box
+from relutopo.geometry.network import Network
+from relutopo.interfaces import Progress
+from relutopo.learning.checkpoints import TrainingRun
+from relutopo.learning.datasets import Dataset
+
+__all__ = ["CheckpointSettings", "Row", "analyse_checkpoints", "named", "timed"]
+
+Row = dict[str, Any]
+"""The numbers of one checkpoint, by column."""
+
+
+def named(name: str) -> Any:
+    """Return a dataclass field for a registry name with options."""
+    return field(default_factory=lambda: {"name": name})
+
+
+@dataclass(frozen=True)
+class CheckpointSettings:
+    """How checkpoints are decomposed; each kind of analysis adds its own.
+
+    Attributes
+    ----------
+    enumerator : mapping
+        ``name`` in the registry, and the options of its constructor.
+    margin : float
+        The domain is the bounding box of the training points, widened on each side by this
+        fraction of its width, unless `domain` is given.
+    domain : (low, high), optional
+        Corners of a fixed box: two numbers that serve every axis, or two sequences with one
+        number for each axis.
+    max_cells : int, optional
+        Stop before a complex has more cells of all dimensions than this.
+    seed : int
+        Seed of everything random in the analysis.
+    """
+
+    enumerator: Mapping[str, Any] = named("cpu")
+    margin: float = 0.25
+    domain: Sequence[Any] | None = None
+    max_cells: int | None = None
+    seed: int = 0
+
+    @property
+    def key(self) -> str:
+        """A hash that tells these settings from any others."""
+        kind = type(self).__name__
+        content = {"version": metadata.version("relutopo"), "kind": kind, **asdict(self)}
+        text = json.dumps(content, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def create(self, role: str, **more: Any) -> Any:
+        """Return the instance that a role's entry names; `more` are options beside the entry's."""
+        options = {**getattr(self, role), **more}
+        name = options.pop("name", None)
+        if not isinstance(name, str):
+            raise InputError(
+                f"`{role}` must have a 'name' from the registry, got {options}; choose one of "
+                f"{', '.join(registry.names(role))}"
+            )
+        try:
+            return registry.create(role, name, **options)
+        except TypeError as error:
+            raise InputError(
+                f"`{role}` {name!r} does not take the options {sorted(options)}: {error}; "
+                "leave out what it does not know"
+            ) from error
+
+    def box(self, dataset: Dataset) -> Box:
+        """Return the domain for a data set."""
+        if self.domain is None:
+            return Box.around(dataset.points, self.margin)
+        if len(self.domain) != 2:
+            raise InputError(
+                f"`domain` must be a lower and an upper corner, got {list(self.domain)}; "
+                "pass for example [-5, 5], or [[-5, -1], [5, 1]]"
+            )
+        low, high = self.domain
+        return Box(low, high, dim=dataset.dim)
+
+    def decompose(self, network: Network, dataset: Dataset) -> CellComplex:
+        """Cut the domain into the cells of a network."""
+        return decompose(
+            network,
+            self.box(dataset),
+            enumerator=self.create("enumerator"),
+            max_cells=self.max_cells,
+        )
+
+
+@contextmanager
+def timed(row: Row, stage: str) -> Iterator[None]:
+    """Put the wall-clock time of a block into the column ``seconds_<stage>``."""
+    begin = time.perf_counter()
+    yield
+    row[f"seconds_{stage}"] = time.perf_counter() - begin
+
+
+def analyse_checkpoints(
+    run: TrainingRun,
+    settings: CheckpointSettings,
+    analyse: Callable[[int], Row],
+    progress: Progress | None = None,
+) -> list[Row]:
+    """Analyse every checkpoint of a run, or go on where an interrupted analysis stopped.
+
+    Parameters
+    ----------
+    run : TrainingRun
+        Complete.
+    settings : CheckpointSettings
+        Their key names the folder of the rows.
+    analyse : callable
+        Takes a step and returns its row, of values that JSON can hold, with ``n_regions``.
+    progress : Progress, optional
+        Called after each checkpoint with (checkpoints done, checkpoints, message).
+
+    Returns
+    -------
+    list of dict
+        One row for each checkpoint, in order.
+
+    Raises
+    ------
+    InputError
+        If a row cannot be read.
+    """
+    folder = run.directory / "analysis" / settings.key
+    path = folder / "settings.json"
+    if not path.is_file():
+        with atomic_write(path) as file:
+            file.write(json.dumps(asdict(settings), indent=2).encode())
+    rows: list[Row] = []
+    for step in run.steps:
+        path = folder / f"step_{step:06d}.json"
+        if path.is_file():
+            row = _read_row(path)
+        else:
+            row = analyse(step)
+            with atomic_write(path) as file:
+                file.write(json.dumps(row).encode())
+        rows.append(row)
+        if progress is not None:
+            progress(len(rows), len(run.steps), f"step {step}, {row['n_regions']} regions")
+    return rows
+
+
+def _read_row(path: Path) -> Row:
+    try:
+        row: Row = json.loads(path.read_text())
+    except ValueError as error:
+        raise InputError(
+            f"the row {str(path)!r} cannot be read ({error}); delete it to compute it again"
+        ) from error
+    return row
