@@ -344,13 +344,15 @@ def _warnings(table: pd.DataFrame) -> list[str]:
     return lines
 
 
-def combine_jobs(jobs: Jobs) -> pd.DataFrame:
+def combine_jobs(jobs: Jobs, stem: str = "results") -> pd.DataFrame:
     """Put the tables of a sweep's jobs into one.
 
     Parameters
     ----------
     jobs : mapping of str to (folder, overrides)
-        For each job its folder, with a ``results.parquet``, and what was overridden.
+        For each job its folder, and what was overridden.
+    stem : str
+        The table's name in a job's folder, without ``.parquet``.
 
     Returns
     -------
@@ -361,7 +363,7 @@ def combine_jobs(jobs: Jobs) -> pd.DataFrame:
     pandas = require("pandas", "the table of a sweep")
     tables = []
     for name, (folder, overrides) in jobs.items():
-        table = pandas.read_parquet(folder / "results.parquet")
+        table = pandas.read_parquet(folder / f"{stem}.parquet")
         table.insert(0, "job", name)
         for key in swept_keys(jobs):
             if key not in table.columns:
@@ -377,11 +379,7 @@ def swept_keys(jobs: Jobs) -> list[str]:
     return [key for key in keys if len({overrides.get(key) for _, overrides in jobs.values()}) > 1]
 
 
-def sweep_summary(
-    table: pd.DataFrame,
-    swept: Sequence[str],
-    failed: Sequence[str],
-) -> list[RenderableType]:
+def sweep_summary(table: pd.DataFrame, swept: Sequence[str]) -> list[RenderableType]:
     """Show each setting of a sweep with its spread over seeds.
 
     Parameters
@@ -390,8 +388,6 @@ def sweep_summary(
         From `combine_jobs`.
     swept : sequence of str
         Overridden keys that differ between jobs.
-    failed : sequence of str
-        Jobs without results.
 
     Returns
     -------
@@ -438,7 +434,6 @@ def sweep_summary(
         "",
         delay,
         *_eigensolvers_compared(table, swept),
-        *(f"[red]job {name} left no results[/red]" for name in failed),
     ]
 
 

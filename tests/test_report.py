@@ -142,7 +142,6 @@ def test_a_sweep_is_shown_over_seeds_and_eigensolvers(tmp_path: Path) -> None:
     assert len(combined) == 12
     assert set(combined["trainer.n_steps"]) == {"0", "10", "20"}
     assert combined.groupby("job")["seed"].nunique().eq(1).all()
-    lines = text(report.sweep_summary(combined, ["seed", "eigensolver"], ["7"]))
+    lines = text(report.sweep_summary(combined, ["seed", "eigensolver"]))
     assert "arpack 2 1.000 [1.000] 0.950 [0.900] 0.700 [0.700] 0.450 [0.400]" in lines
     assert "differ by at most 9.1e-02 (relative)" in lines
-    assert "job 7 left no results" in lines

@@ -1,0 +1,120 @@
+"""What `relutopo` does with ``analysis: homology``: settings, tables, figures and summaries."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from relutopo import homology_plots, homology_report, plots, report
+from relutopo.geometry.storage import save_complex
+from relutopo.interfaces import Progress
+from relutopo.learning.analysis import Row
+from relutopo.learning.association import associations
+from relutopo.learning.checkpoints import TrainingRun
+from relutopo.learning.homology_signatures import (
+    HomologySettings,
+    analyse_homology_checkpoint,
+    analyse_homology_run,
+)
+from relutopo.learning.spikes import find_spikes, log_excess
+from relutopo.learning.trainer import TrainerSettings, checkpoint_steps
+from relutopo.optional import require
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.console import RenderableType
+
+__all__ = ["analyse", "conclude", "settings", "summarise"]
+
+
+def settings(values: Mapping[str, Any]) -> HomologySettings:
+    """Return the settings in a configuration; a wrong name shall not wait for the training."""
+    chosen = HomologySettings(**{n: values[n] for n in HomologySettings.__dataclass_fields__})
+    for role in ("enumerator", "reducer", "filtration"):
+        chosen.create(role)
+    return chosen
+
+
+def analyse(run: TrainingRun, settings: HomologySettings, progress: Progress) -> list[Row]:
+    """Return one row for each checkpoint."""
+    return analyse_homology_run(run, settings, progress=progress)
+
+
+def conclude(
+    rows: list[Row],
+    run: TrainingRun,
+    settings: HomologySettings,
+    labels: Mapping[str, Any],
+    directory: Path,
+) -> list[RenderableType]:
+    """Write the tables and the figures; return the summary."""
+    pandas = require("pandas", "the table of a run")
+    names = {
+        **labels,
+        "filtration": settings.filtration["name"],
+        "reducer": settings.reducer["name"],
+    }
+    loss = run.history.train_loss
+    table = pandas.DataFrame(rows)
+    table.insert(1, "is_regular", table["step"].isin(_regular_steps(run)))
+    table.insert(2, "is_spike", table["step"].isin([spike.peak for spike in find_spikes(loss)]))
+    table.insert(4, "log_excess", log_excess(loss)[table["step"]])
+    table = table.assign(**names)
+    effects = pandas.DataFrame(associations(table, loss)).assign(**names)
+    report.save_table(table, directory / "results")
+    report.save_table(effects, directory / "associations")
+    _draw(run, settings, table, directory)
+    return homology_report.run_summary(table, effects, find_spikes(loss))
+
+
+def _regular_steps(run: TrainingRun) -> list[int]:
+    """Return the evenly spaced steps with a checkpoint, or all that were asked for by number."""
+    values = json.loads((run.directory / "settings.json").read_text())["trainer"]
+    trainer = TrainerSettings(**values)
+    if trainer.checkpoint_every is None:
+        return checkpoint_steps(trainer)
+    return list(range(0, trainer.n_steps + 1, trainer.checkpoint_every))
+
+
+def _draw(
+    run: TrainingRun, settings: HomologySettings, table: pd.DataFrame, directory: Path
+) -> None:
+    """Draw the time line, and curves and complexes around the largest spike; keep the last."""
+    loss = run.history.train_loss
+    spikes = find_spikes(loss)
+    if spikes:
+        spike = max(spikes, key=lambda spike: spike.excess)
+        after = min(spike.stop + 1, len(loss) - 1)
+        moments = {spike.start - 1: "before", spike.peak: "at the peak", after: "after"}
+        steps = [step for step in moments if step in run.steps]
+    else:
+        moments, steps = {}, report.three_steps(run.steps)
+    chosen = sorted({run.steps[0], *steps, run.steps[-1]})
+    found = {step: analyse_homology_checkpoint(run, step, settings) for step in chosen}
+    save_complex(directory / "complex.npz", found[run.steps[-1]].complex)
+    figures = {
+        "timeline": homology_plots.plot_spike_timeline(table, loss),
+        "betti_curves": homology_plots.plot_betti_curves(
+            {step: signature.diagrams[0] for step, signature in found.items()}
+        ),
+        "complexes": homology_plots.plot_complexes(
+            [found[step].complex for step in steps],
+            [
+                f"step {step}{', ' + moments[step] if step in moments else ''}: "
+                f"loss {loss[step]:.2g}"
+                for step in steps
+            ],
+        ),
+    }
+    for name, figure in figures.items():
+        plots.save_figure(figure, directory / "figures" / name)
+
+
+def summarise(jobs: report.Jobs, directory: Path) -> list[RenderableType]:
+    """Write the table of all jobs' associations; return the summary of the sweep."""
+    effects = report.combine_jobs(jobs, "associations")
+    report.save_table(effects, directory / "associations")
+    table = report.combine_jobs(jobs)
+    return homology_report.sweep_summary(table, effects, report.swept_keys(jobs))

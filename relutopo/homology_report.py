@@ -1,0 +1,323 @@
+"""What a run of the `relutopo` command says of Betti curves and the training loss.
+
+A claim of the summary always stands beside the numbers that it rests on; what merely restates the
+cell counts is called that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from relutopo.learning.association import Estimate, over_runs, spearman
+from relutopo.learning.spikes import HALF_WIDTH, Spike
+from relutopo.optional import require
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.console import RenderableType
+    from rich.table import Table
+
+__all__ = ["run_summary", "sweep_summary"]
+
+_SHOWN = (
+    "n_cells",
+    "skeleton",
+    "betti_0_peak_value",
+    "betti_1_peak_value",
+    "betti_0_peak_index",
+    "betti_1_peak_index",
+)
+"""Signals at the terminal; the others stand in the table of associations."""
+
+
+def run_summary(
+    table: pd.DataFrame, effects: pd.DataFrame, spikes: Sequence[Spike]
+) -> list[RenderableType]:
+    """Say whether spikes of the loss coincide with a rise of where the Betti curves peak.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row for each checkpoint, in order, as `relutopo.learning.homology_signatures` makes
+        them, with ``is_regular``, ``filtration`` and ``reducer``.
+    effects : pandas.DataFrame
+        From `relutopo.learning.association.associations`.
+    spikes : sequence of Spike
+
+    Returns
+    -------
+    list of rich renderables
+    """
+    by_signal = {str(row["signal"]): row for _, row in effects.iterrows()}
+    shown = [name for name in _SHOWN if name in by_signal]
+    correlations = _grid("Spearman with log-loss", ["raw", "detrended", "cell counts out"])
+    changes = _grid("At spikes", ["first step", "last step", "change", "cell counts out"])
+    for name in shown:
+        row = by_signal[name]
+        kinds = ("raw", "detrended", "adjusted")
+        correlations.add_row(_words(name), *(_interval(row, kind, ".2f") for kind in kinds))
+        digits = "" if _is_count(name) else ".3f"
+        changes.add_row(
+            _words(name),
+            *(_number(row[end], digits) for end in ("first", "last")),
+            *(_change(row, kind, name) for kind in ("change", "adjusted_change")),
+        )
+    last = table.iloc[-1]
+    peaks = [name for name in shown if name.endswith("peak_value")]
+    return [
+        "",
+        "[bold]Do spikes of the training loss coincide with a rise of the filtration value at "
+        "which a Betti curve peaks?[/bold]",
+        *(_verdict(by_signal[name], name) for name in peaks),
+        "",
+        _spikes(spikes, table),
+        _cells(table),
+        "",
+        correlations,
+        "",
+        changes,
+        "[dim]brackets: 95 % from resampled blocks of this one run, which says nothing of other "
+        "seeds; detrended: running medians taken away; cell counts out: after regression on the "
+        "cell counts; at spikes: the peak of each spike against the quiet steps around it, counts "
+        "in per cent[/dim]",
+        "",
+        *_identities(table, effects),
+        *_warnings(table),
+        f"ran: filtration {last['filtration']} ({last['n_filtrations']} a checkpoint), reducer "
+        f"{last['method']}, enumerator {last['enumerator']}",
+    ]
+
+
+def _grid(title: str, headings: Sequence[str], first: Sequence[str] = ("",)) -> Table:
+    from rich.table import Table
+
+    require("rich", "the summary")
+    grid = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for heading in first:
+        grid.add_column(heading, no_wrap=True)
+    for heading in headings:
+        grid.add_column(heading, justify="right")
+    return grid
+
+
+def _words(signal: str) -> str:
+    if signal in ("n_cells", "skeleton"):
+        return {"n_cells": "all cells", "skeleton": "cells but regions"}[signal]
+    _, k, _, what = signal.split("_")
+    return f"β{k} peak {what}"
+
+
+def _is_count(signal: str) -> bool:
+    return not signal.endswith(("value", "fraction"))
+
+
+def _number(value: float, form: str) -> str:
+    return "-" if np.isnan(value) else f"{value:{form or ',.0f'}}"
+
+
+def _interval(row: pd.Series[Any], kind: str, form: str, unit: str = "") -> str:
+    value, low, high = (float(row[f"{kind}{end}"]) for end in ("", "_low", "_high"))
+    if np.isnan(value):
+        return "-"
+    text = f"{value:+{form}}{unit}"
+    return text if np.isnan(low) else f"{text} \\[{low:+{form}}, {high:+{form}}]"
+
+
+def _change(row: pd.Series[Any], kind: str, signal: str) -> str:
+    if not _is_count(signal):
+        return _interval(row, kind, ".4f")
+    return _interval(row.where(~row.index.str.startswith(kind), 100 * row), kind, ".2f", " %")
+
+
+def _verdict(row: pd.Series[Any], signal: str) -> str:
+    name = f"β{signal.split('_')[1]}"
+    if row["identity"]:
+        return (
+            f"[yellow]{name}: no answer of its own.[/yellow] The value at its peak is "
+            f"{row['identity']}, a restatement of the cell counts; see below."
+        )
+    if not row["n_compared"]:
+        return f"{name}: [yellow]no answer[/yellow], there are no spikes."
+    change = _interval(row, "change", ".4f")
+    of = f"{row['n_compared']} spikes"
+    if np.isnan(row["change_low"]):
+        return f"{name}: [yellow]no answer[/yellow], too few spikes ({of}): change {change}."
+    sign = Estimate(row["change"], row["change_low"], row["change_high"]).sign
+    if sign == 0:
+        return f"{name}: [red]No[/red], the change over {of} cannot be told from zero: {change}."
+    if sign < 0:
+        return f"{name}: [red]No[/red], it falls: {change} over {of}."
+    adjusted = _interval(row, "adjusted_change", ".4f")
+    if row["adjusted_change_low"] > 0:
+        return (
+            f"{name}: [green]Yes, in this run[/green]: {change} over {of}, and {adjusted} with the "
+            "cell counts regressed out."
+        )
+    return (
+        f"{name}: [yellow]It rises, but not beyond the cell counts[/yellow]: {change} over {of}, "
+        f"{adjusted} with the cell counts regressed out."
+    )
+
+
+def _spikes(spikes: Sequence[Spike], table: pd.DataFrame) -> str:
+    steps = int(table["step"].iloc[-1])
+    if not spikes:
+        return f"The training loss has no spikes in {steps} steps."
+    largest = max(spikes, key=lambda spike: spike.excess)
+    return (
+        f"The training loss has {len(spikes)} spikes in {steps} steps (more than twice the running "
+        f"median over ±{HALF_WIDTH} steps), the largest at step {largest.peak}: "
+        f"{np.exp(largest.excess):.1f} times the median."
+    )
+
+
+def _cells(table: pd.DataFrame) -> str:
+    regular = table[table["is_regular"]]
+    first, last = (int(table["n_cells"].iloc[i]) for i in (0, -1))
+    trend = spearman(regular["step"], regular["n_cells"]).value
+    moves = "fall" if last < first else "do not fall"
+    return (
+        f"The cells {moves}: {first:,} at the start, {last:,} at the end (ratio "
+        f"{last / first:.2f}); rank correlation with the step {_number(trend, '+.2f')}."
+    )
+
+
+def _identities(table: pd.DataFrame, effects: pd.DataFrame) -> list[str]:
+    restated = dict(zip(effects["signal"], effects["identity"], strict=True))
+    restated = {name: what for name, what in restated.items() if what}
+    if not restated:
+        return []
+    is_euler = bool((table["euler"] == 1).all())
+    equalities = "; ".join(f"{_words(name)} = {what}" for name, what in restated.items())
+    text = (
+        f"[yellow]These signals restate the cell counts exactly, on all {len(table)} checkpoints "
+        f"and for every order drawn: {equalities}.[/yellow] With V vertices, E edges and F regions"
+    )
+    if is_euler:
+        text += " (V - E + F = 1 on all of them, so that V + E + F = 2E + 1)"
+    return [
+        text + ", a change of such a signal is a change of the cell counts and nothing more. "
+        "filtration=random_closure gives signals that are not bound to them."
+    ]
+
+
+def _warnings(table: pd.DataFrame) -> list[str]:
+    lines = []
+    balls = (table["euler"] == 1) & (table["betti_0"] == 1)
+    for name in [c for c in table.columns if c.startswith("betti_") and "peak" not in c][1:]:
+        balls &= table[name] == 0
+    if not balls.all():
+        steps = ", ".join(map(str, table.loc[~balls, "step"]))
+        lines.append(f"[red]the complex has not the homology of a ball at step {steps}[/red]")
+    uncertified = int((table["enumeration_status"] != "certified").sum())
+    if uncertified:
+        lines.append(
+            f"[yellow]{uncertified} complexes are not certified: some signs were left to "
+            "floating point[/yellow]"
+        )
+    return lines
+
+
+def sweep_summary(
+    table: pd.DataFrame, effects: pd.DataFrame, swept: Sequence[str]
+) -> list[RenderableType]:
+    """Test the claim over the jobs of a sweep, with one number from each job.
+
+    Parameters
+    ----------
+    table, effects : pandas.DataFrame
+        All jobs' rows and associations, with the column ``job``.
+    swept : sequence of str
+        Overridden keys that differ between jobs. Jobs that differ in the seed only are one group.
+
+    Returns
+    -------
+    list of rich renderables
+    """
+    settings = [key for key in swept if key != "seed"]
+    runs = _grid(
+        "Runs: mean \\[least, greatest] over jobs",
+        ["jobs", "cells end/start", "Spearman(step, cells)", "spikes"],
+        settings or [""],
+    )
+    tests = _grid(
+        "Change at spikes, one number from each job: mean \\[95 % t interval]",
+        ["change", "jobs up", "p (t)", "p (sign)", "cell counts out"],
+        [*(settings or [""]), "signal"],
+    )
+    restated = {}
+    for setting, rows in effects.groupby(settings) if settings else [(("",), effects)]:
+        names = tuple(map(str, setting))
+        of = {name: rows[rows["signal"] == name] for name in _SHOWN}
+        cells = of["n_cells"]
+        runs.add_row(
+            *names,
+            str(len(cells)),
+            _spread(cells["last"] / cells["first"], ".2f"),
+            _spread(cells["trend"], "+.2f"),
+            _spread(cells["n_spikes"], ".0f"),
+        )
+        for name in _SHOWN:
+            if not len(of[name]):
+                continue
+            is_identity = of[name]["identity"].unique()
+            if len(is_identity) == 1 and is_identity[0]:
+                restated[_words(name)] = is_identity[0]
+            test = over_runs(of[name]["change"])
+            tests.add_row(
+                *names,
+                _words(name),
+                _tested(of[name]["change"], name),
+                f"{test.n_positive} of {test.n}",
+                _number(test.t_p, ".3f"),
+                _number(test.sign_p, ".3f"),
+                _tested(of[name]["adjusted_change"], name),
+            )
+    lines: list[RenderableType] = ["", runs, "", tests]
+    n_tests = tests.row_count
+    lines.append(
+        f"[dim]The job is the unit of analysis. Of {n_tests} tests, {n_tests / 20:.1f} are "
+        "expected below p = .05 by chance alone.[/dim]"
+    )
+    if restated:
+        equalities = "; ".join(f"{name} = {what}" for name, what in restated.items())
+        lines.append(
+            "[yellow]Restatements of the cell counts, exact on every checkpoint of every job of a "
+            f"setting: {equalities}.[/yellow]"
+        )
+    return [*lines, *_reducers_compared(table, swept)]
+
+
+def _spread(values: pd.Series[Any], form: str) -> str:
+    mean_form = ".1f" if form == ".0f" else form
+    return f"{values.mean():{mean_form}} \\[{values.min():{form}}, {values.max():{form}}]"
+
+
+def _tested(values: pd.Series[Any], signal: str) -> str:
+    scale, form, unit = (100, ".2f", " %") if _is_count(signal) else (1, ".4f", "")
+    test = over_runs(scale * values)
+    if not test.n:
+        return "-"
+    text = f"{test.mean:+{form}}{unit}"
+    return text if np.isnan(test.low) else f"{text} \\[{test.low:+{form}}, {test.high:+{form}}]"
+
+
+def _reducers_compared(table: pd.DataFrame, swept: Sequence[str]) -> list[str]:
+    """Compare what different reducers found on the same checkpoints."""
+    if "reducer" not in swept:
+        return []
+    others = [key for key in swept if key != "reducer"]
+    left_out = {"job", "reducer", "method", *swept}
+    numbers = [
+        name for name in table if name not in left_out and not str(name).startswith("seconds")
+    ]
+    groups = table.groupby([*others, "step"])
+    same = sum(len(rows[numbers].drop_duplicates()) == 1 for _, rows in groups)
+    colour = "green" if same == len(groups) else "red"
+    return [
+        f"reducers compared on {len(groups)} checkpoints: all numbers are equal on "
+        f"[{colour}]{same}[/{colour}]"
+    ]
