@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from relutopo import drawing
-from relutopo.drawing import BLUE, GREEN, INK, MUTED, ORANGE
+from relutopo.drawing import BLUE, GREEN, INK, ORANGE
 from relutopo.errors import InputError
 from relutopo.geometry.complex import CellComplex
 from relutopo.geometry.planar import require_plane
@@ -37,7 +37,7 @@ def plot_spike_timeline(table: pd.DataFrame, loss: ArrayLike) -> Figure:
     ----------
     table : pandas.DataFrame
         One row for each checkpoint, with step, is_regular, betti_k_peak_value and its standard
-        deviation for k = 0, 1, ..., and n_cells_0, n_cells_1, ...
+        deviation for k = 0, 1, ..., and n_cells.
     loss : (n_steps + 1,) array_like
         The training loss at every step.
 
@@ -53,7 +53,7 @@ def plot_spike_timeline(table: pd.DataFrame, loss: ArrayLike) -> Figure:
         If the table is empty or lacks a column.
     """
     degrees = [k for k in range(8) if f"betti_{k}_peak_value" in table.columns]
-    needed = {"step", "is_regular", "n_cells_0"} - set(table.columns)
+    needed = {"step", "is_regular", "n_cells"} - set(table.columns)
     if needed or not degrees or not len(table):
         raise InputError(
             "`table` must have a row for each checkpoint and the columns of the homology "
@@ -78,15 +78,10 @@ def plot_spike_timeline(table: pd.DataFrame, loss: ArrayLike) -> Figure:
             ax.plot(at_spikes["step"], at_spikes[column], "o", color=color, markersize=3.2,
                     markeredgecolor="white", markeredgewidth=0.5)  # fmt: skip
             ax.set_ylabel(f"$\\beta_{k}$ peaks at value")
-        for k, name in enumerate(("V", "E", "F")):
-            if f"n_cells_{k}" in regular:
-                shade = (INK, MUTED, "#a8a8a8")[k]
-                panels[-1].plot(regular["step"], regular[f"n_cells_{k}"], color=shade, label=name)
-        panels[-1].set_ylim(bottom=0)
-        panels[-1].set_ylabel("cells")
+        panels[-1].plot(regular["step"], regular["n_cells"], color=INK, linewidth=0.9)
+        panels[-1].set_ylabel("all cells")
         panels[-1].set_xlabel("training step")
         panels[-1].set_xlim(0, len(values) - 1)
-        _legend(panels[-1], 3)
         for ax in panels:
             for peak in peaks:
                 ax.axvline(peak, color="#d9d9d9", linewidth=0.6, zorder=0)
@@ -101,15 +96,11 @@ def _draw_loss(ax: Axes, loss: Any, peaks: list[int]) -> None:
     ax.plot(steps, loss, color=INK, linewidth=0.7, label="training loss")
     median = np.exp(running_median(np.log(loss)))
     ax.plot(steps, median, color=GREEN, linewidth=1.0, label="running median")
-    ax.plot(peaks, loss[peaks], "v", color=ORANGE, markersize=4, linestyle="none",
+    ax.plot(peaks, loss[peaks], "v", color=ORANGE, markersize=4, linestyle="none", clip_on=False,
             label=f"{len(peaks)} spikes")  # fmt: skip
     ax.set_yscale("log")
     ax.set_ylabel("loss")
-    _legend(ax, 3)
-
-
-def _legend(ax: Axes, n_columns: int) -> None:
-    ax.legend(loc="lower right", bbox_to_anchor=(1, 1.0), ncols=n_columns, borderpad=0)
+    ax.legend(loc="lower right", bbox_to_anchor=(1, 1.0), ncols=3, borderpad=0)
 
 
 def plot_betti_curves(diagrams: Mapping[int, Diagram]) -> Figure:

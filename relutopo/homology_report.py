@@ -6,7 +6,7 @@ cell counts is called that.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -54,7 +54,7 @@ def run_summary(
     by_signal = {str(row["signal"]): row for _, row in effects.iterrows()}
     shown = [name for name in _SHOWN if name in by_signal]
     correlations = _grid("Spearman with log-loss", ["raw", "detrended", "cell counts out"])
-    changes = _grid("At spikes", ["first step", "last step", "change", "cell counts out"])
+    changes = _grid("Change at spikes", ["first", "last", "change", "cell counts out"])
     for name in shown:
         row = by_signal[name]
         kinds = ("raw", "detrended", "adjusted")
@@ -71,7 +71,7 @@ def run_summary(
         "",
         "[bold]Do spikes of the training loss coincide with a rise of the filtration value at "
         "which a Betti curve peaks?[/bold]",
-        *(_verdict(by_signal[name], name) for name in peaks),
+        *(_verdict(by_signal, name) for name in peaks),
         "",
         _spikes(spikes, table),
         _cells(table),
@@ -79,10 +79,11 @@ def run_summary(
         correlations,
         "",
         changes,
-        "[dim]brackets: 95 % from resampled blocks of this one run, which says nothing of other "
-        "seeds; detrended: running medians taken away; cell counts out: after regression on the "
-        "cell counts; at spikes: the peak of each spike against the quiet steps around it, counts "
-        "in per cent[/dim]",
+        "[dim]first, last: values at the first and the last step; change: the peak of each spike "
+        "against the quiet steps around it, counts in per cent; detrended: running medians taken "
+        "away; cell counts out: after regression on the cell counts; not regions: the cells of "
+        "lower dimension, V + E in the plane; brackets: 95 %, from resampled blocks of this one "
+        "run, which say nothing of other seeds[/dim]",
         "",
         *_identities(table, effects),
         *_warnings(table),
@@ -99,13 +100,13 @@ def _grid(title: str, headings: Sequence[str], first: Sequence[str] = ("",)) -> 
     for heading in first:
         grid.add_column(heading, no_wrap=True)
     for heading in headings:
-        grid.add_column(heading, justify="right")
+        grid.add_column(heading, justify="right", no_wrap=True)
     return grid
 
 
 def _words(signal: str) -> str:
     if signal in ("n_cells", "skeleton"):
-        return {"n_cells": "all cells", "skeleton": "cells but regions"}[signal]
+        return {"n_cells": "all cells", "skeleton": "not regions"}[signal]
     _, k, _, what = signal.split("_")
     return f"β{k} peak {what}"
 
@@ -132,12 +133,15 @@ def _change(row: pd.Series[Any], kind: str, signal: str) -> str:
     return _interval(row.where(~row.index.str.startswith(kind), 100 * row), kind, ".2f", " %")
 
 
-def _verdict(row: pd.Series[Any], signal: str) -> str:
-    name = f"β{signal.split('_')[1]}"
+def _verdict(by_signal: Mapping[str, pd.Series[Any]], signal: str) -> str:
+    name, row = f"β{signal.split('_')[1]}", by_signal[signal]
     if row["identity"]:
+        index = signal.replace("value", "index")
         return (
-            f"[yellow]{name}: no answer of its own.[/yellow] The value at its peak is "
-            f"{row['identity']}, a restatement of the cell counts; see below."
+            f"{name}: [yellow]no answer of its own[/yellow], the value at its peak is "
+            f"{row['identity']}, a restatement of the cell counts (below). Its change over "
+            f"{row['n_compared']} spikes is {_change(row, 'change', signal)}, that of the number "
+            f"of cells at the peak {_change(by_signal[index], 'change', index)}."
         )
     if not row["n_compared"]:
         return f"{name}: [yellow]no answer[/yellow], there are no spikes."
@@ -177,11 +181,12 @@ def _spikes(spikes: Sequence[Spike], table: pd.DataFrame) -> str:
 def _cells(table: pd.DataFrame) -> str:
     regular = table[table["is_regular"]]
     first, last = (int(table["n_cells"].iloc[i]) for i in (0, -1))
+    least = regular.iloc[int(regular["n_cells"].argmin())]
     trend = spearman(regular["step"], regular["n_cells"]).value
-    moves = "fall" if last < first else "do not fall"
     return (
-        f"The cells {moves}: {first:,} at the start, {last:,} at the end (ratio "
-        f"{last / first:.2f}); rank correlation with the step {_number(trend, '+.2f')}."
+        f"The complex has {first:,} cells at the start and {last:,} at the end (ratio "
+        f"{last / first:.2f}; least {least['n_cells']:,} at step {least['step']}); rank "
+        f"correlation of cells and step {_number(trend, '+.2f')}."
     )
 
 
