@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relutopo import Box, ReluNetwork, decompose, registry
-from relutopo.errors import InputError, LimitReachedError
+from relutopo.errors import LimitReachedError
 from relutopo.testing import (
     assert_same_complex,
     central_arrangement,
@@ -29,8 +31,8 @@ def one_layer(rows: list[tuple[float, ...]]) -> ReluNetwork:
 
 
 @pytest.mark.parametrize("enumerator", ENUMERATORS)
-@pytest.mark.parametrize("dim", [1, 2])
-@pytest.mark.parametrize("n", [1, 2, 3, 6, 9])
+@pytest.mark.parametrize("dim", [1, 2, 3, 4])
+@pytest.mark.parametrize("n", [1, 2, 3, 6])
 def test_general_position(enumerator: str, dim: int, n: int) -> None:
     for seed in range(3):
         network = general_arrangement(n, dim, seed)
@@ -40,27 +42,15 @@ def test_general_position(enumerator: str, dim: int, n: int) -> None:
 
 
 @pytest.mark.parametrize("enumerator", ENUMERATORS)
-@pytest.mark.parametrize("dim", [1, 2])
-@pytest.mark.parametrize("n", [1, 2, 5, 12])
+@pytest.mark.parametrize("dim", [1, 2, 3, 4])
+@pytest.mark.parametrize("n", [1, 2, 5])
 def test_zero_biases(enumerator: str, dim: int, n: int) -> None:
     complex_ = decompose(central_arrangement(n, dim, n), Box(-1, 1, dim=dim), enumerator=enumerator)
     assert complex_.n_regions == n_regions_central(n, dim)
     # All lines meet in one vertex, and only there.
-    at_origin = (complex_.vertices == 0).all(axis=1)
+    at_origin = (np.abs(complex_.vertices) < 1e-12).all(axis=1)
     assert at_origin.sum() == (n >= dim)
     complex_.check()
-
-
-def test_exact_enumerator_in_space() -> None:
-    for dim, n in ((3, 5), (4, 5)):
-        general = decompose(
-            general_arrangement(n, dim, 0), Box(-FAR, FAR, dim=dim), enumerator="exact"
-        )
-        central = decompose(central_arrangement(n, dim, 0), Box(-1, 1, dim=dim), enumerator="exact")
-        assert general.n_regions == n_regions_general(n, dim)
-        assert central.n_regions == n_regions_central(n, dim)
-        general.check()
-        central.check()
 
 
 @pytest.mark.parametrize("enumerator", ENUMERATORS)
@@ -94,21 +84,37 @@ def test_a_tenth_is_not_a_tenth(enumerator: str) -> None:
     assert complex_.n_regions == (2 if 3 * 0.1 == 0.3 else 3)
 
 
-@pytest.mark.parametrize("dim", [1, 2])
-@settings(max_examples=60, deadline=None)
-@given(
-    hidden=st.lists(st.integers(1, 6), min_size=1, max_size=4),
-    seed=st.integers(0, 10**6),
-    kind=st.sampled_from(["gaussian", "integer", "float32"]),
-    bias=st.booleans(),
-)
-def test_cpu_equals_exact(dim: int, hidden: list[int], seed: int, kind: str, bias: bool) -> None:
-    network = random_network([dim, *hidden, 1], seed, kind, bias)
-    box = Box(-2, 2, dim=dim)
+# From examples of each dimension on: more than 300 networks, and most of them degenerate.
+@pytest.mark.parametrize(("dim", "width", "depth"), [(1, 6, 4), (2, 6, 4), (3, 5, 3), (4, 4, 2)])
+@settings(max_examples=80, deadline=None)
+@given(data=st.data(), seed=st.integers(0, 10**6), bias=st.booleans())
+def test_cpu_equals_exact(
+    dim: int, width: int, depth: int, data: st.DataObject, seed: int, bias: bool
+) -> None:
+    hidden = data.draw(st.lists(st.integers(1, width), min_size=1, max_size=depth))
+    kind = data.draw(st.sampled_from(["gaussian", "integer", "float32"]))
+    network, box = random_network([dim, *hidden, 1], seed, kind, bias), Box(-2, 2, dim=dim)
     fast = decompose(network, box, enumerator="cpu")
     assert fast.record.status == "certified"
     fast.check()
     assert_same_complex(fast, decompose(network, box, enumerator="exact"))
+
+
+@pytest.mark.parametrize("dim", [1, 2])
+@settings(max_examples=40, deadline=None)
+@given(
+    hidden=st.lists(st.integers(1, 12), min_size=1, max_size=3),
+    seed=st.integers(0, 10**6),
+    kind=st.sampled_from(["gaussian", "integer", "float32"]),
+    bias=st.booleans(),
+)
+def test_both_algorithms_of_cpu_agree(
+    dim: int, hidden: list[int], seed: int, kind: str, bias: bool
+) -> None:
+    network, box = random_network([dim, *hidden, 1], seed, kind, bias), Box(-1.5, 2, dim=dim)
+    lattice = import_module("relutopo.backends.enumerators._lattice")
+    cut = lattice.enumerate_lattice(network, box, None, None)
+    assert_same_complex(decompose(network, box, enumerator="cpu"), cut)
 
 
 @pytest.mark.parametrize("kind", ["gaussian", "integer"])
@@ -182,11 +188,6 @@ def test_progress_counts_layers(enumerator: str) -> None:
         progress=lambda done, total, message="": calls.append((done, total)),
     )
     assert calls == [(1, 2), (2, 2)]
-
-
-def test_cpu_refuses_space() -> None:
-    with pytest.raises(InputError, match="3 dimensions, the enumerator 'cpu' handles 1 and 2"):
-        decompose(random_network([3, 2, 1], 0), Box(-1, 1, dim=3), enumerator="cpu")
 
 
 def test_published_example() -> None:
