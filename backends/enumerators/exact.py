@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from relutopo.errors import LimitReachedError
 from relutopo.geometry.complex import CellComplex, EnumerationRecord
 from relutopo.geometry.domain import Domain, FacetLists, side_label
-from relutopo.geometry.exact import Integers, homogeneous_points, sign, to_float
+from relutopo.geometry.exact import Integers, sign, to_float
 from relutopo.geometry.network import Network
 from relutopo.interfaces import Enumerator, Progress
 
@@ -79,7 +79,7 @@ class _Lattice:
         self.network = network
         self.points: list[Integers] = []
         self.values: list[list[Integers]] = []
-        for point in homogeneous_points(faces.vertices):
+        for point in faces.exact_vertices:
             self.add_vertex(point)
         self.facets: list[list[set[int]]] = [[set() for _ in self.points]]
         self.corners: list[list[set[int]]] = [[{v} for v in range(len(self.points))]]

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relutopo.errors import InputError
+from relutopo.geometry.exact import Integers, homogeneous_points
 
 __all__ = ["Box", "Domain", "FaceLattice", "FacetLists", "side_label"]
 
@@ -44,16 +45,40 @@ class FaceLattice:
     Attributes
     ----------
     vertices : (n_0, d) ndarray of float64
-        Corners, exact.
+        Corners, correctly rounded; see `rounding`.
     facets : tuple of d pairs (indptr, indices)
         Entry k - 1 lists the (k-1)-faces of each k-face.
     sides : (n_{d-1},) ndarray of int32
         The side of each (d-1)-face.
+    rational_vertices : (n_0, d + 1) ndarray of int objects, optional
+        Corners as points (X, W) in the sense of `relutopo.geometry.exact`. Left out where the
+        floats are exact.
     """
 
     vertices: NDArray[np.float64]
     facets: tuple[FacetLists, ...]
     sides: NDArray[np.int32]
+    rational_vertices: Integers | None = None
+
+    @property
+    def exact_vertices(self) -> Integers:
+        """Corners as exact points (X, W), (n_0, d + 1)."""
+        if self.rational_vertices is None:
+            return homogeneous_points(self.vertices)
+        return self.rational_vertices
+
+    @property
+    def rounding(self) -> NDArray[np.float64]:
+        """Bound of |float - exact| over the coordinates of each corner, (n_0,); 0 if exact."""
+        if self.rational_vertices is None:
+            return np.zeros(len(self.vertices))
+        floats = homogeneous_points(self.vertices)
+        off = floats[:, :-1] * self.rational_vertices[:, -1:] != (
+            self.rational_vertices[:, :-1] * floats[:, -1:]
+        )
+        # A correctly rounded x is off by at most half the spacing of floats at x.
+        bounds: NDArray[np.float64] = (off * np.spacing(np.abs(self.vertices))).max(axis=1)
+        return bounds
 
 
 class Domain(ABC):
