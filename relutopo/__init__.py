@@ -7,6 +7,7 @@ from relutopo.api import decompose
 from relutopo.geometry.complex import ON_BOUNDARY, OUTSIDE, CellComplex
 from relutopo.geometry.domain import Box, Domain
 from relutopo.geometry.network import Network, ReluNetwork, as_network
+from relutopo.geometry.polytope import Polytope
 from relutopo.homology.boundary import BoundaryMatrix, boundary_matrix
 from relutopo.homology.decision_boundary import DecisionBoundary, decision_boundary
 from relutopo.homology.diagram import BettiCurve, Diagram
@@ -14,6 +15,7 @@ from relutopo.homology.filtration import Filtration
 from relutopo.homology.persistence import betti_curves, betti_numbers, filtration, persistence
 from relutopo.spectral.dual_graph import DualGraph
 from relutopo.spectral.fiedler import FiedlerPartition, fiedler_partition
+from relutopo.spectral.region_search import RegionSearch, search_regions
 
 __version__ = "0.1.0"
 
@@ -31,6 +33,8 @@ __all__ = [
     "FiedlerPartition",
     "Filtration",
     "Network",
+    "Polytope",
+    "RegionSearch",
     "ReluNetwork",
     "as_network",
     "betti_curves",
@@ -41,4 +45,5 @@ __all__ = [
     "fiedler_partition",
     "filtration",
     "persistence",
+    "search_regions",
 ]

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from relutopo.errors import InputError
 from relutopo.geometry.complex import ON_BOUNDARY, OUTSIDE, CellComplex
+from relutopo.geometry.location import NOT_FOUND
 
 if TYPE_CHECKING:
     from relutopo.spectral.fiedler import FiedlerPartition
@@ -55,6 +56,8 @@ class LabelAgreement:
         Points outside the domain.
     n_on_boundary : int
         Points on a facet between regions.
+    n_not_found : int
+        Points in regions that a partial search did not find.
     n_off_component : int
         Points in regions that the partition leaves out.
     """
@@ -67,6 +70,7 @@ class LabelAgreement:
     n_used: int
     n_outside: int
     n_on_boundary: int
+    n_not_found: int
     n_off_component: int
 
 
@@ -190,6 +194,7 @@ def label_agreement(
         n_used=len(region),
         n_outside=int(np.sum(regions == OUTSIDE)),
         n_on_boundary=int(np.sum(regions == ON_BOUNDARY)),
+        n_not_found=int(np.sum(regions == NOT_FOUND)),
         n_off_component=int(inside.sum() - used.sum()),
     )
 

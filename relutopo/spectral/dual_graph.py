@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from relutopo.errors import InputError, InvariantError
@@ -19,6 +19,7 @@ from relutopo.optional import require
 
 if TYPE_CHECKING:
     from relutopo.geometry.complex import CellComplex
+    from relutopo.geometry.location import KnownRegions
 
 __all__ = ["Adjacency", "DualGraph", "dual_graph"]
 
@@ -37,12 +38,14 @@ class DualGraph:
     edges : (n_edges, 2) ndarray of int64
         Pairs (u, v) with u < v, in lexicographic order.
     facets : (n_edges,) ndarray of int64
-        The (d-1)-cell that both regions share; -1 for a Hamming pair that shares none.
+        The (d-1)-cell that both regions share; -1 for a Hamming pair that shares none, and
+        throughout when there is no complex.
     kind : {"facet", "hamming"}
         The adjacency.
     complex : CellComplex or None
-        Where the graph comes from. Without it no data point can be located, and weights that
-        measure cells are not available.
+        Where the graph comes from. Without it weights that measure cells are not available.
+    regions : KnownRegions or None
+        What locates points when there is no complex; `relutopo.search_regions` gives it.
 
     Raises
     ------
@@ -61,6 +64,7 @@ class DualGraph:
     facets: NDArray[np.int64]
     kind: Adjacency
     complex: CellComplex | None = None
+    regions: KnownRegions | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(Adjacency):
@@ -116,6 +120,32 @@ class DualGraph:
     def component_sizes(self) -> NDArray[np.int64]:
         """Number of nodes of each connected component, (n_components,)."""
         return np.bincount(self.component_labels)
+
+    def locate(self, points: ArrayLike) -> NDArray[np.int64]:
+        """Return the node of each point.
+
+        Parameters
+        ----------
+        points : (n, d) array_like
+
+        Returns
+        -------
+        (n,) ndarray of int64
+            Node, or what `CellComplex.locate` and `KnownRegions.locate` say of points in no
+            region.
+
+        Raises
+        ------
+        InputError
+            If the graph has neither a complex nor regions.
+        """
+        source = self.complex if self.complex is not None else self.regions
+        if source is None:
+            raise InputError(
+                "`graph` must have a complex to locate points, got one without; take the graph "
+                "from CellComplex.dual_graph or relutopo.search_regions"
+            )
+        return source.locate(points)
 
     def to_networkx(self) -> Any:
         """Return the graph as a `networkx.Graph` with the edge attribute ``facet``.

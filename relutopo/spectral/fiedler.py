@@ -16,7 +16,7 @@ from relutopo.errors import (
     NotConvergedError,
 )
 from relutopo.geometry.complex import ON_BOUNDARY, OUTSIDE, CellComplex
-from relutopo.geometry.domain import as_points
+from relutopo.geometry.location import NOT_FOUND
 from relutopo.interfaces import EigenResult, Eigensolver
 from relutopo.spectral.agreement import (
     DecisionAgreement,
@@ -67,6 +67,8 @@ class FiedlerPartition:
         Data points outside the domain.
     n_on_boundary : int
         Data points on a facet between regions.
+    n_not_found : int
+        Data points in regions that a partial search did not find.
     vertex_weights : (n_nodes,) ndarray
         Diagonal of W_V.
     edge_weights : (n_edges,) ndarray
@@ -86,6 +88,7 @@ class FiedlerPartition:
     counts: NDArray[np.int64]
     n_outside: int
     n_on_boundary: int
+    n_not_found: int
     vertex_weights: NDArray[np.float64]
     edge_weights: NDArray[np.float64]
 
@@ -116,8 +119,8 @@ class FiedlerPartition:
         return cut
 
     def locate(self, points: ArrayLike) -> NDArray[np.int64]:
-        """Return the region of each point; see `CellComplex.locate`."""
-        return self.complex.locate(as_points(points, self.complex.dim))
+        """Return the region of each point; see `DualGraph.locate`."""
+        return self.graph.locate(points)
 
     def agreement(self, points: ArrayLike, labels: ArrayLike) -> LabelAgreement:
         """Compare the sides with the labels of points, training or held out.
@@ -263,6 +266,7 @@ def fiedler_partition(
         counts=counts,
         n_outside=int(np.sum(regions == OUTSIDE)),
         n_on_boundary=int(np.sum(regions == ON_BOUNDARY)),
+        n_not_found=int(np.sum(regions == NOT_FOUND)),
         vertex_weights=system.vertex_weights,
         edge_weights=system.edge_weights,
     )
@@ -287,13 +291,13 @@ def _regions_of_points(
                 "data points, or vertex_weights='unweighted'"
             )
         return np.empty(0, dtype=np.int64)
-    complex_ = _complex_of(graph)
-    regions = complex_.locate(as_points(points, complex_.dim))
+    regions = graph.locate(points)
     if not np.any(regions >= 0):
         raise InputError(
-            f"`points` must have a point inside the domain, got {np.sum(regions == OUTSIDE)} "
-            f"outside {complex_.domain!r} and {np.sum(regions == ON_BOUNDARY)} on facets between "
-            "regions; decompose a domain that holds them, for example Box.around(points)"
+            f"`points` must have a point inside the domain and its known regions, got "
+            f"{np.sum(regions == OUTSIDE)} outside the domain, {np.sum(regions == ON_BOUNDARY)} on "
+            f"facets between regions and {np.sum(regions == NOT_FOUND)} in regions not found; "
+            "decompose a domain that holds them, for example Box.around(points)"
         )
     return regions
 

@@ -1,0 +1,222 @@
+"""Regions without faces: a search that crosses walls, for any input dimension.
+
+The full face lattice is out of reach beyond a few dimensions. Regions and the facets between them
+are not: the walls of one region come from its own inequalities (`relutopo.geometry.search`), and
+crossing them leads on, breadth first.
+
+This is a function of its own and not an enumerator: an enumerator returns a `CellComplex` with the
+faces of every dimension, and all of them agree cell by cell; this one returns a graph, of a part of
+the regions if so asked.
+
+Invariant: every node's walls were searched, so that the graph is the subgraph that its nodes induce
+in the dual graph of the whole domain; an edge is there only if proved.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from relutopo.errors import InputError
+from relutopo.geometry.domain import Domain, as_points
+from relutopo.geometry.exact import Integers, homogeneous_points
+from relutopo.geometry.location import KnownRegions
+from relutopo.geometry.network import Network, ReluNetwork, as_network
+from relutopo.geometry.patterns import pack_patterns
+from relutopo.geometry.search import RegionGeometry, pattern_beyond
+from relutopo.interfaces import Progress
+from relutopo.spectral.dual_graph import DualGraph
+
+__all__ = ["RegionSearch", "search_regions"]
+
+
+@dataclass(frozen=True, eq=False)
+class RegionSearch:
+    """What a search found.
+
+    Attributes
+    ----------
+    graph : DualGraph
+        The regions found, in the order of the search, and all facets between them. Points are
+        located in it by their patterns.
+    patterns : (n_regions, n_neurons) ndarray of bool
+        Activation patterns, distinct.
+    interior_points : (n_regions, d) ndarray of float64
+        Centre of a largest ball in each region, rounded.
+    inradii : (n_regions,) ndarray of float64
+        Radius of that ball.
+    status : {"complete", "max_regions", "open"}
+        "complete" if the regions are all that can be reached through facets (in a convex domain:
+        all there are); "max_regions" if the limit stopped the search; "open" if the search ended by
+        itself, but some neuron was neither proved nor disproved to make a wall.
+    n_frontier : int
+        Regions that were seen behind a wall and not entered.
+    n_open : int
+        Pairs of a region and a neuron that were neither proved nor disproved to make a wall.
+    n_linear_programs : int
+        Linear programmes solved.
+    seconds : float
+        Wall-clock time.
+    """
+
+    graph: DualGraph
+    patterns: NDArray[np.bool_]
+    interior_points: NDArray[np.float64]
+    inradii: NDArray[np.float64]
+    status: Literal["complete", "max_regions", "open"]
+    n_frontier: int
+    n_open: int
+    n_linear_programs: int
+    seconds: float
+
+    def __repr__(self) -> str:
+        part = "" if self.complete else f", {self.n_frontier} more seen"
+        return f"RegionSearch({self.n_regions} regions, {self.status}{part})"
+
+    @property
+    def n_regions(self) -> int:
+        """Number of regions found."""
+        return len(self.patterns)
+
+    @property
+    def complete(self) -> bool:
+        """Whether these are all regions and all facets, for certain."""
+        return self.status == "complete"
+
+
+def search_regions(
+    model: Any,
+    domain: Domain,
+    seeds: ArrayLike | None = None,
+    *,
+    max_regions: int | None = None,
+    progress: Progress | None = None,
+) -> RegionSearch:
+    """Find regions and the facets between them by crossing walls, breadth first.
+
+    Parameters
+    ----------
+    model : torch.nn.Module, Network, state dict, or pair (weights, biases)
+        See `relutopo.as_network`.
+    domain : Domain
+        Of any dimension; its faces are not enumerated.
+    seeds : (n, d) array_like, optional
+        Points in whose regions the search starts, for example the training data; those outside
+        the domain are left out. By default the centre of the domain.
+    max_regions : int, optional
+        Stop after this many regions; the result then says that it is partial.
+    progress : Progress, optional
+        Called after each region with (regions done, regions seen, message).
+
+    Returns
+    -------
+    RegionSearch
+
+    Raises
+    ------
+    InputError
+        If the dimensions differ, no seed lies in the domain, or `max_regions` is not positive.
+
+    Examples
+    --------
+    >>> from relutopo import Box
+    >>> lines = ([[[1.0, 0.0], [0.0, 1.0]], [[1.0, 1.0]]], [[0.0, 0.0], [0.0]])
+    >>> search_regions(lines, Box(-1, 1, dim=2), seeds=[[0.5, 0.5]])
+    RegionSearch(4 regions, complete)
+    >>> search_regions(lines, Box(-1, 1, dim=2), seeds=[[0.5, 0.5]], max_regions=3)
+    RegionSearch(3 regions, max_regions, 1 more seen)
+    """
+    begin = time.perf_counter()
+    network = as_network(model)
+    if domain.dim != network.input_dim:
+        raise InputError(
+            f"`domain` has {domain.dim} dimensions, the network takes {network.input_dim}; "
+            f"pass for example Box(-1, 1, dim={network.input_dim})"
+        )
+    if max_regions is not None and max_regions < 1:
+        raise InputError(f"`max_regions` must be at least 1, got {max_regions}; leave it out")
+    queue: deque[NDArray[np.bool_]] = deque()
+    number: dict[bytes, int] = {}
+
+    def meet(pattern: NDArray[np.bool_]) -> int:
+        key = pattern.tobytes()
+        if key not in number:
+            number[key] = len(number)
+            queue.append(pattern)
+        return number[key]
+
+    centre = RegionGeometry(
+        ReluNetwork([np.zeros((1, domain.dim))], [[0.0]]), domain, np.empty(0, dtype=bool)
+    )
+    for pattern in _patterns_of_seeds(network, domain, seeds, centre):
+        meet(pattern)
+    patterns: list[NDArray[np.bool_]] = []
+    points, radii, pairs = [], [], []
+    n_open, n_programs = 0, centre.n_linear_programs
+    while queue and (max_regions is None or len(patterns) < max_regions):
+        pattern = queue.popleft()
+        region = RegionGeometry(network, domain, pattern)
+        walls = region.walls()
+        pairs += [(len(patterns), meet(neighbour)) for neighbour in walls.neighbours]
+        patterns.append(pattern)
+        points.append(region.interior_point)
+        radii.append(region.inradius * region.scale)
+        n_open += walls.n_open
+        n_programs += region.n_linear_programs
+        if progress is not None:
+            progress(len(patterns), len(number), f"{len(queue)} to enter")
+    # Regions are numbered as they are met and entered in that order.
+    inner = np.array(pairs, dtype=np.int64).reshape(-1, 2)
+    inner = np.unique(np.sort(inner[(inner < len(patterns)).all(axis=1)], axis=1), axis=0)
+    bits = np.array(patterns)
+    return RegionSearch(
+        graph=DualGraph(
+            len(patterns),
+            inner,
+            np.full(len(inner), -1, dtype=np.int64),
+            "facet",
+            regions=KnownRegions(network, domain, pack_patterns(bits)),
+        ),
+        patterns=bits,
+        interior_points=np.array(points),
+        inradii=np.array(radii),
+        status="max_regions" if queue else "open" if n_open else "complete",
+        n_frontier=len(queue),
+        n_open=n_open,
+        n_linear_programs=n_programs,
+        seconds=time.perf_counter() - begin,
+    )
+
+
+def _patterns_of_seeds(
+    network: Network, domain: Domain, seeds: ArrayLike | None, centre: RegionGeometry
+) -> list[NDArray[np.bool_]]:
+    """Return the pattern of a region at each seed in the domain."""
+    x = centre.interior_point[None] if seeds is None else as_points(seeds, domain.dim, "seeds")
+    inside = domain.contains(x)
+    if not inside.any():
+        raise InputError(
+            f"`seeds` must have a point in the domain, got {len(x)} outside {domain!r}; widen the "
+            "domain, for example Box.around(seeds)"
+        )
+    x = x[inside]
+    signs = network.signs(x)
+    rng = np.random.default_rng(0)
+    patterns = list(signs > 0)
+    # A seed on a facet belongs to the region in a random direction from it, into the domain.
+    for i in np.flatnonzero((signs == 0).any(axis=1)).tolist():
+        start = homogeneous_points(x[i])[0]
+        beyond = None
+        while beyond is None:
+            step = rng.standard_normal(domain.dim)
+            step *= centre.inradius * centre.scale / 2 / np.linalg.norm(step)
+            end = homogeneous_points(centre.interior_point + step)[0]
+            direction: Integers = end[:-1] * start[-1] - start[:-1] * end[-1]
+            beyond = pattern_beyond(network, start, direction)
+        patterns[i] = beyond
+    return patterns
