@@ -13,6 +13,7 @@ __all__ = [
     "InvariantError",
     "LimitReachedError",
     "MissingExtraError",
+    "NoDecisionBoundaryError",
     "NoFiedlerVectorError",
     "NotConvergedError",
     "RelutopoError",
@@ -35,6 +36,10 @@ class UnknownNameError(InputError):
 
 class UnsupportedModuleError(InputError):
     """A torch module that is not piecewise linear, or not yet understood."""
+
+
+class NoDecisionBoundaryError(InputError):
+    """The network has one sign on the whole domain, so that nothing has a distance to {f = 0}."""
 
 
 class NoFiedlerVectorError(InputError):

@@ -94,20 +94,17 @@ def _draw(
     chosen = sorted({run.steps[0], *steps, run.steps[-1]})
     found = {step: analyse_homology_checkpoint(run, step, settings) for step in chosen}
     save_complex(directory / "complex.npz", found[run.steps[-1]].complex)
+    titles = [
+        f"step {step}{', ' + moments[step] if step in moments else ''}: loss {loss[step]:.2g}"
+        for step in steps
+    ]
     figures = {
         "timeline": homology_plots.plot_spike_timeline(table, loss),
-        "betti_curves": homology_plots.plot_betti_curves(
-            {step: signature.diagrams[0] for step, signature in found.items()}
-        ),
-        "complexes": homology_plots.plot_complexes(
-            [found[step].complex for step in steps],
-            [
-                f"step {step}{', ' + moments[step] if step in moments else ''}: "
-                f"loss {loss[step]:.2g}"
-                for step in steps
-            ],
-        ),
+        "complexes": homology_plots.plot_complexes([found[step].complex for step in steps], titles),
     }
+    curves = {step: found[step].diagrams[0] for step in chosen if found[step].diagrams}
+    if curves:
+        figures["betti_curves"] = homology_plots.plot_betti_curves(curves)
     for name, figure in figures.items():
         plots.save_figure(figure, directory / "figures" / name)
 

@@ -87,8 +87,9 @@ def run_summary(
         "",
         *_identities(table, effects),
         *_warnings(table),
-        f"ran: filtration {last['filtration']} ({last['n_filtrations']} a checkpoint), reducer "
-        f"{last['method']}, enumerator {last['enumerator']}",
+        f"ran: filtration {last['filtration']} ({table['n_filtrations'].max()} a checkpoint), "
+        f"reducer {', '.join(sorted(set(table['method'].dropna())))}, enumerator "
+        f"{last['enumerator']}",
     ]
 
 
@@ -217,6 +218,13 @@ def _warnings(table: pd.DataFrame) -> list[str]:
     if not balls.all():
         steps = ", ".join(map(str, table.loc[~balls, "step"]))
         lines.append(f"[red]the complex has not the homology of a ball at step {steps}[/red]")
+    without = table[table["filtration_status"] != "ok"]
+    if len(without):
+        reasons = ", ".join(sorted(set(without["filtration_status"])))
+        lines.append(
+            f"[yellow]{len(without)} of {len(table)} checkpoints have no filtration and are left "
+            f"out: {reasons}[/yellow]"
+        )
     uncertified = int((table["enumeration_status"] != "certified").sum())
     if uncertified:
         lines.append(

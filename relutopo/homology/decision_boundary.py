@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from scipy.spatial import cKDTree
 
-from relutopo.errors import InputError
+from relutopo.errors import InputError, NoDecisionBoundaryError
 from relutopo.geometry.complex import CellComplex
 from relutopo.geometry.domain import FacetLists, as_points
 from relutopo.geometry.exact import Integers, dyadic_integers, intersection_point, sign
@@ -84,7 +84,9 @@ class DecisionBoundary:
         Raises
         ------
         InputError
-            If d > 2, or {f = 0} is empty.
+            If d > 2.
+        NoDecisionBoundaryError
+            If {f = 0} is empty.
         """
         d = self.vertices.shape[1]
         if d > 2:
@@ -93,7 +95,7 @@ class DecisionBoundary:
                 f"{d}; use the filtration 'abs_output'"
             )
         if not len(self.vertices):
-            raise InputError(
+            raise NoDecisionBoundaryError(
                 "the network has the same sign on the whole domain, so that no point has a "
                 "distance to its decision boundary; enlarge the domain or use another filtration"
             )

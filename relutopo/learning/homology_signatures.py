@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from relutopo.errors import InputError
+from relutopo.errors import InputError, NoDecisionBoundaryError
 from relutopo.geometry.complex import CellComplex
 from relutopo.geometry.network import Network
 from relutopo.homology.decision_boundary import decision_boundary
@@ -82,7 +82,8 @@ class HomologySignature:
     ----------
     complex : CellComplex
     diagrams : tuple of Diagram
-        One for each filtration that was drawn.
+        One for each filtration that was drawn; none where there is no filtration, and the row
+        says why.
     row : dict
         The numbers, flat; see `analyse_homology`.
     """
@@ -121,6 +122,7 @@ def analyse_homology(
         betti_0, betti_1, ...                   Betti numbers of the whole complex
         boundary_betti_0, _1, ...               Betti numbers of the decision boundary {f = 0}
         method                                  what reduced the boundary matrices
+        filtration_status                       "ok", or why there is none and the rest is NaN
         n_filtrations                           how many there are
         betti_k_peak_index                      cells that are in when the k-th curve peaks
         betti_k_peak_fraction                   the same, divided by the number of cells
@@ -151,11 +153,15 @@ def analyse_homology(
     }
     with timed(row, "homology"):
         reducer: Reducer = settings.create("reducer")
-        diagrams = _diagrams(complex_, dataset, settings, reducer, step)
-        row |= {f"betti_{k}": b for k, b in enumerate(diagrams[0].betti_numbers)}
+        diagrams, status = _diagrams(complex_, dataset, settings, reducer, step)
+        row |= {f"betti_{k}": b for k, b in enumerate(betti_numbers(complex_, reducer=reducer))}
         boundary = betti_numbers(decision_boundary(complex_), reducer=reducer)
         row |= {f"boundary_betti_{k}": b for k, b in enumerate(boundary[:-1])}
-        row |= {"method": diagrams[0].reduction.method, "n_filtrations": len(diagrams)}
+        row |= {
+            "method": diagrams[0].reduction.method if diagrams else None,
+            "filtration_status": status,
+            "n_filtrations": len(diagrams),
+        }
         row |= _over_filtrations(diagrams, complex_.dim)
     return HomologySignature(complex_, diagrams, row)
 
@@ -166,30 +172,32 @@ def _diagrams(
     settings: HomologySettings,
     reducer: Reducer,
     step: int,
-) -> tuple[Diagram, ...]:
+) -> tuple[tuple[Diagram, ...], str]:
+    """Return the diagrams; or none, and why: one bad checkpoint must not end a run."""
     strategy = settings.strategy(dataset)
     n = settings.n_filtrations if strategy.random else 1
     seeds = np.random.SeedSequence((settings.seed, step)).generate_state(n)
-    return tuple(
-        persistence(complex_, filtration(complex_, strategy, seed=int(seed)), reducer=reducer)
-        for seed in seeds
-    )
+    try:
+        filtrations = [filtration(complex_, strategy, seed=int(seed)) for seed in seeds]
+    except NoDecisionBoundaryError:
+        return (), "no decision boundary"
+    return tuple(persistence(complex_, entry, reducer=reducer) for entry in filtrations), "ok"
 
 
 def _over_filtrations(diagrams: tuple[Diagram, ...], dim: int) -> Row:
     """Return mean and standard deviation of everything that depends on the filtration."""
-    columns: dict[str, list[float]] = {}
-    for diagram in diagrams:
-        for k in range(dim):
-            # Over values, classes between equal values do not exist: ties cannot move the peak.
-            peak = diagram.betti_curve(k).peak()
-            for name in ("index", "fraction", "value", "height"):
-                columns.setdefault(f"betti_{k}_peak_{name}", []).append(getattr(peak, name))
-            columns.setdefault(f"total_persistence_{k}", []).append(diagram.total_persistence(k))
     row: Row = {}
-    for name, values in columns.items():
-        row[name] = float(np.mean(values))
+
+    def add(name: str, values: list[float]) -> None:
+        row[name] = float(np.mean(values)) if values else float("nan")
         row[f"{name}_std"] = float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
+
+    for k in range(dim):
+        # Over values, classes between equal values do not exist: ties cannot move the peak.
+        peaks = [diagram.betti_curve(k).peak() for diagram in diagrams]
+        for name in ("index", "fraction", "value", "height"):
+            add(f"betti_{k}_peak_{name}", [getattr(peak, name) for peak in peaks])
+        add(f"total_persistence_{k}", [diagram.total_persistence(k) for diagram in diagrams])
     return row
 
 

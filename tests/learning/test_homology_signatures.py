@@ -1,0 +1,200 @@
+"""Betti curves along a run: what a row says, identities, and resumption."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import relutopo as rt
+from relutopo import registry
+from relutopo.errors import InputError, UnknownNameError
+from relutopo.learning.association import identity
+from relutopo.learning.checkpoints import TrainingRun
+from relutopo.learning.homology_signatures import (
+    HomologySettings,
+    analyse_homology,
+    analyse_homology_checkpoint,
+    analyse_homology_run,
+)
+from relutopo.learning.surfaces import sinsin
+from relutopo.learning.trainer import MlpSettings, TrainerSettings, train
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> TrainingRun:
+    return train(
+        sinsin(n=60),
+        MlpSettings([7, 6]),
+        TrainerSettings(n_steps=60, learning_rate=0.02, n_checkpoints=0, checkpoint_every=10),
+        directory=tmp_path_factory.mktemp("run"),
+    )
+
+
+def settings(filtration: str = "random_closure", **more: Any) -> HomologySettings:
+    return HomologySettings(filtration={"name": filtration}, domain=[-2, 2], **more)
+
+
+def comparable(rows: list[dict[str, Any]], *left_out: str) -> str:
+    """Give rows without their timings as text, in which NaN equals NaN."""
+    return json.dumps(
+        [
+            {k: v for k, v in row.items() if not k.startswith("seconds") and k not in left_out}
+            for row in rows
+        ]
+    )
+
+
+def test_a_row_agrees_with_the_complex_and_the_diagrams(run: TrainingRun) -> None:
+    step = run.steps[-1]
+    signature = analyse_homology_checkpoint(run, step, settings(n_filtrations=4))
+    row, network = signature.row, run.checkpoint(step).network
+    complex_ = rt.decompose(network, rt.Box(-2, 2, dim=2))
+    assert row["step"] == step
+    assert row["train_loss"] == run.history.train_loss[step]
+    assert tuple(row[f"n_cells_{k}"] for k in range(3)) == complex_.n_cells
+    assert (row["n_cells"], row["n_regions"]) == (sum(complex_.n_cells), complex_.n_cells[2])
+    assert row["euler"] == 1
+    assert [row[f"betti_{k}"] for k in range(3)] == [1, 0, 0]
+    zeros = rt.betti_numbers(rt.decision_boundary(complex_))
+    assert (row["boundary_betti_0"], row["boundary_betti_1"]) == zeros[:2]
+    assert row["n_filtrations"] == len(signature.diagrams) == 4
+    for k in (0, 1):
+        # Slow reference: count the classes alive at every value of the filtration.
+        for name, of_peak in (("height", 0), ("value", 1)):
+            found = []
+            for diagram in signature.diagrams:
+                pairs, essential = diagram.pairs(k), diagram.essential(k)
+                alive = [
+                    (
+                        int(
+                            np.sum((pairs[:, 0] <= t) & (t < pairs[:, 1])) + np.sum(essential <= t)
+                        ),
+                        t,
+                    )
+                    for t in np.unique(diagram.values)
+                ]
+                height = max(count for count, _ in alive)
+                found.append((height, min(t for count, t in alive if count == height))[of_peak])
+            assert row[f"betti_{k}_peak_{name}"] == pytest.approx(np.mean(found))
+            assert row[f"betti_{k}_peak_{name}_std"] == pytest.approx(np.std(found, ddof=1))
+        assert row[f"betti_{k}_peak_fraction"] == pytest.approx(
+            row[f"betti_{k}_peak_index"] / row["n_cells"]
+        )
+
+
+def test_dimension_major_restates_the_cell_counts_on_every_row(run: TrainingRun) -> None:
+    table = pd.DataFrame(analyse_homology_run(run, settings("dimension_major")))
+    v, e, f = (table[f"n_cells_{k}"] for k in range(3))
+    assert len(table) == len(run.steps)
+    for name, counts in (
+        ("betti_0_peak_index", v),
+        ("betti_0_peak_height", v),
+        ("betti_1_peak_index", v + e),
+        ("betti_1_peak_height", f),
+    ):
+        assert (table[name] == counts).all()
+        assert (table[f"{name}_std"] == 0).all()
+    assert (v + e + f == 2 * e + 1).all()
+    assert identity(table, "betti_1_peak_value") == "(V + E) / (V + E + F)"
+    closure = pd.DataFrame(analyse_homology_run(run, settings("random_closure")))
+    names = [f"betti_{k}_peak_{what}" for k in (0, 1) for what in ("index", "value", "height")]
+    assert [identity(closure, name) for name in names] == [""] * 6
+
+
+def test_an_interrupted_analysis_gives_the_same_table(run: TrainingRun) -> None:
+    chosen = settings("random_extension", seed=5)
+    whole = [analyse_homology_checkpoint(run, step, chosen).row for step in run.steps]
+    done_so_far: list[int] = []
+
+    def stop(done: int, total: int, /, message: str = "") -> None:
+        done_so_far.append(done)
+        if done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        analyse_homology_run(run, chosen, progress=stop)
+    folder = run.directory / "analysis" / chosen.key
+    files = sorted(folder.glob("step_*.json"))
+    assert len(files) == 3
+    before = [file.stat().st_mtime_ns for file in files]
+    resumed = analyse_homology_run(run, chosen)
+    assert comparable(resumed) == comparable(whole)
+    assert [file.stat().st_mtime_ns for file in files] == before
+
+
+def test_reducers_give_the_same_numbers(run: TrainingRun) -> None:
+    rows = [analyse_homology_run(run, settings(reducer={"name": name})) for name in ("z2", "phat")]
+    assert comparable(rows[0], "method") == comparable(rows[1], "method")
+    assert {row["method"].split()[0] for row in rows[1]} == {"phat"}
+
+
+def test_seeds_and_steps_draw_other_orders(run: TrainingRun) -> None:
+    network, data = run.checkpoint(60).network, run.dataset
+    first, again, seed, step = (
+        analyse_homology(network, data, settings(seed=s), step=t).diagrams[0].values
+        for s, t in ((0, 0), (0, 0), (1, 0), (0, 1))
+    )
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, seed)
+    assert not np.array_equal(first, step)
+
+
+@pytest.mark.parametrize("name", sorted(set(registry.names("filtration")) - {"lower_star"}))
+def test_every_filtration_can_be_named(run: TrainingRun, name: str) -> None:
+    options = {"points": "training"} if name == "distance_to_data" else {}
+    chosen = HomologySettings(filtration={"name": name, **options}, n_filtrations=2)
+    row = analyse_homology_checkpoint(run, 60, chosen).row
+    assert row["filtration_status"] == "ok"
+    drawn = 2 if name.startswith(("random", "dimension")) else 1
+    assert row["n_filtrations"] == drawn
+    assert np.isnan(row["betti_0_peak_value_std"]) == (drawn == 1)
+    assert row["betti_0_peak_height"] >= 1
+
+
+def test_a_network_without_zeros_has_a_row_without_distances_to_them(run: TrainingRun) -> None:
+    positive = rt.ReluNetwork([[[1.0, 0.0], [0.0, 1.0]], [[1.0, 1.0]]], [[0.0, 0.0], [0.5]])
+    chosen = settings("distance_to_decision_boundary")
+    signature = analyse_homology(positive, run.dataset, chosen)
+    row = signature.row
+    assert signature.diagrams == ()
+    assert row["filtration_status"] == "no decision boundary"
+    assert row["n_cells"] == 25
+    assert (row["betti_0"], row["boundary_betti_0"], row["n_filtrations"]) == (1, 0, 0)
+    other = analyse_homology(positive, run.dataset, settings()).row
+    assert list(other) == list(row)
+    assert np.isnan(row["betti_1_peak_value"])
+
+
+def test_the_domain_is_the_box_that_was_given(run: TrainingRun) -> None:
+    def box(**options: Any) -> list[list[float]]:
+        found = HomologySettings(**options).box(run.dataset)
+        return [found.low.tolist(), found.high.tolist()]
+
+    assert box(domain=[-5, 5]) == [[-5, -5], [5, 5]]
+    assert box(domain=[[-1, -2], [3, 4]]) == [[-1, -2], [3, 4]]
+    around = rt.Box.around(run.dataset.points, 0.1)
+    assert box(margin=0.1) == [around.low.tolist(), around.high.tolist()]
+    with pytest.raises(InputError, match="`domain` must be a lower and an upper corner"):
+        box(domain=[1, 2, 3])
+    with pytest.raises(InputError, match="`low` must be less than `high`"):
+        box(domain=[2, -2])
+
+
+def test_bad_settings_are_named(run: TrainingRun) -> None:
+    with pytest.raises(InputError, match="`n_filtrations` must be an integer ≥ 1, got 0"):
+        HomologySettings(n_filtrations=0)
+    with pytest.raises(UnknownNameError, match="filtration='nobody' is not registered"):
+        analyse_homology_checkpoint(run, 0, settings("nobody"))
+    with pytest.raises(InputError, match="'distance_to_data' does not take the options"):
+        analyse_homology_checkpoint(run, 0, settings("distance_to_data"))
+    with pytest.raises(InputError, match=r"`step` must be one of \[0, 10, .*\], got 3"):
+        analyse_homology_checkpoint(run, 3, settings())
+
+
+def test_settings_of_another_kind_have_another_key() -> None:
+    assert settings().key == settings().key
+    assert len({settings().key, settings(seed=1).key, settings("output").key}) == 3
