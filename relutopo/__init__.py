@@ -6,8 +6,10 @@ Importing this package loads NumPy and SciPy only.
 from relutopo.api import decompose
 from relutopo.geometry.complex import ON_BOUNDARY, OUTSIDE, CellComplex
 from relutopo.geometry.domain import Box, Domain
+from relutopo.geometry.graph import GraphNetwork
 from relutopo.geometry.network import Network, ReluNetwork, as_network
 from relutopo.geometry.polytope import Polytope
+from relutopo.geometry.slices import AffineSlice
 from relutopo.homology.boundary import BoundaryMatrix, boundary_matrix
 from relutopo.homology.decision_boundary import DecisionBoundary, decision_boundary
 from relutopo.homology.diagram import BettiCurve, Diagram
@@ -22,6 +24,7 @@ __version__ = "0.1.0"
 __all__ = [
     "ON_BOUNDARY",
     "OUTSIDE",
+    "AffineSlice",
     "BettiCurve",
     "BoundaryMatrix",
     "Box",
@@ -32,6 +35,7 @@ __all__ = [
     "DualGraph",
     "FiedlerPartition",
     "Filtration",
+    "GraphNetwork",
     "Network",
     "Polytope",
     "RegionSearch",

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from relutopo import registry
-from relutopo.errors import InputError
 from relutopo.geometry.complex import CellComplex
 from relutopo.geometry.domain import Domain
-from relutopo.geometry.network import as_network
+from relutopo.geometry.slices import network_on
 from relutopo.interfaces import Enumerator, Progress
 
 __all__ = ["decompose"]
@@ -26,10 +25,12 @@ def decompose(
 
     Parameters
     ----------
-    model : torch.nn.Module, Network, state dict, or pair (weights, biases)
+    model : torch.nn.Module, Network, state dict, path, or pair (weights, biases)
         See `relutopo.as_network`.
     domain : Domain
-        For example ``Box(-1.5, 1.5, dim=2)``.
+        For example ``Box(-1.5, 1.5, dim=2)``. On an `AffineSlice` the complex is that of
+        the network as a function of the slice's coordinates; for a torch module the shape of
+        the slice's origin is the shape of one input.
     enumerator : str or Enumerator
         Registry name or instance.
     max_cells : int, optional
@@ -55,17 +56,7 @@ def decompose(
     >>> decompose(lines, Box(-1, 1, dim=2)).n_cells
     (9, 12, 4)
     """
-    network = as_network(model)
-    if not isinstance(domain, Domain):
-        raise InputError(
-            f"`domain` must be a Domain, got {type(domain).__name__}; pass for example "
-            f"Box(-1, 1, dim={network.input_dim})"
-        )
-    if domain.dim != network.input_dim:
-        raise InputError(
-            f"`domain` has {domain.dim} dimensions, the network takes {network.input_dim}; "
-            f"pass for example Box(-1, 1, dim={network.input_dim})"
-        )
+    network = network_on(model, domain)
     backend = registry.create("enumerator", enumerator)
     result: CellComplex = backend.enumerate(network, domain, max_cells=max_cells, progress=progress)
     return result

@@ -3,7 +3,8 @@
 All that the geometry needs of a network is the number of hidden neurons in each layer and, for a
 region whose earlier neurons keep their sign, the affine functions that the next layer's
 pre-activations are there. `Network` is that interface; `ReluNetwork` is the multi-layer perceptron
-with plain arrays. Layers are numbered 0..n_layers-1; layer number n_layers is the output.
+with plain arrays, `relutopo.geometry.graph.GraphNetwork` everything else. Layers are numbered
+0..n_layers-1; layer number n_layers is the output.
 
 Rounding
 --------
@@ -23,6 +24,8 @@ underflow, which the model above excludes; a network for which they could gets a
 
 from __future__ import annotations
 
+import math
+import os
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,6 +39,7 @@ from numpy.typing import ArrayLike, NDArray
 from relutopo.errors import InputError, UnsupportedModuleError
 from relutopo.geometry.domain import as_points
 from relutopo.geometry.exact import Integers, dyadic_integers, homogeneous_points
+from relutopo.optional import require
 
 __all__ = ["AffineMaps", "Network", "ReluNetwork", "as_network", "gamma"]
 
@@ -231,6 +235,32 @@ class Network(ABC):
             exact = np.concatenate(hidden, axis=1)
             signs[open_rows] = (exact > 0).astype(np.int8) - (exact < 0).astype(np.int8)
         return signs
+
+    def restricted(self, origin: ArrayLike, basis: ArrayLike) -> Network:
+        """Return the network u → f(origin + basis u) on an affine slice of the input space.
+
+        The product of the first weights and the basis is not rounded where signs are decided: the
+        floats of all three are taken as the exact numbers that they are.
+
+        Parameters
+        ----------
+        origin : (d,) array_like
+        basis : (d, k) array_like
+
+        Returns
+        -------
+        Network
+            Its input_dim is k; its neurons are the same.
+
+        Raises
+        ------
+        InputError
+            If the shapes do not fit, or this kind of network cannot be restricted.
+        """
+        raise InputError(
+            f"a {type(self).__name__} cannot be restricted to a slice; pass a ReluNetwork, a "
+            "GraphNetwork or the torch module itself"
+        )
 
     def decision_values(self, points: ArrayLike) -> NDArray[np.float64]:
         """Return f(x) whose sign is the network's decision between two classes.
@@ -431,6 +461,12 @@ class ReluNetwork(Network):
             scale += shift
         return layers
 
+    def restricted(self, origin: ArrayLike, basis: ArrayLike) -> Network:
+        """Return the network on an affine slice of the input space; see `Network`."""
+        from relutopo.geometry.graph import GraphNetwork, relu_nodes  # graph builds on this module
+
+        return GraphNetwork(self.input_dim, relu_nodes(self)).restricted(origin, basis)
+
     @classmethod
     def from_torch(cls, module: Any) -> ReluNetwork:
         """Read a torch module made of Linear and ReLU layers in sequence.
@@ -529,41 +565,81 @@ def _to_numpy(tensor: Any) -> NDArray[np.float64]:
     return np.asarray(tensor, dtype=np.float64)
 
 
-def as_network(model: Any) -> Network:
+def as_network(model: Any, input_shape: Sequence[int] | None = None) -> Network:
     """Turn whatever describes a network into a `Network`.
 
     Parameters
     ----------
-    model : Network, torch.nn.Module, mapping, or pair (weights, biases)
-        A network; a torch module of Linear and ReLU layers; its state dict; or two sequences of
-        arrays.
+    model : Network, torch.nn.Module, mapping, path, or pair (weights, biases)
+        A network; a torch module whose non-linearities are piecewise linear (see
+        `relutopo.geometry.traced`; what counts is its evaluation mode); the state dict of a
+        sequence of Linear and ReLU layers, or the file that holds it; or two sequences of arrays.
+    input_shape : sequence of int, optional
+        Shape of one input without the batch axis, for example ``(1, 28, 28)``. Needed for a module
+        that does not begin with a Linear layer.
 
     Returns
     -------
     Network
+        A `ReluNetwork` where that is possible, otherwise a `GraphNetwork`.
 
     Raises
     ------
     UnsupportedModuleError
-        If a torch module has a layer that is not understood.
+        If a torch module does something that is not understood.
     InputError
-        If `model` is none of these.
+        If `model` is none of these, or `input_shape` is missing or does not fit.
 
     Examples
     --------
     >>> as_network(([[[1.0, 0.0]], [[1.0]]], [[0.0], [0.0]])).n_neurons
     1
     """
+    network = _read_network(model, input_shape)
+    if input_shape is not None and math.prod(input_shape) != network.input_dim:
+        raise InputError(
+            f"`input_shape` {tuple(input_shape)} has {math.prod(input_shape)} entries, the network "
+            f"takes {network.input_dim}; pass the shape of one input, without the batch axis"
+        )
+    return network
+
+
+def _read_network(model: Any, input_shape: Sequence[int] | None) -> Network:
     if isinstance(model, Network):
         return model
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(model, torch.nn.Module):
-        return ReluNetwork.from_torch(model)
+        from relutopo.geometry.traced import network_of_module  # loads torch
+
+        return network_of_module(model, input_shape)
     if isinstance(model, Mapping):
         return ReluNetwork.from_state_dict(model)
+    if isinstance(model, (str, os.PathLike)):
+        return ReluNetwork.from_state_dict(_load_state_dict(model))
     if isinstance(model, (tuple, list)) and len(model) == 2:
         return ReluNetwork(*model)
     raise InputError(
-        "`model` must be a relutopo Network, a torch.nn.Module, a state dict or a pair "
-        f"(weights, biases), got {type(model).__name__}; convert it to one of these"
+        "`model` must be a relutopo Network, a torch.nn.Module, a state dict, the path of a .pt "
+        f"file or a pair (weights, biases), got {type(model).__name__}; convert it to one of these"
     )
+
+
+def _load_state_dict(path: str | os.PathLike[str]) -> Mapping[str, Any]:
+    name = os.fspath(path)
+    if not os.path.isfile(path):
+        raise InputError(f"`model` names the file {name!r}, which does not exist; check the path")
+    torch = require("torch", "reading a .pt file")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        # torch raises pickle, runtime, key and end-of-file errors alike for an unreadable file.
+        raise InputError(
+            f"{name!r} cannot be read as a state dict ({type(error).__name__}); write it with "
+            "torch.save(model.state_dict(), path)"
+        ) from error
+    if not isinstance(state, Mapping):
+        raise InputError(
+            f"{name!r} must hold a state dict, got {type(state).__name__}; write it with "
+            "torch.save(model.state_dict(), path)"
+        )
+    return state

@@ -26,9 +26,10 @@ from relutopo.errors import InputError
 from relutopo.geometry.domain import Domain, as_points
 from relutopo.geometry.exact import Integers, homogeneous_points
 from relutopo.geometry.location import KnownRegions
-from relutopo.geometry.network import Network, ReluNetwork, as_network
+from relutopo.geometry.network import Network, ReluNetwork
 from relutopo.geometry.patterns import pack_patterns
 from relutopo.geometry.search import RegionGeometry, pattern_beyond
+from relutopo.geometry.slices import network_on
 from relutopo.interfaces import Progress
 from relutopo.spectral.dual_graph import DualGraph
 
@@ -132,12 +133,7 @@ def search_regions(
     RegionSearch(3 regions, max_regions, 1 more seen)
     """
     begin = time.perf_counter()
-    network = as_network(model)
-    if domain.dim != network.input_dim:
-        raise InputError(
-            f"`domain` has {domain.dim} dimensions, the network takes {network.input_dim}; "
-            f"pass for example Box(-1, 1, dim={network.input_dim})"
-        )
+    network = network_on(model, domain)
     if max_regions is not None and max_regions < 1:
         raise InputError(f"`max_regions` must be at least 1, got {max_regions}; leave it out")
     queue: deque[NDArray[np.bool_]] = deque()

@@ -81,7 +81,7 @@ def test_state_dict_and_arrays_give_the_same_network() -> None:
 )
 def test_unsupported_modules_are_named(module: nn.Module, message: str) -> None:
     with pytest.raises(UnsupportedModuleError, match=message):
-        as_network(module)
+        ReluNetwork.from_torch(module)
 
 
 def test_unsupported_state_dict_entry_is_named() -> None:

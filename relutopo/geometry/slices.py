@@ -1,0 +1,282 @@
+"""Affine slices of a high-dimensional input space.
+
+A slice is the set of points x = origin + basis u for u in a bounded domain, as a rule a box, of
+few dimensions. A network on it is a network of u (`Network.restricted`). The floats in origin and
+basis are taken as the exact numbers that they are: a slice "through" a point passes it within the
+rounding of its basis, and the complex of the network on that slice is exact.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from relutopo.errors import InputError
+from relutopo.geometry.domain import Box, Domain, FaceLattice, as_points
+from relutopo.geometry.network import Network, as_network
+
+__all__ = ["AffineSlice", "network_on"]
+
+
+class AffineSlice(Domain):
+    """The points x = origin + basis u of an input space, for u in a domain of k dimensions.
+
+    As a `Domain` it is the domain of u: its volume, for example, is that of u, which is that of x
+    where the basis is orthonormal.
+
+    Parameters
+    ----------
+    origin : array_like
+        A point of the input space, in the shape of one input: (D,), or (1, 28, 28) for an image.
+    basis : (..., k) array_like
+        Linearly independent columns: shape (D, k), or the shape of one input and k at the end.
+    box : Domain, optional
+        Of u; ``Box(-1, 1, dim=k)`` by default.
+
+    Raises
+    ------
+    InputError
+        If the shapes do not fit, a number is not finite, or the basis is dependent.
+
+    Examples
+    --------
+    >>> plane = AffineSlice([0.0, 0.0, 5.0], [[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
+    >>> plane.dim, plane.ambient_dim, plane.volume
+    (2, 3, 4.0)
+    >>> plane.embed([[0.5, -1.0]]).tolist()
+    [[0.5, -1.0, 5.0]]
+    """
+
+    def __init__(self, origin: ArrayLike, basis: ArrayLike, box: Domain | None = None) -> None:
+        start = np.array(origin, dtype=np.float64)
+        columns = np.array(basis, dtype=np.float64)
+        if start.size == 0 or columns.shape not in (
+            (start.size, *columns.shape[-1:]),
+            (*start.shape, *columns.shape[-1:]),
+        ):
+            raise InputError(
+                f"`basis` must have the shape ({start.size}, k), a column for each dimension of "
+                f"the slice, to fit `origin` of shape {start.shape}, got {columns.shape}; "
+                "transpose it if it holds rows"
+            )
+        for name, array in (("origin", start), ("basis", columns)):
+            if not np.isfinite(array).all():
+                raise InputError(f"`{name}` must be finite, got NaN or infinity; repair the data")
+        self.input_shape = start.shape if start.ndim else (1,)
+        self.origin: NDArray[np.float64] = start.ravel()
+        self.basis: NDArray[np.float64] = columns.reshape(start.size, -1)
+        self.dim = self.basis.shape[1]
+        if not self.dim or not _are_independent(self.basis):
+            raise InputError(
+                f"`basis` must have linearly independent columns, got {self.dim} dependent ones; "
+                "drop those that are combinations of the others"
+            )
+        self.box = Box(-1, 1, dim=self.dim) if box is None else box
+        if not isinstance(self.box, Domain) or self.box.dim != self.dim:
+            raise InputError(
+                f"`box` must be a Domain of {self.dim} dimensions, one for each column of the "
+                f"basis, got {self.box!r}; pass for example Box(-1, 1, dim={self.dim})"
+            )
+
+    def __repr__(self) -> str:
+        return f"AffineSlice({self.box!r} in {self.ambient_dim} dimensions)"
+
+    @classmethod
+    def through(cls, *points: ArrayLike, margin: float = 0.25) -> AffineSlice:
+        """Return the slice through k + 1 points, for example the plane through three.
+
+        The basis is orthonormal, so that lengths and angles in the slice are those of the input
+        space: u = 0 is the first point, the second lies on the positive first axis, the third
+        on the positive side of it, and so on.
+
+        Parameters
+        ----------
+        *points : array_like
+            At least two points of one shape, which is that of one input; not on one line.
+        margin : float, default 0.25
+            The box of u holds the points, and this fraction of its width more on each side.
+
+        Examples
+        --------
+        >>> plane = AffineSlice.through([0.0, 0.0, 1.0], [2.0, 0.0, 1.0], [1.0, 3.0, 1.0])
+        >>> plane.coordinates([[1.0, 3.0, 1.0]])[0].tolist()
+        [[1.0, 3.0]]
+        """
+        arrays = [np.array(point, dtype=np.float64) for point in points]
+        if len(arrays) < 2 or any(x.shape != arrays[0].shape for x in arrays):
+            raise InputError(
+                "`points` must be at least two points of one shape, got the shapes "
+                f"{[x.shape for x in arrays]}; pass three inputs of the network for a plane"
+            )
+        spans = np.stack([(x - arrays[0]).ravel() for x in arrays[1:]], axis=1)
+        if not np.isfinite(spans).all():
+            raise InputError("`points` must be finite, got NaN or infinity; repair the data")
+        if not _are_independent(spans):
+            raise InputError(
+                f"`points` must span {len(arrays) - 1} dimensions, got {len(arrays)} points that "
+                "lie on one line or in a smaller space; choose others"
+            )
+        basis, triangle = np.linalg.qr(spans)
+        signs = np.sign(np.diag(triangle))
+        corners = np.concatenate([np.zeros((1, len(signs))), (signs[:, None] * triangle).T])
+        return cls(arrays[0], basis * signs, Box.around(corners, margin))
+
+    @classmethod
+    def principal(cls, data: ArrayLike, k: int = 2, margin: float = 0.25) -> AffineSlice:
+        """Return the slice through the mean of data, spanned by its first principal components.
+
+        Parameters
+        ----------
+        data : (n, ...) array_like
+            Points; what follows the first axis is the shape of one input.
+        k : int, default 2
+            Number of principal components, the dimension of the slice. The sign of each is chosen
+            so that its largest entry is positive.
+        margin : float, default 0.25
+            The box of u holds the projections of the data, and this fraction of its width more
+            on each side.
+
+        Examples
+        --------
+        >>> slice_ = AffineSlice.principal([[0.0, 0.0, 0.0], [4.0, 0.0, 0.0], [2.0, 1.0, 0.0]], k=2)
+        >>> abs(slice_.basis).round(12).tolist()
+        [[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]
+        """
+        x = np.array(data, dtype=np.float64)
+        if x.ndim < 2 or not np.isfinite(x).all() or not 1 <= k <= min(len(x) - 1, x[0].size):
+            raise InputError(
+                f"`data` must hold more than k={k} finite points, with k at least 1 and at most "
+                f"their dimension, got shape {x.shape}; pass one row for each point"
+            )
+        mean = x.mean(axis=0)
+        centred = (x - mean).reshape(len(x), -1)
+        _, sizes, rows = np.linalg.svd(centred, full_matrices=False)
+        if sizes[k - 1] <= sizes[0] * max(centred.shape) * np.finfo(np.float64).eps:
+            raise InputError(
+                f"`data` must spread in at least k={k} directions, got "
+                f"{int(np.sum(sizes > sizes[0] * 1e-12))}; choose a smaller k"
+            )
+        basis = rows[:k].T
+        basis = basis * np.sign(basis[np.argmax(np.abs(basis), axis=0), np.arange(k)])
+        return cls(mean, basis, Box.around(centred @ basis, margin))
+
+    @property
+    def ambient_dim(self) -> int:
+        """Dimension D of the input space."""
+        return len(self.origin)
+
+    def embed(self, coordinates: ArrayLike) -> NDArray[np.float64]:
+        """Return the points x = origin + basis u, rounded to floats.
+
+        Parameters
+        ----------
+        coordinates : (n, k) array_like
+            Points u of the slice.
+
+        Returns
+        -------
+        (n, ...) ndarray
+            In the shape of the inputs.
+        """
+        u = as_points(coordinates, self.dim, "coordinates")
+        points: NDArray[np.float64] = self.origin + u @ self.basis.T
+        return points.reshape(len(u), *self.input_shape)
+
+    def coordinates(self, points: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Project points of the input space onto the slice.
+
+        Parameters
+        ----------
+        points : (n, ...) array_like
+            In the shape of the inputs, or flat.
+
+        Returns
+        -------
+        coordinates : (n, k) ndarray
+            The u whose point of the slice is nearest.
+        distances : (n,) ndarray
+            Euclidean distance to that point.
+
+        Examples
+        --------
+        >>> line = AffineSlice([0.0, 0.0], [[2.0], [0.0]])
+        >>> u, distances = line.coordinates([[1.0, 3.0]])
+        >>> u.tolist(), distances.tolist()
+        ([[0.5]], [3.0])
+        """
+        x = np.asarray(points, dtype=np.float64)
+        if x.ndim > 1 and x.shape[1:] == self.input_shape:
+            x = x.reshape(len(x), -1)
+        arms = as_points(x, self.ambient_dim) - self.origin
+        u = np.linalg.lstsq(self.basis, arms.T)[0].T
+        distances: NDArray[np.float64] = np.linalg.norm(arms - u @ self.basis.T, axis=1)
+        return u.astype(np.float64, copy=False), distances
+
+    def face_lattice(self) -> FaceLattice:
+        """Return the faces of the domain of u."""
+        return self.box.face_lattice()
+
+    def halfspaces(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return A and b: the domain of u is A u ≤ b."""
+        return self.box.halfspaces()
+
+    @property
+    def volume(self) -> float:
+        """The k-dimensional volume of the domain of u."""
+        return self.box.volume
+
+    @property
+    def magnitude(self) -> NDArray[np.float64]:
+        """For each axis, a positive bound of |u_i| and of the width; shape (k,)."""
+        return self.box.magnitude
+
+
+def _are_independent(columns: NDArray[np.float64]) -> bool:
+    lengths = np.linalg.norm(columns, axis=0)
+    return bool(lengths.all()) and np.linalg.matrix_rank(columns / lengths) == columns.shape[1]
+
+
+def network_on(model: Any, domain: Domain) -> Network:
+    """Return the network whose input space is that of the domain.
+
+    Parameters
+    ----------
+    model : torch.nn.Module, Network, state dict, path, or pair (weights, biases)
+        See `relutopo.as_network`.
+    domain : Domain
+        On an `AffineSlice` the network is restricted to it.
+
+    Raises
+    ------
+    InputError
+        If the model or the domain cannot be used, or their dimensions differ.
+
+    Examples
+    --------
+    >>> line = AffineSlice([0.0, 0.0, 0.0], [[1.0], [2.0], [3.0]])
+    >>> network_on(([[[1.0, 1.0, 1.0]]], [[0.5]]), line)([[1.0]]).tolist()
+    [[6.5]]
+    """
+    if isinstance(domain, AffineSlice):
+        is_module = hasattr(model, "named_modules")
+        network = as_network(model, domain.input_shape if is_module else None)
+        if network.input_dim != domain.ambient_dim:
+            raise InputError(
+                f"`domain` is a slice of {domain.ambient_dim} dimensions, the network takes "
+                f"{network.input_dim}; pass a slice through inputs of the network"
+            )
+        return network.restricted(domain.origin, domain.basis)
+    network = as_network(model)
+    if not isinstance(domain, Domain):
+        raise InputError(
+            f"`domain` must be a Domain, got {type(domain).__name__}; pass for example "
+            f"Box(-1, 1, dim={network.input_dim})"
+        )
+    if domain.dim != network.input_dim:
+        raise InputError(
+            f"`domain` has {domain.dim} dimensions, the network takes {network.input_dim}; "
+            f"pass for example Box(-1, 1, dim={network.input_dim}), or an AffineSlice"
+        )
+    return network
