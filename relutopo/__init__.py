@@ -7,6 +7,7 @@ from relutopo.api import decompose
 from relutopo.geometry.complex import ON_BOUNDARY, OUTSIDE, CellComplex
 from relutopo.geometry.domain import Box, Domain
 from relutopo.geometry.graph import GraphNetwork
+from relutopo.geometry.mesh import save_mesh
 from relutopo.geometry.network import Network, ReluNetwork, as_network
 from relutopo.geometry.polytope import Polytope
 from relutopo.geometry.slices import AffineSlice
@@ -16,8 +17,10 @@ from relutopo.homology.diagram import BettiCurve, Diagram
 from relutopo.homology.filtration import Filtration
 from relutopo.homology.persistence import betti_curves, betti_numbers, filtration, persistence
 from relutopo.spectral.dual_graph import DualGraph
+from relutopo.spectral.export import save_graphml
 from relutopo.spectral.fiedler import FiedlerPartition, fiedler_partition
 from relutopo.spectral.region_search import RegionSearch, search_regions
+from relutopo.whole_space import WholeSpace, decompose_whole_space
 
 __version__ = "0.1.0"
 
@@ -40,14 +43,18 @@ __all__ = [
     "Polytope",
     "RegionSearch",
     "ReluNetwork",
+    "WholeSpace",
     "as_network",
     "betti_curves",
     "betti_numbers",
     "boundary_matrix",
     "decision_boundary",
     "decompose",
+    "decompose_whole_space",
     "fiedler_partition",
     "filtration",
     "persistence",
+    "save_graphml",
+    "save_mesh",
     "search_regions",
 ]

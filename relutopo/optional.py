@@ -10,6 +10,7 @@ from relutopo.errors import MissingExtraError
 __all__ = ["require"]
 
 _APP = 'pip install "relutopo[app]"'
+_EXPORT = 'pip install "relutopo[export]"'
 _REMEDIES = {
     "torch": _APP,
     "hydra": _APP,
@@ -18,7 +19,8 @@ _REMEDIES = {
     "pyarrow": _APP,
     "sklearn": _APP,
     "rich": _APP,
-    "networkx": "pip install networkx",
+    "networkx": _EXPORT,
+    "meshio": _EXPORT,
     "cupy": 'pip install "relutopo[cuda12]" or "relutopo[cuda13]", whichever your driver supports',
     "phat": (
         "pip install pybind11 setuptools wheel, then pip install --no-build-isolation "

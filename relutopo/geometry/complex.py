@@ -201,6 +201,24 @@ class CellComplex:
             levels.append((owner, np.concatenate([apex[owner, None], base], axis=1)))
         return levels
 
+    def triangulation(self, k: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Cut the k-cells into simplices, without new vertices.
+
+        Parameters
+        ----------
+        k : int
+            Dimension of the cells, 0..d.
+
+        Returns
+        -------
+        owner : (n_simplices,) ndarray of int64
+            The cell of each simplex.
+        corners : (n_simplices, k + 1) ndarray of int64
+            Its vertices.
+        """
+        owner, corners = self._simplices[k]
+        return owner.copy(), corners.copy()
+
     def _measure(self, k: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         owner, corners = self._simplices[k]
         points = self.vertices[corners]

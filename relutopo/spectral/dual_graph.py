@@ -6,6 +6,7 @@ region i of the complex, when there is one.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
@@ -147,16 +148,53 @@ class DualGraph:
             )
         return source.locate(points)
 
-    def to_networkx(self) -> Any:
-        """Return the graph as a `networkx.Graph` with the edge attribute ``facet``.
+    def to_networkx(self, node_data: Mapping[str, ArrayLike] | None = None) -> Any:
+        """Return the graph as a `networkx.Graph`.
+
+        Nodes carry what `node_data` gives them; if their patterns are known ``pattern``, a string
+        of 0 and 1; with a complex also ``volume`` and ``centroid_0``, ``centroid_1``, ... Edges
+        carry ``facet``.
+
+        Parameters
+        ----------
+        node_data : mapping of str to (n_nodes,) array_like, optional
+            Numbers of the nodes by name, for example
+            ``{"fiedler": part.vector, "population": part.counts}``.
 
         Raises
         ------
         MissingExtraError
             If networkx is not installed.
+        InputError
+            If an array has another shape.
         """
         graph = require("networkx", "DualGraph.to_networkx").Graph()
         graph.add_nodes_from(range(self.n_nodes))
+        columns: dict[str, list[Any]] = {}
+        for name, values in (node_data or {}).items():
+            array = np.asarray(values)
+            if array.shape != (self.n_nodes,):
+                raise InputError(
+                    f"`node_data`[{name!r}] must have shape ({self.n_nodes},), got {array.shape}; "
+                    "pass one number for each node"
+                )
+            columns[name] = array.tolist()
+        source = self.complex if self.complex is not None else self.regions
+        if source is not None:
+            bits = np.unpackbits(
+                source.packed_patterns,
+                axis=1,
+                count=source.network.n_neurons,
+                bitorder="little",
+            )
+            columns["pattern"] = ["".join(map(str, row)) for row in bits.tolist()]
+        if self.complex is not None:
+            columns["volume"] = self.complex.volumes.tolist()
+            for axis, column in enumerate(self.complex.centroids.T.tolist()):
+                columns[f"centroid_{axis}"] = column
+        for name, column in columns.items():
+            for node, value in enumerate(column):
+                graph.nodes[node][name] = value
         graph.add_edges_from(
             (u, v, {"facet": facet})
             for (u, v), facet in zip(self.edges.tolist(), self.facets.tolist(), strict=True)

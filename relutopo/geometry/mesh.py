@@ -1,0 +1,125 @@
+"""Complexes as meshes that ParaView reads.
+
+Regions become intervals for d = 1, polygons for d = 2, and tetrahedra for d = 3, several a region:
+mesh formats know few polyhedra, and a triangulation without new vertices shows the same. Everything
+that is known of a region stands at each of its cells.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from relutopo.errors import InputError
+from relutopo.files import atomic_write
+from relutopo.geometry.complex import CellComplex
+from relutopo.geometry.planar import polygons
+from relutopo.optional import require
+
+__all__ = ["save_mesh"]
+
+_FORMATS = {".vtu": "vtu", ".vtk": "vtk"}
+
+
+def save_mesh(
+    path: str | os.PathLike[str],
+    complex_: CellComplex,
+    cell_data: Mapping[str, ArrayLike] | None = None,
+) -> None:
+    """Write the regions of a complex as a mesh, atomically.
+
+    Cells carry ``region`` (its index), ``n_active`` (active neurons), ``volume``, and what
+    `cell_data` adds; points carry ``output``, the network's values.
+
+    Parameters
+    ----------
+    path : path-like
+        ``....vtu`` (VTK XML) or ``....vtk`` (VTK legacy).
+    complex_ : CellComplex
+        Of dimension 1, 2 or 3.
+    cell_data : mapping of str to (n_regions,) array_like, optional
+        Numbers of the regions by name, for example
+        ``{"fiedler": part.vector, "population": part.counts}``.
+
+    Raises
+    ------
+    MissingExtraError
+        If meshio is not installed.
+    InputError
+        If the dimension is above 3, the file name ends otherwise, or an array has another shape.
+
+    Examples
+    --------
+    >>> import tempfile, meshio
+    >>> from relutopo import Box, decompose
+    >>> lines = ([[[1.0, 0.0], [0.0, 1.0]], [[1.0, 1.0]]], [[0.0, 0.0], [0.0]])
+    >>> path = Path(tempfile.mkdtemp()) / "regions.vtu"
+    >>> save_mesh(path, decompose(lines, Box(-1, 1, dim=2), enumerator="exact"))
+    >>> len(meshio.read(path).cells_dict["quad"])
+    4
+    """
+    meshio = require("meshio", "save_mesh")
+    suffix = Path(path).suffix
+    if suffix not in _FORMATS:
+        raise InputError(
+            f"`path` must end in {' or '.join(_FORMATS)}, got {os.fspath(path)!r}; ParaView reads "
+            "both, .vtu is smaller"
+        )
+    if complex_.dim > 3:
+        raise InputError(
+            f"`complex_` must have at most 3 dimensions, got {complex_.dim}; decompose a slice of "
+            "the domain"
+        )
+    data = {
+        "region": np.arange(complex_.n_regions),
+        "n_active": complex_.patterns.sum(axis=1),
+        "volume": complex_.volumes,
+    }
+    for name, values in (cell_data or {}).items():
+        array = np.asarray(values)
+        if array.shape != (complex_.n_regions,):
+            raise InputError(
+                f"`cell_data`[{name!r}] must have shape ({complex_.n_regions},), got "
+                f"{array.shape}; pass one number for each region"
+            )
+        data[name] = array.astype(np.uint8) if array.dtype == bool else array
+    blocks = _blocks(complex_)
+    points = np.zeros((complex_.n_cells[0], 3))
+    points[:, : complex_.dim] = complex_.vertices
+    mesh = meshio.Mesh(
+        points,
+        [(kind, corners) for kind, _, corners in blocks],
+        point_data={"output": complex_.network(complex_.vertices)},
+        cell_data={
+            name: [array[region] for _, region, _ in blocks] for name, array in data.items()
+        },
+    )
+    with atomic_write(path) as file:
+        # By name: meshio writes VTK XML to no open file.
+        meshio.write(file.name, mesh, file_format=_FORMATS[suffix])
+
+
+def _blocks(
+    complex_: CellComplex,
+) -> list[tuple[str, NDArray[np.int64], NDArray[np.int64]]]:
+    """Return mesh cells by kind: the kind's name, the region of each, and its vertices."""
+    if complex_.dim != 2:
+        region, corners = complex_.triangulation(complex_.dim)
+        if complex_.dim == 1:
+            return [("line", region, corners)]
+        spans = complex_.vertices[corners[:, 1:]] - complex_.vertices[corners[:, :1]]
+        mirrored = np.linalg.det(spans) < 0
+        corners[mirrored, :2] = corners[mirrored, 1::-1]
+        return [("tetra", region, corners)]
+    indptr, vertices = polygons(complex_)
+    counts = np.diff(indptr)
+    blocks = []
+    for n in np.unique(counts).tolist():
+        region = np.flatnonzero(counts == n)
+        corners = vertices[indptr[region, None] + np.arange(n)].astype(np.int64)
+        blocks.append(({3: "triangle", 4: "quad"}.get(n, "polygon"), region, corners))
+    return blocks

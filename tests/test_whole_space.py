@@ -1,0 +1,97 @@
+"""The whole space: closed forms for arrangements, and boxes that must not matter."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+import relutopo as rt
+from relutopo.errors import InputError, LimitReachedError
+from relutopo.testing import (
+    central_arrangement,
+    general_arrangement,
+    n_regions_central,
+    n_regions_general,
+    random_network,
+)
+
+
+@pytest.mark.parametrize(("dim", "n"), [(1, 5), (2, 7), (3, 5)])
+def test_general_position(dim: int, n: int) -> None:
+    network = general_arrangement(n, dim, 1)
+    space = rt.decompose_whole_space(network)
+    assert space.complex.n_regions == n_regions_general(n, dim)
+    # The unbounded regions are those of the parallel hyperplanes through the origin.
+    assert space.unbounded.sum() == n_regions_central(n, dim)
+    # Vertices are where d of the hyperplanes meet, and the box is theirs.
+    w, b = network.weights[0], network.biases[0]
+    crossings = [np.linalg.solve(w[list(c)], -b[list(c)]) for c in combinations(range(n), dim)]
+    np.testing.assert_allclose(space.low, np.min(crossings, axis=0), rtol=1e-9)
+    np.testing.assert_allclose(space.high, np.max(crossings, axis=0), rtol=1e-9)
+    domain = space.complex.domain
+    assert domain.contains(crossings).all()
+    space.complex.check()
+
+
+def test_zero_biases_have_one_vertex() -> None:
+    space = rt.decompose_whole_space(central_arrangement(6, 2, 0))
+    assert space.unbounded.all()
+    assert len(space.unbounded) == 12
+    assert space.low.tolist() == space.high.tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("kind", ["gaussian", "integer"])
+def test_a_larger_box_holds_nothing_new(seed: int, kind: str) -> None:
+    network = random_network([2, 5, 4, 1], seed, kind)
+    try:
+        space = rt.decompose_whole_space(network)
+    except InputError:
+        assert np.linalg.matrix_rank(network.weights[0]) < 2
+        return
+    reach = 100 * float(space.complex.domain.magnitude.max())
+    larger = rt.decompose(network, rt.Box(-reach, reach, dim=2))
+    assert larger.n_regions == space.complex.n_regions
+    assert larger.dual_graph().n_edges == space.complex.dual_graph().n_edges
+    # Regions that are marked grow with the box, the others do not.
+    small, large = space.complex.canonical(), larger.canonical()
+    at = np.lexsort(space.complex.packed_patterns.T[::-1])
+    np.testing.assert_array_equal(small.packed_patterns, space.complex.packed_patterns[at])
+    grown = large.volumes > small.volumes * (1 + 1e-6)
+    np.testing.assert_array_equal(grown, space.unbounded[at])
+
+
+def test_far_away_kinks_are_found() -> None:
+    lines = ([[[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]], [[1.0, 1.0, 1.0]]], [[1e6, -2e6, 5.0], [0.0]])
+    space = rt.decompose_whole_space(lines, margin=0.5)
+    assert space.complex.n_regions == 7
+    assert space.low.tolist() == [-2e6 - 5, 1e6 - 5]
+    assert space.high.tolist() == [-1e6, 2e6]
+
+
+def test_the_published_example_over_the_whole_plane() -> None:
+    import torch
+
+    state = torch.random.get_rng_state()
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(
+        torch.nn.Linear(2, 8), torch.nn.ReLU(),
+        torch.nn.Linear(8, 8), torch.nn.ReLU(),
+        torch.nn.Linear(8, 1),
+    )  # fmt: skip
+    torch.random.set_rng_state(state)
+    space = rt.decompose_whole_space(model)
+    assert (space.complex.n_regions, space.complex.dual_graph().n_edges) == (156, 291)
+
+
+def test_errors() -> None:
+    with pytest.raises(InputError, match=r"nothing bounds along the direction \[.*decompose a Box"):
+        rt.decompose_whole_space(([[[1.0, 2.0]], [[1.0]]], [[0.0], [0.0]]))
+    with pytest.raises(InputError, match="kinks that meet in vertices"):
+        rt.decompose_whole_space(([[[1.0, 2.0]]], [[0.0]]))
+    with pytest.raises(InputError, match="`margin` must be a positive number, got 0"):
+        rt.decompose_whole_space(general_arrangement(3, 2, 0), margin=0)
+    with pytest.raises(LimitReachedError, match="`max_cells`=5"):
+        rt.decompose_whole_space(general_arrangement(6, 2, 0), max_cells=5)
