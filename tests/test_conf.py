@@ -62,10 +62,12 @@ def test_every_name_can_be_created_with_its_options(role: str) -> None:
         registry.create(role, options.pop("name"), **options)
 
 
-def test_the_roles_of_the_classification_experiments_have_files() -> None:
-    assert {"enumerator", "eigensolver", "vertex_weights", "edge_weights", "data"} <= set(ROLES)
-    for role in ("eigensolver", "vertex_weights", "edge_weights"):
-        assert {path.stem for path in FILES if path.parts[0] == role} >= set(registry.names(role))
+def test_every_role_has_files() -> None:
+    assert set(ROLES) == set(registry.roles())
+    for role in ("eigensolver", "vertex_weights", "edge_weights", "reducer", "filtration", "data"):
+        # A function cannot be written in YAML.
+        names = set(registry.names(role)) - {"lower_star"}
+        assert {path.stem for path in FILES if path.parts[0] == role} >= names
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
@@ -93,6 +95,33 @@ def test_experiments_have_the_settings_that_were_measured() -> None:
     assert late["network"] == {"hidden": [32] * 3, "init_scale": 16.0, "dtype": "float64"}
     assert (late["trainer"]["learning_rate"], late["trainer"]["loss"]) == (1e-3, "bce")
     assert (late["trainer"]["weight_decay"], late["trainer"]["decay_biases"]) == (1.0, True)
+
+
+@pytest.mark.parametrize(
+    ("experiment", "data", "init_scale", "weight_decay", "domain"),
+    [
+        ("regression", "bump", 1.0, 0.3, [-5, 5]),
+        ("regression_decline", "franke", 3.0, 0.1, [-2, 2]),
+    ],
+)
+def test_regressions_have_the_settings_that_were_measured(
+    experiment: str, data: str, init_scale: float, weight_decay: float, domain: list[int]
+) -> None:
+    values = compose(f"experiment={experiment}")
+    trainer = values["trainer"]
+    assert (values["analysis"], values["domain"]) == ("homology", domain)
+    assert (values["data"]["name"], values["data"]["n"]) == (data, 300)
+    assert values["network"]["hidden"] == [24, 24]
+    assert values["network"]["init_scale"] == init_scale
+    assert (trainer["weight_decay"], trainer["decay_biases"]) == (weight_decay, False)
+    assert (trainer["n_steps"], trainer["learning_rate"]) == (2000, 1e-2)
+
+
+def test_the_command_line_wins_over_experiments() -> None:
+    values = compose("experiment=regression", "domain=[-1,1]", "margin=0.5", "analysis=partition")
+    assert (values["domain"], values["margin"]) == ([-1, 1], 0.5)
+    assert values["analysis"] == "partition"
+    assert compose()["analysis"] == "partition"
 
 
 def test_the_seed_reaches_the_data_and_choices_win_over_experiments() -> None:

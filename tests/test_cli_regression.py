@@ -1,0 +1,166 @@
+"""The command's homology analysis, end to end, with tiny settings."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from relutopo.geometry.storage import load_complex
+
+TINY = [
+    "experiment=regression",
+    "data.n=40",
+    "network.hidden=[6,5]",
+    "trainer.n_steps=60",
+    "trainer.learning_rate=0.05",
+    "n_filtrations=2",
+]
+
+
+def command(folder: Path, *arguments: str, succeeds: bool = True) -> str:
+    """Run the command in a folder of its own; return what it prints."""
+    result = subprocess.run(
+        [sys.executable, "-m", "relutopo.cli", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert (result.returncode == 0) == succeeds, result.stdout + result.stderr
+    return result.stdout + result.stderr
+
+
+def numbers(table: pd.DataFrame, *left_out: str) -> pd.DataFrame:
+    return table[[c for c in table.columns if not c.startswith("seconds") and c not in left_out]]
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which one run was made."""
+    folder = tmp_path_factory.mktemp("workplace")
+    (folder / "printed").write_text(command(folder, *TINY, "hydra.run.dir=outputs/first"))
+    return folder
+
+
+def test_a_run_leaves_tables_figures_and_an_answer(workplace: Path) -> None:
+    run = workplace / "outputs" / "first"
+    table = pd.read_parquet(run / "results.parquet")
+    assert set(table.loc[table["is_regular"], "step"]) == set(range(0, 61, 5))
+    assert (table["is_spike"] <= (table["log_excess"] > np.log(2))).all()
+    assert set(table["data"]) == {"bump"}
+    assert set(table["reducer"]) == {"z2"}
+    pd.testing.assert_frame_equal(table, pd.read_csv(run / "results.csv"), check_dtype=False)
+    effects = pd.read_parquet(run / "associations.parquet")
+    assert {"n_cells", "betti_0_peak_value", "betti_1_peak_index"} <= set(effects["signal"])
+    assert load_complex(run / "complex.npz").n_regions == table["n_regions"].iloc[-1]
+    assert np.abs(load_complex(run / "complex.npz").vertices).max() == 5
+    for name in ("timeline", "betti_curves", "complexes"):
+        for suffix in (".png", ".pdf"):
+            assert (run / "figures" / name).with_suffix(suffix).stat().st_size > 1000
+    question = "Do spikes of the training loss coincide with a rise of the filtration value"
+    for text in ((workplace / "printed").read_text(), (run / "summary.txt").read_text()):
+        assert question in " ".join(text.split())
+        assert "reducer z2" in " ".join(text.split())
+    assert json.loads((run / "config.json").read_text())["analysis"] == "homology"
+
+
+def test_the_dimension_major_order_is_told_to_restate_the_cell_counts(workplace: Path) -> None:
+    printed = command(
+        workplace, *TINY, "filtration=dimension_major", "training_dir=outputs/first/training",
+        "hydra.run.dir=outputs/major",
+    )  # fmt: skip
+    words = " ".join(printed.split())
+    table = pd.read_parquet(workplace / "outputs" / "major" / "results.parquet")
+    assert (table["betti_1_peak_index"] == table["n_cells_0"] + table["n_cells_1"]).all()
+    assert f"restate the cell counts exactly, on all {len(table)} checkpoints" in words
+    assert "β1 peak index = V + E" in words
+    assert "no answer of its own" in words
+
+
+def test_a_run_that_was_interrupted_goes_on_to_the_same_tables(workplace: Path) -> None:
+    arguments = [*TINY, "hydra.run.dir=outputs/stopped"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "relutopo.cli", *arguments],
+        cwd=workplace,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    folder = workplace / "outputs" / "stopped"
+    until = time.monotonic() + 200
+    while len(list(folder.glob("training/analysis/*/step_*.json"))) < 3:
+        assert process.poll() is None, "it ended before it could be interrupted"
+        assert time.monotonic() < until
+        time.sleep(0.002)
+    process.send_signal(signal.SIGINT)
+    printed, _ = process.communicate(timeout=100)
+    assert process.returncode == 130
+    assert b"goes on from here" in printed
+    assert not (folder / "results.parquet").exists()
+    command(workplace, *arguments)
+    for name in ("results", "associations"):
+        first, resumed = (
+            pd.read_parquet(workplace / "outputs" / run / f"{name}.parquet")
+            for run in ("first", "stopped")
+        )
+        pd.testing.assert_frame_equal(numbers(first), numbers(resumed))
+
+
+def test_a_sweep_over_reducers_gives_equal_numbers_and_a_test_over_seeds(tmp_path: Path) -> None:
+    printed = command(
+        tmp_path, "--multirun", *TINY, "reducer=z2,phat",
+        "filtration=dimension_major,random_closure", "seed=0,1",
+    )  # fmt: skip
+    (folder,) = (tmp_path / "multirun").iterdir()
+    table = pd.read_parquet(folder / "results.parquet")
+    assert len(table.groupby(["reducer", "filtration", "seed"])) == 8
+    first, second = (
+        numbers(rows, "job", "reducer", "method").reset_index(drop=True)
+        for _, rows in table.groupby("reducer")
+    )
+    pd.testing.assert_frame_equal(first, second)
+    n = len(first)
+    assert f"reducers compared on {n} checkpoints: all numbers are equal on {n}" in printed
+    assert "The job is the unit of analysis" in printed
+    major = table[table["filtration"] == "dimension_major"]
+    v, e, f = (major[f"n_cells_{k}"] for k in range(3))
+    assert (major["betti_0_peak_index"] == v).all()
+    assert (major["betti_0_peak_height"] == v).all()
+    assert (major["betti_1_peak_index"] == v + e).all()
+    assert (major["betti_1_peak_height"] == f).all()
+    assert (v + e + f == 2 * e + 1).all()
+    effects = pd.read_parquet(folder / "associations.parquet")
+    assert len(effects.groupby(["job", "reducer", "filtration", "seed"])) == 8
+
+
+def test_a_sweep_may_mix_kinds_of_analysis(tmp_path: Path) -> None:
+    printed = command(
+        tmp_path, "--multirun", *TINY[1:4], "experiment=regression,two_moons",
+        "trainer.checkpoint_every=30", "trainer.n_checkpoints=2",
+    )  # fmt: skip
+    (folder,) = (tmp_path / "multirun").iterdir()
+    table = pd.read_parquet(folder / "results.parquet")
+    assert set(table["experiment"]) == {"regression", "two_moons"}
+    assert "Change at spikes" in printed
+    assert "unweighted" in printed
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("analysis=topology", "`analysis` must be one of partition, homology, got 'topology'"),
+        ("domain=[1,-1]", "`low` must be less than `high`"),
+        ("+filtration.speed=3", "`filtration` 'random_closure' does not take the options"),
+    ],
+)
+def test_bad_settings_are_named(tmp_path: Path, override: str, message: str) -> None:
+    printed = command(tmp_path, *TINY, override, succeeds=False)
+    assert message in " ".join(printed.split())
+    assert "Traceback" not in printed

@@ -1,0 +1,186 @@
+"""What the summaries of the homology analysis claim follows from the numbers."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+from rich.console import Console, RenderableType
+
+import relutopo as rt
+from relutopo import homology_plots, homology_report
+from relutopo.errors import InputError
+from relutopo.learning.association import KINDS
+from relutopo.learning.spikes import Spike
+
+SPIKES = [Spike(10, 11, 12, np.log(3)), Spike(40, 41, 41, np.log(5))]
+NAN = float("nan")
+
+
+def text(parts: Sequence[RenderableType]) -> str:
+    """Render as plain words."""
+    file = io.StringIO()
+    Console(file=file, width=200, color_system=None).print(*parts, sep="\n")
+    return " ".join(file.getvalue().split())
+
+
+def table(**columns: Any) -> pd.DataFrame:
+    """Five checkpoints of a run in which everything goes well, but for the given columns."""
+    values: dict[str, Any] = {
+        "step": [0, 20, 40, 60, 80],
+        "is_regular": True,
+        "n_cells": [4000, 3600, 3200, 2800, 3000],
+        "euler": 1,
+        "betti_0": 1,
+        "betti_1": 0,
+        "betti_2": 0,
+        "enumeration_status": "certified",
+        "filtration_status": "ok",
+        "filtration": "random_closure",
+        "n_filtrations": 5,
+        "method": "z2",
+        "enumerator": "cpu",
+    }
+    for k in (0, 1):
+        values |= {f"betti_{k}_peak_value": 0.5, f"betti_{k}_peak_value_std": 0.1}
+    return pd.DataFrame(values | columns)
+
+
+def effects(**of_value: Any) -> pd.DataFrame:
+    """Associations in which nothing happens, but for the given ones of the β0 peak value."""
+    rows = []
+    for signal in ("n_cells", "skeleton", "betti_0_peak_value", "betti_0_peak_index"):
+        row: dict[str, Any] = {"signal": signal, "identity": "", "first": 10.0, "last": 5.0}
+        row |= {"trend": -0.5, "n_spikes": 7, "n_compared": 6}
+        for kind in KINDS:
+            row |= {kind: 0.1, f"{kind}_low": -0.2, f"{kind}_high": 0.3}
+        rows.append(row | (of_value if signal == "betti_0_peak_value" else {}))
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "answer"),
+    [
+        ({}, "β0: No, the change over 6 spikes cannot be told from zero: +0.1000 [-0.2000,"),
+        ({"change_high": -0.01}, "β0: No, it falls"),
+        ({"change_low": 0.01}, "β0: It rises, but not beyond the cell counts"),
+        ({"change_low": 0.01, "adjusted_change_low": 0.01}, "β0: Yes, in this run"),
+        ({"change_low": NAN, "change_high": NAN}, "β0: no answer, too few spikes"),
+        ({"n_compared": 0}, "β0: no answer, there are no spikes"),
+        ({"identity": "V / (V + E + F)"}, "β0: no answer of its own, the value at its peak is V /"),
+    ],
+)
+def test_the_verdict_follows_the_interval(numbers: dict[str, Any], answer: str) -> None:
+    assert answer in text(homology_report.run_summary(table(), effects(**numbers), SPIKES))
+
+
+def test_spikes_and_cells_are_told_with_their_numbers() -> None:
+    words = text(homology_report.run_summary(table(), effects(), SPIKES))
+    assert "has 2 spikes in 80 steps" in words
+    assert "the largest at step 41: 5.0 times the median" in words
+    assert "4,000 cells at the start and 3,000 at the end (ratio 0.75; least 2,800" in words
+    assert "restate" not in words
+    assert "no spikes in 80 steps" in text(homology_report.run_summary(table(), effects(), []))
+
+
+def test_identities_are_warned_of_in_words() -> None:
+    same = effects(identity="V / (V + E + F)")
+    words = text(homology_report.run_summary(table(), same, SPIKES))
+    assert "restate the cell counts exactly, on all 5 checkpoints" in words
+    assert "β0 peak value = V / (V + E + F)" in words
+    assert "V + E + F = 2E + 1" in words
+    odd = text(homology_report.run_summary(table(euler=[1, 1, 2, 1, 1]), same, SPIKES))
+    assert "2E + 1" not in odd
+    assert "has not the homology of a ball at step 40" in odd
+
+
+def test_failures_and_doubts_are_told() -> None:
+    doubtful = table(
+        enumeration_status=["certified"] * 3 + ["uncertified"] * 2,
+        filtration_status=["no decision boundary"] + ["ok"] * 4,
+        betti_1=[0, 0, 0, 0, 1],
+    )
+    words = text(homology_report.run_summary(doubtful, effects(), SPIKES))
+    assert "2 complexes are not certified" in words
+    assert "1 of 5 checkpoints have no filtration and are left out: no decision boundary" in words
+    assert "has not the homology of a ball at step 80" in words
+
+
+def sweep(changes: list[float], reducers: Sequence[str] = ("z2",)) -> tuple[Any, Any]:
+    """One job for each seed and reducer, whose changes at spikes are given by seed."""
+    tables, associations = [], []
+    for reducer in reducers:
+        for seed, change in enumerate(changes):
+            labels: dict[str, Any] = {"job": f"{reducer}{seed}", "seed": seed, "reducer": reducer}
+            tables.append(table(n_cells=1000 + seed).assign(**labels, seconds_homology=seed))
+            associations.append(effects(change=change).assign(**labels))
+    return pd.concat(tables), pd.concat(associations)
+
+
+def test_the_seed_is_the_unit_of_a_sweep() -> None:
+    words = text(homology_report.sweep_summary(*sweep([0.1, 0.2, 0.3, 0.2, 0.2]), ["seed"]))
+    assert "5 0.50 [0.50, 0.50] -0.50 [-0.50, -0.50] 7.0 [7, 7]" in words
+    # Mean 0.2, standard error 0.0316, t = 6.325 with four degrees of freedom, half width 0.0878.
+    assert "β0 peak value +0.2000 [+0.1122, +0.2878] 5 of 5 0.003 0.062" in words
+    assert "Of 4 tests, 0.2 are expected below p = .05 by chance alone" in words
+
+
+def test_reducers_are_compared_number_by_number() -> None:
+    rows, associations = sweep([0.1, 0.2], ["z2", "phat"])
+    words = text(homology_report.sweep_summary(rows, associations, ["reducer", "seed"]))
+    assert "reducers compared on 10 checkpoints: all numbers are equal on 10" in words
+    rows = rows.reset_index(drop=True)
+    rows.loc[3, "betti_1_peak_value"] += 1e-12
+    words = text(homology_report.sweep_summary(rows, associations, ["reducer", "seed"]))
+    assert "all numbers are equal on 9" in words
+
+
+def diagram(seed: int) -> rt.Diagram:
+    net = ([[[1.0, 0.0], [0.0, 1.0]], [[1.0, -1.0]]], [[0.0, 0.1], [0.0]])
+    complex_ = rt.decompose(net, rt.Box(-1, 1, dim=2), enumerator="exact")
+    return rt.persistence(complex_, rt.filtration(complex_, "dimension_major", seed=seed))
+
+
+def test_the_time_line_has_a_mark_for_every_spike() -> None:
+    loss = np.ones(81)
+    loss[[30, 60]] = 5.0
+    figure = homology_plots.plot_spike_timeline(table(), loss)
+    assert len(figure.axes) == 4
+    (marks,) = (line for line in figure.axes[0].lines if line.get_marker() == "v")
+    assert np.asarray(marks.get_xdata()).tolist() == [30, 60]
+    with pytest.raises(InputError, match="`table` must have a row for each checkpoint"):
+        homology_plots.plot_spike_timeline(table().drop(columns="n_cells"), loss)
+
+
+def test_curves_are_drawn_with_their_peaks() -> None:
+    found = {0: diagram(0), 100: diagram(1)}
+    figure = homology_plots.plot_betti_curves(found)
+    for k, ax in enumerate(figure.axes):
+        for i, one in enumerate(found.values()):
+            curve, mark = ax.lines[2 * i], ax.lines[2 * i + 1]
+            top = one.betti_curve(k).peak()
+            assert np.asarray(curve.get_ydata()).max() == top.height
+            assert (mark.get_xdata()[0], mark.get_ydata()[0]) == (top.value, top.height)  # type: ignore[index]
+    with pytest.raises(InputError, match="`diagrams` must have at least one diagram"):
+        homology_plots.plot_betti_curves({})
+
+
+def test_complexes_share_one_colour_scale() -> None:
+    nets = [([[[1.0, 0.0], [0.0, 1.0]], [[s, -s]]], [[0.0, 0.1], [0.0]]) for s in (1.0, 4.0)]
+    complexes = [rt.decompose(n, rt.Box(-1, 1, dim=2), enumerator="exact") for n in nets]
+    figure = homology_plots.plot_complexes(complexes, ["a", "b"])
+    assert isinstance(figure, Figure)
+    limits = {
+        c.get_clim() for ax in figure.axes[:2] for c in ax.collections if c.get_array() is not None
+    }
+    assert len(limits) == 1
+    with pytest.raises(InputError, match="`complexes` must have at least one"):
+        homology_plots.plot_complexes([], [])
+    line = rt.decompose(([[[1.0]], [[1.0]]], [[0.0], [0.0]]), rt.Box(-1, 1), enumerator="exact")
+    with pytest.raises(InputError, match="dimension 2"):
+        homology_plots.plot_complexes([line], ["a"])
