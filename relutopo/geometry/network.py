@@ -387,27 +387,34 @@ class ReluNetwork(Network):
         self, layer: int, patterns: NDArray[np.bool_], magnitude: NDArray[np.float64]
     ) -> AffineMaps:
         """Return a layer's affine maps on regions, with error bounds; see `Network`."""
-        n_regions, d = len(patterns), self.input_dim
+        d = self.input_dim
+        # Regions that share the pattern of the layers so far share the maps up to the next one.
+        # Enumerators list such regions one after another, so only neighbouring rows are compared.
+        differs = np.zeros(max(len(patterns) - 1, 0), dtype=bool)
+        heads = np.zeros(min(1, len(patterns)), dtype=np.intp)
         first = np.concatenate([self.weights[0].T, self.biases[0][None]])
-        planes = np.broadcast_to(first, (n_regions, *first.shape))
-        errors = np.zeros((n_regions, self.weights[0].shape[0]))
+        planes, errors = first[None][heads], np.zeros((len(heads), first.shape[1]))
         for i in range(layer):
             w, b = self.weights[i + 1], self.biases[i + 1]
-            start = self.layer_offsets[i]
-            active = patterns[:, start : start + self.layer_sizes[i]].astype(np.float64)
-            planes = planes * active[:, None, :]
+            bits = patterns[:, self.layer_offsets[i] : self.layer_offsets[i + 1]]
+            differs |= (bits[1:] != bits[:-1]).any(axis=1)
+            before, heads = heads, np.concatenate([heads[:1], 1 + np.flatnonzero(differs)])
+            parent = np.searchsorted(before, heads, side="right") - 1
+            active = bits[heads].astype(np.float64)
+            planes = planes[parent] * active[:, None, :]
             heights = np.abs(planes[:, d])
             for axis in range(d):
                 heights += magnitude[axis] * np.abs(planes[:, axis])
             # One matrix product a layer serves all regions and columns.
-            planes = (planes.reshape(-1, w.shape[1]) @ w.T).reshape(n_regions, d + 1, len(w))
+            planes = (planes.reshape(-1, w.shape[1]) @ w.T).reshape(len(heads), d + 1, len(w))
             planes[:, d] += b
             rounding = 1.01 * gamma(w.shape[1] + 2)
-            errors = (1.01 * errors * active + rounding * heights) @ np.abs(w).T
+            errors = (1.01 * errors[parent] * active + rounding * heights) @ np.abs(w).T
             errors += rounding * np.abs(b)
             if not self._products_are_normal:
                 errors += w.shape[1] * np.finfo(np.float64).tiny
-        return AffineMaps(np.ascontiguousarray(planes), errors)
+        repeats = np.diff(heads, append=len(patterns))
+        return AffineMaps(np.repeat(planes, repeats, axis=0), np.repeat(errors, repeats, axis=0))
 
     @cached_property
     def _products_are_normal(self) -> bool:
