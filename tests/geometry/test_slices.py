@@ -1,0 +1,235 @@
+"""Affine slices of input spaces, and networks on them."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from relutopo import (
+    ON_BOUNDARY,
+    AffineSlice,
+    Box,
+    Polytope,
+    ReluNetwork,
+    as_network,
+    decompose,
+    search_regions,
+)
+from relutopo.errors import InputError
+from relutopo.testing import assert_same_complex, random_network
+
+
+def multiplied_out(network: ReluNetwork, slice_: AffineSlice) -> ReluNetwork:
+    """The network on the slice, with its first weights rounded to floats."""
+    first, bias = network.weights[0], network.biases[0]
+    return ReluNetwork(
+        [first @ slice_.basis, *network.weights[1:]],
+        [first @ slice_.origin + bias, *network.biases[1:]],
+    )
+
+
+@pytest.mark.parametrize("dim", [1, 2])
+@pytest.mark.parametrize("hidden", [[6], [5, 4], [3, 3, 3]])
+def test_slices_with_integers_are_the_network_multiplied_out(dim: int, hidden: list[int]) -> None:
+    # With small integers the products are exact, so both complexes are the same to the last bit.
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        network = random_network([7, *hidden, 1], seed, "integer")
+        slice_ = AffineSlice(rng.integers(-2, 3, 7), np.eye(7, dim) + rng.integers(0, 2, (7, dim)))
+        sliced = decompose(network, slice_)
+        sliced.check()
+        assert_same_complex(sliced, decompose(multiplied_out(network, slice_), slice_.box), 0.0)
+        assert_same_complex(sliced, decompose(network, slice_, enumerator="exact"))
+
+
+def test_slices_in_space_and_by_search() -> None:
+    network = random_network([6, 4, 3, 1], 0)
+    slice_ = AffineSlice(np.zeros(6), np.linalg.qr(np.random.default_rng(0).normal(size=(6, 3)))[0])
+    exact = decompose(network, slice_, enumerator="exact")
+    exact.check()
+    found = search_regions(network, slice_)
+    assert found.complete
+    assert found.n_regions == exact.n_regions
+
+
+def test_signs_on_a_slice_are_exact() -> None:
+    # The product of weight and basis is rounded in floats, and the bias is minus what it becomes.
+    network = ReluNetwork([[[0.1]], [[1.0]]], [[-(0.1 * 0.1)], [0.0]])
+    line = AffineSlice([0.0], [[0.1]], Box(0, 2, dim=1))
+    exact = Fraction(0.1) ** 2 - Fraction(0.1 * 0.1)
+    assert exact != 0
+    sign = 1 if exact > 0 else -1
+    assert network.restricted(line.origin, line.basis).signs([[1.0]]).item() == sign
+    assert decompose(network, line).locate([[1.0]]).item() >= 0
+    rounded = decompose(multiplied_out(network, line), line.box)
+    assert rounded.locate([[1.0]]).item() == ON_BOUNDARY
+
+
+def test_restricting_twice_is_restricting_to_the_product() -> None:
+    network = random_network([5, 4, 1], 0, "integer")
+    rng = np.random.default_rng(0)
+    a, p = rng.integers(-2, 3, (5, 3)).astype(float), rng.integers(-2, 3, 5).astype(float)
+    b, q = rng.integers(-2, 3, (3, 2)).astype(float), rng.integers(-2, 3, 3).astype(float)
+    twice = network.restricted(p, a).restricted(q, b)
+    once = network.restricted(p + a @ q, a @ b)
+    x = rng.integers(-4, 5, (20, 2)).astype(float)
+    np.testing.assert_array_equal(twice(x), once(x))
+    np.testing.assert_array_equal(twice.signs(x), once.signs(x))
+
+
+def test_slice_through_points_contains_them() -> None:
+    for k in (1, 2, 3):
+        points = np.random.default_rng(k).standard_normal((k + 1, 2, 3, 4))
+        slice_ = AffineSlice.through(*points)
+        assert slice_.dim == k
+        assert slice_.ambient_dim == 24
+        u, distances = slice_.coordinates(points)
+        assert slice_.contains(u).all()
+        assert distances.max() < 1e-14
+        np.testing.assert_allclose(slice_.embed(u), points, atol=1e-14)
+        np.testing.assert_allclose(slice_.basis.T @ slice_.basis, np.eye(k), atol=1e-15)
+        # The first point is the origin, and each further one uses one more positive axis.
+        np.testing.assert_allclose(u[0], 0, atol=1e-15)
+        np.testing.assert_allclose(np.triu(u[1:], 1), 0, atol=1e-14)
+        assert (np.diag(u[1:]) > 0).all()
+
+
+def test_principal_slice_is_nearest_to_the_data() -> None:
+    rng = np.random.default_rng(0)
+    data = rng.standard_normal((50, 5)) * np.array([5.0, 0.1, 3.0, 0.1, 1.0]) + 2.0
+    slice_ = AffineSlice.principal(data, k=2)
+    u, distances = slice_.coordinates(data)
+    assert slice_.contains(u).all()
+    np.testing.assert_allclose(u.mean(axis=0), 0, atol=1e-14)
+    # The covariance in the slice is diagonal, with the two largest eigenvalues.
+    largest = np.linalg.eigvalsh(np.cov(data.T))[::-1][:2]
+    np.testing.assert_allclose(np.cov(u.T), np.diag(largest), atol=1e-12)
+    other = AffineSlice(data.mean(axis=0), np.linalg.qr(rng.standard_normal((5, 2)))[0])
+    assert (distances**2).sum() < (other.coordinates(data)[1] ** 2).sum()
+
+
+def test_coordinates_project() -> None:
+    slice_ = AffineSlice([1.0, 0.0, 0.0], [[1.0, 1.0], [0.0, 1.0], [0.0, 0.0]])
+    u, distances = slice_.coordinates([[4.0, 2.0, -7.0]])
+    np.testing.assert_allclose(u, [[1.0, 2.0]], atol=1e-14)
+    np.testing.assert_allclose(distances, [7.0])
+
+
+def test_a_slice_may_have_any_bounded_domain() -> None:
+    triangle = Polytope([[-1, 0], [0, -1], [1, 1]], [0, 0, 1])
+    network = random_network([4, 6, 1], 0)
+    slice_ = AffineSlice(np.zeros(4), np.eye(4, 2), triangle)
+    complex_ = decompose(network, slice_)
+    complex_.check()
+    assert complex_.volumes.sum() == pytest.approx(0.5)
+    assert_same_complex(complex_, decompose(multiplied_out(network, slice_), triangle))
+
+
+class Residual(nn.Module):
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(x + self.norm(self.conv(x)))
+
+
+@pytest.fixture(scope="module")
+def trained() -> tuple[nn.Module, NDArray[np.float32]]:
+    """Bright left or bright right halves, learnt by a small convolutional network."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, 64)
+    images = rng.standard_normal((64, 1, 6, 6)).astype(np.float32)
+    images[labels == 0, :, :, :3] += 1
+    images[labels == 1, :, :, 3:] += 1
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = nn.Sequential(
+            nn.Conv2d(1, 3, 3, padding=1),
+            nn.BatchNorm2d(3),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            Residual(3),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(3, 1),
+        )
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
+        target = torch.tensor(labels, dtype=torch.float32)
+        for _ in range(15):
+            optimizer.zero_grad()
+            output = model(torch.tensor(images)).ravel()
+            loss = nn.functional.binary_cross_entropy_with_logits(output, target)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+    return model, images
+
+
+def test_trained_convolutional_network_on_a_plane(
+    trained: tuple[nn.Module, NDArray[np.float32]],
+) -> None:
+    model, images = trained
+    plane = AffineSlice.through(*images[:3])
+    complex_ = decompose(model, plane)
+    complex_.check()
+    assert complex_.record.status == "certified"
+    assert complex_.n_regions > 20
+    # The network of the complex is the module on the plane.
+    u = Box.around(complex_.vertices, margin=0.0).low + np.random.default_rng(0).random((20, 2))
+    with torch.no_grad():
+        expected = model.double().eval()(torch.tensor(plane.embed(u))).numpy()
+    model.float()
+    np.testing.assert_allclose(complex_.network(u), expected, atol=1e-12)
+    assert (complex_.locate(u) >= 0).all()
+
+
+def test_slices_of_a_module_need_points_of_its_shape(
+    trained: tuple[nn.Module, NDArray[np.float32]],
+) -> None:
+    model, images = trained
+    flat = AffineSlice.through(*images[:3].reshape(3, -1))
+    with pytest.raises(InputError, match=r"Conv2d at .* given inputs of shape \(1, 36\), check"):
+        decompose(model, flat)
+    # Once read, the network takes flat points.
+    assert decompose(as_network(model, (1, 6, 6)), flat, max_cells=10**6).dim == 2
+
+
+def test_dimensions_must_agree() -> None:
+    slice_ = AffineSlice(np.zeros(4), np.eye(4, 2))
+    with pytest.raises(InputError, match="is a slice of 4 dimensions, the network takes 3"):
+        decompose(random_network([3, 2, 1], 0), slice_)
+    with pytest.raises(InputError, match="must have 3 rows, one for each input"):
+        random_network([3, 2, 1], 0).restricted(slice_.origin, slice_.basis)
+
+
+def test_bad_slices() -> None:
+    dependent = [[1.0, 2.0], [2.0, 4.0], [3.0, 6.0]]
+    with pytest.raises(InputError, match="`basis` must have linearly independent columns, got 2"):
+        AffineSlice(np.zeros(3), dependent)
+    with pytest.raises(InputError, match="linearly independent"):
+        AffineSlice(np.zeros(3), np.zeros((3, 1)))
+    with pytest.raises(InputError, match="linearly independent"):
+        AffineSlice(np.zeros(1), [[1.0, 2.0]])
+    with pytest.raises(InputError, match=r"`basis` must have the shape \(3, k\).*got \(2, 3\)"):
+        AffineSlice(np.zeros(3), np.eye(2, 3))
+    with pytest.raises(InputError, match="`origin` must be finite"):
+        AffineSlice([0.0, np.nan], np.eye(2))
+    with pytest.raises(InputError, match="`box` must be a Domain of 2 dimensions"):
+        AffineSlice(np.zeros(2), np.eye(2), Box(-1, 1, dim=3))
+    a, b = np.zeros(3), np.ones(3)
+    with pytest.raises(InputError, match="`points` must span 2 dimensions, got 3 points"):
+        AffineSlice.through(a, b, 2 * b)
+    with pytest.raises(InputError, match="at least two points of one shape"):
+        AffineSlice.through(a, np.ones(2))
+    with pytest.raises(InputError, match="`points` must be finite"):
+        AffineSlice.through(a, b, np.array([np.inf, 0, 0]))
+    with pytest.raises(InputError, match=r"`data` must hold more than k=2 finite points"):
+        AffineSlice.principal([[0.0, 1.0], [1.0, 0.0]])
+    with pytest.raises(InputError, match=r"`data` must spread in at least k=2 directions, got 1"):
+        AffineSlice.principal([[0.0, 0.0], [1.0, 1.0], [2.0, 2.0]])
