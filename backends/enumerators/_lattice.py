@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from relutopo.errors import LimitReachedError
 from relutopo.geometry.complex import CellComplex, EnumerationRecord
 from relutopo.geometry.domain import Domain, FaceLattice, FacetLists
-from relutopo.geometry.exact import Integers, homogeneous_points, sign, to_float
+from relutopo.geometry.exact import Integers, sign, to_float
 from relutopo.geometry.network import Network
 from relutopo.interfaces import Progress
 
@@ -122,9 +122,9 @@ class _Lattice:
         self.target = _POSITION_TARGET * float(self.magnitude.max())
         self.x = faces.vertices.copy()
         self.n_vertices = len(self.x)
-        self.x_error = np.zeros(self.n_vertices)
+        self.x_error = faces.rounding
         self.origin = np.full((self.n_vertices, 3), -1, dtype=np.int32)
-        self.points: dict[int, Integers] = dict(enumerate(homogeneous_points(faces.vertices)))
+        self.points: dict[int, Integers] = dict(enumerate(faces.exact_vertices))
         self.cells = [_Cells(lists) for lists in faces.facets]
         self.labels = (-1 - faces.sides).astype(np.int32)
         self.packed = np.zeros((1, -(-network.n_neurons // 8)), dtype=np.uint8)

@@ -113,7 +113,7 @@ def _start(network: Network, domain: Domain) -> _State:
         half_edges = np.arange(0, 2 * len(edges), 2, dtype=np.int32)
     return _State(
         x=corners.copy(),
-        x_error=np.zeros(len(corners)),
+        x_error=lattice.rounding,
         edge_vertices=np.ascontiguousarray(edges, dtype=np.int32),
         labels=labels.astype(np.int32),
         region_ptr=np.array([0, len(half_edges) or 2], dtype=np.int64),

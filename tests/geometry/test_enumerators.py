@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from relutopo import Box, ReluNetwork, decompose, registry
 from relutopo.errors import LimitReachedError
+from relutopo.geometry.polytope import Polytope
 from relutopo.testing import (
     assert_same_complex,
     central_arrangement,
@@ -207,3 +208,17 @@ def test_published_example() -> None:
     assert complex_.dual_graph("facet").n_edges == 291
     assert complex_.dual_graph("hamming").n_edges == 293
     complex_.check()
+
+
+@pytest.mark.parametrize("dim", [2, 3])
+@pytest.mark.parametrize("kind", ["gaussian", "integer"])
+def test_cpu_equals_exact_on_polytopes(dim: int, kind: str) -> None:
+    # Corners of a polytope are rationals, which floats only approximate.
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        normals = np.concatenate([np.eye(dim), -np.eye(dim), rng.standard_normal((4, dim))])
+        polytope = Polytope(normals, rng.uniform(0.5, 1.5, len(normals)))
+        network = random_network([dim, 5, 4, 1], seed, kind)
+        fast = decompose(network, polytope, enumerator="cpu")
+        fast.check()
+        assert_same_complex(fast, decompose(network, polytope, enumerator="exact"))
