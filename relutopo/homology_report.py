@@ -93,13 +93,12 @@ def run_summary(
     ]
 
 
-def _grid(title: str, headings: Sequence[str], first: Sequence[str] = ("",)) -> Table:
+def _grid(title: str, headings: Sequence[str]) -> Table:
     from rich.table import Table
 
     require("rich", "the summary")
-    grid = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for heading in first:
-        grid.add_column(heading, no_wrap=True)
+    grid = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
+    grid.add_column("", no_wrap=True)
     for heading in headings:
         grid.add_column(heading, justify="right", no_wrap=True)
     return grid
@@ -125,7 +124,7 @@ def _interval(row: pd.Series[Any], kind: str, form: str, unit: str = "") -> str:
     if np.isnan(value):
         return "-"
     text = f"{value:+{form}}{unit}"
-    return text if np.isnan(low) else f"{text} \\[{low:+{form}}, {high:+{form}}]"
+    return text if np.isnan(low) else f"{text} \\[{low:{form}}, {high:{form}}]"
 
 
 def _change(row: pd.Series[Any], kind: str, signal: str) -> str:
@@ -251,56 +250,40 @@ def sweep_summary(
     list of rich renderables
     """
     settings = [key for key in swept if key != "seed"]
-    runs = _grid(
-        "Runs: mean \\[least, greatest] over jobs",
-        ["jobs", "cells end/start", "Spearman(step, cells)", "spikes"],
-        settings or [""],
-    )
-    tests = _grid(
-        "Change at spikes, one number from each job: mean \\[95 % t interval]",
-        ["change", "jobs up", "p (t)", "p (sign)", "cell counts out"],
-        [*(settings or [""]), "signal"],
-    )
-    restated = {}
-    for setting, rows in effects.groupby(settings) if settings else [(("",), effects)]:
-        names = tuple(map(str, setting))
-        of = {name: rows[rows["signal"] == name] for name in _SHOWN}
+    lines: list[RenderableType] = []
+    n_tests = 0
+    for setting, rows in effects.groupby(settings) if settings else [(("all jobs",), effects)]:
+        of = {str(name): group for name, group in rows.groupby("signal")}
         cells = of["n_cells"]
-        runs.add_row(
-            *names,
-            str(len(cells)),
-            _spread(cells["last"] / cells["first"], ".2f"),
-            _spread(cells["trend"], "+.2f"),
-            _spread(cells["n_spikes"], ".0f"),
-        )
+        grid = _grid("", ["change at spikes", "cell counts out", "up", "p"])
         for name in _SHOWN:
-            if not len(of[name]):
+            if name not in of:
                 continue
-            is_identity = of[name]["identity"].unique()
-            if len(is_identity) == 1 and is_identity[0]:
-                restated[_words(name)] = is_identity[0]
+            restated = of[name]["identity"].unique()
+            is_identity = len(restated) == 1 and bool(restated[0])
+            n_tests += not is_identity
             test = over_runs(of[name]["change"])
-            tests.add_row(
-                *names,
+            grid.add_row(
                 _words(name),
                 _tested(of[name]["change"], name),
-                f"{test.n_positive} of {test.n}",
-                _number(test.t_p, ".3f"),
+                f"= {restated[0]}" if is_identity else _tested(of[name]["adjusted_change"], name),
+                f"{test.n_positive}/{test.n}",
                 _number(test.sign_p, ".3f"),
-                _tested(of[name]["adjusted_change"], name),
             )
-    lines: list[RenderableType] = ["", runs, "", tests]
-    n_tests = tests.row_count
+        lines += [
+            "",
+            f"[bold]{', '.join(map(str, setting))}[/bold], {len(cells)} jobs",
+            f"cells end/start {_spread(cells['last'] / cells['first'], '.2f')}; "
+            f"Spearman(step, cells) {_spread(cells['trend'], '+.2f')}; "
+            f"spikes {_spread(cells['n_spikes'], '.0f')}",
+            grid,
+        ]
     lines.append(
-        f"[dim]The job is the unit of analysis. Of {n_tests} tests, {n_tests / 20:.1f} are "
-        "expected below p = .05 by chance alone.[/dim]"
+        "[dim]end/start, Spearman, spikes: mean \\[least, greatest]; changes: mean \\[95 % t "
+        "interval] over jobs with spikes, one number from each; up: jobs in which it rises; p: "
+        "sign test; '= ...': restates the cell counts exactly. Of "
+        f"{n_tests} changes {n_tests / 20:.1f} are expected to exclude zero by chance alone.[/dim]"
     )
-    if restated:
-        equalities = "; ".join(f"{name} = {what}" for name, what in restated.items())
-        lines.append(
-            "[yellow]Restatements of the cell counts, exact on every checkpoint of every job of a "
-            f"setting: {equalities}.[/yellow]"
-        )
     return [*lines, *_reducers_compared(table, swept)]
 
 
@@ -315,7 +298,7 @@ def _tested(values: pd.Series[Any], signal: str) -> str:
     if not test.n:
         return "-"
     text = f"{test.mean:+{form}}{unit}"
-    return text if np.isnan(test.low) else f"{text} \\[{test.low:+{form}}, {test.high:+{form}}]"
+    return text if np.isnan(test.low) else f"{text} \\[{test.low:{form}}, {test.high:{form}}]"
 
 
 def _reducers_compared(table: pd.DataFrame, swept: Sequence[str]) -> list[str]:

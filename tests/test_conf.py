@@ -112,6 +112,7 @@ def test_regressions_have_the_settings_that_were_measured(
     assert (values["analysis"], values["domain"]) == ("homology", domain)
     assert (values["data"]["name"], values["data"]["n"]) == (data, 300)
     assert values["network"]["hidden"] == [24, 24]
+    assert values["network"]["dtype"] == "float32"
     assert values["network"]["init_scale"] == init_scale
     assert (trainer["weight_decay"], trainer["decay_biases"]) == (weight_decay, False)
     assert (trainer["n_steps"], trainer["learning_rate"]) == (2000, 1e-2)

@@ -124,10 +124,11 @@ def sweep(changes: list[float], reducers: Sequence[str] = ("z2",)) -> tuple[Any,
 
 def test_the_seed_is_the_unit_of_a_sweep() -> None:
     words = text(homology_report.sweep_summary(*sweep([0.1, 0.2, 0.3, 0.2, 0.2]), ["seed"]))
-    assert "5 0.50 [0.50, 0.50] -0.50 [-0.50, -0.50] 7.0 [7, 7]" in words
+    assert "all jobs, 5 jobs cells end/start 0.50 [0.50, 0.50]" in words
+    assert "Spearman(step, cells) -0.50 [-0.50, -0.50]; spikes 7.0 [7, 7]" in words
     # Mean 0.2, standard error 0.0316, t = 6.325 with four degrees of freedom, half width 0.0878.
-    assert "β0 peak value +0.2000 [+0.1122, +0.2878] 5 of 5 0.003 0.062" in words
-    assert "Of 4 tests, 0.2 are expected below p = .05 by chance alone" in words
+    assert "β0 peak value +0.2000 [0.1122, 0.2878] +0.1000 5/5 0.062" in words
+    assert "Of 4 changes 0.2 are expected to exclude zero by chance alone" in words
 
 
 def test_reducers_are_compared_number_by_number() -> None:
