@@ -54,6 +54,7 @@ _PACKAGES = (
     "scipy",
     "numba",
     "pyamg",
+    "phat",
     "torch",
     "scikit-learn",
     "pandas",
