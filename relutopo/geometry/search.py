@@ -4,7 +4,8 @@ A region with activation pattern s is {x in the domain: s_j z_j(x) ≥ 0 for all
 z_j is the affine map of neuron j under the pattern s: an intersection of half-spaces, most of them
 redundant. A neuron makes a *wall* if some point of its plane satisfies all other inequalities
 strictly (those with the same plane aside). Candidates come from floats: rays from the centre of the
-region, then one linear programme a neuron (HiGHS), ::
+region, then, for neurons that a box around the region does not exclude, one linear programme each
+(HiGHS), ::
 
     maximise t    such that    g_j(y) = 0    and    g_i(y) ≥ t  for all i,
 
@@ -50,8 +51,11 @@ _TINY = 1e-10
 """Rows whose relative error bound is larger are computed exactly and rounded."""
 _SAME = 1e-9
 """Normalised rows that differ by less may be the same plane, which is decided exactly."""
-_MOST_ROWS = 40
-"""How many rows an exact decision takes into account before it is given up."""
+_MOST_STEPS = 30
+"""How many times an exact decision takes a further row into account before it is given up."""
+_RAYS_PER_NEURON = 10
+_OPEN_PER_AXIS = 6
+"""From how many open neurons an axis the 2 d programmes for a box around the region pay."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +137,7 @@ class RegionGeometry:
 
     @property
     def interior_point(self) -> NDArray[np.float64]:
-        """Centre of a largest ball in the region, rounded; (d,)."""
+        """Centre of a largest ball in the region, rounded; (d,). NaN if the solver failed."""
         return self.centre * self.scale
 
     @cached_property
@@ -190,24 +194,61 @@ class RegionGeometry:
 
         Returns the point, the value, and the multipliers of the rows.
         """
-        d = self.domain.dim
-        cost = np.zeros(d + 1)
-        cost[-1] = -1.0
+        d, n = self.domain.dim, len(among)
+        y, multipliers = self._solve(
+            np.append(np.zeros(d), 1.0),
+            np.concatenate([self.normals[among], -np.ones((n, 1))], axis=1),
+            self.offsets[among],
+            None if wall is None else np.append(self.normals[wall], 0.0),
+            0.0 if wall is None else self.offsets[wall],
+        )
+        return y[:-1], float(y[-1]), multipliers
+
+    def _solve(
+        self,
+        objective: NDArray[np.float64],
+        normals: NDArray[np.float64],
+        offsets: NDArray[np.float64],
+        wall: NDArray[np.float64] | None = None,
+        wall_offset: float = 0.0,
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Maximise a linear function where rows are ≥ 0, and one = 0; return argument and λ."""
         result = linprog(
-            cost,
-            A_ub=np.concatenate([-self.normals[among], np.ones((len(among), 1))], axis=1),
-            b_ub=self.offsets[among],
-            A_eq=None if wall is None else np.append(self.normals[wall], 0.0)[None],
-            b_eq=None if wall is None else [-self.offsets[wall]],
+            -objective,
+            A_ub=-normals,
+            b_ub=offsets,
+            A_eq=None if wall is None else wall[None],
+            b_eq=None if wall is None else [-wall_offset],
             bounds=(None, None),
             method="highs",
             options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
         )
         self.n_linear_programs += 1
-        if result.x is None:
-            # The programme has a solution; the exact decision goes on from no rows at all.
-            return np.zeros(d), 0.0, np.zeros(len(among))
-        return result.x[:-1], float(result.x[-1]), np.maximum(-result.ineqlin.marginals, 0.0)
+        if result.x is None:  # a failure of the solver: no candidate, and nothing is excluded
+            return np.full(len(objective), np.nan), np.zeros(len(offsets))
+        return result.x, np.maximum(-result.ineqlin.marginals, 0.0)
+
+    def _near_rows(self) -> NDArray[np.bool_]:
+        """Tell which rows are not positive on the whole of a box around the region.
+
+        In e·y ≤ e·y + Σ λ_i g_i(y) the multipliers of max e·y cancel nearly all that depends on y,
+        so that with |y_i| ≤ 1 the right-hand side is a safe bound whatever their errors.
+        """
+        d = self.domain.dim
+        reach = np.empty((2, d))
+        for k, sign in enumerate((-1.0, 1.0)):
+            for axis in range(d):
+                objective = np.zeros(d)
+                objective[axis] = sign
+                _, multipliers = self._solve(objective, self.normals, self.offsets)
+                rest = objective + multipliers @ self.normals
+                slack = multipliers @ self.errors
+                reach[k, axis] = multipliers @ self.offsets + 1.01 * np.abs(rest).sum()
+                reach[k, axis] += (2 + len(multipliers)) * slack + 2.0**-50
+        middle, half = (reach[1] - reach[0]) / 2, (reach[1] + reach[0]) / 2
+        lowest = self.normals @ middle + self.offsets - 1.01 * np.abs(self.normals) @ half
+        near: NDArray[np.bool_] = lowest <= 2 * self.errors
+        return near
 
     def walls(self) -> Walls:
         """Find the walls of the region, and the patterns behind them."""
@@ -227,11 +268,15 @@ class RegionGeometry:
         for row, y in self._shoot(candidates):
             if not settled[row]:
                 record(self._cross(row, y))
+        near = np.ones(len(self.rows), dtype=bool)
+        if (~settled[candidates]).sum() > _OPEN_PER_AXIS * self.domain.dim:
+            near = self._near_rows()
+            settled |= ~near
         n_open = 0
         for row in candidates.tolist():
             if settled[row]:
                 continue
-            apart = np.flatnonzero(~self._alike(row))
+            apart = np.flatnonzero(near & ~self._alike(row))
             y, t, multipliers = self._widest(apart, row)
             if t > 0 and record(self._cross(row, y)):
                 continue
@@ -261,7 +306,7 @@ class RegionGeometry:
         if not np.all(heights > 0):
             return []
         rng = np.random.default_rng(0)
-        others = rng.standard_normal((len(candidates), self.domain.dim))
+        others = rng.standard_normal((_RAYS_PER_NEURON * len(candidates), self.domain.dim))
         rays = np.concatenate([-self.normals[candidates], others])
         with np.errstate(divide="ignore"):
             speeds = -(rays @ self.normals.T)
@@ -339,25 +384,24 @@ class RegionGeometry:
         """
         exact, neuron = self._exact_rows, int(self.rows[row])
         wall = exact[neuron]
-        others = [i for i in self.rows.tolist() if i != neuron and not _parallel(exact[i], wall)]
         far = np.array([0] * self.domain.dim + [1], dtype=object)
-        chosen = [i for i in self.rows[support].tolist() if i in others]
-        while len(chosen) <= _MOST_ROWS:
+        chosen = [i for i in self.rows[support].tolist() if not _parallel(exact[i], wall)]
+        for _ in range(_MOST_STEPS):
             cone = Cone.of_rows([far, *(exact[i] for i in chosen), wall])
             on_wall = [ray for ray in cone.rays if wall @ ray == 0]
-            if not on_wall:
-                return False
-            point: Integers = np.sum(on_wall, axis=0)
+            # A line of the cone changes no row, so the sum of the rays is as strict as any point.
+            point: Integers = np.sum([far * 0, *on_wall], axis=0)
             if point[-1] <= 0 or any(exact[i] @ point <= 0 for i in chosen):
                 return False
-            values = exact[others] @ point
-            if np.all(values > 0):
-                return point
-            sizes = [
-                float(Fraction(v, sum(map(abs, exact[i]))))
-                for v, i in zip(values, others, strict=True)
+            values = exact[self.rows] @ point
+            violated = [
+                (float(Fraction(value, sum(map(abs, exact[i])))), i)
+                for value, i in zip(values, self.rows.tolist(), strict=True)
+                if value <= 0 and not _parallel(exact[i], wall)
             ]
-            chosen.append(others[int(np.argmin(sizes))])
+            if not violated:
+                return point
+            chosen.append(min(violated)[1])
         return None
 
 

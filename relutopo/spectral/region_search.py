@@ -48,7 +48,7 @@ class RegionSearch:
     patterns : (n_regions, n_neurons) ndarray of bool
         Activation patterns, distinct.
     interior_points : (n_regions, d) ndarray of float64
-        Centre of a largest ball in each region, rounded.
+        Centre of a largest ball in each region, rounded; NaN where the solver failed.
     inradii : (n_regions,) ndarray of float64
         Radius of that ball.
     status : {"complete", "max_regions", "open"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -106,6 +108,32 @@ def test_closed_forms_in_five_dimensions() -> None:
     # Every hyperplane is cut by the others into as many facets as they have regions on it.
     assert general.graph.n_edges == 6 * n_regions_general(5, 4)
     assert central.graph.n_edges == 6 * n_regions_central(5, 4)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_many_neurons_that_miss_a_region(bias: bool) -> None:
+    network, box = random_network([2, 16, 8, 1], 0, bias=bias), rt.Box(-2, 2, dim=2)
+    assert_all_of(rt.search_regions(network, box), rt.decompose(network, box))
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "integer"])
+def test_a_broken_solver_does_not_mislead(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Linear programmes only propose; without them everything is decided exactly."""
+    network, box = random_network([2, 5, 4, 1], 3, kind), rt.Box(-2, 2, dim=2)
+    complex_ = rt.decompose(network, box, enumerator="exact")
+    failed = SimpleNamespace(x=None)
+    monkeypatch.setattr("relutopo.geometry.search.linprog", lambda *_, **__: failed)
+    assert_all_of(rt.search_regions(network, box, [[0.3, 0.2]]), complex_)
+
+
+def test_what_is_not_decided_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    network, box = central_arrangement(4, 2, 0), rt.Box(-1, 1, dim=2)
+    monkeypatch.setattr("relutopo.geometry.search._MOST_STEPS", 0)
+    search = rt.search_regions(network, box)
+    assert search.status == "open"
+    assert not search.complete
+    assert search.n_open > 0
+    assert_part_of(search, rt.decompose(network, box, enumerator="exact"))
 
 
 def test_a_polytope_as_domain() -> None:
