@@ -305,7 +305,9 @@ class GraphNetwork(Network):
                 z = values[node.source]
                 if patterns is None:
                     slopes = np.where(z[:, -1] > 0, node.slope_on, node.slope_off)
-                    steepest = np.maximum(np.abs(node.slope_on), np.abs(node.slope_off))
+                    certain = np.abs(z[:, -1]) > errors[node.source]
+                    either = np.maximum(np.abs(node.slope_on), np.abs(node.slope_off))
+                    steepest = np.where(certain, np.abs(slopes), either)
                 else:
                     layer, start_unit = self._place[number]
                     neuron = self.layer_offsets[layer] + start_unit

@@ -18,6 +18,8 @@ __all__ = ["NOT_FOUND", "KnownRegions", "locate"]
 NOT_FOUND = -3
 """What `KnownRegions.locate` says of a point inside a region that is not among the known ones."""
 
+_POINTS_AT_ONCE = 256
+
 
 @dataclass(frozen=True, eq=False)
 class KnownRegions:
@@ -57,10 +59,22 @@ class KnownRegions:
         signs = self.network.signs(x[inside])
         found = find_patterns(pack_patterns(signs > 0), self.packed_patterns)
         regions[inside] = np.where(found >= 0, found, NOT_FOUND)
-        for i in np.flatnonzero((signs == 0).any(axis=1)):
-            if not self._vanish(signs[i] > 0, np.flatnonzero(signs[i] == 0)):
-                regions[inside[i]] = ON_BOUNDARY
+        zero = np.flatnonzero((signs == 0).any(axis=1))
+        for first in range(0, len(zero), _POINTS_AT_ONCE):
+            rows = zero[first : first + _POINTS_AT_ONCE]
+            doubtful = (signs[rows] == 0) & ~self._vanish_for_certain(signs[rows] > 0)
+            for i in np.flatnonzero(doubtful.any(axis=1)):
+                if not self._vanish(signs[rows[i]] > 0, np.flatnonzero(doubtful[i])):
+                    regions[inside[rows[i]]] = ON_BOUNDARY
         return regions
+
+    def _vanish_for_certain(self, patterns: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Tell which neurons are zero on the regions of patterns, as the floats show exactly."""
+        known = [np.empty((len(patterns), 0), dtype=bool)]
+        for layer in range(len(self.network.layer_sizes)):
+            maps = self.network.affine_maps(layer, patterns, self.domain.magnitude)
+            known.append((maps.errors == 0) & ~maps.planes.any(axis=1))
+        return np.concatenate(known, axis=1)
 
     def _vanish(self, pattern: NDArray[np.bool_], neurons: NDArray[np.intp]) -> bool:
         """Whether all the neurons are identically zero on the region of a pattern."""
