@@ -1,26 +1,33 @@
 """Complexes in files: NumPy archives of plain arrays, nothing pickled.
 
 Invariant: what `load_complex` returns has the same arrays, network and domain as what
-`save_complex` was given.
+`save_complex` was given. Names of arrays are paths: ``network/kind``, ``domain/box/low``.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from relutopo.errors import InputError
 from relutopo.files import atomic_write
 from relutopo.geometry.complex import CellComplex, EnumerationRecord
-from relutopo.geometry.domain import Box
-from relutopo.geometry.network import ReluNetwork
+from relutopo.geometry.domain import Box, Domain
+from relutopo.geometry.graph import Affine, GraphNetwork, Kink, Matrix
+from relutopo.geometry.network import Network, ReluNetwork
+from relutopo.geometry.polytope import Polytope
+from relutopo.geometry.slices import AffineSlice
 
 __all__ = ["load_complex", "save_complex"]
 
-FORMAT = 1
+FORMAT = 2
+
+_Arrays = Mapping[str, Any]
 
 
 def save_complex(path: str | os.PathLike[str], complex_: CellComplex) -> None:
@@ -31,7 +38,7 @@ def save_complex(path: str | os.PathLike[str], complex_: CellComplex) -> None:
     path : path-like
         By custom ``....npz``.
     complex_ : CellComplex
-        Of a `ReluNetwork` on a `Box`.
+        Of a network and on a domain of this library, not of a class of your own.
 
     Raises
     ------
@@ -48,17 +55,9 @@ def save_complex(path: str | os.PathLike[str], complex_: CellComplex) -> None:
     >>> load_complex(path)
     CellComplex(dim=2, 9 + 12 + 4 cells, exact)
     """
-    network, domain, record = complex_.network, complex_.domain, complex_.record
-    if not isinstance(network, ReluNetwork) or not isinstance(domain, Box):
-        raise InputError(
-            f"`complex_` must be of a ReluNetwork on a Box, got {type(network).__name__} on "
-            f"{type(domain).__name__}; save its arrays yourself"
-        )
+    record = complex_.record
     arrays: dict[str, Any] = {
         "format": FORMAT,
-        "n_layers": len(network.weights),
-        "low": domain.low,
-        "high": domain.high,
         "vertices": complex_.vertices,
         "packed_patterns": complex_.packed_patterns,
         "facet_labels": complex_.facet_labels,
@@ -66,9 +65,9 @@ def save_complex(path: str | os.PathLike[str], complex_: CellComplex) -> None:
         "status": record.status,
         "n_uncertain": record.n_uncertain,
         "seconds": record.seconds,
+        **_network_arrays("network", complex_.network),
+        **_domain_arrays("domain", complex_.domain),
     }
-    for i, (weight, bias) in enumerate(zip(network.weights, network.biases, strict=True)):
-        arrays |= {f"weight_{i}": weight, f"bias_{i}": bias}
     for k, (indptr, indices) in enumerate(complex_.facets, start=1):
         arrays |= {f"facet_indptr_{k}": indptr, f"facet_indices_{k}": indices}
     with atomic_write(path) as file:
@@ -108,12 +107,9 @@ def load_complex(path: str | os.PathLike[str]) -> CellComplex:
             f"{os.fspath(path)!r} must have format {FORMAT}, got {version}; read it with the "
             "version of relutopo that wrote it"
         )
-    layers = range(int(arrays["n_layers"]))
     return CellComplex(
-        network=ReluNetwork(
-            [arrays[f"weight_{i}"] for i in layers], [arrays[f"bias_{i}"] for i in layers]
-        ),
-        domain=Box(arrays["low"].tolist(), arrays["high"].tolist()),
+        network=_network("network", arrays),
+        domain=_domain("domain", arrays),
         vertices=arrays["vertices"],
         facets=tuple(
             (arrays[f"facet_indptr_{k}"], arrays[f"facet_indices_{k}"])
@@ -128,3 +124,104 @@ def load_complex(path: str | os.PathLike[str]) -> CellComplex:
             seconds=float(arrays["seconds"]),
         ),
     )
+
+
+def _domain_arrays(path: str, domain: Domain) -> dict[str, Any]:
+    if type(domain) is Box:
+        return {f"{path}/kind": "box", f"{path}/low": domain.low, f"{path}/high": domain.high}
+    if type(domain) is Polytope:
+        normals, offsets = domain.halfspaces()
+        return {
+            f"{path}/kind": "polytope",
+            f"{path}/normals": normals,
+            f"{path}/offsets": offsets,
+        }
+    if type(domain) is AffineSlice:
+        return {
+            f"{path}/kind": "slice",
+            f"{path}/origin": domain.origin.reshape(domain.input_shape),
+            f"{path}/basis": domain.basis,
+            **_domain_arrays(f"{path}/box", domain.box),
+        }
+    raise InputError(
+        f"`complex_` must be on a Box, a Polytope or an AffineSlice, got {type(domain).__name__}; "
+        "save its arrays yourself"
+    )
+
+
+def _domain(path: str, arrays: _Arrays) -> Domain:
+    kind = str(arrays[f"{path}/kind"])
+    if kind == "box":
+        return Box(arrays[f"{path}/low"].tolist(), arrays[f"{path}/high"].tolist())
+    if kind == "polytope":
+        return Polytope(arrays[f"{path}/normals"], arrays[f"{path}/offsets"])
+    box = _domain(f"{path}/box", arrays)
+    return AffineSlice(arrays[f"{path}/origin"], arrays[f"{path}/basis"], box)
+
+
+def _network_arrays(path: str, network: Network) -> dict[str, Any]:
+    if type(network) is ReluNetwork:
+        arrays = {f"{path}/kind": "relu", f"{path}/n_layers": len(network.weights)}
+        for i, (weight, bias) in enumerate(zip(network.weights, network.biases, strict=True)):
+            arrays |= {f"{path}/{i}/weight": weight, f"{path}/{i}/bias": bias}
+        return arrays
+    if type(network) is GraphNetwork:
+        arrays = {
+            f"{path}/kind": "graph",
+            f"{path}/input_dim": network.input_dim,
+            f"{path}/n_nodes": len(network.nodes),
+        }
+        for i, node in enumerate(network.nodes):
+            if isinstance(node, Kink):
+                arrays[f"{path}/{i}/source"] = node.source
+                arrays[f"{path}/{i}/slope_on"] = node.slope_on
+                arrays[f"{path}/{i}/slope_off"] = node.slope_off
+            else:
+                arrays[f"{path}/{i}/sources"] = np.array(node.sources, dtype=np.int64)
+                arrays[f"{path}/{i}/bias"] = node.bias
+                for j, matrix in enumerate(node.matrices):
+                    arrays |= _matrix_arrays(f"{path}/{i}/matrices/{j}", matrix)
+        return arrays
+    raise InputError(
+        f"`complex_` must be of a ReluNetwork or a GraphNetwork, got {type(network).__name__}; "
+        "save its arrays yourself"
+    )
+
+
+def _network(path: str, arrays: _Arrays) -> Network:
+    if str(arrays[f"{path}/kind"]) == "relu":
+        layers = range(int(arrays[f"{path}/n_layers"]))
+        return ReluNetwork(
+            [arrays[f"{path}/{i}/weight"] for i in layers],
+            [arrays[f"{path}/{i}/bias"] for i in layers],
+        )
+    nodes: list[Affine | Kink] = []
+    for i in range(int(arrays[f"{path}/n_nodes"])):
+        node = f"{path}/{i}"
+        if f"{node}/source" in arrays:
+            slopes = arrays[f"{node}/slope_on"], arrays[f"{node}/slope_off"]
+            nodes.append(Kink(int(arrays[f"{node}/source"]), *slopes))
+        else:
+            sources = tuple(arrays[f"{node}/sources"].tolist())
+            matrices = tuple(_matrix(f"{node}/matrices/{j}", arrays) for j in range(len(sources)))
+            nodes.append(Affine(sources, matrices, arrays[f"{node}/bias"]))
+    return GraphNetwork(int(arrays[f"{path}/input_dim"]), nodes)
+
+
+def _matrix_arrays(path: str, matrix: Matrix) -> dict[str, Any]:
+    if isinstance(matrix, np.ndarray):
+        return {path: matrix}
+    return {
+        f"{path}/data": matrix.data,
+        f"{path}/indices": matrix.indices,
+        f"{path}/indptr": matrix.indptr,
+        f"{path}/shape": np.array(matrix.shape, dtype=np.int64),
+    }
+
+
+def _matrix(path: str, arrays: _Arrays) -> Matrix:
+    if path in arrays:
+        dense: Matrix = arrays[path]
+        return dense
+    parts = arrays[f"{path}/data"], arrays[f"{path}/indices"], arrays[f"{path}/indptr"]
+    return sparse.csr_array(parts, shape=tuple(arrays[f"{path}/shape"].tolist()))

@@ -146,7 +146,9 @@ def test_contains_is_exact() -> None:
 
 
 def test_slivers_far_from_the_origin() -> None:
-    narrow = rt.Polytope([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]], [1e9 + 1e-6, -1e9, 1, 1])
+    narrow = rt.Polytope(
+        [[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]], [1e9 + 1e-6, -1e9, 1, 1]
+    )
     width = Fraction(1e9 + 1e-6) - 10**9
     assert narrow.volume == pytest.approx(2 * float(width), rel=1e-14)
 
@@ -188,3 +190,24 @@ def test_lattices_with_exact_floats_say_so() -> None:
     lattice = rt.Box(-1, 1, dim=2).face_lattice()
     assert (lattice.rounding == 0).all()
     assert lattice.exact_vertices.tolist() == homogeneous_points(lattice.vertices).tolist()
+
+
+@settings(max_examples=25, deadline=None)
+@given(dim=st.integers(1, 3), seed=st.integers(0, 10**6), integer=st.booleans())
+def test_cpu_equals_exact_on_rounded_corners(dim: int, seed: int, integer: bool) -> None:
+    """Two neurons run along sides of the polytope, through corners that no float equals."""
+    polytope = random_polytope(dim, 4, seed, integer)
+    network = random_network([dim, 3, 3, 1], seed, "integer" if integer else "gaussian")
+    normals, offsets = polytope.halfspaces()
+    network = rt.ReluNetwork(
+        [
+            np.concatenate([network.weights[0], normals[:2]]),
+            np.concatenate([network.weights[1], np.ones((3, 2))], axis=1),
+            network.weights[2],
+        ],
+        [np.concatenate([network.biases[0], -offsets[:2]]), *network.biases[1:]],
+    )
+    fast = rt.decompose(network, polytope)
+    assert fast.record.status == "certified"
+    fast.check()
+    assert_same_complex(fast, rt.decompose(network, polytope, enumerator="exact"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -52,5 +53,57 @@ def test_unreadable_files_are_named(complex_: rt.CellComplex, tmp_path: Path) ->
     with pytest.raises(InputError, match=r"bad.npz' cannot be read as a complex"):
         load_complex(tmp_path / "bad.npz")
     np.savez(tmp_path / "new.npz", format=99)
-    with pytest.raises(InputError, match="must have format 1, got 99"):
+    with pytest.raises(InputError, match="must have format 2, got 99"):
         load_complex(tmp_path / "new.npz")
+
+
+def test_polytopes_round_trip(tmp_path: Path) -> None:
+    network = rt.ReluNetwork([[[1.0, 2.0]], [[1.0]]], [[0.1], [0.0]])
+    domain = rt.Polytope([[3, 0], [-1, 0], [0, 1], [0, -1], [1, 1]], [1, 1, 1, 1, 9])
+    complex_ = rt.decompose(network, domain, enumerator="exact")
+    save_complex(tmp_path / "complex.npz", complex_)
+    again = load_complex(tmp_path / "complex.npz")
+    assert isinstance(again.domain, rt.Polytope)
+    for x, y in zip(again.domain.halfspaces(), domain.halfspaces(), strict=True):
+        np.testing.assert_array_equal(x, y)
+    again.check()
+
+
+def test_slices_of_torch_modules_round_trip(tmp_path: Path) -> None:
+    import torch
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        module = torch.nn.Sequential(
+            torch.nn.Conv2d(1, 2, 2), torch.nn.LeakyReLU(), torch.nn.MaxPool2d(2),
+            torch.nn.Flatten(), torch.nn.Linear(2, 3), torch.nn.ReLU6(), torch.nn.Linear(3, 1),
+        ).eval()  # fmt: skip
+    rng = np.random.default_rng(0)
+    domain = rt.AffineSlice(rng.normal(size=(1, 3, 3)), rng.normal(size=(9, 2)))
+    complex_ = rt.decompose(module, domain, enumerator="exact")
+    save_complex(tmp_path / "complex.npz", complex_)
+    again = load_complex(tmp_path / "complex.npz")
+    assert isinstance(again.domain, rt.AffineSlice)
+    assert again.domain.input_shape == domain.input_shape
+    np.testing.assert_array_equal(again.domain.origin, domain.origin)
+    np.testing.assert_array_equal(again.domain.basis, domain.basis)
+    u = rng.uniform(-1, 1, size=(20, 2))
+    np.testing.assert_array_equal(again.network(u), complex_.network(u))
+    np.testing.assert_array_equal(again.locate(u), complex_.locate(u))
+    assert again.n_regions > 5
+    again.check()
+
+
+def test_other_networks_and_domains_are_refused(complex_: rt.CellComplex, tmp_path: Path) -> None:
+    class Square(rt.Box):
+        pass
+
+    class Perceptron(rt.ReluNetwork):
+        pass
+
+    square = replace(complex_, domain=Square(-1, 1, dim=2))
+    with pytest.raises(InputError, match=r"must be on a Box, a Polytope or .*, got Square; save"):
+        save_complex(tmp_path / "complex.npz", square)
+    other = replace(complex_, network=Perceptron([[[1.0, 2.0]]], [[0.0]]))
+    with pytest.raises(InputError, match="a ReluNetwork or a GraphNetwork, got Perceptron; save"):
+        save_complex(tmp_path / "complex.npz", other)
