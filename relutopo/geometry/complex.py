@@ -276,6 +276,22 @@ class CellComplex:
     def _region_incidence(self) -> sparse.csr_array:
         return self.cell_vertices(self.dim)
 
+    def output_maps(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the affine function that the network is on each region.
+
+        Returns
+        -------
+        coefficients : (n_d, n_outputs, d) ndarray
+            A with f(x) = A x + c on the region.
+        offsets : (n_d, n_outputs) ndarray
+            c.
+        """
+        network = self.network
+        planes = network.affine_maps(
+            len(network.layer_sizes), self.patterns, self.domain.magnitude
+        ).planes
+        return planes[:, :-1].swapaxes(1, 2), planes[:, -1]
+
     def locate(self, points: ArrayLike) -> NDArray[np.int64]:
         """Return the region of each point, by its activation pattern.
 

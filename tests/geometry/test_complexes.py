@@ -70,6 +70,16 @@ def test_facet_regions_are_the_two_sides(complex_: CellComplex) -> None:
     assert differ[np.arange(len(labels)), labels].all()
 
 
+@pytest.mark.parametrize("dim", [1, 2, 3])
+def test_output_maps_are_the_network(dim: int) -> None:
+    network = random_network([dim, 5, 4, 2], 0)
+    regions = decompose(network, Box(-1, 1, dim=dim))
+    a, c = regions.output_maps()
+    assert a.shape == (regions.n_regions, 2, dim)
+    x = regions.interior_points
+    np.testing.assert_allclose(np.einsum("rod,rd->ro", a, x) + c, network(x), atol=1e-9)
+
+
 def test_boundary_dimension_is_checked(complex_: CellComplex) -> None:
     for k in (0, 3):
         with pytest.raises(InputError, match=r"`k` must be in 1\.\.2"):
