@@ -29,6 +29,16 @@ def test_readme_examples_run_in_order(tmp_path: Path) -> None:
     assert (tmp_path / "partition.pdf").is_file()
 
 
+def test_examples_on_networks_run_in_order(tmp_path: Path) -> None:
+    code = "\n".join(python_blocks(ROOT / "docs" / "networks.md"))
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+    assert "GraphNetwork(36-" in result.stdout
+    assert (tmp_path / "slice.png").stat().st_size > 10_000
+
+
 def test_the_backend_of_the_guide_solves() -> None:
     names: dict[str, type] = {}
     exec(python_blocks(ROOT / "docs" / "backends.md")[0], names)
