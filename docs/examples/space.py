@@ -14,7 +14,7 @@ model = torch.nn.Sequential(
 x = 4 * torch.rand(2000, 3) - 2
 inside = (x.norm(dim=1, keepdim=True) < 1.5).float()
 optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
-for _ in range(300):
+for _ in range(100):
     optimizer.zero_grad()
     torch.nn.functional.binary_cross_entropy_with_logits(model(x), inside).backward()
     optimizer.step()
