@@ -19,6 +19,7 @@ _REMEDIES = {
     "pyarrow": _APP,
     "sklearn": _APP,
     "rich": _APP,
+    "onnx": 'pip install "relutopo[onnx]"',
     "networkx": _EXPORT,
     "meshio": _EXPORT,
     "cupy": 'pip install "relutopo[cuda12]" or "relutopo[cuda13]", whichever your driver supports',

@@ -581,7 +581,8 @@ def as_network(model: Any, input_shape: Sequence[int] | None = None) -> Network:
     model : Network, torch.nn.Module, mapping, path, or pair (weights, biases)
         A network; a torch module whose non-linearities are piecewise linear (see
         `relutopo.geometry.traced`; what counts is its evaluation mode); the state dict of a
-        sequence of Linear and ReLU layers, or the file that holds it; or two sequences of arrays.
+        sequence of Linear and ReLU layers, or the ``.pt`` file that holds it; a ``.onnx`` file; or
+        two sequences of arrays.
     input_shape : sequence of int, optional
         Shape of one input without the batch axis, for example ``(1, 28, 28)``. Needed for a module
         that does not begin with a Linear layer.
@@ -623,19 +624,27 @@ def _read_network(model: Any, input_shape: Sequence[int] | None) -> Network:
     if isinstance(model, Mapping):
         return ReluNetwork.from_state_dict(model)
     if isinstance(model, (str, os.PathLike)):
+        if not os.path.isfile(model):
+            raise InputError(
+                f"`model` names the file {os.fspath(model)!r}, which does not exist; check the path"
+            )
+        if os.fspath(model).endswith(".onnx"):
+            require("torch", "reading an ONNX file")
+            from relutopo.geometry.onnx_file import network_of_onnx  # loads torch
+
+            return network_of_onnx(model, input_shape)
         return ReluNetwork.from_state_dict(_load_state_dict(model))
     if isinstance(model, (tuple, list)) and len(model) == 2:
         return ReluNetwork(*model)
     raise InputError(
         "`model` must be a relutopo Network, a torch.nn.Module, a state dict, the path of a .pt "
-        f"file or a pair (weights, biases), got {type(model).__name__}; convert it to one of these"
+        f"or .onnx file or a pair (weights, biases), got {type(model).__name__}; convert it to "
+        "one of these"
     )
 
 
 def _load_state_dict(path: str | os.PathLike[str]) -> Mapping[str, Any]:
     name = os.fspath(path)
-    if not os.path.isfile(path):
-        raise InputError(f"`model` names the file {name!r}, which does not exist; check the path")
     torch = require("torch", "reading a .pt file")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)

@@ -1,0 +1,204 @@
+"""ONNX files: equal to the torch modules that they were exported from, and to the reference."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from relutopo import AffineSlice, Box, GraphNetwork, as_network, decompose
+from relutopo.errors import InputError, MissingExtraError, UnsupportedModuleError
+from relutopo.testing import assert_same_complex
+
+onnx: Any = pytest.importorskip("onnx")
+
+
+def save(
+    path: Path,
+    nodes: list[Any],
+    shape: tuple[int | str, ...],
+    weights: dict[str, Any] | None = None,
+    n_inputs: int = 1,
+) -> Path:
+    """Write a model whose inputs are x0, x1, ... and whose output is y."""
+    kind = onnx.TensorProto.FLOAT
+    graph = onnx.helper.make_graph(
+        nodes,
+        "graph",
+        [onnx.helper.make_tensor_value_info(f"x{i}", kind, shape) for i in range(n_inputs)],
+        [onnx.helper.make_tensor_value_info("y", kind, ("any",))],
+        [onnx.numpy_helper.from_array(np.asarray(w), k) for k, w in (weights or {}).items()],
+    )
+    opset = [onnx.helper.make_opsetid("", 17)]
+    onnx.save(onnx.helper.make_model(graph, opset_imports=opset, ir_version=8), path)
+    return path
+
+
+def node(kind: str, inputs: str, output: str = "y", **attributes: Any) -> Any:
+    return onnx.helper.make_node(kind, inputs.split(), output.split(), **attributes)
+
+
+def random(*shape: int, seed: int = 0) -> Any:
+    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+def convolutional(path: Path) -> tuple[Path, nn.Module]:
+    """The same convolutional network in a file and as a module."""
+    module = nn.Sequential(
+        nn.Conv2d(1, 2, 3, padding=1),
+        nn.BatchNorm2d(2),
+        nn.LeakyReLU(0.25),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(8, 3),
+        nn.ReLU6(),
+        nn.Linear(3, 1),
+    )
+    rng = np.random.default_rng(1)
+    state = {
+        name: torch.tensor(np.abs(rng.standard_normal(tuple(t.shape))) + 0.1)
+        if name.endswith("running_var")
+        else torch.tensor(rng.standard_normal(tuple(t.shape)))
+        for name, t in module.state_dict().items()
+        if t.is_floating_point()
+    }
+    module.load_state_dict(state, strict=False)
+    w = {k: v.numpy() for k, v in module.state_dict().items() if v.is_floating_point()}
+    nodes = [
+        node("Conv", "x0 0.weight 0.bias", "a", pads=[1, 1, 1, 1]),
+        node(
+            "BatchNormalization", "a 1.weight 1.bias 1.running_mean 1.running_var", "b",
+            epsilon=module.get_submodule("1").eps,
+        ),
+        node("LeakyRelu", "b", "c", alpha=0.25),
+        node("MaxPool", "c", "d", kernel_shape=[2, 2], strides=[2, 2]),
+        # What exporters make of x.view(x.size(0), -1): arithmetic on the shape.
+        node("Shape", "d", "s"),
+        node("Gather", "s zero", "n"),
+        node("Unsqueeze", "n axis", "n1"),
+        node("Concat", "n1 rest", "t", axis=0),
+        node("Reshape", "d t", "e"),
+        node("Gemm", "e 5.weight 5.bias", "f", transB=1),
+        node("Clip", "f lo hi", "g"),
+        node("Gemm", "g 7.weight 7.bias", "y", transB=1),
+    ]  # fmt: skip
+    w |= {"zero": np.int64(0), "axis": np.array([0]), "rest": np.array([-1])}
+    w |= {"lo": np.float32(0), "hi": np.float32(6)}
+    return save(path, nodes, ("batch", 1, 4, 4), w), module.eval()
+
+
+def test_a_file_is_the_module_that_it_came_from(tmp_path: Path) -> None:
+    path, module = convolutional(tmp_path / "model.onnx")
+    network = as_network(path)
+    assert isinstance(network, GraphNetwork)
+    x = np.random.default_rng(0).standard_normal((20, 1, 4, 4))
+    with torch.no_grad():
+        expected = module.double()(torch.tensor(x)).numpy()
+    # The epsilon of batch normalisation is a float32 in the file.
+    np.testing.assert_allclose(network(x.reshape(20, -1)), expected, rtol=1e-9, atol=1e-9)
+    plane = AffineSlice.through(*x[:3], margin=0.0)
+    fast, exact = (decompose(path, plane, enumerator=name) for name in ("cpu", "exact"))
+    fast.check()
+    assert_same_complex(fast, exact)
+
+
+OPERATORS: dict[str, tuple[list[Any], dict[str, Any]]] = {
+    "elementwise": (
+        [
+            node("Abs", "x0", "a"), node("Neg", "a", "b"), node("Sub", "w b", "c"),
+            node("Mul", "c w", "d"), node("Div", "d two", "e"), node("Sum", "a e x0", "f"),
+            node("Max", "f x0 w", "g"), node("Min", "g two", "y"),
+        ],
+        {"w": random(4, 4), "two": np.float32(2)},
+    ),
+    "slopes": ([node("PRelu", "x0 w", "a"), node("Dropout", "a", "y")], {"w": random(2, 1, 1)}),
+    "moves": (
+        [
+            node("Slice", "x0 from to axes", "a"), node("Transpose", "a", "b", perm=[0, 3, 1, 2]),
+            node("Split", "b sizes", "c d", axis=1), node("Concat", "d c", "e", axis=1),
+            node("Pad", "e pads", "f"), node("Relu", "f", "g"), node("Identity", "g", "h"),
+            node("Gather", "h one", "i", axis=1), node("Unsqueeze", "i one1", "j"),
+            node("Squeeze", "j one1", "k"), node("Flatten", "k", "y"),
+        ],
+        {
+            "from": np.array([1]), "to": np.array([4]), "axes": np.array([3]),
+            "sizes": np.array([2, 1]), "pads": np.array([0, 0, 1, 0, 0, 0, 0, 2]),
+            "one": np.int64(1), "one1": np.array([1]),
+        },
+    ),
+    "pooling": (
+        [
+            node("AveragePool", "x0", "a", kernel_shape=[3, 2], pads=[1, 0, 1, 0]),
+            node("Conv", "a w", "b", auto_pad="SAME_UPPER"), node("Relu", "b", "c"),
+            node("GlobalMaxPool", "c", "d"), node("GlobalAveragePool", "c", "e"),
+            node("ReduceMean", "c", "f", axes=[2, 3], keepdims=1), node("Add", "d e", "g"),
+            node("Add", "g f", "y"),
+        ],
+        {"w": random(2, 2, 2, 2)},
+    ),
+    "products": (
+        [
+            node("MatMul", "x0 w", "a"), node("Relu", "a", "b"),
+            node("ReduceMax", "b", "y", axes=[3]),
+        ],
+        {"w": random(4, 5)},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_operators_equal_the_reference(name: str, tmp_path: Path) -> None:
+    from onnx.reference import ReferenceEvaluator
+
+    nodes, weights = OPERATORS[name]
+    path = save(tmp_path / "model.onnx", nodes, (1, 2, 4, 4), weights)
+    network = as_network(path)
+    reference: Any = ReferenceEvaluator(onnx.load(path))
+    for x in random(10, 1, 2, 4, 4, seed=1):
+        expected = np.ravel(reference.run(None, {"x0": x})[0])
+        np.testing.assert_allclose(network(x.reshape(1, -1))[0], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("kind", "attributes", "message"),
+    [
+        ("Sigmoid", {}, r"has the operator Sigmoid at 'y' of .*model\.onnx', which is not"),
+        ("MaxPool", {"kernel_shape": [2, 2], "pads": [0, 0, 1, 1]}, "pads the two sides"),
+        ("MaxPool", {"kernel_shape": [2, 2], "auto_pad": "SAME_LOWER"}, "automatic padding"),
+        ("AveragePool", {"kernel_shape": [2, 2], "ceil_mode": 1}, "ceil_mode=True"),
+    ],
+)
+def test_what_is_not_understood_is_named(
+    kind: str, attributes: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    path = save(tmp_path / "model.onnx", [node(kind, "x0", **attributes)], (1, 2, 4, 4))
+    with pytest.raises(UnsupportedModuleError, match=message):
+        as_network(path)
+
+
+def test_bad_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(b"rubbish")
+    with pytest.raises(InputError, match=r"model\.onnx' cannot be read as an ONNX model"):
+        as_network(path)
+    save(path, [node("Add", "x0 x1")], (1, 2), n_inputs=2)
+    with pytest.raises(UnsupportedModuleError, match="must have one input and one output, got 2"):
+        as_network(path)
+    save(path, [node("Relu", "x0")], (1, "width"))
+    with pytest.raises(InputError, match=r"`input_shape` is needed, since .* leaves the shape"):
+        as_network(path)
+    assert as_network(path, input_shape=(2,)).input_dim == 2
+    assert decompose(as_network(path, (2,)), Box(-1, 1, dim=2)).n_regions == 4
+    save(path, [node("MatMul", "x0 w")], (1, 2), {"w": random(3, 2)})
+    with pytest.raises(InputError, match=r"operator MatMul .* shape \[\(1, 2\)\].*`input_shape`"):
+        as_network(path)
+    save(path, [node("Mul", "x0 w")], (1, 2), {"w": np.float32(np.nan)})
+    with pytest.raises(InputError, match="must have finite weights, got NaN or infinity in 'w'"):
+        as_network(path)
+    monkeypatch.setitem(__import__("sys").modules, "onnx", None)
+    with pytest.raises(MissingExtraError, match="reading an ONNX file needs the package 'onnx'"):
+        as_network(path)
