@@ -27,6 +27,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
+from torch.nn.utils.parametrize import type_before_parametrizations
 
 from relutopo.errors import InputError, UnsupportedModuleError
 from relutopo.geometry.builder import GraphBuilder, NotUnderstood, Signal, need_signal
@@ -227,9 +228,10 @@ class _Walk:
             layer = self.module.get_submodule(str(node.target))
             if isinstance(layer, _MOVING_MODULES):
                 return self.builder.move(args[0], lambda x: layer(x.double()))
-            if type(layer) not in _MODULES:
+            kind = type_before_parametrizations(layer)
+            if kind not in _MODULES:
                 raise NotUnderstood("which is not piecewise linear or not known")
-            return _MODULES[type(layer)](self.builder, layer, *args)
+            return _MODULES[kind](self.builder, layer, *args)
         name = _name(node.target)
         if not _signals([args, kwargs]):
             return _apply(node.target, args, kwargs)

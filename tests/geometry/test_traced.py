@@ -86,6 +86,12 @@ MODULES: dict[str, tuple[nn.Module, tuple[int, ...]]] = {
     "relu6": (nn.Sequential(nn.Linear(3, 4), nn.ReLU6(), nn.Linear(4, 2)), (3,)),
     "hardtanh": (nn.Sequential(nn.Linear(3, 4), nn.Hardtanh(-0.5, 2), nn.Linear(4, 2)), (3,)),
     "two linear in turn": (nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2), nn.ReLU()), (3,)),
+    "weight norm": (
+        nn.Sequential(
+            nn.utils.parametrizations.weight_norm(nn.Linear(3, 4)), nn.ReLU(), nn.Linear(4, 2)
+        ),
+        (3,),
+    ),
     "relu first": (nn.Sequential(nn.ReLU(), nn.Linear(3, 2)), (3,)),
     "batch norm": (
         nn.Sequential(
