@@ -385,14 +385,6 @@ class _Layer:
                 f"the signs at the corners of region {broken} contradict its convexity in layer "
                 f"{self.layer + 1}; please report this network as a bug"
             )
-        # Every pair of chords that meet makes at most one vertex, two edges and one region.
-        self.guard(
-            inner_base
-            + len(pieces)
-            + len(state.packed)
-            + 2 * int(chord_ptr[-1])
-            + 2 * int(meet_ptr[-1])
-        )
         chord_ends, neuron_ptr, neurons, after, cross_ptr, cross, chord_region = (
             kernels.fill_chords(*shape, member_ptr, chord_ptr, meet_ptr)
         )
@@ -450,6 +442,7 @@ class _Layer:
         n_vertices = inner_base + int(inner_ptr[-1])
         n_edges = len(pieces) + int(edge_ptr[-1])
         n_regions = int(face_ptr[-1])
+        self.guard(n_vertices + n_edges + n_regions)
         new_edges = np.concatenate([pieces, np.empty((int(edge_ptr[-1]), 2), dtype=np.int32)])
         labels = np.empty(n_edges, dtype=np.int32)
         labels[: len(pieces)] = np.repeat(state.labels, np.diff(first_piece))

@@ -171,12 +171,15 @@ def test_same_input_same_arrays() -> None:
 
 
 @pytest.mark.parametrize("enumerator", ENUMERATORS)
-def test_max_cells_stops(enumerator: str) -> None:
-    network = general_arrangement(12, 2, 0)
-    with pytest.raises(LimitReachedError, match=r"`max_cells`=50 .* layer 1 .* raise the limit"):
-        decompose(network, Box(-FAR, FAR, dim=2), enumerator=enumerator, max_cells=50)
-    n = sum(decompose(network, Box(-FAR, FAR, dim=2), enumerator=enumerator).n_cells)
-    assert decompose(network, Box(-FAR, FAR, dim=2), enumerator=enumerator, max_cells=n)
+@pytest.mark.parametrize("dim", [1, 2, 3])
+def test_max_cells_stops(enumerator: str, dim: int) -> None:
+    network, box = general_arrangement(7, dim, 0), Box(-FAR, FAR, dim=dim)
+    n = sum(decompose(network, box, enumerator=enumerator).n_cells)
+    assert decompose(network, box, enumerator=enumerator, max_cells=n).n_regions
+    with pytest.raises(
+        LimitReachedError, match=rf"`max_cells`={n - 1} .*layer 1 .*raise the limit"
+    ):
+        decompose(network, box, enumerator=enumerator, max_cells=n - 1)
 
 
 @pytest.mark.parametrize("enumerator", ENUMERATORS)
