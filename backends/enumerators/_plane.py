@@ -45,7 +45,7 @@ from ._settle import Settler, settle_orders, settle_signs
 __all__ = ["enumerate_plane"]
 
 _POSITION_TARGET = 2.0**-13
-_MAPS_AT_ONCE = 2**24
+_MAPS_AT_ONCE = 2**26
 """How many numbers of affine maps are held at a time."""
 
 

@@ -394,6 +394,7 @@ class ReluNetwork(Network):
         differs = np.zeros(max(len(patterns) - 1, 0), dtype=bool)
         heads = np.zeros(min(1, len(patterns)), dtype=np.intp)
         first = np.concatenate([self.weights[0].T, self.biases[0][None]])
+        reach = np.append(magnitude, 1.0)
         planes, errors = first[None][heads], np.zeros((len(heads), first.shape[1]))
         for i in range(layer):
             w, b = self.weights[i + 1], self.biases[i + 1]
@@ -402,10 +403,9 @@ class ReluNetwork(Network):
             before, heads = heads, np.concatenate([heads[:1], 1 + np.flatnonzero(differs)])
             parent = np.searchsorted(before, heads, side="right") - 1
             active = bits[heads].astype(np.float64)
-            planes = planes[parent] * active[:, None, :]
-            heights = np.abs(planes[:, d])
-            for axis in range(d):
-                heights += magnitude[axis] * np.abs(planes[:, axis])
+            planes = planes[parent]
+            planes *= active[:, None, :]
+            heights = reach @ np.abs(planes)
             # One matrix product a layer serves all regions and columns.
             planes = (planes.reshape(-1, w.shape[1]) @ w.T).reshape(len(heads), d + 1, len(w))
             planes[:, d] += b
