@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relutopo import Box, ReluNetwork, decompose, registry
+from relutopo import Box, ReluNetwork, betti_numbers, decompose, registry
 from relutopo.errors import LimitReachedError
 from relutopo.geometry.polytope import Polytope
 from relutopo.testing import (
@@ -98,6 +98,7 @@ def test_cpu_equals_exact(
     fast = decompose(network, box, enumerator="cpu")
     assert fast.record.status == "certified"
     fast.check()
+    assert betti_numbers(fast) == (1,) + dim * (0,)  # of a ball
     assert_same_complex(fast, decompose(network, box, enumerator="exact"))
 
 
