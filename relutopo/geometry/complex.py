@@ -10,7 +10,7 @@ derived, not stored.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from math import factorial
 from typing import TYPE_CHECKING, Literal
@@ -352,10 +352,6 @@ class CellComplex:
         from relutopo.homology.boundary import boundary_matrix
 
         return boundary_matrix(self, filtration)
-
-    def with_record(self, record: EnumerationRecord) -> CellComplex:
-        """Return the same complex with another record."""
-        return replace(self, record=record)
 
 
 def _one_a_row(columns: NDArray[np.integer], width: int) -> sparse.csr_array:
