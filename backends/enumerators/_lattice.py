@@ -23,20 +23,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from relutopo.errors import LimitReachedError
 from relutopo.geometry.complex import CellComplex, EnumerationRecord
 from relutopo.geometry.domain import Domain, FaceLattice, FacetLists
 from relutopo.geometry.exact import Integers, sign, to_float
 from relutopo.geometry.network import Network
+from relutopo.geometry.patterns import unpack_patterns
 from relutopo.interfaces import Progress
 
 from . import _cutting as kernels
 from ._arrangement import UNKNOWN
+from ._limits import POSITION_TARGET, check_limit
 
 __all__ = ["enumerate_lattice"]
-
-_POSITION_TARGET = 2.0**-13
-"""Error bound, relative to the domain, from which a vertex is computed exactly and rounded."""
 
 
 def enumerate_lattice(
@@ -49,12 +47,7 @@ def enumerate_lattice(
         lattice.start_layer(layer)
         for unit in range(network.layer_sizes[layer]):
             lattice.cut(unit)
-            if max_cells is not None and lattice.n_cells > max_cells:
-                raise LimitReachedError(
-                    f"`max_cells`={max_cells} was reached in layer {layer + 1} of {n_layers}, "
-                    f"neuron {unit + 1} of {network.layer_sizes[layer]}, with "
-                    f"{lattice.n_cells} cells; raise the limit or shrink the domain"
-                )
+            check_limit(max_cells, lattice.n_cells, network, layer, unit)
         if progress is not None:
             progress(layer + 1, n_layers, f"{lattice.cells[-1].n} regions")
     return CellComplex(
@@ -119,7 +112,7 @@ class _Lattice:
         # Computed coordinates may leave the domain by rounding.
         self.magnitude = domain.magnitude * (1 + 2.0**-30)
         self.limit = float(self.magnitude.min())
-        self.target = _POSITION_TARGET * float(self.magnitude.max())
+        self.target = POSITION_TARGET * float(self.magnitude.max())
         self.x = faces.vertices.copy()
         self.n_vertices = len(self.x)
         self.x_error = faces.rounding
@@ -144,7 +137,7 @@ class _Lattice:
         """Evaluate a layer's maps on all regions and its signs at all vertices."""
         self.layer = layer
         n_regions = self.cells[-1].n
-        patterns = np.unpackbits(self.packed[:n_regions], axis=1, bitorder="little").astype(bool)
+        patterns = unpack_patterns(self.packed[:n_regions], self.network.n_neurons)
         maps = self.network.affine_maps(layer, patterns, self.magnitude)
         self.planes, self.errors = maps.planes, maps.errors
         above = np.arange(n_regions, dtype=np.int32)

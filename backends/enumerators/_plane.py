@@ -16,7 +16,7 @@ error bound allows and decided in integers where it does not, so the result is r
 arrangement: many lines through one point, duplicate or dead neurons, lines along the sides. The
 bounds are derived in `relutopo.geometry.network` (maps) and `_arrangement` (values, parameters,
 positions). The bounds of positions are for the worst case and grow with depth, far above the
-errors themselves; a vertex whose bound exceeds `_POSITION_TARGET` relative to the domain lies on
+errors themselves; a vertex whose bound exceeds `POSITION_TARGET` relative to the domain lies on
 nearly parallel lines and is computed exactly and rounded.
 
 Work is proportional to the result, plus one evaluation of the layer at every corner.
@@ -32,19 +32,20 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from relutopo.errors import InvariantError, LimitReachedError
+from relutopo.errors import InvariantError
 from relutopo.geometry.complex import CellComplex, EnumerationRecord
 from relutopo.geometry.domain import Domain
 from relutopo.geometry.exact import Integers, intersection_point, to_float
 from relutopo.geometry.network import AffineMaps, Network
+from relutopo.geometry.patterns import unpack_patterns
 from relutopo.interfaces import Progress
 
 from . import _arrangement as kernels
+from ._limits import POSITION_TARGET, check_limit
 from ._settle import Settler, settle_orders, settle_signs
 
 __all__ = ["enumerate_plane"]
 
-_POSITION_TARGET = 2.0**-13
 _MAPS_AT_ONCE = 2**26
 """How many numbers of affine maps are held at a time."""
 
@@ -177,7 +178,7 @@ class _Layer:
         # Computed coordinates may leave the domain by rounding.
         self.magnitude = domain.magnitude * (1 + 2.0**-30)
         self.limit = float(self.magnitude.min())
-        self.target = _POSITION_TARGET * float(self.magnitude.max())
+        self.target = POSITION_TARGET * float(self.magnitude.max())
         self.offset = network.layer_offsets[layer]
         self.size = network.layer_sizes[layer]
         self.n_old = len(state.x)
@@ -202,9 +203,9 @@ class _Layer:
             if self._all_maps is not None:
                 yield 0, self._all_maps
                 return
-            patterns = np.unpackbits(
-                self.state.packed[first : first + step], axis=1, bitorder="little"
-            ).astype(bool)
+            patterns = unpack_patterns(
+                self.state.packed[first : first + step], self.network.n_neurons
+            )
             maps = self.network.affine_maps(self.layer, patterns, self.magnitude)
             if n_regions <= step:
                 self._all_maps = maps
@@ -268,15 +269,6 @@ class _Layer:
         self.n_uncertain += crossings.settle(ends, plane)
         return replace(crossings, group_ptr=kernels.count_groups(ptr, crossings.same))
 
-    def guard(self, n_cells: int) -> None:
-        """Stop before more than `max_cells` cells are made."""
-        if self.max_cells is not None and n_cells > self.max_cells:
-            raise LimitReachedError(
-                f"`max_cells`={self.max_cells} is not enough: layer {self.layer + 1} of "
-                f"{len(self.network.layer_sizes)} cuts {len(self.state.packed)} regions "
-                f"into a complex of {n_cells} cells; raise the limit or shrink the domain"
-            )
-
     def refine(
         self,
         x: NDArray[np.float64],
@@ -327,7 +319,7 @@ class _Layer:
         signs = self.signs(state.edge_vertices.ravel())
         crossings = self.cross_edges(signs)
         n_new = int(crossings.group_ptr[-1])
-        self.guard(2 * (self.n_old + n_new) - 1)
+        check_limit(self.max_cells, 2 * (self.n_old + n_new) - 1, self.network, self.layer)
         x = np.concatenate([state.x, np.empty((n_new, 1))])
         x_error = np.concatenate([state.x_error, np.empty(n_new)])
         self.place_on_edges(crossings, x, x_error)
@@ -442,7 +434,7 @@ class _Layer:
         n_vertices = inner_base + int(inner_ptr[-1])
         n_edges = len(pieces) + int(edge_ptr[-1])
         n_regions = int(face_ptr[-1])
-        self.guard(n_vertices + n_edges + n_regions)
+        check_limit(self.max_cells, n_vertices + n_edges + n_regions, self.network, self.layer)
         new_edges = np.concatenate([pieces, np.empty((int(edge_ptr[-1]), 2), dtype=np.int32)])
         labels = np.empty(n_edges, dtype=np.int32)
         labels[: len(pieces)] = np.repeat(state.labels, np.diff(first_piece))

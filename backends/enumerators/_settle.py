@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relutopo.geometry.domain import Domain
-from relutopo.geometry.exact import Integers, dyadic_integers, intersection_point, sign
+from relutopo.geometry.exact import Integers, intersection_point, sign
 from relutopo.geometry.network import Network
+from relutopo.geometry.patterns import unpack_patterns
 
 __all__ = ["Settler", "settle_orders", "settle_signs"]
 
@@ -52,8 +53,7 @@ class Settler:
         self._corner_labels = corner_labels
         self._earlier: dict[int, list[Integers]] = {}
         self._planes: dict[tuple[int, int], Integers] = {}
-        normals, offsets = domain.halfspaces()
-        (self._sides,), _ = dyadic_integers(np.concatenate([normals, -offsets[:, None]], axis=1))
+        self._sides = domain.side_planes()
 
     def plane(self, region: int, label: int) -> Integers:
         """Return the plane of a facet label on a region."""
@@ -73,7 +73,9 @@ class Settler:
         return self._earlier[region]
 
     def _pattern(self, region: int) -> NDArray[np.bool_]:
-        return np.unpackbits(self._packed[region], bitorder="little").astype(bool)
+        (pattern,) = unpack_patterns(self._packed[region][None], self._network.n_neurons)
+        bits: NDArray[np.bool_] = pattern
+        return bits
 
     def neuron_plane(self, region: int, unit: int) -> Integers:
         """Return the plane of the cutting layer's neuron number `unit` on a region."""

@@ -19,12 +19,14 @@ from math import gcd
 import numpy as np
 from numpy.typing import NDArray
 
-from relutopo.errors import LimitReachedError
 from relutopo.geometry.complex import CellComplex, EnumerationRecord
 from relutopo.geometry.domain import Domain, FacetLists, side_label
 from relutopo.geometry.exact import Integers, sign, to_float
 from relutopo.geometry.network import Network
+from relutopo.geometry.patterns import pack_patterns
 from relutopo.interfaces import Enumerator, Progress
+
+from ._limits import check_limit
 
 __all__ = ["ExactEnumerator"]
 
@@ -55,12 +57,7 @@ class ExactEnumerator(Enumerator):
         for layer in range(n_layers):
             for unit in range(network.layer_sizes[layer]):
                 lattice.cut(layer, unit)
-                if max_cells is not None and lattice.n_cells > max_cells:
-                    raise LimitReachedError(
-                        f"`max_cells`={max_cells} was reached in layer {layer + 1} of {n_layers}, "
-                        f"neuron {unit + 1} of {network.layer_sizes[layer]}, with "
-                        f"{lattice.n_cells} cells; raise the limit or shrink the domain"
-                    )
+                check_limit(max_cells, lattice.n_cells, network, layer, unit)
             if progress is not None:
                 progress(layer + 1, n_layers, f"{lattice.n_cells} cells")
         return lattice.complex(network, domain, time.perf_counter() - begin)
@@ -176,7 +173,7 @@ class _Lattice:
             domain=domain,
             vertices=np.array([to_float(p) for p in self.points]),
             facets=tuple(_csr(lists) for lists in self.facets[1:]),
-            packed_patterns=np.packbits(bits, axis=1, bitorder="little"),
+            packed_patterns=pack_patterns(bits),
             facet_labels=np.array(self.labels, dtype=np.int32),
             record=EnumerationRecord("exact", "certified", 0, seconds),
         )

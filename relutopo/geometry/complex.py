@@ -22,6 +22,7 @@ from scipy import sparse
 from relutopo.errors import InputError
 from relutopo.geometry.domain import Domain, FacetLists
 from relutopo.geometry.network import Network
+from relutopo.geometry.patterns import unpack_patterns
 
 if TYPE_CHECKING:
     from relutopo.homology.boundary import BoundaryMatrix
@@ -112,10 +113,7 @@ class CellComplex:
     @cached_property
     def patterns(self) -> NDArray[np.bool_]:
         """Activation patterns of the regions, (n_d, n_neurons)."""
-        bits = np.unpackbits(
-            self.packed_patterns, axis=1, count=self.network.n_neurons, bitorder="little"
-        )
-        return bits.astype(bool)
+        return unpack_patterns(self.packed_patterns, self.network.n_neurons)
 
     @cached_property
     def facet_regions(self) -> NDArray[np.int32]:

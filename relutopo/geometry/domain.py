@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relutopo.errors import InputError
-from relutopo.geometry.exact import Integers, homogeneous_points
+from relutopo.geometry.exact import Integers, dyadic_integers, homogeneous_points
 
 __all__ = ["Box", "Domain", "FaceLattice", "FacetLists", "side_label"]
 
@@ -99,6 +99,12 @@ class Domain(ABC):
     @abstractmethod
     def halfspaces(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return A, of shape (n_sides, d), and b, of shape (n_sides,): the domain is A x ≤ b."""
+
+    def side_planes(self) -> Integers:
+        """Return A x - b of each side exactly, (n_sides, d + 1); see `relutopo.geometry.exact`."""
+        normals, offsets = self.halfspaces()
+        (planes,), _ = dyadic_integers(np.concatenate([normals, -offsets[:, None]], axis=1))
+        return planes
 
     @property
     @abstractmethod

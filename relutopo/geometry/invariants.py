@@ -7,13 +7,12 @@ region, do.
 
 from __future__ import annotations
 
-from itertools import combinations
-
 import numpy as np
 
-from relutopo.errors import InputError, InvariantError
+from relutopo.errors import InvariantError
 from relutopo.geometry.complex import CellComplex
-from relutopo.geometry.exact import Integers, dyadic_integers, intersection_point
+from relutopo.geometry.exact import Integers
+from relutopo.geometry.exact_vertices import exact_vertex
 from relutopo.geometry.patterns import pattern_keys
 
 __all__ = ["check"]
@@ -115,32 +114,12 @@ def _check_patterns(complex_: CellComplex) -> None:
 
 def _exact_interior_point(complex_: CellComplex, region: int) -> Integers:
     """Return a convex combination of all of a region's vertices, exactly."""
-    network, d = complex_.network, complex_.dim
-    normals, offsets = complex_.domain.halfspaces()
-    (sides,), _ = dyadic_integers(np.concatenate([normals, -offsets[:, None]], axis=1))
+    network = complex_.network
     maps = network.exact_maps(complex_.patterns[region], len(network.layer_sizes))
-    planes = np.concatenate(maps)
-    indptr, indices = complex_.facets[-1]
-    facets = indices[indptr[region] : indptr[region + 1]]
-    of_facets = complex_.cell_vertices(d - 1)[facets]
-    points = []
-    for vertex in complex_.region_vertices(region).tolist():
-        meeting = facets[of_facets[:, [vertex]].toarray().ravel()]
-        candidates = [
-            planes[label] if label >= 0 else sides[-1 - label]
-            for label in complex_.facet_labels[meeting].tolist()
-        ]
-        points.append(_first_intersection(candidates, d, region))
-    middle = points[0]
-    for point in points[1:]:  # the midpoint of X / W and Y / V is (X V + Y W) / (2 W V)
+    corners = complex_.cell_vertices(complex_.dim - 1)
+    first, *others = complex_.region_vertices(region).tolist()
+    middle = exact_vertex(complex_, region, first, maps, corners)
+    for vertex in others:  # the midpoint of X / W and Y / V is (X V + Y W) / (2 W V)
+        point = exact_vertex(complex_, region, vertex, maps, corners)
         middle = middle * point[-1] + point * middle[-1]
     return middle
-
-
-def _first_intersection(planes: list[Integers], d: int, region: int) -> Integers:
-    for chosen in combinations(planes, d):
-        try:
-            return intersection_point(chosen)
-        except InputError:
-            continue
-    raise InvariantError(f"the facets at a vertex of region {region} do not meet in one point")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["find_patterns", "pack_patterns", "pattern_keys"]
+__all__ = ["find_patterns", "pack_patterns", "pattern_keys", "unpack_patterns"]
 
 
 def pack_patterns(patterns: NDArray[np.bool_]) -> NDArray[np.uint8]:
@@ -20,6 +20,17 @@ def pack_patterns(patterns: NDArray[np.bool_]) -> NDArray[np.uint8]:
     [[5]]
     """
     return np.packbits(patterns, axis=1, bitorder="little")
+
+
+def unpack_patterns(packed: NDArray[np.uint8], n_neurons: int) -> NDArray[np.bool_]:
+    """Return the first n_neurons bits of packed patterns, (n, n_neurons).
+
+    Examples
+    --------
+    >>> unpack_patterns(np.array([[5]], dtype=np.uint8), 3).tolist()
+    [[True, False, True]]
+    """
+    return np.unpackbits(packed, axis=1, count=n_neurons, bitorder="little").astype(bool)
 
 
 def pattern_keys(packed: NDArray[np.uint8]) -> NDArray[np.bytes_]:

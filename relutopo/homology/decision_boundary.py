@@ -15,7 +15,6 @@ order: whole cells first, then sections.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -26,7 +25,8 @@ from scipy.spatial import cKDTree
 from relutopo.errors import InputError, NoDecisionBoundaryError
 from relutopo.geometry.complex import CellComplex
 from relutopo.geometry.domain import FacetLists, as_points
-from relutopo.geometry.exact import Integers, dyadic_integers, intersection_point, sign
+from relutopo.geometry.exact import sign
+from relutopo.geometry.exact_vertices import exact_vertex
 
 __all__ = ["DecisionBoundary", "decision_boundary", "decision_signs"]
 
@@ -252,35 +252,7 @@ def _values_and_signs(
 
 def _exact_sign(complex_: CellComplex, corners: sparse.csr_array, vertex: int, region: int) -> int:
     """Return the sign of f at a vertex of a region; `corners` are the vertices of all walls."""
-    network, d = complex_.network, complex_.dim
-    n_layers = len(network.layer_sizes)
-    maps = network.exact_maps(complex_.patterns[region], n_layers + 1)
+    network = complex_.network
+    maps = network.exact_maps(complex_.patterns[region], len(network.layer_sizes) + 1)
     f = maps[-1][0] if network.n_outputs == 1 else maps[-1][1] - maps[-1][0]
-    indptr, indices = complex_.facets[-1]
-    labels = [
-        int(complex_.facet_labels[wall])
-        for wall in indices[indptr[region] : indptr[region + 1]]
-        if vertex in corners.indices[corners.indptr[wall] : corners.indptr[wall + 1]]
-    ]
-    planes = [_plane(complex_, label, maps) for label in labels]
-    for chosen in combinations(planes, d):
-        try:
-            point = intersection_point(chosen)
-        except InputError:  # the normals are dependent
-            continue
-        return sign(f @ point)
-    raise InputError(
-        f"`complex_` must have {d} walls of region {region} that meet in vertex {vertex}, got "
-        f"walls labelled {labels}; run complex_.check()"
-    )
-
-
-def _plane(complex_: CellComplex, label: int, maps: list[Integers]) -> Integers:
-    if label >= 0:
-        layer = int(complex_.network.layer_of(label))
-        plane: Integers = maps[layer][label - complex_.network.layer_offsets[layer]]
-        return plane
-    normals, offsets = complex_.domain.halfspaces()
-    side = -1 - label
-    (normal, offset), _ = dyadic_integers(normals[side], offsets[side : side + 1])
-    return np.concatenate([normal, -offset])
+    return sign(f @ exact_vertex(complex_, region, vertex, maps, corners))

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from relutopo.errors import InputError, InvariantError
+from relutopo.geometry.patterns import unpack_patterns
 from relutopo.optional import require
 
 if TYPE_CHECKING:
@@ -181,12 +182,7 @@ class DualGraph:
             columns[name] = array.tolist()
         source = self.complex if self.complex is not None else self.regions
         if source is not None:
-            bits = np.unpackbits(
-                source.packed_patterns,
-                axis=1,
-                count=source.network.n_neurons,
-                bitorder="little",
-            )
+            bits = unpack_patterns(source.packed_patterns, source.network.n_neurons).astype(int)
             columns["pattern"] = ["".join(map(str, row)) for row in bits.tolist()]
         if self.complex is not None:
             columns["volume"] = self.complex.volumes.tolist()
