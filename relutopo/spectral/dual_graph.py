@@ -37,9 +37,9 @@ class DualGraph:
     ----------
     n_nodes : int
         Number of regions.
-    edges : (n_edges, 2) ndarray of int64
-        Pairs (u, v) with u < v, in lexicographic order.
-    facets : (n_edges,) ndarray of int64
+    edges : (n_edges, 2) ndarray of integers
+        Pairs (u, v) with u < v, in lexicographic order; int32 when the library makes them.
+    facets : (n_edges,) ndarray of integers
         The (d-1)-cell that both regions share; -1 for a Hamming pair that shares none, and
         throughout when there is no complex.
     kind : {"facet", "hamming"}
@@ -62,8 +62,8 @@ class DualGraph:
     """
 
     n_nodes: int
-    edges: NDArray[np.int64]
-    facets: NDArray[np.int64]
+    edges: NDArray[np.integer]
+    facets: NDArray[np.integer]
     kind: Adjacency
     complex: CellComplex | None = None
     regions: KnownRegions | None = None
@@ -80,7 +80,7 @@ class DualGraph:
                 f"{self.edges.shape} and {self.facets.shape}; pass one row for each edge"
             )
         low, high = self.edges.T
-        rising = np.diff(low * self.n_nodes + high) > 0
+        rising = (low[1:] > low[:-1]) | ((low[1:] == low[:-1]) & (high[1:] > high[:-1]))
         if not (np.all(low >= 0) and np.all(low < high) and np.all(high < self.n_nodes)):
             bad = int(np.argmin((low >= 0) & (low < high) & (high < self.n_nodes)))
             raise InputError(
@@ -106,17 +106,19 @@ class DualGraph:
     @cached_property
     def adjacency(self) -> sparse.csr_array:
         """Symmetric 0/1 adjacency matrix, (n_nodes, n_nodes); column indices sorted."""
-        rows = np.concatenate([self.edges[:, 0], self.edges[:, 1]])
-        columns = np.concatenate([self.edges[:, 1], self.edges[:, 0]])
-        ones = np.ones(len(rows), dtype=np.int8)
-        return sparse.csr_array((ones, (rows, columns)), shape=(self.n_nodes, self.n_nodes))
+        from relutopo.spectral._kernels import adjacency_rows  # loads numba
+
+        indptr, columns = adjacency_rows(self.edges.astype(np.int32, copy=False), self.n_nodes)
+        ones = np.ones(len(columns), dtype=np.int8)
+        return sparse.csr_array((ones, columns, indptr), shape=(self.n_nodes, self.n_nodes))
 
     @cached_property
     def component_labels(self) -> NDArray[np.int32]:
         """Connected component of each node, (n_nodes,), numbered from 0 by first node."""
-        labels = sparse.csgraph.connected_components(self.adjacency, directed=False)[1]
-        _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
-        return np.argsort(np.argsort(first)).astype(np.int32)[inverse]
+        from relutopo.spectral._kernels import components  # loads numba
+
+        labels: NDArray[np.int32] = components(self.adjacency.indptr, self.adjacency.indices)
+        return labels
 
     @property
     def component_sizes(self) -> NDArray[np.int64]:
@@ -227,31 +229,34 @@ def dual_graph(complex_: CellComplex, adjacency: Adjacency = "facet") -> DualGra
     >>> dual_graph(decompose(lines, Box(-1, 1, dim=2), enumerator="exact")).edges.tolist()
     [[0, 1], [0, 2], [1, 3], [2, 3]]
     """
+    from relutopo.spectral._kernels import facet_edges  # loads numba
+
     # Regions are convex, so two of them share at most one facet: no pair comes twice.
-    inner = np.flatnonzero(complex_.facet_regions[:, 1] >= 0)
-    edges, keys, facets = _in_order(
-        complex_.facet_regions[inner].astype(np.int64), inner, complex_.n_regions
+    indptr, facets = complex_.facets[-1]
+    edges, shared = facet_edges(
+        indptr.astype(np.int64, copy=False),
+        facets.astype(np.int32, copy=False),
+        complex_.n_cells[-2],
     )
     if adjacency == "hamming":
         pairs = _hamming_pairs(complex_.packed_patterns, complex_.network.n_neurons)
-        edges, pair_keys, _ = _in_order(pairs, np.arange(len(pairs)), complex_.n_regions)
-        _, at_pair, at_facet = np.intersect1d(
-            pair_keys, keys, assume_unique=True, return_indices=True
+        pairs = np.sort(pairs, axis=1)
+        pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
+        _, at_pair, at_edge = np.intersect1d(
+            _keys(pairs, complex_.n_regions),
+            _keys(edges, complex_.n_regions),
+            assume_unique=True,
+            return_indices=True,
         )
-        shared = np.full(len(edges), -1, dtype=np.int64)
-        shared[at_pair] = facets[at_facet]
-        facets = shared
-    return DualGraph(complex_.n_regions, edges, facets, adjacency, complex_)
+        facets_of_edges, shared = shared, np.full(len(pairs), -1, dtype=np.int32)
+        shared[at_pair] = facets_of_edges[at_edge]
+        edges = pairs.astype(np.int32)
+    return DualGraph(complex_.n_regions, edges, shared, adjacency, complex_)
 
 
-def _in_order(
-    pairs: NDArray[np.int64], tags: NDArray[np.int64], n_nodes: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Return the pairs u < v in lexicographic order, u·n + v of each, and their tags."""
-    pairs = np.sort(pairs, axis=1)
-    keys = pairs[:, 0] * n_nodes + pairs[:, 1]
-    order = np.argsort(keys)
-    return pairs[order], keys[order], tags[order]
+def _keys(pairs: NDArray[np.integer], n_nodes: int) -> NDArray[np.int64]:
+    """Return one number for each pair, in the order of the pairs."""
+    return pairs[:, 0].astype(np.int64) * n_nodes + pairs[:, 1]
 
 
 def _hamming_pairs(packed: NDArray[np.uint8], n_neurons: int) -> NDArray[np.int64]:

@@ -99,8 +99,11 @@ def pencil(
     w_v = _positive("vertex_weights", vertex_weights, vertex_weights(graph, counts), graph.n_nodes)
     w_e = _positive("edge_weights", edge_weights, edge_weights(graph), graph.n_edges)
     w_e = w_e * vertex_weights.edge_factors(graph, w_v)
-    d = coboundary(graph)
-    return Pencil(sparse.csr_array(d.T @ (sparse.diags_array(w_e) @ d)), w_v, w_e)
+    from relutopo.spectral._kernels import laplacian_rows  # loads numba
+
+    n, edges = graph.n_nodes, graph.edges.astype(np.int32, copy=False)
+    indptr, columns, values = laplacian_rows(edges, w_e, n)
+    return Pencil(sparse.csr_array((values, columns, indptr), shape=(n, n)), w_v, w_e)
 
 
 def _positive(

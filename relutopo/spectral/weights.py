@@ -133,7 +133,8 @@ class ChungLanglands(VertexWeights):
         self, graph: DualGraph, weights: NDArray[np.float64]
     ) -> NDArray[np.float64] | float:
         """Return α_u α_v of each edge (u, v)."""
-        return weights[graph.edges[:, 0]] * weights[graph.edges[:, 1]]
+        factors: NDArray[np.float64] = weights[graph.edges[:, 0]] * weights[graph.edges[:, 1]]
+        return factors
 
 
 @dataclass(frozen=True)
@@ -184,7 +185,8 @@ class FacetLength(EdgeWeights):
             )
         if graph.complex is None:
             raise InputError(_NO_COMPLEX.format("facet_length"))
-        return graph.complex.facet_measures[graph.facets]
+        measures: NDArray[np.float64] = graph.complex.facet_measures[graph.facets]
+        return measures
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.linalg
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import relutopo as rt
@@ -25,7 +27,8 @@ from relutopo.spectral.weights import (
 
 
 def small_graph(n: int, edges: list[list[int]], kind: str = "hamming") -> rt.DualGraph:
-    return rt.DualGraph(n, np.array(edges), np.full(len(edges), -1), kind)  # type: ignore[arg-type]
+    pairs = np.array(edges, dtype=np.int64).reshape(-1, 2)
+    return rt.DualGraph(n, pairs, np.full(len(pairs), -1), kind)  # type: ignore[arg-type]
 
 
 def complete_graph(n: int) -> rt.DualGraph:
@@ -122,6 +125,24 @@ def test_laplacian_is_the_quadratic_form_of_differences() -> None:
     )
     np.testing.assert_allclose(coboundary(graph) @ x, x[v] - x[u])
     np.testing.assert_allclose(system.laplacian @ np.ones(7), 0, atol=1e-14)
+
+
+@given(seed=st.integers(0, 2**32 - 1), n=st.integers(1, 12))
+@settings(max_examples=30, deadline=None)
+def test_matrices_of_random_graphs(seed: int, n: int) -> None:
+    """Isolated nodes, several components and no edges at all are among them."""
+    rng = np.random.default_rng(seed)
+    pairs = np.stack(np.triu_indices(n, 1), axis=1)
+    graph = small_graph(n, pairs[rng.random(len(pairs)) < rng.random()].tolist())
+    system = pencil(graph, np.zeros(n, dtype=np.int64), Unweighted(), _Random())
+    d, laplacian = coboundary(graph).toarray(), system.laplacian
+    np.testing.assert_allclose(
+        laplacian.toarray(), d.T @ np.diag(system.edge_weights) @ d, atol=1e-13
+    )
+    for matrix in (laplacian, graph.adjacency):
+        rows = np.repeat(np.arange(n), np.diff(matrix.indptr))
+        assert (np.diff(rows * n + matrix.indices) > 0).all()  # sorted, and no entry twice
+    np.testing.assert_array_equal(graph.adjacency.toarray(), (laplacian.toarray() < 0))
 
 
 def test_unweighted_laplacian_is_degree_minus_adjacency() -> None:

@@ -1,0 +1,141 @@
+"""Compiled kernels of dual graphs; `dual_graph` and `laplacian` load them where they are used.
+
+Each is one or two passes over the incidences, in the order in which they are stored, so that the
+time is proportional to the result and nothing is sorted as a whole.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Int32s = NDArray[np.int32]
+Int64s = NDArray[np.int64]
+
+
+@njit(cache=True)
+def facet_edges(indptr: Int64s, facets: Int32s, n_facets: int) -> tuple[Int32s, Int32s]:
+    """Return the pairs u < v of regions that share a facet, in lexicographic order, and the facet.
+
+    Parameters
+    ----------
+    indptr, facets : ndarrays
+        The facets of each region, in CSR form.
+    n_facets : int
+        Number of facets; each has one region or two.
+    """
+    n_edges = len(facets) - n_facets
+    edges = np.empty((n_edges, 2), np.int32)
+    shared = np.empty(n_edges, np.int32)
+    # The exclusive or of a facet's regions (from 1, so that 0 stands for none) gives one of them
+    # from the other.
+    both = np.zeros(n_facets, np.int32)
+    for u in range(len(indptr) - 1):
+        for i in range(indptr[u], indptr[u + 1]):
+            both[facets[i]] ^= u + 1
+    end = 0
+    for u in range(len(indptr) - 1):
+        start = end
+        for i in range(indptr[u], indptr[u + 1]):
+            v = (both[facets[i]] ^ (u + 1)) - 1
+            if v <= u:
+                continue
+            # Insertion: a region has few neighbours.
+            at = end
+            while at > start and edges[at - 1, 1] > v:
+                edges[at, 1] = edges[at - 1, 1]
+                shared[at] = shared[at - 1]
+                at -= 1
+            edges[at, 1] = v
+            shared[at] = facets[i]
+            edges[end, 0] = u
+            end += 1
+    return edges, shared
+
+
+@njit(cache=True)
+def _row_ends(edges: Int32s, n_nodes: int, n_extra: int) -> tuple[Int32s, Int32s]:
+    """Return the row pointer of a symmetric matrix, and how many columns lie below each diagonal.
+
+    `n_extra` is added to the length of every row.
+    """
+    indptr = np.full(n_nodes + 1, n_extra, np.int32)
+    indptr[0] = 0
+    below = np.zeros(n_nodes, np.int32)
+    for e in range(len(edges)):
+        indptr[edges[e, 0] + 1] += 1
+        indptr[edges[e, 1] + 1] += 1
+        below[edges[e, 1]] += 1
+    for u in range(n_nodes):
+        indptr[u + 1] += indptr[u]
+    return indptr, below
+
+
+@njit(cache=True)
+def adjacency_rows(edges: Int32s, n_nodes: int) -> tuple[Int32s, Int32s]:
+    """Return the row pointer and the sorted columns of the symmetric adjacency matrix."""
+    indptr, below = _row_ends(edges, n_nodes, 0)
+    columns = np.empty(2 * len(edges), np.int32)
+    low = indptr[:-1].copy()
+    high = low + below
+    for e in range(len(edges)):
+        u, v = edges[e, 0], edges[e, 1]
+        columns[high[u]] = v
+        high[u] += 1
+        columns[low[v]] = u
+        low[v] += 1
+    return indptr, columns
+
+
+@njit(cache=True)
+def laplacian_rows(edges: Int32s, weights: Any, n_nodes: int) -> tuple[Int32s, Int32s, Any]:
+    """Return the rows of ∂ᵀ W_E ∂ in CSR form, columns sorted."""
+    indptr, below = _row_ends(edges, n_nodes, 1)
+    columns = np.empty(indptr[-1], np.int32)
+    values = np.empty(indptr[-1], np.float64)
+    diagonal = np.zeros(n_nodes, np.float64)
+    low = indptr[:-1].copy()
+    high = low + below + 1
+    for e in range(len(edges)):
+        u, v = edges[e, 0], edges[e, 1]
+        columns[high[u]] = v
+        values[high[u]] = -weights[e]
+        high[u] += 1
+        columns[low[v]] = u
+        values[low[v]] = -weights[e]
+        low[v] += 1
+        diagonal[u] += weights[e]
+        diagonal[v] += weights[e]
+    for u in range(n_nodes):
+        columns[low[u]] = u
+        values[low[u]] = diagonal[u]
+    return indptr, columns, values
+
+
+@njit(cache=True)
+def components(indptr: Int32s, columns: Int32s) -> Int32s:
+    """Return the connected component of each node, numbered from 0 by first node."""
+    n_nodes = len(indptr) - 1
+    labels = np.full(n_nodes, -1, np.int32)
+    queue = np.empty(n_nodes, np.int32)
+    n_found = 0
+    for root in range(n_nodes):
+        if labels[root] >= 0:
+            continue
+        labels[root] = n_found
+        queue[0] = root
+        head, tail = 0, 1
+        while head < tail:
+            u = queue[head]
+            head += 1
+            for i in range(indptr[u], indptr[u + 1]):
+                v = columns[i]
+                if labels[v] < 0:
+                    labels[v] = n_found
+                    queue[tail] = v
+                    tail += 1
+        n_found += 1
+    return labels
