@@ -8,9 +8,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from relutopo.errors import DisconnectedGraphError, NoFiedlerVectorError, NotConvergedError
 from relutopo.geometry.complex import ON_BOUNDARY, OUTSIDE, CellComplex
@@ -19,6 +21,12 @@ from relutopo.interfaces import Progress
 from relutopo.learning.analysis import CheckpointSettings, analyse_checkpoints, named, timed
 from relutopo.learning.checkpoints import TrainingRun
 from relutopo.learning.datasets import Dataset
+from relutopo.spectral.agreement import (
+    Decision,
+    decision_agreement,
+    decision_of_regions,
+    label_agreement_in,
+)
 from relutopo.spectral.dual_graph import Adjacency, DualGraph
 from relutopo.spectral.fiedler import FiedlerPartition, fiedler_partition
 
@@ -140,13 +148,31 @@ def analyse(network: Network, dataset: Dataset, settings: AnalysisSettings) -> S
         "n_points_on_boundary": int(np.sum(regions == ON_BOUNDARY)),
         **dict.fromkeys(("purity", "held_out_purity", "n_crossed_regions"), np.nan),
     }
+    known = _Known(dataset, regions, complex_)
     parts: dict[str, FiedlerPartition | None] = {}
     for kind in ("weighted", "unweighted"):
         weights = settings.create("vertex_weights") if kind == "weighted" else "unweighted"
         with timed(row, kind):
             parts[kind], status = _partition(graph, dataset, settings, weights)
-            row |= _columns(kind, parts[kind], status, dataset)
+            row |= _columns(kind, parts[kind], status, known)
     return Signature(complex_, graph, parts["weighted"], parts["unweighted"], row)
+
+
+@dataclass(frozen=True, eq=False)
+class _Known:
+    """What both kinds of partition are compared with; found once, when it is first needed."""
+
+    dataset: Dataset
+    regions: NDArray[np.int64]
+    complex: CellComplex
+
+    @cached_property
+    def held_out_regions(self) -> NDArray[np.int64]:
+        return self.complex.locate(self.dataset.held_out_points)
+
+    @cached_property
+    def decision(self) -> Decision:
+        return decision_of_regions(self.complex)
 
 
 def _partition(
@@ -169,7 +195,7 @@ def _partition(
 
 
 def _columns(
-    kind: str, part: FiedlerPartition | None, status: str, dataset: Dataset
+    kind: str, part: FiedlerPartition | None, status: str, known: _Known
 ) -> dict[str, Any]:
     if part is None:
         names = (
@@ -183,9 +209,10 @@ def _columns(
             **{f"{kind}_{name}": np.nan for name in names.split()},
             f"{kind}_partition": None,
         }
-    labels = part.agreement(dataset.points, dataset.targets)
-    held_out = part.agreement(dataset.held_out_points, dataset.held_out_targets)
-    decision = part.decision_agreement()
+    dataset = known.dataset
+    labels = label_agreement_in(part, known.regions, dataset.targets)
+    held_out = label_agreement_in(part, known.held_out_regions, dataset.held_out_targets)
+    decision = decision_agreement(part, known.decision)
     return {
         f"{kind}_status": status,
         f"{kind}_method": part.method,

@@ -22,12 +22,15 @@ if TYPE_CHECKING:
     from relutopo.spectral.fiedler import FiedlerPartition
 
 __all__ = [
+    "Decision",
     "DecisionAgreement",
     "LabelAgreement",
     "SweepCut",
     "adjusted_rand_index",
     "decision_agreement",
+    "decision_of_regions",
     "label_agreement",
+    "label_agreement_in",
     "sweep_cut",
 ]
 
@@ -72,6 +75,22 @@ class LabelAgreement:
     n_on_boundary: int
     n_not_found: int
     n_off_component: int
+
+
+@dataclass(frozen=True, eq=False)
+class Decision:
+    """What a network decides on the regions of its complex.
+
+    Attributes
+    ----------
+    positive : (n_regions,) ndarray of bool
+        Whether f > 0 at the region's interior point.
+    crossed : (n_regions,) ndarray of bool
+        Whether f takes both signs at the region's vertices.
+    """
+
+    positive: NDArray[np.bool_]
+    crossed: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -165,8 +184,28 @@ def label_agreement(
     partition: FiedlerPartition, points: ArrayLike, labels: ArrayLike
 ) -> LabelAgreement:
     """Compare a partition with labels; see `FiedlerPartition.agreement`."""
+    return label_agreement_in(partition, partition.locate(points), labels)
+
+
+def label_agreement_in(
+    partition: FiedlerPartition, regions: NDArray[np.int64], labels: ArrayLike
+) -> LabelAgreement:
+    """Compare a partition with the labels of points whose regions are known.
+
+    Parameters
+    ----------
+    partition : FiedlerPartition
+    regions : (n,) ndarray of int64
+        What ``partition.locate`` says of the points.
+    labels : (n,) array_like
+        Two classes.
+
+    Raises
+    ------
+    InputError
+        As `FiedlerPartition.agreement`.
+    """
     positive = _two_classes(labels)
-    regions = partition.locate(points)
     if len(regions) != len(positive):
         raise InputError(
             f"`labels` must have one entry for each of the {len(regions)} points, got "
@@ -199,13 +238,35 @@ def label_agreement(
     )
 
 
-def decision_agreement(partition: FiedlerPartition) -> DecisionAgreement:
-    """Compare a partition with the network; see `FiedlerPartition.decision_agreement`."""
+def decision_of_regions(complex_: CellComplex) -> Decision:
+    """Return the network's decision on each region of a complex.
+
+    Raises
+    ------
+    InputError
+        If the network has more than two outputs.
+    """
+    positive = complex_.network.decision_values(complex_.interior_points) > 0
+    return Decision(positive, _crossed_regions(complex_))
+
+
+def decision_agreement(
+    partition: FiedlerPartition, decision: Decision | None = None
+) -> DecisionAgreement:
+    """Compare a partition with the network; see `FiedlerPartition.decision_agreement`.
+
+    Parameters
+    ----------
+    partition : FiedlerPartition
+    decision : Decision, optional
+        Of the partition's complex, if it is known already.
+    """
     complex_ = partition.complex
+    if decision is None:
+        decision = decision_of_regions(complex_)
     nodes = np.flatnonzero(partition.component)
-    decision = complex_.network.decision_values(complex_.interior_points) > 0
-    agree = (partition.sides == decision)[nodes]
-    crossed = _crossed_regions(complex_) & partition.component
+    agree = (partition.sides == decision.positive)[nodes]
+    crossed = decision.crossed & partition.component
     at_cut = np.zeros(partition.graph.n_nodes, dtype=bool)
     at_cut[partition.cut_edges] = True
     return DecisionAgreement(
