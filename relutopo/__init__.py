@@ -1,26 +1,31 @@
 """relutopo: the polyhedral decomposition of ReLU networks and its topology.
 
-Importing this package loads NumPy and SciPy only.
+Importing this package loads nothing else: a name of the public face is imported, with NumPy and
+SciPy, when it is first used.
 """
 
-from relutopo.api import decompose
-from relutopo.geometry.complex import ON_BOUNDARY, OUTSIDE, CellComplex
-from relutopo.geometry.domain import Box, Domain
-from relutopo.geometry.graph import GraphNetwork
-from relutopo.geometry.mesh import save_mesh
-from relutopo.geometry.network import Network, ReluNetwork, as_network
-from relutopo.geometry.polytope import Polytope
-from relutopo.geometry.slices import AffineSlice
-from relutopo.homology.boundary import BoundaryMatrix, boundary_matrix
-from relutopo.homology.decision_boundary import DecisionBoundary, decision_boundary
-from relutopo.homology.diagram import BettiCurve, Diagram
-from relutopo.homology.filtration import Filtration
-from relutopo.homology.persistence import betti_curves, betti_numbers, filtration, persistence
-from relutopo.spectral.dual_graph import DualGraph
-from relutopo.spectral.export import save_graphml
-from relutopo.spectral.fiedler import FiedlerPartition, fiedler_partition
-from relutopo.spectral.region_search import RegionSearch, search_regions
-from relutopo.whole_space import WholeSpace, decompose_whole_space
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from relutopo.api import decompose
+    from relutopo.geometry.complex import ON_BOUNDARY, OUTSIDE, CellComplex
+    from relutopo.geometry.domain import Box, Domain
+    from relutopo.geometry.graph import GraphNetwork
+    from relutopo.geometry.mesh import save_mesh
+    from relutopo.geometry.network import Network, ReluNetwork, as_network
+    from relutopo.geometry.polytope import Polytope
+    from relutopo.geometry.slices import AffineSlice
+    from relutopo.homology.boundary import BoundaryMatrix, boundary_matrix
+    from relutopo.homology.decision_boundary import DecisionBoundary, decision_boundary
+    from relutopo.homology.diagram import BettiCurve, Diagram
+    from relutopo.homology.filtration import Filtration
+    from relutopo.homology.persistence import betti_curves, betti_numbers, filtration, persistence
+    from relutopo.spectral.dual_graph import DualGraph
+    from relutopo.spectral.export import save_graphml
+    from relutopo.spectral.fiedler import FiedlerPartition, fiedler_partition
+    from relutopo.spectral.region_search import RegionSearch, search_regions
+    from relutopo.whole_space import WholeSpace, decompose_whole_space
 
 __version__ = "0.1.0"
 
@@ -58,3 +63,36 @@ __all__ = [
     "save_mesh",
     "search_regions",
 ]
+
+_NAMES = {
+    "relutopo.api": "decompose",
+    "relutopo.geometry.complex": "ON_BOUNDARY OUTSIDE CellComplex",
+    "relutopo.geometry.domain": "Box Domain",
+    "relutopo.geometry.graph": "GraphNetwork",
+    "relutopo.geometry.mesh": "save_mesh",
+    "relutopo.geometry.network": "Network ReluNetwork as_network",
+    "relutopo.geometry.polytope": "Polytope",
+    "relutopo.geometry.slices": "AffineSlice",
+    "relutopo.homology.boundary": "BoundaryMatrix boundary_matrix",
+    "relutopo.homology.decision_boundary": "DecisionBoundary decision_boundary",
+    "relutopo.homology.diagram": "BettiCurve Diagram",
+    "relutopo.homology.filtration": "Filtration",
+    "relutopo.homology.persistence": "betti_curves betti_numbers filtration persistence",
+    "relutopo.spectral.dual_graph": "DualGraph",
+    "relutopo.spectral.export": "save_graphml",
+    "relutopo.spectral.fiedler": "FiedlerPartition fiedler_partition",
+    "relutopo.spectral.region_search": "RegionSearch search_regions",
+    "relutopo.whole_space": "WholeSpace decompose_whole_space",
+}
+_HOMES = {name: module for module, names in _NAMES.items() for name in names.split()}
+
+if not TYPE_CHECKING:  # type checkers know the names from above, and no others
+
+    def __getattr__(name: str) -> Any:
+        if name not in _HOMES:
+            raise AttributeError(f"module 'relutopo' has no attribute {name!r}")
+        value = globals()[name] = getattr(import_module(_HOMES[name]), name)
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

@@ -37,7 +37,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linprog
 
 from relutopo.errors import InvariantError
 from relutopo.geometry.domain import Domain
@@ -213,6 +212,8 @@ class RegionGeometry:
         wall_offset: float = 0.0,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Maximise a linear function where rows are ≥ 0, and one = 0; return argument and λ."""
+        from scipy.optimize import linprog  # slow to load, and seldom needed
+
         result = linprog(
             -objective,
             A_ub=-normals,

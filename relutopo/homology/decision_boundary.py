@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
-from scipy.spatial import cKDTree
 
 from relutopo.errors import InputError, NoDecisionBoundaryError
 from relutopo.geometry.complex import CellComplex
@@ -100,6 +99,8 @@ class DecisionBoundary:
                 "distance to its decision boundary; enlarge the domain or use another filtration"
             )
         x = as_points(points, d)
+        from scipy.spatial import cKDTree  # slow to load, and seldom needed
+
         nearest = np.asarray(cKDTree(self.vertices).query(x)[0])
         starts = self.segments[:, 0]
         spans = self.segments[:, 1] - starts

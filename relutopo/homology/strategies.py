@@ -13,7 +13,6 @@ from typing import ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial import cKDTree
 
 from relutopo.errors import InputError
 from relutopo.geometry.complex import CellComplex
@@ -205,6 +204,8 @@ class DistanceToData(FiltrationStrategy):
         points = as_points(self.points, complex_.dim)
         if not len(points):
             raise InputError("`points` must have at least one row, got none; pass the data")
+        from scipy.spatial import cKDTree  # slow to load, and seldom needed
+
         distances, _ = cKDTree(points).query(complex_.vertices)
         return _lower_star(complex_, np.asarray(distances))
 

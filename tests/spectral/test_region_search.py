@@ -122,7 +122,7 @@ def test_a_broken_solver_does_not_mislead(kind: str, monkeypatch: pytest.MonkeyP
     network, box = random_network([2, 5, 4, 1], 3, kind), rt.Box(-2, 2, dim=2)
     complex_ = rt.decompose(network, box, enumerator="exact")
     failed = SimpleNamespace(x=None)
-    monkeypatch.setattr("relutopo.geometry.search.linprog", lambda *_, **__: failed)
+    monkeypatch.setattr("scipy.optimize.linprog", lambda *_, **__: failed)
     assert_all_of(rt.search_regions(network, box, [[0.3, 0.2]]), complex_)
 
 
