@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -53,3 +54,19 @@ def test_every_public_name_is_found_and_declared_to_type_checkers() -> None:
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="'relutopo' has no attribute 'decompse'"):
         getattr(relutopo, "decompse")  # noqa: B009
+
+
+def test_the_first_run_says_that_it_compiles_and_the_second_does_not(tmp_path: Path) -> None:
+    code = (
+        "import numpy as np; from relutopo import DualGraph; "
+        "DualGraph(2, np.array([[0, 1]]), np.array([-1]), 'facet').adjacency"
+    )
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, env=environment
+        ).stderr
+        for _ in range(2)
+    ]
+    assert said[0].count("compiling kernels") == 1
+    assert said[1] == ""

@@ -26,9 +26,9 @@ from __future__ import annotations
 import time
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from relutopo.compilation import njit
 from relutopo.errors import InputError
 from relutopo.homology.boundary import BoundaryMatrix
 from relutopo.interfaces import Reducer, Reduction

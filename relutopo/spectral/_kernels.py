@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from relutopo.compilation import njit
 
 Int32s = NDArray[np.int32]
 Int64s = NDArray[np.int64]
