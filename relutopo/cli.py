@@ -6,17 +6,18 @@ YAML files of `relutopo.conf`.
 
 from __future__ import annotations
 
-import json
+import argparse
 import logging
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from relutopo import homology_job, partition_job, registry, report
-from relutopo.errors import InputError, RelutopoError
-from relutopo.learning.checkpoints import TrainingRun
-from relutopo.learning.datasets import Dataset
-from relutopo.learning.trainer import MlpSettings, TrainerSettings, train
+from relutopo.app.identity import Identity
+from relutopo.app.job import Job, explain
+from relutopo.app.store import JobRecord
+from relutopo.app.summary import summarize
+from relutopo.errors import RelutopoError
 from relutopo.optional import require
 
 require("hydra", "the command 'relutopo'")
@@ -25,113 +26,93 @@ import hydra  # noqa: E402
 from hydra.core.hydra_config import HydraConfig  # noqa: E402
 from hydra.experimental.callback import Callback  # noqa: E402
 from hydra.types import RunMode  # noqa: E402
-from omegaconf import DictConfig, OmegaConf  # noqa: E402
+from omegaconf import DictConfig, read_write  # noqa: E402
 
-__all__ = ["CombineJobs", "main"]
+from relutopo.app import resolvers  # noqa: E402
 
-_JOBS = {"partition": partition_job, "homology": homology_job}
+__all__ = ["SummarizeSweep", "main", "run_job"]
+
 log = logging.getLogger("relutopo")
+resolvers.register()
 
 
-@hydra.main(version_base="1.3", config_path="pkg://relutopo.conf", config_name="config")
-def main(config: DictConfig) -> None:
-    """Run one job; a job of a sweep raises its errors, a single run prints them."""
+def main() -> None:
+    """Run the command with the arguments of the process."""
+    if sys.argv[1:2] == ["summarize"]:
+        sys.exit(_summarize(sys.argv[2:]))
+    hydra.main(version_base="1.3", config_path="pkg://relutopo.conf", config_name="config")(
+        run_job
+    )()
+
+
+def run_job(config: DictConfig) -> float | None:
+    """Run one job; return its objective, or none if it failed.
+
+    A job of a sweep records its error and lets the others go on; a single run ends with it.
+    """
     context = HydraConfig.get()
+    is_sweep = context.mode == RunMode.MULTIRUN
+    values = resolvers.plain(config)
+    record = JobRecord(
+        Identity.of(str(context.runtime.choices["experiment"]), values),
+        choices={str(k): str(v) for k, v in context.runtime.choices.items()},
+        overrides=[str(override) for override in context.overrides.task],
+    )
+    directory = Path(context.runtime.output_dir)
+    sweep_directory = Path(context.sweep.dir).absolute() if is_sweep else None
     try:
-        _run(config, str(context.runtime.choices["experiment"]), Path(context.runtime.output_dir))
-    except RelutopoError as error:
-        if context.mode == RunMode.MULTIRUN:
-            raise
-        log.error("%s", error)
-        sys.exit(1)
+        measures = Job(values, record, directory, sweep_directory).run()
     except KeyboardInterrupt:
-        log.warning(
-            "interrupted; the same command with hydra.run.dir=%s goes on from here",
-            context.runtime.output_dir,
-        )
+        again = "" if is_sweep else f" with hydra.run.dir={directory}"
+        log.warning("interrupted; the same command%s goes on from here", again)
         sys.exit(130)
+    except Exception as error:
+        is_expected = isinstance(error, (RelutopoError, OSError))
+        log.error("%s", explain(error), exc_info=None if is_expected else error)
+        if is_sweep:
+            return None
+        sys.exit(1)
+    objective = values["objective"] or next(iter(measures))
+    return measures.get(objective)
 
 
-def _run(config: DictConfig, experiment: str, directory: Path) -> None:
-    values: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
-    report.save_json(values, directory / "config.json")
-    report.save_json(report.environment(values["seed"]), directory / "environment.json")
-    job = _job(values["analysis"])
-    settings = job.settings(values)
-    dataset = _dataset(values["data"])
-    run = _train(dataset, values)
+class SummarizeSweep(Callback):
+    """At the end of a sweep: one table of all jobs, a summary, and an exit status."""
 
-    log.info("analysing %d checkpoints; the first use compiles, up to a minute", len(run.steps))
-    # Threads cost small matrices more than they give: ten times as long on a busy machine.
-    threadpoolctl = require("threadpoolctl", "the command 'relutopo'")
-    with threadpoolctl.threadpool_limits(1, "blas"):
-        with report.progress_bar("analysing") as progress:
-            rows = job.analyse(run, settings, progress)
-        log.info("writing tables and drawing figures")
-        labels = {"experiment": experiment, "data": dataset.name, "seed": values["seed"]}
-        summary = job.conclude(rows, run, settings, labels, directory)
-    report.show(summary, directory)
-
-
-def _job(analysis: str) -> Any:
-    """Return the module that does what is particular to a kind of analysis."""
-    if analysis not in _JOBS:
-        raise InputError(f"`analysis` must be one of {', '.join(_JOBS)}, got {analysis!r}")
-    return _JOBS[analysis]
-
-
-def _dataset(entry: dict[str, Any]) -> Dataset:
-    options = {key: value for key, value in entry.items() if key != "name"}
-    dataset: Dataset = registry.create("data", entry["name"], **options)
-    return dataset
-
-
-def _train(dataset: Dataset, values: dict[str, Any]) -> TrainingRun:
-    run = TrainingRun(values["training_dir"])
-    network, trainer = MlpSettings(**values["network"]), TrainerSettings(**values["trainer"])
-    if run.is_complete:
-        log.info("using the training run in %s", run.directory)
-    else:
-        log.info("training on %d points of %s", len(dataset.points), dataset.name)
-    with report.progress_bar("training") as progress:
-        return train(
-            dataset,
-            network,
-            trainer,
-            seed=values["seed"],
-            directory=run.directory,
-            progress=progress,
-        )
-
-
-class CombineJobs(Callback):
-    """At the end of a sweep: one table of all jobs, and a summary."""
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Tell the jobs the sweep's folder: from their own overrides another would follow."""
+        with read_write(config):
+            config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{config.hydra.sweep.dir}'")
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Gather what the jobs left in the sweep's folder."""
-        directory = Path(config.hydra.sweep.dir).absolute()
-        done: dict[str, dict[str, tuple[Path, dict[str, str]]]] = {}
-        failed: list[str] = []
-        for path in sorted(directory.glob("*/.hydra/overrides.yaml")):
-            folder = path.parent.parent
-            pairs = (str(override).partition("=") for override in OmegaConf.load(path))
-            overrides = {key.lstrip("+"): value for key, _, value in pairs}
-            if (folder / "results.parquet").is_file():
-                analysis = json.loads((folder / "config.json").read_text())["analysis"]
-                done.setdefault(analysis, {})[folder.name] = (folder, overrides)
-            else:
-                failed.append(folder.name)
-        if done:
-            every = {name: job for jobs in done.values() for name, job in jobs.items()}
-            report.save_table(report.combine_jobs(every), directory / "results")
-            parts = [
-                part
-                for analysis, jobs in done.items()
-                for part in _job(analysis).summarise(jobs, directory)
-            ]
-            parts += [f"[red]job {name} left no results[/red]" for name in failed]
-            report.show(parts, directory)
+        try:
+            sweep = summarize(Path(config.hydra.sweep.dir).absolute())
+        except (RelutopoError, OSError) as error:
+            sys.exit(explain(error))
+        if len(sweep.only("done").jobs) < len(sweep.jobs):
+            sys.exit(1)
+
+
+def _summarize(arguments: Sequence[str]) -> str | None:
+    """Summarize a sweep; return an error to end with, or none."""
+    parser = argparse.ArgumentParser(
+        prog="relutopo summarize",
+        description="Gather the jobs of a sweep into tables; print and plot what came of them.",
+    )
+    parser.add_argument("sweep", help="folder of the sweep, below multirun/")
+    parser.add_argument("--measure", help="what to show: a column of jobs.parquet")
+    parser.add_argument("--least", action="store_true", help="the least is the best")
+    chosen = parser.parse_args(arguments)
+    try:
+        summarize(Path(chosen.sweep), measure=chosen.measure, least=chosen.least)
+    except (RelutopoError, OSError) as error:
+        return explain(error)
+    return None
 
 
 if __name__ == "__main__":
-    main()
+    # Workers of a launcher find what they run by the module's name.
+    from relutopo import cli
+
+    cli.main()

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from relutopo import homology_plots, homology_report, plots, report
-from relutopo.geometry.storage import save_complex
 from relutopo.interfaces import Progress
 from relutopo.learning.analysis import Row
 from relutopo.learning.association import associations
@@ -26,7 +25,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.console import RenderableType
 
-__all__ = ["analyse", "conclude", "settings", "summarise"]
+    from relutopo.app.sweep import Sweep
+
+__all__ = ["analyse", "conclude", "draw", "settings", "summarise"]
 
 
 def settings(values: Mapping[str, Any]) -> HomologySettings:
@@ -48,8 +49,8 @@ def conclude(
     settings: HomologySettings,
     labels: Mapping[str, Any],
     directory: Path,
-) -> list[RenderableType]:
-    """Write the tables and the figures; return the summary."""
+) -> report.Conclusion:
+    """Write the tables; return the summary and the measures."""
     pandas = require("pandas", "the table of a run")
     names = {
         **labels,
@@ -65,8 +66,26 @@ def conclude(
     effects = pandas.DataFrame(associations(table, loss)).assign(**names)
     report.save_table(table, directory / "results")
     report.save_table(effects, directory / "associations")
-    _draw(run, settings, table, directory)
-    return homology_report.run_summary(table, effects, find_spikes(loss))
+    summary = homology_report.run_summary(table, effects, find_spikes(loss))
+    return report.Conclusion(summary, _measures(table, effects))
+
+
+def _measures(table: pd.DataFrame, effects: pd.DataFrame) -> dict[str, float]:
+    """Return how the signals change at spikes and go with the loss, and the last checkpoint."""
+    by_signal = {str(row["signal"]): row for _, row in effects.iterrows()}
+    measures = {
+        f"{signal}_{kind}": float(by_signal[signal][kind])
+        for kind in ("change", "detrended")
+        for signal in ("betti_1_peak_value", "betti_0_peak_value", "n_cells")
+        if signal in by_signal
+    }
+    cells = table["n_cells"]
+    return {
+        **measures,
+        "n_spikes": float(effects["n_spikes"].iloc[0]),
+        "cells_end_over_start": float(cells.iloc[-1] / cells.iloc[0]),
+        "train_loss": float(table["train_loss"].iloc[-1]),
+    }
 
 
 def _regular_steps(run: TrainingRun) -> list[int]:
@@ -78,10 +97,10 @@ def _regular_steps(run: TrainingRun) -> list[int]:
     return list(range(0, trainer.n_steps + 1, trainer.checkpoint_every))
 
 
-def _draw(
-    run: TrainingRun, settings: HomologySettings, table: pd.DataFrame, directory: Path
-) -> None:
-    """Draw the time line, and curves and complexes around the largest spike; keep the last."""
+def draw(run: TrainingRun, settings: HomologySettings, directory: Path) -> None:
+    """Draw the time line, and curves and complexes around the largest spike."""
+    pandas = require("pandas", "the table of a run")
+    table = pandas.read_parquet(directory / "results.parquet")
     loss = run.history.train_loss
     spikes = find_spikes(loss)
     if spikes:
@@ -93,7 +112,6 @@ def _draw(
         moments, steps = {}, report.three_steps(run.steps)
     chosen = sorted({run.steps[0], *steps, run.steps[-1]})
     found = {step: analyse_homology_checkpoint(run, step, settings) for step in chosen}
-    save_complex(directory / "complex.npz", found[run.steps[-1]].complex)
     titles = [
         f"step {step}{', ' + moments[step] if step in moments else ''}: loss {loss[step]:.2g}"
         for step in steps
@@ -109,9 +127,8 @@ def _draw(
         plots.save_figure(figure, directory / "figures" / name)
 
 
-def summarise(jobs: report.Jobs, directory: Path) -> list[RenderableType]:
+def summarise(sweep: Sweep) -> list[RenderableType]:
     """Write the table of all jobs' associations; return the summary of the sweep."""
-    effects = report.combine_jobs(jobs, "associations")
-    report.save_table(effects, directory / "associations")
-    table = report.combine_jobs(jobs)
-    return homology_report.sweep_summary(table, effects, report.swept_keys(jobs))
+    effects = sweep.table("associations")
+    report.save_table(effects, sweep.directory / "associations")
+    return homology_report.sweep_summary(sweep.table(), effects, list(sweep.swept))

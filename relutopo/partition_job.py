@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from relutopo import plots, report
-from relutopo.geometry.storage import save_complex
+from relutopo import partition_report, plots, report
 from relutopo.interfaces import Progress
 from relutopo.learning.analysis import Row
 from relutopo.learning.checkpoints import TrainingRun
@@ -18,7 +17,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.console import RenderableType
 
-__all__ = ["analyse", "conclude", "settings", "summarise"]
+    from relutopo.app.sweep import Sweep
+
+__all__ = ["analyse", "conclude", "draw", "settings", "summarise"]
 
 
 def settings(values: Mapping[str, Any]) -> AnalysisSettings:
@@ -40,8 +41,8 @@ def conclude(
     settings: AnalysisSettings,
     labels: Mapping[str, Any],
     directory: Path,
-) -> list[RenderableType]:
-    """Write the table and the figures; return the summary."""
+) -> report.Conclusion:
+    """Write the table; return the summary and the measures."""
     pandas = require("pandas", "the table of a run")
     table = pandas.DataFrame(rows).assign(
         **labels,
@@ -49,21 +50,39 @@ def conclude(
         vertex_weights=settings.vertex_weights["name"],
         edge_weights=settings.edge_weights["name"],
         eigensolver=settings.eigensolver["name"],
-        **report.learning_steps(run.history),
+        **partition_report.learning_steps(run.history),
     )
     report.save_table(table, directory / "results")
-    _draw(run, settings, table, directory)
-    return report.run_summary(table)
+    return report.Conclusion(partition_report.run_summary(table), _measures(table))
 
 
-def _draw(
-    run: TrainingRun, settings: AnalysisSettings, table: pd.DataFrame, directory: Path
-) -> None:
-    """Draw three checkpoints and the time line, and keep the last complex."""
+def _measures(table: pd.DataFrame) -> dict[str, float]:
+    """Return what is measured at the last checkpoint, and when the network generalised."""
+    last = table.iloc[-1]
+    names = (
+        "weighted_agreement",
+        "unweighted_agreement",
+        "weighted_held_out_agreement",
+        "weighted_decision_by_points",
+        "weighted_fiedler_value",
+        "train_accuracy",
+        "held_out_accuracy",
+        "fitted_step",
+        "generalised_step",
+        "n_regions",
+    )
+    measures = {name: float(last[name]) for name in names}
+    delay = measures["generalised_step"] / max(measures["fitted_step"], 1.0)
+    return {**measures, "delay": delay}
+
+
+def draw(run: TrainingRun, settings: AnalysisSettings, directory: Path) -> None:
+    """Draw three checkpoints and the time line."""
+    pandas = require("pandas", "the table of a run")
+    table = pandas.read_parquet(directory / "results.parquet")
     steps = report.three_steps(run.steps)
     signatures = [analyse_checkpoint(run, step, settings) for step in steps]
     last, dataset = signatures[-1], run.dataset
-    save_complex(directory / "complex.npz", last.complex)
     figures = {
         "timeline": plots.plot_timeline(table),
         "partition_history": plots.plot_partition_history(
@@ -76,6 +95,6 @@ def _draw(
         plots.save_figure(figure, directory / "figures" / name)
 
 
-def summarise(jobs: report.Jobs, directory: Path) -> list[RenderableType]:
+def summarise(sweep: Sweep) -> list[RenderableType]:
     """Return the summary of a sweep's jobs."""
-    return report.sweep_summary(report.combine_jobs(jobs), report.swept_keys(jobs))
+    return partition_report.sweep_summary(sweep.table(), list(sweep.swept))

@@ -19,7 +19,7 @@ from typing import Any
 
 from relutopo.errors import InputError, UnknownNameError
 
-__all__ = ["create", "names", "roles"]
+__all__ = ["create", "names", "provider", "roles"]
 
 _BACKENDS = "relutopo.backends"
 _WEIGHTS = "relutopo.spectral.weights"
@@ -104,6 +104,32 @@ def names(role: str) -> tuple[str, ...]:
     True
     """
     return tuple(sorted(_import_strings(role)))
+
+
+def provider(role: str, name: str) -> dict[str, str]:
+    """Return the package that an outsider's name comes from, and its version.
+
+    Parameters
+    ----------
+    role : str
+        One of `roles`.
+    name : str
+        A registry name.
+
+    Returns
+    -------
+    dict of str to str
+        Empty for what is built in, and for a name that nobody registered.
+
+    Examples
+    --------
+    >>> provider("eigensolver", "arpack")
+    {}
+    """
+    if name in _BUILT_IN.get(role, {}):
+        return {}
+    points = metadata.entry_points(group=f"relutopo.{role}", name=name)
+    return {point.dist.name: point.dist.version for point in points if point.dist is not None}
 
 
 def create(role: str, choice: object, /, **options: Any) -> Any:

@@ -1,26 +1,24 @@
-"""What a run of the `relutopo` command tells the person at the terminal, and its tables.
-
-Fractions are shown as they are (0.994), never rounded up to 1. A claim of the summary always
-stands beside the numbers that it rests on.
-"""
+"""What every job of the `relutopo` command leaves: tables, settings, progress, a summary."""
 
 from __future__ import annotations
 
 import io
 import json
+import logging
 import os
 import platform
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from relutopo.files import atomic_write
 from relutopo.interfaces import Progress
-from relutopo.learning.checkpoints import History
 from relutopo.optional import require
 
 if TYPE_CHECKING:
@@ -28,26 +26,19 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 __all__ = [
-    "GENERALISED",
-    "combine_jobs",
+    "Conclusion",
     "environment",
-    "learning_steps",
     "progress_bar",
-    "run_summary",
     "save_json",
+    "save_summary",
     "save_table",
     "show",
-    "sweep_summary",
-    "swept_keys",
     "three_steps",
 ]
 
-Jobs: TypeAlias = Mapping[str, tuple[Path, Mapping[str, str]]]
-"""For each job of a sweep its folder and its overrides."""
-GENERALISED = 0.98
-"""Held-out accuracy from which a network counts as generalising."""
-FOLLOWS = 0.95
-"""Agreement, by data mass, from which a partition counts as following the decision boundary."""
+SECONDS_BETWEEN_LINES = 10.0
+"""How often a log file hears of work that goes on."""
+_progress_log = logging.getLogger("relutopo.progress")
 _PACKAGES = (
     "relutopo",
     "numpy",
@@ -61,6 +52,23 @@ _PACKAGES = (
     "matplotlib",
     "hydra-core",
 )
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """What came of a job.
+
+    Attributes
+    ----------
+    summary : sequence of rich renderables
+        For the person at the terminal.
+    measures : mapping of str to float
+        The numbers by which jobs of a sweep are compared; the most important first. NaN where
+        there is none.
+    """
+
+    summary: Sequence[RenderableType]
+    measures: Mapping[str, float]
 
 
 def environment(seed: int) -> dict[str, Any]:
@@ -96,27 +104,6 @@ def save_table(table: pd.DataFrame, stem: str | os.PathLike[str]) -> None:
         table.to_csv(file, index=False)
 
 
-def learning_steps(history: History) -> dict[str, float]:
-    """Return when the training set was fitted and when the network generalised.
-
-    Parameters
-    ----------
-    history : History
-
-    Returns
-    -------
-    dict
-        ``fitted_step``: first step with a train accuracy of 1; ``generalised_step``: first
-        evaluated step with a held-out accuracy of at least 0.98. NaN for never.
-    """
-    fitted = np.flatnonzero(history.train_accuracy == 1)
-    general = np.flatnonzero(history.held_out_accuracy >= GENERALISED)
-    return {
-        "fitted_step": float(fitted[0]) if fitted.size else np.nan,
-        "generalised_step": float(history.held_out_steps[general[0]]) if general.size else np.nan,
-    }
-
-
 def three_steps(steps: Sequence[int]) -> list[int]:
     """Return the first, the middle and the last of some steps, the middle on a log axis.
 
@@ -136,7 +123,7 @@ def three_steps(steps: Sequence[int]) -> list[int]:
 
 @contextmanager
 def progress_bar(description: str) -> Iterator[Progress]:
-    """Show a progress bar on the terminal; one line in a log file.
+    """Show a progress bar on a terminal, and write plain lines to the log file.
 
     Parameters
     ----------
@@ -150,6 +137,7 @@ def progress_bar(description: str) -> Iterator[Progress]:
     """
     require("rich", "a progress bar")
     from rich import progress as rich_progress
+    from rich.console import Console
 
     columns = (
         rich_progress.TextColumn("{task.description}"),
@@ -161,17 +149,43 @@ def progress_bar(description: str) -> Iterator[Progress]:
         rich_progress.TextColumn("left;"),
         rich_progress.TextColumn("{task.fields[message]}"),
     )
-    with rich_progress.Progress(*columns) as bar:
+    console = Console()
+    begin = logged = time.monotonic()
+    with rich_progress.Progress(*columns, disable=not console.is_terminal) as bar:
         task = bar.add_task(description, total=None, message="")
 
         def update(done: int, total: int, /, message: str = "") -> None:
+            nonlocal logged
             bar.update(task, completed=done, total=total, message=message)
+            now = time.monotonic()
+            if done >= total or now - logged >= SECONDS_BETWEEN_LINES:
+                logged = now
+                text = f"{description} {done}/{total}, {now - begin:.0f} s; {message}"
+                _progress_log.info("%s", text)
 
         yield update
 
 
+def save_summary(parts: Sequence[RenderableType], directory: str | os.PathLike[str]) -> None:
+    """Write a summary as plain text to ``summary.txt``.
+
+    Parameters
+    ----------
+    parts : sequence of rich renderables
+    directory : path-like
+        Where the run's files are.
+    """
+    require("rich", "the summary")
+    from rich.console import Console
+
+    text = io.StringIO()
+    Console(file=text, width=100, color_system=None).print(*parts, sep="\n")
+    with atomic_write(Path(directory) / "summary.txt") as file:
+        file.write(text.getvalue().encode())
+
+
 def show(parts: Sequence[RenderableType], directory: str | os.PathLike[str]) -> None:
-    """Print a summary and where the files are; keep it as ``summary.txt`` among them.
+    """Print a summary, and where the files are.
 
     Parameters
     ----------
@@ -185,289 +199,6 @@ def show(parts: Sequence[RenderableType], directory: str | os.PathLike[str]) -> 
     console = Console()
     console.print(*parts, sep="\n")
     console.print(f"files: {os.fspath(directory)}", soft_wrap=True)  # a path must not be broken
-    text = io.StringIO()
-    Console(file=text, width=100, color_system=None).print(*parts, sep="\n")
-    with atomic_write(Path(directory) / "summary.txt") as file:
-        file.write(text.getvalue().encode())
-
-
-def run_summary(table: pd.DataFrame) -> list[RenderableType]:
-    """Say whether the weighted Fiedler partition follows the decision boundary.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        One row for each checkpoint, in order, as `relutopo.learning.signatures` makes them.
-
-    Returns
-    -------
-    list of rich renderables
-    """
-    require("rich", "the summary")
-    from rich.table import Table
-
-    first, last = table.iloc[0], table.iloc[-1]
-    best = table.iloc[int(table["weighted_agreement"].fillna(-1).argmax())]
-    grid = Table(box=None, pad_edge=False)
-    headings = "|step|regions|train|held-out|weighted|unweighted|bound|Fiedler value"
-    for i, heading in enumerate(headings.split("|")):
-        grid.add_column(heading, justify="right" if i else "left")
-    for name, row in (("first", first), ("best", best), ("last", last)):
-        grid.add_row(
-            name,
-            str(row["step"]),
-            str(row["n_regions"]),
-            *(
-                _fraction(row[column])
-                for column in (
-                    "train_accuracy",
-                    "held_out_accuracy",
-                    "weighted_agreement",
-                    "unweighted_agreement",
-                    "purity",
-                )
-            ),
-            f"{row['weighted_fiedler_value']:.3g}",
-        )
-    lines: list[RenderableType] = [
-        "",
-        "[bold]Does the weighted Fiedler partition follow the decision boundary?[/bold]",
-        _verdict(table),
-        "",
-        grid,
-        "[dim]train, held-out: accuracy of the network; weighted, unweighted: fraction of training "
-        "points on the side of their class; bound: the best that any labelling of regions can do; "
-        "Fiedler value: the weighted one[/dim]",
-        "",
-        *_generalisation(table),
-        *_warnings(table),
-        f"ran: enumerator {_values(table, 'enumerator')}; eigensolver "
-        f"{_values(table, 'weighted_method')} (largest residual "
-        f"{table[['weighted_residual', 'unweighted_residual']].max().max():.1e}); "
-        f"{last['adjacency']} adjacency, {last['vertex_weights']}, {last['edge_weights']} edges",
-    ]
-    return lines
-
-
-def _fraction(value: float) -> str:
-    """Show three decimals, but never 1.000 for what is less than 1."""
-    if np.isnan(value):
-        return "-"
-    return f"{min(value, 0.999) if value < 1 else value:.3f}"
-
-
-def _values(table: pd.DataFrame, column: str) -> str:
-    counts = table[column].dropna().value_counts()
-    if len(counts) == 1:
-        return str(counts.index[0])
-    return ", ".join(f"{name} ({n} of {len(table)} checkpoints)" for name, n in counts.items())
-
-
-def _verdict(table: pd.DataFrame) -> str:
-    first, last = table.iloc[0], table.iloc[-1]
-    mass = last["weighted_decision_by_points"]
-    if np.isnan(mass):
-        return f"There is no partition at the last checkpoint: {last['weighted_status']}."
-    late = table["weighted_decision_by_points"].tail(max(1, len(table) // 4))
-    if late.min() >= FOLLOWS:
-        answer = "[green]Yes[/green]"
-    elif mass >= FOLLOWS:
-        answer = "[yellow]At the end, but not steadily[/yellow]"
-    else:
-        answer = "[red]No[/red]" if mass < 0.8 else "[yellow]In part[/yellow]"
-    text = (
-        f"{answer}: at step {last['step']} it agrees with the network's decision on "
-        f"{_fraction(mass)} of the data mass (unweighted "
-        f"{_fraction(last['unweighted_decision_by_points'])}; least over the last "
-        f"{len(late)} checkpoints {_fraction(late.min())}), and with the labels of held-out"
-        f" points on {_fraction(last['weighted_held_out_agreement'])}. Agreement with "
-        f"the training labels went from {_fraction(first['weighted_agreement'])} at step "
-        f"{first['step']} to {_fraction(last['weighted_agreement'])} (unweighted "
-        f"{_fraction(last['unweighted_agreement'])})."
-    )
-    if last["held_out_accuracy"] < 0.95:
-        text += (
-            f" [yellow]The network itself has not learned the task: held-out accuracy "
-            f"{_fraction(last['held_out_accuracy'])}.[/yellow]"
-        )
-    return text
-
-
-def _generalisation(table: pd.DataFrame) -> list[str]:
-    fitted, general = (table[name].iloc[-1] for name in ("fitted_step", "generalised_step"))
-    if np.isnan(fitted):
-        best = table["train_accuracy"].max()
-        return [f"The training set was never fitted (train accuracy at most {_fraction(best)})."]
-    text = f"Train accuracy reached 1 at step {fitted:.0f}"
-    if np.isnan(general):
-        best = table["held_out_accuracy"].max()
-        return [
-            f"{text}; held-out accuracy never reached {GENERALISED} (at most {_fraction(best)})."
-        ]
-    text += f", held-out accuracy {GENERALISED} at step {general:.0f}"
-    if general < 2 * max(fitted, 1):
-        return [f"{text}: no delayed generalisation."]
-    before = table[table["step"] >= fitted].iloc[0]
-    after = table[table["step"] >= general].iloc[0]
-    change = after["weighted_agreement"] - before["weighted_agreement"]
-    if np.isnan(change):
-        return [f"{text}: {general / max(fitted, 1):.1f} times later."]
-    moved = "does not jump there" if abs(change) < 0.05 else "moves there"
-    return [
-        f"{text}: {general / max(fitted, 1):.1f} times later. The weighted partition {moved}: its "
-        f"agreement goes from {_fraction(before['weighted_agreement'])} (step {before['step']}) "
-        f"to {_fraction(after['weighted_agreement'])} (step {after['step']}), and to "
-        f"{_fraction(table['weighted_agreement'].iloc[-1])} at the end."
-    ]
-
-
-def _warnings(table: pd.DataFrame) -> list[str]:
-    lines = []
-    for kind in ("weighted", "unweighted"):
-        bad = table[table[f"{kind}_status"] != "converged"]
-        if len(bad):
-            steps = ", ".join(map(str, bad["step"]))
-            reasons = "; ".join(sorted(set(bad[f"{kind}_status"])))
-            lines.append(f"[yellow]{kind}: {reasons} at step {steps}[/yellow]")
-    uncertified = table[table["enumeration_status"] != "certified"]
-    if len(uncertified):
-        lines.append(
-            f"[yellow]{len(uncertified)} complexes are not certified: some signs were left to "
-            "floating point[/yellow]"
-        )
-    for column, what in (
-        ("n_points_outside", "outside the domain"),
-        ("n_points_on_boundary", "on a boundary between regions"),
-    ):
-        most = int(table[column].max())
-        if most:
-            lines.append(f"[yellow]up to {most} training points lie {what}[/yellow]")
-    return lines
-
-
-def combine_jobs(jobs: Jobs, stem: str = "results") -> pd.DataFrame:
-    """Put the tables of a sweep's jobs into one.
-
-    Parameters
-    ----------
-    jobs : mapping of str to (folder, overrides)
-        For each job its folder, and what was overridden.
-    stem : str
-        The table's name in a job's folder, without ``.parquet``.
-
-    Returns
-    -------
-    pandas.DataFrame
-        All rows, with the columns ``job`` and every overridden key that differs between jobs and
-        is not a column of the tables already.
-    """
-    pandas = require("pandas", "the table of a sweep")
-    tables = []
-    for name, (folder, overrides) in jobs.items():
-        table = pandas.read_parquet(folder / f"{stem}.parquet")
-        table.insert(0, "job", name)
-        for key in swept_keys(jobs):
-            if key not in table.columns:
-                table.insert(1, key, overrides.get(key, "default"))
-        tables.append(table)
-    combined: pd.DataFrame = pandas.concat(tables, ignore_index=True)
-    return combined
-
-
-def swept_keys(jobs: Jobs) -> list[str]:
-    """Return the overridden keys that differ between the jobs of a sweep; see `combine_jobs`."""
-    keys = dict.fromkeys(key for _, overrides in jobs.values() for key in overrides)
-    return [key for key in keys if len({overrides.get(key) for _, overrides in jobs.values()}) > 1]
-
-
-def sweep_summary(table: pd.DataFrame, swept: Sequence[str]) -> list[RenderableType]:
-    """Show each setting of a sweep with its spread over seeds.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        From `combine_jobs`.
-    swept : sequence of str
-        Overridden keys that differ between jobs.
-
-    Returns
-    -------
-    list of rich renderables
-    """
-    require("rich", "the summary")
-    from rich.table import Table
-
-    settings = [key for key in swept if key != "seed"]
-    ends = table.sort_values("step").groupby("job").tail(1)
-    starts = table.sort_values("step").groupby("job").head(1).set_index("job")
-    ends = ends.assign(
-        gain=ends["weighted_agreement"] - ends["job"].map(starts["weighted_agreement"]),
-        delay=ends["generalised_step"] / ends["fitted_step"].clip(lower=1),
-    )
-    groups = list(ends.groupby(settings, dropna=False)) if settings else [((), ends)]
-
-    def grid(title: str, headings: Sequence[str]) -> Table:
-        table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-        for i, heading in enumerate((*settings, "jobs", *headings)):
-            is_name = i < len(settings)
-            table.add_column(heading, justify="left" if is_name else "right", no_wrap=is_name)
-        return table
-
-    measures = {
-        "held-out acc.": "held_out_accuracy",
-        "weighted": "weighted_agreement",
-        "unweighted": "unweighted_agreement",
-        "gain": "gain",
-    }
-    agreement = grid(
-        "Last checkpoint: mean \\[worst] over jobs; gain: of weighted over step 0", list(measures)
-    )
-    delay = grid("Steps: least-greatest", ["train acc. 1", f"held-out {GENERALISED}", "ratio"])
-    for setting, rows in groups:
-        names = (*map(str, setting), str(len(rows)))
-        values = (rows[column] for column in measures.values())
-        agreement.add_row(*names, *(f"{v.mean():.3f} \\[{v.min():.3f}]" for v in values))
-        steps = (rows[column] for column in ("fitted_step", "generalised_step", "delay"))
-        delay.add_row(*names, *map(_range, steps))
-    return [
-        "",
-        agreement,
-        "",
-        delay,
-        *_eigensolvers_compared(table, swept),
-    ]
-
-
-def _range(values: pd.Series[Any]) -> str:
-    known = values.dropna()
-    if not len(known):
-        return "never"
-    text = (
-        f"{known.min():.0f}"
-        if known.min() == known.max()
-        else (f"{known.min():.0f}-{known.max():.0f}")
-    )
-    return text + (f" ({len(values) - len(known)} never)" if len(known) < len(values) else "")
-
-
-def _eigensolvers_compared(table: pd.DataFrame, swept: Sequence[str]) -> list[str]:
-    """Compare what different eigensolvers found on the same checkpoints."""
-    if "eigensolver" not in swept:
-        return []
-    others = [key for key in swept if key != "eigensolver"]
-    groups = table.groupby([*others, "step"], dropna=False)
-    differences, same, compared = [0.0], 0, 0
-    for _, rows in groups:
-        for kind in ("weighted", "unweighted"):
-            values = rows[f"{kind}_fiedler_value"].dropna()
-            if len(values) > 1:
-                compared += 1
-                differences.append(float((values.max() - values.min()) / values.max()))
-                same += rows[f"{kind}_partition"].nunique() == 1
-    return [
-        f"eigensolvers compared on {compared} Laplacians: Fiedler values differ by at most "
-        f"{max(differences):.1e} (relative), {same} of {compared} partitions are equal"
-    ]
 
 
 def save_json(content: Mapping[str, Any], path: str | os.PathLike[str]) -> None:

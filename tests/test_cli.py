@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ import pytest
 import relutopo
 from relutopo.geometry.storage import load_complex
 
+Command = Callable[..., str]
 TINY = [
     "data.n=40",
     "network.hidden=[6,5]",
@@ -23,25 +23,12 @@ TINY = [
 ]
 
 
-def command(folder: Path, *arguments: str, succeeds: bool = True) -> str:
-    """Run the command in a folder of its own; return what it prints."""
-    result = subprocess.run(
-        [sys.executable, "-m", "relutopo.cli", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert (result.returncode == 0) == succeeds, result.stdout + result.stderr
-    return result.stdout + result.stderr
-
-
 def timeless(table: pd.DataFrame) -> pd.DataFrame:
     return table[[c for c in table.columns if not c.startswith("seconds")]]
 
 
 @pytest.fixture(scope="module")
-def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def workplace(tmp_path_factory: pytest.TempPathFactory, command: Command) -> Path:
     """A folder in which one run was made."""
     folder = tmp_path_factory.mktemp("workplace")
     (folder / "printed").write_text(command(folder, *TINY, "hydra.run.dir=outputs/first"))
@@ -78,7 +65,7 @@ def test_the_summary_answers_the_question(workplace: Path) -> None:
     assert f"{table['weighted_agreement'].iloc[-1]:.3f}" in kept
 
 
-def test_the_same_command_gives_the_same_table(workplace: Path) -> None:
+def test_the_same_command_gives_the_same_table(workplace: Path, command: Command) -> None:
     command(workplace, *TINY, "hydra.run.dir=outputs/second")
     first, second = (
         timeless(pd.read_parquet(workplace / "outputs" / name / "results.parquet"))
@@ -87,7 +74,9 @@ def test_the_same_command_gives_the_same_table(workplace: Path) -> None:
     pd.testing.assert_frame_equal(first, second)
 
 
-def test_checkpoints_are_analysed_again_with_another_backend(workplace: Path) -> None:
+def test_checkpoints_are_analysed_again_with_another_backend(
+    workplace: Path, command: Command
+) -> None:
     printed = command(
         workplace,
         *TINY,
@@ -110,7 +99,9 @@ def test_checkpoints_are_analysed_again_with_another_backend(workplace: Path) ->
     )
 
 
-def test_other_settings_for_the_same_training_are_refused(workplace: Path) -> None:
+def test_other_settings_for_the_same_training_are_refused(
+    workplace: Path, command: Command
+) -> None:
     printed = command(
         workplace, *TINY, "training_dir=outputs/first/training", "seed=1", succeeds=False
     )
@@ -118,7 +109,7 @@ def test_other_settings_for_the_same_training_are_refused(workplace: Path) -> No
     assert "Traceback" not in printed
 
 
-def test_an_unknown_backend_lists_those_there_are(tmp_path: Path) -> None:
+def test_an_unknown_backend_lists_those_there_are(tmp_path: Path, command: Command) -> None:
     printed = command(
         tmp_path, *TINY, "eigensolver=other", "eigensolver.name=nobody", succeeds=False
     )
@@ -127,24 +118,30 @@ def test_an_unknown_backend_lists_those_there_are(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("outputs/*/*/training"))  # said before any training
 
 
-def test_a_sweep_ends_with_one_table(tmp_path: Path) -> None:
+def test_a_sweep_ends_with_one_table(tmp_path: Path, command: Command) -> None:
     printed = command(
         tmp_path, "--multirun", *TINY, "experiment=two_moons,two_circles", "seed=0,1",
-        "eigensolver=arpack,amg_lobpcg",
+        "eigensolver=arpack,amg_lobpcg", "figures=false",
     )  # fmt: skip
     (folder,) = (tmp_path / "multirun").iterdir()
     table = pd.read_parquet(folder / "results.parquet")
+    assert len(list((folder / "training").iterdir())) == 4  # both eigensolvers share them
     assert len(table.groupby(["job", "experiment", "seed", "eigensolver"])) == 8
     assert set(table["experiment"]) == {"two_moons", "two_circles"}
     assert len(table) == 8 * 5
     assert "Fiedler values differ by at most" in printed
-    for job in range(8):
-        own = pd.read_parquet(folder / str(job) / "results.parquet")
-        rows = table[table["job"] == str(job)].drop(columns="job").reset_index(drop=True)
+    for job in set(table["job"]):
+        own = pd.read_parquet(folder / "jobs" / job / "results.parquet")
+        rows = table[table["job"] == job].drop(columns=["job", "code"]).reset_index(drop=True)
         pd.testing.assert_frame_equal(rows[own.columns], own, check_dtype=False)
+    jobs = pd.read_parquet(folder / "jobs.parquet")
+    assert set(jobs["status"]) == {"done"}
+    last = table[table["step"] == 40].set_index("job")["weighted_agreement"]
+    np.testing.assert_array_equal(jobs.set_index("job")["weighted_agreement"], last[jobs["job"]])
+    assert (folder / "figures" / "partition_weighted_agreement.png").stat().st_size > 1000
 
 
-def test_help_is_readable(tmp_path: Path) -> None:
+def test_help_is_readable(tmp_path: Path, command: Command) -> None:
     printed = command(tmp_path, "--help")
     assert "relutopo experiment=two_circles" in printed
     assert "eigensolver: amg_lobpcg, arpack" in printed

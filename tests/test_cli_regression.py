@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import pytest
 
 from relutopo.geometry.storage import load_complex
 
+Command = Callable[..., str]
 TINY = [
     "experiment=regression",
     "data.n=40",
@@ -25,25 +27,12 @@ TINY = [
 ]
 
 
-def command(folder: Path, *arguments: str, succeeds: bool = True) -> str:
-    """Run the command in a folder of its own; return what it prints."""
-    result = subprocess.run(
-        [sys.executable, "-m", "relutopo.cli", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert (result.returncode == 0) == succeeds, result.stdout + result.stderr
-    return result.stdout + result.stderr
-
-
 def numbers(table: pd.DataFrame, *left_out: str) -> pd.DataFrame:
     return table[[c for c in table.columns if not c.startswith("seconds") and c not in left_out]]
 
 
 @pytest.fixture(scope="module")
-def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def workplace(tmp_path_factory: pytest.TempPathFactory, command: Command) -> Path:
     """A folder in which one run was made."""
     folder = tmp_path_factory.mktemp("workplace")
     (folder / "printed").write_text(command(folder, *TINY, "hydra.run.dir=outputs/first"))
@@ -72,7 +61,9 @@ def test_a_run_leaves_tables_figures_and_an_answer(workplace: Path) -> None:
     assert json.loads((run / "config.json").read_text())["analysis"] == "homology"
 
 
-def test_the_dimension_major_order_is_told_to_restate_the_cell_counts(workplace: Path) -> None:
+def test_the_dimension_major_order_is_told_to_restate_the_cell_counts(
+    workplace: Path, command: Command
+) -> None:
     printed = command(
         workplace, *TINY, "filtration=dimension_major", "training_dir=outputs/first/training",
         "hydra.run.dir=outputs/major",
@@ -85,7 +76,9 @@ def test_the_dimension_major_order_is_told_to_restate_the_cell_counts(workplace:
     assert "no answer of its own" in words
 
 
-def test_a_run_that_was_interrupted_goes_on_to_the_same_tables(workplace: Path) -> None:
+def test_a_run_that_was_interrupted_goes_on_to_the_same_tables(
+    workplace: Path, command: Command
+) -> None:
     arguments = [*TINY, "hydra.run.dir=outputs/stopped"]
     process = subprocess.Popen(
         [sys.executable, "-m", "relutopo.cli", *arguments],
@@ -113,16 +106,18 @@ def test_a_run_that_was_interrupted_goes_on_to_the_same_tables(workplace: Path) 
         pd.testing.assert_frame_equal(numbers(first), numbers(resumed))
 
 
-def test_a_sweep_over_reducers_gives_equal_numbers_and_a_test_over_seeds(tmp_path: Path) -> None:
+def test_a_sweep_over_reducers_gives_equal_numbers_and_a_test_over_seeds(
+    tmp_path: Path, command: Command
+) -> None:
     printed = command(
-        tmp_path, "--multirun", *TINY, "reducer=z2,phat",
+        tmp_path, "--multirun", *TINY, "figures=false", "reducer=z2,phat",
         "filtration=dimension_major,random_closure", "seed=0,1",
     )  # fmt: skip
     (folder,) = (tmp_path / "multirun").iterdir()
     table = pd.read_parquet(folder / "results.parquet")
     assert len(table.groupby(["reducer", "filtration", "seed"])) == 8
     first, second = (
-        numbers(rows, "job", "reducer", "method").reset_index(drop=True)
+        numbers(rows, "job", "reducer", "method", "code").reset_index(drop=True)
         for _, rows in table.groupby("reducer")
     )
     pd.testing.assert_frame_equal(first, second)
@@ -141,9 +136,9 @@ def test_a_sweep_over_reducers_gives_equal_numbers_and_a_test_over_seeds(tmp_pat
     assert len(effects.groupby(["job", "reducer", "filtration", "seed"])) == 8
 
 
-def test_a_sweep_may_mix_kinds_of_analysis(tmp_path: Path) -> None:
+def test_a_sweep_may_mix_kinds_of_analysis(tmp_path: Path, command: Command) -> None:
     printed = command(
-        tmp_path, "--multirun", *TINY[1:4], "experiment=regression,two_moons",
+        tmp_path, "--multirun", *TINY[1:4], "experiment=regression,two_moons", "figures=false",
         "trainer.checkpoint_every=30", "trainer.n_checkpoints=2",
     )  # fmt: skip
     (folder,) = (tmp_path / "multirun").iterdir()
@@ -161,7 +156,9 @@ def test_a_sweep_may_mix_kinds_of_analysis(tmp_path: Path) -> None:
         ("+filtration.speed=3", "`filtration` 'random_closure' does not take the options"),
     ],
 )
-def test_bad_settings_are_named(tmp_path: Path, override: str, message: str) -> None:
+def test_bad_settings_are_named(
+    tmp_path: Path, override: str, message: str, command: Command
+) -> None:
     printed = command(tmp_path, *TINY, override, succeeds=False)
     assert message in " ".join(printed.split())
     assert "Traceback" not in printed

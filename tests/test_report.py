@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import pandas as pd
 import pytest
 from rich.console import Console, RenderableType
 
-from relutopo import report
+from relutopo import partition_report
 from relutopo.learning.checkpoints import History
 
 
@@ -64,24 +63,28 @@ def table(**columns: Any) -> pd.DataFrame:
     ],
 )
 def test_the_verdict_follows_the_last_checkpoints(by_points: list[float], answer: str) -> None:
-    assert answer in text(report.run_summary(table(weighted_decision_by_points=by_points)))
+    assert answer in text(
+        partition_report.run_summary(table(weighted_decision_by_points=by_points))
+    )
 
 
 def test_an_unsteady_agreement_is_not_a_yes() -> None:
     twice = pd.concat([table(), table(weighted_decision_by_points=[0.9, 0.9, 0.6, 0.99])])
-    assert "At the end, but not steadily" in text(report.run_summary(twice))
+    assert "At the end, but not steadily" in text(partition_report.run_summary(twice))
 
 
 def test_less_than_one_is_never_shown_as_one() -> None:
-    almost = text(report.run_summary(table(weighted_held_out_agreement=0.9999)))
+    almost = text(partition_report.run_summary(table(weighted_held_out_agreement=0.9999)))
     assert "held-out points on 0.999." in almost
 
 
 def test_a_network_that_did_not_learn_is_told() -> None:
-    lines = text(report.run_summary(table(held_out_accuracy=0.9, generalised_step=np.nan)))
+    lines = text(
+        partition_report.run_summary(table(held_out_accuracy=0.9, generalised_step=np.nan))
+    )
     assert "has not learned the task: held-out accuracy 0.900" in lines
     assert "never reached 0.98 (at most 0.900)" in lines
-    assert "never fitted" in text(report.run_summary(table(fitted_step=np.nan)))
+    assert "never fitted" in text(partition_report.run_summary(table(fitted_step=np.nan)))
 
 
 @pytest.mark.parametrize(
@@ -92,10 +95,10 @@ def test_delayed_generalisation_is_told_with_its_numbers(
     agreement: list[float], claim: str
 ) -> None:
     late = table(generalised_step=500.0, weighted_agreement=agreement)
-    lines = text(report.run_summary(late))
+    lines = text(partition_report.run_summary(late))
     assert "10.0 times later" in lines
     assert claim in lines
-    assert "no delayed generalisation" in text(report.run_summary(table()))
+    assert "no delayed generalisation" in text(partition_report.run_summary(table()))
 
 
 def test_failures_and_doubts_are_told() -> None:
@@ -104,7 +107,7 @@ def test_failures_and_doubts_are_told() -> None:
         enumeration_status=["certified", "certified", "certified", "uncertified"],
         n_points_outside=[0, 0, 3, 0],
     )
-    lines = text(report.run_summary(doubtful))
+    lines = text(partition_report.run_summary(doubtful))
     assert "weighted: one region at step 0" in lines
     assert "1 complexes are not certified" in lines
     assert "up to 3 training points lie outside the domain" in lines
@@ -118,30 +121,21 @@ def test_learning_steps_are_the_first_ones() -> None:
         held_out_loss=np.zeros(3),
         held_out_accuracy=np.array([0.5, 0.97, 0.98]),
     )
-    assert report.learning_steps(history) == {"fitted_step": 2.0, "generalised_step": 4.0}
+    assert partition_report.learning_steps(history) == {"fitted_step": 2.0, "generalised_step": 4.0}
 
 
-def test_a_sweep_is_shown_over_seeds_and_eigensolvers(tmp_path: Path) -> None:
-    jobs = {}
+def test_a_sweep_is_shown_over_seeds_and_eigensolvers() -> None:
+    jobs = []
     for job, (seed, solver) in enumerate([(0, "arpack"), (1, "arpack"), (0, "amg_lobpcg")]):
-        folder = tmp_path / str(job)
-        value = 0.01 if solver == "arpack" else 0.011
-        last = 0.9 if seed else 1.0
         rows = table(
+            job=str(job),
             seed=seed,
             eigensolver=solver,
-            weighted_fiedler_value=value,
-            weighted_agreement=[0.5, 0.6, 0.7, last],
+            weighted_fiedler_value=0.01 if solver == "arpack" else 0.011,
+            weighted_agreement=[0.5, 0.6, 0.7, 0.9 if seed else 1.0],
         )
-        report.save_table(rows, folder / "results")
-        overrides = {"seed": str(seed), "eigensolver": solver, "data.n": "20"}
-        jobs[str(job)] = (folder, overrides | {"trainer.n_steps": str(10 * job)})
-    swept = report.swept_keys(jobs)
-    assert swept == ["seed", "eigensolver", "trainer.n_steps"]
-    combined = report.combine_jobs(jobs)
-    assert len(combined) == 12
-    assert set(combined["trainer.n_steps"]) == {"0", "10", "20"}
-    assert combined.groupby("job")["seed"].nunique().eq(1).all()
-    lines = text(report.sweep_summary(combined, ["seed", "eigensolver"]))
+        jobs.append(rows)
+    combined = pd.concat(jobs, ignore_index=True)
+    lines = text(partition_report.sweep_summary(combined, ["seed", "eigensolver"]))
     assert "arpack 2 1.000 [1.000] 0.950 [0.900] 0.700 [0.700] 0.450 [0.400]" in lines
     assert "differ by at most 9.1e-02 (relative)" in lines

@@ -1,0 +1,1 @@
+"""What the `relutopo` command is made of: jobs, sweeps, and their configuration."""

@@ -1,0 +1,168 @@
+"""One job of the `relutopo` command: train, analyse, report; or find that this was done before."""
+
+from __future__ import annotations
+
+import errno
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from relutopo import homology_job, partition_job, registry, report
+from relutopo.app.store import JobFolder, JobRecord, locked, stopwatch
+from relutopo.errors import InputError
+from relutopo.geometry.storage import save_complex
+from relutopo.learning.checkpoints import TrainingRun
+from relutopo.learning.datasets import Dataset
+from relutopo.learning.trainer import MlpSettings, TrainerSettings, train
+from relutopo.optional import require
+
+__all__ = ["Job", "explain", "job_module"]
+
+_MODULES = {"partition": partition_job, "homology": homology_job}
+log = logging.getLogger("relutopo")
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job, before it is run.
+
+    Attributes
+    ----------
+    values : mapping
+        The resolved configuration.
+    record : JobRecord
+        Which job it is.
+    directory : Path
+        Its folder.
+    sweep_directory : Path or None
+        Folder of the sweep that it belongs to; jobs of a sweep share training runs.
+    """
+
+    values: Mapping[str, Any]
+    record: JobRecord
+    directory: Path
+    sweep_directory: Path | None = None
+
+    @property
+    def training_directory(self) -> Path:
+        """Folder of the training run."""
+        if self.values["training_dir"] is not None:
+            return Path(self.values["training_dir"])
+        if self.sweep_directory is None:
+            return self.directory / "training"
+        return self.sweep_directory / "training" / self.record.identity.training_id
+
+    def run(self) -> dict[str, float]:
+        """Compute the job unless that was done before; return its measures.
+
+        An error is recorded in the job's folder and raised. If another process works on the same
+        job, this one waits for it.
+        """
+        folder = JobFolder(self.directory)
+
+        def wait() -> None:
+            log.info("another process works in %s; waiting for it", self.directory)
+
+        with locked(self.directory / "lock", wait):
+            folder.begin(self.record)
+            if folder.is_done:
+                log.info("done before: %s", self.directory)
+            else:
+                try:
+                    seconds, measures = self._compute()
+                    folder.finish(seconds, measures)
+                except Exception as error:
+                    _record(folder, error)
+                    raise
+            measured: dict[str, float] = folder.result["measures"]
+            return measured
+
+    def _compute(self) -> tuple[dict[str, float], dict[str, float]]:
+        values, directory = self.values, self.directory
+        report.save_json(values, directory / "config.json")
+        report.save_json(report.environment(values["seed"]), directory / "environment.json")
+        module = job_module(values["analysis"])
+        settings = module.settings(values)
+        seconds: dict[str, float] = {}
+        with stopwatch(seconds, "data"):
+            dataset = _dataset(values["data"])
+        with stopwatch(seconds, "training"):
+            run = self._train(dataset)
+
+        log.info("analysing %d checkpoints; the first use compiles, up to a minute", len(run.steps))
+        # Threads cost small matrices more than they give: ten times as long on a busy machine.
+        threadpoolctl = require("threadpoolctl", "the command 'relutopo'")
+        with threadpoolctl.threadpool_limits(1, "blas"):
+            with stopwatch(seconds, "analysis"), report.progress_bar("analysing") as progress:
+                rows = module.analyse(run, settings, progress)
+            labels = {
+                "experiment": self.record.identity.experiment,
+                "data": dataset.name,
+                "seed": values["seed"],
+            }
+            with stopwatch(seconds, "report"):
+                log.info("writing tables and the last complex")
+                last = run.checkpoint(run.steps[-1]).network
+                save_complex(directory / "complex.npz", settings.decompose(last, dataset))
+                conclusion = module.conclude(rows, run, settings, labels, directory)
+                if values["figures"]:
+                    log.info("drawing figures")
+                    module.draw(run, settings, directory)
+                report.save_summary(conclusion.summary, directory)
+        if self.sweep_directory is None:
+            report.show(conclusion.summary, directory)
+        return seconds, conclusion.measures
+
+    def _train(self, dataset: Dataset) -> TrainingRun:
+        values, run = self.values, TrainingRun(self.training_directory)
+        network, trainer = MlpSettings(**values["network"]), TrainerSettings(**values["trainer"])
+
+        def wait() -> None:
+            log.info("another job trains the same network in %s; waiting for it", run.directory)
+
+        with locked(run.directory / "lock", wait):
+            if run.is_complete:
+                log.info("using the training run in %s", run.directory)
+            else:
+                log.info("training on %d points of %s", len(dataset.points), dataset.name)
+            with report.progress_bar("training") as progress:
+                return train(
+                    dataset,
+                    network,
+                    trainer,
+                    seed=values["seed"],
+                    directory=run.directory,
+                    progress=progress,
+                )
+
+
+def job_module(analysis: str) -> Any:
+    """Return the module that does what is particular to a kind of analysis."""
+    if analysis not in _MODULES:
+        raise InputError(f"`analysis` must be one of {', '.join(_MODULES)}, got {analysis!r}")
+    return _MODULES[analysis]
+
+
+def explain(error: BaseException) -> str:
+    """Return an error's message; for a full disk also what to do."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return (
+            f"the disk is full ({error.strerror}); what was complete before is untouched: free "
+            "some space and give the same command again, it goes on from there"
+        )
+    return str(error)
+
+
+def _record(folder: JobFolder, error: Exception) -> None:
+    try:
+        folder.fail(error)
+    except OSError as reason:
+        log.error("the error could not be recorded in %s: %s", folder.directory, reason)
+
+
+def _dataset(entry: Mapping[str, Any]) -> Dataset:
+    options = {key: value for key, value in entry.items() if key != "name"}
+    dataset: Dataset = registry.create("data", entry["name"], **options)
+    return dataset

@@ -1,0 +1,48 @@
+"""Names that stand in the configuration for what follows from it: ``${relutopo.<name>:}``."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from relutopo.app.identity import Identity, digest
+
+__all__ = ["plain", "register"]
+
+
+def register() -> None:
+    """Make the names known; more than once does no harm.
+
+    - ``relutopo.job``: the job's identity, which names its folder.
+    - ``relutopo.sweep``: a name that follows from the command line, so that the same command goes
+      on in the same folder.
+    - ``relutopo.prefix``: what the terminal shows before each line of a sweep's job.
+    """
+    known = {"relutopo.job": _job, "relutopo.sweep": _sweep, "relutopo.prefix": _prefix}
+    for name, function in known.items():
+        OmegaConf.register_new_resolver(name, function, replace=True)
+
+
+def plain(config: DictConfig) -> dict[str, Any]:
+    """Return the resolved configuration of a job as plain values, without Hydra's own part."""
+    own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+    values: Any = OmegaConf.to_container(own, resolve=True, enum_to_str=True)
+    return dict(values)
+
+
+def _job(*, _root_: DictConfig) -> str:
+    return Identity.of(str(_root_.hydra.runtime.choices.experiment), plain(_root_)).id
+
+
+def _sweep(*, _root_: DictConfig) -> str:
+    overrides = sorted(map(str, _root_.hydra.overrides.task))
+    chosen = [text.partition("=")[2] for text in overrides if text.startswith("experiment=")]
+    name = chosen[-1] if chosen else str(_root_.hydra.runtime.choices.experiment)
+    return f"{re.sub('[^a-z0-9_]+', '+', name)}_{digest(overrides)[:8]}"
+
+
+def _prefix(*, _root_: DictConfig) -> str:
+    job = _root_.hydra.job
+    return "" if OmegaConf.is_missing(job, "num") else f"[job {job.num}] "

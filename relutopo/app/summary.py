@@ -1,0 +1,161 @@
+"""What a sweep is for, in one table, a few lines and a picture.
+
+The measured quantity is shown against each parameter that was swept, with its spread over all
+jobs that have the same value; then the settings in the order of what they achieved, and what
+failed, and why.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from relutopo import report
+from relutopo.app import sweep_plots
+from relutopo.app.job import job_module
+from relutopo.app.sweep import Sweep
+from relutopo.errors import InputError
+from relutopo.optional import require
+from relutopo.plots import save_figure
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.console import RenderableType
+    from rich.table import Table
+
+__all__ = ["summarize"]
+
+_N_BEST = 5
+
+
+def summarize(directory: str | Path, *, measure: str | None = None, least: bool = False) -> Sweep:
+    """Gather a sweep's jobs into tables; print and plot what came of them.
+
+    Parameters
+    ----------
+    directory : path-like
+        Folder of the sweep. It gets ``results.parquet`` (all rows of all jobs), ``jobs.parquet``
+        (one row for each job), both also as CSV, ``summary.txt``, and
+        ``figures/<analysis>_<measure>``.
+    measure : str, optional
+        What to show against the parameters: a column of ``jobs.parquet``; the first that the
+        analysis measures unless given.
+    least : bool
+        Whether the best settings are those with the least of it.
+
+    Returns
+    -------
+    Sweep
+
+    Raises
+    ------
+    InputError
+        If the folder holds no jobs, or no job measured `measure`.
+    """
+    sweep = Sweep.open(directory)
+    overview = sweep.overview()
+    report.save_table(overview, sweep.directory / "jobs")
+    done = sweep.only("done")
+    parts: list[RenderableType] = []
+    if done.jobs:
+        report.save_table(done.table(), sweep.directory / "results")
+    for analysis in dict.fromkeys(job.analysis for job in done.jobs):
+        part = done.only("done", analysis)
+        parts += job_module(analysis).summarise(part)
+        rows = overview[(overview["analysis"] == analysis) & (overview["status"] == "done")]
+        parts += _measured(rows, part, analysis, measure, least)
+    parts += [*_failures(sweep), "", *_counts(sweep, overview)]
+    report.save_summary(parts, sweep.directory)
+    report.show(parts, sweep.directory)
+    return sweep
+
+
+def _measured(
+    rows: pd.DataFrame, sweep: Sweep, analysis: str, measure: str | None, least: bool
+) -> list[RenderableType]:
+    """Show a measure against each swept key, and draw it."""
+    known = list(sweep.jobs[0].folder.result["measures"])
+    name = measure or known[0]
+    if name not in known:
+        raise InputError(
+            f"`measure` must be something that the analysis {analysis!r} measures, got {name!r}; "
+            f"choose one of {', '.join(known)}"
+        )
+    keys = sweep.settings or list(sweep.swept)
+    lines: list[RenderableType] = []
+    for key in keys:
+        grid = _grid(f"{name} against {key}", [key], ["jobs", "mean", "sd", "least", "greatest"])
+        for value, group in rows.groupby(key, dropna=False):
+            grid.add_row(str(value), *_spread(group[name]))
+        lines += ["", grid]
+    if len(keys) > 1 or sweep.settings != keys:
+        lines += ["", _best(rows, keys, name, least)]
+    if keys:
+        figure = sweep_plots.plot_measure(rows, keys, name)
+        save_figure(figure, sweep.directory / "figures" / f"{analysis}_{name}")
+    return lines
+
+
+def _best(rows: pd.DataFrame, keys: list[str], name: str, least: bool) -> RenderableType:
+    means = rows.groupby(keys, dropna=False)[name].mean().sort_values(ascending=least)
+    which = "least" if least else "greatest"
+    grid = _grid(
+        f"Best settings: the {which} mean {name} first", keys, ["jobs", "mean", "sd", which]
+    )
+    groups = dict(list(rows.groupby(keys, dropna=False)))
+    for setting in means.index[:_N_BEST]:
+        values = setting if isinstance(setting, tuple) else (setting,)
+        n, mean, sd, low, high = _spread(groups[values][name])
+        grid.add_row(*map(str, values), n, mean, sd, low if least else high)
+    return grid
+
+
+def _spread(values: pd.Series[Any]) -> tuple[str, ...]:
+    numbers = (values.mean(), values.std(), values.min(), values.max())
+    return (str(len(values)), *(f"{x:.4g}" if x == x else "-" for x in numbers))
+
+
+def _grid(title: str, names: list[str], numbers: list[str]) -> Table:
+    require("rich", "the summary")
+    from rich.table import Table
+
+    grid = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for name in names:
+        grid.add_column(name, no_wrap=True)
+    for name in numbers:
+        grid.add_column(name, justify="right")
+    return grid
+
+
+def _failures(sweep: Sweep) -> list[str]:
+    from rich.markup import escape
+
+    reasons: dict[str, list[str]] = {}
+    failed = sweep.only("failed")
+    for i, job in enumerate(failed.jobs):
+        error = job.folder.error
+        where = ", ".join(f"{key}={column[i]}" for key, column in failed.swept.items())
+        text = f"{error['type']}: {error['message']}"
+        reasons.setdefault(text, []).append(f"{job.name} ({where})" if where else job.name)
+    return [
+        f"[red]failed: {escape(', '.join(names))}[/red]: {escape(text)}"
+        for text, names in reasons.items()
+    ]
+
+
+def _counts(sweep: Sweep, overview: pd.DataFrame) -> list[str]:
+    counts = overview["status"].value_counts()
+    numbers = ", ".join(f"{n} {status}" for status, n in counts.items())
+    lines = [f"{len(sweep.jobs)} jobs: {numbers}"]
+    if counts.get("done", 0) < len(sweep.jobs):
+        lines[0] += "; the same command runs those that are not done"
+    seconds = overview.filter(regex="^seconds_").sum()
+    if len(seconds):
+        stages = ", ".join(
+            f"{str(stage).removeprefix('seconds_')} {value:.0f}" for stage, value in seconds.items()
+        )
+        lines.append(f"[dim]seconds, all jobs: {stages}[/dim]")
+    versions = overview.loc[overview["status"] == "done", "code"].dropna().unique()
+    if len(versions) > 1:
+        lines.append(f"[yellow]results of {len(versions)} versions of the code stand here[/yellow]")
+    return lines

@@ -1,0 +1,197 @@
+"""The jobs of a sweep, gathered from their folders into tables.
+
+A sweep is a folder with a folder ``jobs/<id>`` for each job; see `relutopo.app.store`. Where the
+same settings were run by several versions of the code, the run that was asked for last counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from relutopo.app.store import JobFolder, JobRecord, JobStatus
+from relutopo.errors import InputError
+from relutopo.optional import require
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Sweep", "SweepJob"]
+
+
+@dataclass(frozen=True)
+class SweepJob:
+    """One job of a sweep.
+
+    Attributes
+    ----------
+    folder : JobFolder
+    record : JobRecord or None
+        None if the job was killed before it could say what it is.
+    status : {"done", "failed", "running", "unfinished"}
+    """
+
+    folder: JobFolder
+    record: JobRecord | None
+    status: JobStatus
+
+    @property
+    def name(self) -> str:
+        """The job's identity."""
+        return self.folder.directory.name
+
+    @property
+    def analysis(self) -> str:
+        """The kind of analysis that it makes."""
+        return str(self.record.value("analysis")) if self.record else ""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The jobs of a sweep.
+
+    Attributes
+    ----------
+    directory : Path
+    jobs : tuple of SweepJob
+        In the order of their overrides.
+    """
+
+    directory: Path
+    jobs: tuple[SweepJob, ...]
+
+    @classmethod
+    def open(cls, directory: str | Path) -> Sweep:
+        """Find the jobs in a sweep's folder; `InputError` if there are none."""
+        directory = Path(directory)
+        latest: dict[str, SweepJob] = {}
+        asked: dict[str, str] = {}
+        for path in sorted(directory.glob("jobs/*")):
+            folder = JobFolder(path)
+            if not path.is_dir():
+                continue
+            record = folder.record if (path / "job.json").is_file() else None
+            job = SweepJob(folder, record, folder.status)
+            key = record.identity.settings_id if record else job.name
+            when = record.asked if record else ""
+            if key not in latest or when > asked[key]:
+                latest[key], asked[key] = job, when
+        if not latest:
+            raise InputError(
+                f"{str(directory)!r} must be the folder of a sweep, with jobs in its folder "
+                "'jobs', but there are none; pass a folder that `relutopo --multirun` made"
+            )
+        return cls(directory, tuple(sorted(latest.values(), key=_order)))
+
+    def only(self, status: JobStatus = "done", analysis: str | None = None) -> Sweep:
+        """Return the jobs with a status, and of a kind of analysis."""
+        jobs = (job for job in self.jobs if job.status == status)
+        chosen = tuple(job for job in jobs if analysis in (None, job.analysis))
+        return Sweep(self.directory, chosen)
+
+    @cached_property
+    def swept(self) -> dict[str, list[Any]]:
+        """What differs between jobs: for each overridden key its value in every job."""
+        records = [job.record for job in self.jobs if job.record]
+        overrides = (override for record in records for override in record.overrides)
+        keys = dict.fromkeys(override.partition("=")[0].lstrip("+~") for override in overrides)
+        values = {
+            key: [_plain(job.record.value(key)) if job.record else None for job in self.jobs]
+            for key in keys
+        }
+        return {key: _alike(column) for key, column in values.items() if len(set(column)) > 1}
+
+    @property
+    def settings(self) -> list[str]:
+        """The swept keys but the seed."""
+        return [key for key in self.swept if key != "seed"]
+
+    def table(self, stem: str = "results") -> pd.DataFrame:
+        """Put the tables of all jobs into one; each must be done.
+
+        Parameters
+        ----------
+        stem : str
+            The table's name in a job's folder, without ``.parquet``.
+
+        Returns
+        -------
+        pandas.DataFrame
+            All rows, with the columns ``job``, ``code`` (its version), and every swept key that
+            is not a column of the tables already.
+        """
+        pandas = require("pandas", "the table of a sweep")
+        tables = []
+        for i, job in enumerate(self.jobs):
+            table = pandas.read_parquet(job.folder.directory / f"{stem}.parquet")
+            table.insert(0, "job", job.name)
+            for key, column in self.swept.items():
+                if key not in table.columns:
+                    table.insert(1, key, column[i])
+            tables.append(table.assign(code=_code(job)))
+        combined: pd.DataFrame = pandas.concat(tables, ignore_index=True)
+        return combined
+
+    def overview(self) -> pd.DataFrame:
+        """Return one row for each job.
+
+        Returns
+        -------
+        pandas.DataFrame
+            With the columns job, status, experiment, analysis, the swept keys, what was measured,
+            ``seconds_<stage>``, error and code.
+        """
+        pandas = require("pandas", "the table of a sweep")
+        rows = []
+        for i, job in enumerate(self.jobs):
+            row: dict[str, Any] = {
+                "job": job.name,
+                "status": job.status,
+                "experiment": job.record.identity.experiment if job.record else None,
+                "analysis": job.analysis,
+                **{key: column[i] for key, column in self.swept.items()},
+            }
+            if job.status == "done":
+                result = job.folder.result
+                row |= result["measures"]
+                row |= {f"seconds_{stage}": s for stage, s in result["seconds"].items()}
+            if job.status == "failed":
+                error = job.folder.error
+                row["error"] = f"{error['type']}: {error['message']}"
+            rows.append({**row, "code": _code(job)})
+        table: pd.DataFrame = pandas.DataFrame(rows)
+        return table
+
+
+def _order(job: SweepJob) -> tuple[Any, ...]:
+    """Sort numbers as numbers: jobs stand in the order in which their values grow."""
+    keys = job.record.overrides if job.record else ()
+    values = [_plain(job.record.value(k.partition("=")[0])) for k in keys] if job.record else []
+    return ([(isinstance(v, str), v if v is not None else "") for v in map(_sortable, values)],)
+
+
+def _sortable(value: Any) -> Any:
+    return value if isinstance(value, (int, float)) else str(value)
+
+
+def _code(job: SweepJob) -> str | None:
+    if job.record is None:
+        return None
+    return ", ".join(f"{name} {version}" for name, version in job.record.identity.code.items())
+
+
+def _plain(value: Any) -> Any:
+    """Return a value that a table can hold: lists and mappings as text."""
+    if isinstance(value, (list, tuple, Mapping)):
+        return str(value).replace(" ", "").replace("'", "")
+    return value
+
+
+def _alike(column: list[Any]) -> list[Any]:
+    """Return values of one kind: as they are if they are all numbers, else as text."""
+    numbers = all(isinstance(value, (int, float)) for value in column)
+    booleans = {isinstance(value, bool) for value in column}
+    return column if numbers and len(booleans) == 1 else [str(value) for value in column]

@@ -1,0 +1,84 @@
+"""A sweep that is killed again and again ends with what an undisturbed one has."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+SWEEP = [
+    "--multirun",
+    "data.n=20",
+    "network.hidden=[4]",
+    "trainer.n_steps=60",
+    "trainer.n_checkpoints=4",
+    "trainer.checkpoint_steps=[]",
+    "figures=false",
+    "seed=range(3)",
+    "experiment=two_moons,two_circles",
+    "eigensolver=arpack,amg_lobpcg",
+]
+N_JOBS = 12
+N_KILLS = 5
+
+
+def table(folder: Path) -> pd.DataFrame:
+    """The sweep's table, without what depends on the clock."""
+    rows = pd.read_parquet(folder / "results.parquet")
+    rows = rows[[name for name in rows.columns if not name.startswith("seconds")]]
+    return rows.sort_values(["job", "step"]).reset_index(drop=True)
+
+
+def done_marks(folder: Path) -> dict[str, int]:
+    """For each job that is done, when it was marked."""
+    return {path.parent.name: path.stat().st_mtime_ns for path in folder.glob("jobs/*/done.json")}
+
+
+@pytest.mark.slow
+def test_a_sweep_that_is_killed_gives_the_table_of_an_undisturbed_one(
+    tmp_path: Path, command: Callable[..., str]
+) -> None:
+    calm, stormy = tmp_path / "calm", tmp_path / "stormy"
+    calm.mkdir()
+    stormy.mkdir()
+    command(calm, *SWEEP)
+    (reference,) = (calm / "multirun").iterdir()
+    folder = stormy / "multirun" / reference.name  # the name follows from the command
+    moments = random.Random(0)
+    marks: dict[str, int] = {}
+    for kill in range(N_KILLS):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "relutopo.cli", *SWEEP],
+            cwd=stormy,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        # After some more jobs, and then at any moment of one of them.
+        more = len(marks) + moments.choice([0, 1, 2])
+        until = time.monotonic() + 200
+        while len(done_marks(folder)) < more or not (folder / "jobs").exists():
+            assert process.poll() is None, "it ended before it could be killed"
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        time.sleep(moments.uniform(0, 0.6))
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        now = done_marks(folder)
+        assert marks.items() <= now.items(), f"a job was computed again before kill {kill}"
+        assert len(now) < N_JOBS
+        marks = now
+    printed = command(stormy, *SWEEP)
+    assert printed.count("done before") == len(marks)
+    assert marks.items() <= done_marks(folder).items()
+    assert len(done_marks(folder)) == N_JOBS
+    pd.testing.assert_frame_equal(table(folder), table(reference))
+    assert not list(folder.rglob("*.tmp"))
