@@ -8,7 +8,7 @@ determined by its two neighbouring edges.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -19,6 +19,8 @@ from relutopo.geometry.domain import Domain
 from relutopo.geometry.exact import Integers, intersection_point, sign
 from relutopo.geometry.network import Network
 from relutopo.geometry.patterns import unpack_patterns
+
+from ._precise import PreciseMap, PreciseMaps, meeting_point, plane_of
 
 __all__ = ["Settler", "settle_orders", "settle_signs"]
 
@@ -37,6 +39,8 @@ class Settler:
     corner_labels : callable
         ``corner_labels(region, vertex)`` gives the labels of the d facets of the region that
         meet in its corner.
+    precise : PreciseMaps or None
+        The network's maps to twice the precision.
     """
 
     def __init__(
@@ -46,11 +50,14 @@ class Settler:
         layer: int,
         packed_patterns: NDArray[np.uint8],
         corner_labels: Callable[[int, int], list[int]],
+        precise: PreciseMaps | None,
     ) -> None:
         self._network = network
         self._layer = layer
         self._packed = packed_patterns
         self._corner_labels = corner_labels
+        self._precise = precise
+        self._chains: dict[int, list[PreciseMap]] = {}
         self._earlier: dict[int, list[Integers]] = {}
         self._planes: dict[tuple[int, int], Integers] = {}
         self._sides = domain.side_planes()
@@ -86,22 +93,45 @@ class Settler:
             )
         return self._planes[key]
 
+    def point(self, region: int, labels: Sequence[int]) -> Integers:
+        """Return the point where d planes of a region vanish."""
+        return intersection_point([self.plane(region, label) for label in labels])
+
     def corner(self, region: int, vertex: int) -> Integers:
         """Return a corner of a region."""
-        labels = self._corner_labels(region, vertex)
-        return intersection_point([self.plane(region, label) for label in labels])
+        return self.point(region, self._corner_labels(region, vertex))
+
+    def precise_point(self, region: int, labels: Sequence[int]) -> tuple[Integers, float]:
+        """Return nearly the point where two planes of a region vanish, and a bound of the error.
+
+        The bound is infinite where maps are not to be had to twice the precision.
+        """
+        if self._precise is None or len(labels) != 2:
+            return np.zeros(len(labels) + 1, dtype=object), np.inf
+        if region not in self._chains:
+            self._chains[region] = self._precise.chain(self._pattern(region), self._layer)
+        planes = []
+        for label in labels:
+            if label < 0:
+                a, b, c = map(Fraction, self._sides[-1 - label].tolist())
+                planes.append((a, b, c, 0.0))
+            else:
+                layer = int(self._network.layer_of(label))
+                unit = label - self._network.layer_offsets[layer]
+                planes.append(plane_of(self._chains[region][layer], unit))
+        return meeting_point(planes)
 
 
 def settle_signs(
-    settler: Settler, signs: NDArray[np.int8], unknown: NDArray[np.int64], owner: NDArray[np.int32]
-) -> None:
-    """Decide the signs of the (vertex, unit) pairs in `unknown`, in place."""
+    settler: Settler, unknown: NDArray[np.int32], owner: NDArray[np.int32]
+) -> Iterator[tuple[int, int, int]]:
+    """Yield (vertex, unit, sign) for the (vertex, unit) pairs in `unknown`."""
     previous, point = -1, None
     for vertex, unit in unknown.tolist():
         region = int(owner[vertex])
         if vertex != previous:
             previous, point = vertex, settler.corner(region, vertex)
-        signs[vertex, unit] = sign(settler.neuron_plane(region, unit) @ point)
+        yield vertex, unit, sign(settler.neuron_plane(region, unit) @ point)
 
 
 def settle_orders(

@@ -1,13 +1,16 @@
 """Enumeration on the CPU, compiled with numba, in any dimension, certified.
 
-Lines and planes go to `_plane`, which cuts a whole layer at once; higher dimensions to `_lattice`,
-which cuts the face lattice neuron by neuron. Both take signs and orders from floats only where an
-a-priori error bound allows and decide the rest with integers, so the result is right for every
-arrangement.
+Lines and planes are cut by a whole layer at once (`_line`, `_plane`); in higher dimensions the
+face lattice is cut neuron by neuron (`_lattice`). All take signs and orders from floats only where
+an a-priori error bound allows and decide the rest with integers, so the result is right for every
+arrangement: many lines through one point, duplicate or dead neurons, lines along the sides.
 """
 
 from __future__ import annotations
 
+import os
+
+from relutopo.errors import InputError
 from relutopo.geometry.complex import CellComplex
 from relutopo.geometry.domain import Domain
 from relutopo.geometry.network import Network
@@ -19,6 +22,17 @@ __all__ = ["CpuEnumerator"]
 class CpuEnumerator(Enumerator):
     """Cuts domains of any dimension with compiled kernels.
 
+    Parameters
+    ----------
+    n_threads : int, optional
+        How many threads share the work; as many as the process may use cores by default. The
+        result does not depend on it.
+
+    Raises
+    ------
+    InputError
+        If `n_threads` is not positive.
+
     Examples
     --------
     >>> from relutopo import Box, decompose
@@ -26,6 +40,11 @@ class CpuEnumerator(Enumerator):
     >>> decompose(lines, Box(-1, 1, dim=2), enumerator="cpu").record.status
     'certified'
     """
+
+    def __init__(self, n_threads: int | None = None) -> None:
+        if n_threads is not None and n_threads < 1:
+            raise InputError(f"`n_threads` must be positive, got {n_threads}; leave it out for all")
+        self.n_threads = len(os.sched_getaffinity(0)) if n_threads is None else n_threads
 
     def enumerate(
         self,
@@ -37,9 +56,9 @@ class CpuEnumerator(Enumerator):
     ) -> CellComplex:
         """Return the complex of the network on the domain; see `Enumerator`."""
         if domain.dim <= 2:
-            from ._plane import enumerate_plane  # loads numba
+            from ._planar import enumerate_planar  # loads numba
 
-            return enumerate_plane(network, domain, max_cells, progress)
+            return enumerate_planar(network, domain, max_cells, progress, self.n_threads)
         from ._lattice import enumerate_lattice
 
         return enumerate_lattice(network, domain, max_cells, progress)

@@ -376,7 +376,7 @@ class ReluNetwork(Network):
         for w, b in zip(self.weights[:-1], self.biases[:-1], strict=True):
             rounding = 1.01 * gamma(w.shape[1] + 2)
             errors = (1.01 * errors + rounding * np.abs(x)) @ np.abs(w).T + rounding * np.abs(b)
-            if not self._products_are_normal:
+            if not self.products_are_normal:
                 errors += w.shape[1] * np.finfo(np.float64).tiny
             z = x @ w.T + b
             values.append(z)
@@ -412,13 +412,13 @@ class ReluNetwork(Network):
             rounding = 1.01 * gamma(w.shape[1] + 2)
             errors = (1.01 * errors[parent] * active + rounding * heights) @ np.abs(w).T
             errors += rounding * np.abs(b)
-            if not self._products_are_normal:
+            if not self.products_are_normal:
                 errors += w.shape[1] * np.finfo(np.float64).tiny
         repeats = np.diff(heads, append=len(patterns))
         return AffineMaps(np.repeat(planes, repeats, axis=0), np.repeat(errors, repeats, axis=0))
 
     @cached_property
-    def _products_are_normal(self) -> bool:
+    def products_are_normal(self) -> bool:
         """Whether no product of weights along the layers can underflow."""
         exponent = 0.0
         for w, b in zip(self.weights, self.biases, strict=True):

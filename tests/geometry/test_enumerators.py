@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from relutopo import Box, ReluNetwork, betti_numbers, decompose, registry
 from relutopo.errors import LimitReachedError
+from relutopo.geometry.complex import CellComplex
 from relutopo.geometry.polytope import Polytope
 from relutopo.testing import (
     assert_same_complex,
@@ -184,7 +187,7 @@ def test_max_cells_stops(enumerator: str, dim: int) -> None:
 
 
 @pytest.mark.parametrize("enumerator", ENUMERATORS)
-def test_progress_counts_layers(enumerator: str) -> None:
+def test_progress_comes_to_its_end(enumerator: str) -> None:
     calls: list[tuple[int, int]] = []
     decompose(
         random_network([2, 3, 3, 1], 0),
@@ -192,7 +195,43 @@ def test_progress_counts_layers(enumerator: str) -> None:
         enumerator=enumerator,
         progress=lambda done, total, message="": calls.append((done, total)),
     )
-    assert calls == [(1, 2), (2, 2)]
+    done, total = np.array(calls).T
+    assert len(calls) >= 2
+    assert (np.diff(done) > 0).all()
+    assert (total == done[-1]).all()
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("kind", ["gaussian", "integer"])
+def test_blocks_change_nothing(kind: str, bias: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However the plane is split into blocks, the result is that of the exact enumerator."""
+    plane = import_module("relutopo.backends.enumerators._plane")
+    for seed in range(8):
+        network = random_network([2, 6, 5, 4, 1], seed, kind, bias)
+        exact = decompose(network, Box(-2, 2, dim=2), enumerator="exact")
+        size = 1 + seed
+        monkeypatch.setattr(plane.PlaneCutter, "_block_size", lambda self, layer, n=size: n)
+        split = decompose(network, Box(-2, 2, dim=2), enumerator="cpu")
+        split.check()
+        assert_same_complex(split, exact)
+
+
+def test_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same bits, whatever the number of threads."""
+    plane = import_module("relutopo.backends.enumerators._plane")
+    monkeypatch.setattr(plane.PlaneCutter, "_block_size", lambda self, layer: 50)
+    network = random_network([2, 20, 20, 20, 1], 0)
+    one, three = (
+        registry.create("enumerator", "cpu", n_threads=n).enumerate(network, Box(-3, 3, dim=2))
+        for n in (1, 3)
+    )
+    for a, b in zip(stored_arrays(one), stored_arrays(three), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def stored_arrays(complex_: CellComplex) -> list[NDArray[Any]]:
+    facets = [array for lists in complex_.facets for array in lists]
+    return [complex_.vertices, complex_.packed_patterns, complex_.facet_labels, *facets]
 
 
 def test_published_example() -> None:

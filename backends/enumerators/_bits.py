@@ -1,0 +1,52 @@
+"""Sets of a layer's neurons as bits of 64-bit words, for compiled kernels.
+
+Neuron j of a layer is bit ``j & 63`` of word ``j >> 6``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit, types
+from numba.extending import intrinsic
+
+__all__ = ["lowest_bit", "n_words", "popcount", "store_bits"]
+
+
+def n_words(n_neurons: int) -> int:
+    """Return how many words hold one bit a neuron."""
+    return -(-n_neurons // 64)
+
+
+@intrinsic
+def popcount(typing_context: Any, word: Any) -> Any:
+    """Return how many bits of a uint64 are set."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.ctpop(arguments[0])
+
+    return types.uint64(types.uint64), generate
+
+
+@intrinsic
+def lowest_bit(typing_context: Any, word: Any) -> Any:
+    """Return the number of the lowest set bit of a uint64 that is not 0."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        defined_at_zero = context.get_constant(types.boolean, 0)
+        return builder.cttz(arguments[0], defined_at_zero)
+
+    return types.uint64(types.uint64), generate
+
+
+@njit(cache=True)
+def store_bits(row, offset, n, words):
+    """Set in a packed pattern the bits of a layer's n neurons, which begin at bit `offset`."""
+    shift, first = offset & 7, offset >> 3
+    for j in range(0, n, 8):
+        bits = int((words[j >> 6] >> np.uint64(j & 63)) & np.uint64(255)) << shift
+        at = first + (j >> 3)
+        row[at] |= np.uint8(bits & 255)
+        if bits >> 8:
+            row[at + 1] |= np.uint8(bits >> 8)

@@ -1,0 +1,345 @@
+"""A block: some regions of a planar complex, which later layers cut on their own.
+
+Work on a block stays within the processor's cache, and blocks are independent, so that threads may
+share them. A complex is split into blocks of neighbouring regions; each block is cut by all the
+layers that are left; and the parts are glued along the edges that they share. Whatever block an
+edge is cut in, it gets the same vertices in the same order, as all decisions are exact.
+
+Invariants: edges are directed, half-edges as in `_chords`. The vertices that a block began with
+come first, and so do the pieces of the edges that it began with, in order along each edge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from relutopo.errors import InvariantError
+
+from ._maps import Maps
+
+__all__ = ["Block", "Part", "glue", "split"]
+
+
+@dataclass(frozen=True)
+class Block:
+    """The complex of a block after some layers.
+
+    Attributes
+    ----------
+    x, x_error : (n_vertices, 2), (n_vertices,) ndarrays
+        Vertices, and bounds of how far each is off in any coordinate.
+    edge_vertices : (n_edges, 2) ndarray of int32
+    labels : (n_edges,) ndarray of int32
+        As `CellComplex.facet_labels`.
+    region_ptr, half_edges : ndarrays of int64, int32
+        Half-edges of each region in CSR form.
+    packed : (n_regions, n_bytes) ndarray of uint8
+        Patterns.
+    earlier : Maps or None
+        Maps of the last layer that cut, as they were before it did.
+    piece_ptr : ndarray of int64
+        The pieces of edge e that the block began with are edges ``piece_ptr[e]:piece_ptr[e + 1]``.
+    n_uncertain : int
+        Decisions taken exactly since the block began.
+    """
+
+    x: NDArray[np.float64]
+    x_error: NDArray[np.float64]
+    edge_vertices: NDArray[np.int32]
+    labels: NDArray[np.int32]
+    region_ptr: NDArray[np.int64]
+    half_edges: NDArray[np.int32]
+    packed: NDArray[np.uint8]
+    earlier: Maps | None
+    piece_ptr: NDArray[np.int64]
+    n_uncertain: int
+
+    @property
+    def n_regions(self) -> int:
+        """Number of regions."""
+        return len(self.packed)
+
+    @property
+    def n_cells(self) -> int:
+        """Number of cells of all dimensions."""
+        return len(self.x) + len(self.edge_vertices) + len(self.packed)
+
+    @cached_property
+    def corners(self) -> NDArray[np.int32]:
+        """The origin of each half-edge."""
+        origins: NDArray[np.int32] = _origins(self.edge_vertices, self.half_edges)
+        return origins
+
+    @cached_property
+    def neighbours(self) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        """The regions beside each region, in the order of its half-edges; -1 where none is."""
+        return self.region_ptr, _across(self.region_ptr, self.half_edges, len(self.edge_vertices))
+
+
+@dataclass(frozen=True)
+class Part:
+    """A block and where its vertices and edges are in the complex that it was taken from."""
+
+    block: Block
+    vertices: NDArray[np.int32]
+    edges: NDArray[np.int32]
+
+
+def split(whole: Block, size: int) -> list[Part]:
+    """Take a block apart into blocks of at most `size` neighbouring regions."""
+    maps = whole.earlier
+    if maps is None:
+        raise InvariantError("a block was split before any layer cut it; please report this bug")
+    locations = whole.x[whole.corners[whole.region_ptr[:-1]]]
+    numbers = np.full(len(whole.edge_vertices), -1, np.int32), np.full(len(whole.x), -1, np.int32)
+    parts = []
+    for regions in _halve(np.arange(whole.n_regions), locations, size):
+        region_ptr, half_edges, edges, vertices, edge_vertices = _select(
+            regions, whole.region_ptr, whole.half_edges, whole.edge_vertices, *numbers
+        )
+        block = Block(
+            x=whole.x[vertices],
+            x_error=whole.x_error[vertices],
+            edge_vertices=edge_vertices,
+            labels=whole.labels[edges],
+            region_ptr=region_ptr,
+            half_edges=half_edges,
+            packed=whole.packed[regions],
+            earlier=maps.of(regions),
+            piece_ptr=np.arange(len(edges) + 1),
+            n_uncertain=0,
+        )
+        parts.append(Part(block, vertices, edges))
+    return parts
+
+
+def _halve(
+    regions: NDArray[np.int64], locations: NDArray[np.float64], size: int
+) -> Iterable[NDArray[np.int64]]:
+    """Yield sets of at most `size` regions, ascending, by halving along the longer side."""
+    if len(regions) <= size:
+        yield np.sort(regions)
+        return
+    x = locations[regions]
+    along = int(np.argmax(np.ptp(x, axis=0)))
+    order = np.argpartition(x[:, along], len(regions) // 2)
+    yield from _halve(regions[order[: len(regions) // 2]], locations, size)
+    yield from _halve(regions[order[len(regions) // 2 :]], locations, size)
+
+
+def glue(
+    whole: Block,
+    parts: Sequence[Part],
+    each: Callable[[Callable[[int], None], range], Iterable[None]],
+) -> Block:
+    """Put the parts of a block, cut further, together again.
+
+    Parameters
+    ----------
+    whole : Block
+        Before it was split.
+    parts : sequence of Part
+        In the order of `split`. Their `vertices` and `edges` are those they began with.
+    each : callable
+        `map`, or that of a pool.
+    """
+    n_pieces = np.zeros(len(whole.edge_vertices), np.int64)
+    # Of the parts that share an edge the first one gives its vertices their coordinates.
+    giver = np.full(len(whole.edge_vertices), -1, np.int32)
+    n_inner = np.zeros((len(parts) + 1, 4), np.int64)
+    for i, part in enumerate(parts):
+        block = part.block
+        unequal = _count_pieces(i, part.edges, block.piece_ptr, n_pieces, giver)
+        if unequal >= 0:
+            raise InvariantError(
+                f"an edge is cut into {n_pieces[part.edges[unequal]]} and into "
+                f"{np.diff(block.piece_ptr)[unequal]} pieces from its two sides; please report "
+                "this network as a bug"
+            )
+        n_on_edges = int(block.piece_ptr[-1]) - len(part.edges)
+        n_inner[i + 1] = (
+            len(block.x) - len(part.vertices) - n_on_edges,
+            len(block.edge_vertices) - int(block.piece_ptr[-1]),
+            block.n_regions,
+            len(block.half_edges),
+        )
+    first_piece = np.concatenate([[0], np.cumsum(n_pieces)])
+    bases = np.cumsum(n_inner, axis=0)
+    bases[:, 0] += len(whole.x) + first_piece[-1] - len(n_pieces)
+    bases[:, 1] += first_piece[-1]
+    n_vertices, n_edges, n_regions, n_sides = bases[-1].tolist()
+    result = Block(
+        x=np.empty((n_vertices, 2)),
+        x_error=np.empty(n_vertices),
+        edge_vertices=np.empty((n_edges, 2), np.int32),
+        labels=np.empty(n_edges, np.int32),
+        region_ptr=np.zeros(n_regions + 1, np.int64),
+        half_edges=np.empty(n_sides, np.int32),
+        packed=np.empty((n_regions, whole.packed.shape[1]), np.uint8),
+        earlier=None,
+        piece_ptr=first_piece[whole.piece_ptr],
+        n_uncertain=whole.n_uncertain + sum(part.block.n_uncertain for part in parts),
+    )
+    result.x[: len(whole.x)] = whole.x
+    result.x_error[: len(whole.x)] = whole.x_error
+
+    def paste(i: int) -> None:
+        part, block = parts[i], parts[i].block
+        _paste(
+            i,
+            part.vertices,
+            part.edges,
+            block.piece_ptr,
+            giver,
+            first_piece,
+            len(whole.x),
+            bases[i],
+            (block.x, block.x_error, block.edge_vertices, block.labels),
+            (block.region_ptr, block.half_edges, block.packed),
+            (result.x, result.x_error, result.edge_vertices, result.labels),
+            (result.region_ptr, result.half_edges, result.packed),
+        )
+
+    for _ in each(paste, range(len(parts))):
+        pass
+    return result
+
+
+@njit(cache=True, nogil=True)
+def _origins(edge_vertices, half_edges):
+    origins = np.empty(len(half_edges), np.int32)
+    for q in range(len(half_edges)):
+        origins[q] = edge_vertices[half_edges[q] >> 1, half_edges[q] & 1]
+    return origins
+
+
+@njit(cache=True, nogil=True)
+def _across(region_ptr, half_edges, n_edges):
+    first = np.full(n_edges, -1, np.int32)
+    result = np.full(len(half_edges), -1, np.int32)
+    place = np.empty(n_edges, np.int64)
+    for r in range(len(region_ptr) - 1):
+        for q in range(region_ptr[r], region_ptr[r + 1]):
+            e = half_edges[q] >> 1
+            if first[e] < 0:
+                first[e], place[e] = r, q
+            else:
+                result[q], result[place[e]] = first[e], r
+    return result
+
+
+@njit(cache=True, nogil=True)
+def _select(regions, region_ptr, half_edges, edge_vertices, edge_number, vertex_number):
+    """Return the complex of some regions with its own numbers, and the numbers before.
+
+    `edge_number` and `vertex_number` are -1 throughout, before and after.
+    """
+    n_sides = 0
+    for r in regions:
+        n_sides += region_ptr[r + 1] - region_ptr[r]
+    new_ptr = np.zeros(len(regions) + 1, np.int64)
+    new_half_edges = np.empty(n_sides, np.int32)
+    edges = np.empty(n_sides, np.int32)
+    vertices = np.empty(n_sides, np.int32)
+    new_edge_vertices = np.empty((n_sides, 2), np.int32)
+    n_edges, n_vertices, s = 0, 0, 0
+    for i in range(len(regions)):
+        r = regions[i]
+        for q in range(region_ptr[r], region_ptr[r + 1]):
+            e = half_edges[q] >> 1
+            if edge_number[e] < 0:
+                edge_number[e] = n_edges
+                edges[n_edges] = e
+                for k in range(2):
+                    v = edge_vertices[e, k]
+                    if vertex_number[v] < 0:
+                        vertex_number[v] = n_vertices
+                        vertices[n_vertices] = v
+                        n_vertices += 1
+                    new_edge_vertices[n_edges, k] = vertex_number[v]
+                n_edges += 1
+            new_half_edges[s] = 2 * edge_number[e] + (half_edges[q] & 1)
+            s += 1
+        new_ptr[i + 1] = s
+    for e in edges[:n_edges]:
+        edge_number[e] = -1
+    for v in vertices[:n_vertices]:
+        vertex_number[v] = -1
+    return (
+        new_ptr,
+        new_half_edges,
+        edges[:n_edges].copy(),
+        vertices[:n_vertices].copy(),
+        new_edge_vertices[:n_edges].copy(),
+    )
+
+
+@njit(cache=True, nogil=True)
+def _count_pieces(part, edges, piece_ptr, n_pieces, giver):
+    """Note how many pieces each edge has; return one that another part cut otherwise, or -1."""
+    for i in range(len(edges)):
+        e, n = edges[i], piece_ptr[i + 1] - piece_ptr[i]
+        if giver[e] < 0:
+            giver[e], n_pieces[e] = part, n
+        elif n_pieces[e] != n:
+            return i
+    return -1
+
+
+@njit(cache=True, nogil=True)
+def _paste(part, vertices, edges, piece_ptr, giver, first_piece, n_old, base, cells, faces, to, on):
+    """Copy a part to its place; `base` has its first inner vertex, edge, region and half-edge."""
+    x, x_error, edge_vertices, labels = cells
+    region_ptr, half_edges, packed = faces
+    to_x, to_x_error = to[0], to[1]
+    to_region_ptr, to_half_edges, to_packed = on
+    vertex_number = np.full(len(x), -1, np.int32)
+    edge_number = np.empty(len(edge_vertices), np.int32)
+    vertex_number[: len(vertices)] = vertices
+    for i in range(len(edges)):
+        e = edges[i]
+        # Every edge before has one vertex less than it has pieces.
+        vertex = n_old + first_piece[e] - e
+        for p in range(piece_ptr[i], piece_ptr[i + 1]):
+            edge_number[p] = first_piece[e] + p - piece_ptr[i]
+            if p + 1 < piece_ptr[i + 1]:
+                v = edge_vertices[p, 1]
+                vertex_number[v] = vertex
+                if giver[e] == part:
+                    to_x[vertex], to_x_error[vertex] = x[v], x_error[v]
+                vertex += 1
+    vertex = base[0]
+    for v in range(len(vertices), len(x)):
+        if vertex_number[v] < 0:
+            vertex_number[v] = vertex
+            to_x[vertex], to_x_error[vertex] = x[v], x_error[v]
+            vertex += 1
+    edge = base[1]
+    for e in range(piece_ptr[-1], len(edge_vertices)):
+        edge_number[e] = edge
+        edge += 1
+    for i in range(len(edges)):
+        if giver[edges[i]] == part:
+            for p in range(piece_ptr[i], piece_ptr[i + 1]):
+                _copy_edge(p, edge_number, vertex_number, edge_vertices, labels, to)
+    for e in range(piece_ptr[-1], len(edge_vertices)):
+        _copy_edge(e, edge_number, vertex_number, edge_vertices, labels, to)
+    for r in range(len(packed)):
+        to_packed[base[2] + r] = packed[r]
+        to_region_ptr[base[2] + r + 1] = base[3] + region_ptr[r + 1]
+    for q in range(len(half_edges)):
+        to_half_edges[base[3] + q] = 2 * edge_number[half_edges[q] >> 1] + (half_edges[q] & 1)
+
+
+@njit(cache=True, inline="always")
+def _copy_edge(e, edge_number, vertex_number, edge_vertices, labels, to):
+    number = edge_number[e]
+    to[2][number, 0] = vertex_number[edge_vertices[e, 0]]
+    to[2][number, 1] = vertex_number[edge_vertices[e, 1]]
+    to[3][number] = labels[e]

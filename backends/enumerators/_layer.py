@@ -1,0 +1,241 @@
+"""What one layer's cut of lines and of planes has in common: signs at vertices, cuts of edges.
+
+Only signs and orders involve numbers. Each is taken from floats where an a-priori error bound
+allows and decided in integers where it does not. The bounds are derived in
+`relutopo.geometry.network` and `_maps` (maps) and in `_values` (values, parameters, positions).
+Those of positions are for the worst case and grow with depth, far above the errors themselves; a
+vertex whose bound exceeds `POSITION_TARGET` relative to the domain lies on nearly parallel lines
+and is computed again, with more digits or exactly, and rounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from relutopo.geometry.domain import Domain
+from relutopo.geometry.exact import Integers, to_float
+from relutopo.geometry.network import Network
+
+from . import _values as kernels
+from ._bits import n_words
+from ._block import Block
+from ._limits import POSITION_TARGET
+from ._maps import Maps
+from ._precise import PreciseMaps
+from ._settle import Settler, settle_orders, settle_signs
+
+__all__ = ["Crossings", "LayerCut", "Lines"]
+
+Lines = Callable[[int], tuple[int, list[int]]]
+"""Vertex → a region and the labels of d of its lines that meet in the vertex."""
+
+
+@dataclass(frozen=True)
+class Crossings:
+    """Where units or chords cross segments: entries ptr[s]:ptr[s + 1] belong to segment s.
+
+    `item` is what crosses, `t` the parameter in (0, 1) with its error bound, `same` tells that a
+    crossing is at the same point as the one before it; while orders are open, that its order and
+    that of the one before are.
+    """
+
+    ptr: NDArray[np.int64]
+    item: NDArray[np.int32]
+    t: NDArray[np.float64]
+    t_error: NDArray[np.float64]
+    same: NDArray[np.bool_]
+
+    @classmethod
+    def empty(cls, ptr: NDArray[np.int64]) -> Crossings:
+        """Return room for crossings."""
+        n = int(ptr[-1])
+        return cls(ptr, np.empty(n, np.int32), np.empty(n), np.empty(n), np.zeros(n, bool))
+
+    def settle(
+        self,
+        ends: Callable[[int], tuple[Integers, Integers]],
+        plane: Callable[[int, int], Integers],
+    ) -> int:
+        """Decide open orders exactly; return how many there were."""
+        columns = (self.item, self.t, self.t_error)
+        return settle_orders(self.ptr, self.same, columns, ends, plane)
+
+
+class LayerCut:
+    """One layer cuts the edges of a block.
+
+    Parameters
+    ----------
+    network, domain
+        What is being decomposed.
+    layer : int
+        The layer that cuts.
+    block : Block
+        What it cuts. For d = 1 regions are edges, with their two directions as half-edges, and
+        `labels` belong to vertices.
+    maps : Maps
+        Of the layer on the regions.
+    precise : PreciseMaps, optional
+        To twice the precision; without it, what needs more than floats is computed exactly.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        domain: Domain,
+        layer: int,
+        block: Block,
+        maps: Maps,
+        precise: PreciseMaps | None = None,
+    ) -> None:
+        self.block, self.maps, self.layer = block, maps, layer
+        # Computed coordinates may leave the domain by rounding.
+        self.magnitude = domain.magnitude * (1 + 2.0**-30)
+        self.limit = float(self.magnitude.min())
+        self.target = POSITION_TARGET * float(self.magnitude.max())
+        self.offset = network.layer_offsets[layer]
+        self.size = network.layer_sizes[layer]
+        self.n_old = len(block.x)
+        self.edge_owner, self.vertex_owner = _owners(
+            block.region_ptr,
+            block.half_edges,
+            block.corners,
+            len(block.edge_vertices),
+            self.n_old,
+        )
+        self.settler = Settler(network, domain, layer, block.packed, self._corner_labels, precise)
+        self.n_uncertain = block.n_uncertain
+        self.positive, self.negative = self._signs()
+        self.crossings = self._cross_edges()
+        self.group_ptr: NDArray[np.int64] = kernels.count_groups(
+            self.crossings.ptr, self.crossings.same
+        )
+
+    @property
+    def map_arrays(self) -> tuple[NDArray[np.int32] | NDArray[np.float64], ...]:
+        """The maps as kernels take them."""
+        return self.maps.plane_of, self.maps.planes, self.maps.error_of, self.maps.errors
+
+    def _corner_labels(self, region: int, vertex: int) -> list[int]:
+        block = self.block
+        if block.x.shape[1] == 1:
+            return [int(block.labels[vertex])]
+        sides = slice(block.region_ptr[region], block.region_ptr[region + 1])
+        (q,) = np.flatnonzero(block.corners[sides] == vertex)
+        halves = block.half_edges[sides]
+        return [int(block.labels[halves[i] >> 1]) for i in (q, q - 1)]
+
+    def _signs(self) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+        """Return the units that are positive and those that are negative at each vertex."""
+        positive = np.zeros((self.n_old, n_words(self.size)), np.uint64)
+        negative = np.zeros_like(positive)
+        unknown = kernels.corner_signs(
+            *self.map_arrays,
+            self.block.region_ptr,
+            self.block.corners,
+            self.vertex_owner,
+            self.block.x,
+            self.block.x_error,
+            self.limit,
+            positive,
+            negative,
+        )
+        self.n_uncertain += len(unknown)
+        for vertex, unit, sign in settle_signs(self.settler, unknown, self.vertex_owner):
+            if sign:
+                signs = positive if sign > 0 else negative
+                signs[vertex, unit >> 6] |= np.uint64(1 << (unit & 63))
+        return positive, negative
+
+    def _cross_edges(self) -> Crossings:
+        """Sort the units that cross each edge."""
+        block, edges = self.block, self.block.edge_vertices
+        crossings = Crossings.empty(kernels.count_crossings(edges, self.positive, self.negative))
+        n_open = kernels.edge_crossings(
+            *self.map_arrays,
+            edges,
+            self.edge_owner,
+            block.x,
+            block.x_error,
+            self.limit,
+            self.positive,
+            self.negative,
+            crossings.ptr,
+            crossings.item,
+            crossings.t,
+            crossings.t_error,
+            crossings.same,
+        )
+
+        def ends(edge: int) -> tuple[Integers, Integers]:
+            a, b = edges[edge]
+            region = int(self.edge_owner[edge])
+            return self.settler.corner(region, int(a)), self.settler.corner(region, int(b))
+
+        def plane(edge: int, i: int) -> Integers:
+            return self.settler.neuron_plane(int(self.edge_owner[edge]), int(crossings.item[i]))
+
+        if n_open:
+            self.n_uncertain += crossings.settle(ends, plane)
+        return crossings
+
+    def place_on_edges(self, x: NDArray[np.float64], x_error: NDArray[np.float64]) -> Lines:
+        """Place the new vertices on edges; return what gives the lines through such a vertex."""
+        crossings = self.crossings
+        source: NDArray[np.int64] = kernels.place_on_edges(
+            self.block.edge_vertices,
+            crossings.ptr,
+            crossings.same,
+            self.group_ptr,
+            crossings.t,
+            crossings.t_error,
+            self.magnitude,
+            self.n_old,
+            x,
+            x_error,
+        )
+
+        def lines(vertex: int) -> tuple[int, list[int]]:
+            i = int(source[vertex - self.n_old])
+            edge = int(np.searchsorted(crossings.ptr, i, side="right")) - 1
+            labels = [self.offset + int(crossings.item[i])]
+            if self.block.x.shape[1] == 2:
+                labels.append(int(self.block.labels[edge]))
+            return int(self.edge_owner[edge]), labels
+
+        self.refine(x, x_error, self.n_old, self.n_old + len(source), lines)
+        return lines
+
+    def refine(
+        self,
+        x: NDArray[np.float64],
+        x_error: NDArray[np.float64],
+        first: int,
+        last: int,
+        lines: Lines,
+    ) -> None:
+        """Compute those of the vertices first..last-1 anew whose error bound is too large."""
+        rounding = 2.0**-52 * float(self.magnitude.max())
+        for vertex in (first + np.flatnonzero(x_error[first:last] > self.target)).tolist():
+            region, labels = lines(vertex)
+            point, error = self.settler.precise_point(region, labels)
+            if error > self.target:
+                point, error = self.settler.point(region, labels), 0.0
+            x[vertex], x_error[vertex] = to_float(point), error + rounding
+
+
+@njit(cache=True, nogil=True)
+def _owners(region_ptr, half_edges, corners, n_edges, n_vertices):
+    """Return the first region that contains each edge, and the first that contains each vertex."""
+    edge_owner = np.empty(n_edges, np.int32)
+    vertex_owner = np.empty(n_vertices, np.int32)
+    for r in range(len(region_ptr) - 2, -1, -1):
+        for q in range(region_ptr[r], region_ptr[r + 1]):
+            edge_owner[half_edges[q] >> 1] = r
+            vertex_owner[corners[q]] = r
+    return edge_owner, vertex_owner

@@ -1,0 +1,92 @@
+"""The enumerator `cpu` on lines (d = 1): every layer cuts the segments where its units vanish."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numba import njit
+
+from relutopo.geometry.domain import Domain
+from relutopo.geometry.network import Network
+from relutopo.interfaces import Progress
+
+from ._bits import store_bits
+from ._block import Block
+from ._faces import split_edges
+from ._layer import LayerCut
+from ._limits import check_limit
+from ._maps import MapChain
+
+__all__ = ["cut_line"]
+
+
+def cut_line(
+    network: Network,
+    domain: Domain,
+    block: Block,
+    max_cells: int | None,
+    progress: Progress | None,
+) -> Block:
+    """Cut the domain by all layers; regions are edges, and labels belong to vertices."""
+    n_layers = len(network.layer_sizes)
+    chain = MapChain(network, domain.magnitude)
+    for layer in range(n_layers):
+        cut = LayerCut(network, domain, layer, block, chain.first(block.packed, layer))
+        crossings, groups = cut.crossings, cut.group_ptr
+        n_new = int(groups[-1])
+        check_limit(max_cells, 2 * (cut.n_old + n_new) - 1, network, layer)
+        x = np.concatenate([block.x, np.empty((n_new, 1))])
+        x_error = np.concatenate([block.x_error, np.empty(n_new)])
+        cut.place_on_edges(x, x_error)
+        pieces, first_piece = split_edges(block.edge_vertices, groups, cut.n_old)
+        first_of_group = np.flatnonzero(~crossings.same)
+        labels = (cut.offset + crossings.item[first_of_group]).astype(np.int32)
+        block = replace(
+            block,
+            x=x,
+            x_error=x_error,
+            edge_vertices=pieces,
+            labels=np.concatenate([block.labels, labels]),
+            packed=_patterns(
+                block.edge_vertices,
+                cut.positive,
+                crossings.ptr,
+                crossings.item,
+                crossings.same,
+                block.packed,
+                cut.offset,
+                cut.size,
+                first_piece,
+            ),
+            region_ptr=np.arange(0, 2 * len(pieces) + 1, 2),
+            half_edges=np.arange(2 * len(pieces), dtype=np.int32),
+            n_uncertain=cut.n_uncertain,
+        )
+        if progress is not None:
+            progress(layer + 1, n_layers, f"{block.n_regions} regions")
+    return block
+
+
+@njit(cache=True, nogil=True)
+def _patterns(edge_vertices, positive, ptr, item, same, packed, offset, n_units, first_piece):
+    """Return the patterns of the pieces of the edges."""
+    result = np.empty((first_piece[-1], packed.shape[1]), np.uint8)
+    for r in range(len(edge_vertices)):
+        row = packed[r].copy()
+        a, b = edge_vertices[r]
+        store_bits(row, offset, n_units, positive[a] | positive[b])
+        # On the first piece a unit that crosses has the sign that it has at a.
+        for i in range(ptr[r], ptr[r + 1]):
+            if not (positive[a, item[i] >> 6] >> np.uint64(item[i] & 63)) & np.uint64(1):
+                bit = offset + item[i]
+                row[bit >> 3] ^= np.uint8(1 << (bit & 7))
+        k = first_piece[r]
+        for i in range(ptr[r], ptr[r + 1]):
+            if not same[i]:
+                result[k] = row
+                k += 1
+            bit = offset + item[i]
+            row[bit >> 3] ^= np.uint8(1 << (bit & 7))
+        result[k] = row
+    return result

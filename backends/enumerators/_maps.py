@@ -1,0 +1,346 @@
+"""A layer's affine maps on all regions of a block of the plane, from those of the layer before.
+
+The children of one parent, the regions into which one region was cut by the layer before, differ
+only in which of that layer's neurons are active. So the first of them needs a product of matrices,
+and a neighbour, across an edge of neuron i, one update of rank one: plus or minus the column of i
+times the pre-activation of i on the parent. Updates go from neighbour to neighbour along a forest
+of shortest paths, which keeps their rounding small.
+
+Rounding (notation of `relutopo.geometry.network`): let A_k be the columns of a map, the offset c
+as the last, with X_k = 1 for that, and δA_k their deviations from the exact map. With
+E = Σ_k X_k ‖δA_k‖ and H = Σ_k X_k ‖A_k‖ in Euclidean norms, over the neurons that are active on
+some child, the next layer's neuron j is off by at most ::
+
+    ‖W_j‖ E + γ (‖W_j‖ H + |b_j|),      E' = ‖W‖ E + γ (‖W‖_F H + ‖b‖)
+
+by the inequality of Cauchy and Schwarz. With depth this grows like the product of spectral norms
+‖W‖, far slower than that of the matrices |W| of absolute values. A sum of n products, four at a
+time, and f flips after it, each a term that is added or taken away, round at most
+n / 4 + 8 + 2 f times in a row, which is the index of γ; no partial sum exceeds the sum of the
+absolute terms.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from relutopo.geometry.network import Network, ReluNetwork
+from relutopo.geometry.patterns import unpack_patterns
+
+from ._bits import lowest_bit
+from ._values import UNIT_ROUNDOFF
+
+__all__ = ["MapChain", "Maps"]
+
+
+@dataclass(frozen=True)
+class Maps:
+    """One layer's maps: region r has ``planes[plane_of[r]]``, bounded by ``errors[error_of[r]]``.
+
+    See `relutopo.geometry.network.AffineMaps` for what they hold. For each row of `errors`, `norms`
+    has the bound E of the module's text.
+    """
+
+    planes: NDArray[np.float64]
+    plane_of: NDArray[np.int32]
+    errors: NDArray[np.float64]
+    error_of: NDArray[np.int32]
+    norms: NDArray[np.float64]
+
+    def of(self, regions: NDArray[np.integer]) -> Maps:
+        """Return the maps of some regions, in their order, without those that none of them has."""
+        planes, plane_of = np.unique(self.plane_of[regions], return_inverse=True)
+        errors, error_of = np.unique(self.error_of[regions], return_inverse=True)
+        return Maps(
+            planes=self.planes[planes],
+            plane_of=plane_of.astype(np.int32),
+            errors=self.errors[errors],
+            error_of=error_of.astype(np.int32),
+            norms=self.norms[errors],
+        )
+
+
+class MapChain:
+    """The maps of all layers of a network, each layer's from those of the layer before.
+
+    Parameters
+    ----------
+    network : Network
+        A `ReluNetwork`, or one that gives its maps from patterns alone.
+    magnitude : (2,) ndarray
+        Bound of the coordinates.
+    """
+
+    def __init__(self, network: Network, magnitude: NDArray[np.float64]) -> None:
+        self._network = network
+        self._magnitude = magnitude
+        self._layers = {}
+        if isinstance(network, ReluNetwork):
+            last = len(network.layer_sizes) - 1
+            for layer in range(1, last + 1):
+                self._layers[layer] = _Layer.of(network, layer, is_last=layer == last)
+
+    def first(self, packed: NDArray[np.uint8], layer: int) -> Maps:
+        """Return a layer's maps on regions, (R, n_bytes), from their patterns alone."""
+        patterns = unpack_patterns(packed, self._network.n_neurons)
+        maps = self._network.affine_maps(layer, patterns, self._magnitude)
+        every = np.arange(len(packed), dtype=np.int32)
+        # Exact in layer 0, and not used after that.
+        norms = np.zeros(len(packed))
+        return Maps(maps.planes, every, maps.errors, every, norms)
+
+    def next(
+        self,
+        packed: NDArray[np.uint8],
+        layer: int,
+        earlier: Maps,
+        neighbours: tuple[NDArray[np.int64], NDArray[np.int32]],
+    ) -> Maps:
+        """Return a layer's maps on regions from the maps of the layer before on their parents.
+
+        Parameters
+        ----------
+        packed : (R, n_bytes) ndarray of uint8
+            Patterns.
+        layer : int
+            1 or more.
+        earlier : Maps
+            Of layer - 1, as it was before that cut. Regions with the same plane have one parent.
+        neighbours : pair (indptr, regions)
+            The regions beside each region in CSR form, in any order, -1 where there is none.
+        """
+        if layer not in self._layers:
+            return self.first(packed, layer)
+        this = self._layers[layer]
+        first, last = this.offset >> 3, (this.offset + len(this.columns) + 7) >> 3
+        # So many round no more than the product itself.
+        most = len(this.columns) // 8 + 4
+        order, before, n_flips = _forest(*neighbours, earlier.plane_of, packed, first, last, most)
+        planes, errors, error_of, norms = _update(
+            order,
+            before,
+            n_flips,
+            packed,
+            this.offset,
+            earlier.planes,
+            earlier.plane_of,
+            earlier.norms,
+            earlier.error_of,
+            this.columns,
+            this.row_norms,
+            this.norm,
+            this.bias,
+            np.append(self._magnitude, 1.0),
+            this.underflow,
+        )
+        every = np.arange(len(packed), dtype=np.int32)
+        return Maps(planes, every, errors, error_of, norms)
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """Weights and biases of a layer as kernels take them; `norm` is a bound of ‖W‖."""
+
+    offset: int
+    columns: NDArray[np.float64]
+    row_norms: NDArray[np.float64]
+    norm: float
+    bias: NDArray[np.float64]
+    underflow: float
+
+    @classmethod
+    def of(cls, network: ReluNetwork, layer: int, is_last: bool) -> _Layer:
+        weights = network.weights[layer]
+        # The last layer's errors are not passed on. Singular values are computed with a small
+        # relative error.
+        norm = 0.0 if is_last else float(np.linalg.norm(weights, 2)) * (1 + 2.0**-20)
+        smallest = 0.0 if network.products_are_normal else np.finfo(np.float64).tiny
+        return cls(
+            offset=network.layer_offsets[layer - 1],
+            columns=np.ascontiguousarray(weights.T),
+            row_norms=np.linalg.norm(weights, axis=1) * (1 + 2.0**-20),
+            norm=norm,
+            bias=network.biases[layer],
+            underflow=float(smallest),
+        )
+
+
+@njit(cache=True)
+def _flips(packed, a, b, first, last, units):
+    """Collect the units, counted from bit 8 * first, in which siblings a and b differ."""
+    count = 0
+    for i in range(first, last):
+        byte = np.uint64(packed[a, i] ^ packed[b, i])
+        while byte:
+            units[count] = 8 * (i - first) + int(lowest_bit(byte))
+            byte &= byte - np.uint64(1)
+            count += 1
+    return count
+
+
+@njit(cache=True)
+def _bits(row, units):
+    """Collect the set bits of a row of bytes."""
+    count = 0
+    for i in range(len(row)):
+        byte = np.uint64(row[i])
+        while byte:
+            units[count] = 8 * i + int(lowest_bit(byte))
+            byte &= byte - np.uint64(1)
+            count += 1
+    return count
+
+
+@njit(cache=True, nogil=True)
+def _forest(indptr, neighbours, parent, packed, first, last, most):
+    """Join siblings by shortest paths of at most `most` flips.
+
+    Returns the regions in an order in which every one comes after the region that its path comes
+    from; that region, or -1 at the beginning of a path; and the number of flips along the path.
+    """
+    n = len(parent)
+    order = np.empty(n, np.int32)
+    before = np.full(n, -2, np.int32)
+    flips = np.zeros(n, np.int64)
+    units = np.empty(8 * (last - first), np.int64)
+    end = 0
+    for root in range(n):
+        if before[root] != -2:
+            continue
+        before[root] = -1
+        order[end] = root
+        head = end
+        end += 1
+        while head < end:
+            r = order[head]
+            head += 1
+            for q in range(indptr[r], indptr[r + 1]):
+                s = neighbours[q]
+                if s >= 0 and before[s] == -2 and parent[s] == parent[r]:
+                    n_flips = flips[r] + _flips(packed, r, s, first, last, units)
+                    if n_flips > most:
+                        continue
+                    before[s], flips[s] = r, n_flips
+                    order[end] = s
+                    end += 1
+    return order, before, flips
+
+
+@njit(cache=True, fastmath={"contract"})
+def _multiply(planes, r, parents, p, columns, bias, units, n_units, shift):
+    """Fill region r's map by the product of matrices; active are the units less `shift`."""
+    n = len(bias)
+    for j in range(n):
+        planes[r, 0, j] = planes[r, 1, j] = planes[r, 2, j] = 0.0
+    k = 0
+    while k + 4 <= n_units:
+        i0, i1 = units[k] - shift, units[k + 1] - shift
+        i2, i3 = units[k + 2] - shift, units[k + 3] - shift
+        a0, a1, a2, a3 = parents[p, 0, i0], parents[p, 0, i1], parents[p, 0, i2], parents[p, 0, i3]
+        b0, b1, b2, b3 = parents[p, 1, i0], parents[p, 1, i1], parents[p, 1, i2], parents[p, 1, i3]
+        c0, c1, c2, c3 = parents[p, 2, i0], parents[p, 2, i1], parents[p, 2, i2], parents[p, 2, i3]
+        for j in range(n):
+            w0, w1, w2, w3 = columns[i0, j], columns[i1, j], columns[i2, j], columns[i3, j]
+            planes[r, 0, j] += (a0 * w0 + a1 * w1) + (a2 * w2 + a3 * w3)
+            planes[r, 1, j] += (b0 * w0 + b1 * w1) + (b2 * w2 + b3 * w3)
+            planes[r, 2, j] += (c0 * w0 + c1 * w1) + (c2 * w2 + c3 * w3)
+        k += 4
+    for k in range(n_units - n_units % 4, n_units):
+        i = units[k] - shift
+        a, b, c = parents[p, 0, i], parents[p, 1, i], parents[p, 2, i]
+        for j in range(n):
+            planes[r, 0, j] += a * columns[i, j]
+            planes[r, 1, j] += b * columns[i, j]
+            planes[r, 2, j] += c * columns[i, j]
+    for j in range(n):
+        planes[r, 2, j] += bias[j]
+
+
+@njit(cache=True, fastmath={"contract"})
+def _flip(planes, r, other, sign, parents, p, columns, i):
+    """Fill region r's map from another one, which may be itself, by switching unit i."""
+    a, b, c = sign * parents[p, 0, i], sign * parents[p, 1, i], sign * parents[p, 2, i]
+    for j in range(columns.shape[1]):
+        planes[r, 0, j] = planes[other, 0, j] + a * columns[i, j]
+        planes[r, 1, j] = planes[other, 1, j] + b * columns[i, j]
+        planes[r, 2, j] = planes[other, 2, j] + c * columns[i, j]
+
+
+@njit(cache=True, nogil=True)
+def _update(
+    order,
+    before,
+    n_flips,
+    packed,
+    offset,
+    parents,
+    parent_of,
+    parent_norms,
+    parent_norm_of,
+    columns,
+    row_norms,
+    norm,
+    bias,
+    reach,
+    underflow,
+):
+    n_regions, n_parents = len(order), len(parents)
+    n_before, n = columns.shape
+    # The bytes of a pattern that hold the layer before, and its bits in them.
+    first, last, shift = offset >> 3, (offset + n_before + 7) >> 3, offset & 7
+    mask = np.zeros(last - first, np.uint8)
+    for i in range(n_before):
+        mask[(shift + i) >> 3] |= np.uint8(1 << ((shift + i) & 7))
+    planes = np.empty((n_regions, 3, n))
+    error_of = np.empty(n_regions, np.int32)
+    active_somewhere = np.zeros((n_parents, last - first), np.uint8)
+    before_norm = np.empty(n_parents)
+    most_flips = np.zeros(n_parents, np.int64)
+    units = np.empty(8 * (last - first), np.int64)
+    for k in range(n_regions):
+        r = order[k]
+        p = parent_of[r]
+        before_norm[p] = parent_norms[parent_norm_of[r]]
+        most_flips[p] = max(most_flips[p], n_flips[r])
+        is_active = np.uint8(0)
+        for i in range(last - first):
+            byte = packed[r, first + i] & mask[i]
+            active_somewhere[p, i] |= byte
+            is_active |= byte
+        # The last row of errors is for regions without an active unit: nothing is rounded there.
+        error_of[r] = p if is_active else n_parents
+        if is_active and before[r] >= 0:
+            other = before[r]
+            for i in range(_flips(packed, r, before[r], first, last, units)):
+                bit = units[i]
+                sign = 1.0 if (packed[r, first + (bit >> 3)] >> (bit & 7)) & 1 else -1.0
+                _flip(planes, r, other, sign, parents, p, columns, bit - shift)
+                other = r
+        else:
+            n_active = _bits(packed[r, first:last] & mask, units)
+            _multiply(planes, r, parents, p, columns, bias, units, n_active, shift)
+    errors = np.zeros((n_parents + 1, n))
+    norms = np.zeros(n_parents + 1)
+    total, bias_norm = np.sqrt(np.sum(row_norms**2)), np.sqrt(np.sum(bias**2))
+    for p in range(n_parents):
+        n_active = _bits(active_somewhere[p], units)
+        height = 0.0
+        for m in range(3):
+            square = 0.0
+            for k in range(n_active):
+                square += parents[p, m, units[k] - shift] ** 2
+            height += reach[m] * np.sqrt(square)
+        n_roundings = n_before // 4 + 8 + 2 * most_flips[p]
+        # γ, and the roundings of this bound itself.
+        rounding = 1.02 * n_roundings * UNIT_ROUNDOFF
+        smallest = n_roundings * 4 * underflow
+        scale = 1.02 * before_norm[p] + rounding * height
+        for j in range(n):
+            errors[p, j] = row_norms[j] * scale + rounding * abs(bias[j]) + smallest
+        norms[p] = 1.02 * norm * before_norm[p] + rounding * (total * height + bias_norm)
+        norms[p] += n * smallest
+    return planes, errors, error_of, norms

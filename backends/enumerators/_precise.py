@@ -1,0 +1,140 @@
+"""Vertices to twice the precision, for where two lines are nearly parallel.
+
+Maps are computed in pairs of floats (hi, lo) that stand for their sum, the weights being exact.
+
+Rounding (u = 2^-53, notation of `_maps`): a product of a pair and a float is found up to 4 u² of
+its size, and a sum of n of them collects low parts of at most 2 u times the partial sums, whose own
+summation rounds by at most 2 n u; so a sum is off by at most ρ = 8 (n + 4)² u² times the sum S of
+the absolute terms, and E' = ‖W‖ E + ρ (‖W‖_F H + ‖b‖) as for single floats.
+
+A point is then the exact solution of Ã x̃ = -c̃. For the true x the residual Ã x + c̃ is at most the
+bounds d of the two planes, so that |x̃ - x| ≤ |Ã⁻¹| d.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numba import njit, types
+from numba.extending import intrinsic
+from numpy.typing import NDArray
+
+from relutopo.geometry.exact import Integers
+from relutopo.geometry.network import ReluNetwork
+
+from ._values import UNIT_ROUNDOFF
+
+__all__ = ["PreciseMap", "PreciseMaps", "PrecisePlane", "meeting_point", "plane_of"]
+
+PrecisePlane = tuple[Fraction, Fraction, Fraction, float]
+"""Slopes and offset, and a bound of Σ_k X_k |δA_k| for their errors."""
+
+
+@dataclass(frozen=True)
+class PreciseMap:
+    """Rows are the columns A_k of a map, the offset the last; `error` is E."""
+
+    high: NDArray[np.float64]
+    low: NDArray[np.float64]
+    error: float
+
+
+class PreciseMaps:
+    """Maps of a network on the plane to twice the precision.
+
+    Parameters
+    ----------
+    network : ReluNetwork
+        Whose products of weights do not underflow.
+    magnitude : (2,) ndarray
+        Bound of the coordinates.
+    """
+
+    def __init__(self, network: ReluNetwork, magnitude: NDArray[np.float64]) -> None:
+        self._network = network
+        self._reach = np.append(magnitude, 1.0)
+
+    @cached_property
+    def _norms(self) -> list[tuple[float, float]]:
+        return [
+            (float(np.linalg.norm(w, 2)) * (1 + 2.0**-20), float(np.linalg.norm(w)))
+            for w in self._network.weights[:-1]
+        ]
+
+    def chain(self, pattern: NDArray[np.bool_], last_layer: int) -> list[PreciseMap]:
+        """Return the maps of layers 0..last_layer on the region of a pattern."""
+        network = self._network
+        first = np.concatenate([network.weights[0].T, network.biases[0][None]])
+        maps = [PreciseMap(first, np.zeros_like(first), 0.0)]
+        for layer in range(1, last_layer + 1):
+            w, b, before = network.weights[layer], network.biases[layer], maps[-1]
+            start = network.layer_offsets[layer - 1]
+            active = np.flatnonzero(pattern[start : start + w.shape[1]])
+            high, low = _product(before.high, before.low, active, w.T, b)
+            norm, total = self._norms[layer]
+            scale = self._reach @ np.linalg.norm(before.high[:, active], axis=1)
+            rounding = 1.02 * 8 * (w.shape[1] + 4) ** 2 * UNIT_ROUNDOFF**2
+            error = 1.01 * norm * before.error + rounding * (total * scale + np.linalg.norm(b))
+            maps.append(PreciseMap(high, low, float(error)))
+        return maps
+
+
+def plane_of(here: PreciseMap, unit: int) -> PrecisePlane:
+    """Return the plane of one unit of a map; the bound of all units bounds each."""
+    a, b, c = (
+        Fraction(high) + Fraction(low)
+        for high, low in zip(here.high[:, unit].tolist(), here.low[:, unit].tolist(), strict=True)
+    )
+    return a, b, c, here.error
+
+
+def meeting_point(planes: Sequence[PrecisePlane]) -> tuple[Integers, float]:
+    """Return where two planes vanish, and a bound of its error, infinite if they may not meet."""
+    (a, b, c, error), (p, q, r, other_error) = planes
+    determinant = a * q - b * p
+    if determinant == 0:
+        return np.zeros(3, dtype=object), np.inf
+    x, y = (b * r - c * q) / determinant, (c * p - a * r) / determinant
+    errors = Fraction(error), Fraction(other_error)
+    x_error = (abs(q) * errors[0] + abs(b) * errors[1]) / abs(determinant)
+    y_error = (abs(p) * errors[0] + abs(a) * errors[1]) / abs(determinant)
+    # Both coordinates as integers over one denominator.
+    scale = x.denominator * y.denominator
+    point = [x.numerator * y.denominator, y.numerator * x.denominator, scale]
+    return np.array(point, dtype=object), 1.01 * float(max(x_error, y_error))
+
+
+@intrinsic
+def _fma(typing_context: Any, a: Any, b: Any, c: Any) -> Any:
+    """Return a * b + c, rounded once."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.fma(*arguments)
+
+    return types.float64(types.float64, types.float64, types.float64), generate
+
+
+@njit(cache=True)
+def _product(high, low, active, columns, bias):
+    n_columns, n = len(high), len(bias)
+    total, rest = np.zeros((n_columns, n)), np.zeros((n_columns, n))
+    total[-1] = bias
+    for i in active:
+        for k in range(n_columns):
+            factor, small = high[k, i], low[k, i]
+            for j in range(n):
+                weight, before = columns[i, j], total[k, j]
+                product = factor * weight
+                error = _fma(factor, weight, -product) + small * weight
+                # The sum of two floats and its error (Knuth).
+                after = before + product
+                part = after - before
+                rest[k, j] += (before - (after - part)) + (product - part) + error
+                total[k, j] = after
+    high_sum = total + rest
+    return high_sum, rest - (high_sum - total)

@@ -1,0 +1,302 @@
+"""Compiled kernels with numbers: signs at vertices, and orders along segments.
+
+Nothing here decides from floats alone: a kernel gives a value with a bound of its error, or marks
+what the bound leaves open, and the caller settles that exactly.
+
+``planes[p, :d, j]`` and ``planes[p, d, j]`` are slope and offset of unit j's pre-activation by map
+p, and ``errors[e, j]`` its bound as in `relutopo.geometry.network.AffineMaps`. Region r has the map
+``plane_of[r]`` and the bounds ``error_of[r]``. Signs are two sets of units a vertex: those that are
+positive there and those that are negative.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from ._bits import lowest_bit, popcount
+
+__all__ = [
+    "UNIT_ROUNDOFF",
+    "corner_signs",
+    "count_crossings",
+    "count_groups",
+    "edge_crossings",
+    "parameter",
+    "place",
+    "place_on_edges",
+    "sort_along",
+    "value",
+]
+
+UNIT_ROUNDOFF = 2.0**-53
+_UNDERFLOW = 1e-300
+# Bytes 0 or 1 times this have their bits, in order, in the highest byte of the product.
+_GATHER = np.uint64(0x0102040810204080)
+
+
+@njit(cache=True, inline="always")
+def value(plane, error, j, x, x_error, v, limit):
+    """Return unit j's pre-activation at vertex v, and a bound of its error.
+
+    The bound adds the rounding of the evaluation (γ_{d+1}), twice the error of the map (once for
+    A and c at x, once for A times the deviation of x, which is at most `limit`, the smallest
+    magnitude of an axis), and |A|₁ times the deviation. Constants are rounded up.
+    """
+    d = x.shape[1]
+    c, e = plane[d, j], error[j]
+    z, size, slope = c, abs(c), 0.0
+    for i in range(d):
+        a = plane[i, j]
+        z += a * x[v, i]
+        size += abs(a * x[v, i])
+        slope += abs(a)
+    if slope == 0.0 and c == 0.0 and e == 0.0:
+        return 0.0, 0.0
+    if x_error[v] > limit:
+        return z, np.inf
+    bound = (2 * d + 4) * UNIT_ROUNDOFF * size + 2.02 * e + 1.01 * slope * x_error[v]
+    return z, bound + _UNDERFLOW
+
+
+@njit(cache=True)
+def _gather(flags, words):
+    """Write flags, 0 or 1 and a multiple of 64, as bits."""
+    eights = flags.view(np.uint64)
+    for w in range(len(words)):
+        word = np.uint64(0)
+        for b in range(8):
+            byte = (eights[8 * w + b] * _GATHER) >> np.uint64(56)
+            word |= byte << np.uint64(8 * b)
+        words[w] = word
+
+
+@njit(cache=True, nogil=True)
+def corner_signs(
+    plane_of,
+    planes,
+    error_of,
+    errors,
+    corner_ptr,
+    corners,
+    owner,
+    x,
+    x_error,
+    limit,
+    positive,
+    negative,
+):
+    """Fill the signs at all vertices, each from the map of the region that owns it.
+
+    Returns the (vertex, unit) pairs that the bounds leave open.
+    """
+    d, n = x.shape[1], planes.shape[2]
+    k_size, k_error, k_slope = (2 * d + 4) * UNIT_ROUNDOFF, 2.02, 1.01
+    above = np.zeros(64 * positive.shape[1], np.uint8)
+    below = np.zeros(64 * positive.shape[1], np.uint8)
+    unknown = np.empty((16, 2), np.int32)
+    n_unknown = 0
+    for r in range(len(corner_ptr) - 1):
+        plane, error = planes[plane_of[r]], errors[error_of[r]]
+        a0, a1, c = plane[0], plane[d - 1], plane[d]
+        for q in range(corner_ptr[r], corner_ptr[r + 1]):
+            v = corners[q]
+            if owner[v] != r:
+                continue
+            x0, x1, deviation = x[v, 0], x[v, d - 1], x_error[v]
+            if deviation > limit:
+                deviation = np.inf
+            n_open = 0
+            # The same formulas as `value`, without branches, so that they run side by side.
+            for j in range(n):
+                z = c[j] + a0[j] * x0
+                size = abs(c[j]) + abs(a0[j] * x0)
+                slope = abs(a0[j])
+                if d == 2:
+                    z += a1[j] * x1
+                    size += abs(a1[j] * x1)
+                    slope += abs(a1[j])
+                bound = k_size * size + k_error * error[j] + k_slope * slope * deviation
+                bound += _UNDERFLOW
+                is_above, is_below = z > bound, z < -bound
+                above[j], below[j] = is_above, is_below
+                n_open += not (is_above or is_below)
+            _gather(above, positive[v])
+            _gather(below, negative[v])
+            if n_open == 0:
+                continue
+            for j in range(n):
+                if above[j] or below[j] or (a0[j] == a1[j] == c[j] == error[j] == 0.0):
+                    continue
+                if n_unknown == len(unknown):
+                    unknown = np.concatenate((unknown, np.empty_like(unknown)))
+                unknown[n_unknown, 0], unknown[n_unknown, 1] = v, j
+                n_unknown += 1
+    return unknown[:n_unknown]
+
+
+@njit(cache=True, inline="always")
+def parameter(za, bound_a, zb, bound_b):
+    """Return where z vanishes between its values za at 0 and zb at 1, and a bound of the error.
+
+    With exact values za + α and zb + β and D = za - zb the exact parameter differs from za / D by
+    (za β - zb α) / (D (D + α - β)).
+    """
+    gap = abs(za - zb)
+    slack = gap - bound_a - bound_b
+    if slack <= 0.5 * gap:
+        return 0.5, np.inf
+    t = min(1.0, max(0.0, za / (za - zb)))
+    error = (bound_a * abs(zb) + bound_b * abs(za)) / (gap * slack)
+    return t, 1.01 * error + 4 * UNIT_ROUNDOFF
+
+
+@njit(cache=True)
+def sort_along(lo, hi, item, t, t_error, linked):
+    """Sort lo..hi by t; set `linked[i]` where the order of i - 1 and i stays open.
+
+    The order before and after i is certain if every interval t ± t_error before i ends before
+    every one from i on begins.
+    """
+    if hi - lo > 16:
+        order = np.argsort(t[lo:hi], kind="mergesort")
+        item[lo:hi] = item[lo:hi][order]
+        t[lo:hi] = t[lo:hi][order]
+        t_error[lo:hi] = t_error[lo:hi][order]
+    else:
+        for i in range(lo + 1, hi):
+            this_item, this_t, this_error = item[i], t[i], t_error[i]
+            k = i
+            while k > lo and t[k - 1] > this_t:
+                item[k], t[k], t_error[k] = item[k - 1], t[k - 1], t_error[k - 1]
+                k -= 1
+            item[k], t[k], t_error[k] = this_item, this_t, this_error
+    widest, closest = 0.0, np.inf
+    for i in range(lo, hi):
+        linked[i] = False
+        widest = max(widest, t_error[i])
+        if i > lo:
+            closest = min(closest, t[i] - t[i - 1])
+    if closest > 2.01 * widest:
+        return
+    begins = np.empty(hi - lo)
+    running = np.inf
+    for i in range(hi - 1, lo - 1, -1):
+        running = min(running, t[i] - t_error[i])
+        begins[i - lo] = running
+    ends = -np.inf
+    for i in range(lo + 1, hi):
+        ends = max(ends, t[i - 1] + t_error[i - 1])
+        linked[i] = begins[i - lo] <= ends
+
+
+@njit(cache=True, inline="always")
+def _crossers(positive, negative, a, b, w):
+    """Return word w of the units whose sign changes strictly between vertices a and b."""
+    return (positive[a, w] & negative[b, w]) | (negative[a, w] & positive[b, w])
+
+
+@njit(cache=True, nogil=True)
+def count_crossings(edge_vertices, positive, negative):
+    """Return the prefix sums of how many units change sign strictly along each edge."""
+    ptr = np.zeros(len(edge_vertices) + 1, np.int64)
+    total = 0
+    for e in range(len(edge_vertices)):
+        a, b = edge_vertices[e, 0], edge_vertices[e, 1]
+        for w in range(positive.shape[1]):
+            total += popcount(_crossers(positive, negative, a, b, w))
+        ptr[e + 1] = total
+    return ptr
+
+
+@njit(cache=True, nogil=True)
+def edge_crossings(
+    plane_of,
+    planes,
+    error_of,
+    errors,
+    edge_vertices,
+    edge_owner,
+    x,
+    x_error,
+    limit,
+    positive,
+    negative,
+    ptr,
+    item,
+    t,
+    t_error,
+    linked,
+):
+    """Fill and sort the units that cross each edge; return how many orders stay open."""
+    n_open = 0
+    for e in range(len(edge_vertices)):
+        k = ptr[e]
+        if k == ptr[e + 1]:
+            continue
+        a, b = edge_vertices[e, 0], edge_vertices[e, 1]
+        plane, error = planes[plane_of[edge_owner[e]]], errors[error_of[edge_owner[e]]]
+        for w in range(positive.shape[1]):
+            word = _crossers(positive, negative, a, b, w)
+            while word:
+                j = 64 * w + int(lowest_bit(word))
+                word &= word - np.uint64(1)
+                za, bound_a = value(plane, error, j, x, x_error, a, limit)
+                zb, bound_b = value(plane, error, j, x, x_error, b, limit)
+                item[k] = j
+                t[k], t_error[k] = parameter(za, bound_a, zb, bound_b)
+                k += 1
+        sort_along(ptr[e], k, item, t, t_error, linked)
+        for i in range(ptr[e], k):
+            n_open += linked[i]
+    return n_open
+
+
+@njit(cache=True, nogil=True)
+def count_groups(ptr, same):
+    """Return the prefix sums of how many distinct points each segment is crossed at.
+
+    `same[i]` says that crossing i is at the same point as crossing i - 1.
+    """
+    group_ptr = np.zeros_like(ptr)
+    total = 0
+    for e in range(len(ptr) - 1):
+        for i in range(ptr[e], ptr[e + 1]):
+            total += not same[i]
+        group_ptr[e + 1] = total
+    return group_ptr
+
+
+@njit(cache=True, inline="always")
+def place(x, x_error, a, b, t, t_error, magnitude, target):
+    """Put vertex `target` at parameter t of the segment from a to b, with its error bound."""
+    error = max(x_error[a], x_error[b])
+    span, size = 0.0, 0.0
+    for i in range(x.shape[1]):
+        step = x[b, i] - x[a, i]
+        x[target, i] = x[a, i] + t * step
+        span = max(span, abs(step))
+        size = max(size, magnitude[i])
+    x_error[target] = 1.01 * (error + (span + 2 * error) * t_error) + 8 * UNIT_ROUNDOFF * size
+
+
+@njit(cache=True, nogil=True)
+def place_on_edges(edge_vertices, ptr, same, group_ptr, t, t_error, magnitude, base, x, x_error):
+    """Place the vertex of each group, from the crossing with the smallest error; return which.
+
+    The vertex of group g is base + g. The result holds that crossing, for each group.
+    """
+    best_of = np.empty(group_ptr[-1], np.int64)
+    for e in range(len(ptr) - 1):
+        g = group_ptr[e] - 1
+        for i in range(ptr[e], ptr[e + 1]):
+            if not same[i]:
+                g += 1
+                best_of[g] = i
+            elif t_error[i] < t_error[best_of[g]]:
+                best_of[g] = i
+        for g in range(group_ptr[e], group_ptr[e + 1]):
+            i = best_of[g]
+            a, b = edge_vertices[e, 0], edge_vertices[e, 1]
+            place(x, x_error, a, b, t[i], t_error[i], magnitude, base + g)
+    return best_of
