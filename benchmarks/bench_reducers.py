@@ -1,9 +1,8 @@
 """How fast the reducers are: ``pytest benchmarks/bench_reducers.py``.
 
-Two complexes of networks with one hidden layer, in the plane and in space, under a random
+Complexes of networks with one hidden layer, two in the plane and one in space, under a random
 filtration. For each reducer the time from the arrays of a `BoundaryMatrix` to the arrays of pairs;
-for PHAT also its reduction alone, after its matrix is loaded. The ratios are printed at the end,
-from the best of several rounds each; ``--benchmark-json`` stores all times.
+for PHAT also its reduction alone, after its matrix is loaded. All pairs are compared.
 """
 
 from __future__ import annotations
@@ -21,10 +20,14 @@ import relutopo as rt
 from relutopo import registry
 from relutopo.geometry.domain import FacetLists
 from relutopo.homology.boundary import boundary_matrix
+from relutopo.interfaces import Reducer, Reduction
+
+from . import peers
+from .measuring import QUICK, record
 
 pytest.importorskip("phat")
 
-ROUNDS = 7
+ROUNDS = 5
 PHAT_ALGORITHMS = ("twist", "chunk")
 
 
@@ -36,10 +39,13 @@ class Cells:
     facets: tuple[FacetLists, ...]
 
 
-def plane_cells() -> Cells:
-    """500 random lines: about half a million cells."""
+def plane_cells(n_lines: int) -> Cells:
+    """Random lines that cut a square: 520 give half a million cells, 1,680 five million."""
     rng = np.random.default_rng(0)
-    network = ([rng.standard_normal((520, 2)), np.ones((1, 520))], [rng.standard_normal(520), [0]])
+    network = (
+        [rng.standard_normal((n_lines, 2)), np.ones((1, n_lines))],
+        [rng.standard_normal(n_lines), [0]],
+    )
     complex_ = rt.decompose(network, rt.Box(-12, 12, dim=2), enumerator="cpu")
     return Cells(complex_.n_cells, complex_.facets)
 
@@ -105,39 +111,60 @@ def random_closure(cells: Cells) -> rt.Filtration:
     return rt.Filtration.from_values(cells, values, "random_closure", 1)
 
 
-BEST: dict[tuple[str, str], float] = {}
+CASES = ["plane", "space"] if QUICK else ["plane", "space", "large plane"]
 
 
-@pytest.fixture(scope="module", params=["plane", "space"])
+@pytest.fixture(scope="module", params=CASES)
 def case(request: pytest.FixtureRequest) -> tuple[str, rt.BoundaryMatrix]:
-    cells = plane_cells() if request.param == "plane" else space_cells()
+    n_lines = {"plane": 60 if QUICK else 520, "large plane": 1680}
+    if request.param == "space":
+        cells = space_cells(20 if QUICK else 62)
+    else:
+        cells = plane_cells(n_lines[request.param])
     return request.param, boundary_matrix(cells, random_closure(cells))
 
 
-def best_of(benchmark: Any) -> float:
-    return float(benchmark.stats.stats.min)
+def rounds(name: str) -> int:
+    return 2 if name == "large plane" else ROUNDS
+
+
+def measure(
+    benchmark: Any, name: str, boundary: rt.BoundaryMatrix, reducer: Reducer, label: str
+) -> Reduction:
+    result = record(
+        benchmark,
+        lambda: reducer.reduce(boundary),
+        rounds=rounds(name),
+        complex=name,
+        n_cells=boundary.n_columns,
+        n_entries=len(boundary.indices),
+        reducer=label,
+        timed="arrays to pairs",
+    )
+    benchmark.extra_info |= {"method": result.method, "n_pairs": len(result.pairs)}
+    return result
 
 
 def test_z2(benchmark: Any, case: tuple[str, rt.BoundaryMatrix]) -> None:
     name, boundary = case
-    reducer = registry.create("reducer", "z2")
-    result = benchmark.pedantic(reducer.reduce, (boundary,), rounds=ROUNDS, warmup_rounds=2)
+    result = measure(benchmark, name, boundary, registry.create("reducer", "z2"), "z2")
     assert boundary.dimensions[result.essential].tolist() == [0]
-    BEST[name, "z2"], BEST[name, "cells"] = best_of(benchmark), boundary.n_columns
 
 
 @pytest.mark.parametrize("algorithm", PHAT_ALGORITHMS)
 def test_phat(benchmark: Any, case: tuple[str, rt.BoundaryMatrix], algorithm: str) -> None:
     name, boundary = case
     reducer = registry.create("reducer", "phat", algorithm=algorithm)
-    result = benchmark.pedantic(reducer.reduce, (boundary,), rounds=ROUNDS, warmup_rounds=1)
+    result = measure(benchmark, name, boundary, reducer, f"phat {algorithm}")
     expected = registry.create("reducer", "z2").reduce(boundary)
     np.testing.assert_array_equal(result.pairs, expected.pairs)
-    BEST[name, f"phat {algorithm}"] = best_of(benchmark)
+    np.testing.assert_array_equal(result.essential, expected.essential)
+    benchmark.extra_info |= {"same_pairs": True}
 
 
 @pytest.mark.parametrize("algorithm", PHAT_ALGORITHMS)
 def test_phat_alone(benchmark: Any, case: tuple[str, rt.BoundaryMatrix], algorithm: str) -> None:
+    """The reduction without its input and output, which PHAT has as files."""
     name, boundary = case
     reducer = registry.create("reducer", "phat", algorithm=algorithm)
 
@@ -145,24 +172,31 @@ def test_phat_alone(benchmark: Any, case: tuple[str, rt.BoundaryMatrix], algorit
         with tempfile.TemporaryDirectory() as folder:
             return (reducer.load(boundary, Path(folder)),), {}
 
-    benchmark.pedantic(reducer.pair, setup=load, rounds=ROUNDS)
-    BEST[name, f"phat {algorithm} alone"] = best_of(benchmark)
+    benchmark.pedantic(reducer.pair, setup=load, rounds=rounds(name))
+    benchmark.extra_info |= {
+        "complex": name,
+        "n_cells": boundary.n_columns,
+        "reducer": f"phat {algorithm}",
+        "timed": "reduction alone",
+    }
 
 
-def test_print_ratios(capsys: pytest.CaptureFixture[str]) -> None:
-    with capsys.disabled():
-        for name, end_to_end, alone in (
-            ("plane", "at least 10", "at least 3"),
-            ("space", "", "at least 1"),
-        ):
-            ours = BEST[name, "z2"]
-            print(f"\n{name}: {BEST[name, 'cells']:.0f} cells, z2 {1e3 * ours:.1f} ms")
-            for label, suffix, goal in (
-                ("from arrays to pairs", "", end_to_end),
-                ("reduction alone", " alone", alone),
-            ):
-                time, algorithm = min((BEST[name, f"phat {a}{suffix}"], a) for a in PHAT_ALGORITHMS)
-                print(
-                    f"  PHAT ({algorithm}), {label}: {1e3 * time:.1f} ms, "
-                    f"{time / ours:.1f} times z2" + (f" (goal: {goal})" if goal else "")
-                )
+def test_oineus(benchmark: Any, case: tuple[str, rt.BoundaryMatrix]) -> None:
+    """oineus takes lists of lists; its own clock starts when it has them."""
+    name, boundary = case
+    if name == "large plane":
+        pytest.skip("lists of lists of 5 million columns fill the memory")
+    inputs = {"indptr": boundary.indptr, "indices": boundary.indices}
+    answers: list[peers.Answer] = []
+    benchmark.pedantic(lambda: answers.append(peers.run("oineus_reduction", inputs, timeout=200)))
+    (answer,) = answers
+    expected = registry.create("reducer", "z2").reduce(boundary)
+    np.testing.assert_array_equal(answer.arrays["pairs"], expected.pairs)
+    benchmark.extra_info |= {
+        "complex": name,
+        "n_cells": boundary.n_columns,
+        "reducer": "oineus",
+        "timed": "arrays to pairs",
+        "same_pairs": True,
+        **answer.facts,
+    }

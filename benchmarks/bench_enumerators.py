@@ -1,0 +1,127 @@
+"""How fast networks are enumerated: ``pytest benchmarks/bench_enumerators.py``.
+
+End to end: from the weights to the complex with its facets and patterns, and its dual graph. Each
+row has the sizes, the memory at its peak and that of the result itself. The peer is relucent, which
+finds the same regions by linear programs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+
+import relutopo as rt
+from relutopo.geometry.patterns import pack_patterns
+from relutopo.learning.random_networks import random_network
+
+from . import peers
+from .measuring import BOX, QUICK, decompose, record, result_bytes
+
+SERIES = [128, 256] if QUICK else [128, 256, 512, 1024]
+NETWORKS = [[2, width, width, 1] for width in SERIES] + (
+    [[2, *[32] * 5, 1], [3, 16, 16, 1], [4, 8, 8, 1]]
+    if QUICK
+    else [[2, *[64] * 10, 1], [3, 48, 48, 1], [4, 20, 20, 1]]
+)
+PEER_SHAPE = [2, 12, 12, 1] if QUICK else [2, 32, 32, 1]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _warm() -> None:
+    """Load or compile every kernel."""
+    for shape in ([2, 8, 8, 1], [3, 8, 8, 1], [4, 6, 6, 1]):
+        decompose(random_network(shape))
+
+
+@pytest.mark.parametrize("shape", NETWORKS, ids=str)
+def test_enumeration(benchmark: Any, shape: list[int]) -> None:
+    network = random_network(shape)
+    large = shape in NETWORKS[2:4] and not QUICK
+    complex_, graph = record(
+        benchmark, lambda: decompose(network), rounds=3 if large else 5, shape=shape
+    )
+    benchmark.extra_info |= {
+        "dim": complex_.dim,
+        "n_regions": complex_.n_regions,
+        "n_cells": complex_.n_cells,
+        "n_edges": graph.n_edges,
+        "result_bytes": result_bytes(complex_, graph),
+        "status": complex_.record.status,
+        "n_uncertain": complex_.record.n_uncertain,
+    }
+    counts = (np.array(complex_.n_cells) * (-1) ** np.arange(complex_.dim + 1)).sum()
+    assert counts == 1
+    assert complex_.record.status == "certified"
+
+
+DIGESTS: list[dict[str, Any]] = []
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_bits_do_not_depend_on_threads(benchmark: Any, n_threads: int) -> None:
+    """The complex, the dual graph and the Fiedler vector, each time in a process of its own."""
+    shape = [2, 64, 64, 1] if QUICK else [2, 256, 256, 1]
+    names = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    environment = os.environ | dict.fromkeys(names, str(n_threads))
+    command = [sys.executable, "-m", "benchmarks.digests", *map(str, shape)]
+
+    def process() -> None:
+        result = subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=True
+        )
+        DIGESTS.append(json.loads(result.stdout) | {"n_threads": n_threads})
+
+    benchmark.pedantic(process, rounds=2)
+    same = {key: len({run[key] for run in DIGESTS}) == 1 for key in ("complex", "graph", "fiedler")}
+    benchmark.extra_info |= {"shape": shape, "n_threads": n_threads, "same": same, "runs": DIGESTS}
+    assert all(same.values()), DIGESTS
+
+
+@pytest.mark.parametrize("mode", ["whole plane", "box"])
+def test_relucent(benchmark: Any, mode: str) -> None:
+    """The same regions, found by a breadth-first search with linear programs.
+
+    relucent explores the whole plane by default; there the box is made large enough to hold every
+    vertex, which is what `decompose_whole_space` does.
+    """
+    network = random_network(PEER_SHAPE)
+    if mode == "box":
+        ours = record(benchmark, lambda: decompose(network)[0], rounds=20)
+    else:
+        whole = rt.decompose_whole_space(network)
+        box = whole.complex.domain
+        ours = record(
+            benchmark,
+            lambda: _with_graph(rt.decompose(network, box, enumerator="cpu")),
+            rounds=20,
+        )
+    theirs = peers.run(
+        "relucent_regions",
+        {
+            **{f"weights_{i}": w for i, w in enumerate(network.weights)},
+            **{f"biases_{i}": b for i, b in enumerate(network.biases)},
+            "radius": np.array(BOX if mode == "box" else 0.0),
+        },
+        timeout=600,
+    )
+    patterns = pack_patterns(theirs.arrays["patterns"].astype(bool))
+    same = set(map(bytes, patterns)) == set(map(bytes, ours.packed_patterns))
+    benchmark.extra_info |= {
+        "shape": PEER_SHAPE,
+        "mode": mode,
+        "n_regions": ours.n_regions,
+        "same_regions": same,
+        "peer": theirs.facts,
+    }
+    assert same
+
+
+def _with_graph(complex_: rt.CellComplex) -> rt.CellComplex:
+    complex_.dual_graph()
+    return complex_

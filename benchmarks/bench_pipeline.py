@@ -1,0 +1,95 @@
+"""How fast a checkpoint is analysed, and how fast relutopo starts.
+
+``pytest benchmarks/bench_pipeline.py``. The checkpoints are those of the built-in experiments: of
+each run the one with the most regions, analysed as the command does it, with one thread for linear
+algebra. Start-up times are those of fresh processes.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import hydra
+import pytest
+import threadpoolctl
+from omegaconf import OmegaConf
+
+import relutopo as rt
+from relutopo import homology_job, partition_job, registry
+from relutopo.learning.checkpoints import TrainingRun
+from relutopo.learning.homology_signatures import analyse_homology
+from relutopo.learning.signatures import analyse
+from relutopo.learning.trainer import MlpSettings, TrainerSettings, train
+
+from .measuring import QUICK, record
+
+EXPERIMENTS = {
+    "two_moons": [],
+    "two_circles": [],
+    "two_moons_grok": ["trainer.n_steps=300", "trainer.checkpoint_steps=[]"],
+    "regression": ["trainer.n_steps=500"],
+    "regression_decline": ["trainer.n_steps=500"],
+}
+"""What is overridden: long runs are cut short after their checkpoints with the most regions."""
+
+
+@pytest.mark.parametrize("experiment", list(EXPERIMENTS)[:: 3 if QUICK else 1])
+def test_checkpoint(benchmark: Any, experiment: str, tmp_path: Path) -> None:
+    with hydra.initialize_config_module("relutopo.conf", version_base="1.3"):
+        overrides = [f"experiment={experiment}", "training_dir=none", *EXPERIMENTS[experiment]]
+        if QUICK:
+            overrides += ["trainer.n_steps=50", "trainer.checkpoint_steps=[]"]
+        config = hydra.compose("config", overrides=overrides)
+    values: Any = OmegaConf.to_container(config, resolve=True)
+    job = {"partition": partition_job, "homology": homology_job}[values["analysis"]]
+    step_of = {"partition": analyse, "homology": analyse_homology}[values["analysis"]]
+    settings = job.settings(values)
+    data = registry.create("data", values["data"].pop("name"), **values["data"])
+    run = train(
+        data,
+        MlpSettings(**values["network"]),
+        TrainerSettings(**values["trainer"]),
+        seed=0,
+        directory=TrainingRun(tmp_path / "run").directory,
+    )
+    steps = run.steps[:: max(1, len(run.steps) // 30)]
+    sizes = {
+        step: settings.decompose(run.checkpoint(step).network, data).n_regions for step in steps
+    }
+    step = max(sizes, key=lambda step: sizes[step])
+    network = run.checkpoint(step).network
+    with threadpoolctl.threadpool_limits(1, "blas"):
+        signature = record(
+            benchmark, lambda: step_of(network, data, settings), rounds=20, experiment=experiment
+        )
+    stages = {k: v for k, v in signature.row.items() if k.startswith("seconds_")}
+    benchmark.extra_info |= {
+        "step": step,
+        "n_regions": signature.complex.n_regions,
+        "n_cells": signature.complex.n_cells,
+        "first_call": stages,
+    }
+
+
+START = {
+    "import relutopo": [sys.executable, "-c", "import relutopo"],
+    "import relutopo, use it": [
+        sys.executable,
+        "-c",
+        "import relutopo as rt; rt.decompose(([[[1.0, 0.0]], [[1.0]]], [[0.0], [0.0]]), "
+        "rt.Box(-1, 1, dim=2)).dual_graph()",
+    ],
+    "relutopo --help": [sys.executable, "-m", "relutopo.cli", "--help"],
+}
+
+
+@pytest.mark.parametrize("what", list(START))
+def test_start(benchmark: Any, what: str, tmp_path: Path) -> None:
+    def process() -> None:
+        subprocess.run(START[what], check=True, capture_output=True, cwd=tmp_path)
+
+    benchmark.extra_info |= {"what": what, "relutopo": rt.__version__}
+    benchmark.pedantic(process, rounds=5, warmup_rounds=1)
