@@ -1,10 +1,19 @@
-"""Compiled kernels that cut a face lattice by one neuron; `_lattice.py` calls them.
+"""The compiled kernel that cuts a small complex by one neuron after another.
 
-Data. The facets of k-cell c are ``pool[start[c] : start[c] + count[c]]``, numbers of (k-1)-cells. A
-cell that is cut keeps its number for its half on the minus side; the half on the plus side and the
-section get new numbers. `flags` tells what signs the vertices of a cell carry: 1 for +, 2 for -, 3
-for both, 0 for neither. `half[c]` and `section[c]` are the plus half and the section of a cell cut
-by the current neuron, -1 for others.
+Data. Cells of all dimensions share one numbering; a cell that is cut keeps its number for its half
+on the minus side, and the half on the plus side and the section get the next two numbers. The
+facets of cell c are ``pool[info[c, START] : info[c, START] + info[c, COUNT]]``; for a vertex START
+is its row in `x`. Every cell knows its dimension, its carrier (the cell that it was part of when
+the block was taken) and the planes whose intersection is its affine hull.
+
+``mask[c]`` holds three sets of neurons, each in as many 64-bit words as needed: those that are
+positive, negative, and zero at some vertex of c. A neuron cuts a cell if it is in the first two.
+Masks of a new cell are the unions over its facets. Of a vertex whose sign is still open, a neuron
+is in both of the first two sets.
+
+Work. For every neuron and dimension a chain links the cells that it cuts. Chains are filled when
+the block is taken and whenever a cell is made, so a neuron touches only what it cuts and its
+facets.
 """
 
 from __future__ import annotations
@@ -12,235 +21,463 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from ._arrangement import UNKNOWN, _parameter, _place, _value
+from ._bits import lowest_bit
+
+# Columns of `info`, `kind` and `chains`.
+START, COUNT, ROOM, PLUS_HALF = range(4)
+CARRIER, LEVEL = range(2)
+HEAD, TAIL, LENGTH = range(3)
+
+# Entries of `cursor`, the kernel's state between calls.
+N_CURSOR = 13
+(
+    N_CELLS,
+    N_VERTICES,
+    POOL_END,
+    N_LINKS,
+    FREE_LINK,
+    UNIT,
+    DIMENSION,
+    STAGE,
+    ITEM,
+    N_CUT,
+    FIRST_NEW,
+    FIRST_OF_UNIT,
+    LONGEST,
+) = range(N_CURSOR)
+
+# What the kernel returns: it is done, wants larger arrays, exact positions or exact signs, or there
+# are too many cells.
+DONE, MORE_CELLS, MORE_POOL, MORE_LINKS, MORE_SCRATCH, REFINE, SETTLE, LIMIT = range(8)
+
+_COLLECT, _PLACE, _EVALUATE, _SPLIT = range(4)
+
+UNIT_ROUNDOFF = 2.0**-53
+_UNDERFLOW = 1e-300
+
+
+@njit(cache=True, inline="always")
+def value_at(rows, row, x, v, x_error, limit):
+    """Return the pre-activation of a row (A, c, error, |A|₁) at vertex v, and an error bound.
+
+    The bound adds the rounding of the evaluation (γ_{d+1}), twice the error of the map (once for
+    A and c at x, once for A times the deviation of x, which is at most `limit`, the smallest
+    magnitude of an axis), and |A|₁ times the deviation. Constants are rounded up.
+    """
+    d = x.shape[1]
+    c, error, slope = rows[row, d], rows[row, d + 1], rows[row, d + 2]
+    if slope == 0.0 and c == 0.0 and error == 0.0:
+        return 0.0, 0.0
+    if x_error[v] > limit:
+        return 0.0, np.inf
+    z, size = c, abs(c)
+    for i in range(d):
+        term = rows[row, i] * x[v, i]
+        z += term
+        size += abs(term)
+    bound = (2 * d + 4) * UNIT_ROUNDOFF * size + 2.02 * error + 1.01 * slope * x_error[v]
+    return z, bound + _UNDERFLOW
 
 
 @njit(cache=True)
-def resolve_signs(first, last, planes, errors, parent, x, x_error, limit, signs):
-    """Decide the `UNKNOWN` signs of vertices first..last-1 from floats; return how many stay."""
-    n_unknown = 0
-    for v in range(first, last):
-        for j in range(signs.shape[1]):
-            if signs[v, j] != UNKNOWN:
-                continue
-            z, bound = _value(planes, errors, parent[v], j, x, x_error, v, limit)
-            if z > bound:
-                signs[v, j] = 1
-            elif z < -bound:
-                signs[v, j] = -1
-            elif bound == 0.0:
-                signs[v, j] = 0
+def place(a, offset, slack, inverse, x, v):
+    """Put vertex v where d planes meet; return a bound of its error, inf if there is none.
+
+    Row i of `a` and `offset[i]` are a plane as computed; its exact values differ from them by at
+    most `slack[i]` in the domain. With any B ≈ A⁻¹ and R = I - B A the deviation of x is at most
+    ‖|B| η‖ / (1 - ‖R‖), where η bounds the exact planes' values at x: the computed residual, its
+    rounding and the slack (Rump, Verification methods, Acta Numerica 19, 2010, section 10).
+    """
+    d = len(a)
+    for i in range(d):
+        for k in range(d):
+            inverse[i, k] = a[i, k]
+            inverse[i, d + k] = 1.0 if i == k else 0.0
+    for k in range(d):
+        pivot = k
+        for i in range(k + 1, d):
+            if abs(inverse[i, k]) > abs(inverse[pivot, k]):
+                pivot = i
+        if inverse[pivot, k] == 0.0:
+            return np.inf
+        if pivot != k:
+            for q in range(2 * d):
+                inverse[k, q], inverse[pivot, q] = inverse[pivot, q], inverse[k, q]
+        scale = 1.0 / inverse[k, k]
+        for q in range(k + 1, d + k + 1):
+            inverse[k, q] *= scale
+        for q in range(d + k + 1, 2 * d):
+            inverse[k, q] *= scale
+        for i in range(d):
+            factor = inverse[i, k]
+            if i != k and factor != 0.0:
+                for q in range(k + 1, 2 * d):
+                    inverse[i, q] -= factor * inverse[k, q]
+    # Two rounds: the second one corrects x by the residual of the first.
+    for i in range(d):
+        x[v, i] = 0.0
+    for _ in range(2):
+        for k in range(d):
+            residual = offset[k]
+            for i in range(d):
+                residual += a[k, i] * x[v, i]
+            inverse[k, 0] = residual
+        for i in range(d):
+            step = 0.0
+            for k in range(d):
+                step += inverse[i, d + k] * inverse[k, 0]
+            x[v, i] -= step
+    rounding = (d + 3) * UNIT_ROUNDOFF
+    for k in range(d):
+        residual, size = offset[k], abs(offset[k])
+        for i in range(d):
+            term = a[k, i] * x[v, i]
+            residual += term
+            size += abs(term)
+        inverse[k, 0] = abs(residual) + rounding * size + slack[k] + _UNDERFLOW
+    norm, error = 0.0, 0.0
+    for i in range(d):
+        row, deviation = 0.0, 0.0
+        for q in range(d):
+            entry, size = (1.0 if i == q else 0.0), 1.0
+            for k in range(d):
+                term = inverse[i, d + k] * a[k, q]
+                entry -= term
+                size += abs(term)
+            row += abs(entry) + rounding * size
+            deviation += abs(inverse[i, d + q]) * inverse[q, 0]
+        norm, error = max(norm, row), max(error, deviation)
+    # Not a number where a product has overflown.
+    return 1.02 * error / (1.0 - norm) if norm <= 0.5 and error < np.inf else np.inf
+
+
+@njit(cache=True, inline="always")
+def push(cursor, chains, links, level, unit, c):
+    """Append a cell to a chain; there must be room."""
+    link = cursor[FREE_LINK]
+    if link >= 0:
+        cursor[FREE_LINK] = links[link, 1]
+    else:
+        link = cursor[N_LINKS]
+        cursor[N_LINKS] += 1
+    links[link, 0] = c
+    links[link, 1] = -1
+    if chains[level, unit, LENGTH] == 0:
+        chains[level, unit, HEAD] = link
+    else:
+        links[chains[level, unit, TAIL], 1] = link
+    chains[level, unit, TAIL] = link
+    chains[level, unit, LENGTH] += 1
+
+
+@njit(cache=True, inline="always")
+def push_all(cursor, chains, links, mask, level, c):
+    """Append a cell to the chains of all neurons that cut it."""
+    n_words = mask.shape[1] // 3
+    for w in range(n_words):
+        bits = mask[c, w] & mask[c, n_words + w]
+        while bits:
+            push(cursor, chains, links, level, 64 * w + 63 - np.int64(lowest_bit(bits)), c)
+            bits &= bits - np.uint64(1)
+
+
+@njit(cache=True)
+def _place_all(
+    cursor, unit, n_units, cuts, info, kind, planes_of, x, x_error, rows, old, region_of
+):
+    """Place the new vertices on the edges that a neuron cuts; return the largest error."""
+    d = x.shape[1]
+    a, offset, slack = np.empty((d, d)), np.empty(d), np.empty(d)
+    inverse = np.empty((d, 2 * d))
+    worst = 0.0
+    for item in range(cursor[N_CUT]):
+        e = cuts[item]
+        vertex = cursor[FIRST_NEW] + 2 * item + 1
+        v = cursor[N_VERTICES]
+        cursor[N_VERTICES] += 1
+        info[vertex, START], info[vertex, COUNT] = v, 0
+        kind[vertex, CARRIER], kind[vertex, LEVEL] = kind[e, CARRIER], 0
+        for i in range(d - 1):
+            planes_of[vertex, i] = planes_of[e, i]
+        planes_of[vertex, d - 1] = region_of[kind[e, CARRIER]] * n_units + unit
+        for i in range(d):
+            p = planes_of[vertex, i]
+            if p >= 0:
+                for k in range(d):
+                    a[i, k] = rows[p, k]
+                offset[i], slack[i] = rows[p, d], 1.01 * rows[p, d + 1]
             else:
-                n_unknown += 1
-    return n_unknown
+                for k in range(d):
+                    a[i, k] = old[~p, k]
+                offset[i], slack[i] = old[~p, d], 1.01 * old[~p, d + 1]
+        x_error[v] = place(a, offset, slack, inverse, x, v)
+        worst = max(worst, x_error[v])
+    return worst
 
 
 @njit(cache=True)
-def vertex_flags(signs, unit, n, flags):
-    """Write the flags of the first n vertices for one neuron."""
-    for v in range(n):
-        s = signs[v, unit]
-        flags[v] = 1 if s > 0 else (2 if s < 0 else 0)
+def _evaluate_all(
+    cursor, unit, n_units, cuts, info, kind, mask, x, x_error, rows, region_of, limit
+):
+    """Give the new vertices their masks; return whether signs stay open."""
+    n_words = mask.shape[1] // 3
+    some_open = False
+    for item in range(cursor[N_CUT]):
+        e = cuts[item]
+        vertex = cursor[FIRST_NEW] + 2 * item + 1
+        v = info[vertex, START]
+        first_row = region_of[kind[e, CARRIER]] * n_units
+        for w in range(n_words):
+            crossing = mask[e, w] & mask[e, n_words + w]
+            # Between the ends an affine function keeps a sign that they agree on or that one has.
+            plus = mask[e, w] & ~crossing
+            minus = mask[e, n_words + w] & ~crossing
+            bits = crossing
+            while bits:
+                position = lowest_bit(bits)
+                bit = np.uint64(1) << position
+                bits ^= bit
+                j = 64 * w + 63 - np.int64(position)
+                if j == unit:
+                    continue
+                z, bound = value_at(rows, first_row + j, x, v, x_error, limit)
+                if z > bound:
+                    plus |= bit
+                elif z < -bound:
+                    minus |= bit
+                elif bound > 0.0:
+                    plus |= bit
+                    minus |= bit
+                    some_open = True
+            mask[vertex, w] = plus
+            mask[vertex, n_words + w] = minus
+            mask[vertex, 2 * n_words + w] = ~(plus | minus)
+    return some_open
 
 
 @njit(cache=True)
-def classify(n, start, count, pool, flags_below, half_below, flags):
-    """Write the flags of the first n cells; return how many are cut."""
-    n_cut = 0
-    for c in range(n):
-        found = np.uint8(0)
-        for i in range(start[c], start[c] + count[c]):
-            f = pool[i]
-            found |= np.uint8(3) if half_below[f] >= 0 else flags_below[f]
-        flags[c] = found
-        n_cut += found == 3
-    return n_cut
+def _split_edge(cursor, unit, item, cuts, chains, links, mask, info, kind, planes_of, pool):
+    """Split one edge at its new vertex."""
+    n_words = mask.shape[1] // 3
+    e = cuts[item]
+    half = cursor[FIRST_NEW] + 2 * item
+    vertex = half + 1
+    bit = np.uint64(1) << np.uint64(63 - (unit & 63))
+    start = info[e, START]
+    minus, plus = pool[start], pool[start + 1]
+    if mask[minus, unit >> 6] & bit:
+        minus, plus = plus, minus
+    new_start = cursor[POOL_END]
+    cursor[POOL_END] += 2
+    pool[start], pool[start + 1] = minus, vertex
+    pool[new_start], pool[new_start + 1] = plus, vertex
+    info[e, PLUS_HALF] = half
+    info[half, START], info[half, COUNT], info[half, ROOM] = new_start, 2, 2
+    info[half, PLUS_HALF] = info[vertex, PLUS_HALF] = -1
+    kind[half, CARRIER], kind[half, LEVEL] = kind[e, CARRIER], 1
+    for i in range(planes_of.shape[1] - 1):
+        planes_of[half, i] = planes_of[e, i]
+    for w in range(3 * n_words):
+        mask[e, w] = mask[minus, w] | mask[vertex, w]
+        mask[half, w] = mask[plus, w] | mask[vertex, w]
+    push_all(cursor, chains, links, mask, 1, half)
 
 
 @njit(cache=True)
-def room_to_cut(n, start, count, pool, flags, count_below):
-    """Return how many entries the cut cells (k ≥ 2) may add to their pool and to the one below."""
-    own, below = 0, 0
-    for c in range(n):
-        if flags[c] == 3:
-            own += 2 * (count[c] + 1)
-            for i in range(start[c], start[c] + count[c]):
-                below += 1 + count_below[pool[i]]
-    return own, below
+def _split_cell(
+    cursor, unit, level, item, cuts, side, chains, links, mask, info, kind, planes_of, pool, plane
+):
+    """Split one cell of dimension ≥ 2, whose facets have been split; there must be room."""
+    n_words = mask.shape[1] // 3
+    c = cuts[item]
+    half = cursor[FIRST_NEW] + 2 * item
+    section = half + 1
+    split_from = cursor[FIRST_OF_UNIT]
+    word = unit >> 6
+    bit = np.uint64(1) << np.uint64(63 - (unit & 63))
+    start, count = info[c, START], info[c, COUNT]
+    first = end = cursor[POOL_END]
+    n_plus = n_minus = 0
+    for w in range(3 * n_words):
+        mask[c, w] = mask[half, w] = mask[section, w] = np.uint64(0)
+    for i in range(start, start + count):
+        f = pool[i]
+        h = info[f, PLUS_HALF]
+        if h >= split_from:
+            side[n_plus] = h
+            n_plus += 1
+            pool[start + n_minus] = f
+            n_minus += 1
+            pool[end] = h + 1
+            end += 1
+            for w in range(3 * n_words):
+                mask[c, w] |= mask[f, w]
+                mask[half, w] |= mask[h, w]
+                mask[section, w] |= mask[h + 1, w]
+            continue
+        if mask[f, word] & bit:
+            side[n_plus] = f
+            n_plus += 1
+            for w in range(3 * n_words):
+                mask[half, w] |= mask[f, w]
+        else:
+            pool[start + n_minus] = f
+            n_minus += 1
+            for w in range(3 * n_words):
+                mask[c, w] |= mask[f, w]
+        if mask[f, 2 * n_words + word] & bit:
+            # Faces of an uncut facet that lie in the zero set bound the section; each of them lies
+            # in two facets of the cell.
+            for q in range(info[f, START], info[f, START] + info[f, COUNT]):
+                g = pool[q]
+                if (mask[g, word] | mask[g, n_words + word]) & bit:
+                    continue
+                known = False
+                for p in range(first, end):
+                    known = known or pool[p] == g
+                if not known:
+                    pool[end] = g
+                    end += 1
+                    for w in range(3 * n_words):
+                        mask[section, w] |= mask[g, w]
+    info[section, START], info[section, COUNT] = first, end - first
+    # One place to spare, for the section by which a list may grow.
+    spare = 1 if level > 2 else 0
+    info[section, ROOM] = end - first + spare
+    end += spare
+    info[half, START], info[half, COUNT], info[half, ROOM] = end, n_plus + 1, n_plus + 2
+    for i in range(n_plus):
+        pool[end + i] = side[i]
+    pool[end + n_plus] = section
+    end += n_plus + 2
+    if n_minus == info[c, ROOM]:
+        for i in range(n_minus):
+            pool[end + i] = pool[start + i]
+        start = info[c, START] = end
+        info[c, ROOM] = n_minus + 2
+        end += n_minus + 2
+    pool[start + n_minus] = section
+    info[c, COUNT] = n_minus + 1
+    cursor[POOL_END] = end
+    cursor[LONGEST] = max(cursor[LONGEST], n_plus + 1, n_minus + 1, info[section, COUNT])
+    info[c, PLUS_HALF] = half
+    info[half, PLUS_HALF] = info[section, PLUS_HALF] = -1
+    kind[half, CARRIER] = kind[section, CARRIER] = kind[c, CARRIER]
+    kind[half, LEVEL], kind[section, LEVEL] = level, level - 1
+    n_planes = planes_of.shape[1] - level
+    for i in range(n_planes):
+        planes_of[half, i] = planes_of[section, i] = planes_of[c, i]
+    planes_of[section, n_planes] = plane
+    for w in range(3 * n_words):
+        mask[c, w] |= mask[section, w]
+        mask[half, w] |= mask[section, w]
+    push_all(cursor, chains, links, mask, level, half)
+    if level > 1:
+        push_all(cursor, chains, links, mask, level - 1, section)
 
 
-@njit(cache=True)
-def cut_edges(
-    n,
-    start,
-    count,
+@njit(cache=True, nogil=True)
+def cut(
+    cursor,
+    chains,
+    links,
+    mask,
+    info,
+    kind,
+    planes_of,
     pool,
-    pool_end,
-    flags,
-    half,
-    section,
-    parent,
-    unit,
-    n_vertices,
-    planes,
-    errors,
+    cuts,
+    side,
     x,
     x_error,
+    rows,
+    old,
+    region_of,
     limit,
-    magnitude,
-    origin,
-    vertex_parent,
-    signs,
-    vertex_flag,
+    target,
+    max_cells,
 ):
-    """Cut the edges that carry both signs; return the new end of the pool.
+    """Cut a block by all of its neurons; return early to ask for something.
 
-    New vertices are numbered from n_vertices, new edges from n, in the order of the edges cut.
+    ``rows[r * n_units + j]`` is neuron j on the block's region r, ``old[~p]`` an earlier plane p
+    (A, c, error). ``region_of[c]`` is a region that contains carrier c. After `MORE_...`, `REFINE`
+    (vertices whose error exceeds `target`) and `SETTLE` (open signs) the caller goes on where the
+    cursor stands.
     """
-    new_vertex, new_edge = n_vertices, n
-    for e in range(n):
-        half[e] = section[e] = -1
-        if flags[e] != 3:
-            continue
-        a, b = pool[start[e]], pool[start[e] + 1]
-        r = parent[e]
-        za, bound_a = _value(planes, errors, r, unit, x, x_error, a, limit)
-        zb, bound_b = _value(planes, errors, r, unit, x, x_error, b, limit)
-        t, t_error = _parameter(za, bound_a, zb, bound_b)
-        _place(x, x_error, a, b, t, t_error, magnitude, new_vertex)
-        origin[new_vertex, 0], origin[new_vertex, 1] = a, b
-        vertex_parent[new_vertex] = r
-        for j in range(signs.shape[1]):
-            # Between its ends an affine function keeps a sign that they agree on or that one has.
-            if signs[a, j] == -signs[b, j] and signs[a, j] != 0:
-                signs[new_vertex, j] = UNKNOWN
-            else:
-                signs[new_vertex, j] = signs[a, j] if signs[a, j] != 0 else signs[b, j]
-        signs[new_vertex, unit] = 0
-        vertex_flag[new_vertex] = 0
-        plus, minus = (a, b) if signs[a, unit] > 0 else (b, a)
-        pool[start[e]], pool[start[e] + 1] = minus, new_vertex
-        start[new_edge], count[new_edge] = pool_end, 2
-        pool[pool_end], pool[pool_end + 1] = plus, new_vertex
-        pool_end += 2
-        flags[e], flags[new_edge] = 2, 1
-        half[e], section[e] = new_edge, new_vertex
-        half[new_edge] = section[new_edge] = -1
-        parent[new_edge] = r
-        new_vertex += 1
-        new_edge += 1
-    return pool_end
-
-
-@njit(cache=True)
-def cut_cells(
-    n,
-    start,
-    count,
-    pool,
-    pool_end,
-    flags,
-    half,
-    section,
-    parent,
-    n_below,
-    start_below,
-    count_below,
-    pool_below,
-    end_below,
-    flags_below,
-    half_below,
-    section_below,
-    parent_below,
-    flags_two_below,
-):
-    """Cut the k-cells that carry both signs (k ≥ 2); return the new ends of both pools.
-
-    Sections are numbered from n_below among the (k-1)-cells, plus halves from n.
-    """
-    new_cell, new_section = n, n_below
-    for c in range(n):
-        half[c] = section[c] = -1
-        if flags[c] != 3:
-            continue
-        s = new_section
-        start_below[s], section_first = end_below, end_below
-        plus_start = pool_end
-        plus_end = plus_start
-        minus_end = plus_start + count[c] + 1
-        minus_start = minus_end
-        for i in range(start[c], start[c] + count[c]):
-            f = pool[i]
-            if half_below[f] >= 0:
-                pool[plus_end] = half_below[f]
-                plus_end += 1
-                pool[minus_end] = f
-                minus_end += 1
-                pool_below[end_below] = section_below[f]
-                end_below += 1
-                continue
-            if flags_below[f] & 1:
-                pool[plus_end] = f
-                plus_end += 1
-            else:
-                pool[minus_end] = f
-                minus_end += 1
-            # Faces of an uncut facet that lie in the zero set bound the section; each of them
-            # lies in two facets of c.
-            for q in range(start_below[f], start_below[f] + count_below[f]):
-                g = pool_below[q]
-                if flags_two_below[g] == 0:
-                    known = False
-                    for p in range(section_first, end_below):
-                        known = known or pool_below[p] == g
-                    if not known:
-                        pool_below[end_below] = g
-                        end_below += 1
-        pool[plus_end] = s
-        pool[minus_end] = s
-        start[new_cell], count[new_cell] = plus_start, plus_end + 1 - plus_start
-        start[c], count[c] = minus_start, minus_end + 1 - minus_start
-        pool_end = minus_end + 1
-        count_below[s] = end_below - section_first
-        flags_below[s] = 0
-        half_below[s] = section_below[s] = -1
-        parent_below[s] = parent[c]
-        flags[c], flags[new_cell] = 2, 1
-        half[c], section[c] = new_cell, s
-        half[new_cell] = section[new_cell] = -1
-        parent[new_cell] = parent[c]
-        new_cell += 1
-        new_section += 1
-    return pool_end, end_below
-
-
-@njit(cache=True)
-def record_neuron(n, n_cut, flags, half, packed, neuron):
-    """Copy the patterns of cut regions and set the neuron's bit where it is positive."""
-    for c in range(n):
-        if half[c] >= 0:
-            packed[half[c]] = packed[c]
-    for c in range(n + n_cut):
-        if flags[c] & 1:
-            packed[c, neuron >> 3] |= np.uint8(1 << (neuron & 7))
-
-
-@njit(cache=True)
-def compact(n, start, count, pool):
-    """Return the facet lists in CSR form."""
-    indptr = np.zeros(n + 1, np.int64)
-    for c in range(n):
-        indptr[c + 1] = indptr[c] + count[c]
-    indices = np.empty(indptr[n], np.int32)
-    for c in range(n):
-        for i in range(count[c]):
-            indices[indptr[c] + i] = pool[start[c] + i]
-    return indptr, indices
-
-
-@njit(cache=True)
-def hand_down(n, start, count, pool, above, below):
-    """Give every (k-1)-cell the mark of a k-cell that contains it."""
-    for c in range(n - 1, -1, -1):
-        for i in range(start[c], start[c] + count[c]):
-            below[pool[i]] = above[c]
+    dim, n_units, n_words = x.shape[1], chains.shape[1], mask.shape[1] // 3
+    while cursor[UNIT] < n_units:
+        unit = cursor[UNIT]
+        word = unit >> 6
+        bit = np.uint64(1) << np.uint64(63 - (unit & 63))
+        while cursor[DIMENSION] <= dim:
+            level = cursor[DIMENSION]
+            if cursor[STAGE] == _COLLECT:
+                if chains[level, unit, LENGTH] > len(cuts):
+                    return MORE_SCRATCH
+                n_cut = 0
+                if chains[level, unit, LENGTH]:
+                    link = chains[level, unit, HEAD]
+                    while link >= 0:
+                        c = links[link, 0]
+                        if mask[c, word] & mask[c, n_words + word] & bit:
+                            cuts[n_cut] = c
+                            n_cut += 1
+                        link = links[link, 1]
+                if cursor[N_CELLS] + 2 * n_cut > len(info):
+                    return MORE_CELLS
+                cursor[N_CUT], cursor[ITEM] = n_cut, 0
+                cursor[FIRST_NEW] = cursor[N_CELLS]
+                cursor[N_CELLS] += 2 * n_cut
+                cursor[STAGE] = _PLACE if level == 1 else _SPLIT
+            if cursor[STAGE] == _PLACE:
+                if cursor[N_VERTICES] + cursor[N_CUT] > len(x):
+                    return MORE_CELLS
+                worst = _place_all(
+                    cursor, unit, n_units, cuts, info, kind, planes_of, x, x_error, rows, old,
+                    region_of,
+                )  # fmt: skip
+                cursor[STAGE] = _EVALUATE
+                if worst > target:
+                    return REFINE
+            if cursor[STAGE] == _EVALUATE:
+                some_open = _evaluate_all(
+                    cursor, unit, n_units, cuts, info, kind, mask, x, x_error, rows, region_of,
+                    limit,
+                )  # fmt: skip
+                cursor[STAGE] = _SPLIT
+                if some_open:
+                    return SETTLE
+            while cursor[ITEM] < cursor[N_CUT]:
+                item = cursor[ITEM]
+                count = info[cuts[item], COUNT]
+                if cursor[N_LINKS] + 2 * n_units > len(links):
+                    return MORE_LINKS
+                if count + 1 > len(side):
+                    return MORE_SCRATCH
+                # Two halves, and a section with at most all faces of all facets.
+                room = 2 * (count + 2) + count * (cursor[LONGEST] + 1) + 2
+                if cursor[POOL_END] + room > len(pool):
+                    return MORE_POOL
+                if level == 1:
+                    _split_edge(
+                        cursor, unit, item, cuts, chains, links, mask, info, kind, planes_of, pool
+                    )
+                else:
+                    plane = region_of[kind[cuts[item], CARRIER]] * n_units + unit
+                    _split_cell(
+                        cursor, unit, level, item, cuts, side, chains, links, mask, info, kind,
+                        planes_of, pool, plane,
+                    )  # fmt: skip
+                cursor[ITEM] += 1
+            cursor[DIMENSION] += 1
+            cursor[STAGE] = _COLLECT
+        for level in range(1, dim + 1):
+            if chains[level, unit, LENGTH]:
+                links[chains[level, unit, TAIL], 1] = cursor[FREE_LINK]
+                cursor[FREE_LINK] = chains[level, unit, HEAD]
+        cursor[UNIT] += 1
+        cursor[DIMENSION] = 1
+        cursor[FIRST_OF_UNIT] = cursor[N_CELLS]
+        if 0 <= max_cells < cursor[N_CELLS]:
+            return LIMIT
+    return DONE

@@ -5,310 +5,258 @@ both signs. Going up k = 1..d, a cut cell c becomes c⁺, c⁻ and its section c
 the sections of the cut facets of c and the (k-2)-faces of c that lie wholly in the zero set. With
 the third sign this is right for every arrangement.
 
-Signs are exact: they come from floats where the bounds of `_arrangement` allow, and otherwise from
-the network's exact pre-activations at the exact vertex. A vertex knows the edge and the neuron that
-made it, so its exact coordinates follow from those of the edge's ends.
+A layer works block by block. A block is the closure of some regions, a copy small enough for the
+processor's cache; all neurons of the layer cut it (`_cutting`), and then it hands back
+what it owns. Cells that several blocks share are cut in each of them and named alike by all
+(`_lattice_kernels`), so blocks need not wait for each other, and threads take them as they come.
+The blocks do not depend on the threads, nor does anything in the result.
 
-Every neuron looks at every cell once, a few nanoseconds each. In the n^d cells of n hyperplanes
-that is n / (d + 1) looks a cell, which is little for d ≥ 3; lines and planes have `_plane`.
+Signs are exact: they come from floats where bounds allow, and otherwise from the network's exact
+pre-activations at the exact vertex. Every vertex is computed from the d planes that meet in it, so
+errors do not add up along chains of cuts; `_lattice_planes` has their exact equations.
+
+Regions ascend by activation pattern, the first neuron before the second.
 """
 
 from __future__ import annotations
 
 import time
-from functools import reduce
-from math import gcd
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from math import comb
+from queue import Empty, SimpleQueue
 
 import numpy as np
 from numpy.typing import NDArray
 
+from relutopo.errors import InvariantError
 from relutopo.geometry.complex import CellComplex, EnumerationRecord
-from relutopo.geometry.domain import Domain, FaceLattice, FacetLists
-from relutopo.geometry.exact import Integers, sign, to_float
+from relutopo.geometry.domain import Domain, FacetLists
 from relutopo.geometry.network import Network
-from relutopo.geometry.patterns import unpack_patterns
 from relutopo.interfaces import Progress
 
-from . import _cutting as kernels
-from ._arrangement import UNKNOWN
+from . import _lattice_kernels as kernels
+from ._lattice_block import Block, Cells, HandedBack, Sharing, Step, Workspace
+from ._lattice_planes import ExactPoints, PlaneTable, planes_of_faces
 from ._limits import POSITION_TARGET, check_limit
 
 __all__ = ["enumerate_lattice"]
 
+_BLOCK_REGIONS = 8192
+"""How many regions a block should end with, were all neurons in general position."""
+_FEW_REGIONS = 32
+"""Below this number of regions some neurons cut all of them first, so that there are more."""
+_MAP_NUMBERS = 2**21
+"""At most how many numbers the affine maps of a block should have."""
+
 
 def enumerate_lattice(
-    network: Network, domain: Domain, max_cells: int | None, progress: Progress | None
+    network: Network,
+    domain: Domain,
+    max_cells: int | None,
+    progress: Progress | None,
+    n_threads: int = 1,
 ) -> CellComplex:
     """Return the complex of a network on a domain; see `Enumerator`."""
     begin = time.perf_counter()
-    lattice, n_layers = _Lattice(network, domain), len(network.layer_sizes)
-    for layer in range(n_layers):
-        lattice.start_layer(layer)
-        for unit in range(network.layer_sizes[layer]):
-            lattice.cut(unit)
-            check_limit(max_cells, lattice.n_cells, network, layer, unit)
-        if progress is not None:
-            progress(layer + 1, n_layers, f"{lattice.cells[-1].n} regions")
+    n_layers = len(network.layer_sizes)
+    faces = domain.face_lattice()
+    exact = ExactPoints(network, domain, faces.exact_vertices)
+    n_bytes = -(-network.n_neurons // 8)
+    complex_ = Cells(
+        x=faces.vertices,
+        x_error=faces.rounding,
+        facets=list(faces.facets),
+        planes=planes_of_faces(faces, domain.side_planes()),
+        packed=np.zeros((1, n_bytes), dtype=np.uint8),
+        table=PlaneTable.of_sides(domain, n_bytes),
+    )
+    # Computed coordinates may leave the domain by rounding.
+    magnitude = domain.magnitude * (1 + 2.0**-30)
+    target = POSITION_TARGET * float(magnitude.max())
+    n_uncertain = 0
+    with _threads(n_threads) as run:
+        for layer, size in enumerate(network.layer_sizes):
+            first = 0
+            while first < size:
+                last = _last_of_step(complex_, first, size)
+                step = Step(
+                    network=network,
+                    layer=layer,
+                    begin=first,
+                    end=last,
+                    last=layer == n_layers - 1 and last == size,
+                    magnitude=magnitude,
+                    target=target,
+                    max_cells=max_cells,
+                    exact=exact,
+                )
+                complex_, n_open = _cut(step, complex_, run)
+                n_uncertain += n_open
+                first = last
+            if progress is not None:
+                progress(layer + 1, n_layers, f"{complex_.n[-1]} regions")
     return CellComplex(
         network=network,
         domain=domain,
-        vertices=lattice.x[: lattice.n_vertices].copy(),
-        facets=tuple(cells.facets() for cells in lattice.cells),
-        packed_patterns=lattice.packed[: lattice.cells[-1].n].copy(),
-        facet_labels=lattice.labels[: lattice.n_facets].copy(),
-        record=EnumerationRecord(
-            "cpu", "certified", lattice.n_uncertain, time.perf_counter() - begin
-        ),
+        vertices=complex_.x,
+        facets=tuple(complex_.facets),
+        packed_patterns=complex_.packed,
+        facet_labels=complex_.table.neurons[complex_.planes[-1][:, 0]],
+        record=EnumerationRecord("cpu", "certified", n_uncertain, time.perf_counter() - begin),
     )
 
 
-def _grown(array: NDArray[Any], size: int) -> NDArray[Any]:
-    """Return an array with room for `size` rows; rows beyond the old ones are not initialised."""
-    if len(array) >= size:
-        return array
-    bigger = np.empty((max(size, 2 * len(array)), *array.shape[1:]), dtype=array.dtype)
-    bigger[: len(array)] = array
-    return bigger
+def _last_of_step(complex_: Cells, first: int, size: int) -> int:
+    """Return up to which neuron of a layer to cut at once."""
+    n_regions, d = complex_.n[-1], complex_.x.shape[1]
+    if n_regions >= _FEW_REGIONS:
+        return size
+    last = first + 1
+    while last < size and (
+        n_regions * sum(comb(last + 1 - first, i) for i in range(d + 1)) <= _BLOCK_REGIONS
+    ):
+        last += 1
+    return last
 
 
-class _Cells:
-    """The cells of one dimension k ≥ 1, as `_cutting` describes them."""
+def _cut(step: Step, complex_: Cells, run: _Run) -> tuple[Cells, int]:
+    """Return the complex after a step, and how many signs were open."""
+    bounds = _block_bounds(step, complex_)
+    n_blocks = len(bounds) - 1
+    sharing = _sharing(complex_, bounds) if n_blocks > 1 else None
+    works: SimpleQueue[Workspace] = SimpleQueue()
 
-    def __init__(self, lists: FacetLists) -> None:
-        indptr, indices = lists
-        self.n = len(indptr) - 1
-        self.start = indptr[:-1].copy()
-        self.count = np.diff(indptr).astype(np.int32)
-        self.pool = indices.copy()
-        self.end = len(indices)
-        self.flags = np.zeros(self.n, dtype=np.uint8)
-        self.half = np.full(self.n, -1, dtype=np.int32)
-        self.section = np.full(self.n, -1, dtype=np.int32)
-        self.parent = np.zeros(self.n, dtype=np.int32)
+    def one(index: int) -> HandedBack:
+        try:
+            work = works.get_nowait()
+        except Empty:
+            work = Workspace(complex_.n)
+        try:
+            regions = np.arange(bounds[index], bounds[index + 1], dtype=np.int32)
+            block = Block(step, complex_, regions, work)
+            block.cut()
+            return block.hand_back(index, sharing)
+        finally:
+            works.put(work)
 
-    def make_room(self, cells: int, entries: int) -> None:
-        for name in ("start", "count", "flags", "half", "section", "parent"):
-            setattr(self, name, _grown(getattr(self, name), self.n + cells))
-        self.pool = _grown(self.pool, self.end + entries)
-
-    def facets(self) -> FacetLists:
-        lists: FacetLists = kernels.compact(self.n, self.start, self.count, self.pool)
-        return lists
-
-    def tidy(self) -> None:
-        """Drop the lists that cuts have replaced."""
-        indptr, self.pool = self.facets()
-        self.start, self.end = indptr[:-1].copy(), len(self.pool)
-        self.count = self.count[: self.n].copy()
+    blocks = []
+    n_cells = complex_.n[0]
+    for handed in run(one, range(n_blocks)):
+        blocks.append(handed)
+        n_cells += int(handed.n_owned.sum())
+        check_limit(step.max_cells, n_cells, step.network, step.layer)
+    return _join(step, complex_, blocks, sharing), sum(b.n_uncertain for b in blocks)
 
 
-class _Lattice:
-    """The face lattice so far; ``cells[k - 1]`` are the k-cells."""
+def _block_bounds(step: Step, complex_: Cells) -> NDArray[np.int64]:
+    """Return the first region of each block, and their number."""
+    d, n_regions = complex_.x.shape[1], complex_.n[-1]
+    if n_regions < _FEW_REGIONS:
+        return np.array([0, n_regions])
+    sample = np.linspace(0, n_regions - 1, _FEW_REGIONS).astype(np.int32)
+    growth = Block(step, complex_, sample, Workspace(complex_.n)).expected_regions / len(sample)
+    most = _MAP_NUMBERS / ((d + 2) * step.network.layer_sizes[step.layer])
+    n_blocks = np.ceil(n_regions / max(1.0, min(_BLOCK_REGIONS / growth, most)))
+    return np.linspace(0, n_regions, int(n_blocks) + 1).astype(np.int64)
 
-    def __init__(self, network: Network, domain: Domain) -> None:
-        faces: FaceLattice = domain.face_lattice()
-        self.network = network
-        # Computed coordinates may leave the domain by rounding.
-        self.magnitude = domain.magnitude * (1 + 2.0**-30)
-        self.limit = float(self.magnitude.min())
-        self.target = POSITION_TARGET * float(self.magnitude.max())
-        self.x = faces.vertices.copy()
-        self.n_vertices = len(self.x)
-        self.x_error = faces.rounding
-        self.origin = np.full((self.n_vertices, 3), -1, dtype=np.int32)
-        self.points: dict[int, Integers] = dict(enumerate(faces.exact_vertices))
-        self.cells = [_Cells(lists) for lists in faces.facets]
-        self.labels = (-1 - faces.sides).astype(np.int32)
-        self.packed = np.zeros((1, -(-network.n_neurons // 8)), dtype=np.uint8)
-        self.n_uncertain = 0
 
-    @property
-    def n_cells(self) -> int:
-        """Number of cells of all dimensions."""
-        return self.n_vertices + sum(cells.n for cells in self.cells)
+def _sharing(complex_: Cells, bounds: NDArray[np.int64]) -> Sharing:
+    """Find the cells that several blocks have."""
+    n = complex_.n
+    first = np.repeat(np.arange(len(bounds) - 1, dtype=np.int32), np.diff(bounds))
+    last = first
+    number, owner = [np.empty(0, np.int32)], [np.empty(0, np.int32)]
+    levels = []
+    for k in range(len(n) - 1, 1, -1):
+        below = np.empty(n[k - 1], np.int32), np.empty(n[k - 1], np.int32)
+        kernels.spread(*complex_.facets[k - 1], first, last, *below)
+        first, last = below
+        levels.append(below)
+    n_shared = 0
+    for first, last in reversed(levels):
+        shared = first < last
+        last[:] = np.where(shared, n_shared + np.cumsum(shared) - 1, -1)
+        n_shared += int(shared.sum())
+        number.append(last)
+        owner.append(first)
+    return Sharing(number, owner, n_shared)
 
-    @property
-    def n_facets(self) -> int:
-        """Number of (d-1)-cells."""
-        return self.cells[-2].n if len(self.cells) > 1 else self.n_vertices
 
-    def start_layer(self, layer: int) -> None:
-        """Evaluate a layer's maps on all regions and its signs at all vertices."""
-        self.layer = layer
-        n_regions = self.cells[-1].n
-        patterns = unpack_patterns(self.packed[:n_regions], self.network.n_neurons)
-        maps = self.network.affine_maps(layer, patterns, self.magnitude)
-        self.planes, self.errors = maps.planes, maps.errors
-        above = np.arange(n_regions, dtype=np.int32)
-        for k in range(len(self.cells) - 1, -1, -1):
-            cells = self.cells[k]
-            cells.tidy()
-            cells.parent = above
-            n_below = self.cells[k - 1].n if k else self.n_vertices
-            below = np.empty(n_below, dtype=np.int32)
-            kernels.hand_down(cells.n, cells.start, cells.count, cells.pool, above, below)
-            above = below
-        self.vertex_parent = above
-        shape = (self.n_vertices, self.network.layer_sizes[layer])
-        self.signs = np.full(shape, UNKNOWN, dtype=np.int8)
-        self.vertex_flag = np.zeros(self.n_vertices, dtype=np.uint8)
-        self.resolve(0)
+def _join(step: Step, complex_: Cells, blocks: list[HandedBack], sharing: Sharing | None) -> Cells:
+    """Put together what the blocks have handed back."""
+    d, n_old = complex_.x.shape[1], complex_.n[0]
+    starts = np.cumsum([np.zeros(d + 1, dtype=np.int64), *(b.n_owned for b in blocks)], axis=0)
+    starts[:, 0] += n_old
+    totals = starts[-1]
+    # Where the cells of each shared carrier begin, as their owner has numbered them.
+    n_shared = sharing.n_shared if sharing else 0
+    base = np.zeros((n_shared, d + 1), dtype=np.int64)
+    counts = np.zeros((n_shared, d + 1), dtype=np.int32)
+    for block, start in zip(blocks, starts, strict=False):
+        base[block.shared[block.owned]] = start + block.first[block.owned]
+        counts[block.shared[block.owned]] = block.counts[block.owned]
+    for block in blocks:
+        if not np.array_equal(counts[block.shared], block.counts):
+            raise InvariantError("two blocks have cut a cell that they share in different ways")
 
-    def resolve(self, first: int) -> None:
-        """Decide all signs of the vertices from `first` on."""
-        n_unknown = kernels.resolve_signs(
-            first,
-            self.n_vertices,
-            self.planes,
-            self.errors,
-            self.vertex_parent,
-            self.x,
-            self.x_error,
-            self.limit,
-            self.signs,
-        )
-        if n_unknown:
-            self.n_uncertain += n_unknown
-            fresh = self.signs[first : self.n_vertices]
-            for row in np.flatnonzero((fresh == UNKNOWN).any(axis=1)).tolist():
-                values = self.exact_values(first + row, self.layer)
-                for j in np.flatnonzero(fresh[row] == UNKNOWN):
-                    fresh[row, j] = sign(values[j])
+    def table(block: HandedBack, start: NDArray[np.int64], k: int) -> NDArray[np.int32]:
+        """Return the number of the k-cell at each position of a block."""
+        others = ~block.owned
+        n_each = block.counts[others, k]
+        ends = np.cumsum(n_each)
+        ranks = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - n_each, n_each)
+        return np.concatenate(
+            [
+                start[k] + np.arange(block.n_owned[k]),
+                np.repeat(base[block.shared[others], k], n_each) + ranks,
+                block.initial_vertices if k == 0 else [],
+            ]
+        ).astype(np.int32)
 
-    def exact_values(self, vertex: int, layer: int) -> Integers:
-        """Return a layer's pre-activations at a vertex, times a positive number."""
-        point = self.exact_point(vertex)
-        values: Integers = self.network.exact_preactivations(point[None])[layer][0]
-        return values
-
-    def exact_point(self, vertex: int) -> Integers:
-        """Return a vertex exactly, from the ends of the edge that was cut there."""
-        waiting = [vertex]
-        while waiting:
-            v = waiting[-1]
-            a, b, neuron = self.origin[v].tolist()
-            missing = [end for end in (a, b) if v not in self.points and end not in self.points]
-            if missing:
-                waiting += missing
-                continue
-            waiting.pop()
-            if v in self.points:
-                continue
-            layer = int(self.network.layer_of(neuron))
-            unit = neuron - self.network.layer_offsets[layer]
-            at_a, at_b = (abs(self.exact_values(end, layer)[unit]) for end in (a, b))
-            point = at_b * self.points[a] + at_a * self.points[b]
-            self.points[v] = point // reduce(gcd, point.tolist())
-        return self.points[vertex]
-
-    def cut(self, unit: int) -> None:
-        """Cut every cell that has both signs of a neuron of the layer."""
-        neuron = self.network.layer_offsets[self.layer] + unit
-        edges, first = self.cells[0], self.n_vertices
-        kernels.vertex_flags(self.signs, unit, first, self.vertex_flag)
-        uncut = np.full(first, -1, dtype=np.int32)
-        n_cut = self.classify(edges, self.vertex_flag, uncut)
-        size = first + n_cut
-        for name in ("x", "x_error", "origin", "vertex_parent", "signs", "vertex_flag"):
-            setattr(self, name, _grown(getattr(self, name), size))
-        edges.make_room(n_cut, 2 * n_cut)
-        edges.end = kernels.cut_edges(
-            edges.n,
-            edges.start,
-            edges.count,
-            edges.pool,
-            edges.end,
-            edges.flags,
-            edges.half,
-            edges.section,
-            edges.parent,
-            unit,
-            first,
-            self.planes,
-            self.errors,
-            self.x,
-            self.x_error,
-            self.limit,
-            self.magnitude,
-            self.origin,
-            self.vertex_parent,
-            self.signs,
-            self.vertex_flag,
-        )
-        self.origin[first:size, 2] = neuron
-        self.n_vertices = size
-        edges.n += n_cut
-        self.refine(first)
-        self.resolve(first)
-        self.label(1, edges, edges.n - n_cut, n_cut, neuron)
-        for k in range(2, len(self.cells) + 1):
-            cells, below = self.cells[k - 1], self.cells[k - 2]
-            flags_two_below = self.cells[k - 3].flags if k > 2 else self.vertex_flag
-            n_old, n_cut = cells.n, self.classify(cells, below.flags, below.half)
-            own, entries = kernels.room_to_cut(
-                n_old, cells.start, cells.count, cells.pool, cells.flags, below.count
+    facets: list[FacetLists] = []
+    for k in range(1, d + 1):
+        indptr = np.zeros(totals[k] + 1, dtype=np.int64)
+        indices = np.empty(sum(len(b.lists[k - 1][1]) for b in blocks), dtype=np.int32)
+        for block, start in zip(blocks, starts, strict=False):
+            kernels.put_back(
+                *block.lists[k - 1], table(block, start, k - 1), indptr, start[k], indices
             )
-            cells.make_room(n_cut, own)
-            below.make_room(n_cut, entries)
-            cells.end, below.end = kernels.cut_cells(
-                n_old,
-                cells.start,
-                cells.count,
-                cells.pool,
-                cells.end,
-                cells.flags,
-                cells.half,
-                cells.section,
-                cells.parent,
-                below.n,
-                below.start,
-                below.count,
-                below.pool,
-                below.end,
-                below.flags,
-                below.half,
-                below.section,
-                below.parent,
-                flags_two_below,
-            )
-            cells.n += n_cut
-            below.n += n_cut
-            self.label(k, cells, n_old, n_cut, neuron)
+        for block in blocks:
+            block.lists[k - 1] = (np.empty(0, np.int32), np.empty(0, np.int32))
+        facets.append((indptr, indices))
+    n_planes = len(complex_.table.neurons)
+    planes = []
+    for k in range(d):
+        parts = [complex_.planes[0]] if k == 0 else []
+        offset = n_planes
+        for block in blocks:
+            ids = block.planes[k]
+            parts.append(np.where(ids < 0, ~ids, ids + offset).astype(np.int32))
+            offset += len(block.table.neurons)
+        planes.append(np.concatenate([p for p in parts if p.size] or parts[:1]))
+    for block, start in zip(blocks, starts, strict=False):
+        for position, point in block.points.items():
+            step.exact.known[int(start[0]) + position] = point
+    return Cells(
+        x=np.concatenate([complex_.x, *(b.x for b in blocks)]),
+        x_error=np.concatenate([complex_.x_error, *(b.x_error for b in blocks)]),
+        facets=facets,
+        planes=planes,
+        packed=np.concatenate([b.packed for b in blocks]),
+        table=complex_.table.extended([b.table for b in blocks]),
+    )
 
-        regions = self.cells[-1]
-        self.packed = _grown(self.packed, regions.n)
-        kernels.record_neuron(
-            regions.n - n_cut, n_cut, regions.flags, regions.half, self.packed, neuron
-        )
 
-    def label(self, k: int, cells: _Cells, n_old: int, n_cut: int, neuron: int) -> None:
-        """Label the facets that the cuts of k-cells have made."""
-        d = len(self.cells)
-        if k == d - 1:  # the plus half of a facet lies on the same plane
-            cut = np.flatnonzero(cells.half[:n_old] >= 0)
-            self.labels = np.append(self.labels, self.labels[cut])
-        elif k == d:  # the section of a region lies on the neuron's
-            self.labels = np.append(self.labels, np.full(n_cut, neuron, dtype=np.int32))
+_Run = Callable[[Callable[[int], HandedBack], Iterable[int]], Iterator[HandedBack]]
 
-    def classify(
-        self, cells: _Cells, flags_below: NDArray[np.uint8], half_below: NDArray[np.int32]
-    ) -> int:
-        """Write the flags of cells, and return how many are cut."""
-        n_cut: int = kernels.classify(
-            cells.n,
-            cells.start,
-            cells.count,
-            cells.pool,
-            flags_below,
-            half_below,
-            cells.flags,
-        )
-        return n_cut
 
-    def refine(self, first: int) -> None:
-        """Compute those of the new vertices exactly whose error bound is too large."""
-        new = slice(first, self.n_vertices)
-        for vertex in (first + np.flatnonzero(self.x_error[new] > self.target)).tolist():
-            self.x[vertex] = to_float(self.exact_point(vertex))
-            self.x_error[vertex] = 2.0**-52 * float(self.magnitude.max())
+@contextmanager
+def _threads(n_threads: int) -> Iterator[_Run]:
+    """Give a `map` that works in threads and keeps the order; what waits is dropped at the end."""
+    pool = ThreadPoolExecutor(n_threads)
+    try:
+        yield pool.map
+    finally:
+        pool.shutdown(cancel_futures=True)

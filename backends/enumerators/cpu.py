@@ -61,4 +61,4 @@ class CpuEnumerator(Enumerator):
             return enumerate_planar(network, domain, max_cells, progress, self.n_threads)
         from ._lattice import enumerate_lattice
 
-        return enumerate_lattice(network, domain, max_cells, progress)
+        return enumerate_lattice(network, domain, max_cells, progress, self.n_threads)
