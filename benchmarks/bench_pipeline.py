@@ -12,7 +12,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import hydra
 import pytest
 import threadpoolctl
 from omegaconf import OmegaConf
@@ -36,14 +35,19 @@ EXPERIMENTS = {
 """What is overridden: long runs are cut short after their checkpoints with the most regions."""
 
 
+def settings_of(overrides: list[str]) -> Any:
+    """Return the configuration that the command composes."""
+    command = [sys.executable, "-m", "relutopo.cli", *overrides, "--cfg", "job"]
+    result = subprocess.run(command, check=True, capture_output=True, text=True)
+    return OmegaConf.to_container(OmegaConf.create(result.stdout), resolve=True)
+
+
 @pytest.mark.parametrize("experiment", list(EXPERIMENTS)[:: 3 if QUICK else 1])
 def test_checkpoint(benchmark: Any, experiment: str, tmp_path: Path) -> None:
-    with hydra.initialize_config_module("relutopo.conf", version_base="1.3"):
-        overrides = [f"experiment={experiment}", "training_dir=none", *EXPERIMENTS[experiment]]
-        if QUICK:
-            overrides += ["trainer.n_steps=50", "trainer.checkpoint_steps=[]"]
-        config = hydra.compose("config", overrides=overrides)
-    values: Any = OmegaConf.to_container(config, resolve=True)
+    overrides = [f"experiment={experiment}", *EXPERIMENTS[experiment]]
+    if QUICK:
+        overrides += ["trainer.n_steps=50", "trainer.checkpoint_steps=[]"]
+    values = settings_of(overrides)
     job = {"partition": partition_job, "homology": homology_job}[values["analysis"]]
     step_of = {"partition": analyse, "homology": analyse_homology}[values["analysis"]]
     settings = job.settings(values)

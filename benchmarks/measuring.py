@@ -112,7 +112,6 @@ def machine() -> dict[str, Any]:
         "relutopo": metadata.version("relutopo"),
         "packages": packages,
         "load": round(os.getloadavg()[0], 2),
-        "quick": QUICK,
     }
 
 

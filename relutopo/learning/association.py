@@ -29,7 +29,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from relutopo.errors import InputError
 from relutopo.learning.spikes import HALF_WIDTH, Spike, find_spikes, running_median
@@ -112,6 +111,8 @@ def spearman(x: ArrayLike, y: ArrayLike, *, seed: int = 0) -> Estimate:
 
 def _rank_correlation(series: _Array) -> _Array:
     """Return the correlation of ranks of (2, m, n) series, (m,)."""
+    from scipy import stats  # slow to load, and seldom needed
+
     ranks = stats.rankdata(series, axis=-1)
     ranks -= ranks.mean(axis=-1, keepdims=True)
     norms = np.sqrt(np.sum(ranks**2, axis=-1)).prod(axis=0)
@@ -401,6 +402,8 @@ def over_runs(values: ArrayLike) -> RunsTest:
     >>> test.n_positive, test.sign_p, round(float(test.low), 3)
     (5, 0.0625, 1.122)
     """
+    from scipy import stats  # slow to load, and seldom needed
+
     x = np.asarray(values, dtype=np.float64)
     x = x[~np.isnan(x)]
     nan = float("nan")

@@ -1,0 +1,90 @@
+"""Run the benchmarks and write what they show: ``python -m benchmarks``.
+
+Every part is a pytest-benchmark file in a process of its own. Its rows are kept in
+``benchmarks/results``, so that parts can be measured one at a time (``--only``); the page
+``docs/benchmarks.md`` and its figures are then made from all rows that there are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from relutopo.files import atomic_write
+
+from . import page, peers
+
+ROOT = Path(__file__).parents[1]
+PARTS = ("enumerators", "eigensolvers", "reducers", "pipeline")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--only", metavar="PART,...", help=f"of {', '.join(PARTS)}")
+    parser.add_argument("--select", metavar="EXPRESSION", help="pytest's -k; other rows stay")
+    parser.add_argument("--quick", action="store_true", help="small sizes, into outputs/benchmarks")
+    parser.add_argument("--page", action="store_true", help="measure nothing, write the page")
+    parser.add_argument("--check", action="store_true", help="fail if the page is not up to date")
+    chosen = parser.parse_args()
+    parts = chosen.only.split(",") if chosen.only else list(PARTS)
+    if not set(parts) <= set(PARTS):
+        parser.error(f"--only takes {', '.join(PARTS)}")
+    results, text, figures = (
+        (ROOT / "outputs" / "benchmarks" / name for name in ("results", "page.md", "figures"))
+        if chosen.quick
+        else (ROOT / "benchmarks/results", ROOT / "docs/benchmarks.md", ROOT / "docs/figures")
+    )
+    if chosen.check:
+        if text.read_text() != page.render(page.load(results)):
+            sys.exit(f"{text} is not what the rows give; write it by python -m benchmarks --page")
+        return
+    failed = []
+    if not chosen.page:
+        peers.set_up()
+        for part in parts:
+            failed += [part] * (not measure(part, results, chosen.select, chosen.quick))
+    rows = page.load(results)
+    page.draw(rows, figures)
+    with atomic_write(text) as file:
+        file.write(page.render(rows).encode())
+    print(f"wrote {text}")
+    if failed:
+        sys.exit(f"there were failures in {', '.join(failed)}")
+
+
+def measure(part: str, results: Path, select: str | None, quick: bool) -> bool:
+    """Run one part and keep its rows; return whether all of it succeeded."""
+    print(f"== {part}", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        found = Path(folder) / "rows.json"
+        command = [sys.executable, "-m", "pytest", f"benchmarks/bench_{part}.py", "--verbose"]
+        command += ["-p", "no:cacheprovider", "--benchmark-json", str(found)]
+        command += ["--benchmark-columns", "min,median,rounds", "--benchmark-sort", "name"]
+        command += ["-k", select] if select else []
+        environment = os.environ | ({"RELUTOPO_BENCHMARKS_QUICK": "1"} if quick else {})
+        begin = time.perf_counter()
+        code = subprocess.run(command, cwd=ROOT, env=environment).returncode
+        seconds = time.perf_counter() - begin
+        measured = json.loads(found.read_text()) if found.exists() else {"benchmarks": []}
+    rows = [
+        {"test": entry["name"], **_times(entry["stats"]), **entry["extra_info"]}
+        for entry in measured["benchmarks"]
+    ]
+    print(f"== {part}: {len(rows)} rows in {seconds:.0f} s", flush=True)
+    page.save(results / f"{part}.json", rows, seconds, keep_others=bool(select), quick=quick)
+    return code == 0
+
+
+def _times(stats: dict[str, float]) -> dict[str, float]:
+    # A peer's own clock, in extra_info, takes the place of the time of its process.
+    return {"seconds": stats["min"], "median": stats["median"], "rounds": stats["rounds"]}
+
+
+if __name__ == "__main__":
+    main()
