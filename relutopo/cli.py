@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from relutopo.app.identity import Identity
-from relutopo.app.job import Job, explain
+from relutopo.app.job import Job
 from relutopo.app.store import JobRecord
 from relutopo.app.summary import summarize
-from relutopo.errors import RelutopoError
 from relutopo.optional import require
 
 require("hydra", "the command 'relutopo'")
@@ -28,21 +28,38 @@ from hydra.experimental.callback import Callback  # noqa: E402
 from hydra.types import RunMode  # noqa: E402
 from omegaconf import DictConfig, read_write  # noqa: E402
 
-from relutopo.app import resolvers  # noqa: E402
+from relutopo.app import resolvers, schema  # noqa: E402
+from relutopo.app.messages import EXPECTED, explain  # noqa: E402
 
 __all__ = ["SummarizeSweep", "main", "run_job"]
 
 log = logging.getLogger("relutopo")
 resolvers.register()
+schema.register()
 
 
 def main() -> None:
     """Run the command with the arguments of the process."""
     if sys.argv[1:2] == ["summarize"]:
         sys.exit(_summarize(sys.argv[2:]))
-    hydra.main(version_base="1.3", config_path="pkg://relutopo.conf", config_name="config")(
-        run_job
-    )()
+    if "HYDRA_FULL_ERROR" in os.environ:
+        _run_hydra()
+        return
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # let Hydra raise what is wrong instead of printing it
+    try:
+        _run_hydra()
+    except EXPECTED as error:
+        sys.exit(explain(error))
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on from here", file=sys.stderr)
+        sys.exit(130)
+
+
+def _run_hydra() -> None:
+    decorate = hydra.main(
+        version_base="1.3", config_path="pkg://relutopo.conf", config_name="config"
+    )
+    decorate(run_job)()
 
 
 def run_job(config: DictConfig) -> float | None:
@@ -67,8 +84,8 @@ def run_job(config: DictConfig) -> float | None:
         log.warning("interrupted; the same command%s goes on from here", again)
         sys.exit(130)
     except Exception as error:
-        is_expected = isinstance(error, (RelutopoError, OSError))
-        log.error("%s", explain(error), exc_info=None if is_expected else error)
+        trace = None if isinstance(error, EXPECTED) else error
+        log.error("%s", explain(error), exc_info=trace)
         if is_sweep:
             return None
         sys.exit(1)
@@ -88,7 +105,7 @@ class SummarizeSweep(Callback):
         """Gather what the jobs left in the sweep's folder."""
         try:
             sweep = summarize(Path(config.hydra.sweep.dir).absolute())
-        except (RelutopoError, OSError) as error:
+        except EXPECTED as error:
             sys.exit(explain(error))
         if len(sweep.only("done").jobs) < len(sweep.jobs):
             sys.exit(1)
@@ -106,7 +123,7 @@ def _summarize(arguments: Sequence[str]) -> str | None:
     chosen = parser.parse_args(arguments)
     try:
         summarize(Path(chosen.sweep), measure=chosen.measure, least=chosen.least)
-    except (RelutopoError, OSError) as error:
+    except EXPECTED as error:
         return explain(error)
     return None
 

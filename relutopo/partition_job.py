@@ -83,13 +83,12 @@ def draw(run: TrainingRun, settings: AnalysisSettings, directory: Path) -> None:
     steps = report.three_steps(run.steps)
     signatures = [analyse_checkpoint(run, step, settings) for step in steps]
     last, dataset = signatures[-1], run.dataset
-    figures = {
-        "timeline": plots.plot_timeline(table),
-        "partition_history": plots.plot_partition_history(
+    figures = {"timeline": plots.plot_timeline(table)}
+    if dataset.dim == 2:
+        figures["partition_history"] = plots.plot_partition_history(
             signatures, dataset.points, dataset.targets
-        ),
-    }
-    if last.weighted is not None:
+        )
+    if dataset.dim == 2 and last.weighted is not None:
         figures["partition"] = plots.plot_partition(last.weighted, dataset.points, dataset.targets)
     for name, figure in figures.items():
         plots.save_figure(figure, directory / "figures" / name)

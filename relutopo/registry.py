@@ -13,13 +13,13 @@ file. A built-in name cannot be taken over from outside.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module, metadata
 from typing import Any
 
 from relutopo.errors import InputError, UnknownNameError
 
-__all__ = ["create", "names", "provider", "roles"]
+__all__ = ["built_in", "constructor", "create", "names", "provider", "roles"]
 
 _BACKENDS = "relutopo.backends"
 _WEIGHTS = "relutopo.spectral.weights"
@@ -32,6 +32,7 @@ _BUILT_IN: Mapping[str, Mapping[str, str]] = {
         "exact": f"{_BACKENDS}.enumerators.exact:ExactEnumerator",
     },
     "eigensolver": {
+        "auto": f"{_BACKENDS}.eigensolvers.auto:AutoEigensolver",
         "arpack": f"{_BACKENDS}.eigensolvers.arpack:ArpackEigensolver",
         "amg_lobpcg": f"{_BACKENDS}.eigensolvers.amg_lobpcg:AmgLobpcgEigensolver",
     },
@@ -68,6 +69,7 @@ _BUILT_IN: Mapping[str, Mapping[str, str]] = {
         "bump": f"{_SURFACES}:bump",
         "franke": f"{_SURFACES}:franke",
         "peaks": f"{_SURFACES}:peaks",
+        "file": "relutopo.learning.model_files:data_file",
     },
 }
 
@@ -104,6 +106,44 @@ def names(role: str) -> tuple[str, ...]:
     True
     """
     return tuple(sorted(_import_strings(role)))
+
+
+def built_in(role: str) -> tuple[str, ...]:
+    """Return the names for a role that come with relutopo, sorted; see `names`."""
+    return tuple(sorted(_BUILT_IN[role]))
+
+
+def constructor(role: str, name: str) -> Callable[..., Any]:
+    """Return what makes the instance that a name stands for, a class or a function.
+
+    Parameters
+    ----------
+    role : str
+        One of `roles`.
+    name : str
+        A name from `names(role)`.
+
+    Raises
+    ------
+    UnknownNameError
+        If nobody registered the name.
+
+    Examples
+    --------
+    >>> constructor("vertex_weights", "unweighted").__name__
+    'Unweighted'
+    """
+    known = _BUILT_IN.get(role, {})
+    if name not in known:
+        known = _import_strings(role)  # slow: it reads the metadata of every installed package
+    if name not in known:
+        raise UnknownNameError(
+            f"{role}={name!r} is not registered; choose one of {', '.join(sorted(known))}, "
+            f"pass an instance, or register yours in the entry-point group 'relutopo.{role}'"
+        )
+    module, _, attribute = known[name].partition(":")
+    made_by: Callable[..., Any] = getattr(import_module(module), attribute)
+    return made_by
 
 
 def provider(role: str, name: str) -> dict[str, str]:
@@ -170,13 +210,4 @@ def create(role: str, choice: object, /, **options: Any) -> Any:
                 f"{sorted(options)}; give the options to its constructor instead"
             )
         return choice
-    known = _BUILT_IN.get(role, {})
-    if choice not in known:
-        known = _import_strings(role)  # slow: it reads the metadata of every installed package
-    if choice not in known:
-        raise UnknownNameError(
-            f"{role}={choice!r} is not registered; choose one of {', '.join(sorted(known))}, "
-            f"pass an instance, or register yours in the entry-point group 'relutopo.{role}'"
-        )
-    module, _, attribute = known[choice].partition(":")
-    return getattr(import_module(module), attribute)(**options)
+    return constructor(role, choice)(**options)

@@ -27,6 +27,6 @@ def command() -> Command:
             **options,
         )
         assert (result.returncode == 0) == succeeds, result.stdout + result.stderr
-        return result.stdout + result.stderr
+        return str(result.stdout + result.stderr)
 
     return run

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from glob import glob
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from relutopo import homology_job, partition_job, registry, report
+from relutopo import registry, report
 from relutopo.app.store import JobFolder, JobRecord, locked, stopwatch
 from relutopo.errors import InputError
 from relutopo.geometry.storage import save_complex
 from relutopo.learning.checkpoints import TrainingRun
 from relutopo.learning.datasets import Dataset
+from relutopo.learning.model_files import ModelFiles
 from relutopo.learning.trainer import MlpSettings, TrainerSettings, train
 from relutopo.optional import require
 
-__all__ = ["Job", "explain", "job_module"]
+__all__ = ["Job", "job_module"]
 
-_MODULES = {"partition": partition_job, "homology": homology_job}
+_MODULES = {"partition": "partition_job", "homology": "homology_job"}
 log = logging.getLogger("relutopo")
 
 
@@ -83,13 +85,13 @@ class Job:
         values, directory = self.values, self.directory
         report.save_json(values, directory / "config.json")
         report.save_json(report.environment(values["seed"]), directory / "environment.json")
-        module = job_module(values["analysis"])
+        module = job_module(values["analysis"], is_inspection=self._is_inspection)
         settings = module.settings(values)
         seconds: dict[str, float] = {}
         with stopwatch(seconds, "data"):
             dataset = _dataset(values["data"])
         with stopwatch(seconds, "training"):
-            run = self._train(dataset)
+            run = self._models(dataset) if self._is_inspection else self._train(dataset)
 
         log.info("analysing %d checkpoints; the first use compiles, up to a minute", len(run.steps))
         # Threads cost small matrices more than they give: ten times as long on a busy machine.
@@ -115,6 +117,25 @@ class Job:
             report.show(conclusion.summary, directory)
         return seconds, conclusion.measures
 
+    @property
+    def _is_inspection(self) -> bool:
+        """Whether the models are there already."""
+        return self.values["checkpoints"] is not None or "path" in self.values["network"]
+
+    def _models(self, dataset: Dataset) -> ModelFiles:
+        pattern, path = self.values["checkpoints"], self.values["network"].get("path")
+        if (pattern is None) == (path is None):
+            raise InputError(
+                f"one of `network.path` and `checkpoints` must be given, got {path!r} and "
+                f"{pattern!r}; pass the file of one model, or a pattern for many in quotes: "
+                "'checkpoints=runs/*.pt'"
+            )
+        files = [path] if pattern is None else sorted(glob(pattern, recursive=True))
+        if not files:
+            raise InputError(f"`checkpoints` {pattern!r} matches no file; check the pattern")
+        log.info("reading %d models; data: %s", len(files), dataset.name)
+        return ModelFiles(self.directory / "models" / self.record.identity.id, files, dataset)
+
     def _train(self, dataset: Dataset) -> TrainingRun:
         values, run = self.values, TrainingRun(self.training_directory)
         network, trainer = MlpSettings(**values["network"]), TrainerSettings(**values["trainer"])
@@ -138,21 +159,13 @@ class Job:
                 )
 
 
-def job_module(analysis: str) -> Any:
+def job_module(analysis: str, *, is_inspection: bool = False) -> Any:
     """Return the module that does what is particular to a kind of analysis."""
     if analysis not in _MODULES:
         raise InputError(f"`analysis` must be one of {', '.join(_MODULES)}, got {analysis!r}")
-    return _MODULES[analysis]
-
-
-def explain(error: BaseException) -> str:
-    """Return an error's message; for a full disk also what to do."""
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return (
-            f"the disk is full ({error.strerror}); what was complete before is untouched: free "
-            "some space and give the same command again, it goes on from there"
-        )
-    return str(error)
+    if is_inspection and analysis == "homology":  # the loss between checkpoints is not known
+        return import_module("relutopo.inspection_job")
+    return import_module(f"relutopo.{_MODULES[analysis]}")
 
 
 def _record(folder: JobFolder, error: Exception) -> None:

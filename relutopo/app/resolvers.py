@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -18,17 +20,18 @@ def register() -> None:
     - ``relutopo.job``: the job's identity, which names its folder.
     - ``relutopo.sweep``: a name that follows from the command line, so that the same command goes
       on in the same folder.
+    - ``relutopo.choices``: the groups and what can be chosen in each, for the help.
     - ``relutopo.prefix``: what the terminal shows before each line of a sweep's job.
     """
-    known = {"relutopo.job": _job, "relutopo.sweep": _sweep, "relutopo.prefix": _prefix}
-    for name, function in known.items():
+    for function in (_job, _sweep, _choices, _prefix):
+        name = f"relutopo.{function.__name__[1:]}"
         OmegaConf.register_new_resolver(name, function, replace=True)
 
 
 def plain(config: DictConfig) -> dict[str, Any]:
     """Return the resolved configuration of a job as plain values, without Hydra's own part."""
     own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
-    values: Any = OmegaConf.to_container(own, resolve=True, enum_to_str=True)
+    values: Any = OmegaConf.to_container(own, resolve=True, throw_on_missing=True, enum_to_str=True)
     return dict(values)
 
 
@@ -41,6 +44,13 @@ def _sweep(*, _root_: DictConfig) -> str:
     chosen = [text.partition("=")[2] for text in overrides if text.startswith("experiment=")]
     name = chosen[-1] if chosen else str(_root_.hydra.runtime.choices.experiment)
     return f"{re.sub('[^a-z0-9_]+', '+', name)}_{digest(overrides)[:8]}"
+
+
+def _choices() -> str:
+    groups: dict[str, list[str]] = {}
+    for path in sorted(Path(str(resources.files("relutopo.conf"))).glob("*/*.yaml")):
+        groups.setdefault(path.parent.name, []).append(path.stem)
+    return "\n".join(f"{group}: {', '.join(names)}" for group, names in groups.items())
 
 
 def _prefix(*, _root_: DictConfig) -> str:

@@ -54,6 +54,11 @@ class JobRecord:
     overrides: Sequence[str] = ()
     asked: str = field(default_factory=lambda: _now())
 
+    @property
+    def keys(self) -> list[str]:
+        """The overridden keys."""
+        return [override.partition("=")[0].lstrip("+~") for override in self.overrides]
+
     def value(self, key: str) -> Any:
         """Return what a key of the command line was in this job, overridden or not."""
         if key in self.choices:

@@ -61,7 +61,8 @@ def summarize(directory: str | Path, *, measure: str | None = None, least: bool 
         report.save_table(done.table(), sweep.directory / "results")
     for analysis in dict.fromkeys(job.analysis for job in done.jobs):
         part = done.only("done", analysis)
-        parts += job_module(analysis).summarise(part)
+        is_inspection = all(job.is_inspection for job in part.jobs)
+        parts += job_module(analysis, is_inspection=is_inspection).summarise(part)
         rows = overview[(overview["analysis"] == analysis) & (overview["status"] == "done")]
         parts += _measured(rows, part, analysis, measure, least)
     parts += [*_failures(sweep), "", *_counts(sweep, overview)]
@@ -88,7 +89,7 @@ def _measured(
         for value, group in rows.groupby(key, dropna=False):
             grid.add_row(str(value), *_spread(group[name]))
         lines += ["", grid]
-    if len(keys) > 1 or sweep.settings != keys:
+    if len(keys) > 1:
         lines += ["", _best(rows, keys, name, least)]
     if keys:
         figure = sweep_plots.plot_measure(rows, keys, name)

@@ -29,13 +29,12 @@ class SweepJob:
     Attributes
     ----------
     folder : JobFolder
-    record : JobRecord or None
-        None if the job was killed before it could say what it is.
+    record : JobRecord
     status : {"done", "failed", "running", "unfinished"}
     """
 
     folder: JobFolder
-    record: JobRecord | None
+    record: JobRecord
     status: JobStatus
 
     @property
@@ -46,7 +45,12 @@ class SweepJob:
     @property
     def analysis(self) -> str:
         """The kind of analysis that it makes."""
-        return str(self.record.value("analysis")) if self.record else ""
+        return str(self.record.value("analysis"))
+
+    @property
+    def is_inspection(self) -> bool:
+        """Whether its models were there already."""
+        return self.record.choices.get("network") == "file"
 
 
 @dataclass(frozen=True)
@@ -68,17 +72,12 @@ class Sweep:
         """Find the jobs in a sweep's folder; `InputError` if there are none."""
         directory = Path(directory)
         latest: dict[str, SweepJob] = {}
-        asked: dict[str, str] = {}
-        for path in sorted(directory.glob("jobs/*")):
-            folder = JobFolder(path)
-            if not path.is_dir():
-                continue
-            record = folder.record if (path / "job.json").is_file() else None
-            job = SweepJob(folder, record, folder.status)
-            key = record.identity.settings_id if record else job.name
-            when = record.asked if record else ""
-            if key not in latest or when > asked[key]:
-                latest[key], asked[key] = job, when
+        for path in sorted(directory.glob("jobs/*/job.json")):
+            folder = JobFolder(path.parent)
+            job = SweepJob(folder, folder.record, folder.status)
+            other = latest.setdefault(job.record.identity.settings_id, job)
+            if job.record.asked > other.record.asked:
+                latest[job.record.identity.settings_id] = job
         if not latest:
             raise InputError(
                 f"{str(directory)!r} must be the folder of a sweep, with jobs in its folder "
@@ -95,13 +94,8 @@ class Sweep:
     @cached_property
     def swept(self) -> dict[str, list[Any]]:
         """What differs between jobs: for each overridden key its value in every job."""
-        records = [job.record for job in self.jobs if job.record]
-        overrides = (override for record in records for override in record.overrides)
-        keys = dict.fromkeys(override.partition("=")[0].lstrip("+~") for override in overrides)
-        values = {
-            key: [_plain(job.record.value(key)) if job.record else None for job in self.jobs]
-            for key in keys
-        }
+        keys = dict.fromkeys(key for job in self.jobs for key in job.record.keys)
+        values = {key: [_plain(job.record.value(key)) for job in self.jobs] for key in keys}
         return {key: _alike(column) for key, column in values.items() if len(set(column)) > 1}
 
     @property
@@ -150,7 +144,7 @@ class Sweep:
             row: dict[str, Any] = {
                 "job": job.name,
                 "status": job.status,
-                "experiment": job.record.identity.experiment if job.record else None,
+                "experiment": job.record.identity.experiment,
                 "analysis": job.analysis,
                 **{key: column[i] for key, column in self.swept.items()},
             }
@@ -166,20 +160,17 @@ class Sweep:
         return table
 
 
-def _order(job: SweepJob) -> tuple[Any, ...]:
+def _order(job: SweepJob) -> list[tuple[bool, Any]]:
     """Sort numbers as numbers: jobs stand in the order in which their values grow."""
-    keys = job.record.overrides if job.record else ()
-    values = [_plain(job.record.value(k.partition("=")[0])) for k in keys] if job.record else []
-    return ([(isinstance(v, str), v if v is not None else "") for v in map(_sortable, values)],)
+    values = [_sortable(_plain(job.record.value(key))) for key in job.record.keys]
+    return [(isinstance(value, str), value) for value in values]
 
 
 def _sortable(value: Any) -> Any:
     return value if isinstance(value, (int, float)) else str(value)
 
 
-def _code(job: SweepJob) -> str | None:
-    if job.record is None:
-        return None
+def _code(job: SweepJob) -> str:
     return ", ".join(f"{name} {version}" for name, version in job.record.identity.code.items())
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from relutopo.app import identity
 from relutopo.app.identity import Identity
-from relutopo.app.store import JobFolder, JobRecord, locked
+from relutopo.app.store import JobFolder, JobRecord, JobStatus, locked
 from relutopo.errors import InputError
 
 VALUES = {
@@ -29,6 +29,10 @@ VALUES = {
 
 def record(**changes: object) -> JobRecord:
     return JobRecord(Identity.of("two_moons", VALUES | changes), {"eigensolver": "arpack"})
+
+
+def status(folder: JobFolder) -> JobStatus:
+    return folder.status
 
 
 @given(st.integers(), st.floats(allow_nan=False), st.lists(st.integers(), max_size=3))
@@ -78,17 +82,17 @@ def test_jobs_that_train_the_same_share_the_training() -> None:
 def test_a_folder_tells_how_its_job_stands(tmp_path: Path) -> None:
     folder = JobFolder(tmp_path / "job")
     folder.begin(record())
-    assert folder.status == "unfinished"
+    assert status(folder) == "unfinished"
     for attempt in (1, 2):
         try:
             raise InputError("`seed` must be lucky")
         except InputError as error:
             folder.fail(error)
-        assert folder.status == "failed"
+        assert status(folder) == "failed"
         assert folder.error["attempts"] == attempt
     assert "raise InputError" in folder.error["traceback"]
     folder.finish({"training": 1.5}, {"delay": 3.0})
-    assert folder.status == "done"
+    assert status(folder) == "done"
     assert not (folder.directory / "error.json").exists()
     assert folder.result["measures"] == {"delay": 3.0}
     assert folder.record.identity == record().identity
@@ -163,10 +167,10 @@ def test_a_killed_process_leaves_no_lock(tmp_path: Path) -> None:
     process = start(HOLD, tmp_path / "lock")
     assert process.stdout is not None
     assert process.stdout.readline() == "held\n"
-    assert folder.status == "running"
+    assert status(folder) == "running"
     process.kill()
     process.communicate()
-    assert folder.status == "unfinished"
+    assert status(folder) == "unfinished"
     waited: list[None] = []
     with locked(tmp_path / "lock", lambda: waited.append(None)):
         assert not waited

@@ -1,0 +1,127 @@
+"""The types of all settings, for Hydra: a wrong type is refused before anything runs.
+
+What belongs to one choice in a group (``eigensolver=arpack``) follows from the signature of the
+class or function that the choice stands for, so that nothing is written twice. Choices of
+outsiders have no types; their constructors judge what they get.
+"""
+
+from __future__ import annotations
+
+import inspect
+import types
+from collections.abc import Callable, Sequence
+from dataclasses import MISSING as NO_DEFAULT
+from dataclasses import dataclass, field, make_dataclass
+from enum import Enum
+from typing import Any, Optional, Union, get_args, get_origin, get_type_hints
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING
+
+from relutopo import registry
+from relutopo.learning.trainer import MlpSettings, TrainerSettings
+
+__all__ = ["Settings", "register", "schema_of"]
+
+Adjacency = Enum("Adjacency", ["facet", "hamming"])
+Component = Enum("Component", ["largest"])
+_PLAIN = (int, float, str, bool)
+
+
+@dataclass
+class Settings:
+    """The keys outside all groups; what they mean stands in ``config.yaml``."""
+
+    data: Any = MISSING
+    network: Any = MISSING
+    trainer: Any = MISSING
+    enumerator: Any = MISSING
+    eigensolver: Any = MISSING
+    vertex_weights: Any = MISSING
+    edge_weights: Any = MISSING
+    reducer: Any = MISSING
+    filtration: Any = MISSING
+    analysis: str = MISSING
+    seed: int = MISSING
+    adjacency: Adjacency = MISSING
+    component: Optional[Component] = None  # noqa: UP045  OmegaConf 2.3 reads no `Component | None`
+    n_filtrations: int = MISSING
+    margin: float = MISSING
+    domain: Any = None
+    max_cells: int | None = None
+    checkpoints: str | None = None
+    training_dir: str | None = None
+    figures: bool = MISSING
+    objective: str | None = None
+
+
+@dataclass
+class ModelFile:
+    """A model that is there already."""
+
+    path: str | None = None
+
+
+def register() -> None:
+    """Give Hydra the types, in the groups ``schema/...`` of ``config.yaml``."""
+    store = ConfigStore.instance()
+    store.store(name="schema", node=Settings)
+    store.store(group="schema/network", name="mlp", node=schema_of(MlpSettings))
+    store.store(group="schema/network", name="file", node=ModelFile)
+    store.store(group="schema/trainer", name="adamw", node=schema_of(TrainerSettings))
+    for role in registry.roles():
+        for name in registry.built_in(role):
+            node = schema_of(registry.constructor(role, name), name)
+            store.store(group=f"schema/{role}", name=name, node=node)
+
+
+def schema_of(constructor: Callable[..., Any], name: str | None = None) -> type:
+    """Return a structured configuration with the parameters of a class or function.
+
+    Parameters
+    ----------
+    constructor : callable
+        With type hints. Types that a configuration cannot check are left open.
+    name : str, optional
+        The registry name, which becomes the key ``name``.
+
+    Returns
+    -------
+    type
+        A dataclass.
+
+    Examples
+    --------
+    >>> def solve(tol: float = 1e-8, steps: int | None = None): ...
+    >>> {key: entry.type for key, entry in schema_of(solve, "mine").__dataclass_fields__.items()}
+    {'name': <class 'str'>, 'tol': <class 'float'>, 'steps': typing.Optional[int]}
+    """
+    is_class = isinstance(constructor, type)
+    hints = get_type_hints(getattr(constructor, "__init__") if is_class else constructor)  # noqa: B009
+    entries: list[tuple[str, Any, Any]] = []
+    if name is not None:
+        entries.append(("name", str, field(default=name)))
+    for key, parameter in inspect.signature(constructor).parameters.items():
+        has_default = parameter.default is not parameter.empty
+        default = _default(parameter.default) if has_default else field(default=MISSING)
+        entries.append((key, _checkable(hints.get(key, Any)), default))
+    return make_dataclass(constructor.__name__, entries)
+
+
+def _default(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return field(default_factory=lambda: list(value))
+    return field(default=value if isinstance(value, (*_PLAIN, type(None))) else NO_DEFAULT)
+
+
+def _checkable(hint: Any) -> Any:
+    """Return the hint as OmegaConf understands it, or `Any`."""
+    if hint in _PLAIN:
+        return hint
+    arguments = get_args(hint)
+    if get_origin(hint) in (Union, types.UnionType) and len(arguments) == 2:
+        inner = [_checkable(entry) for entry in arguments if entry is not type(None)]
+        return Optional[inner[0]] if len(inner) == 1 else Any  # noqa: UP045
+    if get_origin(hint) in (Sequence, list) and arguments[0] in _PLAIN:
+        return list[arguments[0]]  # type: ignore[valid-type]
+    return Any

@@ -1,0 +1,215 @@
+"""Models and data of one's own, from files, in the place of a training run.
+
+Invariant: nothing in a file is executed when it is read.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relutopo.errors import InputError
+from relutopo.geometry.network import Network, as_network
+from relutopo.learning.checkpoints import Checkpoint, History, TrainingRun, load_tensors
+from relutopo.learning.datasets import Dataset
+
+__all__ = ["ModelFiles", "data_file", "load_model"]
+
+_INSIDE = ("state", "state_dict", "model_state_dict", "model")
+"""Keys under which checkpoints keep the state dict beside other things."""
+
+
+def data_file(path: str) -> Dataset:
+    """Read points and targets from a ``.npz`` file.
+
+    Parameters
+    ----------
+    path : str
+        Its arrays are ``points`` (n, d) and ``targets`` (n,), and, if there are points that
+        training never saw, ``held_out_points`` and ``held_out_targets``. Without them the
+        training points stand in their place. Targets of two classes may be 0 and 1, or -1 and 1.
+
+    Returns
+    -------
+    Dataset
+        Named like the file. Classes 0 and 1 become -1 and 1.
+
+    Raises
+    ------
+    InputError
+        If the file or an array is missing, or cannot be read.
+    """
+    if not os.path.isfile(path):
+        raise InputError(f"`data.path` names the file {path!r}, which does not exist; check it")
+    try:
+        with np.load(path, allow_pickle=False) as content:
+            arrays = {name: content[name] for name in content.files}
+    except Exception as error:
+        # NumPy raises value, end-of-file, zip and type errors alike for an unreadable file.
+        raise InputError(
+            f"{path!r} cannot be read ({type(error).__name__}); write it with "
+            "numpy.savez(path, points=..., targets=...)"
+        ) from error
+    missing = [name for name in ("points", "targets") if name not in arrays]
+    if missing:
+        raise InputError(
+            f"{path!r} must have the arrays 'points' and 'targets', got {sorted(arrays)}; write it "
+            "with numpy.savez(path, points=..., targets=...)"
+        )
+    points = np.asarray(arrays["points"], dtype=np.float64)
+    held_out = np.asarray(arrays.get("held_out_points", points), dtype=np.float64)
+    given = arrays.get("held_out_targets", arrays["targets"])
+    classes = set(np.unique(arrays["targets"]).tolist()) | set(np.unique(given).tolist())
+    are_bits = classes == {0, 1}
+    targets, held_out_targets = (
+        2 * np.asarray(values, dtype=np.float64) - 1 if are_bits else np.asarray(values, float)
+        for values in (arrays["targets"], given)
+    )
+    return Dataset(Path(path).stem, points, targets, held_out, held_out_targets)
+
+
+def load_model(path: str | os.PathLike[str]) -> Network:
+    """Read a network from a ``.onnx`` file, a state dict, or a checkpoint that has one inside.
+
+    Parameters
+    ----------
+    path : path-like
+        See `relutopo.as_network`. In a checkpoint the state dict stands under ``state``,
+        ``state_dict``, ``model_state_dict`` or ``model``.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, unreadable, or holds no network.
+    """
+    if not os.path.isfile(path):
+        raise InputError(f"the model {os.fspath(path)!r} does not exist; check its path")
+    if os.fspath(path).endswith(".onnx"):
+        return as_network(path)
+    try:
+        content = load_tensors(path)
+    except InputError as error:
+        raise InputError(
+            f"the model {os.fspath(path)!r} cannot be read: it is damaged, or holds more than "
+            "plain tensors and numbers; write it with torch.save(model.state_dict(), path), or as "
+            "ONNX"
+        ) from error
+    if isinstance(content, Mapping):
+        inside = [content[key] for key in _INSIDE if isinstance(content.get(key), Mapping)]
+        content = inside[0] if inside else content
+    try:
+        return as_network(content)
+    except InputError as error:
+        raise InputError(f"{os.fspath(path)!r} holds no network: {error}") from error
+
+
+class _ModelFile(Checkpoint):
+    """A checkpoint whose network may be of any kind."""
+
+    def __init__(self, step: int, network: Network) -> None:
+        super().__init__(step, {})
+        object.__setattr__(self, "_network", network)
+
+    @property
+    def network(self) -> Any:
+        """The network, for the geometry."""
+        return self.__dict__["_network"]
+
+
+class ModelFiles(TrainingRun):
+    """Models in files, as a training run whose loss is known at its checkpoints only.
+
+    Parameters
+    ----------
+    directory : path-like
+        Where rows of analyses are kept.
+    files : sequence of path-like
+        One for each checkpoint. Its step is the last number in its name; where that is missing
+        or names two files alike, steps count the files in the order of their names.
+    dataset : Dataset
+        With one target for each output.
+    """
+
+    def __init__(
+        self,
+        directory: str | os.PathLike[str],
+        files: Sequence[str | os.PathLike[str]],
+        dataset: Dataset,
+    ) -> None:
+        super().__init__(directory)
+        if not files:
+            raise InputError("`files` must be at least one model, got none; check the pattern")
+        self._files = _by_step([Path(file) for file in files])
+        self._dataset = dataset
+
+    @property
+    def is_complete(self) -> bool:
+        """Always: nothing is trained."""
+        return True
+
+    @property
+    def steps(self) -> list[int]:
+        """Steps of the models, ascending."""
+        return sorted(self._files)
+
+    @property
+    def dataset(self) -> Dataset:
+        """The data."""
+        return self._dataset
+
+    def checkpoint_path(self, step: int) -> Path:
+        """Return the file of a step."""
+        return self._files[step]
+
+    def checkpoint(self, step: int) -> Checkpoint:
+        """Load the model of a step; `InputError` if it cannot be used with the data."""
+        network = load_model(self._files[step])
+        if network.input_dim != self._dataset.dim:
+            raise InputError(
+                f"{str(self._files[step])!r} takes {network.input_dim} inputs, the points of "
+                f"{self._dataset.name!r} have {self._dataset.dim}; pass the data of this model"
+            )
+        return _ModelFile(step, network)
+
+    @cached_property
+    def history(self) -> History:
+        """Mean squared error and accuracy (sign of output and target); NaN between models."""
+        steps = self.steps
+        train_loss, train_accuracy = np.full((2, steps[-1] + 1), np.nan)
+        held_out = np.empty((len(steps), 2))
+        data = self._dataset
+        for i, step in enumerate(steps):
+            network = self.checkpoint(step).network
+            train_loss[step], train_accuracy[step] = _score(network, data.points, data.targets)
+            held_out[i] = _score(network, data.held_out_points, data.held_out_targets)
+        return History(
+            train_loss,
+            train_accuracy,
+            np.array(steps, dtype=np.int64),
+            held_out[:, 0],
+            held_out[:, 1],
+        )
+
+
+def _by_step(files: Sequence[Path]) -> dict[int, Path]:
+    files = sorted(files)
+    numbers = [re.findall(r"\d+", file.stem) for file in files]
+    steps = [int(found[-1]) for found in numbers if found]
+    if len(set(steps)) < len(files):
+        steps = list(range(len(files)))
+    return dict(zip(steps, files, strict=True))
+
+
+def _score(
+    network: Any, points: NDArray[np.float64], targets: NDArray[np.float64]
+) -> tuple[float, float]:
+    outputs = network.decision_values(points)
+    loss = float(np.mean((outputs - targets) ** 2))
+    return loss, float(np.mean((outputs > 0) == (targets > 0)))
