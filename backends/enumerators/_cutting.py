@@ -6,8 +6,9 @@ facets of cell c are ``pool[info[c, START] : info[c, START] + info[c, COUNT]]``;
 is its row in `x`. Every cell knows its dimension, its carrier (the cell that it was part of when
 the block was taken) and the planes whose intersection is its affine hull.
 
-``mask[c]`` holds three sets of neurons, each in as many 64-bit words as needed: those that are
-positive, negative, and zero at some vertex of c. A neuron cuts a cell if it is in the first two.
+``mask[c]`` holds three sets of neurons: those that are positive, negative, and zero at some vertex
+of c. Words 3 w + PLUS, 3 w + MINUS and 3 w + ZERO have neurons 64 w, ..., 64 w + 63, from the
+highest bit down. A neuron cuts a cell if it is in the first two sets.
 Masks of a new cell are the unions over its facets. Of a vertex whose sign is still open, a neuron
 is in both of the first two sets.
 
@@ -23,10 +24,11 @@ from numba import njit
 
 from ._bits import lowest_bit
 
-# Columns of `info`, `kind` and `chains`.
+# Columns of `info`, `kind`, `chains` and, modulo 3, `mask`.
 START, COUNT, ROOM, PLUS_HALF = range(4)
 CARRIER, LEVEL = range(2)
 HEAD, TAIL, LENGTH = range(3)
+PLUS, MINUS, ZERO = range(3)
 
 # Entries of `cursor`, the kernel's state between calls.
 N_CURSOR = 13
@@ -171,11 +173,19 @@ def push(cursor, chains, links, level, unit, c):
 
 
 @njit(cache=True, inline="always")
+def unite(mask, a, b):
+    """Add the sets of cell b to those of cell a."""
+    for w in range(0, mask.shape[1], 3):
+        mask[a, w] |= mask[b, w]
+        mask[a, w + 1] |= mask[b, w + 1]
+        mask[a, w + 2] |= mask[b, w + 2]
+
+
+@njit(cache=True, inline="always")
 def push_all(cursor, chains, links, mask, level, c):
     """Append a cell to the chains of all neurons that cut it."""
-    n_words = mask.shape[1] // 3
-    for w in range(n_words):
-        bits = mask[c, w] & mask[c, n_words + w]
+    for w in range(mask.shape[1] // 3):
+        bits = mask[c, 3 * w + PLUS] & mask[c, 3 * w + MINUS]
         while bits:
             push(cursor, chains, links, level, 64 * w + 63 - np.int64(lowest_bit(bits)), c)
             bits &= bits - np.uint64(1)
@@ -228,10 +238,10 @@ def _evaluate_all(
         v = info[vertex, START]
         first_row = region_of[kind[e, CARRIER]] * n_units
         for w in range(n_words):
-            crossing = mask[e, w] & mask[e, n_words + w]
+            crossing = mask[e, 3 * w + PLUS] & mask[e, 3 * w + MINUS]
             # Between the ends an affine function keeps a sign that they agree on or that one has.
-            plus = mask[e, w] & ~crossing
-            minus = mask[e, n_words + w] & ~crossing
+            plus = mask[e, 3 * w + PLUS] & ~crossing
+            minus = mask[e, 3 * w + MINUS] & ~crossing
             bits = crossing
             while bits:
                 position = lowest_bit(bits)
@@ -249,131 +259,155 @@ def _evaluate_all(
                     plus |= bit
                     minus |= bit
                     some_open = True
-            mask[vertex, w] = plus
-            mask[vertex, n_words + w] = minus
-            mask[vertex, 2 * n_words + w] = ~(plus | minus)
+            mask[vertex, 3 * w + PLUS] = plus
+            mask[vertex, 3 * w + MINUS] = minus
+            mask[vertex, 3 * w + ZERO] = ~(plus | minus)
     return some_open
 
 
 @njit(cache=True)
-def _split_edge(cursor, unit, item, cuts, chains, links, mask, info, kind, planes_of, pool):
-    """Split one edge at its new vertex."""
-    n_words = mask.shape[1] // 3
-    e = cuts[item]
-    half = cursor[FIRST_NEW] + 2 * item
-    vertex = half + 1
+def _split_edges(cursor, unit, cuts, chains, links, mask, info, kind, planes_of, pool):
+    """Split the edges that a neuron cuts at their new vertices; return whether room is wanted."""
     bit = np.uint64(1) << np.uint64(63 - (unit & 63))
-    start = info[e, START]
-    minus, plus = pool[start], pool[start + 1]
-    if mask[minus, unit >> 6] & bit:
-        minus, plus = plus, minus
-    new_start = cursor[POOL_END]
-    cursor[POOL_END] += 2
-    pool[start], pool[start + 1] = minus, vertex
-    pool[new_start], pool[new_start + 1] = plus, vertex
-    info[e, PLUS_HALF] = half
-    info[half, START], info[half, COUNT], info[half, ROOM] = new_start, 2, 2
-    info[half, PLUS_HALF] = info[vertex, PLUS_HALF] = -1
-    kind[half, CARRIER], kind[half, LEVEL] = kind[e, CARRIER], 1
-    for i in range(planes_of.shape[1] - 1):
-        planes_of[half, i] = planes_of[e, i]
-    for w in range(3 * n_words):
-        mask[e, w] = mask[minus, w] | mask[vertex, w]
-        mask[half, w] = mask[plus, w] | mask[vertex, w]
-    push_all(cursor, chains, links, mask, 1, half)
+    word = 3 * (unit >> 6) + PLUS
+    while cursor[ITEM] < cursor[N_CUT]:
+        if cursor[N_LINKS] + chains.shape[1] > len(links):
+            return MORE_LINKS
+        if cursor[POOL_END] + 2 > len(pool):
+            return MORE_POOL
+        item = cursor[ITEM]
+        cursor[ITEM] += 1
+        e = cuts[item]
+        half = cursor[FIRST_NEW] + 2 * item
+        vertex = half + 1
+        start = info[e, START]
+        minus, plus = pool[start], pool[start + 1]
+        if mask[minus, word] & bit:
+            minus, plus = plus, minus
+        new_start = cursor[POOL_END]
+        cursor[POOL_END] += 2
+        pool[start], pool[start + 1] = minus, vertex
+        pool[new_start], pool[new_start + 1] = plus, vertex
+        info[e, PLUS_HALF] = half
+        info[half, START], info[half, COUNT], info[half, ROOM] = new_start, 2, 2
+        info[half, PLUS_HALF] = info[vertex, PLUS_HALF] = -1
+        kind[half, CARRIER], kind[half, LEVEL] = kind[e, CARRIER], 1
+        for i in range(planes_of.shape[1] - 1):
+            planes_of[half, i] = planes_of[e, i]
+        for w in range(mask.shape[1]):
+            mask[e, w] = mask[minus, w] | mask[vertex, w]
+            mask[half, w] = mask[plus, w] | mask[vertex, w]
+        push_all(cursor, chains, links, mask, 1, half)
+    return DONE
 
 
 @njit(cache=True)
-def _split_cell(
-    cursor, unit, level, item, cuts, side, chains, links, mask, info, kind, planes_of, pool, plane
+def _split_cells(
+    cursor,
+    unit,
+    level,
+    cuts,
+    side,
+    chains,
+    links,
+    mask,
+    info,
+    kind,
+    planes_of,
+    pool,
+    region_of,
 ):
-    """Split one cell of dimension ≥ 2, whose facets have been split; there must be room."""
-    n_words = mask.shape[1] // 3
-    c = cuts[item]
-    half = cursor[FIRST_NEW] + 2 * item
-    section = half + 1
+    """Split the k-cells, k ≥ 2, that a neuron cuts; return whether room is wanted."""
     split_from = cursor[FIRST_OF_UNIT]
-    word = unit >> 6
+    word = 3 * (unit >> 6)
     bit = np.uint64(1) << np.uint64(63 - (unit & 63))
-    start, count = info[c, START], info[c, COUNT]
-    first = end = cursor[POOL_END]
-    n_plus = n_minus = 0
-    for w in range(3 * n_words):
-        mask[c, w] = mask[half, w] = mask[section, w] = np.uint64(0)
-    for i in range(start, start + count):
-        f = pool[i]
-        h = info[f, PLUS_HALF]
-        if h >= split_from:
-            side[n_plus] = h
-            n_plus += 1
-            pool[start + n_minus] = f
-            n_minus += 1
-            pool[end] = h + 1
-            end += 1
-            for w in range(3 * n_words):
-                mask[c, w] |= mask[f, w]
-                mask[half, w] |= mask[h, w]
-                mask[section, w] |= mask[h + 1, w]
-            continue
-        if mask[f, word] & bit:
-            side[n_plus] = f
-            n_plus += 1
-            for w in range(3 * n_words):
-                mask[half, w] |= mask[f, w]
-        else:
-            pool[start + n_minus] = f
-            n_minus += 1
-            for w in range(3 * n_words):
-                mask[c, w] |= mask[f, w]
-        if mask[f, 2 * n_words + word] & bit:
-            # Faces of an uncut facet that lie in the zero set bound the section; each of them lies
-            # in two facets of the cell.
-            for q in range(info[f, START], info[f, START] + info[f, COUNT]):
-                g = pool[q]
-                if (mask[g, word] | mask[g, n_words + word]) & bit:
-                    continue
-                known = False
-                for p in range(first, end):
-                    known = known or pool[p] == g
-                if not known:
-                    pool[end] = g
-                    end += 1
-                    for w in range(3 * n_words):
-                        mask[section, w] |= mask[g, w]
-    info[section, START], info[section, COUNT] = first, end - first
+    n_planes = planes_of.shape[1] - level
     # One place to spare, for the section by which a list may grow.
     spare = 1 if level > 2 else 0
-    info[section, ROOM] = end - first + spare
-    end += spare
-    info[half, START], info[half, COUNT], info[half, ROOM] = end, n_plus + 1, n_plus + 2
-    for i in range(n_plus):
-        pool[end + i] = side[i]
-    pool[end + n_plus] = section
-    end += n_plus + 2
-    if n_minus == info[c, ROOM]:
-        for i in range(n_minus):
-            pool[end + i] = pool[start + i]
-        start = info[c, START] = end
-        info[c, ROOM] = n_minus + 2
-        end += n_minus + 2
-    pool[start + n_minus] = section
-    info[c, COUNT] = n_minus + 1
-    cursor[POOL_END] = end
-    cursor[LONGEST] = max(cursor[LONGEST], n_plus + 1, n_minus + 1, info[section, COUNT])
-    info[c, PLUS_HALF] = half
-    info[half, PLUS_HALF] = info[section, PLUS_HALF] = -1
-    kind[half, CARRIER] = kind[section, CARRIER] = kind[c, CARRIER]
-    kind[half, LEVEL], kind[section, LEVEL] = level, level - 1
-    n_planes = planes_of.shape[1] - level
-    for i in range(n_planes):
-        planes_of[half, i] = planes_of[section, i] = planes_of[c, i]
-    planes_of[section, n_planes] = plane
-    for w in range(3 * n_words):
-        mask[c, w] |= mask[section, w]
-        mask[half, w] |= mask[section, w]
-    push_all(cursor, chains, links, mask, level, half)
-    if level > 1:
+    while cursor[ITEM] < cursor[N_CUT]:
+        item = cursor[ITEM]
+        c = cuts[item]
+        start, count = info[c, START], info[c, COUNT]
+        if cursor[N_LINKS] + 2 * chains.shape[1] > len(links):
+            return MORE_LINKS
+        if count + 1 > len(side):
+            return MORE_SCRATCH
+        # Two halves, and a section with at most all faces of all facets.
+        if cursor[POOL_END] + 2 * (count + 3) + count * (cursor[LONGEST] + 1) > len(pool):
+            return MORE_POOL
+        cursor[ITEM] += 1
+        half = cursor[FIRST_NEW] + 2 * item
+        section = half + 1
+        first = end = cursor[POOL_END]
+        n_plus = n_minus = 0
+        for w in range(mask.shape[1]):
+            mask[c, w] = mask[half, w] = mask[section, w] = np.uint64(0)
+        for i in range(start, start + count):
+            f = pool[i]
+            h = info[f, PLUS_HALF]
+            if h >= split_from:
+                side[n_plus] = h
+                n_plus += 1
+                pool[start + n_minus] = f
+                n_minus += 1
+                pool[end] = h + 1
+                end += 1
+                unite(mask, c, f)
+                unite(mask, half, h)
+                unite(mask, section, h + 1)
+                continue
+            if mask[f, word + PLUS] & bit:
+                side[n_plus] = f
+                n_plus += 1
+                unite(mask, half, f)
+            else:
+                pool[start + n_minus] = f
+                n_minus += 1
+                unite(mask, c, f)
+            if mask[f, word + ZERO] & bit:
+                # Faces of an uncut facet that lie in the zero set bound the section; each of them
+                # lies in two facets of the cell.
+                for q in range(info[f, START], info[f, START] + info[f, COUNT]):
+                    g = pool[q]
+                    if (mask[g, word + PLUS] | mask[g, word + MINUS]) & bit:
+                        continue
+                    known = False
+                    for p in range(first, end):
+                        known = known or pool[p] == g
+                    if not known:
+                        pool[end] = g
+                        end += 1
+                        unite(mask, section, g)
+        info[section, START], info[section, COUNT] = first, end - first
+        info[section, ROOM] = end - first + spare
+        end += spare
+        info[half, START], info[half, COUNT], info[half, ROOM] = end, n_plus + 1, n_plus + 2
+        for i in range(n_plus):
+            pool[end + i] = side[i]
+        pool[end + n_plus] = section
+        end += n_plus + 2
+        if n_minus == info[c, ROOM]:
+            for i in range(n_minus):
+                pool[end + i] = pool[start + i]
+            start = info[c, START] = end
+            info[c, ROOM] = n_minus + 2
+            end += n_minus + 2
+        pool[start + n_minus] = section
+        info[c, COUNT] = n_minus + 1
+        cursor[POOL_END] = end
+        cursor[LONGEST] = max(cursor[LONGEST], n_plus + 1, n_minus + 1, info[section, COUNT])
+        info[c, PLUS_HALF] = half
+        info[half, PLUS_HALF] = info[section, PLUS_HALF] = -1
+        kind[half, CARRIER] = kind[section, CARRIER] = kind[c, CARRIER]
+        kind[half, LEVEL], kind[section, LEVEL] = level, level - 1
+        for i in range(n_planes):
+            planes_of[half, i] = planes_of[section, i] = planes_of[c, i]
+        planes_of[section, n_planes] = region_of[kind[c, CARRIER]] * chains.shape[1] + unit
+        unite(mask, c, section)
+        unite(mask, half, section)
+        push_all(cursor, chains, links, mask, level, half)
         push_all(cursor, chains, links, mask, level - 1, section)
+    return DONE
 
 
 @njit(cache=True, nogil=True)
@@ -404,10 +438,10 @@ def cut(
     (vertices whose error exceeds `target`) and `SETTLE` (open signs) the caller goes on where the
     cursor stands.
     """
-    dim, n_units, n_words = x.shape[1], chains.shape[1], mask.shape[1] // 3
+    dim, n_units = x.shape[1], chains.shape[1]
     while cursor[UNIT] < n_units:
         unit = cursor[UNIT]
-        word = unit >> 6
+        word = 3 * (unit >> 6)
         bit = np.uint64(1) << np.uint64(63 - (unit & 63))
         while cursor[DIMENSION] <= dim:
             level = cursor[DIMENSION]
@@ -419,7 +453,7 @@ def cut(
                     link = chains[level, unit, HEAD]
                     while link >= 0:
                         c = links[link, 0]
-                        if mask[c, word] & mask[c, n_words + word] & bit:
+                        if mask[c, word + PLUS] & mask[c, word + MINUS] & bit:
                             cuts[n_cut] = c
                             n_cut += 1
                         link = links[link, 1]
@@ -447,28 +481,17 @@ def cut(
                 cursor[STAGE] = _SPLIT
                 if some_open:
                     return SETTLE
-            while cursor[ITEM] < cursor[N_CUT]:
-                item = cursor[ITEM]
-                count = info[cuts[item], COUNT]
-                if cursor[N_LINKS] + 2 * n_units > len(links):
-                    return MORE_LINKS
-                if count + 1 > len(side):
-                    return MORE_SCRATCH
-                # Two halves, and a section with at most all faces of all facets.
-                room = 2 * (count + 2) + count * (cursor[LONGEST] + 1) + 2
-                if cursor[POOL_END] + room > len(pool):
-                    return MORE_POOL
-                if level == 1:
-                    _split_edge(
-                        cursor, unit, item, cuts, chains, links, mask, info, kind, planes_of, pool
-                    )
-                else:
-                    plane = region_of[kind[cuts[item], CARRIER]] * n_units + unit
-                    _split_cell(
-                        cursor, unit, level, item, cuts, side, chains, links, mask, info, kind,
-                        planes_of, pool, plane,
-                    )  # fmt: skip
-                cursor[ITEM] += 1
+            if level == 1:
+                wish = _split_edges(
+                    cursor, unit, cuts, chains, links, mask, info, kind, planes_of, pool
+                )
+            else:
+                wish = _split_cells(
+                    cursor, unit, level, cuts, side, chains, links, mask, info, kind, planes_of,
+                    pool, region_of,
+                )  # fmt: skip
+            if wish != DONE:
+                return wish
             cursor[DIMENSION] += 1
             cursor[STAGE] = _COLLECT
         for level in range(1, dim + 1):

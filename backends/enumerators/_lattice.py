@@ -201,41 +201,33 @@ def _join(step: Step, complex_: Cells, blocks: list[HandedBack], sharing: Sharin
         if not np.array_equal(counts[block.shared], block.counts):
             raise InvariantError("two blocks have cut a cell that they share in different ways")
 
-    def table(block: HandedBack, start: NDArray[np.int64], k: int) -> NDArray[np.int32]:
-        """Return the number of the k-cell at each position of a block."""
-        others = ~block.owned
-        n_each = block.counts[others, k]
-        ends = np.cumsum(n_each)
-        ranks = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - n_each, n_each)
-        return np.concatenate(
-            [
-                start[k] + np.arange(block.n_owned[k]),
-                np.repeat(base[block.shared[others], k], n_each) + ranks,
-                block.initial_vertices if k == 0 else [],
-            ]
-        ).astype(np.int32)
-
     facets: list[FacetLists] = []
     for k in range(1, d + 1):
         indptr = np.zeros(totals[k] + 1, dtype=np.int64)
         indices = np.empty(sum(len(b.lists[k - 1][1]) for b in blocks), dtype=np.int32)
         for block, start in zip(blocks, starts, strict=False):
-            kernels.put_back(
-                *block.lists[k - 1], table(block, start, k - 1), indptr, start[k], indices
-            )
+            initial = block.initial_vertices if k == 1 else block.initial_vertices[:0]
+            table = kernels.names(
+                start[k - 1], block.n_owned[k - 1], block.owned, block.shared,
+                block.counts[:, k - 1], base[:, k - 1], initial,
+            )  # fmt: skip
+            kernels.put_back(*block.lists[k - 1], table, indptr, start[k], indices)
         for block in blocks:
             block.lists[k - 1] = (np.empty(0, np.int32), np.empty(0, np.int32))
         facets.append((indptr, indices))
-    n_planes = len(complex_.table.neurons)
     planes = []
     for k in range(d):
-        parts = [complex_.planes[0]] if k == 0 else []
-        offset = n_planes
-        for block in blocks:
-            ids = block.planes[k]
-            parts.append(np.where(ids < 0, ~ids, ids + offset).astype(np.int32))
+        # At the end the blocks hand back nothing but the planes of (d-1)-cells.
+        wanted = not step.last or k == d - 1
+        ids = np.empty((totals[k] if wanted else 0, d - k), dtype=np.int32)
+        if wanted and k == 0:
+            ids[:n_old] = complex_.planes[0]
+        offset = len(complex_.table.neurons)
+        for block, start in zip(blocks, starts, strict=False):
+            if wanted:
+                kernels.put_planes(block.planes[k], offset, ids[start[k] :])
             offset += len(block.table.neurons)
-        planes.append(np.concatenate([p for p in parts if p.size] or parts[:1]))
+        planes.append(ids)
     for block, start in zip(blocks, starts, strict=False):
         for position, point in block.points.items():
             step.exact.known[int(start[0]) + position] = point

@@ -279,9 +279,9 @@ class Block:
 
     def _settle(self) -> None:
         """Decide the open signs of the new vertices."""
-        n_words = self.mask.shape[1] // 3
         vertices = self._new_vertices()
-        both = self.mask[vertices, :n_words] & self.mask[vertices, n_words : 2 * n_words]
+        masks = self.mask[vertices]
+        both = masks[:, _cutting.PLUS :: 3] & masks[:, _cutting.MINUS :: 3]
         for c, words in zip(
             vertices[both.any(axis=1)].tolist(), both[both.any(axis=1)], strict=True
         ):
@@ -291,11 +291,9 @@ class Block:
                 self.n_uncertain += 1
                 s = sign(values[self.step.begin + self.units[j]])
                 w, bit = j >> 6, np.uint64(1 << (63 - (j & 63)))
-                for third, here in enumerate((s > 0, s < 0, s == 0)):
-                    if here:
-                        self.mask[c, third * n_words + w] |= bit
-                    else:
-                        self.mask[c, third * n_words + w] &= ~bit
+                self.mask[c, 3 * w : 3 * w + 3] &= ~bit
+                third = _cutting.PLUS if s > 0 else _cutting.MINUS if s < 0 else _cutting.ZERO
+                self.mask[c, 3 * w + third] |= bit
 
     def _exact_values(self, v: int, c: int) -> Integers:
         """Return the layer's exact pre-activations at a vertex, times a positive number."""
@@ -340,14 +338,14 @@ class Block:
             here = numbers >= 0
             shared, owned = numbers[here], owners[here] == index
             slot[lower][here] = np.arange(len(shared), dtype=np.int32)
-        position, counts, first, n_owned, _ = _blocks.number_cells(
+        position, order, counts, first, n_owned, n_all = _blocks.number_cells(
             n, self.n_carriers, kind, slot, owned, d
         )
-        orders = [_blocks.order_of(k, n_owned[k], kind, position) for k in range(d + 1)]
+        begins = np.cumsum(n_all) - n_all
+        orders = [order[b : b + m] for b, m in zip(begins, n_owned, strict=True)]
         # Regions ascend by pattern, the first neuron before the second.
-        n_words = self.mask.shape[1] // 3
         regions = orders[d]
-        keys = self.mask[regions, :n_words].T[::-1]
+        keys = self.mask[regions, _cutting.PLUS :: 3].T[::-1]
         regions = regions[np.lexsort((*keys, kind[regions, _cutting.CARRIER]))]
         neurons = step.first_neuron + self.units
         packed = self.complex.packed[self.cells[-1]]
@@ -389,15 +387,12 @@ class Block:
         d, step, n_units = self.dim, self.step, len(self.units)
         # In the end nothing but the labels of (d-1)-cells is wanted.
         levels = [d - 1] if step.last else range(d)
-        planes = {k: self.planes_of[orders[k], : d - k] for k in levels}
         used = np.zeros(len(self.cells[-1]) * n_units, dtype=bool)
-        for ids in planes.values():
-            used[ids[ids >= 0]] = True
+        planes = {k: _blocks.mark_planes(orders[k], self.planes_of, d - k, used) for k in levels}
         rows = np.flatnonzero(used)
-        rank = np.cumsum(used, dtype=np.int32) - 1
+        rank = np.cumsum(used, dtype=np.int32) - np.int32(1)
         for ids in planes.values():
-            new = ids >= 0
-            ids[new] = rank[ids[new]]
+            _blocks.rename_planes(ids, rank)
         regions, units = np.divmod(rows, max(1, n_units))
         table = PlaneTable(
             neurons=(step.first_neuron + self.units[units]).astype(np.int32),

@@ -21,13 +21,17 @@ from ._cutting import (
     LENGTH,
     LEVEL,
     LONGEST,
+    MINUS,
     N_CELLS,
     N_LINKS,
+    PLUS,
     PLUS_HALF,
     POOL_END,
     ROOM,
     START,
+    ZERO,
     push_all,
+    unite,
 )
 
 
@@ -144,32 +148,28 @@ def pick_rows(planes, errors, units, rows):
 @njit(cache=True, nogil=True)
 def prepare(cursor, n_vertices, signs, units, mask, info, pool):
     """Write the masks of a block's cells; return how many cuts of cells they announce."""
-    n, n_words = cursor[N_CELLS], mask.shape[1] // 3
+    n = cursor[N_CELLS]
     for v in range(n_vertices):
         c = n - n_vertices + v
-        for w in range(3 * n_words):
-            mask[c, w] = np.uint64(0)
+        mask[c] = np.uint64(0)
         for j in range(len(units)):
             s = signs[v, units[j]]
-            third = 0 if s > 0 else (1 if s < 0 else 2)
-            mask[c, third * n_words + (j >> 6)] |= np.uint64(1) << np.uint64(63 - (j & 63))
+            third = PLUS if s > 0 else (MINUS if s < 0 else ZERO)
+            mask[c, 3 * (j >> 6) + third] |= np.uint64(1) << np.uint64(63 - (j & 63))
     n_cuts = 0
     for c in range(n - n_vertices - 1, -1, -1):
-        for w in range(3 * n_words):
-            mask[c, w] = np.uint64(0)
+        mask[c] = np.uint64(0)
         for i in range(info[c, START], info[c, START] + info[c, COUNT]):
-            for w in range(3 * n_words):
-                mask[c, w] |= mask[pool[i], w]
+            unite(mask, c, pool[i])
         n_cuts += _n_crossing(mask, c)
     return n_cuts
 
 
 @njit(cache=True, inline="always")
 def _n_crossing(mask, c):
-    n_words = mask.shape[1] // 3
     n = np.int64(0)
-    for w in range(n_words):
-        n += np.int64(popcount(mask[c, w] & mask[c, n_words + w]))
+    for w in range(0, mask.shape[1], 3):
+        n += np.int64(popcount(mask[c, w + PLUS] & mask[c, w + MINUS]))
     return n
 
 
@@ -206,6 +206,7 @@ def number_cells(n, n_carriers, kind, slot, owned, dim):
     Returns
     -------
     position : (n,) place of each cell among those of its dimension
+    order : (n,) the cells by dimension and position
     counts : (n_slots, dim + 1) cells of each carrier
     first : (n_slots, dim + 1) position of the first of them
     n_owned, n_all : (dim + 1,) cells owned, and all of them
@@ -236,32 +237,45 @@ def number_cells(n, n_carriers, kind, slot, owned, dim):
                 n_owned[k] = n_all[k]
     initial = n_all[0]
     n_all[0] += n_initial
-    position = np.empty(n, np.int32)
+    position, order = np.empty(n, np.int32), np.empty(n, np.int32)
+    offset = np.cumsum(n_all) - n_all
     following = first.copy()
     for c in range(n):
         k = kind[c, LEVEL]
+        s = -1 if c < n_carriers and k == 0 else slot[kind[c, CARRIER]]
         if c < n_carriers and k == 0:
             position[c] = initial
             initial += 1
-            continue
-        s = slot[kind[c, CARRIER]]
-        if s < 0:
+        elif s < 0:
             position[c] = private[k]
             private[k] += 1
         else:
             position[c] = following[s, k]
             following[s, k] += 1
-    return position, counts, first, n_owned, n_all
+        order[offset[k] + position[c]] = c
+    return position, order, counts, first, n_owned, n_all
 
 
 @njit(cache=True, nogil=True)
-def order_of(level, n_owned, kind, position):
-    """Return the cells of one dimension that the block owns, in their order."""
-    order = np.empty(n_owned, np.int32)
-    for c in range(len(position)):
-        if kind[c, LEVEL] == level and position[c] < n_owned:
-            order[position[c]] = c
-    return order
+def mark_planes(order, planes_of, width, used):
+    """Return the planes of some cells, and mark those of the block's own that are among them."""
+    planes = np.empty((len(order), width), np.int32)
+    for i in range(len(order)):
+        for k in range(width):
+            p = planes_of[order[i], k]
+            planes[i, k] = p
+            if p >= 0:
+                used[p] = True
+    return planes
+
+
+@njit(cache=True, nogil=True)
+def rename_planes(planes, rank):
+    """Replace the block's own planes by their rank."""
+    for i in range(planes.shape[0]):
+        for k in range(planes.shape[1]):
+            if planes[i, k] >= 0:
+                planes[i, k] = rank[planes[i, k]]
 
 
 @njit(cache=True, nogil=True)
@@ -289,7 +303,7 @@ def patterns_of(order, kind, mask, neurons, packed):
     for i in range(len(order)):
         result[i] = packed[kind[order[i], CARRIER]]
         for w in range(n_words):
-            bits = mask[order[i], w]
+            bits = mask[order[i], 3 * w + PLUS]
             while bits:
                 neuron = neurons[64 * w + 63 - np.int64(lowest_bit(bits))]
                 result[i, neuron >> 3] |= np.uint8(1 << (neuron & 7))
@@ -308,3 +322,32 @@ def put_back(counts, entries, table, indptr, first_cell, indices):
             end += 1
             k += 1
         indptr[first_cell + i + 1] = end
+
+
+@njit(cache=True, nogil=True)
+def names(start, n_owned, owned, shared, counts, base, initial):
+    """Return the number in the complex of the cell at each position, for one dimension."""
+    n = n_owned + len(initial)
+    for s in range(len(shared)):
+        if not owned[s]:
+            n += counts[s]
+    result = np.empty(n, np.int32)
+    for i in range(n_owned):
+        result[i] = start + i
+    at = n_owned
+    for s in range(len(shared)):
+        if not owned[s]:
+            for i in range(counts[s]):
+                result[at] = base[shared[s]] + i
+                at += 1
+    result[at:] = initial
+    return result
+
+
+@njit(cache=True, nogil=True)
+def put_planes(planes, offset, result):
+    """Copy planes of cells; those with a bar are old ones, the others begin at `offset`."""
+    for i in range(planes.shape[0]):
+        for k in range(planes.shape[1]):
+            p = planes[i, k]
+            result[i, k] = ~p if p < 0 else p + offset
