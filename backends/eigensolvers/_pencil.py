@@ -18,15 +18,17 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 from scipy import sparse
+from threadpoolctl import ThreadpoolController
 
 from relutopo.errors import InputError
 from relutopo.interfaces import EigenResult, Eigensolver
 
-__all__ = ["DENSE_UP_TO", "Eigenpair", "PencilSolver", "SymmetricProblem"]
+__all__ = ["DENSE_UP_TO", "LARGEST_TOL", "Eigenpair", "Iterate", "PencilSolver", "SymmetricProblem"]
 
 DENSE_UP_TO = 64
 """Graphs of at most this many nodes are solved densely, whatever the backend."""
-_LARGEST_TOL = 1e-6
+LARGEST_TOL = 1e-6
+_blas = ThreadpoolController()  # of NumPy's and SciPy's libraries, which are loaded by now
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +51,25 @@ class Eigenpair:
     vector: NDArray[np.float64]
     residual: float
     rounding: float
+
+
+@dataclass(frozen=True, eq=False)
+class Iterate:
+    """What an iteration ends with.
+
+    Attributes
+    ----------
+    vector : (n,) ndarray
+        An approximate eigenvector g of A.
+    iterations : int
+        Outer iterations.
+    method : str
+        Registry name of the method that ran.
+    """
+
+    vector: NDArray[np.float64]
+    iterations: int
+    method: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +146,7 @@ class PencilSolver(Eigensolver):
     name: ClassVar[str]
 
     def __init__(self, tol: float, max_iterations: int) -> None:
-        if not 0 < tol <= _LARGEST_TOL:
+        if not 0 < tol <= LARGEST_TOL:
             raise InputError(
                 f"`tol` must be in (0, 1e-6], got {tol}; it bounds the relative residual, and the "
                 "default 1e-8 suits nearly every graph"
@@ -150,12 +171,14 @@ class PencilSolver(Eigensolver):
                 "relutopo.spectral.laplacian.pencil"
             )
         problem = SymmetricProblem.of(laplacian, vertex_weights)
-        if n <= DENSE_UP_TO:
-            g, iterations, method = _dense(problem), 0, "dense"
-        else:
-            g, iterations = self.iterate(problem, np.random.default_rng(seed))
-            method = self.name
-        pair = problem.eigenpair(g)
+        # Products of small blocks gain nothing from threads, and sums of long vectors would
+        # depend on their number.
+        with _blas.limit(limits=1, user_api="blas"):
+            if n <= DENSE_UP_TO:
+                iterate = Iterate(_dense(problem), 0, "dense")
+            else:
+                iterate = self.iterate(problem, np.random.default_rng(seed))
+            pair = problem.eigenpair(iterate.vector)
         x = pair.vector
         # Rounding must not decide which of several largest entries comes first.
         sizes = np.abs(x)
@@ -164,21 +187,19 @@ class PencilSolver(Eigensolver):
             value=pair.value,
             vector=x,
             residual=pair.residual,
-            iterations=iterations,
+            iterations=iterate.iterations,
             seconds=time.perf_counter() - begin,
-            method=method,
+            method=iterate.method,
             status="converged" if self.accepts(pair) else "not_converged",
         )
 
     def accepts(self, pair: Eigenpair) -> bool:
         """Tell whether a pair is converged, or as good as double precision allows."""
-        return pair.residual <= max(self.tol, min(pair.rounding, _LARGEST_TOL))
+        return pair.residual <= max(self.tol, min(pair.rounding, LARGEST_TOL))
 
     @abstractmethod
-    def iterate(
-        self, problem: SymmetricProblem, rng: np.random.Generator
-    ) -> tuple[NDArray[np.float64], int]:
-        """Return an approximate eigenvector g and the number of outer iterations."""
+    def iterate(self, problem: SymmetricProblem, rng: np.random.Generator) -> Iterate:
+        """Return an approximate eigenvector g, and what it took."""
 
 
 def _dense(problem: SymmetricProblem) -> NDArray[np.float64]:

@@ -4,14 +4,16 @@ A. V. Knyazev, "Toward the optimal preconditioned eigensolver: locally optimal b
 preconditioned conjugate gradient method", SIAM J. Sci. Comput. 23 (2001) 517-541, algorithm 5.1,
 written out here for our pencils, because a stop on the true residual in the terms of the pencil,
 a deflated kernel and orthonormal bases throughout are what makes it reliable on badly scaled
-weights. Memory and time grow like the number of edges, in any dimension.
+weights. The start comes from the coarse levels, as in J. C. Urschel, X. Hu, J. Xu, L. T. Zikatanov,
+"A cascadic multigrid algorithm for computing the Fiedler vector of graph Laplacians", J. Comput.
+Math. 33 (2015) 209-226. Memory and time grow like the number of edges, in any dimension.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +21,13 @@ from numpy.typing import NDArray
 from relutopo.errors import InputError
 from relutopo.optional import require
 
-from ._pencil import DENSE_UP_TO, PencilSolver, SymmetricProblem
+from ._pencil import DENSE_UP_TO, LARGEST_TOL, Iterate, PencilSolver, SymmetricProblem
 
 __all__ = ["AmgLobpcgEigensolver"]
+
+_COARSE = 100  # the coarsest level is solved densely
+_NOISE = 0.01
+_NEARLY_DEPENDENT = 1e-4  # length of what is left of a unit column
 
 
 class AmgLobpcgEigensolver(PencilSolver):
@@ -33,9 +39,9 @@ class AmgLobpcgEigensolver(PencilSolver):
         Largest relative residual that counts as converged, in (0, 1e-6].
     max_iterations : int, default 500
         Limit of LOBPCG iterations.
-    block_size : int, default 4
-        Vectors that are iterated together, 1..16. Only the first must converge; the others keep
-        nearly multiple eigenvalues from slowing it down.
+    block_size : int, default 1
+        Vectors that are iterated together, 1..16. Only the first must converge; more take fewer
+        iterations where eigenvalues are nearly multiple, and cost more each.
 
     Raises
     ------
@@ -54,66 +60,134 @@ class AmgLobpcgEigensolver(PencilSolver):
 
     name: ClassVar[str] = "amg_lobpcg"
 
-    def __init__(self, tol: float = 1e-8, max_iterations: int = 500, block_size: int = 4) -> None:
+    def __init__(self, tol: float = 1e-8, max_iterations: int = 500, block_size: int = 1) -> None:
         super().__init__(tol, max_iterations)
         # The basis of three blocks and the kernel must fit into the smallest iterated problem.
         limit = DENSE_UP_TO // 4
         if not 1 <= block_size <= limit:
-            raise InputError(f"`block_size` must be in 1..{limit}, got {block_size}; try 4")
+            raise InputError(f"`block_size` must be in 1..{limit}, got {block_size}; try 1")
         self.block_size = block_size
         self._pyamg = require("pyamg", "the eigensolver 'amg_lobpcg'")
 
-    def iterate(
-        self, problem: SymmetricProblem, rng: np.random.Generator
-    ) -> tuple[NDArray[np.float64], int]:
+    def iterate(self, problem: SymmetricProblem, rng: np.random.Generator) -> Iterate:
         """Return the first Ritz vector once its true residual is small enough."""
         with _numpy_seeded(rng):
-            precondition = self._preconditioner(problem)
-        matrix = problem.matrix()
-        m = self.block_size
-        kernel = problem.kernel[:, None]
-        basis = rng.standard_normal((problem.n, m))
+            hierarchy = self._hierarchy(problem)
+        matrix, m = problem.matrix(), self.block_size
+        basis = problem.roots[:, None] * self._start(hierarchy, problem.roots**2, rng)
         iterations = 0
         while True:
-            # The kernel as first column: the rest comes out orthogonal to it.
-            q = np.linalg.qr(np.concatenate([kernel, basis], axis=1))[0][:, 1:]
+            q = _orthonormal(problem.project(basis))
             image = matrix @ q
             values, c = np.linalg.eigh(_symmetric(q.T @ image))
             values, c = values[:m], c[:, :m]
             g = q @ c
-            if self.accepts(problem.eigenpair(g[:, 0])) or iterations == self.max_iterations:
-                return g[:, 0], iterations
-            iterations += 1
             residuals = image @ c - g * values
+            # In the terms of the pencil; only what promises to be accepted is worth a full check.
+            error = np.linalg.norm(problem.roots * residuals[:, 0])
+            promising = error <= LARGEST_TOL * values[0] * np.linalg.norm(problem.roots * g[:, 0])
+            stop = iterations == self.max_iterations
+            if stop or (promising and self.accepts(problem.eigenpair(g[:, 0]))):
+                return Iterate(g[:, 0], iterations, self.name)
+            iterations += 1
             # What the last step added to the Ritz vectors is the conjugate direction.
             directions = q[:, m:] @ c[m:]
-            basis = np.concatenate([g, precondition(residuals), directions], axis=1)
+            steps = _precondition(hierarchy, problem, residuals)
+            basis = np.concatenate([g, steps, directions], axis=1)
 
-    def _preconditioner(
-        self, problem: SymmetricProblem
-    ) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
-        """Return an approximation of A⁺ = W_V^{1/2} L⁺ W_V^{1/2} on a block of columns."""
+    def _hierarchy(self, problem: SymmetricProblem) -> Any:
+        """Return pyamg's multilevel solver of L."""
         # Strength relative to the strongest edge of a node keeps aggregates off the weak edges of
-        # badly scaled graphs and still finds strong ones at hubs; energy minimisation then gives
-        # the smoothest interpolation on that sparsity.
-        hierarchy = self._pyamg.smoothed_aggregation_solver(
+        # badly scaled graphs and still finds strong ones at hubs. One sweep forwards before and
+        # one backwards after the coarse correction make a symmetric cycle.
+        return self._pyamg.smoothed_aggregation_solver(
             problem.laplacian,
             B=np.ones((problem.n, 1)),
-            strength=("classical", {"theta": 0.1}),
-            smooth=("energy", {"krylov": "cg"}),
+            strength=("classical", {"theta": 0.25}),
+            smooth="jacobi",
+            improve_candidates=None,
+            presmoother=("gauss_seidel", {"sweep": "forward"}),
+            postsmoother=("gauss_seidel", {"sweep": "backward"}),
+            max_coarse=_COARSE,
             coarse_solver="pinv",
         )
-        cycle = hierarchy.aspreconditioner(cycle="V")
-        roots = problem.roots[:, None]
 
-        def precondition(residuals: NDArray[np.float64]) -> NDArray[np.float64]:
-            right = roots * problem.project(residuals)
-            solved = np.stack([cycle @ column for column in right.T], axis=1)
-            solved = problem.project(roots * solved)
-            lengths = np.linalg.norm(solved, axis=0)
-            return np.asarray(solved / np.maximum(lengths, np.finfo(float).tiny))
+    def _start(
+        self, hierarchy: Any, weights: NDArray[np.float64], rng: np.random.Generator
+    ) -> NDArray[np.float64]:
+        """Return approximate eigenvectors of the pencil, (n, block_size), from coarse to fine.
 
-        return precondition
+        On each level W_V is lumped to a diagonal, and a sweep of Gauss-Seidel on
+        L x = ρ W_V x, ρ the Rayleigh quotient, smooths what was interpolated. A little noise on
+        each level keeps a symmetric graph from starting at another eigenvector, or orthogonal to
+        the right one.
+        """
+        gauss_seidel = self._pyamg.relaxation.relaxation.gauss_seidel
+        *finer, coarsest = hierarchy.levels
+        lumped = [weights]
+        for level in finer:
+            lumped.append(np.maximum(level.R @ lumped[-1], np.finfo(float).tiny))
+        roots = np.sqrt(lumped[-1])
+        dense = coarsest.A.toarray() / np.multiply.outer(roots, roots)
+        x = np.linalg.eigh(_symmetric(dense))[1][:, 1 : 1 + self.block_size] / roots[:, None]
+        # A coarsest level of a few nodes has too few vectors.
+        missing = self.block_size - x.shape[1]
+        x = np.concatenate([x, rng.standard_normal((len(x), missing))], axis=1)
+        for level, w in zip(reversed(finer), reversed(lumped[:-1]), strict=True):
+            x = level.P @ x
+            x += _NOISE * np.abs(x).max(axis=0) * rng.standard_normal(x.shape)
+            for j in range(self.block_size):
+                column = np.ascontiguousarray(x[:, j])
+                quotient = column @ (level.A @ column) / (column @ (w * column))
+                gauss_seidel(level.A, column, quotient * w * column, sweep="symmetric")
+                x[:, j] = column
+        return x
+
+
+def _precondition(
+    hierarchy: Any, problem: SymmetricProblem, residuals: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Apply an approximation of A⁺ = W_V^{1/2} L⁺ W_V^{1/2} to columns."""
+    roots = problem.roots[:, None]
+    right = roots * problem.project(residuals)
+    solved = [_v_cycle(hierarchy, 0, np.ascontiguousarray(column)) for column in right.T]
+    return problem.project(roots * np.stack(solved, axis=1))
+
+
+def _v_cycle(hierarchy: Any, k: int, right: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Apply one V-cycle from level k on.
+
+    pyamg's own also computes the norms of two residuals, which nobody here asks for.
+    """
+    level = hierarchy.levels[k]
+    if k == len(hierarchy.levels) - 1:
+        return np.asarray(hierarchy.coarse_solver(level.A, right)).ravel()
+    x = np.zeros_like(right)
+    level.presmoother(level.A, x, right)
+    x += level.P @ _v_cycle(hierarchy, k + 1, level.R @ (right - level.A @ x))
+    level.postsmoother(level.A, x, right)
+    return x
+
+
+def _orthonormal(basis: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return an orthonormal basis of the columns' span whose first columns span the first ones'.
+
+    Cholesky factors of the Gram matrix, twice (T. Fukaya et al., "CholeskyQR2", ScalA 2014), are
+    faster than Householder's reflections, which take over when the columns are too close to
+    dependent.
+    """
+    q = basis / np.maximum(np.linalg.norm(basis, axis=0), np.finfo(float).tiny)
+    try:
+        for _ in range(2):
+            lower = np.linalg.cholesky(q.T @ q)
+            if np.diagonal(lower).min() < _NEARLY_DEPENDENT:
+                break
+            q = q @ np.linalg.inv(lower).T
+        else:
+            return np.asarray(q)
+    except np.linalg.LinAlgError:
+        pass
+    return np.asarray(np.linalg.qr(basis)[0])
 
 
 def _symmetric(matrix: NDArray[np.float64]) -> NDArray[np.float64]:

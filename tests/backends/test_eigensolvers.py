@@ -9,14 +9,19 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.linalg
+import threadpoolctl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
+import relutopo as rt
 from relutopo import registry
 from relutopo.errors import InputError, MissingExtraError
 from relutopo.interfaces import EigenResult
+from relutopo.spectral.laplacian import pencil
+from relutopo.spectral.weights import CountPlusOne, UnitEdges
+from relutopo.testing import random_network
 
 SOLVERS = registry.names("eigensolver")
 Floats = NDArray[np.float64]
@@ -47,7 +52,8 @@ def solve(
     assert abs(w @ x) <= 1e-9 * np.linalg.norm(w)
     largest = np.flatnonzero(np.abs(x) >= (1 - 1e-6) * np.abs(x).max())
     assert x[largest[0]] > 0
-    assert result.method == ("dense" if len(x) <= 64 else solver)
+    ran = {"auto": ("arpack", "amg_lobpcg")}.get(solver, (solver,))
+    assert result.method in (("dense",) if len(x) <= 64 else ran)
     assert (result.iterations == 0) >= (result.method == "dense")
     assert result.seconds >= 0
     return result
@@ -232,7 +238,7 @@ def test_input_is_left_alone(solver: str) -> None:
     np.testing.assert_array_equal(weights, copies[1])
 
 
-@pytest.mark.parametrize("solver", ["arpack", "amg_lobpcg"])
+@pytest.mark.parametrize("solver", ["arpack", "amg_lobpcg", "auto"])
 def test_stopping_early_is_said(solver: str) -> None:
     # Eigenvalues as dense as the weights are: no method is done at once.
     n, weights = 200, np.random.default_rng(0).uniform(1, 500, 200)
@@ -243,7 +249,7 @@ def test_stopping_early_is_said(solver: str) -> None:
     assert np.isfinite(result.vector).all()
 
 
-@pytest.mark.parametrize("solver", ["arpack", "amg_lobpcg"])
+@pytest.mark.parametrize("solver", ["arpack", "amg_lobpcg", "auto"])
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -270,11 +276,69 @@ def test_every_block_size_works(block_size: int) -> None:
     assert result.value == pytest.approx(2 - 2 * np.cos(np.pi / 66), rel=1e-9)
 
 
-@pytest.mark.parametrize("solver", ["arpack", "amg_lobpcg"])
+@pytest.mark.parametrize("solver", ["arpack", "amg_lobpcg", "auto"])
 @pytest.mark.parametrize("n_weights", [1, 3])
 def test_shapes_are_checked(solver: str, n_weights: int) -> None:
     with pytest.raises(InputError, match=r"`laplacian` must have shape \(n, n\) with n ≥ 2"):
         registry.create("eigensolver", solver).solve(laplacian(2, [[0, 1]]), np.ones(n_weights))
+
+
+def cube_edges(side: int) -> Edges:
+    node = np.arange(side**3).reshape(side, side, side)
+    pairs = [(node[:-1], node[1:]), (node[:, :-1], node[:, 1:]), (node[..., :-1], node[..., 1:])]
+    return np.concatenate([np.stack([low.ravel(), high.ravel()], axis=1) for low, high in pairs])
+
+
+def test_auto_factorises_plane_graphs_and_not_large_solid_ones() -> None:
+    for edges, method in ((grid_edges(90, 90), "arpack"), (cube_edges(27), "amg_lobpcg")):
+        system = laplacian(int(edges.max()) + 1, edges)
+        auto = solve("auto", system)
+        assert auto.method == method
+        np.testing.assert_array_equal(auto.vector, solve(method, system).vector)
+
+
+def dual_pencil(network: rt.ReluNetwork, dim: int) -> tuple[sparse.csr_array, Floats]:
+    graph = rt.decompose(network, rt.Box(-3, 3, dim=dim)).dual_graph()
+    counts = np.random.default_rng(0).poisson(0.5, graph.n_nodes)
+    system = pencil(graph, counts, CountPlusOne(), UnitEdges())
+    return system.laplacian, system.vertex_weights
+
+
+@pytest.mark.parametrize(
+    ("widths", "kind"),
+    [([2, 40, 1], "gaussian"), ([2, 12, 12, 12, 1], "gaussian"), ([3, 16, 1], "gaussian")],
+)
+def test_dual_graphs_of_networks(widths: list[int], kind: str) -> None:
+    """All solvers find the same pair, and it solves the pencil to far below the tolerance."""
+    system, weights = dual_pencil(random_network(widths, seed=3, kind=kind), widths[0])
+    results = [solve(solver, system, weights) for solver in SOLVERS]
+    for result in results:
+        assert result.residual <= 1e-8
+        assert result.value == pytest.approx(results[0].value, rel=1e-9)
+        np.testing.assert_allclose(result.vector, results[0].vector, atol=1e-6)
+
+
+def test_a_symmetric_start_is_left() -> None:
+    """The coarse levels of a star and of a barbell know only the wrong eigenvectors."""
+    n = 400
+    hub = np.stack([np.zeros(n - 1, dtype=int), np.arange(1, n)], axis=1)
+    clique = np.stack(np.triu_indices(100, 1), axis=1)
+    barbell = np.concatenate([clique, clique + 100, [[0, 100]]])
+    for edges in (hub, barbell):
+        system = laplacian(int(edges.max()) + 1, edges)
+        reference = scipy.linalg.eigvalsh(system.toarray())[1]
+        for solver in SOLVERS:
+            assert solve(solver, system).value == pytest.approx(reference, rel=1e-7)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_results_do_not_depend_on_threads(solver: str) -> None:
+    system = laplacian(150 * 150, grid_edges(150, 150))
+    vectors = []
+    for n_threads in (1, 4):
+        with threadpoolctl.threadpool_limits(n_threads):
+            vectors.append(solve(solver, system).vector)
+    np.testing.assert_array_equal(vectors[0], vectors[1])
 
 
 def test_missing_pyamg_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
