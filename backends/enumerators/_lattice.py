@@ -47,7 +47,7 @@ _BLOCK_REGIONS = 8192
 """How many regions a block should end with, were all neurons in general position."""
 _FEW_REGIONS = 32
 """Below this number of regions some neurons cut all of them first, so that there are more."""
-_MAP_NUMBERS = 2**21
+_MAP_NUMBERS = 2**17
 """At most how many numbers the affine maps of a block should have."""
 
 
@@ -122,10 +122,25 @@ def _last_of_step(complex_: Cells, first: int, size: int) -> int:
 
 
 def _cut(step: Step, complex_: Cells, run: _Run) -> tuple[Cells, int]:
-    """Return the complex after a step, and how many signs were open."""
+    """Return the complex after a step, and how many signs were open.
+
+    The complex from before is given up: of its cells only the vertices stay.
+    """
     bounds = _block_bounds(step, complex_)
-    n_blocks = len(bounds) - 1
-    sharing = _sharing(complex_, bounds) if n_blocks > 1 else None
+    sharing = _sharing(complex_, bounds) if len(bounds) > 2 else None
+    blocks = _run_blocks(step, complex_, bounds, sharing, run)
+    n_uncertain = sum(block.n_uncertain for block in blocks)
+    return _join(step, complex_, blocks, sharing), n_uncertain
+
+
+def _run_blocks(
+    step: Step,
+    complex_: Cells,
+    bounds: NDArray[np.int64],
+    sharing: Sharing | None,
+    run: _Run,
+) -> list[HandedBack]:
+    """Cut all blocks."""
     works: SimpleQueue[Workspace] = SimpleQueue()
 
     def one(index: int) -> HandedBack:
@@ -143,11 +158,11 @@ def _cut(step: Step, complex_: Cells, run: _Run) -> tuple[Cells, int]:
 
     blocks = []
     n_cells = complex_.n[0]
-    for handed in run(one, range(n_blocks)):
+    for handed in run(one, range(len(bounds) - 1)):
         blocks.append(handed)
         n_cells += int(handed.n_owned.sum())
         check_limit(step.max_cells, n_cells, step.network, step.layer)
-    return _join(step, complex_, blocks, sharing), sum(b.n_uncertain for b in blocks)
+    return blocks
 
 
 def _block_bounds(step: Step, complex_: Cells) -> NDArray[np.int64]:
@@ -167,7 +182,7 @@ def _sharing(complex_: Cells, bounds: NDArray[np.int64]) -> Sharing:
     n = complex_.n
     first = np.repeat(np.arange(len(bounds) - 1, dtype=np.int32), np.diff(bounds))
     last = first
-    number, owner = [np.empty(0, np.int32)], [np.empty(0, np.int32)]
+    numbers, owners = [np.empty(0, np.int32)], [np.empty(0, np.int32)]
     levels = []
     for k in range(len(n) - 1, 1, -1):
         below = np.empty(n[k - 1], np.int32), np.empty(n[k - 1], np.int32)
@@ -176,12 +191,13 @@ def _sharing(complex_: Cells, bounds: NDArray[np.int64]) -> Sharing:
         levels.append(below)
     n_shared = 0
     for first, last in reversed(levels):
-        shared = first < last
-        last[:] = np.where(shared, n_shared + np.cumsum(shared) - 1, -1)
-        n_shared += int(shared.sum())
-        number.append(last)
-        owner.append(first)
-    return Sharing(number, owner, n_shared)
+        shared = np.flatnonzero(first < last)
+        number = np.full(len(first), -1, dtype=np.int32)
+        number[shared] = np.arange(n_shared, n_shared + len(shared))
+        n_shared += len(shared)
+        numbers.append(number)
+        owners.append(first[shared])
+    return Sharing(numbers, np.concatenate(owners))
 
 
 def _join(step: Step, complex_: Cells, blocks: list[HandedBack], sharing: Sharing | None) -> Cells:
@@ -191,7 +207,7 @@ def _join(step: Step, complex_: Cells, blocks: list[HandedBack], sharing: Sharin
     starts[:, 0] += n_old
     totals = starts[-1]
     # Where the cells of each shared carrier begin, as their owner has numbered them.
-    n_shared = sharing.n_shared if sharing else 0
+    n_shared = len(sharing.owner) if sharing else 0
     base = np.zeros((n_shared, d + 1), dtype=np.int64)
     counts = np.zeros((n_shared, d + 1), dtype=np.int32)
     for block, start in zip(blocks, starts, strict=False):
@@ -201,6 +217,10 @@ def _join(step: Step, complex_: Cells, blocks: list[HandedBack], sharing: Sharin
         if not np.array_equal(counts[block.shared], block.counts):
             raise InvariantError("two blocks have cut a cell that they share in different ways")
 
+    # Memory is the limit: what is no longer needed goes first.
+    old_planes, old_table = complex_.planes[0], complex_.table
+    complex_.facets.clear()
+    complex_.planes.clear()
     facets: list[FacetLists] = []
     for k in range(1, d + 1):
         indptr = np.zeros(totals[k] + 1, dtype=np.int64)
@@ -221,11 +241,12 @@ def _join(step: Step, complex_: Cells, blocks: list[HandedBack], sharing: Sharin
         wanted = not step.last or k == d - 1
         ids = np.empty((totals[k] if wanted else 0, d - k), dtype=np.int32)
         if wanted and k == 0:
-            ids[:n_old] = complex_.planes[0]
-        offset = len(complex_.table.neurons)
+            ids[:n_old] = old_planes
+        offset = len(old_table.neurons)
         for block, start in zip(blocks, starts, strict=False):
             if wanted:
                 kernels.put_planes(block.planes[k], offset, ids[start[k] :])
+                block.planes[k] = block.planes[k][:0].copy()
             offset += len(block.table.neurons)
         planes.append(ids)
     for block, start in zip(blocks, starts, strict=False):
@@ -237,7 +258,7 @@ def _join(step: Step, complex_: Cells, blocks: list[HandedBack], sharing: Sharin
         facets=facets,
         planes=planes,
         packed=np.concatenate([b.packed for b in blocks]),
-        table=complex_.table.extended([b.table for b in blocks]),
+        table=old_table.extended([b.table for b in blocks], names_only=step.last),
     )
 
 

@@ -76,11 +76,14 @@ class Step:
 
 @dataclass(frozen=True)
 class Sharing:
-    """Which cells of dimension 1..d-1 several blocks have: their number, -1 for others; owners."""
+    """Which cells several blocks have.
+
+    ``number[k]`` numbers the shared k-cells, 0 < k < d, with -1 for others; ``owner`` has a block
+    for each of these numbers.
+    """
 
     number: list[NDArray[np.int32]]
-    owner: list[NDArray[np.int32]]
-    n_shared: int
+    owner: NDArray[np.int32]
 
 
 class Workspace:
@@ -332,11 +335,9 @@ class Block:
             numbers = np.concatenate(
                 [np.empty(0, np.int32), *(sharing.number[k][self.cells[k]] for k in taken)]
             )
-            owners = np.concatenate(
-                [np.empty(0, np.int32), *(sharing.owner[k][self.cells[k]] for k in taken)]
-            )
             here = numbers >= 0
-            shared, owned = numbers[here], owners[here] == index
+            shared = numbers[here]
+            owned = sharing.owner[shared] == index
             slot[lower][here] = np.arange(len(shared), dtype=np.int32)
         position, order, counts, first, n_owned, n_all = _blocks.number_cells(
             n, self.n_carriers, kind, slot, owned, d
@@ -396,8 +397,8 @@ class Block:
         regions, units = np.divmod(rows, max(1, n_units))
         table = PlaneTable(
             neurons=(step.first_neuron + self.units[units]).astype(np.int32),
-            coefficients=self.rows[rows, : d + 2],
-            packed=self.complex.packed[self.cells[-1][regions]],
+            coefficients=self.rows[[] if step.last else rows, : d + 2],
+            packed=self.complex.packed[self.cells[-1][[] if step.last else regions]],
         )
         empty = np.empty((0, 0), dtype=np.int32)
         return [planes.get(k, empty) for k in range(d)], table

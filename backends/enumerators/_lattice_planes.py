@@ -47,11 +47,14 @@ class PlaneTable:
             packed=np.zeros((n, n_bytes), dtype=np.uint8),
         )
 
-    def extended(self, others: Sequence[PlaneTable]) -> PlaneTable:
-        """Return all rows one after another."""
+    def extended(self, others: Sequence[PlaneTable], names_only: bool) -> PlaneTable:
+        """Return all rows one after another, or nothing but their `neurons`."""
         tables = [self, *others]
+        neurons = np.concatenate([t.neurons for t in tables])
+        if names_only:
+            return PlaneTable(neurons, self.coefficients[:0], self.packed[:0])
         return PlaneTable(
-            neurons=np.concatenate([t.neurons for t in tables]),
+            neurons=neurons,
             coefficients=np.concatenate([t.coefficients for t in tables]),
             packed=np.concatenate([t.packed for t in tables]),
         )
