@@ -22,7 +22,7 @@ from relutopo.optional import require
 
 __all__ = ["Job", "job_module"]
 
-_MODULES = {"partition": "partition_job", "homology": "homology_job"}
+_MODULES = {"partition": "partition_job", "homology": "homology_job", "scale": "scale_job"}
 log = logging.getLogger("relutopo")
 
 
@@ -88,6 +88,8 @@ class Job:
         module = job_module(values["analysis"], is_inspection=self._is_inspection)
         settings = module.settings(values)
         seconds: dict[str, float] = {}
+        if values["analysis"] == "scale":
+            return self._measure(module, settings)
         with stopwatch(seconds, "data"):
             dataset = _dataset(values["data"])
         with stopwatch(seconds, "training"):
@@ -115,6 +117,22 @@ class Job:
                 report.save_summary(conclusion.summary, directory)
         if self.sweep_directory is None:
             report.show(conclusion.summary, directory)
+        return seconds, conclusion.measures
+
+    def _measure(self, module: Any, settings: Any) -> tuple[dict[str, float], dict[str, float]]:
+        """Time each step on a network that nobody trains."""
+        seconds: dict[str, float] = {}
+        threadpoolctl = require("threadpoolctl", "the command 'relutopo'")
+        with (
+            threadpoolctl.threadpool_limits(1, "blas"),
+            stopwatch(seconds, "measuring"),
+            report.progress_bar("measuring") as progress,
+        ):
+            row = module.measure(settings, progress)
+        conclusion = module.conclude(row, self.directory)
+        report.save_summary(conclusion.summary, self.directory)
+        if self.sweep_directory is None:
+            report.show(conclusion.summary, self.directory)
         return seconds, conclusion.measures
 
     @property

@@ -19,6 +19,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
 from relutopo import registry
+from relutopo.learning.random_networks import RandomNetwork
 from relutopo.learning.trainer import MlpSettings, TrainerSettings
 
 __all__ = ["Settings", "register", "schema_of"]
@@ -46,6 +47,7 @@ class Settings:
     adjacency: Adjacency = MISSING
     component: Optional[Component] = None  # noqa: UP045  OmegaConf 2.3 reads no `Component | None`
     n_filtrations: int = MISSING
+    scale: Any = field(default_factory=lambda: schema_of(RandomNetwork)())
     margin: float = MISSING
     domain: Any = None
     max_cells: int | None = None

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
 from relutopo.errors import InputError
+from relutopo.geometry.domain import Box
 from relutopo.geometry.network import ReluNetwork
 
-__all__ = ["random_network"]
+__all__ = ["RandomNetwork", "random_network"]
 
 
 def random_network(sizes: Sequence[int], seed: int = 0) -> ReluNetwork:
@@ -51,3 +53,47 @@ def random_network(sizes: Sequence[int], seed: int = 0) -> ReluNetwork:
         weights.append(rng.uniform(-1, 1, (n, fan_in)) * np.sqrt(6 / fan_in))
         biases.append(rng.uniform(-1, 1, n) / np.sqrt(fan_in))
     return ReluNetwork(weights, biases)
+
+
+@dataclass(frozen=True)
+class RandomNetwork:
+    """Which network is measured, on which domain, and how often.
+
+    Attributes
+    ----------
+    width : int
+        Neurons of each hidden layer.
+    depth : int
+        Hidden layers.
+    dim : int
+        Inputs.
+    radius : float
+        The domain is the box [-radius, radius]^dim.
+    rounds : int
+        How often each step is timed after a warm-up; the least time counts.
+
+    Raises
+    ------
+    InputError
+        If a number is not positive.
+    """
+
+    width: int = 32
+    depth: int = 2
+    dim: int = 2
+    radius: float = 10.0
+    rounds: int = 3
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if not value > 0:
+                raise InputError(f"`scale.{name}` must be positive, got {value}; see `--help`")
+
+    def create(self, seed: int) -> ReluNetwork:
+        """Return the network, with one output."""
+        return random_network([self.dim, *[self.width] * self.depth, 1], seed)
+
+    @property
+    def domain(self) -> Box:
+        """The box that it is decomposed on."""
+        return Box(-self.radius, self.radius, dim=self.dim)
