@@ -24,6 +24,8 @@ from numpy.typing import NDArray
 
 from relutopo.compilation import njit
 
+from ._numbering import distances
+
 __all__ = ["Dissection", "nested_dissection"]
 
 _LEAF_SIZE = 12
@@ -86,25 +88,6 @@ def nested_dissection(
 
 
 @njit(cache=True)
-def _distances(indptr, indices, source, distance, queue):
-    """Fill in distances from a node; returns a farthest node."""
-    distance[:] = -1
-    distance[source] = 0
-    queue[0] = source
-    head, tail = 0, 1
-    while head < tail:
-        v = queue[head]
-        head += 1
-        for p in range(indptr[v], indptr[v + 1]):
-            u = indices[p]
-            if distance[u] < 0:
-                distance[u] = distance[v] + 1
-                queue[tail] = u
-                tail += 1
-    return queue[tail - 1]
-
-
-@njit(cache=True)
 def _landmark_coordinates(indptr, indices):
     """Return three smooth coordinates of each node, (n, 3)."""
     n = len(indptr) - 1
@@ -112,16 +95,16 @@ def _landmark_coordinates(indptr, indices):
     queue = np.empty(n, np.int32)
     one, two = np.empty(n, np.int32), np.empty(n, np.int32)
     nearest = np.full(n, n, np.int32)  # distance to the landmarks so far
-    source = _distances(indptr, indices, 0, one, queue)
+    source = queue[distances(indptr, indices, 0, one, queue) - 1]
     for axis in range(3):
-        _distances(indptr, indices, source, one, queue)
+        distances(indptr, indices, source, one, queue)
         # The other end of the axis lies far from its beginning and from all earlier landmarks.
         other, best = 0, -1
         for v in range(n):
             far = one[v] + min(nearest[v], one[v])
             if far > best:
                 other, best = v, far
-        _distances(indptr, indices, other, two, queue)
+        distances(indptr, indices, other, two, queue)
         source, best = 0, -1
         for v in range(n):
             x[v, axis] = one[v] - two[v]

@@ -23,6 +23,8 @@ from threadpoolctl import ThreadpoolController
 from relutopo.errors import InputError
 from relutopo.interfaces import EigenResult, Eigensolver
 
+from ._numbering import breadth_first_order, renumbered
+
 __all__ = ["DENSE_UP_TO", "LARGEST_TOL", "Eigenpair", "Iterate", "PencilSolver", "SymmetricProblem"]
 
 DENSE_UP_TO = 64
@@ -170,7 +172,9 @@ class PencilSolver(Eigensolver):
                 f"{laplacian.shape} and {np.shape(vertex_weights)}; build both with "
                 "relutopo.spectral.laplacian.pencil"
             )
-        problem = SymmetricProblem.of(laplacian, vertex_weights)
+        # The order in which regions were found may scatter neighbours over the memory.
+        order = breadth_first_order(laplacian.indptr, laplacian.indices)
+        problem = SymmetricProblem.of(renumbered(laplacian, order), vertex_weights[order])
         # Products of small blocks gain nothing from threads, and sums of long vectors would
         # depend on their number.
         with _blas.limit(limits=1, user_api="blas"):
@@ -179,7 +183,8 @@ class PencilSolver(Eigensolver):
             else:
                 iterate = self.iterate(problem, np.random.default_rng(seed))
             pair = problem.eigenpair(iterate.vector)
-        x = pair.vector
+        x = np.empty(n)
+        x[order] = pair.vector
         # Rounding must not decide which of several largest entries comes first.
         sizes = np.abs(x)
         x *= np.sign(x[np.argmax(sizes >= (1 - 1e-6) * sizes.max())])

@@ -1,0 +1,98 @@
+"""Distances in a graph, and a numbering in which neighbours are near each other in memory."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from relutopo.compilation import njit
+
+__all__ = ["breadth_first_order", "distances", "renumbered"]
+
+
+def renumbered(matrix: sparse.csr_array, order: NDArray[np.int32]) -> sparse.csr_array:
+    """Return a symmetric matrix with rows and columns in another order.
+
+    Parameters
+    ----------
+    matrix : (n, n) scipy.sparse.csr_array
+    order : (n,) ndarray of int32
+        The old row at each new one.
+
+    Returns
+    -------
+    (n, n) scipy.sparse.csr_array
+        With sorted indices of type int32.
+
+    Examples
+    --------
+    >>> path = sparse.csr_array(np.array([[1.0, -1, 0], [-1, 2, -1], [0, -1, 1]]))
+    >>> renumbered(path, np.array([1, 0, 2], dtype=np.int32)).toarray().tolist()
+    [[2.0, -1.0, -1.0], [-1.0, 1.0, 0.0], [-1.0, 0.0, 1.0]]
+    """
+    indptr, indices, data = _renumber(matrix.indptr, matrix.indices, matrix.data, order)
+    result = sparse.csr_array((data, indices, indptr), shape=matrix.shape)
+    result.has_sorted_indices = True
+    return result
+
+
+@njit(cache=True)
+def _renumber(indptr, indices, data, order):
+    n = len(order)
+    position = np.empty(n, np.int32)
+    for i in range(n):
+        position[order[i]] = i
+    new_indptr = np.zeros(n + 1, np.int32)
+    for i in range(n):
+        new_indptr[i + 1] = new_indptr[i] + (indptr[order[i] + 1] - indptr[order[i]])
+    new_indices = np.empty(len(indices), np.int32)
+    new_data = np.empty(len(indices), np.float64)
+    end = new_indptr[:-1].copy()
+    # Row i is also column i: written in this order, the columns of every row come sorted.
+    for i in range(n):
+        for p in range(indptr[order[i]], indptr[order[i] + 1]):
+            row = position[indices[p]]
+            new_indices[end[row]] = i
+            new_data[end[row]] = data[p]
+            end[row] += 1
+    return new_indptr, new_indices, new_data
+
+
+@njit(cache=True)
+def distances(indptr, indices, source, distance, queue):
+    """Fill in the distances of all nodes from one, -1 where there is no path.
+
+    Returns the number of nodes reached; they stand in `queue` by distance.
+    """
+    distance[:] = -1
+    distance[source] = 0
+    queue[0] = source
+    head, tail = 0, 1
+    while head < tail:
+        v = queue[head]
+        head += 1
+        for p in range(indptr[v], indptr[v + 1]):
+            u = indices[p]
+            if distance[u] < 0:
+                distance[u] = distance[v] + 1
+                queue[tail] = u
+                tail += 1
+    return tail
+
+
+@njit(cache=True)
+def breadth_first_order(indptr, indices):
+    """Return the nodes by their distance from a node that is farthest from node 0, (n,) int32.
+
+    Nodes without a path to it come last.
+    """
+    n = len(indptr) - 1
+    distance, order = np.empty(n, np.int32), np.empty(n, np.int32)
+    n_reached = distances(indptr, indices, 0, distance, order)
+    n_reached = distances(indptr, indices, order[n_reached - 1], distance, order)
+    for v in range(n):
+        if distance[v] < 0:
+            order[n_reached] = v
+            n_reached += 1
+    return order
