@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from relutopo.errors import InvariantError
 
-from ._maps import Maps
+from ._maps import Corners, Maps
 
 __all__ = ["Block", "Part", "glue", "split"]
 
@@ -71,7 +71,21 @@ class Block:
         return len(self.x) + len(self.edge_vertices) + len(self.packed)
 
     @cached_property
-    def corners(self) -> NDArray[np.int32]:
+    def owners(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """The first region that contains each edge, and the first that contains each vertex."""
+        n_edges, n_vertices = len(self.edge_vertices), len(self.x)
+        owners: tuple[NDArray[np.int32], NDArray[np.int32]] = _owners(
+            self.region_ptr, self.half_edges, self.origins, n_edges, n_vertices
+        )
+        return owners
+
+    @property
+    def corners(self) -> Corners:
+        """The vertices as `MapChain` takes them."""
+        return Corners(self.region_ptr, self.origins, self.owners[1], self.x, self.x_error)
+
+    @cached_property
+    def origins(self) -> NDArray[np.int32]:
         """The origin of each half-edge."""
         origins: NDArray[np.int32] = _origins(self.edge_vertices, self.half_edges)
         return origins
@@ -96,7 +110,7 @@ def split(whole: Block, size: int) -> list[Part]:
     maps = whole.earlier
     if maps is None:
         raise InvariantError("a block was split before any layer cut it; please report this bug")
-    locations = whole.x[whole.corners[whole.region_ptr[:-1]]]
+    locations = whole.x[whole.origins[whole.region_ptr[:-1]]]
     numbers = np.full(len(whole.edge_vertices), -1, np.int32), np.full(len(whole.x), -1, np.int32)
     parts = []
     for regions in _halve(np.arange(whole.n_regions), locations, size):
@@ -217,6 +231,17 @@ def _origins(edge_vertices, half_edges):
     for q in range(len(half_edges)):
         origins[q] = edge_vertices[half_edges[q] >> 1, half_edges[q] & 1]
     return origins
+
+
+@njit(cache=True, nogil=True)
+def _owners(region_ptr, half_edges, corners, n_edges, n_vertices):
+    edge_owner = np.empty(n_edges, np.int32)
+    vertex_owner = np.empty(n_vertices, np.int32)
+    for r in range(len(region_ptr) - 2, -1, -1):
+        for q in range(region_ptr[r], region_ptr[r + 1]):
+            edge_owner[half_edges[q] >> 1] = r
+            vertex_owner[corners[q]] = r
+    return edge_owner, vertex_owner
 
 
 @njit(cache=True, nogil=True)

@@ -14,22 +14,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from relutopo.geometry.domain import Domain
 from relutopo.geometry.exact import Integers, to_float
-from relutopo.geometry.network import Network
+from relutopo.geometry.network import Network, ReluNetwork
 
 from . import _values as kernels
-from ._bits import n_words
 from ._block import Block
 from ._limits import POSITION_TARGET
-from ._maps import Maps
+from ._maps import MapChain
 from ._precise import PreciseMaps
 from ._settle import Settler, settle_orders, settle_signs
 
-__all__ = ["Crossings", "LayerCut", "Lines"]
+__all__ = ["Crossings", "LayerCut", "Lines", "Task"]
 
 Lines = Callable[[int], tuple[int, list[int]]]
 """Vertex → a region and the labels of d of its lines that meet in the vertex."""
@@ -66,51 +64,59 @@ class Crossings:
         return settle_orders(self.ptr, self.same, columns, ends, plane)
 
 
+class Task:
+    """What is being decomposed, and what all layers need of it.
+
+    Parameters
+    ----------
+    network, domain
+        The network, and a domain of dimension 1 or 2.
+    """
+
+    def __init__(self, network: Network, domain: Domain) -> None:
+        self.network, self.domain = network, domain
+        # Computed coordinates may leave the domain by rounding.
+        self.magnitude = domain.magnitude * (1 + 2.0**-30)
+        self.maps = MapChain(network, self.magnitude)
+        self.precise = None
+        if domain.dim == 2 and isinstance(network, ReluNetwork) and network.products_are_normal:
+            self.precise = PreciseMaps(network, self.magnitude)
+
+
 class LayerCut:
     """One layer cuts the edges of a block.
 
     Parameters
     ----------
-    network, domain
-        What is being decomposed.
+    task : Task
     layer : int
         The layer that cuts.
     block : Block
         What it cuts. For d = 1 regions are edges, with their two directions as half-edges, and
         `labels` belong to vertices.
-    maps : Maps
-        Of the layer on the regions.
-    precise : PreciseMaps, optional
-        To twice the precision; without it, what needs more than floats is computed exactly.
     """
 
-    def __init__(
-        self,
-        network: Network,
-        domain: Domain,
-        layer: int,
-        block: Block,
-        maps: Maps,
-        precise: PreciseMaps | None = None,
-    ) -> None:
-        self.block, self.maps, self.layer = block, maps, layer
-        # Computed coordinates may leave the domain by rounding.
-        self.magnitude = domain.magnitude * (1 + 2.0**-30)
+    def __init__(self, task: Task, layer: int, block: Block) -> None:
+        self.block, self.layer = block, layer
+        if block.earlier is None:
+            self.maps, signs = task.maps.first(block.packed, layer, block.corners)
+        else:
+            self.maps, signs = task.maps.next(
+                block.packed, layer, block.corners, block.earlier, block.neighbours
+            )
+        self.magnitude = task.magnitude
         self.limit = float(self.magnitude.min())
         self.target = POSITION_TARGET * float(self.magnitude.max())
-        self.offset = network.layer_offsets[layer]
-        self.size = network.layer_sizes[layer]
+        self.offset = task.network.layer_offsets[layer]
+        self.size = task.network.layer_sizes[layer]
         self.n_old = len(block.x)
-        self.edge_owner, self.vertex_owner = _owners(
-            block.region_ptr,
-            block.half_edges,
-            block.corners,
-            len(block.edge_vertices),
-            self.n_old,
+        self.edge_owner, self.vertex_owner = block.owners
+        self.settler = Settler(
+            task.network, task.domain, layer, block.packed, self._corner_labels, task.precise
         )
-        self.settler = Settler(network, domain, layer, block.packed, self._corner_labels, precise)
-        self.n_uncertain = block.n_uncertain
-        self.positive, self.negative = self._signs()
+        self.n_uncertain = block.n_uncertain + len(signs.unknown)
+        self.positive, self.negative = signs.positive, signs.negative
+        self._settle_signs(signs.unknown)
         self.crossings = self._cross_edges()
         self.group_ptr: NDArray[np.int64] = kernels.count_groups(
             self.crossings.ptr, self.crossings.same
@@ -126,31 +132,15 @@ class LayerCut:
         if block.x.shape[1] == 1:
             return [int(block.labels[vertex])]
         sides = slice(block.region_ptr[region], block.region_ptr[region + 1])
-        (q,) = np.flatnonzero(block.corners[sides] == vertex)
+        (q,) = np.flatnonzero(block.origins[sides] == vertex)
         halves = block.half_edges[sides]
         return [int(block.labels[halves[i] >> 1]) for i in (q, q - 1)]
 
-    def _signs(self) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-        """Return the units that are positive and those that are negative at each vertex."""
-        positive = np.zeros((self.n_old, n_words(self.size)), np.uint64)
-        negative = np.zeros_like(positive)
-        unknown = kernels.corner_signs(
-            *self.map_arrays,
-            self.block.region_ptr,
-            self.block.corners,
-            self.vertex_owner,
-            self.block.x,
-            self.block.x_error,
-            self.limit,
-            positive,
-            negative,
-        )
-        self.n_uncertain += len(unknown)
+    def _settle_signs(self, unknown: NDArray[np.int32]) -> None:
         for vertex, unit, sign in settle_signs(self.settler, unknown, self.vertex_owner):
             if sign:
-                signs = positive if sign > 0 else negative
+                signs = self.positive if sign > 0 else self.negative
                 signs[vertex, unit >> 6] |= np.uint64(1 << (unit & 63))
-        return positive, negative
 
     def _cross_edges(self) -> Crossings:
         """Sort the units that cross each edge."""
@@ -227,15 +217,3 @@ class LayerCut:
             if error > self.target:
                 point, error = self.settler.point(region, labels), 0.0
             x[vertex], x_error[vertex] = to_float(point), error + rounding
-
-
-@njit(cache=True, nogil=True)
-def _owners(region_ptr, half_edges, corners, n_edges, n_vertices):
-    """Return the first region that contains each edge, and the first that contains each vertex."""
-    edge_owner = np.empty(n_edges, np.int32)
-    vertex_owner = np.empty(n_vertices, np.int32)
-    for r in range(len(region_ptr) - 2, -1, -1):
-        for q in range(region_ptr[r], region_ptr[r + 1]):
-            edge_owner[half_edges[q] >> 1] = r
-            vertex_owner[corners[q]] = r
-    return edge_owner, vertex_owner

@@ -14,9 +14,8 @@ from relutopo.interfaces import Progress
 from ._bits import store_bits
 from ._block import Block
 from ._faces import split_edges
-from ._layer import LayerCut
+from ._layer import LayerCut, Task
 from ._limits import check_limit
-from ._maps import MapChain
 
 __all__ = ["cut_line"]
 
@@ -30,9 +29,9 @@ def cut_line(
 ) -> Block:
     """Cut the domain by all layers; regions are edges, and labels belong to vertices."""
     n_layers = len(network.layer_sizes)
-    chain = MapChain(network, domain.magnitude)
+    task = Task(network, domain)
     for layer in range(n_layers):
-        cut = LayerCut(network, domain, layer, block, chain.first(block.packed, layer))
+        cut = LayerCut(task, layer, block)
         crossings, groups = cut.crossings, cut.group_ptr
         n_new = int(groups[-1])
         check_limit(max_cells, 2 * (cut.n_old + n_new) - 1, network, layer)

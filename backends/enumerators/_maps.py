@@ -8,8 +8,8 @@ of shortest paths, which keeps their rounding small.
 
 Rounding (notation of `relutopo.geometry.network`): let A_k be the columns of a map, the offset c
 as the last, with X_k = 1 for that, and δA_k their deviations from the exact map. With
-E = Σ_k X_k ‖δA_k‖ and H = Σ_k X_k ‖A_k‖ in Euclidean norms, over the neurons that are active on
-some child, the next layer's neuron j is off by at most ::
+E = Σ_k X_k ‖δA_k‖ and H = Σ_k X_k ‖A_k‖ in Euclidean norms over neurons, the next layer's neuron j
+is off by at most ::
 
     ‖W_j‖ E + γ (‖W_j‖ H + |b_j|),      E' = ‖W‖ E + γ (‖W‖_F H + ‖b‖)
 
@@ -22,7 +22,7 @@ absolute terms.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numba import njit
@@ -31,10 +31,14 @@ from numpy.typing import NDArray
 from relutopo.geometry.network import Network, ReluNetwork
 from relutopo.geometry.patterns import unpack_patterns
 
-from ._bits import lowest_bit
-from ._values import UNIT_ROUNDOFF
+from ._bits import lowest_bit, n_words
+from ._values import UNIT_ROUNDOFF, corner_signs
 
-__all__ = ["MapChain", "Maps"]
+__all__ = ["Corners", "MapChain", "Maps", "Signs"]
+
+
+_AT_ONCE = 64
+"""How many maps are made before they are used, while they are in the cache."""
 
 
 @dataclass(frozen=True)
@@ -52,16 +56,51 @@ class Maps:
     norms: NDArray[np.float64]
 
     def of(self, regions: NDArray[np.integer]) -> Maps:
-        """Return the maps of some regions, in their order, without those that none of them has."""
-        planes, plane_of = np.unique(self.plane_of[regions], return_inverse=True)
-        errors, error_of = np.unique(self.error_of[regions], return_inverse=True)
-        return Maps(
-            planes=self.planes[planes],
-            plane_of=plane_of.astype(np.int32),
-            errors=self.errors[errors],
-            error_of=error_of.astype(np.int32),
-            norms=self.norms[errors],
-        )
+        """Return the maps of some regions, in their order; the arrays of maps are shared."""
+        return replace(self, plane_of=self.plane_of[regions], error_of=self.error_of[regions])
+
+
+@njit(cache=True, nogil=True)
+def _renumber(rows, n_rows):
+    """Return the rows that occur, in the order in which they do, and the places in that list."""
+    place = np.full(n_rows, -1, np.int32)
+    kept = np.empty(min(len(rows), n_rows), np.int64)
+    places = np.empty(len(rows), np.int32)
+    n = 0
+    for i in range(len(rows)):
+        if place[rows[i]] < 0:
+            place[rows[i]] = n
+            kept[n] = rows[i]
+            n += 1
+        places[i] = place[rows[i]]
+    return kept[:n], places
+
+
+@dataclass(frozen=True)
+class Corners:
+    """The vertices of a block: CSR lists of those of each region, and where they are.
+
+    The sign at a vertex is taken from the map of the region that owns it. `x_error` bounds how far
+    each coordinate is off.
+    """
+
+    indptr: NDArray[np.int64]
+    vertices: NDArray[np.int32]
+    owner: NDArray[np.int32]
+    x: NDArray[np.float64]
+    x_error: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Signs:
+    """The units that are positive and those that are negative at each vertex, as bits.
+
+    `unknown` lists the (vertex, unit) pairs that the bounds leave open; they are in neither set.
+    """
+
+    positive: NDArray[np.uint64]
+    negative: NDArray[np.uint64]
+    unknown: NDArray[np.int32]
 
 
 class MapChain:
@@ -71,63 +110,94 @@ class MapChain:
     ----------
     network : Network
         A `ReluNetwork`, or one that gives its maps from patterns alone.
-    magnitude : (2,) ndarray
+    magnitude : (d,) ndarray
         Bound of the coordinates.
     """
 
     def __init__(self, network: Network, magnitude: NDArray[np.float64]) -> None:
         self._network = network
         self._magnitude = magnitude
+        self._limit = float(magnitude.min())
         self._layers = {}
         if isinstance(network, ReluNetwork):
             last = len(network.layer_sizes) - 1
             for layer in range(1, last + 1):
                 self._layers[layer] = _Layer.of(network, layer, is_last=layer == last)
 
-    def first(self, packed: NDArray[np.uint8], layer: int) -> Maps:
-        """Return a layer's maps on regions, (R, n_bytes), from their patterns alone."""
-        patterns = unpack_patterns(packed, self._network.n_neurons)
-        maps = self._network.affine_maps(layer, patterns, self._magnitude)
-        every = np.arange(len(packed), dtype=np.int32)
-        # Exact in layer 0, and not used after that.
-        norms = np.zeros(len(packed))
-        return Maps(maps.planes, every, maps.errors, every, norms)
-
-    def next(
-        self,
-        packed: NDArray[np.uint8],
-        layer: int,
-        earlier: Maps,
-        neighbours: tuple[NDArray[np.int64], NDArray[np.int32]],
-    ) -> Maps:
-        """Return a layer's maps on regions from the maps of the layer before on their parents.
+    def first(self, packed: NDArray[np.uint8], layer: int, corners: Corners) -> tuple[Maps, Signs]:
+        """Return a layer's maps on regions, from their patterns alone, and its signs at vertices.
 
         Parameters
         ----------
         packed : (R, n_bytes) ndarray of uint8
             Patterns.
         layer : int
-            1 or more.
+        corners : Corners
+            Of the regions.
+        """
+        patterns = unpack_patterns(packed, self._network.n_neurons)
+        maps = self._network.affine_maps(layer, patterns, self._magnitude)
+        every = np.arange(len(packed), dtype=np.int32)
+        signs = _no_signs(corners, self._network.layer_sizes[layer])
+        unknown, n_unknown = corner_signs(
+            every,
+            every,
+            maps.planes,
+            every,
+            maps.errors,
+            corners.indptr,
+            corners.vertices,
+            corners.owner,
+            corners.x,
+            corners.x_error,
+            self._limit,
+            *signs,
+            np.empty((16, 2), np.int32),
+            0,
+        )
+        # The bound E is 0 in layer 0, and not used after that.
+        norms = np.zeros(len(packed))
+        return Maps(maps.planes, every, maps.errors, every, norms), Signs(
+            *signs, unknown[:n_unknown]
+        )
+
+    def next(
+        self,
+        packed: NDArray[np.uint8],
+        layer: int,
+        corners: Corners,
+        earlier: Maps,
+        neighbours: tuple[NDArray[np.int64], NDArray[np.int32]],
+    ) -> tuple[Maps, Signs]:
+        """Return the same as `first` from the maps of the layer before on the parents.
+
+        Parameters
+        ----------
+        packed, layer, corners
+            As for `first`; layer ≥ 1, in the plane.
         earlier : Maps
             Of layer - 1, as it was before that cut. Regions with the same plane have one parent.
         neighbours : pair (indptr, regions)
             The regions beside each region in CSR form, in any order, -1 where there is none.
         """
         if layer not in self._layers:
-            return self.first(packed, layer)
+            return self.first(packed, layer, corners)
         this = self._layers[layer]
         first, last = this.offset >> 3, (this.offset + len(this.columns) + 7) >> 3
         # So many round no more than the product itself.
         most = len(this.columns) // 8 + 4
         order, before, n_flips = _forest(*neighbours, earlier.plane_of, packed, first, last, most)
-        planes, errors, error_of, norms = _update(
+        parents, parent_of = _renumber(earlier.plane_of, len(earlier.planes))
+        signs = _no_signs(corners, self._network.layer_sizes[layer])
+        planes, plane_of, errors, error_of, norms, unknown = _update(
             order,
             before,
             n_flips,
             packed,
             this.offset,
             earlier.planes,
-            earlier.plane_of,
+            parents,
+            parent_of,
             earlier.norms,
             earlier.error_of,
             this.columns,
@@ -136,9 +206,20 @@ class MapChain:
             this.bias,
             np.append(self._magnitude, 1.0),
             this.underflow,
+            corners.indptr,
+            corners.vertices,
+            corners.owner,
+            corners.x,
+            corners.x_error,
+            self._limit,
+            *signs,
         )
-        every = np.arange(len(packed), dtype=np.int32)
-        return Maps(planes, every, errors, error_of, norms)
+        return Maps(planes, plane_of, errors, error_of, norms), Signs(*signs, unknown)
+
+
+def _no_signs(corners: Corners, n_units: int) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    shape = len(corners.x), n_words(n_units)
+    return np.zeros(shape, np.uint64), np.zeros(shape, np.uint64)
 
 
 @dataclass(frozen=True)
@@ -183,11 +264,11 @@ def _flips(packed, a, b, first, last, units):
 
 
 @njit(cache=True)
-def _bits(row, units):
-    """Collect the set bits of a row of bytes."""
+def _bits(packed, r, first, mask, units):
+    """Collect the units of a mask that are set, counted from bit 8 * first."""
     count = 0
-    for i in range(len(row)):
-        byte = np.uint64(row[i])
+    for i in range(len(mask)):
+        byte = np.uint64(packed[r, first + i] & mask[i])
         while byte:
             units[count] = 8 * i + int(lowest_bit(byte))
             byte &= byte - np.uint64(1)
@@ -270,6 +351,14 @@ def _flip(planes, r, other, sign, parents, p, columns, i):
         planes[r, 2, j] = planes[other, 2, j] + c * columns[i, j]
 
 
+@njit(cache=True, fastmath={"reassoc", "contract"})
+def _sum_of_squares(planes, p, m):
+    total = 0.0
+    for i in range(planes.shape[2]):
+        total += planes[p, m, i] * planes[p, m, i]
+    return total
+
+
 @njit(cache=True, nogil=True)
 def _update(
     order,
@@ -277,6 +366,7 @@ def _update(
     n_flips,
     packed,
     offset,
+    earlier,
     parents,
     parent_of,
     parent_norms,
@@ -287,53 +377,30 @@ def _update(
     bias,
     reach,
     underflow,
+    corner_ptr,
+    corners,
+    owner,
+    x,
+    x_error,
+    limit,
+    positive,
+    negative,
 ):
     n_regions, n_parents = len(order), len(parents)
     n_before, n = columns.shape
-    # The bytes of a pattern that hold the layer before, and its bits in them.
-    first, last, shift = offset >> 3, (offset + n_before + 7) >> 3, offset & 7
-    mask = np.zeros(last - first, np.uint8)
-    for i in range(n_before):
-        mask[(shift + i) >> 3] |= np.uint8(1 << ((shift + i) & 7))
-    planes = np.empty((n_regions, 3, n))
-    error_of = np.empty(n_regions, np.int32)
-    active_somewhere = np.zeros((n_parents, last - first), np.uint8)
     before_norm = np.empty(n_parents)
     most_flips = np.zeros(n_parents, np.int64)
-    units = np.empty(8 * (last - first), np.int64)
-    for k in range(n_regions):
-        r = order[k]
+    for r in range(n_regions):
         p = parent_of[r]
         before_norm[p] = parent_norms[parent_norm_of[r]]
         most_flips[p] = max(most_flips[p], n_flips[r])
-        is_active = np.uint8(0)
-        for i in range(last - first):
-            byte = packed[r, first + i] & mask[i]
-            active_somewhere[p, i] |= byte
-            is_active |= byte
-        # The last row of errors is for regions without an active unit: nothing is rounded there.
-        error_of[r] = p if is_active else n_parents
-        if is_active and before[r] >= 0:
-            other = before[r]
-            for i in range(_flips(packed, r, before[r], first, last, units)):
-                bit = units[i]
-                sign = 1.0 if (packed[r, first + (bit >> 3)] >> (bit & 7)) & 1 else -1.0
-                _flip(planes, r, other, sign, parents, p, columns, bit - shift)
-                other = r
-        else:
-            n_active = _bits(packed[r, first:last] & mask, units)
-            _multiply(planes, r, parents, p, columns, bias, units, n_active, shift)
-    errors = np.zeros((n_parents + 1, n))
-    norms = np.zeros(n_parents + 1)
+    # The last row is for regions without an active unit: nothing is rounded there.
+    errors, norms = np.zeros((n_parents + 1, n)), np.zeros(n_parents + 1)
     total, bias_norm = np.sqrt(np.sum(row_norms**2)), np.sqrt(np.sum(bias**2))
     for p in range(n_parents):
-        n_active = _bits(active_somewhere[p], units)
         height = 0.0
         for m in range(3):
-            square = 0.0
-            for k in range(n_active):
-                square += parents[p, m, units[k] - shift] ** 2
-            height += reach[m] * np.sqrt(square)
+            height += reach[m] * np.sqrt(_sum_of_squares(earlier, parents[p], m))
         n_roundings = n_before // 4 + 8 + 2 * most_flips[p]
         # γ, and the roundings of this bound itself.
         rounding = 1.02 * n_roundings * UNIT_ROUNDOFF
@@ -343,4 +410,70 @@ def _update(
             errors[p, j] = row_norms[j] * scale + rounding * abs(bias[j]) + smallest
         norms[p] = 1.02 * norm * before_norm[p] + rounding * (total * height + bias_norm)
         norms[p] += n * smallest
-    return planes, errors, error_of, norms
+
+    planes = np.empty((n_regions, 3, n))
+    plane_of, error_of = np.arange(n_regions, dtype=np.int32), np.empty(n_regions, np.int32)
+    unknown, n_unknown = np.empty((16, 2), np.int32), 0
+    for start in range(0, n_regions, _AT_ONCE):
+        regions = order[start : start + _AT_ONCE]
+        _fill(
+            regions,
+            before,
+            packed,
+            offset,
+            earlier,
+            parents,
+            parent_of,
+            columns,
+            bias,
+            planes,
+            error_of,
+        )
+        unknown, n_unknown = corner_signs(
+            regions,
+            plane_of,
+            planes,
+            error_of,
+            errors,
+            corner_ptr,
+            corners,
+            owner,
+            x,
+            x_error,
+            limit,
+            positive,
+            negative,
+            unknown,
+            n_unknown,
+        )
+    return planes, plane_of, errors, error_of, norms, unknown[:n_unknown]
+
+
+@njit(cache=True)
+def _fill(
+    regions, before, packed, offset, earlier, parents, parent_of, columns, bias, planes, error_of
+):
+    """Fill the maps of some regions, and which row of errors they have."""
+    n_before = len(columns)
+    # The bytes of a pattern that hold the layer before, and its bits in them.
+    first, last, shift = offset >> 3, (offset + n_before + 7) >> 3, offset & 7
+    mask = np.zeros(last - first, np.uint8)
+    for i in range(n_before):
+        mask[(shift + i) >> 3] |= np.uint8(1 << ((shift + i) & 7))
+    units = np.empty(8 * (last - first), np.int64)
+    for r in regions:
+        p = parent_of[r]
+        is_active = np.uint8(0)
+        for i in range(last - first):
+            is_active |= packed[r, first + i] & mask[i]
+        error_of[r] = p if is_active else len(parents)
+        if is_active and before[r] >= 0:
+            other = before[r]
+            for i in range(_flips(packed, r, before[r], first, last, units)):
+                bit = units[i]
+                sign = 1.0 if (packed[r, first + (bit >> 3)] >> (bit & 7)) & 1 else -1.0
+                _flip(planes, r, other, sign, earlier, parents[p], columns, bit - shift)
+                other = r
+        else:
+            n_active = _bits(packed, r, first, mask, units)
+            _multiply(planes, r, earlier, parents[p], columns, bias, units, n_active, shift)

@@ -30,19 +30,17 @@ import numpy as np
 from relutopo.errors import InvariantError
 from relutopo.geometry.domain import Domain
 from relutopo.geometry.exact import Integers
-from relutopo.geometry.network import Network, ReluNetwork
+from relutopo.geometry.network import Network
 from relutopo.interfaces import Progress
 
 from . import _chords, _faces
 from ._block import Block, Part, glue, split
-from ._layer import Crossings, LayerCut
+from ._layer import Crossings, LayerCut, Task
 from ._limits import check_limit
-from ._maps import MapChain, Maps
-from ._precise import PreciseMaps
 
 __all__ = ["PlaneCutter"]
 
-_NUMBERS_AT_ONCE = 2**20
+_NUMBERS_AT_ONCE = 2**21
 """From how many numbers in the maps of its regions on a block is split."""
 
 _ROOM_TO_GROW = 8
@@ -67,13 +65,10 @@ class PlaneCutter:
     def __init__(
         self, network: Network, domain: Domain, max_cells: int | None, n_threads: int
     ) -> None:
-        self._network, self._domain = network, domain
+        self._network = network
         self._max_cells, self._n_threads = max_cells, n_threads
         self._n_layers = len(network.layer_sizes)
-        self._chain = MapChain(network, domain.magnitude)
-        self._precise = None
-        if isinstance(network, ReluNetwork) and network.products_are_normal:
-            self._precise = PreciseMaps(network, domain.magnitude)
+        self._task = Task(network, domain)
 
     def cut(self, block: Block, progress: Progress | None) -> Block:
         """Cut the whole domain."""
@@ -148,15 +143,9 @@ class PlaneCutter:
         check_limit(self._max_cells, block.n_cells, self._network, self._n_layers - 1)
         return block
 
-    def _maps(self, block: Block, layer: int) -> Maps:
-        if block.earlier is None:
-            return self._chain.first(block.packed, layer)
-        return self._chain.next(block.packed, layer, block.earlier, block.neighbours)
-
     def _cut_once(self, block: Block, layer: int) -> Block:
         """Cut a block by one layer."""
-        maps = self._maps(block, layer)
-        cut = LayerCut(self._network, self._domain, layer, block, maps, self._precise)
+        cut = LayerCut(self._task, layer, block)
         groups = cut.group_ptr
         inner_base = cut.n_old + int(groups[-1])
         pieces, first_piece = _faces.split_edges(block.edge_vertices, groups, cut.n_old)
@@ -168,7 +157,7 @@ class PlaneCutter:
             _chords.find_chords(
                 block.region_ptr,
                 block.half_edges,
-                block.corners,
+                block.origins,
                 block.edge_vertices,
                 cut.positive,
                 cut.negative,
@@ -227,7 +216,7 @@ class PlaneCutter:
         _faces.build_faces(
             block.region_ptr,
             block.half_edges,
-            block.corners,
+            block.origins,
             cut.positive,
             block.packed,
             cut.offset,
@@ -267,7 +256,7 @@ class PlaneCutter:
             region_ptr=region_ptr,
             half_edges=half_edges,
             packed=packed,
-            earlier=replace(maps, plane_of=maps.plane_of[parent], error_of=maps.error_of[parent]),
+            earlier=cut.maps.of(parent),
             piece_ptr=first_piece[block.piece_ptr],
             n_uncertain=cut.n_uncertain,
         )

@@ -60,10 +60,14 @@ class PreciseMaps:
         self._reach = np.append(magnitude, 1.0)
 
     @cached_property
-    def _norms(self) -> list[tuple[float, float]]:
+    def _norms(self) -> list[tuple[float, float, float]]:
         return [
-            (float(np.linalg.norm(w, 2)) * (1 + 2.0**-20), float(np.linalg.norm(w)))
-            for w in self._network.weights[:-1]
+            (
+                float(np.linalg.norm(w, 2)) * (1 + 2.0**-20),
+                float(np.linalg.norm(w)),
+                float(np.linalg.norm(b)),
+            )
+            for w, b in zip(self._network.weights[:-1], self._network.biases[:-1], strict=True)
         ]
 
     def chain(self, pattern: NDArray[np.bool_], last_layer: int) -> list[PreciseMap]:
@@ -72,15 +76,15 @@ class PreciseMaps:
         first = np.concatenate([network.weights[0].T, network.biases[0][None]])
         maps = [PreciseMap(first, np.zeros_like(first), 0.0)]
         for layer in range(1, last_layer + 1):
-            w, b, before = network.weights[layer], network.biases[layer], maps[-1]
-            start = network.layer_offsets[layer - 1]
-            active = np.flatnonzero(pattern[start : start + w.shape[1]])
-            high, low = _product(before.high, before.low, active, w.T, b)
-            norm, total = self._norms[layer]
-            scale = self._reach @ np.linalg.norm(before.high[:, active], axis=1)
+            w, before = network.weights[layer], maps[-1]
+            active = pattern[network.layer_offsets[layer - 1] :][: w.shape[1]]
+            high, low, scale = _product(
+                before.high, before.low, active, w.T, network.biases[layer], self._reach
+            )
+            norm, total, bias_norm = self._norms[layer]
             rounding = 1.02 * 8 * (w.shape[1] + 4) ** 2 * UNIT_ROUNDOFF**2
-            error = 1.01 * norm * before.error + rounding * (total * scale + np.linalg.norm(b))
-            maps.append(PreciseMap(high, low, float(error)))
+            error = 1.01 * norm * before.error + rounding * (total * scale + bias_norm)
+            maps.append(PreciseMap(high, low, error))
         return maps
 
 
@@ -119,14 +123,20 @@ def _fma(typing_context: Any, a: Any, b: Any, c: Any) -> Any:
     return types.float64(types.float64, types.float64, types.float64), generate
 
 
-@njit(cache=True)
-def _product(high, low, active, columns, bias):
+@njit(cache=True, nogil=True)
+def _product(high, low, active, columns, bias, reach):
+    """Return the map after one layer as high and low part, and H of the one before."""
     n_columns, n = len(high), len(bias)
     total, rest = np.zeros((n_columns, n)), np.zeros((n_columns, n))
     total[-1] = bias
-    for i in active:
-        for k in range(n_columns):
+    scale = 0.0
+    for k in range(n_columns):
+        square = 0.0
+        for i in range(len(active)):
+            if not active[i]:
+                continue
             factor, small = high[k, i], low[k, i]
+            square += factor * factor
             for j in range(n):
                 weight, before = columns[i, j], total[k, j]
                 product = factor * weight
@@ -136,5 +146,6 @@ def _product(high, low, active, columns, bias):
                 part = after - before
                 rest[k, j] += (before - (after - part)) + (product - part) + error
                 total[k, j] = after
+        scale += reach[k] * np.sqrt(square)
     high_sum = total + rest
-    return high_sum, rest - (high_sum - total)
+    return high_sum, rest - (high_sum - total), scale

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -60,7 +61,11 @@ class Settler:
         self._chains: dict[int, list[PreciseMap]] = {}
         self._earlier: dict[int, list[Integers]] = {}
         self._planes: dict[tuple[int, int], Integers] = {}
-        self._sides = domain.side_planes()
+        self._domain = domain
+
+    @cached_property
+    def _sides(self) -> Integers:
+        return self._domain.side_planes()
 
     def plane(self, region: int, label: int) -> Integers:
         """Return the plane of a facet label on a region."""

@@ -31,8 +31,6 @@ __all__ = [
 
 UNIT_ROUNDOFF = 2.0**-53
 _UNDERFLOW = 1e-300
-# Bytes 0 or 1 times this have their bits, in order, in the highest byte of the product.
-_GATHER = np.uint64(0x0102040810204080)
 
 
 @njit(cache=True, inline="always")
@@ -60,19 +58,50 @@ def value(plane, error, j, x, x_error, v, limit):
 
 
 @njit(cache=True)
-def _gather(flags, words):
-    """Write flags, 0 or 1 and a multiple of 64, as bits."""
-    eights = flags.view(np.uint64)
-    for w in range(len(words)):
+def _negative_bits(numbers, words, v):
+    """Write into row v of `words` the bits of the numbers that are negative."""
+    raw = numbers.view(np.uint64)
+    for w in range(words.shape[1]):
         word = np.uint64(0)
-        for b in range(8):
-            byte = (eights[8 * w + b] * _GATHER) >> np.uint64(56)
-            word |= byte << np.uint64(8 * b)
-        words[w] = word
+        for j in range(64):
+            word |= (raw[64 * w + j] >> np.uint64(63)) << np.uint64(j)
+        words[v, w] = word
+
+
+# The same formulas as `value`, without branches, so that units run side by side; each in a function
+# of its own, because loops with many arrays are not vectorised. `if_above` and `if_below` become
+# negative where the value is beyond its bound.
+
+
+@njit(cache=True)
+def _beyond_in_plane(planes, p, errors, e, x0, x1, deviation, if_above, if_below):
+    k_size, k_error, k_slope = 8 * UNIT_ROUNDOFF, 2.02, 1.01
+    for j in range(planes.shape[2]):
+        a, b, c = planes[p, 0, j], planes[p, 1, j], planes[p, 2, j]
+        z = c + a * x0 + b * x1
+        size = abs(c) + abs(a * x0) + abs(b * x1)
+        bound = k_size * size + k_error * errors[e, j] + k_slope * (abs(a) + abs(b)) * deviation
+        bound += _UNDERFLOW
+        if_above[j] = bound - z
+        if_below[j] = bound + z
+
+
+@njit(cache=True)
+def _beyond_on_line(planes, p, errors, e, x0, deviation, if_above, if_below):
+    k_size, k_error, k_slope = 6 * UNIT_ROUNDOFF, 2.02, 1.01
+    for j in range(planes.shape[2]):
+        a, c = planes[p, 0, j], planes[p, 1, j]
+        z = c + a * x0
+        size = abs(c) + abs(a * x0)
+        bound = k_size * size + k_error * errors[e, j] + k_slope * abs(a) * deviation
+        bound += _UNDERFLOW
+        if_above[j] = bound - z
+        if_below[j] = bound + z
 
 
 @njit(cache=True, nogil=True)
 def corner_signs(
+    regions,
     plane_of,
     planes,
     error_of,
@@ -85,54 +114,46 @@ def corner_signs(
     limit,
     positive,
     negative,
+    unknown,
+    n_unknown,
 ):
-    """Fill the signs at all vertices, each from the map of the region that owns it.
+    """Fill the signs at the vertices that the regions own, each from the map of its owner.
 
-    Returns the (vertex, unit) pairs that the bounds leave open.
+    Adds the (vertex, unit) pairs that the bounds leave open to the first `n_unknown` rows of
+    `unknown`; returns these two.
     """
-    d, n = x.shape[1], planes.shape[2]
-    k_size, k_error, k_slope = (2 * d + 4) * UNIT_ROUNDOFF, 2.02, 1.01
-    above = np.zeros(64 * positive.shape[1], np.uint8)
-    below = np.zeros(64 * positive.shape[1], np.uint8)
-    unknown = np.empty((16, 2), np.int32)
-    n_unknown = 0
-    for r in range(len(corner_ptr) - 1):
-        plane, error = planes[plane_of[r]], errors[error_of[r]]
-        a0, a1, c = plane[0], plane[d - 1], plane[d]
+    d, n, n_words = x.shape[1], planes.shape[2], positive.shape[1]
+    if_above, if_below = np.ones(64 * n_words), np.ones(64 * n_words)
+    for r in regions:
+        p, e = plane_of[r], error_of[r]
         for q in range(corner_ptr[r], corner_ptr[r + 1]):
             v = corners[q]
             if owner[v] != r:
                 continue
-            x0, x1, deviation = x[v, 0], x[v, d - 1], x_error[v]
-            if deviation > limit:
-                deviation = np.inf
-            n_open = 0
-            # The same formulas as `value`, without branches, so that they run side by side.
-            for j in range(n):
-                z = c[j] + a0[j] * x0
-                size = abs(c[j]) + abs(a0[j] * x0)
-                slope = abs(a0[j])
+            deviation = x_error[v]
+            if deviation <= limit:
+                x0, x1 = x[v, 0], x[v, d - 1]
                 if d == 2:
-                    z += a1[j] * x1
-                    size += abs(a1[j] * x1)
-                    slope += abs(a1[j])
-                bound = k_size * size + k_error * error[j] + k_slope * slope * deviation
-                bound += _UNDERFLOW
-                is_above, is_below = z > bound, z < -bound
-                above[j], below[j] = is_above, is_below
-                n_open += not (is_above or is_below)
-            _gather(above, positive[v])
-            _gather(below, negative[v])
-            if n_open == 0:
-                continue
-            for j in range(n):
-                if above[j] or below[j] or (a0[j] == a1[j] == c[j] == error[j] == 0.0):
-                    continue
-                if n_unknown == len(unknown):
-                    unknown = np.concatenate((unknown, np.empty_like(unknown)))
-                unknown[n_unknown, 0], unknown[n_unknown, 1] = v, j
-                n_unknown += 1
-    return unknown[:n_unknown]
+                    _beyond_in_plane(planes, p, errors, e, x0, x1, deviation, if_above, if_below)
+                else:
+                    _beyond_on_line(planes, p, errors, e, x0, deviation, if_above, if_below)
+                _negative_bits(if_above, positive, v)
+                _negative_bits(if_below, negative, v)
+            for w in range(n_words):
+                word = ~(positive[v, w] | negative[v, w])
+                if w == n_words - 1 and n & 63:
+                    word &= (np.uint64(1) << np.uint64(n & 63)) - np.uint64(1)
+                while word:
+                    j = 64 * w + int(lowest_bit(word))
+                    word &= word - np.uint64(1)
+                    is_flat = planes[p, 0, j] == planes[p, d - 1, j] == planes[p, d, j] == 0.0
+                    if is_flat and errors[e, j] == 0.0:
+                        continue
+                    if n_unknown == len(unknown):
+                        unknown = np.concatenate((unknown, np.empty_like(unknown)))
+                    unknown[n_unknown, 0], unknown[n_unknown, 1] = v, j
+                    n_unknown += 1
+    return unknown, n_unknown
 
 
 @njit(cache=True, inline="always")
