@@ -24,8 +24,11 @@ require("hydra", "the command 'relutopo'")
 
 import hydra  # noqa: E402
 from hydra.core.hydra_config import HydraConfig  # noqa: E402
+from hydra.core.plugins import Plugins  # noqa: E402
 from hydra.experimental.callback import Callback  # noqa: E402
 from hydra.types import RunMode  # noqa: E402
+from hydra_plugins.relutopo.optuna_sweeper import OptunaSweeper  # noqa: E402
+from hydra_plugins.relutopo.ray_launcher import RayLauncher  # noqa: E402
 from omegaconf import DictConfig, read_write  # noqa: E402
 
 from relutopo.app import resolvers, schema  # noqa: E402
@@ -35,7 +38,9 @@ __all__ = ["SummarizeSweep", "main", "run_job"]
 
 log = logging.getLogger("relutopo")
 resolvers.register()
-schema.register()
+schema.register(checking="--help" not in sys.argv)
+for plugin in (RayLauncher, OptunaSweeper):
+    Plugins.instance().register(plugin)  # Hydra's search misses them in an editable installation
 
 
 def main() -> None:

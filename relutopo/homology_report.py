@@ -14,6 +14,7 @@ import numpy as np
 from relutopo.learning.association import Estimate, over_runs, spearman
 from relutopo.learning.spikes import HALF_WIDTH, Spike
 from relutopo.optional import require
+from relutopo.report import short
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -272,7 +273,7 @@ def sweep_summary(
             )
         lines += [
             "",
-            f"[bold]{', '.join(map(str, setting))}[/bold], {len(cells)} jobs",
+            f"[bold]{', '.join(map(short, setting))}[/bold], {len(cells)} jobs",
             f"cells end/start {_spread(cells['last'] / cells['first'], '.2f')}; "
             f"Spearman(step, cells) {_spread(cells['trend'], '+.2f')}; "
             f"spikes {_spread(cells['n_spikes'], '.0f')}",

@@ -13,6 +13,7 @@ import numpy as np
 
 from relutopo.learning.checkpoints import History
 from relutopo.optional import require
+from relutopo.report import short
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -245,7 +246,7 @@ def sweep_summary(table: pd.DataFrame, swept: Sequence[str]) -> list[RenderableT
     )
     delay = grid("Steps: least-greatest", ["train acc. 1", f"held-out {GENERALISED}", "ratio"])
     for setting, rows in groups:
-        names = (*map(str, setting), str(len(rows)))
+        names = (*map(short, setting), str(len(rows)))
         values = (rows[column] for column in measures.values())
         agreement.add_row(*names, *(f"{v.mean():.3f} \\[{v.min():.3f}]" for v in values))
         steps = (rows[column] for column in ("fitted_step", "generalised_step", "delay"))

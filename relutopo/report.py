@@ -32,6 +32,7 @@ __all__ = [
     "save_json",
     "save_summary",
     "save_table",
+    "short",
     "show",
     "three_steps",
 ]
@@ -119,6 +120,17 @@ def three_steps(steps: Sequence[int]) -> list[int]:
     """
     middle = min(steps, key=lambda step: abs(np.log1p(step) - np.log1p(steps[-1]) / 2))
     return sorted({steps[0], middle, steps[-1]})
+
+
+def short(value: object) -> str:
+    """Return a value as a table shows it.
+
+    Examples
+    --------
+    >>> short(0.26444745987645224), short("arpack")
+    ('0.2644', 'arpack')
+    """
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 @contextmanager

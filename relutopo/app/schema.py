@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import MISSING as NO_DEFAULT
 from dataclasses import dataclass, field, make_dataclass
 from enum import Enum
+from functools import partial
 from typing import Any, Optional, Union, get_args, get_origin, get_type_hints
 
 from hydra.core.config_store import ConfigStore
@@ -64,17 +65,31 @@ class ModelFile:
     path: str | None = None
 
 
-def register() -> None:
-    """Give Hydra the types, in the groups ``schema/...`` of ``config.yaml``."""
-    store = ConfigStore.instance()
-    store.store(name="schema", node=Settings)
-    store.store(group="schema/network", name="mlp", node=schema_of(MlpSettings))
-    store.store(group="schema/network", name="file", node=ModelFile)
-    store.store(group="schema/trainer", name="adamw", node=schema_of(TrainerSettings))
+def register(*, checking: bool = True) -> None:
+    """Give Hydra the types, in the groups ``schema/...`` of ``config.yaml``.
+
+    Parameters
+    ----------
+    checking : bool
+        Whether settings will be checked. The help takes none, and is written much faster when
+        there are no types that Hydra copies for every group.
+    """
+    nodes: dict[tuple[str, str], Callable[[], type]] = {
+        ("schema/network", "mlp"): lambda: schema_of(MlpSettings),
+        ("schema/network", "file"): lambda: ModelFile,
+        ("schema/trainer", "adamw"): lambda: schema_of(TrainerSettings),
+    }
     for role in registry.roles():
         for name in registry.built_in(role):
-            node = schema_of(registry.constructor(role, name), name)
-            store.store(group=f"schema/{role}", name=name, node=node)
+            nodes[f"schema/{role}", name] = partial(_of_backend, role, name)
+    store = ConfigStore.instance()
+    store.store(name="schema", node=Settings if checking else {})
+    for (group, name), node in nodes.items():
+        store.store(group=group, name=name, node=node() if checking else {})
+
+
+def _of_backend(role: str, name: str) -> type:
+    return schema_of(registry.constructor(role, name), name)
 
 
 def schema_of(constructor: Callable[..., Any], name: str | None = None) -> type:

@@ -38,8 +38,8 @@ def summarize(directory: str | Path, *, measure: str | None = None, least: bool 
         (one row for each job), both also as CSV, ``summary.txt``, and
         ``figures/<analysis>_<measure>``.
     measure : str, optional
-        What to show against the parameters: a column of ``jobs.parquet``; the first that the
-        analysis measures unless given.
+        What to show against the parameters: a column of ``jobs.parquet``; unless given, the
+        objective of the sweep, or the first that the analysis measures.
     least : bool
         Whether the best settings are those with the least of it.
 
@@ -64,11 +64,17 @@ def summarize(directory: str | Path, *, measure: str | None = None, least: bool 
         is_inspection = all(job.is_inspection for job in part.jobs)
         parts += job_module(analysis, is_inspection=is_inspection).summarise(part)
         rows = overview[(overview["analysis"] == analysis) & (overview["status"] == "done")]
-        parts += _measured(rows, part, analysis, measure, least)
+        parts += _measured(rows, part, analysis, measure or _objective(part), least)
     parts += [*_failures(sweep), "", *_counts(sweep, overview)]
     report.save_summary(parts, sweep.directory)
     report.show(parts, sweep.directory)
     return sweep
+
+
+def _objective(sweep: Sweep) -> str | None:
+    overrides = [text for job in sweep.jobs for text in job.record.overrides]
+    named = [text.partition("=")[2] for text in overrides if text.startswith("objective=")]
+    return named[0] if named else None
 
 
 def _measured(
@@ -87,7 +93,7 @@ def _measured(
     for key in keys:
         grid = _grid(f"{name} against {key}", [key], ["jobs", "mean", "sd", "least", "greatest"])
         for value, group in rows.groupby(key, dropna=False):
-            grid.add_row(str(value), *_spread(group[name]))
+            grid.add_row(report.short(value), *_spread(group[name]))
         lines += ["", grid]
     if len(keys) > 1:
         lines += ["", _best(rows, keys, name, least)]
@@ -107,7 +113,7 @@ def _best(rows: pd.DataFrame, keys: list[str], name: str, least: bool) -> Render
     for setting in means.index[:_N_BEST]:
         values = setting if isinstance(setting, tuple) else (setting,)
         n, mean, sd, low, high = _spread(groups[values][name])
-        grid.add_row(*map(str, values), n, mean, sd, low if least else high)
+        grid.add_row(*map(report.short, values), n, mean, sd, low if least else high)
     return grid
 
 

@@ -1,0 +1,89 @@
+"""Sweeps on each launcher, and a search: the same jobs, one table, nothing computed twice."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra_plugins.relutopo.optuna_sweeper import distribution
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+TINY = ["--multirun", "data.n=20", "network.hidden=[4]", "trainer.n_steps=20",
+        "trainer.n_checkpoints=2", "trainer.checkpoint_steps=[]", "figures=false"]  # fmt: skip
+
+
+def only(folder: Path) -> Path:
+    """The one sweep in a folder."""
+    (sweep,) = (folder / "multirun").iterdir()
+    return sweep
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("launcher", "options", "n_seeds"),
+    [
+        ("joblib", ["hydra.launcher.n_jobs=2"], 5),
+        ("submitit_local", [], 1),
+        ("ray", [], 2),
+    ],
+)
+def test_a_sweep_runs_on_a_launcher(
+    launcher: str, options: list[str], n_seeds: int, tmp_path: Path, command: Callable[..., str]
+) -> None:
+    command(
+        tmp_path, *TINY, "experiment=two_moons", f"seed=range({n_seeds})",
+        "eigensolver=arpack,amg_lobpcg", f"hydra/launcher={launcher}", *options,
+    )  # fmt: skip
+    jobs = pd.read_parquet(only(tmp_path) / "jobs.parquet")
+    assert len(jobs) == 2 * n_seeds
+    assert set(jobs["status"]) == {"done"}
+    table = pd.read_parquet(only(tmp_path) / "results.parquet")
+    first, second = (
+        rows.sort_values([*table.columns.intersection(["seed"]), "step"])
+        for _, rows in table.groupby("eigensolver")
+    )
+    assert first["seed"].tolist() == second["seed"].tolist()
+    for kind in ("weighted", "unweighted"):
+        assert first[f"{kind}_partition"].tolist() == second[f"{kind}_partition"].tolist()
+        np.testing.assert_allclose(
+            first[f"{kind}_fiedler_value"], second[f"{kind}_fiedler_value"], rtol=1e-6
+        )
+
+
+@pytest.mark.slow
+def test_a_search_goes_on_where_it_stopped(tmp_path: Path, command: Callable[..., str]) -> None:
+    search = [
+        *TINY, "hydra/sweeper=optuna", "objective=train_accuracy",
+        "trainer.learning_rate=tag(log,interval(0.001,0.1))", "network.init_scale=1.0,4.0",
+    ]  # fmt: skip
+    command(tmp_path, *search, "hydra.sweeper.n_trials=2")
+    printed = command(tmp_path, *search, "hydra.sweeper.n_trials=4")
+    assert printed.count("done before") == 2
+    jobs = pd.read_parquet(only(tmp_path) / "jobs.parquet")
+    assert len(jobs) == 4
+    assert jobs["trainer.learning_rate"].between(0.001, 0.1).all()
+    best = json.loads((only(tmp_path) / "best.json").read_text())
+    assert best["objective"] == jobs["train_accuracy"].max()
+    row = jobs[np.isclose(jobs["trainer.learning_rate"], best["settings"]["trainer.learning_rate"])]
+    assert row["train_accuracy"].item() == best["objective"]
+    assert "train_accuracy against trainer.learning_rate" in printed
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("x=int(interval(1,8))", IntDistribution(1, 8)),
+        ("x=interval(0.5,8)", FloatDistribution(0.5, 8.0)),
+        ("x=tag(log,interval(0.5,8.0))", FloatDistribution(0.5, 8.0, log=True)),
+        ("x=a,b", CategoricalDistribution(["a", "b"])),
+        ("x=range(3)", CategoricalDistribution(["0", "1", "2"])),
+    ],
+)
+def test_the_command_line_says_what_is_searched(override: str, expected: object) -> None:
+    parsed = OverridesParser.create().parse_override(override)
+    assert distribution(parsed) == expected
