@@ -42,7 +42,7 @@ class Eigenpair:
     value : float
         Rayleigh quotient.
     vector : (n,) ndarray
-        x with xᵀ W_V x = 1 and 1ᵀ W_V x = 0.
+        x with xᵀ W_V x = 1 and 1ᵀ W_V x = 0, in the given order of nodes.
     residual : float
         ‖L x - λ W_V x‖ / (λ ‖W_V x‖).
     rounding : float
@@ -76,10 +76,16 @@ class Iterate:
 
 @dataclass(frozen=True, eq=False)
 class SymmetricProblem:
-    """A g = λ g on the complement of the kernel.
+    """A g = λ g on the complement of the kernel, with nodes numbered breadth first.
+
+    The order in which regions are found may scatter neighbours over the memory; this one does not.
 
     Attributes
     ----------
+    given : (n, n) scipy.sparse.csr_array
+        L as it was given.
+    order : (n,) ndarray of int32
+        The given number of each node; all else is in this order.
     laplacian : (n, n) scipy.sparse.csr_array
         L.
     roots : (n,) ndarray
@@ -88,6 +94,8 @@ class SymmetricProblem:
         Unit vector k.
     """
 
+    given: sparse.csr_array
+    order: NDArray[np.int32]
     laplacian: sparse.csr_array
     roots: NDArray[np.float64]
     kernel: NDArray[np.float64]
@@ -96,8 +104,11 @@ class SymmetricProblem:
     def of(
         cls, laplacian: sparse.csr_array, vertex_weights: NDArray[np.float64]
     ) -> SymmetricProblem:
-        roots = np.sqrt(vertex_weights)
-        return cls(laplacian, roots, roots / np.linalg.norm(roots))
+        order = breadth_first_order(laplacian.indptr, laplacian.indices)
+        roots = np.sqrt(vertex_weights[order])
+        return cls(
+            laplacian, order, renumbered(laplacian, order), roots, roots / np.linalg.norm(roots)
+        )
 
     @property
     def n(self) -> int:
@@ -115,17 +126,19 @@ class SymmetricProblem:
         return g
 
     def eigenpair(self, g: NDArray[np.float64]) -> Eigenpair:
-        """Return what a vector g says of the pencil."""
+        """Return what a vector g says of the pencil as it was given."""
         g = self.project(g)
-        x = g / np.linalg.norm(g) / self.roots
-        image = self.laplacian @ x
+        x, weights = np.empty(self.n), np.empty(self.n)
+        x[self.order] = g / np.linalg.norm(g) / self.roots
+        weights[self.order] = self.roots**2
+        image = self.given @ x
         value = float(x @ image)
-        weighted = self.roots**2 * x
+        weighted = weights * x
         if not value > 0:
             return Eigenpair(value, x, np.inf, 0.0)
         scale = value * float(np.linalg.norm(weighted))
         # |L| |x|, because L has nothing positive off its diagonal
-        sizes = 2 * self.laplacian.diagonal() * np.abs(x) - self.laplacian @ np.abs(x)
+        sizes = 2 * self.given.diagonal() * np.abs(x) - self.given @ np.abs(x)
         return Eigenpair(
             value=value,
             vector=x,
@@ -172,9 +185,7 @@ class PencilSolver(Eigensolver):
                 f"{laplacian.shape} and {np.shape(vertex_weights)}; build both with "
                 "relutopo.spectral.laplacian.pencil"
             )
-        # The order in which regions were found may scatter neighbours over the memory.
-        order = breadth_first_order(laplacian.indptr, laplacian.indices)
-        problem = SymmetricProblem.of(renumbered(laplacian, order), vertex_weights[order])
+        problem = SymmetricProblem.of(laplacian, vertex_weights)
         # Products of small blocks gain nothing from threads, and sums of long vectors would
         # depend on their number.
         with _blas.limit(limits=1, user_api="blas"):
@@ -183,8 +194,7 @@ class PencilSolver(Eigensolver):
             else:
                 iterate = self.iterate(problem, np.random.default_rng(seed))
             pair = problem.eigenpair(iterate.vector)
-        x = np.empty(n)
-        x[order] = pair.vector
+        x = pair.vector
         # Rounding must not decide which of several largest entries comes first.
         sizes = np.abs(x)
         x *= np.sign(x[np.argmax(sizes >= (1 - 1e-6) * sizes.max())])
