@@ -43,10 +43,12 @@ from ._limits import POSITION_TARGET, check_limit
 
 __all__ = ["enumerate_lattice"]
 
-_BLOCK_REGIONS = 8192
-"""How many regions a block should end with, were all neurons in general position."""
+_BLOCK_REGIONS = 4096
+"""About how many regions a block should end with."""
 _FEW_REGIONS = 32
 """Below this number of regions some neurons cut all of them first, so that there are more."""
+_SAMPLE = 32
+"""At most how many regions are cut first to see how many there will be."""
 _MAP_NUMBERS = 2**17
 """At most how many numbers the affine maps of a block should have."""
 
@@ -170,8 +172,12 @@ def _block_bounds(step: Step, complex_: Cells) -> NDArray[np.int64]:
     d, n_regions = complex_.x.shape[1], complex_.n[-1]
     if n_regions < _FEW_REGIONS:
         return np.array([0, n_regions])
-    sample = np.linspace(0, n_regions - 1, _FEW_REGIONS).astype(np.int32)
-    growth = Block(step, complex_, sample, Workspace(complex_.n)).expected_regions / len(sample)
+    # Some regions tell how many there will be.
+    size = min(_SAMPLE, -(-n_regions // _SAMPLE))
+    sample = np.linspace(0, n_regions - 1, size).astype(np.int32)
+    block = Block(step, complex_, sample, Workspace(complex_.n))
+    block.cut()
+    growth = block.n_regions / size
     most = _MAP_NUMBERS / ((d + 2) * step.network.layer_sizes[step.layer])
     n_blocks = np.ceil(n_regions / max(1.0, min(_BLOCK_REGIONS / growth, most)))
     return np.linspace(0, n_regions, int(n_blocks) + 1).astype(np.int64)

@@ -228,9 +228,10 @@ class Block:
         )
 
     @property
-    def expected_regions(self) -> float:
-        """How many regions there will be if the neurons are in general position."""
-        return float(_blocks.expected_regions(len(self.cells[-1]), self.mask, self.dim))
+    def n_regions(self) -> int:
+        """How many regions there are by now."""
+        levels = self.kind[: self.cursor[_cutting.N_CELLS], _cutting.LEVEL]
+        return int(np.count_nonzero(levels == self.dim))
 
     def cut(self) -> None:
         """Cut by all neurons."""

@@ -183,19 +183,6 @@ def fill_chains(cursor, n_vertices, chains, links, mask, kind):
 
 
 @njit(cache=True, nogil=True)
-def expected_regions(n_regions, mask, dim):
-    """Return how many regions there will be if all cuts are in general position (Zaslavsky)."""
-    total = 0.0
-    for r in range(n_regions):
-        n = _n_crossing(mask, r)
-        term = 1.0
-        for i in range(dim + 1):
-            total += term
-            term *= (n - i) / (i + 1)
-    return total
-
-
-@njit(cache=True, nogil=True)
 def number_cells(n, n_carriers, kind, slot, owned, dim):
     """Return the place of every cell among those of its dimension, as they are handed back.
 

@@ -265,3 +265,78 @@ def test_cpu_equals_exact_on_polytopes(dim: int, kind: str) -> None:
         fast = decompose(network, polytope, enumerator="cpu")
         fast.check()
         assert_same_complex(fast, decompose(network, polytope, enumerator="exact"))
+
+
+@pytest.mark.parametrize("dim", [1, 2, 3, 4])
+@settings(max_examples=30, deadline=None)
+@given(
+    hidden=st.lists(st.integers(1, 5), min_size=1, max_size=3),
+    seed=st.integers(0, 10**6),
+    kind=st.sampled_from(["gaussian", "integer"]),
+    bias=st.booleans(),
+    size=st.integers(1, 30),
+)
+def test_blocks_of_lattices_change_nothing(
+    dim: int, hidden: list[int], seed: int, kind: str, bias: bool, size: int
+) -> None:
+    """Blocks of a few regions, so that most cells are shared by several of them."""
+    lattice = import_module("relutopo.backends.enumerators._lattice")
+    network, box = random_network([dim, *hidden, 1], seed, kind, bias), Box(-2, 2, dim=dim)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lattice, "_BLOCK_REGIONS", size)
+        patch.setattr(lattice, "_FEW_REGIONS", 2)
+        split = lattice.enumerate_lattice(network, box, None, None, 2)
+    split.check()
+    assert_same_complex(split, decompose(network, box, enumerator="exact"))
+
+
+def test_threads_of_lattices_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    lattice = import_module("relutopo.backends.enumerators._lattice")
+    monkeypatch.setattr(lattice, "_BLOCK_REGIONS", 100)
+    network, box = random_network([3, 12, 12, 1], 0), Box(-3, 3, dim=3)
+    one, three = (
+        registry.create("enumerator", "cpu", n_threads=n).enumerate(network, box) for n in (1, 3)
+    )
+    assert one.n_regions > 1000
+    for a, b in zip(stored_arrays(one), stored_arrays(three), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "integer"])
+def test_lattices_with_more_neurons_than_bits_in_a_word(kind: str) -> None:
+    """A plane, cut by the algorithm of higher dimensions; the other one knows the answer."""
+    lattice = import_module("relutopo.backends.enumerators._lattice")
+    network, box = random_network([2, 10, 150, 1], 0, kind), Box(-2, 2, dim=2)
+    cut = lattice.enumerate_lattice(network, box, None, None)
+    assert_same_complex(cut, decompose(network, box, enumerator="cpu"))
+
+
+@pytest.mark.parametrize("hidden", [[40], [16, 16]])
+def test_regions_of_lattices_ascend(hidden: list[int]) -> None:
+    complex_ = decompose(random_network([3, *hidden, 1], 0), Box(-2, 2, dim=3))
+    rows = [tuple(pattern) for pattern in complex_.patterns.tolist()]
+    assert len(rows) > 500
+    assert rows == sorted(rows)
+
+
+@pytest.mark.parametrize("hidden", [[40], [16, 16]])
+def test_max_cells_stops_blocks(hidden: list[int]) -> None:
+    network, box = random_network([3, *hidden, 1], 0), Box(-2, 2, dim=3)
+    n = sum(decompose(network, box).n_cells)
+    assert sum(decompose(network, box, max_cells=n).n_cells) == n
+    for limit in (n - 1, n // 2):
+        with pytest.raises(LimitReachedError, match=rf"`max_cells`={limit} .*raise the limit"):
+            decompose(network, box, max_cells=limit)
+
+
+def test_vertices_on_many_planes_are_exact() -> None:
+    """Nine planes through one point are one vertex there, not many nearby."""
+    rng = np.random.default_rng(0)
+    normals = rng.integers(-8, 9, (9, 3)).astype(float)
+    offsets = -normals @ [1.0, 2.0, 3.0]
+    network = ReluNetwork([normals, np.ones((1, 9))], [offsets, [0.0]])
+    complex_ = decompose(network, Box(-10, 10, dim=3))
+    at_point = np.abs(complex_.vertices - [1.0, 2.0, 3.0]).max(axis=1) < 1e-9
+    assert at_point.sum() == 1
+    complex_.check()
+    assert_same_complex(complex_, decompose(network, Box(-10, 10, dim=3), enumerator="exact"))
