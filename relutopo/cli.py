@@ -15,9 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from relutopo.app.identity import Identity
-from relutopo.app.job import Job
 from relutopo.app.store import JobRecord
-from relutopo.app.summary import summarize
 from relutopo.optional import require
 
 require("hydra", "the command 'relutopo'")
@@ -83,6 +81,8 @@ def run_job(config: DictConfig) -> float | None:
     directory = Path(context.runtime.output_dir)
     sweep_directory = Path(context.sweep.dir).absolute() if is_sweep else None
     try:
+        from relutopo.app.job import Job  # the help does without all that this loads
+
         measures = Job(values, record, directory, sweep_directory).run()
     except KeyboardInterrupt:
         again = "" if is_sweep else f" with hydra.run.dir={directory}"
@@ -109,6 +109,8 @@ class SummarizeSweep(Callback):
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Gather what the jobs left in the sweep's folder."""
         try:
+            from relutopo.app.summary import summarize
+
             sweep = summarize(Path(config.hydra.sweep.dir).absolute())
         except EXPECTED as error:
             sys.exit(explain(error))
@@ -127,6 +129,8 @@ def _summarize(arguments: Sequence[str]) -> str | None:
     parser.add_argument("--least", action="store_true", help="the least is the best")
     chosen = parser.parse_args(arguments)
     try:
+        from relutopo.app.summary import summarize
+
         summarize(Path(chosen.sweep), measure=chosen.measure, least=chosen.least)
     except EXPECTED as error:
         return explain(error)

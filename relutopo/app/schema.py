@@ -20,8 +20,6 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
 from relutopo import registry
-from relutopo.learning.random_networks import RandomNetwork
-from relutopo.learning.trainer import MlpSettings, TrainerSettings
 
 __all__ = ["Settings", "register", "schema_of"]
 
@@ -48,7 +46,7 @@ class Settings:
     adjacency: Adjacency = MISSING
     component: Optional[Component] = None  # noqa: UP045  OmegaConf 2.3 reads no `Component | None`
     n_filtrations: int = MISSING
-    scale: Any = field(default_factory=lambda: schema_of(RandomNetwork)())
+    scale: Any = field(default_factory=lambda: _scale()())
     margin: float = MISSING
     domain: Any = None
     max_cells: int | None = None
@@ -75,9 +73,9 @@ def register(*, checking: bool = True) -> None:
         there are no types that Hydra copies for every group.
     """
     nodes: dict[tuple[str, str], Callable[[], type]] = {
-        ("schema/network", "mlp"): lambda: schema_of(MlpSettings),
+        ("schema/network", "mlp"): _network,
         ("schema/network", "file"): lambda: ModelFile,
-        ("schema/trainer", "adamw"): lambda: schema_of(TrainerSettings),
+        ("schema/trainer", "adamw"): _trainer,
     }
     for role in registry.roles():
         for name in registry.built_in(role):
@@ -86,6 +84,24 @@ def register(*, checking: bool = True) -> None:
     store.store(name="schema", node=Settings if checking else {})
     for (group, name), node in nodes.items():
         store.store(group=group, name=name, node=node() if checking else {})
+
+
+def _network() -> type:
+    from relutopo.learning.trainer import MlpSettings  # the help does without these
+
+    return schema_of(MlpSettings)
+
+
+def _trainer() -> type:
+    from relutopo.learning.trainer import TrainerSettings
+
+    return schema_of(TrainerSettings)
+
+
+def _scale() -> type:
+    from relutopo.learning.random_networks import RandomNetwork
+
+    return schema_of(RandomNetwork)
 
 
 def _of_backend(role: str, name: str) -> type:
