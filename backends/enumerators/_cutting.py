@@ -20,7 +20,8 @@ facets.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from relutopo.compilation import njit
 
 from ._bits import lowest_bit
 from ._lattice_values import place, value_at

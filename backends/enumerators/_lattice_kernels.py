@@ -12,7 +12,8 @@ of them.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from relutopo.compilation import njit
 
 from ._bits import lowest_bit, popcount
 from ._cutting import (

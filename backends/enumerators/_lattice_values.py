@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from relutopo.compilation import njit
 
 UNIT_ROUNDOFF = 2.0**-53
 _UNDERFLOW = 1e-300
