@@ -1,15 +1,15 @@
-"""Write files so that a reader sees all of the new content or all of the old."""
+"""Files that several processes use: all of the new content or all of the old; one at a time."""
 
 from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["atomic_write"]
+__all__ = ["atomic_write", "is_locked", "locked"]
 
 
 @contextmanager
@@ -50,3 +50,42 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def locked(path: str | os.PathLike[str], wait: Callable[[], None] | None = None) -> Iterator[None]:
+    """Let one process at a time into a block, on all machines that share the file system.
+
+    Parameters
+    ----------
+    path : path-like
+        A file that stands for the lock. It stays; what locks is not that it exists, so that a
+        process that is killed leaves no lock behind.
+    wait : callable, optional
+        Called once if another process is in the block.
+    """
+    import fcntl  # not on every system
+
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if wait is not None:
+                wait()
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def is_locked(path: str | os.PathLike[str]) -> bool:
+    """Tell whether some process is in the block of a lock."""
+    import fcntl
+
+    if not Path(path).is_file():
+        return False
+    with open(path, "a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False

@@ -148,7 +148,12 @@ def test_packages_on_disk_are_declared() -> None:
     root = Path(__file__).parents[1]
     with open(root / "pyproject.toml", "rb") as file:
         tool: dict[str, Any] = tomllib.load(file)["tool"]["setuptools"]
-    top = {"relutopo": "relutopo", "relutopo.backends": "backends", "relutopo.conf": "conf"}
+    top = {
+        "relutopo": "relutopo",
+        "relutopo.backends": "backends",
+        "relutopo.conf": "conf",
+        "hydra_plugins.relutopo": "plugins",
+    }
     assert tool["package-dir"] == top
     on_disk = set()
     for package, folder in top.items():

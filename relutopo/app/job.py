@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from relutopo import registry, report
-from relutopo.app.store import JobFolder, JobRecord, locked, stopwatch
+from relutopo.app.store import JobFolder, JobRecord, stopwatch
 from relutopo.errors import InputError
+from relutopo.files import locked
 from relutopo.geometry.storage import save_complex
 from relutopo.learning.checkpoints import TrainingRun
 from relutopo.learning.datasets import Dataset

@@ -14,11 +14,10 @@ are complete.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -27,9 +26,9 @@ from typing import Any, Literal
 
 from relutopo.app.identity import Identity
 from relutopo.errors import InputError
-from relutopo.files import atomic_write
+from relutopo.files import atomic_write, is_locked
 
-__all__ = ["JobFolder", "JobRecord", "JobStatus", "locked", "stopwatch"]
+__all__ = ["JobFolder", "JobRecord", "JobStatus", "stopwatch"]
 
 JobStatus = Literal["done", "failed", "running", "unfinished"]
 
@@ -165,41 +164,6 @@ class JobFolder:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-@contextmanager
-def locked(path: Path, wait: Callable[[], None] | None = None) -> Iterator[None]:
-    """Let one process at a time into a block, on all machines that share the file system.
-
-    Parameters
-    ----------
-    path : Path
-        A file that stands for the lock. It stays; what locks is not that it exists, so that a
-        process that is killed leaves no lock behind.
-    wait : callable, optional
-        Called once if another process is in the block.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if wait is not None:
-                wait()
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def is_locked(path: Path) -> bool:
-    """Tell whether some process is in the block of a lock."""
-    if not path.is_file():
-        return False
-    with open(path, "a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Complexes in files: NumPy archives of plain arrays, nothing pickled.
+"""Complexes and networks in files: NumPy archives of plain arrays, nothing pickled.
 
 Invariant: what `load_complex` returns has the same arrays, network and domain as what
 `save_complex` was given. Names of arrays are paths: ``network/kind``, ``domain/box/low``.
@@ -23,7 +23,7 @@ from relutopo.geometry.network import Network, ReluNetwork
 from relutopo.geometry.polytope import Polytope
 from relutopo.geometry.slices import AffineSlice
 
-__all__ = ["load_complex", "save_complex"]
+__all__ = ["load_complex", "load_network", "save_complex", "save_network"]
 
 FORMAT = 2
 
@@ -124,6 +124,56 @@ def load_complex(path: str | os.PathLike[str]) -> CellComplex:
             seconds=float(arrays["seconds"]),
         ),
     )
+
+
+def save_network(path: str | os.PathLike[str], network: Network) -> None:
+    """Write a network, atomically.
+
+    Parameters
+    ----------
+    path : path-like
+        By custom ``....npz``.
+    network : Network
+        Of a class of this library.
+
+    Raises
+    ------
+    InputError
+        If the network is of another kind.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "network.npz"
+    >>> save_network(path, ReluNetwork([[[1.0, 0.0]], [[1.0]]], [[0.0], [0.0]]))
+    >>> load_network(path)
+    ReluNetwork(2-1-1)
+    """
+    with atomic_write(path) as file:
+        np.savez(file, **_network_arrays("network", network))
+
+
+def load_network(path: str | os.PathLike[str]) -> Network:
+    """Read a network that `save_network` wrote, executing nothing in it.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return _network("network", dict(archive))
+    except Exception as error:
+        # NumPy raises value, key, end-of-file and zip errors alike for a damaged file.
+        raise InputError(
+            f"{os.fspath(path)!r} cannot be read as a network ({type(error).__name__}); "
+            "make it again with save_network"
+        ) from error
 
 
 def _domain_arrays(path: str, domain: Domain) -> dict[str, Any]:

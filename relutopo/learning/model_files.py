@@ -20,7 +20,7 @@ from relutopo.geometry.network import Network, as_network
 from relutopo.learning.checkpoints import Checkpoint, History, TrainingRun, load_tensors
 from relutopo.learning.datasets import Dataset
 
-__all__ = ["ModelFiles", "data_file", "load_model"]
+__all__ = ["ModelFiles", "accuracy", "data_file", "load_model"]
 
 _INSIDE = ("state", "state_dict", "model_state_dict", "model")
 """Keys under which checkpoints keep the state dict beside other things."""
@@ -208,8 +208,19 @@ def _by_step(files: Sequence[Path]) -> dict[int, Path]:
 
 
 def _score(
-    network: Any, points: NDArray[np.float64], targets: NDArray[np.float64]
+    network: Network, points: NDArray[np.float64], targets: NDArray[np.float64]
 ) -> tuple[float, float]:
-    outputs = network.decision_values(points)
-    loss = float(np.mean((outputs - targets) ** 2))
-    return loss, float(np.mean((outputs > 0) == (targets > 0)))
+    error = network.decision_values(points) - targets
+    return float(np.mean(error**2)), accuracy(network, points, targets)
+
+
+def accuracy(network: Network, points: NDArray[np.float64], targets: NDArray[np.float64]) -> float:
+    """Return the fraction of points at which output and target have the same sign.
+
+    Parameters
+    ----------
+    network : Network
+    points : (n, d) ndarray
+    targets : (n,) ndarray
+    """
+    return float(np.mean((network.decision_values(points) > 0) == (targets > 0)))

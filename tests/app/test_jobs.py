@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from relutopo.app import identity
 from relutopo.app.identity import Identity
-from relutopo.app.store import JobFolder, JobRecord, JobStatus, locked
+from relutopo.app.store import JobFolder, JobRecord, JobStatus
 from relutopo.errors import InputError
+from relutopo.files import locked
 
 VALUES = {
     "seed": 0,
@@ -128,7 +129,7 @@ def test_halves_of_files_are_swept_away(tmp_path: Path) -> None:
 COUNT = """
 import sys, time
 from pathlib import Path
-from relutopo.app.store import locked
+from relutopo.files import locked
 path = Path(sys.argv[1])
 for _ in range(50):
     with locked(path.with_suffix(".lock")):  # without it, counts are lost
@@ -139,7 +140,7 @@ for _ in range(50):
 HOLD = """
 import sys, time
 from pathlib import Path
-from relutopo.app.store import locked
+from relutopo.files import locked
 with locked(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(100)

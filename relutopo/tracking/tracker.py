@@ -1,0 +1,249 @@
+"""Record signatures of a network while one's own code trains it.
+
+The training process only copies the network at the recorded steps; a process in the background,
+of the lowest priority, analyses the copies. They meet in a folder::
+
+    settings.json, data.npz      what is computed, on which data
+    pending/step_000300.npz      a network that waits, and
+    pending/step_000300.json     its step and loss
+    rows/step_000300.json        what was computed
+    worker.log                   what the process in the background has to say
+
+Invariant: each step is recorded once; after a kill of either process nothing that was recorded is
+lost, and a new tracker in the same folder goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Collection
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from relutopo.errors import InputError, RelutopoError
+from relutopo.files import atomic_write
+from relutopo.geometry.network import as_network
+from relutopo.geometry.slices import AffineSlice, network_on
+from relutopo.geometry.storage import save_network
+from relutopo.learning.analysis import Row
+from relutopo.learning.checkpoints import TrainingRun
+from relutopo.learning.datasets import Dataset
+from relutopo.learning.homology_signatures import HomologySettings
+from relutopo.learning.signatures import AnalysisSettings
+from relutopo.optional import require
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Tracker"]
+
+
+class Tracker:
+    """Records signatures at some steps of a training loop.
+
+    Parameters
+    ----------
+    directory : path-like
+        Where everything is kept. A folder with the same settings and data goes on; steps that it
+        holds are not recorded again.
+    dataset : Dataset
+        Weighs the regions and bounds the domain; held-out points measure accuracy.
+    settings : AnalysisSettings or HomologySettings, optional
+        What is computed: Fiedler partitions, which is the default, or Betti curves.
+    steps : int or collection of int
+        Which steps are recorded: so many in each power of ten, evenly spaced on a log axis, and
+        step 0; or these steps.
+    slice : AffineSlice, optional
+        For networks with many inputs: the affine slice that is decomposed. Points of the data
+        set are then coordinates on it.
+    input_shape : sequence of int, optional
+        Shape of one input of a module that does not begin with a Linear layer.
+    tensorboard : path-like, optional
+        Folder for TensorBoard; every number of a row becomes a scalar ``relutopo/<column>``.
+
+    Raises
+    ------
+    InputError
+        If the folder was made with other settings or data.
+    MissingExtraError
+        If TensorBoard is asked for and not installed.
+
+    Examples
+    --------
+    >>> import tempfile, torch
+    >>> from relutopo.learning.datasets import two_moons
+    >>> data = two_moons(n=20)
+    >>> model = torch.nn.Sequential(torch.nn.Linear(2, 4), torch.nn.ReLU(), torch.nn.Linear(4, 1))
+    >>> with Tracker(tempfile.mkdtemp(), data, steps=[0, 5]) as tracker:
+    ...     for step in range(10):  # and train between
+    ...         recorded = tracker.step(model, step, loss=0.5)
+    >>> [(row["step"], row["loss"]) for row in tracker.rows]
+    [(0, 0.5), (5, 0.5)]
+    """
+
+    def __init__(
+        self,
+        directory: str | os.PathLike[str],
+        dataset: Dataset,
+        settings: AnalysisSettings | HomologySettings | None = None,
+        *,
+        steps: int | Collection[int] = 10,
+        slice: AffineSlice | None = None,
+        input_shape: Collection[int] | None = None,
+        tensorboard: str | os.PathLike[str] | None = None,
+    ) -> None:
+        if isinstance(steps, int) and steps < 1:
+            raise InputError(
+                f"`steps` must be at least 1 for each power of ten, got {steps}; or pass the steps"
+            )
+        if tensorboard is not None:
+            require("tensorboard", "logging to TensorBoard")
+        self.directory = Path(directory).absolute()  # the process may change its own
+        self._steps = steps if isinstance(steps, int) else frozenset(steps)
+        self._slice, self._input_shape = slice, input_shape
+        settings = settings or AnalysisSettings()
+        # A training run's folder knows its settings and its data, and refuses others.
+        kind = "homology" if isinstance(settings, HomologySettings) else "partition"
+        board = None if tensorboard is None else os.fspath(tensorboard)
+        content = {"analysis": kind, "settings": asdict(settings), "tensorboard": board}
+        TrainingRun(self.directory).claim(content, dataset)
+        for name in ("pending", "rows"):
+            (self.directory / name).mkdir(exist_ok=True)
+        self._closing.unlink(missing_ok=True)
+        self._worker: subprocess.Popen[bytes] | None = None
+        self._known = {int(path.stem[5:]) for path in self.directory.glob("*/step_*.json")}
+        if list(self.directory.glob("pending/*.json")):
+            self._start()
+
+    def __repr__(self) -> str:
+        return f"Tracker({str(self.directory)!r})"
+
+    def __enter__(self) -> Tracker:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def wants(self, step: int) -> bool:
+        """Tell whether `step` would record this step.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from relutopo.learning.datasets import two_moons
+        >>> tracker = Tracker(tempfile.mkdtemp(), two_moons(n=20), steps=3)
+        >>> [step for step in range(101) if tracker.wants(step)]
+        [0, 1, 2, 5, 10, 22, 46, 100]
+        """
+        if step in self._known:
+            return False
+        if not isinstance(self._steps, int):
+            return step in self._steps
+        if step == 0:
+            return True
+        # Whether some whole power of 10^(1 / steps) is rounded to this step.
+        low, high = (self._steps * math.log10(step + shift) for shift in (-0.5, 0.5))
+        return math.ceil(low) <= math.floor(high)
+
+    def step(self, model: Any, step: int, loss: Any = float("nan")) -> bool:
+        """Record the network after a step, if this step is to be recorded.
+
+        Parameters
+        ----------
+        model : torch.nn.Module, Network, state dict, or pair (weights, biases)
+            See `relutopo.as_network`; it is copied.
+        step : int
+            Number of updates made.
+        loss : float or tensor with one element
+            Kept beside the signature; read only if the step is recorded.
+
+        Returns
+        -------
+        bool
+            Whether it was recorded.
+        """
+        if not self.wants(step):
+            return False
+        if self._slice is None:
+            shape = None if self._input_shape is None else tuple(self._input_shape)
+            network = as_network(model, shape)
+        else:
+            network = network_on(model, self._slice)
+        path = self.directory / "pending" / f"step_{step:06d}"
+        save_network(path.with_suffix(".npz"), network)
+        with atomic_write(path.with_suffix(".json")) as file:
+            file.write(json.dumps({"step": step, "loss": _number(loss)}).encode())
+        self._known.add(step)
+        self._start()
+        return True
+
+    def close(self) -> None:
+        """Wait until everything that was recorded is analysed.
+
+        Raises
+        ------
+        RelutopoError
+            If the process in the background failed.
+        """
+        if self._worker is None:
+            return
+        self._closing.touch()
+        status = self._worker.wait()
+        self._worker = None
+        if status != 0:
+            raise RelutopoError(
+                f"the analysis in the background ended with status {status}; what it said stands "
+                f"in {str(self.directory / 'worker.log')!r}; a new tracker in the same folder "
+                "goes on"
+            )
+
+    @property
+    def rows(self) -> list[Row]:
+        """What has been computed so far, in the order of steps.
+
+        Each row has ``step``, ``loss``, ``train_accuracy``, ``held_out_accuracy``, ``error`` (None,
+        or why there are no more columns), and the columns of `relutopo.learning.signatures.analyse`
+        or of `relutopo.learning.homology_signatures.analyse_homology`.
+        """
+        paths = sorted(self.directory.glob("rows/*.json"))
+        rows: list[Row] = [json.loads(path.read_text()) for path in paths]
+        return sorted(rows, key=lambda row: int(row["step"]))
+
+    def table(self) -> pd.DataFrame:
+        """Return the rows as a table."""
+        pandas = require("pandas", "the table of a tracker")
+        table: pd.DataFrame = pandas.DataFrame(self.rows)
+        return table
+
+    @property
+    def _closing(self) -> Path:
+        return self.directory / "closing"
+
+    def _start(self) -> None:
+        if self._worker is not None:
+            return
+        one = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA")}
+        with open(self.directory / "worker.log", "ab") as log:
+            self._worker = subprocess.Popen(
+                [sys.executable, "-m", "relutopo.tracking.worker", os.fspath(self.directory)],
+                env=os.environ | one,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # what interrupts training shall not interrupt it
+            )
+
+
+def _number(loss: Any) -> float:
+    return float(loss.detach() if hasattr(loss, "detach") else loss)

@@ -1,0 +1,73 @@
+"""The process that analyses, in the background, what a `Tracker` records."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from relutopo.files import atomic_write, locked
+from relutopo.geometry.network import Network
+from relutopo.geometry.storage import load_network
+from relutopo.learning.analysis import Row
+from relutopo.learning.checkpoints import TrainingRun
+from relutopo.learning.datasets import Dataset
+from relutopo.learning.homology_signatures import HomologySettings, analyse_homology
+from relutopo.learning.model_files import accuracy
+from relutopo.learning.signatures import AnalysisSettings, analyse
+from relutopo.tracking.board import Board
+
+__all__ = ["work"]
+
+_PAUSE = 0.05
+
+
+def work(directory: Path, parent: int) -> None:
+    """Analyse what waits until the tracker closes, or its process is gone, and nothing waits."""
+    values = json.loads((directory / "settings.json").read_text())
+    dataset = TrainingRun(directory).dataset
+    board = Board(values["tensorboard"])
+    while True:
+        is_closing = (directory / "closing").exists() or os.getppid() != parent
+        waiting = sorted(directory.glob("pending/*.json"))
+        if not waiting:
+            if is_closing:
+                break
+            time.sleep(_PAUSE)
+            continue
+        note, network = waiting[0], waiting[0].with_suffix(".npz")
+        row = json.loads(note.read_text())
+        row |= _analyse(load_network(network), dataset, values, row["step"])
+        with atomic_write(directory / "rows" / note.name) as file:
+            file.write(json.dumps(row).encode())
+        board.add(row)
+        note.unlink()
+        network.unlink()
+    board.close()
+
+
+def _analyse(network: Network, dataset: Dataset, values: Mapping[str, Any], step: int) -> Row:
+    row: Row = {
+        "train_accuracy": accuracy(network, dataset.points, dataset.targets),
+        "held_out_accuracy": accuracy(network, dataset.held_out_points, dataset.held_out_targets),
+        "error": None,
+    }
+    try:
+        if values["analysis"] == "partition":
+            settings = AnalysisSettings(**values["settings"])
+            return row | analyse(network, dataset, settings).row
+        of_homology = HomologySettings(**values["settings"])
+        return row | analyse_homology(network, dataset, of_homology, step=step).row
+    except Exception as error:  # one bad step must not end the record of a training run
+        return row | {"error": f"{type(error).__name__}: {error}"}
+
+
+if __name__ == "__main__":
+    os.nice(19)
+    folder = Path(sys.argv[1])
+    with locked(folder / "lock"):
+        work(folder, os.getppid())

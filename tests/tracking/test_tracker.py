@@ -1,0 +1,197 @@
+"""What a tracker records is what a direct analysis gives, whatever is killed meanwhile."""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+import relutopo as rt
+from relutopo.errors import InputError, RelutopoError
+from relutopo.learning.datasets import Dataset, two_moons
+from relutopo.learning.homology_signatures import HomologySettings, analyse_homology
+from relutopo.learning.signatures import AnalysisSettings, analyse
+from relutopo.tracking import Tracker
+
+DATA = two_moons(n=30)
+EXACT = {"name": "exact"}  # it compiles nothing
+
+
+def model(seed: int, n_inputs: int = 2) -> torch.nn.Sequential:
+    torch.manual_seed(seed)
+    return torch.nn.Sequential(torch.nn.Linear(n_inputs, 4), torch.nn.ReLU(), torch.nn.Linear(4, 1))
+
+
+def timeless(row: dict[str, Any]) -> dict[str, Any]:
+    """The row without times; NaN equals itself."""
+    return {
+        name: "NaN" if isinstance(value, float) and math.isnan(value) else value
+        for name, value in row.items()
+        if not name.startswith("seconds")
+    }
+
+
+def test_rows_are_those_of_a_direct_analysis(tmp_path: Path) -> None:
+    settings = AnalysisSettings(enumerator=EXACT)
+    of_homology = HomologySettings(enumerator=EXACT)
+    with (
+        Tracker(tmp_path / "partition", DATA, settings, steps=[0, 7]) as fiedler,
+        Tracker(tmp_path / "homology", DATA, of_homology, steps=[7]) as betti,
+    ):
+        for step in range(9):
+            network = model(step)
+            loss = torch.tensor(float(step), requires_grad=True)
+            assert fiedler.step(network, step, loss) == (step in (0, 7))
+            assert betti.step(network, step, loss) == (step == 7)
+    first, second = fiedler.rows
+    assert (first["step"], second["step"], second["loss"]) == (0, 7, 7.0)
+    network_7 = rt.as_network(model(7))
+    expected = timeless(analyse(network_7, DATA, settings).row)
+    assert expected.items() <= timeless(second).items()
+    expected = timeless(analyse_homology(network_7, DATA, of_homology, step=7).row)
+    assert expected.items() <= timeless(betti.rows[0]).items()
+    decisions = network_7(DATA.points)[:, 0] > 0
+    assert second["train_accuracy"] == np.mean(decisions == (DATA.targets > 0))
+    assert fiedler.table()["step"].tolist() == [0, 7]
+    assert not list((tmp_path / "partition" / "pending").iterdir())
+
+
+@given(st.integers(1, 30), st.integers(1, 6))
+def test_steps_are_evenly_spaced_on_a_log_axis(per_decade: int, decades: int) -> None:
+    tracker = Tracker.__new__(Tracker)
+    tracker._steps, tracker._known = per_decade, set()
+    last = 10**decades
+    powers = {round(10 ** (k / per_decade)) for k in range(decades * per_decade + 1)}
+    assert all(tracker.wants(step) for step in {0, *powers})
+    near = {step + shift for step in powers for shift in (-1, 1)} - {0, *powers}
+    assert not any(tracker.wants(step) for step in near if step < last)
+
+
+def test_what_was_recorded_survives_the_death_of_the_analysis(tmp_path: Path) -> None:
+    settings = AnalysisSettings(enumerator=EXACT)
+    tracker = Tracker(tmp_path, DATA, settings, steps=range(5))
+    for step in range(3):
+        tracker.step(model(step), step)
+    assert tracker._worker is not None
+    tracker._worker.kill()
+    with pytest.raises(RelutopoError, match="ended with status -9"):
+        tracker.close()
+    with Tracker(tmp_path, DATA, settings, steps=range(5)) as again:
+        assert not again.wants(2)
+        assert again.step(model(4), 4)
+    assert [row["step"] for row in again.rows] == [0, 1, 2, 4]
+    with pytest.raises(InputError, match="was made with other settings"):
+        Tracker(tmp_path, DATA, HomologySettings())
+    with pytest.raises(InputError, match="data"):
+        Tracker(tmp_path, two_moons(n=20), settings)
+
+
+TRAINING = """
+import os, signal, sys
+from relutopo.learning.datasets import two_moons
+from relutopo.learning.signatures import AnalysisSettings
+from relutopo.tracking import Tracker
+settings = AnalysisSettings(enumerator={"name": "exact"})
+tracker = Tracker(sys.argv[1], two_moons(n=30), settings, steps=range(3))
+for step in range(3):
+    tracker.step(([[[1.0, step], [0.0, 1.0]], [[1.0, -1.0]]], [[0.0, 0.1], [0.0]]), step)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_was_recorded_survives_the_death_of_training(tmp_path: Path) -> None:
+    result = subprocess.run([sys.executable, "-c", TRAINING, str(tmp_path)])
+    assert result.returncode == -9
+    until = time.monotonic() + 100
+    while len(list(tmp_path.glob("rows/*.json"))) < 3:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def test_a_step_that_cannot_be_analysed_says_why_and_others_go_on(tmp_path: Path) -> None:
+    settings = AnalysisSettings(enumerator=EXACT, max_cells=40)
+    large = ([np.random.default_rng(0).normal(size=(30, 2)), np.ones((1, 30))], [np.zeros(30), [0]])
+    with Tracker(tmp_path, DATA, settings, steps=[0, 1]) as tracker:
+        tracker.step(large, 0, loss=1.0)
+        tracker.step(([[[1.0, 0.0]], [[1.0]]], [[0.0], [0.0]]), 1, loss=0.5)
+    first, second = tracker.rows
+    assert first["error"].startswith("LimitReachedError")
+    assert (second["error"], second["n_regions"]) == (None, 2)
+
+
+def test_many_inputs_are_seen_on_a_slice(tmp_path: Path) -> None:
+    slice_ = rt.AffineSlice.through([0.0, 0, 0, 1], [1.0, 0, 0, 0], [0.0, 1, 0, 0])
+    on_slice = Dataset("slice", DATA.points, DATA.targets, DATA.points, DATA.targets)
+    settings = AnalysisSettings(enumerator=EXACT)
+    network = model(0, n_inputs=4)
+    with Tracker(tmp_path, on_slice, settings, steps=[0], slice=slice_) as tracker:
+        tracker.step(network, 0)
+    restricted = rt.as_network(network).restricted(slice_.origin, slice_.basis)
+    assert tracker.rows[0]["n_regions"] == analyse(restricted, on_slice, settings).row["n_regions"]
+
+
+def test_tensorboard_gets_every_number(tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    settings = AnalysisSettings(enumerator=EXACT)
+    board = tmp_path / "board"
+    with Tracker(tmp_path / "own", DATA, settings, steps=[0, 3], tensorboard=board) as tracker:
+        for step in range(4):
+            tracker.step(model(step), step, loss=0.1 * step)
+    events = EventAccumulator(os.fspath(board)).Reload()
+    for column in ("n_regions", "loss", "weighted_fiedler_value"):
+        scalars = events.Scalars(f"relutopo/{column}")
+        assert [entry.step for entry in scalars] == [0, 3]
+        np.testing.assert_allclose(
+            [entry.value for entry in scalars], [row[column] for row in tracker.rows], rtol=1e-6
+        )
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # Lightning warns of its own
+def test_lightning_calls_the_tracker(tmp_path: Path) -> None:
+    from lightning.pytorch import LightningModule, Trainer
+    from torch.utils.data import DataLoader, TensorDataset
+
+    from relutopo.tracking.lightning import TrackerCallback
+
+    class Learner(LightningModule):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = model(0)
+
+        def training_step(self, batch: Any) -> torch.Tensor:
+            x, y = batch
+            return torch.nn.functional.mse_loss(self.net(x)[:, 0], y)
+
+        def configure_optimizers(self) -> torch.optim.Optimizer:
+            return torch.optim.SGD(self.parameters(), lr=0.1)
+
+    x, y = (torch.tensor(a, dtype=torch.float32) for a in (DATA.points, DATA.targets))
+    settings = AnalysisSettings(enumerator=EXACT)
+    tracker = Tracker(tmp_path / "own", DATA, settings, steps=[0, 1, 5, 6])
+    learner = Learner()
+    trainer = Trainer(
+        max_epochs=2, accelerator="cpu", logger=False, enable_checkpointing=False,
+        enable_progress_bar=False, enable_model_summary=False, default_root_dir=tmp_path,
+        callbacks=[TrackerCallback(tracker, lambda module: module.net)],
+    )  # fmt: skip
+    trainer.fit(learner, DataLoader(TensorDataset(x, y), batch_size=10))
+    assert [row["step"] for row in tracker.rows] == [0, 1, 5, 6]
+    losses = [row["loss"] for row in tracker.rows]
+    assert math.isnan(losses[0])
+    assert losses[1] == pytest.approx(
+        torch.nn.functional.mse_loss(model(0)(x[:10])[:, 0], y[:10]).item()
+    )
+    last = analyse(rt.as_network(learner.net), DATA, settings).row
+    assert timeless(last).items() <= timeless(tracker.rows[-1]).items()
