@@ -55,7 +55,7 @@ class AnalysisSettings(CheckpointSettings):
         See `CheckpointSettings`; the seed is that of the eigensolver's start.
     """
 
-    eigensolver: Mapping[str, Any] = named("arpack")
+    eigensolver: Mapping[str, Any] = named("auto")
     vertex_weights: Mapping[str, Any] = named("count_plus_one")
     edge_weights: Mapping[str, Any] = named("unit")
     adjacency: Adjacency = "facet"

@@ -189,7 +189,7 @@ def fiedler_partition(
     *,
     vertex_weights: str | VertexWeights = "count_plus_one",
     edge_weights: str | EdgeWeights = "unit",
-    eigensolver: str | Eigensolver = "arpack",
+    eigensolver: str | Eigensolver = "auto",
     component: Literal["largest"] | None = None,
     seed: int = 0,
 ) -> FiedlerPartition:
@@ -209,7 +209,7 @@ def fiedler_partition(
         Registry name or instance. Without points only a strategy that needs none.
     edge_weights : str or EdgeWeights, default "unit"
         Registry name or instance.
-    eigensolver : str or Eigensolver, default "arpack"
+    eigensolver : str or Eigensolver, default "auto"
         Registry name or instance.
     component : {None, "largest"}
         What to do with a disconnected graph: refuse it, or partition its largest component (the
