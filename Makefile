@@ -1,6 +1,7 @@
 # make        set up, and run the main job
 # make test   set up, and run the tests
 # make lint   set up, and check style and types
+# make benchmarks  set up, measure everything, and write docs/benchmarks.md: a quarter of an hour
 #
 # Set-up happens once, in .venv, and again only when pyproject.toml changes.
 
@@ -12,7 +13,7 @@ TORCH ?= torch==2.13.0
 READY := $(VENV)/.ready
 PIP := $(VENV)/bin/pip --disable-pip-version-check --quiet
 
-.PHONY: run test lint setup
+.PHONY: run test lint benchmarks setup
 .DELETE_ON_ERROR:
 
 run: setup
@@ -25,6 +26,9 @@ lint: setup
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+
+benchmarks: setup
+	$(VENV)/bin/python -m benchmarks
 
 setup: $(READY)
 

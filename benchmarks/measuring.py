@@ -111,7 +111,6 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "relutopo": metadata.version("relutopo"),
         "packages": packages,
-        "load": round(os.getloadavg()[0], 2),
     }
 
 
