@@ -17,7 +17,7 @@ __all__ = ["njit"]
 log = logging.getLogger("relutopo")
 
 
-class _Announcement(event.Listener):
+class _Announcement(event.Listener):  # type: ignore[misc]  # numba has no types
     """Says once that kernels are being compiled."""
 
     def __init__(self) -> None:
@@ -36,4 +36,4 @@ class _Announcement(event.Listener):
         pass
 
 
-event.register("numba:compile", _Announcement())  # type: ignore[no-untyped-call]
+event.register("numba:compile", _Announcement())
