@@ -113,7 +113,9 @@ def split(whole: Block, size: int) -> list[Part]:
     locations = whole.x[whole.origins[whole.region_ptr[:-1]]]
     numbers = np.full(len(whole.edge_vertices), -1, np.int32), np.full(len(whole.x), -1, np.int32)
     parts = []
-    for regions in _halve(np.arange(whole.n_regions), locations, size):
+    n_parts = -(-whole.n_regions // size)
+    for some in np.array_split(np.argsort(_along_curve(locations), kind="stable"), n_parts):
+        regions = np.sort(some)
         region_ptr, half_edges, edges, vertices, edge_vertices = _select(
             regions, whole.region_ptr, whole.half_edges, whole.edge_vertices, *numbers
         )
@@ -133,18 +135,25 @@ def split(whole: Block, size: int) -> list[Part]:
     return parts
 
 
-def _halve(
-    regions: NDArray[np.int64], locations: NDArray[np.float64], size: int
-) -> Iterable[NDArray[np.int64]]:
-    """Yield sets of at most `size` regions, ascending, by halving along the longer side."""
-    if len(regions) <= size:
-        yield np.sort(regions)
-        return
-    x = locations[regions]
-    along = int(np.argmax(np.ptp(x, axis=0)))
-    order = np.argpartition(x[:, along], len(regions) // 2)
-    yield from _halve(regions[order[: len(regions) // 2]], locations, size)
-    yield from _halve(regions[order[len(regions) // 2 :]], locations, size)
+def _along_curve(x: NDArray[np.float64]) -> NDArray[np.uint64]:
+    """Return the places of points along a curve that fills the plane (Morton's Z-order)."""
+    low, high = x.min(axis=0), x.max(axis=0)
+    cells = ((x - low) / np.maximum(high - low, np.finfo(np.float64).tiny) * (2**31 - 1)).astype(
+        np.uint64
+    )
+    codes = np.zeros(len(x), dtype=np.uint64)
+    for axis, bits in enumerate(cells.T):
+        # Put a zero between any two bits.
+        for shift, mask in (
+            (16, 0x0000FFFF0000FFFF),
+            (8, 0x00FF00FF00FF00FF),
+            (4, 0x0F0F0F0F0F0F0F0F),
+            (2, 0x3333333333333333),
+            (1, 0x5555555555555555),
+        ):
+            bits = (bits | (bits << np.uint64(shift))) & np.uint64(mask)
+        codes |= bits << np.uint64(axis)
+    return codes
 
 
 def glue(
@@ -355,8 +364,8 @@ def _paste(part, vertices, edges, piece_ptr, giver, first_piece, n_old, base, ce
                 _copy_edge(p, edge_number, vertex_number, edge_vertices, labels, to)
     for e in range(piece_ptr[-1], len(edge_vertices)):
         _copy_edge(e, edge_number, vertex_number, edge_vertices, labels, to)
+    to_packed[base[2] : base[2] + len(packed)] = packed
     for r in range(len(packed)):
-        to_packed[base[2] + r] = packed[r]
         to_region_ptr[base[2] + r + 1] = base[3] + region_ptr[r + 1]
     for q in range(len(half_edges)):
         to_half_edges[base[3] + q] = 2 * edge_number[half_edges[q] >> 1] + (half_edges[q] & 1)

@@ -111,9 +111,7 @@ class LayerCut:
         self.size = task.network.layer_sizes[layer]
         self.n_old = len(block.x)
         self.edge_owner, self.vertex_owner = block.owners
-        self.settler = Settler(
-            task.network, task.domain, layer, block.packed, self._corner_labels, task.precise
-        )
+        self.settler = Settler(task.network, task.domain, layer, block, task.precise)
         self.n_uncertain = block.n_uncertain + len(signs.unknown)
         self.positive, self.negative = signs.positive, signs.negative
         self._settle_signs(signs.unknown)
@@ -126,15 +124,6 @@ class LayerCut:
     def map_arrays(self) -> tuple[NDArray[np.int32] | NDArray[np.float64], ...]:
         """The maps as kernels take them."""
         return self.maps.plane_of, self.maps.planes, self.maps.error_of, self.maps.errors
-
-    def _corner_labels(self, region: int, vertex: int) -> list[int]:
-        block = self.block
-        if block.x.shape[1] == 1:
-            return [int(block.labels[vertex])]
-        sides = slice(block.region_ptr[region], block.region_ptr[region + 1])
-        (q,) = np.flatnonzero(block.origins[sides] == vertex)
-        halves = block.half_edges[sides]
-        return [int(block.labels[halves[i] >> 1]) for i in (q, q - 1)]
 
     def _settle_signs(self, unknown: NDArray[np.int32]) -> None:
         for vertex, unit, sign in settle_signs(self.settler, unknown, self.vertex_owner):

@@ -22,6 +22,8 @@ absolute terms.
 
 from __future__ import annotations
 
+import math
+import threading
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -37,8 +39,8 @@ from ._values import UNIT_ROUNDOFF, corner_signs
 __all__ = ["Corners", "MapChain", "Maps", "Signs"]
 
 
-_AT_ONCE = 64
-"""How many maps are made before they are used, while they are in the cache."""
+_NUMBERS_AT_ONCE = 2**15
+"""How many numbers maps have that are made before they are used, while they are in the cache."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,7 @@ class MapChain:
         self._magnitude = magnitude
         self._limit = float(magnitude.min())
         self._layers = {}
+        self._room = threading.local()
         if isinstance(network, ReluNetwork):
             last = len(network.layer_sizes) - 1
             for layer in range(1, last + 1):
@@ -189,7 +192,9 @@ class MapChain:
         order, before, n_flips = _forest(*neighbours, earlier.plane_of, packed, first, last, most)
         parents, parent_of = _renumber(earlier.plane_of, len(earlier.planes))
         signs = _no_signs(corners, self._network.layer_sizes[layer])
-        planes, plane_of, errors, error_of, norms, unknown = _update(
+        planes = self._new_planes(len(packed), layer)
+        plane_of, errors, error_of, norms, unknown = _update(
+            planes,
             order,
             before,
             n_flips,
@@ -215,6 +220,21 @@ class MapChain:
             *signs,
         )
         return Maps(planes, plane_of, errors, error_of, norms), Signs(*signs, unknown)
+
+    def _new_planes(self, n_regions: int, layer: int) -> NDArray[np.float64]:
+        """Return room for planes.
+
+        The last layer's are not needed once it has cut; each thread uses the same memory for all
+        of them, as new memory costs more than the maps in it.
+        """
+        shape = n_regions, 3, self._network.layer_sizes[layer]
+        if layer + 1 < len(self._network.layer_sizes):
+            return np.empty(shape)
+        size = math.prod(shape)
+        room: NDArray[np.float64] | None = getattr(self._room, "planes", None)
+        if room is None or len(room) < size:
+            self._room.planes = room = np.empty(size)
+        return room[:size].reshape(shape)
 
 
 def _no_signs(corners: Corners, n_units: int) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
@@ -361,6 +381,7 @@ def _sum_of_squares(planes, p, m):
 
 @njit(cache=True, nogil=True)
 def _update(
+    planes,
     order,
     before,
     n_flips,
@@ -411,11 +432,11 @@ def _update(
         norms[p] = 1.02 * norm * before_norm[p] + rounding * (total * height + bias_norm)
         norms[p] += n * smallest
 
-    planes = np.empty((n_regions, 3, n))
     plane_of, error_of = np.arange(n_regions, dtype=np.int32), np.empty(n_regions, np.int32)
     unknown, n_unknown = np.empty((16, 2), np.int32), 0
-    for start in range(0, n_regions, _AT_ONCE):
-        regions = order[start : start + _AT_ONCE]
+    at_once = max(1, _NUMBERS_AT_ONCE // (3 * n))
+    for start in range(0, n_regions, at_once):
+        regions = order[start : start + at_once]
         _fill(
             regions,
             before,
@@ -446,7 +467,7 @@ def _update(
             unknown,
             n_unknown,
         )
-    return planes, plane_of, errors, error_of, norms, unknown[:n_unknown]
+    return plane_of, errors, error_of, norms, unknown[:n_unknown]
 
 
 @njit(cache=True)

@@ -256,7 +256,7 @@ class PlaneCutter:
             region_ptr=region_ptr,
             half_edges=half_edges,
             packed=packed,
-            earlier=cut.maps.of(parent),
+            earlier=cut.maps.of(parent) if layer + 1 < self._n_layers else None,
             piece_ptr=first_piece[block.piece_ptr],
             n_uncertain=cut.n_uncertain,
         )

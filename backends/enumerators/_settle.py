@@ -21,6 +21,7 @@ from relutopo.geometry.exact import Integers, intersection_point, sign
 from relutopo.geometry.network import Network
 from relutopo.geometry.patterns import unpack_patterns
 
+from ._block import Block
 from ._precise import PreciseMap, PreciseMaps, meeting_point, plane_of
 
 __all__ = ["Settler", "settle_orders", "settle_signs"]
@@ -35,11 +36,8 @@ class Settler:
         What is being decomposed.
     layer : int
         The layer that cuts.
-    packed_patterns : (n_regions, n_bytes) ndarray of uint8
-        Patterns of the regions, for the layers before.
-    corner_labels : callable
-        ``corner_labels(region, vertex)`` gives the labels of the d facets of the region that
-        meet in its corner.
+    block : Block
+        What it cuts.
     precise : PreciseMaps or None
         The network's maps to twice the precision.
     """
@@ -49,14 +47,12 @@ class Settler:
         network: Network,
         domain: Domain,
         layer: int,
-        packed_patterns: NDArray[np.uint8],
-        corner_labels: Callable[[int, int], list[int]],
+        block: Block,
         precise: PreciseMaps | None,
     ) -> None:
         self._network = network
         self._layer = layer
-        self._packed = packed_patterns
-        self._corner_labels = corner_labels
+        self._block = block
         self._precise = precise
         self._chains: dict[int, list[PreciseMap]] = {}
         self._earlier: dict[int, list[Integers]] = {}
@@ -85,7 +81,7 @@ class Settler:
         return self._earlier[region]
 
     def _pattern(self, region: int) -> NDArray[np.bool_]:
-        (pattern,) = unpack_patterns(self._packed[region][None], self._network.n_neurons)
+        (pattern,) = unpack_patterns(self._block.packed[region][None], self._network.n_neurons)
         bits: NDArray[np.bool_] = pattern
         return bits
 
@@ -104,7 +100,14 @@ class Settler:
 
     def corner(self, region: int, vertex: int) -> Integers:
         """Return a corner of a region."""
-        return self.point(region, self._corner_labels(region, vertex))
+        block = self._block
+        if block.x.shape[1] == 1:
+            return self.point(region, [int(block.labels[vertex])])
+        # The edges that begin and end there.
+        sides = slice(block.region_ptr[region], block.region_ptr[region + 1])
+        (q,) = np.flatnonzero(block.origins[sides] == vertex)
+        halves = block.half_edges[sides]
+        return self.point(region, [int(block.labels[halves[i] >> 1]) for i in (q, q - 1)])
 
     def precise_point(self, region: int, labels: Sequence[int]) -> tuple[Integers, float]:
         """Return nearly the point where two planes of a region vanish, and a bound of the error.
