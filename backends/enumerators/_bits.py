@@ -8,8 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
+
+from relutopo.compilation import njit
 
 __all__ = ["lowest_bit", "n_words", "popcount", "store_bits"]
 

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from relutopo.compilation import njit
 from relutopo.errors import InvariantError
 
 from ._maps import Corners, Maps

@@ -14,7 +14,8 @@ ends interleave on the rim, so only the order of crossings along a chord needs a
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from relutopo.compilation import njit
 
 from ._bits import lowest_bit
 from ._values import parameter, sort_along, value

@@ -6,7 +6,8 @@ Everything here is combinatorial but for the coordinates of the new vertices.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from relutopo.compilation import njit
 
 from ._bits import store_bits
 from ._chords import grown, rim_size

@@ -105,7 +105,7 @@ class LayerCut:
                 block.packed, layer, block.corners, block.earlier, block.neighbours
             )
         self.magnitude = task.magnitude
-        self.limit = float(self.magnitude.min())
+        self.limit = self.maps.limit
         self.target = POSITION_TARGET * float(self.magnitude.max())
         self.offset = task.network.layer_offsets[layer]
         self.size = task.network.layer_sizes[layer]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numba import njit
 
+from relutopo.compilation import njit
 from relutopo.geometry.domain import Domain
 from relutopo.geometry.network import Network
 from relutopo.interfaces import Progress

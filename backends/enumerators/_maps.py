@@ -7,15 +7,16 @@ times the pre-activation of i on the parent. Updates go from neighbour to neighb
 of shortest paths, which keeps their rounding small.
 
 Rounding (notation of `relutopo.geometry.network`): let A_k be the columns of a map, the offset c
-as the last, with X_k = 1 for that, and δA_k their deviations from the exact map. With
-E = Σ_k X_k ‖δA_k‖ and H = Σ_k X_k ‖A_k‖ in Euclidean norms over neurons, the next layer's neuron j
-is off by at most ::
+as the last, and δA_k their deviations from the exact map. With e_k = ‖δA_k‖ in Euclidean norm over
+the neurons, and γ_k = γ ‖A_k‖, plus γ times the size of the biases in the last column, column k of
+the next layer is off by at most ::
 
-    ‖W_j‖ E + γ (‖W_j‖ H + |b_j|),      E' = ‖W‖ E + γ (‖W‖_F H + ‖b‖)
+    ‖W_j‖ (e_k + γ_k)  for neuron j,      e_k' = ‖W‖ e_k + ‖W‖_F γ_k
 
 by the inequality of Cauchy and Schwarz. With depth this grows like the product of spectral norms
-‖W‖, far slower than that of the matrices |W| of absolute values. A sum of n products, four at a
-time, and f flips after it, each a term that is added or taken away, round at most
+‖W‖, far slower than that of the matrices |W| of absolute values. The bound of a value adds up the
+columns times |x_k| ≤ X_k over the block, which shrinks as blocks do. A sum of n products, four at
+a time, and f flips after it, each a term that is added or taken away, round at most
 n / 4 + 8 + 2 f times in a row, which is the index of γ; no partial sum exceeds the sum of the
 absolute terms.
 """
@@ -27,9 +28,9 @@ import threading
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from relutopo.compilation import njit
 from relutopo.geometry.network import Network, ReluNetwork
 from relutopo.geometry.patterns import unpack_patterns
 
@@ -48,7 +49,8 @@ class Maps:
     """One layer's maps: region r has ``planes[plane_of[r]]``, bounded by ``errors[error_of[r]]``.
 
     See `relutopo.geometry.network.AffineMaps` for what they hold. For each row of `errors`, `norms`
-    has the bound E of the module's text.
+    has the bounds e_k of the module's text. The errors hold for points that are at most `limit`
+    off, in any coordinate.
     """
 
     planes: NDArray[np.float64]
@@ -56,6 +58,7 @@ class Maps:
     errors: NDArray[np.float64]
     error_of: NDArray[np.int32]
     norms: NDArray[np.float64]
+    limit: float
 
     def of(self, regions: NDArray[np.integer]) -> Maps:
         """Return the maps of some regions, in their order; the arrays of maps are shared."""
@@ -119,7 +122,6 @@ class MapChain:
     def __init__(self, network: Network, magnitude: NDArray[np.float64]) -> None:
         self._network = network
         self._magnitude = magnitude
-        self._limit = float(magnitude.min())
         self._layers = {}
         self._room = threading.local()
         if isinstance(network, ReluNetwork):
@@ -142,6 +144,7 @@ class MapChain:
         maps = self._network.affine_maps(layer, patterns, self._magnitude)
         every = np.arange(len(packed), dtype=np.int32)
         signs = _no_signs(corners, self._network.layer_sizes[layer])
+        limit = float(self._magnitude.min())
         unknown, n_unknown = corner_signs(
             every,
             every,
@@ -153,16 +156,15 @@ class MapChain:
             corners.owner,
             corners.x,
             corners.x_error,
-            self._limit,
+            limit,
             *signs,
             np.empty((16, 2), np.int32),
             0,
         )
-        # The bound E is 0 in layer 0, and not used after that.
-        norms = np.zeros(len(packed))
-        return Maps(maps.planes, every, maps.errors, every, norms), Signs(
-            *signs, unknown[:n_unknown]
-        )
+        # The maps of layer 0 are exact, and the norms of later ones are not used.
+        norms = np.zeros((len(packed), len(self._magnitude) + 1))
+        here = Maps(maps.planes, every, maps.errors, every, norms, limit)
+        return here, Signs(*signs, unknown[:n_unknown])
 
     def next(
         self,
@@ -193,6 +195,9 @@ class MapChain:
         parents, parent_of = _renumber(earlier.plane_of, len(earlier.planes))
         signs = _no_signs(corners, self._network.layer_sizes[layer])
         planes = self._new_planes(len(packed), layer)
+        deviation = corners.x_error.max()
+        reach = np.append(np.abs(corners.x).max(axis=0) + 2 * deviation, 1.0)
+        limit = float(reach.min())
         plane_of, errors, error_of, norms, unknown = _update(
             planes,
             order,
@@ -209,17 +214,17 @@ class MapChain:
             this.row_norms,
             this.norm,
             this.bias,
-            np.append(self._magnitude, 1.0),
+            reach,
             this.underflow,
             corners.indptr,
             corners.vertices,
             corners.owner,
             corners.x,
             corners.x_error,
-            self._limit,
+            limit,
             *signs,
         )
-        return Maps(planes, plane_of, errors, error_of, norms), Signs(*signs, unknown)
+        return Maps(planes, plane_of, errors, error_of, norms, limit), Signs(*signs, unknown)
 
     def _new_planes(self, n_regions: int, layer: int) -> NDArray[np.float64]:
         """Return room for planes.
@@ -409,28 +414,28 @@ def _update(
 ):
     n_regions, n_parents = len(order), len(parents)
     n_before, n = columns.shape
-    before_norm = np.empty(n_parents)
+    before_norms = np.empty((n_parents, 3))
     most_flips = np.zeros(n_parents, np.int64)
     for r in range(n_regions):
         p = parent_of[r]
-        before_norm[p] = parent_norms[parent_norm_of[r]]
+        before_norms[p] = parent_norms[parent_norm_of[r]]
         most_flips[p] = max(most_flips[p], n_flips[r])
     # The last row is for regions without an active unit: nothing is rounded there.
-    errors, norms = np.zeros((n_parents + 1, n)), np.zeros(n_parents + 1)
+    errors, norms = np.zeros((n_parents + 1, n)), np.zeros((n_parents + 1, 3))
     total, bias_norm = np.sqrt(np.sum(row_norms**2)), np.sqrt(np.sum(bias**2))
     for p in range(n_parents):
-        height = 0.0
-        for m in range(3):
-            height += reach[m] * np.sqrt(_sum_of_squares(earlier, parents[p], m))
         n_roundings = n_before // 4 + 8 + 2 * most_flips[p]
         # γ, and the roundings of this bound itself.
         rounding = 1.02 * n_roundings * UNIT_ROUNDOFF
         smallest = n_roundings * 4 * underflow
-        scale = 1.02 * before_norm[p] + rounding * height
+        scale = 0.0
+        for m in range(3):
+            height = rounding * np.sqrt(_sum_of_squares(earlier, parents[p], m))
+            scale += reach[m] * (1.02 * before_norms[p, m] + height)
+            norms[p, m] = 1.02 * norm * before_norms[p, m] + total * height + n * smallest
+        norms[p, 2] += rounding * bias_norm
         for j in range(n):
             errors[p, j] = row_norms[j] * scale + rounding * abs(bias[j]) + smallest
-        norms[p] = 1.02 * norm * before_norm[p] + rounding * (total * height + bias_norm)
-        norms[p] += n * smallest
 
     plane_of, error_of = np.arange(n_regions, dtype=np.int32), np.empty(n_regions, np.int32)
     unknown, n_unknown = np.empty((16, 2), np.int32), 0

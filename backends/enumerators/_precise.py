@@ -20,10 +20,11 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
+from relutopo.compilation import njit
 from relutopo.geometry.exact import Integers
 from relutopo.geometry.network import ReluNetwork
 

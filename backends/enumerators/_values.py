@@ -12,7 +12,8 @@ positive there and those that are negative.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from relutopo.compilation import njit
 
 from ._bits import lowest_bit, popcount
 
