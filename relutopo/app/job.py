@@ -79,8 +79,10 @@ class Job:
                 except Exception as error:
                     _record(folder, error)
                     raise
-            measured: dict[str, float] = folder.result["measures"]
-            return measured
+                measured = ", ".join(f"{k} {v:.4g}" for k, v in list(measures.items())[:1])
+                log.info("done in %.0f s: %s", sum(seconds.values()), measured)
+            kept: dict[str, float] = folder.result["measures"]
+            return kept
 
     def _compute(self) -> tuple[dict[str, float], dict[str, float]]:
         values, directory = self.values, self.directory
