@@ -236,7 +236,13 @@ class Tracker:
         one = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA")}
         with open(self.directory / "worker.log", "ab") as log:
             self._worker = subprocess.Popen(
-                [sys.executable, "-m", "relutopo.tracking.worker", os.fspath(self.directory)],
+                [
+                    sys.executable,
+                    "-m",
+                    "relutopo.tracking.worker",
+                    os.fspath(self.directory),
+                    str(os.getpid()),
+                ],
                 env=os.environ | one,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

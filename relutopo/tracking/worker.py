@@ -68,6 +68,7 @@ def _analyse(network: Network, dataset: Dataset, values: Mapping[str, Any], step
 
 if __name__ == "__main__":
     os.nice(19)
-    folder = Path(sys.argv[1])
+    # The tracker tells its number: its process may be gone before this one could ask.
+    folder, tracker = Path(sys.argv[1]), int(sys.argv[2])
     with locked(folder / "lock"):
-        work(folder, os.getppid())
+        work(folder, tracker)
