@@ -151,7 +151,7 @@ def test_a_sweep_may_mix_kinds_of_analysis(tmp_path: Path, command: Command) -> 
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("analysis=topology", "`analysis` must be one of partition, homology, got 'topology'"),
+        ("analysis=topology", "must be one of partition, homology, scale, got 'topology'"),
         ("domain=[1,-1]", "`low` must be less than `high`"),
         ("+filtration.speed=3", "`filtration` 'random_closure' does not take the options"),
     ],
