@@ -152,12 +152,15 @@ def test_packages_on_disk_are_declared() -> None:
         "relutopo": "relutopo",
         "relutopo.backends": "backends",
         "relutopo.conf": "conf",
-        "hydra_plugins.relutopo": "plugins",
+        "hydra_plugins.relutopo": "relutopo/app/plugins",
     }
     assert tool["package-dir"] == top
     on_disk = set()
     for package, folder in top.items():
+        inside = [root / other for other in top.values() if other.startswith(f"{folder}/")]
         for file_ in (root / folder).rglob("__init__.py"):
+            if any(file_.is_relative_to(other) for other in inside):
+                continue  # packages of another name
             parts = file_.parent.relative_to(root / folder).parts
             on_disk.add(".".join((package, *parts)))
     assert on_disk == set(tool["packages"])
