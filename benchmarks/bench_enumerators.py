@@ -23,7 +23,7 @@ from relutopo.learning.random_networks import random_network
 from . import peers
 from .measuring import BOX, QUICK, decompose, record, result_bytes
 
-SERIES = [128, 256] if QUICK else [128, 256, 512, 1024]
+SERIES = [128, 256] if QUICK else [128, 256, 512, 1032]
 NETWORKS = [[2, width, width, 1] for width in SERIES] + (
     [[2, *[32] * 5, 1], [3, 16, 16, 1], [4, 8, 8, 1]]
     if QUICK
