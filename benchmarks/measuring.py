@@ -19,6 +19,7 @@ import numpy as np
 import threadpoolctl
 
 import relutopo as rt
+from relutopo.report import versions
 
 Result = TypeVar("Result")
 
@@ -97,12 +98,6 @@ def machine() -> dict[str, Any]:
         models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
         model = models[0] if models else model
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    packages = {}
-    for name in _PACKAGES:
-        try:
-            packages[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            packages[name] = "not installed"
     return {
         "cpu": model,
         "cores": os.cpu_count(),
@@ -110,7 +105,7 @@ def machine() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
         "relutopo": metadata.version("relutopo"),
-        "packages": packages,
+        "packages": versions(_PACKAGES),
     }
 
 

@@ -8,7 +8,7 @@ import logging
 import os
 import platform
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
@@ -35,6 +35,7 @@ __all__ = [
     "short",
     "show",
     "three_steps",
+    "versions",
 ]
 
 SECONDS_BETWEEN_LINES = 10.0
@@ -72,6 +73,23 @@ class Conclusion:
     measures: Mapping[str, float]
 
 
+def versions(packages: Iterable[str]) -> dict[str, str]:
+    """Return the version of each package, or ``"not installed"``.
+
+    Examples
+    --------
+    >>> versions(["no such package"])
+    {'no such package': 'not installed'}
+    """
+    found = {}
+    for name in packages:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
 def environment(seed: int) -> dict[str, Any]:
     """Return the seed, and the versions of everything that a result may depend on.
 
@@ -80,18 +98,12 @@ def environment(seed: int) -> dict[str, Any]:
     >>> sorted(environment(0))
     ['machine', 'packages', 'platform', 'python', 'seed']
     """
-    packages = {}
-    for name in _PACKAGES:
-        try:
-            packages[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            packages[name] = "not installed"
     return {
         "seed": seed,
         "python": platform.python_version(),
         "platform": platform.platform(),
         "machine": platform.machine(),
-        "packages": packages,
+        "packages": versions(_PACKAGES),
     }
 
 

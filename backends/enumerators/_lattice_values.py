@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from relutopo.compilation import njit
+from relutopo.geometry.network import UNIT_ROUNDOFF
 
-UNIT_ROUNDOFF = 2.0**-53
 _UNDERFLOW = 1e-300
 
 

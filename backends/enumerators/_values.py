@@ -14,6 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from relutopo.compilation import njit
+from relutopo.geometry.network import UNIT_ROUNDOFF
 
 from ._bits import lowest_bit, popcount
 
@@ -30,7 +31,6 @@ __all__ = [
     "value",
 ]
 
-UNIT_ROUNDOFF = 2.0**-53
 _UNDERFLOW = 1e-300
 
 

@@ -41,7 +41,7 @@ from relutopo.geometry.domain import as_points
 from relutopo.geometry.exact import Integers, dyadic_integers, homogeneous_points
 from relutopo.optional import require
 
-__all__ = ["AffineMaps", "Network", "ReluNetwork", "as_network", "gamma"]
+__all__ = ["UNIT_ROUNDOFF", "AffineMaps", "Network", "ReluNetwork", "as_network", "gamma"]
 
 UNIT_ROUNDOFF = 2.0**-53
 
