@@ -30,7 +30,7 @@ from hydra_plugins.relutopo.ray_launcher import RayLauncher  # noqa: E402
 from omegaconf import DictConfig, read_write  # noqa: E402
 
 from relutopo.app import resolvers, schema  # noqa: E402
-from relutopo.app.messages import EXPECTED, explain  # noqa: E402
+from relutopo.app.messages import EXPECTED, explain, refuse_values_of_groups  # noqa: E402
 
 __all__ = ["SummarizeSweep", "main", "run_job"]
 
@@ -50,6 +50,7 @@ def main() -> None:
         return
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let Hydra raise what is wrong instead of printing it
     try:
+        refuse_values_of_groups(sys.argv[1:], resolvers.choices())
         _run_hydra()
     except EXPECTED as error:
         sys.exit(explain(error))

@@ -33,7 +33,7 @@ __all__ = ["analyse", "conclude", "draw", "settings", "summarise"]
 def settings(values: Mapping[str, Any]) -> HomologySettings:
     """Return the settings in a configuration; a wrong name shall not wait for the training."""
     chosen = HomologySettings(**{n: values[n] for n in HomologySettings.__dataclass_fields__})
-    for role in ("enumerator", "reducer", "filtration"):
+    for role in ("domain", "enumerator", "reducer", "filtration"):
         chosen.create(role)
     return chosen
 
@@ -116,10 +116,10 @@ def draw(run: TrainingRun, settings: HomologySettings, directory: Path) -> None:
         f"step {step}{', ' + moments[step] if step in moments else ''}: loss {loss[step]:.2g}"
         for step in steps
     ]
-    figures = {
-        "timeline": homology_plots.plot_spike_timeline(table, loss),
-        "complexes": homology_plots.plot_complexes([found[step].complex for step in steps], titles),
-    }
+    figures = {"timeline": homology_plots.plot_spike_timeline(table, loss)}
+    complexes = [found[step].complex for step in steps]
+    if complexes[0].dim == 2:
+        figures["complexes"] = homology_plots.plot_complexes(complexes, titles)
     curves = {step: found[step].diagrams[0] for step in chosen if found[step].diagrams}
     if curves:
         figures["betti_curves"] = homology_plots.plot_betti_curves(curves)

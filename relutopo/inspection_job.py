@@ -57,8 +57,8 @@ def draw(run: TrainingRun, settings: HomologySettings, directory: Path) -> None:
     steps = report.three_steps(run.steps)
     found = {step: analyse_homology_checkpoint(run, step, settings) for step in steps}
     curves = {step: one.diagrams[0] for step, one in found.items() if one.diagrams}
-    if run.dataset.dim == 2:
-        complexes = [one.complex for one in found.values()]
+    complexes = [one.complex for one in found.values()]
+    if complexes[0].dim == 2:
         figure = homology_plots.plot_complexes(complexes, [f"step {step}" for step in steps])
         plots.save_figure(figure, directory / "figures" / "complexes")
     if curves:

@@ -10,6 +10,7 @@ from relutopo import partition_report, plots, report
 from relutopo.interfaces import Progress
 from relutopo.learning.analysis import Row
 from relutopo.learning.checkpoints import TrainingRun
+from relutopo.learning.domains import seen_on
 from relutopo.learning.signatures import AnalysisSettings, analyse_checkpoint, analyse_run
 from relutopo.optional import require
 
@@ -25,7 +26,7 @@ __all__ = ["analyse", "conclude", "draw", "settings", "summarise"]
 def settings(values: Mapping[str, Any]) -> AnalysisSettings:
     """Return the settings in a configuration; a wrong name shall not wait for the training."""
     chosen = AnalysisSettings(**{n: values[n] for n in AnalysisSettings.__dataclass_fields__})
-    for role in ("enumerator", "eigensolver", "vertex_weights", "edge_weights"):
+    for role in ("domain", "enumerator", "eigensolver", "vertex_weights", "edge_weights"):
         chosen.create(role)
     return chosen
 
@@ -82,7 +83,8 @@ def draw(run: TrainingRun, settings: AnalysisSettings, directory: Path) -> None:
     table = pandas.read_parquet(directory / "results.parquet")
     steps = report.three_steps(run.steps)
     signatures = [analyse_checkpoint(run, step, settings) for step in steps]
-    last, dataset = signatures[-1], run.dataset
+    last = signatures[-1]
+    dataset = seen_on(run.dataset, last.complex.domain)
     figures = {"timeline": plots.plot_timeline(table)}
     if dataset.dim == 2:
         figures["partition_history"] = plots.plot_partition_history(

@@ -199,6 +199,12 @@ def _warnings(table: pd.DataFrame) -> list[str]:
         most = int(table[column].max())
         if most:
             lines.append(f"[yellow]up to {most} training points lie {what}[/yellow]")
+    distance = table["points_distance"].iloc[-1]
+    if distance:
+        lines.append(
+            "[yellow]the data take part by their projections on the slice; the median distance "
+            f"of a training point from it is {distance:.3g}[/yellow]"
+        )
     return lines
 
 

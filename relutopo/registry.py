@@ -26,6 +26,7 @@ _WEIGHTS = "relutopo.spectral.weights"
 _FILTRATIONS = "relutopo.homology.strategies"
 _DATASETS = "relutopo.learning.datasets"
 _SURFACES = "relutopo.learning.surfaces"
+_DOMAINS = "relutopo.learning.domains"
 _BUILT_IN: Mapping[str, Mapping[str, str]] = {
     "enumerator": {
         "cpu": f"{_BACKENDS}.enumerators.cpu:CpuEnumerator",
@@ -70,6 +71,12 @@ _BUILT_IN: Mapping[str, Mapping[str, str]] = {
         "franke": f"{_SURFACES}:franke",
         "peaks": f"{_SURFACES}:peaks",
         "file": "relutopo.learning.model_files:data_file",
+    },
+    "domain": {
+        "around_data": f"{_DOMAINS}:AroundData",
+        "box": f"{_DOMAINS}:FixedBox",
+        "slice_principal": f"{_DOMAINS}:SlicePrincipal",
+        "slice_through": f"{_DOMAINS}:SliceThrough",
     },
 }
 

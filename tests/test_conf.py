@@ -14,7 +14,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from relutopo import registry
 from relutopo.app import resolvers, schema
-from relutopo.app.messages import EXPECTED, explain
+from relutopo.app.messages import EXPECTED, explain, refuse_values_of_groups
+from relutopo.errors import InputError
 from relutopo.learning.trainer import MlpSettings, TrainerSettings
 
 CONF = Path(str(resources.files("relutopo.conf")))
@@ -22,6 +23,9 @@ FILES = sorted(path.relative_to(CONF) for path in CONF.rglob("*.yaml"))
 ROLES = sorted({path.parts[0] for path in FILES if path.parts[0] in registry.roles()})
 EXPERIMENTS = sorted(path.stem for path in FILES if path.parts[0] == "experiment")
 OF_MODELS_OF_ONES_OWN = "inspect"
+NAMED_BOXES = {"box_2", "box_5"}
+NEEDED = {"box": ["domain.low=-1", "domain.high=[1,2]"], "slice_through": ["domain.points=[0,1]"]}
+"""Choices with keys that only the user can give a value."""
 resolvers.register()
 schema.register()
 
@@ -54,21 +58,22 @@ def test_every_file_composes(path: Path) -> None:
 @pytest.mark.parametrize("role", ROLES)
 def test_file_name_is_registry_name(role: str) -> None:
     names = {path.stem for path in FILES if path.parts[0] == role} - {"other"}
-    assert names <= set(registry.names(role))
+    assert names - NAMED_BOXES <= set(registry.names(role))
     for name in names:
-        assert compose(f"{role}={name}")[role]["name"] == name
+        expected = "box" if name in NAMED_BOXES else name
+        assert compose(f"{role}={name}")[role]["name"] == expected
 
 
 @pytest.mark.parametrize("role", [role for role in ROLES if role != "data"])
 def test_every_name_can_be_created_with_its_options(role: str) -> None:
     for name in {path.stem for path in FILES if path.parts[0] == role} - {"other"}:
-        options = compose(f"{role}={name}")[role]
+        options = compose(f"{role}={name}", *NEEDED.get(name, []))[role]
         registry.create(role, options.pop("name"), **options)
 
 
 def test_every_role_has_files() -> None:
     assert set(ROLES) == set(registry.roles())
-    for role in ("eigensolver", "vertex_weights", "edge_weights", "reducer", "filtration", "data"):
+    for role in set(ROLES) - {"enumerator"}:
         # A function cannot be written in YAML.
         names = set(registry.names(role)) - {"lower_star"}
         assert {path.stem for path in FILES if path.parts[0] == role} >= names
@@ -104,12 +109,12 @@ def test_experiments_have_the_settings_that_were_measured() -> None:
 @pytest.mark.parametrize(
     ("experiment", "data", "init_scale", "weight_decay", "domain"),
     [
-        ("regression", "bump", 1.0, 0.3, [-5, 5]),
-        ("regression_decline", "franke", 3.0, 0.1, [-2, 2]),
+        ("regression", "bump", 1.0, 0.3, {"name": "box", "low": -5, "high": 5}),
+        ("regression_decline", "franke", 3.0, 0.1, {"name": "box", "low": -2, "high": 2}),
     ],
 )
 def test_regressions_have_the_settings_that_were_measured(
-    experiment: str, data: str, init_scale: float, weight_decay: float, domain: list[int]
+    experiment: str, data: str, init_scale: float, weight_decay: float, domain: dict[str, Any]
 ) -> None:
     values = compose(f"experiment={experiment}")
     trainer = values["trainer"]
@@ -123,9 +128,12 @@ def test_regressions_have_the_settings_that_were_measured(
 
 
 def test_the_command_line_wins_over_experiments() -> None:
-    values = compose("experiment=regression", "domain=[-1,1]", "margin=0.5", "analysis=partition")
-    assert (values["domain"], values["margin"]) == ([-1, 1], 0.5)
+    regression = ["experiment=regression", "analysis=partition"]
+    values = compose(*regression, "domain=around_data", "domain.margin=0.5")
+    assert values["domain"] == {"name": "around_data", "margin": 0.5}
     assert values["analysis"] == "partition"
+    values = compose(*regression, "domain.low=[-1,-2]")
+    assert values["domain"] == {"name": "box", "low": [-1, -2], "high": 5}
     assert compose()["analysis"] == "partition"
 
 
@@ -157,17 +165,40 @@ def refusal(*overrides: str) -> str:
         ("eigensolver.tol=small", "`eigensolver.tol`: Value 'small'"),
         ("adjacency=facets", "expected one of [facet, hamming]"),
         ("figures=3.5", "`figures`: Value '3.5'"),
+        ("margin=0.5", "`margin` is not a key; did you mean domain.margin?; choose one of "),
+        ("learning_rate=1", "did you mean trainer.learning_rate?"),
+        ("domain=boxes", "did you mean box?"),
+        ("domain.low=-5", "choose one of domain.margin, domain.name"),
+        ("domain.margin=wide", "`domain.margin`: Value 'wide'"),
     ],
 )
 def test_what_cannot_be_is_refused_with_what_can(override: str, message: str) -> None:
     assert message in refusal(override)
 
 
-def test_a_key_without_a_value_is_named() -> None:
-    config = hydra.compose("config", overrides=["eigensolver=other"])
+@pytest.mark.parametrize("value", ["[-5,5]", "null", "3", "-0.5", "", "true", "{low:1}"])
+def test_a_group_takes_the_name_of_a_choice(value: str) -> None:
+    groups = resolvers.choices()
+    with pytest.raises(InputError, match="`domain` must be the name of a choice, got") as caught:
+        refuse_values_of_groups(["seed=0", f"domain={value}"], groups)
+    assert "choose one of around_data, box, " in str(caught.value)
+    refuse_values_of_groups(["domain=box,null_space", f"seed={value}"], groups)
+
+
+@pytest.mark.parametrize(
+    ("choice", "key"),
+    [
+        ("eigensolver=other", "eigensolver.name"),
+        ("domain=box", "domain.low"),
+        ("domain=slice_through", "domain.points"),
+        ("experiment=inspect", "data.path"),
+    ],
+)
+def test_a_key_without_a_value_is_named(choice: str, key: str) -> None:
+    config = hydra.compose("config", overrides=[choice])
     with pytest.raises(EXPECTED) as caught:
         resolvers.plain(config)
-    assert "`eigensolver.name` has no value; add eigensolver.name=<value>" in explain(caught.value)
+    assert f"`{key}` has no value; add {key}=<value>" in explain(caught.value)
 
 
 def test_yaml_files_and_constructors_have_the_same_defaults() -> None:
@@ -176,7 +207,7 @@ def test_yaml_files_and_constructors_have_the_same_defaults() -> None:
             if (CONF / role / f"{name}.yaml").is_file():
                 node = OmegaConf.structured(schema.schema_of(registry.constructor(role, name)))
                 of_yaml = OmegaConf.load(CONF / role / f"{name}.yaml")
-                for key in set(of_yaml) & set(node) - {"seed", "points", "path"}:
+                for key in set(of_yaml) & set(node) - {"seed", "points", "path", "low", "high"}:
                     assert of_yaml[key] == node[key], f"{role}={name}: {key}"
 
 

@@ -35,6 +35,7 @@ def table(**columns: Any) -> pd.DataFrame:
         "enumeration_status": "certified",
         "n_points_outside": 0,
         "n_points_on_boundary": 0,
+        "points_distance": 0.0,
         "adjacency": "facet",
         "vertex_weights": "count_plus_one",
         "edge_weights": "unit",

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import difflib
 import errno
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from hydra.errors import HydraException, MissingConfigException
+from omegaconf import DictConfig
 from omegaconf.errors import (
     ConfigAttributeError,
     ConfigKeyError,
@@ -15,12 +18,14 @@ from omegaconf.errors import (
     OmegaConfBaseException,
 )
 
-from relutopo.errors import RelutopoError
+from relutopo.errors import InputError, RelutopoError
 
-__all__ = ["EXPECTED", "explain"]
+__all__ = ["EXPECTED", "explain", "refuse_values_of_groups"]
 
 EXPECTED = (RelutopoError, OSError, HydraException, OmegaConfBaseException)
 """Errors that are no faults of relutopo: a message says more than a traceback."""
+_NO_NAME = re.compile(r"[\[{]|[-+.\d]|(null|true|false|)$", re.IGNORECASE)
+"""What Hydra reads as a list, a mapping, a number, a truth value or nothing."""
 
 
 def explain(error: BaseException) -> str:
@@ -46,7 +51,8 @@ def explain(error: BaseException) -> str:
         key = str(cause.full_key)
         parent, dot, _ = key.rpartition(".")
         known = [f"{parent}{dot}{name}" for name in cause.parent_node]
-        return f"`{key}` is not a key" + _remedy(key, (k for k in known if k != "hydra"))
+        elsewhere = _paths_to(key.rpartition(".")[2], cause.parent_node._get_root())
+        return f"`{key}` is not a key" + _remedy(key, (k for k in known if k != "hydra"), elsewhere)
     if isinstance(cause, MissingMandatoryValue):
         return f"`{cause.full_key}` has no value; add {cause.full_key}=<value> to the command"
     if isinstance(cause, OmegaConfBaseException) and cause.full_key:
@@ -54,8 +60,41 @@ def explain(error: BaseException) -> str:
     return str(error)
 
 
-def _remedy(wrong: str, known: Iterable[str]) -> str:
+def refuse_values_of_groups(arguments: Iterable[str], groups: Mapping[str, Sequence[str]]) -> None:
+    """Raise an `InputError` where a group is given no name: Hydra would stumble over it.
+
+    Parameters
+    ----------
+    arguments : iterable of str
+        The command line.
+    groups : mapping of str to sequence of str
+        What can be chosen in each group.
+
+    Examples
+    --------
+    >>> refuse_values_of_groups(["domain=box", "seed=null"], {"domain": ["around_data", "box"]})
+    """
+    for argument in arguments:
+        group, _, value = argument.partition("=")
+        if group in groups and _NO_NAME.match(value):
+            raise InputError(
+                f"`{group}` must be the name of a choice, got {value}; choose one of "
+                f"{', '.join(groups[group])}, and set what belongs to it by {group}.<key>=<value>"
+            )
+
+
+def _remedy(wrong: str, known: Iterable[str], elsewhere: Sequence[str] = ()) -> str:
     names = sorted(known)
-    close = difflib.get_close_matches(wrong, names, n=1)
-    guess = f"; did you mean {close[0]}?" if close else ""
+    close = elsewhere or difflib.get_close_matches(wrong, names, n=1)
+    guess = f"; did you mean {' or '.join(close)}?" if close else ""
     return f"{guess}; choose one of {', '.join(names)}"
+
+
+def _paths_to(name: str, config: Any) -> list[str]:
+    """Return where else a key of this name is, one level below the top."""
+    groups = {} if not isinstance(config, DictConfig) else config
+    return [
+        f"{group}.{name}"
+        for group in groups
+        if group != "hydra" and isinstance(groups[group], DictConfig) and name in groups[group]
+    ]

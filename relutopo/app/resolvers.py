@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from relutopo.app.identity import Identity, digest
 
-__all__ = ["plain", "register"]
+__all__ = ["choices", "plain", "register"]
 
 
 def register() -> None:
@@ -46,11 +46,22 @@ def _sweep(*, _root_: DictConfig) -> str:
     return f"{re.sub('[^a-z0-9_]+', '+', name)}_{digest(overrides)[:8]}"
 
 
-def _choices() -> str:
+def choices() -> dict[str, list[str]]:
+    """Return what can be chosen in each group, without what other packages bring.
+
+    Examples
+    --------
+    >>> choices()["network"]
+    ['file', 'mlp']
+    """
     groups: dict[str, list[str]] = {}
     for path in sorted(Path(str(resources.files("relutopo.conf"))).glob("*/*.yaml")):
         groups.setdefault(path.parent.name, []).append(path.stem)
-    return "\n".join(f"{group}: {', '.join(names)}" for group, names in groups.items())
+    return groups
+
+
+def _choices() -> str:
+    return "\n".join(f"{group}: {', '.join(names)}" for group, names in choices().items())
 
 
 def _prefix(*, _root_: DictConfig) -> str:

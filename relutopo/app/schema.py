@@ -26,6 +26,8 @@ __all__ = ["Settings", "register", "schema_of"]
 Adjacency = Enum("Adjacency", ["facet", "hamming"])
 Component = Enum("Component", ["largest"])
 _PLAIN = (int, float, str, bool)
+_BOXES = ("box_2", "box_5")
+"""Choices of a domain that are boxes: several of them can be swept, corners only crosswise."""
 
 
 @dataclass
@@ -41,14 +43,13 @@ class Settings:
     edge_weights: Any = MISSING
     reducer: Any = MISSING
     filtration: Any = MISSING
+    domain: Any = MISSING
     analysis: str = MISSING
     seed: int = MISSING
     adjacency: Adjacency = MISSING
     component: Optional[Component] = None  # noqa: UP045  OmegaConf 2.3 reads no `Component | None`
     n_filtrations: int = MISSING
     scale: Any = field(default_factory=lambda: _scale()())
-    margin: float = MISSING
-    domain: Any = None
     max_cells: int | None = None
     checkpoints: str | None = None
     training_dir: str | None = None
@@ -80,6 +81,8 @@ def register(*, checking: bool = True) -> None:
     for role in registry.roles():
         for name in registry.built_in(role):
             nodes[f"schema/{role}", name] = partial(_of_backend, role, name)
+    for name in _BOXES:
+        nodes["schema/domain", name] = partial(_of_backend, "domain", "box")
     store = ConfigStore.instance()
     store.store(name="schema", node=Settings if checking else {})
     for (group, name), node in nodes.items():

@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
@@ -26,7 +26,6 @@ from relutopo.api import decompose
 from relutopo.errors import InputError
 from relutopo.files import atomic_write
 from relutopo.geometry.complex import CellComplex
-from relutopo.geometry.domain import Box
 from relutopo.geometry.network import Network
 from relutopo.interfaces import Progress
 from relutopo.learning.checkpoints import TrainingRun
@@ -51,12 +50,8 @@ class CheckpointSettings:
     ----------
     enumerator : mapping
         ``name`` in the registry, and the options of its constructor.
-    margin : float
-        The domain is the bounding box of the training points, widened on each side by this
-        fraction of its width, unless `domain` is given.
-    domain : (low, high), optional
-        Corners of a fixed box: two numbers that serve every axis, or two sequences with one
-        number for each axis.
+    domain : mapping
+        ``name`` of a rule in `relutopo.learning.domains`, and the options of its constructor.
     max_cells : int, optional
         Stop before a complex has more cells of all dimensions than this.
     seed : int
@@ -64,8 +59,7 @@ class CheckpointSettings:
     """
 
     enumerator: Mapping[str, Any] = named("cpu")
-    margin: float = 0.25
-    domain: Sequence[Any] | None = None
+    domain: Mapping[str, Any] = named("around_data")
     max_cells: int | None = None
     seed: int = 0
 
@@ -94,23 +88,11 @@ class CheckpointSettings:
                 "leave out what it does not know"
             ) from error
 
-    def box(self, dataset: Dataset) -> Box:
-        """Return the domain for a data set."""
-        if self.domain is None:
-            return Box.around(dataset.points, self.margin)
-        if len(self.domain) != 2:
-            raise InputError(
-                f"`domain` must be a lower and an upper corner, got {list(self.domain)}; "
-                "pass for example [-5, 5], or [[-5, -1], [5, 1]]"
-            )
-        low, high = self.domain
-        return Box(low, high, dim=dataset.dim)
-
     def decompose(self, network: Network, dataset: Dataset) -> CellComplex:
         """Cut the domain into the cells of a network."""
         return decompose(
             network,
-            self.box(dataset),
+            self.create("domain")(dataset),
             enumerator=self.create("enumerator"),
             max_cells=self.max_cells,
         )

@@ -30,6 +30,7 @@ from relutopo.learning.analysis import (
 )
 from relutopo.learning.checkpoints import TrainingRun
 from relutopo.learning.datasets import Dataset
+from relutopo.learning.domains import seen_on
 
 __all__ = [
     "HomologySettings",
@@ -51,7 +52,7 @@ class HomologySettings(CheckpointSettings):
         "distance_to_data" takes ``points: training`` for the training points.
     n_filtrations : int
         How often a random filtration is drawn at each checkpoint; others are made once.
-    enumerator, margin, domain, max_cells, seed
+    enumerator, domain, max_cells, seed
         See `CheckpointSettings`; the seed is that of the filtrations.
     """
 
@@ -103,7 +104,8 @@ def analyse_homology(
     network : Network
         With one output.
     dataset : Dataset
-        Its training points bound the domain, unless the settings fix one.
+        Its training points bound the domain, unless the settings fix one; on a slice their
+        projections take part.
     settings : HomologySettings
     step : int
         Takes part in the seeds of the filtrations.
@@ -142,6 +144,7 @@ def analyse_homology(
     row: Row = {}
     with timed(row, "enumeration"):
         complex_ = settings.decompose(network, dataset)
+    dataset = seen_on(dataset, complex_.domain)
     cells = complex_.n_cells
     row |= {f"n_cells_{k}": n for k, n in enumerate(cells)}
     row |= {

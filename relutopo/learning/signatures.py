@@ -21,6 +21,7 @@ from relutopo.interfaces import Progress
 from relutopo.learning.analysis import CheckpointSettings, analyse_checkpoints, named, timed
 from relutopo.learning.checkpoints import TrainingRun
 from relutopo.learning.datasets import Dataset
+from relutopo.learning.domains import distance_from, seen_on
 from relutopo.spectral.agreement import (
     Decision,
     decision_agreement,
@@ -51,7 +52,7 @@ class AnalysisSettings(CheckpointSettings):
         What joins two regions.
     component : {None, "largest"}
         What to partition of a disconnected graph: nothing, or its largest component.
-    enumerator, margin, domain, max_cells, seed
+    enumerator, domain, max_cells, seed
         See `CheckpointSettings`; the seed is that of the eigensolver's start.
     """
 
@@ -93,7 +94,8 @@ def analyse(network: Network, dataset: Dataset, settings: AnalysisSettings) -> S
     network : Network
         With one output.
     dataset : Dataset
-        Its training points weigh the regions and bound the domain.
+        Its training points weigh the regions and bound the domain; on a slice their projections
+        take part.
     settings : AnalysisSettings
 
     Returns
@@ -108,6 +110,8 @@ def analyse(network: Network, dataset: Dataset, settings: AnalysisSettings) -> S
         enumerator, enumeration_status            what ran, and whether it is certified
         n_uncertain                               signs that were decided exactly
         n_points_outside, n_points_on_boundary    training points without a region
+        points_distance                           their median distance from the slice; 0 if there
+                                                  is none
         purity, held_out_purity                   bound of every agreement
         n_crossed_regions                         regions that the decision boundary crosses
         weighted_status, weighted_method          "converged" or why not, and what ran
@@ -134,6 +138,8 @@ def analyse(network: Network, dataset: Dataset, settings: AnalysisSettings) -> S
     row: dict[str, Any] = {}
     with timed(row, "enumeration"):
         complex_ = settings.decompose(network, dataset)
+    distance = distance_from(complex_.domain, dataset)
+    dataset = seen_on(dataset, complex_.domain)
     with timed(row, "graph"):
         graph = complex_.dual_graph(settings.adjacency)
         regions = complex_.locate(dataset.points)
@@ -146,6 +152,7 @@ def analyse(network: Network, dataset: Dataset, settings: AnalysisSettings) -> S
         "n_uncertain": complex_.record.n_uncertain,
         "n_points_outside": int(np.sum(regions == OUTSIDE)),
         "n_points_on_boundary": int(np.sum(regions == ON_BOUNDARY)),
+        "points_distance": distance,
         **dict.fromkeys(("purity", "held_out_purity", "n_crossed_regions"), np.nan),
     }
     known = _Known(dataset, regions, complex_)

@@ -23,6 +23,8 @@ from relutopo.learning.homology_signatures import (
 from relutopo.learning.surfaces import sinsin
 from relutopo.learning.trainer import MlpSettings, TrainerSettings, train
 
+BOX = {"name": "box", "low": -2, "high": 2}
+
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> TrainingRun:
@@ -35,7 +37,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> TrainingRun:
 
 
 def settings(filtration: str = "random_closure", **more: Any) -> HomologySettings:
-    return HomologySettings(filtration={"name": filtration}, domain=[-2, 2], **more)
+    return HomologySettings(filtration={"name": filtration}, domain=BOX, **more)
 
 
 def comparable(rows: list[dict[str, Any]], *left_out: str) -> str:
@@ -167,21 +169,6 @@ def test_a_network_without_zeros_has_a_row_without_distances_to_them(run: Traini
     other = analyse_homology(positive, run.dataset, settings()).row
     assert list(other) == list(row)
     assert np.isnan(row["betti_1_peak_value"])
-
-
-def test_the_domain_is_the_box_that_was_given(run: TrainingRun) -> None:
-    def box(**options: Any) -> list[list[float]]:
-        found = HomologySettings(**options).box(run.dataset)
-        return [found.low.tolist(), found.high.tolist()]
-
-    assert box(domain=[-5, 5]) == [[-5, -5], [5, 5]]
-    assert box(domain=[[-1, -2], [3, 4]]) == [[-1, -2], [3, 4]]
-    around = rt.Box.around(run.dataset.points, 0.1)
-    assert box(margin=0.1) == [around.low.tolist(), around.high.tolist()]
-    with pytest.raises(InputError, match="`domain` must be a lower and an upper corner"):
-        box(domain=[1, 2, 3])
-    with pytest.raises(InputError, match="`low` must be less than `high`"):
-        box(domain=[2, -2])
 
 
 def test_bad_settings_are_named(run: TrainingRun) -> None:

@@ -1,0 +1,203 @@
+"""Which part of the input space is decomposed: rules that give a data set its domain.
+
+Rules are named in the registry under the role ``domain``. On a slice of an input space with many
+dimensions the data take part by their projections (`seen_on`).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from relutopo.errors import InputError
+from relutopo.geometry.domain import Box, Domain
+from relutopo.geometry.slices import AffineSlice
+from relutopo.learning.datasets import Dataset
+
+__all__ = [
+    "AroundData",
+    "DomainRule",
+    "FixedBox",
+    "SlicePrincipal",
+    "SliceThrough",
+    "distance_from",
+    "seen_on",
+]
+
+
+class DomainRule(ABC):
+    """Gives a data set the domain on which networks that learn it are decomposed."""
+
+    @abstractmethod
+    def __call__(self, dataset: Dataset) -> Domain:
+        """Return the domain for a data set; `InputError` if the rule does not fit it."""
+
+
+@dataclass(frozen=True)
+class AroundData(DomainRule):
+    """The bounding box of the training points, widened.
+
+    Parameters
+    ----------
+    margin : float, default 0.25
+        Fraction of the width that is added on each side.
+    """
+
+    margin: float = 0.25
+
+    def __post_init__(self) -> None:
+        _check_margin(self.margin)
+
+    def __call__(self, dataset: Dataset) -> Box:
+        """Return the box."""
+        return Box.around(dataset.points, self.margin)
+
+
+@dataclass(frozen=True)
+class FixedBox(DomainRule):
+    """A box that does not depend on the data.
+
+    Parameters
+    ----------
+    low, high : float or sequence of d floats
+        Corners; a single number serves every axis.
+
+    Raises
+    ------
+    InputError
+        If the corners are no numbers, disagree in length, or leave no room between them.
+
+    Examples
+    --------
+    >>> from relutopo.learning.datasets import two_moons
+    >>> FixedBox(-5, [5, 1])(two_moons(n=20))
+    Box([-5.0, -5.0], [5.0, 1.0])
+    """
+
+    low: float | Sequence[float]
+    high: float | Sequence[float]
+
+    def __post_init__(self) -> None:
+        self._box(None if np.ndim(self.low) or np.ndim(self.high) else 1)
+
+    def __call__(self, dataset: Dataset) -> Box:
+        """Return the box."""
+        return self._box(dataset.dim)
+
+    def _box(self, dim: int | None) -> Box:
+        try:
+            return Box(self.low, self.high, dim=dim)
+        except (TypeError, ValueError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(
+                f"`low` and `high` must be numbers, or lists of one number for each axis, got "
+                f"{self.low!r} and {self.high!r}; pass for example -5 and 5, or [-5, -1] and [5, 1]"
+            ) from error
+
+
+@dataclass(frozen=True)
+class SliceThrough(DomainRule):
+    """The affine slice through some of the training points, for example the plane through three.
+
+    Parameters
+    ----------
+    points : sequence of int
+        Numbers of training points, from 0: k + 1 of them span a slice of k dimensions. See
+        `AffineSlice.through` for its axes.
+    margin : float, default 0.25
+        The domain holds these points, and this fraction of its width more on each side.
+    """
+
+    points: Sequence[int]
+    margin: float = 0.25
+
+    def __post_init__(self) -> None:
+        _check_margin(self.margin)
+        are_numbers = all(isinstance(i, (int, np.integer)) and i >= 0 for i in self.points)
+        if not are_numbers or len(self.points) < 2 or len(set(self.points)) < len(self.points):
+            raise InputError(
+                f"`points` must be the numbers of at least two training points, from 0, got "
+                f"{list(self.points)}; pass for example [0, 1, 2] for a plane"
+            )
+
+    def __call__(self, dataset: Dataset) -> AffineSlice:
+        """Return the slice."""
+        n = len(dataset.points)
+        if max(self.points) >= n:
+            raise InputError(
+                f"`points` must be numbers of training points, 0 to {n - 1}, got "
+                f"{list(self.points)}; choose others"
+            )
+        return AffineSlice.through(*dataset.points[list(self.points)], margin=self.margin)
+
+
+@dataclass(frozen=True)
+class SlicePrincipal(DomainRule):
+    """The affine slice through the mean of the training points, along their principal components.
+
+    Parameters
+    ----------
+    dim : int, default 2
+        Number of principal components, the dimension of the slice.
+    margin : float, default 0.25
+        The domain holds the projections of all training points, and this fraction of its width
+        more on each side.
+    """
+
+    dim: int = 2
+    margin: float = 0.25
+
+    def __post_init__(self) -> None:
+        _check_margin(self.margin)
+
+    def __call__(self, dataset: Dataset) -> AffineSlice:
+        """Return the slice."""
+        return AffineSlice.principal(dataset.points, self.dim, self.margin)
+
+
+def _check_margin(margin: float) -> None:
+    if not 0 <= margin < np.inf:
+        raise InputError(f"`margin` must be a finite number ≥ 0, got {margin}; 0.25 is usual")
+
+
+def seen_on(dataset: Dataset, domain: Domain) -> Dataset:
+    """Return the data in the coordinates of a domain.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    domain : Domain
+        On an `AffineSlice` every point is replaced by the coordinates of its projection.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> points, targets = np.array([[1.0, 2.0, 3.0]]), np.array([1.0])
+    >>> plane = AffineSlice([0.0, 0.0, 0.0], np.eye(3)[:, :2])
+    >>> seen_on(Dataset("one", points, targets, points, targets), plane).points.tolist()
+    [[1.0, 2.0]]
+    """
+    if not isinstance(domain, AffineSlice):
+        return dataset
+    points, held_out_points = (
+        domain.coordinates(x)[0] for x in (dataset.points, dataset.held_out_points)
+    )
+    return replace(dataset, points=points, held_out_points=held_out_points)
+
+
+def distance_from(domain: Domain, dataset: Dataset) -> float:
+    """Return the median distance of the training points from an affine slice.
+
+    Parameters
+    ----------
+    domain : Domain
+        On any other than an `AffineSlice` the distance is 0.
+    dataset : Dataset
+    """
+    if not isinstance(domain, AffineSlice):
+        return 0.0
+    return float(np.median(domain.coordinates(dataset.points)[1]))
