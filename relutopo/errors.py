@@ -8,6 +8,8 @@ who does not know relutopo would catch.
 from __future__ import annotations
 
 __all__ = [
+    "DeviceError",
+    "DeviceMemoryError",
     "DisconnectedGraphError",
     "InputError",
     "InvariantError",
@@ -56,6 +58,14 @@ class NotConvergedError(RelutopoError, RuntimeError):
 
 class MissingExtraError(RelutopoError, ImportError):
     """An optional package is not installed."""
+
+
+class DeviceError(RelutopoError, RuntimeError):
+    """There is no card to compute on, or it cannot be used."""
+
+
+class DeviceMemoryError(DeviceError, MemoryError):
+    """A card has too little memory."""
 
 
 class LimitReachedError(RelutopoError, RuntimeError):

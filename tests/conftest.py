@@ -10,7 +10,21 @@ from typing import Any
 
 import pytest
 
+from relutopo.devices import cuda_device
+from relutopo.errors import RelutopoError
+
 Command = Callable[..., str]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what is marked `gpu` where there is no card, with the reason."""
+    needing = [item for item in items if item.get_closest_marker("gpu")]
+    if needing:
+        try:
+            cuda_device(purpose="this test")
+        except RelutopoError as error:
+            for item in needing:
+                item.add_marker(pytest.mark.skip(reason=str(error)))
 
 
 @pytest.fixture(scope="session")
