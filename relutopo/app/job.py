@@ -155,7 +155,9 @@ class Job:
         if not files:
             raise InputError(f"`checkpoints` {pattern!r} matches no file; check the pattern")
         log.info("reading %d models; data: %s", len(files), dataset.name)
-        return ModelFiles(self.directory / "models" / self.record.identity.id, files, dataset)
+        options = {key: self.values["network"].get(key) for key in ("trust", "input_shape")}
+        directory = self.directory / "models" / self.record.identity.id
+        return ModelFiles(directory, files, dataset, **options)
 
     def _train(self, dataset: Dataset) -> TrainingRun:
         values, run = self.values, TrainingRun(self.training_directory)

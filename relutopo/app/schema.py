@@ -62,6 +62,8 @@ class ModelFile:
     """A model that is there already."""
 
     path: str | None = None
+    trust: bool = False
+    input_shape: list[int] | None = None
 
 
 def register(*, checking: bool = True) -> None:

@@ -1,12 +1,14 @@
 """Models and data of one's own, from files, in the place of a training run.
 
-Invariant: nothing in a file is executed when it is read.
+Invariant: nothing in a file is executed when it is read, unless the caller says that it may be.
 """
 
 from __future__ import annotations
 
 import os
+import pickle
 import re
+import zipfile
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -19,11 +21,13 @@ from relutopo.errors import InputError
 from relutopo.geometry.network import Network, as_network
 from relutopo.learning.checkpoints import Checkpoint, History, TrainingRun, load_tensors
 from relutopo.learning.datasets import Dataset
+from relutopo.optional import require
 
 __all__ = ["ModelFiles", "accuracy", "data_file", "load_model"]
 
 _INSIDE = ("state", "state_dict", "model_state_dict", "model")
-"""Keys under which checkpoints keep the state dict beside other things."""
+"""Keys under which checkpoints keep the state dict, or the module, beside other things."""
+_DAMAGED = "it is damaged, or no file of torch.save"
 
 
 def data_file(path: str) -> Dataset:
@@ -34,7 +38,8 @@ def data_file(path: str) -> Dataset:
     path : str
         Its arrays are ``points`` (n, d) and ``targets`` (n,), and, if there are points that
         training never saw, ``held_out_points`` and ``held_out_targets``. Without them the
-        training points stand in their place. Targets of two classes may be 0 and 1, or -1 and 1.
+        training points stand in their place. Points may have any shape behind their first axis,
+        such as (n, 1, 28, 28). Targets of two classes may be 0 and 1, or -1 and 1.
 
     Returns
     -------
@@ -63,8 +68,8 @@ def data_file(path: str) -> Dataset:
             f"{path!r} must have the arrays 'points' and 'targets', got {sorted(arrays)}; write it "
             "with numpy.savez(path, points=..., targets=...)"
         )
-    points = np.asarray(arrays["points"], dtype=np.float64)
-    held_out = np.asarray(arrays.get("held_out_points", points), dtype=np.float64)
+    points = _flat(arrays["points"])
+    held_out = _flat(arrays.get("held_out_points", points))
     given = arrays.get("held_out_targets", arrays["targets"])
     classes = set(np.unique(arrays["targets"]).tolist()) | set(np.unique(given).tolist())
     are_bits = classes == {0, 1}
@@ -75,39 +80,92 @@ def data_file(path: str) -> Dataset:
     return Dataset(Path(path).stem, points, targets, held_out, held_out_targets)
 
 
-def load_model(path: str | os.PathLike[str]) -> Network:
-    """Read a network from a ``.onnx`` file, a state dict, or a checkpoint that has one inside.
+def _flat(points: NDArray[Any]) -> NDArray[np.float64]:
+    array = np.asarray(points, dtype=np.float64)
+    return array if array.ndim < 2 else array.reshape(len(array), -1)
+
+
+def load_model(
+    path: str | os.PathLike[str],
+    *,
+    trust: bool = False,
+    input_shape: Sequence[int] | None = None,
+) -> Network:
+    """Read a network from a ``.onnx`` file, or from one that `torch.save` wrote.
 
     Parameters
     ----------
     path : path-like
-        See `relutopo.as_network`. In a checkpoint the state dict stands under ``state``,
-        ``state_dict``, ``model_state_dict`` or ``model``.
+        A state dict of Linear and ReLU layers, a checkpoint that has one under ``state``,
+        ``state_dict``, ``model_state_dict`` or ``model``, or ONNX.
+    trust : bool, default False
+        Whether the file may hold whole Python objects, such as a module. Reading them *runs code
+        from the file*: only for files of people you trust. Their classes must be importable.
+    input_shape : sequence of int, optional
+        Shape of one input of a module that does not begin with a Linear layer.
 
     Raises
     ------
     InputError
-        If the file is missing, unreadable, or holds no network.
+        If the file is missing, unreadable, holds no network, or needs `trust`.
     """
+    name = os.fspath(path)
     if not os.path.isfile(path):
-        raise InputError(f"the model {os.fspath(path)!r} does not exist; check its path")
-    if os.fspath(path).endswith(".onnx"):
-        return as_network(path)
-    try:
-        content = load_tensors(path)
-    except InputError as error:
-        raise InputError(
-            f"the model {os.fspath(path)!r} cannot be read: it is damaged, or holds more than "
-            "plain tensors and numbers; write it with torch.save(model.state_dict(), path), or as "
-            "ONNX"
-        ) from error
+        raise InputError(f"the model {name!r} does not exist; check its path")
+    if name.endswith(".onnx"):
+        return as_network(path, input_shape)
+    _refuse_programs(name)
+    content = _load_trusted(name) if trust else _load_plain(name)
     if isinstance(content, Mapping):
-        inside = [content[key] for key in _INSIDE if isinstance(content.get(key), Mapping)]
+        inside = [content[key] for key in _INSIDE if key in content]
         content = inside[0] if inside else content
     try:
-        return as_network(content)
+        return as_network(content, input_shape)
     except InputError as error:
-        raise InputError(f"{os.fspath(path)!r} holds no network: {error}") from error
+        raise InputError(f"{name!r} holds no network that can be read: {error}") from error
+
+
+def _refuse_programs(name: str) -> None:
+    """Raise an `InputError` for what `torch.jit.save` and `torch.export.save` write."""
+    if not zipfile.is_zipfile(name):
+        return
+    with zipfile.ZipFile(name) as archive:
+        if any("/code/" in entry or "/models/" in entry for entry in archive.namelist()):
+            raise _unreadable(name, "it is a program of TorchScript or torch.export")
+
+
+def _load_plain(name: str) -> Any:
+    try:
+        return load_tensors(name)
+    except InputError as error:
+        if zipfile.is_zipfile(name) and isinstance(error.__cause__, pickle.UnpicklingError):
+            raise InputError(
+                f"the model {name!r} holds more than tensors, a whole module for example, and "
+                "reading that runs code from the file; write it with "
+                "torch.save(model.state_dict(), path), or as ONNX; or, if you trust those who made "
+                "it, add network.trust=true (trust=True in Python)"
+            ) from error
+        raise _unreadable(name, _DAMAGED) from error
+
+
+def _load_trusted(name: str) -> Any:
+    torch = require("torch", "reading a model")
+    try:
+        return torch.load(name, map_location="cpu", weights_only=False)
+    except (ImportError, AttributeError) as error:
+        raise InputError(
+            f"the model {name!r} cannot be read: {error}; the module that defines its class must "
+            "be importable under that name: run with PYTHONPATH=<folder of the module>"
+        ) from error
+    except Exception as error:  # unpickling runs any code, which may raise anything
+        raise _unreadable(name, f"{_DAMAGED} ({type(error).__name__})") from error
+
+
+def _unreadable(name: str, reason: str) -> InputError:
+    return InputError(
+        f"the model {name!r} cannot be read: {reason}; write it with "
+        "torch.save(model.state_dict(), path), or as ONNX"
+    )
 
 
 class _ModelFile(Checkpoint):
@@ -135,6 +193,8 @@ class ModelFiles(TrainingRun):
         or names two files alike, steps count the files in the order of their names.
     dataset : Dataset
         With one target for each output.
+    trust, input_shape
+        See `load_model`.
     """
 
     def __init__(
@@ -142,12 +202,16 @@ class ModelFiles(TrainingRun):
         directory: str | os.PathLike[str],
         files: Sequence[str | os.PathLike[str]],
         dataset: Dataset,
+        *,
+        trust: bool = False,
+        input_shape: Sequence[int] | None = None,
     ) -> None:
         super().__init__(directory)
         if not files:
             raise InputError("`files` must be at least one model, got none; check the pattern")
         self._files = _by_step([Path(file) for file in files])
         self._dataset = dataset
+        self._trust, self._input_shape = trust, input_shape
 
     @property
     def is_complete(self) -> bool:
@@ -170,10 +234,11 @@ class ModelFiles(TrainingRun):
 
     def checkpoint(self, step: int) -> Checkpoint:
         """Load the model of a step; `InputError` if it cannot be used with the data."""
-        network = load_model(self._files[step])
+        path = self._files[step]
+        network = load_model(path, trust=self._trust, input_shape=self._input_shape)
         if network.input_dim != self._dataset.dim:
             raise InputError(
-                f"{str(self._files[step])!r} takes {network.input_dim} inputs, the points of "
+                f"{str(path)!r} takes {network.input_dim} inputs, the points of "
                 f"{self._dataset.name!r} have {self._dataset.dim}; pass the data of this model"
             )
         return _ModelFile(step, network)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +16,7 @@ import torch
 
 import relutopo as rt
 from relutopo.errors import InputError
+from relutopo.geometry.storage import load_complex
 from relutopo.learning.checkpoints import Checkpoint, save_checkpoint
 from relutopo.learning.model_files import ModelFiles, data_file, load_model
 
@@ -75,6 +80,7 @@ def test_steps_are_the_last_numbers_of_names(folder: Path) -> None:
     [
         ("none.pt", None, "does not exist"),
         ("bad.pt", b"no model", "cannot be read: it is damaged"),
+        ("empty.pt", b"", "cannot be read: it is damaged"),
         ("none.npz", None, "which does not exist"),
         ("bad.npz", b"no data", "cannot be read"),
     ],
@@ -98,6 +104,99 @@ def test_data_without_targets_and_models_of_other_data_are_refused(folder: Path)
     run = ModelFiles(folder, [folder / "model.pt"], data_file(str(folder / "space.npz")))
     with pytest.raises(InputError, match="takes 2 inputs, the points of 'space' have 3"):
         run.checkpoint(0)
+
+
+class Touch:
+    """Its pickle creates a file when it is read."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mknod, (os.fspath(self.path),)
+
+
+def test_code_in_a_file_runs_only_where_that_is_allowed(tmp_path: Path) -> None:
+    path, witness = tmp_path / "evil.pt", tmp_path / "witness"
+    torch.save({"state_dict": model(0).state_dict(), "more": Touch(witness)}, path)
+    with pytest.raises(InputError, match=r"runs code from the file; .* add network.trust=true"):
+        load_model(path)
+    assert not witness.exists()
+    expected = rt.as_network(model(0))(POINTS)
+    np.testing.assert_array_equal(load_model(path, trust=True)(POINTS), expected)
+    assert witness.exists()
+
+
+@pytest.mark.parametrize("content", [model(0), {"model": model(0), "epoch": 3}])
+def test_whole_modules_are_read_on_trust(tmp_path: Path, content: Any) -> None:
+    torch.save(content, tmp_path / "module.pt")
+    with pytest.raises(InputError, match=r"module.pt' holds more than tensors"):
+        load_model(tmp_path / "module.pt")
+    network = load_model(tmp_path / "module.pt", trust=True)
+    np.testing.assert_array_equal(network(POINTS), rt.as_network(model(0))(POINTS))
+
+
+@pytest.mark.filterwarnings("ignore")  # torch's own
+def test_programs_are_refused_by_name(tmp_path: Path) -> None:
+    torch.jit.script(model(0)).save(tmp_path / "script.pt")
+    torch.export.save(torch.export.export(model(0), (torch.zeros(1, 2),)), tmp_path / "export.pt2")
+    for name in ("script.pt", "export.pt2"):
+        for trust in (False, True):
+            with pytest.raises(InputError, match="it is a program of TorchScript"):
+                load_model(tmp_path / name, trust=trust)
+
+
+NETS = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(32, 1))
+    def forward(self, x):
+        return self.body(x)
+
+if __name__ == "__main__":
+    import nets, numpy
+    torch.manual_seed(0)
+    torch.save(nets.Net(), "net.pt")
+    images = numpy.random.default_rng(0).normal(size=(12, 1, 6, 6))
+    numpy.savez("images.npz", points=images, targets=numpy.arange(12) % 2)
+"""
+
+
+@pytest.mark.slow
+def test_the_command_inspects_a_module_of_images_on_a_slice(
+    tmp_path: Path, command: Callable[..., str]
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "nets.py").write_text(NETS)
+    subprocess.run([sys.executable, "nets.py"], cwd=home, check=True)
+    there = tmp_path / "there"
+    there.mkdir()
+    own = ["experiment=inspect", "network.path=../home/net.pt", "data.path=../home/images.npz",
+           "network.input_shape=[1,6,6]", "domain=slice_through", "domain.points=[0,5,9]",
+           "hydra.run.dir=out"]  # fmt: skip
+    assert "add network.trust=true" in command(there, *own, succeeds=False)
+    own += ["network.trust=true"]
+    printed = command(there, *own, succeeds=False)
+    assert "No module named 'nets'; the module that defines its class must be importable" in printed
+    assert "Traceback" not in printed
+    printed = command(there, *own, env=os.environ | {"PYTHONPATH": os.fspath(home)})
+    complex_ = load_complex(there / "out" / "complex.npz")
+    assert complex_.dim == 2
+    complex_.check()
+    table = pd.read_parquet(there / "out" / "results.parquet")
+    assert table["n_regions"].item() == complex_.n_regions
+    images = data_file(os.fspath(home / "images.npz")).points
+    assert images.shape == (12, 36)
+    plane = rt.AffineSlice.through(*images[[0, 5, 9]], margin=0.25)
+    distances = plane.coordinates(images)[1]
+    assert table["points_distance"].item() == pytest.approx(np.median(distances))
+    assert "the data take part by their projections" in " ".join(printed.split())
+    assert (there / "out" / "figures" / "partition.png").is_file()
 
 
 @pytest.mark.slow
