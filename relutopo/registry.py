@@ -30,6 +30,7 @@ _DOMAINS = "relutopo.learning.domains"
 _BUILT_IN: Mapping[str, Mapping[str, str]] = {
     "enumerator": {
         "cpu": f"{_BACKENDS}.enumerators.cpu:CpuEnumerator",
+        "cuda": f"{_BACKENDS}.enumerators.cuda:CudaEnumerator",
         "exact": f"{_BACKENDS}.enumerators.exact:ExactEnumerator",
     },
     "eigensolver": {

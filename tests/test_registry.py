@@ -115,7 +115,9 @@ def test_built_in_names_are_file_names(role: str, base: type) -> None:
     for name, target in registry._BUILT_IN[role].items():
         module, _, _ = target.partition(":")
         assert module.rpartition(".")[2] == name
-        assert isinstance(registry.create(role, name), base)
+        made_by = registry.constructor(role, name)
+        assert isinstance(made_by, type)
+        assert issubclass(made_by, base)
 
 
 def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

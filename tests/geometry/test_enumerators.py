@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from relutopo import Box, ReluNetwork, betti_numbers, decompose, registry
+from relutopo.devices import numpy_device
 from relutopo.errors import LimitReachedError
 from relutopo.geometry.complex import CellComplex
 from relutopo.geometry.polytope import Polytope
+from relutopo.interfaces import Enumerator
 from relutopo.testing import (
     assert_same_complex,
     central_arrangement,
@@ -24,7 +26,14 @@ from relutopo.testing import (
     random_network,
 )
 
-ENUMERATORS = [name for name in registry.names("enumerator") if name in ("cpu", "exact")]
+Choice: TypeAlias = str | Enumerator
+BULK = import_module("relutopo.backends.enumerators._bulk").BulkEnumerator(numpy_device(), "bulk")
+ENUMERATORS = [
+    "cpu",
+    "exact",
+    pytest.param(BULK, id="bulk"),  # what `cuda` runs, on NumPy
+    pytest.param("cuda", marks=pytest.mark.gpu),
+]
 FAR = 1000.0  # a box that holds every crossing of the seeds used here
 
 
@@ -37,7 +46,7 @@ def one_layer(rows: list[tuple[float, ...]]) -> ReluNetwork:
 @pytest.mark.parametrize("enumerator", ENUMERATORS)
 @pytest.mark.parametrize("dim", [1, 2, 3, 4])
 @pytest.mark.parametrize("n", [1, 2, 3, 6])
-def test_general_position(enumerator: str, dim: int, n: int) -> None:
+def test_general_position(enumerator: Choice, dim: int, n: int) -> None:
     for seed in range(3):
         network = general_arrangement(n, dim, seed)
         complex_ = decompose(network, Box(-FAR, FAR, dim=dim), enumerator=enumerator)
@@ -48,7 +57,7 @@ def test_general_position(enumerator: str, dim: int, n: int) -> None:
 @pytest.mark.parametrize("enumerator", ENUMERATORS)
 @pytest.mark.parametrize("dim", [1, 2, 3, 4])
 @pytest.mark.parametrize("n", [1, 2, 5])
-def test_zero_biases(enumerator: str, dim: int, n: int) -> None:
+def test_zero_biases(enumerator: Choice, dim: int, n: int) -> None:
     complex_ = decompose(central_arrangement(n, dim, n), Box(-1, 1, dim=dim), enumerator=enumerator)
     assert complex_.n_regions == n_regions_central(n, dim)
     # All lines meet in one vertex, and only there.
@@ -74,14 +83,14 @@ def test_zero_biases(enumerator: str, dim: int, n: int) -> None:
         ([(1, 0, 0), (1, 0, -1e-13)], 3),  # a sliver, but a region
     ],
 )
-def test_special_lines(enumerator: str, rows: list[tuple[float, ...]], n_regions: int) -> None:
+def test_special_lines(enumerator: Choice, rows: list[tuple[float, ...]], n_regions: int) -> None:
     complex_ = decompose(one_layer(rows), Box(-1, 1, dim=2), enumerator=enumerator)
     assert complex_.n_regions == n_regions
     complex_.check()
 
 
 @pytest.mark.parametrize("enumerator", ENUMERATORS)
-def test_a_tenth_is_not_a_tenth(enumerator: str) -> None:
+def test_a_tenth_is_not_a_tenth(enumerator: Choice) -> None:
     # As floats, 0.1 * 3 and 0.3 differ: the two zeros are an ulp apart, and both exist.
     lines = one_layer([(0.1, -0.3), (1.0, -3.0)])
     complex_ = decompose(lines, Box(0.0, 4.0, dim=1), enumerator=enumerator)
@@ -133,7 +142,7 @@ def test_cpu_on_wider_networks(kind: str, bias: bool) -> None:
 
 
 @pytest.mark.parametrize("enumerator", ENUMERATORS)
-def test_deep_networks_without_biases_are_cones(enumerator: str) -> None:
+def test_deep_networks_without_biases_are_cones(enumerator: Choice) -> None:
     # Scaling the box changes nothing: every region is a cone.
     network = random_network([2, 5, 4, 4, 1], 3, bias=False)
     small, large = (
@@ -147,7 +156,7 @@ def test_deep_networks_without_biases_are_cones(enumerator: str) -> None:
 
 
 @pytest.mark.parametrize("enumerator", ENUMERATORS)
-def test_a_neuron_that_vanishes_on_a_region(enumerator: str) -> None:
+def test_a_neuron_that_vanishes_on_a_region(enumerator: Choice) -> None:
     # Where the first layer is dead, the second one is identically zero.
     network = ReluNetwork(
         [[[1.0, 0.0], [1.0, 1.0]], [[1.0, -1.0], [2.0, 0.0]], [[1.0, 1.0]]],
@@ -160,10 +169,10 @@ def test_a_neuron_that_vanishes_on_a_region(enumerator: str) -> None:
     assert not complex_.patterns[dead, 2:].any()
 
 
-def test_no_hidden_layer_gives_the_domain() -> None:
+@pytest.mark.parametrize("enumerator", ENUMERATORS)
+def test_no_hidden_layer_gives_the_domain(enumerator: Choice) -> None:
     network = ReluNetwork([[[1.0, 2.0]]], [[0.0]])
-    for name in ENUMERATORS:
-        assert decompose(network, Box(0, 1, dim=2), enumerator=name).n_cells == (4, 4, 1)
+    assert decompose(network, Box(0, 1, dim=2), enumerator=enumerator).n_cells == (4, 4, 1)
 
 
 def test_same_input_same_arrays() -> None:
@@ -176,7 +185,7 @@ def test_same_input_same_arrays() -> None:
 
 @pytest.mark.parametrize("enumerator", ENUMERATORS)
 @pytest.mark.parametrize("dim", [1, 2, 3])
-def test_max_cells_stops(enumerator: str, dim: int) -> None:
+def test_max_cells_stops(enumerator: Choice, dim: int) -> None:
     network, box = general_arrangement(7, dim, 0), Box(-FAR, FAR, dim=dim)
     n = sum(decompose(network, box, enumerator=enumerator).n_cells)
     assert decompose(network, box, enumerator=enumerator, max_cells=n).n_regions
@@ -187,7 +196,7 @@ def test_max_cells_stops(enumerator: str, dim: int) -> None:
 
 
 @pytest.mark.parametrize("enumerator", ENUMERATORS)
-def test_progress_comes_to_its_end(enumerator: str) -> None:
+def test_progress_comes_to_its_end(enumerator: Choice) -> None:
     calls: list[tuple[int, int]] = []
     decompose(
         random_network([2, 3, 3, 1], 0),

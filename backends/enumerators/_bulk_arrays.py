@@ -1,0 +1,214 @@
+"""Array operations that the bulk enumerator is made of: ragged lists, sets of units, groups.
+
+Everything here is written against an array namespace `xp`, NumPy or CuPy, and uses what both have.
+A set of units is a row of words of 64 bits; unit j is bit ``j & 63`` of word ``j >> 6``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from relutopo.errors import InvariantError
+
+__all__ = ["Array", "Lists", "Units", "concatenate_lists", "group", "match", "segments", "spread"]
+
+Array: TypeAlias = Any
+"""An array of NumPy or CuPy."""
+
+_SEEDS = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0x27D4EB2F165667C5)
+
+
+@dataclass(frozen=True)
+class Lists:
+    """Lists of numbers: list i is ``items[ptr[i]:ptr[i + 1]]``."""
+
+    ptr: Array
+    items: Array
+
+    def __len__(self) -> int:
+        return len(self.ptr) - 1
+
+    def owners(self, xp: Any) -> Array:
+        """Return, for each item, the list that it is in."""
+        return spread(xp, self.ptr)
+
+    def of(self, xp: Any, rows: Array) -> tuple[Array, Array]:
+        """Return the items of some lists, and for each of them the place of its list in `rows`."""
+        counts = self.ptr[rows + 1] - self.ptr[rows]
+        ptr = segments(xp, counts)
+        owner = spread(xp, ptr)
+        return self.items[self.ptr[rows][owner] + xp.arange(len(owner)) - ptr[owner]], owner
+
+
+def segments(xp: Any, counts: Array) -> Array:
+    """Return prefix sums of counts, beginning with 0."""
+    ptr = xp.zeros(len(counts) + 1, dtype=np.int64)
+    xp.cumsum(counts, dtype=np.int64, out=ptr[1:])
+    return ptr
+
+
+def spread(xp: Any, ptr: Array) -> Array:
+    """Return number i as often as list i has items."""
+    places = xp.arange(int(ptr[-1]), dtype=np.int64)
+    return xp.searchsorted(ptr[1:], places, side="right").astype(np.int32)
+
+
+def concatenate_lists(xp: Any, lists: list[Lists]) -> Lists:
+    """Return the lists of all, one after another."""
+    ptrs, offset = [lists[0].ptr[:1]], 0
+    for part in lists:
+        ptrs.append(part.ptr[1:] + offset)
+        offset += len(part.items)
+    return Lists(xp.concatenate(ptrs), xp.concatenate([part.items for part in lists]))
+
+
+def group(xp: Any, owner: Array, n_owners: int, words: Array) -> tuple[Array, Array]:
+    """Find which rows have the same owner and the same words.
+
+    Rows are sorted by the owner and a hash of the words; rows that come together by chance make
+    another hash necessary, so the groups are right and do not depend on chance.
+
+    Parameters
+    ----------
+    xp : module
+    owner : (n,) ndarray of int
+        0..n_owners-1.
+    n_owners : int
+    words : (n, n_words) ndarray of uint64
+
+    Returns
+    -------
+    order : (n,) ndarray
+        Rows, one group after another; owners ascend, and rows ascend in a group.
+    ptr : (n_groups + 1,) ndarray
+        Group i is ``order[ptr[i]:ptr[i + 1]]``.
+    """
+    n = len(owner)
+    if n == 0:
+        return xp.zeros(0, dtype=np.int64), xp.zeros(1, dtype=np.int64)
+    n_bits = max(1, (n_owners - 1).bit_length())
+    for seed in _SEEDS:
+        key = _hash(xp, words, seed) >> np.uint64(n_bits)
+        key |= owner.astype(np.uint64) << np.uint64(64 - n_bits)
+        order = xp.argsort(key, kind="stable")
+        key = key[order]
+        begins = xp.ones(n, dtype=bool)
+        begins[1:] = key[1:] != key[:-1]
+        follows = xp.flatnonzero(~begins)
+        one, other = order[follows], order[follows - 1]
+        same = xp.ones(len(follows), dtype=bool)
+        for w in range(words.shape[1]):
+            same &= words[one, w] == words[other, w]
+        if bool(same.all()):
+            return order, xp.append(xp.flatnonzero(begins), n)
+    raise InvariantError("four hash functions have failed in a row; please report this as a bug")
+
+
+def match(xp: Any, owner: Array, n_owners: int, words: Array) -> tuple[Array, Array]:
+    """Give rows with the same owner and the same words one number; see `group`.
+
+    Returns
+    -------
+    first : (n_groups,) ndarray
+        The first row of each number, ascending.
+    number : (n,) ndarray of int32
+        The number of each row.
+    """
+    order, ptr = group(xp, owner, n_owners, words)
+    heads = order[ptr[:-1]]
+    by_head = xp.argsort(heads, kind="stable")
+    rank = xp.empty(len(heads), dtype=np.int32)
+    rank[by_head] = xp.arange(len(heads), dtype=np.int32)
+    number = xp.empty(len(owner), dtype=np.int32)
+    number[order] = rank[spread(xp, ptr)]
+    return heads[by_head], number
+
+
+def _hash(xp: Any, words: Array, seed: int) -> Array:
+    """Return a hash of each row, by the mixing of SplitMix64 (Steele, Lea, Flood 2014)."""
+    result = xp.full(len(words), seed, dtype=np.uint64)
+    for w in range(words.shape[1]):
+        result ^= words[:, w]
+        result *= np.uint64(0xBF58476D1CE4E5B9)
+        result ^= result >> np.uint64(27)
+        result *= np.uint64(0x94D049BB133111EB)
+        result ^= result >> np.uint64(31)
+    return result
+
+
+class Units:
+    """Sets of the units of one layer.
+
+    Parameters
+    ----------
+    xp : module
+        Array namespace.
+    n : int
+        Number of units.
+    at_once : int
+        How many bits are unpacked at a time.
+    """
+
+    def __init__(self, xp: Any, n: int, at_once: int) -> None:
+        self._xp, self._at_once = xp, at_once
+        self.n, self.n_words = n, max(1, -(-n // 64))
+        single = np.zeros((n, self.n_words), dtype=np.uint64)
+        below = np.zeros((n, self.n_words), dtype=np.uint64)
+        for j in range(n):
+            single[j, j >> 6] = 1 << (j & 63)
+            below[j, : j >> 6] = 2**64 - 1
+            below[j, j >> 6] = (1 << (j & 63)) - 1
+        self.single, self.below = xp.asarray(single), xp.asarray(below)
+
+    def none(self, n: int) -> Array:
+        """Return n empty sets."""
+        return self._xp.zeros((n, self.n_words), dtype=np.uint64)
+
+    def pack(self, flags: Array) -> Array:
+        """Return the sets of the units that are flagged; flags (n, 64 n_words) of bool."""
+        packed = self._xp.packbits(flags.ravel(), bitorder="little")
+        return packed.view(np.uint64).reshape(len(flags), self.n_words)
+
+    def unpack(self, sets: Array) -> Array:
+        """Return a flag for each bit of the words, (n, 64 n_words)."""
+        raw = self._xp.ascontiguousarray(sets).view(np.uint8).ravel()
+        flags = self._xp.unpackbits(raw, bitorder="little")
+        return flags.reshape(len(sets), 64 * self.n_words)
+
+    def slices(self, n: int) -> Iterator[slice]:
+        """Yield slices of so many rows that their bits can be unpacked at once."""
+        step = max(1, self._at_once // (64 * self.n_words))
+        for first in range(0, n, step):
+            yield slice(first, min(n, first + step))
+
+    def members(self, sets: Array) -> tuple[Array, Array]:
+        """Return all pairs (set, unit in it), both ascending."""
+        xp = self._xp
+        filled = xp.flatnonzero((sets != 0).any(axis=1))
+        rows, units = [xp.zeros(0, dtype=np.int64)], [xp.zeros(0, dtype=np.int64)]
+        for part in self.slices(len(filled)):
+            places = xp.flatnonzero(self.unpack(sets[filled[part]]))
+            rows.append(filled[part][places // (64 * self.n_words)])
+            units.append(places % (64 * self.n_words))
+        return xp.concatenate(rows), xp.concatenate(units)
+
+    def union(self, sets: Array, ptr: Array) -> Array:
+        """Return the union of rows ptr[i]..ptr[i + 1]-1 for each i; none of these is empty.
+
+        Every row takes in the row that is 1, 2, 4, ... places further on, while that is in the
+        same segment; `sets` is overwritten.
+        """
+        xp = self._xp
+        if len(ptr) == 1:
+            return sets[:0]
+        end = ptr[1:][spread(xp, ptr)]
+        longest, step = int((ptr[1:] - ptr[:-1]).max()), 1
+        while step < longest:
+            inside = xp.arange(step, len(sets)) < end[:-step]
+            sets[:-step] |= xp.where(inside[:, None], sets[step:], np.uint64(0))
+            step *= 2
+        return sets[ptr[:-1]]

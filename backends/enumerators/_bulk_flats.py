@@ -1,0 +1,240 @@
+"""The flats of a layer: where its neurons vanish on the cells before it; see `_bulk`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ._bulk_arrays import Array, Lists, concatenate_lists, match, segments
+from ._bulk_layer import LayerStep
+
+__all__ = ["Level", "find_flats"]
+
+
+@dataclass
+class Level:
+    """The flats of one dimension, those of cells of lower dimension first.
+
+    Attributes
+    ----------
+    positive, negative : (n, n_words) ndarrays of uint64
+        Units that are positive, and negative, somewhere on the flat; its border included.
+    planes : (n, d - m) ndarray of int32
+        Rows of the table of planes that meet in the flat.
+    walls : Lists
+        Flats of the dimension below that bound a flat, and after them those that cut it.
+    cuts : ndarray of bool
+        For each item of `walls`, whether it cuts.
+    """
+
+    positive: Array
+    negative: Array
+    planes: Array
+    walls: Lists
+    cuts: Array
+
+    def __len__(self) -> int:
+        return len(self.positive)
+
+    @property
+    def nonzero(self) -> Array:
+        """Units that do not vanish on the whole flat."""
+        return self.positive | self.negative
+
+
+@dataclass
+class _Block:
+    """The flats of one dimension in the cells of one dimension, of which there are `n_cells`.
+
+    Numbers of facets and subflats are those in their level, where the first flat has `first`.
+    """
+
+    n_cells: int
+    first: int
+    carrier: Array
+    positive: Array
+    negative: Array
+    planes: Array
+    facets: Lists
+    subflats: Lists = field(init=False)
+
+    def __len__(self) -> int:
+        return len(self.positive)
+
+    @property
+    def nonzero(self) -> Array:
+        return self.positive | self.negative
+
+    @property
+    def crossing(self) -> Array:
+        return self.positive & self.negative
+
+
+def find_flats(step: LayerStep) -> list[Level]:
+    """Return the flats of all dimensions 0..d; the vertices of `step` get those of dimension 0."""
+    xp, d = step.xp, step.dim
+    none = xp.zeros(0, dtype=np.int32)
+    levels = [
+        Level(
+            step.units.none(0),
+            step.units.none(0),
+            none.reshape(0, d - m),
+            Lists(xp.zeros(1, dtype=np.int64), none),
+            xp.zeros(0, dtype=bool),
+        )
+        for m in range(d + 1)
+    ]
+    for k in range(d + 1):
+        block = _whole_cells(step, levels, k)
+        blocks = [block]
+        if k:
+            step.add_planes(k, block.crossing)
+        for m in range(k - 1, -1, -1):
+            block = (
+                _sections(step, levels, block, m, first_cut=m == k - 1)
+                if m
+                else _points(step, levels, block)
+            )
+            blocks.append(block)
+        for m, found in zip(range(k, -1, -1), blocks, strict=True):
+            _append(xp, levels[m], found, has_walls=m > 0)
+    return levels
+
+
+def _append(xp: Any, level: Level, block: _Block, has_walls: bool) -> None:
+    level.positive = xp.concatenate([level.positive, block.positive])
+    level.negative = xp.concatenate([level.negative, block.negative])
+    level.planes = xp.concatenate([level.planes, block.planes])
+    if not has_walls:
+        return
+    facets, cutting = block.facets, block.subflats
+    n = len(facets.items) + len(cutting.items)
+    items, cuts = xp.empty(n, dtype=np.int32), xp.zeros(n, dtype=bool)
+    # The facets of a flat come before what cuts it.
+    of_facets = xp.arange(len(facets.items)) + cutting.ptr[facets.owners(xp)]
+    of_cutting = xp.arange(len(cutting.items)) + facets.ptr[cutting.owners(xp) + 1]
+    items[of_facets], items[of_cutting] = facets.items, cutting.items
+    cuts[of_cutting] = True
+    level.walls = concatenate_lists(xp, [level.walls, Lists(facets.ptr + cutting.ptr, items)])
+    level.cuts = xp.concatenate([level.cuts, cuts])
+
+
+def _whole_cells(step: LayerStep, levels: list[Level], k: int) -> _Block:
+    """Return the k-cells themselves."""
+    xp = step.xp
+    if k == 0:
+        positive, negative = step.sign_vertices()
+        facets = Lists(xp.zeros(len(positive) + 1, np.int64), xp.zeros(0, np.int32))
+    else:
+        # The (k-1)-cells are the first flats of their dimension, so their numbers are the same.
+        facets, below = step.cells.facets[k - 1], levels[k - 1]
+        positive = step.units.union(below.positive[facets.items], facets.ptr)
+        negative = step.units.union(below.negative[facets.items], facets.ptr)
+    n = len(positive)
+    planes = step.cells.planes[k] if k < step.dim else xp.zeros((n, 0), dtype=np.int32)
+    return _Block(n, 0, xp.arange(n, dtype=np.int32), positive, negative, planes, facets)
+
+
+def _sections(
+    step: LayerStep, levels: list[Level], upper: _Block, m: int, first_cut: bool
+) -> _Block:
+    """Cut the flats of dimension m + 1 ≥ 2 in some cells by all neurons that cross them.
+
+    The facets of a section by a neuron are those walls of the facets of the flat on which the
+    neuron vanishes. Two sections of one flat are the same if both neurons vanish there: the first
+    neuron stands for them. Sections of several flats are the same if the same neurons vanish.
+    """
+    xp, units = step.xp, step.units
+    level, below = levels[m], levels[m - 1]
+    facet, owner = upper.facets.items, upper.facets.owners(xp)
+    wall, place = level.walls.of(xp, facet)
+    flat = owner[place]
+    vanishing = level.nonzero[facet[place]] & ~below.nonzero[wall] & upper.crossing[flat]
+    entry, unit = units.members(vanishing)
+    del vanishing, place
+    # Pairs (flat, unit), each with the facets of the section; ridges are found from two sides.
+    key = (flat[entry].astype(np.int64) * units.n + unit) * max(1, len(below)) + wall[entry]
+    key = xp.unique(key)
+    wall = (key % max(1, len(below))).astype(np.int32)
+    key //= max(1, len(below))
+    begins = xp.ones(len(key), dtype=bool)
+    begins[1:] = key[1:] != key[:-1]
+    heads = xp.flatnonzero(begins)
+    facets = Lists(xp.append(heads, len(key)), wall)
+    flat, unit = key[heads] // units.n, key[heads] % units.n
+    positive = units.union(below.positive[wall], facets.ptr)
+    negative = units.union(below.negative[wall], facets.ptr)
+    nonzero = positive | negative
+    earlier = upper.nonzero[flat] & ~nonzero & units.below[unit]
+    kept = xp.flatnonzero(~(earlier != 0).any(axis=1))
+    carrier = upper.carrier[flat]
+    first = kept
+    number = xp.arange(len(kept), dtype=np.int32)
+    if not first_cut:
+        first, number = match(xp, carrier[kept], upper.n_cells, nonzero[kept])
+        first = kept[first]
+    items, _ = facets.of(xp, first)
+    block = _Block(
+        n_cells=upper.n_cells,
+        first=len(level),
+        carrier=carrier[first],
+        positive=positive[first],
+        negative=negative[first],
+        planes=xp.concatenate(
+            [upper.planes[flat[first]], step.plane_of(carrier[first], unit[first])[:, None]], axis=1
+        ),
+        facets=Lists(segments(xp, facets.ptr[first + 1] - facets.ptr[first]), items),
+    )
+    counts = xp.bincount(flat[kept], minlength=len(upper))
+    upper.subflats = Lists(segments(xp, counts), number + np.int32(block.first))
+    return block
+
+
+def _points(step: LayerStep, levels: list[Level], lines: _Block) -> _Block:
+    """Cut the lines in some cells by all neurons that cross them.
+
+    A point lies on several lines. Lines and neurons are matched first as if no more neurons than
+    needed vanished there, and points are matched again when all signs are known.
+    """
+    xp, units = step.xp, step.units
+    line, unit = units.members(lines.crossing)
+    carrier = lines.carrier[line]
+    nonzero = lines.nonzero[line] & ~units.single[unit]
+    first, number = match(xp, carrier, lines.n_cells, nonzero)
+    nonzero, carrier, on, by = nonzero[first], carrier[first], line[first], unit[first]
+    planes = xp.concatenate([lines.planes[on], step.plane_of(carrier, by)[:, None]], axis=1)
+    x, deviation, points = step.place(planes)
+    crossing = lines.crossing[on]
+    positive, negative = step.sign_points(
+        carrier, crossing & ~units.single[by], planes, x, deviation, points
+    )
+    positive |= lines.positive[on] & ~crossing
+    negative |= lines.negative[on] & ~crossing
+    del crossing
+    found = positive | negative
+    if bool((found != nonzero).any()):
+        first, renamed = match(xp, carrier, lines.n_cells, found)
+        number = renamed[number]
+        carrier, planes, x, deviation = carrier[first], planes[first], x[:, first], deviation[first]
+        positive, negative = positive[first], negative[first]
+        names = step.device.to_host(renamed)
+        points = {int(names[v]): point for v, point in points.items()}
+    del found, nonzero
+    n = max(1, len(first))
+    pairs = xp.unique(line * n + number)
+    block = _Block(
+        n_cells=lines.n_cells,
+        first=len(levels[0]),
+        carrier=carrier,
+        positive=positive,
+        negative=negative,
+        planes=planes,
+        facets=Lists(xp.zeros(len(first) + 1, np.int64), xp.zeros(0, np.int32)),
+    )
+    counts = xp.bincount(pairs // n, minlength=len(lines))
+    items = (pairs % n).astype(np.int32) + np.int32(block.first)
+    lines.subflats = Lists(segments(xp, counts), items)
+    step.add_vertices(x, deviation, points)
+    return block

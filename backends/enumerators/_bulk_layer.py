@@ -1,0 +1,342 @@
+"""What one layer needs to cut a complex: signs and positions, exact where floats will not do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relutopo.devices import Device
+from relutopo.geometry.domain import Domain
+from relutopo.geometry.exact import Integers, sign, to_float
+from relutopo.geometry.network import Network
+
+from ._bulk_arrays import Array, Lists, Units
+from ._bulk_regions import Regions
+from ._bulk_values import meeting_points, signs_from_maps, signs_of_pairs
+from ._lattice_planes import ExactPoints
+from ._limits import POSITION_TARGET
+
+__all__ = ["Cells", "LayerStep", "PlaneTable", "Task"]
+
+
+@dataclass
+class PlaneTable:
+    """Zero sets of neurons on regions, and sides of the domain.
+
+    Attributes
+    ----------
+    labels : (n,) ndarray of int32
+        The neuron, or -1 - s for side s of the domain.
+    regions : (n,) ndarray of int32
+        The region, of the complex before the neuron's layer.
+    numbers : (d + 2, n) ndarray
+        A, c and the error bound of A x + c over the domain.
+    """
+
+    labels: Array
+    regions: Array
+    numbers: Array
+
+
+@dataclass
+class Cells:
+    """A complex on the device.
+
+    Attributes
+    ----------
+    x, deviation : (d, n_0), (n_0,) ndarrays
+        Vertices, and bounds of their errors.
+    facets : list of d Lists
+        Entry k - 1 has the facets of the k-cells.
+    planes : list of d ndarrays of int32, (n_k, d - k)
+        Rows of `table`: the planes in which a k-cell lies, for k < d.
+    table : PlaneTable
+    """
+
+    x: Array
+    deviation: Array
+    facets: list[Lists]
+    planes: list[Array]
+    table: PlaneTable
+
+    @property
+    def n(self) -> tuple[int, ...]:
+        """Number of cells of each dimension."""
+        return (len(self.deviation), *map(len, self.facets))
+
+
+class Task:
+    """What all layers share.
+
+    Parameters
+    ----------
+    device, network, domain
+        What is decomposed, and where.
+    at_once : int
+        How many numbers an array may have that is made in passing.
+    """
+
+    def __init__(self, device: Device, network: Network, domain: Domain, at_once: int) -> None:
+        self.device, self.network, self.at_once = device, network, at_once
+        # Computed coordinates may leave the domain by rounding.
+        self.magnitude = domain.magnitude * (1 + 2.0**-30)
+        self.regions = Regions(device, network, self.magnitude, at_once)
+        self.exact = ExactPoints(network, domain, domain.face_lattice().exact_vertices)
+        self.n_uncertain = 0
+
+
+class LayerStep:
+    """One layer, and the complex that it cuts.
+
+    Parameters
+    ----------
+    task : Task
+    cells : Cells
+        The complex; its table and its vertices grow.
+    """
+
+    def __init__(self, task: Task, cells: Cells) -> None:
+        self.device, self.xp = task.device, task.device.xp
+        self.cells, self._task, self.regions = cells, task, task.regions
+        self.layer = task.regions.layer
+        self.dim = len(cells.x)
+        self.units = Units(self.xp, task.network.layer_sizes[self.layer], task.at_once)
+        self._first_neuron = task.network.layer_offsets[self.layer]
+        self._limit = float(task.magnitude.min())
+        self._target = POSITION_TARGET * float(task.magnitude.max())
+        self._owners = self._find_owners()
+        self._ranges = self.regions.ranges()
+        self._only_maps: tuple[Array, Array] | None = None
+        self._keys = self.xp.zeros(0, dtype=np.int64)
+        self._first_plane = 0
+
+    def _find_owners(self) -> list[Array]:
+        """Return, for the cells of each dimension, the first region that each belongs to."""
+        xp, cells = self.xp, self.cells
+        owners = [xp.arange(cells.n[-1], dtype=np.int32)]
+        for k in range(self.dim, 0, -1):
+            facets = cells.facets[k - 1]
+            below = xp.full(cells.n[k - 1], np.iinfo(np.int32).max, dtype=np.int32)
+            xp.minimum.at(below, facets.items, owners[-1][facets.owners(xp)])
+            owners.append(below)
+        return owners[::-1]
+
+    def _maps(self) -> Iterator[tuple[int, int, Array, Array]]:
+        """Yield ranges lo..hi-1 of regions, and the layer's maps on them."""
+        for lo, hi in self._ranges:
+            maps = self._only_maps or self.regions.maps(lo, hi)
+            if len(self._ranges) == 1:
+                self._only_maps = maps
+            yield lo, hi, *maps
+
+    def add_planes(self, k: int, crossing: Array) -> None:
+        """Add the zero sets of neurons on k-cells to the table.
+
+        Parameters
+        ----------
+        k : int
+        crossing : (n_k, n_words) ndarray of uint64
+            The units that cross each k-cell.
+        """
+        xp, table = self.xp, self.cells.table
+        cell, unit = self.units.members(crossing)
+        region = self._owners[k][cell]
+        numbers = xp.empty((self.dim + 2, len(cell)))
+        for lo, hi, planes, errors in self._maps():
+            here = xp.flatnonzero((region >= lo) & (region < hi))
+            row, column = region[here] - lo, unit[here]
+            for i in range(self.dim + 1):
+                numbers[i, here] = planes[row, i, column]
+            numbers[self.dim + 1, here] = errors[row, column]
+        self._first_plane = len(table.labels)
+        self._keys = cell * self.units.n + unit
+        table.labels = xp.concatenate([table.labels, (unit + self._first_neuron).astype(np.int32)])
+        table.regions = xp.concatenate([table.regions, region])
+        table.numbers = xp.concatenate([table.numbers, numbers], axis=1)
+
+    def plane_of(self, cell: Array, unit: Array) -> Array:
+        """Return the rows of the table with the units' zero sets on the cells added last."""
+        key = cell.astype(np.int64) * self.units.n + unit
+        row = self.xp.searchsorted(self._keys, key) + self._first_plane
+        return row.astype(np.int32)
+
+    def add_vertices(self, x: Array, deviation: Array, points: dict[int, Integers]) -> None:
+        """Add vertices; `points` has those that are known exactly, by their place."""
+        first = len(self.cells.deviation)
+        self.cells.x = self.xp.concatenate([self.cells.x, x], axis=1)
+        self.cells.deviation = self.xp.concatenate([self.cells.deviation, deviation])
+        for place, point in points.items():
+            self._task.exact.known[first + place] = point
+
+    # Positions
+
+    def place(self, planes: Array) -> tuple[Array, Array, dict[int, Integers]]:
+        """Return where planes of the table meet.
+
+        Parameters
+        ----------
+        planes : (n, d) ndarray of int
+            Rows of the table.
+
+        Returns
+        -------
+        x, deviation : (d, n), (n,) ndarrays
+            The points, and bounds of their errors.
+        points : dict of int to ndarray of int objects
+            Points that had to be computed exactly, by their place.
+        """
+        xp, d, n = self.xp, self.dim, len(planes)
+        x, deviation = xp.empty((d, n)), xp.empty(n)
+        step = max(1, self._task.at_once // (2 * d * d))
+        for first in range(0, n, step):
+            part = slice(first, first + step)
+            rows = self.cells.table.numbers[:, planes[part].T]
+            x[:, part], deviation[part] = meeting_points(xp, rows.transpose(1, 0, 2))
+        far = self.device.to_host(xp.flatnonzero(deviation > self._target))
+        points = self._intersections(far, planes)
+        if points:
+            x[:, far] = self.device.to_device(
+                np.array([to_float(points[v]) for v in far.tolist()]).T
+            )
+            deviation[far] = 2.0**-52 * float(self._task.magnitude.max())
+        return x, deviation, points
+
+    def _intersections(self, places: NDArray[np.int64], planes: Array) -> dict[int, Integers]:
+        """Return exactly where the planes in some rows meet."""
+        if not places.size:
+            return {}
+        device, table, network = self.device, self.cells.table, self._task.network
+        rows = planes[device.to_device(places)]
+        labels = device.to_host(table.labels[rows])
+        regions = device.to_host(table.regions[rows])
+        layers = np.where(labels < 0, -1, network.layer_of(labels))
+        packed: dict[tuple[int, int], NDArray[np.uint8]] = {}
+        for layer in range(self.layer + 1):
+            some = np.unique(regions[layers == layer])
+            patterns = self.regions.packed(layer, device.to_device(some))
+            packed |= {(layer, r): p for r, p in zip(some.tolist(), patterns, strict=True)}
+        side = np.zeros(0, dtype=np.uint8)
+        return {
+            place: self._task.exact.intersection(
+                (label, packed.get((layer, region), side))
+                for label, layer, region in zip(*names, strict=True)
+            )
+            for place, *names in zip(
+                places.tolist(), labels.tolist(), layers.tolist(), regions.tolist(), strict=True
+            )
+        }
+
+    # Signs
+
+    def sign_vertices(self) -> tuple[Array, Array]:
+        """Return the units that are positive and those that are negative at each vertex."""
+        xp, units, cells = self.xp, self.units, self.cells
+        n = cells.n[0]
+        positive, negative = units.none(n), units.none(n)
+        order = xp.argsort(self._owners[0], kind="stable")
+        owners = self._owners[0][order]
+        unknown = []
+        for lo, hi, planes, errors in self._maps():
+            first, last = xp.searchsorted(owners, xp.asarray([lo, hi])).tolist()
+            for part in units.slices(last - first):
+                v = order[first + part.start : first + part.stop]
+                above, below, is_open = signs_from_maps(
+                    xp, planes, errors, self._owners[0][v] - lo, cells.x[:, v],
+                    cells.deviation[v], self._limit,
+                )  # fmt: skip
+                flags = xp.zeros((2, len(v), 64 * units.n_words), dtype=bool)
+                flags[0, :, : units.n], flags[1, :, : units.n] = above, below
+                positive[v], negative[v] = units.pack(flags[0]), units.pack(flags[1])
+                place, unit = xp.nonzero(is_open)
+                unknown.append((v[place], unit))
+        known = self._task.exact.known
+        v, unit = self._on_host(unknown)
+        needed = np.unique(v)
+        missing = np.array([q for q in needed.tolist() if q not in known], dtype=np.int64)
+        known |= self._intersections(missing, cells.planes[0])
+        self._settle(positive, negative, v, unit, known)
+        return positive, negative
+
+    def sign_points(
+        self,
+        cell: Array,
+        wanted: Array,
+        planes: Array,
+        x: Array,
+        deviation: Array,
+        points: dict[int, Integers],
+    ) -> tuple[Array, Array]:
+        """Return the wanted units that are positive and that are negative at points.
+
+        Parameters
+        ----------
+        cell : (n,) ndarray of int32
+            Among the cells whose planes were added last.
+        wanted : (n, n_words) ndarray of uint64
+            Units; each crosses the cell.
+        planes : (n, d) ndarray of int32
+            Rows of the table: the planes that meet in the point.
+        x, deviation : (d, n), (n,) ndarrays
+        points : dict of int to ndarray of int objects
+            Exact points; more are added where signs are open.
+        """
+        xp, units = self.xp, self.units
+        positive, negative = units.none(len(cell)), units.none(len(cell))
+        unknown = []
+        for part in units.slices(len(cell)):
+            flags = units.unpack(wanted[part])
+            shape, places = flags.shape, xp.flatnonzero(flags)
+            v, unit = places // shape[1] + part.start, places % shape[1]
+            rows = self.cells.table.numbers[:, self.plane_of(cell[v], unit)]
+            *signs, is_open = signs_of_pairs(xp, rows, x[:, v], deviation[v], self._limit)
+            for sets, beyond in zip((positive, negative), signs, strict=True):
+                flags = xp.zeros(shape, dtype=bool)
+                flags.ravel()[places] = beyond
+                sets[part] = units.pack(flags)
+            unknown.append((v[is_open], unit[is_open]))
+        v, unit = self._on_host(unknown)
+        missing = np.array([q for q in np.unique(v).tolist() if q not in points], dtype=np.int64)
+        points |= self._intersections(missing, planes)
+        self._settle(positive, negative, v, unit, points)
+        return positive, negative
+
+    def _on_host(
+        self, pairs: list[tuple[Array, Array]]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        none = self.xp.zeros(0, dtype=np.int64)
+        vertices, units = zip((none, none), *pairs, strict=True)
+        return (
+            self.device.to_host(self.xp.concatenate(vertices)),
+            self.device.to_host(self.xp.concatenate(units)),
+        )
+
+    def _settle(
+        self,
+        positive: Array,
+        negative: Array,
+        vertex: NDArray[np.int64],
+        unit: NDArray[np.int64],
+        points: dict[int, Integers],
+    ) -> None:
+        """Decide open signs exactly."""
+        if not vertex.size:
+            return
+        self._task.n_uncertain += len(vertex)
+        rows, place = np.unique(vertex, return_inverse=True)
+        values = [
+            self._task.network.exact_preactivations(points[v][None])[self.layer][0]
+            for v in rows.tolist()
+        ]
+        signs = np.array(
+            [sign(values[i][j]) for i, j in zip(place.tolist(), unit.tolist(), strict=True)]
+        )
+        on_device = self.device.to_device(rows)
+        for sets, wanted in ((positive, 1), (negative, -1)):
+            some = signs == wanted
+            words = self.device.to_host(sets[on_device]).copy()
+            bits = np.uint64(1) << (unit[some] & 63).astype(np.uint64)
+            np.bitwise_or.at(words, (place[some], unit[some] >> 6), bits)
+            sets[on_device] = self.device.to_device(words)

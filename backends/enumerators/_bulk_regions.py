@@ -1,0 +1,164 @@
+"""The regions of a complex that grows by layers: their patterns, and their affine maps.
+
+A region stores its parent, the region of the complex before the layer, and the layer's units that
+are positive on it. Children of one parent have consecutive numbers, so the ancestors of
+consecutive regions are consecutive too, and maps are computed for ranges of regions: each layer
+multiplies the maps of the ancestors by one matrix. Maps are made as they are needed; nothing but
+a range has to fit into memory.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relutopo.devices import Device
+from relutopo.geometry.network import Network, ReluNetwork, gamma
+
+from ._bulk_arrays import Array, Units
+
+__all__ = ["Regions"]
+
+
+class Regions:
+    """Regions of the complex so far, and those that they come from.
+
+    Parameters
+    ----------
+    device : Device
+    network : Network
+    magnitude : (d,) ndarray
+        Bound of the coordinates.
+    at_once : int
+        How many numbers an array may have that is made in passing.
+    """
+
+    def __init__(
+        self, device: Device, network: Network, magnitude: NDArray[np.float64], at_once: int
+    ) -> None:
+        self._device, self._network, self._magnitude = device, network, magnitude
+        self._at_once = at_once
+        xp = device.xp
+        self._parents: list[Array] = [xp.zeros(1, dtype=np.int32)]
+        self._sets: list[Array] = [xp.zeros((1, 1), dtype=np.uint64)]
+        self._units: list[Units] = []
+        self._weights: list[tuple[Array, Array, Array]] = []
+        if isinstance(network, ReluNetwork):
+            # In the first layer the map is exact; the weights are few against the cells.
+            for w, b in zip(network.weights, network.biases, strict=True):
+                columns = device.to_device(np.ascontiguousarray(w.T))
+                self._weights.append((columns, xp.abs(columns), device.to_device(b)))
+
+    def __len__(self) -> int:
+        return len(self._parents[-1])
+
+    @property
+    def layer(self) -> int:
+        """How many layers have cut."""
+        return len(self._units)
+
+    def grow(self, units: Units, parents: Array, positive: Array) -> None:
+        """Replace the regions by their children.
+
+        Parameters
+        ----------
+        units : Units
+            Of the layer that cut.
+        parents : (n,) ndarray of int32
+            Ascending.
+        positive : (n, n_words) ndarray of uint64
+            The units that are positive on each child.
+        """
+        self._units.append(units)
+        self._parents.append(parents)
+        self._sets.append(positive)
+
+    def patterns(self, layer: int, regions: Array) -> Array:
+        """Return the patterns of regions of the complex before a layer, (n, n_neurons so far)."""
+        xp = self._device.xp
+        columns = []
+        for level in range(layer, 0, -1):
+            units = self._units[level - 1]
+            columns.append(units.unpack(self._sets[level][regions])[:, : units.n])
+            regions = self._parents[level][regions]
+        if not columns:
+            return xp.zeros((len(regions), 0), dtype=np.uint8)
+        return xp.concatenate(columns[::-1], axis=1)
+
+    def packed(self, layer: int, regions: Array) -> NDArray[np.uint8]:
+        """Return the patterns of regions of the complex before a layer, packed, on the host."""
+        xp, n_bytes = self._device.xp, -(-self._network.n_neurons // 8)
+        parts = [np.zeros((0, n_bytes), dtype=np.uint8)]
+        step = max(1, self._at_once // (8 * max(1, n_bytes)))
+        for first in range(0, len(regions), step):
+            some = regions[first : first + step]
+            bits = xp.zeros((len(some), 8 * n_bytes), dtype=np.uint8)
+            pattern = self.patterns(layer, some)
+            bits[:, : pattern.shape[1]] = pattern
+            if n_bytes:
+                raw = self._device.to_host(xp.packbits(bits.ravel(), bitorder="little"))
+                parts.append(raw.reshape(len(some), n_bytes))
+            else:
+                parts.append(np.zeros((len(some), 0), dtype=np.uint8))
+        return np.concatenate(parts)
+
+    def ranges(self) -> list[tuple[int, int]]:
+        """Return consecutive ranges of regions whose maps have few enough numbers."""
+        width = (self._network.input_dim + 1) * max(self._network.layer_sizes)
+        n_ranges = -(-len(self) * width // self._at_once)
+        bounds = np.linspace(0, len(self), max(1, n_ranges) + 1).astype(int).tolist()
+        return [(lo, hi) for lo, hi in pairwise(bounds) if lo < hi]
+
+    def maps(self, lo: int, hi: int) -> tuple[Array, Array]:
+        """Return the next layer's affine maps on regions lo..hi-1, and the bounds of their errors.
+
+        See `relutopo.geometry.network.AffineMaps` for what they are, and the text of that module
+        for the bounds.
+        """
+        if not self._weights:
+            return self._maps_of_host(lo, hi)
+        xp, layer = self._device.xp, self.layer
+        d, ranges = self._network.input_dim, [(lo, hi)]
+        for level in range(layer, 0, -1):
+            ends = self._parents[level][np.array([lo, hi - 1])]
+            lo, hi = int(ends[0]), int(ends[1]) + 1
+            ranges.append((lo, hi))
+        first, _, bias = self._weights[0]
+        planes = xp.concatenate([first, bias[None]])[None]
+        errors = xp.zeros((1, len(bias)))
+        reach = [*self._magnitude.tolist(), 1.0]
+        for level in range(1, layer + 1):
+            (lo, hi), (before, _) = ranges[layer - level], ranges[layer - level + 1]
+            columns, sizes, bias = self._weights[level]
+            units = self._units[level - 1]
+            parent = self._parents[level][lo:hi] - np.int32(before)
+            active = units.unpack(self._sets[level][lo:hi])[:, : units.n].astype(np.float64)
+            planes = planes[parent]
+            planes *= active[:, None, :]
+            heights = xp.zeros_like(active)
+            for i, bound in enumerate(reach):
+                heights += bound * xp.abs(planes[:, i])
+            # One matrix product serves all regions and columns.
+            planes = (planes.reshape(-1, units.n) @ columns).reshape(hi - lo, d + 1, len(bias))
+            planes[:, d] += bias
+            rounding = 1.01 * gamma(units.n + 2)
+            errors = (1.01 * errors[parent] * active + rounding * heights) @ sizes
+            errors += rounding * xp.abs(bias)
+            if not self._products_are_normal:
+                errors += units.n * float(np.finfo(np.float64).tiny)
+        return planes, errors
+
+    @property
+    def _products_are_normal(self) -> bool:
+        return isinstance(self._network, ReluNetwork) and self._network.products_are_normal
+
+    def _maps_of_host(self, lo: int, hi: int) -> tuple[Array, Array]:
+        """Return the maps of a network that only knows how to compute them on the host."""
+        device = self._device
+        pattern = self.patterns(self.layer, device.xp.arange(lo, hi))
+        maps = self._network.affine_maps(
+            self.layer, device.to_host(pattern).astype(bool), self._magnitude
+        )
+        return device.to_device(maps.planes), device.to_device(maps.errors)

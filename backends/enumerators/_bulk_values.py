@@ -1,0 +1,167 @@
+"""Positions and signs in bulk, with bounds of their errors.
+
+The formulas and their bounds are those of the enumerator `cpu` in any dimension
+(`_lattice_values`), on arrays. Arrays have the coordinate first and the place last, so that every
+operation runs over contiguous memory.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from relutopo.geometry.network import UNIT_ROUNDOFF
+
+from ._bulk_arrays import Array
+
+__all__ = ["meeting_points", "signs_from_maps", "signs_of_pairs"]
+
+_UNDERFLOW = 1e-300
+
+
+def meeting_points(xp: Any, planes: Array) -> tuple[Array, Array]:
+    """Return where d planes meet, at each of n places, and bounds of the errors.
+
+    Row i of `planes` holds a plane as computed, (A, c), and its slack: its exact values differ by
+    at most that in the domain. With any B ≈ A⁻¹ and R = I - B A the deviation of x is at most
+    ‖|B| η‖ / (1 - ‖R‖), where η bounds the exact planes' values at x: the computed residual, its
+    rounding and the slack (Rump, Verification methods, Acta Numerica 19, 2010, section 10).
+
+    Parameters
+    ----------
+    xp : module
+    planes : (d, d + 2, n) ndarray
+
+    Returns
+    -------
+    x : (d, n) ndarray
+    bounds : (n,) ndarray
+        Of the deviation of any coordinate; infinite where the planes may not meet in a point.
+    """
+    d = len(planes)
+    a, offset, slack = planes[:, :d], planes[:, d], planes[:, d + 1]
+    inverse = _inverse(xp, a)
+    x = xp.zeros_like(offset)
+    for _ in range(2):  # the second round corrects x by the residual of the first
+        residual = offset + 0.0
+        for k in range(d):
+            residual += a[:, k] * x[k]
+        for k in range(d):
+            x -= inverse[:, k] * residual[k]
+    rounding = (d + 3) * UNIT_ROUNDOFF
+    residual, size = offset + 0.0, xp.abs(offset)
+    for k in range(d):
+        term = a[:, k] * x[k]
+        residual += term
+        size += xp.abs(term)
+    eta = xp.abs(residual) + rounding * size + slack + _UNDERFLOW
+    norm, error = xp.zeros_like(x), xp.zeros_like(x)
+    for q in range(d):
+        entry, size = xp.zeros_like(x), xp.ones_like(x)
+        entry[q] = 1.0
+        for k in range(d):
+            term = inverse[:, k] * a[k, q]
+            entry -= term
+            size += xp.abs(term)
+        norm += xp.abs(entry) + rounding * size
+        error += xp.abs(inverse[:, q]) * eta[q]
+    norm, error = norm.max(axis=0), error.max(axis=0)
+    # Not a number where a product has overflown.
+    bounds = xp.where(norm <= 0.5, 1.02 * error / (1.0 - norm), np.inf)
+    return x, xp.where(bounds < np.inf, bounds, np.inf)
+
+
+def _inverse(xp: Any, a: Array) -> Array:
+    """Return nearly the inverses of n matrices, (d, d, n), by Gauss-Jordan with pivots."""
+    d, _, n = a.shape
+    rows = xp.zeros((d, 2 * d, n))
+    rows[:, :d] = a
+    for k in range(d):
+        rows[k, d + k] = 1.0
+    for k in range(d):
+        for i in range(k + 1, d):
+            larger = xp.abs(rows[i, k]) > xp.abs(rows[k, k])
+            upper, lower = rows[k] + 0.0, rows[i] + 0.0
+            rows[k] = xp.where(larger, lower, upper)
+            rows[i] = xp.where(larger, upper, lower)
+        rows[k] /= rows[k, k] + 0.0
+        for i in range(d):
+            if i != k:
+                rows[i] -= (rows[i, k] + 0.0) * rows[k]
+    return rows[:, d:]
+
+
+def _signs(xp: Any, z: Array, size: Array, slope: Array, c: Array, e: Array, deviation: Array,
+           limit: float, d: int) -> tuple[Array, Array, Array]:  # fmt: skip
+    """Return where z is certainly positive, certainly negative, and where that stays open.
+
+    The bound adds the rounding of the evaluation (γ_{d+1}), twice the error of the map (once for
+    A and c at x, once for A times the deviation of x, which is at most `limit`, the smallest
+    magnitude of an axis), and |A|₁ times the deviation. Constants are rounded up.
+    """
+    vanishes = (slope == 0.0) & (c == 0.0) & (e == 0.0)
+    bound = (2 * d + 4) * UNIT_ROUNDOFF * size + 2.02 * e + 1.01 * slope * deviation + _UNDERFLOW
+    bound = xp.where(deviation <= limit, bound, np.inf)
+    positive, negative = z > bound, -z > bound
+    return positive, negative, ~(positive | negative | vanishes)
+
+
+def signs_from_maps(
+    xp: Any, planes: Array, errors: Array, region: Array, x: Array, deviation: Array, limit: float
+) -> tuple[Array, Array, Array]:
+    """Return the signs of all units at vertices, from the map of a region of each.
+
+    Parameters
+    ----------
+    xp : module
+    planes, errors : (R, d + 1, n_units), (R, n_units) ndarrays
+        See `relutopo.geometry.network.AffineMaps`.
+    region : (n,) ndarray of int
+    x, deviation : (d, n), (n,) ndarrays
+        Vertices, and bounds of their errors.
+    limit : float
+        Smallest magnitude of an axis.
+
+    Returns
+    -------
+    positive, negative, unknown : (n, n_units) ndarrays of bool
+    """
+    d = len(x)
+    c = planes[region, d]
+    z, size, slope = c + 0.0, xp.abs(c), xp.zeros_like(c)
+    for i in range(d):
+        a = planes[region, i]
+        slope += xp.abs(a)
+        a = a * x[i][:, None]
+        z += a
+        size += xp.abs(a)
+    return _signs(xp, z, size, slope, c, errors[region], deviation[:, None], limit, d)
+
+
+def signs_of_pairs(
+    xp: Any, rows: Array, x: Array, deviation: Array, limit: float
+) -> tuple[Array, Array, Array]:
+    """Return the signs of planes at points, one plane for each point.
+
+    Parameters
+    ----------
+    xp : module
+    rows : (d + 2, n) ndarray
+        A, c and the error bound of each plane.
+    x, deviation, limit
+        As for `signs_from_maps`.
+
+    Returns
+    -------
+    positive, negative, unknown : (n,) ndarrays of bool
+    """
+    d = len(x)
+    c = rows[d]
+    terms = rows[:d] * x
+    z, size, slope = c + 0.0, xp.abs(c), xp.zeros_like(c)
+    for i in range(d):
+        z += terms[i]
+        size += xp.abs(terms[i])
+        slope += xp.abs(rows[i])
+    return _signs(xp, z, size, slope, c, rows[d + 1], deviation, limit, d)
