@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import math
 import os
 import sys
 from collections.abc import Sequence
@@ -16,13 +17,17 @@ from typing import Any
 
 from relutopo.app.identity import Identity
 from relutopo.app.store import JobRecord
+from relutopo.app.watch import SweepWatch
 from relutopo.optional import require
 
 require("hydra", "the command 'relutopo'")
 
 import hydra  # noqa: E402
+from hydra.core.global_hydra import GlobalHydra  # noqa: E402
 from hydra.core.hydra_config import HydraConfig  # noqa: E402
+from hydra.core.override_parser.overrides_parser import OverridesParser  # noqa: E402
 from hydra.core.plugins import Plugins  # noqa: E402
+from hydra.errors import HydraException  # noqa: E402
 from hydra.experimental.callback import Callback  # noqa: E402
 from hydra.types import RunMode  # noqa: E402
 from hydra_plugins.relutopo.optuna_sweeper import OptunaSweeper  # noqa: E402
@@ -100,15 +105,24 @@ def run_job(config: DictConfig) -> float | None:
 
 
 class SummarizeSweep(Callback):
-    """At the end of a sweep: one table of all jobs, a summary, and an exit status."""
+    """Tells how a sweep comes on; at its end: one table of all jobs, a summary, an exit status."""
+
+    _watch: SweepWatch | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}  # workers of a launcher get copies, but one process watches
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Tell the jobs the sweep's folder: from their own overrides another would follow."""
         with read_write(config):
             config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{config.hydra.sweep.dir}'")
+        self._watch = SweepWatch(Path(config.hydra.sweep.dir).absolute(), _n_jobs(config))
+        self._watch.start()
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Gather what the jobs left in the sweep's folder."""
+        if self._watch is not None:
+            self._watch.stop()
         try:
             from relutopo.app.summary import summarize
 
@@ -117,6 +131,24 @@ class SummarizeSweep(Callback):
             sys.exit(explain(error))
         if len(sweep.only("done").jobs) < len(sweep.jobs):
             sys.exit(1)
+
+
+def _n_jobs(config: DictConfig) -> int | None:
+    """Return how many jobs a sweep will have, if its sweeper lets that be known."""
+    sweeper = config.hydra.sweeper
+    if "n_trials" in sweeper:
+        return int(sweeper.n_trials)
+    if not str(sweeper.get("_target_")).endswith(".BasicSweeper"):
+        return None
+    parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
+    fixed = [f"{key}={value}" for key, value in (sweeper.params or {}).items()]
+    try:
+        parsed = parser.parse_overrides([*fixed, *map(str, config.hydra.overrides.task)])
+    except HydraException:  # the sweeper will say so itself
+        return None
+    last = {override.get_key_element(): override for override in parsed}  # what counts
+    sweeps = [override for override in last.values() if override.is_discrete_sweep()]
+    return math.prod(sum(1 for _ in override.sweep_string_iterator()) for override in sweeps)
 
 
 def _summarize(arguments: Sequence[str]) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import multiprocessing
 import os
 import platform
 import time
@@ -149,6 +150,8 @@ def short(value: object) -> str:
 def progress_bar(description: str) -> Iterator[Progress]:
     """Show a progress bar on a terminal, and write plain lines to the log file.
 
+    Workers that share the terminal with others draw no bar: bars would overwrite each other.
+
     Parameters
     ----------
     description : str
@@ -173,9 +176,9 @@ def progress_bar(description: str) -> Iterator[Progress]:
         rich_progress.TextColumn("left;"),
         rich_progress.TextColumn("{task.fields[message]}"),
     )
-    console = Console()
+    is_alone = Console().is_terminal and multiprocessing.parent_process() is None
     begin = logged = time.monotonic()
-    with rich_progress.Progress(*columns, disable=not console.is_terminal) as bar:
+    with rich_progress.Progress(*columns, disable=not is_alone) as bar:
         task = bar.add_task(description, total=None, message="")
 
         def update(done: int, total: int, /, message: str = "") -> None:

@@ -63,6 +63,7 @@ def test_a_failed_job_is_recorded_and_the_others_go_on(
         words = " ".join(printed.split())
         assert "InputError: `learning_rate` must be positive and finite, got -1.0" in words
         assert printed.count("done before") == 4 * (attempts - 1)
+        assert "6 of 6 jobs finished, 2 failed" in printed
         for job in failed["job"]:
             error = json.loads((folder / "jobs" / job / "error.json").read_text())
             assert error["attempts"] == attempts

@@ -138,7 +138,7 @@ def test_whole_modules_are_read_on_trust(tmp_path: Path, content: Any) -> None:
 
 @pytest.mark.filterwarnings("ignore")  # torch's own
 def test_programs_are_refused_by_name(tmp_path: Path) -> None:
-    torch.jit.script(model(0)).save(tmp_path / "script.pt")
+    torch.jit.script(model(0)).save(tmp_path / "script.pt")  # type: ignore[no-untyped-call]
     torch.export.save(torch.export.export(model(0), (torch.zeros(1, 2),)), tmp_path / "export.pt2")
     for name in ("script.pt", "export.pt2"):
         for trust in (False, True):

@@ -35,10 +35,12 @@ def only(folder: Path) -> Path:
 def test_a_sweep_runs_on_a_launcher(
     launcher: str, options: list[str], n_seeds: int, tmp_path: Path, command: Callable[..., str]
 ) -> None:
-    command(
+    printed = command(
         tmp_path, *TINY, "experiment=two_moons", f"seed=range({n_seeds})",
         "eigensolver=arpack,amg_lobpcg", f"hydra/launcher={launcher}", *options,
     )  # fmt: skip
+    for told in (printed, (only(tmp_path) / "sweep.log").read_text()):
+        assert f"{2 * n_seeds} of {2 * n_seeds} jobs finished\n" in told
     jobs = pd.read_parquet(only(tmp_path) / "jobs.parquet")
     assert len(jobs) == 2 * n_seeds
     assert set(jobs["status"]) == {"done"}
@@ -64,6 +66,7 @@ def test_a_search_goes_on_where_it_stopped(tmp_path: Path, command: Callable[...
     command(tmp_path, *search, "hydra.sweeper.n_trials=2")
     printed = command(tmp_path, *search, "hydra.sweeper.n_trials=4")
     assert printed.count("done before") == 2
+    assert "4 of 4 jobs finished" in printed
     jobs = pd.read_parquet(only(tmp_path) / "jobs.parquet")
     assert len(jobs) == 4
     assert jobs["trainer.learning_rate"].between(0.001, 0.1).all()
