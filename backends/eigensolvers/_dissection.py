@@ -18,6 +18,7 @@ Everything is decided by integers and by sums in a fixed order: same graph, same
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,13 +26,14 @@ from numpy.typing import NDArray
 from relutopo.compilation import njit
 
 from ._numbering import distances
+from ._threads import Run
 
 __all__ = ["Dissection", "nested_dissection"]
 
 _LEAF_SIZE = 12
 _N_SWEEPS = 2
 _SAMPLE = 127
-_N_TRIED = 2
+_LARGE = 1 << 14
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,16 +57,22 @@ class Dissection:
 
 
 def nested_dissection(
-    indptr: NDArray[np.int32], indices: NDArray[np.int32], leaf_size: int = _LEAF_SIZE
+    indptr: NDArray[np.int32],
+    indices: NDArray[np.int32],
+    leaf_size: int = _LEAF_SIZE,
+    run: Run = map,
 ) -> Dissection:
     """Return a nested dissection of a graph.
 
     Parameters
     ----------
     indptr, indices : ndarray of int32
-        Symmetric adjacency in CSR form; diagonal entries do not matter.
+        Symmetric adjacency in CSR form; diagonal entries do not matter. Node 0 is best a
+        peripheral one.
     leaf_size : int
         Parts of at most this many nodes are not cut further.
+    run : callable
+        `map`, or a `map` that works in threads; the result does not depend on it.
 
     Returns
     -------
@@ -79,8 +87,28 @@ def nested_dissection(
     >>> found.order[-1], np.diff(found.starts).tolist(), found.parents.tolist()
     (np.int32(5), [3, 5, 1], [2, 2, -1])
     """
-    coordinates = _landmark_coordinates(indptr, indices)
-    order, above = _dissect(indptr, indices, coordinates, leaf_size)
+    n = len(indptr) - 1
+    work = (
+        np.arange(n, dtype=np.int32),  # the order
+        np.full(n, -1, dtype=np.int64),  # where blocks start; see `_cut`
+        np.full(n, 4, dtype=np.int32),  # places
+        np.full(n, -1, dtype=np.int32),  # mates
+        np.full(n, -1, dtype=np.int32),  # seen from
+        np.empty(n, dtype=np.int32),
+    )
+    order, above = work[:2]
+    above[0] = n
+    graph = (indptr, indices, _landmark_coordinates(indptr, indices))
+
+    def halves(part: tuple[int, int]) -> list[tuple[int, int]]:
+        begin, end = part
+        first_high, first_cut = _cut(graph, work, begin, end)
+        return [(begin, first_high), (first_high, first_cut)] if first_high < end else []
+
+    parts = [(0, n)]
+    while parts and n > _LARGE * len(parts):
+        parts = list(chain.from_iterable(run(halves, parts)))
+    list(run(lambda part: _dissect(graph, work, leaf_size, *part), parts))
     starts = np.flatnonzero(above >= 0)
     parents = np.searchsorted(starts, above[starts])
     parents[parents == len(starts)] = -1
@@ -91,11 +119,11 @@ def nested_dissection(
 def _landmark_coordinates(indptr, indices):
     """Return three smooth coordinates of each node, (n, 3)."""
     n = len(indptr) - 1
-    x = np.empty((n, 3))
-    queue = np.empty(n, np.int32)
+    x = np.empty((n, 3), np.float32)
+    queue = np.empty(n + 1, np.int32)
     one, two = np.empty(n, np.int32), np.empty(n, np.int32)
     nearest = np.full(n, n, np.int32)  # distance to the landmarks so far
-    source = queue[distances(indptr, indices, 0, one, queue) - 1]
+    source = 0
     for axis in range(3):
         distances(indptr, indices, source, one, queue)
         # The other end of the axis lies far from its beginning and from all earlier landmarks.
@@ -113,165 +141,172 @@ def _landmark_coordinates(indptr, indices):
                 source, best = v, nearest[v]
     # Distances are integers with many ties; averages over neighbours tell them apart.
     y = np.empty_like(x)
+    half = np.float32(0.5)
     for _ in range(_N_SWEEPS):
         for v in range(n):
-            a = b = c = 0.0
+            a = b = c = np.float32(0)
             for p in range(indptr[v], indptr[v + 1]):
                 u = indices[p]
                 a += x[u, 0]
                 b += x[u, 1]
                 c += x[u, 2]
-            share = 0.5 / max(1, indptr[v + 1] - indptr[v])
-            y[v, 0] = 0.5 * x[v, 0] + share * a
-            y[v, 1] = 0.5 * x[v, 1] + share * b
-            y[v, 2] = 0.5 * x[v, 2] + share * c
+            share = half / np.float32(max(1, indptr[v + 1] - indptr[v]))
+            y[v, 0] = half * x[v, 0] + share * a
+            y[v, 1] = half * x[v, 1] + share * b
+            y[v, 2] = half * x[v, 2] + share * c
         x, y = y, x
     return x
 
 
-@njit(cache=True, inline="always")
-def _key(x, v, direction):
-    """Return the coordinate of a node along one of `_N_DIRECTIONS` directions."""
-    if direction < 3:
-        return x[v, direction]
-    if direction == 3:
-        return x[v, 0] + x[v, 1]
-    return x[v, 0] - x[v, 1]
-
-
-_N_DIRECTIONS = 5
+# A node's place is four times its part, plus its side. Parts are numbered by their first position,
+# from 1; a node in a separator has the place 0.
 _LOW, _HIGH, _SEPARATOR = 1, 2, 3
 _ACROSS = _LOW ^ _HIGH
+_DIRECTIONS = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [1, -1, 0]], np.float32)
+_DIRECTIONS /= np.sqrt((_DIRECTIONS**2).sum(axis=1, keepdims=True))
+
+
+@njit(cache=True, nogil=True)
+def _cut(graph, work, begin, end):
+    """Cut the part at some positions into low nodes, high nodes and a separator, in this order.
+
+    Returns the first positions of the latter two; both are `end` if the part was not cut.
+    Touches nothing of nodes in other parts, and what it reads there are only places, none of
+    which ever is one of its own: so that parts can be cut at the same time.
+
+    A block starts at every position where `above` is not -1; it holds there the first position
+    of the separator next above, n if there is none.
+    """
+    order, above, place, mate, seen, scratch = work
+    nodes, spare = order[begin:end], scratch[begin:end]
+    n_at_cut, n_low = _halve(graph, nodes, place, spare)
+    if n_at_cut < 0:
+        return end, end
+    n_cut, n_cut_low = _separate(graph, spare[:n_at_cut], place, mate, seen)
+    n_low -= n_cut_low
+    n_high = len(nodes) - n_low - n_cut
+    if n_cut >= min(n_low, n_high):  # a dense part: cutting it would gain nothing
+        return end, end
+    first_high, first_cut = begin + n_low, begin + n_low + n_high
+    at = np.array([0, 0, n_low, n_low + n_high])
+    new_place = np.array([0, 4 * (begin + 1), 4 * (first_high + 1), 0], np.int32)
+    for v in nodes:
+        side = place[v] & 3
+        spare[at[side]] = v
+        at[side] += 1
+        place[v] = new_place[side]
+    nodes[:] = spare
+    parent = above[begin]
+    if n_cut > 0:
+        above[first_cut] = parent
+        parent = first_cut
+    above[begin] = above[first_high] = parent
+    return first_high, first_cut
+
+
+@njit(cache=True, nogil=True)
+def _dissect(graph, work, leaf_size, begin, end):
+    """Cut a part, and all parts that come of it."""
+    todo = [(begin, end)]
+    while todo:
+        begin, end = todo.pop()
+        if end - begin > leaf_size:
+            first_high, first_cut = _cut(graph, work, begin, end)
+            if first_high < end:
+                todo.append((begin, first_high))
+                todo.append((first_high, first_cut))
 
 
 @njit(cache=True, inline="always")
-def _is_at_cut(indptr, indices, place, v):
-    """Tell whether a node has a neighbour in its part on the other side."""
-    for p in range(indptr[v], indptr[v + 1]):  # noqa: SIM110
-        if place[indices[p]] ^ place[v] == _ACROSS:
-            return True
-    return False
+def _key(x, v, a, b, c):
+    return a * x[v, 0] + b * x[v, 1] + c * x[v, 2]
 
 
-@njit(cache=True)
-def _dissect(indptr, indices, x, leaf_size):
-    """Return the order, and where its blocks start.
-
-    A block starts at every position where the second array is not -1; it holds there the first
-    position of the separator next above, n if there is none.
-    """
-    n = len(indptr) - 1
-    order = np.arange(n).astype(np.int32)
-    above = np.full(n, -1, np.int64)
-    place = np.zeros(n, np.int32)  # 4 * part + side
-    scratch = np.empty(n, np.int32)
-    mate = np.full(n, -1, np.int32)
-    seen = np.full(n, -1, np.int32)
-    n_parts = 1
-    todo = [(0, n, n)]
-    while todo:
-        begin, end, parent = todo.pop()
-        above[begin] = parent
-        size = end - begin
-        if size <= leaf_size or not _halve(indptr, indices, x, order[begin:end], place):
-            continue
-        _separate(indptr, indices, order[begin:end], place, mate, seen, scratch)
-        n_low = n_high = n_cut = 0
-        for q in range(begin, end):
-            v = order[q]
-            side = place[v] & 3
-            if side == _LOW:
-                order[begin + n_low] = v
-                n_low += 1
-            elif side == _HIGH:
-                scratch[n_high] = v
-                n_high += 1
-            else:
-                n_cut += 1
-                scratch[size - n_cut] = v
-        first_high, first_cut = begin + n_low, begin + n_low + n_high
-        order[first_high:first_cut] = scratch[:n_high]
-        order[first_cut:end] = scratch[size - n_cut : size]
-        if n_cut >= min(n_low, n_high):  # a dense part: cutting it would gain nothing
-            continue
-        above[begin] = -1
-        for q in range(begin, first_high):
-            place[order[q]] = 4 * n_parts
-        for q in range(first_high, first_cut):
-            place[order[q]] = 4 * (n_parts + 1)
-        for q in range(first_cut, end):
-            place[order[q]] = 0
-        n_parts += 2
-        if n_cut > 0:
-            above[first_cut] = parent
-            parent = first_cut
-        todo.append((begin, first_high, parent))
-        todo.append((first_high, first_cut, parent))
-    return order, above
-
-
-@njit(cache=True)
-def _halve(indptr, indices, x, nodes, place):
+@njit(cache=True, nogil=True)
+def _halve(graph, nodes, place, at_cut):
     """Give every node its side of about the median along one direction.
 
     Of the two directions in which the nodes lie farthest apart it is the one with fewer nodes at
-    the cut. Returns False if both leave less than a quarter on one side.
+    the cut. Writes these to `at_cut`; returns how many they are, and how many nodes are low. If
+    both directions leave less than a quarter on one side, returns -1 twice.
     """
+    indptr, indices, x = graph
     size = len(nodes)
-    part = place[nodes[0]]
     n_sample = min(_SAMPLE, size)
-    sample = np.empty(n_sample)
-    thresholds, widths = np.empty(_N_DIRECTIONS), np.empty(_N_DIRECTIONS)
-    for direction in range(_N_DIRECTIONS):
+    sample = np.empty((2, n_sample), np.float32)
+    first = second = 0
+    widest = next_widest = np.float32(-1)
+    for direction in range(len(_DIRECTIONS)):
+        a, b, c = _DIRECTIONS[direction]
+        total = squares = np.float32(0)
+        origin = _key(x, nodes[0], a, b, c)
         for q in range(n_sample):
-            sample[q] = _key(x, nodes[q * size // n_sample], direction)
-        sample.sort()
-        thresholds[direction] = sample[n_sample // 2]
-        widths[direction] = sample[n_sample - 1 - n_sample // 8] - sample[n_sample // 8]
-        if direction >= 3:
-            widths[direction] /= np.sqrt(2)
-    best, fewest = -1, size
-    for direction in np.argsort(-widths)[:_N_TRIED]:
-        threshold = thresholds[direction]
-        n_low = at_low = at_high = 0
-        for v in nodes:
-            low = _key(x, v, direction) < threshold
-            n_low += low
-            for p in range(indptr[v], indptr[v + 1]):
-                u = indices[p]
-                if place[u] == part and (_key(x, u, direction) < threshold) != low:
-                    if low:
-                        at_low += 1
-                    else:
-                        at_high += 1
-                    break
-        if min(n_low, size - n_low) >= size // 4 and min(at_low, at_high) < fewest:
-            best, fewest = direction, min(at_low, at_high)
-    if best < 0:
-        return False
+            z = _key(x, nodes[q * size // n_sample], a, b, c) - origin
+            total += z
+            squares += z * z
+        width = squares - total * total / np.float32(n_sample)
+        if width > widest:
+            first, second = direction, first
+            widest, next_widest = width, widest
+        elif width > next_widest:
+            second, next_widest = direction, width
+    a, b, c = _DIRECTIONS[first]
+    d, e, f = _DIRECTIONS[second]
+    for q in range(n_sample):
+        v = nodes[q * size // n_sample]
+        sample[0, q] = _key(x, v, a, b, c)
+        sample[1, q] = _key(x, v, d, e, f)
+    sample[0].sort()
+    sample[1].sort()
+    s, t = sample[0, n_sample // 2], sample[1, n_sample // 2]
+    # Both at once, and without branches: which side a node is on cannot be predicted.
+    part = place[nodes[0]] & ~3
+    n_first = n_second = 0
     for v in nodes:
-        low = _key(x, v, best) < thresholds[best]
-        place[v] = part + (_LOW if low else _HIGH)
-    return True
+        i, j = _key(x, v, a, b, c) < s, _key(x, v, d, e, f) < t
+        n_first += i
+        n_second += j
+        place[v] = part | i | j << 1
+    n_at_cut = at_first = at_second = low_first = low_second = 0
+    for v in nodes:
+        here = place[v]
+        differs = 0
+        for p in range(indptr[v], indptr[v + 1]):
+            apart = place[indices[p]] ^ here
+            differs |= apart if apart < 4 else 0
+        at_cut[n_at_cut] = v
+        n_at_cut += differs != 0
+        at_first += differs & 1
+        at_second += differs >> 1
+        low_first += differs & here & 1
+        low_second += (differs & here) >> 1 & 1
+    few_first = min(low_first, at_first - low_first)
+    few_second = min(low_second, at_second - low_second)
+    if min(n_first, size - n_first) < size // 4:
+        few_first = size
+    if min(n_second, size - n_second) < size // 4:
+        few_second = size
+    if min(few_first, few_second) == size:
+        return -1, -1
+    chosen = 0 if few_first <= few_second else 1
+    for v in nodes:
+        place[v] = part | _HIGH - (place[v] >> chosen & 1)
+    return n_at_cut, n_second if chosen else n_first
 
 
-@njit(cache=True)
-def _separate(indptr, indices, nodes, place, mate, seen, scratch):
+@njit(cache=True, nogil=True)
+def _separate(graph, cut, place, mate, seen):
     """Move the nodes of a smallest separator from their sides to `_SEPARATOR`.
 
-    `mate` and `seen` are -1 throughout, before and after.
+    `cut` holds the nodes that may be at the cut. Returns how many moved, and how many of them
+    were low. `mate` and `seen` are -1 throughout, before and after.
     """
-    n_cut = 0
-    for v in nodes:
-        if _is_at_cut(indptr, indices, place, v):
-            scratch[n_cut] = v
-            n_cut += 1
-    cut = scratch[:n_cut].copy()
+    indptr, indices, _ = graph
     # A largest matching of the edges between the sides: from each low node a search for a path
     # that alternates between free and matched edges and ends at a free high node. `seen` of a
     # high node holds the low node from which it was reached. What a search without success
     # reached stays marked: no later path passes there.
-    low, high = np.empty(n_cut, np.int32), np.empty(n_cut, np.int32)
+    low, high = np.empty(len(cut), np.int32), np.empty(len(cut), np.int32)
     for start in cut:
         if place[start] & 3 != _LOW:
             continue
@@ -293,19 +328,21 @@ def _separate(indptr, indices, nodes, place, mate, seen, scratch):
                 low[n_low] = mate[u]
                 n_low += 1
         if free >= 0:
-            for u in high[:n_high]:
-                v, seen[u] = seen[u], -1
-                scratch[u] = v
             while free >= 0:
-                v = scratch[free]
+                v = seen[free]
                 mate[free], mate[v], free = v, free, mate[v]
+            for u in high[:n_high]:
+                seen[u] = -1
         else:
             for v in low[:n_low]:
                 seen[v] = v
     # Kőnig: the low nodes that no search without success reached, and the high ones that one did.
+    n_moved = n_moved_low = 0
     for v in cut:
-        if (place[v] & 3 == _LOW) == (seen[v] < 0):
+        is_low = place[v] & 3 == _LOW
+        if is_low == (seen[v] < 0):
             place[v] |= _SEPARATOR
-        mate[v] = -1
-    for v in cut:
-        seen[v] = -1
+            n_moved += 1
+            n_moved_low += is_low
+        mate[v] = seen[v] = -1
+    return n_moved, n_moved_low

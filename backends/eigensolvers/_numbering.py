@@ -63,7 +63,8 @@ def _renumber(indptr, indices, data, order):
 def distances(indptr, indices, source, distance, queue):
     """Fill in the distances of all nodes from one, -1 where there is no path.
 
-    Returns the number of nodes reached; they stand in `queue` by distance.
+    Returns the number of nodes reached; they stand in `queue`, which has room for one more, by
+    distance.
     """
     distance[:] = -1
     distance[source] = 0
@@ -72,12 +73,14 @@ def distances(indptr, indices, source, distance, queue):
     while head < tail:
         v = queue[head]
         head += 1
+        further = distance[v] + 1
         for p in range(indptr[v], indptr[v + 1]):
+            # Without a branch, which could not be predicted; old nodes are overwritten.
             u = indices[p]
-            if distance[u] < 0:
-                distance[u] = distance[v] + 1
-                queue[tail] = u
-                tail += 1
+            queue[tail] = u
+            is_new = distance[u] < 0
+            distance[u] = further if is_new else distance[u]
+            tail += is_new
     return tail
 
 
@@ -88,11 +91,11 @@ def breadth_first_order(indptr, indices):
     Nodes without a path to it come last.
     """
     n = len(indptr) - 1
-    distance, order = np.empty(n, np.int32), np.empty(n, np.int32)
+    distance, order = np.empty(n, np.int32), np.empty(n + 1, np.int32)
     n_reached = distances(indptr, indices, 0, distance, order)
     n_reached = distances(indptr, indices, order[n_reached - 1], distance, order)
     for v in range(n):
         if distance[v] < 0:
             order[n_reached] = v
             n_reached += 1
-    return order
+    return order[:n]

@@ -14,6 +14,7 @@ from scipy import sparse
 
 Elimination = import_module("relutopo.backends.eigensolvers._cholesky").Elimination
 nested_dissection = import_module("relutopo.backends.eigensolvers._dissection").nested_dissection
+threads = import_module("relutopo.backends.eigensolvers._threads").threads
 
 
 def laplacian(
@@ -67,6 +68,18 @@ def test_an_order_is_a_permutation_and_blocks_meet_only_those_above(
         while above < high:
             above = found.parents[above]
         assert above == high
+
+
+def test_a_dissection_does_not_depend_on_threads() -> None:
+    """Parts of a large graph are cut at the same time, and read each other's places."""
+    edges = grid(250, 300)
+    system = laplacian(250 * 300, edges)
+    alone = nested_dissection(system.indptr, system.indices)
+    with threads(3) as run:
+        shared = nested_dissection(system.indptr, system.indices, run=run)
+    np.testing.assert_array_equal(alone.order, shared.order)
+    np.testing.assert_array_equal(alone.starts, shared.starts)
+    np.testing.assert_array_equal(alone.parents, shared.parents)
 
 
 @given(graph=graphs(), spread=st.sampled_from([0.0, 3.0, 8.0]), seed=st.integers(0, 99))
