@@ -13,7 +13,7 @@ __all__ = ["atomic_write", "is_locked", "locked"]
 
 
 @contextmanager
-def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+def atomic_write(path: str | os.PathLike[str], *, flush: bool = True) -> Iterator[BinaryIO]:
     """Open a file that takes its place only when the block ends well.
 
     The content goes to a temporary file in the same folder, which is flushed to disk and then
@@ -23,6 +23,9 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     ----------
     path : path-like
         Where the file shall be; missing folders are made.
+    flush : bool, default True
+        Whether to wait for the disk, which may take milliseconds. Without it the file is as safe
+        from a kill of the process, but not from a loss of power.
 
     Yields
     ------
@@ -44,8 +47,9 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     try:
         with open(temporary, "xb") as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
+            if flush:
+                file.flush()
+                os.fsync(file.fileno())
         os.replace(temporary, target)
     except BaseException:
         temporary.unlink(missing_ok=True)

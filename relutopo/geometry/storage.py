@@ -126,7 +126,7 @@ def load_complex(path: str | os.PathLike[str]) -> CellComplex:
     )
 
 
-def save_network(path: str | os.PathLike[str], network: Network) -> None:
+def save_network(path: str | os.PathLike[str], network: Network, *, flush: bool = True) -> None:
     """Write a network, atomically.
 
     Parameters
@@ -135,6 +135,8 @@ def save_network(path: str | os.PathLike[str], network: Network) -> None:
         By custom ``....npz``.
     network : Network
         Of a class of this library.
+    flush : bool, default True
+        Whether to wait for the disk; see `relutopo.files.atomic_write`.
 
     Raises
     ------
@@ -149,7 +151,7 @@ def save_network(path: str | os.PathLike[str], network: Network) -> None:
     >>> load_network(path)
     ReluNetwork(2-1-1)
     """
-    with atomic_write(path) as file:
+    with atomic_write(path, flush=flush) as file:
         np.savez(file, **_network_arrays("network", network))
 
 

@@ -34,7 +34,7 @@ from relutopo.geometry.builder import GraphBuilder, NotUnderstood, Signal, need_
 from relutopo.geometry.graph import GraphNetwork
 from relutopo.geometry.network import Network, ReluNetwork
 
-__all__ = ["network_of_module"]
+__all__ = ["network_of_module", "perceptron_of"]
 
 _SUPPORTED = (
     "Linear, convolutions in one and two dimensions, batch normalisation, pooling, ReLU, "
@@ -75,11 +75,14 @@ def network_of_module(module: nn.Module, input_shape: Sequence[int] | None = Non
     module = copy.deepcopy(module).cpu().double().eval()
     if type(module) in _MODULES:  # torch.fx takes these as wholes only within another module
         module = nn.Sequential(module)
-    network: Network | None = _perceptron(module)
+    network: Network | None = _sequence(module)
+    traced = None if network is not None else _trace(module)
+    if traced is not None:
+        network = _chain(module, traced)
     if network is not None:
         shape = tuple(input_shape or (network.input_dim,))
     else:
-        traced = _trace(module)
+        assert traced is not None
         shape = tuple(input_shape or _first_linear(module, traced))
         with torch.no_grad():
             network = _Walk(module, shape).network(traced)
@@ -97,11 +100,67 @@ def _check_finite(module: nn.Module) -> None:
             )
 
 
-def _perceptron(module: nn.Module) -> ReluNetwork | None:
+def perceptron_of(module: nn.Module) -> ReluNetwork | None:
+    """Read a chain of Linear and ReLU layers, without comparing it with its forward pass.
+
+    It takes a tenth of the time of `network_of_module`, for modules that were compared before.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Of any class; stays as it is, and is neither copied nor put into evaluation mode.
+
+    Returns
+    -------
+    ReluNetwork or None
+        None if it is anything else, or cannot be traced.
+
+    Examples
+    --------
+    >>> perceptron_of(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1)))
+    ReluNetwork(2-3-1)
+    >>> perceptron_of(nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1)))
+    """
+    network = _sequence(module)
+    if network is not None:
+        return network
+    try:
+        return _chain(module, _trace(module))
+    except UnsupportedModuleError:
+        return None
+
+
+def _sequence(module: nn.Module) -> ReluNetwork | None:
     try:
         return ReluNetwork.from_torch(module)
     except UnsupportedModuleError:
         return None
+
+
+def _chain(module: nn.Module, graph: fx.Graph) -> ReluNetwork | None:
+    """Return the network if the graph is a chain of Linear and ReLU in turn, Linear at its end."""
+    layers: list[nn.Linear] = []
+    before, is_linear = None, False
+    for node in graph.nodes:
+        layer = module.get_submodule(str(node.target)) if node.op == "call_module" else None
+        if node.op == "placeholder" and before is None:
+            pass
+        elif node.op == "output" and is_linear and node.args == (before,):
+            named = {f"{i}.{n}": p for i, x in enumerate(layers) for n, p in x.named_parameters()}
+            return ReluNetwork.from_state_dict(named)
+        elif node.args != (before,) or not set(node.kwargs) <= {"inplace"}:
+            return None
+        elif type(layer) is nn.Linear and not is_linear:
+            layers.append(layer)
+            is_linear = True
+        elif is_linear and (
+            type(layer) is nn.ReLU or (layer is None and _name(node.target) == "relu")
+        ):
+            is_linear = False
+        else:
+            return None
+        before = node
+    return None
 
 
 def _trace(module: nn.Module) -> fx.Graph:

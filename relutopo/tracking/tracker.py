@@ -1,7 +1,7 @@
 """Record signatures of a network while one's own code trains it.
 
 The training process only copies the network at the recorded steps; a process in the background,
-of the lowest priority, analyses the copies. They meet in a folder::
+which runs where processors would idle, analyses the copies. They meet in a folder::
 
     settings.json, data.npz      what is computed, on which data
     pending/step_000300.npz      a network that waits, and
@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 from relutopo.errors import InputError, RelutopoError
 from relutopo.files import atomic_write
-from relutopo.geometry.network import as_network
+from relutopo.geometry.network import Network, ReluNetwork, as_network
 from relutopo.geometry.slices import AffineSlice, network_on
 from relutopo.geometry.storage import save_network
 from relutopo.learning.analysis import Row
@@ -117,6 +117,7 @@ class Tracker:
             (self.directory / name).mkdir(exist_ok=True)
         self._closing.unlink(missing_ok=True)
         self._worker: subprocess.Popen[bytes] | None = None
+        self._compared: Any = None  # the module whose network was compared with its forward pass
         self._known = {int(path.stem[5:]) for path in self.directory.glob("*/step_*.json")}
         if list(self.directory.glob("pending/*.json")):
             self._start()
@@ -175,18 +176,28 @@ class Tracker:
         """
         if not self.wants(step):
             return False
-        if self._slice is None:
-            shape = None if self._input_shape is None else tuple(self._input_shape)
-            network = as_network(model, shape)
-        else:
-            network = network_on(model, self._slice)
         path = self.directory / "pending" / f"step_{step:06d}"
-        save_network(path.with_suffix(".npz"), network)
-        with atomic_write(path.with_suffix(".json")) as file:
+        # Training shall not wait for the disk, and a loss of power ends it anyway.
+        save_network(path.with_suffix(".npz"), self._copy(model), flush=False)
+        with atomic_write(path.with_suffix(".json"), flush=False) as file:
             file.write(json.dumps({"step": step, "loss": _number(loss)}).encode())
         self._known.add(step)
         self._start()
         return True
+
+    def _copy(self, model: Any) -> Network:
+        if self._slice is not None:
+            return network_on(model, self._slice)
+        if model is self._compared:
+            from relutopo.geometry.traced import perceptron_of  # loads torch, which is there
+
+            again = perceptron_of(model)
+            if again is not None:
+                return again
+        network = as_network(model, None if self._input_shape is None else tuple(self._input_shape))
+        if isinstance(network, ReluNetwork) and hasattr(model, "named_modules"):
+            self._compared = model
+        return network
 
     def close(self) -> None:
         """Wait until everything that was recorded is analysed.
@@ -247,7 +258,9 @@ class Tracker:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,  # what interrupts training shall not interrupt it
+                # What interrupts training shall not interrupt it. Not a session of its own: where
+                # Linux groups processes by sessions, priorities count within a session only.
+                process_group=0,
             )
 
 

@@ -7,11 +7,13 @@ import os
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from relutopo.files import atomic_write, locked
-from relutopo.geometry.network import Network
 from relutopo.geometry.storage import load_network
 from relutopo.learning.analysis import Row
 from relutopo.learning.checkpoints import TrainingRun
@@ -39,24 +41,29 @@ def work(directory: Path, parent: int) -> None:
                 break
             time.sleep(_PAUSE)
             continue
-        note, network = waiting[0], waiting[0].with_suffix(".npz")
-        row = json.loads(note.read_text())
-        row |= _analyse(load_network(network), dataset, values, row["step"])
-        with atomic_write(directory / "rows" / note.name) as file:
-            file.write(json.dumps(row).encode())
-        board.add(row)
+        note, copy = waiting[0], waiting[0].with_suffix(".npz")
+        try:
+            row = json.loads(note.read_text())
+        except ValueError:  # a loss of power, which the tracker does not guard against
+            print(f"{note} is damaged; the step is lost", file=sys.stderr, flush=True)
+        else:
+            row |= _analyse(copy, dataset, values, row["step"])
+            with atomic_write(directory / "rows" / note.name) as file:
+                file.write(json.dumps(row).encode())
+            board.add(row)
         note.unlink()
-        network.unlink()
+        copy.unlink(missing_ok=True)
     board.close()
 
 
-def _analyse(network: Network, dataset: Dataset, values: Mapping[str, Any], step: int) -> Row:
-    row: Row = {
-        "train_accuracy": accuracy(network, dataset.points, dataset.targets),
-        "held_out_accuracy": accuracy(network, dataset.held_out_points, dataset.held_out_targets),
-        "error": None,
-    }
+def _analyse(copy: Path, dataset: Dataset, values: Mapping[str, Any], step: int) -> Row:
+    row: Row = {"train_accuracy": np.nan, "held_out_accuracy": np.nan, "error": None}
     try:
+        network = load_network(copy)
+        data = dataset.points, dataset.targets
+        held_out = dataset.held_out_points, dataset.held_out_targets
+        row["train_accuracy"] = accuracy(network, *data)
+        row["held_out_accuracy"] = accuracy(network, *held_out)
         if values["analysis"] == "partition":
             settings = AnalysisSettings(**values["settings"])
             return row | analyse(network, dataset, settings).row
@@ -66,8 +73,16 @@ def _analyse(network: Network, dataset: Dataset, values: Mapping[str, Any], step
         return row | {"error": f"{type(error).__name__}: {error}"}
 
 
-if __name__ == "__main__":
+def give_way() -> None:
+    """Let every other process go first."""
     os.nice(19)
+    if hasattr(os, "SCHED_IDLE"):
+        with suppress(OSError):  # some containers forbid it
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+
+
+if __name__ == "__main__":
+    give_way()
     # The tracker tells its number: its process may be gone before this one could ask.
     folder, tracker = Path(sys.argv[1]), int(sys.argv[2])
     with locked(folder / "lock"):

@@ -24,6 +24,7 @@ from relutopo import (
 )
 from relutopo.errors import InputError, UnsupportedModuleError
 from relutopo.geometry.graph import Affine, Kink, relu_nodes
+from relutopo.geometry.traced import perceptron_of
 from relutopo.testing import assert_same_complex, random_network
 
 
@@ -537,6 +538,36 @@ def test_overflow_is_an_error() -> None:
         pytest.raises(InputError, match="range of floats, but they overflow"),
     ):
         network([[1.0]])
+
+
+@pytest.mark.parametrize(
+    ("function", "is_chain"),
+    [
+        (lambda x, a, b, c: c(torch.relu(b(F.relu(a(x), inplace=True)))), True),
+        (lambda x, a, b, c: c(b(a(x).relu()).relu_()), True),
+        (lambda x, a, b, c: c(torch.relu(b(torch.relu(b(torch.relu(a(x))))))), True),  # b twice
+        (lambda x, a, b, c: c(torch.relu(b(a(x)))), False),
+        (lambda x, a, b, c: c(torch.relu(b(torch.relu(torch.relu(a(x)))))), False),
+        (lambda x, a, b, c: torch.relu(c(torch.relu(b(torch.relu(a(x)))))), False),
+        (lambda x, a, b, c: c(torch.relu(b(h := torch.relu(a(x)))) + h), False),
+        (lambda x, a, b, c: c(F.leaky_relu(b(torch.relu(a(x))))), False),
+    ],
+)
+def test_chains_of_linear_and_relu_are_perceptrons(
+    function: Callable[..., Any], is_chain: bool
+) -> None:
+    torch.manual_seed(0)
+    module = Apply(function, nn.Linear(2, 3), nn.Linear(3, 3, bias=False), nn.Linear(3, 1)).double()
+    for _ in range(2):
+        network, again = as_network(module), perceptron_of(module)
+        x = np.random.default_rng(0).standard_normal((20, 2))
+        expected = module(torch.tensor(x)).detach().numpy()
+        np.testing.assert_allclose(network(x), expected, atol=1e-14)
+        assert isinstance(network, ReluNetwork) == (again is not None) == is_chain
+        if again is not None:
+            np.testing.assert_array_equal(again(x), network(x))
+        with torch.no_grad():  # what is read is what is there now
+            next(module.parameters()).mul_(-2)
 
 
 def test_state_dict_files(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from relutopo.tracking import Tracker
 
 DATA = two_moons(n=30)
 EXACT = {"name": "exact"}  # it compiles nothing
+SETTINGS = AnalysisSettings(enumerator=EXACT)
 
 
 def model(seed: int, n_inputs: int = 2) -> torch.nn.Sequential:
@@ -127,6 +128,62 @@ def test_a_step_that_cannot_be_analysed_says_why_and_others_go_on(tmp_path: Path
     first, second = tracker.rows
     assert first["error"].startswith("LimitReachedError")
     assert (second["error"], second["n_regions"]) == (None, 2)
+
+
+def test_a_network_with_too_many_outputs_says_so_and_others_go_on(tmp_path: Path) -> None:
+    with Tracker(tmp_path, DATA, SETTINGS, steps=[0, 1]) as tracker:
+        tracker.step(torch.nn.Linear(2, 3), 0)
+        tracker.step(model(0), 1)
+    first, second = tracker.rows
+    assert "a decision between two classes needs 1 or 2 outputs" in first["error"]
+    assert second["error"] is None
+
+
+def test_copies_that_a_loss_of_power_damaged_are_told_of(tmp_path: Path) -> None:
+    Tracker(tmp_path, DATA, SETTINGS)
+    (tmp_path / "pending" / "step_000003.json").write_text("")
+    (tmp_path / "pending" / "step_000004.json").write_text('{"step": 4, "loss": 0.5}')
+    (tmp_path / "pending" / "step_000004.npz").write_bytes(b"half")
+    with Tracker(tmp_path, DATA, SETTINGS, steps=[5]) as tracker:
+        tracker.step(model(0), 5)
+    assert "step_000003.json is damaged; the step is lost" in (tmp_path / "worker.log").read_text()
+    damaged, whole = tracker.rows
+    assert "cannot be read as a network" in damaged["error"]
+    assert (damaged["step"], whole["step"], whole["error"]) == (4, 5, None)
+
+
+def test_every_copy_is_of_its_moment(tmp_path: Path) -> None:
+    """Also those of a module that was read before, whatever it has become since."""
+    network = model(0)
+    expected = []
+    with Tracker(tmp_path, DATA, SETTINGS, steps=range(4)) as tracker:
+        for step in range(4):
+            with torch.no_grad():
+                next(network.parameters()).add_(step)
+            if step == 3:
+                network.append(torch.nn.Linear(1, 1))  # other than Linear and ReLU in turn
+            tracker.step(network, step)
+            expected.append(analyse(rt.as_network(network), DATA, SETTINGS).row)
+    for row, direct in zip(tracker.rows, expected, strict=True):
+        assert timeless(direct).items() <= timeless(row).items()
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="Linux tells")
+def test_the_analysis_gives_way_to_training(tmp_path: Path) -> None:
+    with Tracker(tmp_path, DATA, SETTINGS, steps=[0]) as tracker:
+        tracker.step(model(0), 0)
+        assert tracker._worker is not None
+        pid = tracker._worker.pid
+        # In another session it could have a priority of its own; in our group, our signals.
+        assert os.getsid(pid) == os.getsid(0)
+        assert os.getpgid(pid) == pid
+        until = time.monotonic() + 100
+        while os.getpriority(os.PRIO_PROCESS, pid) != 19:
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        while os.sched_getscheduler(pid) != os.SCHED_IDLE:
+            assert time.monotonic() < until
+            time.sleep(0.02)
 
 
 def test_many_inputs_are_seen_on_a_slice(tmp_path: Path) -> None:
