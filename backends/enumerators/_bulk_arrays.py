@@ -14,7 +14,17 @@ import numpy as np
 
 from relutopo.errors import InvariantError
 
-__all__ = ["Array", "Lists", "Units", "concatenate_lists", "group", "match", "segments", "spread"]
+__all__ = [
+    "Array",
+    "Lists",
+    "Units",
+    "concatenate_lists",
+    "gathered",
+    "group",
+    "match",
+    "segments",
+    "spread",
+]
 
 Array: TypeAlias = Any
 """An array of NumPy or CuPy."""
@@ -47,7 +57,7 @@ class Lists:
 def segments(xp: Any, counts: Array) -> Array:
     """Return prefix sums of counts, beginning with 0."""
     ptr = xp.zeros(len(counts) + 1, dtype=np.int64)
-    xp.cumsum(counts, dtype=np.int64, out=ptr[1:])
+    ptr[1:] = xp.cumsum(counts, dtype=np.int64)
     return ptr
 
 
@@ -55,6 +65,11 @@ def spread(xp: Any, ptr: Array) -> Array:
     """Return number i as often as list i has items."""
     places = xp.arange(int(ptr[-1]), dtype=np.int64)
     return xp.searchsorted(ptr[1:], places, side="right").astype(np.int32)
+
+
+def gathered(xp: Any, owners: Array, n: int) -> Array:
+    """Return where the items of each of n owners begin, and the end; `owners` ascend."""
+    return xp.searchsorted(owners, xp.arange(n + 1, dtype=owners.dtype), side="left")
 
 
 def concatenate_lists(xp: Any, lists: list[Lists]) -> Lists:
@@ -130,7 +145,7 @@ def match(xp: Any, owner: Array, n_owners: int, words: Array) -> tuple[Array, Ar
 
 def _hash(xp: Any, words: Array, seed: int) -> Array:
     """Return a hash of each row, by the mixing of SplitMix64 (Steele, Lea, Flood 2014)."""
-    result = xp.full(len(words), seed, dtype=np.uint64)
+    result = xp.full(len(words), np.uint64(seed))
     for w in range(words.shape[1]):
         result ^= words[:, w]
         result *= np.uint64(0xBF58476D1CE4E5B9)

@@ -2,74 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from ._bulk_arrays import Array, Lists, concatenate_lists, match, segments
+from ._bulk_arrays import Lists, concatenate_lists, gathered, match, segments
 from ._bulk_layer import LayerStep
+from ._bulk_levels import Block, Level
+from ._bulk_points import cut_lines
 
-__all__ = ["Level", "find_flats"]
-
-
-@dataclass
-class Level:
-    """The flats of one dimension, those of cells of lower dimension first.
-
-    Attributes
-    ----------
-    positive, negative : (n, n_words) ndarrays of uint64
-        Units that are positive, and negative, somewhere on the flat; its border included.
-    planes : (n, d - m) ndarray of int32
-        Rows of the table of planes that meet in the flat.
-    walls : Lists
-        Flats of the dimension below that bound a flat, and after them those that cut it.
-    cuts : ndarray of bool
-        For each item of `walls`, whether it cuts.
-    """
-
-    positive: Array
-    negative: Array
-    planes: Array
-    walls: Lists
-    cuts: Array
-
-    def __len__(self) -> int:
-        return len(self.positive)
-
-    @property
-    def nonzero(self) -> Array:
-        """Units that do not vanish on the whole flat."""
-        return self.positive | self.negative
-
-
-@dataclass
-class _Block:
-    """The flats of one dimension in the cells of one dimension, of which there are `n_cells`.
-
-    Numbers of facets and subflats are those in their level, where the first flat has `first`.
-    """
-
-    n_cells: int
-    first: int
-    carrier: Array
-    positive: Array
-    negative: Array
-    planes: Array
-    facets: Lists
-    subflats: Lists = field(init=False)
-
-    def __len__(self) -> int:
-        return len(self.positive)
-
-    @property
-    def nonzero(self) -> Array:
-        return self.positive | self.negative
-
-    @property
-    def crossing(self) -> Array:
-        return self.positive & self.negative
+__all__ = ["find_flats"]
 
 
 def find_flats(step: LayerStep) -> list[Level]:
@@ -95,7 +37,7 @@ def find_flats(step: LayerStep) -> list[Level]:
             block = (
                 _sections(step, levels, block, m, first_cut=m == k - 1)
                 if m
-                else _points(step, levels, block)
+                else cut_lines(step, levels[0], block)
             )
             blocks.append(block)
         for m, found in zip(range(k, -1, -1), blocks, strict=True):
@@ -103,7 +45,7 @@ def find_flats(step: LayerStep) -> list[Level]:
     return levels
 
 
-def _append(xp: Any, level: Level, block: _Block, has_walls: bool) -> None:
+def _append(xp: Any, level: Level, block: Block, has_walls: bool) -> None:
     level.positive = xp.concatenate([level.positive, block.positive])
     level.negative = xp.concatenate([level.negative, block.negative])
     level.planes = xp.concatenate([level.planes, block.planes])
@@ -121,7 +63,7 @@ def _append(xp: Any, level: Level, block: _Block, has_walls: bool) -> None:
     level.cuts = xp.concatenate([level.cuts, cuts])
 
 
-def _whole_cells(step: LayerStep, levels: list[Level], k: int) -> _Block:
+def _whole_cells(step: LayerStep, levels: list[Level], k: int) -> Block:
     """Return the k-cells themselves."""
     xp = step.xp
     if k == 0:
@@ -134,12 +76,10 @@ def _whole_cells(step: LayerStep, levels: list[Level], k: int) -> _Block:
         negative = step.units.union(below.negative[facets.items], facets.ptr)
     n = len(positive)
     planes = step.cells.planes[k] if k < step.dim else xp.zeros((n, 0), dtype=np.int32)
-    return _Block(n, 0, xp.arange(n, dtype=np.int32), positive, negative, planes, facets)
+    return Block(n, 0, xp.arange(n, dtype=np.int32), positive, negative, planes, facets)
 
 
-def _sections(
-    step: LayerStep, levels: list[Level], upper: _Block, m: int, first_cut: bool
-) -> _Block:
+def _sections(step: LayerStep, levels: list[Level], upper: Block, m: int, first_cut: bool) -> Block:
     """Cut the flats of dimension m + 1 ≥ 2 in some cells by all neurons that cross them.
 
     The facets of a section by a neuron are those walls of the facets of the flat on which the
@@ -176,7 +116,7 @@ def _sections(
         first, number = match(xp, carrier[kept], upper.n_cells, nonzero[kept])
         first = kept[first]
     items, _ = facets.of(xp, first)
-    block = _Block(
+    block = Block(
         n_cells=upper.n_cells,
         first=len(level),
         carrier=carrier[first],
@@ -187,54 +127,6 @@ def _sections(
         ),
         facets=Lists(segments(xp, facets.ptr[first + 1] - facets.ptr[first]), items),
     )
-    counts = xp.bincount(flat[kept], minlength=len(upper))
-    upper.subflats = Lists(segments(xp, counts), number + np.int32(block.first))
-    return block
-
-
-def _points(step: LayerStep, levels: list[Level], lines: _Block) -> _Block:
-    """Cut the lines in some cells by all neurons that cross them.
-
-    A point lies on several lines. Lines and neurons are matched first as if no more neurons than
-    needed vanished there, and points are matched again when all signs are known.
-    """
-    xp, units = step.xp, step.units
-    line, unit = units.members(lines.crossing)
-    carrier = lines.carrier[line]
-    nonzero = lines.nonzero[line] & ~units.single[unit]
-    first, number = match(xp, carrier, lines.n_cells, nonzero)
-    nonzero, carrier, on, by = nonzero[first], carrier[first], line[first], unit[first]
-    planes = xp.concatenate([lines.planes[on], step.plane_of(carrier, by)[:, None]], axis=1)
-    x, deviation, points = step.place(planes)
-    crossing = lines.crossing[on]
-    positive, negative = step.sign_points(
-        carrier, crossing & ~units.single[by], planes, x, deviation, points
-    )
-    positive |= lines.positive[on] & ~crossing
-    negative |= lines.negative[on] & ~crossing
-    del crossing
-    found = positive | negative
-    if bool((found != nonzero).any()):
-        first, renamed = match(xp, carrier, lines.n_cells, found)
-        number = renamed[number]
-        carrier, planes, x, deviation = carrier[first], planes[first], x[:, first], deviation[first]
-        positive, negative = positive[first], negative[first]
-        names = step.device.to_host(renamed)
-        points = {int(names[v]): point for v, point in points.items()}
-    del found, nonzero
-    n = max(1, len(first))
-    pairs = xp.unique(line * n + number)
-    block = _Block(
-        n_cells=lines.n_cells,
-        first=len(levels[0]),
-        carrier=carrier,
-        positive=positive,
-        negative=negative,
-        planes=planes,
-        facets=Lists(xp.zeros(len(first) + 1, np.int64), xp.zeros(0, np.int32)),
-    )
-    counts = xp.bincount(pairs // n, minlength=len(lines))
-    items = (pairs % n).astype(np.int32) + np.int32(block.first)
-    lines.subflats = Lists(segments(xp, counts), items)
-    step.add_vertices(x, deviation, points)
+    ptr = gathered(xp, flat[kept], len(upper))
+    upper.subflats = Lists(ptr, number + np.int32(block.first))
     return block

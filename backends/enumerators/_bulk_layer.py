@@ -15,11 +15,14 @@ from relutopo.geometry.network import Network
 
 from ._bulk_arrays import Array, Lists, Units
 from ._bulk_regions import Regions
-from ._bulk_values import meeting_points, signs_from_maps, signs_of_pairs
+from ._bulk_values import meeting_points, parameters, signs_from_maps, signs_of_pairs
 from ._lattice_planes import ExactPoints
 from ._limits import POSITION_TARGET
 
 __all__ = ["Cells", "LayerStep", "PlaneTable", "Task"]
+
+_LARGE = 2**30
+"""From how many bytes on the device is asked whether it has them, which takes a while."""
 
 
 @dataclass
@@ -113,6 +116,12 @@ class LayerStep:
         self._keys = self.xp.zeros(0, dtype=np.int64)
         self._first_plane = 0
 
+    def require(self, n_bytes: int) -> None:
+        """Say so if the device has less memory than that; small amounts are not asked for."""
+        if n_bytes >= _LARGE:
+            sizes = self._task.network.layer_sizes
+            self.device.require_memory(n_bytes, f"layer {self.layer + 1} of {len(sizes)}")
+
     def _find_owners(self) -> list[Array]:
         """Return, for the cells of each dimension, the first region that each belongs to."""
         xp, cells = self.xp, self.cells
@@ -198,10 +207,11 @@ class LayerStep:
         far = self.device.to_host(xp.flatnonzero(deviation > self._target))
         points = self._intersections(far, planes)
         if points:
-            x[:, far] = self.device.to_device(
+            some = self.device.to_device(far)
+            x[:, some] = self.device.to_device(
                 np.array([to_float(points[v]) for v in far.tolist()]).T
             )
-            deviation[far] = 2.0**-52 * float(self._task.magnitude.max())
+            deviation[some] = 2.0**-52 * float(self._task.magnitude.max())
         return x, deviation, points
 
     def _intersections(self, places: NDArray[np.int64], planes: Array) -> dict[int, Integers]:
@@ -286,22 +296,55 @@ class LayerStep:
         xp, units = self.xp, self.units
         positive, negative = units.none(len(cell)), units.none(len(cell))
         unknown = []
-        for part in units.slices(len(cell)):
-            flags = units.unpack(wanted[part])
+        some = xp.flatnonzero((wanted != 0).any(axis=1))
+        for part in units.slices(len(some)):
+            rows = some[part]
+            flags = units.unpack(wanted[rows])
             shape, places = flags.shape, xp.flatnonzero(flags)
-            v, unit = places // shape[1] + part.start, places % shape[1]
-            rows = self.cells.table.numbers[:, self.plane_of(cell[v], unit)]
-            *signs, is_open = signs_of_pairs(xp, rows, x[:, v], deviation[v], self._limit)
+            v, unit = rows[places // shape[1]], places % shape[1]
+            numbers = self.cells.table.numbers[:, self.plane_of(cell[v], unit)]
+            *signs, is_open = signs_of_pairs(xp, numbers, x[:, v], deviation[v], self._limit)
             for sets, beyond in zip((positive, negative), signs, strict=True):
                 flags = xp.zeros(shape, dtype=bool)
                 flags.ravel()[places] = beyond
-                sets[part] = units.pack(flags)
+                sets[rows] = units.pack(flags)
             unknown.append((v[is_open], unit[is_open]))
         v, unit = self._on_host(unknown)
         missing = np.array([q for q in np.unique(v).tolist() if q not in points], dtype=np.int64)
         points |= self._intersections(missing, planes)
         self._settle(positive, negative, v, unit, points)
         return positive, negative
+
+    def along(
+        self, cell: Array, starts: Array, stops: Array, line: Array, unit: Array
+    ) -> tuple[Array, Array]:
+        """Return where units cross lines, as parameters between the ends, with error bounds.
+
+        Parameters
+        ----------
+        cell : (n_lines,) ndarray of int32
+            Among the cells whose planes were added last.
+        starts, stops : (n_lines,) ndarrays of int32
+            Vertices.
+        line, unit : (n,) ndarrays of int
+
+        Returns
+        -------
+        t, bounds : (n,) ndarrays
+            t in [0, 1].
+        """
+        xp, cells = self.xp, self.cells
+        t, bounds = xp.empty(len(line)), xp.empty(len(line))
+        step = max(1, self._task.at_once // (self.dim + 2))
+        for first in range(0, len(line), step):
+            part = slice(first, first + step)
+            on = line[part]
+            rows = cells.table.numbers[:, self.plane_of(cell[on], unit[part])]
+            a, b = starts[on], stops[on]
+            start = cells.x[:, a], cells.deviation[a]
+            stop = cells.x[:, b], cells.deviation[b]
+            t[part], bounds[part] = parameters(xp, rows, start, stop, self._limit)
+        return t, bounds
 
     def _on_host(
         self, pairs: list[tuple[Array, Array]]

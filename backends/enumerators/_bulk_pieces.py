@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ._bulk_arrays import Array, Lists, group, segments
-from ._bulk_flats import Level
+import numpy as np
+
+from ._bulk_arrays import Array, Lists, gathered, group
 from ._bulk_layer import LayerStep
+from ._bulk_levels import Level
 
 __all__ = ["Pieces", "next_pieces", "points_as_pieces"]
 
@@ -36,8 +38,8 @@ class Pieces:
 def points_as_pieces(step: LayerStep, level: Level) -> Pieces:
     """Return the vertices."""
     xp, n = step.xp, len(level)
-    none = Lists(xp.zeros(n + 1, dtype=xp.int64), xp.zeros(0, dtype=xp.int32))
-    every = xp.arange(n, dtype=xp.int32)
+    none = Lists(xp.zeros(n + 1, dtype=np.int64), xp.zeros(0, dtype=np.int32))
+    every = xp.arange(n, dtype=np.int32)
     return Pieces(xp.arange(n + 1), every, level.positive, none)
 
 
@@ -59,14 +61,16 @@ def next_pieces(step: LayerStep, levels: list[Level], m: int, below: Pieces) -> 
     wall = xp.concatenate([wall, wall[cuts]])
     sides = xp.concatenate([sides, vanishing[cuts] & ~sides[cuts]])
     del vanishing
-    facet, place = Lists(below.ptr, xp.arange(len(below.flat), dtype=xp.int32)).of(xp, wall)
+    n_facets = int((below.ptr[wall + 1] - below.ptr[wall]).sum())
+    step.require(n_facets * (24 * step.units.n_words + 64))
+    facet, place = Lists(below.ptr, xp.arange(len(below.flat), dtype=np.int32)).of(xp, wall)
     flat, words = flat[place], below.positive[facet] | sides[place]
     del sides, place, wall
     order, ptr = group(xp, flat, len(level), words)
     first = order[ptr[:-1]]
     flat = flat[first]
     return Pieces(
-        ptr=segments(xp, xp.bincount(flat, minlength=len(level))),
+        ptr=gathered(xp, flat, len(level)),
         flat=flat,
         positive=words[first],
         facets=Lists(ptr, facet[order]),

@@ -122,8 +122,8 @@ class Regions:
         xp, layer = self._device.xp, self.layer
         d, ranges = self._network.input_dim, [(lo, hi)]
         for level in range(layer, 0, -1):
-            ends = self._parents[level][np.array([lo, hi - 1])]
-            lo, hi = int(ends[0]), int(ends[1]) + 1
+            parents = self._parents[level]
+            lo, hi = int(parents[lo]), int(parents[hi - 1]) + 1
             ranges.append((lo, hi))
         first, _, bias = self._weights[0]
         planes = xp.concatenate([first, bias[None]])[None]

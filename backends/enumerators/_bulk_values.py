@@ -15,7 +15,7 @@ from relutopo.geometry.network import UNIT_ROUNDOFF
 
 from ._bulk_arrays import Array
 
-__all__ = ["meeting_points", "signs_from_maps", "signs_of_pairs"]
+__all__ = ["meeting_points", "parameters", "signs_from_maps", "signs_of_pairs"]
 
 _UNDERFLOW = 1e-300
 
@@ -66,7 +66,9 @@ def meeting_points(xp: Any, planes: Array) -> tuple[Array, Array]:
             size += xp.abs(term)
         norm += xp.abs(entry) + rounding * size
         error += xp.abs(inverse[:, q]) * eta[q]
-    norm, error = norm.max(axis=0), error.max(axis=0)
+    for i in range(1, d):
+        norm[0], error[0] = xp.maximum(norm[0], norm[i]), xp.maximum(error[0], error[i])
+    norm, error = norm[0], error[0]
     # Not a number where a product has overflown.
     bounds = xp.where(norm <= 0.5, 1.02 * error / (1.0 - norm), np.inf)
     return x, xp.where(bounds < np.inf, bounds, np.inf)
@@ -92,17 +94,37 @@ def _inverse(xp: Any, a: Array) -> Array:
     return rows[:, d:]
 
 
-def _signs(xp: Any, z: Array, size: Array, slope: Array, c: Array, e: Array, deviation: Array,
-           limit: float, d: int) -> tuple[Array, Array, Array]:  # fmt: skip
-    """Return where z is certainly positive, certainly negative, and where that stays open.
+def _bound(
+    xp: Any, size: Array, slope: Array, e: Array, deviation: Array, limit: float, d: int
+) -> Array:
+    """Return a bound of the error of a value A x + c.
 
-    The bound adds the rounding of the evaluation (γ_{d+1}), twice the error of the map (once for
-    A and c at x, once for A times the deviation of x, which is at most `limit`, the smallest
-    magnitude of an axis), and |A|₁ times the deviation. Constants are rounded up.
+    It adds the rounding of the evaluation (γ_{d+1}), twice the error of the map (once for A and c
+    at x, once for A times the deviation of x, which is at most `limit`, the smallest magnitude of
+    an axis), and |A|₁ times the deviation. Constants are rounded up.
     """
-    vanishes = (slope == 0.0) & (c == 0.0) & (e == 0.0)
     bound = (2 * d + 4) * UNIT_ROUNDOFF * size + 2.02 * e + 1.01 * slope * deviation + _UNDERFLOW
-    bound = xp.where(deviation <= limit, bound, np.inf)
+    return xp.where(deviation <= limit, bound, np.inf)
+
+
+def _values(
+    xp: Any, rows: Array, x: Array, deviation: Array, limit: float
+) -> tuple[Array, Array, Array]:
+    """Return the values of planes at points, bounds of the errors, and which planes are zero."""
+    d = len(x)
+    c, e = rows[d], rows[d + 1]
+    z, size, slope = c + 0.0, xp.abs(c), xp.zeros_like(c)
+    for i in range(d):
+        term = rows[i] * x[i]
+        z += term
+        size += xp.abs(term)
+        slope += xp.abs(rows[i])
+    vanishes = (slope == 0.0) & (c == 0.0) & (e == 0.0)
+    return z, _bound(xp, size, slope, e, deviation, limit, d), vanishes
+
+
+def _decide(z: Array, bound: Array, vanishes: Array) -> tuple[Array, Array, Array]:
+    """Return where z is certainly positive, certainly negative, and where that stays open."""
     positive, negative = z > bound, -z > bound
     return positive, negative, ~(positive | negative | vanishes)
 
@@ -128,15 +150,16 @@ def signs_from_maps(
     positive, negative, unknown : (n, n_units) ndarrays of bool
     """
     d = len(x)
-    c = planes[region, d]
+    c, e = planes[region, d], errors[region]
     z, size, slope = c + 0.0, xp.abs(c), xp.zeros_like(c)
     for i in range(d):
         a = planes[region, i]
         slope += xp.abs(a)
-        a = a * x[i][:, None]
+        a *= x[i][:, None]
         z += a
         size += xp.abs(a)
-    return _signs(xp, z, size, slope, c, errors[region], deviation[:, None], limit, d)
+    vanishes = (slope == 0.0) & (c == 0.0) & (e == 0.0)
+    return _decide(z, _bound(xp, size, slope, e, deviation[:, None], limit, d), vanishes)
 
 
 def signs_of_pairs(
@@ -156,12 +179,37 @@ def signs_of_pairs(
     -------
     positive, negative, unknown : (n,) ndarrays of bool
     """
-    d = len(x)
-    c = rows[d]
-    terms = rows[:d] * x
-    z, size, slope = c + 0.0, xp.abs(c), xp.zeros_like(c)
-    for i in range(d):
-        z += terms[i]
-        size += xp.abs(terms[i])
-        slope += xp.abs(rows[i])
-    return _signs(xp, z, size, slope, c, rows[d + 1], deviation, limit, d)
+    return _decide(*_values(xp, rows, x, deviation, limit))
+
+
+def parameters(
+    xp: Any, rows: Array, start: tuple[Array, Array], stop: tuple[Array, Array], limit: float
+) -> tuple[Array, Array]:
+    """Return where planes vanish between two points, and bounds of the errors.
+
+    With exact values z_a + α at the start and z_b + β at the stop and D = z_a - z_b the exact
+    parameter differs from z_a / D by (z_a β - z_b α) / (D (D + α - β)).
+
+    Parameters
+    ----------
+    xp : module
+    rows : (d + 2, n) ndarray
+        A, c and the error bound of each plane.
+    start, stop : pairs of (d, n) and (n,) ndarrays
+        Points and bounds of their errors; the exact values there have opposite signs.
+    limit : float
+        As for `signs_from_maps`.
+
+    Returns
+    -------
+    t, bounds : (n,) ndarrays
+        t in [0, 1]; the bound is infinite where the values say nothing.
+    """
+    a, bound_a, _ = _values(xp, rows, *start, limit)
+    b, bound_b, _ = _values(xp, rows, *stop, limit)
+    gap = xp.abs(a - b)
+    slack = gap - bound_a - bound_b
+    certain = slack > 0.5 * gap
+    error = (bound_a * xp.abs(b) + bound_b * xp.abs(a)) / (gap * slack)
+    t = xp.where(certain, xp.clip(a / (a - b), 0.0, 1.0), 0.5)
+    return t, xp.where(certain, 1.01 * error + 4 * UNIT_ROUNDOFF, np.inf)

@@ -1,0 +1,132 @@
+"""The points of a layer: where neurons cross the lines that other neurons make; see `_bulk`.
+
+The neurons that cross a line are sorted along it. So at a crossing the signs of all of them are
+known, but for those whose order the error bounds leave open; only these are evaluated there. The
+work follows the crossings, not crossings times neurons.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ._bulk_arrays import Array, Lists, gathered, match, spread
+from ._bulk_layer import LayerStep
+from ._bulk_levels import Block, Level
+
+__all__ = ["cut_lines"]
+
+_BITS_OF_T = 52
+"""How many bits of a parameter are sorted by, if there is room for them."""
+
+
+def cut_lines(step: LayerStep, vertices: Level, lines: Block) -> Block:
+    """Cut the lines in some cells by all neurons that cross them.
+
+    A point lies on several lines. Lines and neurons are matched first as if no more neurons than
+    needed vanished there, and points are matched again when all signs are known.
+    """
+    xp, units = step.xp, step.units
+    line, unit = units.members(lines.crossing)
+    carrier = lines.carrier[line]
+    nonzero = lines.nonzero[line] & ~units.single[unit]
+    first, number = match(xp, carrier, lines.n_cells, nonzero)
+    nonzero, carrier, by = nonzero[first], carrier[first], unit[first]
+    planes = xp.concatenate([lines.planes[line[first]], step.plane_of(carrier, by)[:, None]], 1)
+    x, deviation, points = step.place(planes)
+    positive, negative, close = _signs_along_lines(step, vertices, lines, line, unit, first)
+    above, below = step.sign_points(carrier, close, planes, x, deviation, points)
+    positive |= above
+    negative |= below
+    del close, above, below
+    found = positive | negative
+    if bool((found != nonzero).any()):
+        first, renamed = match(xp, carrier, lines.n_cells, found)
+        number = renamed[number]
+        carrier, planes, x, deviation = carrier[first], planes[first], x[:, first], deviation[first]
+        positive, negative = positive[first], negative[first]
+        names = step.device.to_host(renamed)
+        points = {int(names[v]): point for v, point in points.items()}
+    del found, nonzero
+    n = max(1, len(first))
+    pairs = xp.unique(line * n + number)
+    block = Block(
+        n_cells=lines.n_cells,
+        first=len(vertices),
+        carrier=carrier,
+        positive=positive,
+        negative=negative,
+        planes=planes,
+        facets=Lists(xp.zeros(len(first) + 1, np.int64), xp.zeros(0, np.int32)),
+    )
+    items = (pairs % n).astype(np.int32) + np.int32(block.first)
+    lines.subflats = Lists(gathered(xp, pairs // n, len(lines)), items)
+    step.add_vertices(x, deviation, points)
+    return block
+
+
+def _signs_along_lines(
+    step: LayerStep, vertices: Level, lines: Block, line: Array, unit: Array, wanted: Array
+) -> tuple[Array, Array, Array]:
+    """Return the signs at some crossings of lines, as far as the order along the line tells.
+
+    Parameters
+    ----------
+    step : LayerStep
+    vertices : Level
+        The ends of lines are among them.
+    lines : Block
+    line, unit : (n,) ndarrays of int
+        Crossings, both ascending.
+    wanted : (n_wanted,) ndarray of int
+        The crossings whose signs are wanted.
+
+    Returns
+    -------
+    positive, negative, close : (n_wanted, n_words) ndarrays of uint64
+        Sets of units; `close` are those whose order is open. The crossing's own unit is in none.
+    """
+    xp, units = step.xp, step.units
+    starts, stops = lines.facets.items.reshape(len(lines), 2).T
+    t, error = step.along(lines.carrier, starts, stops, line, unit)
+    # One key holds the line and the leading bits of t; the others count as an error.
+    n_bits = min(_BITS_OF_T, 62 - len(lines).bit_length())
+    widest = xp.zeros(len(lines))
+    xp.maximum.at(widest, line, error + 2.0**-n_bits)
+    key = (t * 2.0**n_bits).astype(np.int64) + (line << np.int64(n_bits + 1))
+    order = xp.argsort(key, kind="stable")
+    line, unit, t = line[order], unit[order], t[order]
+    # Runs of crossings of one line whose order is open. The gap before a run exceeds two errors.
+    begins = xp.ones(len(order), dtype=bool)
+    begins[1:] = (line[1:] != line[:-1]) | (t[1:] - t[:-1] > 2.02 * widest[line[1:]])
+    run_ptr = xp.append(xp.flatnonzero(begins), len(order))
+    run = spread(xp, run_ptr)
+    place = xp.empty(len(order), dtype=np.int64)
+    place[order] = xp.arange(len(order))
+    place = place[wanted]
+    run, on, by = run[place], line[place], unit[place]
+    run_first, run_last = run_ptr[run], run_ptr[run + 1]
+    line_first = gathered(xp, line, len(lines))[on]
+    positive, negative = lines.positive[on], lines.negative[on]
+    close = units.none(len(place))
+    crossing = positive & negative
+    positive ^= crossing
+    negative ^= crossing
+    for w in range(units.n_words):
+        # Sets of different units are added as numbers; along the line every unit changes once.
+        bit = units.single[unit, w]
+        rising = bit & vertices.positive[stops[line], w]
+        passed, changed = _sums(step, bit), _sums(step, 2 * rising - bit)
+        near = passed[run_last] - passed[run_first]
+        above = vertices.positive[starts[on], w] & crossing[:, w]
+        above = (above + changed[run_first] - changed[line_first]) & ~near
+        positive[:, w] |= above
+        negative[:, w] |= crossing[:, w] & ~above & ~near
+        close[:, w] = near & ~units.single[by, w]
+    return positive, negative, close
+
+
+def _sums(step: LayerStep, values: Array) -> Array:
+    """Return prefix sums modulo 2^64, beginning with 0."""
+    sums = step.xp.zeros(len(values) + 1, dtype=np.uint64)
+    sums[1:] = step.xp.cumsum(values, dtype=np.uint64)
+    return sums

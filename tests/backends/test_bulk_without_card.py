@@ -1,0 +1,163 @@
+"""The bulk enumerator on NumPy in the role of CuPy.
+
+The namespace refuses what CuPy does not have and arrays of NumPy where a card wants its own, so
+what passes here has a good chance on a card. It also counts operations.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from relutopo import Box, ReluNetwork, decompose
+from relutopo.devices import Device
+from relutopo.testing import assert_same_complex, random_network
+
+bulk = import_module("relutopo.backends.enumerators._bulk")
+
+# What CuPy 14 has under the same name, with the same arguments as far as they are used.
+FUNCTIONS = frozenset([
+    "abs", "append", "arange", "argsort", "ascontiguousarray", "asarray", "clip",
+    "concatenate", "cumsum", "empty", "flatnonzero", "full", "nonzero", "ones", "ones_like",
+    "packbits", "searchsorted", "unique", "unpackbits", "where", "zeros", "zeros_like",
+])  # fmt: skip
+SCATTERS = frozenset(["maximum", "minimum"])  # `ufunc.at` exists for few of them
+
+
+CALLS: Counter[str] = Counter()
+"""How often what was called; each would start about one kernel."""
+
+
+class OnCard(np.ndarray):
+    """An array that does not mix with those of NumPy."""
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        CALLS["operators"] += 1
+        out = options.pop("out", None)
+        if out is not None:
+            options["out"] = tuple(_off(array) for array in out)
+        result = getattr(ufunc, method)(*map(_off, inputs), **options)
+        return out[0] if out is not None else _on(result)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        raise TypeError(f"numpy.{function.__name__} got an array that is on a card")
+
+    def max(self, *args: Any, **kwargs: Any) -> Any:
+        assert self.size, "CuPy has no maximum of an empty array, along whatever axis"
+        return _on(self.view(np.ndarray).max(*args, **kwargs))
+
+    def __getitem__(self, key: Any) -> Any:
+        CALLS["indexing"] += any(isinstance(part, np.ndarray) for part in _parts(key))
+        return _on(self.view(np.ndarray)[_index(key)])
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        CALLS["indexing"] += 1
+        self.view(np.ndarray)[_index(key)] = _off(value)
+
+
+def _parts(key: Any) -> tuple[Any, ...]:
+    return key if isinstance(key, tuple) else (key,)
+
+
+def _index(key: Any) -> tuple[Any, ...]:
+    return tuple(map(_off, _parts(key)))
+
+
+def _off(value: Any) -> Any:
+    if isinstance(value, OnCard):
+        return value.view(np.ndarray)
+    if isinstance(value, np.ndarray) and value.ndim:
+        raise TypeError("an array of NumPy is used like one on a card")
+    if isinstance(value, list | tuple):
+        return type(value)(map(_off, value))
+    return value
+
+
+def _on(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(map(_on, value))
+    return value.view(OnCard) if isinstance(value, np.ndarray) else value
+
+
+class _Namespace:
+    def __getattr__(self, name: str) -> Any:
+        if name not in FUNCTIONS | SCATTERS:
+            raise AttributeError(f"CuPy's {name} is not in the list of this test")
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if name in ("packbits", "unpackbits"):
+                assert args[0].ndim == 1, "CuPy packs and unpacks flat arrays only"
+            CALLS[name] += 1
+            taken = args if name == "asarray" else map(_off, args)
+            return _on(getattr(np, name)(*taken, **kwargs))
+
+        def at(*args: Any) -> None:
+            CALLS[name] += 1
+            getattr(np, name).at(*map(_off, args))
+
+        if name in SCATTERS:
+            call.at = at  # type: ignore[attr-defined]
+        return call
+
+
+class StrictDevice(Device):
+    """A device whose arrays live in the computer's memory, but are kept apart."""
+
+    name = "strict NumPy"
+
+    def __init__(self) -> None:
+        self.xp = _Namespace()
+
+    def to_device(self, array: Any) -> Any:
+        """Return an array of this device."""
+        return np.array(array).view(OnCard)
+
+    def to_host(self, array: Any) -> NDArray[Any]:
+        """Return an array of NumPy."""
+        assert isinstance(array, OnCard), "only arrays on the card can come back"
+        return np.array(array.view(np.ndarray))
+
+
+def cut(network: ReluNetwork, dim: int) -> Any:
+    enumerator = bulk.BulkEnumerator(StrictDevice(), "strict", 2**20)
+    return decompose(network, Box(-2, 2, dim=dim), enumerator=enumerator)
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "integer"])
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("hidden", [[1, 6, 6], [2, 7, 5, 4], [2, 70], [3, 6, 5], [4, 5, 3]])
+def test_only_what_cupy_has_is_used(hidden: list[int], bias: bool, kind: str) -> None:
+    dim = hidden[0]
+    network = random_network([*hidden, 1], 0, kind, bias)
+    exact = decompose(network, Box(-2, 2, dim=dim), enumerator="cpu")
+    assert_same_complex(cut(network, dim), exact)
+
+
+@pytest.mark.parametrize("dim", [1, 2, 3])
+def test_the_number_of_operations_does_not_depend_on_the_size(dim: int) -> None:
+    """Ten times as many neurons in a layer, and many times as many regions."""
+    counts = []
+    for width in (6, 60):
+        CALLS.clear()
+        cut(random_network([dim, width, 1], 0), dim)
+        counts.append(sum(CALLS.values()))
+    assert abs(counts[1] - counts[0]) <= 0.05 * counts[0]
+
+
+def test_the_strict_device_is_strict() -> None:
+    device = StrictDevice()
+    here, there = np.arange(3), device.to_device(np.arange(3))
+    assert isinstance(there + there, OnCard)
+    with pytest.raises(TypeError, match="used like one on a card"):
+        there + here
+    with pytest.raises(TypeError, match="used like one on a card"):
+        there[here]
+    with pytest.raises(TypeError, match="is on a card"):
+        np.concatenate([there, there])
+    with pytest.raises(AttributeError, match="lexsort"):
+        device.xp.lexsort(there)
