@@ -37,6 +37,7 @@ _BUILT_IN: Mapping[str, Mapping[str, str]] = {
         "auto": f"{_BACKENDS}.eigensolvers.auto:AutoEigensolver",
         "arpack": f"{_BACKENDS}.eigensolvers.arpack:ArpackEigensolver",
         "amg_lobpcg": f"{_BACKENDS}.eigensolvers.amg_lobpcg:AmgLobpcgEigensolver",
+        "cuda_lobpcg": f"{_BACKENDS}.eigensolvers.cuda_lobpcg:CudaLobpcgEigensolver",
     },
     "reducer": {
         "z2": f"{_BACKENDS}.reducers.z2:Z2Reducer",

@@ -23,7 +23,7 @@ FILES = sorted(path.relative_to(CONF) for path in CONF.rglob("*.yaml"))
 ROLES = sorted({path.parts[0] for path in FILES if path.parts[0] in registry.roles()})
 EXPERIMENTS = sorted(path.stem for path in FILES if path.parts[0] == "experiment")
 OF_MODELS_OF_ONES_OWN = "inspect"
-NEED_A_CARD = {"cuda"}
+NEED_A_CARD = {"cuda", "cuda_lobpcg"}
 NAMED_BOXES = {"box_2", "box_5"}
 NEEDED = {"box": ["domain.low=-1", "domain.high=[1,2]"], "slice_through": ["domain.points=[0,1]"]}
 """Choices with keys that only the user can give a value."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from itertools import pairwise
 from typing import Any
 
@@ -17,13 +18,23 @@ from scipy import sparse
 
 import relutopo as rt
 from relutopo import registry
-from relutopo.errors import InputError, MissingExtraError
-from relutopo.interfaces import EigenResult
+from relutopo.devices import Device, numpy_device
+from relutopo.errors import DeviceMemoryError, InputError, MissingExtraError
+from relutopo.interfaces import EigenResult, Eigensolver
 from relutopo.spectral.laplacian import pencil
 from relutopo.spectral.weights import CountPlusOne, UnitEdges
 from relutopo.testing import random_network
 
-SOLVERS = registry.names("eigensolver")
+SOLVERS = [
+    # Everywhere, what runs on a card runs on NumPy; see `create`.
+    *registry.names("eigensolver"),
+    pytest.param("on a card", marks=pytest.mark.gpu),
+]
+# Sums on a card may differ in their last bits from run to run.
+NAMES = registry.names("eigensolver")
+DEVICE_LOBPCG = import_module(
+    "relutopo.backends.eigensolvers._device_lobpcg"
+).DeviceLobpcgEigensolver
 Floats = NDArray[np.float64]
 Edges = NDArray[np.int64]
 
@@ -36,12 +47,23 @@ def laplacian(n: int, edges: ArrayLike, weights: ArrayLike | None = None) -> spa
     return sparse.csr_array(sparse.diags_array(adjacency.sum(axis=1)) - adjacency)
 
 
+def create(solver: str, *, tol: float = 1e-8, max_iterations: int = 500) -> Eigensolver:
+    """Create a solver; `cuda_lobpcg` runs on NumPy, and "on a card" where its name says."""
+    options = {"tol": tol, "max_iterations": max_iterations}
+    if solver == "cuda_lobpcg":
+        on_numpy: Eigensolver = DEVICE_LOBPCG(numpy_device(), **options)
+        return on_numpy
+    name = {"on a card": "cuda_lobpcg"}.get(solver, solver)
+    made: Eigensolver = registry.create("eigensolver", name, **options)
+    return made
+
+
 def solve(
     solver: str, system: sparse.csr_array, weights: Floats | None = None, seed: int = 0
 ) -> EigenResult:
     """Solve, and check all the laws that need no reference."""
     w = np.ones(system.shape[0]) if weights is None else weights
-    result: EigenResult = registry.create("eigensolver", solver).solve(system, w, seed=seed)
+    result = create(solver).solve(system, w, seed=seed)
     x = result.vector
     residual = np.linalg.norm(system @ x - result.value * w * x)
     residual /= result.value * np.linalg.norm(w * x)
@@ -52,7 +74,7 @@ def solve(
     assert abs(w @ x) <= 1e-9 * np.linalg.norm(w)
     largest = np.flatnonzero(np.abs(x) >= (1 - 1e-6) * np.abs(x).max())
     assert x[largest[0]] > 0
-    ran = {"auto": ("arpack", "amg_lobpcg")}.get(solver, (solver,))
+    ran = {"auto": ("arpack", "amg_lobpcg"), "on a card": ("cuda_lobpcg",)}.get(solver, (solver,))
     assert result.method in (("dense",) if len(x) <= 64 else ran)
     assert (result.iterations == 0) >= (result.method == "dense")
     assert result.seconds >= 0
@@ -199,7 +221,7 @@ def test_all_agree_on_large_badly_scaled_grids() -> None:
         (10 ** rng.uniform(-3, 0, len(edges)), np.ones(n)),
         (heavy[edges[:, 0]] * heavy[edges[:, 1]], heavy),
     ):
-        results = [solve(s, laplacian(n, edges, edge_weights), weights) for s in SOLVERS]
+        results = [solve(s, laplacian(n, edges, edge_weights), weights) for s in NAMES]
         for result in results[1:]:
             assert result.value == pytest.approx(results[0].value, rel=1e-6)
             np.testing.assert_array_equal(result.vector > 0, results[0].vector > 0)
@@ -215,7 +237,7 @@ def test_nearly_multiple_value(solver: str) -> None:
     assert result.value == pytest.approx(2 - 2 * np.cos(np.pi / 15), rel=1e-7)
 
 
-@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("solver", NAMES)
 @pytest.mark.parametrize("edges", [grid_edges(13, 13), np.stack(np.triu_indices(100, 1), axis=1)])
 def test_same_seed_same_result_whatever_the_global_state(solver: str, edges: Edges) -> None:
     system = laplacian(int(edges.max()) + 1, edges)
@@ -238,18 +260,18 @@ def test_input_is_left_alone(solver: str) -> None:
     np.testing.assert_array_equal(weights, copies[1])
 
 
-@pytest.mark.parametrize("solver", ["arpack", "amg_lobpcg", "auto"])
+@pytest.mark.parametrize("solver", NAMES)
 def test_stopping_early_is_said(solver: str) -> None:
     # Eigenvalues as dense as the weights are: no method is done at once.
     n, weights = 200, np.random.default_rng(0).uniform(1, 500, 200)
     system = laplacian(n, np.stack(np.triu_indices(n, 1), axis=1))
-    result = registry.create("eigensolver", solver, max_iterations=1).solve(system, weights)
+    result = create(solver, max_iterations=1).solve(system, weights)
     assert result.status == "not_converged"
     assert result.residual > 1e-8
     assert np.isfinite(result.vector).all()
 
 
-@pytest.mark.parametrize("solver", ["arpack", "amg_lobpcg", "auto"])
+@pytest.mark.parametrize("solver", NAMES)
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -258,9 +280,9 @@ def test_stopping_early_is_said(solver: str) -> None:
         ({"max_iterations": 0}, "`max_iterations` must be at least 1, got 0"),
     ],
 )
-def test_options_are_checked(solver: str, options: dict[str, float], message: str) -> None:
+def test_options_are_checked(solver: str, options: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        registry.create("eigensolver", solver, **options)
+        create(solver, **options)
 
 
 def test_block_size_is_checked() -> None:
@@ -276,11 +298,11 @@ def test_every_block_size_works(block_size: int) -> None:
     assert result.value == pytest.approx(2 - 2 * np.cos(np.pi / 66), rel=1e-9)
 
 
-@pytest.mark.parametrize("solver", ["arpack", "amg_lobpcg", "auto"])
+@pytest.mark.parametrize("solver", NAMES)
 @pytest.mark.parametrize("n_weights", [1, 3])
 def test_shapes_are_checked(solver: str, n_weights: int) -> None:
     with pytest.raises(InputError, match=r"`laplacian` must have shape \(n, n\) with n ≥ 2"):
-        registry.create("eigensolver", solver).solve(laplacian(2, [[0, 1]]), np.ones(n_weights))
+        create(solver).solve(laplacian(2, [[0, 1]]), np.ones(n_weights))
 
 
 def cube_edges(side: int) -> Edges:
@@ -311,7 +333,7 @@ def dual_pencil(network: rt.ReluNetwork, dim: int) -> tuple[sparse.csr_array, Fl
 def test_dual_graphs_of_networks(widths: list[int], kind: str) -> None:
     """All solvers find the same pair, and it solves the pencil to far below the tolerance."""
     system, weights = dual_pencil(random_network(widths, seed=3, kind=kind), widths[0])
-    results = [solve(solver, system, weights) for solver in SOLVERS]
+    results = [solve(solver, system, weights) for solver in NAMES]
     for result in results:
         assert result.residual <= 1e-8
         assert result.value == pytest.approx(results[0].value, rel=1e-9)
@@ -327,11 +349,11 @@ def test_a_symmetric_start_is_left() -> None:
     for edges in (hub, barbell):
         system = laplacian(int(edges.max()) + 1, edges)
         reference = scipy.linalg.eigvalsh(system.toarray())[1]
-        for solver in SOLVERS:
+        for solver in NAMES:
             assert solve(solver, system).value == pytest.approx(reference, rel=1e-7)
 
 
-@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("solver", NAMES)
 def test_results_do_not_depend_on_threads(solver: str) -> None:
     system = laplacian(150 * 150, grid_edges(150, 150))
     vectors = []
@@ -345,3 +367,21 @@ def test_missing_pyamg_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyamg", None)
     with pytest.raises(MissingExtraError, match="'amg_lobpcg' needs the package 'pyamg'"):
         registry.create("eigensolver", "amg_lobpcg")
+
+
+def test_missing_cupy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    with pytest.raises(MissingExtraError, match=r"'cuda_lobpcg' needs .*'cupy'.*relutopo\[cuda12"):
+        registry.create("eigensolver", "cuda_lobpcg")
+
+
+def test_what_does_not_fit_on_a_card_is_told_before_it_begins() -> None:
+    class Small(Device):
+        def require_memory(self, n_bytes: int, purpose: str) -> None:
+            assert n_bytes > system.data.nbytes + system.indices.nbytes
+            raise DeviceMemoryError(f"{purpose} needs {n_bytes}")
+
+    system = laplacian(400, grid_edges(20, 20))
+    solver = DEVICE_LOBPCG(Small(), tol=1e-8, max_iterations=500)
+    with pytest.raises(DeviceMemoryError, match="the Fiedler vector of 400 nodes needs"):
+        solver.solve(system, np.ones(400))

@@ -38,7 +38,13 @@ def from_left(complex_: rt.CellComplex) -> NDArray[np.int64]:
     return np.argsort(complex_.interior_points[:, 0])
 
 
-@pytest.mark.parametrize("eigensolver", registry.names("eigensolver"))
+@pytest.mark.parametrize(
+    "eigensolver",
+    [
+        pytest.param(name, marks=[pytest.mark.gpu] if name.startswith("cuda") else [])
+        for name in registry.names("eigensolver")
+    ],
+)
 @pytest.mark.parametrize("n", [2, 4, 9, 90])
 def test_path_of_intervals(eigensolver: str, n: int) -> None:
     complex_ = chain(np.linspace(-1, 1, n + 1)[1:-1].tolist())

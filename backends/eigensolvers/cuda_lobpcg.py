@@ -1,0 +1,39 @@
+"""LOBPCG with an algebraic multigrid preconditioner on an NVIDIA card."""
+
+from __future__ import annotations
+
+from relutopo.devices import cuda_device
+
+from ._device_lobpcg import DeviceLobpcgEigensolver
+
+__all__ = ["CudaLobpcgEigensolver"]
+
+
+class CudaLobpcgEigensolver(DeviceLobpcgEigensolver):
+    """LOBPCG, preconditioned by a smoothed-aggregation V-cycle, on an NVIDIA card through CuPy.
+
+    Numbering and aggregating the nodes and the final check of the residual run on the host, and
+    the rest on the card, whose memory is free again after each solution. cuSPARSE does not promise
+    the order of its sums, so that results may differ in their last bits from run to run.
+
+    Parameters
+    ----------
+    tol : float, default 1e-8
+        Largest relative residual that counts as converged, in (0, 1e-6].
+    max_iterations : int, default 500
+        Limit of LOBPCG iterations.
+    device : int, default 0
+        Number of the card.
+
+    Raises
+    ------
+    MissingExtraError
+        If CuPy or pyamg is not installed.
+    DeviceError
+        If there is no card that can be used.
+    InputError
+        If there is no such card.
+    """
+
+    def __init__(self, tol: float = 1e-8, max_iterations: int = 500, device: int = 0) -> None:
+        super().__init__(cuda_device(device, f"the eigensolver {self.name!r}"), tol, max_iterations)
