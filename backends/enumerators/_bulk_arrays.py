@@ -194,9 +194,9 @@ class Units:
         flags = self._xp.unpackbits(raw, bitorder="little")
         return flags.reshape(len(sets), 64 * self.n_words)
 
-    def slices(self, n: int) -> Iterator[slice]:
+    def slices(self, n: int, times: int = 1) -> Iterator[slice]:
         """Yield slices of so many rows that their bits can be unpacked at once."""
-        step = max(1, self._at_once // (64 * self.n_words))
+        step = max(1, times * self._at_once // (64 * self.n_words))
         for first in range(0, n, step):
             yield slice(first, min(n, first + step))
 
@@ -205,7 +205,7 @@ class Units:
         xp = self._xp
         filled = xp.flatnonzero((sets != 0).any(axis=1))
         rows, units = [xp.zeros(0, dtype=np.int64)], [xp.zeros(0, dtype=np.int64)]
-        for part in self.slices(len(filled)):
+        for part in self.slices(len(filled), 8):  # bytes, where others unpack into numbers
             places = xp.flatnonzero(self.unpack(sets[filled[part]]))
             rows.append(filled[part][places // (64 * self.n_words)])
             units.append(places % (64 * self.n_words))

@@ -21,6 +21,8 @@ from ._limits import POSITION_TARGET
 
 __all__ = ["Cells", "LayerStep", "PlaneTable", "Task"]
 
+_RANGES_KEPT = 16
+"""How many ranges of regions may keep their maps until the layer has cut."""
 _LARGE = 2**30
 """From how many bytes on the device is asked whether it has them, which takes a while."""
 
@@ -112,7 +114,7 @@ class LayerStep:
         self._target = POSITION_TARGET * float(task.magnitude.max())
         self._owners = self._find_owners()
         self._ranges = self.regions.ranges()
-        self._only_maps: tuple[Array, Array] | None = None
+        self._kept: list[tuple[Array, Array]] = []
         self._keys = self.xp.zeros(0, dtype=np.int64)
         self._first_plane = 0
 
@@ -135,11 +137,15 @@ class LayerStep:
 
     def _maps(self) -> Iterator[tuple[int, int, Array, Array]]:
         """Yield ranges lo..hi-1 of regions, and the layer's maps on them."""
-        for lo, hi in self._ranges:
-            maps = self._only_maps or self.regions.maps(lo, hi)
-            if len(self._ranges) == 1:
-                self._only_maps = maps
+        for i, (lo, hi) in enumerate(self._ranges):
+            maps = self._kept[i] if i < len(self._kept) else self.regions.maps(lo, hi)
+            if i == len(self._kept) < _RANGES_KEPT:
+                self._kept.append(maps)
             yield lo, hi, *maps
+
+    def drop_maps(self) -> None:
+        """Give up the maps, of which no more use is made."""
+        self._kept.clear()
 
     def add_planes(self, k: int, crossing: Array) -> None:
         """Add the zero sets of neurons on k-cells to the table.

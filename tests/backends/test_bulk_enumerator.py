@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relutopo import AffineSlice, Box, decompose, registry
-from relutopo.devices import numpy_device
-from relutopo.errors import InvariantError, LimitReachedError, MissingExtraError
+from relutopo.devices import Device, numpy_device
+from relutopo.errors import DeviceMemoryError, InvariantError, LimitReachedError, MissingExtraError
 from relutopo.geometry.polytope import Polytope
 from relutopo.testing import assert_same_complex, general_arrangement, random_network
 
@@ -133,6 +133,26 @@ def test_limits_hold_in_every_layer() -> None:
     assert sum(decompose(network, box, enumerator=enumerator(), max_cells=n).n_cells) == n
     with pytest.raises(LimitReachedError, match=r"layer 2 of 2.*raise the limit"):
         decompose(network, box, enumerator=enumerator(), max_cells=n - 1)
+
+
+class SmallDevice(Device):
+    """A card with little memory."""
+
+    def __init__(self, n_bytes: int) -> None:
+        self._n_bytes = n_bytes
+
+    def require_memory(self, n_bytes: int, purpose: str) -> None:
+        if n_bytes > self._n_bytes:
+            raise DeviceMemoryError(f"{purpose} needs {n_bytes} bytes")
+
+
+def test_too_little_memory_is_told_before_it_runs_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    network, box = random_network([2, 12, 12, 1], 0), Box(-2, 2, dim=2)
+    small = bulk.BulkEnumerator(SmallDevice(40_000), "bulk")
+    assert decompose(network, box, enumerator=small).n_regions  # nobody asks for so little
+    monkeypatch.setattr(import_module("relutopo.backends.enumerators._bulk_layer"), "_LARGE", 0)
+    with pytest.raises(DeviceMemoryError, match=r"layer 2 of 2 needs \d+ bytes"):
+        decompose(network, box, enumerator=small)
 
 
 @given(
