@@ -21,7 +21,24 @@ BLURBS = {
     "eigensolvers": "Dual graphs of [2, w, w, 1]; residuals are computed afresh for everybody.",
     "reducers": "Random filtrations of complexes of one hidden layer; all pairs are compared.",
     "pipeline": "Of each experiment the checkpoint with the most regions, one BLAS thread.",
+    "cuda": "[2, w, w, 1] on a card and on its machine's processor, host to host.",
 }
+
+
+NO_CARD = """
+No NVIDIA card was at hand, so **nothing on this page was measured on one**. The backends `cuda` and
+`cuda_lobpcg` are tested on NumPy, by the same code, against the others. What only a card can show:
+
+- that the tests marked `gpu` pass there: the same cells, residuals of at most 1e-6;
+- times beside the processor's (asked: at two million regions the enumeration at least 10 times
+  faster, the Fiedler pair at least 5 times), and the size from which on the card is faster;
+- how much of the card's memory the work takes (asked: ten million regions in 80 GB);
+- the share of each phase in the time.
+
+On a machine with a card, one command shows all of it, and puts it here:
+
+    pytest -m gpu && python -m benchmarks --only cuda
+"""
 
 
 @dataclass(frozen=True)
@@ -78,7 +95,7 @@ class Bar:
 
 def bars(rows: Rows) -> list[Bar]:
     found: list[Bar] = []
-    for make in (_enumeration, _relucent, _fiedler, _reduction, _pipeline, _determinism):
+    for make in (_enumeration, _relucent, _fiedler, _reduction, _pipeline, _card, _determinism):
         found += make(rows)
     return found
 
@@ -213,6 +230,42 @@ def _pipeline(rows: Rows) -> Iterable[Bar]:
             yield Bar(f"`{what}`", f"< {limit:g} s", f"{seconds:.2f} s", seconds < limit)
 
 
+def _card(rows: Rows) -> Iterable[Bar]:
+    for role, asked in (("enumerator", 10), ("eigensolver", 5)):
+        pairs = [pair for pair in _pairs(rows, role) if pair[0]["n_regions"] >= 2_000_000]
+        if pairs:
+            host, card = pairs[0]
+            ratio = host["seconds"] / card["seconds"]
+            measured = (
+                f"{ratio:.1f} times ({host['name']} {host['seconds']:.2f} s, {card['name']} "
+                f"{card['seconds']:.2f} s on {card['device']})"
+            )
+            good = ratio >= asked and card.get("residual", 0) <= 1e-6
+            what = f"{role} on a card, {card['n_regions']:,} regions"
+            yield Bar(what, f"≥ {asked} times faster than the processor", measured, good)
+    on_card = rows.all("cuda", role="enumerator", name="cuda")
+    if on_card:
+        row = max(on_card, key=lambda row: row["n_regions"])
+        measured = f"{row['n_regions']:,} in {row['card_bytes'] / 2**30:.1f} GiB of {row['device']}"
+        good = row["n_regions"] >= 9_900_000
+        yield Bar("regions that fit on a card", "ten million on 80 GB", measured, good)
+
+
+def _pairs(rows: Rows, role: str) -> list[tuple[Row, Row]]:
+    """Return the best rows of the processor and of the card, for each size that has both."""
+    every = rows.all("cuda", role=role)
+    pairs = []
+    for n in sorted({row["n_regions"] for row in every}):
+        of_size = sorted(
+            (row for row in every if row["n_regions"] == n), key=lambda row: row["seconds"]
+        )
+        host = [row for row in of_size if "card_bytes" not in row]
+        card = [row for row in of_size if "card_bytes" in row]
+        if host and card:
+            pairs.append((host[0], card[0]))
+    return pairs
+
+
 def _determinism(rows: Rows) -> Iterable[Bar]:
     every = [row for row in rows.parts.get("enumerators", []) if "same" in row]
     if every:
@@ -256,6 +309,7 @@ def render(rows: Rows) -> str:
     for part, make in tables.items():
         if rows.parts.get(part):
             lines += [f"## {part.capitalize()}", "", BLURBS[part], "", *make(rows), ""]
+    lines += ["## Cards", "", *_cards(rows)]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -398,6 +452,55 @@ def _pipeline_tables(rows: Rows) -> list[str]:
         body = [[f"`{r['what']}`", f"{r['seconds']:.2f}", f"{r['median']:.2f}"] for r in starts]
         lines += ["", *_table(["start", "s", "median s"], body, "lrr")]
     return lines
+
+
+def _cards(rows: Rows) -> list[str]:
+    """Return what was seen on a card, or what was not."""
+    if not rows.parts.get("cuda"):
+        return NO_CARD.strip().splitlines()
+    every = sorted(
+        (row for row in rows.parts["cuda"] if "role" in row),
+        key=lambda row: (row["role"], row["n_regions"], row["seconds"]),
+    )
+    body = [
+        [
+            row["role"],
+            f"{row['n_regions']:,}",
+            f"`{row['name']}`",
+            row["device"],
+            f"{row['seconds']:.3f}",
+            f"{row['residual']:.1e}" if "residual" in row else "",
+            f"{row['card_bytes'] / MIB:.0f}" if "card_bytes" in row else "",
+        ]
+        for row in every
+    ]
+    names = "role,regions,backend,device,s,residual,MiB of the card"
+    lines = [BLURBS["cuda"], "", *_table(names.split(","), body, "lrllrrr"), ""]
+    lines += [f"{_crossover(rows, role)}\n" for role in ("enumerator", "eigensolver")]
+    for row in rows.parts["cuda"]:
+        if "shares" in row:
+            lines += [
+                f"Where the time of the {row['profile']} goes on {row['device']}, at "
+                f"{row['n_regions']:,} regions, the card waited for at every call and return:",
+                "",
+                *_table(
+                    ["function", "share"],
+                    [[f"`{name}`", f"{share:.1%}"] for name, share in row["shares"].items()],
+                    "lr",
+                ),
+                "",
+            ]
+    return lines
+
+
+def _crossover(rows: Rows, role: str) -> str:
+    pairs = _pairs(rows, role)
+    slower = [card["n_regions"] for host, card in pairs if card["seconds"] >= host["seconds"]]
+    faster = [n for _, card in pairs if (n := card["n_regions"]) > max(slower, default=0)]
+    if not faster:
+        return f"Crossover of the {role}: none, the processor is faster at the largest size."
+    before = f", slower at {max(slower):,}" if slower else ", the smallest size"
+    return f"Crossover of the {role}: the card is faster from {faster[0]:,} regions on{before}."
 
 
 # Figures.
