@@ -180,6 +180,7 @@ def _level(matrix: Any, members: Any, device: Device) -> Level:
         1 where a node is of an aggregate; a node of none is interpolated from its neighbours.
     """
     xp, csr = device.xp, device.sparse.csr_matrix
+    matrix.sum_duplicates()  # sorts, which must not happen once its arrays are shared
     sizes = csr((abs(matrix.data), matrix.indices, matrix.indptr), shape=matrix.shape)
     diagonal = xp.maximum(matrix.diagonal(), np.finfo(float).tiny)
     bound = float(((sizes @ xp.ones(matrix.shape[1])) / diagonal).max())
