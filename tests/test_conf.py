@@ -160,7 +160,7 @@ def refusal(*overrides: str) -> str:
     [
         ("sead=1", "`sead` is not a key; did you mean seed?; choose one of adjacency, "),
         ("trainer.n_step=3", "`trainer.n_step` is not a key; did you mean trainer.n_steps?"),
-        ("eigensolver.tolerance=1", "choose one of eigensolver.max_iterations, eigensolver.name"),
+        ("eigensolver.tolerance=1", "eigensolver.max_iterations, eigensolver.n_threads, "),
         ("eigensolver=arnoldi", "eigensolver=arnoldi does not exist; choose one of amg_lobpcg"),
         ("experiment=two_moon", "did you mean two_moons?"),
         ("trainer.n_steps=many", "`trainer.n_steps`: Value 'many' of type 'str' could not be"),

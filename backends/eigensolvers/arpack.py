@@ -11,20 +11,25 @@ there is nothing to choose.)
 
 from __future__ import annotations
 
+import os
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import linalg as sparse_linalg
 
-from ._cholesky import Elimination
+from relutopo.errors import InputError
+
+from ._cholesky import Cholesky
+from ._elimination import Elimination
 from ._pencil import Iterate, PencilSolver, SymmetricProblem
+from ._threads import Run, threads
 
 __all__ = ["ArpackEigensolver"]
 
-# A Krylov space of twelve vectors nearly always holds the Fiedler vector of a dual graph to 1e-6
-# already, whatever the size; SciPy's default are twenty.
-_N_LANCZOS = 12
+# On dual graphs, whatever their size, a Krylov space of so many vectors and one for each digit
+# nearly always holds the Fiedler vector to these digits; SciPy's default are twenty.
+_N_LANCZOS = 2
 # ARPACK's tolerances, one attempt after the other: the first suffices unless eigenvalues cluster.
 _TOLERANCES = (1e-6, 1e-10, 0.0)
 _N_POLISHES = 3
@@ -44,6 +49,14 @@ class ArpackEigensolver(PencilSolver):
         Largest relative residual that counts as converged, in (0, 1e-6].
     max_iterations : int, default 300
         Limit of Lanczos restarts, of each of at most three attempts.
+    n_threads : int, optional
+        Threads that share the work; as many as the process may use cores if left out. The result
+        does not depend on it.
+
+    Raises
+    ------
+    InputError
+        If an argument is out of its range.
 
     Examples
     --------
@@ -57,18 +70,24 @@ class ArpackEigensolver(PencilSolver):
 
     name: ClassVar[str] = "arpack"
 
-    def __init__(self, tol: float = 1e-8, max_iterations: int = 300) -> None:
+    def __init__(
+        self, tol: float = 1e-8, max_iterations: int = 300, n_threads: int | None = None
+    ) -> None:
         super().__init__(tol, max_iterations)
+        if n_threads is not None and n_threads < 1:
+            raise InputError(f"`n_threads` must be positive, got {n_threads}; leave it out for all")
+        self.n_threads = len(os.sched_getaffinity(0)) if n_threads is None else n_threads
 
     def iterate(self, problem: SymmetricProblem, rng: np.random.Generator) -> Iterate:
         """Return the eigenvector of 1/λ, polished by inverse iteration."""
-        return self.iterate_on(Elimination.of(problem.laplacian), problem, rng)
+        with threads(self.n_threads) as run:
+            return self.iterate_on(Elimination.of(problem.laplacian, run), problem, rng, run)
 
     def iterate_on(
-        self, plan: Elimination, problem: SymmetricProblem, rng: np.random.Generator
+        self, plan: Elimination, problem: SymmetricProblem, rng: np.random.Generator, run: Run
     ) -> Iterate:
         """Do as `iterate`, with a plan of the elimination that is there already."""
-        factor = plan.factorize(problem.laplacian)
+        factor = Cholesky.of(problem.laplacian, plan, run)
         order = plan.dissection.order
         # Everything below is in the order of elimination.
         roots, kernel = problem.roots[order], problem.kernel[order]
@@ -78,10 +97,14 @@ class ArpackEigensolver(PencilSolver):
         def project(g: NDArray[np.float64]) -> NDArray[np.float64]:
             return g - (kernel @ g) * kernel
 
+        def unit(g: NDArray[np.float64]) -> NDArray[np.float64]:
+            g = project(g)
+            return g / np.linalg.norm(g)
+
         def invert(g: NDArray[np.float64]) -> NDArray[np.float64]:
             nonlocal applications
             applications += 1
-            y = factor.solve(roots * project(np.ravel(g)))
+            y = factor.solve(roots * project(np.ravel(g)), run)
             # Removing the constant before scaling keeps the projection below free of cancellation.
             y -= kernel @ (roots * y) / total
             return project(roots * y)
@@ -93,7 +116,9 @@ class ArpackEigensolver(PencilSolver):
 
         n = problem.n
         operator = sparse_linalg.LinearOperator((n, n), matvec=invert, dtype=np.float64)
-        g = project(rng.standard_normal(n))
+        # From end to end of the graph, as the Fiedler vector is; the random part is there for those
+        # that are not, and its high modes are gone after the first step.
+        g = unit(roots * plan.dissection.coordinate[order]) + unit(rng.standard_normal(n))
         for tolerance in _TOLERANCES:
             try:
                 g = sparse_linalg.eigsh(
@@ -101,7 +126,7 @@ class ArpackEigensolver(PencilSolver):
                     k=1,
                     which="LA",
                     v0=g,
-                    ncv=_N_LANCZOS,
+                    ncv=_N_LANCZOS - round(np.log10(self.tol)),
                     tol=tolerance,
                     maxiter=self.max_iterations,
                     rng=rng,

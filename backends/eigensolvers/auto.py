@@ -6,8 +6,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from ._cholesky import Elimination
+from ._elimination import Elimination
 from ._pencil import Iterate, PencilSolver, SymmetricProblem
+from ._threads import threads
 from .amg_lobpcg import AmgLobpcgEigensolver
 from .arpack import ArpackEigensolver
 
@@ -47,6 +48,8 @@ class AutoEigensolver(PencilSolver):
         Largest relative residual that counts as converged, in (0, 1e-6].
     max_iterations : int, default 500
         Limit of the iterations of whichever runs; see there.
+    n_threads : int, optional
+        Threads that share the work of `arpack`; see there.
 
     Examples
     --------
@@ -60,13 +63,17 @@ class AutoEigensolver(PencilSolver):
 
     name: ClassVar[str] = "auto"
 
-    def __init__(self, tol: float = 1e-8, max_iterations: int = 500) -> None:
+    def __init__(
+        self, tol: float = 1e-8, max_iterations: int = 500, n_threads: int | None = None
+    ) -> None:
         super().__init__(tol, max_iterations)
+        self._arpack = ArpackEigensolver(tol, max_iterations, n_threads)
 
     def iterate(self, problem: SymmetricProblem, rng: np.random.Generator) -> Iterate:
         """Let the cheaper one iterate."""
-        plan = Elimination.of(problem.laplacian)
-        size = (problem.n + problem.laplacian.nnz) / 2  # nodes and edges
-        if plan.n_operations <= _MOST_OPERATIONS * size:
-            return ArpackEigensolver(self.tol, self.max_iterations).iterate_on(plan, problem, rng)
+        with threads(self._arpack.n_threads) as run:
+            plan = Elimination.of(problem.laplacian, run)
+            size = (problem.n + problem.laplacian.nnz) / 2  # nodes and edges
+            if plan.n_operations <= _MOST_OPERATIONS * size:
+                return self._arpack.iterate_on(plan, problem, rng, run)
         return AmgLobpcgEigensolver(self.tol, self.max_iterations).iterate(problem, rng)

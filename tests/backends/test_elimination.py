@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -12,7 +14,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import sparse
 
-Elimination = import_module("relutopo.backends.eigensolvers._cholesky").Elimination
+Cholesky = import_module("relutopo.backends.eigensolvers._cholesky").Cholesky
+elimination = import_module("relutopo.backends.eigensolvers._elimination")
+Elimination = elimination.Elimination
+fronts = import_module("relutopo.backends.eigensolvers._fronts")
 nested_dissection = import_module("relutopo.backends.eigensolvers._dissection").nested_dissection
 threads = import_module("relutopo.backends.eigensolvers._threads").threads
 
@@ -82,14 +87,112 @@ def test_a_dissection_does_not_depend_on_threads() -> None:
     np.testing.assert_array_equal(alone.parents, shared.parents)
 
 
-@given(graph=graphs(), spread=st.sampled_from([0.0, 3.0, 8.0]), seed=st.integers(0, 99))
+@given(graph=graphs(), few=st.sampled_from([1, 10, 1000]))
+@settings(max_examples=100, deadline=None)
+def test_pieces_are_all_blocks_and_later_levels_hold_those_above(
+    graph: tuple[int, NDArray[np.int64]], few: int
+) -> None:
+    system = laplacian(*graph)
+    with mock.patch.object(elimination, "_FEW", few):
+        plan = Elimination.of(system)
+    parents = plan.dissection.parents
+    assert [piece.first for piece in plan.pieces[1:]] == [piece.last for piece in plan.pieces[:-1]]
+    assert (plan.pieces[0].first, plan.pieces[-1].last) == (0, len(parents))
+    assert sorted(i for level in plan.levels for i in level) == list(range(len(plan.pieces)))
+    height = {i: h for h, level in enumerate(plan.levels) for i in level}
+    for i, piece in enumerate(plan.pieces):
+        assert (parents[piece.first : piece.last - 1] < piece.last).all()
+        assert all(parents[plan.pieces[j].last - 1] == piece.last - 1 for j in piece.below)
+        assert all(height[j] < height[i] for j in piece.below)
+        if piece.last < len(parents):
+            assert sum(i in other.below for other in plan.pieces) == 1
+
+
+def dense_factor(factor: Any) -> NDArray[np.float64]:
+    """Return the factor with its zeros, lower triangular."""
+    plan = factor.plan
+    starts, n = plan.dissection.starts, len(plan.positions)
+    dense = np.zeros((n, n))
+    panels = np.concatenate(factor.panels)
+    for b in range(len(starts) - 1):
+        own = np.arange(starts[b], starts[b + 1])
+        rows = np.append(own, plan.borders[plan.border_ptr[b] : plan.border_ptr[b + 1]])
+        panel = panels[plan.panel_ptr[b] : plan.panel_ptr[b + 1]].reshape(len(own), len(rows))
+        for k, column in enumerate(panel):
+            dense[rows[k:], own[k]] = column[k:]
+    return dense
+
+
+@given(graph=graphs(), few=st.sampled_from([1, 10, 1000]), seed=st.integers(0, 99))
+@settings(max_examples=100, deadline=None)
+def test_the_factor_is_that_of_lapack(
+    graph: tuple[int, NDArray[np.int64]], few: int, seed: int
+) -> None:
+    n, edges = graph
+    system = laplacian(n, edges, np.random.default_rng(seed).uniform(1, 10, len(edges)))
+    with mock.patch.object(elimination, "_FEW", few):
+        plan = Elimination.of(system)
+    order = plan.dissection.order
+    grounded = system.toarray()[np.ix_(order, order)] + np.diag(np.append(np.zeros(n - 1), 1.0))
+    expected = scipy.linalg.cholesky(grounded, lower=True)
+    found = dense_factor(Cholesky.of(system, plan))
+    # In LAPACK's last pivot all of the matrix cancels but the 1.
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-8 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize(("n_own", "n_border"), [(1, 0), (31, 70), (33, 63), (90, 250), (300, 40)])
+def test_a_front_becomes_a_part_of_the_factor(n_own: int, n_border: int) -> None:
+    """Large fronts are eliminated otherwise than small ones."""
+    n = n_own + n_border
+    weights = -np.random.default_rng(0).uniform(0, 1, (n, n))
+    front = np.triu(weights, 1)
+    panel, update = front[:n_own].copy(), front[n_own:, n_own:].copy()
+    fronts.eliminate(panel, update)
+    dense = front + front.T
+    dense -= np.diag(dense.sum(axis=1))
+    dense[n - 1, n - 1] += 1.0  # grounded; nothing but the last pivot depends on it
+    factor = scipy.linalg.cholesky(dense)
+    n_sure = min(n_own, n - 1)
+    np.testing.assert_allclose(np.triu(panel)[:n_sure], factor[:n_sure], rtol=1e-10)
+    below = factor[n_own:, n_own:]
+    np.testing.assert_allclose(np.triu(update, 1), np.triu(below.T @ below, 1), rtol=1e-9)
+
+
+def test_factors_and_solutions_do_not_depend_on_threads() -> None:
+    n, edges = 250 * 300, grid(250, 300)
+    weights = np.random.default_rng(0).uniform(1, 10, len(edges))
+    system = laplacian(n, edges, weights)
+    right = np.random.default_rng(1).standard_normal(n)
+    right -= right.mean()
+    plan = Elimination.of(system)
+    assert len(plan.pieces) > 20
+    alone = Cholesky.of(system, plan)
+    with threads(3) as run:
+        shared_plan = Elimination.of(system, run)
+        shared = Cholesky.of(system, shared_plan, run)
+        solution = shared.solve(right, run)
+    np.testing.assert_array_equal(plan.borders, shared_plan.borders)
+    for panels, others in zip(alone.panels, shared.panels, strict=True):
+        np.testing.assert_array_equal(panels, others)
+    np.testing.assert_array_equal(alone.solve(right), solution)
+
+
+@given(
+    graph=graphs(),
+    few=st.sampled_from([1, 10, 1000]),
+    spread=st.sampled_from([0.0, 3.0, 8.0]),
+    seed=st.integers(0, 99),
+)
 @settings(max_examples=150, deadline=None)
-def test_the_factor_solves(graph: tuple[int, NDArray[np.int64]], spread: float, seed: int) -> None:
+def test_the_factor_solves(
+    graph: tuple[int, NDArray[np.int64]], few: int, spread: float, seed: int
+) -> None:
     n, edges = graph
     rng = np.random.default_rng(seed)
     system = laplacian(n, edges, 10 ** rng.uniform(-spread, spread, len(edges)))
-    plan = Elimination.of(system)
-    factor = plan.factorize(system)
+    with mock.patch.object(elimination, "_FEW", few):
+        plan = Elimination.of(system)
+    factor = Cholesky.of(system, plan)
     order = plan.dissection.order
     dense = system.toarray()[np.ix_(order, order)]
     y = rng.standard_normal(n)
@@ -119,7 +222,7 @@ def test_a_badly_scaled_path_is_solved_entry_by_entry() -> None:
     edges = np.stack([np.arange(n - 1), np.arange(1, n)], axis=1)
     weights = 10 ** np.random.default_rng(0).uniform(-150, 150, n - 1)
     plan = Elimination.of(laplacian(n, edges, weights))
-    factor = plan.factorize(laplacian(n, edges, weights))
+    factor = Cholesky.of(laplacian(n, edges, weights), plan)
     order = plan.dissection.order
     right = np.zeros(n)
     right[plan.positions[0]], right[plan.positions[n - 1]] = 1.0, -1.0
