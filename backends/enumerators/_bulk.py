@@ -46,7 +46,6 @@ from ._bulk_flats import find_flats
 from ._bulk_layer import Cells, LayerStep, PlaneTable, Task
 from ._bulk_pieces import next_pieces, points_as_pieces
 from ._lattice_planes import planes_of_faces
-from ._limits import check_limit
 
 __all__ = ["BulkEnumerator"]
 
@@ -89,11 +88,11 @@ class BulkEnumerator(Enumerator):
         progress: Progress | None,
     ) -> CellComplex:
         begin = time.perf_counter()
-        task = Task(self._device, network, domain, self._at_once)
+        task = Task(self._device, network, domain, self._at_once, max_cells)
         cells = _start(self._device, domain)
         n_layers = len(network.layer_sizes)
         for layer in range(n_layers):
-            cells = _cut(task, cells, max_cells)
+            cells = _cut(task, cells)
             if progress is not None:
                 progress(layer + 1, n_layers, f"{cells.n[-1]} regions")
         euler = sum((-1) ** k * n for k, n in enumerate(cells.n))
@@ -139,23 +138,18 @@ def _start(device: Device, domain: Domain) -> Cells:
     )
 
 
-def _cut(task: Task, cells: Cells, max_cells: int | None) -> Cells:
+def _cut(task: Task, cells: Cells) -> Cells:
     """Return the complex after the next layer; the old one is given up."""
     step = LayerStep(task, cells)
     levels = find_flats(step)
     step.drop_maps()
-
-    def check(n_cells: int) -> None:
-        check_limit(max_cells, n_cells, task.network, step.layer)
-
     pieces = points_as_pieces(step, levels[0])
     n_cells = len(pieces.flat)
-    check(n_cells)
     facets, planes = [], [levels[0].planes]
     for m in range(1, step.dim + 1):
         pieces = next_pieces(step, levels, m, pieces)
         n_cells += len(pieces.flat)
-        check(n_cells)
+        step.check_limit(n_cells)
         facets.append(pieces.facets)
         if m < step.dim:
             planes.append(levels[m].planes[pieces.flat])

@@ -17,7 +17,7 @@ from ._bulk_arrays import Array, Lists, Units
 from ._bulk_regions import Regions
 from ._bulk_values import meeting_points, parameters, signs_from_maps, signs_of_pairs
 from ._lattice_planes import ExactPoints
-from ._limits import POSITION_TARGET
+from ._limits import POSITION_TARGET, check_limit
 
 __all__ = ["Cells", "LayerStep", "PlaneTable", "Task"]
 
@@ -82,10 +82,20 @@ class Task:
         What is decomposed, and where.
     at_once : int
         How many numbers an array may have that is made in passing.
+    max_cells : int or None
+        Limit of the number of cells.
     """
 
-    def __init__(self, device: Device, network: Network, domain: Domain, at_once: int) -> None:
+    def __init__(
+        self,
+        device: Device,
+        network: Network,
+        domain: Domain,
+        at_once: int,
+        max_cells: int | None,
+    ) -> None:
         self.device, self.network, self.at_once = device, network, at_once
+        self.max_cells = max_cells
         # Computed coordinates may leave the domain by rounding.
         self.magnitude = domain.magnitude * (1 + 2.0**-30)
         self.regions = Regions(device, network, self.magnitude, at_once)
@@ -117,6 +127,10 @@ class LayerStep:
         self._kept: list[tuple[Array, Array]] = []
         self._keys = self.xp.zeros(0, dtype=np.int64)
         self._first_plane = 0
+
+    def check_limit(self, n_cells: int) -> None:
+        """Stop if the layer makes more cells than are allowed; it makes `n_cells` at least."""
+        check_limit(self._task.max_cells, n_cells, self._task.network, self.layer)
 
     def require(self, n_bytes: int) -> None:
         """Say so if the device has less memory than that; small amounts are not asked for."""
@@ -181,6 +195,7 @@ class LayerStep:
     def add_vertices(self, x: Array, deviation: Array, points: dict[int, Integers]) -> None:
         """Add vertices; `points` has those that are known exactly, by their place."""
         first = len(self.cells.deviation)
+        self.check_limit(first + len(deviation))
         self.cells.x = self.xp.concatenate([self.cells.x, x], axis=1)
         self.cells.deviation = self.xp.concatenate([self.cells.deviation, deviation])
         for place, point in points.items():

@@ -27,6 +27,7 @@ def cut_lines(step: LayerStep, vertices: Level, lines: Block) -> Block:
     """
     xp, units = step.xp, step.units
     line, unit = units.members(lines.crossing)
+    step.require(len(line) * (24 * units.n_words + 160))
     carrier = lines.carrier[line]
     nonzero = lines.nonzero[line] & ~units.single[unit]
     first, number = match(xp, carrier, lines.n_cells, nonzero)

@@ -128,11 +128,13 @@ def test_children_of_a_region_have_consecutive_numbers() -> None:
 
 
 def test_limits_hold_in_every_layer() -> None:
-    network, box = random_network([2, 10, 10, 1], 0), Box(-2, 2, dim=2)
+    network, box = random_network([2, 3, 12, 1], 0), Box(-2, 2, dim=2)
     n = sum(decompose(network, box).n_cells)
     assert sum(decompose(network, box, enumerator=enumerator(), max_cells=n).n_cells) == n
-    with pytest.raises(LimitReachedError, match=r"layer 2 of 2.*raise the limit"):
-        decompose(network, box, enumerator=enumerator(), max_cells=n - 1)
+    n_vertices = decompose(network, box).n_cells[0]
+    for limit in (n - 1, n_vertices + 1, n_vertices - 1):
+        with pytest.raises(LimitReachedError, match=r"layer 2 of 2.*raise the limit"):
+            decompose(network, box, enumerator=enumerator(), max_cells=limit)
 
 
 class SmallDevice(Device):
