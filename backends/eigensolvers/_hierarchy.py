@@ -28,7 +28,9 @@ _MOST_LEVELS = 20
 # scaled graphs and still finds strong ones at hubs.
 _STRENGTH = 0.25
 _JACOBI = 4 / 3
+_POWERS = 15  # steps of the power method, enough for one or two digits
 _NOISE = 0.01
+_TINY = float(np.finfo(np.float64).tiny)
 # Degree of Chebyshev's polynomial, and the lower end of what it damps as a part of the upper end.
 _SMOOTHING = (2, 1 / 8)
 _START_SMOOTHING = (4, 1 / 30)
@@ -153,8 +155,8 @@ class Hierarchy:
         """
         lumped = [weights]
         for level in self.levels:
-            lumped.append(level.restriction @ lumped[-1])
-        roots = np.sqrt(np.maximum(self.device.to_host(lumped.pop()), np.finfo(float).tiny))
+            lumped.append(self.device.xp.maximum(level.restriction @ lumped[-1], _TINY))
+        roots = np.sqrt(self.device.to_host(lumped.pop()))
         dense = self.coarsest / np.multiply.outer(roots, roots)
         if len(dense) > 1:
             coarse = np.linalg.eigh(dense)[1][:, 1] / roots
@@ -182,17 +184,27 @@ def _level(matrix: Any, members: Any, device: Device) -> Level:
     xp, csr = device.xp, device.sparse.csr_matrix
     matrix.sum_duplicates()  # sorts, which must not happen once its arrays are shared
     sizes = csr((abs(matrix.data), matrix.indices, matrix.indptr), shape=matrix.shape)
-    diagonal = xp.maximum(matrix.diagonal(), np.finfo(float).tiny)
+    diagonal = xp.maximum(matrix.diagonal(), _TINY)
     bound = float(((sizes @ xp.ones(matrix.shape[1])) / diagonal).max())
+    largest = _largest_eigenvalue(matrix, diagonal, device)
     tentative = csr_to_device(members.astype(np.float64), device)
     # P = (I - ω D⁻¹ L) T; the entries of L T are scaled row by row.
     change = matrix @ tentative
     entries = xp.arange(change.nnz)
     rows = xp.searchsorted(change.indptr, entries, side="right") - 1
-    scaled = change.data * (_JACOBI / bound / diagonal)[rows]
+    scaled = change.data * (_JACOBI / largest / diagonal)[rows]
     change = csr((scaled, change.indices, change.indptr), shape=change.shape)
     prolongation = (tentative - change).tocsr()
     return Level(matrix, 1 / diagonal, bound, prolongation, prolongation.T.tocsr())
+
+
+def _largest_eigenvalue(matrix: Any, diagonal: Any, device: Device) -> float:
+    """Return about the largest eigenvalue of D⁻¹ L, from below, by the power method."""
+    x = device.to_device(np.random.default_rng(0).standard_normal(matrix.shape[0]))
+    for _ in range(_POWERS):
+        x = (matrix @ x) / diagonal
+        x = x / abs(x).max()
+    return float((x @ (matrix @ x)) / (x @ (diagonal * x)))
 
 
 def csr_to_device(matrix: Any, device: Device) -> Any:

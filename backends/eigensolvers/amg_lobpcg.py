@@ -11,21 +11,21 @@ Math. 33 (2015) 209-226. Memory and time grow like the number of edges, in any d
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
+from relutopo.devices import numpy_device
 from relutopo.errors import InputError
 from relutopo.optional import require
 
+from ._hierarchy import Hierarchy
 from ._pencil import DENSE_UP_TO, LARGEST_TOL, Iterate, PencilSolver, SymmetricProblem
 
 __all__ = ["AmgLobpcgEigensolver"]
 
-_COARSE = 100  # the coarsest level is solved densely
 _NOISE = 0.01
 _NEARLY_DEPENDENT = 1e-4  # length of what is left of a unit column
 
@@ -68,11 +68,12 @@ class AmgLobpcgEigensolver(PencilSolver):
             raise InputError(f"`block_size` must be in 1..{limit}, got {block_size}; try 1")
         self.block_size = block_size
         self._pyamg = require("pyamg", "the eigensolver 'amg_lobpcg'")
+        self._gauss_seidel = self._pyamg.relaxation.relaxation.gauss_seidel
 
     def iterate(self, problem: SymmetricProblem, rng: np.random.Generator) -> Iterate:
         """Return the first Ritz vector once its true residual is small enough."""
-        with _numpy_seeded(rng):
-            hierarchy = self._hierarchy(problem)
+        laplacian = sparse.csr_matrix(problem.laplacian)
+        hierarchy = Hierarchy.of(laplacian, problem.laplacian, numpy_device(), self._pyamg)
         matrix, m = problem.matrix(), self.block_size
         basis = problem.roots[:, None] * self._start(hierarchy, problem.roots**2, rng)
         iterations = 0
@@ -92,28 +93,11 @@ class AmgLobpcgEigensolver(PencilSolver):
             iterations += 1
             # What the last step added to the Ritz vectors is the conjugate direction.
             directions = q[:, m:] @ c[m:]
-            steps = _precondition(hierarchy, problem, residuals)
+            steps = self._precondition(hierarchy, problem, residuals)
             basis = np.concatenate([g, steps, directions], axis=1)
 
-    def _hierarchy(self, problem: SymmetricProblem) -> Any:
-        """Return pyamg's multilevel solver of L."""
-        # Strength relative to the strongest edge of a node keeps aggregates off the weak edges of
-        # badly scaled graphs and still finds strong ones at hubs. One sweep forwards before and
-        # one backwards after the coarse correction make a symmetric cycle.
-        return self._pyamg.smoothed_aggregation_solver(
-            problem.laplacian,
-            B=np.ones((problem.n, 1)),
-            strength=("classical", {"theta": 0.25}),
-            smooth="jacobi",
-            improve_candidates=None,
-            presmoother=("gauss_seidel", {"sweep": "forward"}),
-            postsmoother=("gauss_seidel", {"sweep": "backward"}),
-            max_coarse=_COARSE,
-            coarse_solver="pinv",
-        )
-
     def _start(
-        self, hierarchy: Any, weights: NDArray[np.float64], rng: np.random.Generator
+        self, hierarchy: Hierarchy, weights: NDArray[np.float64], rng: np.random.Generator
     ) -> NDArray[np.float64]:
         """Return approximate eigenvectors of the pencil, (n, block_size), from coarse to fine.
 
@@ -122,51 +106,50 @@ class AmgLobpcgEigensolver(PencilSolver):
         each level keeps a symmetric graph from starting at another eigenvector, or orthogonal to
         the right one.
         """
-        gauss_seidel = self._pyamg.relaxation.relaxation.gauss_seidel
-        *finer, coarsest = hierarchy.levels
         lumped = [weights]
-        for level in finer:
-            lumped.append(np.maximum(level.R @ lumped[-1], np.finfo(float).tiny))
+        for level in hierarchy.levels:
+            lumped.append(np.maximum(level.restriction @ lumped[-1], np.finfo(float).tiny))
         roots = np.sqrt(lumped[-1])
-        dense = coarsest.A.toarray() / np.multiply.outer(roots, roots)
+        dense = hierarchy.coarsest / np.multiply.outer(roots, roots)
         x = np.linalg.eigh(_symmetric(dense))[1][:, 1 : 1 + self.block_size] / roots[:, None]
         # A coarsest level of a few nodes has too few vectors.
         missing = self.block_size - x.shape[1]
         x = np.concatenate([x, rng.standard_normal((len(x), missing))], axis=1)
-        for level, w in zip(reversed(finer), reversed(lumped[:-1]), strict=True):
-            x = level.P @ x
+        for level, w in zip(reversed(hierarchy.levels), reversed(lumped[:-1]), strict=True):
+            x = level.prolongation @ x
             x += _NOISE * np.abs(x).max(axis=0) * rng.standard_normal(x.shape)
             for j in range(self.block_size):
                 column = np.ascontiguousarray(x[:, j])
-                quotient = column @ (level.A @ column) / (column @ (w * column))
-                gauss_seidel(level.A, column, quotient * w * column, sweep="symmetric")
+                quotient = column @ (level.matrix @ column) / (column @ (w * column))
+                self._gauss_seidel(level.matrix, column, quotient * w * column, sweep="symmetric")
                 x[:, j] = column
         return x
 
+    def _precondition(
+        self, hierarchy: Hierarchy, problem: SymmetricProblem, residuals: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Apply an approximation of A⁺ = W_V^{1/2} L⁺ W_V^{1/2} to columns."""
+        roots = problem.roots[:, None]
+        right = roots * problem.project(residuals)
+        solved = [self._v_cycle(hierarchy, 0, np.ascontiguousarray(y)) for y in right.T]
+        return problem.project(roots * np.stack(solved, axis=1))
 
-def _precondition(
-    hierarchy: Any, problem: SymmetricProblem, residuals: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Apply an approximation of A⁺ = W_V^{1/2} L⁺ W_V^{1/2} to columns."""
-    roots = problem.roots[:, None]
-    right = roots * problem.project(residuals)
-    solved = [_v_cycle(hierarchy, 0, np.ascontiguousarray(column)) for column in right.T]
-    return problem.project(roots * np.stack(solved, axis=1))
+    def _v_cycle(
+        self, hierarchy: Hierarchy, k: int, right: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Apply one V-cycle from level k on.
 
-
-def _v_cycle(hierarchy: Any, k: int, right: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Apply one V-cycle from level k on.
-
-    pyamg's own also computes the norms of two residuals, which nobody here asks for.
-    """
-    level = hierarchy.levels[k]
-    if k == len(hierarchy.levels) - 1:
-        return np.asarray(hierarchy.coarse_solver(level.A, right)).ravel()
-    x = np.zeros_like(right)
-    level.presmoother(level.A, x, right)
-    x += level.P @ _v_cycle(hierarchy, k + 1, level.R @ (right - level.A @ x))
-    level.postsmoother(level.A, x, right)
-    return x
+        One sweep forwards before and one backwards after the coarse correction make it symmetric.
+        """
+        if k == len(hierarchy.levels):
+            return np.asarray(hierarchy.coarse_inverse @ right)
+        level = hierarchy.levels[k]
+        x = np.zeros_like(right)
+        self._gauss_seidel(level.matrix, x, right, sweep="forward")
+        coarse = level.restriction @ (right - level.matrix @ x)
+        x += level.prolongation @ self._v_cycle(hierarchy, k + 1, coarse)
+        self._gauss_seidel(level.matrix, x, right, sweep="backward")
+        return x
 
 
 def _orthonormal(basis: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -192,14 +175,3 @@ def _orthonormal(basis: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _symmetric(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     return (matrix + matrix.T) / 2
-
-
-@contextmanager
-def _numpy_seeded(rng: np.random.Generator) -> Iterator[None]:
-    """Seed NumPy's global generator, which pyamg draws from, and put it back afterwards."""
-    state = np.random.get_state()  # noqa: NPY002
-    np.random.seed(int(rng.integers(2**32)))  # noqa: NPY002
-    try:
-        yield
-    finally:
-        np.random.set_state(state)  # noqa: NPY002
