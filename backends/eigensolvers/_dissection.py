@@ -24,8 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relutopo.compilation import njit
+from relutopo.spectral._kernels import breadth_first
 
-from ._numbering import distances
 from ._threads import Run
 
 __all__ = ["Dissection", "nested_dissection"]
@@ -129,14 +129,16 @@ def _landmark_coordinates(indptr, indices):
     nearest = np.full(n, n, np.int32)  # distance to the landmarks so far
     source = 0
     for axis in range(3):
-        distances(indptr, indices, source, one, queue)
+        one[:] = -1
+        breadth_first(indptr, indices, source, one, queue)
         # The other end of the axis lies far from its beginning and from all earlier landmarks.
         other, best = 0, -1
         for v in range(n):
             far = one[v] + min(nearest[v], one[v])
             if far > best:
                 other, best = v, far
-        distances(indptr, indices, other, two, queue)
+        two[:] = -1
+        breadth_first(indptr, indices, other, two, queue)
         source, best = 0, -1
         for v in range(n):
             x[v, axis] = one[v] - two[v]

@@ -1,4 +1,4 @@
-"""Distances in a graph, and a numbering in which neighbours are near each other in memory."""
+"""A numbering of a graph in which neighbours are near each other in memory."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from relutopo.compilation import njit
+from relutopo.spectral._kernels import breadth_first
 
-__all__ = ["breadth_first_order", "distances", "renumbered"]
+__all__ = ["breadth_first_order", "renumbered"]
 
 
 def renumbered(matrix: sparse.csr_array, order: NDArray[np.int32]) -> sparse.csr_array:
@@ -60,40 +61,17 @@ def _renumber(indptr, indices, data, order):
 
 
 @njit(cache=True)
-def distances(indptr, indices, source, distance, queue):
-    """Fill in the distances of all nodes from one, -1 where there is no path.
-
-    Returns the number of nodes reached; they stand in `queue`, which has room for one more, by
-    distance.
-    """
-    distance[:] = -1
-    distance[source] = 0
-    queue[0] = source
-    head, tail = 0, 1
-    while head < tail:
-        v = queue[head]
-        head += 1
-        further = distance[v] + 1
-        for p in range(indptr[v], indptr[v + 1]):
-            # Without a branch, which could not be predicted; old nodes are overwritten.
-            u = indices[p]
-            queue[tail] = u
-            is_new = distance[u] < 0
-            distance[u] = further if is_new else distance[u]
-            tail += is_new
-    return tail
-
-
-@njit(cache=True)
 def breadth_first_order(indptr, indices):
     """Return the nodes by their distance from a node that is farthest from node 0, (n,) int32.
 
     Nodes without a path to it come last.
     """
     n = len(indptr) - 1
-    distance, order = np.empty(n, np.int32), np.empty(n + 1, np.int32)
-    n_reached = distances(indptr, indices, 0, distance, order)
-    n_reached = distances(indptr, indices, order[n_reached - 1], distance, order)
+    distance, order = np.full(n, -1, np.int32), np.empty(n + 1, np.int32)
+    n_reached = breadth_first(indptr, indices, 0, distance, order)
+    last = order[n_reached - 1]
+    distance[:] = -1
+    n_reached = breadth_first(indptr, indices, last, distance, order)
     for v in range(n):
         if distance[v] < 0:
             order[n_reached] = v

@@ -117,26 +117,46 @@ def laplacian_rows(edges: Int32s, weights: Any, n_nodes: int) -> tuple[Int32s, I
 
 
 @njit(cache=True)
+def breadth_first(
+    indptr: Int32s, columns: Int32s, root: int, distance: Int32s, queue: Int32s
+) -> int:
+    """Fill in the distances of all nodes that a node has a path to; they were -1 before.
+
+    Returns the number of these nodes. They stand at the beginning of `queue` by distance; it has
+    room for one node more than there are with distance -1.
+    """
+    distance[root] = 0
+    queue[0] = root
+    head, tail = 0, 1
+    while head < tail:
+        u = queue[head]
+        head += 1
+        further = distance[u] + 1
+        for i in range(indptr[u], indptr[u + 1]):
+            # Without a branch, which could not be predicted; a node that is not new is overwritten.
+            v = columns[i]
+            queue[tail] = v
+            is_new = distance[v] < 0
+            distance[v] = further if is_new else distance[v]
+            tail += is_new
+    return tail
+
+
+@njit(cache=True)
 def components(indptr: Int32s, columns: Int32s) -> Int32s:
     """Return the connected component of each node, numbered from 0 by first node."""
     n_nodes = len(indptr) - 1
-    labels = np.full(n_nodes, -1, np.int32)
-    queue = np.empty(n_nodes, np.int32)
-    n_found = 0
+    labels = np.empty(n_nodes, np.int32)
+    distance = np.full(n_nodes, -1, np.int32)
+    queue = np.empty(n_nodes + 1, np.int32)
+    n_found = n_labelled = 0
     for root in range(n_nodes):
-        if labels[root] >= 0:
+        if distance[root] >= 0:
             continue
-        labels[root] = n_found
-        queue[0] = root
-        head, tail = 0, 1
-        while head < tail:
-            u = queue[head]
-            head += 1
-            for i in range(indptr[u], indptr[u + 1]):
-                v = columns[i]
-                if labels[v] < 0:
-                    labels[v] = n_found
-                    queue[tail] = v
-                    tail += 1
+        rest = queue[n_labelled:]
+        n_reached = breadth_first(indptr, columns, root, distance, rest)
+        for v in rest[:n_reached]:
+            labels[v] = n_found
+        n_labelled += n_reached
         n_found += 1
     return labels
