@@ -128,7 +128,7 @@ def test_children_of_a_region_have_consecutive_numbers() -> None:
 
 
 def test_limits_hold_in_every_layer() -> None:
-    network, box = random_network([2, 3, 12, 1], 0), Box(-2, 2, dim=2)
+    network, box = random_network([2, 2, 30, 1], 1), Box(-2, 2, dim=2)
     n = sum(decompose(network, box).n_cells)
     assert sum(decompose(network, box, enumerator=enumerator(), max_cells=n).n_cells) == n
     n_vertices = decompose(network, box).n_cells[0]
