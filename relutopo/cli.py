@@ -35,7 +35,12 @@ from hydra_plugins.relutopo.ray_launcher import RayLauncher  # noqa: E402
 from omegaconf import DictConfig, read_write  # noqa: E402
 
 from relutopo.app import resolvers, schema  # noqa: E402
-from relutopo.app.messages import EXPECTED, explain, refuse_values_of_groups  # noqa: E402
+from relutopo.app.messages import (  # noqa: E402
+    EXPECTED,
+    explain,
+    refuse_unknown_keys,
+    refuse_values_of_groups,
+)
 
 __all__ = ["SummarizeSweep", "main", "run_job"]
 
@@ -79,6 +84,7 @@ def run_job(config: DictConfig) -> float | None:
     context = HydraConfig.get()
     is_sweep = context.mode == RunMode.MULTIRUN
     values = resolvers.plain(config)
+    refuse_unknown_keys(values, schema.Settings.__dataclass_fields__)
     record = JobRecord(
         Identity.of(str(context.runtime.choices["experiment"]), values),
         choices={str(k): str(v) for k, v in context.runtime.choices.items()},

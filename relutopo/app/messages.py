@@ -20,7 +20,7 @@ from omegaconf.errors import (
 
 from relutopo.errors import InputError, RelutopoError
 
-__all__ = ["EXPECTED", "explain", "refuse_values_of_groups"]
+__all__ = ["EXPECTED", "explain", "refuse_unknown_keys", "refuse_values_of_groups"]
 
 EXPECTED = (RelutopoError, OSError, HydraException, OmegaConfBaseException)
 """Errors that are no faults of relutopo: a message says more than a traceback."""
@@ -81,6 +81,28 @@ def refuse_values_of_groups(arguments: Iterable[str], groups: Mapping[str, Seque
                 f"`{group}` must be the name of a choice, got {value}; choose one of "
                 f"{', '.join(groups[group])}, and set what belongs to it by {group}.<key>=<value>"
             )
+
+
+def refuse_unknown_keys(present: Iterable[str], known: Iterable[str]) -> None:
+    """Raise an `InputError` for a key that nothing reads, which ``+key=value`` can bring in.
+
+    Parameters
+    ----------
+    present : iterable of str
+        The keys outside all groups.
+    known : iterable of str
+        Those that there are.
+
+    Examples
+    --------
+    >>> refuse_unknown_keys(["sead"], ["seed", "figures"])
+    Traceback (most recent call last):
+    relutopo.errors.InputError: `sead` is not a key; did you mean seed?; choose one of figures, seed
+    """
+    names = set(known)
+    for key in present:
+        if key not in names:
+            raise InputError(f"`{key}` is not a key" + _remedy(key, names))
 
 
 def _remedy(wrong: str, known: Iterable[str], elsewhere: Sequence[str] = ()) -> str:

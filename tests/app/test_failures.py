@@ -74,3 +74,12 @@ def test_a_failed_job_is_recorded_and_the_others_go_on(
         summarize(folder, measure="joy")
     with pytest.raises(InputError, match="there are none"):
         summarize(tmp_path)
+
+
+def test_a_key_that_nothing_reads_stops_a_sweep_before_it_begins(
+    tmp_path: Path, command: Callable[..., str]
+) -> None:
+    printed = command(tmp_path, "--multirun", *TINY, "+sead=0,1", succeeds=False)
+    assert "`sead` is not a key; did you mean seed?" in printed
+    assert "Traceback" not in printed
+    assert not list(tmp_path.glob("multirun/*/jobs/*/job.json"))
