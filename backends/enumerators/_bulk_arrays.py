@@ -19,10 +19,11 @@ __all__ = [
     "Lists",
     "Units",
     "concatenate_lists",
+    "distinct",
     "gathered",
     "group",
     "match",
-    "segments",
+    "prefix_sums",
     "spread",
 ]
 
@@ -49,16 +50,22 @@ class Lists:
     def of(self, xp: Any, rows: Array) -> tuple[Array, Array]:
         """Return the items of some lists, and for each of them the place of its list in `rows`."""
         counts = self.ptr[rows + 1] - self.ptr[rows]
-        ptr = segments(xp, counts)
+        ptr = prefix_sums(xp, counts)
         owner = spread(xp, ptr)
         return self.items[self.ptr[rows][owner] + xp.arange(len(owner)) - ptr[owner]], owner
 
 
-def segments(xp: Any, counts: Array) -> Array:
-    """Return prefix sums of counts, beginning with 0."""
-    ptr = xp.zeros(len(counts) + 1, dtype=np.int64)
-    ptr[1:] = xp.cumsum(counts, dtype=np.int64)
-    return ptr
+def prefix_sums(xp: Any, values: Array, dtype: type = np.int64) -> Array:
+    """Return the sums of the first 0, 1, 2, ... values, modulo what the type holds."""
+    sums = xp.zeros(len(values) + 1, dtype=dtype)
+    if len(values):
+        sums[1:] = xp.cumsum(values, dtype=dtype)
+    return sums
+
+
+def distinct(xp: Any, numbers: Array) -> Array:
+    """Return the numbers that occur, ascending."""
+    return xp.unique(numbers) if len(numbers) else numbers
 
 
 def spread(xp: Any, ptr: Array) -> Array:
@@ -135,6 +142,8 @@ def match(xp: Any, owner: Array, n_owners: int, words: Array) -> tuple[Array, Ar
     """
     order, ptr = group(xp, owner, n_owners, words)
     heads = order[ptr[:-1]]
+    if not len(heads):
+        return heads, heads.astype(np.int32)
     by_head = xp.argsort(heads, kind="stable")
     rank = xp.empty(len(heads), dtype=np.int32)
     rank[by_head] = xp.arange(len(heads), dtype=np.int32)

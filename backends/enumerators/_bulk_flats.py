@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ._bulk_arrays import Lists, concatenate_lists, gathered, match, segments
+from ._bulk_arrays import Lists, concatenate_lists, distinct, gathered, match, prefix_sums
 from ._bulk_layer import LayerStep
 from ._bulk_levels import Block, Level
 from ._bulk_points import cut_lines
@@ -96,7 +96,7 @@ def _sections(step: LayerStep, levels: list[Level], upper: Block, m: int, first_
     del vanishing, place
     # Pairs (flat, unit), each with the facets of the section; ridges are found from two sides.
     key = (flat[entry].astype(np.int64) * units.n + unit) * max(1, len(below)) + wall[entry]
-    key = xp.unique(key)
+    key = distinct(xp, key)
     wall = (key % max(1, len(below))).astype(np.int32)
     key //= max(1, len(below))
     begins = xp.ones(len(key), dtype=bool)
@@ -125,7 +125,7 @@ def _sections(step: LayerStep, levels: list[Level], upper: Block, m: int, first_
         planes=xp.concatenate(
             [upper.planes[flat[first]], step.plane_of(carrier[first], unit[first])[:, None]], axis=1
         ),
-        facets=Lists(segments(xp, facets.ptr[first + 1] - facets.ptr[first]), items),
+        facets=Lists(prefix_sums(xp, facets.ptr[first + 1] - facets.ptr[first]), items),
     )
     ptr = gathered(xp, flat[kept], len(upper))
     upper.subflats = Lists(ptr, number + np.int32(block.first))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._bulk_arrays import Array, Lists, gathered, match, spread
+from ._bulk_arrays import Array, Lists, distinct, gathered, match, prefix_sums, spread
 from ._bulk_layer import LayerStep
 from ._bulk_levels import Block, Level
 
@@ -49,7 +49,7 @@ def cut_lines(step: LayerStep, vertices: Level, lines: Block) -> Block:
         points = {int(names[v]): point for v, point in points.items()}
     del found, nonzero
     n = max(1, len(first))
-    pairs = xp.unique(line * n + number)
+    pairs = distinct(xp, line * n + number)
     block = Block(
         n_cells=lines.n_cells,
         first=len(vertices),
@@ -87,6 +87,8 @@ def _signs_along_lines(
         Sets of units; `close` are those whose order is open. The crossing's own unit is in none.
     """
     xp, units = step.xp, step.units
+    if not len(line):
+        return units.none(0), units.none(0), units.none(0)
     starts, stops = lines.facets.items.reshape(len(lines), 2).T
     t, error = step.along(lines.carrier, starts, stops, line, unit)
     # One key holds the line and the leading bits of t; the others count as an error.
@@ -116,7 +118,8 @@ def _signs_along_lines(
         # Sets of different units are added as numbers; along the line every unit changes once.
         bit = units.single[unit, w]
         rising = bit & vertices.positive[stops[line], w]
-        passed, changed = _sums(step, bit), _sums(step, 2 * rising - bit)
+        passed = prefix_sums(xp, bit, np.uint64)
+        changed = prefix_sums(xp, 2 * rising - bit, np.uint64)
         near = passed[run_last] - passed[run_first]
         above = vertices.positive[starts[on], w] & crossing[:, w]
         above = (above + changed[run_first] - changed[line_first]) & ~near
@@ -124,10 +127,3 @@ def _signs_along_lines(
         negative[:, w] |= crossing[:, w] & ~above & ~near
         close[:, w] = near & ~units.single[by, w]
     return positive, negative, close
-
-
-def _sums(step: LayerStep, values: Array) -> Array:
-    """Return prefix sums modulo 2^64, beginning with 0."""
-    sums = step.xp.zeros(len(values) + 1, dtype=np.uint64)
-    sums[1:] = step.xp.cumsum(values, dtype=np.uint64)
-    return sums

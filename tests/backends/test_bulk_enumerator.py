@@ -189,7 +189,7 @@ def test_hashes_that_always_collide_are_told(monkeypatch: pytest.MonkeyPatch) ->
 def test_unions_of_sets(lists: list[list[int]]) -> None:
     units = arrays.Units(np, 64, 2**10)
     sets = np.array([x for part in lists for x in part], dtype=np.uint64).reshape(-1, 1)
-    ptr = arrays.segments(np, np.array(list(map(len, lists)), dtype=np.int64))
+    ptr = arrays.prefix_sums(np, np.array(list(map(len, lists)), dtype=np.int64))
     expected = [np.bitwise_or.reduce(np.array(part, dtype=np.uint64)) for part in lists]
     assert units.union(sets.copy(), ptr).ravel().tolist() == [int(x) for x in expected]
 

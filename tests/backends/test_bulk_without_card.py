@@ -92,6 +92,8 @@ class _Namespace:
         def call(*args: Any, **kwargs: Any) -> Any:
             if name in ("packbits", "unpackbits"):
                 assert args[0].ndim == 1, "CuPy packs and unpacks flat arrays only"
+            if name in ("argsort", "cumsum", "unique"):
+                assert args[0].size, "an empty array is left to chance"
             CALLS[name] += 1
             taken = args if name == "asarray" else map(_off, args)
             return _on(getattr(np, name)(*taken, **kwargs))
@@ -136,6 +138,19 @@ def test_only_what_cupy_has_is_used(hidden: list[int], bias: bool, kind: str) ->
     network = random_network([*hidden, 1], 0, kind, bias)
     exact = decompose(network, Box(-2, 2, dim=dim), enumerator="cpu")
     assert_same_complex(cut(network, dim), exact)
+
+
+@pytest.mark.parametrize("dim", [1, 2, 3, 4])
+def test_layers_that_cut_nothing(dim: int) -> None:
+    """Dead neurons, neurons that are always active, and one that cuts off a corner."""
+    rows = np.array([[0.0] * dim, [0.0] * dim, [1.0] * dim])
+    offsets = np.array([-1.0, 1.0, 1.5 * dim])
+    for n in (2, 3):
+        weights: list[Any] = [rows[:n], np.ones((2, n)), np.ones((1, 2))]
+        network = ReluNetwork(weights, [offsets[:n], [9e9, -9e9], [0.0]])
+        complex_ = cut(network, dim)
+        assert complex_.n_regions == n - 1
+        complex_.check()
 
 
 @pytest.mark.parametrize("dim", [1, 2, 3])
