@@ -122,7 +122,10 @@ class SummarizeSweep(Callback):
         """Tell the jobs the sweep's folder: from their own overrides another would follow."""
         with read_write(config):
             config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{config.hydra.sweep.dir}'")
-        self._watch = SweepWatch(Path(config.hydra.sweep.dir).absolute(), _n_jobs(config))
+        n_jobs = _n_jobs(config)
+        if n_jobs is not None:  # Hydra composes all before the first begins, several a second
+            print(f"a sweep of {n_jobs} jobs; checking their settings", flush=True)
+        self._watch = SweepWatch(Path(config.hydra.sweep.dir).absolute(), n_jobs)
         self._watch.start()
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
