@@ -43,7 +43,8 @@ from relutopo.interfaces import Enumerator, Progress
 
 from ._bulk_arrays import Lists
 from ._bulk_flats import find_flats
-from ._bulk_layer import Cells, LayerStep, PlaneTable, Task
+from ._bulk_layer import LayerStep, Task
+from ._bulk_levels import Cells, PlaneTable
 from ._bulk_pieces import next_pieces, points_as_pieces
 from ._lattice_planes import planes_of_faces
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,64 +12,19 @@ from relutopo.geometry.domain import Domain
 from relutopo.geometry.exact import Integers, sign, to_float
 from relutopo.geometry.network import Network
 
-from ._bulk_arrays import Array, Lists, Units
+from ._bulk_arrays import Array, Units
+from ._bulk_levels import Cells
 from ._bulk_regions import Regions
 from ._bulk_values import meeting_points, parameters, signs_from_maps, signs_of_pairs
 from ._lattice_planes import ExactPoints
 from ._limits import POSITION_TARGET, check_limit
 
-__all__ = ["Cells", "LayerStep", "PlaneTable", "Task"]
+__all__ = ["LayerStep", "Task"]
 
 _RANGES_KEPT = 16
 """How many ranges of regions may keep their maps until the layer has cut."""
 _LARGE = 2**30
 """From how many bytes on the device is asked whether it has them, which takes a while."""
-
-
-@dataclass
-class PlaneTable:
-    """Zero sets of neurons on regions, and sides of the domain.
-
-    Attributes
-    ----------
-    labels : (n,) ndarray of int32
-        The neuron, or -1 - s for side s of the domain.
-    regions : (n,) ndarray of int32
-        The region, of the complex before the neuron's layer.
-    numbers : (d + 2, n) ndarray
-        A, c and the error bound of A x + c over the domain.
-    """
-
-    labels: Array
-    regions: Array
-    numbers: Array
-
-
-@dataclass
-class Cells:
-    """A complex on the device.
-
-    Attributes
-    ----------
-    x, deviation : (d, n_0), (n_0,) ndarrays
-        Vertices, and bounds of their errors.
-    facets : list of d Lists
-        Entry k - 1 has the facets of the k-cells.
-    planes : list of d ndarrays of int32, (n_k, d - k)
-        Rows of `table`: the planes in which a k-cell lies, for k < d.
-    table : PlaneTable
-    """
-
-    x: Array
-    deviation: Array
-    facets: list[Lists]
-    planes: list[Array]
-    table: PlaneTable
-
-    @property
-    def n(self) -> tuple[int, ...]:
-        """Number of cells of each dimension."""
-        return (len(self.deviation), *map(len, self.facets))
 
 
 class Task:

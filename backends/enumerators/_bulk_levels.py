@@ -1,4 +1,4 @@
-"""Flats as the bulk enumerator stores them; see `_bulk`."""
+"""Cells and flats as the bulk enumerator stores them; see `_bulk`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,53 @@ from dataclasses import dataclass, field
 
 from ._bulk_arrays import Array, Lists
 
-__all__ = ["Block", "Level"]
+__all__ = ["Block", "Cells", "Level", "PlaneTable"]
+
+
+@dataclass
+class PlaneTable:
+    """Zero sets of neurons on regions, and sides of the domain.
+
+    Attributes
+    ----------
+    labels : (n,) ndarray of int32
+        The neuron, or -1 - s for side s of the domain.
+    regions : (n,) ndarray of int32
+        The region, of the complex before the neuron's layer.
+    numbers : (d + 2, n) ndarray
+        A, c and the error bound of A x + c over the domain.
+    """
+
+    labels: Array
+    regions: Array
+    numbers: Array
+
+
+@dataclass
+class Cells:
+    """A complex on the device.
+
+    Attributes
+    ----------
+    x, deviation : (d, n_0), (n_0,) ndarrays
+        Vertices, and bounds of their errors.
+    facets : list of d Lists
+        Entry k - 1 has the facets of the k-cells.
+    planes : list of d ndarrays of int32, (n_k, d - k)
+        Rows of `table`: the planes in which a k-cell lies, for k < d.
+    table : PlaneTable
+    """
+
+    x: Array
+    deviation: Array
+    facets: list[Lists]
+    planes: list[Array]
+    table: PlaneTable
+
+    @property
+    def n(self) -> tuple[int, ...]:
+        """Number of cells of each dimension."""
+        return (len(self.deviation), *map(len, self.facets))
 
 
 @dataclass
