@@ -8,12 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
 from relutopo.compilation import njit
 
-__all__ = ["lowest_bit", "n_words", "popcount", "store_bits"]
+__all__ = ["lowest_bit", "n_words", "negative_bits", "popcount", "store_bits"]
 
 
 def n_words(n_neurons: int) -> int:
@@ -40,6 +41,20 @@ def lowest_bit(typing_context: Any, word: Any) -> Any:
         return builder.cttz(arguments[0], defined_at_zero)
 
     return types.uint64(types.uint64), generate
+
+
+@intrinsic
+def negative_bits(typing_context: Any, numbers: Any, at: Any) -> Any:
+    """Return as bits which of 64 float64 from index `at` on are negative, by their sign bits."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, arguments[0])
+        vector = ir.VectorType(ir.IntType(64), 64)
+        place = builder.bitcast(builder.gep(array.data, [arguments[1]]), vector.as_pointer())
+        negative = builder.icmp_signed("<", builder.load(place, align=8), ir.Constant(vector, None))
+        return builder.bitcast(negative, ir.IntType(64))
+
+    return types.uint64(types.Array(types.float64, 1, "C"), types.intp), generate
 
 
 @njit(cache=True)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from relutopo.compilation import njit
 from relutopo.errors import InvariantError
 
-from ._maps import Corners, Maps
+from ._records import Beside, Cells, Maps
 
 __all__ = ["Block", "Part", "glue", "split"]
 
@@ -70,30 +70,24 @@ class Block:
         """Number of cells of all dimensions."""
         return len(self.x) + len(self.edge_vertices) + len(self.packed)
 
-    @cached_property
-    def owners(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """The first region that contains each edge, and the first that contains each vertex."""
-        n_edges, n_vertices = len(self.edge_vertices), len(self.x)
-        owners: tuple[NDArray[np.int32], NDArray[np.int32]] = _owners(
-            self.region_ptr, self.half_edges, self.origins, n_edges, n_vertices
-        )
-        return owners
-
     @property
-    def corners(self) -> Corners:
-        """The vertices as `MapChain` takes them."""
-        return Corners(self.region_ptr, self.origins, self.owners[1], self.x, self.x_error)
+    def cells(self) -> Cells:
+        """The complex as kernels take it."""
+        return Cells(
+            self.x,
+            self.x_error,
+            self.edge_vertices,
+            self.labels,
+            self.region_ptr,
+            self.half_edges,
+            self.packed,
+        )
 
     @cached_property
-    def origins(self) -> NDArray[np.int32]:
-        """The origin of each half-edge."""
-        origins: NDArray[np.int32] = _origins(self.edge_vertices, self.half_edges)
-        return origins
-
-    @cached_property
-    def neighbours(self) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-        """The regions beside each region, in the order of its half-edges; -1 where none is."""
-        return self.region_ptr, _across(self.region_ptr, self.half_edges, len(self.edge_vertices))
+    def beside(self) -> Beside:
+        """What is beside what."""
+        beside: Beside = _beside(self.cells)
+        return beside
 
 
 @dataclass(frozen=True)
@@ -110,7 +104,7 @@ def split(whole: Block, size: int) -> list[Part]:
     maps = whole.earlier
     if maps is None:
         raise InvariantError("a block was split before any layer cut it; please report this bug")
-    locations = whole.x[whole.origins[whole.region_ptr[:-1]]]
+    locations = whole.x[whole.beside.origins[whole.region_ptr[:-1]]]
     numbers = np.full(len(whole.edge_vertices), -1, np.int32), np.full(len(whole.x), -1, np.int32)
     parts = []
     n_parts = -(-whole.n_regions // size)
@@ -235,37 +229,30 @@ def glue(
 
 
 @njit(cache=True, nogil=True)
-def _origins(edge_vertices, half_edges):
-    origins = np.empty(len(half_edges), np.int32)
-    for q in range(len(half_edges)):
-        origins[q] = edge_vertices[half_edges[q] >> 1, half_edges[q] & 1]
-    return origins
-
-
-@njit(cache=True, nogil=True)
-def _owners(region_ptr, half_edges, corners, n_edges, n_vertices):
-    edge_owner = np.empty(n_edges, np.int32)
-    vertex_owner = np.empty(n_vertices, np.int32)
-    for r in range(len(region_ptr) - 2, -1, -1):
-        for q in range(region_ptr[r], region_ptr[r + 1]):
-            edge_owner[half_edges[q] >> 1] = r
-            vertex_owner[corners[q]] = r
-    return edge_owner, vertex_owner
-
-
-@njit(cache=True, nogil=True)
-def _across(region_ptr, half_edges, n_edges):
-    first = np.full(n_edges, -1, np.int32)
-    result = np.full(len(half_edges), -1, np.int32)
-    place = np.empty(n_edges, np.int64)
-    for r in range(len(region_ptr) - 1):
+def _beside(cells):
+    region_ptr, half_edges = cells.region_ptr, cells.half_edges
+    n_regions, n_edges = len(region_ptr) - 1, len(cells.edge_vertices)
+    n_vertices = len(cells.x)
+    origins, across = np.empty(len(half_edges), np.int32), np.full(len(half_edges), -1, np.int32)
+    place = np.full(n_edges, -1, np.int64)
+    edge_owner, vertex_owner = np.empty(n_edges, np.int32), np.full(n_vertices, -1, np.int32)
+    own_ptr, own = np.zeros(n_regions + 1, np.int64), np.empty(n_vertices, np.int32)
+    n_owned = 0
+    for r in range(n_regions):
         for q in range(region_ptr[r], region_ptr[r + 1]):
             e = half_edges[q] >> 1
-            if first[e] < 0:
-                first[e], place[e] = r, q
+            v = cells.edge_vertices[e, half_edges[q] & 1]
+            origins[q] = v
+            if vertex_owner[v] < 0:
+                vertex_owner[v] = r
+                own[n_owned] = v
+                n_owned += 1
+            if place[e] < 0:
+                edge_owner[e], place[e] = r, q
             else:
-                result[q], result[place[e]] = first[e], r
-    return result
+                across[q], across[place[e]] = edge_owner[e], r
+        own_ptr[r + 1] = n_owned
+    return Beside(origins, across, edge_owner, vertex_owner, own_ptr, own)
 
 
 @njit(cache=True, nogil=True)

@@ -1,10 +1,5 @@
 """Compiled kernels that find the chords along which a layer cuts each region of the plane.
 
-Edges are directed from ``edge_vertices[e, 0]`` to ``edge_vertices[e, 1]``. A *half-edge* is the
-number ``2 * e + r``: edge e, traversed backwards if r = 1. The half-edges of a region follow each
-other counterclockwise with the region on their left; a region's *corner* q is the origin of its
-q-th half-edge.
-
 Within a region the zero set of a neuron that crosses it is a chord between two points of the rim;
 the rim's points, corners and crossings of its edges, are numbered 0..B-1 counterclockwise. Neurons
 with the same two points have the same chord. Chords cross inside the region if and only if their
@@ -17,20 +12,11 @@ import numpy as np
 
 from relutopo.compilation import njit
 
+from ._arrays import grown
 from ._bits import lowest_bit
 from ._values import parameter, sort_along, value
 
-__all__ = ["find_chords", "grown", "rim_size"]
-
-
-@njit(cache=True)
-def grown(array, size):
-    """Return the array, or a longer copy if it has fewer than `size` rows."""
-    if size <= len(array):
-        return array
-    longer = np.empty((max(size, 2 * len(array)), *array.shape[1:]), array.dtype)
-    longer[: len(array)] = array
-    return longer
+__all__ = ["find_chords", "rim_size"]
 
 
 @njit(cache=True, inline="always")

@@ -9,8 +9,9 @@ import numpy as np
 
 from relutopo.compilation import njit
 
+from ._arrays import grown
 from ._bits import store_bits
-from ._chords import grown, rim_size
+from ._chords import rim_size
 from ._values import place
 
 __all__ = ["build_faces", "count_cells", "split_edges"]

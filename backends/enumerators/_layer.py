@@ -11,7 +11,6 @@ and is computed again, with more digits or exactly, and rounded.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,48 +19,28 @@ from relutopo.geometry.domain import Domain
 from relutopo.geometry.exact import Integers, to_float
 from relutopo.geometry.network import Network, ReluNetwork
 
-from . import _values as kernels
 from ._block import Block
 from ._limits import POSITION_TARGET
 from ._maps import MapChain
+from ._passes import cross_edges
 from ._precise import PreciseMaps
+from ._records import Crossings, Placed
 from ._settle import Settler, settle_orders, settle_signs
 
-__all__ = ["Crossings", "LayerCut", "Lines", "Task"]
+__all__ = ["LayerCut", "Lines", "Task", "settle_crossings"]
 
 Lines = Callable[[int], tuple[int, list[int]]]
 """Vertex → a region and the labels of d of its lines that meet in the vertex."""
 
 
-@dataclass(frozen=True)
-class Crossings:
-    """Where units or chords cross segments: entries ptr[s]:ptr[s + 1] belong to segment s.
-
-    `item` is what crosses, `t` the parameter in (0, 1) with its error bound, `same` tells that a
-    crossing is at the same point as the one before it; while orders are open, that its order and
-    that of the one before are.
-    """
-
-    ptr: NDArray[np.int64]
-    item: NDArray[np.int32]
-    t: NDArray[np.float64]
-    t_error: NDArray[np.float64]
-    same: NDArray[np.bool_]
-
-    @classmethod
-    def empty(cls, ptr: NDArray[np.int64]) -> Crossings:
-        """Return room for crossings."""
-        n = int(ptr[-1])
-        return cls(ptr, np.empty(n, np.int32), np.empty(n), np.empty(n), np.zeros(n, bool))
-
-    def settle(
-        self,
-        ends: Callable[[int], tuple[Integers, Integers]],
-        plane: Callable[[int, int], Integers],
-    ) -> int:
-        """Decide open orders exactly; return how many there were."""
-        columns = (self.item, self.t, self.t_error)
-        return settle_orders(self.ptr, self.same, columns, ends, plane)
+def settle_crossings(
+    crossings: Crossings,
+    ends: Callable[[int], tuple[Integers, Integers]],
+    plane: Callable[[int, int], Integers],
+) -> int:
+    """Decide open orders exactly, in place; return how many there were."""
+    columns = (crossings.item, crossings.t, crossings.t_error)
+    return settle_orders(crossings.ptr, crossings.same, columns, ends, plane)
 
 
 class Task:
@@ -98,97 +77,65 @@ class LayerCut:
 
     def __init__(self, task: Task, layer: int, block: Block) -> None:
         self.block, self.layer = block, layer
+        self.cells, self.beside = block.cells, block.beside
         if block.earlier is None:
-            self.maps, signs = task.maps.first(block.packed, layer, block.corners)
+            self.maps, signs = task.maps.first(layer, self.cells, self.beside)
         else:
-            self.maps, signs = task.maps.next(
-                block.packed, layer, block.corners, block.earlier, block.neighbours
-            )
+            self.maps, signs = task.maps.next(layer, self.cells, self.beside, block.earlier)
         self.magnitude = task.magnitude
-        self.limit = self.maps.limit
         self.target = POSITION_TARGET * float(self.magnitude.max())
         self.offset = task.network.layer_offsets[layer]
         self.size = task.network.layer_sizes[layer]
         self.n_old = len(block.x)
-        self.edge_owner, self.vertex_owner = block.owners
         self.settler = Settler(task.network, task.domain, layer, block, task.precise)
         self.n_uncertain = block.n_uncertain + len(signs.unknown)
         self.positive, self.negative = signs.positive, signs.negative
         self._settle_signs(signs.unknown)
         self.crossings = self._cross_edges()
-        self.group_ptr: NDArray[np.int64] = kernels.count_groups(
-            self.crossings.ptr, self.crossings.same
-        )
-
-    @property
-    def map_arrays(self) -> tuple[NDArray[np.int32] | NDArray[np.float64], ...]:
-        """The maps as kernels take them."""
-        return self.maps.plane_of, self.maps.planes, self.maps.error_of, self.maps.errors
 
     def _settle_signs(self, unknown: NDArray[np.int32]) -> None:
-        for vertex, unit, sign in settle_signs(self.settler, unknown, self.vertex_owner):
+        for vertex, unit, sign in settle_signs(self.settler, unknown, self.beside.vertex_owner):
             if sign:
                 signs = self.positive if sign > 0 else self.negative
                 signs[vertex, unit >> 6] |= np.uint64(1 << (unit & 63))
 
     def _cross_edges(self) -> Crossings:
         """Sort the units that cross each edge."""
-        block, edges = self.block, self.block.edge_vertices
-        crossings = Crossings.empty(kernels.count_crossings(edges, self.positive, self.negative))
-        n_open = kernels.edge_crossings(
-            *self.map_arrays,
-            edges,
-            self.edge_owner,
-            block.x,
-            block.x_error,
-            self.limit,
-            self.positive,
-            self.negative,
-            crossings.ptr,
-            crossings.item,
-            crossings.t,
-            crossings.t_error,
-            crossings.same,
+        crossings, n_open = cross_edges(
+            self.cells, self.beside.edge_owner, self.maps, self.positive, self.negative
         )
+        owner = self.beside.edge_owner
 
         def ends(edge: int) -> tuple[Integers, Integers]:
-            a, b = edges[edge]
-            region = int(self.edge_owner[edge])
-            return self.settler.corner(region, int(a)), self.settler.corner(region, int(b))
+            a, b = self.cells.edge_vertices[edge].tolist()
+            region = int(owner[edge])
+            return self.settler.corner(region, a), self.settler.corner(region, b)
 
         def plane(edge: int, i: int) -> Integers:
-            return self.settler.neuron_plane(int(self.edge_owner[edge]), int(crossings.item[i]))
+            return self.settler.neuron_plane(int(owner[edge]), int(crossings.item[i]))
 
         if n_open:
-            self.n_uncertain += crossings.settle(ends, plane)
-        return crossings
+            self.n_uncertain += settle_crossings(crossings, ends, plane)
+        result: Crossings = crossings
+        return result
 
-    def place_on_edges(self, x: NDArray[np.float64], x_error: NDArray[np.float64]) -> Lines:
-        """Place the new vertices on edges; return what gives the lines through such a vertex."""
-        crossings = self.crossings
-        source: NDArray[np.int64] = kernels.place_on_edges(
-            self.block.edge_vertices,
-            crossings.ptr,
-            crossings.same,
-            self.group_ptr,
-            crossings.t,
-            crossings.t_error,
-            self.magnitude,
-            self.n_old,
-            x,
-            x_error,
-        )
+    def lines_on_edges(self, placed: Placed) -> Lines:
+        """Return what gives the lines through a new vertex on an edge."""
 
         def lines(vertex: int) -> tuple[int, list[int]]:
-            i = int(source[vertex - self.n_old])
-            edge = int(np.searchsorted(crossings.ptr, i, side="right")) - 1
-            labels = [self.offset + int(crossings.item[i])]
-            if self.block.x.shape[1] == 2:
-                labels.append(int(self.block.labels[edge]))
-            return int(self.edge_owner[edge]), labels
+            i = int(placed.source[vertex - self.n_old])
+            edge = int(np.searchsorted(self.crossings.ptr, i, side="right")) - 1
+            labels = [self.offset + int(self.crossings.item[i])]
+            if self.cells.x.shape[1] == 2:
+                labels.append(int(self.cells.labels[edge]))
+            return int(self.beside.edge_owner[edge]), labels
 
-        self.refine(x, x_error, self.n_old, self.n_old + len(source), lines)
         return lines
+
+    def refine_edges(self, placed: Placed) -> None:
+        """Compute those new vertices on edges anew whose error bound is too large."""
+        lines = self.lines_on_edges(placed)
+        self.refine(placed.x, placed.x_error, self.n_old, len(placed.x), lines)
 
     def refine(
         self,

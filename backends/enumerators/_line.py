@@ -13,9 +13,9 @@ from relutopo.interfaces import Progress
 
 from ._bits import store_bits
 from ._block import Block
-from ._faces import split_edges
 from ._layer import LayerCut, Task
 from ._limits import check_limit
+from ._passes import place_edges
 
 __all__ = ["cut_line"]
 
@@ -32,19 +32,17 @@ def cut_line(
     task = Task(network, domain)
     for layer in range(n_layers):
         cut = LayerCut(task, layer, block)
-        crossings, groups = cut.crossings, cut.group_ptr
-        n_new = int(groups[-1])
-        check_limit(max_cells, 2 * (cut.n_old + n_new) - 1, network, layer)
-        x = np.concatenate([block.x, np.empty((n_new, 1))])
-        x_error = np.concatenate([block.x_error, np.empty(n_new)])
-        cut.place_on_edges(x, x_error)
-        pieces, first_piece = split_edges(block.edge_vertices, groups, cut.n_old)
+        crossings = cut.crossings
+        placed = place_edges(cut.cells, crossings, cut.magnitude)
+        cut.refine_edges(placed)
+        pieces, first_piece = placed.pieces, placed.first_piece
+        check_limit(max_cells, 2 * len(placed.x) - 1, network, layer)
         first_of_group = np.flatnonzero(~crossings.same)
         labels = (cut.offset + crossings.item[first_of_group]).astype(np.int32)
         block = replace(
             block,
-            x=x,
-            x_error=x_error,
+            x=placed.x,
+            x_error=placed.x_error,
             edge_vertices=pieces,
             labels=np.concatenate([block.labels, labels]),
             packed=_patterns(

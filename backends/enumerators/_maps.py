@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import math
 import threading
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,38 +34,18 @@ from relutopo.compilation import njit
 from relutopo.geometry.network import Network, ReluNetwork
 from relutopo.geometry.patterns import unpack_patterns
 
-from ._bits import lowest_bit, n_words
+from ._bits import lowest_bit
+from ._records import Beside, Cells, Maps, Signs
 from ._values import UNIT_ROUNDOFF, corner_signs
 
-__all__ = ["Corners", "MapChain", "Maps", "Signs"]
+__all__ = ["MapChain"]
 
 
 _NUMBERS_AT_ONCE = 2**15
 """How many numbers maps have that are made before they are used, while they are in the cache."""
 
 
-@dataclass(frozen=True)
-class Maps:
-    """One layer's maps: region r has ``planes[plane_of[r]]``, bounded by ``errors[error_of[r]]``.
-
-    See `relutopo.geometry.network.AffineMaps` for what they hold. For each row of `errors`, `norms`
-    has the bounds e_k of the module's text. The errors hold for points that are at most `limit`
-    off, in any coordinate.
-    """
-
-    planes: NDArray[np.float64]
-    plane_of: NDArray[np.int32]
-    errors: NDArray[np.float64]
-    error_of: NDArray[np.int32]
-    norms: NDArray[np.float64]
-    limit: float
-
-    def of(self, regions: NDArray[np.integer]) -> Maps:
-        """Return the maps of some regions, in their order; the arrays of maps are shared."""
-        return replace(self, plane_of=self.plane_of[regions], error_of=self.error_of[regions])
-
-
-@njit(cache=True, nogil=True)
+@njit(cache=True)
 def _renumber(rows, n_rows):
     """Return the rows that occur, in the order in which they do, and the places in that list."""
     place = np.full(n_rows, -1, np.int32)
@@ -79,33 +59,6 @@ def _renumber(rows, n_rows):
             n += 1
         places[i] = place[rows[i]]
     return kept[:n], places
-
-
-@dataclass(frozen=True)
-class Corners:
-    """The vertices of a block: CSR lists of those of each region, and where they are.
-
-    The sign at a vertex is taken from the map of the region that owns it. `x_error` bounds how far
-    each coordinate is off.
-    """
-
-    indptr: NDArray[np.int64]
-    vertices: NDArray[np.int32]
-    owner: NDArray[np.int32]
-    x: NDArray[np.float64]
-    x_error: NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Signs:
-    """The units that are positive and those that are negative at each vertex, as bits.
-
-    `unknown` lists the (vertex, unit) pairs that the bounds leave open; they are in neither set.
-    """
-
-    positive: NDArray[np.uint64]
-    negative: NDArray[np.uint64]
-    unknown: NDArray[np.int32]
 
 
 class MapChain:
@@ -129,102 +82,39 @@ class MapChain:
             for layer in range(1, last + 1):
                 self._layers[layer] = _Layer.of(network, layer, is_last=layer == last)
 
-    def first(self, packed: NDArray[np.uint8], layer: int, corners: Corners) -> tuple[Maps, Signs]:
+    def first(self, layer: int, cells: Cells, beside: Beside) -> tuple[Maps, Signs]:
         """Return a layer's maps on regions, from their patterns alone, and its signs at vertices.
 
         Parameters
         ----------
-        packed : (R, n_bytes) ndarray of uint8
-            Patterns.
         layer : int
-        corners : Corners
-            Of the regions.
+        cells, beside
+            The complex before the layer cuts.
         """
-        patterns = unpack_patterns(packed, self._network.n_neurons)
+        patterns = unpack_patterns(cells.packed, self._network.n_neurons)
         maps = self._network.affine_maps(layer, patterns, self._magnitude)
-        every = np.arange(len(packed), dtype=np.int32)
-        signs = _no_signs(corners, self._network.layer_sizes[layer])
-        limit = float(self._magnitude.min())
-        unknown, n_unknown = corner_signs(
-            every,
-            every,
-            maps.planes,
-            every,
-            maps.errors,
-            corners.indptr,
-            corners.vertices,
-            corners.owner,
-            corners.x,
-            corners.x_error,
-            limit,
-            *signs,
-            np.empty((16, 2), np.int32),
-            0,
-        )
+        every = np.arange(len(patterns), dtype=np.int32)
         # The maps of layer 0 are exact, and the norms of later ones are not used.
-        norms = np.zeros((len(packed), len(self._magnitude) + 1))
+        norms = np.zeros((len(patterns), len(self._magnitude) + 1))
+        limit = float(self._magnitude.min())
         here = Maps(maps.planes, every, maps.errors, every, norms, limit)
-        return here, Signs(*signs, unknown[:n_unknown])
+        return here, _all_signs(here, every, cells, beside)
 
-    def next(
-        self,
-        packed: NDArray[np.uint8],
-        layer: int,
-        corners: Corners,
-        earlier: Maps,
-        neighbours: tuple[NDArray[np.int64], NDArray[np.int32]],
-    ) -> tuple[Maps, Signs]:
+    def next(self, layer: int, cells: Cells, beside: Beside, earlier: Maps) -> tuple[Maps, Signs]:
         """Return the same as `first` from the maps of the layer before on the parents.
 
         Parameters
         ----------
-        packed, layer, corners
+        layer, cells, beside
             As for `first`; layer ≥ 1, in the plane.
         earlier : Maps
             Of layer - 1, as it was before that cut. Regions with the same plane have one parent.
-        neighbours : pair (indptr, regions)
-            The regions beside each region in CSR form, in any order, -1 where there is none.
         """
         if layer not in self._layers:
-            return self.first(packed, layer, corners)
-        this = self._layers[layer]
-        first, last = this.offset >> 3, (this.offset + len(this.columns) + 7) >> 3
-        # So many round no more than the product itself.
-        most = len(this.columns) // 8 + 4
-        order, before, n_flips = _forest(*neighbours, earlier.plane_of, packed, first, last, most)
-        parents, parent_of = _renumber(earlier.plane_of, len(earlier.planes))
-        signs = _no_signs(corners, self._network.layer_sizes[layer])
-        planes = self._new_planes(len(packed), layer)
-        deviation = corners.x_error.max()
-        reach = np.append(np.abs(corners.x).max(axis=0) + 2 * deviation, 1.0)
-        limit = float(reach.min())
-        plane_of, errors, error_of, norms, unknown = _update(
-            planes,
-            order,
-            before,
-            n_flips,
-            packed,
-            this.offset,
-            earlier.planes,
-            parents,
-            parent_of,
-            earlier.norms,
-            earlier.error_of,
-            this.columns,
-            this.row_norms,
-            this.norm,
-            this.bias,
-            reach,
-            this.underflow,
-            corners.indptr,
-            corners.vertices,
-            corners.owner,
-            corners.x,
-            corners.x_error,
-            limit,
-            *signs,
-        )
-        return Maps(planes, plane_of, errors, error_of, norms, limit), Signs(*signs, unknown)
+            return self.first(layer, cells, beside)
+        planes = self._new_planes(len(cells.packed), layer)
+        both: tuple[Maps, Signs] = _next(self._layers[layer], planes, cells, beside, earlier)
+        return both
 
     def _new_planes(self, n_regions: int, layer: int) -> NDArray[np.float64]:
         """Return room for planes.
@@ -242,13 +132,7 @@ class MapChain:
         return room[:size].reshape(shape)
 
 
-def _no_signs(corners: Corners, n_units: int) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-    shape = len(corners.x), n_words(n_units)
-    return np.zeros(shape, np.uint64), np.zeros(shape, np.uint64)
-
-
-@dataclass(frozen=True)
-class _Layer:
+class _Layer(NamedTuple):
     """Weights and biases of a layer as kernels take them; `norm` is a bound of ‖W‖."""
 
     offset: int
@@ -260,6 +144,7 @@ class _Layer:
 
     @classmethod
     def of(cls, network: ReluNetwork, layer: int, is_last: bool) -> _Layer:
+        """Return a layer of a network."""
         weights = network.weights[layer]
         # The last layer's errors are not passed on. Singular values are computed with a small
         # relative error.
@@ -273,6 +158,82 @@ class _Layer:
             bias=network.biases[layer],
             underflow=float(smallest),
         )
+
+
+@njit(cache=True)
+def _no_signs(n_vertices, n_units):
+    shape = n_vertices, (n_units + 63) >> 6
+    return np.zeros(shape, np.uint64), np.zeros(shape, np.uint64)
+
+
+@njit(cache=True, nogil=True)
+def _all_signs(maps, every, cells, beside):
+    """Return the signs at all vertices."""
+    positive, negative = _no_signs(len(cells.x), maps.planes.shape[2])
+    unknown, n_unknown = corner_signs(
+        every,
+        maps.plane_of,
+        maps.planes,
+        maps.error_of,
+        maps.errors,
+        beside.own_ptr,
+        beside.own,
+        cells.x,
+        cells.x_error,
+        maps.limit,
+        positive,
+        negative,
+        np.empty((16, 2), np.int32),
+        0,
+    )
+    return Signs(positive, negative, unknown[:n_unknown])
+
+
+@njit(cache=True, nogil=True)
+def _next(this, planes, cells, beside, earlier):
+    """Return the maps of a layer, in `planes`, and its signs at vertices."""
+    n_before, n = this.columns.shape
+    first, last = this.offset >> 3, (this.offset + n_before + 7) >> 3
+    # So many round no more than the product itself.
+    most = n_before // 8 + 4
+    order, before, n_flips = _forest(
+        cells.region_ptr, beside.across, earlier.plane_of, cells.packed, first, last, most
+    )
+    parents, parent_of = _renumber(earlier.plane_of, len(earlier.planes))
+    positive, negative = _no_signs(len(cells.x), n)
+    deviation = cells.x_error.max()
+    reach = np.ones(3)
+    for k in range(2):
+        reach[k] = np.abs(cells.x[:, k]).max() + 2 * deviation
+    limit = reach.min()
+    plane_of, errors, error_of, norms, unknown = _update(
+        planes,
+        order,
+        before,
+        n_flips,
+        cells.packed,
+        this.offset,
+        earlier.planes,
+        parents,
+        parent_of,
+        earlier.norms,
+        earlier.error_of,
+        this.columns,
+        this.row_norms,
+        this.norm,
+        this.bias,
+        reach,
+        this.underflow,
+        beside.own_ptr,
+        beside.own,
+        cells.x,
+        cells.x_error,
+        limit,
+        positive,
+        negative,
+    )
+    maps = Maps(planes, plane_of, errors, error_of, norms, limit)
+    return maps, Signs(positive, negative, unknown)
 
 
 @njit(cache=True)
@@ -403,9 +364,8 @@ def _update(
     bias,
     reach,
     underflow,
-    corner_ptr,
-    corners,
-    owner,
+    own_ptr,
+    own,
     x,
     x_error,
     limit,
@@ -461,9 +421,8 @@ def _update(
             planes,
             error_of,
             errors,
-            corner_ptr,
-            corners,
-            owner,
+            own_ptr,
+            own,
             x,
             x_error,
             limit,

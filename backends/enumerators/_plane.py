@@ -25,22 +25,20 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-import numpy as np
-
 from relutopo.errors import InvariantError
 from relutopo.geometry.domain import Domain
 from relutopo.geometry.exact import Integers
 from relutopo.geometry.network import Network
 from relutopo.interfaces import Progress
 
-from . import _chords, _faces
 from ._block import Block, Part, glue, split
-from ._layer import Crossings, LayerCut, Task
+from ._layer import LayerCut, Task, settle_crossings
 from ._limits import check_limit
+from ._passes import Stage, build, find, finish
 
 __all__ = ["PlaneCutter"]
 
-_NUMBERS_AT_ONCE = 2**21
+_NUMBERS_AT_ONCE = 2**20
 """From how many numbers in the maps of its regions on a block is split."""
 
 _ROOM_TO_GROW = 8
@@ -146,39 +144,22 @@ class PlaneCutter:
     def _cut_once(self, block: Block, layer: int) -> Block:
         """Cut a block by one layer."""
         cut = LayerCut(self._task, layer, block)
-        groups = cut.group_ptr
-        inner_base = cut.n_old + int(groups[-1])
-        pieces, first_piece = _faces.split_edges(block.edge_vertices, groups, cut.n_old)
-        x = np.concatenate([block.x, np.empty((inner_base - cut.n_old, 2))])
-        x_error = np.concatenate([block.x_error, np.empty(inner_base - cut.n_old)])
-        edge_lines = cut.place_on_edges(x, x_error)
-
-        broken, n_open, chord_ptr, region, *chords, cross_ptr, cross, t, t_error, same = (
-            _chords.find_chords(
-                block.region_ptr,
-                block.half_edges,
-                block.origins,
-                block.edge_vertices,
-                cut.positive,
-                cut.negative,
-                cut.crossings.ptr,
-                cut.crossings.item,
-                cut.crossings.same,
-                groups,
-                cut.n_old,
-                *cut.map_arrays,
-                x,
-                x_error,
-                cut.limit,
-            )
-        )
+        cells, beside = cut.cells, cut.beside
+        before = cells, beside.origins, cut.maps, cut.positive, cut.negative, cut.crossings
+        most = -1 if self._max_cells is None else self._max_cells
+        after = cut.offset, cut.size, cut.magnitude
+        done = finish(*before, *after, cut.target, most)
+        placed, chords, stage = done.placed, done.chords, done.stage
+        broken, n_open, n_cells, result = done.broken, done.n_open, done.n_cells, done.cut
+        edge_lines = cut.lines_on_edges(placed)
+        if stage == Stage.PLACED:
+            cut.refine_edges(placed)
+            chords, broken, n_open = find(*before, placed)
         if broken >= 0:
             raise InvariantError(
                 f"the signs at the corners of region {broken} contradict its convexity in layer "
                 f"{layer + 1}; please report this network as a bug"
             )
-        _, end_vertices, unit_ptr, units, _ = chords
-        inside = Crossings(cross_ptr, cross, t, t_error, same)
 
         def end(region: int, vertex: int) -> Integers:
             if vertex < cut.n_old:
@@ -186,77 +167,34 @@ class PlaneCutter:
             return cut.settler.point(*edge_lines(vertex))
 
         def ends(chord: int) -> tuple[Integers, Integers]:
-            a, b = end_vertices[chord].tolist()
-            return end(int(region[chord]), a), end(int(region[chord]), b)
+            region = int(chords.region[chord])
+            a, b = chords.end_vertices[chord].tolist()
+            return end(region, a), end(region, b)
 
         def plane(chord: int, i: int) -> Integers:
-            other = int(chord_ptr[region[chord]]) + int(cross[i])
-            return cut.settler.neuron_plane(int(region[chord]), int(units[unit_ptr[other]]))
+            region = int(chords.region[chord])
+            other = int(chords.chord_ptr[region]) + int(chords.crossings.item[i])
+            return cut.settler.neuron_plane(region, int(chords.units[chords.unit_ptr[other]]))
 
         if n_open:
-            cut.n_uncertain += inside.settle(ends, plane)
-
-        n_inner, n_chord_edges, n_regions, n_sides = _faces.count_cells(
-            block.region_ptr, block.half_edges, groups, chord_ptr, cross_ptr, cross, same
-        )
-        n_edges = len(pieces) + n_chord_edges
-        check_limit(
-            self._max_cells, inner_base + n_inner + n_edges + n_regions, self._network, layer
-        )
-        x = np.concatenate([x, np.empty((n_inner, 2))])
-        x_error = np.concatenate([x_error, np.empty(n_inner)])
-        edge_vertices = np.concatenate([pieces, np.empty((n_chord_edges, 2), np.int32)])
-        labels = np.empty(n_edges, np.int32)
-        labels[: len(pieces)] = np.repeat(block.labels, np.diff(first_piece))
-        inner_source = np.empty((n_inner, 3), np.int32)
-        region_ptr = np.empty(n_regions + 1, np.int64)
-        half_edges = np.empty(n_sides, np.int32)
-        packed = np.empty((n_regions, block.packed.shape[1]), np.uint8)
-        parent = np.empty(n_regions, np.int32)
-        _faces.build_faces(
-            block.region_ptr,
-            block.half_edges,
-            block.origins,
-            cut.positive,
-            block.packed,
-            cut.offset,
-            cut.size,
-            groups,
-            first_piece,
-            chord_ptr,
-            *chords,
-            cross_ptr,
-            cross,
-            same,
-            t,
-            t_error,
-            inner_base,
-            cut.magnitude,
-            x,
-            x_error,
-            edge_vertices,
-            labels,
-            inner_source,
-            region_ptr,
-            half_edges,
-            packed,
-            parent,
-        )
+            cut.n_uncertain += settle_crossings(chords.crossings, ends, plane)
+        if stage != Stage.BUILT:
+            n_cells, result = build(
+                cells, beside.origins, cut.positive, *after, placed, chords, most
+            )
+        check_limit(self._max_cells, n_cells, self._network, layer)
+        inner_base = len(placed.x)
 
         def inner_lines(vertex: int) -> tuple[int, list[int]]:
-            region, *units = inner_source[vertex - inner_base].tolist()
+            region, *units = result.inner_source[vertex - inner_base].tolist()
             return region, [cut.offset + unit for unit in units]
 
-        cut.refine(x, x_error, inner_base, len(x), inner_lines)
+        new = result.cells
+        cut.refine(new.x, new.x_error, inner_base, len(new.x), inner_lines)
+        is_last = layer + 1 == self._n_layers
         return Block(
-            x=x,
-            x_error=x_error,
-            edge_vertices=edge_vertices,
-            labels=labels,
-            region_ptr=region_ptr,
-            half_edges=half_edges,
-            packed=packed,
-            earlier=cut.maps.of(parent) if layer + 1 < self._n_layers else None,
-            piece_ptr=first_piece[block.piece_ptr],
+            **new._asdict(),
+            earlier=None if is_last else cut.maps.of(result.parent),
+            piece_ptr=placed.first_piece[block.piece_ptr],
             n_uncertain=cut.n_uncertain,
         )

@@ -105,7 +105,7 @@ class Settler:
             return self.point(region, [int(block.labels[vertex])])
         # The edges that begin and end there.
         sides = slice(block.region_ptr[region], block.region_ptr[region + 1])
-        (q,) = np.flatnonzero(block.origins[sides] == vertex)
+        (q,) = np.flatnonzero(block.beside.origins[sides] == vertex)
         halves = block.half_edges[sides]
         return self.point(region, [int(block.labels[halves[i] >> 1]) for i in (q, q - 1)])
 

@@ -3,9 +3,7 @@
 Nothing here decides from floats alone: a kernel gives a value with a bound of its error, or marks
 what the bound leaves open, and the caller settles that exactly.
 
-``planes[p, :d, j]`` and ``planes[p, d, j]`` are slope and offset of unit j's pre-activation by map
-p, and ``errors[e, j]`` its bound as in `relutopo.geometry.network.AffineMaps`. Region r has the map
-``plane_of[r]`` and the bounds ``error_of[r]``. Signs are two sets of units a vertex: those that are
+Maps and signs are as in `_records`. Signs are two sets of units a vertex: those that are
 positive there and those that are negative.
 """
 
@@ -16,7 +14,7 @@ import numpy as np
 from relutopo.compilation import njit
 from relutopo.geometry.network import UNIT_ROUNDOFF
 
-from ._bits import lowest_bit, popcount
+from ._bits import lowest_bit, negative_bits, popcount
 
 __all__ = [
     "UNIT_ROUNDOFF",
@@ -58,17 +56,6 @@ def value(plane, error, j, x, x_error, v, limit):
     return z, bound + _UNDERFLOW
 
 
-@njit(cache=True)
-def _negative_bits(numbers, words, v):
-    """Write into row v of `words` the bits of the numbers that are negative."""
-    raw = numbers.view(np.uint64)
-    for w in range(words.shape[1]):
-        word = np.uint64(0)
-        for j in range(64):
-            word |= (raw[64 * w + j] >> np.uint64(63)) << np.uint64(j)
-        words[v, w] = word
-
-
 # The same formulas as `value`, without branches, so that units run side by side; each in a function
 # of its own, because loops with many arrays are not vectorised. `if_above` and `if_below` become
 # negative where the value is beyond its bound.
@@ -107,9 +94,8 @@ def corner_signs(
     planes,
     error_of,
     errors,
-    corner_ptr,
-    corners,
-    owner,
+    own_ptr,
+    own,
     x,
     x_error,
     limit,
@@ -127,10 +113,8 @@ def corner_signs(
     if_above, if_below = np.ones(64 * n_words), np.ones(64 * n_words)
     for r in regions:
         p, e = plane_of[r], error_of[r]
-        for q in range(corner_ptr[r], corner_ptr[r + 1]):
-            v = corners[q]
-            if owner[v] != r:
-                continue
+        for q in range(own_ptr[r], own_ptr[r + 1]):
+            v = own[q]
             deviation = x_error[v]
             if deviation <= limit:
                 x0, x1 = x[v, 0], x[v, d - 1]
@@ -138,8 +122,9 @@ def corner_signs(
                     _beyond_in_plane(planes, p, errors, e, x0, x1, deviation, if_above, if_below)
                 else:
                     _beyond_on_line(planes, p, errors, e, x0, deviation, if_above, if_below)
-                _negative_bits(if_above, positive, v)
-                _negative_bits(if_below, negative, v)
+                for w in range(n_words):
+                    positive[v, w] = negative_bits(if_above, 64 * w)
+                    negative[v, w] = negative_bits(if_below, 64 * w)
             for w in range(n_words):
                 word = ~(positive[v, w] | negative[v, w])
                 if w == n_words - 1 and n & 63:
