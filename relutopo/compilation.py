@@ -24,7 +24,7 @@ class _Announcement(event.Listener):  # type: ignore[misc]  # numba has no types
         self.is_made = False
 
     def on_start(self, event: event.Event) -> None:
-        ours = event.data["dispatcher"].py_func.__module__.startswith("relutopo.")
+        ours = str(event.data["dispatcher"].py_func.__module__).startswith("relutopo.")
         if ours and not self.is_made:
             self.is_made = True
             # Where no logging is set up only warnings are seen, and silence would be worse.
