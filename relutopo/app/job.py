@@ -95,6 +95,13 @@ class Job:
             return self._measure(module, settings)
         with stopwatch(seconds, "data"):
             dataset = _dataset(values["data"])
+            dim = settings.create("domain")(dataset).dim  # what does not fit shall not wait
+        if dim > 3:
+            log.warning(
+                "the domain has %d dimensions; the number of cells grows like the number of "
+                "neurons to that power, and domain=slice_principal cuts a plane",
+                dim,
+            )
         with stopwatch(seconds, "training"):
             run = self._models(dataset) if self._is_inspection else self._train(dataset)
 

@@ -25,6 +25,8 @@ __all__ = ["Box", "Domain", "FaceLattice", "FacetLists", "side_label"]
 
 FacetLists: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int32]]
 """The facets of each k-cell in CSR form: (indptr, indices of (k-1)-cells)."""
+_MAX_DIM = 12
+"""Of a box whose faces are listed: there are half a million then."""
 
 
 def side_label(side: int) -> int:
@@ -243,7 +245,20 @@ class Box(Domain):
         return normals, np.stack([-self.low, self.high], axis=1).ravel()
 
     def face_lattice(self) -> FaceLattice:
-        """Return the 2^d corners, the edges, ..., and the box itself as the only d-face."""
+        """Return the 2^d corners, the edges, ..., and the box itself as the only d-face.
+
+        Raises
+        ------
+        InputError
+            If the box has more than 12 dimensions: its 3^d faces would fill the memory.
+        """
+        if self.dim > _MAX_DIM:
+            raise InputError(
+                f"`domain` must have at most {_MAX_DIM} dimensions to be cut into cells, got a box "
+                f"of {self.dim}, which has 3^{self.dim} faces; pass an AffineSlice, for example "
+                "the plane through three points (domain=slice_through or domain=slice_principal "
+                "on the command line), or look for regions only, by search_regions"
+            )
         # A face fixes some axes to low (0) or high (1) and leaves the others free (2).
         faces: list[list[tuple[int, ...]]] = [[] for _ in range(self.dim + 1)]
         for face in product((0, 1, 2), repeat=self.dim):

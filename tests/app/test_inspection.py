@@ -197,6 +197,12 @@ def test_the_command_inspects_a_module_of_images_on_a_slice(
     assert table["points_distance"].item() == pytest.approx(np.median(distances))
     assert "the data take part by their projections" in " ".join(printed.split())
     assert (there / "out" / "figures" / "partition.png").is_file()
+    printed = command(
+        there, *own[:4], "network.trust=true", "hydra.run.dir=whole", succeeds=False,
+        env=os.environ | {"PYTHONPATH": os.fspath(home)},
+    )  # fmt: skip
+    assert "must have at most 12 dimensions to be cut into cells, got a box of 36" in printed
+    assert "domain=slice_principal" in printed
 
 
 @pytest.mark.slow
