@@ -30,6 +30,7 @@ __all__ = ["ArpackEigensolver"]
 # On dual graphs, whatever their size, a Krylov space of so many vectors and one for each digit
 # nearly always holds the Fiedler vector to these digits; SciPy's default are twenty.
 _N_LANCZOS = 2
+_MOST_DIGITS = 16
 # ARPACK's tolerances, one attempt after the other: the first suffices unless eigenvalues cluster.
 _TOLERANCES = (1e-6, 1e-10, 0.0)
 _N_POLISHES = 3
@@ -115,6 +116,7 @@ class ArpackEigensolver(PencilSolver):
             return nodes
 
         n = problem.n
+        n_digits = min(_MOST_DIGITS, round(-np.log10(self.tol)))
         operator = sparse_linalg.LinearOperator((n, n), matvec=invert, dtype=np.float64)
         # From end to end of the graph, as the Fiedler vector is; the random part is there for those
         # that are not, and its high modes are gone after the first step.
@@ -126,7 +128,7 @@ class ArpackEigensolver(PencilSolver):
                     k=1,
                     which="LA",
                     v0=g,
-                    ncv=_N_LANCZOS - round(np.log10(self.tol)),
+                    ncv=_N_LANCZOS + n_digits,
                     tol=tolerance,
                     maxiter=self.max_iterations,
                     rng=rng,

@@ -14,31 +14,34 @@ from .arpack import ArpackEigensolver
 
 __all__ = ["AutoEigensolver"]
 
-_MOST_OPERATIONS = 5_000
+_MOST_OPERATIONS = 6_000
 """Multiplications of the factorisation for each node and edge."""
 
 
 class AutoEigensolver(PencilSolver):
     """Factorise where that is cheap, else use multigrid.
 
-    `arpack` runs if its factorisation takes at most 5,000 multiplications for each node and edge
+    `arpack` runs if its factorisation takes at most 6,000 multiplications for each node and edge
     of the graph, otherwise `amg_lobpcg`. The number is known before anything is factorised, from
     the order of elimination. The record names the one that ran.
 
-    Around that number both take about the same time, on one core, with tolerance 1e-8:
+    Around that number both take about the same time. On one core, with tolerance 1e-8:
 
     ================================== ========= ========== ======== ============
     graph                                  nodes operations `arpack` `amg_lobpcg`
     ================================== ========= ========== ======== ============
-    plane complex                            806         60     3 ms        13 ms
-    plane complex                         31,791        380    0.2 s        0.3 s
-    plane complex                        505,571      1,600    3.7 s        4.9 s
-    triangles of a plane triangulation 1,999,963     11,000     40 s         35 s
-    tetrahedra of a triangulation          3,062        940    18 ms        44 ms
-    tetrahedra of a triangulation         33,008     20,000    1.3 s        0.6 s
-    cubes of a 20 × 20 × 20 grid           8,000      4,000    0.1 s       0.05 s
-    cubes of a 30 × 30 × 30 grid          27,000      9,900    0.8 s        0.2 s
+    plane complex                            764         60     5 ms        14 ms
+    plane complex                         31,791        390    0.1 s        0.3 s
+    plane complex                        505,571      1,600    2.6 s        5.5 s
+    plane complex                      2,058,978      3,200     15 s         36 s
+    triangles of a plane triangulation   499,961      3,000    2.8 s        6.0 s
+    tetrahedra of a triangulation          3,062        940    15 ms        37 ms
+    tetrahedra of a triangulation         33,008     19,000    0.6 s        0.4 s
+    cubes of a 20 × 20 × 20 grid           8,000      2,800   0.05 s       0.05 s
+    cubes of a 30 × 30 × 30 grid          27,000      9,800    0.3 s        0.2 s
     ================================== ========= ========== ======== ============
+
+    `arpack` takes about two thirds of that on two cores.
 
     On a plane complex `arpack` is also the one whose time does not depend on the weights.
 

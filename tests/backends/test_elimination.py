@@ -14,6 +14,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import sparse
 
+from relutopo import registry
+from relutopo.errors import InputError
+
 Cholesky = import_module("relutopo.backends.eigensolvers._cholesky").Cholesky
 elimination = import_module("relutopo.backends.eigensolvers._elimination")
 Elimination = elimination.Elimination
@@ -252,3 +255,41 @@ def test_dense_parts_are_not_cut() -> None:
     plan = Elimination.of(system)
     assert len(plan.dissection.parents) == 1
     assert plan.n_entries == n * (n + 1) / 2
+
+
+@pytest.mark.parametrize("solver", ["arpack", "auto"])
+def test_eigenvectors_do_not_depend_on_threads(solver: str) -> None:
+    n, edges = 150 * 170, grid(150, 170)
+    system = laplacian(n, edges)
+    alone, shared = (
+        registry.create("eigensolver", solver, n_threads=n_threads).solve(system, np.ones(n))
+        for n_threads in (1, 3)
+    )
+    assert alone.method == shared.method == "arpack"
+    np.testing.assert_array_equal(alone.vector, shared.vector)
+
+
+@pytest.mark.parametrize("solver", ["arpack", "auto"])
+def test_at_least_one_thread_is_asked_for(solver: str) -> None:
+    with pytest.raises(InputError, match="`n_threads` must be positive, got 0"):
+        registry.create("eigensolver", solver, n_threads=0)
+
+
+def test_a_start_without_the_fiedler_vector_is_left() -> None:
+    """Two long arms and many short ones meet in a node: the ends are the landmarks, and the slowest
+    mode of the weighted graph, which is at home between two short arms, has no part in them."""
+    arms = [60, 60, 20, 20]
+    begins = np.cumsum([1, *arms])
+    edges = np.array(
+        [
+            [0 if k == 0 else begin + k - 1, begin + k]
+            for begin, length in zip(begins, arms, strict=False)
+            for k in range(length)
+        ]
+    )
+    weights = np.ones(begins[-1])
+    weights[begins[3] - 1] = weights[begins[4] - 1] = 1e4
+    system = laplacian(len(weights), edges)
+    found = registry.create("eigensolver", "arpack").solve(system, weights)
+    values = scipy.linalg.eigh(system.toarray(), np.diag(weights), eigvals_only=True)
+    assert found.value == pytest.approx(values[1], rel=1e-6)
