@@ -41,7 +41,7 @@ __all__ = ["PlaneCutter"]
 _NUMBERS_AT_ONCE = 2**20
 """From how many numbers in the maps of its regions on a block is split."""
 
-_ROOM_TO_GROW = 8
+_ROOM_TO_GROW = 32
 """How many times smaller than that blocks begin, for they grow with every layer."""
 
 _PROGRESS_STEPS = 1000
