@@ -59,7 +59,7 @@ def plot_scaling(panels: Mapping[str, Curves], size: str) -> Figure:
     if not panels:
         raise InputError("`panels` must have at least one entry, got none; pass {title: curves}")
     with drawing.style():
-        figure = drawing.new_figure(0.6 + 3.4 * len(panels), 3.4, layout="constrained")
+        figure = drawing.new_figure(0.6 + 3.6 * len(panels), 4.0, layout="constrained")
         axes = np.ravel(figure.subplots(1, len(panels), squeeze=False))
         for ax, (title, curves) in zip(axes, panels.items(), strict=True):
             _draw(ax, curves)
@@ -83,4 +83,5 @@ def _draw(ax: Axes, curves: Curves) -> None:
             ax.plot(ends, law(ends), color=color, linewidth=0.9)
     ax.grid(color="#e4e4e4", linewidth=0.6)
     ax.spines[["top", "right"]].set_visible(False)
-    ax.legend(loc="best", fontsize=7)
+    # Below the axes, where no curve runs through it.
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=2, fontsize=7)

@@ -32,15 +32,7 @@ class Block:
 
     Attributes
     ----------
-    x, x_error : (n_vertices, 2), (n_vertices,) ndarrays
-        Vertices, and bounds of how far each is off in any coordinate.
-    edge_vertices : (n_edges, 2) ndarray of int32
-    labels : (n_edges,) ndarray of int32
-        As `CellComplex.facet_labels`.
-    region_ptr, half_edges : ndarrays of int64, int32
-        Half-edges of each region in CSR form.
-    packed : (n_regions, n_bytes) ndarray of uint8
-        Patterns.
+    cells : Cells
     earlier : Maps or None
         Maps of the last layer that cut, as they were before it did.
     piece_ptr : ndarray of int64
@@ -49,13 +41,7 @@ class Block:
         Decisions taken exactly since the block began.
     """
 
-    x: NDArray[np.float64]
-    x_error: NDArray[np.float64]
-    edge_vertices: NDArray[np.int32]
-    labels: NDArray[np.int32]
-    region_ptr: NDArray[np.int64]
-    half_edges: NDArray[np.int32]
-    packed: NDArray[np.uint8]
+    cells: Cells
     earlier: Maps | None
     piece_ptr: NDArray[np.int64]
     n_uncertain: int
@@ -63,25 +49,12 @@ class Block:
     @property
     def n_regions(self) -> int:
         """Number of regions."""
-        return len(self.packed)
+        return len(self.cells.packed)
 
     @property
     def n_cells(self) -> int:
         """Number of cells of all dimensions."""
-        return len(self.x) + len(self.edge_vertices) + len(self.packed)
-
-    @property
-    def cells(self) -> Cells:
-        """The complex as kernels take it."""
-        return Cells(
-            self.x,
-            self.x_error,
-            self.edge_vertices,
-            self.labels,
-            self.region_ptr,
-            self.half_edges,
-            self.packed,
-        )
+        return len(self.cells.x) + len(self.cells.edge_vertices) + self.n_regions
 
     @cached_property
     def beside(self) -> Beside:
@@ -104,23 +77,27 @@ def split(whole: Block, size: int) -> list[Part]:
     maps = whole.earlier
     if maps is None:
         raise InvariantError("a block was split before any layer cut it; please report this bug")
-    locations = whole.x[whole.beside.origins[whole.region_ptr[:-1]]]
-    numbers = np.full(len(whole.edge_vertices), -1, np.int32), np.full(len(whole.x), -1, np.int32)
+    cells = whole.cells
+    locations = cells.x[whole.beside.origins[cells.region_ptr[:-1]]]
+    numbers = np.full(len(cells.edge_vertices), -1, np.int32), np.full(len(cells.x), -1, np.int32)
     parts = []
     n_parts = -(-whole.n_regions // size)
     for some in np.array_split(np.argsort(_along_curve(locations), kind="stable"), n_parts):
         regions = np.sort(some)
         region_ptr, half_edges, edges, vertices, edge_vertices = _select(
-            regions, whole.region_ptr, whole.half_edges, whole.edge_vertices, *numbers
+            regions, cells.region_ptr, cells.half_edges, cells.edge_vertices, *numbers
         )
-        block = Block(
-            x=whole.x[vertices],
-            x_error=whole.x_error[vertices],
+        own = Cells(
+            x=cells.x[vertices],
+            x_error=cells.x_error[vertices],
             edge_vertices=edge_vertices,
-            labels=whole.labels[edges],
+            labels=cells.labels[edges],
             region_ptr=region_ptr,
             half_edges=half_edges,
-            packed=whole.packed[regions],
+            packed=cells.packed[regions],
+        )
+        block = Block(
+            cells=own,
             earlier=maps.of(regions),
             piece_ptr=np.arange(len(edges) + 1),
             n_uncertain=0,
@@ -166,9 +143,10 @@ def glue(
     each : callable
         `map`, or that of a pool.
     """
-    n_pieces = np.zeros(len(whole.edge_vertices), np.int64)
+    old = whole.cells
+    n_pieces = np.zeros(len(old.edge_vertices), np.int64)
     # Of the parts that share an edge the first one gives its vertices their coordinates.
-    giver = np.full(len(whole.edge_vertices), -1, np.int32)
+    giver = np.full(len(old.edge_vertices), -1, np.int32)
     n_inner = np.zeros((len(parts) + 1, 4), np.int64)
     for i, part in enumerate(parts):
         block = part.block
@@ -181,30 +159,27 @@ def glue(
             )
         n_on_edges = int(block.piece_ptr[-1]) - len(part.edges)
         n_inner[i + 1] = (
-            len(block.x) - len(part.vertices) - n_on_edges,
-            len(block.edge_vertices) - int(block.piece_ptr[-1]),
+            len(block.cells.x) - len(part.vertices) - n_on_edges,
+            len(block.cells.edge_vertices) - int(block.piece_ptr[-1]),
             block.n_regions,
-            len(block.half_edges),
+            len(block.cells.half_edges),
         )
     first_piece = np.concatenate([[0], np.cumsum(n_pieces)])
     bases = np.cumsum(n_inner, axis=0)
-    bases[:, 0] += len(whole.x) + first_piece[-1] - len(n_pieces)
+    bases[:, 0] += len(old.x) + first_piece[-1] - len(n_pieces)
     bases[:, 1] += first_piece[-1]
     n_vertices, n_edges, n_regions, n_sides = bases[-1].tolist()
-    result = Block(
+    new = Cells(
         x=np.empty((n_vertices, 2)),
         x_error=np.empty(n_vertices),
         edge_vertices=np.empty((n_edges, 2), np.int32),
         labels=np.empty(n_edges, np.int32),
         region_ptr=np.zeros(n_regions + 1, np.int64),
         half_edges=np.empty(n_sides, np.int32),
-        packed=np.empty((n_regions, whole.packed.shape[1]), np.uint8),
-        earlier=None,
-        piece_ptr=first_piece[whole.piece_ptr],
-        n_uncertain=whole.n_uncertain + sum(part.block.n_uncertain for part in parts),
+        packed=np.empty((n_regions, old.packed.shape[1]), np.uint8),
     )
-    result.x[: len(whole.x)] = whole.x
-    result.x_error[: len(whole.x)] = whole.x_error
+    new.x[: len(old.x)] = old.x
+    new.x_error[: len(old.x)] = old.x_error
 
     def paste(i: int) -> None:
         part, block = parts[i], parts[i].block
@@ -215,17 +190,20 @@ def glue(
             block.piece_ptr,
             giver,
             first_piece,
-            len(whole.x),
+            len(old.x),
             bases[i],
-            (block.x, block.x_error, block.edge_vertices, block.labels),
-            (block.region_ptr, block.half_edges, block.packed),
-            (result.x, result.x_error, result.edge_vertices, result.labels),
-            (result.region_ptr, result.half_edges, result.packed),
+            block.cells,
+            new,
         )
 
     for _ in each(paste, range(len(parts))):
         pass
-    return result
+    return Block(
+        cells=new,
+        earlier=None,
+        piece_ptr=first_piece[whole.piece_ptr],
+        n_uncertain=whole.n_uncertain + sum(part.block.n_uncertain for part in parts),
+    )
 
 
 @njit(cache=True, nogil=True)
@@ -314,12 +292,9 @@ def _count_pieces(part, edges, piece_ptr, n_pieces, giver):
 
 
 @njit(cache=True, nogil=True)
-def _paste(part, vertices, edges, piece_ptr, giver, first_piece, n_old, base, cells, faces, to, on):
+def _paste(part, vertices, edges, piece_ptr, giver, first_piece, n_old, base, cells, to):
     """Copy a part to its place; `base` has its first inner vertex, edge, region and half-edge."""
-    x, x_error, edge_vertices, labels = cells
-    region_ptr, half_edges, packed = faces
-    to_x, to_x_error = to[0], to[1]
-    to_region_ptr, to_half_edges, to_packed = on
+    x, x_error, edge_vertices, packed = cells.x, cells.x_error, cells.edge_vertices, cells.packed
     vertex_number = np.full(len(x), -1, np.int32)
     edge_number = np.empty(len(edge_vertices), np.int32)
     vertex_number[: len(vertices)] = vertices
@@ -333,13 +308,13 @@ def _paste(part, vertices, edges, piece_ptr, giver, first_piece, n_old, base, ce
                 v = edge_vertices[p, 1]
                 vertex_number[v] = vertex
                 if giver[e] == part:
-                    to_x[vertex], to_x_error[vertex] = x[v], x_error[v]
+                    to.x[vertex], to.x_error[vertex] = x[v], x_error[v]
                 vertex += 1
     vertex = base[0]
     for v in range(len(vertices), len(x)):
         if vertex_number[v] < 0:
             vertex_number[v] = vertex
-            to_x[vertex], to_x_error[vertex] = x[v], x_error[v]
+            to.x[vertex], to.x_error[vertex] = x[v], x_error[v]
             vertex += 1
     edge = base[1]
     for e in range(piece_ptr[-1], len(edge_vertices)):
@@ -348,19 +323,20 @@ def _paste(part, vertices, edges, piece_ptr, giver, first_piece, n_old, base, ce
     for i in range(len(edges)):
         if giver[edges[i]] == part:
             for p in range(piece_ptr[i], piece_ptr[i + 1]):
-                _copy_edge(p, edge_number, vertex_number, edge_vertices, labels, to)
+                _copy_edge(p, edge_number, vertex_number, edge_vertices, cells.labels, to)
     for e in range(piece_ptr[-1], len(edge_vertices)):
-        _copy_edge(e, edge_number, vertex_number, edge_vertices, labels, to)
-    to_packed[base[2] : base[2] + len(packed)] = packed
+        _copy_edge(e, edge_number, vertex_number, edge_vertices, cells.labels, to)
+    to.packed[base[2] : base[2] + len(packed)] = packed
     for r in range(len(packed)):
-        to_region_ptr[base[2] + r + 1] = base[3] + region_ptr[r + 1]
-    for q in range(len(half_edges)):
-        to_half_edges[base[3] + q] = 2 * edge_number[half_edges[q] >> 1] + (half_edges[q] & 1)
+        to.region_ptr[base[2] + r + 1] = base[3] + cells.region_ptr[r + 1]
+    for q in range(len(cells.half_edges)):
+        half = cells.half_edges[q]
+        to.half_edges[base[3] + q] = 2 * edge_number[half >> 1] + (half & 1)
 
 
 @njit(cache=True, inline="always")
 def _copy_edge(e, edge_number, vertex_number, edge_vertices, labels, to):
     number = edge_number[e]
-    to[2][number, 0] = vertex_number[edge_vertices[e, 0]]
-    to[2][number, 1] = vertex_number[edge_vertices[e, 1]]
-    to[3][number] = labels[e]
+    to.edge_vertices[number, 0] = vertex_number[edge_vertices[e, 0]]
+    to.edge_vertices[number, 1] = vertex_number[edge_vertices[e, 1]]
+    to.labels[number] = labels[e]

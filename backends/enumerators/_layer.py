@@ -86,7 +86,7 @@ class LayerCut:
         self.target = POSITION_TARGET * float(self.magnitude.max())
         self.offset = task.network.layer_offsets[layer]
         self.size = task.network.layer_sizes[layer]
-        self.n_old = len(block.x)
+        self.n_old = len(self.cells.x)
         self.settler = Settler(task.network, task.domain, layer, block, task.precise)
         self.n_uncertain = block.n_uncertain + len(signs.unknown)
         self.positive, self.negative = signs.positive, signs.negative

@@ -16,6 +16,7 @@ from ._block import Block
 from ._layer import LayerCut, Task
 from ._limits import check_limit
 from ._passes import place_edges
+from ._records import Cells
 
 __all__ = ["cut_line"]
 
@@ -39,27 +40,27 @@ def cut_line(
         check_limit(max_cells, 2 * len(placed.x) - 1, network, layer)
         first_of_group = np.flatnonzero(~crossings.same)
         labels = (cut.offset + crossings.item[first_of_group]).astype(np.int32)
-        block = replace(
-            block,
+        packed = _patterns(
+            cut.cells.edge_vertices,
+            cut.positive,
+            crossings.ptr,
+            crossings.item,
+            crossings.same,
+            cut.cells.packed,
+            cut.offset,
+            cut.size,
+            first_piece,
+        )
+        cells = Cells(
             x=placed.x,
             x_error=placed.x_error,
             edge_vertices=pieces,
-            labels=np.concatenate([block.labels, labels]),
-            packed=_patterns(
-                block.edge_vertices,
-                cut.positive,
-                crossings.ptr,
-                crossings.item,
-                crossings.same,
-                block.packed,
-                cut.offset,
-                cut.size,
-                first_piece,
-            ),
+            labels=np.concatenate([cut.cells.labels, labels]),
             region_ptr=np.arange(0, 2 * len(pieces) + 1, 2),
             half_edges=np.arange(2 * len(pieces), dtype=np.int32),
-            n_uncertain=cut.n_uncertain,
+            packed=packed,
         )
+        block = replace(block, cells=cells, n_uncertain=cut.n_uncertain)
         if progress is not None:
             progress(layer + 1, n_layers, f"{block.n_regions} regions")
     return block

@@ -14,6 +14,7 @@ from relutopo.interfaces import Progress
 from ._block import Block
 from ._line import cut_line
 from ._plane import PlaneCutter
+from ._records import Cells
 
 __all__ = ["enumerate_planar"]
 
@@ -32,18 +33,19 @@ def enumerate_planar(
         block = cut_line(network, domain, block, max_cells, progress)
     else:
         block = PlaneCutter(network, domain, max_cells, n_threads).cut(block, progress)
+    cells = block.cells
     edges = (
-        np.arange(0, 2 * len(block.edge_vertices) + 1, 2, dtype=np.int64),
-        block.edge_vertices.ravel(),
+        np.arange(0, 2 * len(cells.edge_vertices) + 1, 2, dtype=np.int64),
+        cells.edge_vertices.ravel(),
     )
-    regions = (block.region_ptr, block.half_edges >> 1)
+    regions = (cells.region_ptr, cells.half_edges >> 1)
     return CellComplex(
         network=network,
         domain=domain,
-        vertices=block.x,
+        vertices=cells.x,
         facets=(edges,) if domain.dim == 1 else (edges, regions),
-        packed_patterns=block.packed,
-        facet_labels=block.labels,
+        packed_patterns=cells.packed,
+        facet_labels=cells.labels,
         record=EnumerationRecord(
             "cpu", "certified", block.n_uncertain, time.perf_counter() - begin
         ),
@@ -65,7 +67,7 @@ def _start(network: Network, domain: Domain) -> Block:
         turns = arms[:, 0, 0] * arms[:, 1, 1] - arms[:, 0, 1] * arms[:, 1, 0]
         edges = np.where((turns > 0)[:, None], edges, edges[:, ::-1])
         half_edges = np.arange(0, 2 * len(edges), 2, dtype=np.int32)
-    return Block(
+    cells = Cells(
         x=corners.copy(),
         x_error=lattice.rounding,
         edge_vertices=np.ascontiguousarray(edges, dtype=np.int32),
@@ -73,7 +75,5 @@ def _start(network: Network, domain: Domain) -> Block:
         region_ptr=np.array([0, len(half_edges)], dtype=np.int64),
         half_edges=half_edges,
         packed=np.zeros((1, -(-network.n_neurons // 8)), dtype=np.uint8),
-        earlier=None,
-        piece_ptr=np.arange(len(edges) + 1),
-        n_uncertain=0,
     )
+    return Block(cells, earlier=None, piece_ptr=np.arange(len(edges) + 1), n_uncertain=0)

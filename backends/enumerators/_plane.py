@@ -193,7 +193,7 @@ class PlaneCutter:
         cut.refine(new.x, new.x_error, inner_base, len(new.x), inner_lines)
         is_last = layer + 1 == self._n_layers
         return Block(
-            **new._asdict(),
+            cells=new,
             earlier=None if is_last else cut.maps.of(result.parent),
             piece_ptr=placed.first_piece[block.piece_ptr],
             n_uncertain=cut.n_uncertain,

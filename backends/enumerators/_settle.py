@@ -81,7 +81,9 @@ class Settler:
         return self._earlier[region]
 
     def _pattern(self, region: int) -> NDArray[np.bool_]:
-        (pattern,) = unpack_patterns(self._block.packed[region][None], self._network.n_neurons)
+        (pattern,) = unpack_patterns(
+            self._block.cells.packed[region][None], self._network.n_neurons
+        )
         bits: NDArray[np.bool_] = pattern
         return bits
 
@@ -101,13 +103,14 @@ class Settler:
     def corner(self, region: int, vertex: int) -> Integers:
         """Return a corner of a region."""
         block = self._block
-        if block.x.shape[1] == 1:
-            return self.point(region, [int(block.labels[vertex])])
+        cells = block.cells
+        if cells.x.shape[1] == 1:
+            return self.point(region, [int(cells.labels[vertex])])
         # The edges that begin and end there.
-        sides = slice(block.region_ptr[region], block.region_ptr[region + 1])
+        sides = slice(cells.region_ptr[region], cells.region_ptr[region + 1])
         (q,) = np.flatnonzero(block.beside.origins[sides] == vertex)
-        halves = block.half_edges[sides]
-        return self.point(region, [int(block.labels[halves[i] >> 1]) for i in (q, q - 1)])
+        halves = cells.half_edges[sides]
+        return self.point(region, [int(cells.labels[halves[i] >> 1]) for i in (q, q - 1)])
 
     def precise_point(self, region: int, labels: Sequence[int]) -> tuple[Integers, float]:
         """Return nearly the point where two planes of a region vanish, and a bound of the error.
