@@ -27,10 +27,10 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from relutopo.compilation import njit
+from relutopo.threads import Run
 
 from ._elimination import Elimination
 from ._fronts import eliminate, extend
-from ._threads import Run
 
 __all__ = ["Cholesky"]
 

@@ -25,8 +25,7 @@ from numpy.typing import NDArray
 
 from relutopo.compilation import njit
 from relutopo.spectral._kernels import breadth_first
-
-from ._threads import Run
+from relutopo.threads import Run
 
 __all__ = ["Dissection", "nested_dissection"]
 

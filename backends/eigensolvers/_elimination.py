@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from relutopo.compilation import njit
+from relutopo.threads import Run
 
 from ._dissection import Dissection, nested_dissection
-from ._threads import Run
 
 __all__ = ["Elimination", "Piece"]
 

@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from scipy.sparse import linalg as sparse_linalg
 
 from relutopo.errors import InputError
+from relutopo.threads import Run, threads
 
 from ._cholesky import Cholesky
 from ._elimination import Elimination
 from ._pencil import Iterate, PencilSolver, SymmetricProblem
-from ._threads import Run, threads
 
 __all__ = ["ArpackEigensolver"]
 

@@ -6,9 +6,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from relutopo.threads import threads
+
 from ._elimination import Elimination
 from ._pencil import Iterate, PencilSolver, SymmetricProblem
-from ._threads import threads
 from .amg_lobpcg import AmgLobpcgEigensolver
 from .arpack import ArpackEigensolver
 

@@ -17,7 +17,8 @@ from relutopo.compilation import njit
 __all__ = ["lowest_bit", "n_words", "negative_bits", "popcount", "store_bits"]
 
 
-def n_words(n_neurons: int) -> int:
+@njit(cache=True)
+def n_words(n_neurons):
     """Return how many words hold one bit a neuron."""
     return -(-n_neurons // 64)
 

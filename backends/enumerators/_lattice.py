@@ -21,9 +21,6 @@ Regions ascend by activation pattern, the first neuron before the second.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from math import comb
 from queue import Empty, SimpleQueue
 
@@ -35,6 +32,7 @@ from relutopo.geometry.complex import CellComplex, EnumerationRecord
 from relutopo.geometry.domain import Domain, FacetLists
 from relutopo.geometry.network import Network
 from relutopo.interfaces import Progress
+from relutopo.threads import Run, threads
 
 from . import _lattice_kernels as kernels
 from ._lattice_block import Block, Cells, HandedBack, Sharing, Step, Workspace
@@ -78,7 +76,7 @@ def enumerate_lattice(
     magnitude = domain.magnitude * (1 + 2.0**-30)
     target = POSITION_TARGET * float(magnitude.max())
     n_uncertain = 0
-    with _threads(n_threads) as run:
+    with threads(n_threads) as run:
         for layer, size in enumerate(network.layer_sizes):
             first = 0
             while first < size:
@@ -123,7 +121,7 @@ def _last_of_step(complex_: Cells, first: int, size: int) -> int:
     return last
 
 
-def _cut(step: Step, complex_: Cells, run: _Run) -> tuple[Cells, int]:
+def _cut(step: Step, complex_: Cells, run: Run) -> tuple[Cells, int]:
     """Return the complex after a step, and how many signs were open.
 
     The complex from before is given up: of its cells only the vertices stay.
@@ -140,7 +138,7 @@ def _run_blocks(
     complex_: Cells,
     bounds: NDArray[np.int64],
     sharing: Sharing | None,
-    run: _Run,
+    run: Run,
 ) -> list[HandedBack]:
     """Cut all blocks."""
     works: SimpleQueue[Workspace] = SimpleQueue()
@@ -266,16 +264,3 @@ def _join(step: Step, complex_: Cells, blocks: list[HandedBack], sharing: Sharin
         packed=np.concatenate([b.packed for b in blocks]),
         table=old_table.extended([b.table for b in blocks], names_only=step.last),
     )
-
-
-_Run = Callable[[Callable[[int], HandedBack], Iterable[int]], Iterator[HandedBack]]
-
-
-@contextmanager
-def _threads(n_threads: int) -> Iterator[_Run]:
-    """Give a `map` that works in threads and keeps the order; what waits is dropped at the end."""
-    pool = ThreadPoolExecutor(n_threads)
-    try:
-        yield pool.map
-    finally:
-        pool.shutdown(cancel_futures=True)

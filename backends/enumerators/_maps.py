@@ -34,7 +34,7 @@ from relutopo.compilation import njit
 from relutopo.geometry.network import Network, ReluNetwork
 from relutopo.geometry.patterns import unpack_patterns
 
-from ._bits import lowest_bit
+from ._bits import lowest_bit, n_words
 from ._records import Beside, Cells, Maps, Signs
 from ._values import UNIT_ROUNDOFF, corner_signs
 
@@ -162,7 +162,7 @@ class _Layer(NamedTuple):
 
 @njit(cache=True)
 def _no_signs(n_vertices, n_units):
-    shape = n_vertices, (n_units + 63) >> 6
+    shape = n_vertices, n_words(n_units)
     return np.zeros(shape, np.uint64), np.zeros(shape, np.uint64)
 
 

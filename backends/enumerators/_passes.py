@@ -1,8 +1,8 @@
 """Compiled passes: what a layer's cut of the plane does between two decisions.
 
-A cut is `begin` and then `finish`. Both go on for as long as bounds decide everything; where they
-do not, they stop, the caller settles what is open exactly (`_layer`, `_plane`), and goes on with
-the single steps that are left. So what Python does for a cut takes no time while nothing is open.
+`finish` goes on for as long as bounds decide everything; where they do not, it stops, the caller
+settles what is open exactly (`_plane`), and goes on with the single steps that are left. So what
+Python does for a cut takes little time while nothing is open.
 """
 
 from __future__ import annotations
@@ -18,18 +18,22 @@ from ._faces import build_faces, count_cells, split_edges
 from ._records import Cells, Chords, Crossings, Cut, Placed
 from ._values import count_crossings, count_groups, edge_crossings, place_on_edges
 
-__all__ = ["Finished", "Stage", "build", "cross_edges", "find", "finish", "place_edges"]
+__all__ = [
+    "BUILT",
+    "FOUND",
+    "PLACED",
+    "Finished",
+    "build",
+    "cross_edges",
+    "find",
+    "finish",
+    "place_edges",
+]
 
 
-class Stage:
-    """Why `finish` has stopped."""
-
-    PLACED = 0
-    """New vertices on edges are too far off."""
-    FOUND = 1
-    """Orders along chords are open, or signs contradict convexity."""
-    BUILT = 2
-    """The cut is done, or would have more cells than there may be."""
+PLACED, FOUND, BUILT = 0, 1, 2
+"""Stages at which `finish` stops: new vertices on edges are too far off; orders along chords are
+open, or signs contradict convexity; the cut is done, or would have more cells than there may be."""
 
 
 class Finished(NamedTuple):
@@ -268,9 +272,9 @@ def finish(
     n_old = len(cells.x)
     for v in range(n_old, len(placed.x)):
         if not placed.x_error[v] <= target:
-            return Finished(0, placed, _no_chords(), -1, 0, 0, _no_cut(cells))
+            return Finished(PLACED, placed, _no_chords(), -1, 0, 0, _no_cut(cells))
     chords, broken, n_open = find(cells, origins, maps, positive, negative, crossings, placed)
     if broken >= 0 or n_open:
-        return Finished(1, placed, chords, broken, n_open, 0, _no_cut(cells))
+        return Finished(FOUND, placed, chords, broken, n_open, 0, _no_cut(cells))
     n_cells, cut = build(cells, origins, positive, offset, n_units, magnitude, placed, chords, most)
-    return Finished(2, placed, chords, broken, n_open, n_cells, cut)
+    return Finished(BUILT, placed, chords, broken, n_open, n_cells, cut)

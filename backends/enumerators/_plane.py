@@ -22,7 +22,6 @@ an update of rank one (`_maps`), and one evaluation of the layer at every vertex
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from relutopo.errors import InvariantError
@@ -30,11 +29,12 @@ from relutopo.geometry.domain import Domain
 from relutopo.geometry.exact import Integers
 from relutopo.geometry.network import Network
 from relutopo.interfaces import Progress
+from relutopo.threads import threads
 
 from ._block import Block, Part, glue, split
 from ._layer import LayerCut, Task, settle_crossings
 from ._limits import check_limit
-from ._passes import Stage, build, find, finish
+from ._passes import BUILT, PLACED, build, find, finish
 
 __all__ = ["PlaneCutter"]
 
@@ -84,13 +84,12 @@ class PlaneCutter:
         if layer == self._n_layers:
             return block
         n_regions = 0
-        pool = ThreadPoolExecutor(self._n_threads)
-        try:
+        with threads(self._n_threads) as run:
             parts: list[Part] = []
             begun = self._split(block, layer)
             n_cells = block.n_cells
             for before, after in zip(
-                begun, pool.map(lambda part: self._finish(part, layer), begun), strict=True
+                begun, run(lambda part: self._finish(part, layer), begun), strict=True
             ):
                 parts.append(after)
                 n_regions += after.block.n_regions
@@ -104,9 +103,7 @@ class PlaneCutter:
                     n_regions,
                     f" in {len(parts)} of {len(begun)} blocks",
                 )
-            return self._glue(block, parts, pool.map)
-        finally:
-            pool.shutdown(cancel_futures=True)
+            return self._glue(block, parts, run)
 
     def _block_size(self, layer: int) -> int:
         return max(64, _NUMBERS_AT_ONCE // (3 * self._network.layer_sizes[layer]))
@@ -152,7 +149,7 @@ class PlaneCutter:
         placed, chords, stage = done.placed, done.chords, done.stage
         broken, n_open, n_cells, result = done.broken, done.n_open, done.n_cells, done.cut
         edge_lines = cut.lines_on_edges(placed)
-        if stage == Stage.PLACED:
+        if stage == PLACED:
             cut.refine_edges(placed)
             chords, broken, n_open = find(*before, placed)
         if broken >= 0:
@@ -178,7 +175,7 @@ class PlaneCutter:
 
         if n_open:
             cut.n_uncertain += settle_crossings(chords.crossings, ends, plane)
-        if stage != Stage.BUILT:
+        if stage != BUILT:
             n_cells, result = build(
                 cells, beside.origins, cut.positive, *after, placed, chords, most
             )

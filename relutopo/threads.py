@@ -1,4 +1,4 @@
-"""Threads that share the work on the parts of a graph."""
+"""Threads that share work among them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ class Run(Protocol):
 
     def __call__(
         self, work: Callable[[Part], Result], parts: Iterable[Part], /
-    ) -> Iterator[Result]: ...
+    ) -> Iterator[Result]:
+        """Return what `work` makes of each part, in their order."""
 
 
 @contextmanager
