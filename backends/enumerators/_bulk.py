@@ -46,7 +46,7 @@ from ._bulk_flats import find_flats
 from ._bulk_layer import LayerStep, Task
 from ._bulk_levels import Cells, PlaneTable
 from ._bulk_pieces import next_pieces, points_as_pieces
-from ._lattice_planes import planes_of_faces
+from ._domain_planes import planes_of_faces
 
 __all__ = ["BulkEnumerator"]
 

@@ -16,7 +16,7 @@ from ._bulk_arrays import Array, Units
 from ._bulk_levels import Cells
 from ._bulk_regions import Regions
 from ._bulk_values import meeting_points, parameters, signs_from_maps, signs_of_pairs
-from ._lattice_planes import ExactPoints
+from ._exact_points import ExactPoints
 from ._limits import POSITION_TARGET, check_limit
 
 __all__ = ["LayerStep", "Task"]

@@ -13,7 +13,7 @@ The blocks do not depend on the threads, nor does anything in the result.
 
 Signs are exact: they come from floats where bounds allow, and otherwise from the network's exact
 pre-activations at the exact vertex. Every vertex is computed from the d planes that meet in it, so
-errors do not add up along chains of cuts; `_lattice_planes` has their exact equations.
+errors do not add up along chains of cuts; `_exact_points` has their exact equations.
 
 Regions ascend by activation pattern, the first neuron before the second.
 """
@@ -35,8 +35,10 @@ from relutopo.interfaces import Progress
 from relutopo.threads import Run, threads
 
 from . import _lattice_kernels as kernels
+from ._domain_planes import planes_of_faces
+from ._exact_points import ExactPoints
 from ._lattice_block import Block, Cells, HandedBack, Sharing, Step, Workspace
-from ._lattice_planes import ExactPoints, PlaneTable, planes_of_faces
+from ._lattice_planes import PlaneTable
 from ._limits import POSITION_TARGET, check_limit
 
 __all__ = ["enumerate_lattice"]

@@ -16,7 +16,8 @@ from relutopo.geometry.patterns import unpack_patterns
 
 from . import _cutting
 from . import _lattice_kernels as _blocks
-from ._lattice_planes import ExactPoints, PlaneTable
+from ._exact_points import ExactPoints
+from ._lattice_planes import PlaneTable
 from ._limits import check_limit
 
 __all__ = ["Block", "Cells", "HandedBack", "Sharing", "Step", "Workspace"]
@@ -310,7 +311,8 @@ class Block:
         exact, table = self.step.exact, self.complex.table
         if v < self.n_vertices:
             vertex = int(self.cells[0][v])
-            return exact.point(vertex, table, self.complex.planes[0])
+            planes = self.complex.planes[0][vertex].tolist()
+            return exact.point(vertex, ((int(table.neurons[p]), table.packed[p]) for p in planes))
         if v not in self.points:
             names = []
             for p in self.planes_of[c].tolist():
