@@ -16,6 +16,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from relutopo.devices import cuda_device
+from relutopo.errors import RelutopoError
 from relutopo.files import atomic_write
 
 from . import page, peers
@@ -49,6 +51,8 @@ def main() -> None:
         return
     failed = []
     if not chosen.page:
+        if set(parts) & set(NEED_A_CARD):
+            _require_card()
         if not set(parts) <= set(NEED_A_CARD):
             peers.set_up()
         for part in parts:
@@ -60,6 +64,13 @@ def main() -> None:
     print(f"wrote {text}")
     if failed:
         sys.exit(f"there were failures in {', '.join(failed)}")
+
+
+def _require_card() -> None:
+    try:
+        cuda_device(purpose="the benchmark 'cuda'")
+    except RelutopoError as error:
+        sys.exit(f"{error}\nNothing was measured, and nothing was written.")
 
 
 def measure(part: str, results: Path, select: str | None, quick: bool) -> bool:
@@ -81,7 +92,7 @@ def measure(part: str, results: Path, select: str | None, quick: bool) -> bool:
         for entry in measured["benchmarks"]
     ]
     print(f"== {part}: {len(rows)} rows in {seconds:.0f} s", flush=True)
-    if not rows:  # no card, for one; pytest has said why
+    if not rows:
         return False
     page.save(results / f"{part}.json", rows, seconds, keep_others=bool(select), quick=quick)
     return code == 0
