@@ -14,8 +14,9 @@ from relutopo.geometry.network import Network
 
 from ._bulk_arrays import Array, Units
 from ._bulk_levels import Cells
+from ._bulk_maps import signs_from_maps
 from ._bulk_regions import Regions
-from ._bulk_values import meeting_points, parameters, signs_from_maps, signs_of_pairs
+from ._bulk_values import meeting_points, parameters, signs_of_pairs
 from ._exact_points import ExactPoints
 from ._limits import POSITION_TARGET, check_limit
 
@@ -228,14 +229,13 @@ class LayerStep:
             first, last = xp.searchsorted(owners, xp.asarray([lo, hi])).tolist()
             for part in units.slices(last - first):
                 v = order[first + part.start : first + part.stop]
+                region = self._owners[0][v] - np.int32(lo)
+                points = cells.x[:, v], cells.deviation[v]
                 above, below, is_open = signs_from_maps(
-                    xp, planes, errors, self._owners[0][v] - lo, cells.x[:, v],
-                    cells.deviation[v], self._limit,
-                )  # fmt: skip
-                flags = xp.zeros((2, len(v), 64 * units.n_words), dtype=bool)
-                flags[0, :, : units.n], flags[1, :, : units.n] = above, below
-                positive[v], negative[v] = units.pack(flags[0]), units.pack(flags[1])
-                place, unit = xp.nonzero(is_open)
+                    xp, units, (planes, errors), region, *points, self._limit
+                )
+                positive[v], negative[v] = units.pack(above), units.pack(below)
+                place, unit = units.members(units.pack(is_open))
                 unknown.append((v[place], unit))
         known = self._task.exact.known
         v, unit = self._on_host(unknown)

@@ -18,6 +18,7 @@ from relutopo.devices import Device
 from relutopo.geometry.network import Network, ReluNetwork, gamma
 
 from ._bulk_arrays import Array, Units
+from ._bulk_maps import inherited
 
 __all__ = ["Regions"]
 
@@ -41,6 +42,7 @@ class Regions:
         self._device, self._network, self._magnitude = device, network, magnitude
         self._at_once = at_once
         xp = device.xp
+        self._reach = device.to_device(np.append(magnitude, 1.0))
         self._parents: list[Array] = [xp.zeros(1, dtype=np.int32)]
         self._sets: list[Array] = [xp.zeros((1, 1), dtype=np.uint64)]
         self._units: list[Units] = []
@@ -128,23 +130,20 @@ class Regions:
         first, _, bias = self._weights[0]
         planes = xp.concatenate([first, bias[None]])[None]
         errors = xp.zeros((1, len(bias)))
-        reach = [*self._magnitude.tolist(), 1.0]
         for level in range(1, layer + 1):
             (lo, hi), (before, _) = ranges[layer - level], ranges[layer - level + 1]
             columns, sizes, bias = self._weights[level]
             units = self._units[level - 1]
+            rounding = 1.01 * gamma(units.n + 2)
             parent = self._parents[level][lo:hi] - np.int32(before)
-            active = units.unpack(self._sets[level][lo:hi])[:, : units.n].astype(np.float64)
-            planes = planes[parent]
-            planes *= active[:, None, :]
-            heights = xp.zeros_like(active)
-            for i, bound in enumerate(reach):
-                heights += bound * xp.abs(planes[:, i])
+            sets = self._sets[level][lo:hi]
+            planes, errors = inherited(
+                xp, units, (planes, errors), parent, sets, self._reach, rounding
+            )
             # One matrix product serves all regions and columns.
             planes = (planes.reshape(-1, units.n) @ columns).reshape(hi - lo, d + 1, len(bias))
             planes[:, d] += bias
-            rounding = 1.01 * gamma(units.n + 2)
-            errors = (1.01 * errors[parent] * active + rounding * heights) @ sizes
+            errors = errors @ sizes
             errors += rounding * xp.abs(bias)
             if not self._products_are_normal:
                 errors += units.n * float(np.finfo(np.float64).tiny)

@@ -15,7 +15,7 @@ from relutopo.geometry.network import UNIT_ROUNDOFF
 
 from ._bulk_arrays import Array
 
-__all__ = ["meeting_points", "parameters", "signs_from_maps", "signs_of_pairs"]
+__all__ = ["bound_of_value", "decide", "meeting_points", "parameters", "signs_of_pairs"]
 
 _UNDERFLOW = 1e-300
 
@@ -94,7 +94,7 @@ def _inverse(xp: Any, a: Array) -> Array:
     return rows[:, d:]
 
 
-def _bound(
+def bound_of_value(
     xp: Any, size: Array, slope: Array, e: Array, deviation: Array, limit: float, d: int
 ) -> Array:
     """Return a bound of the error of a value A x + c.
@@ -120,46 +120,13 @@ def _values(
         size += xp.abs(term)
         slope += xp.abs(rows[i])
     vanishes = (slope == 0.0) & (c == 0.0) & (e == 0.0)
-    return z, _bound(xp, size, slope, e, deviation, limit, d), vanishes
+    return z, bound_of_value(xp, size, slope, e, deviation, limit, d), vanishes
 
 
-def _decide(z: Array, bound: Array, vanishes: Array) -> tuple[Array, Array, Array]:
+def decide(z: Array, bound: Array, vanishes: Array) -> tuple[Array, Array, Array]:
     """Return where z is certainly positive, certainly negative, and where that stays open."""
     positive, negative = z > bound, -z > bound
     return positive, negative, ~(positive | negative | vanishes)
-
-
-def signs_from_maps(
-    xp: Any, planes: Array, errors: Array, region: Array, x: Array, deviation: Array, limit: float
-) -> tuple[Array, Array, Array]:
-    """Return the signs of all units at vertices, from the map of a region of each.
-
-    Parameters
-    ----------
-    xp : module
-    planes, errors : (R, d + 1, n_units), (R, n_units) ndarrays
-        See `relutopo.geometry.network.AffineMaps`.
-    region : (n,) ndarray of int
-    x, deviation : (d, n), (n,) ndarrays
-        Vertices, and bounds of their errors.
-    limit : float
-        Smallest magnitude of an axis.
-
-    Returns
-    -------
-    positive, negative, unknown : (n, n_units) ndarrays of bool
-    """
-    d = len(x)
-    c, e = planes[region, d], errors[region]
-    z, size, slope = c + 0.0, xp.abs(c), xp.zeros_like(c)
-    for i in range(d):
-        a = planes[region, i]
-        slope += xp.abs(a)
-        a *= x[i][:, None]
-        z += a
-        size += xp.abs(a)
-    vanishes = (slope == 0.0) & (c == 0.0) & (e == 0.0)
-    return _decide(z, _bound(xp, size, slope, e, deviation[:, None], limit, d), vanishes)
 
 
 def signs_of_pairs(
@@ -172,14 +139,16 @@ def signs_of_pairs(
     xp : module
     rows : (d + 2, n) ndarray
         A, c and the error bound of each plane.
-    x, deviation, limit
-        As for `signs_from_maps`.
+    x, deviation : (d, n), (n,) ndarrays
+        Points, and bounds of their errors.
+    limit : float
+        Smallest magnitude of an axis.
 
     Returns
     -------
     positive, negative, unknown : (n,) ndarrays of bool
     """
-    return _decide(*_values(xp, rows, x, deviation, limit))
+    return decide(*_values(xp, rows, x, deviation, limit))
 
 
 def parameters(
@@ -198,7 +167,7 @@ def parameters(
     start, stop : pairs of (d, n) and (n,) ndarrays
         Points and bounds of their errors; the exact values there have opposite signs.
     limit : float
-        As for `signs_from_maps`.
+        As for `signs_of_pairs`.
 
     Returns
     -------

@@ -1,0 +1,193 @@
+"""The affine maps of regions in bulk: their signs at vertices, and what the next layer inherits.
+
+A layer has maps on all regions and signs at all vertices, each for all units: these arrays are the
+largest of all, and operations on whole arrays would go through them some twenty times. So each
+function here is written twice, on arrays of any namespace and as a kernel that goes through them
+once, for namespaces that make kernels (CuPy). The body of a kernel is a loop's, in what C and
+CUDA C++ share; the tests compile it for the processor and compare the two.
+
+The bounds hold with and without fused multiply-add (`relutopo.geometry.network`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from relutopo.geometry.network import UNIT_ROUNDOFF
+
+from ._bulk_arrays import Array, Units
+from ._bulk_values import bound_of_value, decide
+
+__all__ = ["inherited", "signs_from_maps"]
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A kernel over elements, in the terms of `cupy.ElementwiseKernel`."""
+
+    name: str
+    inputs: str
+    outputs: str
+    body: str
+
+
+_SIGNS = _Source(
+    "relutopo_signs",
+    "raw float64 planes, raw float64 errors, raw int32 region, raw float64 x, "
+    "raw float64 deviation, int32 dim, int64 n_points, int64 n_units, int64 width, "
+    "float64 rounding, float64 limit",
+    "bool above, bool below, bool open",
+    """
+    long long v = i / width, j = i % width;
+    above = below = open = false;
+    if (j < n_units) {
+        long long first = (long long)region[v] * (dim + 1) * n_units + j;
+        double c = planes[first + dim * n_units];
+        double e = errors[(long long)region[v] * n_units + j];
+        double z = c, size = fabs(c), slope = 0.0;
+        for (int k = 0; k < dim; ++k) {
+            double a = planes[first + k * n_units];
+            double term = a * x[k * n_points + v];
+            z += term;
+            size += fabs(term);
+            slope += fabs(a);
+        }
+        double bound = rounding * size + 2.02 * e + 1.01 * slope * deviation[v] + 1e-300;
+        above = deviation[v] <= limit && z > bound;
+        below = deviation[v] <= limit && -z > bound;
+        open = !(above || below || (slope == 0.0 && c == 0.0 && e == 0.0));
+    }
+    """,
+)
+
+_INHERITED = _Source(
+    "relutopo_inherited",
+    "raw float64 planes, raw float64 errors, raw int32 parent, raw uint64 sets, "
+    "raw float64 reach, int32 n_rows, int64 n_units, int64 n_words, float64 rounding",
+    "raw float64 maps, float64 weight",
+    """
+    long long r = i / n_units, j = i % n_units;
+    bool active = sets[r * n_words + (j >> 6)] >> (j & 63) & 1;
+    long long source = (long long)parent[r] * n_rows * n_units + j;
+    long long target = r * n_rows * n_units + j;
+    double height = 0.0;
+    for (int k = 0; k < n_rows; ++k) {
+        double entry = active ? planes[source + k * n_units] : 0.0;
+        maps[target + k * n_units] = entry;
+        height += reach[k] * fabs(entry);
+    }
+    double error = active ? errors[(long long)parent[r] * n_units + j] : 0.0;
+    weight = 1.01 * error + rounding * height;
+    """,
+)
+
+
+@lru_cache(maxsize=8)
+def _kernel(xp: Any, source: _Source) -> Any:
+    """Return a kernel, or None for a namespace that makes none."""
+    if not hasattr(xp, "ElementwiseKernel"):
+        return None
+    return xp.ElementwiseKernel(source.inputs, source.outputs, source.body, source.name)
+
+
+def signs_from_maps(
+    xp: Any,
+    units: Units,
+    maps: tuple[Array, Array],
+    region: Array,
+    x: Array,
+    deviation: Array,
+    limit: float,
+) -> tuple[Array, Array, Array]:
+    """Return the signs of all units at vertices, from the map of a region of each.
+
+    Parameters
+    ----------
+    xp : module
+    units : Units
+    maps : pair of (R, d + 1, n_units) and (R, n_units) ndarrays
+        See `relutopo.geometry.network.AffineMaps`.
+    region : (n,) ndarray of int32
+    x, deviation : (d, n), (n,) ndarrays
+        Vertices, and bounds of their errors.
+    limit : float
+        Smallest magnitude of an axis.
+
+    Returns
+    -------
+    above, below, is_open : (n, 64 n_words) ndarrays of bool
+        What is certainly positive, certainly negative, and neither known nor zero.
+    """
+    (planes, errors), (d, n) = maps, x.shape
+    signs = tuple(xp.zeros((n, 64 * units.n_words), dtype=bool) for _ in range(3))
+    kernel = _kernel(xp, _SIGNS)
+    if kernel is not None:
+        rounding = (2 * d + 4) * UNIT_ROUNDOFF
+        sizes = d, n, units.n, 64 * units.n_words
+        kernel(planes, errors, region, x, deviation, *sizes, rounding, limit, *signs)
+        return signs
+    c, e = planes[region, d], errors[region]
+    z, size, slope = c + 0.0, xp.abs(c), xp.zeros_like(c)
+    for i in range(d):
+        a = planes[region, i]
+        slope += xp.abs(a)
+        a *= x[i][:, None]
+        z += a
+        size += xp.abs(a)
+    vanishes = (slope == 0.0) & (c == 0.0) & (e == 0.0)
+    bound = bound_of_value(xp, size, slope, e, deviation[:, None], limit, d)
+    for flags, found in zip(signs, decide(z, bound, vanishes), strict=True):
+        flags[:, : units.n] = found
+    return signs
+
+
+def inherited(
+    xp: Any,
+    units: Units,
+    maps: tuple[Array, Array],
+    parent: Array,
+    sets: Array,
+    reach: Array,
+    rounding: float,
+) -> tuple[Array, Array]:
+    """Return what the next layer's maps on regions are made of: those of the active units.
+
+    Parameters
+    ----------
+    xp : module
+    units : Units
+    maps : pair of (R, d + 1, n_units) and (R, n_units) ndarrays
+        A layer's maps, and the bounds of their errors.
+    parent : (n,) ndarray of int32
+        The region, of those R, that each of n regions is in.
+    sets : (n, n_words) ndarray of uint64
+        The units that are positive on each region.
+    reach : (d + 1,) ndarray
+        Bounds of the coordinates, and 1.
+    rounding : float
+        Relative rounding of the next layer's sums.
+
+    Returns
+    -------
+    planes : (n, d + 1, n_units) ndarray
+        The maps of active units, and 0.
+    weights : (n, n_units) ndarray
+        Their errors, and the rounding of what they are multiplied with.
+    """
+    planes, errors = maps
+    n, n_rows = len(parent), planes.shape[1]
+    kernel = _kernel(xp, _INHERITED)
+    if kernel is not None:
+        results = xp.empty((n, n_rows, units.n)), xp.empty((n, units.n))
+        sizes = n_rows, units.n, units.n_words
+        kernel(planes, errors, parent, sets, reach, *sizes, rounding, *results)
+        return results
+    active = units.unpack(sets)[:, : units.n].astype(float)
+    planes = planes[parent]
+    planes *= active[:, None, :]
+    heights = xp.zeros_like(active)
+    for i in range(n_rows):
+        heights += reach[i] * xp.abs(planes[:, i])
+    return planes, 1.01 * errors[parent] * active + rounding * heights
