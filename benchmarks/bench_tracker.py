@@ -1,9 +1,11 @@
 """How much slower training is with a tracker attached.
 
-Pairs of runs, without and with a tracker in alternating order, train the same network from the
-same initialisation, for as many steps as take some seconds. What counts is the time from before
-the tracker is made to after the last step, while the analysis goes on beside it; waiting for the
-analysis afterwards is told apart. There are two situations:
+Triples of runs, without, with and without a tracker, train the same network from the same
+initialisation, for as many steps as take some seconds. A triple's ratio is the time of the run in
+the middle over the mean of the two around it; the ratio of these two shows how much the machine
+drifted meanwhile. What counts is the time from before the tracker is made to after the last step,
+while the analysis goes on beside it; waiting for the analysis afterwards is told apart, and how
+many networks were analysed before. There are two situations:
 
     one thread   500 points, nn.Sequential; the analysis finds the other cores free
     all cores    20000 points, a module of a class of one's own; torch uses every core, so that the
@@ -12,7 +14,7 @@ analysis afterwards is told apart. There are two situations:
 Wall-clock time is what a person waits. Processor time of the training process shows what the
 tracker does in it, whatever else the machine does. The median of n ratios lies between the least
 and the greatest of them except with probability 2^(1 - n). Run it alone on a machine with at
-least two cores; it takes less than three minutes:
+least two cores; it takes four minutes:
 
     python benchmarks/bench_tracker.py
 """
@@ -72,12 +74,37 @@ SITUATIONS = {
 
 @dataclass(frozen=True)
 class Run:
-    """What one run took, in seconds, and how many networks were recorded."""
+    """What one run took, in seconds; how many networks were recorded, and analysed meanwhile."""
 
     wall: float
     processor: float
     waiting: float = 0.0
     n_rows: int = 0
+    n_meanwhile: int = 0
+
+
+@dataclass(frozen=True)
+class Triple:
+    """Three runs, one after another."""
+
+    before: Run
+    tracked: Run
+    after: Run
+
+    @property
+    def wall(self) -> float:
+        """Ratio of wall-clock times."""
+        return 2 * self.tracked.wall / (self.before.wall + self.after.wall)
+
+    @property
+    def processor(self) -> float:
+        """Ratio of processor times."""
+        return 2 * self.tracked.processor / (self.before.processor + self.after.processor)
+
+    @property
+    def drift(self) -> float:
+        """Ratio of the wall-clock times without a tracker."""
+        return self.after.wall / self.before.wall
 
 
 def train(situation: Situation, dataset: Dataset, n_steps: int, folder: str | None = None) -> Run:
@@ -97,16 +124,18 @@ def train(situation: Situation, dataset: Dataset, n_steps: int, folder: str | No
     wall, processor = time.perf_counter() - begin[0], time.process_time() - begin[1]
     if tracker is None:
         return Run(wall, processor)
+    n_meanwhile = len(tracker.rows)
+    begin_closing = time.perf_counter()
     tracker.close()
-    waiting = time.perf_counter() - begin[0] - wall
+    waiting = time.perf_counter() - begin_closing
     rows = tracker.rows
     failed = [row["error"] for row in rows if row["error"] is not None]
     assert not failed, failed[0]
-    return Run(wall, processor, waiting, len(rows))
+    return Run(wall, processor, waiting, len(rows), n_meanwhile)
 
 
-def compare(situation: Situation, seconds: float, n_pairs: int) -> dict[str, Any]:
-    """Train pairs of runs, and return their ratios."""
+def compare(situation: Situation, seconds: float, n_triples: int) -> dict[str, Any]:
+    """Train triples of runs, and return their ratios."""
     torch.set_num_threads(situation.n_threads)
     dataset = two_moons(situation.n_points)
     train(situation, dataset, 20)  # warm up
@@ -114,26 +143,27 @@ def compare(situation: Situation, seconds: float, n_pairs: int) -> dict[str, Any
         train(situation, dataset, 20, folder)
     probe = min(train(situation, dataset, 50).wall for _ in range(5))
     n_steps = max(100, round(50 * seconds / probe))
-    pairs: list[tuple[Run, Run]] = []
-    for number in range(n_pairs):
-        runs: dict[bool, Run] = {}
-        for is_tracked in sorted([False, True], reverse=bool(number % 2)):
-            with tempfile.TemporaryDirectory() as folder:
-                place = folder if is_tracked else None
-                runs[is_tracked] = train(situation, dataset, n_steps, place)
-        without, tracked = runs[False], runs[True]
-        pairs.append((without, tracked))
+    triples: list[Triple] = []
+    for _ in range(n_triples):
+        before = train(situation, dataset, n_steps)
+        with tempfile.TemporaryDirectory() as folder:
+            tracked = train(situation, dataset, n_steps, folder)
+        triple = Triple(before, tracked, train(situation, dataset, n_steps))
+        triples.append(triple)
         print(
-            f"  {without.wall:.2f} s without, {tracked.wall:.2f} s with: ratio "
-            f"{tracked.wall / without.wall:.3f}, of processor time "
-            f"{tracked.processor / without.processor:.3f}; then {tracked.waiting:.1f} s of waiting",
+            f"  {before.wall:.2f}, {tracked.wall:.2f}, {triple.after.wall:.2f} s: ratio "
+            f"{triple.wall:.3f}, of processor time {triple.processor:.3f}; drift "
+            f"{triple.drift:.3f}; {tracked.n_meanwhile} of {tracked.n_rows} networks analysed "
+            f"meanwhile, then {tracked.waiting:.1f} s of waiting",
             flush=True,
         )
     return {
         "n_steps": n_steps,
-        "n_rows": pairs[0][1].n_rows,
-        "wall": [tracked.wall / without.wall for without, tracked in pairs],
-        "processor": [tracked.processor / without.processor for without, tracked in pairs],
+        "n_rows": triples[0].tracked.n_rows,
+        "n_meanwhile": [triple.tracked.n_meanwhile for triple in triples],
+        "wall": [triple.wall for triple in triples],
+        "drift": [triple.drift for triple in triples],
+        "processor": [triple.processor for triple in triples],
     }
 
 
@@ -145,7 +175,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--pairs", type=int, default=7)
+    parser.add_argument("--triples", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=4.0, help="of one run")
     parser.add_argument("--only", choices=sorted(SITUATIONS))
     parser.add_argument("--json", type=Path, help="write the numbers to this file")
@@ -154,14 +184,15 @@ def main() -> None:
     for name, situation in SITUATIONS.items():
         if chosen.only in (None, name):
             print(f"{name} ({situation.n_threads}):")
-            results[name] = compare(situation, chosen.seconds, chosen.pairs)
-    print(f"\nmedian ratio [least, greatest] of {chosen.pairs} pairs; at most {LIMIT} wanted")
+            results[name] = compare(situation, chosen.seconds, chosen.triples)
+    print(f"\nmedian ratio [least, greatest] of {chosen.triples} triples; at most {LIMIT} wanted")
     for name, result in results.items():
         verdict = "met" if statistics.median(result["wall"]) <= LIMIT else "NOT met"
         print(
-            f"{name}: {spread(result['wall'])}, {verdict}; of processor time "
-            f"{spread(result['processor'])}; {result['n_rows']} networks recorded in "
-            f"{result['n_steps']} steps"
+            f"{name}: {spread(result['wall'])}, {verdict}; drift {spread(result['drift'])}; of "
+            f"processor time {spread(result['processor'])}; {result['n_rows']} networks recorded "
+            f"in {result['n_steps']} steps, {statistics.median(result['n_meanwhile']):g} analysed "
+            "meanwhile"
         )
     if chosen.json:
         chosen.json.write_text(json.dumps(results, indent=2))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from typing import Any
 
 from relutopo.learning.analysis import Row
@@ -22,21 +23,33 @@ class Board:
     def __init__(self, directory: str | None) -> None:
         self._writer: Any = None
         if directory is not None:
-            from torch.utils.tensorboard import SummaryWriter
+            # TensorBoard's own writer: that of torch would load torch, which takes seconds.
+            from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-            self._writer = SummaryWriter(directory)
+            self._writer = EventFileWriter(directory)
 
     def add(self, row: Row) -> None:
         """Write every number of a row, as ``relutopo/<column>``."""
         if self._writer is None:
             return
-        for name, value in row.items():
-            is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-            if is_number and name != "step" and math.isfinite(value):
-                self._writer.add_scalar(f"relutopo/{name}", value, row["step"])
+        from tensorboard.compat.proto.event_pb2 import Event
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
+        values = [
+            Summary.Value(tag=f"relutopo/{name}", simple_value=value)
+            for name, value in row.items()
+            if name != "step" and _is_finite_number(value)
+        ]
+        event = Event(wall_time=time.time(), step=row["step"], summary=Summary(value=values))
+        self._writer.add_event(event)
         self._writer.flush()
 
     def close(self) -> None:
         """End the file."""
         if self._writer is not None:
             self._writer.close()
+
+
+def _is_finite_number(value: Any) -> bool:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_number and math.isfinite(value)

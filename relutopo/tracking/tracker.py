@@ -1,7 +1,7 @@
 """Record signatures of a network while one's own code trains it.
 
 The training process only copies the network at the recorded steps; a process in the background,
-which runs where processors would idle, analyses the copies. They meet in a folder::
+which gives way to training, analyses the copies. They meet in a folder::
 
     settings.json, data.npz      what is computed, on which data
     pending/step_000300.npz      a network that waits, and
@@ -250,7 +250,7 @@ class Tracker:
                 [
                     sys.executable,
                     "-m",
-                    "relutopo.tracking.worker",
+                    "relutopo.tracking",
                     os.fspath(self.directory),
                     str(os.getpid()),
                 ],

@@ -1,19 +1,19 @@
-"""The process that analyses, in the background, what a `Tracker` records."""
+"""Analyses, in a process of its own, what a `Tracker` records."""
 
 from __future__ import annotations
 
+import inspect
 import json
-import os
 import sys
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from relutopo.files import atomic_write, locked
+from relutopo import registry
+from relutopo.files import atomic_write
 from relutopo.geometry.storage import load_network
 from relutopo.learning.analysis import Row
 from relutopo.learning.checkpoints import TrainingRun
@@ -28,16 +28,16 @@ __all__ = ["work"]
 _PAUSE = 0.05
 
 
-def work(directory: Path, parent: int) -> None:
-    """Analyse what waits until the tracker closes, or its process is gone, and nothing waits."""
+def work(directory: Path, is_closing: Callable[[], bool]) -> None:
+    """Analyse what waits, until the tracker is closing and nothing waits."""
     values = json.loads((directory / "settings.json").read_text())
     dataset = TrainingRun(directory).dataset
     board = Board(values["tensorboard"])
     while True:
-        is_closing = (directory / "closing").exists() or os.getppid() != parent
+        is_last_look = is_closing()
         waiting = sorted(directory.glob("pending/*.json"))
         if not waiting:
-            if is_closing:
+            if is_last_look:
                 break
             time.sleep(_PAUSE)
             continue
@@ -64,26 +64,21 @@ def _analyse(copy: Path, dataset: Dataset, values: Mapping[str, Any], step: int)
         held_out = dataset.held_out_points, dataset.held_out_targets
         row["train_accuracy"] = accuracy(network, *data)
         row["held_out_accuracy"] = accuracy(network, *held_out)
+        options = _in_one_thread(values["settings"])
         if values["analysis"] == "partition":
-            settings = AnalysisSettings(**values["settings"])
-            return row | analyse(network, dataset, settings).row
-        of_homology = HomologySettings(**values["settings"])
-        return row | analyse_homology(network, dataset, of_homology, step=step).row
+            return row | analyse(network, dataset, AnalysisSettings(**options)).row
+        return row | analyse_homology(network, dataset, HomologySettings(**options), step=step).row
     except Exception as error:  # one bad step must not end the record of a training run
         return row | {"error": f"{type(error).__name__}: {error}"}
 
 
-def give_way() -> None:
-    """Let every other process go first."""
-    os.nice(19)
-    if hasattr(os, "SCHED_IDLE"):
-        with suppress(OSError):  # some containers forbid it
-            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-
-
-if __name__ == "__main__":
-    give_way()
-    # The tracker tells its number: its process may be gone before this one could ask.
-    folder, tracker = Path(sys.argv[1]), int(sys.argv[2])
-    with locked(folder / "lock"):
-        work(folder, tracker)
+def _in_one_thread(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Let backends use one thread unless they are told otherwise: other threads do not rest."""
+    changed = dict(settings)
+    for role in {"enumerator", "eigensolver", "reducer"} & settings.keys():
+        entry = settings[role]
+        if "name" in entry:
+            parameters = inspect.signature(registry.constructor(role, entry["name"])).parameters
+            if "n_threads" in parameters:
+                changed[role] = {"n_threads": 1, **entry}
+    return changed

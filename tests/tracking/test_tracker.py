@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from relutopo.learning.datasets import Dataset, two_moons
 from relutopo.learning.homology_signatures import HomologySettings, analyse_homology
 from relutopo.learning.signatures import AnalysisSettings, analyse
 from relutopo.tracking import Tracker
+from relutopo.tracking.worker import _in_one_thread
 
 DATA = two_moons(n=30)
 EXACT = {"name": "exact"}  # it compiles nothing
@@ -184,6 +186,21 @@ def test_the_analysis_gives_way_to_training(tmp_path: Path) -> None:
         while os.sched_getscheduler(pid) != os.SCHED_IDLE:
             assert time.monotonic() < until
             time.sleep(0.02)
+
+
+def test_the_analysis_gives_way_before_it_loads_anything_heavy() -> None:
+    code = "import relutopo.tracking.__main__, sys; assert 'numpy' not in sys.modules"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_backends_use_one_thread_unless_they_are_told_otherwise() -> None:
+    told = {"name": "arpack", "n_threads": 3}
+    settings = asdict(AnalysisSettings(eigensolver=told))
+    changed = _in_one_thread(settings)
+    assert AnalysisSettings(**changed).create("enumerator").n_threads == 1
+    assert AnalysisSettings(**changed).create("eigensolver").n_threads == 3
+    settings["enumerator"] = EXACT  # it knows no threads
+    assert _in_one_thread(settings)["enumerator"] == EXACT
 
 
 def test_many_inputs_are_seen_on_a_slice(tmp_path: Path) -> None:

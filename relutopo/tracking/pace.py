@@ -1,0 +1,117 @@
+"""Rests for the process beside training.
+
+The lowest priority is not enough where training uses every core. Its threads wait for each other
+many times in a step, and whatever runs in the gaps evicts their caches and delays their waking: a
+process that is always there slows training by more than a tenth, although it gets little time
+itself. So it works in short pieces, whatever it does, and rests after each piece in which training
+kept nearly all cores busy.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+__all__ = ["Pace", "processor_seconds", "rest_after"]
+
+_PIECE = 0.25
+"""Seconds of work between looks at training, of whose processor time Linux tells hundredths."""
+_POLL = 0.05
+_REST = 4.0
+_NEARLY_ALL = 0.8
+
+
+def rest_after(seconds: float, processor: float, n_cores: int) -> float:
+    """Return how long to rest after a piece of work.
+
+    Parameters
+    ----------
+    seconds : float
+        How long the piece took.
+    processor : float
+        Seconds of processor time, of all cores together, that training had meanwhile.
+    n_cores : int
+        How many cores there are.
+
+    Returns
+    -------
+    float
+        Seconds: four times as long as the piece if training had four fifths of all cores, otherwise
+        none.
+
+    Examples
+    --------
+    >>> rest_after(0.5, processor=0.9, n_cores=2), rest_after(0.5, processor=0.5, n_cores=2)
+    (2.0, 0.0)
+    """
+    return _REST * seconds if processor >= _NEARLY_ALL * n_cores * seconds else 0.0
+
+
+def processor_seconds(process: int) -> float:
+    """Return the processor time that the threads of a process have had.
+
+    Parameters
+    ----------
+    process : int
+        Its number.
+
+    Returns
+    -------
+    float
+        NaN if the process is gone, or the system has no ``/proc/<number>/stat``.
+    """
+    try:
+        # The second field is the name in parentheses, which may hold anything.
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return math.nan
+    user, system = fields[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+class Pace:
+    """Lets the main thread of this process rest while another process keeps all cores busy.
+
+    Where the system does not tell processor times, there are no rests.
+
+    Parameters
+    ----------
+    process : int
+        Number of the process that trains.
+    is_closing : callable
+        Tells whether that process waits for this one; then there is no rest, and one that has
+        begun ends.
+    """
+
+    def __init__(self, process: int, is_closing: Callable[[], bool]) -> None:
+        self._process, self._is_closing = process, is_closing
+        self._begin, self._before = time.monotonic(), processor_seconds(process)
+
+    def __enter__(self) -> Pace:
+        """Interrupt what this thread does from now on, by alarms, to rest if that is due."""
+        if not math.isnan(self._before):
+            signal.signal(signal.SIGALRM, lambda *_: self._pause())
+            signal.setitimer(signal.ITIMER_REAL, _PIECE)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Interrupt it no more."""
+        # Stopping the timer would not do: a pause that is due by now would set it again.
+        signal.signal(signal.SIGALRM, signal.SIG_IGN)
+
+    def _pause(self) -> None:
+        self.rest()
+        signal.setitimer(signal.ITIMER_REAL, _PIECE)
+
+    def rest(self) -> None:
+        """Rest as long as is due since the last rest, or until training waits."""
+        now = time.monotonic()
+        processor = processor_seconds(self._process) - self._before
+        until = now + rest_after(now - self._begin, processor, len(os.sched_getaffinity(0)))
+        while time.monotonic() < until and not self._is_closing():
+            time.sleep(_POLL)
+        self._begin, self._before = time.monotonic(), processor_seconds(self._process)
