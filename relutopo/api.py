@@ -56,7 +56,7 @@ def decompose(
     >>> decompose(lines, Box(-1, 1, dim=2)).n_cells
     (9, 12, 4)
     """
-    network = network_on(model, domain)
     backend = registry.create("enumerator", enumerator)
+    network = network_on(model, domain)
     result: CellComplex = backend.enumerate(network, domain, max_cells=max_cells, progress=progress)
     return result

@@ -23,7 +23,7 @@ from relutopo.optional import require
 __all__ = ["Device", "cuda_device", "numpy_device"]
 
 _REMEDY = "choose a backend for the CPU, such as 'cpu' or 'auto'"
-_DLPACK_CPU = 1  # DLDeviceType of the DLPack standard
+_DLPACK_CPU, _DLPACK_CUDA = 1, 2  # DLDeviceType of the DLPack standard
 _GIB = 2**30
 
 
@@ -58,6 +58,10 @@ class Device:
             If a tensor is on another card.
         """
         return _as_numpy(array)
+
+    def holds(self, array: Any) -> bool:
+        """Tell whether an array or tensor lies in the memory of this device."""
+        return bool(array.__dlpack_device__()[0] == _DLPACK_CPU)
 
     def to_host(self, array: Any) -> NDArray[Any]:
         """Return an array of this device as an array of NumPy, once it is computed."""
@@ -115,12 +119,15 @@ class _CudaDevice(Device):
             kind, index = array.__dlpack_device__()
             if kind == _DLPACK_CPU:
                 return self.xp.asarray(_as_numpy(array))
-            if index != self.index:
+            if not self.holds(array):
                 raise InputError(
                     f"a tensor is on card {index}, and the backend computes on card {self.index}; "
                     f"set `device={index}`, or move the tensor by .to('cuda:{self.index}')"
                 )
             return self.xp.from_dlpack(_detached(array))
+
+    def holds(self, array: Any) -> bool:
+        return tuple(array.__dlpack_device__()) == (_DLPACK_CUDA, self.index)
 
     def to_host(self, array: Any) -> NDArray[Any]:
         with self._current():

@@ -13,6 +13,7 @@ import pytest
 import scipy.sparse
 import torch
 
+from relutopo import ReluNetwork, as_network
 from relutopo.devices import Device, cuda_device, numpy_device
 from relutopo.errors import DeviceError, DeviceMemoryError, InputError, MissingExtraError
 
@@ -96,6 +97,9 @@ def test_numpy_takes_tensors_without_a_copy() -> None:
     tensor = torch.arange(3.0, dtype=torch.float64, requires_grad=True)
     array = device.to_device(tensor)
     assert np.shares_memory(array, tensor.detach().numpy())
+    assert device.holds(array)
+    assert device.holds(tensor)
+    assert not device.holds(TensorOnCard(0))
     assert device.to_host(array) is array
     device.require_memory(2**62, "nothing")
     with device.session():
@@ -109,6 +113,9 @@ def test_a_card_tells_its_name_and_takes_tensors_by_reference(cupy: FakeCupy) ->
     array = device.to_device(TensorOnCard(1))
     assert array is cupy.imported[0]
     assert array.is_detached
+    assert device.holds(array)
+    assert not device.holds(TensorOnCard(0))
+    assert not device.holds(np.ones(1))
     with pytest.raises(InputError, match=r"on card 0, .* computes on card 1; set `device=0`"):
         device.to_device(TensorOnCard(0))
     on_host = torch.arange(3.0, requires_grad=True)
@@ -208,3 +215,11 @@ def test_a_real_card() -> None:
         tensor = torch.arange(3.0, device="cuda:0")
         array = device.to_device(tensor)
         assert array.data.ptr == tensor.data_ptr()
+        module = torch.nn.Sequential(torch.nn.Linear(2, 5), torch.nn.ReLU(), torch.nn.Linear(5, 1))
+        network = as_network(module.to("cuda:0"))
+        assert isinstance(network, ReluNetwork)
+        with torch.no_grad():
+            next(module.parameters()).add_(1)
+        ((kept, _), _), host = network.arrays_on(device), network.weights[0]
+        assert isinstance(kept, xp.ndarray)
+        np.testing.assert_array_equal(device.to_host(kept), host)

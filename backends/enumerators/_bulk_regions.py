@@ -49,9 +49,8 @@ class Regions:
         self._weights: list[tuple[Array, Array, Array]] = []
         if isinstance(network, ReluNetwork):
             # In the first layer the map is exact; the weights are few against the cells.
-            for w, b in zip(network.weights, network.biases, strict=True):
-                columns = device.to_device(np.ascontiguousarray(w.T))
-                self._weights.append((columns, xp.abs(columns), device.to_device(b)))
+            for w, b in network.arrays_on(device):
+                self._weights.append((w.T, xp.abs(w.T), b))
 
     def __len__(self) -> int:
         return len(self._parents[-1])

@@ -36,6 +36,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from relutopo.devices import Device
 from relutopo.errors import InputError, UnsupportedModuleError
 from relutopo.geometry.domain import as_points
 from relutopo.geometry.exact import Integers, dyadic_integers, homogeneous_points
@@ -295,10 +296,10 @@ class ReluNetwork(Network):
 
     Parameters
     ----------
-    weights : sequence of (n_l, n_{l-1}) array_like
+    weights : sequence of (n_l, n_{l-1}) array_like or torch.Tensor
         At least one matrix; the last one is the output layer. float32 weights are
         taken as the exact numbers that they are.
-    biases : sequence of (n_l,) array_like
+    biases : sequence of (n_l,) array_like or torch.Tensor
 
     Raises
     ------
@@ -318,8 +319,9 @@ class ReluNetwork(Network):
                 f"`weights` and `biases` must have the same positive length, got {len(weights)} "
                 f"and {len(biases)}; pass one pair for each linear layer"
             )
-        self.weights = [np.array(w, dtype=np.float64) for w in weights]
-        self.biases = [np.array(b, dtype=np.float64) for b in biases]
+        self._on_card = [(_on_card(w), _on_card(b)) for w, b in zip(weights, biases, strict=True)]
+        self.weights = [np.array(_to_numpy(w)) for w in weights]
+        self.biases = [np.array(_to_numpy(b)) for b in biases]
         for i, (w, b) in enumerate(zip(self.weights, self.biases, strict=True)):
             fan_in = self.weights[i - 1].shape[0] if i else w.shape[-1]
             if w.ndim != 2 or w.shape[1] != fan_in or b.shape != w.shape[:1] or not w.size:
@@ -340,6 +342,36 @@ class ReluNetwork(Network):
 
     def __repr__(self) -> str:
         return f"ReluNetwork({'-'.join(map(str, self.widths))})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_on_card": []}  # the same numbers as on the host
+
+    def arrays_on(self, device: Device) -> list[tuple[Any, Any]]:
+        """Return weights and biases in the memory of a device, for reading only.
+
+        Of a module on that card they never leave it. The network keeps the card's memory until it
+        has handed them over; from then on it only has the arrays of the host.
+
+        Parameters
+        ----------
+        device : Device
+
+        Examples
+        --------
+        >>> from relutopo.devices import numpy_device
+        >>> net = ReluNetwork([[[1.0, -1.0]], [[2.0]]], [[0.0], [1.0]])
+        >>> [(w.tolist(), b.tolist()) for w, b in net.arrays_on(numpy_device())]
+        [([[1.0, -1.0]], [0.0]), ([[2.0]], [1.0])]
+        """
+        layers: list[Any] = [*zip(self.weights, self.biases, strict=True)]
+        kept, self._on_card = self._on_card or [(None, None)] * len(layers), []
+        return [
+            tuple(
+                device.to_device(array if tensor is None or not device.holds(tensor) else tensor)
+                for array, tensor in zip(*pairs, strict=True)
+            )
+            for pairs in zip(layers, kept, strict=True)
+        ]
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -492,17 +524,14 @@ class ReluNetwork(Network):
         UnsupportedModuleError
             If a submodule is of another kind; the message names it.
         """
-        weights: list[NDArray[np.float64]] = []
-        biases: list[NDArray[np.float64]] = []
+        weights: list[Any] = []
+        biases: list[Any] = []
         after_linear = False
         for path, layer in _leaves(module, type(module).__name__):
             kind = type(layer).__name__
             if kind == "Linear" and not after_linear:
-                weight = _to_numpy(layer.weight)
-                weights.append(weight)
-                biases.append(
-                    np.zeros(len(weight)) if layer.bias is None else _to_numpy(layer.bias)
-                )
+                weights.append(layer.weight)
+                biases.append(np.zeros(len(layer.weight)) if layer.bias is None else layer.bias)
                 after_linear = True
             elif kind == "ReLU" and (after_linear or weights):
                 after_linear = False
@@ -538,16 +567,16 @@ class ReluNetwork(Network):
         UnsupportedModuleError
             If an entry is neither a weight matrix nor a bias vector.
         """
-        layers: dict[str, dict[str, NDArray[np.float64]]] = {}
+        layers: dict[str, dict[str, Any]] = {}
         for key, tensor in state.items():
             prefix, _, kind = key.rpartition(".")
-            array = _to_numpy(tensor)
-            if (kind, array.ndim) not in (("weight", 2), ("bias", 1)):
+            shape = tuple(np.shape(tensor))
+            if (kind, len(shape)) not in (("weight", 2), ("bias", 1)):
                 raise UnsupportedModuleError(
                     f"`state` must hold weight matrices and bias vectors of Linear layers, got "
-                    f"{key!r} of shape {array.shape}; pass the module instead of its state dict"
+                    f"{key!r} of shape {shape}; pass the module instead of its state dict"
                 )
-            layers.setdefault(prefix, {})[kind] = array
+            layers.setdefault(prefix, {})[kind] = tensor
         for prefix, entry in layers.items():
             if "weight" not in entry:
                 raise UnsupportedModuleError(
@@ -565,6 +594,16 @@ def _leaves(module: Any, path: str) -> Iterator[tuple[str, Any]]:
             yield from _leaves(child, f"{path}.{name}")
     else:
         yield path, module
+
+
+def _on_card(array: Any) -> Any:
+    """Return a tensor on a card as it is now, in double precision, if it may be wanted there.
+
+    Training changes tensors in place. Whoever computes on a card has loaded CuPy before.
+    """
+    if "cupy" in sys.modules and getattr(array, "is_cuda", False):
+        return array.detach().clone().double()
+    return None
 
 
 def _to_numpy(tensor: Any) -> NDArray[np.float64]:

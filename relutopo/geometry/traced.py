@@ -72,13 +72,17 @@ def network_of_module(module: nn.Module, input_shape: Sequence[int] | None = Non
     GraphNetwork(2-3-1)
     """
     _check_finite(module)
-    module = copy.deepcopy(module).cpu().double().eval()
+    module = copy.deepcopy(module).eval()
+    # A perceptron on a card is read there. Other devices may not know double precision.
+    on_card = any(parameter.is_cuda for parameter in module.parameters())
+    module = (module if on_card else module.cpu()).double()
     if type(module) in _MODULES:  # torch.fx takes these as wholes only within another module
         module = nn.Sequential(module)
     network: Network | None = _sequence(module)
     traced = None if network is not None else _trace(module)
     if traced is not None:
         network = _chain(module, traced)
+    module = module.cpu()
     if network is not None:
         shape = tuple(input_shape or (network.input_dim,))
     else:
