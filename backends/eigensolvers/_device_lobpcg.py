@@ -16,11 +16,11 @@ from relutopo.devices import Device
 from relutopo.optional import require
 
 from ._hierarchy import Hierarchy, csr_to_device
+from ._orthonormal import orthonormal
 from ._pencil import LARGEST_TOL, Iterate, PencilSolver, SymmetricProblem
 
 __all__ = ["DeviceLobpcgEigensolver"]
 
-_NEARLY_DEPENDENT = 1e-4  # length of what is left of a unit vector
 # Estimates, from the sizes of the products of the set-up, with room for their buffers.
 _BYTES_PER_ENTRY = 100
 _BYTES_PER_NODE = 250
@@ -76,7 +76,8 @@ class DeviceLobpcgEigensolver(PencilSolver):
         basis = [roots * hierarchy.start(roots**2, rng)]
         iterations = 0
         while True:
-            q = self._orthonormal(xp.stack([project(row) for row in basis]))
+            columns = xp.stack([project(row) for row in basis]).T
+            q = xp.ascontiguousarray(orthonormal(columns, device).T)
             image = xp.stack([(laplacian @ (row / roots)) / roots for row in q])
             projected = device.to_host(q @ image.T)
             values, c = np.linalg.eigh((projected + projected.T) / 2)
@@ -113,24 +114,3 @@ class DeviceLobpcgEigensolver(PencilSolver):
         rounding *= np.finfo(np.float64).eps
         largest = max(self.tol * value * scale, min(1.1 * rounding, LARGEST_TOL * value * scale))
         return bool(error <= largest)
-
-    def _orthonormal(self, basis: Any) -> Any:
-        """Return orthonormal rows, whose first ones span what the first rows given span.
-
-        Cholesky factors of the Gram matrix, twice (T. Fukaya et al., "CholeskyQR2", ScalA 2014),
-        unless rows are too close to dependent for it.
-        """
-        device, xp = self.device, self.device.xp
-        norms = xp.linalg.norm(basis, axis=1)
-        q = basis / xp.maximum(norms, np.finfo(float).tiny)[:, None]
-        for _ in range(2):
-            try:
-                lower = np.linalg.cholesky(device.to_host(q @ q.T))
-            except np.linalg.LinAlgError:
-                break
-            if np.diagonal(lower).min() < _NEARLY_DEPENDENT:
-                break
-            q = device.to_device(np.linalg.inv(lower)) @ q
-        else:
-            return q
-        return xp.ascontiguousarray(xp.linalg.qr(basis.T)[0].T)

@@ -22,12 +22,12 @@ from relutopo.errors import InputError
 from relutopo.optional import require
 
 from ._hierarchy import Hierarchy
+from ._orthonormal import orthonormal
 from ._pencil import DENSE_UP_TO, LARGEST_TOL, Iterate, PencilSolver, SymmetricProblem
 
 __all__ = ["AmgLobpcgEigensolver"]
 
 _NOISE = 0.01
-_NEARLY_DEPENDENT = 1e-4  # length of what is left of a unit column
 
 
 class AmgLobpcgEigensolver(PencilSolver):
@@ -73,12 +73,13 @@ class AmgLobpcgEigensolver(PencilSolver):
     def iterate(self, problem: SymmetricProblem, rng: np.random.Generator) -> Iterate:
         """Return the first Ritz vector once its true residual is small enough."""
         laplacian = sparse.csr_matrix(problem.laplacian)
-        hierarchy = Hierarchy.of(laplacian, problem.laplacian, numpy_device(), self._pyamg)
+        device = numpy_device()
+        hierarchy = Hierarchy.of(laplacian, problem.laplacian, device, self._pyamg)
         matrix, m = problem.matrix(), self.block_size
         basis = problem.roots[:, None] * self._start(hierarchy, problem.roots**2, rng)
         iterations = 0
         while True:
-            q = _orthonormal(problem.project(basis))
+            q = orthonormal(problem.project(basis), device)
             image = matrix @ q
             values, c = np.linalg.eigh(_symmetric(q.T @ image))
             values, c = values[:m], c[:, :m]
@@ -150,27 +151,6 @@ class AmgLobpcgEigensolver(PencilSolver):
         x += level.prolongation @ self._v_cycle(hierarchy, k + 1, coarse)
         self._gauss_seidel(level.matrix, x, right, sweep="backward")
         return x
-
-
-def _orthonormal(basis: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return an orthonormal basis of the columns' span whose first columns span the first ones'.
-
-    Cholesky factors of the Gram matrix, twice (T. Fukaya et al., "CholeskyQR2", ScalA 2014), are
-    faster than Householder's reflections, which take over when the columns are too close to
-    dependent.
-    """
-    q = basis / np.maximum(np.linalg.norm(basis, axis=0), np.finfo(float).tiny)
-    try:
-        for _ in range(2):
-            lower = np.linalg.cholesky(q.T @ q)
-            if np.diagonal(lower).min() < _NEARLY_DEPENDENT:
-                break
-            q = q @ np.linalg.inv(lower).T
-        else:
-            return np.asarray(q)
-    except np.linalg.LinAlgError:
-        pass
-    return np.asarray(np.linalg.qr(basis)[0])
 
 
 def _symmetric(matrix: NDArray[np.float64]) -> NDArray[np.float64]:

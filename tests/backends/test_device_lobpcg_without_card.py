@@ -22,6 +22,7 @@ from relutopo.spectral.laplacian import pencil
 from relutopo.spectral.weights import CountPlusOne, UnitEdges
 from relutopo.testing import random_network
 
+bases = import_module("relutopo.backends.eigensolvers._orthonormal")
 solvers = import_module("relutopo.backends.eigensolvers._device_lobpcg")
 
 
@@ -176,11 +177,13 @@ def test_an_iteration_asks_for_four_small_arrays(system: Any) -> None:
     assert counts[1] - counts[0] == 3 * 4
 
 
-def test_dependent_rows_are_made_orthonormal_too() -> None:
+@pytest.mark.parametrize("gap", [1.0, 1e-3, 1e-9, 0.0])
+def test_columns_are_made_orthonormal_however_dependent(gap: float) -> None:
     device = StrictDevice()
-    solver = solvers.DeviceLobpcgEigensolver(device, 1e-8, 1)
-    rows = np.random.default_rng(0).standard_normal((3, 50))
-    rows[2] = rows[1] + 1e-9 * rows[2]
-    q = device.to_host(solver._orthonormal(on(rows)))
-    np.testing.assert_allclose(q @ q.T, np.eye(3), atol=1e-12)
-    np.testing.assert_allclose(abs(q[0] @ rows[0]), np.linalg.norm(rows[0]), rtol=1e-12)
+    columns = np.random.default_rng(0).standard_normal((50, 3))
+    columns[:, 2] = columns[:, 1] + gap * columns[:, 2]
+    q = device.to_host(bases.orthonormal(on(columns), device))
+    np.testing.assert_allclose(q.T @ q, np.eye(3), atol=1e-12)
+    for m in (1, 2):  # the first ones span the same
+        rest = columns[:, :m] - q[:, :m] @ (q[:, :m].T @ columns[:, :m])
+        np.testing.assert_allclose(rest, 0, atol=1e-12)
