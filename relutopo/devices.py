@@ -23,7 +23,12 @@ from relutopo.optional import require
 __all__ = ["Device", "cuda_device", "numpy_device"]
 
 _REMEDY = "choose a backend for the CPU, such as 'cpu' or 'auto'"
-_DLPACK_CPU, _DLPACK_CUDA = 1, 2  # DLDeviceType of the DLPack standard
+_MAKE_ROOM = (
+    "close other programs that use the card, call torch.cuda.empty_cache() where this one trains, "
+    f"give it less, or {_REMEDY}"
+)
+# DLDeviceType of the DLPack standard; what is pinned is memory of the host.
+_DLPACK_CPU, _DLPACK_CUDA, _DLPACK_PINNED = 1, 2, 3
 _GIB = 2**30
 
 
@@ -61,7 +66,7 @@ class Device:
 
     def holds(self, array: Any) -> bool:
         """Tell whether an array or tensor lies in the memory of this device."""
-        return bool(array.__dlpack_device__()[0] == _DLPACK_CPU)
+        return array.__dlpack_device__()[0] in (_DLPACK_CPU, _DLPACK_PINNED)
 
     def to_host(self, array: Any) -> NDArray[Any]:
         """Return an array of this device as an array of NumPy, once it is computed."""
@@ -104,6 +109,9 @@ class Device:
         """
 
 
+_HOST = Device()
+
+
 class _CudaDevice(Device):
     def __init__(self, cupy: ModuleType, cupy_sparse: ModuleType, index: int) -> None:
         properties = cupy.cuda.runtime.getDeviceProperties(index)
@@ -116,10 +124,10 @@ class _CudaDevice(Device):
         with self._current():
             if isinstance(array, self.xp.ndarray) or not hasattr(array, "__dlpack_device__"):
                 return self.xp.asarray(array)
-            kind, index = array.__dlpack_device__()
-            if kind == _DLPACK_CPU:
+            if _HOST.holds(array):
                 return self.xp.asarray(_as_numpy(array))
             if not self.holds(array):
+                index = array.__dlpack_device__()[1]
                 raise InputError(
                     f"a tensor is on card {index}, and the backend computes on card {self.index}; "
                     f"set `device={index}`, or move the tensor by .to('cuda:{self.index}')"
@@ -141,8 +149,7 @@ class _CudaDevice(Device):
             except self.xp.cuda.memory.OutOfMemoryError as error:
                 traceback.clear_frames(error.__traceback__)  # they hold arrays
                 raise DeviceMemoryError(
-                    f"{self.name} has too little memory: {error}; close other programs that use "
-                    f"the card, give it less, or {_REMEDY}"
+                    f"{self.name} has too little memory: {error}; {_MAKE_ROOM}"
                 ) from error
             finally:
                 self.free()
@@ -163,8 +170,7 @@ class _CudaDevice(Device):
         if n_bytes > n_free:
             raise DeviceMemoryError(
                 f"{purpose} needs {n_bytes / _GIB:.1f} GiB on {self.name}, which has "
-                f"{n_free / _GIB:.1f} GiB free of {n_all / _GIB:.1f} GiB; close other programs "
-                f"that use the card, give it less, or {_REMEDY}"
+                f"{n_free / _GIB:.1f} GiB free of {n_all / _GIB:.1f} GiB; {_MAKE_ROOM}"
             )
 
     def _current(self) -> Any:

@@ -78,6 +78,19 @@ class TensorOnCard:
         return tensor
 
 
+class Pinned:
+    """What DLPack shows of a tensor in pinned memory of the host."""
+
+    def __init__(self, array: Any) -> None:
+        self._array = array
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return 3, 0
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return self._array.__dlpack__()
+
+
 def install(monkeypatch: pytest.MonkeyPatch, cupy: ModuleType) -> None:
     monkeypatch.setitem(sys.modules, "cupy", cupy)
     for name in ("cupyx", "cupyx.scipy"):
@@ -120,6 +133,7 @@ def test_a_card_tells_its_name_and_takes_tensors_by_reference(cupy: FakeCupy) ->
         device.to_device(TensorOnCard(0))
     on_host = torch.arange(3.0, requires_grad=True)
     np.testing.assert_array_equal(device.to_device(on_host), [0, 1, 2])
+    np.testing.assert_array_equal(device.to_device(Pinned(np.arange(3.0))), [0, 1, 2])
     assert len(cupy.imported) == 1
 
 
@@ -155,7 +169,7 @@ def test_running_out_of_memory_is_told_and_lets_go_of_the_arrays(cupy: FakeCupy)
 def test_too_little_memory_names_what_is_needed_and_what_is_there(cupy: FakeCupy) -> None:
     device = cuda_device()
     device.require_memory(3 * 2**30, "this")
-    message = "this needs 5.0 GiB on Card 0, which has 3.0 GiB free of 4.0 GiB"
+    message = "this needs 5.0 GiB on Card 0, which has 3.0 GiB free of 4.0 GiB; close other"
     with pytest.raises(DeviceMemoryError, match=message):
         device.require_memory(5 * 2**30, "this")
     assert issubclass(DeviceMemoryError, MemoryError)
