@@ -12,10 +12,11 @@ from relutopo.geometry.domain import Domain
 from relutopo.geometry.exact import Integers, sign, to_float
 from relutopo.geometry.network import Network
 
-from ._bulk_arrays import Array, Units
+from ._bulk_arrays import Array
 from ._bulk_levels import Cells
 from ._bulk_maps import signs_from_maps
 from ._bulk_regions import Regions
+from ._bulk_units import Units
 from ._bulk_values import meeting_points, parameters, signs_of_pairs
 from ._exact_points import ExactPoints
 from ._limits import POSITION_TARGET, check_limit

@@ -17,7 +17,8 @@ from typing import Any
 
 from relutopo.geometry.network import UNIT_ROUNDOFF
 
-from ._bulk_arrays import Array, Units
+from ._bulk_arrays import Array
+from ._bulk_units import Units
 from ._bulk_values import bound_of_value, decide
 
 __all__ = ["inherited", "signs_from_maps"]

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from relutopo.devices import Device
 from relutopo.geometry.network import Network, ReluNetwork, gamma
 
-from ._bulk_arrays import Array, Units
+from ._bulk_arrays import Array
 from ._bulk_maps import inherited
+from ._bulk_units import Units
 
 __all__ = ["Regions"]
 

@@ -20,6 +20,7 @@ from relutopo.testing import assert_same_complex, general_arrangement, random_ne
 
 bulk = import_module("relutopo.backends.enumerators._bulk")
 arrays = import_module("relutopo.backends.enumerators._bulk_arrays")
+bulk_units = import_module("relutopo.backends.enumerators._bulk_units")
 DEVICES = ["numpy", pytest.param("cuda", marks=pytest.mark.gpu)]
 
 
@@ -187,7 +188,7 @@ def test_hashes_that_always_collide_are_told(monkeypatch: pytest.MonkeyPatch) ->
 
 @given(st.lists(st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=9), max_size=9))
 def test_unions_of_sets(lists: list[list[int]]) -> None:
-    units = arrays.Units(np, 64, 2**10)
+    units = bulk_units.Units(np, 64, 2**10)
     sets = np.array([x for part in lists for x in part], dtype=np.uint64).reshape(-1, 1)
     ptr = arrays.prefix_sums(np, np.array(list(map(len, lists)), dtype=np.int64))
     expected = [np.bitwise_or.reduce(np.array(part, dtype=np.uint64)) for part in lists]

@@ -19,9 +19,9 @@ from relutopo import Box, decompose
 from relutopo.devices import Device
 from relutopo.testing import assert_same_complex, random_network
 
-arrays = import_module("relutopo.backends.enumerators._bulk_arrays")
 bulk = import_module("relutopo.backends.enumerators._bulk")
 maps = import_module("relutopo.backends.enumerators._bulk_maps")
+sets = import_module("relutopo.backends.enumerators._bulk_units")
 
 COMPILER = shutil.which("cc")
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="there is no C compiler")
@@ -128,7 +128,7 @@ def numbers(draw: st.DrawFn, *shape: int) -> Any:
     data=st.data(), d=st.integers(1, 4), n=st.integers(0, 5), n_units=st.sampled_from([1, 64, 70])
 )
 def test_signs(with_kernels: Any, data: st.DataObject, d: int, n: int, n_units: int) -> None:
-    units = arrays.Units(np, n_units, 2**20)
+    units = sets.Units(np, n_units, 2**20)
     planes, errors = data.draw(numbers(3, d + 1, n_units)), abs(data.draw(numbers(3, n_units)))
     region = np.array(data.draw(st.lists(st.integers(0, 2), min_size=n, max_size=n)), np.int32)
     x, deviation = data.draw(numbers(d, n)), abs(data.draw(numbers(n))) * 1e-3
@@ -148,7 +148,7 @@ def test_signs(with_kernels: Any, data: st.DataObject, d: int, n: int, n_units: 
 def test_inherited_maps(
     with_kernels: Any, data: st.DataObject, d: int, n: int, n_units: int
 ) -> None:
-    units = arrays.Units(np, n_units, 2**20)
+    units = sets.Units(np, n_units, 2**20)
     rng = np.random.default_rng(data.draw(st.integers(0, 10**6)))
     before = rng.standard_normal((3, d + 1, n_units)), rng.random((3, n_units))
     parent = rng.integers(0, 3, n).astype(np.int32)
