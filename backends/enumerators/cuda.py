@@ -16,8 +16,9 @@ __all__ = ["CudaEnumerator"]
 class CudaEnumerator(BulkEnumerator):
     """Cuts domains of any dimension on an NVIDIA card.
 
-    The network's weights go to the card, and the finished complex comes back; what error bounds
-    leave open is decided exactly by the processor. The card's memory is free again afterwards.
+    The network's weights go to the card, unless they are those of a module that is on it, and the
+    finished complex comes back; what error bounds leave open is decided exactly by the processor.
+    The card's memory is free again afterwards.
 
     Parameters
     ----------
