@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from relutopo.compilation import njit
 from relutopo.errors import InvariantError
 
-from ._records import Beside, Cells, Maps
+from ._records import Beside, Cells, Maps, Values
 
 __all__ = ["Block", "Part", "glue", "split"]
 
@@ -33,8 +33,8 @@ class Block:
     Attributes
     ----------
     cells : Cells
-    earlier : Maps or None
-        Maps of the last layer that cut, as they were before it did.
+    earlier : Maps, Values or None
+        Of the last layer that cut: maps as they were before it did, or values at the vertices.
     piece_ptr : ndarray of int64
         The pieces of edge e that the block began with are edges ``piece_ptr[e]:piece_ptr[e + 1]``.
     n_uncertain : int
@@ -42,7 +42,7 @@ class Block:
     """
 
     cells: Cells
-    earlier: Maps | None
+    earlier: Maps | Values | None
     piece_ptr: NDArray[np.int64]
     n_uncertain: int
 
@@ -74,8 +74,8 @@ class Part:
 
 def split(whole: Block, size: int) -> list[Part]:
     """Take a block apart into blocks of at most `size` neighbouring regions."""
-    maps = whole.earlier
-    if maps is None:
+    earlier = whole.earlier
+    if earlier is None:
         raise InvariantError("a block was split before any layer cut it; please report this bug")
     cells = whole.cells
     locations = cells.x[whole.beside.origins[cells.region_ptr[:-1]]]
@@ -98,7 +98,7 @@ def split(whole: Block, size: int) -> list[Part]:
         )
         block = Block(
             cells=own,
-            earlier=maps.of(regions),
+            earlier=earlier.of(regions) if isinstance(earlier, Maps) else earlier.of(vertices),
             piece_ptr=np.arange(len(edges) + 1),
             n_uncertain=0,
         )

@@ -113,6 +113,7 @@ def build_faces(
     new_vertices,
     new_labels,
     inner_source,
+    inner_ends,
     out_ptr,
     out_half_edges,
     out_packed,
@@ -236,6 +237,8 @@ def build_faces(
                         inner_base + source,
                     )
                     inner_source[source, 0] = r
+                    inner_ends[source, 0] = end_vertices[c0 + c, 0]
+                    inner_ends[source, 1] = end_vertices[c0 + c, 1]
                     inner_source[source, 1] = units[unit_ptr[c0 + c]]
                     inner_source[source, 2] = units[unit_ptr[c0 + cross[best]]]
                 else:

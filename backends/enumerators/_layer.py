@@ -24,8 +24,9 @@ from ._limits import POSITION_TARGET
 from ._maps import MapChain
 from ._passes import cross_edges
 from ._precise import PreciseMaps
-from ._records import Crossings, Placed
+from ._records import Crossings, Cut, Maps, Placed, Values
 from ._settle import Settler, settle_orders, settle_signs
+from ._vertices import add_vertices, fit_maps
 
 __all__ = ["LayerCut", "Lines", "Task", "settle_crossings"]
 
@@ -78,10 +79,11 @@ class LayerCut:
     def __init__(self, task: Task, layer: int, block: Block) -> None:
         self.block, self.layer = block, layer
         self.cells, self.beside = block.cells, block.beside
+        of_layer: Maps | Values
         if block.earlier is None:
-            self.maps, signs = task.maps.first(layer, self.cells, self.beside)
+            of_layer, signs = task.maps.first(layer, self.cells, self.beside)
         else:
-            self.maps, signs = task.maps.next(layer, self.cells, self.beside, block.earlier)
+            of_layer, signs = task.maps.next(layer, self.cells, self.beside, block.earlier)
         self.magnitude = task.magnitude
         self.target = POSITION_TARGET * float(self.magnitude.max())
         self.offset = task.network.layer_offsets[layer]
@@ -91,6 +93,12 @@ class LayerCut:
         self.n_uncertain = block.n_uncertain + len(signs.unknown)
         self.positive, self.negative = signs.positive, signs.negative
         self._settle_signs(signs.unknown)
+        self._of_layer = of_layer
+        self.maps: Maps
+        if isinstance(of_layer, Maps):
+            self.maps = of_layer
+        else:
+            self.maps = fit_maps(of_layer, self.cells, self.beside, self.positive, self.negative)
         self.crossings = self._cross_edges()
 
     def _settle_signs(self, unknown: NDArray[np.int32]) -> None:
@@ -118,6 +126,15 @@ class LayerCut:
             self.n_uncertain += settle_crossings(crossings, ends, plane)
         result: Crossings = crossings
         return result
+
+    def pass_on(self, placed: Placed, result: Cut) -> Maps | Values:
+        """Return what the next layer's maps or values come from, on the complex after the cut."""
+        if isinstance(self._of_layer, Maps):
+            return self._of_layer.of(result.parent)
+        values: Values = add_vertices(
+            self._of_layer, self.cells, placed, result.inner_ends, result.cells.x
+        )
+        return values
 
     def lines_on_edges(self, placed: Placed) -> Lines:
         """Return what gives the lines through a new vertex on an edge."""

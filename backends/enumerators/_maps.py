@@ -35,8 +35,10 @@ from relutopo.geometry.network import Network, ReluNetwork
 from relutopo.geometry.patterns import unpack_patterns
 
 from ._bits import lowest_bit, n_words
-from ._records import Beside, Cells, Maps, Signs
+from ._norms import spectral_norm_bound
+from ._records import Beside, Cells, Maps, Signs, Values
 from ._values import UNIT_ROUNDOFF, corner_signs
+from ._vertices import next_values, values_of_maps
 
 __all__ = ["MapChain"]
 
@@ -59,6 +61,16 @@ def _renumber(rows, n_rows):
             n += 1
         places[i] = place[rows[i]]
     return kept[:n], places
+
+
+_SIBLINGS = 3
+"""From how many children a parent on maps cost less than values at vertices."""
+
+
+def _is_sparse(earlier: Maps) -> bool:
+    """Return whether few regions have siblings."""
+    n_parents = len(np.unique(earlier.plane_of))
+    return len(earlier.plane_of) < _SIBLINGS * n_parents
 
 
 class MapChain:
@@ -100,20 +112,33 @@ class MapChain:
         here = Maps(maps.planes, every, maps.errors, every, norms, limit)
         return here, _all_signs(here, every, cells, beside)
 
-    def next(self, layer: int, cells: Cells, beside: Beside, earlier: Maps) -> tuple[Maps, Signs]:
-        """Return the same as `first` from the maps of the layer before on the parents.
+    def next(
+        self, layer: int, cells: Cells, beside: Beside, earlier: Maps | Values
+    ) -> tuple[Maps | Values, Signs]:
+        """Return the same as `first` from the layer before; values, if that is cheaper than maps.
 
         Parameters
         ----------
         layer, cells, beside
             As for `first`; layer ≥ 1, in the plane.
-        earlier : Maps
-            Of layer - 1, as it was before that cut. Regions with the same plane have one parent.
+        earlier : Maps or Values
+            Of layer - 1; maps, as they were before that cut. Regions with the same plane have one
+            parent.
         """
         if layer not in self._layers:
             return self.first(layer, cells, beside)
-        planes = self._new_planes(len(cells.packed), layer)
-        both: tuple[Maps, Signs] = _next(self._layers[layer], planes, cells, beside, earlier)
+        this = self._layers[layer]
+        if isinstance(earlier, Maps) and _is_sparse(earlier):
+            earlier = values_of_maps(earlier, cells, beside)
+        both: tuple[Maps | Values, Signs]
+        if isinstance(earlier, Values):
+            if not this.norm:
+                this = this._replace(norm=spectral_norm_bound(this.columns))
+                self._layers[layer] = this
+            both = next_values(this, cells, beside, earlier)
+        else:
+            planes = self._new_planes(len(cells.packed), layer)
+            both = _next(this, planes, cells, beside, earlier)
         return both
 
     def _new_planes(self, n_regions: int, layer: int) -> NDArray[np.float64]:
@@ -133,7 +158,11 @@ class MapChain:
 
 
 class _Layer(NamedTuple):
-    """Weights and biases of a layer as kernels take them; `norm` is a bound of ‖W‖."""
+    """Weights and biases of a layer as kernels take them.
+
+    `columns` has the columns of W as rows, and a row of zeros; `norm` is a bound of ‖W‖, or 0 for
+    the last layer until it is needed.
+    """
 
     offset: int
     columns: NDArray[np.float64]
@@ -146,13 +175,12 @@ class _Layer(NamedTuple):
     def of(cls, network: ReluNetwork, layer: int, is_last: bool) -> _Layer:
         """Return a layer of a network."""
         weights = network.weights[layer]
-        # The last layer's errors are not passed on. Singular values are computed with a small
-        # relative error.
-        norm = 0.0 if is_last else float(np.linalg.norm(weights, 2)) * (1 + 2.0**-20)
+        # The last layer's maps are not passed on.
+        norm = 0.0 if is_last else spectral_norm_bound(weights)
         smallest = 0.0 if network.products_are_normal else np.finfo(np.float64).tiny
         return cls(
             offset=network.layer_offsets[layer - 1],
-            columns=np.ascontiguousarray(weights.T),
+            columns=np.ascontiguousarray(np.vstack([weights.T, np.zeros(len(weights))])),
             row_norms=np.linalg.norm(weights, axis=1) * (1 + 2.0**-20),
             norm=norm,
             bias=network.biases[layer],
@@ -192,7 +220,7 @@ def _all_signs(maps, every, cells, beside):
 @njit(cache=True, nogil=True)
 def _next(this, planes, cells, beside, earlier):
     """Return the maps of a layer, in `planes`, and its signs at vertices."""
-    n_before, n = this.columns.shape
+    n_before, n = len(this.columns) - 1, this.columns.shape[1]
     first, last = this.offset >> 3, (this.offset + n_before + 7) >> 3
     # So many round no more than the product itself.
     most = n_before // 8 + 4
@@ -373,7 +401,7 @@ def _update(
     negative,
 ):
     n_regions, n_parents = len(order), len(parents)
-    n_before, n = columns.shape
+    n_before, n = len(columns) - 1, columns.shape[1]
     before_norms = np.empty((n_parents, 3))
     most_flips = np.zeros(n_parents, np.int64)
     for r in range(n_regions):
@@ -439,7 +467,7 @@ def _fill(
     regions, before, packed, offset, earlier, parents, parent_of, columns, bias, planes, error_of
 ):
     """Fill the maps of some regions, and which row of errors they have."""
-    n_before = len(columns)
+    n_before = len(columns) - 1
     # The bytes of a pattern that hold the layer before, and its bits in them.
     first, last, shift = offset >> 3, (offset + n_before + 7) >> 3, offset & 7
     mask = np.zeros(last - first, np.uint8)

@@ -192,6 +192,7 @@ def build(cells, origins, positive, offset, n_units, magnitude, placed, chords, 
     region_ptr, half_edges = np.empty(n_regions + 1, np.int64), np.empty(n_sides, np.int32)
     packed = np.empty((n_regions, cells.packed.shape[1]), np.uint8)
     parent, inner_source = np.empty(n_regions, np.int32), np.empty((n_inner, 3), np.int32)
+    inner_ends = np.empty((n_inner, 2), np.int32)
     build_faces(
         cells.region_ptr,
         cells.half_edges,
@@ -220,18 +221,19 @@ def build(cells, origins, positive, offset, n_units, magnitude, placed, chords, 
         edge_vertices,
         labels,
         inner_source,
+        inner_ends,
         region_ptr,
         half_edges,
         packed,
         parent,
     )
     after = Cells(x, x_error, edge_vertices, labels, region_ptr, half_edges, packed)
-    return n_cells, Cut(after, parent, inner_source)
+    return n_cells, Cut(after, parent, inner_source, inner_ends)
 
 
 @njit(cache=True)
 def _no_cut(cells):
-    return Cut(cells, np.empty(0, np.int32), np.empty((0, 3), np.int32))
+    return Cut(cells, np.empty(0, np.int32), np.empty((0, 3), np.int32), np.empty((0, 2), np.int32))
 
 
 @njit(cache=True)

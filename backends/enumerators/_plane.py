@@ -16,7 +16,8 @@ it is split into blocks that the remaining layers cut one by one, several at a t
 How it is split does not depend on the number of threads, and nor does the result.
 
 Work is proportional to the result, plus one map of the layer for every region, which mostly costs
-an update of rank one (`_maps`), and one evaluation of the layer at every vertex.
+an update of rank one (`_maps`), and one evaluation of the layer at every vertex. Where regions have
+few siblings, the values at vertices are carried from layer to layer instead (`_vertices`).
 """
 
 from __future__ import annotations
@@ -191,7 +192,7 @@ class PlaneCutter:
         is_last = layer + 1 == self._n_layers
         return Block(
             cells=new,
-            earlier=None if is_last else cut.maps.of(result.parent),
+            earlier=None if is_last else cut.pass_on(placed, result),
             piece_ptr=placed.first_piece[block.piece_ptr],
             n_uncertain=cut.n_uncertain,
         )

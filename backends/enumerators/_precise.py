@@ -7,17 +7,14 @@ its size, and a sum of n of them collects low parts of at most 2 u times the par
 summation rounds by at most 2 n u; so a sum is off by at most ρ = 8 (n + 4)² u² times the sum S of
 the absolute terms, and E' = ‖W‖ E + ρ (‖W‖_F H + ‖b‖) as for single floats.
 
-A point is then the exact solution of Ã x̃ = -c̃. For the true x the residual Ã x + c̃ is at most the
-bounds d of the two planes, so that |x̃ - x| ≤ |Ã⁻¹| d.
+A point is then the exact solution of Ã x̃ = -c̃, in integers. For the true x the residual Ã x + c̃ is
+at most the bounds d of the two planes, so that |x̃ - x| ≤ |Ã⁻¹| d.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from fractions import Fraction
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import types
@@ -25,19 +22,26 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from relutopo.compilation import njit
-from relutopo.geometry.exact import Integers
+from relutopo.geometry.exact import Integers, dyadic_integers, sign
 from relutopo.geometry.network import ReluNetwork
 
+from ._norms import spectral_norm_bound
 from ._values import UNIT_ROUNDOFF
 
-__all__ = ["PreciseMap", "PreciseMaps", "PrecisePlane", "meeting_point", "plane_of"]
-
-PrecisePlane = tuple[Fraction, Fraction, Fraction, float]
-"""Slopes and offset, and a bound of Σ_k X_k |δA_k| for their errors."""
+__all__ = ["PreciseMap", "PreciseMaps", "PrecisePlane", "meeting_point", "plane_of", "sign_at"]
 
 
-@dataclass(frozen=True)
-class PreciseMap:
+class PrecisePlane(NamedTuple):
+    """Slopes and offset times `scale`, and a bound of Σ_k X_k |δA_k| for their errors."""
+
+    a: int
+    b: int
+    c: int
+    scale: int
+    error: float
+
+
+class PreciseMap(NamedTuple):
     """Rows are the columns A_k of a map, the offset the last; `error` is E."""
 
     high: NDArray[np.float64]
@@ -64,7 +68,7 @@ class PreciseMaps:
     def _norms(self) -> list[tuple[float, float, float]]:
         return [
             (
-                float(np.linalg.norm(w, 2)) * (1 + 2.0**-20),
+                spectral_norm_bound(w),
                 float(np.linalg.norm(w)),
                 float(np.linalg.norm(b)),
             )
@@ -91,27 +95,39 @@ class PreciseMaps:
 
 def plane_of(here: PreciseMap, unit: int) -> PrecisePlane:
     """Return the plane of one unit of a map; the bound of all units bounds each."""
-    a, b, c = (
-        Fraction(high) + Fraction(low)
-        for high, low in zip(here.high[:, unit].tolist(), here.low[:, unit].tolist(), strict=True)
-    )
-    return a, b, c, here.error
+    halves = np.concatenate([here.high[:, unit], here.low[:, unit]])
+    (numbers,), shift = dyadic_integers(halves)
+    a, b, c = (numbers[:3] + numbers[3:]).tolist()
+    return PrecisePlane(a, b, c, 1 << shift, here.error)
 
 
-def meeting_point(planes: Sequence[PrecisePlane]) -> tuple[Integers, float]:
+def meeting_point(first: PrecisePlane, second: PrecisePlane) -> tuple[Integers, float]:
     """Return where two planes vanish, and a bound of its error, infinite if they may not meet."""
-    (a, b, c, error), (p, q, r, other_error) = planes
-    determinant = a * q - b * p
-    if determinant == 0:
-        return np.zeros(3, dtype=object), np.inf
-    x, y = (b * r - c * q) / determinant, (c * p - a * r) / determinant
-    errors = Fraction(error), Fraction(other_error)
-    x_error = (abs(q) * errors[0] + abs(b) * errors[1]) / abs(determinant)
-    y_error = (abs(p) * errors[0] + abs(a) * errors[1]) / abs(determinant)
-    # Both coordinates as integers over one denominator.
-    scale = x.denominator * y.denominator
-    point = [x.numerator * y.denominator, y.numerator * x.denominator, scale]
-    return np.array(point, dtype=object), 1.01 * float(max(x_error, y_error))
+    (a, b, c, scale, error), (p, q, r, other_scale, other_error) = first, second
+    x, y, w = b * r - c * q, c * p - a * r, a * q - b * p
+    if w == 0:
+        return np.array([0, 0, 1], dtype=object), np.inf
+    if w < 0:
+        x, y, w = -x, -y, -w
+    x_error = _ratio(abs(q) * scale, w) * error + _ratio(abs(b) * other_scale, w) * other_error
+    y_error = _ratio(abs(p) * scale, w) * error + _ratio(abs(a) * other_scale, w) * other_error
+    return np.array([x, y, w], dtype=object), 1.01 * max(x_error, y_error)
+
+
+def sign_at(plane: PrecisePlane, point: Integers, point_error: float) -> int:
+    """Return the sign of a plane at a point that is known up to an error; 0 if it is open."""
+    a, b, c, scale, error = plane
+    x, y, w = point.tolist()
+    value = a * x + b * y + c * w
+    bound = 1.01 * (error + _ratio(abs(a) + abs(b), scale) * point_error)
+    return sign(value) if _ratio(abs(value), scale * w) > bound else 0
+
+
+def _ratio(numerator: int, denominator: int) -> float:
+    try:
+        return numerator / denominator
+    except OverflowError:
+        return np.inf
 
 
 @intrinsic

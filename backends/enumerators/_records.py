@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Beside", "Cells", "Chords", "Crossings", "Cut", "Maps", "Placed", "Signs"]
+__all__ = ["Beside", "Cells", "Chords", "Crossings", "Cut", "Maps", "Placed", "Signs", "Values"]
 
 
 class Cells(NamedTuple):
@@ -83,6 +83,27 @@ class Maps(NamedTuple):
     def of(self, regions: NDArray[np.integer]) -> Maps:
         """Return the maps of some regions, in their order; the arrays of maps are shared."""
         return self._replace(plane_of=self.plane_of[regions], error_of=self.error_of[regions])
+
+
+class Values(NamedTuple):
+    """A layer's pre-activations `z` at vertices, with bounds as in `_vertices`.
+
+    Attributes
+    ----------
+    z : (n_vertices, n_units) ndarray
+    errors : (n_vertices,) ndarray
+        The bound e of each vertex.
+    slope : float
+        The bound S of the slopes.
+    """
+
+    z: NDArray[np.float64]
+    errors: NDArray[np.float64]
+    slope: float
+
+    def of(self, vertices: NDArray[np.integer]) -> Values:
+        """Return the values at some vertices, in their order."""
+        return self._replace(z=self.z[vertices], errors=self.errors[vertices])
 
 
 class Signs(NamedTuple):
@@ -171,8 +192,11 @@ class Cut(NamedTuple):
         The region before that each region is part of.
     inner_source : (n_inner, 3) ndarray of int32
         For each of the last vertices, those inside regions, the region and two of its units.
+    inner_ends : (n_inner, 2) ndarray of int32
+        For each of them, the ends of a chord on which it lies.
     """
 
     cells: Cells
     parent: NDArray[np.int32]
     inner_source: NDArray[np.int32]
+    inner_ends: NDArray[np.int32]

@@ -1,6 +1,7 @@
 """Exact decisions for the planar enumerator, where error bounds leave a sign or an order open.
 
-Everything is decided with integers (`relutopo.geometry.exact`): a region's activation pattern gives
+A sign is looked for to twice the precision first (`_precise`). What that leaves open, and every
+order, is decided with integers (`relutopo.geometry.exact`): a region's activation pattern gives
 the exact planes of its neurons, and a vertex is the point where the planes of the facets beside it
 vanish. Lines that bound a region and meet in a corner are never parallel there, so every corner is
 determined by its two neighbouring edges.
@@ -22,7 +23,14 @@ from relutopo.geometry.network import Network
 from relutopo.geometry.patterns import unpack_patterns
 
 from ._block import Block
-from ._precise import PreciseMap, PreciseMaps, meeting_point, plane_of
+from ._precise import (
+    PreciseMap,
+    PreciseMaps,
+    PrecisePlane,
+    meeting_point,
+    plane_of,
+    sign_at,
+)
 
 __all__ = ["Settler", "settle_orders", "settle_signs"]
 
@@ -102,15 +110,18 @@ class Settler:
 
     def corner(self, region: int, vertex: int) -> Integers:
         """Return a corner of a region."""
-        block = self._block
-        cells = block.cells
+        cells = self._block.cells
         if cells.x.shape[1] == 1:
             return self.point(region, [int(cells.labels[vertex])])
-        # The edges that begin and end there.
+        return self.point(region, self._lines(region, vertex))
+
+    def _lines(self, region: int, vertex: int) -> list[int]:
+        """Return the labels of the two edges of a region that begin and end at a corner."""
+        cells = self._block.cells
         sides = slice(cells.region_ptr[region], cells.region_ptr[region + 1])
-        (q,) = np.flatnonzero(block.beside.origins[sides] == vertex)
+        (q,) = np.flatnonzero(self._block.beside.origins[sides] == vertex)
         halves = cells.half_edges[sides]
-        return self.point(region, [int(cells.labels[halves[i] >> 1]) for i in (q, q - 1)])
+        return [int(cells.labels[halves[i] >> 1]) for i in (q, q - 1)]
 
     def precise_point(self, region: int, labels: Sequence[int]) -> tuple[Integers, float]:
         """Return nearly the point where two planes of a region vanish, and a bound of the error.
@@ -119,18 +130,28 @@ class Settler:
         """
         if self._precise is None or len(labels) != 2:
             return np.zeros(len(labels) + 1, dtype=object), np.inf
+        return meeting_point(*(self._precise_plane(region, label) for label in labels))
+
+    def precise_sign(self, region: int, vertex: int, unit: int) -> int:
+        """Return the sign of the cutting layer's neuron number `unit` at a corner of a region.
+
+        It is 0 where twice the precision leaves it open, or is not to be had.
+        """
+        if self._precise is None:
+            return 0
+        point, error = self.precise_point(region, self._lines(region, vertex))
+        label = self._network.layer_offsets[self._layer] + unit
+        return sign_at(self._precise_plane(region, label), point, error)
+
+    def _precise_plane(self, region: int, label: int) -> PrecisePlane:
+        if label < 0:
+            a, b, c = self._sides[-1 - label].tolist()
+            return PrecisePlane(a, b, c, scale=1, error=0.0)
         if region not in self._chains:
+            assert self._precise is not None
             self._chains[region] = self._precise.chain(self._pattern(region), self._layer)
-        planes = []
-        for label in labels:
-            if label < 0:
-                a, b, c = map(Fraction, self._sides[-1 - label].tolist())
-                planes.append((a, b, c, 0.0))
-            else:
-                layer = int(self._network.layer_of(label))
-                unit = label - self._network.layer_offsets[layer]
-                planes.append(plane_of(self._chains[region][layer], unit))
-        return meeting_point(planes)
+        layer = int(self._network.layer_of(label))
+        return plane_of(self._chains[region][layer], label - self._network.layer_offsets[layer])
 
 
 def settle_signs(
@@ -140,6 +161,10 @@ def settle_signs(
     previous, point = -1, None
     for vertex, unit in unknown.tolist():
         region = int(owner[vertex])
+        precise = settler.precise_sign(region, vertex, unit)
+        if precise:
+            yield vertex, unit, precise
+            continue
         if vertex != previous:
             previous, point = vertex, settler.corner(region, vertex)
         yield vertex, unit, sign(settler.neuron_plane(region, unit) @ point)

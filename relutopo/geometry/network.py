@@ -97,7 +97,7 @@ class Network(ABC):
         """Number of hidden neurons."""
         return sum(self.layer_sizes)
 
-    @property
+    @cached_property
     def layer_offsets(self) -> tuple[int, ...]:
         """First neuron of each layer, and n_neurons at the end."""
         return (0, *np.cumsum(self.layer_sizes, dtype=int).tolist())
