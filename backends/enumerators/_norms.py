@@ -17,9 +17,10 @@ _N_SQUARINGS = 4
 
 def spectral_norm_bound(matrix: NDArray[np.float64]) -> float:
     """Return at least ‖W‖, and not much more."""
-    scale = float(np.linalg.norm(matrix))
-    if scale == 0.0:
+    largest = float(np.abs(matrix).max(initial=0.0))  # squares of tiny numbers would vanish
+    if largest == 0.0:
         return 0.0
+    scale = largest * float(np.linalg.norm(matrix / largest))
     w = matrix / scale
     gram = w @ w.T if len(w) <= w.shape[1] else w.T @ w
     exponent = 2.0

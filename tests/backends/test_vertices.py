@@ -1,0 +1,90 @@
+"""Values that the planar enumerator carries from vertex to vertex, layer by layer."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from relutopo.backends.enumerators import _layer, _maps, _plane
+from relutopo.backends.enumerators._norms import spectral_norm_bound
+from relutopo.backends.enumerators._records import Values
+
+import relutopo as rt
+from relutopo.geometry.network import ReluNetwork
+from relutopo.geometry.patterns import unpack_patterns
+from relutopo.testing import assert_same_complex
+
+
+def network(seed: int, widths: list[int], kind: str) -> ReluNetwork:
+    rng = np.random.default_rng(seed)
+    weights = [rng.normal(size=(o, i)) for i, o in zip([2, *widths], [*widths, 1], strict=True)]
+    biases = [rng.normal(size=len(w)) for w in weights]
+    if kind == "integer":
+        weights, biases = [np.round(2 * w) for w in weights], [np.round(b) for b in biases]
+    elif kind == "no biases":
+        biases = [0 * b for b in biases]
+    return ReluNetwork(weights, biases)
+
+
+@pytest.fixture
+def always_values(monkeypatch):
+    """Carry values from the second layer on, in blocks of a few regions."""
+    monkeypatch.setattr(_maps, "_SIBLINGS", 10**9)
+    monkeypatch.setattr(_plane.PlaneCutter, "_block_size", lambda self, layer: 5)
+
+
+@pytest.mark.parametrize("kind", ["generic", "integer", "no biases"])
+@pytest.mark.parametrize("seed", range(12))
+def test_complex_is_that_of_exact(always_values, seed, kind):
+    widths = np.random.default_rng(seed).integers(1, 9, size=2 + seed % 4).tolist()
+    net, domain = network(seed, widths, kind), rt.Box(-3, 3, dim=2)
+    found = rt.decompose(net, domain, enumerator="cpu")
+    found.check()
+    assert_same_complex(found, rt.decompose(net, domain, enumerator="exact"))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_values_are_within_their_bounds(always_values, monkeypatch, seed):
+    """At the floats of a vertex they are those of the maps of all regions beside it."""
+    net = network(seed, [7, 6, 6, 5, 4], "generic")
+    seen = []
+    pass_on = _layer.LayerCut.pass_on
+
+    def watch(self, placed, result):
+        values = pass_on(self, placed, result)
+        seen.append((self.layer, result.cells, values))
+        return values
+
+    monkeypatch.setattr(_layer.LayerCut, "pass_on", watch)
+    rt.decompose(net, rt.Box(-3, 3, dim=2), enumerator="cpu")
+    carried = [entry for entry in seen if isinstance(entry[2], Values)]
+    assert carried
+    for layer, cells, values in carried[:: max(1, len(carried) // 12)]:
+        shift = sum(s for *_, s in net._integer_layers[: layer + 1])
+        for region in range(len(cells.packed)):
+            (pattern,) = unpack_patterns(cells.packed[region][None], net.n_neurons)
+            plane = net.exact_maps(pattern, layer + 1)[layer]
+            for half in cells.half_edges[slice(*cells.region_ptr[region : region + 2])]:
+                vertex = cells.edge_vertices[half >> 1, half & 1]
+                x = [*map(Fraction, cells.x[vertex].tolist()), Fraction(1)]
+                square = sum(
+                    (sum(a * b for a, b in zip(row, x, strict=True)) / (1 << shift) - Fraction(z))
+                    ** 2
+                    for row, z in zip(plane.tolist(), values.z[vertex].tolist(), strict=True)
+                )
+                assert square <= Fraction(values.errors[vertex]) ** 2
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(0, 10**6), st.integers(1, 40), st.integers(1, 40), st.sampled_from([1, 1e-200]))
+def test_bound_of_spectral_norm(seed, n_rows, n_columns, scale):
+    matrix = scale * np.random.default_rng(seed).normal(size=(n_rows, n_columns))
+    norm = np.linalg.norm(matrix, 2)
+    assert norm * (1 - 1e-12) <= spectral_norm_bound(matrix) <= 1.2 * norm
+
+
+def test_bound_of_spectral_norm_of_nothing():
+    assert spectral_norm_bound(np.zeros((3, 2))) == 0.0
