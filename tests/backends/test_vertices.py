@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from importlib import import_module
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from relutopo.backends.enumerators import _layer, _maps, _plane
-from relutopo.backends.enumerators._norms import spectral_norm_bound
-from relutopo.backends.enumerators._records import Values
 
 import relutopo as rt
 from relutopo.geometry.network import ReluNetwork
 from relutopo.geometry.patterns import unpack_patterns
 from relutopo.testing import assert_same_complex
+
+_layer, _maps, _norms, _plane, _records = (
+    import_module(f"relutopo.backends.enumerators.{name}")
+    for name in ("_layer", "_maps", "_norms", "_plane", "_records")
+)
+spectral_norm_bound = _norms.spectral_norm_bound
 
 
 def network(seed: int, widths: list[int], kind: str) -> ReluNetwork:
@@ -30,7 +35,7 @@ def network(seed: int, widths: list[int], kind: str) -> ReluNetwork:
 
 
 @pytest.fixture
-def always_values(monkeypatch):
+def always_values(monkeypatch: pytest.MonkeyPatch) -> None:
     """Carry values from the second layer on, in blocks of a few regions."""
     monkeypatch.setattr(_maps, "_SIBLINGS", 10**9)
     monkeypatch.setattr(_plane.PlaneCutter, "_block_size", lambda self, layer: 5)
@@ -38,7 +43,7 @@ def always_values(monkeypatch):
 
 @pytest.mark.parametrize("kind", ["generic", "integer", "no biases"])
 @pytest.mark.parametrize("seed", range(12))
-def test_complex_is_that_of_exact(always_values, seed, kind):
+def test_complex_is_that_of_exact(always_values: None, seed: int, kind: str) -> None:
     widths = np.random.default_rng(seed).integers(1, 9, size=2 + seed % 4).tolist()
     net, domain = network(seed, widths, kind), rt.Box(-3, 3, dim=2)
     found = rt.decompose(net, domain, enumerator="cpu")
@@ -47,20 +52,22 @@ def test_complex_is_that_of_exact(always_values, seed, kind):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_values_are_within_their_bounds(always_values, monkeypatch, seed):
+def test_values_are_within_their_bounds(
+    always_values: None, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
     """At the floats of a vertex they are those of the maps of all regions beside it."""
     net = network(seed, [7, 6, 6, 5, 4], "generic")
-    seen = []
+    seen: list[tuple[int, Any, Any]] = []
     pass_on = _layer.LayerCut.pass_on
 
-    def watch(self, placed, result):
+    def watch(self: Any, placed: Any, result: Any) -> Any:
         values = pass_on(self, placed, result)
         seen.append((self.layer, result.cells, values))
         return values
 
     monkeypatch.setattr(_layer.LayerCut, "pass_on", watch)
     rt.decompose(net, rt.Box(-3, 3, dim=2), enumerator="cpu")
-    carried = [entry for entry in seen if isinstance(entry[2], Values)]
+    carried = [entry for entry in seen if isinstance(entry[2], _records.Values)]
     assert carried
     for layer, cells, values in carried[:: max(1, len(carried) // 12)]:
         shift = sum(s for *_, s in net._integer_layers[: layer + 1])
@@ -80,11 +87,11 @@ def test_values_are_within_their_bounds(always_values, monkeypatch, seed):
 
 @settings(deadline=None, max_examples=60)
 @given(st.integers(0, 10**6), st.integers(1, 40), st.integers(1, 40), st.sampled_from([1, 1e-200]))
-def test_bound_of_spectral_norm(seed, n_rows, n_columns, scale):
+def test_bound_of_spectral_norm(seed: int, n_rows: int, n_columns: int, scale: float) -> None:
     matrix = scale * np.random.default_rng(seed).normal(size=(n_rows, n_columns))
     norm = np.linalg.norm(matrix, 2)
     assert norm * (1 - 1e-12) <= spectral_norm_bound(matrix) <= 1.2 * norm
 
 
-def test_bound_of_spectral_norm_of_nothing():
+def test_bound_of_spectral_norm_of_nothing() -> None:
     assert spectral_norm_bound(np.zeros((3, 2))) == 0.0
