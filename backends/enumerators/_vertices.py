@@ -40,7 +40,7 @@ from ._values import UNIT_ROUNDOFF
 __all__ = ["add_vertices", "fit_maps", "next_values", "values_of_maps"]
 
 _AT_ONCE = 4
-"""How many vertices are evaluated at a time; a multiple of 4."""
+"""How many vertices are evaluated at a time."""
 
 _SQRT_2 = 1.4142136
 
@@ -138,28 +138,25 @@ def _disagreement(bits, z, region_ptr, origins, vertex_owner):
 
 @njit(cache=True, fastmath={"contract"})
 def _multiply(active, units, n_units, columns, bias, products):
-    """Fill rows of `products` from the values of active units at vertices, by fours."""
+    """Fill four rows of `products` from the values of active units at four vertices."""
     n = len(bias)
-    for first in range(0, len(active), 4):
-        for i in range(first, first + 4):
-            for j in range(n):
-                products[i, j] = bias[j]
-        group = units[first >> 2]
-        at0, at1, at2, at3 = active[first], active[first + 1], active[first + 2], active[first + 3]
-        to0, to1 = products[first], products[first + 1]
-        to2, to3 = products[first + 2], products[first + 3]
-        for k in range(0, n_units[first >> 2], 4):
-            i0, i1, i2, i3 = group[k], group[k + 1], group[k + 2], group[k + 3]
-            a0, a1, a2, a3 = at0[i0], at0[i1], at0[i2], at0[i3]
-            b0, b1, b2, b3 = at1[i0], at1[i1], at1[i2], at1[i3]
-            c0, c1, c2, c3 = at2[i0], at2[i1], at2[i2], at2[i3]
-            d0, d1, d2, d3 = at3[i0], at3[i1], at3[i2], at3[i3]
-            for j in range(n):
-                w0, w1, w2, w3 = columns[i0, j], columns[i1, j], columns[i2, j], columns[i3, j]
-                to0[j] += a0 * w0 + a1 * w1 + a2 * w2 + a3 * w3
-                to1[j] += b0 * w0 + b1 * w1 + b2 * w2 + b3 * w3
-                to2[j] += c0 * w0 + c1 * w1 + c2 * w2 + c3 * w3
-                to3[j] += d0 * w0 + d1 * w1 + d2 * w2 + d3 * w3
+    for i in range(_AT_ONCE):
+        for j in range(n):
+            products[i, j] = bias[j]
+    at0, at1, at2, at3 = active[0], active[1], active[2], active[3]
+    to0, to1, to2, to3 = products[0], products[1], products[2], products[3]
+    for k in range(0, n_units, 4):
+        i0, i1, i2, i3 = units[k], units[k + 1], units[k + 2], units[k + 3]
+        a0, a1, a2, a3 = at0[i0], at0[i1], at0[i2], at0[i3]
+        b0, b1, b2, b3 = at1[i0], at1[i1], at1[i2], at1[i3]
+        c0, c1, c2, c3 = at2[i0], at2[i1], at2[i2], at2[i3]
+        d0, d1, d2, d3 = at3[i0], at3[i1], at3[i2], at3[i3]
+        for j in range(n):
+            w0, w1, w2, w3 = columns[i0, j], columns[i1, j], columns[i2, j], columns[i3, j]
+            to0[j] += a0 * w0 + a1 * w1 + a2 * w2 + a3 * w3
+            to1[j] += b0 * w0 + b1 * w1 + b2 * w2 + b3 * w3
+            to2[j] += c0 * w0 + c1 * w1 + c2 * w2 + c3 * w3
+            to3[j] += d0 * w0 + d1 * w1 + d2 * w2 + d3 * w3
 
 
 @njit(cache=True)
@@ -170,7 +167,7 @@ def _compare(products, i, threshold, if_above, if_below):
 
 
 @njit(cache=True)
-def _units_of_four(first, last, bits, vertex_owner, own, n_before, units):
+def _active_units(first, last, bits, vertex_owner, own, n_before, units):
     """Collect the units that are active at any of some vertices; fill up with unit n_before."""
     count = 0
     for w in range(bits.shape[1]):
@@ -230,26 +227,15 @@ def next_values(this, cells, beside, earlier):
     # One more unit, which is never active, fills up groups of four.
     active, norms = np.zeros((_AT_ONCE, n_before + 1)), np.zeros(_AT_ONCE)
     products = np.empty((_AT_ONCE, n))
-    units = np.empty((_AT_ONCE // 4, n_before + 4), np.int64)
-    n_units = np.zeros(_AT_ONCE // 4, np.int64)
+    units = np.empty(n_before + 3, np.int64)
     if_above, if_below = np.ones(64 * words), np.ones(64 * words)
     for start in range(0, n_vertices, _AT_ONCE):
         stop = min(start + _AT_ONCE, n_vertices)
-        for first in range(start, stop, 4):
-            last, group = min(first + 4, stop), (first - start) >> 2
-            n_units[group] = _units_of_four(
-                first, last, bits, beside.vertex_owner, beside.own, n_before, units[group]
-            )
-            for i in range(first, last):
-                v = beside.own[i]
-                norms[i - start] = _activate(
-                    bits[beside.vertex_owner[v]],
-                    earlier.z[v],
-                    units[group],
-                    n_units[group],
-                    active[i - start],
-                )
-        n_units[(stop - start + 3) >> 2 :] = 0
+        n_units = _active_units(start, stop, bits, beside.vertex_owner, beside.own, n_before, units)
+        for i in range(start, stop):
+            v = beside.own[i]
+            here = bits[beside.vertex_owner[v]]
+            norms[i - start] = _activate(here, earlier.z[v], units, n_units, active[i - start])
         _multiply(active, units, n_units, this.columns, this.bias, products)
         for i in range(start, stop):
             v = beside.own[i]
