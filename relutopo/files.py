@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, Any, BinaryIO
 
-__all__ = ["atomic_write", "is_locked", "locked"]
+__all__ = ["atomic_write", "is_locked", "locked", "remove_leftovers"]
 
 
 @contextmanager
@@ -44,16 +44,37 @@ def atomic_write(path: str | os.PathLike[str], *, flush: bool = True) -> Iterato
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        with open(temporary, "xb") as file:
-            yield file
-            if flush:
-                file.flush()
-                os.fsync(file.fileno())
-        os.replace(temporary, target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with _marked_as_in_use(temporary):
+        try:
+            with open(temporary, "wb") as file:
+                yield file
+                if flush:
+                    file.flush()
+                    os.fsync(file.fileno())
+            os.replace(temporary, target)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+
+def remove_leftovers(directory: str | os.PathLike[str]) -> None:
+    """Remove the temporary files that killed processes left in a folder and in those within.
+
+    Files that other processes write at the moment stay.
+    """
+    for path in Path(directory).rglob(".*.tmp"):
+        with suppress(FileNotFoundError), open(path, "r+b") as file:
+            if _try_lock(file):
+                path.unlink()
+
+
+@contextmanager
+def _marked_as_in_use(path: Path) -> Iterator[None]:
+    """Lock a temporary file, where locks exist, so that nobody takes it for a leftover."""
+    with ExitStack() as stack:
+        with suppress(ImportError, OSError):
+            stack.enter_context(locked(path))
+        yield
 
 
 @contextmanager
@@ -72,9 +93,7 @@ def locked(path: str | os.PathLike[str], wait: Callable[[], None] | None = None)
 
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with open(path, "a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _try_lock(file):
             if wait is not None:
                 wait()
             fcntl.flock(file, fcntl.LOCK_EX)
@@ -83,13 +102,18 @@ def locked(path: str | os.PathLike[str], wait: Callable[[], None] | None = None)
 
 def is_locked(path: str | os.PathLike[str]) -> bool:
     """Tell whether some process is in the block of a lock."""
-    import fcntl
-
     if not Path(path).is_file():
         return False
     with open(path, "a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
+        return not _try_lock(file)
+
+
+def _try_lock(file: IO[Any]) -> bool:
+    """Lock an open file until it is closed, unless another process has; tell whether it is."""
+    import fcntl
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

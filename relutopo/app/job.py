@@ -13,7 +13,7 @@ from typing import Any
 from relutopo import registry, report
 from relutopo.app.store import JobFolder, JobRecord, stopwatch
 from relutopo.errors import InputError
-from relutopo.files import locked
+from relutopo.files import locked, remove_leftovers
 from relutopo.geometry.storage import save_complex
 from relutopo.learning.checkpoints import TrainingRun
 from relutopo.learning.datasets import Dataset
@@ -174,6 +174,7 @@ class Job:
             log.info("another job trains the same network in %s; waiting for it", run.directory)
 
         with locked(run.directory / "lock", wait):
+            remove_leftovers(run.directory)
             if run.is_complete:
                 log.info("using the training run in %s", run.directory)
             else:

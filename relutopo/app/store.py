@@ -26,7 +26,7 @@ from typing import Any, Literal
 
 from relutopo.app.identity import Identity
 from relutopo.errors import InputError
-from relutopo.files import atomic_write, is_locked
+from relutopo.files import atomic_write, is_locked, remove_leftovers
 
 __all__ = ["JobFolder", "JobRecord", "JobStatus", "stopwatch"]
 
@@ -117,8 +117,7 @@ class JobFolder:
 
     def begin(self, record: JobRecord) -> None:
         """Take the folder for a job; what another job left here does not count any more."""
-        for path in self.directory.rglob(".*.tmp"):  # halves of files that a kill left
-            path.unlink(missing_ok=True)
+        remove_leftovers(self.directory)
         path = self._path("job")
         if not path.is_file() or self.record.identity.id != record.identity.id:
             self._path("done").unlink(missing_ok=True)
