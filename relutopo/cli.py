@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from relutopo.app.identity import Identity
+from relutopo.app.interrupts import interrupts_that_insist
 from relutopo.app.store import JobRecord
 from relutopo.app.watch import SweepWatch
 from relutopo.optional import require
@@ -61,7 +62,8 @@ def main() -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let Hydra raise what is wrong instead of printing it
     try:
         refuse_values_of_groups(sys.argv[1:], resolvers.choices())
-        _run_hydra()
+        with interrupts_that_insist():
+            _run_hydra()
     except EXPECTED as error:
         sys.exit(explain(error))
     except KeyboardInterrupt:

@@ -94,7 +94,7 @@ def test_a_run_that_was_interrupted_goes_on_to_the_same_tables(
         time.sleep(0.002)
     process.send_signal(signal.SIGINT)
     printed, _ = process.communicate(timeout=100)
-    assert process.returncode == 130
+    assert process.returncode == 130, printed
     assert b"goes on from here" in printed
     assert not (folder / "results.parquet").exists()
     command(workplace, *arguments)
