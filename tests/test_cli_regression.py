@@ -94,7 +94,8 @@ def test_a_run_that_was_interrupted_goes_on_to_the_same_tables(
         time.sleep(0.002)
     process.send_signal(signal.SIGINT)
     printed, _ = process.communicate(timeout=100)
-    assert process.returncode == 130, printed
+    # `python -m` ends by the signal itself where that struck inside an `exec`, of a dataclass say.
+    assert process.returncode in (130, -signal.SIGINT), printed
     assert b"goes on from here" in printed
     assert not (folder / "results.parquet").exists()
     command(workplace, *arguments)
