@@ -9,10 +9,12 @@ from relutopo.geometry.complex import CellComplex
 from relutopo.geometry.domain import Domain
 from relutopo.geometry.slices import network_on
 from relutopo.interfaces import Enumerator, Progress
+from relutopo.interrupts import interrupts_that_insist
 
 __all__ = ["decompose"]
 
 
+@interrupts_that_insist()
 def decompose(
     model: Any,
     domain: Domain,

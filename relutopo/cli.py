@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from relutopo.app.identity import Identity
-from relutopo.app.interrupts import interrupts_that_insist
 from relutopo.app.store import JobRecord
 from relutopo.app.watch import SweepWatch
+from relutopo.interrupts import interrupts_that_insist
 from relutopo.optional import require
 
 require("hydra", "the command 'relutopo'")

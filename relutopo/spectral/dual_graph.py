@@ -17,6 +17,7 @@ from scipy import sparse
 
 from relutopo.errors import InputError, InvariantError
 from relutopo.geometry.patterns import unpack_patterns
+from relutopo.interrupts import interrupts_that_insist
 from relutopo.optional import require
 
 if TYPE_CHECKING:
@@ -200,6 +201,7 @@ class DualGraph:
         return graph
 
 
+@interrupts_that_insist()
 def dual_graph(complex_: CellComplex, adjacency: Adjacency = "facet") -> DualGraph:
     """Return the graph of regions of a complex.
 

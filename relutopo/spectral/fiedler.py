@@ -18,6 +18,7 @@ from relutopo.errors import (
 from relutopo.geometry.complex import ON_BOUNDARY, OUTSIDE, CellComplex
 from relutopo.geometry.location import NOT_FOUND
 from relutopo.interfaces import EigenResult, Eigensolver
+from relutopo.interrupts import interrupts_that_insist
 from relutopo.spectral.agreement import (
     DecisionAgreement,
     LabelAgreement,
@@ -183,6 +184,7 @@ class FiedlerPartition:
         return sweep_cut(self)
 
 
+@interrupts_that_insist()
 def fiedler_partition(
     graph: DualGraph,
     points: ArrayLike | None = None,
