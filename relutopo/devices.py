@@ -19,6 +19,7 @@ from scipy import sparse as scipy_sparse
 
 from relutopo.errors import DeviceError, DeviceMemoryError, InputError
 from relutopo.optional import require
+from relutopo.staging import LARGE, staging
 
 __all__ = ["Device", "cuda_device", "numpy_device"]
 
@@ -68,9 +69,19 @@ class Device:
         """Tell whether an array or tensor lies in the memory of this device."""
         return array.__dlpack_device__()[0] in (_DLPACK_CPU, _DLPACK_PINNED)
 
-    def to_host(self, array: Any) -> NDArray[Any]:
-        """Return an array of this device as an array of NumPy, once it is computed."""
-        return np.asarray(array)
+    def to_host(self, array: Any, out: NDArray[Any] | None = None) -> NDArray[Any]:
+        """Return an array of this device as an array of NumPy, once it is computed.
+
+        Parameters
+        ----------
+        array : array of this device
+        out : ndarray, optional
+            A contiguous array of the same shape and type that takes it.
+        """
+        if out is None:
+            return np.asarray(array)
+        out[...] = array
+        return out
 
     @contextmanager
     def session(self) -> Iterator[None]:
@@ -137,9 +148,14 @@ class _CudaDevice(Device):
     def holds(self, array: Any) -> bool:
         return tuple(array.__dlpack_device__()) == (_DLPACK_CUDA, self.index)
 
-    def to_host(self, array: Any) -> NDArray[Any]:
+    def to_host(self, array: Any, out: NDArray[Any] | None = None) -> NDArray[Any]:
         with self._current():
-            return np.asarray(self.xp.asnumpy(array))
+            if array.nbytes < LARGE:
+                return _HOST.to_host(np.asarray(self.xp.asnumpy(array)), out)
+            if out is None:
+                out = np.empty(array.shape, array.dtype)
+            staging(self.xp, self.index).copy(self.xp.ascontiguousarray(array), out)
+            return out
 
     @contextmanager
     def session(self) -> Iterator[None]:
@@ -164,9 +180,9 @@ class _CudaDevice(Device):
             self.xp.get_default_pinned_memory_pool().free_all_blocks()
 
     def require_memory(self, n_bytes: int, purpose: str) -> None:
-        self.free()
         with self._current():
             n_free, n_all = self.xp.cuda.runtime.memGetInfo()
+            n_free += self.xp.get_default_memory_pool().free_bytes()
         if n_bytes > n_free:
             raise DeviceMemoryError(
                 f"{purpose} needs {n_bytes / _GIB:.1f} GiB on {self.name}, which has "

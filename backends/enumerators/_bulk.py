@@ -45,7 +45,7 @@ from ._bulk_arrays import Lists
 from ._bulk_flats import find_flats
 from ._bulk_layer import LayerStep, Task
 from ._bulk_levels import Cells, PlaneTable
-from ._bulk_pieces import next_pieces, points_as_pieces
+from ._bulk_pieces import along_curve, next_pieces, points_as_pieces
 from ._domain_planes import planes_of_faces
 
 __all__ = ["BulkEnumerator"]
@@ -104,13 +104,13 @@ class BulkEnumerator(Enumerator):
             )
         host, xp = self._device.to_host, self._device.xp
         facets = tuple(
-            (host(lists.ptr).astype(np.int64), host(lists.items).astype(np.int32))
+            (host(lists.ptr.astype(np.int64)), host(lists.items.astype(np.int32)))
             for lists in cells.facets
         )
         return CellComplex(
             network=network,
             domain=domain,
-            vertices=np.ascontiguousarray(host(cells.x).T),
+            vertices=host(xp.ascontiguousarray(cells.x.T)),
             facets=facets,
             packed_patterns=task.regions.packed(n_layers, xp.arange(cells.n[-1])),
             facet_labels=host(cells.table.labels[cells.planes[-1][:, 0]]),
@@ -143,12 +143,13 @@ def _cut(task: Task, cells: Cells) -> Cells:
     """Return the complex after the next layer; the old one is given up."""
     step = LayerStep(task, cells)
     levels = find_flats(step)
-    step.drop_maps()
     pieces = points_as_pieces(step, levels[0])
     n_cells = len(pieces.flat)
     facets, planes = [], [levels[0].planes]
     for m in range(1, step.dim + 1):
         pieces = next_pieces(step, levels, m, pieces)
+        if m == step.dim:
+            pieces = along_curve(step, facets, pieces)
         n_cells += len(pieces.flat)
         step.check_limit(n_cells)
         facets.append(pieces.facets)

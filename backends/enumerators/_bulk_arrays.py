@@ -12,6 +12,8 @@ import numpy as np
 
 from relutopo.errors import InvariantError
 
+from ._bulk_kernels import Kernel
+
 __all__ = [
     "Array",
     "Lists",
@@ -20,6 +22,7 @@ __all__ = [
     "gathered",
     "group",
     "match",
+    "merged",
     "prefix_sums",
     "spread",
 ]
@@ -28,6 +31,43 @@ Array: TypeAlias = Any
 """An array of NumPy or CuPy."""
 
 _SEEDS = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0x27D4EB2F165667C5)
+
+_HASH = Kernel(
+    "relutopo_hash",
+    "raw uint64 words, int64 n_words, uint64 seed",
+    "raw uint64 hashes",
+    """
+    unsigned long long hash = seed;
+    for (long long w = 0; w < n_words; ++w) {
+        hash ^= words[i * n_words + w];
+        hash *= 0xBF58476D1CE4E5B9ULL;
+        hash ^= hash >> 27;
+        hash *= 0x94D049BB133111EBULL;
+        hash ^= hash >> 31;
+    }
+    hashes[i] = hash;
+    """,
+)
+_EQUAL = Kernel(
+    "relutopo_equal",
+    "raw uint64 words, raw int64 one, raw int64 other, int64 n_words",
+    "raw bool equal",
+    """
+    bool same = true;
+    for (long long w = 0; w < n_words; ++w)
+        same = same && words[one[i] * n_words + w] == words[other[i] * n_words + w];
+    equal[i] = same;
+    """,
+)
+_MERGED = Kernel(
+    "relutopo_merged",
+    "raw uint64 sets, raw int32 rows, raw uint64 more, raw int32 more_rows, int64 n_words",
+    "raw uint64 words",
+    """
+    long long row = i / n_words, w = i % n_words;
+    words[i] = sets[rows[row] * n_words + w] | more[more_rows[row] * n_words + w];
+    """,
+)
 
 
 @dataclass(frozen=True)
@@ -118,11 +158,7 @@ def group(xp: Any, owner: Array, n_owners: int, words: Array) -> tuple[Array, Ar
         begins = xp.ones(n, dtype=bool)
         begins[1:] = key[1:] != key[:-1]
         follows = xp.flatnonzero(~begins)
-        one, other = order[follows], order[follows - 1]
-        same = xp.ones(len(follows), dtype=bool)
-        for w in range(words.shape[1]):
-            same &= words[one, w] == words[other, w]
-        if bool(same.all()):
+        if bool(_equal_rows(xp, words, order[follows], order[follows - 1]).all()):
             return order, xp.append(xp.flatnonzero(begins), n)
     raise InvariantError("four hash functions have failed in a row; please report this as a bug")
 
@@ -149,8 +185,44 @@ def match(xp: Any, owner: Array, n_owners: int, words: Array) -> tuple[Array, Ar
     return heads[by_head], number
 
 
+def merged(xp: Any, sets: Array, rows: Array, more: Array, more_rows: Array) -> Array:
+    """Return ``sets[rows] | more[more_rows]``.
+
+    Parameters
+    ----------
+    xp : module
+    sets, more : (n_sets, n_words) and (n_more, n_words) ndarrays of uint64
+    rows, more_rows : (n,) ndarrays of int32
+    """
+    kernel = _MERGED.on(xp)
+    if kernel is None:
+        return sets[rows] | more[more_rows]
+    words = xp.empty((len(rows), sets.shape[1]), dtype=np.uint64)
+    kernel(sets, rows, more, more_rows, sets.shape[1], words, size=words.size)
+    return words
+
+
+def _equal_rows(xp: Any, words: Array, one: Array, other: Array) -> Array:
+    """Tell which pairs of rows are the same."""
+    n, n_words = len(one), words.shape[1]
+    kernel = _EQUAL.on(xp)
+    if kernel is not None:
+        equal = xp.empty(n, dtype=bool)
+        kernel(words, one, other, n_words, equal, size=n)
+        return equal
+    equal = xp.ones(n, dtype=bool)
+    for w in range(n_words):
+        equal &= words[one, w] == words[other, w]
+    return equal
+
+
 def _hash(xp: Any, words: Array, seed: int) -> Array:
     """Return a hash of each row, by the mixing of SplitMix64 (Steele, Lea, Flood 2014)."""
+    kernel = _HASH.on(xp)
+    if kernel is not None:
+        result = xp.empty(len(words), dtype=np.uint64)
+        kernel(words, words.shape[1], seed, result, size=len(words))
+        return result
     result = xp.full(len(words), np.uint64(seed))
     for w in range(words.shape[1]):
         result ^= words[:, w]

@@ -28,11 +28,11 @@ def find_flats(step: LayerStep) -> list[Level]:
         )
         for m in range(d + 1)
     ]
-    for k in range(d + 1):
-        block = _whole_cells(step, levels, k)
+    wholes = _whole_cells(step)
+    step.add_planes(wholes[d].crossing)
+    step.drop_maps()
+    for k, block in enumerate(wholes):
         blocks = [block]
-        if k:
-            step.add_planes(k, block.crossing)
         for m in range(k - 1, -1, -1):
             block = (
                 _sections(step, levels, block, m, first_cut=m == k - 1)
@@ -63,20 +63,22 @@ def _append(xp: Any, level: Level, block: Block, has_walls: bool) -> None:
     level.cuts = xp.concatenate([level.cuts, cuts])
 
 
-def _whole_cells(step: LayerStep, levels: list[Level], k: int) -> Block:
-    """Return the k-cells themselves."""
-    xp = step.xp
-    if k == 0:
-        positive, negative = step.sign_vertices()
-        facets = Lists(xp.zeros(len(positive) + 1, np.int64), xp.zeros(0, np.int32))
-    else:
-        # The (k-1)-cells are the first flats of their dimension, so their numbers are the same.
-        facets, below = step.cells.facets[k - 1], levels[k - 1]
-        positive = step.units.union(below.positive[facets.items], facets.ptr)
-        negative = step.units.union(below.negative[facets.items], facets.ptr)
-    n = len(positive)
-    planes = step.cells.planes[k] if k < step.dim else xp.zeros((n, 0), dtype=np.int32)
-    return Block(n, 0, xp.arange(n, dtype=np.int32), positive, negative, planes, facets)
+def _whole_cells(step: LayerStep) -> list[Block]:
+    """Return the cells of all dimensions themselves."""
+    xp, cells = step.xp, step.cells
+    positive, negative = step.sign_vertices()
+    facets = Lists(xp.zeros(len(positive) + 1, np.int64), xp.zeros(0, np.int32))
+    blocks = []
+    for k, n in enumerate(cells.n):
+        if k:
+            # The (k-1)-cells are the first flats of their dimension, so their numbers are the same.
+            facets = cells.facets[k - 1]
+            positive = step.units.union(positive, facets)
+            negative = step.units.union(negative, facets)
+        planes = cells.planes[k] if k < step.dim else xp.zeros((n, 0), dtype=np.int32)
+        number = xp.arange(n, dtype=np.int32)
+        blocks.append(Block(step.regions_of[k], 0, number, positive, negative, planes, facets))
+    return blocks
 
 
 def _sections(step: LayerStep, levels: list[Level], upper: Block, m: int, first_cut: bool) -> Block:
@@ -104,8 +106,8 @@ def _sections(step: LayerStep, levels: list[Level], upper: Block, m: int, first_
     heads = xp.flatnonzero(begins)
     facets = Lists(xp.append(heads, len(key)), wall)
     flat, unit = key[heads] // units.n, key[heads] % units.n
-    positive = units.union(below.positive[wall], facets.ptr)
-    negative = units.union(below.negative[wall], facets.ptr)
+    positive = units.union(below.positive, facets)
+    negative = units.union(below.negative, facets)
     nonzero = positive | negative
     earlier = upper.nonzero[flat] & ~nonzero & units.below[unit]
     kept = xp.flatnonzero(~(earlier != 0).any(axis=1))
@@ -113,18 +115,17 @@ def _sections(step: LayerStep, levels: list[Level], upper: Block, m: int, first_
     first = kept
     number = xp.arange(len(kept), dtype=np.int32)
     if not first_cut:
-        first, number = match(xp, carrier[kept], upper.n_cells, nonzero[kept])
+        first, number = match(xp, carrier[kept], len(upper.regions), nonzero[kept])
         first = kept[first]
     items, _ = facets.of(xp, first)
+    by = step.plane_of(upper.regions[carrier[first]], unit[first])
     block = Block(
-        n_cells=upper.n_cells,
+        regions=upper.regions,
         first=len(level),
         carrier=carrier[first],
         positive=positive[first],
         negative=negative[first],
-        planes=xp.concatenate(
-            [upper.planes[flat[first]], step.plane_of(carrier[first], unit[first])[:, None]], axis=1
-        ),
+        planes=xp.concatenate([upper.planes[flat[first]], by[:, None]], axis=1),
         facets=Lists(prefix_sums(xp, facets.ptr[first + 1] - facets.ptr[first]), items),
     )
     ptr = gathered(xp, flat[kept], len(upper))

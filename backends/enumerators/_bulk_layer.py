@@ -12,12 +12,13 @@ from relutopo.geometry.domain import Domain
 from relutopo.geometry.exact import Integers, sign, to_float
 from relutopo.geometry.network import Network
 
-from ._bulk_arrays import Array
+from ._bulk_arrays import Array, Lists, gathered
 from ._bulk_levels import Cells
 from ._bulk_maps import signs_from_maps
 from ._bulk_regions import Regions
 from ._bulk_units import Units
 from ._bulk_values import meeting_points, parameters, signs_of_pairs
+from ._bulk_walk import planes_on_walk, signs_on_walk
 from ._exact_points import ExactPoints
 from ._limits import POSITION_TARGET, check_limit
 
@@ -78,7 +79,7 @@ class LayerStep:
         self._first_neuron = task.network.layer_offsets[self.layer]
         self._limit = float(task.magnitude.min())
         self._target = POSITION_TARGET * float(task.magnitude.max())
-        self._owners = self._find_owners()
+        self.regions_of = self._find_regions()
         self._ranges = self.regions.ranges()
         self._kept: list[tuple[Array, Array]] = []
         self._keys = self.xp.zeros(0, dtype=np.int64)
@@ -94,16 +95,16 @@ class LayerStep:
             sizes = self._task.network.layer_sizes
             self.device.require_memory(n_bytes, f"layer {self.layer + 1} of {len(sizes)}")
 
-    def _find_owners(self) -> list[Array]:
+    def _find_regions(self) -> list[Array]:
         """Return, for the cells of each dimension, the first region that each belongs to."""
         xp, cells = self.xp, self.cells
-        owners = [xp.arange(cells.n[-1], dtype=np.int32)]
+        regions = [xp.arange(cells.n[-1], dtype=np.int32)]
         for k in range(self.dim, 0, -1):
             facets = cells.facets[k - 1]
             below = xp.full(cells.n[k - 1], np.iinfo(np.int32).max, dtype=np.int32)
-            xp.minimum.at(below, facets.items, owners[-1][facets.owners(xp)])
-            owners.append(below)
-        return owners[::-1]
+            xp.minimum.at(below, facets.items, regions[-1][facets.owners(xp)])
+            regions.append(below)
+        return regions[::-1]
 
     def _maps(self) -> Iterator[tuple[int, int, Array, Array]]:
         """Yield ranges lo..hi-1 of regions, and the layer's maps on them."""
@@ -117,34 +118,38 @@ class LayerStep:
         """Give up the maps, of which no more use is made."""
         self._kept.clear()
 
-    def add_planes(self, k: int, crossing: Array) -> None:
-        """Add the zero sets of neurons on k-cells to the table.
+    def add_planes(self, crossing: Array) -> None:
+        """Add the zero sets of neurons on regions to the table.
 
         Parameters
         ----------
-        k : int
-        crossing : (n_k, n_words) ndarray of uint64
-            The units that cross each k-cell.
+        crossing : (n_d, n_words) ndarray of uint64
+            The units that cross each region.
         """
         xp, table = self.xp, self.cells.table
-        cell, unit = self.units.members(crossing)
-        region = self._owners[k][cell]
-        numbers = xp.empty((self.dim + 2, len(cell)))
-        for lo, hi, planes, errors in self._maps():
-            here = xp.flatnonzero((region >= lo) & (region < hi))
-            row, column = region[here] - lo, unit[here]
-            for i in range(self.dim + 1):
-                numbers[i, here] = planes[row, i, column]
-            numbers[self.dim + 1, here] = errors[row, column]
+        region, unit = self.units.members(crossing)
+        ptr = gathered(xp, region, len(crossing))
+        numbers = xp.empty((self.dim + 2, len(region)))
+        if self.regions.can_walk:
+            for lo, hi in self._ranges:
+                walk, rows = self.regions.walk(lo, hi), ptr[lo : hi + 1]
+                planes_on_walk(xp, self.units, walk, crossing[lo:hi], rows, numbers)
+        else:
+            for lo, hi, planes, errors in self._maps():
+                here = slice(*ptr[xp.asarray([lo, hi])].tolist())
+                row, column = region[here] - lo, unit[here]
+                for i in range(self.dim + 1):
+                    numbers[i, here] = planes[row, i, column]
+                numbers[self.dim + 1, here] = errors[row, column]
         self._first_plane = len(table.labels)
-        self._keys = cell * self.units.n + unit
+        self._keys = region * self.units.n + unit
         table.labels = xp.concatenate([table.labels, (unit + self._first_neuron).astype(np.int32)])
-        table.regions = xp.concatenate([table.regions, region])
+        table.regions = xp.concatenate([table.regions, region.astype(np.int32)])
         table.numbers = xp.concatenate([table.numbers, numbers], axis=1)
 
-    def plane_of(self, cell: Array, unit: Array) -> Array:
-        """Return the rows of the table with the units' zero sets on the cells added last."""
-        key = cell.astype(np.int64) * self.units.n + unit
+    def plane_of(self, region: Array, unit: Array) -> Array:
+        """Return the rows of the table with the units' zero sets on regions."""
+        key = region.astype(np.int64) * self.units.n + unit
         row = self.xp.searchsorted(self._keys, key) + self._first_plane
         return row.astype(np.int32)
 
@@ -179,8 +184,7 @@ class LayerStep:
         step = max(1, self._task.at_once // (2 * d * d))
         for first in range(0, n, step):
             part = slice(first, first + step)
-            rows = self.cells.table.numbers[:, planes[part].T]
-            x[:, part], deviation[part] = meeting_points(xp, rows.transpose(1, 0, 2))
+            x[:, part], deviation[part] = meeting_points(xp, self.cells.table.numbers, planes[part])
         far = self.device.to_host(xp.flatnonzero(deviation > self._target))
         points = self._intersections(far, planes)
         if points:
@@ -222,24 +226,27 @@ class LayerStep:
         """Return the units that are positive and those that are negative at each vertex."""
         xp, units, cells = self.xp, self.units, self.cells
         n = cells.n[0]
-        positive, negative = units.none(n), units.none(n)
-        order = xp.argsort(self._owners[0], kind="stable")
-        owners = self._owners[0][order]
-        unknown = []
-        for lo, hi, planes, errors in self._maps():
-            first, last = xp.searchsorted(owners, xp.asarray([lo, hi])).tolist()
-            for part in units.slices(last - first):
-                v = order[first + part.start : first + part.stop]
-                region = self._owners[0][v] - np.int32(lo)
-                points = cells.x[:, v], cells.deviation[v]
-                above, below, is_open = signs_from_maps(
-                    xp, units, (planes, errors), region, *points, self._limit
-                )
-                positive[v], negative[v] = units.pack(above), units.pack(below)
-                place, unit = units.members(units.pack(is_open))
-                unknown.append((v[place], unit))
+        signs = units.none(n), units.none(n), units.none(n)
+        order = xp.argsort(self.regions_of[0], kind="stable")
+        ptr = gathered(xp, self.regions_of[0][order], cells.n[-1])
+        if self.regions.can_walk:
+            for lo, hi in self._ranges:
+                vertices = Lists(ptr[lo : hi + 1], order)
+                at = cells.x, cells.deviation, self._limit
+                signs_on_walk(xp, units, self.regions.walk(lo, hi), vertices, *at, signs)
+        else:
+            for lo, hi, *maps in self._maps():
+                first, last = ptr[xp.asarray([lo, hi])].tolist()
+                for part in units.slices(last - first):
+                    v = order[first + part.start : first + part.stop]
+                    region = self.regions_of[0][v] - np.int32(lo)
+                    at = cells.x[:, v], cells.deviation[v], self._limit
+                    found = signs_from_maps(xp, units, (maps[0], maps[1]), region, *at)
+                    for sets, some in zip(signs, found, strict=True):
+                        sets[v] = some
+        positive, negative, is_open = signs
         known = self._task.exact.known
-        v, unit = self._on_host(unknown)
+        v, unit = self._on_host([units.members(is_open)])
         needed = np.unique(v)
         missing = np.array([q for q in needed.tolist() if q not in known], dtype=np.int64)
         known |= self._intersections(missing, cells.planes[0])
@@ -248,7 +255,7 @@ class LayerStep:
 
     def sign_points(
         self,
-        cell: Array,
+        region: Array,
         wanted: Array,
         planes: Array,
         x: Array,
@@ -259,10 +266,9 @@ class LayerStep:
 
         Parameters
         ----------
-        cell : (n,) ndarray of int32
-            Among the cells whose planes were added last.
+        region : (n,) ndarray of int32
         wanted : (n, n_words) ndarray of uint64
-            Units; each crosses the cell.
+            Units; each crosses the region.
         planes : (n, d) ndarray of int32
             Rows of the table: the planes that meet in the point.
         x, deviation : (d, n), (n,) ndarrays
@@ -270,7 +276,7 @@ class LayerStep:
             Exact points; more are added where signs are open.
         """
         xp, units = self.xp, self.units
-        positive, negative = units.none(len(cell)), units.none(len(cell))
+        positive, negative = units.none(len(region)), units.none(len(region))
         unknown = []
         some = xp.flatnonzero((wanted != 0).any(axis=1))
         for part in units.slices(len(some)):
@@ -278,7 +284,7 @@ class LayerStep:
             flags = units.unpack(wanted[rows])
             shape, places = flags.shape, xp.flatnonzero(flags)
             v, unit = rows[places // shape[1]], places % shape[1]
-            numbers = self.cells.table.numbers[:, self.plane_of(cell[v], unit)]
+            numbers = self.cells.table.numbers[:, self.plane_of(region[v], unit)]
             *signs, is_open = signs_of_pairs(xp, numbers, x[:, v], deviation[v], self._limit)
             for sets, beyond in zip((positive, negative), signs, strict=True):
                 flags = xp.zeros(shape, dtype=bool)
@@ -292,17 +298,15 @@ class LayerStep:
         return positive, negative
 
     def along(
-        self, cell: Array, starts: Array, stops: Array, line: Array, unit: Array
+        self, region: Array, starts: Array, stops: Array, unit: Array
     ) -> tuple[Array, Array]:
         """Return where units cross lines, as parameters between the ends, with error bounds.
 
         Parameters
         ----------
-        cell : (n_lines,) ndarray of int32
-            Among the cells whose planes were added last.
-        starts, stops : (n_lines,) ndarrays of int32
-            Vertices.
-        line, unit : (n,) ndarrays of int
+        region, starts, stops : (n,) ndarrays of int32
+            A region that each line is in, and its ends, which are vertices.
+        unit : (n,) ndarray of int
 
         Returns
         -------
@@ -310,16 +314,13 @@ class LayerStep:
             t in [0, 1].
         """
         xp, cells = self.xp, self.cells
-        t, bounds = xp.empty(len(line)), xp.empty(len(line))
+        t, bounds = xp.empty(len(unit)), xp.empty(len(unit))
         step = max(1, self._task.at_once // (self.dim + 2))
-        for first in range(0, len(line), step):
+        for first in range(0, len(unit), step):
             part = slice(first, first + step)
-            on = line[part]
-            rows = cells.table.numbers[:, self.plane_of(cell[on], unit[part])]
-            a, b = starts[on], stops[on]
-            start = cells.x[:, a], cells.deviation[a]
-            stop = cells.x[:, b], cells.deviation[b]
-            t[part], bounds[part] = parameters(xp, rows, start, stop, self._limit)
+            planes, ends = self.plane_of(region[part], unit[part]), (starts[part], stops[part])
+            points = cells.x, cells.deviation, self._limit
+            t[part], bounds[part] = parameters(xp, cells.table.numbers, planes, ends, *points)
         return t, bounds
 
     def _on_host(

@@ -88,12 +88,13 @@ class Level:
 
 @dataclass
 class Block:
-    """The flats of one dimension in the cells of one dimension, of which there are `n_cells`.
+    """The flats of one dimension in the cells of one dimension.
 
     Numbers of facets and subflats are those in their level, where the first flat has `first`.
+    `regions` has a region that each of the cells belongs to.
     """
 
-    n_cells: int
+    regions: Array
     first: int
     carrier: Array
     positive: Array

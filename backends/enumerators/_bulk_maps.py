@@ -1,73 +1,49 @@
 """The affine maps of regions in bulk: their signs at vertices, and what the next layer inherits.
 
 A layer has maps on all regions and signs at all vertices, each for all units: these arrays are the
-largest of all, and operations on whole arrays would go through them some twenty times. So each
-function here is written twice, on arrays of any namespace and as a kernel that goes through them
-once, for namespaces that make kernels (CuPy). The body of a kernel is a loop's, in what C and
-CUDA C++ share; the tests compile it for the processor and compare the two.
-
-The bounds hold with and without fused multiply-add (`relutopo.geometry.network`).
+largest of all.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from relutopo.geometry.network import UNIT_ROUNDOFF
 
 from ._bulk_arrays import Array
+from ._bulk_kernels import Kernel
 from ._bulk_units import Units
-from ._bulk_values import bound_of_value, decide
+from ._bulk_values import SIGN_OF_VALUE, bound_of_value, decide, rounding_of_value
 
 __all__ = ["inherited", "signs_from_maps"]
 
 
-@dataclass(frozen=True)
-class _Source:
-    """A kernel over elements, in the terms of `cupy.ElementwiseKernel`."""
-
-    name: str
-    inputs: str
-    outputs: str
-    body: str
-
-
-_SIGNS = _Source(
+_SIGNS = Kernel(
     "relutopo_signs",
     "raw float64 planes, raw float64 errors, raw int32 region, raw float64 x, "
-    "raw float64 deviation, int32 dim, int64 n_points, int64 n_units, int64 width, "
+    "raw float64 deviation, int64 n_points, int64 n_units, int64 width, "
     "float64 rounding, float64 limit",
-    "bool above, bool below, bool open",
-    """
+    "raw uint32 above, raw uint32 below, raw uint32 open",
+    f"""
     long long v = i / width, j = i % width;
-    above = below = open = false;
-    if (j < n_units) {
-        long long first = (long long)region[v] * (dim + 1) * n_units + j;
-        double c = planes[first + dim * n_units];
-        double e = errors[(long long)region[v] * n_units + j];
-        double z = c, size = fabs(c), slope = 0.0;
-        for (int k = 0; k < dim; ++k) {
-            double a = planes[first + k * n_units];
-            double term = a * x[k * n_points + v];
-            z += term;
-            size += fabs(term);
-            slope += fabs(a);
-        }
-        double bound = rounding * size + 2.02 * e + 1.01 * slope * deviation[v] + 1e-300;
-        above = deviation[v] <= limit && z > bound;
-        below = deviation[v] <= limit && -z > bound;
-        open = !(above || below || (slope == 0.0 && c == 0.0 && e == 0.0));
-    }
+    bool is_above = false, is_below = false, is_open = false;
+    if (j < n_units) {{
+        double m[DIM + 1], error = errors[(long long)region[v] * n_units + j];
+        for (int k = 0; k <= DIM; ++k)
+            m[k] = planes[((long long)region[v] * (DIM + 1) + k) * n_units + j];
+        {SIGN_OF_VALUE}
+    }}
+    SET_BIT(above, v * (width >> 5), j, is_above);
+    SET_BIT(below, v * (width >> 5), j, is_below);
+    SET_BIT(open, v * (width >> 5), j, is_open);
     """,
 )
 
-_INHERITED = _Source(
+_INHERITED = Kernel(
     "relutopo_inherited",
     "raw float64 planes, raw float64 errors, raw int32 parent, raw uint64 sets, "
     "raw float64 reach, int32 n_rows, int64 n_units, int64 n_words, float64 rounding",
-    "raw float64 maps, float64 weight",
+    "raw float64 maps, raw float64 weight",
     """
     long long r = i / n_units, j = i % n_units;
     bool active = sets[r * n_words + (j >> 6)] >> (j & 63) & 1;
@@ -80,17 +56,9 @@ _INHERITED = _Source(
         height += reach[k] * fabs(entry);
     }
     double error = active ? errors[(long long)parent[r] * n_units + j] : 0.0;
-    weight = 1.01 * error + rounding * height;
+    weight[i] = 1.01 * error + rounding * height;
     """,
 )
-
-
-@lru_cache(maxsize=8)
-def _kernel(xp: Any, source: _Source) -> Any:
-    """Return a kernel, or None for a namespace that makes none."""
-    if not hasattr(xp, "ElementwiseKernel"):
-        return None
-    return xp.ElementwiseKernel(source.inputs, source.outputs, source.body, source.name)
 
 
 def signs_from_maps(
@@ -118,16 +86,17 @@ def signs_from_maps(
 
     Returns
     -------
-    above, below, is_open : (n, 64 n_words) ndarrays of bool
-        What is certainly positive, certainly negative, and neither known nor zero.
+    above, below, is_open : (n, n_words) ndarrays of uint64
+        Sets of units that are certainly positive, certainly negative, and neither known nor zero.
     """
     (planes, errors), (d, n) = maps, x.shape
-    signs = tuple(xp.zeros((n, 64 * units.n_words), dtype=bool) for _ in range(3))
-    kernel = _kernel(xp, _SIGNS)
+    kernel = _SIGNS.on(xp, DIM=d)
     if kernel is not None:
-        rounding = (2 * d + 4) * UNIT_ROUNDOFF
-        sizes = d, n, units.n, 64 * units.n_words
-        kernel(planes, errors, region, x, deviation, *sizes, rounding, limit, *signs)
+        signs = units.none(n), units.none(n), units.none(n)
+        words = [sets.view("uint32") for sets in signs]
+        width = 64 * units.n_words
+        sizes = n, units.n, width, rounding_of_value(d), limit
+        kernel(planes, errors, region, x, deviation, *sizes, *words, size=n * width)
         return signs
     c, e = planes[region, d], errors[region]
     z, size, slope = c + 0.0, xp.abs(c), xp.zeros_like(c)
@@ -139,9 +108,11 @@ def signs_from_maps(
         size += xp.abs(a)
     vanishes = (slope == 0.0) & (c == 0.0) & (e == 0.0)
     bound = bound_of_value(xp, size, slope, e, deviation[:, None], limit, d)
-    for flags, found in zip(signs, decide(z, bound, vanishes), strict=True):
-        flags[:, : units.n] = found
-    return signs
+    flags = xp.zeros((3, n, 64 * units.n_words), dtype=bool)
+    for row, found in zip(flags, decide(z, bound, vanishes), strict=True):
+        row[:, : units.n] = found
+    above, below, is_open = (units.pack(row) for row in flags)
+    return above, below, is_open
 
 
 def inherited(
@@ -179,11 +150,11 @@ def inherited(
     """
     planes, errors = maps
     n, n_rows = len(parent), planes.shape[1]
-    kernel = _kernel(xp, _INHERITED)
+    kernel = _INHERITED.on(xp)
     if kernel is not None:
         results = xp.empty((n, n_rows, units.n)), xp.empty((n, units.n))
         sizes = n_rows, units.n, units.n_words
-        kernel(planes, errors, parent, sets, reach, *sizes, rounding, *results)
+        kernel(planes, errors, parent, sets, reach, *sizes, rounding, *results, size=n * units.n)
         return results
     active = units.unpack(sets)[:, : units.n].astype(float)
     planes = planes[parent]

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ._bulk_arrays import Array, Lists, gathered, group
+from ._bulk_arrays import Array, Lists, gathered, group, merged
+from ._bulk_curve import curve_codes
 from ._bulk_layer import LayerStep
 from ._bulk_levels import Level
 
-__all__ = ["Pieces", "next_pieces", "points_as_pieces"]
+__all__ = ["Pieces", "along_curve", "next_pieces", "points_as_pieces"]
 
 
 @dataclass
@@ -62,9 +63,9 @@ def next_pieces(step: LayerStep, levels: list[Level], m: int, below: Pieces) -> 
     sides = xp.concatenate([sides, vanishing[cuts] & ~sides[cuts]])
     del vanishing
     n_facets = int((below.ptr[wall + 1] - below.ptr[wall]).sum())
-    step.require(n_facets * (24 * step.units.n_words + 64))
+    step.require(n_facets * (8 * step.units.n_words + 64))
     facet, place = Lists(below.ptr, xp.arange(len(below.flat), dtype=np.int32)).of(xp, wall)
-    flat, words = flat[place], below.positive[facet] | sides[place]
+    flat, words = flat[place], merged(xp, below.positive, facet, sides, place)
     del sides, place, wall
     order, ptr = group(xp, flat, len(level), words)
     first = order[ptr[:-1]]
@@ -75,6 +76,27 @@ def next_pieces(step: LayerStep, levels: list[Level], m: int, below: Pieces) -> 
         positive=words[first],
         facets=Lists(ptr, facet[order]),
     )
+
+
+def along_curve(step: LayerStep, below: list[Lists], regions: Pieces) -> Pieces:
+    """Return regions whose numbers, among those of one flat, follow a curve through the domain.
+
+    Parameters
+    ----------
+    step : LayerStep
+    below : list of Lists
+        The facets of the cells of dimension 1..d-1.
+    regions : Pieces
+    """
+    xp = step.xp
+    vertex = xp.arange(len(regions.flat))
+    for lists in [regions.facets, *reversed(below)]:
+        vertex = lists.items[lists.ptr[vertex]]
+    order = xp.argsort(curve_codes(step.device, step.cells.x[:, vertex]), kind="stable")
+    order = order[xp.argsort(regions.flat[order], kind="stable")]
+    items, owner = regions.facets.of(xp, order)
+    ptr = gathered(xp, owner, len(order))
+    return Pieces(regions.ptr, regions.flat[order], regions.positive[order], Lists(ptr, items))
 
 
 def _one_side(step: LayerStep, levels: list[Level], m: int, flat: Array, vanishing: Array) -> Array:

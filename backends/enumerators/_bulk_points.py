@@ -10,10 +10,40 @@ from __future__ import annotations
 import numpy as np
 
 from ._bulk_arrays import Array, Lists, distinct, gathered, match, prefix_sums, spread
+from ._bulk_kernels import Kernel
 from ._bulk_layer import LayerStep
 from ._bulk_levels import Block, Level
 
 __all__ = ["cut_lines"]
+
+# One thread goes along a line with one word of the signs there.
+_WALK = Kernel(
+    "relutopo_signs_along_lines",
+    "raw uint64 line_positive, raw uint64 line_negative, raw uint64 at_start, raw int64 line_ptr, "
+    "raw int64 unit, raw bool begins, raw int64 slot, int64 n_words",
+    "raw uint64 positive, raw uint64 negative, raw uint64 close",
+    """
+    long long line = i / n_words, w = i % n_words, stop = line_ptr[line + 1];
+    unsigned long long crossing = line_positive[i] & line_negative[i];
+    unsigned long long above = at_start[i] & crossing;
+    for (long long p = line_ptr[line], q = p; p < stop;) {
+        unsigned long long near = 0;
+        do {
+            if (unit[q] >> 6 == w) near |= 1ULL << (unit[q] & 63);
+            ++q;
+        } while (q < stop && !begins[q]);
+        for (; p < q; ++p) {
+            if (slot[p] < 0) continue;
+            long long target = slot[p] * n_words + w;
+            unsigned long long own = unit[p] >> 6 == w ? 1ULL << (unit[p] & 63) : 0;
+            positive[target] = (line_positive[i] & ~crossing) | (above & ~near);
+            negative[target] = (line_negative[i] & ~crossing) | (crossing & ~above & ~near);
+            close[target] = near & ~own;
+        }
+        above ^= near;
+    }
+    """,
+)
 
 _BITS_OF_T = 52
 """How many bits of a parameter are sorted by, if there is room for them."""
@@ -30,18 +60,20 @@ def cut_lines(step: LayerStep, vertices: Level, lines: Block) -> Block:
     step.require(len(line) * (24 * units.n_words + 160))
     carrier = lines.carrier[line]
     nonzero = lines.nonzero[line] & ~units.single[unit]
-    first, number = match(xp, carrier, lines.n_cells, nonzero)
-    nonzero, carrier, by = nonzero[first], carrier[first], unit[first]
-    planes = xp.concatenate([lines.planes[line[first]], step.plane_of(carrier, by)[:, None]], 1)
+    first, number = match(xp, carrier, len(lines.regions), nonzero)
+    nonzero, carrier = nonzero[first], carrier[first]
+    region = lines.regions[carrier]
+    by = step.plane_of(region, unit[first])
+    planes = xp.concatenate([lines.planes[line[first]], by[:, None]], 1)
     x, deviation, points = step.place(planes)
     positive, negative, close = _signs_along_lines(step, vertices, lines, line, unit, first)
-    above, below = step.sign_points(carrier, close, planes, x, deviation, points)
+    above, below = step.sign_points(region, close, planes, x, deviation, points)
     positive |= above
     negative |= below
     del close, above, below
     found = positive | negative
     if bool((found != nonzero).any()):
-        first, renamed = match(xp, carrier, lines.n_cells, found)
+        first, renamed = match(xp, carrier, len(lines.regions), found)
         number = renamed[number]
         carrier, planes, x, deviation = carrier[first], planes[first], x[:, first], deviation[first]
         positive, negative = positive[first], negative[first]
@@ -51,7 +83,7 @@ def cut_lines(step: LayerStep, vertices: Level, lines: Block) -> Block:
     n = max(1, len(first))
     pairs = distinct(xp, line * n + number)
     block = Block(
-        n_cells=lines.n_cells,
+        regions=lines.regions,
         first=len(vertices),
         carrier=carrier,
         positive=positive,
@@ -90,7 +122,8 @@ def _signs_along_lines(
     if not len(line):
         return units.none(0), units.none(0), units.none(0)
     starts, stops = lines.facets.items.reshape(len(lines), 2).T
-    t, error = step.along(lines.carrier, starts, stops, line, unit)
+    region = lines.regions[lines.carrier[line]]
+    t, error = step.along(region, starts[line], stops[line], unit)
     # One key holds the line and the leading bits of t; the others count as an error.
     n_bits = min(_BITS_OF_T, 62 - len(lines).bit_length())
     widest = xp.zeros(len(lines))
@@ -101,14 +134,25 @@ def _signs_along_lines(
     # Runs of crossings of one line whose order is open. The gap before a run exceeds two errors.
     begins = xp.ones(len(order), dtype=bool)
     begins[1:] = (line[1:] != line[:-1]) | (t[1:] - t[:-1] > 2.02 * widest[line[1:]])
-    run_ptr = xp.append(xp.flatnonzero(begins), len(order))
-    run = spread(xp, run_ptr)
     place = xp.empty(len(order), dtype=np.int64)
     place[order] = xp.arange(len(order))
     place = place[wanted]
-    run, on, by = run[place], line[place], unit[place]
+    at_start, at_stop = vertices.positive[starts], vertices.positive[stops]
+    line_ptr = gathered(xp, line, len(lines))
+    kernel = _WALK.on(xp)
+    if kernel is not None:
+        sets = units.none(len(place)), units.none(len(place)), units.none(len(place))
+        slot = xp.full(len(order), -1, dtype=np.int64)
+        slot[place] = xp.arange(len(place))
+        ends = lines.positive, lines.negative, at_start
+        size = len(lines) * units.n_words
+        kernel(*ends, line_ptr, unit, begins, slot, units.n_words, *sets, size=size)
+        return sets
+    run_ptr = xp.append(xp.flatnonzero(begins), len(order))
+    run = spread(xp, run_ptr)[place]
+    on, by = line[place], unit[place]
     run_first, run_last = run_ptr[run], run_ptr[run + 1]
-    line_first = gathered(xp, line, len(lines))[on]
+    line_first = line_ptr[on]
     positive, negative = lines.positive[on], lines.negative[on]
     close = units.none(len(place))
     crossing = positive & negative
@@ -117,11 +161,11 @@ def _signs_along_lines(
     for w in range(units.n_words):
         # Sets of different units are added as numbers; along the line every unit changes once.
         bit = units.single[unit, w]
-        rising = bit & vertices.positive[stops[line], w]
+        rising = bit & at_stop[line, w]
         passed = prefix_sums(xp, bit, np.uint64)
         changed = prefix_sums(xp, 2 * rising - bit, np.uint64)
         near = passed[run_last] - passed[run_first]
-        above = vertices.positive[starts[on], w] & crossing[:, w]
+        above = at_start[on, w] & crossing[:, w]
         above = (above + changed[run_first] - changed[line_first]) & ~near
         positive[:, w] |= above
         negative[:, w] |= crossing[:, w] & ~above & ~near

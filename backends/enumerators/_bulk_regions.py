@@ -20,8 +20,11 @@ from relutopo.geometry.network import Network, ReluNetwork, gamma
 from ._bulk_arrays import Array
 from ._bulk_maps import inherited
 from ._bulk_units import Units
+from ._bulk_walk import Walk
 
 __all__ = ["Regions"]
+
+_TINY = float(np.finfo(np.float64).tiny)
 
 
 class Regions:
@@ -51,7 +54,8 @@ class Regions:
         if isinstance(network, ReluNetwork):
             # In the first layer the map is exact; the weights are few against the cells.
             for w, b in network.arrays_on(device):
-                self._weights.append((w.T, xp.abs(w.T), b))
+                columns = xp.ascontiguousarray(w.T)
+                self._weights.append((columns, xp.abs(columns), b))
 
     def __len__(self) -> int:
         return len(self._parents[-1])
@@ -91,27 +95,42 @@ class Regions:
 
     def packed(self, layer: int, regions: Array) -> NDArray[np.uint8]:
         """Return the patterns of regions of the complex before a layer, packed, on the host."""
-        xp, n_bytes = self._device.xp, -(-self._network.n_neurons // 8)
-        parts = [np.zeros((0, n_bytes), dtype=np.uint8)]
-        step = max(1, self._at_once // (8 * max(1, n_bytes)))
+        n_neurons, xp = self._network.n_neurons, self._device.xp
+        n_words, n_bytes = -(-n_neurons // 64), -(-n_neurons // 8)
+        result = np.zeros((len(regions), n_bytes), dtype=np.uint8)
+        if not layer:
+            return result
+        step = max(1, self._at_once // n_words)
         for first in range(0, len(regions), step):
-            some = regions[first : first + step]
-            bits = xp.zeros((len(some), 8 * n_bytes), dtype=np.uint8)
-            pattern = self.patterns(layer, some)
-            bits[:, : pattern.shape[1]] = pattern
-            if n_bytes:
-                raw = self._device.to_host(xp.packbits(bits.ravel(), bitorder="little"))
-                parts.append(raw.reshape(len(some), n_bytes))
-            else:
-                parts.append(np.zeros((len(some), 0), dtype=np.uint8))
-        return np.concatenate(parts)
+            part = slice(first, first + step)
+            words = xp.zeros((len(regions[part]), n_words), dtype=np.uint64)
+            rows = regions[part].astype(np.int32)
+            for level in range(layer, 0, -1):
+                offset = self._network.layer_offsets[level - 1]
+                self._units[level - 1].place(self._sets[level], rows, words, offset)
+                rows = self._parents[level][rows]
+            raw = words.view(np.uint8)[:, :n_bytes]
+            self._device.to_host(xp.ascontiguousarray(raw), out=result[part])
+        return result
+
+    @property
+    def can_walk(self) -> bool:
+        """Whether `walk` leads to the next layer's maps."""
+        compiles = hasattr(self._device.xp, "ElementwiseKernel")
+        return compiles and self.layer > 0 and bool(self._weights)
 
     def ranges(self) -> list[tuple[int, int]]:
-        """Return consecutive ranges of regions whose maps have few enough numbers."""
+        """Return consecutive ranges of regions for which few enough numbers are stored at a time.
+
+        Maps are stored of a range, or of the parents of a range that is walked through.
+        """
         width = (self._network.input_dim + 1) * max(self._network.layer_sizes)
-        n_ranges = -(-len(self) * width // self._at_once)
-        bounds = np.linspace(0, len(self), max(1, n_ranges) + 1).astype(int).tolist()
-        return [(lo, hi) for lo, hi in pairwise(bounds) if lo < hi]
+        n_stored = len(self._parents[-2] if self.can_walk else self)
+        bounds = np.linspace(0, n_stored, -(-n_stored * width // self._at_once) + 1).astype(int)
+        if self.can_walk:
+            first = self._device.xp.searchsorted(self._parents[-1], self._device.to_device(bounds))
+            bounds = self._device.to_host(first)
+        return [(lo, hi) for lo, hi in pairwise(bounds.tolist()) if lo < hi]
 
     def maps(self, lo: int, hi: int) -> tuple[Array, Array]:
         """Return the next layer's affine maps on regions lo..hi-1, and the bounds of their errors.
@@ -121,8 +140,27 @@ class Regions:
         """
         if not self._weights:
             return self._maps_of_host(lo, hi)
-        xp, layer = self._device.xp, self.layer
-        d, ranges = self._network.input_dim, [(lo, hi)]
+        return self._maps_of_layer(self.layer, lo, hi)
+
+    def walk(self, lo: int, hi: int) -> Walk:
+        """Return how to walk through regions lo..hi-1 with the next layer's maps."""
+        parents = self._parents[-1][lo:hi]
+        first, last = int(parents[0]), int(parents[-1]) + 1
+        columns, _, bias = self._weights[self.layer]
+        return Walk.of(
+            self._device.xp,
+            self._units[-1],
+            self._sets[-1][lo:hi],
+            parents - np.int32(first),
+            self._maps_of_layer(self.layer - 1, first, last),
+            (columns, bias),
+            self._reach,
+            0.0 if self._products_are_normal else _TINY,
+        )
+
+    def _maps_of_layer(self, layer: int, lo: int, hi: int) -> tuple[Array, Array]:
+        """Return a layer's maps on regions lo..hi-1 of the complex before it."""
+        xp, d, ranges = self._device.xp, self._network.input_dim, [(lo, hi)]
         for level in range(layer, 0, -1):
             parents = self._parents[level]
             lo, hi = int(parents[lo]), int(parents[hi - 1]) + 1
@@ -146,7 +184,7 @@ class Regions:
             errors = errors @ sizes
             errors += rounding * xp.abs(bias)
             if not self._products_are_normal:
-                errors += units.n * float(np.finfo(np.float64).tiny)
+                errors += units.n * _TINY
         return planes, errors
 
     @property

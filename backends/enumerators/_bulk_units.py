@@ -11,9 +11,61 @@ from typing import Any
 
 import numpy as np
 
-from ._bulk_arrays import Array, spread
+from ._bulk_arrays import Array, Lists, prefix_sums, spread
+from ._bulk_kernels import Kernel
 
 __all__ = ["Units"]
+
+_SIZES = Kernel(
+    "relutopo_sizes",
+    "raw uint64 sets, int64 n_words",
+    "raw int64 counts",
+    """
+    long long count = 0;
+    for (long long w = 0; w < n_words; ++w) count += N_BITS(sets[i * n_words + w]);
+    counts[i] = count;
+    """,
+)
+_MEMBERS = Kernel(
+    "relutopo_members",
+    "raw uint64 sets, raw int64 ptr, int64 n_words",
+    "raw int64 rows, raw int64 units",
+    """
+    unsigned long long word = sets[i];
+    if (word) {
+        long long row = i / n_words, w = i % n_words, place = ptr[row];
+        for (long long earlier = i - w; earlier < i; ++earlier) place += N_BITS(sets[earlier]);
+        for (; word; word &= word - 1) {
+            rows[place] = row;
+            units[place++] = 64 * w + LOWEST_BIT(word);
+        }
+    }
+    """,
+)
+_UNION = Kernel(
+    "relutopo_union",
+    "raw uint64 sets, raw int64 ptr, raw int32 items, int64 n_words",
+    "raw uint64 unions",
+    """
+    long long list = i / n_words, w = i % n_words;
+    unsigned long long found = 0;
+    for (long long p = ptr[list]; p < ptr[list + 1]; ++p) found |= sets[items[p] * n_words + w];
+    unions[i] = found;
+    """,
+)
+_PLACED = Kernel(
+    "relutopo_placed",
+    "raw uint64 sets, raw int32 rows, int64 n_words, int64 first, int64 shift, int64 n_all, "
+    "int64 n_touched",
+    "raw uint64 words",
+    """
+    long long row = i / n_touched, w = i % n_touched;
+    long long source = rows[row] * n_words;
+    unsigned long long bits = w < n_words ? sets[source + w] << shift : 0;
+    if (w > 0 && shift > 0) bits |= sets[source + w - 1] >> (64 - shift);
+    words[row * n_all + first + w] |= bits;
+    """,
+)
 
 
 class Units:
@@ -64,6 +116,15 @@ class Units:
     def members(self, sets: Array) -> tuple[Array, Array]:
         """Return all pairs (set, unit in it), both ascending."""
         xp = self._xp
+        kernel = _MEMBERS.on(xp)
+        if kernel is not None:
+            counts = xp.empty(len(sets), dtype=np.int64)
+            _SIZES.on(xp)(sets, self.n_words, counts, size=len(sets))
+            ptr = prefix_sums(xp, counts)
+            n = int(ptr[-1])
+            pairs = xp.empty(n, dtype=np.int64), xp.empty(n, dtype=np.int64)
+            kernel(sets, ptr, self.n_words, *pairs, size=sets.size)
+            return pairs
         filled = xp.flatnonzero((sets != 0).any(axis=1))
         rows, units = [xp.zeros(0, dtype=np.int64)], [xp.zeros(0, dtype=np.int64)]
         for part in self.slices(len(filled), 8):  # bytes, where others unpack into numbers
@@ -72,15 +133,21 @@ class Units:
             units.append(places % (64 * self.n_words))
         return xp.concatenate(rows), xp.concatenate(units)
 
-    def union(self, sets: Array, ptr: Array) -> Array:
-        """Return the union of rows ptr[i]..ptr[i + 1]-1 for each i; none of these is empty.
+    def union(self, sets: Array, lists: Lists) -> Array:
+        """Return the union of the sets in each list; no list is empty.
 
         Every row takes in the row that is 1, 2, 4, ... places further on, while that is in the
-        same segment; `sets` is overwritten.
+        same list.
         """
-        xp = self._xp
-        if len(ptr) == 1:
-            return sets[:0]
+        xp, ptr = self._xp, lists.ptr
+        kernel = _UNION.on(xp)
+        if kernel is not None:
+            unions = xp.empty((len(lists), self.n_words), dtype=np.uint64)
+            kernel(sets, ptr, lists.items, self.n_words, unions, size=unions.size)
+            return unions
+        sets = sets[lists.items]
+        if not len(lists):
+            return sets
         end = ptr[1:][spread(xp, ptr)]
         longest, step = int((ptr[1:] - ptr[:-1]).max()), 1
         while step < longest:
@@ -88,3 +155,28 @@ class Units:
             sets[:-step] |= xp.where(inside[:, None], sets[step:], np.uint64(0))
             step *= 2
         return sets[ptr[:-1]]
+
+    def place(self, sets: Array, rows: Array, words: Array, first: int) -> None:
+        """Put some sets into longer rows of bits, from bit `first` on, where none is set yet.
+
+        Parameters
+        ----------
+        sets : (n_sets, n_words) ndarray of uint64
+        rows : (n,) ndarray of int32
+            Which sets.
+        words : (n, n_all) ndarray of uint64
+            Changed in place.
+        first : int
+        """
+        word, shift = first >> 6, first & 63
+        n_touched = min(self.n_words + (shift > 0), words.shape[1] - word)
+        kernel = _PLACED.on(self._xp)
+        if kernel is not None:
+            sizes = self.n_words, word, shift, words.shape[1], n_touched
+            kernel(sets, rows, *sizes, words, size=len(rows) * n_touched)
+            return
+        some = sets[rows]
+        for w in range(self.n_words):
+            words[:, word + w] |= some[:, w] << np.uint64(shift)
+            if shift and word + w + 1 < words.shape[1]:
+                words[:, word + w + 1] |= some[:, w] >> np.uint64(64 - shift)

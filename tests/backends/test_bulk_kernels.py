@@ -6,6 +6,7 @@ import ctypes
 import shutil
 import subprocess
 from collections.abc import Iterator
+from fractions import Fraction
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,11 @@ from relutopo.devices import Device
 from relutopo.testing import assert_same_complex, random_network
 
 bulk = import_module("relutopo.backends.enumerators._bulk")
+arrays = import_module("relutopo.backends.enumerators._bulk_arrays")
 maps = import_module("relutopo.backends.enumerators._bulk_maps")
 sets = import_module("relutopo.backends.enumerators._bulk_units")
+values = import_module("relutopo.backends.enumerators._bulk_values")
+walks = import_module("relutopo.backends.enumerators._bulk_walk")
 
 COMPILER = shutil.which("cc")
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="there is no C compiler")
@@ -29,18 +33,20 @@ C_TYPES = {
     "bool": "bool",
     "int32": "int",
     "int64": "long long",
+    "uint32": "unsigned int",
     "uint64": "unsigned long long",
     "float64": "double",
 }
 NUMBERS: dict[str, Any] = {
     "int32": ctypes.c_int,
     "int64": ctypes.c_longlong,
+    "uint64": ctypes.c_ulonglong,
     "float64": ctypes.c_double,
 }
 
 
 class Compiled:
-    """What `cupy.ElementwiseKernel` makes, as far as it is used: a loop over the results' elements.
+    """What `cupy.ElementwiseKernel` makes, as far as it is used: a loop, and all arrays raw.
 
     It is as strict about types as CuPy.
     """
@@ -48,24 +54,19 @@ class Compiled:
     folder: Path
     calls = 0
 
-    def __init__(self, inputs: str, outputs: str, body: str, name: str) -> None:
+    def __init__(self, inputs: str, outputs: str, body: str, name: str, preamble: str) -> None:
         self._inputs, self._outputs = ([p.split() for p in s.split(",")] for s in (inputs, outputs))
-        given = [
-            f"const {C_TYPES[kind[-2]]} {'*' if kind[0] == 'raw' else ''}{kind[-1]}"
-            for kind in self._inputs
+        parameters = [
+            f"{const}{C_TYPES[kind[-2]]} {'*' if kind[0] == 'raw' else ''}{kind[-1]}"
+            for kinds, const in ((self._inputs, "const "), (self._outputs, ""))
+            for kind in kinds
         ]
-        made = [
-            f"{C_TYPES[kind[-2]]} *{kind[-1]}{'' if kind[0] == 'raw' else '_'}"
-            for kind in self._outputs
-        ]
-        names = "".join(
-            f"#define {kind[-1]} ({kind[-1]}_[i])\n" for kind in self._outputs if kind[0] != "raw"
-        )
-        source = self.folder / f"{name}.c"
+        source = self.folder / f"{name}_{len(list(self.folder.iterdir()))}.c"
         source.write_text(
             "#include <math.h>\n#include <stdbool.h>\n#include <stddef.h>\n"
-            f"void {name}(ptrdiff_t size_of_all, {', '.join(given + made)}) {{\n"
-            f"{names}for (ptrdiff_t i = 0; i < size_of_all; ++i) {{ {body} }} }}\n"
+            f"{preamble}\n"
+            f"void {name}(ptrdiff_t size_of_all, {', '.join(parameters)}) {{\n"
+            f"for (ptrdiff_t i = 0; i < size_of_all; ++i) {{ {body} }} }}\n"
         )
         library = source.with_suffix(".so")
         command = [str(COMPILER), "-O1", "-std=c99", "-Wall", "-Wextra", "-Werror"]
@@ -74,27 +75,22 @@ class Compiled:
         subprocess.run(command, check=True)
         self._function = ctypes.CDLL(str(library))[name]
 
-    def __call__(self, *arguments: Any) -> None:
-        """Run it; all results are given."""
+    def __call__(self, *arguments: Any, size: int) -> None:
+        """Run it."""
         Compiled.calls += 1
         passed: list[Any] = []
         kept: list[Any] = []
-        sizes = set()
         for kind, argument in zip([*self._inputs, *self._outputs], arguments, strict=True):
-            is_output = len(passed) >= len(self._inputs)
-            if kind[0] == "raw" or is_output:
+            if kind[0] == "raw":
                 assert argument.dtype == kind[-2], kind
                 # Whatever the layout, CuPy counts the elements of a raw array row by row.
                 in_rows = np.ascontiguousarray(argument)
-                assert in_rows is argument or not is_output
+                assert in_rows is argument or len(passed) < len(self._inputs)
                 kept.append(in_rows)
                 passed.append(ctypes.c_void_p(in_rows.ctypes.data))
             else:
                 assert isinstance(argument, int | float), kind
                 passed.append(NUMBERS[kind[-2]](argument))
-            if kind[0] != "raw" and is_output:
-                sizes.add(argument.size)
-        (size,) = sizes
         self._function(ctypes.c_ssize_t(size), *passed)
 
 
@@ -138,7 +134,7 @@ def test_signs(with_kernels: Any, data: st.DataObject, d: int, n: int, n_units: 
             for xp in (np, with_kernels)
         ]
     np.testing.assert_array_equal(signs[0], signs[1])
-    assert not np.array(signs)[..., n_units:].any()
+    assert not units.unpack(np.concatenate(signs[1]))[..., n_units:].any()
 
 
 @settings(deadline=None)
@@ -162,6 +158,132 @@ def test_inherited_maps(
         np.testing.assert_array_equal(by_arrays, by_kernel)
     flags = active[:, :n_units]
     np.testing.assert_array_equal(after[1][0], before[0][parent] * flags[:, None])
+
+
+SETS = st.lists(
+    st.lists(st.sampled_from([0, 1, 2**63, 2**64 - 1, 0xF0F0]), min_size=3, max_size=3), max_size=7
+)
+
+
+def as_sets(rows: list[list[int]]) -> Any:
+    return np.array(rows, dtype=np.uint64).reshape(-1, 3)
+
+
+@settings(deadline=None)
+@given(rows=SETS, data=st.data())
+def test_sets(with_kernels: Any, rows: list[list[int]], data: st.DataObject) -> None:
+    by_arrays, by_kernels = (sets.Units(xp, 190, 2**20) for xp in (np, with_kernels))
+    words = as_sets(rows)
+    for one, other in zip(by_arrays.members(words), by_kernels.members(words), strict=True):
+        np.testing.assert_array_equal(one, other)
+    places = st.lists(st.integers(0, max(0, len(rows) - 1)), min_size=1, max_size=4)
+    lists = data.draw(st.lists(places, max_size=5 * bool(rows)))
+    ptr = arrays.prefix_sums(np, np.array(list(map(len, lists)), dtype=np.int64))
+    items = np.array([q for part in lists for q in part], dtype=np.int32)
+    unions = [units.union(words, arrays.Lists(ptr, items)) for units in (by_arrays, by_kernels)]
+    np.testing.assert_array_equal(*unions)
+    np.testing.assert_array_equal(
+        *(arrays.merged(xp, words, items, words, items[::-1]) for xp in (np, with_kernels))
+    )
+    first = data.draw(st.integers(0, 130))
+    longer = [np.zeros((len(items), -(-(first + 190) // 64)), dtype=np.uint64) for _ in range(2)]
+    words[:, 2] &= np.uint64(2**62 - 1)
+    for units, target in zip((by_arrays, by_kernels), longer, strict=True):
+        units.place(words, items, target, first)
+    np.testing.assert_array_equal(*longer)
+    bits = np.unpackbits(longer[0].view(np.uint8), axis=1, bitorder="little")
+    expected = np.unpackbits(words[items].view(np.uint8), axis=1, bitorder="little")
+    np.testing.assert_array_equal(bits[:, first : first + 190], expected[:, :190])
+    assert not bits[:, :first].any()
+
+
+@settings(deadline=None)
+@given(rows=SETS, data=st.data())
+def test_groups(with_kernels: Any, rows: list[list[int]], data: st.DataObject) -> None:
+    owner = np.array([data.draw(st.integers(0, 2)) for _ in rows], dtype=np.int32)
+    found = [arrays.group(xp, owner, 3, as_sets(rows)) for xp in (np, with_kernels)]
+    for by_arrays, by_kernel in zip(*found, strict=True):
+        np.testing.assert_array_equal(by_arrays, by_kernel)
+
+
+@settings(deadline=None)
+@given(data=st.data(), d=st.integers(1, 4), n=st.integers(0, 6))
+def test_points(with_kernels: Any, data: st.DataObject, d: int, n: int) -> None:
+    table = data.draw(numbers(d + 2, 5))
+    table[-1] = abs(table[-1]) * 1e-15
+    columns = st.lists(st.integers(0, 4), min_size=n, max_size=n)
+    planes = np.array([data.draw(columns) for _ in range(d)], dtype=np.int32).reshape(d, n).T
+    x, deviation = data.draw(numbers(d, 5)), abs(data.draw(numbers(5))) * 1e-14
+    starts, stops, one = (np.array(data.draw(columns), dtype=np.int32) for _ in range(3))
+    with np.errstate(all="ignore"):
+        for function, *arguments in (
+            (values.meeting_points, table, np.ascontiguousarray(planes)),
+            (values.parameters, table, one, (starts, stops), x, deviation, 1e-3),
+        ):
+            found = [function(xp, *arguments) for xp in (np, with_kernels)]
+            np.testing.assert_array_equal(found[0][1], found[1][1])
+            # Where the bound is infinite the point says nothing.
+            told = found[0][1] < np.inf
+            np.testing.assert_array_equal(found[0][0][..., told], found[1][0][..., told])
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    data=st.data(),
+    d=st.integers(1, 4),
+    n_below=st.sampled_from([1, 5, 66]),
+    n_units=st.sampled_from([1, 70]),
+)
+def test_walks(
+    with_kernels: Any, data: st.DataObject, d: int, n_below: int, n_units: int
+) -> None:
+    """Maps and signs on a walk, in whatever order, against rational numbers."""
+    rng = np.random.default_rng(data.draw(st.integers(0, 10**6)))
+    earlier, units = (sets.Units(np, n, 2**20) for n in (n_below, n_units))
+    parent = np.sort(rng.integers(0, 3, data.draw(st.integers(1, 7)))).astype(np.int32)
+    parent -= parent[0]
+    flags = np.zeros((len(parent), 64 * earlier.n_words), dtype=bool)
+    flags[:, :n_below] = rng.random((len(parent), n_below)) < rng.choice([0.0, 0.1, 0.9])
+    below = data.draw(vanishing(rng, parent[-1] + 1, d + 1, n_below))
+    columns = data.draw(vanishing(rng, n_below, n_units))
+    bias = data.draw(vanishing(rng, n_units))
+    reach = np.append(rng.random(d), 1.0)
+    errors = data.draw(vanishing(rng, parent[-1] + 1, n_below)) ** 2 * 1e-15
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(walks, "_LONGEST", data.draw(st.integers(1, 4)))
+        walk = walks.Walk.of(
+            np, earlier, earlier.pack(flags), parent, (below, errors), (columns, bias), reach, 0.0
+        )
+    everything = np.zeros((len(parent), 64 * units.n_words), dtype=bool)
+    everything[:, :n_units] = True
+    table = np.empty((d + 2, len(parent) * n_units))
+    row_ptr = np.arange(len(parent) + 1) * n_units
+    walks.planes_on_walk(with_kernels, units, walk, units.pack(everything), row_ptr, table)
+    found = table.reshape(d + 2, len(parent), n_units)
+    exact = np.vectorize(Fraction, otypes=[object])
+    terms = exact(below[parent]) * flags[:, None, :n_below]
+    planes = (terms @ exact(columns)).transpose(1, 0, 2)
+    planes[d] += exact(bias)
+    lost = exact(errors[parent]) * flags[:, :n_below] @ exact(abs(columns))
+    off = abs(exact(found[: d + 1]) - planes)
+    deviation = sum(exact(reach[k]) * off[k] for k in range(d + 1)) + lost
+    assert (deviation <= exact(found[d + 1])).all()
+    assert (found[d + 1] <= 1e-12 + 20 * len(parent) * lost.astype(float)).all()
+    # Signs at points that belong to one region each.
+    x, spread = rng.uniform(-1, 1, (d, len(parent))) * reach[:d, None], np.full(len(parent), 1e-14)
+    signs = units.none(len(parent)), units.none(len(parent)), units.none(len(parent))
+    vertices = arrays.Lists(np.arange(len(parent) + 1), np.arange(len(parent)))
+    walks.signs_on_walk(with_kernels, units, walk, vertices, x, spread, 1.0, signs)
+    dense = found[: d + 1].transpose(1, 0, 2).copy(), found[d + 1]
+    region = np.arange(len(parent), dtype=np.int32)
+    expected = maps.signs_from_maps(np, units, dense, region, x, spread, 1.0)
+    np.testing.assert_array_equal(signs, expected)
+
+
+def vanishing(rng: np.random.Generator, *shape: int) -> st.SearchStrategy[Any]:
+    """Draw arrays of which a part is zero."""
+    parts = st.sampled_from([0.0, 0.5, 1.0])
+    return parts.map(lambda part: rng.standard_normal(shape) * (rng.random(shape) >= part))
 
 
 @pytest.mark.parametrize("kind", ["gaussian", "integer"])

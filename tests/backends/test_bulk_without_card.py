@@ -119,10 +119,10 @@ class StrictDevice(Device):
         """Return an array of this device."""
         return np.array(array).view(OnCard)
 
-    def to_host(self, array: Any) -> NDArray[Any]:
+    def to_host(self, array: Any, out: NDArray[Any] | None = None) -> NDArray[Any]:
         """Return an array of NumPy."""
         assert isinstance(array, OnCard), "only arrays on the card can come back"
-        return np.array(array.view(np.ndarray))
+        return super().to_host(np.array(array.view(np.ndarray)), out)
 
 
 def cut(network: ReluNetwork, dim: int) -> Any:
