@@ -56,7 +56,7 @@ class Staging:
         out : ndarray
             Contiguous, of the same size and type.
         """
-        source, target = (part.reshape(-1).view(np.uint8) for part in (array, out))
+        source, target = array.reshape(-1).view(np.uint8), out.reshape(-1).view(np.uint8)
         self._cupy.cuda.get_current_stream().synchronize()
 
         def move(first: int) -> None:

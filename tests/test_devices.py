@@ -16,6 +16,7 @@ import torch
 from relutopo import ReluNetwork, as_network
 from relutopo.devices import Device, cuda_device, numpy_device
 from relutopo.errors import DeviceError, DeviceMemoryError, InputError, MissingExtraError
+from relutopo.staging import LARGE
 
 N_CARDS = 2
 
@@ -31,10 +32,12 @@ class FakeCupy(ModuleType):
     ones = staticmethod(np.ones)
     asarray = staticmethod(np.asarray)
     asnumpy = staticmethod(np.asarray)
+    ascontiguousarray = staticmethod(lambda array: array.copy())
 
     def __init__(self, n_cards: int = N_CARDS, n_free: int = 3 * 2**30) -> None:
         super().__init__("cupy")
         self.n_freed = 0
+        self.n_in_pool = 0
         self.imported: list[Any] = []
         runtime = SimpleNamespace(
             getDeviceCount=lambda: n_cards,
@@ -45,11 +48,13 @@ class FakeCupy(ModuleType):
             runtime=runtime,
             memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
             Device=lambda index: nullcontext(index),
+            Stream=lambda non_blocking: "stream",
+            alloc_pinned_memory=lambda n_bytes: np.empty(n_bytes, np.uint8),
             get_current_stream=lambda: SimpleNamespace(synchronize=lambda: None),
         )
 
     def get_default_memory_pool(self) -> Any:
-        return SimpleNamespace(free_all_blocks=self._free)
+        return SimpleNamespace(free_all_blocks=self._free, free_bytes=lambda: self.n_in_pool)
 
     def get_default_pinned_memory_pool(self) -> Any:
         return SimpleNamespace(free_all_blocks=lambda: None)
@@ -172,7 +177,31 @@ def test_too_little_memory_names_what_is_needed_and_what_is_there(cupy: FakeCupy
     message = "this needs 5.0 GiB on Card 0, which has 3.0 GiB free of 4.0 GiB; close other"
     with pytest.raises(DeviceMemoryError, match=message):
         device.require_memory(5 * 2**30, "this")
+    # What earlier arrays have left in CuPy's pool can be used again.
+    cupy.n_in_pool = 2**30
+    device.require_memory(4 * 2**30, "this")
     assert issubclass(DeviceMemoryError, MemoryError)
+
+
+class ArrayOnCard(np.ndarray):
+    """An array with CuPy's way to the host."""
+
+    def get(self, stream: Any, out: Any) -> None:
+        assert stream == "stream"
+        out[...] = self.view(np.ndarray)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float64])
+@pytest.mark.parametrize("columns", [slice(None), slice(3)])
+def test_large_arrays_come_back_in_pieces(cupy: FakeCupy, dtype: Any, columns: slice) -> None:
+    whole = np.random.default_rng(0).integers(0, 200, (LARGE // 8, 9)).astype(dtype)
+    array = whole[:, columns].view(ArrayOnCard)
+    device = cuda_device()
+    np.testing.assert_array_equal(device.to_host(array), array.view(np.ndarray))
+    out = np.zeros((2, *array.shape), dtype=dtype)
+    assert device.to_host(array, out=out[1]).base is out
+    np.testing.assert_array_equal(out[1], array.view(np.ndarray))
+    assert not out[0].any()
 
 
 def test_without_cupy_the_extras_are_named(monkeypatch: pytest.MonkeyPatch) -> None:

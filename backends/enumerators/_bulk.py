@@ -145,7 +145,8 @@ def _cut(task: Task, cells: Cells) -> Cells:
     levels = find_flats(step)
     pieces = points_as_pieces(step, levels[0])
     n_cells = len(pieces.flat)
-    facets, planes = [], [levels[0].planes]
+    facets: list[Lists] = []
+    planes = [levels[0].planes]
     for m in range(1, step.dim + 1):
         pieces = next_pieces(step, levels, m, pieces)
         if m == step.dim:

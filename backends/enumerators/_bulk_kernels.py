@@ -9,7 +9,7 @@ sum where C does not; all bounds of errors hold either way (`relutopo.geometry.n
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 __all__ = ["Kernel"]
@@ -68,7 +68,7 @@ class Kernel:
         return _compiled(xp, self, tuple(sorted(constants.items())))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _compiled(xp: Any, kernel: Kernel, constants: tuple[tuple[str, int], ...]) -> Any:
     definitions = "".join(f"#define {name} {value}\n" for name, value in constants)
     return xp.ElementwiseKernel(

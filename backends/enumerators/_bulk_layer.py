@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from ._bulk_maps import signs_from_maps
 from ._bulk_regions import Regions
 from ._bulk_units import Units
 from ._bulk_values import meeting_points, parameters, signs_of_pairs
-from ._bulk_walk import planes_on_walk, signs_on_walk
+from ._bulk_walk import Walk, planes_on_walk, signs_on_walk
 from ._exact_points import ExactPoints
 from ._limits import POSITION_TARGET, check_limit
 
@@ -81,7 +82,7 @@ class LayerStep:
         self._target = POSITION_TARGET * float(task.magnitude.max())
         self.regions_of = self._find_regions()
         self._ranges = self.regions.ranges()
-        self._kept: list[tuple[Array, Array]] = []
+        self._kept: list[Any] = []
         self._keys = self.xp.zeros(0, dtype=np.int64)
         self._first_plane = 0
 
@@ -106,13 +107,14 @@ class LayerStep:
             regions.append(below)
         return regions[::-1]
 
-    def _maps(self) -> Iterator[tuple[int, int, Array, Array]]:
-        """Yield ranges lo..hi-1 of regions, and the layer's maps on them."""
+    def _maps(self) -> Iterator[tuple[int, int, Any]]:
+        """Yield ranges lo..hi-1 of regions, and the layer's maps there, or a walk through them."""
+        make = self.regions.walk if self.regions.can_walk else self.regions.maps
         for i, (lo, hi) in enumerate(self._ranges):
-            maps = self._kept[i] if i < len(self._kept) else self.regions.maps(lo, hi)
+            maps = self._kept[i] if i < len(self._kept) else make(lo, hi)
             if i == len(self._kept) < _RANGES_KEPT:
                 self._kept.append(maps)
-            yield lo, hi, *maps
+            yield lo, hi, maps
 
     def drop_maps(self) -> None:
         """Give up the maps, of which no more use is made."""
@@ -130,17 +132,16 @@ class LayerStep:
         region, unit = self.units.members(crossing)
         ptr = gathered(xp, region, len(crossing))
         numbers = xp.empty((self.dim + 2, len(region)))
-        if self.regions.can_walk:
-            for lo, hi in self._ranges:
-                walk, rows = self.regions.walk(lo, hi), ptr[lo : hi + 1]
-                planes_on_walk(xp, self.units, walk, crossing[lo:hi], rows, numbers)
-        else:
-            for lo, hi, planes, errors in self._maps():
-                here = slice(*ptr[xp.asarray([lo, hi])].tolist())
-                row, column = region[here] - lo, unit[here]
-                for i in range(self.dim + 1):
-                    numbers[i, here] = planes[row, i, column]
-                numbers[self.dim + 1, here] = errors[row, column]
+        for lo, hi, maps in self._maps():
+            if isinstance(maps, Walk):
+                planes_on_walk(xp, self.units, maps, crossing[lo:hi], ptr[lo : hi + 1], numbers)
+                continue
+            planes, errors = maps
+            here = slice(*ptr[xp.asarray([lo, hi])].tolist())
+            row, column = region[here] - lo, unit[here]
+            for i in range(self.dim + 1):
+                numbers[i, here] = planes[row, i, column]
+            numbers[self.dim + 1, here] = errors[row, column]
         self._first_plane = len(table.labels)
         self._keys = region * self.units.n + unit
         table.labels = xp.concatenate([table.labels, (unit + self._first_neuron).astype(np.int32)])
@@ -229,21 +230,20 @@ class LayerStep:
         signs = units.none(n), units.none(n), units.none(n)
         order = xp.argsort(self.regions_of[0], kind="stable")
         ptr = gathered(xp, self.regions_of[0][order], cells.n[-1])
-        if self.regions.can_walk:
-            for lo, hi in self._ranges:
+        for lo, hi, maps in self._maps():
+            if isinstance(maps, Walk):
                 vertices = Lists(ptr[lo : hi + 1], order)
                 at = cells.x, cells.deviation, self._limit
-                signs_on_walk(xp, units, self.regions.walk(lo, hi), vertices, *at, signs)
-        else:
-            for lo, hi, *maps in self._maps():
-                first, last = ptr[xp.asarray([lo, hi])].tolist()
-                for part in units.slices(last - first):
-                    v = order[first + part.start : first + part.stop]
-                    region = self.regions_of[0][v] - np.int32(lo)
-                    at = cells.x[:, v], cells.deviation[v], self._limit
-                    found = signs_from_maps(xp, units, (maps[0], maps[1]), region, *at)
-                    for sets, some in zip(signs, found, strict=True):
-                        sets[v] = some
+                signs_on_walk(xp, units, maps, vertices, *at, signs)
+                continue
+            first, last = ptr[xp.asarray([lo, hi])].tolist()
+            for part in units.slices(last - first):
+                v = order[first + part.start : first + part.stop]
+                region = self.regions_of[0][v] - np.int32(lo)
+                at = cells.x[:, v], cells.deviation[v], self._limit
+                found = signs_from_maps(xp, units, maps, region, *at)
+                for sets, some in zip(signs, found, strict=True):
+                    sets[v] = some
         positive, negative, is_open = signs
         known = self._task.exact.known
         v, unit = self._on_host([units.members(is_open)])
@@ -297,9 +297,7 @@ class LayerStep:
         self._settle(positive, negative, v, unit, points)
         return positive, negative
 
-    def along(
-        self, region: Array, starts: Array, stops: Array, unit: Array
-    ) -> tuple[Array, Array]:
+    def along(self, region: Array, starts: Array, stops: Array, unit: Array) -> tuple[Array, Array]:
         """Return where units cross lines, as parameters between the ends, with error bounds.
 
         Parameters

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from relutopo.geometry.network import UNIT_ROUNDOFF
-
 from ._bulk_arrays import Array
 from ._bulk_kernels import Kernel
 from ._bulk_units import Units

@@ -285,6 +285,4 @@ def planes_on_walk(
     """
     kernel = _PLANES.on(xp, DIM=len(numbers) - 2)
     size = (len(walk.ptr) - 1) * 64 * units.n_words
-    kernel(
-        *walk._arguments(units), crossing, row_ptr, numbers.shape[1], numbers, size=size
-    )
+    kernel(*walk._arguments(units), crossing, row_ptr, numbers.shape[1], numbers, size=size)

@@ -193,7 +193,9 @@ def test_unions_of_sets(lists: list[list[int]]) -> None:
     ptr = arrays.prefix_sums(np, np.array(list(map(len, lists)), dtype=np.int64))
     expected = [np.bitwise_or.reduce(np.array(part, dtype=np.uint64)) for part in lists]
     items = np.arange(len(sets), dtype=np.int32)
-    assert units.union(sets, arrays.Lists(ptr, items)).ravel().tolist() == [int(x) for x in expected]
+    assert units.union(sets, arrays.Lists(ptr, items)).ravel().tolist() == [
+        int(x) for x in expected
+    ]
 
 
 def test_without_cupy_it_says_what_to_install() -> None:

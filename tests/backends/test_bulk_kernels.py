@@ -181,7 +181,7 @@ def test_sets(with_kernels: Any, rows: list[list[int]], data: st.DataObject) -> 
     ptr = arrays.prefix_sums(np, np.array(list(map(len, lists)), dtype=np.int64))
     items = np.array([q for part in lists for q in part], dtype=np.int32)
     unions = [units.union(words, arrays.Lists(ptr, items)) for units in (by_arrays, by_kernels)]
-    np.testing.assert_array_equal(*unions)
+    np.testing.assert_array_equal(unions[0], unions[1])
     np.testing.assert_array_equal(
         *(arrays.merged(xp, words, items, words, items[::-1]) for xp in (np, with_kernels))
     )
@@ -190,7 +190,7 @@ def test_sets(with_kernels: Any, rows: list[list[int]], data: st.DataObject) -> 
     words[:, 2] &= np.uint64(2**62 - 1)
     for units, target in zip((by_arrays, by_kernels), longer, strict=True):
         units.place(words, items, target, first)
-    np.testing.assert_array_equal(*longer)
+    np.testing.assert_array_equal(longer[0], longer[1])
     bits = np.unpackbits(longer[0].view(np.uint8), axis=1, bitorder="little")
     expected = np.unpackbits(words[items].view(np.uint8), axis=1, bitorder="little")
     np.testing.assert_array_equal(bits[:, first : first + 190], expected[:, :190])
@@ -234,9 +234,7 @@ def test_points(with_kernels: Any, data: st.DataObject, d: int, n: int) -> None:
     n_below=st.sampled_from([1, 5, 66]),
     n_units=st.sampled_from([1, 70]),
 )
-def test_walks(
-    with_kernels: Any, data: st.DataObject, d: int, n_below: int, n_units: int
-) -> None:
+def test_walks(with_kernels: Any, data: st.DataObject, d: int, n_below: int, n_units: int) -> None:
     """Maps and signs on a walk, in whatever order, against rational numbers."""
     rng = np.random.default_rng(data.draw(st.integers(0, 10**6)))
     earlier, units = (sets.Units(np, n, 2**20) for n in (n_below, n_units))
