@@ -5,6 +5,7 @@ Everything here is written against an array namespace `xp`, NumPy or CuPy, and u
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -48,17 +49,6 @@ _HASH = Kernel(
     hashes[i] = hash;
     """,
 )
-_EQUAL = Kernel(
-    "relutopo_equal",
-    "raw uint64 words, raw int64 one, raw int64 other, int64 n_words",
-    "raw bool equal",
-    """
-    bool same = true;
-    for (long long w = 0; w < n_words; ++w)
-        same = same && words[one[i] * n_words + w] == words[other[i] * n_words + w];
-    equal[i] = same;
-    """,
-)
 _MERGED = Kernel(
     "relutopo_merged",
     "raw uint64 sets, raw int32 rows, raw uint64 more, raw int32 more_rows, int64 n_words",
@@ -70,9 +60,33 @@ _MERGED = Kernel(
 )
 
 
+_SPREAD = Kernel(
+    "relutopo_spread",
+    "raw int64 ptr",
+    "raw int32 owners",
+    """
+    for (long long p = ptr[i]; p < ptr[i + 1]; ++p) owners[p] = i;
+    """,
+)
+_LISTS = Kernel(
+    "relutopo_lists",
+    "raw int64 source_ptr, raw int32 source, raw int32 rows, raw int64 ptr",
+    "raw int32 items, raw int32 owners",
+    """
+    long long from = source_ptr[rows[i]];
+    for (long long p = ptr[i]; p < ptr[i + 1]; ++p) {
+        items[p] = source[from++];
+        owners[p] = i;
+    }
+    """,
+)
+_ROWS_AT_ONCE = 2**21
+"""Of how many rows the words are made at a time."""
+
+
 @dataclass(frozen=True)
 class Lists:
-    """Lists of numbers: list i is ``items[ptr[i]:ptr[i + 1]]``."""
+    """Lists of numbers: list i is ``items[ptr[i]:ptr[i + 1]]``; int64 and int32."""
 
     ptr: Array
     items: Array
@@ -85,9 +99,19 @@ class Lists:
         return spread(xp, self.ptr)
 
     def of(self, xp: Any, rows: Array) -> tuple[Array, Array]:
-        """Return the items of some lists, and for each of them the place of its list in `rows`."""
+        """Return the items of some lists, and for each of them the place of its list in `rows`.
+
+        All are int32.
+        """
         counts = self.ptr[rows + 1] - self.ptr[rows]
         ptr = prefix_sums(xp, counts)
+        kernel = _LISTS.on(xp)
+        if kernel is not None:
+            n = int(ptr[-1])
+            items, owner = xp.empty(n, dtype=np.int32), xp.empty(n, dtype=np.int32)
+            rows = rows.astype(np.int32, copy=False)
+            kernel(self.ptr, self.items, rows, ptr, items, owner, size=len(rows))
+            return items, owner
         owner = spread(xp, ptr)
         return self.items[self.ptr[rows][owner] + xp.arange(len(owner)) - ptr[owner]], owner
 
@@ -107,6 +131,11 @@ def distinct(xp: Any, numbers: Array) -> Array:
 
 def spread(xp: Any, ptr: Array) -> Array:
     """Return number i as often as list i has items."""
+    kernel = _SPREAD.on(xp)
+    if kernel is not None:
+        owners = xp.empty(int(ptr[-1]), dtype=np.int32)
+        kernel(ptr, owners, size=len(ptr) - 1)
+        return owners
     places = xp.arange(int(ptr[-1]), dtype=np.int64)
     return xp.searchsorted(ptr[1:], places, side="right").astype(np.int32)
 
@@ -125,7 +154,9 @@ def concatenate_lists(xp: Any, lists: list[Lists]) -> Lists:
     return Lists(xp.concatenate(ptrs), xp.concatenate([part.items for part in lists]))
 
 
-def group(xp: Any, owner: Array, n_owners: int, words: Array) -> tuple[Array, Array]:
+def group(
+    xp: Any, owner: Array, n_owners: int, words: Callable[[Any], Array]
+) -> tuple[Array, Array]:
     """Find which rows have the same owner and the same words.
 
     Rows are sorted by the owner and a hash of the words; rows that come together by chance make
@@ -137,7 +168,8 @@ def group(xp: Any, owner: Array, n_owners: int, words: Array) -> tuple[Array, Ar
     owner : (n,) ndarray of int
         0..n_owners-1.
     n_owners : int
-    words : (n, n_words) ndarray of uint64
+    words : callable
+        Gives the words of the rows that an index stands for, (n_rows, n_words), of uint64.
 
     Returns
     -------
@@ -151,19 +183,25 @@ def group(xp: Any, owner: Array, n_owners: int, words: Array) -> tuple[Array, Ar
         return xp.zeros(0, dtype=np.int64), xp.zeros(1, dtype=np.int64)
     n_bits = max(1, (n_owners - 1).bit_length())
     for seed in _SEEDS:
-        key = _hash(xp, words, seed) >> np.uint64(n_bits)
+        key = xp.empty(n, dtype=np.uint64)
+        for part in _parts(n):
+            key[part] = _hash(xp, words(part), seed)
+        key >>= np.uint64(n_bits)
         key |= owner.astype(np.uint64) << np.uint64(64 - n_bits)
         order = xp.argsort(key, kind="stable")
         key = key[order]
         begins = xp.ones(n, dtype=bool)
         begins[1:] = key[1:] != key[:-1]
         follows = xp.flatnonzero(~begins)
-        if bool(_equal_rows(xp, words, order[follows], order[follows - 1]).all()):
+        one, other = order[follows], order[follows - 1]
+        if all(bool((words(one[p]) == words(other[p])).all()) for p in _parts(len(one))):
             return order, xp.append(xp.flatnonzero(begins), n)
     raise InvariantError("four hash functions have failed in a row; please report this as a bug")
 
 
-def match(xp: Any, owner: Array, n_owners: int, words: Array) -> tuple[Array, Array]:
+def match(
+    xp: Any, owner: Array, n_owners: int, words: Callable[[Any], Array]
+) -> tuple[Array, Array]:
     """Give rows with the same owner and the same words one number; see `group`.
 
     Returns
@@ -202,18 +240,9 @@ def merged(xp: Any, sets: Array, rows: Array, more: Array, more_rows: Array) -> 
     return words
 
 
-def _equal_rows(xp: Any, words: Array, one: Array, other: Array) -> Array:
-    """Tell which pairs of rows are the same."""
-    n, n_words = len(one), words.shape[1]
-    kernel = _EQUAL.on(xp)
-    if kernel is not None:
-        equal = xp.empty(n, dtype=bool)
-        kernel(words, one, other, n_words, equal, size=n)
-        return equal
-    equal = xp.ones(n, dtype=bool)
-    for w in range(n_words):
-        equal &= words[one, w] == words[other, w]
-    return equal
+def _parts(n: int) -> Iterator[slice]:
+    for first in range(0, n, _ROWS_AT_ONCE):
+        yield slice(first, min(n, first + _ROWS_AT_ONCE))
 
 
 def _hash(xp: Any, words: Array, seed: int) -> Array:

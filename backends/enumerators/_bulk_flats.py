@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ._bulk_arrays import Lists, concatenate_lists, distinct, gathered, match, prefix_sums
+from ._bulk_arrays import Array, Lists, concatenate_lists, distinct, gathered, match, prefix_sums
+from ._bulk_incidence import crosses_earlier, vanishing_on_sections
 from ._bulk_layer import LayerStep
-from ._bulk_levels import Block, Level
+from ._bulk_levels import Block, Level, Signs
 from ._bulk_points import cut_lines
 
 __all__ = ["find_flats"]
@@ -31,7 +32,8 @@ def find_flats(step: LayerStep) -> list[Level]:
     wholes = _whole_cells(step)
     step.add_planes(wholes[d].crossing)
     step.drop_maps()
-    for k, block in enumerate(wholes):
+    for k in range(d + 1):
+        block = wholes.pop(0)  # what a block holds is needed no more when its level has it
         blocks = [block]
         for m in range(k - 1, -1, -1):
             block = (
@@ -77,7 +79,7 @@ def _whole_cells(step: LayerStep) -> list[Block]:
             negative = step.units.union(negative, facets)
         planes = cells.planes[k] if k < step.dim else xp.zeros((n, 0), dtype=np.int32)
         number = xp.arange(n, dtype=np.int32)
-        blocks.append(Block(step.regions_of[k], 0, number, positive, negative, planes, facets))
+        blocks.append(Block(positive, negative, step.regions_of[k], 0, number, planes, facets))
     return blocks
 
 
@@ -93,7 +95,7 @@ def _sections(step: LayerStep, levels: list[Level], upper: Block, m: int, first_
     facet, owner = upper.facets.items, upper.facets.owners(xp)
     wall, place = level.walls.of(xp, facet)
     flat = owner[place]
-    vanishing = level.nonzero[facet[place]] & ~below.nonzero[wall] & upper.crossing[flat]
+    vanishing = vanishing_on_sections(xp, units, upper, flat, level, facet[place], below, wall)
     entry, unit = units.members(vanishing)
     del vanishing, place
     # Pairs (flat, unit), each with the facets of the section; ridges are found from two sides.
@@ -108,14 +110,17 @@ def _sections(step: LayerStep, levels: list[Level], upper: Block, m: int, first_
     flat, unit = key[heads] // units.n, key[heads] % units.n
     positive = units.union(below.positive, facets)
     negative = units.union(below.negative, facets)
-    nonzero = positive | negative
-    earlier = upper.nonzero[flat] & ~nonzero & units.below[unit]
-    kept = xp.flatnonzero(~(earlier != 0).any(axis=1))
+    sections = Signs(positive, negative)
+    kept = xp.flatnonzero(~crosses_earlier(xp, units, upper, flat, sections, unit))
     carrier = upper.carrier[flat]
     first = kept
     number = xp.arange(len(kept), dtype=np.int32)
     if not first_cut:
-        first, number = match(xp, carrier[kept], len(upper.regions), nonzero[kept])
+
+        def words(some: Any) -> Array:
+            return positive[kept[some]] | negative[kept[some]]
+
+        first, number = match(xp, carrier[kept], len(upper.regions), words)
         first = kept[first]
     items, _ = facets.of(xp, first)
     by = step.plane_of(upper.regions[carrier[first]], unit[first])

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from ._bulk_arrays import Array, Lists
 
-__all__ = ["Block", "Cells", "Level", "PlaneTable"]
+__all__ = ["Block", "Cells", "Level", "PlaneTable", "Signs"]
 
 
 @dataclass
@@ -56,26 +56,18 @@ class Cells:
 
 
 @dataclass
-class Level:
-    """The flats of one dimension, those of cells of lower dimension first.
+class Signs:
+    """Signs of a layer's units on some flats.
 
     Attributes
     ----------
     positive, negative : (n, n_words) ndarrays of uint64
-        Units that are positive, and negative, somewhere on the flat; its border included.
-    planes : (n, d - m) ndarray of int32
-        Rows of the table of planes that meet in the flat.
-    walls : Lists
-        Flats of the dimension below that bound a flat, and after them those that cut it.
-    cuts : ndarray of bool
-        For each item of `walls`, whether it cuts.
+        Units that are positive, and negative, somewhere on the flat; its border included. What is
+        in neither vanishes on the whole flat.
     """
 
     positive: Array
     negative: Array
-    planes: Array
-    walls: Lists
-    cuts: Array
 
     def __len__(self) -> int:
         return len(self.positive)
@@ -85,31 +77,53 @@ class Level:
         """Units that do not vanish on the whole flat."""
         return self.positive | self.negative
 
+    @property
+    def crossing(self) -> Array:
+        """Units that have both signs on the flat."""
+        return self.positive & self.negative
+
 
 @dataclass
-class Block:
+class Level(Signs):
+    """The flats of one dimension, those of cells of lower dimension first.
+
+    Attributes
+    ----------
+    planes : (n, d - m) ndarray of int32
+        Rows of the table of planes that meet in the flat.
+    walls : Lists
+        Flats of the dimension below that bound a flat, and after them those that cut it.
+    cuts : ndarray of bool
+        For each item of `walls`, whether it cuts.
+    """
+
+    planes: Array
+    walls: Lists
+    cuts: Array
+
+
+@dataclass
+class Block(Signs):
     """The flats of one dimension in the cells of one dimension.
 
-    Numbers of facets and subflats are those in their level, where the first flat has `first`.
-    `regions` has a region that each of the cells belongs to.
+    Numbers of facets and subflats are those in their level.
+
+    Attributes
+    ----------
+    regions : (n_cells,) ndarray of int32
+        A region that each of the cells belongs to.
+    first : int
+        Number of the first flat in its level.
+    carrier : (n,) ndarray of int32
+        The cell in which each flat lies.
+    planes : (n, d - m) ndarray of int32
+    facets, subflats : Lists
+        What bounds a flat, and what cuts it.
     """
 
     regions: Array
     first: int
     carrier: Array
-    positive: Array
-    negative: Array
     planes: Array
     facets: Lists
     subflats: Lists = field(init=False)
-
-    def __len__(self) -> int:
-        return len(self.positive)
-
-    @property
-    def nonzero(self) -> Array:
-        return self.positive | self.negative
-
-    @property
-    def crossing(self) -> Array:
-        return self.positive & self.negative

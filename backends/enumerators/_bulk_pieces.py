@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ._bulk_arrays import Array, Lists, gathered, group, merged
 from ._bulk_curve import curve_codes
+from ._bulk_incidence import vanishing_on_walls
 from ._bulk_layer import LayerStep
 from ._bulk_levels import Level
 
@@ -52,28 +54,37 @@ def next_pieces(step: LayerStep, levels: list[Level], m: int, below: Pieces) -> 
     there have the sign of that side. Cells of a flat are the same if their signs are.
     """
     xp, level = step.xp, levels[m]
-    flat = level.walls.owners(xp)
-    wall, cuts = level.walls.items, xp.flatnonzero(level.cuts)
-    vanishing = level.nonzero[flat] & ~levels[m - 1].nonzero[wall]
-    sides = vanishing & level.positive[flat]
-    sides[cuts] = _one_side(step, levels, m, flat[cuts], vanishing[cuts])
-    # Once more, for the other side.
+    flat, wall = level.walls.owners(xp), level.walls.items
+    sides = vanishing_on_walls(xp, step.units, level, flat, levels[m - 1], wall, level.cuts)
+    several = xp.flatnonzero(level.cuts & (step.units.sizes(sides) > 1))
+    vanishing = sides[several]
+    one = _one_side(step, levels, m, flat[several], vanishing)
+    sides[several] = one
+    # Once more, for the other side of what cuts: nothing but of several can be positive there.
+    cuts = xp.flatnonzero(level.cuts)
+    n = len(flat)
+    side = xp.full(n, n, dtype=np.int32)
+    side[several] = xp.arange(n + 1, n + 1 + len(several), dtype=np.int32)
+    sides = xp.concatenate([sides, step.units.none(1), vanishing & ~one])
+    side = xp.concatenate([xp.arange(n, dtype=np.int32), side[cuts]])
     flat = xp.concatenate([flat, flat[cuts]])
     wall = xp.concatenate([wall, wall[cuts]])
-    sides = xp.concatenate([sides, vanishing[cuts] & ~sides[cuts]])
-    del vanishing
     n_facets = int((below.ptr[wall + 1] - below.ptr[wall]).sum())
-    step.require(n_facets * (8 * step.units.n_words + 64))
+    step.require(n_facets * 64)
     facet, place = Lists(below.ptr, xp.arange(len(below.flat), dtype=np.int32)).of(xp, wall)
-    flat, words = flat[place], merged(xp, below.positive, facet, sides, place)
-    del sides, place, wall
+    flat, side = flat[place], side[place]
+    del place, wall
+
+    def words(some: Any) -> Array:
+        return merged(xp, below.positive, facet[some], sides, side[some])
+
     order, ptr = group(xp, flat, len(level), words)
     first = order[ptr[:-1]]
     flat = flat[first]
     return Pieces(
         ptr=gathered(xp, flat, len(level)),
         flat=flat,
-        positive=words[first],
+        positive=words(first),
         facets=Lists(ptr, facet[order]),
     )
 
@@ -100,27 +111,20 @@ def along_curve(step: LayerStep, below: list[Lists], regions: Pieces) -> Pieces:
 
 
 def _one_side(step: LayerStep, levels: list[Level], m: int, flat: Array, vanishing: Array) -> Array:
-    """Return the units, of those that vanish on a wall, that are positive on one side of it.
+    """Return the units, of several that vanish on a wall, that are positive on one side of it.
 
-    Where it is one unit, on its positive side. Several units are multiples of each other on the
-    flat, so their signs at any vertex outside the wall tell.
+    They are multiples of each other on the flat, so their signs at any vertex outside the wall
+    tell.
     """
-    xp = step.xp
-    nonempty = vanishing != 0
-    one_bit = (vanishing & (vanishing - nonempty)) == 0
-    several = xp.flatnonzero((nonempty.sum(axis=1) > 1) | ~one_bit.all(axis=1))
-    if not len(several):
+    xp, cell = step.xp, flat
+    if not len(cell):
         return vanishing
-    wanted = vanishing[several]
-    cell = flat[several]
     for k in range(m, 0, -1):
         # Any wall on which the units do not vanish has such a vertex.
         wall, place = levels[k].walls.of(xp, cell)
-        outside = (levels[k - 1].nonzero[wall] & wanted[place]).any(axis=1)
+        outside = (levels[k - 1].nonzero[wall] & vanishing[place]).any(axis=1)
         wall, place = wall[outside], place[outside]
         is_first = xp.ones(len(place), dtype=bool)
         is_first[1:] = place[1:] != place[:-1]
         cell = wall[is_first]
-    result = vanishing.copy()
-    result[several] &= levels[0].positive[cell]
-    return result
+    return vanishing & levels[0].positive[cell]

@@ -7,9 +7,12 @@ work follows the crossings, not crossings times neurons.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ._bulk_arrays import Array, Lists, distinct, gathered, match, prefix_sums, spread
+from ._bulk_incidence import nonzero_but
 from ._bulk_kernels import Kernel
 from ._bulk_layer import LayerStep
 from ._bulk_levels import Block, Level
@@ -57,11 +60,14 @@ def cut_lines(step: LayerStep, vertices: Level, lines: Block) -> Block:
     """
     xp, units = step.xp, step.units
     line, unit = units.members(lines.crossing)
-    step.require(len(line) * (24 * units.n_words + 160))
+    step.require(len(line) * (16 * units.n_words + 160))
     carrier = lines.carrier[line]
-    nonzero = lines.nonzero[line] & ~units.single[unit]
-    first, number = match(xp, carrier, len(lines.regions), nonzero)
-    nonzero, carrier = nonzero[first], carrier[first]
+
+    def others(some: Any) -> Array:
+        return nonzero_but(xp, units, lines, line[some], unit[some])
+
+    first, number = match(xp, carrier, len(lines.regions), others)
+    nonzero, carrier = others(first), carrier[first]
     region = lines.regions[carrier]
     by = step.plane_of(region, unit[first])
     planes = xp.concatenate([lines.planes[line[first]], by[:, None]], 1)
@@ -73,7 +79,7 @@ def cut_lines(step: LayerStep, vertices: Level, lines: Block) -> Block:
     del close, above, below
     found = positive | negative
     if bool((found != nonzero).any()):
-        first, renamed = match(xp, carrier, len(lines.regions), found)
+        first, renamed = match(xp, carrier, len(lines.regions), found.__getitem__)
         number = renamed[number]
         carrier, planes, x, deviation = carrier[first], planes[first], x[:, first], deviation[first]
         positive, negative = positive[first], negative[first]

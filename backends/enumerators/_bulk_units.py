@@ -86,10 +86,10 @@ class Units:
         self.n, self.n_words = n, max(1, -(-n // 64))
         single = np.zeros((n, self.n_words), dtype=np.uint64)
         below = np.zeros((n, self.n_words), dtype=np.uint64)
-        for j in range(n):
-            single[j, j >> 6] = 1 << (j & 63)
-            below[j, : j >> 6] = 2**64 - 1
-            below[j, j >> 6] = (1 << (j & 63)) - 1
+        unit = np.arange(n)
+        single[unit, unit >> 6] = np.uint64(1) << (unit & 63).astype(np.uint64)
+        below[unit[:, None] >> 6 > np.arange(self.n_words)] = 2**64 - 1
+        below |= np.where(single > 0, single - np.uint64(single > 0), 0)
         self.single, self.below = xp.asarray(single), xp.asarray(below)
 
     def none(self, n: int) -> Array:
@@ -113,14 +113,24 @@ class Units:
         for first in range(0, n, step):
             yield slice(first, min(n, first + step))
 
+    def sizes(self, sets: Array) -> Array:
+        """Return how many units each set has, int64."""
+        xp = self._xp
+        counts = xp.zeros(len(sets), dtype=np.int64)
+        kernel = _SIZES.on(xp)
+        if kernel is not None:
+            kernel(sets, self.n_words, counts, size=len(sets))
+            return counts
+        for part in self.slices(len(sets), 8):
+            counts[part] = self.unpack(sets[part]).sum(axis=1)
+        return counts
+
     def members(self, sets: Array) -> tuple[Array, Array]:
         """Return all pairs (set, unit in it), both ascending."""
         xp = self._xp
         kernel = _MEMBERS.on(xp)
         if kernel is not None:
-            counts = xp.empty(len(sets), dtype=np.int64)
-            _SIZES.on(xp)(sets, self.n_words, counts, size=len(sets))
-            ptr = prefix_sums(xp, counts)
+            ptr = prefix_sums(xp, self.sizes(sets))
             n = int(ptr[-1])
             pairs = xp.empty(n, dtype=np.int64), xp.empty(n, dtype=np.int64)
             kernel(sets, ptr, self.n_words, *pairs, size=sets.size)

@@ -21,6 +21,8 @@ from relutopo.devices import Device
 from relutopo.testing import assert_same_complex, random_network
 
 bulk = import_module("relutopo.backends.enumerators._bulk")
+incidence = import_module("relutopo.backends.enumerators._bulk_incidence")
+levels = import_module("relutopo.backends.enumerators._bulk_levels")
 arrays = import_module("relutopo.backends.enumerators._bulk_arrays")
 maps = import_module("relutopo.backends.enumerators._bulk_maps")
 sets = import_module("relutopo.backends.enumerators._bulk_units")
@@ -180,6 +182,7 @@ def test_sets(with_kernels: Any, rows: list[list[int]], data: st.DataObject) -> 
     lists = data.draw(st.lists(places, max_size=5 * bool(rows)))
     ptr = arrays.prefix_sums(np, np.array(list(map(len, lists)), dtype=np.int64))
     items = np.array([q for part in lists for q in part], dtype=np.int32)
+    np.testing.assert_array_equal(by_arrays.sizes(words), by_kernels.sizes(words))
     unions = [units.union(words, arrays.Lists(ptr, items)) for units in (by_arrays, by_kernels)]
     np.testing.assert_array_equal(unions[0], unions[1])
     np.testing.assert_array_equal(
@@ -201,8 +204,41 @@ def test_sets(with_kernels: Any, rows: list[list[int]], data: st.DataObject) -> 
 @given(rows=SETS, data=st.data())
 def test_groups(with_kernels: Any, rows: list[list[int]], data: st.DataObject) -> None:
     owner = np.array([data.draw(st.integers(0, 2)) for _ in rows], dtype=np.int32)
-    found = [arrays.group(xp, owner, 3, as_sets(rows)) for xp in (np, with_kernels)]
+    words = as_sets(rows).__getitem__
+    found = [arrays.group(xp, owner, 3, words) for xp in (np, with_kernels)]
     for by_arrays, by_kernel in zip(*found, strict=True):
+        np.testing.assert_array_equal(by_arrays, by_kernel)
+    ptr = arrays.prefix_sums(np, np.bincount(owner, minlength=3))
+    lists = arrays.Lists(ptr, np.arange(len(rows), dtype=np.int32)[::-1].copy())
+    some = np.array(data.draw(st.lists(st.integers(0, 2), max_size=5)), dtype=np.int32)
+    np.testing.assert_array_equal(lists.owners(np), lists.owners(with_kernels))
+    for one, other in zip(lists.of(np, some), lists.of(with_kernels, some), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@settings(deadline=None)
+@given(n_flats=st.integers(1, 4), n=st.integers(0, 6), seed=st.integers(0, 10**6))
+def test_incidences(with_kernels: Any, n_flats: int, n: int, seed: int) -> None:
+    """Sets of units where flats meet."""
+    rng = np.random.default_rng(seed)
+    units = sets.Units(np, 190, 2**20)
+
+    def signs(n: int) -> Any:
+        flags = rng.random((2, n, 192)) < rng.choice([0.1, 0.5, 0.9])
+        flags[..., 190:] = False
+        return levels.Signs(*map(units.pack, flags))
+
+    upper, flats, below, sections = signs(n_flats), signs(n_flats), signs(n_flats), signs(n)
+    flat, facet, wall = rng.integers(0, n_flats, (3, n)).astype(np.int32)
+    unit, cuts = rng.integers(0, 190, n), rng.random(n) < 0.5
+    many = flat.astype(np.int64)
+    for function, *arguments in (
+        (incidence.vanishing_on_walls, flats, flat, below, wall, cuts),
+        (incidence.vanishing_on_sections, upper, flat, flats, facet, below, wall),
+        (incidence.crosses_earlier, upper, many, sections, unit),
+        (incidence.nonzero_but, upper, many, unit),
+    ):
+        by_arrays, by_kernel = (function(xp, units, *arguments) for xp in (np, with_kernels))
         np.testing.assert_array_equal(by_arrays, by_kernel)
 
 
