@@ -27,7 +27,18 @@ QUICK = bool(os.environ.get("RELUTOPO_BENCHMARKS_QUICK"))
 """Whether to run small sizes only, to see that everything works."""
 BOX = 10.0
 """Half the width of the box that random networks are decomposed on."""
-_PACKAGES = ("numpy", "scipy", "numba", "llvmlite", "pyamg", "phat", "torch", "hydra-core")
+_PACKAGES = (
+    "numpy",
+    "scipy",
+    "numba",
+    "llvmlite",
+    "pyamg",
+    "phat",
+    "torch",
+    "hydra-core",
+    "cupy-cuda12x",
+    "cupy-cuda13x",
+)
 
 
 def decompose(network: rt.Network) -> tuple[rt.CellComplex, rt.DualGraph]:
@@ -105,7 +116,11 @@ def machine() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
         "relutopo": metadata.version("relutopo"),
-        "packages": versions(_PACKAGES),
+        "packages": {
+            name: version
+            for name, version in versions(_PACKAGES).items()
+            if version != "not installed"
+        },
     }
 
 

@@ -17,24 +17,13 @@ __all__ = ["find_flats"]
 
 def find_flats(step: LayerStep) -> list[Level]:
     """Return the flats of all dimensions 0..d; the vertices of `step` get those of dimension 0."""
-    xp, d = step.xp, step.dim
-    none = xp.zeros(0, dtype=np.int32)
-    levels = [
-        Level(
-            step.units.none(0),
-            step.units.none(0),
-            none.reshape(0, d - m),
-            Lists(xp.zeros(1, dtype=np.int64), none),
-            xp.zeros(0, dtype=bool),
-        )
-        for m in range(d + 1)
-    ]
+    xp, levels = step.xp, list[Level]()
     wholes = _whole_cells(step)
-    step.add_planes(wholes[d].crossing)
+    step.add_planes(wholes[-1].crossing)
     step.drop_maps()
-    for k in range(d + 1):
-        block = wholes.pop(0)  # what a block holds is needed no more when its level has it
-        blocks = [block]
+    for k in range(step.dim + 1):
+        whole = block = wholes.pop(0)  # what it holds is needed no more when its level has it
+        blocks = []
         for m in range(k - 1, -1, -1):
             block = (
                 _sections(step, levels, block, m, first_cut=m == k - 1)
@@ -42,18 +31,29 @@ def find_flats(step: LayerStep) -> list[Level]:
                 else cut_lines(step, levels[0], block)
             )
             blocks.append(block)
-        for m, found in zip(range(k, -1, -1), blocks, strict=True):
-            _append(xp, levels[m], found, has_walls=m > 0)
+        # The cells themselves are the first flats of their dimension.
+        levels.append(Level(whole.positive, whole.negative, whole.planes, *_walls(xp, whole, k)))
+        for m, found in zip(range(k - 1, -1, -1), blocks, strict=True):
+            _append(xp, levels[m], found, m)
     return levels
 
 
-def _append(xp: Any, level: Level, block: Block, has_walls: bool) -> None:
+def _append(xp: Any, level: Level, block: Block, m: int) -> None:
     level.positive = xp.concatenate([level.positive, block.positive])
     level.negative = xp.concatenate([level.negative, block.negative])
     level.planes = xp.concatenate([level.planes, block.planes])
-    if not has_walls:
-        return
-    facets, cutting = block.facets, block.subflats
+    if m:
+        walls, cuts = _walls(xp, block, m)
+        level.walls = concatenate_lists(xp, [level.walls, walls])
+        level.cuts = xp.concatenate([level.cuts, cuts])
+
+
+def _walls(xp: Any, block: Block, m: int) -> tuple[Lists, Array]:
+    """Return the walls of flats of dimension m, and which of them cut."""
+    facets = block.facets
+    if not m:
+        return facets, xp.zeros(0, dtype=bool)
+    cutting = block.subflats
     n = len(facets.items) + len(cutting.items)
     items, cuts = xp.empty(n, dtype=np.int32), xp.zeros(n, dtype=bool)
     # The facets of a flat come before what cuts it.
@@ -61,8 +61,7 @@ def _append(xp: Any, level: Level, block: Block, has_walls: bool) -> None:
     of_cutting = xp.arange(len(cutting.items)) + facets.ptr[cutting.owners(xp) + 1]
     items[of_facets], items[of_cutting] = facets.items, cutting.items
     cuts[of_cutting] = True
-    level.walls = concatenate_lists(xp, [level.walls, Lists(facets.ptr + cutting.ptr, items)])
-    level.cuts = xp.concatenate([level.cuts, cuts])
+    return Lists(facets.ptr + cutting.ptr, items), cuts
 
 
 def _whole_cells(step: LayerStep) -> list[Block]:
