@@ -52,31 +52,33 @@ _INPUTS = (
 )
 # On every region r something is done, with the map in m and its error.
 _BODY = """
-    long long j = i % width, last = walk_ptr[i / width + 1];
+    long long run = i / width, j = i % width, last = walk_ptr[run + 1];
     bool is_real = j < n_units;
-    double m[DIM + 1], error = 0.0;
-    for (int k = 0; k < DIM; ++k) m[k] = 0.0;
-    m[DIM] = is_real ? bias[j] : 0.0;
-    long long n_terms = 0, source = parent[walk_ptr[i / width]] * n_below;
-    for (long long r = walk_ptr[i / width]; r < last; ++r) {
-        for (long long f = flip_ptr[r]; f < flip_ptr[r + 1]; ++f) {
-            bool is_added = flips[f] >= 0;
-            long long unit = is_added ? flips[f] : ~flips[f];
-            double weight = is_real ? columns[unit * n_units + j] : 0.0;
-            double loss = losses[source + unit];
+    double m[DIM + 1], limits[DIM + 1], error = 0.0, start = is_real ? bias[j] : 0.0;
+    for (int k = 0; k <= DIM; ++k) {
+        m[k] = k == DIM ? start : 0.0;
+        limits[k] = reach[k];
+    }
+    int n_terms = 0;
+    long long source = parent[walk_ptr[run]] * n_below;
+    const double *weights = &columns[is_real ? j : 0], *terms = &below[source * (DIM + 1)];
+    const double *loss_of = &losses[source];
+    for (long long r = walk_ptr[run], f = flip_ptr[r]; r < last; ++r) {
+        for (long long stop = flip_ptr[r + 1]; f < stop; ++f) {
+            int flip = flips[f], unit = flip < 0 ? ~flip : flip;
+            double weight = weights[unit * n_units], loss = loss_of[unit];
             if (weight != 0.0 && loss != 0.0) {
-                n_terms += is_added ? 1 : -1;
+                n_terms += flip < 0 ? -1 : 1;
                 error += fabs(weight) * loss;
-                weight = is_added ? weight : -weight;
+                weight = flip < 0 ? -weight : weight;
                 double height = 0.0;
                 for (int k = 0; k <= DIM; ++k) {
-                    m[k] += weight * below[source * (DIM + 1) + k * n_below + unit];
-                    height += reach[k] * fabs(m[k]);
+                    m[k] += weight * terms[k * n_below + unit];
+                    height += limits[k] * fabs(m[k]);
                 }
                 error += roundoff * height + underflow;
                 if (n_terms == 0) {
-                    for (int k = 0; k < DIM; ++k) m[k] = 0.0;
-                    m[DIM] = bias[j];
+                    for (int k = 0; k <= DIM; ++k) m[k] = k == DIM ? start : 0.0;
                     error = 0.0;
                 }
             }

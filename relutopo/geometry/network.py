@@ -454,9 +454,10 @@ class ReluNetwork(Network):
         """Whether no product of weights along the layers can underflow."""
         exponent = 0.0
         for w, b in zip(self.weights, self.biases, strict=True):
-            sizes = np.abs(np.concatenate([w.ravel(), b]))
-            nonzero = sizes[sizes > 0]
-            exponent += min(0.0, float(np.log2(nonzero.min()))) if nonzero.size else 0.0
+            smallest = min(
+                float(np.min(np.abs(part), where=part != 0, initial=1.0)) for part in (w, b)
+            )
+            exponent += float(np.log2(smallest))
         # 53 bits of slack for the cancellation that a computed sum may show.
         return exponent > -1022 + 53 * (len(self.weights) + 1)
 
