@@ -3,18 +3,16 @@
 A layer has maps on all regions and signs at all vertices, each for all units: these arrays are the
 largest of all, and operations on whole arrays would go through them some twenty times. So each
 function here is written twice, on arrays of any namespace and as a kernel that goes through them
-once, for namespaces that make kernels (CuPy). The body of a kernel is a loop's, in what C and
-CUDA C++ share; the tests compile it for the processor and compare the two.
+once (`relutopo.device_kernels`).
 
 The bounds hold with and without fused multiply-add (`relutopo.geometry.network`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
+from relutopo.device_kernels import Kernel
 from relutopo.geometry.network import UNIT_ROUNDOFF
 
 from ._bulk_arrays import Array
@@ -24,17 +22,7 @@ from ._bulk_values import bound_of_value, decide
 __all__ = ["inherited", "signs_from_maps"]
 
 
-@dataclass(frozen=True)
-class _Source:
-    """A kernel over elements, in the terms of `cupy.ElementwiseKernel`."""
-
-    name: str
-    inputs: str
-    outputs: str
-    body: str
-
-
-_SIGNS = _Source(
+_SIGNS = Kernel(
     "relutopo_signs",
     "raw float64 planes, raw float64 errors, raw int32 region, raw float64 x, "
     "raw float64 deviation, int32 dim, int64 n_points, int64 n_units, int64 width, "
@@ -63,7 +51,7 @@ _SIGNS = _Source(
     """,
 )
 
-_INHERITED = _Source(
+_INHERITED = Kernel(
     "relutopo_inherited",
     "raw float64 planes, raw float64 errors, raw int32 parent, raw uint64 sets, "
     "raw float64 reach, int32 n_rows, int64 n_units, int64 n_words, float64 rounding",
@@ -83,14 +71,6 @@ _INHERITED = _Source(
     weight = 1.01 * error + rounding * height;
     """,
 )
-
-
-@lru_cache(maxsize=8)
-def _kernel(xp: Any, source: _Source) -> Any:
-    """Return a kernel, or None for a namespace that makes none."""
-    if not hasattr(xp, "ElementwiseKernel"):
-        return None
-    return xp.ElementwiseKernel(source.inputs, source.outputs, source.body, source.name)
 
 
 def signs_from_maps(
@@ -123,7 +103,7 @@ def signs_from_maps(
     """
     (planes, errors), (d, n) = maps, x.shape
     signs = tuple(xp.zeros((n, 64 * units.n_words), dtype=bool) for _ in range(3))
-    kernel = _kernel(xp, _SIGNS)
+    kernel = _SIGNS.on(xp)
     if kernel is not None:
         rounding = (2 * d + 4) * UNIT_ROUNDOFF
         sizes = d, n, units.n, 64 * units.n_words
@@ -179,7 +159,7 @@ def inherited(
     """
     planes, errors = maps
     n, n_rows = len(parent), planes.shape[1]
-    kernel = _kernel(xp, _INHERITED)
+    kernel = _INHERITED.on(xp)
     if kernel is not None:
         results = xp.empty((n, n_rows, units.n)), xp.empty((n, units.n))
         sizes = n_rows, units.n, units.n_words
