@@ -9,6 +9,7 @@ matrices, the projected matrix, and the norms that decide on the stop.
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import numpy as np
@@ -94,11 +95,11 @@ class DeviceLobpcgEigensolver(PencilSolver):
         """
         xp = self.device.xp
         squares = xp.stack([residual @ residual, weighted @ weighted])
-        error, norm = (float(each) ** 0.5 for each in self.device.to_host(squares))
+        error, norm = map(math.sqrt, self.device.to_host(squares))
         scale = value * norm
         if error <= self.tol * scale or error > LARGEST_TOL * scale:
             return error <= self.tol * scale
         sizes = abs(x)
         sizes = product(xp, laplacian, sizes, 2 * diagonal * sizes, -1.0)
-        rounding = float(np.finfo(np.float64).eps) * float(sizes @ sizes) ** 0.5
+        rounding = float(np.finfo(np.float64).eps) * math.sqrt(sizes @ sizes)
         return error <= 1.1 * rounding

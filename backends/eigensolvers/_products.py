@@ -49,13 +49,13 @@ _CHEBYSHEV = Kernel(
 
 _INNER_PRODUCTS = Kernel(
     "relutopo_inner_products",
-    "raw float64 a, raw float64 b, int64 n, int32 n_b, int64 n_parts",
+    "raw float64 a, raw float64 b, int64 n_nodes, int32 n_b, int64 n_parts",
     "float64 part",
     """
     long long pair = i / n_parts;
-    long long first = pair / n_b * n, second = pair % n_b * n;
+    long long first = pair / n_b * n_nodes, second = pair % n_b * n_nodes;
     double sum = 0.0;
-    for (long long v = i % n_parts; v < n; v += n_parts) {
+    for (long long v = i % n_parts; v < n_nodes; v += n_parts) {
         sum += a[first + v] * b[second + v];
     }
     part = sum;
@@ -64,13 +64,13 @@ _INNER_PRODUCTS = Kernel(
 
 _COMBINATIONS = Kernel(
     "relutopo_combinations",
-    "raw float64 coefficients, raw float64 vectors, int64 n, int32 n_vectors",
+    "raw float64 coefficients, raw float64 vectors, int64 n_nodes, int32 n_vectors",
     "float64 combined",
     """
-    long long v = i % n, first = i / n * n_vectors;
+    long long v = i % n_nodes, first = i / n_nodes * n_vectors;
     double sum = 0.0;
     for (int k = 0; k < n_vectors; ++k) {
-        sum += coefficients[first + k] * vectors[k * n + v];
+        sum += coefficients[first + k] * vectors[k * n_nodes + v];
     }
     combined = sum;
     """,
