@@ -1,8 +1,8 @@
 """Smoothed aggregation: a hierarchy of coarser and coarser problems on a device.
 
 P. Vaněk, J. Mandel, M. Brezina, "Algebraic multigrid by smoothed aggregation for second and fourth
-order elliptic problems", Computing 56 (1996) 179-196. Which nodes are aggregated is decided on the
-host, by pyamg; products of matrices, smoothing and cycles run on the device.
+order elliptic problems", Computing 56 (1996) 179-196. The coarsest problem alone is solved on the
+host.
 
 Invariants: every prolongation keeps constants, so constants are the kernel on every level; the
 cycle is a symmetric operator, because Chebyshev's polynomials in D⁻¹ L are.
@@ -10,6 +10,7 @@ cycle is a symmetric operator, because Chebyshev's polynomials in D⁻¹ L are.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,19 +21,19 @@ from scipy import sparse
 
 from relutopo.devices import Device
 
+from ._products import chebyshev_step, product
+from ._random import random_numbers
+
 __all__ = ["Hierarchy", "Level", "csr_to_device"]
 
 _COARSE = 100  # the coarsest level is solved densely
 _MOST_LEVELS = 20
-# Strength relative to the strongest edge of a node keeps aggregates off the weak edges of badly
-# scaled graphs and still finds strong ones at hubs.
-_STRENGTH = 0.25
 _JACOBI = 4 / 3
-_POWERS = 15  # steps of the power method, enough for one or two digits
+_POWERS = 8  # steps of the power method, enough for one digit
 _NOISE = 0.01
 _TINY = float(np.finfo(np.float64).tiny)
 # Degree of Chebyshev's polynomial, and the lower end of what it damps as a part of the upper end.
-_SMOOTHING = (2, 1 / 8)
+_SMOOTHING = (3, 1 / 16)
 _START_SMOOTHING = (4, 1 / 30)
 
 
@@ -42,6 +43,7 @@ class Level:
 
     Attributes
     ----------
+    xp : module
     matrix : (n, n) csr_matrix
         L of this level.
     inverse_diagonal : (n,) array
@@ -52,6 +54,7 @@ class Level:
         To and from the next level, of each other's transpose.
     """
 
+    xp: Any
     matrix: Any
     inverse_diagonal: Any
     bound: float
@@ -68,16 +71,18 @@ class Level:
         centre = self.bound * (1 + lowest) / 2
         half_width = self.bound * (1 - lowest) / 2
         ratio = half_width / centre
-        residual = right if x is None else right - self.matrix @ x
-        step = residual * (self.inverse_diagonal / centre)
-        x = step if x is None else x + step
+        if x is None:
+            x = step = right * self.inverse_diagonal / centre
+        else:
+            step, x = self._step(x, right, right, 0.0, 1 / centre)
         for _ in range(degree - 1):
-            residual = right - self.matrix @ x
             previous, ratio = ratio, 1 / (2 * centre / half_width - ratio)
-            step = ratio * previous * step
-            step += (2 * ratio / half_width) * self.inverse_diagonal * residual
-            x = x + step
+            step, x = self._step(x, step, right, ratio * previous, 2 * ratio / half_width)
         return x
+
+    def _step(self, x: Any, step: Any, right: Any, keep: float, gain: float) -> tuple[Any, Any]:
+        vectors = x, step, right, self.inverse_diagonal
+        return chebyshev_step(self.xp, self.matrix, vectors, keep, gain)
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,30 +106,28 @@ class Hierarchy:
     coarse_inverse: Any
 
     @classmethod
-    def of(cls, matrix: Any, laplacian: sparse.csr_array, device: Device, pyamg: Any) -> Hierarchy:
+    def of(cls, matrix: Any, device: Device, aggregate: Callable[[Any], Any]) -> Hierarchy:
         """Set up.
 
         Parameters
         ----------
         matrix : (n, n) csr_matrix
-            L of a connected graph, on the device.
-        laplacian : (n, n) scipy.sparse.csr_array
-            The same on the host.
+            L of a connected graph, on the device, with indices of type int32.
         device : Device
-        pyamg : module
+        aggregate : callable
+            What aggregates nodes, from a matrix to an (n, m) csr_matrix, 1 where a node is of an
+            aggregate; a node of none is interpolated from its neighbours.
         """
         levels: list[Level] = []
-        host: Any = laplacian
         while matrix.shape[0] > _COARSE and len(levels) < _MOST_LEVELS:
-            strength = pyamg.strength.classical_strength_of_connection(host, theta=_STRENGTH)
-            members = pyamg.aggregation.standard_aggregation(strength)[0]
-            if not 0 < members.shape[1] < members.shape[0]:
+            matrix.sum_duplicates()  # sorts, which must not happen once its arrays are shared
+            tentative = aggregate(matrix)
+            if not 0 < tentative.shape[1] < tentative.shape[0]:
                 break
-            level = _level(matrix, members, device)
+            level = _level(matrix, tentative, device)
             levels.append(level)
             matrix = level.restriction @ (matrix @ level.prolongation)
-            host = _to_host(matrix, device)
-        coarsest = host.toarray()
+        coarsest = _to_host(matrix, device).toarray()
         coarsest = (coarsest + coarsest.T) / 2
         inverse = device.to_device(scipy.linalg.pinvh(coarsest))
         return cls(device, levels, coarsest, inverse)
@@ -134,9 +137,10 @@ class Hierarchy:
         if k == len(self.levels):
             return self.coarse_inverse @ right
         level = self.levels[k]
-        x = level.smooth(None, right)
-        coarse = self.cycle(level.restriction @ (right - level.matrix @ x), k + 1)
-        return level.smooth(x + level.prolongation @ coarse, right)
+        xp, x = self.device.xp, level.smooth(None, right)
+        residual = product(xp, level.matrix, x, right, -1.0)
+        coarse = self.cycle(product(xp, level.restriction, residual), k + 1)
+        return level.smooth(product(xp, level.prolongation, coarse, x), right)
 
     def start(self, weights: Any, rng: np.random.Generator) -> Any:
         """Return an approximate Fiedler vector of the pencil, (n,), from coarse to fine.
@@ -153,9 +157,10 @@ class Hierarchy:
             Diagonal of W_V.
         rng : numpy.random.Generator
         """
+        xp = self.device.xp
         lumped = [weights]
         for level in self.levels:
-            lumped.append(self.device.xp.maximum(level.restriction @ lumped[-1], _TINY))
+            lumped.append(xp.maximum(product(xp, level.restriction, lumped[-1]), _TINY))
         roots = np.sqrt(self.device.to_host(lumped.pop()))
         dense = self.coarsest / np.multiply.outer(roots, roots)
         if len(dense) > 1:
@@ -164,30 +169,21 @@ class Hierarchy:
             coarse = rng.standard_normal(1)
         x = self.device.to_device(coarse)
         for level, w in zip(reversed(self.levels), reversed(lumped), strict=True):
-            x = level.prolongation @ x
-            x = x + _NOISE * abs(x).max() * self.device.to_device(rng.standard_normal(len(x)))
-            quotient = (x @ (level.matrix @ x)) / (x @ (w * x))
+            x = product(xp, level.prolongation, x)
+            noise = _noise(xp, len(x), int(rng.integers(2**63)))
+            x = x + _NOISE * abs(x).max() * noise
+            quotient = (x @ product(xp, level.matrix, x)) / (x @ (w * x))
             x = level.smooth(x, quotient * w * x, _START_SMOOTHING)
         return x
 
 
-def _level(matrix: Any, members: Any, device: Device) -> Level:
-    """Return a level whose coarse nodes are aggregates.
-
-    Parameters
-    ----------
-    matrix : (n, n) csr_matrix
-        On the device.
-    members : (n, m) scipy.sparse matrix
-        1 where a node is of an aggregate; a node of none is interpolated from its neighbours.
-    """
+def _level(matrix: Any, tentative: Any, device: Device) -> Level:
+    """Return a level whose coarse nodes are aggregates; see `Hierarchy.of`."""
     xp, csr = device.xp, device.sparse.csr_matrix
-    matrix.sum_duplicates()  # sorts, which must not happen once its arrays are shared
     sizes = csr((abs(matrix.data), matrix.indices, matrix.indptr), shape=matrix.shape)
     diagonal = xp.maximum(matrix.diagonal(), _TINY)
-    bound = float(((sizes @ xp.ones(matrix.shape[1])) / diagonal).max())
+    bound = float((product(xp, sizes, xp.ones(matrix.shape[1])) / diagonal).max())
     largest = _largest_eigenvalue(matrix, diagonal, device)
-    tentative = csr_to_device(members.astype(np.float64), device)
     # P = (I - ω D⁻¹ L) T; the entries of L T are scaled row by row.
     change = matrix @ tentative
     entries = xp.arange(change.nnz)
@@ -195,23 +191,28 @@ def _level(matrix: Any, members: Any, device: Device) -> Level:
     scaled = change.data * (_JACOBI / largest / diagonal)[rows]
     change = csr((scaled, change.indices, change.indptr), shape=change.shape)
     prolongation = (tentative - change).tocsr()
-    return Level(matrix, 1 / diagonal, bound, prolongation, prolongation.T.tocsr())
+    return Level(xp, matrix, 1 / diagonal, bound, prolongation, prolongation.T.tocsr())
 
 
 def _largest_eigenvalue(matrix: Any, diagonal: Any, device: Device) -> float:
     """Return about the largest eigenvalue of D⁻¹ L, from below, by the power method."""
-    x = device.to_device(np.random.default_rng(0).standard_normal(matrix.shape[0]))
+    xp = device.xp
+    x = _noise(xp, matrix.shape[0], 0)
     for _ in range(_POWERS):
-        x = (matrix @ x) / diagonal
-        x = x / abs(x).max()
-    return float((x @ (matrix @ x)) / (x @ (diagonal * x)))
+        x = product(xp, matrix, x) / diagonal
+    return float((x @ product(xp, matrix, x)) / (x @ (diagonal * x)))
 
 
-def csr_to_device(matrix: Any, device: Device) -> Any:
-    """Return a matrix of the host as CSR of a device."""
-    host = sparse.csr_matrix(matrix)
-    arrays = (device.to_device(array) for array in (host.data, host.indices, host.indptr))
-    return device.sparse.csr_matrix(tuple(arrays), shape=host.shape)
+def _noise(xp: Any, n: int, seed: int) -> Any:
+    """Return numbers between -1 and 1."""
+    return (random_numbers(xp, n, seed) >> np.uint64(11)).astype(np.float64) * 2.0**-52 - 1.0
+
+
+def csr_to_device(matrix: sparse.csr_array, device: Device) -> Any:
+    """Return a matrix of the host as CSR of a device, with indices of type int32."""
+    indices, indptr = (a.astype(np.int32, copy=False) for a in (matrix.indices, matrix.indptr))
+    arrays = tuple(device.to_device(array) for array in (matrix.data, indices, indptr))
+    return device.sparse.csr_matrix(arrays, shape=matrix.shape)
 
 
 def _to_host(matrix: Any, device: Device) -> sparse.csr_matrix:

@@ -1,4 +1,4 @@
-"""Orthonormal bases of a few long columns, on any device."""
+"""Orthonormal bases of a few long vectors, on any device."""
 
 from __future__ import annotations
 
@@ -8,33 +8,40 @@ import numpy as np
 
 from relutopo.devices import Device
 
+from ._products import combinations, inner_products
+
 __all__ = ["orthonormal"]
 
-_NEARLY_DEPENDENT = 1e-4  # length of what is left of a unit column
+_NEARLY_DEPENDENT = 1e-4  # length of what is left of a unit vector
 
 
-def orthonormal(basis: Any, device: Device) -> Any:
-    """Return orthonormal columns, whose first ones span what the first columns given span.
+def orthonormal(rows: Any, weights: Any, device: Device) -> Any:
+    """Return rows with q W qᵀ = 1, whose first ones span what the first rows given span.
 
     Cholesky factors of the Gram matrix, twice (T. Fukaya et al., "CholeskyQR2", ScalA 2014), are
-    faster than Householder's reflections, which take over when the columns are too close to
+    faster than Householder's reflections, which take over when the rows are too close to
     dependent. Nothing but Gram matrices and their factors goes between device and host.
 
     Parameters
     ----------
-    basis : (n, m) array of the device
+    rows : (m, n) array of the device
+    weights : (n,) array of the device
+        Diagonal of W, positive.
     device : Device
     """
     xp = device.xp
-    q = basis / xp.maximum(xp.linalg.norm(basis, axis=0), np.finfo(np.float64).tiny)
+    q = rows
     for _ in range(2):
+        gram = device.to_host(inner_products(xp, q, weights * q))
+        lengths = np.sqrt(np.maximum(np.diagonal(gram), np.finfo(np.float64).tiny))
         try:
-            lower = np.linalg.cholesky(device.to_host(q.T @ q))
+            lower = np.linalg.cholesky(gram / np.multiply.outer(lengths, lengths))
         except np.linalg.LinAlgError:
             break
         if np.diagonal(lower).min() < _NEARLY_DEPENDENT:
             break
-        q = q @ device.to_device(np.linalg.inv(lower).T)
+        q = combinations(xp, device.to_device(np.linalg.inv(lower) / lengths), q)
     else:
         return q
-    return xp.linalg.qr(basis)[0]
+    roots = xp.sqrt(weights)
+    return xp.ascontiguousarray(xp.linalg.qr((roots * rows).T)[0].T) / roots

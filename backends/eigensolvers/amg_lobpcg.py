@@ -21,13 +21,15 @@ from relutopo.devices import numpy_device
 from relutopo.errors import InputError
 from relutopo.optional import require
 
-from ._hierarchy import Hierarchy
+from ._hierarchy import Hierarchy, csr_to_device
 from ._orthonormal import orthonormal
 from ._pencil import DENSE_UP_TO, LARGEST_TOL, Iterate, PencilSolver, SymmetricProblem
 
 __all__ = ["AmgLobpcgEigensolver"]
 
 _NOISE = 0.01
+# Keeps aggregates off the weak edges of badly scaled graphs, and still finds strong ones at hubs.
+_STRENGTH = 0.25
 
 
 class AmgLobpcgEigensolver(PencilSolver):
@@ -72,14 +74,14 @@ class AmgLobpcgEigensolver(PencilSolver):
 
     def iterate(self, problem: SymmetricProblem, rng: np.random.Generator) -> Iterate:
         """Return the first Ritz vector once its true residual is small enough."""
-        laplacian = sparse.csr_matrix(problem.laplacian)
         device = numpy_device()
-        hierarchy = Hierarchy.of(laplacian, problem.laplacian, device, self._pyamg)
+        laplacian = csr_to_device(problem.laplacian, device)
+        hierarchy = Hierarchy.of(laplacian, device, self._tentative_prolongation)
         matrix, m = problem.matrix(), self.block_size
         basis = problem.roots[:, None] * self._start(hierarchy, problem.roots**2, rng)
         iterations = 0
         while True:
-            q = orthonormal(problem.project(basis), device)
+            q = orthonormal(problem.project(basis).T, np.ones(problem.n), device).T
             image = matrix @ q
             values, c = np.linalg.eigh(_symmetric(q.T @ image))
             values, c = values[:m], c[:, :m]
@@ -89,13 +91,21 @@ class AmgLobpcgEigensolver(PencilSolver):
             error = np.linalg.norm(problem.roots * residuals[:, 0])
             promising = error <= LARGEST_TOL * values[0] * np.linalg.norm(problem.roots * g[:, 0])
             stop = iterations == self.max_iterations
-            if stop or (promising and self.accepts(problem.eigenpair(g[:, 0]))):
-                return Iterate(g[:, 0], iterations, self.name)
+            if stop or promising:
+                pair = problem.eigenpair(g[:, 0])
+                if stop or self.accepts(problem, pair):
+                    return Iterate(pair, iterations, self.name)
             iterations += 1
             # What the last step added to the Ritz vectors is the conjugate direction.
             directions = q[:, m:] @ c[m:]
             steps = self._precondition(hierarchy, problem, residuals)
             basis = np.concatenate([g, steps, directions], axis=1)
+
+    def _tentative_prolongation(self, matrix: sparse.csr_matrix) -> sparse.csr_matrix:
+        """Return which aggregate each node is in, of strength relative to its strongest edge."""
+        strength = self._pyamg.strength.classical_strength_of_connection(matrix, theta=_STRENGTH)
+        members = self._pyamg.aggregation.standard_aggregation(strength)[0]
+        return sparse.csr_matrix(members, dtype=np.float64)
 
     def _start(
         self, hierarchy: Hierarchy, weights: NDArray[np.float64], rng: np.random.Generator

@@ -141,8 +141,9 @@ class ArpackEigensolver(PencilSolver):
             for _ in range(_N_POLISHES):
                 g = invert(g)
                 g /= np.linalg.norm(g)
-                if self.accepts(problem.eigenpair(in_order_of_nodes(g))):
-                    return Iterate(in_order_of_nodes(g), applications, self.name)
+                pair = problem.eigenpair(in_order_of_nodes(g))
+                if self.accepts(problem, pair):
+                    return Iterate(pair, applications, self.name)
             if stopped:
                 break
-        return Iterate(in_order_of_nodes(g), applications, self.name)
+        return Iterate(pair, applications, self.name)

@@ -11,9 +11,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from relutopo.device_kernels import Kernel
 from relutopo.errors import InvariantError
-
-from ._bulk_kernels import Kernel
 
 __all__ = [
     "Array",

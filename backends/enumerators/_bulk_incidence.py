@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from relutopo.device_kernels import Kernel
+
 from ._bulk_arrays import Array
-from ._bulk_kernels import Kernel
 from ._bulk_levels import Signs
 from ._bulk_units import Units
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from relutopo.device_kernels import Kernel
+
 from ._bulk_arrays import Array
-from ._bulk_kernels import Kernel
 from ._bulk_units import Units
 from ._bulk_values import SIGN_OF_VALUE, bound_of_value, decide, rounding_of_value
 

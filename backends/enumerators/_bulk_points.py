@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from relutopo.device_kernels import Kernel
+
 from ._bulk_arrays import Array, Lists, distinct, gathered, match, prefix_sums, spread
 from ._bulk_incidence import nonzero_but
-from ._bulk_kernels import Kernel
 from ._bulk_layer import LayerStep
 from ._bulk_levels import Block, Level
 

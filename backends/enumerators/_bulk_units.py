@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from relutopo.device_kernels import Kernel
+
 from ._bulk_arrays import Array, Lists, prefix_sums, spread
-from ._bulk_kernels import Kernel
 
 __all__ = ["Units"]
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from relutopo.device_kernels import Kernel
 from relutopo.geometry.network import UNIT_ROUNDOFF
 
 from ._bulk_arrays import Array
-from ._bulk_kernels import Kernel
 
 __all__ = [
     "SIGN_OF_VALUE",

@@ -28,10 +28,10 @@ from typing import Any
 
 import numpy as np
 
+from relutopo.device_kernels import Kernel
 from relutopo.geometry.network import UNIT_ROUNDOFF
 
 from ._bulk_arrays import Array, Lists, gathered
-from ._bulk_kernels import Kernel
 from ._bulk_units import Units
 from ._bulk_values import SIGN_OF_VALUE, rounding_of_value
 

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
-import shutil
-import subprocess
 from collections.abc import Iterator
 from fractions import Fraction
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,87 +25,12 @@ sets = import_module("relutopo.backends.enumerators._bulk_units")
 values = import_module("relutopo.backends.enumerators._bulk_values")
 walks = import_module("relutopo.backends.enumerators._bulk_walk")
 
-COMPILER = shutil.which("cc")
-pytestmark = pytest.mark.skipif(COMPILER is None, reason="there is no C compiler")
-C_TYPES = {
-    "bool": "bool",
-    "int32": "int",
-    "int64": "long long",
-    "uint32": "unsigned int",
-    "uint64": "unsigned long long",
-    "float64": "double",
-}
-NUMBERS: dict[str, Any] = {
-    "int32": ctypes.c_int,
-    "int64": ctypes.c_longlong,
-    "uint64": ctypes.c_ulonglong,
-    "float64": ctypes.c_double,
-}
-
-
-class Compiled:
-    """What `cupy.ElementwiseKernel` makes, as far as it is used: a loop, and all arrays raw.
-
-    It is as strict about types as CuPy.
-    """
-
-    folder: Path
-    calls = 0
-
-    def __init__(self, inputs: str, outputs: str, body: str, name: str, preamble: str) -> None:
-        self._inputs, self._outputs = ([p.split() for p in s.split(",")] for s in (inputs, outputs))
-        parameters = [
-            f"{const}{C_TYPES[kind[-2]]} {'*' if kind[0] == 'raw' else ''}{kind[-1]}"
-            for kinds, const in ((self._inputs, "const "), (self._outputs, ""))
-            for kind in kinds
-        ]
-        source = self.folder / f"{name}_{len(list(self.folder.iterdir()))}.c"
-        source.write_text(
-            "#include <math.h>\n#include <stdbool.h>\n#include <stddef.h>\n"
-            f"{preamble}\n"
-            f"void {name}(ptrdiff_t size_of_all, {', '.join(parameters)}) {{\n"
-            f"for (ptrdiff_t i = 0; i < size_of_all; ++i) {{ {body} }} }}\n"
-        )
-        library = source.with_suffix(".so")
-        command = [str(COMPILER), "-O1", "-std=c99", "-Wall", "-Wextra", "-Werror"]
-        # Multiply and add apart, as NumPy does.
-        command += ["-ffp-contract=off", "-shared", "-fPIC", str(source), "-o", str(library), "-lm"]
-        subprocess.run(command, check=True)
-        self._function = ctypes.CDLL(str(library))[name]
-
-    def __call__(self, *arguments: Any, size: int) -> None:
-        """Run it."""
-        Compiled.calls += 1
-        passed: list[Any] = []
-        kept: list[Any] = []
-        for kind, argument in zip([*self._inputs, *self._outputs], arguments, strict=True):
-            if kind[0] == "raw":
-                assert argument.dtype == kind[-2], kind
-                # Whatever the layout, CuPy counts the elements of a raw array row by row.
-                in_rows = np.ascontiguousarray(argument)
-                assert in_rows is argument or len(passed) < len(self._inputs)
-                kept.append(in_rows)
-                passed.append(ctypes.c_void_p(in_rows.ctypes.data))
-            else:
-                assert isinstance(argument, int | float), kind
-                passed.append(NUMBERS[kind[-2]](argument))
-        self._function(ctypes.c_ssize_t(size), *passed)
-
-
-class Namespace:
-    """NumPy with kernels."""
-
-    ElementwiseKernel = Compiled
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(np, name)
-
 
 @pytest.fixture(scope="module")
-def with_kernels(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Namespace]:
-    Compiled.folder = tmp_path_factory.mktemp("kernels")
-    yield Namespace()
-    assert Compiled.calls
+def with_kernels(numpy_with_kernels: Any) -> Iterator[Any]:
+    calls = numpy_with_kernels.ElementwiseKernel.calls
+    yield numpy_with_kernels
+    assert numpy_with_kernels.ElementwiseKernel.calls > calls
 
 
 @st.composite
@@ -322,11 +243,11 @@ def vanishing(rng: np.random.Generator, *shape: int) -> st.SearchStrategy[Any]:
 
 @pytest.mark.parametrize("kind", ["gaussian", "integer"])
 @pytest.mark.parametrize("hidden", [[1, 6, 6], [2, 7, 5, 4], [2, 70, 20], [3, 6, 5], [4, 5, 3]])
-def test_the_same_cells(with_kernels: Namespace, hidden: list[int], kind: str) -> None:
+def test_the_same_cells(with_kernels: Any, hidden: list[int], kind: str) -> None:
     device = Device()
     device.xp = with_kernels
     network, box = random_network([*hidden, 1], 0, kind), Box(-2, 2, dim=hidden[0])
-    calls = Compiled.calls
+    calls = with_kernels.ElementwiseKernel.calls
     cut = decompose(network, box, enumerator=bulk.BulkEnumerator(device, "kernels", 2**14))
-    assert Compiled.calls > calls
+    assert with_kernels.ElementwiseKernel.calls > calls
     assert_same_complex(cut, decompose(network, box, enumerator="cpu"))

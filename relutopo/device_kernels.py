@@ -1,8 +1,8 @@
-"""Kernels for namespaces that compile them: CuPy.
+"""Kernels: loops over elements, for namespaces that compile them (CuPy).
 
-A kernel goes once through arrays that operations on whole arrays would go through many times. Each
-stands beside the operations that it replaces. Its body is that of a loop over i, in what C and CUDA
-C++ share; the tests compile it for the processor and compare the two. CUDA may fuse a product and a
+What operations on whole arrays would go through many times, or cannot do, is written as the body
+of a loop over i, in what C and CUDA C++ share, beside the operations on arrays of NumPy that it
+replaces. The tests compile it for the processor and compare the two. CUDA may fuse a product and a
 sum where C does not; all bounds of errors hold either way (`relutopo.geometry.network`).
 """
 
@@ -40,8 +40,14 @@ class Kernel:
 
     Attributes
     ----------
-    name, inputs, outputs, body : str
-        All arrays are raw: they are indexed by the body, row by row.
+    name : str
+        A name in C, of this kernel alone.
+    inputs, outputs : str
+        Types and names of the parameters. What is ``raw`` is an array, indexed row by row.
+    body : str
+        Of the loop; ``i`` is the element. It can use the macros LOWEST_BIT, N_BITS, INFINITE, and
+        SET_BIT(words, first, j, flag), which sets bit j of the 32-bit words from ``words[first]``
+        on, where threads i, i + 1, ... have consecutive j.
     """
 
     name: str
@@ -50,7 +56,7 @@ class Kernel:
     body: str
 
     def on(self, xp: Any, **constants: int) -> Any:
-        """Return the kernel for a namespace, or None if it compiles none.
+        """Return what runs it, or None if a namespace compiles no kernels.
 
         Parameters
         ----------
@@ -61,7 +67,14 @@ class Kernel:
         Returns
         -------
         callable
-            Takes inputs and outputs, and how often the loop runs as `size`.
+            Takes inputs and outputs. The loop is over the elements of the outputs that are not raw;
+            where all are, `size` says how often it runs.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> Kernel("twice", "float64 x", "float64 y", "y = 2 * x;").on(np) is None
+        True
         """
         if not hasattr(xp, "ElementwiseKernel"):
             return None

@@ -1,0 +1,160 @@
+"""Products with vectors that stay on a device, with what is done to them at once.
+
+A small operation on a card takes as long as one on a hundred thousand numbers, and nearly all
+levels of a hierarchy are smaller than that. So each function is one kernel, beside the operations
+on arrays that it replaces (`relutopo.device_kernels`). A kernel adds up a row in its own order, one
+row a thread: the same numbers give the same sums, and rows with very many entries take long.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from relutopo.device_kernels import Kernel
+
+__all__ = ["chebyshev_step", "combinations", "inner_products", "product"]
+
+_N_PARTS = 2**15  # of a sum over all nodes, each a thread's
+
+_PRODUCT = Kernel(
+    "relutopo_product",
+    "raw float64 data, raw int32 indices, raw int32 indptr, raw float64 x, raw float64 plus, "
+    "int64 n_rows, int64 n_columns, int32 has_plus, float64 sign",
+    "float64 y",
+    """
+    long long row = i % n_rows, first = i / n_rows * n_columns;
+    double sum = 0.0;
+    for (int p = indptr[row]; p < indptr[row + 1]; ++p) {
+        sum += data[p] * x[first + indices[p]];
+    }
+    y = has_plus ? plus[i] + sign * sum : sign * sum;
+    """,
+)
+
+_CHEBYSHEV = Kernel(
+    "relutopo_chebyshev",
+    "raw float64 data, raw int32 indices, raw int32 indptr, raw float64 x, raw float64 step, "
+    "raw float64 right, raw float64 inverse, float64 keep, float64 gain",
+    "float64 new_step, float64 new_x",
+    """
+    double sum = 0.0;
+    for (int p = indptr[i]; p < indptr[i + 1]; ++p) {
+        sum += data[p] * x[indices[p]];
+    }
+    double change = keep * step[i] + gain * inverse[i] * (right[i] - sum);
+    new_step = change;
+    new_x = x[i] + change;
+    """,
+)
+
+_INNER_PRODUCTS = Kernel(
+    "relutopo_inner_products",
+    "raw float64 a, raw float64 b, int64 n_nodes, int32 n_b, int64 n_parts",
+    "float64 part",
+    """
+    long long pair = i / n_parts;
+    long long first = pair / n_b * n_nodes, second = pair % n_b * n_nodes;
+    double sum = 0.0;
+    for (long long v = i % n_parts; v < n_nodes; v += n_parts) {
+        sum += a[first + v] * b[second + v];
+    }
+    part = sum;
+    """,
+)
+
+_COMBINATIONS = Kernel(
+    "relutopo_combinations",
+    "raw float64 coefficients, raw float64 vectors, int64 n_nodes, int32 n_vectors",
+    "float64 combined",
+    """
+    long long v = i % n_nodes, first = i / n_nodes * n_vectors;
+    double sum = 0.0;
+    for (int k = 0; k < n_vectors; ++k) {
+        sum += coefficients[first + k] * vectors[k * n_nodes + v];
+    }
+    combined = sum;
+    """,
+)
+
+
+def product(xp: Any, matrix: Any, x: Any, plus: Any = None, sign: float = 1.0) -> Any:
+    """Return plus + sign M x.
+
+    Parameters
+    ----------
+    xp : module
+    matrix : (n, m) csr_matrix
+        M, with indices of type int32.
+    x : (m,) or (k, m) array
+        A vector, or several.
+    plus : (n,) or (k, n) array, optional
+        None stands for 0.
+    sign : float
+    """
+    kernel = _PRODUCT.on(xp)
+    if kernel is None:
+        y = sign * (matrix @ x.T).T
+        return y if plus is None else plus + y
+    y = xp.empty((*x.shape[:-1], matrix.shape[0]))
+    added = (x, *matrix.shape, 0, sign) if plus is None else (plus, *matrix.shape, 1, sign)
+    kernel(matrix.data, matrix.indices, matrix.indptr, x, *added, y)
+    return y
+
+
+def chebyshev_step(
+    xp: Any, matrix: Any, vectors: tuple[Any, Any, Any, Any], keep: float, gain: float
+) -> tuple[Any, Any]:
+    """Return keep step + gain D⁻¹ (right - M x), and its sum with x.
+
+    Parameters
+    ----------
+    xp : module
+    matrix : (n, n) csr_matrix
+        M, with indices of type int32.
+    vectors : (n,) arrays
+        x, step, right, and the diagonal of D⁻¹.
+    keep, gain : float
+    """
+    kernel = _CHEBYSHEV.on(xp)
+    x, step, right, inverse = vectors
+    if kernel is None:
+        change = keep * step + gain * inverse * (right - matrix @ x)
+        return change, x + change
+    results = xp.empty(x.shape), xp.empty(x.shape)
+    kernel(matrix.data, matrix.indices, matrix.indptr, *vectors, keep, gain, *results)
+    return results
+
+
+def inner_products(xp: Any, a: Any, b: Any) -> Any:
+    """Return a bᵀ, (k, m), for a few long rows.
+
+    Parameters
+    ----------
+    xp : module
+    a, b : (k, n) and (m, n) arrays
+    """
+    kernel = _INNER_PRODUCTS.on(xp)
+    if kernel is None:
+        return a @ b.T
+    n_parts = min(a.shape[1], _N_PARTS)
+    parts = xp.empty((len(a), len(b), n_parts))
+    kernel(a, b, a.shape[1], len(b), n_parts, parts)
+    return parts.sum(axis=2)
+
+
+def combinations(xp: Any, coefficients: Any, vectors: Any) -> Any:
+    """Return coefficients @ vectors, (k, n), for a few long rows.
+
+    Parameters
+    ----------
+    xp : module
+    coefficients : (k, m) array
+        With its rows one after the other in memory.
+    vectors : (m, n) array
+    """
+    kernel = _COMBINATIONS.on(xp)
+    if kernel is None:
+        return coefficients @ vectors
+    combined = xp.empty((len(coefficients), vectors.shape[1]))
+    kernel(coefficients, vectors, vectors.shape[1], len(vectors), combined)
+    return combined
