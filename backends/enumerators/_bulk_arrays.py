@@ -32,10 +32,10 @@ Array: TypeAlias = Any
 
 _SEEDS = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0x27D4EB2F165667C5)
 
-_HASH = Kernel(
-    "relutopo_hash",
-    "raw uint64 words, int64 n_words, uint64 seed",
-    "raw uint64 hashes",
+_KEYS = Kernel(
+    "relutopo_keys",
+    "raw int32 owner, raw uint64 words, int64 n_words, uint64 seed, int32 n_bits",
+    "raw uint64 keys",
     """
     unsigned long long hash = seed;
     for (long long w = 0; w < n_words; ++w) {
@@ -45,7 +45,7 @@ _HASH = Kernel(
         hash *= 0x94D049BB133111EBULL;
         hash ^= hash >> 31;
     }
-    hashes[i] = hash;
+    keys[i] = hash >> n_bits | (unsigned long long)owner[i] << (64 - n_bits);
     """,
 )
 _MERGED = Kernel(
@@ -164,7 +164,7 @@ def group(
     Parameters
     ----------
     xp : module
-    owner : (n,) ndarray of int
+    owner : (n,) ndarray of int32
         0..n_owners-1.
     n_owners : int
     words : callable
@@ -184,9 +184,7 @@ def group(
     for seed in _SEEDS:
         key = xp.empty(n, dtype=np.uint64)
         for part in _parts(n):
-            key[part] = _hash(xp, words(part), seed)
-        key >>= np.uint64(n_bits)
-        key |= owner.astype(np.uint64) << np.uint64(64 - n_bits)
+            key[part] = _keys(xp, owner[part], n_bits, words(part), seed)
         order = xp.argsort(key, kind="stable")
         key = key[order]
         begins = xp.ones(n, dtype=bool)
@@ -244,13 +242,20 @@ def _parts(n: int) -> Iterator[slice]:
         yield slice(first, min(n, first + _ROWS_AT_ONCE))
 
 
+def _keys(xp: Any, owner: Array, n_bits: int, words: Array, seed: int) -> Array:
+    """Return numbers with the owner in their n_bits highest bits, and then a hash of the words."""
+    kernel = _KEYS.on(xp)
+    if kernel is not None:
+        keys = xp.empty(len(words), dtype=np.uint64)
+        kernel(owner, words, words.shape[1], seed, n_bits, keys, size=len(words))
+        return keys
+    keys = _hash(xp, words, seed) >> np.uint64(n_bits)
+    keys |= owner.astype(np.uint64) << np.uint64(64 - n_bits)
+    return keys
+
+
 def _hash(xp: Any, words: Array, seed: int) -> Array:
     """Return a hash of each row, by the mixing of SplitMix64 (Steele, Lea, Flood 2014)."""
-    kernel = _HASH.on(xp)
-    if kernel is not None:
-        result = xp.empty(len(words), dtype=np.uint64)
-        kernel(words, words.shape[1], seed, result, size=len(words))
-        return result
     result = xp.full(len(words), np.uint64(seed))
     for w in range(words.shape[1]):
         result ^= words[:, w]

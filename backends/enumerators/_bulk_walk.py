@@ -63,10 +63,18 @@ _BODY = """
     long long source = parent[walk_ptr[run]] * n_below;
     const double *weights = &columns[is_real ? j : 0], *terms = &below[source * (DIM + 1)];
     const double *loss_of = &losses[source];
-    for (long long r = walk_ptr[run], f = flip_ptr[r]; r < last; ++r) {
+    // The next weight is on its way while a step is made.
+    long long r = walk_ptr[run], f = flip_ptr[r], end = flip_ptr[last];
+    int next = f < end ? flips[f] : 0;
+    double next_weight = f < end ? weights[(next < 0 ? ~next : next) * n_units] : 0.0;
+    for (; r < last; ++r) {
         for (long long stop = flip_ptr[r + 1]; f < stop; ++f) {
-            int flip = flips[f], unit = flip < 0 ? ~flip : flip;
-            double weight = weights[unit * n_units], loss = loss_of[unit];
+            int flip = next, unit = flip < 0 ? ~flip : flip;
+            double weight = next_weight, loss = loss_of[unit];
+            if (f + 1 < end) {
+                next = flips[f + 1];
+                next_weight = weights[(next < 0 ? ~next : next) * n_units];
+            }
             if (weight != 0.0 && loss != 0.0) {
                 n_terms += flip < 0 ? -1 : 1;
                 error += fabs(weight) * loss;

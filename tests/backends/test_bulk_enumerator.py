@@ -173,7 +173,7 @@ def test_groups_do_not_depend_on_hashes(rows: list[tuple[int, int, int]], n_bad:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(arrays, "_hash", sometimes_bad)
-        order, ptr = arrays.group(np, table[:, 0].astype(int), 4, table[:, 1:].__getitem__)
+        order, ptr = arrays.group(np, table[:, 0].astype(np.int32), 4, table[:, 1:].__getitem__)
     assert sorted(order.tolist()) == list(range(len(rows)))
     groups = [[rows[i] for i in order[a:b]] for a, b in pairwise(ptr)]
     assert all(len(set(found)) == 1 for found in groups)
@@ -184,7 +184,7 @@ def test_hashes_that_always_collide_are_told(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(arrays, "_hash", lambda xp, words, seed: np.zeros(len(words), np.uint64))
     words = np.array([[1], [2]], dtype=np.uint64)
     with pytest.raises(InvariantError, match="hash functions"):
-        arrays.group(np, np.zeros(2, int), 1, words.__getitem__)
+        arrays.group(np, np.zeros(2, np.int32), 1, words.__getitem__)
 
 
 @given(st.lists(st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=9), max_size=9))
