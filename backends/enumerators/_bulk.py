@@ -3,16 +3,17 @@
 A card starts an operation in about ten microseconds, so cutting by one neuron after another, at
 some fifty operations for each, would take a second for two thousand neurons whatever the result.
 Here all neurons of a layer cut at once, and the number of operations does not depend on their
-number, nor on that of the regions: for a layer it is about 1500 in the plane and 2700 in space,
-the moves of data among them, and grows with the square of the dimension. (It does grow a little
-with the neurons, by one loop for every 64 of them, and where arrays would be too large at once.)
+number, nor on that of the regions: for a layer it is about 750 in the plane and 1300 in space, the
+moves of data among them, and grows with the square of the dimension. (It does grow where arrays
+would be too large at once; and on NumPy, where kernels are replaced by operations on whole arrays
+(`relutopo.device_kernels`), with one loop for every 64 neurons.)
 
 A *flat* is the part of a cell c of the complex so far on which some neurons of the layer vanish.
 Flats that lie in the interior of c and have one dimension less than another one *cut* it;
 together with those that bound it they are its *walls*.
 
-1. Every vertex gets the sign of every neuron, in {-1, 0, +1}. A neuron crosses a flat if it has
-   both signs at vertices of the flat.
+1. Every vertex gets the sign of every neuron, in {-1, 0, +1}: on a card by walks from region to
+   region (`_bulk_walk`). A neuron crosses a flat if it has both signs at vertices of the flat.
 2. For the cells c of dimension 0, 1, ..., d: the neurons that cross c have flats there, whose
    facets are walls of the facets of c (`_bulk_flats`). These flats are cut again by the neurons
    that cross them, and so on down to new vertices, which get their signs in turn. Only flats that
