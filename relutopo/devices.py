@@ -30,6 +30,7 @@ _MAKE_ROOM = (
 # DLDeviceType of the DLPack standard; what is pinned is memory of the host.
 _DLPACK_CPU, _DLPACK_CUDA, _DLPACK_PINNED = 1, 2, 3
 _GIB = 2**30
+_LARGE = 2**20  # bytes
 
 
 class Device:
@@ -125,7 +126,7 @@ class _CudaDevice(Device):
             if isinstance(array, self.xp.ndarray) or not hasattr(array, "__dlpack_device__"):
                 return self.xp.asarray(array)
             if _HOST.holds(array):
-                return self.xp.asarray(_as_numpy(array))
+                return self._copy(_as_numpy(array))
             if not self.holds(array):
                 index = array.__dlpack_device__()[1]
                 raise InputError(
@@ -133,6 +134,14 @@ class _CudaDevice(Device):
                     f"set `device={index}`, or move the tensor by .to('cuda:{self.index}')"
                 )
             return self.xp.from_dlpack(_detached(array))
+
+    def _copy(self, array: NDArray[Any]) -> Any:
+        if array.nbytes < _LARGE:
+            return self.xp.asarray(array)
+        # `asarray` would have as much memory of the host pinned first, which takes longer.
+        copy = self.xp.empty(array.shape, dtype=array.dtype)
+        copy.set(array)
+        return copy
 
     def holds(self, array: Any) -> bool:
         return tuple(array.__dlpack_device__()) == (_DLPACK_CUDA, self.index)
