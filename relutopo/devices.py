@@ -136,7 +136,7 @@ class _CudaDevice(Device):
             if isinstance(array, self.xp.ndarray) or not hasattr(array, "__dlpack_device__"):
                 return self.xp.asarray(array)
             if _HOST.holds(array):
-                return self.xp.asarray(_as_numpy(array))
+                return self._copy(_as_numpy(array))
             if not self.holds(array):
                 index = array.__dlpack_device__()[1]
                 raise InputError(
@@ -144,6 +144,13 @@ class _CudaDevice(Device):
                     f"set `device={index}`, or move the tensor by .to('cuda:{self.index}')"
                 )
             return self.xp.from_dlpack(_detached(array))
+
+    def _copy(self, array: NDArray[Any]) -> Any:
+        if array.nbytes < LARGE:
+            return self.xp.asarray(array)
+        copy = self.xp.empty(array.shape, dtype=array.dtype)
+        staging(self.xp, self.index).to_card(np.ascontiguousarray(array), copy)
+        return copy
 
     def holds(self, array: Any) -> bool:
         return tuple(array.__dlpack_device__()) == (_DLPACK_CUDA, self.index)
@@ -154,7 +161,7 @@ class _CudaDevice(Device):
                 return _HOST.to_host(np.asarray(self.xp.asnumpy(array)), out)
             if out is None:
                 out = np.empty(array.shape, array.dtype)
-            staging(self.xp, self.index).copy(self.xp.ascontiguousarray(array), out)
+            staging(self.xp, self.index).to_host(self.xp.ascontiguousarray(array), out)
             return out
 
     @contextmanager

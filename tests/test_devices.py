@@ -25,6 +25,29 @@ class OutOfMemoryError(MemoryError):
     """What CuPy raises."""
 
 
+class Stream:
+    """One of the streams that pieces of large arrays go through; there is no other."""
+
+    n_waiting = 0
+
+    def synchronize(self) -> None:
+        Stream.n_waiting = 0
+
+
+class ArrayOnCard(np.ndarray):
+    """An array with CuPy's ways from and to the host."""
+
+    def get(self, stream: Stream, out: Any) -> None:
+        assert (self.shape, self.dtype) == (out.shape, out.dtype)
+        assert isinstance(stream, Stream)
+        out[...] = self.view(np.ndarray)
+
+    def set(self, array: Any, stream: Stream) -> None:
+        assert (self.shape, self.dtype) == (array.shape, array.dtype)
+        Stream.n_waiting += isinstance(stream, Stream)
+        self[...] = array
+
+
 class FakeCupy(ModuleType):
     """NumPy under CuPy's name, with the few functions that ask a card."""
 
@@ -33,6 +56,7 @@ class FakeCupy(ModuleType):
     asarray = staticmethod(np.asarray)
     asnumpy = staticmethod(np.asarray)
     ascontiguousarray = staticmethod(lambda array: array.copy())
+    empty = staticmethod(ArrayOnCard)
 
     def __init__(self, n_cards: int = N_CARDS, n_free: int = 3 * 2**30) -> None:
         super().__init__("cupy")
@@ -48,7 +72,7 @@ class FakeCupy(ModuleType):
             runtime=runtime,
             memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
             Device=lambda index: nullcontext(index),
-            Stream=lambda non_blocking: "stream",
+            Stream=lambda non_blocking: Stream(),
             alloc_pinned_memory=lambda n_bytes: np.empty(n_bytes, np.uint8),
             get_current_stream=lambda: SimpleNamespace(synchronize=lambda: None),
         )
@@ -138,7 +162,11 @@ def test_a_card_tells_its_name_and_takes_tensors_by_reference(cupy: FakeCupy) ->
         device.to_device(TensorOnCard(0))
     on_host = torch.arange(3.0, requires_grad=True)
     np.testing.assert_array_equal(device.to_device(on_host), [0, 1, 2])
-    np.testing.assert_array_equal(device.to_device(Pinned(np.arange(3.0))), [0, 1, 2])
+    for n in (3, 10**6):
+        for array in (np.arange(n), np.arange(2 * n)[::2]):
+            copied = device.to_device(Pinned(array))
+            np.testing.assert_array_equal(copied, array)
+            assert not Stream.n_waiting
     assert len(cupy.imported) == 1
 
 
@@ -183,18 +211,10 @@ def test_too_little_memory_names_what_is_needed_and_what_is_there(cupy: FakeCupy
     assert issubclass(DeviceMemoryError, MemoryError)
 
 
-class ArrayOnCard(np.ndarray):
-    """An array with CuPy's way to the host."""
-
-    def get(self, stream: Any, out: Any) -> None:
-        assert stream == "stream"
-        out[...] = self.view(np.ndarray)
-
-
 @pytest.mark.parametrize("dtype", [np.uint8, np.float64])
 @pytest.mark.parametrize("columns", [slice(None), slice(3)])
 def test_large_arrays_come_back_in_pieces(cupy: FakeCupy, dtype: Any, columns: slice) -> None:
-    whole = np.random.default_rng(0).integers(0, 200, (LARGE // 8, 9)).astype(dtype)
+    whole = np.random.default_rng(0).integers(0, 200, (LARGE, 9)).astype(dtype)
     array = whole[:, columns].view(ArrayOnCard)
     device = cuda_device()
     np.testing.assert_array_equal(device.to_host(array), array.view(np.ndarray))

@@ -27,7 +27,7 @@ __all__ = ["tentative_prolongation"]
 # badly scaled graphs, and still finds strong ones at hubs.
 _STRENGTH = 0.25
 # A key: from its highest bits on the state, few strong edges, chance, and the number of the node.
-_OUT, _UNDECIDED, _ROOT = 0, 1, 2
+_UNDECIDED, _ROOT = 1, 2  # and 0 for a node that is out, near a root
 _STATE, _DEGREE, _CHANCE = 60, 52, 31
 _MOST_EDGES = 255
 
@@ -72,6 +72,24 @@ _LARGEST = Kernel(
         if (strong[p] && keys[indices[p]] > most) most = keys[indices[p]];
     }
     largest = most;
+    """,
+)
+
+_DECIDED = Kernel(
+    "relutopo_decided",
+    "raw int32 indices, raw int32 indptr, raw bool strong, raw int64 keys, raw int64 largest, "
+    "int32 state",
+    "int64 decided",
+    """
+    long long key = keys[i], most = largest[i];
+    for (int p = indptr[i]; p < indptr[i + 1]; ++p) {
+        if (strong[p] && largest[indices[p]] > most) most = largest[indices[p]];
+    }
+    if (key >> state == 1) {
+        if (most == key) key += 1LL << state;
+        else if (most >> state == 2) key -= 1LL << state;
+    }
+    decided = key;
     """,
 )
 
@@ -140,14 +158,22 @@ def _roots(xp: Any, matrix: Any, strong: Any, degree: Any) -> Any:
     keys += (_MOST_EDGES - xp.minimum(degree, _MOST_EDGES)).astype(np.int64) << (_DEGREE - _CHANCE)
     keys += _UNDECIDED << (_STATE - _CHANCE)
     keys = (keys << _CHANCE) + xp.arange(n)
-    while True:
-        largest = _largest(xp, matrix, strong, _largest(xp, matrix, strong, keys))
-        undecided = keys >> _STATE == _UNDECIDED
-        if not bool(undecided.any()):
-            return keys >> _STATE == _ROOT
-        wins, loses = undecided & (largest == keys), undecided & (largest >> _STATE == _ROOT)
-        keys += (wins.astype(np.int64) * (_ROOT - _UNDECIDED)) << _STATE
-        keys -= (loses.astype(np.int64) * (_UNDECIDED - _OUT)) << _STATE
+    while bool((keys >> _STATE == _UNDECIDED).any()):
+        keys = _decided(xp, matrix, strong, keys)
+    return keys >> _STATE == _ROOT
+
+
+def _decided(xp: Any, matrix: Any, strong: Any, keys: Any) -> Any:
+    """Return keys with more roots, of the largest key within two strong edges, and more out."""
+    near, kernel = _largest(xp, matrix, strong, keys), _DECIDED.on(xp)
+    if kernel is not None:
+        decided = xp.empty(len(keys), dtype=np.int64)
+        kernel(matrix.indices, matrix.indptr, strong, keys, near, _STATE, decided)
+        return decided
+    most = _largest(xp, matrix, strong, near)
+    is_undecided = keys >> _STATE == _UNDECIDED
+    wins, loses = is_undecided & (most == keys), is_undecided & (most >> _STATE == _ROOT)
+    return keys + ((wins.astype(np.int64) - loses.astype(np.int64)) << _STATE)
 
 
 def _largest(xp: Any, matrix: Any, strong: Any, keys: Any) -> Any:

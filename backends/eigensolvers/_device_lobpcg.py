@@ -24,8 +24,9 @@ from ._products import combinations, inner_products, product
 
 __all__ = ["DeviceLobpcgEigensolver"]
 
-# Estimates, from the sizes of the products of the set-up, with room for their buffers.
-_BYTES_PER_ENTRY = 100
+# Estimates, at the product of sparse matrices that takes most: 24 bytes for each product of two of
+# their entries, of which a plane graph has 2.5 an entry of L, and solid or badly scaled ones to 12.
+_BYTES_PER_ENTRY = 350
 _BYTES_PER_NODE = 250
 
 

@@ -180,9 +180,8 @@ class Hierarchy:
 def _level(matrix: Any, tentative: Any, device: Device) -> Level:
     """Return a level whose coarse nodes are aggregates; see `Hierarchy.of`."""
     xp, csr = device.xp, device.sparse.csr_matrix
-    sizes = csr((abs(matrix.data), matrix.indices, matrix.indptr), shape=matrix.shape)
     diagonal = xp.maximum(matrix.diagonal(), _TINY)
-    bound = float((product(xp, sizes, xp.ones(matrix.shape[1])) / diagonal).max())
+    bound = _gershgorin(matrix, diagonal, device)
     largest = _largest_eigenvalue(matrix, diagonal, device)
     # P = (I - ω D⁻¹ L) T; the entries of L T are scaled row by row.
     change = matrix @ tentative
@@ -192,6 +191,13 @@ def _level(matrix: Any, tentative: Any, device: Device) -> Level:
     change = csr((scaled, change.indices, change.indptr), shape=change.shape)
     prolongation = (tentative - change).tocsr()
     return Level(xp, matrix, 1 / diagonal, bound, prolongation, prolongation.T.tocsr())
+
+
+def _gershgorin(matrix: Any, diagonal: Any, device: Device) -> float:
+    xp = device.xp
+    arrays = abs(matrix.data), matrix.indices, matrix.indptr
+    sizes = device.sparse.csr_matrix(arrays, shape=matrix.shape)
+    return float((product(xp, sizes, xp.ones(matrix.shape[1])) / diagonal).max())
 
 
 def _largest_eigenvalue(matrix: Any, diagonal: Any, device: Device) -> float:

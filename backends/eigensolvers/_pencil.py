@@ -127,7 +127,8 @@ class SymmetricProblem:
     def project(self, g: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return g without its component along the kernel; g is a vector or a block of columns."""
         for _ in range(2):  # the second time removes what rounding left over
-            g = g - np.multiply.outer(self.kernel, self.kernel @ g).reshape(g.shape)
+            part = np.multiply.outer(self.kernel, self.kernel @ g)
+            g = np.subtract(g, part, out=part)
         return g
 
     def eigenpair(self, g: NDArray[np.float64]) -> Eigenpair:

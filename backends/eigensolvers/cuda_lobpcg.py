@@ -12,9 +12,9 @@ __all__ = ["CudaLobpcgEigensolver"]
 class CudaLobpcgEigensolver(DeviceLobpcgEigensolver):
     """LOBPCG, preconditioned by a smoothed-aggregation V-cycle, on an NVIDIA card through CuPy.
 
-    Numbering and aggregating the nodes and the final check of the residual run on the host, and
-    the rest on the card, whose memory is free again after each solution. cuSPARSE does not promise
-    the order of its sums, so that results may differ in their last bits from run to run.
+    The host solves the coarsest level and checks the residual of the result; all else runs on the
+    card, whose memory is free again after each solution. cuSPARSE does not promise the order of
+    its sums, so that results may differ in their last bits from run to run.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class CudaLobpcgEigensolver(DeviceLobpcgEigensolver):
     Raises
     ------
     MissingExtraError
-        If CuPy or pyamg is not installed.
+        If CuPy is not installed.
     DeviceError
         If there is no card that can be used.
     InputError

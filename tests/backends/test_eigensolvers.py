@@ -385,3 +385,13 @@ def test_what_does_not_fit_on_a_card_is_told_before_it_begins() -> None:
     solver = DEVICE_LOBPCG(Small(), tol=1e-8, max_iterations=500)
     with pytest.raises(DeviceMemoryError, match="the Fiedler vector of 400 nodes needs"):
         solver.solve(system, np.ones(400))
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_what_double_precision_allows_is_accepted(solver: str) -> None:
+    """No vector of doubles has a residual of 1e-16 here."""
+    system = laplacian(3000, path_edges(3000))
+    result = create(solver, tol=1e-16).solve(system, np.ones(3000))
+    assert result.status == "converged"
+    assert 1e-16 < result.residual <= 1e-6
+    assert result.iterations < 100
