@@ -180,7 +180,7 @@ def test_an_iteration_asks_for_four_small_arrays(card: StrictDevice, system: Any
     assert counts[1] - counts[0] == 3 * 4
 
 
-@pytest.mark.parametrize("gap", [1.0, 1e-3, 1e-9, 0.0])
+@pytest.mark.parametrize("gap", [1.0, 1e-3, 3e-7, 1e-7, 1e-9, 0.0])
 def test_rows_are_made_orthonormal_however_dependent(card: StrictDevice, gap: float) -> None:
     rng = np.random.default_rng(0)
     rows, weights = rng.standard_normal((3, 50)), rng.uniform(1, 500, 50)
