@@ -81,8 +81,7 @@ def split(whole: Block, size: int) -> list[Part]:
     locations = cells.x[whole.beside.origins[cells.region_ptr[:-1]]]
     numbers = np.full(len(cells.edge_vertices), -1, np.int32), np.full(len(cells.x), -1, np.int32)
     parts = []
-    n_parts = -(-whole.n_regions // size)
-    for some in np.array_split(np.argsort(_along_curve(locations), kind="stable"), n_parts):
+    for some in _neighbourhoods(locations, -(-whole.n_regions // size)):
         regions = np.sort(some)
         region_ptr, half_edges, edges, vertices, edge_vertices = _select(
             regions, cells.region_ptr, cells.half_edges, cells.edge_vertices, *numbers
@@ -106,25 +105,19 @@ def split(whole: Block, size: int) -> list[Part]:
     return parts
 
 
-def _along_curve(x: NDArray[np.float64]) -> NDArray[np.uint64]:
-    """Return the places of points along a curve that fills the plane (Morton's Z-order)."""
-    low, high = x.min(axis=0), x.max(axis=0)
-    cells = ((x - low) / np.maximum(high - low, np.finfo(np.float64).tiny) * (2**31 - 1)).astype(
-        np.uint64
-    )
-    codes = np.zeros(len(x), dtype=np.uint64)
-    for axis, bits in enumerate(cells.T):
-        # Put a zero between any two bits.
-        for shift, mask in (
-            (16, 0x0000FFFF0000FFFF),
-            (8, 0x00FF00FF00FF00FF),
-            (4, 0x0F0F0F0F0F0F0F0F),
-            (2, 0x3333333333333333),
-            (1, 0x5555555555555555),
-        ):
-            bits = (bits | (bits << np.uint64(shift))) & np.uint64(mask)
-        codes |= bits << np.uint64(axis)
-    return codes
+def _neighbourhoods(
+    x: NDArray[np.float64], n_parts: int, some: NDArray[np.int64] | None = None
+) -> list[NDArray[np.int64]]:
+    """Share points among equal parts, each of them in a box of its own that is not too long."""
+    some = np.arange(len(x)) if some is None else some
+    if n_parts == 1:
+        return [some]
+    y = x[some]
+    axis = int(np.argmax(np.ptp(y, axis=0)))
+    few = n_parts // 2
+    order = np.argpartition(y[:, axis], len(some) * few // n_parts)
+    first, second = np.split(some[order], [len(some) * few // n_parts])
+    return _neighbourhoods(x, few, first) + _neighbourhoods(x, n_parts - few, second)
 
 
 def glue(

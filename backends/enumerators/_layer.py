@@ -81,13 +81,13 @@ class LayerCut:
         self.cells, self.beside = block.cells, block.beside
         of_layer: Maps | Values
         if block.earlier is None:
-            of_layer, signs = task.maps.first(layer, self.cells, self.beside)
+            self.units, of_layer, signs = task.maps.first(layer, self.cells, self.beside)
         else:
-            of_layer, signs = task.maps.next(layer, self.cells, self.beside, block.earlier)
+            self.units, of_layer, signs = task.maps.next(
+                layer, self.cells, self.beside, block.earlier
+            )
         self.magnitude = task.magnitude
         self.target = POSITION_TARGET * float(self.magnitude.max())
-        self.offset = task.network.layer_offsets[layer]
-        self.size = task.network.layer_sizes[layer]
         self.n_old = len(self.cells.x)
         self.settler = Settler(task.network, task.domain, layer, block, task.precise)
         self.n_uncertain = block.n_uncertain + len(signs.unknown)
@@ -102,7 +102,10 @@ class LayerCut:
         self.crossings = self._cross_edges()
 
     def _settle_signs(self, unknown: NDArray[np.int32]) -> None:
-        for vertex, unit, sign in settle_signs(self.settler, unknown, self.beside.vertex_owner):
+        neurons = self.units.neurons
+        for vertex, unit, sign in settle_signs(
+            self.settler, unknown, neurons, self.beside.vertex_owner
+        ):
             if sign:
                 signs = self.positive if sign > 0 else self.negative
                 signs[vertex, unit >> 6] |= np.uint64(1 << (unit & 63))
@@ -120,7 +123,8 @@ class LayerCut:
             return self.settler.corner(region, a), self.settler.corner(region, b)
 
         def plane(edge: int, i: int) -> Integers:
-            return self.settler.neuron_plane(int(owner[edge]), int(crossings.item[i]))
+            neuron = int(self.units.neurons[crossings.item[i]])
+            return self.settler.plane(int(owner[edge]), neuron)
 
         if n_open:
             self.n_uncertain += settle_crossings(crossings, ends, plane)
@@ -142,7 +146,7 @@ class LayerCut:
         def lines(vertex: int) -> tuple[int, list[int]]:
             i = int(placed.source[vertex - self.n_old])
             edge = int(np.searchsorted(self.crossings.ptr, i, side="right")) - 1
-            labels = [self.offset + int(self.crossings.item[i])]
+            labels = [int(self.units.neurons[self.crossings.item[i]])]
             if self.cells.x.shape[1] == 2:
                 labels.append(int(self.cells.labels[edge]))
             return int(self.beside.edge_owner[edge]), labels

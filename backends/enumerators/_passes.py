@@ -164,10 +164,10 @@ def find(cells, origins, maps, positive, negative, crossings, placed):
 
 
 @njit(cache=True, nogil=True)
-def build(cells, origins, positive, offset, n_units, magnitude, placed, chords, most):
+def build(cells, origins, positive, units, magnitude, placed, chords, most):
     """Return how many cells of all dimensions there will be, and the cut if they are not too many.
 
-    `most` is the limit, negative if there is none.
+    `units` are the `Units` that cut, and `most` is the limit, negative if there is none.
     """
     inside, first_piece = chords.crossings, placed.first_piece
     n_inner, n_chord_edges, n_regions, n_sides = count_cells(
@@ -199,8 +199,8 @@ def build(cells, origins, positive, offset, n_units, magnitude, placed, chords, 
         origins,
         positive,
         cells.packed,
-        offset,
-        n_units,
+        units.neurons,
+        units.always,
         placed.group_ptr,
         first_piece,
         chords.chord_ptr,
@@ -260,15 +260,14 @@ def finish(
     positive,
     negative,
     crossings,
-    offset,
-    n_units,
+    units,
     magnitude,
     target,
     most,
 ):
     """Place vertices, find chords and build faces, as far as nothing is open.
 
-    Vertices on edges may be off by `target`; `most` is as for `build`.
+    Vertices on edges may be off by `target`; `units` and `most` are as for `build`.
     """
     placed = place_edges(cells, crossings, magnitude)
     n_old = len(cells.x)
@@ -278,5 +277,5 @@ def finish(
     chords, broken, n_open = find(cells, origins, maps, positive, negative, crossings, placed)
     if broken >= 0 or n_open:
         return Finished(FOUND, placed, chords, broken, n_open, 0, _no_cut(cells))
-    n_cells, cut = build(cells, origins, positive, offset, n_units, magnitude, placed, chords, most)
+    n_cells, cut = build(cells, origins, positive, units, magnitude, placed, chords, most)
     return Finished(BUILT, placed, chords, broken, n_open, n_cells, cut)

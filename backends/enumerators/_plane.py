@@ -42,6 +42,9 @@ __all__ = ["PlaneCutter"]
 _NUMBERS_AT_ONCE = 2**20
 """From how many numbers in the maps of its regions on a block is split."""
 
+_FEWEST, _FEWEST_AT_LAST = 64, 768
+"""How few regions blocks may have; more in the last layer, which makes maps of few of its units."""
+
 _ROOM_TO_GROW = 32
 """How many times smaller than that blocks begin, for they grow with every layer."""
 
@@ -107,7 +110,9 @@ class PlaneCutter:
             return self._glue(block, parts, run)
 
     def _block_size(self, layer: int) -> int:
-        return max(64, _NUMBERS_AT_ONCE // (3 * self._network.layer_sizes[layer]))
+        is_last = layer + 1 == self._n_layers
+        fewest = _FEWEST_AT_LAST if is_last else _FEWEST
+        return max(fewest, _NUMBERS_AT_ONCE // (3 * self._network.layer_sizes[layer]))
 
     def _is_large(self, block: Block, layer: int) -> bool:
         return layer > 0 and block.n_regions > self._block_size(layer)
@@ -145,8 +150,8 @@ class PlaneCutter:
         cells, beside = cut.cells, cut.beside
         before = cells, beside.origins, cut.maps, cut.positive, cut.negative, cut.crossings
         most = -1 if self._max_cells is None else self._max_cells
-        after = cut.offset, cut.size, cut.magnitude
-        done = finish(*before, *after, cut.target, most)
+        neurons = cut.units.neurons
+        done = finish(*before, cut.units, cut.magnitude, cut.target, most)
         placed, chords, stage = done.placed, done.chords, done.stage
         broken, n_open, n_cells, result = done.broken, done.n_open, done.n_cells, done.cut
         edge_lines = cut.lines_on_edges(placed)
@@ -172,20 +177,28 @@ class PlaneCutter:
         def plane(chord: int, i: int) -> Integers:
             region = int(chords.region[chord])
             other = int(chords.chord_ptr[region]) + int(chords.crossings.item[i])
-            return cut.settler.neuron_plane(region, int(chords.units[chords.unit_ptr[other]]))
+            unit = int(chords.units[chords.unit_ptr[other]])
+            return cut.settler.plane(region, int(neurons[unit]))
 
         if n_open:
             cut.n_uncertain += settle_crossings(chords.crossings, ends, plane)
         if stage != BUILT:
             n_cells, result = build(
-                cells, beside.origins, cut.positive, *after, placed, chords, most
+                cells,
+                beside.origins,
+                cut.positive,
+                cut.units,
+                cut.magnitude,
+                placed,
+                chords,
+                most,
             )
         check_limit(self._max_cells, n_cells, self._network, layer)
         inner_base = len(placed.x)
 
         def inner_lines(vertex: int) -> tuple[int, list[int]]:
             region, *units = result.inner_source[vertex - inner_base].tolist()
-            return region, [cut.offset + unit for unit in units]
+            return region, [int(neurons[unit]) for unit in units]
 
         new = result.cells
         cut.refine(new.x, new.x_error, inner_base, len(new.x), inner_lines)

@@ -13,7 +13,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Beside", "Cells", "Chords", "Crossings", "Cut", "Maps", "Placed", "Signs", "Values"]
+__all__ = [
+    "Beside",
+    "Cells",
+    "Chords",
+    "Crossings",
+    "Cut",
+    "Maps",
+    "Placed",
+    "Signs",
+    "Units",
+    "Values",
+]
 
 
 class Cells(NamedTuple):
@@ -104,6 +115,22 @@ class Values(NamedTuple):
     def of(self, vertices: NDArray[np.integer]) -> Values:
         """Return the values at some vertices, in their order."""
         return self._replace(z=self.z[vertices], errors=self.errors[vertices])
+
+
+class Units(NamedTuple):
+    """What a layer cuts a block with; all else that is said of units counts these alone.
+
+    Attributes
+    ----------
+    neurons : (n_units,) ndarray of int32
+        The neuron that each unit is.
+    always : (n_bytes,) ndarray of uint8
+        As a pattern, the layer's other neurons that are positive throughout the block; the rest are
+        negative throughout.
+    """
+
+    neurons: NDArray[np.int32]
+    always: NDArray[np.uint8]
 
 
 class Signs(NamedTuple):
