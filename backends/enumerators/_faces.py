@@ -139,8 +139,9 @@ def build_faces(
     for r in range(len(region_ptr) - 1):
         c0, c1 = chord_ptr[r], chord_ptr[r + 1]
         row = out_packed[f0]
-        for i in range(len(row)):
-            row[i] = packed[r, i] | always[i]
+        row[:] = always
+        for i in range(packed.shape[1]):
+            row[i] |= packed[r, i]
         union[:] = np.uint64(0)
         for q in range(region_ptr[r], region_ptr[r + 1]):
             for w in range(len(union)):

@@ -103,7 +103,9 @@ def next_of_free(this, room, cells, beside, earlier):
         height = rounding * np.sqrt(sum_of_squares(earlier.planes, p, k))
         scale += reach[k] * (1.02 * earlier.norms[e, k] + height)
     smallest = rounding / UNIT_ROUNDOFF * 4 * this.underflow
-    free, neurons, always = np.empty(n, np.int64), np.empty(n, np.int32), np.zeros_like(packed[0])
+    first_neuron = this.offset + n_before
+    free, neurons = np.empty(n, np.int64), np.empty(n, np.int32)
+    always = np.zeros((first_neuron + n + 7) >> 3, np.uint8)
     # The second row is for regions without an active unit: nothing is rounded there.
     errors, n_free = np.zeros((2, n)), 0
     for j in range(n):
@@ -111,7 +113,7 @@ def next_of_free(this, room, cells, beside, earlier):
         at += center[j]
         error = this.row_norms[j] * scale + rounding * abs(this.bias[j]) + smallest
         slack = 2.02 * error + (n_before + 16) * UNIT_ROUNDOFF * (size + radius[j])
-        neuron = this.offset + n_before + j
+        neuron = first_neuron + j
         if not abs(at) > spread + 1.01 * radius[j] + slack:
             free[n_free], neurons[n_free], errors[0, n_free] = j, neuron, error
             n_free += 1

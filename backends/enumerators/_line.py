@@ -48,6 +48,7 @@ def cut_line(
             crossings.same,
             cut.cells.packed,
             cut.units.neurons,
+            len(cut.units.always),
             first_piece,
         )
         cells = Cells(
@@ -66,11 +67,12 @@ def cut_line(
 
 
 @njit(cache=True, nogil=True)
-def _patterns(edge_vertices, positive, ptr, item, same, packed, neurons, first_piece):
+def _patterns(edge_vertices, positive, ptr, item, same, packed, neurons, n_bytes, first_piece):
     """Return the patterns of the pieces of the edges."""
-    result = np.empty((first_piece[-1], packed.shape[1]), np.uint8)
+    result = np.empty((first_piece[-1], n_bytes), np.uint8)
     for r in range(len(edge_vertices)):
-        row = packed[r].copy()
+        row = np.zeros(n_bytes, np.uint8)
+        row[: packed.shape[1]] = packed[r]
         a, b = edge_vertices[r]
         set_bits(row, neurons, positive[a] | positive[b])
         # On the first piece a unit that crosses has the sign that it has at a.

@@ -96,7 +96,7 @@ class MapChain:
         self._units = [
             Units(
                 np.arange(first, first + size, dtype=np.int32),
-                np.zeros(-(-network.n_neurons // 8), np.uint8),
+                np.zeros(-(-(first + size) // 8), np.uint8),
             )
             for first, size in zip(network.layer_offsets, network.layer_sizes, strict=False)
         ]

@@ -190,7 +190,7 @@ def build(cells, origins, positive, units, magnitude, placed, chords, most):
     for e in range(len(cells.labels)):
         labels[first_piece[e] : first_piece[e + 1]] = cells.labels[e]
     region_ptr, half_edges = np.empty(n_regions + 1, np.int64), np.empty(n_sides, np.int32)
-    packed = np.empty((n_regions, cells.packed.shape[1]), np.uint8)
+    packed = np.empty((n_regions, len(units.always)), np.uint8)
     parent, inner_source = np.empty(n_regions, np.int32), np.empty((n_inner, 3), np.int32)
     inner_ends = np.empty((n_inner, 2), np.int32)
     build_faces(

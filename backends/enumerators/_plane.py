@@ -22,8 +22,9 @@ few siblings, the values at vertices are carried from layer to layer instead (`_
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import replace
+
+import numpy as np
 
 from relutopo.errors import InvariantError
 from relutopo.geometry.domain import Domain
@@ -32,10 +33,12 @@ from relutopo.geometry.network import Network
 from relutopo.interfaces import Progress
 from relutopo.threads import threads
 
-from ._block import Block, Part, glue, split
+from ._block import Block, Part
+from ._gluing import Gluing
 from ._layer import LayerCut, Task, settle_crossings
 from ._limits import check_limit
 from ._passes import BUILT, PLACED, build, find, finish
+from ._splitting import Parts
 
 __all__ = ["PlaneCutter"]
 
@@ -87,27 +90,19 @@ class PlaneCutter:
             report(layer, block.n_regions)
         if layer == self._n_layers:
             return block
-        n_regions = 0
+        parts = self._split(block, layer)
+        whole = Gluing(block, len(parts))
         with threads(self._n_threads) as run:
-            parts: list[Part] = []
-            begun = self._split(block, layer)
-            n_cells = block.n_cells
-            for before, after in zip(
-                begun, run(lambda part: self._finish(part, layer), begun), strict=True
-            ):
-                parts.append(after)
-                n_regions += after.block.n_regions
-                # Pieces of edges may be counted from the other side too.
-                n_pieces = int(after.block.piece_ptr[-1]) - len(after.edges)
-                n_cells += after.block.n_cells - before.block.n_cells - 2 * n_pieces
-                check_limit(self._max_cells, n_cells, self._network, self._n_layers - 1)
-                share = len(parts) / len(begun)
+            finished = run(lambda i: self._finish(parts.take(i), layer), range(len(parts)))
+            for n_done, part in enumerate(finished, 1):
+                whole.add(part)
+                check_limit(self._max_cells, whole.n_cells, self._network, self._n_layers - 1)
                 report(
-                    layer + (self._n_layers - layer) * share,
-                    n_regions,
-                    f" in {len(parts)} of {len(begun)} blocks",
+                    layer + (self._n_layers - layer) * n_done / len(parts),
+                    whole.n_regions,
+                    f" in {n_done} of {len(parts)} blocks",
                 )
-            return self._glue(block, parts, run)
+        return whole.finish()
 
     def _block_size(self, layer: int) -> int:
         is_last = layer + 1 == self._n_layers
@@ -117,32 +112,25 @@ class PlaneCutter:
     def _is_large(self, block: Block, layer: int) -> bool:
         return layer > 0 and block.n_regions > self._block_size(layer)
 
-    def _split(self, block: Block, layer: int) -> list[Part]:
+    def _split(self, block: Block, layer: int) -> Parts:
         size = self._block_size(layer)
         is_last = layer + 1 == self._n_layers
-        return split(block, size if is_last else -(-size // _ROOM_TO_GROW))
+        return Parts(block, size if is_last else -(-size // _ROOM_TO_GROW))
 
     def _finish(self, part: Part, layer: int) -> Part:
         """Cut a part by the layers from `layer` on."""
         block = part.block
         while layer < self._n_layers:
             if self._is_large(block, layer):
-                parts = [self._finish(small, layer) for small in self._split(block, layer)]
-                block = self._glue(block, parts, map)
+                parts = self._split(block, layer)
+                whole = Gluing(block, len(parts))
+                for i in range(len(parts)):
+                    whole.add(self._finish(parts.take(i), layer))
+                block = whole.finish()
                 break
             block = self._cut_once(block, layer)
             layer += 1
         return replace(part, block=replace(block, earlier=None))
-
-    def _glue(
-        self,
-        block: Block,
-        parts: list[Part],
-        each: Callable[[Callable[[int], None], range], Iterable[None]],
-    ) -> Block:
-        block = glue(block, parts, each)
-        check_limit(self._max_cells, block.n_cells, self._network, self._n_layers - 1)
-        return block
 
     def _cut_once(self, block: Block, layer: int) -> Block:
         """Cut a block by one layer."""
@@ -203,9 +191,11 @@ class PlaneCutter:
         new = result.cells
         cut.refine(new.x, new.x_error, inner_base, len(new.x), inner_lines)
         is_last = layer + 1 == self._n_layers
+        piece_ptr = placed.first_piece[block.piece_ptr]
         return Block(
             cells=new,
             earlier=None if is_last else cut.pass_on(placed, result),
-            piece_ptr=placed.first_piece[block.piece_ptr],
+            piece_ptr=piece_ptr,
+            pieces=np.arange(piece_ptr[-1], dtype=np.int32),
             n_uncertain=cut.n_uncertain,
         )

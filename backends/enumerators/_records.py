@@ -33,14 +33,15 @@ class Cells(NamedTuple):
     Attributes
     ----------
     x, x_error : (n_vertices, d), (n_vertices,) ndarrays
-        Vertices, and bounds of how far each is off in any coordinate.
+        Vertices, and bounds of how far each is off in any coordinate; no bounds when parts of a
+        block have been put together, as no layer is left to cut.
     edge_vertices : (n_edges, 2) ndarray of int32
     labels : (n_edges,) ndarray of int32
         As `CellComplex.facet_labels`.
     region_ptr, half_edges : ndarrays of int64, int32
         Half-edges of each region in CSR form.
     packed : (n_regions, n_bytes) ndarray of uint8
-        Patterns.
+        Patterns of the layers so far.
     """
 
     x: NDArray[np.float64]
