@@ -16,7 +16,7 @@ from ._block import Block
 from ._layer import LayerCut, Task
 from ._limits import check_limit
 from ._passes import place_edges
-from ._records import Cells
+from ._records import Cells, Stage
 
 __all__ = ["cut_line"]
 
@@ -32,7 +32,7 @@ def cut_line(
     n_layers = len(network.layer_sizes)
     task = Task(network, domain)
     for layer in range(n_layers):
-        cut = LayerCut(task, layer, block)
+        cut = LayerCut(task, Stage(layer, 0, network.layer_sizes[layer]), block)
         crossings = cut.crossings
         placed = place_edges(cut.cells, crossings, cut.magnitude)
         cut.refine_edges(placed)

@@ -36,7 +36,7 @@ from relutopo.geometry.patterns import unpack_patterns
 from ._bits import n_words
 from ._free import next_of_free
 from ._norms import spectral_norm_bound
-from ._records import Beside, Cells, Maps, Signs, Units, Values
+from ._records import Beside, Cells, Maps, Signs, Stage, Units, Values
 from ._siblings import active_units, differing_units, forest, multiply, sum_of_squares, switch
 from ._values import UNIT_ROUNDOFF, corner_signs
 from ._vertices import next_values, values_of_maps
@@ -105,13 +105,13 @@ class MapChain:
             for layer in range(1, last + 1):
                 self._layers[layer] = _Layer.of(network, layer, is_last=layer == last)
 
-    def first(self, layer: int, cells: Cells, beside: Beside) -> tuple[Units, Maps, Signs]:
-        """Return a layer's units, their maps on regions by patterns alone, and signs at vertices.
+    def first(self, layer: int, cells: Cells) -> Maps:
+        """Return a layer's maps on regions, from their patterns alone.
 
         Parameters
         ----------
         layer : int
-        cells, beside
+        cells : Cells
             The complex before the layer cuts.
         """
         patterns = unpack_patterns(cells.packed, self._network.n_neurons)
@@ -120,24 +120,47 @@ class MapChain:
         # The maps of layer 0 are exact, and the norms of later ones are not used.
         norms = np.zeros((len(patterns), len(self._magnitude) + 1))
         limit = float(self._magnitude.min())
-        here = Maps(maps.planes, every, maps.errors, every, norms, limit)
-        return self._units[layer], here, _all_signs(here, every, cells, beside)
+        return Maps(maps.planes, every, maps.errors, every, norms, limit)
+
+    def some(
+        self, stage: Stage, maps: Maps, cells: Cells, beside: Beside
+    ) -> tuple[Units, Maps, Signs]:
+        """Return the units of a stage, their maps out of those of the layer, and their signs.
+
+        Parameters
+        ----------
+        stage : Stage
+        maps : Maps
+            Of the whole layer.
+        cells, beside
+            The complex before the stage cuts.
+        """
+        units = self._units[stage.layer]
+        if stage.last - stage.first < len(units.neurons):
+            own = slice(stage.first, stage.last)
+            units = units._replace(neurons=units.neurons[own])
+            maps = maps._replace(
+                planes=np.ascontiguousarray(maps.planes[..., own]),
+                errors=np.ascontiguousarray(maps.errors[:, own]),
+            )
+        return units, maps, _all_signs(maps, cells, beside)
 
     def next(
         self, layer: int, cells: Cells, beside: Beside, earlier: Maps | Values
     ) -> tuple[Units, Maps | Values, Signs]:
-        """Return the same as `first` from the layer before; values, if that is cheaper than maps.
+        """Return a layer's units, maps and signs; values at vertices if they cost less than maps.
 
         Parameters
         ----------
         layer, cells, beside
-            As for `first`; layer ≥ 1, in the plane.
+            As for `some`; layer ≥ 1, in the plane.
         earlier : Maps or Values
             Of layer - 1; maps, as they were before that cut. Regions with the same plane have one
             parent.
         """
         if layer not in self._layers:
-            return self.first(layer, cells, beside)
+            maps = self.first(layer, cells)
+            return self._units[layer], maps, _all_signs(maps, cells, beside)
         this = self._layers[layer]
         if isinstance(earlier, Maps) and _is_sparse(earlier):
             earlier = values_of_maps(earlier, cells, beside)
@@ -211,11 +234,11 @@ def _no_signs(n_vertices, n_units):
 
 
 @njit(cache=True, nogil=True)
-def _all_signs(maps, every, cells, beside):
+def _all_signs(maps, cells, beside):
     """Return the signs at all vertices."""
     positive, negative = _no_signs(len(cells.x), maps.planes.shape[2])
     unknown, n_unknown = corner_signs(
-        every,
+        np.arange(len(maps.plane_of)).astype(np.int32),
         maps.plane_of,
         maps.planes,
         maps.error_of,

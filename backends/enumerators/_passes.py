@@ -32,16 +32,16 @@ __all__ = [
 
 
 PLACED, FOUND, BUILT = 0, 1, 2
-"""Stages at which `finish` stops: new vertices on edges are too far off; orders along chords are
+"""How far `finish` comes: new vertices on edges are too far off; orders along chords are
 open, or signs contradict convexity; the cut is done, or would have more cells than there may be."""
 
 
 class Finished(NamedTuple):
-    """What `finish` has come to; what comes after its stage is empty.
+    """What `finish` has come to; what comes after that is empty.
 
     Attributes
     ----------
-    stage : int
+    reached : int
     placed : Placed
     chords : Chords
     broken : int
@@ -53,7 +53,7 @@ class Finished(NamedTuple):
     cut : Cut
     """
 
-    stage: int
+    reached: int
     placed: Placed
     chords: Chords
     broken: int

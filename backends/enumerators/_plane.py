@@ -38,6 +38,7 @@ from ._gluing import Gluing
 from ._layer import LayerCut, Task, settle_crossings
 from ._limits import check_limit
 from ._passes import BUILT, PLACED, build, find, finish
+from ._records import Stage
 from ._splitting import Parts
 
 __all__ = ["PlaneCutter"]
@@ -45,13 +46,31 @@ __all__ = ["PlaneCutter"]
 _NUMBERS_AT_ONCE = 2**20
 """From how many numbers in the maps of its regions on a block is split."""
 
-_FEWEST, _FEWEST_AT_LAST = 64, 768
+_FEWEST, _FEWEST_AT_LAST = 64, 1024
 """How few regions blocks may have; more in the last layer, which makes maps of few of its units."""
 
 _ROOM_TO_GROW = 32
 """How many times smaller than that blocks begin, for they grow with every layer."""
 
+_WIDE, _SHARE = 256, 8
+"""From how many units the first layer cuts in two stages, and which share of them cuts first."""
+
+_REGIONS_OF_ONE_LAYER = 2**13
+"""How many regions blocks may come to have where there is no other layer."""
+
 _PROGRESS_STEPS = 1000
+
+
+def _stages(network: Network) -> list[Stage]:
+    """Return what cuts one after the other.
+
+    Some units of a wide first layer cut first, so that the others already cut blocks.
+    """
+    stages = [Stage(layer, 0, size) for layer, size in enumerate(network.layer_sizes)]
+    if stages and stages[0].last >= _WIDE:
+        few = stages[0].last // _SHARE
+        stages[:1] = [Stage(0, 0, few), Stage(0, few, stages[0].last)]
+    return stages
 
 
 class PlaneCutter:
@@ -72,84 +91,93 @@ class PlaneCutter:
     ) -> None:
         self._network = network
         self._max_cells, self._n_threads = max_cells, n_threads
-        self._n_layers = len(network.layer_sizes)
+        self._stages = _stages(network)
         self._task = Task(network, domain)
 
     def cut(self, block: Block, progress: Progress | None) -> Block:
         """Cut the whole domain."""
+        n_stages = len(self._stages)
 
-        def report(layers: float, n_regions: int, where: str = "") -> None:
+        def report(stages: float, n_regions: int, where: str = "") -> None:
             if progress is not None:
-                done = int(_PROGRESS_STEPS * layers / self._n_layers)
+                done = int(_PROGRESS_STEPS * stages / n_stages)
                 progress(done, _PROGRESS_STEPS, f"{n_regions} regions{where}")
 
-        layer = 0
-        while layer < self._n_layers and not self._is_large(block, layer):
-            block = self._cut_once(block, layer)
-            layer += 1
-            report(layer, block.n_regions)
-        if layer == self._n_layers:
+        i = 0
+        while i < n_stages and not self._is_large(block, i):
+            block = self._cut_once(block, self._stages[i])
+            i += 1
+            report(i, block.n_regions)
+        if i == n_stages:
             return block
-        parts = self._split(block, layer)
+        parts = Parts(block, self._first_size(i))
         whole = Gluing(block, len(parts))
         with threads(self._n_threads) as run:
-            finished = run(lambda i: self._finish(parts.take(i), layer), range(len(parts)))
+            finished = run(lambda k: self._finish(parts.take(k), i), range(len(parts)))
             for n_done, part in enumerate(finished, 1):
                 whole.add(part)
-                check_limit(self._max_cells, whole.n_cells, self._network, self._n_layers - 1)
+                check_limit(self._max_cells, whole.n_cells, self._network, self._stages[-1].layer)
                 report(
-                    layer + (self._n_layers - layer) * n_done / len(parts),
+                    i + (n_stages - i) * n_done / len(parts),
                     whole.n_regions,
                     f" in {n_done} of {len(parts)} blocks",
                 )
         return whole.finish()
 
-    def _block_size(self, layer: int) -> int:
-        is_last = layer + 1 == self._n_layers
+    def _block_size(self, i: int) -> int:
+        """Return how many regions stage i may cut at once."""
+        if self._stages[i].first > 0:
+            return self._first_size(i)
+        is_last = i + 1 == len(self._stages)
         fewest = _FEWEST_AT_LAST if is_last else _FEWEST
-        return max(fewest, _NUMBERS_AT_ONCE // (3 * self._network.layer_sizes[layer]))
+        return max(fewest, _NUMBERS_AT_ONCE // (3 * self._stages[i].last))
 
-    def _is_large(self, block: Block, layer: int) -> bool:
-        return layer > 0 and block.n_regions > self._block_size(layer)
+    def _first_size(self, i: int) -> int:
+        """Return how many regions blocks have that are made before stage i."""
+        is_last = i + 1 == len(self._stages)
+        if self._stages[i].first > 0:
+            # The number of regions grows like the square of that of units.
+            end = _REGIONS_OF_ONE_LAYER if is_last else self._first_size(i + 1)
+            return max(1, end // _SHARE**2)
+        size = self._block_size(i)
+        return size if is_last else -(-size // _ROOM_TO_GROW)
 
-    def _split(self, block: Block, layer: int) -> Parts:
-        size = self._block_size(layer)
-        is_last = layer + 1 == self._n_layers
-        return Parts(block, size if is_last else -(-size // _ROOM_TO_GROW))
+    def _is_large(self, block: Block, i: int) -> bool:
+        return i > 0 and block.n_regions > self._block_size(i)
 
-    def _finish(self, part: Part, layer: int) -> Part:
-        """Cut a part by the layers from `layer` on."""
+    def _finish(self, part: Part, i: int) -> Part:
+        """Cut a part by the stages from number i on."""
         block = part.block
-        while layer < self._n_layers:
-            if self._is_large(block, layer):
-                parts = self._split(block, layer)
+        while i < len(self._stages):
+            if self._is_large(block, i):
+                parts = Parts(block, self._first_size(i))
                 whole = Gluing(block, len(parts))
-                for i in range(len(parts)):
-                    whole.add(self._finish(parts.take(i), layer))
+                for k in range(len(parts)):
+                    whole.add(self._finish(parts.take(k), i))
                 block = whole.finish()
                 break
-            block = self._cut_once(block, layer)
-            layer += 1
+            block = self._cut_once(block, self._stages[i])
+            i += 1
         return replace(part, block=replace(block, earlier=None))
 
-    def _cut_once(self, block: Block, layer: int) -> Block:
-        """Cut a block by one layer."""
-        cut = LayerCut(self._task, layer, block)
+    def _cut_once(self, block: Block, stage: Stage) -> Block:
+        """Cut a block by one stage."""
+        cut = LayerCut(self._task, stage, block)
         cells, beside = cut.cells, cut.beside
         before = cells, beside.origins, cut.maps, cut.positive, cut.negative, cut.crossings
         most = -1 if self._max_cells is None else self._max_cells
         neurons = cut.units.neurons
         done = finish(*before, cut.units, cut.magnitude, cut.target, most)
-        placed, chords, stage = done.placed, done.chords, done.stage
+        placed, chords, reached = done.placed, done.chords, done.reached
         broken, n_open, n_cells, result = done.broken, done.n_open, done.n_cells, done.cut
         edge_lines = cut.lines_on_edges(placed)
-        if stage == PLACED:
+        if reached == PLACED:
             cut.refine_edges(placed)
             chords, broken, n_open = find(*before, placed)
         if broken >= 0:
             raise InvariantError(
                 f"the signs at the corners of region {broken} contradict its convexity in layer "
-                f"{layer + 1}; please report this network as a bug"
+                f"{stage.layer + 1}; please report this network as a bug"
             )
 
         def end(region: int, vertex: int) -> Integers:
@@ -170,7 +198,7 @@ class PlaneCutter:
 
         if n_open:
             cut.n_uncertain += settle_crossings(chords.crossings, ends, plane)
-        if stage != BUILT:
+        if reached != BUILT:
             n_cells, result = build(
                 cells,
                 beside.origins,
@@ -181,7 +209,7 @@ class PlaneCutter:
                 chords,
                 most,
             )
-        check_limit(self._max_cells, n_cells, self._network, layer)
+        check_limit(self._max_cells, n_cells, self._network, stage.layer)
         inner_base = len(placed.x)
 
         def inner_lines(vertex: int) -> tuple[int, list[int]]:
@@ -190,7 +218,7 @@ class PlaneCutter:
 
         new = result.cells
         cut.refine(new.x, new.x_error, inner_base, len(new.x), inner_lines)
-        is_last = layer + 1 == self._n_layers
+        is_last = stage == self._stages[-1]
         piece_ptr = placed.first_piece[block.piece_ptr]
         return Block(
             cells=new,

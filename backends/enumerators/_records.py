@@ -22,6 +22,7 @@ __all__ = [
     "Maps",
     "Placed",
     "Signs",
+    "Stage",
     "Units",
     "Values",
 ]
@@ -118,8 +119,16 @@ class Values(NamedTuple):
         return self._replace(z=self.z[vertices], errors=self.errors[vertices])
 
 
+class Stage(NamedTuple):
+    """The units ``first:last`` of a layer, which cut at once."""
+
+    layer: int
+    first: int
+    last: int
+
+
 class Units(NamedTuple):
-    """What a layer cuts a block with; all else that is said of units counts these alone.
+    """What a stage cuts a block with; all else that is said of units counts these alone.
 
     Attributes
     ----------
