@@ -20,10 +20,10 @@ import numpy as np
 
 from relutopo.compilation import njit
 
-from ._bits import n_words
+from ._bits import lowest_bit, n_words, negative_bits
 from ._records import Maps, Signs, Units
 from ._siblings import differing_units, forest, multiply, sum_of_squares, switch
-from ._values import UNIT_ROUNDOFF, corner_signs
+from ._values import UNDERFLOW, UNIT_ROUNDOFF, value
 
 __all__ = ["next_of_free"]
 
@@ -132,11 +132,22 @@ def next_of_free(this, room, cells, beside, earlier):
         for j in range(n_free):
             start[k, j] = base[0, k, free[j]]
 
+    # Of all regions' maps: bounds of errors of values, and of slopes.
+    bound, slope = np.zeros(n_free), np.zeros(n_free)
+    for k in range(3):
+        spread = np.sqrt(sum_of_squares(slopes, 0, k))
+        for j in range(n_free):
+            steepest = 1.01 * (abs(start[k, j]) + this.row_norms[free[j]] * spread)
+            bound[j] += 9 * UNIT_ROUNDOFF * reach[k] * steepest
+            slope[j] += 1.02 * steepest if k < 2 else 0.0
+    bound += 2.03 * errors[0] + 2 * UNDERFLOW
+
     planes = room[: n_regions * 3 * n_free].reshape((n_regions, 3, n_free))
     plane_of, error_of = np.arange(n_regions, dtype=np.int32), np.zeros(n_regions, np.int32)
     shape = len(x), n_words(n_free)
     positive, negative = np.zeros(shape, np.uint64), np.zeros(shape, np.uint64)
     unknown, n_unknown = np.empty((16, 2), np.int32), 0
+    maps = Maps(planes, plane_of, errors, error_of, np.empty((0, 3)), reach.min())
     differing = np.empty(8 * bits.shape[1], np.int64)
     at_once = max(1, _NUMBERS_AT_ONCE // (3 * max(1, n_free)))
     for begin in range(0, n_regions, at_once):
@@ -159,23 +170,9 @@ def next_of_free(this, room, cells, beside, earlier):
                     if _has(bits, r, k) != is_on[k]:
                         sign = -1.0 if is_on[k] else 1.0
                         switch(planes, r, r, sign, slopes, 0, columns, k)
-        unknown, n_unknown = corner_signs(
-            regions,
-            plane_of,
-            planes,
-            error_of,
-            errors,
-            beside.own_ptr,
-            beside.own,
-            x,
-            cells.x_error,
-            reach.min(),
-            positive,
-            negative,
-            unknown,
-            n_unknown,
+        unknown, n_unknown = _signs(
+            regions, maps, beside, cells, bound, slope, positive, negative, unknown, n_unknown
         )
-    maps = Maps(planes, plane_of, errors, error_of, np.empty((0, 3)), reach.min())
     signs = Signs(positive, negative, unknown[:n_unknown])
     return Units(neurons[:n_free].copy(), always), maps, signs
 
@@ -221,3 +218,59 @@ def _switches_from_base(order, before, bits, is_on):
         for k in range(len(is_on)):
             count[r] += _has(bits, r, k) != is_on[k]
     return count
+
+
+@njit(cache=True)
+def _beyond(planes, r, x0, x1, deviation, bound, slope, if_above, if_below):
+    for j in range(planes.shape[2]):
+        z = planes[r, 2, j] + planes[r, 0, j] * x0 + planes[r, 1, j] * x1
+        b = bound[j] + slope[j] * deviation
+        if_above[j] = b - z
+        if_below[j] = b + z
+
+
+@njit(cache=True)
+def _signs(regions, maps, beside, cells, bound, slope, positive, negative, unknown, n_unknown):
+    """Fill the signs at the vertices that regions own; see `_values.corner_signs`.
+
+    Bounds that hold on all regions decide nearly everything, and closer ones what is left.
+    """
+    n, words = maps.planes.shape[2], positive.shape[1]
+    if_above, if_below = np.ones(64 * words), np.ones(64 * words)
+    for r in regions:
+        for q in range(beside.own_ptr[r], beside.own_ptr[r + 1]):
+            v = beside.own[q]
+            x0, x1, deviation = cells.x[v, 0], cells.x[v, 1], cells.x_error[v]
+            if deviation <= maps.limit:
+                _beyond(maps.planes, r, x0, x1, deviation, bound, slope, if_above, if_below)
+            else:
+                if_above[:], if_below[:] = 1.0, 1.0
+            for w in range(words):
+                positive[v, w] = negative_bits(if_above, 64 * w)
+                negative[v, w] = negative_bits(if_below, 64 * w)
+                word = ~(positive[v, w] | negative[v, w])
+                if w == words - 1 and n & 63:
+                    word &= (np.uint64(1) << np.uint64(n & 63)) - np.uint64(1)
+                while word:
+                    bit = word & (~word + np.uint64(1))
+                    word ^= bit
+                    j = 64 * w + int(lowest_bit(bit))
+                    z, close = value(
+                        maps.planes[r],
+                        maps.errors[maps.error_of[r]],
+                        j,
+                        cells.x,
+                        cells.x_error,
+                        v,
+                        maps.limit,
+                    )
+                    if z > close:
+                        positive[v, w] |= bit
+                    elif z < -close:
+                        negative[v, w] |= bit
+                    elif close > 0.0:
+                        if n_unknown == len(unknown):
+                            unknown = np.concatenate((unknown, np.empty_like(unknown)))
+                        unknown[n_unknown, 0], unknown[n_unknown, 1] = v, j
+                        n_unknown += 1
+    return unknown, n_unknown

@@ -129,18 +129,21 @@ class PlaneCutter:
         if self._stages[i].first > 0:
             return self._first_size(i)
         is_last = i + 1 == len(self._stages)
-        fewest = _FEWEST_AT_LAST if is_last else _FEWEST
+        fewest = 2 * _FEWEST_AT_LAST if is_last else _FEWEST
         return max(fewest, _NUMBERS_AT_ONCE // (3 * self._stages[i].last))
 
     def _first_size(self, i: int) -> int:
         """Return how many regions blocks have that are made before stage i."""
         is_last = i + 1 == len(self._stages)
         if self._stages[i].first > 0:
-            # The number of regions grows like the square of that of units.
-            end = _REGIONS_OF_ONE_LAYER if is_last else self._first_size(i + 1)
+            # The number of regions grows like the square of that of units. What grows more than
+            # others need not be split again at once.
+            end = _REGIONS_OF_ONE_LAYER if is_last else 3 * self._first_size(i + 1) // 4
             return max(1, end // _SHARE**2)
         size = self._block_size(i)
-        return size if is_last else -(-size // _ROOM_TO_GROW)
+        if not is_last:
+            return -(-size // _ROOM_TO_GROW)
+        return min(size, max(_FEWEST_AT_LAST, _NUMBERS_AT_ONCE // (3 * self._stages[i].last)))
 
     def _is_large(self, block: Block, i: int) -> bool:
         return i > 0 and block.n_regions > self._block_size(i)
