@@ -34,7 +34,7 @@ from relutopo.geometry.network import Network, ReluNetwork
 from relutopo.geometry.patterns import unpack_patterns
 
 from ._bits import n_words
-from ._free import next_of_free
+from ._free_maps import next_of_free
 from ._norms import spectral_norm_bound
 from ._records import Beside, Cells, Maps, Signs, Stage, Units, Values
 from ._siblings import active_units, differing_units, forest, multiply, sum_of_squares, switch
