@@ -51,11 +51,6 @@ class Block:
         """Number of regions."""
         return len(self.cells.packed)
 
-    @property
-    def n_cells(self) -> int:
-        """Number of cells of all dimensions."""
-        return len(self.cells.x) + len(self.cells.edge_vertices) + self.n_regions
-
     @cached_property
     def beside(self) -> Beside:
         """What is beside what."""

@@ -1,7 +1,7 @@
 """The enumerator `cpu` on planes (d = 2).
 
-A whole layer cuts at once. On a region of the complex so far the layer's pre-activations are
-affine, so within it their zeros are chords:
+A whole layer cuts at once, a wide first one in two stages. On a region of the complex so far the
+layer's pre-activations are affine, so within it their zeros are chords:
 
 1. every pre-activation gets its sign in {-1, 0, +1} at every vertex;
 2. along every edge the neurons that change sign are sorted, which gives the new vertices on
@@ -12,12 +12,13 @@ affine, so within it their zeros are chords:
    traced, and patterns spread from face to face by flipping the neurons of the edge between.
 
 Numbers enter through signs (1) and orders (2, 3) alone; see `_layer`. When the complex has grown,
-it is split into blocks that the remaining layers cut one by one, several at a time; see `_block`.
+it is split into blocks that the remaining stages cut one by one, several at a time; see `_block`.
 How it is split does not depend on the number of threads, and nor does the result.
 
 Work is proportional to the result, plus one map of the layer for every region, which mostly costs
-an update of rank one (`_maps`), and one evaluation of the layer at every vertex. Where regions have
-few siblings, the values at vertices are carried from layer to layer instead (`_vertices`).
+an update of rank one (`_maps`), and one evaluation of the layer at every vertex. Of a wide last
+layer only those units count that may cut the block (`_free`). Where regions have few siblings, the
+values at vertices are carried from layer to layer instead (`_vertices`).
 """
 
 from __future__ import annotations
@@ -126,24 +127,26 @@ class PlaneCutter:
 
     def _block_size(self, i: int) -> int:
         """Return how many regions stage i may cut at once."""
-        if self._stages[i].first > 0:
-            return self._first_size(i)
-        is_last = i + 1 == len(self._stages)
-        fewest = 2 * _FEWEST_AT_LAST if is_last else _FEWEST
-        return max(fewest, _NUMBERS_AT_ONCE // (3 * self._stages[i].last))
-
-    def _first_size(self, i: int) -> int:
-        """Return how many regions blocks have that are made before stage i."""
         is_last = i + 1 == len(self._stages)
         if self._stages[i].first > 0:
             # The number of regions grows like the square of that of units. What grows more than
             # others need not be split again at once.
             end = _REGIONS_OF_ONE_LAYER if is_last else 3 * self._first_size(i + 1) // 4
             return max(1, end // _SHARE**2)
+        fewest = 2 * _FEWEST_AT_LAST if is_last else _FEWEST
+        return max(fewest, self._at_once(i))
+
+    def _first_size(self, i: int) -> int:
+        """Return how many regions blocks have that are made before stage i; not more."""
         size = self._block_size(i)
-        if not is_last:
-            return -(-size // _ROOM_TO_GROW)
-        return min(size, max(_FEWEST_AT_LAST, _NUMBERS_AT_ONCE // (3 * self._stages[i].last)))
+        if self._stages[i].first > 0:
+            return size
+        if i + 1 == len(self._stages):
+            return min(size, max(_FEWEST_AT_LAST, self._at_once(i)))
+        return -(-size // _ROOM_TO_GROW)
+
+    def _at_once(self, i: int) -> int:
+        return _NUMBERS_AT_ONCE // (3 * self._stages[i].last)
 
     def _is_large(self, block: Block, i: int) -> bool:
         return i > 0 and block.n_regions > self._block_size(i)
