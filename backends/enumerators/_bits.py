@@ -14,7 +14,7 @@ from numba.extending import intrinsic
 
 from relutopo.compilation import njit
 
-__all__ = ["lowest_bit", "n_words", "negative_bits", "popcount", "set_bits"]
+__all__ = ["in_neither", "lowest_bit", "n_words", "negative_bits", "popcount", "set_bits"]
 
 
 @njit(cache=True)
@@ -56,6 +56,15 @@ def negative_bits(typing_context: Any, numbers: Any, at: Any) -> Any:
         return builder.bitcast(negative, ir.IntType(64))
 
     return types.uint64(types.Array(types.float64, 1, "C"), types.intp), generate
+
+
+@njit(cache=True, inline="always")
+def in_neither(positive, negative, v, w, n):
+    """Return word w of those of n neurons that are in neither of two sets of row v."""
+    word = ~(positive[v, w] | negative[v, w])
+    if w == positive.shape[1] - 1 and n & 63:
+        word &= (np.uint64(1) << np.uint64(n & 63)) - np.uint64(1)
+    return word
 
 
 @njit(cache=True)

@@ -6,7 +6,7 @@ import numpy as np
 
 from relutopo.compilation import njit
 
-from ._bits import lowest_bit, n_words, negative_bits
+from ._bits import in_neither, lowest_bit, n_words, negative_bits
 from ._free import find_free, has
 from ._records import Maps, Signs
 from ._siblings import differing_units, sum_of_squares, switch
@@ -123,9 +123,7 @@ def _signs(regions, maps, beside, cells, bound, slope, positive, negative, unkno
             for w in range(words):
                 positive[v, w] = negative_bits(if_above, 64 * w)
                 negative[v, w] = negative_bits(if_below, 64 * w)
-                word = ~(positive[v, w] | negative[v, w])
-                if w == words - 1 and n & 63:
-                    word &= (np.uint64(1) << np.uint64(n & 63)) - np.uint64(1)
+                word = in_neither(positive, negative, v, w, n)
                 while word:
                     bit = word & (~word + np.uint64(1))
                     word ^= bit

@@ -14,7 +14,7 @@ import numpy as np
 from relutopo.compilation import njit
 from relutopo.geometry.network import UNIT_ROUNDOFF
 
-from ._bits import lowest_bit, negative_bits, popcount
+from ._bits import in_neither, lowest_bit, negative_bits, popcount
 
 __all__ = [
     "UNDERFLOW",
@@ -127,9 +127,7 @@ def corner_signs(
                     positive[v, w] = negative_bits(if_above, 64 * w)
                     negative[v, w] = negative_bits(if_below, 64 * w)
             for w in range(n_words):
-                word = ~(positive[v, w] | negative[v, w])
-                if w == n_words - 1 and n & 63:
-                    word &= (np.uint64(1) << np.uint64(n & 63)) - np.uint64(1)
+                word = in_neither(positive, negative, v, w, n)
                 while word:
                     j = 64 * w + int(lowest_bit(word))
                     word &= word - np.uint64(1)
