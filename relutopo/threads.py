@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
 __all__ = ["Run", "threads"]
+
+_AHEAD = 4
+"""How many results a thread, on average, may be ahead of what they are needed for."""
 
 Part = TypeVar("Part")
 Result = TypeVar("Result")
@@ -24,12 +28,26 @@ class Run(Protocol):
 
 @contextmanager
 def threads(n_threads: int) -> Iterator[Run]:
-    """Give a `map` that works in threads and keeps the order; what waits is dropped at the end."""
+    """Give a `map` that works in threads and keeps the order; what waits is dropped at the end.
+
+    Like `map` it begins when the first result is asked for, and it is never far ahead, so that few
+    results wait in memory.
+    """
     if n_threads == 1:
         yield map
         return
     pool = ThreadPoolExecutor(n_threads)
+
+    def run(work: Callable[[Part], Result], parts: Iterable[Part], /) -> Iterator[Result]:
+        ahead: deque[Future[Result]] = deque()
+        for part in parts:
+            ahead.append(pool.submit(work, part))
+            if len(ahead) >= _AHEAD * n_threads:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+
     try:
-        yield pool.map
+        yield run
     finally:
         pool.shutdown(cancel_futures=True)

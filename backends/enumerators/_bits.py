@@ -14,7 +14,7 @@ from numba.extending import intrinsic
 
 from relutopo.compilation import njit
 
-__all__ = ["lowest_bit", "n_words", "negative_bits", "popcount", "store_bits"]
+__all__ = ["in_neither", "lowest_bit", "n_words", "negative_bits", "popcount", "set_bits"]
 
 
 @njit(cache=True)
@@ -58,13 +58,21 @@ def negative_bits(typing_context: Any, numbers: Any, at: Any) -> Any:
     return types.uint64(types.Array(types.float64, 1, "C"), types.intp), generate
 
 
+@njit(cache=True, inline="always")
+def in_neither(positive, negative, v, w, n):
+    """Return word w of those of n neurons that are in neither of two sets of row v."""
+    word = ~(positive[v, w] | negative[v, w])
+    if w == positive.shape[1] - 1 and n & 63:
+        word &= (np.uint64(1) << np.uint64(n & 63)) - np.uint64(1)
+    return word
+
+
 @njit(cache=True)
-def store_bits(row, offset, n, words):
-    """Set in a packed pattern the bits of a layer's n neurons, which begin at bit `offset`."""
-    shift, first = offset & 7, offset >> 3
-    for j in range(0, n, 8):
-        bits = int((words[j >> 6] >> np.uint64(j & 63)) & np.uint64(255)) << shift
-        at = first + (j >> 3)
-        row[at] |= np.uint8(bits & 255)
-        if bits >> 8:
-            row[at + 1] |= np.uint8(bits >> 8)
+def set_bits(row, neurons, words):
+    """Set in a packed pattern the bits of those of a layer's units that are in a set of bits."""
+    for w in range(len(words)):
+        word = words[w]
+        while word:
+            bit = neurons[64 * w + int(lowest_bit(word))]
+            word &= word - np.uint64(1)
+            row[bit >> 3] |= np.uint8(1 << (bit & 7))

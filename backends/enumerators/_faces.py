@@ -10,7 +10,7 @@ import numpy as np
 from relutopo.compilation import njit
 
 from ._arrays import grown
-from ._bits import store_bits
+from ._bits import set_bits
 from ._chords import rim_size
 from ._values import place
 
@@ -78,9 +78,9 @@ def _rim_pieces(r, region_ptr, half_edges, group_ptr, first_piece, rim_piece):
 
 
 @njit(cache=True, inline="always")
-def _flip(row, offset, units, lo, hi):
+def _flip(row, neurons, units, lo, hi):
     for m in range(lo, hi):
-        bit = offset + units[m]
+        bit = neurons[units[m]]
         row[bit >> 3] ^= np.uint8(1 << (bit & 7))
 
 
@@ -91,8 +91,8 @@ def build_faces(
     corners,
     positive,
     packed,
-    offset,
-    n_units,
+    neurons,
+    always,
     group_ptr,
     first_piece,
     chord_ptr,
@@ -139,12 +139,14 @@ def build_faces(
     for r in range(len(region_ptr) - 1):
         c0, c1 = chord_ptr[r], chord_ptr[r + 1]
         row = out_packed[f0]
-        row[:] = packed[r]
+        row[:] = always
+        for i in range(packed.shape[1]):
+            row[i] |= packed[r, i]
         union[:] = np.uint64(0)
         for q in range(region_ptr[r], region_ptr[r + 1]):
             for w in range(len(union)):
                 union[w] |= positive[corners[q], w]
-        store_bits(row, offset, n_units, union)
+        set_bits(row, neurons, union)
         out_ptr[f0] = s0
         out_parent[f0] = r
         if c0 == c1:
@@ -160,7 +162,7 @@ def build_faces(
         for c in range(c0, c1):
             for m in range(unit_ptr[c], unit_ptr[c + 1]):
                 if (after[m] > 0) != (ends[c, 0] == 0):
-                    _flip(row, offset, units, m, m + 1)
+                    _flip(row, neurons, units, m, m + 1)
         rim_piece = grown(rim_piece, rim_size(r, region_ptr, half_edges, group_ptr))
         size = _rim_pieces(r, region_ptr, half_edges, group_ptr, first_piece, rim_piece)
         k = c1 - c0
@@ -171,9 +173,9 @@ def build_faces(
                 end_vertices[c0, 0],
                 end_vertices[c0, 1],
             )
-            new_labels[edge0] = offset + units[unit_ptr[c0]]
+            new_labels[edge0] = neurons[units[unit_ptr[c0]]]
             out_packed[f0 + 1] = row
-            _flip(out_packed[f0 + 1], offset, units, unit_ptr[c0], unit_ptr[c0 + 1])
+            _flip(out_packed[f0 + 1], neurons, units, unit_ptr[c0], unit_ptr[c0 + 1])
             out_parent[f0 + 1] = r
             for side in range(2):
                 # The first face is the one left of the chord, unless that begins at point 0.
@@ -303,7 +305,7 @@ def build_faces(
                 new_row = edge0 + edge - size
                 new_vertices[new_row, 0] = end_vertices[c0 + c, 0] if w == a else inner + tail
                 new_vertices[new_row, 1] = end_vertices[c0 + c, 1] if w + 1 == b else inner + head
-                new_labels[new_row] = offset + units[unit_ptr[c0 + c]]
+                new_labels[new_row] = neurons[units[unit_ptr[c0 + c]]]
                 edge += 1
 
         # A face keeps to its left: after arriving at a vertex it leaves by the half-edge that
@@ -356,7 +358,7 @@ def build_faces(
                         height += 1
                         out_packed[f0 + other] = out_packed[f0 + face]
                         c = edge_chord[h >> 1]
-                        _flip(out_packed[f0 + other], offset, units, unit_ptr[c], unit_ptr[c + 1])
+                        _flip(out_packed[f0 + other], neurons, units, unit_ptr[c], unit_ptr[c + 1])
                 h = following[h]
                 if h == start:
                     break

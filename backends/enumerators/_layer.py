@@ -1,4 +1,4 @@
-"""What one layer's cut of lines and of planes has in common: signs at vertices, cuts of edges.
+"""What a stage's cut of lines and of planes has in common: signs at vertices, cuts of edges.
 
 Only signs and orders involve numbers. Each is taken from floats where an a-priori error bound
 allows and decided in integers where it does not. The bounds are derived in
@@ -24,7 +24,7 @@ from ._limits import POSITION_TARGET
 from ._maps import MapChain
 from ._passes import cross_edges
 from ._precise import PreciseMaps
-from ._records import Crossings, Cut, Maps, Placed, Values
+from ._records import Crossings, Cut, Maps, Placed, Stage, Values
 from ._settle import Settler, settle_orders, settle_signs
 from ._vertices import add_vertices, fit_maps
 
@@ -64,30 +64,33 @@ class Task:
 
 
 class LayerCut:
-    """One layer cuts the edges of a block.
+    """One layer, or some units of the first one, cut the edges of a block.
 
     Parameters
     ----------
     task : Task
-    layer : int
-        The layer that cuts.
+    stage : Stage
+        What cuts.
     block : Block
         What it cuts. For d = 1 regions are edges, with their two directions as half-edges, and
         `labels` belong to vertices.
     """
 
-    def __init__(self, task: Task, layer: int, block: Block) -> None:
+    def __init__(self, task: Task, stage: Stage, block: Block) -> None:
+        layer = stage.layer
         self.block, self.layer = block, layer
         self.cells, self.beside = block.cells, block.beside
-        of_layer: Maps | Values
-        if block.earlier is None:
-            of_layer, signs = task.maps.first(layer, self.cells, self.beside)
+        of_layer = block.earlier
+        if of_layer is None:
+            of_layer = task.maps.first(layer, self.cells)
+        maps: Maps | Values
+        if isinstance(of_layer, Maps) and (block.earlier is None or stage.first > 0):
+            self.units, maps, signs = task.maps.some(stage, of_layer, self.cells, self.beside)
         else:
-            of_layer, signs = task.maps.next(layer, self.cells, self.beside, block.earlier)
+            self.units, of_layer, signs = task.maps.next(layer, self.cells, self.beside, of_layer)
+            maps = of_layer
         self.magnitude = task.magnitude
         self.target = POSITION_TARGET * float(self.magnitude.max())
-        self.offset = task.network.layer_offsets[layer]
-        self.size = task.network.layer_sizes[layer]
         self.n_old = len(self.cells.x)
         self.settler = Settler(task.network, task.domain, layer, block, task.precise)
         self.n_uncertain = block.n_uncertain + len(signs.unknown)
@@ -95,14 +98,17 @@ class LayerCut:
         self._settle_signs(signs.unknown)
         self._of_layer = of_layer
         self.maps: Maps
-        if isinstance(of_layer, Maps):
-            self.maps = of_layer
+        if isinstance(maps, Maps):
+            self.maps = maps
         else:
-            self.maps = fit_maps(of_layer, self.cells, self.beside, self.positive, self.negative)
+            self.maps = fit_maps(maps, self.cells, self.beside, self.positive, self.negative)
         self.crossings = self._cross_edges()
 
     def _settle_signs(self, unknown: NDArray[np.int32]) -> None:
-        for vertex, unit, sign in settle_signs(self.settler, unknown, self.beside.vertex_owner):
+        neurons = self.units.neurons
+        for vertex, unit, sign in settle_signs(
+            self.settler, unknown, neurons, self.beside.vertex_owner
+        ):
             if sign:
                 signs = self.positive if sign > 0 else self.negative
                 signs[vertex, unit >> 6] |= np.uint64(1 << (unit & 63))
@@ -120,7 +126,8 @@ class LayerCut:
             return self.settler.corner(region, a), self.settler.corner(region, b)
 
         def plane(edge: int, i: int) -> Integers:
-            return self.settler.neuron_plane(int(owner[edge]), int(crossings.item[i]))
+            neuron = int(self.units.neurons[crossings.item[i]])
+            return self.settler.plane(int(owner[edge]), neuron)
 
         if n_open:
             self.n_uncertain += settle_crossings(crossings, ends, plane)
@@ -128,7 +135,7 @@ class LayerCut:
         return result
 
     def pass_on(self, placed: Placed, result: Cut) -> Maps | Values:
-        """Return what the next layer's maps or values come from, on the complex after the cut."""
+        """Return what the next stage's maps or values come from, on the complex after the cut."""
         if isinstance(self._of_layer, Maps):
             return self._of_layer.of(result.parent)
         values: Values = add_vertices(
@@ -142,7 +149,7 @@ class LayerCut:
         def lines(vertex: int) -> tuple[int, list[int]]:
             i = int(placed.source[vertex - self.n_old])
             edge = int(np.searchsorted(self.crossings.ptr, i, side="right")) - 1
-            labels = [self.offset + int(self.crossings.item[i])]
+            labels = [int(self.units.neurons[self.crossings.item[i]])]
             if self.cells.x.shape[1] == 2:
                 labels.append(int(self.cells.labels[edge]))
             return int(self.beside.edge_owner[edge]), labels

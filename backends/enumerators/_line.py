@@ -11,12 +11,12 @@ from relutopo.geometry.domain import Domain
 from relutopo.geometry.network import Network
 from relutopo.interfaces import Progress
 
-from ._bits import store_bits
+from ._bits import set_bits
 from ._block import Block
 from ._layer import LayerCut, Task
 from ._limits import check_limit
 from ._passes import place_edges
-from ._records import Cells
+from ._records import Cells, Stage
 
 __all__ = ["cut_line"]
 
@@ -32,14 +32,14 @@ def cut_line(
     n_layers = len(network.layer_sizes)
     task = Task(network, domain)
     for layer in range(n_layers):
-        cut = LayerCut(task, layer, block)
+        cut = LayerCut(task, Stage(layer, 0, network.layer_sizes[layer]), block)
         crossings = cut.crossings
         placed = place_edges(cut.cells, crossings, cut.magnitude)
         cut.refine_edges(placed)
         pieces, first_piece = placed.pieces, placed.first_piece
         check_limit(max_cells, 2 * len(placed.x) - 1, network, layer)
         first_of_group = np.flatnonzero(~crossings.same)
-        labels = (cut.offset + crossings.item[first_of_group]).astype(np.int32)
+        labels = cut.units.neurons[crossings.item[first_of_group]]
         packed = _patterns(
             cut.cells.edge_vertices,
             cut.positive,
@@ -47,8 +47,8 @@ def cut_line(
             crossings.item,
             crossings.same,
             cut.cells.packed,
-            cut.offset,
-            cut.size,
+            cut.units.neurons,
+            len(cut.units.always),
             first_piece,
         )
         cells = Cells(
@@ -67,24 +67,25 @@ def cut_line(
 
 
 @njit(cache=True, nogil=True)
-def _patterns(edge_vertices, positive, ptr, item, same, packed, offset, n_units, first_piece):
+def _patterns(edge_vertices, positive, ptr, item, same, packed, neurons, n_bytes, first_piece):
     """Return the patterns of the pieces of the edges."""
-    result = np.empty((first_piece[-1], packed.shape[1]), np.uint8)
+    result = np.empty((first_piece[-1], n_bytes), np.uint8)
     for r in range(len(edge_vertices)):
-        row = packed[r].copy()
+        row = np.zeros(n_bytes, np.uint8)
+        row[: packed.shape[1]] = packed[r]
         a, b = edge_vertices[r]
-        store_bits(row, offset, n_units, positive[a] | positive[b])
+        set_bits(row, neurons, positive[a] | positive[b])
         # On the first piece a unit that crosses has the sign that it has at a.
         for i in range(ptr[r], ptr[r + 1]):
             if not (positive[a, item[i] >> 6] >> np.uint64(item[i] & 63)) & np.uint64(1):
-                bit = offset + item[i]
+                bit = neurons[item[i]]
                 row[bit >> 3] ^= np.uint8(1 << (bit & 7))
         k = first_piece[r]
         for i in range(ptr[r], ptr[r + 1]):
             if not same[i]:
                 result[k] = row
                 k += 1
-            bit = offset + item[i]
+            bit = neurons[item[i]]
             row[bit >> 3] ^= np.uint8(1 << (bit & 7))
         result[k] = row
     return result

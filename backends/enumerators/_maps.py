@@ -23,7 +23,6 @@ absolute terms.
 
 from __future__ import annotations
 
-import math
 import threading
 from typing import NamedTuple
 
@@ -34,9 +33,11 @@ from relutopo.compilation import njit
 from relutopo.geometry.network import Network, ReluNetwork
 from relutopo.geometry.patterns import unpack_patterns
 
-from ._bits import lowest_bit, n_words
+from ._bits import n_words
+from ._free_maps import next_of_free
 from ._norms import spectral_norm_bound
-from ._records import Beside, Cells, Maps, Signs, Values
+from ._records import Beside, Cells, Maps, Signs, Stage, Units, Values
+from ._siblings import active_units, differing_units, forest, multiply, sum_of_squares, switch
 from ._values import UNIT_ROUNDOFF, corner_signs
 from ._vertices import next_values, values_of_maps
 
@@ -62,6 +63,9 @@ def _renumber(rows, n_rows):
         places[i] = place[rows[i]]
     return kept[:n], places
 
+
+_WIDE = 192
+"""From how many units in the last layer it pays to look for those that may cut a block."""
 
 _SIBLINGS = 3
 """From how many children a parent on maps cost less than values at vertices."""
@@ -89,18 +93,25 @@ class MapChain:
         self._magnitude = magnitude
         self._layers = {}
         self._room = threading.local()
+        self._units = [
+            Units(
+                np.arange(first, first + size, dtype=np.int32),
+                np.zeros(-(-(first + size) // 8), np.uint8),
+            )
+            for first, size in zip(network.layer_offsets, network.layer_sizes, strict=False)
+        ]
         if isinstance(network, ReluNetwork):
             last = len(network.layer_sizes) - 1
             for layer in range(1, last + 1):
                 self._layers[layer] = _Layer.of(network, layer, is_last=layer == last)
 
-    def first(self, layer: int, cells: Cells, beside: Beside) -> tuple[Maps, Signs]:
-        """Return a layer's maps on regions, from their patterns alone, and its signs at vertices.
+    def first(self, layer: int, cells: Cells) -> Maps:
+        """Return a layer's maps on regions, from their patterns alone.
 
         Parameters
         ----------
         layer : int
-        cells, beside
+        cells : Cells
             The complex before the layer cuts.
         """
         patterns = unpack_patterns(cells.packed, self._network.n_neurons)
@@ -109,52 +120,80 @@ class MapChain:
         # The maps of layer 0 are exact, and the norms of later ones are not used.
         norms = np.zeros((len(patterns), len(self._magnitude) + 1))
         limit = float(self._magnitude.min())
-        here = Maps(maps.planes, every, maps.errors, every, norms, limit)
-        return here, _all_signs(here, every, cells, beside)
+        return Maps(maps.planes, every, maps.errors, every, norms, limit)
+
+    def some(
+        self, stage: Stage, maps: Maps, cells: Cells, beside: Beside
+    ) -> tuple[Units, Maps, Signs]:
+        """Return the units of a stage, their maps out of those of the layer, and their signs.
+
+        Parameters
+        ----------
+        stage : Stage
+        maps : Maps
+            Of the whole layer.
+        cells, beside
+            The complex before the stage cuts.
+        """
+        units = self._units[stage.layer]
+        if stage.last - stage.first < len(units.neurons):
+            own = slice(stage.first, stage.last)
+            units = units._replace(neurons=units.neurons[own])
+            maps = maps._replace(
+                planes=np.ascontiguousarray(maps.planes[..., own]),
+                errors=np.ascontiguousarray(maps.errors[:, own]),
+            )
+        return units, maps, _all_signs(maps, cells, beside)
 
     def next(
         self, layer: int, cells: Cells, beside: Beside, earlier: Maps | Values
-    ) -> tuple[Maps | Values, Signs]:
-        """Return the same as `first` from the layer before; values, if that is cheaper than maps.
+    ) -> tuple[Units, Maps | Values, Signs]:
+        """Return a layer's units, maps and signs; values at vertices if they cost less than maps.
 
         Parameters
         ----------
         layer, cells, beside
-            As for `first`; layer ≥ 1, in the plane.
+            As for `some`; layer ≥ 1, in the plane.
         earlier : Maps or Values
             Of layer - 1; maps, as they were before that cut. Regions with the same plane have one
             parent.
         """
         if layer not in self._layers:
-            return self.first(layer, cells, beside)
+            maps = self.first(layer, cells)
+            return self._units[layer], maps, _all_signs(maps, cells, beside)
         this = self._layers[layer]
         if isinstance(earlier, Maps) and _is_sparse(earlier):
             earlier = values_of_maps(earlier, cells, beside)
         both: tuple[Maps | Values, Signs]
+        is_last = layer + 1 == len(self._network.layer_sizes)
         if isinstance(earlier, Values):
             if not this.norm:
                 this = this._replace(norm=spectral_norm_bound(this.columns))
                 self._layers[layer] = this
             both = next_values(this, cells, beside, earlier)
+            return self._units[layer], *both
+        n_regions, n = len(cells.packed), len(this.bias)
+        if not is_last:
+            planes = np.empty((n_regions, 3, n))
+        elif n >= _WIDE and (earlier.plane_of == earlier.plane_of[0]).all():
+            free: tuple[Units, Maps, Signs]
+            free = next_of_free(this, self._last_planes(3 * n_regions * n), cells, beside, earlier)
+            return free
         else:
-            planes = self._new_planes(len(cells.packed), layer)
-            both = _next(this, planes, cells, beside, earlier)
-        return both
+            planes = self._last_planes(3 * n_regions * n).reshape(n_regions, 3, n)
+        both = _next(this, planes, cells, beside, earlier)
+        return self._units[layer], *both
 
-    def _new_planes(self, n_regions: int, layer: int) -> NDArray[np.float64]:
-        """Return room for planes.
+    def _last_planes(self, size: int) -> NDArray[np.float64]:
+        """Return room for planes of the last layer.
 
-        The last layer's are not needed once it has cut; each thread uses the same memory for all
-        of them, as new memory costs more than the maps in it.
+        They are not needed once it has cut; each thread uses the same memory for all of them, as
+        new memory costs more than the maps in it.
         """
-        shape = n_regions, 3, self._network.layer_sizes[layer]
-        if layer + 1 < len(self._network.layer_sizes):
-            return np.empty(shape)
-        size = math.prod(shape)
         room: NDArray[np.float64] | None = getattr(self._room, "planes", None)
         if room is None or len(room) < size:
             self._room.planes = room = np.empty(size)
-        return room[:size].reshape(shape)
+        return room[:size]
 
 
 class _Layer(NamedTuple):
@@ -195,11 +234,11 @@ def _no_signs(n_vertices, n_units):
 
 
 @njit(cache=True, nogil=True)
-def _all_signs(maps, every, cells, beside):
+def _all_signs(maps, cells, beside):
     """Return the signs at all vertices."""
     positive, negative = _no_signs(len(cells.x), maps.planes.shape[2])
     unknown, n_unknown = corner_signs(
-        every,
+        np.arange(len(maps.plane_of)).astype(np.int32),
         maps.plane_of,
         maps.planes,
         maps.error_of,
@@ -224,7 +263,7 @@ def _next(this, planes, cells, beside, earlier):
     first, last = this.offset >> 3, (this.offset + n_before + 7) >> 3
     # So many round no more than the product itself.
     most = n_before // 8 + 4
-    order, before, n_flips = _forest(
+    order, before, n_flips = forest(
         cells.region_ptr, beside.across, earlier.plane_of, cells.packed, first, last, most
     )
     parents, parent_of = _renumber(earlier.plane_of, len(earlier.planes))
@@ -262,115 +301,6 @@ def _next(this, planes, cells, beside, earlier):
     )
     maps = Maps(planes, plane_of, errors, error_of, norms, limit)
     return maps, Signs(positive, negative, unknown)
-
-
-@njit(cache=True)
-def _flips(packed, a, b, first, last, units):
-    """Collect the units, counted from bit 8 * first, in which siblings a and b differ."""
-    count = 0
-    for i in range(first, last):
-        byte = np.uint64(packed[a, i] ^ packed[b, i])
-        while byte:
-            units[count] = 8 * (i - first) + int(lowest_bit(byte))
-            byte &= byte - np.uint64(1)
-            count += 1
-    return count
-
-
-@njit(cache=True)
-def _bits(packed, r, first, mask, units):
-    """Collect the units of a mask that are set, counted from bit 8 * first."""
-    count = 0
-    for i in range(len(mask)):
-        byte = np.uint64(packed[r, first + i] & mask[i])
-        while byte:
-            units[count] = 8 * i + int(lowest_bit(byte))
-            byte &= byte - np.uint64(1)
-            count += 1
-    return count
-
-
-@njit(cache=True, nogil=True)
-def _forest(indptr, neighbours, parent, packed, first, last, most):
-    """Join siblings by shortest paths of at most `most` flips.
-
-    Returns the regions in an order in which every one comes after the region that its path comes
-    from; that region, or -1 at the beginning of a path; and the number of flips along the path.
-    """
-    n = len(parent)
-    order = np.empty(n, np.int32)
-    before = np.full(n, -2, np.int32)
-    flips = np.zeros(n, np.int64)
-    units = np.empty(8 * (last - first), np.int64)
-    end = 0
-    for root in range(n):
-        if before[root] != -2:
-            continue
-        before[root] = -1
-        order[end] = root
-        head = end
-        end += 1
-        while head < end:
-            r = order[head]
-            head += 1
-            for q in range(indptr[r], indptr[r + 1]):
-                s = neighbours[q]
-                if s >= 0 and before[s] == -2 and parent[s] == parent[r]:
-                    n_flips = flips[r] + _flips(packed, r, s, first, last, units)
-                    if n_flips > most:
-                        continue
-                    before[s], flips[s] = r, n_flips
-                    order[end] = s
-                    end += 1
-    return order, before, flips
-
-
-@njit(cache=True, fastmath={"contract"})
-def _multiply(planes, r, parents, p, columns, bias, units, n_units, shift):
-    """Fill region r's map by the product of matrices; active are the units less `shift`."""
-    n = len(bias)
-    for j in range(n):
-        planes[r, 0, j] = planes[r, 1, j] = planes[r, 2, j] = 0.0
-    k = 0
-    while k + 4 <= n_units:
-        i0, i1 = units[k] - shift, units[k + 1] - shift
-        i2, i3 = units[k + 2] - shift, units[k + 3] - shift
-        a0, a1, a2, a3 = parents[p, 0, i0], parents[p, 0, i1], parents[p, 0, i2], parents[p, 0, i3]
-        b0, b1, b2, b3 = parents[p, 1, i0], parents[p, 1, i1], parents[p, 1, i2], parents[p, 1, i3]
-        c0, c1, c2, c3 = parents[p, 2, i0], parents[p, 2, i1], parents[p, 2, i2], parents[p, 2, i3]
-        for j in range(n):
-            w0, w1, w2, w3 = columns[i0, j], columns[i1, j], columns[i2, j], columns[i3, j]
-            planes[r, 0, j] += (a0 * w0 + a1 * w1) + (a2 * w2 + a3 * w3)
-            planes[r, 1, j] += (b0 * w0 + b1 * w1) + (b2 * w2 + b3 * w3)
-            planes[r, 2, j] += (c0 * w0 + c1 * w1) + (c2 * w2 + c3 * w3)
-        k += 4
-    for k in range(n_units - n_units % 4, n_units):
-        i = units[k] - shift
-        a, b, c = parents[p, 0, i], parents[p, 1, i], parents[p, 2, i]
-        for j in range(n):
-            planes[r, 0, j] += a * columns[i, j]
-            planes[r, 1, j] += b * columns[i, j]
-            planes[r, 2, j] += c * columns[i, j]
-    for j in range(n):
-        planes[r, 2, j] += bias[j]
-
-
-@njit(cache=True, fastmath={"contract"})
-def _flip(planes, r, other, sign, parents, p, columns, i):
-    """Fill region r's map from another one, which may be itself, by switching unit i."""
-    a, b, c = sign * parents[p, 0, i], sign * parents[p, 1, i], sign * parents[p, 2, i]
-    for j in range(columns.shape[1]):
-        planes[r, 0, j] = planes[other, 0, j] + a * columns[i, j]
-        planes[r, 1, j] = planes[other, 1, j] + b * columns[i, j]
-        planes[r, 2, j] = planes[other, 2, j] + c * columns[i, j]
-
-
-@njit(cache=True, fastmath={"reassoc", "contract"})
-def _sum_of_squares(planes, p, m):
-    total = 0.0
-    for i in range(planes.shape[2]):
-        total += planes[p, m, i] * planes[p, m, i]
-    return total
 
 
 @njit(cache=True, nogil=True)
@@ -418,7 +348,7 @@ def _update(
         smallest = n_roundings * 4 * underflow
         scale = 0.0
         for m in range(3):
-            height = rounding * np.sqrt(_sum_of_squares(earlier, parents[p], m))
+            height = rounding * np.sqrt(sum_of_squares(earlier, parents[p], m))
             scale += reach[m] * (1.02 * before_norms[p, m] + height)
             norms[p, m] = 1.02 * norm * before_norms[p, m] + total * height + n * smallest
         norms[p, 2] += rounding * bias_norm
@@ -482,11 +412,11 @@ def _fill(
         error_of[r] = p if is_active else len(parents)
         if is_active and before[r] >= 0:
             other = before[r]
-            for i in range(_flips(packed, r, before[r], first, last, units)):
+            for i in range(differing_units(packed, r, before[r], first, last, units)):
                 bit = units[i]
                 sign = 1.0 if (packed[r, first + (bit >> 3)] >> (bit & 7)) & 1 else -1.0
-                _flip(planes, r, other, sign, earlier, parents[p], columns, bit - shift)
+                switch(planes, r, other, sign, earlier, parents[p], columns, bit - shift)
                 other = r
         else:
-            n_active = _bits(packed, r, first, mask, units)
-            _multiply(planes, r, earlier, parents[p], columns, bias, units, n_active, shift)
+            n_active = active_units(packed, r, first, mask, units)
+            multiply(planes, r, earlier, parents[p], columns, bias, units, n_active, shift)

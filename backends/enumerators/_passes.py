@@ -32,16 +32,16 @@ __all__ = [
 
 
 PLACED, FOUND, BUILT = 0, 1, 2
-"""Stages at which `finish` stops: new vertices on edges are too far off; orders along chords are
+"""How far `finish` comes: new vertices on edges are too far off; orders along chords are
 open, or signs contradict convexity; the cut is done, or would have more cells than there may be."""
 
 
 class Finished(NamedTuple):
-    """What `finish` has come to; what comes after its stage is empty.
+    """What `finish` has come to; what comes after that is empty.
 
     Attributes
     ----------
-    stage : int
+    reached : int
     placed : Placed
     chords : Chords
     broken : int
@@ -53,7 +53,7 @@ class Finished(NamedTuple):
     cut : Cut
     """
 
-    stage: int
+    reached: int
     placed: Placed
     chords: Chords
     broken: int
@@ -164,10 +164,10 @@ def find(cells, origins, maps, positive, negative, crossings, placed):
 
 
 @njit(cache=True, nogil=True)
-def build(cells, origins, positive, offset, n_units, magnitude, placed, chords, most):
+def build(cells, origins, positive, units, magnitude, placed, chords, most):
     """Return how many cells of all dimensions there will be, and the cut if they are not too many.
 
-    `most` is the limit, negative if there is none.
+    `units` are the `Units` that cut, and `most` is the limit, negative if there is none.
     """
     inside, first_piece = chords.crossings, placed.first_piece
     n_inner, n_chord_edges, n_regions, n_sides = count_cells(
@@ -190,7 +190,7 @@ def build(cells, origins, positive, offset, n_units, magnitude, placed, chords, 
     for e in range(len(cells.labels)):
         labels[first_piece[e] : first_piece[e + 1]] = cells.labels[e]
     region_ptr, half_edges = np.empty(n_regions + 1, np.int64), np.empty(n_sides, np.int32)
-    packed = np.empty((n_regions, cells.packed.shape[1]), np.uint8)
+    packed = np.empty((n_regions, len(units.always)), np.uint8)
     parent, inner_source = np.empty(n_regions, np.int32), np.empty((n_inner, 3), np.int32)
     inner_ends = np.empty((n_inner, 2), np.int32)
     build_faces(
@@ -199,8 +199,8 @@ def build(cells, origins, positive, offset, n_units, magnitude, placed, chords, 
         origins,
         positive,
         cells.packed,
-        offset,
-        n_units,
+        units.neurons,
+        units.always,
         placed.group_ptr,
         first_piece,
         chords.chord_ptr,
@@ -260,15 +260,14 @@ def finish(
     positive,
     negative,
     crossings,
-    offset,
-    n_units,
+    units,
     magnitude,
     target,
     most,
 ):
     """Place vertices, find chords and build faces, as far as nothing is open.
 
-    Vertices on edges may be off by `target`; `most` is as for `build`.
+    Vertices on edges may be off by `target`; `units` and `most` are as for `build`.
     """
     placed = place_edges(cells, crossings, magnitude)
     n_old = len(cells.x)
@@ -278,5 +277,5 @@ def finish(
     chords, broken, n_open = find(cells, origins, maps, positive, negative, crossings, placed)
     if broken >= 0 or n_open:
         return Finished(FOUND, placed, chords, broken, n_open, 0, _no_cut(cells))
-    n_cells, cut = build(cells, origins, positive, offset, n_units, magnitude, placed, chords, most)
+    n_cells, cut = build(cells, origins, positive, units, magnitude, placed, chords, most)
     return Finished(BUILT, placed, chords, broken, n_open, n_cells, cut)

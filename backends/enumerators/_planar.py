@@ -38,12 +38,12 @@ def enumerate_planar(
         np.arange(0, 2 * len(cells.edge_vertices) + 1, 2, dtype=np.int64),
         cells.edge_vertices.ravel(),
     )
-    regions = (cells.region_ptr, cells.half_edges >> 1)
+    facets_of_regions = np.right_shift(cells.half_edges, 1, out=cells.half_edges)
     return CellComplex(
         network=network,
         domain=domain,
         vertices=cells.x,
-        facets=(edges,) if domain.dim == 1 else (edges, regions),
+        facets=(edges,) if domain.dim == 1 else (edges, (cells.region_ptr, facets_of_regions)),
         packed_patterns=cells.packed,
         facet_labels=cells.labels,
         record=EnumerationRecord(
@@ -74,6 +74,12 @@ def _start(network: Network, domain: Domain) -> Block:
         labels=labels.astype(np.int32),
         region_ptr=np.array([0, len(half_edges)], dtype=np.int64),
         half_edges=half_edges,
-        packed=np.zeros((1, -(-network.n_neurons // 8)), dtype=np.uint8),
+        packed=np.zeros((1, 0), dtype=np.uint8),
     )
-    return Block(cells, earlier=None, piece_ptr=np.arange(len(edges) + 1), n_uncertain=0)
+    return Block(
+        cells,
+        earlier=None,
+        piece_ptr=np.arange(len(edges) + 1),
+        pieces=np.arange(len(edges), dtype=np.int32),
+        n_uncertain=0,
+    )

@@ -1,7 +1,7 @@
 """The enumerator `cpu` on planes (d = 2).
 
-A whole layer cuts at once. On a region of the complex so far the layer's pre-activations are
-affine, so within it their zeros are chords:
+A whole layer cuts at once, a wide first one in two stages. On a region of the complex so far the
+layer's pre-activations are affine, so within it their zeros are chords:
 
 1. every pre-activation gets its sign in {-1, 0, +1} at every vertex;
 2. along every edge the neurons that change sign are sorted, which gives the new vertices on
@@ -12,18 +12,20 @@ affine, so within it their zeros are chords:
    traced, and patterns spread from face to face by flipping the neurons of the edge between.
 
 Numbers enter through signs (1) and orders (2, 3) alone; see `_layer`. When the complex has grown,
-it is split into blocks that the remaining layers cut one by one, several at a time; see `_block`.
+it is split into blocks that the remaining stages cut one by one, several at a time; see `_block`.
 How it is split does not depend on the number of threads, and nor does the result.
 
 Work is proportional to the result, plus one map of the layer for every region, which mostly costs
-an update of rank one (`_maps`), and one evaluation of the layer at every vertex. Where regions have
-few siblings, the values at vertices are carried from layer to layer instead (`_vertices`).
+an update of rank one (`_maps`), and one evaluation of the layer at every vertex. Of a wide last
+layer only those units count that may cut the block (`_free`). Where regions have few siblings, the
+values at vertices are carried from layer to layer instead (`_vertices`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import replace
+
+import numpy as np
 
 from relutopo.errors import InvariantError
 from relutopo.geometry.domain import Domain
@@ -32,20 +34,44 @@ from relutopo.geometry.network import Network
 from relutopo.interfaces import Progress
 from relutopo.threads import threads
 
-from ._block import Block, Part, glue, split
+from ._block import Block, Part
+from ._gluing import Gluing
 from ._layer import LayerCut, Task, settle_crossings
 from ._limits import check_limit
 from ._passes import BUILT, PLACED, build, find, finish
+from ._records import Stage
+from ._splitting import Parts
 
 __all__ = ["PlaneCutter"]
 
 _NUMBERS_AT_ONCE = 2**20
 """From how many numbers in the maps of its regions on a block is split."""
 
+_FEWEST, _FEWEST_AT_LAST = 64, 1024
+"""How few regions blocks may have; more in the last layer, which makes maps of few of its units."""
+
 _ROOM_TO_GROW = 32
 """How many times smaller than that blocks begin, for they grow with every layer."""
 
+_WIDE, _SHARE = 256, 8
+"""From how many units the first layer cuts in two stages, and which share of them cuts first."""
+
+_REGIONS_OF_ONE_LAYER = 2**13
+"""How many regions blocks may come to have where there is no other layer."""
+
 _PROGRESS_STEPS = 1000
+
+
+def _stages(network: Network) -> list[Stage]:
+    """Return what cuts one after the other.
+
+    Some units of a wide first layer cut first, so that the others already cut blocks.
+    """
+    stages = [Stage(layer, 0, size) for layer, size in enumerate(network.layer_sizes)]
+    if stages and stages[0].last >= _WIDE:
+        few = stages[0].last // _SHARE
+        stages[:1] = [Stage(0, 0, few), Stage(0, few, stages[0].last)]
+    return stages
 
 
 class PlaneCutter:
@@ -66,97 +92,98 @@ class PlaneCutter:
     ) -> None:
         self._network = network
         self._max_cells, self._n_threads = max_cells, n_threads
-        self._n_layers = len(network.layer_sizes)
+        self._stages = _stages(network)
         self._task = Task(network, domain)
 
     def cut(self, block: Block, progress: Progress | None) -> Block:
         """Cut the whole domain."""
+        n_stages = len(self._stages)
 
-        def report(layers: float, n_regions: int, where: str = "") -> None:
+        def report(stages: float, n_regions: int, where: str = "") -> None:
             if progress is not None:
-                done = int(_PROGRESS_STEPS * layers / self._n_layers)
+                done = int(_PROGRESS_STEPS * stages / n_stages)
                 progress(done, _PROGRESS_STEPS, f"{n_regions} regions{where}")
 
-        layer = 0
-        while layer < self._n_layers and not self._is_large(block, layer):
-            block = self._cut_once(block, layer)
-            layer += 1
-            report(layer, block.n_regions)
-        if layer == self._n_layers:
+        i = 0
+        while i < n_stages and not self._is_large(block, i):
+            block = self._cut_once(block, self._stages[i])
+            i += 1
+            report(i, block.n_regions)
+        if i == n_stages:
             return block
-        n_regions = 0
+        parts = Parts(block, self._first_size(i))
+        whole = Gluing(block, len(parts))
         with threads(self._n_threads) as run:
-            parts: list[Part] = []
-            begun = self._split(block, layer)
-            n_cells = block.n_cells
-            for before, after in zip(
-                begun, run(lambda part: self._finish(part, layer), begun), strict=True
-            ):
-                parts.append(after)
-                n_regions += after.block.n_regions
-                # Pieces of edges may be counted from the other side too.
-                n_pieces = int(after.block.piece_ptr[-1]) - len(after.edges)
-                n_cells += after.block.n_cells - before.block.n_cells - 2 * n_pieces
-                check_limit(self._max_cells, n_cells, self._network, self._n_layers - 1)
-                share = len(parts) / len(begun)
+            finished = run(lambda k: self._finish(parts.take(k), i), range(len(parts)))
+            for n_done, part in enumerate(finished, 1):
+                whole.add(part)
+                check_limit(self._max_cells, whole.n_cells, self._network, self._stages[-1].layer)
                 report(
-                    layer + (self._n_layers - layer) * share,
-                    n_regions,
-                    f" in {len(parts)} of {len(begun)} blocks",
+                    i + (n_stages - i) * n_done / len(parts),
+                    whole.n_regions,
+                    f" in {n_done} of {len(parts)} blocks",
                 )
-            return self._glue(block, parts, run)
+        return whole.finish()
 
-    def _block_size(self, layer: int) -> int:
-        return max(64, _NUMBERS_AT_ONCE // (3 * self._network.layer_sizes[layer]))
+    def _block_size(self, i: int) -> int:
+        """Return how many regions stage i may cut at once."""
+        is_last = i + 1 == len(self._stages)
+        if self._stages[i].first > 0:
+            # The number of regions grows like the square of that of units. What grows more than
+            # others need not be split again at once.
+            end = _REGIONS_OF_ONE_LAYER if is_last else 3 * self._first_size(i + 1) // 4
+            return max(1, end // _SHARE**2)
+        fewest = 2 * _FEWEST_AT_LAST if is_last else _FEWEST
+        return max(fewest, self._at_once(i))
 
-    def _is_large(self, block: Block, layer: int) -> bool:
-        return layer > 0 and block.n_regions > self._block_size(layer)
+    def _first_size(self, i: int) -> int:
+        """Return how many regions blocks have that are made before stage i; not more."""
+        size = self._block_size(i)
+        if self._stages[i].first > 0:
+            return size
+        if i + 1 == len(self._stages):
+            return min(size, max(_FEWEST_AT_LAST, self._at_once(i)))
+        return -(-size // _ROOM_TO_GROW)
 
-    def _split(self, block: Block, layer: int) -> list[Part]:
-        size = self._block_size(layer)
-        is_last = layer + 1 == self._n_layers
-        return split(block, size if is_last else -(-size // _ROOM_TO_GROW))
+    def _at_once(self, i: int) -> int:
+        return _NUMBERS_AT_ONCE // (3 * self._stages[i].last)
 
-    def _finish(self, part: Part, layer: int) -> Part:
-        """Cut a part by the layers from `layer` on."""
+    def _is_large(self, block: Block, i: int) -> bool:
+        return i > 0 and block.n_regions > self._block_size(i)
+
+    def _finish(self, part: Part, i: int) -> Part:
+        """Cut a part by the stages from number i on."""
         block = part.block
-        while layer < self._n_layers:
-            if self._is_large(block, layer):
-                parts = [self._finish(small, layer) for small in self._split(block, layer)]
-                block = self._glue(block, parts, map)
+        while i < len(self._stages):
+            if self._is_large(block, i):
+                parts = Parts(block, self._first_size(i))
+                whole = Gluing(block, len(parts))
+                for k in range(len(parts)):
+                    whole.add(self._finish(parts.take(k), i))
+                block = whole.finish()
                 break
-            block = self._cut_once(block, layer)
-            layer += 1
+            block = self._cut_once(block, self._stages[i])
+            i += 1
         return replace(part, block=replace(block, earlier=None))
 
-    def _glue(
-        self,
-        block: Block,
-        parts: list[Part],
-        each: Callable[[Callable[[int], None], range], Iterable[None]],
-    ) -> Block:
-        block = glue(block, parts, each)
-        check_limit(self._max_cells, block.n_cells, self._network, self._n_layers - 1)
-        return block
-
-    def _cut_once(self, block: Block, layer: int) -> Block:
-        """Cut a block by one layer."""
-        cut = LayerCut(self._task, layer, block)
+    def _cut_once(self, block: Block, stage: Stage) -> Block:
+        """Cut a block by one stage."""
+        cut = LayerCut(self._task, stage, block)
         cells, beside = cut.cells, cut.beside
         before = cells, beside.origins, cut.maps, cut.positive, cut.negative, cut.crossings
         most = -1 if self._max_cells is None else self._max_cells
-        after = cut.offset, cut.size, cut.magnitude
-        done = finish(*before, *after, cut.target, most)
-        placed, chords, stage = done.placed, done.chords, done.stage
+        neurons = cut.units.neurons
+        done = finish(*before, cut.units, cut.magnitude, cut.target, most)
+        placed, chords, reached = done.placed, done.chords, done.reached
         broken, n_open, n_cells, result = done.broken, done.n_open, done.n_cells, done.cut
         edge_lines = cut.lines_on_edges(placed)
-        if stage == PLACED:
+        if reached == PLACED:
             cut.refine_edges(placed)
             chords, broken, n_open = find(*before, placed)
         if broken >= 0:
             raise InvariantError(
                 f"the signs at the corners of region {broken} contradict its convexity in layer "
-                f"{layer + 1}; please report this network as a bug"
+                f"{stage.layer + 1}; please report this network as a bug"
             )
 
         def end(region: int, vertex: int) -> Integers:
@@ -172,27 +199,37 @@ class PlaneCutter:
         def plane(chord: int, i: int) -> Integers:
             region = int(chords.region[chord])
             other = int(chords.chord_ptr[region]) + int(chords.crossings.item[i])
-            return cut.settler.neuron_plane(region, int(chords.units[chords.unit_ptr[other]]))
+            unit = int(chords.units[chords.unit_ptr[other]])
+            return cut.settler.plane(region, int(neurons[unit]))
 
         if n_open:
             cut.n_uncertain += settle_crossings(chords.crossings, ends, plane)
-        if stage != BUILT:
+        if reached != BUILT:
             n_cells, result = build(
-                cells, beside.origins, cut.positive, *after, placed, chords, most
+                cells,
+                beside.origins,
+                cut.positive,
+                cut.units,
+                cut.magnitude,
+                placed,
+                chords,
+                most,
             )
-        check_limit(self._max_cells, n_cells, self._network, layer)
+        check_limit(self._max_cells, n_cells, self._network, stage.layer)
         inner_base = len(placed.x)
 
         def inner_lines(vertex: int) -> tuple[int, list[int]]:
             region, *units = result.inner_source[vertex - inner_base].tolist()
-            return region, [cut.offset + unit for unit in units]
+            return region, [int(neurons[unit]) for unit in units]
 
         new = result.cells
         cut.refine(new.x, new.x_error, inner_base, len(new.x), inner_lines)
-        is_last = layer + 1 == self._n_layers
+        is_last = stage == self._stages[-1]
+        piece_ptr = placed.first_piece[block.piece_ptr]
         return Block(
             cells=new,
             earlier=None if is_last else cut.pass_on(placed, result),
-            piece_ptr=placed.first_piece[block.piece_ptr],
+            piece_ptr=piece_ptr,
+            pieces=np.arange(piece_ptr[-1], dtype=np.int32),
             n_uncertain=cut.n_uncertain,
         )

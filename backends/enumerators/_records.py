@@ -13,7 +13,19 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Beside", "Cells", "Chords", "Crossings", "Cut", "Maps", "Placed", "Signs", "Values"]
+__all__ = [
+    "Beside",
+    "Cells",
+    "Chords",
+    "Crossings",
+    "Cut",
+    "Maps",
+    "Placed",
+    "Signs",
+    "Stage",
+    "Units",
+    "Values",
+]
 
 
 class Cells(NamedTuple):
@@ -22,14 +34,15 @@ class Cells(NamedTuple):
     Attributes
     ----------
     x, x_error : (n_vertices, d), (n_vertices,) ndarrays
-        Vertices, and bounds of how far each is off in any coordinate.
+        Vertices, and bounds of how far each is off in any coordinate; no bounds when parts of a
+        block have been put together, as no layer is left to cut.
     edge_vertices : (n_edges, 2) ndarray of int32
     labels : (n_edges,) ndarray of int32
         As `CellComplex.facet_labels`.
     region_ptr, half_edges : ndarrays of int64, int32
         Half-edges of each region in CSR form.
     packed : (n_regions, n_bytes) ndarray of uint8
-        Patterns.
+        Patterns of the layers so far.
     """
 
     x: NDArray[np.float64]
@@ -104,6 +117,30 @@ class Values(NamedTuple):
     def of(self, vertices: NDArray[np.integer]) -> Values:
         """Return the values at some vertices, in their order."""
         return self._replace(z=self.z[vertices], errors=self.errors[vertices])
+
+
+class Stage(NamedTuple):
+    """The units ``first:last`` of a layer, which cut at once."""
+
+    layer: int
+    first: int
+    last: int
+
+
+class Units(NamedTuple):
+    """What a stage cuts a block with; all else that is said of units counts these alone.
+
+    Attributes
+    ----------
+    neurons : (n_units,) ndarray of int32
+        The neuron that each unit is.
+    always : (n_bytes,) ndarray of uint8
+        As a pattern, the layer's other neurons that are positive throughout the block; the rest are
+        negative throughout.
+    """
+
+    neurons: NDArray[np.int32]
+    always: NDArray[np.uint8]
 
 
 class Signs(NamedTuple):

@@ -79,7 +79,7 @@ class Settler:
         layer = int(self._network.layer_of(label))
         unit = label - self._network.layer_offsets[layer]
         if layer == self._layer:
-            return self.neuron_plane(region, unit)
+            return self._neuron_plane(region, unit)
         plane: Integers = self._earlier_layers(region)[layer][unit]
         return plane
 
@@ -95,8 +95,7 @@ class Settler:
         bits: NDArray[np.bool_] = pattern
         return bits
 
-    def neuron_plane(self, region: int, unit: int) -> Integers:
-        """Return the plane of the cutting layer's neuron number `unit` on a region."""
+    def _neuron_plane(self, region: int, unit: int) -> Integers:
         key = (region, unit)
         if key not in self._planes:
             (self._planes[key],) = self._network.exact_planes(
@@ -132,16 +131,15 @@ class Settler:
             return np.zeros(len(labels) + 1, dtype=object), np.inf
         return meeting_point(*(self._precise_plane(region, label) for label in labels))
 
-    def precise_sign(self, region: int, vertex: int, unit: int) -> int:
-        """Return the sign of the cutting layer's neuron number `unit` at a corner of a region.
+    def precise_sign(self, region: int, vertex: int, neuron: int) -> int:
+        """Return the sign of a neuron of the cutting layer at a corner of a region.
 
         It is 0 where twice the precision leaves it open, or is not to be had.
         """
         if self._precise is None:
             return 0
         point, error = self.precise_point(region, self._lines(region, vertex))
-        label = self._network.layer_offsets[self._layer] + unit
-        return sign_at(self._precise_plane(region, label), point, error)
+        return sign_at(self._precise_plane(region, neuron), point, error)
 
     def _precise_plane(self, region: int, label: int) -> PrecisePlane:
         if label < 0:
@@ -155,19 +153,22 @@ class Settler:
 
 
 def settle_signs(
-    settler: Settler, unknown: NDArray[np.int32], owner: NDArray[np.int32]
+    settler: Settler,
+    unknown: NDArray[np.int32],
+    neurons: NDArray[np.int32],
+    owner: NDArray[np.int32],
 ) -> Iterator[tuple[int, int, int]]:
-    """Yield (vertex, unit, sign) for the (vertex, unit) pairs in `unknown`."""
+    """Yield (vertex, unit, sign) for the (vertex, unit) pairs in `unknown`; see `Units`."""
     previous, point = -1, None
     for vertex, unit in unknown.tolist():
-        region = int(owner[vertex])
-        precise = settler.precise_sign(region, vertex, unit)
+        region, neuron = int(owner[vertex]), int(neurons[unit])
+        precise = settler.precise_sign(region, vertex, neuron)
         if precise:
             yield vertex, unit, precise
             continue
         if vertex != previous:
             previous, point = vertex, settler.corner(region, vertex)
-        yield vertex, unit, sign(settler.neuron_plane(region, unit) @ point)
+        yield vertex, unit, sign(settler.plane(region, neuron) @ point)
 
 
 def settle_orders(

@@ -14,9 +14,10 @@ import numpy as np
 from relutopo.compilation import njit
 from relutopo.geometry.network import UNIT_ROUNDOFF
 
-from ._bits import lowest_bit, negative_bits, popcount
+from ._bits import in_neither, lowest_bit, negative_bits, popcount
 
 __all__ = [
+    "UNDERFLOW",
     "UNIT_ROUNDOFF",
     "corner_signs",
     "count_crossings",
@@ -29,7 +30,7 @@ __all__ = [
     "value",
 ]
 
-_UNDERFLOW = 1e-300
+UNDERFLOW = 1e-300
 
 
 @njit(cache=True, inline="always")
@@ -53,7 +54,7 @@ def value(plane, error, j, x, x_error, v, limit):
     if x_error[v] > limit:
         return z, np.inf
     bound = (2 * d + 4) * UNIT_ROUNDOFF * size + 2.02 * e + 1.01 * slope * x_error[v]
-    return z, bound + _UNDERFLOW
+    return z, bound + UNDERFLOW
 
 
 # The same formulas as `value`, without branches, so that units run side by side; each in a function
@@ -69,7 +70,7 @@ def _beyond_in_plane(planes, p, errors, e, x0, x1, deviation, if_above, if_below
         z = c + a * x0 + b * x1
         size = abs(c) + abs(a * x0) + abs(b * x1)
         bound = k_size * size + k_error * errors[e, j] + k_slope * (abs(a) + abs(b)) * deviation
-        bound += _UNDERFLOW
+        bound += UNDERFLOW
         if_above[j] = bound - z
         if_below[j] = bound + z
 
@@ -82,7 +83,7 @@ def _beyond_on_line(planes, p, errors, e, x0, deviation, if_above, if_below):
         z = c + a * x0
         size = abs(c) + abs(a * x0)
         bound = k_size * size + k_error * errors[e, j] + k_slope * abs(a) * deviation
-        bound += _UNDERFLOW
+        bound += UNDERFLOW
         if_above[j] = bound - z
         if_below[j] = bound + z
 
@@ -126,9 +127,7 @@ def corner_signs(
                     positive[v, w] = negative_bits(if_above, 64 * w)
                     negative[v, w] = negative_bits(if_below, 64 * w)
             for w in range(n_words):
-                word = ~(positive[v, w] | negative[v, w])
-                if w == n_words - 1 and n & 63:
-                    word &= (np.uint64(1) << np.uint64(n & 63)) - np.uint64(1)
+                word = in_neither(positive, negative, v, w, n)
                 while word:
                     j = 64 * w + int(lowest_bit(word))
                     word &= word - np.uint64(1)

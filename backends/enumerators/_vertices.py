@@ -33,7 +33,7 @@ import numpy as np
 
 from relutopo.compilation import njit
 
-from ._bits import lowest_bit, n_words, negative_bits
+from ._bits import in_neither, lowest_bit, n_words, negative_bits
 from ._records import Maps, Signs, Values
 from ._values import UNIT_ROUNDOFF
 
@@ -251,9 +251,7 @@ def next_values(this, cells, beside, earlier):
             for w in range(words):
                 positive[v, w] = negative_bits(if_above, 64 * w)
                 negative[v, w] = negative_bits(if_below, 64 * w)
-                word = ~(positive[v, w] | negative[v, w])
-                if w == words - 1 and n & 63:
-                    word &= (np.uint64(1) << np.uint64(n & 63)) - np.uint64(1)
+                word = in_neither(positive, negative, v, w, n)
                 while word:
                     if n_doubtful == len(doubtful):
                         doubtful = np.concatenate((doubtful, np.empty_like(doubtful)))

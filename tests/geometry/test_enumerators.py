@@ -225,6 +225,28 @@ def test_blocks_change_nothing(kind: str, bias: bool, monkeypatch: pytest.Monkey
         assert_same_complex(split, exact)
 
 
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("kind", ["gaussian", "integer"])
+def test_what_is_done_for_wide_layers_changes_nothing(
+    kind: str, bias: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However few units a layer is taken for wide from, the result is the exact one."""
+    plane = import_module("relutopo.backends.enumerators._plane")
+    maps = import_module("relutopo.backends.enumerators._maps")
+    monkeypatch.setattr(maps, "_WIDE", 1)
+    monkeypatch.setattr(plane, "_WIDE", 3)
+    monkeypatch.setattr(plane, "_SHARE", 3)
+    for seed in range(6):
+        for shape in ([2, 7, 20, 1], [2, 5, 4, 11, 1], [2, 12, 1]):
+            network = random_network(shape, seed, kind, bias)
+            exact = decompose(network, Box(-2, 2, dim=2), enumerator="exact")
+            size = 1 + seed
+            monkeypatch.setattr(plane.PlaneCutter, "_block_size", lambda self, layer, n=size: n)
+            split = decompose(network, Box(-2, 2, dim=2), enumerator="cpu")
+            split.check()
+            assert_same_complex(split, exact)
+
+
 def test_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same bits, whatever the number of threads."""
     plane = import_module("relutopo.backends.enumerators._plane")
