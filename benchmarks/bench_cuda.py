@@ -31,7 +31,7 @@ WIDTHS = [24, 72] if QUICK else [72, 128, 256, 512, 1032, 2275]
 PROFILED = WIDTHS[0] if QUICK else 1032
 MOST_PHASES = 12
 LARGEST_REPEATED = 1032
-SLOW = {"amg_lobpcg": 512}
+SLOW = {"amg_lobpcg": 256}
 """Up to which width slow solvers are measured."""
 CELLS: dict[int, tuple[int, ...]] = {}
 

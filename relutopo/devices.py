@@ -10,6 +10,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from types import ModuleType
 from typing import Any
 
@@ -125,11 +126,14 @@ _HOST = Device()
 
 class _CudaDevice(Device):
     def __init__(self, cupy: ModuleType, cupy_sparse: ModuleType, index: int) -> None:
-        properties = cupy.cuda.runtime.getDeviceProperties(index)
-        self.name = properties["name"].decode()
         self.index = index
         self.xp = cupy
         self.sparse = cupy_sparse
+
+    @cached_property
+    def name(self) -> str:  # type: ignore[override]  # asking takes milliseconds
+        properties = self.xp.cuda.runtime.getDeviceProperties(self.index)
+        return str(properties["name"].decode())
 
     def to_device(self, array: Any) -> Any:
         with self._current():
