@@ -70,9 +70,13 @@ def peak_on_card(benchmark: Any) -> Iterator[None]:
     benchmark.extra_info |= {"device": card().name, "card_bytes": peak}
 
 
+@lru_cache(maxsize=2)
+def network_of(width: int) -> rt.ReluNetwork:
+    return random_network([2, width, width, 1])
+
+
 def enumerate_by(enumerator: str, width: int) -> rt.CellComplex:
-    network = random_network([2, width, width, 1])
-    return rt.decompose(network, rt.Box(-BOX, BOX, dim=2), enumerator=enumerator)
+    return rt.decompose(network_of(width), rt.Box(-BOX, BOX, dim=2), enumerator=enumerator)
 
 
 @lru_cache(maxsize=1)  # the tests of one size follow each other
