@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from relutopo import report
 from relutopo.app import sweep_plots
 from relutopo.app.job import job_module
-from relutopo.app.sweep import Sweep
+from relutopo.app.sweep import Sweep, in_order
 from relutopo.errors import InputError
 from relutopo.optional import require
 from relutopo.plots import save_figure
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 __all__ = ["summarize"]
 
 _N_BEST = 5
+_MOST_VALUES = 12
+"""A number that was swept over more values than this is told in ranges."""
+_N_RANGES = 5
 
 
 def summarize(directory: str | Path, *, measure: str | None = None, least: bool = False) -> Sweep:
@@ -92,8 +95,9 @@ def _measured(
     lines: list[RenderableType] = []
     for key in keys:
         grid = _grid(f"{name} against {key}", [key], ["jobs", "mean", "sd", "least", "greatest"])
-        for value, group in rows.groupby(key, dropna=False):
-            grid.add_row(report.short(value), *_spread(group[name]))
+        groups = dict(list(rows.groupby(_ranges(rows[key]), dropna=False, observed=True)))
+        for value in in_order(groups):
+            grid.add_row(report.short(value), *_spread(groups[value][name]))
         lines += ["", grid]
     if len(keys) > 1:
         lines += ["", _best(rows, keys, name, least)]
@@ -101,6 +105,21 @@ def _measured(
         figure = sweep_plots.plot_measure(rows, keys, name)
         save_figure(figure, sweep.directory / "figures" / f"{analysis}_{name}")
     return lines
+
+
+def _ranges(values: pd.Series[Any]) -> pd.Series[Any]:
+    """Return what the rows of a table show of a swept key: its values, or ranges of many numbers.
+
+    The ranges hold about equally many jobs.
+    """
+    pandas = require("pandas", "the table of a sweep")
+    if not pandas.api.types.is_numeric_dtype(values) or values.nunique() <= _MOST_VALUES:
+        return values
+    numbers = pandas.qcut(values, _N_RANGES, labels=False, duplicates="drop")
+    bounds = values.groupby(numbers).agg(["min", "max"])
+    texts = {i: f"{low:.4g} to {high:.4g}" for i, low, high in bounds.itertuples()}
+    ranges: pd.Series[Any] = numbers.map(texts)
+    return ranges
 
 
 def _best(rows: pd.DataFrame, keys: list[str], name: str, least: bool) -> RenderableType:

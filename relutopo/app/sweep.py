@@ -6,7 +6,8 @@ same settings were run by several versions of the code, the run that was asked f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +20,9 @@ from relutopo.optional import require
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Sweep", "SweepJob"]
+__all__ = ["Sweep", "SweepJob", "in_order"]
+
+_NUMBER = re.compile(r"((?:(?<!\w)-)?\d+\.?\d*(?:e[-+]?\d+)?)")
 
 
 @dataclass(frozen=True)
@@ -158,6 +161,24 @@ class Sweep:
             rows.append({**row, "code": _code(job)})
         table: pd.DataFrame = pandas.DataFrame(rows)
         return table
+
+
+def in_order(values: Iterable[Any]) -> list[Any]:
+    """Sort values of a swept key: numbers by size, also those within text.
+
+    Examples
+    --------
+    >>> in_order(["[128,128]", "[16,16]", "[8,8]"]), in_order([10, 2.5])
+    (['[8,8]', '[16,16]', '[128,128]'], [2.5, 10])
+    """
+
+    def parts(value: Any) -> list[tuple[bool, Any]]:
+        if isinstance(value, (int, float)):
+            return [(False, value)]
+        pieces = _NUMBER.split(str(value))  # text and numbers in turn
+        return [(i % 2 == 0, float(x) if i % 2 else x) for i, x in enumerate(pieces) if x]
+
+    return sorted(values, key=parts)
 
 
 def _order(job: SweepJob) -> list[tuple[bool, Any]]:
