@@ -40,6 +40,7 @@ from relutopo.app.messages import (  # noqa: E402
     EXPECTED,
     explain,
     refuse_unknown_keys,
+    refuse_unknown_objective,
     refuse_values_of_groups,
 )
 
@@ -85,8 +86,12 @@ def run_job(config: DictConfig) -> float | None:
     """
     context = HydraConfig.get()
     is_sweep = context.mode == RunMode.MULTIRUN
-    values = resolvers.plain(config)
-    refuse_unknown_keys(values, schema.Settings.__dataclass_fields__)
+    try:
+        values = _checked(config)
+    except EXPECTED as error:
+        if is_sweep:  # no other job will be better
+            raise
+        sys.exit(explain(error))
     record = JobRecord(
         Identity.of(str(context.runtime.choices["experiment"]), values),
         choices={str(k): str(v) for k, v in context.runtime.choices.items()},
@@ -95,7 +100,7 @@ def run_job(config: DictConfig) -> float | None:
     directory = Path(context.runtime.output_dir)
     sweep_directory = Path(context.sweep.dir).absolute() if is_sweep else None
     try:
-        from relutopo.app.job import Job  # the help does without all that this loads
+        from relutopo.app.job import Job
 
         measures = Job(values, record, directory, sweep_directory).run()
     except KeyboardInterrupt:
@@ -110,6 +115,16 @@ def run_job(config: DictConfig) -> float | None:
         sys.exit(1)
     objective = values["objective"] or next(iter(measures))
     return measures.get(objective)
+
+
+def _checked(config: DictConfig) -> dict[str, Any]:
+    """Return the settings of a job; refuse what can be known to be wrong before it begins."""
+    from relutopo.app.job import measures_of  # the help does without all that this loads
+
+    values = resolvers.plain(config)
+    refuse_unknown_keys(values, schema.Settings.__dataclass_fields__)
+    refuse_unknown_objective(values["objective"], values["analysis"], measures_of(values))
+    return values
 
 
 class SummarizeSweep(Callback):

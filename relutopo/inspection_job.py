@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 
     from relutopo.app.sweep import Sweep
 
-__all__ = ["analyse", "conclude", "draw", "settings", "summarise"]
+__all__ = ["MEASURES", "analyse", "conclude", "draw", "settings", "summarise"]
 
 _SHOWN = ("train_loss", "n_cells", "boundary_betti_0", "betti_0_peak_value", "betti_1_peak_value")
+MEASURES = _SHOWN[::-1]
+"""What a job measures, the most important first."""
 
 
 def conclude(

@@ -20,7 +20,22 @@ if TYPE_CHECKING:
 
     from relutopo.app.sweep import Sweep
 
-__all__ = ["analyse", "conclude", "draw", "settings", "summarise"]
+__all__ = ["MEASURES", "analyse", "conclude", "draw", "settings", "summarise"]
+
+_COLUMNS = (
+    "weighted_agreement",
+    "unweighted_agreement",
+    "weighted_held_out_agreement",
+    "weighted_decision_by_points",
+    "weighted_fiedler_value",
+    "train_accuracy",
+    "held_out_accuracy",
+    "fitted_step",
+    "generalised_step",
+    "n_regions",
+)
+MEASURES = (*_COLUMNS, "delay")
+"""What a job measures, the most important first."""
 
 
 def settings(values: Mapping[str, Any]) -> AnalysisSettings:
@@ -60,19 +75,7 @@ def conclude(
 def _measures(table: pd.DataFrame) -> dict[str, float]:
     """Return what is measured at the last checkpoint, and when the network generalised."""
     last = table.iloc[-1]
-    names = (
-        "weighted_agreement",
-        "unweighted_agreement",
-        "weighted_held_out_agreement",
-        "weighted_decision_by_points",
-        "weighted_fiedler_value",
-        "train_accuracy",
-        "held_out_accuracy",
-        "fitted_step",
-        "generalised_step",
-        "n_regions",
-    )
-    measures = {name: float(last[name]) for name in names}
+    measures = {name: float(last[name]) for name in _COLUMNS}
     delay = measures["generalised_step"] / max(measures["fitted_step"], 1.0)
     return {**measures, "delay": delay}
 

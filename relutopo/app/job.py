@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from glob import glob
 from importlib import import_module
@@ -21,7 +21,7 @@ from relutopo.learning.model_files import ModelFiles
 from relutopo.learning.trainer import MlpSettings, TrainerSettings, train
 from relutopo.optional import require
 
-__all__ = ["Job", "job_module"]
+__all__ = ["Job", "job_module", "measures_of"]
 
 _MODULES = {"partition": "partition_job", "homology": "homology_job", "scale": "scale_job"}
 log = logging.getLogger("relutopo")
@@ -72,6 +72,8 @@ class Job:
             folder.begin(self.record)
             if folder.is_done:
                 log.info("done before: %s", self.directory)
+                if self.sweep_directory is None:
+                    print((self.directory / "summary.txt").read_text(), end="")
             else:
                 try:
                     seconds, measures = self._compute()
@@ -88,7 +90,7 @@ class Job:
         values, directory = self.values, self.directory
         report.save_json(values, directory / "config.json")
         report.save_json(report.environment(values["seed"]), directory / "environment.json")
-        module = job_module(values["analysis"], is_inspection=self._is_inspection)
+        module = _module_of(values)
         settings = module.settings(values)
         seconds: dict[str, float] = {}
         if values["analysis"] == "scale":
@@ -103,7 +105,7 @@ class Job:
                 dim,
             )
         with stopwatch(seconds, "training"):
-            run = self._models(dataset) if self._is_inspection else self._train(dataset)
+            run = self._models(dataset) if _is_inspection(values) else self._train(dataset)
 
         log.info("analysing %d checkpoints; the first use compiles, up to a minute", len(run.steps))
         # Threads cost small matrices more than they give: ten times as long on a busy machine.
@@ -144,11 +146,6 @@ class Job:
         if self.sweep_directory is None:
             report.show(conclusion.summary, self.directory)
         return seconds, conclusion.measures
-
-    @property
-    def _is_inspection(self) -> bool:
-        """Whether the models are there already."""
-        return self.values["checkpoints"] is not None or "path" in self.values["network"]
 
     def _models(self, dataset: Dataset) -> ModelFiles:
         pattern, path = self.values["checkpoints"], self.values["network"].get("path")
@@ -197,6 +194,21 @@ def job_module(analysis: str, *, is_inspection: bool = False) -> Any:
     if is_inspection and analysis == "homology":  # the loss between checkpoints is not known
         return import_module("relutopo.inspection_job")
     return import_module(f"relutopo.{_MODULES[analysis]}")
+
+
+def measures_of(values: Mapping[str, Any]) -> Sequence[str]:
+    """Return the names of what a job with these settings measures, the most important first."""
+    names: Sequence[str] = _module_of(values).MEASURES
+    return names
+
+
+def _module_of(values: Mapping[str, Any]) -> Any:
+    return job_module(values["analysis"], is_inspection=_is_inspection(values))
+
+
+def _is_inspection(values: Mapping[str, Any]) -> bool:
+    """Tell whether the models are there already."""
+    return values["checkpoints"] is not None or "path" in values["network"]
 
 
 def _record(folder: JobFolder, error: Exception) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -56,7 +57,7 @@ def test_names_stand_in_their_order_and_do_not_overlap() -> None:
     labels = ax.get_xticklabels()
     assert [label.get_text() for label in labels] == [f"[{n},{n}]" for n in range(2, 40)]
     boxes = [label.get_window_extent() for label in labels]
-    assert all(left.x1 < right.x0 for left, right in zip(boxes, boxes[1:], strict=False))
+    assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
 
 
 def test_a_mean_is_drawn_where_there_are_several_jobs() -> None:
