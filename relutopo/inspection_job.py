@@ -46,7 +46,7 @@ def conclude(
     shown = [name for name in _SHOWN if name in table.columns]
     grid = Table(title="Homology", title_justify="left", box=None, pad_edge=False)
     for name in ("step", *shown):
-        grid.add_column(name, justify="right")
+        grid.add_column(name.replace("_", " "), justify="right")  # which a narrow terminal breaks
     for step in report.three_steps(run.steps):
         row = table[table["step"] == step].iloc[0]
         grid.add_row(str(step), *(f"{row[name]:.4g}" for name in shown))

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from relutopo import partition_report, plots, report
 from relutopo.interfaces import Progress
 from relutopo.learning.analysis import Row
@@ -69,7 +71,10 @@ def conclude(
         **partition_report.learning_steps(run.history),
     )
     report.save_table(table, directory / "results")
-    return report.Conclusion(partition_report.run_summary(table), _measures(table))
+    data = run.dataset
+    has_held_out = not np.array_equal(data.held_out_points, data.points)
+    summary = partition_report.run_summary(table, has_held_out=has_held_out)
+    return report.Conclusion(summary, _measures(table))
 
 
 def _measures(table: pd.DataFrame) -> dict[str, float]:
@@ -81,14 +86,14 @@ def _measures(table: pd.DataFrame) -> dict[str, float]:
 
 
 def draw(run: TrainingRun, settings: AnalysisSettings, directory: Path) -> None:
-    """Draw three checkpoints and the time line."""
+    """Draw three checkpoints and the time line, if there is more than one."""
     pandas = require("pandas", "the table of a run")
     table = pandas.read_parquet(directory / "results.parquet")
     steps = report.three_steps(run.steps)
     signatures = [analyse_checkpoint(run, step, settings) for step in steps]
     last = signatures[-1]
     dataset = seen_on(run.dataset, last.complex.domain)
-    figures = {"timeline": plots.plot_timeline(table)}
+    figures = {"timeline": plots.plot_timeline(table)} if len(table) > 1 else {}
     if dataset.dim == 2:
         figures["partition_history"] = plots.plot_partition_history(
             signatures, dataset.points, dataset.targets

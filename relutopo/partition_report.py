@@ -48,13 +48,16 @@ def learning_steps(history: History) -> dict[str, float]:
     }
 
 
-def run_summary(table: pd.DataFrame) -> list[RenderableType]:
+def run_summary(table: pd.DataFrame, *, has_held_out: bool = True) -> list[RenderableType]:
     """Say whether the weighted Fiedler partition follows the decision boundary.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        One row for each checkpoint, in order, as `relutopo.learning.signatures` makes them.
+        One row for each checkpoint, in order, as `relutopo.learning.signatures` makes them. Of
+        one alone nothing is said that takes several.
+    has_held_out : bool
+        Whether the held-out points are others than the training points.
 
     Returns
     -------
@@ -65,38 +68,40 @@ def run_summary(table: pd.DataFrame) -> list[RenderableType]:
 
     first, last = table.iloc[0], table.iloc[-1]
     best = table.iloc[int(table["weighted_agreement"].fillna(-1).argmax())]
+    fractions = {
+        "train": "train_accuracy",
+        "held-out": "held_out_accuracy",
+        "weighted": "weighted_agreement",
+        "unweighted": "unweighted_agreement",
+        "bound": "purity",
+    }
+    if not has_held_out:
+        del fractions["held-out"]
+    rows = {"first": first, "best": best, "last": last} if len(table) > 1 else {"": last}
     grid = Table(box=None, pad_edge=False)
-    headings = "|step|regions|train|held-out|weighted|unweighted|bound|Fiedler value"
-    for i, heading in enumerate(headings.split("|")):
-        grid.add_column(heading, justify="right" if i else "left")
-    for name, row in (("first", first), ("best", best), ("last", last)):
+    grid.add_column("")
+    for heading in ("step", "regions", *fractions, "Fiedler value"):
+        grid.add_column(heading, justify="right")
+    for name, row in rows.items():
         grid.add_row(
             name,
             str(row["step"]),
             str(row["n_regions"]),
-            *(
-                _fraction(row[column])
-                for column in (
-                    "train_accuracy",
-                    "held_out_accuracy",
-                    "weighted_agreement",
-                    "unweighted_agreement",
-                    "purity",
-                )
-            ),
+            *(_fraction(row[column]) for column in fractions.values()),
             f"{row['weighted_fiedler_value']:.3g}",
         )
     lines: list[RenderableType] = [
         "",
         "[bold]Does the weighted Fiedler partition follow the decision boundary?[/bold]",
-        _verdict(table),
+        _verdict(table, has_held_out),
         "",
         grid,
-        "[dim]train, held-out: accuracy of the network; weighted, unweighted: fraction of training "
+        f"[dim]{'train, held-out' if has_held_out else 'train'}: accuracy of the network; "
+        "weighted, unweighted: fraction of training "
         "points on the side of their class; bound: the best that any labelling of regions can do; "
         "Fiedler value: the weighted one[/dim]",
         "",
-        *_generalisation(table),
+        *(_generalisation(table, has_held_out) if len(table) > 1 else ()),
         *_warnings(table),
         f"ran: enumerator {_values(table, 'enumerator')}; eigensolver "
         f"{_values(table, 'weighted_method')} (largest residual "
@@ -120,7 +125,7 @@ def _values(table: pd.DataFrame, column: str) -> str:
     return ", ".join(f"{name} ({n} of {len(table)} checkpoints)" for name, n in counts.items())
 
 
-def _verdict(table: pd.DataFrame) -> str:
+def _verdict(table: pd.DataFrame, has_held_out: bool) -> str:
     first, last = table.iloc[0], table.iloc[-1]
     mass = last["weighted_decision_by_points"]
     if np.isnan(mass):
@@ -132,30 +137,40 @@ def _verdict(table: pd.DataFrame) -> str:
         answer = "[yellow]At the end, but not steadily[/yellow]"
     else:
         answer = "[red]No[/red]" if mass < 0.8 else "[yellow]In part[/yellow]"
+    is_one = len(table) == 1
+    when = "" if is_one else f"at step {last['step']} "
+    least = f"; least over the last {len(late)} checkpoints {_fraction(late.min())}"
     text = (
-        f"{answer}: at step {last['step']} it agrees with the network's decision on "
-        f"{_fraction(mass)} of the data mass (unweighted "
-        f"{_fraction(last['unweighted_decision_by_points'])}; least over the last "
-        f"{len(late)} checkpoints {_fraction(late.min())}), and with the labels of held-out"
-        f" points on {_fraction(last['weighted_held_out_agreement'])}. Agreement with "
-        f"the training labels went from {_fraction(first['weighted_agreement'])} at step "
-        f"{first['step']} to {_fraction(last['weighted_agreement'])} (unweighted "
+        f"{answer}: {when}it agrees with the network's decision on {_fraction(mass)} of the data "
+        f"mass (unweighted {_fraction(last['unweighted_decision_by_points'])}"
+        f"{least if len(late) > 1 else ''})"
+    )
+    if has_held_out:
+        held_out = _fraction(last["weighted_held_out_agreement"])
+        text += f", and with the labels of held-out points on {held_out}"
+    went = f"went from {_fraction(first['weighted_agreement'])} at step {first['step']} to"
+    text += (
+        f". Agreement with the training labels {'is' if is_one else went} "
+        f"{_fraction(last['weighted_agreement'])} (unweighted "
         f"{_fraction(last['unweighted_agreement'])})."
     )
     if last["held_out_accuracy"] < 0.95:
         text += (
-            f" [yellow]The network itself has not learned the task: held-out accuracy "
+            " [yellow]The network itself has not learned the task: "
+            f"{'held-out' if has_held_out else 'train'} accuracy "
             f"{_fraction(last['held_out_accuracy'])}.[/yellow]"
         )
     return text
 
 
-def _generalisation(table: pd.DataFrame) -> list[str]:
+def _generalisation(table: pd.DataFrame, has_held_out: bool) -> list[str]:
     fitted, general = (table[name].iloc[-1] for name in ("fitted_step", "generalised_step"))
     if np.isnan(fitted):
         best = table["train_accuracy"].max()
         return [f"The training set was never fitted (train accuracy at most {_fraction(best)})."]
     text = f"Train accuracy reached 1 at step {fitted:.0f}"
+    if not has_held_out:
+        return [f"{text}; there are no held-out points."]
     if np.isnan(general):
         best = table["held_out_accuracy"].max()
         return [

@@ -88,6 +88,21 @@ def test_a_network_that_did_not_learn_is_told() -> None:
     assert "never fitted" in text(partition_report.run_summary(table(fitted_step=np.nan)))
 
 
+def test_of_one_model_nothing_is_said_that_takes_several() -> None:
+    lines = text(partition_report.run_summary(table()[3:]))
+    assert "Yes: it agrees with the network's decision on 0.990" in lines
+    assert "Agreement with the training labels is 0.990 (unweighted 0.700)." in lines
+    for words in ("least over", "went from", "at step", "first", "last"):
+        assert words not in lines
+
+
+def test_held_out_points_are_named_only_where_there_are_some() -> None:
+    assert "the labels of held-out points" in text(partition_report.run_summary(table()))
+    lines = text(partition_report.run_summary(table(), has_held_out=False))
+    assert lines.count("held-out") == 1
+    assert "Train accuracy reached 1 at step 50; there are no held-out points." in lines
+
+
 @pytest.mark.parametrize(
     ("agreement", "claim"),
     [([0.6, 0.7, 0.7, 0.7], "does not jump there"), ([0.6, 0.7, 0.7, 1.0], "moves there")],

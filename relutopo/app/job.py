@@ -107,7 +107,10 @@ class Job:
         with stopwatch(seconds, "training"):
             run = self._models(dataset) if _is_inspection(values) else self._train(dataset)
 
-        log.info("analysing %d checkpoints; the first use compiles, up to a minute", len(run.steps))
+        log.info(
+            "analysing %s; the first use compiles, up to a minute",
+            report.counted(len(run.steps), "checkpoint"),
+        )
         # Threads cost small matrices more than they give: ten times as long on a busy machine.
         threadpoolctl = require("threadpoolctl", "the command 'relutopo'")
         with threadpoolctl.threadpool_limits(1, "blas"):
@@ -158,7 +161,7 @@ class Job:
         files = [path] if pattern is None else sorted(glob(pattern, recursive=True))
         if not files:
             raise InputError(f"`checkpoints` {pattern!r} matches no file; check the pattern")
-        log.info("reading %d models; data: %s", len(files), dataset.name)
+        log.info("reading %s; data: %s", report.counted(len(files), "model"), dataset.name)
         options = {key: self.values["network"].get(key) for key in ("trust", "input_shape")}
         directory = self.directory / "models" / self.record.identity.id
         return ModelFiles(directory, files, dataset, **options)

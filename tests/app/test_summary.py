@@ -62,7 +62,7 @@ def test_names_stand_in_their_order_and_do_not_overlap() -> None:
 
 def test_a_mean_is_drawn_where_there_are_several_jobs() -> None:
     def means(ax: Axes) -> list[float]:
-        return [y for lines in ax.containers for y in lines[0].get_ydata()]  # type: ignore[index]
+        return [y for lines in ax.containers for y in lines[0].get_ydata()]
 
     assert means(panel(["a", "b"])) == pytest.approx([0.05, 1.05])
     assert means(panel(["a", "b"], n_seeds=1)) == []
