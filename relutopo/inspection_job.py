@@ -51,7 +51,11 @@ def conclude(
         row = table[table["step"] == step].iloc[0]
         grid.add_row(str(step), *(f"{row[name]:.4g}" for name in shown))
     last = table.iloc[-1]
-    return report.Conclusion(["", grid], {name: float(last[name]) for name in shown[::-1]})
+    meaning = (
+        "[dim]boundary betti 0: components of the decision boundary; betti k peak value: where the "
+        "k-th Betti curve is highest[/dim]"
+    )
+    return report.Conclusion(["", grid, meaning], {name: float(last[name]) for name in shown[::-1]})
 
 
 def draw(run: TrainingRun, settings: HomologySettings, directory: Path) -> None:
