@@ -43,6 +43,7 @@ from relutopo.app.messages import (  # noqa: E402
     refuse_unknown_objective,
     refuse_values_of_groups,
 )
+from relutopo.report import counted  # noqa: E402
 
 __all__ = ["SummarizeSweep", "main", "run_job"]
 
@@ -141,7 +142,7 @@ class SummarizeSweep(Callback):
             config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{config.hydra.sweep.dir}'")
         n_jobs = _n_jobs(config)
         if n_jobs is not None:  # Hydra composes all before the first begins, several a second
-            print(f"a sweep of {n_jobs} jobs; checking their settings", flush=True)
+            print(f"a sweep of {counted(n_jobs, 'job')}; checking their settings", flush=True)
         self._watch = SweepWatch(Path(config.hydra.sweep.dir).absolute(), n_jobs)
         self._watch.start()
 

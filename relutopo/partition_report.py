@@ -25,6 +25,8 @@ GENERALISED = 0.98
 """Held-out accuracy from which a network counts as generalising."""
 FOLLOWS = 0.95
 """Agreement, by data mass, from which a partition counts as following the decision boundary."""
+_MOST_SETTINGS = 20
+"""Settings of a sweep that its summary lists."""
 
 
 def learning_steps(history: History) -> dict[str, float]:
@@ -253,7 +255,7 @@ def sweep_summary(table: pd.DataFrame, swept: Sequence[str]) -> list[RenderableT
         table = Table(title=title, title_justify="left", box=None, pad_edge=False)
         for i, heading in enumerate((*settings, "jobs", *headings)):
             is_name = i < len(settings)
-            table.add_column(heading, justify="left" if is_name else "right", no_wrap=is_name)
+            table.add_column(heading, justify="left" if is_name else "right", no_wrap=True)
         return table
 
     measures = {
@@ -262,21 +264,32 @@ def sweep_summary(table: pd.DataFrame, swept: Sequence[str]) -> list[RenderableT
         "unweighted": "unweighted_agreement",
         "gain": "gain",
     }
+    are_several = len(ends) > len(groups)
+    worst = " \\[worst]" if are_several else ""
     agreement = grid(
-        "Last checkpoint: mean \\[worst] over jobs; gain: of weighted over step 0", list(measures)
+        f"Last checkpoint: mean{worst} over jobs; gain: of weighted over step 0", list(measures)
     )
     delay = grid("Steps: least-greatest", ["train acc. 1", f"held-out {GENERALISED}", "ratio"])
-    for setting, rows in groups:
+    for setting, rows in groups[:_MOST_SETTINGS]:
         names = (*map(short, setting), str(len(rows)))
         values = (rows[column] for column in measures.values())
-        agreement.add_row(*names, *(f"{v.mean():.3f} \\[{v.min():.3f}]" for v in values))
+        if are_several:
+            agreement.add_row(*names, *(f"{v.mean():.3f} \\[{v.min():.3f}]" for v in values))
+        else:
+            agreement.add_row(*names, *(f"{v.mean():.3f}" for v in values))
         steps = (rows[column] for column in ("fitted_step", "generalised_step", "delay"))
         delay.add_row(*names, *map(_range, steps))
+    left_out = (
+        [f"and {len(groups) - _MOST_SETTINGS} settings more, in jobs.csv"]
+        if len(groups) > _MOST_SETTINGS
+        else []
+    )
     return [
         "",
         agreement,
         "",
         delay,
+        *left_out,
         *_eigensolvers_compared(table, swept),
     ]
 

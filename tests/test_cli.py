@@ -118,6 +118,8 @@ def test_what_is_wrong_is_told_before_anything_runs_and_in_one_line(
     printed = command(tmp_path, *search, succeeds=False)
     assert "`objective` must be something that the analysis 'homology' measures, got" in printed
     assert "Traceback" not in printed
+    interval = command(tmp_path, "--multirun", "seed=interval(0,5)", succeeds=False)
+    assert interval.endswith("give values, or add hydra/sweeper=optuna\n")
     assert not list(tmp_path.rglob("training"))
 
 

@@ -155,3 +155,11 @@ def test_a_sweep_is_shown_over_seeds_and_eigensolvers() -> None:
     lines = text(partition_report.sweep_summary(combined, ["seed", "eigensolver"]))
     assert "arpack 2 1.000 [1.000] 0.950 [0.900] 0.700 [0.700] 0.450 [0.400]" in lines
     assert "differ by at most 9.1e-02 (relative)" in lines
+
+
+def test_of_many_settings_the_first_are_shown() -> None:
+    jobs = [table(job=str(i), width=i, weighted_agreement=0.5 + i / 100) for i in range(30)]
+    lines = text(partition_report.sweep_summary(pd.concat(jobs), ["width"]))
+    assert "19 1 1.000 0.690 0.700 0.000" in lines  # one job: no worst of several
+    assert "20 1" not in lines
+    assert "and 10 settings more, in jobs.csv" in lines

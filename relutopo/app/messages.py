@@ -53,6 +53,11 @@ def explain(error: BaseException) -> str:
         return f"{group}={name} does not exist" + _remedy(name, error.options)
     if isinstance(error, OverrideParseException):
         return _not_understood(error)
+    if "does not support sweep type" in str(error):
+        return (
+            "interval(...) is for a search, a sweep takes values: a,b,c or range(...); give "
+            "values, or add hydra/sweeper=optuna"
+        )
     cause = error.__cause__ if isinstance(error, HydraException) else error
     if isinstance(cause, InterpolationResolutionError):
         cause = cause.__cause__ or cause.__context__ or cause

@@ -91,6 +91,8 @@ def _measured(
             f"`measure` must be something that the analysis {analysis!r} measures, got {name!r}; "
             f"choose one of {', '.join(known)}"
         )
+    if not rows[name].notna().any():
+        return ["", f"No job has a {name}; --measure shows another of {', '.join(known)}."]
     keys = sweep.settings or list(sweep.swept)
     lines: list[RenderableType] = []
     for key in keys:
@@ -123,7 +125,7 @@ def _ranges(values: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def _best(rows: pd.DataFrame, keys: list[str], name: str, least: bool) -> RenderableType:
-    means = rows.groupby(keys, dropna=False)[name].mean().sort_values(ascending=least)
+    means = rows.groupby(keys, dropna=False)[name].mean().dropna().sort_values(ascending=least)
     which = "least" if least else "greatest"
     grid = _grid(
         f"Best settings: the {which} mean {name} first", keys, ["jobs", "mean", "sd", which]
@@ -172,7 +174,7 @@ def _failures(sweep: Sweep) -> list[str]:
 def _counts(sweep: Sweep, overview: pd.DataFrame) -> list[str]:
     counts = overview["status"].value_counts()
     numbers = ", ".join(f"{n} {status}" for status, n in counts.items())
-    lines = [f"{len(sweep.jobs)} jobs: {numbers}"]
+    lines = [f"{report.counted(len(sweep.jobs), 'job')}: {numbers}"]
     if counts.get("done", 0) < len(sweep.jobs):
         lines[0] += "; the same command runs those that are not done"
     seconds = overview.filter(regex="^seconds_").sum()

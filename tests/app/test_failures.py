@@ -70,6 +70,8 @@ def test_a_failed_job_is_recorded_and_the_others_go_on(
     assert len(pd.read_parquet(folder / "results.parquet")["job"].unique()) == 4
     printed = command(tmp_path, "summarize", str(folder), "--measure", "n_regions", "--least")
     assert "n_regions against trainer.learning_rate" in printed
+    printed = command(tmp_path, "summarize", str(folder), "--measure", "delay")
+    assert "No job has a delay; --measure shows another of weighted_agreement, " in printed
     with pytest.raises(InputError, match="`measure` must be something that the analysis"):
         summarize(folder, measure="joy")
     with pytest.raises(InputError, match="there are none"):
