@@ -42,7 +42,7 @@ def summarize(directory: str | Path, *, measure: str | None = None, least: bool 
         ``figures/<analysis>_<measure>``.
     measure : str, optional
         What to show against the parameters: a column of ``jobs.parquet``; unless given, the
-        objective of the sweep, or the first that the analysis measures.
+        objective of the sweep, or the first that the analysis measured in some job.
     least : bool
         Whether the best settings are those with the least of it.
 
@@ -85,14 +85,15 @@ def _measured(
 ) -> list[RenderableType]:
     """Show a measure against each swept key, and draw it."""
     known = list(sweep.jobs[0].folder.result["measures"])
-    name = measure or known[0]
+    has = [column for column in known if rows[column].notna().any()]
+    name = measure or next(iter(has), known[0])
     if name not in known:
         raise InputError(
             f"`measure` must be something that the analysis {analysis!r} measures, got {name!r}; "
             f"choose one of {', '.join(known)}"
         )
-    if not rows[name].notna().any():
-        return ["", f"No job has a {name}; --measure shows another of {', '.join(known)}."]
+    if name not in has:
+        return ["", f"No job has a {name}; --measure shows another of {', '.join(has)}."]
     keys = sweep.settings or list(sweep.swept)
     lines: list[RenderableType] = []
     for key in keys:
@@ -160,9 +161,10 @@ def _failures(sweep: Sweep) -> list[str]:
 
     reasons: dict[str, list[str]] = {}
     failed = sweep.only("failed")
-    for i, job in enumerate(failed.jobs):
+    for job in failed.jobs:
         error = job.folder.error
-        where = ", ".join(f"{key}={column[i]}" for key, column in failed.swept.items())
+        values = {key: column[sweep.jobs.index(job)] for key, column in sweep.swept.items()}
+        where = ", ".join(f"{key}={report.short(value)}" for key, value in values.items())
         text = f"{error['type']}: {error['message']}"
         reasons.setdefault(text, []).append(f"{job.name} ({where})" if where else job.name)
     return [

@@ -62,6 +62,8 @@ def test_a_failed_job_is_recorded_and_the_others_go_on(
         assert failed["error"].str.contains("`learning_rate` must be positive").all()
         words = " ".join(printed.split())
         assert "InputError: `learning_rate` must be positive and finite, got -1.0" in words
+        for seed in (0, 1):  # also that of a lone failure says where it failed
+            assert f"(seed={seed}, trainer.learning_rate=-1)" in words
         assert printed.count("done before") == 4 * (attempts - 1)
         assert "6 of 6 jobs finished, 2 failed" in printed
         for job in failed["job"]:
