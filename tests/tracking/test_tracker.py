@@ -10,6 +10,7 @@ import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -303,6 +304,24 @@ def test_tensorboard_gets_every_number(tmp_path: Path) -> None:
         np.testing.assert_allclose(
             [entry.value for entry in scalars], [row[column] for row in tracker.rows], rtol=1e-6
         )
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_of_several_processes_of_lightning_the_first_records(tmp_path: Path) -> None:
+    from relutopo.tracking.lightning import TrackerCallback
+
+    tracker = Tracker(tmp_path, DATA, SETTINGS, steps=[0, 1])
+    callback = TrackerCallback(tracker)
+    for is_first in (False, True):
+        assert tracker.wants(0)
+        trainer: Any = SimpleNamespace(global_step=0, is_global_zero=is_first)
+        module: Any = model(0)
+        callback.on_train_start(trainer, module)
+        trainer.global_step = 1
+        callback.on_train_batch_end(trainer, module, None, None, 0)
+        callback.on_fit_end(trainer, module)
+    assert [row["step"] for row in tracker.rows] == [0, 1]
 
 
 @pytest.mark.slow
