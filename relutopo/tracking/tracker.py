@@ -187,26 +187,8 @@ class Tracker:
         if not self.wants(step):
             return False
         note: Row = {"step": step, "loss": _number(loss)}
-        name = f"step_{step:06d}"
         try:
-            try:
-                network = self._copy(model)
-                if network.input_dim != self._dim:
-                    raise InputError(
-                        f"`model` takes {network.input_dim} inputs, the points of `dataset` have "
-                        f"{self._dim}; pass the data of this model, or for coordinates on a slice "
-                        "the `slice`"
-                    )
-            except RelutopoError as error:
-                if not self._has_copied:
-                    raise
-                self._write(self.directory / "rows" / f"{name}.json", note | _failure(error))
-            else:
-                pending = self.directory / "pending" / name
-                # Training shall not wait for the disk, and a loss of power ends it anyway.
-                save_network(pending.with_suffix(".npz"), network, flush=False)
-                self._write(pending.with_suffix(".json"), note)
-                self._has_copied = True
+            self._record(model, note, f"step_{step:06d}")
             self._known.add(step)
             self._start()
         except OSError as error:
@@ -217,12 +199,36 @@ class Tracker:
             )
         return step in self._known
 
+    def _record(self, model: Any, note: Row, name: str) -> None:
+        try:
+            network = self._copy(model)
+        except RelutopoError as error:
+            if not self._has_copied:
+                raise
+            self._write(self.directory / "rows" / f"{name}.json", note | _failure(error))
+            return
+        pending = self.directory / "pending" / name
+        # Training shall not wait for the disk, and a loss of power ends it anyway.
+        save_network(pending.with_suffix(".npz"), network, flush=False)
+        self._write(pending.with_suffix(".json"), note)
+        self._has_copied = True
+
     @staticmethod
     def _write(path: Path, row: Row) -> None:
         with atomic_write(path, flush=False) as file:
             file.write(json.dumps(row).encode())
 
     def _copy(self, model: Any) -> Network:
+        network = self._read(model)
+        if network.input_dim != self._dim:
+            raise InputError(
+                f"`model` takes {network.input_dim} inputs, the points of `dataset` have "
+                f"{self._dim}; pass the data of this model, or for coordinates on a slice the "
+                "`slice`"
+            )
+        return network
+
+    def _read(self, model: Any) -> Network:
         if self._slice is not None:
             return network_on(model, self._slice)
         if model is self._compared:
