@@ -93,7 +93,8 @@ def _measured(
             f"choose one of {', '.join(known)}"
         )
     if name not in has:
-        return ["", f"No job has a {name}; --measure shows another of {', '.join(has)}."]
+        others = f"; --measure shows another of {', '.join(has)}" if has else ""
+        return ["", f"No job has a {name}{others}."]
     keys = sweep.settings or list(sweep.swept)
     lines: list[RenderableType] = []
     for key in keys:
@@ -160,17 +161,18 @@ def _failures(sweep: Sweep) -> list[str]:
     from rich.markup import escape
 
     reasons: dict[str, list[str]] = {}
-    failed = sweep.only("failed")
-    for job in failed.jobs:
+    for i, job in enumerate(sweep.jobs):
+        if job.status != "failed":
+            continue
         error = job.folder.error
-        values = {key: column[sweep.jobs.index(job)] for key, column in sweep.swept.items()}
-        where = ", ".join(f"{key}={report.short(value)}" for key, value in values.items())
+        where = ", ".join(f"{key}={report.short(v[i])}" for key, v in sweep.swept.items())
         text = f"{error['type']}: {error['message']}"
         reasons.setdefault(text, []).append(f"{job.name} ({where})" if where else job.name)
-    return [
+    lines = [
         f"[red]failed: {escape(', '.join(names))}[/red]: {escape(text)}"
         for text, names in reasons.items()
     ]
+    return ["", *lines] if lines else []
 
 
 def _counts(sweep: Sweep, overview: pd.DataFrame) -> list[str]:

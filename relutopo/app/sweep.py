@@ -119,11 +119,24 @@ class Sweep:
         pandas.DataFrame
             All rows, with the columns ``job``, ``code`` (its version), and every swept key that
             is not a column of the tables already.
+
+        Raises
+        ------
+        InputError
+            If a table is missing or damaged.
         """
         pandas = require("pandas", "the table of a sweep")
         tables = []
         for i, job in enumerate(self.jobs):
-            table = pandas.read_parquet(job.folder.directory / f"{stem}.parquet")
+            path = job.folder.directory / f"{stem}.parquet"
+            try:
+                table = pandas.read_parquet(path)
+            except (OSError, ValueError) as error:  # pyarrow's errors are of these kinds
+                raise InputError(
+                    f"{str(path)!r} must be a table of a job that is done, but it cannot be read "
+                    f"({error}); delete the folder {str(job.folder.directory)!r} and give the "
+                    "sweep's command again, which computes that job anew"
+                ) from error
             table.insert(0, "job", job.name)
             for key, column in self.swept.items():
                 if key not in table.columns:

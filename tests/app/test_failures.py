@@ -76,6 +76,10 @@ def test_a_failed_job_is_recorded_and_the_others_go_on(
     assert "No job has a delay; --measure shows another of weighted_agreement, " in printed
     with pytest.raises(InputError, match="`measure` must be something that the analysis"):
         summarize(folder, measure="joy")
+    (damaged, *_) = folder.glob("jobs/*/results.parquet")
+    damaged.write_bytes(b"half")
+    with pytest.raises(InputError, match=f"'{damaged}' must be a table .* delete the folder"):
+        summarize(folder)
     with pytest.raises(InputError, match="there are none"):
         summarize(tmp_path)
 
