@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from glob import glob
@@ -81,8 +82,7 @@ class Job:
                 except Exception as error:
                     _record(folder, error)
                     raise
-                measured = ", ".join(f"{k} {v:.4g}" for k, v in list(measures.items())[:1])
-                log.info("done in %.0f s: %s", sum(seconds.values()), measured)
+                log.info("done in %.0f s: %s", sum(seconds.values()), _first_known(measures))
             kept: dict[str, float] = folder.result["measures"]
             return kept
 
@@ -212,6 +212,18 @@ def _module_of(values: Mapping[str, Any]) -> Any:
 def _is_inspection(values: Mapping[str, Any]) -> bool:
     """Tell whether the models are there already."""
     return values["checkpoints"] is not None or "path" in values["network"]
+
+
+def _first_known(measures: Mapping[str, float]) -> str:
+    """Return the most important measure that there is.
+
+    Examples
+    --------
+    >>> _first_known({"delay": float("nan"), "n_regions": 156.0})
+    'n_regions 156'
+    """
+    known = (f"{name} {value:.4g}" for name, value in measures.items() if not math.isnan(value))
+    return next(known, "nothing could be measured")
 
 
 def _record(folder: JobFolder, error: Exception) -> None:
