@@ -40,8 +40,10 @@ from relutopo.app.messages import (  # noqa: E402
     EXPECTED,
     explain,
     refuse_unknown_keys,
+    refuse_unknown_objective,
     refuse_values_of_groups,
 )
+from relutopo.report import counted  # noqa: E402
 
 __all__ = ["SummarizeSweep", "main", "run_job"]
 
@@ -85,8 +87,12 @@ def run_job(config: DictConfig) -> float | None:
     """
     context = HydraConfig.get()
     is_sweep = context.mode == RunMode.MULTIRUN
-    values = resolvers.plain(config)
-    refuse_unknown_keys(values, schema.Settings.__dataclass_fields__)
+    try:
+        values = _checked(config)
+    except EXPECTED as error:
+        if is_sweep:  # no other job will be better
+            raise
+        sys.exit(explain(error))
     record = JobRecord(
         Identity.of(str(context.runtime.choices["experiment"]), values),
         choices={str(k): str(v) for k, v in context.runtime.choices.items()},
@@ -95,7 +101,7 @@ def run_job(config: DictConfig) -> float | None:
     directory = Path(context.runtime.output_dir)
     sweep_directory = Path(context.sweep.dir).absolute() if is_sweep else None
     try:
-        from relutopo.app.job import Job  # the help does without all that this loads
+        from relutopo.app.job import Job
 
         measures = Job(values, record, directory, sweep_directory).run()
     except KeyboardInterrupt:
@@ -112,6 +118,16 @@ def run_job(config: DictConfig) -> float | None:
     return measures.get(objective)
 
 
+def _checked(config: DictConfig) -> dict[str, Any]:
+    """Return the settings of a job; refuse what can be known to be wrong before it begins."""
+    from relutopo.app.job import measures_of  # the help does without all that this loads
+
+    values = resolvers.plain(config)
+    refuse_unknown_keys(values, schema.Settings.__dataclass_fields__)
+    refuse_unknown_objective(values["objective"], values["analysis"], measures_of(values))
+    return values
+
+
 class SummarizeSweep(Callback):
     """Tells how a sweep comes on; at its end: one table of all jobs, a summary, an exit status."""
 
@@ -126,7 +142,7 @@ class SummarizeSweep(Callback):
             config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{config.hydra.sweep.dir}'")
         n_jobs = _n_jobs(config)
         if n_jobs is not None:  # Hydra composes all before the first begins, several a second
-            print(f"a sweep of {n_jobs} jobs; checking their settings", flush=True)
+            print(f"a sweep of {counted(n_jobs, 'job')}; checking their settings", flush=True)
         self._watch = SweepWatch(Path(config.hydra.sweep.dir).absolute(), n_jobs)
         self._watch.start()
 

@@ -27,7 +27,15 @@ if TYPE_CHECKING:
 
     from relutopo.app.sweep import Sweep
 
-__all__ = ["analyse", "conclude", "draw", "settings", "summarise"]
+__all__ = ["MEASURES", "analyse", "conclude", "draw", "settings", "summarise"]
+
+_AT_SPIKES = {
+    f"{signal}_{kind}": (signal, kind)
+    for kind in ("change", "detrended")
+    for signal in ("betti_1_peak_value", "betti_0_peak_value", "n_cells")
+}
+MEASURES = (*_AT_SPIKES, "n_spikes", "cells_end_over_start", "train_loss")
+"""What a job measures, the most important first."""
 
 
 def settings(values: Mapping[str, Any]) -> HomologySettings:
@@ -74,9 +82,8 @@ def _measures(table: pd.DataFrame, effects: pd.DataFrame) -> dict[str, float]:
     """Return how the signals change at spikes and go with the loss, and the last checkpoint."""
     by_signal = {str(row["signal"]): row for _, row in effects.iterrows()}
     measures = {
-        f"{signal}_{kind}": float(by_signal[signal][kind])
-        for kind in ("change", "detrended")
-        for signal in ("betti_1_peak_value", "betti_0_peak_value", "n_cells")
+        name: float(by_signal[signal][kind])
+        for name, (signal, kind) in _AT_SPIKES.items()
         if signal in by_signal
     }
     cells = table["n_cells"]

@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 
     from relutopo.app.sweep import Sweep
 
-__all__ = ["analyse", "conclude", "draw", "settings", "summarise"]
+__all__ = ["MEASURES", "analyse", "conclude", "draw", "settings", "summarise"]
 
 _SHOWN = ("train_loss", "n_cells", "boundary_betti_0", "betti_0_peak_value", "betti_1_peak_value")
+MEASURES = _SHOWN[::-1]
+"""What a job measures, the most important first."""
 
 
 def conclude(
@@ -44,12 +46,16 @@ def conclude(
     shown = [name for name in _SHOWN if name in table.columns]
     grid = Table(title="Homology", title_justify="left", box=None, pad_edge=False)
     for name in ("step", *shown):
-        grid.add_column(name, justify="right")
+        grid.add_column(name.replace("_", " "), justify="right")  # which a narrow terminal breaks
     for step in report.three_steps(run.steps):
         row = table[table["step"] == step].iloc[0]
         grid.add_row(str(step), *(f"{row[name]:.4g}" for name in shown))
     last = table.iloc[-1]
-    return report.Conclusion(["", grid], {name: float(last[name]) for name in shown[::-1]})
+    meaning = (
+        "[dim]boundary betti 0: components of the decision boundary; betti k peak value: where the "
+        "k-th Betti curve is highest[/dim]"
+    )
+    return report.Conclusion(["", grid, meaning], {name: float(last[name]) for name in shown[::-1]})
 
 
 def draw(run: TrainingRun, settings: HomologySettings, directory: Path) -> None:

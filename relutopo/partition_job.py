@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from relutopo import partition_report, plots, report
 from relutopo.interfaces import Progress
 from relutopo.learning.analysis import Row
@@ -20,7 +22,22 @@ if TYPE_CHECKING:
 
     from relutopo.app.sweep import Sweep
 
-__all__ = ["analyse", "conclude", "draw", "settings", "summarise"]
+__all__ = ["MEASURES", "analyse", "conclude", "draw", "settings", "summarise"]
+
+_COLUMNS = (
+    "weighted_agreement",
+    "unweighted_agreement",
+    "weighted_held_out_agreement",
+    "weighted_decision_by_points",
+    "weighted_fiedler_value",
+    "train_accuracy",
+    "held_out_accuracy",
+    "fitted_step",
+    "generalised_step",
+    "n_regions",
+)
+MEASURES = (*_COLUMNS, "delay")
+"""What a job measures, the most important first."""
 
 
 def settings(values: Mapping[str, Any]) -> AnalysisSettings:
@@ -54,38 +71,29 @@ def conclude(
         **partition_report.learning_steps(run.history),
     )
     report.save_table(table, directory / "results")
-    return report.Conclusion(partition_report.run_summary(table), _measures(table))
+    data = run.dataset
+    has_held_out = not np.array_equal(data.held_out_points, data.points)
+    summary = partition_report.run_summary(table, has_held_out=has_held_out)
+    return report.Conclusion(summary, _measures(table))
 
 
 def _measures(table: pd.DataFrame) -> dict[str, float]:
     """Return what is measured at the last checkpoint, and when the network generalised."""
     last = table.iloc[-1]
-    names = (
-        "weighted_agreement",
-        "unweighted_agreement",
-        "weighted_held_out_agreement",
-        "weighted_decision_by_points",
-        "weighted_fiedler_value",
-        "train_accuracy",
-        "held_out_accuracy",
-        "fitted_step",
-        "generalised_step",
-        "n_regions",
-    )
-    measures = {name: float(last[name]) for name in names}
+    measures = {name: float(last[name]) for name in _COLUMNS}
     delay = measures["generalised_step"] / max(measures["fitted_step"], 1.0)
     return {**measures, "delay": delay}
 
 
 def draw(run: TrainingRun, settings: AnalysisSettings, directory: Path) -> None:
-    """Draw three checkpoints and the time line."""
+    """Draw three checkpoints and the time line, if there is more than one."""
     pandas = require("pandas", "the table of a run")
     table = pandas.read_parquet(directory / "results.parquet")
     steps = report.three_steps(run.steps)
     signatures = [analyse_checkpoint(run, step, settings) for step in steps]
     last = signatures[-1]
     dataset = seen_on(run.dataset, last.complex.domain)
-    figures = {"timeline": plots.plot_timeline(table)}
+    figures = {"timeline": plots.plot_timeline(table)} if len(table) > 1 else {}
     if dataset.dim == 2:
         figures["partition_history"] = plots.plot_partition_history(
             signatures, dataset.points, dataset.targets

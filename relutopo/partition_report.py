@@ -25,6 +25,8 @@ GENERALISED = 0.98
 """Held-out accuracy from which a network counts as generalising."""
 FOLLOWS = 0.95
 """Agreement, by data mass, from which a partition counts as following the decision boundary."""
+_MOST_SETTINGS = 20
+"""Settings of a sweep that its summary lists."""
 
 
 def learning_steps(history: History) -> dict[str, float]:
@@ -48,13 +50,16 @@ def learning_steps(history: History) -> dict[str, float]:
     }
 
 
-def run_summary(table: pd.DataFrame) -> list[RenderableType]:
+def run_summary(table: pd.DataFrame, *, has_held_out: bool = True) -> list[RenderableType]:
     """Say whether the weighted Fiedler partition follows the decision boundary.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        One row for each checkpoint, in order, as `relutopo.learning.signatures` makes them.
+        One row for each checkpoint, in order, as `relutopo.learning.signatures` makes them. Of
+        one alone nothing is said that takes several.
+    has_held_out : bool
+        Whether the held-out points are others than the training points.
 
     Returns
     -------
@@ -65,38 +70,40 @@ def run_summary(table: pd.DataFrame) -> list[RenderableType]:
 
     first, last = table.iloc[0], table.iloc[-1]
     best = table.iloc[int(table["weighted_agreement"].fillna(-1).argmax())]
+    fractions = {
+        "train": "train_accuracy",
+        "held-out": "held_out_accuracy",
+        "weighted": "weighted_agreement",
+        "unweighted": "unweighted_agreement",
+        "bound": "purity",
+    }
+    if not has_held_out:
+        del fractions["held-out"]
+    rows = {"first": first, "best": best, "last": last} if len(table) > 1 else {"": last}
     grid = Table(box=None, pad_edge=False)
-    headings = "|step|regions|train|held-out|weighted|unweighted|bound|Fiedler value"
-    for i, heading in enumerate(headings.split("|")):
-        grid.add_column(heading, justify="right" if i else "left")
-    for name, row in (("first", first), ("best", best), ("last", last)):
+    grid.add_column("")
+    for heading in ("step", "regions", *fractions, "Fiedler value"):
+        grid.add_column(heading, justify="right")
+    for name, row in rows.items():
         grid.add_row(
             name,
             str(row["step"]),
             str(row["n_regions"]),
-            *(
-                _fraction(row[column])
-                for column in (
-                    "train_accuracy",
-                    "held_out_accuracy",
-                    "weighted_agreement",
-                    "unweighted_agreement",
-                    "purity",
-                )
-            ),
+            *(_fraction(row[column]) for column in fractions.values()),
             f"{row['weighted_fiedler_value']:.3g}",
         )
     lines: list[RenderableType] = [
         "",
         "[bold]Does the weighted Fiedler partition follow the decision boundary?[/bold]",
-        _verdict(table),
+        _verdict(table, has_held_out),
         "",
         grid,
-        "[dim]train, held-out: accuracy of the network; weighted, unweighted: fraction of training "
+        f"[dim]{'train, held-out' if has_held_out else 'train'}: accuracy of the network; "
+        "weighted, unweighted: fraction of training "
         "points on the side of their class; bound: the best that any labelling of regions can do; "
         "Fiedler value: the weighted one[/dim]",
         "",
-        *_generalisation(table),
+        *(_generalisation(table, has_held_out) if len(table) > 1 else ()),
         *_warnings(table),
         f"ran: enumerator {_values(table, 'enumerator')}; eigensolver "
         f"{_values(table, 'weighted_method')} (largest residual "
@@ -120,7 +127,7 @@ def _values(table: pd.DataFrame, column: str) -> str:
     return ", ".join(f"{name} ({n} of {len(table)} checkpoints)" for name, n in counts.items())
 
 
-def _verdict(table: pd.DataFrame) -> str:
+def _verdict(table: pd.DataFrame, has_held_out: bool) -> str:
     first, last = table.iloc[0], table.iloc[-1]
     mass = last["weighted_decision_by_points"]
     if np.isnan(mass):
@@ -132,30 +139,40 @@ def _verdict(table: pd.DataFrame) -> str:
         answer = "[yellow]At the end, but not steadily[/yellow]"
     else:
         answer = "[red]No[/red]" if mass < 0.8 else "[yellow]In part[/yellow]"
+    is_one = len(table) == 1
+    when = "" if is_one else f"at step {last['step']} "
+    least = f"; least over the last {len(late)} checkpoints {_fraction(late.min())}"
     text = (
-        f"{answer}: at step {last['step']} it agrees with the network's decision on "
-        f"{_fraction(mass)} of the data mass (unweighted "
-        f"{_fraction(last['unweighted_decision_by_points'])}; least over the last "
-        f"{len(late)} checkpoints {_fraction(late.min())}), and with the labels of held-out"
-        f" points on {_fraction(last['weighted_held_out_agreement'])}. Agreement with "
-        f"the training labels went from {_fraction(first['weighted_agreement'])} at step "
-        f"{first['step']} to {_fraction(last['weighted_agreement'])} (unweighted "
+        f"{answer}: {when}it agrees with the network's decision on {_fraction(mass)} of the data "
+        f"mass (unweighted {_fraction(last['unweighted_decision_by_points'])}"
+        f"{least if len(late) > 1 else ''})"
+    )
+    if has_held_out:
+        held_out = _fraction(last["weighted_held_out_agreement"])
+        text += f", and with the labels of held-out points on {held_out}"
+    went = f"went from {_fraction(first['weighted_agreement'])} at step {first['step']} to"
+    text += (
+        f". Agreement with the training labels {'is' if is_one else went} "
+        f"{_fraction(last['weighted_agreement'])} (unweighted "
         f"{_fraction(last['unweighted_agreement'])})."
     )
     if last["held_out_accuracy"] < 0.95:
         text += (
-            f" [yellow]The network itself has not learned the task: held-out accuracy "
+            " [yellow]The network itself has not learned the task: "
+            f"{'held-out' if has_held_out else 'train'} accuracy "
             f"{_fraction(last['held_out_accuracy'])}.[/yellow]"
         )
     return text
 
 
-def _generalisation(table: pd.DataFrame) -> list[str]:
+def _generalisation(table: pd.DataFrame, has_held_out: bool) -> list[str]:
     fitted, general = (table[name].iloc[-1] for name in ("fitted_step", "generalised_step"))
     if np.isnan(fitted):
         best = table["train_accuracy"].max()
         return [f"The training set was never fitted (train accuracy at most {_fraction(best)})."]
     text = f"Train accuracy reached 1 at step {fitted:.0f}"
+    if not has_held_out:
+        return [f"{text}; there are no held-out points."]
     if np.isnan(general):
         best = table["held_out_accuracy"].max()
         return [
@@ -238,7 +255,7 @@ def sweep_summary(table: pd.DataFrame, swept: Sequence[str]) -> list[RenderableT
         table = Table(title=title, title_justify="left", box=None, pad_edge=False)
         for i, heading in enumerate((*settings, "jobs", *headings)):
             is_name = i < len(settings)
-            table.add_column(heading, justify="left" if is_name else "right", no_wrap=is_name)
+            table.add_column(heading, justify="left" if is_name else "right", no_wrap=True)
         return table
 
     measures = {
@@ -247,21 +264,32 @@ def sweep_summary(table: pd.DataFrame, swept: Sequence[str]) -> list[RenderableT
         "unweighted": "unweighted_agreement",
         "gain": "gain",
     }
+    are_several = len(ends) > len(groups)
+    worst = " \\[worst]" if are_several else ""
     agreement = grid(
-        "Last checkpoint: mean \\[worst] over jobs; gain: of weighted over step 0", list(measures)
+        f"Last checkpoint: mean{worst} over jobs; gain: of weighted over step 0", list(measures)
     )
     delay = grid("Steps: least-greatest", ["train acc. 1", f"held-out {GENERALISED}", "ratio"])
-    for setting, rows in groups:
+    for setting, rows in groups[:_MOST_SETTINGS]:
         names = (*map(short, setting), str(len(rows)))
         values = (rows[column] for column in measures.values())
-        agreement.add_row(*names, *(f"{v.mean():.3f} \\[{v.min():.3f}]" for v in values))
+        if are_several:
+            agreement.add_row(*names, *(f"{v.mean():.3f} \\[{v.min():.3f}]" for v in values))
+        else:
+            agreement.add_row(*names, *(f"{v.mean():.3f}" for v in values))
         steps = (rows[column] for column in ("fitted_step", "generalised_step", "delay"))
         delay.add_row(*names, *map(_range, steps))
+    left_out = (
+        [f"and {len(groups) - _MOST_SETTINGS} settings more, in jobs.csv"]
+        if len(groups) > _MOST_SETTINGS
+        else []
+    )
     return [
         "",
         agreement,
         "",
         delay,
+        *left_out,
         *_eigensolvers_compared(table, swept),
     ]
 

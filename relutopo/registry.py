@@ -122,6 +122,34 @@ def built_in(role: str) -> tuple[str, ...]:
     return tuple(sorted(_BUILT_IN[role]))
 
 
+def check(role: str, name: str) -> None:
+    """Raise an `UnknownNameError` for a name that nobody registered, without importing anything.
+
+    Parameters
+    ----------
+    role : str
+        One of `roles`.
+    name : str
+
+    Examples
+    --------
+    >>> check("reducer", "z2")
+    """
+    _import_string(role, name)
+
+
+def _import_string(role: str, name: str) -> str:
+    known = _BUILT_IN.get(role, {})
+    if name not in known:
+        known = _import_strings(role)  # slow: it reads the metadata of every installed package
+    if name not in known:
+        raise UnknownNameError(
+            f"{role}={name!r} is not registered; choose one of {', '.join(sorted(known))}, "
+            f"pass an instance, or register yours in the entry-point group 'relutopo.{role}'"
+        )
+    return known[name]
+
+
 def constructor(role: str, name: str) -> Callable[..., Any]:
     """Return what makes the instance that a name stands for, a class or a function.
 
@@ -142,15 +170,7 @@ def constructor(role: str, name: str) -> Callable[..., Any]:
     >>> constructor("vertex_weights", "unweighted").__name__
     'Unweighted'
     """
-    known = _BUILT_IN.get(role, {})
-    if name not in known:
-        known = _import_strings(role)  # slow: it reads the metadata of every installed package
-    if name not in known:
-        raise UnknownNameError(
-            f"{role}={name!r} is not registered; choose one of {', '.join(sorted(known))}, "
-            f"pass an instance, or register yours in the entry-point group 'relutopo.{role}'"
-        )
-    module, _, attribute = known[name].partition(":")
+    module, _, attribute = _import_string(role, name).partition(":")
     made_by: Callable[..., Any] = getattr(import_module(module), attribute)
     return made_by
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from relutopo.app.sweep import Sweep
 
-__all__ = ["ScaleSettings", "conclude", "laws", "measure", "settings", "summarise"]
+__all__ = ["MEASURES", "ScaleSettings", "conclude", "laws", "measure", "settings", "summarise"]
 
 _Result = TypeVar("_Result")
 _STEPS = {
@@ -41,6 +41,8 @@ _STEPS = {
     "reduction": "n_cells",
 }
 """For each step the size that its cost is fitted against."""
+MEASURES = ("seconds", "n_regions", *(f"{step}_seconds" for step in _STEPS))
+"""What a job measures, the most important first."""
 _KEYS = ("dim", "depth", "enumerator", "eigensolver", "reducer")
 """What must be equal for costs to lie on one curve; widths and seeds vary along it."""
 _WARM_UP = 8

@@ -109,6 +109,26 @@ def test_other_settings_for_the_same_training_are_refused(
     assert "Traceback" not in printed
 
 
+def test_what_is_wrong_is_told_before_anything_runs_and_in_one_line(
+    tmp_path: Path, command: Command
+) -> None:
+    inspect = command(tmp_path, "experiment=inspect", succeeds=False)
+    assert inspect == "`data.path` has no value; add data.path=<value> to the command\n"
+    search = ["--multirun", "seed=0,1", "experiment=regression", "objective=n_regions"]
+    printed = command(tmp_path, *search, succeeds=False)
+    assert "`objective` must be something that the analysis 'homology' measures, got" in printed
+    assert "Traceback" not in printed
+    interval = command(tmp_path, "--multirun", "seed=interval(0,5)", succeeds=False)
+    assert interval.endswith("give values, or add hydra/sweeper=optuna\n")
+    assert not list(tmp_path.rglob("training"))
+
+
+def test_a_job_that_is_done_shows_its_summary_again(workplace: Path, command: Command) -> None:
+    printed = command(workplace, *TINY, "hydra.run.dir=outputs/first")
+    assert printed.startswith("done before: ")
+    assert printed.endswith((workplace / "outputs" / "first" / "summary.txt").read_text())
+
+
 def test_an_unknown_backend_lists_those_there_are(tmp_path: Path, command: Command) -> None:
     printed = command(
         tmp_path, *TINY, "eigensolver=other", "eigensolver.name=nobody", succeeds=False

@@ -174,6 +174,10 @@ def refusal(*overrides: str) -> str:
         ("domain=boxes", "did you mean box?"),
         ("domain.low=-5", "choose one of domain.margin, domain.name"),
         ("domain.margin=wide", "`domain.margin`: Value 'wide'"),
+        ("network.hidden=8", "`network.hidden` must be a list, got one value (int); write it in"),
+        ("seed=range(5", "'seed=range(5' cannot be read as key=value (no viable alternative"),
+        ("summarise", "'summarise' must be key=value; did you mean relutopo summarize <folder>?"),
+        ("help", "'help' must be key=value; `relutopo --help` shows all keys"),
     ],
 )
 def test_what_cannot_be_is_refused_with_what_can(override: str, message: str) -> None:

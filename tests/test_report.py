@@ -88,6 +88,21 @@ def test_a_network_that_did_not_learn_is_told() -> None:
     assert "never fitted" in text(partition_report.run_summary(table(fitted_step=np.nan)))
 
 
+def test_of_one_model_nothing_is_said_that_takes_several() -> None:
+    lines = text(partition_report.run_summary(table()[3:]))
+    assert "Yes: it agrees with the network's decision on 0.990" in lines
+    assert "Agreement with the training labels is 0.990 (unweighted 0.700)." in lines
+    for words in ("least over", "went from", "at step", "first", "last"):
+        assert words not in lines
+
+
+def test_held_out_points_are_named_only_where_there_are_some() -> None:
+    assert "the labels of held-out points" in text(partition_report.run_summary(table()))
+    lines = text(partition_report.run_summary(table(), has_held_out=False))
+    assert lines.count("held-out") == 1
+    assert "Train accuracy reached 1 at step 50; there are no held-out points." in lines
+
+
 @pytest.mark.parametrize(
     ("agreement", "claim"),
     [([0.6, 0.7, 0.7, 0.7], "does not jump there"), ([0.6, 0.7, 0.7, 1.0], "moves there")],
@@ -140,3 +155,11 @@ def test_a_sweep_is_shown_over_seeds_and_eigensolvers() -> None:
     lines = text(partition_report.sweep_summary(combined, ["seed", "eigensolver"]))
     assert "arpack 2 1.000 [1.000] 0.950 [0.900] 0.700 [0.700] 0.450 [0.400]" in lines
     assert "differ by at most 9.1e-02 (relative)" in lines
+
+
+def test_of_many_settings_the_first_are_shown() -> None:
+    jobs = [table(job=str(i), width=i, weighted_agreement=0.5 + i / 100) for i in range(30)]
+    lines = text(partition_report.sweep_summary(pd.concat(jobs), ["width"]))
+    assert "19 1 1.000 0.690 0.700 0.000" in lines  # one job: no worst of several
+    assert "20 1" not in lines
+    assert "and 10 settings more, in jobs.csv" in lines

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from glob import glob
 from importlib import import_module
@@ -21,7 +22,7 @@ from relutopo.learning.model_files import ModelFiles
 from relutopo.learning.trainer import MlpSettings, TrainerSettings, train
 from relutopo.optional import require
 
-__all__ = ["Job", "job_module"]
+__all__ = ["Job", "job_module", "measures_of"]
 
 _MODULES = {"partition": "partition_job", "homology": "homology_job", "scale": "scale_job"}
 log = logging.getLogger("relutopo")
@@ -72,6 +73,8 @@ class Job:
             folder.begin(self.record)
             if folder.is_done:
                 log.info("done before: %s", self.directory)
+                if self.sweep_directory is None:
+                    print((self.directory / "summary.txt").read_text(), end="")
             else:
                 try:
                     seconds, measures = self._compute()
@@ -79,8 +82,7 @@ class Job:
                 except Exception as error:
                     _record(folder, error)
                     raise
-                measured = ", ".join(f"{k} {v:.4g}" for k, v in list(measures.items())[:1])
-                log.info("done in %.0f s: %s", sum(seconds.values()), measured)
+                log.info("done in %.0f s: %s", sum(seconds.values()), _first_known(measures))
             kept: dict[str, float] = folder.result["measures"]
             return kept
 
@@ -88,7 +90,7 @@ class Job:
         values, directory = self.values, self.directory
         report.save_json(values, directory / "config.json")
         report.save_json(report.environment(values["seed"]), directory / "environment.json")
-        module = job_module(values["analysis"], is_inspection=self._is_inspection)
+        module = _module_of(values)
         settings = module.settings(values)
         seconds: dict[str, float] = {}
         if values["analysis"] == "scale":
@@ -103,9 +105,12 @@ class Job:
                 dim,
             )
         with stopwatch(seconds, "training"):
-            run = self._models(dataset) if self._is_inspection else self._train(dataset)
+            run = self._models(dataset) if _is_inspection(values) else self._train(dataset)
 
-        log.info("analysing %d checkpoints; the first use compiles, up to a minute", len(run.steps))
+        log.info(
+            "analysing %s; the first use compiles, up to a minute",
+            report.counted(len(run.steps), "checkpoint"),
+        )
         # Threads cost small matrices more than they give: ten times as long on a busy machine.
         threadpoolctl = require("threadpoolctl", "the command 'relutopo'")
         with threadpoolctl.threadpool_limits(1, "blas"):
@@ -145,11 +150,6 @@ class Job:
             report.show(conclusion.summary, self.directory)
         return seconds, conclusion.measures
 
-    @property
-    def _is_inspection(self) -> bool:
-        """Whether the models are there already."""
-        return self.values["checkpoints"] is not None or "path" in self.values["network"]
-
     def _models(self, dataset: Dataset) -> ModelFiles:
         pattern, path = self.values["checkpoints"], self.values["network"].get("path")
         if (pattern is None) == (path is None):
@@ -161,7 +161,7 @@ class Job:
         files = [path] if pattern is None else sorted(glob(pattern, recursive=True))
         if not files:
             raise InputError(f"`checkpoints` {pattern!r} matches no file; check the pattern")
-        log.info("reading %d models; data: %s", len(files), dataset.name)
+        log.info("reading %s; data: %s", report.counted(len(files), "model"), dataset.name)
         options = {key: self.values["network"].get(key) for key in ("trust", "input_shape")}
         directory = self.directory / "models" / self.record.identity.id
         return ModelFiles(directory, files, dataset, **options)
@@ -197,6 +197,33 @@ def job_module(analysis: str, *, is_inspection: bool = False) -> Any:
     if is_inspection and analysis == "homology":  # the loss between checkpoints is not known
         return import_module("relutopo.inspection_job")
     return import_module(f"relutopo.{_MODULES[analysis]}")
+
+
+def measures_of(values: Mapping[str, Any]) -> Sequence[str]:
+    """Return the names of what a job with these settings measures, the most important first."""
+    names: Sequence[str] = _module_of(values).MEASURES
+    return names
+
+
+def _module_of(values: Mapping[str, Any]) -> Any:
+    return job_module(values["analysis"], is_inspection=_is_inspection(values))
+
+
+def _is_inspection(values: Mapping[str, Any]) -> bool:
+    """Tell whether the models are there already."""
+    return values["checkpoints"] is not None or "path" in values["network"]
+
+
+def _first_known(measures: Mapping[str, float]) -> str:
+    """Return the most important measure that there is.
+
+    Examples
+    --------
+    >>> _first_known({"delay": float("nan"), "n_regions": 156.0})
+    'n_regions 156'
+    """
+    known = (f"{name} {value:.4g}" for name, value in measures.items() if not math.isnan(value))
+    return next(known, "nothing could be measured")
 
 
 def _record(folder: JobFolder, error: Exception) -> None:

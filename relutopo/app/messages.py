@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from hydra.errors import HydraException, MissingConfigException
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig
 from omegaconf.errors import (
     ConfigAttributeError,
@@ -16,11 +16,18 @@ from omegaconf.errors import (
     InterpolationResolutionError,
     MissingMandatoryValue,
     OmegaConfBaseException,
+    ValidationError,
 )
 
 from relutopo.errors import InputError, RelutopoError
 
-__all__ = ["EXPECTED", "explain", "refuse_unknown_keys", "refuse_values_of_groups"]
+__all__ = [
+    "EXPECTED",
+    "explain",
+    "refuse_unknown_keys",
+    "refuse_unknown_objective",
+    "refuse_values_of_groups",
+]
 
 EXPECTED = (RelutopoError, OSError, HydraException, OmegaConfBaseException)
 """Errors that are no faults of relutopo: a message says more than a traceback."""
@@ -44,6 +51,13 @@ def explain(error: BaseException) -> str:
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         group, _, name = error.missing_cfg_file.rpartition("/")
         return f"{group}={name} does not exist" + _remedy(name, error.options)
+    if isinstance(error, OverrideParseException):
+        return _not_understood(error)
+    if "does not support sweep type" in str(error):
+        return (
+            "interval(...) is for a search, a sweep takes values: a,b,c or range(...); give "
+            "values, or add hydra/sweeper=optuna"
+        )
     cause = error.__cause__ if isinstance(error, HydraException) else error
     if isinstance(cause, InterpolationResolutionError):
         cause = cause.__cause__ or cause.__context__ or cause
@@ -55,6 +69,12 @@ def explain(error: BaseException) -> str:
         return f"`{key}` is not a key" + _remedy(key, (k for k in known if k != "hydra"), elsewhere)
     if isinstance(cause, MissingMandatoryValue):
         return f"`{cause.full_key}` has no value; add {cause.full_key}=<value> to the command"
+    if isinstance(cause, ValidationError) and "is not a ListConfig" in str(cause):
+        came = str(cause).removeprefix("Invalid value assigned: ").partition(" is not")[0]
+        return (
+            f"`{cause.full_key}` must be a list, got one value ({came}); write it in brackets and "
+            f"quotes: '{cause.full_key}=[<value>]'"
+        )
     if isinstance(cause, OmegaConfBaseException) and cause.full_key:
         return f"`{cause.full_key}`: {str(cause).splitlines()[0]}"
     return str(error)
@@ -103,6 +123,47 @@ def refuse_unknown_keys(present: Iterable[str], known: Iterable[str]) -> None:
     for key in present:
         if key not in names:
             raise InputError(f"`{key}` is not a key" + _remedy(key, names))
+
+
+def refuse_unknown_objective(objective: str | None, analysis: str, measures: Sequence[str]) -> None:
+    """Raise an `InputError` for an objective that the analysis does not measure.
+
+    Parameters
+    ----------
+    objective : str or None
+        None is the first that the analysis measures.
+    analysis : str
+        Its name.
+    measures : sequence of str
+        What it measures.
+
+    Examples
+    --------
+    >>> refuse_unknown_objective("delays", "partition", ["delay", "n_regions"])
+    Traceback (most recent call last):
+    relutopo.errors.InputError: `objective` must be something that the analysis 'partition' ...
+    """
+    if objective is not None and objective not in measures:
+        raise InputError(
+            f"`objective` must be something that the analysis {analysis!r} measures, got "
+            f"{objective!r}" + _remedy(objective, measures)
+        )
+
+
+def _not_understood(error: OverrideParseException) -> str:
+    """Explain an argument that is no override, for which Hydra has the words of its grammar."""
+    said = [line for line in error.message.splitlines() if line and "override" not in line.lower()]
+    if "=" not in error.override and not error.override.startswith("~"):
+        close = difflib.get_close_matches(error.override, ["summarize"], n=1)
+        guess = "; did you mean relutopo summarize <folder>?" if close else ""
+        return (
+            f"{error.override!r} must be key=value{guess}; `relutopo --help` shows all keys and "
+            "choices"
+        )
+    return (
+        f"{error.override!r} cannot be read as key=value ({' '.join(said)}); close all brackets "
+        "and quotes, and put single quotes around an argument with brackets, commas or spaces"
+    )
 
 
 def _remedy(wrong: str, known: Iterable[str], elsewhere: Sequence[str] = ()) -> str:

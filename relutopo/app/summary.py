@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from relutopo import report
 from relutopo.app import sweep_plots
 from relutopo.app.job import job_module
-from relutopo.app.sweep import Sweep
+from relutopo.app.sweep import Sweep, in_order
 from relutopo.errors import InputError
 from relutopo.optional import require
 from relutopo.plots import save_figure
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 __all__ = ["summarize"]
 
 _N_BEST = 5
+_MOST_VALUES = 12
+"""A number that was swept over more values than this is told in ranges."""
+_N_RANGES = 5
 
 
 def summarize(directory: str | Path, *, measure: str | None = None, least: bool = False) -> Sweep:
@@ -39,7 +42,7 @@ def summarize(directory: str | Path, *, measure: str | None = None, least: bool 
         ``figures/<analysis>_<measure>``.
     measure : str, optional
         What to show against the parameters: a column of ``jobs.parquet``; unless given, the
-        objective of the sweep, or the first that the analysis measures.
+        objective of the sweep, or the first that the analysis measured in some job.
     least : bool
         Whether the best settings are those with the least of it.
 
@@ -82,18 +85,23 @@ def _measured(
 ) -> list[RenderableType]:
     """Show a measure against each swept key, and draw it."""
     known = list(sweep.jobs[0].folder.result["measures"])
-    name = measure or known[0]
+    has = [column for column in known if rows[column].notna().any()]
+    name = measure or next(iter(has), known[0])
     if name not in known:
         raise InputError(
             f"`measure` must be something that the analysis {analysis!r} measures, got {name!r}; "
             f"choose one of {', '.join(known)}"
         )
+    if name not in has:
+        others = f"; --measure shows another of {', '.join(has)}" if has else ""
+        return ["", f"No job has a {name}{others}."]
     keys = sweep.settings or list(sweep.swept)
     lines: list[RenderableType] = []
     for key in keys:
         grid = _grid(f"{name} against {key}", [key], ["jobs", "mean", "sd", "least", "greatest"])
-        for value, group in rows.groupby(key, dropna=False):
-            grid.add_row(report.short(value), *_spread(group[name]))
+        groups = dict(list(rows.groupby(_ranges(rows[key]), dropna=False, observed=True)))
+        for value in in_order(groups):
+            grid.add_row(report.short(value), *_spread(groups[value][name]))
         lines += ["", grid]
     if len(keys) > 1:
         lines += ["", _best(rows, keys, name, least)]
@@ -103,8 +111,23 @@ def _measured(
     return lines
 
 
+def _ranges(values: pd.Series[Any]) -> pd.Series[Any]:
+    """Return what the rows of a table show of a swept key: its values, or ranges of many numbers.
+
+    The ranges hold about equally many jobs.
+    """
+    pandas = require("pandas", "the table of a sweep")
+    if not pandas.api.types.is_numeric_dtype(values) or values.nunique() <= _MOST_VALUES:
+        return values
+    numbers = pandas.qcut(values, _N_RANGES, labels=False, duplicates="drop")
+    bounds = values.groupby(numbers).agg(["min", "max"])
+    texts = {i: f"{low:.4g} to {high:.4g}" for i, low, high in bounds.itertuples()}
+    ranges: pd.Series[Any] = numbers.map(texts)
+    return ranges
+
+
 def _best(rows: pd.DataFrame, keys: list[str], name: str, least: bool) -> RenderableType:
-    means = rows.groupby(keys, dropna=False)[name].mean().sort_values(ascending=least)
+    means = rows.groupby(keys, dropna=False)[name].mean().dropna().sort_values(ascending=least)
     which = "least" if least else "greatest"
     grid = _grid(
         f"Best settings: the {which} mean {name} first", keys, ["jobs", "mean", "sd", which]
@@ -138,22 +161,24 @@ def _failures(sweep: Sweep) -> list[str]:
     from rich.markup import escape
 
     reasons: dict[str, list[str]] = {}
-    failed = sweep.only("failed")
-    for i, job in enumerate(failed.jobs):
+    for i, job in enumerate(sweep.jobs):
+        if job.status != "failed":
+            continue
         error = job.folder.error
-        where = ", ".join(f"{key}={column[i]}" for key, column in failed.swept.items())
+        where = ", ".join(f"{key}={report.short(v[i])}" for key, v in sweep.swept.items())
         text = f"{error['type']}: {error['message']}"
         reasons.setdefault(text, []).append(f"{job.name} ({where})" if where else job.name)
-    return [
+    lines = [
         f"[red]failed: {escape(', '.join(names))}[/red]: {escape(text)}"
         for text, names in reasons.items()
     ]
+    return ["", *lines] if lines else []
 
 
 def _counts(sweep: Sweep, overview: pd.DataFrame) -> list[str]:
     counts = overview["status"].value_counts()
     numbers = ", ".join(f"{n} {status}" for status, n in counts.items())
-    lines = [f"{len(sweep.jobs)} jobs: {numbers}"]
+    lines = [f"{report.counted(len(sweep.jobs), 'job')}: {numbers}"]
     if counts.get("done", 0) < len(sweep.jobs):
         lines[0] += "; the same command runs those that are not done"
     seconds = overview.filter(regex="^seconds_").sum()

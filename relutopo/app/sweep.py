@@ -6,7 +6,8 @@ same settings were run by several versions of the code, the run that was asked f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +20,9 @@ from relutopo.optional import require
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Sweep", "SweepJob"]
+__all__ = ["Sweep", "SweepJob", "in_order"]
+
+_NUMBER = re.compile(r"((?:(?<!\w)-)?\d+\.?\d*(?:e[-+]?\d+)?)")
 
 
 @dataclass(frozen=True)
@@ -116,11 +119,24 @@ class Sweep:
         pandas.DataFrame
             All rows, with the columns ``job``, ``code`` (its version), and every swept key that
             is not a column of the tables already.
+
+        Raises
+        ------
+        InputError
+            If a table is missing or damaged.
         """
         pandas = require("pandas", "the table of a sweep")
         tables = []
         for i, job in enumerate(self.jobs):
-            table = pandas.read_parquet(job.folder.directory / f"{stem}.parquet")
+            path = job.folder.directory / f"{stem}.parquet"
+            try:
+                table = pandas.read_parquet(path)
+            except (OSError, ValueError) as error:  # pyarrow's errors are of these kinds
+                raise InputError(
+                    f"{str(path)!r} must be a table of a job that is done, but it cannot be read "
+                    f"({error}); delete the folder {str(job.folder.directory)!r} and give the "
+                    "sweep's command again, which computes that job anew"
+                ) from error
             table.insert(0, "job", job.name)
             for key, column in self.swept.items():
                 if key not in table.columns:
@@ -158,6 +174,24 @@ class Sweep:
             rows.append({**row, "code": _code(job)})
         table: pd.DataFrame = pandas.DataFrame(rows)
         return table
+
+
+def in_order(values: Iterable[Any]) -> list[Any]:
+    """Sort values of a swept key: numbers by size, also those within text.
+
+    Examples
+    --------
+    >>> in_order(["[128,128]", "[16,16]", "[8,8]"]), in_order([10, 2.5])
+    (['[8,8]', '[16,16]', '[128,128]'], [2.5, 10])
+    """
+
+    def parts(value: Any) -> list[tuple[bool, Any]]:
+        if isinstance(value, (int, float)):
+            return [(False, value)]
+        pieces = _NUMBER.split(str(value))  # text and numbers in turn
+        return [(i % 2 == 0, float(x) if i % 2 else x) for i, x in enumerate(pieces) if x]
+
+    return sorted(values, key=parts)
 
 
 def _order(job: SweepJob) -> list[tuple[bool, Any]]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from relutopo import drawing
+from relutopo.app.sweep import in_order
 from relutopo.drawing import BLUE, MUTED
 from relutopo.errors import InputError
 
@@ -18,20 +19,22 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_measure"]
 
-_DECADES = 2
-"""A parameter that spans more powers of ten than this gets a logarithmic axis."""
+_MANY = 8
+"""Names beyond so many stand upright, and widen their panel."""
 
 
 def plot_measure(table: pd.DataFrame, keys: Sequence[str], measure: str) -> Figure:
     """Draw a measure against each of some parameters: every job, means and standard deviations.
+
+    A value that one job has shows that job alone.
 
     Parameters
     ----------
     table : pandas.DataFrame
         One row for each job.
     keys : sequence of str
-        Columns of parameters, at least one. Numbers get an axis of numbers, names places in
-        alphabetical order.
+        Columns of parameters, at least one. Numbers get an axis of numbers, which is logarithmic
+        from one power of ten on; names get places, ordered as by `relutopo.app.sweep.in_order`.
     measure : str
         The column to draw.
 
@@ -54,32 +57,61 @@ def plot_measure(table: pd.DataFrame, keys: Sequence[str], measure: str) -> Figu
             + "; pass the table of a sweep's jobs"
         )
     with drawing.style():
-        figure = drawing.new_figure(max(3.2, 2.6 * len(keys)), 3.0, layout="constrained")
-        panels = np.ravel(figure.subplots(1, len(keys), sharey=True))
+        widths = [_width(table[key]) for key in keys]
+        figure = drawing.new_figure(max(3.2, sum(widths)), 3.3, layout="constrained")
+        grid = figure.subplots(1, len(keys), sharey=True, width_ratios=widths)
+        panels = np.ravel(grid)
         for ax, key in zip(panels, keys, strict=True):
             _draw(ax, table, key, measure)
         panels[0].set_ylabel(measure)
+        marks = [
+            mark for ax in panels for mark in zip(*ax.get_legend_handles_labels(), strict=True)
+        ]
+        kinds = {label: handle for handle, label in marks}
+        figure.legend(kinds.values(), kinds.keys(), loc="outside lower center", ncols=len(kinds))
     return figure
+
+
+def _width(values: pd.Series[Any]) -> float:
+    """Return the width of a panel in inches."""
+    n_names = 0 if _are_numbers(values) else values.nunique(dropna=False)
+    return max(2.6, 0.22 * n_names)
 
 
 def _draw(ax: Axes, table: pd.DataFrame, key: str, measure: str) -> None:
     groups = {value: rows[measure].dropna() for value, rows in table.groupby(key, dropna=False)}
-    places = _places(ax, list(groups))
-    for place, values in zip(places, groups.values(), strict=True):
-        ax.plot(np.full(len(values), place), values, "o", color=MUTED, markersize=2.5, alpha=0.6)
-    means = [values.mean() for values in groups.values()]
-    spread = [values.std() if len(values) > 1 else 0.0 for values in groups.values()]
-    ax.errorbar(places, means, spread, fmt="s", color=BLUE, markersize=4, capsize=3, linewidth=1.2)
+    values = in_order(groups)
+    places = dict(zip(values, _places(ax, values), strict=True))
+    jobs = [(places[value], y) for value in values for y in groups[value]]
+    if jobs:
+        x, y = np.transpose(jobs)
+        ax.plot(x, y, "o", color=MUTED, markersize=2.5, alpha=0.6, label="job")
+    several = [(places[v], groups[v].mean(), groups[v].std()) for v in values if len(groups[v]) > 1]
+    if several:
+        x, means, spread = np.transpose(several)
+        ax.errorbar(
+            x, means, spread, fmt="s", color=BLUE, markersize=4, capsize=3, linewidth=1.2,
+            label="mean, standard deviation",
+        )  # fmt: skip
     ax.set_xlabel(key)
     ax.grid(axis="y", color="#e4e4e4", linewidth=0.6)
     ax.spines[["top", "right"]].set_visible(False)
 
 
 def _places(ax: Axes, values: list[Any]) -> list[float]:
-    if all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values):
-        if min(values) > 0 and max(values) > 10**_DECADES * min(values):
-            ax.set_xscale("log")
+    if _are_numbers(values):
+        above = [value for value in values if value > 0]
+        if above and min(values) >= 0 and max(above) >= 10 * min(above):
+            if min(values) > 0:
+                ax.set_xscale("log")
+            else:  # zero is no part of a logarithmic axis; here it stands a decade before the rest
+                ax.set_xscale("symlog", linthresh=min(above), linscale=1.0)
         return [float(value) for value in values]
-    ax.set_xticks(range(len(values)), [str(value) for value in values], rotation=30, ha="right")
+    slant: Any = {"rotation": 90} if len(values) > _MANY else {"rotation": 30, "ha": "right"}
+    ax.set_xticks(range(len(values)), [str(value) for value in values], **slant)
     ax.set_xlim(-0.5, len(values) - 0.5)
     return [float(i) for i in range(len(values))]
+
+
+def _are_numbers(values: Iterable[Any]) -> bool:
+    return all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values)

@@ -71,6 +71,7 @@ def network_of_module(module: nn.Module, input_shape: Sequence[int] | None = Non
     >>> net
     GraphNetwork(2-3-1)
     """
+    module = _unwrapped(module)
     _check_finite(module)
     module = copy.deepcopy(module).eval()
     # A perceptron on a card is read there. Other devices may not know double precision.
@@ -125,6 +126,7 @@ def perceptron_of(module: nn.Module) -> ReluNetwork | None:
     ReluNetwork(2-3-1)
     >>> perceptron_of(nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1)))
     """
+    module = _unwrapped(module)
     network = _sequence(module)
     if network is not None:
         return network
@@ -132,6 +134,18 @@ def perceptron_of(module: nn.Module) -> ReluNetwork | None:
         return _chain(module, _trace(module))
     except UnsupportedModuleError:
         return None
+
+
+def _unwrapped(module: nn.Module) -> nn.Module:
+    """Return the module that was compiled, or is trained in several processes."""
+    inner = module
+    while True:
+        if isinstance(inner, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+            inner = inner.module
+        elif isinstance(compiled := getattr(inner, "_orig_mod", None), nn.Module):
+            inner = compiled
+        else:
+            return inner
 
 
 def _sequence(module: nn.Module) -> ReluNetwork | None:

@@ -66,6 +66,8 @@ def running_median(values: ArrayLike, half_width: int = HALF_WIDTH) -> NDArray[n
     [0.0, 0.0, 0.0, 0.0, 0.0]
     """
     x = np.asarray(values, dtype=np.float64)
+    if not len(x):  # a signal that is never known has no windows
+        return x
     padded = np.concatenate([np.full(half_width, np.nan), x, np.full(half_width, np.nan)])
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * half_width + 1)
     return np.asarray(np.nanmedian(windows, axis=1))

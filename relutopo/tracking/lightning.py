@@ -16,7 +16,7 @@ __all__ = ["TrackerCallback"]
 
 
 class TrackerCallback(Callback):
-    """Records signatures while a Lightning trainer trains.
+    """Records signatures while a Lightning trainer trains, in the first of its processes.
 
     Parameters
     ----------
@@ -33,7 +33,8 @@ class TrackerCallback(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Record the initialisation."""
-        self.tracker.step(self.network(pl_module), trainer.global_step)
+        if trainer.is_global_zero:  # all have the same network, and one folder has one writer
+            self.tracker.step(self.network(pl_module), trainer.global_step)
 
     def on_train_batch_end(
         self,
@@ -44,10 +45,10 @@ class TrackerCallback(Callback):
         batch_idx: int,
     ) -> None:
         """Record the network after an update."""
+        if not trainer.is_global_zero:
+            return
         loss = outputs["loss"] if isinstance(outputs, dict) else outputs
-        self.tracker.step(
-            self.network(pl_module), trainer.global_step, float("nan") if loss is None else loss
-        )
+        self.tracker.step(self.network(pl_module), trainer.global_step, loss)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Wait for the analysis in the background."""

@@ -14,18 +14,21 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["Pace", "processor_seconds", "rest_after"]
+__all__ = ["Pace", "available_cores", "processor_seconds", "rest_after"]
 
 _PIECE = 0.25
 """Seconds of work between looks at training, of whose processor time Linux tells hundredths."""
-_POLL = 0.05
+_POLL = 0.2
+"""Seconds between looks whether a rest shall end: each look wakes a process beside training."""
 _REST = 4.0
 _NEARLY_ALL = 0.8
+_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
-def rest_after(seconds: float, processor: float, n_cores: int) -> float:
+def rest_after(seconds: float, processor: float, n_cores: float) -> float:
     """Return how long to rest after a piece of work.
 
     Parameters
@@ -34,8 +37,8 @@ def rest_after(seconds: float, processor: float, n_cores: int) -> float:
         How long the piece took.
     processor : float
         Seconds of processor time, of all cores together, that training had meanwhile.
-    n_cores : int
-        How many cores there are.
+    n_cores : float
+        How many cores training and this process may have together.
 
     Returns
     -------
@@ -49,6 +52,22 @@ def rest_after(seconds: float, processor: float, n_cores: int) -> float:
     (2.0, 0.0)
     """
     return _REST * seconds if processor >= _NEARLY_ALL * n_cores * seconds else 0.0
+
+
+def available_cores() -> float:
+    """Return how many cores this process and its like may keep busy.
+
+    Returns
+    -------
+    float
+        A container may have a quota that is no whole number, on a machine with many more cores.
+        What this process takes of it is then missing for training, whatever the priorities.
+    """
+    cores = float(len(os.sched_getaffinity(0)))
+    with suppress(OSError, ValueError):  # no such file, or its quota is "max"
+        quota, period = map(int, _QUOTA.read_text().split())
+        cores = min(cores, quota / period)
+    return cores
 
 
 def processor_seconds(process: int) -> float:
@@ -90,6 +109,8 @@ class Pace:
     def __init__(self, process: int, is_closing: Callable[[], bool]) -> None:
         self._process, self._is_closing = process, is_closing
         self._begin, self._before = time.monotonic(), processor_seconds(process)
+        # Where that is not known, the system may not tell its cores either.
+        self._n_cores = math.nan if math.isnan(self._before) else available_cores()
 
     def __enter__(self) -> Pace:
         """Interrupt what this thread does from now on, by alarms, to rest if that is due."""
@@ -111,7 +132,7 @@ class Pace:
         """Rest as long as is due since the last rest, or until training waits."""
         now = time.monotonic()
         processor = processor_seconds(self._process) - self._before
-        until = now + rest_after(now - self._begin, processor, len(os.sched_getaffinity(0)))
+        until = now + rest_after(now - self._begin, processor, self._n_cores)
         while time.monotonic() < until and not self._is_closing():
             time.sleep(_POLL)
         self._begin, self._before = time.monotonic(), processor_seconds(self._process)

@@ -17,15 +17,18 @@ from __future__ import annotations
 
 import json
 import math
+import operator
 import os
 import subprocess
 import sys
+import warnings
 from collections.abc import Collection
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from relutopo import registry
 from relutopo.errors import InputError, RelutopoError
 from relutopo.files import atomic_write
 from relutopo.geometry.network import Network, ReluNetwork, as_network
@@ -70,7 +73,7 @@ class Tracker:
     Raises
     ------
     InputError
-        If the folder was made with other settings or data.
+        If an argument is wrong, or the folder was made with other settings or data.
     MissingExtraError
         If TensorBoard is asked for and not installed.
 
@@ -98,16 +101,13 @@ class Tracker:
         input_shape: Collection[int] | None = None,
         tensorboard: str | os.PathLike[str] | None = None,
     ) -> None:
-        if isinstance(steps, int) and steps < 1:
-            raise InputError(
-                f"`steps` must be at least 1 for each power of ten, got {steps}; or pass the steps"
-            )
+        settings = AnalysisSettings() if settings is None else settings
+        _check(dataset, settings)
         if tensorboard is not None:
             require("tensorboard", "logging to TensorBoard")
         self.directory = Path(directory).absolute()  # the process may change its own
-        self._steps = steps if isinstance(steps, int) else frozenset(steps)
+        self._steps = _checked_steps(steps)
         self._slice, self._input_shape = slice, input_shape
-        settings = settings or AnalysisSettings()
         # A training run's folder knows its settings and its data, and refuses others.
         kind = "homology" if isinstance(settings, HomologySettings) else "partition"
         board = None if tensorboard is None else os.fspath(tensorboard)
@@ -117,6 +117,7 @@ class Tracker:
             (self.directory / name).mkdir(exist_ok=True)
         self._closing.unlink(missing_ok=True)
         self._worker: subprocess.Popen[bytes] | None = None
+        self._has_copied, self._dim = False, dataset.dim
         self._compared: Any = None  # the module whose network was compared with its forward pass
         self._known = {int(path.stem[5:]) for path in self.directory.glob("*/step_*.json")}
         if list(self.directory.glob("pending/*.json")):
@@ -147,6 +148,7 @@ class Tracker:
         >>> [step for step in range(101) if tracker.wants(step)]
         [0, 1, 2, 5, 10, 22, 46, 100]
         """
+        step = _whole(step)
         if step in self._known:
             return False
         if not isinstance(self._steps, int):
@@ -166,26 +168,67 @@ class Tracker:
             See `relutopo.as_network`; it is copied.
         step : int
             Number of updates made.
-        loss : float or tensor with one element
+        loss : float or tensor with one element, optional
             Kept beside the signature; read only if the step is recorded.
 
         Returns
         -------
         bool
             Whether it was recorded.
+
+        Raises
+        ------
+        InputError
+            If the step or the loss is no number, or the first network that this tracker records
+            cannot be read. Later, when training has diverged for example, that is recorded as the
+            step's ``error``; a file that cannot be written is warned of. Training goes on.
         """
+        step = _whole(step)
         if not self.wants(step):
             return False
-        path = self.directory / "pending" / f"step_{step:06d}"
+        note: Row = {"step": step, "loss": _number(loss)}
+        try:
+            self._record(model, note, f"step_{step:06d}")
+            self._known.add(step)
+            self._start()
+        except OSError as error:
+            warnings.warn(
+                f"step {step} is not recorded in {str(self.directory)!r}: {error}; training goes "
+                "on, and later steps are tried again",
+                stacklevel=2,
+            )
+        return step in self._known
+
+    def _record(self, model: Any, note: Row, name: str) -> None:
+        try:
+            network = self._copy(model)
+        except RelutopoError as error:
+            if not self._has_copied:
+                raise
+            self._write(self.directory / "rows" / f"{name}.json", note | _failure(error))
+            return
+        pending = self.directory / "pending" / name
         # Training shall not wait for the disk, and a loss of power ends it anyway.
-        save_network(path.with_suffix(".npz"), self._copy(model), flush=False)
-        with atomic_write(path.with_suffix(".json"), flush=False) as file:
-            file.write(json.dumps({"step": step, "loss": _number(loss)}).encode())
-        self._known.add(step)
-        self._start()
-        return True
+        save_network(pending.with_suffix(".npz"), network, flush=False)
+        self._write(pending.with_suffix(".json"), note)
+        self._has_copied = True
+
+    @staticmethod
+    def _write(path: Path, row: Row) -> None:
+        with atomic_write(path, flush=False) as file:
+            file.write(json.dumps(row).encode())
 
     def _copy(self, model: Any) -> Network:
+        network = self._read(model)
+        if network.input_dim != self._dim:
+            raise InputError(
+                f"`model` takes {network.input_dim} inputs, the points of `dataset` have "
+                f"{self._dim}; pass the data of this model, or for coordinates on a slice the "
+                "`slice`"
+            )
+        return network
+
+    def _read(self, model: Any) -> Network:
         if self._slice is not None:
             return network_on(model, self._slice)
         if model is self._compared:
@@ -264,5 +307,63 @@ class Tracker:
             )
 
 
+def _failure(error: Exception) -> Row:
+    """Return what a row has if there is no network to analyse."""
+    unknown: Row = {"train_accuracy": math.nan, "held_out_accuracy": math.nan}
+    return unknown | {"error": f"{type(error).__name__}: {error}"}
+
+
 def _number(loss: Any) -> float:
-    return float(loss.detach() if hasattr(loss, "detach") else loss)
+    if loss is None:
+        return math.nan
+    try:
+        return float(loss.detach() if hasattr(loss, "detach") else loss)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InputError(
+            f"`loss` must be one number, got {type(loss).__name__} ({error}); pass the mean, for "
+            "example"
+        ) from error
+
+
+def _whole(step: Any) -> int:
+    try:
+        number = operator.index(step)
+    except TypeError:
+        number = -1
+    if number < 0:
+        raise InputError(
+            f"`step` must be an integer from 0, got {step!r}; pass the number of updates made"
+        )
+    return number
+
+
+def _checked_steps(steps: Any) -> int | frozenset[int]:
+    if isinstance(steps, int) and steps >= 1:
+        return steps
+    try:
+        return frozenset(map(operator.index, steps))
+    except TypeError:
+        raise InputError(
+            "`steps` must be an integer from 1, so many for each power of ten, or a collection of "
+            f"integers, got {steps!r}"
+        ) from None
+
+
+def _check(dataset: Any, settings: Any) -> None:
+    """Refuse at once what would otherwise fail in the background, step by step."""
+    if not isinstance(dataset, Dataset):
+        raise InputError(
+            f"`dataset` must be a relutopo.learning.datasets.Dataset, got "
+            f"{type(dataset).__name__}; pass Dataset(name, points, targets, held_out_points, "
+            "held_out_targets)"
+        )
+    if not isinstance(settings, (AnalysisSettings, HomologySettings)):
+        raise InputError(
+            f"`settings` must be AnalysisSettings or HomologySettings, got "
+            f"{type(settings).__name__}; pass AnalysisSettings(...), from "
+            "relutopo.learning.signatures"
+        )
+    for role in registry.roles():
+        entry = getattr(settings, role, {})
+        if "name" in entry:
+            registry.check(role, entry["name"])

@@ -25,7 +25,8 @@ from relutopo.tracking.board import Board
 
 __all__ = ["work"]
 
-_PAUSE = 0.05
+_PAUSE = 0.2
+"""Seconds between looks for new copies: each look wakes a process beside training."""
 
 
 def work(directory: Path, is_closing: Callable[[], bool]) -> None:

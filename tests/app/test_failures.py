@@ -62,6 +62,8 @@ def test_a_failed_job_is_recorded_and_the_others_go_on(
         assert failed["error"].str.contains("`learning_rate` must be positive").all()
         words = " ".join(printed.split())
         assert "InputError: `learning_rate` must be positive and finite, got -1.0" in words
+        for seed in (0, 1):  # also that of a lone failure says where it failed
+            assert f"(seed={seed}, trainer.learning_rate=-1)" in words
         assert printed.count("done before") == 4 * (attempts - 1)
         assert "6 of 6 jobs finished, 2 failed" in printed
         for job in failed["job"]:
@@ -70,8 +72,14 @@ def test_a_failed_job_is_recorded_and_the_others_go_on(
     assert len(pd.read_parquet(folder / "results.parquet")["job"].unique()) == 4
     printed = command(tmp_path, "summarize", str(folder), "--measure", "n_regions", "--least")
     assert "n_regions against trainer.learning_rate" in printed
+    printed = command(tmp_path, "summarize", str(folder), "--measure", "delay")
+    assert "No job has a delay; --measure shows another of weighted_agreement, " in printed
     with pytest.raises(InputError, match="`measure` must be something that the analysis"):
         summarize(folder, measure="joy")
+    (damaged, *_) = folder.glob("jobs/*/results.parquet")
+    damaged.write_bytes(b"half")
+    with pytest.raises(InputError, match=f"'{damaged}' must be a table .* delete the folder"):
+        summarize(folder)
     with pytest.raises(InputError, match="there are none"):
         summarize(tmp_path)
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import optuna
 import pandas as pd
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra_plugins.relutopo.optuna_sweeper import distribution
+from hydra_plugins.relutopo.optuna_sweeper import OptunaSweeper, distribution
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+from relutopo.errors import InputError
 
 TINY = ["--multirun", "data.n=20", "network.hidden=[4]", "trainer.n_steps=20",
         "trainer.n_checkpoints=2", "trainer.checkpoint_steps=[]", "figures=false"]  # fmt: skip
@@ -75,6 +79,24 @@ def test_a_search_goes_on_where_it_stopped(tmp_path: Path, command: Callable[...
     row = jobs[np.isclose(jobs["trainer.learning_rate"], best["settings"]["trainer.learning_rate"])]
     assert row["train_accuracy"].item() == best["objective"]
     assert "train_accuracy against trainer.learning_rate" in printed
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"direction": "up"}, "must be one of maximize, minimize, got 'up'"),
+        ({"sampler": "Tree"}, "RandomSampler, TPESampler, got 'Tree'"),
+        ({"n_trials": "many"}, "must be an integer from 1, got 'many'"),
+        ({"n_jobs": 0}, "must be an integer from 1, got 0"),
+    ],
+)
+def test_a_search_says_what_it_can_be(wrong: dict[str, Any], told: str) -> None:
+    right = {"direction": "maximize", "n_trials": 2, "n_jobs": 1, "sampler": "TPESampler"}
+    with pytest.raises(InputError) as caught:
+        OptunaSweeper(**(right | wrong), seed=0)._check(optuna)
+    assert f"`hydra.sweeper.{next(iter(wrong))}` " in str(caught.value)
+    assert told in str(caught.value)
+    OptunaSweeper(**right, seed=0)._check(optuna)
 
 
 @pytest.mark.parametrize(

@@ -371,6 +371,18 @@ def test_a_graph_of_a_perceptron_is_the_perceptron() -> None:
         assert_same_complex(decompose(graph, box), decompose(network, box), tolerance=0.0)
 
 
+@pytest.mark.parametrize(
+    "wrap", [torch.compile, nn.DataParallel, lambda module: torch.compile(nn.DataParallel(module))]
+)
+def test_a_module_that_is_compiled_or_parallel_is_the_module(wrap: Any) -> None:
+    layers = nn.Linear(2, 3), nn.Linear(3, 1)
+    module = nn.Sequential(layers[0], nn.ReLU(), layers[1])
+    for network in (as_network(wrap(module)), perceptron_of(wrap(module))):
+        assert isinstance(network, ReluNetwork)
+        for found, layer in zip(network.weights, layers, strict=True):
+            np.testing.assert_array_equal(found, layer.weight.detach().numpy())
+
+
 def test_convolution_with_max_pooling_on_a_slice() -> None:
     module = nn.Sequential(
         nn.Conv2d(1, 2, 3),

@@ -208,6 +208,12 @@ def test_signals_are_the_named_columns_and_missing_values_are_left_out() -> None
     assert row["raw"] == pytest.approx(1)
 
 
+def test_a_signal_that_is_never_known_goes_with_nothing() -> None:
+    table, loss = made_up_table(betti_0_peak_value=lambda v, f, loss: np.full(len(v), np.nan))
+    (row,) = (r for r in associations(table, loss) if r["signal"] == "betti_0_peak_value")
+    assert np.isnan([row["raw"], row["detrended"], row["change"]]).all()
+
+
 def test_a_table_without_regular_checkpoints_is_refused() -> None:
     table, loss = made_up_table()
     with pytest.raises(InputError, match="must have evenly spaced checkpoints"):

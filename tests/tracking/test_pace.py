@@ -10,13 +10,14 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from relutopo.tracking import pace
-from relutopo.tracking.pace import Pace, processor_seconds, rest_after
+from relutopo.tracking.pace import Pace, available_cores, processor_seconds, rest_after
 
 needs_proc = pytest.mark.skipif(
     math.isnan(processor_seconds(os.getpid())), reason="the system does not tell processor times"
@@ -63,6 +64,25 @@ def test_a_process_that_is_gone_has_no_processor_time() -> None:
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     assert math.isnan(processor_seconds(gone.pid))
+
+
+@needs_proc
+def test_a_quota_counts_where_it_is_less_than_the_cores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    n_cores = len(os.sched_getaffinity(0))
+    quota = tmp_path / "cpu.max"
+    monkeypatch.setattr(pace, "_QUOTA", quota)
+    for told, expected in [
+        (None, n_cores),
+        ("max 100000", n_cores),
+        ("50000 100000", 0.5),
+        (f"{n_cores + 1}00000 100000", n_cores),
+        ("", n_cores),
+    ]:
+        if told is not None:
+            quota.write_text(told + "\n")
+        assert available_cores() == expected
 
 
 class Training:

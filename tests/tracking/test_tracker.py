@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -141,6 +143,79 @@ def test_a_network_with_too_many_outputs_says_so_and_others_go_on(tmp_path: Path
     assert second["error"] is None
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"dataset": (DATA.points, DATA.targets)}, "`dataset` must be a .*, got tuple"),
+        ({"settings": {"eigensolver": "arpack"}}, "`settings` must be AnalysisSettings or .*dict"),
+        ({"settings": AnalysisSettings(eigensolver={"name": "arpak"})}, "'arpak' is not regis"),
+        ({"steps": 0}, "`steps` must be an integer from 1, .*, got 0"),
+        ({"steps": 2.5}, "`steps` must be .*, got 2.5"),
+        ({"steps": "log"}, "`steps` must be .*, got 'log'"),
+    ],
+)
+def test_a_tracker_refuses_at_once_what_cannot_be(
+    arguments: dict[str, Any], told: str, tmp_path: Path
+) -> None:
+    with pytest.raises(RelutopoError, match=told):
+        Tracker(tmp_path, **({"dataset": DATA} | arguments))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("step", [-1, 2.0, "3", None])
+def test_a_step_is_a_number_of_updates(step: Any, tmp_path: Path) -> None:
+    tracker = Tracker(tmp_path, DATA, SETTINGS)
+    for method in (tracker.wants, lambda step: tracker.step(model(0), step)):
+        with pytest.raises(InputError, match="`step` must be an integer from 0, got "):
+            method(step)
+
+
+def test_a_model_of_other_data_is_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="`model` takes 3 inputs, the points of `dataset` have 2"):
+        Tracker(tmp_path, DATA, SETTINGS).step(model(0, n_inputs=3), 0)
+
+
+def test_a_loss_is_one_number_or_none(tmp_path: Path) -> None:
+    int_of_numpy: Any = np.int64(0)
+    with Tracker(tmp_path, DATA, SETTINGS, steps=range(3)) as tracker:
+        tracker.step(model(0), int_of_numpy, None)
+        tracker.step(model(0), 1, torch.ones(1, requires_grad=True))
+        with pytest.raises(InputError, match="`loss` must be one number, got Tensor"):
+            tracker.step(model(0), 2, torch.ones(3))
+    assert [str(row["loss"]) for row in tracker.rows] == ["nan", "1.0"]
+
+
+def test_training_that_diverges_is_recorded_and_goes_on(tmp_path: Path) -> None:
+    network = model(0)
+    with Tracker(tmp_path, DATA, SETTINGS, steps=range(3)) as tracker:
+        assert tracker.step(network, 0)
+        torch.nn.init.constant_(next(network.parameters()), math.nan)
+        assert tracker.step(network, 1, math.nan)
+        assert tracker.step(model(1), 2)
+    errors = [row["error"] for row in tracker.rows]
+    assert errors[::2] == [None, None]
+    assert "finite" in errors[1]
+    other = Tracker(tmp_path / "other", DATA, SETTINGS)
+    with pytest.raises(InputError, match="finite"):  # nothing was ever recorded: told at once
+        other.step(network, 0)
+
+
+def test_training_goes_on_when_a_copy_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with Tracker(tmp_path, DATA, SETTINGS, steps=range(3)) as tracker:
+        assert tracker.step(model(0), 0)
+        with monkeypatch.context() as patch:
+            patch.setattr("relutopo.tracking.tracker.save_network", full)
+            with pytest.warns(UserWarning, match="step 1 is not recorded in .* No space left"):
+                assert not tracker.step(model(0), 1)
+        assert tracker.step(model(0), 2)
+    assert [row["step"] for row in tracker.rows] == [0, 2]
+
+
 def test_copies_that_a_loss_of_power_damaged_are_told_of(tmp_path: Path) -> None:
     Tracker(tmp_path, DATA, SETTINGS)
     (tmp_path / "pending" / "step_000003.json").write_text("")
@@ -229,6 +304,24 @@ def test_tensorboard_gets_every_number(tmp_path: Path) -> None:
         np.testing.assert_allclose(
             [entry.value for entry in scalars], [row[column] for row in tracker.rows], rtol=1e-6
         )
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_of_several_processes_of_lightning_the_first_records(tmp_path: Path) -> None:
+    from relutopo.tracking.lightning import TrackerCallback
+
+    tracker = Tracker(tmp_path, DATA, SETTINGS, steps=[0, 1])
+    callback = TrackerCallback(tracker)
+    for is_first in (False, True):
+        assert tracker.wants(0)
+        trainer: Any = SimpleNamespace(global_step=0, is_global_zero=is_first)
+        module: Any = model(0)
+        callback.on_train_start(trainer, module)
+        trainer.global_step = 1
+        callback.on_train_batch_end(trainer, module, None, None, 0)
+        callback.on_fit_end(trainer, module)
+    assert [row["step"] for row in tracker.rows] == [0, 1]
 
 
 @pytest.mark.slow

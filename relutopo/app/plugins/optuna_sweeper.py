@@ -64,6 +64,7 @@ class OptunaSweeper(Sweeper):
         """Run the trials, and write the best to ``best.json`` in the folder of the sweep."""
         optuna: Any = require("optuna", "hydra/sweeper=optuna")
         optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self._check(optuna)
         parser = OverridesParser.create(config_loader=self._context.config_loader)
         parsed = parser.parse_overrides(arguments)
         space = {o.get_key_element(): distribution(o) for o in parsed if o.is_sweep_override()}
@@ -91,6 +92,23 @@ class OptunaSweeper(Sweeper):
                 failed = None if value is not None else optuna.trial.TrialState.FAIL
                 study.tell(trial, value, state=failed)
         self._report(study)
+
+    def _check(self, optuna: Any) -> None:
+        """Refuse what Optuna would stumble over; a constructor's errors Hydra would wrap."""
+        samplers = [name for name in optuna.samplers.__all__ if name.endswith("Sampler")]
+        choices = {
+            "direction": (self.direction, ["maximize", "minimize"]),
+            "sampler": (self.sampler, sorted(samplers)),
+        }
+        for key, (came, known) in choices.items():
+            if came not in known:
+                raise InputError(
+                    f"`hydra.sweeper.{key}` must be one of {', '.join(known)}, got {came!r}"
+                )
+        for key in ("n_trials", "n_jobs"):
+            came = getattr(self, key)
+            if not isinstance(came, int) or came < 1:
+                raise InputError(f"`hydra.sweeper.{key}` must be an integer from 1, got {came!r}")
 
     def _report(self, study: Any) -> None:
         done = [trial for trial in study.trials if trial.value is not None]

@@ -1,0 +1,81 @@
+"""Tables and figures of sweeps: values in their order, many of them in a few lines."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib.axes import Axes
+
+from relutopo.app.summary import _ranges
+from relutopo.app.sweep import in_order
+from relutopo.app.sweep_plots import plot_measure
+
+
+def sweep(values: list[object], n_seeds: int = 2) -> pd.DataFrame:
+    """A table of jobs."""
+    rows = [(value, i + seed / 10) for i, value in enumerate(values) for seed in range(n_seeds)]
+    return pd.DataFrame(rows, columns=["key", "measure"])
+
+
+def panel(values: list[object], n_seeds: int = 2) -> Axes:
+    (ax,) = plot_measure(sweep(values, n_seeds), ["key"], "measure").axes
+    return ax
+
+
+@given(st.lists(st.integers(0, 10**6), min_size=1))
+def test_numbers_within_text_are_sorted_by_size(sizes: list[int]) -> None:
+    assert in_order([f"[{n},8]" for n in sizes]) == [f"[{n},8]" for n in sorted(sizes)]
+
+
+@pytest.mark.parametrize(
+    ("values", "scale"),
+    [
+        ([16, 32, 64], "linear"),
+        ([16, 32, 256], "log"),
+        ([0.001, 0.01], "log"),
+        ([0.0, 0.01, 1.0], "symlog"),
+        ([-1.0, 0.01, 1.0], "linear"),
+        ([0], "linear"),
+    ],
+)
+def test_numbers_that_span_a_power_of_ten_get_a_logarithmic_axis(
+    values: list[object], scale: str
+) -> None:
+    assert panel(values).get_xscale() == scale
+
+
+def test_names_stand_in_their_order_and_do_not_overlap() -> None:
+    figure = plot_measure(sweep([f"[{n},{n}]" for n in range(39, 1, -1)]), ["key"], "measure")
+    (ax,) = figure.axes
+    figure.draw_without_rendering()
+    labels = ax.get_xticklabels()
+    assert [label.get_text() for label in labels] == [f"[{n},{n}]" for n in range(2, 40)]
+    boxes = [label.get_window_extent() for label in labels]
+    assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
+
+
+def test_a_mean_is_drawn_where_there_are_several_jobs() -> None:
+    def means(ax: Axes) -> list[float]:
+        return [y for lines in ax.containers for y in lines[0].get_ydata()]
+
+    assert means(panel(["a", "b"])) == pytest.approx([0.05, 1.05])
+    assert means(panel(["a", "b"], n_seeds=1)) == []
+
+
+@pytest.mark.parametrize("sorted_values", [np.geomspace(1e-6, 10, 50), np.linspace(-20, 20, 50)])
+def test_many_numbers_are_told_in_ranges_that_hold_alike_many_jobs(sorted_values: Any) -> None:
+    values = pd.Series(np.random.default_rng(0).permutation(sorted_values))
+    ranges = _ranges(values)
+    assert ranges.value_counts().tolist() == [10] * 5
+    for text, group in values.groupby(ranges):
+        low, high = map(float, str(text).split(" to "))
+        assert (low, high) == pytest.approx((group.min(), group.max()), rel=1e-3)
+    assert in_order(ranges.unique()) == list(dict.fromkeys(ranges[values.sort_values().index]))
+    few = pd.Series([1, 2, 3] * 10)
+    assert _ranges(few) is few
