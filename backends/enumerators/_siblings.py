@@ -108,11 +108,15 @@ def multiply(planes, r, parents, p, columns, bias, units, n_units, shift):
 @njit(cache=True, fastmath={"contract"})
 def switch(planes, r, other, sign, parents, p, columns, i):
     """Fill region r's map from another one, which may be itself, by switching unit i."""
-    a, b, c = sign * parents[p, 0, i], sign * parents[p, 1, i], sign * parents[p, 2, i]
-    for j in range(columns.shape[1]):
-        planes[r, 0, j] = planes[other, 0, j] + a * columns[i, j]
-        planes[r, 1, j] = planes[other, 1, j] + b * columns[i, j]
-        planes[r, 2, j] = planes[other, 2, j] + c * columns[i, j]
+    column = columns[i]
+    for k in range(3):
+        factor, target, source = sign * parents[p, k, i], planes[r, k], planes[other, k]
+        if r == other:  # apart, as a loop over two overlapping arrays is not vectorised
+            for j in range(len(column)):
+                target[j] += factor * column[j]
+        else:
+            for j in range(len(column)):
+                target[j] = source[j] + factor * column[j]
 
 
 @njit(cache=True, fastmath={"reassoc", "contract"})

@@ -151,8 +151,10 @@ def _multiply(active, units, n_units, columns, bias, products):
         b0, b1, b2, b3 = at1[i0], at1[i1], at1[i2], at1[i3]
         c0, c1, c2, c3 = at2[i0], at2[i1], at2[i2], at2[i3]
         d0, d1, d2, d3 = at3[i0], at3[i1], at3[i2], at3[i3]
+        # Rows of their own: indices in two dimensions would take a third more time.
+        row0, row1, row2, row3 = columns[i0], columns[i1], columns[i2], columns[i3]
         for j in range(n):
-            w0, w1, w2, w3 = columns[i0, j], columns[i1, j], columns[i2, j], columns[i3, j]
+            w0, w1, w2, w3 = row0[j], row1[j], row2[j], row3[j]
             to0[j] += a0 * w0 + a1 * w1 + a2 * w2 + a3 * w3
             to1[j] += b0 * w0 + b1 * w1 + b2 * w2 + b3 * w3
             to2[j] += c0 * w0 + c1 * w1 + c2 * w2 + c3 * w3
