@@ -127,21 +127,15 @@ def machine() -> dict[str, Any]:
 def record(
     benchmark: Any, function: Callable[[], Result], *, rounds: int = 5, **facts: Any
 ) -> Result:
-    """Measure the memory of a first call, then the time of some more; return the first result.
+    """Measure the memory of a first call, then the time of some more; return the last result.
 
     The first call also warms up; with one round it is the one whose time counts, and a smaller case
     must have warmed up before. What is known beforehand goes into ``extra_info``.
     """
-    found: list[tuple[Result, int]] = []
-
-    def first() -> None:
-        found.append(peak_memory(function))
-
     if rounds == 1:
-        benchmark.pedantic(first)
+        result, peak = benchmark.pedantic(peak_memory, (function,))
     else:
-        first()
-        benchmark.pedantic(function, rounds=rounds)
-    result, peak = found[0]
+        peak = peak_memory(function)[1]  # its result must not take the memory of the others
+        result = benchmark.pedantic(function, rounds=rounds)
     benchmark.extra_info |= {**facts, **threads(), "device": "cpu", "peak_bytes": peak}
     return result

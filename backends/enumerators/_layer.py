@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relutopo.geometry.domain import Domain
-from relutopo.geometry.exact import Integers, to_float
+from relutopo.geometry.exact import to_float
 from relutopo.geometry.network import Network, ReluNetwork
 
 from ._block import Block
@@ -25,7 +25,7 @@ from ._maps import MapChain
 from ._passes import cross_edges
 from ._precise import PreciseMaps
 from ._records import Crossings, Cut, Maps, Placed, Stage, Values
-from ._settle import Settler, settle_orders, settle_signs
+from ._settle import Plane, Point, Settler, settle_orders, settle_signs
 from ._vertices import add_vertices, fit_maps
 
 __all__ = ["LayerCut", "Lines", "Task", "settle_crossings"]
@@ -35,13 +35,14 @@ Lines = Callable[[int], tuple[int, list[int]]]
 
 
 def settle_crossings(
+    settler: Settler,
     crossings: Crossings,
-    ends: Callable[[int], tuple[Integers, Integers]],
-    plane: Callable[[int, int], Integers],
+    ends: Callable[[int], tuple[Point, Point]],
+    plane: Callable[[int, int], Plane],
 ) -> int:
     """Decide open orders exactly, in place; return how many there were."""
     columns = (crossings.item, crossings.t, crossings.t_error)
-    return settle_orders(crossings.ptr, crossings.same, columns, ends, plane)
+    return settle_orders(settler, crossings.ptr, crossings.same, columns, ends, plane)
 
 
 class Task:
@@ -120,17 +121,16 @@ class LayerCut:
         )
         owner = self.beside.edge_owner
 
-        def ends(edge: int) -> tuple[Integers, Integers]:
+        def ends(edge: int) -> tuple[Point, Point]:
             a, b = self.cells.edge_vertices[edge].tolist()
             region = int(owner[edge])
-            return self.settler.corner(region, a), self.settler.corner(region, b)
+            return (region, self.settler.lines(region, a)), (region, self.settler.lines(region, b))
 
-        def plane(edge: int, i: int) -> Integers:
-            neuron = int(self.units.neurons[crossings.item[i]])
-            return self.settler.plane(int(owner[edge]), neuron)
+        def plane(edge: int, i: int) -> Plane:
+            return int(owner[edge]), int(self.units.neurons[crossings.item[i]])
 
         if n_open:
-            self.n_uncertain += settle_crossings(crossings, ends, plane)
+            self.n_uncertain += settle_crossings(self.settler, crossings, ends, plane)
         result: Crossings = crossings
         return result
 

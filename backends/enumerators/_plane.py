@@ -29,7 +29,6 @@ import numpy as np
 
 from relutopo.errors import InvariantError
 from relutopo.geometry.domain import Domain
-from relutopo.geometry.exact import Integers
 from relutopo.geometry.network import Network
 from relutopo.interfaces import Progress
 from relutopo.threads import threads
@@ -40,6 +39,7 @@ from ._layer import LayerCut, Task, settle_crossings
 from ._limits import check_limit
 from ._passes import BUILT, PLACED, build, find, finish
 from ._records import Stage
+from ._settle import Plane, Point
 from ._splitting import Parts
 
 __all__ = ["PlaneCutter"]
@@ -186,24 +186,24 @@ class PlaneCutter:
                 f"{stage.layer + 1}; please report this network as a bug"
             )
 
-        def end(region: int, vertex: int) -> Integers:
+        def end(region: int, vertex: int) -> Point:
             if vertex < cut.n_old:
-                return cut.settler.corner(region, vertex)
-            return cut.settler.point(*edge_lines(vertex))
+                return region, cut.settler.lines(region, vertex)
+            return edge_lines(vertex)
 
-        def ends(chord: int) -> tuple[Integers, Integers]:
+        def ends(chord: int) -> tuple[Point, Point]:
             region = int(chords.region[chord])
             a, b = chords.end_vertices[chord].tolist()
             return end(region, a), end(region, b)
 
-        def plane(chord: int, i: int) -> Integers:
+        def plane(chord: int, i: int) -> Plane:
             region = int(chords.region[chord])
             other = int(chords.chord_ptr[region]) + int(chords.crossings.item[i])
             unit = int(chords.units[chords.unit_ptr[other]])
-            return cut.settler.plane(region, int(neurons[unit]))
+            return region, int(neurons[unit])
 
         if n_open:
-            cut.n_uncertain += settle_crossings(chords.crossings, ends, plane)
+            cut.n_uncertain += settle_crossings(cut.settler, chords.crossings, ends, plane)
         if reached != BUILT:
             n_cells, result = build(
                 cells,

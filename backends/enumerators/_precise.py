@@ -13,6 +13,7 @@ at most the bounds d of the two planes, so that |x̃ - x| ≤ |Ã⁻¹| d.
 
 from __future__ import annotations
 
+from fractions import Fraction
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -22,13 +23,22 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from relutopo.compilation import njit
-from relutopo.geometry.exact import Integers, dyadic_integers, sign
+from relutopo.geometry.exact import Integers, dyadic_integers
 from relutopo.geometry.network import ReluNetwork
 
 from ._norms import spectral_norm_bound
 from ._values import UNIT_ROUNDOFF
 
-__all__ = ["PreciseMap", "PreciseMaps", "PrecisePlane", "meeting_point", "plane_of", "sign_at"]
+__all__ = [
+    "PreciseMap",
+    "PreciseMaps",
+    "PrecisePlane",
+    "meeting_point",
+    "parameter_between",
+    "plane_of",
+    "sign_at",
+    "value_at",
+]
 
 
 class PrecisePlane(NamedTuple):
@@ -114,13 +124,34 @@ def meeting_point(first: PrecisePlane, second: PrecisePlane) -> tuple[Integers, 
     return np.array([x, y, w], dtype=object), 1.01 * max(x_error, y_error)
 
 
-def sign_at(plane: PrecisePlane, point: Integers, point_error: float) -> int:
-    """Return the sign of a plane at a point that is known up to an error; 0 if it is open."""
+def value_at(plane: PrecisePlane, point: Integers, point_error: float) -> tuple[Fraction, float]:
+    """Return a plane's value at a point that is known up to an error, and a bound of its error."""
     a, b, c, scale, error = plane
     x, y, w = point.tolist()
-    value = a * x + b * y + c * w
     bound = 1.01 * (error + _ratio(abs(a) + abs(b), scale) * point_error)
-    return sign(value) if _ratio(abs(value), scale * w) > bound else 0
+    return Fraction(a * x + b * y + c * w, scale * w), bound
+
+
+def sign_at(plane: PrecisePlane, point: Integers, point_error: float) -> int:
+    """Return the sign of a plane at a point that is known up to an error; 0 if it is open."""
+    value, bound = value_at(plane, point, point_error)
+    return int(np.sign(value.numerator)) if abs(value) > bound else 0
+
+
+def parameter_between(
+    start: tuple[Fraction, float], stop: tuple[Fraction, float]
+) -> tuple[Fraction, float]:
+    """Return where a plane vanishes between two points, in [0, 1], and a bound of the error.
+
+    With exact values z_a + α and z_b + β at the two and D = z_a - z_b the exact parameter differs
+    from z_a / D by (z_a β - z_b α) / (D (D + α - β)).
+    """
+    (a, alpha), (b, beta) = start, stop
+    gap = float(abs(a - b))
+    slack = gap - alpha - beta
+    if not slack > 0.5 * gap:
+        return Fraction(1, 2), np.inf
+    return a / (a - b), 1.01 * (alpha * float(abs(b)) + beta * float(abs(a))) / (gap * slack)
 
 
 def _ratio(numerator: int, denominator: int) -> float:

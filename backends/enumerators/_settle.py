@@ -1,7 +1,7 @@
 """Exact decisions for the planar enumerator, where error bounds leave a sign or an order open.
 
-A sign is looked for to twice the precision first (`_precise`). What that leaves open, and every
-order, is decided with integers (`relutopo.geometry.exact`): a region's activation pattern gives
+Both are looked for to twice the precision first (`_precise`). What that leaves open is decided with
+integers (`relutopo.geometry.exact`): a region's activation pattern gives
 the exact planes of its neurons, and a vertex is the point where the planes of the facets beside it
 vanish. Lines that bound a region and meet in a corner are never parallel there, so every corner is
 determined by its two neighbouring edges.
@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from functools import cached_property
-from typing import Any
+from itertools import pairwise
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,11 +29,18 @@ from ._precise import (
     PreciseMaps,
     PrecisePlane,
     meeting_point,
+    parameter_between,
     plane_of,
     sign_at,
+    value_at,
 )
 
-__all__ = ["Settler", "settle_orders", "settle_signs"]
+__all__ = ["Plane", "Point", "Settler", "settle_orders", "settle_signs"]
+
+Plane: TypeAlias = tuple[int, int]
+"""A region, and the label of a side, of an earlier neuron or of one that cuts."""
+Point: TypeAlias = tuple[int, Sequence[int]]
+"""A region and d labels, whose planes meet in the point."""
 
 
 class Settler:
@@ -109,14 +117,13 @@ class Settler:
 
     def corner(self, region: int, vertex: int) -> Integers:
         """Return a corner of a region."""
+        return self.point(region, self.lines(region, vertex))
+
+    def lines(self, region: int, vertex: int) -> list[int]:
+        """Return the labels of the d facets of a region that meet in a corner."""
         cells = self._block.cells
         if cells.x.shape[1] == 1:
-            return self.point(region, [int(cells.labels[vertex])])
-        return self.point(region, self._lines(region, vertex))
-
-    def _lines(self, region: int, vertex: int) -> list[int]:
-        """Return the labels of the two edges of a region that begin and end at a corner."""
-        cells = self._block.cells
+            return [int(cells.labels[vertex])]
         sides = slice(cells.region_ptr[region], cells.region_ptr[region + 1])
         (q,) = np.flatnonzero(self._block.beside.origins[sides] == vertex)
         halves = cells.half_edges[sides]
@@ -138,8 +145,30 @@ class Settler:
         """
         if self._precise is None:
             return 0
-        point, error = self.precise_point(region, self._lines(region, vertex))
+        point, error = self.precise_point(region, self.lines(region, vertex))
         return sign_at(self._precise_plane(region, neuron), point, error)
+
+    def parameters(self, ends: Sequence[Point], planes: Sequence[Plane]) -> list[Fraction]:
+        """Return where planes cross a segment, 0 at its start and 1 at its stop, in right order.
+
+        They are exact where twice the precision leaves the order open, or is not to be had.
+        """
+        if self._precise is not None:
+            start, stop = (self.precise_point(*end) for end in ends)
+            found = [
+                parameter_between(value_at(plane, *start), value_at(plane, *stop))
+                for plane in map(self._precise_plane, *zip(*planes, strict=True))
+            ]
+            if all(b - a > 1.01 * (e + f) for (a, e), (b, f) in pairwise(sorted(found))):
+                return [t for t, _ in found]
+        begin, end = (self.point(*point) for point in ends)
+        exact = []
+        for region, label in planes:
+            plane = self.plane(region, label)
+            # Values at the ends, both times the same positive number.
+            at_start, at_stop = (plane @ begin) * end[-1], (plane @ end) * begin[-1]
+            exact.append(Fraction(at_start, at_start - at_stop))
+        return exact
 
     def _precise_plane(self, region: int, label: int) -> PrecisePlane:
         if label < 0:
@@ -172,16 +201,18 @@ def settle_signs(
 
 
 def settle_orders(
+    settler: Settler,
     ptr: NDArray[np.int64],
     linked: NDArray[np.bool_],
     columns: Sequence[NDArray[Any]],
-    ends: Callable[[int], tuple[Integers, Integers]],
-    plane: Callable[[int, int], Integers],
+    ends: Callable[[int], tuple[Point, Point]],
+    plane: Callable[[int, int], Plane],
 ) -> int:
     """Order crossings exactly where it is open, and find those at the same point, in place.
 
     Parameters
     ----------
+    settler : Settler
     ptr : (n_segments + 1,) ndarray
         Crossings ``ptr[s]:ptr[s + 1]`` lie on segment s, in order but for open runs.
     linked : ndarray of bool
@@ -190,7 +221,7 @@ def settle_orders(
         Arrays with an entry for each crossing, which are permuted; crossings at the same point
         are put in the order of the first one.
     ends : callable
-        Segment → its exact ends.
+        Segment → its ends.
     plane : callable
         (segment, crossing) → the plane whose zero the crossing is.
 
@@ -205,13 +236,7 @@ def settle_orders(
             continue
         lo, hi = int(run[0]) - 1, int(run[-1]) + 1
         segment = int(np.searchsorted(ptr, lo, side="right")) - 1
-        start, stop = ends(segment)
-        parameters = []
-        for i in range(lo, hi):
-            p = plane(segment, i)
-            # Values at the ends, both times the same positive number.
-            at_start, at_stop = (p @ start) * stop[-1], (p @ stop) * start[-1]
-            parameters.append(Fraction(at_start, at_start - at_stop))
+        parameters = settler.parameters(ends(segment), [plane(segment, i) for i in range(lo, hi)])
         items = columns[0][lo:hi]
         order = sorted(range(hi - lo), key=lambda k: (parameters[k], items[k]))
         for column in columns:

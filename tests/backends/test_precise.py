@@ -1,0 +1,63 @@
+"""Signs and orders to twice the precision, before integers decide what they leave open."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from importlib import import_module
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relutopo import Box, decompose
+from relutopo.learning.random_networks import random_network
+from relutopo.testing import assert_same_complex
+
+layer = import_module("relutopo.backends.enumerators._layer")
+precise = import_module("relutopo.backends.enumerators._precise")
+settle = import_module("relutopo.backends.enumerators._settle")
+
+POSITIVE = st.fractions(min_value=Fraction(1, 10**6), max_value=1000)
+SHARES = st.fractions(min_value=-1, max_value=1)
+
+
+@given(
+    a=POSITIVE,
+    b=POSITIVE,
+    swapped=st.booleans(),
+    bounds=st.tuples(*[st.floats(0, 10)] * 2),
+    shares=st.tuples(SHARES, SHARES),
+)
+def test_parameters_have_their_bounds(
+    a: Fraction,
+    b: Fraction,
+    swapped: bool,
+    bounds: tuple[float, float],
+    shares: tuple[Fraction, Fraction],
+) -> None:
+    """Whatever the exact values are within their bounds, if their signs are opposite."""
+    start, stop = (-a, b) if swapped else (a, -b)
+    t, bound = precise.parameter_between((start, bounds[0]), (stop, bounds[1]))
+    alpha, beta = (share * Fraction(bound) for share, bound in zip(shares, bounds, strict=True))
+    exact_start, exact_stop = start + alpha, stop + beta
+    if exact_start * start > 0 and exact_stop * stop > 0 and bound < float("inf"):
+        assert abs(exact_start / (exact_start - exact_stop) - t) <= bound
+    assert 0 <= t <= 1
+
+
+def test_orders_are_the_same_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a deep network, in which nearly parallel lines are crossed."""
+    orders = []
+    find = settle.Settler.parameters
+
+    def watched(self: Any, ends: Any, planes: Any) -> Any:
+        orders.append(planes)
+        return find(self, ends, planes)
+
+    monkeypatch.setattr(settle.Settler, "parameters", watched)
+    network, box = random_network([2, *[16] * 12, 1]), Box(-10, 10, dim=2)
+    fast = decompose(network, box)
+    assert orders
+    monkeypatch.setattr(layer, "PreciseMaps", lambda *arguments: None)
+    assert_same_complex(decompose(network, box), fast)
