@@ -137,14 +137,13 @@ def _disagreement(bits, z, region_ptr, origins, vertex_owner):
 
 
 @njit(cache=True, fastmath={"contract"})
-def _multiply(active, units, n_units, columns, bias, products):
-    """Fill four rows of `products` from the values of active units at four vertices."""
+def _multiply(active, units, n_units, columns, bias, z, rows):
+    """Fill four rows of z from the values of active units at four vertices."""
     n = len(bias)
-    for i in range(_AT_ONCE):
-        for j in range(n):
-            products[i, j] = bias[j]
     at0, at1, at2, at3 = active[0], active[1], active[2], active[3]
-    to0, to1, to2, to3 = products[0], products[1], products[2], products[3]
+    to0, to1, to2, to3 = z[rows[0]], z[rows[1]], z[rows[2]], z[rows[3]]
+    for j in range(n):
+        to0[j] = to1[j] = to2[j] = to3[j] = bias[j]
     for k in range(0, n_units, 4):
         i0, i1, i2, i3 = units[k], units[k + 1], units[k + 2], units[k + 3]
         a0, a1, a2, a3 = at0[i0], at0[i1], at0[i2], at0[i3]
@@ -162,10 +161,10 @@ def _multiply(active, units, n_units, columns, bias, products):
 
 
 @njit(cache=True)
-def _compare(products, i, threshold, if_above, if_below):
-    for j in range(products.shape[1]):
-        if_above[j] = threshold - products[i, j]
-        if_below[j] = threshold + products[i, j]
+def _compare(z, threshold, if_above, if_below):
+    for j in range(len(z)):
+        if_above[j] = threshold - z[j]
+        if_below[j] = threshold + z[j]
 
 
 @njit(cache=True)
@@ -186,17 +185,16 @@ def _active_units(first, last, bits, vertex_owner, own, n_before, units):
     return count
 
 
-@njit(cache=True)
-def _activate(bits, z, units, n_units, active):
+@njit(cache=True, fastmath={"reassoc", "contract"})
+def _activate(bits, z, active):
     """Fill the values of units, 0 where they are inactive; return the norm."""
     square = 0.0
-    for k in range(n_units):
-        j = units[k]
-        number = 0.0
-        if j < len(z) and (bits[j >> 6] >> np.uint64(j & 63)) & np.uint64(1):
-            number = z[j]
-        active[j] = number
-        square += number * number
+    for w in range(len(bits)):
+        word, numbers, target = bits[w], z[64 * w : 64 * w + 64], active[64 * w : 64 * w + 64]
+        for j in range(len(numbers)):
+            number = numbers[j] if (word >> np.uint64(j)) & np.uint64(1) else 0.0
+            target[j] = number
+            square += number * number
     return np.sqrt(square)
 
 
@@ -222,34 +220,35 @@ def next_values(this, cells, beside, earlier):
     total, bias_norm = np.sqrt(np.sum(this.row_norms**2)), np.sqrt(np.sum(this.bias**2))
     steepest, largest_bias = this.row_norms.max(), np.abs(this.bias).max()
 
-    z, errors = np.empty((n_vertices, n)), np.empty(n_vertices)
+    # The last rows are for what fills up the last vertices to as many as are evaluated at a time.
+    z, errors = np.empty((n_vertices + _AT_ONCE, n)), np.empty(n_vertices)
     positive = np.zeros((n_vertices, words), np.uint64)
     negative = np.zeros((n_vertices, words), np.uint64)
     doubtful, n_doubtful = np.empty((64, 2), np.int32), 0
     # One more unit, which is never active, fills up groups of four.
     active, norms = np.zeros((_AT_ONCE, n_before + 1)), np.zeros(_AT_ONCE)
-    products = np.empty((_AT_ONCE, n))
+    rows = np.empty(_AT_ONCE, np.int64)
     units = np.empty(n_before + 3, np.int64)
     if_above, if_below = np.ones(64 * words), np.ones(64 * words)
     for start in range(0, n_vertices, _AT_ONCE):
         stop = min(start + _AT_ONCE, n_vertices)
         n_units = _active_units(start, stop, bits, beside.vertex_owner, beside.own, n_before, units)
-        for i in range(start, stop):
-            v = beside.own[i]
-            here = bits[beside.vertex_owner[v]]
-            norms[i - start] = _activate(here, earlier.z[v], units, n_units, active[i - start])
-        _multiply(active, units, n_units, this.columns, this.bias, products)
-        for i in range(start, stop):
-            v = beside.own[i]
+        for i in range(_AT_ONCE):
+            rows[i] = beside.own[start + i] if start + i < stop else n_vertices + i
+        for i in range(stop - start):
+            here = bits[beside.vertex_owner[rows[i]]]
+            norms[i] = _activate(here, earlier.z[rows[i]], active[i])
+        _multiply(active, units, n_units, this.columns, this.bias, z, rows)
+        for i in range(stop - start):
+            v = rows[i]
             before = 1.02 * (earlier.errors[v] + off[v])
-            height = rounding * norms[i - start]
+            height = rounding * norms[i]
             errors[v] = (
                 1.02 * this.norm * before + total * height + rounding * bias_norm + n * smallest
             )
             moved = 1.02 * _SQRT_2 * earlier.slope * cells.x_error[v]
             threshold = steepest * (before + height + moved) + rounding * largest_bias + smallest
-            z[v] = products[i - start]
-            _compare(products, i - start, threshold, if_above, if_below)
+            _compare(z[v], threshold, if_above, if_below)
             for w in range(words):
                 positive[v, w] = negative_bits(if_above, 64 * w)
                 negative[v, w] = negative_bits(if_below, 64 * w)
@@ -261,6 +260,7 @@ def next_values(this, cells, beside, earlier):
                     doubtful[n_doubtful, 1] = 64 * w + int(lowest_bit(word))
                     word &= word - np.uint64(1)
                     n_doubtful += 1
+    z = z[:n_vertices]
     n_unknown = _look_closer(doubtful, n_doubtful, cells, beside, z, errors, positive, negative)
     values = Values(z, errors, 1.02 * this.norm * earlier.slope)
     return values, Signs(positive, negative, doubtful[:n_unknown])
