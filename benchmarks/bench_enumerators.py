@@ -42,7 +42,7 @@ def _warm() -> None:
 @pytest.mark.parametrize("shape", NETWORKS, ids=str)
 def test_enumeration(benchmark: Any, shape: list[int]) -> None:
     network = random_network(shape)
-    complex_, graph = record(benchmark, lambda: decompose(network), rounds=5, shape=shape)
+    complex_, graph = record(benchmark, lambda: decompose(network), rounds=10, shape=shape)
     benchmark.extra_info |= {
         "dim": complex_.dim,
         "n_regions": complex_.n_regions,
