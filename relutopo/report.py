@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Conclusion",
-    "counted",
     "environment",
     "progress_bar",
     "save_json",
@@ -145,17 +144,6 @@ def short(value: object) -> str:
     ('0.2644', 'arpack')
     """
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def counted(n: int, noun: str) -> str:
-    """Return a number of things in words.
-
-    Examples
-    --------
-    >>> counted(1, "model"), counted(5, "model")
-    ('1 model', '5 models')
-    """
-    return f"{n} {noun}{'' if n == 1 else 's'}"
 
 
 @contextmanager

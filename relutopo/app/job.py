@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from relutopo import registry, report
+from relutopo.app.messages import counted
 from relutopo.app.store import JobFolder, JobRecord, stopwatch
 from relutopo.errors import InputError
 from relutopo.files import locked, remove_leftovers
@@ -109,7 +110,7 @@ class Job:
 
         log.info(
             "analysing %s; the first use compiles, up to a minute",
-            report.counted(len(run.steps), "checkpoint"),
+            counted(len(run.steps), "checkpoint"),
         )
         # Threads cost small matrices more than they give: ten times as long on a busy machine.
         threadpoolctl = require("threadpoolctl", "the command 'relutopo'")
@@ -161,7 +162,7 @@ class Job:
         files = [path] if pattern is None else sorted(glob(pattern, recursive=True))
         if not files:
             raise InputError(f"`checkpoints` {pattern!r} matches no file; check the pattern")
-        log.info("reading %s; data: %s", report.counted(len(files), "model"), dataset.name)
+        log.info("reading %s; data: %s", counted(len(files), "model"), dataset.name)
         options = {key: self.values["network"].get(key) for key in ("trust", "input_shape")}
         directory = self.directory / "models" / self.record.identity.id
         return ModelFiles(directory, files, dataset, **options)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from relutopo import report
 from relutopo.app import sweep_plots
 from relutopo.app.job import job_module
+from relutopo.app.messages import counted
 from relutopo.app.sweep import Sweep, in_order
 from relutopo.errors import InputError
 from relutopo.optional import require
@@ -178,7 +179,7 @@ def _failures(sweep: Sweep) -> list[str]:
 def _counts(sweep: Sweep, overview: pd.DataFrame) -> list[str]:
     counts = overview["status"].value_counts()
     numbers = ", ".join(f"{n} {status}" for status, n in counts.items())
-    lines = [f"{report.counted(len(sweep.jobs), 'job')}: {numbers}"]
+    lines = [f"{counted(len(sweep.jobs), 'job')}: {numbers}"]
     if counts.get("done", 0) < len(sweep.jobs):
         lines[0] += "; the same command runs those that are not done"
     seconds = overview.filter(regex="^seconds_").sum()
