@@ -20,7 +20,6 @@ def find_flats(step: LayerStep) -> list[Level]:
     xp, levels = step.xp, list[Level]()
     wholes = _whole_cells(step)
     step.add_planes(wholes[-1].crossing)
-    step.drop_maps()
     for k in range(step.dim + 1):
         whole = block = wholes.pop(0)  # what it holds is needed no more when its level has it
         blocks = []

@@ -116,12 +116,8 @@ class LayerStep:
                 self._kept.append(maps)
             yield lo, hi, maps
 
-    def drop_maps(self) -> None:
-        """Give up the maps, of which no more use is made."""
-        self._kept.clear()
-
     def add_planes(self, crossing: Array) -> None:
-        """Add the zero sets of neurons on regions to the table.
+        """Add the zero sets of neurons on regions to the table, and give up the layer's maps.
 
         Parameters
         ----------
@@ -142,6 +138,7 @@ class LayerStep:
             for i in range(self.dim + 1):
                 numbers[i, here] = planes[row, i, column]
             numbers[self.dim + 1, here] = errors[row, column]
+        self._kept.clear()
         self._first_plane = len(table.labels)
         self._keys = region * self.units.n + unit
         table.labels = xp.concatenate([table.labels, (unit + self._first_neuron).astype(np.int32)])

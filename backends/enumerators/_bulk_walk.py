@@ -228,13 +228,14 @@ class Walk:
             underflow=underflow,
         )
 
-    def _arguments(self, units: Units) -> tuple[Any, ...]:
-        """Return what both kernels take first."""
+    def run(self, kernel: Any, units: Units, *arguments: Any) -> None:
+        """Run a kernel that walks, with what it takes besides the walk."""
         n_below, n_units = self.columns.shape
         width = 64 * units.n_words
         arrays = self.ptr, self.flips.ptr, self.flips.items, self.parent, self.below, self.losses
-        sizes = n_below, n_units, width
-        return *arrays, self.columns, self.bias, self.reach, *sizes, _ROUNDING, self.underflow
+        numbers = n_below, n_units, width, _ROUNDING, self.underflow
+        walk = *arrays, self.columns, self.bias, self.reach, *numbers
+        kernel(*walk, *arguments, size=(len(self.ptr) - 1) * width)
 
 
 def signs_on_walk(
@@ -270,8 +271,7 @@ def signs_on_walk(
     kernel = _SIGNS.on(xp, DIM=d)
     words = [sets.view(np.uint32) for sets in signs]
     at = vertices.ptr, vertices.items, x, deviation, n, rounding_of_value(d), limit
-    size = (len(walk.ptr) - 1) * 64 * units.n_words
-    kernel(*walk._arguments(units), *at, *words, size=size)
+    walk.run(kernel, units, *at, *words)
 
 
 def planes_on_walk(
@@ -294,5 +294,4 @@ def planes_on_walk(
         Receives A, c and the error bound of A x + c.
     """
     kernel = _PLANES.on(xp, DIM=len(numbers) - 2)
-    size = (len(walk.ptr) - 1) * 64 * units.n_words
-    kernel(*walk._arguments(units), crossing, row_ptr, numbers.shape[1], numbers, size=size)
+    walk.run(kernel, units, crossing, row_ptr, numbers.shape[1], numbers)

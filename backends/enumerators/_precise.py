@@ -23,7 +23,7 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from relutopo.compilation import njit
-from relutopo.geometry.exact import Integers, dyadic_integers
+from relutopo.geometry.exact import Integers, dyadic_integers, sign
 from relutopo.geometry.network import ReluNetwork
 
 from ._norms import spectral_norm_bound
@@ -135,7 +135,7 @@ def value_at(plane: PrecisePlane, point: Integers, point_error: float) -> tuple[
 def sign_at(plane: PrecisePlane, point: Integers, point_error: float) -> int:
     """Return the sign of a plane at a point that is known up to an error; 0 if it is open."""
     value, bound = value_at(plane, point, point_error)
-    return int(np.sign(value.numerator)) if abs(value) > bound else 0
+    return sign(value.numerator) if abs(value) > bound else 0
 
 
 def parameter_between(
