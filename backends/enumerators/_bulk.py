@@ -3,7 +3,7 @@
 A card starts an operation in about ten microseconds, so cutting by one neuron after another, at
 some fifty operations for each, would take a second for two thousand neurons whatever the result.
 Here all neurons of a layer cut at once, and the number of operations does not depend on their
-number, nor on that of the regions: for a layer it is about 750 in the plane and 1300 in space, the
+number, nor on that of the regions: for a layer it is about 450 in the plane and 750 in space, the
 moves of data among them, and grows with the square of the dimension. (It does grow where arrays
 would be too large at once; and on NumPy, where kernels are replaced by operations on whole arrays
 (`relutopo.device_kernels`), with one loop for every 64 neurons.)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from relutopo.devices import Device
+from relutopo.device_kernels import Kernel
 
 from ._bulk_arrays import Array
 
-__all__ = ["curve_codes"]
+__all__ = ["curve_order"]
 
 _MOST_BITS = 12
 # Where the grid of the curve lies; points that are symmetric must not lie on its lines, or rounding
@@ -16,13 +18,36 @@ _MOST_BITS = 12
 _SCALE, _SHIFT = 0.9173, 0.0317
 _TINY = float(np.finfo(np.float64).tiny)
 
+_KEYS = Kernel(
+    "relutopo_keys_along_curve",
+    "raw float64 x, raw float64 low, raw float64 width, raw int32 owner, int64 n_points, "
+    "int32 n_axes, int32 n_bits, float64 scale, float64 shift, float64 n_cells",
+    "raw int64 keys",
+    """
+    unsigned long long code = owner[i];
+    code <<= n_axes * n_bits;
+    for (int axis = 0; axis < n_axes; ++axis) {
+        double place = (x[axis * n_points + i] - low[axis]) / width[axis] * scale + shift;
+        unsigned long long bits = (unsigned long long)(place * n_cells);
+        for (int bit = 0; bit < n_bits; ++bit)
+            code |= (bits >> bit & 1) << (bit * n_axes + axis);
+    }
+    keys[i] = (long long)code;
+    """,
+)
 
-def curve_codes(device: Device, x: Array) -> Array:
-    """Return where points come along Morton's curve: the bits of their coordinates in turn.
+
+def curve_order(xp: Any, owner: Array, n_owners: int, x: Array) -> Array:
+    """Return the order of points by their owner, and for each along Morton's curve.
+
+    Where a point lies on the curve is told by the bits of its coordinates in turn.
 
     Parameters
     ----------
-    device : Device
+    xp : module
+    owner : (n,) ndarray of int32
+        0..n_owners-1.
+    n_owners : int
     x : (d, n) ndarray
         Points; n > 0.
 
@@ -31,16 +56,22 @@ def curve_codes(device: Device, x: Array) -> Array:
     (n,) ndarray of int64
     """
     d, n = x.shape
-    n_bits = max(1, min(_MOST_BITS, 63 // d))
-    numbers = np.arange(1 << n_bits, dtype=np.int64)
-    spread = np.zeros_like(numbers)
-    for bit in range(n_bits):
-        spread |= (numbers >> bit & 1) << (bit * d)
-    table = device.to_device(spread)
-    low, high = x.min(axis=1)[:, None], x.max(axis=1)[:, None]
-    cells = (x - low) / device.xp.maximum(high - low, _TINY) * _SCALE + _SHIFT
-    places = (cells * float(1 << n_bits)).astype(np.int32)
-    codes = device.xp.zeros(n, dtype=np.int64)
-    for i in range(min(d, 63)):
-        codes |= table[places[i]] << np.int64(i)
-    return codes
+    n_free = 63 - n_owners.bit_length()
+    n_axes = min(d, n_free)
+    n_bits = min(_MOST_BITS, n_free // n_axes)
+    low = x.min(axis=1)
+    width = xp.maximum(x.max(axis=1) - low, _TINY)
+    kernel = _KEYS.on(xp)
+    keys = xp.empty(n, dtype=np.int64)
+    if kernel is not None:
+        grid = n, n_axes, n_bits, _SCALE, _SHIFT, float(1 << n_bits)
+        kernel(x, low, width, owner, *grid, keys, size=n)
+    else:
+        keys[:] = owner
+        keys <<= n_axes * n_bits
+        places = (x - low[:, None]) / width[:, None] * _SCALE + _SHIFT
+        bits = (places * float(1 << n_bits)).astype(np.int64)
+        for axis in range(n_axes):
+            for bit in range(n_bits):
+                keys |= (bits[axis] >> bit & 1) << (bit * n_axes + axis)
+    return xp.argsort(keys, kind="stable")

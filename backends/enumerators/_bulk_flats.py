@@ -6,13 +6,30 @@ from typing import Any
 
 import numpy as np
 
-from ._bulk_arrays import Array, Lists, concatenate_lists, distinct, gathered, match, prefix_sums
+from relutopo.device_kernels import Kernel
+
+from ._bulk_arrays import Array, Lists, concatenate_lists, distinct, gathered
+from ._bulk_groups import Unions, match
 from ._bulk_incidence import crosses_earlier, vanishing_on_sections
 from ._bulk_layer import LayerStep
 from ._bulk_levels import Block, Level, Signs
 from ._bulk_points import cut_lines
 
 __all__ = ["find_flats"]
+
+_WALLS = Kernel(
+    "relutopo_walls",
+    "raw int64 facet_ptr, raw int32 facets, raw int64 cutting_ptr, raw int32 cutting",
+    "raw int32 walls, raw bool cuts",
+    """
+    long long target = facet_ptr[i] + cutting_ptr[i];
+    for (long long p = facet_ptr[i]; p < facet_ptr[i + 1]; ++p) walls[target++] = facets[p];
+    for (long long p = cutting_ptr[i]; p < cutting_ptr[i + 1]; ++p) {
+        walls[target] = cutting[p];
+        cuts[target++] = true;
+    }
+    """,
+)
 
 
 def find_flats(step: LayerStep) -> list[Level]:
@@ -54,13 +71,19 @@ def _walls(xp: Any, block: Block, m: int) -> tuple[Lists, Array]:
         return facets, xp.zeros(0, dtype=bool)
     cutting = block.subflats
     n = len(facets.items) + len(cutting.items)
+    ptr = facets.ptr + cutting.ptr
     items, cuts = xp.empty(n, dtype=np.int32), xp.zeros(n, dtype=bool)
     # The facets of a flat come before what cuts it.
+    kernel = _WALLS.on(xp)
+    if kernel is not None:
+        parts = facets.ptr, facets.items, cutting.ptr, cutting.items
+        kernel(*parts, items, cuts, size=len(facets))
+        return Lists(ptr, items), cuts
     of_facets = xp.arange(len(facets.items)) + cutting.ptr[facets.owners(xp)]
     of_cutting = xp.arange(len(cutting.items)) + facets.ptr[cutting.owners(xp) + 1]
     items[of_facets], items[of_cutting] = facets.items, cutting.items
     cuts[of_cutting] = True
-    return Lists(facets.ptr + cutting.ptr, items), cuts
+    return Lists(ptr, items), cuts
 
 
 def _whole_cells(step: LayerStep) -> list[Block]:
@@ -91,36 +114,27 @@ def _sections(step: LayerStep, levels: list[Level], upper: Block, m: int, first_
     xp, units = step.xp, step.units
     level, below = levels[m], levels[m - 1]
     facet, owner = upper.facets.items, upper.facets.owners(xp)
-    wall, place = level.walls.of(xp, facet)
-    flat = owner[place]
+    walls, place = level.walls.of(xp, facet)
+    wall, flat = walls.items, owner[place]
     vanishing = vanishing_on_sections(xp, units, upper, flat, level, facet[place], below, wall)
-    entry, unit = units.members(vanishing)
+    members, entry = units.members(vanishing)
     del vanishing, place
-    # Pairs (flat, unit), each with the facets of the section; ridges are found from two sides.
-    key = (flat[entry].astype(np.int64) * units.n + unit) * max(1, len(below)) + wall[entry]
-    key = distinct(xp, key)
-    wall = (key % max(1, len(below))).astype(np.int32)
-    key //= max(1, len(below))
-    begins = xp.ones(len(key), dtype=bool)
-    begins[1:] = key[1:] != key[:-1]
-    heads = xp.flatnonzero(begins)
-    facets = Lists(xp.append(heads, len(key)), wall)
-    flat, unit = key[heads] // units.n, key[heads] % units.n
+    flat, unit, facets = _sections_by_unit(
+        xp, units.n, len(below), flat[entry], members.items, wall[entry]
+    )
     positive = units.union(below.positive, facets)
     negative = units.union(below.negative, facets)
     sections = Signs(positive, negative)
-    kept = xp.flatnonzero(~crosses_earlier(xp, units, upper, flat, sections, unit))
+    earlier = crosses_earlier(xp, units, upper, flat, sections, unit)
+    kept = xp.flatnonzero(~earlier).astype(np.int32)
     carrier = upper.carrier[flat]
     first = kept
     number = xp.arange(len(kept), dtype=np.int32)
     if not first_cut:
-
-        def words(some: Any) -> Array:
-            return positive[kept[some]] | negative[kept[some]]
-
-        first, number = match(xp, carrier[kept], len(upper.regions), words)
+        names = Unions(positive, kept, negative, kept)
+        first, number = match(xp, carrier[kept], len(upper.regions), names)
         first = kept[first]
-    items, _ = facets.of(xp, first)
+    bounding, _ = facets.of(xp, first)
     by = step.plane_of(upper.regions[carrier[first]], unit[first])
     block = Block(
         regions=upper.regions,
@@ -129,8 +143,38 @@ def _sections(step: LayerStep, levels: list[Level], upper: Block, m: int, first_
         positive=positive[first],
         negative=negative[first],
         planes=xp.concatenate([upper.planes[flat[first]], by[:, None]], axis=1),
-        facets=Lists(prefix_sums(xp, facets.ptr[first + 1] - facets.ptr[first]), items),
+        facets=bounding,
     )
     ptr = gathered(xp, flat[kept], len(upper))
     upper.subflats = Lists(ptr, number + np.int32(block.first))
     return block
+
+
+def _sections_by_unit(
+    xp: Any, n_units: int, n_walls: int, flat: Array, unit: Array, wall: Array
+) -> tuple[Array, Array, Lists]:
+    """Gather the facets of sections, which are found from two sides.
+
+    Parameters
+    ----------
+    xp : module
+    n_units, n_walls : int
+    flat, unit, wall : (n,) ndarrays of int32
+        A section, by its flat and its unit, and a facet of it.
+
+    Returns
+    -------
+    flat, unit : (n_sections,) ndarrays of int32
+        Ascending.
+    facets : Lists
+    """
+    n_walls = max(1, n_walls)
+    key = distinct(xp, (flat.astype(np.int64) * n_units + unit) * n_walls + wall)
+    section = key // n_walls
+    begins = xp.ones(len(key), dtype=bool)
+    begins[1:] = section[1:] != section[:-1]
+    heads = xp.flatnonzero(begins)
+    facets = Lists(xp.append(heads, len(key)), (key - section * n_walls).astype(np.int32))
+    section = section[heads]
+    flat = section // n_units
+    return flat.astype(np.int32), (section - flat * n_units).astype(np.int32), facets

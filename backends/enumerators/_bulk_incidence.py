@@ -12,7 +12,7 @@ from ._bulk_arrays import Array
 from ._bulk_levels import Signs
 from ._bulk_units import Units
 
-__all__ = ["crosses_earlier", "nonzero_but", "vanishing_on_sections", "vanishing_on_walls"]
+__all__ = ["crosses_earlier", "vanishing_on_sections", "vanishing_on_walls"]
 
 
 _VANISHING = """
@@ -41,25 +41,14 @@ _ON_SECTIONS = Kernel(
 )
 _EARLIER = Kernel(
     "relutopo_crosses_earlier",
-    "raw uint64 positive_u, raw uint64 negative_u, raw int64 flat, raw uint64 positive, "
-    "raw uint64 negative, raw int64 unit, int64 n_words",
+    "raw uint64 positive_u, raw uint64 negative_u, raw int32 flat, raw uint64 positive, "
+    "raw uint64 negative, raw int32 unit, int64 n_words",
     "raw bool found",
     """
     long long row = i / n_words, w = i % n_words, u = flat[row] * n_words + w;
     unsigned long long others = (positive_u[u] | negative_u[u]) & ~(positive[i] | negative[i]);
     if (w == unit[row] >> 6) others &= (1ULL << (unit[row] & 63)) - 1;
     if (others && w <= unit[row] >> 6) found[row] = true;
-    """,
-)
-_BUT = Kernel(
-    "relutopo_nonzero_but",
-    "raw uint64 positive, raw uint64 negative, raw int64 flat, raw int64 unit, int64 n_words",
-    "raw uint64 sets",
-    """
-    long long row = i / n_words, w = i % n_words, f = flat[row] * n_words + w;
-    unsigned long long set = positive[f] | negative[f];
-    if (w == unit[row] >> 6) set &= ~(1ULL << (unit[row] & 63));
-    sets[i] = set;
     """,
 )
 
@@ -83,15 +72,18 @@ def vanishing_on_walls(
 
     Returns
     -------
-    (n, n_words) ndarray of uint64
+    (n + 1, n_words) ndarray of uint64
+        The last set is empty.
     """
-    kernel = _ON_WALLS.on(xp)
+    kernel, n = _ON_WALLS.on(xp), len(flat)
+    sets = xp.empty((n + 1, units.n_words), dtype=np.uint64)
+    sets[n:] = np.uint64(0)
     if kernel is None:
         vanishing = _nonzero(flats, flat) & ~_nonzero(below, wall)
-        return vanishing & xp.where(cuts[:, None], ~np.uint64(0), flats.positive[flat])
-    sets = xp.empty((len(flat), units.n_words), dtype=np.uint64)
+        sets[:n] = vanishing & xp.where(cuts[:, None], ~np.uint64(0), flats.positive[flat])
+        return sets
     signs = flats.positive, flats.negative, below.positive, below.negative
-    kernel(*signs, flat, wall, cuts, units.n_words, sets, size=sets.size)
+    kernel(*signs, flat, wall, cuts, units.n_words, sets, size=n * units.n_words)
     return sets
 
 
@@ -140,11 +132,11 @@ def crosses_earlier(
     xp : module
     units : Units
     upper : Signs
-    flat : (n,) ndarray of int64
+    flat : (n,) ndarray of int32
         Of those, for each section.
     sections : Signs
         n of them.
-    unit : (n,) ndarray of int64
+    unit : (n,) ndarray of int32
 
     Returns
     -------
@@ -158,28 +150,6 @@ def crosses_earlier(
     signs = upper.positive, upper.negative, flat, sections.positive, sections.negative
     kernel(*signs, unit, units.n_words, found, size=sections.positive.size)
     return found
-
-
-def nonzero_but(xp: Any, units: Units, flats: Signs, flat: Array, unit: Array) -> Array:
-    """Return the units that do not vanish on flats, but for one of each.
-
-    Parameters
-    ----------
-    xp : module
-    units : Units
-    flats : Signs
-    flat, unit : (n,) ndarrays of int64
-
-    Returns
-    -------
-    (n, n_words) ndarray of uint64
-    """
-    kernel = _BUT.on(xp)
-    if kernel is None:
-        return _nonzero(flats, flat) & ~units.single[unit]
-    sets = xp.empty((len(flat), units.n_words), dtype=np.uint64)
-    kernel(flats.positive, flats.negative, flat, unit, units.n_words, sets, size=sets.size)
-    return sets
 
 
 def _nonzero(flats: Signs, some: Array) -> Array:

@@ -83,7 +83,7 @@ class LayerStep:
         self.regions_of = self._find_regions()
         self._ranges = self.regions.ranges()
         self._kept: list[Any] = []
-        self._keys = self.xp.zeros(0, dtype=np.int64)
+        self._planes = Lists(self.xp.zeros(1, dtype=np.int64), self.xp.zeros(0, dtype=np.int32))
         self._first_plane = 0
 
     def check_limit(self, n_cells: int) -> None:
@@ -125,30 +125,30 @@ class LayerStep:
             The units that cross each region.
         """
         xp, table = self.xp, self.cells.table
-        region, unit = self.units.members(crossing)
-        ptr = gathered(xp, region, len(crossing))
+        found, region = self.units.members(crossing)
         numbers = xp.empty((self.dim + 2, len(region)))
         for lo, hi, maps in self._maps():
+            ptr = found.ptr[lo : hi + 1]
             if isinstance(maps, Walk):
-                planes_on_walk(xp, self.units, maps, crossing[lo:hi], ptr[lo : hi + 1], numbers)
+                planes_on_walk(xp, self.units, maps, crossing[lo:hi], ptr, numbers)
                 continue
             planes, errors = maps
-            here = slice(*ptr[xp.asarray([lo, hi])].tolist())
-            row, column = region[here] - lo, unit[here]
+            here = slice(int(ptr[0]), int(ptr[-1]))
+            row, column = region[here] - np.int32(lo), found.items[here]
             for i in range(self.dim + 1):
                 numbers[i, here] = planes[row, i, column]
             numbers[self.dim + 1, here] = errors[row, column]
         self._kept.clear()
-        self._first_plane = len(table.labels)
-        self._keys = region * self.units.n + unit
-        table.labels = xp.concatenate([table.labels, (unit + self._first_neuron).astype(np.int32)])
-        table.regions = xp.concatenate([table.regions, region.astype(np.int32)])
+        self._first_plane, self._planes = len(table.labels), found
+        labels = found.items + np.int32(self._first_neuron)
+        table.labels = xp.concatenate([table.labels, labels])
+        table.regions = xp.concatenate([table.regions, region])
         table.numbers = xp.concatenate([table.numbers, numbers], axis=1)
 
     def plane_of(self, region: Array, unit: Array) -> Array:
-        """Return the rows of the table with the units' zero sets on regions."""
-        key = region.astype(np.int64) * self.units.n + unit
-        row = self.xp.searchsorted(self._keys, key) + self._first_plane
+        """Return the rows of the table with the zero sets of units on regions; all are int32."""
+        row = self._planes.places(self.xp, region, unit)
+        row += self._first_plane
         return row.astype(np.int32)
 
     def add_vertices(self, x: Array, deviation: Array, points: dict[int, Integers]) -> None:
@@ -242,66 +242,73 @@ class LayerStep:
                 for sets, some in zip(signs, found, strict=True):
                     sets[v] = some
         positive, negative, is_open = signs
+        open_units, v = units.members(is_open)
+        if not len(v):
+            return positive, negative
         known = self._task.exact.known
-        v, unit = self._on_host([units.members(is_open)])
+        v, unit = self._on_host([(v, open_units.items)])
         needed = np.unique(v)
         missing = np.array([q for q in needed.tolist() if q not in known], dtype=np.int64)
         known |= self._intersections(missing, cells.planes[0])
         self._settle(positive, negative, v, unit, known)
         return positive, negative
 
-    def sign_points(
+    def add_signs(
         self,
+        signs: tuple[Array, Array],
         region: Array,
-        wanted: Array,
+        open_at: tuple[Array, Array],
         planes: Array,
-        x: Array,
-        deviation: Array,
+        at: tuple[Array, Array],
         points: dict[int, Integers],
-    ) -> tuple[Array, Array]:
-        """Return the wanted units that are positive and that are negative at points.
+    ) -> None:
+        """Add the signs of some units at points to those that are known.
 
         Parameters
         ----------
+        signs : two (n, n_words) ndarrays of uint64
+            The units that are positive and those that are negative at each point; changed in place.
         region : (n,) ndarray of int32
-        wanted : (n, n_words) ndarray of uint64
-            Units; each crosses the region.
+        open_at : (n_rows,) ndarray of int64, (n, n_words) ndarray of uint64
+            At which points units are added, and which; each crosses the region.
         planes : (n, d) ndarray of int32
             Rows of the table: the planes that meet in the point.
-        x, deviation : (d, n), (n,) ndarrays
+        at : (d, n), (n,) ndarrays
+            Points, and bounds of their errors.
         points : dict of int to ndarray of int objects
             Exact points; more are added where signs are open.
         """
-        xp, units = self.xp, self.units
-        positive, negative = units.none(len(region)), units.none(len(region))
-        unknown = []
-        some = xp.flatnonzero((wanted != 0).any(axis=1))
+        (some, wanted), (x, deviation) = open_at, at
+        xp, units, unknown = self.xp, self.units, []
         for part in units.slices(len(some)):
             rows = some[part]
             flags = units.unpack(wanted[rows])
             shape, places = flags.shape, xp.flatnonzero(flags)
             v, unit = rows[places // shape[1]], places % shape[1]
-            numbers = self.cells.table.numbers[:, self.plane_of(region[v], unit)]
-            *signs, is_open = signs_of_pairs(xp, numbers, x[:, v], deviation[v], self._limit)
-            for sets, beyond in zip((positive, negative), signs, strict=True):
+            plane = self.plane_of(region[v], unit.astype(np.int32))
+            numbers = self.cells.table.numbers[:, plane]
+            *found, is_open = signs_of_pairs(xp, numbers, x[:, v], deviation[v], self._limit)
+            for sets, beyond in zip(signs, found, strict=True):
                 flags = xp.zeros(shape, dtype=bool)
                 flags.ravel()[places] = beyond
-                sets[rows] = units.pack(flags)
+                sets[rows] |= units.pack(flags)
             unknown.append((v[is_open], unit[is_open]))
+        if not unknown:
+            return
         v, unit = self._on_host(unknown)
         missing = np.array([q for q in np.unique(v).tolist() if q not in points], dtype=np.int64)
         points |= self._intersections(missing, planes)
-        self._settle(positive, negative, v, unit, points)
-        return positive, negative
+        self._settle(*signs, v, unit, points)
 
-    def along(self, region: Array, starts: Array, stops: Array, unit: Array) -> tuple[Array, Array]:
+    def along(self, region: Array, unit: Array, line: Array, ends: Array) -> tuple[Array, Array]:
         """Return where units cross lines, as parameters between the ends, with error bounds.
 
         Parameters
         ----------
-        region, starts, stops : (n,) ndarrays of int32
-            A region that each line is in, and its ends, which are vertices.
-        unit : (n,) ndarray of int
+        region, unit, line : (n,) ndarrays of int32
+            A region that each line is in, the unit, and the line.
+        ends : (n_lines, 2) ndarray of int32
+            Vertices.
 
         Returns
         -------
@@ -310,19 +317,20 @@ class LayerStep:
         """
         xp, cells = self.xp, self.cells
         t, bounds = xp.empty(len(unit)), xp.empty(len(unit))
+        planes = self.plane_of(region, unit)
         step = max(1, self._task.at_once // (self.dim + 2))
         for first in range(0, len(unit), step):
             part = slice(first, first + step)
-            planes, ends = self.plane_of(region[part], unit[part]), (starts[part], stops[part])
             points = cells.x, cells.deviation, self._limit
-            t[part], bounds[part] = parameters(xp, cells.table.numbers, planes, ends, *points)
+            t[part], bounds[part] = parameters(
+                xp, cells.table.numbers, planes[part], line[part], ends, *points
+            )
         return t, bounds
 
     def _on_host(
         self, pairs: list[tuple[Array, Array]]
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        none = self.xp.zeros(0, dtype=np.int64)
-        vertices, units = zip((none, none), *pairs, strict=True)
+        vertices, units = zip(*pairs, strict=True)
         return (
             self.device.to_host(self.xp.concatenate(vertices)),
             self.device.to_host(self.xp.concatenate(units)),

@@ -7,13 +7,38 @@ from typing import Any
 
 import numpy as np
 
-from ._bulk_arrays import Array, Lists, gathered, group, merged
-from ._bulk_curve import curve_codes
+from relutopo.device_kernels import Kernel
+
+from ._bulk_arrays import Array, Lists, gathered, pointers, prefix_sums, spread
+from ._bulk_curve import curve_order
+from ._bulk_groups import Unions, group
 from ._bulk_incidence import vanishing_on_walls
 from ._bulk_layer import LayerStep
 from ._bulk_levels import Level
 
 __all__ = ["Pieces", "along_curve", "next_pieces", "points_as_pieces"]
+
+_N_ON_WALLS = Kernel(
+    "relutopo_n_on_walls",
+    "raw int64 ptr, raw int32 wall, raw bool cuts",
+    "raw int64 lengths",
+    "lengths[i] = (ptr[wall[i] + 1] - ptr[wall[i]]) * (cuts[i] ? 2 : 1);",
+)
+_ON_WALLS = Kernel(
+    "relutopo_on_walls",
+    "raw int64 ptr, raw int32 flat, raw int32 wall, raw bool cuts, raw int32 other, "
+    "raw int64 begins",
+    "raw int32 cell, raw int32 of, raw int32 side",
+    """
+    long long place = begins[i];
+    for (int round = 0; round <= (cuts[i] ? 1 : 0); ++round)
+        for (long long c = ptr[wall[i]]; c < ptr[wall[i] + 1]; ++c) {
+            cell[place] = c;
+            of[place] = flat[i];
+            side[place++] = round ? other[i] : i;
+        }
+    """,
+)
 
 
 @dataclass
@@ -53,40 +78,75 @@ def next_pieces(step: LayerStep, levels: list[Level], m: int, below: Pieces) -> 
     it. Beyond the wall every unit has the sign that it has on the wall, and those that vanish
     there have the sign of that side. Cells of a flat are the same if their signs are.
     """
-    xp, level = step.xp, levels[m]
+    xp, level, n = step.xp, levels[m], len(levels[m].walls.items)
     flat, wall = level.walls.owners(xp), level.walls.items
     sides = vanishing_on_walls(xp, step.units, level, flat, levels[m - 1], wall, level.cuts)
-    several = xp.flatnonzero(level.cuts & (step.units.sizes(sides) > 1))
-    vanishing = sides[several]
-    one = _one_side(step, levels, m, flat[several], vanishing)
-    sides[several] = one
-    # Once more, for the other side of what cuts: nothing but of several can be positive there.
-    cuts = xp.flatnonzero(level.cuts)
-    n = len(flat)
-    side = xp.full(n, n, dtype=np.int32)
-    side[several] = xp.arange(n + 1, n + 1 + len(several), dtype=np.int32)
-    sides = xp.concatenate([sides, step.units.none(1), vanishing & ~one])
-    side = xp.concatenate([xp.arange(n, dtype=np.int32), side[cuts]])
-    flat = xp.concatenate([flat, flat[cuts]])
-    wall = xp.concatenate([wall, wall[cuts]])
-    n_facets = int((below.ptr[wall + 1] - below.ptr[wall]).sum())
-    step.require(n_facets * 64)
-    facet, place = Lists(below.ptr, xp.arange(len(below.flat), dtype=np.int32)).of(xp, wall)
-    flat, side = flat[place], side[place]
-    del place, wall
-
-    def words(some: Any) -> Array:
-        return merged(xp, below.positive, facet[some], sides, side[some])
-
-    order, ptr = group(xp, flat, len(level), words)
+    # On the other side of what cuts nothing of that is positive, unless several units vanish.
+    other = xp.full(n, n, dtype=np.int32)
+    several = xp.flatnonzero(level.cuts & (step.units.sizes(sides[:n]) > 1))
+    if len(several):
+        vanishing = sides[several]
+        one = _one_side(step, levels, m, flat[several], vanishing)
+        sides[several] = one
+        other[several] = xp.arange(n + 1, n + 1 + len(several), dtype=np.int32)
+        sides = xp.concatenate([sides, vanishing & ~one])
+    begins = _places_on_walls(xp, below.ptr, wall, level.cuts)
+    step.require(int(begins[-1]) * 64)
+    facet, flat, side = _on_walls(xp, below.ptr, flat, wall, level.cuts, other, begins)
+    names = Unions(below.positive, facet, sides, side)
+    order, ptr = group(xp, flat, len(level), names)
     first = order[ptr[:-1]]
     flat = flat[first]
     return Pieces(
         ptr=gathered(xp, flat, len(level)),
         flat=flat,
-        positive=words(first),
+        positive=names.words(xp, first),
         facets=Lists(ptr, facet[order]),
     )
+
+
+def _on_walls(
+    xp: Any, ptr: Array, flat: Array, wall: Array, cuts: Array, other: Array, begins: Array
+) -> tuple[Array, Array, Array]:
+    """Return the cells on the walls of flats, one for each side on which it is a facet.
+
+    Parameters
+    ----------
+    xp : module
+    ptr : (n_walls + 1,) ndarray of int64
+        Cells ``ptr[w]:ptr[w + 1]`` are those of wall w.
+    flat, wall : (n,) ndarrays of int32
+        A flat of each, and a wall of it.
+    cuts : (n,) ndarray of bool
+        Whether the flat lies on both sides of the wall.
+    other : (n,) ndarray of int32
+        The number of the other side, if it does; that of the first one is the place in `wall`.
+    begins : (n + 1,) ndarray of int64
+        See `_places_on_walls`.
+
+    Returns
+    -------
+    cell, flat, side : (n_facets,) ndarrays of int32
+    """
+    kernel = _ON_WALLS.on(xp)
+    if kernel is not None:
+        cell, of, side = (xp.empty(int(begins[-1]), dtype=np.int32) for _ in range(3))
+        kernel(ptr, flat, wall, cuts, other, begins, cell, of, side, size=len(wall))
+        return cell, of, side
+    owner = spread(xp, begins)
+    place = xp.arange(len(owner)) - begins[owner]
+    n_cells = (ptr[wall + 1] - ptr[wall])[owner]
+    is_second = place >= n_cells
+    cell = ptr[wall][owner] + xp.where(is_second, place - n_cells, place)
+    return cell.astype(np.int32), flat[owner], xp.where(is_second, other[owner], owner)
+
+
+def _places_on_walls(xp: Any, ptr: Array, wall: Array, cuts: Array) -> Array:
+    """Return where the cells on each wall begin that `_on_walls` gives, and the end."""
+    kernel = _N_ON_WALLS.on(xp)
+    if kernel is None:
+        return prefix_sums(xp, (ptr[wall + 1] - ptr[wall]) * (1 + cuts))
+    return pointers(xp, kernel, len(wall), ptr, wall, cuts)
 
 
 def along_curve(step: LayerStep, below: list[Lists], regions: Pieces) -> Pieces:
@@ -103,11 +163,10 @@ def along_curve(step: LayerStep, below: list[Lists], regions: Pieces) -> Pieces:
     vertex = xp.arange(len(regions.flat))
     for lists in [regions.facets, *reversed(below)]:
         vertex = lists.items[lists.ptr[vertex]]
-    order = xp.argsort(curve_codes(step.device, step.cells.x[:, vertex]), kind="stable")
-    order = order[xp.argsort(regions.flat[order], kind="stable")]
-    items, owner = regions.facets.of(xp, order)
-    ptr = gathered(xp, owner, len(order))
-    return Pieces(regions.ptr, regions.flat[order], regions.positive[order], Lists(ptr, items))
+    order = curve_order(xp, regions.flat, len(regions.ptr) - 1, step.cells.x[:, vertex])
+    facets, _ = regions.facets.of(xp, order)
+    # The regions of one flat stay together.
+    return Pieces(regions.ptr, regions.flat, regions.positive[order], facets)
 
 
 def _one_side(step: LayerStep, levels: list[Level], m: int, flat: Array, vanishing: Array) -> Array:
@@ -117,11 +176,10 @@ def _one_side(step: LayerStep, levels: list[Level], m: int, flat: Array, vanishi
     tell.
     """
     xp, cell = step.xp, flat
-    if not len(cell):
-        return vanishing
     for k in range(m, 0, -1):
         # Any wall on which the units do not vanish has such a vertex.
-        wall, place = levels[k].walls.of(xp, cell)
+        walls, place = levels[k].walls.of(xp, cell)
+        wall = walls.items
         outside = (levels[k - 1].nonzero[wall] & vanishing[place]).any(axis=1)
         wall, place = wall[outside], place[outside]
         is_first = xp.ones(len(place), dtype=bool)

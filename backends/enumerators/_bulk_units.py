@@ -7,13 +7,15 @@ A set is a row of words; unit j is bit ``j & 63`` of word ``j >> 6``, as for com
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from relutopo.device_kernels import Kernel
 
-from ._bulk_arrays import Array, Lists, prefix_sums, spread
+from ._bulk_arrays import Array, Lists, gathered, pointers, spread
 
 __all__ = ["Units"]
 
@@ -30,7 +32,7 @@ _SIZES = Kernel(
 _MEMBERS = Kernel(
     "relutopo_members",
     "raw uint64 sets, raw int64 ptr, int64 n_words",
-    "raw int64 rows, raw int64 units",
+    "raw int32 units, raw int32 rows",
     """
     unsigned long long word = sets[i];
     if (word) {
@@ -85,13 +87,27 @@ class Units:
     def __init__(self, xp: Any, n: int, at_once: int) -> None:
         self._xp, self._at_once = xp, at_once
         self.n, self.n_words = n, max(1, -(-n // 64))
-        single = np.zeros((n, self.n_words), dtype=np.uint64)
-        below = np.zeros((n, self.n_words), dtype=np.uint64)
-        unit = np.arange(n)
-        single[unit, unit >> 6] = np.uint64(1) << (unit & 63).astype(np.uint64)
+
+    @cached_property
+    def single(self) -> Array:
+        """For each unit the set of it alone."""
+        return self._xp.asarray(self._single)
+
+    @cached_property
+    def below(self) -> Array:
+        """For each unit the set of those before it."""
+        unit = np.arange(self.n)
+        below = np.zeros((self.n, self.n_words), dtype=np.uint64)
         below[unit[:, None] >> 6 > np.arange(self.n_words)] = 2**64 - 1
-        below |= np.where(single > 0, single - np.uint64(single > 0), 0)
-        self.single, self.below = xp.asarray(single), xp.asarray(below)
+        below |= np.where(self._single > 0, self._single - np.uint64(self._single > 0), 0)
+        return self._xp.asarray(below)
+
+    @cached_property
+    def _single(self) -> NDArray[np.uint64]:
+        unit = np.arange(self.n)
+        single = np.zeros((self.n, self.n_words), dtype=np.uint64)
+        single[unit, unit >> 6] = np.uint64(1) << (unit & 63).astype(np.uint64)
+        return single
 
     def none(self, n: int) -> Array:
         """Return n empty sets."""
@@ -126,23 +142,25 @@ class Units:
             counts[part] = self.unpack(sets[part]).sum(axis=1)
         return counts
 
-    def members(self, sets: Array) -> tuple[Array, Array]:
-        """Return all pairs (set, unit in it), both ascending."""
+    def members(self, sets: Array) -> tuple[Lists, Array]:
+        """Return the units in each set, ascending, and for each of them its set, int32."""
         xp = self._xp
         kernel = _MEMBERS.on(xp)
         if kernel is not None:
-            ptr = prefix_sums(xp, self.sizes(sets))
+            ptr = pointers(xp, _SIZES.on(xp), len(sets), sets, self.n_words)
             n = int(ptr[-1])
-            pairs = xp.empty(n, dtype=np.int64), xp.empty(n, dtype=np.int64)
-            kernel(sets, ptr, self.n_words, *pairs, size=sets.size)
-            return pairs
+            units, rows = xp.empty(n, dtype=np.int32), xp.empty(n, dtype=np.int32)
+            kernel(sets, ptr, self.n_words, units, rows, size=sets.size)
+            return Lists(ptr, units), rows
         filled = xp.flatnonzero((sets != 0).any(axis=1))
-        rows, units = [xp.zeros(0, dtype=np.int64)], [xp.zeros(0, dtype=np.int64)]
+        none = xp.zeros(0, dtype=np.int64)
+        rows, units = [none], [none]
         for part in self.slices(len(filled), 8):  # bytes, where others unpack into numbers
             places = xp.flatnonzero(self.unpack(sets[filled[part]]))
             rows.append(filled[part][places // (64 * self.n_words)])
             units.append(places % (64 * self.n_words))
-        return xp.concatenate(rows), xp.concatenate(units)
+        rows, units = (xp.concatenate(parts).astype(np.int32) for parts in (rows, units))
+        return Lists(gathered(xp, rows, len(sets)), units), rows
 
     def union(self, sets: Array, lists: Lists) -> Array:
         """Return the union of the sets in each list; no list is empty.

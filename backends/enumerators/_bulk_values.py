@@ -124,7 +124,7 @@ _MEETING_POINTS = Kernel(
 
 _PARAMETERS = Kernel(
     "relutopo_parameters",
-    "raw float64 numbers, raw int32 planes, raw int32 starts, raw int32 stops, raw float64 x, "
+    "raw float64 numbers, raw int32 planes, raw int32 lines, raw int32 ends, raw float64 x, "
     "raw float64 deviation, int64 n_planes, int64 n_points, float64 rounding, float64 limit, "
     "float64 unit_roundoff",
     "raw float64 parameter, raw float64 bounds",
@@ -133,7 +133,7 @@ _PARAMETERS = Kernel(
     for (int k = 0; k <= DIM; ++k) m[k] = numbers[k * n_planes + planes[i]];
     double error = numbers[(DIM + 1) * n_planes + planes[i]];
     for (int end = 0; end < 2; ++end) {{
-        long long v = end ? stops[i] : starts[i];
+        long long v = ends[2 * (long long)lines[i] + end];
         {_VALUE}
         values[end] = z;
         errors[end] = is_near ? bound : INFINITE;
@@ -298,7 +298,8 @@ def parameters(
     xp: Any,
     numbers: Array,
     planes: Array,
-    ends: tuple[Array, Array],
+    lines: Array,
+    ends: Array,
     x: Array,
     deviation: Array,
     limit: float,
@@ -313,10 +314,10 @@ def parameters(
     xp : module
     numbers : (d + 2, n_planes) ndarray
         A, c and the error bound of planes.
-    planes : (n,) ndarray of int32
-        Columns of `numbers`.
-    ends : pair of (n,) ndarrays of int32
-        Points where each begins and stops; the exact values there have opposite signs.
+    planes, lines : (n,) ndarrays of int32
+        Columns of `numbers`, and the lines that they cross.
+    ends : (n_lines, 2) ndarray of int32
+        Points where each line begins and stops; the exact values there have opposite signs.
     x, deviation : (d, n_points) and (n_points,) ndarrays
         Points and bounds of their errors.
     limit : float
@@ -332,11 +333,11 @@ def parameters(
     if kernel is not None:
         t, bounds = xp.empty(n), xp.empty(n)
         sizes = numbers.shape[1], x.shape[1], rounding_of_value(d), limit, UNIT_ROUNDOFF
-        kernel(numbers, planes, *ends, x, deviation, *sizes, t, bounds, size=n)
+        kernel(numbers, planes, lines, ends, x, deviation, *sizes, t, bounds, size=n)
         return t, bounds
     rows = numbers[:, planes]
     (a, bound_a, _), (b, bound_b, _) = (
-        _values(xp, rows, x[:, v], deviation[v], limit) for v in ends
+        _values(xp, rows, x[:, v], deviation[v], limit) for v in ends[lines].T
     )
     gap = xp.abs(a - b)
     slack = gap - bound_a - bound_b

@@ -31,7 +31,7 @@ import numpy as np
 from relutopo.device_kernels import Kernel
 from relutopo.geometry.network import UNIT_ROUNDOFF
 
-from ._bulk_arrays import Array, Lists, gathered
+from ._bulk_arrays import Array, Lists
 from ._bulk_units import Units
 from ._bulk_values import SIGN_OF_VALUE, rounding_of_value
 
@@ -136,6 +136,36 @@ _PLANES = Kernel(
 )
 
 
+_CHANGES = Kernel(
+    "relutopo_changes",
+    "raw uint64 sets, raw bool begins, int64 n_words",
+    "raw uint64 changes",
+    "changes[i] = begins[i / n_words] ? sets[i] : sets[i] ^ sets[i - n_words];",
+)
+_FLIPS = Kernel(
+    "relutopo_flips",
+    "raw uint64 sets, raw int32 region, raw int32 unit, int64 n_words",
+    "raw int32 flips",
+    """
+    bool active = sets[region[i] * n_words + (unit[i] >> 6)] >> (unit[i] & 63) & 1;
+    flips[i] = active ? unit[i] : ~unit[i];
+    """,
+)
+_LOSSES = Kernel(
+    "relutopo_losses",
+    "raw float64 maps, raw float64 errors, raw float64 reach, int64 n_rows, int64 n_units, "
+    "float64 rounding, float64 tiny",
+    "raw float64 losses",
+    """
+    const long long source = i / n_units * n_rows * n_units + i % n_units;
+    double height = 0.0;
+    for (long long k = 0; k < n_rows; ++k) height += reach[k] * fabs(maps[source + k * n_units]);
+    bool is_zero = height == 0.0 && errors[i] == 0.0;
+    losses[i] = is_zero ? 0.0 : 1.01 * errors[i] + rounding * height + tiny;
+    """,
+)
+
+
 @dataclass(frozen=True)
 class Walk:
     """Consecutive regions, in runs of siblings.
@@ -186,6 +216,7 @@ class Walk:
         Parameters
         ----------
         xp : module
+            One that compiles kernels.
         earlier : Units
             Of the earlier layer.
         sets : (n, n_words) ndarray of uint64
@@ -199,26 +230,21 @@ class Walk:
         reach : (d + 1,) ndarray
         underflow : float
         """
-        n = len(parent)
+        n, (below, errors) = len(parent), maps
         place = xp.arange(n)
         place -= xp.searchsorted(parent, parent, side="left")
         begins = place % _LONGEST == 0
-        heads = xp.flatnonzero(begins)
-        changes = sets.copy()
-        changes[1:] ^= xp.where(begins[1:, None], np.uint64(0), sets[:-1])
-        region, unit = earlier.members(changes)
-        is_active = sets[region, unit >> 6] >> (unit & 63).astype(np.uint64) & np.uint64(1)
-        below, errors = maps
-        heights = xp.zeros_like(errors)
-        for k in range(below.shape[1]):
-            heights += reach[k] * xp.abs(below[:, k])
-        is_zero = (heights == 0.0) & (errors == 0.0)
-        losses = xp.where(is_zero, 0.0, 1.01 * errors + _ROUNDING * heights + _TINY)
+        changes = xp.empty(sets.shape, dtype=np.uint64)
+        _CHANGES.on(xp)(sets, begins, earlier.n_words, changes, size=sets.size)
+        flips, region = earlier.members(changes)
+        signed = xp.empty(len(region), dtype=np.int32)
+        _FLIPS.on(xp)(sets, region, flips.items, earlier.n_words, signed, size=len(region))
+        losses = xp.empty(errors.shape)
+        sizes = below.shape[1], below.shape[2], _ROUNDING, _TINY
+        _LOSSES.on(xp)(below, errors, reach, *sizes, losses, size=losses.size)
         return cls(
-            ptr=xp.append(heads, n),
-            flips=Lists(
-                gathered(xp, region, n), xp.where(is_active != 0, unit, ~unit).astype(np.int32)
-            ),
+            ptr=xp.append(xp.flatnonzero(begins), n),
+            flips=Lists(flips.ptr, signed),
             parent=parent,
             below=below,
             losses=losses,

@@ -20,6 +20,7 @@ from relutopo.testing import assert_same_complex, general_arrangement, random_ne
 
 bulk = import_module("relutopo.backends.enumerators._bulk")
 arrays = import_module("relutopo.backends.enumerators._bulk_arrays")
+groups = import_module("relutopo.backends.enumerators._bulk_groups")
 bulk_units = import_module("relutopo.backends.enumerators._bulk_units")
 DEVICES = ["numpy", pytest.param("cuda", marks=pytest.mark.gpu)]
 
@@ -165,26 +166,28 @@ def test_too_little_memory_is_told_before_it_runs_out(monkeypatch: pytest.Monkey
 def test_groups_do_not_depend_on_hashes(rows: list[tuple[int, int, int]], n_bad: int) -> None:
     """Rows in a group are equal, rows in different groups are not, even if hashes collide."""
     table = np.array(rows, dtype=np.uint64).reshape(-1, 3)
-    good = arrays._hash
-    bad = set(arrays._SEEDS[:n_bad])
+    every = np.arange(len(rows), dtype=np.int32)
+    names = groups.Unions(table[:, 1:], every, table[:, 1:], every)
+    good = groups._hash
+    bad = set(groups._SEEDS[:n_bad])
 
     def sometimes_bad(xp: Any, words: Any, seed: int) -> Any:
         return good(xp, words, seed) * np.uint64(seed not in bad)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(arrays, "_hash", sometimes_bad)
-        order, ptr = arrays.group(np, table[:, 0].astype(np.int32), 4, table[:, 1:].__getitem__)
+        patch.setattr(groups, "_hash", sometimes_bad)
+        order, ptr = groups.group(np, table[:, 0].astype(np.int32), 4, names)
     assert sorted(order.tolist()) == list(range(len(rows)))
-    groups = [[rows[i] for i in order[a:b]] for a, b in pairwise(ptr)]
-    assert all(len(set(found)) == 1 for found in groups)
-    assert len(groups) == len(set(rows))
+    runs = [[rows[i] for i in order[a:b]] for a, b in pairwise(ptr)]
+    assert all(len(set(found)) == 1 for found in runs)
+    assert len(runs) == len(set(rows))
 
 
 def test_hashes_that_always_collide_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arrays, "_hash", lambda xp, words, seed: np.zeros(len(words), np.uint64))
-    words = np.array([[1], [2]], dtype=np.uint64)
+    monkeypatch.setattr(groups, "_hash", lambda xp, words, seed: np.zeros(len(words), np.uint64))
+    words, rows = np.array([[1], [2]], dtype=np.uint64), np.arange(2, dtype=np.int32)
     with pytest.raises(InvariantError, match="hash functions"):
-        arrays.group(np, np.zeros(2, np.int32), 1, words.__getitem__)
+        groups.group(np, np.zeros(2, np.int32), 1, groups.Unions(words, rows, words, rows))
 
 
 @given(st.lists(st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=9), max_size=9))

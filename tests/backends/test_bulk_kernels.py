@@ -20,7 +20,11 @@ bulk = import_module("relutopo.backends.enumerators._bulk")
 incidence = import_module("relutopo.backends.enumerators._bulk_incidence")
 levels = import_module("relutopo.backends.enumerators._bulk_levels")
 arrays = import_module("relutopo.backends.enumerators._bulk_arrays")
+curve = import_module("relutopo.backends.enumerators._bulk_curve")
+groups = import_module("relutopo.backends.enumerators._bulk_groups")
 maps = import_module("relutopo.backends.enumerators._bulk_maps")
+pieces = import_module("relutopo.backends.enumerators._bulk_pieces")
+points = import_module("relutopo.backends.enumerators._bulk_points")
 sets = import_module("relutopo.backends.enumerators._bulk_units")
 values = import_module("relutopo.backends.enumerators._bulk_values")
 walks = import_module("relutopo.backends.enumerators._bulk_walk")
@@ -88,6 +92,11 @@ SETS = st.lists(
 )
 
 
+def assert_same_lists(one: Any, other: Any) -> None:
+    np.testing.assert_array_equal(one.ptr, other.ptr)
+    np.testing.assert_array_equal(one.items, other.items)
+
+
 def as_sets(rows: list[list[int]]) -> Any:
     return np.array(rows, dtype=np.uint64).reshape(-1, 3)
 
@@ -97,8 +106,9 @@ def as_sets(rows: list[list[int]]) -> Any:
 def test_sets(with_kernels: Any, rows: list[list[int]], data: st.DataObject) -> None:
     by_arrays, by_kernels = (sets.Units(xp, 190, 2**20) for xp in (np, with_kernels))
     words = as_sets(rows)
-    for one, other in zip(by_arrays.members(words), by_kernels.members(words), strict=True):
-        np.testing.assert_array_equal(one, other)
+    (lists, rows_of), (again, rows_again) = (u.members(words) for u in (by_arrays, by_kernels))
+    assert_same_lists(lists, again)
+    np.testing.assert_array_equal(rows_of, rows_again)
     places = st.lists(st.integers(0, max(0, len(rows) - 1)), min_size=1, max_size=4)
     lists = data.draw(st.lists(places, max_size=5 * bool(rows)))
     ptr = arrays.prefix_sums(np, np.array(list(map(len, lists)), dtype=np.int64))
@@ -106,9 +116,6 @@ def test_sets(with_kernels: Any, rows: list[list[int]], data: st.DataObject) -> 
     np.testing.assert_array_equal(by_arrays.sizes(words), by_kernels.sizes(words))
     unions = [units.union(words, arrays.Lists(ptr, items)) for units in (by_arrays, by_kernels)]
     np.testing.assert_array_equal(unions[0], unions[1])
-    np.testing.assert_array_equal(
-        *(arrays.merged(xp, words, items, words, items[::-1]) for xp in (np, with_kernels))
-    )
     first = data.draw(st.integers(0, 130))
     longer = [np.zeros((len(items), -(-(first + 190) // 64)), dtype=np.uint64) for _ in range(2)]
     words[:, 2] &= np.uint64(2**62 - 1)
@@ -124,17 +131,93 @@ def test_sets(with_kernels: Any, rows: list[list[int]], data: st.DataObject) -> 
 @settings(deadline=None)
 @given(rows=SETS, data=st.data())
 def test_groups(with_kernels: Any, rows: list[list[int]], data: st.DataObject) -> None:
-    owner = np.array([data.draw(st.integers(0, 2)) for _ in rows], dtype=np.int32)
-    words = as_sets(rows).__getitem__
-    found = [arrays.group(xp, owner, 3, words) for xp in (np, with_kernels)]
+    n = len(rows)
+    places = st.lists(st.integers(0, max(0, n - 1)), min_size=n, max_size=n)
+    owner, one, other, but = (np.array(data.draw(places), dtype=np.int32) for _ in range(4))
+    table = as_sets(rows)
+    names = groups.Unions(table, one, table, other, data.draw(st.sampled_from([None, 64 + but])))
+    every = np.arange(n)
+    words = [names.words(xp, every) for xp in (np, with_kernels)]
+    np.testing.assert_array_equal(*words)
+    expected = table[one] | table[other]
+    if names.but is not None:
+        expected[:, 1] &= ~(np.uint64(1) << but.astype(np.uint64))
+    np.testing.assert_array_equal(words[0], expected)
+    found = [groups.group(xp, owner, max(1, n), names) for xp in (np, with_kernels)]
     for by_arrays, by_kernel in zip(*found, strict=True):
         np.testing.assert_array_equal(by_arrays, by_kernel)
-    ptr = arrays.prefix_sums(np, np.bincount(owner, minlength=3))
-    lists = arrays.Lists(ptr, np.arange(len(rows), dtype=np.int32)[::-1].copy())
-    some = np.array(data.draw(st.lists(st.integers(0, 2), max_size=5)), dtype=np.int32)
-    np.testing.assert_array_equal(lists.owners(np), lists.owners(with_kernels))
-    for one, other in zip(lists.of(np, some), lists.of(with_kernels, some), strict=True):
-        np.testing.assert_array_equal(one, other)
+    for xp in (np, with_kernels):
+        differ = groups.differ(xp, names, every, groups.Unions(table, one, table, one), every)
+        assert differ == (expected != table[one]).any()
+
+
+@settings(deadline=None)
+@given(lists=st.lists(st.sets(st.integers(0, 9), min_size=1), min_size=1), data=st.data())
+def test_lists(with_kernels: Any, lists: list[set[int]], data: st.DataObject) -> None:
+    ptr = arrays.prefix_sums(np, np.array(list(map(len, lists))))
+    ragged = arrays.Lists(ptr, np.array([x for part in lists for x in sorted(part)], np.int32))
+    some = st.lists(st.integers(0, len(lists) - 1), max_size=5)
+    rows = np.array(data.draw(some), dtype=np.int32)
+    np.testing.assert_array_equal(ragged.owners(np), ragged.owners(with_kernels))
+    (taken, owner), (again, owner_again) = (ragged.of(xp, rows) for xp in (np, with_kernels))
+    assert_same_lists(taken, again)
+    np.testing.assert_array_equal(owner, owner_again)
+    assert taken.items.tolist() == [x for row in rows for x in sorted(lists[row])]
+    wanted = [data.draw(st.sampled_from(sorted(lists[row]))) for row in rows]
+    for xp in (np, with_kernels):
+        places = ragged.places(xp, rows, np.array(wanted, dtype=np.int32))
+        np.testing.assert_array_equal(ragged.items[places], wanted)
+        np.testing.assert_array_equal(ragged.owners(np)[places], rows)
+
+
+@settings(deadline=None)
+@given(n_lines=st.integers(1, 4), n=st.integers(1, 9), seed=st.integers(0, 10**6))
+def test_runs_along_lines(with_kernels: Any, n_lines: int, n: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    line = np.sort(rng.integers(0, n_lines, n)).astype(np.int32)
+    t, widest = rng.choice([0.0, 1.0, 0.5, 0.25, 0.3], n), rng.choice([0.0, 0.05, np.inf], n_lines)
+    keys = [points._keys_along_lines(xp, line, t, 40) for xp in (np, with_kernels)]
+    np.testing.assert_array_equal(*keys)
+    order = np.argsort(keys[0], kind="stable")
+    np.testing.assert_array_equal(line[order], line)
+    begins = [points._runs(xp, line, order, t, widest) for xp in (np, with_kernels)]
+    np.testing.assert_array_equal(*begins)
+
+
+@settings(deadline=None)
+@given(
+    d=st.sampled_from([1, 2, 3, 7, 70]),
+    n=st.integers(1, 9),
+    n_owners=st.sampled_from([1, 3, 2**31 - 1]),
+)
+def test_curves(with_kernels: Any, d: int, n: int, n_owners: int) -> None:
+    rng = np.random.default_rng(n)
+    owner, x = rng.integers(0, n_owners, n).astype(np.int32), rng.random((d, n))
+    orders = [curve.curve_order(xp, owner, n_owners, x) for xp in (np, with_kernels)]
+    np.testing.assert_array_equal(*orders)
+    assert (np.diff(owner[orders[0]]) >= 0).all()
+
+
+@settings(deadline=None)
+@given(n_walls=st.integers(1, 4), n=st.integers(0, 6), seed=st.integers(0, 10**6))
+def test_cells_on_walls(with_kernels: Any, n_walls: int, n: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    ptr = arrays.prefix_sums(np, rng.integers(1, 4, n_walls))
+    flat, wall, other = rng.integers(0, n_walls, (3, n)).astype(np.int32)
+    cuts = rng.random(n) < 0.5
+    found = []
+    for xp in (np, with_kernels):
+        begins = pieces._places_on_walls(xp, ptr, wall, cuts)
+        found.append(pieces._on_walls(xp, ptr, flat, wall, cuts, other, begins))
+    for by_arrays, by_kernel in zip(*found, strict=True):
+        np.testing.assert_array_equal(by_arrays, by_kernel)
+    expected = [
+        (cell, flat[i], side)
+        for i in range(n)
+        for side in ([i, other[i]] if cuts[i] else [i])
+        for cell in range(ptr[wall[i]], ptr[wall[i] + 1])
+    ]
+    assert list(zip(*found[0], strict=True)) == expected
 
 
 @settings(deadline=None)
@@ -151,13 +234,11 @@ def test_incidences(with_kernels: Any, n_flats: int, n: int, seed: int) -> None:
 
     upper, flats, below, sections = signs(n_flats), signs(n_flats), signs(n_flats), signs(n)
     flat, facet, wall = rng.integers(0, n_flats, (3, n)).astype(np.int32)
-    unit, cuts = rng.integers(0, 190, n), rng.random(n) < 0.5
-    many = flat.astype(np.int64)
+    unit, cuts = rng.integers(0, 190, n).astype(np.int32), rng.random(n) < 0.5
     for function, *arguments in (
         (incidence.vanishing_on_walls, flats, flat, below, wall, cuts),
         (incidence.vanishing_on_sections, upper, flat, flats, facet, below, wall),
-        (incidence.crosses_earlier, upper, many, sections, unit),
-        (incidence.nonzero_but, upper, many, unit),
+        (incidence.crosses_earlier, upper, flat, sections, unit),
     ):
         by_arrays, by_kernel = (function(xp, units, *arguments) for xp in (np, with_kernels))
         np.testing.assert_array_equal(by_arrays, by_kernel)
@@ -171,11 +252,12 @@ def test_points(with_kernels: Any, data: st.DataObject, d: int, n: int) -> None:
     columns = st.lists(st.integers(0, 4), min_size=n, max_size=n)
     planes = np.array([data.draw(columns) for _ in range(d)], dtype=np.int32).reshape(d, n).T
     x, deviation = data.draw(numbers(d, 5)), abs(data.draw(numbers(5))) * 1e-14
-    starts, stops, one = (np.array(data.draw(columns), dtype=np.int32) for _ in range(3))
+    one, line = (np.array(data.draw(columns), dtype=np.int32) for _ in range(2))
+    ends = np.random.default_rng(n).integers(0, 5, (5, 2)).astype(np.int32)
     with np.errstate(all="ignore"):
         for function, *arguments in (
             (values.meeting_points, table, np.ascontiguousarray(planes)),
-            (values.parameters, table, one, (starts, stops), x, deviation, 1e-3),
+            (values.parameters, table, one, line, ends, x, deviation, 1e-3),
         ):
             found = [function(xp, *arguments) for xp in (np, with_kernels)]
             np.testing.assert_array_equal(found[0][1], found[1][1])
@@ -206,8 +288,9 @@ def test_walks(with_kernels: Any, data: st.DataObject, d: int, n_below: int, n_u
     errors = data.draw(vanishing(rng, parent[-1] + 1, n_below)) ** 2 * 1e-15
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(walks, "_LONGEST", data.draw(st.integers(1, 4)))
+        active, before = earlier.pack(flags), (below, errors)
         walk = walks.Walk.of(
-            np, earlier, earlier.pack(flags), parent, (below, errors), (columns, bias), reach, 0.0
+            with_kernels, earlier, active, parent, before, (columns, bias), reach, 0.0
         )
     everything = np.zeros((len(parent), 64 * units.n_words), dtype=bool)
     everything[:, :n_units] = True
