@@ -116,7 +116,7 @@ class BulkEnumerator(Enumerator):
             packed_patterns=task.regions.packed(n_layers, xp.arange(cells.n[-1])),
             facet_labels=host(cells.table.labels[cells.planes[-1][:, 0]]),
             record=EnumerationRecord(
-                self._method, "certified", task.n_uncertain, time.perf_counter() - begin
+                self._method, "certified", task.decisions.n_open, time.perf_counter() - begin
             ),
         )
 

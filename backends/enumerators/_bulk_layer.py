@@ -6,21 +6,20 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from relutopo.devices import Device
 from relutopo.geometry.domain import Domain
-from relutopo.geometry.exact import Integers, sign, to_float
+from relutopo.geometry.exact import Integers, to_float
 from relutopo.geometry.network import Network
 
 from ._bulk_arrays import Array, Lists, gathered
+from ._bulk_exact import Decisions
 from ._bulk_levels import Cells
 from ._bulk_maps import signs_from_maps
 from ._bulk_regions import Regions
 from ._bulk_units import Units
 from ._bulk_values import meeting_points, parameters, signs_of_pairs
 from ._bulk_walk import Walk, planes_on_walk, signs_on_walk
-from ._exact_points import ExactPoints
 from ._limits import POSITION_TARGET, check_limit
 
 __all__ = ["LayerStep", "Task"]
@@ -57,8 +56,7 @@ class Task:
         # Computed coordinates may leave the domain by rounding.
         self.magnitude = domain.magnitude * (1 + 2.0**-30)
         self.regions = Regions(device, network, self.magnitude, at_once)
-        self.exact = ExactPoints(network, domain, domain.face_lattice().exact_vertices)
-        self.n_uncertain = 0
+        self.decisions = Decisions(device, network, domain, self.magnitude, self.regions)
 
 
 class LayerStep:
@@ -158,7 +156,7 @@ class LayerStep:
         self.cells.x = self.xp.concatenate([self.cells.x, x], axis=1)
         self.cells.deviation = self.xp.concatenate([self.cells.deviation, deviation])
         for place, point in points.items():
-            self._task.exact.known[first + place] = point
+            self._task.decisions.known[first + place] = point
 
     # Positions
 
@@ -184,7 +182,7 @@ class LayerStep:
             part = slice(first, first + step)
             x[:, part], deviation[part] = meeting_points(xp, self.cells.table.numbers, planes[part])
         far = self.device.to_host(xp.flatnonzero(deviation > self._target))
-        points = self._intersections(far, planes)
+        points = self._task.decisions.points(far, planes, self.cells.table)
         if points:
             some = self.device.to_device(far)
             x[:, some] = self.device.to_device(
@@ -192,31 +190,6 @@ class LayerStep:
             )
             deviation[some] = 2.0**-52 * float(self._task.magnitude.max())
         return x, deviation, points
-
-    def _intersections(self, places: NDArray[np.int64], planes: Array) -> dict[int, Integers]:
-        """Return exactly where the planes in some rows meet."""
-        if not places.size:
-            return {}
-        device, table, network = self.device, self.cells.table, self._task.network
-        rows = planes[device.to_device(places)]
-        labels = device.to_host(table.labels[rows])
-        regions = device.to_host(table.regions[rows])
-        layers = np.where(labels < 0, -1, network.layer_of(labels))
-        packed: dict[tuple[int, int], NDArray[np.uint8]] = {}
-        for layer in range(self.layer + 1):
-            some = np.unique(regions[layers == layer])
-            patterns = self.regions.packed(layer, device.to_device(some))
-            packed |= {(layer, r): p for r, p in zip(some.tolist(), patterns, strict=True)}
-        side = np.zeros(0, dtype=np.uint8)
-        return {
-            place: self._task.exact.intersection(
-                (label, packed.get((layer, region), side))
-                for label, layer, region in zip(*names, strict=True)
-            )
-            for place, *names in zip(
-                places.tolist(), labels.tolist(), layers.tolist(), regions.tolist(), strict=True
-            )
-        }
 
     # Signs
 
@@ -243,14 +216,10 @@ class LayerStep:
                     sets[v] = some
         positive, negative, is_open = signs
         open_units, v = units.members(is_open)
-        if not len(v):
-            return positive, negative
-        known = self._task.exact.known
-        v, unit = self._on_host([(v, open_units.items)])
-        needed = np.unique(v)
-        missing = np.array([q for q in needed.tolist() if q not in known], dtype=np.int64)
-        known |= self._intersections(missing, cells.planes[0])
-        self._settle(positive, negative, v, unit, known)
+        if len(v):
+            known, region = self._task.decisions.known, self.regions_of[0][v]
+            pairs = v, open_units.items, region
+            self._settle((positive, negative), [pairs], cells.planes[0], known)
         return positive, negative
 
     def add_signs(
@@ -292,13 +261,10 @@ class LayerStep:
                 flags = xp.zeros(shape, dtype=bool)
                 flags.ravel()[places] = beyond
                 sets[rows] |= units.pack(flags)
-            unknown.append((v[is_open], unit[is_open]))
-        if not unknown:
-            return
-        v, unit = self._on_host(unknown)
-        missing = np.array([q for q in np.unique(v).tolist() if q not in points], dtype=np.int64)
-        points |= self._intersections(missing, planes)
-        self._settle(*signs, v, unit, points)
+            v = v[is_open]
+            unknown.append((v, unit[is_open], region[v]))
+        if unknown:
+            self._settle(signs, unknown, planes, points)
 
     def along(self, region: Array, unit: Array, line: Array, ends: Array) -> tuple[Array, Array]:
         """Return where units cross lines, as parameters between the ends, with error bounds.
@@ -327,39 +293,17 @@ class LayerStep:
             )
         return t, bounds
 
-    def _on_host(
-        self, pairs: list[tuple[Array, Array]]
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        vertices, units = zip(*pairs, strict=True)
-        return (
-            self.device.to_host(self.xp.concatenate(vertices)),
-            self.device.to_host(self.xp.concatenate(units)),
-        )
-
     def _settle(
         self,
-        positive: Array,
-        negative: Array,
-        vertex: NDArray[np.int64],
-        unit: NDArray[np.int64],
+        signs: tuple[Array, Array],
+        pairs: list[tuple[Array, Array, Array]],
+        planes: Array,
         points: dict[int, Integers],
     ) -> None:
-        """Decide open signs exactly."""
-        if not vertex.size:
-            return
-        self._task.n_uncertain += len(vertex)
-        rows, place = np.unique(vertex, return_inverse=True)
-        values = [
-            self._task.network.exact_preactivations(points[v][None])[self.layer][0]
-            for v in rows.tolist()
-        ]
-        signs = np.array(
-            [sign(values[i][j]) for i, j in zip(place.tolist(), unit.tolist(), strict=True)]
+        """Decide open signs, given by the points, the units and regions with them."""
+        place, unit, region = (
+            self.device.to_host(self.xp.concatenate(parts)).astype(np.int64)
+            for parts in zip(*pairs, strict=True)
         )
-        on_device = self.device.to_device(rows)
-        for sets, wanted in ((positive, 1), (negative, -1)):
-            some = signs == wanted
-            words = self.device.to_host(sets[on_device]).copy()
-            bits = np.uint64(1) << (unit[some] & 63).astype(np.uint64)
-            np.bitwise_or.at(words, (place[some], unit[some] >> 6), bits)
-            sets[on_device] = self.device.to_device(words)
+        table = self.cells.table
+        self._task.decisions.settle(signs, place, unit, region, planes, table, points)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from relutopo.geometry.domain import Domain
 from relutopo.geometry.exact import to_float
-from relutopo.geometry.network import Network, ReluNetwork
+from relutopo.geometry.network import Network
 
 from ._block import Block
 from ._limits import POSITION_TARGET
@@ -59,9 +59,7 @@ class Task:
         # Computed coordinates may leave the domain by rounding.
         self.magnitude = domain.magnitude * (1 + 2.0**-30)
         self.maps = MapChain(network, self.magnitude)
-        self.precise = None
-        if domain.dim == 2 and isinstance(network, ReluNetwork) and network.products_are_normal:
-            self.precise = PreciseMaps(network, self.magnitude)
+        self.precise = PreciseMaps.on_plane(network, self.magnitude)
 
 
 class LayerCut:

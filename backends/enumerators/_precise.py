@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from relutopo.compilation import njit
 from relutopo.geometry.exact import Integers, dyadic_integers, sign
-from relutopo.geometry.network import ReluNetwork
+from relutopo.geometry.network import Network, ReluNetwork
 
 from ._norms import spectral_norm_bound
 from ._values import UNIT_ROUNDOFF
@@ -36,6 +36,7 @@ __all__ = [
     "meeting_point",
     "parameter_between",
     "plane_of",
+    "plane_of_side",
     "sign_at",
     "value_at",
 ]
@@ -74,6 +75,13 @@ class PreciseMaps:
         self._network = network
         self._reach = np.append(magnitude, 1.0)
 
+    @classmethod
+    def on_plane(cls, network: Network, magnitude: NDArray[np.float64]) -> PreciseMaps | None:
+        """Return the maps of a network, or None where they are not to be had."""
+        if len(magnitude) != 2 or not isinstance(network, ReluNetwork):
+            return None
+        return cls(network, magnitude) if network.products_are_normal else None
+
     @cached_property
     def _norms(self) -> list[tuple[float, float, float]]:
         return [
@@ -109,6 +117,12 @@ def plane_of(here: PreciseMap, unit: int) -> PrecisePlane:
     (numbers,), shift = dyadic_integers(halves)
     a, b, c = (numbers[:3] + numbers[3:]).tolist()
     return PrecisePlane(a, b, c, 1 << shift, here.error)
+
+
+def plane_of_side(side: Integers) -> PrecisePlane:
+    """Return the plane of a side of the domain, which is exact."""
+    a, b, c = side.tolist()
+    return PrecisePlane(a, b, c, scale=1, error=0.0)
 
 
 def meeting_point(first: PrecisePlane, second: PrecisePlane) -> tuple[Integers, float]:

@@ -31,6 +31,7 @@ from ._precise import (
     meeting_point,
     parameter_between,
     plane_of,
+    plane_of_side,
     sign_at,
     value_at,
 )
@@ -172,8 +173,7 @@ class Settler:
 
     def _precise_plane(self, region: int, label: int) -> PrecisePlane:
         if label < 0:
-            a, b, c = self._sides[-1 - label].tolist()
-            return PrecisePlane(a, b, c, scale=1, error=0.0)
+            return plane_of_side(self._sides[-1 - label])
         if region not in self._chains:
             assert self._precise is not None
             self._chains[region] = self._precise.chain(self._pattern(region), self._layer)

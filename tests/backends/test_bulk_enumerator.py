@@ -120,6 +120,24 @@ def test_what_fits_at_once_changes_nothing(dim: int, kind: str) -> None:
             np.testing.assert_array_equal(x[1], y[1])
 
 
+@pytest.mark.parametrize("kind", ["gaussian", "integer"])
+@pytest.mark.parametrize("hidden", [[2, 5, 4, 4], [3, 4, 3]])
+@pytest.mark.parametrize("first_precise", [0, 2, 9])
+def test_what_stays_open_is_decided(
+    monkeypatch: pytest.MonkeyPatch, hidden: list[int], kind: str, first_precise: int
+) -> None:
+    """Bounds that tell nothing leave every sign to the host, to twice the precision or exactly."""
+    decisions = import_module("relutopo.backends.enumerators._bulk_exact")
+    values = import_module("relutopo.backends.enumerators._bulk_values")
+    network, box = random_network([*hidden, 1], 1, kind), Box(-2, 2, dim=hidden[0])
+    usual = decompose(network, box, enumerator=enumerator()).record.n_uncertain
+    monkeypatch.setattr(values, "rounding_of_value", lambda d: np.inf)
+    monkeypatch.setattr(decisions, "_LONG_INTEGERS", first_precise)
+    cut = decompose(network, box, enumerator=enumerator())
+    assert cut.record.n_uncertain > usual
+    assert_same_complex(cut, decompose(network, box, enumerator="exact"))
+
+
 def test_children_of_a_region_have_consecutive_numbers() -> None:
     complex_ = decompose(
         random_network([2, 8, 8, 1], 0), Box(-2, 2, dim=2), enumerator=enumerator()
