@@ -42,6 +42,10 @@ __all__ = [
 ]
 
 
+_UNDERFLOW = 1e-300
+"""More than products of bounds lose that are too small for a float."""
+
+
 class PrecisePlane(NamedTuple):
     """Slopes and offset times `scale`, and a bound of Σ_k X_k |δA_k| for their errors."""
 
@@ -163,9 +167,10 @@ def parameter_between(
     (a, alpha), (b, beta) = start, stop
     gap = float(abs(a - b))
     slack = gap - alpha - beta
-    if not slack > 0.5 * gap:
+    if not (slack > 0.5 * gap and gap * slack > 0.0):
         return Fraction(1, 2), np.inf
-    return a / (a - b), 1.01 * (alpha * float(abs(b)) + beta * float(abs(a))) / (gap * slack)
+    lost = alpha * float(abs(b)) + beta * float(abs(a)) + _UNDERFLOW
+    return a / (a - b), 1.01 * lost / (gap * slack)
 
 
 def _ratio(numerator: int, denominator: int) -> float:

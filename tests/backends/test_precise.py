@@ -7,14 +7,13 @@ from importlib import import_module
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from relutopo import Box, decompose
 from relutopo.learning.random_networks import random_network
 from relutopo.testing import assert_same_complex
 
-layer = import_module("relutopo.backends.enumerators._layer")
 precise = import_module("relutopo.backends.enumerators._precise")
 settle = import_module("relutopo.backends.enumerators._settle")
 
@@ -22,6 +21,13 @@ POSITIVE = st.fractions(min_value=Fraction(1, 10**6), max_value=1000)
 SHARES = st.fractions(min_value=-1, max_value=1)
 
 
+@example(
+    a=Fraction(1, 10**6),
+    b=Fraction(1, 10**6),
+    swapped=False,
+    bounds=(5e-324, 0.0),
+    shares=(Fraction(1), Fraction(0)),
+)
 @given(
     a=POSITIVE,
     b=POSITIVE,
@@ -59,5 +65,5 @@ def test_orders_are_the_same_without(monkeypatch: pytest.MonkeyPatch) -> None:
     network, box = random_network([2, *[16] * 12, 1]), Box(-10, 10, dim=2)
     fast = decompose(network, box)
     assert orders
-    monkeypatch.setattr(layer, "PreciseMaps", lambda *arguments: None)
+    monkeypatch.setattr(precise.PreciseMaps, "on_plane", lambda *arguments: None)
     assert_same_complex(decompose(network, box), fast)
