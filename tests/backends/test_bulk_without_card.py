@@ -1,4 +1,4 @@
-"""The bulk enumerator on NumPy in the role of CuPy.
+"""The bulk enumerator on NumPy in the role of CuPy, with kernels and without.
 
 The namespace refuses what CuPy does not have and arrays of NumPy where a card wants its own, so
 what passes here has a good chance on a card. It also counts operations.
@@ -107,13 +107,24 @@ class _Namespace:
         return call
 
 
+class _NamespaceWithKernels(_Namespace):
+    def __init__(self, compiled: Any) -> None:
+        class Kernel(compiled):  # type: ignore[misc]  # a class that a fixture gives
+            def __call__(self, *arguments: Any, size: int | None = None) -> None:
+                CALLS["kernels"] += 1
+                assert not any(type(x) is np.ndarray for x in arguments), "not on the card"
+                super().__call__(*map(_off, arguments), size=size)
+
+        self.ElementwiseKernel = Kernel
+
+
 class StrictDevice(Device):
     """A device whose arrays live in the computer's memory, but are kept apart."""
 
     name = "strict NumPy"
 
-    def __init__(self) -> None:
-        self.xp = _Namespace()
+    def __init__(self, xp: Any) -> None:
+        self.xp = xp
 
     def to_device(self, array: Any) -> Any:
         """Return an array of this device."""
@@ -125,47 +136,58 @@ class StrictDevice(Device):
         return super().to_host(np.array(array.view(np.ndarray)), out)
 
 
-def cut(network: ReluNetwork, dim: int) -> Any:
-    enumerator = bulk.BulkEnumerator(StrictDevice(), "strict", 2**20)
+@pytest.fixture(scope="module", params=["operations", "kernels"])
+def device(request: pytest.FixtureRequest) -> StrictDevice:
+    if request.param == "operations":
+        return StrictDevice(_Namespace())
+    with_kernels = request.getfixturevalue("numpy_with_kernels")
+    return StrictDevice(_NamespaceWithKernels(with_kernels.ElementwiseKernel))
+
+
+def cut(device: StrictDevice, network: ReluNetwork, dim: int) -> Any:
+    enumerator = bulk.BulkEnumerator(device, "strict", 2**20)
     return decompose(network, Box(-2, 2, dim=dim), enumerator=enumerator)
 
 
 @pytest.mark.parametrize("kind", ["gaussian", "integer"])
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("hidden", [[1, 6, 6], [2, 7, 5, 4], [2, 70], [3, 6, 5], [4, 5, 3]])
-def test_only_what_cupy_has_is_used(hidden: list[int], bias: bool, kind: str) -> None:
+def test_only_what_cupy_has_is_used(
+    device: StrictDevice, hidden: list[int], bias: bool, kind: str
+) -> None:
     dim = hidden[0]
     network = random_network([*hidden, 1], 0, kind, bias)
     exact = decompose(network, Box(-2, 2, dim=dim), enumerator="cpu")
-    assert_same_complex(cut(network, dim), exact)
+    assert_same_complex(cut(device, network, dim), exact)
 
 
 @pytest.mark.parametrize("dim", [1, 2, 3, 4])
-def test_layers_that_cut_nothing(dim: int) -> None:
+def test_layers_that_cut_nothing(device: StrictDevice, dim: int) -> None:
     """Dead neurons, neurons that are always active, and one that cuts off a corner."""
     rows = np.array([[0.0] * dim, [0.0] * dim, [1.0] * dim])
     offsets = np.array([-1.0, 1.0, 1.5 * dim])
     for n in (2, 3):
         weights: list[Any] = [rows[:n], np.ones((2, n)), np.ones((1, 2))]
         network = ReluNetwork(weights, [offsets[:n], [9e9, -9e9], [0.0]])
-        complex_ = cut(network, dim)
+        complex_ = cut(device, network, dim)
         assert complex_.n_regions == n - 1
         complex_.check()
 
 
 @pytest.mark.parametrize("dim", [1, 2, 3])
-def test_the_number_of_operations_does_not_depend_on_the_size(dim: int) -> None:
+def test_the_number_of_operations_does_not_depend_on_the_size(
+    device: StrictDevice, dim: int
+) -> None:
     """Ten times as many neurons in a layer, and many times as many regions."""
     counts = []
     for width in (6, 60):
         CALLS.clear()
-        cut(random_network([dim, width, 1], 0), dim)
+        cut(device, random_network([dim, width, 1], 0), dim)
         counts.append(sum(CALLS.values()))
     assert abs(counts[1] - counts[0]) <= 0.05 * counts[0]
 
 
-def test_the_strict_device_is_strict() -> None:
-    device = StrictDevice()
+def test_the_strict_device_is_strict(device: StrictDevice) -> None:
     here, there = np.arange(3), device.to_device(np.arange(3))
     assert isinstance(there + there, OnCard)
     with pytest.raises(TypeError, match="used like one on a card"):
