@@ -148,7 +148,7 @@ def _measured(benchmark: Any, function: Any, name: str, rounds: int, facts: Any)
 
 @pytest.mark.parametrize(
     ("role", "folder"),
-    [("enumerator", "backends/enumerators"), ("eigensolver", "backends/eigensolvers")],
+    [("enumerator", "enumerators/_bulk"), ("eigensolver", "backends/eigensolvers")],
 )
 def test_where_the_time_goes(benchmark: Any, role: str, folder: str) -> None:
     work = {

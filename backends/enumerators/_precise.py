@@ -2,10 +2,10 @@
 
 Maps are computed in pairs of floats (hi, lo) that stand for their sum, the weights being exact.
 
-Rounding (u = 2^-53, notation of `_maps`): a product of a pair and a float is found up to 4 u² of
-its size, and a sum of n of them collects low parts of at most 2 u times the partial sums, whose own
-summation rounds by at most 2 n u; so a sum is off by at most ρ = 8 (n + 4)² u² times the sum S of
-the absolute terms, and E' = ‖W‖ E + ρ (‖W‖_F H + ‖b‖) as for single floats.
+Rounding (u = 2^-53, notation of `_planar.maps`): a product of a pair and a float is found up to
+4 u² of its size, and a sum of n of them collects low parts of at most 2 u times the partial sums,
+whose own summation rounds by at most 2 n u; so a sum is off by at most ρ = 8 (n + 4)² u² times the
+sum S of the absolute terms, and E' = ‖W‖ E + ρ (‖W‖_F H + ‖b‖) as for single floats.
 
 A point is then the exact solution of Ã x̃ = -c̃, in integers. For the true x the residual Ã x + c̃ is
 at most the bounds d of the two planes, so that |x̃ - x| ≤ |Ã⁻¹| d.
@@ -24,10 +24,9 @@ from numpy.typing import NDArray
 
 from relutopo.compilation import njit
 from relutopo.geometry.exact import Integers, dyadic_integers, sign
-from relutopo.geometry.network import Network, ReluNetwork
+from relutopo.geometry.network import UNIT_ROUNDOFF, Network, ReluNetwork
 
 from ._norms import spectral_norm_bound
-from ._values import UNIT_ROUNDOFF
 
 __all__ = [
     "PreciseMap",

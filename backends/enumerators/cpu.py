@@ -1,9 +1,9 @@
 """Enumeration on the CPU, compiled with numba, in any dimension, certified.
 
-Lines and planes are cut by a whole layer at once (`_line`, `_plane`); in higher dimensions the
-face lattice is cut neuron by neuron (`_lattice`). All take signs and orders from floats only where
-an a-priori error bound allows and decide the rest with integers, so the result is right for every
-arrangement: many lines through one point, duplicate or dead neurons, lines along the sides.
+Lines and planes are cut by a whole layer at once (`_planar`); in higher dimensions the face lattice
+is cut neuron by neuron (`_lattice`). All take signs and orders from floats only where an a-priori
+error bound allows and decide the rest with integers, so the result is right for every arrangement:
+many lines through one point, duplicate or dead neurons, lines along the sides.
 """
 
 from __future__ import annotations
@@ -56,9 +56,9 @@ class CpuEnumerator(Enumerator):
     ) -> CellComplex:
         """Return the complex of the network on the domain; see `Enumerator`."""
         if domain.dim <= 2:
-            from ._planar import enumerate_planar  # loads numba
+            from ._planar.enumeration import enumerate_planar  # loads numba
 
             return enumerate_planar(network, domain, max_cells, progress, self.n_threads)
-        from ._lattice import enumerate_lattice
+        from ._lattice.enumeration import enumerate_lattice
 
         return enumerate_lattice(network, domain, max_cells, progress, self.n_threads)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from relutopo.devices import cuda_device
 
-from ._bulk import BulkEnumerator
+from ._bulk.enumerator import BulkEnumerator
 
 __all__ = ["CudaEnumerator"]
 

@@ -18,10 +18,10 @@ from relutopo.errors import DeviceMemoryError, InvariantError, LimitReachedError
 from relutopo.geometry.polytope import Polytope
 from relutopo.testing import assert_same_complex, general_arrangement, random_network
 
-bulk = import_module("relutopo.backends.enumerators._bulk")
-arrays = import_module("relutopo.backends.enumerators._bulk_arrays")
-groups = import_module("relutopo.backends.enumerators._bulk_groups")
-bulk_units = import_module("relutopo.backends.enumerators._bulk_units")
+bulk = import_module("relutopo.backends.enumerators._bulk.enumerator")
+arrays = import_module("relutopo.backends.enumerators._bulk.arrays")
+groups = import_module("relutopo.backends.enumerators._bulk.groups")
+bulk_units = import_module("relutopo.backends.enumerators._bulk.units")
 DEVICES = ["numpy", pytest.param("cuda", marks=pytest.mark.gpu)]
 
 
@@ -127,8 +127,8 @@ def test_what_stays_open_is_decided(
     monkeypatch: pytest.MonkeyPatch, hidden: list[int], kind: str, first_precise: int
 ) -> None:
     """Bounds that tell nothing leave every sign to the host, to twice the precision or exactly."""
-    decisions = import_module("relutopo.backends.enumerators._bulk_exact")
-    values = import_module("relutopo.backends.enumerators._bulk_values")
+    decisions = import_module("relutopo.backends.enumerators._bulk.decisions")
+    values = import_module("relutopo.backends.enumerators._bulk.values")
     network, box = random_network([*hidden, 1], 1, kind), Box(-2, 2, dim=hidden[0])
     usual = decompose(network, box, enumerator=enumerator()).record.n_uncertain
     monkeypatch.setattr(values, "rounding_of_value", lambda d: np.inf)
@@ -172,7 +172,7 @@ def test_too_little_memory_is_told_before_it_runs_out(monkeypatch: pytest.Monkey
     network, box = random_network([2, 12, 12, 1], 0), Box(-2, 2, dim=2)
     small = bulk.BulkEnumerator(SmallDevice(40_000), "bulk")
     assert decompose(network, box, enumerator=small).n_regions  # nobody asks for so little
-    monkeypatch.setattr(import_module("relutopo.backends.enumerators._bulk_layer"), "_LARGE", 0)
+    monkeypatch.setattr(import_module("relutopo.backends.enumerators._bulk.layer"), "_LARGE", 0)
     with pytest.raises(DeviceMemoryError, match=r"layer 2 of 2 needs \d+ bytes"):
         decompose(network, box, enumerator=small)
 

@@ -16,18 +16,18 @@ from relutopo import Box, decompose
 from relutopo.devices import Device
 from relutopo.testing import assert_same_complex, random_network
 
-bulk = import_module("relutopo.backends.enumerators._bulk")
-incidence = import_module("relutopo.backends.enumerators._bulk_incidence")
-levels = import_module("relutopo.backends.enumerators._bulk_levels")
-arrays = import_module("relutopo.backends.enumerators._bulk_arrays")
-curve = import_module("relutopo.backends.enumerators._bulk_curve")
-groups = import_module("relutopo.backends.enumerators._bulk_groups")
-maps = import_module("relutopo.backends.enumerators._bulk_maps")
-pieces = import_module("relutopo.backends.enumerators._bulk_pieces")
-points = import_module("relutopo.backends.enumerators._bulk_points")
-sets = import_module("relutopo.backends.enumerators._bulk_units")
-values = import_module("relutopo.backends.enumerators._bulk_values")
-walks = import_module("relutopo.backends.enumerators._bulk_walk")
+bulk = import_module("relutopo.backends.enumerators._bulk.enumerator")
+incidence = import_module("relutopo.backends.enumerators._bulk.incidence")
+levels = import_module("relutopo.backends.enumerators._bulk.levels")
+arrays = import_module("relutopo.backends.enumerators._bulk.arrays")
+curve = import_module("relutopo.backends.enumerators._bulk.curve")
+groups = import_module("relutopo.backends.enumerators._bulk.groups")
+maps = import_module("relutopo.backends.enumerators._bulk.maps")
+pieces = import_module("relutopo.backends.enumerators._bulk.pieces")
+points = import_module("relutopo.backends.enumerators._bulk.points")
+sets = import_module("relutopo.backends.enumerators._bulk.units")
+values = import_module("relutopo.backends.enumerators._bulk.values")
+walks = import_module("relutopo.backends.enumerators._bulk.walk")
 
 
 @pytest.fixture(scope="module")

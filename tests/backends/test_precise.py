@@ -15,7 +15,7 @@ from relutopo.learning.random_networks import random_network
 from relutopo.testing import assert_same_complex
 
 precise = import_module("relutopo.backends.enumerators._precise")
-settle = import_module("relutopo.backends.enumerators._settle")
+settle = import_module("relutopo.backends.enumerators._planar.settle")
 
 POSITIVE = st.fractions(min_value=Fraction(1, 10**6), max_value=1000)
 SHARES = st.fractions(min_value=-1, max_value=1)

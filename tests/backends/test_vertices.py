@@ -16,11 +16,11 @@ from relutopo.geometry.network import ReluNetwork
 from relutopo.geometry.patterns import unpack_patterns
 from relutopo.testing import assert_same_complex
 
-_layer, _maps, _norms, _plane, _records = (
-    import_module(f"relutopo.backends.enumerators.{name}")
-    for name in ("_layer", "_maps", "_norms", "_plane", "_records")
+_layer, _maps, _plane, _records = (
+    import_module(f"relutopo.backends.enumerators._planar.{name}")
+    for name in ("layer", "maps", "plane", "records")
 )
-spectral_norm_bound = _norms.spectral_norm_bound
+spectral_norm_bound = import_module("relutopo.backends.enumerators._norms").spectral_norm_bound
 
 
 def network(seed: int, widths: list[int], kind: str) -> ReluNetwork:

@@ -27,7 +27,9 @@ from relutopo.testing import (
 )
 
 Choice: TypeAlias = str | Enumerator
-BULK = import_module("relutopo.backends.enumerators._bulk").BulkEnumerator(numpy_device(), "bulk")
+BULK = import_module("relutopo.backends.enumerators._bulk.enumerator").BulkEnumerator(
+    numpy_device(), "bulk"
+)
 ENUMERATORS = [
     "cpu",
     "exact",
@@ -126,7 +128,7 @@ def test_both_algorithms_of_cpu_agree(
     dim: int, hidden: list[int], seed: int, kind: str, bias: bool
 ) -> None:
     network, box = random_network([dim, *hidden, 1], seed, kind, bias), Box(-1.5, 2, dim=dim)
-    lattice = import_module("relutopo.backends.enumerators._lattice")
+    lattice = import_module("relutopo.backends.enumerators._lattice.enumeration")
     cut = lattice.enumerate_lattice(network, box, None, None)
     assert_same_complex(decompose(network, box, enumerator="cpu"), cut)
 
@@ -214,7 +216,7 @@ def test_progress_comes_to_its_end(enumerator: Choice) -> None:
 @pytest.mark.parametrize("kind", ["gaussian", "integer"])
 def test_blocks_change_nothing(kind: str, bias: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """However the plane is split into blocks, the result is that of the exact enumerator."""
-    plane = import_module("relutopo.backends.enumerators._plane")
+    plane = import_module("relutopo.backends.enumerators._planar.plane")
     for seed in range(8):
         network = random_network([2, 6, 5, 4, 1], seed, kind, bias)
         exact = decompose(network, Box(-2, 2, dim=2), enumerator="exact")
@@ -231,8 +233,8 @@ def test_what_is_done_for_wide_layers_changes_nothing(
     kind: str, bias: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However few units a layer is taken for wide from, the result is the exact one."""
-    plane = import_module("relutopo.backends.enumerators._plane")
-    maps = import_module("relutopo.backends.enumerators._maps")
+    plane = import_module("relutopo.backends.enumerators._planar.plane")
+    maps = import_module("relutopo.backends.enumerators._planar.maps")
     monkeypatch.setattr(maps, "_WIDE", 1)
     monkeypatch.setattr(plane, "_WIDE", 3)
     monkeypatch.setattr(plane, "_SHARE", 3)
@@ -249,7 +251,7 @@ def test_what_is_done_for_wide_layers_changes_nothing(
 
 def test_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same bits, whatever the number of threads."""
-    plane = import_module("relutopo.backends.enumerators._plane")
+    plane = import_module("relutopo.backends.enumerators._planar.plane")
     monkeypatch.setattr(plane.PlaneCutter, "_block_size", lambda self, layer: 50)
     network = random_network([2, 20, 20, 20, 1], 0)
     one, three = (
@@ -311,7 +313,7 @@ def test_blocks_of_lattices_change_nothing(
     dim: int, hidden: list[int], seed: int, kind: str, bias: bool, size: int
 ) -> None:
     """Blocks of a few regions, so that most cells are shared by several of them."""
-    lattice = import_module("relutopo.backends.enumerators._lattice")
+    lattice = import_module("relutopo.backends.enumerators._lattice.enumeration")
     network, box = random_network([dim, *hidden, 1], seed, kind, bias), Box(-2, 2, dim=dim)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lattice, "_BLOCK_REGIONS", size)
@@ -322,7 +324,7 @@ def test_blocks_of_lattices_change_nothing(
 
 
 def test_threads_of_lattices_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    lattice = import_module("relutopo.backends.enumerators._lattice")
+    lattice = import_module("relutopo.backends.enumerators._lattice.enumeration")
     monkeypatch.setattr(lattice, "_BLOCK_REGIONS", 100)
     network, box = random_network([3, 12, 12, 1], 0), Box(-3, 3, dim=3)
     one, three = (
@@ -336,7 +338,7 @@ def test_threads_of_lattices_change_nothing(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize("kind", ["gaussian", "integer"])
 def test_lattices_with_more_neurons_than_bits_in_a_word(kind: str) -> None:
     """A plane, cut by the algorithm of higher dimensions; the other one knows the answer."""
-    lattice = import_module("relutopo.backends.enumerators._lattice")
+    lattice = import_module("relutopo.backends.enumerators._lattice.enumeration")
     network, box = random_network([2, 10, 150, 1], 0, kind), Box(-2, 2, dim=2)
     cut = lattice.enumerate_lattice(network, box, None, None)
     assert_same_complex(cut, decompose(network, box, enumerator="cpu"))

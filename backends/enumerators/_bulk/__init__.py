@@ -1,0 +1,1 @@
+"""The enumerator that works by operations on whole arrays, on whatever device; see `enumerator`."""

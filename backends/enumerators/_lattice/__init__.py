@@ -1,0 +1,1 @@
+"""The enumerator `cpu` in any dimension; see `enumeration`."""

@@ -1,0 +1,1 @@
+"""The enumerator `cpu` on lines and planes; see `enumeration`."""

@@ -1,0 +1,177 @@
+"""What a stage's cut of lines and of planes has in common: signs at vertices, cuts of edges.
+
+Only signs and orders involve numbers. Each is taken from floats where an a-priori error bound
+allows and decided in integers where it does not. The bounds are derived in
+`relutopo.geometry.network` and `maps` (maps) and in `values` (values, parameters, positions).
+Those of positions are for the worst case and grow with depth, far above the errors themselves; a
+vertex whose bound exceeds `POSITION_TARGET` relative to the domain lies on nearly parallel lines
+and is computed again, with more digits or exactly, and rounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relutopo.geometry.domain import Domain
+from relutopo.geometry.exact import to_float
+from relutopo.geometry.network import Network
+
+from .._limits import POSITION_TARGET
+from .._precise import PreciseMaps
+from .block import Block
+from .maps import MapChain
+from .passes import cross_edges
+from .records import Crossings, Cut, Maps, Placed, Stage, Values
+from .settle import Plane, Point, Settler, settle_orders, settle_signs
+from .vertices import add_vertices, fit_maps
+
+__all__ = ["LayerCut", "Lines", "Task", "settle_crossings"]
+
+Lines = Callable[[int], tuple[int, list[int]]]
+"""Vertex → a region and the labels of d of its lines that meet in the vertex."""
+
+
+def settle_crossings(
+    settler: Settler,
+    crossings: Crossings,
+    ends: Callable[[int], tuple[Point, Point]],
+    plane: Callable[[int, int], Plane],
+) -> int:
+    """Decide open orders exactly, in place; return how many there were."""
+    columns = (crossings.item, crossings.t, crossings.t_error)
+    return settle_orders(settler, crossings.ptr, crossings.same, columns, ends, plane)
+
+
+class Task:
+    """What is being decomposed, and what all layers need of it.
+
+    Parameters
+    ----------
+    network, domain
+        The network, and a domain of dimension 1 or 2.
+    """
+
+    def __init__(self, network: Network, domain: Domain) -> None:
+        self.network, self.domain = network, domain
+        # Computed coordinates may leave the domain by rounding.
+        self.magnitude = domain.magnitude * (1 + 2.0**-30)
+        self.maps = MapChain(network, self.magnitude)
+        self.precise = PreciseMaps.on_plane(network, self.magnitude)
+
+
+class LayerCut:
+    """One layer, or some units of the first one, cut the edges of a block.
+
+    Parameters
+    ----------
+    task : Task
+    stage : Stage
+        What cuts.
+    block : Block
+        What it cuts. For d = 1 regions are edges, with their two directions as half-edges, and
+        `labels` belong to vertices.
+    """
+
+    def __init__(self, task: Task, stage: Stage, block: Block) -> None:
+        layer = stage.layer
+        self.block, self.layer = block, layer
+        self.cells, self.beside = block.cells, block.beside
+        of_layer = block.earlier
+        if of_layer is None:
+            of_layer = task.maps.first(layer, self.cells)
+        maps: Maps | Values
+        if isinstance(of_layer, Maps) and (block.earlier is None or stage.first > 0):
+            self.units, maps, signs = task.maps.some(stage, of_layer, self.cells, self.beside)
+        else:
+            self.units, of_layer, signs = task.maps.next(layer, self.cells, self.beside, of_layer)
+            maps = of_layer
+        self.magnitude = task.magnitude
+        self.target = POSITION_TARGET * float(self.magnitude.max())
+        self.n_old = len(self.cells.x)
+        self.settler = Settler(task.network, task.domain, layer, block, task.precise)
+        self.n_uncertain = block.n_uncertain + len(signs.unknown)
+        self.positive, self.negative = signs.positive, signs.negative
+        self._settle_signs(signs.unknown)
+        self._of_layer = of_layer
+        self.maps: Maps
+        if isinstance(maps, Maps):
+            self.maps = maps
+        else:
+            self.maps = fit_maps(maps, self.cells, self.beside, self.positive, self.negative)
+        self.crossings = self._cross_edges()
+
+    def _settle_signs(self, unknown: NDArray[np.int32]) -> None:
+        neurons = self.units.neurons
+        for vertex, unit, sign in settle_signs(
+            self.settler, unknown, neurons, self.beside.vertex_owner
+        ):
+            if sign:
+                signs = self.positive if sign > 0 else self.negative
+                signs[vertex, unit >> 6] |= np.uint64(1 << (unit & 63))
+
+    def _cross_edges(self) -> Crossings:
+        """Sort the units that cross each edge."""
+        crossings, n_open = cross_edges(
+            self.cells, self.beside.edge_owner, self.maps, self.positive, self.negative
+        )
+        owner = self.beside.edge_owner
+
+        def ends(edge: int) -> tuple[Point, Point]:
+            a, b = self.cells.edge_vertices[edge].tolist()
+            region = int(owner[edge])
+            return (region, self.settler.lines(region, a)), (region, self.settler.lines(region, b))
+
+        def plane(edge: int, i: int) -> Plane:
+            return int(owner[edge]), int(self.units.neurons[crossings.item[i]])
+
+        if n_open:
+            self.n_uncertain += settle_crossings(self.settler, crossings, ends, plane)
+        result: Crossings = crossings
+        return result
+
+    def pass_on(self, placed: Placed, result: Cut) -> Maps | Values:
+        """Return what the next stage's maps or values come from, on the complex after the cut."""
+        if isinstance(self._of_layer, Maps):
+            return self._of_layer.of(result.parent)
+        values: Values = add_vertices(
+            self._of_layer, self.cells, placed, result.inner_ends, result.cells.x
+        )
+        return values
+
+    def lines_on_edges(self, placed: Placed) -> Lines:
+        """Return what gives the lines through a new vertex on an edge."""
+
+        def lines(vertex: int) -> tuple[int, list[int]]:
+            i = int(placed.source[vertex - self.n_old])
+            edge = int(np.searchsorted(self.crossings.ptr, i, side="right")) - 1
+            labels = [int(self.units.neurons[self.crossings.item[i]])]
+            if self.cells.x.shape[1] == 2:
+                labels.append(int(self.cells.labels[edge]))
+            return int(self.beside.edge_owner[edge]), labels
+
+        return lines
+
+    def refine_edges(self, placed: Placed) -> None:
+        """Compute those new vertices on edges anew whose error bound is too large."""
+        lines = self.lines_on_edges(placed)
+        self.refine(placed.x, placed.x_error, self.n_old, len(placed.x), lines)
+
+    def refine(
+        self,
+        x: NDArray[np.float64],
+        x_error: NDArray[np.float64],
+        first: int,
+        last: int,
+        lines: Lines,
+    ) -> None:
+        """Compute those of the vertices first..last-1 anew whose error bound is too large."""
+        rounding = 2.0**-52 * float(self.magnitude.max())
+        for vertex in (first + np.flatnonzero(x_error[first:last] > self.target)).tolist():
+            region, labels = lines(vertex)
+            point, error = self.settler.precise_point(region, labels)
+            if error > self.target:
+                point, error = self.settler.point(region, labels), 0.0
+            x[vertex], x_error[vertex] = to_float(point), error + rounding

@@ -1,0 +1,91 @@
+"""The enumerator `cpu` on lines (d = 1): every layer cuts the segments where its units vanish."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from relutopo.compilation import njit
+from relutopo.geometry.domain import Domain
+from relutopo.geometry.network import Network
+from relutopo.interfaces import Progress
+
+from .._bits import set_bits
+from .._limits import check_limit
+from .block import Block
+from .layer import LayerCut, Task
+from .passes import place_edges
+from .records import Cells, Stage
+
+__all__ = ["cut_line"]
+
+
+def cut_line(
+    network: Network,
+    domain: Domain,
+    block: Block,
+    max_cells: int | None,
+    progress: Progress | None,
+) -> Block:
+    """Cut the domain by all layers; regions are edges, and labels belong to vertices."""
+    n_layers = len(network.layer_sizes)
+    task = Task(network, domain)
+    for layer in range(n_layers):
+        cut = LayerCut(task, Stage(layer, 0, network.layer_sizes[layer]), block)
+        crossings = cut.crossings
+        placed = place_edges(cut.cells, crossings, cut.magnitude)
+        cut.refine_edges(placed)
+        pieces, first_piece = placed.pieces, placed.first_piece
+        check_limit(max_cells, 2 * len(placed.x) - 1, network, layer)
+        first_of_group = np.flatnonzero(~crossings.same)
+        labels = cut.units.neurons[crossings.item[first_of_group]]
+        packed = _patterns(
+            cut.cells.edge_vertices,
+            cut.positive,
+            crossings.ptr,
+            crossings.item,
+            crossings.same,
+            cut.cells.packed,
+            cut.units.neurons,
+            len(cut.units.always),
+            first_piece,
+        )
+        cells = Cells(
+            x=placed.x,
+            x_error=placed.x_error,
+            edge_vertices=pieces,
+            labels=np.concatenate([cut.cells.labels, labels]),
+            region_ptr=np.arange(0, 2 * len(pieces) + 1, 2),
+            half_edges=np.arange(2 * len(pieces), dtype=np.int32),
+            packed=packed,
+        )
+        block = replace(block, cells=cells, n_uncertain=cut.n_uncertain)
+        if progress is not None:
+            progress(layer + 1, n_layers, f"{block.n_regions} regions")
+    return block
+
+
+@njit(cache=True, nogil=True)
+def _patterns(edge_vertices, positive, ptr, item, same, packed, neurons, n_bytes, first_piece):
+    """Return the patterns of the pieces of the edges."""
+    result = np.empty((first_piece[-1], n_bytes), np.uint8)
+    for r in range(len(edge_vertices)):
+        row = np.zeros(n_bytes, np.uint8)
+        row[: packed.shape[1]] = packed[r]
+        a, b = edge_vertices[r]
+        set_bits(row, neurons, positive[a] | positive[b])
+        # On the first piece a unit that crosses has the sign that it has at a.
+        for i in range(ptr[r], ptr[r + 1]):
+            if not (positive[a, item[i] >> 6] >> np.uint64(item[i] & 63)) & np.uint64(1):
+                bit = neurons[item[i]]
+                row[bit >> 3] ^= np.uint8(1 << (bit & 7))
+        k = first_piece[r]
+        for i in range(ptr[r], ptr[r + 1]):
+            if not same[i]:
+                result[k] = row
+                k += 1
+            bit = neurons[item[i]]
+            row[bit >> 3] ^= np.uint8(1 << (bit & 7))
+        result[k] = row
+    return result

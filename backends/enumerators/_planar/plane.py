@@ -1,0 +1,235 @@
+"""The enumerator `cpu` on planes (d = 2).
+
+A whole layer cuts at once, a wide first one in two stages. On a region of the complex so far the
+layer's pre-activations are affine, so within it their zeros are chords:
+
+1. every pre-activation gets its sign in {-1, 0, +1} at every vertex;
+2. along every edge the neurons that change sign are sorted, which gives the new vertices on
+   it, shared by the regions on both sides;
+3. in every region each crossing neuron now has its two points on the rim, so that which chords
+   cross is combinatorial; along each chord the crossings are sorted;
+4. the order of ends on the rim turns into the order of edges around every vertex, the faces are
+   traced, and patterns spread from face to face by flipping the neurons of the edge between.
+
+Numbers enter through signs (1) and orders (2, 3) alone; see `layer`. When the complex has grown,
+it is split into blocks that the remaining stages cut one by one, several at a time; see `block`.
+How it is split does not depend on the number of threads, and nor does the result.
+
+Work is proportional to the result, plus one map of the layer for every region, which mostly costs
+an update of rank one (`maps`), and one evaluation of the layer at every vertex. Of a wide last
+layer only those units count that may cut the block (`free`). Where regions have few siblings, the
+values at vertices are carried from layer to layer instead (`vertices`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from relutopo.errors import InvariantError
+from relutopo.geometry.domain import Domain
+from relutopo.geometry.network import Network
+from relutopo.interfaces import Progress
+from relutopo.threads import threads
+
+from .._limits import check_limit
+from .block import Block, Part
+from .gluing import Gluing
+from .layer import LayerCut, Task, settle_crossings
+from .passes import BUILT, PLACED, build, find, finish
+from .records import Stage
+from .settle import Plane, Point
+from .splitting import Parts
+
+__all__ = ["PlaneCutter"]
+
+_NUMBERS_AT_ONCE = 2**20
+"""From how many numbers in the maps of its regions on a block is split."""
+
+_FEWEST, _FEWEST_AT_LAST = 64, 1024
+"""How few regions blocks may have; more in the last layer, which makes maps of few of its units."""
+
+_ROOM_TO_GROW = 32
+"""How many times smaller than that blocks begin, for they grow with every layer."""
+
+_WIDE, _SHARE = 256, 8
+"""From how many units the first layer cuts in two stages, and which share of them cuts first."""
+
+_REGIONS_OF_ONE_LAYER = 2**13
+"""How many regions blocks may come to have where there is no other layer."""
+
+_PROGRESS_STEPS = 1000
+
+
+def _stages(network: Network) -> list[Stage]:
+    """Return what cuts one after the other.
+
+    Some units of a wide first layer cut first, so that the others already cut blocks.
+    """
+    stages = [Stage(layer, 0, size) for layer, size in enumerate(network.layer_sizes)]
+    if stages and stages[0].last >= _WIDE:
+        few = stages[0].last // _SHARE
+        stages[:1] = [Stage(0, 0, few), Stage(0, few, stages[0].last)]
+    return stages
+
+
+class PlaneCutter:
+    """All layers of a network cut a domain of the plane.
+
+    Parameters
+    ----------
+    network, domain
+        What is being decomposed.
+    max_cells : int or None
+        Limit of the number of cells.
+    n_threads : int
+        How many blocks are worked on at a time.
+    """
+
+    def __init__(
+        self, network: Network, domain: Domain, max_cells: int | None, n_threads: int
+    ) -> None:
+        self._network = network
+        self._max_cells, self._n_threads = max_cells, n_threads
+        self._stages = _stages(network)
+        self._task = Task(network, domain)
+
+    def cut(self, block: Block, progress: Progress | None) -> Block:
+        """Cut the whole domain."""
+        n_stages = len(self._stages)
+
+        def report(stages: float, n_regions: int, where: str = "") -> None:
+            if progress is not None:
+                done = int(_PROGRESS_STEPS * stages / n_stages)
+                progress(done, _PROGRESS_STEPS, f"{n_regions} regions{where}")
+
+        i = 0
+        while i < n_stages and not self._is_large(block, i):
+            block = self._cut_once(block, self._stages[i])
+            i += 1
+            report(i, block.n_regions)
+        if i == n_stages:
+            return block
+        parts = Parts(block, self._first_size(i))
+        whole = Gluing(block, len(parts))
+        with threads(self._n_threads) as run:
+            finished = run(lambda k: self._finish(parts.take(k), i), range(len(parts)))
+            for n_done, part in enumerate(finished, 1):
+                whole.add(part)
+                check_limit(self._max_cells, whole.n_cells, self._network, self._stages[-1].layer)
+                report(
+                    i + (n_stages - i) * n_done / len(parts),
+                    whole.n_regions,
+                    f" in {n_done} of {len(parts)} blocks",
+                )
+        return whole.finish()
+
+    def _block_size(self, i: int) -> int:
+        """Return how many regions stage i may cut at once."""
+        is_last = i + 1 == len(self._stages)
+        if self._stages[i].first > 0:
+            # The number of regions grows like the square of that of units. What grows more than
+            # others need not be split again at once.
+            end = _REGIONS_OF_ONE_LAYER if is_last else 3 * self._first_size(i + 1) // 4
+            return max(1, end // _SHARE**2)
+        fewest = 2 * _FEWEST_AT_LAST if is_last else _FEWEST
+        return max(fewest, self._at_once(i))
+
+    def _first_size(self, i: int) -> int:
+        """Return how many regions blocks have that are made before stage i; not more."""
+        size = self._block_size(i)
+        if self._stages[i].first > 0:
+            return size
+        if i + 1 == len(self._stages):
+            return min(size, max(_FEWEST_AT_LAST, self._at_once(i)))
+        return -(-size // _ROOM_TO_GROW)
+
+    def _at_once(self, i: int) -> int:
+        return _NUMBERS_AT_ONCE // (3 * self._stages[i].last)
+
+    def _is_large(self, block: Block, i: int) -> bool:
+        return i > 0 and block.n_regions > self._block_size(i)
+
+    def _finish(self, part: Part, i: int) -> Part:
+        """Cut a part by the stages from number i on."""
+        block = part.block
+        while i < len(self._stages):
+            if self._is_large(block, i):
+                parts = Parts(block, self._first_size(i))
+                whole = Gluing(block, len(parts))
+                for k in range(len(parts)):
+                    whole.add(self._finish(parts.take(k), i))
+                block = whole.finish()
+                break
+            block = self._cut_once(block, self._stages[i])
+            i += 1
+        return replace(part, block=replace(block, earlier=None))
+
+    def _cut_once(self, block: Block, stage: Stage) -> Block:
+        """Cut a block by one stage."""
+        cut = LayerCut(self._task, stage, block)
+        cells, beside = cut.cells, cut.beside
+        before = cells, beside.origins, cut.maps, cut.positive, cut.negative, cut.crossings
+        most = -1 if self._max_cells is None else self._max_cells
+        neurons = cut.units.neurons
+        done = finish(*before, cut.units, cut.magnitude, cut.target, most)
+        placed, chords, reached = done.placed, done.chords, done.reached
+        broken, n_open, n_cells, result = done.broken, done.n_open, done.n_cells, done.cut
+        edge_lines = cut.lines_on_edges(placed)
+        if reached == PLACED:
+            cut.refine_edges(placed)
+            chords, broken, n_open = find(*before, placed)
+        if broken >= 0:
+            raise InvariantError(
+                f"the signs at the corners of region {broken} contradict its convexity in layer "
+                f"{stage.layer + 1}; please report this network as a bug"
+            )
+
+        def end(region: int, vertex: int) -> Point:
+            if vertex < cut.n_old:
+                return region, cut.settler.lines(region, vertex)
+            return edge_lines(vertex)
+
+        def ends(chord: int) -> tuple[Point, Point]:
+            region = int(chords.region[chord])
+            a, b = chords.end_vertices[chord].tolist()
+            return end(region, a), end(region, b)
+
+        def plane(chord: int, i: int) -> Plane:
+            region = int(chords.region[chord])
+            other = int(chords.chord_ptr[region]) + int(chords.crossings.item[i])
+            unit = int(chords.units[chords.unit_ptr[other]])
+            return region, int(neurons[unit])
+
+        if n_open:
+            cut.n_uncertain += settle_crossings(cut.settler, chords.crossings, ends, plane)
+        if reached != BUILT:
+            n_cells, result = build(
+                cells,
+                beside.origins,
+                cut.positive,
+                cut.units,
+                cut.magnitude,
+                placed,
+                chords,
+                most,
+            )
+        check_limit(self._max_cells, n_cells, self._network, stage.layer)
+        inner_base = len(placed.x)
+
+        def inner_lines(vertex: int) -> tuple[int, list[int]]:
+            region, *units = result.inner_source[vertex - inner_base].tolist()
+            return region, [int(neurons[unit]) for unit in units]
+
+        new = result.cells
+        cut.refine(new.x, new.x_error, inner_base, len(new.x), inner_lines)
+        is_last = stage == self._stages[-1]
+        piece_ptr = placed.first_piece[block.piece_ptr]
+        return Block(
+            cells=new,
+            earlier=None if is_last else cut.pass_on(placed, result),
+            piece_ptr=piece_ptr,
+            pieces=np.arange(piece_ptr[-1], dtype=np.int32),
+            n_uncertain=cut.n_uncertain,
+        )
