@@ -8,7 +8,7 @@ that a card has, and what can be wrong with a card.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from types import ModuleType
@@ -83,6 +83,10 @@ class Device:
             return np.asarray(array)
         out[...] = array
         return out
+
+    def all_to_host(self, arrays: Sequence[Any]) -> list[NDArray[Any]]:
+        """Return arrays of this device as arrays of NumPy, which is faster than one by one."""
+        return [self.to_host(array) for array in arrays]
 
     @contextmanager
     def session(self) -> Iterator[None]:
@@ -165,8 +169,22 @@ class _CudaDevice(Device):
                 return _HOST.to_host(np.asarray(self.xp.asnumpy(array)), out)
             if out is None:
                 out = np.empty(array.shape, array.dtype)
-            staging(self.xp, self.index).to_host(self.xp.ascontiguousarray(array), out)
+            staging(self.xp, self.index).to_host([self.xp.ascontiguousarray(array)], [out])
             return out
+
+    def all_to_host(self, arrays: Sequence[Any]) -> list[NDArray[Any]]:
+        with self._current():
+            small = [array.nbytes < LARGE for array in arrays]
+            outs = [
+                self.to_host(array) if is_small else np.empty(array.shape, array.dtype)
+                for array, is_small in zip(arrays, small, strict=True)
+            ]
+            large = [i for i, is_small in enumerate(small) if not is_small]
+            if large:
+                staging(self.xp, self.index).to_host(
+                    [self.xp.ascontiguousarray(arrays[i]) for i in large], [outs[i] for i in large]
+                )
+            return outs
 
     @contextmanager
     def session(self) -> Iterator[None]:

@@ -8,7 +8,7 @@ host is touched by all of them at once, which one thread would do more slowly th
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from queue import SimpleQueue
 from types import ModuleType
@@ -24,7 +24,7 @@ __all__ = ["LARGE", "Staging", "staging"]
 LARGE = 2**20
 """From how many bytes on arrays go through here."""
 _STAGE = 2**22
-_MOST_STAGES = 8
+_MOST_STAGES = 16
 
 
 class Staging:
@@ -47,22 +47,22 @@ class Staging:
                 pinned = np.frombuffer(cupy.cuda.alloc_pinned_memory(_STAGE), np.uint8, _STAGE)
                 self._stages.put((cupy.cuda.Stream(non_blocking=True), pinned))
 
-    def to_host(self, array: Any, out: NDArray[Any]) -> None:
-        """Copy an array of the card, once it is computed.
+    def to_host(self, arrays: Sequence[Any], outs: Sequence[NDArray[Any]]) -> None:
+        """Copy arrays of the card, once they are computed.
 
         Parameters
         ----------
-        array : cupy.ndarray
+        arrays : sequence of cupy.ndarray
             Contiguous.
-        out : ndarray
-            Contiguous, of the same size and type.
+        outs : sequence of ndarrays
+            Contiguous, of the same sizes and types.
         """
 
         def move(part: Any, host: NDArray[np.uint8], stage: NDArray[np.uint8], stream: Any) -> None:
             part.get(stream=stream, out=stage)
             host[:] = stage
 
-        self._in_pieces(array, out, move)
+        self._in_pieces(arrays, outs, move)
 
     def to_card(self, array: NDArray[Any], out: Any) -> None:
         """Copy an array to the card.
@@ -80,24 +80,35 @@ class Staging:
             part.set(stage, stream=stream)
             stream.synchronize()
 
-        self._in_pieces(out, array, move)
+        self._in_pieces([out], [array], move)
 
-    def _in_pieces(self, array: Any, host: NDArray[Any], move: Callable[..., None]) -> None:
-        pieces, bytes_of_host = array.reshape(-1).view(np.uint8), host.reshape(-1).view(np.uint8)
+    def _in_pieces(
+        self, arrays: Sequence[Any], hosts: Sequence[NDArray[Any]], move: Callable[..., None]
+    ) -> None:
         # The other streams know nothing of what this one has yet to do with the memory.
         self._cupy.cuda.get_current_stream().synchronize()
 
-        def piece(first: int) -> None:
+        def move_piece(piece: tuple[Any, NDArray[np.uint8]]) -> None:
             with self._cupy.cuda.Device(self._index):
-                part = pieces[first : first + _STAGE]
+                part, host = piece
                 stream, stage = self._stages.get()
                 try:
-                    move(part, bytes_of_host[first : first + _STAGE], stage[: part.size], stream)
+                    move(part, host, stage[: part.size], stream)
                 finally:
                     self._stages.put((stream, stage))
 
         with threads(self._n_stages) as run:
-            list(run(piece, range(0, pieces.size, _STAGE)))
+            list(run(move_piece, _pieces(arrays, hosts)))
+
+
+def _pieces(
+    arrays: Sequence[Any], hosts: Sequence[NDArray[Any]]
+) -> Iterator[tuple[Any, NDArray[np.uint8]]]:
+    """Yield the bytes of arrays and of their counterparts, as many as a stage takes."""
+    for array, host in zip(arrays, hosts, strict=True):
+        ours, theirs = array.reshape(-1).view(np.uint8), host.reshape(-1).view(np.uint8)
+        for first in range(0, ours.size, _STAGE):
+            yield ours[first : first + _STAGE], theirs[first : first + _STAGE]
 
 
 @lru_cache

@@ -224,6 +224,17 @@ def test_large_arrays_come_back_in_pieces(cupy: FakeCupy, dtype: Any, columns: s
     assert not out[0].any()
 
 
+def test_arrays_of_all_sizes_come_back_together(cupy: FakeCupy) -> None:
+    rng = np.random.default_rng(0)
+    sizes: list[Any] = [3, LARGE, 0, (LARGE, 2), 3 * LARGE + 5]
+    arrays = [rng.integers(0, 99, size).astype(np.int32).view(ArrayOnCard) for size in sizes]
+    for device in (cuda_device(), numpy_device()):
+        back = device.all_to_host(arrays)
+        for array, host in zip(arrays, back, strict=True):
+            assert host.dtype == array.dtype
+            np.testing.assert_array_equal(host, array.view(np.ndarray))
+
+
 def test_without_cupy_the_extras_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cupy", None)
     message = re.escape('pip install "relutopo[cuda12]" or "relutopo[cuda13]"')

@@ -103,18 +103,19 @@ class BulkEnumerator(Enumerator):
                 f"the Euler characteristic must be 1, got {euler}; please report this network as "
                 "a bug"
             )
-        host, xp = self._device.to_host, self._device.xp
-        facets = tuple(
-            (host(lists.ptr.astype(np.int64)), host(lists.items.astype(np.int32)))
-            for lists in cells.facets
+        xp = self._device.xp
+        lists = [part for facets in cells.facets for part in (facets.ptr, facets.items)]
+        labels = cells.table.labels[cells.planes[-1][:, 0]]
+        x, labels, *lists = self._device.all_to_host(
+            [xp.ascontiguousarray(cells.x.T), labels, *lists]
         )
         return CellComplex(
             network=network,
             domain=domain,
-            vertices=host(xp.ascontiguousarray(cells.x.T)),
-            facets=facets,
+            vertices=x,
+            facets=tuple(zip(lists[::2], lists[1::2], strict=True)),
             packed_patterns=task.regions.packed(n_layers, xp.arange(cells.n[-1])),
-            facet_labels=host(cells.table.labels[cells.planes[-1][:, 0]]),
+            facet_labels=labels,
             record=EnumerationRecord(
                 self._method, "certified", task.decisions.n_open, time.perf_counter() - begin
             ),
