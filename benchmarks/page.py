@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,8 @@ BLURBS = {
 }
 
 
-NO_CARD = """
+COMMAND = "pytest -m gpu && python -m benchmarks --only cuda"
+NO_CARD = f"""
 No NVIDIA card was at hand, so **nothing on this page was measured on one**. The backends `cuda` and
 `cuda_lobpcg` are tested on NumPy, by the same code, against the others. What only a card can show:
 
@@ -37,8 +39,14 @@ No NVIDIA card was at hand, so **nothing on this page was measured on one**. The
 
 On a machine with a card, one command shows all of it, and puts it here:
 
-    pytest -m gpu && python -m benchmarks --only cuda
+    {COMMAND}
 """
+
+AGAIN = (
+    "Nothing has been measured on a card since; on a machine with one, this command does it again, "
+    "and puts it here:"
+)
+"""Said where the saved machine says what has changed, under ``outdated``, by hand."""
 
 
 @dataclass(frozen=True)
@@ -475,7 +483,12 @@ def _cards(rows: Rows) -> list[str]:
         for row in every
     ]
     names = "role,regions,backend,device,s,residual,MiB of the card"
-    lines = [BLURBS["cuda"], "", *_table(names.split(","), body, "lrllrrr"), ""]
+    lines = [BLURBS["cuda"], ""]
+    outdated = rows.machines["cuda"].get("outdated")
+    if outdated:
+        said = f"**These numbers are of an earlier version.** {outdated} {AGAIN}"
+        lines += [*textwrap.wrap(said, 100), "", f"    {COMMAND}", ""]
+    lines += [*_table(names.split(","), body, "lrllrrr"), ""]
     lines += [f"{_crossover(rows, role)}\n" for role in ("enumerator", "eigensolver")]
     for row in rows.parts["cuda"]:
         if "shares" in row:
