@@ -25,7 +25,6 @@ BLURBS = {
     "cuda": "[2, w, w, 1] on a card and on its machine's processor, host to host.",
 }
 
-
 COMMAND = "pytest -m gpu && python -m benchmarks --only cuda"
 NO_CARD = f"""
 No NVIDIA card was at hand, so **nothing on this page was measured on one**. The backends `cuda` and

@@ -306,6 +306,55 @@ def test_tensorboard_gets_every_number(tmp_path: Path) -> None:
         )
 
 
+IN_PARALLEL = """
+import sys
+import torch
+from relutopo.learning.datasets import two_moons
+from relutopo.learning.signatures import AnalysisSettings
+from relutopo.tracking import Tracker
+
+rank, folder = int(sys.argv[1]), sys.argv[2]
+torch.distributed.init_process_group(
+    "gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2
+)
+data = two_moons(n=30)
+x, y = torch.tensor(data.points), torch.tensor(data.targets)
+torch.manual_seed(rank)  # the copies are made equal by the first process
+net = torch.nn.Sequential(torch.nn.Linear(2, 4), torch.nn.ReLU(), torch.nn.Linear(4, 1)).double()
+model = torch.nn.parallel.DistributedDataParallel(net)
+settings = AnalysisSettings(enumerator={"name": "exact"})
+tracker = Tracker(f"{folder}/tracked", data, settings, steps=[0, 2]) if rank == 0 else None
+for step in range(3):
+    if tracker:
+        tracker.step(model, step)
+    model.zero_grad()
+    torch.nn.functional.mse_loss(model(x[rank::2])[:, 0], y[rank::2]).backward()
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight -= 0.1 * weight.grad
+    if step == 1:
+        torch.save(net, f"{folder}/model_{rank}.pt")
+if tracker:
+    tracker.close()
+torch.distributed.destroy_process_group()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not torch.distributed.is_available(), reason="torch was built without")
+def test_a_model_that_is_trained_in_several_processes(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", IN_PARALLEL]
+    processes = [subprocess.Popen([*command, str(rank), tmp_path]) for rank in range(2)]
+    assert [process.wait(timeout=120) for process in processes] == [0, 0]
+    with Tracker(tmp_path / "tracked", DATA, SETTINGS, steps=[0, 2]) as tracker:
+        rows = tracker.rows
+    assert [row["step"] for row in rows] == [0, 2]
+    after_two_updates = [torch.load(tmp_path / f"model_{r}.pt", weights_only=False) for r in (0, 1)]
+    for net in after_two_updates:
+        expected = analyse(rt.as_network(net), DATA, SETTINGS).row
+        assert timeless(expected).items() <= timeless(rows[1]).items()
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_of_several_processes_of_lightning_the_first_records(tmp_path: Path) -> None:
