@@ -14,7 +14,7 @@ import numpy as np
 from relutopo.learning.association import Estimate, over_runs, spearman
 from relutopo.learning.spikes import HALF_WIDTH, Spike
 from relutopo.optional import require
-from relutopo.report import short
+from relutopo.report import in_order, short
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -253,8 +253,9 @@ def sweep_summary(
     settings = [key for key in swept if key != "seed"]
     lines: list[RenderableType] = []
     n_tests = 0
-    for setting, rows in effects.groupby(settings) if settings else [(("all jobs",), effects)]:
-        of = {str(name): group for name, group in rows.groupby("signal")}
+    groups = dict(list(effects.groupby(settings))) if settings else {("all jobs",): effects}
+    for setting in in_order(groups):
+        of = {str(name): group for name, group in groups[setting].groupby("signal")}
         cells = of["n_cells"]
         grid = _grid("", ["change at spikes", "cell counts out", "up", "p"])
         for name in _SHOWN:

@@ -13,7 +13,7 @@ import numpy as np
 
 from relutopo.learning.checkpoints import History
 from relutopo.optional import require
-from relutopo.report import short
+from relutopo.report import in_order, short
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -249,7 +249,7 @@ def sweep_summary(table: pd.DataFrame, swept: Sequence[str]) -> list[RenderableT
         gain=ends["weighted_agreement"] - ends["job"].map(starts["weighted_agreement"]),
         delay=ends["generalised_step"] / ends["fitted_step"].clip(lower=1),
     )
-    groups = list(ends.groupby(settings, dropna=False)) if settings else [((), ends)]
+    groups = dict(list(ends.groupby(settings, dropna=False))) if settings else {(): ends}
 
     def grid(title: str, headings: Sequence[str]) -> Table:
         table = Table(title=title, title_justify="left", box=None, pad_edge=False)
@@ -270,7 +270,8 @@ def sweep_summary(table: pd.DataFrame, swept: Sequence[str]) -> list[RenderableT
         f"Last checkpoint: mean{worst} over jobs; gain: of weighted over step 0", list(measures)
     )
     delay = grid("Steps: least-greatest", ["train acc. 1", f"held-out {GENERALISED}", "ratio"])
-    for setting, rows in groups[:_MOST_SETTINGS]:
+    for setting in in_order(groups)[:_MOST_SETTINGS]:
+        rows = groups[setting]
         names = (*map(short, setting), str(len(rows)))
         values = (rows[column] for column in measures.values())
         if are_several:

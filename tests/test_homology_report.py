@@ -131,6 +131,16 @@ def test_the_seed_is_the_unit_of_a_sweep() -> None:
     assert "Of 4 changes 0.2 are expected to exclude zero by chance alone" in words
 
 
+def test_settings_stand_in_the_order_of_their_values() -> None:
+    rows, associations = sweep([0.1, 0.2, 0.3])
+    widths = ["[8,8]", "[16]", "[128,128]"]
+    for part in (rows, associations):
+        part["width"] = part["seed"].map(dict(enumerate(widths)))
+    words = text(homology_report.sweep_summary(rows, associations, ["seed", "width"]))
+    places = [words.index(f"{width}, 1 job") for width in widths]
+    assert places == sorted(places)
+
+
 def test_reducers_are_compared_number_by_number() -> None:
     rows, associations = sweep([0.1, 0.2], ["z2", "phat"])
     words = text(homology_report.sweep_summary(rows, associations, ["reducer", "seed"]))

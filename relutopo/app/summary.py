@@ -14,10 +14,11 @@ from relutopo import report
 from relutopo.app import sweep_plots
 from relutopo.app.job import job_module
 from relutopo.app.messages import counted
-from relutopo.app.sweep import Sweep, in_order
+from relutopo.app.sweep import Sweep
 from relutopo.errors import InputError
 from relutopo.optional import require
 from relutopo.plots import save_figure
+from relutopo.report import in_order
 
 if TYPE_CHECKING:
     import pandas as pd

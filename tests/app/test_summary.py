@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.axes import Axes
 
+from relutopo.app.identity import Identity
+from relutopo.app.store import JobFolder, JobRecord
 from relutopo.app.summary import _ranges
-from relutopo.app.sweep import in_order
+from relutopo.app.sweep import Sweep
 from relutopo.app.sweep_plots import plot_measure
+from relutopo.report import in_order
 
 
 def sweep(values: list[object], n_seeds: int = 2) -> pd.DataFrame:
@@ -31,6 +35,23 @@ def panel(values: list[object], n_seeds: int = 2) -> Axes:
 @given(st.lists(st.integers(0, 10**6), min_size=1))
 def test_numbers_within_text_are_sorted_by_size(sizes: list[int]) -> None:
     assert in_order([f"[{n},8]" for n in sizes]) == [f"[{n},8]" for n in sorted(sizes)]
+
+
+def test_jobs_stand_in_the_order_in_which_their_values_grow(tmp_path: Path) -> None:
+    settings = [([8], 0), ([8], 1), ([8, 8], 0), ([16, 4], 9), ([16, 4], 10), ([128], 0)]
+    for i, (hidden, seed) in enumerate(reversed(settings)):
+        values = {
+            "seed": seed,
+            "training_dir": None,
+            "data": {"name": "two_moons"},
+            "network": {"hidden": hidden},
+        }
+        overrides = [f"network.hidden={hidden}", f"seed={seed}"]
+        record = JobRecord(Identity.of("two_moons", values), {}, overrides)
+        JobFolder(tmp_path / "jobs" / str(i)).begin(record)
+    swept = Sweep.open(tmp_path).swept
+    assert swept["network.hidden"] == ["[8]", "[8]", "[8,8]", "[16,4]", "[16,4]", "[128]"]
+    assert swept["seed"] == [seed for _, seed in settings]
 
 
 @pytest.mark.parametrize(
