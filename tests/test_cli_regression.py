@@ -140,13 +140,28 @@ def test_a_sweep_over_reducers_gives_equal_numbers_and_a_test_over_seeds(
 def test_a_sweep_may_mix_kinds_of_analysis(tmp_path: Path, command: Command) -> None:
     printed = command(
         tmp_path, "--multirun", *TINY[1:4], "experiment=regression,two_moons", "figures=false",
-        "trainer.checkpoint_every=30", "trainer.n_checkpoints=2",
+        "trainer.checkpoint_every=30", "trainer.n_checkpoints=2", "seed=0,1",
     )  # fmt: skip
     (folder,) = (tmp_path / "multirun").iterdir()
     table = pd.read_parquet(folder / "results.parquet")
     assert set(table["experiment"]) == {"regression", "two_moons"}
     assert "change at spikes" in printed
     assert "unweighted" in printed
+    for measure, kind, other in (
+        ("n_regions", "partition", "homology"),
+        ("n_spikes", "homology", "partition"),
+    ):
+        printed = command(tmp_path, "summarize", str(folder), "--measure", measure)
+        assert f"{measure} against seed" in printed
+        assert printed.count(f"The analysis '{other}' does not measure {measure}.") == 1
+        assert f"The analysis '{kind}' does not" not in printed
+        assert (folder / "figures" / f"{kind}_{measure}.png").is_file()
+        assert not (folder / "figures" / f"{other}_{measure}.png").exists()
+    printed = command(tmp_path, "summarize", str(folder), "--measure", "n_region", succeeds=False)
+    assert "'homology' or 'partition' measures, got 'n_region'; did you mean n_regions?" in printed
+    names = printed.strip().rpartition("choose one of ")[2].split(", ")
+    assert {"n_regions", "n_spikes"} <= set(names)
+    assert "Traceback" not in printed
 
 
 @pytest.mark.parametrize(

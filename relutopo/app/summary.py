@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 from relutopo import report
 from relutopo.app import sweep_plots
 from relutopo.app.job import job_module
-from relutopo.app.messages import counted
+from relutopo.app.messages import counted, refuse_unknown_measure
 from relutopo.app.sweep import Sweep
-from relutopo.errors import InputError
 from relutopo.optional import require
 from relutopo.plots import save_figure
 from relutopo.report import in_order
@@ -43,8 +42,9 @@ def summarize(directory: str | Path, *, measure: str | None = None, least: bool 
         (one row for each job), both also as CSV, ``summary.txt``, and
         ``figures/<analysis>_<measure>``.
     measure : str, optional
-        What to show against the parameters: a column of ``jobs.parquet``; unless given, the
-        objective of the sweep, or the first that the analysis measured in some job.
+        What to show against the parameters, for each kind of analysis that measures it: a column
+        of ``jobs.parquet``; unless given, the objective of the sweep, or the first that the
+        analysis measured in some job.
     least : bool
         Whether the best settings are those with the least of it.
 
@@ -55,17 +55,18 @@ def summarize(directory: str | Path, *, measure: str | None = None, least: bool 
     Raises
     ------
     InputError
-        If the folder holds no jobs, or no job measured `measure`.
+        If the folder holds no jobs, or no kind of analysis in it measures `measure`.
     """
     sweep = Sweep.open(directory)
+    done = sweep.only("done")
+    kinds = {name: done.only("done", name) for name in dict.fromkeys(j.analysis for j in done.jobs)}
+    refuse_unknown_measure(measure, {name: part.measures for name, part in kinds.items()})
     overview = sweep.overview()
     report.save_table(overview, sweep.directory / "jobs")
-    done = sweep.only("done")
     parts: list[RenderableType] = []
     if done.jobs:
         report.save_table(done.table(), sweep.directory / "results")
-    for analysis in dict.fromkeys(job.analysis for job in done.jobs):
-        part = done.only("done", analysis)
+    for analysis, part in kinds.items():
         is_inspection = all(job.is_inspection for job in part.jobs)
         parts += job_module(analysis, is_inspection=is_inspection).summarise(part)
         rows = overview[(overview["analysis"] == analysis) & (overview["status"] == "done")]
@@ -86,18 +87,17 @@ def _measured(
     rows: pd.DataFrame, sweep: Sweep, analysis: str, measure: str | None, least: bool
 ) -> list[RenderableType]:
     """Show a measure against each swept key, and draw it."""
-    known = list(sweep.jobs[0].folder.result["measures"])
+    known = sweep.measures
     has = [column for column in known if rows[column].notna().any()]
     name = measure or next(iter(has), known[0])
     if name not in known:
-        raise InputError(
-            f"`measure` must be something that the analysis {analysis!r} measures, got {name!r}; "
-            f"choose one of {', '.join(known)}"
-        )
+        return ["", f"The analysis {analysis!r} does not measure {name}."]
     if name not in has:
         others = f"; --measure shows another of {', '.join(has)}" if has else ""
         return ["", f"No job has a {name}{others}."]
     keys = sweep.settings or list(sweep.swept)
+    if not keys:
+        return ["", f"{name}: {rows[name].mean():.4g}"]
     lines: list[RenderableType] = []
     for key in keys:
         grid = _grid(f"{name} against {key}", [key], ["jobs", "mean", "sd", "least", "greatest"])
@@ -107,9 +107,8 @@ def _measured(
         lines += ["", grid]
     if len(keys) > 1:
         lines += ["", _best(rows, keys, name, least)]
-    if keys:
-        figure = sweep_plots.plot_measure(rows, keys, name)
-        save_figure(figure, sweep.directory / "figures" / f"{analysis}_{name}")
+    figure = sweep_plots.plot_measure(rows, keys, name)
+    save_figure(figure, sweep.directory / "figures" / f"{analysis}_{name}")
     return lines
 
 

@@ -104,6 +104,12 @@ class Sweep:
         """The swept keys but the seed."""
         return [key for key in self.swept if key != "seed"]
 
+    @cached_property
+    def measures(self) -> list[str]:
+        """What the jobs that are done measured, the most important first."""
+        done = (job for job in self.jobs if job.status == "done")
+        return list(dict.fromkeys(name for job in done for name in job.folder.result["measures"]))
+
     def table(self, stem: str = "results") -> pd.DataFrame:
         """Put the tables of all jobs into one; each must be done.
 

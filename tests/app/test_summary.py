@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.axes import Axes
+from rich.console import Console
 
 from relutopo.app.identity import Identity
 from relutopo.app.store import JobFolder, JobRecord
-from relutopo.app.summary import _ranges
+from relutopo.app.summary import _measured, _ranges
 from relutopo.app.sweep import Sweep
 from relutopo.app.sweep_plots import plot_measure
 from relutopo.report import in_order
@@ -37,21 +39,46 @@ def test_numbers_within_text_are_sorted_by_size(sizes: list[int]) -> None:
     assert in_order([f"[{n},8]" for n in sizes]) == [f"[{n},8]" for n in sorted(sizes)]
 
 
+def folder_of(jobs: Path, hidden: list[int], seed: int) -> JobFolder:
+    """The folder of a job that has begun."""
+    values = {
+        "analysis": "partition",
+        "seed": seed,
+        "training_dir": None,
+        "data": {"name": "two_moons"},
+        "network": {"hidden": hidden},
+    }
+    overrides = [f"network.hidden={hidden}", f"seed={seed}"]
+    record = JobRecord(Identity.of("two_moons", values), {}, overrides)
+    folder = JobFolder(jobs / record.identity.id)
+    folder.begin(record)
+    return folder
+
+
 def test_jobs_stand_in_the_order_in_which_their_values_grow(tmp_path: Path) -> None:
     settings = [([8], 0), ([8], 1), ([8, 8], 0), ([16, 4], 9), ([16, 4], 10), ([128], 0)]
-    for i, (hidden, seed) in enumerate(reversed(settings)):
-        values = {
-            "seed": seed,
-            "training_dir": None,
-            "data": {"name": "two_moons"},
-            "network": {"hidden": hidden},
-        }
-        overrides = [f"network.hidden={hidden}", f"seed={seed}"]
-        record = JobRecord(Identity.of("two_moons", values), {}, overrides)
-        JobFolder(tmp_path / "jobs" / str(i)).begin(record)
+    for hidden, seed in settings:
+        folder_of(tmp_path / "jobs", hidden, seed)
     swept = Sweep.open(tmp_path).swept
     assert swept["network.hidden"] == ["[8]", "[8]", "[8,8]", "[16,4]", "[16,4]", "[128]"]
     assert swept["seed"] == [seed for _, seed in settings]
+
+
+def measured(
+    directory: Path, jobs: list[tuple[list[int], int, float]], measure: str = "delay"
+) -> str:
+    """What is told of a measure of a sweep's jobs, as words; NaN is unknown."""
+    for hidden, seed, value in jobs:
+        folder_of(directory / "jobs", hidden, seed).finish({}, {"delay": value, "n_regions": 7.0})
+    sweep = Sweep.open(directory)
+    parts = _measured(sweep.overview(), sweep, "partition", measure, least=False)
+    file = io.StringIO()
+    Console(file=file, width=200, color_system=None).print(*parts, sep="\n")
+    return " ".join(file.getvalue().split())
+
+
+def test_of_one_job_the_measure_is_told_without_a_table(tmp_path: Path) -> None:
+    assert measured(tmp_path, [([8], 0, 1.5)]) == "delay: 1.5"
 
 
 @pytest.mark.parametrize(
