@@ -7,6 +7,7 @@ failed, and why.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,16 +100,31 @@ def _measured(
     if not keys:
         return ["", f"{name}: {rows[name].mean():.4g}"]
     lines: list[RenderableType] = []
+    if name not in (measure, known[0]):
+        passed_over = ", ".join(known[: known.index(name)])
+        lines += ["", f"[dim]No job has a {passed_over}; shown is the next, {name}.[/dim]"]
     for key in keys:
-        grid = _grid(f"{name} against {key}", [key], ["jobs", "mean", "sd", "least", "greatest"])
-        groups = dict(list(rows.groupby(_ranges(rows[key]), dropna=False, observed=True)))
-        for value in in_order(groups):
-            grid.add_row(report.short(value), *_spread(groups[value][name]))
-        lines += ["", grid]
+        groups = rows.groupby(_ranges(rows[key]), dropna=False, observed=True)[name]
+        lines += ["", *_against(key, name, dict(list(groups)))]
     if len(keys) > 1:
-        lines += ["", _best(rows, keys, name, least)]
+        lines += ["", *_best(rows, keys, name, least)]
     figure = sweep_plots.plot_measure(rows, keys, name)
     save_figure(figure, sweep.directory / "figures" / f"{analysis}_{name}")
+    return lines
+
+
+def _against(key: str, name: str, groups: dict[Any, pd.Series[Any]]) -> list[RenderableType]:
+    """Show a measure for each value of a key; name the values for which no job has it."""
+    known = {value: groups[value] for value in in_order(groups) if groups[value].notna().any()}
+    unknown = [report.short(value) for value in in_order(groups) if value not in known]
+    shown = _shown(known.values())
+    grid = _grid([key], shown)
+    for value, measured in known.items():
+        spread = _spread(measured)
+        grid.add_row(report.short(value), *(spread[column] for column in shown))
+    lines: list[RenderableType] = [f"[italic]{name} against {key}[/italic]", grid]
+    if unknown:
+        lines.append(f"No job has a {name} where {key} is {', '.join(unknown)}.")
     return lines
 
 
@@ -127,30 +143,44 @@ def _ranges(values: pd.Series[Any]) -> pd.Series[Any]:
     return ranges
 
 
-def _best(rows: pd.DataFrame, keys: list[str], name: str, least: bool) -> RenderableType:
+def _best(rows: pd.DataFrame, keys: list[str], name: str, least: bool) -> list[RenderableType]:
     means = rows.groupby(keys, dropna=False)[name].mean().dropna().sort_values(ascending=least)
-    which = "least" if least else "greatest"
-    grid = _grid(
-        f"Best settings: the {which} mean {name} first", keys, ["jobs", "mean", "sd", which]
-    )
-    groups = dict(list(rows.groupby(keys, dropna=False)))
-    for setting in means.index[:_N_BEST]:
-        values = setting if isinstance(setting, tuple) else (setting,)
-        n, mean, sd, low, high = _spread(groups[values][name])
-        grid.add_row(*map(report.short, values), n, mean, sd, low if least else high)
-    return grid
+    which, other = ("least", "greatest") if least else ("greatest", "least")
+    groups = dict(list(rows.groupby(keys, dropna=False)[name]))
+    best = {setting: groups[setting] for setting in means.index[:_N_BEST]}
+    shown = [column for column in _shown(best.values()) if column != other]
+    grid = _grid(keys, shown)
+    for setting, measured in best.items():
+        spread = _spread(measured)
+        grid.add_row(*map(report.short, setting), *(spread[column] for column in shown))
+    return [f"[italic]Best settings: the {which} mean {name} first[/italic]", grid]
 
 
-def _spread(values: pd.Series[Any]) -> tuple[str, ...]:
-    numbers = (values.mean(), values.std(), values.min(), values.max())
-    return (str(len(values)), *(f"{x:.4g}" if x == x else "-" for x in numbers))
+def _shown(groups: Iterable[pd.Series[Any]]) -> list[str]:
+    """Return the columns of a table of groups; where each has one number, that is all there is."""
+    are_several = any(measured.count() > 1 for measured in groups)
+    return ["jobs", "mean", "sd", "least", "greatest"] if are_several else ["jobs", "mean"]
 
 
-def _grid(title: str, names: list[str], numbers: list[str]) -> Table:
+def _spread(measured: pd.Series[Any]) -> dict[str, str]:
+    n, n_known = len(measured), measured.count()
+    numbers = {
+        "mean": measured.mean(),
+        "sd": measured.std(),
+        "least": measured.min(),
+        "greatest": measured.max(),
+    }
+    return {
+        "jobs": str(n) if n == n_known else f"{n_known} of {n}",
+        **{column: f"{x:.4g}" if x == x else "-" for column, x in numbers.items()},
+    }
+
+
+def _grid(names: list[str], numbers: list[str]) -> Table:
     require("rich", "the summary")
     from rich.table import Table
 
-    grid = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    grid = Table(box=None, pad_edge=False)
     for name in names:
         grid.add_column(name, no_wrap=True)
     for name in numbers:

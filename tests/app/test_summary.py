@@ -65,7 +65,7 @@ def test_jobs_stand_in_the_order_in_which_their_values_grow(tmp_path: Path) -> N
 
 
 def measured(
-    directory: Path, jobs: list[tuple[list[int], int, float]], measure: str = "delay"
+    directory: Path, jobs: list[tuple[list[int], int, float]], measure: str | None = "delay"
 ) -> str:
     """What is told of a measure of a sweep's jobs, as words; NaN is unknown."""
     for hidden, seed, value in jobs:
@@ -79,6 +79,34 @@ def measured(
 
 def test_of_one_job_the_measure_is_told_without_a_table(tmp_path: Path) -> None:
     assert measured(tmp_path, [([8], 0, 1.5)]) == "delay: 1.5"
+
+
+NAN = float("nan")
+
+
+def test_values_for_which_a_measure_is_unknown_are_named_below_the_table(tmp_path: Path) -> None:
+    jobs = [([8], 0, NAN), ([8], 1, NAN), ([8, 8], 0, NAN), ([16], 0, 1.0), ([16], 1, 3.0),
+            ([128], 0, 5.0), ([128], 1, NAN)]  # fmt: skip
+    words = measured(tmp_path, jobs)
+    assert "network.hidden jobs mean sd least greatest" in words
+    assert "[16] 2 2 1.414 1 3 [128] 1 of 2 5 - 5 5" in words
+    assert words.count("No job has a delay where network.hidden is [8], [8,8].") == 1
+
+
+def test_one_number_a_value_has_no_spread(tmp_path: Path) -> None:
+    words = measured(tmp_path, [([8], 0, 0.5), ([8, 8], 0, 1.5), ([16], 1, 2.5)])
+    assert (
+        words
+        == "delay against network.hidden network.hidden jobs mean [8] 1 0.5 [8,8] 1 1.5 [16] 1 2.5"
+    )
+
+
+def test_a_measure_that_stands_in_for_another_is_told(tmp_path: Path) -> None:
+    words = measured(tmp_path, [([8], 0, NAN), ([8], 1, NAN)], measure=None)
+    assert "No job has a delay; shown is the next, n_regions. n_regions against seed" in words
+    assert "n_regions." not in measured(tmp_path, [([8], 0, 1.0), ([8], 1, NAN)], measure=None)
+    named = measured(tmp_path, [([8], 0, NAN), ([8], 1, NAN)], measure="n_regions")
+    assert "No job has a" not in named
 
 
 @pytest.mark.parametrize(
