@@ -185,7 +185,7 @@ def _summarize(arguments: Sequence[str]) -> str | None:
         description="Gather the jobs of a sweep into tables; print and plot what came of them.",
     )
     parser.add_argument("sweep", help="folder of the sweep, below multirun/")
-    parser.add_argument("--measure", help="what to show: a column of jobs.parquet")
+    parser.add_argument("--measure", help="what to show: a measure in jobs.parquet")
     parser.add_argument("--least", action="store_true", help="the least is the best")
     chosen = parser.parse_args(arguments)
     try:

@@ -6,7 +6,9 @@ cell counts is called that.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +16,7 @@ import numpy as np
 from relutopo.learning.association import Estimate, over_runs, spearman
 from relutopo.learning.spikes import HALF_WIDTH, Spike
 from relutopo.optional import require
-from relutopo.report import short
+from relutopo.report import in_order, short
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +34,15 @@ _SHOWN = (
     "betti_1_peak_index",
 )
 """Signals at the terminal; the others stand in the table of associations."""
+_CORRELATIONS = {"raw": "raw", "detrended": "detrended", "adjusted": "cell counts out"}
+"""Headings of the kinds of correlation with the loss."""
+_ADJUSTMENTS = (
+    "detrended: running medians taken away; cell counts out: after regression on the cell counts"
+)
+_CHANGES_NOTE = (
+    "changes: mean \\[95 % t interval] over jobs with spikes, one number from each; up: jobs in "
+    "which it rises; p: sign test"
+)
 
 
 def run_summary(
@@ -54,18 +65,14 @@ def run_summary(
     """
     by_signal = {str(row["signal"]): row for _, row in effects.iterrows()}
     shown = [name for name in _SHOWN if name in by_signal]
-    correlations = _grid("Spearman with log-loss", ["raw", "detrended", "cell counts out"])
-    changes = _grid("Change at spikes", ["first", "last", "change", "cell counts out"])
-    for name in shown:
-        row = by_signal[name]
-        kinds = ("raw", "detrended", "adjusted")
-        correlations.add_row(_words(name), *(_interval(row, kind, ".2f") for kind in kinds))
-        digits = "" if _is_count(name) else ".3f"
-        changes.add_row(
-            _words(name),
-            *(_number(row[end], digits) for end in ("first", "last")),
-            *(_change(row, kind, name) for kind in ("change", "adjusted_change")),
-        )
+    correlations, unknown = _known_part(
+        "Spearman with log-loss",
+        _CORRELATIONS.values(),
+        {
+            name: [_interval(by_signal[name], kind, ".2f") for kind in _CORRELATIONS]
+            for name in shown
+        },
+    )
     last = table.iloc[-1]
     peaks = [name for name in shown if name.endswith("peak_value")]
     return [
@@ -78,13 +85,12 @@ def run_summary(
         _cells(table),
         "",
         correlations,
+        *_unknown(unknown),
         "",
-        changes,
-        "[dim]first, last: values at the first and the last step; change: the peak of each spike "
-        "against the quiet steps around it, counts in per cent; detrended: running medians taken "
-        "away; cell counts out: after regression on the cell counts; not regions: the cells of "
-        "lower dimension, V + E in the plane; brackets: 95 %, from resampled blocks of this one "
-        "run, which say nothing of other seeds[/dim]",
+        *_changes({name: by_signal[name] for name in shown}),
+        f"[dim]{_ADJUSTMENTS}; not regions: the cells of lower dimension, V + E in the plane; "
+        "brackets: 95 %, from resampled blocks of this one run, which say nothing of other "
+        "seeds[/dim]",
         "",
         *_identities(table, effects),
         *_warnings(table),
@@ -92,6 +98,48 @@ def run_summary(
         f"reducer {', '.join(sorted(set(table['method'].dropna())))}, enumerator "
         f"{last['enumerator']}",
     ]
+
+
+def _changes(by_signal: Mapping[str, pd.Series[Any]]) -> list[RenderableType]:
+    """Show the signals at the ends of the run, and how they change at spikes if there are any."""
+    are_compared = any(row["n_compared"] for row in by_signal.values())
+    kinds = {"change": "change", "adjusted_change": "cell counts out"} if are_compared else {}
+    rows = {
+        name: [
+            *(_number(row[end], "" if _is_count(name) else ".3f") for end in ("first", "last")),
+            *(_change(row, kind, name) for kind in kinds),
+        ]
+        for name, row in by_signal.items()
+    }
+    title = "Change at spikes" if are_compared else "Values"
+    grid, unknown = _known_part(title, ["first", "last", *kinds.values()], rows)
+    note = "first, last: values at the first and the last step"
+    if are_compared:
+        note += (
+            "; change: the peak of each spike against the quiet steps around it, counts in per cent"
+        )
+    return [grid, *_unknown(unknown), f"[dim]{note}[/dim]"]
+
+
+def _known_part(
+    title: str, headings: Collection[str], rows: Mapping[str, Sequence[str]]
+) -> tuple[Table, list[str]]:
+    """Return a table of signals, and the names of its rows and columns that are all unknown."""
+    known = {name: cells for name, cells in rows.items() if any(cell != "-" for cell in cells)}
+    is_known = [
+        any(column != "-" for column in columns) for columns in zip(*known.values(), strict=True)
+    ]
+    shown = list(compress(headings, is_known))
+    grid = _grid(title if known else "", shown)
+    for name, cells in known.items():
+        grid.add_row(_words(name), *compress(cells, is_known))
+    unknown = [_words(name) for name in rows if name not in known]
+    return grid, unknown + [name for name in headings if known and name not in shown]
+
+
+def _unknown(names: Sequence[str]) -> list[str]:
+    why = "too few checkpoints have a value, or it never changes"
+    return [f"[dim]unknown ({why}): {', '.join(names)}[/dim]"] if names else []
 
 
 def _grid(title: str, headings: Sequence[str]) -> Table:
@@ -251,46 +299,121 @@ def sweep_summary(
     list of rich renderables
     """
     settings = [key for key in swept if key != "seed"]
-    lines: list[RenderableType] = []
+    groups = dict(list(effects.groupby(settings))) if settings else {("all jobs",): effects}
+    tables: list[RenderableType] = []
+    reasons, unknown = Counter[str](), Counter[str]()
     n_tests = 0
-    for setting, rows in effects.groupby(settings) if settings else [(("all jobs",), effects)]:
-        of = {str(name): group for name, group in rows.groupby("signal")}
+    for setting in in_order(groups):
+        of = {str(name): group for name, group in groups[setting].groupby("signal")}
+        of = {name: of[name] for name in _SHOWN if name in of}
         cells = of["n_cells"]
-        grid = _grid("", ["change at spikes", "cell counts out", "up", "p"])
-        for name in _SHOWN:
-            if name not in of:
-                continue
-            restated = of[name]["identity"].unique()
-            is_identity = len(restated) == 1 and bool(restated[0])
-            n_tests += not is_identity
-            test = over_runs(of[name]["change"])
-            grid.add_row(
-                _words(name),
-                _tested(of[name]["change"], name),
-                f"= {restated[0]}" if is_identity else _tested(of[name]["adjusted_change"], name),
-                f"{test.n_positive}/{test.n}",
-                _number(test.sign_p, ".3f"),
+        reason = _why_not_compared(cells)
+        if reason:
+            grid, missing = _correlations_over_jobs(of)
+            reasons[reason] += 1
+        else:
+            grid, missing = _changes_over_jobs(of)
+            n_tests += sum(
+                not _restated(jobs) and _is_known(jobs["change"]) for jobs in of.values()
             )
-        lines += [
+        unknown.update(missing)
+        tables += [
             "",
-            f"[bold]{', '.join(map(short, setting))}[/bold], {len(cells)} jobs",
-            f"cells end/start {_spread(cells['last'] / cells['first'], '.2f')}; "
-            f"Spearman(step, cells) {_spread(cells['trend'], '+.2f')}; "
-            f"spikes {_spread(cells['n_spikes'], '.0f')}",
+            f"[bold]{', '.join(map(short, setting))}[/bold], "
+            f"{len(cells)} {'job' if len(cells) == 1 else 'jobs'}",
+            _trends(cells),
             grid,
         ]
-    lines.append(
-        "[dim]end/start, Spearman, spikes: mean \\[least, greatest]; changes: mean \\[95 % t "
-        "interval] over jobs with spikes, one number from each; up: jobs in which it rises; p: "
-        "sign test; '= ...': restates the cell counts exactly. Of "
-        f"{n_tests} changes {n_tests / 20:.1f} are expected to exclude zero by chance alone.[/dim]"
+
+    def counted(what: Counter[str]) -> list[str]:
+        n = len(groups)
+        return [f"{text}{f' in {k} of {n} settings' if k < n else ''}" for text, k in what.items()]
+
+    notes = [
+        "end/start, Spearman, spikes: mean \\[least, greatest]",
+        *([_ADJUSTMENTS] if reasons else []),
+        *([_CHANGES_NOTE] if reasons.total() < len(groups) else []),
+        "'= ...': restates the cell counts exactly.",
+    ]
+    if n_tests:
+        notes[-1] += (
+            f" Of {n_tests} changes {n_tests / 20:.1f} are expected to exclude zero by chance "
+            "alone."
+        )
+    return [
+        *_not_compared(counted(reasons)),
+        *tables,
+        *_unknown(counted(unknown)),
+        f"[dim]{'; '.join(notes)}[/dim]",
+        *_reducers_compared(table, swept),
+    ]
+
+
+def _not_compared(reasons: Sequence[str]) -> list[str]:
+    text = f"{'; '.join(reasons)}: nothing can be told about changes at spikes."
+    return ["", f"[yellow]{text}[/yellow]"] if reasons else []
+
+
+def _why_not_compared(jobs: pd.DataFrame) -> str:
+    """Say why nothing is known of changes at spikes; "" if something is."""
+    if jobs["n_compared"].any():
+        return ""
+    if jobs["n_spikes"].any():
+        return "No loss spike has a checkpoint at its peak and quiet ones around it"
+    return "No loss spikes were found"
+
+
+def _trends(cells: pd.DataFrame) -> str:
+    n_spikes = cells["n_spikes"]
+    return (
+        f"cells end/start {_spread(cells['last'] / cells['first'], '.2f')}; "
+        f"Spearman(step, cells) {_spread(cells['trend'], '+.2f')}; "
+        + (f"spikes {_spread(n_spikes, '.0f')}" if n_spikes.any() else "no spikes")
     )
-    return [*lines, *_reducers_compared(table, swept)]
+
+
+def _is_known(values: pd.Series[Any]) -> bool:
+    return bool(values.notna().any())
 
 
 def _spread(values: pd.Series[Any], form: str) -> str:
+    if not _is_known(values):
+        return "-"
     mean_form = ".1f" if form == ".0f" else form
+    form = form.lstrip("+")  # so that a table of three columns fits 80 characters
     return f"{values.mean():{mean_form}} \\[{values.min():{form}}, {values.max():{form}}]"
+
+
+def _changes_over_jobs(of: Mapping[str, pd.DataFrame]) -> tuple[Table, list[str]]:
+    """Show the mean change of each signal at spikes, and how sure it is."""
+    rows = {}
+    for name, jobs in of.items():
+        test = over_runs(jobs["change"])
+        rows[name] = [
+            _tested(jobs["change"], name),
+            _restated(jobs) or _tested(jobs["adjusted_change"], name),
+            f"{test.n_positive}/{test.n}" if test.n else "-",
+            _number(test.sign_p, ".3f"),
+        ]
+    return _known_part("", ["change at spikes", "cell counts out", "up", "p"], rows)
+
+
+def _correlations_over_jobs(of: Mapping[str, pd.DataFrame]) -> tuple[Table, list[str]]:
+    """Show the mean correlations of each signal with the loss."""
+    rows = {
+        name: [
+            *(_spread(jobs[kind], "+.2f") for kind in ("raw", "detrended")),
+            _restated(jobs) or _spread(jobs["adjusted"], "+.2f"),
+        ]
+        for name, jobs in of.items()
+    }
+    return _known_part("Spearman with log-loss", _CORRELATIONS.values(), rows)
+
+
+def _restated(jobs: pd.DataFrame) -> str:
+    """Say which cell counts a signal restates in all jobs; "" if none."""
+    restated = jobs["identity"].unique()
+    return f"= {restated[0]}" if len(restated) == 1 and restated[0] else ""
 
 
 def _tested(values: pd.Series[Any], signal: str) -> str:

@@ -6,14 +6,14 @@ stands beside the numbers that it rests on.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from relutopo.learning.checkpoints import History
 from relutopo.optional import require
-from relutopo.report import short
+from relutopo.report import in_order, short
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -249,10 +249,10 @@ def sweep_summary(table: pd.DataFrame, swept: Sequence[str]) -> list[RenderableT
         gain=ends["weighted_agreement"] - ends["job"].map(starts["weighted_agreement"]),
         delay=ends["generalised_step"] / ends["fitted_step"].clip(lower=1),
     )
-    groups = list(ends.groupby(settings, dropna=False)) if settings else [((), ends)]
+    groups = dict(list(ends.groupby(settings, dropna=False))) if settings else {(): ends}
 
-    def grid(title: str, headings: Sequence[str]) -> Table:
-        table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    def grid(headings: Iterable[str]) -> Table:
+        table = Table(box=None, pad_edge=False)
         for i, heading in enumerate((*settings, "jobs", *headings)):
             is_name = i < len(settings)
             table.add_column(heading, justify="left" if is_name else "right", no_wrap=True)
@@ -264,21 +264,22 @@ def sweep_summary(table: pd.DataFrame, swept: Sequence[str]) -> list[RenderableT
         "unweighted": "unweighted_agreement",
         "gain": "gain",
     }
+    steps = {
+        "train acc. 1": "fitted_step",
+        f"held-out {GENERALISED}": "generalised_step",
+        "ratio": "delay",
+    }
+    known = {name: column for name, column in measures.items() if ends[column].notna().any()}
+    reached = {name: column for name, column in steps.items() if ends[column].notna().any()}
     are_several = len(ends) > len(groups)
     worst = " \\[worst]" if are_several else ""
-    agreement = grid(
-        f"Last checkpoint: mean{worst} over jobs; gain: of weighted over step 0", list(measures)
-    )
-    delay = grid("Steps: least-greatest", ["train acc. 1", f"held-out {GENERALISED}", "ratio"])
-    for setting, rows in groups[:_MOST_SETTINGS]:
+    gain = "; gain: of weighted over step 0" if "gain" in known else ""
+    agreement, delay = grid(known), grid(reached)
+    for setting in in_order(groups)[:_MOST_SETTINGS]:
+        rows = groups[setting]
         names = (*map(short, setting), str(len(rows)))
-        values = (rows[column] for column in measures.values())
-        if are_several:
-            agreement.add_row(*names, *(f"{v.mean():.3f} \\[{v.min():.3f}]" for v in values))
-        else:
-            agreement.add_row(*names, *(f"{v.mean():.3f}" for v in values))
-        steps = (rows[column] for column in ("fitted_step", "generalised_step", "delay"))
-        delay.add_row(*names, *map(_range, steps))
+        agreement.add_row(*names, *(_mean(rows[c], with_worst=are_several) for c in known.values()))
+        delay.add_row(*names, *(_range(rows[column]) for column in reached.values()))
     left_out = (
         [f"and {len(groups) - _MOST_SETTINGS} settings more, in jobs.csv"]
         if len(groups) > _MOST_SETTINGS
@@ -286,12 +287,32 @@ def sweep_summary(table: pd.DataFrame, swept: Sequence[str]) -> list[RenderableT
     )
     return [
         "",
+        f"[italic]Last checkpoint: mean{worst} over jobs{gain}[/italic]",
         agreement,
+        *_unknown(table, [name for name in measures if name not in known]),
         "",
-        delay,
+        *(("[italic]Steps: least-greatest[/italic]", delay) if reached else ()),
+        *_never([name for name in steps if name not in reached]),
         *left_out,
         *_eigensolvers_compared(table, swept),
     ]
+
+
+def _unknown(table: pd.DataFrame, names: Sequence[str]) -> list[str]:
+    """Name what no job has, with the reasons that partitions are missing for."""
+    statuses = {*table["weighted_status"], *table["unweighted_status"]} - {"converged"}
+    why = f" ({'; '.join(sorted(statuses))})" if statuses else ""
+    return [f"[yellow]unknown in every job{why}: {', '.join(names)}[/yellow]"] if names else []
+
+
+def _never(names: Sequence[str]) -> list[str]:
+    return [f"never in any job: {', '.join(names)}"] if names else []
+
+
+def _mean(values: pd.Series[Any], *, with_worst: bool) -> str:
+    if values.isna().all():
+        return "-"
+    return f"{values.mean():.3f}" + (f" \\[{values.min():.3f}]" if with_worst else "")
 
 
 def _range(values: pd.Series[Any]) -> str:

@@ -8,6 +8,7 @@ import logging
 import multiprocessing
 import os
 import platform
+import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -29,18 +30,22 @@ if TYPE_CHECKING:
 __all__ = [
     "Conclusion",
     "environment",
+    "in_order",
     "progress_bar",
     "save_json",
     "save_summary",
     "save_table",
     "short",
     "show",
+    "sort_key",
     "three_steps",
     "versions",
 ]
 
 SECONDS_BETWEEN_LINES = 10.0
 """How often a log file hears of work that goes on."""
+_PIECE = re.compile(r"((?:(?<!\w)-)?\d+\.?\d*(?:e[-+]?\d+)?)|.", re.DOTALL)
+"""A number within text, or one character."""
 _progress_log = logging.getLogger("relutopo.progress")
 _PACKAGES = (
     "relutopo",
@@ -144,6 +149,34 @@ def short(value: object) -> str:
     ('0.2644', 'arpack')
     """
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def in_order(values: Iterable[Any]) -> list[Any]:
+    """Sort values of a swept key, or tuples of values of several keys; see `sort_key`.
+
+    Examples
+    --------
+    >>> in_order(["[128,128]", "[8,8]", "[16]", "[16,4]", "[8]"]), in_order([10, 2.5])
+    (['[8]', '[8,8]', '[16]', '[16,4]', '[128,128]'], [2.5, 10])
+    >>> in_order([("b", 10), ("b", 9), ("a", 11)])
+    [('a', 11), ('b', 9), ('b', 10)]
+    """
+    return sorted(values, key=sort_key)
+
+
+def sort_key(value: Any) -> list[Any]:
+    """Return what a value of a setting is sorted by.
+
+    Numbers are sorted by size, also those within text, and before what is no number; lists, which
+    tables hold as text, element by element; tuples by their first values, then by their second.
+    """
+    if isinstance(value, tuple):
+        return [sort_key(one) for one in value]
+    if isinstance(value, (int, float)):
+        return [(1, value)]
+    pieces = ((piece[1], piece[0]) for piece in _PIECE.finditer(str(value)))
+    # A list that ends stands before one that goes on.
+    return [(1, float(n)) if n else (0 if text == "]" else 2, text) for n, text in pieces]
 
 
 @contextmanager

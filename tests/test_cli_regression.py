@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -137,16 +138,49 @@ def test_a_sweep_over_reducers_gives_equal_numbers_and_a_test_over_seeds(
     assert len(effects.groupby(["job", "reducer", "filtration", "seed"])) == 8
 
 
+def test_a_sweep_without_spikes_says_so_and_shows_what_there_is(
+    tmp_path: Path, command: Command
+) -> None:
+    printed = command(
+        tmp_path, "--multirun", *TINY[:3], "figures=false", "seed=0,1", "trainer.n_steps=40",
+        "trainer.learning_rate=0.001",
+    )  # fmt: skip
+    (folder,) = (tmp_path / "multirun").iterdir()
+    effects = pd.read_parquet(folder / "associations.parquet")
+    assert not effects["n_spikes"].any()
+    assert printed.count("No loss spikes were found") == 1
+    assert not re.search(r"- +(- |0/0)", printed)  # neighbours in a row of dashes
+    raw = effects.loc[effects["signal"] == "betti_0_peak_value", "raw"]
+    row = rf"β0 peak value +{re.escape(f'{raw.mean():+.2f} [{raw.min():.2f}, {raw.max():.2f}]')}"
+    assert re.search(row, printed)
+    assert "shown is the next, betti_1_peak_value_detrended" in " ".join(printed.split())
+
+
 def test_a_sweep_may_mix_kinds_of_analysis(tmp_path: Path, command: Command) -> None:
     printed = command(
         tmp_path, "--multirun", *TINY[1:4], "experiment=regression,two_moons", "figures=false",
-        "trainer.checkpoint_every=30", "trainer.n_checkpoints=2",
+        "trainer.checkpoint_every=30", "trainer.n_checkpoints=2", "seed=0,1",
     )  # fmt: skip
     (folder,) = (tmp_path / "multirun").iterdir()
     table = pd.read_parquet(folder / "results.parquet")
     assert set(table["experiment"]) == {"regression", "two_moons"}
-    assert "change at spikes" in printed
+    assert "cells end/start" in printed
     assert "unweighted" in printed
+    for measure, kind, other in (
+        ("n_regions", "partition", "homology"),
+        ("n_spikes", "homology", "partition"),
+    ):
+        printed = command(tmp_path, "summarize", str(folder), "--measure", measure)
+        assert f"{measure} against seed" in printed
+        assert printed.count(f"The analysis '{other}' does not measure {measure}.") == 1
+        assert f"The analysis '{kind}' does not" not in printed
+        assert (folder / "figures" / f"{kind}_{measure}.png").is_file()
+        assert not (folder / "figures" / f"{other}_{measure}.png").exists()
+    printed = command(tmp_path, "summarize", str(folder), "--measure", "n_region", succeeds=False)
+    assert "'homology' or 'partition' measures, got 'n_region'; did you mean n_regions?" in printed
+    names = printed.strip().rpartition("choose one of ")[2].split(", ")
+    assert {"n_regions", "n_spikes"} <= set(names)
+    assert "Traceback" not in printed
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 from rich.console import Console, RenderableType
+from rich.table import Table
 
 import relutopo as rt
 from relutopo import homology_plots, homology_report
@@ -129,6 +130,96 @@ def test_the_seed_is_the_unit_of_a_sweep() -> None:
     # Mean 0.2, standard error 0.0316, t = 6.325 with four degrees of freedom, half width 0.0878.
     assert "β0 peak value +0.2000 [0.1122, 0.2878] +0.1000 5/5 0.062" in words
     assert "Of 4 changes 0.2 are expected to exclude zero by chance alone" in words
+
+
+def test_settings_stand_in_the_order_of_their_values() -> None:
+    rows, associations = sweep([0.1, 0.2, 0.3])
+    widths = ["[8,8]", "[16]", "[128,128]"]
+    for part in (rows, associations):
+        part["width"] = part["seed"].map(dict(enumerate(widths)))
+    words = text(homology_report.sweep_summary(rows, associations, ["seed", "width"]))
+    places = [words.index(f"{width}, 1 job") for width in widths]
+    assert places == sorted(places)
+
+
+def without_spikes(effects: pd.DataFrame, n_spikes: int = 0) -> pd.DataFrame:
+    """The associations of runs with no spikes that can be compared with anything."""
+    unknown = {f"{kind}{end}": NAN for kind in ("change", "adjusted_change")
+               for end in ("", "_low", "_high")}  # fmt: skip
+    return effects.assign(n_spikes=n_spikes, n_compared=0, **unknown)
+
+
+def grids(parts: Sequence[RenderableType]) -> list[Table]:
+    return [part for part in parts if isinstance(part, Table)]
+
+
+def cells(grid: Table) -> np.ndarray[Any, Any]:
+    """The cells of a table without its first column."""
+    return np.array([list(column.cells) for column in grid.columns[1:]]).T
+
+
+@pytest.mark.parametrize(
+    ("n_spikes", "why"),
+    [(0, "No loss spikes were found"), (3, "No loss spike has a checkpoint at its peak and quiet")],
+)
+def test_a_sweep_without_spikes_says_so_once_and_shows_what_is_known(
+    n_spikes: int, why: str
+) -> None:
+    rows, associations = sweep([NAN] * 4)
+    associations = without_spikes(associations, n_spikes)
+    associations["raw"] = associations["seed"] / 10
+    rows["width"], associations["width"] = (part["seed"] % 2 for part in (rows, associations))
+    parts = homology_report.sweep_summary(rows, associations, ["seed", "width"])
+    words = text(parts)
+    assert words.count(why) == words.count("nothing can be told about changes at spikes") == 1
+    assert "settings" not in words
+    assert "by chance" not in words
+    assert ("no spikes" in words) == (n_spikes == 0)
+    assert len(grids(parts)) == 2
+    for i, grid in enumerate(grids(parts)):
+        assert [column.header for column in grid.columns[1:]] == [
+            "raw",
+            "detrended",
+            "cell counts out",
+        ]
+        # Widths 0 and 1 have the seeds 0, 2 and 1, 3.
+        assert set(cells(grid)[:, 0]) == {[r"+0.10 \[0.00, 0.20]", r"+0.20 \[0.10, 0.30]"][i]}
+
+
+def test_spikes_that_some_settings_have_are_compared_there() -> None:
+    rows, associations = sweep([0.1, 0.2])
+    with_spikes, without = (associations[associations["seed"] == seed] for seed in (0, 1))
+    associations = pd.concat([with_spikes, without_spikes(without)])
+    rows["width"], associations["width"] = rows["seed"], associations["seed"]
+    parts = homology_report.sweep_summary(rows, associations, ["seed", "width"])
+    assert "No loss spikes were found in 1 of 2 settings: nothing can be told" in text(parts)
+    assert "Of 4 changes" in text(parts)
+    first, second = grids(parts)
+    assert first.columns[1].header == "change at spikes"
+    assert second.columns[1].header == "raw"
+
+
+def test_signals_that_no_job_knows_are_named_and_fill_no_table() -> None:
+    rows, associations = sweep([0.1, 0.2])
+    associations = associations.assign(adjusted_change=NAN, adjusted=NAN)
+    is_unknown = associations["signal"] == "betti_0_peak_value"
+    associations.loc[is_unknown, ["raw", "detrended", "change"]] = NAN
+    for effects in (associations, without_spikes(associations)):
+        parts = homology_report.sweep_summary(rows, effects, ["seed"])
+        assert "β0 peak value, cell counts out" in text(parts).partition("unknown (")[2]
+        (grid,) = grids(parts)
+        assert list(grid.columns[0].cells) == ["all cells", "not regions", "β0 peak index"]
+        assert not (cells(grid) == "-").any()
+
+
+def test_a_run_without_spikes_has_no_columns_for_them() -> None:
+    parts = homology_report.run_summary(table(), without_spikes(effects()), [])
+    correlations, values = grids(parts)
+    assert correlations.columns[-1].header == "cell counts out"
+    assert [column.header for column in values.columns] == ["", "first", "last"]
+    assert "quiet steps" not in text(parts)
+    _, changes = grids(homology_report.run_summary(table(), effects(), SPIKES))
+    assert [c.header for c in changes.columns[3:]] == ["change", "cell counts out"]
 
 
 def test_reducers_are_compared_number_by_number() -> None:

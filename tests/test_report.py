@@ -8,10 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.console import Console, RenderableType
+from rich.table import Table
 
 from relutopo import partition_report
 from relutopo.learning.checkpoints import History
+from relutopo.report import in_order, short
 
 
 def text(parts: list[RenderableType]) -> str:
@@ -155,6 +159,66 @@ def test_a_sweep_is_shown_over_seeds_and_eigensolvers() -> None:
     lines = text(partition_report.sweep_summary(combined, ["seed", "eigensolver"]))
     assert "arpack 2 1.000 [1.000] 0.950 [0.900] 0.700 [0.700] 0.450 [0.400]" in lines
     assert "differ by at most 9.1e-02 (relative)" in lines
+
+
+@given(st.lists(st.lists(st.integers(-50, 200), max_size=3)))
+def test_lists_are_sorted_element_by_element(lists: list[list[int]]) -> None:
+    texts = [str(numbers).replace(" ", "") for numbers in sorted(lists)]
+    assert in_order(reversed(texts)) == texts
+
+
+@given(st.lists(st.tuples(st.sampled_from(["box", "slice"]), st.integers() | st.floats(-9, 9))))
+def test_several_settings_are_sorted_by_the_first_and_then_by_the_next(
+    settings: list[tuple[str, float]],
+) -> None:
+    assert in_order(settings) == sorted(settings)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["[8]", "[8,8]", "[16]", "[16,4]", "[16,16]", "[128]"],
+        [2, 10, 300],
+        [1e-05, 0.002, 0.1, 30.0],
+        ["0.5", "2", "10", "None"],
+    ],
+)
+def test_settings_stand_in_the_order_of_their_values(values: list[Any]) -> None:
+    jobs = [table(job=str(i), key=value) for i, value in enumerate(sorted(values, key=str))]
+    parts = partition_report.sweep_summary(pd.concat(jobs), ["key"])
+    firsts = [list(part.columns[0].cells) for part in parts if isinstance(part, Table)]
+    assert firsts == 2 * [[short(value) for value in values]]
+
+
+def test_what_no_job_of_a_sweep_has_is_named_once_and_why() -> None:
+    unknown = {f"weighted_{name}": np.nan for name in ("agreement", "held_out_agreement")}
+    jobs = [
+        table(
+            job=f"{seed},{width}",
+            seed=seed,
+            width=width,
+            weighted_status="one region",
+            unweighted_agreement=np.nan if width == 8 else 0.75,
+            generalised_step=np.nan,
+            **unknown,
+        )
+        for seed in (0, 1)
+        for width in (8, 16)
+    ]
+    parts = partition_report.sweep_summary(pd.concat(jobs), ["seed", "width"])
+    lines = text(parts)
+    assert "unknown in every job (one region): weighted, gain" in lines
+    assert "never in any job: held-out 0.98, ratio" in lines
+    assert "nan" not in lines
+    agreement, steps = (part for part in parts if isinstance(part, Table))
+    assert [c.header for c in agreement.columns] == ["width", "jobs", "held-out acc.", "unweighted"]
+    assert list(agreement.columns[-1].cells) == ["-", "0.750 \\[0.750]"]
+    assert [c.header for c in steps.columns] == ["width", "jobs", "train acc. 1"]
+    assert list(steps.columns[-1].cells) == ["50", "50"]
+    nothing = pd.concat([job.assign(fitted_step=np.nan) for job in jobs])
+    lines = text(partition_report.sweep_summary(nothing, ["seed", "width"]))
+    assert "never in any job: train acc. 1, held-out 0.98, ratio" in lines
+    assert "least-greatest" not in lines
 
 
 def test_of_many_settings_the_first_are_shown() -> None:

@@ -26,6 +26,7 @@ __all__ = [
     "counted",
     "explain",
     "refuse_unknown_keys",
+    "refuse_unknown_measure",
     "refuse_unknown_objective",
     "refuse_values_of_groups",
 ]
@@ -148,6 +149,32 @@ def refuse_unknown_objective(objective: str | None, analysis: str, measures: Seq
         raise InputError(
             f"`objective` must be something that the analysis {analysis!r} measures, got "
             f"{objective!r}" + _remedy(objective, measures)
+        )
+
+
+def refuse_unknown_measure(measure: str | None, measures: Mapping[str, Sequence[str]]) -> None:
+    """Raise an `InputError` for a measure that no kind of analysis in a sweep has.
+
+    Parameters
+    ----------
+    measure : str or None
+        None is what each measured first.
+    measures : mapping of str to sequence of str
+        What each kind of analysis measured; may be empty, while no job is done.
+
+    Examples
+    --------
+    >>> measures = {"partition": ["delay", "n_regions"], "homology": ["n_spikes"]}
+    >>> refuse_unknown_measure("n_spikes", measures)
+    >>> refuse_unknown_measure("spikes", measures)
+    Traceback (most recent call last):
+    relutopo.errors.InputError: `measure` must be something that the analysis 'partition' or ...
+    """
+    known = {name for names in measures.values() for name in names}
+    if measure is not None and known and measure not in known:
+        raise InputError(
+            f"`measure` must be something that the analysis {' or '.join(map(repr, measures))} "
+            f"measures, got {measure!r}" + _remedy(measure, known)
         )
 
 

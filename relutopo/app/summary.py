@@ -7,17 +7,18 @@ failed, and why.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from relutopo import report
 from relutopo.app import sweep_plots
 from relutopo.app.job import job_module
-from relutopo.app.messages import counted
-from relutopo.app.sweep import Sweep, in_order
-from relutopo.errors import InputError
+from relutopo.app.messages import counted, refuse_unknown_measure
+from relutopo.app.sweep import Sweep
 from relutopo.optional import require
 from relutopo.plots import save_figure
+from relutopo.report import in_order
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,8 +43,9 @@ def summarize(directory: str | Path, *, measure: str | None = None, least: bool 
         (one row for each job), both also as CSV, ``summary.txt``, and
         ``figures/<analysis>_<measure>``.
     measure : str, optional
-        What to show against the parameters: a column of ``jobs.parquet``; unless given, the
-        objective of the sweep, or the first that the analysis measured in some job.
+        What to show against the parameters, for each kind of analysis that measures it: a column
+        of ``jobs.parquet``; unless given, the objective of the sweep, or the first that the
+        analysis measured in some job.
     least : bool
         Whether the best settings are those with the least of it.
 
@@ -54,17 +56,18 @@ def summarize(directory: str | Path, *, measure: str | None = None, least: bool 
     Raises
     ------
     InputError
-        If the folder holds no jobs, or no job measured `measure`.
+        If the folder holds no jobs, or no kind of analysis in it measures `measure`.
     """
     sweep = Sweep.open(directory)
+    done = sweep.only("done")
+    kinds = {name: done.only("done", name) for name in dict.fromkeys(j.analysis for j in done.jobs)}
+    refuse_unknown_measure(measure, {name: part.measures for name, part in kinds.items()})
     overview = sweep.overview()
     report.save_table(overview, sweep.directory / "jobs")
-    done = sweep.only("done")
     parts: list[RenderableType] = []
     if done.jobs:
         report.save_table(done.table(), sweep.directory / "results")
-    for analysis in dict.fromkeys(job.analysis for job in done.jobs):
-        part = done.only("done", analysis)
+    for analysis, part in kinds.items():
         is_inspection = all(job.is_inspection for job in part.jobs)
         parts += job_module(analysis, is_inspection=is_inspection).summarise(part)
         rows = overview[(overview["analysis"] == analysis) & (overview["status"] == "done")]
@@ -85,30 +88,43 @@ def _measured(
     rows: pd.DataFrame, sweep: Sweep, analysis: str, measure: str | None, least: bool
 ) -> list[RenderableType]:
     """Show a measure against each swept key, and draw it."""
-    known = list(sweep.jobs[0].folder.result["measures"])
+    known = sweep.measures
     has = [column for column in known if rows[column].notna().any()]
     name = measure or next(iter(has), known[0])
     if name not in known:
-        raise InputError(
-            f"`measure` must be something that the analysis {analysis!r} measures, got {name!r}; "
-            f"choose one of {', '.join(known)}"
-        )
+        return ["", f"The analysis {analysis!r} does not measure {name}."]
     if name not in has:
         others = f"; --measure shows another of {', '.join(has)}" if has else ""
         return ["", f"No job has a {name}{others}."]
     keys = sweep.settings or list(sweep.swept)
+    if not keys:
+        return ["", f"{name}: {rows[name].mean():.4g}"]
     lines: list[RenderableType] = []
+    if name not in (measure, known[0]):
+        passed_over = ", ".join(known[: known.index(name)])
+        lines += ["", f"[dim]No job has a {passed_over}; shown is the next, {name}.[/dim]"]
     for key in keys:
-        grid = _grid(f"{name} against {key}", [key], ["jobs", "mean", "sd", "least", "greatest"])
-        groups = dict(list(rows.groupby(_ranges(rows[key]), dropna=False, observed=True)))
-        for value in in_order(groups):
-            grid.add_row(report.short(value), *_spread(groups[value][name]))
-        lines += ["", grid]
+        groups = rows.groupby(_ranges(rows[key]), dropna=False, observed=True)[name]
+        lines += ["", *_against(key, name, dict(list(groups)))]
     if len(keys) > 1:
-        lines += ["", _best(rows, keys, name, least)]
-    if keys:
-        figure = sweep_plots.plot_measure(rows, keys, name)
-        save_figure(figure, sweep.directory / "figures" / f"{analysis}_{name}")
+        lines += ["", *_best(rows, keys, name, least)]
+    figure = sweep_plots.plot_measure(rows, keys, name)
+    save_figure(figure, sweep.directory / "figures" / f"{analysis}_{name}")
+    return lines
+
+
+def _against(key: str, name: str, groups: dict[Any, pd.Series[Any]]) -> list[RenderableType]:
+    """Show a measure for each value of a key; name the values for which no job has it."""
+    known = {value: groups[value] for value in in_order(groups) if groups[value].notna().any()}
+    unknown = [report.short(value) for value in in_order(groups) if value not in known]
+    shown = _shown(known.values())
+    grid = _grid([key], shown)
+    for value, measured in known.items():
+        spread = _spread(measured)
+        grid.add_row(report.short(value), *(spread[column] for column in shown))
+    lines: list[RenderableType] = [f"[italic]{name} against {key}[/italic]", grid]
+    if unknown:
+        lines.append(f"No job has a {name} where {key} is {', '.join(unknown)}.")
     return lines
 
 
@@ -127,30 +143,44 @@ def _ranges(values: pd.Series[Any]) -> pd.Series[Any]:
     return ranges
 
 
-def _best(rows: pd.DataFrame, keys: list[str], name: str, least: bool) -> RenderableType:
+def _best(rows: pd.DataFrame, keys: list[str], name: str, least: bool) -> list[RenderableType]:
     means = rows.groupby(keys, dropna=False)[name].mean().dropna().sort_values(ascending=least)
-    which = "least" if least else "greatest"
-    grid = _grid(
-        f"Best settings: the {which} mean {name} first", keys, ["jobs", "mean", "sd", which]
-    )
-    groups = dict(list(rows.groupby(keys, dropna=False)))
-    for setting in means.index[:_N_BEST]:
-        values = setting if isinstance(setting, tuple) else (setting,)
-        n, mean, sd, low, high = _spread(groups[values][name])
-        grid.add_row(*map(report.short, values), n, mean, sd, low if least else high)
-    return grid
+    which, other = ("least", "greatest") if least else ("greatest", "least")
+    groups = dict(list(rows.groupby(keys, dropna=False)[name]))
+    best = {setting: groups[setting] for setting in means.index[:_N_BEST]}
+    shown = [column for column in _shown(best.values()) if column != other]
+    grid = _grid(keys, shown)
+    for setting, measured in best.items():
+        spread = _spread(measured)
+        grid.add_row(*map(report.short, setting), *(spread[column] for column in shown))
+    return [f"[italic]Best settings: the {which} mean {name} first[/italic]", grid]
 
 
-def _spread(values: pd.Series[Any]) -> tuple[str, ...]:
-    numbers = (values.mean(), values.std(), values.min(), values.max())
-    return (str(len(values)), *(f"{x:.4g}" if x == x else "-" for x in numbers))
+def _shown(groups: Iterable[pd.Series[Any]]) -> list[str]:
+    """Return the columns of a table of groups; where each has one number, that is all there is."""
+    are_several = any(measured.count() > 1 for measured in groups)
+    return ["jobs", "mean", "sd", "least", "greatest"] if are_several else ["jobs", "mean"]
 
 
-def _grid(title: str, names: list[str], numbers: list[str]) -> Table:
+def _spread(measured: pd.Series[Any]) -> dict[str, str]:
+    n, n_known = len(measured), measured.count()
+    numbers = {
+        "mean": measured.mean(),
+        "sd": measured.std(),
+        "least": measured.min(),
+        "greatest": measured.max(),
+    }
+    return {
+        "jobs": str(n) if n == n_known else f"{n_known} of {n}",
+        **{column: f"{x:.4g}" if x == x else "-" for column, x in numbers.items()},
+    }
+
+
+def _grid(names: list[str], numbers: list[str]) -> Table:
     require("rich", "the summary")
     from rich.table import Table
 
-    grid = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    grid = Table(box=None, pad_edge=False)
     for name in names:
         grid.add_column(name, no_wrap=True)
     for name in numbers:

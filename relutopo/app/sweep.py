@@ -6,8 +6,7 @@ same settings were run by several versions of the code, the run that was asked f
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,13 +15,12 @@ from typing import TYPE_CHECKING, Any
 from relutopo.app.store import JobFolder, JobRecord, JobStatus
 from relutopo.errors import InputError
 from relutopo.optional import require
+from relutopo.report import sort_key
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Sweep", "SweepJob", "in_order"]
-
-_NUMBER = re.compile(r"((?:(?<!\w)-)?\d+\.?\d*(?:e[-+]?\d+)?)")
+__all__ = ["Sweep", "SweepJob"]
 
 
 @dataclass(frozen=True)
@@ -106,6 +104,12 @@ class Sweep:
         """The swept keys but the seed."""
         return [key for key in self.swept if key != "seed"]
 
+    @cached_property
+    def measures(self) -> list[str]:
+        """What the jobs that are done measured, the most important first."""
+        done = (job for job in self.jobs if job.status == "done")
+        return list(dict.fromkeys(name for job in done for name in job.folder.result["measures"]))
+
     def table(self, stem: str = "results") -> pd.DataFrame:
         """Put the tables of all jobs into one; each must be done.
 
@@ -176,32 +180,9 @@ class Sweep:
         return table
 
 
-def in_order(values: Iterable[Any]) -> list[Any]:
-    """Sort values of a swept key: numbers by size, also those within text.
-
-    Examples
-    --------
-    >>> in_order(["[128,128]", "[16,16]", "[8,8]"]), in_order([10, 2.5])
-    (['[8,8]', '[16,16]', '[128,128]'], [2.5, 10])
-    """
-
-    def parts(value: Any) -> list[tuple[bool, Any]]:
-        if isinstance(value, (int, float)):
-            return [(False, value)]
-        pieces = _NUMBER.split(str(value))  # text and numbers in turn
-        return [(i % 2 == 0, float(x) if i % 2 else x) for i, x in enumerate(pieces) if x]
-
-    return sorted(values, key=parts)
-
-
-def _order(job: SweepJob) -> list[tuple[bool, Any]]:
-    """Sort numbers as numbers: jobs stand in the order in which their values grow."""
-    values = [_sortable(_plain(job.record.value(key))) for key in job.record.keys]
-    return [(isinstance(value, str), value) for value in values]
-
-
-def _sortable(value: Any) -> Any:
-    return value if isinstance(value, (int, float)) else str(value)
+def _order(job: SweepJob) -> list[Any]:
+    """Sort jobs in the order in which their values grow."""
+    return [sort_key(_plain(job.record.value(key))) for key in job.record.keys]
 
 
 def _code(job: SweepJob) -> str:

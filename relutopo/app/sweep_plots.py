@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from relutopo import drawing
-from relutopo.app.sweep import in_order
 from relutopo.drawing import BLUE, MUTED
 from relutopo.errors import InputError
+from relutopo.report import in_order
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +34,7 @@ def plot_measure(table: pd.DataFrame, keys: Sequence[str], measure: str) -> Figu
         One row for each job.
     keys : sequence of str
         Columns of parameters, at least one. Numbers get an axis of numbers, which is logarithmic
-        from one power of ten on; names get places, ordered as by `relutopo.app.sweep.in_order`.
+        from one power of ten on; names get places, ordered as by `relutopo.report.in_order`.
     measure : str
         The column to draw.
 

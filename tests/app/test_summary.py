@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,10 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.axes import Axes
+from rich.console import Console
 
-from relutopo.app.summary import _ranges
-from relutopo.app.sweep import in_order
+from relutopo.app.identity import Identity
+from relutopo.app.store import JobFolder, JobRecord
+from relutopo.app.summary import _measured, _ranges
+from relutopo.app.sweep import Sweep
 from relutopo.app.sweep_plots import plot_measure
+from relutopo.report import in_order
 
 
 def sweep(values: list[object], n_seeds: int = 2) -> pd.DataFrame:
@@ -31,6 +37,76 @@ def panel(values: list[object], n_seeds: int = 2) -> Axes:
 @given(st.lists(st.integers(0, 10**6), min_size=1))
 def test_numbers_within_text_are_sorted_by_size(sizes: list[int]) -> None:
     assert in_order([f"[{n},8]" for n in sizes]) == [f"[{n},8]" for n in sorted(sizes)]
+
+
+def folder_of(jobs: Path, hidden: list[int], seed: int) -> JobFolder:
+    """The folder of a job that has begun."""
+    values = {
+        "analysis": "partition",
+        "seed": seed,
+        "training_dir": None,
+        "data": {"name": "two_moons"},
+        "network": {"hidden": hidden},
+    }
+    overrides = [f"network.hidden={hidden}", f"seed={seed}"]
+    record = JobRecord(Identity.of("two_moons", values), {}, overrides)
+    folder = JobFolder(jobs / record.identity.id)
+    folder.begin(record)
+    return folder
+
+
+def test_jobs_stand_in_the_order_in_which_their_values_grow(tmp_path: Path) -> None:
+    settings = [([8], 0), ([8], 1), ([8, 8], 0), ([16, 4], 9), ([16, 4], 10), ([128], 0)]
+    for hidden, seed in settings:
+        folder_of(tmp_path / "jobs", hidden, seed)
+    swept = Sweep.open(tmp_path).swept
+    assert swept["network.hidden"] == ["[8]", "[8]", "[8,8]", "[16,4]", "[16,4]", "[128]"]
+    assert swept["seed"] == [seed for _, seed in settings]
+
+
+def measured(
+    directory: Path, jobs: list[tuple[list[int], int, float]], measure: str | None = "delay"
+) -> str:
+    """What is told of a measure of a sweep's jobs, as words; NaN is unknown."""
+    for hidden, seed, value in jobs:
+        folder_of(directory / "jobs", hidden, seed).finish({}, {"delay": value, "n_regions": 7.0})
+    sweep = Sweep.open(directory)
+    parts = _measured(sweep.overview(), sweep, "partition", measure, least=False)
+    file = io.StringIO()
+    Console(file=file, width=200, color_system=None).print(*parts, sep="\n")
+    return " ".join(file.getvalue().split())
+
+
+def test_of_one_job_the_measure_is_told_without_a_table(tmp_path: Path) -> None:
+    assert measured(tmp_path, [([8], 0, 1.5)]) == "delay: 1.5"
+
+
+NAN = float("nan")
+
+
+def test_values_for_which_a_measure_is_unknown_are_named_below_the_table(tmp_path: Path) -> None:
+    jobs = [([8], 0, NAN), ([8], 1, NAN), ([8, 8], 0, NAN), ([16], 0, 1.0), ([16], 1, 3.0),
+            ([128], 0, 5.0), ([128], 1, NAN)]  # fmt: skip
+    words = measured(tmp_path, jobs)
+    assert "network.hidden jobs mean sd least greatest" in words
+    assert "[16] 2 2 1.414 1 3 [128] 1 of 2 5 - 5 5" in words
+    assert words.count("No job has a delay where network.hidden is [8], [8,8].") == 1
+
+
+def test_one_number_a_value_has_no_spread(tmp_path: Path) -> None:
+    words = measured(tmp_path, [([8], 0, 0.5), ([8, 8], 0, 1.5), ([16], 1, 2.5)])
+    assert (
+        words
+        == "delay against network.hidden network.hidden jobs mean [8] 1 0.5 [8,8] 1 1.5 [16] 1 2.5"
+    )
+
+
+def test_a_measure_that_stands_in_for_another_is_told(tmp_path: Path) -> None:
+    words = measured(tmp_path, [([8], 0, NAN), ([8], 1, NAN)], measure=None)
+    assert "No job has a delay; shown is the next, n_regions. n_regions against seed" in words
+    assert "n_regions." not in measured(tmp_path, [([8], 0, 1.0), ([8], 1, NAN)], measure=None)
+    named = measured(tmp_path, [([8], 0, NAN), ([8], 1, NAN)], measure="n_regions")
+    assert "No job has a" not in named
 
 
 @pytest.mark.parametrize(
