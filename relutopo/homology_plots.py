@@ -96,8 +96,9 @@ def _draw_loss(ax: Axes, loss: Any, peaks: list[int]) -> None:
     ax.plot(steps, loss, color=INK, linewidth=0.7, label="training loss")
     median = np.exp(running_median(np.log(loss)))
     ax.plot(steps, median, color=GREEN, linewidth=1.0, label="running median")
+    # No marks are in the corner of the figure, for the layout.
     ax.plot(peaks, loss[peaks], "v", color=ORANGE, markersize=4, linestyle="none", clip_on=False,
-            label=f"{len(peaks)} spikes")  # fmt: skip
+            in_layout=bool(peaks), label=f"{len(peaks)} spikes")  # fmt: skip
     ax.set_yscale("log")
     ax.set_ylabel("loss")
     ax.legend(loc="lower right", bbox_to_anchor=(1, 1.0), ncols=3, borderpad=0)

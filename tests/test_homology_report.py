@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -247,6 +248,14 @@ def test_the_time_line_has_a_mark_for_every_spike() -> None:
     assert np.asarray(marks.get_xdata()).tolist() == [30, 60]
     with pytest.raises(InputError, match="`table` must have a row for each checkpoint"):
         homology_plots.plot_spike_timeline(table().drop(columns="n_cells"), loss)
+
+
+def test_panels_of_the_time_line_fill_it_without_spikes() -> None:
+    figure = homology_plots.plot_spike_timeline(table(), np.linspace(2.0, 1.0, 81))
+    figure.draw_without_rendering()
+    boxes = [ax.get_position() for ax in figure.axes]
+    assert sum(box.height for box in boxes) > 0.6
+    assert all(low.y1 < high.y0 for high, low in pairwise(boxes))
 
 
 def test_curves_are_drawn_with_their_peaks() -> None:
