@@ -7,6 +7,7 @@ work follows the crossings, not crossings times neurons.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -85,19 +86,18 @@ def cut_lines(step: LayerStep, vertices: Level, lines: Block) -> Block:
     carrier = lines.carrier[line]
     names = Unions(lines.positive, line, lines.negative, line, but=unit)
     first, number = match(xp, carrier, n_cells, names)
-    signs, close = _signs_along_lines(step, vertices, lines, crossings, line, carrier, first)
+    in_order = _sort(step, lines, crossings, line, carrier)
+    positive, negative, close = _signs(step, vertices, lines, line, in_order, first)
     carrier = carrier[first]
     region = lines.regions[carrier]
     by = step.plane_of(region, unit[first])
     planes = xp.concatenate([lines.planes[line[first]], by[:, None]], axis=1)
     x, deviation, points = step.place(planes)
-    step.add_signs(signs, region, close, planes, (x, deviation), points)
-    positive, negative = signs
-    del close
-    every = xp.arange(len(first))
+    step.add_signs((positive, negative), region, close, planes, (x, deviation), points)
+    del close, in_order
+    every, ptr = xp.arange(len(first)), crossings.ptr
     rows = every.astype(np.int32)
     found = Unions(positive, rows, negative, rows)
-    items_ptr = crossings.ptr
     if differ(xp, names, first, found, every):
         first, renamed = match(xp, carrier, n_cells, found)
         carrier, planes, x, deviation = carrier[first], planes[first], x[:, first], deviation[first]
@@ -107,7 +107,7 @@ def cut_lines(step: LayerStep, vertices: Level, lines: Block) -> Block:
         # Several neurons may cross a line at one point.
         n = max(1, len(first))
         pairs = distinct(xp, line.astype(np.int64) * n + renamed[number])
-        number, items_ptr = (pairs % n).astype(np.int32), gathered(xp, pairs // n, len(lines))
+        number, ptr = (pairs % n).astype(np.int32), gathered(xp, pairs // n, len(lines))
     block = Block(
         regions=lines.regions,
         first=len(vertices),
@@ -117,20 +117,68 @@ def cut_lines(step: LayerStep, vertices: Level, lines: Block) -> Block:
         planes=planes,
         facets=Lists(xp.zeros(len(first) + 1, np.int64), xp.zeros(0, np.int32)),
     )
-    lines.subflats = Lists(items_ptr, number + np.int32(block.first))
+    lines.subflats = Lists(ptr, number + np.int32(block.first))
     step.add_vertices(x, deviation, points)
     return block
 
 
-def _signs_along_lines(
-    step: LayerStep,
-    vertices: Level,
-    lines: Block,
-    crossings: Lists,
-    line: Array,
-    carrier: Array,
-    wanted: Array,
-) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+@dataclass(frozen=True)
+class _InOrder:
+    """Crossings in their order along each line, as far as it is known.
+
+    Attributes
+    ----------
+    line_ptr : (n_lines + 1,) ndarray of int64
+        Places ``line_ptr[i]:line_ptr[i + 1]`` are on line i.
+    order : (n,) ndarray of int64
+        The crossing at each place.
+    unit : (n,) ndarray of int32
+        The unit that crosses there.
+    begins : (n,) ndarray of bool
+        Where a run of crossings begins whose order is open.
+    """
+
+    line_ptr: Array
+    order: Array
+    unit: Array
+    begins: Array
+
+
+def _sort(step: LayerStep, lines: Block, crossings: Lists, line: Array, carrier: Array) -> _InOrder:
+    """Sort crossings along lines.
+
+    Parameters
+    ----------
+    step : LayerStep
+    lines : Block
+    crossings : Lists
+        The units that cross each line.
+    line, carrier : (n,) ndarrays of int32
+        The line of each crossing, and the cell that it is in.
+    """
+    xp, n = step.xp, len(line)
+    if not n:
+        none = xp.zeros(0, dtype=np.int64)
+        return _InOrder(crossings.ptr, none, crossings.items, none.astype(bool))
+    t, errors = step.along(lines.regions[carrier], crossings.items, line, _ends(lines))
+    # One key holds the line and the leading bits of t; the others count as an error.
+    n_bits = min(_BITS_OF_T, 62 - len(lines).bit_length())
+    errors += 2.0**-n_bits
+    widest = xp.zeros(len(lines))
+    xp.maximum.at(widest, line, errors)
+    order = xp.argsort(_keys_along_lines(xp, line, t, n_bits), kind="stable")
+    begins = _runs(xp, line, order, t, widest)
+    return _InOrder(crossings.ptr, order, crossings.items[order], begins)
+
+
+def _ends(lines: Block) -> Array:
+    """Return the vertices at the ends of lines, (n_lines, 2)."""
+    return lines.facets.items.reshape(len(lines), 2)
+
+
+def _signs(
+    step: LayerStep, vertices: Level, lines: Block, line: Array, in_order: _InOrder, wanted: Array
+) -> tuple[Array, Array, tuple[Array, Array]]:
     """Return the signs at some crossings of lines, as far as the order along the line tells.
 
     Parameters
@@ -139,62 +187,58 @@ def _signs_along_lines(
     vertices : Level
         The ends of lines are among them.
     lines : Block
-    crossings : Lists
-        The units that cross each line.
-    line, carrier : (n,) ndarrays of int32
-        The line of each crossing, and the cell that it is in.
+    line : (n,) ndarray of int32
+        The line of each crossing; ascending, so it is also that of each place in order.
+    in_order : _InOrder
     wanted : (n_wanted,) ndarray of int64
         The crossings whose signs are wanted.
 
     Returns
     -------
-    signs : two (n_wanted, n_words) ndarrays of uint64
-        The units that are positive and those that are negative; without the crossing's own.
+    positive, negative : (n_wanted, n_words) ndarrays of uint64
+        Sets of units, without the crossing's own.
     close : (n_rows,) ndarray of int64, (n_wanted, n_words) ndarray of uint64
         Where there are units whose order is open, and which.
     """
     xp, units, n, n_wanted = step.xp, step.units, len(line), len(wanted)
-    if not n:
-        return (units.none(0), units.none(0)), (wanted, units.none(0))
-    ends = lines.facets.items.reshape(len(lines), 2)
-    t, errors = step.along(lines.regions[carrier], crossings.items, line, ends)
-    # One key holds the line and the leading bits of t; the others count as an error.
-    n_bits = min(_BITS_OF_T, 62 - len(lines).bit_length())
-    errors += 2.0**-n_bits
-    key = _keys_along_lines(xp, line, t, n_bits)
-    order = xp.argsort(key, kind="stable")
-    widest = xp.zeros(len(lines))
-    xp.maximum.at(widest, line, errors)
-    begins = _runs(xp, line, order, t, widest)
-    unit = crossings.items[order]
     kernel = _WALK.on(xp)
-    if kernel is not None:
-        sets = units.none(n_wanted), units.none(n_wanted), units.none(n_wanted)
-        is_close = xp.zeros(n_wanted, dtype=bool)
-        slot = xp.full(n, -1, dtype=np.int32)
-        slot[wanted] = xp.arange(n_wanted, dtype=np.int32)
-        along = crossings.ptr, order, unit, begins, slot
-        size = len(lines) * units.n_words
-        signs = lines.positive, lines.negative, vertices.positive
-        kernel(*signs, ends, *along, units.n_words, *sets, is_close, size=size)
-        return sets[:2], (xp.flatnonzero(is_close), sets[2])
+    if kernel is None:
+        positive, negative, close = _signs_by_arrays(step, vertices, lines, line, in_order, wanted)
+        return positive, negative, (xp.flatnonzero((close != 0).any(axis=1)), close)
+    sets = units.none(n_wanted), units.none(n_wanted), units.none(n_wanted)
+    is_close = xp.zeros(n_wanted, dtype=bool)
+    slot = xp.full(n, -1, dtype=np.int32)
+    slot[wanted] = xp.arange(n_wanted, dtype=np.int32)
+    signs = lines.positive, lines.negative, vertices.positive
+    along = in_order.line_ptr, in_order.order, in_order.unit, in_order.begins
+    size = len(lines) * units.n_words
+    kernel(*signs, _ends(lines), *along, slot, units.n_words, *sets, is_close, size=size)
+    return sets[0], sets[1], (xp.flatnonzero(is_close), sets[2])
+
+
+def _signs_by_arrays(
+    step: LayerStep, vertices: Level, lines: Block, line: Array, in_order: _InOrder, wanted: Array
+) -> tuple[Array, Array, Array]:
+    """Do what the kernel of `_signs` does.
+
+    Sets of different units are added as numbers; along the line every unit changes once.
+    """
+    xp, units, n, ends = step.xp, step.units, len(line), _ends(lines)
     place = xp.empty(n, dtype=np.int64)
-    place[order] = xp.arange(n)
+    place[in_order.order] = xp.arange(n)
     place = place[wanted]
-    run_ptr = xp.append(xp.flatnonzero(begins), n)
+    on, by = line[place], in_order.unit[place]
+    run_ptr = xp.append(xp.flatnonzero(in_order.begins), n)
     run = spread(xp, run_ptr)[place]
-    on, by = line[place], unit[place]
-    run_first, run_last = run_ptr[run], run_ptr[run + 1]
-    line_first = crossings.ptr[on]
+    run_first, run_last, line_first = run_ptr[run], run_ptr[run + 1], in_order.line_ptr[on]
     at_start, at_stop = vertices.positive[ends[:, 0]], vertices.positive[ends[:, 1]]
     positive, negative = lines.positive[on], lines.negative[on]
-    close = units.none(n_wanted)
+    close = units.none(len(wanted))
     crossing = positive & negative
     positive ^= crossing
     negative ^= crossing
     for w in range(units.n_words):
-        # Sets of different units are added as numbers; along the line every unit changes once.
-        bit = units.single[unit, w]
+        bit = units.single[in_order.unit, w]
         rising = bit & at_stop[line, w]
         passed = prefix_sums(xp, bit, np.uint64)
         changed = prefix_sums(xp, 2 * rising - bit, np.uint64)
@@ -204,7 +248,7 @@ def _signs_along_lines(
         positive[:, w] |= above
         negative[:, w] |= crossing[:, w] & ~above & ~near
         close[:, w] = near & ~units.single[by, w]
-    return (positive, negative), (xp.flatnonzero((close != 0).any(axis=1)), close)
+    return positive, negative, close
 
 
 def _keys_along_lines(xp: Any, line: Array, t: Array, n_bits: int) -> Array:
