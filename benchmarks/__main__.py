@@ -1,18 +1,17 @@
 """Run the benchmarks and write what they show: ``python -m benchmarks``.
 
 Every part is a pytest-benchmark file in a process of its own. Its rows are kept in
-``benchmarks/results``, so that parts can be measured one at a time (``--only``); the page
-``docs/benchmarks.md`` and its figures are then made from all rows that there are.
+``benchmarks/results`` one by one, so that parts can be measured one at a time (``--only``), and
+nothing is lost of a run that is stopped; the page ``docs/benchmarks.md`` and its figures are then
+made from all rows that there are.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -74,33 +73,31 @@ def _require_card() -> None:
 
 
 def measure(part: str, results: Path, select: str | None, quick: bool) -> bool:
-    """Run one part and keep its rows; return whether all of it succeeded."""
+    """Run one part, which keeps its rows; return whether all of it succeeded."""
     print(f"== {part}", flush=True)
-    with tempfile.TemporaryDirectory() as folder:
-        found = Path(folder) / "rows.json"
-        command = [sys.executable, "-m", "pytest", f"benchmarks/bench_{part}.py", "--verbose"]
-        command += ["-p", "no:cacheprovider", "--benchmark-json", str(found)]
-        command += ["--benchmark-columns", "min,median,rounds", "--benchmark-sort", "name"]
-        command += ["-k", select] if select else []
-        environment = os.environ | ({"RELUTOPO_BENCHMARKS_QUICK": "1"} if quick else {})
-        begin = time.perf_counter()
-        code = subprocess.run(command, cwd=ROOT, env=environment).returncode
-        seconds = time.perf_counter() - begin
-        measured = json.loads(found.read_text()) if found.exists() else {"benchmarks": []}
-    rows = [
-        {"test": entry["name"], **_times(entry["stats"]), **entry["extra_info"]}
-        for entry in measured["benchmarks"]
-    ]
-    print(f"== {part}: {len(rows)} rows in {seconds:.0f} s", flush=True)
-    if not rows:
+    path = results / f"{part}.json"
+    before = page.read(path)
+    command = [sys.executable, "-m", "pytest", f"benchmarks/bench_{part}.py", "--verbose"]
+    command += ["-p", "no:cacheprovider"]
+    command += ["--benchmark-columns", "min,median,rounds", "--benchmark-sort", "name"]
+    command += ["-k", select] if select else []
+    environment = os.environ | {"RELUTOPO_BENCHMARKS_ROWS": str(path.absolute())}
+    if quick:
+        environment |= {"RELUTOPO_BENCHMARKS_QUICK": "1"}
+    begin = time.perf_counter()
+    code = subprocess.run(command, cwd=ROOT, env=environment).returncode
+    seconds = time.perf_counter() - begin
+    after = page.read(path)
+    measured = [row for row in after["rows"] if row not in before["rows"]]
+    print(f"== {part}: {len(measured)} rows in {seconds:.0f} s", flush=True)
+    if not measured:
         return False
-    page.save(results / f"{part}.json", rows, seconds, keep_others=bool(select), quick=quick)
+    if select:
+        seconds += before["seconds"]
+    else:  # what a whole run has not measured again exists no more
+        after["rows"] = measured
+    page.write(path, after | {"seconds": round(seconds, 1)})
     return code == 0
-
-
-def _times(stats: dict[str, float]) -> dict[str, float]:
-    # A peer's own clock, in extra_info, takes the place of the time of its process.
-    return {"seconds": stats["min"], "median": stats["median"], "rounds": stats["rounds"]}
 
 
 if __name__ == "__main__":

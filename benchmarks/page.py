@@ -13,7 +13,7 @@ from relutopo.files import atomic_write
 from relutopo.scale_plots import plot_scaling
 from relutopo.scaling import fit_power_law
 
-from .measuring import machine
+from .measuring import QUICK, machine
 
 Row = dict[str, Any]
 MIB = 2**20
@@ -66,14 +66,20 @@ class Rows:
         return min(self.all(part, **facts), key=lambda row: row["seconds"], default=None)
 
 
-def save(path: Path, rows: list[Row], seconds: float, *, keep_others: bool, quick: bool) -> None:
-    """Write the rows of a part; keep those of other tests, if some were selected."""
-    if keep_others and path.exists():
-        before = json.loads(path.read_text())
-        names = {row["test"] for row in rows}
-        rows = [row for row in before["rows"] if row["test"] not in names] + rows
-        seconds += before["seconds"]
-    content = {"machine": {**machine(), "quick": quick}, "seconds": round(seconds, 1), "rows": rows}
+def read(path: Path) -> dict[str, Any]:
+    """Return the rows of a part, and how long it took to measure them; see `keep`."""
+    nothing: dict[str, Any] = {"machine": {}, "seconds": 0.0, "rows": []}
+    return json.loads(path.read_text()) if path.exists() else nothing
+
+
+def keep(path: Path, row: Row) -> None:
+    """Put the row of a test into a part, in the place of an earlier one."""
+    content = read(path)
+    content["rows"] = [other for other in content["rows"] if other["test"] != row["test"]] + [row]
+    write(path, content | {"machine": {**machine(), "quick": QUICK}})
+
+
+def write(path: Path, content: dict[str, Any]) -> None:
     with atomic_write(path) as file:
         file.write(json.dumps(content, indent=1).encode() + b"\n")
 
