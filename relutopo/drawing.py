@@ -168,7 +168,9 @@ def _draw_line(
     draw_segments(ax, segments, colors=color, linewidths=width, zorder=zorder + 0.1, label=label)
 
 
-def draw_decision_boundary(ax: Axes, complex_: CellComplex) -> None:
+def draw_decision_boundary(
+    ax: Axes, complex_: CellComplex, label: str = "decision boundary"
+) -> None:
     """Draw the zeros of the network's decision function, which is affine on each region."""
     if complex_.network.n_outputs > 2:
         raise InputError(
@@ -179,7 +181,7 @@ def draw_decision_boundary(ax: Axes, complex_: CellComplex) -> None:
     values = complex_.network.decision_values(complex_.vertices)
     segments = zero_segments(complex_, values)
     # Thinner than the cut and above it: where they coincide, both are seen.
-    _draw_line(ax, segments, "decision boundary", color=GREEN, width=1.4, casing=0.45, zorder=5)
+    _draw_line(ax, segments, label, color=GREEN, width=1.4, casing=0.45, zorder=5)
 
 
 def draw_points(ax: Axes, points: NDArray[np.float64], labels: ArrayLike | None) -> None:

@@ -167,7 +167,8 @@ def plot_complexes(complexes: Sequence[CellComplex], titles: Sequence[str]) -> F
     -------
     matplotlib.figure.Figure
         A region has the output at its interior point; colours saturate at the 2 % and 98 %
-        quantiles. The green line is the decision boundary.
+        quantiles. The green line is where the output is zero: the decision boundary of a
+        classifier.
 
     Raises
     ------
@@ -192,7 +193,7 @@ def plot_complexes(complexes: Sequence[CellComplex], titles: Sequence[str]) -> F
             drawing.plane_axes(ax, complex_)
             regions = drawing.draw_regions(ax, complex_, values, cmap, norm)
             drawing.draw_edges_by_layer(ax, complex_)
-            drawing.draw_decision_boundary(ax, complex_)
+            drawing.draw_decision_boundary(ax, complex_, label="output 0")
             v, e, f = complex_.n_cells
             ax.set_title(f"{title}\n{v} + {e} + {f} cells")
             ax.label_outer()
