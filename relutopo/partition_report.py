@@ -312,7 +312,13 @@ def _never(names: Sequence[str]) -> list[str]:
 def _mean(values: pd.Series[Any], *, with_worst: bool) -> str:
     if values.isna().all():
         return "-"
-    return f"{values.mean():.3f}" + (f" \\[{values.min():.3f}]" if with_worst else "")
+    worst = f" \\[{_share(values.min())}]" if with_worst else ""
+    return _share(values.mean()) + worst
+
+
+def _share(value: float) -> str:
+    """Write a number of at most 1 so short that four columns of them fit 80 characters."""
+    return f"{value:.3f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:.3f}"
 
 
 def _range(values: pd.Series[Any]) -> str:

@@ -157,7 +157,7 @@ def test_a_sweep_is_shown_over_seeds_and_eigensolvers() -> None:
         jobs.append(rows)
     combined = pd.concat(jobs, ignore_index=True)
     lines = text(partition_report.sweep_summary(combined, ["seed", "eigensolver"]))
-    assert "arpack 2 1.000 [1.000] 0.950 [0.900] 0.700 [0.700] 0.450 [0.400]" in lines
+    assert "arpack 2 1.000 [1.000] .950 [.900] .700 [.700] .450 [.400]" in lines
     assert "differ by at most 9.1e-02 (relative)" in lines
 
 
@@ -212,7 +212,7 @@ def test_what_no_job_of_a_sweep_has_is_named_once_and_why() -> None:
     assert "nan" not in lines
     agreement, steps = (part for part in parts if isinstance(part, Table))
     assert [c.header for c in agreement.columns] == ["width", "jobs", "held-out acc.", "unweighted"]
-    assert list(agreement.columns[-1].cells) == ["-", "0.750 \\[0.750]"]
+    assert list(agreement.columns[-1].cells) == ["-", ".750 \\[.750]"]
     assert [c.header for c in steps.columns] == ["width", "jobs", "train acc. 1"]
     assert list(steps.columns[-1].cells) == ["50", "50"]
     nothing = pd.concat([job.assign(fitted_step=np.nan) for job in jobs])
@@ -224,6 +224,6 @@ def test_what_no_job_of_a_sweep_has_is_named_once_and_why() -> None:
 def test_of_many_settings_the_first_are_shown() -> None:
     jobs = [table(job=str(i), width=i, weighted_agreement=0.5 + i / 100) for i in range(30)]
     lines = text(partition_report.sweep_summary(pd.concat(jobs), ["width"]))
-    assert "19 1 1.000 0.690 0.700 0.000" in lines  # one job: no worst of several
+    assert "19 1 1.000 .690 .700 .000" in lines  # one job: no worst of several
     assert "20 1" not in lines
     assert "and 10 settings more, in jobs.csv" in lines
