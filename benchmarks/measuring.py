@@ -74,6 +74,7 @@ def _status(key: str) -> int:
 def arrays(complex_: rt.CellComplex, graph: rt.DualGraph) -> Iterator[np.ndarray[Any, Any]]:
     """Yield the arrays that a complex and its dual graph consist of."""
     yield complex_.vertices
+    yield complex_.vertex_errors
     for pair in complex_.facets:
         yield from pair
     yield complex_.packed_patterns

@@ -33,7 +33,8 @@ def assert_same_complex(a: CellComplex, b: CellComplex, tolerance: float = 1e-9)
     a, b : CellComplex
         Of the same network and domain.
     tolerance : float
-        How far coordinates may differ, relative to the domain's magnitude.
+        How far coordinates may differ, relative to the domain's magnitude. They must not differ by
+        more than the bounds of their errors in any case.
 
     Raises
     ------
@@ -47,6 +48,10 @@ def assert_same_complex(a: CellComplex, b: CellComplex, tolerance: float = 1e-9)
         np.testing.assert_array_equal(x[0], y[0], err_msg=f"numbers of facets of {k}-cells")
         np.testing.assert_array_equal(x[1], y[1], err_msg=f"facets of {k}-cells")
     np.testing.assert_array_equal(a.facet_labels, b.facet_labels)
+    off = np.abs(a.vertices - b.vertices).max(axis=1)
+    assert (off <= a.vertex_errors + b.vertex_errors).all(), (
+        "vertices differ by more than the bounds of their errors"
+    )
     np.testing.assert_allclose(
         a.vertices, b.vertices, rtol=0, atol=tolerance * float(a.domain.magnitude.max())
     )

@@ -168,10 +168,12 @@ class _Lattice:
 
     def complex(self, network: Network, domain: Domain, seconds: float) -> CellComplex:
         bits = np.array(self.patterns, dtype=bool).reshape(len(self.patterns), -1)
+        vertices = np.array([to_float(p) for p in self.points])
         return CellComplex(
             network=network,
             domain=domain,
-            vertices=np.array([to_float(p) for p in self.points]),
+            vertices=vertices,
+            vertex_errors=np.spacing(np.abs(vertices).max(axis=1)),
             facets=tuple(_csr(lists) for lists in self.facets[1:]),
             packed_patterns=pack_patterns(bits),
             facet_labels=np.array(self.labels, dtype=np.int32),

@@ -57,6 +57,7 @@ def canonical(complex_: CellComplex) -> CellComplex:
     return replace(
         complex_,
         vertices=complex_.vertices[orders[0]],
+        vertex_errors=complex_.vertex_errors[orders[0]],
         facets=tuple(
             _renumber(lists, orders[k], orders[k + 1]) for k, lists in enumerate(complex_.facets)
         ),

@@ -71,7 +71,10 @@ class CellComplex:
     domain : Domain
         The domain.
     vertices : (n_0, d) ndarray of float64
-        Coordinates, rounded from the exact ones.
+        Coordinates, as floats.
+    vertex_errors : (n_0,) ndarray of float64
+        Bounds of how far any coordinate of a vertex is from the exact one. Hardly more than
+        rounding, but where nearly parallel facets meet, and in deep networks.
     facets : tuple of d pairs (indptr, indices)
         Entry k - 1 lists the facets of each k-cell in CSR form.
     packed_patterns : (n_d, ceil(n_neurons / 8)) ndarray of uint8
@@ -86,6 +89,7 @@ class CellComplex:
     network: Network
     domain: Domain
     vertices: NDArray[np.float64]
+    vertex_errors: NDArray[np.float64]
     facets: tuple[FacetLists, ...]
     packed_patterns: NDArray[np.uint8]
     facet_labels: NDArray[np.int32]

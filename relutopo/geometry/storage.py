@@ -25,7 +25,7 @@ from relutopo.geometry.slices import AffineSlice
 
 __all__ = ["load_complex", "load_network", "save_complex", "save_network"]
 
-FORMAT = 2
+FORMAT = 3
 
 _Arrays = Mapping[str, Any]
 
@@ -59,6 +59,7 @@ def save_complex(path: str | os.PathLike[str], complex_: CellComplex) -> None:
     arrays: dict[str, Any] = {
         "format": FORMAT,
         "vertices": complex_.vertices,
+        "vertex_errors": complex_.vertex_errors,
         "packed_patterns": complex_.packed_patterns,
         "facet_labels": complex_.facet_labels,
         "method": record.method,
@@ -111,6 +112,7 @@ def load_complex(path: str | os.PathLike[str]) -> CellComplex:
         network=_network("network", arrays),
         domain=_domain("domain", arrays),
         vertices=arrays["vertices"],
+        vertex_errors=arrays["vertex_errors"],
         facets=tuple(
             (arrays[f"facet_indptr_{k}"], arrays[f"facet_indices_{k}"])
             for k in range(1, arrays["vertices"].shape[1] + 1)

@@ -26,12 +26,12 @@ from relutopo.geometry.complex import CellComplex
 from relutopo.geometry.domain import FacetLists, as_points
 from relutopo.geometry.exact import sign
 from relutopo.geometry.exact_vertices import exact_vertex
+from relutopo.geometry.network import UNIT_ROUNDOFF, AffineMaps
 
 __all__ = ["DecisionBoundary", "decision_boundary", "decision_signs"]
 
-_ROUNDING = 2.0**-32
-"""How far the rounding of a vertex may move f, relative to the terms of f. Generous: it decides
-only how many signs are computed exactly."""
+_UNDERFLOW = 1e-300
+"""More than products that are too small for a float lose."""
 _NUMBERS_AT_ONCE = 2**20
 """Entries of the largest temporary array."""
 
@@ -235,20 +235,47 @@ def _values_and_signs(
     step = max(1, _NUMBERS_AT_ONCE // ((network.n_neurons + 1) * (network.input_dim + 1)))
     for i in range(0, len(home), step):
         here = slice(i, i + step)
-        patterns = complex_.patterns[home[here]]
-        maps = network.affine_maps(len(network.layer_sizes), patterns, magnitude)
-        planes = maps.planes if network.n_outputs == 1 else np.diff(maps.planes)
-        f[here] = np.sum(planes[:, :-1, 0] * complex_.vertices[here], axis=1) + planes[:, -1, 0]
-        terms = np.append(magnitude, 1.0) @ np.abs(maps.planes)
-        bounds[here] = np.sum(maps.errors + _ROUNDING * terms, axis=1)
+        maps = network.affine_maps(
+            len(network.layer_sizes), complex_.patterns[home[here]], magnitude
+        )
+        f[here], bounds[here] = _values(
+            maps, complex_.vertices[here], complex_.vertex_errors[here], magnitude
+        )
     signs: NDArray[np.int8] = np.sign(f).astype(np.int8)
     # A bound of zero says that f vanishes on the whole region.
-    uncertain = np.flatnonzero((np.abs(f) <= bounds) & (bounds > 0))
+    uncertain = np.flatnonzero(~(np.abs(f) > bounds) & (bounds != 0))
     if uncertain.size:
         corners = complex_.cell_vertices(complex_.dim - 1)
         for vertex in uncertain:
             signs[vertex] = _exact_sign(complex_, corners, int(vertex), int(home[vertex]))
     return f, signs
+
+
+def _values(
+    maps: AffineMaps,
+    x: NDArray[np.float64],
+    deviations: NDArray[np.float64],
+    magnitude: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return f at points, each by its own map, and bounds of the errors.
+
+    A bound adds the rounding of the evaluation (γ_{d+1}), twice the error of the map (once for A
+    and c at x, once for A times the deviation of x, which is at most the smallest magnitude of an
+    axis), and |A|₁ times the deviation. Constants are rounded up. It is zero where f is.
+    """
+    d = x.shape[1]
+    planes, errors = maps.planes[..., -1], maps.errors[:, -1]
+    if maps.planes.shape[2] == 2:
+        planes = planes - maps.planes[..., 0]
+        rounding = UNIT_ROUNDOFF * np.abs(planes) @ np.append(magnitude, 1.0)
+        errors = 1.01 * (errors + maps.errors[:, 0] + rounding)
+    terms = planes * np.append(x, np.ones((len(x), 1)), axis=1)
+    slopes = np.abs(planes[:, :-1]).sum(axis=1)
+    bounds = 2.02 * errors + 1.01 * slopes * deviations
+    bounds += (2 * d + 4) * UNIT_ROUNDOFF * np.abs(terms).sum(axis=1) + _UNDERFLOW
+    bounds[deviations > magnitude.min()] = np.inf
+    bounds[(slopes == 0.0) & (planes[:, -1] == 0.0) & (errors == 0.0)] = 0.0
+    return terms.sum(axis=1), bounds
 
 
 def _exact_sign(complex_: CellComplex, corners: sparse.csr_array, vertex: int, region: int) -> int:

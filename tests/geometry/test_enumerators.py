@@ -99,6 +99,25 @@ def test_a_tenth_is_not_a_tenth(enumerator: Choice) -> None:
     assert complex_.n_regions == (2 if 3 * 0.1 == 0.3 else 3)
 
 
+@pytest.mark.parametrize("enumerator", ENUMERATORS)
+@pytest.mark.parametrize(("dim", "hidden"), [(1, [6, 4]), (2, [6, 4, 4]), (3, [5, 3]), (4, [4, 2])])
+@pytest.mark.parametrize("seed", range(6))
+def test_nearly_parallel_neurons(
+    enumerator: Choice, dim: int, hidden: list[int], seed: int
+) -> None:
+    """Vertices are as far off as their bounds say; cells are the same however close lines come."""
+    network, rng = random_network([dim, *hidden, 1], seed), np.random.default_rng(seed)
+    for w, b in zip(network.weights[:-1], network.biases[:-1], strict=True):
+        slight = 1 + 10.0 ** -rng.integers(6, 17) * rng.standard_normal(w.shape[1] + 1)
+        w[1], b[1] = w[0] * slight[:-1], b[0] * slight[-1]
+    box = Box(-2, 2, dim=dim)
+    cut, exact = (decompose(network, box, enumerator=name) for name in (enumerator, "exact"))
+    assert_same_complex(cut, exact, tolerance=2.0**-13)
+    assert (exact.vertex_errors <= 2.0**-51).all()
+    if dim < 4:
+        cut.check()
+
+
 # From examples of each dimension on: more than 300 networks, and most of them degenerate.
 @pytest.mark.parametrize(("dim", "width", "depth"), [(1, 6, 4), (2, 6, 4), (3, 5, 3), (4, 4, 2)])
 @settings(max_examples=80, deadline=None)

@@ -53,7 +53,7 @@ def test_unreadable_files_are_named(complex_: rt.CellComplex, tmp_path: Path) ->
     with pytest.raises(InputError, match=r"bad.npz' cannot be read as a complex"):
         load_complex(tmp_path / "bad.npz")
     np.savez(tmp_path / "new.npz", format=99)
-    with pytest.raises(InputError, match="must have format 2, got 99"):
+    with pytest.raises(InputError, match="must have format 3, got 99"):
         load_complex(tmp_path / "new.npz")
 
 

@@ -176,6 +176,36 @@ def test_signs_of_tiny_values_are_exact(offset: float) -> None:
     assert decision_signs(complex_)[third].tolist() == [np.sign(offset)]
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_signs_where_nearly_parallel_lines_meet(seed: int) -> None:
+    """f vanishes between the exact vertex and the float that stands for it."""
+    rng = np.random.default_rng(seed)
+    rows, offsets, box = rng.standard_normal((3, 2)), np.zeros(3), rt.Box(-2, 2, dim=2)
+    rows[1] = rows[0] + 1e-10 * rng.standard_normal(2)
+    offsets[:2] = -(rows[:2] @ [0.3, 0.4]) + 1e-17 * rng.standard_normal(2)
+
+    def complexes(rows: ArrayLike, offsets: ArrayLike, output: ArrayLike) -> list[rt.CellComplex]:
+        network = rt.ReluNetwork([rows, output], [offsets, [0.0]])
+        return [
+            rt.decompose(network, box, enumerator=name).canonical() for name in ("cpu", "exact")
+        ]
+
+    fast, exact = complexes(rows, offsets, [[1.0, 1.0, 1.0]])
+    off = np.abs(fast.vertices - exact.vertices).max(axis=1)
+    assert (off <= fast.vertex_errors + exact.vertex_errors).all()
+    vertex = int(off.argmax())
+    assert off[vertex] > 1e-11
+    here, there = fast.vertices[vertex], exact.vertices[vertex]
+    across = here - there
+    middle = across @ (here + there) / 2
+    # Two neurons that are active everywhere add up to this, and cut nothing.
+    both = np.concatenate([rows, [across, -across]])
+    fast, exact = complexes(
+        both, [*offsets, 9.0 - middle, 9.0 + middle], [[0.0, 0.0, 0.0, 0.5, -0.5]]
+    )
+    np.testing.assert_array_equal(decision_signs(fast), decision_signs(exact))
+
+
 @settings(deadline=None, max_examples=20)
 @given(st.integers(0, 100_000), st.integers(1, 2))
 def test_signs_of_corners_are_those_of_exact_evaluation(seed: int, n_outputs: int) -> None:

@@ -106,13 +106,14 @@ class BulkEnumerator(Enumerator):
         xp = self._device.xp
         lists = [part for facets in cells.facets for part in (facets.ptr, facets.items)]
         labels = cells.table.labels[cells.planes[-1][:, 0]]
-        x, labels, *lists = self._device.all_to_host(
-            [xp.ascontiguousarray(cells.x.T), labels, *lists]
+        x, errors, labels, *lists = self._device.all_to_host(
+            [xp.ascontiguousarray(cells.x.T), cells.deviation, labels, *lists]
         )
         return CellComplex(
             network=network,
             domain=domain,
             vertices=x,
+            vertex_errors=errors,
             facets=tuple(zip(lists[::2], lists[1::2], strict=True)),
             packed_patterns=task.regions.packed(n_layers, xp.arange(cells.n[-1])),
             facet_labels=labels,

@@ -103,6 +103,7 @@ def enumerate_lattice(
         network=network,
         domain=domain,
         vertices=complex_.x,
+        vertex_errors=complex_.x_error,
         facets=tuple(complex_.facets),
         packed_patterns=complex_.packed,
         facet_labels=complex_.table.neurons[complex_.planes[-1][:, 0]],

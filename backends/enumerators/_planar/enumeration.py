@@ -43,6 +43,7 @@ def enumerate_planar(
         network=network,
         domain=domain,
         vertices=cells.x,
+        vertex_errors=cells.x_error,
         facets=(edges,) if domain.dim == 1 else (edges, (cells.region_ptr, facets_of_regions)),
         packed_patterns=cells.packed,
         facet_labels=cells.labels,

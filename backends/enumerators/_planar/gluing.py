@@ -88,7 +88,7 @@ class Gluing:
         ends, old = self._ends, self._to
         new = Cells(
             x=np.empty((n_vertices, 2)),
-            x_error=np.empty(0),
+            x_error=np.empty(n_vertices),
             edge_vertices=np.empty((n_edges, 2), np.int32),
             labels=np.empty(n_edges, np.int32),
             region_ptr=np.zeros(n_regions + 1, np.int64),
@@ -96,14 +96,14 @@ class Gluing:
             packed=np.empty((n_regions, n_bytes), np.uint8),
         )
         for name, n in zip(Cells._fields, self._lengths(), strict=True):
-            if ends[2] or name == "x":
+            if ends[2] or name in ("x", "x_error"):
                 getattr(new, name)[:n] = getattr(old, name)[:n]
         self._to, self._room = new, room
 
     def _lengths(self) -> list[int]:
         """Return how long each array of cells is so far."""
         n_vertices, n_edges, n_regions, n_sides = self._ends.tolist()
-        return [n_vertices, 0, n_edges, n_edges, n_regions + 1, n_sides, n_regions]
+        return [n_vertices, n_vertices, n_edges, n_edges, n_regions + 1, n_sides, n_regions]
 
     def finish(self) -> Block:
         """Return the block when all parts have been added."""
@@ -159,10 +159,12 @@ def _paste(vertices, edges, piece_ptr, pieces, cells, known, ends, to):
                 vertex_number[v] = known[e, 1] + k
                 if is_new:
                     to.x[vertex_number[v]] = x[v]
+                    to.x_error[vertex_number[v]] = cells.x_error[v]
     for v in range(len(vertices), len(x)):
         if vertex_number[v] < 0:
             vertex_number[v] = vertex
             to.x[vertex] = x[v]
+            to.x_error[vertex] = cells.x_error[v]
             vertex += 1
     for p in range(len(edge_vertices)):
         if edge_number[p] < 0:
