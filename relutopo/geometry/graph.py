@@ -44,6 +44,8 @@ Matrix: TypeAlias = NDArray[np.float64] | sparse.csr_array
 
 _SMALLEST_WEIGHT = 2.0**-300
 _UNDERFLOW = 2.0**-600
+_LARGEST = 1e140
+"""Squares and products of two numbers up to here do not overflow."""
 _NUMBERS_AT_ONCE = 2**20
 
 
@@ -269,6 +271,12 @@ class GraphNetwork(Network):
             part = slice(first, first + step)
             planes[part], errors[part] = self._floats(
                 identity, weights, patterns[part], self._layers[layer]
+            )
+        if not (np.abs(planes) <= _LARGEST).all():
+            raise InputError(
+                f"`network` must have pre-activations below {_LARGEST:.0e}, so that floats can "
+                f"bound errors; in layer {layer} one reaches {np.abs(planes).max():.1e}; scale its "
+                "layers down, or choose the enumerator 'exact'"
             )
         return AffineMaps(planes, errors)
 

@@ -231,7 +231,8 @@ class Network(ABC):
         values, bounds = self.preactivation_bounds(x)
         signs = np.sign(values).astype(np.int8)
         # A bound of zero means that the value is exact, as that of neurons behind dead ones.
-        open_rows = np.flatnonzero(((np.abs(values) <= bounds) & (bounds > 0)).any(axis=1))
+        is_open = ~((np.abs(values) > bounds) & np.isfinite(values)) & (bounds != 0)
+        open_rows = np.flatnonzero(is_open.any(axis=1))
         if open_rows.size:
             *hidden, _ = self.exact_preactivations(homogeneous_points(x[open_rows]))
             exact = np.concatenate(hidden, axis=1)

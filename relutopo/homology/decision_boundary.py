@@ -243,7 +243,7 @@ def _values_and_signs(
         )
     signs: NDArray[np.int8] = np.sign(f).astype(np.int8)
     # A bound of zero says that f vanishes on the whole region.
-    uncertain = np.flatnonzero(~(np.abs(f) > bounds) & (bounds != 0))
+    uncertain = np.flatnonzero(~((np.abs(f) > bounds) & np.isfinite(f)) & (bounds != 0))
     if uncertain.size:
         corners = complex_.cell_vertices(complex_.dim - 1)
         for vertex in uncertain:

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from relutopo import Box, ReluNetwork, betti_numbers, decompose, registry
 from relutopo.devices import numpy_device
-from relutopo.errors import LimitReachedError
+from relutopo.errors import InputError, LimitReachedError
 from relutopo.geometry.complex import CellComplex
+from relutopo.geometry.graph import GraphNetwork, relu_nodes
 from relutopo.geometry.polytope import Polytope
 from relutopo.interfaces import Enumerator
 from relutopo.testing import (
@@ -116,6 +117,34 @@ def test_nearly_parallel_neurons(
     assert (exact.vertex_errors <= 2.0**-51).all()
     if dim < 4:
         cut.check()
+
+
+@pytest.mark.parametrize("enumerator", ENUMERATORS)
+@pytest.mark.parametrize("exponents", [(58, 50, 39), (23, 58, 54), (-60, -60, -60), (70, -90, 60)])
+@pytest.mark.parametrize("dim", [1, 2, 3])
+def test_numbers_of_any_size(enumerator: Choice, dim: int, exponents: tuple[int, ...]) -> None:
+    """Their products overflow and vanish as floats."""
+    small = random_network([dim, 5, 4, 3, 1], 0)
+    for bias in (0.0, 1.0):
+        scales = [10.0**exponent for exponent in exponents]
+        weights = [w * s for w, s in zip(small.weights, [*scales, 1.0], strict=True)]
+        biases = [bias * b * s for b, s in zip(small.biases, [*scales, 1.0], strict=True)]
+        network, box = ReluNetwork(weights, biases), Box(-2, 2, dim=dim)
+        cut = decompose(network, box, enumerator=enumerator)
+        assert_same_complex(cut, decompose(network, box, enumerator="exact"))
+        assert cut.network is network
+
+
+def test_numbers_that_floats_do_not_hold_together_are_refused() -> None:
+    weights = [[[1e200, 0.0], [0.0, 1e200]], [[1e200, 1e200]], [[1.0]]]
+    network, box = ReluNetwork(weights, [[0.0, 0.0], [1e-3], [0.0]]), Box(-1, 1, dim=2)
+    for enumerator in ("cpu", BULK):
+        with pytest.raises(InputError, match=r"layer 1 has weights or biases from .* 'exact'"):
+            decompose(network, box, enumerator=enumerator)
+    assert decompose(network, box, enumerator="exact").n_regions > 1
+    graph = GraphNetwork(2, relu_nodes(network))
+    with pytest.raises(InputError, match=r"pre-activations below 1e.140, .* 'exact'"):
+        decompose(graph, box, enumerator="cpu")
 
 
 # From examples of each dimension on: more than 300 networks, and most of them degenerate.

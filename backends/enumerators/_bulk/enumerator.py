@@ -37,6 +37,7 @@ import numpy as np
 
 from relutopo.devices import Device
 from relutopo.errors import InvariantError
+from relutopo.geometry.balancing import balanced
 from relutopo.geometry.complex import CellComplex, EnumerationRecord
 from relutopo.geometry.domain import Domain
 from relutopo.geometry.network import Network
@@ -90,7 +91,8 @@ class BulkEnumerator(Enumerator):
         progress: Progress | None,
     ) -> CellComplex:
         begin = time.perf_counter()
-        task = Task(self._device, network, domain, self._at_once, max_cells)
+        same = balanced(network, domain.magnitude)
+        task = Task(self._device, same, domain, self._at_once, max_cells)
         cells = _start(self._device, domain)
         n_layers = len(network.layer_sizes)
         for layer in range(n_layers):

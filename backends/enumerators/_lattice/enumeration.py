@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relutopo.errors import InvariantError
+from relutopo.geometry.balancing import balanced
 from relutopo.geometry.complex import CellComplex, EnumerationRecord
 from relutopo.geometry.domain import Domain, FacetLists
 from relutopo.geometry.network import Network
@@ -62,9 +63,9 @@ def enumerate_lattice(
 ) -> CellComplex:
     """Return the complex of a network on a domain; see `Enumerator`."""
     begin = time.perf_counter()
-    n_layers = len(network.layer_sizes)
+    n_layers, same = len(network.layer_sizes), balanced(network, domain.magnitude)
     faces = domain.face_lattice()
-    exact = ExactPoints(network, domain, faces.exact_vertices)
+    exact = ExactPoints(same, domain, faces.exact_vertices)
     n_bytes = -(-network.n_neurons // 8)
     complex_ = Cells(
         x=faces.vertices,
@@ -84,7 +85,7 @@ def enumerate_lattice(
             while first < size:
                 last = _last_of_step(complex_, first, size)
                 step = Step(
-                    network=network,
+                    network=same,
                     layer=layer,
                     begin=first,
                     end=last,

@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 
+from relutopo.geometry.balancing import balanced
 from relutopo.geometry.complex import CellComplex, EnumerationRecord
 from relutopo.geometry.domain import Domain
 from relutopo.geometry.network import Network
@@ -28,11 +29,11 @@ def enumerate_planar(
 ) -> CellComplex:
     """Return the complex of a network on a domain of dimension 1 or 2; see `Enumerator`."""
     begin = time.perf_counter()
-    block = _start(network, domain)
+    block, same = _start(network, domain), balanced(network, domain.magnitude)
     if domain.dim == 1:
-        block = cut_line(network, domain, block, max_cells, progress)
+        block = cut_line(same, domain, block, max_cells, progress)
     else:
-        block = PlaneCutter(network, domain, max_cells, n_threads).cut(block, progress)
+        block = PlaneCutter(same, domain, max_cells, n_threads).cut(block, progress)
     cells = block.cells
     edges = (
         np.arange(0, 2 * len(cells.edge_vertices) + 1, 2, dtype=np.int64),
