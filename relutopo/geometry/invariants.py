@@ -7,7 +7,10 @@ region, do.
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
+from scipy import sparse
 
 from relutopo.errors import InvariantError
 from relutopo.geometry.complex import CellComplex
@@ -18,6 +21,8 @@ from relutopo.geometry.patterns import pattern_keys
 __all__ = ["check"]
 
 _VOLUME_TOLERANCE = 1e-9
+_N_VERTICES = 16
+"""Of how many vertices the errors are looked at."""
 
 
 def check(complex_: CellComplex) -> None:
@@ -27,7 +32,8 @@ def check(complex_: CellComplex) -> None:
     and a side of the domain; volumes add up to the domain's within 1e-9 relative; patterns are
     distinct; the network's pattern at an interior point of each region is the region's. Where
     rounding makes the float interior point useless, as in a sliver, an exact one is
-    computed from the region's facets.
+    computed from the region's facets. Vertices are within their errors of the exact ones; this is
+    looked at for some of them, those with the largest errors first.
 
     Parameters
     ----------
@@ -58,6 +64,7 @@ def check(complex_: CellComplex) -> None:
         twins = np.flatnonzero(pattern_keys(complex_.packed_patterns) == keys[counts > 1][0])
         raise InvariantError(f"regions {twins[0]} and {twins[1]} have the same pattern")
     _check_patterns(complex_)
+    _check_vertices(complex_)
 
 
 def _check_shapes(complex_: CellComplex) -> None:
@@ -67,6 +74,11 @@ def _check_shapes(complex_: CellComplex) -> None:
         raise InvariantError(
             f"vertices have {d} coordinates, but there are facets up to dimension "
             f"{len(complex_.facets)} and a domain of dimension {complex_.domain.dim}"
+        )
+    if complex_.vertex_errors.shape != n_cells[:1] or not (complex_.vertex_errors >= 0).all():
+        raise InvariantError(
+            f"vertex errors have shape {complex_.vertex_errors.shape}, expected {n_cells[:1]}, and "
+            "none negative or NaN"
         )
     if complex_.packed_patterns.shape != (n_cells[-1], n_bytes):
         raise InvariantError(
@@ -109,6 +121,27 @@ def _check_patterns(complex_: CellComplex) -> None:
             raise InvariantError(
                 f"neuron {wrong[0]} is {'on' if exact[wrong[0]] else 'off'} inside region {region},"
                 " whose pattern says otherwise"
+            )
+
+
+def _check_vertices(complex_: CellComplex) -> None:
+    corners = complex_.cell_vertices(complex_.dim - 1)
+    regions = sparse.csc_array(complex_.cell_vertices(complex_.dim))
+    some = np.argsort(-complex_.vertex_errors, kind="stable")[:_N_VERTICES]
+    for vertex in some.tolist():
+        region = int(regions.indices[regions.indptr[vertex]])
+        maps = complex_.network.exact_maps(
+            complex_.patterns[region], len(complex_.network.layer_sizes)
+        )
+        *exact, scale = exact_vertex(complex_, region, vertex, maps, corners).tolist()
+        off = max(
+            abs(Fraction(x) - Fraction(number, scale))
+            for x, number in zip(complex_.vertices[vertex].tolist(), exact, strict=True)
+        )
+        if off > complex_.vertex_errors[vertex]:
+            raise InvariantError(
+                f"vertex {vertex} is off by {float(off):.2e}, more than its error "
+                f"{complex_.vertex_errors[vertex]:.2e}"
             )
 
 

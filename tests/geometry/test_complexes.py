@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -190,6 +191,19 @@ class TestCheckFinds:
         labels[edge] = -1
         with pytest.raises(InvariantError, match=f"1-cell {edge} with label -1 has 2 regions"):
             replace(complex_, facet_labels=labels).check()
+
+    def test_errors_that_are_none(self, complex_: CellComplex) -> None:
+        errors = complex_.vertex_errors
+        for wrong in (errors[1:], errors - 1.0, errors * np.nan):
+            with pytest.raises(InvariantError, match=r"vertex errors have shape .* none negative"):
+                replace(complex_, vertex_errors=wrong).check()
+
+    def test_errors_that_are_too_small(self) -> None:
+        thirds: list[Any] = [[[3.0, 0.0], [0.0, 3.0]], [[1.0, 1.0]]]
+        complex_ = decompose((thirds, [[1.0, -1.0], [0.0]]), Box(-1, 1, dim=2))
+        complex_.check()
+        with pytest.raises(InvariantError, match=r"vertex \d+ is off by .* more than its error 0"):
+            replace(complex_, vertex_errors=np.zeros(complex_.n_cells[0])).check()
 
     def test_missing_labels(self, complex_: CellComplex) -> None:
         with pytest.raises(InvariantError, match="facet labels have shape"):
