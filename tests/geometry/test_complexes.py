@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from relutopo import ON_BOUNDARY, OUTSIDE, Box, CellComplex, ReluNetwork, decompose
 from relutopo.errors import InputError, InvariantError
+from relutopo.geometry import invariants
 from relutopo.testing import assert_same_complex, central_arrangement, random_network
 
 
@@ -162,13 +164,33 @@ class TestCheckFinds:
         with pytest.raises(InvariantError, match="∂∂ is not zero at the 2-cell 0"):
             replace(complex_, facets=(complex_.facets[0], (indptr, indices))).check()
 
-    def test_moved_vertex_changes_no_topology_but_areas_or_patterns(self) -> None:
+    def test_moved_vertex_changes_no_topology_but_areas(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         complex_ = decompose(central_arrangement(4, 2, 0), Box(-1, 1, dim=2))
         vertices = complex_.vertices.copy()
         corner = int(np.flatnonzero((np.abs(vertices) == 1).all(axis=1))[0])
         vertices[corner] *= 1.5
+        with pytest.raises(InvariantError, match=f"vertex {corner} is off by 5.00e-01"):
+            replace(complex_, vertices=vertices).check()
+        monkeypatch.setattr(invariants, "_MOST_REFINED", 0)
         with pytest.raises(InvariantError, match="volumes add up"):
             replace(complex_, vertices=vertices).check()
+
+    def test_slivers_that_rounding_turns_over(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Of nearly parallel lines the corners may be so far off that areas do not add up."""
+        rng, sizes = np.random.default_rng(0), (2, 6, 6, 6, 1)
+        weights = [rng.standard_normal((n, m)) for m, n in pairwise(sizes)]
+        biases = [rng.standard_normal(n) for n in sizes[1:]]
+        for w, b in zip(weights[:-1], biases[:-1], strict=True):
+            w[1::2] = w[::2]
+            b[1::2] = b[::2] + 1e-9 * rng.standard_normal(3)
+            w[1::2] *= 1 + 1e-9 * rng.standard_normal(w[1::2].shape)
+        complex_ = decompose(ReluNetwork(weights, biases), Box(-1000, 1000, dim=2))
+        complex_.check()
+        monkeypatch.setattr(invariants, "_MOST_REFINED", 0)
+        with pytest.raises(InvariantError, match="volumes add up"):
+            complex_.check()
 
     def test_equal_patterns(self, complex_: CellComplex) -> None:
         packed = complex_.packed_patterns.copy()
