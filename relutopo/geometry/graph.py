@@ -272,12 +272,13 @@ class GraphNetwork(Network):
             planes[part], errors[part] = self._floats(
                 identity, weights, patterns[part], self._layers[layer]
             )
-        if not (np.abs(planes) <= _LARGEST).all():
-            raise InputError(
-                f"`network` must have pre-activations below {_LARGEST:.0e}, so that floats can "
-                f"bound errors; in layer {layer} one reaches {np.abs(planes).max():.1e}; scale its "
-                "layers down, or choose the enumerator 'exact'"
-            )
+            largest = np.abs(planes[part]).max(initial=0.0)
+            if not largest <= _LARGEST:
+                raise InputError(
+                    f"`network` must have pre-activations below {_LARGEST:.0e}, so that floats can "
+                    f"bound errors; in layer {layer} one reaches {largest:.1e}; scale its layers "
+                    "down, or choose the enumerator 'exact'"
+                )
         return AffineMaps(planes, errors)
 
     def _floats(

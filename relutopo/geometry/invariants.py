@@ -7,7 +7,6 @@ region, do.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 
@@ -66,8 +65,7 @@ def check(complex_: CellComplex) -> None:
         twins = np.flatnonzero(pattern_keys(complex_.packed_patterns) == keys[counts > 1][0])
         raise InvariantError(f"regions {twins[0]} and {twins[1]} have the same pattern")
     _check_patterns(complex_)
-    for _ in _check_vertices(complex_, _N_VERTICES):
-        pass
+    _check_vertices(complex_, _N_VERTICES)
 
 
 def _check_shapes(complex_: CellComplex) -> None:
@@ -117,7 +115,7 @@ def _check_volumes(complex_: CellComplex) -> None:
     if abs(total - expected) > _VOLUME_TOLERANCE * expected:
         # Vertices that are off may turn slivers over.
         vertices = complex_.vertices.copy()
-        for vertex, point in _check_vertices(complex_, _MOST_REFINED):
+        for vertex, point in _check_vertices(complex_, _MOST_REFINED).items():
             vertices[vertex] = to_float(point)
         total = float(replace(complex_, vertices=vertices).volumes.sum())
     if abs(total - expected) > _VOLUME_TOLERANCE * expected:
@@ -139,8 +137,9 @@ def _check_patterns(complex_: CellComplex) -> None:
             )
 
 
-def _check_vertices(complex_: CellComplex, n: int) -> Iterator[tuple[int, Integers]]:
-    """Check up to n vertices, those with the largest errors first; yield their exact points."""
+def _check_vertices(complex_: CellComplex, n: int) -> dict[int, Integers]:
+    """Check up to n vertices, those with the largest errors first; return their exact points."""
+    points = {}
     corners = complex_.cell_vertices(complex_.dim - 1)
     regions = sparse.csc_array(complex_.cell_vertices(complex_.dim))
     for vertex in np.argsort(-complex_.vertex_errors, kind="stable")[:n].tolist():
@@ -148,8 +147,8 @@ def _check_vertices(complex_: CellComplex, n: int) -> Iterator[tuple[int, Intege
         maps = complex_.network.exact_maps(
             complex_.patterns[region], len(complex_.network.layer_sizes)
         )
-        point = exact_vertex(complex_, region, vertex, maps, corners)
-        *exact, scale = point.tolist()
+        points[vertex] = exact_vertex(complex_, region, vertex, maps, corners)
+        *exact, scale = points[vertex].tolist()
         off = max(
             abs(Fraction(x) - Fraction(number, scale))
             for x, number in zip(complex_.vertices[vertex].tolist(), exact, strict=True)
@@ -159,7 +158,7 @@ def _check_vertices(complex_: CellComplex, n: int) -> Iterator[tuple[int, Intege
                 f"vertex {vertex} is off by {float(off):.2e}, more than its error "
                 f"{complex_.vertex_errors[vertex]:.2e}"
             )
-        yield vertex, point
+    return points
 
 
 def _exact_interior_point(complex_: CellComplex, region: int) -> Integers:

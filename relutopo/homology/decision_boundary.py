@@ -22,6 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from relutopo.errors import InputError, NoDecisionBoundaryError
+from relutopo.geometry.bounds import bound_of_value
 from relutopo.geometry.complex import CellComplex
 from relutopo.geometry.domain import FacetLists, as_points
 from relutopo.geometry.exact import sign
@@ -30,8 +31,6 @@ from relutopo.geometry.network import UNIT_ROUNDOFF, AffineMaps
 
 __all__ = ["DecisionBoundary", "decision_boundary", "decision_signs"]
 
-_UNDERFLOW = 1e-300
-"""More than products that are too small for a float lose."""
 _NUMBERS_AT_ONCE = 2**20
 """Entries of the largest temporary array."""
 
@@ -257,13 +256,7 @@ def _values(
     deviations: NDArray[np.float64],
     magnitude: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return f at points, each by its own map, and bounds of the errors.
-
-    A bound adds the rounding of the evaluation (γ_{d+1}), twice the error of the map (once for A
-    and c at x, once for A times the deviation of x, which is at most the smallest magnitude of an
-    axis), and |A|₁ times the deviation. Constants are rounded up. It is zero where f is.
-    """
-    d = x.shape[1]
+    """Return f at points, each by its own map, and bounds of the errors; zero where f is."""
     planes, errors = maps.planes[..., -1], maps.errors[:, -1]
     if maps.planes.shape[2] == 2:
         planes = planes - maps.planes[..., 0]
@@ -271,9 +264,8 @@ def _values(
         errors = 1.01 * (errors + maps.errors[:, 0] + rounding)
     terms = planes * np.append(x, np.ones((len(x), 1)), axis=1)
     slopes = np.abs(planes[:, :-1]).sum(axis=1)
-    bounds = 2.02 * errors + 1.01 * slopes * deviations
-    bounds += (2 * d + 4) * UNIT_ROUNDOFF * np.abs(terms).sum(axis=1) + _UNDERFLOW
-    bounds[deviations > magnitude.min()] = np.inf
+    size, limit = np.abs(terms).sum(axis=1), float(magnitude.min())
+    bounds = bound_of_value(np, size, slopes, errors, deviations, limit, x.shape[1])
     bounds[(slopes == 0.0) & (planes[:, -1] == 0.0) & (errors == 0.0)] = 0.0
     return terms.sum(axis=1), bounds
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from relutopo import AffineSlice, Box, decompose, registry
 from relutopo.devices import Device, numpy_device
 from relutopo.errors import DeviceMemoryError, InvariantError, LimitReachedError, MissingExtraError
+from relutopo.geometry import bounds
 from relutopo.geometry.polytope import Polytope
 from relutopo.testing import assert_same_complex, general_arrangement, random_network
 
@@ -128,10 +129,9 @@ def test_what_stays_open_is_decided(
 ) -> None:
     """Bounds that tell nothing leave every sign to the host, to twice the precision or exactly."""
     decisions = import_module("relutopo.backends.enumerators._bulk.decisions")
-    values = import_module("relutopo.backends.enumerators._bulk.values")
     network, box = random_network([*hidden, 1], 1, kind), Box(-2, 2, dim=hidden[0])
     usual = decompose(network, box, enumerator=enumerator()).record.n_uncertain
-    monkeypatch.setattr(values, "rounding_of_value", lambda d: np.inf)
+    monkeypatch.setattr(bounds, "rounding_of_value", lambda d: np.inf)
     monkeypatch.setattr(decisions, "_LONG_INTEGERS", first_precise)
     cut = decompose(network, box, enumerator=enumerator())
     assert cut.record.n_uncertain > usual

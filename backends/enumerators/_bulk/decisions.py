@@ -7,7 +7,7 @@ networks integers of thousands of digits.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,13 +32,26 @@ from .arrays import Array
 from .levels import PlaneTable
 from .regions import Regions
 
-__all__ = ["Decisions"]
+__all__ = ["Decisions", "Open"]
 
 _LONG_INTEGERS = 2
 """From which layer on integers are so long that twice the precision is tried first."""
 
 Named: TypeAlias = tuple[int, NDArray[np.uint8]]
 """A facet label, and the packed pattern of a region; that of a side of the domain is empty."""
+
+
+class Open(NamedTuple):
+    """Signs that bounds leave open: those of units at places, each of which is in a region.
+
+    Attributes
+    ----------
+    place, unit, region : (n,) ndarrays of int64
+    """
+
+    place: NDArray[np.int64]
+    unit: NDArray[np.int64]
+    region: NDArray[np.int64]
 
 
 class Decisions:
@@ -100,9 +113,7 @@ class Decisions:
     def settle(
         self,
         signs: tuple[Array, Array],
-        place: NDArray[np.int64],
-        unit: NDArray[np.int64],
-        region: NDArray[np.int64],
+        left: Open,
         planes: Array,
         table: PlaneTable,
         points: dict[int, Integers],
@@ -113,48 +124,45 @@ class Decisions:
         ----------
         signs : two (n, n_words) ndarrays of uint64
             The units that are positive and negative at each place; changed in place.
-        place, unit, region : (n_open,) ndarrays of int64
-            What is open, and a region with the point.
+        left : Open
+            What is to be decided.
         planes : (n, d) ndarray of int32
             Rows of the table that meet in the point.
         table : PlaneTable
         points : dict of int to ndarray of int objects
             Exact points by their place; more are added.
         """
-        if not len(place):
+        if not len(left.place):
             return
-        self.n_open += len(place)
-        rows, which = np.unique(place, return_inverse=True)
+        self.n_open += len(left.place)
+        rows, which = np.unique(left.place, return_inverse=True)
+        pairs = np.split(np.argsort(which, kind="stable"), np.cumsum(np.bincount(which))[:-1])
         on_device = self._device.to_device(rows)
         words = [self._device.to_host(sets[on_device]).copy() for sets in signs]
-        found = self._signs(place, unit, region, planes, table, points)
+        unknown = [v for v in rows.tolist() if v not in points]
+        names = self._names(np.array(unknown, dtype=np.int64), planes, table)
+        found = self._signs(left, dict(zip(rows.tolist(), pairs, strict=True)), names, points)
         for sets, some, wanted in zip(words, signs, (1, -1), strict=True):
             here = found == wanted
-            bits = np.uint64(1) << (unit[here] & 63).astype(np.uint64)
-            np.bitwise_or.at(sets, (which[here], unit[here] >> 6), bits)
+            bits = np.uint64(1) << (left.unit[here] & 63).astype(np.uint64)
+            np.bitwise_or.at(sets, (which[here], left.unit[here] >> 6), bits)
             some[on_device] = self._device.to_device(sets)
 
     def _signs(
         self,
-        place: NDArray[np.int64],
-        unit: NDArray[np.int64],
-        region: NDArray[np.int64],
-        planes: Array,
-        table: PlaneTable,
+        left: Open,
+        pairs_at: dict[int, NDArray[np.int64]],
+        names: dict[int, list[Named]],
         points: dict[int, Integers],
     ) -> NDArray[np.int64]:
-        layer, found = self._regions.layer, np.zeros(len(place), dtype=np.int64)
-        order = np.argsort(place, kind="stable")
-        rows, first = np.unique(place[order], return_index=True)
-        names = self._names(
-            np.array([v for v in rows.tolist() if v not in points], dtype=np.int64), planes, table
-        )
-        patterns = self._patterns(layer, region)
-        for v, pairs in zip(rows.tolist(), np.split(order, first[1:]), strict=True):
+        """Return the open signs; `pairs_at` has those of each place, `names` the planes there."""
+        layer, found = self._regions.layer, np.zeros(len(left.place), dtype=np.int64)
+        patterns = self._patterns(layer, left.region)
+        for v, pairs in pairs_at.items():
             if v not in points:
-                neurons = unit[pairs] + self._network.layer_offsets[layer]
+                neurons = left.unit[pairs] + self._network.layer_offsets[layer]
                 signs = self._precise_signs(
-                    names[v], neurons.tolist(), [patterns[r] for r in region[pairs].tolist()]
+                    names[v], neurons.tolist(), [patterns[r] for r in left.region[pairs].tolist()]
                 )
                 if signs is not None:
                     found[pairs] = signs
@@ -162,7 +170,7 @@ class Decisions:
                 points[v] = self._exact.intersection(names[v])
             # One forward pass tells all units.
             values = self._network.exact_preactivations(points[v][None])[layer][0]
-            found[pairs] = [sign(values[j]) for j in unit[pairs].tolist()]
+            found[pairs] = [sign(values[j]) for j in left.unit[pairs].tolist()]
         return found
 
     def _precise_signs(

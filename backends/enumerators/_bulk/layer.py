@@ -14,7 +14,7 @@ from relutopo.geometry.network import Network
 
 from .._limits import POSITION_TARGET, check_limit
 from .arrays import Array, Lists, gathered
-from .decisions import Decisions
+from .decisions import Decisions, Open
 from .levels import Cells
 from .maps import signs_from_maps
 from .regions import Regions
@@ -301,9 +301,10 @@ class LayerStep:
         points: dict[int, Integers],
     ) -> None:
         """Decide open signs, given by the points, the units and regions with them."""
-        place, unit, region = (
-            self.device.to_host(self.xp.concatenate(parts)).astype(np.int64)
-            for parts in zip(*pairs, strict=True)
+        left = Open(
+            *(
+                self.device.to_host(self.xp.concatenate(parts)).astype(np.int64)
+                for parts in zip(*pairs, strict=True)
+            )
         )
-        table = self.cells.table
-        self._task.decisions.settle(signs, place, unit, region, planes, table, points)
+        self._task.decisions.settle(signs, left, planes, self.cells.table, points)

@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 from relutopo.device_kernels import Kernel
+from relutopo.geometry.bounds import bound_of_value, rounding_of_value
 
 from .arrays import Array
 from .units import Units
-from .values import SIGN_OF_VALUE, bound_of_value, decide, rounding_of_value
+from .values import SIGN_OF_VALUE, decide
 
 __all__ = ["inherited", "signs_from_maps"]
 

@@ -12,21 +12,18 @@ from typing import Any
 import numpy as np
 
 from relutopo.device_kernels import Kernel
+from relutopo.geometry.bounds import UNDERFLOW, bound_of_value, rounding_of_value
 from relutopo.geometry.network import UNIT_ROUNDOFF
 
 from .arrays import Array
 
 __all__ = [
     "SIGN_OF_VALUE",
-    "bound_of_value",
     "decide",
     "meeting_points",
     "parameters",
-    "rounding_of_value",
     "signs_of_pairs",
 ]
-
-_UNDERFLOW = 1e-300
 
 # The value z of a plane m at point v, and the bound of its error; see `bound_of_value`.
 _VALUE = """
@@ -149,11 +146,6 @@ _PARAMETERS = Kernel(
 )
 
 
-def rounding_of_value(d: int) -> float:
-    """Return twice the relative rounding of a value A x + c; see `bound_of_value`."""
-    return (2 * d + 4) * UNIT_ROUNDOFF
-
-
 def meeting_points(xp: Any, numbers: Array, planes: Array) -> tuple[Array, Array]:
     """Return where d planes meet, at each of n places, and bounds of the errors.
 
@@ -198,7 +190,7 @@ def meeting_points(xp: Any, numbers: Array, planes: Array) -> tuple[Array, Array
         term = a[:, k] * x[k]
         residual += term
         size += xp.abs(term)
-    eta = xp.abs(residual) + rounding * size + slack + _UNDERFLOW
+    eta = xp.abs(residual) + rounding * size + slack + UNDERFLOW
     norm, error = xp.zeros_like(x), xp.zeros_like(x)
     for q in range(d):
         entry, size = xp.zeros_like(x), xp.ones_like(x)
@@ -235,19 +227,6 @@ def _inverse(xp: Any, a: Array) -> Array:
             if i != k:
                 rows[i] -= (rows[i, k] + 0.0) * rows[k]
     return rows[:, d:]
-
-
-def bound_of_value(
-    xp: Any, size: Array, slope: Array, e: Array, deviation: Array, limit: float, d: int
-) -> Array:
-    """Return a bound of the error of a value A x + c.
-
-    It adds the rounding of the evaluation (γ_{d+1}), twice the error of the map (once for A and c
-    at x, once for A times the deviation of x, which is at most `limit`, the smallest magnitude of
-    an axis), and |A|₁ times the deviation. Constants are rounded up.
-    """
-    bound = rounding_of_value(d) * size + 2.02 * e + 1.01 * slope * deviation + _UNDERFLOW
-    return xp.where(deviation <= limit, bound, np.inf)
 
 
 def _values(

@@ -29,11 +29,12 @@ from typing import Any
 import numpy as np
 
 from relutopo.device_kernels import Kernel
+from relutopo.geometry.bounds import rounding_of_value
 from relutopo.geometry.network import UNIT_ROUNDOFF
 
 from .arrays import Array, Lists
 from .units import Units
-from .values import SIGN_OF_VALUE, rounding_of_value
+from .values import SIGN_OF_VALUE
 
 __all__ = ["Walk", "planes_on_walk", "signs_on_walk"]
 
