@@ -182,6 +182,9 @@ def test_runs_along_lines(with_kernels: Any, n_lines: int, n: int, seed: int) ->
     np.testing.assert_array_equal(line[order], line)
     begins = [points._runs(xp, line, order, t, widest) for xp in (np, with_kernels)]
     np.testing.assert_array_equal(*begins)
+    line_ptr = np.searchsorted(line, np.arange(n_lines + 1))
+    found = [points._widest(xp, line_ptr, widest[line] + t) for xp in (np, with_kernels)]
+    np.testing.assert_array_equal(*found)
 
 
 @settings(deadline=None)

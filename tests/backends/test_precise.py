@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from relutopo import Box, decompose
@@ -16,6 +16,7 @@ from relutopo.testing import assert_same_complex
 
 precise = import_module("relutopo.backends.enumerators._precise")
 settle = import_module("relutopo.backends.enumerators._planar.settle")
+values = import_module("relutopo.backends.enumerators._planar.values")
 
 POSITIVE = st.fractions(min_value=Fraction(1, 10**6), max_value=1000)
 SHARES = st.fractions(min_value=-1, max_value=1)
@@ -50,6 +51,34 @@ def test_parameters_have_their_bounds(
     if exact_start * start > 0 and exact_stop * stop > 0 and bound < float("inf"):
         assert abs(exact_start / (exact_start - exact_stop) - t) <= bound
     assert 0 <= t <= 1
+
+
+@settings(deadline=None)  # it is compiled
+@given(
+    a=POSITIVE,
+    b=POSITIVE,
+    exponent=st.integers(-290, 100),
+    relative=st.tuples(*[st.sampled_from([0.0, 1e-9, 0.1, 0.2, 0.6])] * 2),
+    shares=st.tuples(SHARES, SHARES),
+)
+def test_parameters_of_floats_have_their_bounds(
+    a: Fraction,
+    b: Fraction,
+    exponent: int,
+    relative: tuple[float, float],
+    shares: tuple[Fraction, Fraction],
+) -> None:
+    """However small the values are: their bounds count what is too small for a float."""
+    start, stop = float(a) * 10.0**exponent, -float(b) * 10.0**exponent
+    bounds = [r * abs(z) + values.UNDERFLOW for r, z in zip(relative, (start, stop), strict=True)]
+    t, bound = values.parameter(start, bounds[0], stop, bounds[1])
+    exact_start, exact_stop = (
+        Fraction(z) + share * Fraction(b)
+        for z, share, b in zip((start, stop), shares, bounds, strict=True)
+    )
+    assert 0 <= t <= 1
+    if exact_start > 0 > exact_stop and bound < float("inf"):
+        assert abs(exact_start / (exact_start - exact_stop) - Fraction(t)) <= bound
 
 
 def test_orders_are_the_same_without(monkeypatch: pytest.MonkeyPatch) -> None:

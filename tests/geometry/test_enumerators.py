@@ -135,6 +135,23 @@ def test_numbers_of_any_size(enumerator: Choice, dim: int, exponents: tuple[int,
         assert cut.network is network
 
 
+@pytest.mark.parametrize("enumerator", ENUMERATORS)
+@pytest.mark.parametrize("dim", [1, 2, 3])
+@pytest.mark.parametrize("seed", range(4))
+def test_neurons_of_very_different_size(enumerator: Choice, dim: int, seed: int) -> None:
+    """Small neurons that vanish almost together, with values whose squares are no floats."""
+    network, rng = random_network([dim, 7, 4, 1], seed), np.random.default_rng(seed)
+    w, b = network.weights[0], network.biases[0]
+    w[1], b[1] = w[0] * 3, b[0] * 3  # rounded, or not
+    w[2], b[2] = w[0] * 0.3, b[0] * 0.3
+    for j in range(4):
+        scale = 2.0 ** -rng.integers(500, 700)
+        w[j], b[j] = w[j] * scale, b[j] * scale
+    box = Box(-2, 2, dim=dim)
+    cut, exact = (decompose(network, box, enumerator=name) for name in (enumerator, "exact"))
+    assert_same_complex(cut, exact, tolerance=2.0**-13)
+
+
 def test_numbers_that_floats_do_not_hold_together_are_refused() -> None:
     weights = [[[1e200, 0.0], [0.0, 1e200]], [[1e200, 1e200]], [[1.0]]]
     network, box = ReluNetwork(weights, [[0.0, 0.0], [1e-3], [0.0]]), Box(-1, 1, dim=2)

@@ -36,6 +36,16 @@ _RUNS = Kernel(
         || t[order[i]] - t[order[i - 1]] > 2.02 * widest[line[i]];
     """,
 )
+_WIDEST = Kernel(
+    "relutopo_widest_errors",
+    "raw int64 line_ptr, raw float64 errors",
+    "raw float64 widest",
+    """
+    double most = 0.0;
+    for (long long p = line_ptr[i]; p < line_ptr[i + 1]; ++p) most = fmax(most, errors[p]);
+    widest[i] = most;
+    """,
+)
 # One thread goes along a line with one word of the signs there.
 _WALK = Kernel(
     "relutopo_signs_along_lines",
@@ -164,8 +174,7 @@ def _sort(step: LayerStep, lines: Block, crossings: Lists, line: Array, carrier:
     # One key holds the line and the leading bits of t; the others count as an error.
     n_bits = min(_BITS_OF_T, 62 - len(lines).bit_length())
     errors += 2.0**-n_bits
-    widest = xp.zeros(len(lines))
-    xp.maximum.at(widest, line, errors)
+    widest = _widest(xp, crossings.ptr, errors)
     order = xp.argsort(_keys_along_lines(xp, line, t, n_bits), kind="stable")
     begins = _runs(xp, line, order, t, widest)
     return _InOrder(crossings.ptr, order, crossings.items[order], begins)
@@ -259,6 +268,20 @@ def _keys_along_lines(xp: Any, line: Array, t: Array, n_bits: int) -> Array:
     keys = xp.empty(len(line), dtype=np.int64)
     kernel(line, t, n_bits, scale, keys, size=len(line))
     return keys
+
+
+def _widest(xp: Any, line_ptr: Array, errors: Array) -> Array:
+    """Return the largest error along each line.
+
+    A kernel rather than CuPy's `maximum.at`, which rounds to single precision.
+    """
+    kernel, n_lines = _WIDEST.on(xp), len(line_ptr) - 1
+    widest = xp.zeros(n_lines)
+    if kernel is None:
+        xp.maximum.at(widest, spread(xp, line_ptr), errors)
+    else:
+        kernel(line_ptr, errors, widest, size=n_lines)
+    return widest
 
 
 def _runs(xp: Any, line: Array, order: Array, t: Array, widest: Array) -> Array:

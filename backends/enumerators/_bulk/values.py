@@ -137,11 +137,11 @@ _PARAMETERS = Kernel(
     }}
     double gap = fabs(values[0] - values[1]);
     double slack = gap - errors[0] - errors[1];
-    double found = (errors[0] * fabs(values[1]) + errors[1] * fabs(values[0])) / (gap * slack);
+    double found = errors[0] * (fabs(values[1]) / gap) + errors[1] * (fabs(values[0]) / gap);
     double t = values[0] / (values[0] - values[1]);
     bool certain = slack > 0.5 * gap;
     parameter[i] = certain ? fmin(fmax(t, 0.0), 1.0) : 0.5;
-    bounds[i] = certain ? 1.01 * found + 4 * unit_roundoff : INFINITE;
+    bounds[i] = certain ? 1.01 * found / slack + 4 * unit_roundoff : INFINITE;
     """,
 )
 
@@ -286,7 +286,8 @@ def parameters(
     """Return where planes vanish between two points, and bounds of the errors.
 
     With exact values z_a + α at the start and z_b + β at the stop and D = z_a - z_b the exact
-    parameter differs from z_a / D by (z_a β - z_b α) / (D (D + α - β)).
+    parameter differs from z_a / D by (z_a β - z_b α) / (D (D + α - β)). Quotients come first:
+    products may be too small for a float.
 
     Parameters
     ----------
@@ -321,6 +322,6 @@ def parameters(
     gap = xp.abs(a - b)
     slack = gap - bound_a - bound_b
     certain = slack > 0.5 * gap
-    error = (bound_a * xp.abs(b) + bound_b * xp.abs(a)) / (gap * slack)
+    error = bound_a * (xp.abs(b) / gap) + bound_b * (xp.abs(a) / gap)
     t = xp.where(certain, xp.clip(a / (a - b), 0.0, 1.0), 0.5)
-    return t, xp.where(certain, 1.01 * error + 4 * UNIT_ROUNDOFF, np.inf)
+    return t, xp.where(certain, 1.01 * error / slack + 4 * UNIT_ROUNDOFF, np.inf)

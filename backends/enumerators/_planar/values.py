@@ -146,14 +146,14 @@ def parameter(za, bound_a, zb, bound_b):
     """Return where z vanishes between its values za at 0 and zb at 1, and a bound of the error.
 
     With exact values za + α and zb + β and D = za - zb the exact parameter differs from za / D by
-    (za β - zb α) / (D (D + α - β)).
+    (za β - zb α) / (D (D + α - β)). Quotients come first: products may be too small for a float.
     """
     gap = abs(za - zb)
     slack = gap - bound_a - bound_b
     if slack <= 0.5 * gap:
         return 0.5, np.inf
     t = min(1.0, max(0.0, za / (za - zb)))
-    error = (bound_a * abs(zb) + bound_b * abs(za)) / (gap * slack)
+    error = (bound_a * (abs(zb) / gap) + bound_b * (abs(za) / gap)) / slack
     return t, 1.01 * error + 4 * UNIT_ROUNDOFF
 
 
