@@ -10,15 +10,13 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from functools import cache
 from glob import glob
-from importlib import metadata, resources
 from pathlib import Path
 from typing import Any
 
-from relutopo import registry
+from relutopo.versions import code_of
 
-__all__ = ["Identity", "code_version", "digest"]
+__all__ = ["Identity", "digest", "input_files"]
 
 _PLACES = ("training_dir", "objective")
 """Settings that say where a job works or what is reported of it, not what it computes."""
@@ -26,7 +24,7 @@ _PLACES = ("training_dir", "objective")
 
 @dataclass(frozen=True)
 class Identity:
-    """Everything that the results of a job depend on.
+    """What the results of a job depend on, beside the libraries that relutopo is built on.
 
     Attributes
     ----------
@@ -35,7 +33,7 @@ class Identity:
     settings : mapping
         The resolved configuration: plain values.
     code : mapping of str to str
-        Version of each package that computes; see `code_version`.
+        Version of each package that computes; see `relutopo.versions`.
     inputs : mapping of str to str
         For each file that the settings name, its size and time of change, or "missing".
 
@@ -57,7 +55,7 @@ class Identity:
     def of(cls, experiment: str, values: Mapping[str, Any]) -> Identity:
         """Return the identity of a job with these settings, run now by this code."""
         settings = {key: value for key, value in values.items() if key not in _PLACES}
-        return cls(experiment, settings, _code(settings), _inputs(settings))
+        return cls(experiment, settings, code_of(settings), _inputs(settings))
 
     @property
     def id(self) -> str:
@@ -89,34 +87,15 @@ def digest(content: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-@cache
-def code_version() -> str:
-    """Return the version of relutopo, and a hash of its source.
-
-    The version alone does not change while the code is worked on, and results of code that has
-    changed must not be taken for those of the code that there is.
+def input_files(pattern: str) -> list[str]:
+    """Return the names of the files that a pattern names, in order; ``**`` stands for folders.
 
     Examples
     --------
-    >>> code_version().startswith(metadata.version("relutopo") + "+")
-    True
+    >>> input_files("no/such/**/*.pt")
+    []
     """
-    total = hashlib.sha256()
-    for package in ("relutopo", "relutopo.backends"):
-        root = Path(str(resources.files(package)))
-        for path in sorted(root.rglob("*.py")):
-            total.update(str(path.relative_to(root)).encode())
-            total.update(path.read_bytes())
-    return f"{metadata.version('relutopo')}+{total.hexdigest()[:12]}"
-
-
-def _code(settings: Mapping[str, Any]) -> dict[str, str]:
-    code = {"relutopo": code_version()}
-    for role in registry.roles():
-        entry = settings.get(role)
-        if isinstance(entry, Mapping) and isinstance(entry.get("name"), str):
-            code |= registry.provider(role, entry["name"])
-    return code
+    return sorted(glob(pattern, recursive=True))
 
 
 def _inputs(settings: Mapping[str, Any]) -> dict[str, str]:
@@ -126,7 +105,7 @@ def _inputs(settings: Mapping[str, Any]) -> dict[str, str]:
         entry = settings.get(key)
         if isinstance(entry, Mapping) and isinstance(entry.get("path"), str):
             inputs[entry["path"]] = _state(entry["path"])
-    for name in sorted(glob(settings.get("checkpoints") or "")):
+    for name in input_files(settings.get("checkpoints") or ""):
         inputs[name] = _state(name)
     return inputs
 

@@ -6,12 +6,12 @@ import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from glob import glob
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from relutopo import registry, report
+from relutopo.app.identity import input_files
 from relutopo.app.messages import counted
 from relutopo.app.store import JobFolder, JobRecord, stopwatch
 from relutopo.errors import InputError
@@ -159,7 +159,7 @@ class Job:
                 f"{pattern!r}; pass the file of one model, or a pattern for many in quotes: "
                 "'checkpoints=runs/*.pt'"
             )
-        files = [path] if pattern is None else sorted(glob(pattern, recursive=True))
+        files = [path] if pattern is None else input_files(pattern)
         if not files:
             raise InputError(f"`checkpoints` {pattern!r} matches no file; check the pattern")
         log.info("reading %s; data: %s", counted(len(files), "model"), dataset.name)

@@ -2,8 +2,8 @@
 
 An analysis gives one flat row for each checkpoint. Rows are files,
 ``analysis/<key>/step_000300.json`` in the run's folder, written as soon as they are known. The
-key is a hash of the analysis settings and of relutopo's version, so that an interrupted analysis
-goes on where it stopped and rows of different settings never mix.
+key is a hash of the analysis settings and of the code that computes, so that an interrupted
+analysis goes on where it stopped and rows of different settings never mix.
 
 Invariant: a row depends on the checkpoint, the data and the settings only (columns that start
 with ``seconds`` excepted).
@@ -17,7 +17,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ from relutopo.geometry.network import Network
 from relutopo.interfaces import Progress
 from relutopo.learning.checkpoints import TrainingRun
 from relutopo.learning.datasets import Dataset
+from relutopo.versions import code_of
 
 __all__ = ["CheckpointSettings", "Row", "analyse_checkpoints", "named", "timed"]
 
@@ -67,7 +67,7 @@ class CheckpointSettings:
     def key(self) -> str:
         """A hash that tells these settings from any others."""
         kind = type(self).__name__
-        content = {"version": metadata.version("relutopo"), "kind": kind, **asdict(self)}
+        content = {"code": code_of(asdict(self)), "kind": kind, **asdict(self)}
         text = json.dumps(content, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relutopo.app import identity
+from relutopo import versions
 from relutopo.app.identity import Identity
 from relutopo.app.store import JobFolder, JobRecord, JobStatus
 from relutopo.errors import InputError
@@ -55,7 +55,7 @@ def test_where_a_job_works_is_no_part_of_its_identity() -> None:
 
 def test_the_code_is_part_of_the_identity(monkeypatch: pytest.MonkeyPatch) -> None:
     before = record().identity
-    monkeypatch.setattr(identity, "code_version", lambda: "0.1.0+changed")
+    monkeypatch.setattr(versions, "code_version", lambda: "0.1.0+changed")
     after = record().identity
     assert before.id != after.id
     assert before.training_id != after.training_id
@@ -71,6 +71,16 @@ def test_the_content_of_input_files_is_part_of_the_identity(tmp_path: Path) -> N
     os.utime(path, ns=(1, 1))
     assert len({missing.id, one.id, record(data=data).identity.id}) == 3
     assert missing.inputs == {str(path): "missing"}
+
+
+def test_models_in_folders_below_are_part_of_the_identity(tmp_path: Path) -> None:
+    pattern = str(tmp_path / "**" / "*.pt")
+    ids = [record(checkpoints=pattern).identity.id]
+    for folder in (tmp_path, tmp_path / "a", tmp_path / "a" / "b"):
+        folder.mkdir(exist_ok=True)
+        (folder / "model.pt").touch()
+        ids.append(record(checkpoints=pattern).identity.id)
+    assert len(set(ids)) == 4
 
 
 def test_jobs_that_train_the_same_share_the_training() -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import relutopo as rt
-from relutopo import registry
+from relutopo import registry, versions
 from relutopo.errors import InputError, UnknownNameError
 from relutopo.learning.association import identity
 from relutopo.learning.checkpoints import TrainingRun
@@ -182,6 +182,8 @@ def test_bad_settings_are_named(run: TrainingRun) -> None:
         analyse_homology_checkpoint(run, 3, settings())
 
 
-def test_settings_of_another_kind_have_another_key() -> None:
+def test_other_settings_and_other_code_have_another_key(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings().key == settings().key
-    assert len({settings().key, settings(seed=1).key, settings("output").key}) == 3
+    keys = {settings().key, settings(seed=1).key, settings("output").key}
+    monkeypatch.setattr(versions, "code_version", lambda: "0.1.0+changed")
+    assert len(keys | {settings().key}) == 4
