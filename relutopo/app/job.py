@@ -23,7 +23,7 @@ from relutopo.learning.model_files import ModelFiles
 from relutopo.learning.trainer import MlpSettings, TrainerSettings, train
 from relutopo.optional import require
 
-__all__ = ["Job", "job_module", "measures_of"]
+__all__ = ["Job", "measures_of", "module_of"]
 
 _MODULES = {"partition": "partition_job", "homology": "homology_job", "scale": "scale_job"}
 log = logging.getLogger("relutopo")
@@ -91,7 +91,7 @@ class Job:
         values, directory = self.values, self.directory
         report.save_json(values, directory / "config.json")
         report.save_json(report.environment(values["seed"]), directory / "environment.json")
-        module = _module_of(values)
+        module = module_of(values)
         settings = module.settings(values)
         seconds: dict[str, float] = {}
         if values["analysis"] == "scale":
@@ -191,23 +191,20 @@ class Job:
                 )
 
 
-def job_module(analysis: str, *, is_inspection: bool = False) -> Any:
-    """Return the module that does what is particular to a kind of analysis."""
+def module_of(values: Mapping[str, Any]) -> Any:
+    """Return the module that does what is particular to jobs with these settings."""
+    analysis = values["analysis"]
     if analysis not in _MODULES:
         raise InputError(f"`analysis` must be one of {', '.join(_MODULES)}, got {analysis!r}")
-    if is_inspection and analysis == "homology":  # the loss between checkpoints is not known
-        return import_module("relutopo.inspection_job")
+    if analysis == "homology" and _is_inspection(values):
+        return import_module("relutopo.inspection_job")  # the loss between models is not known
     return import_module(f"relutopo.{_MODULES[analysis]}")
 
 
 def measures_of(values: Mapping[str, Any]) -> Sequence[str]:
     """Return the names of what a job with these settings measures, the most important first."""
-    names: Sequence[str] = _module_of(values).MEASURES
+    names: Sequence[str] = module_of(values).MEASURES
     return names
-
-
-def _module_of(values: Mapping[str, Any]) -> Any:
-    return job_module(values["analysis"], is_inspection=_is_inspection(values))
 
 
 def _is_inspection(values: Mapping[str, Any]) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from relutopo import report
 from relutopo.app import sweep_plots
-from relutopo.app.job import job_module
+from relutopo.app.job import module_of
 from relutopo.app.messages import counted, refuse_unknown_measure
 from relutopo.app.sweep import Sweep
 from relutopo.optional import require
@@ -68,8 +68,10 @@ def summarize(directory: str | Path, *, measure: str | None = None, least: bool 
     if done.jobs:
         report.save_table(done.table(), sweep.directory / "results")
     for analysis, part in kinds.items():
-        is_inspection = all(job.is_inspection for job in part.jobs)
-        parts += job_module(analysis, is_inspection=is_inspection).summarise(part)
+        modules = [module_of(job.record.identity.settings) for job in part.jobs]
+        for module in dict.fromkeys(modules):
+            jobs = (j for j, own in zip(part.jobs, modules, strict=True) if own is module)
+            parts += module.summarise(Sweep(part.directory, tuple(jobs)))
         rows = overview[(overview["analysis"] == analysis) & (overview["status"] == "done")]
         parts += _measured(rows, part, analysis, measure or _objective(part), least)
     parts += [*_failures(sweep), "", *_counts(sweep, overview)]

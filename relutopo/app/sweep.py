@@ -48,11 +48,6 @@ class SweepJob:
         """The kind of analysis that it makes."""
         return str(self.record.value("analysis"))
 
-    @property
-    def is_inspection(self) -> bool:
-        """Whether its models were there already."""
-        return self.record.choices.get("network") == "file"
-
 
 @dataclass(frozen=True)
 class Sweep:

@@ -224,3 +224,17 @@ def test_the_command_inspects_models_of_ones_own(folder: Path, command: Callable
     printed = command(folder, *own, "hydra.run.dir=fiedler", succeeds=False)
     assert "epoch=300.ckpt' cannot be read" in printed
     assert pd.read_parquet(folder / "fiedler" / "results.parquet").equals(table)  # it stays
+
+
+@pytest.mark.slow
+def test_a_sweep_over_models_of_ones_own_and_trained_ones(
+    folder: Path, command: Callable[..., str]
+) -> None:
+    """Of which some have a loss between their checkpoints, and some have none."""
+    small = ["--multirun", "hydra.sweep.dir=out", "analysis=homology", "figures=false"]
+    command(folder, *small, "checkpoints=runs/*.ckpt", "seed=0,1")
+    few = ["trainer.n_steps=40", "trainer.checkpoint_every=10", "network.hidden=[4]"]
+    printed = command(folder, *small, *few, "seed=0,1", "n_filtrations=1")
+    table = pd.read_parquet(folder / "out" / "jobs.parquet")
+    assert table["status"].tolist() == ["done"] * 4
+    assert "4 jobs" in printed
