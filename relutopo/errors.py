@@ -7,6 +7,9 @@ who does not know relutopo would catch.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 __all__ = [
     "DeviceError",
     "DeviceMemoryError",
@@ -21,6 +24,7 @@ __all__ = [
     "RelutopoError",
     "UnknownNameError",
     "UnsupportedModuleError",
+    "differences",
 ]
 
 
@@ -74,3 +78,29 @@ class LimitReachedError(RelutopoError, RuntimeError):
 
 class InvariantError(RelutopoError, AssertionError):
     """A cell complex breaks an invariant that every complex must satisfy."""
+
+
+def differences(present: Any, wanted: Any, path: str = "") -> list[str]:
+    """Return what to tell of settings that are others than they were, a line for each.
+
+    Parameters
+    ----------
+    present, wanted : any
+        Plain values, in mappings or not.
+    path : str
+        What all keys begin with.
+
+    Examples
+    --------
+    >>> differences({"seed": 0, "data": {"n": 5}}, {"seed": 1, "data": {"n": 5}})
+    ['seed was 0, is 1']
+    """
+    if isinstance(present, Mapping) and isinstance(wanted, Mapping):
+        return [
+            line
+            for key in sorted(present.keys() | wanted.keys())
+            for line in differences(
+                present.get(key), wanted.get(key), f"{path}.{key}" if path else key
+            )
+        ]
+    return [] if present == wanted else [f"{path} was {present!r}, is {wanted!r}"]

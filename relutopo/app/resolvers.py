@@ -18,12 +18,13 @@ def register() -> None:
     """Make the names known; more than once does no harm.
 
     - ``relutopo.job``: the job's identity, which names its folder.
+    - ``relutopo.asked``: eight digits that follow from the command line.
     - ``relutopo.sweep``: a name that follows from the command line, so that the same command goes
       on in the same folder.
     - ``relutopo.choices``: the groups and what can be chosen in each, for the help.
     - ``relutopo.prefix``: what the terminal shows before each line of a sweep's job.
     """
-    for function in (_job, _sweep, _choices, _prefix):
+    for function in (_job, _asked, _sweep, _choices, _prefix):
         name = f"relutopo.{function.__name__[1:]}"
         OmegaConf.register_new_resolver(name, function, replace=True)
 
@@ -39,11 +40,19 @@ def _job(*, _root_: DictConfig) -> str:
     return Identity.of(str(_root_.hydra.runtime.choices.experiment), plain(_root_)).id
 
 
+def _asked(*, _root_: DictConfig) -> str:
+    return digest(_overrides(_root_))[:8]
+
+
 def _sweep(*, _root_: DictConfig) -> str:
-    overrides = sorted(map(str, _root_.hydra.overrides.task))
+    overrides = _overrides(_root_)
     chosen = [text.partition("=")[2] for text in overrides if text.startswith("experiment=")]
     name = chosen[-1] if chosen else str(_root_.hydra.runtime.choices.experiment)
     return f"{re.sub('[^a-z0-9_]+', '+', name)}_{digest(overrides)[:8]}"
+
+
+def _overrides(config: DictConfig) -> list[str]:
+    return sorted(map(str, config.hydra.overrides.task))
 
 
 def choices() -> dict[str, list[str]]:

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from relutopo.app.identity import Identity
-from relutopo.errors import InputError
+from relutopo.errors import InputError, differences
 from relutopo.files import atomic_write, is_locked, remove_leftovers
 
 __all__ = ["JobFolder", "JobRecord", "JobStatus", "stopwatch"]
@@ -116,13 +116,34 @@ class JobFolder:
         return self._path("done").is_file()
 
     def begin(self, record: JobRecord) -> None:
-        """Take the folder for a job; what another job left here does not count any more."""
+        """Take the folder for a job; results of other code or other input files do not count.
+
+        Raises
+        ------
+        InputError
+            If the folder holds the results of a job with other settings.
+        """
+        if self.is_done:
+            self._refuse_others(record.identity)
         remove_leftovers(self.directory)
         path = self._path("job")
         if not path.is_file() or self.record.identity.id != record.identity.id:
             self._path("done").unlink(missing_ok=True)
             self._path("error").unlink(missing_ok=True)
         self._write("job", {"id": record.identity.id, **asdict(record)})
+
+    def _refuse_others(self, identity: Identity) -> None:
+        present = self.record.identity
+        if present.settings_id == identity.settings_id:
+            return
+        settings = json.loads(json.dumps(identity.settings))
+        differing = differences(present.settings, settings)
+        if present.experiment != identity.experiment:
+            differing += differences(present.experiment, identity.experiment, "experiment")
+        raise InputError(
+            f"{str(self.directory)!r} holds the results of other settings: {'; '.join(differing)}; "
+            "pass the same settings, or another folder"
+        )
 
     def finish(self, seconds: Mapping[str, float], measures: Mapping[str, float]) -> None:
         """Mark the job complete."""

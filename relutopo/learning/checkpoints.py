@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from relutopo.errors import InputError
+from relutopo.errors import InputError, differences
 from relutopo.files import atomic_write
 from relutopo.geometry.network import ReluNetwork
 from relutopo.learning.datasets import Dataset
@@ -233,7 +233,7 @@ class TrainingRun:
         wanted = json.loads(json.dumps({"format": FORMAT, **settings}))
         if path.is_file():
             present = json.loads(path.read_text())
-            differing = _differences(present, wanted)
+            differing = differences(present, wanted)
             if not self.dataset.equals(dataset):
                 differing.append("data")
             if differing:
@@ -269,15 +269,3 @@ def _load_arrays(path: Path, kind: type[History] | type[Dataset]) -> dict[str, A
         raise InputError(
             f"{str(path)!r} cannot be read ({type(error).__name__}); delete it and train again"
         ) from error
-
-
-def _differences(present: Any, wanted: Any, path: str = "") -> list[str]:
-    if isinstance(present, dict) and isinstance(wanted, dict):
-        return [
-            line
-            for key in sorted(present.keys() | wanted.keys())
-            for line in _differences(
-                present.get(key), wanted.get(key), f"{path}.{key}" if path else key
-            )
-        ]
-    return [] if present == wanted else [f"{path} was {present!r}, is {wanted!r}"]

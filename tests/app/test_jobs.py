@@ -111,14 +111,28 @@ def test_a_folder_tells_how_its_job_stands(tmp_path: Path) -> None:
     assert folder.record.value("eigensolver.tol") == 1e-8
 
 
-def test_another_job_in_the_folder_starts_anew(tmp_path: Path) -> None:
+def test_other_code_in_the_folder_starts_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = JobFolder(tmp_path)
     folder.begin(record())
     folder.finish({}, {"delay": 3.0})
     folder.begin(record())
     assert folder.is_done
-    folder.begin(record(seed=1))
+    monkeypatch.setattr(versions, "code_version", lambda: "0.1.0+changed")
+    folder.begin(record())
     assert not folder.is_done
+
+
+def test_results_are_not_taken_over_by_a_job_with_other_settings(tmp_path: Path) -> None:
+    folder = JobFolder(tmp_path)
+    folder.begin(record())
+    folder.begin(record(seed=1))  # nothing is lost
+    folder.finish({}, {"delay": 3.0})
+    with pytest.raises(InputError, match=r"other settings: seed was 1, is 0; pass the same"):
+        folder.begin(record())
+    assert folder.is_done
+    assert folder.record.identity == record(seed=1).identity
 
 
 def test_a_damaged_record_is_named(tmp_path: Path) -> None:
