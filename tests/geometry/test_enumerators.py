@@ -351,6 +351,48 @@ def test_published_example() -> None:
     complex_.check()
 
 
+@pytest.mark.parametrize("enumerator", ENUMERATORS)
+@pytest.mark.parametrize("dim", [1, 2, 3])
+@settings(max_examples=40, deadline=None)
+@given(data=st.data(), thin=st.integers(0, 2), n_ulps=st.integers(1, 2))
+def test_domains_whose_corners_are_floats_next_to_each_other(
+    enumerator: Choice, dim: int, data: st.DataObject, thin: int, n_ulps: int
+) -> None:
+    small, thin = st.integers(-2, 2), thin % dim
+    low = np.array(data.draw(st.lists(small, min_size=dim, max_size=dim)), dtype=float)
+    high = low + 1
+    low[thin] = high[thin] = low[thin] or 1.0
+    for _ in range(n_ulps):
+        high[thin] = np.nextafter(high[thin], 9)
+    rows = [[data.draw(small) for _ in range(dim)] for _ in range(data.draw(st.integers(1, 3)))]
+    w, share = np.array(rows, dtype=float), data.draw(st.sampled_from([0.0, 0.3, 0.5, 1.0]))
+    b = np.nextafter(-w @ (low + share * (high - low)), data.draw(st.sampled_from([-9, 9])))
+    network, box = ReluNetwork([w, np.ones((1, len(b)))], [b, [0.0]]), Box(low, high)
+    cut, exact = (decompose(network, box, enumerator=name) for name in (enumerator, "exact"))
+    assert_same_complex(cut, exact)
+
+
+@pytest.mark.parametrize("enumerator", ENUMERATORS)
+@pytest.mark.parametrize(
+    ("sides", "offsets", "w", "b"),
+    [
+        ([[-3, -3], [2, -2]], [2.9999999999999996, 5.999999999999998],
+         [[2.0, 1.0], [-1.0, 1.0]], [-2.0, 1.0]),
+        ([[1, 1]], [2.9999999999999996], [[1.0, -1.0]], [-0.9999999999999998]),
+        ([[1, 1]], [2.9999999999999996], [[1.0, -1.0], [1.0, 0.0]], [-1.0, -2.0]),
+    ],
+)  # fmt: skip
+def test_polytopes_with_sides_shorter_than_rounding(
+    enumerator: Choice, sides: Any, offsets: list[float], w: Any, b: list[float]
+) -> None:
+    square = [[1, 0], [0, 1], [-1, 0], [0, -1]]
+    domain = Polytope([*square, *sides], [2, 1, 0, 1, *offsets])
+    network = ReluNetwork([w, np.ones((1, len(b)))], [b, [0.0]])
+    cut, exact = (decompose(network, domain, enumerator=name) for name in (enumerator, "exact"))
+    assert_same_complex(cut, exact)
+    cut.check()
+
+
 @pytest.mark.parametrize("dim", [2, 3])
 @pytest.mark.parametrize("kind", ["gaussian", "integer"])
 def test_cpu_equals_exact_on_polytopes(dim: int, kind: str) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 
 import numpy as np
+from numpy.typing import NDArray
 
 from relutopo.geometry.balancing import balanced
 from relutopo.geometry.complex import CellComplex, EnumerationRecord
 from relutopo.geometry.domain import Domain
+from relutopo.geometry.exact import Integers
 from relutopo.geometry.network import Network
 from relutopo.interfaces import Progress
 
@@ -61,13 +63,8 @@ def _start(network: Network, domain: Domain) -> Block:
     edges = lattice.facets[0][1].reshape(-1, 2)
     half_edges = np.arange(2, dtype=np.int32)
     if domain.dim == 2:
-        # Order the sides counterclockwise by their midpoints, each from its first corner on.
-        spokes = corners[edges].mean(axis=1) - corners.mean(axis=0)
-        order = np.argsort(np.arctan2(spokes[:, 1], spokes[:, 0]))
-        edges, labels = edges[order], labels[order]
-        arms = corners[edges] - corners.mean(axis=0)
-        turns = arms[:, 0, 0] * arms[:, 1, 1] - arms[:, 0, 1] * arms[:, 1, 0]
-        edges = np.where((turns > 0)[:, None], edges, edges[:, ::-1])
+        order, edges = _counterclockwise(edges, lattice.exact_vertices)
+        labels = labels[order]
         half_edges = np.arange(0, 2 * len(edges), 2, dtype=np.int32)
     cells = Cells(
         x=corners.copy(),
@@ -85,3 +82,26 @@ def _start(network: Network, domain: Domain) -> Block:
         pieces=np.arange(len(edges), dtype=np.int32),
         n_uncertain=0,
     )
+
+
+def _counterclockwise(
+    sides: NDArray[np.int32], corners: Integers
+) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Return the order of the sides around a polygon, and each from its first corner on.
+
+    Corners may be closer than floats tell, so that nothing is computed with floats here.
+    """
+    sides_at: dict[int, list[int]] = {}
+    for side, ends in enumerate(sides.tolist()):
+        for corner in ends:
+            sides_at.setdefault(corner, []).append(side)
+    order, starts, side, corner = [], [], 0, int(sides[0, 0])
+    for _ in sides:
+        order.append(side)
+        starts.append(corner)
+        corner = int(sides[side].sum()) - corner
+        (side,) = set(sides_at[corner]) - {side}
+    first, second, third = corners[starts[:3]]
+    if np.dot(np.cross(first, second), third) < 0:
+        order, starts = order[::-1], [starts[0], *starts[:0:-1]]
+    return np.array(order), np.stack([starts, np.roll(starts, -1)], axis=1).astype(np.int32)
