@@ -219,7 +219,9 @@ def _columns(
     dataset = known.dataset
     labels = label_agreement_in(part, known.regions, dataset.targets)
     held_out = label_agreement_in(part, known.held_out_regions, dataset.held_out_targets)
-    decision = decision_agreement(part, known.decision)
+    decision = decision_agreement(
+        part, dataset.points, regions=known.regions, decision=known.decision
+    )
     return {
         f"{kind}_status": status,
         f"{kind}_method": part.method,

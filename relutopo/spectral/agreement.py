@@ -100,10 +100,11 @@ class DecisionAgreement:
     Attributes
     ----------
     by_points : float
-        Share of the data points in regions whose side is the decision at the region's interior
-        point, up to the global flip; NaN when the partition was made without points.
+        Share of the points in regions on the side of the decision at the point, up to the global
+        flip; NaN without points.
     by_volume : float
-        The same for the regions' volume.
+        Share of the volume of regions on the side of the decision at their interior point, up to
+        the global flip. A region that the decision boundary crosses counts as a whole.
     by_regions : float
         The same for the number of regions.
     n_crossed : int
@@ -211,9 +212,7 @@ def label_agreement_in(
             f"`labels` must have one entry for each of the {len(regions)} points, got "
             f"{len(positive)}; pass points and labels of the same set"
         )
-    inside = regions >= 0
-    used = inside.copy()
-    used[inside] = partition.component[regions[inside]]
+    used = _in_component(partition, regions)
     if not used.any():
         raise InputError(
             f"`points` must have a point in a region of the partition, got none in "
@@ -234,7 +233,7 @@ def label_agreement_in(
         n_outside=int(np.sum(regions == OUTSIDE)),
         n_on_boundary=int(np.sum(regions == ON_BOUNDARY)),
         n_not_found=int(np.sum(regions == NOT_FOUND)),
-        n_off_component=int(inside.sum() - used.sum()),
+        n_off_component=int(np.sum(regions >= 0) - used.sum()),
     )
 
 
@@ -251,13 +250,20 @@ def decision_of_regions(complex_: CellComplex) -> Decision:
 
 
 def decision_agreement(
-    partition: FiedlerPartition, decision: Decision | None = None
+    partition: FiedlerPartition,
+    points: ArrayLike | None = None,
+    *,
+    regions: NDArray[np.int64] | None = None,
+    decision: Decision | None = None,
 ) -> DecisionAgreement:
     """Compare a partition with the network; see `FiedlerPartition.decision_agreement`.
 
     Parameters
     ----------
     partition : FiedlerPartition
+    points : (n, d) array_like, optional
+    regions : (n,) ndarray of int64, optional
+        What ``partition.locate`` says of the points, if it is known already.
     decision : Decision, optional
         Of the partition's complex, if it is known already.
     """
@@ -270,13 +276,30 @@ def decision_agreement(
     at_cut = np.zeros(partition.graph.n_nodes, dtype=bool)
     at_cut[partition.cut_edges] = True
     return DecisionAgreement(
-        by_points=_up_to_flip(partition.counts[nodes], agree),
+        by_points=np.nan if points is None else _at_points(partition, points, regions),
         by_volume=_up_to_flip(complex_.volumes[nodes], agree),
         by_regions=_up_to_flip(np.ones(len(nodes)), agree),
         n_crossed=int(crossed.sum()),
         cut_edges_at_boundary=float(crossed[partition.cut_edges].any(axis=1).mean()),
         crossed_regions_at_cut=float(at_cut[crossed].mean()) if crossed.any() else np.nan,
     )
+
+
+def _at_points(
+    partition: FiedlerPartition, points: ArrayLike, regions: NDArray[np.int64] | None
+) -> float:
+    regions = partition.locate(points) if regions is None else regions
+    used = _in_component(partition, regions)
+    positive = partition.complex.network.decision_values(points) > 0
+    agree = partition.sides[regions[used]] == positive[used]
+    return _up_to_flip(np.ones(len(agree)), agree)
+
+
+def _in_component(partition: FiedlerPartition, regions: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Tell which points lie in a region that the partition has."""
+    used = regions >= 0
+    used[used] = partition.component[regions[used]]
+    return used
 
 
 def sweep_cut(partition: FiedlerPartition) -> SweepCut:

@@ -154,8 +154,14 @@ class FiedlerPartition:
         """
         return label_agreement(self, points, labels)
 
-    def decision_agreement(self) -> DecisionAgreement:
+    def decision_agreement(self, points: ArrayLike | None = None) -> DecisionAgreement:
         """Compare the sides with the network's own decision, the sign of `decision_values`.
+
+        Parameters
+        ----------
+        points : (n, d) array_like, optional
+            Where the decision counts, beside that on whole regions; points outside the domain and
+            on facets are left out.
 
         Returns
         -------
@@ -166,7 +172,7 @@ class FiedlerPartition:
         InputError
             If the graph has no complex, or the network more than two outputs.
         """
-        return decision_agreement(self)
+        return decision_agreement(self, points)
 
     def sweep_cut(self) -> SweepCut:
         """Return the cut of least conductance along the Fiedler vector.

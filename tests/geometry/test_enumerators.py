@@ -367,7 +367,10 @@ def test_domains_whose_corners_are_floats_next_to_each_other(
     rows = [[data.draw(small) for _ in range(dim)] for _ in range(data.draw(st.integers(1, 3)))]
     w, share = np.array(rows, dtype=float), data.draw(st.sampled_from([0.0, 0.3, 0.5, 1.0]))
     b = np.nextafter(-w @ (low + share * (high - low)), data.draw(st.sampled_from([-9, 9])))
-    network, box = ReluNetwork([w, np.ones((1, len(b)))], [b, [0.0]]), Box(low, high)
+    network, box = (
+        ReluNetwork([w, np.ones((1, len(b)))], [b, [0.0]]),
+        Box(low.tolist(), high.tolist()),
+    )
     cut, exact = (decompose(network, box, enumerator=name) for name in (enumerator, "exact"))
     assert_same_complex(cut, exact)
 

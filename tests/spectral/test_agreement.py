@@ -153,8 +153,9 @@ def test_points_are_checked() -> None:
 
 def test_known_decision() -> None:
     points = [[-0.9], [0.5], [0.6], [0.9]]
-    found = middle_cut(0.6, points).decision_agreement()
-    # Decision 0001 at the regions' middles against the sides 0011: the third is wrong.
+    found = middle_cut(0.6).decision_agreement([*points, [0.2], [7.0]])
+    # Decision 0001 at the regions' middles against the sides 0011: the third is wrong; at the
+    # points 0001 as well, for f(0.6) = 0.
     assert found.by_regions == pytest.approx(3 / 4)
     assert found.by_volume == pytest.approx(1 - 0.6 / 2)
     assert found.by_points == pytest.approx(2 / 4)
@@ -187,7 +188,8 @@ def test_no_points_no_share_of_points() -> None:
 
 
 def test_decision_against_loops(planar: rt.FiedlerPartition) -> None:
-    complex_, found = planar.complex, planar.decision_agreement()
+    points = np.random.default_rng(0).normal(size=(300, 2))
+    complex_, found = planar.complex, planar.decision_agreement(points)
     f = complex_.network.decision_values
     crossed = np.array(
         [
@@ -203,14 +205,16 @@ def test_decision_against_loops(planar: rt.FiedlerPartition) -> None:
     assert found.crossed_regions_at_cut == pytest.approx(np.mean(at_cut))
     agree = planar.sides == (f(complex_.interior_points) > 0)
     for share, mass in (
-        (found.by_points, planar.counts),
         (found.by_volume, complex_.volumes),
         (found.by_regions, np.ones(complex_.n_regions)),
     ):
         part = mass[agree].sum() / mass.sum()
         assert share == pytest.approx(max(part, 1 - part))
+    inside = [(x, r) for x, r in zip(points, complex_.locate(points), strict=True) if r >= 0]
+    same = np.mean([planar.sides[r] == (f(x[None])[0] > 0) for x, r in inside])
+    assert found.by_points == pytest.approx(max(same, 1 - same))
     flipped = replace(planar, vector=-planar.vector, sides=~planar.sides)
-    assert astuple(flipped.decision_agreement()) == pytest.approx(astuple(found))
+    assert astuple(flipped.decision_agreement(points)) == pytest.approx(astuple(found))
 
 
 def test_more_than_two_outputs_have_no_decision() -> None:
@@ -235,7 +239,7 @@ def test_two_blobs_end_to_end() -> None:
     part = rt.fiedler_partition(complex_.dual_graph(), points)
     found = part.agreement(points, labels)
     assert found.accuracy == found.purity == found.adjusted_rand_index == 1
-    assert part.decision_agreement().by_points == 1
+    assert part.decision_agreement(points).by_points == 1
     held_out = rng.normal(size=(100, 2)) * 0.2 + [1.2, 0]
     both = np.concatenate([held_out, -held_out])
     assert part.agreement(both, np.arange(200) < 100).accuracy == 1
