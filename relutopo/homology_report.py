@@ -314,7 +314,7 @@ def sweep_summary(
         else:
             grid, missing = _changes_over_jobs(of)
             n_tests += sum(
-                not _restated(jobs) and _is_known(jobs["change"]) for jobs in of.values()
+                not _restated(jobs) and jobs["change"].count() > 1 for jobs in of.values()
             )
         unknown.update(missing)
         tables += [
@@ -430,12 +430,14 @@ def _reducers_compared(table: pd.DataFrame, swept: Sequence[str]) -> list[str]:
     if "reducer" not in swept:
         return []
     others = [key for key in swept if key != "reducer"]
-    left_out = {"job", "reducer", "method", *swept}
+    left_out = {"job", "code", "reducer", "method", *swept}
     numbers = [
         name for name in table if name not in left_out and not str(name).startswith("seconds")
     ]
-    groups = table.groupby([*others, "step"])
-    same = sum(len(rows[numbers].drop_duplicates()) == 1 for _, rows in groups)
+    groups = [rows for _, rows in table.groupby([*others, "step"], dropna=False) if len(rows) > 1]
+    if not groups:
+        return ["no two reducers worked on the same checkpoint"]
+    same = sum(len(rows[numbers].drop_duplicates()) == 1 for rows in groups)
     colour = "green" if same == len(groups) else "red"
     return [
         f"reducers compared on {len(groups)} checkpoints: all numbers are equal on "

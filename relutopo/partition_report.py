@@ -133,7 +133,8 @@ def _verdict(table: pd.DataFrame, has_held_out: bool) -> str:
     if np.isnan(mass):
         return f"There is no partition at the last checkpoint: {last['weighted_status']}."
     late = table["weighted_decision_by_points"].tail(max(1, len(table) // 4))
-    if late.min() >= FOLLOWS:
+    n_known = late.count()
+    if late.min() >= FOLLOWS and n_known == len(late):
         answer = "[green]Yes[/green]"
     elif mass >= FOLLOWS:
         answer = "[yellow]At the end, but not steadily[/yellow]"
@@ -141,7 +142,8 @@ def _verdict(table: pd.DataFrame, has_held_out: bool) -> str:
         answer = "[red]No[/red]" if mass < 0.8 else "[yellow]In part[/yellow]"
     is_one = len(table) == 1
     when = "" if is_one else f"at step {last['step']} "
-    least = f"; least over the last {len(late)} checkpoints {_fraction(late.min())}"
+    known = "" if n_known == len(late) else f"the {n_known} known of "
+    least = f"; least over {known}the last {len(late)} checkpoints {_fraction(late.min())}"
     text = (
         f"{answer}: {when}it agrees with the network's decision on {_fraction(mass)} of the data "
         f"mass (unweighted {_fraction(last['unweighted_decision_by_points'])}"
@@ -313,7 +315,8 @@ def _mean(values: pd.Series[Any], *, with_worst: bool) -> str:
     if values.isna().all():
         return "-"
     worst = f" \\[{_share(values.min())}]" if with_worst else ""
-    return _share(values.mean()) + worst
+    n_unknown = int(values.isna().sum())
+    return _share(values.mean()) + worst + (f" ({n_unknown} unknown)" if n_unknown else "")
 
 
 def _share(value: float) -> str:

@@ -194,7 +194,7 @@ def test_spikes_that_some_settings_have_are_compared_there() -> None:
     rows["width"], associations["width"] = rows["seed"], associations["seed"]
     parts = homology_report.sweep_summary(rows, associations, ["seed", "width"])
     assert "No loss spikes were found in 1 of 2 settings: nothing can be told" in text(parts)
-    assert "Of 4 changes" in text(parts)
+    assert "by chance alone" not in text(parts)  # of single jobs
     first, second = grids(parts)
     assert first.columns[1].header == "change at spikes"
     assert second.columns[1].header == "raw"
@@ -231,6 +231,18 @@ def test_reducers_are_compared_number_by_number() -> None:
     rows.loc[3, "betti_1_peak_value"] += 1e-12
     words = text(homology_report.sweep_summary(rows, associations, ["reducer", "seed"]))
     assert "all numbers are equal on 9" in words
+
+
+def test_reducers_are_compared_where_there_are_two() -> None:
+    """Whatever versions of the code they come from."""
+    rows, associations = sweep([0.1], ["z2", "outside"])
+    rows = rows.assign(code=rows["reducer"])
+    swept = ["reducer", "seed"]
+    words = text(homology_report.sweep_summary(rows, associations, swept))
+    assert "reducers compared on 5 checkpoints: all numbers are equal on 5" in words
+    apart = rows.assign(seed=np.repeat([0, 1], 5))
+    words = text(homology_report.sweep_summary(apart, associations, swept))
+    assert "no two reducers worked on the same checkpoint" in words
 
 
 def diagram(seed: int) -> rt.Diagram:

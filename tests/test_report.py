@@ -78,6 +78,22 @@ def test_an_unsteady_agreement_is_not_a_yes() -> None:
     assert "At the end, but not steadily" in text(partition_report.run_summary(twice))
 
 
+def test_checkpoints_without_a_partition_are_no_yes() -> None:
+    twice = pd.concat([table(), table(weighted_decision_by_points=[0.9, 0.9, np.nan, 0.99])])
+    lines = text(partition_report.run_summary(twice))
+    assert "At the end, but not steadily" in lines
+    assert "least over the 1 known of the last 2 checkpoints 0.990" in lines
+
+
+def test_jobs_without_a_partition_are_counted() -> None:
+    jobs = [
+        table(weighted_agreement=np.nan if seed else 0.97).assign(job=str(seed), seed=seed)
+        for seed in range(3)
+    ]
+    lines = text(partition_report.sweep_summary(pd.concat(jobs), ["seed"]))
+    assert ".970 [.970] (2 unknown)" in lines
+
+
 def test_less_than_one_is_never_shown_as_one() -> None:
     almost = text(partition_report.run_summary(table(weighted_held_out_agreement=0.9999)))
     assert "held-out points on 0.999." in almost
