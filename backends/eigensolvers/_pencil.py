@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -240,4 +241,6 @@ def _dense(problem: SymmetricProblem) -> NDArray[np.float64]:
     matrix += lift * np.outer(problem.kernel, problem.kernel)
     g = scipy.linalg.eigh(matrix, subset_by_index=[0, 0])[1][:, 0]
     # One step of inverse iteration makes the small entries of an ill-scaled pencil accurate.
-    return problem.project(scipy.linalg.solve(matrix, g, assume_a="pos"))
+    with suppress(np.linalg.LinAlgError):  # some are scaled so ill that the residual must tell
+        g = scipy.linalg.cho_solve(scipy.linalg.cho_factor(matrix), g)
+    return problem.project(g)

@@ -26,6 +26,7 @@ from relutopo.spectral.agreement import (
     Decision,
     decision_agreement,
     decision_of_regions,
+    in_component,
     label_agreement_in,
 )
 from relutopo.spectral.dual_graph import Adjacency, DualGraph
@@ -38,6 +39,12 @@ _FAILURES = {
     DisconnectedGraphError: "disconnected graph",
     NotConvergedError: "not converged",
 }
+_NUMBERS = (
+    "fiedler_value", "residual", "agreement", "held_out_agreement", "adjusted_rand",
+    "sweep_agreement", "decision_by_points", "decision_by_volume", "decision_by_regions",
+    "cut_at_boundary", "boundary_at_cut",
+)  # fmt: skip
+"""Columns of one kind of partition; NaN where there is none, or no point in it."""
 
 
 @dataclass(frozen=True)
@@ -204,44 +211,36 @@ def _partition(
 def _columns(
     kind: str, part: FiedlerPartition | None, status: str, known: _Known
 ) -> dict[str, Any]:
-    if part is None:
-        names = (
-            "fiedler_value residual agreement held_out_agreement adjusted_rand sweep_agreement "
-            "decision_by_points decision_by_volume decision_by_regions cut_at_boundary "
-            "boundary_at_cut"
-        )
-        return {
-            f"{kind}_status": status,
-            f"{kind}_method": None,
-            **{f"{kind}_{name}": np.nan for name in names.split()},
-            f"{kind}_partition": None,
+    own = {"status": status, "method": None, **dict.fromkeys(_NUMBERS, np.nan), "partition": None}
+    shared: dict[str, Any] = {}  # the same for both kinds: the complex and the points give them
+    if part is not None:
+        dataset, decision = known.dataset, known.decision
+        found = decision_agreement(part, dataset.points, regions=known.regions, decision=decision)
+        own |= {
+            "method": part.method,
+            "fiedler_value": part.value,
+            "residual": part.residual,
+            "decision_by_points": found.by_points,
+            "decision_by_volume": found.by_volume,
+            "decision_by_regions": found.by_regions,
+            "cut_at_boundary": found.cut_edges_at_boundary,
+            "boundary_at_cut": found.crossed_regions_at_cut,
+            "partition": hashlib.sha256(np.packbits(part.sides).tobytes()).hexdigest()[:12],
         }
-    dataset = known.dataset
-    labels = label_agreement_in(part, known.regions, dataset.targets)
-    held_out = label_agreement_in(part, known.held_out_regions, dataset.held_out_targets)
-    decision = decision_agreement(
-        part, dataset.points, regions=known.regions, decision=known.decision
-    )
-    return {
-        f"{kind}_status": status,
-        f"{kind}_method": part.method,
-        f"{kind}_fiedler_value": part.value,
-        f"{kind}_residual": part.residual,
-        f"{kind}_agreement": labels.accuracy,
-        f"{kind}_held_out_agreement": held_out.accuracy,
-        f"{kind}_adjusted_rand": labels.adjusted_rand_index,
-        f"{kind}_sweep_agreement": labels.sweep_accuracy,
-        f"{kind}_decision_by_points": decision.by_points,
-        f"{kind}_decision_by_volume": decision.by_volume,
-        f"{kind}_decision_by_regions": decision.by_regions,
-        f"{kind}_cut_at_boundary": decision.cut_edges_at_boundary,
-        f"{kind}_boundary_at_cut": decision.crossed_regions_at_cut,
-        f"{kind}_partition": hashlib.sha256(np.packbits(part.sides).tobytes()).hexdigest()[:12],
-        # The same for both kinds: they depend on the complex and the points alone.
-        "purity": labels.purity,
-        "held_out_purity": held_out.purity,
-        "n_crossed_regions": decision.n_crossed,
-    }
+        shared["n_crossed_regions"] = found.n_crossed
+        if in_component(part, known.regions).any():
+            labels = label_agreement_in(part, known.regions, dataset.targets)
+            own |= {
+                "agreement": labels.accuracy,
+                "adjusted_rand": labels.adjusted_rand_index,
+                "sweep_agreement": labels.sweep_accuracy,
+            }
+            shared["purity"] = labels.purity
+        if in_component(part, known.held_out_regions).any():
+            labels = label_agreement_in(part, known.held_out_regions, dataset.held_out_targets)
+            own["held_out_agreement"] = labels.accuracy
+            shared["held_out_purity"] = labels.purity
+    return {f"{kind}_{name}": value for name, value in own.items()} | shared
 
 
 def analyse_checkpoint(run: TrainingRun, step: int, settings: AnalysisSettings) -> Signature:

@@ -29,6 +29,7 @@ __all__ = [
     "adjusted_rand_index",
     "decision_agreement",
     "decision_of_regions",
+    "in_component",
     "label_agreement",
     "label_agreement_in",
     "sweep_cut",
@@ -212,7 +213,7 @@ def label_agreement_in(
             f"`labels` must have one entry for each of the {len(regions)} points, got "
             f"{len(positive)}; pass points and labels of the same set"
         )
-    used = _in_component(partition, regions)
+    used = in_component(partition, regions)
     if not used.any():
         raise InputError(
             f"`points` must have a point in a region of the partition, got none in "
@@ -289,14 +290,25 @@ def _at_points(
     partition: FiedlerPartition, points: ArrayLike, regions: NDArray[np.int64] | None
 ) -> float:
     regions = partition.locate(points) if regions is None else regions
-    used = _in_component(partition, regions)
+    used = in_component(partition, regions)
     positive = partition.complex.network.decision_values(points) > 0
     agree = partition.sides[regions[used]] == positive[used]
     return _up_to_flip(np.ones(len(agree)), agree)
 
 
-def _in_component(partition: FiedlerPartition, regions: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Tell which points lie in a region that the partition has."""
+def in_component(partition: FiedlerPartition, regions: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Tell which points lie in a region of the partition's component.
+
+    Parameters
+    ----------
+    partition : FiedlerPartition
+    regions : (n,) ndarray of int64
+        What ``partition.locate`` says of the points.
+
+    Returns
+    -------
+    (n,) ndarray of bool
+    """
     used = regions >= 0
     used[used] = partition.component[regions[used]]
     return used

@@ -261,6 +261,15 @@ def test_input_is_left_alone(solver: str) -> None:
 
 
 @pytest.mark.parametrize("solver", NAMES)
+def test_what_doubles_do_not_hold_together_is_not_converged(solver: str) -> None:
+    """A cycle whose halves are joined by edges lost in the sums of the Laplacian's rows."""
+    edges = np.array([[i, (i + 1) % 6] for i in range(6)])
+    weights = np.array([1.0, 1.0, 1e-200, 1.0, 1.0, 1e-200])
+    result = create(solver).solve(laplacian(6, edges, weights), np.ones(6))
+    assert result.status == "not_converged"
+
+
+@pytest.mark.parametrize("solver", NAMES)
 def test_stopping_early_is_said(solver: str) -> None:
     # Eigenvalues as dense as the weights are: no method is done at once.
     n, weights = 200, np.random.default_rng(0).uniform(1, 500, 200)

@@ -124,6 +124,25 @@ def test_points_without_a_region_are_counted() -> None:
     assert (row["n_points_on_boundary"], row["n_points_outside"]) == (2, 0)
 
 
+def test_without_points_in_the_partition_there_is_no_agreement() -> None:
+    """Two equal neurons split the Hamming graph, and the other kinks lie where no points are."""
+    w, b = [[1.0, 0.0]] * 5, [0.0, 0.0, -0.2, -0.4, -0.6]
+    network = rt.ReluNetwork([w, [[1.0] * 5]], [b, [-0.1]])
+    x = np.array([[-0.5, 0.1], [-0.6, 0.2], [-0.3, -0.4], [-0.2, 0.7]])
+    y = np.array([1.0, -1.0, 1.0, -1.0])
+    box = {"name": "box", "low": -1, "high": 1}
+    settings = AnalysisSettings(adjacency="hamming", component="largest", domain=box)
+    row = analyse(network, Dataset("left", x, y, np.add(x, [1.0, 0.0]), y), settings).row
+    assert row["weighted_status"] == "converged"
+    assert np.isnan(
+        [row["weighted_agreement"], row["purity"], row["weighted_decision_by_points"]]
+    ).all()
+    assert row["held_out_purity"] >= row["weighted_held_out_agreement"] >= 0.5
+    beyond = analyse(network, Dataset("beyond", x, y, x + 9, y), AnalysisSettings(domain=box)).row
+    assert np.isnan(beyond["weighted_held_out_agreement"])
+    assert beyond["weighted_agreement"] >= 0.5
+
+
 def test_a_damaged_row_and_wrong_choices_are_named(run: TrainingRun) -> None:
     settings = AnalysisSettings()
     analyse_run(run, settings)
