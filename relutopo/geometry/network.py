@@ -18,8 +18,12 @@ fused multiply-add, is off by at most γ_n times the sum of the absolute product
 
 bounds ``|(Â' - A') x + (ĉ' - c')|``, coefficient by coefficient, for all |x| ≤ X. The factor 1.01
 in the code covers the rounding of e itself. The bound is zero exactly where every product is, so a
-neuron that vanishes on a whole region is known to do so. Products of tiny weights may
-underflow, which the model above excludes; a network for which they could gets an absolute term.
+neuron that vanishes on a whole region is known to do so.
+
+The model above excludes underflow. Products of tiny weights may underflow; a network for which
+they could gets an absolute term in its maps, and a smaller X than 2^-100 counts as that. At points
+coordinates and values may be tiny too: there factors that are not zero are enlarged by 2^-500 and
+2^-400, so that each product of two that are not zero adds more to the bound than it can lose.
 """
 
 from __future__ import annotations
@@ -42,9 +46,23 @@ from relutopo.geometry.domain import as_points
 from relutopo.geometry.exact import Integers, dyadic_integers, homogeneous_points
 from relutopo.optional import require
 
-__all__ = ["UNIT_ROUNDOFF", "AffineMaps", "Network", "ReluNetwork", "as_network", "gamma"]
+__all__ = [
+    "SMALLEST_REACH",
+    "UNIT_ROUNDOFF",
+    "AffineMaps",
+    "Network",
+    "ReluNetwork",
+    "as_network",
+    "gamma",
+]
 
 UNIT_ROUNDOFF = 2.0**-53
+
+SMALLEST_REACH = 2.0**-100
+"""Maps take smaller bounds of |x_i| for this, so that bounds of errors do not underflow to 0."""
+
+_TINY_VALUE = 2.0**-500
+_TINY_WEIGHT = 2.0**-400
 
 
 def gamma(n: int) -> float:
@@ -402,15 +420,15 @@ class ReluNetwork(Network):
         """Return z_j(x) and a bound of its rounding error; see `Network`.
 
         ReLU does not enlarge errors, so with an error e of its inputs x a layer's error is at most
-        |W| e + γ_{n+1} (|W| |x| + |b|).
+        |W| e + γ_{n+1} (|W| |x| + |b|), underflow aside.
         """
         x, errors = points, np.zeros_like(points)
         values, bounds = [np.empty((len(x), 0))], [np.empty((len(x), 0))]
         for w, b in zip(self.weights[:-1], self.biases[:-1], strict=True):
             rounding = 1.01 * gamma(w.shape[1] + 2)
-            errors = (1.01 * errors + rounding * np.abs(x)) @ np.abs(w).T + rounding * np.abs(b)
-            if not self.products_are_normal:
-                errors += w.shape[1] * np.finfo(np.float64).tiny
+            sizes = np.abs(x) + _TINY_VALUE * ((x != 0) | (errors > 0))
+            slopes = np.abs(w) + _TINY_WEIGHT * (w != 0)
+            errors = (1.01 * errors + rounding * sizes) @ slopes.T + rounding * np.abs(b)
             z = x @ w.T + b
             values.append(z)
             bounds.append(errors)
@@ -427,7 +445,7 @@ class ReluNetwork(Network):
         differs = np.zeros(max(len(patterns) - 1, 0), dtype=bool)
         heads = np.zeros(min(1, len(patterns)), dtype=np.intp)
         first = np.concatenate([self.weights[0].T, self.biases[0][None]])
-        reach = np.append(magnitude, 1.0)
+        reach = np.append(np.maximum(magnitude, SMALLEST_REACH), 1.0)
         planes, errors = first[None][heads], np.zeros((len(heads), first.shape[1]))
         for i in range(layer):
             w, b = self.weights[i + 1], self.biases[i + 1]

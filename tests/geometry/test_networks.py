@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from torch import nn
 
 from relutopo import Box, ReluNetwork, as_network, decompose
@@ -151,6 +152,48 @@ def test_forward_bound_holds(network: ReluNetwork, seed: int) -> None:
         for j, z in enumerate(exact):
             assert abs(Fraction(values[i, j]) - z) <= Fraction(bounds[i, j])
             assert signs[i, j] == (z > 0) - (z < 0)
+
+
+@pytest.mark.parametrize(
+    ("weights", "point", "sign"),
+    [([0.5], [5e-324], 1), ([0.3, -0.1], [1e-323, 3e-323], -1), ([1e-200, 0.0], [1e-200, 1.0], 1)],
+)
+def test_signs_at_tiny_coordinates(weights: list[float], point: list[float], sign: int) -> None:
+    network = ReluNetwork([[weights], [[1.0]]], [[0.0], [0.0]])
+    assert network.signs([point]).item() == sign
+    complex_ = decompose(network, Box(-1, 1, dim=len(point)))
+    region = complex_.locate([point]).item()
+    assert complex_.patterns[region].tolist() == [sign > 0]
+
+
+@settings(max_examples=200, deadline=None)
+@given(seed=st.integers(0, 10**6))
+def test_forward_bound_holds_where_products_underflow(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+
+    def numbers(*shape: int) -> NDArray[np.float64]:
+        low, high = [(-1070, -900), (-1070, 100), (-300, 300), (-2, 2)][rng.integers(4)]
+        present = rng.random(shape) < 0.8
+        return present * rng.standard_normal(shape) * 2.0 ** rng.uniform(low, high, shape)
+
+    network = ReluNetwork(
+        [numbers(3, 2), numbers(3, 3), numbers(1, 3)],
+        [numbers(3) * rng.integers(2), numbers(3) * rng.integers(2), [0.0]],
+    )
+    point = numbers(1, 2)
+    values, bounds = network.preactivation_bounds(point)
+    exact = fraction_forward(network, [Fraction(c) for c in point[0].tolist()])[:-1]
+    for j, z in enumerate(z for layer in exact for z in layer):
+        assert abs(Fraction(values[0, j]) - z) <= Fraction(bounds[0, j])
+        assert network.signs(point)[0, j] == (z > 0) - (z < 0)
+
+
+def test_errors_of_maps_do_not_underflow_on_tiny_domains() -> None:
+    """0.1 * 0.1 is rounded, however small the coordinates are that it is a slope of."""
+    network = ReluNetwork([[[0.1]], [[0.1]], [[1.0]]], [[0.0], [0.0], [0.0]])
+    maps = network.affine_maps(1, np.array([[True, True]]), np.array([1e-310]))
+    deviation = abs(Fraction(maps.planes[0, 0, 0]) - Fraction(0.1) ** 2) * Fraction(1e-310)
+    assert 0 < deviation <= Fraction(maps.errors[0, 0])
 
 
 @settings(max_examples=50, deadline=None)

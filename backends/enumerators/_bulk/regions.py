@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relutopo.devices import Device
-from relutopo.geometry.network import Network, ReluNetwork, gamma
+from relutopo.geometry.network import SMALLEST_REACH, Network, ReluNetwork, gamma
 
 from .arrays import Array
 from .maps import inherited
@@ -46,7 +46,7 @@ class Regions:
         self._device, self._network, self._magnitude = device, network, magnitude
         self._at_once = at_once
         xp = device.xp
-        self._reach = device.to_device(np.append(magnitude, 1.0))
+        self._reach = device.to_device(np.append(np.maximum(magnitude, SMALLEST_REACH), 1.0))
         self._parents: list[Array] = [xp.zeros(1, dtype=np.int32)]
         self._sets: list[Array] = [xp.zeros((1, 1), dtype=np.uint64)]
         self._units: list[Units] = []

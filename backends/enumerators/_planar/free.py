@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relutopo.compilation import njit
+from relutopo.geometry.network import SMALLEST_REACH
 
 from .records import Units
 from .siblings import forest, multiply, sum_of_squares
@@ -105,7 +106,7 @@ def find_free(this, cells, beside, earlier):
     for k in range(2):
         low, high = cells.x[:, k].min(), cells.x[:, k].max()
         middle[k] = 0.5 * (low + high)
-        reach[k] = max(abs(low), abs(high)) + 2 * deviation
+        reach[k] = max(max(abs(low), abs(high)) + 2 * deviation, SMALLEST_REACH)
         half[k] = 1.01 * (max(high - middle[k], middle[k] - low) + deviation)
 
     switching, active = _switching(this, cells.packed, earlier, middle, half)

@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relutopo.compilation import njit
-from relutopo.geometry.network import Network, ReluNetwork
+from relutopo.geometry.network import SMALLEST_REACH, Network, ReluNetwork
 from relutopo.geometry.patterns import unpack_patterns
 
 from .._bits import n_words
@@ -271,7 +271,7 @@ def _next(this, planes, cells, beside, earlier):
     deviation = cells.x_error.max()
     reach = np.ones(3)
     for k in range(2):
-        reach[k] = np.abs(cells.x[:, k]).max() + 2 * deviation
+        reach[k] = max(np.abs(cells.x[:, k]).max() + 2 * deviation, SMALLEST_REACH)
     limit = reach.min()
     plane_of, errors, error_of, norms, unknown = _update(
         planes,
