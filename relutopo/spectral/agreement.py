@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from relutopo.errors import InputError
 from relutopo.geometry.complex import ON_BOUNDARY, OUTSIDE, CellComplex
+from relutopo.geometry.decision import decision_signs
 from relutopo.geometry.location import NOT_FOUND
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class Decision:
     positive : (n_regions,) ndarray of bool
         Whether f > 0 at the region's interior point.
     crossed : (n_regions,) ndarray of bool
-        Whether f takes both signs at the region's vertices.
+        Whether f takes both signs at the region's vertices; exactly.
     """
 
     positive: NDArray[np.bool_]
@@ -246,8 +247,13 @@ def decision_of_regions(complex_: CellComplex) -> Decision:
     InputError
         If the network has more than two outputs.
     """
-    positive = complex_.network.decision_values(complex_.interior_points) > 0
-    return Decision(positive, _crossed_regions(complex_))
+    signs = decision_signs(complex_)
+    incidence = complex_.cell_vertices(complex_.dim)
+    at_corners, starts = signs[incidence.indices], incidence.indptr[:-1]
+    above = np.maximum.reduceat(at_corners, starts) > 0
+    crossed = above & (np.minimum.reduceat(at_corners, starts) < 0)
+    inside = complex_.network.decision_values(complex_.interior_points) > 0
+    return Decision(np.where(crossed, inside, above), crossed)
 
 
 def decision_agreement(
@@ -369,16 +375,6 @@ def _best_threshold(
     low, high = distinct[best - 1 : best + 1]
     middle = low + (high - low) / 2
     return float(hits[best] / len(values)), float(middle if middle < high else low)
-
-
-def _crossed_regions(complex_: CellComplex) -> NDArray[np.bool_]:
-    """Tell in which regions f, affine there, takes both signs."""
-    values = complex_.network.decision_values(complex_.vertices)
-    incidence = complex_.cell_vertices(complex_.dim)
-    at_corners, starts = values[incidence.indices], incidence.indptr[:-1]
-    low = np.minimum.reduceat(at_corners, starts)
-    high = np.maximum.reduceat(at_corners, starts)
-    return (low < 0) & (high > 0)
 
 
 def _two_classes(labels: ArrayLike) -> NDArray[np.bool_]:

@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 
 import relutopo as rt
 from relutopo.errors import InputError
+from relutopo.geometry.decision import decision_signs
 from relutopo.geometry.exact import homogeneous_points
-from relutopo.homology.decision_boundary import decision_signs
 
 # Rows of a first layer with ReLU(x_i) and ReLU(-x_i) for every axis: they add up to |x_i|.
 PLUS_MINUS_2 = [[1, 0], [-1, 0], [0, 1], [0, -1]]

@@ -14,7 +14,7 @@ from sklearn.metrics import adjusted_rand_score
 
 import relutopo as rt
 from relutopo.errors import InputError
-from relutopo.spectral.agreement import adjusted_rand_index
+from relutopo.spectral.agreement import adjusted_rand_index, decision_of_regions
 
 
 def chain(kinks: Sequence[float], boundary: float = 0.0) -> rt.CellComplex:
@@ -178,6 +178,28 @@ def test_boundary_on_a_facet_crosses_no_region() -> None:
     assert found.by_regions == pytest.approx(3 / 4)
     assert found.cut_edges_at_boundary == 0
     assert np.isnan(found.crossed_regions_at_cut)
+
+
+def test_rounding_crosses_no_region() -> None:
+    """58 (x + 1) - 59 vanishes exactly at the kink 1/58, which no float has."""
+    net = ([[[58.0], [1.0]], [[0.0, 58.0]]], [[-1.0, 1.0], [-59.0]])
+    complex_ = rt.decompose(net, rt.Box(-0.5, 1, dim=1), enumerator="exact")
+    decision = decision_of_regions(complex_)
+    assert not decision.crossed.any()
+    assert decision.positive.tolist() == (complex_.interior_points[:, 0] > 1 / 58).tolist()
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_crossed_regions_are_those_that_the_output_cuts(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    weights = [rng.integers(-3, 4, shape) for shape in ((4, 2), (3, 4), (1, 3))]
+    biases = [rng.integers(-3, 4, n) for n in (4, 3, 1)]
+    box = rt.Box(-2, 2, dim=2)
+    complex_ = rt.decompose((weights, biases), box, enumerator="exact")
+    as_neuron = [*weights, [[1.0]]], [*biases, [0.0]]
+    finer = rt.decompose(as_neuron, box, enumerator="exact")
+    crossed = decision_of_regions(complex_).crossed
+    assert crossed.sum() == finer.n_regions - complex_.n_regions
 
 
 def test_no_points_no_share_of_points() -> None:

@@ -1,0 +1,123 @@
+"""The network's decision at the vertices of its complex, with exact signs.
+
+f is the network's output; of two outputs the difference, second minus first.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from relutopo.geometry.bounds import bound_of_value
+from relutopo.geometry.complex import CellComplex
+from relutopo.geometry.exact import sign
+from relutopo.geometry.exact_vertices import exact_vertex
+from relutopo.geometry.network import UNIT_ROUNDOFF, AffineMaps
+
+__all__ = ["decision_signs", "values_and_signs"]
+
+_NUMBERS_AT_ONCE = 2**20
+"""Entries of the largest temporary array."""
+
+
+def decision_signs(complex_: CellComplex) -> NDArray[np.int8]:
+    """Return the sign of f at every vertex.
+
+    Floating point decides where its error bound allows; the rest is decided exactly, at the
+    intersection of d walls of a region.
+
+    Parameters
+    ----------
+    complex_ : CellComplex
+
+    Returns
+    -------
+    (n_0,) ndarray of int8
+        -1, 0 or +1.
+
+    Raises
+    ------
+    InputError
+        If the network has more than two outputs.
+
+    Examples
+    --------
+    >>> import relutopo as rt
+    >>> net = ([[[1.0]], [[3.0]]], [[0.1], [-0.3]])
+    >>> decision_signs(rt.decompose(net, rt.Box(-1, 1), enumerator="exact")).tolist()
+    [-1, 1, -1]
+    """
+    return values_and_signs(complex_)[1]
+
+
+def values_and_signs(
+    complex_: CellComplex,
+) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
+    """Return f at every vertex, computed on one region around it, and its exact sign.
+
+    Parameters
+    ----------
+    complex_ : CellComplex
+
+    Returns
+    -------
+    values : (n_0,) ndarray of float64
+    signs : (n_0,) ndarray of int8
+        See `decision_signs`.
+
+    Raises
+    ------
+    InputError
+        If the network has more than two outputs.
+    """
+    network, magnitude = complex_.network, complex_.domain.magnitude
+    network.decision_values(complex_.vertices[:0])  # refuses too many outputs
+    incidence = sparse.csc_array(complex_.cell_vertices(complex_.dim))
+    home = incidence.indices[incidence.indptr[:-1]]
+    f, bounds = np.empty(len(home)), np.empty(len(home))
+    step = max(1, _NUMBERS_AT_ONCE // ((network.n_neurons + 1) * (network.input_dim + 1)))
+    for i in range(0, len(home), step):
+        here = slice(i, i + step)
+        maps = network.affine_maps(
+            len(network.layer_sizes), complex_.patterns[home[here]], magnitude
+        )
+        f[here], bounds[here] = _values(
+            maps, complex_.vertices[here], complex_.vertex_errors[here], magnitude
+        )
+    signs: NDArray[np.int8] = np.sign(f).astype(np.int8)
+    # A bound of zero says that f vanishes on the whole region.
+    uncertain = np.flatnonzero(~((np.abs(f) > bounds) & np.isfinite(f)) & (bounds != 0))
+    if uncertain.size:
+        corners = complex_.cell_vertices(complex_.dim - 1)
+        for vertex in uncertain:
+            signs[vertex] = _exact_sign(complex_, corners, int(vertex), int(home[vertex]))
+    return f, signs
+
+
+def _values(
+    maps: AffineMaps,
+    x: NDArray[np.float64],
+    deviations: NDArray[np.float64],
+    magnitude: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return f at points, each by its own map, and bounds of the errors; zero where f is."""
+    planes, errors = maps.planes[..., -1], maps.errors[:, -1]
+    if maps.planes.shape[2] == 2:
+        planes = planes - maps.planes[..., 0]
+        rounding = UNIT_ROUNDOFF * np.abs(planes) @ np.append(magnitude, 1.0)
+        errors = 1.01 * (errors + maps.errors[:, 0] + rounding)
+    terms = planes * np.append(x, np.ones((len(x), 1)), axis=1)
+    slopes = np.abs(planes[:, :-1]).sum(axis=1)
+    size, limit = np.abs(terms).sum(axis=1), float(magnitude.min())
+    bounds = bound_of_value(np, size, slopes, errors, deviations, limit, x.shape[1])
+    bounds[(slopes == 0.0) & (planes[:, -1] == 0.0) & (errors == 0.0)] = 0.0
+    return terms.sum(axis=1), bounds
+
+
+def _exact_sign(complex_: CellComplex, corners: sparse.csr_array, vertex: int, region: int) -> int:
+    """Return the sign of f at a vertex of a region; `corners` are the vertices of all walls."""
+    network = complex_.network
+    maps = network.exact_maps(complex_.patterns[region], len(network.layer_sizes) + 1)
+    f = maps[-1][0] if network.n_outputs == 1 else maps[-1][1] - maps[-1][0]
+    return sign(f @ exact_vertex(complex_, region, vertex, maps, corners))
