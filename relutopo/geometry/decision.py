@@ -5,17 +5,19 @@ f is the network's output; of two outputs the difference, second minus first.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
 from relutopo.geometry.bounds import bound_of_value
 from relutopo.geometry.complex import CellComplex
-from relutopo.geometry.exact import sign
+from relutopo.geometry.exact import Integers, sign
 from relutopo.geometry.exact_vertices import exact_vertex
 from relutopo.geometry.network import UNIT_ROUNDOFF, AffineMaps
 
-__all__ = ["decision_signs", "values_and_signs"]
+__all__ = ["decision_signs", "exact_values", "values_and_signs"]
 
 _NUMBERS_AT_ONCE = 2**20
 """Entries of the largest temporary array."""
@@ -73,26 +75,57 @@ def values_and_signs(
     """
     network, magnitude = complex_.network, complex_.domain.magnitude
     network.decision_values(complex_.vertices[:0])  # refuses too many outputs
-    incidence = sparse.csc_array(complex_.cell_vertices(complex_.dim))
-    home = incidence.indices[incidence.indptr[:-1]]
+    home = _homes(complex_)
     f, bounds = np.empty(len(home)), np.empty(len(home))
     step = max(1, _NUMBERS_AT_ONCE // ((network.n_neurons + 1) * (network.input_dim + 1)))
     for i in range(0, len(home), step):
         here = slice(i, i + step)
-        maps = network.affine_maps(
-            len(network.layer_sizes), complex_.patterns[home[here]], magnitude
-        )
-        f[here], bounds[here] = _values(
-            maps, complex_.vertices[here], complex_.vertex_errors[here], magnitude
-        )
-    signs: NDArray[np.int8] = np.sign(f).astype(np.int8)
+        with np.errstate(over="ignore", invalid="ignore"):  # decided exactly
+            maps = network.affine_maps(
+                len(network.layer_sizes), complex_.patterns[home[here]], magnitude
+            )
+            f[here], bounds[here] = _values(
+                maps, complex_.vertices[here], complex_.vertex_errors[here], magnitude
+            )
+    signs: NDArray[np.int8] = np.sign(np.nan_to_num(f)).astype(np.int8)
     # A bound of zero says that f vanishes on the whole region.
     uncertain = np.flatnonzero(~((np.abs(f) > bounds) & np.isfinite(f)) & (bounds != 0))
     if uncertain.size:
-        corners = complex_.cell_vertices(complex_.dim - 1)
-        for vertex in uncertain:
-            signs[vertex] = _exact_sign(complex_, corners, int(vertex), int(home[vertex]))
+        signs[uncertain] = [sign(value) for _, value in exact_values(complex_, uncertain)]
     return f, signs
+
+
+def exact_values(complex_: CellComplex, vertices: Iterable[int]) -> list[tuple[Integers, int]]:
+    """Return vertices and f there exactly.
+
+    Parameters
+    ----------
+    complex_ : CellComplex
+    vertices : iterable of int
+
+    Returns
+    -------
+    list of pairs
+        The point (X, W) in the sense of `relutopo.geometry.exact`, and f times W times a positive
+        factor that all vertices share.
+    """
+    network, home = complex_.network, _homes(complex_)
+    corners = complex_.cell_vertices(complex_.dim - 1)
+    pairs = []
+    for vertex in vertices:
+        region = int(home[vertex])
+        maps = network.exact_maps(complex_.patterns[region], len(network.layer_sizes) + 1)
+        f = maps[-1][0] if network.n_outputs == 1 else maps[-1][1] - maps[-1][0]
+        point = exact_vertex(complex_, region, int(vertex), maps, corners)
+        pairs.append((point, f @ point))
+    return pairs
+
+
+def _homes(complex_: CellComplex) -> NDArray[np.int32]:
+    """Return a region around every vertex."""
+    incidence = sparse.csc_array(complex_.cell_vertices(complex_.dim))
+    homes: NDArray[np.int32] = incidence.indices[incidence.indptr[:-1]]
+    return homes
 
 
 def _values(
@@ -113,11 +146,3 @@ def _values(
     bounds = bound_of_value(np, size, slopes, errors, deviations, limit, x.shape[1])
     bounds[(slopes == 0.0) & (planes[:, -1] == 0.0) & (errors == 0.0)] = 0.0
     return terms.sum(axis=1), bounds
-
-
-def _exact_sign(complex_: CellComplex, corners: sparse.csr_array, vertex: int, region: int) -> int:
-    """Return the sign of f at a vertex of a region; `corners` are the vertices of all walls."""
-    network = complex_.network
-    maps = network.exact_maps(complex_.patterns[region], len(network.layer_sizes) + 1)
-    f = maps[-1][0] if network.n_outputs == 1 else maps[-1][1] - maps[-1][0]
-    return sign(f @ exact_vertex(complex_, region, vertex, maps, corners))

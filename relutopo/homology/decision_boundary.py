@@ -23,8 +23,9 @@ from scipy import sparse
 
 from relutopo.errors import InputError, NoDecisionBoundaryError
 from relutopo.geometry.complex import CellComplex
-from relutopo.geometry.decision import values_and_signs
+from relutopo.geometry.decision import exact_values, values_and_signs
 from relutopo.geometry.domain import FacetLists, as_points
+from relutopo.geometry.exact import to_float
 
 __all__ = ["DecisionBoundary", "decision_boundary"]
 
@@ -182,8 +183,18 @@ def _positions(
     """Return the coordinates of vertices, then the zeros of f on edges."""
     ends = complex_.facets[0][1].reshape(-1, 2)[edges]
     sizes = np.abs(f)[ends]
+    with np.errstate(over="ignore"):
+        totals = sizes.sum(axis=1)
+    is_finite = np.isfinite(totals)
     # Where both computed values vanish, signs were decided exactly and any point will do.
-    totals = sizes.sum(axis=1)
-    share = np.divide(sizes[:, 0], totals, out=np.full(len(totals), 0.5), where=totals > 0)
+    share = np.full(len(totals), 0.5)
+    np.divide(sizes[:, 0], totals, out=share, where=is_finite & (totals > 0))
     a, b = complex_.vertices[ends[:, 0]], complex_.vertices[ends[:, 1]]
-    return np.concatenate([complex_.vertices[vertices], a + share[:, None] * (b - a)])
+    zeros = a + share[:, None] * (b - a)
+    if not is_finite.all():
+        exact = exact_values(complex_, ends[~is_finite].ravel())
+        zeros[~is_finite] = [
+            to_float(abs(at_second) * first + abs(at_first) * second)
+            for (first, at_first), (second, at_second) in zip(exact[::2], exact[1::2], strict=True)
+        ]
+    return np.concatenate([complex_.vertices[vertices], zeros])

@@ -240,6 +240,22 @@ def test_both_enumerators_give_the_same_decision_boundary() -> None:
     assert lengths[0] == pytest.approx(lengths[1])
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("enumerator", ["cpu", "exact"])
+def test_outputs_beyond_the_range_of_floats(enumerator: str) -> None:
+    network = rt.ReluNetwork([[[1e160]], [[1e160]]], [[0.0], [-1e300]])
+    complex_ = rt.decompose(network, rt.Box(-2, 2, dim=1), enumerator=enumerator)
+    boundary = rt.decision_boundary(complex_)
+    np.testing.assert_allclose(boundary.vertices, [[1e-20]], rtol=1e-15)
+    # Two outputs that are both infinite in floats; the zero is at x = 3/2 y.
+    huge = [[1e160, 0.0], [0.0, 1.5e160]]
+    network = rt.ReluNetwork([huge, [[0.0, 1e160], [1e160, 0.0]]], [[0.0, 0.0], [0.0, 0.0]])
+    complex_ = rt.decompose(network, rt.Box([1, 1], [2, 2]), enumerator=enumerator)
+    boundary = rt.decision_boundary(complex_)
+    assert boundary.n_cells == (2, 1, 0)
+    np.testing.assert_allclose(sorted(boundary.vertices.tolist()), [[1.5, 1.0], [2.0, 4 / 3]])
+
+
 def test_too_many_outputs() -> None:
     network = rt.ReluNetwork([PLUS_MINUS_2, np.ones((3, 4))], [np.zeros(4), np.zeros(3)])
     with pytest.raises(InputError, match="needs 1 or 2 outputs, the network has 3"):
