@@ -210,7 +210,9 @@ class AffineSlice(Domain):
         if x.ndim > 1 and x.shape[1:] == self.input_shape:
             x = x.reshape(len(x), -1)
         arms = as_points(x, self.ambient_dim) - self.origin
-        u = np.linalg.lstsq(self.basis, arms.T)[0].T
+        # Columns of one length, so that none counts as zero beside the others.
+        lengths = np.linalg.norm(self.basis, axis=0)
+        u = np.linalg.lstsq(self.basis / lengths, arms.T)[0].T / lengths
         distances: NDArray[np.float64] = np.linalg.norm(arms - u @ self.basis.T, axis=1)
         return u.astype(np.float64, copy=False), distances
 

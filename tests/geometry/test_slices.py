@@ -120,6 +120,13 @@ def test_coordinates_project() -> None:
     np.testing.assert_allclose(distances, [7.0])
 
 
+def test_coordinates_along_short_and_long_basis_vectors() -> None:
+    slice_ = AffineSlice([0.0, 0.0, 0.0], [[1e9, 0.0], [0.0, 1e-9], [0.0, 0.0]])
+    u, distances = slice_.coordinates(slice_.embed([[3.0, 2.0]]))
+    np.testing.assert_allclose(u, [[3.0, 2.0]])
+    np.testing.assert_array_equal(distances, 0.0)
+
+
 def test_a_slice_may_have_any_bounded_domain() -> None:
     triangle = Polytope([[-1, 0], [0, -1], [1, 1]], [0, 0, 1])
     network = random_network([4, 6, 1], 0)
