@@ -72,7 +72,8 @@ def decompose_whole_space(
         See `relutopo.as_network`.
     margin : float, default 0.25
         How far the box reaches beyond the outermost vertices, as a fraction of their extent on
-        each axis (of the largest extent where that is zero, and of 1 for a single vertex).
+        each axis (of the largest extent where that is zero, and of 1 for a single vertex); at
+        least to the next float.
     enumerator : str or Enumerator
         Registry name or instance.
     max_cells : int, optional
@@ -116,9 +117,13 @@ def decompose_whole_space(
         known = [*([] if proved else known), *map(to_float, outer), *complex_.vertices[inner]]
         low, high = np.min(known, axis=0), np.max(known, axis=0)
         extent = np.where(high > low, high - low, np.max(high - low) or 1.0)
-        target = Box((low - margin * extent).tolist(), (high + margin * extent).tolist())
+        # At least to the next floats, between which the exact vertices lie.
+        below = np.minimum(low - margin * extent, np.nextafter(low, -np.inf))
+        above = np.maximum(high + margin * extent, np.nextafter(high, np.inf))
+        target = Box(below.tolist(), above.tolist())
         # Rounded vertices may differ from run to run in their last digits.
-        settled = np.abs(np.stack([target.low - box.low, target.high - box.high])) <= 1e-3 * extent
+        slack = 1e-3 * extent + 8 * np.spacing(target.magnitude)
+        settled = np.abs(np.stack([target.low - box.low, target.high - box.high])) <= slack
         if proved and settled.all():
             return WholeSpace(complex_, cut, low, high)
         box = target

@@ -71,6 +71,15 @@ def test_far_away_kinks_are_found() -> None:
     assert space.high.tolist() == [-1e6, 2e6]
 
 
+@pytest.mark.parametrize(("kink", "margin"), [(3.0, 1e-17), (1e17, 0.25), (1e17, 1e-17)])
+@pytest.mark.parametrize("enumerator", ["cpu", "exact"])
+def test_margins_below_the_spacing_of_floats(kink: float, margin: float, enumerator: str) -> None:
+    cross = ([[[1.0, 0.0], [0.0, 1.0]], [[1.0, 1.0]]], [[-kink, kink], [0.0]])
+    space = rt.decompose_whole_space(cross, margin=margin, enumerator=enumerator)
+    assert space.complex.n_cells == (9, 12, 4)
+    assert space.low.tolist() == space.high.tolist() == [kink, -kink]
+
+
 def test_the_published_example_over_the_whole_plane() -> None:
     import torch
 
