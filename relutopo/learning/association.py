@@ -370,9 +370,10 @@ class RunsTest:
     n : int
         Runs with a number.
     mean, low, high : float
-        Mean and Student's t interval at 95 %; no interval for fewer than two runs.
+        Mean and Student's t interval at 95 %; no interval (NaN) for fewer than two runs, nor for
+        equal numbers, which do not show how far runs scatter.
     t_p : float
-        Two-sided p of the t test that the mean is zero.
+        Two-sided p of the t test that the mean is zero; NaN where there is no interval.
     n_positive : int
         Runs with a positive number.
     sign_p : float

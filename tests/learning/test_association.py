@@ -115,7 +115,10 @@ def test_runs_are_tested_as_scipy_tests_them() -> None:
     assert test.n_positive == np.sum(x > 0)
     assert over_runs([1.0] * 12).sign_p == pytest.approx(2 / 2**12)
     assert over_runs([1.0, 0.0, -1.0]).sign_p == 1
-    assert np.isnan(over_runs([2.0]).low)
+    for without_spread in ([2.0], [2.0, 2.0, 2.0], [0.1] * 3):
+        test = over_runs(without_spread)
+        assert test.mean == pytest.approx(without_spread[0])
+        assert np.isnan([test.low, test.high, test.t_p]).all()
     assert over_runs([]).n == 0
 
 
