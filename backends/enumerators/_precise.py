@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from relutopo.compilation import njit
 from relutopo.geometry.exact import Integers, dyadic_integers, sign
-from relutopo.geometry.network import UNIT_ROUNDOFF, Network, ReluNetwork
+from relutopo.geometry.network import SMALLEST_REACH, UNIT_ROUNDOFF, Network, ReluNetwork
 
 from ._norms import spectral_norm_bound
 
@@ -76,7 +76,7 @@ class PreciseMaps:
 
     def __init__(self, network: ReluNetwork, magnitude: NDArray[np.float64]) -> None:
         self._network = network
-        self._reach = np.append(magnitude, 1.0)
+        self._reach = np.append(np.maximum(magnitude, SMALLEST_REACH), 1.0)
 
     @classmethod
     def on_plane(cls, network: Network, magnitude: NDArray[np.float64]) -> PreciseMaps | None:

@@ -6,11 +6,12 @@ from fractions import Fraction
 from importlib import import_module
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from relutopo import Box, decompose
+from relutopo import Box, ReluNetwork, decompose
 from relutopo.learning.random_networks import random_network
 from relutopo.testing import assert_same_complex
 
@@ -51,6 +52,17 @@ def test_parameters_have_their_bounds(
     if exact_start * start > 0 and exact_stop * stop > 0 and bound < float("inf"):
         assert abs(exact_start / (exact_start - exact_stop) - t) <= bound
     assert 0 <= t <= 1
+
+
+@pytest.mark.parametrize("magnitude", [1.0, 1e-310])
+def test_errors_of_maps_do_not_underflow_on_tiny_domains(magnitude: float) -> None:
+    """0.1^4 does not fit into two floats."""
+    network = ReluNetwork([[[0.1, 0.0]], *[[[0.1]]] * 3, [[1.0]]], [[0.0]] * 5)
+    maps = precise.PreciseMaps(network, np.array([magnitude, magnitude]))
+    last = maps.chain(np.ones(4, dtype=bool), 3)[-1]
+    slope = Fraction(last.high[0, 0]) + Fraction(last.low[0, 0])
+    deviation = abs(slope - Fraction(0.1) ** 4) * Fraction(magnitude)
+    assert 0 < deviation <= Fraction(last.error)
 
 
 @settings(deadline=None)  # it is compiled
