@@ -11,7 +11,8 @@ Four coefficients and changes are given for each signal:
 
 - *raw*: Spearman's rank correlation with the log-loss over the evenly spaced checkpoints. A trend
   that both share makes it large whatever happens at spikes.
-- *detrended*: the same after the running median over ±25 steps is taken from both.
+- *detrended*: the same after the running median over ±25 steps is taken from both; unknown unless
+  there are evenly spaced checkpoints within 25 steps.
 - *adjusted*: the same as raw after both are regressed (least squares, with intercept) on the
   logarithms of the cell counts of all dimensions. The regression is not repeated when resampling.
 - *change at spikes*: the signal at the peak of a spike minus its mean over the evenly spaced
@@ -319,8 +320,7 @@ def associations(table: pd.DataFrame, loss: ArrayLike, *, seed: int = 0) -> list
     log_loss = np.log(np.asarray(loss, dtype=np.float64))[steps]
     by_dimension = [name for name in table.columns if _COUNT.fullmatch(name)]
     counts = np.log(table[by_dimension].to_numpy(dtype=np.float64))
-    spacing = np.median(np.diff(steps[regular])) if regular.sum() > 1 else 1
-    half = max(int(HALF_WIDTH // spacing), 1)
+    half = _half_width(steps[regular])
 
     def detrend(values: _Array) -> _Array:
         return np.asarray(values - running_median(values, half))
@@ -343,9 +343,10 @@ def associations(table: pd.DataFrame, loss: ArrayLike, *, seed: int = 0) -> list
         }
         estimates = {
             "raw": spearman(log_loss[use], y[use], seed=seed),
-            "detrended": spearman(detrend(log_loss[use]), detrend(y[use]), seed=seed),
-            **dict.fromkeys(("adjusted", "adjusted_change"), Estimate(float("nan"))),
+            **dict.fromkeys(("detrended", "adjusted", "adjusted_change"), Estimate(float("nan"))),
         }
+        if half:
+            estimates["detrended"] = spearman(detrend(log_loss[use]), detrend(y[use]), seed=seed)
         at = steps[known], regular[known], spikes
         estimates["change"], row["n_compared"] = change_at_spikes(y[known], *at, seed=seed)
         if not restated and name not in ("n_cells", "skeleton") and use.sum() > counts.shape[1] + 1:
@@ -359,6 +360,12 @@ def associations(table: pd.DataFrame, loss: ArrayLike, *, seed: int = 0) -> list
             row[f"{kind}_low"], row[f"{kind}_high"] = estimates[kind].low, estimates[kind].high
         rows.append(row)
     return rows
+
+
+def _half_width(steps: NDArray[np.int64]) -> int:
+    """Return how many evenly spaced checkpoints are within the half width; 0 if they are not."""
+    spacings = np.unique(np.diff(steps))
+    return int(HALF_WIDTH // spacings[0]) if len(spacings) == 1 else 0
 
 
 @dataclass(frozen=True)

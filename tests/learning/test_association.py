@@ -203,6 +203,17 @@ def test_a_shared_trend_is_in_raw_and_not_in_detrended() -> None:
     assert row["trend"] < -0.9
 
 
+def test_nothing_is_detrended_where_checkpoints_are_far_apart_or_uneven() -> None:
+    table, loss = made_up_table(total_persistence_0=1.0)
+    loss *= np.exp(-np.arange(len(loss)) / 300)
+    table["total_persistence_0"] = loss[table["step"]]
+    for keep in (table["step"] % 40 == 0, table["step"].isin([0, 5, 10, 20, 40, 80, 160, 320])):
+        chosen = table.assign(is_regular=keep)
+        (row,) = (r for r in associations(chosen, loss) if r["signal"] == "total_persistence_0")
+        assert row["raw"] == pytest.approx(1)
+        assert np.isnan(row["detrended"])
+
+
 def test_signals_are_the_named_columns_and_missing_values_are_left_out() -> None:
     table, loss = made_up_table(betti_0_peak_value=lambda v, f, loss: 0.5 + 0.1 * np.log(loss))
     assert set(signals(table)) == {"n_cells", "skeleton", "betti_0_peak_value"}
