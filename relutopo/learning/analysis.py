@@ -141,7 +141,8 @@ def analyse_checkpoints(
         with atomic_write(path) as file:
             file.write(json.dumps(asdict(settings), indent=2).encode())
     rows: list[Row] = []
-    for step in run.steps:
+    steps = run.steps
+    for step in steps:
         path = folder / f"step_{step:06d}.json"
         if path.is_file():
             row = _read_row(path)
@@ -151,7 +152,7 @@ def analyse_checkpoints(
                 file.write(json.dumps(row).encode())
         rows.append(row)
         if progress is not None:
-            progress(len(rows), len(run.steps), f"step {step}, {row['n_regions']} regions")
+            progress(len(rows), len(steps), f"step {step}, {row['n_regions']} regions")
     return rows
 
 
