@@ -115,12 +115,11 @@ class Tracker:
         TrainingRun(self.directory).claim(content, dataset)
         for name in ("pending", "rows"):
             (self.directory / name).mkdir(exist_ok=True)
-        self._closing.unlink(missing_ok=True)
         self._worker: subprocess.Popen[bytes] | None = None
         self._has_copied, self._dim = False, dataset.dim
         self._compared: Any = None  # the module whose network was compared with its forward pass
         self._known = {int(path.stem[5:]) for path in self.directory.glob("*/step_*.json")}
-        if list(self.directory.glob("pending/*.json")):
+        if self._has_pending():
             self._start()
 
     def __repr__(self) -> str:
@@ -245,22 +244,25 @@ class Tracker:
     def close(self) -> None:
         """Wait until everything that was recorded is analysed.
 
+        More steps can be recorded afterwards, until it is closed again.
+
         Raises
         ------
         RelutopoError
             If the process in the background failed.
         """
-        if self._worker is None:
-            return
-        self._closing.touch()
-        status = self._worker.wait()
-        self._worker = None
-        if status != 0:
-            raise RelutopoError(
-                f"the analysis in the background ended with status {status}; what it said stands "
-                f"in {str(self.directory / 'worker.log')!r}; a new tracker in the same folder "
-                "goes on"
-            )
+        while self._worker is not None:
+            self._closing.touch()
+            status = self._worker.wait()
+            self._worker = None
+            if status != 0:
+                raise RelutopoError(
+                    f"the analysis in the background ended with status {status}; what it said "
+                    f"stands in {str(self.directory / 'worker.log')!r}; a new tracker in the same "
+                    "folder goes on"
+                )
+            if self._has_pending():  # recorded when it had looked for the last time
+                self._start()
 
     @property
     def rows(self) -> list[Row]:
@@ -284,8 +286,13 @@ class Tracker:
     def _closing(self) -> Path:
         return self.directory / "closing"
 
+    def _has_pending(self) -> bool:
+        return any(self.directory.glob("pending/*.json"))
+
     def _start(self) -> None:
-        if self._worker is not None:
+        self._closing.unlink(missing_ok=True)  # an earlier close may have left it
+        # One that failed is not started again, so that `close` can tell of it.
+        if self._worker is not None and self._worker.poll() != 0:
             return
         one = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA")}
         with open(self.directory / "worker.log", "ab") as log:

@@ -89,16 +89,49 @@ def test_what_was_recorded_survives_the_death_of_the_analysis(tmp_path: Path) ->
         tracker.step(model(step), step)
     assert tracker._worker is not None
     tracker._worker.kill()
+    tracker._worker.wait()
+    assert tracker.step(model(3), 3)
     with pytest.raises(RelutopoError, match="ended with status -9"):
         tracker.close()
     with Tracker(tmp_path, DATA, settings, steps=range(5)) as again:
         assert not again.wants(2)
         assert again.step(model(4), 4)
-    assert [row["step"] for row in again.rows] == [0, 1, 2, 4]
+    assert [row["step"] for row in again.rows] == [0, 1, 2, 3, 4]
     with pytest.raises(InputError, match="was made with other settings"):
         Tracker(tmp_path, DATA, HomologySettings())
     with pytest.raises(InputError, match="data"):
         Tracker(tmp_path, two_moons(n=20), settings)
+
+
+def test_a_tracker_goes_on_after_it_was_closed(tmp_path: Path) -> None:
+    tracker = Tracker(tmp_path, DATA, SETTINGS, steps=range(4))
+    tracker.step(model(0), 0)
+    tracker.close()
+    tracker.step(model(1), 1)
+    assert tracker._worker is not None
+    until = time.monotonic() + 100
+    while len(tracker.rows) < 2:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    with pytest.raises(subprocess.TimeoutExpired):  # nothing waits, but it is open again
+        tracker._worker.wait(timeout=1)
+    tracker.step(model(2), 2)
+    tracker.step(model(3), 3)
+    tracker.close()
+    assert [row["step"] for row in tracker.rows] == [0, 1, 2, 3]
+
+
+def test_no_step_is_lost_when_closing_was_interrupted(tmp_path: Path) -> None:
+    tracker = Tracker(tmp_path, DATA, SETTINGS, steps=range(4))
+    for step in (0, 2):
+        tracker.step(model(step), step)
+        assert tracker._worker is not None
+        tracker._closing.touch()
+        assert tracker._worker.wait() == 0
+    # A copy of the moment between the last look of the analysis and its end.
+    tracker._record(model(3), {"step": 3, "loss": 0.5}, "step_000003")
+    tracker.close()
+    assert [row["step"] for row in tracker.rows] == [0, 2, 3]
 
 
 TRAINING = """
