@@ -48,6 +48,8 @@ class TrackerCallback(Callback):
         if not trainer.is_global_zero:
             return
         loss = outputs["loss"] if isinstance(outputs, dict) else outputs
+        if loss is not None:
+            loss = loss * trainer.accumulate_grad_batches  # by which Lightning has divided it
         self.tracker.step(self.network(pl_module), trainer.global_step, loss)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

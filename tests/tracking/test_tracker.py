@@ -416,7 +416,8 @@ def test_of_several_processes_of_lightning_the_first_records(tmp_path: Path) -> 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # Lightning warns of its own
-def test_lightning_calls_the_tracker(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("n_accumulated", "steps"), [(1, [0, 1, 5, 6]), (2, [0, 1, 4])])
+def test_lightning_calls_the_tracker(n_accumulated: int, steps: list[int], tmp_path: Path) -> None:
     from lightning.pytorch import LightningModule, Trainer
     from torch.utils.data import DataLoader, TensorDataset
 
@@ -436,19 +437,21 @@ def test_lightning_calls_the_tracker(tmp_path: Path) -> None:
 
     x, y = (torch.tensor(a, dtype=torch.float32) for a in (DATA.points, DATA.targets))
     settings = AnalysisSettings(enumerator=EXACT)
-    tracker = Tracker(tmp_path / "own", DATA, settings, steps=[0, 1, 5, 6])
+    tracker = Tracker(tmp_path / "own", DATA, settings, steps=steps)
     learner = Learner()
     trainer = Trainer(
         max_epochs=2, accelerator="cpu", logger=False, enable_checkpointing=False,
         enable_progress_bar=False, enable_model_summary=False, default_root_dir=tmp_path,
+        accumulate_grad_batches=n_accumulated,
         callbacks=[TrackerCallback(tracker, lambda module: module.net)],
     )  # fmt: skip
     trainer.fit(learner, DataLoader(TensorDataset(x, y), batch_size=10))
-    assert [row["step"] for row in tracker.rows] == [0, 1, 5, 6]
+    assert [row["step"] for row in tracker.rows] == steps
     losses = [row["loss"] for row in tracker.rows]
     assert math.isnan(losses[0])
+    batch = slice(10 * n_accumulated - 10, 10 * n_accumulated)
     assert losses[1] == pytest.approx(
-        torch.nn.functional.mse_loss(model(0)(x[:10])[:, 0], y[:10]).item()
+        torch.nn.functional.mse_loss(model(0)(x[batch])[:, 0], y[batch]).item()
     )
     last = analyse(rt.as_network(learner.net), DATA, settings).row
     assert timeless(last).items() <= timeless(tracker.rows[-1]).items()
