@@ -15,6 +15,7 @@ lost, and a new tracker in the same folder goes on.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import operator
@@ -53,8 +54,8 @@ class Tracker:
     Parameters
     ----------
     directory : path-like
-        Where everything is kept. A folder with the same settings and data goes on; steps that it
-        holds are not recorded again.
+        Where everything is kept. A folder with the same settings, data, slice and input shape
+        goes on; steps that it holds are not recorded again.
     dataset : Dataset
         Weighs the regions and bounds the domain; held-out points measure accuracy.
     settings : AnalysisSettings or HomologySettings, optional
@@ -73,7 +74,8 @@ class Tracker:
     Raises
     ------
     InputError
-        If an argument is wrong, or the folder was made with other settings or data.
+        If an argument is wrong, or the folder was made with other settings, other data, or
+        another slice or input shape.
     MissingExtraError
         If TensorBoard is asked for and not installed.
 
@@ -102,16 +104,23 @@ class Tracker:
         tensorboard: str | os.PathLike[str] | None = None,
     ) -> None:
         settings = AnalysisSettings() if settings is None else settings
-        _check(dataset, settings)
+        _check(dataset, settings, slice)
         if tensorboard is not None:
             require("tensorboard", "logging to TensorBoard")
         self.directory = Path(directory).absolute()  # the process may change its own
         self._steps = _checked_steps(steps)
-        self._slice, self._input_shape = slice, input_shape
+        self._slice = slice
+        self._input_shape = None if input_shape is None else tuple(map(int, input_shape))
         # A training run's folder knows its settings and its data, and refuses others.
         kind = "homology" if isinstance(settings, HomologySettings) else "partition"
         board = None if tensorboard is None else os.fspath(tensorboard)
-        content = {"analysis": kind, "settings": asdict(settings), "tensorboard": board}
+        content = {
+            "analysis": kind,
+            "settings": asdict(settings),
+            "slice": None if slice is None else _key(slice),
+            "input_shape": self._input_shape,
+            "tensorboard": board,
+        }
         TrainingRun(self.directory).claim(content, dataset)
         for name in ("pending", "rows"):
             (self.directory / name).mkdir(exist_ok=True)
@@ -236,7 +245,7 @@ class Tracker:
             again = perceptron_of(model)
             if again is not None:
                 return again
-        network = as_network(model, None if self._input_shape is None else tuple(self._input_shape))
+        network = as_network(model, self._input_shape)
         if isinstance(network, ReluNetwork) and hasattr(model, "named_modules"):
             self._compared = model
         return network
@@ -356,7 +365,15 @@ def _checked_steps(steps: Any) -> int | frozenset[int]:
         ) from None
 
 
-def _check(dataset: Any, settings: Any) -> None:
+def _key(slice: AffineSlice) -> str:
+    """Return a hash of what decides the network on a slice; its box does not."""
+    content = hashlib.sha256(repr(slice.input_shape).encode())
+    content.update(slice.origin.tobytes())
+    content.update(slice.basis.tobytes())
+    return content.hexdigest()[:12]
+
+
+def _check(dataset: Any, settings: Any, slice: Any) -> None:
     """Refuse at once what would otherwise fail in the background, step by step."""
     if not isinstance(dataset, Dataset):
         raise InputError(
@@ -369,6 +386,11 @@ def _check(dataset: Any, settings: Any) -> None:
             f"`settings` must be AnalysisSettings or HomologySettings, got "
             f"{type(settings).__name__}; pass AnalysisSettings(...), from "
             "relutopo.learning.signatures"
+        )
+    if slice is not None and not isinstance(slice, AffineSlice):
+        raise InputError(
+            f"`slice` must be an AffineSlice, got {type(slice).__name__}; pass for example "
+            "AffineSlice.through(*three_inputs), or leave it out"
         )
     for role in registry.roles():
         entry = getattr(settings, role, {})

@@ -185,6 +185,7 @@ def test_a_network_with_too_many_outputs_says_so_and_others_go_on(tmp_path: Path
         ({"steps": 0}, "`steps` must be an integer from 1, .*, got 0"),
         ({"steps": 2.5}, "`steps` must be .*, got 2.5"),
         ({"steps": "log"}, "`steps` must be .*, got 'log'"),
+        ({"slice": rt.Box(-1, 1, dim=2)}, "`slice` must be an AffineSlice, got Box"),
     ],
 )
 def test_a_tracker_refuses_at_once_what_cannot_be(
@@ -320,6 +321,24 @@ def test_many_inputs_are_seen_on_a_slice(tmp_path: Path) -> None:
         tracker.step(network, 0)
     restricted = rt.as_network(network).restricted(slice_.origin, slice_.basis)
     assert tracker.rows[0]["n_regions"] == analyse(restricted, on_slice, settings).row["n_regions"]
+
+
+def test_a_folder_is_for_one_slice_and_one_input_shape(tmp_path: Path) -> None:
+    origin, basis = np.zeros((1, 4)), np.eye(4)[:, :2]
+    shapes: list[Any] = [[1, 2], (np.int64(1), np.int64(2))]
+    for shape in shapes:  # the same twice goes on
+        Tracker(tmp_path / "slice", DATA, SETTINGS, slice=rt.AffineSlice(origin, basis))
+        Tracker(tmp_path / "shape", DATA, SETTINGS, input_shape=shape)
+    for other in (
+        None,
+        rt.AffineSlice(origin + 1, basis),
+        rt.AffineSlice(origin, basis[::-1]),
+        rt.AffineSlice(origin[0], basis),
+    ):
+        with pytest.raises(InputError, match="made with other settings: slice was '"):
+            Tracker(tmp_path / "slice", DATA, SETTINGS, slice=other)
+    with pytest.raises(InputError, match=r"input_shape was \[1, 2\], is \[2\]"):
+        Tracker(tmp_path / "shape", DATA, SETTINGS, input_shape=[2])
 
 
 def test_tensorboard_gets_every_number(tmp_path: Path) -> None:
