@@ -39,13 +39,13 @@ def learning_steps(history: History) -> dict[str, float]:
     Returns
     -------
     dict
-        ``fitted_step``: first step with a train accuracy of 1; ``generalised_step``: first
-        evaluated step with a held-out accuracy of at least 0.98. NaN for never.
+        ``fitted_step``: first evaluated step with a train accuracy of 1; ``generalised_step``:
+        first evaluated step with a held-out accuracy of at least 0.98. NaN for never.
     """
     fitted = np.flatnonzero(history.train_accuracy == 1)
     general = np.flatnonzero(history.held_out_accuracy >= GENERALISED)
     return {
-        "fitted_step": float(fitted[0]) if fitted.size else np.nan,
+        "fitted_step": float(history.train_steps[fitted[0]]) if fitted.size else np.nan,
         "generalised_step": float(history.held_out_steps[general[0]]) if general.size else np.nan,
     }
 

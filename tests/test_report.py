@@ -151,13 +151,14 @@ def test_failures_and_doubts_are_told() -> None:
 
 def test_learning_steps_are_the_first_ones() -> None:
     history = History(
+        train_steps=np.array([0, 1, 3, 4, 9]),
         train_loss=np.zeros(5),
         train_accuracy=np.array([0.5, 0.9, 1.0, 0.9, 1.0]),
         held_out_steps=np.array([0, 2, 4]),
         held_out_loss=np.zeros(3),
         held_out_accuracy=np.array([0.5, 0.97, 0.98]),
     )
-    assert partition_report.learning_steps(history) == {"fitted_step": 2.0, "generalised_step": 4.0}
+    assert partition_report.learning_steps(history) == {"fitted_step": 3.0, "generalised_step": 4.0}
 
 
 def test_a_sweep_is_shown_over_seeds_and_eigensolvers() -> None:

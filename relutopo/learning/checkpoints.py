@@ -128,14 +128,18 @@ class History:
 
     Attributes
     ----------
-    train_loss, train_accuracy : (n_steps + 1,) ndarray of float64
-        Entry t belongs to the network after t updates.
+    train_steps : (n,) ndarray of int64
+        Steps at which the training set was evaluated, ascending: 0..n_steps for a run that was
+        trained here.
+    train_loss, train_accuracy : (n,) ndarray of float64
+        Values at these steps.
     held_out_steps : (k,) ndarray of int64
         Steps at which the held-out set was evaluated, ascending.
     held_out_loss, held_out_accuracy : (k,) ndarray of float64
         Values at these steps.
     """
 
+    train_steps: NDArray[np.int64]
     train_loss: NDArray[np.float64]
     train_accuracy: NDArray[np.float64]
     held_out_steps: NDArray[np.int64]
@@ -143,21 +147,23 @@ class History:
     held_out_accuracy: NDArray[np.float64]
 
     def at(self, step: int) -> dict[str, float]:
-        """Return the four values at a step; NaN where the held-out set was not evaluated.
+        """Return the four values at a step; NaN where a set was not evaluated.
 
         Parameters
         ----------
         step : int
-            0..n_steps.
         """
-        k = int(np.searchsorted(self.held_out_steps, step))
-        known = k < len(self.held_out_steps) and self.held_out_steps[k] == step
         return {
-            "train_loss": float(self.train_loss[step]),
-            "train_accuracy": float(self.train_accuracy[step]),
-            "held_out_loss": float(self.held_out_loss[k]) if known else np.nan,
-            "held_out_accuracy": float(self.held_out_accuracy[k]) if known else np.nan,
+            "train_loss": _value(self.train_steps, self.train_loss, step),
+            "train_accuracy": _value(self.train_steps, self.train_accuracy, step),
+            "held_out_loss": _value(self.held_out_steps, self.held_out_loss, step),
+            "held_out_accuracy": _value(self.held_out_steps, self.held_out_accuracy, step),
         }
+
+
+def _value(steps: NDArray[np.int64], values: NDArray[np.float64], step: int) -> float:
+    k = int(np.searchsorted(steps, step))
+    return float(values[k]) if k < len(steps) and steps[k] == step else np.nan
 
 
 class TrainingRun:

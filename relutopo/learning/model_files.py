@@ -189,8 +189,9 @@ class ModelFiles(TrainingRun):
     directory : path-like
         Where rows of analyses are kept.
     files : sequence of path-like
-        One for each checkpoint. Its step is the last number in its name; where that is missing
-        or names two files alike, steps count the files in the order of their names.
+        One for each checkpoint. Its step is the last number in its name; where that is missing,
+        is beyond 64 bits, or names two files alike, steps count the files in the order of their
+        names.
     dataset : Dataset
         With one target for each output.
     trust, input_shape
@@ -245,29 +246,21 @@ class ModelFiles(TrainingRun):
 
     @cached_property
     def history(self) -> History:
-        """Mean squared error and accuracy (sign of output and target); NaN between models."""
-        steps = self.steps
-        train_loss, train_accuracy = np.full((2, steps[-1] + 1), np.nan)
-        held_out = np.empty((len(steps), 2))
-        data = self._dataset
-        for i, step in enumerate(steps):
+        """Mean squared error and accuracy (sign of output and target) of each model."""
+        data, steps = self._dataset, np.array(self.steps, dtype=np.int64)
+        train, held_out = np.empty((2, len(steps), 2))
+        for i, step in enumerate(self.steps):
             network = self.checkpoint(step).network
-            train_loss[step], train_accuracy[step] = _score(network, data.points, data.targets)
+            train[i] = _score(network, data.points, data.targets)
             held_out[i] = _score(network, data.held_out_points, data.held_out_targets)
-        return History(
-            train_loss,
-            train_accuracy,
-            np.array(steps, dtype=np.int64),
-            held_out[:, 0],
-            held_out[:, 1],
-        )
+        return History(steps, train[:, 0], train[:, 1], steps, held_out[:, 0], held_out[:, 1])
 
 
 def _by_step(files: Sequence[Path]) -> dict[int, Path]:
     files = sorted(files)
     numbers = [re.findall(r"\d+", file.stem) for file in files]
     steps = [int(found[-1]) for found in numbers if found]
-    if len(set(steps)) < len(files):
+    if len(set(steps)) < len(files) or max(steps) > np.iinfo(np.int64).max:
         steps = list(range(len(files)))
     return dict(zip(steps, files, strict=True))
 

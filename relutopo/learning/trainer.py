@@ -325,6 +325,7 @@ def _train(
 
     steps, held_out_losses, held_out_accuracies = zip(*held_out, strict=True)
     return History(
+        train_steps=np.arange(trainer.n_steps + 1, dtype=np.int64),
         train_loss=losses,
         train_accuracy=accuracies,
         held_out_steps=np.array(steps, dtype=np.int64),

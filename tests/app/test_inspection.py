@@ -69,10 +69,21 @@ def test_steps_are_the_last_numbers_of_names(folder: Path) -> None:
     last = run.history.at(200)
     assert last["train_accuracy"] == np.mean((outputs > 0) == (CLASSES == 1))
     assert last["train_loss"] == pytest.approx(np.mean((outputs - (2 * CLASSES - 1)) ** 2))
-    assert np.isnan(run.history.train_loss[11:200]).all()
+    assert all(np.isnan(value) for step in (11, 201) for value in run.history.at(step).values())
     for name in ("a.pt", "b.pt"):
         torch.save(model(0).state_dict(), folder / name)
     assert ModelFiles(folder, [folder / "b.pt", folder / "a.pt"], data).steps == [0, 1]
+
+
+def test_a_date_in_a_name_is_a_step_as_well(folder: Path) -> None:
+    data, dates = data_file(str(folder / "data.npz")), (20261126214206, 20261127000000)
+    for number in (*dates, 2**63):
+        torch.save(model(0).state_dict(), folder / f"model_{number}.pt")
+    run = ModelFiles(folder, [folder / f"model_{date}.pt" for date in dates], data)
+    assert run.steps == list(dates)
+    assert run.history.at(dates[1]) == run.history.at(dates[0])
+    assert 0 < run.history.at(dates[0])["train_loss"] < np.inf
+    assert ModelFiles(folder, [folder / f"model_{2**63}.pt"], data).steps == [0]
 
 
 @pytest.mark.parametrize(
