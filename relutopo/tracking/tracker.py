@@ -25,6 +25,7 @@ import sys
 import warnings
 from collections.abc import Collection
 from dataclasses import asdict
+from numbers import Integral
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -354,8 +355,8 @@ def _whole(step: Any) -> int:
 
 
 def _checked_steps(steps: Any) -> int | frozenset[int]:
-    if isinstance(steps, int) and steps >= 1:
-        return steps
+    if not isinstance(steps, bool) and isinstance(steps, Integral) and int(steps) >= 1:
+        return int(steps)
     try:
         return frozenset(map(operator.index, steps))
     except TypeError:

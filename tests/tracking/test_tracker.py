@@ -82,6 +82,14 @@ def test_steps_are_evenly_spaced_on_a_log_axis(per_decade: int, decades: int) ->
     assert not any(tracker.wants(step) for step in near if step < last)
 
 
+def test_steps_may_be_integers_of_numpy(tmp_path: Path) -> None:
+    steps: Any = np.int64(3)
+    tracker = Tracker(tmp_path / "many", DATA, SETTINGS, steps=steps)
+    assert [step for step in range(101) if tracker.wants(step)] == [0, 1, 2, 5, 10, 22, 46, 100]
+    tracker = Tracker(tmp_path / "some", DATA, SETTINGS, steps=np.array([2, 4]))
+    assert [step for step in range(9) if tracker.wants(step)] == [2, 4]
+
+
 def test_what_was_recorded_survives_the_death_of_the_analysis(tmp_path: Path) -> None:
     settings = AnalysisSettings(enumerator=EXACT)
     tracker = Tracker(tmp_path, DATA, settings, steps=range(5))
@@ -183,6 +191,8 @@ def test_a_network_with_too_many_outputs_says_so_and_others_go_on(tmp_path: Path
         ({"settings": {"eigensolver": "arpack"}}, "`settings` must be AnalysisSettings or .*dict"),
         ({"settings": AnalysisSettings(eigensolver={"name": "arpak"})}, "'arpak' is not regis"),
         ({"steps": 0}, "`steps` must be an integer from 1, .*, got 0"),
+        ({"steps": np.int64(0)}, "`steps` must be an integer from 1"),
+        ({"steps": True}, "`steps` must be .*, got True"),
         ({"steps": 2.5}, "`steps` must be .*, got 2.5"),
         ({"steps": "log"}, "`steps` must be .*, got 'log'"),
         ({"slice": rt.Box(-1, 1, dim=2)}, "`slice` must be an AffineSlice, got Box"),
