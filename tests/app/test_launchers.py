@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,10 @@ import optuna
 import pandas as pd
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.utils import JobStatus
 from hydra_plugins.relutopo.optuna_sweeper import OptunaSweeper, distribution
+from hydra_plugins.relutopo.ray_launcher import RayLauncher
+from omegaconf import OmegaConf
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from relutopo.errors import InputError
@@ -59,6 +64,40 @@ def test_a_sweep_runs_on_a_launcher(
         np.testing.assert_allclose(
             first[f"{kind}_fiedler_value"], second[f"{kind}_fiedler_value"], rtol=1e-6
         )
+
+
+def test_a_job_of_ray_that_dies_is_told_by_its_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class RayError(Exception):
+        pass
+
+    def get(overrides: list[str]) -> str:
+        if overrides == ["seed=6"]:
+            raise RayError("the worker died")
+        return overrides[0]
+
+    ray = SimpleNamespace(
+        is_initialized=lambda: True,
+        cluster_resources=dict,
+        remote=lambda: lambda function: SimpleNamespace(remote=lambda _, config, *__: config.own),
+        get=get,
+        exceptions=SimpleNamespace(RayError=RayError),
+    )
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    monkeypatch.setattr("hydra_plugins.relutopo.ray_launcher.configure_log", lambda *_: None)
+    hydra = {"hydra_logging": None, "verbose": False, "sweep": {"dir": str(tmp_path)},
+             "job": {"name": "job"}}  # fmt: skip
+    config = OmegaConf.create({"hydra": hydra})
+    loader = SimpleNamespace(
+        load_sweep_config=lambda config, own: OmegaConf.merge(config, {"own": own})
+    )
+    launcher, context = RayLauncher({}, {}), SimpleNamespace(config_loader=loader)
+    launcher.setup(hydra_context=context, task_function=lambda _: None, config=config)
+    first, second = launcher.launch([["seed=5"], ["seed=6"]], initial_job_idx=5)
+    assert first == "seed=5"
+    assert second.status == JobStatus.FAILED
+    assert "job 6 ended without a result: the worker died" in caplog.text
 
 
 @pytest.mark.slow

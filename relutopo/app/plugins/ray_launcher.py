@@ -73,7 +73,7 @@ class RayLauncher(Launcher):
                 config.hydra.job.id = f"{config.hydra.job.name}_{i}"
                 config.hydra.job.num = i
             tasks.append(task.remote(self._context, config, self._task, Singleton.get_state()))
-        return [self._result(ray, number, task) for number, task in enumerate(tasks)]
+        return [self._result(ray, i, task) for i, task in enumerate(tasks, initial_job_idx)]
 
     @staticmethod
     def _result(ray: Any, number: int, task: Any) -> JobReturn:
