@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -55,13 +56,23 @@ class CheckpointSettings:
     max_cells : int, optional
         Stop before a complex has more cells of all dimensions than this.
     seed : int
-        Seed of everything random in the analysis.
+        Seed of everything random in the analysis, from 0.
+
+    Raises
+    ------
+    InputError
+        If the seed is no integer from 0.
     """
 
     enumerator: Mapping[str, Any] = named("cpu")
     domain: Mapping[str, Any] = named("around_data")
     max_cells: int | None = None
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        seed: Any = self.seed
+        if not isinstance(seed, Integral) or int(seed) < 0:
+            raise InputError(f"`seed` must be an integer from 0, got {seed!r}; 0 is usual")
 
     @property
     def key(self) -> str:

@@ -61,6 +61,7 @@ class HomologySettings(CheckpointSettings):
     n_filtrations: int = 5
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not isinstance(self.n_filtrations, int) or self.n_filtrations < 1:
             raise InputError(
                 f"`n_filtrations` must be an integer ≥ 1, got {self.n_filtrations!r}; "

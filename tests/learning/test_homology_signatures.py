@@ -174,6 +174,9 @@ def test_a_network_without_zeros_has_a_row_without_distances_to_them(run: Traini
 def test_bad_settings_are_named(run: TrainingRun) -> None:
     with pytest.raises(InputError, match="`n_filtrations` must be an integer ≥ 1, got 0"):
         HomologySettings(n_filtrations=0)
+    for seed in (-1, 0.5):
+        with pytest.raises(InputError, match=f"`seed` must be an integer from 0, got {seed}"):
+            analyse_homology_checkpoint(run, 0, settings(seed=seed))
     with pytest.raises(UnknownNameError, match="filtration='nobody' is not registered"):
         analyse_homology_checkpoint(run, 0, settings("nobody"))
     with pytest.raises(InputError, match="'distance_to_data' does not take the options"):
