@@ -77,8 +77,10 @@ class Staging:
 
         def move(part: Any, host: NDArray[np.uint8], stage: NDArray[np.uint8], stream: Any) -> None:
             stage[:] = host
-            part.set(stage, stream=stream)
-            stream.synchronize()
+            try:
+                part.set(stage, stream=stream)
+            finally:  # an interrupt must not give the stage to others while it is read
+                stream.synchronize()
 
         self._in_pieces([out], [array], move)
 

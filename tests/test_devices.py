@@ -170,6 +170,21 @@ def test_a_card_tells_its_name_and_takes_tensors_by_reference(cupy: FakeCupy) ->
     assert len(cupy.imported) == 1
 
 
+def test_an_interrupt_leaves_no_copy_running(
+    cupy: FakeCupy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = ArrayOnCard.set
+
+    def interrupted(self: ArrayOnCard, array: Any, stream: Stream) -> None:
+        copy(self, array, stream)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ArrayOnCard, "set", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        cuda_device().to_device(Pinned(np.arange(LARGE)))
+    assert not Stream.n_waiting
+
+
 def test_memory_is_free_after_a_session_however_it_ends(cupy: FakeCupy) -> None:
     device = cuda_device()
     with device.session():
