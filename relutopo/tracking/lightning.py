@@ -47,7 +47,7 @@ class TrackerCallback(Callback):
         """Record the network after an update."""
         if not trainer.is_global_zero:
             return
-        loss = outputs["loss"] if isinstance(outputs, dict) else outputs
+        loss = outputs.get("loss") if isinstance(outputs, dict) else outputs
         if loss is not None:
             loss = loss * trainer.accumulate_grad_batches  # by which Lightning has divided it
         self.tracker.step(self.network(pl_module), trainer.global_step, loss)
