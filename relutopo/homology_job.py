@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from relutopo import homology_plots, homology_report, plots, report
+from relutopo.geometry.domain import Domain
 from relutopo.interfaces import Progress
 from relutopo.learning.analysis import Row
 from relutopo.learning.association import associations
 from relutopo.learning.checkpoints import TrainingRun
+from relutopo.learning.datasets import Dataset
 from relutopo.learning.homology_signatures import (
     HomologySettings,
     analyse_homology_checkpoint,
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
     from relutopo.app.sweep import Sweep
 
-__all__ = ["MEASURES", "analyse", "conclude", "draw", "settings", "summarise"]
+__all__ = ["MEASURES", "analyse", "check", "conclude", "draw", "settings", "summarise"]
 
 _AT_SPIKES = {
     f"{signal}_{kind}": (signal, kind)
@@ -44,6 +46,10 @@ def settings(values: Mapping[str, Any]) -> HomologySettings:
     for role in ("domain", "enumerator", "reducer", "filtration"):
         chosen.create(role)
     return chosen
+
+
+def check(dataset: Dataset, domain: Domain) -> None:
+    """Accept any data on any domain."""
 
 
 def analyse(run: TrainingRun, settings: HomologySettings, progress: Progress) -> list[Row]:

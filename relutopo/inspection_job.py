@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from relutopo import homology_plots, plots, report
-from relutopo.homology_job import analyse, settings
+from relutopo.homology_job import analyse, check, settings
 from relutopo.learning.analysis import Row
 from relutopo.learning.checkpoints import TrainingRun
 from relutopo.learning.homology_signatures import HomologySettings, analyse_homology_checkpoint
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from relutopo.app.sweep import Sweep
 
-__all__ = ["MEASURES", "analyse", "conclude", "draw", "settings", "summarise"]
+__all__ = ["MEASURES", "analyse", "check", "conclude", "draw", "settings", "summarise"]
 
 _SHOWN = ("train_loss", "n_cells", "boundary_betti_0", "betti_0_peak_value", "betti_1_peak_value")
 MEASURES = _SHOWN[::-1]

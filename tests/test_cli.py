@@ -123,6 +123,22 @@ def test_what_is_wrong_is_told_before_anything_runs_and_in_one_line(
     assert not list(tmp_path.rglob("training"))
 
 
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (["data=franke"], "training targets of `data` 'franke' must have two classes"),
+        (["domain=box", "domain.low=5", "domain.high=6"], "`domain` must hold training points of"),
+    ],
+)
+def test_data_that_do_not_fit_the_analysis_are_refused_before_any_training(
+    wrong: list[str], message: str, tmp_path: Path, command: Command
+) -> None:
+    printed = command(tmp_path, *TINY, *wrong, succeeds=False)
+    assert message in printed
+    assert "Traceback" not in printed
+    assert not list(tmp_path.rglob("training"))
+
+
 def test_a_job_that_is_done_shows_its_summary_again(workplace: Path, command: Command) -> None:
     printed = command(workplace, *TINY, "hydra.run.dir=outputs/first")
     assert printed.startswith("done before: ")

@@ -98,12 +98,13 @@ class Job:
             return self._measure(module, settings)
         with stopwatch(seconds, "data"):
             dataset = _dataset(values["data"])
-            dim = settings.create("domain")(dataset).dim  # what does not fit shall not wait
-        if dim > 3:
+            domain = settings.create("domain")(dataset)  # what does not fit shall not wait
+            module.check(dataset, domain)
+        if domain.dim > 3:
             log.warning(
                 "the domain has %d dimensions; the number of cells grows like the number of "
                 "neurons to that power, and domain=slice_principal cuts a plane",
-                dim,
+                domain.dim,
             )
         with stopwatch(seconds, "training"):
             run = self._models(dataset) if _is_inspection(values) else self._train(dataset)
