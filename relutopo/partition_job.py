@@ -60,11 +60,12 @@ def check(dataset: Dataset, domain: Domain) -> None:
         ("held-out", seen.held_out_points, seen.held_out_targets),
     ):
         values = np.unique(targets)
-        if len(values) != 2:
+        if values.tolist() != [-1, 1]:
             raise InputError(
-                f"the {name} targets of `data` {dataset.name!r} must have two classes for "
-                f"analysis=partition, got {len(values)}: {_listed(values)}; pass points of both "
-                "classes, or take analysis=homology, which needs none"
+                f"the {name} targets of `data` {dataset.name!r} must be two classes, -1 and 1 (in "
+                f"a file also 0 and 1), for analysis=partition, got {len(values)}: "
+                f"{_listed(values)}; pass points of both classes with these targets, or take "
+                "analysis=homology, which needs no classes"
             )
         if not domain.contains(points).any():
             raise InputError(

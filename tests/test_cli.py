@@ -126,7 +126,7 @@ def test_what_is_wrong_is_told_before_anything_runs_and_in_one_line(
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (["data=franke"], "training targets of `data` 'franke' must have two classes"),
+        (["data=franke"], "training targets of `data` 'franke' must be two classes"),
         (["domain=box", "domain.low=5", "domain.high=6"], "`domain` must hold training points of"),
     ],
 )

@@ -15,6 +15,7 @@ import pytest
 import torch
 
 import relutopo as rt
+from relutopo import homology_job, partition_job
 from relutopo.errors import InputError
 from relutopo.geometry.storage import load_complex
 from relutopo.learning.checkpoints import Checkpoint, save_checkpoint
@@ -115,6 +116,31 @@ def test_data_without_targets_and_models_of_other_data_are_refused(folder: Path)
     run = ModelFiles(folder, [folder / "model.pt"], data_file(str(folder / "space.npz")))
     with pytest.raises(InputError, match="takes 2 inputs, the points of 'space' have 3"):
         run.checkpoint(0)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"targets": CLASSES + 1}, "the training targets .* got 2: 1, 2"),
+        ({"targets": POINTS[:, 0]}, r"the training targets .* got 40: .*, \.\.\.; pass points"),
+        ({"targets": CLASSES * 0}, "the training targets .* got 1: 0"),
+    ],
+)
+def test_a_partition_takes_two_classes_and_homology_any_targets(
+    tmp_path: Path, arrays: dict[str, Any], message: str
+) -> None:
+    np.savez(tmp_path / "data.npz", points=POINTS, **arrays)
+    data = data_file(str(tmp_path / "data.npz"))
+    domain = rt.Box(-1, 1, dim=2)
+    with pytest.raises(InputError, match=message):
+        partition_job.check(data, domain)
+    homology_job.check(data, domain)
+
+
+@pytest.mark.parametrize("classes", [CLASSES, 2 * CLASSES - 1, CLASSES > 0])
+def test_a_partition_takes_classes_by_bits_or_signs(tmp_path: Path, classes: Any) -> None:
+    np.savez(tmp_path / "data.npz", points=POINTS, targets=classes)
+    partition_job.check(data_file(str(tmp_path / "data.npz")), rt.Box(-1, 1, dim=2))
 
 
 class Touch:
