@@ -49,7 +49,8 @@ def data_file(path: str) -> Dataset:
     Raises
     ------
     InputError
-        If the file or an array is missing, or cannot be read.
+        If the file or an array is missing, or cannot be read, or one of the held-out arrays comes
+        without the other.
     """
     if not os.path.isfile(path):
         raise InputError(f"`data.path` names the file {path!r}, which does not exist; check it")
@@ -67,6 +68,12 @@ def data_file(path: str) -> Dataset:
         raise InputError(
             f"{path!r} must have the arrays 'points' and 'targets', got {sorted(arrays)}; write it "
             "with numpy.savez(path, points=..., targets=...)"
+        )
+    held_out_names = {"held_out_points", "held_out_targets"}
+    if len(held_out_names & set(arrays)) == 1:
+        raise InputError(
+            f"{path!r} must have both 'held_out_points' and 'held_out_targets' or neither, got "
+            f"{sorted(arrays)}; add the other, or leave out both"
         )
     points = _flat(arrays["points"])
     held_out = _flat(arrays.get("held_out_points", points))

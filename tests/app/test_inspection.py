@@ -124,6 +124,10 @@ def test_data_without_targets_and_models_of_other_data_are_refused(folder: Path)
         ({"targets": CLASSES + 1}, "the training targets .* got 2: 1, 2"),
         ({"targets": POINTS[:, 0]}, r"the training targets .* got 40: .*, \.\.\.; pass points"),
         ({"targets": CLASSES * 0}, "the training targets .* got 1: 0"),
+        (
+            {"targets": CLASSES, "held_out_points": POINTS, "held_out_targets": CLASSES * 0},
+            "the held-out targets .* got 1: -1",
+        ),
     ],
 )
 def test_a_partition_takes_two_classes_and_homology_any_targets(
@@ -141,6 +145,14 @@ def test_a_partition_takes_two_classes_and_homology_any_targets(
 def test_a_partition_takes_classes_by_bits_or_signs(tmp_path: Path, classes: Any) -> None:
     np.savez(tmp_path / "data.npz", points=POINTS, targets=classes)
     partition_job.check(data_file(str(tmp_path / "data.npz")), rt.Box(-1, 1, dim=2))
+
+
+@pytest.mark.parametrize("name", ["held_out_points", "held_out_targets"])
+def test_held_out_arrays_come_together(tmp_path: Path, name: str) -> None:
+    arrays: dict[str, Any] = {"points": POINTS, "targets": CLASSES, name: POINTS[:20]}
+    np.savez(tmp_path / "data.npz", **arrays)
+    with pytest.raises(InputError, match="must have both 'held_out_points' and 'held_out_targets'"):
+        data_file(str(tmp_path / "data.npz"))
 
 
 class Touch:
