@@ -18,7 +18,7 @@ from relutopo.errors import InputError
 from relutopo.files import locked, remove_leftovers
 from relutopo.geometry.storage import save_complex
 from relutopo.learning.checkpoints import TrainingRun
-from relutopo.learning.datasets import Dataset
+from relutopo.learning.datasets import Dataset, check_seed
 from relutopo.learning.model_files import ModelFiles
 from relutopo.learning.trainer import MlpSettings, TrainerSettings, train
 from relutopo.optional import require
@@ -89,6 +89,7 @@ class Job:
 
     def _compute(self) -> tuple[dict[str, float], dict[str, float]]:
         values, directory = self.values, self.directory
+        check_seed(values["seed"])
         report.save_json(values, directory / "config.json")
         report.save_json(report.environment(values["seed"]), directory / "environment.json")
         module = module_of(values)

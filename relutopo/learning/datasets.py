@@ -15,10 +15,12 @@ from relutopo.errors import InputError
 from relutopo.geometry.domain import as_points
 from relutopo.optional import require
 
-__all__ = ["Dataset", "two_circles", "two_moons"]
+__all__ = ["Dataset", "check_seed", "two_circles", "two_moons"]
 
 N_HELD_OUT = 1000
 HELD_OUT_SEED = 10_000
+MOST_SEED = 2**32 - 1 - HELD_OUT_SEED
+"""scikit-learn takes seeds of 32 bits."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +99,7 @@ def two_moons(n: int = 500, noise: float = 0.1, seed: int = 0) -> Dataset:
     >>> two_moons(n=20).points.shape
     (20, 2)
     """
-    _check(n, noise)
+    _check(n, noise, seed)
     make = require("sklearn.datasets", "the data set 'two_moons'").make_moons
 
     def sample(size: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -131,7 +133,7 @@ def two_circles(n: int = 500, noise: float = 0.05, factor: float = 0.5, seed: in
     >>> two_circles(n=20).points.shape
     (20, 2)
     """
-    _check(n, noise)
+    _check(n, noise, seed)
     if not 0 <= factor < 1:
         raise InputError(f"`factor` must be in [0, 1), got {factor}; the outer radius is 1")
     make = require("sklearn.datasets", "the data set 'two_circles'").make_circles
@@ -143,7 +145,21 @@ def two_circles(n: int = 500, noise: float = 0.05, factor: float = 0.5, seed: in
     return Dataset("two_circles", *sample(n, seed), *sample(N_HELD_OUT, HELD_OUT_SEED + seed))
 
 
-def _check(n: int, noise: float) -> None:
+def check_seed(seed: int) -> None:
+    """Raise an `InputError` for a seed that the generators of random numbers do not take.
+
+    Examples
+    --------
+    >>> check_seed(-1)
+    Traceback (most recent call last):
+    relutopo.errors.InputError: `seed` must be from 0 to 4294957295, got -1; pass another
+    """
+    if not 0 <= seed <= MOST_SEED:
+        raise InputError(f"`seed` must be from 0 to {MOST_SEED}, got {seed}; pass another")
+
+
+def _check(n: int, noise: float, seed: int) -> None:
+    check_seed(seed)
     if n < 2:
         raise InputError(f"`n` must be at least 2, got {n}; each class needs a point")
     if not 0 <= noise < np.inf:

@@ -49,8 +49,8 @@ def data_file(path: str) -> Dataset:
     Raises
     ------
     InputError
-        If the file or an array is missing, or cannot be read, or one of the held-out arrays comes
-        without the other.
+        If the file or an array is missing, or cannot be read, or holds no numbers, or one of the
+        held-out arrays comes without the other.
     """
     if not os.path.isfile(path):
         raise InputError(f"`data.path` names the file {path!r}, which does not exist; check it")
@@ -69,12 +69,19 @@ def data_file(path: str) -> Dataset:
             f"{path!r} must have the arrays 'points' and 'targets', got {sorted(arrays)}; write it "
             "with numpy.savez(path, points=..., targets=...)"
         )
-    held_out_names = {"held_out_points", "held_out_targets"}
-    if len(held_out_names & set(arrays)) == 1:
+    held_out_names = sorted({"held_out_points", "held_out_targets"} & set(arrays))
+    if len(held_out_names) == 1:
         raise InputError(
             f"{path!r} must have both 'held_out_points' and 'held_out_targets' or neither, got "
             f"{sorted(arrays)}; add the other, or leave out both"
         )
+    for name in ("points", "targets", *held_out_names):
+        array = arrays[name]
+        if array.dtype.kind not in "biuf" or not array.size:
+            raise InputError(
+                f"{name!r} in {path!r} must be numbers, for at least one point, got "
+                f"{array.dtype} of shape {array.shape}; write for example classes as 0 and 1"
+            )
     points = _flat(arrays["points"])
     held_out = _flat(arrays.get("held_out_points", points))
     given = arrays.get("held_out_targets", arrays["targets"])

@@ -155,6 +155,22 @@ def test_held_out_arrays_come_together(tmp_path: Path, name: str) -> None:
         data_file(str(tmp_path / "data.npz"))
 
 
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"points": POINTS, "targets": CLASSES.astype(str)}, "'targets' in .* must be numbers"),
+        ({"points": POINTS.astype(str), "targets": CLASSES}, "'points' in .* must be numbers"),
+        ({"points": POINTS[:0], "targets": CLASSES[:0]}, r"at least one point, got .* \(0, 2\)"),
+    ],
+)
+def test_arrays_without_numbers_are_named(
+    tmp_path: Path, arrays: dict[str, Any], message: str
+) -> None:
+    np.savez(tmp_path / "data.npz", **arrays)
+    with pytest.raises(InputError, match=message):
+        data_file(str(tmp_path / "data.npz"))
+
+
 class Touch:
     """Its pickle creates a file when it is read."""
 

@@ -127,15 +127,21 @@ def test_a_search_goes_on_where_it_stopped(tmp_path: Path, command: Callable[...
         ({"sampler": "Tree"}, "RandomSampler, TPESampler, got 'Tree'"),
         ({"n_trials": "many"}, "must be an integer from 1, got 'many'"),
         ({"n_jobs": 0}, "must be an integer from 1, got 0"),
+        ({"sampler": "GridSampler"}, "TPESampler, got 'GridSampler'"),
+        ({"sampler": "BaseSampler"}, "TPESampler, got 'BaseSampler'"),
+        ({"seed": -1}, "must be an integer from 0 to 4294967295, got -1"),
+        ({"seed": None}, "must be an integer from 0 to 4294967295, got None"),
     ],
 )
 def test_a_search_says_what_it_can_be(wrong: dict[str, Any], told: str) -> None:
-    right = {"direction": "maximize", "n_trials": 2, "n_jobs": 1, "sampler": "TPESampler"}
+    right: dict[str, Any] = {
+        "direction": "maximize", "n_trials": 2, "n_jobs": 1, "sampler": "TPESampler", "seed": 0,
+    }  # fmt: skip
     with pytest.raises(InputError) as caught:
-        OptunaSweeper(**(right | wrong), seed=0)._check(optuna)
+        OptunaSweeper(**(right | wrong))._check(optuna)
     assert f"`hydra.sweeper.{next(iter(wrong))}` " in str(caught.value)
     assert told in str(caught.value)
-    OptunaSweeper(**right, seed=0)._check(optuna)
+    OptunaSweeper(**right)._check(optuna)
 
 
 @pytest.mark.parametrize(
@@ -151,3 +157,10 @@ def test_a_search_says_what_it_can_be(wrong: dict[str, Any], told: str) -> None:
 def test_the_command_line_says_what_is_searched(override: str, expected: object) -> None:
     parsed = OverridesParser.create().parse_override(override)
     assert distribution(parsed) == expected
+
+
+@pytest.mark.parametrize("value", ["interval(1,0)", "tag(log,interval(0,1))", "int(interval(3,1))"])
+def test_an_interval_that_is_none_is_named(value: str) -> None:
+    parsed = OverridesParser.create().parse_override(f"trainer.learning_rate={value}")
+    with pytest.raises(InputError, match=r"`trainer.learning_rate` must be an interval\(a,b\)"):
+        distribution(parsed)

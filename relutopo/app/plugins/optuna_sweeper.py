@@ -6,6 +6,7 @@ objective at once, so that the same command after a kill asks for the same trial
 
 from __future__ import annotations
 
+import inspect
 import json
 import logging
 import math
@@ -27,6 +28,8 @@ from relutopo.optional import require
 __all__ = ["OptunaSweeper"]
 
 log = logging.getLogger(__name__)
+_MOST_SEED = 2**32 - 1
+"""Optuna's samplers draw from `numpy.random.RandomState`."""
 
 
 class OptunaSweeper(Sweeper):
@@ -95,7 +98,8 @@ class OptunaSweeper(Sweeper):
 
     def _check(self, optuna: Any) -> None:
         """Refuse what Optuna would stumble over; a constructor's errors Hydra would wrap."""
-        samplers = [name for name in optuna.samplers.__all__ if name.endswith("Sampler")]
+        names = [name for name in optuna.samplers.__all__ if name.endswith("Sampler")]
+        samplers = [name for name in names if _takes_a_seed(getattr(optuna.samplers, name))]
         choices = {
             "direction": (self.direction, ["maximize", "minimize"]),
             "sampler": (self.sampler, sorted(samplers)),
@@ -109,6 +113,10 @@ class OptunaSweeper(Sweeper):
             came = getattr(self, key)
             if not isinstance(came, int) or came < 1:
                 raise InputError(f"`hydra.sweeper.{key}` must be an integer from 1, got {came!r}")
+        if not isinstance(self.seed, int) or not 0 <= self.seed <= _MOST_SEED:
+            raise InputError(
+                f"`hydra.sweeper.seed` must be an integer from 0 to {_MOST_SEED}, got {self.seed!r}"
+            )
 
     def _report(self, study: Any) -> None:
         done = [trial for trial in study.trials if trial.value is not None]
@@ -121,6 +129,15 @@ class OptunaSweeper(Sweeper):
             file.write(json.dumps(best, indent=2).encode())
 
 
+def _takes_a_seed(sampler: type) -> bool:
+    """Tell whether a sampler can be made from a seed alone."""
+    try:
+        inspect.signature(sampler).bind(seed=0)
+    except TypeError:
+        return False
+    return True
+
+
 def distribution(override: Override) -> Any:
     """Return Optuna's distribution for a swept key of the command line.
 
@@ -129,11 +146,21 @@ def distribution(override: Override) -> Any:
     override : Override
         ``interval(a, b)`` is continuous, ``int(interval(a, b))`` has integers, and
         ``tag(log, interval(a, b))`` is uniform in the logarithm; all else are choices.
+
+    Raises
+    ------
+    InputError
+        If an interval ends before it begins, or one for the logarithm is not positive.
     """
     kinds: Any = require("optuna.distributions", "hydra/sweeper=optuna")
     value: Any = override.value()
     if override.is_interval_sweep():
         is_log = "log" in value.tags
+        if value.start > value.end or (is_log and value.start <= 0):
+            raise InputError(
+                f"`{override.get_key_element()}` must be an interval(a,b) with a ≤ b, and 0 < a "
+                f"with tag(log,...), got {value.start} and {value.end}; choose other ends"
+            )
         if isinstance(value.start, int) and isinstance(value.end, int):
             return kinds.IntDistribution(value.start, value.end, log=is_log)
         return kinds.FloatDistribution(value.start, value.end, log=is_log)
