@@ -101,9 +101,12 @@ def conclude(
         eigensolver=settings.eigensolver["name"],
         **partition_report.learning_steps(run.history),
     )
-    report.save_table(table, directory / "results")
     data = run.dataset
     has_held_out = not np.array_equal(data.held_out_points, data.points)
+    if not has_held_out:  # the training points stood in their place
+        names = [name for name in table.columns if "held_out" in name]
+        table[[*names, "generalised_step"]] = np.nan
+    report.save_table(table, directory / "results")
     summary = partition_report.run_summary(table, has_held_out=has_held_out)
     return report.Conclusion(summary, _measures(table))
 

@@ -158,11 +158,11 @@ def _verdict(table: pd.DataFrame, has_held_out: bool) -> str:
         f"{_fraction(last['weighted_agreement'])} (unweighted "
         f"{_fraction(last['unweighted_agreement'])})."
     )
-    if last["held_out_accuracy"] < 0.95:
+    accuracy = last["held_out_accuracy" if has_held_out else "train_accuracy"]
+    if accuracy < 0.95:
         text += (
             " [yellow]The network itself has not learned the task: "
-            f"{'held-out' if has_held_out else 'train'} accuracy "
-            f"{_fraction(last['held_out_accuracy'])}.[/yellow]"
+            f"{'held-out' if has_held_out else 'train'} accuracy {_fraction(accuracy)}.[/yellow]"
         )
     return text
 
@@ -233,7 +233,9 @@ def sweep_summary(table: pd.DataFrame, swept: Sequence[str]) -> list[RenderableT
     Parameters
     ----------
     table : pandas.DataFrame
-        All jobs' rows, with the column ``job`` and the swept keys.
+        All jobs' rows, with the column ``job`` and the swept keys. Of held-out points, and of
+        changes during training, nothing is said where no job has held-out points, or several
+        checkpoints.
     swept : sequence of str
         Overridden keys that differ between jobs.
 
@@ -247,8 +249,10 @@ def sweep_summary(table: pd.DataFrame, swept: Sequence[str]) -> list[RenderableT
     settings = [key for key in swept if key != "seed"]
     ends = table.sort_values("step").groupby("job").tail(1)
     starts = table.sort_values("step").groupby("job").head(1).set_index("job")
+    is_course = ends["job"].map(table["job"].value_counts()) > 1
+    gain = ends["weighted_agreement"] - ends["job"].map(starts["weighted_agreement"])
     ends = ends.assign(
-        gain=ends["weighted_agreement"] - ends["job"].map(starts["weighted_agreement"]),
+        gain=gain.where(is_course),
         delay=ends["generalised_step"] / ends["fitted_step"].clip(lower=1),
     )
     groups = dict(list(ends.groupby(settings, dropna=False))) if settings else {(): ends}
@@ -271,11 +275,17 @@ def sweep_summary(table: pd.DataFrame, swept: Sequence[str]) -> list[RenderableT
         f"held-out {GENERALISED}": "generalised_step",
         "ratio": "delay",
     }
+    if not is_course.any():
+        del measures["gain"]
+        steps = {}
+    if ends["held_out_accuracy"].isna().all():
+        del measures["held-out acc."]
+        steps = {name: column for name, column in steps.items() if column == "fitted_step"}
     known = {name: column for name, column in measures.items() if ends[column].notna().any()}
     reached = {name: column for name, column in steps.items() if ends[column].notna().any()}
     are_several = len(ends) > len(groups)
     worst = " \\[worst]" if are_several else ""
-    gain = "; gain: of weighted over step 0" if "gain" in known else ""
+    over = "; gain: of weighted over step 0" if "gain" in known else ""
     agreement, delay = grid(known), grid(reached)
     for setting in in_order(groups)[:_MOST_SETTINGS]:
         rows = groups[setting]
@@ -289,7 +299,7 @@ def sweep_summary(table: pd.DataFrame, swept: Sequence[str]) -> list[RenderableT
     )
     return [
         "",
-        f"[italic]Last checkpoint: mean{worst} over jobs{gain}[/italic]",
+        f"[italic]Last checkpoint: mean{worst} over jobs{over}[/italic]",
         agreement,
         *_unknown(table, [name for name in measures if name not in known]),
         "",

@@ -262,7 +262,8 @@ def plot_timeline(table: pd.DataFrame) -> Figure:
     """Draw accuracy, agreement, number of regions and Fiedler value against the training step.
 
     Step 0 has a place of its own at the left end of the logarithmic axis. Vertical lines mark when
-    the training set was fitted and when the network generalised.
+    the training set was fitted and when the network generalised. A curve without numbers is left
+    out.
 
     Parameters
     ----------
@@ -310,7 +311,8 @@ def plot_timeline(table: pd.DataFrame) -> Figure:
 def _draw_curves(
     ax: Axes, columns: dict[str, NDArray[np.float64]], curves: dict[str, tuple[str, str, str, str]]
 ) -> None:
-    for below, (column, (label, color, marker, line)) in enumerate(curves.items()):
+    known = {name: look for name, look in curves.items() if not np.isnan(columns[name]).all()}
+    for below, (column, (label, color, marker, line)) in enumerate(known.items()):
         ax.plot(
             columns["step"],
             columns[column],
@@ -327,8 +329,8 @@ def _draw_curves(
     ax.grid(axis="y", color="#e4e4e4", linewidth=0.6)
     ax.spines[["top", "right"]].set_visible(False)
     drawing.tick_labels(ax)
-    if len(curves) > 1:
-        ax.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=len(curves), borderpad=0)
+    if known and len(curves) > 1:
+        ax.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=len(known), borderpad=0)
 
 
 def _decades(ax: Axes, curves: list[NDArray[np.float64]]) -> None:

@@ -201,6 +201,11 @@ def test_a_time_line_shows_step_zero_and_marks_two_events() -> None:
     assert texts == ["train 100 % at step 64", "held out ≥ 98 % at step 1000"]
 
 
+def test_a_time_line_without_held_out_points_shows_no_curve_of_them() -> None:
+    first = plot_timeline(timeline().assign(held_out_accuracy=np.nan)).axes[0]
+    assert [line.get_label() for line in first.get_lines()[:-2]] == ["train"]
+
+
 # What is written
 
 

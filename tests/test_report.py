@@ -238,6 +238,23 @@ def test_what_no_job_of_a_sweep_has_is_named_once_and_why() -> None:
     assert "least-greatest" not in lines
 
 
+@pytest.mark.parametrize("n_checkpoints", [1, 2])
+@pytest.mark.parametrize("held_out", [np.nan, 0.9])
+def test_a_sweep_without_held_out_points_or_training_tells_nothing_of_them(
+    n_checkpoints: int, held_out: float
+) -> None:
+    steps = {"fitted_step": np.nan, "generalised_step": np.nan, "held_out_accuracy": held_out}
+    jobs = [table(job=str(i), width=i, **steps).tail(n_checkpoints) for i in range(2)]
+    lines = text(partition_report.sweep_summary(pd.concat(jobs), ["width"]))
+    assert ("held-out acc." in lines) == (held_out == 0.9)
+    assert ("gain" in lines) == (n_checkpoints == 2)
+    never = "never in any job: train acc. 1"
+    if held_out == 0.9:
+        never += ", held-out 0.98, ratio"
+    assert (never in lines) == (n_checkpoints == 2)
+    assert "unknown" not in lines
+
+
 def test_of_many_settings_the_first_are_shown() -> None:
     jobs = [table(job=str(i), width=i, weighted_agreement=0.5 + i / 100) for i in range(30)]
     lines = text(partition_report.sweep_summary(pd.concat(jobs), ["width"]))
