@@ -31,6 +31,8 @@ _N_BEST = 5
 _MOST_VALUES = 12
 """A number that was swept over more values than this is told in ranges."""
 _N_RANGES = 5
+_LESS_IS_BETTER = ("seconds", "loss")
+"""How measures end of which the least is the best, whoever asks."""
 
 
 def summarize(directory: str | Path, *, measure: str | None = None, least: bool = False) -> Sweep:
@@ -47,7 +49,8 @@ def summarize(directory: str | Path, *, measure: str | None = None, least: bool 
         of ``jobs.parquet``; unless given, the objective of the sweep, or the first that the
         analysis measured in some job.
     least : bool
-        Whether the best settings are those with the least of it.
+        Whether the best settings are those with the least of it. Of seconds and losses they
+        always are.
 
     Returns
     -------
@@ -146,6 +149,7 @@ def _ranges(values: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def _best(rows: pd.DataFrame, keys: list[str], name: str, least: bool) -> list[RenderableType]:
+    least = least or name.endswith(_LESS_IS_BETTER)
     means = rows.groupby(keys, dropna=False)[name].mean().dropna().sort_values(ascending=least)
     which, other = ("least", "greatest") if least else ("greatest", "least")
     groups = dict(list(rows.groupby(keys, dropna=False)[name]))

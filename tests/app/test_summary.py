@@ -14,10 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.axes import Axes
 from rich.console import Console
+from rich.table import Table
 
 from relutopo.app.identity import Identity
 from relutopo.app.store import JobFolder, JobRecord
-from relutopo.app.summary import _measured, _ranges
+from relutopo.app.summary import _best, _measured, _ranges
 from relutopo.app.sweep import Sweep
 from relutopo.app.sweep_plots import plot_measure
 from relutopo.report import in_order
@@ -107,6 +108,19 @@ def test_a_measure_that_stands_in_for_another_is_told(tmp_path: Path) -> None:
     assert "n_regions." not in measured(tmp_path, [([8], 0, 1.0), ([8], 1, NAN)], measure=None)
     named = measured(tmp_path, [([8], 0, NAN), ([8], 1, NAN)], measure="n_regions")
     assert "No job has a" not in named
+
+
+@pytest.mark.parametrize(
+    ("name", "least", "first"),
+    [("delay", False, "4"), ("delay", True, "1"), ("seconds", False, "1"),
+     ("fiedler_seconds", False, "1"), ("train_loss", False, "1")],
+)  # fmt: skip
+def test_of_seconds_and_losses_the_least_are_the_best(name: str, least: bool, first: str) -> None:
+    rows = pd.DataFrame({"a": [1, 1, 2, 2], "b": [1, 2, 1, 2], name: [2.0, 1.0, 4.0, 3.0]})
+    title, grid = _best(rows, ["a", "b"], name, least)
+    assert f"the {'least' if first == '1' else 'greatest'} mean {name} first" in str(title)
+    assert isinstance(grid, Table)
+    assert next(iter(grid.columns[-1].cells)) == first
 
 
 @pytest.mark.parametrize(
