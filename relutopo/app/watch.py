@@ -12,6 +12,8 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
+from relutopo.app.messages import counted
+
 __all__ = ["SweepWatch"]
 
 _PAUSE = 1.0
@@ -56,11 +58,20 @@ class SweepWatch:
         self._thread.start()
 
     def stop(self) -> None:
-        """Look for a last time."""
+        """Look for a last time: no job is left.
+
+        If fewer have finished than were expected, because equal settings are one job, the last
+        line says how many there are and no more.
+        """
         self._stopped.set()
         if self._thread.is_alive():
             self._thread.join()
-        self._look_and_tell()
+        with suppress(OSError):
+            text = self.look()
+            if self.n_jobs is not None and len(self._finished) < self.n_jobs:
+                self.n_jobs = None
+                text = self._now()
+            self._tell(text)
 
     def look(self) -> str | None:
         """Return what is new, or None.
@@ -82,8 +93,9 @@ class SweepWatch:
                 self._computed += is_failed or now["done"] != before["done"]
             if is_failed:
                 self._failed.add(name)
-        if len(self._finished) == known:
-            return None
+        return None if len(self._finished) == known else self._now()
+
+    def _now(self) -> str:
         seconds = time.monotonic() - self._begin
         return self.line(seconds, len(self._finished), len(self._failed), self._computed)
 
@@ -101,7 +113,8 @@ class SweepWatch:
         computed : int
             Those that took time, and were not done before.
         """
-        text = f"{finished} jobs" if self.n_jobs is None else f"{finished} of {self.n_jobs} jobs"
+        is_known = self.n_jobs is not None
+        text = f"{finished} of {self.n_jobs} jobs" if is_known else counted(finished, "job")
         text += " finished" + (f", {failed} failed" if failed else "")
         if self.n_jobs is None or not computed or finished >= self.n_jobs:
             return text
@@ -111,16 +124,15 @@ class SweepWatch:
         pause = _PAUSE
         while not self._stopped.wait(pause):
             begin = time.monotonic()
-            self._look_and_tell()
+            with suppress(OSError):  # a disk that is full or away must not end the watch
+                self._tell(self.look())
             pause = max(_PAUSE, (time.monotonic() - begin) / _SHARE)
 
-    def _look_and_tell(self) -> None:
-        with suppress(OSError):  # a disk that is full or away must not end the watch
-            text = self.look()
-            if text is not None:
-                print(text, flush=True)
-                with open(self.directory / "sweep.log", "a") as log:
-                    print(f"{datetime.now():%Y-%m-%d %H:%M:%S} {text}", file=log)
+    def _tell(self, text: str | None) -> None:
+        if text is not None:
+            print(text, flush=True)
+            with open(self.directory / "sweep.log", "a") as log:
+                print(f"{datetime.now():%Y-%m-%d %H:%M:%S} {text}", file=log)
 
     def _names(self) -> list[str]:
         return [path.parent.name for path in self.directory.glob("jobs/*/job.json")]

@@ -101,6 +101,18 @@ def test_the_terminal_and_the_log_are_told(
     assert (tmp_path / "sweep.log").read_text().endswith(" 1 of 1 jobs finished\n")
 
 
+def test_the_last_line_is_true_where_settings_repeat(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    watch = SweepWatch(tmp_path, 2)
+    begin(tmp_path, 0).finish({}, {})
+    watch._tell(watch.look())
+    assert "1 of 2 jobs finished; about " in capsys.readouterr().out
+    begin(tmp_path, 0)
+    watch.stop()
+    assert capsys.readouterr().out == "1 job finished\n"
+
+
 @pytest.mark.parametrize(
     ("overrides", "n_jobs"),
     [
