@@ -27,6 +27,7 @@ import hydra  # noqa: E402
 from hydra.core.global_hydra import GlobalHydra  # noqa: E402
 from hydra.core.hydra_config import HydraConfig  # noqa: E402
 from hydra.core.override_parser.overrides_parser import OverridesParser  # noqa: E402
+from hydra.core.override_parser.types import Quote, QuotedString  # noqa: E402
 from hydra.core.plugins import Plugins  # noqa: E402
 from hydra.errors import HydraException  # noqa: E402
 from hydra.experimental.callback import Callback  # noqa: E402
@@ -138,8 +139,9 @@ class SummarizeSweep(Callback):
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Tell the jobs the sweep's folder: from their own overrides another would follow."""
+        directory = QuotedString(str(config.hydra.sweep.dir), Quote.single).with_quotes()
         with read_write(config):
-            config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{config.hydra.sweep.dir}'")
+            config.hydra.overrides.hydra.append(f"hydra.sweep.dir={directory}")
         n_jobs = _n_jobs(config)
         if n_jobs is not None:  # Hydra composes all before the first begins, several a second
             print(f"a sweep of {counted(n_jobs, 'job')}; checking their settings", flush=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
@@ -139,6 +140,23 @@ def test_the_number_of_jobs_follows_from_the_command(
     search = OmegaConf.create({"hydra": {"sweeper": {"_target_": "Optuna", "n_trials": 7}}})
     assert cli._n_jobs(search) == 7
     assert cli._n_jobs(OmegaConf.create({"hydra": {"sweeper": {"_target_": "My"}}})) is None
+
+
+@pytest.mark.parametrize("name", ["plain", "it's", 'a "b" c', "back\\", "a,b=[c]", "back\\'s"])
+def test_jobs_are_told_the_folder_of_the_sweep_whatever_its_name(name: str, tmp_path: Path) -> None:
+    directory = str(tmp_path / name)
+    hydra = {
+        "sweep": {"dir": directory},
+        "overrides": {"hydra": [], "task": []},
+        "sweeper": {"_target_": "My"},
+    }
+    config = OmegaConf.create({"hydra": hydra})
+    callback = cli.SummarizeSweep()
+    callback.on_multirun_start(config)
+    assert callback._watch is not None
+    callback._watch.stop()
+    (told,) = config.hydra.overrides.hydra
+    assert OverridesParser.create().parse_override(told).value() == directory
 
 
 def test_workers_get_the_callback_without_the_thread(tmp_path: Path) -> None:
