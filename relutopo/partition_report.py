@@ -105,9 +105,7 @@ def run_summary(table: pd.DataFrame, *, has_held_out: bool = True) -> list[Rende
         "",
         *(_generalisation(table, has_held_out) if len(table) > 1 else ()),
         *_warnings(table),
-        f"ran: enumerator {_values(table, 'enumerator')}; eigensolver "
-        f"{_values(table, 'weighted_method')} (largest residual "
-        f"{table[['weighted_residual', 'unweighted_residual']].max().max():.1e}); "
+        f"ran: enumerator {_values(table, 'enumerator')}; {_eigensolver(table)}; "
         f"{last['adjacency']} adjacency, {last['vertex_weights']}, {last['edge_weights']} edges",
     ]
     return lines
@@ -125,6 +123,14 @@ def _values(table: pd.DataFrame, column: str) -> str:
     if len(counts) == 1:
         return str(counts.index[0])
     return ", ".join(f"{name} ({n} of {len(table)} checkpoints)" for name, n in counts.items())
+
+
+def _eigensolver(table: pd.DataFrame) -> str:
+    methods = _values(table, "weighted_method")
+    if not methods:
+        return "no eigensolver with a result"
+    residual = table[["weighted_residual", "unweighted_residual"]].max().max()
+    return f"eigensolver {methods} (largest residual {residual:.1e})"
 
 
 def _verdict(table: pd.DataFrame, has_held_out: bool) -> str:

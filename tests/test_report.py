@@ -149,6 +149,14 @@ def test_failures_and_doubts_are_told() -> None:
     assert "up to 3 training points lie outside the domain" in lines
 
 
+def test_no_eigensolver_is_named_where_none_has_a_result() -> None:
+    nothing = table(weighted_method=None, weighted_residual=np.nan, unweighted_residual=np.nan)
+    lines = text(partition_report.run_summary(nothing))
+    assert "ran: enumerator cpu; no eigensolver with a result; facet adjacency" in lines
+    lines = text(partition_report.run_summary(table()))
+    assert "; eigensolver arpack (largest residual 1.0e-09); facet" in lines
+
+
 def test_learning_steps_are_the_first_ones() -> None:
     history = History(
         train_steps=np.array([0, 1, 3, 4, 9]),

@@ -131,9 +131,10 @@ class Sweep:
             try:
                 table = pandas.read_parquet(path)
             except (OSError, ValueError) as error:  # pyarrow's errors are of these kinds
+                reason = error if path.is_file() else "it is missing"
                 raise InputError(
                     f"{str(path)!r} must be a table of a job that is done, but it cannot be read "
-                    f"({error}); delete the folder {str(job.folder.directory)!r} and give the "
+                    f"({reason}); delete the folder {str(job.folder.directory)!r} and give the "
                     "sweep's command again, which computes that job anew"
                 ) from error
             table.insert(0, "job", job.name)

@@ -133,6 +133,14 @@ def load_model(
     if isinstance(content, Mapping):
         inside = [content[key] for key in _INSIDE if key in content]
         content = inside[0] if inside else content
+    if isinstance(content, Mapping):
+        nested = [key for key, value in content.items() if isinstance(value, Mapping)]
+        if nested:
+            raise InputError(
+                f"{name!r} must have its state dict alone or under one of {', '.join(_INSIDE)}, "
+                f"got a mapping under {nested[0]!r}; write it with "
+                "torch.save(model.state_dict(), path)"
+            )
     try:
         return as_network(content, input_shape)
     except InputError as error:

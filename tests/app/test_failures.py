@@ -80,6 +80,9 @@ def test_a_failed_job_is_recorded_and_the_others_go_on(
     damaged.write_bytes(b"half")
     with pytest.raises(InputError, match=f"'{damaged}' must be a table .* delete the folder"):
         summarize(folder)
+    damaged.unlink()
+    with pytest.raises(InputError, match=r"it cannot be read \(it is missing\); delete the folder"):
+        summarize(folder)
     with pytest.raises(InputError, match="there are none"):
         summarize(tmp_path)
 

@@ -108,6 +108,12 @@ def test_files_that_cannot_be_used_are_named(
     assert name in str(caught.value)
 
 
+def test_a_state_dict_under_another_key_is_named(tmp_path: Path) -> None:
+    torch.save({"net": model(0).state_dict(), "epoch": 3}, tmp_path / "model.pt")
+    with pytest.raises(InputError, match=r"under one of state, .*, got a mapping under 'net'"):
+        load_model(tmp_path / "model.pt")
+
+
 def test_data_without_targets_and_models_of_other_data_are_refused(folder: Path) -> None:
     np.savez(folder / "points.npz", points=POINTS)
     with pytest.raises(InputError, match=r"must have the arrays 'points' and 'targets'"):
@@ -199,6 +205,13 @@ def test_whole_modules_are_read_on_trust(tmp_path: Path, content: Any) -> None:
         load_model(tmp_path / "module.pt")
     network = load_model(tmp_path / "module.pt", trust=True)
     np.testing.assert_array_equal(network(POINTS), rt.as_network(model(0))(POINTS))
+
+
+def test_the_command_is_told_its_own_key_for_a_shape(tmp_path: Path) -> None:
+    module = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.ReLU(), torch.nn.Flatten())
+    torch.save(module, tmp_path / "module.pt")
+    with pytest.raises(InputError, match=r"to the command, network.input_shape=\[1,28,28\]$"):
+        load_model(tmp_path / "module.pt", trust=True)
 
 
 @pytest.mark.filterwarnings("ignore")  # torch's own
