@@ -74,14 +74,15 @@ def new_figure(width: float, height: float, layout: str = "compressed") -> Figur
 def aspect(complex_: CellComplex) -> float:
     """Return height over width of a complex, within what fits on a page."""
     width, height = np.ptp(complex_.vertices, axis=0)
-    return float(np.clip(height / width, 0.25, 2.0))
+    return float(np.clip(height / width, 1 / 3, 2.0))
 
 
 def plane_axes(ax: Axes, complex_: CellComplex) -> None:
-    """Fit axes of equal scale to a plane complex."""
+    """Fit axes to a plane complex, of equal scale unless it would be a sliver; see `aspect`."""
     low, high = complex_.vertices.min(axis=0), complex_.vertices.max(axis=0)
+    width, height = high - low
     ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), xlabel="$x_1$", ylabel="$x_2$")
-    ax.set_aspect("equal")
+    ax.set_aspect(aspect(complex_) * width / height)
     tick_labels(ax)
 
 

@@ -190,6 +190,26 @@ def test_a_history_has_a_column_for_each_checkpoint() -> None:
     assert not layers(figure, PolyCollection)[1].get_array().count()  # grey, all of it
 
 
+@pytest.mark.parametrize("side", [(100.0, 0.5), (0.5, 100.0)])
+def test_a_domain_that_is_a_sliver_is_drawn_with_room_for_its_labels(
+    side: tuple[float, float],
+) -> None:
+    network = ([np.diag(1 / np.array(side)), [[1.0, 1.0]]], [[0.1, 0.2], [-0.5]])
+    complex_ = decompose(network, Box([-s for s in side], list(side)), enumerator="exact")
+    part = fiedler_partition(complex_.dual_graph(), vertex_weights="unweighted")
+    row = {f"{kind}_status": "one region" for kind in ("weighted", "unweighted")}
+    points = np.array([[0.1, 0.1], [-0.1, -0.2]])
+    figure = plot_partition_history([signature(part, complex_, **row)] * 3, points, [1, -1])
+    figure.draw_without_rendering()
+    upper, lower = figure.axes[0], figure.axes[3]
+    box = upper.get_window_extent()
+    assert 1 / 3 - 0.01 < box.height / box.width < 2.01
+    ends = [upper.yaxis.label.get_window_extent(), lower.yaxis.label.get_window_extent()]
+    assert ends[1].y1 < ends[0].y0
+    ticks = [t.get_window_extent() for t in lower.get_xticklabels()]
+    assert all(left.x1 < right.x0 for left, right in pairwise(ticks))
+
+
 def test_a_time_line_shows_step_zero_and_marks_two_events() -> None:
     figure = plot_timeline(timeline())
     first = figure.axes[0]

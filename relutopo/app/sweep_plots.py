@@ -99,7 +99,11 @@ def _draw(ax: Axes, table: pd.DataFrame, key: str, measure: str) -> None:
 
 
 def _places(ax: Axes, values: list[Any]) -> list[float]:
+    from matplotlib.ticker import MaxNLocator
+
     if _are_numbers(values):
+        if all(isinstance(value, int) for value in values):
+            ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         above = [value for value in values if value > 0]
         if above and min(values) >= 0 and max(above) >= 10 * min(above):
             if min(values) > 0:

@@ -140,6 +140,13 @@ def test_numbers_that_span_a_power_of_ten_get_a_logarithmic_axis(
     assert panel(values).get_xscale() == scale
 
 
+@pytest.mark.parametrize("values", [[0, 1], [1, 2], [3], list(range(0, 14, 2))])
+def test_integers_have_no_fractional_ticks(values: list[object]) -> None:
+    ticks = panel(values).get_xticks()
+    assert len(ticks)
+    np.testing.assert_array_equal(ticks, np.round(ticks))
+
+
 def test_names_stand_in_their_order_and_do_not_overlap() -> None:
     figure = plot_measure(sweep([f"[{n},{n}]" for n in range(39, 1, -1)]), ["key"], "measure")
     (ax,) = figure.axes
