@@ -610,7 +610,7 @@ class ReluNetwork(Network):
 
 def _leaves(module: Any, path: str) -> Iterator[tuple[str, Any]]:
     if type(module).__name__ == "Sequential":
-        for name, child in module.named_children():
+        for name, child in module._modules.items():  # named_children() leaves out repeated ones
             yield from _leaves(child, f"{path}.{name}")
     else:
         yield path, module

@@ -45,6 +45,17 @@ def test_sequential_equals_its_forward_pass() -> None:
         np.testing.assert_allclose(network(x), module(torch.tensor(x)).numpy(), atol=1e-14)
 
 
+def test_a_layer_that_is_used_twice_is_two_layers() -> None:
+    shared, act = nn.Linear(3, 3), nn.ReLU()
+    module = nn.Sequential(nn.Linear(2, 3), act, shared, act, shared, act, nn.Linear(3, 1)).double()
+    network = as_network(module)
+    assert isinstance(network, ReluNetwork)
+    assert network.widths == (2, 3, 3, 3, 1)
+    x = np.random.default_rng(0).standard_normal((20, 2))
+    with torch.no_grad():
+        np.testing.assert_allclose(network(x), module(torch.tensor(x)).numpy(), atol=1e-14)
+
+
 def test_trailing_relu_counts_as_hidden_layer() -> None:
     module = nn.Sequential(nn.Linear(2, 3), nn.ReLU()).double()
     network = as_network(module)
