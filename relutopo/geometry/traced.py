@@ -19,6 +19,7 @@ This module imports torch; `relutopo.as_network` imports it when it is given a t
 from __future__ import annotations
 
 import copy
+import math
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -84,14 +85,15 @@ def network_of_module(module: nn.Module, input_shape: Sequence[int] | None = Non
     if traced is not None:
         network = _chain(module, traced)
     module = module.cpu()
-    if network is not None:
-        shape = tuple(input_shape or (network.input_dim,))
-    else:
-        assert traced is not None
-        shape = tuple(input_shape or _first_linear(module, traced))
+    shape = tuple(input_shape or ())
+    # Layers that see one row of an input, one after another, are no perceptron.
+    if network is None or (len(shape) > 1 and math.prod(shape) != network.input_dim):
+        traced = traced or _trace(module)
+        shape = shape or _first_linear(module, traced)
         with torch.no_grad():
             network = _Walk(module, shape).network(traced)
-    if int(np.prod(shape)) == network.input_dim:  # otherwise as_network complains
+    shape = shape or (network.input_dim,)
+    if math.prod(shape) == network.input_dim:  # otherwise as_network complains
         _compare(module, network, shape)
     return network
 
@@ -151,7 +153,7 @@ def _unwrapped(module: nn.Module) -> nn.Module:
 def _sequence(module: nn.Module) -> ReluNetwork | None:
     try:
         return ReluNetwork.from_torch(module)
-    except UnsupportedModuleError:
+    except InputError:  # where layers do not fit, Flatten may join rows between them
         return None
 
 

@@ -216,6 +216,15 @@ MODULES: dict[str, tuple[nn.Module, tuple[int, ...]]] = {
     ),
     "a single leaf": (nn.Conv2d(1, 2, 2), (1, 3, 3)),
     "one number": (nn.ReLU(), (1,)),
+    "linear on each row": (nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 1)), (5, 4)),
+    "a function on each row": (
+        Apply(lambda x, f, g: g(F.relu(f(x))), nn.Linear(4, 3), nn.Linear(3, 1)),
+        (5, 4),
+    ),
+    "rows flattened": (
+        nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(15, 1)),
+        (5, 4),
+    ),
 }
 
 
@@ -517,6 +526,9 @@ def test_input_shape_must_be_there_and_fit() -> None:
         as_network(nn.Sequential(nn.Linear(2, 1)), (4,))
     with pytest.raises(InputError, match=r"cannot take inputs of shape .* check `input_shape`"):
         as_network(Casting())
+    rows = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(15, 1))
+    with pytest.raises(InputError, match=r"Linear at 'Sequential\.3' .* must have 15 .*\(1, 4\)"):
+        as_network(rows)
 
 
 def test_weights_must_be_finite_and_not_tiny() -> None:
