@@ -29,6 +29,7 @@ coordinates and values may be tiny too: there factors that are not zero are enla
 from __future__ import annotations
 
 import math
+import operator
 import os
 import sys
 from abc import ABC, abstractmethod
@@ -589,7 +590,7 @@ class ReluNetwork(Network):
         """
         layers: dict[str, dict[str, Any]] = {}
         for key, tensor in state.items():
-            prefix, _, kind = key.rpartition(".")
+            prefix, _, kind = str(key).rpartition(".")
             shape = tuple(np.shape(tensor))
             if (kind, len(shape)) not in (("weight", 2), ("bias", 1)):
                 raise UnsupportedModuleError(
@@ -663,13 +664,28 @@ def as_network(model: Any, input_shape: Sequence[int] | None = None) -> Network:
     >>> as_network(([[[1.0, 0.0]], [[1.0]]], [[0.0], [0.0]])).n_neurons
     1
     """
+    if input_shape is not None:
+        input_shape = _checked_shape(input_shape)
     network = _read_network(model, input_shape)
     if input_shape is not None and math.prod(input_shape) != network.input_dim:
         raise InputError(
-            f"`input_shape` {tuple(input_shape)} has {math.prod(input_shape)} entries, the network "
+            f"`input_shape` {input_shape} has {math.prod(input_shape)} entries, the network "
             f"takes {network.input_dim}; pass the shape of one input, without the batch axis"
         )
     return network
+
+
+def _checked_shape(shape: Any) -> tuple[int, ...]:
+    try:
+        sizes = tuple(map(operator.index, shape))
+    except TypeError:
+        sizes = ()
+    if not sizes or min(sizes) < 1:
+        raise InputError(
+            "`input_shape` must be a sequence of integers from 1, the shape of one input without "
+            f"the batch axis, got {shape!r}; pass for example (2,) or (1, 28, 28)"
+        )
+    return sizes
 
 
 def _read_network(model: Any, input_shape: Sequence[int] | None) -> Network:

@@ -29,6 +29,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 from torch.nn.utils.parametrize import type_before_parametrizations
+from torch.nn.utils.prune import BasePruningMethod
+from torch.nn.utils.spectral_norm import SpectralNorm
+from torch.nn.utils.weight_norm import WeightNorm
 
 from relutopo.errors import InputError, UnsupportedModuleError
 from relutopo.geometry.builder import GraphBuilder, NotUnderstood, Signal, need_signal
@@ -41,6 +44,8 @@ _SUPPORTED = (
     "Linear, convolutions in one and two dimensions, batch normalisation, pooling, ReLU, "
     "LeakyReLU, PReLU, ReLU6, Hardtanh, abs, max, sums, concatenation, and what moves entries"
 )
+_DERIVING_HOOKS = (BasePruningMethod, SpectralNorm, WeightNorm)
+"""They set attributes before a forward pass, and do not look at its input."""
 
 
 def network_of_module(module: nn.Module, input_shape: Sequence[int] | None = None) -> Network:
@@ -73,18 +78,18 @@ def network_of_module(module: nn.Module, input_shape: Sequence[int] | None = Non
     GraphNetwork(2-3-1)
     """
     module = _unwrapped(module)
-    _check_finite(module)
-    module = copy.deepcopy(module).eval()
+    _check_weights(module)
+    module = _copied(module).eval()
     # A perceptron on a card is read there. Other devices may not know double precision.
     on_card = any(parameter.is_cuda for parameter in module.parameters())
-    module = (module if on_card else module.cpu()).double()
+    module = _with_derived_weights((module if on_card else module.cpu()).double())
     if type(module) in _MODULES:  # torch.fx takes these as wholes only within another module
         module = nn.Sequential(module)
     network: Network | None = _sequence(module)
     traced = None if network is not None else _trace(module)
     if traced is not None:
         network = _chain(module, traced)
-    module = module.cpu()
+    module = _with_derived_weights(module.cpu())
     shape = tuple(input_shape or ())
     # Layers that see one row of an input, one after another, are no perceptron.
     if network is None or (len(shape) > 1 and math.prod(shape) != network.input_dim):
@@ -98,13 +103,47 @@ def network_of_module(module: nn.Module, input_shape: Sequence[int] | None = Non
     return network
 
 
-def _check_finite(module: nn.Module) -> None:
+def _check_weights(module: nn.Module) -> None:
     for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
+        if nn.parameter.is_lazy(tensor):
+            raise InputError(
+                f"`model` must have weights, got {name!r} of a lazy layer that has seen no input; "
+                "call the model on a batch of inputs before"
+            )
+        if tensor.is_meta:
+            raise InputError(
+                f"`model` must hold its weights, got {name!r} on the meta device; load them, by "
+                'model.to_empty(device="cpu") and model.load_state_dict(...)'
+            )
         if not torch.isfinite(tensor).all():
             raise InputError(
                 f"`model` must have finite weights, got NaN or infinity in {name!r}; did the "
                 "training diverge? Load an earlier checkpoint"
             )
+
+
+def _copied(module: nn.Module) -> nn.Module:
+    # torch copies no tensor that has a history, as weights have that a hook derives from others.
+    tensors = [x for part in module.modules() for x in vars(part).values() if isinstance(x, Tensor)]
+    memo: dict[int, Any] = {id(x): x.detach().clone() for x in tensors if not x.is_leaf}
+    try:
+        return copy.deepcopy(module, memo)
+    except Exception as error:
+        # Copying may run code of the module's own parts, which may raise anything.
+        raise UnsupportedModuleError(
+            f"`model` ({type(module).__name__}) must be such that copy.deepcopy can copy it, got "
+            f"{type(error).__name__}: {error}; drop what it and its hooks keep besides its weights"
+        ) from error
+
+
+def _with_derived_weights(module: nn.Module) -> nn.Module:
+    """Derive, as a forward pass would, the weights that are pruned or normalised by a hook."""
+    with torch.no_grad():
+        for part in module.modules():
+            for hook in part._forward_pre_hooks.values():
+                if isinstance(hook, _DERIVING_HOOKS):
+                    hook(part, None)
+    return module
 
 
 def perceptron_of(module: nn.Module) -> ReluNetwork | None:
@@ -166,8 +205,8 @@ def _chain(module: nn.Module, graph: fx.Graph) -> ReluNetwork | None:
         if node.op == "placeholder" and before is None:
             pass
         elif node.op == "output" and is_linear and node.args == (before,):
-            named = {f"{i}.{n}": p for i, x in enumerate(layers) for n, p in x.named_parameters()}
-            return ReluNetwork.from_state_dict(named)
+            biases = [np.zeros(len(x.weight)) if x.bias is None else x.bias for x in layers]
+            return ReluNetwork([x.weight for x in layers], biases)
         elif node.args != (before,) or not set(node.kwargs) <= {"inplace"}:
             return None
         elif type(layer) is nn.Linear and not is_linear:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sys
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -100,6 +101,14 @@ def test_unsupported_state_dict_entry_is_named() -> None:
     state = nn.Sequential(nn.Conv1d(1, 1, 3)).state_dict()
     with pytest.raises(UnsupportedModuleError, match=r"got '0\.weight' of shape \(1, 1, 3\)"):
         as_network(state)
+    with pytest.raises(UnsupportedModuleError, match=r"got 0 of shape \(1, 2\)"):
+        as_network({0: np.ones((1, 2))})
+
+
+@pytest.mark.parametrize("shape", [2, (), (2, 0), "2", (2.0,)])
+def test_input_shapes_are_sequences_of_integers(shape: Any) -> None:
+    with pytest.raises(InputError, match="`input_shape` must be a sequence of integers from 1"):
+        as_network(nn.Linear(2, 1), shape)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

@@ -12,6 +12,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils import prune
 
 from relutopo import (
     AffineSlice,
@@ -490,6 +491,62 @@ def test_what_is_not_understood_is_named(
 ) -> None:
     with pytest.raises(UnsupportedModuleError, match=message):
         as_network(module, shape)
+
+
+def pruned(layer: nn.Module) -> None:
+    methods: list[Any] = [prune.l1_unstructured, prune.random_unstructured]
+    for method in methods:  # one on top of the other
+        method(layer, "weight", 0.5)
+
+
+DERIVE: dict[str, Callable[[nn.Module], Any]] = {
+    "pruned": pruned,
+    "weight norm": nn.utils.weight_norm,
+    "spectral norm": nn.utils.spectral_norm,
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm.* is deprecated:FutureWarning")
+@pytest.mark.parametrize("name", DERIVE)
+@pytest.mark.parametrize("wrap", [lambda x: x, lambda x: Apply(lambda y, f: -f(y), x)])
+@pytest.mark.parametrize("has_run", [False, True])
+def test_weights_that_a_hook_derives_are_those_of_the_next_forward_pass(
+    name: str, wrap: Callable[[nn.Module], nn.Module], has_run: bool
+) -> None:
+    torch.manual_seed(0)
+    inner = nn.Sequential(nn.Linear(2, 4), nn.ReLU(), nn.Linear(4, 1))
+    for layer in (inner[0], inner[2]):
+        DERIVE[name](layer)
+    module, points = wrap(inner), np.random.default_rng(0).standard_normal((20, 2))
+    if has_run:
+        with torch.no_grad():
+            module(torch.ones(1, 2))
+            for parameter in module.parameters():
+                parameter.mul_(1.5)
+    network = as_network(module, (2,))
+    assert module.training
+    with torch.no_grad():
+        expected = module.eval().double()(torch.tensor(points)).numpy()
+    np.testing.assert_allclose(network(points), expected, atol=1e-14)
+
+
+def test_models_without_weights_say_so() -> None:
+    lazy = nn.Sequential(nn.LazyLinear(3), nn.ReLU())
+    with pytest.raises(InputError, match=r"'0\.weight' of a lazy layer .* call the model on"):
+        as_network(lazy)
+    lazy(torch.ones(1, 2))
+    assert as_network(lazy).input_dim == 2
+    with pytest.raises(InputError, match=r"'weight' on the meta device; load them"):
+        as_network(nn.Linear(2, 1, device="meta"))
+
+
+def test_models_that_cannot_be_copied_say_why() -> None:
+    module = nn.Linear(2, 1)
+    module.seen = [module(torch.ones(1, 2))]  # type: ignore[assignment]
+    with pytest.raises(
+        UnsupportedModuleError, match=r"can copy it, got RuntimeError: .* drop what"
+    ):
+        as_network(module)
 
 
 class TwoInputs(nn.Module):
