@@ -139,11 +139,18 @@ def _copied(module: nn.Module) -> nn.Module:
 def _with_derived_weights(module: nn.Module) -> nn.Module:
     """Derive, as a forward pass would, the weights that are pruned or normalised by a hook."""
     with torch.no_grad():
-        for part in module.modules():
-            for hook in part._forward_pre_hooks.values():
-                if isinstance(hook, _DERIVING_HOOKS):
-                    hook(part, None)
+        for part, hook in _deriving_hooks(module):
+            hook(part, None)
     return module
+
+
+def _deriving_hooks(module: nn.Module) -> list[tuple[nn.Module, Callable[..., Any]]]:
+    return [
+        (part, hook)
+        for part in module.modules()
+        for hook in part._forward_pre_hooks.values()
+        if isinstance(hook, _DERIVING_HOOKS)
+    ]
 
 
 def perceptron_of(module: nn.Module) -> ReluNetwork | None:
@@ -159,7 +166,8 @@ def perceptron_of(module: nn.Module) -> ReluNetwork | None:
     Returns
     -------
     ReluNetwork or None
-        None if it is anything else, or cannot be traced.
+        None if it is anything else, cannot be traced, or has weights that a hook will derive anew
+        from others before the next forward pass, as pruned ones.
 
     Examples
     --------
@@ -168,6 +176,8 @@ def perceptron_of(module: nn.Module) -> ReluNetwork | None:
     >>> perceptron_of(nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1)))
     """
     module = _unwrapped(module)
+    if _deriving_hooks(module):
+        return None
     network = _sequence(module)
     if network is not None:
         return network

@@ -524,6 +524,7 @@ def test_weights_that_a_hook_derives_are_those_of_the_next_forward_pass(
             for parameter in module.parameters():
                 parameter.mul_(1.5)
     network = as_network(module, (2,))
+    assert perceptron_of(module) is None  # it reads what is there
     assert module.training
     with torch.no_grad():
         expected = module.eval().double()(torch.tensor(points)).numpy()

@@ -289,6 +289,32 @@ def test_every_copy_is_of_its_moment(tmp_path: Path) -> None:
         assert timeless(direct).items() <= timeless(row).items()
 
 
+@pytest.mark.parametrize("norms", [[], [torch.nn.BatchNorm1d(4)]])
+def test_networks_that_are_pruned_meanwhile_are_those_of_the_moment(
+    tmp_path: Path, norms: list[torch.nn.Module]
+) -> None:
+    first, act, last = model(0)
+    network = torch.nn.Sequential(first, *norms, act, last)
+    expected = []
+    with Tracker(tmp_path, DATA, SETTINGS, steps=range(3)) as tracker:
+        for step in range(3):
+            if step == 1:
+                prune: Any = torch.nn.utils.prune.l1_unstructured
+                prune(first, "weight", 0.5)
+            network(torch.ones(2, 2)).sum().backward()
+            with torch.no_grad():
+                for parameter in network.parameters():
+                    parameter.add_(1.0)
+            tracker.step(network, step)
+            network.eval()(torch.ones(1, 2))  # sets the weights that are used
+            plain = torch.nn.Sequential(torch.nn.Linear(2, 4), *norms, act, last)
+            plain.load_state_dict({"0.weight": first.weight, "0.bias": first.bias}, strict=False)
+            expected.append(analyse(rt.as_network(plain), DATA, SETTINGS).row)
+            network.train()
+    for row, direct in zip(tracker.rows, expected, strict=True):
+        assert timeless(direct).items() <= timeless(row).items()
+
+
 @pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="Linux tells")
 def test_the_analysis_gives_way_to_training(tmp_path: Path) -> None:
     with Tracker(tmp_path, DATA, SETTINGS, steps=[0]) as tracker:
