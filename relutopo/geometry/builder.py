@@ -9,6 +9,7 @@ This module imports torch; it is imported only to read torch modules.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -264,8 +265,12 @@ class GraphBuilder:
         return self.scale(x, scale.detach().reshape(shape), shift.detach().reshape(shape))
 
     def hardtanh(self, x: Signal, min_val: Any = -1.0, max_val: Any = 1.0) -> Signal:
-        """Add lo + ReLU(x - lo) - ReLU(x - hi); a bound that is None is left out."""
+        """Add lo + ReLU(x - lo) - ReLU(x - hi); a bound that is None or infinite is left out."""
         need_signal(x)
+        min_val, max_val = (
+            None if isinstance(bound, float) and bound == infinity else bound
+            for bound, infinity in ((min_val, -math.inf), (max_val, math.inf))
+        )
         result = x
         if min_val is not None:  # max(x, lo) = lo + ReLU(x - lo)
             result = self.sum(self.relu(self.sum(x, min_val, -1.0)), min_val)

@@ -78,7 +78,7 @@ def network_of_module(module: nn.Module, input_shape: Sequence[int] | None = Non
     GraphNetwork(2-3-1)
     """
     module = _unwrapped(module)
-    _check_weights(module)
+    _check_parts(module)
     module = _copied(module).eval()
     # A perceptron on a card is read there. Other devices may not know double precision.
     on_card = any(parameter.is_cuda for parameter in module.parameters())
@@ -103,7 +103,13 @@ def network_of_module(module: nn.Module, input_shape: Sequence[int] | None = Non
     return network
 
 
-def _check_weights(module: nn.Module) -> None:
+def _check_parts(module: nn.Module) -> None:
+    for path, part in _parts(module):
+        if isinstance(part, torch.jit.ScriptModule):
+            raise UnsupportedModuleError(
+                f"`model` must be made of torch modules, got {type(part).__name__} at {path!r}, "
+                "compiled by torch.jit; pass the module that it was made from"
+            )
     for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
         if nn.parameter.is_lazy(tensor):
             raise InputError(
@@ -122,18 +128,30 @@ def _check_weights(module: nn.Module) -> None:
             )
 
 
+def _parts(module: nn.Module) -> list[tuple[str, nn.Module]]:
+    """Return the module and all within it, with their paths in messages."""
+    root = type(module).__name__
+    return [(f"{root}.{name}" if name else root, part) for name, part in module.named_modules()]
+
+
 def _copied(module: nn.Module) -> nn.Module:
+    """Return a copy, in which also the parts are unwrapped."""
     # torch copies no tensor that has a history, as weights have that a hook derives from others.
     tensors = [x for part in module.modules() for x in vars(part).values() if isinstance(x, Tensor)]
     memo: dict[int, Any] = {id(x): x.detach().clone() for x in tensors if not x.is_leaf}
     try:
-        return copy.deepcopy(module, memo)
+        module = copy.deepcopy(module, memo)
     except Exception as error:
         # Copying may run code of the module's own parts, which may raise anything.
         raise UnsupportedModuleError(
             f"`model` ({type(module).__name__}) must be such that copy.deepcopy can copy it, got "
             f"{type(error).__name__}: {error}; drop what it and its hooks keep besides its weights"
         ) from error
+    for part in list(module.modules()):
+        for name, child in part._modules.items():
+            if child is not None:
+                part._modules[name] = _unwrapped(child)
+    return module
 
 
 def _with_derived_weights(module: nn.Module) -> nn.Module:
@@ -237,9 +255,11 @@ def _trace(module: nn.Module) -> fx.Graph:
         return fx.Tracer().trace(module)
     except Exception as error:
         # Tracing runs the module's own code, which may raise anything.
+        remedy = "rewrite what torch.fx cannot follow in its forward method"
+        if isinstance(error, fx.proxy.TraceError):
+            remedy = "remove control flow that depends on the data from its forward method"
         raise UnsupportedModuleError(
-            f"`model` ({type(module).__name__}) cannot be traced: {error}; remove control flow "
-            "that depends on the data from its forward method"
+            f"`model` ({type(module).__name__}) cannot be traced: {error}; {remedy}"
         ) from error
 
 
@@ -280,11 +300,21 @@ def _compare(module: nn.Module, network: Network, shape: tuple[int, ...]) -> Non
         problem = f"differs from it by {difference:.3g} at random points"
     else:
         problem = f"has {computed.shape[1]} outputs, it has {expected[0].size}"
-    raise UnsupportedModuleError(
-        f"`model` ({type(module).__name__}) was traced, but the result {problem}; does it change "
-        "a tensor in place that it uses again, mix the inputs of a batch, or draw random numbers? "
-        "Rewrite that part"
+    cause = (
+        "does it change a tensor in place that it uses again, mix the inputs of a batch, or draw "
+        "random numbers? Rewrite that part"
     )
+    if hooked := ", ".join(repr(path) for path, part in _parts(module) if _has_hooks(part)):
+        cause = f"it has hooks, at {hooked}; move what changes values into a forward method"
+    raise UnsupportedModuleError(
+        f"`model` ({type(module).__name__}) was traced, but the result {problem}; {cause}"
+    )
+
+
+def _has_hooks(part: nn.Module) -> bool:
+    """Whether a forward pass calls hooks that are not followed."""
+    hooks = [*part._forward_hooks.values(), *part._forward_pre_hooks.values()]
+    return not all(isinstance(hook, _DERIVING_HOOKS) for hook in hooks)
 
 
 class _Walk:

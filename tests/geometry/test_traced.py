@@ -87,6 +87,15 @@ MODULES: dict[str, tuple[nn.Module, tuple[int, ...]]] = {
     "channel slopes": (nn.Sequential(nn.Conv2d(1, 3, 2), nn.PReLU(3)), (1, 4, 4)),
     "relu6": (nn.Sequential(nn.Linear(3, 4), nn.ReLU6(), nn.Linear(4, 2)), (3,)),
     "hardtanh": (nn.Sequential(nn.Linear(3, 4), nn.Hardtanh(-0.5, 2), nn.Linear(4, 2)), (3,)),
+    "hardtanh to infinity": (
+        nn.Sequential(
+            nn.Linear(3, 4),
+            nn.Hardtanh(0, float("inf")),
+            nn.Linear(4, 2),
+            nn.Hardtanh(-float("inf"), 1),
+        ),
+        (3,),
+    ),
     "two linear in turn": (nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2), nn.ReLU()), (3,)),
     "weight norm": (
         nn.Sequential(
@@ -393,6 +402,41 @@ def test_a_module_that_is_compiled_or_parallel_is_the_module(wrap: Any) -> None:
             np.testing.assert_array_equal(found, layer.weight.detach().numpy())
 
 
+@pytest.mark.parametrize("wrap", [torch.compile, nn.DataParallel])
+def test_parts_that_are_compiled_or_parallel_are_read(wrap: Any) -> None:
+    for act in (nn.ReLU(), nn.LeakyReLU()):
+        first, last = nn.Linear(2, 3), nn.Linear(3, 1)
+        module = nn.Sequential(
+            wrap(nn.Sequential(first, act)), Apply(lambda x, f: f(x), wrap(last))
+        )
+        points = np.random.default_rng(0).standard_normal((5, 2))
+        found, expected = as_network(module), as_network(nn.Sequential(first, act, last))
+        assert type(found) is type(expected)
+        np.testing.assert_array_equal(found(points), expected(points))
+        assert not isinstance(module[0], nn.Sequential)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+def test_what_torch_jit_compiled_is_refused() -> None:
+    layers = nn.Linear(2, 3), nn.Linear(3, 1)
+    scripted = torch.jit.script(layers[0])
+    with pytest.raises(
+        UnsupportedModuleError, match=r"'Sequential\.0', .* torch\.jit; pass the mod"
+    ):
+        as_network(nn.Sequential(scripted, layers[1]))
+    with pytest.raises(
+        UnsupportedModuleError, match=r"RecursiveScriptModule at .* pass the module"
+    ):
+        as_network(scripted)
+
+
+def test_hooks_that_change_nothing_are_fine() -> None:
+    seen: list[Tensor] = []
+    module = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
+    module[0].register_forward_hook(lambda module, inputs, output: seen.append(output))
+    assert isinstance(as_network(module), ReluNetwork)
+
+
 def test_convolution_with_max_pooling_on_a_slice() -> None:
     module = nn.Sequential(
         nn.Conv2d(1, 2, 3),
@@ -448,6 +492,11 @@ def test_training_mode_is_left_alone_and_not_used() -> None:
     np.testing.assert_allclose(network(x), expected, atol=1e-14)
 
 
+def hooked(module: nn.Module) -> nn.Module:
+    module.register_forward_hook(lambda module, inputs, output: 2 * output)
+    return module
+
+
 UNSUPPORTED = [
     (nn.Sequential(nn.Linear(2, 3), nn.Tanh()), None, r"Tanh at 'Sequential\.1', which is not"),
     (
@@ -482,6 +531,17 @@ UNSUPPORTED = [
         "differs from it by .* change a tensor in place",
     ),
     (Apply(lambda x: x[:1]), (2,), "has 2 outputs|cannot take"),
+    (
+        Apply(lambda x: -x if len(x) else x),
+        (2,),
+        "cannot be traced: 'len' .* rewrite what torch.fx",
+    ),
+    (hooked(nn.Linear(2, 3)), None, r"has hooks, at 'Sequential\.0'; move what changes values"),
+    (
+        nn.Sequential(nn.LeakyReLU(), nn.Sequential(hooked(nn.Linear(2, 3)))),
+        (2,),
+        r"differs from it by .* has hooks, at 'Sequential\.1\.0'; move what changes values",
+    ),
 ]
 
 
