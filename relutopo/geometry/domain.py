@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from relutopo.errors import InputError
 from relutopo.geometry.exact import Integers, dyadic_integers, homogeneous_points
 
-__all__ = ["Box", "Domain", "FaceLattice", "FacetLists", "side_label"]
+__all__ = ["Box", "Domain", "FaceLattice", "FacetLists", "as_array", "as_points", "side_label"]
 
 FacetLists: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int32]]
 """The facets of each k-cell in CSR form: (indptr, indices of (k-1)-cells)."""
@@ -168,8 +168,8 @@ class Box(Domain):
     def __init__(
         self, low: float | Sequence[float], high: float | Sequence[float], dim: int | None = None
     ) -> None:
-        lows = np.atleast_1d(np.asarray(low, dtype=np.float64))
-        highs = np.atleast_1d(np.asarray(high, dtype=np.float64))
+        lows = np.atleast_1d(as_array(low, np.float64))
+        highs = np.atleast_1d(as_array(high, np.float64))
         lengths = {x.size for x in (lows, highs) if x.size > 1 or dim is None}
         if dim is None:
             dim = max(lengths)
@@ -215,7 +215,7 @@ class Box(Domain):
         >>> Box.around([[0, 0], [1, 2]], margin=0.5)
         Box([-0.5, -1.0], [1.5, 3.0])
         """
-        x = np.asarray(points, dtype=np.float64)
+        x = as_array(points, np.float64)
         if x.ndim != 2 or not len(x):
             raise InputError(
                 f"`points` must have shape (n, d) with n ≥ 1, got {x.shape}; "
@@ -287,13 +287,31 @@ class Box(Domain):
         return FaceLattice(corners, tuple(facets), sides)
 
 
+def as_array(values: Any, dtype: Any = None) -> NDArray[Any]:
+    """Return values as an array, those of a torch tensor without its history.
+
+    Parameters
+    ----------
+    values : array_like
+        A torch tensor on any device is fine.
+    dtype : dtype, optional
+        That of the values by default.
+
+    Examples
+    --------
+    >>> as_array([1, 2], float).tolist()
+    [1.0, 2.0]
+    """
+    return np.asarray(values.detach().cpu() if hasattr(values, "detach") else values, dtype=dtype)
+
+
 def as_points(points: ArrayLike, dim: int, name: str = "points") -> NDArray[np.float64]:
     """Return points as an (n, dim) float64 array, or say what is wrong with them.
 
     Parameters
     ----------
     points : (n, dim) array_like
-        Finite coordinates; a torch tensor on the CPU is fine.
+        Finite coordinates; a torch tensor is fine.
     dim : int
         The dimension that is expected.
     name : str
@@ -309,7 +327,7 @@ def as_points(points: ArrayLike, dim: int, name: str = "points") -> NDArray[np.f
     >>> as_points([[1, 2]], 2).dtype
     dtype('float64')
     """
-    x = np.asarray(points, dtype=np.float64)
+    x = as_array(points, np.float64)
     if x.ndim != 2 or x.shape[1] != dim:
         raise InputError(
             f"`{name}` must have shape (n, {dim}), got {x.shape}; pass one row for each point "

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relutopo.errors import InputError
-from relutopo.geometry.domain import Box, Domain, FaceLattice, as_points
+from relutopo.geometry.domain import Box, Domain, FaceLattice, as_array, as_points
 from relutopo.geometry.network import Network, as_network
 
 __all__ = ["AffineSlice", "network_on"]
@@ -50,8 +50,8 @@ class AffineSlice(Domain):
     """
 
     def __init__(self, origin: ArrayLike, basis: ArrayLike, box: Domain | None = None) -> None:
-        start = np.array(origin, dtype=np.float64)
-        columns = np.array(basis, dtype=np.float64)
+        start = np.array(as_array(origin), dtype=np.float64)
+        columns = np.array(as_array(basis), dtype=np.float64)
         if start.size == 0 or columns.shape not in (
             (start.size, *columns.shape[-1:]),
             (*start.shape, *columns.shape[-1:]),
@@ -104,7 +104,7 @@ class AffineSlice(Domain):
         >>> plane.coordinates([[1.0, 3.0, 1.0]])[0].tolist()
         [[1.0, 3.0]]
         """
-        arrays = [np.array(point, dtype=np.float64) for point in points]
+        arrays = [as_array(point, np.float64) for point in points]
         if len(arrays) < 2 or any(x.shape != arrays[0].shape for x in arrays):
             raise InputError(
                 "`points` must be at least two points of one shape, got the shapes "
@@ -144,7 +144,7 @@ class AffineSlice(Domain):
         >>> abs(slice_.basis).round(12).tolist()
         [[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]
         """
-        x = np.array(data, dtype=np.float64)
+        x = as_array(data, np.float64)
         if x.ndim < 2 or not np.isfinite(x).all() or not 1 <= k <= min(len(x) - 1, x[0].size):
             raise InputError(
                 f"`data` must hold more than k={k} finite points, with k at least 1 and at most "
@@ -206,7 +206,7 @@ class AffineSlice(Domain):
         >>> u.tolist(), distances.tolist()
         ([[0.5]], [3.0])
         """
-        x = np.asarray(points, dtype=np.float64)
+        x = as_array(points, np.float64)
         if x.ndim > 1 and x.shape[1:] == self.input_shape:
             x = x.reshape(len(x), -1)
         arms = as_points(x, self.ambient_dim) - self.origin

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from relutopo.errors import InputError
 from relutopo.geometry.complex import CellComplex
-from relutopo.geometry.domain import as_points
+from relutopo.geometry.domain import as_array, as_points
 from relutopo.homology.decision_boundary import decision_boundary
 
 __all__ = [
@@ -142,7 +142,7 @@ class LowerStar(FiltrationStrategy):
     def cell_values(self, complex_: CellComplex, rng: np.random.Generator) -> Values:
         """Return the function at the vertices, and maxima over vertices."""
         given = self.function(complex_.vertices) if callable(self.function) else self.function
-        at_vertices = np.asarray(given, dtype=np.float64)
+        at_vertices = as_array(given, np.float64)
         if at_vertices.shape != (complex_.n_cells[0],):
             raise InputError(
                 f"`function` must give one value for each of the {complex_.n_cells[0]} vertices, "

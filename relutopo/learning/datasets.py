@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relutopo.errors import InputError
-from relutopo.geometry.domain import as_points
+from relutopo.geometry.domain import as_array, as_points
 from relutopo.optional import require
 
 __all__ = ["Dataset", "check_seed", "two_circles", "two_moons"]
@@ -53,6 +53,8 @@ class Dataset:
     held_out_targets: NDArray[np.float64]
 
     def __post_init__(self) -> None:
+        for field in fields(self)[1:]:
+            object.__setattr__(self, field.name, as_array(getattr(self, field.name)))
         dim = np.shape(self.points)[-1] if np.ndim(self.points) == 2 else 1
         for name in ("points", "held_out_points"):
             as_points(getattr(self, name), dim, name)

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from relutopo.errors import InputError
 from relutopo.geometry.complex import ON_BOUNDARY, OUTSIDE, CellComplex
 from relutopo.geometry.decision import decision_signs
+from relutopo.geometry.domain import as_array
 from relutopo.geometry.location import NOT_FOUND
 
 if TYPE_CHECKING:
@@ -379,7 +380,7 @@ def _best_threshold(
 
 def _two_classes(labels: ArrayLike) -> NDArray[np.bool_]:
     """Return which labels are the greater one of the two."""
-    array = np.asarray(labels)
+    array = as_array(labels)
     if array.ndim != 1:
         raise InputError(f"`labels` must have shape (n,), got {array.shape}; pass labels.ravel()")
     classes = np.unique(array)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -111,6 +112,19 @@ def test_principal_slice_is_nearest_to_the_data() -> None:
     np.testing.assert_allclose(np.cov(u.T), np.diag(largest), atol=1e-12)
     other = AffineSlice(data.mean(axis=0), np.linalg.qr(rng.standard_normal((5, 2)))[0])
     assert (distances**2).sum() < (other.coordinates(data)[1] ** 2).sum()
+
+
+def test_tensors_with_a_history_make_slices() -> None:
+    x = np.random.default_rng(0).standard_normal((3, 5))
+    tensor: Any = torch.tensor(x, requires_grad=True) * 1
+    for found, expected in (
+        (AffineSlice.through(*tensor), AffineSlice.through(*x)),
+        (AffineSlice.principal(tensor), AffineSlice.principal(x)),
+        (AffineSlice(tensor[0], tensor[:2].T), AffineSlice(x[0], x[:2].T)),
+    ):
+        np.testing.assert_array_equal(found.basis, expected.basis)
+        np.testing.assert_array_equal(found.origin, expected.origin)
+        np.testing.assert_array_equal(found.coordinates(tensor)[0], expected.coordinates(x)[0])
 
 
 def test_coordinates_project() -> None:

@@ -7,6 +7,7 @@ from dataclasses import astuple, replace
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike
@@ -14,6 +15,7 @@ from sklearn.metrics import adjusted_rand_score
 
 import relutopo as rt
 from relutopo.errors import InputError
+from relutopo.learning.datasets import Dataset
 from relutopo.spectral.agreement import adjusted_rand_index, decision_of_regions
 
 
@@ -59,6 +61,16 @@ def test_known_labels() -> None:
     # All points on one side are as good as any threshold.
     assert found.sweep_accuracy == pytest.approx(5 / 7)
     assert found.n_off_component == 0
+
+
+def test_tensors_with_a_history_are_points_and_labels() -> None:
+    points, labels = np.array([[-0.9], [0.5], [0.6]]), np.array([0.0, 1.0, 0.0])
+    x, y = torch.tensor(points, requires_grad=True) * 1, torch.tensor(labels, requires_grad=True)
+    part = middle_cut(points=x)
+    assert part.agreement(x, y) == part.agreement(points, labels)
+    assert rt.Box.around(x).low == rt.Box.around(points).low
+    data = Dataset("own", x, y, x, y)  # type: ignore[arg-type]
+    assert data.equals(Dataset("own", points, labels, points, labels))
 
 
 def test_sweep_finds_the_threshold_that_the_sign_misses() -> None:
