@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from relutopo.errors import InputError
 from relutopo.geometry.complex import CellComplex
-from relutopo.geometry.domain import as_points
+from relutopo.geometry.domain import as_array, as_points
 from relutopo.geometry.planar import edge_vertices, polygons, zero_segments
 from relutopo.optional import require
 
@@ -209,16 +209,21 @@ def _classes(
     """Return members, look and name of each class."""
     if labels is None:
         return [(np.ones(n_points, dtype=bool), (INK, "o"), "data")]
-    y = np.asarray(labels, dtype=np.float64).ravel()
+    y = as_array(labels).ravel()
+    are_numbers = y.dtype.kind in "biuf"
+    if are_numbers:
+        y = y.astype(np.float64)
     kinds = np.unique(y)
     if len(y) != n_points or len(kinds) > 2:
         raise InputError(
             f"`labels` must be {n_points} labels of at most two classes, one for each point, got "
             f"{len(y)} labels of {len(kinds)} classes; pass for example -1 and +1"
         )
-    looks = _CLASSES if len(kinds) == 2 else _CLASSES[int(kinds.sum() > 0) :]
-    form = "+g" if kinds.min() < 0 else "g"
-    names = [f"class {k:{form}}".replace("-", "−") for k in kinds]
+    looks = _CLASSES[1:] if are_numbers and len(kinds) == 1 and kinds[0] > 0 else _CLASSES
+    names = [f"class {k}" for k in kinds]
+    if are_numbers:
+        form = "+g" if kinds.min() < 0 else "g"
+        names = [f"class {k:{form}}".replace("-", "−") for k in kinds]
     return [(y == k, look, name) for k, look, name in zip(kinds, looks, names, strict=False)]
 
 
@@ -265,11 +270,14 @@ def _sign_of_the_labels(
     part: FiedlerPartition, points: NDArray[np.float64], labels: ArrayLike
 ) -> float:
     """Return the sign that puts the positive side on the points of the larger label."""
-    y = np.asarray(labels, dtype=np.float64).ravel()
+    y = as_array(labels).ravel()
+    kinds = np.unique(y)
+    # Zero where all labels are equal: then neither sign is better.
+    y = (y == kinds[-1]).astype(float) - (y == kinds[0])
     region = part.locate(points)
     located = region >= 0
     sides = np.sign(part.vector[region[located]])
-    return -1.0 if np.nansum(sides * (y[located] - (y.min() + y.max()) / 2)) < 0 else 1.0
+    return -1.0 if np.nansum(sides * y[located]) < 0 else 1.0
 
 
 def cut_segments(part: FiedlerPartition) -> NDArray[np.float64]:

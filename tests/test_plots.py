@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 
@@ -124,6 +125,20 @@ def test_sides_take_the_colour_of_their_class(flip: int) -> None:
     assert np.sign(at_points).tolist() == labels.tolist()
     without_labels = layers(plot_partition(part, POINTS), PolyCollection)[0].get_array()
     assert np.array_equal(np.sign(without_labels), np.sign(part.vector))
+
+
+@pytest.mark.parametrize("dtype", [None, object])
+def test_labels_may_be_names_or_tensors(dtype: Any) -> None:
+    complex_, part = striped()
+    names = np.array(["cat-like", "cat-like", "dog", "dog"], dtype=dtype)
+    figure = plot_partition(part, POINTS, names)
+    values = layers(figure, PolyCollection)[0].get_array()[complex_.locate(POINTS)]
+    assert np.sign(values).tolist() == LABELS.tolist()
+    texts = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert texts[:2] == ["class cat-like", "class dog"]
+    tensor = torch.tensor(LABELS, dtype=torch.float32, requires_grad=True)
+    assert plot_partition(part, POINTS, tensor)
+    assert plot_partition(part, POINTS, names[:1].repeat(4))
 
 
 def test_colours_saturate_at_a_quantile_of_the_vector() -> None:
