@@ -223,7 +223,7 @@ def create(role: str, choice: object, /, **options: Any) -> Any:
     UnknownNameError
         If nobody registered the name.
     InputError
-        If options come with an instance.
+        If options come with an instance, or the constructor does not take them.
     MissingExtraError
         If the part needs a package that is not installed.
 
@@ -239,4 +239,13 @@ def create(role: str, choice: object, /, **options: Any) -> Any:
                 f"{sorted(options)}; give the options to its constructor instead"
             )
         return choice
-    return constructor(role, choice)(**options)
+    made_by = constructor(role, choice)
+    try:
+        return made_by(**options)
+    except TypeError as error:
+        if error.__traceback__ is None or error.__traceback__.tb_next is not None:
+            raise  # from within the constructor
+        raise InputError(
+            f"`{role}` {choice!r} does not take the options {sorted(options)}: {error}; leave out "
+            "what it does not know, and give what it misses"
+        ) from error

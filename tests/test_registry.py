@@ -30,7 +30,7 @@ class ToyEnumerator(Enumerator):
 
 class ToyEigensolver(Eigensolver):
     def __init__(self, shift=0.0):
-        self.shift = shift
+        self.shift = shift + 0.0
 
     def solve(self, laplacian, vertex_weights, *, seed=0):
         import numpy, scipy.linalg
@@ -91,6 +91,12 @@ def test_backends_from_outside_are_found_and_used() -> None:
 @pytest.mark.usefixtures("toy_package")
 def test_options_reach_the_constructor() -> None:
     assert registry.create("eigensolver", "toy", shift=2.0).shift == 2.0
+    with pytest.raises(
+        InputError, match=r"`eigensolver` 'toy' does not take the .* \['shft'\]: .*"
+    ):
+        registry.create("eigensolver", "toy", shft=2.0)
+    with pytest.raises(TypeError, match="concatenate"):  # within the constructor
+        registry.create("eigensolver", "toy", shift="2.0")
 
 
 def test_unknown_names_list_those_there_are() -> None:

@@ -23,6 +23,7 @@ from threadpoolctl import ThreadpoolController
 
 from relutopo.errors import InputError
 from relutopo.interfaces import EigenResult, Eigensolver
+from relutopo.seeds import random_generator
 
 from ._numbering import breadth_first_order, renumbered
 
@@ -207,7 +208,7 @@ class PencilSolver(Eigensolver):
             if n <= DENSE_UP_TO:
                 iterate = Iterate(problem.eigenpair(_dense(problem)), 0, "dense")
             else:
-                iterate = self.iterate(problem, np.random.default_rng(seed))
+                iterate = self.iterate(problem, random_generator(seed))
         pair = iterate.pair
         x = pair.vector
         # Rounding must not decide which of several largest entries comes first.

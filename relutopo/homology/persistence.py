@@ -14,6 +14,7 @@ from relutopo.homology.filtration import Filtration
 from relutopo.homology.strategies import FiltrationStrategy
 from relutopo.interfaces import Reducer, Reduction
 from relutopo.interrupts import interrupts_that_insist
+from relutopo.seeds import random_generator
 
 __all__ = ["betti_curves", "betti_numbers", "filtration", "persistence"]
 
@@ -42,7 +43,8 @@ def filtration(
     UnknownNameError
         If nobody registered the name.
     InputError
-        If the strategy gives NaN, or a cell a smaller value than one of its faces.
+        If the options or the seed are wrong, or the strategy gives NaN, or a cell a smaller value
+        than one of its faces.
 
     Examples
     --------
@@ -53,7 +55,7 @@ def filtration(
     Filtration('random_closure', 25 cells, seed=3)
     """
     chosen: FiltrationStrategy = registry.create("filtration", strategy, **options)
-    values = chosen.cell_values(complex_, np.random.default_rng(seed))
+    values = chosen.cell_values(complex_, random_generator(seed))
     return Filtration.from_values(complex_, values, chosen.name, seed if chosen.random else None)
 
 

@@ -248,6 +248,8 @@ def test_same_seed_same_result_whatever_the_global_state(solver: str, edges: Edg
     np.testing.assert_equal(before, after)
     np.random.seed(2)  # noqa: NPY002
     np.testing.assert_array_equal(solve(solver, system, seed=3).vector, first.vector)
+    with pytest.raises(InputError, match="`seed` must be an integer from 0, got -1"):
+        solve(solver, system, seed=-1)
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
