@@ -104,7 +104,8 @@ class AffineSlice(Domain):
         >>> plane.coordinates([[1.0, 3.0, 1.0]])[0].tolist()
         [[1.0, 3.0]]
         """
-        arrays = [as_array(point, np.float64) for point in points]
+        given = [as_array(point) for point in points]
+        arrays = [np.asarray(x, dtype=np.float64) for x in given]
         if len(arrays) < 2 or any(x.shape != arrays[0].shape for x in arrays):
             raise InputError(
                 "`points` must be at least two points of one shape, got the shapes "
@@ -113,10 +114,16 @@ class AffineSlice(Domain):
         spans = np.stack([(x - arrays[0]).ravel() for x in arrays[1:]], axis=1)
         if not np.isfinite(spans).all():
             raise InputError("`points` must be finite, got NaN or infinity; repair the data")
-        if not _are_independent(spans):
+        # Coordinates are known to within the spacing of their floats, the spans relative to the
+        # sizes of their ends.
+        unit = max((np.finfo(x.dtype).eps for x in given if x.dtype.kind == "f"), default=0.0)
+        sizes = np.array([max(np.linalg.norm(arrays[0]), np.linalg.norm(x)) for x in arrays[1:]])
+        rank = np.linalg.matrix_rank(spans / np.where(sizes > 0, sizes, 1.0), tol=8 * unit)
+        if rank < len(sizes) or not _are_independent(spans):
             raise InputError(
-                f"`points` must span {len(arrays) - 1} dimensions, got {len(arrays)} points that "
-                "lie on one line or in a smaller space; choose others"
+                f"`points` must span {len(sizes)} dimensions, got {len(arrays)} points that lie "
+                "on one line or in a smaller space, up to the rounding of their numbers; choose "
+                "others"
             )
         basis, triangle = np.linalg.qr(spans)
         signs = np.sign(np.diag(triangle))

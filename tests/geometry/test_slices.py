@@ -100,6 +100,32 @@ def test_slice_through_points_contains_them() -> None:
         assert (np.diag(u[1:]) > 0).all()
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("share", [0.5, 0.3, 1 / 256, 3.0])
+def test_points_on_a_line_but_for_rounding_span_no_plane(dtype: Any, share: float) -> None:
+    for seed in range(5):
+        a, b = np.random.default_rng(seed).random((2, 784)).astype(dtype)
+        on_line = (a + dtype(share) * (b - a)).astype(dtype)
+        for points in ((a, b, on_line), (a, on_line, b)):
+            with pytest.raises(InputError, match=r"`points` must span 2 dimensions, .* rounding"):
+                AffineSlice.through(*points)
+        # As numbers of double precision they are what they are.
+        if dtype != np.float64:
+            assert AffineSlice.through(*(np.float64(x) for x in (a, b, on_line))).dim == 2
+        off_line = on_line.copy()
+        off_line[0] += dtype(0.5)
+        assert AffineSlice.through(a, b, off_line).dim == 2
+
+
+def test_points_near_each_other_or_of_different_sizes_span_a_plane() -> None:
+    x = np.array([[0, 0, 0], [1e-20, 0, 0], [0, 1, 0]], dtype=np.float32)
+    assert AffineSlice.through(*x).dim == 2
+    x = np.array([[1, 1, 1], [1 + 1e-5, 1, 1], [1, 1 + 1e-5, 1]], dtype=np.float32)
+    assert AffineSlice.through(*x).dim == 2
+    with pytest.raises(InputError, match="`points` must span 2 dimensions"):
+        AffineSlice.through(*np.zeros((3, 4)))
+
+
 def test_principal_slice_is_nearest_to_the_data() -> None:
     rng = np.random.default_rng(0)
     data = rng.standard_normal((50, 5)) * np.array([5.0, 0.1, 3.0, 0.1, 1.0]) + 2.0
