@@ -645,7 +645,7 @@ def as_network(model: Any, input_shape: Sequence[int] | None = None) -> Network:
         two sequences of arrays.
     input_shape : sequence of int, optional
         Shape of one input without the batch axis, for example ``(1, 28, 28)``. Needed for a module
-        that does not begin with a Linear layer.
+        that does not begin with a Linear layer, or whose Linear layers act on each row.
 
     Returns
     -------

@@ -155,7 +155,10 @@ def _copied(module: nn.Module) -> nn.Module:
 
 
 def _with_derived_weights(module: nn.Module) -> nn.Module:
-    """Derive, as a forward pass would, the weights that are pruned or normalised by a hook."""
+    """Derive, as a forward pass would, the weights that are pruned or normalised by a hook.
+
+    They are plain attributes, which neither `double` nor `cpu` changes.
+    """
     with torch.no_grad():
         for part, hook in _deriving_hooks(module):
             hook(part, None)
