@@ -24,7 +24,7 @@ def random_generator(seed: int) -> np.random.Generator:
 
     Examples
     --------
-    >>> random_generator(0).integers(10) == random_generator(0).integers(10)
+    >>> random_generator(0).random() == random_generator(0).random()
     True
     """
     try:
