@@ -7,17 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from relutopo import partition_report, plots, report
-from relutopo.errors import InputError
-from relutopo.geometry.domain import Domain
 from relutopo.interfaces import Progress
 from relutopo.learning.analysis import Row
 from relutopo.learning.checkpoints import TrainingRun
-from relutopo.learning.datasets import Dataset
 from relutopo.learning.domains import seen_on
-from relutopo.learning.signatures import AnalysisSettings, analyse_checkpoint, analyse_run
+from relutopo.learning.signatures import (
+    AnalysisSettings,
+    analyse_checkpoint,
+    analyse_run,
+    check,
+)
 from relutopo.optional import require
 
 if TYPE_CHECKING:
@@ -50,33 +51,6 @@ def settings(values: Mapping[str, Any]) -> AnalysisSettings:
     for role in ("domain", "enumerator", "eigensolver", "vertex_weights", "edge_weights"):
         chosen.create(role)
     return chosen
-
-
-def check(dataset: Dataset, domain: Domain) -> None:
-    """Raise an `InputError` for data that cannot be compared with a partition of a domain."""
-    seen = seen_on(dataset, domain)
-    for name, points, targets in (
-        ("training", seen.points, seen.targets),
-        ("held-out", seen.held_out_points, seen.held_out_targets),
-    ):
-        values = np.unique(targets)
-        if values.tolist() != [-1, 1]:
-            raise InputError(
-                f"the {name} targets of `data` {dataset.name!r} must be two classes, -1 and 1 (in "
-                f"a file also 0 and 1), for analysis=partition, got {len(values)}: "
-                f"{_listed(values)}; pass points of both classes with these targets, or take "
-                "analysis=homology, which needs no classes"
-            )
-        if not domain.contains(points).any():
-            raise InputError(
-                f"`domain` must hold {name} points of `data` {dataset.name!r} for "
-                f"analysis=partition, got {domain!r} with none of {len(points)}; choose another "
-                "box, or domain=around_data"
-            )
-
-
-def _listed(values: NDArray[np.float64]) -> str:
-    return ", ".join(f"{x:.4g}" for x in values[:5]) + (", ..." if len(values) > 5 else "")
 
 
 def analyse(run: TrainingRun, settings: AnalysisSettings, progress: Progress) -> list[Row]:

@@ -14,8 +14,14 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from relutopo.errors import DisconnectedGraphError, NoFiedlerVectorError, NotConvergedError
+from relutopo.errors import (
+    DisconnectedGraphError,
+    InputError,
+    NoFiedlerVectorError,
+    NotConvergedError,
+)
 from relutopo.geometry.complex import ON_BOUNDARY, OUTSIDE, CellComplex
+from relutopo.geometry.domain import Domain
 from relutopo.geometry.network import Network
 from relutopo.interfaces import Progress
 from relutopo.learning.analysis import CheckpointSettings, analyse_checkpoints, named, timed
@@ -32,7 +38,14 @@ from relutopo.spectral.agreement import (
 from relutopo.spectral.dual_graph import Adjacency, DualGraph
 from relutopo.spectral.fiedler import FiedlerPartition, fiedler_partition
 
-__all__ = ["AnalysisSettings", "Signature", "analyse", "analyse_checkpoint", "analyse_run"]
+__all__ = [
+    "AnalysisSettings",
+    "Signature",
+    "analyse",
+    "analyse_checkpoint",
+    "analyse_run",
+    "check",
+]
 
 _FAILURES = {
     NoFiedlerVectorError: "one region",
@@ -91,6 +104,34 @@ class Signature:
     weighted: FiedlerPartition | None
     unweighted: FiedlerPartition | None
     row: dict[str, Any]
+
+
+def check(dataset: Dataset, domain: Domain) -> None:
+    """Raise an `InputError` for data that cannot be compared with partitions of a domain.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    domain : Domain
+        What the settings make of it.
+    """
+    seen = seen_on(dataset, domain)
+    for name, targets in (("training", seen.targets), ("held-out", seen.held_out_targets)):
+        values = np.unique(targets)
+        if values.tolist() != [-1, 1]:
+            listed = ", ".join(f"{x:.4g}" for x in values[:5])
+            raise InputError(
+                f"the {name} targets of `data` {dataset.name!r} must be two classes, -1 and 1 (in "
+                f"a file also 0 and 1), to be compared with partitions, got {len(values)}: "
+                f"{listed}{', ...' if len(values) > 5 else ''}; pass points of both classes with "
+                "these targets, or analyse homology, which needs no classes"
+            )
+    if not domain.contains(seen.points).any():
+        raise InputError(
+            f"`domain` must hold training points of `data` {dataset.name!r} to be compared with "
+            f"partitions, got {domain!r} with none of {len(seen.points)}; choose another box, or "
+            "domain=around_data"
+        )
 
 
 def analyse(network: Network, dataset: Dataset, settings: AnalysisSettings) -> Signature:

@@ -40,7 +40,7 @@ from relutopo.learning.analysis import Row
 from relutopo.learning.checkpoints import TrainingRun
 from relutopo.learning.datasets import Dataset
 from relutopo.learning.homology_signatures import HomologySettings
-from relutopo.learning.signatures import AnalysisSettings
+from relutopo.learning.signatures import AnalysisSettings, check
 from relutopo.optional import require
 
 if TYPE_CHECKING:
@@ -127,6 +127,7 @@ class Tracker:
             (self.directory / name).mkdir(exist_ok=True)
         self._worker: subprocess.Popen[bytes] | None = None
         self._has_copied, self._dim = False, dataset.dim
+        self._takes_decisions = isinstance(settings, AnalysisSettings)
         self._compared: Any = None  # the module whose network was compared with its forward pass
         self._known = {int(path.stem[5:]) for path in self.directory.glob("*/step_*.json")}
         if self._has_pending():
@@ -234,6 +235,12 @@ class Tracker:
                 f"`model` takes {network.input_dim} inputs, the points of `dataset` have "
                 f"{self._dim}; pass the data of this model, or for coordinates on a slice the "
                 "`slice`"
+            )
+        if self._takes_decisions and network.n_outputs > 2:
+            raise InputError(
+                f"`model` must have 1 or 2 outputs to be compared with partitions, got "
+                f"{network.n_outputs}; pass a model that outputs the difference of two of them, or "
+                "settings=HomologySettings(...)"
             )
         return network
 
@@ -397,3 +404,5 @@ def _check(dataset: Any, settings: Any, slice: Any) -> None:
         entry = getattr(settings, role, {})
         if "name" in entry:
             registry.check(role, entry["name"])
+    if isinstance(settings, AnalysisSettings):
+        check(dataset, settings.create("domain")(dataset))

@@ -24,6 +24,7 @@ from relutopo.errors import InputError, RelutopoError
 from relutopo.learning.datasets import Dataset, two_moons
 from relutopo.learning.homology_signatures import HomologySettings, analyse_homology
 from relutopo.learning.signatures import AnalysisSettings, analyse
+from relutopo.learning.surfaces import franke
 from relutopo.tracking import Tracker
 from relutopo.tracking.worker import _in_one_thread
 
@@ -175,13 +176,16 @@ def test_a_step_that_cannot_be_analysed_says_why_and_others_go_on(tmp_path: Path
     assert (second["error"], second["n_regions"]) == (None, 2)
 
 
-def test_a_network_with_too_many_outputs_says_so_and_others_go_on(tmp_path: Path) -> None:
+def test_a_network_with_too_many_outputs_is_told_at_once_and_later_recorded(tmp_path: Path) -> None:
+    three = torch.nn.Linear(2, 3)
     with Tracker(tmp_path, DATA, SETTINGS, steps=[0, 1]) as tracker:
-        tracker.step(torch.nn.Linear(2, 3), 0)
-        tracker.step(model(0), 1)
+        with pytest.raises(InputError, match=r"must have 1 or 2 outputs .*, got 3"):
+            tracker.step(three, 0)
+        tracker.step(model(0), 0)
+        tracker.step(three, 1)
     first, second = tracker.rows
-    assert "a decision between two classes needs 1 or 2 outputs" in first["error"]
-    assert second["error"] is None
+    assert first["error"] is None
+    assert "must have 1 or 2 outputs" in second["error"]
 
 
 @pytest.mark.parametrize(
@@ -190,6 +194,8 @@ def test_a_network_with_too_many_outputs_says_so_and_others_go_on(tmp_path: Path
         ({"dataset": (DATA.points, DATA.targets)}, "`dataset` must be a .*, got tuple"),
         ({"settings": {"eigensolver": "arpack"}}, "`settings` must be AnalysisSettings or .*dict"),
         ({"settings": AnalysisSettings(eigensolver={"name": "arpak"})}, "'arpak' is not regis"),
+        ({"dataset": franke(n=20)}, "training targets of `data` 'franke' must be two classes"),
+        ({"settings": AnalysisSettings(domain={"name": "box", "low": 8, "high": 9})}, "`domain` "),
         ({"steps": 0}, "`steps` must be an integer from 1, .*, got 0"),
         ({"steps": np.int64(0)}, "`steps` must be an integer from 1"),
         ({"steps": True}, "`steps` must be .*, got True"),
