@@ -34,6 +34,11 @@ from relutopo.interfaces import Enumerator
 
 __all__ = ["WholeSpace", "decompose_whole_space"]
 
+_MOST_ROUNDS = 1000
+"""How many boxes are tried. All but a few find a new vertex outside the last one."""
+_SEARCH_MARGIN = 0.25
+"""The margin until all vertices are known."""
+
 
 @dataclass(frozen=True, eq=False)
 class WholeSpace:
@@ -72,8 +77,7 @@ def decompose_whole_space(
         See `relutopo.as_network`.
     margin : float, default 0.25
         How far the box reaches beyond the outermost vertices, as a fraction of their extent on
-        each axis (of the largest extent where that is zero, and of 1 for a single vertex); at
-        least to the next float.
+        each axis (of the largest extent where that is zero, and of 1 for a single vertex).
     enumerator : str or Enumerator
         Registry name or instance.
     max_cells : int, optional
@@ -102,8 +106,9 @@ def decompose_whole_space(
     if not 0 < margin < np.inf:
         raise InputError(f"`margin` must be a positive number, got {margin}; leave it out")
     box = Box(-1, 1, dim=network.input_dim)
-    known: list[NDArray[np.float64]] = []
-    while True:
+    low = np.full(box.dim, np.inf)
+    high, error = -low, np.inf
+    for _ in range(_MOST_ROUNDS):
         complex_ = decompose(network, box, enumerator=enumerator, max_cells=max_cells)
         cut = np.zeros(complex_.n_regions, dtype=bool)
         cut[complex_.facet_regions[complex_.facet_labels < 0, 0]] = True
@@ -114,19 +119,41 @@ def decompose_whole_space(
         ]
         proved = all(_strictly_inside(vertex, box) for vertex in outer)
         inner = complex_.cell_vertices(complex_.dim)[np.flatnonzero(~cut)].indices
-        known = [*([] if proved else known), *map(to_float, outer), *complex_.vertices[inner]]
-        low, high = np.min(known, axis=0), np.max(known, axis=0)
-        extent = np.where(high > low, high - low, np.max(high - low) or 1.0)
-        # At least to the next floats, between which the exact vertices lie.
-        below = np.minimum(low - margin * extent, np.nextafter(low, -np.inf))
-        above = np.maximum(high + margin * extent, np.nextafter(high, np.inf))
-        target = Box(below.tolist(), above.tolist())
+        found = np.array([*map(_rounded, outer), *complex_.vertices[inner]])
+        if not proved:
+            low, high = np.minimum(low, found.min(axis=0)), np.maximum(high, found.max(axis=0))
+        elif (new_error := complex_.vertex_errors[inner].max(initial=0.0)) < error:
+            low, high, error = found.min(axis=0), found.max(axis=0), new_error
+        # In a large box vertices are rounded more, so the margin waits until all are known.
+        target, extent = _box_around(low, high, margin if error < np.inf else _SEARCH_MARGIN)
         # Rounded vertices may differ from run to run in their last digits.
-        slack = 1e-3 * extent + 8 * np.spacing(target.magnitude)
-        settled = np.abs(np.stack([target.low - box.low, target.high - box.high])) <= slack
-        if proved and settled.all():
+        off = np.abs(np.stack([target.low - box.low, target.high - box.high]))
+        slack = 1e-3 * max(1.0, margin) * extent + 8 * np.spacing(target.magnitude)
+        if proved and (off <= slack).all():
             return WholeSpace(complex_, cut, low, high)
         box = target
+    raise InputError(
+        f"`model` must have vertices that {_MOST_ROUNDS} boxes reach, each around those that the "
+        f"last one led to, got some beyond {low.tolist()} to {high.tolist()}; decompose a Box"
+    )
+
+
+def _box_around(
+    low: NDArray[np.float64], high: NDArray[np.float64], margin: float
+) -> tuple[Box, NDArray[np.float64]]:
+    """Return a box with vertices from low to high in its interior, and their extent."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        extent = np.where(high > low, high - low, np.max(high - low) or 1.0)
+        # The margin may vanish in rounding; a vertex is rounded by less than one step.
+        box_low = np.minimum(low - margin * extent, np.nextafter(low, -np.inf))
+        box_high = np.maximum(high + margin * extent, np.nextafter(high, np.inf))
+        is_finite = bool(np.isfinite(box_high - box_low).all())
+    if not is_finite:
+        raise InputError(
+            f"`margin` must leave a box within the range of floats, got {margin} and vertices "
+            f"from {low.tolist()} to {high.tolist()}; choose a smaller one, or decompose a Box"
+        )
+    return Box(box_low.tolist(), box_high.tolist()), extent
 
 
 def _vertices(network: Network, pattern: NDArray[np.bool_]) -> list[Integers]:
@@ -144,6 +171,16 @@ def _vertices(network: Network, pattern: NDArray[np.bool_]) -> list[Integers]:
             f"along the direction {named}; decompose a Box instead"
         )
     return [ray for ray in cone.rays if ray[-1] > 0]
+
+
+def _rounded(vertex: Integers) -> NDArray[np.float64]:
+    try:
+        return to_float(vertex)
+    except OverflowError as error:
+        raise InputError(
+            "`model` must have its vertices within the range of floats, got one beyond it; scale "
+            "its biases down, or decompose a Box"
+        ) from error
 
 
 def _strictly_inside(vertex: Integers, box: Box) -> bool:

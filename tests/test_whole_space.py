@@ -95,6 +95,45 @@ def test_the_published_example_over_the_whole_plane() -> None:
     assert (space.complex.n_regions, space.complex.dual_graph().n_edges) == (156, 291)
 
 
+def test_vertices_a_rounding_error_apart() -> None:
+    second = 1 + 2**-52
+    near = ([[[1.0], [1.0]], [[1.0, 1.0]]], [[-1.0, -second], [0.0]])
+    space = rt.decompose_whole_space(near)
+    assert space.complex.n_regions == 3
+    assert (space.low.item(), space.high.item()) == (1.0, second)
+
+
+@pytest.mark.parametrize("kink", [4e15, 1e16, 1e300])
+def test_one_vertex_far_away(kink: float) -> None:
+    space = rt.decompose_whole_space(([[[1.0]], [[1.0]]], [[-kink], [0.0]]))
+    assert space.complex.n_regions == 2
+    assert space.low.item() == space.high.item() == kink
+
+
+@pytest.mark.parametrize("margin", [1e-300, 1e-17, 1e7, 1e16, 1e100])
+def test_the_margin_changes_nothing_but_the_box(margin: float) -> None:
+    network = random_network([2, 5, 4, 1], 1)
+    space, usual = (
+        rt.decompose_whole_space(network, margin=margin),
+        rt.decompose_whole_space(network),
+    )
+    assert space.complex.n_regions == usual.complex.n_regions
+    np.testing.assert_allclose([space.low, space.high], [usual.low, usual.high], rtol=1e-12)
+    box = space.complex.domain
+    assert isinstance(box, rt.Box)
+    assert (box.low < space.low).all()
+    assert (box.high > space.high).all()
+    reach = margin * (space.high - space.low)
+    np.testing.assert_allclose(box.low, space.low - reach, rtol=1e-9)
+    np.testing.assert_allclose(box.high, space.high + reach, rtol=1e-9)
+
+
+def test_rounds_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("relutopo.whole_space._MOST_ROUNDS", 1)
+    with pytest.raises(InputError, match=r"vertices that 1 boxes reach.*\[3.0\].*decompose a Box"):
+        rt.decompose_whole_space(([[[1.0]], [[1.0]]], [[-3.0], [0.0]]))
+
+
 def test_errors() -> None:
     with pytest.raises(InputError, match=r"nothing bounds along the direction \[.*decompose a Box"):
         rt.decompose_whole_space(([[[1.0, 2.0]], [[1.0]]], [[0.0], [0.0]]))
@@ -104,3 +143,7 @@ def test_errors() -> None:
         rt.decompose_whole_space(general_arrangement(3, 2, 0), margin=0)
     with pytest.raises(LimitReachedError, match="`max_cells`=5"):
         rt.decompose_whole_space(general_arrangement(6, 2, 0), max_cells=5)
+    with pytest.raises(InputError, match="`margin` must leave a box within the range of floats"):
+        rt.decompose_whole_space(general_arrangement(3, 2, 0), margin=1e308)
+    with pytest.raises(InputError, match="`model` must have its vertices within the range"):
+        rt.decompose_whole_space(([[[1e-10]], [[1.0]]], [[-1e300], [0.0]]), enumerator="exact")
