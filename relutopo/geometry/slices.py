@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from relutopo.errors import InputError
 from relutopo.geometry.domain import Box, Domain, FaceLattice, as_array, as_points
+from relutopo.geometry.exact import Integers
 from relutopo.geometry.network import Network, as_network
 
 __all__ = ["AffineSlice", "network_on"]
@@ -230,6 +231,24 @@ class AffineSlice(Domain):
     def halfspaces(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return A and b: the domain of u is A u ≤ b."""
         return self.box.halfspaces()
+
+    def side_planes(self) -> Integers:
+        """Return A u - b of each side of the domain of u, exactly."""
+        return self.box.side_planes()
+
+    def contains(self, points: ArrayLike) -> NDArray[np.bool_]:
+        """Tell which points u lie in the domain of u, its border included.
+
+        Parameters
+        ----------
+        points : (n, k) array_like
+            Coordinates in the slice.
+
+        Returns
+        -------
+        (n,) ndarray of bool
+        """
+        return self.box.contains(points)
 
     @property
     def volume(self) -> float:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from relutopo import (
     ON_BOUNDARY,
+    OUTSIDE,
     AffineSlice,
     Box,
     Polytope,
@@ -175,6 +176,17 @@ def test_a_slice_may_have_any_bounded_domain() -> None:
     complex_.check()
     assert complex_.volumes.sum() == pytest.approx(0.5)
     assert_same_complex(complex_, decompose(multiplied_out(network, slice_), triangle))
+
+
+def test_slices_contain_what_their_domain_contains() -> None:
+    # 0.1 x + 0.2 y is above 0.3 by less than floats tell.
+    triangle = Polytope([[-1, 0], [0, -1], [0.1, 0.2]], [0, 0, 0.3])
+    slice_ = AffineSlice(np.zeros(3), np.eye(3, 2), triangle)
+    points = [[2.53125, 0.23437499999999997], [1.0, 0.5]]
+    assert slice_.contains(points).tolist() == triangle.contains(points).tolist() == [False, True]
+    np.testing.assert_array_equal(slice_.side_planes(), triangle.side_planes())
+    network = random_network([3, 4, 1], 0)
+    assert decompose(network, slice_).locate(points)[0] == OUTSIDE
 
 
 class Residual(nn.Module):
