@@ -383,7 +383,19 @@ def _two_classes(labels: ArrayLike) -> NDArray[np.bool_]:
     array = as_array(labels)
     if array.ndim != 1:
         raise InputError(f"`labels` must have shape (n,), got {array.shape}; pass labels.ravel()")
-    classes = np.unique(array)
+    try:
+        missing = np.flatnonzero(array != array)  # NaN and NaT differ from themselves
+        classes = np.unique(array)
+    except TypeError as error:
+        raise InputError(
+            f"`labels` must be of one kind and none missing, got entries that cannot be compared "
+            f"({error}); drop points without a label, or pass all labels as strings"
+        ) from error
+    if missing.size:
+        raise InputError(
+            f"`labels` must have none missing, got {array[missing[0]]} in row {missing[0]}; drop "
+            "points without a label"
+        )
     if len(classes) != 2:
         raise InputError(
             f"`labels` must have exactly two classes, got {len(classes)}: "
