@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relutopo.errors import InputError
-from relutopo.geometry.exact import Integers, dyadic_integers, homogeneous_points
+from relutopo.geometry.exact import Integers, dyadic_integers, homogeneous_points, mean_point
 
 __all__ = ["Box", "Domain", "FaceLattice", "FacetLists", "as_array", "as_points", "side_label"]
 
@@ -117,6 +117,10 @@ class Domain(ABC):
     @abstractmethod
     def magnitude(self) -> NDArray[np.float64]:
         """For each axis, a positive bound of |x_i| and of the width; shape (d,)."""
+
+    def inner_point(self) -> Integers:
+        """Return a point of the interior exactly, (d + 1,); see `relutopo.geometry.exact`."""
+        return mean_point(self.face_lattice().exact_vertices)
 
     def contains(self, points: ArrayLike) -> NDArray[np.bool_]:
         """Tell which points lie in the domain, its border included.
@@ -243,6 +247,10 @@ class Box(Domain):
         axes = np.arange(self.dim)
         normals[2 * axes, axes], normals[2 * axes + 1, axes] = -1.0, 1.0
         return normals, np.stack([-self.low, self.high], axis=1).ravel()
+
+    def inner_point(self) -> Integers:
+        """Return the centre exactly, (d + 1,); see `relutopo.geometry.exact`."""
+        return mean_point(homogeneous_points(np.stack([self.low, self.high])))
 
     def face_lattice(self) -> FaceLattice:
         """Return the 2^d corners, the edges, ..., and the box itself as the only d-face.

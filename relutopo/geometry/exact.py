@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from math import lcm
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ __all__ = [
     "dyadic_integers",
     "homogeneous_points",
     "intersection_point",
+    "mean_point",
     "sign",
     "to_float",
 ]
@@ -165,6 +167,29 @@ def _solve(planes: Sequence[Integers]) -> list[int]:
                 ]
         previous = rows[k][k]
     return [*(-row[d] for row in rows), previous]
+
+
+def mean_point(points: Integers) -> Integers:
+    """Return the mean of points.
+
+    Parameters
+    ----------
+    points : (n, d + 1) ndarray of int objects
+        Points (X, W), n ≥ 1.
+
+    Returns
+    -------
+    (d + 1,) ndarray of int objects
+
+    Examples
+    --------
+    >>> mean_point(np.array([[1, 2], [0, 1]], object)).tolist()
+    [1, 4]
+    """
+    scale = lcm(*points[:, -1].tolist())
+    result: Integers = np.sum(points * (scale // points[:, -1:]), axis=0)
+    result[-1] = scale * len(points)
+    return result
 
 
 def to_float(point: Integers) -> NDArray[np.float64]:

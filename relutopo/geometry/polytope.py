@@ -29,7 +29,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from relutopo.errors import InputError
 from relutopo.geometry.domain import Domain, FaceLattice, FacetLists, as_points
-from relutopo.geometry.exact import Integers, dyadic_integers, homogeneous_points, to_float
+from relutopo.geometry.exact import (
+    Integers,
+    dyadic_integers,
+    homogeneous_points,
+    mean_point,
+    to_float,
+)
 
 __all__ = ["Cone", "Polytope", "integer_rows"]
 
@@ -263,6 +269,10 @@ class Polytope(Domain):
         )
         spans = (rationals[corners[:, 1:]] - rationals[corners[:, :1]]).astype(np.float64)
         return float(np.abs(np.linalg.det(spans)).sum() / factorial(self.dim))
+
+    def inner_point(self) -> Integers:
+        """Return the mean of the vertices exactly, (d + 1,); see `relutopo.geometry.exact`."""
+        return mean_point(self._points)
 
     @property
     def magnitude(self) -> NDArray[np.float64]:

@@ -236,6 +236,10 @@ class AffineSlice(Domain):
         """Return A u - b of each side of the domain of u, exactly."""
         return self.box.side_planes()
 
+    def inner_point(self) -> Integers:
+        """Return a point of the interior of the domain of u, exactly."""
+        return self.box.inner_point()
+
     def contains(self, points: ArrayLike) -> NDArray[np.bool_]:
         """Tell which points u lie in the domain of u, its border included.
 

@@ -17,16 +17,17 @@ from __future__ import annotations
 import time
 from collections import deque
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from relutopo.errors import InputError
+from relutopo.errors import InputError, InvariantError
 from relutopo.geometry.domain import Domain, as_points
-from relutopo.geometry.exact import Integers, homogeneous_points
+from relutopo.geometry.exact import Integers, dyadic_integers, homogeneous_points, to_float
 from relutopo.geometry.location import KnownRegions
-from relutopo.geometry.network import Network, ReluNetwork
+from relutopo.geometry.network import Network
 from relutopo.geometry.patterns import pack_patterns
 from relutopo.geometry.search import RegionGeometry, pattern_beyond
 from relutopo.geometry.slices import network_on
@@ -34,6 +35,9 @@ from relutopo.interfaces import Progress
 from relutopo.spectral.dual_graph import DualGraph
 
 __all__ = ["RegionSearch", "search_regions"]
+
+_MOST_DIRECTIONS = 100
+"""From a point, of which the first nearly always leads into a region and not along a facet."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,14 +150,11 @@ def search_regions(
             queue.append(pattern)
         return number[key]
 
-    centre = RegionGeometry(
-        ReluNetwork([np.zeros((1, domain.dim))], [[0.0]]), domain, np.empty(0, dtype=bool)
-    )
-    for pattern in _patterns_of_seeds(network, domain, seeds, centre):
+    for pattern in _patterns_of_seeds(network, domain, seeds):
         meet(pattern)
     patterns: list[NDArray[np.bool_]] = []
     points, radii, pairs = [], [], []
-    n_open, n_programs = 0, centre.n_linear_programs
+    n_open, n_programs = 0, 0
     while queue and (max_regions is None or len(patterns) < max_regions):
         pattern = queue.popleft()
         region = RegionGeometry(network, domain, pattern)
@@ -190,29 +191,50 @@ def search_regions(
 
 
 def _patterns_of_seeds(
-    network: Network, domain: Domain, seeds: ArrayLike | None, centre: RegionGeometry
+    network: Network, domain: Domain, seeds: ArrayLike | None
 ) -> list[NDArray[np.bool_]]:
     """Return the pattern of a region at each seed in the domain."""
-    x = centre.interior_point[None] if seeds is None else as_points(seeds, domain.dim, "seeds")
+    rng = np.random.default_rng(0)
+    if seeds is None:
+        centre = domain.inner_point()
+        x = to_float(centre)[None]
+    else:
+        x = as_points(seeds, domain.dim, "seeds")
     inside = domain.contains(x)
     if not inside.any():
+        if seeds is None:  # the domain is too narrow to hold its centre when rounded
+            return [_pattern_at(network, domain, centre, rng)]
         raise InputError(
             f"`seeds` must have a point in the domain, got {len(x)} outside {domain!r}; widen the "
             "domain, for example Box.around(seeds)"
         )
     x = x[inside]
     signs = network.signs(x)
-    rng = np.random.default_rng(0)
     patterns = list(signs > 0)
-    # A seed on a facet belongs to the region in a random direction from it, into the domain.
     for i in np.flatnonzero((signs == 0).any(axis=1)).tolist():
-        start = homogeneous_points(x[i])[0]
-        beyond = None
-        while beyond is None:
-            step = rng.standard_normal(domain.dim)
-            step *= centre.inradius * centre.scale / 2 / np.linalg.norm(step)
-            end = homogeneous_points(centre.interior_point + step)[0]
-            direction: Integers = end[:-1] * start[-1] - start[:-1] * end[-1]
-            beyond = pattern_beyond(network, start, direction)
-        patterns[i] = beyond
+        patterns[i] = _pattern_at(network, domain, homogeneous_points(x[i])[0], rng)
     return patterns
+
+
+def _pattern_at(
+    network: Network, domain: Domain, point: Integers, rng: np.random.Generator
+) -> NDArray[np.bool_]:
+    """Return the pattern of the region in a random direction from a point, into the domain."""
+    centre, sides = domain.inner_point(), domain.side_planes()
+    room = -sides @ centre  # positive
+    for _ in range(_MOST_DIRECTIONS):
+        (step,), _ = dyadic_integers(rng.standard_normal(domain.dim))
+        # The line from the centre along the step leaves the domain at centre + step / t, where t
+        # is the largest slope / room; go a random part of the way, all in exact arithmetic.
+        slopes = sides[:, :-1] @ step * centre[-1]
+        farthest = 1 / max(Fraction(a, b) for a, b in zip(slopes, room, strict=True))
+        way = Fraction(rng.random()) * farthest
+        shift = step * way.numerator * centre[-1]
+        end = np.append(centre[:-1] * way.denominator + shift, centre[-1] * way.denominator)
+        beyond = pattern_beyond(network, point, end[:-1] * point[-1] - point[:-1] * end[-1])
+        if beyond is not None:
+            return beyond
+    raise InvariantError(
+        f"no region lies in {_MOST_DIRECTIONS} random directions from a seed; please report this "
+        "network as a bug"
+    )

@@ -180,7 +180,7 @@ def test_a_slice_may_have_any_bounded_domain() -> None:
 
 def test_slices_contain_what_their_domain_contains() -> None:
     # 0.1 x + 0.2 y is above 0.3 by less than floats tell.
-    triangle = Polytope([[-1, 0], [0, -1], [0.1, 0.2]], [0, 0, 0.3])
+    triangle = Polytope([[-1.0, 0.0], [0.0, -1.0], [0.1, 0.2]], [0, 0, 0.3])
     slice_ = AffineSlice(np.zeros(3), np.eye(3, 2), triangle)
     points = [[2.53125, 0.23437499999999997], [1.0, 0.5]]
     assert slice_.contains(points).tolist() == triangle.contains(points).tolist() == [False, True]

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import relutopo as rt
-from relutopo.errors import InputError
+from relutopo.errors import InputError, InvariantError
 from relutopo.geometry.exact import homogeneous_points
 from relutopo.geometry.location import NOT_FOUND
 from relutopo.geometry.patterns import find_patterns, pack_patterns
@@ -142,6 +142,46 @@ def test_a_polytope_as_domain() -> None:
     assert_all_of(
         rt.search_regions(network, triangle), rt.decompose(network, triangle, enumerator="exact")
     )
+
+
+NARROW = [
+    (one_layer([(1, -1)]), rt.Box([1.0], [1 + 2**-52])),
+    (one_layer([(1, 1, 1, 0)]), rt.Box([0, 0, 0], [1e-3, 1e13, 1])),
+    (one_layer([(2, 1, 0)]), rt.Box([0, 1], [1e-4, 1e11])),
+    (one_layer([(1e13, 1, -5e8), (1e13, -1e-3, 0)]), rt.Box([0, 0], [1e-4, 1e11])),
+    (one_layer([(1, 1, 0)]), rt.Box(-5e-324, 5e-324, dim=2)),
+    # No float lies inside of this triangle, which touches the first neuron's line.
+    (
+        one_layer([(1, 0, -1), (0, 1, -1)]),
+        rt.Polytope([[-1, 0], [0, -1], [1, 1]], [-1, -1, 2 + 2**-51]),
+    ),
+]
+
+
+@pytest.mark.parametrize(("network", "domain"), NARROW)
+def test_narrow_domains(network: rt.ReluNetwork, domain: rt.Domain) -> None:
+    complex_ = rt.decompose(network, domain, enumerator="exact")
+    assert_all_of(rt.search_regions(network, domain), complex_)
+    lattice = domain.face_lattice()
+    corners = lattice.vertices[domain.contains(lattice.vertices)]
+    assert_all_of(rt.search_regions(network, domain, corners), complex_)
+
+
+def test_a_domain_without_floats() -> None:
+    low = 1.95 + 2**-52
+    domain = rt.Polytope([[-1.9], [1.9]], [-low, low + 2**-52])
+    assert not domain.contains([[low / 1.9], [np.nextafter(low / 1.9, 2)]]).any()
+    # The second neuron is zero in the middle.
+    network = rt.ReluNetwork([[[1.9]], [[1.0]], [[1.0]]], [[-low], [-(2.0**-53)], [0.0]])
+    search = rt.search_regions(network, domain)
+    assert_all_of(search, rt.decompose(network, domain, enumerator="exact"))
+    assert search.n_regions == 2
+
+
+def test_directions_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("relutopo.spectral.region_search.pattern_beyond", lambda *_: None)
+    with pytest.raises(InvariantError, match="100 random directions from a seed"):
+        rt.search_regions(one_layer([(1, 0, 0)]), rt.Box(-1, 1, dim=2))
 
 
 def test_partial_searches_say_so() -> None:
