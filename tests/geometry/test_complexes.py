@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from relutopo import ON_BOUNDARY, OUTSIDE, Box, CellComplex, ReluNetwork, decompose
+from relutopo import ON_BOUNDARY, OUTSIDE, Box, CellComplex, Polytope, ReluNetwork, decompose
 from relutopo.errors import InputError, InvariantError
 from relutopo.geometry import invariants
 from relutopo.testing import assert_same_complex, central_arrangement, random_network
@@ -141,6 +141,23 @@ def test_canonical_does_not_depend_on_the_numbering(complex_: CellComplex) -> No
     )
     shuffled.check()
     assert_same_complex(complex_, shuffled)
+
+
+@pytest.mark.parametrize("most_refined", [1000, 3])
+def test_check_far_from_the_origin(most_refined: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rounding moves vertices off a slanted side by more than a billionth of the domain."""
+    monkeypatch.setattr(invariants, "_MOST_REFINED", most_refined)
+    triangle = Polytope([[-1, 0], [0, -1], [1, 3]], [-1e8, -1e8, 4e8 + 1])
+    rng = np.random.default_rng(0)
+    normals, points = rng.standard_normal((9, 2)), 1e8 + rng.random((9, 2)) / 3
+    offsets = -(normals * points).sum(axis=1)
+    far = decompose(ReluNetwork([normals, np.ones((1, 9))], [offsets, [0.0]]), triangle)
+    assert abs(far.volumes.sum() - triangle.volume) > 1e-9 * triangle.volume
+    far.check()
+    moved = far.vertices.copy()
+    moved[np.argmin(far.vertex_errors), 0] += 1e-3
+    with pytest.raises(InvariantError, match=r"volumes add up|is off by 1\.00e-03"):
+        replace(far, vertices=moved).check()
 
 
 class TestCheckFinds:
