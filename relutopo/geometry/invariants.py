@@ -9,17 +9,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from scipy import sparse
 
 from relutopo.errors import InvariantError
-from relutopo.geometry.complex import CellComplex
+from relutopo.geometry.complex import CellComplex, EnumerationRecord
 from relutopo.geometry.exact import Integers, homogeneous_points, to_float
 from relutopo.geometry.exact_vertices import exact_vertex
 from relutopo.geometry.patterns import pattern_keys
 
-__all__ = ["check"]
+__all__ = ["check", "check_arrays"]
 
 _VOLUME_TOLERANCE = 1e-9
 _N_VERTICES = 16
@@ -31,12 +32,13 @@ _MOST_REFINED = 1000
 def check(complex_: CellComplex) -> None:
     """Check every invariant of a complex.
 
-    Shapes fit; ∂∂ = 0 over Z/2; Euler characteristic 1; every (d-1)-cell has two regions, or one
-    and a side of the domain; volumes add up to the domain's within 1e-9 relative, or within what
-    the rounding of vertices explains; patterns are distinct; the network's pattern at an interior
-    point of each region is the region's. Where rounding makes the float interior point useless, as
-    in a sliver, an exact one is computed from the region's facets. Vertices are within their errors
-    of the exact ones; this is looked at for some of them, those with the largest errors first.
+    Arrays fit together; ∂∂ = 0 over Z/2; Euler characteristic 1; every (d-1)-cell has two regions,
+    or one and a side of the domain; volumes add up to the domain's within 1e-9 relative, or within
+    what the rounding of vertices explains; patterns are distinct; the network's pattern at an
+    interior point of each region is the region's. Where rounding makes the float interior point
+    useless, as in a sliver, an exact one is computed from the region's facets. Vertices are within
+    their errors of the exact ones; this is looked at for some of them, those with the largest
+    errors first.
 
     Parameters
     ----------
@@ -47,7 +49,7 @@ def check(complex_: CellComplex) -> None:
     InvariantError
         On the first broken invariant; the message names it and the cell.
     """
-    _check_shapes(complex_)
+    check_arrays(complex_)
     d = complex_.dim
     for k in range(2, d + 1):
         twice = complex_.boundary(k - 1).astype(np.int64) @ complex_.boundary(k).astype(np.int64)
@@ -68,29 +70,84 @@ def check(complex_: CellComplex) -> None:
     _check_vertices(complex_, _N_VERTICES)
 
 
-def _check_shapes(complex_: CellComplex) -> None:
+def check_arrays(complex_: CellComplex) -> None:
+    """Check that the arrays of a complex fit together and to its network and its domain.
+
+    This is the part of `check` that computes nothing.
+
+    Parameters
+    ----------
+    complex_ : CellComplex
+
+    Raises
+    ------
+    InvariantError
+        On the first array that does not fit.
+    """
+    network, domain = complex_.network, complex_.domain
+    arrays: list[tuple[str, Any, str, int]] = [
+        ("vertices", complex_.vertices, "float64", 2),
+        ("vertex errors", complex_.vertex_errors, "float64", 1),
+        ("packed patterns", complex_.packed_patterns, "uint8", 2),
+        ("facet labels", complex_.facet_labels, "int", 1),
+    ]
+    for k, (indptr, indices) in enumerate(complex_.facets, start=1):
+        arrays += [(f"indptr of {k}-cells", indptr, "int", 1)]
+        arrays += [(f"facets of {k}-cells", indices, "int", 1)]
+    for name, array, kind, n_axes in arrays:
+        is_array = isinstance(array, np.ndarray)
+        if not is_array or not array.dtype.name.startswith(kind) or array.ndim != n_axes:
+            found = f"{array.dtype} of shape {array.shape}" if is_array else type(array).__name__
+            raise InvariantError(
+                f"{name} are {found}, expected an array of {kind} with {n_axes} axes"
+            )
+    if not isinstance(complex_.record, EnumerationRecord):
+        raise InvariantError(f"the record is {complex_.record!r}, expected an EnumerationRecord")
     n_cells, d = complex_.n_cells, complex_.dim
-    n_bytes = -(-complex_.network.n_neurons // 8)
-    if len(complex_.facets) != d or complex_.domain.dim != d:
+    if not len(complex_.facets) == domain.dim == network.input_dim == d:
         raise InvariantError(
             f"vertices have {d} coordinates, but there are facets up to dimension "
-            f"{len(complex_.facets)} and a domain of dimension {complex_.domain.dim}"
+            f"{len(complex_.facets)}, a domain of dimension {domain.dim} and a network of "
+            f"{network.input_dim} inputs"
         )
-    if complex_.vertex_errors.shape != n_cells[:1] or not (complex_.vertex_errors >= 0).all():
+    if min(n_cells) < 1:
+        raise InvariantError(f"there are no {int(np.argmin(n_cells))}-cells")
+    finite = np.isfinite(complex_.vertices).all(axis=1)
+    if not finite.all():
+        vertex = int(np.argmin(finite))
+        raise InvariantError(f"vertex {vertex} is at {complex_.vertices[vertex].tolist()}")
+    errors = complex_.vertex_errors
+    if errors.shape != n_cells[:1] or not ((errors >= 0) & (errors < np.inf)).all():
         raise InvariantError(
-            f"vertex errors have shape {complex_.vertex_errors.shape}, expected {n_cells[:1]}, and "
-            "none negative or NaN"
+            f"vertex errors have shape {errors.shape}, expected {n_cells[:1]}, and none negative, "
+            "infinite or NaN"
         )
-    if complex_.packed_patterns.shape != (n_cells[-1], n_bytes):
+    packed, n_neurons = complex_.packed_patterns, network.n_neurons
+    if packed.shape != (n_cells[-1], -(-n_neurons // 8)):
         raise InvariantError(
-            f"packed patterns have shape {complex_.packed_patterns.shape}, "
-            f"expected {(n_cells[-1], n_bytes)}"
+            f"packed patterns have shape {packed.shape}, "
+            f"expected {(n_cells[-1], -(-n_neurons // 8))}"
         )
-    if complex_.facet_labels.shape != (n_cells[-2],):
+    if n_neurons % 8 and (padded := packed[:, -1] >> n_neurons % 8 != 0).any():
         raise InvariantError(
-            f"facet labels have shape {complex_.facet_labels.shape}, expected {(n_cells[-2],)}"
+            f"the packed pattern of region {np.argmax(padded)} has bits beyond the {n_neurons} "
+            "neurons"
+        )
+    labels, n_sides = complex_.facet_labels, len(domain.halfspaces()[1])
+    if labels.shape != (n_cells[-2],):
+        raise InvariantError(f"facet labels have shape {labels.shape}, expected {(n_cells[-2],)}")
+    unknown = np.flatnonzero((labels < -n_sides) | (labels >= n_neurons))
+    if unknown.size:
+        raise InvariantError(
+            f"the {d - 1}-cell {unknown[0]} has label {labels[unknown[0]]}, but there are "
+            f"{n_neurons} neurons and {n_sides} sides"
         )
     for k, (indptr, indices) in enumerate(complex_.facets, start=1):
+        if indptr[0] != 0 or indptr[-1] != len(indices):
+            raise InvariantError(
+                f"indptr of {k}-cells run from {indptr[0]} to {indptr[-1]}, expected 0 to "
+                f"{len(indices)}"
+            )
         if np.diff(indptr).min() < k + (k == 1):
             raise InvariantError(f"a {k}-cell has fewer facets than a simplex")
         if indices.min() < 0 or indices.max() >= n_cells[k - 1]:

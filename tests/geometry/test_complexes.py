@@ -233,7 +233,7 @@ class TestCheckFinds:
 
     def test_errors_that_are_none(self, complex_: CellComplex) -> None:
         errors = complex_.vertex_errors
-        for wrong in (errors[1:], errors - 1.0, errors * np.nan):
+        for wrong in (errors[1:], errors - 1.0, errors * np.nan, errors + np.inf):
             with pytest.raises(InvariantError, match=r"vertex errors have shape .* none negative"):
                 replace(complex_, vertex_errors=wrong).check()
 
@@ -247,3 +247,74 @@ class TestCheckFinds:
     def test_missing_labels(self, complex_: CellComplex) -> None:
         with pytest.raises(InvariantError, match="facet labels have shape"):
             replace(complex_, facet_labels=complex_.facet_labels[1:]).check()
+
+    def test_labels_of_what_does_not_exist(self, complex_: CellComplex) -> None:
+        for label in (-5, 11):
+            labels = complex_.facet_labels.copy()
+            labels[3] = label
+            message = f"1-cell 3 has label {label}, but there are 11 neurons and 4 sides"
+            with pytest.raises(InvariantError, match=message):
+                replace(complex_, facet_labels=labels).check()
+
+    def test_another_network(self, complex_: CellComplex) -> None:
+        with pytest.raises(InvariantError, match="packed patterns have shape"):
+            replace(complex_, network=random_network([2, 3, 1], 0)).check()
+        with pytest.raises(InvariantError, match=r"bits beyond the 10 neur|there are 10 neurons"):
+            replace(complex_, network=random_network([2, 6, 4, 1], 4)).check()
+        with pytest.raises(InvariantError, match="a network of 3 inputs"):
+            replace(complex_, network=random_network([3, 6, 5, 1], 4)).check()
+
+    def test_bits_beyond_the_last_neuron(self, complex_: CellComplex) -> None:
+        packed = complex_.packed_patterns.copy()
+        packed[2, -1] |= 0x80
+        with pytest.raises(InvariantError, match="pattern of region 2 has bits beyond the 11 neur"):
+            replace(complex_, packed_patterns=packed).check()
+
+    def test_arrays_of_another_kind(self, complex_: CellComplex) -> None:
+        broken: list[tuple[str, Any]] = [
+            ("vertices", complex_.vertices.astype(object)),
+            ("vertices", complex_.vertices.ravel()),
+            ("vertices", complex_.vertices.tolist()),
+            ("vertex_errors", np.zeros(complex_.n_cells[0], dtype=int)),
+            ("packed_patterns", complex_.packed_patterns.astype(int)),
+            ("facet_labels", complex_.facet_labels.astype(float)),
+            ("facets", tuple((indptr, indices / 1) for indptr, indices in complex_.facets)),
+            ("facets", tuple((indptr / 1, indices) for indptr, indices in complex_.facets)),
+        ]
+        for name, value in broken:
+            with pytest.raises(InvariantError, match=r"are \w+.*, expected an array of \w+ with"):
+                replace(complex_, **{name: value}).check()
+        missing: Any = None
+        with pytest.raises(InvariantError, match="the record is None, expected an EnumerationRec"):
+            replace(complex_, record=missing).check()
+
+    def test_vertices_nowhere(self, complex_: CellComplex) -> None:
+        vertices = complex_.vertices.copy()
+        vertices[4, 1] = np.nan
+        with pytest.raises(InvariantError, match=r"vertex 4 is at \[.*nan\]"):
+            replace(complex_, vertices=vertices).check()
+
+    def test_no_cells(self, complex_: CellComplex) -> None:
+        empty = np.zeros(1, dtype=np.int64), np.zeros(0, dtype=np.int32)
+        no_regions = replace(
+            complex_,
+            facets=(complex_.facets[0], empty),
+            packed_patterns=complex_.packed_patterns[:0],
+        )
+        with pytest.raises(InvariantError, match="there are no 2-cells"):
+            no_regions.check()
+        nothing = replace(
+            no_regions,
+            vertices=complex_.vertices[:0],
+            vertex_errors=complex_.vertex_errors[:0],
+            facets=(empty, empty),
+            facet_labels=complex_.facet_labels[:0],
+        )
+        with pytest.raises(InvariantError, match="there are no 0-cells"):
+            nothing.check()
+
+    def test_lists_that_do_not_end_where_facets_do(self, complex_: CellComplex) -> None:
+        indptr, indices = complex_.facets[1]
+        for pair in ((indptr + 1, indices), (indptr, indices[:-1]), (indptr[1:], indices)):
+            with pytest.raises(InvariantError, match=r"indptr of 2-cells run from|packed patterns"):
+                replace(complex_, facets=(complex_.facets[0], pair)).check()
