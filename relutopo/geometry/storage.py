@@ -19,6 +19,7 @@ from relutopo.files import atomic_write
 from relutopo.geometry.complex import CellComplex, EnumerationRecord
 from relutopo.geometry.domain import Box, Domain
 from relutopo.geometry.graph import Affine, GraphNetwork, Kink, Matrix
+from relutopo.geometry.invariants import check_arrays
 from relutopo.geometry.network import Network, ReluNetwork
 from relutopo.geometry.polytope import Polytope
 from relutopo.geometry.slices import AffineSlice
@@ -97,10 +98,14 @@ def load_complex(path: str | os.PathLike[str]) -> CellComplex:
         with np.load(path, allow_pickle=False) as archive:
             arrays = dict(archive)
         version = int(arrays["format"])
+        if version == FORMAT:
+            complex_ = _complex(arrays)
+            check_arrays(complex_)
     except Exception as error:
-        # NumPy raises value, key, end-of-file and zip errors alike for a damaged file.
+        # NumPy raises value, key, end-of-file and zip errors alike for a damaged file, and an array
+        # that is missing or cut off may do harm anywhere.
         raise InputError(
-            f"{os.fspath(path)!r} cannot be read as a complex ({type(error).__name__}); "
+            f"{os.fspath(path)!r} cannot be read as a complex ({type(error).__name__}: {error}); "
             "make it again with save_complex"
         ) from error
     if version != FORMAT:
@@ -108,6 +113,10 @@ def load_complex(path: str | os.PathLike[str]) -> CellComplex:
             f"{os.fspath(path)!r} must have format {FORMAT}, got {version}; read it with the "
             "version of relutopo that wrote it"
         )
+    return complex_
+
+
+def _complex(arrays: _Arrays) -> CellComplex:
     return CellComplex(
         network=_network("network", arrays),
         domain=_domain("domain", arrays),

@@ -57,6 +57,31 @@ def test_unreadable_files_are_named(complex_: rt.CellComplex, tmp_path: Path) ->
         load_complex(tmp_path / "new.npz")
 
 
+def test_damaged_complexes_are_refused(complex_: rt.CellComplex, tmp_path: Path) -> None:
+    path = tmp_path / "complex.npz"
+    np.savez(path, format=3)
+    with pytest.raises(InputError, match=r"complex.npz' cannot be read as a complex \(KeyError"):
+        load_complex(path)
+    save_complex(path, complex_)
+    with np.load(path) as archive:
+        arrays = dict(archive)
+    for name in arrays:
+        np.savez(path, **{key: arrays[key] for key in arrays if key != name})
+        with pytest.raises(InputError, match=r"cannot be read as a complex \(KeyError.*save_compl"):
+            load_complex(path)
+    for name, value in {
+        "vertices": np.float64(0),
+        "packed_patterns": arrays["packed_patterns"][:3],
+        "facet_labels": arrays["facet_labels"] + 100,
+        "facet_indices_2": arrays["facet_indices_2"][:-1],
+        "domain/low": arrays["domain/high"],
+        "network/0/weight": arrays["network/0/weight"][:, :1],
+    }.items():
+        np.savez(path, **{**arrays, name: value})
+        with pytest.raises(InputError, match=r"complex.npz' cannot be read as a complex"):
+            load_complex(path)
+
+
 def test_polytopes_round_trip(tmp_path: Path) -> None:
     network = rt.ReluNetwork([[[1.0, 2.0]], [[1.0]]], [[0.1], [0.0]])
     domain = rt.Polytope([[3, 0], [-1, 0], [0, 1], [0, -1], [1, 1]], [1, 1, 1, 1, 9])
