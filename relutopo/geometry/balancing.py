@@ -35,7 +35,7 @@ def balanced(network: Network, magnitude: NDArray[np.float64]) -> Network:
     Raises
     ------
     InputError
-        If the numbers of one layer differ by more than the range of floats.
+        If the numbers of one layer differ by more than the range of floats, or the domain is wider.
 
     Examples
     --------
@@ -43,6 +43,12 @@ def balanced(network: Network, magnitude: NDArray[np.float64]) -> Network:
     >>> [w.item() for w in balanced(huge, np.ones(1)).weights]
     [1.0, 0.5, 1.0]
     """
+    if not np.isfinite(magnitude).all():
+        raise InputError(
+            "`domain` must be narrower than the range of floats on every axis, got one wider than "
+            f"it on axis {int(np.argmin(np.isfinite(magnitude)))}; narrow it, or choose the "
+            "enumerator 'exact'"
+        )
     if not isinstance(network, ReluNetwork):
         return network
     heights = _heights(network, magnitude)

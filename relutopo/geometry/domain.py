@@ -238,7 +238,8 @@ class Box(Domain):
     def magnitude(self) -> NDArray[np.float64]:
         """For each axis, a positive bound of |x_i| and of the width; shape (d,)."""
         extremes = np.maximum(np.abs(self.low), np.abs(self.high))
-        widths: NDArray[np.float64] = np.maximum(extremes, self.high - self.low)
+        with np.errstate(over="ignore"):
+            widths: NDArray[np.float64] = np.maximum(extremes, self.high - self.low)
         return widths
 
     def halfspaces(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -146,7 +146,7 @@ class Polytope(Domain):
     ------
     InputError
         If shapes do not fit together, a number is not finite, or the set is empty, unbounded
-        (the message names a direction) or without interior.
+        (the message names a direction), without interior or beyond the range of floats.
 
     Examples
     --------
@@ -195,7 +195,13 @@ class Polytope(Domain):
             corners, key=lambda k: [Fraction(x, cone.rays[k][-1]) for x in cone.rays[k][:-1]]
         )
         self._points: Integers = np.stack([cone.rays[k] for k in order])
-        self.vertices = np.array([to_float(point) for point in self._points])
+        try:
+            self.vertices = np.array([to_float(point) for point in self._points])
+        except OverflowError as error:
+            raise InputError(
+                "`A` and `b` must bound a polytope within the range of floats, got one with a "
+                "vertex beyond it; scale them, or bring the sides nearer"
+            ) from error
         # Bit 0 of the masks belongs to w ≥ 0.
         sides = [
             frozenset(v for v, k in enumerate(order) if cone.zeros[k] >> (s + 1) & 1)
@@ -277,7 +283,9 @@ class Polytope(Domain):
     @property
     def magnitude(self) -> NDArray[np.float64]:
         """For each axis, a positive bound of |x_i| and of the width; shape (d,)."""
-        extremes = np.maximum(np.abs(self.vertices).max(axis=0), np.ptp(self.vertices, axis=0))
+        with np.errstate(over="ignore"):
+            widths = np.ptp(self.vertices, axis=0)
+        extremes = np.maximum(np.abs(self.vertices).max(axis=0), widths)
         bounds: NDArray[np.float64] = np.nextafter(extremes, np.inf)
         return bounds
 

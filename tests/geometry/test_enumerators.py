@@ -164,6 +164,15 @@ def test_numbers_that_floats_do_not_hold_together_are_refused() -> None:
         decompose(graph, box, enumerator="cpu")
 
 
+def test_domains_wider_than_floats_are_refused() -> None:
+    lines: Any = ([[[1.0, 2.0], [0.0, 1.0]], [[1.0, 1.0]]], [[0.0, 0.0], [0.0]])
+    sides = Box(-1e308, 1e308, dim=2).halfspaces()
+    for domain in (Box(-1e308, 1e308, dim=2), Polytope(*sides)):
+        with pytest.raises(InputError, match=r"`domain` must be narrower than .*axis 0; narrow it"):
+            decompose(lines, domain)
+        assert decompose(lines, domain, enumerator="exact").n_regions == 4
+
+
 # From examples of each dimension on: more than 300 networks, and most of them degenerate.
 @pytest.mark.parametrize(("dim", "width", "depth"), [(1, 6, 4), (2, 6, 4), (3, 5, 3), (4, 4, 2)])
 @settings(max_examples=80, deadline=None)

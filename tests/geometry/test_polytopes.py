@@ -179,6 +179,7 @@ def test_cones_of_random_rows() -> None:
         ([[1.0], [-1.0]], [1.0, np.inf], r"finite, got \[-1.0\] and inf in row 1"),
         ([1.0, -1.0], [1.0, 1.0], r"shape \(n_sides, d\) .* got \(2,\) and \(2,\)"),
         ([[1.0], [-1.0]], [1.0], r"got \(2, 1\) and \(1,\)"),
+        ([[5e-324], [-5e-324]], [1.0, 1.0], "within the range of floats, got one with a vertex"),
     ],
 )
 def test_what_is_no_domain(normals: list[list[float]], offsets: list[float], message: str) -> None:
