@@ -144,8 +144,7 @@ class CellComplex:
         scipy.sparse.csc_array, shape (n_{k-1}, n_k)
             Entry 1 where a (k-1)-cell is a facet of a k-cell. The rows in a column are not sorted.
         """
-        if not 1 <= k <= self.dim:
-            raise InputError(f"`k` must be in 1..{self.dim}, got {k}; vertices have no boundary")
+        _check_number("k", k, 1, self.dim, "vertices have no boundary")
         indptr, indices = self.facets[k - 1]
         ones = np.ones(len(indices), dtype=np.int8)
         return sparse.csc_array(
@@ -155,11 +154,17 @@ class CellComplex:
     def cell_vertices(self, k: int) -> sparse.csr_array:
         """Return which vertices each k-cell has.
 
+        Parameters
+        ----------
+        k : int
+            Dimension of the cells, 0..d.
+
         Returns
         -------
         scipy.sparse.csr_array of bool, shape (n_k, n_0)
             Entry True where a vertex belongs to a k-cell; column indices sorted.
         """
+        _check_number("k", k, 0, self.dim, "cells are no larger")
         incidence = sparse.csr_array(sparse.eye_array(self.n_cells[0], dtype=bool))
         for j in range(1, k + 1):
             incidence = sparse.csr_array(self.boundary(j).T.astype(bool) @ incidence)
@@ -218,6 +223,7 @@ class CellComplex:
         corners : (n_simplices, k + 1) ndarray of int64
             Its vertices.
         """
+        _check_number("k", k, 0, self.dim, "cells are no larger")
         owner, corners = self._simplices[k]
         return owner.copy(), corners.copy()
 
@@ -267,6 +273,7 @@ class CellComplex:
         region : int
             0..n_regions-1.
         """
+        _check_number("region", region, 0, self.n_regions - 1, "look at n_regions")
         incidence = self._region_incidence
         corners = incidence.indices[incidence.indptr[region] : incidence.indptr[region + 1]]
         if self.dim == 2:
@@ -354,6 +361,11 @@ class CellComplex:
         from relutopo.homology.boundary import boundary_matrix
 
         return boundary_matrix(self, filtration)
+
+
+def _check_number(name: str, number: int, low: int, high: int, remedy: str) -> None:
+    if not isinstance(number, int | np.integer) or not low <= number <= high:
+        raise InputError(f"`{name}` must be in {low}..{high}, got {number!r}; {remedy}")
 
 
 def _one_a_row(columns: NDArray[np.integer], width: int) -> sparse.csr_array:

@@ -112,6 +112,8 @@ class Diagram:
         Dimension of each cell in filtration order.
     values : (n,) ndarray of float64
         Value of each cell in filtration order, ascending.
+    dim : int
+        Dimension of the complex, of whose largest cells there may be none.
 
     Examples
     --------
@@ -129,16 +131,13 @@ class Diagram:
     reduction: Reduction
     dimensions: NDArray[np.int8]
     values: NDArray[np.float64]
+    dim: int
 
     @classmethod
     def of(cls, reduction: Reduction, boundary: BoundaryMatrix, filtration: Filtration) -> Diagram:
         """Put together what a reducer found and what it was given."""
-        return cls(reduction, boundary.dimensions, filtration.values[filtration.order])
-
-    @property
-    def dim(self) -> int:
-        """Largest dimension of a cell."""
-        return int(self.dimensions.max(initial=0))
+        values = filtration.values[filtration.order]
+        return cls(reduction, boundary.dimensions, values, len(filtration.n_cells) - 1)
 
     @property
     def betti_numbers(self) -> tuple[int, ...]:
@@ -152,7 +151,7 @@ class Diagram:
         Parameters
         ----------
         dim : int
-            Degree of the homology group.
+            Degree of the homology group, at most that of the complex.
         over : {"value", "index"}
             Filtration values, or the number of the cell that creates and of the one that ends
             (from 0).
@@ -162,6 +161,7 @@ class Diagram:
         (n_pairs, 2) ndarray, float64 or int64
             Sorted by the index of birth. Pairs of equal values are included.
         """
+        self._check_degree(dim)
         pairs = self.reduction.pairs
         chosen: NDArray[np.int64] = pairs[self.dimensions[pairs[:, 0]] == dim]
         return self._on(chosen, over)
@@ -172,13 +172,20 @@ class Diagram:
         Parameters
         ----------
         dim : int
-            Degree of the homology group.
+            Degree of the homology group, at most that of the complex.
         over : {"value", "index"}
             Filtration values, or the number of the cell that creates (from 0).
         """
+        self._check_degree(dim)
         cells = self.reduction.essential
         chosen: NDArray[np.int64] = cells[self.dimensions[cells] == dim]
         return self._on(chosen, over)
+
+    def _check_degree(self, dim: int) -> None:
+        if not isinstance(dim, int | np.integer) or not 0 <= dim <= self.dim:
+            raise InputError(
+                f"`dim` must be in 0..{self.dim}, got {dim!r}; the complex has no larger cells"
+            )
 
     def _on(self, cells: NDArray[np.int64], over: Scale) -> Points:
         values: NDArray[np.float64] = self.values[cells]
@@ -190,7 +197,7 @@ class Diagram:
         Parameters
         ----------
         dim : int
-            Degree of the homology group.
+            Degree of the homology group, at most that of the complex.
         over : {"value", "index"}
             The scale; see the module's docstring.
         """

@@ -85,10 +85,23 @@ def test_output_maps_are_the_network(dim: int) -> None:
     np.testing.assert_allclose(np.einsum("rod,rd->ro", a, x) + c, network(x), atol=1e-9)
 
 
-def test_boundary_dimension_is_checked(complex_: CellComplex) -> None:
-    for k in (0, 3):
-        with pytest.raises(InputError, match=r"`k` must be in 1\.\.2"):
-            complex_.boundary(k)
+@pytest.mark.parametrize("k", [-1, 3, 1.0, "a"])
+def test_dimensions_of_cells_are_checked(complex_: CellComplex, k: Any) -> None:
+    with pytest.raises(InputError, match=r"`k` must be in 1\.\.2, got .*; vertices have no"):
+        complex_.boundary(k)
+    with pytest.raises(InputError, match="`k` must be in 1"):
+        complex_.boundary(0)
+    for method in (complex_.cell_vertices, complex_.triangulation):
+        with pytest.raises(InputError, match=rf"`k` must be in 0\.\.2, got {k!r}"):
+            method(k)
+
+
+def test_numbers_of_regions_are_checked(complex_: CellComplex) -> None:
+    n = complex_.n_regions
+    for region in (-1, n):
+        with pytest.raises(InputError, match=rf"`region` must be in 0\.\.{n - 1}, got {region}"):
+            complex_.region_vertices(region)
+    assert len(complex_.region_vertices(n - 1)) >= 3
 
 
 def test_locate_by_brute_force(complex_: CellComplex) -> None:

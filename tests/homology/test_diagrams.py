@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -191,3 +192,23 @@ def test_unknown_scales() -> None:
     diagram = rt.persistence(complex_, rt.filtration(complex_, "random_closure"))
     with pytest.raises(InputError, match=r"`over` must be \"value\" or \"index\", got 'time'"):
         diagram.betti_curve(0, over="time")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("dim", [-1, 7, "a"])
+def test_unknown_degrees(dim: Any) -> None:
+    complex_ = random_complex(7, 2, 2, 1)
+    diagram = rt.persistence(complex_, rt.filtration(complex_, "random_closure"))
+    assert len(diagram.pairs(2)) == 0
+    for ask in (diagram.pairs, diagram.essential, diagram.betti_curve):
+        with pytest.raises(InputError, match=rf"`dim` must be in 0\.\.2, got {dim!r}"):
+            ask(dim)
+
+
+def test_no_cells_of_the_largest_dimension() -> None:
+    empty = np.zeros(1, dtype=np.int64), np.zeros(0, dtype=np.int32)
+    points: Any = SimpleNamespace(n_cells=(2, 0), facets=(empty,))
+    filtration = rt.Filtration((2, 0), np.arange(2), np.zeros(2), "as_numbered")
+    diagram = rt.persistence(points, filtration)
+    assert diagram.betti_numbers == rt.betti_numbers(points) == (2, 0)
+    assert len(diagram.pairs(1)) == 0
+    assert diagram.betti_curve(1).peak().height == 0
