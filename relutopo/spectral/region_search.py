@@ -194,7 +194,6 @@ def _patterns_of_seeds(
     network: Network, domain: Domain, seeds: ArrayLike | None
 ) -> list[NDArray[np.bool_]]:
     """Return the pattern of a region at each seed in the domain."""
-    rng = np.random.default_rng(0)
     if seeds is None:
         centre = domain.inner_point()
         x = to_float(centre)[None]
@@ -203,7 +202,7 @@ def _patterns_of_seeds(
     inside = domain.contains(x)
     if not inside.any():
         if seeds is None:  # the domain is too narrow to hold its centre when rounded
-            return [_pattern_at(network, domain, centre, rng)]
+            return _patterns_at(network, domain, centre[None])
         raise InputError(
             f"`seeds` must have a point in the domain, got {len(x)} outside {domain!r}; widen the "
             "domain, for example Box.around(seeds)"
@@ -211,19 +210,27 @@ def _patterns_of_seeds(
     x = x[inside]
     signs = network.signs(x)
     patterns = list(signs > 0)
-    for i in np.flatnonzero((signs == 0).any(axis=1)).tolist():
-        patterns[i] = _pattern_at(network, domain, homogeneous_points(x[i])[0], rng)
+    zero = np.flatnonzero((signs == 0).any(axis=1))
+    if zero.size:
+        exact = _patterns_at(network, domain, homogeneous_points(x[zero]))
+        for i, pattern in zip(zero.tolist(), exact, strict=True):
+            patterns[i] = pattern
     return patterns
 
 
-def _pattern_at(
-    network: Network, domain: Domain, point: Integers, rng: np.random.Generator
-) -> NDArray[np.bool_]:
-    """Return the pattern of the region in a random direction from a point, into the domain."""
+def _patterns_at(network: Network, domain: Domain, points: Integers) -> list[NDArray[np.bool_]]:
+    """Return the pattern of the region in a random direction from each point, into the domain."""
+    rng = np.random.default_rng(0)
     centre, sides = domain.inner_point(), domain.side_planes()
+    return [_pattern_at(network, point, centre, sides, rng) for point in points]
+
+
+def _pattern_at(
+    network: Network, point: Integers, centre: Integers, sides: Integers, rng: np.random.Generator
+) -> NDArray[np.bool_]:
     room = -sides @ centre  # positive
     for _ in range(_MOST_DIRECTIONS):
-        (step,), _ = dyadic_integers(rng.standard_normal(domain.dim))
+        (step,), _ = dyadic_integers(rng.standard_normal(len(point) - 1))
         # The line from the centre along the step leaves the domain at centre + step / t, where t
         # is the largest slope / room; go a random part of the way, all in exact arithmetic.
         slopes = sides[:, :-1] @ step * centre[-1]
