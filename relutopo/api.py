@@ -8,7 +8,7 @@ from relutopo import registry
 from relutopo.geometry.complex import CellComplex
 from relutopo.geometry.domain import Domain
 from relutopo.geometry.slices import network_on
-from relutopo.interfaces import Enumerator, Progress
+from relutopo.interfaces import Enumerator, Progress, checked_complex
 from relutopo.interrupts import interrupts_that_insist
 
 __all__ = ["decompose"]
@@ -50,6 +50,8 @@ def decompose(
         If the model or the domain cannot be used, or their dimensions differ.
     LimitReachedError
         If `max_cells` is reached.
+    BackendError
+        If the enumerator returns something else.
 
     Examples
     --------
@@ -58,7 +60,7 @@ def decompose(
     >>> decompose(lines, Box(-1, 1, dim=2)).n_cells
     (9, 12, 4)
     """
-    backend = registry.create("enumerator", enumerator)
+    backend: Enumerator = registry.create("enumerator", enumerator)
     network = network_on(model, domain)
-    result: CellComplex = backend.enumerate(network, domain, max_cells=max_cells, progress=progress)
-    return result
+    found = backend.enumerate(network, domain, max_cells=max_cells, progress=progress)
+    return checked_complex(found, backend, network, domain)

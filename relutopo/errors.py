@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 __all__ = [
+    "BackendError",
     "DeviceError",
     "DeviceMemoryError",
     "DisconnectedGraphError",
@@ -54,6 +55,10 @@ class NoFiedlerVectorError(InputError):
 
 class DisconnectedGraphError(InputError):
     """The graph has several components, so that the Fiedler vector only tells them apart."""
+
+
+class BackendError(RelutopoError, RuntimeError):
+    """A backend returned what the laws of its role rule out."""
 
 
 class NotConvergedError(RelutopoError, RuntimeError):

@@ -16,7 +16,7 @@ from relutopo import plots, report
 from relutopo.api import decompose
 from relutopo.homology.boundary import boundary_matrix
 from relutopo.homology.persistence import filtration
-from relutopo.interfaces import Progress
+from relutopo.interfaces import Progress, checked_reduction
 from relutopo.learning.analysis import CheckpointSettings, Row, named
 from relutopo.learning.random_networks import RandomNetwork
 from relutopo.optional import require
@@ -151,7 +151,9 @@ def _measure(settings: ScaleSettings, scale: RandomNetwork, progress: Progress |
         "filtration",
         lambda: boundary_matrix(complex_, filtration(complex_, strategy, seed=settings.seed)),
     )
-    reduction = timed("reduction", lambda: reducer.reduce(boundary))
+    reduction = checked_reduction(
+        timed("reduction", lambda: reducer.reduce(boundary)), reducer, boundary
+    )
     return row | {
         "n_regions": complex_.n_regions,
         "n_cells": sum(complex_.n_cells),

@@ -12,7 +12,7 @@ from relutopo.homology.boundary import CellLists, boundary_matrix
 from relutopo.homology.diagram import BettiCurve, Diagram, Scale
 from relutopo.homology.filtration import Filtration
 from relutopo.homology.strategies import FiltrationStrategy
-from relutopo.interfaces import Reducer, Reduction
+from relutopo.interfaces import Reducer, checked_reduction
 from relutopo.interrupts import interrupts_that_insist
 from relutopo.seeds import random_generator
 
@@ -81,6 +81,8 @@ def persistence(
     ------
     InputError
         If the filtration is of other cells, or a cell enters before one of its faces.
+    BackendError
+        If the reducer returns what is no reduction of the boundary matrix.
 
     Examples
     --------
@@ -93,7 +95,8 @@ def persistence(
     """
     matrix = boundary_matrix(complex_, filtration)
     chosen: Reducer = registry.create("reducer", reducer)
-    return Diagram.of(chosen.reduce(matrix), matrix, filtration)
+    reduction = checked_reduction(chosen.reduce(matrix), chosen, matrix)
+    return Diagram.of(reduction, matrix, filtration)
 
 
 def betti_curves(
@@ -140,6 +143,11 @@ def betti_numbers(complex_: CellLists, *, reducer: str | Reducer = "z2") -> tupl
     tuple of int
         β_0, β_1, ..., one for each dimension of `complex_.n_cells`.
 
+    Raises
+    ------
+    BackendError
+        If the reducer returns what is no reduction of the boundary matrix.
+
     Examples
     --------
     >>> import relutopo as rt
@@ -151,6 +159,6 @@ def betti_numbers(complex_: CellLists, *, reducer: str | Reducer = "z2") -> tupl
     as_numbered = Filtration(tuple(complex_.n_cells), np.arange(n), np.zeros(n), "as_numbered")
     matrix = boundary_matrix(complex_, as_numbered)
     chosen: Reducer = registry.create("reducer", reducer)
-    reduction: Reduction = chosen.reduce(matrix)
+    reduction = checked_reduction(chosen.reduce(matrix), chosen, matrix)
     of_essential = matrix.dimensions[reduction.essential]
     return tuple(np.bincount(of_essential, minlength=len(complex_.n_cells)).tolist())

@@ -17,7 +17,7 @@ from relutopo.errors import (
 )
 from relutopo.geometry.complex import ON_BOUNDARY, OUTSIDE, CellComplex
 from relutopo.geometry.location import NOT_FOUND
-from relutopo.interfaces import EigenResult, Eigensolver
+from relutopo.interfaces import EigenResult, Eigensolver, checked_eigenpair
 from relutopo.interrupts import interrupts_that_insist
 from relutopo.spectral.agreement import (
     DecisionAgreement,
@@ -237,6 +237,8 @@ def fiedler_partition(
         If the graph has several components and `component` is None.
     NotConvergedError
         If the eigensolver stops before its tolerance.
+    BackendError
+        If the eigensolver returns what is no eigenpair, or another residual than the true one.
     InputError
         If the points have the wrong shape, none lies in a region, or they are missing.
 
@@ -338,7 +340,9 @@ def _solve(
     if not members.all():
         nodes = np.flatnonzero(members)
         laplacian, weights = laplacian[nodes][:, nodes], weights[nodes]
-    result = solver.solve(laplacian, weights, seed=seed)
+    result = checked_eigenpair(
+        solver.solve(laplacian, weights, seed=seed), solver, laplacian, weights
+    )
     if result.status != "converged":
         raise NotConvergedError(
             f"`eigensolver` {result.method!r} must converge, got residual {result.residual:.1e} "

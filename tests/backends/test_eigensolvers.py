@@ -20,7 +20,7 @@ import relutopo as rt
 from relutopo import registry
 from relutopo.devices import Device, numpy_device
 from relutopo.errors import DeviceMemoryError, InputError, MissingExtraError
-from relutopo.interfaces import EigenResult, Eigensolver
+from relutopo.interfaces import EigenResult, Eigensolver, checked_eigenpair
 from relutopo.spectral.laplacian import pencil
 from relutopo.spectral.weights import CountPlusOne, UnitEdges
 from relutopo.testing import random_network
@@ -63,7 +63,8 @@ def solve(
 ) -> EigenResult:
     """Solve, and check all the laws that need no reference."""
     w = np.ones(system.shape[0]) if weights is None else weights
-    result = create(solver).solve(system, w, seed=seed)
+    made = create(solver)
+    result = checked_eigenpair(made.solve(system, w, seed=seed), made, system, w)
     x = result.vector
     residual = np.linalg.norm(system @ x - result.value * w * x)
     residual /= result.value * np.linalg.norm(w * x)

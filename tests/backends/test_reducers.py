@@ -17,7 +17,7 @@ import relutopo as rt
 from relutopo import registry
 from relutopo.errors import InputError, MissingExtraError
 from relutopo.homology.boundary import BoundaryMatrix
-from relutopo.interfaces import Reduction
+from relutopo.interfaces import Reduction, checked_reduction
 
 SEEDS = st.integers(0, 2**32 - 1)
 RANDOM_ORDERS = st.sampled_from(["dimension_major", "random_closure", "random_extension"])
@@ -248,7 +248,8 @@ def test_a_larger_complex_uses_every_level_of_the_bit_tree() -> None:
 @pytest.mark.parametrize("space", sorted(KNOWN))
 def test_laws(name: str, space: str) -> None:
     boundary = simplicial(KNOWN[space][0], np.random.default_rng(1))
-    result = registry.create("reducer", name).reduce(boundary)
+    reducer = registry.create("reducer", name)
+    result = checked_reduction(reducer.reduce(boundary), reducer, boundary)
     cells = np.concatenate([result.pairs.ravel(), result.essential])
     assert sorted(cells.tolist()) == list(range(boundary.n_columns))
     births, deaths = result.pairs.T
@@ -262,7 +263,8 @@ def test_laws(name: str, space: str) -> None:
 
 @pytest.mark.parametrize("name", registry.names("reducer"))
 def test_an_empty_matrix(name: str) -> None:
-    result = registry.create("reducer", name).reduce(from_columns([], []))
+    reducer, empty = registry.create("reducer", name), from_columns([], [])
+    result = checked_reduction(reducer.reduce(empty), reducer, empty)
     assert result.pairs.shape == (0, 2)
     assert result.essential.shape == (0,)
 

@@ -1,0 +1,161 @@
+"""What backends from outside return is looked at before it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy import sparse
+
+import relutopo as rt
+from relutopo import registry
+from relutopo.errors import BackendError
+from relutopo.geometry.domain import Domain
+from relutopo.geometry.network import Network
+from relutopo.homology.boundary import BoundaryMatrix
+from relutopo.interfaces import (
+    EigenResult,
+    Eigensolver,
+    Enumerator,
+    Progress,
+    Reducer,
+    Reduction,
+)
+from relutopo.testing import random_network
+
+BOX = rt.Box(-1, 1, dim=2)
+
+
+class Spoiled(Eigensolver, Reducer, Enumerator):
+    """Built-in backends whose results are spoiled."""
+
+    def __init__(self, spoil: Callable[[Any], Any]) -> None:
+        self.spoil = spoil
+
+    def enumerate(
+        self,
+        network: Network,
+        domain: Domain,
+        *,
+        max_cells: int | None = None,
+        progress: Progress | None = None,
+    ) -> rt.CellComplex:
+        found = registry.create("enumerator", "exact").enumerate(network, domain)
+        spoiled: rt.CellComplex = self.spoil(found)
+        return spoiled
+
+    def solve(
+        self, laplacian: sparse.csr_array, vertex_weights: NDArray[np.float64], *, seed: int = 0
+    ) -> EigenResult:
+        found = registry.create("eigensolver", "arpack").solve(laplacian, vertex_weights)
+        spoiled: EigenResult = self.spoil(found)
+        return spoiled
+
+    def reduce(self, boundary: BoundaryMatrix) -> Reduction:
+        spoiled: Reduction = self.spoil(registry.create("reducer", "z2").reduce(boundary))
+        return spoiled
+
+
+def disc() -> rt.CellComplex:
+    return rt.decompose(random_network([2, 6, 1], 0), BOX, enumerator="exact")
+
+
+def constant(found: EigenResult) -> EigenResult:
+    ones = np.ones(len(found.vector))
+    return replace(found, value=1e-9, vector=ones / np.sqrt(len(ones)))
+
+
+def noise(found: EigenResult) -> EigenResult:
+    x = np.random.default_rng(0).standard_normal(len(found.vector))
+    x -= x.mean()
+    return replace(found, vector=x / np.linalg.norm(x))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda found: None, "an EigenResult, got NoneType"),
+        (lambda found: (found.value, found.vector), "an EigenResult, got tuple"),
+        (lambda found: replace(found, status="fine"), "'not_converged', got 'fine'"),
+        (lambda found: replace(found, value=None), "a number as `value`, got NoneType"),
+        (lambda found: replace(found, residual="1e-9"), "a number as `residual`, got str"),
+        (lambda found: replace(found, value=0.0), "a positive finite `value`, got 0.0"),
+        (lambda found: replace(found, value=np.nan), "a positive finite `value`, got nan"),
+        (lambda found: replace(found, residual=np.nan), "a finite `residual` .*, got nan"),
+        (lambda found: replace(found, vector=None), "real floats, got NoneType"),
+        (lambda found: replace(found, vector=found.vector[1:]), r"floats, got shape \(\d+,\)"),
+        (lambda found: replace(found, vector=found.vector + 0j), "got shape .* complex128"),
+        (lambda found: replace(found, vector=found.vector * np.nan), "got nan at index 0"),
+        (lambda found: replace(found, vector=2 * found.vector), "xᵀ W_V x = 1, got 4"),
+        (constant, "1ᵀ W_V x = 0, got"),
+        (noise, r"the true residual .*, \d.*, got"),
+        (lambda found: replace(found, value=2 * found.value), "the true residual .*, 5.0e-01, got"),
+        (lambda found: replace(found, residual=1e-3), "the true residual .*, got 1.0e-03"),
+    ],
+)
+def test_eigensolvers(spoil: Callable[[EigenResult], Any], message: str) -> None:
+    graph = disc().dual_graph()
+    with pytest.raises(BackendError, match=f"`eigensolver` .*Spoiled must return .*{message}"):
+        rt.fiedler_partition(graph, vertex_weights="unweighted", eigensolver=Spoiled(spoil))
+
+
+def both(found: Reduction) -> Reduction:
+    return replace(found, essential=np.sort(np.append(found.essential, found.pairs[:, 0])))
+
+
+def swapped(found: Reduction) -> Reduction:
+    pairs = found.pairs.copy()
+    pairs[:, 1] = pairs[::-1, 1]
+    return replace(found, pairs=pairs)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda found: None, "a Reduction, got NoneType"),
+        (lambda found: replace(found, pairs=None), r"`pairs` as .*\(n, 2\), got NoneType"),
+        (lambda found: replace(found, pairs=1.0 * found.pairs), "integers .*float64"),
+        (lambda found: replace(found, pairs=found.pairs.T), r"of shape \(n, 2\), got shape \(2,"),
+        (lambda found: replace(found, essential=np.empty(0)), "`essential` as .*float64"),
+        (lambda found: replace(found, essential=found.essential - 1), r"in 0\.\.\d+, got -1"),
+        (lambda found: replace(found, essential=found.essential[:0]), "column 0 0 times"),
+        (both, r"every column once.*, got column \d+ 2 times"),
+        (lambda found: replace(found, pairs=found.pairs[:, ::-1]), "births before their deaths"),
+        (swapped, "births (before|one dimension below) their deaths, got the pair"),
+        (lambda found: replace(found, pairs=found.pairs[::-1]), "`pairs` sorted by birth"),
+    ],
+)
+def test_reducers(spoil: Callable[[Reduction], Any], message: str) -> None:
+    complex_ = disc()
+    expected = f"`reducer` .*Spoiled must return .*{message}"
+    with pytest.raises(BackendError, match=expected):
+        rt.betti_numbers(complex_, reducer=Spoiled(spoil))
+    with pytest.raises(BackendError, match=expected):
+        rt.persistence(complex_, rt.filtration(complex_, "random_closure"), reducer=Spoiled(spoil))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda found: None, "a CellComplex, got NoneType"),
+        (lambda found: disc(), "a complex with the `network` that it was given, got another one"),
+        (lambda found: replace(found, domain=BOX), "a complex with the `domain` that it was given"),
+    ],
+)
+def test_enumerators(spoil: Callable[[rt.CellComplex], Any], message: str) -> None:
+    network, box = random_network([2, 4, 1], 1), rt.Box(-2, 2, dim=2)
+    with pytest.raises(BackendError, match=f"`enumerator` .*Spoiled must return {message}"):
+        rt.decompose(network, box, enumerator=Spoiled(spoil))
+
+
+def test_what_is_right_passes() -> None:
+    right = Spoiled(lambda found: found)
+    complex_ = rt.decompose(random_network([2, 6, 1], 0), BOX, enumerator=right)
+    graph = complex_.dual_graph()
+    part = rt.fiedler_partition(graph, vertex_weights="unweighted", eigensolver=right)
+    assert part.residual < 1e-8
+    assert rt.betti_numbers(complex_, reducer=right) == (1, 0, 0)
