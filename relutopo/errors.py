@@ -58,7 +58,7 @@ class DisconnectedGraphError(InputError):
 
 
 class BackendError(RelutopoError, RuntimeError):
-    """A backend returned what the laws of its role rule out."""
+    """A backend or strategy that is not what its role says, or returned what that rules out."""
 
 
 class NotConvergedError(RelutopoError, RuntimeError):

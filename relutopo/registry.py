@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module, metadata
 from typing import Any
 
-from relutopo.errors import InputError, UnknownNameError
+from relutopo.errors import BackendError, InputError, UnknownNameError
 
 __all__ = ["built_in", "constructor", "create", "names", "provider", "roles"]
 
@@ -81,6 +81,17 @@ _BUILT_IN: Mapping[str, Mapping[str, str]] = {
         "slice_through": f"{_DOMAINS}:SliceThrough",
     },
 }
+_KINDS: Mapping[str, str] = {
+    "enumerator": "relutopo.interfaces:Enumerator",
+    "eigensolver": "relutopo.interfaces:Eigensolver",
+    "reducer": "relutopo.interfaces:Reducer",
+    "vertex_weights": f"{_WEIGHTS}:VertexWeights",
+    "edge_weights": f"{_WEIGHTS}:EdgeWeights",
+    "filtration": f"{_FILTRATIONS}:FiltrationStrategy",
+    "data": f"{_DATASETS}:Dataset",
+    "domain": f"{_DOMAINS}:DomainRule",
+}
+"""The class of which every instance of a role is."""
 
 
 def roles() -> tuple[str, ...]:
@@ -94,9 +105,13 @@ def roles() -> tuple[str, ...]:
     return tuple(_BUILT_IN)
 
 
-def _import_strings(role: str) -> dict[str, str]:
+def _check_role(role: str) -> None:
     if role not in _BUILT_IN:
         raise UnknownNameError(f"role {role!r} does not exist; the roles are {', '.join(roles())}")
+
+
+def _import_strings(role: str) -> dict[str, str]:
+    _check_role(role)
     outside = {point.name: point.value for point in metadata.entry_points(group=f"relutopo.{role}")}
     return outside | dict(_BUILT_IN[role])
 
@@ -170,9 +185,13 @@ def constructor(role: str, name: str) -> Callable[..., Any]:
     >>> constructor("vertex_weights", "unweighted").__name__
     'Unweighted'
     """
-    module, _, attribute = _import_string(role, name).partition(":")
-    made_by: Callable[..., Any] = getattr(import_module(module), attribute)
+    made_by: Callable[..., Any] = _imported(_import_string(role, name))
     return made_by
+
+
+def _imported(target: str) -> Any:
+    module, _, attribute = target.partition(":")
+    return getattr(import_module(module), attribute)
 
 
 def provider(role: str, name: str) -> dict[str, str]:
@@ -223,7 +242,10 @@ def create(role: str, choice: object, /, **options: Any) -> Any:
     UnknownNameError
         If nobody registered the name.
     InputError
-        If options come with an instance, or the constructor does not take them.
+        If options come with an instance, the constructor does not take them, or `choice` is
+        neither a name nor an instance of the role.
+    BackendError
+        If the name stands for something that makes no instance of the role.
     MissingExtraError
         If the part needs a package that is not installed.
 
@@ -233,19 +255,61 @@ def create(role: str, choice: object, /, **options: Any) -> Any:
     Unweighted()
     """
     if not isinstance(choice, str):
+        _check_instance(role, choice)
         if options:
             raise InputError(
                 f"{role} got an instance of {type(choice).__name__} together with the options "
                 f"{sorted(options)}; give the options to its constructor instead"
             )
         return choice
-    made_by = constructor(role, choice)
+    made = _made(role, choice, options)
+    kind = _kind(role)
+    if not isinstance(made, kind):
+        raise BackendError(
+            f"{role}={choice!r} must make an instance of {_named(kind)}, got "
+            f"{_named(type(made))}; let the entry point name a subclass"
+        )
+    return made
+
+
+def _made(role: str, name: str, options: Mapping[str, Any]) -> object:
+    make = constructor(role, name)
     try:
-        return made_by(**options)
+        return make(**options)
     except TypeError as error:
         if error.__traceback__ is None or error.__traceback__.tb_next is not None:
             raise  # from within the constructor
         raise InputError(
-            f"`{role}` {choice!r} does not take the options {sorted(options)}: {error}; leave out "
+            f"`{role}` {name!r} does not take the options {sorted(options)}: {error}; leave out "
             "what it does not know, and give what it misses"
         ) from error
+
+
+def _kind(role: str) -> type:
+    kind: type = _imported(_KINDS[role])
+    return kind
+
+
+def _check_instance(role: str, choice: object) -> None:
+    _check_role(role)
+    kind = _kind(role)
+    if isinstance(choice, kind):
+        return
+    came, remedy = (
+        f"an instance of {_named(type(choice))}",
+        f"choose one of {', '.join(names(role))}",
+    )
+    if choice is None:
+        came = "None"
+    elif isinstance(choice, type):
+        came = f"the class {choice.__name__}"
+        if issubclass(choice, kind):
+            remedy = f"pass an instance, {choice.__name__}()"
+    raise InputError(
+        f"`{role}` must be a registry name or an instance of {_named(kind)}, got {came}; {remedy}"
+    )
+
+
+def _named(kind: type) -> str:
+    module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
+    return f"{module}{kind.__qualname__}"

@@ -11,9 +11,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from relutopo import Box, decompose, fiedler_partition, registry
-from relutopo.errors import InputError, MissingExtraError, UnknownNameError
+from relutopo import (
+    Box,
+    CellComplex,
+    betti_numbers,
+    decompose,
+    fiedler_partition,
+    filtration,
+    registry,
+)
+from relutopo.errors import BackendError, InputError, MissingExtraError, UnknownNameError
 from relutopo.homology.boundary import BoundaryMatrix
+from relutopo.homology.strategies import FiltrationStrategy
 from relutopo.interfaces import Eigensolver, Enumerator, Reducer
 from relutopo.optional import require
 from relutopo.testing import random_network
@@ -38,6 +47,10 @@ class ToyEigensolver(Eigensolver):
         return EigenResult(values[1], vectors[:, 1], 1e-15, 0, 0.0, "toy", "converged")
 
 
+def mistaken():
+    return ToyEigensolver()
+
+
 class ToyReducer(Reducer):
     def reduce(self, boundary):
         result = registry.create("reducer", "z2").reduce(boundary)
@@ -50,6 +63,7 @@ toy = toy_backends:ToyEnumerator
 toy = toy_backends:ToyEigensolver
 [relutopo.reducer]
 toy = toy_backends:ToyReducer
+mistaken = toy_backends:mistaken
 """
 
 
@@ -99,6 +113,14 @@ def test_options_reach_the_constructor() -> None:
         registry.create("eigensolver", "toy", shift="2.0")
 
 
+@pytest.mark.usefixtures("toy_package")
+def test_a_name_makes_an_instance_of_its_role() -> None:
+    with pytest.raises(
+        BackendError, match=r"reducer='mistaken' must make .*Reducer, got .*ToyEigensolver"
+    ):
+        registry.create("reducer", "mistaken")
+
+
 def test_unknown_names_list_those_there_are() -> None:
     with pytest.raises(UnknownNameError, match=r"eigensolver='lanczos' is not registered.*arpack"):
         registry.create("eigensolver", "lanczos")
@@ -111,6 +133,58 @@ def test_an_instance_passes_through_without_options() -> None:
     assert registry.create("eigensolver", solver) is solver
     with pytest.raises(InputError, match=r"ArpackEigensolver together with the options \['tol'\]"):
         registry.create("eigensolver", solver, tol=1e-3)
+
+
+class _Nameless(FiltrationStrategy):
+    def cell_values(self, complex_: CellComplex, rng: np.random.Generator) -> Any:
+        return None
+
+
+class _Nothing(_Nameless):
+    name = "nothing"
+
+
+def test_only_instances_of_a_role_pass() -> None:
+    box = Box(-1, 1, dim=2)
+    network = random_network([2, 5, 1], 0)
+    solver = registry.create("eigensolver", "arpack")
+    with pytest.raises(
+        InputError, match=r"`enumerator` must be a registry name or .*Enumerator, got None; .*cpu"
+    ):
+        decompose(network, box, enumerator=None)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"`enumerator` .*, got an instance of .*Arpack"):
+        decompose(network, box, enumerator=solver)
+    complex_ = decompose(network, box)
+    graph = complex_.dual_graph()
+    with pytest.raises(
+        InputError, match=r"`eigensolver` .*, got the class ArpackEigen.*Eigensolver\(\)"
+    ):
+        fiedler_partition(graph, vertex_weights="unweighted", eigensolver=type(solver))  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"`vertex_weights` .*VertexWeights, got None"):
+        fiedler_partition(graph, vertex_weights=None)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"`reducer` .*Reducer, got an instance of dict"):
+        betti_numbers(complex_, reducer={"name": "z2"})  # type: ignore[arg-type]
+    with pytest.raises(UnknownNameError, match="role 'solver' does not exist"):
+        registry.create("solver", solver)
+
+
+def test_every_built_in_is_an_instance_of_its_role() -> None:
+    assert set(registry._KINDS) == set(registry.roles())
+    for role in ("vertex_weights", "edge_weights", "domain"):
+        for name in registry.built_in(role):
+            made_by = registry.constructor(role, name)
+            assert isinstance(made_by, type)
+            assert issubclass(made_by, registry._kind(role))
+
+
+def test_a_filtration_strategy_has_a_name_and_gives_values() -> None:
+    complex_ = decompose(random_network([2, 5, 1], 0), Box(-1, 1, dim=2))
+    with pytest.raises(BackendError, match="`strategy` _Nameless must have a `name`"):
+        filtration(complex_, _Nameless())
+    with pytest.raises(
+        BackendError, match=r"`strategy` 'nothing' must give a list, .*got NoneType"
+    ):
+        filtration(complex_, _Nothing())
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from relutopo import registry
+from relutopo.errors import BackendError
 from relutopo.geometry.complex import CellComplex
 from relutopo.homology.boundary import CellLists, boundary_matrix
 from relutopo.homology.diagram import BettiCurve, Diagram, Scale
@@ -45,6 +47,8 @@ def filtration(
     InputError
         If the options or the seed are wrong, or the strategy gives NaN, or a cell a smaller value
         than one of its faces.
+    BackendError
+        If the strategy has no name, or gives no list.
 
     Examples
     --------
@@ -55,7 +59,17 @@ def filtration(
     Filtration('random_closure', 25 cells, seed=3)
     """
     chosen: FiltrationStrategy = registry.create("filtration", strategy, **options)
+    if not isinstance(getattr(chosen, "name", None), str):
+        raise BackendError(
+            f"`strategy` {type(chosen).__qualname__} must have a `name`, which the filtration "
+            "records, got none; give the class one"
+        )
     values = chosen.cell_values(complex_, random_generator(seed))
+    if not isinstance(values, Sequence):
+        raise BackendError(
+            f"`strategy` {chosen.name!r} must give a list, for each dimension the values of its "
+            f"cells, got {type(values).__name__}; correct its `cell_values`"
+        )
     return Filtration.from_values(complex_, values, chosen.name, seed if chosen.random else None)
 
 
