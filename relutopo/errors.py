@@ -15,6 +15,7 @@ __all__ = [
     "DeviceError",
     "DeviceMemoryError",
     "DisconnectedGraphError",
+    "EntryPointError",
     "InputError",
     "InvariantError",
     "LimitReachedError",
@@ -67,6 +68,10 @@ class NotConvergedError(RelutopoError, RuntimeError):
 
 class MissingExtraError(RelutopoError, ImportError):
     """An optional package is not installed."""
+
+
+class EntryPointError(RelutopoError, ImportError):
+    """What another package registered under a name cannot be loaded, or two packages did."""
 
 
 class DeviceError(RelutopoError, RuntimeError):

@@ -17,7 +17,13 @@ from collections.abc import Callable, Mapping
 from importlib import import_module, metadata
 from typing import Any
 
-from relutopo.errors import BackendError, InputError, UnknownNameError
+from relutopo.errors import (
+    BackendError,
+    EntryPointError,
+    InputError,
+    RelutopoError,
+    UnknownNameError,
+)
 
 __all__ = ["built_in", "constructor", "create", "names", "provider", "roles"]
 
@@ -110,12 +116,6 @@ def _check_role(role: str) -> None:
         raise UnknownNameError(f"role {role!r} does not exist; the roles are {', '.join(roles())}")
 
 
-def _import_strings(role: str) -> dict[str, str]:
-    _check_role(role)
-    outside = {point.name: point.value for point in metadata.entry_points(group=f"relutopo.{role}")}
-    return outside | dict(_BUILT_IN[role])
-
-
 def names(role: str) -> tuple[str, ...]:
     """Return the names that can be chosen for a role, outsiders' included, sorted.
 
@@ -129,7 +129,9 @@ def names(role: str) -> tuple[str, ...]:
     >>> "arpack" in names("eigensolver")
     True
     """
-    return tuple(sorted(_import_strings(role)))
+    _check_role(role)
+    outside = metadata.entry_points(group=f"relutopo.{role}").names
+    return tuple(sorted(outside | _BUILT_IN[role].keys()))
 
 
 def built_in(role: str) -> tuple[str, ...]:
@@ -150,19 +152,20 @@ def check(role: str, name: str) -> None:
     --------
     >>> check("reducer", "z2")
     """
-    _import_string(role, name)
+    if name not in _BUILT_IN.get(role, {}):
+        _entry_point(role, name)
 
 
-def _import_string(role: str, name: str) -> str:
-    known = _BUILT_IN.get(role, {})
-    if name not in known:
-        known = _import_strings(role)  # slow: it reads the metadata of every installed package
-    if name not in known:
+def _entry_point(role: str, name: str) -> metadata.EntryPoint:
+    _check_role(role)
+    # slow: it reads the metadata of every installed package
+    points = tuple(metadata.entry_points(group=f"relutopo.{role}", name=name))
+    if not points:
         raise UnknownNameError(
-            f"{role}={name!r} is not registered; choose one of {', '.join(sorted(known))}, "
+            f"{role}={name!r} is not registered; choose one of {', '.join(names(role))}, "
             f"pass an instance, or register yours in the entry-point group 'relutopo.{role}'"
         )
-    return known[name]
+    return points[0]
 
 
 def constructor(role: str, name: str) -> Callable[..., Any]:
@@ -179,14 +182,41 @@ def constructor(role: str, name: str) -> Callable[..., Any]:
     ------
     UnknownNameError
         If nobody registered the name.
+    EntryPointError
+        If what another package registered cannot be loaded.
 
     Examples
     --------
     >>> constructor("vertex_weights", "unweighted").__name__
     'Unweighted'
     """
-    made_by: Callable[..., Any] = _imported(_import_string(role, name))
+    made_by: Callable[..., Any]
+    if name in _BUILT_IN.get(role, {}):
+        made_by = _imported(_BUILT_IN[role][name])
+        return made_by
+    point = _entry_point(role, name)
+    try:
+        made_by = point.load()
+    except RelutopoError:
+        raise
+    except Exception as error:  # importing a module of another package can raise anything
+        raise _unusable(point, f"{type(error).__name__}: {error}") from error
+    if not callable(made_by):
+        raise _unusable(point, f"it is of type {type(made_by).__name__}")
     return made_by
+
+
+def _unusable(point: metadata.EntryPoint, reason: str) -> EntryPointError:
+    role = point.group.removeprefix("relutopo.")
+    return EntryPointError(
+        f"{role}={point.name!r} must be a class or function, but {point.value!r}, which the "
+        f"package {_package(point)} registers, cannot be loaded: {reason}; repair, upgrade or "
+        "uninstall that package"
+    )
+
+
+def _package(point: metadata.EntryPoint) -> str:
+    return "of unknown name" if point.dist is None else repr(point.dist.name)
 
 
 def _imported(target: str) -> Any:
@@ -241,6 +271,8 @@ def create(role: str, choice: object, /, **options: Any) -> Any:
     ------
     UnknownNameError
         If nobody registered the name.
+    EntryPointError
+        If what another package registered cannot be loaded.
     InputError
         If options come with an instance, the constructor does not take them, or `choice` is
         neither a name nor an instance of the role.

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,13 @@ from relutopo import (
     filtration,
     registry,
 )
-from relutopo.errors import BackendError, InputError, MissingExtraError, UnknownNameError
+from relutopo.errors import (
+    BackendError,
+    EntryPointError,
+    InputError,
+    MissingExtraError,
+    UnknownNameError,
+)
 from relutopo.homology.boundary import BoundaryMatrix
 from relutopo.homology.strategies import FiltrationStrategy
 from relutopo.interfaces import Eigensolver, Enumerator, Reducer
@@ -68,17 +73,30 @@ mistaken = toy_backends:mistaken
 
 
 @pytest.fixture
-def toy_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Installs a distribution with one module, and what it registers."""
+    modules: list[str] = []
+
+    def install(name: str, entry_points: str, source: str = "") -> None:
+        module = name.replace("-", "_")
+        folder = tmp_path / name
+        info = folder / f"{module}-1.0.dist-info"
+        info.mkdir(parents=True)
+        (folder / f"{module}.py").write_text(source)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(entry_points)
+        monkeypatch.syspath_prepend(folder)
+        modules.append(module)
+
+    yield install
+    for module in modules:
+        sys.modules.pop(module, None)
+
+
+@pytest.fixture
+def toy_package(install: Callable[..., None]) -> None:
     """Install a distribution that registers a backend of each role."""
-    (tmp_path / "toy_backends.py").write_text(TOY)
-    info = tmp_path / "toy_backends-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-backends\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(ENTRY_POINTS)
-    monkeypatch.syspath_prepend(tmp_path)
-    importlib.invalidate_caches()
-    yield
-    sys.modules.pop("toy_backends", None)
+    install("toy-backends", ENTRY_POINTS, TOY)
 
 
 @pytest.mark.usefixtures("toy_package")
@@ -119,6 +137,42 @@ def test_a_name_makes_an_instance_of_its_role() -> None:
         BackendError, match=r"reducer='mistaken' must make .*Reducer, got .*ToyEigensolver"
     ):
         registry.create("reducer", "mistaken")
+
+
+@pytest.mark.parametrize(
+    ("target", "reason"),
+    [
+        ("no_such_module:Solver", "ModuleNotFoundError: No module named 'no_such_module'"),
+        ("broken_backends:Solver", "AttributeError: .*'Solver'"),
+        ("broken_backends:number", "it is of type int"),
+        ("broken_backends", "it is of type module"),
+    ],
+)
+def test_entry_points_that_cannot_be_loaded(
+    install: Callable[..., None], target: str, reason: str
+) -> None:
+    install("broken-backends", f"[relutopo.eigensolver]\nmine = {target}\n", "number = 1")
+    registry.check("eigensolver", "mine")
+    with pytest.raises(
+        EntryPointError,
+        match=f"eigensolver='mine' .*'{target}', which the package 'broken-backends' .*{reason}; "
+        "repair, upgrade or uninstall",
+    ):
+        registry.create("eigensolver", "mine")
+
+
+def test_an_entry_point_may_miss_an_extra(install: Callable[..., None]) -> None:
+    source = "from relutopo.optional import require\nrequire('no_such_module', 'the solver')"
+    install("needy-backends", "[relutopo.eigensolver]\nneedy = needy_backends:Solver\n", source)
+    with pytest.raises(MissingExtraError, match="the solver needs the package 'no_such_module'"):
+        registry.create("eigensolver", "needy")
+
+
+@pytest.mark.parametrize("target", ["nested:Outer.Inner", "nested:Outer.Inner [extra]"])
+def test_entry_points_are_loaded_as_python_does(install: Callable[..., None], target: str) -> None:
+    source = "class Outer:\n    from relutopo.backends.reducers.z2 import Z2Reducer as Inner\n"
+    install("nested", f"[relutopo.reducer]\ninner = {target}\n", source)
+    assert isinstance(registry.create("reducer", "inner"), Reducer)
 
 
 def test_unknown_names_list_those_there_are() -> None:
