@@ -8,7 +8,8 @@ relutopo adds its own by an entry point in the group ``relutopo.<role>``::
     my_solver = "my_package.my_module:MySolver"
 
 Invariant: the name of a built-in backend is the name of the file that holds it and of its YAML
-file. A built-in name cannot be taken over from outside.
+file. A built-in name cannot be taken over from outside, and no name stands for the parts of two
+packages.
 """
 
 from __future__ import annotations
@@ -140,13 +141,20 @@ def built_in(role: str) -> tuple[str, ...]:
 
 
 def check(role: str, name: str) -> None:
-    """Raise an `UnknownNameError` for a name that nobody registered, without importing anything.
+    """Raise an error for a name that nobody or several packages registered, importing nothing.
 
     Parameters
     ----------
     role : str
         One of `roles`.
     name : str
+
+    Raises
+    ------
+    UnknownNameError
+        If nobody registered the name.
+    EntryPointError
+        If several packages did.
 
     Examples
     --------
@@ -164,6 +172,12 @@ def _entry_point(role: str, name: str) -> metadata.EntryPoint:
         raise UnknownNameError(
             f"{role}={name!r} is not registered; choose one of {', '.join(names(role))}, "
             f"pass an instance, or register yours in the entry-point group 'relutopo.{role}'"
+        )
+    if len(points) > 1:
+        packages = " and ".join(_package(point) for point in points)
+        raise EntryPointError(
+            f"{role}={name!r} must be registered once, got entry points of the packages "
+            f"{packages}; uninstall all but one, or pass an instance"
         )
     return points[0]
 
@@ -183,7 +197,7 @@ def constructor(role: str, name: str) -> Callable[..., Any]:
     UnknownNameError
         If nobody registered the name.
     EntryPointError
-        If what another package registered cannot be loaded.
+        If what another package registered cannot be loaded, or several packages registered it.
 
     Examples
     --------
@@ -272,7 +286,7 @@ def create(role: str, choice: object, /, **options: Any) -> Any:
     UnknownNameError
         If nobody registered the name.
     EntryPointError
-        If what another package registered cannot be loaded.
+        If what another package registered cannot be loaded, or several packages registered it.
     InputError
         If options come with an instance, the constructor does not take them, or `choice` is
         neither a name nor an instance of the role.

@@ -161,6 +161,25 @@ def test_entry_points_that_cannot_be_loaded(
         registry.create("eigensolver", "mine")
 
 
+def test_a_name_of_two_packages_is_refused(install: Callable[..., None]) -> None:
+    for package in ("first-backends", "second-backends"):
+        install(package, "[relutopo.eigensolver]\nmine = somewhere:Solver\n")
+    assert "mine" in registry.names("eigensolver")
+    for use in (registry.check, registry.create):
+        with pytest.raises(
+            EntryPointError,
+            match=r"eigensolver='mine' must be registered once, got .*'second-backends' and "
+            r"'first-backends'; uninstall",
+        ):
+            use("eigensolver", "mine")
+
+
+def test_a_built_in_name_cannot_be_taken_over(install: Callable[..., None]) -> None:
+    install("arpack-backends", "[relutopo.eigensolver]\narpack = somewhere:Solver\n")
+    assert type(registry.create("eigensolver", "arpack")).__name__ == "ArpackEigensolver"
+    assert registry.provider("eigensolver", "arpack") == {}
+
+
 def test_an_entry_point_may_miss_an_extra(install: Callable[..., None]) -> None:
     source = "from relutopo.optional import require\nrequire('no_such_module', 'the solver')"
     install("needy-backends", "[relutopo.eigensolver]\nneedy = needy_backends:Solver\n", source)
