@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from relutopo.errors import InputError
@@ -86,7 +86,7 @@ def pencil(
     Raises
     ------
     InputError
-        If a strategy gives a weight that is not positive and finite, or too few of them.
+        If a strategy gives a weight or factor that is not positive and finite, or too few of them.
 
     Examples
     --------
@@ -96,9 +96,16 @@ def pencil(
     >>> system.laplacian.toarray().tolist(), system.vertex_weights.tolist()
     ([[1.0, -1.0], [-1.0, 1.0]], [5.0, 1.0])
     """
-    w_v = _positive("vertex_weights", vertex_weights, vertex_weights(graph, counts), graph.n_nodes)
-    w_e = _positive("edge_weights", edge_weights, edge_weights(graph), graph.n_edges)
-    w_e = w_e * vertex_weights.edge_factors(graph, w_v)
+    of_vertices = f"`vertex_weights`={vertex_weights!r}"
+    of_edges = f"`edge_weights`={edge_weights!r}"
+    w_v = _positive(of_vertices, vertex_weights(graph, counts), graph.n_nodes)
+    w_e = _positive(of_edges, edge_weights(graph), graph.n_edges)
+    factors = np.asarray(vertex_weights.edge_factors(graph, w_v), dtype=np.float64)
+    if factors.ndim:
+        factors = _positive(f"`edge_factors` of {of_vertices}", factors, graph.n_edges)
+    with np.errstate(over="ignore"):  # the product of two floats may leave their range
+        products = w_e * factors
+    w_e = _positive(f"{of_edges} times `edge_factors` of {of_vertices}", products, graph.n_edges)
     from relutopo.spectral._kernels import laplacian_rows  # loads numba
 
     n, edges = graph.n_nodes, graph.edges.astype(np.int32, copy=False)
@@ -106,20 +113,18 @@ def pencil(
     return Pencil(sparse.csr_array((values, columns, indptr), shape=(n, n)), w_v, w_e)
 
 
-def _positive(
-    name: str, strategy: object, weights: NDArray[np.float64], n: int
-) -> NDArray[np.float64]:
+def _positive(source: str, weights: ArrayLike, n: int) -> NDArray[np.float64]:
     weights = np.asarray(weights, dtype=np.float64)
     if weights.shape != (n,):
         raise InputError(
-            f"`{name}`={strategy!r} must give an array of shape ({n},), got {weights.shape}; "
+            f"{source} must give an array of shape ({n},), got {weights.shape}; "
             "correct the strategy"
         )
     good = (weights > 0) & np.isfinite(weights)
     if not good.all():
         bad = int(np.argmin(good))
         raise InputError(
-            f"`{name}`={strategy!r} must give positive finite weights, got {weights[bad]} at "
+            f"{source} must give positive finite weights, got {weights[bad]} at "
             f"index {bad}; choose another strategy"
         )
     return weights

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import scipy.linalg
@@ -199,3 +201,33 @@ class _Broken(VertexWeights):
 def test_strategies_are_checked(weights: list[float], message: str) -> None:
     with pytest.raises(InputError, match=message):
         pencil(PATH, COUNTS, _Broken(weights), UnitEdges())
+
+
+class _Factors(Unweighted):
+    def __init__(self, factors: Any) -> None:
+        self.factors = factors
+
+    def edge_factors(self, graph: rt.DualGraph, weights: NDArray[np.float64]) -> Any:
+        return self.factors
+
+
+@pytest.mark.parametrize(
+    ("factors", "message"),
+    [
+        (np.array([1.0, -2.0]), "must give positive finite weights, got -2.0 at index 1"),
+        (np.array([np.inf, 1.0]), "got inf at index 0"),
+        (np.ones(3), r"must give an array of shape \(2,\), got \(3,\)"),
+        (np.ones((2, 1)), r"must give an array of shape \(2,\), got \(2, 1\)"),
+        (0.0, "got 0.0 at index 0"),
+        (None, "got nan at index 0"),
+        (np.full(2, 1e300), "got inf at index 0"),
+    ],
+)
+def test_edge_factors_are_checked(factors: Any, message: str) -> None:
+    with pytest.raises(InputError, match=f"`edge_factors` of `vertex_weights`=.*{message}"):
+        pencil(PATH, COUNTS, _Factors(factors), _Huge())
+
+
+class _Huge(EdgeWeights):
+    def __call__(self, graph: rt.DualGraph) -> NDArray[np.float64]:
+        return np.full(graph.n_edges, 1e10)
