@@ -224,7 +224,14 @@ def _counts(sweep: Sweep, overview: pd.DataFrame) -> list[str]:
             f"{str(stage).removeprefix('seconds_')} {value:.0f}" for stage, value in seconds.items()
         )
         lines.append(f"[dim]seconds, all jobs: {stages}[/dim]")
-    versions = overview.loc[overview["status"] == "done", "code"].dropna().unique()
-    if len(versions) > 1:
-        lines.append(f"[yellow]results of {len(versions)} versions of the code stand here[/yellow]")
+    versions: dict[str, set[str]] = {}
+    for job in sweep.jobs:
+        if job.status == "done":
+            for package, version in job.record.identity.code.items():
+                versions.setdefault(package, set()).add(version)
+    lines += [
+        f"[yellow]results of {len(found)} versions of {package} stand here[/yellow]"
+        for package, found in versions.items()
+        if len(found) > 1
+    ]
     return lines

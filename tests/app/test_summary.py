@@ -18,7 +18,7 @@ from rich.table import Table
 
 from relutopo.app.identity import Identity
 from relutopo.app.store import JobFolder, JobRecord
-from relutopo.app.summary import _best, _measured, _ranges
+from relutopo.app.summary import _best, _counts, _measured, _ranges
 from relutopo.app.sweep import Sweep
 from relutopo.app.sweep_plots import plot_measure
 from relutopo.report import in_order
@@ -121,6 +121,28 @@ def test_of_seconds_and_losses_the_least_are_the_best(name: str, least: bool, fi
     assert f"the {'least' if first == '1' else 'greatest'} mean {name} first" in str(title)
     assert isinstance(grid, Table)
     assert next(iter(grid.columns[-1].cells)) == first
+
+
+@pytest.mark.parametrize(
+    ("codes", "told"),
+    [
+        ([{"relutopo": "1"}, {"relutopo": "1", "others": "1.2"}], []),
+        ([{"relutopo": "1"}, {"relutopo": "2", "others": "1.2"}], ["2 versions of relutopo"]),
+        ([{"relutopo": "1", "others": v} for v in ("1.2", "1.3")], ["2 versions of others"]),
+    ],
+)
+def test_versions_are_compared_package_by_package(
+    tmp_path: Path, codes: list[dict[str, str]], told: list[str]
+) -> None:
+    for seed, code in enumerate(codes):
+        values = {"analysis": "partition", "seed": seed}
+        record = JobRecord(Identity("two_moons", values, code), {}, [f"seed={seed}"])
+        folder = JobFolder(tmp_path / "jobs" / record.identity.id)
+        folder.begin(record)
+        folder.finish({}, {"delay": 1.0})
+    sweep = Sweep.open(tmp_path)
+    lines = [line for line in _counts(sweep, sweep.overview()) if "version" in line]
+    assert lines == [f"[yellow]results of {text} stand here[/yellow]" for text in told]
 
 
 @pytest.mark.parametrize(
