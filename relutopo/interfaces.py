@@ -138,7 +138,7 @@ class Eigensolver(ABC):
             L = ∂ᵀ W_E ∂: symmetric, positive semidefinite, with the constants as its kernel;
             n ≥ 2.
         vertex_weights : (n,) ndarray
-            Diagonal of W_V, positive.
+            Diagonal of W_V, positive; may be read-only.
         seed : int
             Seed of the random start.
         """

@@ -14,6 +14,7 @@ from typing import ClassVar, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from relutopo.arrays import read_only
 from relutopo.errors import InputError
 from relutopo.geometry.complex import CellComplex
 from relutopo.geometry.domain import as_array, as_points
@@ -122,8 +123,8 @@ class LowerStar(FiltrationStrategy):
     Parameters
     ----------
     function : callable or (n_0,) array_like
-        The values at the vertices, or a function that takes the vertices, of shape (n_0, d), and
-        returns them.
+        The values at the vertices, or a function that takes the vertices, a read-only array of
+        shape (n_0, d), and returns them.
 
     Examples
     --------
@@ -141,7 +142,8 @@ class LowerStar(FiltrationStrategy):
 
     def cell_values(self, complex_: CellComplex, rng: np.random.Generator) -> Values:
         """Return the function at the vertices, and maxima over vertices."""
-        given = self.function(complex_.vertices) if callable(self.function) else self.function
+        vertices = read_only(complex_.vertices)
+        given = self.function(vertices) if callable(self.function) else self.function
         at_vertices = as_array(given, np.float64)
         if at_vertices.shape != (complex_.n_cells[0],):
             raise InputError(

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relutopo import registry
+from relutopo.arrays import read_only
 from relutopo.errors import (
     DisconnectedGraphError,
     InputError,
@@ -340,9 +341,8 @@ def _solve(
     if not members.all():
         nodes = np.flatnonzero(members)
         laplacian, weights = laplacian[nodes][:, nodes], weights[nodes]
-    result = checked_eigenpair(
-        solver.solve(laplacian, weights, seed=seed), solver, laplacian, weights
-    )
+    found = solver.solve(laplacian, read_only(weights), seed=seed)
+    result = checked_eigenpair(found, solver, laplacian, weights)
     if result.status != "converged":
         raise NotConvergedError(
             f"`eigensolver` {result.method!r} must converge, got residual {result.residual:.1e} "

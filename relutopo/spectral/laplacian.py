@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
+from relutopo.arrays import read_only
 from relutopo.errors import InputError
 from relutopo.spectral.dual_graph import DualGraph
 from relutopo.spectral.weights import EdgeWeights, VertexWeights
@@ -98,9 +99,9 @@ def pencil(
     """
     of_vertices = f"`vertex_weights`={vertex_weights!r}"
     of_edges = f"`edge_weights`={edge_weights!r}"
-    w_v = _positive(of_vertices, vertex_weights(graph, counts), graph.n_nodes)
+    w_v = _positive(of_vertices, vertex_weights(graph, read_only(counts)), graph.n_nodes)
     w_e = _positive(of_edges, edge_weights(graph), graph.n_edges)
-    factors = np.asarray(vertex_weights.edge_factors(graph, w_v), dtype=np.float64)
+    factors = np.asarray(vertex_weights.edge_factors(graph, read_only(w_v)), dtype=np.float64)
     if factors.ndim:
         factors = _positive(f"`edge_factors` of {of_vertices}", factors, graph.n_edges)
     with np.errstate(over="ignore"):  # the product of two floats may leave their range

@@ -47,7 +47,7 @@ class VertexWeights(ABC):
         ----------
         graph : DualGraph
         counts : (n_nodes,) ndarray of int64
-            Number of data points in each region.
+            Number of data points in each region; read-only.
 
         Returns
         -------
@@ -64,7 +64,7 @@ class VertexWeights(ABC):
         ----------
         graph : DualGraph
         weights : (n_nodes,) ndarray
-            The vertex weights.
+            The vertex weights; read-only.
         """
         return 1.0
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 import relutopo as rt
 from relutopo import registry
@@ -67,6 +68,19 @@ def test_every_strategy_gives_a_filtration(seed: int) -> None:
             face = start - complex_.n_cells[k] + facets
             assert (result.positions[face] < result.positions[cell]).all()
             assert (result.values[face] <= result.values[cell]).all()
+
+
+def test_a_function_cannot_move_the_vertices() -> None:
+    def shifted(x: NDArray[np.float64]) -> NDArray[np.float64]:
+        x -= 1
+        return x[:, 0]
+
+    complex_ = segment()
+    before = complex_.vertices.copy()
+    with pytest.raises(ValueError, match="read-only"):
+        rt.filtration(complex_, LowerStar(shifted))
+    np.testing.assert_array_equal(complex_.vertices, before)
+    assert complex_.vertices.flags.writeable
 
 
 @pytest.mark.parametrize("name", RANDOM)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -190,6 +191,48 @@ class _Heavy(VertexWeights):
 
     def __call__(self, graph: rt.DualGraph, counts: NDArray[np.int64]) -> NDArray[np.float64]:
         return np.random.default_rng(graph.n_nodes).integers(1, 50, graph.n_nodes).astype(float)
+
+
+class _Writes(CountPlusOne):
+    """Writes into what it is given, as far as it may."""
+
+    def __call__(self, graph: rt.DualGraph, counts: NDArray[np.int64]) -> NDArray[np.float64]:
+        counts += 1
+        return counts.astype(np.float64)
+
+
+class _WritesFactors(CountPlusOne):
+    def edge_factors(
+        self, graph: rt.DualGraph, weights: NDArray[np.float64]
+    ) -> NDArray[np.float64] | float:
+        weights /= weights.sum()
+        return 1.0
+
+
+class _WritesWeights(Eigensolver):
+    def solve(
+        self, laplacian: sparse.csr_array, vertex_weights: NDArray[np.float64], *, seed: int = 0
+    ) -> EigenResult:
+        vertex_weights *= 2
+        result: EigenResult = registry.create("eigensolver", "arpack").solve(
+            laplacian, vertex_weights
+        )
+        return result
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {"vertex_weights": _Writes()},
+        {"vertex_weights": _WritesFactors()},
+        {"eigensolver": _WritesWeights()},
+    ],
+)
+def test_what_is_kept_in_the_partition_cannot_be_changed_from_outside(
+    choice: dict[str, Any],
+) -> None:
+    with pytest.raises(ValueError, match="read-only"):
+        rt.fiedler_partition(chain([0.0]).dual_graph(), [[0.5]], **choice)
 
 
 @pytest.mark.parametrize("seed", range(8))
