@@ -52,7 +52,7 @@ def require(module: str, purpose: str) -> ModuleType:
     Raises
     ------
     MissingExtraError
-        If the package that holds the module is not installed.
+        If the package that holds the module is not installed, or has no such module.
 
     Examples
     --------
@@ -62,12 +62,27 @@ def require(module: str, purpose: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ImportError as error:
+        # Whatever else is missing, the optional package itself needs.
+        if not isinstance(error, ModuleNotFoundError) or error.name not in _with_parents(module):
+            raise
         package = module.partition(".")[0]
-        if isinstance(error, ModuleNotFoundError) and (error.name or "").startswith(package):
+        if error.name == package:
             remedy = _REMEDIES.get(package, f"pip install {package}")
-            raise MissingExtraError(
-                f"{purpose} needs the package {package!r}, which is not installed; "
-                f"remedy: {remedy}",
-                name=package,
-            ) from error
-        raise
+            need = f"the package {package!r}, which is not installed; remedy: {remedy}"
+        else:
+            need = (
+                f"the module {module!r}, which the installed package {package!r} does not have; "
+                "install a version that has it"
+            )
+        raise MissingExtraError(f"{purpose} needs {need}", name=error.name) from error
+
+
+def _with_parents(module: str) -> list[str]:
+    """Return a dotted name and those of the packages around it.
+
+    Examples
+    --------
+    >>> _with_parents("a.b.c")
+    ['a.b.c', 'a.b', 'a']
+    """
+    return [module.rsplit(".", n)[0] for n in range(module.count(".") + 1)]

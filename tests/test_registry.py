@@ -281,6 +281,24 @@ def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> N
         require("torch", "training")
 
 
+def test_a_missing_module_of_a_package_that_is_there_says_so() -> None:
+    with pytest.raises(
+        MissingExtraError,
+        match=r"needs the module 'numpy\.nope\.deep', which the installed package 'numpy' does not",
+    ):
+        require("numpy.nope.deep", "this test")
+
+
+def test_names_that_begin_alike_are_not_taken_for_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "half_there.py").write_text("import half_there_extra")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ModuleNotFoundError, match="half_there_extra") as caught:
+        require("half_there", "this test")
+    assert not isinstance(caught.value, MissingExtraError)
+
+
 def test_reducer_without_its_package_explains_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "phat", None)
     with pytest.raises(MissingExtraError, match=r"'phat'.*--use-deprecated=legacy-resolver"):
