@@ -137,6 +137,7 @@ def names(role: str) -> tuple[str, ...]:
 
 def built_in(role: str) -> tuple[str, ...]:
     """Return the names for a role that come with relutopo, sorted; see `names`."""
+    _check_role(role)
     return tuple(sorted(_BUILT_IN[role]))
 
 
