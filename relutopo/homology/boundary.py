@@ -45,7 +45,8 @@ class BoundaryMatrix:
     dimensions : (n,) ndarray of int8
         Dimension of each cell.
     verify : bool, default True
-        Constructor only. False skips all checks, for a matrix known to be right.
+        Constructor only. True copies the arrays, so that what was checked stays as it is; False
+        skips all checks and keeps them, for a matrix known to be right.
 
     Raises
     ------
@@ -75,8 +76,9 @@ class BoundaryMatrix:
             ("indices", np.int64),
             ("dimensions", np.int8),
         )
+        take = np.array if verify else np.ascontiguousarray  # the first copies
         for name, dtype in types:
-            object.__setattr__(self, name, np.ascontiguousarray(getattr(self, name), dtype=dtype))
+            object.__setattr__(self, name, take(getattr(self, name), dtype=dtype))
         if verify:
             _check_entries(self)
 

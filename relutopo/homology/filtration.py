@@ -30,6 +30,8 @@ __all__ = ["Filtration"]
 class Filtration:
     """An order of the cells of a complex, and a value for each cell.
 
+    Keeps copies of the arrays, so that what was checked stays as it is.
+
     Attributes
     ----------
     n_cells : tuple of int
@@ -64,7 +66,7 @@ class Filtration:
     seed: int | None = None
 
     def __post_init__(self) -> None:
-        order, values = np.asarray(self.order), np.asarray(self.values, dtype=np.float64)
+        order, values = np.array(self.order), np.array(self.values, dtype=np.float64)
         n = sum(self.n_cells)
         for name, array in (("order", order), ("values", values)):
             if array.shape != (n,):

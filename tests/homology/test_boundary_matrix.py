@@ -44,6 +44,17 @@ def test_columns_are_the_facets_in_filtration_order() -> None:
     BoundaryMatrix(boundary.indptr, boundary.indices, boundary.dimensions)
 
 
+def test_a_matrix_does_not_change_with_the_arrays_that_it_was_made_of() -> None:
+    indptr, indices = np.array([0, 0, 0, 2]), np.array([0, 1])
+    dimensions = np.array([0, 0, 1], dtype=np.int8)
+    edge = BoundaryMatrix(indptr, indices, dimensions)
+    for array in (indptr, indices, dimensions):
+        array[:] = 1
+    assert edge.indptr.tolist() == [0, 0, 0, 2]
+    assert edge.indices.tolist() == [0, 1]
+    assert edge.dimensions.tolist() == [0, 0, 1]
+
+
 def test_a_right_matrix_is_taken() -> None:
     triangle = matrix(TRIANGLE, DIMS)
     assert triangle.n_columns == 7

@@ -70,6 +70,14 @@ def test_every_strategy_gives_a_filtration(seed: int) -> None:
             assert (result.values[face] <= result.values[cell]).all()
 
 
+def test_a_filtration_does_not_change_with_the_arrays_that_it_was_made_of() -> None:
+    order, values = np.arange(3), np.array([0.0, 0.5, 1.0])
+    filtration = rt.Filtration((2, 1), order, values)
+    order[:], values[:] = 0, np.nan
+    assert filtration.order.tolist() == [0, 1, 2]
+    assert filtration.values.tolist() == [0.0, 0.5, 1.0]
+
+
 def test_a_function_cannot_move_the_vertices() -> None:
     def shifted(x: NDArray[np.float64]) -> NDArray[np.float64]:
         x -= 1
