@@ -26,6 +26,7 @@ __all__ = [
     "RelutopoError",
     "UnknownNameError",
     "UnsupportedModuleError",
+    "WeightsError",
     "differences",
 ]
 
@@ -56,6 +57,10 @@ class NoFiedlerVectorError(InputError):
 
 class DisconnectedGraphError(InputError):
     """The graph has several components, so that the Fiedler vector only tells them apart."""
+
+
+class WeightsError(InputError):
+    """A strategy gives weights that are not positive and finite, as for facets of no length."""
 
 
 class BackendError(RelutopoError, RuntimeError):

@@ -18,7 +18,7 @@ from relutopo.geometry.network import Network, ReluNetwork
 
 __all__ = ["balanced"]
 
-_ORDINARY = 256.0
+_ORDINARY = 256
 """Up to which power of two a network's numbers may be left alone."""
 
 
@@ -35,7 +35,8 @@ def balanced(network: Network, magnitude: NDArray[np.float64]) -> Network:
     Raises
     ------
     InputError
-        If the numbers of one layer differ by more than the range of floats, or the domain is wider.
+        If the numbers of one layer differ by more than the range of floats, or squares of the
+        domain's coordinates leave it.
 
     Examples
     --------
@@ -43,11 +44,12 @@ def balanced(network: Network, magnitude: NDArray[np.float64]) -> Network:
     >>> [w.item() for w in balanced(huge, np.ones(1)).weights]
     [1.0, 0.5, 1.0]
     """
-    if not np.isfinite(magnitude).all():
+    beyond = (magnitude < 2.0**-_ORDINARY) | (magnitude > 2.0**_ORDINARY)
+    if beyond.any():
         raise InputError(
-            "`domain` must be narrower than the range of floats on every axis, got one wider than "
-            f"it on axis {int(np.argmin(np.isfinite(magnitude)))}; narrow it, or choose the "
-            "enumerator 'exact'"
+            f"`domain` must have coordinates of a size from 2^-{_ORDINARY} to 2^{_ORDINARY}, got "
+            f"at most {magnitude[beyond][0]:.1e} on axis {int(np.argmax(beyond))}; scale it and "
+            "the first layer, or choose the enumerator 'exact'"
         )
     if not isinstance(network, ReluNetwork):
         return network

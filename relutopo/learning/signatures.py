@@ -19,6 +19,7 @@ from relutopo.errors import (
     InputError,
     NoFiedlerVectorError,
     NotConvergedError,
+    WeightsError,
 )
 from relutopo.geometry.complex import ON_BOUNDARY, OUTSIDE, CellComplex
 from relutopo.geometry.domain import Domain
@@ -51,6 +52,7 @@ _FAILURES = {
     NoFiedlerVectorError: "one region",
     DisconnectedGraphError: "disconnected graph",
     NotConvergedError: "not converged",
+    WeightsError: "weights not positive",
 }
 _NUMBERS = (
     "fiedler_value", "residual", "agreement", "held_out_agreement", "adjusted_rand",

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from relutopo.arrays import read_only
-from relutopo.errors import InputError
+from relutopo.errors import InputError, WeightsError
 from relutopo.spectral.dual_graph import DualGraph
 from relutopo.spectral.weights import EdgeWeights, VertexWeights
 
@@ -87,7 +87,9 @@ def pencil(
     Raises
     ------
     InputError
-        If a strategy gives a weight or factor that is not positive and finite, or too few of them.
+        If a strategy gives too few weights or factors.
+    WeightsError
+        If one is not positive and finite.
 
     Examples
     --------
@@ -124,7 +126,7 @@ def _positive(source: str, weights: ArrayLike, n: int) -> NDArray[np.float64]:
     good = (weights > 0) & np.isfinite(weights)
     if not good.all():
         bad = int(np.argmin(good))
-        raise InputError(
+        raise WeightsError(
             f"{source} must give positive finite weights, got {weights[bad]} at "
             f"index {bad}; choose another strategy"
         )

@@ -152,6 +152,16 @@ def test_neurons_of_very_different_size(enumerator: Choice, dim: int, seed: int)
     assert_same_complex(cut, exact, tolerance=2.0**-13)
 
 
+@pytest.mark.parametrize("dim", [1, 2, 3])
+@pytest.mark.parametrize("size", [1e-300, 1e-78, 1e78, 1e300])
+def test_domains_whose_squares_leave_the_range_of_floats_are_refused(dim: int, size: float) -> None:
+    network = random_network([dim, 4, 1], 0)
+    network = ReluNetwork([network.weights[0] / size, *network.weights[1:]], network.biases)
+    for enumerator in ("cpu", BULK):
+        with pytest.raises(InputError, match=r"coordinates of a size from .* on axis 0; .*'exact'"):
+            decompose(network, Box(-size, size, dim=dim), enumerator=enumerator)
+
+
 def test_numbers_that_floats_do_not_hold_together_are_refused() -> None:
     weights = [[[1e200, 0.0], [0.0, 1e200]], [[1e200, 1e200]], [[1.0]]]
     network, box = ReluNetwork(weights, [[0.0, 0.0], [1e-3], [0.0]]), Box(-1, 1, dim=2)

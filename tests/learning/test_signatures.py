@@ -143,6 +143,18 @@ def test_without_points_in_the_partition_there_is_no_agreement() -> None:
     assert beyond["weighted_agreement"] >= 0.5
 
 
+def test_facets_without_length_end_no_run() -> None:
+    """Two of the kinks meet a third so close to each other that floats tell them not apart."""
+    kinks = [[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]
+    network = rt.ReluNetwork([kinks, [[1.0] * 3]], [[0.0, 0.0, -1e-200], [-0.1]])
+    settings = AnalysisSettings(
+        edge_weights={"name": "facet_length"}, domain={"name": "box", "low": -1, "high": 1}
+    )
+    row = analyse(network, two_moons(n=20), settings).row
+    assert row["weighted_status"] == "weights not positive"
+    assert np.isnan(row["weighted_agreement"])
+
+
 def test_a_damaged_row_and_wrong_choices_are_named(run: TrainingRun) -> None:
     settings = AnalysisSettings()
     analyse_run(run, settings)
