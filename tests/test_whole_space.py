@@ -103,7 +103,7 @@ def test_vertices_a_rounding_error_apart() -> None:
     assert (space.low.item(), space.high.item()) == (1.0, second)
 
 
-@pytest.mark.parametrize("kink", [4e15, 1e16, 1e300])
+@pytest.mark.parametrize("kink", [4e15, 1e16, 1e140])
 def test_one_vertex_far_away(kink: float) -> None:
     space = rt.decompose_whole_space(([[[1.0]], [[1.0]]], [[-kink], [0.0]]))
     assert space.complex.n_regions == 2

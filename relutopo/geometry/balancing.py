@@ -18,8 +18,10 @@ from relutopo.geometry.network import Network, ReluNetwork
 
 __all__ = ["balanced"]
 
-_ORDINARY = 256
+_ORDINARY = 256.0
 """Up to which power of two a network's numbers may be left alone."""
+_LARGEST = 480
+"""Up to which power of two squares of coordinates, and sums of them, are floats."""
 
 
 def balanced(network: Network, magnitude: NDArray[np.float64]) -> Network:
@@ -44,10 +46,10 @@ def balanced(network: Network, magnitude: NDArray[np.float64]) -> Network:
     >>> [w.item() for w in balanced(huge, np.ones(1)).weights]
     [1.0, 0.5, 1.0]
     """
-    beyond = (magnitude < 2.0**-_ORDINARY) | (magnitude > 2.0**_ORDINARY)
+    beyond = (magnitude < 2.0**-_LARGEST) | (magnitude > 2.0**_LARGEST)
     if beyond.any():
         raise InputError(
-            f"`domain` must have coordinates of a size from 2^-{_ORDINARY} to 2^{_ORDINARY}, got "
+            f"`domain` must have coordinates of a size from 2^-{_LARGEST} to 2^{_LARGEST}, got "
             f"at most {magnitude[beyond][0]:.1e} on axis {int(np.argmax(beyond))}; scale it and "
             "the first layer, or choose the enumerator 'exact'"
         )

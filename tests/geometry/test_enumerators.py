@@ -153,7 +153,7 @@ def test_neurons_of_very_different_size(enumerator: Choice, dim: int, seed: int)
 
 
 @pytest.mark.parametrize("dim", [1, 2, 3])
-@pytest.mark.parametrize("size", [1e-300, 1e-78, 1e78, 1e300])
+@pytest.mark.parametrize("size", [1e-300, 1e-145, 1e145, 1e300])
 def test_domains_whose_squares_leave_the_range_of_floats_are_refused(dim: int, size: float) -> None:
     network = random_network([dim, 4, 1], 0)
     network = ReluNetwork([network.weights[0] / size, *network.weights[1:]], network.biases)
@@ -178,7 +178,7 @@ def test_domains_wider_than_floats_are_refused() -> None:
     lines: Any = ([[[1.0, 2.0], [0.0, 1.0]], [[1.0, 1.0]]], [[0.0, 0.0], [0.0]])
     sides = Box(-1e308, 1e308, dim=2).halfspaces()
     for domain in (Box(-1e308, 1e308, dim=2), Polytope(*sides)):
-        with pytest.raises(InputError, match=r"`domain` must be narrower than .*axis 0; narrow it"):
+        with pytest.raises(InputError, match=r"`domain` must .* a size from .* axis 0"):
             decompose(lines, domain)
         assert decompose(lines, domain, enumerator="exact").n_regions == 4
 
