@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from relutopo import registry
+from relutopo.errors import InputError
 from relutopo.geometry.complex import CellComplex
 from relutopo.geometry.domain import Domain
 from relutopo.geometry.slices import network_on
@@ -60,7 +63,15 @@ def decompose(
     >>> decompose(lines, Box(-1, 1, dim=2)).n_cells
     (9, 12, 4)
     """
+    if max_cells is not None and not (_is_whole(max_cells) and max_cells >= 1):
+        raise InputError(
+            f"`max_cells` must be an integer from 1, got {max_cells!r}; None sets no limit"
+        )
     backend: Enumerator = registry.create("enumerator", enumerator)
     network = network_on(model, domain)
     found = backend.enumerate(network, domain, max_cells=max_cells, progress=progress)
     return checked_complex(found, backend, network, domain)
+
+
+def _is_whole(number: Any) -> bool:
+    return isinstance(number, int | np.integer) and not isinstance(number, bool)

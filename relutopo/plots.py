@@ -255,7 +255,10 @@ def plot_partition_history(
 def _checkpoint_title(row: dict[str, Any], kind: str) -> str:
     step = f"step {row['step']}, " if "step" in row else ""
     status = row[f"{kind}_status"]
-    return step + (f"agreement {row[f'{kind}_agreement']:.2f}" if status == "converged" else status)
+    if status != "converged":
+        return f"{step}{status}"
+    agreement = row[f"{kind}_agreement"]
+    return f"{step}agreement {min(agreement, 0.99) if agreement < 1 else agreement:.2f}"
 
 
 def plot_timeline(table: pd.DataFrame) -> Figure:

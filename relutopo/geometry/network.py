@@ -334,16 +334,17 @@ class ReluNetwork(Network):
     """
 
     def __init__(self, weights: Sequence[ArrayLike], biases: Sequence[ArrayLike]) -> None:
-        if len(weights) != len(biases) or not weights:
+        lengths = [len(x) if hasattr(x, "__len__") else repr(x) for x in (weights, biases)]
+        if lengths[0] != lengths[1] or lengths[0] == 0 or isinstance(lengths[0], str):
             raise InputError(
-                f"`weights` and `biases` must have the same positive length, got {len(weights)} "
-                f"and {len(biases)}; pass one pair for each linear layer"
+                f"`weights` and `biases` must be sequences of the same positive length, got "
+                f"{lengths[0]} and {lengths[1]}; pass one pair for each linear layer"
             )
         self._on_card = [(_on_card(w), _on_card(b)) for w, b in zip(weights, biases, strict=True)]
         self.weights = [np.array(_to_numpy(w)) for w in weights]
         self.biases = [np.array(_to_numpy(b)) for b in biases]
         for i, (w, b) in enumerate(zip(self.weights, self.biases, strict=True)):
-            fan_in = self.weights[i - 1].shape[0] if i else w.shape[-1]
+            fan_in = self.weights[i - 1].shape[0] if i else w.shape[-1] if w.ndim else 1
             if w.ndim != 2 or w.shape[1] != fan_in or b.shape != w.shape[:1] or not w.size:
                 raise InputError(
                     f"layer {i} must have weights of shape (n, {fan_in}) and biases of shape "

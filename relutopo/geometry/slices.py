@@ -8,6 +8,7 @@ rounding of its basis, and the complex of the network on that slice is exact.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -153,10 +154,16 @@ class AffineSlice(Domain):
         [[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]
         """
         x = as_array(data, np.float64)
-        if x.ndim < 2 or not np.isfinite(x).all() or not 1 <= k <= min(len(x) - 1, x[0].size):
+        most = min(len(x) - 1, math.prod(x.shape[1:])) if x.ndim > 1 else 0
+        if not (isinstance(k, int | np.integer) and 1 <= k <= most):
             raise InputError(
-                f"`data` must hold more than k={k} finite points, with k at least 1 and at most "
+                f"`data` must hold more than k={k} points, with k an integer from 1 and at most "
                 f"their dimension, got shape {x.shape}; pass one row for each point"
+            )
+        if not (finite := np.isfinite(x.reshape(len(x), -1)).all(axis=1)).all():
+            raise InputError(
+                f"`data` must be finite, got {x[np.argmin(finite)].ravel()[:4].tolist()} in row "
+                f"{int(np.argmin(finite))}; drop or repair it"
             )
         mean = x.mean(axis=0)
         centred = (x - mean).reshape(len(x), -1)

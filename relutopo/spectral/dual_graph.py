@@ -75,6 +75,13 @@ class DualGraph:
                 f"`adjacency` must be one of {', '.join(get_args(Adjacency))}, got "
                 f"{self.kind!r}; 'facet' is the usual choice"
             )
+        arrays = {"n_nodes": np.asarray(self.n_nodes), "edges": self.edges, "facets": self.facets}
+        for name, array in arrays.items():
+            if not isinstance(array, np.ndarray) or array.dtype.kind not in "iu":
+                what = "an integer" if name == "n_nodes" else "an ndarray of integers"
+                raise InputError(
+                    f"`{name}` must be {what}, got {getattr(self, name)!r}; convert it"
+                )
         if self.edges.shape != (len(self.edges), 2) or self.facets.shape != (len(self.edges),):
             raise InputError(
                 f"`edges` must have shape (n_edges, 2) and `facets` (n_edges,), got "

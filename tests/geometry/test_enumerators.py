@@ -279,6 +279,9 @@ def test_max_cells_stops(enumerator: Choice, dim: int) -> None:
         LimitReachedError, match=rf"`max_cells`={n - 1} .*layer 1 .*raise the limit"
     ):
         decompose(network, box, enumerator=enumerator, max_cells=n - 1)
+    for wrong in (0, 2.5, "many"):
+        with pytest.raises(InputError, match="`max_cells` must be an integer from 1, got"):
+            decompose(network, box, enumerator=enumerator, max_cells=wrong)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("enumerator", ENUMERATORS)

@@ -124,6 +124,10 @@ def test_shapes_must_fit() -> None:
         ReluNetwork([[[1.0], [1.0]], [[1.0, 1.0, 1.0]]], [[0.0, 0.0], [0.0]])
     with pytest.raises(InputError, match="same positive length"):
         ReluNetwork([[[1.0]]], [])
+    for weights, biases in ((1.0, 0.0), ([1.0], [0.0]), (np.zeros((2, 2, 2)), np.zeros((2, 3)))):
+        with pytest.raises(InputError, match=r"same positive length|must have weights of shape"):
+            ReluNetwork(weights, biases)  # type: ignore[arg-type]
+    assert ReluNetwork(np.ones((2, 2, 2)), np.ones((2, 2))).widths == (2, 2, 2)  # type: ignore
 
 
 def test_other_objects_are_refused() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import networkx as nx
 import numpy as np
@@ -167,3 +168,7 @@ def test_edges_are_checked(edges: list[list[int]], message: str) -> None:
 def test_shapes_are_checked() -> None:
     with pytest.raises(InputError, match=r"`facets` \(n_edges,\), got \(1, 2\) and \(2,\)"):
         rt.DualGraph(2, np.array([[0, 1]]), np.array([-1, -1]), "facet")
+    integers: Any = [[0, 1]]
+    for n, edges in ((2.0, np.array(integers)), (2, np.array(integers) + 0.5), (2, integers)):
+        with pytest.raises(InputError, match=r"must be an integer|must be an ndarray of integers"):
+            rt.DualGraph(n, edges, np.array([-1]), "facet")  # type: ignore[arg-type]
