@@ -253,8 +253,10 @@ def decision_of_regions(complex_: CellComplex) -> Decision:
     at_corners, starts = signs[incidence.indices], incidence.indptr[:-1]
     above = np.maximum.reduceat(at_corners, starts) > 0
     crossed = above & (np.minimum.reduceat(at_corners, starts) < 0)
-    inside = complex_.network.decision_values(complex_.interior_points) > 0
-    return Decision(np.where(crossed, inside, above), crossed)
+    positive = above.copy()
+    inside = complex_.interior_points[crossed]
+    positive[crossed] = complex_.network.decision_values(inside) > 0
+    return Decision(positive, crossed)
 
 
 def decision_agreement(
