@@ -13,7 +13,7 @@ import numpy as np
 
 from relutopo.learning.checkpoints import History
 from relutopo.optional import require
-from relutopo.report import in_order, short
+from relutopo.report import fraction, in_order, short
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,7 +89,7 @@ def run_summary(table: pd.DataFrame, *, has_held_out: bool = True) -> list[Rende
             name,
             str(row["step"]),
             str(row["n_regions"]),
-            *(_fraction(row[column]) for column in fractions.values()),
+            *(fraction(row[column]) for column in fractions.values()),
             f"{row['weighted_fiedler_value']:.3g}",
         )
     lines: list[RenderableType] = [
@@ -109,13 +109,6 @@ def run_summary(table: pd.DataFrame, *, has_held_out: bool = True) -> list[Rende
         f"{last['adjacency']} adjacency, {last['vertex_weights']}, {last['edge_weights']} edges",
     ]
     return lines
-
-
-def _fraction(value: float) -> str:
-    """Show three decimals, but never 1.000 for what is less than 1."""
-    if np.isnan(value):
-        return "-"
-    return f"{min(value, 0.999) if value < 1 else value:.3f}"
 
 
 def _values(table: pd.DataFrame, column: str) -> str:
@@ -149,26 +142,26 @@ def _verdict(table: pd.DataFrame, has_held_out: bool) -> str:
     is_one = len(table) == 1
     when = "" if is_one else f"at step {last['step']} "
     known = "" if n_known == len(late) else f"the {n_known} known of "
-    least = f"; least over {known}the last {len(late)} checkpoints {_fraction(late.min())}"
+    least = f"; least over {known}the last {len(late)} checkpoints {fraction(late.min())}"
     text = (
-        f"{answer}: {when}it agrees with the network's decision on {_fraction(mass)} of the data "
-        f"mass (unweighted {_fraction(last['unweighted_decision_by_points'])}"
+        f"{answer}: {when}it agrees with the network's decision on {fraction(mass)} of the data "
+        f"mass (unweighted {fraction(last['unweighted_decision_by_points'])}"
         f"{least if len(late) > 1 else ''})"
     )
     if has_held_out:
-        held_out = _fraction(last["weighted_held_out_agreement"])
+        held_out = fraction(last["weighted_held_out_agreement"])
         text += f", and with the labels of held-out points on {held_out}"
-    went = f"went from {_fraction(first['weighted_agreement'])} at step {first['step']} to"
+    went = f"went from {fraction(first['weighted_agreement'])} at step {first['step']} to"
     text += (
         f". Agreement with the training labels {'is' if is_one else went} "
-        f"{_fraction(last['weighted_agreement'])} (unweighted "
-        f"{_fraction(last['unweighted_agreement'])})."
+        f"{fraction(last['weighted_agreement'])} (unweighted "
+        f"{fraction(last['unweighted_agreement'])})."
     )
     accuracy = last["held_out_accuracy" if has_held_out else "train_accuracy"]
     if accuracy < 0.95:
         text += (
             " [yellow]The network itself has not learned the task: "
-            f"{'held-out' if has_held_out else 'train'} accuracy {_fraction(accuracy)}.[/yellow]"
+            f"{'held-out' if has_held_out else 'train'} accuracy {fraction(accuracy)}.[/yellow]"
         )
     return text
 
@@ -177,14 +170,14 @@ def _generalisation(table: pd.DataFrame, has_held_out: bool) -> list[str]:
     fitted, general = (table[name].iloc[-1] for name in ("fitted_step", "generalised_step"))
     if np.isnan(fitted):
         best = table["train_accuracy"].max()
-        return [f"The training set was never fitted (train accuracy at most {_fraction(best)})."]
+        return [f"The training set was never fitted (train accuracy at most {fraction(best)})."]
     text = f"Train accuracy reached 1 at step {fitted:.0f}"
     if not has_held_out:
         return [f"{text}; there are no held-out points."]
     if np.isnan(general):
         best = table["held_out_accuracy"].max()
         return [
-            f"{text}; held-out accuracy never reached {GENERALISED} (at most {_fraction(best)})."
+            f"{text}; held-out accuracy never reached {GENERALISED} (at most {fraction(best)})."
         ]
     text += f", held-out accuracy {GENERALISED} at step {general:.0f}"
     if general < 2 * max(fitted, 1):
@@ -197,9 +190,9 @@ def _generalisation(table: pd.DataFrame, has_held_out: bool) -> list[str]:
     moved = "does not jump there" if abs(change) < 0.05 else "moves there"
     return [
         f"{text}: {general / max(fitted, 1):.1f} times later. The weighted partition {moved}: its "
-        f"agreement goes from {_fraction(before['weighted_agreement'])} (step {before['step']}) "
-        f"to {_fraction(after['weighted_agreement'])} (step {after['step']}), and to "
-        f"{_fraction(table['weighted_agreement'].iloc[-1])} at the end."
+        f"agreement goes from {fraction(before['weighted_agreement'])} (step {before['step']}) "
+        f"to {fraction(after['weighted_agreement'])} (step {after['step']}), and to "
+        f"{fraction(table['weighted_agreement'].iloc[-1])} at the end."
     ]
 
 

@@ -26,6 +26,7 @@ from relutopo.files import atomic_write
 from relutopo.geometry.complex import CellComplex
 from relutopo.geometry.domain import as_points
 from relutopo.geometry.planar import require_plane
+from relutopo.report import fraction
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -257,8 +258,7 @@ def _checkpoint_title(row: dict[str, Any], kind: str) -> str:
     status = row[f"{kind}_status"]
     if status != "converged":
         return f"{step}{status}"
-    agreement = row[f"{kind}_agreement"]
-    return f"{step}agreement {min(agreement, 0.99) if agreement < 1 else agreement:.2f}"
+    return f"{step}agreement {fraction(row[f'{kind}_agreement'], 2)}"
 
 
 def plot_timeline(table: pd.DataFrame) -> Figure:

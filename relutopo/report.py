@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Conclusion",
     "environment",
+    "fraction",
     "in_order",
     "progress_bar",
     "save_json",
@@ -138,6 +139,20 @@ def three_steps(steps: Sequence[int]) -> list[int]:
     """
     middle = min(steps, key=lambda step: abs(np.log1p(step) - np.log1p(steps[-1]) / 2))
     return sorted({steps[0], middle, steps[-1]})
+
+
+def fraction(value: float, digits: int = 3) -> str:
+    """Write a fraction, but never as 1 what is less than 1.
+
+    Examples
+    --------
+    >>> fraction(0.9996), fraction(1.0), fraction(0.998, digits=2), fraction(float("nan"))
+    ('0.999', '1.000', '0.99', '-')
+    """
+    if np.isnan(value):
+        return "-"
+    most = 1 - 10.0**-digits
+    return f"{min(value, most) if value < 1 else value:.{digits}f}"
 
 
 def short(value: object) -> str:
