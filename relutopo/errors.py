@@ -8,6 +8,7 @@ who does not know relutopo would catch.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Integral
 from typing import Any
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "UnknownNameError",
     "UnsupportedModuleError",
     "WeightsError",
+    "check_number",
     "differences",
 ]
 
@@ -93,6 +95,19 @@ class LimitReachedError(RelutopoError, RuntimeError):
 
 class InvariantError(RelutopoError, AssertionError):
     """A cell complex breaks an invariant that every complex must satisfy."""
+
+
+def check_number(name: str, number: Any, low: int, high: int, remedy: str) -> None:
+    """Raise an `InputError` for what is no integer from `low` to `high`.
+
+    Examples
+    --------
+    >>> check_number("k", 3, 0, 2, "cells are no larger")
+    Traceback (most recent call last):
+    relutopo.errors.InputError: `k` must be in 0..2, got 3; cells are no larger
+    """
+    if not isinstance(number, Integral) or not low <= int(number) <= high:
+        raise InputError(f"`{name}` must be in {low}..{high}, got {number!r}; {remedy}")
 
 
 def differences(present: Any, wanted: Any, path: str = "") -> list[str]:

@@ -2,11 +2,36 @@
 
 from __future__ import annotations
 
+from numbers import Integral
+
 import numpy as np
 
 from relutopo.errors import InputError
 
-__all__ = ["random_generator"]
+__all__ = ["check_seed", "random_generator"]
+
+
+def check_seed(seed: int, most: int | None = None) -> None:
+    """Raise an `InputError` for what no generator of random numbers takes as a seed.
+
+    Parameters
+    ----------
+    seed : int
+        From 0.
+    most : int, optional
+        The largest seed that is taken.
+
+    Examples
+    --------
+    >>> check_seed(0)
+    >>> check_seed(-1, most=9)
+    Traceback (most recent call last):
+    relutopo.errors.InputError: `seed` must be from 0 to 9, got -1; pass another
+    """
+    number: object = seed
+    if not isinstance(number, Integral) or seed < 0 or (most is not None and seed > most):
+        expected = "an integer from 0" if most is None else f"from 0 to {most}"
+        raise InputError(f"`seed` must be {expected}, got {seed!r}; pass another")
 
 
 def random_generator(seed: int) -> np.random.Generator:

@@ -18,10 +18,11 @@ from relutopo.errors import InputError
 from relutopo.files import locked, remove_leftovers
 from relutopo.geometry.storage import save_complex
 from relutopo.learning.checkpoints import TrainingRun
-from relutopo.learning.datasets import Dataset, check_seed
+from relutopo.learning.datasets import MOST_SEED, Dataset
 from relutopo.learning.model_files import ModelFiles
 from relutopo.learning.trainer import MlpSettings, TrainerSettings, train
 from relutopo.optional import require
+from relutopo.seeds import check_seed
 
 __all__ = ["Job", "measures_of", "module_of"]
 
@@ -89,7 +90,7 @@ class Job:
 
     def _compute(self) -> tuple[dict[str, float], dict[str, float]]:
         values, directory = self.values, self.directory
-        check_seed(values["seed"])
+        check_seed(values["seed"], MOST_SEED)
         report.save_json(values, directory / "config.json")
         report.save_json(report.environment(values["seed"]), directory / "environment.json")
         module = module_of(values)

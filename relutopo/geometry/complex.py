@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from relutopo.errors import InputError
+from relutopo.errors import check_number
 from relutopo.geometry.domain import Domain, FacetLists
 from relutopo.geometry.network import Network
 from relutopo.geometry.patterns import unpack_patterns
@@ -144,7 +144,7 @@ class CellComplex:
         scipy.sparse.csc_array, shape (n_{k-1}, n_k)
             Entry 1 where a (k-1)-cell is a facet of a k-cell. The rows in a column are not sorted.
         """
-        _check_number("k", k, 1, self.dim, "vertices have no boundary")
+        check_number("k", k, 1, self.dim, "vertices have no boundary")
         indptr, indices = self.facets[k - 1]
         ones = np.ones(len(indices), dtype=np.int8)
         return sparse.csc_array(
@@ -164,7 +164,7 @@ class CellComplex:
         scipy.sparse.csr_array of bool, shape (n_k, n_0)
             Entry True where a vertex belongs to a k-cell; column indices sorted.
         """
-        _check_number("k", k, 0, self.dim, "cells are no larger")
+        check_number("k", k, 0, self.dim, "cells are no larger")
         incidence = sparse.csr_array(sparse.eye_array(self.n_cells[0], dtype=bool))
         for j in range(1, k + 1):
             incidence = sparse.csr_array(self.boundary(j).T.astype(bool) @ incidence)
@@ -223,7 +223,7 @@ class CellComplex:
         corners : (n_simplices, k + 1) ndarray of int64
             Its vertices.
         """
-        _check_number("k", k, 0, self.dim, "cells are no larger")
+        check_number("k", k, 0, self.dim, "cells are no larger")
         owner, corners = self._simplices[k]
         return owner.copy(), corners.copy()
 
@@ -273,7 +273,7 @@ class CellComplex:
         region : int
             0..n_regions-1.
         """
-        _check_number("region", region, 0, self.n_regions - 1, "look at n_regions")
+        check_number("region", region, 0, self.n_regions - 1, "look at n_regions")
         incidence = self._region_incidence
         corners = incidence.indices[incidence.indptr[region] : incidence.indptr[region + 1]]
         if self.dim == 2:
@@ -361,11 +361,6 @@ class CellComplex:
         from relutopo.homology.boundary import boundary_matrix
 
         return boundary_matrix(self, filtration)
-
-
-def _check_number(name: str, number: int, low: int, high: int, remedy: str) -> None:
-    if not isinstance(number, int | np.integer) or not low <= number <= high:
-        raise InputError(f"`{name}` must be in {low}..{high}, got {number!r}; {remedy}")
 
 
 def _one_a_row(columns: NDArray[np.integer], width: int) -> sparse.csr_array:

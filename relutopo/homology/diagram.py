@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from relutopo.errors import InputError
+from relutopo.errors import InputError, check_number
 from relutopo.homology.boundary import BoundaryMatrix
 from relutopo.homology.filtration import Filtration
 from relutopo.interfaces import Reduction
@@ -161,7 +161,7 @@ class Diagram:
         (n_pairs, 2) ndarray, float64 or int64
             Sorted by the index of birth. Pairs of equal values are included.
         """
-        self._check_degree(dim)
+        check_number("dim", dim, 0, self.dim, "the complex has no larger cells")
         pairs = self.reduction.pairs
         chosen: NDArray[np.int64] = pairs[self.dimensions[pairs[:, 0]] == dim]
         return self._on(chosen, over)
@@ -176,16 +176,10 @@ class Diagram:
         over : {"value", "index"}
             Filtration values, or the number of the cell that creates (from 0).
         """
-        self._check_degree(dim)
+        check_number("dim", dim, 0, self.dim, "the complex has no larger cells")
         cells = self.reduction.essential
         chosen: NDArray[np.int64] = cells[self.dimensions[cells] == dim]
         return self._on(chosen, over)
-
-    def _check_degree(self, dim: int) -> None:
-        if not isinstance(dim, int | np.integer) or not 0 <= dim <= self.dim:
-            raise InputError(
-                f"`dim` must be in 0..{self.dim}, got {dim!r}; the complex has no larger cells"
-            )
 
     def _on(self, cells: NDArray[np.int64], over: Scale) -> Points:
         values: NDArray[np.float64] = self.values[cells]

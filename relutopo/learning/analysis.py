@@ -17,7 +17,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ from relutopo.geometry.network import Network
 from relutopo.interfaces import Progress
 from relutopo.learning.checkpoints import TrainingRun
 from relutopo.learning.datasets import Dataset
+from relutopo.seeds import check_seed
 from relutopo.versions import code_of
 
 __all__ = ["CheckpointSettings", "Row", "analyse_checkpoints", "named", "timed"]
@@ -70,9 +70,7 @@ class CheckpointSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        seed: Any = self.seed
-        if not isinstance(seed, Integral) or int(seed) < 0:
-            raise InputError(f"`seed` must be an integer from 0, got {seed!r}; 0 is usual")
+        check_seed(self.seed)
 
     @property
     def key(self) -> str:
@@ -93,7 +91,7 @@ class CheckpointSettings:
             )
         try:
             return registry.create(role, name, **options)
-        except TypeError as error:
+        except TypeError as error:  # a value of a wrong type, which failed in the constructor
             raise InputError(
                 f"`{role}` {name!r} does not take the options {sorted(options)}: {error}; "
                 "leave out what it does not know"

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from relutopo.errors import InputError
 from relutopo.geometry.domain import as_array, as_points
 from relutopo.optional import require
+from relutopo.seeds import check_seed
 
-__all__ = ["Dataset", "check_seed", "two_circles", "two_moons"]
+__all__ = ["Dataset", "two_circles", "two_moons"]
 
 N_HELD_OUT = 1000
 HELD_OUT_SEED = 10_000
@@ -147,21 +148,8 @@ def two_circles(n: int = 500, noise: float = 0.05, factor: float = 0.5, seed: in
     return Dataset("two_circles", *sample(n, seed), *sample(N_HELD_OUT, HELD_OUT_SEED + seed))
 
 
-def check_seed(seed: int) -> None:
-    """Raise an `InputError` for a seed that the generators of random numbers do not take.
-
-    Examples
-    --------
-    >>> check_seed(-1)
-    Traceback (most recent call last):
-    relutopo.errors.InputError: `seed` must be from 0 to 4294957295, got -1; pass another
-    """
-    if not 0 <= seed <= MOST_SEED:
-        raise InputError(f"`seed` must be from 0 to {MOST_SEED}, got {seed}; pass another")
-
-
 def _check(n: int, noise: float, seed: int) -> None:
-    check_seed(seed)
+    check_seed(seed, MOST_SEED)
     if n < 2:
         raise InputError(f"`n` must be at least 2, got {n}; each class needs a point")
     if not 0 <= noise < np.inf:

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relutopo.errors import InputError
-from relutopo.learning.datasets import HELD_OUT_SEED, N_HELD_OUT, Dataset, check_seed
+from relutopo.learning.datasets import HELD_OUT_SEED, MOST_SEED, N_HELD_OUT, Dataset
+from relutopo.seeds import check_seed
 
 __all__ = ["bump", "franke", "peaks", "sinsin"]
 
@@ -131,7 +132,7 @@ def peaks(n: int = 300, seed: int = 0) -> Dataset:
 def _sample(name: str, surface: Callable[[_Array, _Array], _Array], n: int, seed: int) -> Dataset:
     if n < 1:
         raise InputError(f"`n` must be at least 1, got {n}; pass the number of training points")
-    check_seed(seed)
+    check_seed(seed, MOST_SEED)
     points = np.random.default_rng(seed).uniform(-1, 1, (n, 2))
     held_out = np.random.default_rng(HELD_OUT_SEED + seed).uniform(-1, 1, (N_HELD_OUT, 2))
     return Dataset(name, points, surface(*points.T), held_out, surface(*held_out.T))
