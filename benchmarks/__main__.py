@@ -15,9 +15,9 @@ import sys
 import time
 from pathlib import Path
 
-from relutopo.devices import cuda_device
+from relutopo.devices.device import cuda_device
 from relutopo.errors import RelutopoError
-from relutopo.files import atomic_write
+from relutopo.system.files import atomic_write
 
 from . import page, peers
 

@@ -16,9 +16,9 @@ import pytest
 
 import relutopo as rt
 from relutopo import registry
-from relutopo.devices import Device, cuda_device
+from relutopo.devices.device import Device, cuda_device
 from relutopo.errors import DeviceMemoryError, RelutopoError
-from relutopo.learning.random_networks import random_network
+from relutopo.gallery import random_network
 from relutopo.spectral.laplacian import Pencil, pencil
 from relutopo.spectral.weights import UnitEdges, Unweighted
 

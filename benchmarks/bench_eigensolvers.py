@@ -18,7 +18,7 @@ import pytest
 from numpy.typing import NDArray
 
 from relutopo import registry
-from relutopo.learning.random_networks import random_network
+from relutopo.gallery import random_network
 from relutopo.spectral.dual_graph import DualGraph
 from relutopo.spectral.laplacian import Pencil, pencil
 from relutopo.spectral.weights import CountPlusOne, UnitEdges, Unweighted

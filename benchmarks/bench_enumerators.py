@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 import relutopo as rt
+from relutopo.gallery import random_network
 from relutopo.geometry.patterns import pack_patterns
-from relutopo.learning.random_networks import random_network
 
 from . import peers
 from .measuring import BOX, QUICK, decompose, record, result_bytes

@@ -17,10 +17,11 @@ import threadpoolctl
 from omegaconf import OmegaConf
 
 import relutopo as rt
-from relutopo import homology_job, partition_job, registry
-from relutopo.learning.checkpoints import TrainingRun
-from relutopo.learning.homology_signatures import analyse_homology
-from relutopo.learning.signatures import analyse
+from relutopo import registry
+from relutopo.analyses.homology import analyse_homology
+from relutopo.analyses.partition import analyse
+from relutopo.app.jobs import homology_job, partition_job
+from relutopo.learning.runs import TrainingRun
 from relutopo.learning.trainer import MlpSettings, TrainerSettings, train
 
 from .measuring import QUICK, record
@@ -37,7 +38,7 @@ EXPERIMENTS = {
 
 def settings_of(overrides: list[str]) -> Any:
     """Return the configuration that the command composes."""
-    command = [sys.executable, "-m", "relutopo.cli", *overrides, "--cfg", "job"]
+    command = [sys.executable, "-m", "relutopo.app.cli", *overrides, "--cfg", "job"]
     result = subprocess.run(command, check=True, capture_output=True, text=True)
     return OmegaConf.to_container(OmegaConf.create(result.stdout), resolve=True)
 
@@ -86,7 +87,7 @@ START = {
         "import relutopo as rt; rt.decompose(([[[1.0, 0.0]], [[1.0]]], [[0.0], [0.0]]), "
         "rt.Box(-1, 1, dim=2)).dual_graph()",
     ],
-    "relutopo --help": [sys.executable, "-m", "relutopo.cli", "--help"],
+    "relutopo --help": [sys.executable, "-m", "relutopo.app.cli", "--help"],
 }
 
 

@@ -7,7 +7,7 @@ import sys
 import time
 
 import relutopo as rt
-from relutopo.learning.random_networks import random_network
+from relutopo.gallery import random_network
 
 from .measuring import arrays, decompose, digest
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from relutopo.files import atomic_write
-from relutopo.scale_plots import plot_scaling
-from relutopo.scaling import fit_power_law
+from relutopo.analyses.power_laws import fit_power_law
+from relutopo.plots.scaling import plot_scaling
+from relutopo.system.files import atomic_write
 
 from .measuring import QUICK, machine
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
 
-from relutopo.devices import Device
+from relutopo.devices.device import Device
 
 Result = TypeVar("Result")
 

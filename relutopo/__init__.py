@@ -8,12 +8,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from relutopo.api import decompose
+    from relutopo.decomposition import decompose
     from relutopo.geometry.complex import ON_BOUNDARY, OUTSIDE, CellComplex
     from relutopo.geometry.domain import Box, Domain
-    from relutopo.geometry.graph import GraphNetwork
     from relutopo.geometry.mesh import save_mesh
-    from relutopo.geometry.network import Network, ReluNetwork, as_network
     from relutopo.geometry.polytope import Polytope
     from relutopo.geometry.slices import AffineSlice
     from relutopo.homology.boundary import BoundaryMatrix, boundary_matrix
@@ -21,6 +19,8 @@ if TYPE_CHECKING:
     from relutopo.homology.diagram import BettiCurve, Diagram
     from relutopo.homology.filtration import Filtration
     from relutopo.homology.persistence import betti_curves, betti_numbers, filtration, persistence
+    from relutopo.networks.graph import GraphNetwork
+    from relutopo.networks.network import Network, ReluNetwork, as_network
     from relutopo.spectral.dual_graph import DualGraph
     from relutopo.spectral.export import save_graphml
     from relutopo.spectral.fiedler import FiedlerPartition, fiedler_partition
@@ -65,12 +65,12 @@ __all__ = [
 ]
 
 _NAMES = {
-    "relutopo.api": "decompose",
+    "relutopo.decomposition": "decompose",
     "relutopo.geometry.complex": "ON_BOUNDARY OUTSIDE CellComplex",
     "relutopo.geometry.domain": "Box Domain",
-    "relutopo.geometry.graph": "GraphNetwork",
+    "relutopo.networks.graph": "GraphNetwork",
     "relutopo.geometry.mesh": "save_mesh",
-    "relutopo.geometry.network": "Network ReluNetwork as_network",
+    "relutopo.networks.network": "Network ReluNetwork as_network",
     "relutopo.geometry.polytope": "Polytope",
     "relutopo.geometry.slices": "AffineSlice",
     "relutopo.homology.boundary": "BoundaryMatrix boundary_matrix",

@@ -24,8 +24,8 @@ from relutopo.errors import BackendError
 if TYPE_CHECKING:
     from relutopo.geometry.complex import CellComplex
     from relutopo.geometry.domain import Domain
-    from relutopo.geometry.network import Network
     from relutopo.homology.boundary import BoundaryMatrix
+    from relutopo.networks.network import Network
 
 __all__ = [
     "EigenResult",

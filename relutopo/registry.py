@@ -33,7 +33,7 @@ _WEIGHTS = "relutopo.spectral.weights"
 _FILTRATIONS = "relutopo.homology.strategies"
 _DATASETS = "relutopo.learning.datasets"
 _SURFACES = "relutopo.learning.surfaces"
-_DOMAINS = "relutopo.learning.domains"
+_DOMAINS = "relutopo.learning.domain_rules"
 _BUILT_IN: Mapping[str, Mapping[str, str]] = {
     "enumerator": {
         "cpu": f"{_BACKENDS}.enumerators.cpu:CpuEnumerator",

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relutopo.geometry.complex import CellComplex
-from relutopo.geometry.network import ReluNetwork
+from relutopo.networks.network import ReluNetwork
 
 __all__ = [
     "assert_same_complex",

@@ -23,14 +23,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from relutopo.api import decompose
+from relutopo.arithmetic.exact import Integers, to_float
+from relutopo.decomposition import decompose
 from relutopo.errors import InputError
 from relutopo.geometry.complex import CellComplex
 from relutopo.geometry.domain import Box
-from relutopo.geometry.exact import Integers, to_float
-from relutopo.geometry.network import Network, as_network
 from relutopo.geometry.polytope import Cone
 from relutopo.interfaces import Enumerator
+from relutopo.networks.network import Network, as_network
 
 __all__ = ["WholeSpace", "decompose_whole_space"]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from relutopo.devices import cuda_device
+from relutopo.devices.device import cuda_device
 from relutopo.errors import RelutopoError
 
 Command = Callable[..., str]
@@ -33,7 +33,7 @@ def command() -> Command:
 
     def run(folder: Path, *arguments: str, succeeds: bool = True, **options: Any) -> str:
         result = subprocess.run(
-            [sys.executable, "-m", "relutopo.cli", *arguments],
+            [sys.executable, "-m", "relutopo.app.cli", *arguments],
             cwd=folder,
             capture_output=True,
             text=True,

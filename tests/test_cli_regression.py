@@ -82,7 +82,7 @@ def test_a_run_that_was_interrupted_goes_on_to_the_same_tables(
 ) -> None:
     arguments = [*TINY, "hydra.run.dir=outputs/stopped"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "relutopo.cli", *arguments],
+        [sys.executable, "-m", "relutopo.app.cli", *arguments],
         cwd=workplace,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -14,9 +14,9 @@ import scipy.sparse
 import torch
 
 from relutopo import ReluNetwork, as_network
-from relutopo.devices import Device, cuda_device, numpy_device
+from relutopo.devices.device import Device, cuda_device, numpy_device
+from relutopo.devices.pinned import LARGE
 from relutopo.errors import DeviceError, DeviceMemoryError, InputError, MissingExtraError
-from relutopo.staging import LARGE
 
 N_CARDS = 2
 

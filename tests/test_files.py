@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from relutopo.files import atomic_write, remove_leftovers
+from relutopo.system.files import atomic_write, remove_leftovers
 
 
 def test_content_arrives_and_nothing_else_stays(tmp_path: Path) -> None:
@@ -40,7 +40,7 @@ def test_an_error_leaves_the_old_file_and_no_rubbish(tmp_path: Path) -> None:
 def test_what_a_killed_process_left_is_told_from_what_is_being_written(tmp_path: Path) -> None:
     program = (
         "import sys, time\n"
-        "from relutopo.files import atomic_write\n"
+        "from relutopo.system.files import atomic_write\n"
         "with atomic_write(sys.argv[1]) as file:\n"
         "    print('writes', flush=True)\n"
         "    time.sleep(100)\n"

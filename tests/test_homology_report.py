@@ -15,10 +15,11 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 
 import relutopo as rt
-from relutopo import homology_plots, homology_report
+from relutopo.analyses.association import KINDS
+from relutopo.app.reports import homology as homology_report
 from relutopo.errors import InputError
-from relutopo.learning.association import KINDS
 from relutopo.learning.spikes import Spike
+from relutopo.plots import homology as homology_plots
 
 SPIKES = [Spike(10, 11, 12, np.log(3)), Spike(40, 41, 41, np.log(5))]
 NAN = float("nan")

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import pytest
 
-from relutopo.interrupts import interrupts_that_insist
+from relutopo.system.interrupts import interrupts_that_insist
 
 
 class Referred:
@@ -73,7 +73,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from relutopo.interrupts import interrupts_that_insist
+from relutopo.system.interrupts import interrupts_that_insist
 
 
 class Counted(NamedTuple):

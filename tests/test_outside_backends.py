@@ -15,7 +15,6 @@ import relutopo as rt
 from relutopo import registry
 from relutopo.errors import BackendError
 from relutopo.geometry.domain import Domain
-from relutopo.geometry.network import Network
 from relutopo.homology.boundary import BoundaryMatrix
 from relutopo.interfaces import (
     EigenResult,
@@ -25,6 +24,7 @@ from relutopo.interfaces import (
     Reducer,
     Reduction,
 )
+from relutopo.networks.network import Network
 from relutopo.testing import random_network
 
 BOX = rt.Box(-1, 1, dim=2)

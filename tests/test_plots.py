@@ -17,10 +17,11 @@ from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 
 import relutopo
-from relutopo import Box, CellComplex, ReluNetwork, decompose, drawing
+from relutopo import Box, CellComplex, ReluNetwork, decompose
+from relutopo.analyses.partition import Signature
 from relutopo.errors import InputError
-from relutopo.learning.signatures import Signature
-from relutopo.plots import (
+from relutopo.plots import layers as drawing
+from relutopo.plots.partitions import (
     plot_complex,
     plot_partition,
     plot_partition_history,
@@ -308,7 +309,9 @@ def test_saving_closes_a_figure_of_pyplot(tmp_path: Path) -> None:
 
 
 def test_importing_plots_loads_no_plotting_library() -> None:
-    code = "import sys, relutopo.plots; print({'matplotlib', 'pandas'} & set(sys.modules))"
+    code = (
+        "import sys, relutopo.plots.partitions; print({'matplotlib', 'pandas'} & set(sys.modules))"
+    )
     root = Path(relutopo.__file__).parent.parent
     run = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 from rich.table import Table
 
-from relutopo import partition_report
-from relutopo.learning.checkpoints import History
-from relutopo.report import in_order, short
+from relutopo.app.reports import partition as partition_report
+from relutopo.app.reports.report import in_order, short
+from relutopo.learning.runs import History
 
 
 def text(parts: list[RenderableType]) -> str:

@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import relutopo as rt
-from relutopo import scale_job
+from relutopo.analyses import scale as scale_job
+from relutopo.analyses.power_laws import fit_power_law
 from relutopo.errors import InputError, LimitReachedError
-from relutopo.learning.random_networks import RandomNetwork, random_network
-from relutopo.scale_plots import plot_scaling
-from relutopo.scaling import fit_power_law
+from relutopo.gallery import RandomNetwork, random_network
+from relutopo.plots.scaling import plot_scaling
 
 
 @given(
@@ -138,7 +138,7 @@ def test_a_figure_has_a_panel_for_each_step_and_exponents_in_its_legends() -> No
 def test_a_sweep_ends_with_laws(tmp_path: Path) -> None:
     arguments = ["experiment=scale", "scale.width=6,12", "scale.rounds=1", "seed=0,1"]
     result = subprocess.run(
-        [sys.executable, "-m", "relutopo.cli", "--multirun", *arguments],
+        [sys.executable, "-m", "relutopo.app.cli", "--multirun", *arguments],
         cwd=tmp_path,
         capture_output=True,
         text=True,

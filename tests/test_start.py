@@ -74,7 +74,7 @@ def test_the_first_run_says_that_it_compiles_and_the_second_does_not(tmp_path: P
 
 def test_the_help_loads_no_numerics() -> None:
     code = (
-        "import sys; sys.argv = ['relutopo', '--help']; from relutopo import cli\n"
+        "import sys; sys.argv = ['relutopo', '--help']; from relutopo.app import cli\n"
         "try: cli.main()\nexcept SystemExit: pass"
     )
     assert not {"numpy", "scipy", "numba", "torch", "pandas"} & modules_after(code)

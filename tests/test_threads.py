@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from relutopo.threads import threads
+from relutopo.system.threads import threads
 
 
 @pytest.mark.parametrize("n_threads", [1, 3])

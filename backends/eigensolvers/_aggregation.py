@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from relutopo.device_kernels import Kernel
-from relutopo.devices import Device
+from relutopo.devices.device import Device
+from relutopo.devices.kernels import Kernel
 
 from ._random import random_numbers
 

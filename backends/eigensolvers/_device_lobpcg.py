@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from relutopo.devices import Device
+from relutopo.devices.device import Device
 
 from ._aggregation import tentative_prolongation
 from ._hierarchy import Hierarchy, csr_to_device

@@ -23,9 +23,9 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from relutopo.compilation import njit
 from relutopo.spectral._kernels import breadth_first
-from relutopo.threads import Run
+from relutopo.system.compilation import njit
+from relutopo.system.threads import Run
 
 __all__ = ["Dissection", "nested_dissection"]
 

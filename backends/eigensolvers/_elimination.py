@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from relutopo.compilation import njit
-from relutopo.threads import Run
+from relutopo.system.compilation import njit
+from relutopo.system.threads import Run
 
 from ._dissection import Dissection, nested_dissection
 

@@ -19,7 +19,7 @@ import scipy.linalg
 from numpy.typing import NDArray
 from scipy import sparse
 
-from relutopo.devices import Device
+from relutopo.devices.device import Device
 
 from ._products import chebyshev_step, product
 from ._random import random_numbers

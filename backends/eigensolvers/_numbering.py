@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from relutopo.compilation import njit
 from relutopo.spectral._kernels import breadth_first
+from relutopo.system.compilation import njit
 
 __all__ = ["breadth_first_order", "renumbered"]
 

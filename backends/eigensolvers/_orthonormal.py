@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from relutopo.devices import Device
+from relutopo.devices.device import Device
 
 from ._products import combinations, inner_products
 

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 from threadpoolctl import ThreadpoolController
 
+from relutopo.checks import random_generator
 from relutopo.errors import InputError
 from relutopo.interfaces import EigenResult, Eigensolver
-from relutopo.seeds import random_generator
 
 from ._numbering import breadth_first_order, renumbered
 

@@ -2,15 +2,15 @@
 
 A small operation on a card takes as long as one on a hundred thousand numbers, and nearly all
 levels of a hierarchy are smaller than that. So each function is one kernel, beside the operations
-on arrays that it replaces (`relutopo.device_kernels`). A kernel adds up a row in its own order, one
-row a thread: the same numbers give the same sums, and rows with very many entries take long.
+on arrays that it replaces (`relutopo.devices.kernels`). A kernel adds up a row in its own order,
+one row a thread: the same numbers give the same sums, and rows with very many entries take long.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from relutopo.device_kernels import Kernel
+from relutopo.devices.kernels import Kernel
 
 __all__ = ["chebyshev_step", "combinations", "inner_products", "product"]
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from relutopo.devices import numpy_device
+from relutopo.devices.device import numpy_device
 from relutopo.errors import InputError
 from relutopo.optional import require
 

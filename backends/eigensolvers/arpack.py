@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.sparse import linalg as sparse_linalg
 
 from relutopo.errors import InputError
-from relutopo.threads import Run, threads
+from relutopo.system.threads import Run, threads
 
 from ._cholesky import Cholesky
 from ._elimination import Elimination

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from relutopo.threads import threads
+from relutopo.system.threads import threads
 
 from ._elimination import Elimination
 from ._pencil import Iterate, PencilSolver, SymmetricProblem

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from relutopo.devices import cuda_device
+from relutopo.devices.device import cuda_device
 
 from ._device_lobpcg import DeviceLobpcgEigensolver
 

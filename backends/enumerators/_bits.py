@@ -12,7 +12,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from relutopo.compilation import njit
+from relutopo.system.compilation import njit
 
 __all__ = ["in_neither", "lowest_bit", "n_words", "negative_bits", "popcount", "set_bits"]
 

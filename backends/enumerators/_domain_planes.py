@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from relutopo.arithmetic.exact import Integers
 from relutopo.geometry.domain import FaceLattice
-from relutopo.geometry.exact import Integers
 
 __all__ = ["planes_of_faces"]
 

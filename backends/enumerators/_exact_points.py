@@ -9,10 +9,10 @@ from math import gcd
 import numpy as np
 from numpy.typing import NDArray
 
+from relutopo.arithmetic.exact import Integers, intersection_point
 from relutopo.geometry.domain import Domain
-from relutopo.geometry.exact import Integers, intersection_point
-from relutopo.geometry.network import Network
 from relutopo.geometry.patterns import unpack_patterns
+from relutopo.networks.network import Network
 
 __all__ = ["ExactPoints"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from relutopo.errors import LimitReachedError
-from relutopo.geometry.network import Network
+from relutopo.networks.network import Network
 
 __all__ = ["POSITION_TARGET", "check_limit"]
 

@@ -22,9 +22,9 @@ from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from relutopo.compilation import njit
-from relutopo.geometry.exact import Integers, dyadic_integers, sign
-from relutopo.geometry.network import SMALLEST_REACH, UNIT_ROUNDOFF, Network, ReluNetwork
+from relutopo.arithmetic.exact import Integers, dyadic_integers, sign
+from relutopo.networks.network import SMALLEST_REACH, UNIT_ROUNDOFF, Network, ReluNetwork
+from relutopo.system.compilation import njit
 
 from ._norms import spectral_norm_bound
 

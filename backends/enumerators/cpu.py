@@ -13,8 +13,8 @@ import os
 from relutopo.errors import InputError
 from relutopo.geometry.complex import CellComplex
 from relutopo.geometry.domain import Domain
-from relutopo.geometry.network import Network
 from relutopo.interfaces import Enumerator, Progress
+from relutopo.networks.network import Network
 
 __all__ = ["CpuEnumerator"]
 

@@ -6,7 +6,7 @@ enumerators.
 
 from __future__ import annotations
 
-from relutopo.devices import cuda_device
+from relutopo.devices.device import cuda_device
 
 from ._bulk.enumerator import BulkEnumerator
 

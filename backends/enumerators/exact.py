@@ -19,12 +19,12 @@ from math import gcd
 import numpy as np
 from numpy.typing import NDArray
 
+from relutopo.arithmetic.exact import Integers, sign, to_float
 from relutopo.geometry.complex import CellComplex, EnumerationRecord
 from relutopo.geometry.domain import Domain, FacetLists, side_label
-from relutopo.geometry.exact import Integers, sign, to_float
-from relutopo.geometry.network import Network
 from relutopo.geometry.patterns import pack_patterns
 from relutopo.interfaces import Enumerator, Progress
+from relutopo.networks.network import Network
 
 from ._limits import check_limit
 

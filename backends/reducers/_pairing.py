@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from relutopo.compilation import njit
+from relutopo.system.compilation import njit
 
 __all__ = ["collect", "dual_edges", "pair_columns", "pair_dual_edges", "pair_edges"]
 

@@ -3,8 +3,8 @@
 import torch
 
 import relutopo as rt
-from relutopo.plots import save_figure
-from relutopo.space_plots import plot_space
+from relutopo.plots.partitions import save_figure
+from relutopo.plots.space import plot_space
 
 torch.manual_seed(0)
 model = torch.nn.Sequential(

@@ -9,7 +9,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from relutopo.app.identity import Identity, digest
+from relutopo.app.jobs.identity import Identity, digest
 
 __all__ = ["choices", "plain", "register"]
 

@@ -104,7 +104,7 @@ def _trainer() -> type:
 
 
 def _scale() -> type:
-    from relutopo.learning.random_networks import RandomNetwork
+    from relutopo.gallery import RandomNetwork
 
     return schema_of(RandomNetwork)
 

@@ -21,8 +21,8 @@ from scipy import sparse
 
 from relutopo.errors import check_number
 from relutopo.geometry.domain import Domain, FacetLists
-from relutopo.geometry.network import Network
 from relutopo.geometry.patterns import unpack_patterns
+from relutopo.networks.network import Network
 
 if TYPE_CHECKING:
     from relutopo.homology.boundary import BoundaryMatrix

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from relutopo.geometry.bounds import bound_of_value
+from relutopo.arithmetic.exact import Integers, sign
+from relutopo.arithmetic.rounding import bound_of_value
 from relutopo.geometry.complex import CellComplex
-from relutopo.geometry.exact import Integers, sign
-from relutopo.geometry.exact_vertices import exact_vertex
-from relutopo.geometry.network import UNIT_ROUNDOFF, AffineMaps
+from relutopo.geometry.vertices import exact_vertex
+from relutopo.networks.network import UNIT_ROUNDOFF, AffineMaps
 
 __all__ = ["decision_signs", "exact_values", "values_and_signs"]
 
@@ -106,7 +106,7 @@ def exact_values(complex_: CellComplex, vertices: Iterable[int]) -> list[tuple[I
     Returns
     -------
     list of pairs
-        The point (X, W) in the sense of `relutopo.geometry.exact`, and f times W times a positive
+        The point (X, W) in the sense of `relutopo.arithmetic.exact`, and f times W times a positive
         factor that all vertices share.
     """
     network, home = complex_.network, _homes(complex_)

@@ -18,8 +18,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from relutopo.arithmetic.exact import Integers, dyadic_integers, homogeneous_points, mean_point
 from relutopo.errors import InputError
-from relutopo.geometry.exact import Integers, dyadic_integers, homogeneous_points, mean_point
 
 __all__ = ["Box", "Domain", "FaceLattice", "FacetLists", "as_array", "as_points", "side_label"]
 
@@ -53,7 +53,7 @@ class FaceLattice:
     sides : (n_{d-1},) ndarray of int32
         The side of each (d-1)-face.
     rational_vertices : (n_0, d + 1) ndarray of int objects, optional
-        Corners as points (X, W) in the sense of `relutopo.geometry.exact`. Left out where the
+        Corners as points (X, W) in the sense of `relutopo.arithmetic.exact`. Left out where the
         floats are exact.
     """
 
@@ -103,7 +103,7 @@ class Domain(ABC):
         """Return A, of shape (n_sides, d), and b, of shape (n_sides,): the domain is A x ≤ b."""
 
     def side_planes(self) -> Integers:
-        """Return A x - b of each side exactly, (n_sides, d + 1); see `relutopo.geometry.exact`."""
+        """Return A x - b of each side, (n_sides, d + 1), in the sense of `arithmetic.exact`."""
         normals, offsets = self.halfspaces()
         (planes,), _ = dyadic_integers(np.concatenate([normals, -offsets[:, None]], axis=1))
         return planes
@@ -119,7 +119,7 @@ class Domain(ABC):
         """For each axis, a positive bound of |x_i| and of the width; shape (d,)."""
 
     def inner_point(self) -> Integers:
-        """Return a point of the interior exactly, (d + 1,); see `relutopo.geometry.exact`."""
+        """Return a point of the interior exactly, (d + 1,); see `relutopo.arithmetic.exact`."""
         return mean_point(self.face_lattice().exact_vertices)
 
     def contains(self, points: ArrayLike) -> NDArray[np.bool_]:
@@ -250,7 +250,7 @@ class Box(Domain):
         return normals, np.stack([-self.low, self.high], axis=1).ravel()
 
     def inner_point(self) -> Integers:
-        """Return the centre exactly, (d + 1,); see `relutopo.geometry.exact`."""
+        """Return the centre exactly, (d + 1,); see `relutopo.arithmetic.exact`."""
         return mean_point(homogeneous_points(np.stack([self.low, self.high])))
 
     def face_lattice(self) -> FaceLattice:

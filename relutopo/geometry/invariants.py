@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from relutopo.arithmetic.exact import Integers, homogeneous_points, to_float
 from relutopo.errors import InvariantError
 from relutopo.geometry.complex import CellComplex, EnumerationRecord
-from relutopo.geometry.exact import Integers, homogeneous_points, to_float
-from relutopo.geometry.exact_vertices import exact_vertex
 from relutopo.geometry.patterns import pattern_keys
+from relutopo.geometry.vertices import exact_vertex
 
 __all__ = ["check", "check_arrays"]
 

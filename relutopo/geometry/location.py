@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from relutopo.errors import InvariantError
 from relutopo.geometry.complex import ON_BOUNDARY, OUTSIDE, CellComplex
 from relutopo.geometry.domain import Domain, as_points
-from relutopo.geometry.network import Network
 from relutopo.geometry.patterns import find_patterns, pack_patterns
+from relutopo.networks.network import Network
 
 __all__ = ["NOT_FOUND", "KnownRegions", "locate"]
 

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relutopo.errors import InputError
-from relutopo.files import atomic_write
 from relutopo.geometry.complex import CellComplex
-from relutopo.geometry.planar import polygons
+from relutopo.geometry.polygons import polygons
 from relutopo.optional import require
+from relutopo.system.files import atomic_write
 
 __all__ = ["save_mesh"]
 

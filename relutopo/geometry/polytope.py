@@ -1,6 +1,6 @@
 """Polytopes A x ≤ b as domains, and exact vertices from half-spaces.
 
-Everything that decides which faces there are is done with integers (`relutopo.geometry.exact`),
+Everything that decides which faces there are is done with integers (`relutopo.arithmetic.exact`),
 so that redundant rows, duplicates and many sides through one vertex are handled as what they are.
 
 Vertices come from the double description of a cone (T. S. Motzkin, H. Raiffa, G. L. Thompson,
@@ -27,15 +27,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from relutopo.errors import InputError
-from relutopo.geometry.domain import Domain, FaceLattice, FacetLists, as_points
-from relutopo.geometry.exact import (
+from relutopo.arithmetic.exact import (
     Integers,
     dyadic_integers,
     homogeneous_points,
     mean_point,
     to_float,
 )
+from relutopo.errors import InputError
+from relutopo.geometry.domain import Domain, FaceLattice, FacetLists, as_points
 
 __all__ = ["Cone", "Polytope", "integer_rows"]
 
@@ -277,7 +277,7 @@ class Polytope(Domain):
         return float(np.abs(np.linalg.det(spans)).sum() / factorial(self.dim))
 
     def inner_point(self) -> Integers:
-        """Return the mean of the vertices exactly, (d + 1,); see `relutopo.geometry.exact`."""
+        """Return the mean of the vertices exactly, (d + 1,); see `relutopo.arithmetic.exact`."""
         return mean_point(self._points)
 
     @property

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from relutopo.arithmetic.exact import Integers
 from relutopo.errors import InputError
 from relutopo.geometry.domain import Box, Domain, FaceLattice, as_array, as_points
-from relutopo.geometry.exact import Integers
-from relutopo.geometry.network import Network, as_network
+from relutopo.networks.network import Network, as_network
 
 __all__ = ["AffineSlice", "network_on"]
 

@@ -15,14 +15,14 @@ import numpy as np
 from scipy import sparse
 
 from relutopo.errors import InputError
-from relutopo.files import atomic_write
 from relutopo.geometry.complex import CellComplex, EnumerationRecord
 from relutopo.geometry.domain import Box, Domain
-from relutopo.geometry.graph import Affine, GraphNetwork, Kink, Matrix
 from relutopo.geometry.invariants import check_arrays
-from relutopo.geometry.network import Network, ReluNetwork
 from relutopo.geometry.polytope import Polytope
 from relutopo.geometry.slices import AffineSlice
+from relutopo.networks.graph import Affine, GraphNetwork, Kink, Matrix
+from relutopo.networks.network import Network, ReluNetwork
+from relutopo.system.files import atomic_write
 
 __all__ = ["load_complex", "load_network", "save_complex", "save_network"]
 
@@ -147,7 +147,7 @@ def save_network(path: str | os.PathLike[str], network: Network, *, flush: bool 
     network : Network
         Of a class of this library.
     flush : bool, default True
-        Whether to wait for the disk; see `relutopo.files.atomic_write`.
+        Whether to wait for the disk; see `relutopo.system.files.atomic_write`.
 
     Raises
     ------

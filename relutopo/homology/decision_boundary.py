@@ -21,11 +21,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
+from relutopo.arithmetic.exact import to_float
 from relutopo.errors import InputError, NoDecisionBoundaryError
 from relutopo.geometry.complex import CellComplex
 from relutopo.geometry.decision import exact_values, values_and_signs
 from relutopo.geometry.domain import FacetLists, as_points
-from relutopo.geometry.exact import to_float
 
 __all__ = ["DecisionBoundary", "decision_boundary"]
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from relutopo import registry
+from relutopo.checks import random_generator
 from relutopo.errors import BackendError
 from relutopo.geometry.complex import CellComplex
 from relutopo.homology.boundary import CellLists, boundary_matrix
@@ -15,8 +16,7 @@ from relutopo.homology.diagram import BettiCurve, Diagram, Scale
 from relutopo.homology.filtration import Filtration
 from relutopo.homology.strategies import FiltrationStrategy
 from relutopo.interfaces import Reducer, checked_reduction
-from relutopo.interrupts import interrupts_that_insist
-from relutopo.seeds import random_generator
+from relutopo.system.interrupts import interrupts_that_insist
 
 __all__ = ["betti_curves", "betti_numbers", "filtration", "persistence"]
 

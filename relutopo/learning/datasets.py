@@ -11,10 +11,10 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from relutopo.checks import check_seed
 from relutopo.errors import InputError
 from relutopo.geometry.domain import as_array, as_points
 from relutopo.optional import require
-from relutopo.seeds import check_seed
 
 __all__ = ["Dataset", "two_circles", "two_moons"]
 

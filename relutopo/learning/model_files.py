@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relutopo.errors import InputError
-from relutopo.geometry.network import Network, as_network
-from relutopo.learning.checkpoints import Checkpoint, History, TrainingRun, load_tensors
 from relutopo.learning.datasets import Dataset
+from relutopo.learning.runs import Checkpoint, History, TrainingRun, load_tensors
+from relutopo.networks.network import Network, as_network
 from relutopo.optional import require
 
 __all__ = ["ModelFiles", "accuracy", "data_file", "load_model"]

@@ -11,9 +11,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from relutopo.checks import check_seed
 from relutopo.errors import InputError
 from relutopo.learning.datasets import HELD_OUT_SEED, MOST_SEED, N_HELD_OUT, Dataset
-from relutopo.seeds import check_seed
 
 __all__ = ["bump", "franke", "peaks", "sinsin"]
 

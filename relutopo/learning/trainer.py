@@ -18,7 +18,8 @@ import numpy as np
 
 from relutopo.errors import InputError
 from relutopo.interfaces import Progress
-from relutopo.learning.checkpoints import (
+from relutopo.learning.datasets import Dataset
+from relutopo.learning.runs import (
     Checkpoint,
     History,
     TrainingRun,
@@ -26,7 +27,6 @@ from relutopo.learning.checkpoints import (
     save_checkpoint,
     save_tensors,
 )
-from relutopo.learning.datasets import Dataset
 from relutopo.learning.spikes import find_spikes, steps_around
 from relutopo.optional import require
 
@@ -226,7 +226,7 @@ def train(
     seed : int
         Seed of the initialisation, the only random thing in training.
     directory : path-like
-        Folder of the run; see `relutopo.learning.checkpoints`. A complete run that is already
+        Folder of the run; see `relutopo.learning.runs`. A complete run that is already
         there is returned as it is.
     progress : Progress, optional
         Called now and then with (steps done, steps, message).

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from relutopo.compilation import njit
+from relutopo.system.compilation import njit
 
 Int32s = NDArray[np.int32]
 Int64s = NDArray[np.int64]

@@ -17,8 +17,8 @@ from scipy import sparse
 
 from relutopo.errors import InputError, InvariantError
 from relutopo.geometry.patterns import unpack_patterns
-from relutopo.interrupts import interrupts_that_insist
 from relutopo.optional import require
+from relutopo.system.interrupts import interrupts_that_insist
 
 if TYPE_CHECKING:
     from relutopo.geometry.complex import CellComplex

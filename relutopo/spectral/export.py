@@ -7,9 +7,9 @@ from collections.abc import Mapping
 
 from numpy.typing import ArrayLike
 
-from relutopo.files import atomic_write
 from relutopo.optional import require
 from relutopo.spectral.dual_graph import DualGraph
+from relutopo.system.files import atomic_write
 
 __all__ = ["save_graphml"]
 

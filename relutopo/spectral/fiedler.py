@@ -19,7 +19,6 @@ from relutopo.errors import (
 from relutopo.geometry.complex import ON_BOUNDARY, OUTSIDE, CellComplex
 from relutopo.geometry.location import NOT_FOUND
 from relutopo.interfaces import EigenResult, Eigensolver, checked_eigenpair
-from relutopo.interrupts import interrupts_that_insist
 from relutopo.spectral.agreement import (
     DecisionAgreement,
     LabelAgreement,
@@ -31,6 +30,7 @@ from relutopo.spectral.agreement import (
 from relutopo.spectral.dual_graph import DualGraph
 from relutopo.spectral.laplacian import Pencil, pencil
 from relutopo.spectral.weights import EdgeWeights, VertexWeights
+from relutopo.system.interrupts import interrupts_that_insist
 
 __all__ = ["FiedlerPartition", "fiedler_partition"]
 

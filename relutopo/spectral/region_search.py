@@ -1,7 +1,7 @@
 """Regions without faces: a search that crosses walls, for any input dimension.
 
 The full face lattice is out of reach beyond a few dimensions. Regions and the facets between them
-are not: the walls of one region come from its own inequalities (`relutopo.geometry.search`), and
+are not: the walls of one region come from its own inequalities (`relutopo.geometry.region`), and
 crossing them leads on, breadth first.
 
 This is a function of its own and not an enumerator: an enumerator returns a `CellComplex` with the
@@ -23,15 +23,15 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from relutopo.arithmetic.exact import Integers, dyadic_integers, homogeneous_points, to_float
 from relutopo.errors import InputError, InvariantError
 from relutopo.geometry.domain import Domain, as_points
-from relutopo.geometry.exact import Integers, dyadic_integers, homogeneous_points, to_float
 from relutopo.geometry.location import KnownRegions
-from relutopo.geometry.network import Network
 from relutopo.geometry.patterns import pack_patterns
-from relutopo.geometry.search import RegionGeometry, pattern_beyond
+from relutopo.geometry.region import RegionGeometry, pattern_beyond
 from relutopo.geometry.slices import network_on
 from relutopo.interfaces import Progress
+from relutopo.networks.network import Network
 from relutopo.spectral.dual_graph import DualGraph
 
 __all__ = ["RegionSearch", "search_regions"]

@@ -7,7 +7,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from relutopo.files import locked
+from relutopo.system.files import locked
 from relutopo.tracking.pace import Pace
 
 __all__ = ["give_way", "main"]

@@ -31,17 +31,17 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from relutopo import registry
+from relutopo.analyses.base import Row
+from relutopo.analyses.homology import HomologySettings
+from relutopo.analyses.partition import AnalysisSettings, check
 from relutopo.errors import InputError, RelutopoError
-from relutopo.files import atomic_write
-from relutopo.geometry.network import Network, ReluNetwork, as_network
 from relutopo.geometry.slices import AffineSlice, network_on
 from relutopo.geometry.storage import save_network
-from relutopo.learning.analysis import Row
-from relutopo.learning.checkpoints import TrainingRun
 from relutopo.learning.datasets import Dataset
-from relutopo.learning.homology_signatures import HomologySettings
-from relutopo.learning.signatures import AnalysisSettings, check
+from relutopo.learning.runs import TrainingRun
+from relutopo.networks.network import Network, ReluNetwork, as_network
 from relutopo.optional import require
+from relutopo.system.files import atomic_write
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -248,7 +248,7 @@ class Tracker:
         if self._slice is not None:
             return network_on(model, self._slice)
         if model is self._compared:
-            from relutopo.geometry.traced import perceptron_of  # loads torch, which is there
+            from relutopo.networks.torch_modules import perceptron_of  # loads torch, which is there
 
             again = perceptron_of(model)
             if again is not None:
@@ -286,8 +286,8 @@ class Tracker:
         """What has been computed so far, in the order of steps.
 
         Each row has ``step``, ``loss``, ``train_accuracy``, ``held_out_accuracy``, ``error`` (None,
-        or why there are no more columns), and the columns of `relutopo.learning.signatures.analyse`
-        or of `relutopo.learning.homology_signatures.analyse_homology`.
+        or why there are no more columns), and the columns of `relutopo.analyses.partition.analyse`
+        or of `relutopo.analyses.homology.analyse_homology`.
         """
         paths = sorted(self.directory.glob("rows/*.json"))
         rows: list[Row] = [json.loads(path.read_text()) for path in paths]
@@ -393,7 +393,7 @@ def _check(dataset: Any, settings: Any, slice: Any) -> None:
         raise InputError(
             f"`settings` must be AnalysisSettings or HomologySettings, got "
             f"{type(settings).__name__}; pass AnalysisSettings(...), from "
-            "relutopo.learning.signatures"
+            "relutopo.analyses.partition"
         )
     if slice is not None and not isinstance(slice, AffineSlice):
         raise InputError(

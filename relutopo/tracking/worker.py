@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 
 from relutopo import registry
-from relutopo.files import atomic_write
+from relutopo.analyses.base import Row
+from relutopo.analyses.homology import HomologySettings, analyse_homology
+from relutopo.analyses.partition import AnalysisSettings, analyse
 from relutopo.geometry.storage import load_network
-from relutopo.learning.analysis import Row
-from relutopo.learning.checkpoints import TrainingRun
 from relutopo.learning.datasets import Dataset
-from relutopo.learning.homology_signatures import HomologySettings, analyse_homology
 from relutopo.learning.model_files import accuracy
-from relutopo.learning.signatures import AnalysisSettings, analyse
-from relutopo.tracking.board import Board
+from relutopo.learning.runs import TrainingRun
+from relutopo.system.files import atomic_write
+from relutopo.tracking.tensorboard import Board
 
 __all__ = ["work"]
 

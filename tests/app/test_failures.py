@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from relutopo.app.summary import summarize
+from relutopo.app.sweeps.summary import summarize
 from relutopo.errors import InputError
 
 TINY = ["data.n=20", "network.hidden=[4]", "trainer.n_steps=20", "trainer.n_checkpoints=2",

@@ -15,11 +15,11 @@ import pytest
 import torch
 
 import relutopo as rt
-from relutopo import homology_job, partition_job
+from relutopo.app.jobs import homology_job, partition_job
 from relutopo.errors import InputError
 from relutopo.geometry.storage import load_complex
-from relutopo.learning.checkpoints import Checkpoint, save_checkpoint
 from relutopo.learning.model_files import ModelFiles, data_file, load_model
+from relutopo.learning.runs import Checkpoint, save_checkpoint
 
 RNG = np.random.default_rng(0)
 POINTS = RNG.uniform(-1, 1, (40, 2))

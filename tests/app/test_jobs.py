@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relutopo import versions
-from relutopo.app.identity import Identity
-from relutopo.app.store import JobFolder, JobRecord, JobStatus
+from relutopo.analyses import versions
+from relutopo.app.jobs.folder import JobFolder, JobRecord, JobStatus
+from relutopo.app.jobs.identity import Identity
 from relutopo.errors import InputError
-from relutopo.files import locked
+from relutopo.system.files import locked
 
 VALUES = {
     "seed": 0,
@@ -153,7 +153,7 @@ def test_halves_of_files_are_swept_away(tmp_path: Path) -> None:
 COUNT = """
 import sys, time
 from pathlib import Path
-from relutopo.files import locked
+from relutopo.system.files import locked
 path = Path(sys.argv[1])
 for _ in range(50):
     with locked(path.with_suffix(".lock")):  # without it, counts are lost
@@ -164,7 +164,7 @@ for _ in range(50):
 HOLD = """
 import sys, time
 from pathlib import Path
-from relutopo.files import locked
+from relutopo.system.files import locked
 with locked(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(100)

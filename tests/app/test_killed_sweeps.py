@@ -56,7 +56,7 @@ def test_a_sweep_that_is_killed_gives_the_table_of_an_undisturbed_one(
     marks: dict[str, int] = {}
     for kill in range(N_KILLS):
         process = subprocess.Popen(
-            [sys.executable, "-m", "relutopo.cli", *SWEEP],
+            [sys.executable, "-m", "relutopo.app.cli", *SWEEP],
             cwd=stormy,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -16,12 +16,12 @@ from matplotlib.axes import Axes
 from rich.console import Console
 from rich.table import Table
 
-from relutopo.app.identity import Identity
-from relutopo.app.store import JobFolder, JobRecord
-from relutopo.app.summary import _best, _counts, _measured, _ranges
-from relutopo.app.sweep import Sweep
-from relutopo.app.sweep_plots import plot_measure
-from relutopo.report import in_order
+from relutopo.app.jobs.folder import JobFolder, JobRecord
+from relutopo.app.jobs.identity import Identity
+from relutopo.app.reports.report import in_order
+from relutopo.app.sweeps.plots import plot_measure
+from relutopo.app.sweeps.summary import _best, _counts, _measured, _ranges
+from relutopo.app.sweeps.sweep import Sweep
 
 
 def sweep(values: list[object], n_seeds: int = 2) -> pd.DataFrame:

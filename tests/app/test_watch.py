@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from relutopo import cli
-from relutopo.app.identity import Identity
-from relutopo.app.store import JobFolder, JobRecord
-from relutopo.app.watch import SweepWatch
+from relutopo.app import cli
+from relutopo.app.jobs.folder import JobFolder, JobRecord
+from relutopo.app.jobs.identity import Identity
+from relutopo.app.sweeps.progress import SweepWatch
 
 
 def begin(sweep: Path, seed: int) -> JobFolder:

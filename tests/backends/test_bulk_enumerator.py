@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relutopo import AffineSlice, Box, decompose, registry
-from relutopo.devices import Device, numpy_device
+from relutopo.arithmetic import rounding as bounds
+from relutopo.devices.device import Device, numpy_device
 from relutopo.errors import DeviceMemoryError, InvariantError, LimitReachedError, MissingExtraError
-from relutopo.geometry import bounds
 from relutopo.geometry.polytope import Polytope
 from relutopo.testing import assert_same_complex, general_arrangement, random_network
 

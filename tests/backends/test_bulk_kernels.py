@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relutopo import Box, decompose
-from relutopo.devices import Device
+from relutopo.devices.device import Device
 from relutopo.testing import assert_same_complex, random_network
 
 bulk = import_module("relutopo.backends.enumerators._bulk.enumerator")

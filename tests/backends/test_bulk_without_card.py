@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from relutopo import Box, ReluNetwork, decompose
-from relutopo.devices import Device
+from relutopo.devices.device import Device
 from relutopo.testing import assert_same_complex, random_network
 
 bulk = import_module("relutopo.backends.enumerators._bulk.enumerator")

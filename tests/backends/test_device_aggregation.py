@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from relutopo.devices import Device
+from relutopo.devices.device import Device
 
 aggregation = import_module("relutopo.backends.eigensolvers._aggregation")
 hierarchies = import_module("relutopo.backends.eigensolvers._hierarchy")

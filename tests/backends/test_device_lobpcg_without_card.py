@@ -16,7 +16,7 @@ import pytest
 from scipy import sparse
 
 from relutopo import decompose
-from relutopo.devices import Device
+from relutopo.devices.device import Device
 from relutopo.geometry.domain import Box
 from relutopo.spectral.laplacian import pencil
 from relutopo.spectral.weights import CountPlusOne, UnitEdges

@@ -18,7 +18,7 @@ from scipy import sparse
 
 import relutopo as rt
 from relutopo import registry
-from relutopo.devices import Device, numpy_device
+from relutopo.devices.device import Device, numpy_device
 from relutopo.errors import DeviceMemoryError, InputError, MissingExtraError
 from relutopo.interfaces import EigenResult, Eigensolver, checked_eigenpair
 from relutopo.spectral.laplacian import pencil

@@ -22,7 +22,7 @@ elimination = import_module("relutopo.backends.eigensolvers._elimination")
 Elimination = elimination.Elimination
 fronts = import_module("relutopo.backends.eigensolvers._fronts")
 nested_dissection = import_module("relutopo.backends.eigensolvers._dissection").nested_dissection
-threads = import_module("relutopo.threads").threads
+threads = import_module("relutopo.system.threads").threads
 
 
 def laplacian(

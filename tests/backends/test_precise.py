@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from relutopo import Box, ReluNetwork, decompose
-from relutopo.learning.random_networks import random_network
+from relutopo.gallery import random_network
 from relutopo.testing import assert_same_complex
 
 precise = import_module("relutopo.backends.enumerators._precise")

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import relutopo as rt
-from relutopo.geometry.network import ReluNetwork
 from relutopo.geometry.patterns import unpack_patterns
+from relutopo.networks.network import ReluNetwork
 from relutopo.testing import assert_same_complex
 
 _layer, _maps, _plane, _records = (

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from relutopo import Box, ReluNetwork, as_network, decompose
-from relutopo.devices import Device
+from relutopo.devices.device import Device
 from relutopo.testing import assert_same_complex
 
 CARD = 1

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from relutopo import Box, CellComplex, ReluNetwork, decompose
 from relutopo.errors import InputError
-from relutopo.geometry.planar import edge_vertices, polygons, zero_segments
+from relutopo.geometry.polygons import edge_vertices, polygons, zero_segments
 
 BOX = Box([-2, -1], [2, 3])
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import relutopo as rt
+from relutopo.arithmetic.exact import homogeneous_points
 from relutopo.errors import InputError
-from relutopo.geometry.exact import homogeneous_points
 from relutopo.geometry.polytope import Cone, integer_rows
 from relutopo.testing import assert_same_complex, random_network
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from numpy.typing import ArrayLike, NDArray
 
 import relutopo as rt
+from relutopo.arithmetic.exact import homogeneous_points
 from relutopo.errors import InputError
 from relutopo.geometry.decision import decision_signs
-from relutopo.geometry.exact import homogeneous_points
 
 # Rows of a first layer with ReLU(x_i) and ReLU(-x_i) for every axis: they add up to |x_i|.
 PLUS_MINUS_2 = [[1, 0], [-1, 0], [0, 1], [0, -1]]

@@ -9,8 +9,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from relutopo.errors import InputError
-from relutopo.learning.association import (
+from relutopo.analyses.association import (
     Estimate,
     associations,
     change_at_spikes,
@@ -20,6 +19,7 @@ from relutopo.learning.association import (
     signals,
     spearman,
 )
+from relutopo.errors import InputError
 from relutopo.learning.spikes import Spike
 
 RNG = np.random.default_rng(0)

@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from relutopo.errors import InputError
-from relutopo.learning.checkpoints import (
+from relutopo.learning.datasets import two_circles
+from relutopo.learning.runs import (
     Checkpoint,
     TrainingRun,
     load_checkpoint,
     save_checkpoint,
 )
-from relutopo.learning.datasets import two_circles
 from relutopo.learning.trainer import MlpSettings, TrainerSettings, build_mlp, train
 
 

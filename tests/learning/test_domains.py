@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 import relutopo as rt
+from relutopo.analyses.base import CheckpointSettings
+from relutopo.analyses.homology import HomologySettings, analyse_homology
+from relutopo.analyses.partition import AnalysisSettings, analyse
 from relutopo.errors import InputError
 from relutopo.geometry.complex import OUTSIDE
-from relutopo.learning.analysis import CheckpointSettings
 from relutopo.learning.datasets import Dataset
-from relutopo.learning.domains import seen_on
-from relutopo.learning.homology_signatures import HomologySettings, analyse_homology
-from relutopo.learning.signatures import AnalysisSettings, analyse
+from relutopo.learning.domain_rules import seen_on
 from relutopo.testing import random_network
 
 RNG = np.random.default_rng(0)

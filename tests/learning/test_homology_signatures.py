@@ -10,16 +10,17 @@ import pandas as pd
 import pytest
 
 import relutopo as rt
-from relutopo import registry, versions
-from relutopo.errors import InputError, UnknownNameError
-from relutopo.learning.association import identity
-from relutopo.learning.checkpoints import TrainingRun
-from relutopo.learning.homology_signatures import (
+from relutopo import registry
+from relutopo.analyses import versions
+from relutopo.analyses.association import identity
+from relutopo.analyses.homology import (
     HomologySettings,
     analyse_homology,
     analyse_homology_checkpoint,
     analyse_homology_run,
 )
+from relutopo.errors import InputError, UnknownNameError
+from relutopo.learning.runs import TrainingRun
 from relutopo.learning.surfaces import sinsin
 from relutopo.learning.trainer import MlpSettings, TrainerSettings, train
 

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 
 import relutopo as rt
-from relutopo.errors import InputError, UnknownNameError
-from relutopo.learning.checkpoints import TrainingRun
-from relutopo.learning.datasets import Dataset, two_moons
-from relutopo.learning.signatures import (
+from relutopo.analyses.partition import (
     AnalysisSettings,
     analyse,
     analyse_checkpoint,
     analyse_run,
 )
+from relutopo.errors import InputError, UnknownNameError
+from relutopo.learning.datasets import Dataset, two_moons
+from relutopo.learning.runs import TrainingRun
 from relutopo.learning.trainer import MlpSettings, TrainerSettings, train
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from relutopo.errors import InputError
-from relutopo.learning.checkpoints import TrainingRun
+from relutopo.learning.runs import TrainingRun
 from relutopo.learning.spikes import (
     Spike,
     find_spikes,

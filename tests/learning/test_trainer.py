@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from relutopo.errors import InputError
-from relutopo.learning.checkpoints import TrainingRun
 from relutopo.learning.datasets import Dataset, two_moons
+from relutopo.learning.runs import TrainingRun
 from relutopo.learning.trainer import (
     MlpSettings,
     TrainerSettings,

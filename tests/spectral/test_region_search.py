@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import relutopo as rt
+from relutopo.arithmetic.exact import homogeneous_points
 from relutopo.errors import InputError, InvariantError
-from relutopo.geometry.exact import homogeneous_points
 from relutopo.geometry.location import NOT_FOUND
 from relutopo.geometry.patterns import find_patterns, pack_patterns
-from relutopo.geometry.search import RegionGeometry, pattern_beyond
+from relutopo.geometry.region import RegionGeometry, pattern_beyond
 from relutopo.testing import (
     central_arrangement,
     general_arrangement,
@@ -128,7 +128,7 @@ def test_a_broken_solver_does_not_mislead(kind: str, monkeypatch: pytest.MonkeyP
 
 def test_what_is_not_decided_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     network, box = central_arrangement(4, 2, 0), rt.Box(-1, 1, dim=2)
-    monkeypatch.setattr("relutopo.geometry.search._MOST_STEPS", 0)
+    monkeypatch.setattr("relutopo.geometry.region._MOST_STEPS", 0)
     search = rt.search_regions(network, box)
     assert search.status == "open"
     assert not search.complete

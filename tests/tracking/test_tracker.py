@@ -20,10 +20,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import relutopo as rt
+from relutopo.analyses.homology import HomologySettings, analyse_homology
+from relutopo.analyses.partition import AnalysisSettings, analyse
 from relutopo.errors import InputError, RelutopoError
 from relutopo.learning.datasets import Dataset, two_moons
-from relutopo.learning.homology_signatures import HomologySettings, analyse_homology
-from relutopo.learning.signatures import AnalysisSettings, analyse
 from relutopo.learning.surfaces import franke
 from relutopo.tracking import Tracker
 from relutopo.tracking.worker import _in_one_thread
@@ -146,7 +146,7 @@ def test_no_step_is_lost_when_closing_was_interrupted(tmp_path: Path) -> None:
 TRAINING = """
 import os, signal, sys
 from relutopo.learning.datasets import two_moons
-from relutopo.learning.signatures import AnalysisSettings
+from relutopo.analyses.partition import AnalysisSettings
 from relutopo.tracking import Tracker
 settings = AnalysisSettings(enumerator={"name": "exact"})
 tracker = Tracker(sys.argv[1], two_moons(n=30), settings, steps=range(3))
@@ -407,7 +407,7 @@ import time
 from pathlib import Path
 import torch
 from relutopo.learning.datasets import two_moons
-from relutopo.learning.signatures import AnalysisSettings
+from relutopo.analyses.partition import AnalysisSettings
 from relutopo.tracking import Tracker
 
 rank, folder = int(sys.argv[1]), sys.argv[2]

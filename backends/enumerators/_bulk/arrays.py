@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from relutopo.device_kernels import Kernel
+from relutopo.devices.kernels import Kernel
 
 __all__ = [
     "Array",

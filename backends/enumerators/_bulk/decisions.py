@@ -12,11 +12,11 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from relutopo.devices import Device
+from relutopo.arithmetic.exact import Integers, sign
+from relutopo.devices.device import Device
 from relutopo.geometry.domain import Domain
-from relutopo.geometry.exact import Integers, sign
-from relutopo.geometry.network import Network
 from relutopo.geometry.patterns import unpack_patterns
+from relutopo.networks.network import Network
 
 from .._exact_points import ExactPoints
 from .._precise import (

@@ -6,7 +6,7 @@ Here all neurons of a layer cut at once, and the number of operations does not d
 number, nor on that of the regions: for a layer it is about 450 in the plane and 750 in space, the
 moves of data among them, and grows with the square of the dimension. (It does grow where arrays
 would be too large at once; and on NumPy, where kernels are replaced by operations on whole arrays
-(`relutopo.device_kernels`), with one loop for every 64 neurons.)
+(`relutopo.devices.kernels`), with one loop for every 64 neurons.)
 
 A *flat* is the part of a cell c of the complex so far on which some neurons of the layer vanish.
 Flats that lie in the interior of c and have one dimension less than another one *cut* it;
@@ -35,13 +35,13 @@ import time
 
 import numpy as np
 
-from relutopo.devices import Device
+from relutopo.devices.device import Device
 from relutopo.errors import InvariantError
-from relutopo.geometry.balancing import balanced
 from relutopo.geometry.complex import CellComplex, EnumerationRecord
 from relutopo.geometry.domain import Domain
-from relutopo.geometry.network import Network
 from relutopo.interfaces import Enumerator, Progress
+from relutopo.networks.balancing import balanced
+from relutopo.networks.network import Network
 
 from .._domain_planes import planes_of_faces
 from .arrays import Lists

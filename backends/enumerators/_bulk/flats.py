@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from relutopo.device_kernels import Kernel
+from relutopo.devices.kernels import Kernel
 
 from .arrays import Array, Lists, concatenate_lists, distinct, gathered
 from .groups import Unions, match

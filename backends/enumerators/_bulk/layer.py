@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from relutopo.devices import Device
+from relutopo.arithmetic.exact import Integers, to_float
+from relutopo.devices.device import Device
 from relutopo.geometry.domain import Domain
-from relutopo.geometry.exact import Integers, to_float
-from relutopo.geometry.network import Network
+from relutopo.networks.network import Network
 
 from .._limits import POSITION_TARGET, check_limit
 from .arrays import Array, Lists, gathered

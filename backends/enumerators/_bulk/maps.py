@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from relutopo.device_kernels import Kernel
-from relutopo.geometry.bounds import bound_of_value, rounding_of_value
+from relutopo.arithmetic.rounding import bound_of_value, rounding_of_value
+from relutopo.devices.kernels import Kernel
 
 from .arrays import Array
 from .units import Units
@@ -77,7 +77,7 @@ def signs_from_maps(
     xp : module
     units : Units
     maps : pair of (R, d + 1, n_units) and (R, n_units) ndarrays
-        See `relutopo.geometry.network.AffineMaps`.
+        See `relutopo.networks.network.AffineMaps`.
     region : (n,) ndarray of int32
     x, deviation : (d, n), (n,) ndarrays
         Vertices, and bounds of their errors.

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from relutopo.device_kernels import Kernel
+from relutopo.devices.kernels import Kernel
 
 from .arrays import Array, Lists, gathered, pointers, prefix_sums, spread
 from .curve import curve_order

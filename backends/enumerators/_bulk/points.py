@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from relutopo.device_kernels import Kernel
+from relutopo.devices.kernels import Kernel
 
 from .arrays import Array, Lists, distinct, gathered, prefix_sums, spread
 from .groups import Unions, differ, match

@@ -14,8 +14,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from relutopo.devices import Device
-from relutopo.geometry.network import SMALLEST_REACH, Network, ReluNetwork, gamma
+from relutopo.devices.device import Device
+from relutopo.networks.network import SMALLEST_REACH, Network, ReluNetwork, gamma
 
 from .arrays import Array
 from .maps import inherited
@@ -135,7 +135,7 @@ class Regions:
     def maps(self, lo: int, hi: int) -> tuple[Array, Array]:
         """Return the next layer's affine maps on regions lo..hi-1, and the bounds of their errors.
 
-        See `relutopo.geometry.network.AffineMaps` for what they are, and the text of that module
+        See `relutopo.networks.network.AffineMaps` for what they are, and the text of that module
         for the bounds.
         """
         if not self._weights:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from relutopo.device_kernels import Kernel
+from relutopo.devices.kernels import Kernel
 
 from .arrays import Array, Lists, gathered, pointers, spread
 

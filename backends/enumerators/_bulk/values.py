@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from relutopo.device_kernels import Kernel
-from relutopo.geometry.bounds import UNDERFLOW, bound_of_value, rounding_of_value
-from relutopo.geometry.network import UNIT_ROUNDOFF
+from relutopo.arithmetic.rounding import UNDERFLOW, bound_of_value, rounding_of_value
+from relutopo.devices.kernels import Kernel
+from relutopo.networks.network import UNIT_ROUNDOFF
 
 from .arrays import Array
 

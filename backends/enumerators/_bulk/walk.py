@@ -11,7 +11,7 @@ and the map stays in registers: what it tells is told at once.
 Bounds
 ------
 Let ``m ← m ± w a`` be a step, with computed maps a, its error ε, and reach X of the domain, in the
-terms of `relutopo.geometry.network`. With or without fused multiply-add, the step's rounding is at
+terms of `relutopo.networks.network`. With or without fused multiply-add, the step's rounding is at
 most u (|w| |a| + |m|), m after the step, so that the error of m grows by no more than
 
     |w| (ε + u |a| X) + u |m| X.
@@ -28,9 +28,9 @@ from typing import Any
 
 import numpy as np
 
-from relutopo.device_kernels import Kernel
-from relutopo.geometry.bounds import rounding_of_value
-from relutopo.geometry.network import UNIT_ROUNDOFF
+from relutopo.arithmetic.rounding import rounding_of_value
+from relutopo.devices.kernels import Kernel
+from relutopo.networks.network import UNIT_ROUNDOFF
 
 from .arrays import Array, Lists
 from .units import Units

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from relutopo.arithmetic.exact import Integers, sign, to_float
 from relutopo.geometry.domain import FacetLists
-from relutopo.geometry.exact import Integers, sign, to_float
-from relutopo.geometry.network import Network
 from relutopo.geometry.patterns import unpack_patterns
+from relutopo.networks.network import Network
 
 from .._exact_points import ExactPoints
 from .._limits import check_limit

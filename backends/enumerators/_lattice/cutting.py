@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from relutopo.compilation import njit
+from relutopo.system.compilation import njit
 
 from .._bits import lowest_bit
 from .values import place, value_at

@@ -28,12 +28,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relutopo.errors import InvariantError
-from relutopo.geometry.balancing import balanced
 from relutopo.geometry.complex import CellComplex, EnumerationRecord
 from relutopo.geometry.domain import Domain, FacetLists
-from relutopo.geometry.network import Network
 from relutopo.interfaces import Progress
-from relutopo.threads import Run, threads
+from relutopo.networks.balancing import balanced
+from relutopo.networks.network import Network
+from relutopo.system.threads import Run, threads
 
 from .._domain_planes import planes_of_faces
 from .._exact_points import ExactPoints

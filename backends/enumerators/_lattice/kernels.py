@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from relutopo.compilation import njit
+from relutopo.system.compilation import njit
 
 from .._bits import lowest_bit, popcount
 from .cutting import (

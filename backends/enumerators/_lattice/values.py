@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from relutopo.compilation import njit
-from relutopo.geometry.network import UNIT_ROUNDOFF
+from relutopo.networks.network import UNIT_ROUNDOFF
+from relutopo.system.compilation import njit
 
 _UNDERFLOW = 1e-300
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from relutopo.compilation import njit
+from relutopo.system.compilation import njit
 
 __all__ = ["grown"]
 

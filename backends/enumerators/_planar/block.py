@@ -17,7 +17,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from relutopo.compilation import njit
+from relutopo.system.compilation import njit
 
 from .records import Beside, Cells, Maps, Values
 

@@ -7,12 +7,12 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
-from relutopo.geometry.balancing import balanced
+from relutopo.arithmetic.exact import Integers
 from relutopo.geometry.complex import CellComplex, EnumerationRecord
 from relutopo.geometry.domain import Domain
-from relutopo.geometry.exact import Integers
-from relutopo.geometry.network import Network
 from relutopo.interfaces import Progress
+from relutopo.networks.balancing import balanced
+from relutopo.networks.network import Network
 
 from .block import Block
 from .line import cut_line

@@ -21,8 +21,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from relutopo.compilation import njit
-from relutopo.geometry.network import SMALLEST_REACH
+from relutopo.networks.network import SMALLEST_REACH
+from relutopo.system.compilation import njit
 
 from .records import Units
 from .siblings import forest, multiply, sum_of_squares

@@ -2,7 +2,7 @@
 
 Only signs and orders involve numbers. Each is taken from floats where an a-priori error bound
 allows and decided in integers where it does not. The bounds are derived in
-`relutopo.geometry.network` and `maps` (maps) and in `values` (values, parameters, positions).
+`relutopo.networks.network` and `maps` (maps) and in `values` (values, parameters, positions).
 Those of positions are for the worst case and grow with depth, far above the errors themselves; a
 vertex whose bound exceeds `POSITION_TARGET` relative to the domain lies on nearly parallel lines
 and is computed again, with more digits or exactly, and rounded.
@@ -15,9 +15,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from relutopo.arithmetic.exact import to_float
 from relutopo.geometry.domain import Domain
-from relutopo.geometry.exact import to_float
-from relutopo.geometry.network import Network
+from relutopo.networks.network import Network
 
 from .._limits import POSITION_TARGET
 from .._precise import PreciseMaps

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from relutopo.compilation import njit
 from relutopo.geometry.domain import Domain
-from relutopo.geometry.network import Network
 from relutopo.interfaces import Progress
+from relutopo.networks.network import Network
+from relutopo.system.compilation import njit
 
 from .._bits import set_bits
 from .._limits import check_limit

@@ -6,7 +6,7 @@ and a neighbour, across an edge of neuron i, one update of rank one: plus or min
 times the pre-activation of i on the parent. Updates go from neighbour to neighbour along a forest
 of shortest paths, which keeps their rounding small.
 
-Rounding (notation of `relutopo.geometry.network`): let A_k be the columns of a map, the offset c
+Rounding (notation of `relutopo.networks.network`): let A_k be the columns of a map, the offset c
 as the last, and δA_k their deviations from the exact map. With e_k = ‖δA_k‖ in Euclidean norm over
 the neurons, and γ_k = γ ‖A_k‖, plus γ times the size of the biases in the last column, column k of
 the next layer is off by at most ::
@@ -29,9 +29,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from relutopo.compilation import njit
-from relutopo.geometry.network import SMALLEST_REACH, Network, ReluNetwork
 from relutopo.geometry.patterns import unpack_patterns
+from relutopo.networks.network import SMALLEST_REACH, Network, ReluNetwork
+from relutopo.system.compilation import njit
 
 from .._bits import n_words
 from .._norms import spectral_norm_bound

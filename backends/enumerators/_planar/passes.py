@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from relutopo.compilation import njit
+from relutopo.system.compilation import njit
 
 from .chords import find_chords
 from .faces import build_faces, count_cells, split_edges

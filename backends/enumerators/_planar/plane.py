@@ -29,9 +29,9 @@ import numpy as np
 
 from relutopo.errors import InvariantError
 from relutopo.geometry.domain import Domain
-from relutopo.geometry.network import Network
 from relutopo.interfaces import Progress
-from relutopo.threads import threads
+from relutopo.networks.network import Network
+from relutopo.system.threads import threads
 
 from .._limits import check_limit
 from .block import Block, Part

@@ -81,7 +81,7 @@ class Maps(NamedTuple):
     """A layer's maps: region r has ``planes[plane_of[r]]``, bounded by ``errors[error_of[r]]``.
 
     ``planes[p, :d, j]`` and ``planes[p, d, j]`` are slope and offset of unit j's pre-activation,
-    and ``errors[e, j]`` its bound as in `relutopo.geometry.network.AffineMaps`. For each row of
+    and ``errors[e, j]`` its bound as in `relutopo.networks.network.AffineMaps`. For each row of
     `errors`, `norms` has the bounds e_k of `maps`. All bounds hold for points that are at most
     `limit` off, in any coordinate.
     """

@@ -1,7 +1,7 @@
 """Exact decisions for the planar enumerator, where error bounds leave a sign or an order open.
 
 Both are looked for to twice the precision first (`_precise`). What that leaves open is decided with
-integers (`relutopo.geometry.exact`): a region's activation pattern gives
+integers (`relutopo.arithmetic.exact`): a region's activation pattern gives
 the exact planes of its neurons, and a vertex is the point where the planes of the facets beside it
 vanish. Lines that bound a region and meet in a corner are never parallel there, so every corner is
 determined by its two neighbouring edges.
@@ -18,10 +18,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from relutopo.arithmetic.exact import Integers, intersection_point, sign
 from relutopo.geometry.domain import Domain
-from relutopo.geometry.exact import Integers, intersection_point, sign
-from relutopo.geometry.network import Network
 from relutopo.geometry.patterns import unpack_patterns
+from relutopo.networks.network import Network
 
 from .._precise import (
     PreciseMap,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from relutopo.compilation import njit
 from relutopo.errors import InvariantError
+from relutopo.system.compilation import njit
 
 from .block import Block, Part
 from .records import Cells, Maps

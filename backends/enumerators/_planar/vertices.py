@@ -31,7 +31,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from relutopo.compilation import njit
+from relutopo.system.compilation import njit
 
 from .._bits import in_neither, lowest_bit, n_words, negative_bits
 from .records import Maps, Signs, Values

@@ -22,8 +22,8 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from relutopo.errors import InputError
-from relutopo.files import atomic_write
 from relutopo.optional import require
+from relutopo.system.files import atomic_write
 
 __all__ = ["OptunaSweeper"]
 

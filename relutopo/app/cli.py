@@ -1,0 +1,206 @@
+"""The command `relutopo`: composes a configuration with Hydra, trains, analyses, and reports.
+
+Everything it does is a call or two into the library; what a key means stands beside it in the
+YAML files of `relutopo.conf`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import math
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from relutopo.app.jobs.folder import JobRecord
+from relutopo.app.jobs.identity import Identity
+from relutopo.app.sweeps.progress import SweepWatch
+from relutopo.optional import require
+from relutopo.system.interrupts import interrupts_that_insist
+
+require("hydra", "the command 'relutopo'")
+
+import hydra  # noqa: E402
+from hydra.core.global_hydra import GlobalHydra  # noqa: E402
+from hydra.core.hydra_config import HydraConfig  # noqa: E402
+from hydra.core.override_parser.overrides_parser import OverridesParser  # noqa: E402
+from hydra.core.override_parser.types import Quote, QuotedString  # noqa: E402
+from hydra.core.plugins import Plugins  # noqa: E402
+from hydra.errors import HydraException  # noqa: E402
+from hydra.experimental.callback import Callback  # noqa: E402
+from hydra.types import RunMode  # noqa: E402
+from hydra_plugins.relutopo.optuna_sweeper import OptunaSweeper  # noqa: E402
+from hydra_plugins.relutopo.ray_launcher import RayLauncher  # noqa: E402
+from omegaconf import DictConfig, read_write  # noqa: E402
+
+from relutopo.app import resolvers, schema  # noqa: E402
+from relutopo.app.messages import (  # noqa: E402
+    EXPECTED,
+    counted,
+    explain,
+    refuse_unknown_keys,
+    refuse_unknown_objective,
+    refuse_values_of_groups,
+)
+
+__all__ = ["SummarizeSweep", "main", "run_job"]
+
+log = logging.getLogger("relutopo")
+resolvers.register()
+schema.register(checking="--help" not in sys.argv)
+for plugin in (RayLauncher, OptunaSweeper):
+    Plugins.instance().register(plugin)  # Hydra's search misses them in an editable installation
+
+
+def main() -> None:
+    """Run the command with the arguments of the process."""
+    if sys.argv[1:2] == ["summarize"]:
+        sys.exit(_summarize(sys.argv[2:]))
+    if "HYDRA_FULL_ERROR" in os.environ:
+        _run_hydra()
+        return
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # let Hydra raise what is wrong instead of printing it
+    try:
+        refuse_values_of_groups(sys.argv[1:], resolvers.choices())
+        with interrupts_that_insist():
+            _run_hydra()
+    except EXPECTED as error:
+        sys.exit(explain(error))
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on from here", file=sys.stderr)
+        sys.exit(130)
+
+
+def _run_hydra() -> None:
+    decorate = hydra.main(
+        version_base="1.3", config_path="pkg://relutopo.conf", config_name="config"
+    )
+    decorate(run_job)()
+
+
+def run_job(config: DictConfig) -> float | None:
+    """Run one job; return its objective, or none if it failed.
+
+    A job of a sweep records its error and lets the others go on; a single run ends with it.
+    """
+    context = HydraConfig.get()
+    is_sweep = context.mode == RunMode.MULTIRUN
+    try:
+        values = _checked(config)
+    except EXPECTED as error:
+        if is_sweep:  # no other job will be better
+            raise
+        sys.exit(explain(error))
+    record = JobRecord(
+        Identity.of(str(context.runtime.choices["experiment"]), values),
+        choices={str(k): str(v) for k, v in context.runtime.choices.items()},
+        overrides=[str(override) for override in context.overrides.task],
+    )
+    directory = Path(context.runtime.output_dir)
+    sweep_directory = Path(context.sweep.dir).absolute() if is_sweep else None
+    try:
+        from relutopo.app.jobs.job import Job
+
+        measures = Job(values, record, directory, sweep_directory).run()
+    except KeyboardInterrupt:
+        again = "" if is_sweep else f" with hydra.run.dir={directory}"
+        log.warning("interrupted; the same command%s goes on from here", again)
+        sys.exit(130)
+    except Exception as error:
+        trace = None if isinstance(error, EXPECTED) else error
+        log.error("%s", explain(error), exc_info=trace)
+        if is_sweep:
+            return None
+        sys.exit(1)
+    objective = values["objective"] or next(iter(measures))
+    return measures.get(objective)
+
+
+def _checked(config: DictConfig) -> dict[str, Any]:
+    """Return the settings of a job; refuse what can be known to be wrong before it begins."""
+    from relutopo.app.jobs.job import measures_of  # the help does without all that this loads
+
+    values = resolvers.plain(config)
+    refuse_unknown_keys(values, schema.Settings.__dataclass_fields__)
+    refuse_unknown_objective(values["objective"], values["analysis"], measures_of(values))
+    return values
+
+
+class SummarizeSweep(Callback):
+    """Tells how a sweep comes on; at its end: one table of all jobs, a summary, an exit status."""
+
+    _watch: SweepWatch | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}  # workers of a launcher get copies, but one process watches
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Tell the jobs the sweep's folder: from their own overrides another would follow."""
+        directory = QuotedString(str(config.hydra.sweep.dir), Quote.single).with_quotes()
+        with read_write(config):
+            config.hydra.overrides.hydra.append(f"hydra.sweep.dir={directory}")
+        n_jobs = _n_jobs(config)
+        if n_jobs is not None:  # Hydra composes all before the first begins, several a second
+            print(f"a sweep of {counted(n_jobs, 'job')}; checking their settings", flush=True)
+        self._watch = SweepWatch(Path(config.hydra.sweep.dir).absolute(), n_jobs)
+        self._watch.start()
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        """Gather what the jobs left in the sweep's folder."""
+        if self._watch is not None:
+            self._watch.stop()
+        try:
+            from relutopo.app.sweeps.summary import summarize
+
+            sweep = summarize(Path(config.hydra.sweep.dir).absolute())
+        except EXPECTED as error:
+            sys.exit(explain(error))
+        if len(sweep.only("done").jobs) < len(sweep.jobs):
+            sys.exit(1)
+
+
+def _n_jobs(config: DictConfig) -> int | None:
+    """Return how many jobs a sweep will have, if its sweeper lets that be known."""
+    sweeper = config.hydra.sweeper
+    if "n_trials" in sweeper:
+        return int(sweeper.n_trials)
+    if not str(sweeper.get("_target_")).endswith(".BasicSweeper"):
+        return None
+    parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
+    fixed = [f"{key}={value}" for key, value in (sweeper.params or {}).items()]
+    try:
+        parsed = parser.parse_overrides([*fixed, *map(str, config.hydra.overrides.task)])
+    except HydraException:  # the sweeper will say so itself
+        return None
+    last = {override.get_key_element(): override for override in parsed}  # what counts
+    sweeps = [override for override in last.values() if override.is_discrete_sweep()]
+    return math.prod(sum(1 for _ in override.sweep_string_iterator()) for override in sweeps)
+
+
+def _summarize(arguments: Sequence[str]) -> str | None:
+    """Summarize a sweep; return an error to end with, or none."""
+    parser = argparse.ArgumentParser(
+        prog="relutopo summarize",
+        description="Gather the jobs of a sweep into tables; print and plot what came of them.",
+    )
+    parser.add_argument("sweep", help="folder of the sweep, below multirun/")
+    parser.add_argument("--measure", help="what to show: a measure in jobs.parquet")
+    parser.add_argument("--least", action="store_true", help="the least is the best")
+    chosen = parser.parse_args(arguments)
+    try:
+        from relutopo.app.sweeps.summary import summarize
+
+        summarize(Path(chosen.sweep), measure=chosen.measure, least=chosen.least)
+    except EXPECTED as error:
+        return explain(error)
+    return None
+
+
+if __name__ == "__main__":
+    # Workers of a launcher find what they run by the module's name.
+    from relutopo.app import cli
+
+    cli.main()

@@ -1,0 +1,194 @@
+"""A job's folder: who works in it, what came of it, and whether that is complete.
+
+::
+
+    job.json         which job this is, and how it was asked for
+    lock             held by the process that works here; released by the system when that ends
+    results.parquet  and whatever else the job writes, each file atomically
+    done.json        written last: a job that has one is complete and is never computed again
+    error.json       why the last attempt failed; gone when a later one succeeds
+
+Invariant: everything is right after a kill at any moment; only ``done.json`` says that results
+are complete.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from relutopo.app.jobs.identity import Identity
+from relutopo.errors import InputError, differences
+from relutopo.system.files import atomic_write, is_locked, remove_leftovers
+
+__all__ = ["JobFolder", "JobRecord", "JobStatus", "stopwatch"]
+
+JobStatus = Literal["done", "failed", "running", "unfinished"]
+
+
+@dataclass(frozen=True)
+class JobRecord:
+    """How a job was asked for.
+
+    Attributes
+    ----------
+    identity : Identity
+    choices : mapping of str to str
+        What was chosen in each configuration group.
+    overrides : sequence of str
+        What was overridden on the command line, ``key=value``.
+    asked : str
+        When the job was asked for last, in ISO format.
+    """
+
+    identity: Identity
+    choices: Mapping[str, str]
+    overrides: Sequence[str] = ()
+    asked: str = field(default_factory=lambda: _now())
+
+    @property
+    def keys(self) -> list[str]:
+        """The overridden keys."""
+        return [override.partition("=")[0].lstrip("+~") for override in self.overrides]
+
+    def value(self, key: str) -> Any:
+        """Return what a key of the command line was in this job, overridden or not."""
+        if key in self.choices:
+            return self.choices[key]
+        value: Any = self.identity.settings
+        for part in key.split("."):
+            value = value.get(part) if isinstance(value, Mapping) else None
+        return value
+
+
+class JobFolder:
+    """The folder of one job.
+
+    Parameters
+    ----------
+    directory : path-like
+        It need not exist yet.
+    """
+
+    def __init__(self, directory: str | Path) -> None:
+        self.directory = Path(directory)
+
+    def __repr__(self) -> str:
+        return f"JobFolder({str(self.directory)!r})"
+
+    @property
+    def status(self) -> JobStatus:
+        """How the job stands now."""
+        if self.is_done:
+            return "done"
+        if is_locked(self.directory / "lock"):
+            return "running"
+        return "failed" if self._path("error").is_file() else "unfinished"
+
+    @property
+    def record(self) -> JobRecord:
+        """Which job this is; `InputError` if that cannot be read."""
+        content = self._read("job")
+        identity = Identity(**content.pop("identity"))
+        content.pop("id")
+        return JobRecord(identity, **content)
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """What ``done.json`` holds: finished, seconds, measures."""
+        return self._read("done")
+
+    @property
+    def error(self) -> dict[str, Any]:
+        """What ``error.json`` holds: failed, type, message, traceback, attempts."""
+        return self._read("error")
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the job is complete."""
+        return self._path("done").is_file()
+
+    def begin(self, record: JobRecord) -> None:
+        """Take the folder for a job; results of other code or other input files do not count.
+
+        Raises
+        ------
+        InputError
+            If the folder holds the results of a job with other settings.
+        """
+        if self.is_done:
+            self._refuse_others(record.identity)
+        remove_leftovers(self.directory)
+        path = self._path("job")
+        if not path.is_file() or self.record.identity.id != record.identity.id:
+            self._path("done").unlink(missing_ok=True)
+            self._path("error").unlink(missing_ok=True)
+        self._write("job", {"id": record.identity.id, **asdict(record)})
+
+    def _refuse_others(self, identity: Identity) -> None:
+        present = self.record.identity
+        if present.settings_id == identity.settings_id:
+            return
+        settings = json.loads(json.dumps(identity.settings))
+        differing = differences(present.settings, settings)
+        if present.experiment != identity.experiment:
+            differing += differences(present.experiment, identity.experiment, "experiment")
+        raise InputError(
+            f"{str(self.directory)!r} holds the results of other settings: {'; '.join(differing)}; "
+            "pass the same settings, or another folder"
+        )
+
+    def finish(self, seconds: Mapping[str, float], measures: Mapping[str, float]) -> None:
+        """Mark the job complete."""
+        content = {"finished": _now(), "seconds": dict(seconds), "measures": dict(measures)}
+        self._write("done", content)
+        self._path("error").unlink(missing_ok=True)
+
+    def fail(self, error: BaseException) -> None:
+        """Record why the job could not be completed."""
+        attempts = self.error["attempts"] if self._path("error").is_file() else 0
+        content = {
+            "failed": _now(),
+            "type": type(error).__name__,
+            "message": str(error),
+            "traceback": "".join(traceback.format_exception(error)),
+            "attempts": attempts + 1,
+        }
+        self._write("error", content)
+
+    def _path(self, name: str) -> Path:
+        return self.directory / f"{name}.json"
+
+    def _read(self, name: str) -> dict[str, Any]:
+        path = self._path(name)
+        try:
+            content: dict[str, Any] = json.loads(path.read_text())
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"{str(path)!r} must be a record of a job, but it cannot be read ({error}); delete "
+                f"the folder {str(self.directory)!r} to compute the job again"
+            ) from error
+        return content
+
+    def _write(self, name: str, content: Mapping[str, Any]) -> None:
+        with atomic_write(self._path(name)) as file:
+            file.write(json.dumps(content, indent=2).encode())
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+@contextmanager
+def stopwatch(seconds: dict[str, float], stage: str) -> Iterator[None]:
+    """Add the wall-clock time of a block to a stage."""
+    begin = time.perf_counter()
+    yield
+    seconds[stage] = seconds.get(stage, 0.0) + time.perf_counter() - begin

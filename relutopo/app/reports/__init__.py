@@ -1,0 +1,1 @@
+"""Words and tables of each analysis, for the terminal."""

@@ -1,0 +1,1 @@
+"""Many jobs: progress, tables, summary and figures."""

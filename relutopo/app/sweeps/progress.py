@@ -1,0 +1,164 @@
+"""How a sweep comes on, for the person who waits for it.
+
+Jobs may run in this process, in others or on other machines. What they have in common is the store
+(`relutopo.app.jobs.folder`), so that a thread of the process that launches them looks there.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+
+from relutopo.app.messages import counted
+
+__all__ = ["SweepWatch"]
+
+_PAUSE = 1.0
+"""Seconds between two looks, or more where a look takes long: with many jobs, or a slow disk."""
+_SHARE = 0.05
+"""The part of its time that the thread may look."""
+
+
+class SweepWatch:
+    """Tells, whenever jobs finish, how many have, how many failed, and how long the rest takes.
+
+    A line goes to the terminal and to ``sweep.log`` in the sweep's folder.
+
+    Parameters
+    ----------
+    directory : Path
+        Folder of the sweep, as it is before the first job is launched. Jobs of earlier runs in the
+        same folder count when they are asked for again.
+    n_jobs : int or None
+        How many there will be, if that is known.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> SweepWatch(Path(tempfile.mkdtemp()), 3).look()
+    >>> SweepWatch(Path("nowhere"), 3).line(seconds=60.0, finished=2, failed=1, computed=2)
+    '2 of 3 jobs finished, 1 failed; about 30 s left'
+    """
+
+    def __init__(self, directory: Path, n_jobs: int | None) -> None:
+        self.directory, self.n_jobs = directory, n_jobs
+        self._begin = time.monotonic()
+        self._before = {name: self._marks(name) for name in self._names()}
+        self._finished: set[str] = set()
+        self._failed: set[str] = set()
+        self._computed = 0
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sweep watch", daemon=True)
+
+    def start(self) -> None:
+        """Look now and then from now on."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Look for a last time: no job is left.
+
+        If fewer have finished than were expected, because equal settings are one job, the last
+        line says how many there are and no more.
+        """
+        self._stopped.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        with suppress(OSError):
+            text = self.look()
+            if self.n_jobs is not None and len(self._finished) < self.n_jobs:
+                self.n_jobs = None
+                text = self._now()
+            self._tell(text)
+
+    def look(self) -> str | None:
+        """Return what is new, or None.
+
+        Returns
+        -------
+        str or None
+            See `line`.
+        """
+        known = len(self._finished)
+        for name in self._names():
+            before, now = self._before.get(name, _UNKNOWN), self._marks(name)
+            # A job that is asked for writes its record anew, also if it was done before.
+            if name in self._finished or now["job"] == before["job"]:
+                continue
+            is_failed = now["error"] not in (None, before["error"]) and now["done"] is None
+            if is_failed or now["done"] is not None:
+                self._finished.add(name)
+                self._computed += is_failed or now["done"] != before["done"]
+            if is_failed:
+                self._failed.add(name)
+        return None if len(self._finished) == known else self._now()
+
+    def _now(self) -> str:
+        seconds = time.monotonic() - self._begin
+        return self.line(seconds, len(self._finished), len(self._failed), self._computed)
+
+    def line(self, seconds: float, finished: int, failed: int, computed: int) -> str:
+        """Say how far the sweep is.
+
+        Parameters
+        ----------
+        seconds : float
+            Since its beginning.
+        finished : int
+            Jobs that need nothing more now.
+        failed : int
+            Those of them that failed.
+        computed : int
+            Those that took time, and were not done before.
+        """
+        is_known = self.n_jobs is not None
+        text = f"{finished} of {self.n_jobs} jobs" if is_known else counted(finished, "job")
+        text += " finished" + (f", {failed} failed" if failed else "")
+        if self.n_jobs is None or not computed or finished >= self.n_jobs:
+            return text
+        return f"{text}; about {_duration(seconds / computed * (self.n_jobs - finished))} left"
+
+    def _run(self) -> None:
+        pause = _PAUSE
+        while not self._stopped.wait(pause):
+            begin = time.monotonic()
+            with suppress(OSError):  # a disk that is full or away must not end the watch
+                self._tell(self.look())
+            pause = max(_PAUSE, (time.monotonic() - begin) / _SHARE)
+
+    def _tell(self, text: str | None) -> None:
+        if text is not None:
+            print(text, flush=True)
+            with open(self.directory / "sweep.log", "a") as log:
+                print(f"{datetime.now():%Y-%m-%d %H:%M:%S} {text}", file=log)
+
+    def _names(self) -> list[str]:
+        return [path.parent.name for path in self.directory.glob("jobs/*/job.json")]
+
+    def _marks(self, name: str) -> dict[str, int | None]:
+        """Return when each record of a job was written, None for those that are not there."""
+        marks: dict[str, int | None] = dict.fromkeys(_UNKNOWN)
+        for record in marks:
+            with suppress(FileNotFoundError):
+                path = self.directory / "jobs" / name / f"{record}.json"
+                marks[record] = path.stat().st_mtime_ns
+        return marks
+
+
+_UNKNOWN: dict[str, int | None] = {"job": None, "done": None, "error": None}
+
+
+def _duration(seconds: float) -> str:
+    """Return a time that is estimated, not more precise than it deserves.
+
+    Examples
+    --------
+    >>> _duration(38), _duration(200), _duration(3 * 3600 + 300)
+    ('38 s', '3 min', '3 h 5 min')
+    """
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"

@@ -1,0 +1,237 @@
+"""What a sweep is for, in one table, a few lines and a picture.
+
+The measured quantity is shown against each parameter that was swept, with its spread over all
+jobs that have the same value; then the settings in the order of what they achieved, and what
+failed, and why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from relutopo.app.jobs.job import module_of
+from relutopo.app.messages import counted, refuse_unknown_measure
+from relutopo.app.reports import report
+from relutopo.app.reports.report import in_order
+from relutopo.app.sweeps import plots as sweep_plots
+from relutopo.app.sweeps.sweep import Sweep
+from relutopo.optional import require
+from relutopo.plots.partitions import save_figure
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.console import RenderableType
+    from rich.table import Table
+
+__all__ = ["summarize"]
+
+_N_BEST = 5
+_MOST_VALUES = 12
+"""A number that was swept over more values than this is told in ranges."""
+_N_RANGES = 5
+_LESS_IS_BETTER = ("seconds", "loss")
+"""How measures end of which the least is the best, whoever asks."""
+
+
+def summarize(directory: str | Path, *, measure: str | None = None, least: bool = False) -> Sweep:
+    """Gather a sweep's jobs into tables; print and plot what came of them.
+
+    Parameters
+    ----------
+    directory : path-like
+        Folder of the sweep. It gets ``results.parquet`` (all rows of all jobs), ``jobs.parquet``
+        (one row for each job), both also as CSV, ``summary.txt``, and
+        ``figures/<analysis>_<measure>``.
+    measure : str, optional
+        What to show against the parameters, for each kind of analysis that measures it: a column
+        of ``jobs.parquet``; unless given, the objective of the sweep, or the first that the
+        analysis measured in some job.
+    least : bool
+        Whether the best settings are those with the least of it. Of seconds and losses they
+        always are.
+
+    Returns
+    -------
+    Sweep
+
+    Raises
+    ------
+    InputError
+        If the folder holds no jobs, or no kind of analysis in it measures `measure`.
+    """
+    sweep = Sweep.open(directory)
+    done = sweep.only("done")
+    kinds = {name: done.only("done", name) for name in dict.fromkeys(j.analysis for j in done.jobs)}
+    refuse_unknown_measure(measure, {name: part.measures for name, part in kinds.items()})
+    overview = sweep.overview()
+    report.save_table(overview, sweep.directory / "jobs")
+    parts: list[RenderableType] = []
+    if done.jobs:
+        report.save_table(done.table(), sweep.directory / "results")
+    for analysis, part in kinds.items():
+        modules = [module_of(job.record.identity.settings) for job in part.jobs]
+        for module in dict.fromkeys(modules):
+            jobs = (j for j, own in zip(part.jobs, modules, strict=True) if own is module)
+            parts += module.summarise(Sweep(part.directory, tuple(jobs)))
+        rows = overview[(overview["analysis"] == analysis) & (overview["status"] == "done")]
+        parts += _measured(rows, part, analysis, measure or _objective(part), least)
+    parts += [*_failures(sweep), "", *_counts(sweep, overview)]
+    report.save_summary(parts, sweep.directory)
+    report.show(parts, sweep.directory)
+    return sweep
+
+
+def _objective(sweep: Sweep) -> str | None:
+    overrides = [text for job in sweep.jobs for text in job.record.overrides]
+    named = [text.partition("=")[2] for text in overrides if text.startswith("objective=")]
+    return named[0] if named else None
+
+
+def _measured(
+    rows: pd.DataFrame, sweep: Sweep, analysis: str, measure: str | None, least: bool
+) -> list[RenderableType]:
+    """Show a measure against each swept key, and draw it."""
+    known = sweep.measures
+    has = [column for column in known if rows[column].notna().any()]
+    name = measure or next(iter(has), known[0])
+    if name not in known:
+        return ["", f"The analysis {analysis!r} does not measure {name}."]
+    if name not in has:
+        others = f"; --measure shows another of {', '.join(has)}" if has else ""
+        return ["", f"No job has a {name}{others}."]
+    keys = sweep.settings or list(sweep.swept)
+    if not keys:
+        return ["", f"{name}: {rows[name].mean():.4g}"]
+    lines: list[RenderableType] = []
+    if name not in (measure, known[0]):
+        passed_over = ", ".join(known[: known.index(name)])
+        lines += ["", f"[dim]No job has a {passed_over}; shown is the next, {name}.[/dim]"]
+    for key in keys:
+        groups = rows.groupby(_ranges(rows[key]), dropna=False, observed=True)[name]
+        lines += ["", *_against(key, name, dict(list(groups)))]
+    if len(keys) > 1:
+        lines += ["", *_best(rows, keys, name, least)]
+    figure = sweep_plots.plot_measure(rows, keys, name)
+    save_figure(figure, sweep.directory / "figures" / f"{analysis}_{name}")
+    return lines
+
+
+def _against(key: str, name: str, groups: dict[Any, pd.Series[Any]]) -> list[RenderableType]:
+    """Show a measure for each value of a key; name the values for which no job has it."""
+    known = {value: groups[value] for value in in_order(groups) if groups[value].notna().any()}
+    unknown = [report.short(value) for value in in_order(groups) if value not in known]
+    shown = _shown(known.values())
+    grid = _grid([key], shown)
+    for value, measured in known.items():
+        spread = _spread(measured)
+        grid.add_row(report.short(value), *(spread[column] for column in shown))
+    lines: list[RenderableType] = [f"[italic]{name} against {key}[/italic]", grid]
+    if unknown:
+        lines.append(f"No job has a {name} where {key} is {', '.join(unknown)}.")
+    return lines
+
+
+def _ranges(values: pd.Series[Any]) -> pd.Series[Any]:
+    """Return what the rows of a table show of a swept key: its values, or ranges of many numbers.
+
+    The ranges hold about equally many jobs.
+    """
+    pandas = require("pandas", "the table of a sweep")
+    if not pandas.api.types.is_numeric_dtype(values) or values.nunique() <= _MOST_VALUES:
+        return values
+    numbers = pandas.qcut(values, _N_RANGES, labels=False, duplicates="drop")
+    bounds = values.groupby(numbers).agg(["min", "max"])
+    texts = {i: f"{low:.4g} to {high:.4g}" for i, low, high in bounds.itertuples()}
+    ranges: pd.Series[Any] = numbers.map(texts)
+    return ranges
+
+
+def _best(rows: pd.DataFrame, keys: list[str], name: str, least: bool) -> list[RenderableType]:
+    least = least or name.endswith(_LESS_IS_BETTER)
+    means = rows.groupby(keys, dropna=False)[name].mean().dropna().sort_values(ascending=least)
+    which, other = ("least", "greatest") if least else ("greatest", "least")
+    groups = dict(list(rows.groupby(keys, dropna=False)[name]))
+    best = {setting: groups[setting] for setting in means.index[:_N_BEST]}
+    shown = [column for column in _shown(best.values()) if column != other]
+    grid = _grid(keys, shown)
+    for setting, measured in best.items():
+        spread = _spread(measured)
+        grid.add_row(*map(report.short, setting), *(spread[column] for column in shown))
+    return [f"[italic]Best settings: the {which} mean {name} first[/italic]", grid]
+
+
+def _shown(groups: Iterable[pd.Series[Any]]) -> list[str]:
+    """Return the columns of a table of groups; where each has one number, that is all there is."""
+    are_several = any(measured.count() > 1 for measured in groups)
+    return ["jobs", "mean", "sd", "least", "greatest"] if are_several else ["jobs", "mean"]
+
+
+def _spread(measured: pd.Series[Any]) -> dict[str, str]:
+    n, n_known = len(measured), measured.count()
+    numbers = {
+        "mean": measured.mean(),
+        "sd": measured.std(),
+        "least": measured.min(),
+        "greatest": measured.max(),
+    }
+    return {
+        "jobs": str(n) if n == n_known else f"{n_known} of {n}",
+        **{column: f"{x:.4g}" if x == x else "-" for column, x in numbers.items()},
+    }
+
+
+def _grid(names: list[str], numbers: list[str]) -> Table:
+    require("rich", "the summary")
+    from rich.table import Table
+
+    grid = Table(box=None, pad_edge=False)
+    for name in names:
+        grid.add_column(name, no_wrap=True)
+    for name in numbers:
+        grid.add_column(name, justify="right")
+    return grid
+
+
+def _failures(sweep: Sweep) -> list[str]:
+    from rich.markup import escape
+
+    reasons: dict[str, list[str]] = {}
+    for i, job in enumerate(sweep.jobs):
+        if job.status != "failed":
+            continue
+        error = job.folder.error
+        where = ", ".join(f"{key}={report.short(v[i])}" for key, v in sweep.swept.items())
+        text = f"{error['type']}: {error['message']}"
+        reasons.setdefault(text, []).append(f"{job.name} ({where})" if where else job.name)
+    lines = [
+        f"[red]failed: {escape(', '.join(names))}[/red]: {escape(text)}"
+        for text, names in reasons.items()
+    ]
+    return ["", *lines] if lines else []
+
+
+def _counts(sweep: Sweep, overview: pd.DataFrame) -> list[str]:
+    counts = overview["status"].value_counts()
+    numbers = ", ".join(f"{n} {status}" for status, n in counts.items())
+    lines = [f"{counted(len(sweep.jobs), 'job')}: {numbers}"]
+    if counts.get("done", 0) < len(sweep.jobs):
+        lines[0] += "; the same command runs those that are not done"
+    seconds = overview.filter(regex="^seconds_").sum()
+    if len(seconds):
+        stages = ", ".join(
+            f"{str(stage).removeprefix('seconds_')} {value:.0f}" for stage, value in seconds.items()
+        )
+        lines.append(f"[dim]seconds, all jobs: {stages}[/dim]")
+    versions: dict[str, set[str]] = {}
+    for job in sweep.jobs:
+        if job.status == "done":
+            for package, version in job.record.identity.code.items():
+                versions.setdefault(package, set()).add(version)
+    lines += [
+        f"[yellow]results of {len(found)} versions of {package} stand here[/yellow]"
+        for package, found in versions.items()
+        if len(found) > 1
+    ]
+    return lines

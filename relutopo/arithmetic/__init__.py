@@ -1,0 +1,1 @@
+"""Numbers whose signs are certain: rounding bounds, and integers."""

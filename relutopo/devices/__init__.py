@@ -1,0 +1,1 @@
+"""Where arrays live: in the computer's memory, or on a card."""

@@ -1,0 +1,277 @@
+"""Training runs on disk, where training and analysis meet.
+
+A training run is a folder::
+
+    settings.json              network, trainer and seed, as given
+    data.npz                   points, targets, held_out_points, held_out_targets, name
+    checkpoints/step_000300.pt the network after 300 updates (torch, plain tensors and numbers)
+    history.npz                loss and accuracy along the way
+    unfinished.pt              only while training lasts: what is needed to go on
+    analysis/<key>/            rows of one analysis (see `relutopo.analyses.base`)
+
+Invariants: every file is written atomically; ``history.npz`` is written last, so that a run that
+has one is complete; nothing in a file is executed when it is read.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relutopo.errors import InputError, differences
+from relutopo.learning.datasets import Dataset
+from relutopo.networks.network import ReluNetwork
+from relutopo.optional import require
+from relutopo.system.files import atomic_write
+
+__all__ = ["Checkpoint", "History", "TrainingRun", "load_checkpoint", "save_checkpoint"]
+
+FORMAT = 1
+_STEP_FILE = re.compile(r"step_(\d+)\.pt")
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """The network after some updates.
+
+    Attributes
+    ----------
+    step : int
+        Number of updates made.
+    state : mapping of str to torch.Tensor
+        State dict of the model.
+    """
+
+    step: int
+    state: Mapping[str, Any]
+
+    @property
+    def network(self) -> ReluNetwork:
+        """The network, for the geometry."""
+        return ReluNetwork.from_state_dict(self.state)
+
+
+def save_checkpoint(path: str | os.PathLike[str], checkpoint: Checkpoint) -> None:
+    """Write a checkpoint atomically.
+
+    Parameters
+    ----------
+    path : path-like
+        By custom ``step_<number>.pt``.
+    checkpoint : Checkpoint
+    """
+    save_tensors(path, {"format": FORMAT, "step": checkpoint.step, "state": dict(checkpoint.state)})
+
+
+def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
+    """Read a checkpoint without executing anything in it.
+
+    Parameters
+    ----------
+    path : path-like
+        Written by `save_checkpoint`.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, damaged, or not a checkpoint.
+    """
+    content = load_tensors(path)
+    if not isinstance(content, dict) or not {"format", "step", "state"} <= content.keys():
+        raise InputError(
+            f"{os.fspath(path)!r} must be a relutopo checkpoint with 'format', 'step' and 'state', "
+            f"got {type(content).__name__}; write it with save_checkpoint"
+        )
+    if content["format"] != FORMAT:
+        raise InputError(
+            f"{os.fspath(path)!r} must have format {FORMAT}, got {content['format']}; "
+            "read it with the version of relutopo that wrote it"
+        )
+    return Checkpoint(int(content["step"]), content["state"])
+
+
+def save_tensors(path: str | os.PathLike[str], content: Mapping[str, Any]) -> None:
+    """Write plain tensors, numbers, lists and dicts of them atomically with torch."""
+    torch = require("torch", "saving a checkpoint")
+    with atomic_write(path) as file:
+        torch.save(content, file)
+
+
+def load_tensors(path: str | os.PathLike[str]) -> Any:
+    """Read what `save_tensors` wrote; refuse anything that would need executing."""
+    torch = require("torch", "loading a checkpoint")
+    if not Path(path).is_file():
+        raise InputError(
+            f"checkpoint {os.fspath(path)!r} does not exist; look into its folder, or train first"
+        )
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        # torch raises unpickling, runtime, end-of-file and zip errors alike for a damaged file.
+        raise InputError(
+            f"checkpoint {os.fspath(path)!r} cannot be read: it is damaged, or holds more than "
+            f"plain tensors and numbers ({type(error).__name__}); delete it and train again"
+        ) from error
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """Loss and accuracy along a training run.
+
+    Attributes
+    ----------
+    train_steps : (n,) ndarray of int64
+        Steps at which the training set was evaluated, ascending: 0..n_steps for a run that was
+        trained here.
+    train_loss, train_accuracy : (n,) ndarray of float64
+        Values at these steps.
+    held_out_steps : (k,) ndarray of int64
+        Steps at which the held-out set was evaluated, ascending.
+    held_out_loss, held_out_accuracy : (k,) ndarray of float64
+        Values at these steps.
+    """
+
+    train_steps: NDArray[np.int64]
+    train_loss: NDArray[np.float64]
+    train_accuracy: NDArray[np.float64]
+    held_out_steps: NDArray[np.int64]
+    held_out_loss: NDArray[np.float64]
+    held_out_accuracy: NDArray[np.float64]
+
+    def at(self, step: int) -> dict[str, float]:
+        """Return the four values at a step; NaN where a set was not evaluated.
+
+        Parameters
+        ----------
+        step : int
+        """
+        return {
+            "train_loss": _value(self.train_steps, self.train_loss, step),
+            "train_accuracy": _value(self.train_steps, self.train_accuracy, step),
+            "held_out_loss": _value(self.held_out_steps, self.held_out_loss, step),
+            "held_out_accuracy": _value(self.held_out_steps, self.held_out_accuracy, step),
+        }
+
+
+def _value(steps: NDArray[np.int64], values: NDArray[np.float64], step: int) -> float:
+    k = int(np.searchsorted(steps, step))
+    return float(values[k]) if k < len(steps) and steps[k] == step else np.nan
+
+
+class TrainingRun:
+    """A training run's folder.
+
+    Parameters
+    ----------
+    directory : path-like
+        The folder; it need not exist yet.
+    """
+
+    def __init__(self, directory: str | os.PathLike[str]) -> None:
+        self.directory = Path(directory)
+
+    def __repr__(self) -> str:
+        return f"TrainingRun({str(self.directory)!r})"
+
+    @property
+    def unfinished_path(self) -> Path:
+        """Where the trainer keeps what it needs to go on."""
+        return self.directory / "unfinished.pt"
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether training has finished."""
+        return (self.directory / "history.npz").is_file()
+
+    @property
+    def steps(self) -> list[int]:
+        """Steps of the checkpoints that are there, ascending."""
+        found = (_STEP_FILE.fullmatch(p.name) for p in self.directory.glob("checkpoints/*.pt"))
+        return sorted(int(match[1]) for match in found if match)
+
+    def checkpoint_path(self, step: int) -> Path:
+        """Return where the checkpoint of a step belongs."""
+        return self.directory / "checkpoints" / f"step_{step:06d}.pt"
+
+    def checkpoint(self, step: int) -> Checkpoint:
+        """Load the checkpoint of a step; `InputError` if it is missing or damaged."""
+        if not self.checkpoint_path(step).is_file():
+            raise InputError(
+                f"`step` must be one of {self.steps}, got {step}: "
+                f"there is no {self.checkpoint_path(step)}"
+            )
+        return load_checkpoint(self.checkpoint_path(step))
+
+    @property
+    def history(self) -> History:
+        """Loss and accuracy; `InputError` if training has not finished."""
+        return History(**_load_arrays(self.directory / "history.npz", History))
+
+    @property
+    def dataset(self) -> Dataset:
+        """The data that the network was trained on."""
+        arrays = _load_arrays(self.directory / "data.npz", Dataset)
+        return Dataset(name=str(arrays.pop("name")), **arrays)
+
+    def claim(self, settings: Mapping[str, Any], dataset: Dataset) -> None:
+        """Take the folder for a run with these settings and data.
+
+        Parameters
+        ----------
+        settings : mapping
+            Whatever decides what training does; plain values.
+        dataset : Dataset
+
+        Raises
+        ------
+        InputError
+            If the folder already holds a run with other settings or data.
+        """
+        path = self.directory / "settings.json"
+        wanted = json.loads(json.dumps({"format": FORMAT, **settings}))
+        if path.is_file():
+            present = json.loads(path.read_text())
+            differing = differences(present, wanted)
+            if not self.dataset.equals(dataset):
+                differing.append("data")
+            if differing:
+                raise InputError(
+                    f"the training run in {str(self.directory)!r} was made with other settings: "
+                    f"{'; '.join(differing)}; pass the same settings, or another folder"
+                )
+            return
+        _save_arrays(self.directory / "data.npz", dataset)
+        with atomic_write(path) as file:
+            file.write(json.dumps(wanted, indent=2).encode())
+
+    def finish(self, history: History) -> None:
+        """Write the history, which marks the run complete."""
+        _save_arrays(self.directory / "history.npz", history)
+        self.unfinished_path.unlink(missing_ok=True)
+
+
+def _save_arrays(path: Path, record: History | Dataset) -> None:
+    with atomic_write(path) as file:
+        arrays: dict[str, Any] = {f.name: getattr(record, f.name) for f in fields(record)}
+        np.savez(file, **arrays)
+
+
+def _load_arrays(path: Path, kind: type[History] | type[Dataset]) -> dict[str, Any]:
+    if not path.is_file():
+        raise InputError(f"{str(path)!r} does not exist; train first, or let training finish")
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return {f.name: arrays[f.name] for f in fields(kind)}
+    except Exception as error:
+        # NumPy raises value, key, end-of-file and zip errors alike for a damaged file.
+        raise InputError(
+            f"{str(path)!r} cannot be read ({type(error).__name__}); delete it and train again"
+        ) from error

@@ -1,0 +1,1 @@
+"""What the geometry needs of a network, and every way to read one."""

@@ -1,0 +1,1 @@
+"""Figures of complexes, partitions, homology and costs."""

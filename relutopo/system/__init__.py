@@ -1,0 +1,1 @@
+"""Files, interrupts, threads and compilation: what differs between machines."""
