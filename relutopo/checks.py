@@ -1,14 +1,28 @@
-"""Random numbers from a seed, with one clear error where it is none."""
+"""Numbers and choices that come in from outside, with one clear error for what is wrong."""
 
 from __future__ import annotations
 
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 
 from relutopo.errors import InputError
 
-__all__ = ["check_seed", "random_generator"]
+__all__ = ["check_number", "check_seed", "random_generator"]
+
+
+def check_number(name: str, number: Any, low: int, high: int, remedy: str) -> None:
+    """Raise an `InputError` for what is no integer from `low` to `high`.
+
+    Examples
+    --------
+    >>> check_number("k", 3, 0, 2, "cells are no larger")
+    Traceback (most recent call last):
+    relutopo.errors.InputError: `k` must be in 0..2, got 3; cells are no larger
+    """
+    if not isinstance(number, Integral) or not low <= int(number) <= high:
+        raise InputError(f"`{name}` must be in {low}..{high}, got {number!r}; {remedy}")
 
 
 def check_seed(seed: int, most: int | None = None) -> None:

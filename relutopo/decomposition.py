@@ -1,20 +1,48 @@
-"""Functions that bring a backend, chosen by name, to the data."""
+"""The cells of a network on a domain, and on the whole space.
+
+The whole space is decomposed on a box that provably holds all of its vertices.
+
+Let every region of the whole space have a vertex (it is then *pointed*). Let B be a box, and call a
+region that meets its interior *cut* if it has a facet on a side of B within B. If all vertices of
+the cut regions lie in the interior of B, then B meets every region, and all vertices lie in B.
+Proof: let Q meet the interior of B, and let Q' be the region behind a facet F of Q. If Q is cut, F
+has a vertex, since it is a face of a pointed polyhedron; that is a vertex of Q, hence inside B, and
+Q' meets the interior of B around it. If Q is not cut, Q lies in B, so F does, but in no side of
+B, and Q' meets the interior of B around a point of F. As all regions are connected through facets,
+all of them meet B, and each has its vertices in B. ∎
+
+So: decompose a box; find the vertices of the cut regions, without the box's sides, by double
+description in exact arithmetic (`relutopo.geometry.polytope`); if one does not lie inside, take a
+box that holds it and begin again. Since there are finitely many vertices, this ends.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from relutopo import registry
+from relutopo.arithmetic.exact import Integers, to_float
+from relutopo.complex import CellComplex
 from relutopo.errors import InputError
-from relutopo.geometry.complex import CellComplex
-from relutopo.geometry.domain import Domain
+from relutopo.geometry.domain import Box, Domain
+from relutopo.geometry.polytope import Cone
 from relutopo.geometry.slices import network_on
-from relutopo.interfaces import Enumerator, Progress, checked_complex
+from relutopo.interfaces import Enumerator, Progress, checked_cells
+from relutopo.networks.network import Network
+from relutopo.networks.reading import as_network
 from relutopo.system.interrupts import interrupts_that_insist
 
-__all__ = ["decompose"]
+__all__ = ["WholeSpace", "decompose", "decompose_whole_space"]
+
+_MOST_ROUNDS = 1000
+"""How many boxes are tried. All but a few find a new vertex outside the last one."""
+_SEARCH_MARGIN = 0.25
+"""The margin until all vertices are known."""
 
 
 @interrupts_that_insist()
@@ -70,7 +98,158 @@ def decompose(
     backend: Enumerator = registry.create("enumerator", enumerator)
     network = network_on(model, domain)
     found = backend.enumerate(network, domain, max_cells=max_cells, progress=progress)
-    return checked_complex(found, backend, network, domain)
+    return CellComplex.of(checked_cells(found, backend, network, domain))
+
+
+@dataclass(frozen=True, eq=False)
+class WholeSpace:
+    """The decomposition of the whole space, cut off outside a box that holds every vertex.
+
+    Attributes
+    ----------
+    complex : CellComplex
+        The complex on the box. Its regions, and the facets between them, are those of the whole
+        space.
+    unbounded : (n_regions,) ndarray of bool
+        Which regions reach to infinity: those with a facet on the box's sides, where they are cut
+        off.
+    low, high : (d,) ndarrays of float64
+        The smallest box that holds every vertex of the decomposition, up to rounding.
+    """
+
+    complex: CellComplex
+    unbounded: NDArray[np.bool_]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+
+
+def decompose_whole_space(
+    model: Any,
+    *,
+    margin: float = 0.25,
+    enumerator: str | Enumerator = "cpu",
+    max_cells: int | None = None,
+) -> WholeSpace:
+    """Cut the whole space into the cells of a network.
+
+    Parameters
+    ----------
+    model : torch.nn.Module, Network, state dict, or pair (weights, biases)
+        See `relutopo.as_network`.
+    margin : float, default 0.25
+        How far the box reaches beyond the outermost vertices, as a fraction of their extent on
+        each axis (of the largest extent where that is zero, and of 1 for a single vertex).
+    enumerator : str or Enumerator
+        Registry name or instance.
+    max_cells : int, optional
+        Stop with an error before the complex has more cells of all dimensions than this.
+
+    Returns
+    -------
+    WholeSpace
+
+    Raises
+    ------
+    InputError
+        If the decomposition has no vertex, because its kinks leave a direction free, or the margin
+        is not positive.
+    LimitReachedError
+        If `max_cells` is reached.
+
+    Examples
+    --------
+    >>> cross = ([[[1.0, 0.0], [0.0, 1.0]], [[1.0, 1.0]]], [[3.0, -5.0], [0.0]])
+    >>> space = decompose_whole_space(cross)
+    >>> space.low.tolist(), space.high.tolist(), space.unbounded.tolist()
+    ([-3.0, 5.0], [-3.0, 5.0], [True, True, True, True])
+    """
+    network = as_network(model)
+    if not 0 < margin < np.inf:
+        raise InputError(f"`margin` must be a positive number, got {margin}; leave it out")
+    box = Box(-1, 1, dim=network.input_dim)
+    low = np.full(box.dim, np.inf)
+    high, error = -low, np.inf
+    for _ in range(_MOST_ROUNDS):
+        complex_ = decompose(network, box, enumerator=enumerator, max_cells=max_cells)
+        cut = np.zeros(complex_.n_regions, dtype=bool)
+        cut[complex_.facet_regions[complex_.facet_labels < 0, 0]] = True
+        outer = [
+            vertex
+            for region in np.flatnonzero(cut)
+            for vertex in _vertices(network, complex_.patterns[region])
+        ]
+        proved = all(_strictly_inside(vertex, box) for vertex in outer)
+        inner = complex_.cell_vertices(complex_.dim)[np.flatnonzero(~cut)].indices
+        found = np.array([*map(_rounded, outer), *complex_.vertices[inner]])
+        if not proved:
+            low, high = np.minimum(low, found.min(axis=0)), np.maximum(high, found.max(axis=0))
+        elif (new_error := complex_.vertex_errors[inner].max(initial=0.0)) < error:
+            low, high, error = found.min(axis=0), found.max(axis=0), new_error
+        # In a large box vertices are rounded more, so the margin waits until all are known.
+        target, extent = _box_around(low, high, margin if error < np.inf else _SEARCH_MARGIN)
+        # Rounded vertices may differ from run to run in their last digits.
+        off = np.abs(np.stack([target.low - box.low, target.high - box.high]))
+        slack = 1e-3 * max(1.0, margin) * extent + 8 * np.spacing(target.magnitude)
+        if proved and (off <= slack).all():
+            return WholeSpace(complex_, cut, low, high)
+        box = target
+    raise InputError(
+        f"`model` must have vertices that {_MOST_ROUNDS} boxes reach, each around those that the "
+        f"last one led to, got some beyond {low.tolist()} to {high.tolist()}; decompose a Box"
+    )
+
+
+def _box_around(
+    low: NDArray[np.float64], high: NDArray[np.float64], margin: float
+) -> tuple[Box, NDArray[np.float64]]:
+    """Return a box with vertices from low to high in its interior, and their extent."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        extent = np.where(high > low, high - low, np.max(high - low) or 1.0)
+        # The margin may vanish in rounding; a vertex is rounded by less than one step.
+        box_low = np.minimum(low - margin * extent, np.nextafter(low, -np.inf))
+        box_high = np.maximum(high + margin * extent, np.nextafter(high, np.inf))
+        is_finite = bool(np.isfinite(box_high - box_low).all())
+    if not is_finite:
+        raise InputError(
+            f"`margin` must leave a box within the range of floats, got {margin} and vertices "
+            f"from {low.tolist()} to {high.tolist()}; choose a smaller one, or decompose a Box"
+        )
+    return Box(box_low.tolist(), box_high.tolist()), extent
+
+
+def _vertices(network: Network, pattern: NDArray[np.bool_]) -> list[Integers]:
+    """Return the vertices of a region of the whole space, exactly."""
+    far = np.array([0] * network.input_dim + [1], dtype=object)
+    planes = [plane for m in network.exact_maps(pattern, len(network.layer_sizes)) for plane in m]
+    cone = Cone.of_rows(
+        [far, *(plane if on else -plane for plane, on in zip(planes, pattern, strict=True))]
+    )
+    if cone.lines:
+        longest = max(map(abs, cone.lines[0]))
+        named = [float(Fraction(x, longest)) for x in cone.lines[0][:-1]]
+        raise InputError(
+            f"`model` must have kinks that meet in vertices, got a network that nothing bounds "
+            f"along the direction {named}; decompose a Box instead"
+        )
+    return [ray for ray in cone.rays if ray[-1] > 0]
+
+
+def _rounded(vertex: Integers) -> NDArray[np.float64]:
+    try:
+        return to_float(vertex)
+    except OverflowError as error:
+        raise InputError(
+            "`model` must have its vertices within the range of floats, got one beyond it; scale "
+            "its biases down, or decompose a Box"
+        ) from error
+
+
+def _strictly_inside(vertex: Integers, box: Box) -> bool:
+    coordinates = [Fraction(x, vertex[-1]) for x in vertex[:-1]]
+    return all(
+        Fraction(a) < x < Fraction(b)
+        for a, x, b in zip(box.low, coordinates, box.high, strict=True)
+    )
 
 
 def _is_whole(number: Any) -> bool:

@@ -7,10 +7,6 @@ who does not know relutopo would catch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from numbers import Integral
-from typing import Any
-
 __all__ = [
     "BackendError",
     "DeviceError",
@@ -28,8 +24,6 @@ __all__ = [
     "UnknownNameError",
     "UnsupportedModuleError",
     "WeightsError",
-    "check_number",
-    "differences",
 ]
 
 
@@ -95,42 +89,3 @@ class LimitReachedError(RelutopoError, RuntimeError):
 
 class InvariantError(RelutopoError, AssertionError):
     """A cell complex breaks an invariant that every complex must satisfy."""
-
-
-def check_number(name: str, number: Any, low: int, high: int, remedy: str) -> None:
-    """Raise an `InputError` for what is no integer from `low` to `high`.
-
-    Examples
-    --------
-    >>> check_number("k", 3, 0, 2, "cells are no larger")
-    Traceback (most recent call last):
-    relutopo.errors.InputError: `k` must be in 0..2, got 3; cells are no larger
-    """
-    if not isinstance(number, Integral) or not low <= int(number) <= high:
-        raise InputError(f"`{name}` must be in {low}..{high}, got {number!r}; {remedy}")
-
-
-def differences(present: Any, wanted: Any, path: str = "") -> list[str]:
-    """Return what to tell of settings that are others than they were, a line for each.
-
-    Parameters
-    ----------
-    present, wanted : any
-        Plain values, in mappings or not.
-    path : str
-        What all keys begin with.
-
-    Examples
-    --------
-    >>> differences({"seed": 0, "data": {"n": 5}}, {"seed": 1, "data": {"n": 5}})
-    ['seed was 0, is 1']
-    """
-    if isinstance(present, Mapping) and isinstance(wanted, Mapping):
-        return [
-            line
-            for key in sorted(present.keys() | wanted.keys())
-            for line in differences(
-                present.get(key), wanted.get(key), f"{path}.{key}" if path else key
-            )
-        ]
-    return [] if present == wanted else [f"{path} was {present!r}, is {wanted!r}"]

@@ -10,7 +10,7 @@ import numpy as np
 
 from relutopo.errors import InputError
 from relutopo.geometry.domain import Box
-from relutopo.networks.network import ReluNetwork
+from relutopo.networks.perceptron import ReluNetwork
 
 __all__ = ["RandomNetwork", "random_network"]
 

@@ -12,8 +12,8 @@ from math import comb
 import numpy as np
 from numpy.typing import NDArray
 
-from relutopo.geometry.complex import CellComplex
-from relutopo.networks.network import ReluNetwork
+from relutopo.complex import CellComplex
+from relutopo.networks.perceptron import ReluNetwork
 
 __all__ = [
     "assert_same_complex",

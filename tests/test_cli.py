@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import relutopo
-from relutopo.geometry.storage import load_complex
+from relutopo.complex import load_complex
 
 Command = Callable[..., str]
 TINY = [

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from relutopo.geometry.storage import load_complex
+from relutopo.complex import load_complex
 
 Command = Callable[..., str]
 TINY = [

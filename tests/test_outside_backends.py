@@ -15,7 +15,6 @@ import relutopo as rt
 from relutopo import registry
 from relutopo.errors import BackendError
 from relutopo.geometry.domain import Domain
-from relutopo.homology.boundary import BoundaryMatrix
 from relutopo.interfaces import (
     EigenResult,
     Eigensolver,
@@ -24,6 +23,7 @@ from relutopo.interfaces import (
     Reducer,
     Reduction,
 )
+from relutopo.interfaces.reducer import BoundaryMatrix
 from relutopo.networks.network import Network
 from relutopo.testing import random_network
 

@@ -12,7 +12,6 @@ import pytest
 
 from relutopo import (
     Box,
-    CellComplex,
     betti_numbers,
     decompose,
     fiedler_partition,
@@ -26,9 +25,10 @@ from relutopo.errors import (
     MissingExtraError,
     UnknownNameError,
 )
-from relutopo.homology.boundary import BoundaryMatrix
+from relutopo.geometry.cells import Cells
 from relutopo.homology.strategies import FiltrationStrategy
 from relutopo.interfaces import Eigensolver, Enumerator, Reducer
+from relutopo.interfaces.reducer import BoundaryMatrix
 from relutopo.optional import require
 from relutopo.testing import random_network
 
@@ -210,7 +210,7 @@ def test_an_instance_passes_through_without_options() -> None:
 
 
 class _Nameless(FiltrationStrategy):
-    def cell_values(self, complex_: CellComplex, rng: np.random.Generator) -> Any:
+    def cell_values(self, complex_: Cells, rng: np.random.Generator) -> Any:
         return None
 
 

@@ -23,7 +23,9 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from relutopo.arithmetic.exact import Integers, dyadic_integers, sign
-from relutopo.networks.network import SMALLEST_REACH, UNIT_ROUNDOFF, Network, ReluNetwork
+from relutopo.arithmetic.rounding import UNIT_ROUNDOFF
+from relutopo.networks.network import SMALLEST_REACH, Network
+from relutopo.networks.perceptron import ReluNetwork
 from relutopo.system.compilation import njit
 
 from ._norms import spectral_norm_bound

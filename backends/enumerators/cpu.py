@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import os
 
+from relutopo.complex import CellComplex
 from relutopo.errors import InputError
-from relutopo.geometry.complex import CellComplex
 from relutopo.geometry.domain import Domain
 from relutopo.interfaces import Enumerator, Progress
 from relutopo.networks.network import Network

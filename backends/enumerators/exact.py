@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relutopo.arithmetic.exact import Integers, sign, to_float
-from relutopo.geometry.complex import CellComplex, EnumerationRecord
+from relutopo.complex import CellComplex
+from relutopo.geometry.cells import EnumerationRecord
 from relutopo.geometry.domain import Domain, FacetLists, side_label
 from relutopo.geometry.patterns import pack_patterns
 from relutopo.interfaces import Enumerator, Progress

@@ -23,9 +23,9 @@ from typing import Any
 from relutopo import registry
 from relutopo.analyses.versions import code_of
 from relutopo.checks import check_seed
+from relutopo.complex import CellComplex
 from relutopo.decomposition import decompose
 from relutopo.errors import InputError
-from relutopo.geometry.complex import CellComplex
 from relutopo.interfaces import Progress
 from relutopo.learning.datasets import Dataset
 from relutopo.learning.runs import TrainingRun

@@ -20,8 +20,8 @@ from relutopo.analyses.base import (
     named,
     timed,
 )
+from relutopo.complex import CellComplex
 from relutopo.errors import InputError, NoDecisionBoundaryError
-from relutopo.geometry.complex import CellComplex
 from relutopo.homology.decision_boundary import decision_boundary
 from relutopo.homology.diagram import Diagram
 from relutopo.homology.persistence import betti_numbers, filtration, persistence

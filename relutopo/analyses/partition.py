@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relutopo.analyses.base import CheckpointSettings, analyse_checkpoints, named, timed
+from relutopo.complex import CellComplex
 from relutopo.errors import (
     DisconnectedGraphError,
     InputError,
@@ -22,7 +23,7 @@ from relutopo.errors import (
     NotConvergedError,
     WeightsError,
 )
-from relutopo.geometry.complex import ON_BOUNDARY, OUTSIDE, CellComplex
+from relutopo.geometry.cells import ON_BOUNDARY, OUTSIDE
 from relutopo.geometry.domain import Domain
 from relutopo.interfaces import Progress
 from relutopo.learning.datasets import Dataset

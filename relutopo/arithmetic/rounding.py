@@ -1,4 +1,4 @@
-"""A bound of the error of values A x + c, for arrays of NumPy and of whatever has its functions."""
+"""Bounds of rounding errors, for numbers and for arrays of NumPy or of what has its functions."""
 
 from __future__ import annotations
 
@@ -6,12 +6,23 @@ from typing import Any
 
 import numpy as np
 
-from relutopo.networks.network import UNIT_ROUNDOFF
+__all__ = ["UNDERFLOW", "UNIT_ROUNDOFF", "bound_of_value", "gamma", "rounding_of_value"]
 
-__all__ = ["UNDERFLOW", "bound_of_value", "rounding_of_value"]
-
+UNIT_ROUNDOFF = 2.0**-53
+"""u, half the distance from 1 to the next float."""
 UNDERFLOW = 1e-300
 """More than the few products of a value lose that are too small for a float."""
+
+
+def gamma(n: int) -> float:
+    """Return γ_n = n u / (1 - n u), the relative error bound of n roundings.
+
+    Examples
+    --------
+    >>> gamma(1) > 2.0**-53
+    True
+    """
+    return n * UNIT_ROUNDOFF / (1 - n * UNIT_ROUNDOFF)
 
 
 def rounding_of_value(d: int) -> float:

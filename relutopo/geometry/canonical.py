@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from relutopo.geometry.complex import CellComplex
+from relutopo.geometry.cells import Cells
 from relutopo.geometry.domain import FacetLists
 from relutopo.geometry.patterns import pattern_keys
 
 __all__ = ["canonical"]
 
 
-def canonical(complex_: CellComplex) -> CellComplex:
+_Cells = TypeVar("_Cells", bound=Cells)
+
+
+def canonical(complex_: _Cells) -> _Cells:
     """Return the complex with cells in canonical order; see `CellComplex.canonical`.
 
     Regions ascend by packed pattern. A cell of lower dimension is the intersection of the
@@ -24,11 +28,12 @@ def canonical(complex_: CellComplex) -> CellComplex:
 
     Parameters
     ----------
-    complex_ : CellComplex
+    complex_ : Cells
 
     Returns
     -------
-    CellComplex
+    Cells
+        Of the same class.
     """
     d = complex_.dim
     orders: list[NDArray[np.int64]] = [np.argsort(pattern_keys(complex_.packed_patterns))]

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from relutopo.arithmetic.exact import Integers, sign
-from relutopo.arithmetic.rounding import bound_of_value
-from relutopo.geometry.complex import CellComplex
+from relutopo.arithmetic.rounding import UNIT_ROUNDOFF, bound_of_value
+from relutopo.geometry.cells import Cells
 from relutopo.geometry.vertices import exact_vertex
-from relutopo.networks.network import UNIT_ROUNDOFF, AffineMaps
+from relutopo.networks.network import AffineMaps
 
 __all__ = ["decision_signs", "exact_values", "values_and_signs"]
 
@@ -23,7 +23,7 @@ _NUMBERS_AT_ONCE = 2**20
 """Entries of the largest temporary array."""
 
 
-def decision_signs(complex_: CellComplex) -> NDArray[np.int8]:
+def decision_signs(complex_: Cells) -> NDArray[np.int8]:
     """Return the sign of f at every vertex.
 
     Floating point decides where its error bound allows; the rest is decided exactly, at the
@@ -31,7 +31,7 @@ def decision_signs(complex_: CellComplex) -> NDArray[np.int8]:
 
     Parameters
     ----------
-    complex_ : CellComplex
+    complex_ : Cells
 
     Returns
     -------
@@ -54,13 +54,13 @@ def decision_signs(complex_: CellComplex) -> NDArray[np.int8]:
 
 
 def values_and_signs(
-    complex_: CellComplex,
+    complex_: Cells,
 ) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
     """Return f at every vertex, computed on one region around it, and its exact sign.
 
     Parameters
     ----------
-    complex_ : CellComplex
+    complex_ : Cells
 
     Returns
     -------
@@ -95,12 +95,12 @@ def values_and_signs(
     return f, signs
 
 
-def exact_values(complex_: CellComplex, vertices: Iterable[int]) -> list[tuple[Integers, int]]:
+def exact_values(complex_: Cells, vertices: Iterable[int]) -> list[tuple[Integers, int]]:
     """Return vertices and f there exactly.
 
     Parameters
     ----------
-    complex_ : CellComplex
+    complex_ : Cells
     vertices : iterable of int
 
     Returns
@@ -121,7 +121,7 @@ def exact_values(complex_: CellComplex, vertices: Iterable[int]) -> list[tuple[I
     return pairs
 
 
-def _homes(complex_: CellComplex) -> NDArray[np.int32]:
+def _homes(complex_: Cells) -> NDArray[np.int32]:
     """Return a region around every vertex."""
     incidence = sparse.csc_array(complex_.cell_vertices(complex_.dim))
     homes: NDArray[np.int32] = incidence.indices[incidence.indptr[:-1]]

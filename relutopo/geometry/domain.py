@@ -13,15 +13,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relutopo.arithmetic.exact import Integers, dyadic_integers, homogeneous_points, mean_point
+from relutopo.arrays import as_array, as_points
 from relutopo.errors import InputError
 
-__all__ = ["Box", "Domain", "FaceLattice", "FacetLists", "as_array", "as_points", "side_label"]
+__all__ = ["Box", "Domain", "FaceLattice", "FacetLists", "side_label"]
 
 FacetLists: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int32]]
 """The facets of each k-cell in CSR form: (indptr, indices of (k-1)-cells)."""
@@ -294,57 +295,3 @@ class Box(Domain):
             dtype=np.int32,
         )
         return FaceLattice(corners, tuple(facets), sides)
-
-
-def as_array(values: Any, dtype: Any = None) -> NDArray[Any]:
-    """Return values as an array, those of a torch tensor without its history.
-
-    Parameters
-    ----------
-    values : array_like
-        A torch tensor on any device is fine.
-    dtype : dtype, optional
-        That of the values by default.
-
-    Examples
-    --------
-    >>> as_array([1, 2], float).tolist()
-    [1.0, 2.0]
-    """
-    return np.asarray(values.detach().cpu() if hasattr(values, "detach") else values, dtype=dtype)
-
-
-def as_points(points: ArrayLike, dim: int, name: str = "points") -> NDArray[np.float64]:
-    """Return points as an (n, dim) float64 array, or say what is wrong with them.
-
-    Parameters
-    ----------
-    points : (n, dim) array_like
-        Finite coordinates; a torch tensor is fine.
-    dim : int
-        The dimension that is expected.
-    name : str
-        The argument's name, for the message.
-
-    Raises
-    ------
-    InputError
-        If the shape is not (n, dim) or a coordinate is not finite.
-
-    Examples
-    --------
-    >>> as_points([[1, 2]], 2).dtype
-    dtype('float64')
-    """
-    x = as_array(points, np.float64)
-    if x.ndim != 2 or x.shape[1] != dim:
-        raise InputError(
-            f"`{name}` must have shape (n, {dim}), got {x.shape}; pass one row for each point "
-            f"and one column for each of the {dim} input dimensions"
-        )
-    if not np.isfinite(x).all():
-        row = int(np.argmax(~np.isfinite(x).all(axis=1)))
-        raise InputError(
-            f"`{name}` must be finite, got {x[row].tolist()} in row {row}; drop or repair it"
-        )
-    return x

@@ -16,7 +16,7 @@ from scipy import sparse
 
 from relutopo.arithmetic.exact import Integers, homogeneous_points, to_float
 from relutopo.errors import InvariantError
-from relutopo.geometry.complex import CellComplex, EnumerationRecord
+from relutopo.geometry.cells import Cells, EnumerationRecord
 from relutopo.geometry.patterns import pattern_keys
 from relutopo.geometry.vertices import exact_vertex
 
@@ -29,7 +29,7 @@ _MOST_REFINED = 1000
 """How many vertices are computed exactly before volumes are called wrong."""
 
 
-def check(complex_: CellComplex) -> None:
+def check(complex_: Cells) -> None:
     """Check every invariant of a complex.
 
     Arrays fit together; ∂∂ = 0 over Z/2; Euler characteristic 1; every (d-1)-cell has two regions,
@@ -42,7 +42,7 @@ def check(complex_: CellComplex) -> None:
 
     Parameters
     ----------
-    complex_ : CellComplex
+    complex_ : Cells
 
     Raises
     ------
@@ -70,14 +70,14 @@ def check(complex_: CellComplex) -> None:
     _check_vertices(complex_, _N_VERTICES)
 
 
-def check_arrays(complex_: CellComplex) -> None:
+def check_arrays(complex_: Cells) -> None:
     """Check that the arrays of a complex fit together and to its network and its domain.
 
     This is the part of `check` that computes nothing.
 
     Parameters
     ----------
-    complex_ : CellComplex
+    complex_ : Cells
 
     Raises
     ------
@@ -154,7 +154,7 @@ def check_arrays(complex_: CellComplex) -> None:
             raise InvariantError(f"a {k}-cell has a facet that does not exist")
 
 
-def _check_sides(complex_: CellComplex) -> None:
+def _check_sides(complex_: Cells) -> None:
     _, facets = complex_.facets[-1]
     n_regions = np.bincount(facets, minlength=complex_.n_cells[-2])
     expected = np.where(complex_.facet_labels < 0, 1, 2)
@@ -167,7 +167,7 @@ def _check_sides(complex_: CellComplex) -> None:
         )
 
 
-def _check_volumes(complex_: CellComplex) -> None:
+def _check_volumes(complex_: Cells) -> None:
     total, expected = float(complex_.volumes.sum()), complex_.domain.volume
     slack = _VOLUME_TOLERANCE * expected
     if abs(total - expected) > slack:
@@ -189,7 +189,7 @@ def _check_volumes(complex_: CellComplex) -> None:
         raise InvariantError(f"region volumes add up to {total}, the domain has {expected}")
 
 
-def _check_patterns(complex_: CellComplex) -> None:
+def _check_patterns(complex_: Cells) -> None:
     patterns = complex_.patterns
     signs = complex_.network.signs(complex_.interior_points)
     for region in np.flatnonzero(((signs > 0) != patterns).any(axis=1)).tolist():
@@ -204,7 +204,7 @@ def _check_patterns(complex_: CellComplex) -> None:
             )
 
 
-def _check_vertices(complex_: CellComplex, n: int) -> dict[int, Integers]:
+def _check_vertices(complex_: Cells, n: int) -> dict[int, Integers]:
     """Check up to n vertices, those with the largest errors first; return their exact points."""
     points = {}
     corners = complex_.cell_vertices(complex_.dim - 1)
@@ -228,7 +228,7 @@ def _check_vertices(complex_: CellComplex, n: int) -> dict[int, Integers]:
     return points
 
 
-def _exact_interior_point(complex_: CellComplex, region: int) -> Integers:
+def _exact_interior_point(complex_: Cells, region: int) -> Integers:
     """Return a convex combination of all of a region's vertices, exactly."""
     network = complex_.network
     maps = network.exact_maps(complex_.patterns[region], len(network.layer_sizes))

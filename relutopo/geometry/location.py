@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from relutopo.arrays import as_points
 from relutopo.errors import InvariantError
-from relutopo.geometry.complex import ON_BOUNDARY, OUTSIDE, CellComplex
-from relutopo.geometry.domain import Domain, as_points
+from relutopo.geometry.cells import ON_BOUNDARY, OUTSIDE, Cells
+from relutopo.geometry.domain import Domain
 from relutopo.geometry.patterns import find_patterns, pack_patterns
 from relutopo.networks.network import Network
 
@@ -82,12 +83,12 @@ class KnownRegions:
         return not np.concatenate(maps)[neurons].any()
 
 
-def locate(complex_: CellComplex, points: ArrayLike) -> NDArray[np.int64]:
+def locate(complex_: Cells, points: ArrayLike) -> NDArray[np.int64]:
     """Return the region of each point; see `CellComplex.locate`.
 
     Parameters
     ----------
-    complex_ : CellComplex
+    complex_ : Cells
     points : (n, d) array_like
 
     Returns

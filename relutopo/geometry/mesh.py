@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relutopo.errors import InputError
-from relutopo.geometry.complex import CellComplex
+from relutopo.geometry.cells import Cells
 from relutopo.geometry.polygons import polygons
 from relutopo.optional import require
 from relutopo.system.files import atomic_write
@@ -27,7 +27,7 @@ _FORMATS = {".vtu": "vtu", ".vtk": "vtk"}
 
 def save_mesh(
     path: str | os.PathLike[str],
-    complex_: CellComplex,
+    complex_: Cells,
     cell_data: Mapping[str, ArrayLike] | None = None,
 ) -> None:
     """Write the regions of a complex as a mesh, atomically.
@@ -39,7 +39,7 @@ def save_mesh(
     ----------
     path : path-like
         ``....vtu`` (VTK XML) or ``....vtk`` (VTK legacy).
-    complex_ : CellComplex
+    complex_ : Cells
         Of dimension 1, 2 or 3.
     cell_data : mapping of str to (n_regions,) array_like, optional
         Numbers of the regions by name, for example
@@ -104,7 +104,7 @@ def save_mesh(
 
 
 def _blocks(
-    complex_: CellComplex,
+    complex_: Cells,
 ) -> list[tuple[str, NDArray[np.int64], NDArray[np.int64]]]:
     """Return mesh cells by kind: the kind's name, the region of each, and its vertices."""
     if complex_.dim != 2:

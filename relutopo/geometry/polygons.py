@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relutopo.errors import InputError
-from relutopo.geometry.complex import CellComplex
+from relutopo.geometry.cells import Cells
 
 __all__ = ["edge_vertices", "polygons", "require_plane", "zero_segments"]
 
@@ -17,7 +17,7 @@ _RELATIVE_ZERO = 1e-12
 """Values below this fraction of the largest one are rounding errors of zero."""
 
 
-def require_plane(complex_: CellComplex) -> None:
+def require_plane(complex_: Cells) -> None:
     """Refuse a complex that is not two-dimensional.
 
     Raises
@@ -33,18 +33,18 @@ def require_plane(complex_: CellComplex) -> None:
         )
 
 
-def edge_vertices(complex_: CellComplex) -> NDArray[np.int32]:
+def edge_vertices(complex_: Cells) -> NDArray[np.int32]:
     """Return the two vertices of each edge of a plane complex, (n_1, 2)."""
     require_plane(complex_)
     return complex_.facets[0][1].reshape(-1, 2)
 
 
-def polygons(complex_: CellComplex) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def polygons(complex_: Cells) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the vertices of every region of a plane complex, counterclockwise.
 
     Parameters
     ----------
-    complex_ : CellComplex
+    complex_ : Cells
         Of dimension 2.
 
     Returns
@@ -70,7 +70,7 @@ def polygons(complex_: CellComplex) -> tuple[NDArray[np.int64], NDArray[np.int64
     return incidence.indptr.astype(np.int64), incidence.indices[order].astype(np.int64)
 
 
-def zero_segments(complex_: CellComplex, values: ArrayLike) -> NDArray[np.float64]:
+def zero_segments(complex_: Cells, values: ArrayLike) -> NDArray[np.float64]:
     """Return the zero set of a function that is affine on every region of a plane complex.
 
     On a region where the function has both signs, its zero set is one segment between two points
@@ -79,7 +79,7 @@ def zero_segments(complex_: CellComplex, values: ArrayLike) -> NDArray[np.float6
 
     Parameters
     ----------
-    complex_ : CellComplex
+    complex_ : Cells
         Of dimension 2.
     values : (n_0,) array_like
         The function at the vertices. Values below 1e-12 of the largest count as zero.

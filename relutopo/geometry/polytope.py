@@ -34,8 +34,9 @@ from relutopo.arithmetic.exact import (
     mean_point,
     to_float,
 )
+from relutopo.arrays import as_points
 from relutopo.errors import InputError
-from relutopo.geometry.domain import Domain, FaceLattice, FacetLists, as_points
+from relutopo.geometry.domain import Domain, FaceLattice, FacetLists
 
 __all__ = ["Cone", "Polytope", "integer_rows"]
 

@@ -15,9 +15,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relutopo.arithmetic.exact import Integers
+from relutopo.arrays import as_array, as_points
 from relutopo.errors import InputError
-from relutopo.geometry.domain import Box, Domain, FaceLattice, as_array, as_points
-from relutopo.networks.network import Network, as_network
+from relutopo.geometry.domain import Box, Domain, FaceLattice
+from relutopo.networks.network import Network
+from relutopo.networks.reading import as_network
 
 __all__ = ["AffineSlice", "network_on"]
 

@@ -9,13 +9,13 @@ from scipy import sparse
 
 from relutopo.arithmetic.exact import Integers, intersection_point
 from relutopo.errors import InputError, InvariantError
-from relutopo.geometry.complex import CellComplex
+from relutopo.geometry.cells import Cells
 
 __all__ = ["exact_vertex"]
 
 
 def exact_vertex(
-    complex_: CellComplex,
+    complex_: Cells,
     region: int,
     vertex: int,
     maps: Sequence[Integers],
@@ -25,7 +25,7 @@ def exact_vertex(
 
     Parameters
     ----------
-    complex_ : CellComplex
+    complex_ : Cells
     region, vertex : int
         A region and one of its vertices.
     maps : sequence of ndarrays of int objects

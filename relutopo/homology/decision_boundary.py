@@ -22,10 +22,11 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from relutopo.arithmetic.exact import to_float
+from relutopo.arrays import as_points
 from relutopo.errors import InputError, NoDecisionBoundaryError
-from relutopo.geometry.complex import CellComplex
+from relutopo.geometry.cells import Cells
 from relutopo.geometry.decision import exact_values, values_and_signs
-from relutopo.geometry.domain import FacetLists, as_points
+from relutopo.geometry.domain import FacetLists
 
 __all__ = ["DecisionBoundary", "decision_boundary"]
 
@@ -113,14 +114,14 @@ class DecisionBoundary:
         return nearest
 
 
-def decision_boundary(complex_: CellComplex) -> DecisionBoundary:
+def decision_boundary(complex_: Cells) -> DecisionBoundary:
     """Return {f = 0} in the domain of a complex, as a complex.
 
     f is the network's output; of two outputs the difference, second minus first.
 
     Parameters
     ----------
-    complex_ : CellComplex
+    complex_ : Cells
 
     Returns
     -------
@@ -175,7 +176,7 @@ def _csr(boundary: sparse.csc_array) -> FacetLists:
 
 
 def _positions(
-    complex_: CellComplex,
+    complex_: Cells,
     f: NDArray[np.float64],
     vertices: NDArray[np.int64],
     edges: NDArray[np.int64],

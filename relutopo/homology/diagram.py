@@ -14,10 +14,11 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from relutopo.errors import InputError, check_number
-from relutopo.homology.boundary import BoundaryMatrix
+from relutopo.checks import check_number
+from relutopo.errors import InputError
 from relutopo.homology.filtration import Filtration
 from relutopo.interfaces import Reduction
+from relutopo.interfaces.reducer import BoundaryMatrix
 
 __all__ = ["BettiCurve", "Diagram", "Peak", "Scale"]
 

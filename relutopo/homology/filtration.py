@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from relutopo.errors import InputError
 
 if TYPE_CHECKING:
-    from relutopo.homology.boundary import CellLists
+    from relutopo.geometry.cells import CellLists
 
 __all__ = ["Filtration"]
 

@@ -10,8 +10,8 @@ import numpy as np
 from relutopo import registry
 from relutopo.checks import random_generator
 from relutopo.errors import BackendError
-from relutopo.geometry.complex import CellComplex
-from relutopo.homology.boundary import CellLists, boundary_matrix
+from relutopo.geometry.cells import CellLists, Cells
+from relutopo.homology.boundary import boundary_matrix
 from relutopo.homology.diagram import BettiCurve, Diagram, Scale
 from relutopo.homology.filtration import Filtration
 from relutopo.homology.strategies import FiltrationStrategy
@@ -22,13 +22,13 @@ __all__ = ["betti_curves", "betti_numbers", "filtration", "persistence"]
 
 
 def filtration(
-    complex_: CellComplex, strategy: str | FiltrationStrategy, *, seed: int = 0, **options: Any
+    complex_: Cells, strategy: str | FiltrationStrategy, *, seed: int = 0, **options: Any
 ) -> Filtration:
     """Order the cells of a complex.
 
     Parameters
     ----------
-    complex_ : CellComplex
+    complex_ : Cells
     strategy : str or FiltrationStrategy
         Registry name or instance.
     seed : int, default 0

@@ -14,10 +14,9 @@ from typing import ClassVar, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from relutopo.arrays import read_only
+from relutopo.arrays import as_array, as_points, read_only
 from relutopo.errors import InputError
-from relutopo.geometry.complex import CellComplex
-from relutopo.geometry.domain import as_array, as_points
+from relutopo.geometry.cells import Cells
 from relutopo.homology.decision_boundary import decision_boundary
 
 __all__ = [
@@ -55,7 +54,7 @@ class FiltrationStrategy(ABC):
         return f"{type(self).__name__}()"
 
     @abstractmethod
-    def cell_values(self, complex_: CellComplex, rng: np.random.Generator) -> Values:
+    def cell_values(self, complex_: Cells, rng: np.random.Generator) -> Values:
         """Return for each dimension the values of its cells, none below a face's."""
 
 
@@ -65,7 +64,7 @@ class DimensionMajor(FiltrationStrategy):
     name = "dimension_major"
     random = True
 
-    def cell_values(self, complex_: CellComplex, rng: np.random.Generator) -> Values:
+    def cell_values(self, complex_: Cells, rng: np.random.Generator) -> Values:
         """Return the places in the order, divided by the number of cells."""
         n = sum(complex_.n_cells)
         ends = np.cumsum(complex_.n_cells)
@@ -84,7 +83,7 @@ class RandomClosure(FiltrationStrategy):
     name = "random_closure"
     random = True
 
-    def cell_values(self, complex_: CellComplex, rng: np.random.Generator) -> Values:
+    def cell_values(self, complex_: Cells, rng: np.random.Generator) -> Values:
         """Return the raised values."""
         values = [rng.random(complex_.n_cells[0])]
         for k in range(1, complex_.dim + 1):
@@ -105,7 +104,7 @@ class RandomExtension(FiltrationStrategy):
     name = "random_extension"
     random = True
 
-    def cell_values(self, complex_: CellComplex, rng: np.random.Generator) -> Values:
+    def cell_values(self, complex_: Cells, rng: np.random.Generator) -> Values:
         """Return the places in the order, divided by the number of cells."""
         arrivals = [rng.exponential(size=complex_.n_cells[0])]
         for k in range(1, complex_.dim + 1):
@@ -140,7 +139,7 @@ class LowerStar(FiltrationStrategy):
     def __init__(self, function: Callable[[NDArray[np.float64]], ArrayLike] | ArrayLike) -> None:
         self.function = function
 
-    def cell_values(self, complex_: CellComplex, rng: np.random.Generator) -> Values:
+    def cell_values(self, complex_: Cells, rng: np.random.Generator) -> Values:
         """Return the function at the vertices, and maxima over vertices."""
         vertices = read_only(complex_.vertices)
         given = self.function(vertices) if callable(self.function) else self.function
@@ -158,7 +157,7 @@ class Output(FiltrationStrategy):
 
     name = "output"
 
-    def cell_values(self, complex_: CellComplex, rng: np.random.Generator) -> Values:
+    def cell_values(self, complex_: Cells, rng: np.random.Generator) -> Values:
         """Return f at the vertices, and maxima over vertices."""
         return _lower_star(complex_, complex_.network.decision_values(complex_.vertices))
 
@@ -168,7 +167,7 @@ class AbsOutput(FiltrationStrategy):
 
     name = "abs_output"
 
-    def cell_values(self, complex_: CellComplex, rng: np.random.Generator) -> Values:
+    def cell_values(self, complex_: Cells, rng: np.random.Generator) -> Values:
         """Return |f| at the vertices, and maxima over vertices."""
         return _lower_star(complex_, np.abs(complex_.network.decision_values(complex_.vertices)))
 
@@ -182,7 +181,7 @@ class DistanceToDecisionBoundary(FiltrationStrategy):
 
     name = "distance_to_decision_boundary"
 
-    def cell_values(self, complex_: CellComplex, rng: np.random.Generator) -> Values:
+    def cell_values(self, complex_: Cells, rng: np.random.Generator) -> Values:
         """Return distances at the vertices, and maxima over vertices."""
         return _lower_star(complex_, decision_boundary(complex_).distances(complex_.vertices))
 
@@ -201,7 +200,7 @@ class DistanceToData(FiltrationStrategy):
     def __init__(self, points: ArrayLike) -> None:
         self.points = points
 
-    def cell_values(self, complex_: CellComplex, rng: np.random.Generator) -> Values:
+    def cell_values(self, complex_: Cells, rng: np.random.Generator) -> Values:
         """Return distances at the vertices, and maxima over vertices."""
         points = as_points(self.points, complex_.dim)
         if not len(points):
@@ -223,7 +222,7 @@ class LayerDepth(FiltrationStrategy):
 
     name = "layer_depth"
 
-    def cell_values(self, complex_: CellComplex, rng: np.random.Generator) -> Values:
+    def cell_values(self, complex_: Cells, rng: np.random.Generator) -> Values:
         """Return the depths."""
         labels = complex_.facet_labels
         depth = np.where(labels < 0, 0, complex_.network.layer_of(np.maximum(labels, 0)) + 1)
@@ -238,16 +237,14 @@ class LayerDepth(FiltrationStrategy):
         return values
 
 
-def _facet_maximum(
-    complex_: CellComplex, k: int, values: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _facet_maximum(complex_: Cells, k: int, values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return for each k-cell the maximum of the values of its facets; every cell has some."""
     indptr, facets = complex_.facets[k - 1]
     maxima: NDArray[np.float64] = np.maximum.reduceat(values[facets], indptr[:-1])
     return maxima
 
 
-def _lower_star(complex_: CellComplex, at_vertices: NDArray[np.float64]) -> Values:
+def _lower_star(complex_: Cells, at_vertices: NDArray[np.float64]) -> Values:
     values = [at_vertices]
     for k in range(1, complex_.dim + 1):
         values.append(_facet_maximum(complex_, k, values[-1]))

@@ -11,9 +11,9 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from relutopo.arrays import as_array, as_points
 from relutopo.checks import check_seed
 from relutopo.errors import InputError
-from relutopo.geometry.domain import as_array, as_points
 from relutopo.optional import require
 
 __all__ = ["Dataset", "two_circles", "two_moons"]

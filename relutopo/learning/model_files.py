@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from relutopo.errors import InputError
 from relutopo.learning.datasets import Dataset
 from relutopo.learning.runs import Checkpoint, History, TrainingRun, load_tensors
-from relutopo.networks.network import Network, as_network
+from relutopo.networks.network import Network
+from relutopo.networks.reading import as_network
 from relutopo.optional import require
 
 __all__ = ["ModelFiles", "accuracy", "data_file", "load_model"]

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relutopo.errors import InputError
-from relutopo.networks.network import Network, ReluNetwork
+from relutopo.networks.network import Network
+from relutopo.networks.perceptron import ReluNetwork
 
 __all__ = ["balanced"]
 

@@ -33,11 +33,12 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from relutopo.arithmetic.exact import Integers, dyadic_integers
+from relutopo.arithmetic.rounding import gamma
+from relutopo.arrays import as_points
 from relutopo.errors import InputError
-from relutopo.geometry.domain import as_points
-from relutopo.networks.network import AffineMaps, Network, ReluNetwork, gamma
+from relutopo.networks.network import AffineMaps, Network
 
-__all__ = ["Affine", "GraphNetwork", "Kink", "Matrix", "relu_nodes"]
+__all__ = ["Affine", "GraphNetwork", "Kink", "Matrix"]
 
 Matrix: TypeAlias = NDArray[np.float64] | sparse.csr_array
 """A dense or a sparse matrix, whichever is smaller."""
@@ -509,24 +510,6 @@ class GraphNetwork(Network):
         node = self.nodes[number - 1]
         assert isinstance(node, Affine)
         return node.integers
-
-
-def relu_nodes(network: ReluNetwork) -> list[Affine | Kink]:
-    """Return a multi-layer perceptron as nodes of a graph.
-
-    Examples
-    --------
-    >>> net = ReluNetwork([[[1.0, -1.0]], [[2.0]]], [[0.0], [1.0]])
-    >>> GraphNetwork(2, relu_nodes(net))
-    GraphNetwork(2-1-1)
-    """
-    nodes: list[Affine | Kink] = []
-    for weight, bias in zip(network.weights, network.biases, strict=True):
-        if nodes:
-            width = weight.shape[1]
-            nodes.append(Kink(len(nodes), np.ones(width), np.zeros(width)))
-        nodes.append(Affine((len(nodes),), (weight,), bias))
-    return nodes
 
 
 def _spread(

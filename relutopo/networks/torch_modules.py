@@ -35,7 +35,8 @@ from torch.nn.utils.weight_norm import WeightNorm
 
 from relutopo.errors import InputError, UnsupportedModuleError
 from relutopo.networks.graph import GraphNetwork
-from relutopo.networks.network import Network, ReluNetwork
+from relutopo.networks.network import Network
+from relutopo.networks.perceptron import ReluNetwork
 from relutopo.networks.tensors import GraphBuilder, NotUnderstood, Signal, need_signal
 
 __all__ = ["network_of_module", "perceptron_of"]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from relutopo.errors import InputError
-from relutopo.geometry.complex import CellComplex
+from relutopo.geometry.cells import Cells
 from relutopo.geometry.polygons import require_plane
 from relutopo.homology.diagram import Diagram
 from relutopo.learning.spikes import find_spikes, running_median
@@ -153,12 +153,12 @@ def plot_betti_curves(diagrams: Mapping[int, Diagram]) -> Figure:
     return figure
 
 
-def plot_complexes(complexes: Sequence[CellComplex], titles: Sequence[str]) -> Figure:
+def plot_complexes(complexes: Sequence[Cells], titles: Sequence[str]) -> Figure:
     """Draw several complexes in a row, coloured by the network's output on one scale.
 
     Parameters
     ----------
-    complexes : sequence of CellComplex
+    complexes : sequence of Cells
         At least one, of dimension 2, of networks with one output.
     titles : sequence of str
         One for each.

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from relutopo.arrays import as_array, as_points
 from relutopo.errors import InputError
-from relutopo.geometry.complex import CellComplex
-from relutopo.geometry.domain import as_array, as_points
+from relutopo.geometry.cells import Cells
 from relutopo.geometry.polygons import edge_vertices, polygons, zero_segments
 from relutopo.optional import require
 
@@ -71,13 +71,13 @@ def new_figure(width: float, height: float, layout: str = "compressed") -> Figur
     return Figure(figsize=(width, height), layout=layout)  # type: ignore[arg-type]
 
 
-def aspect(complex_: CellComplex) -> float:
+def aspect(complex_: Cells) -> float:
     """Return height over width of a complex, within what fits on a page."""
     width, height = np.ptp(complex_.vertices, axis=0)
     return float(np.clip(height / width, 1 / 3, 2.0))
 
 
-def plane_axes(ax: Axes, complex_: CellComplex) -> None:
+def plane_axes(ax: Axes, complex_: Cells) -> None:
     """Fit axes to a plane complex, of equal scale unless it would be a sliver; see `aspect`."""
     low, high = complex_.vertices.min(axis=0), complex_.vertices.max(axis=0)
     width, height = high - low
@@ -92,7 +92,7 @@ def tick_labels(ax: Axes) -> None:
 
 
 def draw_regions(
-    ax: Axes, complex_: CellComplex, values: NDArray[np.float64], cmap: Colormap, norm: Normalize
+    ax: Axes, complex_: Cells, values: NDArray[np.float64], cmap: Colormap, norm: Normalize
 ) -> PolyCollection:
     """Fill each region with the colour of its value, (n_regions,); NaN becomes grey."""
     from matplotlib.collections import PolyCollection
@@ -120,13 +120,13 @@ def draw_segments(ax: Axes, segments: NDArray[np.float64], **line: Any) -> None:
     ax.add_collection(LineCollection(list(segments), capstyle="round", **line), autolim=False)
 
 
-def draw_edges(ax: Axes, complex_: CellComplex) -> None:
+def draw_edges(ax: Axes, complex_: Cells) -> None:
     """Draw the edges of all regions, thinner and paler the more there are."""
     edges = complex_.vertices[edge_vertices(complex_)]
     draw_segments(ax, edges, colors=INK, **_fading(complex_.n_regions, width=0.55, alpha=0.6))
 
 
-def draw_edges_by_layer(ax: Axes, complex_: CellComplex) -> None:
+def draw_edges_by_layer(ax: Axes, complex_: Cells) -> None:
     """Draw the edges in the colour of the layer that made them, from dark to light."""
     import matplotlib
 
@@ -169,9 +169,7 @@ def _draw_line(
     draw_segments(ax, segments, colors=color, linewidths=width, zorder=zorder + 0.1, label=label)
 
 
-def draw_decision_boundary(
-    ax: Axes, complex_: CellComplex, label: str = "decision boundary"
-) -> None:
+def draw_decision_boundary(ax: Axes, complex_: Cells, label: str = "decision boundary") -> None:
     """Draw the zeros of the network's decision function, which is affine on each region."""
     if complex_.network.n_outputs > 2:
         raise InputError(
@@ -229,7 +227,7 @@ def _classes(
 
 def draw_partition(
     ax: Axes,
-    complex_: CellComplex,
+    complex_: Cells,
     part: FiedlerPartition | None,
     points: ArrayLike | None,
     labels: ArrayLike | None,

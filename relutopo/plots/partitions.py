@@ -20,9 +20,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relutopo.app.reports.report import fraction
+from relutopo.arrays import as_points
 from relutopo.errors import InputError
-from relutopo.geometry.complex import CellComplex
-from relutopo.geometry.domain import as_points
+from relutopo.geometry.cells import Cells
 from relutopo.geometry.polygons import require_plane
 from relutopo.plots import layers as drawing
 from relutopo.plots.layers import BLUE, INK, MUTED, ORANGE
@@ -138,7 +138,7 @@ def plot_partition(
 
 
 def plot_complex(
-    complex_: CellComplex,
+    complex_: Cells,
     points: ArrayLike | None = None,
     labels: ArrayLike | None = None,
     *,
@@ -150,7 +150,7 @@ def plot_complex(
 
     Parameters
     ----------
-    complex_ : CellComplex
+    complex_ : Cells
         Of dimension 2.
     points, labels, ax, title, decision_boundary
         See `plot_partition`.
@@ -419,7 +419,7 @@ def save_figure(figure: Figure, path: str | os.PathLike[str]) -> tuple[Path, Pat
     return files
 
 
-def _single(ax: Axes | None, complex_: CellComplex, title: str | None) -> tuple[Figure, Axes]:
+def _single(ax: Axes | None, complex_: Cells, title: str | None) -> tuple[Figure, Axes]:
     if ax is None:
         height = max(3.45 * drawing.aspect(complex_), 1.2) + (0.85 if title is None else 1.05)
         ax = drawing.new_figure(4.8, height).add_subplot()

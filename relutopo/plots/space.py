@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relutopo.errors import InputError
-from relutopo.geometry.complex import CellComplex
+from relutopo.geometry.cells import Cells
 from relutopo.plots import layers as drawing
 
 if TYPE_CHECKING:
@@ -20,13 +20,13 @@ _LIGHT = np.array([0.25, -0.55, 0.8])
 
 
 def plot_space(
-    complex_: CellComplex, values: ArrayLike | None = None, keep: ArrayLike | None = None
+    complex_: Cells, values: ArrayLike | None = None, keep: ArrayLike | None = None
 ) -> Figure:
     """Draw the surface of a union of regions, coloured by region.
 
     Parameters
     ----------
-    complex_ : CellComplex
+    complex_ : Cells
         Of dimension 3.
     values : (n_regions,) array_like, optional
         What the colours show; the number of active neurons by default.
@@ -95,12 +95,12 @@ def plot_space(
     return figure
 
 
-def polygons_in_space(complex_: CellComplex, faces: NDArray[np.intp]) -> list[NDArray[np.float64]]:
+def polygons_in_space(complex_: Cells, faces: NDArray[np.intp]) -> list[NDArray[np.float64]]:
     """Return the corners of some 2-cells, in order around each.
 
     Parameters
     ----------
-    complex_ : CellComplex
+    complex_ : Cells
         Of dimension 3.
     faces : (m,) ndarray of int
         Numbers of 2-cells.

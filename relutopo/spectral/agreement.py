@@ -9,24 +9,23 @@ Invariant: everything judges nodes of the partition's component only; what is le
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from relutopo.arrays import as_array
 from relutopo.errors import InputError
-from relutopo.geometry.complex import ON_BOUNDARY, OUTSIDE, CellComplex
+from relutopo.geometry.cells import ON_BOUNDARY, OUTSIDE, Cells
 from relutopo.geometry.decision import decision_signs
-from relutopo.geometry.domain import as_array
 from relutopo.geometry.location import NOT_FOUND
-
-if TYPE_CHECKING:
-    from relutopo.spectral.fiedler import FiedlerPartition
+from relutopo.spectral.dual_graph import DualGraph
 
 __all__ = [
     "Decision",
     "DecisionAgreement",
     "LabelAgreement",
+    "Sides",
     "SweepCut",
     "adjusted_rand_index",
     "decision_agreement",
@@ -36,6 +35,45 @@ __all__ = [
     "label_agreement_in",
     "sweep_cut",
 ]
+
+
+class Sides(Protocol):
+    """A graph's nodes on two sides, as a `FiedlerPartition` divides them; what is judged here."""
+
+    @property
+    def graph(self) -> DualGraph:
+        """The graph."""
+
+    @property
+    def complex(self) -> Cells:
+        """The complex of the graph."""
+
+    @property
+    def vector(self) -> NDArray[np.float64]:
+        """A number for each node, whose sign is the side; NaN outside the component."""
+
+    @property
+    def sides(self) -> NDArray[np.bool_]:
+        """Whether the vector is positive."""
+
+    @property
+    def component(self) -> NDArray[np.bool_]:
+        """The nodes that are on a side."""
+
+    @property
+    def cut_edges(self) -> NDArray[np.int64]:
+        """Edges whose ends are on different sides, (n_cut, 2)."""
+
+    @property
+    def vertex_weights(self) -> NDArray[np.float64]:
+        """Diagonal of W_V."""
+
+    @property
+    def edge_weights(self) -> NDArray[np.float64]:
+        """Diagonal of W_E."""
+
+    def locate(self, points: ArrayLike, /) -> NDArray[np.int64]:
+        """Return the region of each point; see `DualGraph.locate`."""
 
 
 @dataclass(frozen=True)
@@ -184,21 +222,19 @@ def adjusted_rand_index(first: ArrayLike, second: ArrayLike) -> float:
     return 1.0 if largest == expected else (together - expected) / (largest - expected)
 
 
-def label_agreement(
-    partition: FiedlerPartition, points: ArrayLike, labels: ArrayLike
-) -> LabelAgreement:
+def label_agreement(partition: Sides, points: ArrayLike, labels: ArrayLike) -> LabelAgreement:
     """Compare a partition with labels; see `FiedlerPartition.agreement`."""
     return label_agreement_in(partition, partition.locate(points), labels)
 
 
 def label_agreement_in(
-    partition: FiedlerPartition, regions: NDArray[np.int64], labels: ArrayLike
+    partition: Sides, regions: NDArray[np.int64], labels: ArrayLike
 ) -> LabelAgreement:
     """Compare a partition with the labels of points whose regions are known.
 
     Parameters
     ----------
-    partition : FiedlerPartition
+    partition : Sides
     regions : (n,) ndarray of int64
         What ``partition.locate`` says of the points.
     labels : (n,) array_like
@@ -240,7 +276,7 @@ def label_agreement_in(
     )
 
 
-def decision_of_regions(complex_: CellComplex) -> Decision:
+def decision_of_regions(complex_: Cells) -> Decision:
     """Return the network's decision on each region of a complex.
 
     Raises
@@ -260,7 +296,7 @@ def decision_of_regions(complex_: CellComplex) -> Decision:
 
 
 def decision_agreement(
-    partition: FiedlerPartition,
+    partition: Sides,
     points: ArrayLike | None = None,
     *,
     regions: NDArray[np.int64] | None = None,
@@ -270,7 +306,7 @@ def decision_agreement(
 
     Parameters
     ----------
-    partition : FiedlerPartition
+    partition : Sides
     points : (n, d) array_like, optional
     regions : (n,) ndarray of int64, optional
         What ``partition.locate`` says of the points, if it is known already.
@@ -295,9 +331,7 @@ def decision_agreement(
     )
 
 
-def _at_points(
-    partition: FiedlerPartition, points: ArrayLike, regions: NDArray[np.int64] | None
-) -> float:
+def _at_points(partition: Sides, points: ArrayLike, regions: NDArray[np.int64] | None) -> float:
     regions = partition.locate(points) if regions is None else regions
     used = in_component(partition, regions)
     positive = partition.complex.network.decision_values(points) > 0
@@ -305,12 +339,12 @@ def _at_points(
     return _up_to_flip(np.ones(len(agree)), agree)
 
 
-def in_component(partition: FiedlerPartition, regions: NDArray[np.int64]) -> NDArray[np.bool_]:
+def in_component(partition: Sides, regions: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Tell which points lie in a region of the partition's component.
 
     Parameters
     ----------
-    partition : FiedlerPartition
+    partition : Sides
     regions : (n,) ndarray of int64
         What ``partition.locate`` says of the points.
 
@@ -323,7 +357,7 @@ def in_component(partition: FiedlerPartition, regions: NDArray[np.int64]) -> NDA
     return used
 
 
-def sweep_cut(partition: FiedlerPartition) -> SweepCut:
+def sweep_cut(partition: Sides) -> SweepCut:
     """Cut where the conductance is least; see `FiedlerPartition.sweep_cut`."""
     graph = partition.graph
     order = np.argsort(partition.vector, kind="stable")[: int(partition.component.sum())]

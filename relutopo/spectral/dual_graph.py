@@ -9,20 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from relutopo.errors import InputError, InvariantError
+from relutopo.geometry.cells import Cells
+from relutopo.geometry.location import KnownRegions, locate
 from relutopo.geometry.patterns import unpack_patterns
 from relutopo.optional import require
 from relutopo.system.interrupts import interrupts_that_insist
-
-if TYPE_CHECKING:
-    from relutopo.geometry.complex import CellComplex
-    from relutopo.geometry.location import KnownRegions
 
 __all__ = ["Adjacency", "DualGraph", "dual_graph"]
 
@@ -66,7 +64,7 @@ class DualGraph:
     edges: NDArray[np.integer]
     facets: NDArray[np.integer]
     kind: Adjacency
-    complex: CellComplex | None = None
+    complex: Cells | None = None
     regions: KnownRegions | None = None
 
     def __post_init__(self) -> None:
@@ -151,13 +149,14 @@ class DualGraph:
         InputError
             If the graph has neither a complex nor regions.
         """
-        source = self.complex if self.complex is not None else self.regions
-        if source is None:
+        if self.complex is not None:
+            return locate(self.complex, points)
+        if self.regions is None:
             raise InputError(
                 "`graph` must have a complex to locate points, got one without; take the graph "
                 "from CellComplex.dual_graph or relutopo.search_regions"
             )
-        return source.locate(points)
+        return self.regions.locate(points)
 
     def to_networkx(self, node_data: Mapping[str, ArrayLike] | None = None) -> Any:
         """Return the graph as a `networkx.Graph`.
@@ -209,7 +208,7 @@ class DualGraph:
 
 
 @interrupts_that_insist()
-def dual_graph(complex_: CellComplex, adjacency: Adjacency = "facet") -> DualGraph:
+def dual_graph(complex_: Cells, adjacency: Adjacency = "facet") -> DualGraph:
     """Return the graph of regions of a complex.
 
     The two adjacencies differ in degenerate arrangements (crossing two coinciding kinks changes
@@ -217,7 +216,7 @@ def dual_graph(complex_: CellComplex, adjacency: Adjacency = "facet") -> DualGra
 
     Parameters
     ----------
-    complex_ : CellComplex
+    complex_ : Cells
     adjacency : {"facet", "hamming"}
         Join regions that share a facet, or whose patterns differ in one neuron (Bosca et al.,
         arXiv:2510.12700).

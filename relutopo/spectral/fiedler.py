@@ -16,7 +16,7 @@ from relutopo.errors import (
     NoFiedlerVectorError,
     NotConvergedError,
 )
-from relutopo.geometry.complex import ON_BOUNDARY, OUTSIDE, CellComplex
+from relutopo.geometry.cells import ON_BOUNDARY, OUTSIDE, Cells
 from relutopo.geometry.location import NOT_FOUND
 from relutopo.interfaces import EigenResult, Eigensolver, checked_eigenpair
 from relutopo.spectral.agreement import (
@@ -102,7 +102,7 @@ class FiedlerPartition:
         )
 
     @property
-    def complex(self) -> CellComplex:
+    def complex(self) -> Cells:
         """The complex of the graph.
 
         Raises
@@ -283,7 +283,7 @@ def fiedler_partition(
     )
 
 
-def _complex_of(graph: DualGraph) -> CellComplex:
+def _complex_of(graph: DualGraph) -> Cells:
     if graph.complex is None:
         raise InputError(
             "`graph` must have a complex for this, got one without; take the graph from "

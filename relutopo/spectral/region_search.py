@@ -24,8 +24,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relutopo.arithmetic.exact import Integers, dyadic_integers, homogeneous_points, to_float
+from relutopo.arrays import as_points
 from relutopo.errors import InputError, InvariantError
-from relutopo.geometry.domain import Domain, as_points
+from relutopo.geometry.domain import Domain
 from relutopo.geometry.location import KnownRegions
 from relutopo.geometry.patterns import pack_patterns
 from relutopo.geometry.region import RegionGeometry, pattern_beyond

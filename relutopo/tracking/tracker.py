@@ -36,10 +36,12 @@ from relutopo.analyses.homology import HomologySettings
 from relutopo.analyses.partition import AnalysisSettings, check
 from relutopo.errors import InputError, RelutopoError
 from relutopo.geometry.slices import AffineSlice, network_on
-from relutopo.geometry.storage import save_network
 from relutopo.learning.datasets import Dataset
 from relutopo.learning.runs import TrainingRun
-from relutopo.networks.network import Network, ReluNetwork, as_network
+from relutopo.networks.network import Network
+from relutopo.networks.perceptron import ReluNetwork
+from relutopo.networks.reading import as_network
+from relutopo.networks.storage import save_network
 from relutopo.optional import require
 from relutopo.system.files import atomic_write
 

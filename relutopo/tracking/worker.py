@@ -16,10 +16,10 @@ from relutopo import registry
 from relutopo.analyses.base import Row
 from relutopo.analyses.homology import HomologySettings, analyse_homology
 from relutopo.analyses.partition import AnalysisSettings, analyse
-from relutopo.geometry.storage import load_network
 from relutopo.learning.datasets import Dataset
 from relutopo.learning.model_files import accuracy
 from relutopo.learning.runs import TrainingRun
+from relutopo.networks.storage import load_network
 from relutopo.system.files import atomic_write
 from relutopo.tracking.tensorboard import Board
 

@@ -16,8 +16,8 @@ import torch
 
 import relutopo as rt
 from relutopo.app.jobs import homology_job, partition_job
+from relutopo.complex import load_complex
 from relutopo.errors import InputError
-from relutopo.geometry.storage import load_complex
 from relutopo.learning.model_files import ModelFiles, data_file, load_model
 from relutopo.learning.runs import Checkpoint, save_checkpoint
 

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 import relutopo as rt
 from relutopo import registry
 from relutopo.errors import InputError, MissingExtraError
-from relutopo.homology.boundary import BoundaryMatrix
 from relutopo.interfaces import Reduction, checked_reduction
+from relutopo.interfaces.reducer import BoundaryMatrix
 
 SEEDS = st.integers(0, 2**32 - 1)
 RANDOM_ORDERS = st.sampled_from(["dimension_major", "random_closure", "random_extension"])

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import relutopo as rt
 from relutopo.geometry.patterns import unpack_patterns
-from relutopo.networks.network import ReluNetwork
+from relutopo.networks.perceptron import ReluNetwork
 from relutopo.testing import assert_same_complex
 
 _layer, _maps, _plane, _records = (

@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from relutopo import Box, ReluNetwork, betti_numbers, decompose, registry
+from relutopo.complex import CellComplex
 from relutopo.devices.device import numpy_device
 from relutopo.errors import InputError, LimitReachedError
-from relutopo.geometry.complex import CellComplex
 from relutopo.geometry.polytope import Polytope
 from relutopo.interfaces import Enumerator
-from relutopo.networks.graph import GraphNetwork, relu_nodes
+from relutopo.networks.graph import GraphNetwork
+from relutopo.networks.perceptron import relu_nodes
 from relutopo.testing import (
     assert_same_complex,
     central_arrangement,

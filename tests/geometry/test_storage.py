@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import relutopo as rt
+from relutopo.complex import load_complex
 from relutopo.errors import InputError
-from relutopo.geometry.storage import load_complex, save_complex
+from relutopo.geometry.storage import save_complex
 
 
 @pytest.fixture

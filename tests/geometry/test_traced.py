@@ -24,7 +24,8 @@ from relutopo import (
     decompose,
 )
 from relutopo.errors import InputError, UnsupportedModuleError
-from relutopo.networks.graph import Affine, Kink, relu_nodes
+from relutopo.networks.graph import Affine, Kink
+from relutopo.networks.perceptron import relu_nodes
 from relutopo.networks.torch_modules import perceptron_of
 from relutopo.testing import assert_same_complex, random_network
 

@@ -12,7 +12,7 @@ from relutopo.analyses.base import CheckpointSettings
 from relutopo.analyses.homology import HomologySettings, analyse_homology
 from relutopo.analyses.partition import AnalysisSettings, analyse
 from relutopo.errors import InputError
-from relutopo.geometry.complex import OUTSIDE
+from relutopo.geometry.cells import OUTSIDE
 from relutopo.learning.datasets import Dataset
 from relutopo.learning.domain_rules import seen_on
 from relutopo.testing import random_network

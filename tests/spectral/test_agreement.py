@@ -249,7 +249,7 @@ def test_decision_against_loops(planar: rt.FiedlerPartition) -> None:
     ):
         part = mass[agree].sum() / mass.sum()
         assert share == pytest.approx(max(part, 1 - part))
-    inside = [(x, r) for x, r in zip(points, complex_.locate(points), strict=True) if r >= 0]
+    inside = [(x, r) for x, r in zip(points, planar.locate(points), strict=True) if r >= 0]
     same = np.mean([planar.sides[r] == (f(x[None])[0] > 0) for x, r in inside])
     assert found.by_points == pytest.approx(max(same, 1 - same))
     flipped = replace(planar, vector=-planar.vector, sides=~planar.sides)

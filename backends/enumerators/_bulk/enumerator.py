@@ -35,9 +35,10 @@ import time
 
 import numpy as np
 
+from relutopo.complex import CellComplex
 from relutopo.devices.device import Device
 from relutopo.errors import InvariantError
-from relutopo.geometry.complex import CellComplex, EnumerationRecord
+from relutopo.geometry.cells import EnumerationRecord
 from relutopo.geometry.domain import Domain
 from relutopo.interfaces import Enumerator, Progress
 from relutopo.networks.balancing import balanced

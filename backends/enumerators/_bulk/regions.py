@@ -14,8 +14,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from relutopo.arithmetic.rounding import gamma
 from relutopo.devices.device import Device
-from relutopo.networks.network import SMALLEST_REACH, Network, ReluNetwork, gamma
+from relutopo.networks.network import SMALLEST_REACH, Network
+from relutopo.networks.perceptron import ReluNetwork
 
 from .arrays import Array
 from .maps import inherited

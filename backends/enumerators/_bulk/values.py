@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from relutopo.arithmetic.rounding import UNDERFLOW, bound_of_value, rounding_of_value
+from relutopo.arithmetic.rounding import UNDERFLOW, UNIT_ROUNDOFF, bound_of_value, rounding_of_value
 from relutopo.devices.kernels import Kernel
-from relutopo.networks.network import UNIT_ROUNDOFF
 
 from .arrays import Array
 

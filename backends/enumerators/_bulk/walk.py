@@ -28,9 +28,8 @@ from typing import Any
 
 import numpy as np
 
-from relutopo.arithmetic.rounding import rounding_of_value
+from relutopo.arithmetic.rounding import UNIT_ROUNDOFF, rounding_of_value
 from relutopo.devices.kernels import Kernel
-from relutopo.networks.network import UNIT_ROUNDOFF
 
 from .arrays import Array, Lists
 from .units import Units

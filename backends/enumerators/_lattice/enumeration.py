@@ -27,8 +27,9 @@ from queue import Empty, SimpleQueue
 import numpy as np
 from numpy.typing import NDArray
 
+from relutopo.complex import CellComplex
 from relutopo.errors import InvariantError
-from relutopo.geometry.complex import CellComplex, EnumerationRecord
+from relutopo.geometry.cells import EnumerationRecord
 from relutopo.geometry.domain import Domain, FacetLists
 from relutopo.interfaces import Progress
 from relutopo.networks.balancing import balanced

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from relutopo.networks.network import UNIT_ROUNDOFF
+from relutopo.arithmetic.rounding import UNIT_ROUNDOFF
 from relutopo.system.compilation import njit
 
 _UNDERFLOW = 1e-300

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relutopo.arithmetic.exact import Integers
-from relutopo.geometry.complex import CellComplex, EnumerationRecord
+from relutopo.complex import CellComplex
+from relutopo.geometry.cells import EnumerationRecord
 from relutopo.geometry.domain import Domain
 from relutopo.interfaces import Progress
 from relutopo.networks.balancing import balanced

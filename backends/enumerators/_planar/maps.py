@@ -30,7 +30,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relutopo.geometry.patterns import unpack_patterns
-from relutopo.networks.network import SMALLEST_REACH, Network, ReluNetwork
+from relutopo.networks.network import SMALLEST_REACH, Network
+from relutopo.networks.perceptron import ReluNetwork
 from relutopo.system.compilation import njit
 
 from .._bits import n_words

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from relutopo.networks.network import UNIT_ROUNDOFF
+from relutopo.arithmetic.rounding import UNIT_ROUNDOFF
 from relutopo.system.compilation import njit
 
 from .._bits import in_neither, lowest_bit, negative_bits, popcount

@@ -25,7 +25,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from relutopo.app.jobs.identity import Identity
-from relutopo.errors import InputError, differences
+from relutopo.errors import InputError
+from relutopo.learning.runs import differences
 from relutopo.system.files import atomic_write, is_locked, remove_leftovers
 
 __all__ = ["JobFolder", "JobRecord", "JobStatus", "stopwatch"]

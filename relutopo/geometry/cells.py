@@ -1,4 +1,7 @@
-"""The cell complex of a network on a domain.
+"""The cells into which a network cuts a domain: arrays, incidences, measures.
+
+Everything takes `Cells`; `relutopo.complex.CellComplex` is what people get, with methods for what
+is built on them.
 
 Invariants (checked by `relutopo.geometry.invariants.check`): ∂∂ = 0 over Z/2; Euler
 characteristic 1; every (d-1)-cell has one region (on the border) or two; region volumes add up to
@@ -13,28 +16,35 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from math import factorial
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy import sparse
 
-from relutopo.errors import check_number
+from relutopo.checks import check_number
 from relutopo.geometry.domain import Domain, FacetLists
 from relutopo.geometry.patterns import unpack_patterns
 from relutopo.networks.network import Network
 
-if TYPE_CHECKING:
-    from relutopo.homology.boundary import BoundaryMatrix
-    from relutopo.homology.filtration import Filtration
-    from relutopo.spectral.dual_graph import DualGraph
-
-__all__ = ["ON_BOUNDARY", "OUTSIDE", "CellComplex", "EnumerationRecord"]
+__all__ = ["ON_BOUNDARY", "OUTSIDE", "CellLists", "Cells", "EnumerationRecord"]
 
 OUTSIDE = -1
-"""What `CellComplex.locate` says of a point outside the domain."""
+"""What `locate` says of a point outside the domain."""
 ON_BOUNDARY = -2
-"""What `CellComplex.locate` says of a point that no region contains in its interior."""
+"""What `locate` says of a point that no region contains in its interior."""
+
+
+class CellLists(Protocol):
+    """Whatever has cells with facets: a `CellComplex`, a `DecisionBoundary`."""
+
+    @property
+    def n_cells(self) -> tuple[int, ...]:
+        """Number of cells of each dimension."""
+
+    @property
+    def facets(self) -> tuple[FacetLists, ...]:
+        """For each k ≥ 1 the facets of the k-cells, (indptr, indices)."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +71,7 @@ class EnumerationRecord:
 
 
 @dataclass(frozen=True, eq=False)
-class CellComplex:
+class Cells:
     """The polyhedral complex into which a network cuts a domain.
 
     Attributes
@@ -97,7 +107,7 @@ class CellComplex:
 
     def __repr__(self) -> str:
         cells = " + ".join(map(str, self.n_cells))
-        return f"CellComplex(dim={self.dim}, {cells} cells, {self.record.method})"
+        return f"{type(self).__name__}(dim={self.dim}, {cells} cells, {self.record.method})"
 
     @property
     def dim(self) -> int:
@@ -300,67 +310,6 @@ class CellComplex:
             len(network.layer_sizes), self.patterns, self.domain.magnitude
         ).planes
         return planes[:, :-1].swapaxes(1, 2), planes[:, -1]
-
-    def locate(self, points: ArrayLike) -> NDArray[np.int64]:
-        """Return the region of each point, by its activation pattern.
-
-        Parameters
-        ----------
-        points : (n, d) array_like
-
-        Returns
-        -------
-        (n,) ndarray of int64
-            Region index; `OUTSIDE` (-1) outside the domain, `ON_BOUNDARY` (-2) for a point on a
-            facet between regions, which no region contains in its interior. Signs that rounding
-            leaves open are decided exactly.
-        """
-        from relutopo.geometry.location import locate  # location builds on this module
-
-        return locate(self, points)
-
-    def check(self) -> None:
-        """Check every invariant of a complex; raise `InvariantError` on the first broken one."""
-        from relutopo.geometry.invariants import check  # invariants build on this module
-
-        check(self)
-
-    def canonical(self) -> CellComplex:
-        """Return the same complex with cells in canonical order.
-
-        Regions are ordered by activation pattern; any other cell by the regions and sides of
-        the domain that contain it, which determine it. Two enumerators that find the same cells
-        give equal arrays after this.
-        """
-        from relutopo.geometry.canonical import canonical  # canonical builds on this module
-
-        return canonical(self)
-
-    def dual_graph(self, adjacency: Literal["facet", "hamming"] = "facet") -> DualGraph:
-        """Return the graph of regions.
-
-        Parameters
-        ----------
-        adjacency : {"facet", "hamming"}
-            Join regions that share a facet, or whose patterns differ in one neuron.
-        """
-        # The public face promises a method; this call is the one arrow from geometry to spectral.
-        from relutopo.spectral.dual_graph import dual_graph
-
-        return dual_graph(self, adjacency)
-
-    def boundary_matrix(self, filtration: Filtration) -> BoundaryMatrix:
-        """Return the boundary matrix over Z/2 in the order of a filtration.
-
-        Parameters
-        ----------
-        filtration : Filtration
-            Of this complex; see `relutopo.filtration`.
-        """
-        # The public face promises a method; this call is an arrow from geometry to homology.
-        from relutopo.homology.boundary import boundary_matrix
-
-        return boundary_matrix(self, filtration)
 
 
 def _one_a_row(columns: NDArray[np.integer], width: int) -> sparse.csr_array:

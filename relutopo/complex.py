@@ -1,0 +1,116 @@
+"""The cell complex of a network on a domain: its cells, and what people ask of them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, fields
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from relutopo.geometry.canonical import canonical
+from relutopo.geometry.cells import Cells
+from relutopo.geometry.invariants import check
+from relutopo.geometry.location import locate
+from relutopo.geometry.storage import load_cells
+from relutopo.homology.boundary import boundary_matrix
+from relutopo.homology.filtration import Filtration
+from relutopo.interfaces.reducer import BoundaryMatrix
+from relutopo.spectral.dual_graph import DualGraph, dual_graph
+
+__all__ = ["CellComplex", "load_complex"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class CellComplex(Cells):
+    """The polyhedral complex into which a network cuts a domain.
+
+    Its arrays, incidences and measures are those of `Cells`.
+    """
+
+    @classmethod
+    def of(cls, cells: Cells) -> CellComplex:
+        """Return the complex that consists of some cells; it shares their arrays.
+
+        Parameters
+        ----------
+        cells : Cells
+        """
+        if isinstance(cells, CellComplex):
+            return cells
+        return cls(**{entry.name: getattr(cells, entry.name) for entry in fields(cells)})
+
+    def locate(self, points: ArrayLike) -> NDArray[np.int64]:
+        """Return the region of each point, by its activation pattern.
+
+        Parameters
+        ----------
+        points : (n, d) array_like
+
+        Returns
+        -------
+        (n,) ndarray of int64
+            Region index; `OUTSIDE` (-1) outside the domain, `ON_BOUNDARY` (-2) for a point on a
+            facet between regions, which no region contains in its interior. Signs that rounding
+            leaves open are decided exactly.
+        """
+        return locate(self, points)
+
+    def check(self) -> None:
+        """Check every invariant of a complex; raise `InvariantError` on the first broken one."""
+        check(self)
+
+    def canonical(self) -> CellComplex:
+        """Return the same complex with cells in canonical order.
+
+        Regions are ordered by activation pattern; any other cell by the regions and sides of
+        the domain that contain it, which determine it. Two enumerators that find the same cells
+        give equal arrays after this.
+        """
+        return canonical(self)
+
+    def dual_graph(self, adjacency: Literal["facet", "hamming"] = "facet") -> DualGraph:
+        """Return the graph of regions.
+
+        Parameters
+        ----------
+        adjacency : {"facet", "hamming"}
+            Join regions that share a facet, or whose patterns differ in one neuron.
+        """
+        return dual_graph(self, adjacency)
+
+    def boundary_matrix(self, filtration: Filtration) -> BoundaryMatrix:
+        """Return the boundary matrix over Z/2 in the order of a filtration.
+
+        Parameters
+        ----------
+        filtration : Filtration
+            Of this complex; see `relutopo.filtration`.
+        """
+        return boundary_matrix(self, filtration)
+
+
+def load_complex(path: str | os.PathLike[str]) -> CellComplex:
+    """Read a complex that `save_complex` wrote, executing nothing in it.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Raises
+    ------
+    InputError
+        If the file is missing, damaged, of another format or not a complex.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import relutopo as rt
+    >>> lines = ([[[1.0, 0.0], [0.0, 1.0]], [[1.0, 1.0]]], [[0.0, 0.0], [0.0]])
+    >>> path = tempfile.mkdtemp() + "/complex.npz"
+    >>> rt.save_complex(path, rt.decompose(lines, rt.Box(-1, 1, dim=2), enumerator="exact"))
+    >>> load_complex(path)
+    CellComplex(dim=2, 9 + 12 + 4 cells, exact)
+    """
+    return CellComplex.of(load_cells(path))

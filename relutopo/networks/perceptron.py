@@ -1,0 +1,366 @@
+"""The multi-layer perceptron with plain arrays.
+
+The bounds of its maps and values are derived in `relutopo.networks.network`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from relutopo.arithmetic.exact import Integers, dyadic_integers
+from relutopo.arithmetic.rounding import gamma
+from relutopo.arrays import as_points
+from relutopo.devices.device import Device
+from relutopo.errors import InputError, UnsupportedModuleError
+from relutopo.networks.graph import Affine, GraphNetwork, Kink
+from relutopo.networks.network import SMALLEST_REACH, AffineMaps, Network
+
+__all__ = ["ReluNetwork", "relu_nodes"]
+
+_TINY_VALUE = 2.0**-500
+_TINY_WEIGHT = 2.0**-400
+
+
+class ReluNetwork(Network):
+    """A multi-layer perceptron x → W_L ReLU(... ReLU(W_1 x + b_1) ...) + b_L.
+
+    Parameters
+    ----------
+    weights : sequence of (n_l, n_{l-1}) array_like or torch.Tensor
+        At least one matrix; the last one is the output layer. float32 weights are
+        taken as the exact numbers that they are.
+    biases : sequence of (n_l,) array_like or torch.Tensor
+
+    Raises
+    ------
+    InputError
+        If shapes do not fit together or a weight is NaN or infinite.
+
+    Examples
+    --------
+    >>> net = ReluNetwork([[[1.0, -1.0]], [[2.0]]], [[0.0], [1.0]])
+    >>> net([[3.0, 1.0], [0.0, 1.0]]).ravel().tolist()
+    [5.0, 1.0]
+    """
+
+    def __init__(self, weights: Sequence[ArrayLike], biases: Sequence[ArrayLike]) -> None:
+        lengths = [len(x) if hasattr(x, "__len__") else repr(x) for x in (weights, biases)]
+        if lengths[0] != lengths[1] or lengths[0] == 0 or isinstance(lengths[0], str):
+            raise InputError(
+                f"`weights` and `biases` must be sequences of the same positive length, got "
+                f"{lengths[0]} and {lengths[1]}; pass one pair for each linear layer"
+            )
+        self._on_card = [(_on_card(w), _on_card(b)) for w, b in zip(weights, biases, strict=True)]
+        self.weights = [np.array(_to_numpy(w)) for w in weights]
+        self.biases = [np.array(_to_numpy(b)) for b in biases]
+        for i, (w, b) in enumerate(zip(self.weights, self.biases, strict=True)):
+            fan_in = self.weights[i - 1].shape[0] if i else w.shape[-1] if w.ndim else 1
+            if w.ndim != 2 or w.shape[1] != fan_in or b.shape != w.shape[:1] or not w.size:
+                raise InputError(
+                    f"layer {i} must have weights of shape (n, {fan_in}) and biases of shape "
+                    f"(n,), got {w.shape} and {b.shape}; check the order of the layers"
+                )
+            for name, array in (("weights", w), ("biases", b)):
+                if not np.isfinite(array).all():
+                    where = tuple(int(k[0]) for k in np.nonzero(~np.isfinite(array)))
+                    raise InputError(
+                        f"`{name}` of layer {i} must be finite, got {array[where]} at {where}; "
+                        "did the training diverge? Load an earlier checkpoint"
+                    )
+        self.input_dim = self.weights[0].shape[1]
+        self.layer_sizes = tuple(w.shape[0] for w in self.weights[:-1])
+        self.n_outputs = self.weights[-1].shape[0]
+
+    def __repr__(self) -> str:
+        return f"ReluNetwork({'-'.join(map(str, self.widths))})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_on_card": []}  # the same numbers as on the host
+
+    def arrays_on(self, device: Device) -> list[tuple[Any, Any]]:
+        """Return weights and biases in the memory of a device, for reading only.
+
+        Of a module on that card they never leave it. The network keeps the card's memory until it
+        has handed them over; from then on it only has the arrays of the host.
+
+        Parameters
+        ----------
+        device : Device
+
+        Examples
+        --------
+        >>> from relutopo.devices.device import numpy_device
+        >>> net = ReluNetwork([[[1.0, -1.0]], [[2.0]]], [[0.0], [1.0]])
+        >>> [(w.tolist(), b.tolist()) for w, b in net.arrays_on(numpy_device())]
+        [([[1.0, -1.0]], [0.0]), ([[2.0]], [1.0])]
+        """
+        layers: list[Any] = [*zip(self.weights, self.biases, strict=True)]
+        kept, self._on_card = self._on_card or [(None, None)] * len(layers), []
+        return [
+            tuple(
+                device.to_device(array if tensor is None or not device.holds(tensor) else tensor)
+                for array, tensor in zip(*pairs, strict=True)
+            )
+            for pairs in zip(layers, kept, strict=True)
+        ]
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Input dimension, hidden layer sizes, number of outputs."""
+        return (self.input_dim, *self.layer_sizes, self.n_outputs)
+
+    def _forward(self, points: ArrayLike) -> Iterator[NDArray[np.float64]]:
+        x = as_points(points, self.input_dim)
+        for w, b in zip(self.weights, self.biases, strict=True):
+            z = x @ w.T + b
+            yield z
+            x = np.maximum(z, 0.0)
+
+    def preactivations(self, points: ArrayLike) -> NDArray[np.float64]:
+        """Return z_j(x) of every hidden neuron by a forward pass; shape (n, n_neurons)."""
+        *hidden, output = self._forward(points)
+        return np.concatenate(hidden, axis=1) if hidden else np.empty((len(output), 0))
+
+    def __call__(self, points: ArrayLike) -> NDArray[np.float64]:
+        """Return the outputs at points of shape (n, d); shape (n, n_outputs)."""
+        *_, output = self._forward(points)
+        return output
+
+    def preactivation_bounds(
+        self, points: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return z_j(x) and a bound of its rounding error; see `Network`.
+
+        ReLU does not enlarge errors, so with an error e of its inputs x a layer's error is at most
+        |W| e + γ_{n+1} (|W| |x| + |b|), underflow aside.
+        """
+        x, errors = points, np.zeros_like(points)
+        values, bounds = [np.empty((len(x), 0))], [np.empty((len(x), 0))]
+        for w, b in zip(self.weights[:-1], self.biases[:-1], strict=True):
+            rounding = 1.01 * gamma(w.shape[1] + 2)
+            sizes = np.abs(x) + _TINY_VALUE * ((x != 0) | (errors > 0))
+            slopes = np.abs(w) + _TINY_WEIGHT * (w != 0)
+            errors = (1.01 * errors + rounding * sizes) @ slopes.T + rounding * np.abs(b)
+            z = x @ w.T + b
+            values.append(z)
+            bounds.append(errors)
+            x = np.maximum(z, 0.0)
+        return np.concatenate(values, axis=1), np.concatenate(bounds, axis=1)
+
+    def affine_maps(
+        self, layer: int, patterns: NDArray[np.bool_], magnitude: NDArray[np.float64]
+    ) -> AffineMaps:
+        """Return a layer's affine maps on regions, with error bounds; see `Network`."""
+        d = self.input_dim
+        # Regions that share the pattern of the layers so far share the maps up to the next one.
+        # Enumerators list such regions one after another, so only neighbouring rows are compared.
+        differs = np.zeros(max(len(patterns) - 1, 0), dtype=bool)
+        heads = np.zeros(min(1, len(patterns)), dtype=np.intp)
+        first = np.concatenate([self.weights[0].T, self.biases[0][None]])
+        reach = np.append(np.maximum(magnitude, SMALLEST_REACH), 1.0)
+        planes, errors = first[None][heads], np.zeros((len(heads), first.shape[1]))
+        for i in range(layer):
+            w, b = self.weights[i + 1], self.biases[i + 1]
+            bits = patterns[:, self.layer_offsets[i] : self.layer_offsets[i + 1]]
+            differs |= (bits[1:] != bits[:-1]).any(axis=1)
+            before, heads = heads, np.concatenate([heads[:1], 1 + np.flatnonzero(differs)])
+            parent = np.searchsorted(before, heads, side="right") - 1
+            active = bits[heads].astype(np.float64)
+            planes = planes[parent]
+            planes *= active[:, None, :]
+            heights = reach @ np.abs(planes)
+            # One matrix product a layer serves all regions and columns.
+            planes = (planes.reshape(-1, w.shape[1]) @ w.T).reshape(len(heads), d + 1, len(w))
+            planes[:, d] += b
+            rounding = 1.01 * gamma(w.shape[1] + 2)
+            errors = (1.01 * errors[parent] * active + rounding * heights) @ np.abs(w).T
+            errors += rounding * np.abs(b)
+            if not self.products_are_normal:
+                errors += w.shape[1] * np.finfo(np.float64).tiny
+        repeats = np.diff(heads, append=len(patterns))
+        return AffineMaps(np.repeat(planes, repeats, axis=0), np.repeat(errors, repeats, axis=0))
+
+    @cached_property
+    def products_are_normal(self) -> bool:
+        """Whether no product of weights along the layers can underflow."""
+        exponent = 0.0
+        for w, b in zip(self.weights, self.biases, strict=True):
+            smallest = min(
+                float(np.min(np.abs(part), where=part != 0, initial=1.0)) for part in (w, b)
+            )
+            exponent += float(np.log2(smallest))
+        # 53 bits of slack for the cancellation that a computed sum may show.
+        return exponent > -1022 + 53 * (len(self.weights) + 1)
+
+    @cached_property
+    def _integer_layers(self) -> list[tuple[Integers, Integers, int]]:
+        layers = []
+        for w, b in zip(self.weights, self.biases, strict=True):
+            (integer_w, integer_b), shift = dyadic_integers(w, b)
+            layers.append((integer_w, integer_b, shift))
+        return layers
+
+    def exact_planes(
+        self,
+        pattern: NDArray[np.bool_],
+        earlier: Sequence[Integers],
+        units: Sequence[int] | None = None,
+    ) -> Integers:
+        """Return the exact map of the layer after the `earlier` ones; see `Network`."""
+        layer = len(earlier)
+        w, b, _ = self._integer_layers[layer]
+        rows = slice(None) if units is None else list(units)
+        w, b = w[rows], b[rows]
+        if layer == 0:
+            return np.concatenate([w, b[:, None]], axis=1)
+        start = self.layer_offsets[layer - 1]
+        active = np.flatnonzero(pattern[start : start + self.layer_sizes[layer - 1]])
+        planes = np.zeros((len(w), self.input_dim + 1), dtype=object)
+        if active.size:
+            planes = w[:, active] @ earlier[-1][active]
+        scale = sum(shift for *_, shift in self._integer_layers[:layer])
+        planes[:, -1] = planes[:, -1] + b * (1 << scale)
+        return planes
+
+    def exact_preactivations(self, points: Integers) -> list[Integers]:
+        """Return the exact pre-activations of each layer at exact points; see `Network`."""
+        layers: list[Integers] = []
+        x, denominators, scale = points[:, :-1], points[:, -1:], 0
+        for w, b, shift in self._integer_layers:
+            z = x @ w.T + denominators * (b * (1 << scale))
+            layers.append(z)
+            x = np.where(z > 0, z, 0)
+            scale += shift
+        return layers
+
+    def restricted(self, origin: ArrayLike, basis: ArrayLike) -> Network:
+        """Return the network on an affine slice of the input space; see `Network`."""
+        return GraphNetwork(self.input_dim, relu_nodes(self)).restricted(origin, basis)
+
+    @classmethod
+    def from_torch(cls, module: Any) -> ReluNetwork:
+        """Read a torch module made of Linear and ReLU layers in sequence.
+
+        Nested `Sequential`s, `Identity` and `Flatten` are followed. Two neighbouring Linear
+        layers would need a rounded product and are refused.
+
+        Parameters
+        ----------
+        module : torch.nn.Module
+            A `Sequential` or a single `Linear`.
+
+        Raises
+        ------
+        UnsupportedModuleError
+            If a submodule is of another kind; the message names it.
+        """
+        weights: list[Any] = []
+        biases: list[Any] = []
+        after_linear = False
+        for path, layer in _leaves(module, type(module).__name__):
+            kind = type(layer).__name__
+            if kind == "Linear" and not after_linear:
+                weights.append(layer.weight)
+                biases.append(np.zeros(len(layer.weight)) if layer.bias is None else layer.bias)
+                after_linear = True
+            elif kind == "ReLU" and (after_linear or weights):
+                after_linear = False
+            elif kind not in ("Identity", "Flatten"):
+                raise UnsupportedModuleError(
+                    f"`model` must be a sequence of Linear and ReLU layers, got "
+                    f"{kind} at {path!r}"
+                    + (" right after another Linear" if kind == "Linear" else "")
+                    + (" before any Linear" if kind == "ReLU" else "")
+                    + "; rewrite this part, or pass weights and biases to ReluNetwork"
+                )
+        if not weights:
+            raise UnsupportedModuleError(
+                f"`model` must contain a Linear layer, got {type(module).__name__} without one; "
+                "pass the trained network itself"
+            )
+        if not after_linear:  # a ReLU ends the module: its neurons are hidden ones
+            weights.append(np.eye(len(biases[-1])))
+            biases.append(np.zeros(len(biases[-1])))
+        return cls(weights, biases)
+
+    @classmethod
+    def from_state_dict(cls, state: Mapping[str, Any]) -> ReluNetwork:
+        """Read the state dict of Linear layers with ReLU between them.
+
+        Parameters
+        ----------
+        state : mapping of str to tensor
+            Keys ``"....weight"`` and ``"....bias"`` in layer order; a missing bias counts as zero.
+
+        Raises
+        ------
+        UnsupportedModuleError
+            If an entry is neither a weight matrix nor a bias vector.
+        """
+        layers: dict[str, dict[str, Any]] = {}
+        for key, tensor in state.items():
+            prefix, _, kind = str(key).rpartition(".")
+            shape = tuple(np.shape(tensor))
+            if (kind, len(shape)) not in (("weight", 2), ("bias", 1)):
+                raise UnsupportedModuleError(
+                    f"`state` must hold weight matrices and bias vectors of Linear layers, got "
+                    f"{key!r} of shape {shape}; pass the module instead of its state dict"
+                )
+            layers.setdefault(prefix, {})[kind] = tensor
+        for prefix, entry in layers.items():
+            if "weight" not in entry:
+                raise UnsupportedModuleError(
+                    f"`state` has a bias but no weight for layer {prefix!r}; pass the whole dict"
+                )
+        return cls(
+            [entry["weight"] for entry in layers.values()],
+            [entry.get("bias", np.zeros(len(entry["weight"]))) for entry in layers.values()],
+        )
+
+
+def _leaves(module: Any, path: str) -> Iterator[tuple[str, Any]]:
+    if type(module).__name__ == "Sequential":
+        for name, child in module._modules.items():  # named_children() leaves out repeated ones
+            yield from _leaves(child, f"{path}.{name}")
+    else:
+        yield path, module
+
+
+def _on_card(array: Any) -> Any:
+    """Return a tensor on a card as it is now, in double precision, if it may be wanted there.
+
+    Training changes tensors in place. Whoever computes on a card has loaded CuPy before.
+    """
+    if "cupy" in sys.modules and getattr(array, "is_cuda", False):
+        return array.detach().clone().double()
+    return None
+
+
+def _to_numpy(tensor: Any) -> NDArray[np.float64]:
+    if hasattr(tensor, "detach"):
+        tensor = tensor.detach().cpu().double().numpy()
+    return np.asarray(tensor, dtype=np.float64)
+
+
+def relu_nodes(network: ReluNetwork) -> list[Affine | Kink]:
+    """Return a multi-layer perceptron as nodes of a graph.
+
+    Examples
+    --------
+    >>> net = ReluNetwork([[[1.0, -1.0]], [[2.0]]], [[0.0], [1.0]])
+    >>> GraphNetwork(2, relu_nodes(net))
+    GraphNetwork(2-1-1)
+    """
+    nodes: list[Affine | Kink] = []
+    for weight, bias in zip(network.weights, network.biases, strict=True):
+        if nodes:
+            width = weight.shape[1]
+            nodes.append(Kink(len(nodes), np.ones(width), np.zeros(width)))
+        nodes.append(Affine((len(nodes),), (weight,), bias))
+    return nodes
