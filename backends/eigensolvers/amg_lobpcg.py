@@ -21,8 +21,8 @@ from relutopo.devices.device import numpy_device
 from relutopo.errors import InputError
 from relutopo.optional import require
 
-from ._hierarchy import Hierarchy, csr_to_device
-from ._orthonormal import orthonormal
+from ._multigrid.hierarchy import Hierarchy, csr_to_device
+from ._multigrid.orthonormal import orthonormal
 from ._pencil import DENSE_UP_TO, LARGEST_TOL, Iterate, PencilSolver, SymmetricProblem
 
 __all__ = ["AmgLobpcgEigensolver"]

@@ -21,8 +21,8 @@ from scipy.sparse import linalg as sparse_linalg
 from relutopo.errors import InputError
 from relutopo.system.threads import Run, threads
 
-from ._cholesky import Cholesky
-from ._elimination import Elimination
+from ._factorisation.cholesky import Cholesky
+from ._factorisation.elimination import Elimination
 from ._pencil import Iterate, PencilSolver, SymmetricProblem
 
 __all__ = ["ArpackEigensolver"]

@@ -8,7 +8,7 @@ import numpy as np
 
 from relutopo.system.threads import threads
 
-from ._elimination import Elimination
+from ._factorisation.elimination import Elimination
 from ._pencil import Iterate, PencilSolver, SymmetricProblem
 from .amg_lobpcg import AmgLobpcgEigensolver
 from .arpack import ArpackEigensolver

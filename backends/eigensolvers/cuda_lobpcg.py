@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from relutopo.devices.device import cuda_device
 
-from ._device_lobpcg import DeviceLobpcgEigensolver
+from ._multigrid.lobpcg import DeviceLobpcgEigensolver
 
 __all__ = ["CudaLobpcgEigensolver"]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from relutopo.devices.device import cuda_device
 
-from ._bulk.enumerator import BulkEnumerator
+from ._bulk.enumeration import BulkEnumerator
 
 __all__ = ["CudaEnumerator"]
 

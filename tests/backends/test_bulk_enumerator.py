@@ -19,10 +19,10 @@ from relutopo.errors import DeviceMemoryError, InvariantError, LimitReachedError
 from relutopo.geometry.polytope import Polytope
 from relutopo.testing import assert_same_complex, general_arrangement, random_network
 
-bulk = import_module("relutopo.backends.enumerators._bulk.enumerator")
-arrays = import_module("relutopo.backends.enumerators._bulk.arrays")
-groups = import_module("relutopo.backends.enumerators._bulk.groups")
-bulk_units = import_module("relutopo.backends.enumerators._bulk.units")
+bulk = import_module("relutopo.backends.enumerators._bulk.enumeration")
+arrays = import_module("relutopo.backends.enumerators._bulk.sets.lists")
+groups = import_module("relutopo.backends.enumerators._bulk.sets.equal_rows")
+bulk_units = import_module("relutopo.backends.enumerators._bulk.sets.bitsets")
 DEVICES = ["numpy", pytest.param("cuda", marks=pytest.mark.gpu)]
 
 

@@ -16,18 +16,18 @@ from relutopo import Box, decompose
 from relutopo.devices.device import Device
 from relutopo.testing import assert_same_complex, random_network
 
-bulk = import_module("relutopo.backends.enumerators._bulk.enumerator")
-incidence = import_module("relutopo.backends.enumerators._bulk.incidence")
-levels = import_module("relutopo.backends.enumerators._bulk.levels")
-arrays = import_module("relutopo.backends.enumerators._bulk.arrays")
-curve = import_module("relutopo.backends.enumerators._bulk.curve")
-groups = import_module("relutopo.backends.enumerators._bulk.groups")
-maps = import_module("relutopo.backends.enumerators._bulk.maps")
-pieces = import_module("relutopo.backends.enumerators._bulk.pieces")
-points = import_module("relutopo.backends.enumerators._bulk.points")
-sets = import_module("relutopo.backends.enumerators._bulk.units")
-values = import_module("relutopo.backends.enumerators._bulk.values")
-walks = import_module("relutopo.backends.enumerators._bulk.walk")
+bulk = import_module("relutopo.backends.enumerators._bulk.enumeration")
+incidence = import_module("relutopo.backends.enumerators._bulk.cells.incidence")
+levels = import_module("relutopo.backends.enumerators._bulk.records")
+arrays = import_module("relutopo.backends.enumerators._bulk.sets.lists")
+curve = import_module("relutopo.backends.enumerators._bulk.sets.curve")
+groups = import_module("relutopo.backends.enumerators._bulk.sets.equal_rows")
+maps = import_module("relutopo.backends.enumerators._bulk.numbers.maps")
+pieces = import_module("relutopo.backends.enumerators._bulk.cells.pieces")
+points = import_module("relutopo.backends.enumerators._bulk.cells.points")
+sets = import_module("relutopo.backends.enumerators._bulk.sets.bitsets")
+values = import_module("relutopo.backends.enumerators._bulk.numbers.values")
+walks = import_module("relutopo.backends.enumerators._bulk.numbers.maps_by_walking")
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from relutopo import Box, ReluNetwork, decompose
 from relutopo.devices.device import Device
 from relutopo.testing import assert_same_complex, random_network
 
-bulk = import_module("relutopo.backends.enumerators._bulk.enumerator")
+bulk = import_module("relutopo.backends.enumerators._bulk.enumeration")
 
 # What CuPy 14 has under the same name, with the same arguments as far as they are used.
 FUNCTIONS = frozenset([

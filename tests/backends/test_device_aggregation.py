@@ -13,9 +13,9 @@ from scipy import sparse
 
 from relutopo.devices.device import Device
 
-aggregation = import_module("relutopo.backends.eigensolvers._aggregation")
-hierarchies = import_module("relutopo.backends.eigensolvers._hierarchy")
-products = import_module("relutopo.backends.eigensolvers._products")
+aggregation = import_module("relutopo.backends.eigensolvers._multigrid.aggregation")
+hierarchies = import_module("relutopo.backends.eigensolvers._multigrid.hierarchy")
+products = import_module("relutopo.backends.eigensolvers._multigrid.products")
 
 
 @pytest.fixture(scope="module")

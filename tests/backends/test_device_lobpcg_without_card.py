@@ -22,8 +22,8 @@ from relutopo.spectral.laplacian import pencil
 from relutopo.spectral.weights import CountPlusOne, UnitEdges
 from relutopo.testing import random_network
 
-bases = import_module("relutopo.backends.eigensolvers._orthonormal")
-solvers = import_module("relutopo.backends.eigensolvers._device_lobpcg")
+bases = import_module("relutopo.backends.eigensolvers._multigrid.orthonormal")
+solvers = import_module("relutopo.backends.eigensolvers._multigrid.lobpcg")
 
 
 class OnCard(np.ndarray):

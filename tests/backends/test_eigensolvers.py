@@ -33,7 +33,7 @@ SOLVERS = [
 # Sums on a card may differ in their last bits from run to run.
 NAMES = registry.names("eigensolver")
 DEVICE_LOBPCG = import_module(
-    "relutopo.backends.eigensolvers._device_lobpcg"
+    "relutopo.backends.eigensolvers._multigrid.lobpcg"
 ).DeviceLobpcgEigensolver
 Floats = NDArray[np.float64]
 Edges = NDArray[np.int64]

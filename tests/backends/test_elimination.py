@@ -17,11 +17,13 @@ from scipy import sparse
 from relutopo import registry
 from relutopo.errors import InputError
 
-Cholesky = import_module("relutopo.backends.eigensolvers._cholesky").Cholesky
-elimination = import_module("relutopo.backends.eigensolvers._elimination")
+Cholesky = import_module("relutopo.backends.eigensolvers._factorisation.cholesky").Cholesky
+elimination = import_module("relutopo.backends.eigensolvers._factorisation.elimination")
 Elimination = elimination.Elimination
-fronts = import_module("relutopo.backends.eigensolvers._fronts")
-nested_dissection = import_module("relutopo.backends.eigensolvers._dissection").nested_dissection
+fronts = import_module("relutopo.backends.eigensolvers._factorisation.fronts")
+nested_dissection = import_module(
+    "relutopo.backends.eigensolvers._factorisation.dissection"
+).nested_dissection
 threads = import_module("relutopo.system.threads").threads
 
 

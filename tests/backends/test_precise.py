@@ -15,9 +15,9 @@ from relutopo import Box, ReluNetwork, decompose
 from relutopo.gallery import random_network
 from relutopo.testing import assert_same_complex
 
-precise = import_module("relutopo.backends.enumerators._precise")
-settle = import_module("relutopo.backends.enumerators._planar.settle")
-values = import_module("relutopo.backends.enumerators._planar.values")
+precise = import_module("relutopo.backends.enumerators._certified.precise")
+settle = import_module("relutopo.backends.enumerators._planar.exact_decisions")
+values = import_module("relutopo.backends.enumerators._planar.cuts.signs")
 
 POSITIVE = st.fractions(min_value=Fraction(1, 10**6), max_value=1000)
 SHARES = st.fractions(min_value=-1, max_value=1)

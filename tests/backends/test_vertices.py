@@ -18,9 +18,11 @@ from relutopo.testing import assert_same_complex
 
 _layer, _maps, _plane, _records = (
     import_module(f"relutopo.backends.enumerators._planar.{name}")
-    for name in ("layer", "maps", "plane", "records")
+    for name in ("layer", "maps.chain", "plane", "records")
 )
-spectral_norm_bound = import_module("relutopo.backends.enumerators._norms").spectral_norm_bound
+spectral_norm_bound = import_module(
+    "relutopo.backends.enumerators._certified.norms"
+).spectral_norm_bound
 
 
 def network(seed: int, widths: list[int], kind: str) -> ReluNetwork:

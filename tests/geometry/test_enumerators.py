@@ -29,7 +29,7 @@ from relutopo.testing import (
 )
 
 Choice: TypeAlias = str | Enumerator
-BULK = import_module("relutopo.backends.enumerators._bulk.enumerator").BulkEnumerator(
+BULK = import_module("relutopo.backends.enumerators._bulk.enumeration").BulkEnumerator(
     numpy_device(), "bulk"
 )
 ENUMERATORS = [
@@ -322,7 +322,7 @@ def test_what_is_done_for_wide_layers_changes_nothing(
 ) -> None:
     """However few units a layer is taken for wide from, the result is the exact one."""
     plane = import_module("relutopo.backends.enumerators._planar.plane")
-    maps = import_module("relutopo.backends.enumerators._planar.maps")
+    maps = import_module("relutopo.backends.enumerators._planar.maps.chain")
     monkeypatch.setattr(maps, "_WIDE", 1)
     monkeypatch.setattr(plane, "_WIDE", 3)
     monkeypatch.setattr(plane, "_SHARE", 3)

@@ -116,7 +116,7 @@ def test_nothing_stays_on_a_card_that_nobody_computes_on(monkeypatch: pytest.Mon
 
 @pytest.mark.usefixtures("on_card")
 def test_the_enumerator_takes_what_is_there() -> None:
-    bulk = import_module("relutopo.backends.enumerators._bulk.enumerator")
+    bulk = import_module("relutopo.backends.enumerators._bulk.enumeration")
     module, box, device = perceptron(), Box(-3, 3, dim=2), Card()
     cut = decompose(module, box, enumerator=bulk.BulkEnumerator(device, "bulk"))
     assert len(device.taken) == 4

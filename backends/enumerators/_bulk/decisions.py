@@ -18,8 +18,8 @@ from relutopo.geometry.domain import Domain
 from relutopo.geometry.patterns import unpack_patterns
 from relutopo.networks.network import Network
 
-from .._exact_points import ExactPoints
-from .._precise import (
+from .._certified.exact_points import ExactPoints
+from .._certified.precise import (
     PreciseMap,
     PreciseMaps,
     PrecisePlane,
@@ -28,9 +28,9 @@ from .._precise import (
     plane_of_side,
     sign_at,
 )
-from .arrays import Array
-from .levels import PlaneTable
-from .regions import Regions
+from .numbers.regions import Regions
+from .records import PlaneTable
+from .sets.lists import Array
 
 __all__ = ["Decisions", "Open"]
 

@@ -12,15 +12,15 @@ from relutopo.devices.device import Device
 from relutopo.geometry.domain import Domain
 from relutopo.networks.network import Network
 
-from .._limits import POSITION_TARGET, check_limit
-from .arrays import Array, Lists, gathered
+from .._shared.limits import POSITION_TARGET, check_limit
 from .decisions import Decisions, Open
-from .levels import Cells
-from .maps import signs_from_maps
-from .regions import Regions
-from .units import Units
-from .values import meeting_points, parameters, signs_of_pairs
-from .walk import Walk, planes_on_walk, signs_on_walk
+from .numbers.maps import signs_from_maps
+from .numbers.maps_by_walking import Walk, planes_on_walk, signs_on_walk
+from .numbers.regions import Regions
+from .numbers.values import meeting_points, parameters, signs_of_pairs
+from .records import Cells
+from .sets.bitsets import Units
+from .sets.lists import Array, Lists, gathered
 
 __all__ = ["LayerStep", "Task"]
 

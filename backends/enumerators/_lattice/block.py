@@ -14,9 +14,10 @@ from relutopo.geometry.domain import FacetLists
 from relutopo.geometry.patterns import unpack_patterns
 from relutopo.networks.network import Network
 
-from .._exact_points import ExactPoints
-from .._limits import check_limit
-from . import cutting, kernels
+from .._certified.exact_points import ExactPoints
+from .._shared.limits import check_limit
+from . import cutting
+from . import transfer as kernels
 from .planes import PlaneTable
 
 __all__ = ["Block", "Cells", "HandedBack", "Sharing", "Step", "Workspace"]

@@ -23,7 +23,7 @@ import numpy as np
 
 from relutopo.system.compilation import njit
 
-from .._bits import lowest_bit
+from .._shared.bits import lowest_bit
 from .values import place, value_at
 
 # Columns of `info`, `kind`, `chains` and, modulo 3, `mask`.

@@ -36,10 +36,10 @@ from relutopo.networks.balancing import balanced
 from relutopo.networks.network import Network
 from relutopo.system.threads import Run, threads
 
-from .._domain_planes import planes_of_faces
-from .._exact_points import ExactPoints
-from .._limits import POSITION_TARGET, check_limit
-from . import kernels
+from .._certified.exact_points import ExactPoints
+from .._shared.domain_planes import planes_of_faces
+from .._shared.limits import POSITION_TARGET, check_limit
+from . import transfer as kernels
 from .block import Block, Cells, HandedBack, Sharing, Step, Workspace
 from .planes import PlaneTable
 

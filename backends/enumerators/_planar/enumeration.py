@@ -15,7 +15,7 @@ from relutopo.interfaces import Progress
 from relutopo.networks.balancing import balanced
 from relutopo.networks.network import Network
 
-from .block import Block
+from .blocks.block import Block
 from .line import cut_line
 from .plane import PlaneCutter
 from .records import Cells

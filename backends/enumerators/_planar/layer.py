@@ -19,14 +19,14 @@ from relutopo.arithmetic.exact import to_float
 from relutopo.geometry.domain import Domain
 from relutopo.networks.network import Network
 
-from .._limits import POSITION_TARGET
-from .._precise import PreciseMaps
-from .block import Block
-from .maps import MapChain
-from .passes import cross_edges
+from .._certified.precise import PreciseMaps
+from .._shared.limits import POSITION_TARGET
+from .blocks.block import Block
+from .cuts.cut import cross_edges
+from .exact_decisions import Plane, Point, Settler, settle_orders, settle_signs
+from .maps.chain import MapChain
+from .maps.vertex_values import add_vertices, fit_maps
 from .records import Crossings, Cut, Maps, Placed, Stage, Values
-from .settle import Plane, Point, Settler, settle_orders, settle_signs
-from .vertices import add_vertices, fit_maps
 
 __all__ = ["LayerCut", "Lines", "Task", "settle_crossings"]
 

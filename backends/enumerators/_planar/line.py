@@ -11,11 +11,11 @@ from relutopo.interfaces import Progress
 from relutopo.networks.network import Network
 from relutopo.system.compilation import njit
 
-from .._bits import set_bits
-from .._limits import check_limit
-from .block import Block
+from .._shared.bits import set_bits
+from .._shared.limits import check_limit
+from .blocks.block import Block
+from .cuts.cut import place_edges
 from .layer import LayerCut, Task
-from .passes import place_edges
 from .records import Cells, Stage
 
 __all__ = ["cut_line"]

@@ -33,14 +33,14 @@ from relutopo.interfaces import Progress
 from relutopo.networks.network import Network
 from relutopo.system.threads import threads
 
-from .._limits import check_limit
-from .block import Block, Part
-from .gluing import Gluing
+from .._shared.limits import check_limit
+from .blocks.block import Block, Part
+from .blocks.gluing import Gluing
+from .blocks.splitting import Parts
+from .cuts.cut import BUILT, PLACED, build, find, finish
+from .exact_decisions import Plane, Point
 from .layer import LayerCut, Task, settle_crossings
-from .passes import BUILT, PLACED, build, find, finish
 from .records import Stage
-from .settle import Plane, Point
-from .splitting import Parts
 
 __all__ = ["PlaneCutter"]
 

@@ -1,0 +1,1 @@
+"""A sparse Cholesky factorisation by nested dissection."""

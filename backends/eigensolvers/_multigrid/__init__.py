@@ -1,0 +1,1 @@
+"""Algebraic multigrid by aggregation, and LOBPCG preconditioned with it."""

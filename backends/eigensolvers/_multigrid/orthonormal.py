@@ -1,0 +1,49 @@
+"""Orthonormal bases of a few long vectors, on any device."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from relutopo.devices.device import Device
+
+from .products import combinations, inner_products
+
+__all__ = ["orthonormal"]
+
+# Of a unit vector, length of what is left. Rounding of the first Gram matrix then changes it by a
+# tenth, which the second one mends.
+_NEARLY_DEPENDENT = 1e-7
+
+
+def orthonormal(rows: Any, weights: Any, device: Device) -> Any:
+    """Return rows with q W qᵀ = 1, whose first ones span what the first rows given span.
+
+    Cholesky factors of the Gram matrix, twice (T. Fukaya et al., "CholeskyQR2", ScalA 2014), are
+    faster than Householder's reflections, which take over when the rows are too close to
+    dependent. Nothing but Gram matrices and their factors goes between device and host.
+
+    Parameters
+    ----------
+    rows : (m, n) array of the device
+    weights : (n,) array of the device
+        Diagonal of W, positive.
+    device : Device
+    """
+    xp = device.xp
+    q = rows
+    for _ in range(2):
+        gram = device.to_host(inner_products(xp, q, weights * q))
+        lengths = np.sqrt(np.maximum(np.diagonal(gram), np.finfo(np.float64).tiny))
+        try:
+            lower = np.linalg.cholesky(gram / np.multiply.outer(lengths, lengths))
+        except np.linalg.LinAlgError:
+            break
+        if np.diagonal(lower).min() < _NEARLY_DEPENDENT:
+            break
+        q = combinations(xp, device.to_device(np.linalg.inv(lower) / lengths), q)
+    else:
+        return q
+    roots = xp.sqrt(weights)
+    return xp.ascontiguousarray(xp.linalg.qr((roots * rows).T)[0].T) / roots

@@ -1,0 +1,180 @@
+"""The flats of a layer: where its neurons vanish on the cells before it; see `enumerator`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from relutopo.devices.kernels import Kernel
+
+from ..layer import LayerStep
+from ..records import Block, Level, Signs
+from ..sets.equal_rows import Unions, match
+from ..sets.lists import Array, Lists, concatenate_lists, distinct, gathered
+from .incidence import crosses_earlier, vanishing_on_sections
+from .points import cut_lines
+
+__all__ = ["find_flats"]
+
+_WALLS = Kernel(
+    "relutopo_walls",
+    "raw int64 facet_ptr, raw int32 facets, raw int64 cutting_ptr, raw int32 cutting",
+    "raw int32 walls, raw bool cuts",
+    """
+    long long target = facet_ptr[i] + cutting_ptr[i];
+    for (long long p = facet_ptr[i]; p < facet_ptr[i + 1]; ++p) walls[target++] = facets[p];
+    for (long long p = cutting_ptr[i]; p < cutting_ptr[i + 1]; ++p) {
+        walls[target] = cutting[p];
+        cuts[target++] = true;
+    }
+    """,
+)
+
+
+def find_flats(step: LayerStep) -> list[Level]:
+    """Return the flats of all dimensions 0..d; the vertices of `step` get those of dimension 0."""
+    xp, levels = step.xp, list[Level]()
+    wholes = _whole_cells(step)
+    step.add_planes(wholes[-1].crossing)
+    for k in range(step.dim + 1):
+        whole = block = wholes.pop(0)  # what it holds is needed no more when its level has it
+        blocks = []
+        for m in range(k - 1, -1, -1):
+            block = (
+                _sections(step, levels, block, m, first_cut=m == k - 1)
+                if m
+                else cut_lines(step, levels[0], block)
+            )
+            blocks.append(block)
+        # The cells themselves are the first flats of their dimension.
+        levels.append(Level(whole.positive, whole.negative, whole.planes, *_walls(xp, whole, k)))
+        for m, found in zip(range(k - 1, -1, -1), blocks, strict=True):
+            _append(xp, levels[m], found, m)
+    return levels
+
+
+def _append(xp: Any, level: Level, block: Block, m: int) -> None:
+    level.positive = xp.concatenate([level.positive, block.positive])
+    level.negative = xp.concatenate([level.negative, block.negative])
+    level.planes = xp.concatenate([level.planes, block.planes])
+    if m:
+        walls, cuts = _walls(xp, block, m)
+        level.walls = concatenate_lists(xp, [level.walls, walls])
+        level.cuts = xp.concatenate([level.cuts, cuts])
+
+
+def _walls(xp: Any, block: Block, m: int) -> tuple[Lists, Array]:
+    """Return the walls of flats of dimension m, and which of them cut."""
+    facets = block.facets
+    if not m:
+        return facets, xp.zeros(0, dtype=bool)
+    cutting = block.subflats
+    n = len(facets.items) + len(cutting.items)
+    ptr = facets.ptr + cutting.ptr
+    items, cuts = xp.empty(n, dtype=np.int32), xp.zeros(n, dtype=bool)
+    # The facets of a flat come before what cuts it.
+    kernel = _WALLS.on(xp)
+    if kernel is not None:
+        parts = facets.ptr, facets.items, cutting.ptr, cutting.items
+        kernel(*parts, items, cuts, size=len(facets))
+        return Lists(ptr, items), cuts
+    of_facets = xp.arange(len(facets.items)) + cutting.ptr[facets.owners(xp)]
+    of_cutting = xp.arange(len(cutting.items)) + facets.ptr[cutting.owners(xp) + 1]
+    items[of_facets], items[of_cutting] = facets.items, cutting.items
+    cuts[of_cutting] = True
+    return Lists(ptr, items), cuts
+
+
+def _whole_cells(step: LayerStep) -> list[Block]:
+    """Return the cells of all dimensions themselves."""
+    xp, cells = step.xp, step.cells
+    positive, negative = step.sign_vertices()
+    facets = Lists(xp.zeros(len(positive) + 1, np.int64), xp.zeros(0, np.int32))
+    blocks = []
+    for k, n in enumerate(cells.n):
+        if k:
+            # The (k-1)-cells are the first flats of their dimension, so their numbers are the same.
+            facets = cells.facets[k - 1]
+            positive = step.units.union(positive, facets)
+            negative = step.units.union(negative, facets)
+        planes = cells.planes[k] if k < step.dim else xp.zeros((n, 0), dtype=np.int32)
+        number = xp.arange(n, dtype=np.int32)
+        blocks.append(Block(positive, negative, step.regions_of[k], 0, number, planes, facets))
+    return blocks
+
+
+def _sections(step: LayerStep, levels: list[Level], upper: Block, m: int, first_cut: bool) -> Block:
+    """Cut the flats of dimension m + 1 ≥ 2 in some cells by all neurons that cross them.
+
+    The facets of a section by a neuron are those walls of the facets of the flat on which the
+    neuron vanishes. Two sections of one flat are the same if both neurons vanish there: the first
+    neuron stands for them. Sections of several flats are the same if the same neurons vanish.
+    """
+    xp, units = step.xp, step.units
+    level, below = levels[m], levels[m - 1]
+    facet, owner = upper.facets.items, upper.facets.owners(xp)
+    walls, place = level.walls.of(xp, facet)
+    wall, flat = walls.items, owner[place]
+    vanishing = vanishing_on_sections(xp, units, upper, flat, level, facet[place], below, wall)
+    members, entry = units.members(vanishing)
+    del vanishing, place
+    flat, unit, facets = _sections_by_unit(
+        xp, units.n, len(below), flat[entry], members.items, wall[entry]
+    )
+    positive = units.union(below.positive, facets)
+    negative = units.union(below.negative, facets)
+    sections = Signs(positive, negative)
+    earlier = crosses_earlier(xp, units, upper, flat, sections, unit)
+    kept = xp.flatnonzero(~earlier).astype(np.int32)
+    carrier = upper.carrier[flat]
+    first = kept
+    number = xp.arange(len(kept), dtype=np.int32)
+    if not first_cut:
+        names = Unions(positive, kept, negative, kept)
+        first, number = match(xp, carrier[kept], len(upper.regions), names)
+        first = kept[first]
+    bounding, _ = facets.of(xp, first)
+    by = step.plane_of(upper.regions[carrier[first]], unit[first])
+    block = Block(
+        regions=upper.regions,
+        first=len(level),
+        carrier=carrier[first],
+        positive=positive[first],
+        negative=negative[first],
+        planes=xp.concatenate([upper.planes[flat[first]], by[:, None]], axis=1),
+        facets=bounding,
+    )
+    ptr = gathered(xp, flat[kept], len(upper))
+    upper.subflats = Lists(ptr, number + np.int32(block.first))
+    return block
+
+
+def _sections_by_unit(
+    xp: Any, n_units: int, n_walls: int, flat: Array, unit: Array, wall: Array
+) -> tuple[Array, Array, Lists]:
+    """Gather the facets of sections, which are found from two sides.
+
+    Parameters
+    ----------
+    xp : module
+    n_units, n_walls : int
+    flat, unit, wall : (n,) ndarrays of int32
+        A section, by its flat and its unit, and a facet of it.
+
+    Returns
+    -------
+    flat, unit : (n_sections,) ndarrays of int32
+        Ascending.
+    facets : Lists
+    """
+    n_walls = max(1, n_walls)
+    key = distinct(xp, (flat.astype(np.int64) * n_units + unit) * n_walls + wall)
+    section = key // n_walls
+    begins = xp.ones(len(key), dtype=bool)
+    begins[1:] = section[1:] != section[:-1]
+    heads = xp.flatnonzero(begins)
+    facets = Lists(xp.append(heads, len(key)), (key - section * n_walls).astype(np.int32))
+    section = section[heads]
+    flat = section // n_units
+    return flat.astype(np.int32), (section - flat * n_units).astype(np.int32), facets

@@ -1,0 +1,1 @@
+"""Maps, values and their bounds as arrays."""

@@ -1,0 +1,1 @@
+"""Lists, bit sets and equal rows as arrays."""

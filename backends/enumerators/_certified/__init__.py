@@ -1,0 +1,1 @@
+"""Signs that are certain: bounds of rounding, then twice the precision, then integers."""

@@ -1,0 +1,341 @@
+"""Compiled kernels that take a block out of a complex, prepare it for cutting, and put it back.
+
+A block is the closure of some regions. Its cells are numbered regions first, vertices last, as
+`cutting` wants them; these first cells are the *carriers* of all cells that come from them.
+
+Neighbouring blocks cut the cells that they share independently and alike: a cell is made by
+cutting a cell with the same carrier, so the cells of one carrier and dimension are made in the
+same order in every block that holds it. (carrier, dimension, rank) therefore names a cell in all
+of them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from relutopo.system.compilation import njit
+
+from .._shared.bits import lowest_bit, popcount
+from .cutting import (
+    CARRIER,
+    COUNT,
+    LENGTH,
+    LEVEL,
+    LONGEST,
+    MINUS,
+    N_CELLS,
+    N_LINKS,
+    PLUS,
+    PLUS_HALF,
+    POOL_END,
+    ROOM,
+    START,
+    ZERO,
+    push_all,
+    unite,
+)
+
+
+@njit(cache=True, nogil=True)
+def spread(indptr, indices, first, last, first_below, last_below):
+    """Hand the first and last block of every cell down to its facets."""
+    first_below[:] = 2**31 - 1
+    last_below[:] = -1
+    for c in range(len(indptr) - 1):
+        for i in range(indptr[c], indptr[c + 1]):
+            f = indices[i]
+            first_below[f] = min(first_below[f], first[c])
+            last_below[f] = max(last_below[f], last[c])
+
+
+@njit(cache=True, nogil=True)
+def gather(cells, region_of, indptr, indices, number, first):
+    """Return the facets of some cells: their lists in block numbers, themselves, and regions.
+
+    `number` holds -1 for every facet and is left so; the block numbers begin at `first`.
+    """
+    size = 0
+    for c in cells:
+        size += indptr[c + 1] - indptr[c]
+    lists = np.empty(size, np.int32)
+    below = np.empty(size, np.int32)
+    regions = np.empty(size, np.int32)
+    n, k = 0, 0
+    for i in range(len(cells)):
+        for q in range(indptr[cells[i]], indptr[cells[i] + 1]):
+            f = indices[q]
+            if number[f] < 0:
+                number[f] = first + n
+                below[n] = f
+                regions[n] = region_of[i]
+                n += 1
+            lists[k] = number[f]
+            k += 1
+    for i in range(n):
+        number[below[i]] = -1
+    return lists, below[:n].copy(), regions[:n].copy()
+
+
+@njit(cache=True, nogil=True)
+def lay_out(first, level, cells, indptr, lists, info, kind, pool, cursor):
+    """Write the lists of a block's cells of one dimension, with a place to spare for each."""
+    end = cursor[POOL_END]
+    k = 0
+    for i in range(len(cells)):
+        c = first + i
+        count = indptr[cells[i] + 1] - indptr[cells[i]]
+        info[c, START], info[c, COUNT], info[c, ROOM] = end, count, count + 1
+        info[c, PLUS_HALF] = -1
+        kind[c, CARRIER], kind[c, LEVEL] = c, level
+        for q in range(count):
+            pool[end + q] = lists[k]
+            k += 1
+        end += count + 1
+        cursor[LONGEST] = max(cursor[LONGEST], count)
+    cursor[POOL_END] = end
+
+
+@njit(cache=True, nogil=True)
+def evaluate(planes, errors, begin, end, vertex_regions, x, x_error, limit, unknown, signs):
+    """Write the signs of neurons begin..end-1 at the vertices; return how many stay open.
+
+    The bound is that of `cutting.value_at`.
+    """
+    d, n_units = x.shape[1], end - begin
+    z, size, slope = np.empty(n_units), np.empty(n_units), np.empty(n_units)
+    n_open = 0
+    for v in range(len(x)):
+        r = vertex_regions[v]
+        for j in range(n_units):
+            z[j] = planes[r, d, begin + j]
+            size[j] = abs(z[j])
+            slope[j] = 0.0
+        for i in range(d):
+            x_i = x[v, i]
+            for j in range(n_units):
+                a = planes[r, i, begin + j]
+                z[j] += a * x_i
+                size[j] += abs(a * x_i)
+                slope[j] += abs(a)
+        rounding, deviation = (2 * d + 4) * 2.0**-53, 1.01 * x_error[v]
+        for j in range(n_units):
+            error = errors[r, begin + j]
+            bound = rounding * size[j] + 2.02 * error + slope[j] * deviation + 1e-300
+            if slope[j] == 0.0 and planes[r, d, begin + j] == 0.0 and error == 0.0:
+                signs[v, j] = 0
+            elif abs(z[j]) <= bound or x_error[v] > limit:
+                signs[v, j] = unknown
+                n_open += 1
+            else:
+                signs[v, j] = 1 if z[j] > 0.0 else -1
+    return n_open
+
+
+@njit(cache=True, nogil=True)
+def pick_rows(planes, errors, units, rows):
+    """Copy the maps of some neurons of each region to rows (A, c, error, |A|₁)."""
+    d = planes.shape[1] - 1
+    k = 0
+    for r in range(len(planes)):
+        for j in units:
+            slope = 0.0
+            for i in range(d):
+                rows[k, i] = planes[r, i, j]
+                slope += abs(planes[r, i, j])
+            rows[k, d], rows[k, d + 1], rows[k, d + 2] = planes[r, d, j], errors[r, j], slope
+            k += 1
+
+
+@njit(cache=True, nogil=True)
+def prepare(cursor, n_vertices, signs, units, mask, info, pool):
+    """Write the masks of a block's cells; return how many cuts of cells they announce."""
+    n = cursor[N_CELLS]
+    for v in range(n_vertices):
+        c = n - n_vertices + v
+        mask[c] = np.uint64(0)
+        for j in range(len(units)):
+            s = signs[v, units[j]]
+            third = PLUS if s > 0 else (MINUS if s < 0 else ZERO)
+            mask[c, 3 * (j >> 6) + third] |= np.uint64(1) << np.uint64(63 - (j & 63))
+    n_cuts = 0
+    for c in range(n - n_vertices - 1, -1, -1):
+        mask[c] = np.uint64(0)
+        for i in range(info[c, START], info[c, START] + info[c, COUNT]):
+            unite(mask, c, pool[i])
+        n_cuts += _n_crossing(mask, c)
+    return n_cuts
+
+
+@njit(cache=True, inline="always")
+def _n_crossing(mask, c):
+    n = np.int64(0)
+    for w in range(0, mask.shape[1], 3):
+        n += np.int64(popcount(mask[c, w + PLUS] & mask[c, w + MINUS]))
+    return n
+
+
+@njit(cache=True, nogil=True)
+def fill_chains(cursor, n_vertices, chains, links, mask, kind):
+    """Put every cell into the chains of the neurons that cut it."""
+    chains[:, :, LENGTH] = 0
+    cursor[N_LINKS] = 0
+    for c in range(cursor[N_CELLS] - n_vertices):
+        push_all(cursor, chains, links, mask, kind[c, LEVEL], c)
+
+
+@njit(cache=True, nogil=True)
+def number_cells(n, n_carriers, kind, slot, owned, dim):
+    """Return the place of every cell among those of its dimension, as they are handed back.
+
+    Shared cells that the block owns come first, carrier by carrier; then those that it alone has;
+    then shared cells that others own, carrier by carrier; and the vertices that were there.
+    `slot` numbers the shared carriers, -1 for others.
+
+    Returns
+    -------
+    position : (n,) place of each cell among those of its dimension
+    order : (n,) the cells by dimension and position
+    counts : (n_slots, dim + 1) cells of each carrier
+    first : (n_slots, dim + 1) position of the first of them
+    n_owned, n_all : (dim + 1,) cells owned, and all of them
+    """
+    counts = np.zeros((len(owned), dim + 1), np.int32)
+    first = np.zeros((len(owned), dim + 1), np.int32)
+    n_private, n_owned = np.zeros(dim + 1, np.int64), np.zeros(dim + 1, np.int64)
+    n_all = np.zeros(dim + 1, np.int64)
+    n_initial = 0
+    for c in range(n):
+        k = kind[c, LEVEL]
+        if c < n_carriers and k == 0:
+            n_initial += 1
+        elif slot[kind[c, CARRIER]] < 0:
+            n_private[k] += 1
+        else:
+            counts[slot[kind[c, CARRIER]], k] += 1
+    private = np.zeros(dim + 1, np.int64)
+    for k in range(dim + 1):
+        for turn in range(2):
+            for s in range(len(owned)):
+                if owned[s] == (turn == 0):
+                    first[s, k] = n_all[k]
+                    n_all[k] += counts[s, k]
+            if turn == 0:
+                private[k] = n_all[k]
+                n_all[k] += n_private[k]
+                n_owned[k] = n_all[k]
+    initial = n_all[0]
+    n_all[0] += n_initial
+    position, order = np.empty(n, np.int32), np.empty(n, np.int32)
+    offset = np.cumsum(n_all) - n_all
+    following = first.copy()
+    for c in range(n):
+        k = kind[c, LEVEL]
+        s = -1 if c < n_carriers and k == 0 else slot[kind[c, CARRIER]]
+        if c < n_carriers and k == 0:
+            position[c] = initial
+            initial += 1
+        elif s < 0:
+            position[c] = private[k]
+            private[k] += 1
+        else:
+            position[c] = following[s, k]
+            following[s, k] += 1
+        order[offset[k] + position[c]] = c
+    return position, order, counts, first, n_owned, n_all
+
+
+@njit(cache=True, nogil=True)
+def mark_planes(order, planes_of, width, used):
+    """Return the planes of some cells, and mark those of the block's own that are among them."""
+    planes = np.empty((len(order), width), np.int32)
+    for i in range(len(order)):
+        for k in range(width):
+            p = planes_of[order[i], k]
+            planes[i, k] = p
+            if p >= 0:
+                used[p] = True
+    return planes
+
+
+@njit(cache=True, nogil=True)
+def rename_planes(planes, rank):
+    """Replace the block's own planes by their rank."""
+    for i in range(planes.shape[0]):
+        for k in range(planes.shape[1]):
+            if planes[i, k] >= 0:
+                planes[i, k] = rank[planes[i, k]]
+
+
+@njit(cache=True, nogil=True)
+def lists_of(order, info, pool, position):
+    """Return the facets of some cells: how many, and their positions."""
+    counts = np.empty(len(order), np.int32)
+    size = 0
+    for i in range(len(order)):
+        counts[i] = info[order[i], COUNT]
+        size += counts[i]
+    entries = np.empty(size, np.int32)
+    k = 0
+    for c in order:
+        for q in range(info[c, START], info[c, START] + info[c, COUNT]):
+            entries[k] = position[pool[q]]
+            k += 1
+    return counts, entries
+
+
+@njit(cache=True, nogil=True)
+def patterns_of(order, kind, mask, neurons, packed):
+    """Return the patterns of regions: those of their carriers, and the neurons positive there."""
+    result = np.empty((len(order), packed.shape[1]), np.uint8)
+    n_words = mask.shape[1] // 3
+    for i in range(len(order)):
+        result[i] = packed[kind[order[i], CARRIER]]
+        for w in range(n_words):
+            bits = mask[order[i], 3 * w + PLUS]
+            while bits:
+                neuron = neurons[64 * w + 63 - np.int64(lowest_bit(bits))]
+                result[i, neuron >> 3] |= np.uint8(1 << (neuron & 7))
+                bits &= bits - np.uint64(1)
+    return result
+
+
+@njit(cache=True, nogil=True)
+def put_back(counts, entries, table, indptr, first_cell, indices):
+    """Append a block's lists to the complex; `table` translates positions."""
+    end = indptr[first_cell]
+    k = 0
+    for i in range(len(counts)):
+        for _ in range(counts[i]):
+            indices[end] = table[entries[k]]
+            end += 1
+            k += 1
+        indptr[first_cell + i + 1] = end
+
+
+@njit(cache=True, nogil=True)
+def names(start, n_owned, owned, shared, counts, base, initial):
+    """Return the number in the complex of the cell at each position, for one dimension."""
+    n = n_owned + len(initial)
+    for s in range(len(shared)):
+        if not owned[s]:
+            n += counts[s]
+    result = np.empty(n, np.int32)
+    for i in range(n_owned):
+        result[i] = start + i
+    at = n_owned
+    for s in range(len(shared)):
+        if not owned[s]:
+            for i in range(counts[s]):
+                result[at] = base[shared[s]] + i
+                at += 1
+    result[at:] = initial
+    return result
+
+
+@njit(cache=True, nogil=True)
+def put_planes(planes, offset, result):
+    """Copy planes of cells; those with a bar are old ones, the others begin at `offset`."""
+    for i in range(planes.shape[0]):
+        for k in range(planes.shape[1]):
+            p = planes[i, k]
+            result[i, k] = ~p if p < 0 else p + offset

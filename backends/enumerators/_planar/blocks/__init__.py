@@ -1,0 +1,1 @@
+"""Parts of a complex that are cut one at a time."""

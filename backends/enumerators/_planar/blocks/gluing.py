@@ -1,0 +1,186 @@
+"""Putting the parts of a block together again, one after the other; see `block`.
+
+A part is copied to its place as soon as it has been cut, so that it need not be kept. How many
+cells there will be is not known by then; so arrays are made longer than is expected, which takes no
+memory until they are written to, and get their lengths in the end.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relutopo.errors import InvariantError
+from relutopo.system.compilation import njit
+
+from ..records import Cells
+from .block import Block, Part
+
+__all__ = ["Gluing"]
+
+_ROOM, _LEAST_ROOM = 2.0, 1.1
+"""How many times as long as expected arrays are made, and at least have to be."""
+
+
+class Gluing:
+    """A block that grows by parts, all of whose layers have cut.
+
+    Cells that parts share get their numbers and coordinates from the first of them.
+
+    Parameters
+    ----------
+    whole : Block
+        Before it was split.
+    n_parts : int
+    """
+
+    def __init__(self, whole: Block, n_parts: int) -> None:
+        self._whole, self._n_parts = whole, n_parts
+        self._n_added, self._n_uncertain = 0, whole.n_uncertain
+        # Of each edge of the whole that was cut: its first piece, the first vertex on it, and the
+        # number of its pieces.
+        self._known = np.full((len(whole.cells.edge_vertices), 3), -1, np.int32)
+        # How many vertices, edges, regions and half-edges there are.
+        self._ends = np.array([len(whole.cells.x), 0, 0, 0])
+        self._room = np.zeros(4, np.int64)
+        self._to = whole.cells
+
+    @property
+    def n_regions(self) -> int:
+        """Number of regions so far."""
+        return int(self._ends[2])
+
+    @property
+    def n_cells(self) -> int:
+        """Number of cells of all dimensions so far."""
+        return int(self._ends[:3].sum())
+
+    def add(self, part: Part) -> None:
+        """Copy a part to its place."""
+        block, cells = part.block, part.block.cells
+        sizes = len(cells.x), len(cells.edge_vertices), len(cells.packed), len(cells.half_edges)
+        most = self._ends + sizes
+        self._n_added += 1
+        expected = most * self._n_parts // self._n_added
+        if (np.maximum(most, _LEAST_ROOM * expected) > self._room).any():
+            self._lengthen((_ROOM * expected).astype(np.int64), cells.packed.shape[1])
+        unequal = _paste(
+            part.vertices,
+            part.edges,
+            block.piece_ptr,
+            block.pieces,
+            cells,
+            self._known,
+            self._ends,
+            self._to,
+        )
+        if unequal >= 0:
+            n_pieces = self._known[part.edges[unequal], 2], np.diff(block.piece_ptr)[unequal]
+            raise InvariantError(
+                f"an edge is cut into {n_pieces[0]} and into {n_pieces[1]} pieces from its two "
+                "sides; please report this network as a bug"
+            )
+        self._n_uncertain += block.n_uncertain
+
+    def _lengthen(self, room: NDArray[np.int64], n_bytes: int) -> None:
+        """Move the cells so far to arrays with room for so many."""
+        n_vertices, n_edges, n_regions, n_sides = room.tolist()
+        ends, old = self._ends, self._to
+        new = Cells(
+            x=np.empty((n_vertices, 2)),
+            x_error=np.empty(n_vertices),
+            edge_vertices=np.empty((n_edges, 2), np.int32),
+            labels=np.empty(n_edges, np.int32),
+            region_ptr=np.zeros(n_regions + 1, np.int64),
+            half_edges=np.empty(n_sides, np.int32),
+            packed=np.empty((n_regions, n_bytes), np.uint8),
+        )
+        for name, n in zip(Cells._fields, self._lengths(), strict=True):
+            if ends[2] or name in ("x", "x_error"):
+                getattr(new, name)[:n] = getattr(old, name)[:n]
+        self._to, self._room = new, room
+
+    def _lengths(self) -> list[int]:
+        """Return how long each array of cells is so far."""
+        n_vertices, n_edges, n_regions, n_sides = self._ends.tolist()
+        return [n_vertices, n_vertices, n_edges, n_edges, n_regions + 1, n_sides, n_regions]
+
+    def finish(self) -> Block:
+        """Return the block when all parts have been added."""
+        for name, n in zip(Cells._fields, self._lengths(), strict=True):
+            array = getattr(self._to, name)
+            # What is beyond goes back to the system; nobody else looks at the arrays.
+            array.resize((n, *array.shape[1:]), refcheck=False)
+        piece_ptr, pieces = _all_pieces(self._whole.piece_ptr, self._whole.pieces, self._known)
+        return Block(self._to, None, piece_ptr, pieces, self._n_uncertain)
+
+
+@njit(cache=True, nogil=True)
+def _all_pieces(ptr, edges, known):
+    """Return the pieces of lists of edges, list by list, and where each list begins."""
+    new_ptr = np.zeros_like(ptr)
+    for i in range(len(ptr) - 1):
+        new_ptr[i + 1] = new_ptr[i]
+        for e in edges[ptr[i] : ptr[i + 1]]:
+            new_ptr[i + 1] += known[e, 2]
+    pieces = np.empty(new_ptr[-1], np.int32)
+    end = 0
+    for e in edges[: ptr[-1]]:
+        for k in range(known[e, 2]):
+            pieces[end] = known[e, 0] + k
+            end += 1
+    return new_ptr, pieces
+
+
+@njit(cache=True, nogil=True)
+def _paste(vertices, edges, piece_ptr, pieces, cells, known, ends, to):
+    """Copy a part to its place; return an edge that another part cut otherwise, or -1."""
+    x, edge_vertices, packed = cells.x, cells.edge_vertices, cells.packed
+    vertex_number = np.full(len(x), -1, np.int32)
+    edge_number = np.full(len(edge_vertices), -1, np.int32)
+    vertex_number[: len(vertices)] = vertices
+    vertex, edge, region, side = ends
+    first_edge = edge
+    for i in range(len(edges)):
+        e, first, n = edges[i], piece_ptr[i], piece_ptr[i + 1] - piece_ptr[i]
+        is_new = known[e, 0] < 0
+        if is_new:
+            known[e, 0], known[e, 1], known[e, 2] = edge, vertex, n
+            edge += n
+            vertex += n - 1
+        elif known[e, 2] != n:
+            return i
+        for k in range(n):
+            p = pieces[first + k]
+            edge_number[p] = known[e, 0] + k
+            if k + 1 < n:
+                # The pieces of an edge have its direction.
+                v = edge_vertices[p, 1]
+                vertex_number[v] = known[e, 1] + k
+                if is_new:
+                    to.x[vertex_number[v]] = x[v]
+                    to.x_error[vertex_number[v]] = cells.x_error[v]
+    for v in range(len(vertices), len(x)):
+        if vertex_number[v] < 0:
+            vertex_number[v] = vertex
+            to.x[vertex] = x[v]
+            to.x_error[vertex] = cells.x_error[v]
+            vertex += 1
+    for p in range(len(edge_vertices)):
+        if edge_number[p] < 0:
+            edge_number[p] = edge
+            edge += 1
+        number = edge_number[p]
+        if number >= first_edge:
+            to.edge_vertices[number, 0] = vertex_number[edge_vertices[p, 0]]
+            to.edge_vertices[number, 1] = vertex_number[edge_vertices[p, 1]]
+            to.labels[number] = cells.labels[p]
+    to.packed[region : region + len(packed)] = packed
+    for r in range(len(packed)):
+        to.region_ptr[region + r + 1] = side + cells.region_ptr[r + 1]
+    for q in range(len(cells.half_edges)):
+        half = cells.half_edges[q]
+        to.half_edges[side + q] = 2 * edge_number[half >> 1] + (half & 1)
+    ends[0], ends[1] = vertex, edge
+    ends[2], ends[3] = region + len(packed), side + len(cells.half_edges)
+    return -1

@@ -1,0 +1,1 @@
+"""Regions cut by the neurons of a layer."""

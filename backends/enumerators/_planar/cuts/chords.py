@@ -1,0 +1,280 @@
+"""Compiled kernels that find the chords along which a layer cuts each region of the plane.
+
+Within a region the zero set of a neuron that crosses it is a chord between two points of the rim;
+the rim's points, corners and crossings of its edges, are numbered 0..B-1 counterclockwise. Neurons
+with the same two points have the same chord. Chords cross inside the region if and only if their
+ends interleave on the rim, so only the order of crossings along a chord needs arithmetic.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from relutopo.system.compilation import njit
+
+from ..._shared.bits import lowest_bit
+from ..._shared.growing import grown
+from .signs import parameter, sort_along, value
+
+__all__ = ["find_chords", "rim_size"]
+
+
+@njit(cache=True, inline="always")
+def _sign(positive, negative, v, j):
+    word, bit = j >> 6, np.uint64(j & 63)
+    above = (positive[v, word] >> bit) & np.uint64(1)
+    below = (negative[v, word] >> bit) & np.uint64(1)
+    return np.int8(above) - np.int8(below)
+
+
+@njit(cache=True)
+def _crossing_units(r, region_ptr, corners, positive, negative, inside, units):
+    """Collect, ascending, the units with both signs at corners of region r; also as bits."""
+    count = 0
+    for w in range(positive.shape[1]):
+        above, below = np.uint64(0), np.uint64(0)
+        for q in range(region_ptr[r], region_ptr[r + 1]):
+            above |= positive[corners[q], w]
+            below |= negative[corners[q], w]
+        word = above & below
+        inside[w] = word
+        while word:
+            units[count] = 64 * w + int(lowest_bit(word))
+            word &= word - np.uint64(1)
+            count += 1
+    return count
+
+
+@njit(cache=True)
+def rim_size(r, region_ptr, half_edges, group_ptr):
+    """Return how many points are on the rim of region r."""
+    size = 0
+    for q in range(region_ptr[r], region_ptr[r + 1]):
+        e = half_edges[q] >> 1
+        size += 1 + group_ptr[e + 1] - group_ptr[e]
+    return size
+
+
+@njit(cache=True)
+def _walk_rim(
+    r,
+    region_ptr,
+    half_edges,
+    edge_vertices,
+    positive,
+    negative,
+    ptr,
+    item,
+    same,
+    group_ptr,
+    base,
+    inside,
+    found,
+    begin,
+    end,
+    turn,
+    rim,
+):
+    """Note in `rim` the vertices on the rim of region r, and where the units found vanish.
+
+    Unit j vanishes at the points ``begin[j] < end[j]``, and ``turn[j]`` is its sign between them.
+    Returns whether every unit does so at exactly two points.
+    """
+    for i in range(len(found)):
+        begin[found[i]] = end[found[i]] = -1
+    position, n_ends = 0, 0
+    for q in range(region_ptr[r], region_ptr[r + 1]):
+        e, back = half_edges[q] >> 1, half_edges[q] & 1
+        v, following = edge_vertices[e, back], edge_vertices[e, 1 - back]
+        rim[position] = v
+        for w in range(positive.shape[1]):
+            word = inside[w] & ~(positive[v, w] | negative[v, w])
+            while word:
+                j = 64 * w + int(lowest_bit(word))
+                word &= word - np.uint64(1)
+                n_ends += 1
+                if begin[j] < 0:
+                    begin[j], turn[j] = position, _sign(positive, negative, following, j)
+                else:
+                    end[j] = position
+        group = group_ptr[e + 1] if back else group_ptr[e] - 1
+        for i in range(ptr[e + 1] - ptr[e]):
+            k = ptr[e + 1] - 1 - i if back else ptr[e] + i
+            # Backwards, a group's first crossing comes last.
+            if i == 0 or not same[k + 1 if back else k]:
+                position += 1
+                group += -1 if back else 1
+                rim[position] = base + group
+            j = item[k]
+            n_ends += 1
+            if begin[j] < 0:
+                begin[j], turn[j] = position, _sign(positive, negative, following, j)
+            else:
+                end[j] = position
+        position += 1
+    for i in range(len(found)):
+        if end[found[i]] < 0 or turn[found[i]] == 0:
+            return False
+    return n_ends == 2 * len(found)
+
+
+@njit(cache=True)
+def _sort_by_ends(found, begin, end, size):
+    """Sort units by the points where they vanish; stable."""
+    if len(found) > 16:
+        found[:] = found[np.argsort(begin[found] * size + end[found], kind="mergesort")]
+        return
+    for i in range(1, len(found)):
+        j = found[i]
+        key = begin[j] * size + end[j]
+        k = i
+        while k > 0 and begin[found[k - 1]] * size + end[found[k - 1]] > key:
+            found[k] = found[k - 1]
+            k -= 1
+        found[k] = j
+
+
+@njit(cache=True, nogil=True)
+def find_chords(
+    region_ptr,
+    half_edges,
+    corners,
+    edge_vertices,
+    positive,
+    negative,
+    ptr,
+    item,
+    same,
+    group_ptr,
+    base,
+    plane_of,
+    planes,
+    error_of,
+    errors,
+    x,
+    x_error,
+    limit,
+):
+    """Return the chords of all regions, with their crossings in order.
+
+    Crossings ``ptr[e]:ptr[e + 1]`` of edge e are sorted, `same` as the one before or not, and make
+    the vertices ``base + group_ptr[e]``, ....
+
+    Returns
+    -------
+    broken : int
+        A region whose signs contradict convexity, or -1.
+    n_open : int
+        How many orders along chords stay open.
+    chord_ptr : (n_regions + 1,)
+    region, ends, end_vertices : (n_chords,), (n_chords, 2), (n_chords, 2)
+        For each chord its region, its rim points, the first less than the second, and their
+        vertices; chords of a region ascend by rim points.
+    unit_ptr, units, after
+        For each chord its units, ascending, and the sign of each on the rim between the ends.
+    cross_ptr, cross, t, t_error, linked
+        For each chord the chords of the region that it crosses, as numbers within the region,
+        sorted; see `values.sort_along`.
+    """
+    n_regions, n_units = len(region_ptr) - 1, planes.shape[2]
+    chord_ptr = np.zeros(n_regions + 1, np.int64)
+    region, ends = np.empty(64, np.int32), np.empty((64, 2), np.int32)
+    end_vertices = np.empty((64, 2), np.int32)
+    unit_ptr, cross_ptr = np.zeros(65, np.int64), np.zeros(65, np.int64)
+    units, after = np.empty(64, np.int32), np.empty(64, np.int8)
+    cross, linked = np.empty(64, np.int32), np.empty(64, np.bool_)
+    t, t_error = np.empty(64), np.empty(64)
+    inside = np.empty(positive.shape[1], np.uint64)
+    units_found = np.empty(n_units, np.int64)
+    begin, end = np.empty(n_units, np.int64), np.empty(n_units, np.int64)
+    turn = np.empty(n_units, np.int8)
+    rim = np.empty(64, np.int32)
+    broken, n_chords, n_members, n_crossings, n_open = -1, 0, 0, 0, 0
+    for r in range(n_regions):
+        count = _crossing_units(r, region_ptr, corners, positive, negative, inside, units_found)
+        if count == 0:
+            chord_ptr[r + 1] = n_chords
+            continue
+        found = units_found[:count]
+        size = rim_size(r, region_ptr, half_edges, group_ptr)
+        rim = grown(rim, size)
+        if not _walk_rim(
+            r,
+            region_ptr,
+            half_edges,
+            edge_vertices,
+            positive,
+            negative,
+            ptr,
+            item,
+            same,
+            group_ptr,
+            base,
+            inside,
+            found,
+            begin,
+            end,
+            turn,
+            rim,
+        ):
+            broken = r
+            break
+
+        _sort_by_ends(found, begin, end, size)
+        first = n_chords
+        region, ends = grown(region, first + count), grown(ends, first + count)
+        end_vertices = grown(end_vertices, first + count)
+        unit_ptr = grown(unit_ptr, first + count + 1)
+        cross_ptr = grown(cross_ptr, first + count + 1)
+        units, after = grown(units, n_members + count), grown(after, n_members + count)
+        for i in range(count):
+            j = found[i]
+            last = n_chords - 1
+            if i == 0 or begin[j] != ends[last, 0] or end[j] != ends[last, 1]:
+                region[n_chords] = r
+                ends[n_chords, 0], ends[n_chords, 1] = begin[j], end[j]
+                end_vertices[n_chords, 0] = rim[begin[j]]
+                end_vertices[n_chords, 1] = rim[end[j]]
+                n_chords += 1
+            units[n_members], after[n_members] = j, turn[j]
+            n_members += 1
+            unit_ptr[n_chords] = n_members
+        chord_ptr[r + 1] = n_chords
+
+        plane, error = planes[plane_of[r]], errors[error_of[r]]
+        for c in range(first, n_chords):
+            room = n_crossings + n_chords - first
+            cross, linked = grown(cross, room), grown(linked, room)
+            t, t_error = grown(t, room), grown(t_error, room)
+            start = n_crossings
+            c0, c1 = ends[c, 0], ends[c, 1]
+            for o in range(first, n_chords):
+                o0, o1 = ends[o, 0], ends[o, 1]
+                if o0 < c0 < o1 < c1 or c0 < o0 < c1 < o1:
+                    j = units[unit_ptr[o]]
+                    a, b = end_vertices[c, 0], end_vertices[c, 1]
+                    za, bound_a = value(plane, error, j, x, x_error, a, limit)
+                    zb, bound_b = value(plane, error, j, x, x_error, b, limit)
+                    cross[n_crossings] = o - first
+                    t[n_crossings], t_error[n_crossings] = parameter(za, bound_a, zb, bound_b)
+                    n_crossings += 1
+            sort_along(start, n_crossings, cross, t, t_error, linked)
+            for i in range(start, n_crossings):
+                n_open += linked[i]
+            cross_ptr[c + 1] = n_crossings
+    return (
+        broken,
+        n_open,
+        chord_ptr,
+        region[:n_chords],
+        ends[:n_chords],
+        end_vertices[:n_chords],
+        unit_ptr[: n_chords + 1],
+        units[:n_members],
+        after[:n_members],
+        cross_ptr[: n_chords + 1],
+        cross[:n_crossings],
+        t[:n_crossings],
+        t_error[:n_crossings],
+        linked[:n_crossings],
+    )

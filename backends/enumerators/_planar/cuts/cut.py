@@ -1,0 +1,281 @@
+"""Compiled passes: what a layer's cut of the plane does between two decisions.
+
+`finish` goes on for as long as bounds decide everything; where they do not, it stops, the caller
+settles what is open exactly (`plane`), and goes on with the single steps that are left. So what
+Python does for a cut takes little time while nothing is open.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from relutopo.system.compilation import njit
+
+from ..records import Cells, Chords, Crossings, Cut, Placed
+from .chords import find_chords
+from .faces import build_faces, count_cells, split_edges
+from .signs import count_crossings, count_groups, edge_crossings, place_on_edges
+
+__all__ = [
+    "BUILT",
+    "FOUND",
+    "PLACED",
+    "Finished",
+    "build",
+    "cross_edges",
+    "find",
+    "finish",
+    "place_edges",
+]
+
+
+PLACED, FOUND, BUILT = 0, 1, 2
+"""How far `finish` comes: new vertices on edges are too far off; orders along chords are
+open, or signs contradict convexity; the cut is done, or would have more cells than there may be."""
+
+
+class Finished(NamedTuple):
+    """What `finish` has come to; what comes after that is empty.
+
+    Attributes
+    ----------
+    reached : int
+    placed : Placed
+    chords : Chords
+    broken : int
+        A region whose signs contradict convexity, or -1.
+    n_open : int
+        How many orders along chords are open.
+    n_cells : int
+        How many cells of all dimensions there are after the cut.
+    cut : Cut
+    """
+
+    reached: int
+    placed: Placed
+    chords: Chords
+    broken: int
+    n_open: int
+    n_cells: int
+    cut: Cut
+
+
+@njit(cache=True, nogil=True)
+def cross_edges(cells, edge_owner, maps, positive, negative):
+    """Return the units that cross each edge, sorted, and how many orders stay open."""
+    ptr = count_crossings(cells.edge_vertices, positive, negative)
+    n = ptr[-1]
+    crossings = Crossings(
+        ptr, np.empty(n, np.int32), np.empty(n), np.empty(n), np.zeros(n, np.bool_)
+    )
+    n_open = edge_crossings(
+        maps.plane_of,
+        maps.planes,
+        maps.error_of,
+        maps.errors,
+        cells.edge_vertices,
+        edge_owner,
+        cells.x,
+        cells.x_error,
+        maps.limit,
+        positive,
+        negative,
+        ptr,
+        crossings.item,
+        crossings.t,
+        crossings.t_error,
+        crossings.same,
+    )
+    return crossings, n_open
+
+
+@njit(cache=True)
+def _longer(array, n):
+    longer = np.empty((len(array) + n, *array.shape[1:]), array.dtype)
+    longer[: len(array)] = array
+    return longer
+
+
+@njit(cache=True, nogil=True)
+def place_edges(cells, crossings, magnitude):
+    """Place the new vertices on edges."""
+    n_old = len(cells.x)
+    group_ptr = count_groups(crossings.ptr, crossings.same)
+    x, x_error = _longer(cells.x, group_ptr[-1]), _longer(cells.x_error, group_ptr[-1])
+    source = place_on_edges(
+        cells.edge_vertices,
+        crossings.ptr,
+        crossings.same,
+        group_ptr,
+        crossings.t,
+        crossings.t_error,
+        magnitude,
+        n_old,
+        x,
+        x_error,
+    )
+    pieces, first_piece = split_edges(cells.edge_vertices, group_ptr, n_old)
+    return Placed(x, x_error, group_ptr, source, pieces, first_piece)
+
+
+@njit(cache=True, nogil=True)
+def find(cells, origins, maps, positive, negative, crossings, placed):
+    """Return the chords, a broken region or -1, and how many orders along chords stay open."""
+    (
+        broken,
+        n_open,
+        chord_ptr,
+        region,
+        ends,
+        end_vertices,
+        unit_ptr,
+        units,
+        after,
+        ptr,
+        item,
+        t,
+        t_error,
+        same,
+    ) = find_chords(
+        cells.region_ptr,
+        cells.half_edges,
+        origins,
+        cells.edge_vertices,
+        positive,
+        negative,
+        crossings.ptr,
+        crossings.item,
+        crossings.same,
+        placed.group_ptr,
+        len(cells.x),
+        maps.plane_of,
+        maps.planes,
+        maps.error_of,
+        maps.errors,
+        placed.x,
+        placed.x_error,
+        maps.limit,
+    )
+    inside = Crossings(ptr, item, t, t_error, same)
+    chords = Chords(chord_ptr, region, ends, end_vertices, unit_ptr, units, after, inside)
+    return chords, broken, n_open
+
+
+@njit(cache=True, nogil=True)
+def build(cells, origins, positive, units, magnitude, placed, chords, most):
+    """Return how many cells of all dimensions there will be, and the cut if they are not too many.
+
+    `units` are the `Units` that cut, and `most` is the limit, negative if there is none.
+    """
+    inside, first_piece = chords.crossings, placed.first_piece
+    n_inner, n_chord_edges, n_regions, n_sides = count_cells(
+        cells.region_ptr,
+        cells.half_edges,
+        placed.group_ptr,
+        chords.chord_ptr,
+        inside.ptr,
+        inside.item,
+        inside.same,
+    )
+    n_pieces = len(placed.pieces)
+    n_edges, inner_base = n_pieces + n_chord_edges, len(placed.x)
+    n_cells = inner_base + n_inner + n_edges + n_regions
+    if 0 <= most < n_cells:
+        return n_cells, _no_cut(cells)
+    x, x_error = _longer(placed.x, n_inner), _longer(placed.x_error, n_inner)
+    edge_vertices = _longer(placed.pieces, n_chord_edges)
+    labels = np.empty(n_edges, np.int32)
+    for e in range(len(cells.labels)):
+        labels[first_piece[e] : first_piece[e + 1]] = cells.labels[e]
+    region_ptr, half_edges = np.empty(n_regions + 1, np.int64), np.empty(n_sides, np.int32)
+    packed = np.empty((n_regions, len(units.always)), np.uint8)
+    parent, inner_source = np.empty(n_regions, np.int32), np.empty((n_inner, 3), np.int32)
+    inner_ends = np.empty((n_inner, 2), np.int32)
+    build_faces(
+        cells.region_ptr,
+        cells.half_edges,
+        origins,
+        positive,
+        cells.packed,
+        units.neurons,
+        units.always,
+        placed.group_ptr,
+        first_piece,
+        chords.chord_ptr,
+        chords.ends,
+        chords.end_vertices,
+        chords.unit_ptr,
+        chords.units,
+        chords.after,
+        inside.ptr,
+        inside.item,
+        inside.same,
+        inside.t,
+        inside.t_error,
+        inner_base,
+        magnitude,
+        x,
+        x_error,
+        edge_vertices,
+        labels,
+        inner_source,
+        inner_ends,
+        region_ptr,
+        half_edges,
+        packed,
+        parent,
+    )
+    after = Cells(x, x_error, edge_vertices, labels, region_ptr, half_edges, packed)
+    return n_cells, Cut(after, parent, inner_source, inner_ends)
+
+
+@njit(cache=True)
+def _no_cut(cells):
+    return Cut(cells, np.empty(0, np.int32), np.empty((0, 3), np.int32), np.empty((0, 2), np.int32))
+
+
+@njit(cache=True)
+def _no_chords():
+    flat, pairs = np.empty(0, np.int32), np.empty((0, 2), np.int32)
+    none = Crossings(np.zeros(1, np.int64), flat, np.empty(0), np.empty(0), np.empty(0, np.bool_))
+    return Chords(
+        np.zeros(1, np.int64),
+        flat,
+        pairs,
+        pairs,
+        np.zeros(1, np.int64),
+        flat,
+        np.empty(0, np.int8),
+        none,
+    )
+
+
+@njit(cache=True, nogil=True)
+def finish(
+    cells,
+    origins,
+    maps,
+    positive,
+    negative,
+    crossings,
+    units,
+    magnitude,
+    target,
+    most,
+):
+    """Place vertices, find chords and build faces, as far as nothing is open.
+
+    Vertices on edges may be off by `target`; `units` and `most` are as for `build`.
+    """
+    placed = place_edges(cells, crossings, magnitude)
+    n_old = len(cells.x)
+    for v in range(n_old, len(placed.x)):
+        if not placed.x_error[v] <= target:
+            return Finished(PLACED, placed, _no_chords(), -1, 0, 0, _no_cut(cells))
+    chords, broken, n_open = find(cells, origins, maps, positive, negative, crossings, placed)
+    if broken >= 0 or n_open:
+        return Finished(FOUND, placed, chords, broken, n_open, 0, _no_cut(cells))
+    n_cells, cut = build(cells, origins, positive, units, magnitude, placed, chords, most)
+    return Finished(BUILT, placed, chords, broken, n_open, n_cells, cut)

@@ -1,0 +1,368 @@
+"""Compiled kernels that cut each region of the plane along its chords; see `chords`.
+
+Everything here is combinatorial but for the coordinates of the new vertices.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from relutopo.system.compilation import njit
+
+from ..._shared.bits import set_bits
+from ..._shared.growing import grown
+from .chords import rim_size
+from .signs import place
+
+__all__ = ["build_faces", "count_cells", "split_edges"]
+
+
+@njit(cache=True, nogil=True)
+def split_edges(edge_vertices, group_ptr, base):
+    """Return the pieces of all edges, edge by edge, and the first piece of each edge."""
+    first_piece = np.empty(len(edge_vertices) + 1, np.int64)
+    pieces = np.empty((len(edge_vertices) + group_ptr[-1], 2), np.int32)
+    k = 0
+    for e in range(len(edge_vertices)):
+        first_piece[e] = k
+        tail = edge_vertices[e, 0]
+        for g in range(group_ptr[e], group_ptr[e + 1]):
+            pieces[k, 0], pieces[k, 1] = tail, base + g
+            tail = base + g
+            k += 1
+        pieces[k, 0], pieces[k, 1] = tail, edge_vertices[e, 1]
+        k += 1
+    first_piece[len(edge_vertices)] = k
+    return pieces, first_piece
+
+
+@njit(cache=True, nogil=True)
+def count_cells(region_ptr, half_edges, group_ptr, chord_ptr, cross_ptr, cross, same):
+    """Return how many inner vertices, chord edges, faces and half-edges of faces there will be.
+
+    A point where chords cross belongs to the first of them. Euler's relation for the disc:
+    faces = chord edges - inner vertices + 1.
+    """
+    n_inner, n_edges, n_faces, n_sides = 0, 0, 0, 0
+    for r in range(len(region_ptr) - 1):
+        inner, edges = 0, 0
+        for c in range(chord_ptr[r], chord_ptr[r + 1]):
+            edges += 1
+            i = cross_ptr[c]
+            while i < cross_ptr[c + 1]:
+                smallest = cross[i]
+                i += 1
+                while i < cross_ptr[c + 1] and same[i]:
+                    smallest = min(smallest, cross[i])
+                    i += 1
+                edges += 1
+                inner += smallest > c - chord_ptr[r]
+        n_inner += inner
+        n_edges += edges
+        n_faces += edges - inner + 1
+        n_sides += 2 * edges + rim_size(r, region_ptr, half_edges, group_ptr)
+    return n_inner, n_edges, n_faces, n_sides
+
+
+@njit(cache=True)
+def _rim_pieces(r, region_ptr, half_edges, group_ptr, first_piece, rim_piece):
+    """Note for each point of the rim of region r the half-edge that follows it."""
+    k = 0
+    for q in range(region_ptr[r], region_ptr[r + 1]):
+        e, back = half_edges[q] >> 1, half_edges[q] & 1
+        n = group_ptr[e + 1] - group_ptr[e]
+        for i in range(n + 1):
+            rim_piece[k] = 2 * (first_piece[e] + (n - i if back else i)) + back
+            k += 1
+    return k
+
+
+@njit(cache=True, inline="always")
+def _flip(row, neurons, units, lo, hi):
+    for m in range(lo, hi):
+        bit = neurons[units[m]]
+        row[bit >> 3] ^= np.uint8(1 << (bit & 7))
+
+
+@njit(cache=True, nogil=True)
+def build_faces(
+    region_ptr,
+    half_edges,
+    corners,
+    positive,
+    packed,
+    neurons,
+    always,
+    group_ptr,
+    first_piece,
+    chord_ptr,
+    ends,
+    end_vertices,
+    unit_ptr,
+    units,
+    after,
+    cross_ptr,
+    cross,
+    same,
+    t,
+    t_error,
+    inner_base,
+    magnitude,
+    x,
+    x_error,
+    new_vertices,
+    new_labels,
+    inner_source,
+    inner_ends,
+    out_ptr,
+    out_half_edges,
+    out_packed,
+    out_parent,
+):
+    """Build vertices, edges, faces and patterns inside every region.
+
+    Fills the rows of inner vertices in `x` and `x_error` from inner_base on, with `inner_source`
+    telling the region and two units of each; the rows of chord edges in `new_vertices` and
+    `new_labels` from the number of pieces on; and the faces, with the region that each is part of.
+    """
+    union = np.empty(positive.shape[1], np.uint64)
+    rim_piece = np.empty(64, np.int32)
+    met = np.empty(64, np.int32)
+    path, path_ptr = np.empty(64, np.int32), np.empty(64, np.int64)
+    degree, begins = np.empty(64, np.int32), np.empty(64, np.int32)
+    rotation_ptr, rotation = np.empty(64, np.int64), np.empty(64, np.int64)
+    low, high = np.empty(64, np.int64), np.empty(64, np.int64)
+    edge_chord, following = np.empty(64, np.int32), np.empty(64, np.int64)
+    face_of, first_half = np.empty(64, np.int32), np.empty(64, np.int64)
+    known, stack = np.empty(64, np.bool_), np.empty(64, np.int64)
+    f0, s0, inner0, edge0 = 0, 0, 0, int(first_piece[-1])
+    for r in range(len(region_ptr) - 1):
+        c0, c1 = chord_ptr[r], chord_ptr[r + 1]
+        row = out_packed[f0]
+        row[:] = always
+        for i in range(packed.shape[1]):
+            row[i] |= packed[r, i]
+        union[:] = np.uint64(0)
+        for q in range(region_ptr[r], region_ptr[r + 1]):
+            for w in range(len(union)):
+                union[w] |= positive[corners[q], w]
+        set_bits(row, neurons, union)
+        out_ptr[f0] = s0
+        out_parent[f0] = r
+        if c0 == c1:
+            for q in range(region_ptr[r], region_ptr[r + 1]):
+                h = half_edges[q]
+                out_half_edges[s0] = 2 * first_piece[h >> 1] + (h & 1)
+                s0 += 1
+            f0 += 1
+            continue
+
+        # The first face is left of the first piece of the rim. Crossing units have been set
+        # above; clear those that are negative there.
+        for c in range(c0, c1):
+            for m in range(unit_ptr[c], unit_ptr[c + 1]):
+                if (after[m] > 0) != (ends[c, 0] == 0):
+                    _flip(row, neurons, units, m, m + 1)
+        rim_piece = grown(rim_piece, rim_size(r, region_ptr, half_edges, group_ptr))
+        size = _rim_pieces(r, region_ptr, half_edges, group_ptr, first_piece, rim_piece)
+        k = c1 - c0
+        if k == 1:
+            # Left of the chord are the pieces behind its second point and before its first.
+            a, b = ends[c0, 0], ends[c0, 1]
+            new_vertices[edge0, 0], new_vertices[edge0, 1] = (
+                end_vertices[c0, 0],
+                end_vertices[c0, 1],
+            )
+            new_labels[edge0] = neurons[units[unit_ptr[c0]]]
+            out_packed[f0 + 1] = row
+            _flip(out_packed[f0 + 1], neurons, units, unit_ptr[c0], unit_ptr[c0 + 1])
+            out_parent[f0 + 1] = r
+            for side in range(2):
+                # The first face is the one left of the chord, unless that begins at point 0.
+                out_ptr[f0 + side] = s0
+                if (side == 0) == (a > 0):
+                    for p in range(a):
+                        out_half_edges[s0] = rim_piece[p]
+                        s0 += 1
+                    out_half_edges[s0] = 2 * edge0
+                    s0 += 1
+                    for p in range(b, size):
+                        out_half_edges[s0] = rim_piece[p]
+                        s0 += 1
+                else:
+                    for p in range(a, b):
+                        out_half_edges[s0] = rim_piece[p]
+                        s0 += 1
+                    out_half_edges[s0] = 2 * edge0 + 1
+                    s0 += 1
+            f0 += 2
+            edge0 += 1
+            continue
+
+        # Local vertices: rim points, then inner ones. Local edge i < size is the rim piece after
+        # point i; chord edges follow. `path` holds the local vertices along each chord.
+        n_crossings = cross_ptr[c1] - cross_ptr[c0]
+        most = size + n_crossings
+        met, degree = grown(met, k * k), grown(degree, most)
+        path, path_ptr = grown(path, n_crossings + 2 * k), grown(path_ptr, k + 1)
+        degree[:most] = 0
+        n_vertices = size
+        w = 0
+        for c in range(k):
+            path_ptr[c] = w
+            path[w] = ends[c0 + c, 0]
+            w += 1
+            stop = cross_ptr[c0 + c]
+            while stop < cross_ptr[c0 + c + 1]:
+                i = stop
+                smallest, best = cross[i], i
+                stop = i + 1
+                while stop < cross_ptr[c0 + c + 1] and same[stop]:
+                    smallest = min(smallest, cross[stop])
+                    if t_error[stop] < t_error[best]:
+                        best = stop
+                    stop += 1
+                if smallest > c:
+                    local = n_vertices
+                    n_vertices += 1
+                    for m in range(i, stop):
+                        met[c * k + cross[m]] = local
+                    source = inner0 + local - size
+                    place(
+                        x,
+                        x_error,
+                        end_vertices[c0 + c, 0],
+                        end_vertices[c0 + c, 1],
+                        t[best],
+                        t_error[best],
+                        magnitude,
+                        inner_base + source,
+                    )
+                    inner_source[source, 0] = r
+                    inner_ends[source, 0] = end_vertices[c0 + c, 0]
+                    inner_ends[source, 1] = end_vertices[c0 + c, 1]
+                    inner_source[source, 1] = units[unit_ptr[c0 + c]]
+                    inner_source[source, 2] = units[unit_ptr[c0 + cross[best]]]
+                else:
+                    local = met[smallest * k + c]
+                degree[local] += 1
+                path[w] = local
+                w += 1
+            path[w] = ends[c0 + c, 1]
+            w += 1
+        path_ptr[k] = w
+        n_edges = size + w - k
+
+        # Rotations: the half-edges that leave each vertex, counterclockwise. At a rim point:
+        # the rim piece ahead, chords that begin here by their other end, chords that end here by
+        # their other end, the rim piece behind. At an inner vertex: towards the chords' first
+        # ends, then towards their second ends, in the order of the chords.
+        begins = grown(begins, size)
+        begins[:size] = 0
+        for c in range(c0, c1):
+            begins[ends[c, 0]] += 1
+            degree[ends[c, 0]] += 1
+            degree[ends[c, 1]] += 1
+        rotation_ptr = grown(rotation_ptr, n_vertices + 1)
+        low, high = grown(low, n_vertices), grown(high, n_vertices)
+        at = 0
+        for v in range(n_vertices):
+            rotation_ptr[v] = at
+            if v < size:
+                low[v] = at + 1
+                high[v] = at + 1 + begins[v]
+                at += degree[v] + 2
+            else:
+                low[v] = at
+                high[v] = at + degree[v]
+                at += 2 * degree[v]
+        rotation_ptr[n_vertices] = at
+        rotation = grown(rotation, at)
+        for p in range(size):
+            rotation[rotation_ptr[p]] = 2 * p
+            before = p - 1 if p > 0 else size - 1
+            rotation[rotation_ptr[p + 1] - 1] = 2 * before + 1
+        edge_chord = grown(edge_chord, n_edges)
+        edge = size
+        for c in range(k):
+            a, b = path_ptr[c], path_ptr[c + 1] - 1
+            for w in range(a, b):
+                edge_chord[edge] = c0 + c
+                tail, head = path[w], path[w + 1]
+                if w == a:
+                    rotation[low[tail]] = 2 * edge
+                    low[tail] += 1
+                else:
+                    rotation[high[tail]] = 2 * edge
+                    high[tail] += 1
+                if w + 1 == b:
+                    rotation[high[head]] = 2 * edge + 1
+                    high[head] += 1
+                else:
+                    rotation[low[head]] = 2 * edge + 1
+                    low[head] += 1
+                inner = inner_base + inner0 - size
+                new_row = edge0 + edge - size
+                new_vertices[new_row, 0] = end_vertices[c0 + c, 0] if w == a else inner + tail
+                new_vertices[new_row, 1] = end_vertices[c0 + c, 1] if w + 1 == b else inner + head
+                new_labels[new_row] = neurons[units[unit_ptr[c0 + c]]]
+                edge += 1
+
+        # A face keeps to its left: after arriving at a vertex it leaves by the half-edge that
+        # comes just before the reverse of the arrival in the rotation.
+        following, face_of = grown(following, 2 * n_edges), grown(face_of, 2 * n_edges)
+        for v in range(n_vertices):
+            lo, hi = rotation_ptr[v], rotation_ptr[v + 1]
+            previous = rotation[hi - 1]
+            for i in range(lo, hi):
+                following[rotation[i] ^ 1] = previous
+                previous = rotation[i]
+        face_of[: 2 * n_edges] = -1
+        n_faces = n_edges - n_vertices + 1
+        first_half = grown(first_half, n_faces)
+        n_faces = 0
+        for start in range(2 * n_edges):
+            if face_of[start] >= 0 or (start < 2 * size and start & 1):
+                continue
+            out_ptr[f0 + n_faces] = s0
+            out_parent[f0 + n_faces] = r
+            first_half[n_faces] = start
+            h = start
+            while face_of[h] < 0:
+                face_of[h] = n_faces
+                if h < 2 * size:
+                    out_half_edges[s0] = rim_piece[h >> 1]
+                else:
+                    out_half_edges[s0] = 2 * (edge0 - size) + h
+                s0 += 1
+                h = following[h]
+            n_faces += 1
+
+        # Patterns spread from the first face across chord edges, which flip their units.
+        known, stack = grown(known, n_faces), grown(stack, n_faces)
+        known[:n_faces] = False
+        known[0] = True
+        stack[0] = 0
+        height = 1
+        while height > 0:
+            height -= 1
+            face = stack[height]
+            start = first_half[face]
+            h = start
+            while True:
+                if h >= 2 * size:
+                    other = face_of[h ^ 1]
+                    if not known[other]:
+                        known[other] = True
+                        stack[height] = other
+                        height += 1
+                        out_packed[f0 + other] = out_packed[f0 + face]
+                        c = edge_chord[h >> 1]
+                        _flip(out_packed[f0 + other], neurons, units, unit_ptr[c], unit_ptr[c + 1])
+                h = following[h]
+                if h == start:
+                    break
+        f0 += n_faces
+        edge0 += n_edges - size
+        inner0 += n_vertices - size
+    out_ptr[f0] = s0

@@ -1,0 +1,308 @@
+"""Compiled kernels with numbers: signs at vertices, and orders along segments.
+
+Nothing here decides from floats alone: a kernel gives a value with a bound of its error, or marks
+what the bound leaves open, and the caller settles that exactly.
+
+Maps and signs are as in `records`. Signs are two sets of units a vertex: those that are
+positive there and those that are negative.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from relutopo.arithmetic.rounding import UNIT_ROUNDOFF
+from relutopo.system.compilation import njit
+
+from ..._shared.bits import in_neither, lowest_bit, negative_bits, popcount
+
+__all__ = [
+    "UNDERFLOW",
+    "UNIT_ROUNDOFF",
+    "corner_signs",
+    "count_crossings",
+    "count_groups",
+    "edge_crossings",
+    "parameter",
+    "place",
+    "place_on_edges",
+    "sort_along",
+    "value",
+]
+
+UNDERFLOW = 1e-300
+
+
+@njit(cache=True, inline="always")
+def value(plane, error, j, x, x_error, v, limit):
+    """Return unit j's pre-activation at vertex v, and a bound of its error.
+
+    The bound adds the rounding of the evaluation (γ_{d+1}), twice the error of the map (once for
+    A and c at x, once for A times the deviation of x, which is at most `limit`, the smallest
+    magnitude of an axis), and |A|₁ times the deviation. Constants are rounded up.
+    """
+    d = x.shape[1]
+    c, e = plane[d, j], error[j]
+    z, size, slope = c, abs(c), 0.0
+    for i in range(d):
+        a = plane[i, j]
+        z += a * x[v, i]
+        size += abs(a * x[v, i])
+        slope += abs(a)
+    if slope == 0.0 and c == 0.0 and e == 0.0:
+        return 0.0, 0.0
+    if x_error[v] > limit:
+        return z, np.inf
+    bound = (2 * d + 4) * UNIT_ROUNDOFF * size + 2.02 * e + 1.01 * slope * x_error[v]
+    return z, bound + UNDERFLOW
+
+
+# The same formulas as `value`, without branches, so that units run side by side; each in a function
+# of its own, because loops with many arrays are not vectorised. `if_above` and `if_below` become
+# negative where the value is beyond its bound.
+
+
+@njit(cache=True)
+def _beyond_in_plane(planes, p, errors, e, x0, x1, deviation, if_above, if_below):
+    k_size, k_error, k_slope = 8 * UNIT_ROUNDOFF, 2.02, 1.01
+    for j in range(planes.shape[2]):
+        a, b, c = planes[p, 0, j], planes[p, 1, j], planes[p, 2, j]
+        z = c + a * x0 + b * x1
+        size = abs(c) + abs(a * x0) + abs(b * x1)
+        bound = k_size * size + k_error * errors[e, j] + k_slope * (abs(a) + abs(b)) * deviation
+        bound += UNDERFLOW
+        if_above[j] = bound - z
+        if_below[j] = bound + z
+
+
+@njit(cache=True)
+def _beyond_on_line(planes, p, errors, e, x0, deviation, if_above, if_below):
+    k_size, k_error, k_slope = 6 * UNIT_ROUNDOFF, 2.02, 1.01
+    for j in range(planes.shape[2]):
+        a, c = planes[p, 0, j], planes[p, 1, j]
+        z = c + a * x0
+        size = abs(c) + abs(a * x0)
+        bound = k_size * size + k_error * errors[e, j] + k_slope * abs(a) * deviation
+        bound += UNDERFLOW
+        if_above[j] = bound - z
+        if_below[j] = bound + z
+
+
+@njit(cache=True, nogil=True)
+def corner_signs(
+    regions,
+    plane_of,
+    planes,
+    error_of,
+    errors,
+    own_ptr,
+    own,
+    x,
+    x_error,
+    limit,
+    positive,
+    negative,
+    unknown,
+    n_unknown,
+):
+    """Fill the signs at the vertices that the regions own, each from the map of its owner.
+
+    Adds the (vertex, unit) pairs that the bounds leave open to the first `n_unknown` rows of
+    `unknown`; returns these two.
+    """
+    d, n, n_words = x.shape[1], planes.shape[2], positive.shape[1]
+    if_above, if_below = np.ones(64 * n_words), np.ones(64 * n_words)
+    for r in regions:
+        p, e = plane_of[r], error_of[r]
+        for q in range(own_ptr[r], own_ptr[r + 1]):
+            v = own[q]
+            deviation = x_error[v]
+            if deviation <= limit:
+                x0, x1 = x[v, 0], x[v, d - 1]
+                if d == 2:
+                    _beyond_in_plane(planes, p, errors, e, x0, x1, deviation, if_above, if_below)
+                else:
+                    _beyond_on_line(planes, p, errors, e, x0, deviation, if_above, if_below)
+                for w in range(n_words):
+                    positive[v, w] = negative_bits(if_above, 64 * w)
+                    negative[v, w] = negative_bits(if_below, 64 * w)
+            for w in range(n_words):
+                word = in_neither(positive, negative, v, w, n)
+                while word:
+                    j = 64 * w + int(lowest_bit(word))
+                    word &= word - np.uint64(1)
+                    is_flat = planes[p, 0, j] == planes[p, d - 1, j] == planes[p, d, j] == 0.0
+                    if is_flat and errors[e, j] == 0.0:
+                        continue
+                    if n_unknown == len(unknown):
+                        unknown = np.concatenate((unknown, np.empty_like(unknown)))
+                    unknown[n_unknown, 0], unknown[n_unknown, 1] = v, j
+                    n_unknown += 1
+    return unknown, n_unknown
+
+
+@njit(cache=True, inline="always")
+def parameter(za, bound_a, zb, bound_b):
+    """Return where z vanishes between its values za at 0 and zb at 1, and a bound of the error.
+
+    With exact values za + α and zb + β and D = za - zb the exact parameter differs from za / D by
+    (za β - zb α) / (D (D + α - β)). Quotients come first: products may be too small for a float.
+    """
+    gap = abs(za - zb)
+    slack = gap - bound_a - bound_b
+    if slack <= 0.5 * gap:
+        return 0.5, np.inf
+    t = min(1.0, max(0.0, za / (za - zb)))
+    error = (bound_a * (abs(zb) / gap) + bound_b * (abs(za) / gap)) / slack
+    return t, 1.01 * error + 4 * UNIT_ROUNDOFF
+
+
+@njit(cache=True)
+def sort_along(lo, hi, item, t, t_error, linked):
+    """Sort lo..hi by t; set `linked[i]` where the order of i - 1 and i stays open.
+
+    The order before and after i is certain if every interval t ± t_error before i ends before
+    every one from i on begins.
+    """
+    if hi - lo > 16:
+        order = np.argsort(t[lo:hi], kind="mergesort")
+        item[lo:hi] = item[lo:hi][order]
+        t[lo:hi] = t[lo:hi][order]
+        t_error[lo:hi] = t_error[lo:hi][order]
+    else:
+        for i in range(lo + 1, hi):
+            this_item, this_t, this_error = item[i], t[i], t_error[i]
+            k = i
+            while k > lo and t[k - 1] > this_t:
+                item[k], t[k], t_error[k] = item[k - 1], t[k - 1], t_error[k - 1]
+                k -= 1
+            item[k], t[k], t_error[k] = this_item, this_t, this_error
+    widest, closest = 0.0, np.inf
+    for i in range(lo, hi):
+        linked[i] = False
+        widest = max(widest, t_error[i])
+        if i > lo:
+            closest = min(closest, t[i] - t[i - 1])
+    if closest > 2.01 * widest:
+        return
+    begins = np.empty(hi - lo)
+    running = np.inf
+    for i in range(hi - 1, lo - 1, -1):
+        running = min(running, t[i] - t_error[i])
+        begins[i - lo] = running
+    ends = -np.inf
+    for i in range(lo + 1, hi):
+        ends = max(ends, t[i - 1] + t_error[i - 1])
+        linked[i] = begins[i - lo] <= ends
+
+
+@njit(cache=True, inline="always")
+def _crossers(positive, negative, a, b, w):
+    """Return word w of the units whose sign changes strictly between vertices a and b."""
+    return (positive[a, w] & negative[b, w]) | (negative[a, w] & positive[b, w])
+
+
+@njit(cache=True, nogil=True)
+def count_crossings(edge_vertices, positive, negative):
+    """Return the prefix sums of how many units change sign strictly along each edge."""
+    ptr = np.zeros(len(edge_vertices) + 1, np.int64)
+    total = 0
+    for e in range(len(edge_vertices)):
+        a, b = edge_vertices[e, 0], edge_vertices[e, 1]
+        for w in range(positive.shape[1]):
+            total += popcount(_crossers(positive, negative, a, b, w))
+        ptr[e + 1] = total
+    return ptr
+
+
+@njit(cache=True, nogil=True)
+def edge_crossings(
+    plane_of,
+    planes,
+    error_of,
+    errors,
+    edge_vertices,
+    edge_owner,
+    x,
+    x_error,
+    limit,
+    positive,
+    negative,
+    ptr,
+    item,
+    t,
+    t_error,
+    linked,
+):
+    """Fill and sort the units that cross each edge; return how many orders stay open."""
+    n_open = 0
+    for e in range(len(edge_vertices)):
+        k = ptr[e]
+        if k == ptr[e + 1]:
+            continue
+        a, b = edge_vertices[e, 0], edge_vertices[e, 1]
+        plane, error = planes[plane_of[edge_owner[e]]], errors[error_of[edge_owner[e]]]
+        for w in range(positive.shape[1]):
+            word = _crossers(positive, negative, a, b, w)
+            while word:
+                j = 64 * w + int(lowest_bit(word))
+                word &= word - np.uint64(1)
+                za, bound_a = value(plane, error, j, x, x_error, a, limit)
+                zb, bound_b = value(plane, error, j, x, x_error, b, limit)
+                item[k] = j
+                t[k], t_error[k] = parameter(za, bound_a, zb, bound_b)
+                k += 1
+        sort_along(ptr[e], k, item, t, t_error, linked)
+        for i in range(ptr[e], k):
+            n_open += linked[i]
+    return n_open
+
+
+@njit(cache=True, nogil=True)
+def count_groups(ptr, same):
+    """Return the prefix sums of how many distinct points each segment is crossed at.
+
+    `same[i]` says that crossing i is at the same point as crossing i - 1.
+    """
+    group_ptr = np.zeros_like(ptr)
+    total = 0
+    for e in range(len(ptr) - 1):
+        for i in range(ptr[e], ptr[e + 1]):
+            total += not same[i]
+        group_ptr[e + 1] = total
+    return group_ptr
+
+
+@njit(cache=True, inline="always")
+def place(x, x_error, a, b, t, t_error, magnitude, target):
+    """Put vertex `target` at parameter t of the segment from a to b, with its error bound."""
+    error = max(x_error[a], x_error[b])
+    span, size = 0.0, 0.0
+    for i in range(x.shape[1]):
+        step = x[b, i] - x[a, i]
+        x[target, i] = x[a, i] + t * step
+        span = max(span, abs(step))
+        size = max(size, magnitude[i])
+    x_error[target] = 1.01 * (error + (span + 2 * error) * t_error) + 8 * UNIT_ROUNDOFF * size
+
+
+@njit(cache=True, nogil=True)
+def place_on_edges(edge_vertices, ptr, same, group_ptr, t, t_error, magnitude, base, x, x_error):
+    """Place the vertex of each group, from the crossing with the smallest error; return which.
+
+    The vertex of group g is base + g. The result holds that crossing, for each group.
+    """
+    best_of = np.empty(group_ptr[-1], np.int64)
+    for e in range(len(ptr) - 1):
+        g = group_ptr[e] - 1
+        for i in range(ptr[e], ptr[e + 1]):
+            if not same[i]:
+                g += 1
+                best_of[g] = i
+            elif t_error[i] < t_error[best_of[g]]:
+                best_of[g] = i
+        for g in range(group_ptr[e], group_ptr[e + 1]):
+            i = best_of[g]
+            a, b = edge_vertices[e, 0], edge_vertices[e, 1]
+            place(x, x_error, a, b, t[i], t_error[i], magnitude, base + g)
+    return best_of

@@ -1,0 +1,1 @@
+"""Affine maps of regions, and values at their vertices."""

@@ -1,0 +1,423 @@
+"""A layer's affine maps on all regions of a block of the plane, from those of the layer before.
+
+The children of one parent, the regions into which one region was cut by the layer before, differ
+only in which of that layer's neurons are active. So the first of them needs a product of matrices,
+and a neighbour, across an edge of neuron i, one update of rank one: plus or minus the column of i
+times the pre-activation of i on the parent. Updates go from neighbour to neighbour along a forest
+of shortest paths, which keeps their rounding small.
+
+Rounding (notation of `relutopo.networks.network`): let A_k be the columns of a map, the offset c
+as the last, and δA_k their deviations from the exact map. With e_k = ‖δA_k‖ in Euclidean norm over
+the neurons, and γ_k = γ ‖A_k‖, plus γ times the size of the biases in the last column, column k of
+the next layer is off by at most ::
+
+    ‖W_j‖ (e_k + γ_k)  for neuron j,      e_k' = ‖W‖ e_k + ‖W‖_F γ_k
+
+by the inequality of Cauchy and Schwarz. With depth this grows like the product of spectral norms
+‖W‖, far slower than that of the matrices |W| of absolute values. The bound of a value adds up the
+columns times |x_k| ≤ X_k over the block, which shrinks as blocks do. A sum of n products, four at
+a time, and f flips after it, each a term that is added or taken away, round at most
+n / 4 + 8 + 2 f times in a row, which is the index of γ; no partial sum exceeds the sum of the
+absolute terms.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relutopo.geometry.patterns import unpack_patterns
+from relutopo.networks.network import SMALLEST_REACH, Network
+from relutopo.networks.perceptron import ReluNetwork
+from relutopo.system.compilation import njit
+
+from ..._certified.norms import spectral_norm_bound
+from ..._shared.bits import n_words
+from ..cuts.signs import UNIT_ROUNDOFF, corner_signs
+from ..records import Beside, Cells, Maps, Signs, Stage, Units, Values
+from .free_maps import next_of_free
+from .siblings import active_units, differing_units, forest, multiply, sum_of_squares, switch
+from .vertex_values import next_values, values_of_maps
+
+__all__ = ["MapChain"]
+
+
+_NUMBERS_AT_ONCE = 2**15
+"""How many numbers maps have that are made before they are used, while they are in the cache."""
+
+
+@njit(cache=True)
+def _renumber(rows, n_rows):
+    """Return the rows that occur, in the order in which they do, and the places in that list."""
+    place = np.full(n_rows, -1, np.int32)
+    kept = np.empty(min(len(rows), n_rows), np.int64)
+    places = np.empty(len(rows), np.int32)
+    n = 0
+    for i in range(len(rows)):
+        if place[rows[i]] < 0:
+            place[rows[i]] = n
+            kept[n] = rows[i]
+            n += 1
+        places[i] = place[rows[i]]
+    return kept[:n], places
+
+
+_WIDE = 192
+"""From how many units in the last layer it pays to look for those that may cut a block."""
+
+_SIBLINGS = 3
+"""From how many children a parent on maps cost less than values at vertices."""
+
+
+def _is_sparse(earlier: Maps) -> bool:
+    """Return whether few regions have siblings."""
+    n_parents = len(np.unique(earlier.plane_of))
+    return len(earlier.plane_of) < _SIBLINGS * n_parents
+
+
+class MapChain:
+    """The maps of all layers of a network, each layer's from those of the layer before.
+
+    Parameters
+    ----------
+    network : Network
+        A `ReluNetwork`, or one that gives its maps from patterns alone.
+    magnitude : (d,) ndarray
+        Bound of the coordinates.
+    """
+
+    def __init__(self, network: Network, magnitude: NDArray[np.float64]) -> None:
+        self._network = network
+        self._magnitude = magnitude
+        self._layers = {}
+        self._room = threading.local()
+        self._units = [
+            Units(
+                np.arange(first, first + size, dtype=np.int32),
+                np.zeros(-(-(first + size) // 8), np.uint8),
+            )
+            for first, size in zip(network.layer_offsets, network.layer_sizes, strict=False)
+        ]
+        if isinstance(network, ReluNetwork):
+            last = len(network.layer_sizes) - 1
+            for layer in range(1, last + 1):
+                self._layers[layer] = _Layer.of(network, layer, is_last=layer == last)
+
+    def first(self, layer: int, cells: Cells) -> Maps:
+        """Return a layer's maps on regions, from their patterns alone.
+
+        Parameters
+        ----------
+        layer : int
+        cells : Cells
+            The complex before the layer cuts.
+        """
+        patterns = unpack_patterns(cells.packed, self._network.n_neurons)
+        maps = self._network.affine_maps(layer, patterns, self._magnitude)
+        every = np.arange(len(patterns), dtype=np.int32)
+        # The maps of layer 0 are exact, and the norms of later ones are not used.
+        norms = np.zeros((len(patterns), len(self._magnitude) + 1))
+        limit = float(self._magnitude.min())
+        return Maps(maps.planes, every, maps.errors, every, norms, limit)
+
+    def some(
+        self, stage: Stage, maps: Maps, cells: Cells, beside: Beside
+    ) -> tuple[Units, Maps, Signs]:
+        """Return the units of a stage, their maps out of those of the layer, and their signs.
+
+        Parameters
+        ----------
+        stage : Stage
+        maps : Maps
+            Of the whole layer.
+        cells, beside
+            The complex before the stage cuts.
+        """
+        units = self._units[stage.layer]
+        if stage.last - stage.first < len(units.neurons):
+            own = slice(stage.first, stage.last)
+            units = units._replace(neurons=units.neurons[own])
+            maps = maps._replace(
+                planes=np.ascontiguousarray(maps.planes[..., own]),
+                errors=np.ascontiguousarray(maps.errors[:, own]),
+            )
+        return units, maps, _all_signs(maps, cells, beside)
+
+    def next(
+        self, layer: int, cells: Cells, beside: Beside, earlier: Maps | Values
+    ) -> tuple[Units, Maps | Values, Signs]:
+        """Return a layer's units, maps and signs; values at vertices if they cost less than maps.
+
+        Parameters
+        ----------
+        layer, cells, beside
+            As for `some`; layer ≥ 1, in the plane.
+        earlier : Maps or Values
+            Of layer - 1; maps, as they were before that cut. Regions with the same plane have one
+            parent.
+        """
+        if layer not in self._layers:
+            maps = self.first(layer, cells)
+            return self._units[layer], maps, _all_signs(maps, cells, beside)
+        this = self._layers[layer]
+        if isinstance(earlier, Maps) and _is_sparse(earlier):
+            earlier = values_of_maps(earlier, cells, beside)
+        both: tuple[Maps | Values, Signs]
+        is_last = layer + 1 == len(self._network.layer_sizes)
+        if isinstance(earlier, Values):
+            if not this.norm:
+                this = this._replace(norm=spectral_norm_bound(this.columns))
+                self._layers[layer] = this
+            both = next_values(this, cells, beside, earlier)
+            return self._units[layer], *both
+        n_regions, n = len(cells.packed), len(this.bias)
+        if not is_last:
+            planes = np.empty((n_regions, 3, n))
+        elif n >= _WIDE and (earlier.plane_of == earlier.plane_of[0]).all():
+            free: tuple[Units, Maps, Signs]
+            free = next_of_free(this, self._last_planes(3 * n_regions * n), cells, beside, earlier)
+            return free
+        else:
+            planes = self._last_planes(3 * n_regions * n).reshape(n_regions, 3, n)
+        both = _next(this, planes, cells, beside, earlier)
+        return self._units[layer], *both
+
+    def _last_planes(self, size: int) -> NDArray[np.float64]:
+        """Return room for planes of the last layer.
+
+        They are not needed once it has cut; each thread uses the same memory for all of them, as
+        new memory costs more than the maps in it.
+        """
+        room: NDArray[np.float64] | None = getattr(self._room, "planes", None)
+        if room is None or len(room) < size:
+            self._room.planes = room = np.empty(size)
+        return room[:size]
+
+
+class _Layer(NamedTuple):
+    """Weights and biases of a layer as kernels take them.
+
+    `columns` has the columns of W as rows, and a row of zeros; `norm` is a bound of ‖W‖, or 0 for
+    the last layer until it is needed.
+    """
+
+    offset: int
+    columns: NDArray[np.float64]
+    row_norms: NDArray[np.float64]
+    norm: float
+    bias: NDArray[np.float64]
+    underflow: float
+
+    @classmethod
+    def of(cls, network: ReluNetwork, layer: int, is_last: bool) -> _Layer:
+        """Return a layer of a network."""
+        weights = network.weights[layer]
+        # The last layer's maps are not passed on.
+        norm = 0.0 if is_last else spectral_norm_bound(weights)
+        smallest = 0.0 if network.products_are_normal else np.finfo(np.float64).tiny
+        return cls(
+            offset=network.layer_offsets[layer - 1],
+            columns=np.ascontiguousarray(np.vstack([weights.T, np.zeros(len(weights))])),
+            row_norms=np.linalg.norm(weights, axis=1) * (1 + 2.0**-20),
+            norm=norm,
+            bias=network.biases[layer],
+            underflow=float(smallest),
+        )
+
+
+@njit(cache=True)
+def _no_signs(n_vertices, n_units):
+    shape = n_vertices, n_words(n_units)
+    return np.zeros(shape, np.uint64), np.zeros(shape, np.uint64)
+
+
+@njit(cache=True, nogil=True)
+def _all_signs(maps, cells, beside):
+    """Return the signs at all vertices."""
+    positive, negative = _no_signs(len(cells.x), maps.planes.shape[2])
+    unknown, n_unknown = corner_signs(
+        np.arange(len(maps.plane_of)).astype(np.int32),
+        maps.plane_of,
+        maps.planes,
+        maps.error_of,
+        maps.errors,
+        beside.own_ptr,
+        beside.own,
+        cells.x,
+        cells.x_error,
+        maps.limit,
+        positive,
+        negative,
+        np.empty((16, 2), np.int32),
+        0,
+    )
+    return Signs(positive, negative, unknown[:n_unknown])
+
+
+@njit(cache=True, nogil=True)
+def _next(this, planes, cells, beside, earlier):
+    """Return the maps of a layer, in `planes`, and its signs at vertices."""
+    n_before, n = len(this.columns) - 1, this.columns.shape[1]
+    first, last = this.offset >> 3, (this.offset + n_before + 7) >> 3
+    # So many round no more than the product itself.
+    most = n_before // 8 + 4
+    order, before, n_flips = forest(
+        cells.region_ptr, beside.across, earlier.plane_of, cells.packed, first, last, most
+    )
+    parents, parent_of = _renumber(earlier.plane_of, len(earlier.planes))
+    positive, negative = _no_signs(len(cells.x), n)
+    deviation = cells.x_error.max()
+    reach = np.ones(3)
+    for k in range(2):
+        reach[k] = max(np.abs(cells.x[:, k]).max() + 2 * deviation, SMALLEST_REACH)
+    limit = reach.min()
+    plane_of, errors, error_of, norms, unknown = _update(
+        planes,
+        order,
+        before,
+        n_flips,
+        cells.packed,
+        this.offset,
+        earlier.planes,
+        parents,
+        parent_of,
+        earlier.norms,
+        earlier.error_of,
+        this.columns,
+        this.row_norms,
+        this.norm,
+        this.bias,
+        reach,
+        this.underflow,
+        beside.own_ptr,
+        beside.own,
+        cells.x,
+        cells.x_error,
+        limit,
+        positive,
+        negative,
+    )
+    maps = Maps(planes, plane_of, errors, error_of, norms, limit)
+    return maps, Signs(positive, negative, unknown)
+
+
+@njit(cache=True, nogil=True)
+def _update(
+    planes,
+    order,
+    before,
+    n_flips,
+    packed,
+    offset,
+    earlier,
+    parents,
+    parent_of,
+    parent_norms,
+    parent_norm_of,
+    columns,
+    row_norms,
+    norm,
+    bias,
+    reach,
+    underflow,
+    own_ptr,
+    own,
+    x,
+    x_error,
+    limit,
+    positive,
+    negative,
+):
+    n_regions, n_parents = len(order), len(parents)
+    n_before, n = len(columns) - 1, columns.shape[1]
+    before_norms = np.empty((n_parents, 3))
+    most_flips = np.zeros(n_parents, np.int64)
+    for r in range(n_regions):
+        p = parent_of[r]
+        before_norms[p] = parent_norms[parent_norm_of[r]]
+        most_flips[p] = max(most_flips[p], n_flips[r])
+    # The last row is for regions without an active unit: nothing is rounded there.
+    errors, norms = np.zeros((n_parents + 1, n)), np.zeros((n_parents + 1, 3))
+    total, bias_norm = np.sqrt(np.sum(row_norms**2)), np.sqrt(np.sum(bias**2))
+    for p in range(n_parents):
+        n_roundings = n_before // 4 + 8 + 2 * most_flips[p]
+        # γ, and the roundings of this bound itself.
+        rounding = 1.02 * n_roundings * UNIT_ROUNDOFF
+        smallest = n_roundings * 4 * underflow
+        scale = 0.0
+        for m in range(3):
+            height = rounding * np.sqrt(sum_of_squares(earlier, parents[p], m))
+            scale += reach[m] * (1.02 * before_norms[p, m] + height)
+            norms[p, m] = 1.02 * norm * before_norms[p, m] + total * height + n * smallest
+        norms[p, 2] += rounding * bias_norm
+        for j in range(n):
+            errors[p, j] = row_norms[j] * scale + rounding * abs(bias[j]) + smallest
+
+    plane_of, error_of = np.arange(n_regions, dtype=np.int32), np.empty(n_regions, np.int32)
+    unknown, n_unknown = np.empty((16, 2), np.int32), 0
+    at_once = max(1, _NUMBERS_AT_ONCE // (3 * n))
+    for start in range(0, n_regions, at_once):
+        regions = order[start : start + at_once]
+        _fill(
+            regions,
+            before,
+            packed,
+            offset,
+            earlier,
+            parents,
+            parent_of,
+            columns,
+            bias,
+            planes,
+            error_of,
+        )
+        unknown, n_unknown = corner_signs(
+            regions,
+            plane_of,
+            planes,
+            error_of,
+            errors,
+            own_ptr,
+            own,
+            x,
+            x_error,
+            limit,
+            positive,
+            negative,
+            unknown,
+            n_unknown,
+        )
+    return plane_of, errors, error_of, norms, unknown[:n_unknown]
+
+
+@njit(cache=True)
+def _fill(
+    regions, before, packed, offset, earlier, parents, parent_of, columns, bias, planes, error_of
+):
+    """Fill the maps of some regions, and which row of errors they have."""
+    n_before = len(columns) - 1
+    # The bytes of a pattern that hold the layer before, and its bits in them.
+    first, last, shift = offset >> 3, (offset + n_before + 7) >> 3, offset & 7
+    mask = np.zeros(last - first, np.uint8)
+    for i in range(n_before):
+        mask[(shift + i) >> 3] |= np.uint8(1 << ((shift + i) & 7))
+    units = np.empty(8 * (last - first), np.int64)
+    for r in regions:
+        p = parent_of[r]
+        is_active = np.uint8(0)
+        for i in range(last - first):
+            is_active |= packed[r, first + i] & mask[i]
+        error_of[r] = p if is_active else len(parents)
+        if is_active and before[r] >= 0:
+            other = before[r]
+            for i in range(differing_units(packed, r, before[r], first, last, units)):
+                bit = units[i]
+                sign = 1.0 if (packed[r, first + (bit >> 3)] >> (bit & 7)) & 1 else -1.0
+                switch(planes, r, other, sign, earlier, parents[p], columns, bit - shift)
+                other = r
+        else:
+            n_active = active_units(packed, r, first, mask, units)
+            multiply(planes, r, earlier, parents[p], columns, bias, units, n_active, shift)

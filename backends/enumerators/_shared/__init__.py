@@ -1,0 +1,1 @@
+"""What the three families of enumerators share beside arithmetic."""
