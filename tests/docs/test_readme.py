@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 

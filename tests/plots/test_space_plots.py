@@ -44,7 +44,7 @@ def test_errors_of_space_figures(cube: CellComplex) -> None:
 
 
 @pytest.mark.parametrize(
-    "example", sorted((Path(__file__).parents[1] / "docs" / "examples").glob("*.py")), ids=str
+    "example", sorted((Path(__file__).parents[2] / "docs" / "examples").glob("*.py")), ids=str
 )
 def test_examples_leave_their_figure(example: Path, tmp_path: Path) -> None:
     result = subprocess.run(

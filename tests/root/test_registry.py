@@ -319,7 +319,7 @@ def test_an_error_inside_an_optional_package_is_not_hidden(
 def test_packages_on_disk_are_declared() -> None:
     import tomllib
 
-    root = Path(__file__).parents[1]
+    root = Path(__file__).parents[2]
     with open(root / "pyproject.toml", "rb") as file:
         tool: dict[str, Any] = tomllib.load(file)["tool"]["setuptools"]
     top = {
