@@ -19,7 +19,7 @@ import numpy as np
 import threadpoolctl
 
 import relutopo as rt
-from relutopo.app.reports.report import versions
+from relutopo.app.reports.environment import versions
 
 Result = TypeVar("Result")
 

@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from relutopo.analyses.base import CheckpointSettings, Row, named
-from relutopo.analyses.power_laws import fit_power_law
-from relutopo.app.reports import report
 from relutopo.decomposition import decompose
 from relutopo.gallery import RandomNetwork
 from relutopo.homology.boundary import boundary_matrix
@@ -23,6 +21,9 @@ from relutopo.interfaces import Progress, checked_reduction
 from relutopo.optional import require
 from relutopo.plots import partitions as plots
 from relutopo.plots.scaling import plot_scaling
+from relutopo.reports.conclusion import Conclusion
+from relutopo.reports.power_laws import fit_power_law
+from relutopo.reports.tables import new_table, save_table
 from relutopo.spectral.fiedler import fiedler_partition
 
 if TYPE_CHECKING:
@@ -173,11 +174,11 @@ def _measure(settings: ScaleSettings, scale: RandomNetwork, progress: Progress |
     }
 
 
-def conclude(row: Row, directory: Path) -> report.Conclusion:
+def conclude(row: Row, directory: Path) -> Conclusion:
     """Write the row as a table; return the summary and the measures."""
     pandas = require("pandas", "the table of a run")
     table = pandas.DataFrame([row])
-    report.save_table(table, directory / "results")
+    save_table(table, directory / "results")
     costs = {f"{step}_seconds": row[f"seconds_{step}"] for step in _STEPS}
     lines = [
         "",
@@ -185,7 +186,7 @@ def conclude(row: Row, directory: Path) -> report.Conclusion:
         *(f"  {step}: {row[f'seconds_{step}']:.6f}" for step in _STEPS),
     ]
     total = {"seconds": sum(costs.values()), "n_regions": float(row["n_regions"])}
-    return report.Conclusion(lines, {**total, **costs})
+    return Conclusion(lines, {**total, **costs})
 
 
 def laws(table: pd.DataFrame) -> pd.DataFrame:
@@ -201,7 +202,7 @@ def laws(table: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame
         One row for each step and each combination of dimension, depth and backends that was
         measured at two sizes at least: the power law seconds ≈ factor · size^exponent, its spread
-        (see `relutopo.analyses.power_laws.PowerLaw`), and the range of sizes.
+        (see `relutopo.reports.power_laws.PowerLaw`), and the range of sizes.
     """
     pandas = require("pandas", "the table of a sweep")
     rows = []
@@ -234,21 +235,14 @@ def summarise(sweep: Sweep) -> list[RenderableType]:
     plots.save_figure(figure, sweep.directory / "figures" / "scaling")
     if not len(fitted):
         return ["[yellow]no curve has two sizes: sweep scale.width[/yellow]"]
-    report.save_table(fitted, sweep.directory / "scaling")
-    require("rich", "the summary")
-    from rich.table import Table
-
-    grid = Table(
-        title="Cost against size: seconds ≈ factor · size^exponent",
-        title_justify="left",
-        box=None,
-        pad_edge=False,
-    )
+    save_table(fitted, sweep.directory / "scaling")
     varying = [key for key in _KEYS if fitted[key].nunique() > 1]
-    for name in ("step", *varying):
-        grid.add_column(name, no_wrap=True)
-    for name in ("jobs", "size", "exponent", "µs at the largest", "spread"):
-        grid.add_column(name, justify="right")
+    grid = new_table(
+        ("step", *varying),
+        ("jobs", "size", "exponent", "µs at the largest", "spread"),
+        title="Cost against size: seconds ≈ factor · size^exponent",
+        wrap_numbers=True,
+    )
     for _, law in fitted.iterrows():
         largest = law["factor"] * law["greatest"] ** (law["exponent"] - 1)
         grid.add_row(

@@ -39,12 +39,12 @@ from omegaconf import DictConfig, read_write  # noqa: E402
 from relutopo.app import resolvers, schema  # noqa: E402
 from relutopo.app.messages import (  # noqa: E402
     EXPECTED,
-    counted,
     explain,
     refuse_unknown_keys,
     refuse_unknown_objective,
     refuse_values_of_groups,
 )
+from relutopo.reports.text import counted  # noqa: E402
 
 __all__ = ["SummarizeSweep", "main", "run_job"]
 

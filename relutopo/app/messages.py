@@ -23,7 +23,6 @@ from relutopo.errors import InputError, RelutopoError
 
 __all__ = [
     "EXPECTED",
-    "counted",
     "explain",
     "refuse_unknown_keys",
     "refuse_unknown_measure",
@@ -209,14 +208,3 @@ def _paths_to(name: str, config: Any) -> list[str]:
         for group in groups
         if group != "hydra" and isinstance(groups[group], DictConfig) and name in groups[group]
     ]
-
-
-def counted(n: int, noun: str) -> str:
-    """Return a number of things in words.
-
-    Examples
-    --------
-    >>> counted(1, "model"), counted(5, "model")
-    ('1 model', '5 models')
-    """
-    return f"{n} {noun}{'' if n == 1 else 's'}"

@@ -30,7 +30,7 @@ from relutopo.errors import InputError
 from relutopo.learning.datasets import Dataset
 from relutopo.networks.perceptron import ReluNetwork
 from relutopo.optional import require
-from relutopo.system.files import atomic_write
+from relutopo.system.files import atomic_write, save_json
 
 __all__ = [
     "Checkpoint",
@@ -256,8 +256,7 @@ class TrainingRun:
                 )
             return
         _save_arrays(self.directory / "data.npz", dataset)
-        with atomic_write(path) as file:
-            file.write(json.dumps(wanted, indent=2).encode())
+        save_json(wanted, path)
 
     def finish(self, history: History) -> None:
         """Write the history, which marks the run complete."""

@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from relutopo.app.reports.report import fraction
 from relutopo.arrays import as_points
 from relutopo.errors import InputError
 from relutopo.geometry.cells import Cells
 from relutopo.geometry.polygons import require_plane
 from relutopo.plots import layers as drawing
 from relutopo.plots.layers import BLUE, INK, MUTED, ORANGE
+from relutopo.reports.text import fraction
 from relutopo.system.files import atomic_write
 
 if TYPE_CHECKING:

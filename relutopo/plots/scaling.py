@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from relutopo.analyses.power_laws import fit_power_law
 from relutopo.errors import InputError
 from relutopo.plots import layers as drawing
 from relutopo.plots.layers import BLUE, GREEN, INK, MUTED, ORANGE
+from relutopo.reports.power_laws import fit_power_law
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

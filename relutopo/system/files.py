@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
-__all__ = ["atomic_write", "is_locked", "locked", "remove_leftovers"]
+__all__ = ["atomic_write", "is_locked", "locked", "remove_leftovers", "save_json"]
 
 
 @contextmanager
@@ -55,6 +56,12 @@ def atomic_write(path: str | os.PathLike[str], *, flush: bool = True) -> Iterato
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+
+
+def save_json(content: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
+    """Write plain values as JSON, atomically."""
+    with atomic_write(path) as file:
+        file.write(json.dumps(content, indent=2).encode())
 
 
 def remove_leftovers(directory: str | os.PathLike[str]) -> None:

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 import relutopo as rt
 from relutopo.analyses import scale as scale_job
-from relutopo.analyses.power_laws import fit_power_law
 from relutopo.errors import InputError, LimitReachedError
 from relutopo.gallery import RandomNetwork, random_network
 from relutopo.plots.scaling import plot_scaling
+from relutopo.reports.power_laws import fit_power_law
 
 
 @given(

@@ -27,7 +27,7 @@ from typing import Any, Literal
 from relutopo.app.jobs.identity import Identity
 from relutopo.errors import InputError
 from relutopo.learning.runs import differences
-from relutopo.system.files import atomic_write, is_locked, remove_leftovers
+from relutopo.system.files import is_locked, remove_leftovers, save_json
 
 __all__ = ["JobFolder", "JobRecord", "JobStatus", "stopwatch"]
 
@@ -179,8 +179,7 @@ class JobFolder:
         return content
 
     def _write(self, name: str, content: Mapping[str, Any]) -> None:
-        with atomic_write(self._path(name)) as file:
-            file.write(json.dumps(content, indent=2).encode())
+        save_json(content, self._path(name))
 
 
 def _now() -> str:

@@ -15,7 +15,6 @@ from relutopo.analyses.homology import (
     analyse_homology_run,
 )
 from relutopo.app.reports import homology as homology_report
-from relutopo.app.reports import report
 from relutopo.geometry.domain import Domain
 from relutopo.interfaces import Progress
 from relutopo.learning.datasets import Dataset
@@ -25,6 +24,9 @@ from relutopo.learning.trainer import TrainerSettings, checkpoint_steps
 from relutopo.optional import require
 from relutopo.plots import homology as homology_plots
 from relutopo.plots import partitions as plots
+from relutopo.reports.conclusion import Conclusion
+from relutopo.reports.tables import save_table
+from relutopo.reports.text import first_middle_last
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,7 +68,7 @@ def conclude(
     settings: HomologySettings,
     labels: Mapping[str, Any],
     directory: Path,
-) -> report.Conclusion:
+) -> Conclusion:
     """Write the tables; return the summary and the measures."""
     pandas = require("pandas", "the table of a run")
     names = {
@@ -81,10 +83,10 @@ def conclude(
     table.insert(4, "log_excess", log_excess(loss)[table["step"]])
     table = table.assign(**names)
     effects = pandas.DataFrame(associations(table, loss)).assign(**names)
-    report.save_table(table, directory / "results")
-    report.save_table(effects, directory / "associations")
+    save_table(table, directory / "results")
+    save_table(effects, directory / "associations")
     summary = homology_report.run_summary(table, effects, find_spikes(loss))
-    return report.Conclusion(summary, _measures(table, effects))
+    return Conclusion(summary, _measures(table, effects))
 
 
 def _measures(table: pd.DataFrame, effects: pd.DataFrame) -> dict[str, float]:
@@ -125,7 +127,7 @@ def draw(run: TrainingRun, settings: HomologySettings, directory: Path) -> None:
         moments = {spike.start - 1: "before", spike.peak: "at the peak", after: "after"}
         steps = [step for step in moments if step in run.steps]
     else:
-        moments, steps = {}, report.three_steps(run.steps)
+        moments, steps = {}, first_middle_last(run.steps)
     chosen = sorted({run.steps[0], *steps, run.steps[-1]})
     found = {step: analyse_homology_checkpoint(run, step, settings) for step in chosen}
     titles = [
@@ -146,5 +148,5 @@ def draw(run: TrainingRun, settings: HomologySettings, directory: Path) -> None:
 def summarise(sweep: Sweep) -> list[RenderableType]:
     """Write the table of all jobs' associations; return the summary of the sweep."""
     effects = sweep.table("associations")
-    report.save_table(effects, sweep.directory / "associations")
+    save_table(effects, sweep.directory / "associations")
     return homology_report.sweep_summary(sweep.table(), effects, list(sweep.swept))

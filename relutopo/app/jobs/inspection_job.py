@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 from relutopo.analyses.base import Row
 from relutopo.analyses.homology import HomologySettings, analyse_homology_checkpoint
 from relutopo.app.jobs.homology_job import analyse, check, settings
-from relutopo.app.reports import report
 from relutopo.learning.runs import TrainingRun
 from relutopo.optional import require
 from relutopo.plots import homology as homology_plots
 from relutopo.plots import partitions as plots
+from relutopo.reports.conclusion import Conclusion
+from relutopo.reports.tables import new_table, save_table
+from relutopo.reports.text import first_middle_last
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -36,20 +38,16 @@ def conclude(
     settings: HomologySettings,
     labels: Mapping[str, Any],
     directory: Path,
-) -> report.Conclusion:
+) -> Conclusion:
     """Write the table; return its first and last rows, and the measures."""
     pandas = require("pandas", "the table of a run")
-    require("rich", "the summary")
-    from rich.table import Table
-
     names = {"filtration": settings.filtration["name"], "reducer": settings.reducer["name"]}
     table = pandas.DataFrame(rows).assign(**labels, **names)
-    report.save_table(table, directory / "results")
+    save_table(table, directory / "results")
     shown = [name for name in _SHOWN if name in table.columns]
-    grid = Table(title="Homology", title_justify="left", box=None, pad_edge=False)
-    for name in ("step", *shown):
-        grid.add_column(name.replace("_", " "), justify="right")  # which a narrow terminal breaks
-    for step in report.three_steps(run.steps):
+    headings = ("step", *(name.replace("_", " ") for name in shown))
+    grid = new_table((), headings, title="Homology", wrap_numbers=True)
+    for step in first_middle_last(run.steps):
         row = table[table["step"] == step].iloc[0]
         grid.add_row(str(step), *(f"{row[name]:.4g}" for name in shown))
     last = table.iloc[-1]
@@ -57,12 +55,12 @@ def conclude(
         "[dim]boundary betti 0: components of the decision boundary; betti k peak value: where the "
         "k-th Betti curve is highest[/dim]"
     )
-    return report.Conclusion(["", grid, meaning], {name: float(last[name]) for name in shown[::-1]})
+    return Conclusion(["", grid, meaning], {name: float(last[name]) for name in shown[::-1]})
 
 
 def draw(run: TrainingRun, settings: HomologySettings, directory: Path) -> None:
     """Draw the complexes and the Betti curves of three checkpoints."""
-    steps = report.three_steps(run.steps)
+    steps = first_middle_last(run.steps)
     found = {step: analyse_homology_checkpoint(run, step, settings) for step in steps}
     curves = {step: one.diagrams[0] for step, one in found.items() if one.diagrams}
     complexes = [one.complex for one in found.values()]

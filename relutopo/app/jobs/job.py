@@ -13,8 +13,9 @@ from typing import Any
 from relutopo import registry
 from relutopo.app.jobs.folder import JobFolder, JobRecord, stopwatch
 from relutopo.app.jobs.identity import input_files
-from relutopo.app.messages import counted
-from relutopo.app.reports import report
+from relutopo.app.reports.environment import environment
+from relutopo.app.reports.progress import progress_bar
+from relutopo.app.reports.summaries import save_summary, show
 from relutopo.checks import check_seed
 from relutopo.errors import InputError
 from relutopo.geometry.storage import save_complex
@@ -23,7 +24,8 @@ from relutopo.learning.model_files import ModelFiles
 from relutopo.learning.runs import TrainingRun
 from relutopo.learning.trainer import MlpSettings, TrainerSettings, train
 from relutopo.optional import require
-from relutopo.system.files import locked, remove_leftovers
+from relutopo.reports.text import counted
+from relutopo.system.files import locked, remove_leftovers, save_json
 
 __all__ = ["Job", "measures_of", "module_of"]
 
@@ -96,8 +98,8 @@ class Job:
     def _compute(self) -> tuple[dict[str, float], dict[str, float]]:
         values, directory = self.values, self.directory
         check_seed(values["seed"], MOST_SEED)
-        report.save_json(values, directory / "config.json")
-        report.save_json(report.environment(values["seed"]), directory / "environment.json")
+        save_json(values, directory / "config.json")
+        save_json(environment(values["seed"]), directory / "environment.json")
         module = module_of(values)
         settings = module.settings(values)
         seconds: dict[str, float] = {}
@@ -123,7 +125,7 @@ class Job:
         # Threads cost small matrices more than they give: ten times as long on a busy machine.
         threadpoolctl = require("threadpoolctl", "the command 'relutopo'")
         with threadpoolctl.threadpool_limits(1, "blas"):
-            with stopwatch(seconds, "analysis"), report.progress_bar("analysing") as progress:
+            with stopwatch(seconds, "analysis"), progress_bar("analysing") as progress:
                 rows = module.analyse(run, settings, progress)
             labels = {
                 "experiment": self.record.identity.experiment,
@@ -138,9 +140,9 @@ class Job:
                 if values["figures"]:
                     log.info("drawing figures")
                     module.draw(run, settings, directory)
-                report.save_summary(conclusion.summary, directory)
+                save_summary(conclusion.summary, directory)
         if self.sweep_directory is None:
-            report.show(conclusion.summary, directory)
+            show(conclusion.summary, directory)
         return seconds, conclusion.measures
 
     def _measure(self, module: Any, settings: Any) -> tuple[dict[str, float], dict[str, float]]:
@@ -150,13 +152,13 @@ class Job:
         with (
             threadpoolctl.threadpool_limits(1, "blas"),
             stopwatch(seconds, "measuring"),
-            report.progress_bar("measuring") as progress,
+            progress_bar("measuring") as progress,
         ):
             row = module.measure(settings, progress)
         conclusion = module.conclude(row, self.directory)
-        report.save_summary(conclusion.summary, self.directory)
+        save_summary(conclusion.summary, self.directory)
         if self.sweep_directory is None:
-            report.show(conclusion.summary, self.directory)
+            show(conclusion.summary, self.directory)
         return seconds, conclusion.measures
 
     def _models(self, dataset: Dataset) -> ModelFiles:
@@ -188,7 +190,7 @@ class Job:
                 log.info("using the training run in %s", run.directory)
             else:
                 log.info("training on %d points of %s", len(dataset.points), dataset.name)
-            with report.progress_bar("training") as progress:
+            with progress_bar("training") as progress:
                 return train(
                     dataset,
                     network,

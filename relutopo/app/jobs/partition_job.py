@@ -16,12 +16,14 @@ from relutopo.analyses.partition import (
     check,
 )
 from relutopo.app.reports import partition as partition_report
-from relutopo.app.reports import report
 from relutopo.interfaces import Progress
 from relutopo.learning.domain_rules import seen_on
 from relutopo.learning.runs import TrainingRun
 from relutopo.optional import require
 from relutopo.plots import partitions as plots
+from relutopo.reports.conclusion import Conclusion
+from relutopo.reports.tables import save_table
+from relutopo.reports.text import first_middle_last
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,7 +68,7 @@ def conclude(
     settings: AnalysisSettings,
     labels: Mapping[str, Any],
     directory: Path,
-) -> report.Conclusion:
+) -> Conclusion:
     """Write the table; return the summary and the measures."""
     pandas = require("pandas", "the table of a run")
     table = pandas.DataFrame(rows).assign(
@@ -82,9 +84,9 @@ def conclude(
     if not has_held_out:  # the training points stood in their place
         names = [name for name in table.columns if "held_out" in name]
         table[[*names, "generalised_step"]] = np.nan
-    report.save_table(table, directory / "results")
+    save_table(table, directory / "results")
     summary = partition_report.run_summary(table, has_held_out=has_held_out)
-    return report.Conclusion(summary, _measures(table))
+    return Conclusion(summary, _measures(table))
 
 
 def _measures(table: pd.DataFrame) -> dict[str, float]:
@@ -99,7 +101,7 @@ def draw(run: TrainingRun, settings: AnalysisSettings, directory: Path) -> None:
     """Draw three checkpoints and the time line, if there is more than one."""
     pandas = require("pandas", "the table of a run")
     table = pandas.read_parquet(directory / "results.parquet")
-    steps = report.three_steps(run.steps)
+    steps = first_middle_last(run.steps)
     signatures = [analyse_checkpoint(run, step, settings) for step in steps]
     last = signatures[-1]
     dataset = seen_on(run.dataset, last.complex.domain)

@@ -7,7 +7,6 @@ objective at once, so that the same command after a kill asks for the same trial
 from __future__ import annotations
 
 import inspect
-import json
 import logging
 import math
 from pathlib import Path
@@ -23,7 +22,7 @@ from omegaconf import DictConfig
 
 from relutopo.errors import InputError
 from relutopo.optional import require
-from relutopo.system.files import atomic_write
+from relutopo.system.files import save_json
 
 __all__ = ["OptunaSweeper"]
 
@@ -125,8 +124,7 @@ class OptunaSweeper(Sweeper):
             return
         best = {"objective": study.best_value, "settings": study.best_params, "trials": len(done)}
         log.info("best of %d trials: %s with %s", len(done), study.best_value, study.best_params)
-        with atomic_write(self._directory / "best.json") as file:
-            file.write(json.dumps(best, indent=2).encode())
+        save_json(best, self._directory / "best.json")
 
 
 def _takes_a_seed(sampler: type) -> bool:

@@ -7,16 +7,15 @@ cell counts is called that.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from itertools import compress
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from relutopo.analyses.association import Estimate, over_runs, spearman
-from relutopo.app.reports.report import in_order, short
 from relutopo.learning.spikes import HALF_WIDTH, Spike
-from relutopo.optional import require
+from relutopo.reports.tables import known_part, mean_and_range
+from relutopo.reports.text import counted, natural_sort, not_certified, number, short, unknown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,6 +38,8 @@ _CORRELATIONS = {"raw": "raw", "detrended": "detrended", "adjusted": "cell count
 _ADJUSTMENTS = (
     "detrended: running medians taken away; cell counts out: after regression on the cell counts"
 )
+_TOO_FEW = "too few checkpoints have a value, or it never changes"
+"""Why something is not known."""
 _CHANGES_NOTE = (
     "changes: mean \\[95 % t interval] over jobs with spikes, one number from each; up: jobs in "
     "which it rises; p: sign test"
@@ -65,11 +66,11 @@ def run_summary(
     """
     by_signal = {str(row["signal"]): row for _, row in effects.iterrows()}
     shown = [name for name in _SHOWN if name in by_signal]
-    correlations, unknown = _known_part(
+    correlations, missing = known_part(
         "Spearman with log-loss",
         _CORRELATIONS.values(),
         {
-            name: [_interval(by_signal[name], kind, ".2f") for kind in _CORRELATIONS]
+            _words(name): [_interval(by_signal[name], kind, ".2f") for kind in _CORRELATIONS]
             for name in shown
         },
     )
@@ -85,7 +86,7 @@ def run_summary(
         _cells(table),
         "",
         correlations,
-        *_unknown(unknown),
+        *unknown(missing, _TOO_FEW),
         "",
         *_changes({name: by_signal[name] for name in shown}),
         f"[dim]{_ADJUSTMENTS}; not regions: the cells of lower dimension, V + E in the plane; "
@@ -105,52 +106,20 @@ def _changes(by_signal: Mapping[str, pd.Series[Any]]) -> list[RenderableType]:
     are_compared = any(row["n_compared"] for row in by_signal.values())
     kinds = {"change": "change", "adjusted_change": "cell counts out"} if are_compared else {}
     rows = {
-        name: [
-            *(_number(row[end], "" if _is_count(name) else ".3f") for end in ("first", "last")),
+        _words(name): [
+            *(number(row[end], ",.0f" if _is_count(name) else ".3f") for end in ("first", "last")),
             *(_change(row, kind, name) for kind in kinds),
         ]
         for name, row in by_signal.items()
     }
     title = "Change at spikes" if are_compared else "Values"
-    grid, unknown = _known_part(title, ["first", "last", *kinds.values()], rows)
+    grid, missing = known_part(title, ["first", "last", *kinds.values()], rows)
     note = "first, last: values at the first and the last step"
     if are_compared:
         note += (
             "; change: the peak of each spike against the quiet steps around it, counts in per cent"
         )
-    return [grid, *_unknown(unknown), f"[dim]{note}[/dim]"]
-
-
-def _known_part(
-    title: str, headings: Collection[str], rows: Mapping[str, Sequence[str]]
-) -> tuple[Table, list[str]]:
-    """Return a table of signals, and the names of its rows and columns that are all unknown."""
-    known = {name: cells for name, cells in rows.items() if any(cell != "-" for cell in cells)}
-    is_known = [
-        any(column != "-" for column in columns) for columns in zip(*known.values(), strict=True)
-    ]
-    shown = list(compress(headings, is_known))
-    grid = _grid(title if known else "", shown)
-    for name, cells in known.items():
-        grid.add_row(_words(name), *compress(cells, is_known))
-    unknown = [_words(name) for name in rows if name not in known]
-    return grid, unknown + [name for name in headings if known and name not in shown]
-
-
-def _unknown(names: Sequence[str]) -> list[str]:
-    why = "too few checkpoints have a value, or it never changes"
-    return [f"[dim]unknown ({why}): {', '.join(names)}[/dim]"] if names else []
-
-
-def _grid(title: str, headings: Sequence[str]) -> Table:
-    from rich.table import Table
-
-    require("rich", "the summary")
-    grid = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
-    grid.add_column("", no_wrap=True)
-    for heading in headings:
-        grid.add_column(heading, justify="right", no_wrap=True)
-    return grid
+    return [grid, *unknown(missing, _TOO_FEW), f"[dim]{note}[/dim]"]
 
 
 def _words(signal: str) -> str:
@@ -162,10 +131,6 @@ def _words(signal: str) -> str:
 
 def _is_count(signal: str) -> bool:
     return not signal.endswith(("value", "fraction"))
-
-
-def _number(value: float, form: str) -> str:
-    return "-" if np.isnan(value) else f"{value:{form or ',.0f'}}"
 
 
 def _interval(row: pd.Series[Any], kind: str, form: str, unit: str = "") -> str:
@@ -235,7 +200,7 @@ def _cells(table: pd.DataFrame) -> str:
     return (
         f"The complex has {first:,} cells at the start and {last:,} at the end (ratio "
         f"{last / first:.2f}; least {least['n_cells']:,} at step {least['step']}); rank "
-        f"correlation of cells and step {_number(trend, '+.2f')}."
+        f"correlation of cells and step {number(trend, '+.2f')}."
     )
 
 
@@ -273,13 +238,7 @@ def _warnings(table: pd.DataFrame) -> list[str]:
             f"[yellow]{len(without)} of {len(table)} checkpoints have no filtration and are left "
             f"out: {reasons}[/yellow]"
         )
-    uncertified = int((table["enumeration_status"] != "certified").sum())
-    if uncertified:
-        lines.append(
-            f"[yellow]{uncertified} complexes are not certified: some signs were left to "
-            "floating point[/yellow]"
-        )
-    return lines
+    return lines + not_certified(table["enumeration_status"])
 
 
 def sweep_summary(
@@ -301,31 +260,30 @@ def sweep_summary(
     settings = [key for key in swept if key != "seed"]
     groups = dict(list(effects.groupby(settings))) if settings else {("all jobs",): effects}
     tables: list[RenderableType] = []
-    reasons, unknown = Counter[str](), Counter[str]()
+    reasons, missing = Counter[str](), Counter[str]()
     n_tests = 0
-    for setting in in_order(groups):
+    for setting in natural_sort(groups):
         of = {str(name): group for name, group in groups[setting].groupby("signal")}
         of = {name: of[name] for name in _SHOWN if name in of}
         cells = of["n_cells"]
         reason = _why_not_compared(cells)
         if reason:
-            grid, missing = _correlations_over_jobs(of)
+            grid, left_out = _correlations_over_jobs(of)
             reasons[reason] += 1
         else:
-            grid, missing = _changes_over_jobs(of)
+            grid, left_out = _changes_over_jobs(of)
             n_tests += sum(
                 not _restated(jobs) and jobs["change"].count() > 1 for jobs in of.values()
             )
-        unknown.update(missing)
+        missing.update(left_out)
         tables += [
             "",
-            f"[bold]{', '.join(map(short, setting))}[/bold], "
-            f"{len(cells)} {'job' if len(cells) == 1 else 'jobs'}",
+            f"[bold]{', '.join(map(short, setting))}[/bold], {counted(len(cells), 'job')}",
             _trends(cells),
             grid,
         ]
 
-    def counted(what: Counter[str]) -> list[str]:
+    def in_settings(what: Counter[str]) -> list[str]:
         n = len(groups)
         return [f"{text}{f' in {k} of {n} settings' if k < n else ''}" for text, k in what.items()]
 
@@ -341,9 +299,9 @@ def sweep_summary(
             "alone."
         )
     return [
-        *_not_compared(counted(reasons)),
+        *_not_compared(in_settings(reasons)),
         *tables,
-        *_unknown(counted(unknown)),
+        *unknown(in_settings(missing), _TOO_FEW),
         f"[dim]{'; '.join(notes)}[/dim]",
         *_reducers_compared(table, swept),
     ]
@@ -366,22 +324,10 @@ def _why_not_compared(jobs: pd.DataFrame) -> str:
 def _trends(cells: pd.DataFrame) -> str:
     n_spikes = cells["n_spikes"]
     return (
-        f"cells end/start {_spread(cells['last'] / cells['first'], '.2f')}; "
-        f"Spearman(step, cells) {_spread(cells['trend'], '+.2f')}; "
-        + (f"spikes {_spread(n_spikes, '.0f')}" if n_spikes.any() else "no spikes")
+        f"cells end/start {mean_and_range(cells['last'] / cells['first'], '.2f')}; "
+        f"Spearman(step, cells) {mean_and_range(cells['trend'], '+.2f')}; "
+        + (f"spikes {mean_and_range(n_spikes, '.0f')}" if n_spikes.any() else "no spikes")
     )
-
-
-def _is_known(values: pd.Series[Any]) -> bool:
-    return bool(values.notna().any())
-
-
-def _spread(values: pd.Series[Any], form: str) -> str:
-    if not _is_known(values):
-        return "-"
-    mean_form = ".1f" if form == ".0f" else form
-    form = form.lstrip("+")  # so that a table of three columns fits 80 characters
-    return f"{values.mean():{mean_form}} \\[{values.min():{form}}, {values.max():{form}}]"
 
 
 def _changes_over_jobs(of: Mapping[str, pd.DataFrame]) -> tuple[Table, list[str]]:
@@ -389,25 +335,25 @@ def _changes_over_jobs(of: Mapping[str, pd.DataFrame]) -> tuple[Table, list[str]
     rows = {}
     for name, jobs in of.items():
         test = over_runs(jobs["change"])
-        rows[name] = [
+        rows[_words(name)] = [
             _tested(jobs["change"], name),
             _restated(jobs) or _tested(jobs["adjusted_change"], name),
             f"{test.n_positive}/{test.n}" if test.n else "-",
-            _number(test.sign_p, ".3f"),
+            number(test.sign_p, ".3f"),
         ]
-    return _known_part("", ["change at spikes", "cell counts out", "up", "p"], rows)
+    return known_part("", ["change at spikes", "cell counts out", "up", "p"], rows)
 
 
 def _correlations_over_jobs(of: Mapping[str, pd.DataFrame]) -> tuple[Table, list[str]]:
     """Show the mean correlations of each signal with the loss."""
     rows = {
-        name: [
-            *(_spread(jobs[kind], "+.2f") for kind in ("raw", "detrended")),
-            _restated(jobs) or _spread(jobs["adjusted"], "+.2f"),
+        _words(name): [
+            *(mean_and_range(jobs[kind], "+.2f") for kind in ("raw", "detrended")),
+            _restated(jobs) or mean_and_range(jobs["adjusted"], "+.2f"),
         ]
         for name, jobs in of.items()
     }
-    return _known_part("Spearman with log-loss", _CORRELATIONS.values(), rows)
+    return known_part("Spearman with log-loss", _CORRELATIONS.values(), rows)
 
 
 def _restated(jobs: pd.DataFrame) -> str:

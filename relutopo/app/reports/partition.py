@@ -6,14 +6,14 @@ stands beside the numbers that it rests on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from relutopo.app.reports.report import fraction, in_order, short
 from relutopo.learning.runs import History
-from relutopo.optional import require
+from relutopo.reports.tables import mean_and_worst, new_table, range_of_steps
+from relutopo.reports.text import fraction, natural_sort, not_certified, short, unknown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,9 +65,6 @@ def run_summary(table: pd.DataFrame, *, has_held_out: bool = True) -> list[Rende
     -------
     list of rich renderables
     """
-    require("rich", "the summary")
-    from rich.table import Table
-
     first, last = table.iloc[0], table.iloc[-1]
     best = table.iloc[int(table["weighted_agreement"].fillna(-1).argmax())]
     fractions = {
@@ -80,10 +77,8 @@ def run_summary(table: pd.DataFrame, *, has_held_out: bool = True) -> list[Rende
     if not has_held_out:
         del fractions["held-out"]
     rows = {"first": first, "best": best, "last": last} if len(table) > 1 else {"": last}
-    grid = Table(box=None, pad_edge=False)
-    grid.add_column("")
-    for heading in ("step", "regions", *fractions, "Fiedler value"):
-        grid.add_column(heading, justify="right")
+    headings = ("step", "regions", *fractions, "Fiedler value")
+    grid = new_table([""], headings, wrap_numbers=True)
     for name, row in rows.items():
         grid.add_row(
             name,
@@ -204,12 +199,7 @@ def _warnings(table: pd.DataFrame) -> list[str]:
             steps = ", ".join(map(str, bad["step"]))
             reasons = "; ".join(sorted(set(bad[f"{kind}_status"])))
             lines.append(f"[yellow]{kind}: {reasons} at step {steps}[/yellow]")
-    uncertified = table[table["enumeration_status"] != "certified"]
-    if len(uncertified):
-        lines.append(
-            f"[yellow]{len(uncertified)} complexes are not certified: some signs were left to "
-            "floating point[/yellow]"
-        )
+    lines += not_certified(table["enumeration_status"])
     for column, what in (
         ("n_points_outside", "outside the domain"),
         ("n_points_on_boundary", "on a boundary between regions"),
@@ -242,9 +232,6 @@ def sweep_summary(table: pd.DataFrame, swept: Sequence[str]) -> list[RenderableT
     -------
     list of rich renderables
     """
-    require("rich", "the summary")
-    from rich.table import Table
-
     settings = [key for key in swept if key != "seed"]
     ends = table.sort_values("step").groupby("job").tail(1)
     starts = table.sort_values("step").groupby("job").head(1).set_index("job")
@@ -255,13 +242,6 @@ def sweep_summary(table: pd.DataFrame, swept: Sequence[str]) -> list[RenderableT
         delay=ends["generalised_step"] / ends["fitted_step"].clip(lower=1),
     )
     groups = dict(list(ends.groupby(settings, dropna=False))) if settings else {(): ends}
-
-    def grid(headings: Iterable[str]) -> Table:
-        table = Table(box=None, pad_edge=False)
-        for i, heading in enumerate((*settings, "jobs", *headings)):
-            is_name = i < len(settings)
-            table.add_column(heading, justify="left" if is_name else "right", no_wrap=True)
-        return table
 
     measures = {
         "held-out acc.": "held_out_accuracy",
@@ -285,12 +265,14 @@ def sweep_summary(table: pd.DataFrame, swept: Sequence[str]) -> list[RenderableT
     are_several = len(ends) > len(groups)
     worst = " \\[worst]" if are_several else ""
     over = "; gain: of weighted over step 0" if "gain" in known else ""
-    agreement, delay = grid(known), grid(reached)
-    for setting in in_order(groups)[:_MOST_SETTINGS]:
+    agreement, delay = (new_table(settings, ("jobs", *shown)) for shown in (known, reached))
+    for setting in natural_sort(groups)[:_MOST_SETTINGS]:
         rows = groups[setting]
         names = (*map(short, setting), str(len(rows)))
-        agreement.add_row(*names, *(_mean(rows[c], with_worst=are_several) for c in known.values()))
-        delay.add_row(*names, *(_range(rows[column]) for column in reached.values()))
+        agreement.add_row(
+            *names, *(mean_and_worst(rows[c], with_worst=are_several) for c in known.values())
+        )
+        delay.add_row(*names, *(range_of_steps(rows[column]) for column in reached.values()))
     left_out = (
         [f"and {len(groups) - _MOST_SETTINGS} settings more, in jobs.csv"]
         if len(groups) > _MOST_SETTINGS
@@ -300,7 +282,12 @@ def sweep_summary(table: pd.DataFrame, swept: Sequence[str]) -> list[RenderableT
         "",
         f"[italic]Last checkpoint: mean{worst} over jobs{over}[/italic]",
         agreement,
-        *_unknown(table, [name for name in measures if name not in known]),
+        *unknown(
+            [name for name in measures if name not in known],
+            _why_unknown(table),
+            where="in every job",
+            style="yellow",
+        ),
         "",
         *(("[italic]Steps: least-greatest[/italic]", delay) if reached else ()),
         *_never([name for name in steps if name not in reached]),
@@ -309,40 +296,14 @@ def sweep_summary(table: pd.DataFrame, swept: Sequence[str]) -> list[RenderableT
     ]
 
 
-def _unknown(table: pd.DataFrame, names: Sequence[str]) -> list[str]:
-    """Name what no job has, with the reasons that partitions are missing for."""
+def _why_unknown(table: pd.DataFrame) -> str:
+    """Return the reasons that partitions are missing for."""
     statuses = {*table["weighted_status"], *table["unweighted_status"]} - {"converged"}
-    why = f" ({'; '.join(sorted(statuses))})" if statuses else ""
-    return [f"[yellow]unknown in every job{why}: {', '.join(names)}[/yellow]"] if names else []
+    return "; ".join(sorted(statuses))
 
 
 def _never(names: Sequence[str]) -> list[str]:
     return [f"never in any job: {', '.join(names)}"] if names else []
-
-
-def _mean(values: pd.Series[Any], *, with_worst: bool) -> str:
-    if values.isna().all():
-        return "-"
-    worst = f" \\[{_share(values.min())}]" if with_worst else ""
-    n_unknown = int(values.isna().sum())
-    return _share(values.mean()) + worst + (f" ({n_unknown} unknown)" if n_unknown else "")
-
-
-def _share(value: float) -> str:
-    """Write a number of at most 1 so short that four columns of them fit 80 characters."""
-    return f"{value:.3f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:.3f}"
-
-
-def _range(values: pd.Series[Any]) -> str:
-    known = values.dropna()
-    if not len(known):
-        return "never"
-    text = (
-        f"{known.min():.0f}"
-        if known.min() == known.max()
-        else (f"{known.min():.0f}-{known.max():.0f}")
-    )
-    return text + (f" ({len(values) - len(known)} never)" if len(known) < len(values) else "")
 
 
 def _eigensolvers_compared(table: pd.DataFrame, swept: Sequence[str]) -> list[str]:

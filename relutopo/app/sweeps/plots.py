@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from relutopo.app.reports.report import in_order
 from relutopo.errors import InputError
 from relutopo.plots import layers as drawing
 from relutopo.plots.layers import BLUE, MUTED
+from relutopo.reports.text import natural_sort
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +35,7 @@ def plot_measure(table: pd.DataFrame, keys: Sequence[str], measure: str) -> Figu
     keys : sequence of str
         Columns of parameters, at least one. Numbers get an axis of numbers, which is logarithmic
         from one power of ten on; names get places, ordered as by
-        `relutopo.app.reports.report.in_order`.
+        `relutopo.reports.text.natural_sort`.
     measure : str
         The column to draw.
 
@@ -81,7 +81,7 @@ def _width(values: pd.Series[Any]) -> float:
 
 def _draw(ax: Axes, table: pd.DataFrame, key: str, measure: str) -> None:
     groups = {value: rows[measure].dropna() for value, rows in table.groupby(key, dropna=False)}
-    values = in_order(groups)
+    values = natural_sort(groups)
     places = dict(zip(values, _places(ax, values), strict=True))
     jobs = [(places[value], y) for value in values for y in groups[value]]
     if jobs:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
-from relutopo.app.messages import counted
+from relutopo.reports.text import counted
 
 __all__ = ["SweepWatch"]
 

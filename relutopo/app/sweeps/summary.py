@@ -12,18 +12,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from relutopo.app.jobs.job import module_of
-from relutopo.app.messages import counted, refuse_unknown_measure
-from relutopo.app.reports import report
-from relutopo.app.reports.report import in_order
+from relutopo.app.messages import refuse_unknown_measure
+from relutopo.app.reports.summaries import save_summary, show
 from relutopo.app.sweeps import plots as sweep_plots
 from relutopo.app.sweeps.sweep import Sweep
 from relutopo.optional import require
 from relutopo.plots.partitions import save_figure
+from relutopo.reports.tables import new_table, save_table, spread
+from relutopo.reports.text import counted, natural_sort, short
 
 if TYPE_CHECKING:
     import pandas as pd
     from rich.console import RenderableType
-    from rich.table import Table
 
 __all__ = ["summarize"]
 
@@ -66,10 +66,10 @@ def summarize(directory: str | Path, *, measure: str | None = None, least: bool 
     kinds = {name: done.only("done", name) for name in dict.fromkeys(j.analysis for j in done.jobs)}
     refuse_unknown_measure(measure, {name: part.measures for name, part in kinds.items()})
     overview = sweep.overview()
-    report.save_table(overview, sweep.directory / "jobs")
+    save_table(overview, sweep.directory / "jobs")
     parts: list[RenderableType] = []
     if done.jobs:
-        report.save_table(done.table(), sweep.directory / "results")
+        save_table(done.table(), sweep.directory / "results")
     for analysis, part in kinds.items():
         modules = [module_of(job.record.identity.settings) for job in part.jobs]
         for module in dict.fromkeys(modules):
@@ -78,8 +78,8 @@ def summarize(directory: str | Path, *, measure: str | None = None, least: bool 
         rows = overview[(overview["analysis"] == analysis) & (overview["status"] == "done")]
         parts += _measured(rows, part, analysis, measure or _objective(part), least)
     parts += [*_failures(sweep), "", *_counts(sweep, overview)]
-    report.save_summary(parts, sweep.directory)
-    report.show(parts, sweep.directory)
+    save_summary(parts, sweep.directory)
+    show(parts, sweep.directory)
     return sweep
 
 
@@ -120,13 +120,13 @@ def _measured(
 
 def _against(key: str, name: str, groups: dict[Any, pd.Series[Any]]) -> list[RenderableType]:
     """Show a measure for each value of a key; name the values for which no job has it."""
-    known = {value: groups[value] for value in in_order(groups) if groups[value].notna().any()}
-    unknown = [report.short(value) for value in in_order(groups) if value not in known]
+    known = {value: groups[value] for value in natural_sort(groups) if groups[value].notna().any()}
+    unknown = [short(value) for value in natural_sort(groups) if value not in known]
     shown = _shown(known.values())
-    grid = _grid([key], shown)
+    grid = new_table([key], shown, wrap_numbers=True)
     for value, measured in known.items():
-        spread = _spread(measured)
-        grid.add_row(report.short(value), *(spread[column] for column in shown))
+        cells = spread(measured)
+        grid.add_row(short(value), *(cells[column] for column in shown))
     lines: list[RenderableType] = [f"[italic]{name} against {key}[/italic]", grid]
     if unknown:
         lines.append(f"No job has a {name} where {key} is {', '.join(unknown)}.")
@@ -155,10 +155,10 @@ def _best(rows: pd.DataFrame, keys: list[str], name: str, least: bool) -> list[R
     groups = dict(list(rows.groupby(keys, dropna=False)[name]))
     best = {setting: groups[setting] for setting in means.index[:_N_BEST]}
     shown = [column for column in _shown(best.values()) if column != other]
-    grid = _grid(keys, shown)
+    grid = new_table(keys, shown, wrap_numbers=True)
     for setting, measured in best.items():
-        spread = _spread(measured)
-        grid.add_row(*map(report.short, setting), *(spread[column] for column in shown))
+        cells = spread(measured)
+        grid.add_row(*map(short, setting), *(cells[column] for column in shown))
     return [f"[italic]Best settings: the {which} mean {name} first[/italic]", grid]
 
 
@@ -166,32 +166,6 @@ def _shown(groups: Iterable[pd.Series[Any]]) -> list[str]:
     """Return the columns of a table of groups; where each has one number, that is all there is."""
     are_several = any(measured.count() > 1 for measured in groups)
     return ["jobs", "mean", "sd", "least", "greatest"] if are_several else ["jobs", "mean"]
-
-
-def _spread(measured: pd.Series[Any]) -> dict[str, str]:
-    n, n_known = len(measured), measured.count()
-    numbers = {
-        "mean": measured.mean(),
-        "sd": measured.std(),
-        "least": measured.min(),
-        "greatest": measured.max(),
-    }
-    return {
-        "jobs": str(n) if n == n_known else f"{n_known} of {n}",
-        **{column: f"{x:.4g}" if x == x else "-" for column, x in numbers.items()},
-    }
-
-
-def _grid(names: list[str], numbers: list[str]) -> Table:
-    require("rich", "the summary")
-    from rich.table import Table
-
-    grid = Table(box=None, pad_edge=False)
-    for name in names:
-        grid.add_column(name, no_wrap=True)
-    for name in numbers:
-        grid.add_column(name, justify="right")
-    return grid
 
 
 def _failures(sweep: Sweep) -> list[str]:
@@ -202,7 +176,7 @@ def _failures(sweep: Sweep) -> list[str]:
         if job.status != "failed":
             continue
         error = job.folder.error
-        where = ", ".join(f"{key}={report.short(v[i])}" for key, v in sweep.swept.items())
+        where = ", ".join(f"{key}={short(v[i])}" for key, v in sweep.swept.items())
         text = f"{error['type']}: {error['message']}"
         reasons.setdefault(text, []).append(f"{job.name} ({where})" if where else job.name)
     lines = [

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from relutopo.app.jobs.folder import JobFolder, JobRecord, JobStatus
-from relutopo.app.reports.report import sort_key
 from relutopo.errors import InputError
 from relutopo.optional import require
+from relutopo.reports.text import natural_key
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -178,7 +178,7 @@ class Sweep:
 
 def _order(job: SweepJob) -> list[Any]:
     """Sort jobs in the order in which their values grow."""
-    return [sort_key(_plain(job.record.value(key))) for key in job.record.keys]
+    return [natural_key(_plain(job.record.value(key))) for key in job.record.keys]
 
 
 def _code(job: SweepJob) -> str:

@@ -14,8 +14,8 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 
 from relutopo.app.reports import partition as partition_report
-from relutopo.app.reports.report import in_order, short
 from relutopo.learning.runs import History
+from relutopo.reports.text import natural_sort, short
 
 
 def text(parts: list[RenderableType]) -> str:
@@ -145,7 +145,7 @@ def test_failures_and_doubts_are_told() -> None:
     )
     lines = text(partition_report.run_summary(doubtful))
     assert "weighted: one region at step 0" in lines
-    assert "1 complexes are not certified" in lines
+    assert "1 complex is not certified" in lines
     assert "up to 3 training points lie outside the domain" in lines
 
 
@@ -189,14 +189,14 @@ def test_a_sweep_is_shown_over_seeds_and_eigensolvers() -> None:
 @given(st.lists(st.lists(st.integers(-50, 200), max_size=3)))
 def test_lists_are_sorted_element_by_element(lists: list[list[int]]) -> None:
     texts = [str(numbers).replace(" ", "") for numbers in sorted(lists)]
-    assert in_order(reversed(texts)) == texts
+    assert natural_sort(reversed(texts)) == texts
 
 
 @given(st.lists(st.tuples(st.sampled_from(["box", "slice"]), st.integers() | st.floats(-9, 9))))
 def test_several_settings_are_sorted_by_the_first_and_then_by_the_next(
     settings: list[tuple[str, float]],
 ) -> None:
-    assert in_order(settings) == sorted(settings)
+    assert natural_sort(settings) == sorted(settings)
 
 
 @pytest.mark.parametrize(

@@ -18,10 +18,10 @@ from rich.table import Table
 
 from relutopo.app.jobs.folder import JobFolder, JobRecord
 from relutopo.app.jobs.identity import Identity
-from relutopo.app.reports.report import in_order
 from relutopo.app.sweeps.plots import plot_measure
 from relutopo.app.sweeps.summary import _best, _counts, _measured, _ranges
 from relutopo.app.sweeps.sweep import Sweep
+from relutopo.reports.text import natural_sort
 
 
 def sweep(values: list[object], n_seeds: int = 2) -> pd.DataFrame:
@@ -37,7 +37,7 @@ def panel(values: list[object], n_seeds: int = 2) -> Axes:
 
 @given(st.lists(st.integers(0, 10**6), min_size=1))
 def test_numbers_within_text_are_sorted_by_size(sizes: list[int]) -> None:
-    assert in_order([f"[{n},8]" for n in sizes]) == [f"[{n},8]" for n in sorted(sizes)]
+    assert natural_sort([f"[{n},8]" for n in sizes]) == [f"[{n},8]" for n in sorted(sizes)]
 
 
 def folder_of(jobs: Path, hidden: list[int], seed: int) -> JobFolder:
@@ -195,6 +195,6 @@ def test_many_numbers_are_told_in_ranges_that_hold_alike_many_jobs(sorted_values
     for text, group in values.groupby(ranges):
         low, high = map(float, str(text).split(" to "))
         assert (low, high) == pytest.approx((group.min(), group.max()), rel=1e-3)
-    assert in_order(ranges.unique()) == list(dict.fromkeys(ranges[values.sort_values().index]))
+    assert natural_sort(ranges.unique()) == list(dict.fromkeys(ranges[values.sort_values().index]))
     few = pd.Series([1, 2, 3] * 10)
     assert _ranges(few) is few

@@ -1,0 +1,212 @@
+"""Tables: those that a terminal shows, what stands in their cells, and those on disk.
+
+Tables at the terminal are made by `new_table` alone, so that all look the same. Rich and pandas are
+imported when they are used.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import compress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from relutopo.optional import require
+from relutopo.system.files import atomic_write
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.table import Table
+
+__all__ = [
+    "known_part",
+    "mean_and_range",
+    "mean_and_worst",
+    "new_table",
+    "range_of_steps",
+    "save_table",
+    "spread",
+]
+
+
+def new_table(
+    names: Iterable[str], numbers: Iterable[str], *, title: str = "", wrap_numbers: bool = False
+) -> Table:
+    """Return an empty table for the terminal.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Headings of the columns on the left, whose cells are words.
+    numbers : iterable of str
+        Headings of the columns that follow, whose cells are aligned on the right.
+    title : str, optional
+    wrap_numbers : bool, default False
+        Whether a narrow terminal may break the headings and cells of the columns of numbers.
+
+    Returns
+    -------
+    rich.table.Table
+
+    Examples
+    --------
+    >>> table = new_table(["step"], ["regions", "edges"])
+    >>> table.add_row("graph", "12", "14")
+    >>> [column.justify for column in table.columns]
+    ['left', 'right', 'right']
+    """
+    require("rich", "the summary")
+    from rich.table import Table
+
+    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
+    for name in names:
+        table.add_column(name, no_wrap=True)
+    for name in numbers:
+        table.add_column(name, justify="right", no_wrap=not wrap_numbers)
+    return table
+
+
+def known_part(
+    title: str, headings: Collection[str], rows: Mapping[str, Sequence[str]]
+) -> tuple[Table, list[str]]:
+    """Return a table without the rows and columns in which nothing is known, and their names.
+
+    Parameters
+    ----------
+    title : str
+        Left out with the last row.
+    headings : collection of str
+        Of the columns.
+    rows : mapping of str to sequence of str
+        For each row its name and its cells; ``"-"`` is what is not known.
+
+    Returns
+    -------
+    rich.table.Table
+    list of str
+
+    Examples
+    --------
+    >>> table, unknown = known_part("", ["mean", "p"], {"a": ["1", "-"], "b": ["-", "-"]})
+    >>> table.row_count, unknown
+    (1, ['b', 'p'])
+    """
+    known = {name: cells for name, cells in rows.items() if any(cell != "-" for cell in cells)}
+    is_known = [
+        any(column != "-" for column in columns) for columns in zip(*known.values(), strict=True)
+    ]
+    shown = list(compress(headings, is_known))
+    table = new_table([""], shown, title=title if known else "")
+    for name, cells in known.items():
+        table.add_row(name, *compress(cells, is_known))
+    unknown = [name for name in rows if name not in known]
+    return table, unknown + [name for name in headings if known and name not in shown]
+
+
+def spread(values: pd.Series[Any]) -> dict[str, str]:
+    """Return how many values there are, and their spread, for columns of a table.
+
+    Parameters
+    ----------
+    values : pandas.Series
+        Numbers, NaN where one is not known.
+
+    Returns
+    -------
+    dict of str to str
+        ``jobs``, ``mean``, ``sd``, ``least`` and ``greatest``; ``"-"`` for what is not known.
+
+    Examples
+    --------
+    >>> import pandas
+    >>> spread(pandas.Series([1.0, 2.0, float("nan")]))
+    {'jobs': '2 of 3', 'mean': '1.5', 'sd': '0.7071', 'least': '1', 'greatest': '2'}
+    """
+    n, n_known = len(values), values.count()
+    numbers = {
+        "mean": values.mean(),
+        "sd": values.std(),
+        "least": values.min(),
+        "greatest": values.max(),
+    }
+    return {
+        "jobs": str(n) if n == n_known else f"{n_known} of {n}",
+        **{column: f"{x:.4g}" if x == x else "-" for column, x in numbers.items()},
+    }
+
+
+def mean_and_range(values: pd.Series[Any], form: str) -> str:
+    """Return the mean of what is known, and from where to where it goes, for one cell.
+
+    Parameters
+    ----------
+    values : pandas.Series
+    form : str
+        Format of a number. The mean of whole numbers, ``".0f"``, has one digit more.
+
+    Examples
+    --------
+    >>> import pandas
+    >>> mean_and_range(pandas.Series([0.25, 0.75]), "+.2f").replace(chr(92), "")
+    '+0.50 [0.25, 0.75]'
+    """
+    if not values.notna().any():
+        return "-"
+    mean_form = ".1f" if form == ".0f" else form
+    form = form.lstrip("+")  # so that a table of three columns fits 80 characters
+    return f"{values.mean():{mean_form}} \\[{values.min():{form}}, {values.max():{form}}]"
+
+
+def mean_and_worst(values: pd.Series[Any], *, with_worst: bool) -> str:
+    """Return the mean of numbers of at most 1, and the least of them, for one cell.
+
+    Parameters
+    ----------
+    values : pandas.Series
+    with_worst : bool
+        Whether to show the least.
+
+    Examples
+    --------
+    >>> import pandas
+    >>> mean_and_worst(pandas.Series([0.5, 1.0, None]), with_worst=True).replace(chr(92), "")
+    '.750 [.500] (1 unknown)'
+    """
+    if values.isna().all():
+        return "-"
+    worst = f" \\[{_share(values.min())}]" if with_worst else ""
+    n_unknown = int(values.isna().sum())
+    return _share(values.mean()) + worst + (f" ({n_unknown} unknown)" if n_unknown else "")
+
+
+def _share(value: float) -> str:
+    """Write a number of at most 1 so short that four columns of them fit 80 characters."""
+    return f"{value:.3f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:.3f}"
+
+
+def range_of_steps(steps: pd.Series[Any]) -> str:
+    """Return the first and the last of some steps, for one cell; NaN is a step never reached.
+
+    Examples
+    --------
+    >>> import pandas
+    >>> range_of_steps(pandas.Series([200.0, 50.0, None])), range_of_steps(pandas.Series([7.0]))
+    ('50-200 (1 never)', '7')
+    """
+    known = steps.dropna()
+    if not len(known):
+        return "never"
+    first, last = f"{known.min():.0f}", f"{known.max():.0f}"
+    text = first if known.min() == known.max() else f"{first}-{last}"
+    return text + (f" ({len(steps) - len(known)} never)" if len(known) < len(steps) else "")
+
+
+def save_table(table: pd.DataFrame, stem: str | os.PathLike[str]) -> None:
+    """Write a table as ``<stem>.parquet`` and ``<stem>.csv``, atomically."""
+    require("pyarrow", "a Parquet table")
+    path = Path(stem)
+    with atomic_write(path.with_suffix(".parquet")) as file:
+        table.to_parquet(file, index=False)
+    with atomic_write(path.with_suffix(".csv")) as file:
+        table.to_csv(file, index=False)

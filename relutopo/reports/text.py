@@ -1,0 +1,163 @@
+"""Words in which results are told: numbers, counts, orders, and the caveats of every analysis."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+__all__ = [
+    "counted",
+    "first_middle_last",
+    "fraction",
+    "natural_key",
+    "natural_sort",
+    "not_certified",
+    "number",
+    "short",
+    "unknown",
+]
+
+_PIECE = re.compile(r"((?:(?<!\w)-)?\d+\.?\d*(?:e[-+]?\d+)?)|.", re.DOTALL)
+"""A number within text, or one character."""
+
+
+def fraction(value: float, digits: int = 3) -> str:
+    """Write a fraction, but never as 1 what is less than 1.
+
+    Examples
+    --------
+    >>> fraction(0.9996), fraction(1.0), fraction(0.998, digits=2), fraction(float("nan"))
+    ('0.999', '1.000', '0.99', '-')
+    """
+    if np.isnan(value):
+        return "-"
+    most = 1 - 10.0**-digits
+    return f"{min(value, most) if value < 1 else value:.{digits}f}"
+
+
+def short(value: object) -> str:
+    """Return a value as a table shows it.
+
+    Examples
+    --------
+    >>> short(0.26444745987645224), short("arpack")
+    ('0.2644', 'arpack')
+    """
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def number(value: float, form: str = ",.0f") -> str:
+    """Write a number, or ``"-"`` for NaN.
+
+    Examples
+    --------
+    >>> number(12345.0), number(0.25, "+.3f"), number(float("nan"))
+    ('12,345', '+0.250', '-')
+    """
+    return "-" if np.isnan(value) else f"{value:{form}}"
+
+
+def counted(n: int, noun: str) -> str:
+    """Return a number of things in words.
+
+    Examples
+    --------
+    >>> counted(1, "model"), counted(5, "model")
+    ('1 model', '5 models')
+    """
+    return f"{n} {noun}{'' if n == 1 else 's'}"
+
+
+def natural_sort(values: Iterable[Any]) -> list[Any]:
+    """Sort values of a swept key, or tuples of values of several keys; see `natural_key`.
+
+    Examples
+    --------
+    >>> natural_sort(["[128,128]", "[8,8]", "[16]", "[16,4]", "[8]"]), natural_sort([10, 2.5])
+    (['[8]', '[8,8]', '[16]', '[16,4]', '[128,128]'], [2.5, 10])
+    >>> natural_sort([("b", 10), ("b", 9), ("a", 11)])
+    [('a', 11), ('b', 9), ('b', 10)]
+    """
+    return sorted(values, key=natural_key)
+
+
+def natural_key(value: Any) -> list[Any]:
+    """Return what a value of a setting is sorted by.
+
+    Numbers are sorted by size, also those within text, and before what is no number; lists, which
+    tables hold as text, element by element; tuples by their first values, then by their second.
+    """
+    if isinstance(value, tuple):
+        return [natural_key(one) for one in value]
+    if isinstance(value, (int, float)):
+        return [(1, value)]
+    pieces = ((piece[1], piece[0]) for piece in _PIECE.finditer(str(value)))
+    # A list that ends stands before one that goes on.
+    return [(1, float(n)) if n else (0 if text == "]" else 2, text) for n, text in pieces]
+
+
+def first_middle_last(steps: Sequence[int]) -> list[int]:
+    """Return the first, the middle and the last of some steps, the middle on a log axis.
+
+    Parameters
+    ----------
+    steps : sequence of int
+        Ascending, at least one.
+
+    Examples
+    --------
+    >>> first_middle_last([0, 1, 8, 10, 70, 100])
+    [0, 10, 100]
+    """
+    middle = min(steps, key=lambda step: abs(np.log1p(step) - np.log1p(steps[-1]) / 2))
+    return sorted({steps[0], middle, steps[-1]})
+
+
+def unknown(
+    names: Sequence[str], why: str = "", *, where: str = "", style: str = "dim"
+) -> list[str]:
+    """Name what is not known, in a line of its own; nothing if everything is.
+
+    Parameters
+    ----------
+    names : sequence of str
+    why : str, optional
+        The reasons.
+    where : str, optional
+        Where it is not known, for example ``"in every job"``.
+    style : str
+        Of rich.
+
+    Examples
+    --------
+    >>> unknown(["gain", "bound"], "no partition", where="in every job", style="yellow")
+    ['[yellow]unknown in every job (no partition): gain, bound[/yellow]']
+    >>> unknown([])
+    []
+    """
+    if not names:
+        return []
+    what = " ".join(filter(None, ("unknown", where, f"({why})" if why else "")))
+    return [f"[{style}]{what}: {', '.join(names)}[/{style}]"]
+
+
+def not_certified(statuses: Iterable[str]) -> list[str]:
+    """Warn, in a line of its own, of complexes some of whose signs are not certain.
+
+    Parameters
+    ----------
+    statuses : iterable of str
+        Of each complex, as its record holds it.
+
+    Examples
+    --------
+    >>> not_certified(["certified", "uncertified"])
+    ['[yellow]1 complex is not certified: some signs were left to floating point[/yellow]']
+    """
+    n = sum(status != "certified" for status in statuses)
+    which = "1 complex is" if n == 1 else f"{n} complexes are"
+    text = f"{which} not certified: some signs were left to floating point"
+    return [f"[yellow]{text}[/yellow]"] if n else []
