@@ -27,7 +27,7 @@ from relutopo.geometry.patterns import pack_patterns
 from relutopo.interfaces import Enumerator, Progress
 from relutopo.networks.network import Network
 
-from ._shared.limits import check_limit
+from ._shared.task import check_limit
 
 __all__ = ["ExactEnumerator"]
 

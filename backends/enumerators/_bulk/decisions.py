@@ -28,8 +28,8 @@ from .._certified.precise import (
     plane_of_side,
     sign_at,
 )
+from .._shared.planes import PlaneTable
 from .numbers.regions import Regions
-from .records import PlaneTable
 from .sets.lists import Array
 
 __all__ = ["Decisions", "Open"]

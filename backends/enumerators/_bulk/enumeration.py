@@ -41,20 +41,66 @@ from relutopo.errors import InvariantError
 from relutopo.geometry.cells import EnumerationRecord
 from relutopo.geometry.domain import Domain
 from relutopo.interfaces import Enumerator, Progress
-from relutopo.networks.balancing import balanced
 from relutopo.networks.network import Network
 
 from .._shared.domain_planes import planes_of_faces
+from .._shared.planes import PlaneTable, sides_as_planes
 from .cells.flats import find_flats
 from .cells.pieces import along_curve, next_pieces, points_as_pieces
-from .layer import LayerStep, Task
-from .records import Cells, PlaneTable
+from .layer import BulkTask, LayerCut
+from .records import BulkCells
 from .sets.lists import Lists
 
-__all__ = ["BulkEnumerator"]
+__all__ = ["BulkEnumerator", "enumerate_bulk"]
 
 _AT_ONCE = 2**25
 """How many numbers an array may have that is made in passing; 256 MiB of them."""
+
+
+def enumerate_bulk(
+    network: Network,
+    domain: Domain,
+    max_cells: int | None,
+    progress: Progress | None,
+    device: Device,
+    *,
+    method: str,
+    at_once: int = _AT_ONCE,
+) -> CellComplex:
+    """Return the complex of a network on a domain; see `Enumerator` and `BulkEnumerator`."""
+    begin = time.perf_counter()
+    with device.session(), np.errstate(all="ignore"):
+        task = BulkTask(device, network, domain, at_once, max_cells)
+        cells = _start(device, domain)
+        n_layers = len(network.layer_sizes)
+        for layer in range(n_layers):
+            cells = _cut(task, cells)
+            if progress is not None:
+                progress(layer + 1, n_layers, f"{cells.n[-1]} regions")
+        euler = sum((-1) ** k * n for k, n in enumerate(cells.n))
+        if euler != 1:
+            raise InvariantError(
+                f"the Euler characteristic must be 1, got {euler}; please report this network as "
+                "a bug"
+            )
+        xp = device.xp
+        lists = [part for facets in cells.facets for part in (facets.ptr, facets.items)]
+        labels = cells.table.labels[cells.planes[-1][:, 0]]
+        x, errors, labels, *lists = device.all_to_host(
+            [xp.ascontiguousarray(cells.x.T), cells.deviation, labels, *lists]
+        )
+        return CellComplex(
+            network=network,
+            domain=domain,
+            vertices=x,
+            vertex_errors=errors,
+            facets=tuple(zip(lists[::2], lists[1::2], strict=True)),
+            packed_patterns=task.regions.packed(n_layers, xp.arange(cells.n[-1])),
+            facet_labels=labels,
+            record=EnumerationRecord(
+                method, "certified", task.decisions.n_open, time.perf_counter() - begin
+            ),
+        )
 
 
 class BulkEnumerator(Enumerator):
@@ -81,62 +127,24 @@ class BulkEnumerator(Enumerator):
         progress: Progress | None = None,
     ) -> CellComplex:
         """Return the complex of the network on the domain; see `Enumerator`."""
-        with self._device.session(), np.errstate(all="ignore"):
-            return self._enumerate(network, domain, max_cells, progress)
-
-    def _enumerate(
-        self,
-        network: Network,
-        domain: Domain,
-        max_cells: int | None,
-        progress: Progress | None,
-    ) -> CellComplex:
-        begin = time.perf_counter()
-        same = balanced(network, domain.magnitude)
-        task = Task(self._device, same, domain, self._at_once, max_cells)
-        cells = _start(self._device, domain)
-        n_layers = len(network.layer_sizes)
-        for layer in range(n_layers):
-            cells = _cut(task, cells)
-            if progress is not None:
-                progress(layer + 1, n_layers, f"{cells.n[-1]} regions")
-        euler = sum((-1) ** k * n for k, n in enumerate(cells.n))
-        if euler != 1:
-            raise InvariantError(
-                f"the Euler characteristic must be 1, got {euler}; please report this network as "
-                "a bug"
-            )
-        xp = self._device.xp
-        lists = [part for facets in cells.facets for part in (facets.ptr, facets.items)]
-        labels = cells.table.labels[cells.planes[-1][:, 0]]
-        x, errors, labels, *lists = self._device.all_to_host(
-            [xp.ascontiguousarray(cells.x.T), cells.deviation, labels, *lists]
-        )
-        return CellComplex(
-            network=network,
-            domain=domain,
-            vertices=x,
-            vertex_errors=errors,
-            facets=tuple(zip(lists[::2], lists[1::2], strict=True)),
-            packed_patterns=task.regions.packed(n_layers, xp.arange(cells.n[-1])),
-            facet_labels=labels,
-            record=EnumerationRecord(
-                self._method, "certified", task.decisions.n_open, time.perf_counter() - begin
-            ),
+        return enumerate_bulk(
+            network,
+            domain,
+            max_cells,
+            progress,
+            self._device,
+            method=self._method,
+            at_once=self._at_once,
         )
 
 
-def _start(device: Device, domain: Domain) -> Cells:
+def _start(device: Device, domain: Domain) -> BulkCells:
     """Return the domain as a complex of one region."""
     faces = domain.face_lattice()
-    normals, offsets = domain.halfspaces()
-    n_sides, up = len(offsets), device.to_device
-    table = PlaneTable(
-        labels=up(-1 - np.arange(n_sides, dtype=np.int32)),
-        regions=up(np.zeros(n_sides, dtype=np.int32)),
-        numbers=up(np.concatenate([normals.T, -offsets[None], np.zeros((1, n_sides))])),
-    )
-    return Cells(
+    labels, numbers = sides_as_planes(domain)
+    up = device.to_device
+    table = PlaneTable(up(labels), up(np.zeros_like(labels)), up(np.ascontiguousarray(numbers.T)))
+    return BulkCells(
         x=up(np.ascontiguousarray(faces.vertices.T)),
         deviation=up(faces.rounding),
         facets=[Lists(up(ptr), up(items)) for ptr, items in faces.facets],
@@ -145,22 +153,22 @@ def _start(device: Device, domain: Domain) -> Cells:
     )
 
 
-def _cut(task: Task, cells: Cells) -> Cells:
+def _cut(task: BulkTask, cells: BulkCells) -> BulkCells:
     """Return the complex after the next layer; the old one is given up."""
-    step = LayerStep(task, cells)
-    levels = find_flats(step)
-    pieces = points_as_pieces(step, levels[0])
+    cut = LayerCut(task, cells)
+    levels = find_flats(cut)
+    pieces = points_as_pieces(cut, levels[0])
     n_cells = len(pieces.flat)
     facets: list[Lists] = []
     planes = [levels[0].planes]
-    for m in range(1, step.dim + 1):
-        pieces = next_pieces(step, levels, m, pieces)
-        if m == step.dim:
-            pieces = along_curve(step, facets, pieces)
+    for m in range(1, cut.dim + 1):
+        pieces = next_pieces(cut, levels, m, pieces)
+        if m == cut.dim:
+            pieces = along_curve(cut, facets, pieces)
         n_cells += len(pieces.flat)
-        step.check_limit(n_cells)
+        cut.check_limit(n_cells)
         facets.append(pieces.facets)
-        if m < step.dim:
+        if m < cut.dim:
             planes.append(levels[m].planes[pieces.flat])
-    task.regions.grow(step.units, pieces.flat, pieces.positive)
-    return Cells(step.cells.x, step.cells.deviation, facets, planes, step.cells.table)
+    task.regions.grow(cut.units, pieces.flat, pieces.positive)
+    return BulkCells(cut.cells.x, cut.cells.deviation, facets, planes, cut.cells.table)

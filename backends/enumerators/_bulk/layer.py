@@ -12,17 +12,17 @@ from relutopo.devices.device import Device
 from relutopo.geometry.domain import Domain
 from relutopo.networks.network import Network
 
-from .._shared.limits import POSITION_TARGET, check_limit
+from .._shared.task import Task
 from .decisions import Decisions, Open
 from .numbers.maps import signs_from_maps
 from .numbers.maps_by_walking import Walk, planes_on_walk, signs_on_walk
 from .numbers.regions import Regions
 from .numbers.values import meeting_points, parameters, signs_of_pairs
-from .records import Cells
+from .records import BulkCells
 from .sets.bitsets import Units
 from .sets.lists import Array, Lists, gathered
 
-__all__ = ["LayerStep", "Task"]
+__all__ = ["BulkTask", "LayerCut"]
 
 _RANGES_KEPT = 16
 """How many ranges of regions may keep their maps until the layer has cut."""
@@ -30,7 +30,7 @@ _LARGE = 2**30
 """From how many bytes on the device is asked whether it has them, which takes a while."""
 
 
-class Task:
+class BulkTask(Task):
     """What all layers share.
 
     Parameters
@@ -51,33 +51,29 @@ class Task:
         at_once: int,
         max_cells: int | None,
     ) -> None:
-        self.device, self.network, self.at_once = device, network, at_once
-        self.max_cells = max_cells
-        # Computed coordinates may leave the domain by rounding.
-        self.magnitude = domain.magnitude * (1 + 2.0**-30)
-        self.regions = Regions(device, network, self.magnitude, at_once)
-        self.decisions = Decisions(device, network, domain, self.magnitude, self.regions)
+        super().__init__(network, domain, max_cells)
+        self.device, self.at_once = device, at_once
+        self.regions = Regions(device, self.network, self.magnitude, at_once)
+        self.decisions = Decisions(device, self.network, domain, self.magnitude, self.regions)
 
 
-class LayerStep:
+class LayerCut:
     """One layer, and the complex that it cuts.
 
     Parameters
     ----------
-    task : Task
-    cells : Cells
+    task : BulkTask
+    cells : BulkCells
         The complex; its table and its vertices grow.
     """
 
-    def __init__(self, task: Task, cells: Cells) -> None:
+    def __init__(self, task: BulkTask, cells: BulkCells) -> None:
         self.device, self.xp = task.device, task.device.xp
         self.cells, self._task, self.regions = cells, task, task.regions
         self.layer = task.regions.layer
         self.dim = len(cells.x)
         self.units = Units(self.xp, task.network.layer_sizes[self.layer], task.at_once)
         self._first_neuron = task.network.layer_offsets[self.layer]
-        self._limit = float(task.magnitude.min())
-        self._target = POSITION_TARGET * float(task.magnitude.max())
         self.regions_of = self._find_regions()
         self._ranges = self.regions.ranges()
         self._kept: list[Any] = []
@@ -86,7 +82,7 @@ class LayerStep:
 
     def check_limit(self, n_cells: int) -> None:
         """Stop if the layer makes more cells than are allowed; it makes `n_cells` at least."""
-        check_limit(self._task.max_cells, n_cells, self._task.network, self.layer)
+        self._task.check_limit(n_cells, self.layer)
 
     def require(self, n_bytes: int) -> None:
         """Say so if the device has less memory than that; small amounts are not asked for."""
@@ -181,14 +177,14 @@ class LayerStep:
         for first in range(0, n, step):
             part = slice(first, first + step)
             x[:, part], deviation[part] = meeting_points(xp, self.cells.table.numbers, planes[part])
-        far = self.device.to_host(xp.flatnonzero(deviation > self._target))
+        far = self.device.to_host(xp.flatnonzero(deviation > self._task.target))
         points = self._task.decisions.points(far, planes, self.cells.table)
         if points:
             some = self.device.to_device(far)
             x[:, some] = self.device.to_device(
                 np.array([to_float(points[v]) for v in far.tolist()]).T
             )
-            deviation[some] = 2.0**-52 * float(self._task.magnitude.max())
+            deviation[some] = self._task.rounding
         return x, deviation, points
 
     # Signs
@@ -203,14 +199,14 @@ class LayerStep:
         for lo, hi, maps in self._maps():
             if isinstance(maps, Walk):
                 vertices = Lists(ptr[lo : hi + 1], order)
-                at = cells.x, cells.deviation, self._limit
+                at = cells.x, cells.deviation, self._task.limit
                 signs_on_walk(xp, units, maps, vertices, *at, signs)
                 continue
             first, last = ptr[xp.asarray([lo, hi])].tolist()
             for part in units.slices(last - first):
                 v = order[first + part.start : first + part.stop]
                 region = self.regions_of[0][v] - np.int32(lo)
-                at = cells.x[:, v], cells.deviation[v], self._limit
+                at = cells.x[:, v], cells.deviation[v], self._task.limit
                 found = signs_from_maps(xp, units, maps, region, *at)
                 for sets, some in zip(signs, found, strict=True):
                     sets[v] = some
@@ -256,7 +252,7 @@ class LayerStep:
             v, unit = rows[places // shape[1]], places % shape[1]
             plane = self.plane_of(region[v], unit.astype(np.int32))
             numbers = self.cells.table.numbers[:, plane]
-            *found, is_open = signs_of_pairs(xp, numbers, x[:, v], deviation[v], self._limit)
+            *found, is_open = signs_of_pairs(xp, numbers, x[:, v], deviation[v], self._task.limit)
             for sets, beyond in zip(signs, found, strict=True):
                 flags = xp.zeros(shape, dtype=bool)
                 flags.ravel()[places] = beyond
@@ -287,7 +283,7 @@ class LayerStep:
         step = max(1, self._task.at_once // (self.dim + 2))
         for first in range(0, len(unit), step):
             part = slice(first, first + step)
-            points = cells.x, cells.deviation, self._limit
+            points = cells.x, cells.deviation, self._task.limit
             t[part], bounds[part] = parameters(
                 xp, cells.table.numbers, planes[part], line[part], ends, *points
             )

@@ -4,32 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from .._shared.planes import PlaneTable
 from .sets.lists import Array, Lists
 
-__all__ = ["Block", "Cells", "Level", "PlaneTable", "Signs"]
+__all__ = ["BulkCells", "FlatSigns", "Flats", "Level"]
 
 
 @dataclass
-class PlaneTable:
-    """Zero sets of neurons on regions, and sides of the domain.
-
-    Attributes
-    ----------
-    labels : (n,) ndarray of int32
-        The neuron, or -1 - s for side s of the domain.
-    regions : (n,) ndarray of int32
-        The region, of the complex before the neuron's layer.
-    numbers : (d + 2, n) ndarray
-        A, c and the error bound of A x + c over the domain.
-    """
-
-    labels: Array
-    regions: Array
-    numbers: Array
-
-
-@dataclass
-class Cells:
+class BulkCells:
     """A complex on the device.
 
     Attributes
@@ -56,7 +38,7 @@ class Cells:
 
 
 @dataclass
-class Signs:
+class FlatSigns:
     """Signs of a layer's units on some flats.
 
     Attributes
@@ -84,7 +66,7 @@ class Signs:
 
 
 @dataclass
-class Level(Signs):
+class Level(FlatSigns):
     """The flats of one dimension, those of cells of lower dimension first.
 
     Attributes
@@ -103,7 +85,7 @@ class Level(Signs):
 
 
 @dataclass
-class Block(Signs):
+class Flats(FlatSigns):
     """The flats of one dimension in the cells of one dimension.
 
     Numbers of facets and subflats are those in their level.

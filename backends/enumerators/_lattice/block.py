@@ -10,28 +10,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relutopo.arithmetic.exact import Integers, sign, to_float
-from relutopo.geometry.domain import FacetLists
+from relutopo.geometry.domain import Domain, FacetLists
 from relutopo.geometry.patterns import unpack_patterns
 from relutopo.networks.network import Network
 
 from .._certified.exact_points import ExactPoints
-from .._shared.limits import check_limit
+from .._shared.growing import doubled
+from .._shared.planes import PlaneTable
+from .._shared.task import Stage, Task
 from . import cutting
 from . import transfer as kernels
-from .planes import PlaneTable
 
-__all__ = ["Block", "Cells", "HandedBack", "Sharing", "Step", "Workspace"]
+__all__ = ["Block", "HandedBack", "LatticeCells", "LatticeTask", "Sharing", "Workspace"]
 
 _UNKNOWN = 2
 
 
 @dataclass(frozen=True)
-class Cells:
+class LatticeCells:
     """A complex; lists that are indexed by a dimension k have no entry for regions' planes.
 
     Attributes
     ----------
-    x, x_error : (n_0, d), (n_0,) ndarrays
+    x, deviation : (n_0, d), (n_0,) ndarrays
         Vertices, and bounds of their errors.
     facets : list of d pairs (indptr, indices)
         Entry k - 1 lists the facets of the k-cells.
@@ -43,7 +44,7 @@ class Cells:
     """
 
     x: NDArray[np.float64]
-    x_error: NDArray[np.float64]
+    deviation: NDArray[np.float64]
     facets: list[FacetLists]
     planes: list[NDArray[np.int32]]
     packed: NDArray[np.uint8]
@@ -55,24 +56,18 @@ class Cells:
         return (len(self.x), *(len(indptr) - 1 for indptr, _ in self.facets))
 
 
-@dataclass(frozen=True)
-class Step:
-    """Neurons begin..end-1 of a layer, which cut together; `last` if nothing follows."""
+class LatticeTask(Task):
+    """What is being decomposed, and what all layers need of it.
 
-    network: Network
-    layer: int
-    begin: int
-    end: int
-    last: bool
-    magnitude: NDArray[np.float64]
-    target: float
-    max_cells: int | None
-    exact: ExactPoints
+    Parameters
+    ----------
+    network, domain, max_cells
+        As for `Task`.
+    """
 
-    @property
-    def first_neuron(self) -> int:
-        """Number of the first neuron among all."""
-        return self.network.layer_offsets[self.layer] + self.begin
+    def __init__(self, network: Network, domain: Domain, max_cells: int | None) -> None:
+        super().__init__(network, domain, max_cells)
+        self.exact = ExactPoints(self.network, domain, domain.face_lattice().exact_vertices)
 
 
 @dataclass(frozen=True)
@@ -103,10 +98,8 @@ class Workspace:
 
     def double(self, name: str) -> NDArray[Any]:
         """Return an array with twice the rows, and the old content."""
-        old = self._arrays[name]
-        self._arrays[name] = new = np.empty((2 * len(old), *old.shape[1:]), dtype=old.dtype)
-        new[: len(old)] = old
-        return new
+        self._arrays[name] = longer = doubled(self._arrays[name])
+        return longer
 
 
 @dataclass
@@ -124,7 +117,7 @@ class HandedBack:
     counts: NDArray[np.int32]
     first: NDArray[np.int32]
     x: NDArray[np.float64]
-    x_error: NDArray[np.float64]
+    deviation: NDArray[np.float64]
     lists: list[tuple[NDArray[np.int32], NDArray[np.int32]]]
     planes: list[NDArray[np.int32]]
     packed: NDArray[np.uint8]
@@ -141,9 +134,15 @@ class Block:
     """
 
     def __init__(
-        self, step: Step, complex_: Cells, regions: NDArray[np.int32], work: Workspace
+        self,
+        task: LatticeTask,
+        stage: Stage,
+        complex_: LatticeCells,
+        regions: NDArray[np.int32],
+        work: Workspace,
     ) -> None:
-        self.step, self.complex, self.work = step, complex_, work
+        self.task, self.stage, self.complex, self.work = task, stage, complex_, work
+        self.first_neuron = task.network.layer_offsets[stage.layer] + stage.first
         self.dim = d = complex_.x.shape[1]
         self.n_uncertain = 0
         self.points: dict[int, Integers] = {}
@@ -188,41 +187,40 @@ class Block:
             rows = slice(self.first[k], self.first[k - 1])
             self.planes_of[rows, : d - k] = ~complex_.planes[k][self.cells[k]]
         self.x = work.array("x", (4 * self.n_vertices, d), np.float64)
-        self.x_error = work.array("x_error", (4 * self.n_vertices,), np.float64)
+        self.deviation = work.array("deviation", (4 * self.n_vertices,), np.float64)
         self.x[: self.n_vertices] = complex_.x[self.cells[0]]
-        self.x_error[: self.n_vertices] = complex_.x_error[self.cells[0]]
+        self.deviation[: self.n_vertices] = complex_.deviation[self.cells[0]]
         self.cursor[cutting.N_CELLS] = self.cursor[cutting.FIRST_OF_UNIT] = n
         self.cursor[cutting.N_VERTICES] = self.n_vertices
         self.cursor[cutting.FREE_LINK] = -1
         self.cursor[cutting.DIMENSION] = 1
-        self.limit = float(step.magnitude.min())
         self._prepare()
 
     def _prepare(self) -> None:
         """Evaluate the neurons at the vertices, and find the cells that they cut."""
-        step, work, d = self.step, self.work, self.dim
+        task, stage, work, d = self.task, self.stage, self.work, self.dim
         packed = self.complex.packed[self.cells[-1]]
-        patterns = unpack_patterns(packed, step.network.n_neurons)
-        maps = step.network.affine_maps(step.layer, patterns, step.magnitude)
-        signs = np.empty((self.n_vertices, step.end - step.begin), dtype=np.int8)
+        patterns = unpack_patterns(packed, task.network.n_neurons)
+        maps = task.network.affine_maps(stage.layer, patterns, task.magnitude)
+        signs = np.empty((self.n_vertices, stage.last - stage.first), dtype=np.int8)
         n_open = kernels.evaluate(
-            maps.planes, maps.errors, step.begin, step.end, self.region_of[self.first[0] :],
-            self.x[: self.n_vertices], self.x_error, self.limit, _UNKNOWN, signs,
+            maps.planes, maps.errors, stage.first, stage.last, self.region_of[self.first[0] :],
+            self.x[: self.n_vertices], self.deviation, self.task.limit, _UNKNOWN, signs,
         )  # fmt: skip
         if n_open:
             self.n_uncertain += n_open
             for v in np.flatnonzero((signs == _UNKNOWN).any(axis=1)).tolist():
                 values = self._exact_values(v, self.first[0] + v)
                 for j in np.flatnonzero(signs[v] == _UNKNOWN).tolist():
-                    signs[v, j] = sign(values[step.begin + j])
+                    signs[v, j] = sign(values[stage.first + j])
         # Neurons that are positive everywhere, or nowhere, need no masks.
         always = (signs > 0).all(axis=0)
         self.units = np.flatnonzero(~always & (signs > 0).any(axis=0))
-        self.always = step.first_neuron + np.flatnonzero(always)
+        self.always = self.first_neuron + np.flatnonzero(always)
         n_units = len(self.units)
         n_words = max(1, -(-n_units // 64))
         self.rows = work.array("rows", (len(packed) * n_units, d + 3), np.float64)
-        kernels.pick_rows(maps.planes, maps.errors, step.begin + self.units, self.rows)
+        kernels.pick_rows(maps.planes, maps.errors, stage.first + self.units, self.rows)
         self.mask = work.array("mask", (len(self.info), 3 * n_words), np.uint64)
         self.n_cuts = kernels.prepare(
             self.cursor, self.n_vertices, signs, self.units, self.mask, self.info, self.pool
@@ -236,7 +234,7 @@ class Block:
 
     def cut(self) -> None:
         """Cut by all neurons."""
-        step, work = self.step, self.work
+        task, work = self.task, self.work
         chains = np.zeros((self.dim + 1, len(self.units), 3), dtype=np.int32)
         self.links = work.array("links", (2 * self.n_cuts + 4 * len(self.units) + 64, 2), np.int32)
         self.scratch = [work.array(name, (1024,), np.int32) for name in ("cuts", "side")]
@@ -244,9 +242,9 @@ class Block:
         while True:
             wish = cutting.cut(
                 self.cursor, chains, self.links, self.mask, self.info, self.kind, self.planes_of,
-                self.pool, *self.scratch, self.x, self.x_error, self.rows,
-                self.complex.table.coefficients, self.region_of, self.limit, step.target,
-                -1 if step.max_cells is None else step.max_cells,
+                self.pool, *self.scratch, self.x, self.deviation, self.rows,
+                self.complex.table.numbers, self.region_of, self.task.limit, task.target,
+                -1 if task.max_cells is None else task.max_cells,
             )  # fmt: skip
             if wish == cutting.DONE:
                 return
@@ -255,11 +253,11 @@ class Block:
             elif wish == cutting.SETTLE:
                 self._settle()
             elif wish == cutting.LIMIT:
-                unit = step.begin + int(self.units[self.cursor[cutting.UNIT] - 1])
+                unit = self.stage.first + int(self.units[self.cursor[cutting.UNIT] - 1])
                 n_cells = int(self.cursor[cutting.N_CELLS])
-                check_limit(step.max_cells, n_cells, step.network, step.layer, unit)
+                task.check_limit(n_cells, self.stage.layer, unit)
             elif wish == cutting.MORE_CELLS:
-                for name in ("mask", "info", "kind", "planes_of", "x", "x_error"):
+                for name in ("mask", "info", "kind", "planes_of", "x", "deviation"):
                     setattr(self, name, work.double(name))
             elif wish == cutting.MORE_SCRATCH:
                 self.scratch = [work.double(name) for name in ("cuts", "side")]
@@ -277,10 +275,10 @@ class Block:
         """Compute those of the new vertices exactly whose error bound is too large."""
         vertices = self._new_vertices()
         rows = self.info[vertices, cutting.START]
-        far = self.x_error[rows] > self.step.target
+        far = self.deviation[rows] > self.task.target
         for c, v in zip(vertices[far].tolist(), rows[far].tolist(), strict=True):
             self.x[v] = to_float(self._exact_point(v, c))
-            self.x_error[v] = 2.0**-52 * float(self.step.magnitude.max())
+            self.deviation[v] = self.task.rounding
 
     def _settle(self) -> None:
         """Decide the open signs of the new vertices."""
@@ -294,7 +292,7 @@ class Block:
             bits = np.unpackbits(words.astype(">u8").view(np.uint8))
             for j in np.flatnonzero(bits).tolist():
                 self.n_uncertain += 1
-                s = sign(values[self.step.begin + self.units[j]])
+                s = sign(values[self.stage.first + self.units[j]])
                 w, bit = j >> 6, np.uint64(1 << (63 - (j & 63)))
                 self.mask[c, 3 * w : 3 * w + 3] &= ~bit
                 third = cutting.PLUS if s > 0 else cutting.MINUS if s < 0 else cutting.ZERO
@@ -303,31 +301,31 @@ class Block:
     def _exact_values(self, v: int, c: int) -> Integers:
         """Return the layer's exact pre-activations at a vertex, times a positive number."""
         point = self._exact_point(v, c)
-        values: Integers = self.step.network.exact_preactivations(point[None])[self.step.layer][0]
+        values: Integers = self.task.network.exact_preactivations(point[None])[self.stage.layer][0]
         return values
 
     def _exact_point(self, v: int, c: int) -> Integers:
         """Return vertex c, in row v of `x`, exactly."""
-        exact, table = self.step.exact, self.complex.table
+        exact, table = self.task.exact, self.complex.table
         if v < self.n_vertices:
             vertex = int(self.cells[0][v])
             planes = self.complex.planes[0][vertex].tolist()
-            return exact.point(vertex, ((int(table.neurons[p]), table.packed[p]) for p in planes))
+            return exact.point(vertex, ((int(table.labels[p]), table.regions[p]) for p in planes))
         if v not in self.points:
             names = []
             for p in self.planes_of[c].tolist():
                 if p < 0:
-                    names.append((int(table.neurons[~p]), table.packed[~p]))
+                    names.append((int(table.labels[~p]), table.regions[~p]))
                 else:
                     r, j = divmod(p, len(self.units))
-                    neuron = self.step.first_neuron + int(self.units[j])
+                    neuron = self.first_neuron + int(self.units[j])
                     names.append((neuron, self.complex.packed[self.cells[-1][r]]))
             self.points[v] = exact.intersection(names)
         return self.points[v]
 
     def hand_back(self, index: int, sharing: Sharing | None) -> HandedBack:
         """Return the cells that block number `index` owns, in the order of the new complex."""
-        d, step = self.dim, self.step
+        d = self.dim
         n = int(self.cursor[cutting.N_CELLS])
         kind = self.kind[:n]
         slot = np.full(self.n_carriers, -1, dtype=np.int32)
@@ -351,7 +349,7 @@ class Block:
         regions = orders[d]
         keys = self.mask[regions, cutting.PLUS :: 3].T[::-1]
         regions = regions[np.lexsort((*keys, kind[regions, cutting.CARRIER]))]
-        neurons = step.first_neuron + self.units
+        neurons = self.first_neuron + self.units
         packed = self.complex.packed[self.cells[-1]]
         for neuron in self.always.tolist():
             packed[:, neuron >> 3] |= np.uint8(1 << (neuron & 7))
@@ -366,7 +364,7 @@ class Block:
             counts=counts,
             first=first,
             x=self.x[rows],
-            x_error=self.x_error[rows],
+            deviation=self.deviation[rows],
             lists=[
                 kernels.lists_of(regions if k == d else orders[k], self.info, self.pool, position)
                 for k in range(1, d + 1)
@@ -388,9 +386,10 @@ class Block:
         self, orders: list[NDArray[np.int32]]
     ) -> tuple[list[NDArray[np.int32]], PlaneTable]:
         """Return the planes of cells: ``~row`` of the complex' table, or the row of a new one."""
-        d, step, n_units = self.dim, self.step, len(self.units)
+        d, n_units = self.dim, len(self.units)
+        is_last = self.task.is_last(self.stage)
         # In the end nothing but the labels of (d-1)-cells is wanted.
-        levels = [d - 1] if step.last else range(d)
+        levels = [d - 1] if is_last else range(d)
         used = np.zeros(len(self.cells[-1]) * n_units, dtype=bool)
         planes = {k: kernels.mark_planes(orders[k], self.planes_of, d - k, used) for k in levels}
         rows = np.flatnonzero(used)
@@ -399,9 +398,9 @@ class Block:
             kernels.rename_planes(ids, rank)
         regions, units = np.divmod(rows, max(1, n_units))
         table = PlaneTable(
-            neurons=(step.first_neuron + self.units[units]).astype(np.int32),
-            coefficients=self.rows[[] if step.last else rows, : d + 2],
-            packed=self.complex.packed[self.cells[-1][[] if step.last else regions]],
+            labels=(self.first_neuron + self.units[units]).astype(np.int32),
+            numbers=self.rows[[] if is_last else rows, : d + 2],
+            regions=self.complex.packed[self.cells[-1][[] if is_last else regions]],
         )
         empty = np.empty((0, 0), dtype=np.int32)
         return [planes.get(k, empty) for k in range(d)], table

@@ -97,7 +97,7 @@ def push_all(cursor, chains, links, mask, level, c):
 
 @njit(cache=True)
 def _place_all(
-    cursor, unit, n_units, cuts, info, kind, planes_of, x, x_error, rows, old, region_of
+    cursor, unit, n_units, cuts, info, kind, planes_of, x, deviation, rows, old, region_of
 ):
     """Place the new vertices on the edges that a neuron cuts; return the largest error."""
     d = x.shape[1]
@@ -124,14 +124,14 @@ def _place_all(
                 for k in range(d):
                     a[i, k] = old[~p, k]
                 offset[i], slack[i] = old[~p, d], 1.01 * old[~p, d + 1]
-        x_error[v] = place(a, offset, slack, inverse, x, v)
-        worst = max(worst, x_error[v])
+        deviation[v] = place(a, offset, slack, inverse, x, v)
+        worst = max(worst, deviation[v])
     return worst
 
 
 @njit(cache=True)
 def _evaluate_all(
-    cursor, unit, n_units, cuts, info, kind, mask, x, x_error, rows, region_of, limit
+    cursor, unit, n_units, cuts, info, kind, mask, x, deviation, rows, region_of, limit
 ):
     """Give the new vertices their masks; return whether signs stay open."""
     n_words = mask.shape[1] // 3
@@ -154,7 +154,7 @@ def _evaluate_all(
                 j = 64 * w + 63 - np.int64(position)
                 if j == unit:
                     continue
-                z, bound = value_at(rows, first_row + j, x, v, x_error, limit)
+                z, bound = value_at(rows, first_row + j, x, v, deviation, limit)
                 if z > bound:
                     plus |= bit
                 elif z < -bound:
@@ -327,7 +327,7 @@ def cut(
     cuts,
     side,
     x,
-    x_error,
+    deviation,
     rows,
     old,
     region_of,
@@ -371,7 +371,7 @@ def cut(
                 if cursor[N_VERTICES] + cursor[N_CUT] > len(x):
                     return MORE_CELLS
                 worst = _place_all(
-                    cursor, unit, n_units, cuts, info, kind, planes_of, x, x_error, rows, old,
+                    cursor, unit, n_units, cuts, info, kind, planes_of, x, deviation, rows, old,
                     region_of,
                 )  # fmt: skip
                 cursor[STAGE] = _EVALUATE
@@ -379,7 +379,7 @@ def cut(
                     return REFINE
             if cursor[STAGE] == _EVALUATE:
                 some_open = _evaluate_all(
-                    cursor, unit, n_units, cuts, info, kind, mask, x, x_error, rows, region_of,
+                    cursor, unit, n_units, cuts, info, kind, mask, x, deviation, rows, region_of,
                     limit,
                 )  # fmt: skip
                 cursor[STAGE] = _SPLIT

@@ -32,16 +32,14 @@ from relutopo.errors import InvariantError
 from relutopo.geometry.cells import EnumerationRecord
 from relutopo.geometry.domain import Domain, FacetLists
 from relutopo.interfaces import Progress
-from relutopo.networks.balancing import balanced
 from relutopo.networks.network import Network
 from relutopo.system.threads import Run, threads
 
-from .._certified.exact_points import ExactPoints
 from .._shared.domain_planes import planes_of_faces
-from .._shared.limits import POSITION_TARGET, check_limit
+from .._shared.planes import PlaneTable, sides_as_planes
+from .._shared.task import Stage
 from . import transfer as kernels
-from .block import Block, Cells, HandedBack, Sharing, Step, Workspace
-from .planes import PlaneTable
+from .block import Block, HandedBack, LatticeCells, LatticeTask, Sharing, Workspace
 
 __all__ = ["enumerate_lattice"]
 
@@ -64,56 +62,41 @@ def enumerate_lattice(
 ) -> CellComplex:
     """Return the complex of a network on a domain; see `Enumerator`."""
     begin = time.perf_counter()
-    n_layers, same = len(network.layer_sizes), balanced(network, domain.magnitude)
-    faces = domain.face_lattice()
-    exact = ExactPoints(same, domain, faces.exact_vertices)
+    n_layers, task = len(network.layer_sizes), LatticeTask(network, domain, max_cells)
+    faces, (labels, numbers) = domain.face_lattice(), sides_as_planes(domain)
     n_bytes = -(-network.n_neurons // 8)
-    complex_ = Cells(
+    complex_ = LatticeCells(
         x=faces.vertices,
-        x_error=faces.rounding,
+        deviation=faces.rounding,
         facets=list(faces.facets),
         planes=planes_of_faces(faces, domain.side_planes()),
         packed=np.zeros((1, n_bytes), dtype=np.uint8),
-        table=PlaneTable.of_sides(domain, n_bytes),
+        table=PlaneTable(labels, np.zeros((len(labels), n_bytes), dtype=np.uint8), numbers),
     )
-    # Computed coordinates may leave the domain by rounding.
-    magnitude = domain.magnitude * (1 + 2.0**-30)
-    target = POSITION_TARGET * float(magnitude.max())
     n_uncertain = 0
     with threads(n_threads) as run:
         for layer, size in enumerate(network.layer_sizes):
             first = 0
             while first < size:
-                last = _last_of_step(complex_, first, size)
-                step = Step(
-                    network=same,
-                    layer=layer,
-                    begin=first,
-                    end=last,
-                    last=layer == n_layers - 1 and last == size,
-                    magnitude=magnitude,
-                    target=target,
-                    max_cells=max_cells,
-                    exact=exact,
-                )
-                complex_, n_open = _cut(step, complex_, run)
+                stage = Stage(layer, first, _last_of_stage(complex_, first, size))
+                complex_, n_open = _cut(task, stage, complex_, run)
                 n_uncertain += n_open
-                first = last
+                first = stage.last
             if progress is not None:
                 progress(layer + 1, n_layers, f"{complex_.n[-1]} regions")
     return CellComplex(
         network=network,
         domain=domain,
         vertices=complex_.x,
-        vertex_errors=complex_.x_error,
+        vertex_errors=complex_.deviation,
         facets=tuple(complex_.facets),
         packed_patterns=complex_.packed,
-        facet_labels=complex_.table.neurons[complex_.planes[-1][:, 0]],
+        facet_labels=complex_.table.labels[complex_.planes[-1][:, 0]],
         record=EnumerationRecord("cpu", "certified", n_uncertain, time.perf_counter() - begin),
     )
 
 
-def _last_of_step(complex_: Cells, first: int, size: int) -> int:
+def _last_of_stage(complex_: LatticeCells, first: int, size: int) -> int:
     """Return up to which neuron of a layer to cut at once."""
     n_regions, d = complex_.n[-1], complex_.x.shape[1]
     if n_regions >= _FEW_REGIONS:
@@ -126,21 +109,24 @@ def _last_of_step(complex_: Cells, first: int, size: int) -> int:
     return last
 
 
-def _cut(step: Step, complex_: Cells, run: Run) -> tuple[Cells, int]:
-    """Return the complex after a step, and how many signs were open.
+def _cut(
+    task: LatticeTask, stage: Stage, complex_: LatticeCells, run: Run
+) -> tuple[LatticeCells, int]:
+    """Return the complex after a stage, and how many signs were open.
 
     The complex from before is given up: of its cells only the vertices stay.
     """
-    bounds = _block_bounds(step, complex_)
+    bounds = _block_bounds(task, stage, complex_)
     sharing = _sharing(complex_, bounds) if len(bounds) > 2 else None
-    blocks = _run_blocks(step, complex_, bounds, sharing, run)
+    blocks = _run_blocks(task, stage, complex_, bounds, sharing, run)
     n_uncertain = sum(block.n_uncertain for block in blocks)
-    return _join(step, complex_, blocks, sharing), n_uncertain
+    return _join(task, stage, complex_, blocks, sharing), n_uncertain
 
 
 def _run_blocks(
-    step: Step,
-    complex_: Cells,
+    task: LatticeTask,
+    stage: Stage,
+    complex_: LatticeCells,
     bounds: NDArray[np.int64],
     sharing: Sharing | None,
     run: Run,
@@ -155,7 +141,7 @@ def _run_blocks(
             work = Workspace(complex_.n)
         try:
             regions = np.arange(bounds[index], bounds[index + 1], dtype=np.int32)
-            block = Block(step, complex_, regions, work)
+            block = Block(task, stage, complex_, regions, work)
             block.cut()
             return block.hand_back(index, sharing)
         finally:
@@ -166,11 +152,11 @@ def _run_blocks(
     for handed in run(one, range(len(bounds) - 1)):
         blocks.append(handed)
         n_cells += int(handed.n_owned.sum())
-        check_limit(step.max_cells, n_cells, step.network, step.layer)
+        task.check_limit(n_cells, stage.layer)
     return blocks
 
 
-def _block_bounds(step: Step, complex_: Cells) -> NDArray[np.int64]:
+def _block_bounds(task: LatticeTask, stage: Stage, complex_: LatticeCells) -> NDArray[np.int64]:
     """Return the first region of each block, and their number."""
     d, n_regions = complex_.x.shape[1], complex_.n[-1]
     if n_regions < _FEW_REGIONS:
@@ -178,15 +164,15 @@ def _block_bounds(step: Step, complex_: Cells) -> NDArray[np.int64]:
     # Some regions tell how many there will be.
     size = min(_SAMPLE, -(-n_regions // _SAMPLE))
     sample = np.linspace(0, n_regions - 1, size).astype(np.int32)
-    block = Block(step, complex_, sample, Workspace(complex_.n))
+    block = Block(task, stage, complex_, sample, Workspace(complex_.n))
     block.cut()
     growth = block.n_regions / size
-    most = _MAP_NUMBERS / ((d + 2) * step.network.layer_sizes[step.layer])
+    most = _MAP_NUMBERS / ((d + 2) * task.network.layer_sizes[stage.layer])
     n_blocks = np.ceil(n_regions / max(1.0, min(_BLOCK_REGIONS / growth, most)))
     return np.linspace(0, n_regions, int(n_blocks) + 1).astype(np.int64)
 
 
-def _sharing(complex_: Cells, bounds: NDArray[np.int64]) -> Sharing:
+def _sharing(complex_: LatticeCells, bounds: NDArray[np.int64]) -> Sharing:
     """Find the cells that several blocks have."""
     n = complex_.n
     first = np.repeat(np.arange(len(bounds) - 1, dtype=np.int32), np.diff(bounds))
@@ -209,9 +195,16 @@ def _sharing(complex_: Cells, bounds: NDArray[np.int64]) -> Sharing:
     return Sharing(numbers, np.concatenate(owners))
 
 
-def _join(step: Step, complex_: Cells, blocks: list[HandedBack], sharing: Sharing | None) -> Cells:
+def _join(
+    task: LatticeTask,
+    stage: Stage,
+    complex_: LatticeCells,
+    blocks: list[HandedBack],
+    sharing: Sharing | None,
+) -> LatticeCells:
     """Put together what the blocks have handed back."""
     d, n_old = complex_.x.shape[1], complex_.n[0]
+    is_last = task.is_last(stage)
     starts = np.cumsum([np.zeros(d + 1, dtype=np.int64), *(b.n_owned for b in blocks)], axis=0)
     starts[:, 0] += n_old
     totals = starts[-1]
@@ -247,25 +240,38 @@ def _join(step: Step, complex_: Cells, blocks: list[HandedBack], sharing: Sharin
     planes = []
     for k in range(d):
         # At the end the blocks hand back nothing but the planes of (d-1)-cells.
-        wanted = not step.last or k == d - 1
+        wanted = not is_last or k == d - 1
         ids = np.empty((totals[k] if wanted else 0, d - k), dtype=np.int32)
         if wanted and k == 0:
             ids[:n_old] = old_planes
-        offset = len(old_table.neurons)
+        offset = len(old_table.labels)
         for block, start in zip(blocks, starts, strict=False):
             if wanted:
                 kernels.put_planes(block.planes[k], offset, ids[start[k] :])
                 block.planes[k] = block.planes[k][:0].copy()
-            offset += len(block.table.neurons)
+            offset += len(block.table.labels)
         planes.append(ids)
     for block, start in zip(blocks, starts, strict=False):
         for position, point in block.points.items():
-            step.exact.known[int(start[0]) + position] = point
-    return Cells(
+            task.exact.known[int(start[0]) + position] = point
+    return LatticeCells(
         x=np.concatenate([complex_.x, *(b.x for b in blocks)]),
-        x_error=np.concatenate([complex_.x_error, *(b.x_error for b in blocks)]),
+        deviation=np.concatenate([complex_.deviation, *(b.deviation for b in blocks)]),
         facets=facets,
         planes=planes,
         packed=np.concatenate([b.packed for b in blocks]),
-        table=old_table.extended([b.table for b in blocks], names_only=step.last),
+        table=_extended(old_table, [b.table for b in blocks], is_last),
+    )
+
+
+def _extended(first: PlaneTable, others: list[PlaneTable], labels_only: bool) -> PlaneTable:
+    """Return the rows of all tables one after another, or nothing but their labels."""
+    tables = [first, *others]
+    labels = np.concatenate([t.labels for t in tables])
+    if labels_only:
+        return PlaneTable(labels, first.regions[:0], first.numbers[:0])
+    return PlaneTable(
+        labels,
+        regions=np.concatenate([t.regions for t in tables]),
+        numbers=np.concatenate([t.numbers for t in tables]),
     )

@@ -96,7 +96,7 @@ def lay_out(first, level, cells, indptr, lists, info, kind, pool, cursor):
 
 
 @njit(cache=True, nogil=True)
-def evaluate(planes, errors, begin, end, vertex_regions, x, x_error, limit, unknown, signs):
+def evaluate(planes, errors, begin, end, vertex_regions, x, deviation, limit, unknown, signs):
     """Write the signs of neurons begin..end-1 at the vertices; return how many stay open.
 
     The bound is that of `cutting.value_at`.
@@ -117,13 +117,13 @@ def evaluate(planes, errors, begin, end, vertex_regions, x, x_error, limit, unkn
                 z[j] += a * x_i
                 size[j] += abs(a * x_i)
                 slope[j] += abs(a)
-        rounding, deviation = (2 * d + 4) * 2.0**-53, 1.01 * x_error[v]
+        rounding, off = (2 * d + 4) * 2.0**-53, 1.01 * deviation[v]
         for j in range(n_units):
             error = errors[r, begin + j]
-            bound = rounding * size[j] + 2.02 * error + slope[j] * deviation + 1e-300
+            bound = rounding * size[j] + 2.02 * error + slope[j] * off + 1e-300
             if slope[j] == 0.0 and planes[r, d, begin + j] == 0.0 and error == 0.0:
                 signs[v, j] = 0
-            elif abs(z[j]) <= bound or x_error[v] > limit:
+            elif abs(z[j]) <= bound or deviation[v] > limit:
                 signs[v, j] = unknown
                 n_open += 1
             else:

@@ -11,7 +11,7 @@ _UNDERFLOW = 1e-300
 
 
 @njit(cache=True, inline="always")
-def value_at(rows, row, x, v, x_error, limit):
+def value_at(rows, row, x, v, deviation, limit):
     """Return the pre-activation of a row (A, c, error, |A|₁) at vertex v, and an error bound.
 
     The bound adds the rounding of the evaluation (γ_{d+1}), twice the error of the map (once for
@@ -22,14 +22,14 @@ def value_at(rows, row, x, v, x_error, limit):
     c, error, slope = rows[row, d], rows[row, d + 1], rows[row, d + 2]
     if slope == 0.0 and c == 0.0 and error == 0.0:
         return 0.0, 0.0
-    if x_error[v] > limit:
+    if deviation[v] > limit:
         return 0.0, np.inf
     z, size = c, abs(c)
     for i in range(d):
         term = rows[row, i] * x[v, i]
         z += term
         size += abs(term)
-    bound = (2 * d + 4) * UNIT_ROUNDOFF * size + 2.02 * error + 1.01 * slope * x_error[v]
+    bound = (2 * d + 4) * UNIT_ROUNDOFF * size + 2.02 * error + 1.01 * slope * deviation[v]
     return z, bound + _UNDERFLOW
 
 

@@ -12,13 +12,13 @@ from relutopo.complex import CellComplex
 from relutopo.geometry.cells import EnumerationRecord
 from relutopo.geometry.domain import Domain
 from relutopo.interfaces import Progress
-from relutopo.networks.balancing import balanced
 from relutopo.networks.network import Network
 
 from .blocks.block import Block
+from .layer import PlanarTask
 from .line import cut_line
 from .plane import PlaneCutter
-from .records import Cells
+from .records import PlanarCells
 
 __all__ = ["enumerate_planar"]
 
@@ -32,11 +32,11 @@ def enumerate_planar(
 ) -> CellComplex:
     """Return the complex of a network on a domain of dimension 1 or 2; see `Enumerator`."""
     begin = time.perf_counter()
-    block, same = _start(network, domain), balanced(network, domain.magnitude)
+    block, task = _start(network, domain), PlanarTask(network, domain, max_cells)
     if domain.dim == 1:
-        block = cut_line(same, domain, block, max_cells, progress)
+        block = cut_line(task, block, progress)
     else:
-        block = PlaneCutter(same, domain, max_cells, n_threads).cut(block, progress)
+        block = PlaneCutter(task, n_threads).cut(block, progress)
     cells = block.cells
     edges = (
         np.arange(0, 2 * len(cells.edge_vertices) + 1, 2, dtype=np.int64),
@@ -47,7 +47,7 @@ def enumerate_planar(
         network=network,
         domain=domain,
         vertices=cells.x,
-        vertex_errors=cells.x_error,
+        vertex_errors=cells.deviation,
         facets=(edges,) if domain.dim == 1 else (edges, (cells.region_ptr, facets_of_regions)),
         packed_patterns=cells.packed,
         facet_labels=cells.labels,
@@ -67,9 +67,9 @@ def _start(network: Network, domain: Domain) -> Block:
         order, edges = _counterclockwise(edges, lattice.exact_vertices)
         labels = labels[order]
         half_edges = np.arange(0, 2 * len(edges), 2, dtype=np.int32)
-    cells = Cells(
+    cells = PlanarCells(
         x=corners.copy(),
-        x_error=lattice.rounding,
+        deviation=lattice.rounding,
         edge_vertices=np.ascontiguousarray(edges, dtype=np.int32),
         labels=labels.astype(np.int32),
         region_ptr=np.array([0, len(half_edges)], dtype=np.int64),

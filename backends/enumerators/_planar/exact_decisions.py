@@ -187,7 +187,7 @@ def settle_signs(
     neurons: NDArray[np.int32],
     owner: NDArray[np.int32],
 ) -> Iterator[tuple[int, int, int]]:
-    """Yield (vertex, unit, sign) for the (vertex, unit) pairs in `unknown`; see `Units`."""
+    """Yield (vertex, unit, sign) for the (vertex, unit) pairs in `unknown`; see `Cutters`."""
     previous, point = -1, None
     for vertex, unit in unknown.tolist():
         region, neuron = int(owner[vertex]), int(neurons[unit])

@@ -4,7 +4,7 @@ Only signs and orders involve numbers. Each is taken from floats where an a-prio
 allows and decided in integers where it does not. The bounds are derived in
 `relutopo.networks.network` and `maps` (maps) and in `values` (values, parameters, positions).
 Those of positions are for the worst case and grow with depth, far above the errors themselves; a
-vertex whose bound exceeds `POSITION_TARGET` relative to the domain lies on nearly parallel lines
+vertex whose bound exceeds `Task.target` lies on nearly parallel lines
 and is computed again, with more digits or exactly, and rounded.
 """
 
@@ -20,15 +20,15 @@ from relutopo.geometry.domain import Domain
 from relutopo.networks.network import Network
 
 from .._certified.precise import PreciseMaps
-from .._shared.limits import POSITION_TARGET
+from .._shared.task import Stage, Task
 from .blocks.block import Block
 from .cuts.cut import cross_edges
 from .exact_decisions import Plane, Point, Settler, settle_orders, settle_signs
 from .maps.chain import MapChain
 from .maps.vertex_values import add_vertices, fit_maps
-from .records import Crossings, Cut, Maps, Placed, Stage, Values
+from .records import Crossings, Cut, Maps, Placed, Values
 
-__all__ = ["LayerCut", "Lines", "Task", "settle_crossings"]
+__all__ = ["LayerCut", "Lines", "PlanarTask", "settle_crossings"]
 
 Lines = Callable[[int], tuple[int, list[int]]]
 """Vertex → a region and the labels of d of its lines that meet in the vertex."""
@@ -45,21 +45,19 @@ def settle_crossings(
     return settle_orders(settler, crossings.ptr, crossings.same, columns, ends, plane)
 
 
-class Task:
+class PlanarTask(Task):
     """What is being decomposed, and what all layers need of it.
 
     Parameters
     ----------
-    network, domain
-        The network, and a domain of dimension 1 or 2.
+    network, domain, max_cells
+        As for `Task`; a domain of dimension 1 or 2.
     """
 
-    def __init__(self, network: Network, domain: Domain) -> None:
-        self.network, self.domain = network, domain
-        # Computed coordinates may leave the domain by rounding.
-        self.magnitude = domain.magnitude * (1 + 2.0**-30)
-        self.maps = MapChain(network, self.magnitude)
-        self.precise = PreciseMaps.on_plane(network, self.magnitude)
+    def __init__(self, network: Network, domain: Domain, max_cells: int | None) -> None:
+        super().__init__(network, domain, max_cells)
+        self.maps = MapChain(self.network, self.magnitude)
+        self.precise = PreciseMaps.on_plane(self.network, self.magnitude)
 
 
 class LayerCut:
@@ -67,7 +65,7 @@ class LayerCut:
 
     Parameters
     ----------
-    task : Task
+    task : PlanarTask
     stage : Stage
         What cuts.
     block : Block
@@ -75,7 +73,7 @@ class LayerCut:
         `labels` belong to vertices.
     """
 
-    def __init__(self, task: Task, stage: Stage, block: Block) -> None:
+    def __init__(self, task: PlanarTask, stage: Stage, block: Block) -> None:
         layer = stage.layer
         self.block, self.layer = block, layer
         self.cells, self.beside = block.cells, block.beside
@@ -89,7 +87,7 @@ class LayerCut:
             self.units, of_layer, signs = task.maps.next(layer, self.cells, self.beside, of_layer)
             maps = of_layer
         self.magnitude = task.magnitude
-        self.target = POSITION_TARGET * float(self.magnitude.max())
+        self.target, self.rounding = task.target, task.rounding
         self.n_old = len(self.cells.x)
         self.settler = Settler(task.network, task.domain, layer, block, task.precise)
         self.n_uncertain = block.n_uncertain + len(signs.unknown)
@@ -157,21 +155,20 @@ class LayerCut:
     def refine_edges(self, placed: Placed) -> None:
         """Compute those new vertices on edges anew whose error bound is too large."""
         lines = self.lines_on_edges(placed)
-        self.refine(placed.x, placed.x_error, self.n_old, len(placed.x), lines)
+        self.refine(placed.x, placed.deviation, self.n_old, len(placed.x), lines)
 
     def refine(
         self,
         x: NDArray[np.float64],
-        x_error: NDArray[np.float64],
+        deviation: NDArray[np.float64],
         first: int,
         last: int,
         lines: Lines,
     ) -> None:
         """Compute those of the vertices first..last-1 anew whose error bound is too large."""
-        rounding = 2.0**-52 * float(self.magnitude.max())
-        for vertex in (first + np.flatnonzero(x_error[first:last] > self.target)).tolist():
+        for vertex in (first + np.flatnonzero(deviation[first:last] > self.target)).tolist():
             region, labels = lines(vertex)
             point, error = self.settler.precise_point(region, labels)
             if error > self.target:
                 point, error = self.settler.point(region, labels), 0.0
-            x[vertex], x_error[vertex] = to_float(point), error + rounding
+            x[vertex], deviation[vertex] = to_float(point), error + self.rounding

@@ -6,38 +6,29 @@ from dataclasses import replace
 
 import numpy as np
 
-from relutopo.geometry.domain import Domain
 from relutopo.interfaces import Progress
-from relutopo.networks.network import Network
 from relutopo.system.compilation import njit
 
 from .._shared.bits import set_bits
-from .._shared.limits import check_limit
+from .._shared.task import Stage
 from .blocks.block import Block
 from .cuts.cut import place_edges
-from .layer import LayerCut, Task
-from .records import Cells, Stage
+from .layer import LayerCut, PlanarTask
+from .records import PlanarCells
 
 __all__ = ["cut_line"]
 
 
-def cut_line(
-    network: Network,
-    domain: Domain,
-    block: Block,
-    max_cells: int | None,
-    progress: Progress | None,
-) -> Block:
+def cut_line(task: PlanarTask, block: Block, progress: Progress | None) -> Block:
     """Cut the domain by all layers; regions are edges, and labels belong to vertices."""
-    n_layers = len(network.layer_sizes)
-    task = Task(network, domain)
-    for layer in range(n_layers):
-        cut = LayerCut(task, Stage(layer, 0, network.layer_sizes[layer]), block)
+    sizes = task.network.layer_sizes
+    for layer, size in enumerate(sizes):
+        cut = LayerCut(task, Stage(layer, 0, size), block)
         crossings = cut.crossings
         placed = place_edges(cut.cells, crossings, cut.magnitude)
         cut.refine_edges(placed)
         pieces, first_piece = placed.pieces, placed.first_piece
-        check_limit(max_cells, 2 * len(placed.x) - 1, network, layer)
+        task.check_limit(2 * len(placed.x) - 1, layer)
         first_of_group = np.flatnonzero(~crossings.same)
         labels = cut.units.neurons[crossings.item[first_of_group]]
         packed = _patterns(
@@ -51,9 +42,9 @@ def cut_line(
             len(cut.units.always),
             first_piece,
         )
-        cells = Cells(
+        cells = PlanarCells(
             x=placed.x,
-            x_error=placed.x_error,
+            deviation=placed.deviation,
             edge_vertices=pieces,
             labels=np.concatenate([cut.cells.labels, labels]),
             region_ptr=np.arange(0, 2 * len(pieces) + 1, 2),
@@ -62,7 +53,7 @@ def cut_line(
         )
         block = replace(block, cells=cells, n_uncertain=cut.n_uncertain)
         if progress is not None:
-            progress(layer + 1, n_layers, f"{block.n_regions} regions")
+            progress(layer + 1, len(sizes), f"{block.n_regions} regions")
     return block
 
 

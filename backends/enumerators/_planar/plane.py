@@ -28,19 +28,17 @@ from dataclasses import replace
 import numpy as np
 
 from relutopo.errors import InvariantError
-from relutopo.geometry.domain import Domain
 from relutopo.interfaces import Progress
 from relutopo.networks.network import Network
 from relutopo.system.threads import threads
 
-from .._shared.limits import check_limit
+from .._shared.task import Stage
 from .blocks.block import Block, Part
 from .blocks.gluing import Gluing
 from .blocks.splitting import Parts
 from .cuts.cut import BUILT, PLACED, build, find, finish
 from .exact_decisions import Plane, Point
-from .layer import LayerCut, Task, settle_crossings
-from .records import Stage
+from .layer import LayerCut, PlanarTask, settle_crossings
 
 __all__ = ["PlaneCutter"]
 
@@ -79,21 +77,15 @@ class PlaneCutter:
 
     Parameters
     ----------
-    network, domain
+    task : PlanarTask
         What is being decomposed.
-    max_cells : int or None
-        Limit of the number of cells.
     n_threads : int
         How many blocks are worked on at a time.
     """
 
-    def __init__(
-        self, network: Network, domain: Domain, max_cells: int | None, n_threads: int
-    ) -> None:
-        self._network = network
-        self._max_cells, self._n_threads = max_cells, n_threads
-        self._stages = _stages(network)
-        self._task = Task(network, domain)
+    def __init__(self, task: PlanarTask, n_threads: int) -> None:
+        self._task, self._n_threads = task, n_threads
+        self._stages = _stages(task.network)
 
     def cut(self, block: Block, progress: Progress | None) -> Block:
         """Cut the whole domain."""
@@ -117,7 +109,7 @@ class PlaneCutter:
             finished = run(lambda k: self._finish(parts.take(k), i), range(len(parts)))
             for n_done, part in enumerate(finished, 1):
                 whole.add(part)
-                check_limit(self._max_cells, whole.n_cells, self._network, self._stages[-1].layer)
+                self._task.check_limit(whole.n_cells, self._stages[-1].layer)
                 report(
                     i + (n_stages - i) * n_done / len(parts),
                     whole.n_regions,
@@ -171,7 +163,7 @@ class PlaneCutter:
         cut = LayerCut(self._task, stage, block)
         cells, beside = cut.cells, cut.beside
         before = cells, beside.origins, cut.maps, cut.positive, cut.negative, cut.crossings
-        most = -1 if self._max_cells is None else self._max_cells
+        most = -1 if self._task.max_cells is None else self._task.max_cells
         neurons = cut.units.neurons
         done = finish(*before, cut.units, cut.magnitude, cut.target, most)
         placed, chords, reached = done.placed, done.chords, done.reached
@@ -215,7 +207,7 @@ class PlaneCutter:
                 chords,
                 most,
             )
-        check_limit(self._max_cells, n_cells, self._network, stage.layer)
+        self._task.check_limit(n_cells, stage.layer)
         inner_base = len(placed.x)
 
         def inner_lines(vertex: int) -> tuple[int, list[int]]:
@@ -223,7 +215,7 @@ class PlaneCutter:
             return region, [int(neurons[unit]) for unit in units]
 
         new = result.cells
-        cut.refine(new.x, new.x_error, inner_base, len(new.x), inner_lines)
+        cut.refine(new.x, new.deviation, inner_base, len(new.x), inner_lines)
         is_last = stage == self._stages[-1]
         piece_ptr = placed.first_piece[block.piece_ptr]
         return Block(

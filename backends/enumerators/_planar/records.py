@@ -15,25 +15,24 @@ from numpy.typing import NDArray
 
 __all__ = [
     "Beside",
-    "Cells",
     "Chords",
     "Crossings",
     "Cut",
+    "Cutters",
     "Maps",
     "Placed",
-    "Signs",
-    "Stage",
-    "Units",
+    "PlanarCells",
     "Values",
+    "VertexSigns",
 ]
 
 
-class Cells(NamedTuple):
+class PlanarCells(NamedTuple):
     """A complex.
 
     Attributes
     ----------
-    x, x_error : (n_vertices, d), (n_vertices,) ndarrays
+    x, deviation : (n_vertices, d), (n_vertices,) ndarrays
         Vertices, and bounds of how far each is off in any coordinate; no bounds when parts of a
         block have been put together, as no layer is left to cut.
     edge_vertices : (n_edges, 2) ndarray of int32
@@ -46,7 +45,7 @@ class Cells(NamedTuple):
     """
 
     x: NDArray[np.float64]
-    x_error: NDArray[np.float64]
+    deviation: NDArray[np.float64]
     edge_vertices: NDArray[np.int32]
     labels: NDArray[np.int32]
     region_ptr: NDArray[np.int64]
@@ -119,15 +118,7 @@ class Values(NamedTuple):
         return self._replace(z=self.z[vertices], errors=self.errors[vertices])
 
 
-class Stage(NamedTuple):
-    """The units ``first:last`` of a layer, which cut at once."""
-
-    layer: int
-    first: int
-    last: int
-
-
-class Units(NamedTuple):
+class Cutters(NamedTuple):
     """What a stage cuts a block with; all else that is said of units counts these alone.
 
     Attributes
@@ -143,7 +134,7 @@ class Units(NamedTuple):
     always: NDArray[np.uint8]
 
 
-class Signs(NamedTuple):
+class VertexSigns(NamedTuple):
     """The units that are positive and those that are negative at each vertex, as bits.
 
     `unknown` lists the (vertex, unit) pairs that the bounds leave open; they are in neither set.
@@ -174,7 +165,7 @@ class Placed(NamedTuple):
 
     Attributes
     ----------
-    x, x_error : (n_vertices, d), (n_vertices,) ndarrays
+    x, deviation : (n_vertices, d), (n_vertices,) ndarrays
         All vertices so far; the new ones come last.
     group_ptr : (n_edges + 1,) ndarray of int64
         Edge e has the new vertices ``n_old + group_ptr[e]``, ....
@@ -186,7 +177,7 @@ class Placed(NamedTuple):
     """
 
     x: NDArray[np.float64]
-    x_error: NDArray[np.float64]
+    deviation: NDArray[np.float64]
     group_ptr: NDArray[np.int64]
     source: NDArray[np.int64]
     pieces: NDArray[np.int32]
@@ -224,7 +215,7 @@ class Cut(NamedTuple):
 
     Attributes
     ----------
-    cells : Cells
+    cells : PlanarCells
     parent : (n_regions,) ndarray of int32
         The region before that each region is part of.
     inner_source : (n_inner, 3) ndarray of int32
@@ -233,7 +224,7 @@ class Cut(NamedTuple):
         For each of them, the ends of a chord on which it lies.
     """
 
-    cells: Cells
+    cells: PlanarCells
     parent: NDArray[np.int32]
     inner_source: NDArray[np.int32]
     inner_ends: NDArray[np.int32]

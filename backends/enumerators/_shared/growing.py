@@ -1,12 +1,15 @@
-"""Arrays that grow, for compiled kernels."""
+"""Arrays that grow, in compiled kernels and outside of them."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from relutopo.system.compilation import njit
 
-__all__ = ["grown"]
+__all__ = ["doubled", "grown", "lengthened"]
 
 
 @njit(cache=True)
@@ -15,5 +18,20 @@ def grown(array, size):
     if size <= len(array):
         return array
     longer = np.empty((max(size, 2 * len(array)), *array.shape[1:]), array.dtype)
+    longer[: len(array)] = array
+    return longer
+
+
+@njit(cache=True)
+def lengthened(array, n):
+    """Return a copy with n more rows, whose content is undefined."""
+    longer = np.empty((len(array) + n, *array.shape[1:]), array.dtype)
+    longer[: len(array)] = array
+    return longer
+
+
+def doubled(array: NDArray[Any]) -> NDArray[Any]:
+    """Return a copy with twice the rows; the content of the new ones is undefined."""
+    longer = np.empty((2 * len(array), *array.shape[1:]), array.dtype)
     longer[: len(array)] = array
     return longer

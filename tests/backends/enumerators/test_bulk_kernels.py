@@ -233,7 +233,7 @@ def test_incidences(with_kernels: Any, n_flats: int, n: int, seed: int) -> None:
     def signs(n: int) -> Any:
         flags = rng.random((2, n, 192)) < rng.choice([0.1, 0.5, 0.9])
         flags[..., 190:] = False
-        return levels.Signs(*map(units.pack, flags))
+        return levels.FlatSigns(*map(units.pack, flags))
 
     upper, flats, below, sections = signs(n_flats), signs(n_flats), signs(n_flats), signs(n)
     flat, facet, wall = rng.integers(0, n_flats, (3, n)).astype(np.int32)

@@ -8,8 +8,8 @@ import numpy as np
 
 from relutopo.devices.kernels import Kernel
 
-from ..layer import LayerStep
-from ..records import Block, Level, Signs
+from ..layer import LayerCut
+from ..records import Flats, FlatSigns, Level
 from ..sets.equal_rows import Unions, match
 from ..sets.lists import Array, Lists, concatenate_lists, distinct, gathered
 from .incidence import crosses_earlier, vanishing_on_sections
@@ -32,44 +32,44 @@ _WALLS = Kernel(
 )
 
 
-def find_flats(step: LayerStep) -> list[Level]:
-    """Return the flats of all dimensions 0..d; the vertices of `step` get those of dimension 0."""
-    xp, levels = step.xp, list[Level]()
-    wholes = _whole_cells(step)
-    step.add_planes(wholes[-1].crossing)
-    for k in range(step.dim + 1):
-        whole = block = wholes.pop(0)  # what it holds is needed no more when its level has it
-        blocks = []
+def find_flats(cut: LayerCut) -> list[Level]:
+    """Return the flats of all dimensions 0..d; the vertices of `cut` get those of dimension 0."""
+    xp, levels = cut.xp, list[Level]()
+    wholes = _whole_cells(cut)
+    cut.add_planes(wholes[-1].crossing)
+    for k in range(cut.dim + 1):
+        whole = flats = wholes.pop(0)  # what it holds is needed no more when its level has it
+        below = []
         for m in range(k - 1, -1, -1):
-            block = (
-                _sections(step, levels, block, m, first_cut=m == k - 1)
+            flats = (
+                _sections(cut, levels, flats, m, first_cut=m == k - 1)
                 if m
-                else cut_lines(step, levels[0], block)
+                else cut_lines(cut, levels[0], flats)
             )
-            blocks.append(block)
+            below.append(flats)
         # The cells themselves are the first flats of their dimension.
         levels.append(Level(whole.positive, whole.negative, whole.planes, *_walls(xp, whole, k)))
-        for m, found in zip(range(k - 1, -1, -1), blocks, strict=True):
+        for m, found in zip(range(k - 1, -1, -1), below, strict=True):
             _append(xp, levels[m], found, m)
     return levels
 
 
-def _append(xp: Any, level: Level, block: Block, m: int) -> None:
-    level.positive = xp.concatenate([level.positive, block.positive])
-    level.negative = xp.concatenate([level.negative, block.negative])
-    level.planes = xp.concatenate([level.planes, block.planes])
+def _append(xp: Any, level: Level, flats: Flats, m: int) -> None:
+    level.positive = xp.concatenate([level.positive, flats.positive])
+    level.negative = xp.concatenate([level.negative, flats.negative])
+    level.planes = xp.concatenate([level.planes, flats.planes])
     if m:
-        walls, cuts = _walls(xp, block, m)
+        walls, cuts = _walls(xp, flats, m)
         level.walls = concatenate_lists(xp, [level.walls, walls])
         level.cuts = xp.concatenate([level.cuts, cuts])
 
 
-def _walls(xp: Any, block: Block, m: int) -> tuple[Lists, Array]:
+def _walls(xp: Any, flats: Flats, m: int) -> tuple[Lists, Array]:
     """Return the walls of flats of dimension m, and which of them cut."""
-    facets = block.facets
+    facets = flats.facets
     if not m:
         return facets, xp.zeros(0, dtype=bool)
-    cutting = block.subflats
+    cutting = flats.subflats
     n = len(facets.items) + len(cutting.items)
     ptr = facets.ptr + cutting.ptr
     items, cuts = xp.empty(n, dtype=np.int32), xp.zeros(n, dtype=bool)
@@ -86,32 +86,32 @@ def _walls(xp: Any, block: Block, m: int) -> tuple[Lists, Array]:
     return Lists(ptr, items), cuts
 
 
-def _whole_cells(step: LayerStep) -> list[Block]:
+def _whole_cells(cut: LayerCut) -> list[Flats]:
     """Return the cells of all dimensions themselves."""
-    xp, cells = step.xp, step.cells
-    positive, negative = step.sign_vertices()
+    xp, cells = cut.xp, cut.cells
+    positive, negative = cut.sign_vertices()
     facets = Lists(xp.zeros(len(positive) + 1, np.int64), xp.zeros(0, np.int32))
-    blocks = []
+    below = []
     for k, n in enumerate(cells.n):
         if k:
             # The (k-1)-cells are the first flats of their dimension, so their numbers are the same.
             facets = cells.facets[k - 1]
-            positive = step.units.union(positive, facets)
-            negative = step.units.union(negative, facets)
-        planes = cells.planes[k] if k < step.dim else xp.zeros((n, 0), dtype=np.int32)
+            positive = cut.units.union(positive, facets)
+            negative = cut.units.union(negative, facets)
+        planes = cells.planes[k] if k < cut.dim else xp.zeros((n, 0), dtype=np.int32)
         number = xp.arange(n, dtype=np.int32)
-        blocks.append(Block(positive, negative, step.regions_of[k], 0, number, planes, facets))
-    return blocks
+        below.append(Flats(positive, negative, cut.regions_of[k], 0, number, planes, facets))
+    return below
 
 
-def _sections(step: LayerStep, levels: list[Level], upper: Block, m: int, first_cut: bool) -> Block:
+def _sections(cut: LayerCut, levels: list[Level], upper: Flats, m: int, first_cut: bool) -> Flats:
     """Cut the flats of dimension m + 1 ≥ 2 in some cells by all neurons that cross them.
 
     The facets of a section by a neuron are those walls of the facets of the flat on which the
     neuron vanishes. Two sections of one flat are the same if both neurons vanish there: the first
     neuron stands for them. Sections of several flats are the same if the same neurons vanish.
     """
-    xp, units = step.xp, step.units
+    xp, units = cut.xp, cut.units
     level, below = levels[m], levels[m - 1]
     facet, owner = upper.facets.items, upper.facets.owners(xp)
     walls, place = level.walls.of(xp, facet)
@@ -124,7 +124,7 @@ def _sections(step: LayerStep, levels: list[Level], upper: Block, m: int, first_
     )
     positive = units.union(below.positive, facets)
     negative = units.union(below.negative, facets)
-    sections = Signs(positive, negative)
+    sections = FlatSigns(positive, negative)
     earlier = crosses_earlier(xp, units, upper, flat, sections, unit)
     kept = xp.flatnonzero(~earlier).astype(np.int32)
     carrier = upper.carrier[flat]
@@ -135,8 +135,8 @@ def _sections(step: LayerStep, levels: list[Level], upper: Block, m: int, first_
         first, number = match(xp, carrier[kept], len(upper.regions), names)
         first = kept[first]
     bounding, _ = facets.of(xp, first)
-    by = step.plane_of(upper.regions[carrier[first]], unit[first])
-    block = Block(
+    by = cut.plane_of(upper.regions[carrier[first]], unit[first])
+    flats = Flats(
         regions=upper.regions,
         first=len(level),
         carrier=carrier[first],
@@ -146,8 +146,8 @@ def _sections(step: LayerStep, levels: list[Level], upper: Block, m: int, first_
         facets=bounding,
     )
     ptr = gathered(xp, flat[kept], len(upper))
-    upper.subflats = Lists(ptr, number + np.int32(block.first))
-    return block
+    upper.subflats = Lists(ptr, number + np.int32(flats.first))
+    return flats
 
 
 def _sections_by_unit(

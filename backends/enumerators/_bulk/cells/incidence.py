@@ -8,7 +8,7 @@ import numpy as np
 
 from relutopo.devices.kernels import Kernel
 
-from ..records import Signs
+from ..records import FlatSigns
 from ..sets.bitsets import Units
 from ..sets.lists import Array
 
@@ -54,7 +54,7 @@ _EARLIER = Kernel(
 
 
 def vanishing_on_walls(
-    xp: Any, units: Units, flats: Signs, flat: Array, below: Signs, wall: Array, cuts: Array
+    xp: Any, units: Units, flats: FlatSigns, flat: Array, below: FlatSigns, wall: Array, cuts: Array
 ) -> Array:
     """Return the units that vanish on a wall but not on its flat, and are positive on the flat.
 
@@ -64,7 +64,7 @@ def vanishing_on_walls(
     ----------
     xp : module
     units : Units
-    flats, below : Signs
+    flats, below : FlatSigns
         All flats of two successive dimensions.
     flat, wall : (n,) ndarrays of int32
         A flat of each, the second in the first.
@@ -90,11 +90,11 @@ def vanishing_on_walls(
 def vanishing_on_sections(
     xp: Any,
     units: Units,
-    upper: Signs,
+    upper: FlatSigns,
     flat: Array,
-    flats: Signs,
+    flats: FlatSigns,
     facet: Array,
-    below: Signs,
+    below: FlatSigns,
     wall: Array,
 ) -> Array:
     """Return the units that cross a flat and vanish on a wall of its facet, but not on the facet.
@@ -103,7 +103,7 @@ def vanishing_on_sections(
     ----------
     xp : module
     units : Units
-    upper, flats, below : Signs
+    upper, flats, below : FlatSigns
         Of three successive dimensions.
     flat, facet, wall : (n,) ndarrays of int32
         One of each, each in the one before.
@@ -123,7 +123,7 @@ def vanishing_on_sections(
 
 
 def crosses_earlier(
-    xp: Any, units: Units, upper: Signs, flat: Array, sections: Signs, unit: Array
+    xp: Any, units: Units, upper: FlatSigns, flat: Array, sections: FlatSigns, unit: Array
 ) -> Array:
     """Tell on which sections a unit vanishes, but not on its flat, that comes before a given one.
 
@@ -131,10 +131,10 @@ def crosses_earlier(
     ----------
     xp : module
     units : Units
-    upper : Signs
+    upper : FlatSigns
     flat : (n,) ndarray of int32
         Of those, for each section.
-    sections : Signs
+    sections : FlatSigns
         n of them.
     unit : (n,) ndarray of int32
 
@@ -152,6 +152,6 @@ def crosses_earlier(
     return found
 
 
-def _nonzero(flats: Signs, some: Array) -> Array:
-    """Return what `Signs.nonzero` has for some flats."""
+def _nonzero(flats: FlatSigns, some: Array) -> Array:
+    """Return what `FlatSigns.nonzero` has for some flats."""
     return flats.positive[some] | flats.negative[some]

@@ -9,7 +9,7 @@ import numpy as np
 
 from relutopo.devices.kernels import Kernel
 
-from ..layer import LayerStep
+from ..layer import LayerCut
 from ..records import Level
 from ..sets.curve import curve_order
 from ..sets.equal_rows import Unions, group
@@ -63,35 +63,35 @@ class Pieces:
     facets: Lists
 
 
-def points_as_pieces(step: LayerStep, level: Level) -> Pieces:
+def points_as_pieces(cut: LayerCut, level: Level) -> Pieces:
     """Return the vertices."""
-    xp, n = step.xp, len(level)
+    xp, n = cut.xp, len(level)
     none = Lists(xp.zeros(n + 1, dtype=np.int64), xp.zeros(0, dtype=np.int32))
     every = xp.arange(n, dtype=np.int32)
     return Pieces(xp.arange(n + 1), every, level.positive, none)
 
 
-def next_pieces(step: LayerStep, levels: list[Level], m: int, below: Pieces) -> Pieces:
+def next_pieces(cut: LayerCut, levels: list[Level], m: int, below: Pieces) -> Pieces:
     """Return the m-cells, from the cells of the dimension below.
 
     A cell on a wall of a flat is a facet of one cell of the flat, or of two where the wall cuts
     it. Beyond the wall every unit has the sign that it has on the wall, and those that vanish
     there have the sign of that side. Cells of a flat are the same if their signs are.
     """
-    xp, level, n = step.xp, levels[m], len(levels[m].walls.items)
+    xp, level, n = cut.xp, levels[m], len(levels[m].walls.items)
     flat, wall = level.walls.owners(xp), level.walls.items
-    sides = vanishing_on_walls(xp, step.units, level, flat, levels[m - 1], wall, level.cuts)
+    sides = vanishing_on_walls(xp, cut.units, level, flat, levels[m - 1], wall, level.cuts)
     # On the other side of what cuts nothing of that is positive, unless several units vanish.
     other = xp.full(n, n, dtype=np.int32)
-    several = xp.flatnonzero(level.cuts & (step.units.sizes(sides[:n]) > 1))
+    several = xp.flatnonzero(level.cuts & (cut.units.sizes(sides[:n]) > 1))
     if len(several):
         vanishing = sides[several]
-        one = _one_side(step, levels, m, flat[several], vanishing)
+        one = _one_side(cut, levels, m, flat[several], vanishing)
         sides[several] = one
         other[several] = xp.arange(n + 1, n + 1 + len(several), dtype=np.int32)
         sides = xp.concatenate([sides, vanishing & ~one])
     begins = _places_on_walls(xp, below.ptr, wall, level.cuts)
-    step.require(int(begins[-1]) * 64)
+    cut.require(int(begins[-1]) * 64)
     facet, flat, side = _on_walls(xp, below.ptr, flat, wall, level.cuts, other, begins)
     names = Unions(below.positive, facet, sides, side)
     order, ptr = group(xp, flat, len(level), names)
@@ -149,33 +149,33 @@ def _places_on_walls(xp: Any, ptr: Array, wall: Array, cuts: Array) -> Array:
     return pointers(xp, kernel, len(wall), ptr, wall, cuts)
 
 
-def along_curve(step: LayerStep, below: list[Lists], regions: Pieces) -> Pieces:
+def along_curve(cut: LayerCut, below: list[Lists], regions: Pieces) -> Pieces:
     """Return regions whose numbers, among those of one flat, follow a curve through the domain.
 
     Parameters
     ----------
-    step : LayerStep
+    cut : LayerCut
     below : list of Lists
         The facets of the cells of dimension 1..d-1.
     regions : Pieces
     """
-    xp = step.xp
+    xp = cut.xp
     vertex = xp.arange(len(regions.flat))
     for lists in [regions.facets, *reversed(below)]:
         vertex = lists.items[lists.ptr[vertex]]
-    order = curve_order(xp, regions.flat, len(regions.ptr) - 1, step.cells.x[:, vertex])
+    order = curve_order(xp, regions.flat, len(regions.ptr) - 1, cut.cells.x[:, vertex])
     facets, _ = regions.facets.of(xp, order)
     # The regions of one flat stay together.
     return Pieces(regions.ptr, regions.flat, regions.positive[order], facets)
 
 
-def _one_side(step: LayerStep, levels: list[Level], m: int, flat: Array, vanishing: Array) -> Array:
+def _one_side(cut: LayerCut, levels: list[Level], m: int, flat: Array, vanishing: Array) -> Array:
     """Return the units, of several that vanish on a wall, that are positive on one side of it.
 
     They are multiples of each other on the flat, so their signs at any vertex outside the wall
     tell.
     """
-    xp, cell = step.xp, flat
+    xp, cell = cut.xp, flat
     for k in range(m, 0, -1):
         # Any wall on which the units do not vanish has such a vertex.
         walls, place = levels[k].walls.of(xp, cell)

@@ -14,8 +14,8 @@ import numpy as np
 
 from relutopo.devices.kernels import Kernel
 
-from ..layer import LayerStep
-from ..records import Block, Level
+from ..layer import LayerCut
+from ..records import Flats, Level
 from ..sets.equal_rows import Unions, differ, match
 from ..sets.lists import Array, Lists, distinct, gathered, prefix_sums, spread
 
@@ -83,27 +83,27 @@ _BITS_OF_T = 52
 """How many bits of a parameter are sorted by, if there is room for them."""
 
 
-def cut_lines(step: LayerStep, vertices: Level, lines: Block) -> Block:
+def cut_lines(cut: LayerCut, vertices: Level, lines: Flats) -> Flats:
     """Cut the lines in some cells by all neurons that cross them.
 
     A point lies on several lines. Lines and neurons are matched first as if no more neurons than
     needed vanished there, and points are matched again when all signs are known.
     """
-    xp, units, n_cells = step.xp, step.units, len(lines.regions)
+    xp, units, n_cells = cut.xp, cut.units, len(lines.regions)
     crossings, line = units.members(lines.crossing)
     unit = crossings.items
-    step.require(len(line) * (16 * units.n_words + 160))
+    cut.require(len(line) * (16 * units.n_words + 160))
     carrier = lines.carrier[line]
     names = Unions(lines.positive, line, lines.negative, line, but=unit)
     first, number = match(xp, carrier, n_cells, names)
-    in_order = _sort(step, lines, crossings, line, carrier)
-    positive, negative, close = _signs(step, vertices, lines, line, in_order, first)
+    in_order = _sort(cut, lines, crossings, line, carrier)
+    positive, negative, close = _signs(cut, vertices, lines, line, in_order, first)
     carrier = carrier[first]
     region = lines.regions[carrier]
-    by = step.plane_of(region, unit[first])
+    by = cut.plane_of(region, unit[first])
     planes = xp.concatenate([lines.planes[line[first]], by[:, None]], axis=1)
-    x, deviation, points = step.place(planes)
-    step.add_signs((positive, negative), region, close, planes, (x, deviation), points)
+    x, deviation, points = cut.place(planes)
+    cut.add_signs((positive, negative), region, close, planes, (x, deviation), points)
     del close, in_order
     every, ptr = xp.arange(len(first)), crossings.ptr
     rows = every.astype(np.int32)
@@ -112,13 +112,13 @@ def cut_lines(step: LayerStep, vertices: Level, lines: Block) -> Block:
         first, renamed = match(xp, carrier, n_cells, found)
         carrier, planes, x, deviation = carrier[first], planes[first], x[:, first], deviation[first]
         positive, negative = positive[first], negative[first]
-        new_names = step.device.to_host(renamed)
+        new_names = cut.device.to_host(renamed)
         points = {int(new_names[v]): point for v, point in points.items()}
         # Several neurons may cross a line at one point.
         n = max(1, len(first))
         pairs = distinct(xp, line.astype(np.int64) * n + renamed[number])
         number, ptr = (pairs % n).astype(np.int32), gathered(xp, pairs // n, len(lines))
-    block = Block(
+    flats = Flats(
         regions=lines.regions,
         first=len(vertices),
         carrier=carrier,
@@ -127,9 +127,9 @@ def cut_lines(step: LayerStep, vertices: Level, lines: Block) -> Block:
         planes=planes,
         facets=Lists(xp.zeros(len(first) + 1, np.int64), xp.zeros(0, np.int32)),
     )
-    lines.subflats = Lists(ptr, number + np.int32(block.first))
-    step.add_vertices(x, deviation, points)
-    return block
+    lines.subflats = Lists(ptr, number + np.int32(flats.first))
+    cut.add_vertices(x, deviation, points)
+    return flats
 
 
 @dataclass(frozen=True)
@@ -154,23 +154,23 @@ class _InOrder:
     begins: Array
 
 
-def _sort(step: LayerStep, lines: Block, crossings: Lists, line: Array, carrier: Array) -> _InOrder:
+def _sort(cut: LayerCut, lines: Flats, crossings: Lists, line: Array, carrier: Array) -> _InOrder:
     """Sort crossings along lines.
 
     Parameters
     ----------
-    step : LayerStep
-    lines : Block
+    cut : LayerCut
+    lines : Flats
     crossings : Lists
         The units that cross each line.
     line, carrier : (n,) ndarrays of int32
         The line of each crossing, and the cell that it is in.
     """
-    xp, n = step.xp, len(line)
+    xp, n = cut.xp, len(line)
     if not n:
         none = xp.zeros(0, dtype=np.int64)
         return _InOrder(crossings.ptr, none, crossings.items, none.astype(bool))
-    t, errors = step.along(lines.regions[carrier], crossings.items, line, _ends(lines))
+    t, errors = cut.along(lines.regions[carrier], crossings.items, line, _ends(lines))
     # One key holds the line and the leading bits of t; the others count as an error.
     n_bits = min(_BITS_OF_T, 62 - len(lines).bit_length())
     errors += 2.0**-n_bits
@@ -180,22 +180,22 @@ def _sort(step: LayerStep, lines: Block, crossings: Lists, line: Array, carrier:
     return _InOrder(crossings.ptr, order, crossings.items[order], begins)
 
 
-def _ends(lines: Block) -> Array:
+def _ends(lines: Flats) -> Array:
     """Return the vertices at the ends of lines, (n_lines, 2)."""
     return lines.facets.items.reshape(len(lines), 2)
 
 
 def _signs(
-    step: LayerStep, vertices: Level, lines: Block, line: Array, in_order: _InOrder, wanted: Array
+    cut: LayerCut, vertices: Level, lines: Flats, line: Array, in_order: _InOrder, wanted: Array
 ) -> tuple[Array, Array, tuple[Array, Array]]:
     """Return the signs at some crossings of lines, as far as the order along the line tells.
 
     Parameters
     ----------
-    step : LayerStep
+    cut : LayerCut
     vertices : Level
         The ends of lines are among them.
-    lines : Block
+    lines : Flats
     line : (n,) ndarray of int32
         The line of each crossing; ascending, so it is also that of each place in order.
     in_order : _InOrder
@@ -209,10 +209,10 @@ def _signs(
     close : (n_rows,) ndarray of int64, (n_wanted, n_words) ndarray of uint64
         Where there are units whose order is open, and which.
     """
-    xp, units, n, n_wanted = step.xp, step.units, len(line), len(wanted)
+    xp, units, n, n_wanted = cut.xp, cut.units, len(line), len(wanted)
     kernel = _WALK.on(xp)
     if kernel is None:
-        positive, negative, close = _signs_by_arrays(step, vertices, lines, line, in_order, wanted)
+        positive, negative, close = _signs_by_arrays(cut, vertices, lines, line, in_order, wanted)
         return positive, negative, (xp.flatnonzero((close != 0).any(axis=1)), close)
     sets = units.none(n_wanted), units.none(n_wanted), units.none(n_wanted)
     is_close = xp.zeros(n_wanted, dtype=bool)
@@ -226,13 +226,13 @@ def _signs(
 
 
 def _signs_by_arrays(
-    step: LayerStep, vertices: Level, lines: Block, line: Array, in_order: _InOrder, wanted: Array
+    cut: LayerCut, vertices: Level, lines: Flats, line: Array, in_order: _InOrder, wanted: Array
 ) -> tuple[Array, Array, Array]:
     """Do what the kernel of `_signs` does.
 
     Sets of different units are added as numbers; along the line every unit changes once.
     """
-    xp, units, n, ends = step.xp, step.units, len(line), _ends(lines)
+    xp, units, n, ends = cut.xp, cut.units, len(line), _ends(lines)
     place = xp.empty(n, dtype=np.int64)
     place[in_order.order] = xp.arange(n)
     place = place[wanted]

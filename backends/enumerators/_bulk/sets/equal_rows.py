@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from relutopo.arithmetic.mixing import GOLDEN_GAMMA, MIX_IN_C, mix
 from relutopo.devices.kernels import Kernel
 from relutopo.errors import InvariantError
 
@@ -19,7 +20,7 @@ from .lists import Array, spread
 
 __all__ = ["Unions", "differ", "group", "match"]
 
-_SEEDS = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0x27D4EB2F165667C5)
+_SEEDS = (GOLDEN_GAMMA, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0x27D4EB2F165667C5)
 _ROWS_AT_ONCE = 2**21
 """Of how many rows the words are made at a time, where no kernel reads them."""
 
@@ -60,10 +61,7 @@ _KEYS = Kernel(
     unsigned long long hash = seed;
     for (long long w = 0; w < n_words; ++w) {{
         hash ^= {_word("i", "w")};
-        hash *= 0xBF58476D1CE4E5B9ULL;
-        hash ^= hash >> 27;
-        hash *= 0x94D049BB133111EBULL;
-        hash ^= hash >> 31;
+        {MIX_IN_C}
     }}
     keys[i] = hash >> n_bits | (unsigned long long)owner[i] << (64 - n_bits);
     """,
@@ -267,12 +265,9 @@ def _begins(xp: Any, key: Array, order: Array) -> Array:
 
 
 def _hash(xp: Any, words: Array, seed: int) -> Array:
-    """Return a hash of each row, by the mixing of SplitMix64 (Steele, Lea, Flood 2014)."""
+    """Return a hash of each row, by the mixing of SplitMix64."""
     result = xp.full(len(words), np.uint64(seed))
     for w in range(words.shape[1]):
         result ^= words[:, w]
-        result *= np.uint64(0xBF58476D1CE4E5B9)
-        result ^= result >> np.uint64(27)
-        result *= np.uint64(0x94D049BB133111EB)
-        result ^= result >> np.uint64(31)
+        mix(result)
     return result

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from relutopo.system.compilation import njit
 
-from ..records import Beside, Cells, Maps, Values
+from ..records import Beside, Maps, PlanarCells, Values
 
 __all__ = ["Block", "Part"]
 
@@ -30,7 +30,7 @@ class Block:
 
     Attributes
     ----------
-    cells : Cells
+    cells : PlanarCells
     earlier : Maps, Values or None
         Of the last layer that cut: maps as they were before it did, or values at the vertices.
     piece_ptr, pieces : ndarrays of int64, int32
@@ -40,7 +40,7 @@ class Block:
         Decisions taken exactly since the block began.
     """
 
-    cells: Cells
+    cells: PlanarCells
     earlier: Maps | Values | None
     piece_ptr: NDArray[np.int64]
     pieces: NDArray[np.int32]

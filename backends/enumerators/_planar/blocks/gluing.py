@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from relutopo.errors import InvariantError
 from relutopo.system.compilation import njit
 
-from ..records import Cells
+from ..records import PlanarCells
 from .block import Block, Part
 
 __all__ = ["Gluing"]
@@ -86,17 +86,17 @@ class Gluing:
         """Move the cells so far to arrays with room for so many."""
         n_vertices, n_edges, n_regions, n_sides = room.tolist()
         ends, old = self._ends, self._to
-        new = Cells(
+        new = PlanarCells(
             x=np.empty((n_vertices, 2)),
-            x_error=np.empty(n_vertices),
+            deviation=np.empty(n_vertices),
             edge_vertices=np.empty((n_edges, 2), np.int32),
             labels=np.empty(n_edges, np.int32),
             region_ptr=np.zeros(n_regions + 1, np.int64),
             half_edges=np.empty(n_sides, np.int32),
             packed=np.empty((n_regions, n_bytes), np.uint8),
         )
-        for name, n in zip(Cells._fields, self._lengths(), strict=True):
-            if ends[2] or name in ("x", "x_error"):
+        for name, n in zip(PlanarCells._fields, self._lengths(), strict=True):
+            if ends[2] or name in ("x", "deviation"):
                 getattr(new, name)[:n] = getattr(old, name)[:n]
         self._to, self._room = new, room
 
@@ -107,7 +107,7 @@ class Gluing:
 
     def finish(self) -> Block:
         """Return the block when all parts have been added."""
-        for name, n in zip(Cells._fields, self._lengths(), strict=True):
+        for name, n in zip(PlanarCells._fields, self._lengths(), strict=True):
             array = getattr(self._to, name)
             # What is beyond goes back to the system; nobody else looks at the arrays.
             array.resize((n, *array.shape[1:]), refcheck=False)
@@ -159,12 +159,12 @@ def _paste(vertices, edges, piece_ptr, pieces, cells, known, ends, to):
                 vertex_number[v] = known[e, 1] + k
                 if is_new:
                     to.x[vertex_number[v]] = x[v]
-                    to.x_error[vertex_number[v]] = cells.x_error[v]
+                    to.deviation[vertex_number[v]] = cells.deviation[v]
     for v in range(len(vertices), len(x)):
         if vertex_number[v] < 0:
             vertex_number[v] = vertex
             to.x[vertex] = x[v]
-            to.x_error[vertex] = cells.x_error[v]
+            to.deviation[vertex] = cells.deviation[v]
             vertex += 1
     for p in range(len(edge_vertices)):
         if edge_number[p] < 0:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from relutopo.errors import InvariantError
 from relutopo.system.compilation import njit
 
-from ..records import Cells, Maps
+from ..records import Maps, PlanarCells
 from .block import Block, Part
 
 __all__ = ["Parts"]
@@ -54,9 +54,9 @@ class Parts:
             regions, cells.region_ptr, cells.half_edges, cells.edge_vertices, *numbers
         )
         self._unused.append(numbers)
-        own = Cells(
+        own = PlanarCells(
             x=cells.x[vertices],
-            x_error=cells.x_error[vertices],
+            deviation=cells.deviation[vertices],
             edge_vertices=edge_vertices,
             labels=cells.labels[edges],
             region_ptr=region_ptr,

@@ -152,7 +152,7 @@ def find_chords(
     error_of,
     errors,
     x,
-    x_error,
+    deviation,
     limit,
 ):
     """Return the chords of all regions, with their crossings in order.
@@ -253,8 +253,8 @@ def find_chords(
                 if o0 < c0 < o1 < c1 or c0 < o0 < c1 < o1:
                     j = units[unit_ptr[o]]
                     a, b = end_vertices[c, 0], end_vertices[c, 1]
-                    za, bound_a = value(plane, error, j, x, x_error, a, limit)
-                    zb, bound_b = value(plane, error, j, x, x_error, b, limit)
+                    za, bound_a = value(plane, error, j, x, deviation, a, limit)
+                    zb, bound_b = value(plane, error, j, x, deviation, b, limit)
                     cross[n_crossings] = o - first
                     t[n_crossings], t_error[n_crossings] = parameter(za, bound_a, zb, bound_b)
                     n_crossings += 1

@@ -13,7 +13,8 @@ import numpy as np
 
 from relutopo.system.compilation import njit
 
-from ..records import Cells, Chords, Crossings, Cut, Placed
+from ..._shared.growing import lengthened
+from ..records import Chords, Crossings, Cut, Placed, PlanarCells
 from .chords import find_chords
 from .faces import build_faces, count_cells, split_edges
 from .signs import count_crossings, count_groups, edge_crossings, place_on_edges
@@ -78,7 +79,7 @@ def cross_edges(cells, edge_owner, maps, positive, negative):
         cells.edge_vertices,
         edge_owner,
         cells.x,
-        cells.x_error,
+        cells.deviation,
         maps.limit,
         positive,
         negative,
@@ -91,19 +92,12 @@ def cross_edges(cells, edge_owner, maps, positive, negative):
     return crossings, n_open
 
 
-@njit(cache=True)
-def _longer(array, n):
-    longer = np.empty((len(array) + n, *array.shape[1:]), array.dtype)
-    longer[: len(array)] = array
-    return longer
-
-
 @njit(cache=True, nogil=True)
 def place_edges(cells, crossings, magnitude):
     """Place the new vertices on edges."""
     n_old = len(cells.x)
     group_ptr = count_groups(crossings.ptr, crossings.same)
-    x, x_error = _longer(cells.x, group_ptr[-1]), _longer(cells.x_error, group_ptr[-1])
+    x, deviation = lengthened(cells.x, group_ptr[-1]), lengthened(cells.deviation, group_ptr[-1])
     source = place_on_edges(
         cells.edge_vertices,
         crossings.ptr,
@@ -114,10 +108,10 @@ def place_edges(cells, crossings, magnitude):
         magnitude,
         n_old,
         x,
-        x_error,
+        deviation,
     )
     pieces, first_piece = split_edges(cells.edge_vertices, group_ptr, n_old)
-    return Placed(x, x_error, group_ptr, source, pieces, first_piece)
+    return Placed(x, deviation, group_ptr, source, pieces, first_piece)
 
 
 @njit(cache=True, nogil=True)
@@ -155,7 +149,7 @@ def find(cells, origins, maps, positive, negative, crossings, placed):
         maps.error_of,
         maps.errors,
         placed.x,
-        placed.x_error,
+        placed.deviation,
         maps.limit,
     )
     inside = Crossings(ptr, item, t, t_error, same)
@@ -167,7 +161,7 @@ def find(cells, origins, maps, positive, negative, crossings, placed):
 def build(cells, origins, positive, units, magnitude, placed, chords, most):
     """Return how many cells of all dimensions there will be, and the cut if they are not too many.
 
-    `units` are the `Units` that cut, and `most` is the limit, negative if there is none.
+    `units` are the `Cutters` that cut, and `most` is the limit, negative if there is none.
     """
     inside, first_piece = chords.crossings, placed.first_piece
     n_inner, n_chord_edges, n_regions, n_sides = count_cells(
@@ -184,8 +178,8 @@ def build(cells, origins, positive, units, magnitude, placed, chords, most):
     n_cells = inner_base + n_inner + n_edges + n_regions
     if 0 <= most < n_cells:
         return n_cells, _no_cut(cells)
-    x, x_error = _longer(placed.x, n_inner), _longer(placed.x_error, n_inner)
-    edge_vertices = _longer(placed.pieces, n_chord_edges)
+    x, deviation = lengthened(placed.x, n_inner), lengthened(placed.deviation, n_inner)
+    edge_vertices = lengthened(placed.pieces, n_chord_edges)
     labels = np.empty(n_edges, np.int32)
     for e in range(len(cells.labels)):
         labels[first_piece[e] : first_piece[e + 1]] = cells.labels[e]
@@ -217,7 +211,7 @@ def build(cells, origins, positive, units, magnitude, placed, chords, most):
         inner_base,
         magnitude,
         x,
-        x_error,
+        deviation,
         edge_vertices,
         labels,
         inner_source,
@@ -227,7 +221,7 @@ def build(cells, origins, positive, units, magnitude, placed, chords, most):
         packed,
         parent,
     )
-    after = Cells(x, x_error, edge_vertices, labels, region_ptr, half_edges, packed)
+    after = PlanarCells(x, deviation, edge_vertices, labels, region_ptr, half_edges, packed)
     return n_cells, Cut(after, parent, inner_source, inner_ends)
 
 
@@ -272,7 +266,7 @@ def finish(
     placed = place_edges(cells, crossings, magnitude)
     n_old = len(cells.x)
     for v in range(n_old, len(placed.x)):
-        if not placed.x_error[v] <= target:
+        if not placed.deviation[v] <= target:
             return Finished(PLACED, placed, _no_chords(), -1, 0, 0, _no_cut(cells))
     chords, broken, n_open = find(cells, origins, maps, positive, negative, crossings, placed)
     if broken >= 0 or n_open:

@@ -109,7 +109,7 @@ def build_faces(
     inner_base,
     magnitude,
     x,
-    x_error,
+    deviation,
     new_vertices,
     new_labels,
     inner_source,
@@ -121,7 +121,7 @@ def build_faces(
 ):
     """Build vertices, edges, faces and patterns inside every region.
 
-    Fills the rows of inner vertices in `x` and `x_error` from inner_base on, with `inner_source`
+    Fills the rows of inner vertices in `x` and `deviation` from inner_base on, with `inner_source`
     telling the region and two units of each; the rows of chord edges in `new_vertices` and
     `new_labels` from the number of pieces on; and the faces, with the region that each is part of.
     """
@@ -230,7 +230,7 @@ def build_faces(
                     source = inner0 + local - size
                     place(
                         x,
-                        x_error,
+                        deviation,
                         end_vertices[c0 + c, 0],
                         end_vertices[c0 + c, 1],
                         t[best],

@@ -15,6 +15,7 @@ from relutopo.arithmetic.rounding import UNIT_ROUNDOFF
 from relutopo.system.compilation import njit
 
 from ..._shared.bits import in_neither, lowest_bit, negative_bits, popcount
+from ..._shared.growing import grown
 
 __all__ = [
     "UNDERFLOW",
@@ -34,7 +35,7 @@ UNDERFLOW = 1e-300
 
 
 @njit(cache=True, inline="always")
-def value(plane, error, j, x, x_error, v, limit):
+def value(plane, error, j, x, deviation, v, limit):
     """Return unit j's pre-activation at vertex v, and a bound of its error.
 
     The bound adds the rounding of the evaluation (γ_{d+1}), twice the error of the map (once for
@@ -51,9 +52,9 @@ def value(plane, error, j, x, x_error, v, limit):
         slope += abs(a)
     if slope == 0.0 and c == 0.0 and e == 0.0:
         return 0.0, 0.0
-    if x_error[v] > limit:
+    if deviation[v] > limit:
         return z, np.inf
-    bound = (2 * d + 4) * UNIT_ROUNDOFF * size + 2.02 * e + 1.01 * slope * x_error[v]
+    bound = (2 * d + 4) * UNIT_ROUNDOFF * size + 2.02 * e + 1.01 * slope * deviation[v]
     return z, bound + UNDERFLOW
 
 
@@ -98,7 +99,7 @@ def corner_signs(
     own_ptr,
     own,
     x,
-    x_error,
+    deviation,
     limit,
     positive,
     negative,
@@ -116,13 +117,13 @@ def corner_signs(
         p, e = plane_of[r], error_of[r]
         for q in range(own_ptr[r], own_ptr[r + 1]):
             v = own[q]
-            deviation = x_error[v]
-            if deviation <= limit:
+            off = deviation[v]
+            if off <= limit:
                 x0, x1 = x[v, 0], x[v, d - 1]
                 if d == 2:
-                    _beyond_in_plane(planes, p, errors, e, x0, x1, deviation, if_above, if_below)
+                    _beyond_in_plane(planes, p, errors, e, x0, x1, off, if_above, if_below)
                 else:
-                    _beyond_on_line(planes, p, errors, e, x0, deviation, if_above, if_below)
+                    _beyond_on_line(planes, p, errors, e, x0, off, if_above, if_below)
                 for w in range(n_words):
                     positive[v, w] = negative_bits(if_above, 64 * w)
                     negative[v, w] = negative_bits(if_below, 64 * w)
@@ -134,8 +135,7 @@ def corner_signs(
                     is_flat = planes[p, 0, j] == planes[p, d - 1, j] == planes[p, d, j] == 0.0
                     if is_flat and errors[e, j] == 0.0:
                         continue
-                    if n_unknown == len(unknown):
-                        unknown = np.concatenate((unknown, np.empty_like(unknown)))
+                    unknown = grown(unknown, n_unknown + 1)
                     unknown[n_unknown, 0], unknown[n_unknown, 1] = v, j
                     n_unknown += 1
     return unknown, n_unknown
@@ -224,7 +224,7 @@ def edge_crossings(
     edge_vertices,
     edge_owner,
     x,
-    x_error,
+    deviation,
     limit,
     positive,
     negative,
@@ -247,8 +247,8 @@ def edge_crossings(
             while word:
                 j = 64 * w + int(lowest_bit(word))
                 word &= word - np.uint64(1)
-                za, bound_a = value(plane, error, j, x, x_error, a, limit)
-                zb, bound_b = value(plane, error, j, x, x_error, b, limit)
+                za, bound_a = value(plane, error, j, x, deviation, a, limit)
+                zb, bound_b = value(plane, error, j, x, deviation, b, limit)
                 item[k] = j
                 t[k], t_error[k] = parameter(za, bound_a, zb, bound_b)
                 k += 1
@@ -274,20 +274,20 @@ def count_groups(ptr, same):
 
 
 @njit(cache=True, inline="always")
-def place(x, x_error, a, b, t, t_error, magnitude, target):
+def place(x, deviation, a, b, t, t_error, magnitude, target):
     """Put vertex `target` at parameter t of the segment from a to b, with its error bound."""
-    error = max(x_error[a], x_error[b])
+    error = max(deviation[a], deviation[b])
     span, size = 0.0, 0.0
     for i in range(x.shape[1]):
         step = x[b, i] - x[a, i]
         x[target, i] = x[a, i] + t * step
         span = max(span, abs(step))
         size = max(size, magnitude[i])
-    x_error[target] = 1.01 * (error + (span + 2 * error) * t_error) + 8 * UNIT_ROUNDOFF * size
+    deviation[target] = 1.01 * (error + (span + 2 * error) * t_error) + 8 * UNIT_ROUNDOFF * size
 
 
 @njit(cache=True, nogil=True)
-def place_on_edges(edge_vertices, ptr, same, group_ptr, t, t_error, magnitude, base, x, x_error):
+def place_on_edges(edge_vertices, ptr, same, group_ptr, t, t_error, magnitude, base, x, deviation):
     """Place the vertex of each group, from the crossing with the smallest error; return which.
 
     The vertex of group g is base + g. The result holds that crossing, for each group.
@@ -304,5 +304,5 @@ def place_on_edges(edge_vertices, ptr, same, group_ptr, t, t_error, magnitude, b
         for g in range(group_ptr[e], group_ptr[e + 1]):
             i = best_of[g]
             a, b = edge_vertices[e, 0], edge_vertices[e, 1]
-            place(x, x_error, a, b, t[i], t_error[i], magnitude, base + g)
+            place(x, deviation, a, b, t[i], t_error[i], magnitude, base + g)
     return best_of

@@ -36,8 +36,9 @@ from relutopo.system.compilation import njit
 
 from ..._certified.norms import spectral_norm_bound
 from ..._shared.bits import n_words
+from ..._shared.task import Stage
 from ..cuts.signs import UNIT_ROUNDOFF, corner_signs
-from ..records import Beside, Cells, Maps, Signs, Stage, Units, Values
+from ..records import Beside, Cutters, Maps, PlanarCells, Values, VertexSigns
 from .free_maps import next_of_free
 from .siblings import active_units, differing_units, forest, multiply, sum_of_squares, switch
 from .vertex_values import next_values, values_of_maps
@@ -95,7 +96,7 @@ class MapChain:
         self._layers = {}
         self._room = threading.local()
         self._units = [
-            Units(
+            Cutters(
                 np.arange(first, first + size, dtype=np.int32),
                 np.zeros(-(-(first + size) // 8), np.uint8),
             )
@@ -106,13 +107,13 @@ class MapChain:
             for layer in range(1, last + 1):
                 self._layers[layer] = _Layer.of(network, layer, is_last=layer == last)
 
-    def first(self, layer: int, cells: Cells) -> Maps:
+    def first(self, layer: int, cells: PlanarCells) -> Maps:
         """Return a layer's maps on regions, from their patterns alone.
 
         Parameters
         ----------
         layer : int
-        cells : Cells
+        cells : PlanarCells
             The complex before the layer cuts.
         """
         patterns = unpack_patterns(cells.packed, self._network.n_neurons)
@@ -124,8 +125,8 @@ class MapChain:
         return Maps(maps.planes, every, maps.errors, every, norms, limit)
 
     def some(
-        self, stage: Stage, maps: Maps, cells: Cells, beside: Beside
-    ) -> tuple[Units, Maps, Signs]:
+        self, stage: Stage, maps: Maps, cells: PlanarCells, beside: Beside
+    ) -> tuple[Cutters, Maps, VertexSigns]:
         """Return the units of a stage, their maps out of those of the layer, and their signs.
 
         Parameters
@@ -147,8 +148,8 @@ class MapChain:
         return units, maps, _all_signs(maps, cells, beside)
 
     def next(
-        self, layer: int, cells: Cells, beside: Beside, earlier: Maps | Values
-    ) -> tuple[Units, Maps | Values, Signs]:
+        self, layer: int, cells: PlanarCells, beside: Beside, earlier: Maps | Values
+    ) -> tuple[Cutters, Maps | Values, VertexSigns]:
         """Return a layer's units, maps and signs; values at vertices if they cost less than maps.
 
         Parameters
@@ -165,7 +166,7 @@ class MapChain:
         this = self._layers[layer]
         if isinstance(earlier, Maps) and _is_sparse(earlier):
             earlier = values_of_maps(earlier, cells, beside)
-        both: tuple[Maps | Values, Signs]
+        both: tuple[Maps | Values, VertexSigns]
         is_last = layer + 1 == len(self._network.layer_sizes)
         if isinstance(earlier, Values):
             if not this.norm:
@@ -177,7 +178,7 @@ class MapChain:
         if not is_last:
             planes = np.empty((n_regions, 3, n))
         elif n >= _WIDE and (earlier.plane_of == earlier.plane_of[0]).all():
-            free: tuple[Units, Maps, Signs]
+            free: tuple[Cutters, Maps, VertexSigns]
             free = next_of_free(this, self._last_planes(3 * n_regions * n), cells, beside, earlier)
             return free
         else:
@@ -247,14 +248,14 @@ def _all_signs(maps, cells, beside):
         beside.own_ptr,
         beside.own,
         cells.x,
-        cells.x_error,
+        cells.deviation,
         maps.limit,
         positive,
         negative,
         np.empty((16, 2), np.int32),
         0,
     )
-    return Signs(positive, negative, unknown[:n_unknown])
+    return VertexSigns(positive, negative, unknown[:n_unknown])
 
 
 @njit(cache=True, nogil=True)
@@ -269,7 +270,7 @@ def _next(this, planes, cells, beside, earlier):
     )
     parents, parent_of = _renumber(earlier.plane_of, len(earlier.planes))
     positive, negative = _no_signs(len(cells.x), n)
-    deviation = cells.x_error.max()
+    deviation = cells.deviation.max()
     reach = np.ones(3)
     for k in range(2):
         reach[k] = max(np.abs(cells.x[:, k]).max() + 2 * deviation, SMALLEST_REACH)
@@ -295,13 +296,13 @@ def _next(this, planes, cells, beside, earlier):
         beside.own_ptr,
         beside.own,
         cells.x,
-        cells.x_error,
+        cells.deviation,
         limit,
         positive,
         negative,
     )
     maps = Maps(planes, plane_of, errors, error_of, norms, limit)
-    return maps, Signs(positive, negative, unknown)
+    return maps, VertexSigns(positive, negative, unknown)
 
 
 @njit(cache=True, nogil=True)
@@ -326,7 +327,7 @@ def _update(
     own_ptr,
     own,
     x,
-    x_error,
+    deviation,
     limit,
     positive,
     negative,
@@ -383,7 +384,7 @@ def _update(
             own_ptr,
             own,
             x,
-            x_error,
+            deviation,
             limit,
             positive,
             negative,

@@ -7,8 +7,9 @@ import numpy as np
 from relutopo.system.compilation import njit
 
 from ..._shared.bits import in_neither, lowest_bit, n_words, negative_bits
+from ..._shared.growing import grown
 from ..cuts.signs import UNDERFLOW, UNIT_ROUNDOFF, value
-from ..records import Maps, Signs
+from ..records import Maps, VertexSigns
 from .free_units import find_free, has
 from .siblings import differing_units, sum_of_squares, switch
 
@@ -50,7 +51,7 @@ def next_of_free(this, room, cells, beside, earlier):
         unknown, n_unknown = _signs(
             regions, maps, beside, cells, bound, slope, positive, negative, unknown, n_unknown
         )
-    return units, maps, Signs(positive, negative, unknown[:n_unknown])
+    return units, maps, VertexSigns(positive, negative, unknown[:n_unknown])
 
 
 @njit(cache=True)
@@ -115,7 +116,7 @@ def _signs(regions, maps, beside, cells, bound, slope, positive, negative, unkno
     for r in regions:
         for q in range(beside.own_ptr[r], beside.own_ptr[r + 1]):
             v = beside.own[q]
-            x0, x1, deviation = cells.x[v, 0], cells.x[v, 1], cells.x_error[v]
+            x0, x1, deviation = cells.x[v, 0], cells.x[v, 1], cells.deviation[v]
             if deviation <= maps.limit:
                 _beyond(maps.planes, r, x0, x1, deviation, bound, slope, if_above, if_below)
             else:
@@ -133,7 +134,7 @@ def _signs(regions, maps, beside, cells, bound, slope, positive, negative, unkno
                         maps.errors[maps.error_of[r]],
                         j,
                         cells.x,
-                        cells.x_error,
+                        cells.deviation,
                         v,
                         maps.limit,
                     )
@@ -142,8 +143,7 @@ def _signs(regions, maps, beside, cells, bound, slope, positive, negative, unkno
                     elif z < -close:
                         negative[v, w] |= bit
                     elif close > 0.0:
-                        if n_unknown == len(unknown):
-                            unknown = np.concatenate((unknown, np.empty_like(unknown)))
+                        unknown = grown(unknown, n_unknown + 1)
                         unknown[n_unknown, 0], unknown[n_unknown, 1] = v, j
                         n_unknown += 1
     return unknown, n_unknown

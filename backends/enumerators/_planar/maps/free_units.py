@@ -25,7 +25,7 @@ from relutopo.networks.network import SMALLEST_REACH
 from relutopo.system.compilation import njit
 
 from ..cuts.signs import UNDERFLOW, UNIT_ROUNDOFF
-from ..records import Units
+from ..records import Cutters
 from .siblings import forest, multiply, sum_of_squares
 
 __all__ = ["Free", "Switching", "find_free", "has"]
@@ -101,7 +101,7 @@ def find_free(this, cells, beside, earlier):
     """
     n_before, n = len(this.columns) - 1, this.columns.shape[1]
     p, e = earlier.plane_of[0], earlier.error_of[0]
-    deviation = cells.x_error.max()
+    deviation = cells.deviation.max()
     middle, half, reach = np.empty(2), np.empty(2), np.ones(3)
     for k in range(2):
         low, high = cells.x[:, k].min(), cells.x[:, k].max()
@@ -156,7 +156,7 @@ def find_free(this, cells, beside, earlier):
     errors[0] = error[units]
     bias, row_norms = this.bias[units], this.row_norms[units]
     free = Free(start, slopes, columns, bias, row_norms, order, before, errors, reach)
-    return Units((first + units).astype(np.int32), always), switching, free
+    return Cutters((first + units).astype(np.int32), always), switching, free
 
 
 @njit(cache=True)

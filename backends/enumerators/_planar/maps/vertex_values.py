@@ -10,9 +10,9 @@ For all such regions the values ẑ at v obey ::
 
     ‖ẑ - Z(x̂)‖ ≤ e
 
-in Euclidean norm over the neurons. How far x̂ is from v is told apart (`Cells.x_error`), so that it
-is not passed on. By the inequality of Cauchy and Schwarz the next layer's values, computed with the
-pattern D of one of those regions, are off by at most ::
+in Euclidean norm over the neurons. How far x̂ is from v is told apart (`PlanarCells.deviation`), so
+that it is not passed on. By the inequality of Cauchy and Schwarz the next layer's values, computed
+with the pattern D of one of those regions, are off by at most ::
 
     ‖W‖ (e + f) + γ (‖W‖_F ‖D ẑ‖ + ‖b‖)
 
@@ -34,8 +34,9 @@ import numpy as np
 from relutopo.system.compilation import njit
 
 from ..._shared.bits import in_neither, lowest_bit, n_words, negative_bits
+from ..._shared.growing import grown
 from ..cuts.signs import UNIT_ROUNDOFF
-from ..records import Maps, Signs, Values
+from ..records import Maps, Values, VertexSigns
 
 __all__ = ["add_vertices", "fit_maps", "next_values", "values_of_maps"]
 
@@ -246,7 +247,7 @@ def next_values(this, cells, beside, earlier):
             errors[v] = (
                 1.02 * this.norm * before + total * height + rounding * bias_norm + n * smallest
             )
-            moved = 1.02 * _SQRT_2 * earlier.slope * cells.x_error[v]
+            moved = 1.02 * _SQRT_2 * earlier.slope * cells.deviation[v]
             threshold = steepest * (before + height + moved) + rounding * largest_bias + smallest
             _compare(z[v], threshold, if_above, if_below)
             for w in range(words):
@@ -254,8 +255,7 @@ def next_values(this, cells, beside, earlier):
                 negative[v, w] = negative_bits(if_below, 64 * w)
                 word = in_neither(positive, negative, v, w, n)
                 while word:
-                    if n_doubtful == len(doubtful):
-                        doubtful = np.concatenate((doubtful, np.empty_like(doubtful)))
+                    doubtful = grown(doubtful, n_doubtful + 1)
                     doubtful[n_doubtful, 0] = v
                     doubtful[n_doubtful, 1] = 64 * w + int(lowest_bit(word))
                     word &= word - np.uint64(1)
@@ -263,7 +263,7 @@ def next_values(this, cells, beside, earlier):
     z = z[:n_vertices]
     n_unknown = _look_closer(doubtful, n_doubtful, cells, beside, z, errors, positive, negative)
     values = Values(z, errors, 1.02 * this.norm * earlier.slope)
-    return values, Signs(positive, negative, doubtful[:n_unknown])
+    return values, VertexSigns(positive, negative, doubtful[:n_unknown])
 
 
 @njit(cache=True)
@@ -283,7 +283,7 @@ def _look_closer(doubtful, n_doubtful, cells, beside, z, errors, positive, negat
         if not is_thin:
             by_q = (abs(z[q, j] - z[p, j]) + 2 * m) * (abs(w0) + abs(w1))
             by_s = (abs(z[s, j] - z[p, j]) + 2 * m) * (abs(u0) + abs(u1))
-            bound = 1.01 * (errors[v] + (by_q + by_s) / abs(det) * cells.x_error[v])
+            bound = 1.01 * (errors[v] + (by_q + by_s) / abs(det) * cells.deviation[v])
             is_open = not abs(number) > bound
         if is_open:
             doubtful[n_unknown, 0], doubtful[n_unknown, 1] = v, j
@@ -372,7 +372,7 @@ def _fit(r, k, inside, values, cells, beside, planes, errors):
     kappa, deviation = 1.0, 0.0
     for i in range(cells.region_ptr[r], cells.region_ptr[r + 1]):
         v = beside.origins[i]
-        deviation = max(deviation, cells.x_error[v])
+        deviation = max(deviation, cells.deviation[v])
         v0, v1 = x[v, 0] - x[p, 0], x[v, 1] - x[p, 1]
         to_q, to_s = (v0 * w1 - v1 * w0) / det, (u0 * v1 - u1 * v0) / det
         slack = 16 * UNIT_ROUNDOFF * (abs(v0) + abs(v1)) * (u_size + w_size) / abs(det)
@@ -403,7 +403,7 @@ def add_vertices(values, cells, placed, inner_ends, x):
     Parameters
     ----------
     values : Values
-    cells : Cells
+    cells : PlanarCells
         Before the cut.
     placed : Placed
     inner_ends : (n_inner, 2) ndarray
