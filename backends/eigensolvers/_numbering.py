@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from relutopo.spectral._kernels import breadth_first
+from relutopo.spectral.kernels import breadth_first
 from relutopo.system.compilation import njit
 
 __all__ = ["breadth_first_order", "renumbered"]

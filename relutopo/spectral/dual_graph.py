@@ -112,7 +112,7 @@ class DualGraph:
     @cached_property
     def adjacency(self) -> sparse.csr_array:
         """Symmetric 0/1 adjacency matrix, (n_nodes, n_nodes); column indices sorted."""
-        from relutopo.spectral._kernels import adjacency_rows  # loads numba
+        from relutopo.spectral.kernels import adjacency_rows  # loads numba
 
         indptr, columns = adjacency_rows(self.edges.astype(np.int32, copy=False), self.n_nodes)
         ones = np.ones(len(columns), dtype=np.int8)
@@ -121,7 +121,7 @@ class DualGraph:
     @cached_property
     def component_labels(self) -> NDArray[np.int32]:
         """Connected component of each node, (n_nodes,), numbered from 0 by first node."""
-        from relutopo.spectral._kernels import components  # loads numba
+        from relutopo.spectral.kernels import components  # loads numba
 
         labels: NDArray[np.int32] = components(self.adjacency.indptr, self.adjacency.indices)
         return labels
@@ -237,7 +237,7 @@ def dual_graph(complex_: Cells, adjacency: Adjacency = "facet") -> DualGraph:
     >>> dual_graph(decompose(lines, Box(-1, 1, dim=2), enumerator="exact")).edges.tolist()
     [[0, 1], [0, 2], [1, 3], [2, 3]]
     """
-    from relutopo.spectral._kernels import facet_edges  # loads numba
+    from relutopo.spectral.kernels import facet_edges  # loads numba
 
     # Regions are convex, so two of them share at most one facet: no pair comes twice.
     indptr, facets = complex_.facets[-1]

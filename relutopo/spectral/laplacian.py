@@ -109,7 +109,7 @@ def pencil(
     with np.errstate(over="ignore"):  # the product of two floats may leave their range
         products = w_e * factors
     w_e = _positive(f"{of_edges} times `edge_factors` of {of_vertices}", products, graph.n_edges)
-    from relutopo.spectral._kernels import laplacian_rows  # loads numba
+    from relutopo.spectral.kernels import laplacian_rows  # loads numba
 
     n, edges = graph.n_nodes, graph.edges.astype(np.int32, copy=False)
     indptr, columns, values = laplacian_rows(edges, w_e, n)

@@ -53,6 +53,17 @@ def test_nothing_imports_backends_and_no_backend_another_role() -> None:
     assert wrong == []
 
 
+def test_what_is_private_stays_within_its_folder() -> None:
+    wrong = []
+    for name, targets in EDGES.items():
+        for target in targets:
+            parts = target.split(".")
+            private = [i for i, part in enumerate(parts) if part.startswith("_")]
+            if private and not name.startswith(".".join(parts[: private[0]]) + "."):
+                wrong.append(f"{name} imports {target}")
+    assert wrong == []
+
+
 def test_only_the_command_imports_hydra() -> None:
     wrong = [
         name

@@ -23,7 +23,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from relutopo.spectral._kernels import breadth_first
+from relutopo.spectral.kernels import breadth_first
 from relutopo.system.compilation import njit
 from relutopo.system.threads import Run
 

@@ -1,4 +1,4 @@
-"""Compiled kernels of dual graphs; `dual_graph` and `laplacian` load them where they are used.
+"""Compiled kernels of graphs; importing them loads numba, so import them where they are used.
 
 Each is one or two passes over the incidences, in the order in which they are stored, so that the
 time is proportional to the result and nothing is sorted as a whole.
@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relutopo.system.compilation import njit
+
+__all__ = ["adjacency_rows", "breadth_first", "components", "facet_edges", "laplacian_rows"]
 
 Int32s = NDArray[np.int32]
 Int64s = NDArray[np.int64]
@@ -27,6 +29,12 @@ def facet_edges(indptr: Int64s, facets: Int32s, n_facets: int) -> tuple[Int32s, 
         The facets of each region, in CSR form.
     n_facets : int
         Number of facets; each has one region or two.
+
+    Examples
+    --------
+    >>> edges, shared = facet_edges(np.array([0, 2, 4]), np.array([0, 1, 1, 2], np.int32), 3)
+    >>> edges.tolist(), shared.tolist()
+    ([[0, 1]], [1])
     """
     n_edges = len(facets) - n_facets
     edges = np.empty((n_edges, 2), np.int32)
@@ -77,7 +85,20 @@ def _row_ends(edges: Int32s, n_nodes: int, n_extra: int) -> tuple[Int32s, Int32s
 
 @njit(cache=True)
 def adjacency_rows(edges: Int32s, n_nodes: int) -> tuple[Int32s, Int32s]:
-    """Return the row pointer and the sorted columns of the symmetric adjacency matrix."""
+    """Return the row pointer and the sorted columns of the symmetric adjacency matrix.
+
+    Parameters
+    ----------
+    edges : (m, 2) ndarray of int32
+        Pairs u < v in lexicographic order.
+    n_nodes : int
+
+    Examples
+    --------
+    >>> indptr, columns = adjacency_rows(np.array([[0, 1], [0, 2]], np.int32), 3)
+    >>> indptr.tolist(), columns.tolist()
+    ([0, 2, 3, 4], [1, 2, 0, 0])
+    """
     indptr, below = _row_ends(edges, n_nodes, 0)
     columns = np.empty(2 * len(edges), np.int32)
     low = indptr[:-1].copy()
@@ -93,7 +114,22 @@ def adjacency_rows(edges: Int32s, n_nodes: int) -> tuple[Int32s, Int32s]:
 
 @njit(cache=True)
 def laplacian_rows(edges: Int32s, weights: Any, n_nodes: int) -> tuple[Int32s, Int32s, Any]:
-    """Return the rows of ∂ᵀ W_E ∂ in CSR form, columns sorted."""
+    """Return the rows of ∂ᵀ W_E ∂ in CSR form, columns sorted.
+
+    Parameters
+    ----------
+    edges : (m, 2) ndarray of int32
+        Pairs u < v in lexicographic order.
+    weights : (m,) ndarray
+        The diagonal of W_E.
+    n_nodes : int
+
+    Examples
+    --------
+    >>> _, _, values = laplacian_rows(np.array([[0, 1]], np.int32), np.array([2.0]), 2)
+    >>> values.tolist()
+    [2.0, -2.0, -2.0, 2.0]
+    """
     indptr, below = _row_ends(edges, n_nodes, 1)
     columns = np.empty(indptr[-1], np.int32)
     values = np.empty(indptr[-1], np.float64)
@@ -124,6 +160,24 @@ def breadth_first(
 
     Returns the number of these nodes. They stand at the beginning of `queue` by distance; it has
     room for one node more than there are with distance -1.
+
+    Parameters
+    ----------
+    indptr, columns : ndarrays of int32
+        The neighbours of each node, in CSR form.
+    root : int
+        The node to begin at, whose distance is -1.
+    distance : (n,) ndarray of int32
+        Written to.
+    queue : ndarray of int32
+        Written to.
+
+    Examples
+    --------
+    >>> indptr, columns = adjacency_rows(np.array([[0, 1], [1, 2]], np.int32), 3)
+    >>> distance, queue = np.full(3, -1, np.int32), np.empty(4, np.int32)
+    >>> breadth_first(indptr, columns, 2, distance, queue), distance.tolist()
+    (3, [2, 1, 0])
     """
     distance[root] = 0
     queue[0] = root
@@ -144,7 +198,18 @@ def breadth_first(
 
 @njit(cache=True)
 def components(indptr: Int32s, columns: Int32s) -> Int32s:
-    """Return the connected component of each node, numbered from 0 by first node."""
+    """Return the connected component of each node, numbered from 0 by first node.
+
+    Parameters
+    ----------
+    indptr, columns : ndarrays of int32
+        The neighbours of each node, in CSR form.
+
+    Examples
+    --------
+    >>> components(*adjacency_rows(np.array([[0, 2]], np.int32), 3)).tolist()
+    [0, 1, 0]
+    """
     n_nodes = len(indptr) - 1
     labels = np.empty(n_nodes, np.int32)
     distance = np.full(n_nodes, -1, np.int32)
