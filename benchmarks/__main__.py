@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-from relutopo.devices.device import cuda_device
+from relutopo.devices.cuda import cuda_device
 from relutopo.errors import RelutopoError
 from relutopo.system.files import atomic_write
 

@@ -16,7 +16,8 @@ import pytest
 
 import relutopo as rt
 from relutopo import registry
-from relutopo.devices.device import Device, cuda_device
+from relutopo.devices.cuda import cuda_device
+from relutopo.devices.device import Device
 from relutopo.errors import DeviceMemoryError, RelutopoError
 from relutopo.gallery import random_network
 from relutopo.spectral.laplacian import Pencil, pencil

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from relutopo.devices.device import cuda_device
+from relutopo.devices.cuda import cuda_device
 from relutopo.errors import RelutopoError
 
 Command = Callable[..., str]

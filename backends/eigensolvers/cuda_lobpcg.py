@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from relutopo.devices.device import cuda_device
+from relutopo.devices.cuda import cuda_device
 
 from ._multigrid.lobpcg import DeviceLobpcgEigensolver
 
@@ -36,4 +36,6 @@ class CudaLobpcgEigensolver(DeviceLobpcgEigensolver):
     """
 
     def __init__(self, tol: float = 1e-8, max_iterations: int = 500, device: int = 0) -> None:
-        super().__init__(cuda_device(device, f"the eigensolver {self.name!r}"), tol, max_iterations)
+        purpose = f"the eigensolver {self.name!r}"
+        card = cuda_device(device, purpose, "choose the eigensolver 'auto'")
+        super().__init__(card, tol, max_iterations)

@@ -6,7 +6,7 @@ enumerators.
 
 from __future__ import annotations
 
-from relutopo.devices.device import cuda_device
+from relutopo.devices.cuda import cuda_device
 
 from ._bulk.enumeration import BulkEnumerator
 
@@ -42,4 +42,5 @@ class CudaEnumerator(BulkEnumerator):
     """
 
     def __init__(self, device: int = 0) -> None:
-        super().__init__(cuda_device(device, "the enumerator 'cuda'"), "cuda")
+        card = cuda_device(device, "the enumerator 'cuda'", "choose the enumerator 'cpu'")
+        super().__init__(card, "cuda")

@@ -5,7 +5,6 @@ The bounds of its maps and values are derived in `relutopo.networks.network`.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -16,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from relutopo.arithmetic.exact import Integers, dyadic_integers
 from relutopo.arithmetic.rounding import gamma
 from relutopo.arrays import as_points
+from relutopo.devices.copies import host_array
 from relutopo.devices.device import Device
 from relutopo.errors import InputError, UnsupportedModuleError
 from relutopo.networks.graph import Affine, GraphNetwork, Kink
@@ -37,6 +37,13 @@ class ReluNetwork(Network):
         taken as the exact numbers that they are.
     biases : sequence of (n_l,) array_like or torch.Tensor
 
+    Attributes
+    ----------
+    weights : tuple of (n_l, n_{l-1}) ndarrays of float64
+        Read-only copies.
+    biases : tuple of (n_l,) ndarrays of float64
+        Read-only copies.
+
     Raises
     ------
     InputError
@@ -56,9 +63,8 @@ class ReluNetwork(Network):
                 f"`weights` and `biases` must be sequences of the same positive length, got "
                 f"{lengths[0]} and {lengths[1]}; pass one pair for each linear layer"
             )
-        self._on_card = [(_on_card(w), _on_card(b)) for w, b in zip(weights, biases, strict=True)]
-        self.weights = [np.array(_to_numpy(w)) for w in weights]
-        self.biases = [np.array(_to_numpy(b)) for b in biases]
+        self.weights = tuple(map(host_array, weights))
+        self.biases = tuple(map(host_array, biases))
         for i, (w, b) in enumerate(zip(self.weights, self.biases, strict=True)):
             fan_in = self.weights[i - 1].shape[0] if i else w.shape[-1] if w.ndim else 1
             if w.ndim != 2 or w.shape[1] != fan_in or b.shape != w.shape[:1] or not w.size:
@@ -80,14 +86,11 @@ class ReluNetwork(Network):
     def __repr__(self) -> str:
         return f"ReluNetwork({'-'.join(map(str, self.widths))})"
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_on_card": []}  # the same numbers as on the host
-
     def arrays_on(self, device: Device) -> list[tuple[Any, Any]]:
         """Return weights and biases in the memory of a device, for reading only.
 
-        Of a module on that card they never leave it. The network keeps the card's memory until it
-        has handed them over; from then on it only has the arrays of the host.
+        Those of a module on that card never left it, if this is the first session there that asks
+        for them; see `relutopo.devices.copies`.
 
         Parameters
         ----------
@@ -100,15 +103,8 @@ class ReluNetwork(Network):
         >>> [(w.tolist(), b.tolist()) for w, b in net.arrays_on(numpy_device())]
         [([[1.0, -1.0]], [0.0]), ([[2.0]], [1.0])]
         """
-        layers: list[Any] = [*zip(self.weights, self.biases, strict=True)]
-        kept, self._on_card = self._on_card or [(None, None)] * len(layers), []
-        return [
-            tuple(
-                device.to_device(array if tensor is None or not device.holds(tensor) else tensor)
-                for array, tensor in zip(*pairs, strict=True)
-            )
-            for pairs in zip(layers, kept, strict=True)
-        ]
+        pairs = zip(self.weights, self.biases, strict=True)
+        return [(device.bring(w), device.bring(b)) for w, b in pairs]
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -244,52 +240,6 @@ class ReluNetwork(Network):
         return GraphNetwork(self.input_dim, relu_nodes(self)).restricted(origin, basis)
 
     @classmethod
-    def from_torch(cls, module: Any) -> ReluNetwork:
-        """Read a torch module made of Linear and ReLU layers in sequence.
-
-        Nested `Sequential`s, `Identity` and `Flatten` are followed. Two neighbouring Linear
-        layers would need a rounded product and are refused.
-
-        Parameters
-        ----------
-        module : torch.nn.Module
-            A `Sequential` or a single `Linear`.
-
-        Raises
-        ------
-        UnsupportedModuleError
-            If a submodule is of another kind; the message names it.
-        """
-        weights: list[Any] = []
-        biases: list[Any] = []
-        after_linear = False
-        for path, layer in _leaves(module, type(module).__name__):
-            kind = type(layer).__name__
-            if kind == "Linear" and not after_linear:
-                weights.append(layer.weight)
-                biases.append(np.zeros(len(layer.weight)) if layer.bias is None else layer.bias)
-                after_linear = True
-            elif kind == "ReLU" and (after_linear or weights):
-                after_linear = False
-            elif kind not in ("Identity", "Flatten"):
-                raise UnsupportedModuleError(
-                    f"`model` must be a sequence of Linear and ReLU layers, got "
-                    f"{kind} at {path!r}"
-                    + (" right after another Linear" if kind == "Linear" else "")
-                    + (" before any Linear" if kind == "ReLU" else "")
-                    + "; rewrite this part, or pass weights and biases to ReluNetwork"
-                )
-        if not weights:
-            raise UnsupportedModuleError(
-                f"`model` must contain a Linear layer, got {type(module).__name__} without one; "
-                "pass the trained network itself"
-            )
-        if not after_linear:  # a ReLU ends the module: its neurons are hidden ones
-            weights.append(np.eye(len(biases[-1])))
-            biases.append(np.zeros(len(biases[-1])))
-        return cls(weights, biases)
-
-    @classmethod
     def from_state_dict(cls, state: Mapping[str, Any]) -> ReluNetwork:
         """Read the state dict of Linear layers with ReLU between them.
 
@@ -322,30 +272,6 @@ class ReluNetwork(Network):
             [entry["weight"] for entry in layers.values()],
             [entry.get("bias", np.zeros(len(entry["weight"]))) for entry in layers.values()],
         )
-
-
-def _leaves(module: Any, path: str) -> Iterator[tuple[str, Any]]:
-    if type(module).__name__ == "Sequential":
-        for name, child in module._modules.items():  # named_children() leaves out repeated ones
-            yield from _leaves(child, f"{path}.{name}")
-    else:
-        yield path, module
-
-
-def _on_card(array: Any) -> Any:
-    """Return a tensor on a card as it is now, in double precision, if it may be wanted there.
-
-    Training changes tensors in place. Whoever computes on a card has loaded CuPy before.
-    """
-    if "cupy" in sys.modules and getattr(array, "is_cuda", False):
-        return array.detach().clone().double()
-    return None
-
-
-def _to_numpy(tensor: Any) -> NDArray[np.float64]:
-    if hasattr(tensor, "detach"):
-        tensor = tensor.detach().cpu().double().numpy()
-    return np.asarray(tensor, dtype=np.float64)
 
 
 def relu_nodes(network: ReluNetwork) -> list[Affine | Kink]:

@@ -21,7 +21,7 @@ from __future__ import annotations
 import copy
 import math
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,7 +39,7 @@ from relutopo.networks.network import Network
 from relutopo.networks.perceptron import ReluNetwork
 from relutopo.networks.tensors import GraphBuilder, NotUnderstood, Signal, need_signal
 
-__all__ = ["network_of_module", "perceptron_of"]
+__all__ = ["network_of_module", "perceptron_of", "perceptron_of_sequence"]
 
 _SUPPORTED = (
     "Linear, convolutions in one and two dimensions, batch normalisation, pooling, ReLU, "
@@ -223,9 +223,68 @@ def _unwrapped(module: nn.Module) -> nn.Module:
 
 def _sequence(module: nn.Module) -> ReluNetwork | None:
     try:
-        return ReluNetwork.from_torch(module)
+        return perceptron_of_sequence(module)
     except InputError:  # where layers do not fit, Flatten may join rows between them
         return None
+
+
+def perceptron_of_sequence(module: nn.Module) -> ReluNetwork:
+    """Read a module made of Linear and ReLU layers in sequence, by the names of their classes.
+
+    Nested `Sequential`s, `Identity` and `Flatten` are followed. Two neighbouring Linear
+    layers would need a rounded product and are refused.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        A `Sequential` or a single `Linear`.
+
+    Raises
+    ------
+    UnsupportedModuleError
+        If a submodule is of another kind; the message names it.
+
+    Examples
+    --------
+    >>> perceptron_of_sequence(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1)))
+    ReluNetwork(2-3-1)
+    """
+    weights: list[Any] = []
+    biases: list[Any] = []
+    after_linear = False
+    for path, layer in _leaves(module, type(module).__name__):
+        kind = type(layer).__name__
+        if kind == "Linear" and not after_linear:
+            weights.append(layer.weight)
+            biases.append(np.zeros(len(layer.weight)) if layer.bias is None else layer.bias)
+            after_linear = True
+        elif kind == "ReLU" and (after_linear or weights):
+            after_linear = False
+        elif kind not in ("Identity", "Flatten"):
+            raise UnsupportedModuleError(
+                f"`model` must be a sequence of Linear and ReLU layers, got "
+                f"{kind} at {path!r}"
+                + (" right after another Linear" if kind == "Linear" else "")
+                + (" before any Linear" if kind == "ReLU" else "")
+                + "; rewrite this part, or pass weights and biases to ReluNetwork"
+            )
+    if not weights:
+        raise UnsupportedModuleError(
+            f"`model` must contain a Linear layer, got {type(module).__name__} without one; "
+            "pass the trained network itself"
+        )
+    if not after_linear:  # a ReLU ends the module: its neurons are hidden ones
+        weights.append(np.eye(len(biases[-1])))
+        biases.append(np.zeros(len(biases[-1])))
+    return ReluNetwork(weights, biases)
+
+
+def _leaves(module: nn.Module | None, path: str) -> Iterator[tuple[str, Any]]:
+    if module is not None and type(module).__name__ == "Sequential":
+        for name, child in module._modules.items():  # named_children() leaves out repeated ones
+            yield from _leaves(child, f"{path}.{name}")
+    else:
+        yield path, module
 
 
 def _chain(module: nn.Module, graph: fx.Graph) -> ReluNetwork | None:

@@ -14,7 +14,8 @@ import scipy.sparse
 import torch
 
 from relutopo import ReluNetwork, as_network
-from relutopo.devices.device import Device, cuda_device, numpy_device
+from relutopo.devices.cuda import cuda_device
+from relutopo.devices.device import Device, numpy_device
 from relutopo.devices.pinned import LARGE
 from relutopo.errors import DeviceError, DeviceMemoryError, InputError, MissingExtraError
 

@@ -14,6 +14,7 @@ from torch import nn
 
 from relutopo import Box, ReluNetwork, as_network, decompose
 from relutopo.errors import InputError, UnsupportedModuleError
+from relutopo.networks.torch_modules import perceptron_of_sequence
 from relutopo.testing import random_network
 
 
@@ -94,7 +95,7 @@ def test_state_dict_and_arrays_give_the_same_network() -> None:
 )
 def test_unsupported_modules_are_named(module: nn.Module, message: str) -> None:
     with pytest.raises(UnsupportedModuleError, match=message):
-        ReluNetwork.from_torch(module)
+        perceptron_of_sequence(module)
 
 
 def test_unsupported_state_dict_entry_is_named() -> None:

@@ -91,19 +91,48 @@ def test_weights_stay_on_their_card_as_they_were(source: str) -> None:
 
 
 @pytest.mark.usefixtures("on_card")
-def test_a_network_lets_go_of_the_card() -> None:
-    network = as_network(perceptron())
+def test_a_session_lets_go_of_what_it_took_from_the_card() -> None:
+    network, unused = as_network(perceptron()), as_network(perceptron())
     assert isinstance(network, ReluNetwork)
+    assert isinstance(unused, ReluNetwork)
     again = pickle.loads(pickle.dumps(network))
-    other, first, second = Card(CARD + 1), Card(), Card()
-    again.arrays_on(first)
+    other, first, second, third = Card(CARD + 1), Card(), Card(), Card()
+    with other.session():
+        again.arrays_on(first)
     assert not first.taken  # a file holds the arrays of the host
-    network.arrays_on(first)
+    with first.session():
+        network.arrays_on(first)
     layers = network.arrays_on(second)
+    unused.arrays_on(third)
+    assert len(third.taken) == 4
     assert (len(first.taken), len(second.taken)) == (4, 0)
     np.testing.assert_array_equal(layers[0][0], network.weights[0])
     as_network(perceptron()).arrays_on(other)  # type: ignore[attr-defined]
     assert not other.taken
+
+
+@pytest.mark.usefixtures("on_card")
+def test_two_calls_do_not_differ_in_a_session() -> None:
+    network, device = as_network(perceptron()), Card()
+    assert isinstance(network, ReluNetwork)
+    before = pickle.dumps(network)
+    with device.session():
+        for (w, b), (again, also) in zip(
+            network.arrays_on(device), network.arrays_on(device), strict=True
+        ):
+            assert np.shares_memory(w, again)
+            assert np.shares_memory(b, also)
+    assert pickle.dumps(network) == before
+
+
+@pytest.mark.usefixtures("on_card")
+def test_a_copy_ends_with_its_network() -> None:
+    network = as_network(perceptron())
+    assert isinstance(network, ReluNetwork)
+    copies = import_module("relutopo.devices.copies")
+    n_copies = len(copies._COPIES)
+    del network
+    assert len(copies._COPIES) == n_copies - 4
 
 
 @pytest.mark.usefixtures("on_card")
