@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from relutopo.plots.scaling import plot_scaling
+from relutopo.plots import plot_scaling
 from relutopo.reports.power_laws import fit_power_law
 from relutopo.system.files import atomic_write
 

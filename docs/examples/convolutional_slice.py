@@ -10,7 +10,7 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 import relutopo as rt
-from relutopo.plots.partitions import plot_complex, save_figure
+from relutopo.plots import plot_complex, save_figure
 
 
 class Block(nn.Module):

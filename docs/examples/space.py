@@ -3,8 +3,7 @@
 import torch
 
 import relutopo as rt
-from relutopo.plots.partitions import save_figure
-from relutopo.plots.space import plot_space
+from relutopo.plots import plot_space, save_figure
 
 torch.manual_seed(0)
 model = torch.nn.Sequential(

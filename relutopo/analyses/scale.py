@@ -19,8 +19,7 @@ from relutopo.homology.boundary import boundary_matrix
 from relutopo.homology.persistence import filtration
 from relutopo.interfaces import Progress, checked_reduction
 from relutopo.optional import require
-from relutopo.plots import partitions as plots
-from relutopo.plots.scaling import plot_scaling
+from relutopo.plots import plot_scaling, save_figure
 from relutopo.reports.conclusion import Conclusion
 from relutopo.reports.power_laws import fit_power_law
 from relutopo.reports.tables import new_table, save_table
@@ -232,7 +231,7 @@ def summarise(sweep: Sweep) -> list[RenderableType]:
     table = sweep.table()
     fitted = laws(table)
     figure = plot_scaling(_panels(table), "regions; cells for filtration and reduction")
-    plots.save_figure(figure, sweep.directory / "figures" / "scaling")
+    save_figure(figure, sweep.directory / "figures" / "scaling")
     if not len(fitted):
         return ["[yellow]no curve has two sizes: sweep scale.width[/yellow]"]
     save_table(fitted, sweep.directory / "scaling")

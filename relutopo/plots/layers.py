@@ -1,12 +1,11 @@
-"""The layers that the figures are made of: regions, lines, points, and one common style.
+"""The layers that figures of plane complexes are made of: regions, lines, points, legends.
 
 Every function draws on axes that it is given. Matplotlib is imported when one is called.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from relutopo.arrays import as_array, as_points
 from relutopo.errors import InputError
 from relutopo.geometry.cells import Cells
 from relutopo.geometry.polygons import edge_vertices, polygons, zero_segments
-from relutopo.optional import require
+from relutopo.plots.style import GREEN, INK, new_figure, tick_labels
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -27,54 +26,47 @@ if TYPE_CHECKING:
 
     from relutopo.spectral.fiedler import FiedlerPartition
 
-BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
-INK, MUTED = "#1a1a1a", "#6b6b6b"
+__all__ = [
+    "aspect",
+    "colour_bar",
+    "cut_segments",
+    "draw_decision_boundary",
+    "draw_edges",
+    "draw_edges_by_layer",
+    "draw_partition",
+    "draw_points",
+    "draw_regions",
+    "draw_segments",
+    "figure_and_axes",
+    "legend",
+    "plane_axes",
+    "scaled_vector",
+]
+
 _OUTSIDE = "#d4d4d4"
 _SIDES = ("#3d88bd", "#a3cbe6", "#f6f4f0", "#f7c597", "#dc7b2e")
 _CLASSES = (("#003a5c", "o"), ("#7d2a00", "^"))
-_STYLE = {
-    "font.family": "DejaVu Sans",
-    "font.size": 9.0,
-    "axes.titlesize": 9.0,
-    "axes.labelsize": 9.0,
-    "axes.edgecolor": MUTED,
-    "axes.linewidth": 0.6,
-    "axes.unicode_minus": True,
-    "axes.facecolor": "white",
-    "axes.labelcolor": INK,
-    "figure.facecolor": "white",
-    "text.color": INK,
-    "text.usetex": False,
-    "legend.fontsize": 8.0,
-    "legend.frameon": False,
-    "legend.handlelength": 1.6,
-    "legend.columnspacing": 1.4,
-    "pdf.fonttype": 42,
-}
 _SATURATION = 0.95
 """Quantile of the Fiedler vector's modulus at which the colours saturate."""
 _MANY_REGIONS = 5000
 """Above this polygons become pixels inside vector files, which would be slow to open."""
 
 
-@contextmanager
-def style() -> Iterator[None]:
-    """Use one style, whatever the user's own settings are."""
-    with require("matplotlib", "a figure").rc_context(_STYLE):
-        yield
-
-
-def new_figure(width: float, height: float, layout: str = "compressed") -> Figure:
-    """Return an empty figure of the given size in inches."""
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout=layout)  # type: ignore[arg-type]
-
-
 def aspect(complex_: Cells) -> float:
     """Return height over width of a complex, within what fits on a page."""
     width, height = np.ptp(complex_.vertices, axis=0)
     return float(np.clip(height / width, 1 / 3, 2.0))
+
+
+def figure_and_axes(ax: Axes | None, complex_: Cells, title: str | None) -> tuple[Figure, Axes]:
+    """Return the axes to draw a complex on, made if there are none, and their figure."""
+    if ax is None:
+        height = max(3.45 * aspect(complex_), 1.2) + (0.85 if title is None else 1.05)
+        ax = new_figure(4.8, height).add_subplot()
+    if title is not None:
+        ax.set_title(title)
+    figure: Figure = ax.figure  # type: ignore[assignment]
+    return figure, ax
 
 
 def plane_axes(ax: Axes, complex_: Cells) -> None:
@@ -84,11 +76,6 @@ def plane_axes(ax: Axes, complex_: Cells) -> None:
     ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), xlabel="$x_1$", ylabel="$x_2$")
     ax.set_aspect(aspect(complex_) * width / height)
     tick_labels(ax)
-
-
-def tick_labels(ax: Axes) -> None:
-    """Style ticks, which are made when the figure is drawn and `style` has ended."""
-    ax.tick_params(which="both", labelsize=8, labelcolor=INK, color=MUTED, width=0.6, length=2.5)
 
 
 def draw_regions(
@@ -233,7 +220,7 @@ def draw_partition(
     labels: ArrayLike | None,
     decision_boundary: bool,
 ) -> PolyCollection:
-    """Draw a complex with its partition, if it has one; see `plots.partitions.plot_partition`."""
+    """Draw a complex with its partition, if it has one; see `relutopo.plots.plot_partition`."""
     from matplotlib.colors import LinearSegmentedColormap, Normalize
 
     plane_axes(ax, complex_)

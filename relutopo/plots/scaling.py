@@ -1,8 +1,4 @@
-"""Figures of costs against sizes, on logarithmic axes, with fitted power laws.
-
-The conventions are those of `relutopo.plots.partitions`: no global state, matplotlib imported when
-a figure is made.
-"""
+"""Figures of costs against sizes, on logarithmic axes, with fitted power laws."""
 
 from __future__ import annotations
 
@@ -13,8 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from relutopo.errors import InputError
-from relutopo.plots import layers as drawing
-from relutopo.plots.layers import BLUE, GREEN, INK, MUTED, ORANGE
+from relutopo.plots.style import PALETTE, new_figure, open_frame, style
 from relutopo.reports.power_laws import fit_power_law
 
 if TYPE_CHECKING:
@@ -25,7 +20,6 @@ __all__ = ["Curves", "plot_scaling"]
 
 Curves = Mapping[str, tuple[ArrayLike, ArrayLike]]
 """For each name sizes, (n,), and costs in seconds, (n,), all positive."""
-_COLORS = (BLUE, ORANGE, GREEN, INK, "#CC79A7", "#56B4E9", "#E69F00", MUTED)
 _MARKERS = "osD^vP"
 
 
@@ -58,8 +52,8 @@ def plot_scaling(panels: Mapping[str, Curves], size: str) -> Figure:
     """
     if not panels:
         raise InputError("`panels` must have at least one entry, got none; pass {title: curves}")
-    with drawing.style():
-        figure = drawing.new_figure(0.6 + 3.6 * len(panels), 4.0, layout="constrained")
+    with style():
+        figure = new_figure(0.6 + 3.6 * len(panels), 4.0, layout="constrained")
         axes = np.ravel(figure.subplots(1, len(panels), squeeze=False))
         for ax, (title, curves) in zip(axes, panels.items(), strict=True):
             _draw(ax, curves)
@@ -73,15 +67,14 @@ def _draw(ax: Axes, curves: Curves) -> None:
     ax.set_xscale("log")
     ax.set_yscale("log")
     for i, (name, (sizes, costs)) in enumerate(curves.items()):
-        color = _COLORS[i % len(_COLORS)]
-        marker = _MARKERS[i // len(_COLORS) % len(_MARKERS)]
+        color = PALETTE[i % len(PALETTE)]
+        marker = _MARKERS[i // len(PALETTE) % len(_MARKERS)]
         law = fit_power_law(sizes, costs)
         label = name if law is None else f"{name}: $n^{{{law.exponent:.2f}}}$"
         ax.plot(sizes, costs, marker, color=color, markersize=3.5, linestyle="none", label=label)
         if law is not None:
             ends = np.array([np.min(sizes), np.max(sizes)])
             ax.plot(ends, law(ends), color=color, linewidth=0.9)
-    ax.grid(color="#e4e4e4", linewidth=0.6)
-    ax.spines[["top", "right"]].set_visible(False)
+    open_frame(ax, grid="both")
     # Below the axes, where no curve runs through it.
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=2, fontsize=7)

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from relutopo.errors import InputError
 from relutopo.geometry.cells import Cells
-from relutopo.plots import layers as drawing
+from relutopo.plots.style import new_figure, style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -46,7 +46,7 @@ def plot_space(
     if complex_.dim != 3:
         raise InputError(
             f"`complex_` must have dimension 3, got {complex_.dim}; use "
-            "relutopo.plots.partitions for planes"
+            "relutopo.plots.plot_complex for planes"
         )
     n = complex_.n_regions
     colours = complex_.patterns.sum(axis=1) if values is None else np.asarray(values, dtype=float)
@@ -65,11 +65,11 @@ def plot_space(
     inside = np.append(kept, False)[complex_.facet_regions]  # -1 is the last: outside
     surface = np.flatnonzero(inside.sum(axis=1) == 1)
     owner = complex_.facet_regions[surface, np.argmax(inside[surface], axis=1)]
-    with drawing.style():
+    with style():
         from matplotlib.cm import ScalarMappable
         from mpl_toolkits.mplot3d.art3d import Poly3DCollection
 
-        figure = drawing.new_figure(5.2, 4.2, layout="constrained")
+        figure = new_figure(5.2, 4.2, layout="constrained")
         ax = figure.add_subplot(projection="3d")
         shown = ScalarMappable(cmap="viridis")
         shown.set_clim(float(colours.min()), float(colours.max()))

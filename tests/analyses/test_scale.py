@@ -17,7 +17,7 @@ import relutopo as rt
 from relutopo.analyses import scale as scale_job
 from relutopo.errors import InputError, LimitReachedError
 from relutopo.gallery import RandomNetwork, random_network
-from relutopo.plots.scaling import plot_scaling
+from relutopo.plots import plot_scaling
 from relutopo.reports.power_laws import fit_power_law
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,12 @@ from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 
 import relutopo
+import relutopo.plots
 from relutopo import Box, CellComplex, ReluNetwork, decompose
 from relutopo.analyses.partition import Signature
 from relutopo.errors import InputError
 from relutopo.plots import layers as drawing
-from relutopo.plots.partitions import (
+from relutopo.plots import (
     plot_complex,
     plot_partition,
     plot_partition_history,
@@ -309,14 +311,32 @@ def test_saving_closes_a_figure_of_pyplot(tmp_path: Path) -> None:
 
 
 def test_importing_plots_loads_no_plotting_library() -> None:
-    code = (
-        "import sys, relutopo.plots.partitions; print({'matplotlib', 'pandas'} & set(sys.modules))"
-    )
     root = Path(relutopo.__file__).parent.parent
-    run = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root
-    )
-    assert run.stdout.strip() == "set()"
+    for use, heavy in (
+        ("import relutopo.plots", {"matplotlib", "pandas", "rich", "numpy", "scipy"}),
+        ("from relutopo.plots import *", {"matplotlib", "pandas", "rich"}),
+    ):
+        code = f"import sys\n{use}\nprint({heavy!r} & set(sys.modules))"
+        run = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root
+        )
+        assert run.stdout.strip() == "set()"
+
+
+def test_every_public_plot_is_found_and_no_other() -> None:
+    assert set(relutopo.plots.__all__) <= set(dir(relutopo.plots))
+    for name in relutopo.plots.__all__:
+        value = getattr(relutopo.plots, name)
+        assert value.__name__ == name
+        assert name in sys.modules[value.__module__].__all__
+    modules = [
+        import_module(f"relutopo.plots.{path.stem}")
+        for path in Path(relutopo.plots.__file__).parent.glob("[a-z]*.py")
+    ]
+    figures = {n for module in modules for n in module.__all__ if n.startswith("plot_")}
+    assert figures <= set(relutopo.plots.__all__)
+    with pytest.raises(AttributeError, match=r"'relutopo\.plots' has no attribute 'plot_nothing'"):
+        _ = relutopo.plots.plot_nothing  # type: ignore[attr-defined]
 
 
 # What is refused
@@ -355,7 +375,7 @@ def test_a_decision_between_three_classes_has_no_boundary() -> None:
 
 
 def test_a_history_needs_a_checkpoint() -> None:
-    with pytest.raises(InputError, match="`signatures` must hold at least one signature, got non"):
+    with pytest.raises(InputError, match="`checkpoints` must hold at least one checkpoint, got"):
         plot_partition_history([], POINTS, LABELS)
 
 

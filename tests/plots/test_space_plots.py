@@ -9,8 +9,8 @@ import pytest
 
 from relutopo import Box, CellComplex, decompose
 from relutopo.errors import InputError
-from relutopo.plots.partitions import save_figure
-from relutopo.plots.space import plot_space, polygons_in_space
+from relutopo.plots import plot_space, save_figure
+from relutopo.plots.space import polygons_in_space
 from relutopo.testing import random_network
 
 

@@ -22,8 +22,7 @@ from relutopo.learning.runs import TrainingRun
 from relutopo.learning.spikes import find_spikes, log_excess
 from relutopo.learning.trainer import TrainerSettings, checkpoint_steps
 from relutopo.optional import require
-from relutopo.plots import homology as homology_plots
-from relutopo.plots import partitions as plots
+from relutopo.plots import plot_betti_curves, plot_complexes, plot_spike_timeline, save_figure
 from relutopo.reports.conclusion import Conclusion
 from relutopo.reports.tables import save_table
 from relutopo.reports.text import first_middle_last
@@ -134,15 +133,15 @@ def draw(run: TrainingRun, settings: HomologySettings, directory: Path) -> None:
         f"step {step}{', ' + moments[step] if step in moments else ''}: loss {loss[step]:.2g}"
         for step in steps
     ]
-    figures = {"timeline": homology_plots.plot_spike_timeline(table, loss)}
+    figures = {"timeline": plot_spike_timeline(table, loss)}
     complexes = [found[step].complex for step in steps]
     if complexes[0].dim == 2:
-        figures["complexes"] = homology_plots.plot_complexes(complexes, titles)
+        figures["complexes"] = plot_complexes(complexes, titles)
     curves = {step: found[step].diagrams[0] for step in chosen if found[step].diagrams}
     if curves:
-        figures["betti_curves"] = homology_plots.plot_betti_curves(curves)
+        figures["betti_curves"] = plot_betti_curves(curves)
     for name, figure in figures.items():
-        plots.save_figure(figure, directory / "figures" / name)
+        save_figure(figure, directory / "figures" / name)
 
 
 def summarise(sweep: Sweep) -> list[RenderableType]:

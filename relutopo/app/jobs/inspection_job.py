@@ -14,8 +14,7 @@ from relutopo.analyses.homology import HomologySettings, analyse_homology_checkp
 from relutopo.app.jobs.homology_job import analyse, check, settings
 from relutopo.learning.runs import TrainingRun
 from relutopo.optional import require
-from relutopo.plots import homology as homology_plots
-from relutopo.plots import partitions as plots
+from relutopo.plots import plot_betti_curves, plot_complexes, save_figure
 from relutopo.reports.conclusion import Conclusion
 from relutopo.reports.tables import new_table, save_table
 from relutopo.reports.text import first_middle_last
@@ -65,11 +64,11 @@ def draw(run: TrainingRun, settings: HomologySettings, directory: Path) -> None:
     curves = {step: one.diagrams[0] for step, one in found.items() if one.diagrams}
     complexes = [one.complex for one in found.values()]
     if complexes[0].dim == 2:
-        figure = homology_plots.plot_complexes(complexes, [f"step {step}" for step in steps])
-        plots.save_figure(figure, directory / "figures" / "complexes")
+        figure = plot_complexes(complexes, [f"step {step}" for step in steps])
+        save_figure(figure, directory / "figures" / "complexes")
     if curves:
-        figure = homology_plots.plot_betti_curves(curves)
-        plots.save_figure(figure, directory / "figures" / "betti_curves")
+        figure = plot_betti_curves(curves)
+        save_figure(figure, directory / "figures" / "betti_curves")
 
 
 def summarise(sweep: Sweep) -> list[RenderableType]:

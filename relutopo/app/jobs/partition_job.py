@@ -20,7 +20,7 @@ from relutopo.interfaces import Progress
 from relutopo.learning.domain_rules import seen_on
 from relutopo.learning.runs import TrainingRun
 from relutopo.optional import require
-from relutopo.plots import partitions as plots
+from relutopo.plots import plot_partition, plot_partition_history, plot_timeline, save_figure
 from relutopo.reports.conclusion import Conclusion
 from relutopo.reports.tables import save_table
 from relutopo.reports.text import first_middle_last
@@ -105,15 +105,15 @@ def draw(run: TrainingRun, settings: AnalysisSettings, directory: Path) -> None:
     signatures = [analyse_checkpoint(run, step, settings) for step in steps]
     last = signatures[-1]
     dataset = seen_on(run.dataset, last.complex.domain)
-    figures = {"timeline": plots.plot_timeline(table)} if len(table) > 1 else {}
+    figures = {"timeline": plot_timeline(table)} if len(table) > 1 else {}
     if dataset.dim == 2:
-        figures["partition_history"] = plots.plot_partition_history(
+        figures["partition_history"] = plot_partition_history(
             signatures, dataset.points, dataset.targets
         )
     if dataset.dim == 2 and last.weighted is not None:
-        figures["partition"] = plots.plot_partition(last.weighted, dataset.points, dataset.targets)
+        figures["partition"] = plot_partition(last.weighted, dataset.points, dataset.targets)
     for name, figure in figures.items():
-        plots.save_figure(figure, directory / "figures" / name)
+        save_figure(figure, directory / "figures" / name)
 
 
 def summarise(sweep: Sweep) -> list[RenderableType]:

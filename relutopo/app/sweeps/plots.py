@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from relutopo.errors import InputError
-from relutopo.plots import layers as drawing
-from relutopo.plots.layers import BLUE, MUTED
+from relutopo.plots.style import BLUE, MUTED, new_figure, open_frame, style
 from relutopo.reports.text import natural_sort
 
 if TYPE_CHECKING:
@@ -57,9 +56,9 @@ def plot_measure(table: pd.DataFrame, keys: Sequence[str], measure: str) -> Figu
             + (f" and no {', '.join(missing)}" if missing else "")
             + "; pass the table of a sweep's jobs"
         )
-    with drawing.style():
+    with style():
         widths = [_width(table[key]) for key in keys]
-        figure = drawing.new_figure(max(3.2, sum(widths)), 3.3, layout="constrained")
+        figure = new_figure(max(3.2, sum(widths)), 3.3, layout="constrained")
         grid = figure.subplots(1, len(keys), sharey=True, width_ratios=widths)
         panels = np.ravel(grid)
         for ax, key in zip(panels, keys, strict=True):
@@ -95,8 +94,7 @@ def _draw(ax: Axes, table: pd.DataFrame, key: str, measure: str) -> None:
             label="mean, standard deviation",
         )  # fmt: skip
     ax.set_xlabel(key)
-    ax.grid(axis="y", color="#e4e4e4", linewidth=0.6)
-    ax.spines[["top", "right"]].set_visible(False)
+    open_frame(ax, grid="y")
 
 
 def _places(ax: Axes, values: list[Any]) -> list[float]:

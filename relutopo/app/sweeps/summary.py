@@ -17,7 +17,7 @@ from relutopo.app.reports.summaries import save_summary, show
 from relutopo.app.sweeps import plots as sweep_plots
 from relutopo.app.sweeps.sweep import Sweep
 from relutopo.optional import require
-from relutopo.plots.partitions import save_figure
+from relutopo.plots import save_figure
 from relutopo.reports.tables import new_table, save_table, spread
 from relutopo.reports.text import counted, natural_sort, short
 

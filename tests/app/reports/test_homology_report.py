@@ -19,7 +19,7 @@ from relutopo.analyses.association import KINDS
 from relutopo.app.reports import homology as homology_report
 from relutopo.errors import InputError
 from relutopo.learning.spikes import Spike
-from relutopo.plots import homology as homology_plots
+from relutopo.plots import plot_betti_curves, plot_complexes, plot_spike_timeline
 
 SPIKES = [Spike(10, 11, 12, np.log(3)), Spike(40, 41, 41, np.log(5))]
 NAN = float("nan")
@@ -255,16 +255,16 @@ def diagram(seed: int) -> rt.Diagram:
 def test_the_time_line_has_a_mark_for_every_spike() -> None:
     loss = np.ones(81)
     loss[[30, 60]] = 5.0
-    figure = homology_plots.plot_spike_timeline(table(), loss)
+    figure = plot_spike_timeline(table(), loss)
     assert len(figure.axes) == 4
     (marks,) = (line for line in figure.axes[0].lines if line.get_marker() == "v")
     assert np.asarray(marks.get_xdata()).tolist() == [30, 60]
     with pytest.raises(InputError, match="`table` must have a row for each checkpoint"):
-        homology_plots.plot_spike_timeline(table().drop(columns="n_cells"), loss)
+        plot_spike_timeline(table().drop(columns="n_cells"), loss)
 
 
 def test_panels_of_the_time_line_fill_it_without_spikes() -> None:
-    figure = homology_plots.plot_spike_timeline(table(), np.linspace(2.0, 1.0, 81))
+    figure = plot_spike_timeline(table(), np.linspace(2.0, 1.0, 81))
     figure.draw_without_rendering()
     boxes = [ax.get_position() for ax in figure.axes]
     assert sum(box.height for box in boxes) > 0.6
@@ -273,7 +273,7 @@ def test_panels_of_the_time_line_fill_it_without_spikes() -> None:
 
 def test_curves_are_drawn_with_their_peaks() -> None:
     found = {0: diagram(0), 100: diagram(1)}
-    figure = homology_plots.plot_betti_curves(found)
+    figure = plot_betti_curves(found)
     for k, ax in enumerate(figure.axes):
         for i, one in enumerate(found.values()):
             curve, mark = ax.lines[2 * i], ax.lines[2 * i + 1]
@@ -281,20 +281,20 @@ def test_curves_are_drawn_with_their_peaks() -> None:
             assert np.asarray(curve.get_ydata()).max() == top.height
             assert (mark.get_xdata()[0], mark.get_ydata()[0]) == (top.value, top.height)  # type: ignore[index]
     with pytest.raises(InputError, match="`diagrams` must have at least one diagram"):
-        homology_plots.plot_betti_curves({})
+        plot_betti_curves({})
 
 
 def test_complexes_share_one_colour_scale() -> None:
     nets = [([[[1.0, 0.0], [0.0, 1.0]], [[s, -s]]], [[0.0, 0.1], [0.0]]) for s in (1.0, 4.0)]
     complexes = [rt.decompose(n, rt.Box(-1, 1, dim=2), enumerator="exact") for n in nets]
-    figure = homology_plots.plot_complexes(complexes, ["a", "b"])
+    figure = plot_complexes(complexes, ["a", "b"])
     assert isinstance(figure, Figure)
     limits = {
         c.get_clim() for ax in figure.axes[:2] for c in ax.collections if c.get_array() is not None
     }
     assert len(limits) == 1
     with pytest.raises(InputError, match="`complexes` must have at least one"):
-        homology_plots.plot_complexes([], [])
+        plot_complexes([], [])
     line = rt.decompose(([[[1.0]], [[1.0]]], [[0.0], [0.0]]), rt.Box(-1, 1), enumerator="exact")
     with pytest.raises(InputError, match="dimension 2"):
-        homology_plots.plot_complexes([line], ["a"])
+        plot_complexes([line], ["a"])

@@ -1,0 +1,246 @@
+"""Time lines of training: what an analysis measured of each checkpoint, against the step."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from relutopo.errors import InputError
+from relutopo.learning.spikes import find_spikes, running_median
+from relutopo.plots.style import (
+    BLUE,
+    GREEN,
+    INK,
+    MUTED,
+    ORANGE,
+    new_figure,
+    open_frame,
+    style,
+    tick_labels,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["plot_spike_timeline", "plot_timeline"]
+
+# Panel -> column -> label, colour, marker and line.
+_TIMELINE = {
+    "accuracy": {
+        "train_accuracy": ("train", INK, "o", "-"),
+        "held_out_accuracy": ("held out", ORANGE, "s", "-"),
+    },
+    "agreement": {
+        "weighted_agreement": ("weighted", BLUE, "o", "-"),
+        "unweighted_agreement": ("unweighted", ORANGE, "s", "-"),
+        "purity": ("purity (upper bound)", MUTED, "", "--"),
+    },
+    "regions": {"n_regions": ("", INK, "o", "-")},
+    "Fiedler value": {
+        "weighted_fiedler_value": ("weighted", BLUE, "o", "-"),
+        "unweighted_fiedler_value": ("unweighted", ORANGE, "s", "-"),
+    },
+}
+# Column -> what happened at the step that it holds, and the line that marks it.
+_EVENTS = {
+    "fitted_step": ("train 100 %", ":"),
+    "generalised_step": ("held out ≥ 98 %", "--"),
+}
+_TIMELINE_COLUMNS = [
+    "step",
+    *(column for curves in _TIMELINE.values() for column in curves),
+    *_EVENTS,
+]
+_DEGREES = (BLUE, ORANGE, GREEN)
+"""Colours of the Betti numbers of degrees 0, 1, ...; black are the loss and all cells."""
+
+
+def plot_timeline(table: pd.DataFrame) -> Figure:
+    """Draw accuracy, agreement, number of regions and Fiedler value against the training step.
+
+    Step 0 has a place of its own at the left end of the logarithmic axis. Vertical lines mark when
+    the training set was fitted and when the network generalised. A curve without numbers is left
+    out.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row for each checkpoint, with the columns step, train_accuracy, held_out_accuracy,
+        weighted_agreement, unweighted_agreement, purity, n_regions, weighted_fiedler_value,
+        unweighted_fiedler_value, and, the same in all rows, fitted_step and generalised_step:
+        the first steps with a train accuracy of 1 and a held-out accuracy of 0.98, or NaN.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    InputError
+        If the table is empty or lacks a column.
+    """
+    missing = [name for name in _TIMELINE_COLUMNS if name not in table.columns]
+    if missing or not len(table):
+        raise InputError(
+            f"`table` must have a row for each checkpoint and the columns "
+            f"{', '.join(_TIMELINE_COLUMNS)}, got {len(table)} rows"
+            + (f" without {', '.join(missing)}" if missing else "")
+            + "; pass the table that the analysis of a training run returns"
+        )
+    table = table.sort_values("step")
+    columns = {name: table[name].to_numpy(dtype=np.float64) for name in _TIMELINE_COLUMNS}
+    with style():
+        figure = new_figure(5.2, 6.6, layout="constrained")
+        panels = figure.subplots(len(_TIMELINE), 1, sharex=True, height_ratios=[1.2, 1.2, 1, 1])
+        for ax, (name, curves) in zip(panels, _TIMELINE.items(), strict=True):
+            _draw_curves(ax, columns, curves)
+            ax.set_ylabel(name)
+        for ax in panels[:2]:
+            ax.set_ylim(top=1.0)
+        panels[2].set_ylim(bottom=0)
+        _decades(panels[3], [columns[name] for name in _TIMELINE["Fiedler value"]])
+        _step_axis(panels[-1], columns["step"])
+        _mark_steps(figure, panels, columns)
+        figure.align_ylabels(panels)
+    return figure
+
+
+def _draw_curves(
+    ax: Axes, columns: dict[str, NDArray[np.float64]], curves: dict[str, tuple[str, str, str, str]]
+) -> None:
+    known = {name: look for name, look in curves.items() if not np.isnan(columns[name]).all()}
+    for below, (column, (label, color, marker, line)) in enumerate(known.items()):
+        ax.plot(
+            columns["step"],
+            columns[column],
+            line,
+            color=color,
+            marker=marker,
+            # A curve that lies under another one is broader, so that both are seen.
+            markersize=3.0 + 1.2 * below,
+            linewidth=1.2 + 0.4 * below,
+            label=label,
+            clip_on=False,
+            zorder=3 - below / 10,
+        )
+    open_frame(ax, grid="y")
+    tick_labels(ax)
+    if known and len(curves) > 1:
+        ax.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=len(known), borderpad=0)
+
+
+def _decades(ax: Axes, curves: list[NDArray[np.float64]]) -> None:
+    """Make the axis logarithmic, from one power of ten to another."""
+    from matplotlib.ticker import NullFormatter
+
+    values = np.concatenate(curves)
+    if np.any(positive := values > 0):
+        low = np.floor(np.log10(values[positive].min()))
+        high = np.ceil(np.log10(values[positive].max()))
+        ax.set_yscale("log", nonpositive="mask")
+        ax.set_ylim(10.0**low, 10.0 ** max(high, low + 1))
+        ax.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _step_axis(ax: Axes, steps: NDArray[np.float64]) -> None:
+    """Make the axis logarithmic from the first positive step on, with 0 one unit before it."""
+    positive = steps[steps > 0]
+    first, last = (positive.min(), positive.max()) if positive.size else (1.0, 1.0)
+    ax.set_xscale("symlog", linthresh=first, linscale=0.5)
+    decades = 10.0 ** np.arange(np.ceil(np.log10(first)), np.floor(np.log10(last)) + 1)
+    between = np.outer(10.0 ** np.arange(np.floor(np.log10(first)), np.log10(last)), range(2, 10))
+    ax.set_xticks([0.0, *decades], labels=["0", *(f"$10^{{{np.log10(t):.0f}}}$" for t in decades)])
+    ax.set_xticks([t for t in between.ravel() if first <= t <= last], minor=True)
+    ax.set_xlim(-0.3 * first, last * 1.15)
+    ax.set_xlabel("training step")
+
+
+def _mark_steps(figure: Figure, panels: Any, columns: dict[str, NDArray[np.float64]]) -> None:
+    handles = []
+    for column, (name, line) in _EVENTS.items():
+        step = columns[column][0]
+        if np.isfinite(step):
+            for ax in panels:
+                mark = ax.axvline(step, color=MUTED, linestyle=line, linewidth=0.9, zorder=1)
+            mark.set_label(f"{name} at step {step:g}")
+            handles.append(mark)
+    if handles:
+        figure.legend(handles=handles, loc="outside lower center", ncols=2)
+
+
+def plot_spike_timeline(table: pd.DataFrame, loss: ArrayLike) -> Figure:
+    """Draw the loss with its spikes, where the Betti curves peak, and the cell counts.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row for each checkpoint, with step, is_regular, betti_k_peak_value and its standard
+        deviation for k = 0, 1, ..., and n_cells.
+    loss : (n_steps + 1,) array_like
+        The training loss at every step.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Dots are peak positions at the spikes, shaded bands one standard deviation over
+        filtrations to each side of the mean.
+
+    Raises
+    ------
+    InputError
+        If the table is empty or lacks a column.
+    """
+    degrees = [k for k in range(8) if f"betti_{k}_peak_value" in table.columns]
+    needed = {"step", "is_regular", "n_cells"} - set(table.columns)
+    if needed or not degrees or not len(table):
+        raise InputError(
+            "`table` must have a row for each checkpoint and the columns of the homology "
+            f"analysis, got {len(table)} rows and the columns {', '.join(table.columns)}; pass the "
+            "table that the analysis of a training run returns"
+        )
+    values, spikes = np.asarray(loss, dtype=np.float64), find_spikes(loss)
+    regular, peaks = table[table["is_regular"]], [spike.peak for spike in spikes]
+    at_spikes = table[table["step"].isin(peaks)]
+    with style():
+        figure = new_figure(7.2, 2.4 + 1.35 * (len(degrees) + 1), layout="constrained")
+        ratios = [1.5] + [1.0] * (len(degrees) + 1)
+        panels = figure.subplots(len(ratios), 1, sharex=True, height_ratios=ratios)
+        _draw_loss(panels[0], values, peaks)
+        for k, ax in zip(degrees, panels[1:], strict=False):
+            column, color = f"betti_{k}_peak_value", _DEGREES[k % len(_DEGREES)]
+            middle, spread = regular[column], regular[f"{column}_std"].fillna(0.0)
+            ax.fill_between(
+                regular["step"], middle - spread, middle + spread, color=color, alpha=0.2, lw=0
+            )
+            ax.plot(regular["step"], middle, color=color, linewidth=0.9)
+            ax.plot(at_spikes["step"], at_spikes[column], "o", color=color, markersize=3.2,
+                    markeredgecolor="white", markeredgewidth=0.5)  # fmt: skip
+            ax.set_ylabel(f"$\\beta_{k}$ peaks at value")
+        panels[-1].plot(regular["step"], regular["n_cells"], color=INK, linewidth=0.9)
+        panels[-1].set_ylabel("all cells")
+        panels[-1].set_xlabel("training step")
+        panels[-1].set_xlim(0, len(values) - 1)
+        for ax in panels:
+            for peak in peaks:
+                ax.axvline(peak, color="#d9d9d9", linewidth=0.6, zorder=0)
+            open_frame(ax)
+            tick_labels(ax)
+        figure.align_ylabels(panels)
+    return figure
+
+
+def _draw_loss(ax: Axes, loss: Any, peaks: list[int]) -> None:
+    steps = np.arange(len(loss))
+    ax.plot(steps, loss, color=INK, linewidth=0.7, label="training loss")
+    median = np.exp(running_median(np.log(loss)))
+    ax.plot(steps, median, color=GREEN, linewidth=1.0, label="running median")
+    # No marks are in the corner of the figure, for the layout.
+    ax.plot(peaks, loss[peaks], "v", color=ORANGE, markersize=4, linestyle="none", clip_on=False,
+            in_layout=bool(peaks), label=f"{len(peaks)} spikes")  # fmt: skip
+    ax.set_yscale("log")
+    ax.set_ylabel("loss")
+    ax.legend(loc="lower right", bbox_to_anchor=(1, 1.0), ncols=3, borderpad=0)
