@@ -19,7 +19,7 @@ from relutopo.devices.cuda import cuda_device
 from relutopo.errors import RelutopoError
 from relutopo.system.files import atomic_write
 
-from . import page, peers
+from . import figures, peers, rows, tables
 
 ROOT = Path(__file__).parents[1]
 PARTS = ("enumerators", "eigensolvers", "reducers", "pipeline")
@@ -39,13 +39,13 @@ def main() -> None:
     parts = chosen.only.split(",") if chosen.only else list(PARTS)
     if not set(parts) <= {*PARTS, *NEED_A_CARD}:
         parser.error(f"--only takes {every}")
-    results, text, figures = (
+    results, text, pictures = (
         (ROOT / "outputs" / "benchmarks" / name for name in ("results", "page.md", "figures"))
         if chosen.quick
         else (ROOT / "benchmarks/results", ROOT / "docs/benchmarks.md", ROOT / "docs/figures")
     )
     if chosen.check:
-        if text.read_text() != page.render(page.load(results)):
+        if text.read_text() != tables.render(rows.load(results)):
             sys.exit(f"{text} is not what the rows give; write it by python -m benchmarks --page")
         return
     failed = []
@@ -56,10 +56,10 @@ def main() -> None:
             peers.set_up()
         for part in parts:
             failed += [part] * (not measure(part, results, chosen.select, chosen.quick))
-    rows = page.load(results)
-    page.draw(rows, figures)
+    found = rows.load(results)
+    figures.draw(found, pictures)
     with atomic_write(text) as file:
-        file.write(page.render(rows).encode())
+        file.write(tables.render(found).encode())
     print(f"wrote {text}")
     if failed:
         sys.exit(f"there were failures in {', '.join(failed)}")
@@ -76,7 +76,7 @@ def measure(part: str, results: Path, select: str | None, quick: bool) -> bool:
     """Run one part, which keeps its rows; return whether all of it succeeded."""
     print(f"== {part}", flush=True)
     path = results / f"{part}.json"
-    before = page.read(path)
+    before = rows.read(path)
     command = [sys.executable, "-m", "pytest", f"benchmarks/bench_{part}.py", "--verbose"]
     command += ["-p", "no:cacheprovider"]
     command += ["--benchmark-columns", "min,median,rounds", "--benchmark-sort", "name"]
@@ -87,7 +87,7 @@ def measure(part: str, results: Path, select: str | None, quick: bool) -> bool:
     begin = time.perf_counter()
     code = subprocess.run(command, cwd=ROOT, env=environment).returncode
     seconds = time.perf_counter() - begin
-    after = page.read(path)
+    after = rows.read(path)
     measured = [row for row in after["rows"] if row not in before["rows"]]
     print(f"== {part}: {len(measured)} rows in {seconds:.0f} s", flush=True)
     if not measured:
@@ -96,7 +96,7 @@ def measure(part: str, results: Path, select: str | None, quick: bool) -> bool:
         seconds += before["seconds"]
     else:  # what a whole run has not measured again exists no more
         after["rows"] = measured
-    page.write(path, after | {"seconds": round(seconds, 1)})
+    rows.write(path, after | {"seconds": round(seconds, 1)})
     return code == 0
 
 

@@ -54,7 +54,8 @@ def peak_on_card(function: Callable[[], Any]) -> int:
 
     The card is asked at every allocation, which takes time.
     """
-    cupy, peak = card().xp, 0
+    peak = 0
+    cupy: Any = card().xp
 
     def in_use() -> int:
         n_free, n_all = cupy.cuda.runtime.memGetInfo()
@@ -152,10 +153,11 @@ def _measured(benchmark: Any, function: Any, name: str, rounds: int, facts: Any)
     [("enumerator", "enumerators/_bulk"), ("eigensolver", "backends/eigensolvers")],
 )
 def test_where_the_time_goes(benchmark: Any, role: str, folder: str) -> None:
-    work = {
+    works: dict[str, Callable[[], Any]] = {
         "enumerator": lambda: enumerate_by("cuda", PROFILED),
         "eigensolver": lambda: solve_by("cuda_lobpcg", PROFILED),
-    }[role]
+    }
+    work = works[role]
     work()  # compiles kernels, and makes the pencil
     found: list[dict[str, float]] = []
     benchmark.pedantic(lambda: found.append(phases(card(), folder, work)))

@@ -50,7 +50,8 @@ class OwnClass(nn.Module):
         self.body = build_mlp(2, HIDDEN)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.body(x)
+        output: torch.Tensor = self.body(x)
+        return output
 
 
 @dataclass(frozen=True)
@@ -187,7 +188,7 @@ def main() -> None:
             results[name] = compare(situation, chosen.seconds, chosen.triples)
     print(f"\nmedian ratio [least, greatest] of {chosen.triples} triples; at most {LIMIT} wanted")
     for name, result in results.items():
-        verdict = "met" if statistics.median(result["wall"]) <= LIMIT else "NOT met"
+        verdict = "reached" if statistics.median(result["wall"]) <= LIMIT else "NOT reached"
         print(
             f"{name}: {spread(result['wall'])}, {verdict}; drift {spread(result['drift'])}; of "
             f"processor time {spread(result['processor'])}; {result['n_rows']} networks recorded "

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from . import page
+from . import rows
 
 ROWS = os.environ.get("RELUTOPO_BENCHMARKS_ROWS")
 """The file that takes them; they are only shown where none is named."""
@@ -25,5 +25,5 @@ def pytest_runtest_makereport(
         stats = benchmark.stats.stats
         # A peer's own clock, in extra_info, takes the place of the time of its process.
         times = {"seconds": stats.min, "median": stats.median, "rounds": stats.rounds}
-        page.keep(Path(ROWS), {"test": item.name, **times, **benchmark.extra_info})
+        rows.keep(Path(ROWS), {"test": item.name, **times, **benchmark.extra_info})
     return report

@@ -133,6 +133,7 @@ def record(
     The first call also warms up; with one round it is the one whose time counts, and a smaller case
     must have warmed up before. What is known beforehand goes into ``extra_info``.
     """
+    result: Result
     if rounds == 1:
         result, peak = benchmark.pedantic(peak_memory, (function,))
     else:

@@ -195,43 +195,49 @@ def picture() -> str:
     for name in graph:
         if name != "relutopo.backends":
             count[room(name)] = count.get(room(name), 0) + 1
-    backends = tuple(sorted(name for name in count if name.startswith("backends")))
-    width, height, gap, step = 128, 40, 14, 76
-    total = 7 * (width + gap) + 3 * (width + gap) + 40
-    top = len(LAYERS) * step + 10
+    backends = sorted(name for name in count if name.startswith("backends"))
+    width, height, gap, step = 128.0, 40.0, 14.0, 76.0
+    columns = max(map(len, LAYERS))
+    total, top = columns * (width + gap) + gap, len(LAYERS) * step + gap
     place: dict[str, tuple[float, float]] = {}
     for floor, names in enumerate(LAYERS):
-        left = (7 * (width + gap) - len(names) * (width + gap)) / 2 + 20
+        # Rows of three stand aside, so that arrows to the floor below pass between their rooms.
+        shift = -(width + gap) / 2 if len(names) == 3 else 0.0
+        left = (total - len(names) * (width + gap) + gap) / 2 + shift
         for i, name in enumerate(names):
             place[name] = (left + i * (width + gap), top - (floor + 1) * step)
+    right = total - len(backends) * (width + gap)
     for i, name in enumerate(backends):
-        x = 20 + 7 * (width + gap) + i * (width + gap)
-        place[name] = (x, top - (FLOOR["decomposition"] + 1) * step)
+        place[name] = (right + i * (width + gap), top - (FLOOR["plots"] + 2.5) * step)
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {total} {top}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {total:.0f} {top:.0f}" '
         'font-family="sans-serif" font-size="13">',
         "<title>Rooms of relutopo: each stands above what it imports</title>",
-        f'<rect width="{total}" height="{top}" fill="#ffffff"/>',
+        f'<rect width="{total:.0f}" height="{top:.0f}" fill="#ffffff"/>',
         '<marker id="head" viewBox="0 0 6 6" refX="6" refY="3" markerWidth="6" markerHeight="6" '
         'orient="auto"><path d="M0 0 6 3 0 6z" fill="#9aa5b1"/></marker>',
+        f'<text x="{right:.0f}" y="{top - (FLOOR["plots"] + 2.5) * step - 8:.0f}" '
+        'fill="#52606d">backends/, reached by name</text>',
     ]
     for own, targets in sorted(drawn(rooms(graph)).items()):
         for other in sorted(targets):
             (x, y), (u, v) = place[own], place[other]
-            level = y == v
-            start = (x + width / 2, y + height) if not level else (x, y + height / 2)
-            end = (u + width / 2, v) if not level else (u + width, v + height / 2)
-            bend = f"M{start[0]:.0f} {start[1]:.0f} L{end[0]:.0f} {end[1]:.0f}"
-            parts.append(f'<path d="{bend}" fill="none" stroke="#9aa5b1" marker-end="url(#head)"/>')
+            start, end = (x + width / 2, y + height), (u + width / 2, v)
+            if y == v:  # on one floor: from side to side
+                start, end = (x, y + height / 2), (u + width, v + height / 2)
+                if u > x:
+                    start, end = (x + width, y + height / 2), (u, v + height / 2)
+            line = f"M{start[0]:.0f} {start[1]:.0f} L{end[0]:.0f} {end[1]:.0f}"
+            parts.append(f'<path d="{line}" fill="none" stroke="#9aa5b1" marker-end="url(#head)"/>')
     for name, (x, y) in place.items():
         fill = "#fff3e0" if name.startswith("backends") else "#e8f0fa"
         n = count.get(name, 0)
         note = f"{n} files" if n > 1 else "one file"
         parts += [
-            f'<rect x="{x:.0f}" y="{y:.0f}" width="{width}" height="{height}" rx="5" '
+            f'<rect x="{x:.0f}" y="{y:.0f}" width="{width:.0f}" height="{height:.0f}" rx="5" '
             f'fill="{fill}" stroke="#52606d"/>',
             f'<text x="{x + width / 2:.0f}" y="{y + 17:.0f}" text-anchor="middle">'
-            f"{name.replace('backends.', 'backends/')}</text>",
+            f"{name.removeprefix('backends.')}</text>",
             f'<text x="{x + width / 2:.0f}" y="{y + 33:.0f}" text-anchor="middle" '
             f'font-size="11" fill="#52606d">{note}</text>',
         ]

@@ -42,8 +42,9 @@ def set_up() -> None:
         return
     print(f"setting up {ENVIRONMENT}, which takes some minutes ...", flush=True)
     subprocess.run([sys.executable, "-m", "venv", ENVIRONMENT], check=True)
-    pip = [ENVIRONMENT / "bin" / "python", "-m", "pip", "--quiet", "install", "--requirement"]
-    subprocess.run([*pip, FOLDER / "requirements.txt"], check=True)
+    python, requirements = ENVIRONMENT / "bin" / "python", FOLDER / "requirements.txt"
+    options = ["--quiet", "install", "--requirement"]
+    subprocess.run([python, "-m", "pip", *options, requirements], check=True)
     (ENVIRONMENT / ".ready").touch()
 
 

@@ -17,7 +17,8 @@ def module(file: np.lib.npyio.NpzFile) -> torch.nn.Module:
     layers: list[torch.nn.Module] = []
     for i in range(n_layers):
         weights, biases = (torch.tensor(file[f"{kind}_{i}"]) for kind in ("weights", "biases"))
-        layer = torch.nn.Linear(*weights.T.shape, dtype=torch.float64)
+        n_out, n_in = weights.shape
+        layer = torch.nn.Linear(n_in, n_out, dtype=torch.float64)
         layer.weight.data, layer.bias.data = weights, biases
         layers += [layer, torch.nn.ReLU()]
     return torch.nn.Sequential(*layers[:-1])

@@ -1,0 +1,187 @@
+"""What the project wants to be fast at, and whether it is.
+
+The targets were set by the project itself, before the part was built: by the time that a person
+waits, by the memory of a laptop, or by the best tool that there was, measured beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from .rows import MIB, Row, Rows, host_and_card, microseconds, series, shape
+
+
+@dataclass(frozen=True)
+class Target:
+    """One line of the first table; `reached` is None where there is only a number."""
+
+    what: str
+    wanted: str
+    measured: str
+    reached: bool | None
+
+
+def targets(rows: Rows) -> list[Target]:
+    found: list[Target] = []
+    for make in (_enumeration, _relucent, _fiedler, _reduction, _pipeline, _card, _determinism):
+        found += make(rows)
+    return found
+
+
+def _enumeration(rows: Rows) -> Iterable[Target]:
+    def of(shape: list[int]) -> Row | None:
+        every = [row for row in rows.all("enumerators", shape=shape) if "result_bytes" in row]
+        return every[0] if every else None
+
+    wide, deep = of([2, 512, 512, 1]), of([2, *[64] * 10, 1])
+    for name, row in (("[2,512,512,1]", wide), ("[2]+[64]*10+[1]", deep)):
+        if row:
+            size = f"{row['n_regions']:,} regions"
+            yield Target(
+                f"{name}, {size}",
+                "≤ 2 µs a region",
+                f"{microseconds(row):.2f} µs",
+                microseconds(row) <= 2,
+            )
+            ratio = row["peak_bytes"] / row["result_bytes"]
+            measured = f"{ratio:.2f} times ({row['peak_bytes'] / MIB:.0f} MiB at the peak)"
+            yield Target(f"{name}, peak memory", "≤ 3 times the result", measured, ratio <= 3)
+    every = series(rows)
+    if len(every) > 1:
+        first, last = every[0], every[-1]
+        growth = microseconds(last) / microseconds(first)
+        what = f"time a region, from {first['n_regions']:,} to {last['n_regions']:,} regions"
+        measured = f"{growth:.2f} times ({microseconds(first):.2f} to {microseconds(last):.2f} µs)"
+        yield Target(what, "< 1.5 times", measured, growth < 1.5)
+    for dim, wanted in ((3, "≥ 100,000 regions, ≤ 10 µs a region"), (4, "a number")):
+        row = rows.best("enumerators", dim=dim)
+        if row:
+            good = row["n_regions"] >= 100_000 and microseconds(row) <= 10 if dim == 3 else None
+            measured = f"{row['n_regions']:,} regions, {microseconds(row):.2f} µs a region"
+            yield Target(f"d = {dim}, {shape(row)}", wanted, measured, good)
+
+
+def _relucent(rows: Rows) -> Iterable[Target]:
+    for mode in ("whole plane", "box"):
+        row = rows.best("enumerators", mode=mode)
+        if row and "peer" in row:
+            ratio = row["peer"]["seconds"] / row["seconds"]
+            same = "same regions" if row["same_regions"] else "other regions"
+            measured = (
+                f"{ratio:,.0f} times ({1e3 * row['seconds']:.2f} ms, "
+                f"{row['peer']['seconds']:.1f} s), {same}"
+            )
+            what = f"relucent on {shape(row)}, {mode}, {row['n_regions']:,} regions"
+            good = ratio >= 1000 and row["same_regions"]
+            yield Target(what, "≥ 1,000 times faster", measured, good)
+
+
+def _ours(rows: Rows, n_nodes: int, weights: str = "unweighted") -> Row | None:
+    """Return the row of the solver that is chosen by itself, or else of the fastest."""
+    facts = {"n_nodes": n_nodes, "weights": weights, "status": "converged"}
+    return rows.best("eigensolvers", solver="auto", **facts) or rows.best("eigensolvers", **facts)
+
+
+def _fiedler(rows: Rows) -> Iterable[Target]:
+    for peer, wanted in (("scipy", 3), ("tracemin_pcg", 10), ("tracemin_lu", None)):
+        every = rows.all("eigensolvers", peer=peer)
+        if not every:
+            continue
+        theirs = max(every, key=lambda row: row["n_nodes"])
+        ours = _ours(rows, theirs["n_nodes"])
+        if ours is None:
+            continue
+        ratio = theirs["seconds"] / ours["seconds"]
+        near = abs(theirs["value"] / ours["value"] - 1) < 1e-3
+        measured = (
+            f"{ratio:.1f} times ({ours['method']} {ours['seconds']:.2f} s to "
+            f"{ours['residual']:.0e}, {theirs['seconds']:.1f} s to {theirs['residual']:.0e}), "
+            f"{'same' if near else 'another'} eigenvalue"
+        )
+        yield Target(
+            f"{theirs['name']}, {theirs['n_nodes']:,} nodes, the largest that it finished",
+            f"≥ {wanted} times faster, residual ≤ 1e-6" if wanted else "a number",
+            measured,
+            ratio >= wanted and ours["residual"] <= 1e-6 if wanted else None,
+        )
+    solved = [row for row in rows.parts.get("eigensolvers", []) if row.get("solver")]
+    if solved:
+        most = max(row["n_nodes"] for row in solved)
+        row = _ours(rows, most)
+        if row:
+            measured = (
+                f"{row['method']}: {row['seconds']:.1f} s, {row['peak_bytes'] / MIB:,.0f} MiB, "
+                f"residual {row['residual']:.0e}"
+            )
+            good = most >= 2_000_000 and row["residual"] <= 1e-6
+            yield Target(f"Fiedler pair of {most:,} nodes", "fits the memory", measured, good)
+
+
+def _reduction(rows: Rows) -> Iterable[Target]:
+    for name, whole, alone in (("plane", 10, 3), ("large plane", 10, 3), ("space", None, 1)):
+        ours = rows.best("reducers", complex=name, reducer="z2")
+        if ours is None:
+            continue
+        for timed, wanted in (("arrays to pairs", whole), ("reduction alone", alone)):
+            phat = [
+                row
+                for row in rows.all("reducers", complex=name, timed=timed)
+                if row["reducer"].startswith("phat")
+            ]
+            if not phat or wanted is None:
+                continue
+            best = min(phat, key=lambda row: row["seconds"])
+            ratio = best["seconds"] / ours["seconds"]
+            what = f"PHAT on {ours['n_cells']:,} cells ({name}), {timed}"
+            measured = (
+                f"{ratio:.1f} times ({1e3 * ours['seconds']:.1f} ms; {best['reducer']} "
+                f"{1e3 * best['seconds']:.1f} ms)"
+            )
+            yield Target(what, f"≥ {wanted} times as long as z2", measured, ratio >= wanted)
+
+
+def _pipeline(rows: Rows) -> Iterable[Target]:
+    for row in rows.parts.get("pipeline", []):
+        if "experiment" in row:
+            ms = 1e3 * row["seconds"]
+            what = f"checkpoint of {row['experiment']}, {row['n_regions']:,} regions"
+            good = ms < 50 if row["n_regions"] < 1500 else None
+            yield Target(what, "< 50 ms" if good is not None else "a number", f"{ms:.1f} ms", good)
+    for what, limit in (("import relutopo", 0.3), ("relutopo --help", 2.0)):
+        start = rows.best("pipeline", what=what)
+        if start:
+            seconds = start["seconds"]
+            yield Target(f"`{what}`", f"< {limit:g} s", f"{seconds:.2f} s", seconds < limit)
+
+
+def _card(rows: Rows) -> Iterable[Target]:
+    for role, wanted in (("enumerator", 10), ("eigensolver", 5)):
+        pairs = [pair for pair in host_and_card(rows, role) if pair[0]["n_regions"] >= 2_000_000]
+        if pairs:
+            host, card = pairs[0]
+            ratio = host["seconds"] / card["seconds"]
+            measured = (
+                f"{ratio:.1f} times ({host['name']} {host['seconds']:.2f} s, {card['name']} "
+                f"{card['seconds']:.2f} s on {card['device']})"
+            )
+            good = ratio >= wanted and card.get("residual", 0) <= 1e-6
+            what = f"{role} on a card, {card['n_regions']:,} regions"
+            yield Target(what, f"≥ {wanted} times faster than the processor", measured, good)
+    on_card = rows.all("cuda", role="enumerator", name="cuda")
+    if on_card:
+        row = max(on_card, key=lambda row: row["n_regions"])
+        measured = f"{row['n_regions']:,} in {row['card_bytes'] / 2**30:.1f} GiB of {row['device']}"
+        good = row["n_regions"] >= 9_900_000
+        yield Target("regions that fit on a card", "ten million on 80 GB", measured, good)
+
+
+def _determinism(rows: Rows) -> Iterable[Target]:
+    every = [row for row in rows.parts.get("enumerators", []) if "same" in row]
+    if every:
+        last = max(every, key=lambda row: len(row["runs"]))
+        counts = sorted({run["n_threads"] for run in last["runs"]})
+        same = all(last["same"].values())
+        measured = f"{'equal' if same else 'different'} hashes of {', '.join(last['same'])}"
+        what = f"{len(last['runs'])} runs with {' and '.join(map(str, counts))} threads"
+        yield Target(what, "bit-identical", measured, same and len(counts) > 1)
