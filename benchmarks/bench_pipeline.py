@@ -50,7 +50,7 @@ def test_checkpoint(benchmark: Any, experiment: str, tmp_path: Path) -> None:
         overrides += ["trainer.n_steps=50", "trainer.checkpoint_steps=[]"]
     values = settings_of(overrides)
     job = {"partition": partition_job, "homology": homology_job}[values["analysis"]]
-    step_of = {"partition": analyse, "homology": analyse_homology}[values["analysis"]]
+    step_of: Any = {"partition": analyse, "homology": analyse_homology}[values["analysis"]]
     settings = job.settings(values)
     data = registry.create("data", values["data"].pop("name"), **values["data"])
     run = train(

@@ -84,7 +84,7 @@ _NAMES = {
     "relutopo.geometry.polytope": "Polytope",
     "relutopo.geometry.slices": "AffineSlice",
     "relutopo.homology.boundary": "boundary_matrix",
-    "relutopo.interfaces": "BoundaryMatrix",
+    "relutopo.interfaces.reducer": "BoundaryMatrix",
     "relutopo.homology.decision_boundary": "DecisionBoundary decision_boundary",
     "relutopo.homology.diagram": "BettiCurve Diagram",
     "relutopo.homology.filtration": "Filtration",

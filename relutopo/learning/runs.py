@@ -31,12 +31,12 @@ from relutopo.learning.datasets import Dataset
 from relutopo.networks.perceptron import ReluNetwork
 from relutopo.optional import require
 from relutopo.system.files import atomic_write, save_json
+from relutopo.system.settings import differences
 
 __all__ = [
     "Checkpoint",
     "History",
     "TrainingRun",
-    "differences",
     "load_checkpoint",
     "save_checkpoint",
 ]
@@ -281,29 +281,3 @@ def _load_arrays(path: Path, kind: type[History] | type[Dataset]) -> dict[str, A
         raise InputError(
             f"{str(path)!r} cannot be read ({type(error).__name__}); delete it and train again"
         ) from error
-
-
-def differences(present: Any, wanted: Any, path: str = "") -> list[str]:
-    """Return what to tell of settings that are others than they were, a line for each.
-
-    Parameters
-    ----------
-    present, wanted : any
-        Plain values, in mappings or not.
-    path : str
-        What all keys begin with.
-
-    Examples
-    --------
-    >>> differences({"seed": 0, "data": {"n": 5}}, {"seed": 1, "data": {"n": 5}})
-    ['seed was 0, is 1']
-    """
-    if isinstance(present, Mapping) and isinstance(wanted, Mapping):
-        return [
-            line
-            for key in sorted(present.keys() | wanted.keys())
-            for line in differences(
-                present.get(key), wanted.get(key), f"{path}.{key}" if path else key
-            )
-        ]
-    return [] if present == wanted else [f"{path} was {present!r}, is {wanted!r}"]

@@ -44,6 +44,7 @@ def save_network(path: str | os.PathLike[str], network: Network, *, flush: bool 
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> path = Path(tempfile.mkdtemp()) / "network.npz"
     >>> save_network(path, ReluNetwork([[[1.0, 0.0]], [[1.0]]], [[0.0], [0.0]]))
     >>> load_network(path)

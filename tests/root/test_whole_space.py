@@ -129,7 +129,7 @@ def test_the_margin_changes_nothing_but_the_box(margin: float) -> None:
 
 
 def test_rounds_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("relutopo.whole_space._MOST_ROUNDS", 1)
+    monkeypatch.setattr("relutopo.decomposition._MOST_ROUNDS", 1)
     with pytest.raises(InputError, match=r"vertices that 1 boxes reach.*\[3.0\].*decompose a Box"):
         rt.decompose_whole_space(([[[1.0]], [[1.0]]], [[-3.0], [0.0]]))
 

@@ -26,8 +26,8 @@ from typing import Any, Literal
 
 from relutopo.app.jobs.identity import Identity
 from relutopo.errors import InputError
-from relutopo.learning.runs import differences
 from relutopo.system.files import is_locked, remove_leftovers, save_json
+from relutopo.system.settings import differences
 
 __all__ = ["JobFolder", "JobRecord", "JobStatus", "stopwatch"]
 
