@@ -75,7 +75,7 @@ def peak_on_card(function: Callable[[], Any]) -> int:
 
 @lru_cache(maxsize=2)
 def network_of(width: int) -> rt.ReluNetwork:
-    return random_network([2, width, width, 1])
+    return random_network([2, width, width, 1], kind="uniform")
 
 
 def enumerate_by(enumerator: str, width: int) -> rt.CellComplex:

@@ -47,7 +47,7 @@ class Problem:
 
 @lru_cache(maxsize=1)  # the tests of one size follow each other
 def problem(width: int) -> Problem:
-    complex_, graph = decompose(random_network([2, width, width, 1]))
+    complex_, graph = decompose(random_network([2, width, width, 1], kind="uniform"))
     points = np.random.default_rng(0).standard_normal((1000, 2))
     regions = complex_.locate(points)
     counts = np.bincount(regions[regions >= 0], minlength=graph.n_nodes)
@@ -104,7 +104,7 @@ def test_solver(benchmark: Any, width: int, solver: str, weights: str) -> None:
 
 @lru_cache(maxsize=1)
 def problem_of_warm_up() -> Pencil:
-    _, graph = decompose(random_network([2, 16, 16, 1]))
+    _, graph = decompose(random_network([2, 16, 16, 1], kind="uniform"))
     zeros = np.zeros(graph.n_nodes, dtype=np.int64)
     return pencil(graph, zeros, Unweighted(), UnitEdges())
 

@@ -36,12 +36,12 @@ PEER_SHAPE = [2, 12, 12, 1] if QUICK else [2, 32, 32, 1]
 def _warm() -> None:
     """Load or compile every kernel."""
     for shape in ([2, 8, 8, 1], [3, 8, 8, 1], [4, 6, 6, 1]):
-        decompose(random_network(shape))
+        decompose(random_network(shape, kind="uniform"))
 
 
 @pytest.mark.parametrize("shape", NETWORKS, ids=str)
 def test_enumeration(benchmark: Any, shape: list[int]) -> None:
-    network = random_network(shape)
+    network = random_network(shape, kind="uniform")
     complex_, graph = record(benchmark, lambda: decompose(network), rounds=10, shape=shape)
     benchmark.extra_info |= {
         "dim": complex_.dim,
@@ -87,7 +87,7 @@ def test_relucent(benchmark: Any, mode: str) -> None:
     relucent explores the whole plane by default; there the box is made large enough to hold every
     vertex, which is what `decompose_whole_space` does.
     """
-    network = random_network(PEER_SHAPE)
+    network = random_network(PEER_SHAPE, kind="uniform")
     if mode == "box":
         ours = record(benchmark, lambda: decompose(network)[0], rounds=20)
     else:

@@ -13,8 +13,8 @@ from .measuring import arrays, decompose, digest
 
 
 def main() -> None:
-    network = random_network([int(size) for size in sys.argv[1:]])
-    decompose(random_network([2, 8, 8, 1]))
+    network = random_network([int(size) for size in sys.argv[1:]], kind="uniform")
+    decompose(random_network([2, 8, 8, 1], kind="uniform"))
     begin = time.perf_counter()
     complex_, graph = decompose(network)
     seconds = time.perf_counter() - begin

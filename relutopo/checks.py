@@ -1,32 +1,226 @@
-"""Numbers and choices that come in from outside, with one clear error for what is wrong."""
+"""Numbers and choices that come in from outside: one meaning for each, one clear error.
+
+Every function returns the checked value in Python's own type, so that what is stored, compared or
+written as JSON is the same whoever passed it, or raises an `InputError` that names the argument,
+what was expected, what came, and the remedy.
+
+- An *integer* is what registers as `numbers.Integral`: Python's and NumPy's integers. True and
+  False are none, nor are floats without a fraction, strings, and arrays of one entry.
+- A *number* is what registers as `numbers.Real`, without True and False, and is finite.
+- A *flag* is True or False, of Python or NumPy: no other value counts as one of them.
+"""
 
 from __future__ import annotations
 
-from numbers import Integral
+from collections.abc import Collection, Iterable
+from math import inf
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 
 from relutopo.errors import InputError
 
-__all__ = ["check_number", "check_seed", "random_generator"]
+__all__ = [
+    "check_choice",
+    "check_flag",
+    "check_integer",
+    "check_integers",
+    "check_number",
+    "check_seed",
+    "check_threads",
+    "is_integer",
+    "random_generator",
+]
 
 
-def check_number(name: str, number: Any, low: int, high: int, remedy: str) -> None:
-    """Raise an `InputError` for what is no integer from `low` to `high`.
+def is_integer(value: object) -> bool:
+    """Tell whether a value is an integer in the sense of this module.
 
     Examples
     --------
-    >>> check_number("k", 3, 0, 2, "cells are no larger")
-    Traceback (most recent call last):
-    relutopo.errors.InputError: `k` must be in 0..2, got 3; cells are no larger
+    >>> is_integer(3), is_integer(np.int64(3)), is_integer(True), is_integer(3.0)
+    (True, True, False, False)
     """
-    if not isinstance(number, Integral) or not low <= int(number) <= high:
-        raise InputError(f"`{name}` must be in {low}..{high}, got {number!r}; {remedy}")
+    return not isinstance(value, bool) and isinstance(value, Integral)
 
 
-def check_seed(seed: int, most: int | None = None) -> None:
-    """Raise an `InputError` for what no generator of random numbers takes as a seed.
+def check_integer(
+    name: str, value: Any, least: int = 0, most: int | None = None, *, remedy: str
+) -> int:
+    """Return an integer that lies in a range.
+
+    Parameters
+    ----------
+    name : str
+        The argument's name, for the message.
+    value : object
+    least : int, default 0
+    most : int, optional
+        No limit by default.
+    remedy : str
+        What to do about it, for the end of the message.
+
+    Raises
+    ------
+    InputError
+        If the value is no integer, or lies outside the range.
+
+    Examples
+    --------
+    >>> check_integer("k", np.int64(2), 0, 2, remedy="cells are no larger")
+    2
+    >>> check_integer("k", 3, 0, 2, remedy="cells are no larger")
+    Traceback (most recent call last):
+    relutopo.errors.InputError: `k` must be an integer from 0 to 2, got 3; cells are no larger
+    """
+    if not is_integer(value) or not least <= int(value) <= (inf if most is None else most):
+        expected = f"an integer from {least}" + ("" if most is None else f" to {most}")
+        raise _wrong(name, expected, value, remedy)
+    return int(value)
+
+
+def check_integers(
+    name: str, values: Any, least: int = 0, *, at_least: int = 0, remedy: str
+) -> tuple[int, ...]:
+    """Return a sequence of integers that lie in a range.
+
+    Parameters
+    ----------
+    name : str
+        The argument's name, for the message.
+    values : iterable of int
+    least : int, default 0
+        The smallest integer that is taken.
+    at_least : int, default 0
+        How many there must be.
+    remedy : str
+        What to do about it, for the end of the message.
+
+    Raises
+    ------
+    InputError
+        If the values cannot be iterated over, there are fewer, or one is no integer in the range.
+
+    Examples
+    --------
+    >>> check_integers("hidden", [8, np.int32(8)], 1, remedy="pass for example [8, 8]")
+    (8, 8)
+    >>> check_integers("hidden", [8, 0], 1, remedy="pass for example [8, 8]")
+    Traceback (most recent call last):
+    relutopo.errors.InputError: `hidden` must be a sequence of integers from 1, got [8, 0]; pass ...
+    """
+    found = list(values) if isinstance(values, Iterable) else None
+    if (
+        found is None
+        or len(found) < at_least
+        or not all(is_integer(value) and value >= least for value in found)
+    ):
+        number = f"at least {at_least} " if at_least else ""
+        expected = f"a sequence of {number}integer{'s' * (at_least != 1)} from {least}"
+        raise _wrong(name, expected, values if found is None else found, remedy)
+    return tuple(map(int, found))
+
+
+def check_number(
+    name: str,
+    value: Any,
+    *,
+    least: float = -inf,
+    above: float = -inf,
+    most: float = inf,
+    below: float = inf,
+    remedy: str,
+) -> float:
+    """Return a finite number that lies in an interval.
+
+    Parameters
+    ----------
+    name : str
+        The argument's name, for the message.
+    value : object
+    least, above : float, optional
+        The lower end of the interval, one of the two: that belongs to it, or that does not.
+    most, below : float, optional
+        The upper end in the same way.
+    remedy : str
+        What to do about it, for the end of the message.
+
+    Raises
+    ------
+    InputError
+        If the value is no number, not finite, or outside the interval.
+
+    Examples
+    --------
+    >>> check_number("tol", 1e-8, above=0, most=1e-6, remedy="1e-8 is usual")
+    1e-08
+    >>> check_number("margin", -1, least=0, remedy="0.25 is usual")
+    Traceback (most recent call last):
+    relutopo.errors.InputError: `margin` must be a finite number ≥ 0, got -1; 0.25 is usual
+    """
+    try:
+        number = float(value) if not isinstance(value, bool) and isinstance(value, Real) else inf
+    except OverflowError:  # an integer or a fraction beyond the range of floats
+        number = inf
+    if not (abs(number) < inf and least <= number <= most and above < number < below):
+        raise _wrong(name, _interval(least, above, most, below), value, remedy)
+    return number
+
+
+def _interval(least: float, above: float, most: float, below: float) -> str:
+    low, high = max(least, above), min(most, below)
+    if high == inf:
+        if low == -inf:
+            return "a finite number"
+        if above == low:
+            return "a positive finite number" if low == 0 else f"a finite number > {low:g}"
+        return f"a finite number ≥ {low:g}"
+    opening = "(" if above == low else "["
+    closing = ")" if below == high else "]"
+    return f"a number in {opening}{low:g}, {high:g}{closing}"
+
+
+def check_choice(name: str, value: Any, choices: Collection[str], *, remedy: str) -> str:
+    """Return a choice between names.
+
+    Raises
+    ------
+    InputError
+        If the value is none of them.
+
+    Examples
+    --------
+    >>> check_choice("loss", "hinge", ("mse", "bce"), remedy="the default is 'mse'")
+    Traceback (most recent call last):
+    relutopo.errors.InputError: `loss` must be one of mse, bce, got 'hinge'; the default is 'mse'
+    """
+    if not isinstance(value, str) or value not in choices:
+        raise _wrong(name, f"one of {', '.join(choices)}", value, remedy)
+    return str(value)
+
+
+def check_flag(name: str, value: Any, *, remedy: str = "pass one of them") -> bool:
+    """Return True or False.
+
+    Raises
+    ------
+    InputError
+        If the value is neither: the string "false", for example, which Python counts as true.
+
+    Examples
+    --------
+    >>> check_flag("trust", "false")
+    Traceback (most recent call last):
+    relutopo.errors.InputError: `trust` must be True or False, got 'false'; pass one of them
+    """
+    if not isinstance(value, (bool, np.bool_)):
+        raise _wrong(name, "True or False", value, remedy)
+    return bool(value)
+
+
+def check_seed(seed: Any, most: int | None = None) -> int:
+    """Return the seed of a generator of random numbers.
 
     Parameters
     ----------
@@ -35,17 +229,20 @@ def check_seed(seed: int, most: int | None = None) -> None:
     most : int, optional
         The largest seed that is taken.
 
+    Raises
+    ------
+    InputError
+        If it is no integer in the range.
+
     Examples
     --------
-    >>> check_seed(0)
+    >>> check_seed(7)
+    7
     >>> check_seed(-1, most=9)
     Traceback (most recent call last):
-    relutopo.errors.InputError: `seed` must be from 0 to 9, got -1; pass another
+    relutopo.errors.InputError: `seed` must be an integer from 0 to 9, got -1; pass for example ...
     """
-    number: object = seed
-    if not isinstance(number, Integral) or seed < 0 or (most is not None and seed > most):
-        expected = "an integer from 0" if most is None else f"from 0 to {most}"
-        raise InputError(f"`seed` must be {expected}, got {seed!r}; pass another")
+    return check_integer("seed", seed, 0, most, remedy="pass for example seed=0")
 
 
 def random_generator(seed: int) -> np.random.Generator:
@@ -59,16 +256,33 @@ def random_generator(seed: int) -> np.random.Generator:
     Raises
     ------
     InputError
-        If NumPy refuses the seed.
+        If it is no such integer.
 
     Examples
     --------
     >>> random_generator(0).random() == random_generator(0).random()
     True
     """
-    try:
-        return np.random.default_rng(seed)
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            f"`seed` must be an integer from 0, got {seed!r}; pass for example seed=0"
-        ) from error
+    return np.random.default_rng(check_seed(seed))
+
+
+def check_threads(n_threads: Any) -> int | None:
+    """Return a number of threads, or None for as many as the process may use cores.
+
+    Raises
+    ------
+    InputError
+        If it is neither None nor an integer from 1.
+
+    Examples
+    --------
+    >>> check_threads(2)
+    2
+    """
+    if n_threads is None:
+        return None
+    return check_integer("n_threads", n_threads, 1, remedy="leave it out for all cores")
+
+
+def _wrong(name: str, expected: str, value: object, remedy: str) -> InputError:
+    return InputError(f"`{name}` must be {expected}, got {value!r}; {remedy}")

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from relutopo import registry
 from relutopo.arithmetic.exact import Integers, to_float
+from relutopo.checks import check_integer, check_number
 from relutopo.complex import CellComplex
 from relutopo.errors import InputError
 from relutopo.geometry.domain import Box, Domain
@@ -91,10 +92,8 @@ def decompose(
     >>> decompose(lines, Box(-1, 1, dim=2)).n_cells
     (9, 12, 4)
     """
-    if max_cells is not None and not (_is_whole(max_cells) and max_cells >= 1):
-        raise InputError(
-            f"`max_cells` must be an integer from 1, got {max_cells!r}; None sets no limit"
-        )
+    if max_cells is not None:
+        max_cells = check_integer("max_cells", max_cells, 1, remedy="None sets no limit")
     backend: Enumerator = registry.create("enumerator", enumerator)
     network = network_on(model, domain)
     found = backend.enumerate(network, domain, max_cells=max_cells, progress=progress)
@@ -164,8 +163,7 @@ def decompose_whole_space(
     ([-3.0, 5.0], [-3.0, 5.0], [True, True, True, True])
     """
     network = as_network(model)
-    if not 0 < margin < np.inf:
-        raise InputError(f"`margin` must be a positive number, got {margin}; leave it out")
+    margin = check_number("margin", margin, above=0, remedy="leave it out")
     box = Box(-1, 1, dim=network.input_dim)
     low = np.full(box.dim, np.inf)
     high, error = -low, np.inf
@@ -250,7 +248,3 @@ def _strictly_inside(vertex: Integers, box: Box) -> bool:
         Fraction(a) < x < Fraction(b)
         for a, x, b in zip(box.low, coordinates, box.high, strict=True)
     )
-
-
-def _is_whole(number: Any) -> bool:
-    return isinstance(number, int | np.integer) and not isinstance(number, bool)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from threadpoolctl import ThreadpoolController
 
-from relutopo.checks import random_generator
+from relutopo.checks import check_integer, check_number, random_generator
 from relutopo.errors import InputError
 from relutopo.interfaces import EigenResult, Eigensolver
 
@@ -177,17 +177,16 @@ class PencilSolver(Eigensolver):
     """Whether nodes are numbered breadth first, which takes time, and saves more where it pays."""
 
     def __init__(self, tol: float, max_iterations: int) -> None:
-        if not 0 < tol <= LARGEST_TOL:
-            raise InputError(
-                f"`tol` must be in (0, 1e-6], got {tol}; it bounds the relative residual, and the "
-                "default 1e-8 suits nearly every graph"
-            )
-        if max_iterations < 1:
-            raise InputError(
-                f"`max_iterations` must be at least 1, got {max_iterations}; leave it out"
-            )
-        self.tol = tol
-        self.max_iterations = max_iterations
+        self.tol = check_number(
+            "tol",
+            tol,
+            above=0,
+            most=LARGEST_TOL,
+            remedy="it bounds the relative residual; the default 1e-8 suits nearly every graph",
+        )
+        self.max_iterations = check_integer(
+            "max_iterations", max_iterations, 1, remedy="leave it out"
+        )
 
     def solve(
         self, laplacian: sparse.csr_array, vertex_weights: NDArray[np.float64], *, seed: int = 0

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from relutopo.checks import check_integer
 from relutopo.devices.device import numpy_device
-from relutopo.errors import InputError
 from relutopo.optional import require
 
 from ._multigrid.hierarchy import Hierarchy, csr_to_device
@@ -66,9 +66,7 @@ class AmgLobpcgEigensolver(PencilSolver):
         super().__init__(tol, max_iterations)
         # The basis of three blocks and the kernel must fit into the smallest iterated problem.
         limit = DENSE_UP_TO // 4
-        if not 1 <= block_size <= limit:
-            raise InputError(f"`block_size` must be in 1..{limit}, got {block_size}; try 1")
-        self.block_size = block_size
+        self.block_size = check_integer("block_size", block_size, 1, limit, remedy="try 1")
         self._pyamg = require("pyamg", "the eigensolver 'amg_lobpcg'")
         self._gauss_seidel = self._pyamg.relaxation.relaxation.gauss_seidel
 

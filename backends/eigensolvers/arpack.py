@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import linalg as sparse_linalg
 
-from relutopo.errors import InputError
+from relutopo.checks import check_threads
 from relutopo.system.threads import Run, threads
 
 from ._factorisation.cholesky import Cholesky
@@ -75,8 +75,7 @@ class ArpackEigensolver(PencilSolver):
         self, tol: float = 1e-8, max_iterations: int = 300, n_threads: int | None = None
     ) -> None:
         super().__init__(tol, max_iterations)
-        if n_threads is not None and n_threads < 1:
-            raise InputError(f"`n_threads` must be positive, got {n_threads}; leave it out for all")
+        n_threads = check_threads(n_threads)
         self.n_threads = len(os.sched_getaffinity(0)) if n_threads is None else n_threads
 
     def iterate(self, problem: SymmetricProblem, rng: np.random.Generator) -> Iterate:

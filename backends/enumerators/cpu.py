@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import os
 
+from relutopo.checks import check_threads
 from relutopo.complex import CellComplex
-from relutopo.errors import InputError
 from relutopo.geometry.domain import Domain
 from relutopo.interfaces import Enumerator, Progress
 from relutopo.networks.network import Network
@@ -42,8 +42,7 @@ class CpuEnumerator(Enumerator):
     """
 
     def __init__(self, n_threads: int | None = None) -> None:
-        if n_threads is not None and n_threads < 1:
-            raise InputError(f"`n_threads` must be positive, got {n_threads}; leave it out for all")
+        n_threads = check_threads(n_threads)
         self.n_threads = len(os.sched_getaffinity(0)) if n_threads is None else n_threads
 
     def enumerate(

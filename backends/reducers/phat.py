@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from relutopo.errors import InputError
+from relutopo.checks import check_choice, check_flag
 from relutopo.interfaces import Reducer, Reduction
 from relutopo.interfaces.reducer import BoundaryMatrix
 from relutopo.optional import require
@@ -66,11 +66,14 @@ class PhatReducer(Reducer):
         self._phat = require("phat", "the reducer 'phat'")
         algorithms = {a.name.removesuffix("_reduction"): a for a in self._phat.reductions}
         representations = {r.name: r for r in self._phat.representations}
-        self._algorithm = _choose("algorithm", algorithm, algorithms)
-        self._representation = _choose("representation", representation, representations)
-        self.algorithm = algorithm
-        self.representation = representation
-        self.dualized = dualized
+        remedy = "leave it out"
+        self.algorithm = check_choice("algorithm", algorithm, algorithms, remedy=remedy)
+        self.representation = check_choice(
+            "representation", representation, representations, remedy=remedy
+        )
+        self.dualized = check_flag("dualized", dualized)
+        self._algorithm = algorithms[self.algorithm]
+        self._representation = representations[self.representation]
 
     def __repr__(self) -> str:
         return f"PhatReducer({self.algorithm!r}, {self.representation!r}, {self.dualized})"
@@ -107,12 +110,6 @@ class PhatReducer(Reducer):
         if self.dualized:
             return matrix.compute_persistence_pairs_dualized(self._algorithm)
         return matrix.compute_persistence_pairs(self._algorithm)
-
-
-def _choose(argument: str, choice: str, known: dict[str, Any]) -> Any:
-    if choice not in known:
-        raise InputError(f"`{argument}` must be one of {', '.join(known)}, got {choice!r}")
-    return known[choice]
 
 
 def _encode(boundary: BoundaryMatrix) -> NDArray[np.int64]:

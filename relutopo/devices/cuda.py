@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from relutopo.checks import check_integer
 from relutopo.devices.device import Device, detached, numpy_device
 from relutopo.devices.pinned import LARGE, staging
 from relutopo.errors import DeviceError, DeviceMemoryError, InputError
@@ -152,6 +153,8 @@ def cuda_device(
     InputError
         If there are fewer cards.
     """
+    remedy = "device=0 is the first card"
+    check_integer("device", index, remedy=remedy)
     cupy = require("cupy", purpose)
     try:
         n_cards = cupy.cuda.runtime.getDeviceCount()
@@ -165,11 +168,7 @@ def cuda_device(
             f"{purpose} needs an NVIDIA card, and CUDA sees none; check `nvidia-smi` and the "
             f"environment variable CUDA_VISIBLE_DEVICES, or {otherwise}"
         )
-    if not 0 <= index < n_cards:
-        raise InputError(
-            f"`device` must be in 0..{n_cards - 1}, the cards that CUDA sees, got {index}; "
-            "device=0 always exists"
-        )
+    index = check_integer("device", index, 0, n_cards - 1, remedy=f"{remedy} that CUDA sees")
     try:
         device = _CudaDevice(cupy, require("cupyx.scipy.sparse", purpose), index, otherwise)
         device.to_host(device.to_device(np.ones(1)) + 1.0)

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from relutopo.checks import check_number
+from relutopo.checks import check_integer
 from relutopo.geometry.domain import Domain, FacetLists
 from relutopo.geometry.patterns import unpack_patterns
 from relutopo.networks.network import Network
@@ -154,7 +154,7 @@ class Cells:
         scipy.sparse.csc_array, shape (n_{k-1}, n_k)
             Entry 1 where a (k-1)-cell is a facet of a k-cell. The rows in a column are not sorted.
         """
-        check_number("k", k, 1, self.dim, "vertices have no boundary")
+        check_integer("k", k, 1, self.dim, remedy="vertices have no boundary")
         indptr, indices = self.facets[k - 1]
         ones = np.ones(len(indices), dtype=np.int8)
         return sparse.csc_array(
@@ -174,7 +174,7 @@ class Cells:
         scipy.sparse.csr_array of bool, shape (n_k, n_0)
             Entry True where a vertex belongs to a k-cell; column indices sorted.
         """
-        check_number("k", k, 0, self.dim, "cells are no larger")
+        check_integer("k", k, 0, self.dim, remedy="cells are no larger")
         incidence = sparse.csr_array(sparse.eye_array(self.n_cells[0], dtype=bool))
         for j in range(1, k + 1):
             incidence = sparse.csr_array(self.boundary(j).T.astype(bool) @ incidence)
@@ -233,7 +233,7 @@ class Cells:
         corners : (n_simplices, k + 1) ndarray of int64
             Its vertices.
         """
-        check_number("k", k, 0, self.dim, "cells are no larger")
+        check_integer("k", k, 0, self.dim, remedy="cells are no larger")
         owner, corners = self._simplices[k]
         return owner.copy(), corners.copy()
 
@@ -283,7 +283,7 @@ class Cells:
         region : int
             0..n_regions-1.
         """
-        check_number("region", region, 0, self.n_regions - 1, "look at n_regions")
+        check_integer("region", region, 0, self.n_regions - 1, remedy="look at n_regions")
         incidence = self._region_incidence
         corners = incidence.indices[incidence.indptr[region] : incidence.indptr[region + 1]]
         if self.dim == 2:

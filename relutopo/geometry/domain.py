@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from relutopo.arithmetic.exact import Integers, dyadic_integers, homogeneous_points, mean_point
 from relutopo.arrays import as_array, as_points
+from relutopo.checks import check_integer, check_number
 from relutopo.errors import InputError
 
 __all__ = ["Box", "Domain", "FaceLattice", "FacetLists", "side_label"]
@@ -175,6 +176,8 @@ class Box(Domain):
     ) -> None:
         lows = np.atleast_1d(as_array(low, np.float64))
         highs = np.atleast_1d(as_array(high, np.float64))
+        if dim is not None:
+            dim = check_integer("dim", dim, 1, remedy="pass for example Box(-1, 1, dim=2)")
         lengths = {x.size for x in (lows, highs) if x.size > 1 or dim is None}
         if dim is None:
             dim = max(lengths)
@@ -226,6 +229,7 @@ class Box(Domain):
                 f"`points` must have shape (n, d) with n ≥ 1, got {x.shape}; "
                 "pass one row for each point"
             )
+        margin = check_number("margin", margin, remedy="0.25 is usual")
         low, high = x.min(axis=0), x.max(axis=0)
         width = margin * (high - low)
         return cls((low - width).tolist(), (high + width).tolist())

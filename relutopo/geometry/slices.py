@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from relutopo.arithmetic.exact import Integers
 from relutopo.arrays import as_array, as_points
+from relutopo.checks import check_integer
 from relutopo.errors import InputError
 from relutopo.geometry.domain import Box, Domain, FaceLattice
 from relutopo.networks.network import Network
@@ -157,10 +158,11 @@ class AffineSlice(Domain):
         """
         x = as_array(data, np.float64)
         most = min(len(x) - 1, math.prod(x.shape[1:])) if x.ndim > 1 else 0
-        if not (isinstance(k, int | np.integer) and 1 <= k <= most):
+        k = check_integer("k", k, 1, remedy="2 gives a plane")
+        if k > most:
             raise InputError(
-                f"`data` must hold more than k={k} points, with k an integer from 1 and at most "
-                f"their dimension, got shape {x.shape}; pass one row for each point"
+                f"`data` must hold more than k={k} points, of at least k dimensions, got shape "
+                f"{x.shape}; pass one row for each point"
             )
         if not (finite := np.isfinite(x.reshape(len(x), -1)).all(axis=1)).all():
             raise InputError(

@@ -14,8 +14,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from relutopo.checks import check_number
-from relutopo.errors import InputError
+from relutopo.checks import check_choice, check_integer
 from relutopo.homology.filtration import Filtration
 from relutopo.interfaces import Reduction
 from relutopo.interfaces.reducer import BoundaryMatrix
@@ -162,7 +161,7 @@ class Diagram:
         (n_pairs, 2) ndarray, float64 or int64
             Sorted by the index of birth. Pairs of equal values are included.
         """
-        check_number("dim", dim, 0, self.dim, "the complex has no larger cells")
+        check_integer("dim", dim, 0, self.dim, remedy="the complex has no larger cells")
         pairs = self.reduction.pairs
         chosen: NDArray[np.int64] = pairs[self.dimensions[pairs[:, 0]] == dim]
         return self._on(chosen, over)
@@ -177,7 +176,7 @@ class Diagram:
         over : {"value", "index"}
             Filtration values, or the number of the cell that creates (from 0).
         """
-        check_number("dim", dim, 0, self.dim, "the complex has no larger cells")
+        check_integer("dim", dim, 0, self.dim, remedy="the complex has no larger cells")
         cells = self.reduction.essential
         chosen: NDArray[np.int64] = cells[self.dimensions[cells] == dim]
         return self._on(chosen, over)
@@ -214,6 +213,5 @@ class Diagram:
 
 
 def _is_index(over: str) -> bool:
-    if over not in ("value", "index"):
-        raise InputError(f'`over` must be "value" or "index", got {over!r}')
-    return over == "index"
+    remedy = "filtration values are the default"
+    return check_choice("over", over, ("value", "index"), remedy=remedy) == "index"

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from relutopo.checks import check_integer
 from relutopo.errors import InputError
 
 if TYPE_CHECKING:
@@ -113,6 +114,7 @@ class Filtration:
         (1, 0)
         """
         starts = np.concatenate([[0], np.cumsum(self.n_cells)])
+        index = check_integer("index", index, 0, int(starts[-1]) - 1, remedy="look at n_cells")
         k = int(np.searchsorted(starts, index, side="right")) - 1
         return k, int(index - starts[k])
 

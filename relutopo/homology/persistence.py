@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from relutopo import registry
-from relutopo.checks import random_generator
+from relutopo.checks import check_seed, random_generator
 from relutopo.errors import BackendError
 from relutopo.geometry.cells import CellLists, Cells
 from relutopo.homology.boundary import boundary_matrix
@@ -58,6 +58,7 @@ def filtration(
     >>> filtration(complex_, "random_closure", seed=3)
     Filtration('random_closure', 25 cells, seed=3)
     """
+    seed = check_seed(seed)
     chosen: FiltrationStrategy = registry.create("filtration", strategy, **options)
     if not isinstance(getattr(chosen, "name", None), str):
         raise BackendError(

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relutopo.arrays import as_array, as_points
-from relutopo.checks import check_seed
+from relutopo.checks import check_integer, check_number, check_seed
 from relutopo.errors import InputError
 from relutopo.optional import require
 
@@ -102,7 +102,7 @@ def two_moons(n: int = 500, noise: float = 0.1, seed: int = 0) -> Dataset:
     >>> two_moons(n=20).points.shape
     (20, 2)
     """
-    _check(n, noise, seed)
+    n, noise, seed = _checked(n, noise, seed)
     make = require("sklearn.datasets", "the data set 'two_moons'").make_moons
 
     def sample(size: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -136,9 +136,8 @@ def two_circles(n: int = 500, noise: float = 0.05, factor: float = 0.5, seed: in
     >>> two_circles(n=20).points.shape
     (20, 2)
     """
-    _check(n, noise, seed)
-    if not 0 <= factor < 1:
-        raise InputError(f"`factor` must be in [0, 1), got {factor}; the outer radius is 1")
+    n, noise, seed = _checked(n, noise, seed)
+    factor = check_number("factor", factor, least=0, below=1, remedy="the outer radius is 1")
     make = require("sklearn.datasets", "the data set 'two_circles'").make_circles
 
     def sample(size: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -148,9 +147,9 @@ def two_circles(n: int = 500, noise: float = 0.05, factor: float = 0.5, seed: in
     return Dataset("two_circles", *sample(n, seed), *sample(N_HELD_OUT, HELD_OUT_SEED + seed))
 
 
-def _check(n: int, noise: float, seed: int) -> None:
-    check_seed(seed, MOST_SEED)
-    if n < 2:
-        raise InputError(f"`n` must be at least 2, got {n}; each class needs a point")
-    if not 0 <= noise < np.inf:
-        raise InputError(f"`noise` must be a finite number ≥ 0, got {noise}; 0 means none")
+def _checked(n: int, noise: float, seed: int) -> tuple[int, float, int]:
+    return (
+        check_integer("n", n, 2, remedy="each class needs a point"),
+        check_number("noise", noise, least=0, remedy="0 means none"),
+        check_seed(seed, MOST_SEED),
+    )

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from relutopo.checks import check_integer, check_integers, check_number
 from relutopo.errors import InputError
 from relutopo.geometry.domain import Box, Domain
 from relutopo.geometry.slices import AffineSlice
@@ -49,7 +50,7 @@ class AroundData(DomainRule):
     margin: float = 0.25
 
     def __post_init__(self) -> None:
-        _check_margin(self.margin)
+        object.__setattr__(self, "margin", _checked_margin(self.margin))
 
     def __call__(self, dataset: Dataset) -> Box:
         """Return the box."""
@@ -116,13 +117,12 @@ class SliceThrough(DomainRule):
     margin: float = 0.25
 
     def __post_init__(self) -> None:
-        _check_margin(self.margin)
-        are_numbers = all(isinstance(i, (int, np.integer)) and i >= 0 for i in self.points)
-        if not are_numbers or len(self.points) < 2 or len(set(self.points)) < len(self.points):
-            raise InputError(
-                f"`points` must be the numbers of at least two training points, from 0, got "
-                f"{list(self.points)}; pass for example [0, 1, 2] for a plane"
-            )
+        object.__setattr__(self, "margin", _checked_margin(self.margin))
+        remedy = "pass the numbers of training points, for example [0, 1, 2] for a plane"
+        points = check_integers("points", self.points, at_least=2, remedy=remedy)
+        if len(set(points)) < len(points):
+            raise InputError(f"`points` must be distinct, got {list(points)}; {remedy}")
+        object.__setattr__(self, "points", points)
 
     def __call__(self, dataset: Dataset) -> AffineSlice:
         """Return the slice."""
@@ -152,16 +152,16 @@ class SlicePrincipal(DomainRule):
     margin: float = 0.25
 
     def __post_init__(self) -> None:
-        _check_margin(self.margin)
+        object.__setattr__(self, "dim", check_integer("dim", self.dim, 1, remedy="2 is usual"))
+        object.__setattr__(self, "margin", _checked_margin(self.margin))
 
     def __call__(self, dataset: Dataset) -> AffineSlice:
         """Return the slice."""
         return AffineSlice.principal(dataset.points, self.dim, self.margin)
 
 
-def _check_margin(margin: float) -> None:
-    if not 0 <= margin < np.inf:
-        raise InputError(f"`margin` must be a finite number ≥ 0, got {margin}; 0.25 is usual")
+def _checked_margin(margin: float) -> float:
+    return check_number("margin", margin, least=0, remedy="0.25 is usual")
 
 
 def seen_on(dataset: Dataset, domain: Domain) -> Dataset:

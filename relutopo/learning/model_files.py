@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from relutopo.checks import check_flag
 from relutopo.errors import InputError
 from relutopo.learning.datasets import Dataset
 from relutopo.learning.runs import Checkpoint, History, TrainingRun, load_tensors
@@ -124,6 +125,7 @@ def load_model(
     InputError
         If the file is missing, unreadable, holds no network, or needs `trust`.
     """
+    trust = check_flag("trust", trust)
     name = os.fspath(path)
     if not os.path.isfile(path):
         raise InputError(f"the model {name!r} does not exist; check its path")
@@ -235,7 +237,7 @@ class ModelFiles(TrainingRun):
             raise InputError("`files` must be at least one model, got none; check the pattern")
         self._files = _by_step([Path(file) for file in files])
         self._dataset = dataset
-        self._trust, self._input_shape = trust, input_shape
+        self._trust, self._input_shape = check_flag("trust", trust), input_shape
 
     @property
     def is_complete(self) -> bool:

@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from relutopo.checks import check_integer
 from relutopo.errors import InputError
 from relutopo.learning.datasets import Dataset
 from relutopo.networks.perceptron import ReluNetwork
@@ -160,6 +161,7 @@ class History:
         ----------
         step : int
         """
+        step = check_integer("step", step, remedy="pass a number of updates")
         return {
             "train_loss": _value(self.train_steps, self.train_loss, step),
             "train_accuracy": _value(self.train_steps, self.train_accuracy, step),
@@ -206,6 +208,7 @@ class TrainingRun:
 
     def checkpoint_path(self, step: int) -> Path:
         """Return where the checkpoint of a step belongs."""
+        step = check_integer("step", step, remedy="look at `steps`")
         return self.directory / "checkpoints" / f"step_{step:06d}.pt"
 
     def checkpoint(self, step: int) -> Checkpoint:

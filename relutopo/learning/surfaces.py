@@ -11,8 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from relutopo.checks import check_seed
-from relutopo.errors import InputError
+from relutopo.checks import check_integer, check_seed
 from relutopo.learning.datasets import HELD_OUT_SEED, MOST_SEED, N_HELD_OUT, Dataset
 
 __all__ = ["bump", "franke", "peaks", "sinsin"]
@@ -130,9 +129,8 @@ def peaks(n: int = 300, seed: int = 0) -> Dataset:
 
 
 def _sample(name: str, surface: Callable[[_Array, _Array], _Array], n: int, seed: int) -> Dataset:
-    if n < 1:
-        raise InputError(f"`n` must be at least 1, got {n}; pass the number of training points")
-    check_seed(seed, MOST_SEED)
+    n = check_integer("n", n, 1, remedy="pass the number of training points")
+    seed = check_seed(seed, MOST_SEED)
     points = np.random.default_rng(seed).uniform(-1, 1, (n, 2))
     held_out = np.random.default_rng(HELD_OUT_SEED + seed).uniform(-1, 1, (N_HELD_OUT, 2))
     return Dataset(name, points, surface(*points.T), held_out, surface(*held_out.T))

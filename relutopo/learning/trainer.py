@@ -10,12 +10,20 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from relutopo.checks import (
+    check_choice,
+    check_flag,
+    check_integer,
+    check_integers,
+    check_number,
+    check_seed,
+)
 from relutopo.errors import InputError
 from relutopo.interfaces import Progress
 from relutopo.learning.datasets import Dataset
@@ -56,21 +64,16 @@ class MlpSettings:
     dtype: Literal["float32", "float64"] = "float64"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "hidden", tuple(self.hidden))
-        for size in self.hidden:
-            _check_number("hidden", size, int)
-        _check_number("init_scale", self.init_scale, float)
-        if not self.hidden or min(self.hidden) < 1:
-            raise InputError(
-                f"`hidden` must be at least one positive layer size, got {list(self.hidden)}; "
-                "pass for example [8, 8]"
-            )
-        if not 0 < self.init_scale < np.inf:
-            raise InputError(
-                f"`init_scale` must be positive and finite, got {self.init_scale}; "
-                "1 is torch's default initialisation"
-            )
-        _check_choice("dtype", self.dtype, ("float32", "float64"))
+        hidden = check_integers(
+            "hidden", self.hidden, 1, at_least=1, remedy="pass for example [8, 8]"
+        )
+        object.__setattr__(self, "hidden", hidden)
+        scale = check_number(
+            "init_scale", self.init_scale, above=0, remedy="1 is torch's default initialisation"
+        )
+        object.__setattr__(self, "init_scale", scale)
+        remedy = "the default is 'float64'"
+        check_choice("dtype", self.dtype, ("float32", "float64"), remedy=remedy)
 
 
 @dataclass(frozen=True)
@@ -115,41 +118,30 @@ class TrainerSettings:
     held_out_every: int = 10
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "checkpoint_steps", tuple(self.checkpoint_steps))
-        for step in self.checkpoint_steps:
-            _check_number("checkpoint_steps", step, int)
-        for name in ("learning_rate", "weight_decay"):
-            _check_number(name, getattr(self, name), float)
+        defaults = {field.name: field.default for field in fields(self)}
         least = {"n_steps": 1, "n_checkpoints": 0, "held_out_every": 1}
         if self.checkpoint_every is not None:
             least["checkpoint_every"] = 1
-        for name, lowest in least.items():
-            _check_number(name, getattr(self, name), int)
-            if getattr(self, name) < lowest:
-                raise InputError(f"`{name}` must be at least {lowest}, got {getattr(self, name)}")
-        if min(self.checkpoint_steps, default=0) < 0:
-            raise InputError(
-                f"`checkpoint_steps` must be ≥ 0, got {min(self.checkpoint_steps)}; "
-                "step 0 is the initialisation"
+        checked: dict[str, Any] = {
+            name: check_integer(
+                name, getattr(self, name), lowest, remedy=f"the default is {defaults[name]}"
             )
-        if not 0 < self.learning_rate < np.inf:
-            raise InputError(
-                f"`learning_rate` must be positive and finite, got {self.learning_rate}"
-            )
-        if not 0 <= self.weight_decay < np.inf:
-            raise InputError(f"`weight_decay` must be finite and ≥ 0, got {self.weight_decay}")
-        _check_choice("loss", self.loss, ("mse", "bce"))
-
-
-def _check_number(name: str, value: object, kind: type[int] | type[float]) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, kind)):
-        expected = "a number" if kind is float else "an integer"
-        raise InputError(f"`{name}` must be {expected}, got {value!r}; check its spelling")
-
-
-def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise InputError(f"`{name}` must be one of {', '.join(choices)}, got {value!r}")
+            for name, lowest in least.items()
+        }
+        checked["checkpoint_steps"] = check_integers(
+            "checkpoint_steps", self.checkpoint_steps, remedy="step 0 is the initialisation"
+        )
+        checked["learning_rate"] = check_number(
+            "learning_rate", self.learning_rate, above=0, remedy="5e-3 is usual"
+        )
+        checked["weight_decay"] = check_number(
+            "weight_decay", self.weight_decay, least=0, remedy="0 means none"
+        )
+        for name in ("decay_biases", "checkpoint_spikes"):
+            checked[name] = check_flag(name, getattr(self, name))
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
+        check_choice("loss", self.loss, ("mse", "bce"), remedy="the default is 'mse'")
 
 
 def checkpoint_steps(settings: TrainerSettings) -> list[int]:
@@ -242,6 +234,7 @@ def train(
     MissingExtraError
         If torch is not installed.
     """
+    seed = check_seed(seed)
     run = TrainingRun(directory)
     run.claim({"network": asdict(network), "trainer": asdict(trainer), "seed": seed}, dataset)
     if not run.is_complete:

@@ -35,6 +35,7 @@ from scipy import sparse
 from relutopo.arithmetic.exact import Integers, dyadic_integers
 from relutopo.arithmetic.rounding import gamma
 from relutopo.arrays import as_points
+from relutopo.checks import check_integer
 from relutopo.errors import InputError
 from relutopo.networks.network import AffineMaps, Network
 
@@ -183,6 +184,7 @@ class GraphNetwork(Network):
     def __init__(self, input_dim: int, nodes: Sequence[Affine | Kink]) -> None:
         if not nodes:
             raise InputError("`nodes` must not be empty; pass at least one affine map or kink")
+        input_dim = check_integer("input_dim", input_dim, 1, remedy="pass the number of inputs")
         self.input_dim = input_dim
         self.nodes = tuple(nodes)
         self.n_outputs = self.nodes[-1].size

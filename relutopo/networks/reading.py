@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import operator
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from relutopo.checks import check_integers
 from relutopo.errors import InputError
 from relutopo.networks.network import Network
 from relutopo.networks.perceptron import ReluNetwork
@@ -60,16 +60,8 @@ def as_network(model: Any, input_shape: Sequence[int] | None = None) -> Network:
 
 
 def _checked_shape(shape: Any) -> tuple[int, ...]:
-    try:
-        sizes = tuple(map(operator.index, shape))
-    except TypeError:
-        sizes = ()
-    if not sizes or min(sizes) < 1:
-        raise InputError(
-            "`input_shape` must be a sequence of integers from 1, the shape of one input without "
-            f"the batch axis, got {shape!r}; pass for example (2,) or (1, 28, 28)"
-        )
-    return sizes
+    remedy = "pass the shape of one input without the batch axis, for example (2,) or (1, 28, 28)"
+    return check_integers("input_shape", shape, 1, at_least=1, remedy=remedy)
 
 
 def _read_network(model: Any, input_shape: Sequence[int] | None) -> Network:

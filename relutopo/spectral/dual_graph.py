@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
+from relutopo.checks import check_choice, check_integer
 from relutopo.errors import InputError, InvariantError
 from relutopo.geometry.cells import Cells
 from relutopo.geometry.location import KnownRegions, locate
@@ -68,17 +69,15 @@ class DualGraph:
     regions: KnownRegions | None = None
 
     def __post_init__(self) -> None:
-        if self.kind not in get_args(Adjacency):
-            raise InputError(
-                f"`adjacency` must be one of {', '.join(get_args(Adjacency))}, got "
-                f"{self.kind!r}; 'facet' is the usual choice"
-            )
-        arrays = {"n_nodes": np.asarray(self.n_nodes), "edges": self.edges, "facets": self.facets}
-        for name, array in arrays.items():
+        remedy = "'facet' is the usual choice"
+        check_choice("adjacency", self.kind, get_args(Adjacency), remedy=remedy)
+        n_nodes = check_integer("n_nodes", self.n_nodes, remedy="pass the number of regions")
+        object.__setattr__(self, "n_nodes", n_nodes)
+        for name in ("edges", "facets"):
+            array = getattr(self, name)
             if not isinstance(array, np.ndarray) or array.dtype.kind not in "iu":
-                what = "an integer" if name == "n_nodes" else "an ndarray of integers"
                 raise InputError(
-                    f"`{name}` must be {what}, got {getattr(self, name)!r}; convert it"
+                    f"`{name}` must be an ndarray of integers, got {array!r}; convert it"
                 )
         if self.edges.shape != (len(self.edges), 2) or self.facets.shape != (len(self.edges),):
             raise InputError(

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from relutopo import registry
 from relutopo.arrays import read_only
+from relutopo.checks import check_seed
 from relutopo.errors import (
     DisconnectedGraphError,
     InputError,
@@ -252,6 +253,7 @@ def fiedler_partition(
     >>> round(part.value, 9), part.method  # a path of three regions
     (1.0, 'dense')
     """
+    seed = check_seed(seed)
     weighting: VertexWeights = registry.create("vertex_weights", vertex_weights)
     regions = _regions_of_points(graph, points, weighting)
     counts = np.bincount(regions[regions >= 0], minlength=graph.n_nodes)

@@ -25,6 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from relutopo.arithmetic.exact import Integers, dyadic_integers, homogeneous_points, to_float
 from relutopo.arrays import as_points
+from relutopo.checks import check_integer
 from relutopo.errors import InputError, InvariantError
 from relutopo.geometry.domain import Domain
 from relutopo.geometry.location import KnownRegions
@@ -139,8 +140,8 @@ def search_regions(
     """
     begin = time.perf_counter()
     network = network_on(model, domain)
-    if max_regions is not None and max_regions < 1:
-        raise InputError(f"`max_regions` must be at least 1, got {max_regions}; leave it out")
+    if max_regions is not None:
+        max_regions = check_integer("max_regions", max_regions, 1, remedy="leave it out")
     queue: deque[NDArray[np.bool_]] = deque()
     number: dict[bytes, int] = {}
 

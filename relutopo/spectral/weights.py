@@ -12,6 +12,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from relutopo.checks import check_number
 from relutopo.errors import InputError
 from relutopo.spectral.dual_graph import DualGraph
 
@@ -97,10 +98,10 @@ class ScaledCount(VertexWeights):
     scale: float | None = None
 
     def __post_init__(self) -> None:
-        if self.scale is not None and not 0 <= self.scale < np.inf:
-            raise InputError(
-                f"`scale` must be a finite number ≥ 0, got {self.scale}; leave it out to let "
-                "the data weigh as much as the regions"
+        if self.scale is not None:
+            remedy = "leave it out to let the data weigh as much as the regions"
+            object.__setattr__(
+                self, "scale", check_number("scale", self.scale, least=0, remedy=remedy)
             )
 
     def __call__(self, graph: DualGraph, counts: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -18,14 +18,12 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import operator
 import os
 import subprocess
 import sys
 import warnings
 from collections.abc import Collection
 from dataclasses import asdict
-from numbers import Integral
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -34,6 +32,7 @@ from relutopo import registry
 from relutopo.analyses.base import Row
 from relutopo.analyses.homology import HomologySettings
 from relutopo.analyses.partition import AnalysisSettings, check
+from relutopo.checks import check_integer, check_integers
 from relutopo.errors import InputError, RelutopoError
 from relutopo.geometry.slices import AffineSlice, network_on
 from relutopo.learning.datasets import Dataset
@@ -160,7 +159,7 @@ class Tracker:
         >>> [step for step in range(101) if tracker.wants(step)]
         [0, 1, 2, 5, 10, 22, 46, 100]
         """
-        step = _whole(step)
+        step = _checked_step(step)
         if step in self._known:
             return False
         if not isinstance(self._steps, int):
@@ -195,7 +194,7 @@ class Tracker:
             cannot be read. Later, when training has diverged for example, that is recorded as the
             step's ``error``; a file that cannot be written is warned of. Training goes on.
         """
-        step = _whole(step)
+        step = _checked_step(step)
         if not self.wants(step):
             return False
         note: Row = {"step": step, "loss": _number(loss)}
@@ -351,28 +350,15 @@ def _number(loss: Any) -> float:
         ) from error
 
 
-def _whole(step: Any) -> int:
-    try:
-        number = operator.index(step)
-    except TypeError:
-        number = -1
-    if number < 0:
-        raise InputError(
-            f"`step` must be an integer from 0, got {step!r}; pass the number of updates made"
-        )
-    return number
+def _checked_step(step: Any) -> int:
+    return check_integer("step", step, remedy="pass the number of updates made")
 
 
 def _checked_steps(steps: Any) -> int | frozenset[int]:
-    if not isinstance(steps, bool) and isinstance(steps, Integral) and int(steps) >= 1:
-        return int(steps)
-    try:
-        return frozenset(map(operator.index, steps))
-    except TypeError:
-        raise InputError(
-            "`steps` must be an integer from 1, so many for each power of ten, or a collection of "
-            f"integers, got {steps!r}"
-        ) from None
+    remedy = "pass so many for each power of ten, or a collection of steps"
+    if isinstance(steps, Collection):
+        return frozenset(check_integers("steps", steps, remedy=remedy))
+    return check_integer("steps", steps, 1, remedy=remedy)
 
 
 def _key(slice: AffineSlice) -> str:

@@ -53,7 +53,7 @@ def test_one_size_has_no_law_and_bad_numbers_are_refused() -> None:
 
 
 def test_random_networks_have_the_ranges_that_they_promise() -> None:
-    network = random_network([3, 400, 200, 1], seed=1)
+    network = random_network([3, 400, 200, 1], seed=1, kind="uniform")
     assert network.layer_sizes == (400, 200)
     for w, b in zip(network.weights, network.biases, strict=True):
         bound = np.sqrt(6 / w.shape[1])
@@ -62,10 +62,11 @@ def test_random_networks_have_the_ranges_that_they_promise() -> None:
         if w.size > 1000:  # uniform: the variance is a third of the bound's square
             assert np.abs(w).max() > 0.99 * bound
             assert w.var() == pytest.approx(bound**2 / 3, rel=0.1)
-    again = random_network([3, 400, 200, 1], seed=1)
+    again = random_network([3, 400, 200, 1], seed=1, kind="uniform")
     np.testing.assert_array_equal(network.weights[1], again.weights[1])
-    assert (network.weights[0] != random_network([3, 400, 200, 1], seed=2).weights[0]).all()
-    with pytest.raises(InputError, match="`sizes` must be at least two"):
+    other = random_network([3, 400, 200, 1], seed=2, kind="uniform")
+    assert (network.weights[0] != other.weights[0]).all()
+    with pytest.raises(InputError, match="`sizes` must be a sequence of at least 2 integers"):
         random_network([2])
     with pytest.raises(InputError, match=r"`scale.width` must be positive, got 0"):
         RandomNetwork(width=0)
@@ -80,7 +81,7 @@ def test_a_row_is_that_of_the_network() -> None:
         assert (done, total) == (len(steps), 5)
 
     row = scale_job.measure(scale_job.ScaleSettings(scale=scale, seed=4), progress)
-    complex_ = rt.decompose(random_network([2, 9, 9, 1], 4), rt.Box(-3, 3, dim=2))
+    complex_ = rt.decompose(random_network([2, 9, 9, 1], 4, "uniform"), rt.Box(-3, 3, dim=2))
     assert (row["n_regions"], row["n_cells"]) == (complex_.n_regions, sum(complex_.n_cells))
     assert row["n_edges"] == complex_.dual_graph().n_edges
     part = rt.fiedler_partition(complex_.dual_graph(), vertex_weights="unweighted")

@@ -122,9 +122,10 @@ def test_what_is_wrong_is_told_before_anything_runs_and_in_one_line(
     assert interval.endswith("give values, or add hydra/sweeper=optuna\n")
     for seed in ("-1", "99999999999999999999"):
         printed = command(tmp_path, f"seed={seed}", succeeds=False)
-        assert printed == f"`seed` must be from 0 to 4294957295, got {seed}; pass another\n"
+        told = f"`seed` must be an integer from 0 to 4294957295, got {seed}"
+        assert printed == f"{told}; pass for example seed=0\n"
     printed = command(tmp_path, "--multirun", "seed=-1,-2", succeeds=False)
-    assert "`seed` must be from 0 to 4294957295, got -2" in " ".join(printed.split())
+    assert "`seed` must be an integer from 0 to 4294957295, got -2" in " ".join(printed.split())
     assert "Traceback" not in printed
     assert not list(tmp_path.rglob("training"))
 

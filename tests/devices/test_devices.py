@@ -260,7 +260,9 @@ def test_without_cupy_the_extras_are_named(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.parametrize("index", [-1, N_CARDS])
 def test_a_card_that_does_not_exist(cupy: FakeCupy, index: int) -> None:
-    with pytest.raises(InputError, match=rf"`device` must be in 0\.\.1, .* got {index}"):
+    with pytest.raises(
+        InputError, match=f"`device` must be an integer from 0( to 1)?, got {index}"
+    ):
         cuda_device(index)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 import relutopo as rt
 from relutopo.errors import InputError, MissingExtraError
-from relutopo.testing import random_network
+from relutopo.gallery import random_network
 
 
 def decomposed(dim: int) -> rt.CellComplex:

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 import relutopo as rt
 from relutopo.arithmetic.exact import homogeneous_points
 from relutopo.errors import InputError
+from relutopo.gallery import random_network
 from relutopo.geometry.polytope import Cone, integer_rows
-from relutopo.testing import assert_same_complex, random_network
+from relutopo.testing import assert_same_complex
 
 SEGMENT = ([[1.0], [-1.0]], [1.0, 1.0])
 

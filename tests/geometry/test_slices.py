@@ -23,7 +23,8 @@ from relutopo import (
     search_regions,
 )
 from relutopo.errors import InputError
-from relutopo.testing import assert_same_complex, random_network
+from relutopo.gallery import random_network
+from relutopo.testing import assert_same_complex
 
 
 def multiplied_out(network: ReluNetwork, slice_: AffineSlice) -> ReluNetwork:
@@ -290,7 +291,7 @@ def test_bad_slices() -> None:
         AffineSlice.through(a, b, np.array([np.inf, 0, 0]))
     with pytest.raises(InputError, match=r"`data` must hold more than k=2 points"):
         AffineSlice.principal([[0.0, 1.0], [1.0, 0.0]])
-    with pytest.raises(InputError, match=r"`data` must hold more than k=1.5 points"):
+    with pytest.raises(InputError, match=r"`k` must be an integer from 1, got 1\.5"):
         AffineSlice.principal(np.eye(3), k=1.5)  # type: ignore[arg-type]
     with pytest.raises(InputError, match=r"`data` must hold more than k=1 points"):
         AffineSlice.principal(np.zeros((0, 2)), k=1)

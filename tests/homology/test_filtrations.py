@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from fractions import Fraction
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 import relutopo as rt
 from relutopo import registry
 from relutopo.errors import InputError, UnknownNameError
+from relutopo.gallery import random_network
 from relutopo.homology.strategies import DimensionMajor, LowerStar, RandomClosure, RandomExtension
 
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -24,14 +24,6 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "lower_star": {"function": lambda x: x[:, 0] - x[:, 1]},
 }
 RANDOM = ("dimension_major", "random_closure", "random_extension")
-
-
-def random_network(seed: int, *widths: int) -> rt.ReluNetwork:
-    rng = np.random.default_rng(seed)
-    return rt.ReluNetwork(
-        [rng.standard_normal((m, n)) for n, m in pairwise(widths)],
-        [rng.standard_normal(m) / 2 for m in widths[1:]],
-    )
 
 
 def square(network: rt.ReluNetwork) -> rt.CellComplex:
@@ -45,7 +37,7 @@ def segment() -> rt.CellComplex:
 
 def crossing_network(seed: int) -> rt.ReluNetwork:
     """A random network whose output has both signs near the origin."""
-    network = random_network(seed, 2, 6, 5, 1)
+    network = random_network([2, 6, 5, 1], seed, bias=0.5)
     shift = float(network([[0.1, 0.1]])[0, 0] + network([[-0.5, 0.3]])[0, 0]) / 2
     return rt.ReluNetwork(network.weights, [*network.biases[:-1], network.biases[-1] - shift])
 
@@ -93,7 +85,7 @@ def test_a_function_cannot_move_the_vertices() -> None:
 
 @pytest.mark.parametrize("name", RANDOM)
 def test_seeds(name: str) -> None:
-    complex_ = square(random_network(0, 2, 5, 1))
+    complex_ = square(random_network([2, 5, 1], 0, bias=0.5))
     first, again = (rt.filtration(complex_, name, seed=4) for _ in range(2))
     other = rt.filtration(complex_, name, seed=5)
     np.testing.assert_array_equal(first.order, again.order)
@@ -103,7 +95,7 @@ def test_seeds(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["dimension_major", "random_extension"])
 def test_values_of_random_orders_are_places(name: str) -> None:
-    complex_ = square(random_network(1, 2, 5, 1))
+    complex_ = square(random_network([2, 5, 1], 1, bias=0.5))
     result = rt.filtration(complex_, name, seed=2)
     n = sum(complex_.n_cells)
     np.testing.assert_allclose(result.values[result.order], np.arange(1, n + 1) / n)
@@ -230,7 +222,9 @@ def test_distance_without_a_decision_boundary() -> None:
 
 
 def test_distance_in_space() -> None:
-    complex_ = rt.decompose(random_network(0, 3, 2, 1), rt.Box(-1, 1, dim=3), enumerator="exact")
+    complex_ = rt.decompose(
+        random_network([3, 2, 1], 0, bias=0.5), rt.Box(-1, 1, dim=3), enumerator="exact"
+    )
     with pytest.raises(InputError, match=r"domains of dimension 1 and 2, got 3; use .*abs_output"):
         rt.filtration(complex_, "distance_to_decision_boundary")
 
@@ -243,7 +237,7 @@ def test_layer_depth_rebuilds_the_layers(seed: int) -> None:
     So they are connected, and their cycles are that complex's regions but for those that later
     layers leave whole, which are filled.
     """
-    network = random_network(seed, 2, 4, 3, 3, 1)
+    network = random_network([2, 4, 3, 3, 1], seed, bias=0.5)
     complex_ = square(network)
     result = rt.filtration(complex_, "layer_depth")
     diagram = rt.persistence(complex_, result)
@@ -259,7 +253,7 @@ def test_layer_depth_rebuilds_the_layers(seed: int) -> None:
 
 
 def test_layer_depth_in_space() -> None:
-    network = random_network(7, 3, 2, 2, 1)
+    network = random_network([3, 2, 2, 1], 7, bias=0.5)
     complex_ = rt.decompose(network, rt.Box(-1, 1, dim=3), enumerator="exact")
     result = rt.filtration(complex_, "layer_depth")
     faces = result.values[sum(complex_.n_cells[:2]) : sum(complex_.n_cells[:3])]

@@ -14,6 +14,7 @@ from scipy import sparse
 import relutopo as rt
 from relutopo import registry
 from relutopo.errors import BackendError
+from relutopo.gallery import random_network
 from relutopo.geometry.domain import Domain
 from relutopo.interfaces import (
     EigenResult,
@@ -25,7 +26,6 @@ from relutopo.interfaces import (
 )
 from relutopo.interfaces.reducer import BoundaryMatrix
 from relutopo.networks.network import Network
-from relutopo.testing import random_network
 
 BOX = rt.Box(-1, 1, dim=2)
 

@@ -15,18 +15,18 @@ from relutopo import Box, ReluNetwork, betti_numbers, decompose, registry
 from relutopo.complex import CellComplex
 from relutopo.devices.device import numpy_device
 from relutopo.errors import InputError, LimitReachedError
-from relutopo.geometry.polytope import Polytope
-from relutopo.interfaces import Enumerator
-from relutopo.networks.graph import GraphNetwork
-from relutopo.networks.perceptron import relu_nodes
-from relutopo.testing import (
-    assert_same_complex,
+from relutopo.gallery import (
     central_arrangement,
     general_arrangement,
     n_regions_central,
     n_regions_general,
     random_network,
 )
+from relutopo.geometry.polytope import Polytope
+from relutopo.interfaces import Enumerator
+from relutopo.networks.graph import GraphNetwork
+from relutopo.networks.perceptron import relu_nodes
+from relutopo.testing import assert_same_complex
 
 Choice: TypeAlias = str | Enumerator
 BULK = import_module("relutopo.backends.enumerators._bulk.enumeration").BulkEnumerator(
@@ -187,9 +187,9 @@ def test_domains_wider_than_floats_are_refused() -> None:
 # From examples of each dimension on: more than 300 networks, and most of them degenerate.
 @pytest.mark.parametrize(("dim", "width", "depth"), [(1, 6, 4), (2, 6, 4), (3, 5, 3), (4, 4, 2)])
 @settings(max_examples=80, deadline=None)
-@given(data=st.data(), seed=st.integers(0, 10**6), bias=st.booleans())
+@given(data=st.data(), seed=st.integers(0, 10**6), bias=st.sampled_from([0.0, 1.0]))
 def test_cpu_equals_exact(
-    dim: int, width: int, depth: int, data: st.DataObject, seed: int, bias: bool
+    dim: int, width: int, depth: int, data: st.DataObject, seed: int, bias: float
 ) -> None:
     hidden = data.draw(st.lists(st.integers(1, width), min_size=1, max_size=depth))
     kind = data.draw(st.sampled_from(["gaussian", "integer", "float32"]))
@@ -207,10 +207,10 @@ def test_cpu_equals_exact(
     hidden=st.lists(st.integers(1, 12), min_size=1, max_size=3),
     seed=st.integers(0, 10**6),
     kind=st.sampled_from(["gaussian", "integer", "float32"]),
-    bias=st.booleans(),
+    bias=st.sampled_from([0.0, 1.0]),
 )
 def test_both_algorithms_of_cpu_agree(
-    dim: int, hidden: list[int], seed: int, kind: str, bias: bool
+    dim: int, hidden: list[int], seed: int, kind: str, bias: float
 ) -> None:
     network, box = random_network([dim, *hidden, 1], seed, kind, bias), Box(-1.5, 2, dim=dim)
     lattice = import_module("relutopo.backends.enumerators._lattice.enumeration")
@@ -219,8 +219,8 @@ def test_both_algorithms_of_cpu_agree(
 
 
 @pytest.mark.parametrize("kind", ["gaussian", "integer"])
-@pytest.mark.parametrize("bias", [True, False])
-def test_cpu_on_wider_networks(kind: str, bias: bool) -> None:
+@pytest.mark.parametrize("bias", [1.0, 0.0])
+def test_cpu_on_wider_networks(kind: str, bias: float) -> None:
     for seed in range(3):
         network = random_network([2, 16, 12, 8, 1], seed, kind, bias)
         complex_ = decompose(network, Box(-1.5, 1.5, dim=2))
@@ -231,7 +231,7 @@ def test_cpu_on_wider_networks(kind: str, bias: bool) -> None:
 @pytest.mark.parametrize("enumerator", ENUMERATORS)
 def test_deep_networks_without_biases_are_cones(enumerator: Choice) -> None:
     # Scaling the box changes nothing: every region is a cone.
-    network = random_network([2, 5, 4, 4, 1], 3, bias=False)
+    network = random_network([2, 5, 4, 4, 1], 3, bias=0.0)
     small, large = (
         decompose(network, Box(-r, r, dim=2), enumerator=enumerator) for r in (0.125, 8.0)
     )
@@ -300,9 +300,9 @@ def test_progress_comes_to_its_end(enumerator: Choice) -> None:
     assert (total == done[-1]).all()
 
 
-@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("bias", [1.0, 0.0])
 @pytest.mark.parametrize("kind", ["gaussian", "integer"])
-def test_blocks_change_nothing(kind: str, bias: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_change_nothing(kind: str, bias: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """However the plane is split into blocks, the result is that of the exact enumerator."""
     plane = import_module("relutopo.backends.enumerators._planar.plane")
     for seed in range(8):
@@ -315,10 +315,10 @@ def test_blocks_change_nothing(kind: str, bias: bool, monkeypatch: pytest.Monkey
         assert_same_complex(split, exact)
 
 
-@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("bias", [1.0, 0.0])
 @pytest.mark.parametrize("kind", ["gaussian", "integer"])
 def test_what_is_done_for_wide_layers_changes_nothing(
-    kind: str, bias: bool, monkeypatch: pytest.MonkeyPatch
+    kind: str, bias: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However few units a layer is taken for wide from, the result is the exact one."""
     plane = import_module("relutopo.backends.enumerators._planar.plane")
@@ -439,11 +439,11 @@ def test_cpu_equals_exact_on_polytopes(dim: int, kind: str) -> None:
     hidden=st.lists(st.integers(1, 5), min_size=1, max_size=3),
     seed=st.integers(0, 10**6),
     kind=st.sampled_from(["gaussian", "integer"]),
-    bias=st.booleans(),
+    bias=st.sampled_from([0.0, 1.0]),
     size=st.integers(1, 30),
 )
 def test_blocks_of_lattices_change_nothing(
-    dim: int, hidden: list[int], seed: int, kind: str, bias: bool, size: int
+    dim: int, hidden: list[int], seed: int, kind: str, bias: float, size: int
 ) -> None:
     """Blocks of a few regions, so that most cells are shared by several of them."""
     lattice = import_module("relutopo.backends.enumerators._lattice.enumeration")

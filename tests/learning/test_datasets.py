@@ -50,10 +50,10 @@ def test_the_registry_knows_them() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"n": 1}, "`n` must be at least 2, got 1"),
+        ({"n": 1}, "`n` must be an integer from 2, got 1"),
         ({"noise": -0.1}, "`noise` must be a finite number ≥ 0, got -0.1"),
         ({"noise": np.nan}, "`noise` must be a finite number ≥ 0, got nan"),
-        ({"factor": 1.0}, r"`factor` must be in \[0, 1\), got 1.0"),
+        ({"factor": 1.0}, r"`factor` must be a number in \[0, 1\), got 1.0"),
     ],
 )
 def test_bad_options_are_named(options: dict[str, float], message: str) -> None:

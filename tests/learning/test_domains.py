@@ -12,10 +12,10 @@ from relutopo.analyses.base import CheckpointSettings
 from relutopo.analyses.homology import HomologySettings, analyse_homology
 from relutopo.analyses.partition import AnalysisSettings, analyse
 from relutopo.errors import InputError
+from relutopo.gallery import random_network
 from relutopo.geometry.cells import OUTSIDE
 from relutopo.learning.datasets import Dataset
 from relutopo.learning.domain_rules import seen_on
-from relutopo.testing import random_network
 
 RNG = np.random.default_rng(0)
 EXACT = {"name": "exact"}
@@ -77,9 +77,9 @@ def test_slices_go_through_the_data() -> None:
         ("box", {"low": [0, 0], "high": [1, 1, 1]}, "`low` and `high` must be numbers or have"),
         ("box", {"low": 0}, "'box' does not take the options"),
         ("around_data", {"margin": -1}, "`margin` must be a finite number ≥ 0, got -1"),
-        ("slice_through", {"points": [3]}, "numbers of at least two training points"),
-        ("slice_through", {"points": [3, 3]}, "numbers of at least two training points"),
-        ("slice_through", {"points": [0, -1]}, "numbers of at least two training points"),
+        ("slice_through", {"points": [3]}, "a sequence of at least 2 integers from 0, got"),
+        ("slice_through", {"points": [3, 3]}, "`points` must be distinct"),
+        ("slice_through", {"points": [0, -1]}, "at least 2 integers from 0, got"),
     ],
 )
 def test_rules_that_cannot_be_are_refused_before_there_are_data(

@@ -128,5 +128,5 @@ def test_a_repetition_that_differs_is_refused(tmp_path: Path) -> None:
 def test_every_multiple_gets_a_checkpoint() -> None:
     settings = TrainerSettings(n_steps=23, n_checkpoints=0, checkpoint_every=5)
     assert checkpoint_steps(settings) == [0, 5, 10, 15, 20, 23]
-    with pytest.raises(InputError, match="`checkpoint_every` must be at least 1, got 0"):
+    with pytest.raises(InputError, match="`checkpoint_every` must be an integer from 1, got 0"):
         TrainerSettings(checkpoint_every=0)

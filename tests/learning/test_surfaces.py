@@ -67,5 +67,5 @@ def test_known_values_of_the_functions() -> None:
 
 
 def test_no_points_are_refused() -> None:
-    with pytest.raises(InputError, match="`n` must be at least 1, got 0"):
+    with pytest.raises(InputError, match="`n` must be an integer from 1, got 0"):
         registry.create("data", "franke", n=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -184,25 +185,28 @@ def _train_from_dead_layer(data: Dataset, settings: TrainerSettings, folder: Pat
 
 
 @pytest.mark.parametrize(
-    ("make", "message"),
+    ("settings", "options", "message"),
     [
-        (lambda: MlpSettings([]), r"`hidden` must be at least one positive layer size, got \[\]"),
-        (lambda: MlpSettings([4, 0]), r"`hidden` must .* got \[4, 0\]"),
-        (lambda: MlpSettings(init_scale=0.0), "`init_scale` must be positive and finite, got 0.0"),
-        (lambda: MlpSettings(dtype="half"), "`dtype` must be one of float32, float64, got 'half'"),  # type: ignore[arg-type]
-        (lambda: MlpSettings([4.5]), "`hidden` must be an integer, got 4.5"),  # type: ignore[list-item]
-        (lambda: TrainerSettings(n_steps="many"), "`n_steps` must be an integer, got 'many'"),  # type: ignore[arg-type]
-        (lambda: TrainerSettings(weight_decay="x"), "`weight_decay` must be a number, got 'x'"),  # type: ignore[arg-type]
-        (lambda: TrainerSettings(n_steps=0), "`n_steps` must be at least 1, got 0"),
-        (lambda: TrainerSettings(loss="hinge"), "`loss` must be one of mse, bce, got 'hinge'"),  # type: ignore[arg-type]
-        (lambda: TrainerSettings(learning_rate=-1), "`learning_rate` must be positive"),
-        (lambda: TrainerSettings(weight_decay=-1), "`weight_decay` must be finite and ≥ 0"),
-        (lambda: TrainerSettings(checkpoint_steps=[-1]), "`checkpoint_steps` must be ≥ 0, got -1"),
+        (MlpSettings, {"hidden": []}, r"`hidden` must .* at least 1 integer from 1, got \[\]"),
+        (MlpSettings, {"hidden": [4, 0]}, r"`hidden` must .* got \[4, 0\]"),
+        (MlpSettings, {"hidden": [4.5]}, r"`hidden` must .* got \[4.5\]"),
+        (MlpSettings, {"init_scale": 0.0}, "`init_scale` must be a positive finite number, got 0"),
+        (MlpSettings, {"dtype": "half"}, "`dtype` must be one of float32, float64, got 'half'"),
+        (TrainerSettings, {"n_steps": "many"}, "`n_steps` must be an integer from 1, got 'many'"),
+        (TrainerSettings, {"n_steps": 0}, "`n_steps` must be an integer from 1, got 0"),
+        (TrainerSettings, {"weight_decay": "x"}, "must be a finite number ≥ 0, got 'x'"),
+        (TrainerSettings, {"weight_decay": -1}, "`weight_decay` must be a finite number ≥ 0"),
+        (TrainerSettings, {"loss": "hinge"}, "`loss` must be one of mse, bce, got 'hinge'"),
+        (TrainerSettings, {"learning_rate": -1}, "`learning_rate` must be a positive finite numb"),
+        (TrainerSettings, {"checkpoint_steps": [-1]}, r"integers from 0, got \[-1\]; step 0 is"),
+        (TrainerSettings, {"decay_biases": "no"}, "`decay_biases` must be True or False, got 'no'"),
     ],
 )
-def test_bad_settings_are_named(make: Any, message: str) -> None:
+def test_bad_settings_are_named(
+    settings: Callable[..., object], options: dict[str, Any], message: str
+) -> None:
     with pytest.raises(InputError, match=message):
-        make()
+        settings(**options)
 
 
 def test_a_diverging_run_says_so(tmp_path: Path) -> None:

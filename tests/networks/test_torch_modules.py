@@ -24,10 +24,11 @@ from relutopo import (
     decompose,
 )
 from relutopo.errors import InputError, UnsupportedModuleError
+from relutopo.gallery import random_network
 from relutopo.networks.graph import Affine, Kink
 from relutopo.networks.perceptron import relu_nodes
 from relutopo.networks.torch_modules import perceptron_of
-from relutopo.testing import assert_same_complex, random_network
+from relutopo.testing import assert_same_complex
 
 
 class Apply(nn.Module):

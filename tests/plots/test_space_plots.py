@@ -9,9 +9,9 @@ import pytest
 
 from relutopo import Box, CellComplex, decompose
 from relutopo.errors import InputError
+from relutopo.gallery import random_network
 from relutopo.plots import plot_space, save_figure
 from relutopo.plots.space import polygons_in_space
-from relutopo.testing import random_network
 
 
 @pytest.fixture(scope="module")

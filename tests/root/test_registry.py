@@ -25,12 +25,12 @@ from relutopo.errors import (
     MissingExtraError,
     UnknownNameError,
 )
+from relutopo.gallery import random_network
 from relutopo.geometry.cells import Cells
 from relutopo.homology.strategies import FiltrationStrategy
 from relutopo.interfaces import Eigensolver, Enumerator, Reducer
 from relutopo.interfaces.reducer import BoundaryMatrix
 from relutopo.optional import require
-from relutopo.testing import random_network
 
 TOY = """
 from relutopo import registry

@@ -9,7 +9,7 @@ import pytest
 
 import relutopo as rt
 from relutopo.errors import InputError, LimitReachedError
-from relutopo.testing import (
+from relutopo.gallery import (
     central_arrangement,
     general_arrangement,
     n_regions_central,
@@ -139,7 +139,7 @@ def test_errors() -> None:
         rt.decompose_whole_space(([[[1.0, 2.0]], [[1.0]]], [[0.0], [0.0]]))
     with pytest.raises(InputError, match="kinks that meet in vertices"):
         rt.decompose_whole_space(([[[1.0, 2.0]]], [[0.0]]))
-    with pytest.raises(InputError, match="`margin` must be a positive number, got 0"):
+    with pytest.raises(InputError, match="`margin` must be a positive finite number, got 0"):
         rt.decompose_whole_space(general_arrangement(3, 2, 0), margin=0)
     with pytest.raises(LimitReachedError, match="`max_cells`=5"):
         rt.decompose_whole_space(general_arrangement(6, 2, 0), max_cells=5)

@@ -11,7 +11,7 @@ import pytest
 
 import relutopo as rt
 from relutopo.errors import InputError, MissingExtraError
-from relutopo.testing import random_network
+from relutopo.gallery import random_network
 
 
 def test_graphml_round_trips(tmp_path: Path) -> None:

@@ -196,7 +196,7 @@ def test_a_network_with_too_many_outputs_is_told_at_once_and_later_recorded(tmp_
         ({"settings": AnalysisSettings(eigensolver={"name": "arpak"})}, "'arpak' is not regis"),
         ({"dataset": franke(n=20)}, "training targets of `data` 'franke' must be two classes"),
         ({"settings": AnalysisSettings(domain={"name": "box", "low": 8, "high": 9})}, "`domain` "),
-        ({"steps": 0}, "`steps` must be an integer from 1, .*, got 0"),
+        ({"steps": 0}, "`steps` must be an integer from 1, got 0"),
         ({"steps": np.int64(0)}, "`steps` must be an integer from 1"),
         ({"steps": True}, "`steps` must be .*, got True"),
         ({"steps": 2.5}, "`steps` must be .*, got 2.5"),

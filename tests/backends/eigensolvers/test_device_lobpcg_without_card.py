@@ -17,10 +17,10 @@ from scipy import sparse
 
 from relutopo import decompose
 from relutopo.devices.device import Device
+from relutopo.gallery import random_network
 from relutopo.geometry.domain import Box
 from relutopo.spectral.laplacian import pencil
 from relutopo.spectral.weights import CountPlusOne, UnitEdges
-from relutopo.testing import random_network
 
 bases = import_module("relutopo.backends.eigensolvers._multigrid.orthonormal")
 solvers = import_module("relutopo.backends.eigensolvers._multigrid.lobpcg")

@@ -273,7 +273,7 @@ def test_eigenvectors_do_not_depend_on_threads(solver: str) -> None:
 
 @pytest.mark.parametrize("solver", ["arpack", "auto"])
 def test_at_least_one_thread_is_asked_for(solver: str) -> None:
-    with pytest.raises(InputError, match="`n_threads` must be positive, got 0"):
+    with pytest.raises(InputError, match="`n_threads` must be an integer from 1, got 0"):
         registry.create("eigensolver", solver, n_threads=0)
 
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from relutopo import Box, decompose
 from relutopo.devices.device import Device
-from relutopo.testing import assert_same_complex, random_network
+from relutopo.gallery import random_network
+from relutopo.testing import assert_same_complex
 
 bulk = import_module("relutopo.backends.enumerators._bulk.enumeration")
 incidence = import_module("relutopo.backends.enumerators._bulk.cells.incidence")

@@ -103,7 +103,7 @@ def test_orders_are_the_same_without(monkeypatch: pytest.MonkeyPatch) -> None:
         return find(self, ends, planes)
 
     monkeypatch.setattr(settle.Settler, "parameters", watched)
-    network, box = random_network([2, *[16] * 12, 1]), Box(-10, 10, dim=2)
+    network, box = random_network([2, *[16] * 12, 1], kind="uniform"), Box(-10, 10, dim=2)
     fast = decompose(network, box)
     assert orders
     monkeypatch.setattr(precise.PreciseMaps, "on_plane", lambda *arguments: None)
