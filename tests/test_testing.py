@@ -1,0 +1,171 @@
+"""The checks for backends from outside: they pass what is right and name what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.linalg
+from numpy.typing import NDArray
+from scipy import sparse
+
+import relutopo as rt
+from relutopo import registry
+from relutopo.errors import InputError, LimitReachedError
+from relutopo.geometry.domain import Domain
+from relutopo.interfaces import (
+    BoundaryMatrix,
+    EigenResult,
+    Eigensolver,
+    Enumerator,
+    Progress,
+    Reducer,
+    Reduction,
+)
+from relutopo.networks.network import Network
+from relutopo.testing import check_backend
+
+
+@pytest.mark.parametrize(
+    ("role", "name"),
+    [
+        ("enumerator", "cpu"),
+        *(("eigensolver", name) for name in ("arpack", "amg_lobpcg", "auto")),
+        *(("reducer", name) for name in ("z2", "phat")),
+    ],
+)
+def test_built_in_backends_obey_their_laws(role: str, name: str) -> None:
+    check_backend(role, name)
+
+
+class Cutter(Enumerator):
+    """The enumerator "exact", with a fault."""
+
+    def __init__(self, fault: str) -> None:
+        self.fault = fault
+
+    def enumerate(
+        self,
+        network: Network,
+        domain: Domain,
+        *,
+        max_cells: int | None = None,
+        progress: Progress | None = None,
+    ) -> Any:
+        exact = registry.create("enumerator", "exact")
+        limit = None if self.fault == "limit" else max_cells
+        if self.fault == "error" and domain.dim == 3:
+            raise ValueError("three dimensions are too many")
+        found = exact.enumerate(network, domain, max_cells=limit)
+        if self.fault == "count":  # that of the domain alone
+            constant = rt.ReluNetwork([np.zeros((1, domain.dim))], [np.zeros(1)])
+            return replace(exact.enumerate(constant, domain), network=network)
+        if self.fault == "vertex":
+            vertices = found.vertices.copy()
+            vertices[0] += 1e-3
+            return replace(found, vertices=vertices)
+        return found
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        (
+            "count",
+            r"Cutter breaks a law of its role on stripes\(1, 1\): .* \(3, 2\) cells are known",
+        ),
+        ("vertex", r"Cutter breaks a law of its role on stripes\(1, 1\): InvariantError"),
+        ("limit", r"on random_network\(\[1, 6, 4, 1\].*: max_cells=\d+ must stop a complex of"),
+        ("error", r"on stripes\(2, 3\): ValueError: three dimensions are too many"),
+    ],
+)
+def test_faults_of_enumerators_are_named(fault: str, message: str) -> None:
+    with pytest.raises(AssertionError, match=message):
+        check_backend("enumerator", Cutter(fault))
+
+
+def dense(laplacian: sparse.csr_array, weights: NDArray[np.float64], index: int) -> EigenResult:
+    values, vectors = scipy.linalg.eigh(laplacian.toarray(), np.diag(weights))
+    value, x = values[index], vectors[:, index]
+    x = x * np.sign(x[np.argmax(np.abs(x))])
+    right = value * weights * x
+    residual = np.linalg.norm(laplacian @ x - right) / np.linalg.norm(right)
+    return EigenResult(value, x, float(residual), 0, 0.0, "dense", "converged")
+
+
+class Solver(Eigensolver):
+    """A dense eigensolver, with a fault."""
+
+    def __init__(self, fault: Callable[[sparse.csr_array, Any], EigenResult]) -> None:
+        self.fault = fault
+
+    def solve(
+        self, laplacian: sparse.csr_array, vertex_weights: NDArray[np.float64], *, seed: int = 0
+    ) -> EigenResult:
+        return self.fault(laplacian, vertex_weights)
+
+
+def third(laplacian: sparse.csr_array, weights: NDArray[np.float64]) -> EigenResult:
+    return dense(laplacian, weights, min(2, len(weights) - 1))
+
+
+def at_random(laplacian: sparse.csr_array, weights: NDArray[np.float64]) -> EigenResult:
+    np.random.random()  # noqa: NPY002 - the fault
+    return dense(laplacian, weights, 1)
+
+
+def upside_down(laplacian: sparse.csr_array, weights: NDArray[np.float64]) -> EigenResult:
+    found = dense(laplacian, weights, 1)
+    return replace(found, vector=-found.vector)
+
+
+def heedless(laplacian: sparse.csr_array, weights: NDArray[np.float64]) -> EigenResult:
+    return dense(laplacian, np.ones(len(weights)), 1)
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        (third, r"on the dual graph of stripes\(4, 2\): .* its eigenvalue is 0\.38.*, got 1\.38"),
+        (heedless, "BackendError: .* a vector with"),
+        (upside_down, "the largest entry of the vector must be positive"),
+        (at_random, "NumPy's global random state was changed"),
+    ],
+)
+def test_faults_of_eigensolvers_are_named(fault: Any, message: str) -> None:
+    with pytest.raises(AssertionError, match=message):
+        check_backend("eigensolver", Solver(fault))
+
+
+def test_a_right_eigensolver_passes() -> None:
+    check_backend("eigensolver", Solver(lambda laplacian, weights: dense(laplacian, weights, 1)))
+
+
+class Pairing(Reducer):
+    """Pairs cells with the next ones that can be their deaths, which is wrong."""
+
+    def reduce(self, boundary: BoundaryMatrix) -> Reduction:
+        right: Reduction = registry.create("reducer", "z2").reduce(boundary)
+        pairs = right.pairs.copy()
+        degrees = boundary.dimensions[pairs[:, 0]]
+        for degree in set(degrees.tolist()):
+            chosen = np.flatnonzero(degrees == degree)
+            pairs[chosen, 1] = np.sort(pairs[chosen, 1])
+        return replace(right, pairs=pairs)
+
+
+def test_faults_of_reducers_are_named() -> None:
+    with pytest.raises(AssertionError, match=r"(?s)Pairing breaks .* with the filtration '.*pairs"):
+        check_backend("reducer", Pairing())
+
+
+def test_other_roles_have_no_checks() -> None:
+    with pytest.raises(InputError, match="`role` must be one of enumerator, eigensolver, reducer"):
+        check_backend("data", "two_moons")
+    with pytest.raises(LimitReachedError):
+        Cutter("none").enumerate(
+            rt.as_network(([[[1.0]], [[1.0]]], [[0.0], [0.0]])), rt.Box(-1, 1), max_cells=4
+        )
