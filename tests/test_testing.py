@@ -75,7 +75,7 @@ class Cutter(Enumerator):
     [
         (
             "count",
-            r"Cutter breaks a law of its role on stripes\(1, 1\): .* \(3, 2\) cells are known",
+            r"Cutter breaks a law of its role on stripes\(1, 1\): .* \(3, 2\) cells are",
         ),
         ("vertex", r"Cutter breaks a law of its role on stripes\(1, 1\): InvariantError"),
         ("limit", r"on random_network\(\[1, 6, 4, 1\].*: max_cells=\d+ must stop a complex of"),

@@ -40,7 +40,9 @@ def test_examples_run_in_order(page: str, leaves: list[str], tmp_path: Path) -> 
 
 def test_the_backend_of_the_guide_solves() -> None:
     names: dict[str, type] = {}
-    exec(python_blocks(ROOT / "docs" / "backends.md")[0], names)
+    example, check = python_blocks(ROOT / "docs" / "backends.md")
+    exec(example, names)
+    exec(check, names)
     path = sparse.csr_array(
         np.diag([1.0, 2.0, 2.0, 1.0]) - np.diag(np.ones(3), 1) - np.diag(np.ones(3), -1)
     )
