@@ -1,20 +1,93 @@
-"""Where kernels take numba's decorator from, so that compiling never looks like hanging.
+"""numba's decorator as kernels use it: what it compiles is kept, and it says that it compiles.
 
 Compiled kernels are kept beside their modules, or in the user's cache folder where that cannot be
 written, and loaded from there by later runs. numba tells of every compilation that is not answered
-from there by an event, and the first one of a process is announced.
+from there by an event, and the first one of a process is announced, so that compiling never looks
+like hanging.
+
+Invariant: what is loaded was compiled from the code that there is. Kernels take in functions and
+records of other modules, so a kernel is obsolete as soon as any module of its package has changed,
+not only its own, which is all that numba looks at.
 """
 
 from __future__ import annotations
 
 import logging
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
 
-from numba import njit
+import numba
 from numba.core import event
+from numba.core.caching import IndexDataCacheFile
 
 __all__ = ["njit"]
 
 log = logging.getLogger("relutopo")
+_ARITHMETIC = Path(__file__).parents[1] / "arithmetic"
+"""What kernels of every package take in."""
+
+
+class _CacheFile(IndexDataCacheFile):  # type: ignore[misc]  # numba has no types
+    """The list of what was compiled of one kernel."""
+
+    def _load_index(self) -> Any:
+        try:
+            return super()._load_index()
+        except Exception:  # unpickling what names a record that has gone can raise anything
+            return {}
+
+
+def njit(*, cache: bool = True, **options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Return numba's decorator `njit` with some options.
+
+    Parameters
+    ----------
+    cache : bool, default True
+        Whether compiled code is kept.
+    **options
+        Others of `numba.njit`.
+
+    Examples
+    --------
+    >>> @njit(cache=False)
+    ... def double(x):
+    ...     return 2 * x
+    >>> double(2)
+    4
+    """
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        kernel = numba.njit(cache=cache, **options)(function)
+        if cache:
+            kept = kernel._cache
+            stamp = _stamp(_package(function.__module__))
+            kept._cache_file = _CacheFile(kept.cache_path, kept._impl.filename_base, stamp)
+        return kernel
+
+    return decorate
+
+
+def _package(module: str) -> Path:
+    """Return the folder of all that a kernel may take in: its role's, or its room's."""
+    path = Path(sys.modules[module].__file__ or "").resolve()
+    # relutopo.backends.enumerators._planar.cuts.faces is the third below `enumerators`.
+    parts = module.split(".")
+    depth = len(parts) - (3 if parts[:2] == ["relutopo", "backends"] else 2)
+    return path.parents[max(depth - 1, 0)]
+
+
+@cache
+def _stamp(package: Path) -> tuple[tuple[str, int, int], ...]:
+    """Return name, time of change and size of every module that kernels of a package take in."""
+    found = []
+    for folder in (package, _ARITHMETIC):
+        for path in sorted(folder.rglob("*.py")):
+            state = path.stat()
+            found.append((str(path.relative_to(folder)), state.st_mtime_ns, state.st_size))
+    return tuple(found)
 
 
 class _Announcement(event.Listener):  # type: ignore[misc]  # numba has no types
