@@ -29,7 +29,7 @@ from relutopo import registry
 from relutopo.arithmetic.exact import Integers, to_float
 from relutopo.checks import check_integer, check_number
 from relutopo.complex import CellComplex
-from relutopo.errors import InputError
+from relutopo.errors import FloatRangeError, InputError
 from relutopo.geometry.domain import Box, Domain
 from relutopo.geometry.polytope import Cone
 from relutopo.geometry.slices import network_on
@@ -80,6 +80,8 @@ def decompose(
     ------
     InputError
         If the model or the domain cannot be used, or their dimensions differ.
+    FloatRangeError
+        If numbers are too large or too small for the enumerator; ``"exact"`` takes all.
     LimitReachedError
         If `max_cells` is reached.
     BackendError
@@ -96,7 +98,10 @@ def decompose(
         max_cells = check_integer("max_cells", max_cells, 1, remedy="None sets no limit")
     backend: Enumerator = registry.create("enumerator", enumerator)
     network = network_on(model, domain)
-    found = backend.enumerate(network, domain, max_cells=max_cells, progress=progress)
+    try:
+        found = backend.enumerate(network, domain, max_cells=max_cells, progress=progress)
+    except FloatRangeError as error:
+        raise FloatRangeError(f"{error}, or choose the enumerator 'exact'") from error
     return CellComplex.of(checked_cells(found, backend, network, domain))
 
 

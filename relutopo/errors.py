@@ -13,6 +13,7 @@ __all__ = [
     "DeviceMemoryError",
     "DisconnectedGraphError",
     "EntryPointError",
+    "FloatRangeError",
     "InputError",
     "InvariantError",
     "LimitReachedError",
@@ -33,6 +34,10 @@ class RelutopoError(Exception):
 
 class InputError(RelutopoError, ValueError):
     """An argument has the wrong shape, range or content."""
+
+
+class FloatRangeError(InputError):
+    """Numbers are too large or too small for floats to bound errors; integers are not limited."""
 
 
 class UnknownNameError(InputError):

@@ -1,4 +1,7 @@
-"""What the command says when something is wrong: what came, what could have, and what to do."""
+"""What the command says when something is wrong: what came, what could have, and what to do.
+
+The library names its remedies in words of Python; here they become keys of the command.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +27,7 @@ from relutopo.errors import InputError, RelutopoError
 __all__ = [
     "EXPECTED",
     "explain",
+    "in_words_of_the_command",
     "refuse_unknown_keys",
     "refuse_unknown_measure",
     "refuse_unknown_objective",
@@ -34,6 +38,21 @@ EXPECTED = (RelutopoError, OSError, HydraException, OmegaConfBaseException)
 """Errors that are no faults of relutopo: a message says more than a traceback."""
 _NO_NAME = re.compile(r"[\[{]|[-+.\d]|(null|true|false|)$", re.IGNORECASE)
 """What Hydra reads as a list, a mapping, a number, a truth value or nothing."""
+_SHAPE = "add network.input_shape=[1,28,28], for example"
+_REMEDIES = {
+    "pass an AffineSlice, for example the plane through three points, or look for regions only, by "
+    "search_regions": "cut out a plane, by domain=slice_through or domain=slice_principal",
+    "pass as_network(model, input_shape=(1, 28, 28)), for example, and decompose that": _SHAPE,
+    "pass as_network(path, input_shape=(1, 28, 28)), for example": _SHAPE,
+    "pass trust=True": "add network.trust=true",
+    "choose the enumerator 'exact'": "add enumerator=exact",
+    "choose another eigensolver, or pass an instance with a larger tol or max_iterations": (
+        "choose another eigensolver=<name>, or a larger eigensolver.tol or "
+        "eigensolver.max_iterations"
+    ),
+    ", pass an instance, or register yours": ", or register yours",
+}
+"""What the library says to do, and how it is done by the command."""
 
 
 def explain(error: BaseException) -> str:
@@ -78,7 +97,20 @@ def explain(error: BaseException) -> str:
         )
     if isinstance(cause, OmegaConfBaseException) and cause.full_key:
         return f"`{cause.full_key}`: {str(cause).splitlines()[0]}"
-    return str(error)
+    return in_words_of_the_command(str(error))
+
+
+def in_words_of_the_command(message: str) -> str:
+    """Return an error's message with the remedy in keys of the command instead of Python.
+
+    Examples
+    --------
+    >>> in_words_of_the_command("scale its layers down, or choose the enumerator 'exact'")
+    'scale its layers down, or add enumerator=exact'
+    """
+    for python, command in _REMEDIES.items():
+        message = message.replace(python, command)
+    return message
 
 
 def refuse_values_of_groups(arguments: Iterable[str], groups: Mapping[str, Sequence[str]]) -> None:

@@ -270,8 +270,7 @@ class Box(Domain):
             raise InputError(
                 f"`domain` must have at most {_MAX_DIM} dimensions to be cut into cells, got a box "
                 f"of {self.dim}, which has 3^{self.dim} faces; pass an AffineSlice, for example "
-                "the plane through three points (domain=slice_through or domain=slice_principal "
-                "on the command line), or look for regions only, by search_regions"
+                "the plane through three points, or look for regions only, by search_regions"
             )
         # A face fixes some axes to low (0) or high (1) and leaves the others free (2).
         faces: list[list[tuple[int, ...]]] = [[] for _ in range(self.dim + 1)]

@@ -168,7 +168,7 @@ def _load_plain(name: str) -> Any:
                 f"the model {name!r} holds more than tensors, a whole module for example, and "
                 "reading that runs code from the file; write it with "
                 "torch.save(model.state_dict(), path), or as ONNX; or, if you trust those who made "
-                "it, add network.trust=true (trust=True in Python)"
+                "it, pass trust=True"
             ) from error
         raise _unreadable(name, _DAMAGED) from error
 

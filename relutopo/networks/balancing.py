@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from relutopo.errors import InputError
+from relutopo.errors import FloatRangeError
 from relutopo.networks.network import Network
 from relutopo.networks.perceptron import ReluNetwork
 
@@ -37,7 +37,7 @@ def balanced(network: Network, magnitude: NDArray[np.float64]) -> Network:
 
     Raises
     ------
-    InputError
+    FloatRangeError
         If the numbers of one layer differ by more than the range of floats, or squares of the
         domain's coordinates leave it.
 
@@ -49,10 +49,10 @@ def balanced(network: Network, magnitude: NDArray[np.float64]) -> Network:
     """
     beyond = (magnitude < 2.0**-_LARGEST) | (magnitude > 2.0**_LARGEST)
     if beyond.any():
-        raise InputError(
+        raise FloatRangeError(
             f"`domain` must have coordinates of a size from 2^-{_LARGEST} to 2^{_LARGEST}, got "
             f"at most {magnitude[beyond][0]:.1e} on axis {int(np.argmax(beyond))}; scale it and "
-            "the first layer, or choose the enumerator 'exact'"
+            "the first layer"
         )
     if not isinstance(network, ReluNetwork):
         return network
@@ -85,9 +85,9 @@ def _shifted(numbers: NDArray[np.float64], shift: int, layer: int) -> NDArray[np
         is_exact = np.array_equal(np.ldexp(shifted, -shift), numbers)
     if not is_exact:
         least, most = np.abs(numbers[numbers != 0]).min(), np.abs(numbers).max()
-        raise InputError(
+        raise FloatRangeError(
             "`network` must have numbers within the range of floats, but layer "
             f"{layer} has weights or biases from {least:.1e} to {most:.1e}, which would have to be "
-            f"multiplied by 2^{shift}; scale its layers down, or choose the enumerator 'exact'"
+            f"multiplied by 2^{shift}; scale its layers down"
         )
     return shifted

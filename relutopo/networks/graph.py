@@ -36,7 +36,7 @@ from relutopo.arithmetic.exact import Integers, dyadic_integers
 from relutopo.arithmetic.rounding import gamma
 from relutopo.arrays import as_points
 from relutopo.checks import check_integer
-from relutopo.errors import InputError
+from relutopo.errors import FloatRangeError, InputError
 from relutopo.networks.network import AffineMaps, Network
 
 __all__ = ["Affine", "GraphNetwork", "Kink", "Matrix"]
@@ -277,10 +277,10 @@ class GraphNetwork(Network):
             )
             largest = np.abs(planes[part]).max(initial=0.0)
             if not largest <= _LARGEST:
-                raise InputError(
+                raise FloatRangeError(
                     f"`network` must have pre-activations below {_LARGEST:.0e}, so that floats can "
                     f"bound errors; in layer {layer} one reaches {largest:.1e}; scale its layers "
-                    "down, or choose the enumerator 'exact'"
+                    "down"
                 )
         return AffineMaps(planes, errors)
 

@@ -112,8 +112,7 @@ def _declared_shape(name: str, value: Any) -> list[int]:
     if not sizes or min(sizes) < 1:
         raise InputError(
             f"`input_shape` is needed, since {name!r} leaves the shape of its input open; pass "
-            "as_network(path, input_shape=(1, 28, 28)), for example; to the command, "
-            "network.input_shape=[1,28,28]"
+            "as_network(path, input_shape=(1, 28, 28)), for example"
         )
     return sizes
 

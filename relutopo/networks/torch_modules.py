@@ -336,8 +336,7 @@ def _first_linear(module: nn.Module, graph: fx.Graph) -> tuple[int, ...]:
                 break
     raise InputError(
         f"`input_shape` is needed for a {type(module).__name__} that does not begin with a Linear "
-        "layer; pass as_network(model, input_shape=(1, 28, 28)), for example, and decompose that; "
-        "to the command, network.input_shape=[1,28,28]"
+        "layer; pass as_network(model, input_shape=(1, 28, 28)), for example, and decompose that"
     )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from relutopo.app.jobs.job import module_of
-from relutopo.app.messages import refuse_unknown_measure
+from relutopo.app.messages import in_words_of_the_command, refuse_unknown_measure
 from relutopo.app.reports.summaries import save_summary, show
 from relutopo.app.sweeps import plots as sweep_plots
 from relutopo.app.sweeps.sweep import Sweep
@@ -177,7 +177,7 @@ def _failures(sweep: Sweep) -> list[str]:
             continue
         error = job.folder.error
         where = ", ".join(f"{key}={short(v[i])}" for key, v in sweep.swept.items())
-        text = f"{error['type']}: {error['message']}"
+        text = f"{error['type']}: {in_words_of_the_command(error['message'])}"
         reasons.setdefault(text, []).append(f"{job.name} ({where})" if where else job.name)
     lines = [
         f"[red]failed: {escape(', '.join(names))}[/red]: {escape(text)}"

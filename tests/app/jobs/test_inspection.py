@@ -16,6 +16,7 @@ import torch
 
 import relutopo as rt
 from relutopo.app.jobs import homology_job, partition_job
+from relutopo.app.messages import explain
 from relutopo.complex import load_complex
 from relutopo.errors import InputError
 from relutopo.learning.model_files import ModelFiles, data_file, load_model
@@ -190,7 +191,7 @@ class Touch:
 def test_code_in_a_file_runs_only_where_that_is_allowed(tmp_path: Path) -> None:
     path, witness = tmp_path / "evil.pt", tmp_path / "witness"
     torch.save({"state_dict": model(0).state_dict(), "more": Touch(witness)}, path)
-    with pytest.raises(InputError, match=r"runs code from the file; .* add network.trust=true"):
+    with pytest.raises(InputError, match=r"runs code from the file; .* pass trust=True$"):
         load_model(path)
     assert not witness.exists()
     expected = rt.as_network(model(0))(POINTS)
@@ -207,11 +208,13 @@ def test_whole_modules_are_read_on_trust(tmp_path: Path, content: Any) -> None:
     np.testing.assert_array_equal(network(POINTS), rt.as_network(model(0))(POINTS))
 
 
-def test_the_command_is_told_its_own_key_for_a_shape(tmp_path: Path) -> None:
+def test_a_missing_shape_is_asked_for(tmp_path: Path) -> None:
     module = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.ReLU(), torch.nn.Flatten())
     torch.save(module, tmp_path / "module.pt")
-    with pytest.raises(InputError, match=r"to the command, network.input_shape=\[1,28,28\]$"):
+    message = r"`input_shape` is needed for .*; pass as_network\(model, input_shape=\(1, 28, 28\)\)"
+    with pytest.raises(InputError, match=message) as caught:
         load_model(tmp_path / "module.pt", trust=True)
+    assert explain(caught.value).endswith("; add network.input_shape=[1,28,28], for example")
 
 
 @pytest.mark.filterwarnings("ignore")  # torch's own

@@ -1,0 +1,71 @@
+"""The library's remedies, in words of the command."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import relutopo
+from relutopo import Box, GraphNetwork, ReluNetwork, decompose
+from relutopo.app import messages
+from relutopo.app.messages import explain, in_words_of_the_command
+from relutopo.errors import FloatRangeError, InputError
+from relutopo.networks.perceptron import relu_nodes
+
+ROOT = Path(relutopo.__file__).parent
+
+
+def texts() -> Iterator[tuple[Path, str]]:
+    """Yield all text of the library that a person can come to see, docstrings left out."""
+    for path in ROOT.rglob("*.py"):
+        if path.is_relative_to(ROOT / "app"):
+            continue
+        tree = ast.parse(path.read_text())
+        comments = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and id(node) not in comments:
+                yield path, str(node.value)
+
+
+def test_what_is_translated_is_what_the_library_says() -> None:
+    said = " ".join(text for _, text in texts())
+    for python in messages._REMEDIES:
+        assert python in said
+
+
+@pytest.mark.parametrize(
+    "command",
+    [r"command line", r"\bto the command\b", r"\b[a-z]+\.[a-z_]+=[\w\[]"],
+)
+def test_the_library_says_nothing_in_words_of_the_command(command: str) -> None:
+    assert not [f"{path}: {text}" for path, text in texts() if re.search(command, text)]
+
+
+def test_a_plane_is_cut_out_of_many_dimensions() -> None:
+    network = ([np.eye(13), np.ones((1, 13))], [np.zeros(13), [0.0]])
+    with pytest.raises(InputError, match=r"at most 12 dimensions .* pass an AffineSlice") as caught:
+        decompose(network, Box(-1, 1, dim=13))
+    told = explain(caught.value)
+    assert told.endswith("; cut out a plane, by domain=slice_through or domain=slice_principal")
+
+
+@pytest.mark.parametrize("is_graph", [False, True])
+def test_numbers_beyond_floats_are_left_to_integers(is_graph: bool) -> None:
+    weights = [[[1e200, 0.0], [0.0, 1e200]], [[1e200, 1e200]], [[1.0]]]
+    perceptron = ReluNetwork(weights, [[0.0, 0.0], [1e-3], [0.0]])
+    network = GraphNetwork(2, relu_nodes(perceptron)) if is_graph else perceptron
+    domain = Box(-1, 1, dim=2)
+    message = r"; scale its layers down, or choose the enumerator 'exact'$"
+    with pytest.raises(FloatRangeError, match=message) as caught:
+        decompose(network, domain)
+    assert explain(caught.value).endswith("; scale its layers down, or add enumerator=exact")
+    assert decompose(network, domain, enumerator="exact").n_regions >= 2
+
+
+def test_other_words_stay() -> None:
+    assert in_words_of_the_command("`seed` must be 0") == "`seed` must be 0"
