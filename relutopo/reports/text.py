@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any
-
-import numpy as np
 
 __all__ = [
     "counted",
@@ -32,7 +31,7 @@ def fraction(value: float, digits: int = 3) -> str:
     >>> fraction(0.9996), fraction(1.0), fraction(0.998, digits=2), fraction(float("nan"))
     ('0.999', '1.000', '0.99', '-')
     """
-    if np.isnan(value):
+    if math.isnan(value):
         return "-"
     most = 1 - 10.0**-digits
     return f"{min(value, most) if value < 1 else value:.{digits}f}"
@@ -57,7 +56,7 @@ def number(value: float, form: str = ",.0f") -> str:
     >>> number(12345.0), number(0.25, "+.3f"), number(float("nan"))
     ('12,345', '+0.250', '-')
     """
-    return "-" if np.isnan(value) else f"{value:{form}}"
+    return "-" if math.isnan(value) else f"{value:{form}}"
 
 
 def counted(n: int, noun: str) -> str:
@@ -112,7 +111,7 @@ def first_middle_last(steps: Sequence[int]) -> list[int]:
     >>> first_middle_last([0, 1, 8, 10, 70, 100])
     [0, 10, 100]
     """
-    middle = min(steps, key=lambda step: abs(np.log1p(step) - np.log1p(steps[-1]) / 2))
+    middle = min(steps, key=lambda step: abs(math.log1p(step) - math.log1p(steps[-1]) / 2))
     return sorted({steps[0], middle, steps[-1]})
 
 

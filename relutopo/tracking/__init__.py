@@ -4,18 +4,6 @@ Importing this package loads nothing else until its name is used: the process be
 way before it loads anything heavy.
 """
 
-from typing import TYPE_CHECKING, Any
+from relutopo.system.public_names import lazy
 
-if TYPE_CHECKING:
-    from relutopo.tracking.tracker import Tracker
-
-__all__ = ["Tracker"]
-
-if not TYPE_CHECKING:  # type checkers know the name from above, and no others
-
-    def __getattr__(name: str) -> Any:
-        if name not in __all__:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from relutopo.tracking.tracker import Tracker
-
-        return Tracker
+__getattr__, __dir__ = lazy(__name__)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import subprocess
 import sys
+import tomllib
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 import relutopo
+import relutopo.plots
+import relutopo.tracking
+from relutopo.system.public_names import table
 
 
 def modules_after(code: str) -> set[str]:
@@ -33,22 +38,33 @@ def test_the_library_loads_numpy_and_scipy_only() -> None:
     assert not heavy & loaded
 
 
-def test_every_public_name_is_found_and_declared_to_type_checkers() -> None:
-    for name in relutopo.__all__:
-        assert getattr(relutopo, name) is not None
-    assert set(relutopo.__all__) <= set(dir(relutopo))
-    tree = ast.parse(Path(relutopo.__file__).read_text())
-    declared = {
-        alias.name: node.module
-        for block in tree.body
-        if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
-        for node in block.body
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
+@pytest.mark.parametrize("package", [relutopo, relutopo.plots, relutopo.tracking])
+def test_every_public_name_is_found_where_its_stub_says(package: ModuleType) -> None:
+    homes = table(str(package.__file__))
+    assert homes
+    for name, home in homes.items():
+        found = getattr(package, name)
+        if home == package.__name__:
+            assert found is import_module(f"{home}.{name}")
+        else:
+            assert found is getattr(import_module(home), name)
+            assert name in import_module(home).__all__
+    assert vars(package)["__getattr__"]("__all__") == sorted(homes)
+    assert set(homes) <= set(dir(package))
+
+
+def test_stubs_are_part_of_the_package() -> None:
+    folder = Path(relutopo.__file__).parent
+    tool = tomllib.loads((folder.parent / "pyproject.toml").read_text())["tool"]["setuptools"]
+    stubs = {
+        ".".join(["relutopo", *path.relative_to(folder).parts[:-1]])
+        for path in folder.rglob("__init__.pyi")
     }
-    homes = {name: home for home, names in relutopo._NAMES.items() for name in names.split()}
-    assert declared == homes
-    assert set(declared) == set(relutopo.__all__)
+    assert stubs == {
+        name for name, files in tool["package-data"].items() if "__init__.pyi" in files
+    }
+    for name in stubs:
+        assert "lazy(__name__)" in Path(str(import_module(name).__file__)).read_text()
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

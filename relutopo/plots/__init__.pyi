@@ -1,0 +1,14 @@
+# The public figures and their homes: read by type checkers, and by
+# `relutopo.system.public_names`.
+
+from relutopo.plots.complexes import plot_complex as plot_complex
+from relutopo.plots.complexes import plot_complexes as plot_complexes
+from relutopo.plots.figures import save_figure as save_figure
+from relutopo.plots.homology import plot_betti_curves as plot_betti_curves
+from relutopo.plots.partitions import PartitionedCheckpoint as PartitionedCheckpoint
+from relutopo.plots.partitions import plot_partition as plot_partition
+from relutopo.plots.partitions import plot_partition_history as plot_partition_history
+from relutopo.plots.scaling import plot_scaling as plot_scaling
+from relutopo.plots.space import plot_space as plot_space
+from relutopo.plots.timelines import plot_spike_timeline as plot_spike_timeline
+from relutopo.plots.timelines import plot_timeline as plot_timeline

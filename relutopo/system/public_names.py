@@ -1,0 +1,82 @@
+"""The names of a package, imported when they are first used, from one table: the package's stub.
+
+The table of a package is its ``__init__.pyi``, which type checkers and editors read as it is: each
+line ``from module import name as name`` is one public name and its home. The package itself takes
+`lazy` for its ``__getattr__`` and ``__dir__``, and so has these names and no others.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+__all__ = ["lazy", "table"]
+
+
+def table(file: str) -> dict[str, str]:
+    """Return the module that each name of a package comes from.
+
+    Parameters
+    ----------
+    file : str
+        The ``__file__`` of the package, beside which its stub lies.
+
+    Examples
+    --------
+    >>> import relutopo
+    >>> table(relutopo.__file__)["CellComplex"]
+    'relutopo.complex'
+    """
+    import ast  # here, because the first use of a name is soon enough
+
+    with open(file.removesuffix(".py") + ".pyi", encoding="utf-8") as stub:
+        tree = ast.parse(stub.read())
+    return {
+        alias.name: str(node.module)
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+
+
+def lazy(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """Return the functions ``__getattr__`` and ``__dir__`` of a package that has a stub.
+
+    Parameters
+    ----------
+    package : str
+        Its ``__name__``.
+
+    Returns
+    -------
+    get : callable
+        Imports the home of a name, keeps the name in the package, and returns what it stands for.
+        ``__all__`` is the sorted list of all names.
+    names : callable
+        Lists them, with what the package has besides.
+    """
+    homes: dict[str, str] = {}
+
+    def known() -> dict[str, str]:
+        if not homes:
+            homes.update(table(str(sys.modules[package].__file__)))
+        return homes
+
+    def get(name: str) -> Any:
+        if name == "__all__":
+            value: Any = sorted(known())
+        elif name.startswith("__") or name not in known():
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        elif homes[name] == package:  # a module of the package itself
+            value = import_module(f"{package}.{name}")
+        else:
+            value = getattr(import_module(homes[name]), name)
+        vars(sys.modules[package])[name] = value
+        return value
+
+    def names() -> list[str]:
+        return sorted({*vars(sys.modules[package]), *known()})
+
+    return get, names
