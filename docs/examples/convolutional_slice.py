@@ -10,7 +10,6 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 import relutopo as rt
-from relutopo.plots import plot_complex, save_figure
 
 
 class Block(nn.Module):
@@ -50,6 +49,6 @@ complex_ = rt.decompose(model, plane)
 complex_.check()
 print(complex_)
 points = plane.coordinates(np.stack([three, other_three, eight]))[0]
-figure = plot_complex(complex_, points, [-1, -1, 1], decision_boundary=True)
-for path in save_figure(figure, "convolutional_slice"):
+figure = rt.plots.plot_complex(complex_, points, [-1, -1, 1], decision_boundary=True)
+for path in rt.plots.save_figure(figure, "convolutional_slice"):
     print(path)

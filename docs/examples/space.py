@@ -3,7 +3,6 @@
 import torch
 
 import relutopo as rt
-from relutopo.plots import plot_space, save_figure
 
 torch.manual_seed(0)
 model = torch.nn.Sequential(
@@ -21,5 +20,5 @@ for _ in range(100):
 complex_ = rt.decompose(model, rt.Box(-2, 2, dim=3))
 complex_.check()
 print(complex_)
-for path in save_figure(plot_space(complex_), "space"):
+for path in rt.plots.save_figure(rt.plots.plot_space(complex_), "space"):
     print(path)

@@ -64,7 +64,12 @@ def test_stubs_are_part_of_the_package() -> None:
         name for name, files in tool["package-data"].items() if "__init__.pyi" in files
     }
     for name in stubs:
-        assert "lazy(__name__)" in Path(str(import_module(name).__file__)).read_text()
+        assert "lazy(__name__)\n" in Path(str(import_module(name).__file__)).read_text()
+
+
+def test_the_version_is_that_of_the_project() -> None:
+    project = tomllib.loads((Path(relutopo.__file__).parents[1] / "pyproject.toml").read_text())
+    assert relutopo.__version__ == project["project"]["version"]
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
