@@ -1,7 +1,7 @@
 """The command `relutopo`: composes a configuration with Hydra, trains, analyses, and reports.
 
-Everything it does is a call or two into the library; what a key means stands beside it in the
-YAML files of `relutopo.conf`.
+The library does the work; the meaning of each key stands beside it in the YAML files of
+`relutopo.conf`.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ def run_job(config: DictConfig) -> float | None:
 
 
 def _checked(config: DictConfig) -> dict[str, Any]:
-    """Return the settings of a job; refuse what can be known to be wrong before it begins."""
+    """Return the settings of a job, after all checks that need no computation."""
     from relutopo.app.jobs.job import measures_of  # the help does without all that this loads
 
     values = resolvers.plain(config)
@@ -130,7 +130,7 @@ def _checked(config: DictConfig) -> dict[str, Any]:
 
 
 class SummarizeSweep(Callback):
-    """Tells how a sweep comes on; at its end: one table of all jobs, a summary, an exit status."""
+    """Reports the progress of a sweep, and its summary and exit status at the end."""
 
     _watch: SweepWatch | None = None
 
@@ -138,7 +138,7 @@ class SummarizeSweep(Callback):
         return {}  # workers of a launcher get copies, but one process watches
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Tell the jobs the sweep's folder: from their own overrides another would follow."""
+        """Pass the sweep's folder to the jobs; their own overrides would give another."""
         directory = QuotedString(str(config.hydra.sweep.dir), Quote.single).with_quotes()
         with read_write(config):
             config.hydra.overrides.hydra.append(f"hydra.sweep.dir={directory}")
@@ -149,7 +149,7 @@ class SummarizeSweep(Callback):
         self._watch.start()
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Gather what the jobs left in the sweep's folder."""
+        """Stop the report of progress, and summarize the sweep."""
         if self._watch is not None:
             self._watch.stop()
         try:

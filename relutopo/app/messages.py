@@ -1,4 +1,4 @@
-"""What the command says when something is wrong: what came, what could have, and what to do.
+"""Error messages of the command: what came, what was expected, and the remedy.
 
 The library names its remedies in words of Python; here they become keys of the command.
 """
@@ -35,9 +35,9 @@ __all__ = [
 ]
 
 EXPECTED = (RelutopoError, OSError, HydraException, OmegaConfBaseException)
-"""Errors that are no faults of relutopo: a message says more than a traceback."""
+"""Errors of input or environment: they are shown as a message, without a traceback."""
 _NO_NAME = re.compile(r"[\[{]|[-+.\d]|(null|true|false|)$", re.IGNORECASE)
-"""What Hydra reads as a list, a mapping, a number, a truth value or nothing."""
+"""Text that Hydra reads as a list, a mapping, a number, a truth value or null."""
 _SHAPE = "add network.input_shape=[1,28,28], for example"
 _REMEDIES = {
     "pass an AffineSlice, for example the plane through three points, or look for regions only, by "
@@ -52,11 +52,11 @@ _REMEDIES = {
     ),
     ", pass an instance, or register yours": ", or register yours",
 }
-"""What the library says to do, and how it is done by the command."""
+"""Remedies in the library's messages, and the same in keys of the command."""
 
 
 def explain(error: BaseException) -> str:
-    """Return what to tell the person at the terminal.
+    """Return the message of an error for the terminal.
 
     Examples
     --------
@@ -114,7 +114,7 @@ def in_words_of_the_command(message: str) -> str:
 
 
 def refuse_values_of_groups(arguments: Iterable[str], groups: Mapping[str, Sequence[str]]) -> None:
-    """Raise an `InputError` where a group is given no name: Hydra would stumble over it.
+    """Raise an `InputError` for a group whose value is no name, before Hydra fails on it.
 
     Parameters
     ----------
@@ -210,7 +210,7 @@ def refuse_unknown_measure(measure: str | None, measures: Mapping[str, Sequence[
 
 
 def _not_understood(error: OverrideParseException) -> str:
-    """Explain an argument that is no override, for which Hydra has the words of its grammar."""
+    """Return the message for an argument that Hydra cannot parse as an override."""
     said = [line for line in error.message.splitlines() if line and "override" not in line.lower()]
     if "=" not in error.override and not error.override.startswith("~"):
         close = difflib.get_close_matches(error.override, ["summarize"], n=1)
@@ -233,7 +233,7 @@ def _remedy(wrong: str, known: Iterable[str], elsewhere: Sequence[str] = ()) -> 
 
 
 def _paths_to(name: str, config: Any) -> list[str]:
-    """Return where else a key of this name is, one level below the top."""
+    """Return the paths of keys of this name one level below the top."""
     groups = {} if not isinstance(config, DictConfig) else config
     return [
         f"{group}.{name}"

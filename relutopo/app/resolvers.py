@@ -1,4 +1,4 @@
-"""Names that stand in the configuration for what follows from it: ``${relutopo.<name>:}``."""
+"""Resolvers of the configuration: ``${relutopo.<name>:}`` is computed from its other values."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["choices", "plain", "register"]
 
 
 def register() -> None:
-    """Make the names known; more than once does no harm.
+    """Register the resolvers with OmegaConf; calling this again changes nothing.
 
     - ``relutopo.job``: the job's identity, which names its folder.
-    - ``relutopo.asked``: eight digits that follow from the command line.
-    - ``relutopo.sweep``: a name that follows from the command line, so that the same command goes
-      on in the same folder.
+    - ``relutopo.asked``: eight digits, a hash of the command line.
+    - ``relutopo.sweep``: the experiment and a hash of the command line, so that the same command
+      goes on in the same folder.
     - ``relutopo.choices``: the groups and what can be chosen in each, for the help.
     - ``relutopo.prefix``: what the terminal shows before each line of a sweep's job.
     """
@@ -56,7 +56,7 @@ def _overrides(config: DictConfig) -> list[str]:
 
 
 def choices() -> dict[str, list[str]]:
-    """Return what can be chosen in each group, without what other packages bring.
+    """Return the choices of each group, without those of other packages.
 
     Examples
     --------

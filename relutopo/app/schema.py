@@ -2,7 +2,7 @@
 
 What belongs to one choice in a group (``eigensolver=arpack``) follows from the signature of the
 class or function that the choice stands for, so that nothing is written twice. Choices of
-outsiders have no types; their constructors judge what they get.
+other packages have no types; their constructors check the values.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Settings:
 
 @dataclass
 class ModelFile:
-    """A model that is there already."""
+    """A trained model in a file."""
 
     path: str | None = None
     trust: bool = False

@@ -31,7 +31,7 @@ def plot_complex(
     title: str | None = None,
     decision_boundary: bool = False,
 ) -> Figure:
-    """Draw the regions in the grey of their number of active neurons, and their edges by layer.
+    """Draw the regions in grey by number of active neurons, and the edges coloured by layer.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def plot_complex(
 
 
 def plot_complexes(complexes: Sequence[Cells], titles: Sequence[str]) -> Figure:
-    """Draw several complexes in a row, coloured by the network's output on one scale.
+    """Draw several complexes in a row, coloured by the network's output on a common scale.
 
     Parameters
     ----------

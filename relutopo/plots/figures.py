@@ -1,4 +1,4 @@
-"""Figures in files."""
+"""Saving of figures."""
 
 from __future__ import annotations
 

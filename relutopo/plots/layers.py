@@ -70,7 +70,7 @@ def figure_and_axes(ax: Axes | None, complex_: Cells, title: str | None) -> tupl
 
 
 def plane_axes(ax: Axes, complex_: Cells) -> None:
-    """Fit axes to a plane complex, of equal scale unless it would be a sliver; see `aspect`."""
+    """Fit axes to a plane complex, with equal scales unless it is a sliver; see `aspect`."""
     low, high = complex_.vertices.min(axis=0), complex_.vertices.max(axis=0)
     width, height = high - low
     ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), xlabel="$x_1$", ylabel="$x_2$")
@@ -279,7 +279,7 @@ def cut_segments(part: FiedlerPartition) -> NDArray[np.float64]:
 def colour_bar(
     figure: Figure, layer: PolyCollection, axes: Sequence[Axes], label: str, **shape: Any
 ) -> None:
-    """Draw a colour bar beside one or several axes, or below axes that are too low for that."""
+    """Draw a colour bar beside the axes, or below them if they are too low."""
     low, high = axes[0].get_ylim()
     left, right = axes[0].get_xlim()
     beside = (high - low) / (right - left) > 0.4 or len(axes) > 1
@@ -291,7 +291,7 @@ def colour_bar(
 
 
 def legend(figure: Figure, axes: Sequence[Axes], *, inside: bool) -> None:
-    """Explain what is drawn on any of the axes: in a corner of the first, or below the figure."""
+    """Draw one legend for all axes, in a corner of the first or below the figure."""
     from matplotlib.lines import Line2D
 
     entries: dict[str, Artist] = {}

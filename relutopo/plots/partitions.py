@@ -25,7 +25,7 @@ __all__ = ["PartitionedCheckpoint", "plot_partition", "plot_partition_history"]
 
 
 class PartitionedCheckpoint(Protocol):
-    """What `plot_partition_history` draws of a checkpoint."""
+    """A checkpoint with its partitions, as `plot_partition_history` draws it."""
 
     @property
     def complex(self) -> Cells:
@@ -41,7 +41,7 @@ class PartitionedCheckpoint(Protocol):
 
     @property
     def row(self) -> Mapping[str, Any]:
-        """What is known of the checkpoint.
+        """Columns of the checkpoint's row in a table.
 
         ``step``, which may be missing, and for each kind of partition ``<kind>_status``
         (``"converged"``, or why there is none) and ``<kind>_agreement``.

@@ -1,4 +1,4 @@
-"""Figures of three-dimensional decompositions: the solid of some regions, opened to look inside."""
+"""Figures of three-dimensional complexes: the surface of a union of regions."""
 
 from __future__ import annotations
 

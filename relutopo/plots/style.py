@@ -36,7 +36,7 @@ __all__ = [
 BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
 INK, MUTED = "#1a1a1a", "#6b6b6b"
 PALETTE = (BLUE, ORANGE, GREEN, INK, "#CC79A7", "#56B4E9", "#E69F00", MUTED)
-"""Colours of curves that are told apart by nothing but their names."""
+"""Colours of curves in any number, in this order."""
 _GRID = "#e4e4e4"
 _STYLE = {
     "font.family": "DejaVu Sans",
@@ -61,7 +61,7 @@ _STYLE = {
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Use one style, whatever the user's own settings are."""
+    """Apply the common style, whatever the user's matplotlib settings are."""
     with require("matplotlib", "a figure").rc_context(_STYLE):
         yield
 
@@ -74,12 +74,12 @@ def new_figure(width: float, height: float, layout: str = "compressed") -> Figur
 
 
 def tick_labels(ax: Axes) -> None:
-    """Style ticks, which are made when the figure is drawn and `style` has ended."""
+    """Style the ticks of axes, which are made at drawing time, when `style` has ended."""
     ax.tick_params(which="both", labelsize=8, labelcolor=INK, color=MUTED, width=0.6, length=2.5)
 
 
 def open_frame(ax: Axes, *, grid: Literal["x", "y", "both"] | None = None) -> None:
-    """Take away the frame above and on the right of curves; draw a pale grid behind them."""
+    """Hide the top and right spines, and draw a pale grid."""
     if grid is not None:
         ax.grid(axis=grid, color=_GRID, linewidth=0.6)
     ax.spines[["top", "right"]].set_visible(False)

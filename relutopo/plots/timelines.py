@@ -1,4 +1,4 @@
-"""Time lines of training: what an analysis measured of each checkpoint, against the step."""
+"""Time lines of training: measures of the checkpoints against the training step."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def _draw_curves(
 
 
 def _decades(ax: Axes, curves: list[NDArray[np.float64]]) -> None:
-    """Make the axis logarithmic, from one power of ten to another."""
+    """Make the y axis logarithmic, with powers of ten as limits."""
     from matplotlib.ticker import NullFormatter
 
     values = np.concatenate(curves)
@@ -147,7 +147,7 @@ def _decades(ax: Axes, curves: list[NDArray[np.float64]]) -> None:
 
 
 def _step_axis(ax: Axes, steps: NDArray[np.float64]) -> None:
-    """Make the axis logarithmic from the first positive step on, with 0 one unit before it."""
+    """Make the x axis logarithmic from the first positive step, with a place for step 0."""
     positive = steps[steps > 0]
     first, last = (positive.min(), positive.max()) if positive.size else (1.0, 1.0)
     ax.set_xscale("symlog", linthresh=first, linscale=0.5)

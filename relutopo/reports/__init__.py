@@ -1,1 +1,1 @@
-"""Words and tables in which results are told: what several analyses say in the same way."""
+"""Text, tables and fitted laws of reports, shared by all analyses."""

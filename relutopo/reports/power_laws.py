@@ -1,4 +1,4 @@
-"""How a cost grows with a size: power laws, fitted on logarithmic axes."""
+"""Power laws of cost against size, fitted on logarithmic axes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class PowerLaw:
     n: int
 
     def __call__(self, sizes: ArrayLike) -> NDArray[np.float64]:
-        """Return the costs that the law gives for some sizes."""
+        """Return the costs at some sizes by the law."""
         return self.factor * np.asarray(sizes, dtype=np.float64) ** self.exponent
 
 

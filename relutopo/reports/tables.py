@@ -1,4 +1,4 @@
-"""Tables: those that a terminal shows, what stands in their cells, and those on disk.
+"""Tables of reports: on the terminal, the text of their cells, and on disk.
 
 Tables at the terminal are made by `new_table` alone, so that all look the same. Rich and pandas are
 imported when they are used.
@@ -70,7 +70,7 @@ def new_table(
 def known_part(
     title: str, headings: Collection[str], rows: Mapping[str, Sequence[str]]
 ) -> tuple[Table, list[str]]:
-    """Return a table without the rows and columns in which nothing is known, and their names.
+    """Return a table without its unknown rows and columns, and the names of these.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def known_part(
     headings : collection of str
         Of the columns.
     rows : mapping of str to sequence of str
-        For each row its name and its cells; ``"-"`` is what is not known.
+        For each row its name and its cells; an unknown cell is ``"-"``.
 
     Returns
     -------
@@ -105,17 +105,17 @@ def known_part(
 
 
 def spread(values: pd.Series[Any]) -> dict[str, str]:
-    """Return how many values there are, and their spread, for columns of a table.
+    """Return count, mean, standard deviation, minimum and maximum, as cells of a table.
 
     Parameters
     ----------
     values : pandas.Series
-        Numbers, NaN where one is not known.
+        Numbers, NaN for unknown ones.
 
     Returns
     -------
     dict of str to str
-        ``jobs``, ``mean``, ``sd``, ``least`` and ``greatest``; ``"-"`` for what is not known.
+        ``jobs``, ``mean``, ``sd``, ``least`` and ``greatest``; ``"-"`` for unknown ones.
 
     Examples
     --------
@@ -137,7 +137,7 @@ def spread(values: pd.Series[Any]) -> dict[str, str]:
 
 
 def mean_and_range(values: pd.Series[Any], form: str) -> str:
-    """Return the mean of what is known, and from where to where it goes, for one cell.
+    """Return mean, minimum and maximum of the known values, as text of one cell.
 
     Parameters
     ----------
@@ -159,13 +159,13 @@ def mean_and_range(values: pd.Series[Any], form: str) -> str:
 
 
 def mean_and_worst(values: pd.Series[Any], *, with_worst: bool) -> str:
-    """Return the mean of numbers of at most 1, and the least of them, for one cell.
+    """Return mean and minimum of numbers of at most 1, as text of one cell.
 
     Parameters
     ----------
     values : pandas.Series
     with_worst : bool
-        Whether to show the least.
+        Whether to show the minimum.
 
     Examples
     --------
@@ -181,12 +181,12 @@ def mean_and_worst(values: pd.Series[Any], *, with_worst: bool) -> str:
 
 
 def _share(value: float) -> str:
-    """Write a number of at most 1 so short that four columns of them fit 80 characters."""
+    """Return a number of at most 1 so short that four columns fit 80 characters."""
     return f"{value:.3f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:.3f}"
 
 
 def range_of_steps(steps: pd.Series[Any]) -> str:
-    """Return the first and the last of some steps, for one cell; NaN is a step never reached.
+    """Return the range of some steps as text of one cell; NaN is a step never reached.
 
     Examples
     --------

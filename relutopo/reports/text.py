@@ -1,4 +1,4 @@
-"""Words in which results are told: numbers, counts, orders, and the caveats of every analysis."""
+"""Text of reports: numbers, counts, sorting, and the caveats that all analyses share."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PIECE = re.compile(r"((?:(?<!\w)-)?\d+\.?\d*(?:e[-+]?\d+)?)|.", re.DOTALL)
 
 
 def fraction(value: float, digits: int = 3) -> str:
-    """Write a fraction, but never as 1 what is less than 1.
+    """Return a fraction as text; a value below 1 is never rounded up to 1.
 
     Examples
     --------
@@ -38,7 +38,7 @@ def fraction(value: float, digits: int = 3) -> str:
 
 
 def short(value: object) -> str:
-    """Return a value as a table shows it.
+    """Return a value as text, a float with four significant digits.
 
     Examples
     --------
@@ -49,7 +49,7 @@ def short(value: object) -> str:
 
 
 def number(value: float, form: str = ",.0f") -> str:
-    """Write a number, or ``"-"`` for NaN.
+    """Return a number as text, NaN as ``"-"``.
 
     Examples
     --------
@@ -60,7 +60,7 @@ def number(value: float, form: str = ",.0f") -> str:
 
 
 def counted(n: int, noun: str) -> str:
-    """Return a number of things in words.
+    """Return a number and a noun, in the plural where there are several.
 
     Examples
     --------
@@ -84,7 +84,7 @@ def natural_sort(values: Iterable[Any]) -> list[Any]:
 
 
 def natural_key(value: Any) -> list[Any]:
-    """Return what a value of a setting is sorted by.
+    """Return the sort key of a value of a setting.
 
     Numbers are sorted by size, also those within text, and before what is no number; lists, which
     tables hold as text, element by element; tuples by their first values, then by their second.
@@ -118,7 +118,7 @@ def first_middle_last(steps: Sequence[int]) -> list[int]:
 def unknown(
     names: Sequence[str], why: str = "", *, where: str = "", style: str = "dim"
 ) -> list[str]:
-    """Name what is not known, in a line of its own; nothing if everything is.
+    """Return a line that names unknown values; no line if there are none.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ def unknown(
     why : str, optional
         The reasons.
     where : str, optional
-        Where it is not known, for example ``"in every job"``.
+        Where they are not known, for example ``"in every job"``.
     style : str
         Of rich.
 
@@ -144,12 +144,12 @@ def unknown(
 
 
 def not_certified(statuses: Iterable[str]) -> list[str]:
-    """Warn, in a line of its own, of complexes some of whose signs are not certain.
+    """Return a line of warning if complexes are not certified; no line if all are.
 
     Parameters
     ----------
     statuses : iterable of str
-        Of each complex, as its record holds it.
+        Status of each complex, from its record.
 
     Examples
     --------

@@ -1,1 +1,1 @@
-"""One job of the command: its identity, its folder, its work."""
+"""Jobs of the command: identity, folder, execution."""

@@ -1,15 +1,15 @@
-"""A job's folder: who works in it, what came of it, and whether that is complete.
+"""Folder of a job: its record, lock, results and error.
 
 ::
 
-    job.json         which job this is, and how it was asked for
-    lock             held by the process that works here; released by the system when that ends
-    results.parquet  and whatever else the job writes, each file atomically
+    job.json         identity of the job, and its command line
+    lock             held by the process that computes the job, until that ends
+    results.parquet  and all other output of the job, each file written atomically
     done.json        written last: a job that has one is complete and is never computed again
-    error.json       why the last attempt failed; gone when a later one succeeds
+    error.json       error of the last attempt; deleted when a later one succeeds
 
-Invariant: everything is right after a kill at any moment; only ``done.json`` says that results
-are complete.
+Invariant: the folder is valid after a kill at any moment; results are complete if and only if
+``done.json`` exists.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ JobStatus = Literal["done", "failed", "running", "unfinished"]
 
 @dataclass(frozen=True)
 class JobRecord:
-    """How a job was asked for.
+    """Identity of a job, and the command line that started it.
 
     Attributes
     ----------
@@ -44,9 +44,9 @@ class JobRecord:
     choices : mapping of str to str
         What was chosen in each configuration group.
     overrides : sequence of str
-        What was overridden on the command line, ``key=value``.
+        Overrides of the command line, ``key=value``.
     asked : str
-        When the job was asked for last, in ISO format.
+        Time of the last start of the command, in ISO format.
     """
 
     identity: Identity
@@ -60,7 +60,7 @@ class JobRecord:
         return [override.partition("=")[0].lstrip("+~") for override in self.overrides]
 
     def value(self, key: str) -> Any:
-        """Return what a key of the command line was in this job, overridden or not."""
+        """Return the value of a key in this job, overridden or not."""
         if key in self.choices:
             return self.choices[key]
         value: Any = self.identity.settings
@@ -86,7 +86,7 @@ class JobFolder:
 
     @property
     def status(self) -> JobStatus:
-        """How the job stands now."""
+        """Status of the job now."""
         if self.is_done:
             return "done"
         if is_locked(self.directory / "lock"):
@@ -95,7 +95,7 @@ class JobFolder:
 
     @property
     def record(self) -> JobRecord:
-        """Which job this is; `InputError` if that cannot be read."""
+        """Content of ``job.json``; `InputError` if it cannot be read."""
         content = self._read("job")
         identity = Identity(**content.pop("identity"))
         content.pop("id")
@@ -103,12 +103,12 @@ class JobFolder:
 
     @property
     def result(self) -> dict[str, Any]:
-        """What ``done.json`` holds: finished, seconds, measures."""
+        """Content of ``done.json``: finished, seconds, measures."""
         return self._read("done")
 
     @property
     def error(self) -> dict[str, Any]:
-        """What ``error.json`` holds: failed, type, message, traceback, attempts."""
+        """Content of ``error.json``: failed, type, message, traceback, attempts."""
         return self._read("error")
 
     @property

@@ -1,4 +1,4 @@
-"""Which job a job is: a hash of its settings, of the files it reads and of the code.
+"""Identity of a job: a hash of its settings, of its input files and of the code.
 
 Two jobs with one identity give the same results, so that the second need not be computed. Where a
 job keeps its files is no part of it.
@@ -64,12 +64,12 @@ class Identity:
 
     @property
     def settings_id(self) -> str:
-        """The same, whatever the code and the content of input files."""
+        """A hash of experiment and settings alone, without the code and the input files."""
         return digest({"experiment": self.experiment, "settings": self.settings})
 
     @property
     def training_id(self) -> str:
-        """A hash of what decides the training run, which several jobs may share."""
+        """A hash of what determines the training run, which several jobs may share."""
         keys = ("data", "network", "trainer", "seed")
         settings = {key: self.settings.get(key) for key in keys}
         return digest({"settings": settings, "code": self.code, "inputs": self.inputs})
@@ -88,7 +88,7 @@ def digest(content: Any) -> str:
 
 
 def input_files(pattern: str) -> list[str]:
-    """Return the names of the files that a pattern names, in order; ``**`` stands for folders.
+    """Return the files that match a pattern, sorted by name; ``**`` matches folders.
 
     Examples
     --------
@@ -99,7 +99,7 @@ def input_files(pattern: str) -> list[str]:
 
 
 def _inputs(settings: Mapping[str, Any]) -> dict[str, str]:
-    """Return how the files now are that the settings name by a key `path` or `checkpoints`."""
+    """Return the state of each input file that `path` or `checkpoints` in the settings names."""
     inputs = {}
     for key in ("network", "data"):
         entry = settings.get(key)

@@ -1,7 +1,7 @@
 """Searches for settings with Optuna.
 
-The search needs no memory of its own: the sampler is seeded, and a job that is done gives its
-objective at once, so that the same command after a kill asks for the same trials and goes on.
+The search stores nothing: the sampler is seeded, and a job that is done returns its objective at
+once, so that the same command after a kill repeats the same trials and goes on.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _MOST_SEED = 2**32 - 1
 
 
 class OptunaSweeper(Sweeper):
-    """Lets Optuna choose the values of swept keys.
+    """Sweeper that lets Optuna choose the values of swept keys.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ class OptunaSweeper(Sweeper):
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        """Take what Hydra gives, and make the launcher."""
+        """Store Hydra's context, and create the launcher."""
         self._context, self._directory = hydra_context, Path(str(config.hydra.sweep.dir))
         self.hydra_context, self.config = hydra_context, config  # for the methods of the base
         self._launcher = Plugins.instance().instantiate_launcher(
@@ -96,7 +96,7 @@ class OptunaSweeper(Sweeper):
         self._report(study)
 
     def _check(self, optuna: Any) -> None:
-        """Refuse what Optuna would stumble over; a constructor's errors Hydra would wrap."""
+        """Check the options, later than the constructor, whose errors Hydra would wrap."""
         names = [name for name in optuna.samplers.__all__ if name.endswith("Sampler")]
         samplers = [name for name in names if _takes_a_seed(getattr(optuna.samplers, name))]
         choices = {

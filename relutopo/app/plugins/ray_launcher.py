@@ -1,4 +1,4 @@
-"""Runs the jobs of a sweep as tasks of Ray, on this machine or on a cluster.
+"""Launcher that runs the jobs of a sweep as tasks of Ray, on this machine or on a cluster.
 
 Every machine needs the same environment, and the folder of the sweep on a file system that all
 share.
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 
 class RayLauncher(Launcher):
-    """One task for each job.
+    """Launcher that runs each job as one task of Ray.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class RayLauncher(Launcher):
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        """Take what Hydra gives."""
+        """Store Hydra's context, the task and the configuration."""
         self._context, self._task, self._config = hydra_context, task_function, config
 
     def launch(

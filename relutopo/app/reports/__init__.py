@@ -1,1 +1,1 @@
-"""Words and tables of each analysis, for the terminal."""
+"""Reports of jobs: progress, environment, summaries."""

@@ -14,7 +14,7 @@ from relutopo.optional import require
 __all__ = ["progress_bar"]
 
 SECONDS_BETWEEN_LINES = 10.0
-"""How often a log file hears of work that goes on."""
+"""Seconds between two lines of progress in the log file."""
 _progress_log = logging.getLogger("relutopo.progress")
 
 
@@ -27,7 +27,7 @@ def progress_bar(description: str) -> Iterator[Progress]:
     Parameters
     ----------
     description : str
-        What goes on.
+        Name of the work.
 
     Yields
     ------

@@ -36,7 +36,7 @@ def save_summary(parts: Sequence[RenderableType], directory: str | os.PathLike[s
 
 
 def show(parts: Sequence[RenderableType], directory: str | os.PathLike[str]) -> None:
-    """Print a summary, and where the files are.
+    """Print a summary, and the folder of the files.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""How a sweep comes on, for the person who waits for it.
+"""Progress of a sweep: jobs finished, jobs failed, time left.
 
-Jobs may run in this process, in others or on other machines. What they have in common is the store
-(`relutopo.app.jobs.folder`), so that a thread of the process that launches them looks there.
+Jobs may run in this process, in others or on other machines. A thread of the process that launches
+them reads their state from their folders (`relutopo.app.jobs.folder`).
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from relutopo.reports.text import counted
 __all__ = ["SweepWatch"]
 
 _PAUSE = 1.0
-"""Seconds between two looks, or more where a look takes long: with many jobs, or a slow disk."""
+"""Least time between two reads of the folders, in seconds."""
 _SHARE = 0.05
-"""The part of its time that the thread may look."""
+"""Largest fraction of time spent reading, for sweeps of many jobs and slow disks."""
 
 
 class SweepWatch:
-    """Tells, whenever jobs finish, how many have, how many failed, and how long the rest takes.
+    """Reports progress whenever jobs finish: how many have, how many failed, the time left.
 
     A line goes to the terminal and to ``sweep.log`` in the sweep's folder.
 
     Parameters
     ----------
     directory : Path
-        Folder of the sweep, as it is before the first job is launched. Jobs of earlier runs in the
-        same folder count when they are asked for again.
+        Folder of the sweep, before the first job is launched. Jobs of earlier runs in the same
+        folder count when they are launched again.
     n_jobs : int or None
-        How many there will be, if that is known.
+        Number of jobs, if it is known.
 
     Examples
     --------
@@ -54,11 +54,11 @@ class SweepWatch:
         self._thread = threading.Thread(target=self._run, name="sweep watch", daemon=True)
 
     def start(self) -> None:
-        """Look now and then from now on."""
+        """Start the thread that reports progress."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Look for a last time: no job is left.
+        """Stop the thread, and report for a last time.
 
         If fewer have finished than were expected, because equal settings are one job, the last
         line says how many there are and no more.
@@ -74,7 +74,7 @@ class SweepWatch:
             self._tell(text)
 
     def look(self) -> str | None:
-        """Return what is new, or None.
+        """Return a line of progress if jobs have finished since the last call, else None.
 
         Returns
         -------
@@ -100,18 +100,18 @@ class SweepWatch:
         return self.line(seconds, len(self._finished), len(self._failed), self._computed)
 
     def line(self, seconds: float, finished: int, failed: int, computed: int) -> str:
-        """Say how far the sweep is.
+        """Return a line of progress.
 
         Parameters
         ----------
         seconds : float
-            Since its beginning.
+            Since the beginning of the sweep.
         finished : int
-            Jobs that need nothing more now.
+            Number of jobs finished, those that failed included.
         failed : int
-            Those of them that failed.
+            Number of jobs failed.
         computed : int
-            Those that took time, and were not done before.
+            Number of finished jobs that were not done before, and so took time.
         """
         is_known = self.n_jobs is not None
         text = f"{finished} of {self.n_jobs} jobs" if is_known else counted(finished, "job")
@@ -151,7 +151,7 @@ _UNKNOWN: dict[str, int | None] = {"job": None, "done": None, "error": None}
 
 
 def _duration(seconds: float) -> str:
-    """Return a time that is estimated, not more precise than it deserves.
+    """Return an estimated time in words, rounded to seconds or minutes.
 
     Examples
     --------

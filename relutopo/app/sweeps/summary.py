@@ -1,8 +1,7 @@
-"""What a sweep is for, in one table, a few lines and a picture.
+"""Summary of a sweep: tables, a few lines of text, and a figure.
 
-The measured quantity is shown against each parameter that was swept, with its spread over all
-jobs that have the same value; then the settings in the order of what they achieved, and what
-failed, and why.
+A measure is shown against each parameter that was swept, with its spread over all jobs of the same
+value; then the best settings, and the failed jobs with their errors.
 """
 
 from __future__ import annotations
@@ -29,14 +28,14 @@ __all__ = ["summarize"]
 
 _N_BEST = 5
 _MOST_VALUES = 12
-"""A number that was swept over more values than this is told in ranges."""
+"""A number that was swept over more values than this is shown in ranges."""
 _N_RANGES = 5
 _LESS_IS_BETTER = ("seconds", "loss")
-"""How measures end of which the least is the best, whoever asks."""
+"""Endings of measures of which the least is always the best."""
 
 
 def summarize(directory: str | Path, *, measure: str | None = None, least: bool = False) -> Sweep:
-    """Gather a sweep's jobs into tables; print and plot what came of them.
+    """Gather a sweep's jobs into tables; print and plot their measures.
 
     Parameters
     ----------
@@ -45,12 +44,11 @@ def summarize(directory: str | Path, *, measure: str | None = None, least: bool 
         (one row for each job), both also as CSV, ``summary.txt``, and
         ``figures/<analysis>_<measure>``.
     measure : str, optional
-        What to show against the parameters, for each kind of analysis that measures it: a column
-        of ``jobs.parquet``; unless given, the objective of the sweep, or the first that the
-        analysis measured in some job.
+        The measure to show against the parameters, a column of ``jobs.parquet``, for each kind of
+        analysis that has it. By default the objective of the sweep, or the first measure that
+        some job has.
     least : bool
-        Whether the best settings are those with the least of it. Of seconds and losses they
-        always are.
+        Whether the least of it is the best. Of seconds and losses it always is.
 
     Returns
     -------

@@ -1,7 +1,7 @@
-"""The jobs of a sweep, gathered from their folders into tables.
+"""Jobs of a sweep, gathered from their folders into tables.
 
 A sweep is a folder with a folder ``jobs/<id>`` for each job; see `relutopo.app.jobs.folder`. Where
-the same settings were run by several versions of the code, the run that was asked for last counts.
+several versions of the code ran the same settings, the run that was started last counts.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Sweep:
 
     @cached_property
     def swept(self) -> dict[str, list[Any]]:
-        """What differs between jobs: for each overridden key its value in every job."""
+        """For each overridden key whose values differ between jobs, its value in every job."""
         keys = dict.fromkeys(key for job in self.jobs for key in job.record.keys)
         values = {key: [_plain(job.record.value(key)) for job in self.jobs] for key in keys}
         return {key: _alike(column) for key, column in values.items() if len(set(column)) > 1}
