@@ -1,19 +1,21 @@
-"""What the eigensolvers share: the substitution, the dense path, and the record.
+"""What the eigensolvers share: preparation, the substitution, the dense path, and the record.
 
 With g = W_V^{1/2} x the pencil L x = λ W_V x becomes the symmetric problem A g = λ g with
 A = W_V^{-1/2} L W_V^{-1/2}, whose kernel is spanned by k = W_V^{1/2} 1 / ‖W_V^{1/2} 1‖.
 
-Invariant: a backend works on the complement of k only, and never judges its own result; the
-residual of the record is computed here, in the terms of the pencil.
+Invariants: a backend works on the complement of k only, and never judges its own result; the
+residual of the record is computed here, in the terms of the pencil. What is prepared depends on L
+alone and is never changed by a solution, so that solving again, or with other weights before,
+changes no bit.
 """
 
 from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from contextlib import suppress
-from dataclasses import dataclass
-from typing import ClassVar
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, replace
+from typing import ClassVar, Generic, TypeVar
 
 import numpy as np
 import scipy.linalg
@@ -23,16 +25,28 @@ from threadpoolctl import ThreadpoolController
 
 from relutopo.checks import check_integer, check_number, random_generator
 from relutopo.errors import InputError
-from relutopo.interfaces import EigenResult, Eigensolver
+from relutopo.interfaces import EigenResult, Eigensolver, PreparedLaplacian
 
 from ._numbering import breadth_first_order, renumbered
 
-__all__ = ["DENSE_UP_TO", "LARGEST_TOL", "Eigenpair", "Iterate", "PencilSolver", "SymmetricProblem"]
+__all__ = [
+    "DENSE_UP_TO",
+    "LARGEST_TOL",
+    "Eigenpair",
+    "Iterate",
+    "NumberedLaplacian",
+    "PencilSolver",
+    "PreparedPencil",
+    "SymmetricProblem",
+]
 
 DENSE_UP_TO = 64
 """Graphs of at most this many nodes are solved densely, whatever the backend."""
 LARGEST_TOL = 1e-6
 _blas = ThreadpoolController()  # of NumPy's and SciPy's libraries, which are loaded by now
+
+Setup = TypeVar("Setup")
+"""What a solver makes of a Laplacian alone."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,8 +88,8 @@ class Iterate:
 
 
 @dataclass(frozen=True, eq=False)
-class SymmetricProblem:
-    """A g = λ g on the complement of the kernel, with nodes as given or numbered breadth first.
+class NumberedLaplacian:
+    """A Laplacian with nodes as given or numbered breadth first.
 
     The order in which regions are found may scatter neighbours over the memory; the other does not.
 
@@ -83,39 +97,58 @@ class SymmetricProblem:
     ----------
     given : (n, n) scipy.sparse.csr_array
         L as it was given.
+    order : (n,) ndarray of int32, or None
+        The given number of each node. None if it is as given.
+    matrix : (n, n) scipy.sparse.csr_array
+        L in this order.
+    """
+
+    given: sparse.csr_array
+    order: NDArray[np.int32] | None
+    matrix: sparse.csr_array
+
+    @classmethod
+    def of(cls, laplacian: sparse.csr_array, *, breadth_first: bool) -> NumberedLaplacian:
+        if not breadth_first:
+            return cls(laplacian, None, laplacian)
+        order = breadth_first_order(laplacian.indptr, laplacian.indices)
+        return cls(laplacian, order, renumbered(laplacian, order))
+
+
+@dataclass(frozen=True, eq=False)
+class SymmetricProblem:
+    """A g = λ g on the complement of the kernel.
+
+    Attributes
+    ----------
+    numbered : NumberedLaplacian
+        L.
     weights : (n,) ndarray
         Diagonal of W_V as it was given.
-    order : (n,) ndarray of int32, or None
-        The given number of each node; all that follows is in this order. None if it is as given.
-    laplacian : (n, n) scipy.sparse.csr_array
-        L.
     roots : (n,) ndarray
-        Diagonal of W_V^{1/2}.
+        Diagonal of W_V^{1/2}; this and all that follows is in the order of `numbered`.
     kernel : (n,) ndarray
         Unit vector k.
     """
 
-    given: sparse.csr_array
+    numbered: NumberedLaplacian
     weights: NDArray[np.float64]
-    order: NDArray[np.int32] | None
-    laplacian: sparse.csr_array
     roots: NDArray[np.float64]
     kernel: NDArray[np.float64]
 
     @classmethod
     def of(
-        cls,
-        laplacian: sparse.csr_array,
-        vertex_weights: NDArray[np.float64],
-        *,
-        breadth_first: bool,
+        cls, numbered: NumberedLaplacian, vertex_weights: NDArray[np.float64]
     ) -> SymmetricProblem:
-        order, inner, roots = None, laplacian, np.sqrt(vertex_weights)
-        if breadth_first:
-            order = breadth_first_order(laplacian.indptr, laplacian.indices)
-            inner, roots = renumbered(laplacian, order), roots[order]
-        kernel = roots / np.linalg.norm(roots)
-        return cls(laplacian, vertex_weights, order, inner, roots, kernel)
+        roots = np.sqrt(vertex_weights)
+        if numbered.order is not None:
+            roots = roots[numbered.order]
+        return cls(numbered, vertex_weights, roots, roots / np.linalg.norm(roots))
+
+    @property
+    def laplacian(self) -> sparse.csr_array:
+        """L in the order of `numbered`."""
+        return self.numbered.matrix
 
     @property
     def n(self) -> int:
@@ -137,10 +170,10 @@ class SymmetricProblem:
         """Return what a vector g says of the pencil as it was given."""
         g = self.project(g)
         x = g / (np.linalg.norm(g) * self.roots)
-        if self.order is not None:
+        if self.numbered.order is not None:
             inner, x = x, np.empty(self.n)
-            x[self.order] = inner
-        image = self.given @ x
+            x[self.numbered.order] = inner
+        image = self.numbered.given @ x
         value = float(x @ image)
         if not value > 0:
             return Eigenpair(value, x, np.inf)
@@ -156,13 +189,13 @@ class SymmetricProblem:
             return 0.0
         # |L| |x|, because L has nothing positive off its diagonal
         sizes = np.abs(pair.vector)
-        sizes = 2 * self.given.diagonal() * sizes - self.given @ sizes
+        sizes = 2 * self.numbered.given.diagonal() * sizes - self.numbered.given @ sizes
         scale = pair.value * float(np.linalg.norm(self.weights * pair.vector))
         return float(np.finfo(np.float64).eps * np.linalg.norm(sizes)) / scale
 
 
-class PencilSolver(Eigensolver):
-    """An eigensolver that says how to iterate, and leaves the rest to this class.
+class PencilSolver(Eigensolver, Generic[Setup]):
+    """An eigensolver that says how to set up and to iterate, and leaves the rest to this class.
 
     Parameters
     ----------
@@ -193,21 +226,66 @@ class PencilSolver(Eigensolver):
     ) -> EigenResult:
         """Return the Fiedler pair of a connected graph; see `Eigensolver`."""
         begin = time.perf_counter()
-        n = laplacian.shape[0]
-        if laplacian.shape != (n, n) or n < 2 or np.shape(vertex_weights) != (n,):
-            raise InputError(
-                "`laplacian` must have shape (n, n) with n ≥ 2 and `vertex_weights` (n,), got "
-                f"{laplacian.shape} and {np.shape(vertex_weights)}; build both with "
-                "relutopo.spectral.laplacian.pencil"
-            )
-        problem = SymmetricProblem.of(laplacian, vertex_weights, breadth_first=self.breadth_first)
-        # Products of small blocks gain nothing from threads, and sums of long vectors would
-        # depend on their number.
-        with _blas.limit(limits=1, user_api="blas"):
-            if n <= DENSE_UP_TO:
-                iterate = Iterate(problem.eigenpair(_dense(problem)), 0, "dense")
-            else:
-                iterate = self.iterate(problem, random_generator(seed))
+        _check_shapes(laplacian, vertex_weights)
+        with _one_thread():
+            result = self._prepare(laplacian)._solve(vertex_weights, seed)
+        return replace(result, seconds=time.perf_counter() - begin)
+
+    def prepare(self, laplacian: sparse.csr_array) -> PreparedPencil[Setup]:
+        """Return the Laplacian numbered, with all that this solver sets up for it."""
+        _check_shapes(laplacian)
+        with _one_thread():
+            return self._prepare(laplacian)
+
+    def _prepare(self, laplacian: sparse.csr_array) -> PreparedPencil[Setup]:
+        numbered = NumberedLaplacian.of(laplacian, breadth_first=self.breadth_first)
+        setup = None if laplacian.shape[0] <= DENSE_UP_TO else self.set_up(numbered.matrix)
+        return PreparedPencil(self, numbered, setup)
+
+    def accepts(self, problem: SymmetricProblem, pair: Eigenpair) -> bool:
+        """Tell whether a pair is converged, or as good as double precision allows."""
+        if pair.residual <= self.tol or pair.residual > LARGEST_TOL:
+            return pair.residual <= self.tol
+        return pair.residual <= problem.rounding(pair)
+
+    @abstractmethod
+    def set_up(self, laplacian: sparse.csr_array) -> Setup:
+        """Return what `iterate` needs of a numbered Laplacian whatever the weights."""
+
+    @abstractmethod
+    def iterate(self, setup: Setup, problem: SymmetricProblem, rng: np.random.Generator) -> Iterate:
+        """Return an approximate eigenpair, and what it took; `setup` stays as it is."""
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedPencil(PreparedLaplacian, Generic[Setup]):
+    """A Laplacian with what a solver has set up for it.
+
+    Attributes
+    ----------
+    solver : PencilSolver
+    numbered : NumberedLaplacian
+    setup : object or None
+        None if the pencils are so small that they are solved densely.
+    """
+
+    solver: PencilSolver[Setup]
+    numbered: NumberedLaplacian
+    setup: Setup | None
+
+    def solve(self, vertex_weights: NDArray[np.float64], *, seed: int = 0) -> EigenResult:
+        """Return the Fiedler pair for some vertex weights; see `PreparedLaplacian`."""
+        _check_shapes(self.numbered.given, vertex_weights)
+        with _one_thread():
+            return self._solve(vertex_weights, seed)
+
+    def _solve(self, vertex_weights: NDArray[np.float64], seed: int) -> EigenResult:
+        begin = time.perf_counter()
+        solver, problem = self.solver, SymmetricProblem.of(self.numbered, vertex_weights)
+        if self.setup is None:
+            iterate = Iterate(problem.eigenpair(_dense(problem)), 0, "dense")
+        else:
+            iterate = solver.iterate(self.setup, problem, random_generator(seed))
         pair = iterate.pair
         x = pair.vector
         # Rounding must not decide which of several largest entries comes first.
@@ -220,18 +298,25 @@ class PencilSolver(Eigensolver):
             iterations=iterate.iterations,
             seconds=time.perf_counter() - begin,
             method=iterate.method,
-            status="converged" if self.accepts(problem, pair) else "not_converged",
+            status="converged" if solver.accepts(problem, pair) else "not_converged",
         )
 
-    def accepts(self, problem: SymmetricProblem, pair: Eigenpair) -> bool:
-        """Tell whether a pair is converged, or as good as double precision allows."""
-        if pair.residual <= self.tol or pair.residual > LARGEST_TOL:
-            return pair.residual <= self.tol
-        return pair.residual <= problem.rounding(pair)
 
-    @abstractmethod
-    def iterate(self, problem: SymmetricProblem, rng: np.random.Generator) -> Iterate:
-        """Return an approximate eigenpair, and what it took."""
+def _one_thread() -> AbstractContextManager[object]:
+    # Products of small blocks gain nothing from threads, and sums of long vectors would depend on
+    # their number.
+    limit: AbstractContextManager[object] = _blas.limit(limits=1, user_api="blas")
+    return limit
+
+
+def _check_shapes(laplacian: sparse.csr_array, *vertex_weights: NDArray[np.float64]) -> None:
+    n = laplacian.shape[0]
+    shapes = [laplacian.shape, *map(np.shape, vertex_weights)]
+    if n < 2 or shapes != [(n, n), (n,)][: len(shapes)]:
+        raise InputError(
+            "`laplacian` must have shape (n, n) with n ≥ 2 and `vertex_weights` (n,), got "
+            f"{' and '.join(map(str, shapes))}; build both with relutopo.spectral.laplacian.pencil"
+        )
 
 
 def _dense(problem: SymmetricProblem) -> NDArray[np.float64]:

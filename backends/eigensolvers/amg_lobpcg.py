@@ -18,21 +18,16 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from relutopo.checks import check_integer
-from relutopo.devices.device import numpy_device
-from relutopo.optional import require
 
 from ._multigrid.hierarchy import Hierarchy, csr_to_device
 from ._multigrid.orthonormal import orthonormal
+from ._multigrid.sequential import SequentialScheme
 from ._pencil import DENSE_UP_TO, LARGEST_TOL, Iterate, PencilSolver, SymmetricProblem
 
 __all__ = ["AmgLobpcgEigensolver"]
 
-_NOISE = 0.01
-# Keeps aggregates off the weak edges of badly scaled graphs, and still finds strong ones at hubs.
-_STRENGTH = 0.25
 
-
-class AmgLobpcgEigensolver(PencilSolver):
+class AmgLobpcgEigensolver(PencilSolver[Hierarchy]):
     """Block LOBPCG, preconditioned by a smoothed-aggregation V-cycle (pyamg).
 
     Parameters
@@ -67,16 +62,19 @@ class AmgLobpcgEigensolver(PencilSolver):
         # The basis of three blocks and the kernel must fit into the smallest iterated problem.
         limit = DENSE_UP_TO // 4
         self.block_size = check_integer("block_size", block_size, 1, limit, remedy="try 1")
-        self._pyamg = require("pyamg", "the eigensolver 'amg_lobpcg'")
-        self._gauss_seidel = self._pyamg.relaxation.relaxation.gauss_seidel
+        self._scheme = SequentialScheme(f"the eigensolver {self.name!r}")
 
-    def iterate(self, problem: SymmetricProblem, rng: np.random.Generator) -> Iterate:
+    def set_up(self, laplacian: sparse.csr_array) -> Hierarchy:
+        """Return the hierarchy of coarser Laplacians."""
+        return Hierarchy.of(csr_to_device(laplacian, self._scheme.device), self._scheme)
+
+    def iterate(
+        self, setup: Hierarchy, problem: SymmetricProblem, rng: np.random.Generator
+    ) -> Iterate:
         """Return the first Ritz vector once its true residual is small enough."""
-        device = numpy_device()
-        laplacian = csr_to_device(problem.laplacian, device)
-        hierarchy = Hierarchy.of(laplacian, device, self._tentative_prolongation)
-        matrix, m = problem.matrix(), self.block_size
-        basis = problem.roots[:, None] * self._start(hierarchy, problem.roots**2, rng)
+        device, matrix, m = self._scheme.device, problem.matrix(), self.block_size
+        start = np.ascontiguousarray(setup.start(problem.roots**2, rng, m).T)
+        basis = problem.roots[:, None] * start
         iterations = 0
         while True:
             q = orthonormal(problem.project(basis).T, np.ones(problem.n), device).T
@@ -96,43 +94,8 @@ class AmgLobpcgEigensolver(PencilSolver):
             iterations += 1
             # What the last step added to the Ritz vectors is the conjugate direction.
             directions = q[:, m:] @ c[m:]
-            steps = self._precondition(hierarchy, problem, residuals)
+            steps = self._precondition(setup, problem, residuals)
             basis = np.concatenate([g, steps, directions], axis=1)
-
-    def _tentative_prolongation(self, matrix: sparse.csr_matrix) -> sparse.csr_matrix:
-        """Return which aggregate each node is in, of strength relative to its strongest edge."""
-        strength = self._pyamg.strength.classical_strength_of_connection(matrix, theta=_STRENGTH)
-        members = self._pyamg.aggregation.standard_aggregation(strength)[0]
-        return sparse.csr_matrix(members, dtype=np.float64)
-
-    def _start(
-        self, hierarchy: Hierarchy, weights: NDArray[np.float64], rng: np.random.Generator
-    ) -> NDArray[np.float64]:
-        """Return approximate eigenvectors of the pencil, (n, block_size), from coarse to fine.
-
-        On each level W_V is lumped to a diagonal, and a sweep of Gauss-Seidel on
-        L x = ρ W_V x, ρ the Rayleigh quotient, smooths what was interpolated. A little noise on
-        each level keeps a symmetric graph from starting at another eigenvector, or orthogonal to
-        the right one.
-        """
-        lumped = [weights]
-        for level in hierarchy.levels:
-            lumped.append(np.maximum(level.restriction @ lumped[-1], np.finfo(float).tiny))
-        roots = np.sqrt(lumped[-1])
-        dense = hierarchy.coarsest / np.multiply.outer(roots, roots)
-        x = np.linalg.eigh(_symmetric(dense))[1][:, 1 : 1 + self.block_size] / roots[:, None]
-        # A coarsest level of a few nodes has too few vectors.
-        missing = self.block_size - x.shape[1]
-        x = np.concatenate([x, rng.standard_normal((len(x), missing))], axis=1)
-        for level, w in zip(reversed(hierarchy.levels), reversed(lumped[:-1]), strict=True):
-            x = level.prolongation @ x
-            x += _NOISE * np.abs(x).max(axis=0) * rng.standard_normal(x.shape)
-            for j in range(self.block_size):
-                column = np.ascontiguousarray(x[:, j])
-                quotient = column @ (level.matrix @ column) / (column @ (w * column))
-                self._gauss_seidel(level.matrix, column, quotient * w * column, sweep="symmetric")
-                x[:, j] = column
-        return x
 
     def _precondition(
         self, hierarchy: Hierarchy, problem: SymmetricProblem, residuals: NDArray[np.float64]
@@ -140,25 +103,8 @@ class AmgLobpcgEigensolver(PencilSolver):
         """Apply an approximation of A⁺ = W_V^{1/2} L⁺ W_V^{1/2} to columns."""
         roots = problem.roots[:, None]
         right = roots * problem.project(residuals)
-        solved = [self._v_cycle(hierarchy, 0, np.ascontiguousarray(y)) for y in right.T]
+        solved = [hierarchy.cycle(np.ascontiguousarray(y)) for y in right.T]
         return problem.project(roots * np.stack(solved, axis=1))
-
-    def _v_cycle(
-        self, hierarchy: Hierarchy, k: int, right: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        """Apply one V-cycle from level k on.
-
-        One sweep forwards before and one backwards after the coarse correction make it symmetric.
-        """
-        if k == len(hierarchy.levels):
-            return np.asarray(hierarchy.coarse_inverse @ right)
-        level = hierarchy.levels[k]
-        x = np.zeros_like(right)
-        self._gauss_seidel(level.matrix, x, right, sweep="forward")
-        coarse = level.restriction @ (right - level.matrix @ x)
-        x += level.prolongation @ self._v_cycle(hierarchy, k + 1, coarse)
-        self._gauss_seidel(level.matrix, x, right, sweep="backward")
-        return x
 
 
 def _symmetric(matrix: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -12,10 +12,12 @@ there is nothing to choose.)
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 from scipy.sparse import linalg as sparse_linalg
 
 from relutopo.checks import check_threads
@@ -23,6 +25,7 @@ from relutopo.system.threads import Run, threads
 
 from ._factorisation.cholesky import Cholesky
 from ._factorisation.elimination import Elimination
+from ._factorisation.tuning import DEFAULT
 from ._pencil import Iterate, PencilSolver, SymmetricProblem
 
 __all__ = ["ArpackEigensolver"]
@@ -36,7 +39,7 @@ _TOLERANCES = (1e-6, 1e-10, 0.0)
 _N_POLISHES = 3
 
 
-class ArpackEigensolver(PencilSolver):
+class ArpackEigensolver(PencilSolver[Cholesky]):
     """Sparse Cholesky factorisation and Lanczos (ARPACK, `scipy` `eigsh`).
 
     The factorisation is our own: nested dissection of the graph and dense kernels, about ten times
@@ -78,17 +81,27 @@ class ArpackEigensolver(PencilSolver):
         n_threads = check_threads(n_threads)
         self.n_threads = len(os.sched_getaffinity(0)) if n_threads is None else n_threads
 
-    def iterate(self, problem: SymmetricProblem, rng: np.random.Generator) -> Iterate:
-        """Return the eigenvector of 1/λ, polished by inverse iteration."""
-        with threads(self.n_threads) as run:
-            return self.iterate_on(Elimination.of(problem.laplacian, run), problem, rng, run)
+    def set_up(self, laplacian: sparse.csr_array) -> Cholesky:
+        """Return the factor of the grounded Laplacian."""
+        with self.threads(laplacian.shape[0]) as run:
+            return Cholesky.of(laplacian, Elimination.of(laplacian, run), run)
 
-    def iterate_on(
-        self, plan: Elimination, problem: SymmetricProblem, rng: np.random.Generator, run: Run
+    def threads(self, n: int) -> AbstractContextManager[Run]:
+        """Give the `map` for a graph of n nodes: in threads only where there is work for two."""
+        return threads(1 if n <= DEFAULT.piece_size else self.n_threads)
+
+    def iterate(
+        self, setup: Cholesky, problem: SymmetricProblem, rng: np.random.Generator
     ) -> Iterate:
-        """Do as `iterate`, with a plan of the elimination that is there already."""
-        factor = Cholesky.of(problem.laplacian, plan, run)
-        order = plan.dissection.order
+        """Return the eigenvector of 1/λ, polished by inverse iteration."""
+        with self.threads(problem.n) as run:
+            return self._iterate(setup, problem, rng, run)
+
+    def _iterate(
+        self, factor: Cholesky, problem: SymmetricProblem, rng: np.random.Generator, run: Run
+    ) -> Iterate:
+        dissection = factor.plan.dissection
+        order = dissection.order
         # Everything below is in the order of elimination.
         roots, kernel = problem.roots[order], problem.kernel[order]
         total = kernel @ roots
@@ -119,7 +132,7 @@ class ArpackEigensolver(PencilSolver):
         operator = sparse_linalg.LinearOperator((n, n), matvec=invert, dtype=np.float64)
         # From end to end of the graph, as the Fiedler vector is; the random part is there for those
         # that are not, and its high modes are gone after the first step.
-        g = unit(roots * plan.dissection.coordinate[order]) + unit(rng.standard_normal(n))
+        g = unit(roots * dissection.coordinate[order]) + unit(rng.standard_normal(n))
         for tolerance in _TOLERANCES:
             try:
                 g = sparse_linalg.eigsh(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
+from scipy import sparse
 
-from relutopo.system.threads import threads
-
+from ._factorisation.cholesky import Cholesky
 from ._factorisation.elimination import Elimination
 from ._pencil import Iterate, PencilSolver, SymmetricProblem
 from .amg_lobpcg import AmgLobpcgEigensolver
@@ -19,7 +20,13 @@ _MOST_OPERATIONS = 6_000
 """Multiplications of the factorisation for each node and edge."""
 
 
-class AutoEigensolver(PencilSolver):
+@dataclass(frozen=True, eq=False)
+class _Chosen:
+    solver: PencilSolver[Any]
+    setup: object
+
+
+class AutoEigensolver(PencilSolver[_Chosen]):
     """Factorise where that is cheap, else use multigrid.
 
     `arpack` runs if its factorisation takes at most 6,000 multiplications for each node and edge
@@ -73,11 +80,19 @@ class AutoEigensolver(PencilSolver):
         super().__init__(tol, max_iterations)
         self._arpack = ArpackEigensolver(tol, max_iterations, n_threads)
 
-    def iterate(self, problem: SymmetricProblem, rng: np.random.Generator) -> Iterate:
-        """Let the cheaper one iterate."""
-        with threads(self._arpack.n_threads) as run:
-            plan = Elimination.of(problem.laplacian, run)
-            size = (problem.n + problem.laplacian.nnz) / 2  # nodes and edges
+    def set_up(self, laplacian: sparse.csr_array) -> _Chosen:
+        """Choose the cheaper one, and let it set up."""
+        n = laplacian.shape[0]
+        with self._arpack.threads(n) as run:
+            plan = Elimination.of(laplacian, run)
+            size = (n + laplacian.nnz) / 2  # nodes and edges
             if plan.n_operations <= _MOST_OPERATIONS * size:
-                return self._arpack.iterate_on(plan, problem, rng, run)
-        return AmgLobpcgEigensolver(self.tol, self.max_iterations).iterate(problem, rng)
+                return _Chosen(self._arpack, Cholesky.of(laplacian, plan, run))
+        multigrid = AmgLobpcgEigensolver(self.tol, self.max_iterations)
+        return _Chosen(multigrid, multigrid.set_up(laplacian))
+
+    def iterate(
+        self, setup: _Chosen, problem: SymmetricProblem, rng: np.random.Generator
+    ) -> Iterate:
+        """Let the chosen one iterate."""
+        return setup.solver.iterate(setup.setup, problem, rng)

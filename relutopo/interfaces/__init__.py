@@ -1,13 +1,20 @@
 """The three backend roles, and the records that they return.
 
-Each role is one abstract class with one method. Laws that every backend of a role obeys stand in
-the docstring of the role; the tests run every registered backend through them.
+Each role is one abstract class with one method that a backend implements. Laws that every backend
+of a role obeys stand in the docstring of the role; the tests run every registered backend through
+them.
 
 Invariant: what a backend returns is used only after `checked_cells`, `checked_eigenpair` or
 `checked_reduction`, which test those laws that cost no more than reading the result.
 """
 
-from relutopo.interfaces.eigensolver import EigenResult, Eigensolver, checked_eigenpair
+from relutopo.interfaces.eigensolver import (
+    EigenResult,
+    Eigensolver,
+    PreparedLaplacian,
+    checked_eigenpair,
+    checked_preparation,
+)
 from relutopo.interfaces.enumerator import Enumerator, checked_cells
 from relutopo.interfaces.progress import Progress
 from relutopo.interfaces.reducer import BoundaryMatrix, Reducer, Reduction, checked_reduction
@@ -17,10 +24,12 @@ __all__ = [
     "EigenResult",
     "Eigensolver",
     "Enumerator",
+    "PreparedLaplacian",
     "Progress",
     "Reducer",
     "Reduction",
     "checked_cells",
     "checked_eigenpair",
+    "checked_preparation",
     "checked_reduction",
 ]

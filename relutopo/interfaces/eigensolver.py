@@ -15,7 +15,13 @@ from scipy import sparse
 from relutopo.errors import BackendError
 from relutopo.interfaces.laws import broken_law
 
-__all__ = ["EigenResult", "Eigensolver", "checked_eigenpair"]
+__all__ = [
+    "EigenResult",
+    "Eigensolver",
+    "PreparedLaplacian",
+    "checked_eigenpair",
+    "checked_preparation",
+]
 
 _NORMALISED = 1e-6
 """How far the normalisation of an eigenvector may be off; far more than rounding."""
@@ -57,9 +63,12 @@ class EigenResult:
 class Eigensolver(ABC):
     """Finds the Fiedler pair of the pencil L x = λ W_V x.
 
+    A backend implements `solve`. One that does work for L alone may implement `prepare` too, so
+    that pencils with the same L and other vertex weights share that work.
+
     Laws: the value is the smallest eigenvalue on the W_V-complement of the constants; the
-    residual is the true one; the same seed gives the same result; NumPy's global random state is
-    left as it was.
+    residual is the true one; the same seed gives the same result, whether L was prepared before or
+    not; NumPy's global random state is left as it was.
     """
 
     @abstractmethod
@@ -78,6 +87,88 @@ class Eigensolver(ABC):
         seed : int
             Seed of the random start.
         """
+
+    def prepare(self, laplacian: sparse.csr_array) -> PreparedLaplacian:
+        """Return what solves pencils of one Laplacian, for any vertex weights.
+
+        The two pencils of a checkpoint, with the data as weights and without, have the same
+        Laplacian. Numbering its nodes and factorising it take a third of the time in which
+        `arpack` solves both, if there are 30,000 nodes, and a tenth if there are 400; the
+        hierarchy of `amg_lobpcg` takes a tenth. Unless a backend says otherwise nothing is
+        prepared: each solution calls `solve`.
+
+        Parameters
+        ----------
+        laplacian : (n, n) scipy.sparse.csr_array
+            L, as for `solve`; must not be changed while the result is in use.
+
+        Returns
+        -------
+        PreparedLaplacian
+
+        Examples
+        --------
+        >>> from relutopo import registry
+        >>> path = sparse.csr_array(np.array([[1.0, -1, 0], [-1, 2, -1], [0, -1, 1]]))
+        >>> prepared = registry.create("eigensolver", "auto").prepare(path)
+        >>> [round(prepared.solve(np.array([1.0, w, 1.0])).value, 9) for w in (1, 3)]
+        [1.0, 1.0]
+        """
+        return _Unprepared(self, laplacian)
+
+
+class PreparedLaplacian(ABC):
+    """A Laplacian that an eigensolver has prepared; see `Eigensolver.prepare`.
+
+    Law: every solution is the one that the eigensolver finds without preparation, whatever was
+    solved before.
+    """
+
+    @abstractmethod
+    def solve(self, vertex_weights: NDArray[np.float64], *, seed: int = 0) -> EigenResult:
+        """Return the Fiedler pair for some vertex weights; see `Eigensolver.solve`.
+
+        The `seconds` of the result are those of this solution alone.
+        """
+
+
+@dataclass(frozen=True, eq=False)
+class _Unprepared(PreparedLaplacian):
+    eigensolver: Eigensolver
+    laplacian: sparse.csr_array
+
+    def solve(self, vertex_weights: NDArray[np.float64], *, seed: int = 0) -> EigenResult:
+        return self.eigensolver.solve(self.laplacian, vertex_weights, seed=seed)
+
+
+def checked_preparation(prepared: object, eigensolver: Eigensolver) -> PreparedLaplacian:
+    """Return what `Eigensolver.prepare` returned, if it is a `PreparedLaplacian`.
+
+    Parameters
+    ----------
+    prepared : object
+        What `eigensolver` returned.
+    eigensolver : Eigensolver
+
+    Raises
+    ------
+    BackendError
+        If it is something else.
+
+    Examples
+    --------
+    >>> class Solver(Eigensolver):
+    ...     def solve(self, laplacian, vertex_weights, *, seed=0): ...
+    ...     def prepare(self, laplacian): ...
+    >>> checked_preparation(Solver().prepare(None), Solver())
+    Traceback (most recent call last):
+    ...
+    relutopo.errors.BackendError: ... must return a PreparedLaplacian from `prepare`, got ...
+    """
+    if not isinstance(prepared, PreparedLaplacian):
+        kind = type(prepared).__name__
+        raise broken_law("eigensolver", eigensolver, "a PreparedLaplacian from `prepare`", kind)
+    return prepared
 
 
 def checked_eigenpair(

@@ -27,12 +27,12 @@ from relutopo.spectral.kernels import breadth_first
 from relutopo.system.compilation import njit
 from relutopo.system.threads import Run
 
+from .tuning import DEFAULT, Tuning
+
 __all__ = ["Dissection", "nested_dissection"]
 
-_LEAF_SIZE = 12
 _N_SWEEPS = 2
 _SAMPLE = 127
-_LARGE = 1 << 14
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,8 +61,8 @@ class Dissection:
 def nested_dissection(
     indptr: NDArray[np.int32],
     indices: NDArray[np.int32],
-    leaf_size: int = _LEAF_SIZE,
     run: Run = map,
+    tuning: Tuning = DEFAULT,
 ) -> Dissection:
     """Return a nested dissection of a graph.
 
@@ -71,10 +71,9 @@ def nested_dissection(
     indptr, indices : ndarray of int32
         Symmetric adjacency in CSR form; diagonal entries do not matter. Node 0 is best a
         peripheral one.
-    leaf_size : int
-        Parts of at most this many nodes are not cut further.
     run : callable
         `map`, or a `map` that works in threads; the result does not depend on it.
+    tuning : Tuning
 
     Returns
     -------
@@ -85,7 +84,7 @@ def nested_dissection(
     >>> from scipy import sparse
     >>> ones = np.ones(8)
     >>> path = sparse.diags_array([ones, ones], offsets=[-1, 1], format="csr")
-    >>> found = nested_dissection(path.indptr, path.indices, leaf_size=5)
+    >>> found = nested_dissection(path.indptr, path.indices, tuning=Tuning(leaf_size=5))
     >>> found.order[-1], np.diff(found.starts).tolist(), found.parents.tolist()
     (np.int32(3), [3, 5, 1], [2, 2, -1])
     """
@@ -109,9 +108,9 @@ def nested_dissection(
         return [(begin, first_high), (first_high, first_cut)] if first_high < end else []
 
     parts = [(0, n)]
-    while parts and n > _LARGE * len(parts):
+    while parts and n > tuning.cut_at_once * len(parts):
         parts = list(chain.from_iterable(run(halves, parts)))
-    list(run(lambda part: _dissect(graph, work, leaf_size, *part), parts))
+    list(run(lambda part: _dissect(graph, work, tuning.leaf_size, *part), parts))
     starts = np.flatnonzero(above >= 0)
     parents = np.searchsorted(starts, above[starts])
     parents[parents == len(starts)] = -1

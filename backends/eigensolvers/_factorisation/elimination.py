@@ -13,12 +13,9 @@ from relutopo.system.compilation import njit
 from relutopo.system.threads import Run
 
 from .dissection import Dissection, nested_dissection
+from .tuning import DEFAULT, Tuning
 
 __all__ = ["Elimination", "Piece"]
-
-# A piece has at most this share of the nodes, or this many nodes, unless it is a single block.
-_SHARE = 1 / 16
-_FEW = 1 << 13
 
 
 class Piece(NamedTuple):
@@ -71,13 +68,15 @@ class Elimination:
     slots: NDArray[np.int32]
 
     @classmethod
-    def of(cls, laplacian: sparse.csr_array, run: Run = map) -> Elimination:
+    def of(
+        cls, laplacian: sparse.csr_array, run: Run = map, tuning: Tuning = DEFAULT
+    ) -> Elimination:
         """Plan the elimination of a symmetric matrix, (n, n).
 
         `run` is `map`, or a `map` that works in threads; the result does not depend on it.
         """
         indptr, indices = laplacian.indptr, laplacian.indices
-        dissection = nested_dissection(indptr, indices, run=run)
+        dissection = nested_dissection(indptr, indices, run, tuning)
         starts, parents = dissection.starts, dissection.parents
         positions, border_ptr, borders = _borders(
             indptr, indices, dissection.order, starts, parents
@@ -85,7 +84,7 @@ class Elimination:
         columns = np.diff(starts)
         panel_ptr = np.zeros(len(starts), dtype=np.int64)
         np.cumsum(columns * (columns + np.diff(border_ptr)), out=panel_ptr[1:])
-        pieces = _pieces(starts, parents)
+        pieces = _pieces(starts, parents, tuning)
         slots = np.empty_like(borders)
         for piece in pieces:
             _fill_in_slots(starts, border_ptr, borders, piece.first, piece.last, slots)
@@ -120,9 +119,11 @@ def _sum_of_squares(n: NDArray[np.float64]) -> NDArray[np.float64]:
     return n * (n + 1) * (2 * n + 1) / 6
 
 
-def _pieces(starts: NDArray[np.int64], parents: NDArray[np.int64]) -> tuple[Piece, ...]:
+def _pieces(
+    starts: NDArray[np.int64], parents: NDArray[np.int64], tuning: Tuning
+) -> tuple[Piece, ...]:
     first, n_nodes = _subtrees(starts, parents)
-    is_large = n_nodes > max(_FEW, _SHARE * starts[-1])
+    is_large = n_nodes > max(tuning.piece_size, tuning.piece_share * starts[-1])
     is_top = (parents < 0) | is_large[parents]
     pieces: list[Piece] = []
     below: dict[int, list[int]] = {}

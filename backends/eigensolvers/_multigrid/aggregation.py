@@ -21,11 +21,14 @@ from relutopo.devices.kernels import Kernel
 
 from .random import random_numbers
 
-__all__ = ["tentative_prolongation"]
+__all__ = ["STRENGTH", "tentative_prolongation"]
 
-# Strength relative to the strongest edge of either end keeps aggregates off the weak edges of
-# badly scaled graphs, and still finds strong ones at hubs.
-_STRENGTH = 0.25
+STRENGTH = 0.25
+"""Part of the strongest edge of one of its ends that a strong edge has at least.
+
+Relative to these it keeps aggregates off the weak edges of badly scaled graphs, and still finds
+strong ones at hubs.
+"""
 # A key: from its highest bits on the state, few strong edges, chance, and the number of the node.
 _UNDECIDED, _ROOT = 1, 2  # and 0 for a node that is out, near a root
 _STATE, _DEGREE, _CHANCE = 60, 52, 31
@@ -141,13 +144,13 @@ def _strong(xp: Any, matrix: Any) -> tuple[Any, Any]:
         strongest, strong = xp.empty(n), xp.empty(matrix.nnz, dtype=bool)
         degree = xp.empty(n, dtype=np.int32)
         kernel(*arrays, strongest)
-        _STRONG.on(xp)(*arrays, strongest, _STRENGTH, strong, degree)
+        _STRONG.on(xp)(*arrays, strongest, STRENGTH, strong, degree)
         return strong, degree
     rows = _rows(xp, matrix)
     sizes = xp.where(matrix.indices == rows, 0.0, xp.abs(matrix.data))
     strongest = xp.maximum.reduceat(sizes, matrix.indptr[:-1])
     least = xp.minimum(strongest[rows], strongest[matrix.indices])
-    strong = (sizes > 0) & (sizes >= _STRENGTH * least)
+    strong = (sizes > 0) & (sizes >= STRENGTH * least)
     return strong, xp.add.reduceat(strong, matrix.indptr[:-1], dtype=np.int32)
 
 

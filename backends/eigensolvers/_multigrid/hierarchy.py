@@ -4,13 +4,17 @@ P. Vaněk, J. Mandel, M. Brezina, "Algebraic multigrid by smoothed aggregation f
 order elliptic problems", Computing 56 (1996) 179-196. The coarsest problem alone is solved on the
 host.
 
+Aggregating and smoothing are a `Scheme`'s: node by node (`sequential`), or for all nodes at once on
+any device (`parallel`).
+
 Invariants: every prolongation keeps constants, so constants are the kernel on every level; the
-cycle is a symmetric operator, because Chebyshev's polynomials in D⁻¹ L are.
+cycle is a symmetric operator, because smoothing after the coarse correction is the transpose of
+that before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,10 +25,10 @@ from scipy import sparse
 
 from relutopo.devices.device import Device
 
-from .products import chebyshev_step, product
-from .random import random_numbers
+from .products import product
+from .random import uniform_numbers
 
-__all__ = ["Hierarchy", "Level", "csr_to_device"]
+__all__ = ["Hierarchy", "Level", "Scheme", "csr_to_device"]
 
 _COARSE = 100  # the coarsest level is solved densely
 _MOST_LEVELS = 20
@@ -32,9 +36,6 @@ _JACOBI = 4 / 3
 _POWERS = 8  # steps of the power method, enough for one digit
 _NOISE = 0.01
 _TINY = float(np.finfo(np.float64).tiny)
-# Degree of Chebyshev's polynomial, and the lower end of what it damps as a part of the upper end.
-_SMOOTHING = (3, 1 / 16)
-_START_SMOOTHING = (4, 1 / 30)
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +44,6 @@ class Level:
 
     Attributes
     ----------
-    xp : module
     matrix : (n, n) csr_matrix
         L of this level.
     inverse_diagonal : (n,) array
@@ -54,35 +54,54 @@ class Level:
         To and from the next level, of each other's transpose.
     """
 
-    xp: Any
     matrix: Any
     inverse_diagonal: Any
     bound: float
     prolongation: Any
     restriction: Any
 
-    def smooth(self, x: Any, right: Any, smoothing: tuple[int, float] = _SMOOTHING) -> Any:
-        """Return an x with less of L x - right in the upper part of the spectrum; None is 0.
 
-        Y. Saad, Iterative methods for sparse linear systems, 2nd edition (2003), algorithm 12.1,
-        preconditioned by the diagonal.
+class Scheme(ABC):
+    """What hierarchies may do in different ways.
+
+    Attributes
+    ----------
+    device : Device
+        Where their arrays are.
+    """
+
+    device: Device
+
+    @abstractmethod
+    def aggregate(self, matrix: Any) -> Any:
+        """Return which aggregate each node is in.
+
+        Parameters
+        ----------
+        matrix : (n, n) csr_matrix
+            L of a graph, with sorted indices of type int32 and every diagonal entry.
+
+        Returns
+        -------
+        (n, m) csr_matrix
+            1 where a node is of an aggregate; a node of none is interpolated from its neighbours.
         """
-        degree, lowest = smoothing
-        centre = self.bound * (1 + lowest) / 2
-        half_width = self.bound * (1 - lowest) / 2
-        ratio = half_width / centre
-        if x is None:
-            x = step = right * self.inverse_diagonal / centre
-        else:
-            step, x = self._step(x, right, right, 0.0, 1 / centre)
-        for _ in range(degree - 1):
-            previous, ratio = ratio, 1 / (2 * centre / half_width - ratio)
-            step, x = self._step(x, step, right, ratio * previous, 2 * ratio / half_width)
-        return x
 
-    def _step(self, x: Any, step: Any, right: Any, keep: float, gain: float) -> tuple[Any, Any]:
-        vectors = x, step, right, self.inverse_diagonal
-        return chebyshev_step(self.xp, self.matrix, vectors, keep, gain)
+    @abstractmethod
+    def smooth_down(self, level: Level, right: Any) -> Any:
+        """Return an x with less of L x - right in the upper part of the spectrum than 0 has."""
+
+    @abstractmethod
+    def smooth_up(self, level: Level, x: Any, right: Any) -> Any:
+        """Do so from x on, by the transpose of what `smooth_down` does. May change x."""
+
+    @abstractmethod
+    def smooth_start(self, level: Level, x: Any, right: Any) -> Any:
+        """Smooth what a coarser level says of a start. May change x."""
+
+    @abstractmethod
+    def noise(self, n_vectors: int, n: int, rng: np.random.Generator) -> Any:
+        """Return independent numbers around 0, (n_vectors, n)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +110,7 @@ class Hierarchy:
 
     Attributes
     ----------
-    device : Device
+    scheme : Scheme
     levels : list of Level
         Empty if the Laplacian is so small that it is solved densely.
     coarsest : (m, m) ndarray
@@ -100,28 +119,26 @@ class Hierarchy:
         Its pseudo-inverse, on the device.
     """
 
-    device: Device
+    scheme: Scheme
     levels: list[Level]
     coarsest: NDArray[np.float64]
     coarse_inverse: Any
 
     @classmethod
-    def of(cls, matrix: Any, device: Device, aggregate: Callable[[Any], Any]) -> Hierarchy:
+    def of(cls, matrix: Any, scheme: Scheme) -> Hierarchy:
         """Set up.
 
         Parameters
         ----------
         matrix : (n, n) csr_matrix
-            L of a connected graph, on the device, with indices of type int32.
-        device : Device
-        aggregate : callable
-            What aggregates nodes, from a matrix to an (n, m) csr_matrix, 1 where a node is of an
-            aggregate; a node of none is interpolated from its neighbours.
+            L of a connected graph, on the device of the scheme, with indices of type int32.
+        scheme : Scheme
         """
+        device = scheme.device
         levels: list[Level] = []
         while matrix.shape[0] > _COARSE and len(levels) < _MOST_LEVELS:
             matrix.sum_duplicates()  # sorts, which must not happen once its arrays are shared
-            tentative = aggregate(matrix)
+            tentative = scheme.aggregate(matrix)
             if not 0 < tentative.shape[1] < tentative.shape[0]:
                 break
             level = _level(matrix, tentative, device)
@@ -130,20 +147,20 @@ class Hierarchy:
         coarsest = _to_host(matrix, device).toarray()
         coarsest = (coarsest + coarsest.T) / 2
         inverse = device.to_device(scipy.linalg.pinvh(coarsest))
-        return cls(device, levels, coarsest, inverse)
+        return cls(scheme, levels, coarsest, inverse)
 
     def cycle(self, right: Any, k: int = 0) -> Any:
         """Apply one V-cycle from level k on: an approximation of L⁺ right."""
         if k == len(self.levels):
             return self.coarse_inverse @ right
-        level = self.levels[k]
-        xp, x = self.device.xp, level.smooth(None, right)
+        scheme, level = self.scheme, self.levels[k]
+        xp, x = scheme.device.xp, scheme.smooth_down(level, right)
         residual = product(xp, level.matrix, x, right, -1.0)
         coarse = self.cycle(product(xp, level.restriction, residual), k + 1)
-        return level.smooth(product(xp, level.prolongation, coarse, x), right)
+        return scheme.smooth_up(level, product(xp, level.prolongation, coarse, x), right)
 
-    def start(self, weights: Any, rng: np.random.Generator) -> Any:
-        """Return an approximate Fiedler vector of the pencil, (n,), from coarse to fine.
+    def start(self, weights: Any, rng: np.random.Generator, n_vectors: int = 1) -> Any:
+        """Return approximate first eigenvectors of the pencil, (n_vectors, n), from coarse to fine.
 
         J. C. Urschel, X. Hu, J. Xu, L. T. Zikatanov, "A cascadic multigrid algorithm for
         computing the Fiedler vector of graph Laplacians", J. Comput. Math. 33 (2015) 209-226.
@@ -156,25 +173,29 @@ class Hierarchy:
         weights : (n,) array
             Diagonal of W_V.
         rng : numpy.random.Generator
+        n_vectors : int
         """
-        xp = self.device.xp
-        lumped = [weights]
+        scheme, device = self.scheme, self.scheme.device
+        xp, lumped = device.xp, [weights]
         for level in self.levels:
             lumped.append(xp.maximum(product(xp, level.restriction, lumped[-1]), _TINY))
-        roots = np.sqrt(self.device.to_host(lumped.pop()))
+        roots = np.sqrt(device.to_host(lumped.pop()))
         dense = self.coarsest / np.multiply.outer(roots, roots)
-        if len(dense) > 1:
-            coarse = np.linalg.eigh(dense)[1][:, 1] / roots
-        else:  # a star, for one
-            coarse = rng.standard_normal(1)
-        x = self.device.to_device(coarse)
+        coarse = np.linalg.eigh(dense)[1][:, 1 : 1 + n_vectors] / roots[:, None]
+        # A coarsest level of a few nodes has too few vectors, that of a star none.
+        missing = rng.standard_normal((len(dense), n_vectors - coarse.shape[1]))
+        coarse = np.concatenate([coarse, missing], axis=1)
+        vectors = device.to_device(np.ascontiguousarray(coarse.T))
         for level, w in zip(reversed(self.levels), reversed(lumped), strict=True):
-            x = product(xp, level.prolongation, x)
-            noise = _noise(xp, len(x), int(rng.integers(2**63)))
-            x = x + _NOISE * abs(x).max() * noise
-            quotient = (x @ product(xp, level.matrix, x)) / (x @ (w * x))
-            x = level.smooth(x, quotient * w * x, _START_SMOOTHING)
-        return x
+            vectors = xp.ascontiguousarray(product(xp, level.prolongation, vectors))
+            smoothed = []
+            noises = scheme.noise(n_vectors, vectors.shape[1], rng)
+            for j in range(n_vectors):
+                x = vectors[j] + _NOISE * abs(vectors[j]).max() * noises[j]
+                quotient = (x @ product(xp, level.matrix, x)) / (x @ (w * x))
+                smoothed.append(scheme.smooth_start(level, x, quotient * w * x))
+            vectors = xp.stack(smoothed)
+        return vectors
 
 
 def _level(matrix: Any, tentative: Any, device: Device) -> Level:
@@ -190,7 +211,7 @@ def _level(matrix: Any, tentative: Any, device: Device) -> Level:
     scaled = change.data * (_JACOBI / largest / diagonal)[rows]
     change = csr((scaled, change.indices, change.indptr), shape=change.shape)
     prolongation = (tentative - change).tocsr()
-    return Level(xp, matrix, 1 / diagonal, bound, prolongation, prolongation.T.tocsr())
+    return Level(matrix, 1 / diagonal, bound, prolongation, prolongation.T.tocsr())
 
 
 def _gershgorin(matrix: Any, diagonal: Any, device: Device) -> float:
@@ -203,15 +224,10 @@ def _gershgorin(matrix: Any, diagonal: Any, device: Device) -> float:
 def _largest_eigenvalue(matrix: Any, diagonal: Any, device: Device) -> float:
     """Return about the largest eigenvalue of D⁻¹ L, from below, by the power method."""
     xp = device.xp
-    x = _noise(xp, matrix.shape[0], 0)
+    x = uniform_numbers(xp, matrix.shape[0], 0)
     for _ in range(_POWERS):
         x = product(xp, matrix, x) / diagonal
     return float((x @ product(xp, matrix, x)) / (x @ (diagonal * x)))
-
-
-def _noise(xp: Any, n: int, seed: int) -> Any:
-    """Return numbers between -1 and 1."""
-    return (random_numbers(xp, n, seed) >> np.uint64(11)).astype(np.float64) * 2.0**-52 - 1.0
 
 
 def csr_to_device(matrix: sparse.csr_array, device: Device) -> Any:

@@ -13,13 +13,14 @@ import math
 from typing import Any, ClassVar
 
 import numpy as np
+from scipy import sparse
 
 from relutopo.devices.device import Device
 
 from .._pencil import LARGEST_TOL, Iterate, PencilSolver, SymmetricProblem
-from .aggregation import tentative_prolongation
 from .hierarchy import Hierarchy, csr_to_device
 from .orthonormal import orthonormal
+from .parallel import ParallelScheme
 from .products import combinations, inner_products, product
 
 __all__ = ["DeviceLobpcgEigensolver"]
@@ -30,7 +31,7 @@ _BYTES_PER_ENTRY = 350
 _BYTES_PER_NODE = 250
 
 
-class DeviceLobpcgEigensolver(PencilSolver):
+class DeviceLobpcgEigensolver(PencilSolver[sparse.csr_array]):
     """LOBPCG, preconditioned by a smoothed-aggregation V-cycle.
 
     Parameters
@@ -50,22 +51,28 @@ class DeviceLobpcgEigensolver(PencilSolver):
         super().__init__(tol, max_iterations)
         self.device = device
 
-    def iterate(self, problem: SymmetricProblem, rng: np.random.Generator) -> Iterate:
+    def set_up(self, laplacian: sparse.csr_array) -> sparse.csr_array:
+        """Return the Laplacian itself: after each solution the memory of a card is free again."""
+        return laplacian
+
+    def iterate(
+        self, setup: sparse.csr_array, problem: SymmetricProblem, rng: np.random.Generator
+    ) -> Iterate:
         """Return the first Ritz pair that is accepted."""
-        n_bytes = _BYTES_PER_ENTRY * problem.laplacian.nnz + _BYTES_PER_NODE * problem.n
+        n_bytes = _BYTES_PER_ENTRY * setup.nnz + _BYTES_PER_NODE * problem.n
         purpose = f"the Fiedler vector of {problem.n:,} nodes"
         with self.device.session():
             self.device.require_memory(n_bytes, purpose)
-            return self._iterate(problem, rng)
+            return self._iterate(setup, problem, rng)
 
-    def _iterate(self, problem: SymmetricProblem, rng: np.random.Generator) -> Iterate:
+    def _iterate(
+        self, on_host: sparse.csr_array, problem: SymmetricProblem, rng: np.random.Generator
+    ) -> Iterate:
         device, xp = self.device, self.device.xp
-        laplacian = csr_to_device(problem.laplacian, device)
-        hierarchy = Hierarchy.of(
-            laplacian, device, lambda matrix: tentative_prolongation(matrix, device)
-        )
+        laplacian = csr_to_device(on_host, device)
+        hierarchy = Hierarchy.of(laplacian, ParallelScheme(device))
         weights, diagonal = device.to_device(problem.roots**2), laplacian.diagonal()
-        basis, iterations = [hierarchy.start(weights, rng)], 0
+        basis, iterations = list(hierarchy.start(weights, rng)), 0
         while True:
             # Orthogonal to the kernel, which stands first.
             q = orthonormal(xp.stack([xp.ones(problem.n), *basis]), weights, device)[1:]

@@ -93,8 +93,12 @@ def product(xp: Any, matrix: Any, x: Any, plus: Any = None, sign: float = 1.0) -
     """
     kernel = _PRODUCT.on(xp)
     if kernel is None:
-        y = sign * (matrix @ x.T).T
-        return y if plus is None else plus + y
+        y = (matrix @ x.T).T
+        if sign != 1.0:
+            y *= sign
+        if plus is not None:
+            y += plus
+        return y
     y = xp.empty((*x.shape[:-1], matrix.shape[0]))
     added = (x, *matrix.shape, 0, sign) if plus is None else (plus, *matrix.shape, 1, sign)
     kernel(matrix.data, matrix.indices, matrix.indptr, x, *added, y)

@@ -8,7 +8,7 @@ import numpy as np
 
 from relutopo.arithmetic.mixing import GOLDEN_GAMMA, mix
 
-__all__ = ["random_numbers"]
+__all__ = ["random_numbers", "uniform_numbers"]
 
 
 def random_numbers(xp: Any, n: int, seed: int) -> Any:
@@ -22,3 +22,8 @@ def random_numbers(xp: Any, n: int, seed: int) -> Any:
     x ^= x >> np.uint64(30)
     mix(x)
     return x
+
+
+def uniform_numbers(xp: Any, n: int, seed: int) -> Any:
+    """Return `random_numbers` as numbers between -1 and 1."""
+    return (random_numbers(xp, n, seed) >> np.uint64(11)).astype(np.float64) * 2.0**-52 - 1.0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from importlib import import_module
 from typing import Any
-from unittest import mock
 
 import numpy as np
 import pytest
@@ -18,12 +17,12 @@ from relutopo import registry
 from relutopo.errors import InputError
 
 Cholesky = import_module("relutopo.backends.eigensolvers._factorisation.cholesky").Cholesky
-elimination = import_module("relutopo.backends.eigensolvers._factorisation.elimination")
-Elimination = elimination.Elimination
+Elimination = import_module("relutopo.backends.eigensolvers._factorisation.elimination").Elimination
 fronts = import_module("relutopo.backends.eigensolvers._factorisation.fronts")
 nested_dissection = import_module(
     "relutopo.backends.eigensolvers._factorisation.dissection"
 ).nested_dissection
+Tuning = import_module("relutopo.backends.eigensolvers._factorisation.tuning").Tuning
 threads = import_module("relutopo.system.threads").threads
 
 
@@ -64,7 +63,7 @@ def test_an_order_is_a_permutation_and_blocks_meet_only_those_above(
 ) -> None:
     n, edges = graph
     system = laplacian(n, edges)
-    found = nested_dissection(system.indptr, system.indices, leaf_size)
+    found = nested_dissection(system.indptr, system.indices, tuning=Tuning(leaf_size=leaf_size))
     assert np.sort(found.order).tolist() == list(range(n))
     assert (found.starts[0], found.starts[-1]) == (0, n)
     assert (np.diff(found.starts) > 0).all()
@@ -98,8 +97,7 @@ def test_pieces_are_all_blocks_and_later_levels_hold_those_above(
     graph: tuple[int, NDArray[np.int64]], few: int
 ) -> None:
     system = laplacian(*graph)
-    with mock.patch.object(elimination, "_FEW", few):
-        plan = Elimination.of(system)
+    plan = Elimination.of(system, tuning=Tuning(piece_size=few))
     parents = plan.dissection.parents
     assert [piece.first for piece in plan.pieces[1:]] == [piece.last for piece in plan.pieces[:-1]]
     assert (plan.pieces[0].first, plan.pieces[-1].last) == (0, len(parents))
@@ -135,8 +133,7 @@ def test_the_factor_is_that_of_lapack(
 ) -> None:
     n, edges = graph
     system = laplacian(n, edges, np.random.default_rng(seed).uniform(1, 10, len(edges)))
-    with mock.patch.object(elimination, "_FEW", few):
-        plan = Elimination.of(system)
+    plan = Elimination.of(system, tuning=Tuning(piece_size=few))
     order = plan.dissection.order
     grounded = system.toarray()[np.ix_(order, order)] + np.diag(np.append(np.zeros(n - 1), 1.0))
     expected = scipy.linalg.cholesky(grounded, lower=True)
@@ -195,8 +192,7 @@ def test_the_factor_solves(
     n, edges = graph
     rng = np.random.default_rng(seed)
     system = laplacian(n, edges, 10 ** rng.uniform(-spread, spread, len(edges)))
-    with mock.patch.object(elimination, "_FEW", few):
-        plan = Elimination.of(system)
+    plan = Elimination.of(system, tuning=Tuning(piece_size=few))
     factor = Cholesky.of(system, plan)
     order = plan.dissection.order
     dense = system.toarray()[np.ix_(order, order)]
