@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from relutopo.errors import InputError
+from relutopo.system.threads import available_cores
 
 __all__ = [
     "check_choice",
@@ -266,8 +267,8 @@ def random_generator(seed: int) -> np.random.Generator:
     return np.random.default_rng(check_seed(seed))
 
 
-def check_threads(n_threads: Any) -> int | None:
-    """Return a number of threads, or None for as many as the process may use cores.
+def check_threads(n_threads: Any) -> int:
+    """Return a number of threads; for None as many as the process may use cores.
 
     Raises
     ------
@@ -280,7 +281,7 @@ def check_threads(n_threads: Any) -> int | None:
     2
     """
     if n_threads is None:
-        return None
+        return available_cores()
     return check_integer("n_threads", n_threads, 1, remedy="leave it out for all cores")
 
 

@@ -7,7 +7,6 @@ host is touched by all of them at once, which one thread would do more slowly th
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from queue import SimpleQueue
@@ -17,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from relutopo.system.threads import threads
+from relutopo.system.threads import available_cores, threads
 
 __all__ = ["LARGE", "Staging", "staging"]
 
@@ -116,4 +115,4 @@ def _pieces(
 @lru_cache
 def staging(cupy: ModuleType, index: int) -> Staging:
     """Return the buffers of a card, which are made once."""
-    return Staging(cupy, index, min(_MOST_STAGES, os.cpu_count() or 1))
+    return Staging(cupy, index, min(_MOST_STAGES, available_cores()))

@@ -1,16 +1,39 @@
-"""Files that several processes use: all of the new content or all of the old; one at a time."""
+"""Files that several processes use: all of the new content or all of the old; one at a time.
+
+Locks are those of `fcntl` where it exists, and of `msvcrt` on Windows.
+"""
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import secrets
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
 __all__ = ["atomic_write", "is_locked", "locked", "remove_leftovers", "save_json"]
+
+log = logging.getLogger("relutopo")
+
+
+def _module_or_none(name: str) -> Any:
+    try:
+        return import_module(name)
+    except ImportError:
+        return None
+
+
+_FCNTL, _MSVCRT = _module_or_none("fcntl"), _module_or_none("msvcrt")
+_LOCKED_BYTE = 2**31 - 2
+"""Windows locks parts of files, for reading too: a byte that no lock file has."""
+_PAUSE = 0.05
+"""Seconds between attempts to lock, where the system cannot wait for as long as it takes."""
 
 
 @contextmanager
@@ -70,17 +93,22 @@ def remove_leftovers(directory: str | os.PathLike[str]) -> None:
     Files that other processes write at the moment stay.
     """
     for path in Path(directory).rglob(".*.tmp"):
-        with suppress(FileNotFoundError), open(path, "r+b") as file:
-            if _try_lock(file):
-                path.unlink()
+        with suppress(FileNotFoundError, PermissionError):
+            if _FCNTL is not None:
+                with open(path, "r+b") as file:
+                    if _lock(file):
+                        path.unlink()
+            elif _MSVCRT is not None:
+                path.unlink()  # Windows refuses that for a file that somebody has open
 
 
 @contextmanager
 def _marked_as_in_use(path: Path) -> Iterator[None]:
-    """Lock a temporary file, where locks exist, so that nobody takes it for a leftover."""
+    """Lock a temporary file, where that does no harm, so that nobody takes it for a leftover."""
     with ExitStack() as stack:
-        with suppress(ImportError, OSError):
-            stack.enter_context(locked(path))
+        if _FCNTL is not None:  # Windows renames no file that is open
+            with suppress(OSError):
+                stack.enter_context(locked(path))
         yield
 
 
@@ -96,14 +124,12 @@ def locked(path: str | os.PathLike[str], wait: Callable[[], None] | None = None)
     wait : callable, optional
         Called once if another process is in the block.
     """
-    import fcntl  # not on every system
-
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "a") as file:
-        if not _try_lock(file):
+    with open(path, "ab") as file:
+        if not _lock(file):
             if wait is not None:
                 wait()
-            fcntl.flock(file, fcntl.LOCK_EX)
+            _lock(file, waits=True)
         yield
 
 
@@ -111,16 +137,33 @@ def is_locked(path: str | os.PathLike[str]) -> bool:
     """Tell whether some process is in the block of a lock."""
     if not Path(path).is_file():
         return False
-    with open(path, "a") as file:
-        return not _try_lock(file)
+    with open(path, "ab") as file:
+        return not _lock(file)
 
 
-def _try_lock(file: IO[Any]) -> bool:
-    """Lock an open file until it is closed, unless another process has; tell whether it is."""
-    import fcntl
+def _lock(file: IO[bytes], waits: bool = False) -> bool:
+    """Lock an open file until it is closed; tell whether it is, or another process has it."""
+    if _FCNTL is not None:
+        try:
+            _FCNTL.flock(file, _FCNTL.LOCK_EX | (0 if waits else _FCNTL.LOCK_NB))
+        except BlockingIOError:
+            return False
+        return True
+    if _MSVCRT is None:
+        _warn_of_no_locks()
+        return True
+    while True:
+        os.lseek(file.fileno(), _LOCKED_BYTE, os.SEEK_SET)
+        try:
+            _MSVCRT.locking(file.fileno(), _MSVCRT.LK_NBLCK, 1)
+        except OSError:
+            if not waits:
+                return False
+            time.sleep(_PAUSE)
+        else:
+            return True
 
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+
+@cache
+def _warn_of_no_locks() -> None:
+    log.warning("this system locks no files; let one process at a time work in a folder")

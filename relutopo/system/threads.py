@@ -1,20 +1,34 @@
-"""Threads that share work among them."""
+"""Threads that share work among them, and the cores that there are for them."""
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
-__all__ = ["Run", "threads"]
+__all__ = ["Run", "available_cores", "threads"]
 
 _AHEAD = 4
 """How many results a thread, on average, may be ahead of what they are needed for."""
 
 Part = TypeVar("Part")
 Result = TypeVar("Result")
+
+
+def available_cores() -> int:
+    """Return how many cores this process may use: some systems tell, elsewhere it is all of them.
+
+    Examples
+    --------
+    >>> available_cores() >= 1
+    True
+    """
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 class Run(Protocol):

@@ -4,21 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 from relutopo.system.files import locked
+from relutopo.system.processes import give_way
 from relutopo.tracking.pace import Pace
 
-__all__ = ["give_way", "main"]
-
-
-def give_way() -> None:
-    """Let every other process go first."""
-    os.nice(19)
-    if hasattr(os, "SCHED_IDLE"):
-        with suppress(OSError):  # some containers forbid it
-            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+__all__ = ["main"]
 
 
 def main(directory: Path, tracker: int) -> None:

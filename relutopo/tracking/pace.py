@@ -10,14 +10,16 @@ kept nearly all cores busy.
 from __future__ import annotations
 
 import math
-import os
 import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["Pace", "available_cores", "processor_seconds", "rest_after"]
+from relutopo.system.processes import processor_seconds
+from relutopo.system.threads import available_cores
+
+__all__ = ["Pace", "cores_in_quota", "rest_after"]
 
 _PIECE = 0.25
 """Seconds of work between looks at training, of whose processor time Linux tells hundredths."""
@@ -54,7 +56,7 @@ def rest_after(seconds: float, processor: float, n_cores: float) -> float:
     return _REST * seconds if processor >= _NEARLY_ALL * n_cores * seconds else 0.0
 
 
-def available_cores() -> float:
+def cores_in_quota() -> float:
     """Return how many cores this process and its like may keep busy.
 
     Returns
@@ -63,39 +65,17 @@ def available_cores() -> float:
         A container may have a quota that is no whole number, on a machine with many more cores.
         What this process takes of it is then missing for training, whatever the priorities.
     """
-    cores = float(len(os.sched_getaffinity(0)))
+    cores = float(available_cores())
     with suppress(OSError, ValueError):  # no such file, or its quota is "max"
         quota, period = map(int, _QUOTA.read_text().split())
         cores = min(cores, quota / period)
     return cores
 
 
-def processor_seconds(process: int) -> float:
-    """Return the processor time that the threads of a process have had.
-
-    Parameters
-    ----------
-    process : int
-        Its number.
-
-    Returns
-    -------
-    float
-        NaN if the process is gone, or the system has no ``/proc/<number>/stat``.
-    """
-    try:
-        # The second field is the name in parentheses, which may hold anything.
-        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return math.nan
-    user, system = fields[11:13]
-    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
-
-
 class Pace:
     """Lets the main thread of this process rest while another process keeps all cores busy.
 
-    Where the system does not tell processor times, there are no rests.
+    Where the system does not tell processor times, or has no alarms, there are no rests.
 
     Parameters
     ----------
@@ -109,20 +89,21 @@ class Pace:
     def __init__(self, process: int, is_closing: Callable[[], bool]) -> None:
         self._process, self._is_closing = process, is_closing
         self._begin, self._before = time.monotonic(), processor_seconds(process)
-        # Where that is not known, the system may not tell its cores either.
-        self._n_cores = math.nan if math.isnan(self._before) else available_cores()
+        self._n_cores = cores_in_quota()
+        self._has_alarms = hasattr(signal, "setitimer") and not math.isnan(self._before)
 
     def __enter__(self) -> Pace:
         """Interrupt what this thread does from now on, by alarms, to rest if that is due."""
-        if not math.isnan(self._before):
+        if self._has_alarms:
             signal.signal(signal.SIGALRM, lambda *_: self._pause())
             signal.setitimer(signal.ITIMER_REAL, _PIECE)
         return self
 
     def __exit__(self, *_: object) -> None:
         """Interrupt it no more."""
-        # Stopping the timer would not do: a pause that is due by now would set it again.
-        signal.signal(signal.SIGALRM, signal.SIG_IGN)
+        if self._has_alarms:
+            # Stopping the timer would not do: a pause that is due by now would set it again.
+            signal.signal(signal.SIGALRM, signal.SIG_IGN)
 
     def _pause(self) -> None:
         self.rest()

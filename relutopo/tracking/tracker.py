@@ -43,6 +43,7 @@ from relutopo.networks.reading import as_network
 from relutopo.networks.storage import save_network
 from relutopo.optional import require
 from relutopo.system.files import atomic_write
+from relutopo.system.processes import apart
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -326,9 +327,7 @@ class Tracker:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                # What interrupts training shall not interrupt it. Not a session of its own: where
-                # Linux groups processes by sessions, priorities count within a session only.
-                process_group=0,
+                **apart(),  # what interrupts training shall not interrupt it
             )
 
 

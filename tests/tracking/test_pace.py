@@ -16,8 +16,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from relutopo.system.processes import processor_seconds
+from relutopo.system.threads import available_cores
 from relutopo.tracking import pace
-from relutopo.tracking.pace import Pace, available_cores, processor_seconds, rest_after
+from relutopo.tracking.pace import Pace, cores_in_quota, rest_after
 
 needs_proc = pytest.mark.skipif(
     math.isnan(processor_seconds(os.getpid())), reason="the system does not tell processor times"
@@ -70,7 +72,7 @@ def test_a_process_that_is_gone_has_no_processor_time() -> None:
 def test_a_quota_counts_where_it_is_less_than_the_cores(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    n_cores = len(os.sched_getaffinity(0))
+    n_cores = available_cores()
     quota = tmp_path / "cpu.max"
     monkeypatch.setattr(pace, "_QUOTA", quota)
     for told, expected in [
@@ -82,7 +84,7 @@ def test_a_quota_counts_where_it_is_less_than_the_cores(
     ]:
         if told is not None:
             quota.write_text(told + "\n")
-        assert available_cores() == expected
+        assert cores_in_quota() == expected
 
 
 class Training:
@@ -90,7 +92,7 @@ class Training:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, looks_before_closing: int) -> None:
         self.looks, self.last = 0, looks_before_closing
-        n_cores = len(os.sched_getaffinity(0))
+        n_cores = available_cores()
         monkeypatch.setattr(pace, "processor_seconds", lambda _: n_cores * time.monotonic())
 
     def is_closing(self) -> bool:
