@@ -289,8 +289,8 @@ def create(role: str, choice: object, /, **options: Any) -> Any:
     EntryPointError
         If what another package registered cannot be loaded, or several packages registered it.
     InputError
-        If options come with an instance, the constructor does not take them, or `choice` is
-        neither a name nor an instance of the role.
+        If options come with an instance, the constructor does not take their names or the types
+        of their values, or `choice` is neither a name nor an instance of the role.
     BackendError
         If the name stands for something that makes no instance of the role.
     MissingExtraError
@@ -324,11 +324,13 @@ def _made(role: str, name: str, options: Mapping[str, Any]) -> object:
     try:
         return make(**options)
     except TypeError as error:
-        if error.__traceback__ is None or error.__traceback__.tb_next is not None:
-            raise  # from within the constructor
+        # Names that the constructor does not know, or a value of a wrong type, on which it failed.
+        is_inside = error.__traceback__ is not None and error.__traceback__.tb_next is not None
+        if is_inside and not options:
+            raise
         raise InputError(
             f"`{role}` {name!r} does not take the options {sorted(options)}: {error}; leave out "
-            "what it does not know, and give what it misses"
+            "what it does not know, give what it misses, and values of the types that it expects"
         ) from error
 
 

@@ -109,9 +109,11 @@ def test_nearly_parallel_neurons(
 ) -> None:
     """Vertices are as far off as their bounds say; cells are the same however close lines come."""
     network, rng = random_network([dim, *hidden, 1], seed), np.random.default_rng(seed)
-    for w, b in zip(network.weights[:-1], network.biases[:-1], strict=True):
+    weights, biases = [w.copy() for w in network.weights], [b.copy() for b in network.biases]
+    for w, b in zip(weights[:-1], biases[:-1], strict=True):
         slight = 1 + 10.0 ** -rng.integers(6, 17) * rng.standard_normal(w.shape[1] + 1)
         w[1], b[1] = w[0] * slight[:-1], b[0] * slight[-1]
+    network = ReluNetwork(weights, biases)
     box = Box(-2, 2, dim=dim)
     cut, exact = (decompose(network, box, enumerator=name) for name in (enumerator, "exact"))
     assert_same_complex(cut, exact, tolerance=2.0**-13)
@@ -142,12 +144,13 @@ def test_numbers_of_any_size(enumerator: Choice, dim: int, exponents: tuple[int,
 def test_neurons_of_very_different_size(enumerator: Choice, dim: int, seed: int) -> None:
     """Small neurons that vanish almost together, with values whose squares are no floats."""
     network, rng = random_network([dim, 7, 4, 1], seed), np.random.default_rng(seed)
-    w, b = network.weights[0], network.biases[0]
+    w, b = network.weights[0].copy(), network.biases[0].copy()
     w[1], b[1] = w[0] * 3, b[0] * 3  # rounded, or not
     w[2], b[2] = w[0] * 0.3, b[0] * 0.3
     for j in range(4):
         scale = 2.0 ** -rng.integers(500, 700)
         w[j], b[j] = w[j] * scale, b[j] * scale
+    network = ReluNetwork([w, *network.weights[1:]], [b, *network.biases[1:]])
     box = Box(-2, 2, dim=dim)
     cut, exact = (decompose(network, box, enumerator=name) for name in (enumerator, "exact"))
     assert_same_complex(cut, exact, tolerance=2.0**-13)

@@ -127,8 +127,10 @@ def test_options_reach_the_constructor() -> None:
         InputError, match=r"`eigensolver` 'toy' does not take the .* \['shft'\]: .*"
     ):
         registry.create("eigensolver", "toy", shft=2.0)
-    with pytest.raises(TypeError, match="concatenate"):  # within the constructor
+    message = r"`eigensolver` 'toy' does not take the .* \['shift'\]: .*concatenate"
+    with pytest.raises(InputError, match=message) as caught:  # within the constructor
         registry.create("eigensolver", "toy", shift="2.0")
+    assert isinstance(caught.value.__cause__, TypeError)
 
 
 @pytest.mark.usefixtures("toy_package")
