@@ -1,4 +1,16 @@
-"""Bounds of rounding errors, for numbers and for arrays of NumPy or of what has its functions."""
+"""Bounds of rounding errors, for numbers and for arrays of NumPy or of what has its functions.
+
+The bound of a value A x + c stands here alone. Where x is known up to a deviation δ, and the map up
+to e (see `relutopo.networks.network.AffineMaps`), it adds
+
+- the rounding of the evaluation, γ_{d+1} for each of its sums;
+- twice the error of the map: once for A and c at x, and once for A times the deviation of x, which
+  is at most the smallest magnitude of an axis, or the bound says nothing;
+- |A|₁ times the deviation.
+
+Constants are rounded up, which covers the rounding of the bound itself. Kernels compile the same
+text, or put the same constants into C.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +18,22 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["UNDERFLOW", "UNIT_ROUNDOFF", "bound_of_value", "gamma", "rounding_of_value"]
+__all__ = [
+    "ONCE",
+    "TWICE",
+    "UNDERFLOW",
+    "UNIT_ROUNDOFF",
+    "bound_of_value",
+    "gamma",
+    "value_bound",
+]
 
 UNIT_ROUNDOFF = 2.0**-53
 """u, half the distance from 1 to the next float."""
 UNDERFLOW = 1e-300
 """More than the few products of a value lose that are too small for a float."""
+ONCE, TWICE = 1.01, 2.02
+"""How often an error counts in a sum, rounded up."""
 
 
 def gamma(n: int) -> float:
@@ -25,39 +47,46 @@ def gamma(n: int) -> float:
     return n * UNIT_ROUNDOFF / (1 - n * UNIT_ROUNDOFF)
 
 
-def rounding_of_value(d: int) -> float:
-    """Return twice the relative rounding of a value A x + c; see `bound_of_value`."""
-    return (2 * d + 4) * UNIT_ROUNDOFF
+def value_bound(size: Any, slope: Any, e: Any, deviation: Any, d: int) -> Any:
+    """Return a bound of the error of a value A x + c whose x is not too far off.
+
+    Parameters
+    ----------
+    size, slope : float or ndarray
+        Σ_i |A_i x_i| + |c|, and Σ_i |A_i|.
+    e : float or ndarray
+        Bound of the map's error.
+    deviation : float or ndarray
+        Bound of how far any coordinate is off.
+    d : int
+        How many coordinates there are.
+
+    Examples
+    --------
+    >>> value_bound(size=3.0, slope=1.0, e=0.0, deviation=0.0, d=1) < 1e-14
+    True
+    """
+    return (2 * d + 4) * UNIT_ROUNDOFF * size + TWICE * e + ONCE * slope * deviation + UNDERFLOW
 
 
 def bound_of_value(
     xp: Any, size: Any, slope: Any, e: Any, deviation: Any, limit: float, d: int
 ) -> Any:
-    """Return a bound of the error of a value A x + c, computed where x is known up to a deviation.
-
-    It adds the rounding of the evaluation (γ_{d+1}), twice the error of the map (once for A and c
-    at x, once for A times the deviation of x, which is at most `limit`, the smallest magnitude of
-    an axis), and |A|₁ times the deviation. Constants are rounded up.
+    """Return bounds of the errors of values A x + c, wherever x may be.
 
     Parameters
     ----------
     xp : module
         NumPy or CuPy.
-    size, slope : ndarrays
-        Σ_i |A_i x_i| + |c|, and Σ_i |A_i|.
-    e : ndarray
-        Bound of the map's error; see `relutopo.networks.network.AffineMaps`.
-    deviation : ndarray
-        Bound of how far any coordinate is off.
+    size, slope, e, deviation, d
+        As for `value_bound`.
     limit : float
         Smallest magnitude of an axis.
-    d : int
-        How many coordinates there are.
 
     Returns
     -------
     ndarray
         Infinite where a point is further off than `limit`.
     """
-    bound = rounding_of_value(d) * size + 2.02 * e + 1.01 * slope * deviation + UNDERFLOW
+    bound = value_bound(size, slope, e, deviation, d)
     return xp.where(deviation <= limit, bound, np.inf)

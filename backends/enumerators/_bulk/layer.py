@@ -12,12 +12,14 @@ from relutopo.devices.device import Device
 from relutopo.geometry.domain import Domain
 from relutopo.networks.network import Network
 
+from .._certified.crossings import parameters
+from .._certified.meeting_points import meeting_points
+from .._certified.values import signs_of_pairs
 from .._shared.task import Task
 from .decisions import Decisions, Open
 from .numbers.maps import signs_from_maps
 from .numbers.maps_by_walking import Walk, planes_on_walk, signs_on_walk
 from .numbers.regions import Regions
-from .numbers.values import meeting_points, parameters, signs_of_pairs
 from .records import BulkCells
 from .sets.bitsets import Units
 from .sets.lists import Array, Lists, gathered
@@ -177,7 +179,7 @@ class LayerCut:
         for first in range(0, n, step):
             part = slice(first, first + step)
             x[:, part], deviation[part] = meeting_points(xp, self.cells.table.numbers, planes[part])
-        far = self.device.to_host(xp.flatnonzero(deviation > self._task.target))
+        far = self.device.to_host(xp.flatnonzero(~(deviation <= self._task.target)))
         points = self._task.decisions.points(far, planes, self.cells.table)
         if points:
             some = self.device.to_device(far)

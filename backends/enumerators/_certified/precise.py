@@ -35,16 +35,11 @@ __all__ = [
     "PreciseMaps",
     "PrecisePlane",
     "meeting_point",
-    "parameter_between",
     "plane_of",
     "plane_of_side",
     "sign_at",
     "value_at",
 ]
-
-
-_UNDERFLOW = 1e-300
-"""More than products of bounds lose that are too small for a float."""
 
 
 class PrecisePlane(NamedTuple):
@@ -155,23 +150,6 @@ def sign_at(plane: PrecisePlane, point: Integers, point_error: float) -> int:
     """Return the sign of a plane at a point that is known up to an error; 0 if it is open."""
     value, bound = value_at(plane, point, point_error)
     return sign(value.numerator) if abs(value) > bound else 0
-
-
-def parameter_between(
-    start: tuple[Fraction, float], stop: tuple[Fraction, float]
-) -> tuple[Fraction, float]:
-    """Return where a plane vanishes between two points, in [0, 1], and a bound of the error.
-
-    With exact values z_a + α and z_b + β at the two and D = z_a - z_b the exact parameter differs
-    from z_a / D by (z_a β - z_b α) / (D (D + α - β)).
-    """
-    (a, alpha), (b, beta) = start, stop
-    gap = float(abs(a - b))
-    slack = gap - alpha - beta
-    if not (slack > 0.5 * gap and gap * slack > 0.0):
-        return Fraction(1, 2), np.inf
-    lost = alpha * float(abs(b)) + beta * float(abs(a)) + _UNDERFLOW
-    return a / (a - b), 1.01 * lost / (gap * slack)
 
 
 def _ratio(numerator: int, denominator: int) -> float:

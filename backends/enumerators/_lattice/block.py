@@ -15,6 +15,7 @@ from relutopo.geometry.patterns import unpack_patterns
 from relutopo.networks.network import Network
 
 from .._certified.exact_points import ExactPoints
+from .._certified.values import OPEN
 from .._shared.growing import doubled
 from .._shared.planes import PlaneTable
 from .._shared.task import Stage, Task
@@ -22,8 +23,6 @@ from . import cutting
 from . import transfer as kernels
 
 __all__ = ["Block", "HandedBack", "LatticeCells", "LatticeTask", "Sharing", "Workspace"]
-
-_UNKNOWN = 2
 
 
 @dataclass(frozen=True)
@@ -205,13 +204,13 @@ class Block:
         signs = np.empty((self.n_vertices, stage.last - stage.first), dtype=np.int8)
         n_open = kernels.evaluate(
             maps.planes, maps.errors, stage.first, stage.last, self.region_of[self.first[0] :],
-            self.x[: self.n_vertices], self.deviation, self.task.limit, _UNKNOWN, signs,
+            self.x[: self.n_vertices], self.deviation, self.task.limit, signs,
         )  # fmt: skip
         if n_open:
             self.n_uncertain += n_open
-            for v in np.flatnonzero((signs == _UNKNOWN).any(axis=1)).tolist():
+            for v in np.flatnonzero((signs == OPEN).any(axis=1)).tolist():
                 values = self._exact_values(v, self.first[0] + v)
-                for j in np.flatnonzero(signs[v] == _UNKNOWN).tolist():
+                for j in np.flatnonzero(signs[v] == OPEN).tolist():
                     signs[v, j] = sign(values[stage.first + j])
         # Neurons that are positive everywhere, or nowhere, need no masks.
         always = (signs > 0).all(axis=0)
@@ -219,7 +218,7 @@ class Block:
         self.always = self.first_neuron + np.flatnonzero(always)
         n_units = len(self.units)
         n_words = max(1, -(-n_units // 64))
-        self.rows = work.array("rows", (len(packed) * n_units, d + 3), np.float64)
+        self.rows = work.array("rows", (len(packed) * n_units, d + 2), np.float64)
         kernels.pick_rows(maps.planes, maps.errors, stage.first + self.units, self.rows)
         self.mask = work.array("mask", (len(self.info), 3 * n_words), np.uint64)
         self.n_cuts = kernels.prepare(
@@ -275,7 +274,7 @@ class Block:
         """Compute those of the new vertices exactly whose error bound is too large."""
         vertices = self._new_vertices()
         rows = self.info[vertices, cutting.START]
-        far = self.deviation[rows] > self.task.target
+        far = ~(self.deviation[rows] <= self.task.target)
         for c, v in zip(vertices[far].tolist(), rows[far].tolist(), strict=True):
             self.x[v] = to_float(self._exact_point(v, c))
             self.deviation[v] = self.task.rounding
@@ -399,7 +398,7 @@ class Block:
         regions, units = np.divmod(rows, max(1, n_units))
         table = PlaneTable(
             labels=(self.first_neuron + self.units[units]).astype(np.int32),
-            numbers=self.rows[[] if is_last else rows, : d + 2],
+            numbers=self.rows[[] if is_last else rows],
             regions=self.complex.packed[self.cells[-1][[] if is_last else regions]],
         )
         empty = np.empty((0, 0), dtype=np.int32)

@@ -23,8 +23,9 @@ import numpy as np
 
 from relutopo.system.compilation import njit
 
+from .._certified.meeting_points import place
+from .._certified.values import OPEN, certain_sign, value_at
 from .._shared.bits import lowest_bit
-from .values import place, value_at
 
 # Columns of `info`, `kind`, `chains` and, modulo 3, `mask`.
 START, COUNT, ROOM, PLUS_HALF = range(4)
@@ -134,7 +135,7 @@ def _evaluate_all(
     cursor, unit, n_units, cuts, info, kind, mask, x, deviation, rows, region_of, limit
 ):
     """Give the new vertices their masks; return whether signs stay open."""
-    n_words = mask.shape[1] // 3
+    d, n_words = x.shape[1], mask.shape[1] // 3
     some_open = False
     for item in range(cursor[N_CUT]):
         e = cuts[item]
@@ -154,15 +155,14 @@ def _evaluate_all(
                 j = 64 * w + 63 - np.int64(position)
                 if j == unit:
                     continue
-                z, bound = value_at(rows, first_row + j, x, v, deviation, limit)
-                if z > bound:
+                row = rows[first_row + j]
+                z, bound = value_at(row, row[d + 1], x[v], deviation[v], limit)
+                sign = certain_sign(z, bound)
+                if sign > 0:
                     plus |= bit
-                elif z < -bound:
+                if sign < 0 or sign == OPEN:
                     minus |= bit
-                elif bound > 0.0:
-                    plus |= bit
-                    minus |= bit
-                    some_open = True
+                some_open |= sign == OPEN
             mask[vertex, 3 * w + PLUS] = plus
             mask[vertex, 3 * w + MINUS] = minus
             mask[vertex, 3 * w + ZERO] = ~(plus | minus)

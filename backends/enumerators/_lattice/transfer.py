@@ -15,6 +15,7 @@ import numpy as np
 
 from relutopo.system.compilation import njit
 
+from .._certified.values import OPEN, bound_near, certain_sign
 from .._shared.bits import lowest_bit, popcount
 from .cutting import (
     CARRIER,
@@ -96,11 +97,8 @@ def lay_out(first, level, cells, indptr, lists, info, kind, pool, cursor):
 
 
 @njit(cache=True, nogil=True)
-def evaluate(planes, errors, begin, end, vertex_regions, x, deviation, limit, unknown, signs):
-    """Write the signs of neurons begin..end-1 at the vertices; return how many stay open.
-
-    The bound is that of `cutting.value_at`.
-    """
+def evaluate(planes, errors, begin, end, vertex_regions, x, deviation, limit, signs):
+    """Write the signs of neurons begin..end-1 at the vertices; return how many stay `OPEN`."""
     d, n_units = x.shape[1], end - begin
     z, size, slope = np.empty(n_units), np.empty(n_units), np.empty(n_units)
     n_open = 0
@@ -117,32 +115,27 @@ def evaluate(planes, errors, begin, end, vertex_regions, x, deviation, limit, un
                 z[j] += a * x_i
                 size[j] += abs(a * x_i)
                 slope[j] += abs(a)
-        rounding, off = (2 * d + 4) * 2.0**-53, 1.01 * deviation[v]
+        is_near = deviation[v] <= limit
         for j in range(n_units):
             error = errors[r, begin + j]
-            bound = rounding * size[j] + 2.02 * error + slope[j] * off + 1e-300
+            bound = bound_near(size[j], slope[j], error, deviation[v], d) if is_near else np.inf
             if slope[j] == 0.0 and planes[r, d, begin + j] == 0.0 and error == 0.0:
-                signs[v, j] = 0
-            elif abs(z[j]) <= bound or deviation[v] > limit:
-                signs[v, j] = unknown
-                n_open += 1
-            else:
-                signs[v, j] = 1 if z[j] > 0.0 else -1
+                bound = 0.0
+            signs[v, j] = certain_sign(z[j], bound)
+            n_open += signs[v, j] == OPEN
     return n_open
 
 
 @njit(cache=True, nogil=True)
 def pick_rows(planes, errors, units, rows):
-    """Copy the maps of some neurons of each region to rows (A, c, error, |A|₁)."""
+    """Copy the maps of some neurons of each region to rows (A, c, error)."""
     d = planes.shape[1] - 1
     k = 0
     for r in range(len(planes)):
         for j in units:
-            slope = 0.0
-            for i in range(d):
+            for i in range(d + 1):
                 rows[k, i] = planes[r, i, j]
-                slope += abs(planes[r, i, j])
-            rows[k, d], rows[k, d + 1], rows[k, d + 2] = planes[r, d, j], errors[r, j], slope
+            rows[k, d + 1] = errors[r, j]
             k += 1
 
 

@@ -23,12 +23,12 @@ from relutopo.geometry.domain import Domain
 from relutopo.geometry.patterns import unpack_patterns
 from relutopo.networks.network import Network
 
+from .._certified.crossings import parameter_between
 from .._certified.precise import (
     PreciseMap,
     PreciseMaps,
     PrecisePlane,
     meeting_point,
-    parameter_between,
     plane_of,
     plane_of_side,
     sign_at,

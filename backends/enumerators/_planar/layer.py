@@ -166,9 +166,9 @@ class LayerCut:
         lines: Lines,
     ) -> None:
         """Compute those of the vertices first..last-1 anew whose error bound is too large."""
-        for vertex in (first + np.flatnonzero(deviation[first:last] > self.target)).tolist():
+        for vertex in (first + np.flatnonzero(~(deviation[first:last] <= self.target))).tolist():
             region, labels = lines(vertex)
             point, error = self.settler.precise_point(region, labels)
-            if error > self.target:
+            if not error <= self.target:
                 point, error = self.settler.point(region, labels), 0.0
             x[vertex], deviation[vertex] = to_float(point), error + self.rounding

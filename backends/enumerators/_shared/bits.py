@@ -17,6 +17,10 @@ from relutopo.system.compilation import njit
 __all__ = ["in_neither", "lowest_bit", "n_words", "negative_bits", "popcount", "set_bits"]
 
 
+_MINUS_INFINITY = -(2**52)
+"""The bits of -inf as an integer with sign."""
+
+
 @njit(cache=True)
 def n_words(n_neurons):
     """Return how many words hold one bit a neuron."""
@@ -46,13 +50,17 @@ def lowest_bit(typing_context: Any, word: Any) -> Any:
 
 @intrinsic
 def negative_bits(typing_context: Any, numbers: Any, at: Any) -> Any:
-    """Return as bits which of 64 float64 from index `at` on are negative, by their sign bits."""
+    """Return as bits which of 64 float64 from index `at` on are negative and finite.
+
+    As integers, these are less than what -inf is, and what is no number is not.
+    """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array = context.make_array(signature.args[0])(context, builder, arguments[0])
         vector = ir.VectorType(ir.IntType(64), 64)
         place = builder.bitcast(builder.gep(array.data, [arguments[1]]), vector.as_pointer())
-        negative = builder.icmp_signed("<", builder.load(place, align=8), ir.Constant(vector, None))
+        infinite = ir.Constant(vector, [_MINUS_INFINITY] * 64)
+        negative = builder.icmp_signed("<", builder.load(place, align=8), infinite)
         return builder.bitcast(negative, ir.IntType(64))
 
     return types.uint64(types.Array(types.float64, 1, "C"), types.intp), generate

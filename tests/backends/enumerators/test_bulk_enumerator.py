@@ -132,7 +132,7 @@ def test_what_stays_open_is_decided(
     decisions = import_module("relutopo.backends.enumerators._bulk.decisions")
     network, box = random_network([*hidden, 1], 1, kind), Box(-2, 2, dim=hidden[0])
     usual = decompose(network, box, enumerator=enumerator()).record.n_uncertain
-    monkeypatch.setattr(bounds, "rounding_of_value", lambda d: np.inf)
+    monkeypatch.setattr(bounds, "value_bound", lambda size, *others: size + np.inf)
     monkeypatch.setattr(decisions, "_LONG_INTEGERS", first_precise)
     cut = decompose(network, box, enumerator=enumerator())
     assert cut.record.n_uncertain > usual

@@ -27,7 +27,8 @@ maps = import_module("relutopo.backends.enumerators._bulk.numbers.maps")
 pieces = import_module("relutopo.backends.enumerators._bulk.cells.pieces")
 points = import_module("relutopo.backends.enumerators._bulk.cells.points")
 sets = import_module("relutopo.backends.enumerators._bulk.sets.bitsets")
-values = import_module("relutopo.backends.enumerators._bulk.numbers.values")
+crossings = import_module("relutopo.backends.enumerators._certified.crossings")
+meeting = import_module("relutopo.backends.enumerators._certified.meeting_points")
 walks = import_module("relutopo.backends.enumerators._bulk.numbers.maps_by_walking")
 
 
@@ -260,8 +261,8 @@ def test_points(with_kernels: Any, data: st.DataObject, d: int, n: int) -> None:
     ends = np.random.default_rng(n).integers(0, 5, (5, 2)).astype(np.int32)
     with np.errstate(all="ignore"):
         for function, *arguments in (
-            (values.meeting_points, table, np.ascontiguousarray(planes)),
-            (values.parameters, table, one, line, ends, x, deviation, 1e-3),
+            (meeting.meeting_points, table, np.ascontiguousarray(planes)),
+            (crossings.parameters, table, one, line, ends, x, deviation, 1e-3),
         ):
             found = [function(xp, *arguments) for xp in (np, with_kernels)]
             np.testing.assert_array_equal(found[0][1], found[1][1])

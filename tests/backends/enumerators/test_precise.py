@@ -12,12 +12,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from relutopo import Box, ReluNetwork, decompose
+from relutopo.arithmetic.rounding import UNDERFLOW
 from relutopo.gallery import random_network
 from relutopo.testing import assert_same_complex
 
 precise = import_module("relutopo.backends.enumerators._certified.precise")
 settle = import_module("relutopo.backends.enumerators._planar.exact_decisions")
-values = import_module("relutopo.backends.enumerators._planar.cuts.signs")
+crossings = import_module("relutopo.backends.enumerators._certified.crossings")
 
 POSITIVE = st.fractions(min_value=Fraction(1, 10**6), max_value=1000)
 SHARES = st.fractions(min_value=-1, max_value=1)
@@ -46,7 +47,7 @@ def test_parameters_have_their_bounds(
 ) -> None:
     """Whatever the exact values are within their bounds, if their signs are opposite."""
     start, stop = (-a, b) if swapped else (a, -b)
-    t, bound = precise.parameter_between((start, bounds[0]), (stop, bounds[1]))
+    t, bound = crossings.parameter_between((start, bounds[0]), (stop, bounds[1]))
     alpha, beta = (share * Fraction(bound) for share, bound in zip(shares, bounds, strict=True))
     exact_start, exact_stop = start + alpha, stop + beta
     if exact_start * start > 0 and exact_stop * stop > 0 and bound < float("inf"):
@@ -82,8 +83,8 @@ def test_parameters_of_floats_have_their_bounds(
 ) -> None:
     """However small the values are: their bounds count what is too small for a float."""
     start, stop = float(a) * 10.0**exponent, -float(b) * 10.0**exponent
-    bounds = [r * abs(z) + values.UNDERFLOW for r, z in zip(relative, (start, stop), strict=True)]
-    t, bound = values.parameter(start, bounds[0], stop, bounds[1])
+    bounds = [r * abs(z) + UNDERFLOW for r, z in zip(relative, (start, stop), strict=True)]
+    t, bound = crossings.parameter(start, bounds[0], stop, bounds[1])
     exact_start, exact_stop = (
         Fraction(z) + share * Fraction(b)
         for z, share, b in zip((start, stop), shares, bounds, strict=True)

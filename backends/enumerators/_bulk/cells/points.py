@@ -42,7 +42,8 @@ _WIDEST = Kernel(
     "raw float64 widest",
     """
     double most = 0.0;
-    for (long long p = line_ptr[i]; p < line_ptr[i + 1]; ++p) most = fmax(most, errors[p]);
+    for (long long p = line_ptr[i]; p < line_ptr[i + 1]; ++p)
+        if (errors[p] > most || errors[p] != errors[p]) most = errors[p];
     widest[i] = most;
     """,
 )

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from relutopo.arithmetic.rounding import bound_of_value, rounding_of_value
+from relutopo.arithmetic.rounding import bound_of_value
 from relutopo.devices.kernels import Kernel
 
+from ..._certified.values import SIGN_IN_C, decide
 from ..sets.bitsets import Units
 from ..sets.lists import Array
-from .values import SIGN_OF_VALUE, decide
 
 __all__ = ["inherited", "signs_from_maps"]
 
@@ -22,7 +22,7 @@ _SIGNS = Kernel(
     "relutopo_signs",
     "raw float64 planes, raw float64 errors, raw int32 region, raw float64 x, "
     "raw float64 deviation, int64 n_points, int64 n_units, int64 width, "
-    "float64 rounding, float64 limit",
+    "float64 limit",
     "raw uint32 above, raw uint32 below, raw uint32 open",
     f"""
     long long v = i / width, j = i % width;
@@ -31,7 +31,7 @@ _SIGNS = Kernel(
         double m[DIM + 1], error = errors[(long long)region[v] * n_units + j];
         for (int k = 0; k <= DIM; ++k)
             m[k] = planes[((long long)region[v] * (DIM + 1) + k) * n_units + j];
-        {SIGN_OF_VALUE}
+        {SIGN_IN_C}
     }}
     SET_BIT(above, v * (width >> 5), j, is_above);
     SET_BIT(below, v * (width >> 5), j, is_below);
@@ -95,7 +95,7 @@ def signs_from_maps(
         signs = units.none(n), units.none(n), units.none(n)
         words = [sets.view("uint32") for sets in signs]
         width = 64 * units.n_words
-        sizes = n, units.n, width, rounding_of_value(d), limit
+        sizes = n, units.n, width, limit
         kernel(planes, errors, region, x, deviation, *sizes, *words, size=n * width)
         return signs
     c, e = planes[region, d], errors[region]

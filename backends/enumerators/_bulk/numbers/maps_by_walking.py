@@ -28,12 +28,12 @@ from typing import Any
 
 import numpy as np
 
-from relutopo.arithmetic.rounding import UNIT_ROUNDOFF, rounding_of_value
+from relutopo.arithmetic.rounding import UNIT_ROUNDOFF
 from relutopo.devices.kernels import Kernel
 
+from ..._certified.values import SIGN_IN_C
 from ..sets.bitsets import Units
 from ..sets.lists import Array, Lists
-from .values import SIGN_OF_VALUE
 
 __all__ = ["Walk", "planes_on_walk", "signs_on_walk"]
 
@@ -98,7 +98,7 @@ _BODY = """
 _SIGNS = Kernel(
     "relutopo_signs_on_walk",
     f"{_INPUTS}, raw int64 vertex_ptr, raw int64 vertices, raw float64 x, raw float64 deviation, "
-    "int64 n_points, float64 rounding, float64 limit",
+    "int64 n_points, float64 limit",
     "raw uint32 above, raw uint32 below_zero, raw uint32 open",
     _BODY.replace(
         "HERE",
@@ -106,7 +106,7 @@ _SIGNS = Kernel(
         for (long long q = vertex_ptr[r]; q < vertex_ptr[r + 1]; ++q) {{
             long long v = vertices[q];
             bool is_above = false, is_below = false, is_open = false;
-            if (is_real) {{ {SIGN_OF_VALUE} }}
+            if (is_real) {{ {SIGN_IN_C} }}
             SET_BIT(above, v * (width >> 5), j, is_above);
             SET_BIT(below_zero, v * (width >> 5), j, is_below);
             SET_BIT(open, v * (width >> 5), j, is_open);
@@ -296,7 +296,7 @@ def signs_on_walk(
     d, n = x.shape
     kernel = _SIGNS.on(xp, DIM=d)
     words = [sets.view(np.uint32) for sets in signs]
-    at = vertices.ptr, vertices.items, x, deviation, n, rounding_of_value(d), limit
+    at = vertices.ptr, vertices.items, x, deviation, n, limit
     walk.run(kernel, units, *at, *words)
 
 

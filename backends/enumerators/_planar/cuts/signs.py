@@ -1,7 +1,8 @@
 """Compiled kernels with numbers: signs at vertices, and orders along segments.
 
 Nothing here decides from floats alone: a kernel gives a value with a bound of its error, or marks
-what the bound leaves open, and the caller settles that exactly.
+what the bound leaves open, and the caller settles that exactly. What is no number leaves open
+whatever depends on it.
 
 Maps and signs are as in `records`. Signs are two sets of units a vertex: those that are
 positive there and those that are negative.
@@ -14,77 +15,44 @@ import numpy as np
 from relutopo.arithmetic.rounding import UNIT_ROUNDOFF
 from relutopo.system.compilation import njit
 
+from ..._certified.crossings import parameter
+from ..._certified.values import bound_near, larger, value_at
 from ..._shared.bits import in_neither, lowest_bit, negative_bits, popcount
 from ..._shared.growing import grown
 
 __all__ = [
-    "UNDERFLOW",
-    "UNIT_ROUNDOFF",
     "corner_signs",
     "count_crossings",
     "count_groups",
     "edge_crossings",
-    "parameter",
     "place",
     "place_on_edges",
     "sort_along",
-    "value",
 ]
 
-UNDERFLOW = 1e-300
-
-
-@njit(cache=True, inline="always")
-def value(plane, error, j, x, deviation, v, limit):
-    """Return unit j's pre-activation at vertex v, and a bound of its error.
-
-    The bound adds the rounding of the evaluation (γ_{d+1}), twice the error of the map (once for
-    A and c at x, once for A times the deviation of x, which is at most `limit`, the smallest
-    magnitude of an axis), and |A|₁ times the deviation. Constants are rounded up.
-    """
-    d = x.shape[1]
-    c, e = plane[d, j], error[j]
-    z, size, slope = c, abs(c), 0.0
-    for i in range(d):
-        a = plane[i, j]
-        z += a * x[v, i]
-        size += abs(a * x[v, i])
-        slope += abs(a)
-    if slope == 0.0 and c == 0.0 and e == 0.0:
-        return 0.0, 0.0
-    if deviation[v] > limit:
-        return z, np.inf
-    bound = (2 * d + 4) * UNIT_ROUNDOFF * size + 2.02 * e + 1.01 * slope * deviation[v]
-    return z, bound + UNDERFLOW
-
-
-# The same formulas as `value`, without branches, so that units run side by side; each in a function
-# of its own, because loops with many arrays are not vectorised. `if_above` and `if_below` become
-# negative where the value is beyond its bound.
+# The value of every unit and its bound, without branches, so that units run side by side; each in a
+# function of its own, because loops with many arrays are not vectorised. `if_above` and `if_below`
+# become negative where the value is beyond its bound.
 
 
 @njit(cache=True)
 def _beyond_in_plane(planes, p, errors, e, x0, x1, deviation, if_above, if_below):
-    k_size, k_error, k_slope = 8 * UNIT_ROUNDOFF, 2.02, 1.01
     for j in range(planes.shape[2]):
         a, b, c = planes[p, 0, j], planes[p, 1, j], planes[p, 2, j]
         z = c + a * x0 + b * x1
-        size = abs(c) + abs(a * x0) + abs(b * x1)
-        bound = k_size * size + k_error * errors[e, j] + k_slope * (abs(a) + abs(b)) * deviation
-        bound += UNDERFLOW
+        size, slope = abs(c) + abs(a * x0) + abs(b * x1), abs(a) + abs(b)
+        bound = bound_near(size, slope, errors[e, j], deviation, 2)
         if_above[j] = bound - z
         if_below[j] = bound + z
 
 
 @njit(cache=True)
 def _beyond_on_line(planes, p, errors, e, x0, deviation, if_above, if_below):
-    k_size, k_error, k_slope = 6 * UNIT_ROUNDOFF, 2.02, 1.01
     for j in range(planes.shape[2]):
         a, c = planes[p, 0, j], planes[p, 1, j]
         z = c + a * x0
         size = abs(c) + abs(a * x0)
-        bound = k_size * size + k_error * errors[e, j] + k_slope * abs(a) * deviation
-        bound += UNDERFLOW
+        bound = bound_near(size, abs(a), errors[e, j], deviation, 1)
         if_above[j] = bound - z
         if_below[j] = bound + z
 
@@ -141,22 +109,6 @@ def corner_signs(
     return unknown, n_unknown
 
 
-@njit(cache=True, inline="always")
-def parameter(za, bound_a, zb, bound_b):
-    """Return where z vanishes between its values za at 0 and zb at 1, and a bound of the error.
-
-    With exact values za + α and zb + β and D = za - zb the exact parameter differs from za / D by
-    (za β - zb α) / (D (D + α - β)). Quotients come first: products may be too small for a float.
-    """
-    gap = abs(za - zb)
-    slack = gap - bound_a - bound_b
-    if slack <= 0.5 * gap:
-        return 0.5, np.inf
-    t = min(1.0, max(0.0, za / (za - zb)))
-    error = (bound_a * (abs(zb) / gap) + bound_b * (abs(za) / gap)) / slack
-    return t, 1.01 * error + 4 * UNIT_ROUNDOFF
-
-
 @njit(cache=True)
 def sort_along(lo, hi, item, t, t_error, linked):
     """Sort lo..hi by t; set `linked[i]` where the order of i - 1 and i stays open.
@@ -180,20 +132,20 @@ def sort_along(lo, hi, item, t, t_error, linked):
     widest, closest = 0.0, np.inf
     for i in range(lo, hi):
         linked[i] = False
-        widest = max(widest, t_error[i])
+        widest = larger(widest, t_error[i])
         if i > lo:
-            closest = min(closest, t[i] - t[i - 1])
+            closest = -larger(-closest, t[i - 1] - t[i])
     if closest > 2.01 * widest:
         return
     begins = np.empty(hi - lo)
     running = np.inf
     for i in range(hi - 1, lo - 1, -1):
-        running = min(running, t[i] - t_error[i])
+        running = -larger(-running, t_error[i] - t[i])
         begins[i - lo] = running
     ends = -np.inf
     for i in range(lo + 1, hi):
-        ends = max(ends, t[i - 1] + t_error[i - 1])
-        linked[i] = begins[i - lo] <= ends
+        ends = larger(ends, t[i - 1] + t_error[i - 1])
+        linked[i] = not begins[i - lo] > ends
 
 
 @njit(cache=True, inline="always")
@@ -247,8 +199,8 @@ def edge_crossings(
             while word:
                 j = 64 * w + int(lowest_bit(word))
                 word &= word - np.uint64(1)
-                za, bound_a = value(plane, error, j, x, deviation, a, limit)
-                zb, bound_b = value(plane, error, j, x, deviation, b, limit)
+                za, bound_a = value_at(plane[:, j], error[j], x[a], deviation[a], limit)
+                zb, bound_b = value_at(plane[:, j], error[j], x[b], deviation[b], limit)
                 item[k] = j
                 t[k], t_error[k] = parameter(za, bound_a, zb, bound_b)
                 k += 1
@@ -276,7 +228,7 @@ def count_groups(ptr, same):
 @njit(cache=True, inline="always")
 def place(x, deviation, a, b, t, t_error, magnitude, target):
     """Put vertex `target` at parameter t of the segment from a to b, with its error bound."""
-    error = max(deviation[a], deviation[b])
+    error = larger(deviation[a], deviation[b])
     span, size = 0.0, 0.0
     for i in range(x.shape[1]):
         step = x[b, i] - x[a, i]

@@ -29,15 +29,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from relutopo.arithmetic.rounding import UNIT_ROUNDOFF
 from relutopo.geometry.patterns import unpack_patterns
 from relutopo.networks.network import SMALLEST_REACH, Network
 from relutopo.networks.perceptron import ReluNetwork
 from relutopo.system.compilation import njit
 
 from ..._certified.norms import spectral_norm_bound
+from ..._certified.values import larger
 from ..._shared.bits import n_words
 from ..._shared.task import Stage
-from ..cuts.signs import UNIT_ROUNDOFF, corner_signs
+from ..cuts.signs import corner_signs
 from ..records import Beside, Cutters, Maps, PlanarCells, Values, VertexSigns
 from .free_maps import next_of_free
 from .siblings import active_units, differing_units, forest, multiply, sum_of_squares, switch
@@ -273,7 +275,7 @@ def _next(this, planes, cells, beside, earlier):
     deviation = cells.deviation.max()
     reach = np.ones(3)
     for k in range(2):
-        reach[k] = max(np.abs(cells.x[:, k]).max() + 2 * deviation, SMALLEST_REACH)
+        reach[k] = larger(np.abs(cells.x[:, k]).max() + 2 * deviation, SMALLEST_REACH)
     limit = reach.min()
     plane_of, errors, error_of, norms, unknown = _update(
         planes,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from relutopo.arithmetic.rounding import UNDERFLOW, UNIT_ROUNDOFF
 from relutopo.system.compilation import njit
 
+from ..._certified.values import OPEN, certain_sign, value_at
 from ..._shared.bits import in_neither, lowest_bit, n_words, negative_bits
 from ..._shared.growing import grown
-from ..cuts.signs import UNDERFLOW, UNIT_ROUNDOFF, value
 from ..records import Maps, VertexSigns
 from .free_units import find_free, has
 from .siblings import differing_units, sum_of_squares, switch
@@ -129,20 +130,15 @@ def _signs(regions, maps, beside, cells, bound, slope, positive, negative, unkno
                     bit = word & (~word + np.uint64(1))
                     word ^= bit
                     j = 64 * w + int(lowest_bit(bit))
-                    z, close = value(
-                        maps.planes[r],
-                        maps.errors[maps.error_of[r]],
-                        j,
-                        cells.x,
-                        cells.deviation,
-                        v,
-                        maps.limit,
-                    )
-                    if z > close:
+                    error = maps.errors[maps.error_of[r], j]
+                    plane = maps.planes[r, :, j]
+                    z, close = value_at(plane, error, cells.x[v], deviation, maps.limit)
+                    sign = certain_sign(z, close)
+                    if sign == 1:
                         positive[v, w] |= bit
-                    elif z < -close:
+                    elif sign == -1:
                         negative[v, w] |= bit
-                    elif close > 0.0:
+                    elif sign == OPEN:
                         unknown = grown(unknown, n_unknown + 1)
                         unknown[n_unknown, 0], unknown[n_unknown, 1] = v, j
                         n_unknown += 1

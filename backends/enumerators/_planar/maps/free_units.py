@@ -21,10 +21,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from relutopo.arithmetic.rounding import ONCE, TWICE, UNDERFLOW, UNIT_ROUNDOFF
 from relutopo.networks.network import SMALLEST_REACH
 from relutopo.system.compilation import njit
 
-from ..cuts.signs import UNDERFLOW, UNIT_ROUNDOFF
+from ..._certified.values import bound_near, larger
 from ..records import Cutters
 from .siblings import forest, multiply, sum_of_squares
 
@@ -106,8 +107,8 @@ def find_free(this, cells, beside, earlier):
     for k in range(2):
         low, high = cells.x[:, k].min(), cells.x[:, k].max()
         middle[k] = 0.5 * (low + high)
-        reach[k] = max(max(abs(low), abs(high)) + 2 * deviation, SMALLEST_REACH)
-        half[k] = 1.01 * (max(high - middle[k], middle[k] - low) + deviation)
+        reach[k] = larger(max(abs(low), abs(high)) + 2 * deviation, SMALLEST_REACH)
+        half[k] = ONCE * (larger(high - middle[k], middle[k] - low) + deviation)
 
     switching, active = _switching(this, cells.packed, earlier, middle, half)
     base = np.empty((1, 3, n))
@@ -138,7 +139,7 @@ def find_free(this, cells, beside, earlier):
         at, size, spread = _over_box(base[0, 0, j], base[0, 1, j], base[0, 2, j], middle, half)
         at += center[j]
         slack = (n_before + 16) * UNIT_ROUNDOFF * (size + radius[j]) + UNDERFLOW
-        if not abs(at) > spread + 1.01 * radius[j] + 2.02 * error[j] + slack:
+        if not abs(at) > spread + ONCE * radius[j] + TWICE * error[j] + slack:
             units[n_free] = j
             n_free += 1
         elif at > 0.0:
@@ -176,10 +177,10 @@ def _switching(this, packed, earlier, middle, half):
         on = (packed[0, first + byte] >> bit) & 1 == 1
         if (mask[byte] >> bit) & 1:
             at, size, spread = _over_box(plane[0, i], plane[1, i], plane[2, i], middle, half)
-            slack = 2.02 * errors[i] + 8 * UNIT_ROUNDOFF * size + UNDERFLOW
+            slack = bound_near(size, 0.0, errors[i], 0.0, 2)
             on = at > 0.0
             units[n_switching], is_on[n_switching] = i, on
-            overshoot[n_switching] = 1.01 * max(0.0, spread + slack - abs(at))
+            overshoot[n_switching] = ONCE * larger(0.0, spread + slack - abs(at))
             n_switching += 1
         else:
             n_always += on
@@ -207,7 +208,7 @@ def has(bits, r, k):
 def _over_box(a, b, c, middle, half):
     """Return the value of a map in the middle, the sum of its terms, and how far it varies."""
     ax, by = a * middle[0], b * middle[1]
-    return c + ax + by, abs(c) + abs(ax) + abs(by), 1.01 * (abs(a) * half[0] + abs(b) * half[1])
+    return c + ax + by, abs(c) + abs(ax) + abs(by), ONCE * (abs(a) * half[0] + abs(b) * half[1])
 
 
 @njit(cache=True)

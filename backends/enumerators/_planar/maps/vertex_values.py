@@ -31,11 +31,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from relutopo.arithmetic.rounding import UNIT_ROUNDOFF
 from relutopo.system.compilation import njit
 
+from ..._certified.values import OPEN, certain_sign, larger
 from ..._shared.bits import in_neither, lowest_bit, n_words, negative_bits
 from ..._shared.growing import grown
-from ..cuts.signs import UNIT_ROUNDOFF
 from ..records import Maps, Values, VertexSigns
 
 __all__ = ["add_vertices", "fit_maps", "next_values", "values_of_maps"]
@@ -58,7 +59,7 @@ def values_of_maps(maps, cells, beside):
             for k in range(3):
                 heights[p, k] = np.sqrt(_sum_of_squares(maps.planes[p, k]))
         a, b = heights[p, 0] + maps.norms[e, 0], heights[p, 1] + maps.norms[e, 1]
-        slope = max(slope, 1.01 * np.sqrt(a * a + b * b))
+        slope = larger(slope, 1.01 * np.sqrt(a * a + b * b))
     z, errors = np.empty((len(cells.x), n)), np.zeros(len(cells.x))
     for v in range(len(cells.x)):
         p = maps.plane_of[beside.vertex_owner[v]]
@@ -73,7 +74,7 @@ def values_of_maps(maps, cells, beside):
             error = maps.norms[e, 0] * x0 + maps.norms[e, 1] * x1 + maps.norms[e, 2]
             _evaluate(maps.planes[p], cells.x[v, 0], cells.x[v, 1], other)
             jump = _distance(z, v, other)
-            errors[v] = max(errors[v], 1.01 * (jump + error + 8 * UNIT_ROUNDOFF * size))
+            errors[v] = larger(errors[v], 1.01 * (jump + error + 8 * UNIT_ROUNDOFF * size))
     return Values(z, errors, slope)
 
 
@@ -133,7 +134,7 @@ def _disagreement(bits, z, region_ptr, origins, vertex_owner):
                     j = 64 * w + int(lowest_bit(word))
                     word &= word - np.uint64(1)
                     total += z[v, j] * z[v, j]
-            squares[v] = max(squares[v], total)
+            squares[v] = larger(squares[v], total)
     return np.sqrt(squares)
 
 
@@ -278,19 +279,19 @@ def _look_closer(doubtful, n_doubtful, cells, beside, z, errors, positive, negat
             r = beside.vertex_owner[v]
             p, q, s = _triangle(r, cells.region_ptr, beside.origins, cells.x)
             u0, u1, w0, w1, det, is_thin = _sides(p, q, s, cells.x)
-            m = max(errors[p], errors[q], errors[s])
-        number, is_open = z[v, j], True
+            m = larger(larger(errors[p], errors[q]), errors[s])
+        sign = OPEN
         if not is_thin:
             by_q = (abs(z[q, j] - z[p, j]) + 2 * m) * (abs(w0) + abs(w1))
             by_s = (abs(z[s, j] - z[p, j]) + 2 * m) * (abs(u0) + abs(u1))
             bound = 1.01 * (errors[v] + (by_q + by_s) / abs(det) * cells.deviation[v])
-            is_open = not abs(number) > bound
-        if is_open:
+            sign = certain_sign(z[v, j], bound)
+        if sign == OPEN:
             doubtful[n_unknown, 0], doubtful[n_unknown, 1] = v, j
             n_unknown += 1
-        elif number > 0.0:
+        elif sign > 0:
             positive[v, j >> 6] |= np.uint64(1) << np.uint64(j & 63)
-        else:
+        elif sign < 0:
             negative[v, j >> 6] |= np.uint64(1) << np.uint64(j & 63)
     return n_unknown
 
@@ -372,13 +373,13 @@ def _fit(r, k, inside, values, cells, beside, planes, errors):
     kappa, deviation = 1.0, 0.0
     for i in range(cells.region_ptr[r], cells.region_ptr[r + 1]):
         v = beside.origins[i]
-        deviation = max(deviation, cells.deviation[v])
+        deviation = larger(deviation, cells.deviation[v])
         v0, v1 = x[v, 0] - x[p, 0], x[v, 1] - x[p, 1]
         to_q, to_s = (v0 * w1 - v1 * w0) / det, (u0 * v1 - u1 * v0) / det
         slack = 16 * UNIT_ROUNDOFF * (abs(v0) + abs(v1)) * (u_size + w_size) / abs(det)
-        kappa = max(kappa, abs(1.0 - to_q - to_s) + abs(to_q) + abs(to_s) + slack)
+        kappa = larger(kappa, abs(1.0 - to_q - to_s) + abs(to_q) + abs(to_s) + slack)
     gradients = (u_size + w_size + abs(u0 - w0) + abs(u1 - w1)) / abs(det)
-    m = max(values.errors[p], values.errors[q], values.errors[s])
+    m = larger(larger(values.errors[p], values.errors[q]), values.errors[s])
     for w in range(len(inside)):
         word = inside[w]
         while word:
@@ -392,7 +393,7 @@ def _fit(r, k, inside, values, cells, beside, planes, errors):
             for v in (p, q, s):
                 ax, by = a * x[v, 0], b * x[v, 1]
                 size = abs(c) + abs(ax) + abs(by)
-                most = max(most, abs(c + ax + by - z[v, j]) + 8 * UNIT_ROUNDOFF * size)
+                most = larger(most, abs(c + ax + by - z[v, j]) + 8 * UNIT_ROUNDOFF * size)
             errors[k, j] = 1.01 * (m + most) * (kappa + gradients * deviation)
 
 
@@ -437,7 +438,7 @@ def _interpolate(v, a, b, x, z, errors, slope):
     size = max(abs(x[a, 0]), abs(x[a, 1])) + max(abs(d0), abs(d1))
     size_of_z = _mix(z, v, a, b, t)
     off = 1.02 * _SQRT_2 * slope * (off + 4 * UNIT_ROUNDOFF * size)
-    return 1.0001 * max(errors[a], errors[b]) + off + 4 * UNIT_ROUNDOFF * size_of_z
+    return 1.0001 * larger(errors[a], errors[b]) + off + 4 * UNIT_ROUNDOFF * size_of_z
 
 
 @njit(cache=True, fastmath={"reassoc", "contract"})
