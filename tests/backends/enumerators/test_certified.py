@@ -147,13 +147,17 @@ def test_what_is_zero_vanishes_wherever_it_is_evaluated(numpy_with_kernels: Any)
     assert by_kernel(numpy_with_kernels, rows, x, deviation, 1.0)[2] == 0
 
 
+@njit(cache=False)
+def negative_bits(numbers: Any, first: int) -> Any:
+    return bits.negative_bits(numbers, first)
+
+
 @pytest.mark.parametrize("strange", NO_NUMBERS)
 def test_bits_of_what_is_no_number_are_not_set(strange: float) -> None:
     numbers = np.ones(128)
     numbers[[64, 70]] = strange, -np.finfo(float).max
     numbers[127] = -5e-324
-    negative = njit(lambda array: bits.negative_bits(array, 64))
-    assert int(negative(numbers)) == 1 << 6 | 1 << 63
+    assert int(negative_bits(numbers, 64)) == 1 << 6 | 1 << 63
 
 
 @pytest.mark.parametrize("strange", NO_NUMBERS)
