@@ -18,9 +18,8 @@ from omegaconf import OmegaConf
 
 import relutopo as rt
 from relutopo import registry
-from relutopo.analyses.homology import analyse_homology
-from relutopo.analyses.partition import analyse
-from relutopo.app.jobs import homology_job, partition_job
+from relutopo.analyses.checkpoints import CheckpointAnalysis
+from relutopo.app.jobs.job import analysis_of
 from relutopo.learning.runs import TrainingRun
 from relutopo.learning.trainer import MlpSettings, TrainerSettings, train
 
@@ -49,9 +48,8 @@ def test_checkpoint(benchmark: Any, experiment: str, tmp_path: Path) -> None:
     if QUICK:
         overrides += ["trainer.n_steps=50", "trainer.checkpoint_steps=[]"]
     values = settings_of(overrides)
-    job = {"partition": partition_job, "homology": homology_job}[values["analysis"]]
-    step_of: Any = {"partition": analyse, "homology": analyse_homology}[values["analysis"]]
-    settings = job.settings(values)
+    analysis = analysis_of(values)
+    assert isinstance(analysis, CheckpointAnalysis)
     data = registry.create("data", values["data"].pop("name"), **values["data"])
     run = train(
         data,
@@ -61,20 +59,18 @@ def test_checkpoint(benchmark: Any, experiment: str, tmp_path: Path) -> None:
         directory=TrainingRun(tmp_path / "run").directory,
     )
     steps = run.steps[:: max(1, len(run.steps) // 30)]
-    sizes = {
-        step: settings.decompose(run.checkpoint(step).network, data).n_regions for step in steps
-    }
+    sizes = {step: analysis.subject(run.network(step), data).complex.n_regions for step in steps}
     step = max(sizes, key=lambda step: sizes[step])
-    network = run.checkpoint(step).network
+    network = run.network(step)
     with threadpoolctl.threadpool_limits(1, "blas"):
-        signature = record(
-            benchmark, lambda: step_of(network, data, settings), rounds=20, experiment=experiment
+        found = record(
+            benchmark, lambda: analysis.analyse(network, data), rounds=20, experiment=experiment
         )
-    stages = {k: v for k, v in signature.row.items() if k.startswith("seconds_")}
+    stages = {k: v for k, v in found.row.items() if k.startswith("seconds_")}
     benchmark.extra_info |= {
         "step": step,
-        "n_regions": signature.complex.n_regions,
-        "n_cells": signature.complex.n_cells,
+        "n_regions": found.complex.n_regions,
+        "n_cells": found.complex.n_cells,
         "first_call": stages,
     }
 

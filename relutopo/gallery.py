@@ -35,7 +35,6 @@ from relutopo.networks.perceptron import ReluNetwork
 
 __all__ = [
     "Example",
-    "RandomNetwork",
     "central_arrangement",
     "examples",
     "fan",
@@ -445,47 +444,3 @@ def _path_value(n_nodes: int) -> float:
 
 def _known(example: Example) -> tuple[ReluNetwork, Box, tuple[int, ...], float]:
     return example.network, example.domain, example.n_cells, example.fiedler_value
-
-
-@dataclass(frozen=True)
-class RandomNetwork:
-    """Which network is measured, on which domain, and how often.
-
-    Attributes
-    ----------
-    width : int
-        Neurons of each hidden layer.
-    depth : int
-        Hidden layers.
-    dim : int
-        Inputs.
-    radius : float
-        The domain is the box [-radius, radius]^dim.
-    rounds : int
-        How often each step is timed after a warm-up; the least time counts.
-
-    Raises
-    ------
-    InputError
-        If a number is not positive.
-    """
-
-    width: int = 32
-    depth: int = 2
-    dim: int = 2
-    radius: float = 10.0
-    rounds: int = 3
-
-    def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if not value > 0:
-                raise InputError(f"`scale.{name}` must be positive, got {value}; see `--help`")
-
-    def create(self, seed: int) -> ReluNetwork:
-        """Return the network, with one output."""
-        return random_network([self.dim, *[self.width] * self.depth, 1], seed, "uniform")
-
-    @property
-    def domain(self) -> Box:
-        """The box that it is decomposed on."""
-        return Box(-self.radius, self.radius, dim=self.dim)

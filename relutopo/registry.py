@@ -7,9 +7,9 @@ relutopo adds its own by an entry point in the group ``relutopo.<role>``::
     [project.entry-points."relutopo.eigensolver"]
     my_solver = "my_package.my_module:MySolver"
 
-Invariant: the name of a built-in backend is the name of the file that holds it and of its YAML
-file. A built-in name cannot be taken over from outside, and no name stands for the parts of two
-packages.
+Invariant: the name of a built-in backend, analysis or signature is the name of the file that holds
+it and of its YAML file. A built-in name cannot be taken over from outside, and no name stands for
+the parts of two packages.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from relutopo.errors import (
     UnknownNameError,
 )
 
-__all__ = ["built_in", "constructor", "create", "names", "provider", "roles"]
+__all__ = ["built_in", "constructor", "create", "create_from", "names", "provider", "roles"]
 
 _BACKENDS = "relutopo.backends"
 _WEIGHTS = "relutopo.spectral.weights"
@@ -34,6 +34,8 @@ _FILTRATIONS = "relutopo.homology.strategies"
 _DATASETS = "relutopo.learning.datasets"
 _SURFACES = "relutopo.learning.surfaces"
 _DOMAINS = "relutopo.learning.domain_rules"
+_ANALYSES = "relutopo.analyses"
+_SIGNATURES = "relutopo.signatures"
 _BUILT_IN: Mapping[str, Mapping[str, str]] = {
     "enumerator": {
         "cpu": f"{_BACKENDS}.enumerators.cpu:CpuEnumerator",
@@ -87,6 +89,20 @@ _BUILT_IN: Mapping[str, Mapping[str, str]] = {
         "slice_principal": f"{_DOMAINS}:SlicePrincipal",
         "slice_through": f"{_DOMAINS}:SliceThrough",
     },
+    "analysis": {
+        "partition": f"{_ANALYSES}.partition:Partition",
+        "homology": f"{_ANALYSES}.homology:Homology",
+        "scale": f"{_ANALYSES}.scale:Scale",
+    },
+    "signature": {
+        "n_regions": f"{_SIGNATURES}.n_regions:NumberOfRegions",
+        "n_cells": f"{_SIGNATURES}.n_cells:NumbersOfCells",
+        "fiedler_value": f"{_SIGNATURES}.fiedler_value:FiedlerValue",
+        "label_agreement": f"{_SIGNATURES}.label_agreement:LabelAgreement",
+        "decision_agreement": f"{_SIGNATURES}.decision_agreement:DecisionAgreement",
+        "betti_peaks": f"{_SIGNATURES}.betti_peaks:BettiPeaks",
+        "total_persistence": f"{_SIGNATURES}.total_persistence:TotalPersistence",
+    },
 }
 _KINDS: Mapping[str, str] = {
     "enumerator": "relutopo.interfaces:Enumerator",
@@ -97,6 +113,8 @@ _KINDS: Mapping[str, str] = {
     "filtration": f"{_FILTRATIONS}:FiltrationStrategy",
     "data": f"{_DATASETS}:Dataset",
     "domain": f"{_DOMAINS}:DomainRule",
+    "analysis": f"{_ANALYSES}.base:Analysis",
+    "signature": f"{_SIGNATURES}.base:Signature",
 }
 """The class of which every instance of a role is."""
 
@@ -317,6 +335,46 @@ def create(role: str, choice: object, /, **options: Any) -> Any:
             f"{_named(type(made))}; let the entry point name a subclass"
         )
     return made
+
+
+def create_from(role: str, entry: Mapping[str, Any]) -> Any:
+    """Return the instance that a mapping describes, as settings have it.
+
+    Parameters
+    ----------
+    role : str
+        One of `roles`.
+    entry : mapping
+        ``name`` in the registry, and the options of its constructor.
+
+    Raises
+    ------
+    InputError
+        If there is no name, or the constructor does not take the options.
+
+    See Also
+    --------
+    create : What else can go wrong.
+
+    Examples
+    --------
+    >>> create_from("vertex_weights", {"name": "scaled_count", "scale": 2.0})
+    ScaledCount(scale=2.0)
+    """
+    options = dict(entry)
+    name = options.pop("name", None)
+    if not isinstance(name, str):
+        raise InputError(
+            f"`{role}` must have a 'name' from the registry, got {options}; choose one of "
+            f"{', '.join(names(role))}"
+        )
+    try:
+        return create(role, name, **options)
+    except TypeError as error:  # a value of a wrong type, which failed in the constructor
+        raise InputError(
+            f"`{role}` {name!r} does not take the options {sorted(options)}: {error}; "
+            "leave out what it does not know"
+        ) from error
 
 
 def _made(role: str, name: str, options: Mapping[str, Any]) -> object:

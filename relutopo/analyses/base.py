@@ -1,62 +1,127 @@
-"""What every analysis of a training run's checkpoints shares: the domain, and how rows are kept.
+"""What an analysis is: a named role like the backends.
 
-An analysis gives one flat row for each checkpoint. Rows are files,
-``analysis/<key>/step_000300.json`` in the run's folder, written as soon as they are known. The
-key is a hash of the analysis settings and of the code that computes, so that an interrupted
-analysis goes on where it stopped and rows of different settings never mix.
+An instance of an analysis *is* its settings, a frozen dataclass. Its class says what it computes:
+columns, measures, rows, tables, figures, and what it has to say of a sweep. An outside package adds
+one by one class and one entry point in the group ``relutopo.analysis``; from then on it works in
+Python, in the command, in sweeps and, if it looks at networks one by one, in the `Tracker`.
 
-Invariant: a row depends on the checkpoint, the data and the settings only (columns that start
-with ``seconds`` excepted).
+`relutopo.analyses.checkpoints.CheckpointAnalysis` is the class to derive from for whatever is
+computed of networks along a run; an analysis of another kind derives from `Analysis` here. The
+words and tables of an analysis stand beside it, in ``<name>_summary.py`` where they are many: an
+analysis is one part, complete in itself, and knows nothing of the command.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, fields, is_dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from relutopo import registry
-from relutopo.analyses.versions import code_of
+from relutopo.analyses.versions import code_of, code_of_class
 from relutopo.checks import check_seed
-from relutopo.complex import CellComplex
-from relutopo.decomposition import decompose
-from relutopo.errors import InputError
+from relutopo.errors import BackendError, InputError
 from relutopo.interfaces import Progress
 from relutopo.learning.datasets import Dataset
-from relutopo.learning.runs import TrainingRun
-from relutopo.networks.network import Network
-from relutopo.system.files import atomic_write
+from relutopo.learning.runs import Run
+from relutopo.reports.conclusion import Conclusion, SweepConclusion
+from relutopo.signatures.base import Column
 
-__all__ = ["CheckpointSettings", "Row", "analyse_checkpoints", "named", "timed"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "Analysis",
+    "Row",
+    "SweepTables",
+    "Workplace",
+    "analysis_class",
+    "choice_field",
+    "described",
+    "restored",
+]
 
 Row = dict[str, Any]
-"""The numbers of one checkpoint, by column."""
+"""Numbers and words, by column."""
 
 
-def named(name: str) -> Any:
+def choice_field(name: str) -> Any:
     """Return a dataclass field for a registry name with options."""
     return field(default_factory=lambda: {"name": name})
 
 
-@dataclass(frozen=True)
-class CheckpointSettings:
-    """How checkpoints are decomposed; each kind of analysis adds its own.
+class Workplace(Protocol):
+    """What an analysis is given to carry it out: data, a run and a folder, if it asks for them."""
 
-    Attributes
+    @property
+    def directory(self) -> Path:
+        """Where results belong."""
+
+    @property
+    def dataset(self) -> Dataset:
+        """The data, made or read when they are first asked for."""
+
+    @property
+    def run(self) -> Run:
+        """The run: networks are trained, or their files found, when it is first asked for."""
+
+    @property
+    def labels(self) -> Mapping[str, Any]:
+        """Columns of every table that tell this job from others."""
+
+    @property
+    def draws_figures(self) -> bool:
+        """Whether figures are wanted."""
+
+    def stage(self, name: str) -> AbstractContextManager[None]:
+        """Count the time of a block as that of a stage."""
+
+    def progress(self, words: str) -> AbstractContextManager[Progress]:
+        """Show the progress of a block."""
+
+
+class SweepTables(Protocol):
+    """The jobs of a sweep that made one kind of analysis and are done."""
+
+    def __len__(self) -> int:
+        """Return the number of jobs."""
+
+    @property
+    def swept(self) -> Mapping[str, list[Any]]:
+        """For each overridden key that differs between jobs its value in every job."""
+
+    def table(self, stem: str = "results") -> pd.DataFrame:
+        """Return one table of all jobs in one, with the columns ``job`` and those of `swept`."""
+
+    def measuring(self, measure: str) -> SweepTables:
+        """Return the jobs that have a measure."""
+
+
+@dataclass(frozen=True)
+class Analysis(ABC):
+    """Something that is computed, written down and told: an instance is its settings.
+
+    Parameters
     ----------
     enumerator : mapping
         ``name`` in the registry, and the options of its constructor.
-    domain : mapping
-        ``name`` of a rule in `relutopo.learning.domain_rules`, and the options of its constructor.
     max_cells : int, optional
         Stop before a complex has more cells of all dimensions than this.
     seed : int
         Seed of everything random in the analysis, from 0.
+
+    Attributes
+    ----------
+    columns : tuple of Column
+        Of its rows.
+    measures : tuple of str
+        The numbers by which jobs of a sweep are compared, the most important first.
 
     Raises
     ------
@@ -64,112 +129,142 @@ class CheckpointSettings:
         If the seed is no integer from 0.
     """
 
-    enumerator: Mapping[str, Any] = named("cpu")
-    domain: Mapping[str, Any] = named("around_data")
+    enumerator: Mapping[str, Any] = choice_field("cpu")
     max_cells: int | None = None
     seed: int = 0
+
+    columns: ClassVar[tuple[Column, ...]]
+    measures: ClassVar[tuple[str, ...]]
 
     def __post_init__(self) -> None:
         check_seed(self.seed)
 
+    @abstractmethod
+    def carry_out(self, place: Workplace) -> Conclusion:
+        """Do everything that a job of the command does, and write its tables and figures.
+
+        Parameters
+        ----------
+        place : Workplace
+            Nothing is trained or read that is not asked for.
+        """
+
+    @classmethod
+    def summarize(cls, sweep: SweepTables) -> SweepConclusion:
+        """Return what is to be said of a sweep beside the measures; nothing by default.
+
+        Parameters
+        ----------
+        sweep : SweepTables
+        """
+        return SweepConclusion()
+
     @property
     def key(self) -> str:
-        """A hash that tells these settings from any others."""
-        kind = type(self).__name__
-        content = {"code": code_of(asdict(self)), "kind": kind, **asdict(self)}
-        text = json.dumps(content, sort_keys=True)
+        """A hash that tells these settings, and the code that computes, from any others."""
+        text = json.dumps({"code": self.code, **described(self)}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    @property
+    def code(self) -> dict[str, str]:
+        """The version of all code that computes."""
+        return code_of(self.choices) | code_of_class(type(self))
+
+    @property
+    def choices(self) -> dict[str, Any]:
+        """What is chosen by name, by role."""
+        roles = set(registry.roles())
+        return {
+            entry.name: getattr(self, entry.name) for entry in fields(self) if entry.name in roles
+        }
 
     def create(self, role: str, **more: Any) -> Any:
         """Return the instance that a role's entry names; `more` are options beside the entry's."""
-        options = {**getattr(self, role), **more}
-        name = options.pop("name", None)
-        if not isinstance(name, str):
-            raise InputError(
-                f"`{role}` must have a 'name' from the registry, got {options}; choose one of "
-                f"{', '.join(registry.names(role))}"
-            )
-        try:
-            return registry.create(role, name, **options)
-        except TypeError as error:  # a value of a wrong type, which failed in the constructor
-            raise InputError(
-                f"`{role}` {name!r} does not take the options {sorted(options)}: {error}; "
-                "leave out what it does not know"
-            ) from error
+        return registry.create_from(role, {**getattr(self, role), **more})
 
-    def decompose(self, network: Network, dataset: Dataset) -> CellComplex:
-        """Cut the domain into the cells of a network."""
-        return decompose(
-            network,
-            self.create("domain")(dataset),
-            enumerator=self.create("enumerator"),
-            max_cells=self.max_cells,
-        )
+    def check_choices(self) -> None:
+        """Create whatever is chosen by name: what is wrong shall not wait for the training."""
+        for role in self.choices:
+            self.create(role)
 
 
-@contextmanager
-def timed(row: Row, stage: str) -> Iterator[None]:
-    """Put the wall-clock time of a block into the column ``seconds_<stage>``."""
-    begin = time.perf_counter()
-    yield
-    row[f"seconds_{stage}"] = time.perf_counter() - begin
+def analysis_class(name: str) -> type[Analysis]:
+    """Return the class of a name in the registry.
+
+    Raises
+    ------
+    UnknownNameError
+        If nobody registered the name.
+    BackendError
+        If the name stands for something else than a class of analyses.
+
+    Examples
+    --------
+    >>> analysis_class("homology").__name__
+    'Homology'
+    """
+    found = registry.constructor("analysis", name)
+    if isinstance(found, type) and issubclass(found, Analysis):
+        return found
+    raise BackendError(
+        f"analysis={name!r} must be a class that derives from relutopo.analyses.base.Analysis, got "
+        f"{found!r}; let the entry point name one"
+    )
 
 
-def analyse_checkpoints(
-    run: TrainingRun,
-    settings: CheckpointSettings,
-    analyse: Callable[[int], Row],
-    progress: Progress | None = None,
-) -> list[Row]:
-    """Analyse every checkpoint of a run, or go on where an interrupted analysis stopped.
+def described(part: object) -> dict[str, Any]:
+    """Return plain values that `restored` makes an equal instance of.
 
     Parameters
     ----------
-    run : TrainingRun
-        Complete.
-    settings : CheckpointSettings
-        Their key names the folder of the rows.
-    analyse : callable
-        Takes a step and returns its row, of values that JSON can hold, with ``n_regions``.
-    progress : Progress, optional
-        Called after each checkpoint with (checkpoints done, checkpoints, message).
-
-    Returns
-    -------
-    list of dict
-        One row for each checkpoint, in order.
+    part : dataclass instance
+        An analysis or signature. Its fields are plain values, or in turn such instances.
 
     Raises
     ------
     InputError
-        If a row cannot be read.
+        If it is no dataclass, or a field holds something else.
     """
-    folder = run.directory / "analysis" / settings.key
-    path = folder / "settings.json"
-    if not path.is_file():
-        with atomic_write(path) as file:
-            file.write(json.dumps(asdict(settings), indent=2).encode())
-    rows: list[Row] = []
-    steps = run.steps
-    for step in steps:
-        path = folder / f"step_{step:06d}.json"
-        if path.is_file():
-            row = _read_row(path)
-        else:
-            row = analyse(step)
-            with atomic_write(path) as file:
-                file.write(json.dumps(row).encode())
-        rows.append(row)
-        if progress is not None:
-            progress(len(rows), len(steps), f"step {step}, {row['n_regions']} regions")
-    return rows
-
-
-def _read_row(path: Path) -> Row:
-    try:
-        row: Row = json.loads(path.read_text())
-    except ValueError as error:
+    kind = type(part)
+    if not is_dataclass(part):
         raise InputError(
-            f"the row {str(path)!r} cannot be read ({error}); delete it to compute it again"
-        ) from error
-    return row
+            f"{kind.__name__} must be a dataclass to be written down; decorate it with "
+            "@dataclass(frozen=True), or pass a registry name with options"
+        )
+    values = {entry.name: _plain(entry.name, getattr(part, entry.name)) for entry in fields(part)}
+    return {"class": f"{kind.__module__}:{kind.__qualname__}", **values}
+
+
+def _plain(name: str, value: Any) -> Any:
+    if value is None or isinstance(value, (str, bool, int, float)):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): _plain(name, entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(name, entry) for entry in value]
+    if hasattr(value, "tolist"):  # arrays and numbers of NumPy
+        return value.tolist()
+    return described(value)
+
+
+def restored(description: Mapping[str, Any]) -> Any:
+    """Return the instance that `described` has written down.
+
+    Examples
+    --------
+    >>> from relutopo.signatures.n_cells import NumbersOfCells
+    >>> restored(described(NumbersOfCells()))
+    NumbersOfCells()
+    """
+    values = dict(description)
+    module, _, name = values.pop("class").partition(":")
+    kind: Any = import_module(module)
+    for part in name.split("."):
+        kind = getattr(kind, part)
+    return kind(**{key: _restored(value) for key, value in values.items()})
+
+
+def _restored(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return restored(value) if "class" in value else value
+    return [_restored(entry) for entry in value] if isinstance(value, list) else value

@@ -1,261 +1,249 @@
-"""Betti curves along a training run: one flat row for each checkpoint.
+"""Betti curves along a run, and how they go with the training loss.
 
-How rows are kept stands in `relutopo.analyses.base`. A random filtration is drawn several
-times at each checkpoint, independently of all other checkpoints, so that its noise is the same at
-all steps and shown beside the mean.
+A random filtration is drawn several times at each checkpoint, independently of all other
+checkpoints, so that its noise is the same at all steps and shown beside the mean.
+
+Spikes of the loss can be found, and compared with, only where the loss is known after every update
+(`relutopo.learning.runs.Run.has_every_loss`). Of other runs, such as models in files, the tables
+and figures show what there is, and nothing is said of spikes.
+
+The words of its summaries stand in `relutopo.analyses.homology_summary`, the statistics in
+`relutopo.analyses.association`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from relutopo.analyses.base import (
-    CheckpointSettings,
-    Row,
-    analyse_checkpoints,
-    named,
-    timed,
-)
-from relutopo.complex import CellComplex
-from relutopo.errors import InputError, NoDecisionBoundaryError
+from relutopo.analyses.association import associations
+from relutopo.analyses.base import Row, SweepTables, choice_field
+from relutopo.analyses.checkpoints import CheckpointAnalysis, last_values
+from relutopo.analyses.homology_summary import run_summary, sweep_summary
+from relutopo.analyses.rows import timed
 from relutopo.homology.decision_boundary import decision_boundary
-from relutopo.homology.diagram import Diagram
-from relutopo.homology.persistence import betti_numbers, filtration, persistence
-from relutopo.homology.strategies import FiltrationStrategy
-from relutopo.interfaces import Progress, Reducer
+from relutopo.homology.persistence import betti_numbers
+from relutopo.interfaces import Reducer
 from relutopo.learning.datasets import Dataset
-from relutopo.learning.domain_rules import seen_on
-from relutopo.learning.runs import TrainingRun
-from relutopo.networks.network import Network
+from relutopo.learning.runs import Run
+from relutopo.learning.spikes import find_spikes, log_excess
+from relutopo.optional import require
+from relutopo.plots import plot_betti_curves, plot_complexes, plot_spike_timeline
+from relutopo.reports.conclusion import Conclusion, SweepConclusion
+from relutopo.reports.text import first_middle_last
+from relutopo.signatures.base import Column
+from relutopo.signatures.betti_peaks import BettiPeaks
+from relutopo.signatures.n_cells import NumbersOfCells
+from relutopo.signatures.n_regions import NumberOfRegions
+from relutopo.signatures.subject import Diagrams, Filtering, Subject
+from relutopo.signatures.total_persistence import TotalPersistence
 
-__all__ = [
-    "HomologySettings",
-    "HomologySignature",
-    "analyse_homology",
-    "analyse_homology_checkpoint",
-    "analyse_homology_run",
-]
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+__all__ = ["Homology"]
+
+_AT_SPIKES = {
+    f"{signal}_{kind}": (signal, kind)
+    for kind in ("change", "detrended")
+    for signal in ("betti_1_peak_value", "betti_0_peak_value", "n_cells")
+}
+"""Measures of runs whose loss is known at every step: a signal, and what of it."""
+_WITHOUT_LOSS = (
+    "betti_1_peak_value",
+    "betti_0_peak_value",
+    "boundary_betti_0",
+    "n_cells",
+    "train_loss",
+)
+"""Measures of other runs."""
+
+
+def _columns() -> Iterator[Column]:
+    yield Column("seconds_enumeration", "s", "wall-clock time of the complex")
+    yield from NumbersOfCells.columns
+    yield Column("n_cells", "cells", "cells of all dimensions")
+    yield from NumberOfRegions.columns
+    yield Column("euler", "1", "Euler characteristic: alternating sum of the numbers of cells")
+    yield Column("enumerator", "text", "what cut the domain")
+    yield Column("enumeration_status", "text", "whether the complex is certified")
+    yield Column("betti_{k}", "1", "Betti numbers of the whole complex")
+    yield Column(
+        "boundary_betti_{k}", "1", "Betti numbers of the decision boundary {f = 0}", "d - 1"
+    )
+    yield Column("method", "text", "what reduced the boundary matrices")
+    yield Column("filtration_status", "text", '"ok", or why there is none and the rest is NaN')
+    yield Column("n_filtrations", "filtrations", "how many there are")
+    yield from BettiPeaks.columns
+    yield from TotalPersistence.columns
+    yield Column("seconds_homology", "s", "wall-clock time of everything but the complex")
 
 
 @dataclass(frozen=True)
-class HomologySettings(CheckpointSettings):
-    """How the homology of checkpoints is computed.
+class Homology(CheckpointAnalysis):
+    """Betti numbers and curves of complexes that are filtered.
 
-    Attributes
+    Parameters
     ----------
     reducer, filtration : mapping
         ``name`` in the registry, and the options of its constructor. The filtration
         "distance_to_data" takes ``points: training`` for the training points.
     n_filtrations : int
         How often a random filtration is drawn at each checkpoint; others are made once.
-    enumerator, domain, max_cells, seed
-        See `CheckpointSettings`; the seed is that of the filtrations.
+    enumerator, domain, max_cells, seed, signatures
+        See `CheckpointAnalysis`; the seed is that of the filtrations.
+
+    Examples
+    --------
+    >>> from relutopo import as_network
+    >>> from relutopo.learning.datasets import two_moons
+    >>> kink = as_network(([[[0.0, 1.0]], [[1.0]]], [[-0.25], [-0.1]]))
+    >>> row = Homology(enumerator={"name": "exact"}).analyse(kink, two_moons(n=20)).row
+    >>> row["n_cells"], row["betti_0"], row["boundary_betti_0"]
+    (15, 1, 1)
     """
 
-    reducer: Mapping[str, Any] = named("z2")
-    filtration: Mapping[str, Any] = named("random_closure")
+    reducer: Mapping[str, Any] = choice_field("z2")
+    filtration: Mapping[str, Any] = choice_field("random_closure")
     n_filtrations: int = 5
+
+    columns = tuple(_columns())
+    measures = (
+        *_AT_SPIKES,
+        "n_spikes",
+        "cells_end_over_start",
+        "train_loss",
+        *(name for name in _WITHOUT_LOSS if name != "train_loss"),
+    )
+    of_history = ("train_loss", "held_out_loss")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not isinstance(self.n_filtrations, int) or self.n_filtrations < 1:
-            raise InputError(
-                f"`n_filtrations` must be an integer ≥ 1, got {self.n_filtrations!r}; "
-                "2 or more show the spread of a random filtration"
-            )
+        _ = self.filtering  # which checks the number
 
-    def strategy(self, dataset: Dataset) -> FiltrationStrategy:
-        """Return the filtration strategy for a data set."""
-        from_data = self.filtration.get("points") == "training"
-        more = {"points": dataset.points} if from_data else {}
-        strategy: FiltrationStrategy = self.create("filtration", **more)
-        return strategy
+    @property
+    def filtering(self) -> Filtering:
+        """How complexes are filtered."""
+        return Filtering(self.filtration, self.reducer, self.n_filtrations)
 
+    def diagrams(self, subject: Subject) -> Diagrams:
+        """Return a diagram for each filtration of a network's complex; or none, and why."""
+        return subject.diagrams(self.filtering)
 
-@dataclass(frozen=True, eq=False)
-class HomologySignature:
-    """What the homology of one network's complex is.
-
-    Attributes
-    ----------
-    complex : CellComplex
-    diagrams : tuple of Diagram
-        One for each filtration that was drawn; none where there is no filtration, and the row
-        says why.
-    row : dict
-        The numbers, flat; see `analyse_homology`.
-    """
-
-    complex: CellComplex
-    diagrams: tuple[Diagram, ...]
-    row: Row
-
-
-def analyse_homology(
-    network: Network, dataset: Dataset, settings: HomologySettings, *, step: int = 0
-) -> HomologySignature:
-    """Decompose the domain of a network, filter the complex, and follow its Betti numbers.
-
-    Parameters
-    ----------
-    network : Network
-        With one output.
-    dataset : Dataset
-        Its training points bound the domain, unless the settings fix one; on a slice their
-        projections take part.
-    settings : HomologySettings
-    step : int
-        Takes part in the seeds of the filtrations.
-
-    Returns
-    -------
-    HomologySignature
-        The row has these columns; k is 0, ..., d - 1, and means over filtrations have their
-        standard deviation (n - 1 in the denominator; NaN for one filtration) in a column that
-        ends with ``_std``:
-
-        ======================================= ==================================================
-        n_cells_0, n_cells_1, ...               cells of each dimension
-        n_cells, n_regions, euler               their sum, the last, and their alternating sum
-        enumerator, enumeration_status          what ran, and whether it is certified
-        betti_0, betti_1, ...                   Betti numbers of the whole complex
-        boundary_betti_0, _1, ...               Betti numbers of the decision boundary {f = 0}
-        method                                  what reduced the boundary matrices
-        filtration_status                       "ok", or why there is none and the rest is NaN
-        n_filtrations                           how many there are
-        betti_k_peak_index                      cells that are in when the k-th curve peaks
-        betti_k_peak_fraction                   the same, divided by the number of cells
-        betti_k_peak_value                      the filtration value there
-        betti_k_peak_height                     the Betti number there
-        total_persistence_k                     sum of death minus birth, by value
-        seconds_enumeration, seconds_homology   wall-clock time of each stage
-        ======================================= ==================================================
-
-    Raises
-    ------
-    InputError
-        If a setting or the data cannot be used.
-    LimitReachedError
-        If `max_cells` is reached.
-    """
-    row: Row = {}
-    with timed(row, "enumeration"):
-        complex_ = settings.decompose(network, dataset)
-    dataset = seen_on(dataset, complex_.domain)
-    cells = complex_.n_cells
-    row |= {f"n_cells_{k}": n for k, n in enumerate(cells)}
-    row |= {
-        "n_cells": sum(cells),
-        "n_regions": cells[-1],
-        "euler": sum((-1) ** k * n for k, n in enumerate(cells)),
-        "enumerator": complex_.record.method,
-        "enumeration_status": complex_.record.status,
-    }
-    with timed(row, "homology"):
-        reducer: Reducer = settings.create("reducer")
-        diagrams, status = _diagrams(complex_, dataset, settings, reducer, step)
-        row |= {f"betti_{k}": b for k, b in enumerate(betti_numbers(complex_, reducer=reducer))}
-        boundary = betti_numbers(decision_boundary(complex_), reducer=reducer)
-        row |= {f"boundary_betti_{k}": b for k, b in enumerate(boundary[:-1])}
+    def compute(self, subject: Subject, dataset: Dataset) -> Mapping[str, Any]:
+        """Return the value of each column."""
+        row: Row = {}
+        with timed(row, "enumeration"):
+            complex_ = subject.complex
+        cells = complex_.n_cells
+        row |= {**NumbersOfCells().compute(subject), **NumberOfRegions().compute(subject)}
         row |= {
-            "method": diagrams[0].reduction.method if diagrams else None,
-            "filtration_status": status,
-            "n_filtrations": len(diagrams),
+            "n_cells": sum(cells),
+            "euler": sum((-1) ** k * n for k, n in enumerate(cells)),
+            "enumerator": complex_.record.method,
+            "enumeration_status": complex_.record.status,
         }
-        row |= _over_filtrations(diagrams, complex_.dim)
-    return HomologySignature(complex_, diagrams, row)
+        with timed(row, "homology"):
+            reducer: Reducer = self.create("reducer")
+            diagrams, status = self.diagrams(subject)
+            row |= {f"betti_{k}": b for k, b in enumerate(betti_numbers(complex_, reducer=reducer))}
+            boundary = betti_numbers(decision_boundary(complex_), reducer=reducer)
+            row |= {f"boundary_betti_{k}": b for k, b in enumerate(boundary[:-1])}
+            row |= {
+                "method": diagrams[0].reduction.method if diagrams else None,
+                "filtration_status": status,
+                "n_filtrations": len(diagrams),
+            }
+            for signature in (BettiPeaks, TotalPersistence):
+                row |= signature(**vars(self.filtering)).compute(subject)
+        return row
+
+    def conclude(
+        self, rows: Sequence[Row], run: Run, labels: Mapping[str, Any] | None = None
+    ) -> Conclusion:
+        """Return tables, summary and measures: of changes at spikes, if the loss is known."""
+        names = {
+            **(labels or {}),
+            "filtration": self.filtration["name"],
+            "reducer": self.reducer["name"],
+        }
+        conclude = _with_loss if run.has_every_loss else _without_loss
+        return conclude(self.table(rows, names), run, names)
+
+    def draw(self, tables: Mapping[str, pd.DataFrame], run: Run) -> Mapping[str, Figure]:
+        """Draw complexes and curves; and around the largest spike, if the loss is known."""
+        moments = _moments(run)
+        shown = [step for step in moments if step in run.steps]
+        figures = {}
+        loss = run.history.train_loss
+        titles = [f"step {step}" for step in shown]
+        if run.has_every_loss:
+            figures["timeline"] = plot_spike_timeline(tables["results"], loss)
+            titles = [f"step {step}{moments[step]}: loss {loss[step]:.2g}" for step in shown]
+        chosen = sorted({run.steps[0], *shown, run.steps[-1]})
+        found = {step: self.checkpoint(run, step) for step in chosen}
+        complexes = [found[step].complex for step in shown]
+        if complexes[0].dim == 2:
+            figures["complexes"] = plot_complexes(complexes, titles)
+        diagrams = {step: self.diagrams(entry.subject).diagrams for step, entry in found.items()}
+        curves = {step: drawn[0] for step, drawn in diagrams.items() if drawn}
+        if curves:
+            figures["betti_curves"] = plot_betti_curves(curves)
+        return figures
+
+    @classmethod
+    def summarize(cls, sweep: SweepTables) -> SweepConclusion:
+        """Test changes at spikes over the jobs that had them; of others there is nothing more."""
+        part = sweep.measuring("n_spikes")
+        if not len(part):
+            return SweepConclusion()
+        effects = part.table("associations")
+        summary = sweep_summary(part.table(), effects, list(part.swept))
+        return SweepConclusion(summary, {"associations": effects})
 
 
-def _diagrams(
-    complex_: CellComplex,
-    dataset: Dataset,
-    settings: HomologySettings,
-    reducer: Reducer,
-    step: int,
-) -> tuple[tuple[Diagram, ...], str]:
-    """Return the diagrams; or none, and why: one bad checkpoint must not end a run."""
-    strategy = settings.strategy(dataset)
-    n = settings.n_filtrations if strategy.random else 1
-    seeds = np.random.SeedSequence((settings.seed, step)).generate_state(n)
-    try:
-        filtrations = [filtration(complex_, strategy, seed=int(seed)) for seed in seeds]
-    except NoDecisionBoundaryError:
-        return (), "no decision boundary"
-    return tuple(persistence(complex_, entry, reducer=reducer) for entry in filtrations), "ok"
+def _with_loss(table: pd.DataFrame, run: Run, names: Mapping[str, Any]) -> Conclusion:
+    pandas = require("pandas", "the table of a run")
+    loss = run.history.train_loss
+    spikes = find_spikes(loss)
+    table.insert(1, "is_regular", table["step"].isin(run.regular_steps))
+    table.insert(2, "is_spike", table["step"].isin([spike.peak for spike in spikes]))
+    table.insert(4, "log_excess", log_excess(loss)[table["step"]])
+    effects = pandas.DataFrame(associations(table, loss)).assign(**names)
+    by_signal = {str(row["signal"]): row for _, row in effects.iterrows()}
+    cells = table["n_cells"]
+    measures = {
+        **{
+            name: float(by_signal[signal][kind])
+            for name, (signal, kind) in _AT_SPIKES.items()
+            if signal in by_signal
+        },
+        "n_spikes": float(effects["n_spikes"].iloc[0]),
+        "cells_end_over_start": float(cells.iloc[-1] / cells.iloc[0]),
+        "train_loss": float(table["train_loss"].iloc[-1]),
+    }
+    summary = run_summary(table, effects, spikes)
+    return Conclusion({"results": table, "associations": effects}, summary, measures)
 
 
-def _over_filtrations(diagrams: tuple[Diagram, ...], dim: int) -> Row:
-    """Return mean and standard deviation of everything that depends on the filtration."""
-    row: Row = {}
-
-    def add(name: str, values: list[float]) -> None:
-        row[name] = float(np.mean(values)) if values else float("nan")
-        row[f"{name}_std"] = float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
-
-    for k in range(dim):
-        # Over values, classes between equal values do not exist: ties cannot move the peak.
-        peaks = [diagram.betti_curve(k).peak() for diagram in diagrams]
-        for name in ("index", "fraction", "value", "height"):
-            add(f"betti_{k}_peak_{name}", [getattr(peak, name) for peak in peaks])
-        add(f"total_persistence_{k}", [diagram.total_persistence(k) for diagram in diagrams])
-    return row
-
-
-def analyse_homology_checkpoint(
-    run: TrainingRun, step: int, settings: HomologySettings
-) -> HomologySignature:
-    """Analyse one checkpoint of a run.
-
-    Parameters
-    ----------
-    run : TrainingRun
-        Complete.
-    step : int
-        One of ``run.steps``.
-    settings : HomologySettings
-
-    Returns
-    -------
-    HomologySignature
-        The row starts with ``step``, ``train_loss`` and ``held_out_loss`` (NaN where it was not
-        evaluated).
-    """
-    signature = analyse_homology(run.checkpoint(step).network, run.dataset, settings, step=step)
-    history = run.history.at(step)
-    losses = {name: history[name] for name in ("train_loss", "held_out_loss")}
-    return replace(signature, row={"step": step, **losses, **signature.row})
-
-
-def analyse_homology_run(
-    run: TrainingRun, settings: HomologySettings, *, progress: Progress | None = None
-) -> list[Row]:
-    """Analyse every checkpoint of a run, or go on where an interrupted analysis stopped.
-
-    Parameters
-    ----------
-    run : TrainingRun
-        Complete.
-    settings : HomologySettings
-    progress : Progress, optional
-        Called after each checkpoint with (checkpoints done, checkpoints, message).
-
-    Returns
-    -------
-    list of dict
-        One row for each checkpoint, in order; see `analyse_homology_checkpoint`.
-
-    Raises
-    ------
-    InputError
-        If training has not finished, or a checkpoint or a row cannot be read.
-    """
-    return analyse_checkpoints(
-        run,
-        settings,
-        lambda step: analyse_homology_checkpoint(run, step, settings).row,
-        progress,
+def _without_loss(table: pd.DataFrame, run: Run, names: Mapping[str, Any]) -> Conclusion:
+    measures = [name for name in _WITHOUT_LOSS if name in table.columns]
+    meaning = (
+        "[dim]boundary betti 0: components of the decision boundary; betti k peak value: where the "
+        "k-th Betti curve is highest[/dim]"
     )
+    shown = CheckpointAnalysis.at_three_steps(table, measures[::-1], "Homology")
+    return Conclusion({"results": table}, [*shown, meaning], last_values(table, measures))
+
+
+def _moments(run: Run) -> dict[int, str]:
+    """Return the steps to draw, each with what happens there: the largest spike, or nothing."""
+    loss = run.history.train_loss
+    spikes = find_spikes(loss) if run.has_every_loss else []
+    if not spikes:
+        return dict.fromkeys(first_middle_last(run.steps), "")
+    spike = max(spikes, key=lambda spike: spike.excess)
+    after = min(spike.stop + 1, len(loss) - 1)
+    return {spike.start - 1: ", before", spike.peak: ", at the peak", after: ", after"}

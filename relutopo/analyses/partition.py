@@ -1,73 +1,120 @@
-"""Fiedler partitions along a training run: one flat row for each checkpoint.
+"""Fiedler partitions along a run, against the data and the network's own decision.
 
-How rows are kept stands in `relutopo.analyses.base`.
+The words of its summaries stand in `relutopo.analyses.partition_summary`.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from relutopo.analyses.base import CheckpointSettings, analyse_checkpoints, named, timed
-from relutopo.complex import CellComplex
-from relutopo.errors import (
-    DisconnectedGraphError,
-    InputError,
-    NoFiedlerVectorError,
-    NotConvergedError,
-    WeightsError,
-)
-from relutopo.geometry.cells import ON_BOUNDARY, OUTSIDE
+from relutopo.analyses.base import Row, SweepTables, choice_field
+from relutopo.analyses.checkpoints import Analysed, CheckpointAnalysis, last_values
+from relutopo.analyses.partition_summary import learning_steps, run_summary, sweep_summary
+from relutopo.analyses.rows import timed
+from relutopo.errors import InputError
+from relutopo.geometry.cells import ON_BOUNDARY, OUTSIDE, Cells
 from relutopo.geometry.domain import Domain
-from relutopo.interfaces import Progress
 from relutopo.learning.datasets import Dataset
 from relutopo.learning.domain_rules import distance_from, seen_on
-from relutopo.learning.runs import TrainingRun
+from relutopo.learning.runs import Run
 from relutopo.networks.network import Network
-from relutopo.spectral.agreement import (
-    Decision,
-    decision_agreement,
-    decision_of_regions,
-    in_component,
-    label_agreement_in,
-)
-from relutopo.spectral.dual_graph import Adjacency, DualGraph
-from relutopo.spectral.fiedler import FiedlerPartition, fiedler_partition
+from relutopo.plots import plot_partition, plot_partition_history, plot_timeline
+from relutopo.reports.conclusion import Conclusion, SweepConclusion
+from relutopo.reports.text import first_middle_last
+from relutopo.signatures.base import Column, column_of
+from relutopo.signatures.decision_agreement import DecisionAgreement
+from relutopo.signatures.fiedler_value import FiedlerValue
+from relutopo.signatures.label_agreement import LabelAgreement
+from relutopo.signatures.n_cells import NumbersOfCells
+from relutopo.signatures.n_regions import NumberOfRegions
+from relutopo.signatures.subject import Cut, Subject
+from relutopo.spectral.agreement import in_component, label_agreement_in
+from relutopo.spectral.dual_graph import Adjacency
+from relutopo.spectral.fiedler import FiedlerPartition
 
-__all__ = [
-    "AnalysisSettings",
-    "Signature",
-    "analyse",
-    "analyse_checkpoint",
-    "analyse_run",
-    "check",
-]
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
 
-_FAILURES = {
-    NoFiedlerVectorError: "one region",
-    DisconnectedGraphError: "disconnected graph",
-    NotConvergedError: "not converged",
-    WeightsError: "weights not positive",
-}
-_NUMBERS = (
-    "fiedler_value", "residual", "agreement", "held_out_agreement", "adjusted_rand",
-    "sweep_agreement", "decision_by_points", "decision_by_volume", "decision_by_regions",
-    "cut_at_boundary", "boundary_at_cut",
-)  # fmt: skip
-"""Columns of one kind of partition; NaN where there is none, or no point in it."""
+__all__ = ["KINDS", "Partition", "Partitions"]
+
+KINDS = ("weighted", "unweighted")
+"""The partitions that are compared: regions weighed as the settings say, and all alike."""
+_OF_SIGNATURES = (*FiedlerValue.columns, *LabelAgreement.columns, *DecisionAgreement.columns)
+_SHARED = ("purity", "n_crossed_regions")
+"""What the complex and the points give alone: the same for both kinds."""
+
+
+def _of_one_kind() -> tuple[Column, ...]:
+    """Return the columns of one kind of partition, without the kind."""
+    return (
+        Column("status", "text", '"converged", or why there is no partition'),
+        Column("method", "text", "what ran"),
+        column_of(_OF_SIGNATURES, "fiedler_value"),
+        Column("residual", "1", "true relative residual of the Fiedler vector"),
+        column_of(_OF_SIGNATURES, "agreement"),
+        Column("held_out_agreement", "1", "a measure: accuracy against the held-out labels"),
+        *(
+            column
+            for column in _OF_SIGNATURES
+            if column.name not in ("fiedler_value", "agreement", *_SHARED)
+        ),
+        Column("partition", "text", "digest of the sides"),
+    )
+
+
+def _columns() -> Iterator[Column]:
+    yield Column("seconds_enumeration", "s", "wall-clock time of the complex")
+    yield Column("seconds_graph", "s", "wall-clock time of graph and location of points")
+    yield from NumberOfRegions.columns
+    yield from NumbersOfCells.columns
+    yield Column("n_edges", "edges", "edges of the dual graph")
+    yield Column("enumerator", "text", "what cut the domain")
+    yield Column("enumeration_status", "text", "whether the complex is certified")
+    yield Column("n_uncertain", "signs", "signs that were decided exactly")
+    yield Column("n_points_outside", "points", "training points outside the domain")
+    yield Column("n_points_on_boundary", "points", "training points between regions")
+    yield Column("points_distance", "1", "their median distance from the slice; 0 if there is none")
+    yield column_of(_OF_SIGNATURES, "purity")
+    yield Column("held_out_purity", "1", "a measure: the same for held-out points")
+    yield column_of(_OF_SIGNATURES, "n_crossed_regions")
+    for kind in KINDS:
+        for column in _of_one_kind():
+            meaning = f"{column.meaning} ({kind} partition)"
+            yield replace(column, name=f"{kind}_{column.name}", meaning=meaning)
+        yield Column(f"seconds_{kind}", "s", f"wall-clock time of the {kind} partition")
+
+
+@dataclass(frozen=True, eq=False)
+class Partitions:
+    """Both partitions of one network.
+
+    Attributes
+    ----------
+    complex : Cells
+        Its complex.
+    weighted, unweighted : FiedlerPartition or None
+        None where there is none, and the row says why.
+    row : mapping
+        See `Partition.columns`.
+    """
+
+    complex: Cells
+    weighted: FiedlerPartition | None
+    unweighted: FiedlerPartition | None
+    row: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class AnalysisSettings(CheckpointSettings):
-    """How checkpoints are partitioned.
+class Partition(CheckpointAnalysis):
+    """Fiedler partitions, weighted and unweighted, compared with labels and decisions.
 
-    Attributes
+    Parameters
     ----------
     eigensolver, vertex_weights, edge_weights : mapping
         ``name`` in the registry, and the options of its constructor.
@@ -75,261 +122,171 @@ class AnalysisSettings(CheckpointSettings):
         What joins two regions.
     component : {None, "largest"}
         What to partition of a disconnected graph: nothing, or its largest component.
-    enumerator, domain, max_cells, seed
-        See `CheckpointSettings`; the seed is that of the eigensolver's start.
+    enumerator, domain, max_cells, seed, signatures
+        See `CheckpointAnalysis`; the seed is that of the eigensolver's start.
+
+    Examples
+    --------
+    >>> from relutopo import as_network
+    >>> from relutopo.learning.datasets import two_moons
+    >>> kink = as_network(([[[0.0, 1.0]], [[1.0]]], [[-0.25], [-0.1]]))
+    >>> found = Partition(enumerator={"name": "exact"}).analyse(kink, two_moons(n=20))
+    >>> found.row["n_regions"], found.row["weighted_status"]
+    (2, 'converged')
     """
 
-    eigensolver: Mapping[str, Any] = named("auto")
-    vertex_weights: Mapping[str, Any] = named("count_plus_one")
-    edge_weights: Mapping[str, Any] = named("unit")
+    eigensolver: Mapping[str, Any] = choice_field("auto")
+    vertex_weights: Mapping[str, Any] = choice_field("count_plus_one")
+    edge_weights: Mapping[str, Any] = choice_field("unit")
     adjacency: Adjacency = "facet"
     component: Literal["largest"] | None = None
 
-
-@dataclass(frozen=True, eq=False)
-class Signature:
-    """What is known of one network on its data.
-
-    Attributes
-    ----------
-    complex : CellComplex
-        Its complex.
-    graph : DualGraph
-        The dual graph.
-    weighted, unweighted : FiedlerPartition or None
-        The partitions; None where there is none, and the row says why.
-    row : dict
-        The numbers, flat; see `analyse`.
-    """
-
-    complex: CellComplex
-    graph: DualGraph
-    weighted: FiedlerPartition | None
-    unweighted: FiedlerPartition | None
-    row: dict[str, Any]
-
-
-def check(dataset: Dataset, domain: Domain) -> None:
-    """Raise an `InputError` for data that cannot be compared with partitions of a domain.
-
-    Parameters
-    ----------
-    dataset : Dataset
-    domain : Domain
-        What the settings make of it.
-    """
-    seen = seen_on(dataset, domain)
-    for name, targets in (("training", seen.targets), ("held-out", seen.held_out_targets)):
-        values = np.unique(targets)
-        if values.tolist() != [-1, 1]:
-            listed = ", ".join(f"{x:.4g}" for x in values[:5])
-            raise InputError(
-                f"the {name} targets of `data` {dataset.name!r} must be two classes, -1 and 1 (in "
-                f"a file also 0 and 1), to be compared with partitions, got {len(values)}: "
-                f"{listed}{', ...' if len(values) > 5 else ''}; pass points of both classes with "
-                "these targets, or analyse homology, which needs no classes"
-            )
-    if not domain.contains(seen.points).any():
-        raise InputError(
-            f"`domain` must hold training points of `data` {dataset.name!r} to be compared with "
-            f"partitions, got {domain!r} with none of {len(seen.points)}; choose another box, or "
-            "domain=around_data"
-        )
-
-
-def analyse(network: Network, dataset: Dataset, settings: AnalysisSettings) -> Signature:
-    """Decompose the plane of a network and compare its Fiedler partitions with the data.
-
-    Parameters
-    ----------
-    network : Network
-        With one output.
-    dataset : Dataset
-        Its training points weigh the regions and bound the domain; on a slice their projections
-        take part.
-    settings : AnalysisSettings
-
-    Returns
-    -------
-    Signature
-        The row has these columns, for both kinds of partition where they start with
-        ``weighted_`` (also ``unweighted_``):
-
-        ========================================= ==============================================
-        n_regions, n_cells_0, n_cells_1, ...      cells of each dimension
-        n_edges                                   of the dual graph
-        enumerator, enumeration_status            what ran, and whether it is certified
-        n_uncertain                               signs that were decided exactly
-        n_points_outside, n_points_on_boundary    training points without a region
-        points_distance                           their median distance from the slice; 0 if there
-                                                  is none
-        purity, held_out_purity                   bound of every agreement
-        n_crossed_regions                         regions that the decision boundary crosses
-        weighted_status, weighted_method          "converged" or why not, and what ran
-        weighted_fiedler_value, weighted_residual the eigenvalue and its true relative residual
-        weighted_agreement                        accuracy against the training labels
-        weighted_held_out_agreement               accuracy against the held-out labels
-        weighted_adjusted_rand                    adjusted Rand index, training labels
-        weighted_sweep_agreement                  accuracy of the best threshold (picked by labels)
-        weighted_decision_by_points               agreement with the network's decision, by data
-        weighted_decision_by_volume, _by_regions  the same by area and by number of regions
-        weighted_cut_at_boundary                  cut edges at regions that the boundary crosses
-        weighted_boundary_at_cut                  crossed regions at which the cut passes
-        weighted_partition                        digest of the sides
-        seconds_enumeration, _graph, _weighted    wall-clock time of each stage
-        ========================================= ==============================================
-
-    Raises
-    ------
-    InputError
-        If a setting or the data cannot be used.
-    LimitReachedError
-        If `max_cells` is reached.
-    """
-    row: dict[str, Any] = {}
-    with timed(row, "enumeration"):
-        complex_ = settings.decompose(network, dataset)
-    distance = distance_from(complex_.domain, dataset)
-    dataset = seen_on(dataset, complex_.domain)
-    with timed(row, "graph"):
-        graph = complex_.dual_graph(settings.adjacency)
-        regions = complex_.locate(dataset.points)
-    row |= {
-        "n_regions": complex_.n_regions,
-        **{f"n_cells_{k}": n for k, n in enumerate(complex_.n_cells)},
-        "n_edges": graph.n_edges,
-        "enumerator": complex_.record.method,
-        "enumeration_status": complex_.record.status,
-        "n_uncertain": complex_.record.n_uncertain,
-        "n_points_outside": int(np.sum(regions == OUTSIDE)),
-        "n_points_on_boundary": int(np.sum(regions == ON_BOUNDARY)),
-        "points_distance": distance,
-        **dict.fromkeys(("purity", "held_out_purity", "n_crossed_regions"), np.nan),
-    }
-    known = _Known(dataset, regions, complex_)
-    parts: dict[str, FiedlerPartition | None] = {}
-    for kind in ("weighted", "unweighted"):
-        weights = settings.create("vertex_weights") if kind == "weighted" else "unweighted"
-        with timed(row, kind):
-            parts[kind], status = _partition(graph, dataset, settings, weights)
-            row |= _columns(kind, parts[kind], status, known)
-    return Signature(complex_, graph, parts["weighted"], parts["unweighted"], row)
-
-
-@dataclass(frozen=True, eq=False)
-class _Known:
-    """What both kinds of partition are compared with; found once, when it is first needed."""
-
-    dataset: Dataset
-    regions: NDArray[np.int64]
-    complex: CellComplex
-
-    @cached_property
-    def held_out_regions(self) -> NDArray[np.int64]:
-        return self.complex.locate(self.dataset.held_out_points)
-
-    @cached_property
-    def decision(self) -> Decision:
-        return decision_of_regions(self.complex)
-
-
-def _partition(
-    graph: DualGraph, dataset: Dataset, settings: AnalysisSettings, vertex_weights: Any
-) -> tuple[FiedlerPartition | None, str]:
-    """Return the partition; or none, and why: one bad checkpoint must not end a run."""
-    try:
-        part = fiedler_partition(
-            graph,
-            dataset.points,
-            vertex_weights=vertex_weights,
-            edge_weights=settings.create("edge_weights"),
-            eigensolver=settings.create("eigensolver"),
-            component=settings.component,
-            seed=settings.seed,
-        )
-    except tuple(_FAILURES) as error:
-        return None, _FAILURES[type(error)]
-    return part, part.status
-
-
-def _columns(
-    kind: str, part: FiedlerPartition | None, status: str, known: _Known
-) -> dict[str, Any]:
-    own = {"status": status, "method": None, **dict.fromkeys(_NUMBERS, np.nan), "partition": None}
-    shared: dict[str, Any] = {}  # the same for both kinds: the complex and the points give them
-    if part is not None:
-        dataset, decision = known.dataset, known.decision
-        found = decision_agreement(part, dataset.points, regions=known.regions, decision=decision)
-        own |= {
-            "method": part.method,
-            "fiedler_value": part.value,
-            "residual": part.residual,
-            "decision_by_points": found.by_points,
-            "decision_by_volume": found.by_volume,
-            "decision_by_regions": found.by_regions,
-            "cut_at_boundary": found.cut_edges_at_boundary,
-            "boundary_at_cut": found.crossed_regions_at_cut,
-            "partition": hashlib.sha256(np.packbits(part.sides).tobytes()).hexdigest()[:12],
-        }
-        shared["n_crossed_regions"] = found.n_crossed
-        if in_component(part, known.regions).any():
-            labels = label_agreement_in(part, known.regions, dataset.targets)
-            own |= {
-                "agreement": labels.accuracy,
-                "adjusted_rand": labels.adjusted_rand_index,
-                "sweep_agreement": labels.sweep_accuracy,
-            }
-            shared["purity"] = labels.purity
-        if in_component(part, known.held_out_regions).any():
-            labels = label_agreement_in(part, known.held_out_regions, dataset.held_out_targets)
-            own["held_out_agreement"] = labels.accuracy
-            shared["held_out_purity"] = labels.purity
-    return {f"{kind}_{name}": value for name, value in own.items()} | shared
-
-
-def analyse_checkpoint(run: TrainingRun, step: int, settings: AnalysisSettings) -> Signature:
-    """Analyse one checkpoint of a run.
-
-    Parameters
-    ----------
-    run : TrainingRun
-        Complete.
-    step : int
-        One of ``run.steps``.
-    settings : AnalysisSettings
-
-    Returns
-    -------
-    Signature
-        The row starts with ``step`` and the four entries of `History.at`.
-    """
-    signature = analyse(run.checkpoint(step).network, run.dataset, settings)
-    return replace(signature, row={"step": step, **run.history.at(step), **signature.row})
-
-
-def analyse_run(
-    run: TrainingRun, settings: AnalysisSettings, *, progress: Progress | None = None
-) -> list[dict[str, Any]]:
-    """Analyse every checkpoint of a run, or go on where an interrupted analysis stopped.
-
-    Parameters
-    ----------
-    run : TrainingRun
-        Complete.
-    settings : AnalysisSettings
-    progress : Progress, optional
-        Called after each checkpoint with (checkpoints done, checkpoints, message).
-
-    Returns
-    -------
-    list of dict
-        One row for each checkpoint, in order; see `analyse_checkpoint`.
-
-    Raises
-    ------
-    InputError
-        If training has not finished, or a checkpoint or a row cannot be read.
-    """
-    return analyse_checkpoints(
-        run, settings, lambda step: analyse_checkpoint(run, step, settings).row, progress
+    columns = tuple(_columns())
+    measures = (
+        "weighted_agreement",
+        "unweighted_agreement",
+        "weighted_held_out_agreement",
+        "weighted_decision_by_points",
+        "weighted_fiedler_value",
+        "train_accuracy",
+        "held_out_accuracy",
+        "fitted_step",
+        "generalised_step",
+        "n_regions",
+        "delay",
     )
+
+    def check(self, dataset: Dataset, domain: Domain) -> None:
+        """Raise an `InputError` for data that cannot be compared with partitions of a domain."""
+        seen = seen_on(dataset, domain)
+        for name, targets in (("training", seen.targets), ("held-out", seen.held_out_targets)):
+            values = np.unique(targets)
+            if values.tolist() != [-1, 1]:
+                listed = ", ".join(f"{x:.4g}" for x in values[:5])
+                raise InputError(
+                    f"the {name} targets of `data` {dataset.name!r} must be two classes, -1 and 1 "
+                    f"(in a file also 0 and 1), to be compared with partitions, got {len(values)}: "
+                    f"{listed}{', ...' if len(values) > 5 else ''}; pass points of both classes "
+                    "with these targets, or analyse homology, which needs no classes"
+                )
+        if not domain.contains(seen.points).any():
+            raise InputError(
+                f"`domain` must hold training points of `data` {dataset.name!r} to be compared "
+                f"with partitions, got {domain!r} with none of {len(seen.points)}; choose another "
+                "box, or domain=around_data"
+            )
+
+    def check_network(self, network: Network) -> None:
+        """Raise an `InputError` for networks of more than two outputs, which decide no sign."""
+        if network.n_outputs > 2:
+            raise InputError(
+                f"`model` must have 1 or 2 outputs to be compared with partitions, got "
+                f"{network.n_outputs}; pass a model that outputs the difference of two of them, or "
+                "analyse homology"
+            )
+
+    def cut(self, kind: str) -> Cut:
+        """Return how the dual graph is partitioned, "weighted" or "unweighted"."""
+        return Cut(
+            self.vertex_weights if kind == "weighted" else "unweighted",
+            self.edge_weights,
+            self.eigensolver,
+            self.adjacency,
+            self.component,
+        )
+
+    def compute(self, subject: Subject, dataset: Dataset) -> Mapping[str, Any]:
+        """Return the value of each column."""
+        row: Row = {}
+        with timed(row, "enumeration"):
+            complex_ = subject.complex
+        with timed(row, "graph"):
+            graph, regions = subject.graph(self.adjacency), subject.regions
+        row |= {**NumberOfRegions().compute(subject), **NumbersOfCells().compute(subject)}
+        row |= {
+            "n_edges": graph.n_edges,
+            "enumerator": complex_.record.method,
+            "enumeration_status": complex_.record.status,
+            "n_uncertain": complex_.record.n_uncertain,
+            "n_points_outside": int(np.sum(regions == OUTSIDE)),
+            "n_points_on_boundary": int(np.sum(regions == ON_BOUNDARY)),
+            "points_distance": distance_from(complex_.domain, dataset),
+        }
+        for kind in KINDS:
+            with timed(row, kind):
+                row |= self._of_kind(kind, subject, dataset)
+        return row
+
+    def _of_kind(self, kind: str, subject: Subject, dataset: Dataset) -> Row:
+        cut = self.cut(kind)
+        part, status = subject.partition(cut)
+        own: Row = {"status": status}
+        if part is not None:
+            own |= {"method": part.method, "residual": part.residual, "partition": _digest(part)}
+            for signature in (FiedlerValue, DecisionAgreement, LabelAgreement):
+                own |= signature(**vars(cut)).compute(subject)
+            own |= _held_out(part, subject, dataset)
+        shared = {name: own.pop(name) for name in (*_SHARED, "held_out_purity") if name in own}
+        return {f"{kind}_{name}": value for name, value in own.items()} | shared
+
+    def conclude(
+        self, rows: Sequence[Row], run: Run, labels: Mapping[str, Any] | None = None
+    ) -> Conclusion:
+        """Return the table, whether the partition follows the decision boundary, and measures."""
+        table = self.table(rows, labels).assign(
+            adjacency=self.adjacency,
+            vertex_weights=self.vertex_weights["name"],
+            edge_weights=self.edge_weights["name"],
+            eigensolver=self.eigensolver["name"],
+            **learning_steps(run.history),
+        )
+        data = run.dataset
+        has_held_out = not np.array_equal(data.held_out_points, data.points)
+        if not has_held_out:  # the training points stood in their place
+            names = [name for name in table.columns if "held_out" in name]
+            table[[*names, "generalised_step"]] = np.nan
+        measures = last_values(table, self.measures[:-1])
+        measures["delay"] = measures["generalised_step"] / max(measures["fitted_step"], 1.0)
+        summary = run_summary(table, has_held_out=has_held_out)
+        return Conclusion({"results": table}, summary, measures)
+
+    def draw(self, tables: Mapping[str, pd.DataFrame], run: Run) -> Mapping[str, Figure]:
+        """Draw three checkpoints and the time line, if there is more than one."""
+        table = tables["results"]
+        found = [self.checkpoint(run, step) for step in first_middle_last(run.steps)]
+        dataset = seen_on(run.dataset, found[-1].complex.domain)
+        figures = {"timeline": plot_timeline(table)} if len(table) > 1 else {}
+        if dataset.dim != 2:
+            return figures
+        partitions = [self.partitions(entry) for entry in found]
+        figures["partition_history"] = plot_partition_history(
+            partitions, dataset.points, dataset.targets
+        )
+        last = partitions[-1].weighted
+        if last is not None:
+            figures["partition"] = plot_partition(last, dataset.points, dataset.targets)
+        return figures
+
+    def partitions(self, found: Analysed) -> Partitions:
+        """Return the partitions of a network that was analysed."""
+        weighted, unweighted = (found.subject.partition(self.cut(kind)).part for kind in KINDS)
+        return Partitions(found.complex, weighted, unweighted, found.row)
+
+    @classmethod
+    def summarize(cls, sweep: SweepTables) -> SweepConclusion:
+        """Show each setting with its spread over seeds."""
+        return SweepConclusion(sweep_summary(sweep.table(), list(sweep.swept)))
+
+
+def _held_out(part: FiedlerPartition, subject: Subject, dataset: Dataset) -> Row:
+    """Return what is measured by held-out points, if one is in the partition."""
+    points = seen_on(dataset, subject.domain).held_out_points
+    regions = subject.once("held-out regions", lambda: subject.complex.locate(points))
+    if not in_component(part, regions).any():
+        return {}
+    found = label_agreement_in(part, regions, dataset.held_out_targets)
+    return {"held_out_agreement": found.accuracy, "held_out_purity": found.purity}
+
+
+def _digest(part: FiedlerPartition) -> str:
+    return hashlib.sha256(np.packbits(part.sides).tobytes()).hexdigest()[:12]

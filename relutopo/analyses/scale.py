@@ -1,4 +1,4 @@
-"""What `relutopo` does with ``analysis: scale``: it times each step on a random network.
+"""What each step costs on a random network, and how the costs of a sweep grow with size.
 
 Nothing is trained. A sweep over widths, depths, dimensions, seeds and backends ends with power laws
 of every step's cost, in a table and a figure.
@@ -7,31 +7,33 @@ of every step's cost, in a table and a figure.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from relutopo.analyses.base import CheckpointSettings, Row, named
+import threadpoolctl
+
+from relutopo.analyses.base import Analysis, Row, SweepTables, Workplace, choice_field
+from relutopo.checks import check_integer, check_number
 from relutopo.decomposition import decompose
-from relutopo.gallery import RandomNetwork
+from relutopo.gallery import random_network
+from relutopo.geometry.domain import Box
 from relutopo.homology.boundary import boundary_matrix
 from relutopo.homology.persistence import filtration
 from relutopo.interfaces import Progress, checked_reduction
+from relutopo.networks.perceptron import ReluNetwork
 from relutopo.optional import require
-from relutopo.plots import plot_scaling, save_figure
-from relutopo.reports.conclusion import Conclusion
+from relutopo.plots import plot_scaling
+from relutopo.reports.conclusion import Conclusion, SweepConclusion
 from relutopo.reports.power_laws import fit_power_law
 from relutopo.reports.tables import new_table, save_table
+from relutopo.signatures.base import Column
 from relutopo.spectral.fiedler import fiedler_partition
 
 if TYPE_CHECKING:
     import pandas as pd
-    from rich.console import RenderableType
 
-    from relutopo.app.sweeps.sweep import Sweep
-
-__all__ = ["MEASURES", "ScaleSettings", "conclude", "laws", "measure", "settings", "summarise"]
+__all__ = ["Scale", "laws"]
 
 _Result = TypeVar("_Result")
 _STEPS = {
@@ -42,85 +44,189 @@ _STEPS = {
     "reduction": "n_cells",
 }
 """For each step the size that its cost is fitted against."""
-MEASURES = ("seconds", "n_regions", *(f"{step}_seconds" for step in _STEPS))
-"""What a job measures, the most important first."""
 _KEYS = ("dim", "depth", "enumerator", "eigensolver", "reducer")
 """What must be equal for costs to lie on one curve; widths and seeds vary along it."""
 _WARM_UP = 8
 """Width of the network that loads or compiles everything first."""
 
 
+def _columns() -> Iterator[Column]:
+    yield Column("width", "neurons", "neurons of each hidden layer")
+    yield Column("depth", "layers", "hidden layers")
+    yield Column("dim", "1", "inputs")
+    yield Column("seed", "1", "seed of the network")
+    yield Column("n_neurons", "neurons", "hidden neurons")
+    for step in _STEPS:
+        yield Column(f"seconds_{step}", "s", f"least wall-clock time of the step {step}")
+    yield Column("n_regions", "regions", "regions in the domain")
+    yield Column("n_cells", "cells", "cells of all dimensions")
+    yield Column("n_edges", "edges", "edges of the dual graph")
+    yield Column("enumerator", "text", "what cut the domain")
+    yield Column("enumeration_status", "text", "whether the complex is certified")
+    yield Column("n_uncertain", "signs", "signs that were decided exactly")
+    yield Column("eigensolver", "text", "the eigensolver's name")
+    yield Column("eigensolver_method", "text", "what ran")
+    yield Column("fiedler_value", "1", "eigenvalue of the Fiedler vector, regions unweighted")
+    yield Column("fiedler_residual", "1", "its true relative residual")
+    yield Column("fiedler_iterations", "iterations", "iterations of the eigensolver")
+    yield Column("reducer", "text", "the reducer's name")
+    yield Column("reducer_method", "text", "what ran")
+    yield Column("n_pairs", "pairs", "pairs of cells in the persistence")
+
+
 @dataclass(frozen=True)
-class ScaleSettings(CheckpointSettings):
-    """What is timed.
-
-    Attributes
-    ----------
-    eigensolver, reducer, filtration : mapping
-        ``name`` in the registry, and the options of its constructor.
-    scale : RandomNetwork
-    enumerator, max_cells, seed
-        See `CheckpointSettings`; the seed is that of the network, of the eigensolver's start and
-        of the filtration.
-    """
-
-    eigensolver: Mapping[str, Any] = named("arpack")
-    reducer: Mapping[str, Any] = named("z2")
-    filtration: Mapping[str, Any] = named("random_closure")
-    scale: RandomNetwork = field(default_factory=RandomNetwork)
-
-
-def settings(values: Mapping[str, Any]) -> ScaleSettings:
-    """Return the settings in a configuration."""
-    names = (n for n in ScaleSettings.__dataclass_fields__ if n != "scale")
-    chosen = ScaleSettings(
-        **{name: values[name] for name in names}, scale=RandomNetwork(**values["scale"])
-    )
-    for role in ("enumerator", "eigensolver", "reducer", "filtration"):
-        chosen.create(role)
-    return chosen
-
-
-def measure(settings: ScaleSettings, progress: Progress | None = None) -> Row:
-    """Time each step on one random network.
+class Scale(Analysis):
+    """Times each step on a random network that nobody trains.
 
     Parameters
     ----------
-    settings : ScaleSettings
-    progress : Progress, optional
-        Called after each step with (steps done, steps, message).
-
-    Returns
-    -------
-    dict
-        Sizes (``n_neurons``, ``n_regions``, ``n_cells``, ``n_edges``), for every step the least
-        time ``seconds_<step>``, what ran and with what result.
+    eigensolver, reducer, filtration : mapping
+        ``name`` in the registry, and the options of its constructor.
+    width : int
+        Neurons of each hidden layer.
+    depth : int
+        Hidden layers.
+    dim : int
+        Inputs.
+    radius : float
+        The domain is the box [-radius, radius]^dim.
+    rounds : int
+        How often each step is timed after a warm-up; the least time counts.
+    enumerator, max_cells, seed
+        See `Analysis`; the seed is that of the network, of the eigensolver's start and of the
+        filtration.
 
     Raises
     ------
-    LimitReachedError
-        If `max_cells` is reached.
-    NotConvergedError
-        If the eigensolver stops before its tolerance.
+    InputError
+        If a number is not positive.
+
+    Examples
+    --------
+    >>> row = Scale(enumerator={"name": "exact"}, width=2, rounds=1).measure()
+    >>> row["n_neurons"], row["seconds_enumeration"] > 0
+    (4, True)
     """
-    small = RandomNetwork(_WARM_UP, 2, settings.scale.dim, settings.scale.radius, 1)
-    _measure(settings, small, None)
-    return _measure(settings, settings.scale, progress)
+
+    eigensolver: Mapping[str, Any] = choice_field("arpack")
+    reducer: Mapping[str, Any] = choice_field("z2")
+    filtration: Mapping[str, Any] = choice_field("random_closure")
+    width: int = 32
+    depth: int = 2
+    dim: int = 2
+    radius: float = 10.0
+    rounds: int = 3
+
+    columns = tuple(_columns())
+    measures = ("seconds", "n_regions", *(f"{step}_seconds" for step in _STEPS))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("width", "depth", "dim", "rounds"):
+            check_integer(name, getattr(self, name), 1, remedy="pass a positive number")
+        check_number("radius", self.radius, above=0, remedy="pass a positive number")
+
+    @property
+    def network(self) -> ReluNetwork:
+        """The network, with one output."""
+        return random_network([self.dim, *[self.width] * self.depth, 1], self.seed, "uniform")
+
+    @property
+    def box(self) -> Box:
+        """The box that it is decomposed on."""
+        return Box(-self.radius, self.radius, dim=self.dim)
+
+    def measure(self, progress: Progress | None = None) -> Row:
+        """Time each step.
+
+        Parameters
+        ----------
+        progress : Progress, optional
+            Called after each step with (steps done, steps, message).
+
+        Returns
+        -------
+        dict
+            Sizes, for every step the least time ``seconds_<step>``, what ran and with what result.
+
+        Raises
+        ------
+        LimitReachedError
+            If `max_cells` is reached.
+        NotConvergedError
+            If the eigensolver stops before its tolerance.
+        """
+        _measure(replace(self, width=_WARM_UP, depth=2, rounds=1), None)
+        return _measure(self, progress)
+
+    def carry_out(self, place: Workplace) -> Conclusion:
+        """Measure, and write the row as a table; nothing is trained."""
+        with (
+            threadpoolctl.threadpool_limits(1, "blas"),
+            place.stage("measuring"),
+            place.progress("measuring") as progress,
+        ):
+            row = self.measure(progress)
+        pandas = require("pandas", "the table of a run")
+        table = pandas.DataFrame([row])
+        save_table(table, place.directory / "results")
+        costs = {f"{step}_seconds": row[f"seconds_{step}"] for step in _STEPS}
+        summary = [
+            "",
+            f"{row['n_regions']} regions, {row['n_cells']} cells of all dimensions; seconds:",
+            *(f"  {step}: {row[f'seconds_{step}']:.6f}" for step in _STEPS),
+        ]
+        total = {"seconds": sum(costs.values()), "n_regions": float(row["n_regions"])}
+        return Conclusion({"results": table}, summary, {**total, **costs})
+
+    @classmethod
+    def summarize(cls, sweep: SweepTables) -> SweepConclusion:
+        """Return the laws, a figure of them, and a summary."""
+        table = sweep.table()
+        fitted = laws(table)
+        figure = plot_scaling(_panels(table), "regions; cells for filtration and reduction")
+        figures = {"scaling": figure}
+        if not len(fitted):
+            words = ["[yellow]no curve has two sizes: sweep analysis.width[/yellow]"]
+            return SweepConclusion(words, figures=figures)
+        varying = [key for key in _KEYS if fitted[key].nunique() > 1]
+        grid = new_table(
+            ("step", *varying),
+            ("jobs", "size", "exponent", "µs at the largest", "spread"),
+            title="Cost against size: seconds ≈ factor · size^exponent",
+            wrap_numbers=True,
+        )
+        for _, law in fitted.iterrows():
+            largest = law["factor"] * law["greatest"] ** (law["exponent"] - 1)
+            grid.add_row(
+                law["step"],
+                *(str(law[key]) for key in varying),
+                str(law["n_jobs"]),
+                f"{law['least']}-{law['greatest']}",
+                f"{law['exponent']:.2f}",
+                f"{1e6 * largest:.3g}",
+                f"{law['spread']:.2f}",
+            )
+        note = (
+            "[dim]µs at the largest: by the law, for each region (for filtration and reduction "
+            "each cell)[/dim]"
+        )
+        return SweepConclusion(["", grid, note], {"scaling": fitted}, figures)
 
 
-def _measure(settings: ScaleSettings, scale: RandomNetwork, progress: Progress | None) -> Row:
-    network = scale.create(settings.seed)
+def _measure(settings: Scale, progress: Progress | None) -> Row:
+    network = settings.network
     row: Row = {
-        "width": scale.width,
-        "depth": scale.depth,
-        "dim": scale.dim,
+        "width": settings.width,
+        "depth": settings.depth,
+        "dim": settings.dim,
         "seed": settings.seed,
         "n_neurons": network.n_neurons,
     }
 
     def timed(step: str, function: Callable[[], _Result]) -> _Result:
         row[f"seconds_{step}"] = float("inf")
-        for _ in range(scale.rounds):
+        for _ in range(settings.rounds):
             begin = time.perf_counter()
             result = function()
             seconds = time.perf_counter() - begin
@@ -134,7 +240,7 @@ def _measure(settings: ScaleSettings, scale: RandomNetwork, progress: Progress |
     complex_ = timed(
         "enumeration",
         lambda: decompose(
-            network, scale.domain, enumerator=enumerator, max_cells=settings.max_cells
+            network, settings.box, enumerator=enumerator, max_cells=settings.max_cells
         ),
     )
     graph = timed("graph", complex_.dual_graph)
@@ -173,28 +279,13 @@ def _measure(settings: ScaleSettings, scale: RandomNetwork, progress: Progress |
     }
 
 
-def conclude(row: Row, directory: Path) -> Conclusion:
-    """Write the row as a table; return the summary and the measures."""
-    pandas = require("pandas", "the table of a run")
-    table = pandas.DataFrame([row])
-    save_table(table, directory / "results")
-    costs = {f"{step}_seconds": row[f"seconds_{step}"] for step in _STEPS}
-    lines = [
-        "",
-        f"{row['n_regions']} regions, {row['n_cells']} cells of all dimensions; seconds:",
-        *(f"  {step}: {row[f'seconds_{step}']:.6f}" for step in _STEPS),
-    ]
-    total = {"seconds": sum(costs.values()), "n_regions": float(row["n_regions"])}
-    return Conclusion(lines, {**total, **costs})
-
-
 def laws(table: pd.DataFrame) -> pd.DataFrame:
     """Fit the cost of every step against its size.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        Rows of `measure`.
+        Rows of `Scale.measure`.
 
     Returns
     -------
@@ -224,37 +315,6 @@ def laws(table: pd.DataFrame) -> pd.DataFrame:
                 )
     fitted: pd.DataFrame = pandas.DataFrame(rows)
     return fitted
-
-
-def summarise(sweep: Sweep) -> list[RenderableType]:
-    """Write the laws as ``scaling.parquet``, draw ``figures/scaling``, and return a summary."""
-    table = sweep.table()
-    fitted = laws(table)
-    figure = plot_scaling(_panels(table), "regions; cells for filtration and reduction")
-    save_figure(figure, sweep.directory / "figures" / "scaling")
-    if not len(fitted):
-        return ["[yellow]no curve has two sizes: sweep scale.width[/yellow]"]
-    save_table(fitted, sweep.directory / "scaling")
-    varying = [key for key in _KEYS if fitted[key].nunique() > 1]
-    grid = new_table(
-        ("step", *varying),
-        ("jobs", "size", "exponent", "µs at the largest", "spread"),
-        title="Cost against size: seconds ≈ factor · size^exponent",
-        wrap_numbers=True,
-    )
-    for _, law in fitted.iterrows():
-        largest = law["factor"] * law["greatest"] ** (law["exponent"] - 1)
-        grid.add_row(
-            law["step"],
-            *(str(law[key]) for key in varying),
-            str(law["n_jobs"]),
-            f"{law['least']}-{law['greatest']}",
-            f"{law['exponent']:.2f}",
-            f"{1e6 * largest:.3g}",
-            f"{law['spread']:.2f}",
-        )
-    note = "µs at the largest: by the law, for each region (for filtration and reduction each cell)"
-    return ["", grid, f"[dim]{note}[/dim]"]
 
 
 def _panels(table: pd.DataFrame) -> dict[str, dict[str, Any]]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import metadata, resources
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 from relutopo import registry
 
-__all__ = ["code_of", "code_version"]
+__all__ = ["code_of", "code_of_class", "code_version"]
 
 
 @cache
@@ -40,7 +41,8 @@ def code_of(settings: Mapping[str, Any]) -> dict[str, str]:
     Parameters
     ----------
     settings : mapping
-        By role, mappings with the ``name`` that was chosen; other keys say nothing here.
+        By role, what was chosen: a name, a mapping with ``name`` and options, which may in turn
+        choose by name, or several of these in a mapping or sequence. Other keys say nothing here.
 
     Examples
     --------
@@ -49,7 +51,35 @@ def code_of(settings: Mapping[str, Any]) -> dict[str, str]:
     """
     code = {"relutopo": code_version()}
     for role in registry.roles():
-        entry = settings.get(role)
-        if isinstance(entry, Mapping) and isinstance(entry.get("name"), str):
-            code |= registry.provider(role, entry["name"])
+        for name, options in _chosen(settings.get(role)):
+            code |= registry.provider(role, name) | code_of(options)
     return code
+
+
+def _chosen(value: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield each name that is chosen, with its options."""
+    if isinstance(value, str):
+        yield value, {}
+    elif isinstance(value, Mapping) and isinstance(value.get("name"), str):
+        yield value["name"], value
+    elif isinstance(value, Mapping):
+        for entry in value.values():
+            yield from _chosen(entry)
+
+
+def code_of_class(kind: type) -> dict[str, str]:
+    """Return a hash of the file that a class of somebody else is defined in, as far as it is known.
+
+    The version of a package does not change while its code is worked on.
+
+    Examples
+    --------
+    >>> code_of_class(dict), code_of_class(Mapping)
+    ({}, {})
+    """
+    module = sys.modules.get(kind.__module__)
+    path = getattr(module, "__file__", None)
+    own = kind.__module__.partition(".")[0] in ("relutopo", *sys.stdlib_module_names)
+    if own or path is None:
+        return {}
+    return {f"{kind.__module__}.py": hashlib.sha256(Path(path).read_bytes()).hexdigest()[:12]}

@@ -125,7 +125,8 @@ def _checked(config: DictConfig) -> dict[str, Any]:
 
     values = resolvers.plain(config)
     refuse_unknown_keys(values, schema.Settings.__dataclass_fields__)
-    refuse_unknown_objective(values["objective"], values["analysis"], measures_of(values))
+    name = values["analysis"]["name"]
+    refuse_unknown_objective(values["objective"], name, measures_of(values))
     return values
 
 

@@ -53,6 +53,8 @@ _REMEDIES = {
     ", pass an instance, or register yours": ", or register yours",
 }
 """Remedies in the library's messages, and the same in keys of the command."""
+_SEVERAL = ("signature",)
+"""Groups of which any number can be chosen, as a list."""
 
 
 def explain(error: BaseException) -> str:
@@ -128,8 +130,9 @@ def refuse_values_of_groups(arguments: Iterable[str], groups: Mapping[str, Seque
     >>> refuse_values_of_groups(["domain=box", "seed=null"], {"domain": ["around_data", "box"]})
     """
     for argument in arguments:
-        group, _, value = argument.partition("=")
-        if group in groups and _NO_NAME.match(value):
+        group, equals, value = argument.partition("=")
+        is_list = group in _SEVERAL and value.startswith("[")
+        if group in groups and equals and _NO_NAME.match(value) and not is_list:
             raise InputError(
                 f"`{group}` must be the name of a choice, got {value}; choose one of "
                 f"{', '.join(groups[group])}, and set what belongs to it by {group}.<key>=<value>"

@@ -9,22 +9,20 @@ from __future__ import annotations
 
 import inspect
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import MISSING as NO_DEFAULT
-from dataclasses import dataclass, field, make_dataclass
+from dataclasses import dataclass, field, is_dataclass, make_dataclass
 from enum import Enum
 from functools import partial
-from typing import Any, Optional, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Optional, Union, get_args, get_origin, get_type_hints
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
 from relutopo import registry
 
-__all__ = ["Settings", "register", "schema_of"]
+__all__ = ["Settings", "register", "schema_of", "schema_of_choice"]
 
-Adjacency = Enum("Adjacency", ["facet", "hamming"])
-Component = Enum("Component", ["largest"])
 _PLAIN = (int, float, str, bool)
 _BOXES = ("box_2", "box_5")
 """Choices of a domain that are boxes: several of them can be swept, corners only crosswise."""
@@ -44,12 +42,9 @@ class Settings:
     reducer: Any = MISSING
     filtration: Any = MISSING
     domain: Any = MISSING
-    analysis: str = MISSING
+    analysis: Any = MISSING
+    signature: dict[str, Any] = field(default_factory=dict)
     seed: int = MISSING
-    adjacency: Adjacency = MISSING
-    component: Optional[Component] = None  # noqa: UP045  OmegaConf 2.3 reads no `Component | None`
-    n_filtrations: int = MISSING
-    scale: Any = field(default_factory=lambda: _scale()())
     max_cells: int | None = None
     checkpoints: str | None = None
     training_dir: str | None = None
@@ -82,9 +77,9 @@ def register(*, checking: bool = True) -> None:
     }
     for role in registry.roles():
         for name in registry.built_in(role):
-            nodes[f"schema/{role}", name] = partial(_of_backend, role, name)
+            nodes[f"schema/{role}", name] = partial(schema_of_choice, role, name)
     for name in _BOXES:
-        nodes["schema/domain", name] = partial(_of_backend, "domain", "box")
+        nodes["schema/domain", name] = partial(schema_of_choice, "domain", "box")
     store = ConfigStore.instance()
     store.store(name="schema", node=Settings if checking else {})
     for (group, name), node in nodes.items():
@@ -103,17 +98,16 @@ def _trainer() -> type:
     return schema_of(TrainerSettings)
 
 
-def _scale() -> type:
-    from relutopo.gallery import RandomNetwork
-
-    return schema_of(RandomNetwork)
-
-
-def _of_backend(role: str, name: str) -> type:
-    return schema_of(registry.constructor(role, name), name)
+def schema_of_choice(role: str, name: str) -> type:
+    """Return a structured configuration with the options of a choice, and its name."""
+    # What analyses share stands outside their group.
+    shared = (*Settings.__dataclass_fields__, "signatures") if role == "analysis" else ()
+    return schema_of(registry.constructor(role, name), name, without=shared)
 
 
-def schema_of(constructor: Callable[..., Any], name: str | None = None) -> type:
+def schema_of(
+    constructor: Callable[..., Any], name: str | None = None, *, without: Collection[str] = ()
+) -> type:
     """Return a structured configuration with the parameters of a class or function.
 
     Parameters
@@ -122,6 +116,8 @@ def schema_of(constructor: Callable[..., Any], name: str | None = None) -> type:
         With type hints. Types that a configuration cannot check are left open.
     name : str, optional
         The registry name, which becomes the key ``name``.
+    without : collection of str
+        Parameters that are left out.
 
     Returns
     -------
@@ -134,12 +130,15 @@ def schema_of(constructor: Callable[..., Any], name: str | None = None) -> type:
     >>> {key: entry.type for key, entry in schema_of(solve, "mine").__dataclass_fields__.items()}
     {'name': <class 'str'>, 'tol': <class 'float'>, 'steps': typing.Optional[int]}
     """
-    is_class = isinstance(constructor, type)
-    hints = get_type_hints(getattr(constructor, "__init__") if is_class else constructor)  # noqa: B009
+    # A dataclass inherits fields, whose types have a meaning in the modules of its bases.
+    own_hints = is_dataclass(constructor) or not isinstance(constructor, type)
+    hints = get_type_hints(constructor if own_hints else getattr(constructor, "__init__"))  # noqa: B009
     entries: list[tuple[str, Any, Any]] = []
     if name is not None:
         entries.append(("name", str, field(default=name)))
     for key, parameter in inspect.signature(constructor).parameters.items():
+        if key in without:
+            continue
         has_default = parameter.default is not parameter.empty
         default = _default(parameter.default) if has_default else field(default=MISSING)
         entries.append((key, _checkable(hints.get(key, Any)), default))
@@ -157,6 +156,8 @@ def _checkable(hint: Any) -> Any:
     if hint in _PLAIN:
         return hint
     arguments = get_args(hint)
+    if get_origin(hint) is Literal and all(isinstance(choice, str) for choice in arguments):
+        return Enum("Choice", list(arguments))
     if get_origin(hint) in (Union, types.UnionType) and len(arguments) == 2:
         inner = [_checkable(entry) for entry in arguments if entry is not type(None)]
         return Optional[inner[0]] if len(inner) == 1 else Any  # noqa: UP045

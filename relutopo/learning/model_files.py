@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from relutopo.checks import check_flag
 from relutopo.errors import InputError
 from relutopo.learning.datasets import Dataset
-from relutopo.learning.runs import Checkpoint, History, TrainingRun, load_tensors
+from relutopo.learning.runs import History, load_tensors
 from relutopo.networks.network import Network
 from relutopo.networks.reading import as_network
 from relutopo.optional import require
@@ -193,21 +193,8 @@ def _unreadable(name: str, reason: str) -> InputError:
     )
 
 
-class _ModelFile(Checkpoint):
-    """A checkpoint whose network may be of any kind."""
-
-    def __init__(self, step: int, network: Network) -> None:
-        super().__init__(step, {})
-        object.__setattr__(self, "_network", network)
-
-    @property
-    def network(self) -> Any:
-        """The network, for the geometry."""
-        return self.__dict__["_network"]
-
-
-class ModelFiles(TrainingRun):
-    """Models in files, as a training run whose loss is known at its checkpoints only.
+class ModelFiles:
+    """Models in files: a `Run` whose loss is known at its steps only.
 
     Parameters
     ----------
@@ -232,17 +219,15 @@ class ModelFiles(TrainingRun):
         trust: bool = False,
         input_shape: Sequence[int] | None = None,
     ) -> None:
-        super().__init__(directory)
+        self.directory = Path(directory)
         if not files:
             raise InputError("`files` must be at least one model, got none; check the pattern")
         self._files = _by_step([Path(file) for file in files])
         self._dataset = dataset
         self._trust, self._input_shape = check_flag("trust", trust), input_shape
 
-    @property
-    def is_complete(self) -> bool:
-        """Always: nothing is trained."""
-        return True
+    def __repr__(self) -> str:
+        return f"ModelFiles({str(self.directory)!r}, {len(self._files)} files)"
 
     @property
     def steps(self) -> list[int]:
@@ -250,15 +235,21 @@ class ModelFiles(TrainingRun):
         return sorted(self._files)
 
     @property
+    def regular_steps(self) -> list[int]:
+        """All steps: nothing is known of how they were chosen."""
+        return self.steps
+
+    @property
+    def has_every_loss(self) -> bool:
+        """Never: the loss between two models is not known."""
+        return False
+
+    @property
     def dataset(self) -> Dataset:
         """The data."""
         return self._dataset
 
-    def checkpoint_path(self, step: int) -> Path:
-        """Return the file of a step."""
-        return self._files[step]
-
-    def checkpoint(self, step: int) -> Checkpoint:
+    def network(self, step: int) -> Network:
         """Load the model of a step; `InputError` if it cannot be used with the data."""
         path = self._files[step]
         network = load_model(path, trust=self._trust, input_shape=self._input_shape)
@@ -267,7 +258,7 @@ class ModelFiles(TrainingRun):
                 f"{str(path)!r} takes {network.input_dim} inputs, the points of "
                 f"{self._dataset.name!r} have {self._dataset.dim}; pass the data of this model"
             )
-        return _ModelFile(step, network)
+        return network
 
     @cached_property
     def history(self) -> History:
@@ -275,7 +266,7 @@ class ModelFiles(TrainingRun):
         data, steps = self._dataset, np.array(self.steps, dtype=np.int64)
         train, held_out = np.empty((2, len(steps), 2))
         for i, step in enumerate(self.steps):
-            network = self.checkpoint(step).network
+            network = self.network(step)
             train[i] = _score(network, data.points, data.targets)
             held_out[i] = _score(network, data.held_out_points, data.held_out_targets)
         return History(steps, train[:, 0], train[:, 1], steps, held_out[:, 0], held_out[:, 1])

@@ -9,6 +9,9 @@ A training run is a folder::
     unfinished.pt              only while training lasts: what is needed to go on
     analysis/<key>/            rows of one analysis (see `relutopo.analyses.base`)
 
+What analyses need of a run is the protocol `Run`, which models in files have as well
+(`relutopo.learning.model_files.ModelFiles`).
+
 Invariants: every file is written atomically; ``history.npz`` is written last, so that a run that
 has one is complete; nothing in a file is executed when it is read.
 """
@@ -18,10 +21,10 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +32,7 @@ from numpy.typing import NDArray
 from relutopo.checks import check_integer
 from relutopo.errors import InputError
 from relutopo.learning.datasets import Dataset
+from relutopo.networks.network import Network
 from relutopo.networks.perceptron import ReluNetwork
 from relutopo.optional import require
 from relutopo.system.files import atomic_write, save_json
@@ -37,8 +41,10 @@ from relutopo.system.settings import differences
 __all__ = [
     "Checkpoint",
     "History",
+    "Run",
     "TrainingRun",
     "load_checkpoint",
+    "planned_steps",
     "save_checkpoint",
 ]
 
@@ -65,6 +71,33 @@ class Checkpoint:
     def network(self) -> ReluNetwork:
         """The network, for the geometry."""
         return ReluNetwork.from_state_dict(self.state)
+
+
+def planned_steps(
+    n_steps: int, n_checkpoints: int, named: Iterable[int] = (), every: int | None = None
+) -> list[int]:
+    """Return the steps that get a checkpoint whatever the loss does, ascending.
+
+    Parameters
+    ----------
+    n_steps : int
+        The last step.
+    n_checkpoints : int
+        How many are evenly spaced on a log axis (rounded, so that early ones coincide and there
+        are somewhat fewer of them).
+    named : iterable of int
+        Steps that are asked for by number; those after the last step are left out.
+    every : int, optional
+        Multiples of it are added.
+
+    Examples
+    --------
+    >>> planned_steps(1000, 4, [30])
+    [0, 1, 10, 30, 100, 1000]
+    """
+    spaced = np.rint(np.geomspace(1, n_steps, n_checkpoints)).astype(int).tolist()
+    even = range(0, n_steps, every or n_steps)
+    return sorted({0, n_steps, *spaced, *even, *(step for step in named if step <= n_steps)})
 
 
 def save_checkpoint(path: str | os.PathLike[str], checkpoint: Checkpoint) -> None:
@@ -175,8 +208,39 @@ def _value(steps: NDArray[np.int64], values: NDArray[np.float64], step: int) -> 
     return float(values[k]) if k < len(steps) and steps[k] == step else np.nan
 
 
+class Run(Protocol):
+    """Networks at some steps of a training, with the data and what is known of the loss."""
+
+    @property
+    def directory(self) -> Path:
+        """Where rows of analyses are kept."""
+
+    @property
+    def steps(self) -> list[int]:
+        """Steps at which there is a network, ascending."""
+
+    @property
+    def regular_steps(self) -> list[int]:
+        """Those of the steps that were not chosen by what the loss did."""
+
+    @property
+    def has_every_loss(self) -> bool:
+        """Whether the training loss is known after every update, and not at `steps` only."""
+
+    @property
+    def history(self) -> History:
+        """Loss and accuracy."""
+
+    @property
+    def dataset(self) -> Dataset:
+        """The data that the network learns."""
+
+    def network(self, step: int) -> Network:
+        """Return the network at one of the steps; `InputError` if it cannot be had."""
+
+
 class TrainingRun:
-    """A training run's folder.
+    """A training run's folder; a `Run` when it is complete.
 
     Parameters
     ----------
@@ -219,6 +283,27 @@ class TrainingRun:
                 f"there is no {self.checkpoint_path(step)}"
             )
         return load_checkpoint(self.checkpoint_path(step))
+
+    def network(self, step: int) -> ReluNetwork:
+        """Return the network of a step; `InputError` if its checkpoint is missing or damaged."""
+        return self.checkpoint(step).network
+
+    @property
+    def regular_steps(self) -> list[int]:
+        """Steps of the evenly spaced checkpoints, or all that were asked for by number.
+
+        What the trainer adds where the loss has spikes does not belong to them.
+        """
+        trainer = json.loads((self.directory / "settings.json").read_text())["trainer"]
+        last, every = trainer["n_steps"], trainer["checkpoint_every"]
+        if every is not None:
+            return list(range(0, last + 1, every))
+        return planned_steps(last, trainer["n_checkpoints"], trainer["checkpoint_steps"])
+
+    @property
+    def has_every_loss(self) -> bool:
+        """Always: the trainer keeps the loss of every step."""
+        return True
 
     @property
     def history(self) -> History:

@@ -32,6 +32,7 @@ from relutopo.learning.runs import (
     History,
     TrainingRun,
     load_tensors,
+    planned_steps,
     save_checkpoint,
     save_tensors,
 )
@@ -162,10 +163,12 @@ def checkpoint_steps(settings: TrainerSettings) -> list[int]:
     >>> checkpoint_steps(TrainerSettings(n_steps=1000, n_checkpoints=4, checkpoint_steps=[30]))
     [0, 1, 10, 30, 100, 1000]
     """
-    last = settings.n_steps
-    spaced = np.rint(np.geomspace(1, last, settings.n_checkpoints)).astype(int).tolist()
-    even = range(0, last, settings.checkpoint_every or last)
-    return sorted({0, last, *spaced, *even, *(s for s in settings.checkpoint_steps if s <= last)})
+    return planned_steps(
+        settings.n_steps,
+        settings.n_checkpoints,
+        settings.checkpoint_steps,
+        settings.checkpoint_every,
+    )
 
 
 def build_mlp(input_dim: int, settings: MlpSettings, seed: int = 0) -> nn.Sequential:

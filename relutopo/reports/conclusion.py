@@ -1,15 +1,17 @@
-"""What comes of an analysis of one run."""
+"""What comes of an analysis: of one run, and of the jobs of a sweep."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
     from rich.console import RenderableType
 
-__all__ = ["Conclusion"]
+__all__ = ["Conclusion", "SweepConclusion"]
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,8 @@ class Conclusion:
 
     Attributes
     ----------
+    tables : mapping of str to pandas.DataFrame
+        By the name of their file; ``results`` is one of them.
     summary : sequence of rich renderables
         For the person at the terminal.
     measures : mapping of str to float
@@ -25,5 +29,25 @@ class Conclusion:
         there is none.
     """
 
+    tables: Mapping[str, pd.DataFrame]
     summary: Sequence[RenderableType]
     measures: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class SweepConclusion:
+    """What an analysis has to say of a sweep, beside the measures of its jobs.
+
+    Attributes
+    ----------
+    summary : sequence of rich renderables
+        For the person at the terminal.
+    tables : mapping of str to pandas.DataFrame
+        By the name of their file.
+    figures : mapping of str to matplotlib.figure.Figure
+        By the name of their file.
+    """
+
+    summary: Sequence[RenderableType] = ()
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    figures: Mapping[str, Figure] = field(default_factory=dict)

@@ -22,16 +22,16 @@ import os
 import subprocess
 import sys
 import warnings
-from collections.abc import Collection
-from dataclasses import asdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from relutopo import registry
-from relutopo.analyses.base import Row
-from relutopo.analyses.homology import HomologySettings
-from relutopo.analyses.partition import AnalysisSettings, check
+from relutopo.analyses.base import Row, described
+from relutopo.analyses.checkpoints import CheckpointAnalysis
+from relutopo.analyses.partition import Partition
 from relutopo.checks import check_integer, check_integers
 from relutopo.errors import InputError, RelutopoError
 from relutopo.geometry.slices import AffineSlice, network_on
@@ -42,6 +42,7 @@ from relutopo.networks.perceptron import ReluNetwork
 from relutopo.networks.reading import as_network
 from relutopo.networks.storage import save_network
 from relutopo.optional import require
+from relutopo.signatures.subject import Choice
 from relutopo.system.files import atomic_write
 from relutopo.system.processes import apart
 
@@ -61,8 +62,11 @@ class Tracker:
         goes on; steps that it holds are not recorded again.
     dataset : Dataset
         Weighs the regions and bounds the domain; held-out points measure accuracy.
-    settings : AnalysisSettings or HomologySettings, optional
-        What is computed: Fiedler partitions, which is the default, or Betti curves.
+    analysis : CheckpointAnalysis, optional
+        What is computed, by default `relutopo.analyses.partition.Partition`. Its class must be in a
+        module that another process can import.
+    signatures : sequence of str, mapping or Signature
+        Signatures whose columns are added to those of the analysis; see `CheckpointAnalysis`.
     steps : int or collection of int
         Which steps are recorded: so many in each power of ten, evenly spaced on a log axis, and
         step 0; or these steps.
@@ -99,15 +103,18 @@ class Tracker:
         self,
         directory: str | os.PathLike[str],
         dataset: Dataset,
-        settings: AnalysisSettings | HomologySettings | None = None,
+        analysis: CheckpointAnalysis | None = None,
         *,
+        signatures: Sequence[Choice] = (),
         steps: int | Collection[int] = 10,
         slice: AffineSlice | None = None,
         input_shape: Collection[int] | None = None,
         tensorboard: str | os.PathLike[str] | None = None,
     ) -> None:
-        settings = AnalysisSettings() if settings is None else settings
-        _check(dataset, settings, slice)
+        analysis = Partition() if analysis is None else analysis
+        _check(dataset, analysis, slice)
+        analysis = replace(analysis, signatures=(*analysis.signatures, *signatures))
+        _check_choices(dataset, analysis)
         if tensorboard is not None:
             require("tensorboard", "logging to TensorBoard")
         self.directory = Path(directory).absolute()  # the process may change its own
@@ -115,11 +122,9 @@ class Tracker:
         self._slice = slice
         self._input_shape = None if input_shape is None else tuple(map(int, input_shape))
         # A training run's folder knows its settings and its data, and refuses others.
-        kind = "homology" if isinstance(settings, HomologySettings) else "partition"
         board = None if tensorboard is None else os.fspath(tensorboard)
         content = {
-            "analysis": kind,
-            "settings": asdict(settings),
+            "analysis": described(analysis),
             "slice": None if slice is None else _key(slice),
             "input_shape": self._input_shape,
             "tensorboard": board,
@@ -129,7 +134,7 @@ class Tracker:
             (self.directory / name).mkdir(exist_ok=True)
         self._worker: subprocess.Popen[bytes] | None = None
         self._has_copied, self._dim = False, dataset.dim
-        self._takes_decisions = isinstance(settings, AnalysisSettings)
+        self._analysis = analysis
         self._compared: Any = None  # the module whose network was compared with its forward pass
         self._known = {int(path.stem[5:]) for path in self.directory.glob("*/step_*.json")}
         if self._has_pending():
@@ -238,12 +243,7 @@ class Tracker:
                 f"{self._dim}; pass the data of this model, or for coordinates on a slice the "
                 "`slice`"
             )
-        if self._takes_decisions and network.n_outputs > 2:
-            raise InputError(
-                f"`model` must have 1 or 2 outputs to be compared with partitions, got "
-                f"{network.n_outputs}; pass a model that outputs the difference of two of them, or "
-                "settings=HomologySettings(...)"
-            )
+        self._analysis.check_network(network)
         return network
 
     def _read(self, model: Any) -> Network:
@@ -288,8 +288,7 @@ class Tracker:
         """What has been computed so far, in the order of steps.
 
         Each row has ``step``, ``loss``, ``train_accuracy``, ``held_out_accuracy``, ``error`` (None,
-        or why there are no more columns), and the columns of `relutopo.analyses.partition.analyse`
-        or of `relutopo.analyses.homology.analyse_homology`.
+        or why there are no more columns), and the columns of the analysis and its signatures.
         """
         paths = sorted(self.directory.glob("rows/*.json"))
         rows: list[Row] = [json.loads(path.read_text()) for path in paths]
@@ -355,7 +354,7 @@ def _checked_step(step: Any) -> int:
 
 def _checked_steps(steps: Any) -> int | frozenset[int]:
     remedy = "pass so many for each power of ten, or a collection of steps"
-    if isinstance(steps, Collection):
+    if isinstance(steps, Collection) and not isinstance(steps, str):
         return frozenset(check_integers("steps", steps, remedy=remedy))
     return check_integer("steps", steps, 1, remedy=remedy)
 
@@ -368,7 +367,7 @@ def _key(slice: AffineSlice) -> str:
     return content.hexdigest()[:12]
 
 
-def _check(dataset: Any, settings: Any, slice: Any) -> None:
+def _check(dataset: Any, analysis: Any, slice: Any) -> None:
     """Refuse at once what would otherwise fail in the background, step by step."""
     if not isinstance(dataset, Dataset):
         raise InputError(
@@ -376,20 +375,31 @@ def _check(dataset: Any, settings: Any, slice: Any) -> None:
             f"{type(dataset).__name__}; pass Dataset(name, points, targets, held_out_points, "
             "held_out_targets)"
         )
-    if not isinstance(settings, (AnalysisSettings, HomologySettings)):
+    if not isinstance(analysis, CheckpointAnalysis):
         raise InputError(
-            f"`settings` must be AnalysisSettings or HomologySettings, got "
-            f"{type(settings).__name__}; pass AnalysisSettings(...), from "
-            "relutopo.analyses.partition"
+            f"`analysis` must be a CheckpointAnalysis, got {type(analysis).__name__}; pass "
+            "Partition(...), for example, from relutopo.analyses.partition"
         )
     if slice is not None and not isinstance(slice, AffineSlice):
         raise InputError(
             f"`slice` must be an AffineSlice, got {type(slice).__name__}; pass for example "
             "AffineSlice.through(*three_inputs), or leave it out"
         )
-    for role in registry.roles():
-        entry = getattr(settings, role, {})
+
+
+def _check_choices(dataset: Dataset, analysis: CheckpointAnalysis) -> None:
+    """Refuse names that nobody registered, loading nothing, and data that do not fit."""
+    for kind in (type(analysis), *map(type, analysis.signatures)):
+        if kind.__module__ == "__main__" or "<locals>" in kind.__qualname__:
+            raise InputError(
+                f"{kind.__name__} must be a class that another process can import, got one of "
+                f"{kind.__module__}; define it in a module of its own"
+            )
+    signatures = ({"name": one} if isinstance(one, str) else one for one in analysis.signatures)
+    for role, entry in [
+        *((role, getattr(analysis, role, {})) for role in registry.roles()),
+        *(("signature", entry) for entry in signatures if isinstance(entry, Mapping)),
+    ]:
         if "name" in entry:
             registry.check(role, entry["name"])
-    if isinstance(settings, AnalysisSettings):
-        check(dataset, settings.create("domain")(dataset))
+    analysis.check(dataset, analysis.create("domain")(dataset))

@@ -7,24 +7,26 @@ import json
 import sys
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from relutopo import registry
-from relutopo.analyses.base import Row
-from relutopo.analyses.homology import HomologySettings, analyse_homology
-from relutopo.analyses.partition import AnalysisSettings, analyse
+from relutopo.analyses.base import Row, restored
+from relutopo.analyses.checkpoints import CheckpointAnalysis
 from relutopo.learning.datasets import Dataset
 from relutopo.learning.model_files import accuracy
 from relutopo.learning.runs import TrainingRun
 from relutopo.networks.storage import load_network
+from relutopo.signatures.subject import made
 from relutopo.system.files import atomic_write
 from relutopo.tracking.tensorboard import Board
 
 __all__ = ["work"]
 
+_Part = TypeVar("_Part")
 _PAUSE = 0.2
 """Seconds between looks for new copies: each look wakes a process beside training."""
 
@@ -65,21 +67,26 @@ def _analyse(copy: Path, dataset: Dataset, values: Mapping[str, Any], step: int)
         held_out = dataset.held_out_points, dataset.held_out_targets
         row["train_accuracy"] = accuracy(network, *data)
         row["held_out_accuracy"] = accuracy(network, *held_out)
-        options = _in_one_thread(values["settings"])
-        if values["analysis"] == "partition":
-            return row | analyse(network, dataset, AnalysisSettings(**options)).row
-        return row | analyse_homology(network, dataset, HomologySettings(**options), step=step).row
+        analysis: CheckpointAnalysis = _in_one_thread(restored(values["analysis"]))
+        return row | analysis.analyse(network, dataset, step=step).row
     except Exception as error:  # one bad step must not end the record of a training run
         return row | {"error": f"{type(error).__name__}: {error}"}
 
 
-def _in_one_thread(settings: Mapping[str, Any]) -> dict[str, Any]:
+def _in_one_thread(part: _Part) -> _Part:
     """Let backends use one thread unless they are told otherwise: other threads do not rest."""
-    changed = dict(settings)
-    for role in {"enumerator", "eigensolver", "reducer"} & settings.keys():
-        entry = settings[role]
-        if "name" in entry:
+    if not is_dataclass(part):  # a signature of somebody else, who knows what it chooses
+        return part
+    changed: dict[str, Any] = {}
+    for role in {"enumerator", "eigensolver", "reducer"} & {entry.name for entry in fields(part)}:
+        entry = getattr(part, role)
+        entry = {"name": entry} if isinstance(entry, str) else entry
+        if isinstance(entry, Mapping) and "name" in entry:
             parameters = inspect.signature(registry.constructor(role, entry["name"])).parameters
             if "n_threads" in parameters:
                 changed[role] = {"n_threads": 1, **entry}
-    return changed
+    if isinstance(part, CheckpointAnalysis):
+        signatures = (made("signature", choice) for choice in part.signatures)
+        changed["signatures"] = tuple(map(_in_one_thread, signatures))
+    again: _Part = replace(part, **changed)  # type: ignore[type-var]
+    return again

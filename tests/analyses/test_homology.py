@@ -13,16 +13,14 @@ import relutopo as rt
 from relutopo import registry
 from relutopo.analyses import versions
 from relutopo.analyses.association import identity
-from relutopo.analyses.homology import (
-    HomologySettings,
-    analyse_homology,
-    analyse_homology_checkpoint,
-    analyse_homology_run,
-)
+from relutopo.analyses.homology import Homology
 from relutopo.errors import InputError, UnknownNameError
+from relutopo.homology.diagram import Diagram
+from relutopo.learning.datasets import Dataset
 from relutopo.learning.runs import TrainingRun
 from relutopo.learning.surfaces import sinsin
 from relutopo.learning.trainer import MlpSettings, TrainerSettings, train
+from relutopo.networks.network import Network
 
 BOX = {"name": "box", "low": -2, "high": 2}
 
@@ -37,8 +35,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> TrainingRun:
     )
 
 
-def settings(filtration: str = "random_closure", **more: Any) -> HomologySettings:
-    return HomologySettings(filtration={"name": filtration}, domain=BOX, **more)
+def settings(filtration: str = "random_closure", **more: Any) -> Homology:
+    return Homology(filtration={"name": filtration}, domain=BOX, **more)
 
 
 def comparable(rows: list[dict[str, Any]], *left_out: str) -> str:
@@ -53,8 +51,10 @@ def comparable(rows: list[dict[str, Any]], *left_out: str) -> str:
 
 def test_a_row_agrees_with_the_complex_and_the_diagrams(run: TrainingRun) -> None:
     step = run.steps[-1]
-    signature = analyse_homology_checkpoint(run, step, settings(n_filtrations=4))
-    row, network = signature.row, run.checkpoint(step).network
+    chosen = settings(n_filtrations=4)
+    found = chosen.checkpoint(run, step)
+    diagrams = chosen.diagrams(found.subject).diagrams
+    row, network = found.row, run.checkpoint(step).network
     complex_ = rt.decompose(network, rt.Box(-2, 2, dim=2))
     assert row["step"] == step
     assert row["train_loss"] == run.history.train_loss[step]
@@ -64,12 +64,12 @@ def test_a_row_agrees_with_the_complex_and_the_diagrams(run: TrainingRun) -> Non
     assert [row[f"betti_{k}"] for k in range(3)] == [1, 0, 0]
     zeros = rt.betti_numbers(rt.decision_boundary(complex_))
     assert (row["boundary_betti_0"], row["boundary_betti_1"]) == zeros[:2]
-    assert row["n_filtrations"] == len(signature.diagrams) == 4
+    assert row["n_filtrations"] == len(diagrams) == 4
     for k in (0, 1):
         # Slow reference: count the classes alive at every value of the filtration.
         for name, of_peak in (("height", 0), ("value", 1)):
-            found = []
-            for diagram in signature.diagrams:
+            peaks = []
+            for diagram in diagrams:
                 pairs, essential = diagram.pairs(k), diagram.essential(k)
                 alive = [
                     (
@@ -81,16 +81,16 @@ def test_a_row_agrees_with_the_complex_and_the_diagrams(run: TrainingRun) -> Non
                     for t in np.unique(diagram.values)
                 ]
                 height = max(count for count, _ in alive)
-                found.append((height, min(t for count, t in alive if count == height))[of_peak])
-            assert row[f"betti_{k}_peak_{name}"] == pytest.approx(np.mean(found))
-            assert row[f"betti_{k}_peak_{name}_std"] == pytest.approx(np.std(found, ddof=1))
+                peaks.append((height, min(t for count, t in alive if count == height))[of_peak])
+            assert row[f"betti_{k}_peak_{name}"] == pytest.approx(np.mean(peaks))
+            assert row[f"betti_{k}_peak_{name}_std"] == pytest.approx(np.std(peaks, ddof=1))
         assert row[f"betti_{k}_peak_fraction"] == pytest.approx(
             row[f"betti_{k}_peak_index"] / row["n_cells"]
         )
 
 
 def test_dimension_major_restates_the_cell_counts_on_every_row(run: TrainingRun) -> None:
-    table = pd.DataFrame(analyse_homology_run(run, settings("dimension_major")))
+    table = pd.DataFrame(settings("dimension_major").rows(run))
     v, e, f = (table[f"n_cells_{k}"] for k in range(3))
     assert len(table) == len(run.steps)
     for name, counts in (
@@ -103,14 +103,14 @@ def test_dimension_major_restates_the_cell_counts_on_every_row(run: TrainingRun)
         assert (table[f"{name}_std"] == 0).all()
     assert (v + e + f == 2 * e + 1).all()
     assert identity(table, "betti_1_peak_value") == "(V + E) / (V + E + F)"
-    closure = pd.DataFrame(analyse_homology_run(run, settings("random_closure")))
+    closure = pd.DataFrame(settings("random_closure").rows(run))
     names = [f"betti_{k}_peak_{what}" for k in (0, 1) for what in ("index", "value", "height")]
     assert [identity(closure, name) for name in names] == [""] * 6
 
 
 def test_an_interrupted_analysis_gives_the_same_table(run: TrainingRun) -> None:
     chosen = settings("random_extension", seed=5)
-    whole = [analyse_homology_checkpoint(run, step, chosen).row for step in run.steps]
+    whole = [chosen.checkpoint(run, step).row for step in run.steps]
     done_so_far: list[int] = []
 
     def stop(done: int, total: int, /, message: str = "") -> None:
@@ -119,26 +119,30 @@ def test_an_interrupted_analysis_gives_the_same_table(run: TrainingRun) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        analyse_homology_run(run, chosen, progress=stop)
+        chosen.rows(run, progress=stop)
     folder = run.directory / "analysis" / chosen.key
     files = sorted(folder.glob("step_*.json"))
     assert len(files) == 3
     before = [file.stat().st_mtime_ns for file in files]
-    resumed = analyse_homology_run(run, chosen)
+    resumed = chosen.rows(run)
     assert comparable(resumed) == comparable(whole)
     assert [file.stat().st_mtime_ns for file in files] == before
 
 
 def test_reducers_give_the_same_numbers(run: TrainingRun) -> None:
-    rows = [analyse_homology_run(run, settings(reducer={"name": name})) for name in ("z2", "phat")]
+    rows = [settings(reducer={"name": name}).rows(run) for name in ("z2", "phat")]
     assert comparable(rows[0], "method") == comparable(rows[1], "method")
     assert {row["method"].split()[0] for row in rows[1]} == {"phat"}
+
+
+def diagrams(chosen: Homology, network: Network, data: Dataset, step: int) -> tuple[Diagram, ...]:
+    return chosen.diagrams(chosen.subject(network, data, step=step)).diagrams
 
 
 def test_seeds_and_steps_draw_other_orders(run: TrainingRun) -> None:
     network, data = run.checkpoint(60).network, run.dataset
     first, again, seed, step = (
-        analyse_homology(network, data, settings(seed=s), step=t).diagrams[0].values
+        diagrams(settings(seed=s), network, data, t)[0].values
         for s, t in ((0, 0), (0, 0), (1, 0), (0, 1))
     )
     assert np.array_equal(first, again)
@@ -149,8 +153,8 @@ def test_seeds_and_steps_draw_other_orders(run: TrainingRun) -> None:
 @pytest.mark.parametrize("name", sorted(set(registry.names("filtration")) - {"lower_star"}))
 def test_every_filtration_can_be_named(run: TrainingRun, name: str) -> None:
     options = {"points": "training"} if name == "distance_to_data" else {}
-    chosen = HomologySettings(filtration={"name": name, **options}, n_filtrations=2)
-    row = analyse_homology_checkpoint(run, 60, chosen).row
+    chosen = Homology(filtration={"name": name, **options}, n_filtrations=2)
+    row = chosen.checkpoint(run, 60).row
     assert row["filtration_status"] == "ok"
     drawn = 2 if name.startswith(("random", "dimension")) else 1
     assert row["n_filtrations"] == drawn
@@ -161,29 +165,29 @@ def test_every_filtration_can_be_named(run: TrainingRun, name: str) -> None:
 def test_a_network_without_zeros_has_a_row_without_distances_to_them(run: TrainingRun) -> None:
     positive = rt.ReluNetwork([[[1.0, 0.0], [0.0, 1.0]], [[1.0, 1.0]]], [[0.0, 0.0], [0.5]])
     chosen = settings("distance_to_decision_boundary")
-    signature = analyse_homology(positive, run.dataset, chosen)
-    row = signature.row
-    assert signature.diagrams == ()
+    found = chosen.analyse(positive, run.dataset)
+    row = found.row
+    assert chosen.diagrams(found.subject).diagrams == ()
     assert row["filtration_status"] == "no decision boundary"
     assert row["n_cells"] == 25
     assert (row["betti_0"], row["boundary_betti_0"], row["n_filtrations"]) == (1, 0, 0)
-    other = analyse_homology(positive, run.dataset, settings()).row
+    other = settings().analyse(positive, run.dataset).row
     assert list(other) == list(row)
     assert np.isnan(row["betti_1_peak_value"])
 
 
 def test_bad_settings_are_named(run: TrainingRun) -> None:
-    with pytest.raises(InputError, match="`n_filtrations` must be an integer ≥ 1, got 0"):
-        HomologySettings(n_filtrations=0)
+    with pytest.raises(InputError, match="`n_filtrations` must be an integer from 1, got 0"):
+        Homology(n_filtrations=0)
     for seed in (-1, 0.5):
         with pytest.raises(InputError, match=f"`seed` must be an integer from 0, got {seed}"):
-            analyse_homology_checkpoint(run, 0, settings(seed=seed))
+            settings(seed=seed).checkpoint(run, 0)
     with pytest.raises(UnknownNameError, match="filtration='nobody' is not registered"):
-        analyse_homology_checkpoint(run, 0, settings("nobody"))
+        settings("nobody").checkpoint(run, 0)
     with pytest.raises(InputError, match="'distance_to_data' does not take the options"):
-        analyse_homology_checkpoint(run, 0, settings("distance_to_data"))
+        settings("distance_to_data").checkpoint(run, 0)
     with pytest.raises(InputError, match=r"`step` must be one of \[0, 10, .*\], got 3"):
-        analyse_homology_checkpoint(run, 3, settings())
+        settings().checkpoint(run, 3)
 
 
 def test_other_settings_and_other_code_have_another_key(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,12 +10,7 @@ import numpy as np
 import pytest
 
 import relutopo as rt
-from relutopo.analyses.partition import (
-    AnalysisSettings,
-    analyse,
-    analyse_checkpoint,
-    analyse_run,
-)
+from relutopo.analyses.partition import Partition
 from relutopo.errors import InputError, UnknownNameError
 from relutopo.learning.datasets import Dataset, two_moons
 from relutopo.learning.runs import TrainingRun
@@ -41,8 +36,9 @@ def timeless(rows: list[dict[str, Any]]) -> str:
 
 def test_a_row_agrees_with_the_complex_and_the_partitions(run: TrainingRun) -> None:
     step = run.steps[-1]
-    signature = analyse_checkpoint(run, step, AnalysisSettings())
-    row, data = signature.row, run.dataset
+    settings = Partition()
+    found = settings.partitions(settings.checkpoint(run, step))
+    row, data = found.row, run.dataset
     network = run.checkpoint(step).network
     complex_ = rt.decompose(network, rt.Box.around(data.points, 0.25))
     assert row["step"] == step
@@ -50,7 +46,7 @@ def test_a_row_agrees_with_the_complex_and_the_partitions(run: TrainingRun) -> N
     assert tuple(row[f"n_cells_{k}"] for k in range(3)) == complex_.n_cells
     assert row["n_regions"] == complex_.n_regions
     assert row["enumerator"] == "cpu"
-    for kind, part in (("weighted", signature.weighted), ("unweighted", signature.unweighted)):
+    for kind, part in (("weighted", found.weighted), ("unweighted", found.unweighted)):
         assert part is not None
         assert row[f"{kind}_fiedler_value"] == part.value
         assert row[f"{kind}_status"] == "converged"
@@ -60,13 +56,13 @@ def test_a_row_agrees_with_the_complex_and_the_partitions(run: TrainingRun) -> N
         assert row[f"{kind}_agreement"] == max(same.mean(), 1 - same.mean())
         assert row[f"{kind}_agreement"] <= row[f"{kind}_sweep_agreement"] <= row["purity"]
         assert row[f"{kind}_held_out_agreement"] <= row["held_out_purity"]
-    assert signature.unweighted is not None
-    assert set(signature.unweighted.vertex_weights) == {1.0}
+    assert found.unweighted is not None
+    assert set(found.unweighted.vertex_weights) == {1.0}
 
 
 def test_an_interrupted_analysis_gives_the_same_table(run: TrainingRun, tmp_path: Path) -> None:
-    settings = AnalysisSettings()
-    whole = [analyse_checkpoint(run, step, settings).row for step in run.steps]
+    settings = Partition()
+    whole = [settings.checkpoint(run, step).row for step in run.steps]
     computed: list[int] = []
 
     def stop(done: int, total: int, /, message: str = "") -> None:
@@ -75,30 +71,27 @@ def test_an_interrupted_analysis_gives_the_same_table(run: TrainingRun, tmp_path
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        analyse_run(run, settings, progress=stop)
+        settings.rows(run, progress=stop)
     files = sorted(run.directory.glob("analysis/*/step_*.json"))
     assert len(files) == 2
     before = [file.stat().st_mtime_ns for file in files]
-    assert timeless(analyse_run(run, settings)) == timeless(whole)
+    assert timeless(settings.rows(run)) == timeless(whole)
     assert [file.stat().st_mtime_ns for file in files] == before
 
 
 def test_rows_of_different_settings_do_not_mix(run: TrainingRun) -> None:
-    first = AnalysisSettings()
-    second = AnalysisSettings(vertex_weights={"name": "unweighted"}, adjacency="hamming")
-    rows = analyse_run(run, first)
-    others = analyse_run(run, second)
-    assert timeless(rows) == timeless(analyse_run(run, first))
+    first = Partition()
+    second = Partition(vertex_weights={"name": "unweighted"}, adjacency="hamming")
+    rows = first.rows(run)
+    others = second.rows(run)
+    assert timeless(rows) == timeless(first.rows(run))
     assert timeless(rows) != timeless(others)
     assert all(row["weighted_fiedler_value"] == row["unweighted_fiedler_value"] for row in others)
     assert len(list((run.directory / "analysis").iterdir())) == 2
 
 
 def test_another_eigensolver_finds_the_same_without_training(run: TrainingRun) -> None:
-    tables = [
-        analyse_run(run, AnalysisSettings(eigensolver={"name": name}))
-        for name in ("arpack", "amg_lobpcg")
-    ]
+    tables = [Partition(eigensolver={"name": name}).rows(run) for name in ("arpack", "amg_lobpcg")]
     for first, second in zip(*tables, strict=True):
         for kind in ("weighted", "unweighted"):
             assert first[f"{kind}_fiedler_value"] == pytest.approx(
@@ -108,11 +101,12 @@ def test_another_eigensolver_finds_the_same_without_training(run: TrainingRun) -
 
 def test_a_network_without_kinks_gives_an_empty_row_that_says_so() -> None:
     flat = rt.ReluNetwork([[[1.0, 0.0]], [[1.0]]], [[100.0], [0.0]])
-    signature = analyse(flat, two_moons(n=20), AnalysisSettings())
-    assert signature.weighted is None
-    assert signature.row["n_regions"] == 1
-    assert signature.row["weighted_status"] == "one region"
-    assert np.isnan(signature.row["weighted_agreement"])
+    settings = Partition()
+    found = settings.partitions(settings.analyse(flat, two_moons(n=20)))
+    assert found.weighted is None
+    assert found.row["n_regions"] == 1
+    assert found.row["weighted_status"] == "one region"
+    assert np.isnan(found.row["weighted_agreement"])
 
 
 def test_points_without_a_region_are_counted() -> None:
@@ -120,7 +114,7 @@ def test_points_without_a_region_are_counted() -> None:
     kink = rt.ReluNetwork([[[1.0, 0.0]], [[1.0]]], [[0.0], [-0.5]])
     x = np.array([[0.0, -1.0], [0.0, 1.0], [-1.0, 0.0], [1.0, 0.5]])
     y = np.array([-1.0, 1.0, -1.0, 1.0])
-    row = analyse(kink, Dataset("cross", x, y, x, y), AnalysisSettings()).row
+    row = Partition().analyse(kink, Dataset("cross", x, y, x, y)).row
     assert (row["n_points_on_boundary"], row["n_points_outside"]) == (2, 0)
 
 
@@ -131,14 +125,14 @@ def test_without_points_in_the_partition_there_is_no_agreement() -> None:
     x = np.array([[-0.5, 0.1], [-0.6, 0.2], [-0.3, -0.4], [-0.2, 0.7]])
     y = np.array([1.0, -1.0, 1.0, -1.0])
     box = {"name": "box", "low": -1, "high": 1}
-    settings = AnalysisSettings(adjacency="hamming", component="largest", domain=box)
-    row = analyse(network, Dataset("left", x, y, np.add(x, [1.0, 0.0]), y), settings).row
+    settings = Partition(adjacency="hamming", component="largest", domain=box)
+    row = settings.analyse(network, Dataset("left", x, y, np.add(x, [1.0, 0.0]), y)).row
     assert row["weighted_status"] == "converged"
     assert np.isnan(
         [row["weighted_agreement"], row["purity"], row["weighted_decision_by_points"]]
     ).all()
     assert row["held_out_purity"] >= row["weighted_held_out_agreement"] >= 0.5
-    beyond = analyse(network, Dataset("beyond", x, y, x + 9, y), AnalysisSettings(domain=box)).row
+    beyond = Partition(domain=box).analyse(network, Dataset("beyond", x, y, x + 9, y)).row
     assert np.isnan(beyond["weighted_held_out_agreement"])
     assert beyond["weighted_agreement"] >= 0.5
 
@@ -147,24 +141,24 @@ def test_facets_without_length_end_no_run() -> None:
     """Two of the kinks meet a third so close to each other that floats tell them not apart."""
     kinks = [[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]
     network = rt.ReluNetwork([kinks, [[1.0] * 3]], [[0.0, 0.0, -1e-200], [-0.1]])
-    settings = AnalysisSettings(
+    settings = Partition(
         edge_weights={"name": "facet_length"}, domain={"name": "box", "low": -1, "high": 1}
     )
-    row = analyse(network, two_moons(n=20), settings).row
+    row = settings.analyse(network, two_moons(n=20)).row
     assert row["weighted_status"] == "weights not positive"
     assert np.isnan(row["weighted_agreement"])
 
 
 def test_a_damaged_row_and_wrong_choices_are_named(run: TrainingRun) -> None:
-    settings = AnalysisSettings()
-    analyse_run(run, settings)
+    settings = Partition()
+    settings.rows(run)
     path = run.directory / "analysis" / settings.key / "step_000000.json"
     path.write_text("{")
     with pytest.raises(InputError, match=r"the row '.*step_000000.json' cannot be read"):
-        analyse_run(run, settings)
+        settings.rows(run)
     with pytest.raises(UnknownNameError, match="choose one of amg_lobpcg, arpack"):
-        AnalysisSettings(eigensolver={"name": "nobody"}).create("eigensolver")
+        Partition(eigensolver={"name": "nobody"}).create("eigensolver")
     with pytest.raises(InputError, match=r"'arpack' does not take the options \['speed'\]"):
-        AnalysisSettings(eigensolver={"name": "arpack", "speed": 2}).create("eigensolver")
+        Partition(eigensolver={"name": "arpack", "speed": 2}).create("eigensolver")
     with pytest.raises(InputError, match="`enumerator` must have a 'name' from the registry"):
-        AnalysisSettings(enumerator={}).create("enumerator")
+        Partition(enumerator={}).create("enumerator")

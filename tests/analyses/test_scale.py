@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import relutopo as rt
-from relutopo.analyses import scale as scale_job
+from relutopo.analyses.scale import Scale, laws
 from relutopo.errors import InputError, LimitReachedError
-from relutopo.gallery import RandomNetwork, random_network
+from relutopo.gallery import random_network
 from relutopo.plots import plot_scaling
 from relutopo.reports.power_laws import fit_power_law
 
@@ -68,19 +68,19 @@ def test_random_networks_have_the_ranges_that_they_promise() -> None:
     assert (network.weights[0] != other.weights[0]).all()
     with pytest.raises(InputError, match="`sizes` must be a sequence of at least 2 integers"):
         random_network([2])
-    with pytest.raises(InputError, match=r"`scale.width` must be positive, got 0"):
-        RandomNetwork(width=0)
+    with pytest.raises(InputError, match=r"`width` must be an integer from 1, got 0"):
+        Scale(width=0)
 
 
 def test_a_row_is_that_of_the_network() -> None:
-    scale = RandomNetwork(width=9, depth=2, dim=2, radius=3.0, rounds=1)
+    scale = Scale(width=9, depth=2, dim=2, radius=3.0, rounds=1, seed=4)
     steps: list[str] = []
 
     def progress(done: int, total: int, /, message: str = "") -> None:
         steps.append(message)
         assert (done, total) == (len(steps), 5)
 
-    row = scale_job.measure(scale_job.ScaleSettings(scale=scale, seed=4), progress)
+    row = scale.measure(progress)
     complex_ = rt.decompose(random_network([2, 9, 9, 1], 4, "uniform"), rt.Box(-3, 3, dim=2))
     assert (row["n_regions"], row["n_cells"]) == (complex_.n_regions, sum(complex_.n_cells))
     assert row["n_edges"] == complex_.dual_graph().n_edges
@@ -93,9 +93,9 @@ def test_a_row_is_that_of_the_network() -> None:
 
 
 def test_the_limit_of_cells_holds() -> None:
-    small = scale_job.ScaleSettings(scale=RandomNetwork(width=20), max_cells=50)
+    small = Scale(width=20, max_cells=50)
     with pytest.raises(LimitReachedError):
-        scale_job.measure(small)
+        small.measure()
 
 
 def rows(**facts: Any) -> pd.DataFrame:
@@ -112,7 +112,7 @@ def rows(**facts: Any) -> pd.DataFrame:
 
 def test_laws_are_those_of_each_setting() -> None:
     table = pd.concat([rows(), rows(depth=2, seconds_fiedler=[1e-3, 1e-2 * 10**0.5, 1e-1 * 10])])
-    fitted = scale_job.laws(table)
+    fitted = laws(table)
     assert len(fitted) == 10
     plain = fitted[(fitted["depth"] == 1)].set_index("step")
     np.testing.assert_allclose(plain["exponent"], 1.0)
@@ -137,7 +137,7 @@ def test_a_figure_has_a_panel_for_each_step_and_exponents_in_its_legends() -> No
 
 
 def test_a_sweep_ends_with_laws(tmp_path: Path) -> None:
-    arguments = ["experiment=scale", "scale.width=6,12", "scale.rounds=1", "seed=0,1"]
+    arguments = ["experiment=scale", "analysis.width=6,12", "analysis.rounds=1", "seed=0,1"]
     result = subprocess.run(
         [sys.executable, "-m", "relutopo.app.cli", "--multirun", *arguments],
         cwd=tmp_path,
@@ -153,6 +153,6 @@ def test_a_sweep_ends_with_laws(tmp_path: Path) -> None:
         (6, 0), (6, 1), (12, 0), (12, 1),
     ]  # fmt: skip
     fitted = pd.read_parquet(sweep / "scaling.parquet")
-    pd.testing.assert_frame_equal(fitted, scale_job.laws(table))
+    pd.testing.assert_frame_equal(fitted, laws(table))
     assert (sweep / "figures" / "scaling.png").is_file()
     assert not list(sweep.glob("**/training"))

@@ -24,7 +24,7 @@ TINY = [
     "network.hidden=[6,5]",
     "trainer.n_steps=60",
     "trainer.learning_rate=0.05",
-    "n_filtrations=2",
+    "analysis.n_filtrations=2",
 ]
 
 
@@ -186,7 +186,7 @@ def test_a_sweep_may_mix_kinds_of_analysis(tmp_path: Path, command: Command) -> 
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("analysis=topology", "must be one of partition, homology, scale, got 'topology'"),
+        ("analysis=topology", "choose one of homology, other, partition, scale"),
         ("domain.low=7", "`low` must be less than `high`"),
         ("domain=[-5,5]", "`domain` must be the name of a choice, got [-5,5]; choose one of"),
         ("+filtration.speed=3", "`filtration` 'random_closure' does not take the options"),

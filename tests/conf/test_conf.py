@@ -50,10 +50,19 @@ def compose(*overrides: str) -> dict[str, Any]:
 def test_every_file_composes(path: Path) -> None:
     group, name = path.parts[0], path.stem
     if name == "other":
-        values = compose(f"{group}=other", f"{group}.name=mine", f"+{group}.option=1")
-        assert values[group] == {"name": "mine", "option": 1}
+        place = "signature.other" if group == "signature" else group  # of which there are several
+        values = compose(f"{group}=other", f"{place}.name=mine", f"+{place}.option=1")
+        found = values["signature"]["other"] if group == "signature" else values[group]
+        assert found == {"name": "mine", "option": 1}
     else:
         compose(f"{group}={name}")
+
+
+def chosen(role: str, name: str) -> dict[str, Any]:
+    """Return what a role's file says, with a value for each key that has none."""
+    values = compose(f"{role}={name}", *NEEDED.get(name, []))[role]
+    found: dict[str, Any] = values[name] if role == "signature" else values
+    return found
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -62,13 +71,13 @@ def test_file_name_is_registry_name(role: str) -> None:
     assert names - NAMED_BOXES <= set(registry.names(role))
     for name in names:
         expected = "box" if name in NAMED_BOXES else name
-        assert compose(f"{role}={name}")[role]["name"] == expected
+        assert chosen(role, name)["name"] == expected
 
 
 @pytest.mark.parametrize("role", [role for role in ROLES if role != "data"])
 def test_every_name_can_be_created_with_its_options(role: str) -> None:
     for name in {path.stem for path in FILES if path.parts[0] == role} - {"other"}:
-        options = compose(f"{role}={name}", *NEEDED.get(name, []))[role]
+        options = chosen(role, name)
         try:
             registry.create(role, options.pop("name"), **options)
         except (MissingExtraError, DeviceError):
@@ -122,7 +131,7 @@ def test_regressions_have_the_settings_that_were_measured(
 ) -> None:
     values = compose(f"experiment={experiment}")
     trainer = values["trainer"]
-    assert (values["analysis"], values["domain"]) == ("homology", domain)
+    assert (values["analysis"]["name"], values["domain"]) == ("homology", domain)
     assert (values["data"]["name"], values["data"]["n"]) == (data, 300)
     assert values["network"]["hidden"] == [24, 24]
     assert values["network"]["dtype"] == "float32"
@@ -135,10 +144,10 @@ def test_the_command_line_wins_over_experiments() -> None:
     regression = ["experiment=regression", "analysis=partition"]
     values = compose(*regression, "domain=around_data", "domain.margin=0.5")
     assert values["domain"] == {"name": "around_data", "margin": 0.5}
-    assert values["analysis"] == "partition"
+    assert values["analysis"]["name"] == "partition"
     values = compose(*regression, "domain.low=[-1,-2]")
     assert values["domain"] == {"name": "box", "low": [-1, -2], "high": 5}
-    assert compose()["analysis"] == "partition"
+    assert compose()["analysis"]["name"] == "partition"
 
 
 def test_the_seed_reaches_the_data_and_choices_win_over_experiments() -> None:
@@ -158,7 +167,10 @@ def refusal(*overrides: str) -> str:
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("sead=1", "`sead` is not a key; did you mean seed?; choose one of adjacency, "),
+        ("sead=1", "`sead` is not a key; did you mean seed?; choose one of analysis, "),
+        ("adjacency=facet", "did you mean analysis.adjacency?"),
+        ("analysis=topology", "analysis=topology does not exist; did you mean homology?; choose "),
+        ("signature=betti_peek", "signature=betti_peek does not exist; did you mean betti_peaks?"),
         ("trainer.n_step=3", "`trainer.n_step` is not a key; did you mean trainer.n_steps?"),
         ("eigensolver.tolerance=1", "eigensolver.max_iterations, eigensolver.n_threads, "),
         ("eigensolver=arnoldi", "eigensolver=arnoldi does not exist; choose one of amg_lobpcg"),
@@ -167,7 +179,7 @@ def refusal(*overrides: str) -> str:
         ("seed=0.5", "`seed`: Value '0.5' of type 'float' could not be converted to Integer"),
         ("network.hidden=[3,x]", "`network.hidden[1]`: Value 'x'"),
         ("eigensolver.tol=small", "`eigensolver.tol`: Value 'small'"),
-        ("adjacency=facets", "expected one of [facet, hamming]"),
+        ("analysis.adjacency=facets", "expected one of [facet, hamming]"),
         ("figures=3.5", "`figures`: Value '3.5'"),
         ("margin=0.5", "`margin` is not a key; did you mean domain.margin?; choose one of "),
         ("learning_rate=1", "did you mean trainer.learning_rate?"),
@@ -213,10 +225,11 @@ def test_yaml_files_and_constructors_have_the_same_defaults() -> None:
     for role in registry.roles():
         for name in registry.built_in(role):
             if (CONF / role / f"{name}.yaml").is_file():
-                node = OmegaConf.structured(schema.schema_of(registry.constructor(role, name)))
+                node = OmegaConf.structured(schema.schema_of_choice(role, name))
                 of_yaml = OmegaConf.load(CONF / role / f"{name}.yaml")
                 for key in set(of_yaml) & set(node) - {"seed", "points", "path", "low", "high"}:
-                    assert of_yaml[key] == node[key], f"{role}={name}: {key}"
+                    default = getattr(node[key], "name", node[key])  # of what can be chosen
+                    assert of_yaml[key] == default, f"{role}={name}: {key}"
 
 
 @pytest.mark.parametrize("path", FILES, ids=str)

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 import relutopo as rt
-from relutopo.analyses.base import CheckpointSettings
-from relutopo.analyses.homology import HomologySettings, analyse_homology
-from relutopo.analyses.partition import AnalysisSettings, analyse
+from relutopo.analyses.homology import Homology
+from relutopo.analyses.partition import Partition
 from relutopo.errors import InputError
 from relutopo.gallery import random_network
 from relutopo.geometry.cells import OUTSIDE
@@ -32,7 +31,7 @@ SPACE = dataset(RNG.normal(size=(30, 5)))
 
 
 def domain(data: Dataset, name: str, **options: Any) -> Any:
-    return CheckpointSettings(domain={"name": name, **options}).create("domain")(data)
+    return Partition(domain={"name": name, **options}).create("domain")(data)
 
 
 def corners(box: rt.Box) -> list[list[float]]:
@@ -48,7 +47,7 @@ def test_boxes_are_what_was_asked_for() -> None:
     np.testing.assert_allclose(around.high - around.low, 1.2 * widths)
     assert around.contains(PLANE.points).all()
     assert corners(around) != corners(domain(PLANE, "around_data"))
-    assert CheckpointSettings().create("domain") == CheckpointSettings(
+    assert Partition().create("domain") == Partition(
         domain={"name": "around_data", "margin": 0.25}
     ).create("domain")
 
@@ -86,7 +85,7 @@ def test_rules_that_cannot_be_are_refused_before_there_are_data(
     name: str, options: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
-        CheckpointSettings(domain={"name": name, **options}).create("domain")
+        Partition(domain={"name": name, **options}).create("domain")
 
 
 def test_rules_that_do_not_fit_the_data_are_refused() -> None:
@@ -101,34 +100,36 @@ def test_rules_that_do_not_fit_the_data_are_refused() -> None:
 def test_on_a_slice_the_projections_of_the_data_take_part() -> None:
     rule: dict[str, Any] = {"name": "slice_principal", "dim": 2}
     network = random_network([5, 8, 1], seed=0)
-    signature = analyse(network, SPACE, AnalysisSettings(enumerator=EXACT, domain=rule))
-    row, plane = signature.row, domain(SPACE, **rule)
+    settings = Partition(enumerator=EXACT, domain=rule)
+    analysed = settings.analyse(network, SPACE)
+    found = settings.partitions(analysed)
+    row, plane = found.row, domain(SPACE, **rule)
     u, distances = plane.coordinates(SPACE.points)
     # The same by hand, on the plane.
     restricted = network.restricted(plane.origin, plane.basis)
     flat = Dataset("data", u, SPACE.targets, u[:5], SPACE.targets[:5])
     box = {"name": "box", "low": plane.box.low.tolist(), "high": plane.box.high.tolist()}
-    expected = analyse(restricted, flat, AnalysisSettings(enumerator=EXACT, domain=box)).row
+    expected = Partition(enumerator=EXACT, domain=box).analyse(restricted, flat).row
     same = [n for n in row if not n.startswith("seconds") and n != "points_distance"]
     assert same
     for name in same:
         assert row[name] == pytest.approx(expected[name], nan_ok=True), name
     assert row["points_distance"] == pytest.approx(np.median(distances))
     assert expected["points_distance"] == 0.0
-    assert signature.weighted is not None
-    regions = signature.complex.locate(u)
+    assert found.weighted is not None
+    regions = analysed.complex.locate(u)
     assert OUTSIDE not in regions
-    weights = 1 + np.bincount(regions[regions >= 0], minlength=signature.complex.n_regions)
-    np.testing.assert_array_equal(signature.weighted.vertex_weights, weights)
+    weights = 1 + np.bincount(regions[regions >= 0], minlength=found.complex.n_regions)
+    np.testing.assert_array_equal(found.weighted.vertex_weights, weights)
 
 
 def test_the_homology_of_a_slice_follows_the_projections() -> None:
-    settings = HomologySettings(
+    settings = Homology(
         enumerator=EXACT,
         domain={"name": "slice_through", "points": [0, 1, 2]},
         filtration={"name": "distance_to_data", "points": "training"},
     )
-    signature = analyse_homology(random_network([5, 6, 1], seed=1), SPACE, settings)
-    assert signature.complex.dim == 2
-    assert (signature.row["euler"], signature.row["filtration_status"]) == (1, "ok")
-    assert signature.row["betti_0"] == 1
+    found = settings.analyse(random_network([5, 6, 1], seed=1), SPACE)
+    assert found.complex.dim == 2
+    assert (found.row["euler"], found.row["filtration_status"]) == (1, "ok")
+    assert found.row["betti_0"] == 1

@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 import relutopo
 import relutopo.plots
 from relutopo import Box, CellComplex, ReluNetwork, decompose
-from relutopo.analyses.partition import Signature
+from relutopo.analyses.partition import Partitions
 from relutopo.errors import InputError
 from relutopo.plots import layers as drawing
 from relutopo.plots import (
@@ -64,8 +64,8 @@ def layers(figure: Figure, kind: Any, label: str | None = None) -> list[Any]:
     return [c for c in found if label is None or c.get_label() == label]
 
 
-def signature(part: FiedlerPartition | None, complex_: CellComplex, **row: Any) -> Signature:
-    return Signature(complex_, complex_.dual_graph(), part, part, row)
+def partitions(part: FiedlerPartition | None, complex_: CellComplex, **row: Any) -> Partitions:
+    return Partitions(complex_, part, part, row)
 
 
 def timeline() -> pd.DataFrame:
@@ -198,8 +198,8 @@ def test_a_history_has_a_column_for_each_checkpoint() -> None:
     bad = {f"{kind}_status": "one region" for kind in ("weighted", "unweighted")}
     figure = plot_partition_history(
         [
-            signature(part, complex_, step=0, **rows, **good),
-            signature(None, complex_, step=30, **rows, **bad),
+            partitions(part, complex_, step=0, **rows, **good),
+            partitions(None, complex_, step=30, **rows, **bad),
         ],
         POINTS,
         LABELS,
@@ -219,7 +219,7 @@ def test_a_domain_that_is_a_sliver_is_drawn_with_room_for_its_labels(
     part = fiedler_partition(complex_.dual_graph(), vertex_weights="unweighted")
     row = {f"{kind}_status": "one region" for kind in ("weighted", "unweighted")}
     points = np.array([[0.1, 0.1], [-0.1, -0.2]])
-    figure = plot_partition_history([signature(part, complex_, **row)] * 3, points, [1, -1])
+    figure = plot_partition_history([partitions(part, complex_, **row)] * 3, points, [1, -1])
     figure.draw_without_rendering()
     upper, lower = figure.axes[0], figure.axes[3]
     box = upper.get_window_extent()
@@ -353,7 +353,7 @@ def test_only_plane_complexes_are_drawn() -> None:
     with pytest.raises(InputError, match=message):
         plot_partition(part)
     with pytest.raises(InputError, match=message):
-        plot_partition_history([signature(part, complex_)], POINTS, LABELS)
+        plot_partition_history([partitions(part, complex_)], POINTS, LABELS)
 
 
 def test_labels_must_be_two_classes_of_the_points() -> None:

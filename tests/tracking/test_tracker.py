@@ -8,7 +8,6 @@ import os
 import subprocess
 import sys
 import time
-from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,17 +19,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import relutopo as rt
-from relutopo.analyses.homology import HomologySettings, analyse_homology
-from relutopo.analyses.partition import AnalysisSettings, analyse
+from relutopo.analyses.homology import Homology
+from relutopo.analyses.partition import Partition
 from relutopo.errors import InputError, RelutopoError
 from relutopo.learning.datasets import Dataset, two_moons
 from relutopo.learning.surfaces import franke
+from relutopo.signatures.base import Column, Signature
+from relutopo.signatures.fiedler_value import FiedlerValue
+from relutopo.signatures.subject import Subject
 from relutopo.tracking import Tracker
 from relutopo.tracking.worker import _in_one_thread
 
 DATA = two_moons(n=30)
 EXACT = {"name": "exact"}  # it compiles nothing
-SETTINGS = AnalysisSettings(enumerator=EXACT)
+SETTINGS = Partition(enumerator=EXACT)
 
 
 def model(seed: int, n_inputs: int = 2) -> torch.nn.Sequential:
@@ -48,8 +50,8 @@ def timeless(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_rows_are_those_of_a_direct_analysis(tmp_path: Path) -> None:
-    settings = AnalysisSettings(enumerator=EXACT)
-    of_homology = HomologySettings(enumerator=EXACT)
+    settings = Partition(enumerator=EXACT)
+    of_homology = Homology(enumerator=EXACT)
     with (
         Tracker(tmp_path / "partition", DATA, settings, steps=[0, 7]) as fiedler,
         Tracker(tmp_path / "homology", DATA, of_homology, steps=[7]) as betti,
@@ -62,9 +64,9 @@ def test_rows_are_those_of_a_direct_analysis(tmp_path: Path) -> None:
     first, second = fiedler.rows
     assert (first["step"], second["step"], second["loss"]) == (0, 7, 7.0)
     network_7 = rt.as_network(model(7))
-    expected = timeless(analyse(network_7, DATA, settings).row)
+    expected = timeless(settings.analyse(network_7, DATA).row)
     assert expected.items() <= timeless(second).items()
-    expected = timeless(analyse_homology(network_7, DATA, of_homology, step=7).row)
+    expected = timeless(of_homology.analyse(network_7, DATA, step=7).row)
     assert expected.items() <= timeless(betti.rows[0]).items()
     decisions = network_7(DATA.points)[:, 0] > 0
     assert second["train_accuracy"] == np.mean(decisions == (DATA.targets > 0))
@@ -92,7 +94,7 @@ def test_steps_may_be_integers_of_numpy(tmp_path: Path) -> None:
 
 
 def test_what_was_recorded_survives_the_death_of_the_analysis(tmp_path: Path) -> None:
-    settings = AnalysisSettings(enumerator=EXACT)
+    settings = Partition(enumerator=EXACT)
     tracker = Tracker(tmp_path, DATA, settings, steps=range(5))
     for step in range(3):
         tracker.step(model(step), step)
@@ -107,7 +109,7 @@ def test_what_was_recorded_survives_the_death_of_the_analysis(tmp_path: Path) ->
         assert again.step(model(4), 4)
     assert [row["step"] for row in again.rows] == [0, 1, 2, 3, 4]
     with pytest.raises(InputError, match="was made with other settings"):
-        Tracker(tmp_path, DATA, HomologySettings())
+        Tracker(tmp_path, DATA, Homology())
     with pytest.raises(InputError, match="data"):
         Tracker(tmp_path, two_moons(n=20), settings)
 
@@ -146,9 +148,12 @@ def test_no_step_is_lost_when_closing_was_interrupted(tmp_path: Path) -> None:
 TRAINING = """
 import os, signal, sys
 from relutopo.learning.datasets import two_moons
-from relutopo.analyses.partition import AnalysisSettings
+from relutopo.analyses.partition import Partition
+from relutopo.signatures.base import Column, Signature
+from relutopo.signatures.fiedler_value import FiedlerValue
+from relutopo.signatures.subject import Subject
 from relutopo.tracking import Tracker
-settings = AnalysisSettings(enumerator={"name": "exact"})
+settings = Partition(enumerator={"name": "exact"})
 tracker = Tracker(sys.argv[1], two_moons(n=30), settings, steps=range(3))
 for step in range(3):
     tracker.step(([[[1.0, step], [0.0, 1.0]], [[1.0, -1.0]]], [[0.0, 0.1], [0.0]]), step)
@@ -166,7 +171,7 @@ def test_what_was_recorded_survives_the_death_of_training(tmp_path: Path) -> Non
 
 
 def test_a_step_that_cannot_be_analysed_says_why_and_others_go_on(tmp_path: Path) -> None:
-    settings = AnalysisSettings(enumerator=EXACT, max_cells=40)
+    settings = Partition(enumerator=EXACT, max_cells=40)
     large = ([np.random.default_rng(0).normal(size=(30, 2)), np.ones((1, 30))], [np.zeros(30), [0]])
     with Tracker(tmp_path, DATA, settings, steps=[0, 1]) as tracker:
         tracker.step(large, 0, loss=1.0)
@@ -192,10 +197,10 @@ def test_a_network_with_too_many_outputs_is_told_at_once_and_later_recorded(tmp_
     ("arguments", "told"),
     [
         ({"dataset": (DATA.points, DATA.targets)}, "`dataset` must be a .*, got tuple"),
-        ({"settings": {"eigensolver": "arpack"}}, "`settings` must be AnalysisSettings or .*dict"),
-        ({"settings": AnalysisSettings(eigensolver={"name": "arpak"})}, "'arpak' is not regis"),
+        ({"analysis": {"eigensolver": "arpack"}}, "`analysis` must be a Checkpoint.*dict"),
+        ({"analysis": Partition(eigensolver={"name": "arpak"})}, "'arpak' is not regis"),
         ({"dataset": franke(n=20)}, "training targets of `data` 'franke' must be two classes"),
-        ({"settings": AnalysisSettings(domain={"name": "box", "low": 8, "high": 9})}, "`domain` "),
+        ({"analysis": Partition(domain={"name": "box", "low": 8, "high": 9})}, "`domain` "),
         ({"steps": 0}, "`steps` must be an integer from 1, got 0"),
         ({"steps": np.int64(0)}, "`steps` must be an integer from 1"),
         ({"steps": True}, "`steps` must be .*, got True"),
@@ -290,7 +295,7 @@ def test_every_copy_is_of_its_moment(tmp_path: Path) -> None:
             if step == 3:
                 network.append(torch.nn.Linear(1, 1))  # other than Linear and ReLU in turn
             tracker.step(network, step)
-            expected.append(analyse(rt.as_network(network), DATA, SETTINGS).row)
+            expected.append(SETTINGS.analyse(rt.as_network(network), DATA).row)
     for row, direct in zip(tracker.rows, expected, strict=True):
         assert timeless(direct).items() <= timeless(row).items()
 
@@ -315,7 +320,7 @@ def test_networks_that_are_pruned_meanwhile_are_those_of_the_moment(
             network.eval()(torch.ones(1, 2))  # sets the weights that are used
             plain = torch.nn.Sequential(torch.nn.Linear(2, 4), *norms, act, last)
             plain.load_state_dict({"0.weight": first.weight, "0.bias": first.bias}, strict=False)
-            expected.append(analyse(rt.as_network(plain), DATA, SETTINGS).row)
+            expected.append(SETTINGS.analyse(rt.as_network(plain), DATA).row)
             network.train()
     for row, direct in zip(tracker.rows, expected, strict=True):
         assert timeless(direct).items() <= timeless(row).items()
@@ -344,25 +349,37 @@ def test_the_analysis_gives_way_before_it_loads_anything_heavy() -> None:
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
+class Depth(Signature):
+    """A signature that is no dataclass."""
+
+    columns = (Column("depth", "layers", "hidden layers"),)
+
+    def compute(self, subject: Subject) -> dict[str, int]:
+        return {"depth": len(subject.network.layer_sizes)}
+
+
 def test_backends_use_one_thread_unless_they_are_told_otherwise() -> None:
     told = {"name": "arpack", "n_threads": 3}
-    settings = asdict(AnalysisSettings(eigensolver=told))
+    settings = Partition(eigensolver=told, signatures=["fiedler_value", Depth()])
     changed = _in_one_thread(settings)
-    assert AnalysisSettings(**changed).create("enumerator").n_threads == 1
-    assert AnalysisSettings(**changed).create("eigensolver").n_threads == 3
-    settings["enumerator"] = EXACT  # it knows no threads
-    assert _in_one_thread(settings)["enumerator"] == EXACT
+    assert changed.create("enumerator").n_threads == 1
+    assert changed.create("eigensolver").n_threads == 3
+    first, second = changed.signatures
+    assert isinstance(first, FiedlerValue)
+    assert first.eigensolver == {"name": "auto", "n_threads": 1}
+    assert second is settings.signatures[1]  # no dataclass
+    assert _in_one_thread(Partition(enumerator=EXACT)).enumerator == EXACT  # it knows no threads
 
 
 def test_many_inputs_are_seen_on_a_slice(tmp_path: Path) -> None:
     slice_ = rt.AffineSlice.through([0.0, 0, 0, 1], [1.0, 0, 0, 0], [0.0, 1, 0, 0])
     on_slice = Dataset("slice", DATA.points, DATA.targets, DATA.points, DATA.targets)
-    settings = AnalysisSettings(enumerator=EXACT)
+    settings = Partition(enumerator=EXACT)
     network = model(0, n_inputs=4)
     with Tracker(tmp_path, on_slice, settings, steps=[0], slice=slice_) as tracker:
         tracker.step(network, 0)
     restricted = rt.as_network(network).restricted(slice_.origin, slice_.basis)
-    assert tracker.rows[0]["n_regions"] == analyse(restricted, on_slice, settings).row["n_regions"]
+    assert tracker.rows[0]["n_regions"] == settings.analyse(restricted, on_slice).row["n_regions"]
 
 
 def test_a_folder_is_for_one_slice_and_one_input_shape(tmp_path: Path) -> None:
@@ -386,7 +403,7 @@ def test_a_folder_is_for_one_slice_and_one_input_shape(tmp_path: Path) -> None:
 def test_tensorboard_gets_every_number(tmp_path: Path) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    settings = AnalysisSettings(enumerator=EXACT)
+    settings = Partition(enumerator=EXACT)
     board = tmp_path / "board"
     with Tracker(tmp_path / "own", DATA, settings, steps=[0, 3], tensorboard=board) as tracker:
         for step in range(4):
@@ -407,7 +424,10 @@ import time
 from pathlib import Path
 import torch
 from relutopo.learning.datasets import two_moons
-from relutopo.analyses.partition import AnalysisSettings
+from relutopo.analyses.partition import Partition
+from relutopo.signatures.base import Column, Signature
+from relutopo.signatures.fiedler_value import FiedlerValue
+from relutopo.signatures.subject import Subject
 from relutopo.tracking import Tracker
 
 rank, folder = int(sys.argv[1]), sys.argv[2]
@@ -419,7 +439,7 @@ x, y = torch.tensor(data.points), torch.tensor(data.targets)
 torch.manual_seed(rank)  # the copies are made equal by the first process
 net = torch.nn.Sequential(torch.nn.Linear(2, 4), torch.nn.ReLU(), torch.nn.Linear(4, 1)).double()
 model = torch.nn.parallel.DistributedDataParallel(net)
-settings = AnalysisSettings(enumerator={"name": "exact"})
+settings = Partition(enumerator={"name": "exact"})
 tracker = Tracker(f"{folder}/tracked", data, settings, steps=[0, 2]) if rank == 0 else None
 for step in range(3):
     if tracker:
@@ -453,7 +473,7 @@ def test_a_model_that_is_trained_in_several_processes(tmp_path: Path) -> None:
     assert [row["step"] for row in rows] == [0, 2]
     after_two_updates = [torch.load(tmp_path / f"model_{r}.pt", weights_only=False) for r in (0, 1)]
     for net in after_two_updates:
-        expected = analyse(rt.as_network(net), DATA, SETTINGS).row
+        expected = SETTINGS.analyse(rt.as_network(net), DATA).row
         assert timeless(expected).items() <= timeless(rows[1]).items()
 
 
@@ -497,7 +517,7 @@ def test_lightning_calls_the_tracker(n_accumulated: int, steps: list[int], tmp_p
             return torch.optim.SGD(self.parameters(), lr=0.1)
 
     x, y = (torch.tensor(a, dtype=torch.float32) for a in (DATA.points, DATA.targets))
-    settings = AnalysisSettings(enumerator=EXACT)
+    settings = Partition(enumerator=EXACT)
     tracker = Tracker(tmp_path / "own", DATA, settings, steps=steps)
     learner = Learner()
     trainer = Trainer(
@@ -514,5 +534,5 @@ def test_lightning_calls_the_tracker(n_accumulated: int, steps: list[int], tmp_p
     assert losses[1] == pytest.approx(
         torch.nn.functional.mse_loss(model(0)(x[batch])[:, 0], y[batch]).item()
     )
-    last = analyse(rt.as_network(learner.net), DATA, settings).row
+    last = settings.analyse(rt.as_network(learner.net), DATA).row
     assert timeless(last).items() <= timeless(tracker.rows[-1]).items()

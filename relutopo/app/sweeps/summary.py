@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from relutopo.app.jobs.job import module_of
+from relutopo.analyses.base import analysis_class
 from relutopo.app.messages import in_words_of_the_command, refuse_unknown_measure
 from relutopo.app.reports.summaries import save_summary, show
 from relutopo.app.sweeps import plots as sweep_plots
@@ -69,10 +69,12 @@ def summarize(directory: str | Path, *, measure: str | None = None, least: bool 
     if done.jobs:
         save_table(done.table(), sweep.directory / "results")
     for analysis, part in kinds.items():
-        modules = [module_of(job.record.identity.settings) for job in part.jobs]
-        for module in dict.fromkeys(modules):
-            jobs = (j for j, own in zip(part.jobs, modules, strict=True) if own is module)
-            parts += module.summarise(Sweep(part.directory, tuple(jobs)))
+        concluded = analysis_class(analysis).summarize(part)
+        for name, table in concluded.tables.items():
+            save_table(table, sweep.directory / name)
+        for name, figure in concluded.figures.items():
+            save_figure(figure, sweep.directory / "figures" / name)
+        parts += concluded.summary
         rows = overview[(overview["analysis"] == analysis) & (overview["status"] == "done")]
         parts += _measured(rows, part, analysis, measure or _objective(part), least)
     parts += [*_failures(sweep), "", *_counts(sweep, overview)]

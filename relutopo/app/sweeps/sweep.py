@@ -46,7 +46,7 @@ class SweepJob:
     @property
     def analysis(self) -> str:
         """The kind of analysis that it makes."""
-        return str(self.record.value("analysis"))
+        return str(self.record.identity.settings["analysis"]["name"])
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,14 @@ class Sweep:
         jobs = (job for job in self.jobs if job.status == status)
         chosen = tuple(job for job in jobs if analysis in (None, job.analysis))
         return Sweep(self.directory, chosen)
+
+    def measuring(self, measure: str) -> Sweep:
+        """Return the jobs, all of them done, that have a measure."""
+        jobs = (job for job in self.jobs if measure in job.folder.result["measures"])
+        return Sweep(self.directory, tuple(jobs))
+
+    def __len__(self) -> int:
+        return len(self.jobs)
 
     @cached_property
     def swept(self) -> dict[str, list[Any]]:

@@ -15,7 +15,8 @@ import pytest
 import torch
 
 import relutopo as rt
-from relutopo.app.jobs import homology_job, partition_job
+from relutopo.analyses.homology import Homology
+from relutopo.analyses.partition import Partition
 from relutopo.app.messages import explain
 from relutopo.complex import load_complex
 from relutopo.errors import InputError
@@ -122,7 +123,7 @@ def test_data_without_targets_and_models_of_other_data_are_refused(folder: Path)
     np.savez(folder / "space.npz", points=np.zeros((3, 3)), targets=np.zeros(3))
     run = ModelFiles(folder, [folder / "model.pt"], data_file(str(folder / "space.npz")))
     with pytest.raises(InputError, match="takes 2 inputs, the points of 'space' have 3"):
-        run.checkpoint(0)
+        run.network(0)
 
 
 @pytest.mark.parametrize(
@@ -144,14 +145,14 @@ def test_a_partition_takes_two_classes_and_homology_any_targets(
     data = data_file(str(tmp_path / "data.npz"))
     domain = rt.Box(-1, 1, dim=2)
     with pytest.raises(InputError, match=message):
-        partition_job.check(data, domain)
-    homology_job.check(data, domain)
+        Partition().check(data, domain)
+    Homology().check(data, domain)
 
 
 @pytest.mark.parametrize("classes", [CLASSES, 2 * CLASSES - 1, CLASSES > 0])
 def test_a_partition_takes_classes_by_bits_or_signs(tmp_path: Path, classes: Any) -> None:
     np.savez(tmp_path / "data.npz", points=POINTS, targets=classes)
-    partition_job.check(data_file(str(tmp_path / "data.npz")), rt.Box(-1, 1, dim=2))
+    Partition().check(data_file(str(tmp_path / "data.npz")), rt.Box(-1, 1, dim=2))
 
 
 @pytest.mark.parametrize("name", ["held_out_points", "held_out_targets"])
@@ -318,7 +319,7 @@ def test_a_sweep_over_models_of_ones_own_and_trained_ones(
     small = ["--multirun", "hydra.sweep.dir=out", "analysis=homology", "figures=false"]
     command(folder, *small, "checkpoints=runs/*.ckpt", "seed=0,1")
     few = ["trainer.n_steps=40", "trainer.checkpoint_every=10", "network.hidden=[4]"]
-    printed = command(folder, *small, *few, "seed=0,1", "n_filtrations=1")
+    printed = command(folder, *small, *few, "seed=0,1", "analysis.n_filtrations=1")
     table = pd.read_parquet(folder / "out" / "jobs.parquet")
     assert table["status"].tolist() == ["done"] * 4
     assert "4 jobs" in printed

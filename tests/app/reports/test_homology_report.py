@@ -15,8 +15,8 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 
 import relutopo as rt
+from relutopo.analyses import homology_summary
 from relutopo.analyses.association import KINDS
-from relutopo.app.reports import homology as homology_report
 from relutopo.errors import InputError
 from relutopo.learning.spikes import Spike
 from relutopo.plots import plot_betti_curves, plot_complexes, plot_spike_timeline
@@ -79,25 +79,25 @@ def effects(**of_value: Any) -> pd.DataFrame:
     ],
 )
 def test_the_verdict_follows_the_interval(numbers: dict[str, Any], answer: str) -> None:
-    assert answer in text(homology_report.run_summary(table(), effects(**numbers), SPIKES))
+    assert answer in text(homology_summary.run_summary(table(), effects(**numbers), SPIKES))
 
 
 def test_spikes_and_cells_are_told_with_their_numbers() -> None:
-    words = text(homology_report.run_summary(table(), effects(), SPIKES))
+    words = text(homology_summary.run_summary(table(), effects(), SPIKES))
     assert "has 2 spikes in 80 steps" in words
     assert "the largest at step 41: 5.0 times the median" in words
     assert "4,000 cells at the start and 3,000 at the end (ratio 0.75; least 2,800" in words
     assert "restate" not in words
-    assert "no spikes in 80 steps" in text(homology_report.run_summary(table(), effects(), []))
+    assert "no spikes in 80 steps" in text(homology_summary.run_summary(table(), effects(), []))
 
 
 def test_identities_are_warned_of_in_words() -> None:
     same = effects(identity="V / (V + E + F)")
-    words = text(homology_report.run_summary(table(), same, SPIKES))
+    words = text(homology_summary.run_summary(table(), same, SPIKES))
     assert "restate the cell counts exactly, on all 5 checkpoints" in words
     assert "β0 peak value = V / (V + E + F)" in words
     assert "V + E + F = 2E + 1" in words
-    odd = text(homology_report.run_summary(table(euler=[1, 1, 2, 1, 1]), same, SPIKES))
+    odd = text(homology_summary.run_summary(table(euler=[1, 1, 2, 1, 1]), same, SPIKES))
     assert "2E + 1" not in odd
     assert "has not the homology of a ball at step 40" in odd
 
@@ -108,7 +108,7 @@ def test_failures_and_doubts_are_told() -> None:
         filtration_status=["no decision boundary"] + ["ok"] * 4,
         betti_1=[0, 0, 0, 0, 1],
     )
-    words = text(homology_report.run_summary(doubtful, effects(), SPIKES))
+    words = text(homology_summary.run_summary(doubtful, effects(), SPIKES))
     assert "2 complexes are not certified" in words
     assert "1 of 5 checkpoints have no filtration and are left out: no decision boundary" in words
     assert "has not the homology of a ball at step 80" in words
@@ -126,7 +126,7 @@ def sweep(changes: list[float], reducers: Sequence[str] = ("z2",)) -> tuple[Any,
 
 
 def test_the_seed_is_the_unit_of_a_sweep() -> None:
-    words = text(homology_report.sweep_summary(*sweep([0.1, 0.2, 0.3, 0.2, 0.2]), ["seed"]))
+    words = text(homology_summary.sweep_summary(*sweep([0.1, 0.2, 0.3, 0.2, 0.2]), ["seed"]))
     assert "all jobs, 5 jobs cells end/start 0.50 [0.50, 0.50]" in words
     assert "Spearman(step, cells) -0.50 [-0.50, -0.50]; spikes 7.0 [7, 7]" in words
     # Mean 0.2, standard error 0.0316, t = 6.325 with four degrees of freedom, half width 0.0878.
@@ -139,7 +139,7 @@ def test_settings_stand_in_the_order_of_their_values() -> None:
     widths = ["[8,8]", "[16]", "[128,128]"]
     for part in (rows, associations):
         part["width"] = part["seed"].map(dict(enumerate(widths)))
-    words = text(homology_report.sweep_summary(rows, associations, ["seed", "width"]))
+    words = text(homology_summary.sweep_summary(rows, associations, ["seed", "width"]))
     places = [words.index(f"{width}, 1 job") for width in widths]
     assert places == sorted(places)
 
@@ -171,7 +171,7 @@ def test_a_sweep_without_spikes_says_so_once_and_shows_what_is_known(
     associations = without_spikes(associations, n_spikes)
     associations["raw"] = associations["seed"] / 10
     rows["width"], associations["width"] = (part["seed"] % 2 for part in (rows, associations))
-    parts = homology_report.sweep_summary(rows, associations, ["seed", "width"])
+    parts = homology_summary.sweep_summary(rows, associations, ["seed", "width"])
     words = text(parts)
     assert words.count(why) == words.count("nothing can be told about changes at spikes") == 1
     assert "settings" not in words
@@ -193,7 +193,7 @@ def test_spikes_that_some_settings_have_are_compared_there() -> None:
     with_spikes, without = (associations[associations["seed"] == seed] for seed in (0, 1))
     associations = pd.concat([with_spikes, without_spikes(without)])
     rows["width"], associations["width"] = rows["seed"], associations["seed"]
-    parts = homology_report.sweep_summary(rows, associations, ["seed", "width"])
+    parts = homology_summary.sweep_summary(rows, associations, ["seed", "width"])
     assert "No loss spikes were found in 1 of 2 settings: nothing can be told" in text(parts)
     assert "by chance alone" not in text(parts)  # of single jobs
     first, second = grids(parts)
@@ -207,7 +207,7 @@ def test_signals_that_no_job_knows_are_named_and_fill_no_table() -> None:
     is_unknown = associations["signal"] == "betti_0_peak_value"
     associations.loc[is_unknown, ["raw", "detrended", "change"]] = NAN
     for effects in (associations, without_spikes(associations)):
-        parts = homology_report.sweep_summary(rows, effects, ["seed"])
+        parts = homology_summary.sweep_summary(rows, effects, ["seed"])
         assert "β0 peak value, cell counts out" in text(parts).partition("unknown (")[2]
         (grid,) = grids(parts)
         assert list(grid.columns[0].cells) == ["all cells", "not regions", "β0 peak index"]
@@ -215,22 +215,22 @@ def test_signals_that_no_job_knows_are_named_and_fill_no_table() -> None:
 
 
 def test_a_run_without_spikes_has_no_columns_for_them() -> None:
-    parts = homology_report.run_summary(table(), without_spikes(effects()), [])
+    parts = homology_summary.run_summary(table(), without_spikes(effects()), [])
     correlations, values = grids(parts)
     assert correlations.columns[-1].header == "cell counts out"
     assert [column.header for column in values.columns] == ["", "first", "last"]
     assert "quiet steps" not in text(parts)
-    _, changes = grids(homology_report.run_summary(table(), effects(), SPIKES))
+    _, changes = grids(homology_summary.run_summary(table(), effects(), SPIKES))
     assert [c.header for c in changes.columns[3:]] == ["change", "cell counts out"]
 
 
 def test_reducers_are_compared_number_by_number() -> None:
     rows, associations = sweep([0.1, 0.2], ["z2", "phat"])
-    words = text(homology_report.sweep_summary(rows, associations, ["reducer", "seed"]))
+    words = text(homology_summary.sweep_summary(rows, associations, ["reducer", "seed"]))
     assert "reducers compared on 10 checkpoints: all numbers are equal on 10" in words
     rows = rows.reset_index(drop=True)
     rows.loc[3, "betti_1_peak_value"] += 1e-12
-    words = text(homology_report.sweep_summary(rows, associations, ["reducer", "seed"]))
+    words = text(homology_summary.sweep_summary(rows, associations, ["reducer", "seed"]))
     assert "all numbers are equal on 9" in words
 
 
@@ -239,10 +239,10 @@ def test_reducers_are_compared_where_there_are_two() -> None:
     rows, associations = sweep([0.1], ["z2", "outside"])
     rows = rows.assign(code=rows["reducer"])
     swept = ["reducer", "seed"]
-    words = text(homology_report.sweep_summary(rows, associations, swept))
+    words = text(homology_summary.sweep_summary(rows, associations, swept))
     assert "reducers compared on 5 checkpoints: all numbers are equal on 5" in words
     apart = rows.assign(seed=np.repeat([0, 1], 5))
-    words = text(homology_report.sweep_summary(apart, associations, swept))
+    words = text(homology_summary.sweep_summary(apart, associations, swept))
     assert "no two reducers worked on the same checkpoint" in words
 
 

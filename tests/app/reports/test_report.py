@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 from rich.table import Table
 
-from relutopo.app.reports import partition as partition_report
+from relutopo.analyses import partition_summary
 from relutopo.learning.runs import History
 from relutopo.reports.text import natural_sort, short
 
@@ -69,18 +69,18 @@ def table(**columns: Any) -> pd.DataFrame:
 )
 def test_the_verdict_follows_the_last_checkpoints(by_points: list[float], answer: str) -> None:
     assert answer in text(
-        partition_report.run_summary(table(weighted_decision_by_points=by_points))
+        partition_summary.run_summary(table(weighted_decision_by_points=by_points))
     )
 
 
 def test_an_unsteady_agreement_is_not_a_yes() -> None:
     twice = pd.concat([table(), table(weighted_decision_by_points=[0.9, 0.9, 0.6, 0.99])])
-    assert "At the end, but not steadily" in text(partition_report.run_summary(twice))
+    assert "At the end, but not steadily" in text(partition_summary.run_summary(twice))
 
 
 def test_checkpoints_without_a_partition_are_no_yes() -> None:
     twice = pd.concat([table(), table(weighted_decision_by_points=[0.9, 0.9, np.nan, 0.99])])
-    lines = text(partition_report.run_summary(twice))
+    lines = text(partition_summary.run_summary(twice))
     assert "At the end, but not steadily" in lines
     assert "least over the 1 known of the last 2 checkpoints 0.990" in lines
 
@@ -90,26 +90,26 @@ def test_jobs_without_a_partition_are_counted() -> None:
         table(weighted_agreement=np.nan if seed else 0.97).assign(job=str(seed), seed=seed)
         for seed in range(3)
     ]
-    lines = text(partition_report.sweep_summary(pd.concat(jobs), ["seed"]))
+    lines = text(partition_summary.sweep_summary(pd.concat(jobs), ["seed"]))
     assert ".970 [.970] (2 unknown)" in lines
 
 
 def test_less_than_one_is_never_shown_as_one() -> None:
-    almost = text(partition_report.run_summary(table(weighted_held_out_agreement=0.9999)))
+    almost = text(partition_summary.run_summary(table(weighted_held_out_agreement=0.9999)))
     assert "held-out points on 0.999." in almost
 
 
 def test_a_network_that_did_not_learn_is_told() -> None:
     lines = text(
-        partition_report.run_summary(table(held_out_accuracy=0.9, generalised_step=np.nan))
+        partition_summary.run_summary(table(held_out_accuracy=0.9, generalised_step=np.nan))
     )
     assert "has not learned the task: held-out accuracy 0.900" in lines
     assert "never reached 0.98 (at most 0.900)" in lines
-    assert "never fitted" in text(partition_report.run_summary(table(fitted_step=np.nan)))
+    assert "never fitted" in text(partition_summary.run_summary(table(fitted_step=np.nan)))
 
 
 def test_of_one_model_nothing_is_said_that_takes_several() -> None:
-    lines = text(partition_report.run_summary(table()[3:]))
+    lines = text(partition_summary.run_summary(table()[3:]))
     assert "Yes: it agrees with the network's decision on 0.990" in lines
     assert "Agreement with the training labels is 0.990 (unweighted 0.700)." in lines
     for words in ("least over", "went from", "at step", "first", "last"):
@@ -117,8 +117,8 @@ def test_of_one_model_nothing_is_said_that_takes_several() -> None:
 
 
 def test_held_out_points_are_named_only_where_there_are_some() -> None:
-    assert "the labels of held-out points" in text(partition_report.run_summary(table()))
-    lines = text(partition_report.run_summary(table(), has_held_out=False))
+    assert "the labels of held-out points" in text(partition_summary.run_summary(table()))
+    lines = text(partition_summary.run_summary(table(), has_held_out=False))
     assert lines.count("held-out") == 1
     assert "Train accuracy reached 1 at step 50; there are no held-out points." in lines
 
@@ -131,10 +131,10 @@ def test_delayed_generalisation_is_told_with_its_numbers(
     agreement: list[float], claim: str
 ) -> None:
     late = table(generalised_step=500.0, weighted_agreement=agreement)
-    lines = text(partition_report.run_summary(late))
+    lines = text(partition_summary.run_summary(late))
     assert "10.0 times later" in lines
     assert claim in lines
-    assert "no delayed generalisation" in text(partition_report.run_summary(table()))
+    assert "no delayed generalisation" in text(partition_summary.run_summary(table()))
 
 
 def test_failures_and_doubts_are_told() -> None:
@@ -143,7 +143,7 @@ def test_failures_and_doubts_are_told() -> None:
         enumeration_status=["certified", "certified", "certified", "uncertified"],
         n_points_outside=[0, 0, 3, 0],
     )
-    lines = text(partition_report.run_summary(doubtful))
+    lines = text(partition_summary.run_summary(doubtful))
     assert "weighted: one region at step 0" in lines
     assert "1 complex is not certified" in lines
     assert "up to 3 training points lie outside the domain" in lines
@@ -151,9 +151,9 @@ def test_failures_and_doubts_are_told() -> None:
 
 def test_no_eigensolver_is_named_where_none_has_a_result() -> None:
     nothing = table(weighted_method=None, weighted_residual=np.nan, unweighted_residual=np.nan)
-    lines = text(partition_report.run_summary(nothing))
+    lines = text(partition_summary.run_summary(nothing))
     assert "ran: enumerator cpu; no eigensolver with a result; facet adjacency" in lines
-    lines = text(partition_report.run_summary(table()))
+    lines = text(partition_summary.run_summary(table()))
     assert "; eigensolver arpack (largest residual 1.0e-09); facet" in lines
 
 
@@ -166,7 +166,10 @@ def test_learning_steps_are_the_first_ones() -> None:
         held_out_loss=np.zeros(3),
         held_out_accuracy=np.array([0.5, 0.97, 0.98]),
     )
-    assert partition_report.learning_steps(history) == {"fitted_step": 3.0, "generalised_step": 4.0}
+    assert partition_summary.learning_steps(history) == {
+        "fitted_step": 3.0,
+        "generalised_step": 4.0,
+    }
 
 
 def test_a_sweep_is_shown_over_seeds_and_eigensolvers() -> None:
@@ -181,7 +184,7 @@ def test_a_sweep_is_shown_over_seeds_and_eigensolvers() -> None:
         )
         jobs.append(rows)
     combined = pd.concat(jobs, ignore_index=True)
-    lines = text(partition_report.sweep_summary(combined, ["seed", "eigensolver"]))
+    lines = text(partition_summary.sweep_summary(combined, ["seed", "eigensolver"]))
     assert "arpack 2 1.000 [1.000] .950 [.900] .700 [.700] .450 [.400]" in lines
     assert "differ by at most 9.1e-02 (relative)" in lines
 
@@ -210,7 +213,7 @@ def test_several_settings_are_sorted_by_the_first_and_then_by_the_next(
 )
 def test_settings_stand_in_the_order_of_their_values(values: list[Any]) -> None:
     jobs = [table(job=str(i), key=value) for i, value in enumerate(sorted(values, key=str))]
-    parts = partition_report.sweep_summary(pd.concat(jobs), ["key"])
+    parts = partition_summary.sweep_summary(pd.concat(jobs), ["key"])
     firsts = [list(part.columns[0].cells) for part in parts if isinstance(part, Table)]
     assert firsts == 2 * [[short(value) for value in values]]
 
@@ -230,7 +233,7 @@ def test_what_no_job_of_a_sweep_has_is_named_once_and_why() -> None:
         for seed in (0, 1)
         for width in (8, 16)
     ]
-    parts = partition_report.sweep_summary(pd.concat(jobs), ["seed", "width"])
+    parts = partition_summary.sweep_summary(pd.concat(jobs), ["seed", "width"])
     lines = text(parts)
     assert "unknown in every job (one region): weighted, gain" in lines
     assert "never in any job: held-out 0.98, ratio" in lines
@@ -241,7 +244,7 @@ def test_what_no_job_of_a_sweep_has_is_named_once_and_why() -> None:
     assert [c.header for c in steps.columns] == ["width", "jobs", "train acc. 1"]
     assert list(steps.columns[-1].cells) == ["50", "50"]
     nothing = pd.concat([job.assign(fitted_step=np.nan) for job in jobs])
-    lines = text(partition_report.sweep_summary(nothing, ["seed", "width"]))
+    lines = text(partition_summary.sweep_summary(nothing, ["seed", "width"]))
     assert "never in any job: train acc. 1, held-out 0.98, ratio" in lines
     assert "least-greatest" not in lines
 
@@ -253,7 +256,7 @@ def test_a_sweep_without_held_out_points_or_training_tells_nothing_of_them(
 ) -> None:
     steps = {"fitted_step": np.nan, "generalised_step": np.nan, "held_out_accuracy": held_out}
     jobs = [table(job=str(i), width=i, **steps).tail(n_checkpoints) for i in range(2)]
-    lines = text(partition_report.sweep_summary(pd.concat(jobs), ["width"]))
+    lines = text(partition_summary.sweep_summary(pd.concat(jobs), ["width"]))
     assert ("held-out acc." in lines) == (held_out == 0.9)
     assert ("gain" in lines) == (n_checkpoints == 2)
     never = "never in any job: train acc. 1"
@@ -265,7 +268,7 @@ def test_a_sweep_without_held_out_points_or_training_tells_nothing_of_them(
 
 def test_of_many_settings_the_first_are_shown() -> None:
     jobs = [table(job=str(i), width=i, weighted_agreement=0.5 + i / 100) for i in range(30)]
-    lines = text(partition_report.sweep_summary(pd.concat(jobs), ["width"]))
+    lines = text(partition_summary.sweep_summary(pd.concat(jobs), ["width"]))
     assert "19 1 1.000 .690 .700 .000" in lines  # one job: no worst of several
     assert "20 1" not in lines
     assert "and 10 settings more, in jobs.csv" in lines

@@ -1,0 +1,365 @@
+"""Analyses of networks one by one, along a run: what they share.
+
+Derive a frozen dataclass from `CheckpointAnalysis`, declare its `columns` and `measures`, and
+implement `compute`. Everything else has a default: rows that are kept and resumed, a table, a short
+summary, the measures of the last checkpoint.
+"""
+
+from __future__ import annotations
+
+import logging
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import threadpoolctl
+
+from relutopo.analyses.base import Analysis, Row, Workplace, choice_field, described
+from relutopo.analyses.rows import kept_rows
+from relutopo.analyses.versions import code_of_class
+from relutopo.complex import CellComplex
+from relutopo.errors import InputError
+from relutopo.geometry.domain import Domain
+from relutopo.geometry.storage import save_complex
+from relutopo.interfaces import Progress
+from relutopo.learning.datasets import Dataset
+from relutopo.learning.runs import Run
+from relutopo.networks.network import Network
+from relutopo.optional import require
+from relutopo.plots import save_figure
+from relutopo.reports.conclusion import Conclusion
+from relutopo.reports.tables import new_table, save_table
+from relutopo.reports.text import counted, first_middle_last
+from relutopo.signatures.base import Column, Signature, column_names, row_of
+from relutopo.signatures.subject import Choice, Subject, made
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+    from rich.console import RenderableType
+
+__all__ = ["ALONG_A_RUN", "Analysed", "CheckpointAnalysis", "last_values"]
+
+ALONG_A_RUN = (
+    Column("step", "steps", "updates made"),
+    Column("train_loss", "1", "loss on the training set; NaN where it was not evaluated"),
+    Column("train_accuracy", "1", "accuracy of the network on the training set"),
+    Column("held_out_loss", "1", "loss on the held-out set; NaN where it was not evaluated"),
+    Column("held_out_accuracy", "1", "accuracy of the network on the held-out set"),
+)
+"""Columns that rows of a run begin with."""
+log = logging.getLogger("relutopo")
+
+
+@dataclass(frozen=True, eq=False)
+class Analysed:
+    """What is known of one network.
+
+    Attributes
+    ----------
+    subject : Subject
+        The network with all that was computed of it.
+    row : dict
+        The numbers, flat.
+    """
+
+    subject: Subject
+    row: Row
+
+    @property
+    def complex(self) -> CellComplex:
+        """The complex of the network."""
+        return self.subject.complex
+
+
+@dataclass(frozen=True)
+class CheckpointAnalysis(Analysis):
+    """An analysis of networks one by one, along a run.
+
+    Parameters
+    ----------
+    domain : mapping
+        ``name`` of a rule in `relutopo.learning.domain_rules`, and the options of its constructor.
+    signatures : sequence of str, mapping or Signature
+        Signatures whose columns are added to every row: registry names, mappings with ``name`` and
+        options, or instances.
+    enumerator, max_cells, seed
+        See `Analysis`.
+
+    Attributes
+    ----------
+    of_history : tuple of str
+        Which columns of the run's history a row begins with.
+    """
+
+    domain: Mapping[str, Any] = choice_field("around_data")
+    signatures: Sequence[Choice] = ()
+
+    of_history: ClassVar[tuple[str, ...]] = tuple(column.name for column in ALONG_A_RUN[1:])
+
+    # What a kind of analysis says of itself
+
+    def check(self, dataset: Dataset, domain: Domain) -> None:
+        """Raise an `InputError` for data that cannot be analysed on a domain; none by default.
+
+        Parameters
+        ----------
+        dataset : Dataset
+        domain : Domain
+            What the settings make of it.
+        """
+
+    def check_network(self, network: Network) -> None:
+        """Raise an `InputError` for networks that cannot be analysed; none by default.
+
+        Parameters
+        ----------
+        network : Network
+        """
+
+    @abstractmethod
+    def compute(self, subject: Subject, dataset: Dataset) -> Mapping[str, Any]:
+        """Return the value of each column for one network.
+
+        Laws: as `relutopo.signatures.base.Signature.compute`, except that seconds may differ.
+
+        Parameters
+        ----------
+        subject : Subject
+            The network with its training data.
+        dataset : Dataset
+            All data, as they were given. What looks at held-out points is a measure.
+        """
+
+    def conclude(
+        self, rows: Sequence[Row], run: Run, labels: Mapping[str, Any] | None = None
+    ) -> Conclusion:
+        """Return tables, summary and measures of a run; by default those of the rows.
+
+        Parameters
+        ----------
+        rows : sequence of dict
+            From `rows`.
+        run : Run
+        labels : mapping, optional
+            More columns of the tables, the same in all rows.
+        """
+        table = self.table(rows, labels)
+        return Conclusion(
+            {"results": table},
+            self.at_three_steps(table, self.measures, type(self).__name__),
+            last_values(table, self.measures),
+        )
+
+    def draw(self, tables: Mapping[str, pd.DataFrame], run: Run) -> Mapping[str, Figure]:
+        """Return figures of a run, by name; none by default.
+
+        Parameters
+        ----------
+        tables : mapping of str to pandas.DataFrame
+            From `conclude`.
+        run : Run
+        """
+        return {}
+
+    # What all have in common
+
+    def subject(self, network: Network, dataset: Dataset, *, step: int = 0) -> Subject:
+        """Return a network with its data on the domain of these settings; nothing is computed.
+
+        Parameters
+        ----------
+        network : Network
+        dataset : Dataset
+        step : int
+            Takes part in the seeds of filtrations.
+        """
+        return Subject(
+            network,
+            dataset,
+            self.create("domain")(dataset),
+            enumerator=self.enumerator,
+            max_cells=self.max_cells,
+            seed=self.seed,
+            step=step,
+        )
+
+    def analyse(self, network: Network, dataset: Dataset, *, step: int = 0) -> Analysed:
+        """Analyse one network.
+
+        Parameters
+        ----------
+        network : Network
+        dataset : Dataset
+            Its training points bound the domain, unless the settings fix one; on a slice their
+            projections take part.
+        step : int
+            Takes part in the seeds of filtrations.
+
+        Returns
+        -------
+        Analysed
+            The row has the `columns`, and those of the signatures.
+
+        Raises
+        ------
+        InputError
+            If a setting or the data cannot be used, or two signatures have the same column.
+        BackendError
+            If what is computed is not what the columns declare.
+        LimitReachedError
+            If `max_cells` is reached.
+        """
+        subject = self.subject(network, dataset, step=step)
+        values = self.compute(subject, dataset)
+        row = row_of(self, self.columns, values, subject.complex.dim)
+        for signature in self._signatures():
+            more = signature.row(subject)
+            twice = sorted(row.keys() & more.keys())
+            if twice:
+                raise InputError(
+                    f"`signatures` must have columns of their own, got {', '.join(twice)} of "
+                    f"{type(signature).__name__} a second time; leave one of them out"
+                )
+            row |= more
+        return Analysed(subject, row)
+
+    def checkpoint(self, run: Run, step: int) -> Analysed:
+        """Analyse one checkpoint of a run.
+
+        Parameters
+        ----------
+        run : Run
+        step : int
+            One of ``run.steps``.
+
+        Returns
+        -------
+        Analysed
+            The row starts with ``step`` and what is known of the loss.
+        """
+        found = self.analyse(run.network(step), run.dataset, step=step)
+        history = run.history.at(step)
+        along = {"step": step, **{name: history[name] for name in self.of_history}}
+        return Analysed(found.subject, along | found.row)
+
+    def rows(self, run: Run, *, progress: Progress | None = None) -> list[Row]:
+        """Analyse every checkpoint of a run, or go on where an interrupted analysis stopped.
+
+        Parameters
+        ----------
+        run : Run
+            Complete.
+        progress : Progress, optional
+            Called after each checkpoint with (checkpoints done, checkpoints, message).
+
+        Returns
+        -------
+        list of dict
+            One row for each checkpoint, in order.
+
+        Raises
+        ------
+        InputError
+            If training has not finished, or a checkpoint or a row cannot be read.
+        """
+        return kept_rows(
+            run.directory / "analysis" / self.key,
+            described(self),
+            run.steps,
+            lambda step: self.checkpoint(run, step).row,
+            progress,
+        )
+
+    def table(self, rows: Sequence[Row], labels: Mapping[str, Any] | None = None) -> pd.DataFrame:
+        """Return rows as a table, with more columns that are the same in all rows."""
+        pandas = require("pandas", "the table of a run")
+        table: pd.DataFrame = pandas.DataFrame(rows).assign(**(labels or {}))
+        return table
+
+    @staticmethod
+    def at_three_steps(
+        table: pd.DataFrame, names: Sequence[str], title: str
+    ) -> list[RenderableType]:
+        """Show some columns at the first, the middle and the last checkpoint."""
+        grid = new_table((), ("step", *(name.replace("_", " ") for name in names)), title=title,
+                         wrap_numbers=True)  # fmt: skip
+        for step in first_middle_last(table["step"].tolist()):
+            row = table[table["step"] == step].iloc[0]
+            grid.add_row(str(step), *(f"{row[name]:.4g}" for name in names))
+        return ["", grid]
+
+    def carry_out(self, place: Workplace) -> Conclusion:
+        """Check the data, analyse the run, and write tables, figures and the last complex."""
+        with place.stage("data"):
+            dataset = place.dataset
+            domain = self.create("domain")(dataset)  # what does not fit shall not wait
+            self.check(dataset, domain)
+        if domain.dim > 3:
+            log.warning(
+                "the domain has %d dimensions; the number of cells grows like the number of "
+                "neurons to that power, and the domain slice_principal is a plane",
+                domain.dim,
+            )
+        with place.stage("training"):
+            run = place.run
+        log.info(
+            "analysing %s; the first use compiles, up to a minute",
+            counted(len(run.steps), "checkpoint"),
+        )
+        # Threads cost small matrices more than they give: ten times as long on a busy machine.
+        with threadpoolctl.threadpool_limits(1, "blas"):
+            with place.stage("analysis"), place.progress("analysing") as progress:
+                rows = self.rows(run, progress=progress)
+            with place.stage("report"):
+                conclusion = self._report(rows, run, place)
+        return conclusion
+
+    def _report(self, rows: Sequence[Row], run: Run, place: Workplace) -> Conclusion:
+        log.info("writing tables and the last complex")
+        last = self.subject(run.network(run.steps[-1]), run.dataset)
+        save_complex(place.directory / "complex.npz", last.complex)
+        conclusion = self.conclude(rows, run, place.labels)
+        for name, table in conclusion.tables.items():
+            save_table(table, place.directory / name)
+        if place.draws_figures:
+            log.info("drawing figures")
+            for name, figure in self.draw(conclusion.tables, run).items():
+                save_figure(figure, place.directory / "figures" / name)
+        added = column_names(self._columns_of_signatures(), last.complex.dim)
+        numbers = [name for name, missing in added.items() if missing is not None]
+        more = last_values(conclusion.tables["results"], numbers)
+        return Conclusion(conclusion.tables, conclusion.summary, {**conclusion.measures, **more})
+
+    def _signatures(self) -> list[Signature]:
+        return [made("signature", choice) for choice in self.signatures]
+
+    def _columns_of_signatures(self) -> list[Column]:
+        return [column for signature in self._signatures() for column in signature.columns]
+
+    @property
+    def choices(self) -> dict[str, Any]:
+        """What is chosen by name, by role."""
+        return super().choices | {"signature": dict(enumerate(self.signatures))}
+
+    @property
+    def code(self) -> dict[str, str]:
+        """The version of all code that computes."""
+        code = super().code
+        for choice in self.signatures:
+            if isinstance(choice, Signature):
+                code |= code_of_class(type(choice))
+        return code
+
+    def check_choices(self) -> None:
+        """Create whatever is chosen by name: what is wrong shall not wait for the training."""
+        for role in super().choices:
+            self.create(role)
+        self._signatures()
+
+
+def last_values(table: pd.DataFrame, names: Sequence[str]) -> dict[str, float]:
+    """Return what is measured at the last checkpoint: numbers of some columns."""
+    last = table.iloc[-1]
+    return {name: float(last[name]) for name in names}

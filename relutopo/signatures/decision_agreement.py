@@ -1,0 +1,47 @@
+"""How well the Fiedler partition agrees with the network's own decision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from relutopo.signatures.base import Column, Signature
+from relutopo.signatures.subject import Cut, Subject
+from relutopo.spectral.agreement import decision_agreement
+
+__all__ = ["DecisionAgreement"]
+
+
+@dataclass(frozen=True)
+class DecisionAgreement(Cut, Signature):
+    """Agreement of the sides of a partition with the sign of the network's output.
+
+    See `Cut` for its options. The network must have one output, or two.
+    """
+
+    columns = (
+        Column("decision_by_points", "1", "agreement with the network's decision, by data"),
+        Column("decision_by_volume", "1", "the same by volume"),
+        Column("decision_by_regions", "1", "the same by number of regions"),
+        Column("cut_at_boundary", "1", "cut edges at regions that the boundary crosses"),
+        Column("boundary_at_cut", "1", "crossed regions at which the cut passes"),
+        Column("n_crossed_regions", "regions", "regions that the decision boundary crosses"),
+    )
+
+    def compute(self, subject: Subject) -> Mapping[str, Any]:
+        """Return the numbers, if there is a partition."""
+        part = subject.partition(self).part
+        if part is None:
+            return {}
+        found = decision_agreement(
+            part, subject.points, regions=subject.regions, decision=subject.decision
+        )
+        return {
+            "decision_by_points": found.by_points,
+            "decision_by_volume": found.by_volume,
+            "decision_by_regions": found.by_regions,
+            "cut_at_boundary": found.cut_edges_at_boundary,
+            "boundary_at_cut": found.crossed_regions_at_cut,
+            "n_crossed_regions": found.n_crossed,
+        }

@@ -1,0 +1,41 @@
+"""How well the Fiedler partition agrees with the training labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from relutopo.signatures.base import Column, Signature
+from relutopo.signatures.subject import Cut, Subject
+from relutopo.spectral.agreement import in_component, label_agreement_in
+
+__all__ = ["LabelAgreement"]
+
+
+@dataclass(frozen=True)
+class LabelAgreement(Cut, Signature):
+    """Agreement of the sides of a partition with the training labels; see `Cut` for its options.
+
+    The labels must be of two classes, -1 and 1.
+    """
+
+    columns = (
+        Column("agreement", "1", "accuracy of the sides against the training labels"),
+        Column("adjusted_rand", "1", "adjusted Rand index of sides and training labels"),
+        Column("sweep_agreement", "1", "accuracy of the best threshold (picked by labels)"),
+        Column("purity", "1", "bound of every agreement: the best labelling of regions"),
+    )
+
+    def compute(self, subject: Subject) -> Mapping[str, Any]:
+        """Return the numbers, if there is a partition with a training point in it."""
+        part = subject.partition(self).part
+        if part is None or not in_component(part, subject.regions).any():
+            return {}
+        found = label_agreement_in(part, subject.regions, subject.targets)
+        return {
+            "agreement": found.accuracy,
+            "adjusted_rand": found.adjusted_rand_index,
+            "sweep_agreement": found.sweep_accuracy,
+            "purity": found.purity,
+        }

@@ -1,0 +1,265 @@
+"""A network with its training data, and whatever has been computed of them so far.
+
+Signatures and analyses that look at one network share a `Subject`, so that its complex, dual
+graph, partitions and diagrams are computed once, and only if somebody asks for them.
+
+Invariant: a subject knows no held-out data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any, Literal, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relutopo import registry
+from relutopo.checks import check_integer
+from relutopo.complex import CellComplex
+from relutopo.decomposition import decompose
+from relutopo.errors import (
+    DisconnectedGraphError,
+    NoDecisionBoundaryError,
+    NoFiedlerVectorError,
+    NotConvergedError,
+    WeightsError,
+)
+from relutopo.geometry.domain import Domain
+from relutopo.homology.diagram import Diagram
+from relutopo.homology.persistence import filtration, persistence
+from relutopo.homology.strategies import FiltrationStrategy
+from relutopo.interfaces import Reducer
+from relutopo.learning.datasets import Dataset
+from relutopo.learning.domain_rules import seen_on
+from relutopo.networks.network import Network
+from relutopo.spectral.agreement import Decision, decision_of_regions
+from relutopo.spectral.dual_graph import Adjacency, DualGraph
+from relutopo.spectral.fiedler import FiedlerPartition, fiedler_partition
+
+__all__ = ["Choice", "Cut", "Diagrams", "Filtering", "Partitioned", "Subject", "made"]
+
+Choice = str | Mapping[str, Any] | object
+"""A registry name, a mapping with ``name`` and the options of its constructor, or an instance."""
+_Result = TypeVar("_Result")
+_FAILURES = {
+    NoFiedlerVectorError: "one region",
+    DisconnectedGraphError: "disconnected graph",
+    NotConvergedError: "not converged",
+    WeightsError: "weights not positive",
+}
+
+
+def made(role: str, choice: Choice, **more: Any) -> Any:
+    """Return the instance that a choice stands for; `more` are options beside its own."""
+    if isinstance(choice, Mapping):
+        return registry.create_from(role, {**choice, **more})
+    return registry.create(role, choice, **more)
+
+
+def _frozen(value: Any) -> Hashable:
+    """Return a key that tells a choice from others."""
+    if isinstance(value, Mapping):
+        return tuple(sorted((key, _frozen(entry)) for key, entry in value.items()))
+    if isinstance(value, (list, tuple)):
+        return tuple(map(_frozen, value))
+    return value if isinstance(value, Hashable) else id(value)
+
+
+def _key_of(settings: object, kind: type) -> Hashable:
+    """Return a key of the fields that a class of settings has; a name alone has no options."""
+    values = (getattr(settings, field.name) for field in fields(kind))
+    chosen = ({"name": value} if isinstance(value, str) else value for value in values)
+    return kind, tuple(map(_frozen, chosen))
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How a dual graph is partitioned.
+
+    Parameters
+    ----------
+    vertex_weights, edge_weights, eigensolver : str, mapping or instance
+        A registry name, a mapping with ``name`` and options, or an instance.
+    adjacency : {"facet", "hamming"}
+        What joins two regions.
+    component : {None, "largest"}
+        What to partition of a disconnected graph: nothing, or its largest component.
+    """
+
+    vertex_weights: Choice = "count_plus_one"
+    edge_weights: Choice = "unit"
+    eigensolver: Choice = "auto"
+    adjacency: Adjacency = "facet"
+    component: Literal["largest"] | None = None
+
+
+@dataclass(frozen=True)
+class Filtering:
+    """How a complex is filtered, and how often.
+
+    Parameters
+    ----------
+    filtration, reducer : str, mapping or instance
+        A registry name, a mapping with ``name`` and options, or an instance. The filtration
+        "distance_to_data" takes ``points: training`` for the training points.
+    n_filtrations : int
+        How often a random filtration is drawn; others are made once.
+
+    Raises
+    ------
+    InputError
+        If `n_filtrations` is no integer from 1.
+    """
+
+    filtration: Choice = "random_closure"
+    reducer: Choice = "z2"
+    n_filtrations: int = 5
+
+    def __post_init__(self) -> None:
+        remedy = "2 or more show the spread of a random filtration"
+        check_integer("n_filtrations", self.n_filtrations, 1, remedy=remedy)
+
+
+class Partitioned(NamedTuple):
+    """A partition, or why there is none."""
+
+    part: FiedlerPartition | None
+    status: str
+
+
+class Diagrams(NamedTuple):
+    """A diagram for each filtration that was drawn; or none, and why."""
+
+    diagrams: tuple[Diagram, ...]
+    status: str
+
+
+class Subject:
+    """A network and its training data on a domain.
+
+    Parameters
+    ----------
+    network : Network
+    dataset : Dataset
+        Only its training points and targets count.
+    domain : Domain
+        On a slice the points take part by their projections.
+    enumerator : str, mapping or instance
+        What cuts the domain into cells.
+    max_cells : int, optional
+        Stop before the complex has more cells of all dimensions than this.
+    seed : int
+        Seed of eigensolvers' starts and of random filtrations.
+    step : int
+        Of the training; takes part in the seeds of filtrations.
+
+    Examples
+    --------
+    >>> from relutopo import Box, as_network
+    >>> from relutopo.learning.datasets import two_moons
+    >>> kink = as_network(([[[1.0, 0.0]], [[1.0]]], [[0.0], [0.0]]))
+    >>> subject = Subject(kink, two_moons(n=20), Box(-2, 3, dim=2), enumerator="exact")
+    >>> subject.complex.n_regions, subject.graph().n_edges
+    (2, 1)
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        dataset: Dataset,
+        domain: Domain,
+        *,
+        enumerator: Choice = "cpu",
+        max_cells: int | None = None,
+        seed: int = 0,
+        step: int = 0,
+    ) -> None:
+        seen = seen_on(dataset, domain)
+        self.network, self.domain = network, domain
+        self.points, self.targets = seen.points, seen.targets
+        self.seed, self.step = seed, step
+        self._enumerator, self._max_cells = enumerator, max_cells
+        self._known: dict[Hashable, Any] = {}
+
+    def once(self, key: Hashable, compute: Callable[[], _Result]) -> _Result:
+        """Return what `compute` gives, which is called for the first of equal keys only.
+
+        Parameters
+        ----------
+        key : hashable
+            By custom a tuple that begins with the name of what is computed.
+        compute : callable
+        """
+        if key not in self._known:
+            self._known[key] = compute()
+        result: _Result = self._known[key]
+        return result
+
+    @cached_property
+    def complex(self) -> CellComplex:
+        """The cells of the network in the domain."""
+        return decompose(
+            self.network,
+            self.domain,
+            enumerator=made("enumerator", self._enumerator),
+            max_cells=self._max_cells,
+        )
+
+    @cached_property
+    def regions(self) -> NDArray[np.int64]:
+        """The region of each training point; see `CellComplex.locate`."""
+        return self.complex.locate(self.points)
+
+    @cached_property
+    def decision(self) -> Decision:
+        """What the network decides on each region."""
+        return decision_of_regions(self.complex)
+
+    def graph(self, adjacency: Adjacency = "facet") -> DualGraph:
+        """Return the dual graph."""
+        return self.once(("graph", adjacency), lambda: self.complex.dual_graph(adjacency))
+
+    def partition(self, cut: Cut) -> Partitioned:
+        """Return the Fiedler partition; or none, and why: one bad network must not end a run."""
+        return self.once(_key_of(cut, Cut), lambda: self._partition(cut))
+
+    def _partition(self, cut: Cut) -> Partitioned:
+        try:
+            part = fiedler_partition(
+                self.graph(cut.adjacency),
+                self.points,
+                vertex_weights=made("vertex_weights", cut.vertex_weights),
+                edge_weights=made("edge_weights", cut.edge_weights),
+                eigensolver=made("eigensolver", cut.eigensolver),
+                component=cut.component,
+                seed=self.seed,
+            )
+        except tuple(_FAILURES) as error:
+            return Partitioned(None, _FAILURES[type(error)])
+        return Partitioned(part, part.status)
+
+    def diagrams(self, filtering: Filtering) -> Diagrams:
+        """Return the diagrams; or none, and why: one bad network must not end a run."""
+        return self.once(_key_of(filtering, Filtering), lambda: self._diagrams(filtering))
+
+    def _diagrams(self, how: Filtering) -> Diagrams:
+        reducer: Reducer = made("reducer", how.reducer)
+        strategy = self._strategy(how.filtration)
+        n = how.n_filtrations if strategy.random else 1
+        seeds = np.random.SeedSequence((self.seed, self.step)).generate_state(n)
+        try:
+            orders = [filtration(self.complex, strategy, seed=int(seed)) for seed in seeds]
+        except NoDecisionBoundaryError:
+            return Diagrams((), "no decision boundary")
+        diagrams = (persistence(self.complex, order, reducer=reducer) for order in orders)
+        return Diagrams(tuple(diagrams), "ok")
+
+    def _strategy(self, choice: Choice) -> FiltrationStrategy:
+        from_data = isinstance(choice, Mapping) and choice.get("points") == "training"
+        strategy: FiltrationStrategy = made(
+            "filtration", choice, **({"points": self.points} if from_data else {})
+        )
+        return strategy
