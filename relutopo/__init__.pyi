@@ -61,6 +61,7 @@ from relutopo.spectral.agreement import SweepCut as SweepCut
 from relutopo.spectral.dual_graph import DualGraph as DualGraph
 from relutopo.spectral.export import save_graphml as save_graphml
 from relutopo.spectral.fiedler import FiedlerPartition as FiedlerPartition
+from relutopo.spectral.fiedler import FiedlerPartitioner as FiedlerPartitioner
 from relutopo.spectral.fiedler import fiedler_partition as fiedler_partition
 from relutopo.spectral.region_search import RegionSearch as RegionSearch
 from relutopo.spectral.region_search import search_regions as search_regions

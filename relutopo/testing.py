@@ -27,7 +27,7 @@ from relutopo.geometry.slices import AffineSlice
 from relutopo.homology.persistence import betti_numbers, filtration, persistence
 from relutopo.networks.network import Network
 from relutopo.spectral.dual_graph import DualGraph
-from relutopo.spectral.fiedler import fiedler_partition
+from relutopo.spectral.fiedler import FiedlerPartitioner, fiedler_partition
 from relutopo.spectral.laplacian import pencil
 from relutopo.spectral.weights import CountPlusOne, UnitEdges
 
@@ -74,7 +74,8 @@ def check_backend(role: str, backend: Any) -> None:
       slices, with planes in general position and with coincidences. It stops at `max_cells`.
     - An *eigensolver* finds the eigenvalues of paths, cycles and grids in closed form, and with
       vertex weights that of a dense solver; the same seed gives the same vector, with its largest
-      entry positive; NumPy's global random state is left as it was.
+      entry positive, on a Laplacian that was prepared and solved before as well; NumPy's global
+      random state is left as it was.
     - A *reducer* gives the pairs and the essential classes of the reducer "z2", which no order of
       column additions changes, and the Betti numbers of a convex set.
 
@@ -177,6 +178,11 @@ def _check_eigensolver(eigensolver: Any) -> None:
                 f"with vertex weights its eigenvalue is {value:.12g}, got {parts[0].value:.12g}"
             )
             assert np.array_equal(x, parts[1].vector), "the same seed must give the same vector"
+            partitioner = FiedlerPartitioner(graph, points, eigensolver=eigensolver)
+            partitioner.partition("unweighted")
+            assert np.array_equal(x, partitioner.partition().vector), (
+                "a Laplacian that was prepared before must give the same vector"
+            )
             large, larger = np.sort(np.abs(x))[-2:]
             assert larger - large <= _TIED * larger or x[np.argmax(np.abs(x))] > 0, (
                 "the largest entry of the vector must be positive"

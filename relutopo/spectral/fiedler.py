@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
 
 from relutopo import registry
 from relutopo.arrays import read_only
@@ -19,7 +21,13 @@ from relutopo.errors import (
 )
 from relutopo.geometry.cells import ON_BOUNDARY, OUTSIDE, Cells
 from relutopo.geometry.location import NOT_FOUND
-from relutopo.interfaces import EigenResult, Eigensolver, checked_eigenpair
+from relutopo.interfaces import (
+    EigenResult,
+    Eigensolver,
+    PreparedLaplacian,
+    checked_eigenpair,
+    checked_preparation,
+)
 from relutopo.spectral.agreement import (
     DecisionAgreement,
     LabelAgreement,
@@ -33,7 +41,7 @@ from relutopo.spectral.laplacian import Pencil, pencil
 from relutopo.spectral.weights import EdgeWeights, VertexWeights
 from relutopo.system.interrupts import interrupts_that_insist
 
-__all__ = ["FiedlerPartition", "fiedler_partition"]
+__all__ = ["FiedlerPartition", "FiedlerPartitioner", "fiedler_partition"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +65,8 @@ class FiedlerPartition:
     iterations : int
         Of the eigensolver.
     seconds : float
-        Wall-clock time of the eigensolver.
+        Wall-clock time of the eigensolver, with its preparation unless a `FiedlerPartitioner`
+        prepared for an earlier partition.
     method : str
         The method that ran.
     status : {"converged"}
@@ -192,7 +201,6 @@ class FiedlerPartition:
         return sweep_cut(self)
 
 
-@interrupts_that_insist()
 def fiedler_partition(
     graph: DualGraph,
     points: ArrayLike | None = None,
@@ -253,36 +261,132 @@ def fiedler_partition(
     >>> round(part.value, 9), part.method  # a path of three regions
     (1.0, 'dense')
     """
-    seed = check_seed(seed)
-    weighting: VertexWeights = registry.create("vertex_weights", vertex_weights)
-    regions = _regions_of_points(graph, points, weighting)
-    counts = np.bincount(regions[regions >= 0], minlength=graph.n_nodes)
-    members = _members(graph, component)
-    system = pencil(graph, counts, weighting, registry.create("edge_weights", edge_weights))
-    solver: Eigensolver = registry.create("eigensolver", eigensolver)
-    result = _solve(solver, system, members, seed)
-    vector = np.full(graph.n_nodes, np.nan)
-    vector[members] = result.vector
-    with np.errstate(invalid="ignore"):
-        sides = vector > 0
-    return FiedlerPartition(
-        value=result.value,
-        vector=vector,
-        sides=sides,
-        component=members,
-        residual=result.residual,
-        iterations=result.iterations,
-        seconds=result.seconds,
-        method=result.method,
-        status="converged",
-        graph=graph,
-        counts=counts,
-        n_outside=int(np.sum(regions == OUTSIDE)),
-        n_on_boundary=int(np.sum(regions == ON_BOUNDARY)),
-        n_not_found=int(np.sum(regions == NOT_FOUND)),
-        vertex_weights=system.vertex_weights,
-        edge_weights=system.edge_weights,
+    partitioner = FiedlerPartitioner(
+        graph, points, eigensolver=eigensolver, component=component, seed=seed
     )
+    return partitioner.partition(vertex_weights, edge_weights)
+
+
+class FiedlerPartitioner:
+    """Fiedler partitions of one graph with different weights.
+
+    Each is the one that `fiedler_partition` gives, but what they have in common is computed once:
+    where the points lie, and all that the eigensolver prepares for the Laplacian, as long as the
+    edge weights stay the same. This keeps the last preparation, for `arpack` a factorisation, and
+    no more.
+
+    Parameters
+    ----------
+    graph : DualGraph
+    points : (n, d) array_like, optional
+    eigensolver : str or Eigensolver, default "auto"
+    component : {None, "largest"}
+    seed : int, default 0
+        All as for `fiedler_partition`.
+
+    Raises
+    ------
+    InputError
+        If the points have the wrong shape, or the seed is no integer from 0.
+
+    Examples
+    --------
+    >>> from relutopo import Box, decompose
+    >>> lines = ([[[1.0, 0.0], [1.0, 0.0]], [[1.0, 1.0]]], [[0.5, -0.5], [0.0]])
+    >>> graph = decompose(lines, Box(-1, 1, dim=2), enumerator="exact").dual_graph()
+    >>> partitioner = FiedlerPartitioner(graph, [[0.0, 0.0]])
+    >>> [round(partitioner.partition(w).value, 9) for w in ("unweighted", "count_plus_one")]
+    [1.0, 1.0]
+    """
+
+    @interrupts_that_insist()
+    def __init__(
+        self,
+        graph: DualGraph,
+        points: ArrayLike | None = None,
+        *,
+        eigensolver: str | Eigensolver = "auto",
+        component: Literal["largest"] | None = None,
+        seed: int = 0,
+    ) -> None:
+        self._seed = check_seed(seed)
+        self._solver: Eigensolver = registry.create("eigensolver", eigensolver)
+        self._graph = graph
+        self._component = component
+        self._regions = None if points is None else graph.locate(points)
+        self._last: _Prepared | None = None
+
+    @interrupts_that_insist()
+    def partition(
+        self,
+        vertex_weights: str | VertexWeights = "count_plus_one",
+        edge_weights: str | EdgeWeights = "unit",
+    ) -> FiedlerPartition:
+        """Return the partition for some weights; see `fiedler_partition`."""
+        graph = self._graph
+        weighting: VertexWeights = registry.create("vertex_weights", vertex_weights)
+        regions = _known_regions(self._regions, weighting)
+        counts = np.bincount(regions[regions >= 0], minlength=graph.n_nodes)
+        members = _members(graph, self._component)
+        system = pencil(graph, counts, weighting, registry.create("edge_weights", edge_weights))
+        result = self._solve(system, members)
+        vector = np.full(graph.n_nodes, np.nan)
+        vector[members] = result.vector
+        with np.errstate(invalid="ignore"):
+            sides = vector > 0
+        return FiedlerPartition(
+            value=result.value,
+            vector=vector,
+            sides=sides,
+            component=members,
+            residual=result.residual,
+            iterations=result.iterations,
+            seconds=result.seconds,
+            method=result.method,
+            status="converged",
+            graph=graph,
+            counts=counts,
+            n_outside=int(np.sum(regions == OUTSIDE)),
+            n_on_boundary=int(np.sum(regions == ON_BOUNDARY)),
+            n_not_found=int(np.sum(regions == NOT_FOUND)),
+            vertex_weights=system.vertex_weights,
+            edge_weights=system.edge_weights,
+        )
+
+    def _solve(self, system: Pencil, members: NDArray[np.bool_]) -> EigenResult:
+        begin = time.perf_counter()
+        if self._last is None or not np.array_equal(self._last.edge_weights, system.edge_weights):
+            self._last = None  # makes room
+            self._last = _Prepared.by(self._solver, system, members)
+        weights = system.vertex_weights[members]
+        found = self._last.prepared.solve(read_only(weights), seed=self._seed)
+        seconds = time.perf_counter() - begin
+        result = checked_eigenpair(found, self._solver, self._last.laplacian, weights)
+        if result.status != "converged":
+            raise NotConvergedError(
+                f"`eigensolver` {result.method!r} must converge, got residual "
+                f"{result.residual:.1e} after {result.iterations} iterations; choose another "
+                "eigensolver, or pass an instance with a larger tol or max_iterations"
+            )
+        return replace(result, seconds=seconds)
+
+
+@dataclass(frozen=True, eq=False)
+class _Prepared:
+    """The Laplacian of some edge weights, and what an eigensolver prepared for it."""
+
+    edge_weights: NDArray[np.float64]
+    laplacian: sparse.csr_array
+    prepared: PreparedLaplacian
+
+    @classmethod
+    def by(cls, solver: Eigensolver, system: Pencil, members: NDArray[np.bool_]) -> _Prepared:
+        laplacian = system.laplacian
+        if not members.all():
+            nodes = np.flatnonzero(members)
+            laplacian = laplacian[nodes][:, nodes]
+        prepared = checked_preparation(solver.prepare(laplacian), solver)
+        return cls(system.edge_weights, laplacian, prepared)
 
 
 def _complex_of(graph: DualGraph) -> Cells:
@@ -294,17 +398,17 @@ def _complex_of(graph: DualGraph) -> Cells:
     return graph.complex
 
 
-def _regions_of_points(
-    graph: DualGraph, points: ArrayLike | None, weighting: VertexWeights
+def _known_regions(
+    regions: NDArray[np.int64] | None, weighting: VertexWeights
 ) -> NDArray[np.int64]:
-    if points is None:
+    """Return the regions of the points, or none if there need not be any."""
+    if regions is None:
         if weighting.needs_points:
             raise InputError(
                 f"`points` must be given for vertex_weights={weighting!r}, got None; pass the "
                 "data points, or vertex_weights='unweighted'"
             )
         return np.empty(0, dtype=np.int64)
-    regions = graph.locate(points)
     if not np.any(regions >= 0):
         raise InputError(
             f"`points` must have a point inside the domain and its known regions, got "
@@ -334,21 +438,3 @@ def _members(graph: DualGraph, component: Literal["largest"] | None) -> NDArray[
             "region has no Fiedler vector: take a larger domain or a network with a kink in it"
         )
     return members
-
-
-def _solve(
-    solver: Eigensolver, system: Pencil, members: NDArray[np.bool_], seed: int
-) -> EigenResult:
-    laplacian, weights = system.laplacian, system.vertex_weights
-    if not members.all():
-        nodes = np.flatnonzero(members)
-        laplacian, weights = laplacian[nodes][:, nodes], weights[nodes]
-    found = solver.solve(laplacian, read_only(weights), seed=seed)
-    result = checked_eigenpair(found, solver, laplacian, weights)
-    if result.status != "converged":
-        raise NotConvergedError(
-            f"`eigensolver` {result.method!r} must converge, got residual {result.residual:.1e} "
-            f"after {result.iterations} iterations; choose another eigensolver, or pass an "
-            "instance with a larger tol or max_iterations"
-        )
-    return result

@@ -21,6 +21,7 @@ from relutopo.interfaces import (
     EigenResult,
     Eigensolver,
     Enumerator,
+    PreparedLaplacian,
     Progress,
     Reducer,
     Reduction,
@@ -142,6 +143,30 @@ def test_faults_of_eigensolvers_are_named(fault: Any, message: str) -> None:
 
 def test_a_right_eigensolver_passes() -> None:
     check_backend("eigensolver", Solver(lambda laplacian, weights: dense(laplacian, weights, 1)))
+
+
+class Remembering(PreparedLaplacian):
+    """Right, but for the last bits, which depend on whether it solved before."""
+
+    def __init__(self, laplacian: sparse.csr_array) -> None:
+        self.laplacian, self.scale = laplacian, 1.0
+
+    def solve(self, vertex_weights: NDArray[np.float64], *, seed: int = 0) -> EigenResult:
+        found = dense(self.laplacian, vertex_weights, 1)
+        self.scale += 1e-14
+        return replace(found, vector=self.scale * found.vector)
+
+
+class Hasty(Solver):
+    """A solver whose preparations remember."""
+
+    def prepare(self, laplacian: sparse.csr_array) -> PreparedLaplacian:
+        return Remembering(laplacian)
+
+
+def test_preparations_that_remember_are_named() -> None:
+    with pytest.raises(AssertionError, match="prepared before must give the same vector"):
+        check_backend("eigensolver", Hasty(lambda laplacian, weights: dense(laplacian, weights, 1)))
 
 
 class Pairing(Reducer):

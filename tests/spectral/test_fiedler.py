@@ -14,13 +14,14 @@ from scipy import sparse
 import relutopo as rt
 from relutopo import registry
 from relutopo.errors import (
+    BackendError,
     DisconnectedGraphError,
     InputError,
     NoFiedlerVectorError,
     NotConvergedError,
     UnknownNameError,
 )
-from relutopo.interfaces import EigenResult, Eigensolver
+from relutopo.interfaces import EigenResult, Eigensolver, PreparedLaplacian
 from relutopo.spectral.weights import CountPlusOne, UnitEdges, Unweighted, VertexWeights
 
 
@@ -279,3 +280,70 @@ def test_points_are_optional_for_unweighted_instances() -> None:
         part.agreement([[0.0], [1.0]], [0, 1])
     with pytest.raises(InputError, match="`graph` must have a complex"):
         part.decision_agreement()
+
+
+class _Counting(Eigensolver):
+    """The eigensolver "auto", which counts what it prepares."""
+
+    def __init__(self) -> None:
+        self.n_prepared = 0
+
+    def solve(
+        self, laplacian: sparse.csr_array, vertex_weights: NDArray[np.float64], *, seed: int = 0
+    ) -> EigenResult:
+        raise AssertionError("the driver prepares")
+
+    def prepare(self, laplacian: sparse.csr_array) -> PreparedLaplacian:
+        self.n_prepared += 1
+        prepared: PreparedLaplacian = registry.create("eigensolver", "auto").prepare(laplacian)
+        return prepared
+
+
+@pytest.mark.parametrize("eigensolver", ["auto", "arpack", "amg_lobpcg"])
+@pytest.mark.parametrize("adjacency", ["facet", "hamming"])
+def test_a_partitioner_gives_the_same_partitions(eigensolver: str, adjacency: Any) -> None:
+    """On 90 regions, and on the largest of two components."""
+    kinks = np.linspace(-0.9, 0.9, 90)
+    kinks[1] = kinks[0]  # neurons that switch at once cut the Hamming graph
+    graph = chain(kinks.tolist()).dual_graph(adjacency)
+    points = np.random.default_rng(0).uniform(-1, 1, (500, 1))
+    options: dict[str, Any] = {"eigensolver": eigensolver, "component": "largest", "seed": 4}
+    partitioner = rt.FiedlerPartitioner(graph, points, **options)
+    for weights in ("unweighted", "count_plus_one", "chung_langlands", "count_plus_one"):
+        shared = partitioner.partition(weights)
+        alone = rt.fiedler_partition(graph, points, vertex_weights=weights, **options)
+        for name in ("vector", "sides", "component", "counts", "vertex_weights", "edge_weights"):
+            np.testing.assert_array_equal(getattr(shared, name), getattr(alone, name))
+        for name in ("value", "residual", "iterations", "method", "n_outside", "n_on_boundary"):
+            assert getattr(shared, name) == getattr(alone, name)
+
+
+def test_a_partitioner_prepares_once_for_the_same_edge_weights() -> None:
+    solver, points = _Counting(), [[-0.5], [0.1], [0.7]]
+    partitioner = rt.FiedlerPartitioner(chain([0.0, 0.5]).dual_graph(), points, eigensolver=solver)
+    counts = []
+    for weights in ("unweighted", "count_plus_one", "chung_langlands", "scaled_count"):
+        assert partitioner.partition(weights).seconds > 0
+        counts.append(solver.n_prepared)
+    assert counts == [1, 1, 2, 3]
+    partitioner.partition("unweighted", "inverse_distance")
+    assert solver.n_prepared == 4
+
+
+def test_a_partitioner_refuses_one_partition_and_gives_the_next() -> None:
+    graph = chain([0.0, 0.5]).dual_graph()
+    partitioner = rt.FiedlerPartitioner(graph)
+    with pytest.raises(InputError, match="`points` must be given"):
+        partitioner.partition("count_plus_one")
+    assert partitioner.partition("unweighted").value == pytest.approx(1.0)
+
+
+class _PreparesNothing(_Counting):
+    def prepare(self, laplacian: sparse.csr_array) -> PreparedLaplacian:
+        return None  # type: ignore[return-value]
+
+
+def test_a_preparation_that_is_none_is_named() -> None:
+    graph = chain([0.0]).dual_graph()
+    with pytest.raises(BackendError, match="a PreparedLaplacian from `prepare`, got NoneType"):
+        rt.fiedler_partition(graph, [[0.5]], eigensolver=_PreparesNothing())
