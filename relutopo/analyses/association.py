@@ -315,7 +315,7 @@ def associations(table: pd.DataFrame, loss: ArrayLike, *, seed: int = 0) -> list
     if not regular.any():
         raise InputError(
             "`table` must have evenly spaced checkpoints, got none with is_regular; "
-            "set trainer.checkpoint_every"
+            "pass checkpoint_every to TrainerSettings"
         )
     log_loss = np.log(np.asarray(loss, dtype=np.float64))[steps]
     by_dimension = [name for name in table.columns if _COUNT.fullmatch(name)]

@@ -219,7 +219,7 @@ def _identities(table: pd.DataFrame, effects: pd.DataFrame) -> list[str]:
         text += " (V - E + F = 1 on all of them, so that V + E + F = 2E + 1)"
     return [
         text + ", a change of such a signal is a change of the cell counts and nothing more. "
-        "filtration=random_closure gives signals that are not bound to them."
+        "The filtration 'random_closure' gives signals that are not bound to them."
     ]
 
 

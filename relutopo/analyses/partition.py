@@ -20,7 +20,7 @@ from relutopo.errors import InputError
 from relutopo.geometry.cells import ON_BOUNDARY, OUTSIDE, Cells
 from relutopo.geometry.domain import Domain
 from relutopo.learning.datasets import Dataset
-from relutopo.learning.domain_rules import distance_from, seen_on
+from relutopo.learning.domain_rules import distance_from, project_onto
 from relutopo.learning.runs import Run
 from relutopo.networks.network import Network
 from relutopo.plots import plot_partition, plot_partition_history, plot_timeline
@@ -158,7 +158,7 @@ class Partition(CheckpointAnalysis):
 
     def check(self, dataset: Dataset, domain: Domain) -> None:
         """Raise an `InputError` for data that cannot be compared with partitions of a domain."""
-        seen = seen_on(dataset, domain)
+        seen = project_onto(dataset, domain)
         for name, targets in (("training", seen.targets), ("held-out", seen.held_out_targets)):
             values = np.unique(targets)
             if values.tolist() != [-1, 1]:
@@ -173,7 +173,7 @@ class Partition(CheckpointAnalysis):
             raise InputError(
                 f"`domain` must hold training points of `data` {dataset.name!r} to be compared "
                 f"with partitions, got {domain!r} with none of {len(seen.points)}; choose another "
-                "box, or domain=around_data"
+                "box, or the domain 'around_data'"
             )
 
     def check_network(self, network: Network) -> None:
@@ -254,7 +254,7 @@ class Partition(CheckpointAnalysis):
         """Draw three checkpoints and the time line, if there is more than one."""
         table = tables["results"]
         found = [self.checkpoint(run, step) for step in first_middle_last(run.steps)]
-        dataset = seen_on(run.dataset, found[-1].complex.domain)
+        dataset = project_onto(run.dataset, found[-1].complex.domain)
         figures = {"timeline": plot_timeline(table)} if len(table) > 1 else {}
         if dataset.dim != 2:
             return figures
@@ -280,7 +280,7 @@ class Partition(CheckpointAnalysis):
 
 def _held_out(part: FiedlerPartition, subject: Subject, dataset: Dataset) -> Row:
     """Return what is measured by held-out points, if one is in the partition."""
-    points = seen_on(dataset, subject.domain).held_out_points
+    points = project_onto(dataset, subject.domain).held_out_points
     regions = subject.once("held-out regions", lambda: subject.complex.locate(points))
     if not in_component(part, regions).any():
         return {}

@@ -187,7 +187,7 @@ class Scale(Analysis):
         figure = plot_scaling(_panels(table), "regions; cells for filtration and reduction")
         figures = {"scaling": figure}
         if not len(fitted):
-            words = ["[yellow]no curve has two sizes: sweep analysis.width[/yellow]"]
+            words = ["[yellow]no curve has two sizes: measure several widths[/yellow]"]
             return SweepConclusion(words, figures=figures)
         varying = [key for key in _KEYS if fitted[key].nunique() > 1]
         grid = new_table(

@@ -50,6 +50,8 @@ _REMEDIES = {
         "choose another eigensolver=<name>, or a larger eigensolver.tol or "
         "eigensolver.max_iterations"
     ),
+    "pass checkpoint_every to TrainerSettings": "set trainer.checkpoint_every",
+    "or the domain 'around_data'": "or domain=around_data",
     ", pass an instance, or register yours": ", or register yours",
 }
 """Remedies in the library's messages, and the same in keys of the command."""

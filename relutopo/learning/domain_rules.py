@@ -1,7 +1,7 @@
 """Which part of the input space is decomposed: rules that give a data set its domain.
 
 Rules are named in the registry under the role ``domain``. On a slice of an input space with many
-dimensions the data take part by their projections (`seen_on`).
+dimensions the data take part by their projections (`project_onto`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = [
     "SlicePrincipal",
     "SliceThrough",
     "distance_from",
-    "seen_on",
+    "project_onto",
 ]
 
 
@@ -164,7 +164,7 @@ def _checked_margin(margin: float) -> float:
     return check_number("margin", margin, least=0, remedy="0.25 is usual")
 
 
-def seen_on(dataset: Dataset, domain: Domain) -> Dataset:
+def project_onto(dataset: Dataset, domain: Domain) -> Dataset:
     """Return the data in the coordinates of a domain.
 
     Parameters
@@ -178,7 +178,7 @@ def seen_on(dataset: Dataset, domain: Domain) -> Dataset:
     >>> import numpy as np
     >>> points, targets = np.array([[1.0, 2.0, 3.0]]), np.array([1.0])
     >>> plane = AffineSlice([0.0, 0.0, 0.0], np.eye(3)[:, :2])
-    >>> seen_on(Dataset("one", points, targets, points, targets), plane).points.tolist()
+    >>> project_onto(Dataset("one", points, targets, points, targets), plane).points.tolist()
     [[1.0, 2.0]]
     """
     if not isinstance(domain, AffineSlice):

@@ -33,7 +33,7 @@ from relutopo.homology.persistence import filtration, persistence
 from relutopo.homology.strategies import FiltrationStrategy
 from relutopo.interfaces import Reducer
 from relutopo.learning.datasets import Dataset
-from relutopo.learning.domain_rules import seen_on
+from relutopo.learning.domain_rules import project_onto
 from relutopo.networks.network import Network
 from relutopo.spectral.agreement import Decision, decision_of_regions
 from relutopo.spectral.dual_graph import Adjacency, DualGraph
@@ -177,7 +177,7 @@ class Subject:
         seed: int = 0,
         step: int = 0,
     ) -> None:
-        seen = seen_on(dataset, domain)
+        seen = project_onto(dataset, domain)
         self.network, self.domain = network, domain
         self.points, self.targets = seen.points, seen.targets
         self.seed, self.step = seed, step

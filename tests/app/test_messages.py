@@ -40,7 +40,13 @@ def test_what_is_translated_is_what_the_library_says() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    [r"command line", r"\bto the command\b", r"\b[a-z]+\.[a-z_]+=[\w\[]"],
+    [
+        r"--help",
+        r"command line",
+        r"\bto the command\b",
+        r"\b[a-z]+\.[a-z_]+=[\w\[]",
+        r"\b(domain|filtration|eigensolver|reducer|analysis|sweep)[=.][a-z_]+\b",
+    ],
 )
 def test_the_library_says_nothing_in_words_of_the_command(command: str) -> None:
     assert not [f"{path}: {text}" for path, text in texts() if re.search(command, text)]

@@ -14,7 +14,7 @@ from relutopo.errors import InputError
 from relutopo.gallery import random_network
 from relutopo.geometry.cells import OUTSIDE
 from relutopo.learning.datasets import Dataset
-from relutopo.learning.domain_rules import seen_on
+from relutopo.learning.domain_rules import project_onto
 
 RNG = np.random.default_rng(0)
 EXACT = {"name": "exact"}
@@ -63,7 +63,7 @@ def test_slices_go_through_the_data() -> None:
     for dim in (1, 3):
         principal = domain(SPACE, "slice_principal", dim=dim)
         assert principal.dim == dim
-        assert principal.contains(seen_on(SPACE, principal).points).all()
+        assert principal.contains(project_onto(SPACE, principal).points).all()
         np.testing.assert_allclose(principal.coordinates(SPACE.points.mean(axis=0)[None])[1], 0)
 
 
