@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
+from commands import Server, Started
 from relutopo.devices.cuda import cuda_device
 from relutopo.errors import RelutopoError
 
 Command = Callable[..., str]
+
+# Machines differ, and kernels compile within examples: no test has a deadline.
+settings.register_profile("full", max_examples=100, deadline=None)
+settings.register_profile("quick", max_examples=10, deadline=None)
+settings.load_profile("full")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -28,8 +35,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def command() -> Command:
+def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Started]]:
+    """Starts `relutopo` in a folder, as a process that can be interrupted and killed."""
+    server = Server(tmp_path_factory.mktemp("printed"))
+    yield server.start
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def command(start: Callable[..., Started]) -> Command:
     """Runs `relutopo` in a folder, and gives what it prints."""
+
+    def run(folder: Path, *arguments: str, succeeds: bool = True) -> str:
+        started = start(folder, *arguments)
+        status, printed = started.wait(), started.printed()
+        assert (status == 0) == succeeds, printed
+        return printed
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def fresh_command() -> Command:
+    """Runs `relutopo` as users do, in an interpreter that has loaded nothing, and takes longer."""
 
     def run(folder: Path, *arguments: str, succeeds: bool = True, **options: Any) -> str:
         result = subprocess.run(

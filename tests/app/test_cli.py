@@ -28,10 +28,10 @@ def timeless(table: pd.DataFrame) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def workplace(tmp_path_factory: pytest.TempPathFactory, command: Command) -> Path:
+def workplace(tmp_path_factory: pytest.TempPathFactory, fresh_command: Command) -> Path:
     """A folder in which one run was made."""
     folder = tmp_path_factory.mktemp("workplace")
-    (folder / "printed").write_text(command(folder, *TINY, "hydra.run.dir=outputs/first"))
+    (folder / "printed").write_text(fresh_command(folder, *TINY, "hydra.run.dir=outputs/first"))
     return folder
 
 
@@ -184,8 +184,8 @@ def test_a_sweep_ends_with_one_table(tmp_path: Path, command: Command) -> None:
     assert (folder / "figures" / "partition_weighted_agreement.png").stat().st_size > 1000
 
 
-def test_help_is_readable(tmp_path: Path, command: Command) -> None:
-    printed = command(tmp_path, "--help")
+def test_help_is_readable(tmp_path: Path, fresh_command: Command) -> None:
+    printed = fresh_command(tmp_path, "--help")
     assert "relutopo experiment=two_circles" in printed
     assert "eigensolver: amg_lobpcg, arpack" in printed
     assert "learning_rate" in printed

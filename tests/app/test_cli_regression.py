@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import re
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from commands import Started
 from relutopo.complex import load_complex
 
 Command = Callable[..., str]
@@ -33,10 +32,10 @@ def numbers(table: pd.DataFrame, *left_out: str) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def workplace(tmp_path_factory: pytest.TempPathFactory, command: Command) -> Path:
+def workplace(tmp_path_factory: pytest.TempPathFactory, fresh_command: Command) -> Path:
     """A folder in which one run was made."""
     folder = tmp_path_factory.mktemp("workplace")
-    (folder / "printed").write_text(command(folder, *TINY, "hydra.run.dir=outputs/first"))
+    (folder / "printed").write_text(fresh_command(folder, *TINY, "hydra.run.dir=outputs/first"))
     return folder
 
 
@@ -78,15 +77,10 @@ def test_the_dimension_major_order_is_told_to_restate_the_cell_counts(
 
 
 def test_a_run_that_was_interrupted_goes_on_to_the_same_tables(
-    workplace: Path, command: Command
+    workplace: Path, start: Callable[..., Started], command: Command
 ) -> None:
     arguments = [*TINY, "hydra.run.dir=outputs/stopped"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "relutopo.app.cli", *arguments],
-        cwd=workplace,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
+    process = start(workplace, *arguments)
     folder = workplace / "outputs" / "stopped"
     until = time.monotonic() + 200
     while len(list(folder.glob("training/analysis/*/step_*.json"))) < 3:
@@ -94,10 +88,11 @@ def test_a_run_that_was_interrupted_goes_on_to_the_same_tables(
         assert time.monotonic() < until
         time.sleep(0.002)
     process.send_signal(signal.SIGINT)
-    printed, _ = process.communicate(timeout=100)
+    process.wait(timeout=100)
+    printed = process.printed()
     # `python -m` ends by the signal itself where that struck inside an `exec`, of a dataclass say.
     assert process.returncode in (130, -signal.SIGINT), printed
-    assert b"goes on from here" in printed
+    assert "goes on from here" in printed
     assert not (folder / "results.parquet").exists()
     command(workplace, *arguments)
     for name in ("results", "associations"):

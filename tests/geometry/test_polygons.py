@@ -7,10 +7,11 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike, NDArray
 
+from properties import examples
 from relutopo import Box, CellComplex, ReluNetwork, decompose
 from relutopo.errors import InputError
 from relutopo.geometry.polygons import edge_vertices, polygons, zero_segments
@@ -43,7 +44,7 @@ def total_length(segments: NDArray[np.float64]) -> float:
 
 
 @given(st.integers(0, 10_000), st.sampled_from([0.0, 1.0]))
-@settings(deadline=None, max_examples=40)
+@examples(40)
 def test_polygons_run_counterclockwise_along_the_edges_of_their_region(
     seed: int, biases: float
 ) -> None:
@@ -90,7 +91,7 @@ def reference_length(complex_: CellComplex, values: NDArray[np.float64]) -> floa
 
 
 @given(st.integers(0, 10_000))
-@settings(deadline=None, max_examples=60)
+@examples(60)
 def test_zero_segments_of_random_networks_equal_clipped_lines(seed: int) -> None:
     complex_ = random_complex(seed)
     segments = zero_segments(complex_, complex_.network.decision_values(complex_.vertices))

@@ -7,11 +7,12 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import relutopo as rt
+from properties import examples
 from relutopo.arithmetic.exact import homogeneous_points
 from relutopo.errors import InputError
 from relutopo.gallery import random_network
@@ -71,7 +72,7 @@ def test_a_box_as_a_polytope(dim: int) -> None:
     assert (polytope.face_lattice().rounding == 0).all()
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(
     dim=st.integers(1, 3), n=st.integers(0, 6), seed=st.integers(0, 10**6), integer=st.booleans()
 )
@@ -99,7 +100,7 @@ def test_vertices_and_faces(dim: int, n: int, seed: int, integer: bool) -> None:
     assert len(set(lattice.sides.tolist())) == len(lattice.sides)
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(dim=st.integers(1, 4), seed=st.integers(0, 10**6), integer=st.booleans())
 def test_networks_on_polytopes(dim: int, seed: int, integer: bool) -> None:
     polytope = random_polytope(dim, 3, seed, integer)
@@ -194,7 +195,7 @@ def test_lattices_with_exact_floats_say_so() -> None:
     assert lattice.exact_vertices.tolist() == homogeneous_points(lattice.vertices).tolist()
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(dim=st.integers(1, 3), seed=st.integers(0, 10**6), integer=st.booleans())
 def test_cpu_equals_exact_on_rounded_corners(dim: int, seed: int, integer: bool) -> None:
     """Two neurons run along sides of the polytope, through corners that no float equals."""

@@ -7,11 +7,12 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike, NDArray
 
 import relutopo as rt
+from properties import examples
 from relutopo.arithmetic.exact import homogeneous_points
 from relutopo.errors import InputError
 from relutopo.geometry.decision import decision_signs
@@ -117,7 +118,7 @@ def test_no_decision_boundary() -> None:
     assert rt.betti_numbers(boundary) == (0, 0, 0)
 
 
-@settings(deadline=None, max_examples=40)
+@examples(40)
 @given(
     st.integers(0, 100_000),
     st.sampled_from([(1, 4, 1), (2, 3, 1), (2, 3, 2, 1), (3, 2, 1), (3, 2, 2, 1)]),
@@ -206,7 +207,7 @@ def test_signs_where_nearly_parallel_lines_meet(seed: int) -> None:
     np.testing.assert_array_equal(decision_signs(fast), decision_signs(exact))
 
 
-@settings(deadline=None, max_examples=20)
+@examples(20)
 @given(st.integers(0, 100_000), st.integers(1, 2))
 def test_signs_of_corners_are_those_of_exact_evaluation(seed: int, n_outputs: int) -> None:
     rng = np.random.default_rng(seed)

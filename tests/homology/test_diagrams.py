@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import relutopo as rt
+from properties import examples
 from relutopo import registry
 from relutopo.errors import InputError
 
@@ -51,7 +52,7 @@ def betti_of_first(boundary: rt.BoundaryMatrix, n: int) -> list[int]:
     return [int(np.sum(dims == k)) - ranks[k] - ranks[k + 1] for k in range(top + 1)]
 
 
-@settings(deadline=None, max_examples=8)
+@examples(8)
 @given(
     st.integers(0, 10_000),
     st.sampled_from(["random_closure", "dimension_major", "random_extension", "output"]),
@@ -74,7 +75,7 @@ def test_curves_are_the_betti_numbers_of_every_subcomplex(
             assert by_value == expected
 
 
-@settings(deadline=None, max_examples=15)
+@examples(15)
 @given(st.integers(0, 10_000), st.sampled_from([(1, 6, 1), (2, 6, 4, 1), (3, 3, 1)]))
 def test_every_complex_is_a_ball(seed: int, widths: tuple[int, ...]) -> None:
     complex_ = random_complex(seed, *widths)
@@ -87,7 +88,7 @@ def test_every_complex_is_a_ball(seed: int, widths: tuple[int, ...]) -> None:
         assert rt.persistence(complex_, filtration, reducer=reducer).betti_numbers == ball
 
 
-@settings(deadline=None, max_examples=60)
+@examples(60)
 @given(
     st.integers(0, 10_000),
     st.sampled_from([(2, 7, 1), (2, 5, 5, 1), (2, 4, 3, 2, 1)]),

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import relutopo as rt
+from properties import examples
 from relutopo import registry
 from relutopo.errors import InputError, UnknownNameError
 from relutopo.gallery import random_network
@@ -42,7 +43,7 @@ def crossing_network(seed: int) -> rt.ReluNetwork:
     return rt.ReluNetwork(network.weights, [*network.biases[:-1], network.biases[-1] - shift])
 
 
-@settings(deadline=None, max_examples=10)
+@examples(10)
 @given(st.integers(0, 10_000))
 def test_every_strategy_gives_a_filtration(seed: int) -> None:
     complex_ = square(crossing_network(seed))
@@ -229,7 +230,7 @@ def test_distance_in_space() -> None:
         rt.filtration(complex_, "distance_to_decision_boundary")
 
 
-@settings(deadline=None, max_examples=10)
+@examples(10)
 @given(st.integers(0, 10_000))
 def test_layer_depth_rebuilds_the_layers(seed: int) -> None:
     """The cells up to depth l are the skeleton of the complex of the first l layers.

@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 import scipy.linalg
 import threadpoolctl
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 import relutopo as rt
+from properties import examples
 from relutopo import registry
 from relutopo.devices.device import Device, numpy_device
 from relutopo.errors import DeviceMemoryError, InputError, MissingExtraError
@@ -223,7 +224,7 @@ def pencils(draw: st.DrawFn) -> tuple[sparse.csr_array, Floats]:
 
 @pytest.mark.parametrize("solver", ALL)
 @given(pencil=pencils(), seed=st.integers(0, 100))
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_random_pencils_against_lapack(
     solver: str, pencil: tuple[sparse.csr_array, Floats], seed: int
 ) -> None:

@@ -7,10 +7,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from properties import examples
 from relutopo import Box, ReluNetwork, betti_numbers, decompose, registry
 from relutopo.complex import CellComplex
 from relutopo.devices.device import numpy_device
@@ -189,7 +190,7 @@ def test_domains_wider_than_floats_are_refused() -> None:
 
 # From examples of each dimension on: more than 300 networks, and most of them degenerate.
 @pytest.mark.parametrize(("dim", "width", "depth"), [(1, 6, 4), (2, 6, 4), (3, 5, 3), (4, 4, 2)])
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(data=st.data(), seed=st.integers(0, 10**6), bias=st.sampled_from([0.0, 1.0]))
 def test_cpu_equals_exact(
     dim: int, width: int, depth: int, data: st.DataObject, seed: int, bias: float
@@ -205,7 +206,7 @@ def test_cpu_equals_exact(
 
 
 @pytest.mark.parametrize("dim", [1, 2])
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(
     hidden=st.lists(st.integers(1, 12), min_size=1, max_size=3),
     seed=st.integers(0, 10**6),
@@ -379,7 +380,7 @@ def test_published_example() -> None:
 
 @pytest.mark.parametrize("enumerator", ENUMERATORS)
 @pytest.mark.parametrize("dim", [1, 2, 3])
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(data=st.data(), thin=st.integers(0, 2), n_ulps=st.integers(1, 2))
 def test_domains_whose_corners_are_floats_next_to_each_other(
     enumerator: Choice, dim: int, data: st.DataObject, thin: int, n_ulps: int
@@ -437,7 +438,7 @@ def test_cpu_equals_exact_on_polytopes(dim: int, kind: str) -> None:
 
 
 @pytest.mark.parametrize("dim", [1, 2, 3, 4])
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(
     hidden=st.lists(st.integers(1, 5), min_size=1, max_size=3),
     seed=st.integers(0, 10**6),

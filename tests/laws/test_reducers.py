@@ -9,11 +9,12 @@ from itertools import combinations, pairwise, product
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import relutopo as rt
+from properties import examples
 from relutopo import registry
 from relutopo.errors import InputError, MissingExtraError
 from relutopo.interfaces import Reduction, checked_reduction
@@ -166,7 +167,7 @@ def _phat() -> None:
     pytest.importorskip("phat")
 
 
-@settings(deadline=None, max_examples=60)
+@examples(60)
 @given(SEEDS, RANDOM_ORDERS, st.sampled_from([(2, 6, 1), (2, 4, 4, 1), (2, 3, 3, 3, 1)]))
 def test_planar_network_complexes(seed: int, order: str, widths: tuple[int, ...]) -> None:
     complex_ = network_complex(np.random.default_rng(seed), widths, "cpu")
@@ -176,7 +177,7 @@ def test_planar_network_complexes(seed: int, order: str, widths: tuple[int, ...]
     assert result.method == "z2 (∂1 union-find, ∂2 dual union-find)"
 
 
-@settings(deadline=None, max_examples=25)
+@examples(25)
 @given(SEEDS, RANDOM_ORDERS, st.sampled_from([(3, 4, 1), (3, 2, 2, 1)]))
 def test_network_complexes_in_space(seed: int, order: str, widths: tuple[int, ...]) -> None:
     complex_ = network_complex(np.random.default_rng(seed), widths, "exact")
@@ -192,7 +193,7 @@ def test_a_network_complex_in_four_dimensions() -> None:
     assert boundary.dimensions[reduce_all(boundary).essential].tolist() == [0]
 
 
-@settings(deadline=None, max_examples=60)
+@examples(60)
 @given(SEEDS, st.sampled_from(sorted(KNOWN)))
 def test_known_spaces(seed: int, name: str) -> None:
     tops, betti = KNOWN[name]
@@ -202,7 +203,7 @@ def test_known_spaces(seed: int, name: str) -> None:
     assert tuple(found.tolist()) == betti
 
 
-@settings(deadline=None, max_examples=80)
+@examples(80)
 @given(SEEDS, st.integers(3, 8), st.integers(1, 4), st.integers(1, 12))
 def test_random_simplicial_complexes(seed: int, n: int, dim: int, n_tops: int) -> None:
     rng = np.random.default_rng(seed)
@@ -214,7 +215,7 @@ def test_random_simplicial_complexes(seed: int, n: int, dim: int, n_tops: int) -
     np.testing.assert_array_equal(result.essential, expected.essential)
 
 
-@settings(deadline=None, max_examples=80)
+@examples(80)
 @given(SEEDS)
 def test_random_chain_complexes(seed: int) -> None:
     boundary = chain_complex(np.random.default_rng(seed))

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import nn
 
+from properties import examples
 from relutopo import Box, ReluNetwork, as_network, decompose
 from relutopo.errors import InputError, UnsupportedModuleError
 from relutopo.gallery import random_network
@@ -167,7 +168,7 @@ random_networks = st.builds(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(network=random_networks, seed=st.integers(0, 10**6))
 def test_forward_bound_holds(network: ReluNetwork, seed: int) -> None:
     points = np.random.default_rng(seed).uniform(-3, 3, (4, 2))
@@ -193,7 +194,7 @@ def test_signs_at_tiny_coordinates(weights: list[float], point: list[float], sig
     assert complex_.patterns[region].tolist() == [sign > 0]
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(seed=st.integers(0, 10**6))
 def test_forward_bound_holds_where_products_underflow(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -223,7 +224,7 @@ def test_errors_of_maps_do_not_underflow_on_tiny_domains() -> None:
     assert 0 < deviation <= Fraction(maps.errors[0, 0])
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(network=random_networks, seed=st.integers(0, 10**6))
 def test_affine_maps_are_the_network_on_its_region(network: ReluNetwork, seed: int) -> None:
     point = np.random.default_rng(seed).uniform(-3, 3, (1, 2))

@@ -11,10 +11,11 @@ import networkx as nx
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import relutopo as rt
+from properties import examples
 from relutopo.errors import InputError, InvariantError, MissingExtraError
 from relutopo.spectral.dual_graph import _hamming_pairs
 
@@ -33,7 +34,7 @@ def small_graph(n: int, edges: Sequence[Sequence[int]]) -> rt.DualGraph:
 
 
 @given(seed=st.integers(0, 2**32 - 1), dim=st.sampled_from([1, 2, 3]), deep=st.booleans())
-@settings(max_examples=25, deadline=None)
+@examples(25)
 def test_against_all_pairs(seed: int, dim: int, deep: bool) -> None:
     """Small integer weights make duplicate neurons and shared crossings frequent."""
     complex_ = random_complex(seed, [4, 3] if deep else [5], dim)
@@ -89,7 +90,7 @@ def test_the_two_adjacencies_of_an_ordinary_network() -> None:
 
 
 @given(seed=st.integers(0, 2**32 - 1), n_neurons=st.integers(0, 20))
-@settings(max_examples=50, deadline=None)
+@examples(50)
 def test_hamming_pairs_of_random_patterns(seed: int, n_neurons: int) -> None:
     rng = np.random.default_rng(seed)
     patterns = np.unique(rng.random((60, n_neurons)) < 0.2, axis=0)

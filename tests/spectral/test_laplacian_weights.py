@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.linalg
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import relutopo as rt
+from properties import examples
 from relutopo import registry
 from relutopo.errors import InputError
 from relutopo.spectral.laplacian import coboundary, pencil
@@ -130,7 +131,7 @@ def test_laplacian_is_the_quadratic_form_of_differences() -> None:
 
 
 @given(seed=st.integers(0, 2**32 - 1), n=st.integers(1, 12))
-@settings(max_examples=30, deadline=None)
+@examples(30)
 def test_matrices_of_random_graphs(seed: int, n: int) -> None:
     """Isolated nodes, several components and no edges at all are among them."""
     rng = np.random.default_rng(seed)

@@ -6,10 +6,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import relutopo as rt
+from properties import examples
 from relutopo.arithmetic.exact import homogeneous_points
 from relutopo.errors import InputError, InvariantError
 from relutopo.gallery import (
@@ -47,7 +48,7 @@ def assert_all_of(search: rt.RegionSearch, complex_: rt.CellComplex) -> None:
     assert_part_of(search, complex_)
 
 
-@settings(max_examples=20, deadline=None)
+@examples(20)
 @given(
     dim=st.integers(1, 3),
     hidden=st.lists(st.integers(1, 4), min_size=1, max_size=3),

@@ -250,7 +250,7 @@ if __name__ == "__main__":
 
 @pytest.mark.slow
 def test_the_command_inspects_a_module_of_images_on_a_slice(
-    tmp_path: Path, command: Callable[..., str]
+    tmp_path: Path, command: Callable[..., str], fresh_command: Callable[..., str]
 ) -> None:
     home = tmp_path / "home"
     home.mkdir()
@@ -266,7 +266,7 @@ def test_the_command_inspects_a_module_of_images_on_a_slice(
     printed = command(there, *own, succeeds=False)
     assert "No module named 'nets'; the module that defines its class must be importable" in printed
     assert "Traceback" not in printed
-    printed = command(there, *own, env=os.environ | {"PYTHONPATH": os.fspath(home)})
+    printed = fresh_command(there, *own, env=os.environ | {"PYTHONPATH": os.fspath(home)})
     complex_ = load_complex(there / "out" / "complex.npz")
     assert complex_.dim == 2
     complex_.check()
@@ -279,7 +279,7 @@ def test_the_command_inspects_a_module_of_images_on_a_slice(
     assert table["points_distance"].item() == pytest.approx(np.median(distances))
     assert "the data take part by their projections" in " ".join(printed.split())
     assert (there / "out" / "figures" / "partition.png").is_file()
-    printed = command(
+    printed = fresh_command(
         there, *own[:4], "network.trust=true", "hydra.run.dir=whole", succeeds=False,
         env=os.environ | {"PYTHONPATH": os.fspath(home)},
     )  # fmt: skip

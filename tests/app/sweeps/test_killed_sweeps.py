@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
+
+from commands import Started
 
 SWEEP = [
     "--multirun",
@@ -44,24 +43,21 @@ def done_marks(folder: Path) -> dict[str, int]:
 
 @pytest.mark.slow
 def test_a_sweep_that_is_killed_gives_the_table_of_an_undisturbed_one(
-    tmp_path: Path, command: Callable[..., str]
+    tmp_path: Path,
+    start: Callable[..., Started],
+    command: Callable[..., str],
+    fresh_command: Callable[..., str],
 ) -> None:
     calm, stormy = tmp_path / "calm", tmp_path / "stormy"
     calm.mkdir()
     stormy.mkdir()
-    command(calm, *SWEEP)
+    fresh_command(calm, *SWEEP)
     (reference,) = (calm / "multirun").iterdir()
     folder = stormy / "multirun" / reference.name  # the name follows from the command
     moments = random.Random(0)
     marks: dict[str, int] = {}
     for kill in range(N_KILLS):
-        process = subprocess.Popen(
-            [sys.executable, "-m", "relutopo.app.cli", *SWEEP],
-            cwd=stormy,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        process = start(stormy, *SWEEP)
         # After some more jobs, and then at any moment of one of them.
         more = len(marks) + moments.choice([0, 1, 2])
         until = time.monotonic() + 200
@@ -70,7 +66,7 @@ def test_a_sweep_that_is_killed_gives_the_table_of_an_undisturbed_one(
             assert time.monotonic() < until
             time.sleep(0.01)
         time.sleep(moments.uniform(0, 0.6))
-        os.killpg(process.pid, signal.SIGKILL)
+        process.send_signal(signal.SIGKILL)
         process.wait()
         now = done_marks(folder)
         assert marks.items() <= now.items(), f"a job was computed again before kill {kill}"

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
@@ -52,7 +52,6 @@ def strong_edges(matrix: sparse.csr_matrix) -> Any:
 
 
 @given(laplacians())
-@settings(deadline=None)
 def test_roots_are_a_maximal_set_far_apart(matrix: sparse.csr_matrix) -> None:
     strong, degree = aggregation._strong(np, matrix)
     is_root = aggregation._roots(np, matrix, strong, degree)
@@ -64,7 +63,6 @@ def test_roots_are_a_maximal_set_far_apart(matrix: sparse.csr_matrix) -> None:
 
 
 @given(laplacians())
-@settings(deadline=None)
 def test_aggregates_are_in_one_piece_and_not_of_one_node(matrix: sparse.csr_matrix) -> None:
     tentative = aggregation.tentative_prolongation(matrix, Device())
     members = tentative.indices
@@ -79,7 +77,6 @@ def test_aggregates_are_in_one_piece_and_not_of_one_node(matrix: sparse.csr_matr
 
 
 @given(matrix=laplacians())
-@settings(deadline=None)
 def test_a_card_finds_the_same_aggregates(card: Device, matrix: sparse.csr_matrix) -> None:
     found = [aggregation.tentative_prolongation(matrix, device) for device in (card, Device())]
     assert found[0].shape == found[1].shape
@@ -87,7 +84,6 @@ def test_a_card_finds_the_same_aggregates(card: Device, matrix: sparse.csr_matri
 
 
 @given(matrix=laplacians(), seed=st.integers(0, 1000))
-@settings(deadline=None)
 def test_kernels_give_what_operations_on_arrays_give(
     card: Device, matrix: sparse.csr_matrix, seed: int
 ) -> None:

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.linalg
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import sparse
 
+from properties import examples
 from relutopo import registry
 from relutopo.errors import InputError
 
@@ -57,7 +58,7 @@ def graphs(draw: st.DrawFn) -> tuple[int, NDArray[np.int64]]:
 
 
 @given(graph=graphs(), leaf_size=st.sampled_from([1, 2, 12]))
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_an_order_is_a_permutation_and_blocks_meet_only_those_above(
     graph: tuple[int, NDArray[np.int64]], leaf_size: int
 ) -> None:
@@ -92,7 +93,7 @@ def test_a_dissection_does_not_depend_on_threads() -> None:
 
 
 @given(graph=graphs(), few=st.sampled_from([1, 10, 1000]))
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_pieces_are_all_blocks_and_later_levels_hold_those_above(
     graph: tuple[int, NDArray[np.int64]], few: int
 ) -> None:
@@ -127,7 +128,7 @@ def dense_factor(factor: Any) -> NDArray[np.float64]:
 
 
 @given(graph=graphs(), few=st.sampled_from([1, 10, 1000]), seed=st.integers(0, 99))
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_the_factor_is_that_of_lapack(
     graph: tuple[int, NDArray[np.int64]], few: int, seed: int
 ) -> None:
@@ -185,7 +186,7 @@ def test_factors_and_solutions_do_not_depend_on_threads() -> None:
     spread=st.sampled_from([0.0, 3.0, 8.0]),
     seed=st.integers(0, 99),
 )
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_the_factor_solves(
     graph: tuple[int, NDArray[np.int64]], few: int, spread: float, seed: int
 ) -> None:
@@ -206,7 +207,7 @@ def test_the_factor_solves(
 
 
 @given(graph=graphs())
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_planned_entries_hold_all_of_the_factor(graph: tuple[int, NDArray[np.int64]]) -> None:
     n, edges = graph
     system = laplacian(n, edges)

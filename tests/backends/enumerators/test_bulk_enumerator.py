@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from properties import examples
 from relutopo import AffineSlice, Box, decompose, registry
 from relutopo.arithmetic import rounding as bounds
 from relutopo.devices.device import Device, numpy_device
@@ -35,7 +36,7 @@ def enumerator(device: str = "numpy", at_once: int = 2**22) -> Any:
 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize(("dim", "width", "depth"), [(1, 6, 4), (2, 6, 4), (3, 5, 3), (4, 4, 2)])
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(data=st.data(), seed=st.integers(0, 10**6), bias=st.sampled_from([0.0, 1.0]))
 def test_equals_exact(
     device: str, dim: int, width: int, depth: int, data: st.DataObject, seed: int, bias: float

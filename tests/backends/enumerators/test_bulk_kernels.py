@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from properties import examples
 from relutopo import Box, decompose
 from relutopo.devices.device import Device
 from relutopo.gallery import random_network
@@ -48,7 +49,6 @@ def numbers(draw: st.DrawFn, *shape: int) -> Any:
     return np.where(rng.random(shape) < draw(st.sampled_from([0.0, 0.1, 0.9])), array, ordinary)
 
 
-@settings(deadline=None)
 @given(
     data=st.data(), d=st.integers(1, 4), n=st.integers(0, 5), n_units=st.sampled_from([1, 64, 70])
 )
@@ -66,7 +66,6 @@ def test_signs(with_kernels: Any, data: st.DataObject, d: int, n: int, n_units: 
     assert not units.unpack(np.concatenate(signs[1]))[..., n_units:].any()
 
 
-@settings(deadline=None)
 @given(
     data=st.data(), d=st.integers(1, 4), n=st.integers(0, 5), n_units=st.sampled_from([1, 64, 70])
 )
@@ -103,7 +102,6 @@ def as_sets(rows: list[list[int]]) -> Any:
     return np.array(rows, dtype=np.uint64).reshape(-1, 3)
 
 
-@settings(deadline=None)
 @given(rows=SETS, data=st.data())
 def test_sets(with_kernels: Any, rows: list[list[int]], data: st.DataObject) -> None:
     by_arrays, by_kernels = (sets.Units(xp, 190, 2**20) for xp in (np, with_kernels))
@@ -130,7 +128,6 @@ def test_sets(with_kernels: Any, rows: list[list[int]], data: st.DataObject) -> 
     assert not bits[:, :first].any()
 
 
-@settings(deadline=None)
 @given(rows=SETS, data=st.data())
 def test_groups(with_kernels: Any, rows: list[list[int]], data: st.DataObject) -> None:
     n = len(rows)
@@ -153,7 +150,6 @@ def test_groups(with_kernels: Any, rows: list[list[int]], data: st.DataObject) -
         assert differ == (expected != table[one]).any()
 
 
-@settings(deadline=None)
 @given(lists=st.lists(st.sets(st.integers(0, 9), min_size=1), min_size=1), data=st.data())
 def test_lists(with_kernels: Any, lists: list[set[int]], data: st.DataObject) -> None:
     ptr = arrays.prefix_sums(np, np.array(list(map(len, lists))))
@@ -172,7 +168,6 @@ def test_lists(with_kernels: Any, lists: list[set[int]], data: st.DataObject) ->
         np.testing.assert_array_equal(ragged.owners(np)[places], rows)
 
 
-@settings(deadline=None)
 @given(n_lines=st.integers(1, 4), n=st.integers(1, 9), seed=st.integers(0, 10**6))
 def test_runs_along_lines(with_kernels: Any, n_lines: int, n: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -189,7 +184,6 @@ def test_runs_along_lines(with_kernels: Any, n_lines: int, n: int, seed: int) ->
     np.testing.assert_array_equal(*found)
 
 
-@settings(deadline=None)
 @given(
     d=st.sampled_from([1, 2, 3, 7, 70]),
     n=st.integers(1, 9),
@@ -203,7 +197,6 @@ def test_curves(with_kernels: Any, d: int, n: int, n_owners: int) -> None:
     assert (np.diff(owner[orders[0]]) >= 0).all()
 
 
-@settings(deadline=None)
 @given(n_walls=st.integers(1, 4), n=st.integers(0, 6), seed=st.integers(0, 10**6))
 def test_cells_on_walls(with_kernels: Any, n_walls: int, n: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -225,7 +218,6 @@ def test_cells_on_walls(with_kernels: Any, n_walls: int, n: int, seed: int) -> N
     assert list(zip(*found[0], strict=True)) == expected
 
 
-@settings(deadline=None)
 @given(n_flats=st.integers(1, 4), n=st.integers(0, 6), seed=st.integers(0, 10**6))
 def test_incidences(with_kernels: Any, n_flats: int, n: int, seed: int) -> None:
     """Sets of units where flats meet."""
@@ -249,7 +241,6 @@ def test_incidences(with_kernels: Any, n_flats: int, n: int, seed: int) -> None:
         np.testing.assert_array_equal(by_arrays, by_kernel)
 
 
-@settings(deadline=None)
 @given(data=st.data(), d=st.integers(1, 4), n=st.integers(0, 6))
 def test_points(with_kernels: Any, data: st.DataObject, d: int, n: int) -> None:
     table = data.draw(numbers(d + 2, 5))
@@ -271,7 +262,7 @@ def test_points(with_kernels: Any, data: st.DataObject, d: int, n: int) -> None:
             np.testing.assert_array_equal(found[0][0][..., told], found[1][0][..., told])
 
 
-@settings(deadline=None, max_examples=60)
+@examples(60)
 @given(
     data=st.data(),
     d=st.integers(1, 4),

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from relutopo import Box, ReluNetwork, decompose
@@ -66,7 +66,6 @@ def test_errors_of_maps_do_not_underflow_on_tiny_domains(magnitude: float) -> No
     assert 0 < deviation <= Fraction(last.error)
 
 
-@settings(deadline=None)  # it is compiled
 @given(
     a=POSITIVE,
     b=POSITIVE,

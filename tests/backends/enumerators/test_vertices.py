@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import relutopo as rt
+from properties import examples
 from relutopo.geometry.patterns import unpack_patterns
 from relutopo.networks.perceptron import ReluNetwork
 from relutopo.testing import assert_same_complex
@@ -87,7 +88,7 @@ def test_values_are_within_their_bounds(
                 assert square <= Fraction(values.errors[vertex]) ** 2
 
 
-@settings(deadline=None, max_examples=60)
+@examples(60)
 @given(st.integers(0, 10**6), st.integers(1, 40), st.integers(1, 40), st.sampled_from([1, 1e-200]))
 def test_bound_of_spectral_norm(seed: int, n_rows: int, n_columns: int, scale: float) -> None:
     matrix = scale * np.random.default_rng(seed).normal(size=(n_rows, n_columns))
