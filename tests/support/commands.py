@@ -8,6 +8,8 @@ folder, arguments, signals, and files for what it prints.
 
 from __future__ import annotations
 
+import atexit
+import gc
 import importlib
 import json
 import os
@@ -15,7 +17,9 @@ import runpy
 import signal
 import subprocess
 import sys
+import threading
 import time
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +28,8 @@ __all__ = ["Server", "Started"]
 COMMAND = "relutopo.app.cli"
 LOADED = [
     "hydra.main",
-    "matplotlib.figure",
+    "matplotlib.backends.backend_agg",
+    "matplotlib.backends.backend_pdf",
     "pandas",
     "pyarrow.parquet",
     "rich.console",
@@ -128,7 +133,23 @@ def become(request: dict[str, Any]) -> None:
     os.chdir(request["folder"])
     sys.argv[1:] = request["start"]
     sys.path[0] = request["folder"]
-    runpy.run_module(COMMAND, run_name="__main__", alter_sys=True)
+    status = 0
+    try:
+        runpy.run_module(COMMAND, run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else end.code is not None
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
+    except KeyboardInterrupt:
+        status = 128 + signal.SIGINT
+    except BaseException:
+        traceback.print_exc()
+        status = 1
+    threading._shutdown()  # type: ignore[attr-defined]  # waits for threads, as an interpreter does
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)  # taking down everything that was imported would copy its memory first
 
 
 def load() -> None:
@@ -148,6 +169,8 @@ def load() -> None:
 
 if __name__ == "__main__":
     load()
+    gc.collect()
+    gc.freeze()  # else the collector of each copy would copy all that it looks through
     request = serve()
     if request is not None:
         become(request)
