@@ -1,9 +1,11 @@
 # make        set up, and run the main job
-# make test   set up, and run the tests
+# make quick  set up, and run the quick tests, with few examples of each property: a minute
+# make test   set up, and run all tests: five minutes on two cores
 # make lint   set up, and check style and types
 # make benchmarks  set up, measure everything, and write docs/benchmarks.md: a quarter of an hour
 #
-# Set-up happens once, in .venv, and again only when pyproject.toml changes.
+# Set-up happens once, in .venv, and again only when pyproject.toml changes. Where kernels are not
+# compiled yet, tests take a minute more.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -13,14 +15,25 @@ TORCH ?= torch==2.13.0
 READY := $(VENV)/.ready
 PIP := $(VENV)/bin/pip --disable-pip-version-check --quiet
 
-.PHONY: run test lint benchmarks setup
+# A worker for each core takes the next tests from those that have too many. Each has one thread, and
+# finds the kernels compiled: else all of them would compile the same.
+TESTS := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=1 \
+  $(VENV)/bin/pytest --numprocesses=auto --maxprocesses=8 --dist=worksteal --durations=20
+
+.PHONY: run quick test kernels lint benchmarks setup
 .DELETE_ON_ERROR:
 
 run: setup
 	$(VENV)/bin/relutopo
 
-test: setup
-	$(VENV)/bin/pytest
+quick: kernels
+	$(TESTS) -m "not slow" --hypothesis-profile=quick
+
+test: kernels
+	$(TESTS)
+
+kernels: setup
+	$(VENV)/bin/python tests/support/kernels.py
 
 lint: setup
 	$(VENV)/bin/ruff check .

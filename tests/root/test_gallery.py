@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import relutopo as rt
+from properties import examples
 from relutopo import gallery
 from relutopo.errors import InputError
 from relutopo.gallery import Example
@@ -30,13 +31,13 @@ def test_examples_are_as_stated(example: Example, enumerator: str) -> None:
     assert eval(repr(example), vars(gallery)).network.widths == example.network.widths
 
 
-@settings(deadline=None, max_examples=20)
+@examples(20)
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=3).filter(any))
 def test_grids(numbers: list[int]) -> None:
     check(gallery.grid(numbers), "cpu")
 
 
-@settings(deadline=None, max_examples=20)
+@examples(20)
 @given(st.integers(1, 40))
 def test_fans(n: int) -> None:
     check(gallery.fan(n), "cpu")

@@ -316,27 +316,3 @@ def test_an_error_inside_an_optional_package_is_not_hidden(
     with pytest.raises(ModuleNotFoundError, match="no_such_module_anywhere") as caught:
         require("half_broken", "this test")
     assert not isinstance(caught.value, MissingExtraError)
-
-
-def test_packages_on_disk_are_declared() -> None:
-    import tomllib
-
-    root = Path(__file__).parents[2]
-    with open(root / "pyproject.toml", "rb") as file:
-        tool: dict[str, Any] = tomllib.load(file)["tool"]["setuptools"]
-    top = {
-        "relutopo": "relutopo",
-        "relutopo.backends": "backends",
-        "relutopo.conf": "conf",
-        "hydra_plugins.relutopo": "relutopo/app/plugins",
-    }
-    assert tool["package-dir"] == top
-    on_disk = set()
-    for package, folder in top.items():
-        inside = [root / other for other in top.values() if other.startswith(f"{folder}/")]
-        for file_ in (root / folder).rglob("__init__.py"):
-            if any(file_.is_relative_to(other) for other in inside):
-                continue  # packages of another name
-            parts = file_.parent.relative_to(root / folder).parts
-            on_disk.add(".".join((package, *parts)))
-    assert on_disk == set(tool["packages"])
