@@ -38,7 +38,6 @@ from relutopo.learning.datasets import two_circles as two_circles
 from relutopo.learning.datasets import two_moons as two_moons
 from relutopo.learning.domain_rules import DomainRule as DomainRule
 from relutopo.learning.model_files import ModelFiles as ModelFiles
-from relutopo.learning.model_files import load_model as load_model
 from relutopo.learning.runs import TrainingRun as TrainingRun
 from relutopo.learning.surfaces import bump as bump
 from relutopo.learning.surfaces import franke as franke
@@ -53,6 +52,7 @@ from relutopo.networks.graph import Kink as Kink
 from relutopo.networks.network import Network as Network
 from relutopo.networks.perceptron import ReluNetwork as ReluNetwork
 from relutopo.networks.reading import as_network as as_network
+from relutopo.networks.reading import load_model as load_model
 from relutopo.networks.storage import load_network as load_network
 from relutopo.networks.storage import save_network as save_network
 from relutopo.spectral.agreement import DecisionAgreement as DecisionAgreement

@@ -1,15 +1,10 @@
-"""Models and data of one's own, from files, in the place of a training run.
-
-Invariant: nothing in a file is executed when it is read, unless the caller says that it may be.
-"""
+"""Models and data of one's own, from files, in the place of a training run."""
 
 from __future__ import annotations
 
 import os
-import pickle
 import re
-import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,16 +15,11 @@ from numpy.typing import NDArray
 from relutopo.checks import check_flag
 from relutopo.errors import InputError
 from relutopo.learning.datasets import Dataset
-from relutopo.learning.runs import History, load_tensors
+from relutopo.learning.runs import History
 from relutopo.networks.network import Network
-from relutopo.networks.reading import as_network
-from relutopo.optional import require
+from relutopo.networks.reading import load_model
 
-__all__ = ["ModelFiles", "accuracy", "data_file", "load_model"]
-
-_INSIDE = ("state", "state_dict", "model_state_dict", "model")
-"""Keys under which checkpoints keep the state dict, or the module, beside other things."""
-_DAMAGED = "it is damaged, or no file of torch.save"
+__all__ = ["ModelFiles", "accuracy", "data_file"]
 
 
 def data_file(path: str) -> Dataset:
@@ -101,98 +91,6 @@ def _flat(points: NDArray[Any]) -> NDArray[np.float64]:
     return array if array.ndim < 2 else array.reshape(len(array), -1)
 
 
-def load_model(
-    path: str | os.PathLike[str],
-    *,
-    trust: bool = False,
-    input_shape: Sequence[int] | None = None,
-) -> Network:
-    """Read a network from a ``.onnx`` file, or from one that `torch.save` wrote.
-
-    Parameters
-    ----------
-    path : path-like
-        A state dict of Linear and ReLU layers, a checkpoint that has one under ``state``,
-        ``state_dict``, ``model_state_dict`` or ``model``, or ONNX.
-    trust : bool, default False
-        Whether the file may hold whole Python objects, such as a module. Reading them *runs code
-        from the file*: only for files of people you trust. Their classes must be importable.
-    input_shape : sequence of int, optional
-        Shape of one input of a module that does not begin with a Linear layer.
-
-    Raises
-    ------
-    InputError
-        If the file is missing, unreadable, holds no network, or needs `trust`.
-    """
-    trust = check_flag("trust", trust)
-    name = os.fspath(path)
-    if not os.path.isfile(path):
-        raise InputError(f"the model {name!r} does not exist; check its path")
-    if name.endswith(".onnx"):
-        return as_network(path, input_shape)
-    _refuse_programs(name)
-    content = _load_trusted(name) if trust else _load_plain(name)
-    if isinstance(content, Mapping):
-        inside = [content[key] for key in _INSIDE if key in content]
-        content = inside[0] if inside else content
-    if isinstance(content, Mapping):
-        nested = [key for key, value in content.items() if isinstance(value, Mapping)]
-        if nested:
-            raise InputError(
-                f"{name!r} must have its state dict alone or under one of {', '.join(_INSIDE)}, "
-                f"got a mapping under {nested[0]!r}; write it with "
-                "torch.save(model.state_dict(), path)"
-            )
-    try:
-        return as_network(content, input_shape)
-    except InputError as error:
-        raise InputError(f"{name!r} holds no network that can be read: {error}") from error
-
-
-def _refuse_programs(name: str) -> None:
-    """Raise an `InputError` for what `torch.jit.save` and `torch.export.save` write."""
-    if not zipfile.is_zipfile(name):
-        return
-    with zipfile.ZipFile(name) as archive:
-        if any("/code/" in entry or "/models/" in entry for entry in archive.namelist()):
-            raise _unreadable(name, "it is a program of TorchScript or torch.export")
-
-
-def _load_plain(name: str) -> Any:
-    try:
-        return load_tensors(name)
-    except InputError as error:
-        if zipfile.is_zipfile(name) and isinstance(error.__cause__, pickle.UnpicklingError):
-            raise InputError(
-                f"the model {name!r} holds more than tensors, a whole module for example, and "
-                "reading that runs code from the file; write it with "
-                "torch.save(model.state_dict(), path), or as ONNX; or, if you trust those who made "
-                "it, pass trust=True"
-            ) from error
-        raise _unreadable(name, _DAMAGED) from error
-
-
-def _load_trusted(name: str) -> Any:
-    torch = require("torch", "reading a model")
-    try:
-        return torch.load(name, map_location="cpu", weights_only=False)
-    except (ImportError, AttributeError) as error:
-        raise InputError(
-            f"the model {name!r} cannot be read: {error}; the module that defines its class must "
-            "be importable under that name: run with PYTHONPATH=<folder of the module>"
-        ) from error
-    except Exception as error:  # unpickling runs any code, which may raise anything
-        raise _unreadable(name, f"{_DAMAGED} ({type(error).__name__})") from error
-
-
-def _unreadable(name: str, reason: str) -> InputError:
-    return InputError(
-        f"the model {name!r} cannot be read: {reason}; write it with "
-        "torch.save(model.state_dict(), path), or as ONNX"
-    )
-
-
 class ModelFiles:
     """Models in files: a `Run` whose loss is known at its steps only.
 
@@ -207,7 +105,7 @@ class ModelFiles:
     dataset : Dataset
         With one target for each output.
     trust, input_shape
-        See `load_model`.
+        See `relutopo.load_model`.
     """
 
     def __init__(

@@ -8,13 +8,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from relutopo.checks import check_integers
+from relutopo.checks import check_flag, check_integers
 from relutopo.errors import InputError
+from relutopo.networks.model_files import model_in_file
 from relutopo.networks.network import Network
 from relutopo.networks.perceptron import ReluNetwork
 from relutopo.optional import require
 
-__all__ = ["as_network"]
+__all__ = ["as_network", "load_model"]
 
 
 def as_network(model: Any, input_shape: Sequence[int] | None = None) -> Network:
@@ -25,8 +26,8 @@ def as_network(model: Any, input_shape: Sequence[int] | None = None) -> Network:
     model : Network, torch.nn.Module, mapping, path, or pair (weights, biases)
         A network; a torch module whose non-linearities are piecewise linear (see
         `relutopo.networks.torch_modules`; what counts is its evaluation mode); the state dict of a
-        sequence of Linear and ReLU layers, or the ``.pt`` file that holds it; a ``.onnx`` file; or
-        two sequences of arrays.
+        sequence of Linear and ReLU layers; a file, as `load_model` reads it without trust; or two
+        sequences of arrays.
     input_shape : sequence of int, optional
         Shape of one input without the batch axis, for example ``(1, 28, 28)``. Needed for a module
         that does not begin with a Linear layer, or whose Linear layers act on each row.
@@ -75,16 +76,7 @@ def _read_network(model: Any, input_shape: Sequence[int] | None) -> Network:
     if isinstance(model, Mapping):
         return ReluNetwork.from_state_dict(model)
     if isinstance(model, (str, os.PathLike)):
-        if not os.path.isfile(model):
-            raise InputError(
-                f"`model` names the file {os.fspath(model)!r}, which does not exist; check the path"
-            )
-        if os.fspath(model).endswith(".onnx"):
-            require("torch", "reading an ONNX file")
-            from relutopo.networks.onnx_files import network_of_onnx  # loads torch
-
-            return network_of_onnx(model, input_shape)
-        return ReluNetwork.from_state_dict(_load_state_dict(model))
+        return load_model(model, input_shape=input_shape)
     if isinstance(model, (tuple, list)) and len(model) == 2:
         return ReluNetwork(*model)
     raise InputError(
@@ -94,20 +86,46 @@ def _read_network(model: Any, input_shape: Sequence[int] | None) -> Network:
     )
 
 
-def _load_state_dict(path: str | os.PathLike[str]) -> Mapping[str, Any]:
+def load_model(
+    path: str | os.PathLike[str],
+    *,
+    trust: bool = False,
+    input_shape: Sequence[int] | None = None,
+) -> Network:
+    """Read a network from a ``.onnx`` file, or from one that `torch.save` wrote.
+
+    Parameters
+    ----------
+    path : path-like
+        A state dict of Linear and ReLU layers, a checkpoint that has one under ``state``,
+        ``state_dict``, ``model_state_dict`` or ``model``, or ONNX.
+    trust : bool, default False
+        Whether the file may hold whole Python objects, such as a module. Reading them *runs code
+        from the file*: only for files of people you trust. Their classes must be importable.
+    input_shape : sequence of int, optional
+        Shape of one input of a module that does not begin with a Linear layer.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, unreadable, holds no network, or needs `trust`.
+    """
+    trust = check_flag("trust", trust)
     name = os.fspath(path)
-    torch = require("torch", "reading a .pt file")
+    if not os.path.isfile(path):
+        raise InputError(f"`model` names the file {name!r}, which does not exist; check the path")
+    if name.endswith(".onnx"):
+        require("torch", "reading an ONNX file")
+        from relutopo.networks.onnx_files import network_of_onnx  # loads torch
+
+        return network_of_onnx(path, input_shape)
+    content = model_in_file(name, trust)
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        # torch raises pickle, runtime, key and end-of-file errors alike for an unreadable file.
-        raise InputError(
-            f"{name!r} cannot be read as a state dict ({type(error).__name__}); write it with "
-            "torch.save(model.state_dict(), path)"
-        ) from error
-    if not isinstance(state, Mapping):
-        raise InputError(
-            f"{name!r} must hold a state dict, got {type(state).__name__}; write it with "
-            "torch.save(model.state_dict(), path)"
-        )
-    return state
+        return as_network(content, input_shape)
+    except InputError as error:
+        if not isinstance(content, Mapping) and not hasattr(content, "state_dict"):
+            raise InputError(
+                f"{name!r} must hold a state dict, got {type(content).__name__}; write it with "
+                "torch.save(model.state_dict(), path)"
+            ) from error
+        raise InputError(f"{name!r} holds no network that can be read: {error}") from error

@@ -20,8 +20,9 @@ from relutopo.analyses.partition import Partition
 from relutopo.app.messages import explain
 from relutopo.complex import load_complex
 from relutopo.errors import InputError
-from relutopo.learning.model_files import ModelFiles, data_file, load_model
+from relutopo.learning.model_files import ModelFiles, data_file
 from relutopo.learning.runs import Checkpoint, save_checkpoint
+from relutopo.networks.reading import load_model
 
 RNG = np.random.default_rng(0)
 POINTS = RNG.uniform(-1, 1, (40, 2))

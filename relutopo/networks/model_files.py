@@ -1,0 +1,104 @@
+"""What files of `torch.save` hold.
+
+Invariant: nothing in a file is executed when it is read, unless the caller says that it may be.
+"""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from collections.abc import Mapping
+from typing import Any
+
+from relutopo.errors import InputError
+from relutopo.optional import require
+
+__all__ = ["model_in_file"]
+
+_INSIDE = ("state", "state_dict", "model_state_dict", "model")
+"""Keys under which checkpoints keep the state dict, or the module, beside other things."""
+_DAMAGED = "it is damaged, or no file of torch.save"
+
+
+def model_in_file(name: str, trust: bool) -> Any:
+    """Return the state dict or whatever else stands for a model in a file of `torch.save`.
+
+    Parameters
+    ----------
+    name : str
+        A file that exists.
+    trust : bool
+        Whether the file may hold whole Python objects; see `relutopo.load_model`.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or needs `trust`, or has a state dict where nobody looks.
+
+    Examples
+    --------
+    >>> import tempfile, torch
+    >>> path = tempfile.mkdtemp() + "/model.pt"
+    >>> torch.save({"epoch": 3, "state_dict": torch.nn.Linear(2, 1).state_dict()}, path)
+    >>> sorted(model_in_file(path, trust=False))
+    ['bias', 'weight']
+    """
+    _refuse_programs(name)
+    content = _load_trusted(name) if trust else _load_plain(name)
+    if isinstance(content, Mapping):
+        inside = [content[key] for key in _INSIDE if key in content]
+        content = inside[0] if inside else content
+    if isinstance(content, Mapping):
+        nested = [key for key, value in content.items() if isinstance(value, Mapping)]
+        if nested:
+            raise InputError(
+                f"{name!r} must have its state dict alone or under one of {', '.join(_INSIDE)}, "
+                f"got a mapping under {nested[0]!r}; write it with "
+                "torch.save(model.state_dict(), path)"
+            )
+    return content
+
+
+def _refuse_programs(name: str) -> None:
+    """Raise an `InputError` for what `torch.jit.save` and `torch.export.save` write."""
+    if not zipfile.is_zipfile(name):
+        return
+    with zipfile.ZipFile(name) as archive:
+        if any("/code/" in entry or "/models/" in entry for entry in archive.namelist()):
+            raise _unreadable(name, "it is a program of TorchScript or torch.export")
+
+
+def _load_plain(name: str) -> Any:
+    torch = require("torch", "reading a model")
+    try:
+        return torch.load(name, map_location="cpu", weights_only=True)
+    except Exception as error:
+        # torch raises unpickling, runtime, end-of-file and zip errors alike for a damaged file.
+        if zipfile.is_zipfile(name) and isinstance(error, pickle.UnpicklingError):
+            raise InputError(
+                f"the model {name!r} holds more than tensors, a whole module for example; it "
+                "cannot be read as a state dict and anything else runs code from the file; write "
+                "it with torch.save(model.state_dict(), path), or as ONNX; or, if you trust those "
+                "who made it, read it by load_model and pass trust=True"
+            ) from error
+        raise _unreadable(name, _DAMAGED) from error
+
+
+def _load_trusted(name: str) -> Any:
+    torch = require("torch", "reading a model")
+    try:
+        return torch.load(name, map_location="cpu", weights_only=False)
+    except (ImportError, AttributeError) as error:
+        raise InputError(
+            f"the model {name!r} cannot be read: {error}; the module that defines its class must "
+            "be importable under that name: run with PYTHONPATH=<folder of the module>"
+        ) from error
+    except Exception as error:  # unpickling runs any code, which may raise anything
+        raise _unreadable(name, f"{_DAMAGED} ({type(error).__name__})") from error
+
+
+def _unreadable(name: str, reason: str) -> InputError:
+    return InputError(
+        f"the model {name!r} cannot be read: {reason}; write it with "
+        "torch.save(model.state_dict(), path), or as ONNX"
+    )
