@@ -36,7 +36,7 @@ from relutopo.geometry.slices import network_on
 from relutopo.interfaces import Enumerator, Progress, checked_cells
 from relutopo.networks.network import Network
 from relutopo.networks.reading import as_network
-from relutopo.system.interrupts import interrupts_that_insist
+from relutopo.system.interrupts import deliver_interrupts
 
 __all__ = ["WholeSpace", "decompose", "decompose_whole_space"]
 
@@ -46,7 +46,7 @@ _SEARCH_MARGIN = 0.25
 """The margin until all vertices are known."""
 
 
-@interrupts_that_insist()
+@deliver_interrupts()
 def decompose(
     model: Any,
     domain: Domain,

@@ -19,7 +19,7 @@ from relutopo.app.jobs.folder import JobRecord
 from relutopo.app.jobs.identity import Identity
 from relutopo.app.sweeps.progress import SweepWatch
 from relutopo.optional import require
-from relutopo.system.interrupts import interrupts_that_insist
+from relutopo.system.interrupts import deliver_interrupts
 
 require("hydra", "the command 'relutopo'")
 
@@ -65,7 +65,7 @@ def main() -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let Hydra raise what is wrong instead of printing it
     try:
         refuse_values_of_groups(sys.argv[1:], resolvers.choices())
-        with interrupts_that_insist():
+        with deliver_interrupts():
             _run_hydra()
     except EXPECTED as error:
         sys.exit(explain(error))

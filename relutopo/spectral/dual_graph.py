@@ -21,7 +21,7 @@ from relutopo.geometry.cells import Cells
 from relutopo.geometry.location import KnownRegions, locate
 from relutopo.geometry.patterns import unpack_patterns
 from relutopo.optional import require
-from relutopo.system.interrupts import interrupts_that_insist
+from relutopo.system.interrupts import deliver_interrupts
 
 __all__ = ["Adjacency", "DualGraph", "dual_graph"]
 
@@ -206,7 +206,7 @@ class DualGraph:
         return graph
 
 
-@interrupts_that_insist()
+@deliver_interrupts()
 def dual_graph(complex_: Cells, adjacency: Adjacency = "facet") -> DualGraph:
     """Return the graph of regions of a complex.
 

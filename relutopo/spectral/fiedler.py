@@ -39,7 +39,7 @@ from relutopo.spectral.agreement import (
 from relutopo.spectral.dual_graph import DualGraph
 from relutopo.spectral.laplacian import Pencil, pencil
 from relutopo.spectral.weights import EdgeWeights, VertexWeights
-from relutopo.system.interrupts import interrupts_that_insist
+from relutopo.system.interrupts import deliver_interrupts
 
 __all__ = ["FiedlerPartition", "FiedlerPartitioner", "fiedler_partition"]
 
@@ -299,7 +299,7 @@ class FiedlerPartitioner:
     [1.0, 1.0]
     """
 
-    @interrupts_that_insist()
+    @deliver_interrupts()
     def __init__(
         self,
         graph: DualGraph,
@@ -316,7 +316,7 @@ class FiedlerPartitioner:
         self._regions = None if points is None else graph.locate(points)
         self._last: _Prepared | None = None
 
-    @interrupts_that_insist()
+    @deliver_interrupts()
     def partition(
         self,
         vertex_weights: str | VertexWeights = "count_plus_one",

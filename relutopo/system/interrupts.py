@@ -1,4 +1,4 @@
-"""An interrupt from the keyboard reaches the program, wherever it happens to strike.
+"""Interrupts from the keyboard, delivered also where Python or numba would lose them.
 
 Python raises `KeyboardInterrupt` between any two instructions of the main thread. There are two
 places where nobody can catch it. In a finalizer or the callback of a weak reference Python reports
@@ -19,21 +19,21 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-__all__ = ["interrupts_that_insist"]
+__all__ = ["deliver_interrupts"]
 
 _SECONDS_TO_LEAVE = 0.01
 
 
 @contextmanager
-def interrupts_that_insist() -> Iterator[None]:
-    """Raise interrupts where they can be caught, also those that strike where they cannot.
+def deliver_interrupts() -> Iterator[None]:
+    """Deliver interrupts as `KeyboardInterrupt` where it can be caught, wherever they strike.
 
     Everything that runs kernels in the main thread belongs in here. Signals reach no other
     thread, and there it does nothing.
 
     Examples
     --------
-    >>> with interrupts_that_insist():
+    >>> with deliver_interrupts():
     ...     total = sum(range(10))
     >>> total
     45

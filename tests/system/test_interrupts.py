@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import pytest
 
-from relutopo.system.interrupts import interrupts_that_insist
+from relutopo.system.interrupts import deliver_interrupts
 
 
 class Referred:
@@ -49,7 +49,7 @@ def test_an_ignored_interrupt_is_raised_again(strike: Callable[[], None]) -> Non
         while time.monotonic() < until:
             pass
 
-    with pytest.raises(KeyboardInterrupt), interrupts_that_insist():
+    with pytest.raises(KeyboardInterrupt), deliver_interrupts():
         run()
     assert went_on
 
@@ -61,7 +61,7 @@ def test_other_ignored_errors_go_where_they_went(monkeypatch: pytest.MonkeyPatch
     def fail() -> None:
         raise ValueError("in a finalizer")
 
-    with interrupts_that_insist():
+    with deliver_interrupts():
         Referred(fail)
     assert [str(error) for error in told] == ["in a finalizer"]
 
@@ -73,7 +73,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from relutopo.system.interrupts import interrupts_that_insist
+from relutopo.system.interrupts import deliver_interrupts
 
 
 class Counted(NamedTuple):
@@ -103,7 +103,7 @@ call(np.zeros(1))
 go_on = np.ones(1)
 threading.Thread(target=strike).start()
 try:
-    with interrupts_that_insist():
+    with deliver_interrupts():
         call(go_on)
         print("went on")
 except KeyboardInterrupt:
@@ -126,7 +126,7 @@ def test_the_handler_of_the_program_is_asked() -> None:
     heard = []
     handler = signal.signal(signal.SIGINT, lambda *_: heard.append(True))
     try:
-        with interrupts_that_insist(), interrupts_that_insist():
+        with deliver_interrupts(), deliver_interrupts():
             interrupt()
     finally:
         signal.signal(signal.SIGINT, handler)
@@ -137,7 +137,7 @@ def test_threads_leave_signals_alone() -> None:
     handlers = []
 
     def run() -> None:
-        with interrupts_that_insist():
+        with deliver_interrupts():
             handlers.append(signal.getsignal(signal.SIGINT))
 
     thread = threading.Thread(target=run)
