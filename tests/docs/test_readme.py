@@ -40,7 +40,7 @@ def test_examples_run_in_order(page: str, leaves: list[str], tmp_path: Path) -> 
 
 def test_the_backend_of_the_guide_solves() -> None:
     names: dict[str, type] = {}
-    example, check = python_blocks(ROOT / "docs" / "backends.md")
+    example, check, *_ = python_blocks(ROOT / "docs" / "backends.md")
     exec(example, names)
     exec(check, names)
     path = sparse.csr_array(
@@ -49,6 +49,16 @@ def test_the_backend_of_the_guide_solves() -> None:
     result = names["DenseEigensolver"]().solve(path, np.ones(4))
     assert result.value == pytest.approx(2 - 2 * np.cos(np.pi / 4))
     assert result.residual < 1e-12
+
+
+def test_the_signature_and_the_analysis_of_the_guide_compute(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    names: dict[str, type] = {}
+    for block in python_blocks(ROOT / "docs" / "backends.md")[2:]:
+        exec(block, names)
+    printed = capsys.readouterr().out
+    assert all(f"'{name}'" in printed for name in ("my_vertices", "my_density", "n_regions"))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -1,0 +1,131 @@
+"""Signatures: what every registered one obeys, and what they share."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+
+import relutopo as rt
+from relutopo import registry
+from relutopo.analyses.homology import Homology
+from relutopo.analyses.partition import KINDS, Partition
+from relutopo.errors import BackendError, InputError
+from relutopo.gallery import random_network
+from relutopo.learning.datasets import Dataset, two_moons
+from relutopo.signatures.base import Column, Signature, column_names
+from relutopo.signatures.subject import Cut, Subject
+
+DATA = two_moons(n=40)
+EXACT = {"name": "exact"}
+NETWORK = random_network([2, 5, 4, 1], seed=3)
+
+
+def subject(network: Any = NETWORK, data: Dataset = DATA) -> Subject:
+    return Subject(network, data, rt.Box.around(data.points, 0.25), enumerator="exact")
+
+
+@pytest.mark.parametrize("name", registry.names("signature"))
+def test_every_signature_gives_its_columns_and_the_same_again(name: str) -> None:
+    signature: Signature = registry.create("signature", name)
+    rows = [signature.row(subject()) for _ in range(2)]
+    assert json.dumps(rows[0]) == json.dumps(rows[1])
+    assert list(rows[0]) == list(column_names(signature.columns, 2))
+    assert all(column.meaning and column.unit for column in signature.columns)
+    assert any(isinstance(x, (int, float)) and math.isfinite(x) for x in rows[0].values())
+
+
+@pytest.mark.parametrize("name", registry.names("signature"))
+def test_no_signature_sees_held_out_data(name: str) -> None:
+    rng = np.random.default_rng(0)
+    moved = Dataset("moved", DATA.points, DATA.targets, rng.normal(size=(7, 2)), np.ones(7))
+    signature: Signature = registry.create("signature", name)
+    assert json.dumps(signature.row(subject())) == json.dumps(signature.row(subject(data=moved)))
+
+
+@pytest.mark.parametrize("name", registry.names("signature"))
+def test_a_network_without_kinks_has_a_row_of_the_same_columns(name: str) -> None:
+    flat = rt.ReluNetwork([[[1.0, 0.0]], [[1.0]]], [[100.0], [0.0]])
+    signature: Signature = registry.create("signature", name)
+    assert list(signature.row(subject(flat))) == list(signature.row(subject()))
+
+
+def test_the_columns_of_analyses_are_those_of_the_signatures() -> None:
+    partition = Partition(enumerator=EXACT).analyse(NETWORK, DATA)
+    for kind in KINDS:
+        options: dict[str, Any] = {"vertex_weights": "unweighted"} if kind == "unweighted" else {}
+        for name in ("fiedler_value", "label_agreement", "decision_agreement"):
+            row = registry.create("signature", name, **options).row(partition.subject)
+            for column, value in row.items():
+                own = column if column in partition.row else f"{kind}_{column}"
+                assert partition.row[own] == value, own
+    chosen = Homology(enumerator=EXACT, n_filtrations=3)
+    homology = chosen.analyse(NETWORK, DATA, step=4)
+    for name in ("betti_peaks", "total_persistence"):
+        row = registry.create("signature", name, n_filtrations=3).row(homology.subject)
+        assert row.items() <= homology.row.items()
+
+
+def test_what_is_costly_is_computed_once() -> None:
+    one = subject()
+    assert one.complex is one.complex
+    assert one.graph() is one.graph("facet")
+    named, mapped = Cut(eigensolver="arpack"), Cut(eigensolver={"name": "arpack"})
+    assert one.partition(named).part is one.partition(mapped).part
+    assert one.partition(named).part is not one.partition(Cut(adjacency="hamming")).part
+    calls: list[int] = []
+    for _ in range(2):
+        assert one.once(("mine", 3), lambda: calls.append(1) or 5) == 5  # type: ignore[func-returns-value]
+    assert calls == [1]
+
+
+def test_signatures_add_their_columns_to_rows() -> None:
+    plain = Homology(enumerator=EXACT).analyse(NETWORK, DATA).row
+    more = Homology(
+        enumerator=EXACT,
+        signatures=["fiedler_value", {"name": "label_agreement", "component": "largest"}],
+    )
+    row = more.analyse(NETWORK, DATA).row
+    added = ["fiedler_value", "agreement", "adjusted_rand", "sweep_agreement", "purity"]
+    assert list(row) == [*plain, *added]
+    assert more.key != Homology(enumerator=EXACT).key
+    with pytest.raises(InputError, match="columns of their own, got n_regions of NumberOfRegions"):
+        Homology(enumerator=EXACT, signatures=["n_regions"]).analyse(NETWORK, DATA)
+    with pytest.raises(InputError, match="`signature` must be a registry name or an instance"):
+        Homology(signatures=[3]).check_choices()
+
+
+@dataclass(frozen=True)
+class Fixed(Signature):
+    """Gives what it is told."""
+
+    values: Any
+
+    columns: ClassVar[tuple[Column, ...]] = (
+        Column("mine", "1", "a number"),
+        Column("words", "text", "why"),
+    )
+
+    def compute(self, subject: Subject) -> Any:
+        return self.values
+
+
+def test_what_signatures_return_is_looked_at() -> None:
+    row = Fixed({"mine": np.float32(0.5)}).row(subject())
+    assert (row, type(row["mine"])) == ({"mine": 0.5, "words": None}, float)
+    assert math.isnan(Fixed({}).row(subject())["mine"])
+    with pytest.raises(BackendError, match=r"values of its columns only, mine, words, got .*'you'"):
+        Fixed({"yours": 1}).row(subject())
+    with pytest.raises(BackendError, match="a number or a word for its column 'mine', got ndarray"):
+        Fixed({"mine": np.zeros(2)}).row(subject())
+
+
+def test_an_instance_belongs_to_the_key_of_rows() -> None:
+    keys = {Partition(signatures=[Fixed({"mine": x})]).key for x in (1.0, 2.0)}
+    assert len(keys) == 2
+    with pytest.raises(InputError, match="must be a dataclass to be written down"):
+        _ = Partition(signatures=[object()]).key
