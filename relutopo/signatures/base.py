@@ -180,7 +180,7 @@ def row_of(
     for name, value in values.items():
         if name not in row:
             raise BackendError(
-                f"{kind} must give values of its columns only, {', '.join(row)}, got one of "
+                f"{kind} must give values of its columns only, {', '.join(row)}, got one for "
                 f"{name!r}; declare that column"
             )
         row[name] = _plain(kind, name, value)
