@@ -43,7 +43,7 @@ def test_numbers_within_text_are_sorted_by_size(sizes: list[int]) -> None:
 def folder_of(jobs: Path, hidden: list[int], seed: int) -> JobFolder:
     """The folder of a job that has begun."""
     values = {
-        "analysis": "partition",
+        "analysis": {"name": "partition"},
         "seed": seed,
         "training_dir": None,
         "data": {"name": "two_moons"},
@@ -135,7 +135,7 @@ def test_versions_are_compared_package_by_package(
     tmp_path: Path, codes: list[dict[str, str]], told: list[str]
 ) -> None:
     for seed, code in enumerate(codes):
-        values = {"analysis": "partition", "seed": seed}
+        values = {"analysis": {"name": "partition"}, "seed": seed}
         record = JobRecord(Identity("two_moons", values, code), {}, [f"seed={seed}"])
         folder = JobFolder(tmp_path / "jobs" / record.identity.id)
         folder.begin(record)

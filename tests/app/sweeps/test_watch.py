@@ -22,7 +22,7 @@ from relutopo.app.sweeps.progress import SweepWatch
 
 def begin(sweep: Path, seed: int) -> JobFolder:
     """Let a job be asked for."""
-    values = {"seed": seed, "analysis": "partition"}
+    values = {"seed": seed, "analysis": {"name": "partition"}}
     folder = JobFolder(sweep / "jobs" / str(seed))
     folder.begin(JobRecord(Identity("two_moons", values), {}))
     return folder
