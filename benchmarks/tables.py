@@ -238,8 +238,8 @@ def _cards(rows: Rows) -> list[str]:
                 f"{row['n_regions']:,} regions, the card waited for at every call and return:",
                 "",
                 *_table(
-                    ["function", "share"],
-                    [[f"`{name}`", f"{share:.1%}"] for name, share in row["shares"].items()],
+                    ["function, as it was named then", "share"],
+                    [[f"``{name}``", f"{share:.1%}"] for name, share in row["shares"].items()],
                     "lr",
                 ),
                 "",

@@ -3,7 +3,7 @@
 A front has rows for the columns of a block of the dissection, the *panel*, and for its border, the
 *update*. Only what lies above the diagonal counts; below it anything may stand.
 
-Nothing but products of numbers of equal sign is ever summed up, in whatever order; see `_cholesky`.
+Nothing but products of numbers of equal sign is ever summed up, in whatever order; see `cholesky`.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ The blocks do not depend on the threads, nor does anything in the result.
 
 Signs are exact: they come from floats where bounds allow, and otherwise from the network's exact
 pre-activations at the exact vertex. Every vertex is computed from the d planes that meet in it, so
-errors do not add up along chains of cuts; `_exact_points` has their exact equations.
+errors do not add up along chains of cuts; `_certified.exact_points` has their exact equations.
 
 Regions ascend by activation pattern, the first neuron before the second.
 """

@@ -15,7 +15,7 @@ __all__ = ["progress_bar"]
 
 SECONDS_BETWEEN_LINES = 10.0
 """Seconds between two lines of progress in the log file."""
-_progress_log = logging.getLogger("relutopo.progress")
+_progress_log = logging.getLogger(__name__)
 
 
 @contextmanager

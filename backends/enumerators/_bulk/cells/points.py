@@ -274,7 +274,7 @@ def _keys_along_lines(xp: Any, line: Array, t: Array, n_bits: int) -> Array:
 def _widest(xp: Any, line_ptr: Array, errors: Array) -> Array:
     """Return the largest error along each line.
 
-    A kernel rather than CuPy's `maximum.at`, which rounds to single precision.
+    A kernel rather than CuPy's ``maximum.at``, which rounds to single precision.
     """
     kernel, n_lines = _WIDEST.on(xp), len(line_ptr) - 1
     widest = xp.zeros(n_lines)

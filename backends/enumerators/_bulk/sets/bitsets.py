@@ -1,7 +1,7 @@
 """Sets of a layer's units as bits of 64-bit words, for arrays of any namespace.
 
 A set is a row of words; unit j is bit ``j & 63`` of word ``j >> 6``, as for compiled kernels
-(`_bits`).
+(`_shared.bits`).
 """
 
 from __future__ import annotations

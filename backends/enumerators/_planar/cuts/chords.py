@@ -176,7 +176,7 @@ def find_chords(
         For each chord its units, ascending, and the sign of each on the rim between the ends.
     cross_ptr, cross, t, t_error, linked
         For each chord the chords of the region that it crosses, as numbers within the region,
-        sorted; see `values.sort_along`.
+        sorted; see `signs.sort_along`.
     """
     n_regions, n_units = len(region_ptr) - 1, planes.shape[2]
     chord_ptr = np.zeros(n_regions + 1, np.int64)

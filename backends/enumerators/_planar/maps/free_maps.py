@@ -108,7 +108,7 @@ def _beyond(planes, r, x0, x1, deviation, bound, slope, if_above, if_below):
 
 @njit(cache=True)
 def _signs(regions, maps, beside, cells, bound, slope, positive, negative, unknown, n_unknown):
-    """Fill the signs at the vertices that regions own; see `values.corner_signs`.
+    """Fill the signs at the vertices that regions own; see `cuts.signs.corner_signs`.
 
     Bounds that hold on all regions decide nearly everything, and closer ones what is left.
     """

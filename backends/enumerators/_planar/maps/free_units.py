@@ -94,7 +94,7 @@ def find_free(this, cells, beside, earlier):
 
     Parameters
     ----------
-    this : `_maps._Layer`
+    this : `chain._Layer`
     cells, beside
         A block of siblings, before the layer cuts.
     earlier : Maps

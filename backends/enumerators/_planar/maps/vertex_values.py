@@ -206,7 +206,7 @@ def next_values(this, cells, beside, earlier):
 
     Parameters
     ----------
-    this : `_maps._Layer`
+    this : `chain._Layer`
     cells, beside
         The complex before the layer cuts.
     earlier : Values
