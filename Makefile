@@ -2,6 +2,7 @@
 # make quick  set up, and run the quick tests, with few examples of each property: a minute
 # make test   set up, and run all tests: five minutes on two cores
 # make lint   set up, and check style and types
+# make plan   draw the plan of the house anew, docs/figures/plan.svg
 # make benchmarks  set up, measure everything, and write docs/benchmarks.md: a quarter of an hour
 #
 # Set-up happens once, in .venv, and again only when pyproject.toml changes. Where kernels are not
@@ -20,7 +21,7 @@ PIP := $(VENV)/bin/pip --disable-pip-version-check --quiet
 TESTS := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=1 \
   $(VENV)/bin/pytest --numprocesses=auto --maxprocesses=8 --dist=worksteal --durations=20
 
-.PHONY: run quick test kernels lint benchmarks setup
+.PHONY: run quick test kernels lint plan benchmarks setup
 .DELETE_ON_ERROR:
 
 run: setup
@@ -39,6 +40,9 @@ lint: setup
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+
+plan:
+	$(PYTHON) docs/plan.py
 
 benchmarks: setup
 	$(VENV)/bin/python -m benchmarks

@@ -191,12 +191,8 @@ def drawn(graph: Graph) -> Graph:
 def picture() -> str:
     """Return the plan as SVG: floors from the ground up, arrows not implied by others."""
     graph = edges()
-    count: dict[str, int] = {}
-    for name in graph:
-        if name != "relutopo.backends":
-            count[room(name)] = count.get(room(name), 0) + 1
-    backends = sorted(name for name in count if name.startswith("backends"))
-    width, height, gap, step = 128.0, 40.0, 14.0, 76.0
+    backends = sorted(name for name in rooms(graph) if name.startswith("backends"))
+    width, height, gap, step = 128.0, 32.0, 14.0, 68.0
     columns = max(map(len, LAYERS))
     total, top = columns * (width + gap) + gap, len(LAYERS) * step + gap
     place: dict[str, tuple[float, float]] = {}
@@ -231,15 +227,12 @@ def picture() -> str:
             parts.append(f'<path d="{line}" fill="none" stroke="#9aa5b1" marker-end="url(#head)"/>')
     for name, (x, y) in place.items():
         fill = "#fff3e0" if name.startswith("backends") else "#e8f0fa"
-        n = count.get(name, 0)
-        note = f"{n} files" if n > 1 else "one file"
+        is_folder = name.startswith("backends") or (ROOT / "relutopo" / name).is_dir()
+        label = name.removeprefix("backends.") + ("/" if is_folder else "")
         parts += [
             f'<rect x="{x:.0f}" y="{y:.0f}" width="{width:.0f}" height="{height:.0f}" rx="5" '
             f'fill="{fill}" stroke="#52606d"/>',
-            f'<text x="{x + width / 2:.0f}" y="{y + 17:.0f}" text-anchor="middle">'
-            f"{name.removeprefix('backends.')}</text>",
-            f'<text x="{x + width / 2:.0f}" y="{y + 33:.0f}" text-anchor="middle" '
-            f'font-size="11" fill="#52606d">{note}</text>',
+            f'<text x="{x + width / 2:.0f}" y="{y + 21:.0f}" text-anchor="middle">{label}</text>',
         ]
     return "\n".join([*parts, "</svg>", ""])
 

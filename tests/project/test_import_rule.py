@@ -95,6 +95,10 @@ def test_imports_inside_functions_are_there_for_weight() -> None:
     assert wrong == []
 
 
+def test_the_picture_of_the_plan_is_that_of_the_code() -> None:
+    assert plan.PICTURE.read_text(encoding="utf-8") == plan.picture(), "run make plan"
+
+
 def test_the_hall_is_small() -> None:
     loose = [path for path in (ROOT / "relutopo").glob("*.py") if path.stem != "__init__"]
     assert len(loose) <= 9
