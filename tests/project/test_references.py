@@ -24,7 +24,12 @@ import pytest
 from relutopo import registry
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    # columns.md is written from the code, and held to it by a test of its own.
+    *sorted(path for path in (ROOT / "docs").rglob("*.md") if path.name != "columns.md"),
+]
 REFERENCE = re.compile(r"(?<!`)`([A-Za-z_][\w.]*)(?:\([^`]*\))?`(?!`)")
 FULL_NAME = re.compile(r"(?<![\w./@\[])relutopo(?:\.[A-Za-z_]\w*)+")
 HEADS = {
@@ -156,7 +161,7 @@ def _in_module(name: str) -> bool:
     return False
 
 
-@pytest.mark.parametrize(("module", "path"), sources(), ids=lambda value: str(value)[-60:])
+@pytest.mark.parametrize(("module", "path"), [*sources()], ids=lambda value: str(value)[-60:])
 def test_names_in_docstrings_and_comments_exist(module: str, path: Path) -> None:
     assert [name for name in sorted(references(path)) if not exists(name, module)] == []
 
