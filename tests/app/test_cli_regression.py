@@ -58,7 +58,7 @@ def test_a_run_leaves_tables_figures_and_an_answer(workplace: Path) -> None:
     for text in ((workplace / "printed").read_text(), (run / "summary.txt").read_text()):
         assert question in " ".join(text.split())
         assert "reducer z2" in " ".join(text.split())
-    assert json.loads((run / "config.json").read_text())["analysis"] == "homology"
+    assert json.loads((run / "config.json").read_text())["analysis"]["name"] == "homology"
 
 
 def test_the_dimension_major_order_is_told_to_restate_the_cell_counts(
