@@ -106,12 +106,11 @@ def analysis_of(values: Mapping[str, Any]) -> Analysis:
     Its own settings stand in the group ``analysis``; what it shares with others, in the groups and
     keys of the same names.
     """
-    own = dict(values["analysis"])
-    kind = analysis_class(own.pop("name"))
+    kind = analysis_class(values["analysis"]["name"])
     shared = {entry.name: values[entry.name] for entry in fields(kind) if entry.name in values}
     if "signatures" in kind.__dataclass_fields__:
         shared["signatures"] = list(values["signature"].values())
-    analysis: Analysis = registry.create_from("analysis", {**values["analysis"], **shared, **own})
+    analysis: Analysis = registry.create_from("analysis", {**shared, **values["analysis"]})
     return analysis
 
 
