@@ -87,7 +87,8 @@ def _columns() -> Iterator[Column]:
         for column in _of_one_kind():
             meaning = f"{column.meaning} ({kind} partition)"
             yield replace(column, name=f"{kind}_{column.name}", meaning=meaning)
-        yield Column(f"seconds_{kind}", "s", f"wall-clock time of the {kind} partition")
+        shared = ", with what both share" if kind == KINDS[0] else ""
+        yield Column(f"seconds_{kind}", "s", f"wall-clock time of the {kind} partition{shared}")
 
 
 @dataclass(frozen=True, eq=False)

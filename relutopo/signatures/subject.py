@@ -37,7 +37,7 @@ from relutopo.learning.domain_rules import project_onto
 from relutopo.networks.network import Network
 from relutopo.spectral.agreement import Decision, decision_of_regions
 from relutopo.spectral.dual_graph import Adjacency, DualGraph
-from relutopo.spectral.fiedler import FiedlerPartition, fiedler_partition
+from relutopo.spectral.fiedler import FiedlerPartition, FiedlerPartitioner
 
 __all__ = ["Choice", "Cut", "Diagrams", "Filtering", "Partitioned", "Subject", "made"]
 
@@ -227,19 +227,26 @@ class Subject:
         return self.once(_key_of(cut, Cut), lambda: self._partition(cut))
 
     def _partition(self, cut: Cut) -> Partitioned:
+        weights = made("vertex_weights", cut.vertex_weights), made("edge_weights", cut.edge_weights)
         try:
-            part = fiedler_partition(
-                self.graph(cut.adjacency),
-                self.points,
-                vertex_weights=made("vertex_weights", cut.vertex_weights),
-                edge_weights=made("edge_weights", cut.edge_weights),
-                eigensolver=made("eigensolver", cut.eigensolver),
-                component=cut.component,
-                seed=self.seed,
-            )
+            part = self._partitioner(cut).partition(*weights)
         except tuple(_FAILURES) as error:
             return Partitioned(None, _FAILURES[type(error)])
         return Partitioned(part, part.status)
+
+    def _partitioner(self, cut: Cut) -> FiedlerPartitioner:
+        """Return what makes the partitions that differ in weights only."""
+        key = "partitioner", cut.adjacency, _frozen(cut.eigensolver), cut.component
+        return self.once(
+            key,
+            lambda: FiedlerPartitioner(
+                self.graph(cut.adjacency),
+                self.points,
+                eigensolver=made("eigensolver", cut.eigensolver),
+                component=cut.component,
+                seed=self.seed,
+            ),
+        )
 
     def diagrams(self, filtering: Filtering) -> Diagrams:
         """Return the diagrams; or none, and why: one bad network must not end a run."""
