@@ -6,6 +6,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
@@ -26,13 +27,15 @@ def phases(device: Device, folder: str, function: Callable[[], Result]) -> dict[
     ----------
     device : Device
     folder : str
-        The last two folders of the files' path, for example "backends/eigensolvers".
+        A part of the files' path of two folders, for example "backends/eigensolvers"; folders
+        inside count as well.
     function : callable
         What is profiled.
     """
     seconds: defaultdict[str, float] = defaultdict(float)
     stack = ["(rest)"]
-    parts = tuple(folder.split("/"))
+    first, second = folder.split("/")
+    parts = first, second
     of_interest: dict[str, bool] = {}
     last = time.perf_counter()
 
@@ -46,7 +49,7 @@ def phases(device: Device, folder: str, function: Callable[[], Result]) -> dict[
     def watch(frame: FrameType, event: str, _: Any) -> None:
         name = frame.f_code.co_filename
         if name not in of_interest:
-            of_interest[name] = Path(name).parts[-3:-1] == parts
+            of_interest[name] = parts in pairwise(Path(name).parts)
         if not of_interest[name] or event not in ("call", "return"):
             return
         spend()
