@@ -6,6 +6,10 @@ from relutopo import interfaces as interfaces
 from relutopo import plots as plots
 from relutopo import registry as registry
 from relutopo import testing as testing
+from relutopo.analyses.base import Analysis as Analysis
+from relutopo.analyses.checkpoints import CheckpointAnalysis as CheckpointAnalysis
+from relutopo.analyses.homology import Homology as Homology
+from relutopo.analyses.partition import Partition as Partition
 from relutopo.complex import CellComplex as CellComplex
 from relutopo.complex import load_complex as load_complex
 from relutopo.decomposition import WholeSpace as WholeSpace
@@ -55,6 +59,8 @@ from relutopo.networks.reading import as_network as as_network
 from relutopo.networks.reading import load_model as load_model
 from relutopo.networks.storage import load_network as load_network
 from relutopo.networks.storage import save_network as save_network
+from relutopo.signatures.base import Column as Column
+from relutopo.signatures.base import Signature as Signature
 from relutopo.spectral.agreement import DecisionAgreement as DecisionAgreement
 from relutopo.spectral.agreement import LabelAgreement as LabelAgreement
 from relutopo.spectral.agreement import SweepCut as SweepCut

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from relutopo import registry
 from relutopo.analyses.versions import code_of, code_of_class
-from relutopo.checks import check_seed
+from relutopo.checks import check_integer, check_seed
 from relutopo.errors import BackendError, InputError
 from relutopo.interfaces import Progress
 from relutopo.learning.datasets import Dataset
@@ -126,7 +126,7 @@ class Analysis(ABC):
     Raises
     ------
     InputError
-        If the seed is no integer from 0.
+        If the seed is no integer from 0, or `max_cells` none from 1.
     """
 
     enumerator: Mapping[str, Any] = choice_field("cpu")
@@ -137,7 +137,10 @@ class Analysis(ABC):
     measures: ClassVar[tuple[str, ...]]
 
     def __post_init__(self) -> None:
-        check_seed(self.seed)
+        object.__setattr__(self, "seed", check_seed(self.seed))
+        if self.max_cells is not None:
+            limit = check_integer("max_cells", self.max_cells, 1, remedy="None sets no limit")
+            object.__setattr__(self, "max_cells", limit)
 
     @abstractmethod
     def carry_out(self, place: Workplace) -> Conclusion:

@@ -63,7 +63,7 @@ class Tracker:
     dataset : Dataset
         Weighs the regions and bounds the domain; held-out points measure accuracy.
     analysis : CheckpointAnalysis, optional
-        What is computed, by default `relutopo.analyses.partition.Partition`. Its class must be in a
+        What is computed, by default `relutopo.Partition`. Its class must be in a
         module that another process can import.
     signatures : sequence of str, mapping or Signature
         Signatures whose columns are added to those of the analysis; see `CheckpointAnalysis`.
@@ -378,7 +378,7 @@ def _check(dataset: Any, analysis: Any, slice: Any) -> None:
     if not isinstance(analysis, CheckpointAnalysis):
         raise InputError(
             f"`analysis` must be a CheckpointAnalysis, got {type(analysis).__name__}; pass "
-            "Partition(...), for example, from relutopo.analyses.partition"
+            "relutopo.Partition(...), for example"
         )
     if slice is not None and not isinstance(slice, AffineSlice):
         raise InputError(
