@@ -26,7 +26,7 @@ from .cuts.cut import cross_edges
 from .exact_decisions import Plane, Point, Settler, settle_orders, settle_signs
 from .maps.chain import MapChain
 from .maps.vertex_values import add_vertices, fit_maps
-from .records import Crossings, Cut, Maps, Placed, Values
+from .records import Crossed, Crossings, Cut, Maps, Placed, Values, VertexSigns
 
 __all__ = ["LayerCut", "Lines", "PlanarTask", "settle_crossings"]
 
@@ -91,31 +91,24 @@ class LayerCut:
         self.n_old = len(self.cells.x)
         self.settler = Settler(task.network, task.domain, layer, block, task.precise)
         self.n_uncertain = block.n_uncertain + len(signs.unknown)
-        self.positive, self.negative = signs.positive, signs.negative
-        self._settle_signs(signs.unknown)
+        self._settle_signs(signs)
         self._of_layer = of_layer
-        self.maps: Maps
-        if isinstance(maps, Maps):
-            self.maps = maps
-        else:
-            self.maps = fit_maps(maps, self.cells, self.beside, self.positive, self.negative)
-        self.crossings = self._cross_edges()
+        fitted: Maps
+        fitted = maps if isinstance(maps, Maps) else fit_maps(maps, self.cells, self.beside, signs)
+        crossings = self._cross_edges(fitted, signs)
+        self.crossed = Crossed(self.cells, self.beside, self.units, fitted, signs, crossings)
 
-    def _settle_signs(self, unknown: NDArray[np.int32]) -> None:
-        neurons = self.units.neurons
-        for vertex, unit, sign in settle_signs(
-            self.settler, unknown, neurons, self.beside.vertex_owner
-        ):
+    def _settle_signs(self, signs: VertexSigns) -> None:
+        neurons, owner = self.units.neurons, self.beside.vertex_owner
+        for vertex, unit, sign in settle_signs(self.settler, signs.unknown, neurons, owner):
             if sign:
-                signs = self.positive if sign > 0 else self.negative
-                signs[vertex, unit >> 6] |= np.uint64(1 << (unit & 63))
+                chosen = signs.positive if sign > 0 else signs.negative
+                chosen[vertex, unit >> 6] |= np.uint64(1 << (unit & 63))
 
-    def _cross_edges(self) -> Crossings:
+    def _cross_edges(self, maps: Maps, signs: VertexSigns) -> Crossings:
         """Sort the units that cross each edge."""
-        crossings, n_open = cross_edges(
-            self.cells, self.beside.edge_owner, self.maps, self.positive, self.negative
-        )
         owner = self.beside.edge_owner
+        crossings, n_open = cross_edges(self.cells, owner, maps, signs)
 
         def ends(edge: int) -> tuple[Point, Point]:
             a, b = self.cells.edge_vertices[edge].tolist()
@@ -141,11 +134,12 @@ class LayerCut:
 
     def lines_on_edges(self, placed: Placed) -> Lines:
         """Return what gives the lines through a new vertex on an edge."""
+        crossings = self.crossed.crossings
 
         def lines(vertex: int) -> tuple[int, list[int]]:
             i = int(placed.source[vertex - self.n_old])
-            edge = int(np.searchsorted(self.crossings.ptr, i, side="right")) - 1
-            labels = [int(self.units.neurons[self.crossings.item[i]])]
+            edge = int(np.searchsorted(crossings.ptr, i, side="right")) - 1
+            labels = [int(self.units.neurons[crossings.item[i]])]
             if self.cells.x.shape[1] == 2:
                 labels.append(int(self.cells.labels[edge]))
             return int(self.beside.edge_owner[edge]), labels

@@ -24,32 +24,20 @@ def cut_line(task: PlanarTask, block: Block, progress: Progress | None) -> Block
     sizes = task.network.layer_sizes
     for layer, size in enumerate(sizes):
         cut = LayerCut(task, Stage(layer, 0, size), block)
-        crossings = cut.crossings
+        crossed, crossings = cut.crossed, cut.crossed.crossings
         placed = place_edges(cut.cells, crossings, cut.magnitude)
         cut.refine_edges(placed)
-        pieces, first_piece = placed.pieces, placed.first_piece
         task.check_limit(2 * len(placed.x) - 1, layer)
         first_of_group = np.flatnonzero(~crossings.same)
         labels = cut.units.neurons[crossings.item[first_of_group]]
-        packed = _patterns(
-            cut.cells.edge_vertices,
-            cut.positive,
-            crossings.ptr,
-            crossings.item,
-            crossings.same,
-            cut.cells.packed,
-            cut.units.neurons,
-            len(cut.units.always),
-            first_piece,
-        )
         cells = PlanarCells(
             x=placed.x,
             deviation=placed.deviation,
-            edge_vertices=pieces,
+            edge_vertices=placed.pieces,
             labels=np.concatenate([cut.cells.labels, labels]),
-            region_ptr=np.arange(0, 2 * len(pieces) + 1, 2),
-            half_edges=np.arange(2 * len(pieces), dtype=np.int32),
-            packed=packed,
+            region_ptr=np.arange(0, 2 * len(placed.pieces) + 1, 2),
+            half_edges=np.arange(2 * len(placed.pieces), dtype=np.int32),
+            packed=_patterns(crossed, placed.first_piece),
         )
         block = replace(block, cells=cells, n_uncertain=cut.n_uncertain)
         if progress is not None:
@@ -58,8 +46,12 @@ def cut_line(task: PlanarTask, block: Block, progress: Progress | None) -> Block
 
 
 @njit(cache=True, nogil=True)
-def _patterns(edge_vertices, positive, ptr, item, same, packed, neurons, n_bytes, first_piece):
+def _patterns(crossed, first_piece):
     """Return the patterns of the pieces of the edges."""
+    edge_vertices, packed = crossed.cells.edge_vertices, crossed.cells.packed
+    positive, crossings = crossed.signs.positive, crossed.crossings
+    ptr, item, same = crossings.ptr, crossings.item, crossings.same
+    neurons, n_bytes = crossed.cutters.neurons, len(crossed.cutters.always)
     result = np.empty((first_piece[-1], n_bytes), np.uint8)
     for r in range(len(edge_vertices)):
         row = np.zeros(n_bytes, np.uint8)

@@ -36,7 +36,8 @@ from .._shared.task import Stage
 from .blocks.block import Block, Part
 from .blocks.gluing import Gluing
 from .blocks.splitting import Parts
-from .cuts.cut import BUILT, PLACED, build, find, finish
+from .cuts.chords import find_chords
+from .cuts.cut import BUILT, PLACED, build, finish
 from .exact_decisions import Plane, Point
 from .layer import LayerCut, PlanarTask, settle_crossings
 
@@ -161,17 +162,15 @@ class PlaneCutter:
     def _cut_once(self, block: Block, stage: Stage) -> Block:
         """Cut a block by one stage."""
         cut = LayerCut(self._task, stage, block)
-        cells, beside = cut.cells, cut.beside
-        before = cells, beside.origins, cut.maps, cut.positive, cut.negative, cut.crossings
         most = -1 if self._task.max_cells is None else self._task.max_cells
         neurons = cut.units.neurons
-        done = finish(*before, cut.units, cut.magnitude, cut.target, most)
+        done = finish(cut.crossed, cut.magnitude, cut.target, most)
         placed, chords, reached = done.placed, done.chords, done.reached
         broken, n_open, n_cells, result = done.broken, done.n_open, done.n_cells, done.cut
         edge_lines = cut.lines_on_edges(placed)
         if reached == PLACED:
             cut.refine_edges(placed)
-            chords, broken, n_open = find(*before, placed)
+            chords, broken, n_open = find_chords(cut.crossed, placed)
         if broken >= 0:
             raise InvariantError(
                 f"the signs at the corners of region {broken} contradict its convexity in layer "
@@ -197,16 +196,7 @@ class PlaneCutter:
         if n_open:
             cut.n_uncertain += settle_crossings(cut.settler, chords.crossings, ends, plane)
         if reached != BUILT:
-            n_cells, result = build(
-                cells,
-                beside.origins,
-                cut.positive,
-                cut.units,
-                cut.magnitude,
-                placed,
-                chords,
-                most,
-            )
+            n_cells, result = build(cut.crossed, placed, chords, cut.magnitude, most)
         self._task.check_limit(n_cells, stage.layer)
         inner_base = len(placed.x)
 

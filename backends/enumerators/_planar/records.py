@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 __all__ = [
     "Beside",
     "Chords",
+    "Crossed",
     "Crossings",
     "Cut",
     "Cutters",
@@ -158,6 +159,31 @@ class Crossings(NamedTuple):
     t: NDArray[np.float64]
     t_error: NDArray[np.float64]
     same: NDArray[np.bool_]
+
+
+class Crossed(NamedTuple):
+    """A complex whose edges a stage crosses.
+
+    Attributes
+    ----------
+    cells, beside
+        Before the stage cuts.
+    cutters : Cutters
+        What cuts it.
+    maps : Maps
+        Of the cutters, on the regions that they cross.
+    signs : VertexSigns
+        Of the cutters; certain, when they are decided that the bounds leave open.
+    crossings : Crossings
+        For each edge the cutters that change their sign along it.
+    """
+
+    cells: PlanarCells
+    beside: Beside
+    cutters: Cutters
+    maps: Maps
+    signs: VertexSigns
+    crossings: Crossings
 
 
 class Placed(NamedTuple):

@@ -16,6 +16,7 @@ from ..._certified.crossings import parameter
 from ..._certified.values import value_at
 from ..._shared.bits import lowest_bit
 from ..._shared.growing import grown
+from ..records import Chords, Crossings
 from .signs import sort_along
 
 __all__ = ["find_chords", "rim_size"]
@@ -137,47 +138,30 @@ def _sort_by_ends(found, begin, end, size):
 
 
 @njit(cache=True, nogil=True)
-def find_chords(
-    region_ptr,
-    half_edges,
-    corners,
-    edge_vertices,
-    positive,
-    negative,
-    ptr,
-    item,
-    same,
-    group_ptr,
-    base,
-    plane_of,
-    planes,
-    error_of,
-    errors,
-    x,
-    deviation,
-    limit,
-):
+def find_chords(crossed, placed):
     """Return the chords of all regions, with their crossings in order.
 
-    Crossings ``ptr[e]:ptr[e + 1]`` of edge e are sorted, `same` as the one before or not, and make
-    the vertices ``base + group_ptr[e]``, ....
+    Parameters
+    ----------
+    crossed : Crossed
+    placed : Placed
 
     Returns
     -------
+    chords : Chords
+        For each chord the chords that it crosses, sorted as by `signs.sort_along`.
     broken : int
         A region whose signs contradict convexity, or -1.
     n_open : int
         How many orders along chords stay open.
-    chord_ptr : (n_regions + 1,)
-    region, ends, end_vertices : (n_chords,), (n_chords, 2), (n_chords, 2)
-        For each chord its region, its rim points, the first less than the second, and their
-        vertices; chords of a region ascend by rim points.
-    unit_ptr, units, after
-        For each chord its units, ascending, and the sign of each on the rim between the ends.
-    cross_ptr, cross, t, t_error, linked
-        For each chord the chords of the region that it crosses, as numbers within the region,
-        sorted; see `signs.sort_along`.
     """
+    cells, maps, corners = crossed.cells, crossed.maps, crossed.beside.origins
+    positive, negative = crossed.signs.positive, crossed.signs.negative
+    ptr, item, same = crossed.crossings.ptr, crossed.crossings.item, crossed.crossings.same
+    edge_vertices, base = cells.edge_vertices, len(cells.x)
+    region_ptr, half_edges, group_ptr = cells.region_ptr, cells.half_edges, placed.group_ptr
+    plane_of, planes, error_of, errors = maps.plane_of, maps.planes, maps.error_of, maps.errors
+    x, deviation, limit = placed.x, placed.deviation, maps.limit
     n_regions, n_units = len(region_ptr) - 1, planes.shape[2]
     chord_ptr = np.zeros(n_regions + 1, np.int64)
     region, ends = np.empty(64, np.int32), np.empty((64, 2), np.int32)
@@ -264,9 +248,14 @@ def find_chords(
             for i in range(start, n_crossings):
                 n_open += linked[i]
             cross_ptr[c + 1] = n_crossings
-    return (
-        broken,
-        n_open,
+    crossings = Crossings(
+        cross_ptr[: n_chords + 1],
+        cross[:n_crossings],
+        t[:n_crossings],
+        t_error[:n_crossings],
+        linked[:n_crossings],
+    )
+    chords = Chords(
         chord_ptr,
         region[:n_chords],
         ends[:n_chords],
@@ -274,9 +263,6 @@ def find_chords(
         unit_ptr[: n_chords + 1],
         units[:n_members],
         after[:n_members],
-        cross_ptr[: n_chords + 1],
-        cross[:n_crossings],
-        t[:n_crossings],
-        t_error[:n_crossings],
-        linked[:n_crossings],
+        crossings,
     )
+    return chords, broken, n_open

@@ -26,7 +26,6 @@ __all__ = [
     "Finished",
     "build",
     "cross_edges",
-    "find",
     "finish",
     "place_edges",
 ]
@@ -64,31 +63,14 @@ class Finished(NamedTuple):
 
 
 @njit(cache=True, nogil=True)
-def cross_edges(cells, edge_owner, maps, positive, negative):
+def cross_edges(cells, edge_owner, maps, signs):
     """Return the units that cross each edge, sorted, and how many orders stay open."""
-    ptr = count_crossings(cells.edge_vertices, positive, negative)
+    ptr = count_crossings(cells.edge_vertices, signs.positive, signs.negative)
     n = ptr[-1]
     crossings = Crossings(
         ptr, np.empty(n, np.int32), np.empty(n), np.empty(n), np.zeros(n, np.bool_)
     )
-    n_open = edge_crossings(
-        maps.plane_of,
-        maps.planes,
-        maps.error_of,
-        maps.errors,
-        cells.edge_vertices,
-        edge_owner,
-        cells.x,
-        cells.deviation,
-        maps.limit,
-        positive,
-        negative,
-        ptr,
-        crossings.item,
-        crossings.t,
-        crossings.t_error,
-        crossings.same,
-    )
+    n_open = edge_crossings(cells, edge_owner, maps, signs, crossings)
     return crossings, n_open
 
 
@@ -98,131 +80,43 @@ def place_edges(cells, crossings, magnitude):
     n_old = len(cells.x)
     group_ptr = count_groups(crossings.ptr, crossings.same)
     x, deviation = lengthened(cells.x, group_ptr[-1]), lengthened(cells.deviation, group_ptr[-1])
-    source = place_on_edges(
-        cells.edge_vertices,
-        crossings.ptr,
-        crossings.same,
-        group_ptr,
-        crossings.t,
-        crossings.t_error,
-        magnitude,
-        n_old,
-        x,
-        deviation,
-    )
+    source = place_on_edges(cells.edge_vertices, crossings, group_ptr, magnitude, x, deviation)
     pieces, first_piece = split_edges(cells.edge_vertices, group_ptr, n_old)
     return Placed(x, deviation, group_ptr, source, pieces, first_piece)
 
 
 @njit(cache=True, nogil=True)
-def find(cells, origins, maps, positive, negative, crossings, placed):
-    """Return the chords, a broken region or -1, and how many orders along chords stay open."""
-    (
-        broken,
-        n_open,
-        chord_ptr,
-        region,
-        ends,
-        end_vertices,
-        unit_ptr,
-        units,
-        after,
-        ptr,
-        item,
-        t,
-        t_error,
-        same,
-    ) = find_chords(
-        cells.region_ptr,
-        cells.half_edges,
-        origins,
-        cells.edge_vertices,
-        positive,
-        negative,
-        crossings.ptr,
-        crossings.item,
-        crossings.same,
-        placed.group_ptr,
-        len(cells.x),
-        maps.plane_of,
-        maps.planes,
-        maps.error_of,
-        maps.errors,
-        placed.x,
-        placed.deviation,
-        maps.limit,
-    )
-    inside = Crossings(ptr, item, t, t_error, same)
-    chords = Chords(chord_ptr, region, ends, end_vertices, unit_ptr, units, after, inside)
-    return chords, broken, n_open
-
-
-@njit(cache=True, nogil=True)
-def build(cells, origins, positive, units, magnitude, placed, chords, most):
+def build(crossed, placed, chords, magnitude, most):
     """Return how many cells of all dimensions there will be, and the cut if they are not too many.
 
-    `units` are the `Cutters` that cut, and `most` is the limit, negative if there is none.
+    `most` is the limit, negative if there is none.
     """
-    inside, first_piece = chords.crossings, placed.first_piece
-    n_inner, n_chord_edges, n_regions, n_sides = count_cells(
-        cells.region_ptr,
-        cells.half_edges,
-        placed.group_ptr,
-        chords.chord_ptr,
-        inside.ptr,
-        inside.item,
-        inside.same,
-    )
-    n_pieces = len(placed.pieces)
-    n_edges, inner_base = n_pieces + n_chord_edges, len(placed.x)
-    n_cells = inner_base + n_inner + n_edges + n_regions
+    cells, first_piece = crossed.cells, placed.first_piece
+    n_inner, n_chord_edges, n_regions, n_sides = count_cells(cells, placed.group_ptr, chords)
+    n_edges = len(placed.pieces) + n_chord_edges
+    n_cells = len(placed.x) + n_inner + n_edges + n_regions
     if 0 <= most < n_cells:
         return n_cells, _no_cut(cells)
-    x, deviation = lengthened(placed.x, n_inner), lengthened(placed.deviation, n_inner)
-    edge_vertices = lengthened(placed.pieces, n_chord_edges)
     labels = np.empty(n_edges, np.int32)
     for e in range(len(cells.labels)):
         labels[first_piece[e] : first_piece[e + 1]] = cells.labels[e]
-    region_ptr, half_edges = np.empty(n_regions + 1, np.int64), np.empty(n_sides, np.int32)
-    packed = np.empty((n_regions, len(units.always)), np.uint8)
-    parent, inner_source = np.empty(n_regions, np.int32), np.empty((n_inner, 3), np.int32)
-    inner_ends = np.empty((n_inner, 2), np.int32)
-    build_faces(
-        cells.region_ptr,
-        cells.half_edges,
-        origins,
-        positive,
-        cells.packed,
-        units.neurons,
-        units.always,
-        placed.group_ptr,
-        first_piece,
-        chords.chord_ptr,
-        chords.ends,
-        chords.end_vertices,
-        chords.unit_ptr,
-        chords.units,
-        chords.after,
-        inside.ptr,
-        inside.item,
-        inside.same,
-        inside.t,
-        inside.t_error,
-        inner_base,
-        magnitude,
-        x,
-        deviation,
-        edge_vertices,
+    after = PlanarCells(
+        lengthened(placed.x, n_inner),
+        lengthened(placed.deviation, n_inner),
+        lengthened(placed.pieces, n_chord_edges),
         labels,
-        inner_source,
-        inner_ends,
-        region_ptr,
-        half_edges,
-        packed,
-        parent,
+        np.empty(n_regions + 1, np.int64),
+        np.empty(n_sides, np.int32),
+        np.empty((n_regions, len(crossed.cutters.always)), np.uint8),
     )
-    after = PlanarCells(x, deviation, edge_vertices, labels, region_ptr, half_edges, packed)
-    return n_cells, Cut(after, parent, inner_source, inner_ends)
+    cut = Cut(
+        after,
+        np.empty(n_regions, np.int32),
+        np.empty((n_inner, 3), np.int32),
+        np.empty((n_inner, 2), np.int32),
+    )
+    build_faces(crossed, placed, chords, magnitude, cut)
+    return n_cells, cut
 
 
 @njit(cache=True)
@@ -247,29 +141,18 @@ def _no_chords():
 
 
 @njit(cache=True, nogil=True)
-def finish(
-    cells,
-    origins,
-    maps,
-    positive,
-    negative,
-    crossings,
-    units,
-    magnitude,
-    target,
-    most,
-):
+def finish(crossed, magnitude, target, most):
     """Place vertices, find chords and build faces, as far as nothing is open.
 
-    Vertices on edges may be off by `target`; `units` and `most` are as for `build`.
+    Vertices on edges may be off by `target`; `most` is as for `build`.
     """
-    placed = place_edges(cells, crossings, magnitude)
-    n_old = len(cells.x)
-    for v in range(n_old, len(placed.x)):
+    cells = crossed.cells
+    placed = place_edges(cells, crossed.crossings, magnitude)
+    for v in range(len(cells.x), len(placed.x)):
         if not placed.deviation[v] <= target:
             return Finished(PLACED, placed, _no_chords(), -1, 0, 0, _no_cut(cells))
-    chords, broken, n_open = find(cells, origins, maps, positive, negative, crossings, placed)
+    chords, broken, n_open = find_chords(crossed, placed)
     if broken >= 0 or n_open:
         return Finished(FOUND, placed, chords, broken, n_open, 0, _no_cut(cells))
-    n_cells, cut = build(cells, origins, positive, units, magnitude, placed, chords, most)
+    n_cells, cut = build(crossed, placed, chords, magnitude, most)
     return Finished(BUILT, placed, chords, broken, n_open, n_cells, cut)

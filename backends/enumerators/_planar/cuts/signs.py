@@ -58,27 +58,16 @@ def _beyond_on_line(planes, p, errors, e, x0, deviation, if_above, if_below):
 
 
 @njit(cache=True, nogil=True)
-def corner_signs(
-    regions,
-    plane_of,
-    planes,
-    error_of,
-    errors,
-    own_ptr,
-    own,
-    x,
-    deviation,
-    limit,
-    positive,
-    negative,
-    unknown,
-    n_unknown,
-):
+def corner_signs(regions, maps, cells, beside, signs, n_unknown):
     """Fill the signs at the vertices that the regions own, each from the map of its owner.
 
     Adds the (vertex, unit) pairs that the bounds leave open to the first `n_unknown` rows of
-    `unknown`; returns these two.
+    ``signs.unknown``; returns these two.
     """
+    planes, errors, limit = maps.planes, maps.errors, maps.limit
+    plane_of, error_of = maps.plane_of, maps.error_of
+    own_ptr, own, x, deviation = beside.own_ptr, beside.own, cells.x, cells.deviation
+    positive, negative, unknown = signs.positive, signs.negative, signs.unknown
     d, n, n_words = x.shape[1], planes.shape[2], positive.shape[1]
     if_above, if_below = np.ones(64 * n_words), np.ones(64 * n_words)
     for r in regions:
@@ -168,25 +157,12 @@ def count_crossings(edge_vertices, positive, negative):
 
 
 @njit(cache=True, nogil=True)
-def edge_crossings(
-    plane_of,
-    planes,
-    error_of,
-    errors,
-    edge_vertices,
-    edge_owner,
-    x,
-    deviation,
-    limit,
-    positive,
-    negative,
-    ptr,
-    item,
-    t,
-    t_error,
-    linked,
-):
+def edge_crossings(cells, edge_owner, maps, signs, crossings):
     """Fill and sort the units that cross each edge; return how many orders stay open."""
+    plane_of, planes, error_of, errors = maps.plane_of, maps.planes, maps.error_of, maps.errors
+    edge_vertices, x, deviation, limit = cells.edge_vertices, cells.x, cells.deviation, maps.limit
+    positive, negative, ptr = signs.positive, signs.negative, crossings.ptr
+    item, t, t_error, linked = crossings.item, crossings.t, crossings.t_error, crossings.same
     n_open = 0
     for e in range(len(edge_vertices)):
         k = ptr[e]
@@ -239,11 +215,13 @@ def place(x, deviation, a, b, t, t_error, magnitude, target):
 
 
 @njit(cache=True, nogil=True)
-def place_on_edges(edge_vertices, ptr, same, group_ptr, t, t_error, magnitude, base, x, deviation):
+def place_on_edges(edge_vertices, crossings, group_ptr, magnitude, x, deviation):
     """Place the vertex of each group, from the crossing with the smallest error; return which.
 
-    The vertex of group g is base + g. The result holds that crossing, for each group.
+    The vertices of groups come last. The result holds that crossing, for each group.
     """
+    ptr, same, t, t_error = crossings.ptr, crossings.same, crossings.t, crossings.t_error
+    base = len(x) - group_ptr[-1]
     best_of = np.empty(group_ptr[-1], np.int64)
     for e in range(len(ptr) - 1):
         g = group_ptr[e] - 1

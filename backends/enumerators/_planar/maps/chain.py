@@ -52,22 +52,6 @@ _NUMBERS_AT_ONCE = 2**15
 """How many numbers maps have that are made before they are used, while they are in the cache."""
 
 
-@njit(cache=True)
-def _renumber(rows, n_rows):
-    """Return the rows that occur, in the order in which they do, and the places in that list."""
-    place = np.full(n_rows, -1, np.int32)
-    kept = np.empty(min(len(rows), n_rows), np.int64)
-    places = np.empty(len(rows), np.int32)
-    n = 0
-    for i in range(len(rows)):
-        if place[rows[i]] < 0:
-            place[rows[i]] = n
-            kept[n] = rows[i]
-            n += 1
-        places[i] = place[rows[i]]
-    return kept[:n], places
-
-
 _WIDE = 192
 """From how many units in the last layer it pays to look for those that may cut a block."""
 
@@ -231,176 +215,111 @@ class _Layer(NamedTuple):
         )
 
 
+class _Parents(NamedTuple):
+    """The maps of the layer before that occur, by their rows, and which of them each region has."""
+
+    rows: NDArray[np.int64]
+    of: NDArray[np.int32]
+
+
+@njit(cache=True)
+def _parents(plane_of, n_planes):
+    """Return the parents in the order in which they occur."""
+    place = np.full(n_planes, -1, np.int32)
+    rows = np.empty(min(len(plane_of), n_planes), np.int64)
+    of = np.empty(len(plane_of), np.int32)
+    n = 0
+    for r in range(len(plane_of)):
+        if place[plane_of[r]] < 0:
+            place[plane_of[r]] = n
+            rows[n] = plane_of[r]
+            n += 1
+        of[r] = place[plane_of[r]]
+    return _Parents(rows[:n], of)
+
+
 @njit(cache=True)
 def _no_signs(n_vertices, n_units):
     shape = n_vertices, n_words(n_units)
-    return np.zeros(shape, np.uint64), np.zeros(shape, np.uint64)
+    return VertexSigns(
+        np.zeros(shape, np.uint64), np.zeros(shape, np.uint64), np.empty((16, 2), np.int32)
+    )
 
 
 @njit(cache=True, nogil=True)
 def _all_signs(maps, cells, beside):
     """Return the signs at all vertices."""
-    positive, negative = _no_signs(len(cells.x), maps.planes.shape[2])
-    unknown, n_unknown = corner_signs(
-        np.arange(len(maps.plane_of)).astype(np.int32),
-        maps.plane_of,
-        maps.planes,
-        maps.error_of,
-        maps.errors,
-        beside.own_ptr,
-        beside.own,
-        cells.x,
-        cells.deviation,
-        maps.limit,
-        positive,
-        negative,
-        np.empty((16, 2), np.int32),
-        0,
-    )
-    return VertexSigns(positive, negative, unknown[:n_unknown])
+    signs = _no_signs(len(cells.x), maps.planes.shape[2])
+    regions = np.arange(len(maps.plane_of)).astype(np.int32)
+    unknown, n_unknown = corner_signs(regions, maps, cells, beside, signs, 0)
+    return VertexSigns(signs.positive, signs.negative, unknown[:n_unknown])
 
 
 @njit(cache=True, nogil=True)
 def _next(this, planes, cells, beside, earlier):
     """Return the maps of a layer, in `planes`, and its signs at vertices."""
-    n_before, n = len(this.columns) - 1, this.columns.shape[1]
+    n_regions, n_before, n = len(cells.packed), len(this.columns) - 1, this.columns.shape[1]
     first, last = this.offset >> 3, (this.offset + n_before + 7) >> 3
     # So many round no more than the product itself.
     most = n_before // 8 + 4
     order, before, n_flips = forest(
         cells.region_ptr, beside.across, earlier.plane_of, cells.packed, first, last, most
     )
-    parents, parent_of = _renumber(earlier.plane_of, len(earlier.planes))
-    positive, negative = _no_signs(len(cells.x), n)
+    parents = _parents(earlier.plane_of, len(earlier.planes))
     deviation = cells.deviation.max()
     reach = np.ones(3)
     for k in range(2):
         reach[k] = larger(np.abs(cells.x[:, k]).max() + 2 * deviation, SMALLEST_REACH)
-    limit = reach.min()
-    plane_of, errors, error_of, norms, unknown = _update(
-        planes,
-        order,
-        before,
-        n_flips,
-        cells.packed,
-        this.offset,
-        earlier.planes,
-        parents,
-        parent_of,
-        earlier.norms,
-        earlier.error_of,
-        this.columns,
-        this.row_norms,
-        this.norm,
-        this.bias,
-        reach,
-        this.underflow,
-        beside.own_ptr,
-        beside.own,
-        cells.x,
-        cells.deviation,
-        limit,
-        positive,
-        negative,
-    )
-    maps = Maps(planes, plane_of, errors, error_of, norms, limit)
-    return maps, VertexSigns(positive, negative, unknown)
+    errors, norms = _bounds(this, earlier, parents, n_flips, reach)
+    every, error_of = np.arange(n_regions, dtype=np.int32), np.empty(n_regions, np.int32)
+    maps = Maps(planes, every, errors, error_of, norms, reach.min())
+    signs, n_unknown = _no_signs(len(cells.x), n), 0
+    at_once = max(1, _NUMBERS_AT_ONCE // (3 * n))
+    for start in range(0, n_regions, at_once):
+        regions = order[start : start + at_once]
+        _fill(regions, this, cells.packed, earlier.planes, parents, before, maps)
+        unknown, n_unknown = corner_signs(regions, maps, cells, beside, signs, n_unknown)
+        signs = VertexSigns(signs.positive, signs.negative, unknown)
+    return maps, VertexSigns(signs.positive, signs.negative, signs.unknown[:n_unknown])
 
 
 @njit(cache=True, nogil=True)
-def _update(
-    planes,
-    order,
-    before,
-    n_flips,
-    packed,
-    offset,
-    earlier,
-    parents,
-    parent_of,
-    parent_norms,
-    parent_norm_of,
-    columns,
-    row_norms,
-    norm,
-    bias,
-    reach,
-    underflow,
-    own_ptr,
-    own,
-    x,
-    deviation,
-    limit,
-    positive,
-    negative,
-):
-    n_regions, n_parents = len(order), len(parents)
-    n_before, n = len(columns) - 1, columns.shape[1]
+def _bounds(this, earlier, parents, n_flips, reach):
+    """Return the bounds `errors` and `norms` of a layer's maps, a row for each parent.
+
+    The last row is for regions without an active unit: nothing is rounded there.
+    """
+    n_parents, n_before, n = len(parents.rows), len(this.columns) - 1, this.columns.shape[1]
     before_norms = np.empty((n_parents, 3))
     most_flips = np.zeros(n_parents, np.int64)
-    for r in range(n_regions):
-        p = parent_of[r]
-        before_norms[p] = parent_norms[parent_norm_of[r]]
+    for r in range(len(n_flips)):
+        p = parents.of[r]
+        before_norms[p] = earlier.norms[earlier.error_of[r]]
         most_flips[p] = max(most_flips[p], n_flips[r])
-    # The last row is for regions without an active unit: nothing is rounded there.
     errors, norms = np.zeros((n_parents + 1, n)), np.zeros((n_parents + 1, 3))
+    row_norms, bias = this.row_norms, this.bias
     total, bias_norm = np.sqrt(np.sum(row_norms**2)), np.sqrt(np.sum(bias**2))
     for p in range(n_parents):
         n_roundings = n_before // 4 + 8 + 2 * most_flips[p]
         # γ, and the roundings of this bound itself.
         rounding = 1.02 * n_roundings * UNIT_ROUNDOFF
-        smallest = n_roundings * 4 * underflow
+        smallest = n_roundings * 4 * this.underflow
         scale = 0.0
         for m in range(3):
-            height = rounding * np.sqrt(sum_of_squares(earlier, parents[p], m))
+            height = rounding * np.sqrt(sum_of_squares(earlier.planes, parents.rows[p], m))
             scale += reach[m] * (1.02 * before_norms[p, m] + height)
-            norms[p, m] = 1.02 * norm * before_norms[p, m] + total * height + n * smallest
+            norms[p, m] = 1.02 * this.norm * before_norms[p, m] + total * height + n * smallest
         norms[p, 2] += rounding * bias_norm
         for j in range(n):
             errors[p, j] = row_norms[j] * scale + rounding * abs(bias[j]) + smallest
-
-    plane_of, error_of = np.arange(n_regions, dtype=np.int32), np.empty(n_regions, np.int32)
-    unknown, n_unknown = np.empty((16, 2), np.int32), 0
-    at_once = max(1, _NUMBERS_AT_ONCE // (3 * n))
-    for start in range(0, n_regions, at_once):
-        regions = order[start : start + at_once]
-        _fill(
-            regions,
-            before,
-            packed,
-            offset,
-            earlier,
-            parents,
-            parent_of,
-            columns,
-            bias,
-            planes,
-            error_of,
-        )
-        unknown, n_unknown = corner_signs(
-            regions,
-            plane_of,
-            planes,
-            error_of,
-            errors,
-            own_ptr,
-            own,
-            x,
-            deviation,
-            limit,
-            positive,
-            negative,
-            unknown,
-            n_unknown,
-        )
-    return plane_of, errors, error_of, norms, unknown[:n_unknown]
+    return errors, norms
 
 
 @njit(cache=True)
-def _fill(
-    regions, before, packed, offset, earlier, parents, parent_of, columns, bias, planes, error_of
-):
-    """Fill the maps of some regions, and which row of errors they have."""
+def _fill(regions, this, packed, earlier, parents, before, maps):
+    """Fill the maps of some regions, and which row of errors they have, from those before."""
+    offset, columns, planes = this.offset, this.columns, maps.planes
+    rows, parent_of, error_of = parents.rows, parents.of, maps.error_of
     n_before = len(columns) - 1
     # The bytes of a pattern that hold the layer before, and its bits in them.
     first, last, shift = offset >> 3, (offset + n_before + 7) >> 3, offset & 7
@@ -413,14 +332,14 @@ def _fill(
         is_active = np.uint8(0)
         for i in range(last - first):
             is_active |= packed[r, first + i] & mask[i]
-        error_of[r] = p if is_active else len(parents)
+        error_of[r] = p if is_active else len(rows)
         if is_active and before[r] >= 0:
             other = before[r]
             for i in range(differing_units(packed, r, before[r], first, last, units)):
                 bit = units[i]
                 sign = 1.0 if (packed[r, first + (bit >> 3)] >> (bit & 7)) & 1 else -1.0
-                switch(planes, r, other, sign, earlier, parents[p], columns, bit - shift)
+                switch(planes, r, other, sign, earlier, rows[p], columns, bit - shift)
                 other = r
         else:
             n_active = active_units(packed, r, first, mask, units)
-            multiply(planes, r, earlier, parents[p], columns, bias, units, n_active, shift)
+            multiply(planes, r, earlier, rows[p], columns, this.bias, units[:n_active], shift)

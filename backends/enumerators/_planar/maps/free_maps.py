@@ -44,15 +44,14 @@ def next_of_free(this, room, cells, beside, earlier):
     bound, slope = _bounds(free)
     shape = len(cells.x), n_words(n)
     positive, negative = np.zeros(shape, np.uint64), np.zeros(shape, np.uint64)
-    unknown, n_unknown = np.empty((16, 2), np.int32), 0
+    signs, n_unknown = VertexSigns(positive, negative, np.empty((16, 2), np.int32)), 0
     at_once = max(1, _NUMBERS_AT_ONCE // (3 * max(1, n)))
     for begin in range(0, n_regions, at_once):
         regions = free.order[begin : begin + at_once]
         _fill(regions, switching, free, maps)
-        unknown, n_unknown = _signs(
-            regions, maps, beside, cells, bound, slope, positive, negative, unknown, n_unknown
-        )
-    return units, maps, VertexSigns(positive, negative, unknown[:n_unknown])
+        unknown, n_unknown = _signs(regions, maps, cells, beside, bound, slope, signs, n_unknown)
+        signs = VertexSigns(positive, negative, unknown)
+    return units, maps, VertexSigns(positive, negative, signs.unknown[:n_unknown])
 
 
 @njit(cache=True)
@@ -107,11 +106,12 @@ def _beyond(planes, r, x0, x1, deviation, bound, slope, if_above, if_below):
 
 
 @njit(cache=True)
-def _signs(regions, maps, beside, cells, bound, slope, positive, negative, unknown, n_unknown):
+def _signs(regions, maps, cells, beside, bound, slope, signs, n_unknown):
     """Fill the signs at the vertices that regions own; see `cuts.signs.corner_signs`.
 
     Bounds that hold on all regions decide nearly everything, and closer ones what is left.
     """
+    positive, negative, unknown = signs.positive, signs.negative, signs.unknown
     n, words = maps.planes.shape[2], positive.shape[1]
     if_above, if_below = np.ones(64 * words), np.ones(64 * words)
     for r in regions:

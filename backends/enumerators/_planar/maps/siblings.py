@@ -76,9 +76,9 @@ def forest(indptr, neighbours, parent, packed, first, last, most):
 
 
 @njit(cache=True, fastmath={"contract"})
-def multiply(planes, r, parents, p, columns, bias, units, n_units, shift):
+def multiply(planes, r, parents, p, columns, bias, units, shift):
     """Fill region r's map by the product of matrices; active are the units less `shift`."""
-    n = len(bias)
+    n, n_units = len(bias), len(units)
     for j in range(n):
         planes[r, 0, j] = planes[r, 1, j] = planes[r, 2, j] = 0.0
     k = 0

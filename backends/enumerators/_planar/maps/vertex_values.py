@@ -331,8 +331,9 @@ def _sides(p, q, s, x):
 
 
 @njit(cache=True, nogil=True)
-def fit_maps(values, cells, beside, positive, negative):
+def fit_maps(values, cells, beside, signs):
     """Return maps of the units that cross regions, on those regions; nothing else is filled."""
+    positive, negative = signs.positive, signs.negative
     n_regions, words, n = len(cells.packed), positive.shape[1], values.z.shape[1]
     plane_of, n_crossed = np.zeros(n_regions, np.int32), 0
     inside = np.empty((n_regions, words), np.uint64)
