@@ -7,6 +7,11 @@ a deflated kernel and orthonormal bases throughout are what makes it reliable on
 weights. The start comes from the coarse levels, as in J. C. Urschel, X. Hu, J. Xu, L. T. Zikatanov,
 "A cascadic multigrid algorithm for computing the Fiedler vector of graph Laplacians", J. Comput.
 Math. 33 (2015) 209-226. Memory and time grow like the number of edges, in any dimension.
+
+The loop for cards, in `_multigrid.lobpcg`, is the same idea in other arithmetic, and stays apart:
+it has one vector, iterates on the pencil itself, and deflates the kernel as a first row of the
+basis, not by projections. Either loop in place of the other would change the last bits of results.
+The hierarchy, its cycle and the start are the same code.
 """
 
 from __future__ import annotations
