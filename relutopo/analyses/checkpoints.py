@@ -148,7 +148,7 @@ class CheckpointAnalysis(Analysis):
         table = self.table(rows, labels)
         return Conclusion(
             {"results": table},
-            self.at_three_steps(table, self.measures, type(self).__name__),
+            self.at_first_middle_last(table, self.measures, type(self).__name__),
             last_values(table, self.measures),
         )
 
@@ -279,7 +279,7 @@ class CheckpointAnalysis(Analysis):
         return table
 
     @staticmethod
-    def at_three_steps(
+    def at_first_middle_last(
         table: pd.DataFrame, names: Sequence[str], title: str
     ) -> list[RenderableType]:
         """Show some columns at the first, the middle and the last checkpoint."""

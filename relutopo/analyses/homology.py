@@ -234,7 +234,7 @@ def _without_loss(table: pd.DataFrame, run: Run, names: Mapping[str, Any]) -> Co
         "[dim]boundary betti 0: components of the decision boundary; betti k peak value: where the "
         "k-th Betti curve is highest[/dim]"
     )
-    shown = CheckpointAnalysis.at_three_steps(table, measures[::-1], "Homology")
+    shown = CheckpointAnalysis.at_first_middle_last(table, measures[::-1], "Homology")
     return Conclusion({"results": table}, [*shown, meaning], last_values(table, measures))
 
 
