@@ -25,6 +25,7 @@ from relutopo.errors import InputError
 
 __all__ = [
     "Integers",
+    "adjugate",
     "dyadic_integers",
     "homogeneous_points",
     "intersection_point",
@@ -150,23 +151,63 @@ def intersection_point(planes: Sequence[Integers]) -> Integers:
     return result
 
 
+def adjugate(matrix: Integers) -> tuple[Integers, int]:
+    """Return the adjugate of a matrix, which is its determinant times its inverse, and that.
+
+    Parameters
+    ----------
+    matrix : (d, d) ndarray of int objects
+
+    Returns
+    -------
+    adjugate : (d, d) ndarray of int objects
+        Zero where the determinant is.
+    determinant : int
+
+    Examples
+    --------
+    >>> inverse, determinant = adjugate(np.array([[1, 2], [3, 4]], object))
+    >>> inverse.tolist(), determinant
+    ([[4, -2], [-3, 1]], -2)
+    """
+    d = len(matrix)
+    if d == 2:
+        (a, b), (e, f) = matrix.tolist()
+        entries, determinant = [[f, -b], [-e, a]], a * f - b * e
+    else:
+        unit = np.eye(d, dtype=int).astype(object)
+        entries, determinant = _eliminate(np.concatenate([matrix, unit], axis=1).tolist())
+    result = np.empty((d, d), dtype=object)
+    result[:] = entries if determinant else 0
+    return result, determinant
+
+
 def _solve(planes: Sequence[Integers]) -> list[int]:
-    """Solve the d equations by fraction-free Gauss-Jordan elimination (Bareiss 1968)."""
-    rows = [list(plane) for plane in planes]
+    """Solve the d equations."""
+    rows, determinant = _eliminate([list(plane) for plane in planes])
+    return [*(-row[0] for row in rows), determinant]
+
+
+def _eliminate(rows: list[list[int]]) -> tuple[list[list[int]], int]:
+    """Return the determinant of the first d columns, and their inverse times it and the others.
+
+    By fraction-free Gauss-Jordan elimination (Bareiss 1968); all is zero where the determinant is.
+    """
     d, previous = len(rows), 1
     for k in range(d):
         pivot = next((i for i in range(k, d) if rows[i][k] != 0), None)
         if pivot is None:
-            return [0] * (d + 1)
-        rows[k], rows[pivot] = rows[pivot], rows[k]
+            return [[0] * (len(row) - d) for row in rows], 0
+        if pivot != k:  # with the sign that keeps the determinant
+            rows[k], rows[pivot] = rows[pivot], [-a for a in rows[k]]
         for i in range(d):
             if i != k:
                 rows[i] = [
-                    (rows[k][k] * rows[i][j] - rows[i][k] * rows[k][j]) // previous
-                    for j in range(d + 1)
+                    (rows[k][k] * a - rows[i][k] * b) // previous
+                    for a, b in zip(rows[i], rows[k], strict=True)
                 ]
         previous = rows[k][k]
-    return [*(-row[d] for row in rows), previous]
+    return [row[d:] for row in rows], previous
 
 
 def mean_point(points: Integers) -> Integers:

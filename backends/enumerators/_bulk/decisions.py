@@ -1,44 +1,25 @@
 """What bounds leave open in the bulk enumerator, decided on the host.
 
-In the plane a sign is looked for to twice the precision first (`_precise`), which spares deep
-networks integers of thousands of digits.
+Here what `_certified.decisions` needs is fetched from the device, and what it says is put back.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from relutopo.arithmetic.exact import Integers, sign
+from relutopo.arithmetic.exact import Integers
 from relutopo.devices.device import Device
-from relutopo.geometry.domain import Domain
-from relutopo.geometry.patterns import unpack_patterns
 from relutopo.networks.network import Network
 
-from .._certified.exact_points import ExactPoints
-from .._certified.precise import (
-    PreciseMap,
-    PreciseMaps,
-    PrecisePlane,
-    meeting_point,
-    plane_of,
-    plane_of_side,
-    sign_at,
-)
+from .._certified.decisions import Decisions, Plane
 from .._shared.planes import PlaneTable
 from .numbers.regions import Regions
 from .sets.lists import Array
 
-__all__ = ["Decisions", "Open"]
-
-_LONG_INTEGERS = 2
-"""From which layer on integers are so long that twice the precision is tried first."""
-
-Named: TypeAlias = tuple[int, NDArray[np.uint8]]
-"""A facet label, and the packed pattern of a region; that of a side of the domain is empty."""
+__all__ = ["Open", "Settler"]
 
 
 class Open(NamedTuple):
@@ -54,19 +35,17 @@ class Open(NamedTuple):
     region: NDArray[np.int64]
 
 
-class Decisions:
-    """Exact points and signs.
+class Settler:
+    """What is open on the device, put to `Decisions` on the host and answered.
 
     Parameters
     ----------
     device : Device
         Where the arrays are.
-    network, domain
-        What is decomposed, and where.
-    magnitude : (d,) ndarray
-        Bound of the coordinates.
+    network : Network
     regions : Regions
         Those of the complex so far.
+    decisions : Decisions
 
     Attributes
     ----------
@@ -75,25 +54,16 @@ class Decisions:
     """
 
     def __init__(
-        self,
-        device: Device,
-        network: Network,
-        domain: Domain,
-        magnitude: NDArray[np.float64],
-        regions: Regions,
+        self, device: Device, network: Network, regions: Regions, decisions: Decisions
     ) -> None:
         self._device, self._network, self._regions = device, network, regions
-        self._sides = domain.side_planes()
-        self._exact = ExactPoints(network, domain, domain.face_lattice().exact_vertices)
-        self._precise = PreciseMaps.on_plane(network, magnitude)
-        # Many vertices lie on the planes of one region.
-        self._chain = lru_cache(maxsize=64)(self._compute_chain)
+        self._decisions = decisions
         self.n_open = 0
 
     @property
     def known(self) -> dict[int, Integers]:
         """Vertices of the complex that are known exactly, by their number."""
-        return self._exact.known
+        return self._decisions.known
 
     def points(
         self, places: NDArray[np.int64], planes: Array, table: PlaneTable
@@ -108,7 +78,7 @@ class Decisions:
         table : PlaneTable
         """
         names = self._names(places, planes, table)
-        return {place: self._exact.intersection(names[place]) for place in names}
+        return {place: self._decisions.point(names[place]) for place in names}
 
     def settle(
         self,
@@ -152,58 +122,29 @@ class Decisions:
         self,
         left: Open,
         pairs_at: dict[int, NDArray[np.int64]],
-        names: dict[int, list[Named]],
+        names: dict[int, list[Plane]],
         points: dict[int, Integers],
     ) -> NDArray[np.int64]:
         """Return the open signs; `pairs_at` has those of each place, `names` the planes there."""
         layer, found = self._regions.layer, np.zeros(len(left.place), dtype=np.int64)
+        neurons = left.unit + self._network.layer_offsets[layer]
         patterns = self._patterns(layer, left.region)
         for v, pairs in pairs_at.items():
-            if v not in points:
-                neurons = left.unit[pairs] + self._network.layer_offsets[layer]
-                signs = self._precise_signs(
-                    names[v], neurons.tolist(), [patterns[r] for r in left.region[pairs].tolist()]
+            wanted = [
+                (neuron, patterns[region])
+                for neuron, region in zip(
+                    neurons[pairs].tolist(), left.region[pairs].tolist(), strict=True
                 )
-                if signs is not None:
-                    found[pairs] = signs
-                    continue
-                points[v] = self._exact.intersection(names[v])
-            # One forward pass tells all units.
-            values = self._network.exact_preactivations(points[v][None])[layer][0]
-            found[pairs] = [sign(values[j]) for j in left.unit[pairs].tolist()]
+            ]
+            point = points.get(v)
+            found[pairs], point = self._decisions.signs(names.get(v, []), wanted, point)
+            if point is not None:
+                points[v] = point
         return found
-
-    def _precise_signs(
-        self, meeting: list[Named], neurons: list[int], patterns: list[NDArray[np.uint8]]
-    ) -> list[int] | None:
-        """Return the signs of neurons where planes meet, or None if one of them stays open."""
-        if self._precise is None or self._regions.layer < _LONG_INTEGERS:
-            return None
-        point, error = meeting_point(*(self._precise_plane(*plane) for plane in meeting))
-        signs = []
-        for neuron, packed in zip(neurons, patterns, strict=True):
-            signs.append(sign_at(self._precise_plane(neuron, packed), point, error))
-            if not signs[-1]:
-                return None
-        return signs
-
-    def _precise_plane(self, label: int, packed: NDArray[np.uint8]) -> PrecisePlane:
-        if label < 0:
-            return plane_of_side(self._sides[-1 - label])
-        layer = int(self._network.layer_of(label))
-        here = self._chain(layer, packed.tobytes())
-        return plane_of(here, label - self._network.layer_offsets[layer])
-
-    def _compute_chain(self, layer: int, packed: bytes) -> PreciseMap:
-        assert self._precise is not None
-        (pattern,) = unpack_patterns(
-            np.frombuffer(packed, dtype=np.uint8)[None], self._network.n_neurons
-        )
-        return self._precise.chain(pattern, layer)[-1]
 
     def _names(
         self, places: NDArray[np.int64], planes: Array, table: PlaneTable
-    ) -> dict[int, list[Named]]:
+    ) -> dict[int, list[Plane]]:
         """Return the planes that meet at some places."""
         if not places.size:
             return {}

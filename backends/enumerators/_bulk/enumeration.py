@@ -98,7 +98,7 @@ def enumerate_bulk(
             packed_patterns=task.regions.packed(n_layers, xp.arange(cells.n[-1])),
             facet_labels=labels,
             record=EnumerationRecord(
-                method, "certified", task.decisions.n_open, time.perf_counter() - begin
+                method, "certified", task.settler.n_open, time.perf_counter() - begin
             ),
         )
 

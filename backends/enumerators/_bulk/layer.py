@@ -13,10 +13,11 @@ from relutopo.geometry.domain import Domain
 from relutopo.networks.network import Network
 
 from .._certified.crossings import parameters
+from .._certified.decisions import Decisions
 from .._certified.meeting_points import meeting_points
 from .._certified.values import signs_of_pairs
 from .._shared.task import Task
-from .decisions import Decisions, Open
+from .decisions import Open, Settler
 from .numbers.maps import signs_from_maps
 from .numbers.maps_by_walking import Walk, planes_on_walk, signs_on_walk
 from .numbers.regions import Regions
@@ -56,7 +57,8 @@ class BulkTask(Task):
         super().__init__(network, domain, max_cells)
         self.device, self.at_once = device, at_once
         self.regions = Regions(device, self.network, self.magnitude, at_once)
-        self.decisions = Decisions(device, self.network, domain, self.magnitude, self.regions)
+        decisions = Decisions(self.network, domain, self.magnitude)
+        self.settler = Settler(device, self.network, self.regions, decisions)
 
 
 class LayerCut:
@@ -154,7 +156,7 @@ class LayerCut:
         self.cells.x = self.xp.concatenate([self.cells.x, x], axis=1)
         self.cells.deviation = self.xp.concatenate([self.cells.deviation, deviation])
         for place, point in points.items():
-            self._task.decisions.known[first + place] = point
+            self._task.settler.known[first + place] = point
 
     # Positions
 
@@ -180,7 +182,7 @@ class LayerCut:
             part = slice(first, first + step)
             x[:, part], deviation[part] = meeting_points(xp, self.cells.table.numbers, planes[part])
         far = self.device.to_host(xp.flatnonzero(~(deviation <= self._task.target)))
-        points = self._task.decisions.points(far, planes, self.cells.table)
+        points = self._task.settler.points(far, planes, self.cells.table)
         if points:
             some = self.device.to_device(far)
             x[:, some] = self.device.to_device(
@@ -215,7 +217,7 @@ class LayerCut:
         positive, negative, is_open = signs
         open_units, v = units.members(is_open)
         if len(v):
-            known, region = self._task.decisions.known, self.regions_of[0][v]
+            known, region = self._task.settler.known, self.regions_of[0][v]
             pairs = v, open_units.items, region
             self._settle((positive, negative), [pairs], cells.planes[0], known)
         return positive, negative
@@ -305,4 +307,4 @@ class LayerCut:
                 for parts in zip(*pairs, strict=True)
             )
         )
-        self._task.decisions.settle(signs, left, planes, self.cells.table, points)
+        self._task.settler.settle(signs, left, planes, self.cells.table, points)

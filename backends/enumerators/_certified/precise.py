@@ -1,4 +1,4 @@
-"""Vertices to twice the precision, for where two lines are nearly parallel.
+"""Planes and points to twice the precision, for where planes are nearly parallel.
 
 Maps are computed in pairs of floats (hi, lo) that stand for their sum, the weights being exact.
 
@@ -8,11 +8,12 @@ whose own summation rounds by at most 2 n u; so a sum is off by at most ρ = 8 (
 sum S of the absolute terms, and E' = ‖W‖ E + ρ (‖W‖_F H + ‖b‖) as for single floats.
 
 A point is then the exact solution of Ã x̃ = -c̃, in integers. For the true x the residual Ã x + c̃ is
-at most the bounds d of the two planes, so that |x̃ - x| ≤ |Ã⁻¹| d.
+at most the bounds d of the planes, so that |x̃ - x| ≤ |Ã⁻¹| d.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -22,7 +23,7 @@ from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from relutopo.arithmetic.exact import Integers, dyadic_integers, sign
+from relutopo.arithmetic.exact import Integers, adjugate, dyadic_integers, sign
 from relutopo.arithmetic.rounding import UNIT_ROUNDOFF
 from relutopo.networks.network import SMALLEST_REACH, Network
 from relutopo.networks.perceptron import ReluNetwork
@@ -43,11 +44,9 @@ __all__ = [
 
 
 class PrecisePlane(NamedTuple):
-    """Slopes and offset times `scale`, and a bound of Σ_k X_k |δA_k| for their errors."""
+    """(A, c) times `scale` as integers, and a bound of Σ_k X_k |δA_k| + |δc| for their errors."""
 
-    a: int
-    b: int
-    c: int
+    numbers: Integers
     scale: int
     error: float
 
@@ -61,13 +60,13 @@ class PreciseMap(NamedTuple):
 
 
 class PreciseMaps:
-    """Maps of a network on the plane to twice the precision.
+    """Maps of a network to twice the precision, each layer's from those of the layer before.
 
     Parameters
     ----------
     network : ReluNetwork
         Whose products of weights do not underflow.
-    magnitude : (2,) ndarray
+    magnitude : (d,) ndarray
         Bound of the coordinates.
     """
 
@@ -76,9 +75,9 @@ class PreciseMaps:
         self._reach = np.append(np.maximum(magnitude, SMALLEST_REACH), 1.0)
 
     @classmethod
-    def on_plane(cls, network: Network, magnitude: NDArray[np.float64]) -> PreciseMaps | None:
-        """Return the maps of a network, or None where they are not to be had."""
-        if len(magnitude) != 2 or not isinstance(network, ReluNetwork):
+    def of(cls, network: Network, magnitude: NDArray[np.float64]) -> PreciseMaps | None:
+        """Return the maps of a network, or None where they are not available."""
+        if len(magnitude) < 2 or not isinstance(network, ReluNetwork):
             return None
         return cls(network, magnitude) if network.products_are_normal else None
 
@@ -93,57 +92,62 @@ class PreciseMaps:
             for w, b in zip(self._network.weights[:-1], self._network.biases[:-1], strict=True)
         ]
 
-    def chain(self, pattern: NDArray[np.bool_], last_layer: int) -> list[PreciseMap]:
-        """Return the maps of layers 0..last_layer on the region of a pattern."""
-        network = self._network
-        first = np.concatenate([network.weights[0].T, network.biases[0][None]])
-        maps = [PreciseMap(first, np.zeros_like(first), 0.0)]
-        for layer in range(1, last_layer + 1):
-            w, before = network.weights[layer], maps[-1]
-            active = pattern[network.layer_offsets[layer - 1] :][: w.shape[1]]
-            high, low, scale = _product(
-                before.high, before.low, active, w.T, network.biases[layer], self._reach
-            )
-            norm, total, bias_norm = self._norms[layer]
-            rounding = 1.02 * 8 * (w.shape[1] + 4) ** 2 * UNIT_ROUNDOFF**2
-            error = 1.01 * norm * before.error + rounding * (total * scale + bias_norm)
-            maps.append(PreciseMap(high, low, error))
-        return maps
+    @cached_property
+    def first(self) -> PreciseMap:
+        """The map of layer 0, which is exact."""
+        first = np.concatenate([self._network.weights[0].T, self._network.biases[0][None]])
+        return PreciseMap(first, np.zeros_like(first), 0.0)
+
+    def following(self, before: PreciseMap, active: NDArray[np.bool_], layer: int) -> PreciseMap:
+        """Return the map of a layer, from that of the layer before and its active units."""
+        w, bias = self._network.weights[layer], self._network.biases[layer]
+        high, low, scale = _product(before.high, before.low, active, w.T, bias, self._reach)
+        norm, total, bias_norm = self._norms[layer]
+        rounding = 1.02 * 8 * (w.shape[1] + 4) ** 2 * UNIT_ROUNDOFF**2
+        error = 1.01 * norm * before.error + rounding * (total * scale + bias_norm)
+        return PreciseMap(high, low, error)
 
 
 def plane_of(here: PreciseMap, unit: int) -> PrecisePlane:
     """Return the plane of one unit of a map; the bound of all units bounds each."""
-    halves = np.concatenate([here.high[:, unit], here.low[:, unit]])
-    (numbers,), shift = dyadic_integers(halves)
-    a, b, c = (numbers[:3] + numbers[3:]).tolist()
-    return PrecisePlane(a, b, c, 1 << shift, here.error)
+    (high, low), shift = dyadic_integers(here.high[:, unit], here.low[:, unit])
+    return PrecisePlane(high + low, 1 << shift, here.error)
 
 
 def plane_of_side(side: Integers) -> PrecisePlane:
     """Return the plane of a side of the domain, which is exact."""
-    a, b, c = side.tolist()
-    return PrecisePlane(a, b, c, scale=1, error=0.0)
+    return PrecisePlane(side, scale=1, error=0.0)
 
 
-def meeting_point(first: PrecisePlane, second: PrecisePlane) -> tuple[Integers, float]:
-    """Return where two planes vanish, and a bound of its error, infinite if they may not meet."""
-    (a, b, c, scale, error), (p, q, r, other_scale, other_error) = first, second
-    x, y, w = b * r - c * q, c * p - a * r, a * q - b * p
+def meeting_point(planes: Sequence[PrecisePlane]) -> tuple[Integers, float]:
+    """Return where d planes vanish, and a bound of its error, if they meet in a point.
+
+    The bound is infinite where the planes to twice the precision do not.
+    """
+    d = len(planes)
+    numbers = np.array([plane.numbers for plane in planes], dtype=object)
+    inverse, w = adjugate(numbers[:, :d])
+    point = np.append(-(inverse @ numbers[:, d]), w)
     if w == 0:
-        return np.array([0, 0, 1], dtype=object), np.inf
+        return np.append(np.zeros(d, dtype=object), 1), np.inf
     if w < 0:
-        x, y, w = -x, -y, -w
-    x_error = _ratio(abs(q) * scale, w) * error + _ratio(abs(b) * other_scale, w) * other_error
-    y_error = _ratio(abs(p) * scale, w) * error + _ratio(abs(a) * other_scale, w) * other_error
-    return np.array([x, y, w], dtype=object), 1.01 * max(x_error, y_error)
+        point, w = -point, -w
+    errors = [
+        sum(
+            _ratio(abs(entry) * plane.scale, w) * plane.error
+            for entry, plane in zip(row, planes, strict=True)
+        )
+        for row in inverse.tolist()
+    ]
+    return point, 1.01 * max(errors)
 
 
 def value_at(plane: PrecisePlane, point: Integers, point_error: float) -> tuple[Fraction, float]:
     """Return a plane's value at a point that is known up to an error, and a bound of its error."""
-    a, b, c, scale, error = plane
-    x, y, w = point.tolist()
-    bound = 1.01 * (error + _ratio(abs(a) + abs(b), scale) * point_error)
-    return Fraction(a * x + b * y + c * w, scale * w), bound
+    numbers, scale, error = plane
+    slope = sum(map(abs, numbers[:-1].tolist()))
+    bound = 1.01 * (error + _ratio(slope, scale) * point_error)
+    return Fraction(numbers @ point, scale * point[-1]), bound
 
 
 def sign_at(plane: PrecisePlane, point: Integers, point_error: float) -> int:

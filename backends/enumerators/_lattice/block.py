@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from relutopo.arithmetic.exact import Integers, sign, to_float
+from relutopo.arithmetic.exact import Integers, to_float
 from relutopo.geometry.domain import Domain, FacetLists
 from relutopo.geometry.patterns import unpack_patterns
 from relutopo.networks.network import Network
 
-from .._certified.exact_points import ExactPoints
+from .._certified.decisions import Decisions, Plane
 from .._certified.values import OPEN
 from .._shared.growing import doubled
 from .._shared.planes import PlaneTable
@@ -66,7 +66,7 @@ class LatticeTask(Task):
 
     def __init__(self, network: Network, domain: Domain, max_cells: int | None) -> None:
         super().__init__(network, domain, max_cells)
-        self.exact = ExactPoints(self.network, domain, domain.face_lattice().exact_vertices)
+        self.decisions = Decisions(self.network, domain, self.magnitude)
 
 
 @dataclass(frozen=True)
@@ -206,12 +206,10 @@ class Block:
             maps.planes, maps.errors, stage.first, stage.last, self.region_of[self.first[0] :],
             self.x[: self.n_vertices], self.deviation, self.task.limit, signs,
         )  # fmt: skip
-        if n_open:
-            self.n_uncertain += n_open
-            for v in np.flatnonzero((signs == OPEN).any(axis=1)).tolist():
-                values = self._exact_values(v, self.first[0] + v)
-                for j in np.flatnonzero(signs[v] == OPEN).tolist():
-                    signs[v, j] = sign(values[stage.first + j])
+        self.n_uncertain += n_open
+        for v in np.flatnonzero((signs == OPEN).any(axis=1)).tolist() if n_open else ():
+            c, units = self.first[0] + v, np.flatnonzero(signs[v] == OPEN)
+            signs[v, units] = self._decide(v, c, self.region_of[c], units)
         # Neurons that are positive everywhere, or nowhere, need no masks.
         always = (signs > 0).all(axis=0)
         self.units = np.flatnonzero(~always & (signs > 0).any(axis=0))
@@ -287,40 +285,54 @@ class Block:
         for c, words in zip(
             vertices[both.any(axis=1)].tolist(), both[both.any(axis=1)], strict=True
         ):
-            values = self._exact_values(int(self.info[c, cutting.START]), c)
-            bits = np.unpackbits(words.astype(">u8").view(np.uint8))
-            for j in np.flatnonzero(bits).tolist():
-                self.n_uncertain += 1
-                s = sign(values[self.stage.first + self.units[j]])
+            open_here = np.flatnonzero(np.unpackbits(words.astype(">u8").view(np.uint8)))
+            self.n_uncertain += len(open_here)
+            v, r = int(self.info[c, cutting.START]), self.region_of[self.kind[c, cutting.CARRIER]]
+            signs = self._decide(v, c, r, self.units[open_here])
+            for j, s in zip(open_here.tolist(), signs, strict=True):
                 w, bit = j >> 6, np.uint64(1 << (63 - (j & 63)))
                 self.mask[c, 3 * w : 3 * w + 3] &= ~bit
                 third = cutting.PLUS if s > 0 else cutting.MINUS if s < 0 else cutting.ZERO
                 self.mask[c, 3 * w + third] |= bit
 
-    def _exact_values(self, v: int, c: int) -> Integers:
-        """Return the layer's exact pre-activations at a vertex, times a positive number."""
-        point = self._exact_point(v, c)
-        values: Integers = self.task.network.exact_preactivations(point[None])[self.stage.layer][0]
-        return values
+    def _decide(self, v: int, c: int, region: int, units: NDArray[np.integer]) -> list[int]:
+        """Return the signs of units at vertex c, in row v of `x`, by their planes on a region."""
+        packed = self.complex.packed[self.cells[-1][region]]
+        wanted = [(self.first_neuron + unit, packed) for unit in units.tolist()]
+        known, number = self._known(v)
+        signs, point = self.task.decisions.signs(self._meeting(v, c), wanted, known.get(number))
+        if point is not None:
+            known[number] = point
+        return signs
 
     def _exact_point(self, v: int, c: int) -> Integers:
         """Return vertex c, in row v of `x`, exactly."""
-        exact, table = self.task.exact, self.complex.table
+        known, number = self._known(v)
+        if number not in known:
+            known[number] = self.task.decisions.point(self._meeting(v, c))
+        return known[number]
+
+    def _known(self, v: int) -> tuple[dict[int, Integers], int]:
+        """Return where exact points are kept, and as what number that of row v of `x` is."""
         if v < self.n_vertices:
-            vertex = int(self.cells[0][v])
-            planes = self.complex.planes[0][vertex].tolist()
-            return exact.point(vertex, ((int(table.labels[p]), table.regions[p]) for p in planes))
-        if v not in self.points:
-            names = []
-            for p in self.planes_of[c].tolist():
-                if p < 0:
-                    names.append((int(table.labels[~p]), table.regions[~p]))
-                else:
-                    r, j = divmod(p, len(self.units))
-                    neuron = self.first_neuron + int(self.units[j])
-                    names.append((neuron, self.complex.packed[self.cells[-1][r]]))
-            self.points[v] = exact.intersection(names)
-        return self.points[v]
+            return self.task.decisions.known, int(self.cells[0][v])
+        return self.points, v
+
+    def _meeting(self, v: int, c: int) -> list[Plane]:
+        """Return the planes that meet in vertex c, in row v of `x`."""
+        table = self.complex.table
+        if v < self.n_vertices:
+            rows = self.complex.planes[0][self.cells[0][v]].tolist()
+            return [(int(table.labels[p]), table.regions[p]) for p in rows]
+        planes = []
+        for p in self.planes_of[c].tolist():
+            if p < 0:
+                planes.append((int(table.labels[~p]), table.regions[~p]))
+            else:
+                r, j = divmod(p, len(self.units))
+                neuron = self.first_neuron + int(self.units[j])
+                planes.append((neuron, self.complex.packed[self.cells[-1][r]]))
+        return planes
 
     def hand_back(self, index: int, sharing: Sharing | None) -> HandedBack:
         """Return the cells that block number `index` owns, in the order of the new complex."""

@@ -11,9 +11,9 @@ what it owns. Cells that several blocks share are cut in each of them and named 
 (`kernels`), so blocks need not wait for each other, and threads take them as they come.
 The blocks do not depend on the threads, nor does anything in the result.
 
-Signs are exact: they come from floats where bounds allow, and otherwise from the network's exact
-pre-activations at the exact vertex. Every vertex is computed from the d planes that meet in it, so
-errors do not add up along chains of cuts; `_certified.exact_points` has their exact equations.
+Signs are exact: they come from floats where bounds allow, and otherwise from exact
+arithmetic. Every vertex is computed from the d planes that meet in it, so
+errors do not add up along chains of cuts; `_certified.decisions` has their exact equations.
 
 Regions ascend by activation pattern, the first neuron before the second.
 """
@@ -253,7 +253,7 @@ def _join(
         planes.append(ids)
     for block, start in zip(blocks, starts, strict=False):
         for position, point in block.points.items():
-            task.exact.known[int(start[0]) + position] = point
+            task.decisions.known[int(start[0]) + position] = point
     return LatticeCells(
         x=np.concatenate([complex_.x, *(b.x for b in blocks)]),
         deviation=np.concatenate([complex_.deviation, *(b.deviation for b in blocks)]),

@@ -1,39 +1,21 @@
 """Exact decisions for the planar enumerator, where error bounds leave a sign or an order open.
 
-Both are looked for to twice the precision first (`_precise`). What that leaves open is decided with
-integers (`relutopo.arithmetic.exact`): a region's activation pattern gives
-the exact planes of its neurons, and a vertex is the point where the planes of the facets beside it
-vanish. Lines that bound a region and meet in a corner are never parallel there, so every corner is
-determined by its two neighbouring edges.
+A region's activation pattern names the planes of its neurons (`_certified.decisions`), and a vertex
+is the point where the planes of the facets beside it vanish. Lines that bound a region and meet in
+a corner are never parallel there, so every corner is determined by its two neighbouring edges.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from fractions import Fraction
-from functools import cached_property
-from itertools import pairwise
+from itertools import groupby
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from relutopo.arithmetic.exact import Integers, intersection_point, sign
-from relutopo.geometry.domain import Domain
-from relutopo.geometry.patterns import unpack_patterns
-from relutopo.networks.network import Network
-
-from .._certified.crossings import parameter_between
-from .._certified.precise import (
-    PreciseMap,
-    PreciseMaps,
-    PrecisePlane,
-    meeting_point,
-    plane_of,
-    plane_of_side,
-    sign_at,
-    value_at,
-)
+from .._certified import decisions
+from .._certified.decisions import Decisions
 from .blocks.block import Block
 
 __all__ = ["Plane", "Point", "Settler", "settle_orders", "settle_signs"]
@@ -45,80 +27,21 @@ Point: TypeAlias = tuple[int, Sequence[int]]
 
 
 class Settler:
-    """Exact planes and points of the complex before one layer cuts it.
+    """What is open in a block before one layer cuts it, put to `Decisions` and answered.
 
     Parameters
     ----------
-    network, domain
-        What is being decomposed.
-    layer : int
-        The layer that cuts.
+    decisions : Decisions
     block : Block
-        What it cuts.
-    precise : PreciseMaps or None
-        The network's maps to twice the precision.
     """
 
-    def __init__(
-        self,
-        network: Network,
-        domain: Domain,
-        layer: int,
-        block: Block,
-        precise: PreciseMaps | None,
-    ) -> None:
-        self._network = network
-        self._layer = layer
-        self._block = block
-        self._precise = precise
-        self._chains: dict[int, list[PreciseMap]] = {}
-        self._earlier: dict[int, list[Integers]] = {}
-        self._planes: dict[tuple[int, int], Integers] = {}
-        self._domain = domain
+    def __init__(self, decisions: Decisions, block: Block) -> None:
+        self.decisions, self._block = decisions, block
 
-    @cached_property
-    def _sides(self) -> Integers:
-        return self._domain.side_planes()
-
-    def plane(self, region: int, label: int) -> Integers:
-        """Return the plane of a facet label on a region."""
-        if label < 0:
-            side: Integers = self._sides[-1 - label]
-            return side
-        layer = int(self._network.layer_of(label))
-        unit = label - self._network.layer_offsets[layer]
-        if layer == self._layer:
-            return self._neuron_plane(region, unit)
-        plane: Integers = self._earlier_layers(region)[layer][unit]
-        return plane
-
-    def _earlier_layers(self, region: int) -> list[Integers]:
-        if region not in self._earlier:
-            self._earlier[region] = self._network.exact_maps(self._pattern(region), self._layer)
-        return self._earlier[region]
-
-    def _pattern(self, region: int) -> NDArray[np.bool_]:
-        (pattern,) = unpack_patterns(
-            self._block.cells.packed[region][None], self._network.n_neurons
-        )
-        bits: NDArray[np.bool_] = pattern
-        return bits
-
-    def _neuron_plane(self, region: int, unit: int) -> Integers:
-        key = (region, unit)
-        if key not in self._planes:
-            (self._planes[key],) = self._network.exact_planes(
-                self._pattern(region), self._earlier_layers(region), [unit]
-            )
-        return self._planes[key]
-
-    def point(self, region: int, labels: Sequence[int]) -> Integers:
-        """Return the point where d planes of a region vanish."""
-        return intersection_point([self.plane(region, label) for label in labels])
-
-    def corner(self, region: int, vertex: int) -> Integers:
-        """Return a corner of a region."""
-        return self.point(region, self.lines(region, vertex))
+    def planes(self, region: int, labels: Sequence[int]) -> list[decisions.Plane]:
+        """Return the planes of labels on a region."""
+        packed = self._block.cells.packed[region]
+        return [(label, packed) for label in labels]
 
     def lines(self, region: int, vertex: int) -> list[int]:
         """Return the labels of the d facets of a region that meet in a corner."""
@@ -130,56 +53,6 @@ class Settler:
         halves = cells.half_edges[sides]
         return [int(cells.labels[halves[i] >> 1]) for i in (q, q - 1)]
 
-    def precise_point(self, region: int, labels: Sequence[int]) -> tuple[Integers, float]:
-        """Return nearly the point where two planes of a region vanish, and a bound of the error.
-
-        The bound is infinite where maps are not to be had to twice the precision.
-        """
-        if self._precise is None or len(labels) != 2:
-            return np.zeros(len(labels) + 1, dtype=object), np.inf
-        return meeting_point(*(self._precise_plane(region, label) for label in labels))
-
-    def precise_sign(self, region: int, vertex: int, neuron: int) -> int:
-        """Return the sign of a neuron of the cutting layer at a corner of a region.
-
-        It is 0 where twice the precision leaves it open, or is not to be had.
-        """
-        if self._precise is None:
-            return 0
-        point, error = self.precise_point(region, self.lines(region, vertex))
-        return sign_at(self._precise_plane(region, neuron), point, error)
-
-    def parameters(self, ends: Sequence[Point], planes: Sequence[Plane]) -> list[Fraction]:
-        """Return where planes cross a segment, 0 at its start and 1 at its stop, in right order.
-
-        They are exact where twice the precision leaves the order open, or is not to be had.
-        """
-        if self._precise is not None:
-            start, stop = (self.precise_point(*end) for end in ends)
-            found = [
-                parameter_between(value_at(plane, *start), value_at(plane, *stop))
-                for plane in map(self._precise_plane, *zip(*planes, strict=True))
-            ]
-            if all(b - a > 1.01 * (e + f) for (a, e), (b, f) in pairwise(sorted(found))):
-                return [t for t, _ in found]
-        begin, end = (self.point(*point) for point in ends)
-        exact = []
-        for region, label in planes:
-            plane = self.plane(region, label)
-            # Values at the ends, both times the same positive number.
-            at_start, at_stop = (plane @ begin) * end[-1], (plane @ end) * begin[-1]
-            exact.append(Fraction(at_start, at_start - at_stop))
-        return exact
-
-    def _precise_plane(self, region: int, label: int) -> PrecisePlane:
-        if label < 0:
-            return plane_of_side(self._sides[-1 - label])
-        if region not in self._chains:
-            assert self._precise is not None
-            self._chains[region] = self._precise.chain(self._pattern(region), self._layer)
-        layer = int(self._network.layer_of(label))
-        return plane_of(self._chains[region][layer], label - self._network.layer_offsets[layer])
-
 
 def settle_signs(
     settler: Settler,
@@ -188,16 +61,12 @@ def settle_signs(
     owner: NDArray[np.int32],
 ) -> Iterator[tuple[int, int, int]]:
     """Yield (vertex, unit, sign) for the (vertex, unit) pairs in `unknown`; see `Cutters`."""
-    previous, point = -1, None
-    for vertex, unit in unknown.tolist():
-        region, neuron = int(owner[vertex]), int(neurons[unit])
-        precise = settler.precise_sign(region, vertex, neuron)
-        if precise:
-            yield vertex, unit, precise
-            continue
-        if vertex != previous:
-            previous, point = vertex, settler.corner(region, vertex)
-        yield vertex, unit, sign(settler.plane(region, neuron) @ point)
+    for vertex, pairs in groupby(unknown.tolist(), key=lambda pair: pair[0]):
+        region, units = int(owner[vertex]), [unit for _, unit in pairs]
+        meeting = settler.planes(region, settler.lines(region, vertex))
+        wanted = settler.planes(region, neurons[units].tolist())
+        signs, _ = settler.decisions.signs(meeting, wanted, None)
+        yield from ((vertex, unit, sign) for unit, sign in zip(units, signs, strict=True))
 
 
 def settle_orders(
@@ -236,7 +105,11 @@ def settle_orders(
             continue
         lo, hi = int(run[0]) - 1, int(run[-1]) + 1
         segment = int(np.searchsorted(ptr, lo, side="right")) - 1
-        parameters = settler.parameters(ends(segment), [plane(segment, i) for i in range(lo, hi)])
+        crossing = [plane(segment, i) for i in range(lo, hi)]
+        parameters = settler.decisions.parameters(
+            [settler.planes(*end) for end in ends(segment)],
+            [settler.planes(region, [label])[0] for region, label in crossing],
+        )
         items = columns[0][lo:hi]
         order = sorted(range(hi - lo), key=lambda k: (parameters[k], items[k]))
         for column in columns:

@@ -19,7 +19,7 @@ from relutopo.arithmetic.exact import to_float
 from relutopo.geometry.domain import Domain
 from relutopo.networks.network import Network
 
-from .._certified.precise import PreciseMaps
+from .._certified.decisions import Decisions
 from .._shared.task import Stage, Task
 from .blocks.block import Block
 from .cuts.cut import cross_edges
@@ -57,7 +57,7 @@ class PlanarTask(Task):
     def __init__(self, network: Network, domain: Domain, max_cells: int | None) -> None:
         super().__init__(network, domain, max_cells)
         self.maps = MapChain(self.network, self.magnitude)
-        self.precise = PreciseMaps.on_plane(self.network, self.magnitude)
+        self.decisions = Decisions(self.network, domain, self.magnitude)
 
 
 class LayerCut:
@@ -89,7 +89,7 @@ class LayerCut:
         self.magnitude = task.magnitude
         self.target, self.rounding = task.target, task.rounding
         self.n_old = len(self.cells.x)
-        self.settler = Settler(task.network, task.domain, layer, block, task.precise)
+        self.settler = Settler(task.decisions, block)
         self.n_uncertain = block.n_uncertain + len(signs.unknown)
         self._settle_signs(signs)
         self._of_layer = of_layer
@@ -162,7 +162,8 @@ class LayerCut:
         """Compute those of the vertices first..last-1 anew whose error bound is too large."""
         for vertex in (first + np.flatnonzero(~(deviation[first:last] <= self.target))).tolist():
             region, labels = lines(vertex)
-            point, error = self.settler.precise_point(region, labels)
+            planes, decisions = self.settler.planes(region, labels), self.settler.decisions
+            point, error = decisions.near_point(planes)
             if not error <= self.target:
-                point, error = self.settler.point(region, labels), 0.0
+                point, error = decisions.point(planes), 0.0
             x[vertex], deviation[vertex] = to_float(point), error + self.rounding

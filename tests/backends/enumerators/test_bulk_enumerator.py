@@ -130,11 +130,11 @@ def test_what_stays_open_is_decided(
     monkeypatch: pytest.MonkeyPatch, hidden: list[int], kind: str, first_precise: int
 ) -> None:
     """Bounds that tell nothing leave every sign to the host, to twice the precision or exactly."""
-    decisions = import_module("relutopo.backends.enumerators._bulk.decisions")
+    decisions = import_module("relutopo.backends.enumerators._certified.decisions")
     network, box = random_network([*hidden, 1], 1, kind), Box(-2, 2, dim=hidden[0])
     usual = decompose(network, box, enumerator=enumerator()).record.n_uncertain
     monkeypatch.setattr(bounds, "value_bound", lambda size, *others: size + np.inf)
-    monkeypatch.setattr(decisions, "_LONG_INTEGERS", first_precise)
+    monkeypatch.setattr(decisions, "_first_precise", lambda d: first_precise)
     cut = decompose(network, box, enumerator=enumerator())
     assert cut.record.n_uncertain > usual
     assert_same_complex(cut, decompose(network, box, enumerator="exact"))

@@ -12,12 +12,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from relutopo import Box, ReluNetwork, decompose
+from relutopo.arithmetic.exact import adjugate, sign
 from relutopo.arithmetic.rounding import UNDERFLOW
 from relutopo.gallery import random_network
 from relutopo.testing import assert_same_complex
 
 precise = import_module("relutopo.backends.enumerators._certified.precise")
-settle = import_module("relutopo.backends.enumerators._planar.exact_decisions")
+decisions = import_module("relutopo.backends.enumerators._certified.decisions")
 crossings = import_module("relutopo.backends.enumerators._certified.crossings")
 
 POSITIVE = st.fractions(min_value=Fraction(1, 10**6), max_value=1000)
@@ -60,7 +61,9 @@ def test_errors_of_maps_do_not_underflow_on_tiny_domains(magnitude: float) -> No
     """0.1^4 does not fit into two floats."""
     network = ReluNetwork([[[0.1, 0.0]], *[[[0.1]]] * 3, [[1.0]]], [[0.0]] * 5)
     maps = precise.PreciseMaps(network, np.array([magnitude, magnitude]))
-    last = maps.chain(np.ones(4, dtype=bool), 3)[-1]
+    last = maps.first
+    for layer in (1, 2, 3):
+        last = maps.following(last, np.ones(1, dtype=bool), layer)
     slope = Fraction(last.high[0, 0]) + Fraction(last.low[0, 0])
     deviation = abs(slope - Fraction(0.1) ** 4) * Fraction(magnitude)
     assert 0 < deviation <= Fraction(last.error)
@@ -93,18 +96,46 @@ def test_parameters_of_floats_have_their_bounds(
         assert abs(exact_start / (exact_start - exact_stop) - Fraction(t)) <= bound
 
 
+@settings(deadline=None)  # it is compiled
+@given(
+    d=st.integers(2, 4), seed=st.integers(0, 10**6), kind=st.sampled_from(["gaussian", "integer"])
+)
+def test_points_and_signs_agree_with_integers(d: int, seed: int, kind: str) -> None:
+    """In any dimension: points within their bound, and signs that are right or open."""
+    network, box = random_network([d, 5, 5, 6, 1], seed, kind), Box(-2, 2, dim=d)
+    decide = decisions.Decisions(network, box, box.magnitude)
+    rng = np.random.default_rng(seed)
+    packed = np.packbits(rng.random(network.n_neurons) < 0.7, bitorder="little")
+    neurons = rng.permutation(network.n_neurons)[: d + 3].tolist()
+    planes = [(neuron, packed) for neuron in neurons]
+    near, bound = decide.near_point(planes[:d])
+    normals = np.array([decide.plane(plane)[:d] for plane in planes[:d]])
+    if bound == float("inf") or adjugate(normals)[1] == 0:
+        return
+    exact = decide.point(planes[:d])
+    for coordinate, found in zip(exact[:-1], near[:-1], strict=True):
+        off = Fraction(coordinate, exact[-1]) - Fraction(found, near[-1])
+        assert abs(off) <= Fraction(bound)
+    if all(abs(Fraction(coordinate, exact[-1])) <= 2 for coordinate in exact[:-1]):
+        for plane in planes:
+            found = precise.sign_at(decide._near_plane(plane), near, bound)
+            assert found in (0, sign(decide.plane(plane) @ exact))
+            told, _ = decide.signs(planes[:d], [plane], None)
+            assert told == [sign(decide.plane(plane) @ exact)]
+
+
 def test_orders_are_the_same_without(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a deep network, in which nearly parallel lines are crossed."""
     orders = []
-    find = settle.Settler.parameters
+    find = decisions.Decisions.parameters
 
     def watched(self: Any, ends: Any, planes: Any) -> Any:
         orders.append(planes)
         return find(self, ends, planes)
 
-    monkeypatch.setattr(settle.Settler, "parameters", watched)
+    monkeypatch.setattr(decisions.Decisions, "parameters", watched)
     network, box = random_network([2, *[16] * 12, 1], kind="uniform"), Box(-10, 10, dim=2)
     fast = decompose(network, box)
     assert orders
-    monkeypatch.setattr(precise.PreciseMaps, "on_plane", lambda *arguments: None)
+    monkeypatch.setattr(precise.PreciseMaps, "of", lambda *arguments: None)
     assert_same_complex(decompose(network, box), fast)

@@ -1,0 +1,208 @@
+"""What bounds leave open, decided: the ladder from twice the precision to integers.
+
+A *plane* is named by its label, a neuron or -1 - s for side s of the domain, and by the packed
+pattern of a region on whose closure it is wanted. A *point* is named by d planes that meet in it.
+Floats with bounds are the first rung, and each family of enumerators has its own kernels for them.
+What these leave open is looked for to twice the precision (`precise`) where that is available, and
+decided with integers (`relutopo.arithmetic.exact`) where it is not, or leaves it open again.
+
+Regions that agree before a layer have the same maps there, so maps are kept by layer and by the
+pattern before it. Threads may share all of this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from functools import lru_cache, reduce
+from itertools import pairwise
+from math import gcd
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relutopo.arithmetic.exact import Integers, intersection_point, sign
+from relutopo.geometry.domain import Domain
+from relutopo.geometry.patterns import unpack_patterns
+from relutopo.networks.network import Network
+
+from .crossings import parameter_between
+from .precise import (
+    PreciseMap,
+    PreciseMaps,
+    PrecisePlane,
+    meeting_point,
+    plane_of,
+    plane_of_side,
+    sign_at,
+    value_at,
+)
+
+__all__ = ["Decisions", "Plane"]
+
+Plane: TypeAlias = tuple[int, NDArray[np.uint8]]
+"""A label, and the packed pattern of a region; for a side of the domain any pattern will do."""
+
+_MAPS_KEPT, _PLANES_KEPT = 256, 1024
+
+
+def _first_precise(d: int) -> int:
+    """Return from which layer on integers are so long that twice the precision is tried for signs.
+
+    It decides what is close to zero and not zero, which is common behind many layers in the plane.
+    In space what stays open nearly always is zero, and is tried in vain.
+    """
+    return 2 if d == 2 else 8
+
+
+class Decisions:
+    """Planes, points, signs and orders that are right.
+
+    Parameters
+    ----------
+    network, domain
+        What is decomposed, and where.
+    magnitude : (d,) ndarray
+        Bound of the coordinates.
+
+    Attributes
+    ----------
+    known : dict of int to ndarray of int objects
+        Vertices of the complex that are known exactly, by their number; the domain's to begin with.
+    """
+
+    def __init__(self, network: Network, domain: Domain, magnitude: NDArray[np.float64]) -> None:
+        self._network = network
+        self._sides = domain.side_planes()
+        self._precise = PreciseMaps.of(network, magnitude)
+        self._first_precise = _first_precise(len(magnitude))
+        self.known: dict[int, Integers] = dict(enumerate(domain.face_lattice().exact_vertices))
+        # Many vertices lie on the planes of one region.
+        self._maps = lru_cache(_MAPS_KEPT)(self._compute_maps)
+        self._neuron_plane = lru_cache(_PLANES_KEPT)(self._compute_plane)
+        self._near_map = lru_cache(_MAPS_KEPT)(self._compute_near_map)
+
+    def plane(self, plane: Plane) -> Integers:
+        """Return a plane exactly, up to a positive factor that all planes of its layer share."""
+        label, packed = plane
+        if label < 0:
+            side: Integers = self._sides[-1 - label]
+            return side
+        return self._neuron_plane(label, self._before(label, packed)[1])
+
+    def point(self, meeting: Sequence[Plane]) -> Integers:
+        """Return exactly where d planes meet."""
+        point = intersection_point([self.plane(plane) for plane in meeting])
+        shortened: Integers = point // reduce(gcd, point.tolist())
+        return shortened
+
+    def near_point(self, meeting: Sequence[Plane]) -> tuple[Integers, float]:
+        """Return nearly where d planes meet, to twice the precision, and a bound of the error.
+
+        The bound is infinite where maps are not available to twice the precision.
+        """
+        if self._precise is None:
+            return np.zeros(len(meeting) + 1, dtype=object), np.inf
+        return meeting_point([self._near_plane(plane) for plane in meeting])
+
+    def signs(
+        self, meeting: Sequence[Plane], wanted: Sequence[Plane], point: Integers | None
+    ) -> tuple[list[int], Integers | None]:
+        """Return the signs of planes where others meet.
+
+        Parameters
+        ----------
+        meeting : sequence of d planes
+        wanted : sequence of planes
+            Neurons of one layer.
+        point : ndarray of int objects or None
+            The point, if it is known exactly.
+
+        Returns
+        -------
+        signs : list of int
+        point : ndarray of int objects or None
+            The point, if it is known exactly by now.
+        """
+        signs = [0] * len(wanted)
+        is_long = self._network.layer_of(wanted[0][0]) >= self._first_precise
+        if point is None and is_long and self._precise is not None:
+            near, error = self.near_point(meeting)
+            signs = [sign_at(self._near_plane(plane), near, error) for plane in wanted]
+            if all(signs):
+                return signs, None
+        if point is None:
+            point = self.point(meeting)
+        return [
+            found or sign(self.plane(plane) @ point)
+            for found, plane in zip(signs, wanted, strict=True)
+        ], point
+
+    def parameters(
+        self, ends: Sequence[Sequence[Plane]], planes: Sequence[Plane]
+    ) -> list[Fraction]:
+        """Return where planes cross a segment, 0 at its start and 1 at its stop, in right order.
+
+        They are exact where twice the precision leaves the order open, or is not available.
+
+        Parameters
+        ----------
+        ends : two sequences of d planes
+        planes : sequence of planes
+        """
+        if self._precise is not None:
+            start, stop = (self.near_point(end) for end in ends)
+            found = [
+                parameter_between(value_at(plane, *start), value_at(plane, *stop))
+                for plane in map(self._near_plane, planes)
+            ]
+            if all(b - a > 1.01 * (e + f) for (a, e), (b, f) in pairwise(sorted(found))):
+                return [t for t, _ in found]
+        begin, end = (self.point(meeting) for meeting in ends)
+        exact = []
+        for plane in map(self.plane, planes):
+            # Values at the ends, both times the same positive number.
+            at_start, at_stop = (plane @ begin) * end[-1], (plane @ end) * begin[-1]
+            exact.append(Fraction(at_start, at_start - at_stop))
+        return exact
+
+    def _before(self, label: int, packed: NDArray[np.uint8]) -> tuple[int, bytes]:
+        """Return the layer of a neuron, and a region's pattern before it."""
+        layer = int(self._network.layer_of(label))
+        n_before = self._network.layer_offsets[layer]
+        (pattern,) = unpack_patterns(packed[None, : -(-n_before // 8)], n_before)
+        return layer, pattern.tobytes()
+
+    def _compute_maps(self, layer: int, pattern: bytes) -> list[Integers]:
+        """Return the exact maps of all layers before one."""
+        if not layer:
+            return []
+        earlier = self._maps(layer - 1, pattern[: self._network.layer_offsets[layer - 1]])
+        bits = np.frombuffer(pattern, dtype=bool)
+        return [*earlier, self._network.exact_planes(bits, earlier)]
+
+    def _compute_plane(self, label: int, pattern: bytes) -> Integers:
+        layer = int(self._network.layer_of(label))
+        unit = label - self._network.layer_offsets[layer]
+        bits, earlier = np.frombuffer(pattern, dtype=bool), self._maps(layer, pattern)
+        plane: Integers
+        (plane,) = self._network.exact_planes(bits, earlier, [unit])
+        return plane
+
+    def _near_plane(self, plane: Plane) -> PrecisePlane:
+        label, packed = plane
+        if label < 0:
+            return plane_of_side(self._sides[-1 - label])
+        layer, pattern = self._before(label, packed)
+        unit = label - self._network.layer_offsets[layer]
+        return plane_of(self._near_map(layer, pattern), unit)
+
+    def _compute_near_map(self, layer: int, pattern: bytes) -> PreciseMap:
+        """Return a layer's map to twice the precision."""
+        assert self._precise is not None
+        if not layer:
+            return self._precise.first
+        n_before = self._network.layer_offsets[layer - 1]
+        active = np.frombuffer(pattern, dtype=bool)[n_before:]
+        return self._precise.following(self._near_map(layer - 1, pattern[:n_before]), active, layer)
