@@ -96,7 +96,6 @@ def test_parameters_of_floats_have_their_bounds(
         assert abs(exact_start / (exact_start - exact_stop) - Fraction(t)) <= bound
 
 
-@settings(deadline=None)  # it is compiled
 @given(
     d=st.integers(2, 4), seed=st.integers(0, 10**6), kind=st.sampled_from(["gaussian", "integer"])
 )
