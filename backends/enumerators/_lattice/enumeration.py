@@ -11,9 +11,9 @@ what it owns. Cells that several blocks share are cut in each of them and named 
 (`kernels`), so blocks need not wait for each other, and threads take them as they come.
 The blocks do not depend on the threads, nor does anything in the result.
 
-Signs are exact: they come from floats where bounds allow, and otherwise from `_certified.decisions`,
-which has the exact equations of the d planes that meet in a vertex. Every vertex is computed from
-them, so errors do not add up along chains of cuts.
+Signs are exact: they come from floats where bounds allow, and otherwise from
+`_certified.decisions`, which has the exact equations of the d planes that meet in a vertex. Every
+vertex is computed from them, so errors do not add up along chains of cuts.
 
 Regions ascend by activation pattern, the first neuron before the second.
 """
