@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -136,17 +135,9 @@ def test_a_figure_has_a_panel_for_each_step_and_exponents_in_its_legends() -> No
         plot_scaling({}, "regions")
 
 
-def test_a_sweep_ends_with_laws(tmp_path: Path) -> None:
+def test_a_sweep_ends_with_laws(tmp_path: Path, command: Callable[..., str]) -> None:
     arguments = ["experiment=scale", "analysis.width=6,12", "analysis.rounds=1", "seed=0,1"]
-    result = subprocess.run(
-        [sys.executable, "-m", "relutopo.app.cli", "--multirun", *arguments],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert result.returncode == 0, result.stdout + result.stderr
-    assert "Cost against size" in result.stdout
+    assert "Cost against size" in command(tmp_path, "--multirun", *arguments)
     (sweep,) = (tmp_path / "multirun").iterdir()
     table = pd.read_parquet(sweep / "results.parquet")
     assert sorted(zip(table["width"], table["seed"], strict=True)) == [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
@@ -40,6 +42,12 @@ def _hydra() -> Iterator[None]:
 
 def compose(*overrides: str) -> dict[str, Any]:
     """Compose a job's configuration."""
+    return copy.deepcopy(composed(overrides))
+
+
+@functools.cache
+def composed(overrides: tuple[str, ...]) -> dict[str, Any]:
+    """Compose once what several tests look at."""
     config = hydra.compose("config", overrides=list(overrides))
     values = OmegaConf.to_container(config, resolve=True, enum_to_str=True)
     assert isinstance(values, dict)
@@ -101,43 +109,67 @@ def test_experiments_make_settings_and_data(experiment: str) -> None:
     assert len(data.points) == values["data"]["n"]
 
 
-def test_experiments_have_the_settings_that_were_measured() -> None:
-    easy = compose("experiment=two_circles")
-    assert easy["data"]["name"] == "two_circles"
-    assert easy["data"]["noise"] == 0.05
-    assert easy["network"]["hidden"] == [8] * 5
-    assert (easy["trainer"]["learning_rate"], easy["trainer"]["loss"]) == (5e-3, "mse")
-    assert (easy["trainer"]["weight_decay"], easy["trainer"]["decay_biases"]) == (0.1, False)
-    late = compose("experiment=two_moons_grok")
-    assert (late["data"]["name"], late["data"]["n"], late["data"]["noise"]) == (
-        "two_moons",
-        20,
-        0.1,
-    )
-    assert late["network"] == {"hidden": [32] * 3, "init_scale": 16.0, "dtype": "float64"}
-    assert (late["trainer"]["learning_rate"], late["trainer"]["loss"]) == (1e-3, "bce")
-    assert (late["trainer"]["weight_decay"], late["trainer"]["decay_biases"]) == (1.0, True)
+def words_for(experiment: str) -> dict[str, str]:
+    """Return the settings of an experiment in the words of the pages of results."""
+    values = compose(f"experiment={experiment}")
+    data, network, trainer = values["data"], values["network"], values["trainer"]
+    scale = network["init_scale"]
+    return {
+        "data": data["name"],
+        "network": "-".join(map(str, [2, *network["hidden"], 1])),
+        "precision": {"float32": "single", "float64": "double"}[network["dtype"]] + " precision",
+        "initialisation": "torch's" if scale == 1 else f"{scale:g} times torch's",
+        "points": f"{data['n']} points",
+        "noise": f"{data.get('noise', 0)} ({experiment})",
+        "loss": {"mse": "squared error", "bce": "cross entropy"}[trainer["loss"]],
+        "rate": f"AdamW with learning rate {trainer['learning_rate']:g}",
+        "decay": f"{trainer['weight_decay']:g}",
+        "decaying": "weights and biases" if trainer["decay_biases"] else "weights only",
+        "steps": f"{trainer['n_steps']} steps",
+        "target": {"bump": "Gaussian bump", "franke": "Franke's function"}.get(data["name"], ""),
+        "domain": "[{low}, {high}]²".format_map({"low": "", "high": ""} | values["domain"]),
+    }
+
+
+def page_of_results(name: str) -> str:
+    """Return a page as one line."""
+    return " ".join((Path(__file__).parents[2] / "docs" / name).read_text().split())
 
 
 @pytest.mark.parametrize(
-    ("experiment", "data", "init_scale", "weight_decay", "domain"),
-    [
-        ("regression", "bump", 1.0, 0.3, {"name": "box", "low": -5, "high": 5}),
-        ("regression_decline", "franke", 3.0, 0.1, {"name": "box", "low": -2, "high": 2}),
-    ],
+    "pair", [("two_moons", "two_circles"), ("two_moons_grok", "two_circles_grok")], ids=str
 )
-def test_regressions_have_the_settings_that_were_measured(
-    experiment: str, data: str, init_scale: float, weight_decay: float, domain: dict[str, Any]
-) -> None:
-    values = compose(f"experiment={experiment}")
-    trainer = values["trainer"]
-    assert (values["analysis"]["name"], values["domain"]) == ("homology", domain)
-    assert (values["data"]["name"], values["data"]["n"]) == (data, 300)
-    assert values["network"]["hidden"] == [24, 24]
-    assert values["network"]["dtype"] == "float32"
-    assert values["network"]["init_scale"] == init_scale
-    assert (trainer["weight_decay"], trainer["decay_biases"]) == (weight_decay, False)
-    assert (trainer["n_steps"], trainer["learning_rate"]) == (2000, 1e-2)
+def test_results_tell_the_settings_of_their_experiments(pair: tuple[str, str]) -> None:
+    moons, circles = (words_for(experiment) for experiment in pair)
+    alike = {key: moons[key] for key in moons if key not in ("data", "noise", "domain")}
+    assert alike == {key: circles[key] for key in alike}
+    assert (moons["data"], circles["data"]) == ("two_moons", "two_circles")
+    start = "" if alike["initialisation"] == "torch's" else "with {initialisation} initialisation"
+    told = (
+        f"Networks {{network}} in {{precision}} {start}, {{points}} with noise "
+        f"{moons['noise']} or {circles['noise']}, {{loss}}, {{rate}} and decay {{decay}} on "
+        "{decaying}, {steps}"
+    ).format_map(alike)
+    assert told.replace(" ,", ",") in page_of_results("results.md")
+
+
+def test_results_of_regressions_tell_the_settings_of_their_experiments() -> None:
+    page = page_of_results("regression.md")
+    first, second = words_for("regression"), words_for("regression_decline")
+    for row, key in (("initialisation", "initialisation"), ("decay, on {decaying}", "decay"),
+                     ("domain", "domain")):  # fmt: skip
+        assert f"| {row.format_map(first)} | {first[key]} | {second[key]} |" in page
+    assert f"| target | {first['target']}" in page
+    assert f"| {second['target']} | | initialisation" in page
+    assert first["decaying"] == second["decaying"]
+    for words in (first, second):
+        both = (
+            "| both | networks {network} in {precision}, {points} uniform on [-1, 1]², {loss}, "
+            "{rate}, {steps} |"
+        )
+        assert both.format_map(words) in page
+    for experiment in ("regression", "regression_decline"):
+        assert compose(f"experiment={experiment}")["analysis"]["name"] == "homology"
 
 
 def test_the_command_line_wins_over_experiments() -> None:
