@@ -39,6 +39,7 @@ def test_spearman_is_scipys() -> None:
     assert spearman(x, y, seed=1) == spearman(x, y, seed=1)
 
 
+@pytest.mark.slow
 def test_intervals_of_dependent_series_cover_zero_where_independence_would_not() -> None:
     """Two independent, slowly varying series: blocks know, single points do not."""
     rng = np.random.default_rng(1)

@@ -28,10 +28,10 @@ def timeless(table: pd.DataFrame) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def workplace(tmp_path_factory: pytest.TempPathFactory, fresh_command: Command) -> Path:
+def workplace(tmp_path_factory: pytest.TempPathFactory, command: Command) -> Path:
     """A folder in which one run was made."""
     folder = tmp_path_factory.mktemp("workplace")
-    (folder / "printed").write_text(fresh_command(folder, *TINY, "hydra.run.dir=outputs/first"))
+    (folder / "printed").write_text(command(folder, *TINY, "hydra.run.dir=outputs/first"))
     return folder
 
 
@@ -65,8 +65,9 @@ def test_the_summary_answers_the_question(workplace: Path) -> None:
     assert f"{table['weighted_agreement'].iloc[-1]:.3f}" in kept
 
 
-def test_the_same_command_gives_the_same_table(workplace: Path, command: Command) -> None:
-    command(workplace, *TINY, "hydra.run.dir=outputs/second")
+@pytest.mark.slow
+def test_the_same_command_gives_the_same_table(workplace: Path, fresh_command: Command) -> None:
+    fresh_command(workplace, *TINY, "hydra.run.dir=outputs/second")
     first, second = (
         timeless(pd.read_parquet(workplace / "outputs" / name / "results.parquet"))
         for name in ("first", "second")
@@ -109,6 +110,7 @@ def test_other_settings_for_the_same_training_are_refused(
     assert "Traceback" not in printed
 
 
+@pytest.mark.slow
 def test_what_is_wrong_is_told_before_anything_runs_and_in_one_line(
     tmp_path: Path, command: Command
 ) -> None:
@@ -161,6 +163,7 @@ def test_an_unknown_backend_lists_those_there_are(tmp_path: Path, command: Comma
     assert not list(tmp_path.glob("outputs/*/*/training"))  # said before any training
 
 
+@pytest.mark.slow
 def test_a_sweep_ends_with_one_table(tmp_path: Path, command: Command) -> None:
     printed = command(
         tmp_path, "--multirun", *TINY, "experiment=two_moons,two_circles", "seed=0,1",

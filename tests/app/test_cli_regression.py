@@ -32,10 +32,10 @@ def numbers(table: pd.DataFrame, *left_out: str) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def workplace(tmp_path_factory: pytest.TempPathFactory, fresh_command: Command) -> Path:
+def workplace(tmp_path_factory: pytest.TempPathFactory, command: Command) -> Path:
     """A folder in which one run was made."""
     folder = tmp_path_factory.mktemp("workplace")
-    (folder / "printed").write_text(fresh_command(folder, *TINY, "hydra.run.dir=outputs/first"))
+    (folder / "printed").write_text(command(folder, *TINY, "hydra.run.dir=outputs/first"))
     return folder
 
 
@@ -61,6 +61,7 @@ def test_a_run_leaves_tables_figures_and_an_answer(workplace: Path) -> None:
     assert json.loads((run / "config.json").read_text())["analysis"]["name"] == "homology"
 
 
+@pytest.mark.slow
 def test_the_dimension_major_order_is_told_to_restate_the_cell_counts(
     workplace: Path, command: Command
 ) -> None:
@@ -76,8 +77,9 @@ def test_the_dimension_major_order_is_told_to_restate_the_cell_counts(
     assert "no answer of its own" in words
 
 
+@pytest.mark.slow
 def test_a_run_that_was_interrupted_goes_on_to_the_same_tables(
-    workplace: Path, start: Callable[..., Started], command: Command
+    workplace: Path, start: Callable[..., Started], fresh_command: Command
 ) -> None:
     arguments = [*TINY, "hydra.run.dir=outputs/stopped"]
     process = start(workplace, *arguments)
@@ -94,7 +96,7 @@ def test_a_run_that_was_interrupted_goes_on_to_the_same_tables(
     assert process.returncode in (130, -signal.SIGINT), printed
     assert "goes on from here" in printed
     assert not (folder / "results.parquet").exists()
-    command(workplace, *arguments)
+    fresh_command(workplace, *arguments)
     for name in ("results", "associations"):
         first, resumed = (
             pd.read_parquet(workplace / "outputs" / run / f"{name}.parquet")
@@ -103,6 +105,7 @@ def test_a_run_that_was_interrupted_goes_on_to_the_same_tables(
         pd.testing.assert_frame_equal(numbers(first), numbers(resumed))
 
 
+@pytest.mark.slow
 def test_a_sweep_over_reducers_gives_equal_numbers_and_a_test_over_seeds(
     tmp_path: Path, command: Command
 ) -> None:
@@ -133,6 +136,7 @@ def test_a_sweep_over_reducers_gives_equal_numbers_and_a_test_over_seeds(
     assert len(effects.groupby(["job", "reducer", "filtration", "seed"])) == 8
 
 
+@pytest.mark.slow
 def test_a_sweep_without_spikes_says_so_and_shows_what_there_is(
     tmp_path: Path, command: Command
 ) -> None:
@@ -151,6 +155,7 @@ def test_a_sweep_without_spikes_says_so_and_shows_what_there_is(
     assert "shown is the next, betti_1_peak_value_detrended" in " ".join(printed.split())
 
 
+@pytest.mark.slow
 def test_a_sweep_may_mix_kinds_of_analysis(tmp_path: Path, command: Command) -> None:
     printed = command(
         tmp_path, "--multirun", *TINY[1:4], "experiment=regression,two_moons", "figures=false",

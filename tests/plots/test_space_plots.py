@@ -43,6 +43,7 @@ def test_errors_of_space_figures(cube: CellComplex) -> None:
         plot_space(cube, values=[1.0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "example", sorted((Path(__file__).parents[2] / "docs" / "examples").glob("*.py")), ids=str
 )

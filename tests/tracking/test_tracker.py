@@ -114,6 +114,7 @@ def test_what_was_recorded_survives_the_death_of_the_analysis(tmp_path: Path) ->
         Tracker(tmp_path, two_moons(n=20), settings)
 
 
+@pytest.mark.slow
 def test_a_tracker_goes_on_after_it_was_closed(tmp_path: Path) -> None:
     tracker = Tracker(tmp_path, DATA, SETTINGS, steps=range(4))
     tracker.step(model(0), 0)
