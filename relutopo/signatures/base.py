@@ -232,7 +232,10 @@ class Signature(ABC):
         Parameters
         ----------
         subject : Subject
-            What is costly stands there, computed once for all signatures.
+            What is costly stands there, computed once for all signatures: ``subject.complex``,
+            with ``output_maps()`` the affine map of each region, ``subject.graph()``,
+            ``subject.partition(...)``, and ``subject.regions``, the region of each training point,
+            negative for one outside the domain or between regions.
         """
 
     def row(self, subject: Subject) -> dict[str, Any]:

@@ -210,7 +210,7 @@ class Subject:
 
     @cached_property
     def regions(self) -> NDArray[np.int64]:
-        """The region of each training point; see `CellComplex.locate`."""
+        """The region of each training point, negative for none; see `CellComplex.locate`."""
         return self.complex.locate(self.points)
 
     @cached_property

@@ -97,7 +97,8 @@ def test_every_role_has_files() -> None:
     for role in set(ROLES) - {"enumerator"}:
         # A function cannot be written in YAML.
         names = set(registry.names(role)) - {"lower_star"}
-        assert {path.stem for path in FILES if path.parts[0] == role} >= names
+        files = {path.stem for path in FILES if path.parts[0] == role}
+        assert not names - files, f"add conf/{role}/<name>.yaml for {sorted(names - files)}"
 
 
 @pytest.mark.parametrize("experiment", sorted({*EXPERIMENTS} - {OF_MODELS_OF_ONES_OWN}))

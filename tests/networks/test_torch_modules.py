@@ -25,6 +25,7 @@ from relutopo import (
 )
 from relutopo.errors import InputError, UnsupportedModuleError
 from relutopo.gallery import random_network
+from relutopo.networks import torch_modules
 from relutopo.networks.graph import Affine, Kink
 from relutopo.networks.perceptron import relu_nodes
 from relutopo.networks.torch_modules import perceptron_of
@@ -331,49 +332,44 @@ def test_affine_maps_are_the_network_on_its_region(name: str) -> None:
         )
 
 
-def plane_module(kind: str) -> nn.Module:
-    layers: dict[str, Callable[[], nn.Module]] = {
-        "leaky": lambda: nn.Sequential(
-            nn.Linear(2, 4), nn.LeakyReLU(0.25), nn.Linear(4, 3), nn.LeakyReLU(), nn.Linear(3, 1)
-        ),
-        "prelu": lambda: nn.Sequential(
-            nn.Linear(2, 4), nn.PReLU(4), nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 1)
-        ),
-        "hardtanh": lambda: nn.Sequential(
-            nn.Linear(2, 3), nn.Hardtanh(), nn.Linear(3, 3), nn.ReLU6(), nn.Linear(3, 1)
-        ),
-        "abs": lambda: Apply(lambda x, f, g: g(f(x).abs()).abs(), nn.Linear(2, 3), nn.Linear(3, 3)),
-        "residual": lambda: Apply(
-            lambda x, f, g, h: h(F.relu(g(F.relu(f(x)))) + f(x)).relu(),
-            nn.Linear(2, 3),
-            nn.Linear(3, 3),
-            nn.Linear(3, 2),
-        ),
-        "concatenation": lambda: Apply(
-            lambda x, f, g: F.relu(g(torch.cat([x, F.relu(f(x))], 1))),
-            nn.Linear(2, 3),
-            nn.Linear(5, 3),
-        ),
-        "batch norm": lambda: nn.Sequential(
-            nn.Linear(2, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 3), nn.ReLU()
-        ),
-        "maxout": lambda: Apply(
-            lambda x, f, g: g(F.max_pool1d(f(x).unsqueeze(1), 3, 2)).relu(),
-            nn.Linear(2, 7),
-            nn.Linear(3, 2),
-        ),
-    }
-    return layers[kind]()
+PLANE_MODULES: dict[str, Callable[[], nn.Module]] = {
+    "leaky": lambda: nn.Sequential(
+        nn.Linear(2, 4), nn.LeakyReLU(0.25), nn.Linear(4, 3), nn.LeakyReLU(), nn.Linear(3, 1)
+    ),
+    "prelu": lambda: nn.Sequential(
+        nn.Linear(2, 4), nn.PReLU(4), nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 1)
+    ),
+    "hardtanh": lambda: nn.Sequential(
+        nn.Linear(2, 3), nn.Hardtanh(), nn.Linear(3, 3), nn.ReLU6(), nn.Linear(3, 1)
+    ),
+    "abs": lambda: Apply(lambda x, f, g: g(f(x).abs()).abs(), nn.Linear(2, 3), nn.Linear(3, 3)),
+    "residual": lambda: Apply(
+        lambda x, f, g, h: h(F.relu(g(F.relu(f(x)))) + f(x)).relu(),
+        nn.Linear(2, 3),
+        nn.Linear(3, 3),
+        nn.Linear(3, 2),
+    ),
+    "concatenation": lambda: Apply(
+        lambda x, f, g: F.relu(g(torch.cat([x, F.relu(f(x))], 1))),
+        nn.Linear(2, 3),
+        nn.Linear(5, 3),
+    ),
+    "batch norm": lambda: nn.Sequential(
+        nn.Linear(2, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 3), nn.ReLU()
+    ),
+    "maxout": lambda: Apply(
+        lambda x, f, g: g(F.max_pool1d(f(x).unsqueeze(1), 3, 2)).relu(),
+        nn.Linear(2, 7),
+        nn.Linear(3, 2),
+    ),
+}
 
 
-KINDS = ["leaky", "prelu", "hardtanh", "abs", "residual", "concatenation", "batch norm", "maxout"]
-
-
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", PLANE_MODULES)
 @pytest.mark.parametrize("integer", [False, True])
 def test_cpu_equals_exact(kind: str, integer: bool) -> None:
     for seed in range(3):
-        module = randomised(plane_module(kind), seed)
+        module = randomised(PLANE_MODULES[kind](), seed)
         if integer:  # coincidences everywhere
             for parameter in module.parameters():
                 parameter.data.round_()
@@ -744,3 +740,10 @@ def test_networks_that_cannot_be_restricted_say_so() -> None:
     network = Opaque([[[1.0, 2.0]]], [[0.0]])
     with pytest.raises(InputError, match="a Opaque cannot be restricted to a slice"):
         network.restricted([0.0, 0.0], [[1.0], [0.0]])
+
+
+def test_the_page_names_every_module() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "networks.md").read_text(encoding="utf-8")
+    known = [*torch_modules._MODULES, *torch_modules._MOVING_MODULES]
+    missing = [kind.__name__ for kind in known if f"`{kind.__name__}`" not in page]
+    assert missing == [], "add them to the table of docs/networks.md"
