@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from properties import examples
-from relutopo import Box, ReluNetwork, betti_numbers, decompose, registry
+from relutopo import Box, ReluNetwork, betti_numbers, decompose
 from relutopo.complex import CellComplex
 from relutopo.devices.device import numpy_device
 from relutopo.errors import InputError, LimitReachedError
@@ -30,6 +30,15 @@ from relutopo.networks.perceptron import relu_nodes
 from relutopo.testing import assert_same_complex
 
 Choice: TypeAlias = str | Enumerator
+lattice, lattice_tuning, planar, planar_tuning = (
+    import_module(f"relutopo.backends.enumerators.{name}")
+    for name in (
+        "_lattice.enumeration",
+        "_lattice.tuning",
+        "_planar.enumeration",
+        "_planar.tuning",
+    )
+)
 BULK = import_module("relutopo.backends.enumerators._bulk.enumeration").BulkEnumerator(
     numpy_device(), "bulk"
 )
@@ -217,7 +226,6 @@ def test_both_algorithms_of_cpu_agree(
     dim: int, hidden: list[int], seed: int, kind: str, bias: float
 ) -> None:
     network, box = random_network([dim, *hidden, 1], seed, kind, bias), Box(-1.5, 2, dim=dim)
-    lattice = import_module("relutopo.backends.enumerators._lattice.enumeration")
     cut = lattice.enumerate_lattice(network, box, None, None)
     assert_same_complex(decompose(network, box, enumerator="cpu"), cut)
 
@@ -304,51 +312,68 @@ def test_progress_comes_to_its_end(enumerator: Choice) -> None:
     assert (total == done[-1]).all()
 
 
+def blocks_of(size: int, **others: int) -> Any:
+    """Return the sizes at which planes are split into blocks of about so many regions."""
+    return planar_tuning.Tuning(numbers_at_once=1, fewest=size, fewest_at_last=size, **others)
+
+
 @pytest.mark.parametrize("bias", [1.0, 0.0])
 @pytest.mark.parametrize("kind", ["gaussian", "integer"])
-def test_blocks_change_nothing(kind: str, bias: float, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_change_nothing(kind: str, bias: float) -> None:
     """However the plane is split into blocks, the result is that of the exact enumerator."""
-    plane = import_module("relutopo.backends.enumerators._planar.plane")
     for seed in range(8):
-        network = random_network([2, 6, 5, 4, 1], seed, kind, bias)
-        exact = decompose(network, Box(-2, 2, dim=2), enumerator="exact")
-        size = 1 + seed
-        monkeypatch.setattr(plane.PlaneCutter, "_block_size", lambda self, layer, n=size: n)
-        split = decompose(network, Box(-2, 2, dim=2), enumerator="cpu")
+        network, box = random_network([2, 6, 5, 4, 1], seed, kind, bias), Box(-2, 2, dim=2)
+        split = planar.enumerate_planar(network, box, None, None, 2, blocks_of(1 + seed))
         split.check()
-        assert_same_complex(split, exact)
+        assert_same_complex(split, decompose(network, box, enumerator="exact"))
 
 
 @pytest.mark.parametrize("bias", [1.0, 0.0])
 @pytest.mark.parametrize("kind", ["gaussian", "integer"])
-def test_what_is_done_for_wide_layers_changes_nothing(
-    kind: str, bias: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_done_for_wide_layers_changes_nothing(kind: str, bias: float) -> None:
     """However few units a layer is taken for wide from, the result is the exact one."""
-    plane = import_module("relutopo.backends.enumerators._planar.plane")
-    maps = import_module("relutopo.backends.enumerators._planar.maps.chain")
-    monkeypatch.setattr(maps, "_WIDE", 1)
-    monkeypatch.setattr(plane, "_WIDE", 3)
-    monkeypatch.setattr(plane, "_SHARE", 3)
     for seed in range(6):
+        size = 1 + seed
+        tuning = blocks_of(size, wide_first=3, share=3, wide_last=1, regions_of_one_layer=9 * size)
         for shape in ([2, 7, 20, 1], [2, 5, 4, 11, 1], [2, 12, 1]):
-            network = random_network(shape, seed, kind, bias)
-            exact = decompose(network, Box(-2, 2, dim=2), enumerator="exact")
-            size = 1 + seed
-            monkeypatch.setattr(plane.PlaneCutter, "_block_size", lambda self, layer, n=size: n)
-            split = decompose(network, Box(-2, 2, dim=2), enumerator="cpu")
+            network, box = random_network(shape, seed, kind, bias), Box(-2, 2, dim=2)
+            split = planar.enumerate_planar(network, box, None, None, 2, tuning)
             split.check()
-            assert_same_complex(split, exact)
+            assert_same_complex(split, decompose(network, box, enumerator="exact"))
 
 
-def test_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+@examples(30)
+@given(
+    hidden=st.lists(st.integers(1, 12), min_size=1, max_size=3),
+    seed=st.integers(0, 10**6),
+    kind=st.sampled_from(["gaussian", "integer"]),
+    bias=st.sampled_from([0.0, 1.0]),
+    tuning=st.builds(
+        planar_tuning.Tuning,
+        numbers_at_once=st.integers(1, 1000),
+        fewest=st.integers(1, 9),
+        fewest_at_last=st.integers(1, 9),
+        room_to_grow=st.integers(1, 40),
+        wide_first=st.integers(2, 14),
+        share=st.integers(2, 5),
+        regions_of_one_layer=st.integers(1, 200),
+        wide_last=st.integers(1, 14),
+        siblings=st.integers(1, 6),
+    ),
+)
+def test_tuning_of_planes_changes_nothing(
+    hidden: list[int], seed: int, kind: str, bias: float, tuning: Any
+) -> None:
+    network, box = random_network([2, *hidden, 1], seed, kind, bias), Box(-2, 2, dim=2)
+    tuned = planar.enumerate_planar(network, box, None, None, 1, tuning)
+    assert_same_complex(tuned, decompose(network, box, enumerator="cpu"))
+
+
+def test_threads_change_nothing() -> None:
     """The same bits, whatever the number of threads."""
-    plane = import_module("relutopo.backends.enumerators._planar.plane")
-    monkeypatch.setattr(plane.PlaneCutter, "_block_size", lambda self, layer: 50)
-    network = random_network([2, 20, 20, 20, 1], 0)
+    network, box = random_network([2, 20, 20, 20, 1], 0), Box(-3, 3, dim=2)
     one, three = (
-        registry.create("enumerator", "cpu", n_threads=n).enumerate(network, Box(-3, 3, dim=2))
-        for n in (1, 3)
+        planar.enumerate_planar(network, box, None, None, n, blocks_of(50)) for n in (1, 3)
     )
     for a, b in zip(stored_arrays(one), stored_arrays(three), strict=True):
         np.testing.assert_array_equal(a, b)
@@ -450,23 +475,39 @@ def test_blocks_of_lattices_change_nothing(
     dim: int, hidden: list[int], seed: int, kind: str, bias: float, size: int
 ) -> None:
     """Blocks of a few regions, so that most cells are shared by several of them."""
-    lattice = import_module("relutopo.backends.enumerators._lattice.enumeration")
     network, box = random_network([dim, *hidden, 1], seed, kind, bias), Box(-2, 2, dim=dim)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lattice, "_BLOCK_REGIONS", size)
-        patch.setattr(lattice, "_FEW_REGIONS", 2)
-        split = lattice.enumerate_lattice(network, box, None, None, 2)
+    tuning = lattice_tuning.Tuning(block_regions=size, few_regions=2)
+    split = lattice.enumerate_lattice(network, box, None, None, 2, tuning)
     split.check()
     assert_same_complex(split, decompose(network, box, enumerator="exact"))
 
 
-def test_threads_of_lattices_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    lattice = import_module("relutopo.backends.enumerators._lattice.enumeration")
-    monkeypatch.setattr(lattice, "_BLOCK_REGIONS", 100)
+@examples(30)
+@given(
+    dim=st.integers(2, 4),
+    hidden=st.lists(st.integers(1, 6), min_size=1, max_size=3),
+    seed=st.integers(0, 10**6),
+    kind=st.sampled_from(["gaussian", "integer"]),
+    tuning=st.builds(
+        lattice_tuning.Tuning,
+        block_regions=st.integers(1, 60),
+        few_regions=st.integers(1, 20),
+        sample=st.integers(1, 9),
+        map_numbers=st.integers(1, 1000),
+    ),
+)
+def test_tuning_of_lattices_changes_nothing(
+    dim: int, hidden: list[int], seed: int, kind: str, tuning: Any
+) -> None:
+    network, box = random_network([dim, *hidden, 1], seed, kind), Box(-2, 2, dim=dim)
+    tuned = lattice.enumerate_lattice(network, box, None, None, 1, tuning)
+    assert_same_complex(tuned, lattice.enumerate_lattice(network, box, None, None))
+
+
+def test_threads_of_lattices_change_nothing() -> None:
     network, box = random_network([3, 12, 12, 1], 0), Box(-3, 3, dim=3)
-    one, three = (
-        registry.create("enumerator", "cpu", n_threads=n).enumerate(network, box) for n in (1, 3)
-    )
+    tuning = lattice_tuning.Tuning(block_regions=100)
+    one, three = (lattice.enumerate_lattice(network, box, None, None, n, tuning) for n in (1, 3))
     assert one.n_regions > 1000
     for a, b in zip(stored_arrays(one), stored_arrays(three), strict=True):
         np.testing.assert_array_equal(a, b)
@@ -475,7 +516,6 @@ def test_threads_of_lattices_change_nothing(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize("kind", ["gaussian", "integer"])
 def test_lattices_with_more_neurons_than_bits_in_a_word(kind: str) -> None:
     """A plane, cut by the algorithm of higher dimensions; the other one knows the answer."""
-    lattice = import_module("relutopo.backends.enumerators._lattice.enumeration")
     network, box = random_network([2, 10, 150, 1], 0, kind), Box(-2, 2, dim=2)
     cut = lattice.enumerate_lattice(network, box, None, None)
     assert_same_complex(cut, decompose(network, box, enumerator="cpu"))

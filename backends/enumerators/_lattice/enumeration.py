@@ -40,17 +40,9 @@ from .._shared.planes import PlaneTable, sides_as_planes
 from .._shared.task import Stage
 from . import transfer as kernels
 from .block import Block, HandedBack, LatticeCells, LatticeTask, Sharing, Workspace
+from .tuning import DEFAULT, Tuning
 
 __all__ = ["enumerate_lattice"]
-
-_BLOCK_REGIONS = 4096
-"""About how many regions a block should end with."""
-_FEW_REGIONS = 32
-"""Below this number of regions some neurons cut all of them first, so that there are more."""
-_SAMPLE = 32
-"""At most how many regions are cut first to see how many there will be."""
-_MAP_NUMBERS = 2**17
-"""At most how many numbers the affine maps of a block should have."""
 
 
 def enumerate_lattice(
@@ -59,6 +51,7 @@ def enumerate_lattice(
     max_cells: int | None,
     progress: Progress | None,
     n_threads: int = 1,
+    tuning: Tuning = DEFAULT,
 ) -> CellComplex:
     """Return the complex of a network on a domain; see `Enumerator`."""
     begin = time.perf_counter()
@@ -78,8 +71,8 @@ def enumerate_lattice(
         for layer, size in enumerate(network.layer_sizes):
             first = 0
             while first < size:
-                stage = Stage(layer, first, _last_of_stage(complex_, first, size))
-                complex_, n_open = _cut(task, stage, complex_, run)
+                stage = Stage(layer, first, _last_of_stage(complex_, first, size, tuning))
+                complex_, n_open = _cut(task, stage, complex_, run, tuning)
                 n_uncertain += n_open
                 first = stage.last
             if progress is not None:
@@ -96,27 +89,27 @@ def enumerate_lattice(
     )
 
 
-def _last_of_stage(complex_: LatticeCells, first: int, size: int) -> int:
+def _last_of_stage(complex_: LatticeCells, first: int, size: int, tuning: Tuning) -> int:
     """Return up to which neuron of a layer to cut at once."""
     n_regions, d = complex_.n[-1], complex_.x.shape[1]
-    if n_regions >= _FEW_REGIONS:
+    if n_regions >= tuning.few_regions:
         return size
     last = first + 1
     while last < size and (
-        n_regions * sum(comb(last + 1 - first, i) for i in range(d + 1)) <= _BLOCK_REGIONS
+        n_regions * sum(comb(last + 1 - first, i) for i in range(d + 1)) <= tuning.block_regions
     ):
         last += 1
     return last
 
 
 def _cut(
-    task: LatticeTask, stage: Stage, complex_: LatticeCells, run: Run
+    task: LatticeTask, stage: Stage, complex_: LatticeCells, run: Run, tuning: Tuning
 ) -> tuple[LatticeCells, int]:
     """Return the complex after a stage, and how many signs were open.
 
     The complex from before is given up: of its cells only the vertices stay.
     """
-    bounds = _block_bounds(task, stage, complex_)
+    bounds = _block_bounds(task, stage, complex_, tuning)
     sharing = _sharing(complex_, bounds) if len(bounds) > 2 else None
     blocks = _run_blocks(task, stage, complex_, bounds, sharing, run)
     n_uncertain = sum(block.n_uncertain for block in blocks)
@@ -156,19 +149,21 @@ def _run_blocks(
     return blocks
 
 
-def _block_bounds(task: LatticeTask, stage: Stage, complex_: LatticeCells) -> NDArray[np.int64]:
+def _block_bounds(
+    task: LatticeTask, stage: Stage, complex_: LatticeCells, tuning: Tuning
+) -> NDArray[np.int64]:
     """Return the first region of each block, and their number."""
     d, n_regions = complex_.x.shape[1], complex_.n[-1]
-    if n_regions < _FEW_REGIONS:
+    if n_regions < tuning.few_regions:
         return np.array([0, n_regions])
     # Some regions tell how many there will be.
-    size = min(_SAMPLE, -(-n_regions // _SAMPLE))
+    size = min(tuning.sample, -(-n_regions // tuning.sample))
     sample = np.linspace(0, n_regions - 1, size).astype(np.int32)
     block = Block(task, stage, complex_, sample, Workspace(complex_.n))
     block.cut()
     growth = block.n_regions / size
-    most = _MAP_NUMBERS / ((d + 2) * task.network.layer_sizes[stage.layer])
-    n_blocks = np.ceil(n_regions / max(1.0, min(_BLOCK_REGIONS / growth, most)))
+    most = tuning.map_numbers / ((d + 2) * task.network.layer_sizes[stage.layer])
+    n_blocks = np.ceil(n_regions / max(1.0, min(tuning.block_regions / growth, most)))
     return np.linspace(0, n_regions, int(n_blocks) + 1).astype(np.int64)
 
 

@@ -19,6 +19,7 @@ from .layer import PlanarTask
 from .line import cut_line
 from .plane import PlaneCutter
 from .records import PlanarCells
+from .tuning import DEFAULT, Tuning
 
 __all__ = ["enumerate_planar"]
 
@@ -29,10 +30,11 @@ def enumerate_planar(
     max_cells: int | None,
     progress: Progress | None,
     n_threads: int,
+    tuning: Tuning = DEFAULT,
 ) -> CellComplex:
     """Return the complex of a network on a domain of dimension 1 or 2; see `Enumerator`."""
     begin = time.perf_counter()
-    block, task = _start(network, domain), PlanarTask(network, domain, max_cells)
+    block, task = _start(network, domain), PlanarTask(network, domain, max_cells, tuning)
     if domain.dim == 1:
         block = cut_line(task, block, progress)
     else:

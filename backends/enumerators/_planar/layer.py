@@ -27,6 +27,7 @@ from .exact_decisions import Plane, Point, Settler, settle_orders, settle_signs
 from .maps.chain import MapChain
 from .maps.vertex_values import add_vertices, fit_maps
 from .records import Crossed, Crossings, Cut, Maps, Placed, Values, VertexSigns
+from .tuning import Tuning
 
 __all__ = ["LayerCut", "Lines", "PlanarTask", "settle_crossings"]
 
@@ -52,11 +53,15 @@ class PlanarTask(Task):
     ----------
     network, domain, max_cells
         As for `Task`; a domain of dimension 1 or 2.
+    tuning : Tuning
     """
 
-    def __init__(self, network: Network, domain: Domain, max_cells: int | None) -> None:
+    def __init__(
+        self, network: Network, domain: Domain, max_cells: int | None, tuning: Tuning
+    ) -> None:
         super().__init__(network, domain, max_cells)
-        self.maps = MapChain(self.network, self.magnitude)
+        self.tuning = tuning
+        self.maps = MapChain(self.network, self.magnitude, tuning)
         self.decisions = Decisions(self.network, domain, self.magnitude)
 
 

@@ -40,35 +40,21 @@ from .cuts.chords import find_chords
 from .cuts.cut import BUILT, PLACED, build, finish
 from .exact_decisions import Plane, Point
 from .layer import LayerCut, PlanarTask, settle_crossings
+from .tuning import Tuning
 
 __all__ = ["PlaneCutter"]
-
-_NUMBERS_AT_ONCE = 2**20
-"""From how many numbers in the maps of its regions on a block is split."""
-
-_FEWEST, _FEWEST_AT_LAST = 64, 1024
-"""How few regions blocks may have; more in the last layer, which makes maps of few of its units."""
-
-_ROOM_TO_GROW = 32
-"""How many times smaller than that blocks begin, for they grow with every layer."""
-
-_WIDE, _SHARE = 256, 8
-"""From how many units the first layer cuts in two stages, and which share of them cuts first."""
-
-_REGIONS_OF_ONE_LAYER = 2**13
-"""How many regions blocks may come to have where there is no other layer."""
 
 _PROGRESS_STEPS = 1000
 
 
-def _stages(network: Network) -> list[Stage]:
+def _stages(network: Network, tuning: Tuning) -> list[Stage]:
     """Return what cuts one after the other.
 
     Some units of a wide first layer cut first, so that the others already cut blocks.
     """
     stages = [Stage(layer, 0, size) for layer, size in enumerate(network.layer_sizes)]
-    if stages and stages[0].last >= _WIDE:
-        few = stages[0].last // _SHARE
+    if stages and stages[0].last >= tuning.wide_first:
+        few = max(1, stages[0].last // tuning.share)
         stages[:1] = [Stage(0, 0, few), Stage(0, few, stages[0].last)]
     return stages
 
@@ -86,7 +72,8 @@ class PlaneCutter:
 
     def __init__(self, task: PlanarTask, n_threads: int) -> None:
         self._task, self._n_threads = task, n_threads
-        self._stages = _stages(task.network)
+        self._tuning = task.tuning
+        self._stages = _stages(task.network, task.tuning)
 
     def cut(self, block: Block, progress: Progress | None) -> Block:
         """Cut the whole domain."""
@@ -120,13 +107,13 @@ class PlaneCutter:
 
     def _block_size(self, i: int) -> int:
         """Return how many regions stage i may cut at once."""
-        is_last = i + 1 == len(self._stages)
+        is_last, tuning = i + 1 == len(self._stages), self._tuning
         if self._stages[i].first > 0:
             # The number of regions grows like the square of that of units. What grows more than
             # others need not be split again at once.
-            end = _REGIONS_OF_ONE_LAYER if is_last else 3 * self._first_size(i + 1) // 4
-            return max(1, end // _SHARE**2)
-        fewest = 2 * _FEWEST_AT_LAST if is_last else _FEWEST
+            end = tuning.regions_of_one_layer if is_last else 3 * self._first_size(i + 1) // 4
+            return max(1, end // tuning.share**2)
+        fewest = 2 * tuning.fewest_at_last if is_last else tuning.fewest
         return max(fewest, self._at_once(i))
 
     def _first_size(self, i: int) -> int:
@@ -135,11 +122,11 @@ class PlaneCutter:
         if self._stages[i].first > 0:
             return size
         if i + 1 == len(self._stages):
-            return min(size, max(_FEWEST_AT_LAST, self._at_once(i)))
-        return -(-size // _ROOM_TO_GROW)
+            return min(size, max(self._tuning.fewest_at_last, self._at_once(i)))
+        return -(-size // self._tuning.room_to_grow)
 
     def _at_once(self, i: int) -> int:
-        return _NUMBERS_AT_ONCE // (3 * self._stages[i].last)
+        return self._tuning.numbers_at_once // (3 * self._stages[i].last)
 
     def _is_large(self, block: Block, i: int) -> bool:
         return i > 0 and block.n_regions > self._block_size(i)

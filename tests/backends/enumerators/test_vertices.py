@@ -17,9 +17,9 @@ from relutopo.geometry.patterns import unpack_patterns
 from relutopo.networks.perceptron import ReluNetwork
 from relutopo.testing import assert_same_complex
 
-_layer, _maps, _plane, _records = (
+_enumeration, _layer, _records, _tuning = (
     import_module(f"relutopo.backends.enumerators._planar.{name}")
-    for name in ("layer", "maps.chain", "plane", "records")
+    for name in ("enumeration", "layer", "records", "tuning")
 )
 spectral_norm_bound = import_module(
     "relutopo.backends.enumerators._certified.norms"
@@ -37,27 +37,25 @@ def network(seed: int, widths: list[int], kind: str) -> ReluNetwork:
     return ReluNetwork(weights, biases)
 
 
-@pytest.fixture
-def always_values(monkeypatch: pytest.MonkeyPatch) -> None:
+def by_values(net: ReluNetwork, domain: rt.Domain) -> rt.CellComplex:
     """Carry values from the second layer on, in blocks of a few regions."""
-    monkeypatch.setattr(_maps, "_SIBLINGS", 10**9)
-    monkeypatch.setattr(_plane.PlaneCutter, "_block_size", lambda self, layer: 5)
+    tuning = _tuning.Tuning(siblings=10**9, numbers_at_once=1, fewest=5, fewest_at_last=5)
+    found: rt.CellComplex = _enumeration.enumerate_planar(net, domain, None, None, 2, tuning)
+    return found
 
 
 @pytest.mark.parametrize("kind", ["generic", "integer", "no biases"])
 @pytest.mark.parametrize("seed", range(12))
-def test_complex_is_that_of_exact(always_values: None, seed: int, kind: str) -> None:
+def test_complex_is_that_of_exact(seed: int, kind: str) -> None:
     widths = np.random.default_rng(seed).integers(1, 9, size=2 + seed % 4).tolist()
     net, domain = network(seed, widths, kind), rt.Box(-3, 3, dim=2)
-    found = rt.decompose(net, domain, enumerator="cpu")
+    found = by_values(net, domain)
     found.check()
     assert_same_complex(found, rt.decompose(net, domain, enumerator="exact"))
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_values_are_within_their_bounds(
-    always_values: None, monkeypatch: pytest.MonkeyPatch, seed: int
-) -> None:
+def test_values_are_within_their_bounds(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
     """At the floats of a vertex they are those of the maps of all regions beside it."""
     net = network(seed, [7, 6, 6, 5, 4], "generic")
     seen: list[tuple[int, Any, Any]] = []
@@ -69,7 +67,7 @@ def test_values_are_within_their_bounds(
         return values
 
     monkeypatch.setattr(_layer.LayerCut, "pass_on", watch)
-    rt.decompose(net, rt.Box(-3, 3, dim=2), enumerator="cpu")
+    by_values(net, rt.Box(-3, 3, dim=2))
     carried = [entry for entry in seen if isinstance(entry[2], _records.Values)]
     assert carried
     for layer, cells, values in carried[:: max(1, len(carried) // 12)]:

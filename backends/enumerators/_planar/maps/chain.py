@@ -41,6 +41,7 @@ from ..._shared.bits import n_words
 from ..._shared.task import Stage
 from ..cuts.signs import corner_signs
 from ..records import Beside, Cutters, Maps, PlanarCells, Values, VertexSigns
+from ..tuning import Tuning
 from .free_maps import next_of_free
 from .siblings import active_units, differing_units, forest, multiply, sum_of_squares, switch
 from .vertex_values import next_values, values_of_maps
@@ -52,17 +53,10 @@ _NUMBERS_AT_ONCE = 2**15
 """How many numbers maps have that are made before they are used, while they are in the cache."""
 
 
-_WIDE = 192
-"""From how many units in the last layer it pays to look for those that may cut a block."""
-
-_SIBLINGS = 3
-"""From how many children a parent on maps cost less than values at vertices."""
-
-
-def _is_sparse(earlier: Maps) -> bool:
-    """Return whether few regions have siblings."""
+def _is_sparse(earlier: Maps, siblings: int) -> bool:
+    """Return whether parents have fewer children on average."""
     n_parents = len(np.unique(earlier.plane_of))
-    return len(earlier.plane_of) < _SIBLINGS * n_parents
+    return len(earlier.plane_of) < siblings * n_parents
 
 
 class MapChain:
@@ -74,10 +68,11 @@ class MapChain:
         A `ReluNetwork`, or one that gives its maps from patterns alone.
     magnitude : (d,) ndarray
         Bound of the coordinates.
+    tuning : Tuning
     """
 
-    def __init__(self, network: Network, magnitude: NDArray[np.float64]) -> None:
-        self._network = network
+    def __init__(self, network: Network, magnitude: NDArray[np.float64], tuning: Tuning) -> None:
+        self._network, self._tuning = network, tuning
         self._magnitude = magnitude
         self._layers = {}
         self._room = threading.local()
@@ -150,7 +145,7 @@ class MapChain:
             maps = self.first(layer, cells)
             return self._units[layer], maps, _all_signs(maps, cells, beside)
         this = self._layers[layer]
-        if isinstance(earlier, Maps) and _is_sparse(earlier):
+        if isinstance(earlier, Maps) and _is_sparse(earlier, self._tuning.siblings):
             earlier = values_of_maps(earlier, cells, beside)
         both: tuple[Maps | Values, VertexSigns]
         is_last = layer + 1 == len(self._network.layer_sizes)
@@ -163,7 +158,7 @@ class MapChain:
         n_regions, n = len(cells.packed), len(this.bias)
         if not is_last:
             planes = np.empty((n_regions, 3, n))
-        elif n >= _WIDE and (earlier.plane_of == earlier.plane_of[0]).all():
+        elif n >= self._tuning.wide_last and (earlier.plane_of == earlier.plane_of[0]).all():
             free: tuple[Cutters, Maps, VertexSigns]
             free = next_of_free(this, self._last_planes(3 * n_regions * n), cells, beside, earlier)
             return free
