@@ -164,6 +164,7 @@ def test_rows_of_other_code_from_outside_are_computed_again(package: Path) -> No
     assert analysis_class("mine")().key != key
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("package")
 def test_the_tracker_records_them(tmp_path: Path) -> None:
     data = registry.create("data", "mine")

@@ -93,12 +93,11 @@ class Server:
         return json.loads(self._process.stdout.readline())
 
     def start(self, folder: Path, *arguments: str) -> Started:
-        """Start a command in a folder."""
+        """Start a command in a folder, with the environment that is set now."""
         self._n_started += 1
         printed = tuple(self._folder / f"{self._n_started}.{name}" for name in ("out", "err"))
-        pid = self.ask(
-            {"start": arguments, "folder": str(folder), "printed": [str(path) for path in printed]}
-        )
+        request = {"start": arguments, "folder": str(folder), "environment": dict(os.environ)}
+        pid = self.ask(request | {"printed": [str(path) for path in printed]})
         return Started(self, pid, (printed[0], printed[1]))
 
     def close(self) -> None:
@@ -131,8 +130,11 @@ def become(request: dict[str, Any]) -> None:
             os.close(opened)
     sys.stdin = os.fdopen(0, closefd=False)
     os.chdir(request["folder"])
+    os.environ.clear()
+    os.environ.update(request["environment"])
     sys.argv[1:] = request["start"]
-    sys.path[0] = request["folder"]
+    own = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    sys.path[:1] = [request["folder"], *(path for path in own if path and path not in sys.path)]
     status = 0
     try:
         runpy.run_module(COMMAND, run_name="__main__", alter_sys=True)

@@ -77,6 +77,7 @@ def elsewhere(tmp_path: Path) -> dict[str, str]:
     return os.environ | {"PYTHONPATH": str(tmp_path / "site")}
 
 
+@pytest.mark.slow
 def test_complexes_partitions_diagrams_and_trackers(
     elsewhere: dict[str, str], tmp_path: Path
 ) -> None:
@@ -94,6 +95,7 @@ def test_complexes_partitions_diagrams_and_trackers(
     assert not (tmp_path / "tracked" / "worker.log").read_text().count("Error")
 
 
+@pytest.mark.slow
 def test_the_command(elsewhere: dict[str, str], tmp_path: Path) -> None:
     command = [
         *(sys.executable, "-m", "relutopo.app.cli"),
