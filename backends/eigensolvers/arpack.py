@@ -11,7 +11,6 @@ there is nothing to choose.)
 
 from __future__ import annotations
 
-import os
 from contextlib import AbstractContextManager
 from typing import ClassVar
 
@@ -78,8 +77,7 @@ class ArpackEigensolver(PencilSolver[Cholesky]):
         self, tol: float = 1e-8, max_iterations: int = 300, n_threads: int | None = None
     ) -> None:
         super().__init__(tol, max_iterations)
-        n_threads = check_threads(n_threads)
-        self.n_threads = len(os.sched_getaffinity(0)) if n_threads is None else n_threads
+        self.n_threads = check_threads(n_threads)
 
     def set_up(self, laplacian: sparse.csr_array) -> Cholesky:
         """Return the factor of the grounded Laplacian."""

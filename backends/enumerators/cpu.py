@@ -8,8 +8,6 @@ many lines through one point, duplicate or dead neurons, lines along the sides.
 
 from __future__ import annotations
 
-import os
-
 from relutopo.checks import check_threads
 from relutopo.complex import CellComplex
 from relutopo.geometry.domain import Domain
@@ -42,8 +40,7 @@ class CpuEnumerator(Enumerator):
     """
 
     def __init__(self, n_threads: int | None = None) -> None:
-        n_threads = check_threads(n_threads)
-        self.n_threads = len(os.sched_getaffinity(0)) if n_threads is None else n_threads
+        self.n_threads = check_threads(n_threads)
 
     def enumerate(
         self,
