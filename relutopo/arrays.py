@@ -1,4 +1,9 @@
-"""Arrays that come in from outside, and arrays that go out and must not be changed there."""
+"""Arrays that come in from outside, and arrays that go out and must not be changed there.
+
+What is certified or checked keeps *frozen* arrays: read-only ones, of which nobody has a view that
+can be written to. Who makes an object hands over arrays of its own by `freeze`, which copies
+nothing; the object passes what it gets through `frozen`, which copies what is not frozen yet.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +11,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
 
 from relutopo.errors import InputError
 
-__all__ = ["as_array", "as_points", "read_only"]
+__all__ = ["Frozen", "as_array", "as_points", "freeze", "frozen", "read_only"]
 
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 
@@ -81,3 +87,65 @@ def read_only(array: NDArray[_Scalar]) -> NDArray[_Scalar]:
     view = array.view()
     view.flags.writeable = False
     return view
+
+
+def freeze(array: NDArray[_Scalar]) -> NDArray[_Scalar]:
+    """Make an array of one's own read-only, with all that it is a view of, and return it.
+
+    Examples
+    --------
+    >>> own = np.zeros(3)
+    >>> freeze(own[:2]).flags.writeable, own.flags.writeable
+    (False, False)
+    """
+    part: Any = array
+    while isinstance(part, np.ndarray):
+        part.flags.writeable = False
+        part = part.base
+    return array
+
+
+def frozen(array: NDArray[_Scalar]) -> NDArray[_Scalar]:
+    """Return the array if it is frozen, otherwise a frozen copy.
+
+    Examples
+    --------
+    >>> given = np.zeros(3)
+    >>> kept = frozen(given)
+    >>> kept is given, kept is frozen(kept), given.flags.writeable
+    (False, True, True)
+    """
+    part: Any = array
+    while isinstance(part, np.ndarray) and not part.flags.writeable:
+        part = part.base
+    return freeze(np.array(array)) if isinstance(part, np.ndarray) else array
+
+
+class Frozen:
+    """An object whose arrays are still frozen when it is copied, or read from a pickle.
+
+    Examples
+    --------
+    >>> import copy
+    >>> class Point(Frozen):
+    ...     def __init__(self):
+    ...         self.x = freeze(np.zeros(2))
+    >>> copy.deepcopy(Point()).x.flags.writeable
+    False
+    """
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        _freeze_within(state)
+        self.__dict__.update(state)
+
+
+def _freeze_within(value: Any) -> None:
+    if isinstance(value, np.ndarray):
+        freeze(value)
+    elif isinstance(value, sparse.csr_array):
+        _freeze_within((value.data, value.indices, value.indptr))
+    elif isinstance(value, dict):
+        _freeze_within(list(value.values()))
+    elif isinstance(value, (tuple, list)):
+        for part in value:
+            _freeze_within(part)

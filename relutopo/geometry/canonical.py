@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from relutopo.arrays import freeze
 from relutopo.geometry.cells import Cells
 from relutopo.geometry.domain import FacetLists
 from relutopo.geometry.patterns import pattern_keys
@@ -61,13 +62,13 @@ def canonical(complex_: _Cells) -> _Cells:
     orders.reverse()
     return replace(
         complex_,
-        vertices=complex_.vertices[orders[0]],
-        vertex_errors=complex_.vertex_errors[orders[0]],
+        vertices=freeze(complex_.vertices[orders[0]]),
+        vertex_errors=freeze(complex_.vertex_errors[orders[0]]),
         facets=tuple(
             _renumber(lists, orders[k], orders[k + 1]) for k, lists in enumerate(complex_.facets)
         ),
-        packed_patterns=complex_.packed_patterns[orders[d]],
-        facet_labels=complex_.facet_labels[orders[d - 1]],
+        packed_patterns=freeze(complex_.packed_patterns[orders[d]]),
+        facet_labels=freeze(complex_.facet_labels[orders[d - 1]]),
     )
 
 
@@ -81,4 +82,4 @@ def _renumber(
         shape=(len(order), len(order_below)),
     )[order]
     matrix.sort_indices()
-    return matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32)
+    return freeze(matrix.indptr.astype(np.int64)), freeze(matrix.indices.astype(np.int32))

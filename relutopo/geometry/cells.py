@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from relutopo.arrays import Frozen, freeze, frozen
 from relutopo.checks import check_integer
 from relutopo.geometry.domain import Domain, FacetLists
 from relutopo.geometry.patterns import unpack_patterns
@@ -71,8 +72,10 @@ class EnumerationRecord:
 
 
 @dataclass(frozen=True, eq=False)
-class Cells:
+class Cells(Frozen):
     """The polyhedral complex into which a network cuts a domain.
+
+    All arrays are read-only; those that are not frozen (`relutopo.arrays.freeze`) are copied.
 
     Attributes
     ----------
@@ -105,6 +108,12 @@ class Cells:
     facet_labels: NDArray[np.int32]
     record: EnumerationRecord
 
+    def __post_init__(self) -> None:
+        for name in ("vertices", "vertex_errors", "packed_patterns", "facet_labels"):
+            object.__setattr__(self, name, frozen(getattr(self, name)))
+        facets = tuple((frozen(indptr), frozen(indices)) for indptr, indices in self.facets)
+        object.__setattr__(self, "facets", facets)
+
     def __repr__(self) -> str:
         cells = " + ".join(map(str, self.n_cells))
         return f"{type(self).__name__}(dim={self.dim}, {cells} cells, {self.record.method})"
@@ -127,7 +136,7 @@ class Cells:
     @cached_property
     def patterns(self) -> NDArray[np.bool_]:
         """Activation patterns of the regions, (n_d, n_neurons)."""
-        return unpack_patterns(self.packed_patterns, self.network.n_neurons)
+        return freeze(unpack_patterns(self.packed_patterns, self.network.n_neurons))
 
     @cached_property
     def facet_regions(self) -> NDArray[np.int32]:
@@ -139,7 +148,7 @@ class Cells:
         regions[facet[::-1], 0] = owner[::-1]
         regions[facet, 1] = owner
         regions[regions[:, 0] == regions[:, 1], 1] = -1
-        return regions
+        return freeze(regions)
 
     def boundary(self, k: int) -> sparse.csc_array:
         """Return the boundary matrix ∂_k over Z/2.
@@ -157,8 +166,9 @@ class Cells:
         check_integer("k", k, 1, self.dim, remedy="vertices have no boundary")
         indptr, indices = self.facets[k - 1]
         ones = np.ones(len(indices), dtype=np.int8)
+        # Copies: people sort the rows of their matrix in place.
         return sparse.csc_array(
-            (ones, indices, indptr), shape=(self.n_cells[k - 1], self.n_cells[k])
+            (ones, indices.copy(), indptr.copy()), shape=(self.n_cells[k - 1], self.n_cells[k])
         )
 
     def cell_vertices(self, k: int) -> sparse.csr_array:
@@ -184,7 +194,7 @@ class Cells:
     @cached_property
     def interior_points(self) -> NDArray[np.float64]:
         """Mean of each region's vertices, (n_d, d); a point of its interior up to rounding."""
-        return self._vertex_means(self.dim)
+        return freeze(self._vertex_means(self.dim))
 
     def _vertex_means(self, k: int) -> NDArray[np.float64]:
         incidence = self.cell_vertices(k)
@@ -263,17 +273,17 @@ class Cells:
     @cached_property
     def volumes(self) -> NDArray[np.float64]:
         """d-dimensional volume of each region, (n_d,); its length for d = 1, area for d = 2."""
-        return self._measure(self.dim)[0]
+        return freeze(self._measure(self.dim)[0])
 
     @cached_property
     def centroids(self) -> NDArray[np.float64]:
         """Centre of mass of each region, (n_d, d)."""
-        return self._measure(self.dim)[1]
+        return freeze(self._measure(self.dim)[1])
 
     @cached_property
     def facet_measures(self) -> NDArray[np.float64]:
         """(d-1)-dimensional measure of each (d-1)-cell, (n_{d-1},): an edge's length for d = 2."""
-        return self._measure(self.dim - 1)[0]
+        return freeze(self._measure(self.dim - 1)[0])
 
     def region_vertices(self, region: int) -> NDArray[np.int64]:
         """Return the vertices of one region; in the plane counterclockwise.

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relutopo.arithmetic.exact import Integers, dyadic_integers, homogeneous_points, mean_point
-from relutopo.arrays import as_array, as_points
+from relutopo.arrays import Frozen, as_array, as_points, freeze
 from relutopo.checks import check_integer, check_number
 from relutopo.errors import InputError
 
@@ -146,7 +146,7 @@ class Domain(ABC):
         return inside
 
 
-class Box(Domain):
+class Box(Frozen, Domain):
     """The box [low_1, high_1] × ... × [low_d, high_d].
 
     Side 2i is x_i = low_i, side 2i + 1 is x_i = high_i.
@@ -188,8 +188,8 @@ class Box(Domain):
                 "or Box([0, -1], [2, 1])"
             )
         self.dim = dim
-        self.low = np.broadcast_to(lows, (dim,)).copy()
-        self.high = np.broadcast_to(highs, (dim,)).copy()
+        self.low = freeze(np.broadcast_to(lows, (dim,)).copy())
+        self.high = freeze(np.broadcast_to(highs, (dim,)).copy())
         if not (np.isfinite(self.low).all() and np.isfinite(self.high).all()):
             raise InputError(
                 f"`low` and `high` must be finite, got {self.low.tolist()} and "

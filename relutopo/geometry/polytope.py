@@ -34,7 +34,7 @@ from relutopo.arithmetic.exact import (
     mean_point,
     to_float,
 )
-from relutopo.arrays import as_points
+from relutopo.arrays import Frozen, as_points, freeze
 from relutopo.errors import InputError
 from relutopo.geometry.domain import Domain, FaceLattice, FacetLists
 
@@ -131,7 +131,7 @@ def integer_rows(rows: NDArray[np.float64]) -> list[Integers]:
     return [dyadic_integers(row)[0][0] for row in rows]
 
 
-class Polytope(Domain):
+class Polytope(Frozen, Domain):
     """The bounded set {x : A x ≤ b}.
 
     Side s is row s of A. Rows that bound no facet of their own, because they are redundant or
@@ -174,7 +174,7 @@ class Polytope(Domain):
                 f"row {row}; leave out a side at infinity"
             )
         self.dim = normals.shape[1]
-        self._normals, self._offsets = normals, offsets
+        self._normals, self._offsets = freeze(normals), freeze(offsets)
         self._rows = integer_rows(np.concatenate([-normals, offsets[:, None]], axis=1))
         far = np.array([0] * self.dim + [1], dtype=object)
         cone = Cone.of_rows([far, *self._rows])
@@ -195,9 +195,9 @@ class Polytope(Domain):
         order = sorted(
             corners, key=lambda k: [Fraction(x, cone.rays[k][-1]) for x in cone.rays[k][:-1]]
         )
-        self._points: Integers = np.stack([cone.rays[k] for k in order])
+        self._points: Integers = freeze(np.stack([cone.rays[k] for k in order]))
         try:
-            self.vertices = np.array([to_float(point) for point in self._points])
+            self.vertices = freeze(np.array([to_float(point) for point in self._points]))
         except OverflowError as error:
             raise InputError(
                 "`A` and `b` must bound a polytope within the range of floats, got one with a "
@@ -251,7 +251,7 @@ class Polytope(Domain):
         for side, face in self._sides.items():
             side_of.setdefault(face, side)
         sides = np.array([side_of[face] for face in levels[self.dim - 1]], dtype=np.int32)
-        return FaceLattice(self.vertices, tuple(facets), sides, self._points)
+        return FaceLattice(self.vertices.copy(), tuple(facets), sides, self._points)
 
     @cached_property
     def volume(self) -> float:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relutopo.arithmetic.exact import Integers
-from relutopo.arrays import as_array, as_points
+from relutopo.arrays import Frozen, as_array, as_points, freeze
 from relutopo.checks import check_integer
 from relutopo.errors import InputError
 from relutopo.geometry.domain import Box, Domain, FaceLattice
@@ -25,7 +25,7 @@ from relutopo.networks.reading import as_network
 __all__ = ["AffineSlice", "network_on"]
 
 
-class AffineSlice(Domain):
+class AffineSlice(Frozen, Domain):
     """The points x = origin + basis u of an input space, for u in a domain of k dimensions.
 
     As a `Domain` it is the domain of u: its volume, for example, is that of u, which is that of x
@@ -70,8 +70,8 @@ class AffineSlice(Domain):
             if not np.isfinite(array).all():
                 raise InputError(f"`{name}` must be finite, got NaN or infinity; repair the data")
         self.input_shape = start.shape if start.ndim else (1,)
-        self.origin: NDArray[np.float64] = start.ravel()
-        self.basis: NDArray[np.float64] = columns.reshape(start.size, -1)
+        self.origin: NDArray[np.float64] = freeze(start.ravel())
+        self.basis: NDArray[np.float64] = freeze(columns.reshape(start.size, -1))
         self.dim = self.basis.shape[1]
         if not self.dim or not _are_independent(self.basis):
             raise InputError(

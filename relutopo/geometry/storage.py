@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from relutopo.arrays import freeze
 from relutopo.errors import InputError
 from relutopo.geometry.cells import Cells, EnumerationRecord
 from relutopo.geometry.domain import Box, Domain
@@ -115,14 +116,14 @@ def _cells(arrays: Arrays) -> Cells:
     return Cells(
         network=network_of("network", arrays),
         domain=_domain("domain", arrays),
-        vertices=arrays["vertices"],
-        vertex_errors=arrays["vertex_errors"],
+        vertices=freeze(arrays["vertices"]),
+        vertex_errors=freeze(arrays["vertex_errors"]),
         facets=tuple(
-            (arrays[f"facet_indptr_{k}"], arrays[f"facet_indices_{k}"])
+            (freeze(arrays[f"facet_indptr_{k}"]), freeze(arrays[f"facet_indices_{k}"]))
             for k in range(1, arrays["vertices"].shape[1] + 1)
         ),
-        packed_patterns=arrays["packed_patterns"],
-        facet_labels=arrays["facet_labels"],
+        packed_patterns=freeze(arrays["packed_patterns"]),
+        facet_labels=freeze(arrays["facet_labels"]),
         record=EnumerationRecord(
             method=str(arrays["method"]),
             status="certified" if arrays["status"] == "certified" else "uncertified",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
+from relutopo.arrays import freeze
 from relutopo.geometry.cells import CellLists
 from relutopo.homology.filtration import Filtration
 from relutopo.interfaces.reducer import BoundaryMatrix
@@ -59,8 +60,8 @@ def boundary_matrix(complex_: CellLists, filtration: Filtration) -> BoundaryMatr
     dimensions = np.repeat(np.arange(len(complex_.n_cells), dtype=np.int8), complex_.n_cells)
     # The order was checked above, and ∂∂ = 0 is an invariant of the complex in any order.
     return BoundaryMatrix(
-        matrix.indptr.astype(np.int64),
-        matrix.indices.astype(np.int64),
-        dimensions[filtration.order],
+        freeze(matrix.indptr.astype(np.int64)),
+        freeze(matrix.indices.astype(np.int64)),
+        freeze(dimensions[filtration.order]),
         verify=False,
     )

@@ -8,12 +8,13 @@ from i + 1 on. Curves are exact step functions over either scale.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from relutopo.arrays import Frozen, freeze, frozen
 from relutopo.checks import check_choice, check_integer
 from relutopo.homology.filtration import Filtration
 from relutopo.interfaces import Reduction
@@ -101,8 +102,10 @@ class BettiCurve:
 
 
 @dataclass(frozen=True, eq=False)
-class Diagram:
+class Diagram(Frozen):
     """The persistence pairs of a filtered complex.
+
+    All arrays are read-only; those that are not frozen (`relutopo.arrays.freeze`) are copied.
 
     Attributes
     ----------
@@ -133,10 +136,17 @@ class Diagram:
     values: NDArray[np.float64]
     dim: int
 
+    def __post_init__(self) -> None:
+        pairs, essential = self.reduction.pairs, self.reduction.essential
+        reduction = replace(self.reduction, pairs=frozen(pairs), essential=frozen(essential))
+        object.__setattr__(self, "reduction", reduction)
+        object.__setattr__(self, "dimensions", frozen(self.dimensions))
+        object.__setattr__(self, "values", frozen(self.values))
+
     @classmethod
     def of(cls, reduction: Reduction, boundary: BoundaryMatrix, filtration: Filtration) -> Diagram:
         """Put together what a reducer found and what it was given."""
-        values = filtration.values[filtration.order]
+        values = freeze(filtration.values[filtration.order])
         return cls(reduction, boundary.dimensions, values, len(filtration.n_cells) - 1)
 
     @property

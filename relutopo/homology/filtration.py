@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from relutopo.arrays import Frozen, freeze
 from relutopo.checks import check_integer
 from relutopo.errors import InputError
 
@@ -28,10 +29,10 @@ __all__ = ["Filtration"]
 
 
 @dataclass(frozen=True, eq=False)
-class Filtration:
+class Filtration(Frozen):
     """An order of the cells of a complex, and a value for each cell.
 
-    Keeps copies of the arrays, so that what was checked stays as it is.
+    Keeps read-only copies of the arrays, so that what was checked stays as it is.
 
     Attributes
     ----------
@@ -91,8 +92,8 @@ class Filtration:
                 f"{self.cell(int(order[i]))} and then {along[i + 1]} for cell "
                 f"{self.cell(int(order[i + 1]))}; sort the order by value"
             )
-        object.__setattr__(self, "order", order.astype(np.int64, copy=False))
-        object.__setattr__(self, "values", values)
+        object.__setattr__(self, "order", freeze(order.astype(np.int64, copy=False)))
+        object.__setattr__(self, "values", freeze(values))
 
     def __repr__(self) -> str:
         seed = "" if self.seed is None else f", seed={self.seed}"
@@ -103,7 +104,7 @@ class Filtration:
         """When each cell enters, 0..n-1, by global index; the inverse of `order`."""
         positions = np.empty(len(self.order), dtype=np.int64)
         positions[self.order] = np.arange(len(self.order))
-        return positions
+        return freeze(positions)
 
     def cell(self, index: int) -> tuple[int, int]:
         """Return (dimension, index in that dimension) of a global index.

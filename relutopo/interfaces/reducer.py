@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from relutopo.arrays import Frozen, frozen
 from relutopo.errors import BackendError, InputError
 from relutopo.interfaces.laws import broken_law
 
@@ -22,8 +23,10 @@ __all__ = ["BoundaryMatrix", "Reducer", "Reduction", "checked_reduction"]
 
 
 @dataclass(frozen=True, eq=False)
-class BoundaryMatrix:
+class BoundaryMatrix(Frozen):
     """A boundary matrix over Z/2 in filtration order, one sparse column a cell.
+
+    All arrays are read-only; those that are not frozen (`relutopo.arrays.freeze`) are copied.
 
     Attributes
     ----------
@@ -34,8 +37,7 @@ class BoundaryMatrix:
     dimensions : (n,) ndarray of int8
         Dimension of each cell.
     verify : bool, default True
-        Constructor only. True copies the arrays, so that what was checked stays as it is; False
-        skips all checks and keeps them, for a matrix known to be right.
+        Constructor only. False skips all checks, for a matrix known to be right.
 
     Raises
     ------
@@ -65,9 +67,9 @@ class BoundaryMatrix:
             ("indices", np.int64),
             ("dimensions", np.int8),
         )
-        take = np.array if verify else np.ascontiguousarray  # the first copies
         for name, dtype in types:
-            object.__setattr__(self, name, take(getattr(self, name), dtype=dtype))
+            array = np.ascontiguousarray(getattr(self, name), dtype=dtype)
+            object.__setattr__(self, name, frozen(array))
         if verify:
             _check_entries(self)
 
@@ -84,7 +86,7 @@ class BoundaryMatrix:
 
 
 @dataclass(frozen=True)
-class Reduction:
+class Reduction(Frozen):
     """Persistence pairs of a boundary matrix.
 
     Attributes

@@ -34,7 +34,7 @@ from scipy import sparse
 
 from relutopo.arithmetic.exact import Integers, dyadic_integers
 from relutopo.arithmetic.rounding import gamma
-from relutopo.arrays import as_points
+from relutopo.arrays import Frozen, as_points, frozen
 from relutopo.checks import check_integer
 from relutopo.errors import FloatRangeError, InputError
 from relutopo.networks.network import AffineMaps, Network
@@ -52,8 +52,10 @@ _NUMBERS_AT_ONCE = 2**20
 
 
 @dataclass(frozen=True)
-class Affine:
+class Affine(Frozen):
     """The sum of affine images Σ_i matrices[i] @ value[sources[i]] + bias.
+
+    All arrays are read-only; those that are not frozen (`relutopo.arrays.freeze`) are copied.
 
     Attributes
     ----------
@@ -67,6 +69,10 @@ class Affine:
     sources: tuple[int, ...]
     matrices: tuple[Matrix, ...]
     bias: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "matrices", tuple(map(_frozen_matrix, self.matrices)))
+        object.__setattr__(self, "bias", frozen(self.bias))
 
     @property
     def size(self) -> int:
@@ -103,8 +109,10 @@ class Affine:
 
 
 @dataclass(frozen=True)
-class Kink:
+class Kink(Frozen):
     """The elementwise function y = (slope_on if z > 0 else slope_off) z.
+
+    All arrays are read-only; those that are not frozen (`relutopo.arrays.freeze`) are copied.
 
     Attributes
     ----------
@@ -117,6 +125,10 @@ class Kink:
     source: int
     slope_on: NDArray[np.float64]
     slope_off: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "slope_on", frozen(self.slope_on))
+        object.__setattr__(self, "slope_off", frozen(self.slope_off))
 
     @property
     def size(self) -> int:
@@ -154,7 +166,7 @@ class _Target:
     start: int
 
 
-class GraphNetwork(Network):
+class GraphNetwork(Frozen, Network):
     """A directed acyclic graph of affine maps and kinks.
 
     Parameters
@@ -512,6 +524,13 @@ class GraphNetwork(Network):
         node = self.nodes[number - 1]
         assert isinstance(node, Affine)
         return node.integers
+
+
+def _frozen_matrix(matrix: Matrix) -> Matrix:
+    if isinstance(matrix, np.ndarray):
+        return frozen(matrix)
+    arrays = frozen(matrix.data), frozen(matrix.indices), frozen(matrix.indptr)
+    return sparse.csr_array(arrays, shape=matrix.shape)
 
 
 def _spread(

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from relutopo.arithmetic.exact import Integers, dyadic_integers
 from relutopo.arithmetic.rounding import gamma
-from relutopo.arrays import as_points
+from relutopo.arrays import Frozen, as_points
 from relutopo.devices.copies import host_array
 from relutopo.devices.device import Device
 from relutopo.errors import InputError, UnsupportedModuleError
@@ -27,7 +27,7 @@ _TINY_VALUE = 2.0**-500
 _TINY_WEIGHT = 2.0**-400
 
 
-class ReluNetwork(Network):
+class ReluNetwork(Frozen, Network):
     """A multi-layer perceptron x → W_L ReLU(... ReLU(W_1 x + b_1) ...) + b_L.
 
     Parameters

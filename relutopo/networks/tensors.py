@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
 
+from relutopo.arrays import freeze
 from relutopo.networks.graph import Affine, GraphNetwork, Kink, Matrix
 
 __all__ = ["GraphBuilder", "NotUnderstood", "Signal", "need_signal"]
@@ -126,7 +127,8 @@ class GraphBuilder:
             matrix.sum_duplicates()
             matrix.eliminate_zeros()
             n_entries = matrix.shape[0] * matrix.shape[1]
-            matrices.append(matrix.toarray() if matrix.nnz > _DENSE * n_entries else matrix)
+            is_dense = matrix.nnz > _DENSE * n_entries
+            matrices.append(freeze(matrix.toarray()) if is_dense else matrix)
         node = Affine(tuple(x.value for x, _ in terms), tuple(matrices), _flat(bias, shape))
         return self.add(node, shape)
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
+from relutopo.arrays import Frozen, freeze, frozen
 from relutopo.checks import check_choice, check_integer
 from relutopo.errors import InputError, InvariantError
 from relutopo.geometry.cells import Cells
@@ -30,8 +31,10 @@ Adjacency: TypeAlias = Literal["facet", "hamming"]
 
 
 @dataclass(frozen=True, eq=False)
-class DualGraph:
+class DualGraph(Frozen):
     """The graph of regions.
+
+    All arrays are read-only; those that are not frozen (`relutopo.arrays.freeze`) are copied.
 
     Attributes
     ----------
@@ -100,6 +103,9 @@ class DualGraph:
                 "pass numpy.unique(edges, axis=0)"
             )
 
+        object.__setattr__(self, "edges", frozen(self.edges))
+        object.__setattr__(self, "facets", frozen(self.facets))
+
     def __repr__(self) -> str:
         return f"DualGraph({self.n_nodes} nodes, {self.n_edges} edges, {self.kind!r})"
 
@@ -115,7 +121,8 @@ class DualGraph:
 
         indptr, columns = adjacency_rows(self.edges.astype(np.int32, copy=False), self.n_nodes)
         ones = np.ones(len(columns), dtype=np.int8)
-        return sparse.csr_array((ones, columns, indptr), shape=(self.n_nodes, self.n_nodes))
+        arrays = freeze(ones), freeze(columns), freeze(indptr)
+        return sparse.csr_array(arrays, shape=(self.n_nodes, self.n_nodes))
 
     @cached_property
     def component_labels(self) -> NDArray[np.int32]:
@@ -123,7 +130,7 @@ class DualGraph:
         from relutopo.spectral.kernels import components  # loads numba
 
         labels: NDArray[np.int32] = components(self.adjacency.indptr, self.adjacency.indices)
-        return labels
+        return freeze(labels)
 
     @property
     def component_sizes(self) -> NDArray[np.int64]:
@@ -258,7 +265,7 @@ def dual_graph(complex_: Cells, adjacency: Adjacency = "facet") -> DualGraph:
         facets_of_edges, shared = shared, np.full(len(pairs), -1, dtype=np.int32)
         shared[at_pair] = facets_of_edges[at_edge]
         edges = pairs.astype(np.int32)
-    return DualGraph(complex_.n_regions, edges, shared, adjacency, complex_)
+    return DualGraph(complex_.n_regions, freeze(edges), freeze(shared), adjacency, complex_)
 
 
 def _keys(pairs: NDArray[np.integer], n_nodes: int) -> NDArray[np.int64]:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from relutopo import registry
-from relutopo.arrays import read_only
+from relutopo.arrays import Frozen, frozen, read_only
 from relutopo.checks import check_seed
 from relutopo.errors import (
     DisconnectedGraphError,
@@ -45,8 +45,10 @@ __all__ = ["FiedlerPartition", "FiedlerPartitioner", "fiedler_partition"]
 
 
 @dataclass(frozen=True, eq=False)
-class FiedlerPartition:
+class FiedlerPartition(Frozen):
     """The two sides into which the Fiedler vector divides the regions.
+
+    All arrays are read-only; those that are not frozen (`relutopo.arrays.freeze`) are copied.
 
     Attributes
     ----------
@@ -103,6 +105,10 @@ class FiedlerPartition:
     n_not_found: int
     vertex_weights: NDArray[np.float64]
     edge_weights: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        for name in ("vector", "sides", "component", "counts", "vertex_weights", "edge_weights"):
+            object.__setattr__(self, name, frozen(getattr(self, name)))
 
     def __repr__(self) -> str:
         high = int(self.sides.sum())

@@ -35,6 +35,7 @@ import time
 
 import numpy as np
 
+from relutopo.arrays import freeze
 from relutopo.complex import CellComplex
 from relutopo.devices.device import Device
 from relutopo.errors import InvariantError
@@ -86,8 +87,9 @@ def enumerate_bulk(
         xp = device.xp
         lists = [part for facets in cells.facets for part in (facets.ptr, facets.items)]
         labels = cells.table.labels[cells.planes[-1][:, 0]]
-        x, errors, labels, *lists = device.all_to_host(
-            [xp.ascontiguousarray(cells.x.T), cells.deviation, labels, *lists]
+        x, errors, labels, *lists = map(
+            freeze,
+            device.all_to_host([xp.ascontiguousarray(cells.x.T), cells.deviation, labels, *lists]),
         )
         return CellComplex(
             network=network,
@@ -95,7 +97,7 @@ def enumerate_bulk(
             vertices=x,
             vertex_errors=errors,
             facets=tuple(zip(lists[::2], lists[1::2], strict=True)),
-            packed_patterns=task.regions.packed(n_layers, xp.arange(cells.n[-1])),
+            packed_patterns=freeze(task.regions.packed(n_layers, xp.arange(cells.n[-1]))),
             facet_labels=labels,
             record=EnumerationRecord(
                 method, "certified", task.settler.n_open, time.perf_counter() - begin

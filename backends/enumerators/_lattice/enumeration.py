@@ -27,6 +27,7 @@ from queue import Empty, SimpleQueue
 import numpy as np
 from numpy.typing import NDArray
 
+from relutopo.arrays import freeze
 from relutopo.complex import CellComplex
 from relutopo.errors import InvariantError
 from relutopo.geometry.cells import EnumerationRecord
@@ -80,11 +81,11 @@ def enumerate_lattice(
     return CellComplex(
         network=network,
         domain=domain,
-        vertices=complex_.x,
-        vertex_errors=complex_.deviation,
-        facets=tuple(complex_.facets),
-        packed_patterns=complex_.packed,
-        facet_labels=complex_.table.labels[complex_.planes[-1][:, 0]],
+        vertices=freeze(complex_.x),
+        vertex_errors=freeze(complex_.deviation),
+        facets=tuple((freeze(ptr), freeze(items)) for ptr, items in complex_.facets),
+        packed_patterns=freeze(complex_.packed),
+        facet_labels=freeze(complex_.table.labels[complex_.planes[-1][:, 0]]),
         record=EnumerationRecord("cpu", "certified", n_uncertain, time.perf_counter() - begin),
     )
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relutopo.arithmetic.exact import Integers
+from relutopo.arrays import freeze
 from relutopo.complex import CellComplex
 from relutopo.geometry.cells import EnumerationRecord
 from relutopo.geometry.domain import Domain
@@ -41,18 +42,19 @@ def enumerate_planar(
         block = PlaneCutter(task, n_threads).cut(block, progress)
     cells = block.cells
     edges = (
-        np.arange(0, 2 * len(cells.edge_vertices) + 1, 2, dtype=np.int64),
-        cells.edge_vertices.ravel(),
+        freeze(np.arange(0, 2 * len(cells.edge_vertices) + 1, 2, dtype=np.int64)),
+        freeze(cells.edge_vertices.ravel()),
     )
-    facets_of_regions = np.right_shift(cells.half_edges, 1, out=cells.half_edges)
+    facets_of_regions = freeze(np.right_shift(cells.half_edges, 1, out=cells.half_edges))
+    regions = freeze(cells.region_ptr), facets_of_regions
     return CellComplex(
         network=network,
         domain=domain,
-        vertices=cells.x,
-        vertex_errors=cells.deviation,
-        facets=(edges,) if domain.dim == 1 else (edges, (cells.region_ptr, facets_of_regions)),
-        packed_patterns=cells.packed,
-        facet_labels=cells.labels,
+        vertices=freeze(cells.x),
+        vertex_errors=freeze(cells.deviation),
+        facets=(edges,) if domain.dim == 1 else (edges, regions),
+        packed_patterns=freeze(cells.packed),
+        facet_labels=freeze(cells.labels),
         record=EnumerationRecord(
             "cpu", "certified", block.n_uncertain, time.perf_counter() - begin
         ),
