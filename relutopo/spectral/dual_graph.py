@@ -129,7 +129,9 @@ class DualGraph(Frozen):
         """Connected component of each node, (n_nodes,), numbered from 0 by first node."""
         from relutopo.spectral.kernels import components  # loads numba
 
-        labels: NDArray[np.int32] = components(self.adjacency.indptr, self.adjacency.indices)
+        # Copies: for read-only arrays numba would compile a search again that it has for others.
+        indptr, columns = self.adjacency.indptr.copy(), self.adjacency.indices.copy()
+        labels: NDArray[np.int32] = components(indptr, columns)
         return freeze(labels)
 
     @property
