@@ -100,8 +100,11 @@ def test_arrays_of_a_caller_stay_the_callers() -> None:
     kink = Kink(0, slopes, slopes)
     edges, facets = np.array([[0, 1]]), np.array([-1])
     graph = rt.DualGraph(2, edges, facets, "hamming")
-    columns = [np.array([0, 0, 0, 2]), np.array([0, 1]), np.array([0, 0, 1], dtype=np.int8)]
-    matrices = [BoundaryMatrix(*columns), BoundaryMatrix(*columns, verify=False)]
+    ptr, rows_of_columns, dims = np.array([0, 0, 0, 2]), np.array([0, 1]), np.zeros(3, np.int8)
+    dims[2] = 1
+    matrices = [
+        BoundaryMatrix(ptr, rows_of_columns, dims, verify=verify) for verify in (True, False)
+    ]
     cut = rt.decompose(NETWORK, rt.Box(-1, 1, dim=2))
     vertices = cut.vertices.copy()
     again = replace(cut, vertices=vertices)
@@ -109,7 +112,8 @@ def test_arrays_of_a_caller_stay_the_callers() -> None:
     box = rt.Box(low, high)  # type: ignore[arg-type]
     normals, offsets = np.array([[-1.0, 0], [0, -1], [1, 1]]), np.array([0.0, 0, 1])
     triangle = rt.Polytope(normals, offsets)
-    given = [*weights, *biases, slopes, bias, matrix, rows.data, edges, facets, *columns]
+    given = [*weights, *biases, slopes, bias, matrix, rows.data, edges, facets]
+    given += [ptr, rows_of_columns, dims]
     given += [vertices, low, high, normals, offsets]
     kept = (network, graph_net, kink, graph, matrices, again, box, triangle)
     before = pickle.dumps(kept)
