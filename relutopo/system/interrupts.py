@@ -31,6 +31,12 @@ def deliver_interrupts() -> Iterator[None]:
     Everything that runs kernels in the main thread belongs in here. Signals reach no other
     thread, and there it does nothing.
 
+    It surrounds public calls and not kernels alone. Finalizers run, and lose interrupts, anywhere
+    in the minutes that a call may take; and a call runs thousands of kernels, each of which would
+    pay for a handler. Until an interrupt comes, a call pays for two assignments, and Python's
+    handler is back when it ends. A trace function is set only by an interrupt that strikes while
+    a kernel's result is wrapped, until the next line.
+
     Examples
     --------
     >>> with deliver_interrupts():
