@@ -368,13 +368,7 @@ def create_from(role: str, entry: Mapping[str, Any]) -> Any:
             f"`{role}` must have a 'name' from the registry, got {options}; choose one of "
             f"{', '.join(names(role))}"
         )
-    try:
-        return create(role, name, **options)
-    except TypeError as error:  # a value of a wrong type, which failed in the constructor
-        raise InputError(
-            f"`{role}` {name!r} does not take the options {sorted(options)}: {error}; "
-            "leave out what it does not know"
-        ) from error
+    return create(role, name, **options)
 
 
 def _made(role: str, name: str, options: Mapping[str, Any]) -> object:

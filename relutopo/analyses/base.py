@@ -47,6 +47,8 @@ __all__ = [
     "restored",
 ]
 
+_CLASS = "class:"
+"""The key of a class in a description: no argument has this name."""
 Row = dict[str, Any]
 """Numbers and words, by column."""
 
@@ -141,6 +143,15 @@ class Analysis(ABC):
         if self.max_cells is not None:
             limit = check_integer("max_cells", self.max_cells, 1, remedy="None sets no limit")
             object.__setattr__(self, "max_cells", limit)
+        for role in set(registry.roles()) & {entry.name for entry in fields(self)}:
+            choice = getattr(self, role)
+            if isinstance(choice, str):  # a name without options
+                object.__setattr__(self, role, {"name": choice})
+            elif not isinstance(choice, Mapping):
+                raise InputError(
+                    f"`{role}` must be a registry name, or a mapping with 'name' and options, got "
+                    f"{choice!r}; choose one of {', '.join(registry.names(role))}"
+                )
 
     @abstractmethod
     def carry_out(self, place: Workplace) -> Conclusion:
@@ -235,7 +246,7 @@ def described(part: object) -> dict[str, Any]:
             "@dataclass(frozen=True), or pass a registry name with options"
         )
     values = {entry.name: _plain(entry.name, getattr(part, entry.name)) for entry in fields(part)}
-    return {"class": f"{kind.__module__}:{kind.__qualname__}", **values}
+    return {_CLASS: f"{kind.__module__}:{kind.__qualname__}", **values}
 
 
 def _plain(name: str, value: Any) -> Any:
@@ -253,6 +264,11 @@ def _plain(name: str, value: Any) -> Any:
 def restored(description: Mapping[str, Any]) -> Any:
     """Return the instance that `described` has written down.
 
+    Raises
+    ------
+    InputError
+        If it names something else than a dataclass.
+
     Examples
     --------
     >>> from relutopo.signatures.n_cells import NumbersOfCells
@@ -260,14 +276,20 @@ def restored(description: Mapping[str, Any]) -> Any:
     NumbersOfCells()
     """
     values = dict(description)
-    module, _, name = values.pop("class").partition(":")
+    module, _, name = values.pop(_CLASS).partition(":")
     kind: Any = import_module(module)
     for part in name.split("."):
         kind = getattr(kind, part)
+    if not (isinstance(kind, type) and is_dataclass(kind)):
+        raise InputError(
+            f"a description must be that of a dataclass, got {kind!r}; make it by `described`"
+        )
     return kind(**{key: _restored(value) for key, value in values.items()})
 
 
 def _restored(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return restored(value) if "class" in value else value
+        if _CLASS in value:
+            return restored(value)
+        return {key: _restored(entry) for key, entry in value.items()}
     return [_restored(entry) for entry in value] if isinstance(value, list) else value

@@ -19,7 +19,7 @@ from relutopo.analyses.base import Analysis, Row, Workplace, choice_field, descr
 from relutopo.analyses.rows import kept_rows
 from relutopo.analyses.versions import code_of_class
 from relutopo.complex import CellComplex
-from relutopo.errors import InputError
+from relutopo.errors import BackendError, InputError
 from relutopo.geometry.domain import Domain
 from relutopo.geometry.storage import save_complex
 from relutopo.interfaces import Progress
@@ -49,6 +49,8 @@ ALONG_A_RUN = (
     Column("held_out_accuracy", "1", "accuracy of the network on the held-out set"),
 )
 """Columns that rows of a run begin with."""
+_RESERVED = {*(column.name for column in ALONG_A_RUN), "loss", "error"}
+"""Columns that runs and trackers put beside those of an analysis."""
 log = logging.getLogger("relutopo")
 
 
@@ -214,9 +216,15 @@ class CheckpointAnalysis(Analysis):
         subject = self.subject(network, dataset, step=step)
         values = self.compute(subject, dataset)
         row = row_of(self, self.columns, values, subject.complex.dim)
+        taken = sorted(row.keys() & _RESERVED)
+        if taken:
+            raise BackendError(
+                f"{type(self).__name__} must have columns of its own, got {', '.join(taken)}, "
+                "which runs and trackers add; name them otherwise"
+            )
         for signature in self._signatures():
             more = signature.row(subject)
-            twice = sorted(row.keys() & more.keys())
+            twice = sorted((row.keys() | _RESERVED) & more.keys())
             if twice:
                 raise InputError(
                     f"`signatures` must have columns of their own, got {', '.join(twice)} of "
@@ -332,6 +340,13 @@ class CheckpointAnalysis(Analysis):
         more = last_values(conclusion.tables["results"], numbers)
         return Conclusion(conclusion.tables, conclusion.summary, {**conclusion.measures, **more})
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if isinstance(self.signatures, (str, Mapping)):
+            raise InputError(
+                f"`signatures` must be a sequence of them, got {self.signatures!r}; pass a list"
+            )
+
     def _signatures(self) -> list[Signature]:
         return [made("signature", choice) for choice in self.signatures]
 
@@ -356,7 +371,18 @@ class CheckpointAnalysis(Analysis):
         """Create whatever is chosen by name: what is wrong shall not wait for the training."""
         for role in super().choices:
             self.create(role)
-        self._signatures()
+        taken = dict.fromkeys((column.name for column in self.columns), type(self).__name__)
+        taken |= dict.fromkeys(_RESERVED, "every run")
+        for choice, signature in zip(self.signatures, self._signatures(), strict=True):
+            name = choice.get("name") if isinstance(choice, Mapping) else choice
+            shown = repr(name) if isinstance(name, str) else type(signature).__name__
+            for column in signature.columns:
+                if column.name in taken:
+                    raise InputError(
+                        f"`signatures` must add columns of their own, got {column.name} of "
+                        f"{shown}, which {taken[column.name]} has; leave that signature out"
+                    )
+            taken |= dict.fromkeys((column.name for column in signature.columns), shown)
 
 
 def last_values(table: pd.DataFrame, names: Sequence[str]) -> dict[str, float]:

@@ -175,13 +175,15 @@ class Homology(CheckpointAnalysis):
     def draw(self, tables: Mapping[str, pd.DataFrame], run: Run) -> Mapping[str, Figure]:
         """Draw complexes and curves; and around the largest spike, if the loss is known."""
         moments = _moments(run)
-        shown = [step for step in moments if step in run.steps]
+        shown = [step for step in moments if step in run.steps] or first_middle_last(run.steps)
         figures = {}
         loss = run.history.train_loss
         titles = [f"step {step}" for step in shown]
         if run.has_every_loss:
             figures["timeline"] = plot_spike_timeline(tables["results"], loss)
-            titles = [f"step {step}{moments[step]}: loss {loss[step]:.2g}" for step in shown]
+            titles = [
+                f"step {step}{moments.get(step, '')}: loss {loss[step]:.2g}" for step in shown
+            ]
         chosen = sorted({run.steps[0], *shown, run.steps[-1]})
         found = {step: self.checkpoint(run, step) for step in chosen}
         complexes = [found[step].complex for step in shown]

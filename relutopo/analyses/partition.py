@@ -8,9 +8,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from relutopo.analyses.base import Row, SweepTables, choice_field
 from relutopo.analyses.checkpoints import Analysed, CheckpointAnalysis, last_values
@@ -213,12 +215,13 @@ class Partition(CheckpointAnalysis):
             "n_points_on_boundary": int(np.sum(regions == ON_BOUNDARY)),
             "points_distance": distance_from(complex_.domain, dataset),
         }
+        held_out = _HeldOut(subject, dataset)
         for kind in KINDS:
             with timed(row, kind):
-                row |= self._of_kind(kind, subject, dataset)
+                row |= self._of_kind(kind, subject, held_out)
         return row
 
-    def _of_kind(self, kind: str, subject: Subject, dataset: Dataset) -> Row:
+    def _of_kind(self, kind: str, subject: Subject, held_out: _HeldOut) -> Row:
         cut = self.cut(kind)
         part, status = subject.partition(cut)
         own: Row = {"status": status}
@@ -226,7 +229,7 @@ class Partition(CheckpointAnalysis):
             own |= {"method": part.method, "residual": part.residual, "partition": _digest(part)}
             for signature in (FiedlerValue, DecisionAgreement, LabelAgreement):
                 own |= signature(**vars(cut)).compute(subject)
-            own |= _held_out(part, subject, dataset)
+            own |= held_out(part)
         shared = {name: own.pop(name) for name in (*_SHARED, "held_out_purity") if name in own}
         return {f"{kind}_{name}": value for name, value in own.items()} | shared
 
@@ -279,14 +282,23 @@ class Partition(CheckpointAnalysis):
         return SweepConclusion(sweep_summary(sweep.table(), list(sweep.swept)))
 
 
-def _held_out(part: FiedlerPartition, subject: Subject, dataset: Dataset) -> Row:
-    """Return what is measured by held-out points, if one is in the partition."""
-    points = project_onto(dataset, subject.domain).held_out_points
-    regions = subject.once("held-out regions", lambda: subject.complex.locate(points))
-    if not in_component(part, regions).any():
-        return {}
-    found = label_agreement_in(part, regions, dataset.held_out_targets)
-    return {"held_out_agreement": found.accuracy, "held_out_purity": found.purity}
+class _HeldOut:
+    """What held-out points measure; their regions are found when a partition asks for them."""
+
+    def __init__(self, subject: Subject, dataset: Dataset) -> None:
+        self._subject, self._dataset = subject, dataset
+
+    @cached_property
+    def regions(self) -> NDArray[np.int64]:
+        points = project_onto(self._dataset, self._subject.domain).held_out_points
+        return self._subject.complex.locate(points)
+
+    def __call__(self, part: FiedlerPartition) -> Row:
+        """Return the columns, if a point is in the partition."""
+        if not in_component(part, self.regions).any():
+            return {}
+        found = label_agreement_in(part, self.regions, self._dataset.held_out_targets)
+        return {"held_out_agreement": found.accuracy, "held_out_purity": found.purity}
 
 
 def _digest(part: FiedlerPartition) -> str:

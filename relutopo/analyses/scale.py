@@ -16,6 +16,7 @@ import threadpoolctl
 from relutopo.analyses.base import Analysis, Row, SweepTables, Workplace, choice_field
 from relutopo.checks import check_integer, check_number
 from relutopo.decomposition import decompose
+from relutopo.errors import InputError
 from relutopo.gallery import random_network
 from relutopo.geometry.domain import Box
 from relutopo.homology.boundary import boundary_matrix
@@ -156,7 +157,13 @@ class Scale(Analysis):
         NotConvergedError
             If the eigensolver stops before its tolerance.
         """
-        _measure(replace(self, width=_WARM_UP, depth=2, rounds=1), None)
+        points = self.filtration.get("points")
+        if isinstance(points, str):
+            raise InputError(
+                f"`filtration` must have points that are there without training, got {points!r}; "
+                "pass an array, or another filtration"
+            )
+        _measure(replace(self, width=_WARM_UP, depth=2, rounds=1, max_cells=None), None)
         return _measure(self, progress)
 
     def carry_out(self, place: Workplace) -> Conclusion:

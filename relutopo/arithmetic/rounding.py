@@ -20,6 +20,7 @@ import numpy as np
 
 __all__ = [
     "ONCE",
+    "SMALLEST_REACH",
     "TWICE",
     "UNDERFLOW",
     "UNIT_ROUNDOFF",
@@ -28,6 +29,8 @@ __all__ = [
     "value_bound",
 ]
 
+SMALLEST_REACH = 2.0**-100
+"""Maps take smaller bounds of |x_i| for this, so that bounds of errors do not underflow to 0."""
 UNIT_ROUNDOFF = 2.0**-53
 """u, half the distance from 1 to the next float."""
 UNDERFLOW = 1e-300

@@ -46,7 +46,7 @@ def model_in_file(name: str, trust: bool) -> Any:
     _refuse_programs(name)
     content = _load_trusted(name) if trust else _load_plain(name)
     if isinstance(content, Mapping):
-        inside = [content[key] for key in _INSIDE if key in content]
+        inside = [content[key] for key in _INSIDE if _is_model(content.get(key))]
         content = inside[0] if inside else content
     if isinstance(content, Mapping):
         nested = [key for key, value in content.items() if isinstance(value, Mapping)]
@@ -57,6 +57,11 @@ def model_in_file(name: str, trust: bool) -> Any:
                 "torch.save(model.state_dict(), path)"
             )
     return content
+
+
+def _is_model(entry: Any) -> bool:
+    """Tell a state dict or a module from what else stands beside it, such as words and numbers."""
+    return isinstance(entry, Mapping) or hasattr(entry, "state_dict")
 
 
 def _refuse_programs(name: str) -> None:

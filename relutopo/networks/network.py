@@ -40,10 +40,7 @@ from relutopo.arithmetic.exact import Integers, homogeneous_points
 from relutopo.arrays import as_points
 from relutopo.errors import InputError
 
-__all__ = ["SMALLEST_REACH", "AffineMaps", "Network"]
-
-SMALLEST_REACH = 2.0**-100
-"""Maps take smaller bounds of |x_i| for this, so that bounds of errors do not underflow to 0."""
+__all__ = ["AffineMaps", "Network"]
 
 
 @dataclass(frozen=True)

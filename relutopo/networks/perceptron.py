@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relutopo.arithmetic.exact import Integers, dyadic_integers
-from relutopo.arithmetic.rounding import gamma
+from relutopo.arithmetic.rounding import SMALLEST_REACH, gamma
 from relutopo.arrays import Frozen, as_points
 from relutopo.devices.copies import host_array
 from relutopo.devices.device import Device
 from relutopo.errors import InputError, UnsupportedModuleError
 from relutopo.networks.graph import Affine, GraphNetwork, Kink
-from relutopo.networks.network import SMALLEST_REACH, AffineMaps, Network
+from relutopo.networks.network import AffineMaps, Network
 
 __all__ = ["ReluNetwork", "relu_nodes"]
 

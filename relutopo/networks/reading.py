@@ -120,12 +120,12 @@ def load_model(
 
         return network_of_onnx(path, input_shape)
     content = model_in_file(name, trust)
+    if not isinstance(content, Mapping) and not hasattr(content, "state_dict"):
+        raise InputError(
+            f"{name!r} must hold a state dict, got {type(content).__name__}; write it with "
+            "torch.save(model.state_dict(), path)"
+        )
     try:
         return as_network(content, input_shape)
     except InputError as error:
-        if not isinstance(content, Mapping) and not hasattr(content, "state_dict"):
-            raise InputError(
-                f"{name!r} must hold a state dict, got {type(content).__name__}; write it with "
-                "torch.save(model.state_dict(), path)"
-            ) from error
         raise InputError(f"{name!r} holds no network that can be read: {error}") from error

@@ -102,7 +102,7 @@ def network_arrays(path: str, network: Network) -> dict[str, Any]:
                     arrays |= _matrix_arrays(f"{path}/{i}/matrices/{j}", matrix)
         return arrays
     raise InputError(
-        f"`complex_` must be of a ReluNetwork or a GraphNetwork, got {type(network).__name__}; "
+        f"`network` must be a ReluNetwork or a GraphNetwork, got {type(network).__name__}; "
         "save its arrays yourself"
     )
 

@@ -173,7 +173,7 @@ def row_of(
     Raises
     ------
     BackendError
-        If there is a value of no column, or one that is no number, bool, str or None.
+        If there is a value of no column, or a word where a number belongs, or the reverse.
     """
     row: dict[str, Any] = column_names(columns, dim)
     kind = type(owner).__name__
@@ -183,19 +183,24 @@ def row_of(
                 f"{kind} must give values of its columns only, {', '.join(row)}, got one for "
                 f"{name!r}; declare that column"
             )
-        row[name] = _plain(kind, name, value)
+        row[name] = _plain(kind, name, value, is_text=row[name] is None)
     return row
 
 
-def _plain(kind: str, name: str, value: Any) -> Any:
+def _plain(kind: str, name: str, value: Any, *, is_text: bool) -> Any:
     value = value.item() if hasattr(value, "item") and getattr(value, "ndim", 1) == 0 else value
-    if value is None or isinstance(value, (str, bool, int, float)):
+    if is_text and (value is None or isinstance(value, str)):
         return value
-    if isinstance(value, numbers.Real):
+    if not is_text and value is None:
+        return float("nan")
+    if not is_text and isinstance(value, (bool, int, float)):
+        return value
+    if not is_text and isinstance(value, numbers.Real):
         return float(value)
     raise BackendError(
-        f"{kind} must give a number or a word for its column {name!r}, got "
-        f"{type(value).__name__}; give one value for each column"
+        f"{kind} must give a {'word' if is_text else 'number'} for its column {name!r}, got "
+        f"{type(value).__name__}; give one such value, or declare the column with "
+        f"{'its unit' if is_text else 'the unit text'}"
     )
 
 

@@ -59,20 +59,41 @@ def made(role: str, choice: Choice, **more: Any) -> Any:
     return registry.create(role, choice, **more)
 
 
+class _Itself:
+    """A key that equals only that of the same object, which it keeps: its place is not reused."""
+
+    def __init__(self, value: object) -> None:
+        self._value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Itself) and other._value is self._value
+
+    def __hash__(self) -> int:
+        return id(self._value)
+
+
 def _frozen(value: Any) -> Hashable:
     """Return a key that tells a choice from others."""
     if isinstance(value, Mapping):
         return tuple(sorted((key, _frozen(entry)) for key, entry in value.items()))
     if isinstance(value, (list, tuple)):
         return tuple(map(_frozen, value))
-    return value if isinstance(value, Hashable) else id(value)
+    try:
+        hash(value)
+    except TypeError:
+        return _Itself(value)
+    return type(value), value
+
+
+def _key_of_choice(choice: Choice) -> Hashable:
+    """Return a key that tells a choice from others; a name alone has no options."""
+    return _frozen({"name": choice} if isinstance(choice, str) else choice)
 
 
 def _key_of(settings: object, kind: type) -> Hashable:
-    """Return a key of the fields that a class of settings has; a name alone has no options."""
+    """Return a key of the fields that a class of settings has."""
     values = (getattr(settings, field.name) for field in fields(kind))
-    chosen = ({"name": value} if isinstance(value, str) else value for value in values)
-    return kind, tuple(map(_frozen, chosen))
+    return kind, tuple(map(_key_of_choice, values))
 
 
 @dataclass(frozen=True)
@@ -236,7 +257,7 @@ class Subject:
 
     def _partitioner(self, cut: Cut) -> FiedlerPartitioner:
         """Return what makes the partitions that differ in weights only."""
-        key = "partitioner", cut.adjacency, _frozen(cut.eigensolver), cut.component
+        key = "partitioner", cut.adjacency, _key_of_choice(cut.eigensolver), cut.component
         return self.once(
             key,
             lambda: FiedlerPartitioner(
@@ -265,7 +286,8 @@ class Subject:
         return Diagrams(tuple(diagrams), "ok")
 
     def _strategy(self, choice: Choice) -> FiltrationStrategy:
-        from_data = isinstance(choice, Mapping) and choice.get("points") == "training"
+        points = choice.get("points") if isinstance(choice, Mapping) else None
+        from_data = isinstance(points, str) and points == "training"
         strategy: FiltrationStrategy = made(
             "filtration", choice, **({"points": self.points} if from_data else {})
         )

@@ -6,8 +6,9 @@ from there by an event, and the first one of a process is announced, so that com
 like hanging.
 
 Invariant: what is loaded was compiled from the code that there is. Kernels take in functions and
-records of other modules, so a kernel is obsolete as soon as any module of its package has changed,
-not only its own, which is all that numba looks at.
+records of other modules: of their package, of `relutopo.arithmetic` and of `relutopo.spectral`. So
+a kernel is obsolete as soon as any of these has changed, not only its own module, which is all that
+numba looks at.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ from numba.core.caching import IndexDataCacheFile
 __all__ = ["njit"]
 
 log = logging.getLogger("relutopo")
-_ARITHMETIC = Path(__file__).parents[1] / "arithmetic"
-"""What kernels of every package take in."""
+_EVERYWHERE = tuple(Path(__file__).parents[1] / name for name in ("arithmetic", "spectral"))
+"""Folders of what kernels of every package take in."""
 
 
 class _CacheFile(IndexDataCacheFile):  # type: ignore[misc]  # numba has no types
@@ -83,7 +84,7 @@ def _package(module: str) -> Path:
 def _stamp(package: Path) -> tuple[tuple[str, int, int], ...]:
     """Return name, time of change and size of every module that kernels of a package take in."""
     found = []
-    for folder in (package, _ARITHMETIC):
+    for folder in (package, *_EVERYWHERE):
         for path in sorted(folder.rglob("*.py")):
             state = path.stat()
             found.append((str(path.relative_to(folder)), state.st_mtime_ns, state.st_size))

@@ -122,7 +122,7 @@ class Tracker:
         self._slice = slice
         self._input_shape = None if input_shape is None else tuple(map(int, input_shape))
         # A training run's folder knows its settings and its data, and refuses others.
-        board = None if tensorboard is None else os.fspath(tensorboard)
+        board = None if tensorboard is None else os.path.abspath(tensorboard)
         content = {
             "analysis": described(analysis),
             "slice": None if slice is None else _key(slice),

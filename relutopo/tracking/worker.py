@@ -16,6 +16,7 @@ import numpy as np
 from relutopo import registry
 from relutopo.analyses.base import Row, restored
 from relutopo.analyses.checkpoints import CheckpointAnalysis
+from relutopo.errors import InputError
 from relutopo.learning.datasets import Dataset
 from relutopo.learning.model_files import accuracy
 from relutopo.learning.runs import TrainingRun
@@ -67,7 +68,13 @@ def _analyse(copy: Path, dataset: Dataset, values: Mapping[str, Any], step: int)
         held_out = dataset.held_out_points, dataset.held_out_targets
         row["train_accuracy"] = accuracy(network, *data)
         row["held_out_accuracy"] = accuracy(network, *held_out)
-        analysis: CheckpointAnalysis = _in_one_thread(restored(values["analysis"]))
+        analysis = restored(values["analysis"])
+        if not isinstance(analysis, CheckpointAnalysis):
+            raise InputError(
+                f"the settings of a tracker must be of a CheckpointAnalysis, got {analysis!r}; "
+                "begin in a new folder"
+            )
+        analysis = _in_one_thread(analysis)
         return row | analysis.analyse(network, dataset, step=step).row
     except Exception as error:  # one bad step must not end the record of a training run
         return row | {"error": f"{type(error).__name__}: {error}"}

@@ -195,3 +195,12 @@ def test_other_settings_and_other_code_have_another_key(monkeypatch: pytest.Monk
     keys = {settings().key, settings(seed=1).key, settings("output").key}
     monkeypatch.setattr(versions, "code_version", lambda: "0.1.0+changed")
     assert len(keys | {settings().key}) == 4
+
+
+def test_spikes_that_no_checkpoint_is_at_are_drawn_without(
+    run: TrainingRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    analysis = Homology(n_filtrations=1)
+    tables = analysis.conclude(analysis.rows(run), run).tables
+    monkeypatch.setattr("relutopo.analyses.homology._moments", lambda run: {10**6: ", at the peak"})
+    assert "complexes" in analysis.draw(tables, run)

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import relutopo as rt
 from relutopo import registry
+from relutopo.analyses.base import described, restored
 from relutopo.analyses.homology import Homology
 from relutopo.analyses.partition import KINDS, Partition
 from relutopo.errors import BackendError, InputError
 from relutopo.gallery import random_network
 from relutopo.learning.datasets import Dataset, two_moons
-from relutopo.signatures.base import Column, Signature, column_names
+from relutopo.signatures.base import Column, Signature, column_names, row_of
 from relutopo.signatures.subject import Cut, Subject
+from relutopo.spectral.weights import ScaledCount, VertexWeights
 
 DATA = two_moons(n=40)
 EXACT = {"name": "exact"}
@@ -122,7 +125,7 @@ def test_what_signatures_return_is_looked_at() -> None:
         BackendError, match=r"values of its columns only, mine, words, got one for 'yours'"
     ):
         Fixed({"yours": 1}).row(subject())
-    with pytest.raises(BackendError, match="a number or a word for its column 'mine', got ndarray"):
+    with pytest.raises(BackendError, match="a number for its column 'mine', got ndarray"):
         Fixed({"mine": np.zeros(2)}).row(subject())
 
 
@@ -131,3 +134,76 @@ def test_an_instance_belongs_to_the_key_of_rows() -> None:
     assert len(keys) == 2
     with pytest.raises(InputError, match="must be a dataclass to be written down"):
         _ = Partition(signatures=[object()]).key
+
+
+@dataclass  # with == and no hash
+class Weighing(VertexWeights):
+    more: float
+
+    def __call__(self, graph: rt.DualGraph, counts: NDArray[np.int64]) -> NDArray[np.float64]:
+        return np.asarray(1 + self.more * counts, dtype=np.float64)
+
+
+def test_choices_without_a_hash_are_told_apart() -> None:
+    def value(of: Subject, more: float) -> float:
+        part = of.partition(Cut(vertex_weights=Weighing(more))).part
+        assert part is not None
+        return part.value
+
+    shared = subject()
+    values = [value(shared, more) for more in (0.0, 1.0, 5.0)]
+    assert values == [value(subject(), more) for more in (0.0, 1.0, 5.0)]
+    assert len(set(values)) == 3
+
+
+@pytest.mark.parametrize(("unit", "wrong"), [("1", "word"), ("text", 1.0), ("1", [1.0])])
+def test_values_of_another_kind_than_their_column_are_refused(unit: str, wrong: object) -> None:
+    with pytest.raises(BackendError, match="for its column 'it'"):
+        row_of(DATA, [Column("it", unit, "a value")], {"it": wrong}, 2)
+
+
+def test_a_number_that_is_none_is_missing() -> None:
+    row = row_of(DATA, [Column("it", "1", "a number")], {"it": None}, 2)
+    assert math.isnan(row["it"])
+
+
+@dataclass(frozen=True)
+class Stepping(Signature):
+    columns: ClassVar[tuple[Column, ...]] = (Column("step", "steps", "not the run's"),)
+
+    def compute(self, subject: Subject) -> dict[str, float]:
+        return {"step": -5.0}
+
+
+def test_columns_of_runs_cannot_be_taken() -> None:
+    with pytest.raises(InputError, match="step of Stepping"):
+        Partition(enumerator=EXACT, signatures=[Stepping()]).analyse(NETWORK, DATA)
+
+
+def test_names_alone_are_choices_without_options() -> None:
+    named: Any = {"enumerator": "exact", "domain": "around_data", "vertex_weights": "unweighted"}
+    full: Any = {role: {"name": name} for role, name in named.items()}
+    assert Partition(**named) == Partition(**full)
+    with pytest.raises(InputError, match="`domain` must be a registry name"):
+        Partition(domain=3)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="`signatures` must be a sequence"):
+        Partition(signatures="n_regions")
+
+
+def test_descriptions_keep_instances_within_options_and_options_called_class() -> None:
+    inside = {"name": "fiedler_value", "vertex_weights": ScaledCount(2.0)}
+    analysis = Partition(enumerator={"name": "mine", "class": "fast"}, signatures=[inside])
+    again = restored(json.loads(json.dumps(described(analysis))))
+    assert again == replace(analysis, signatures=[inside])
+    with pytest.raises(InputError, match="must be that of a dataclass"):
+        restored({"class:": "os:getcwd"})
+
+
+def test_columns_that_are_there_already_are_refused_before_anything_is_computed() -> None:
+    with pytest.raises(InputError, match=r"n_cells_\{k\} of 'n_cells', which Partition has"):
+        Partition(signatures=["n_cells"]).check_choices()
+    with pytest.raises(InputError, match="'total_persistence'"):
+        Partition(signatures=["total_persistence", "total_persistence"]).check_choices()
+    with pytest.raises(InputError, match="step of Stepping"):
+        Partition(signatures=[Stepping()]).check_choices()
+    Partition(signatures=["total_persistence", "betti_peaks"]).check_choices()

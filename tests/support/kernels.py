@@ -39,4 +39,4 @@ for name in ("arpack", "amg_lobpcg"):
 
 if __name__ == "__main__":
     compiling = [subprocess.Popen([sys.executable, "-c", code]) for code in (PLANAR, OTHERS)]
-    sys.exit(max(process.wait() for process in compiling))
+    sys.exit(max(abs(process.wait()) for process in compiling))

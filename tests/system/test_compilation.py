@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import pickle
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 KERNEL = """
 from collections import namedtuple
@@ -72,3 +75,34 @@ def test_a_damaged_list_is_made_anew(tmp_path: Path) -> None:
         version = pickle.loads(path.read_bytes())
         path.write_bytes(pickle.dumps(version) + b"nothing")
     assert run(tmp_path) == "5 0"
+
+
+def kernel_modules() -> list[Path]:
+    root = Path(__file__).parents[2]
+    return [p for p in (root / "backends").rglob("*.py") if "@njit" in p.read_text()]
+
+
+@pytest.mark.parametrize("path", kernel_modules(), ids=lambda path: path.stem)
+def test_kernels_take_in_what_their_stamp_covers(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    homes = {
+        alias.asname or alias.name: node.module or ""
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and not node.level
+        for alias in node.names
+    }
+    kernels = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef)
+        and any("njit" in ast.unparse(decorator) for decorator in node.decorator_list)
+    ]
+    used = {
+        homes[name.id]
+        for kernel in kernels
+        for statement in kernel.body
+        for name in ast.walk(statement)
+        if isinstance(name, ast.Name) and homes.get(name.id, "").startswith("relutopo.")
+    }
+    covered = ("relutopo.arithmetic.", "relutopo.spectral.")
+    assert [module for module in used if not module.startswith(covered)] == []

@@ -241,10 +241,10 @@ def _inverse(xp: Any, a: Any) -> Any:
         rows[k, d + k] = 1.0
     for k in range(d):
         for i in range(k + 1, d):
-            larger = xp.abs(rows[i, k]) > xp.abs(rows[k, k])
+            below = xp.abs(rows[i, k]) > xp.abs(rows[k, k])
             upper, lower = rows[k] + 0.0, rows[i] + 0.0
-            rows[k] = xp.where(larger, lower, upper)
-            rows[i] = xp.where(larger, upper, lower)
+            rows[k] = xp.where(below, lower, upper)
+            rows[i] = xp.where(below, upper, lower)
         rows[k] /= rows[k, k] + 0.0
         for i in range(d):
             if i != k:

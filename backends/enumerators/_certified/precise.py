@@ -24,8 +24,8 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from relutopo.arithmetic.exact import Integers, adjugate, dyadic_integers, sign
-from relutopo.arithmetic.rounding import UNIT_ROUNDOFF
-from relutopo.networks.network import SMALLEST_REACH, Network
+from relutopo.arithmetic.rounding import SMALLEST_REACH, UNIT_ROUNDOFF
+from relutopo.networks.network import Network
 from relutopo.networks.perceptron import ReluNetwork
 from relutopo.system.compilation import njit
 

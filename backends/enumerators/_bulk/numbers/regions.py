@@ -14,9 +14,9 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from relutopo.arithmetic.rounding import gamma
+from relutopo.arithmetic.rounding import SMALLEST_REACH, gamma
 from relutopo.devices.device import Device
-from relutopo.networks.network import SMALLEST_REACH, Network
+from relutopo.networks.network import Network
 from relutopo.networks.perceptron import ReluNetwork
 
 from ..sets.bitsets import Units

@@ -29,9 +29,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from relutopo.arithmetic.rounding import UNIT_ROUNDOFF
+from relutopo.arithmetic.rounding import SMALLEST_REACH, UNIT_ROUNDOFF
 from relutopo.geometry.patterns import unpack_patterns
-from relutopo.networks.network import SMALLEST_REACH, Network
+from relutopo.networks.network import Network
 from relutopo.networks.perceptron import ReluNetwork
 from relutopo.system.compilation import njit
 

@@ -21,8 +21,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from relutopo.arithmetic.rounding import ONCE, TWICE, UNDERFLOW, UNIT_ROUNDOFF
-from relutopo.networks.network import SMALLEST_REACH
+from relutopo.arithmetic.rounding import ONCE, SMALLEST_REACH, TWICE, UNDERFLOW, UNIT_ROUNDOFF
 from relutopo.system.compilation import njit
 
 from ..._certified.values import bound_near, larger
