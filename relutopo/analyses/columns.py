@@ -21,7 +21,7 @@ d is that of the complex. Where there is no value, numbers are NaN and text is e
 
 Signatures look at a network and its training data alone. Any of them can be added to every row of
 an analysis of checkpoints: `signatures=["betti_peaks", ...]` in Python, also of a `Tracker`, and
-`'signature=[betti_peaks,...]'` on the command line. What looks at held-out data is a measure.
+`relutopo 'signature=[betti_peaks,...]'`. What looks at held-out data is a measure.
 """
 
 

@@ -27,6 +27,7 @@ bulk_sets = import_module("relutopo.backends.enumerators._bulk.sets.bitsets")
 crossings = import_module("relutopo.backends.enumerators._certified.crossings")
 meeting = import_module("relutopo.backends.enumerators._certified.meeting_points")
 planar_signs = import_module("relutopo.backends.enumerators._planar.cuts.signs")
+records = import_module("relutopo.backends.enumerators._planar.records")
 transfer = import_module("relutopo.backends.enumerators._lattice.transfer")
 values = import_module("relutopo.backends.enumerators._certified.values")
 
@@ -206,11 +207,18 @@ def test_no_family_is_certain_without_numbers(
 
     if d <= 2:
         sets = np.zeros((2, 3, 2), dtype=np.uint64)
+        none, one = np.zeros(0, dtype=np.int32), regions[:1]
+        edges, patterns = np.zeros((0, 2), dtype=np.int32), np.zeros((1, 1), dtype=np.uint8)
         unknown, n_unknown = planar_signs.corner_signs(
-            regions[:1], regions[:1], planes, regions[:1], errors, np.array([0, 3]),
-            np.arange(3, dtype=np.int32), x, deviation, 1e-3, *sets,
-            np.empty((1, 2), dtype=np.int32), 0,
-        )  # fmt: skip
+            one,
+            records.Maps(planes, one, errors, one, np.zeros((1, d + 1)), 1e-3),
+            records.PlanarCells(x, deviation, edges, none, np.zeros(2, np.int64), none, patterns),
+            records.Beside(
+                none, none, none, regions, np.array([0, 3]), np.arange(3, dtype=np.int32)
+            ),
+            records.VertexSigns(*sets, np.empty((1, 2), dtype=np.int32)),
+            0,
+        )
         found = np.zeros((3, 70), dtype=bool)
         found[tuple(unknown[:n_unknown].T)] = True
         np.testing.assert_array_equal(found, expected)
