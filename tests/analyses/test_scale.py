@@ -135,6 +135,7 @@ def test_a_figure_has_a_panel_for_each_step_and_exponents_in_its_legends() -> No
         plot_scaling({}, "regions")
 
 
+@pytest.mark.slow
 def test_a_sweep_ends_with_laws(tmp_path: Path, command: Callable[..., str]) -> None:
     arguments = ["experiment=scale", "analysis.width=6,12", "analysis.rounds=1", "seed=0,1"]
     assert "Cost against size" in command(tmp_path, "--multirun", *arguments)

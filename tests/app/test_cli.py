@@ -75,6 +75,7 @@ def test_the_same_command_gives_the_same_table(workplace: Path, fresh_command: C
     pd.testing.assert_frame_equal(first, second)
 
 
+@pytest.mark.slow
 def test_checkpoints_are_analysed_again_with_another_backend(
     workplace: Path, command: Command
 ) -> None:

@@ -48,6 +48,7 @@ def run(folder: Path) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.slow
 def test_a_kernel_is_compiled_again_when_what_it_takes_in_has_changed(tmp_path: Path) -> None:
     package = tmp_path / "mine"
     package.mkdir()

@@ -93,6 +93,7 @@ def test_steps_may_be_integers_of_numpy(tmp_path: Path) -> None:
     assert [step for step in range(9) if tracker.wants(step)] == [2, 4]
 
 
+@pytest.mark.slow
 def test_what_was_recorded_survives_the_death_of_the_analysis(tmp_path: Path) -> None:
     settings = Partition(enumerator=EXACT)
     tracker = Tracker(tmp_path, DATA, settings, steps=range(5))
@@ -133,6 +134,7 @@ def test_a_tracker_goes_on_after_it_was_closed(tmp_path: Path) -> None:
     assert [row["step"] for row in tracker.rows] == [0, 1, 2, 3]
 
 
+@pytest.mark.slow
 def test_no_step_is_lost_when_closing_was_interrupted(tmp_path: Path) -> None:
     tracker = Tracker(tmp_path, DATA, SETTINGS, steps=range(4))
     for step in (0, 2):
