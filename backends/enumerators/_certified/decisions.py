@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from functools import lru_cache, reduce
+from functools import cached_property, lru_cache, reduce
 from itertools import pairwise
 from math import gcd
 from typing import TypeAlias
@@ -73,15 +73,27 @@ class Decisions:
     """
 
     def __init__(self, network: Network, domain: Domain, magnitude: NDArray[np.float64]) -> None:
-        self._network = network
-        self._sides = domain.side_planes()
-        self._precise = PreciseMaps.of(network, magnitude)
+        self._network, self._domain, self._magnitude = network, domain, magnitude
         self._first_precise = _first_precise(len(magnitude))
-        self.known: dict[int, Integers] = dict(enumerate(domain.face_lattice().exact_vertices))
         # Many vertices lie on the planes of one region.
         self._maps = lru_cache(_MAPS_KEPT)(self._compute_maps)
         self._neuron_plane = lru_cache(_PLANES_KEPT)(self._compute_plane)
         self._near_map = lru_cache(_MAPS_KEPT)(self._compute_near_map)
+
+    # Of most small networks nothing stays open, so nothing is computed before it is needed.
+
+    @cached_property
+    def known(self) -> dict[int, Integers]:
+        """Vertices that are known exactly, by their number."""
+        return dict(enumerate(self._domain.face_lattice().exact_vertices))
+
+    @cached_property
+    def _sides(self) -> Integers:
+        return self._domain.side_planes()
+
+    @cached_property
+    def _precise(self) -> PreciseMaps | None:
+        return PreciseMaps.of(self._network, self._magnitude)
 
     def plane(self, plane: Plane) -> Integers:
         """Return a plane exactly, up to a positive factor that all planes of its layer share."""

@@ -31,6 +31,7 @@ __all__ = [
     "decide",
     "larger",
     "signs_of_pairs",
+    "unit_value_at",
     "value_at",
     "values",
 ]
@@ -74,6 +75,33 @@ def value_at(plane, error, x, deviation, limit):
     if not deviation <= limit:
         return z, np.inf
     return z, bound_near(size, slope, error, deviation, d)
+
+
+@njit(cache=True, nogil=True)
+def unit_value_at(plane, error, j, x, deviation, v, limit):
+    """Return the value of unit j at vertex v, and a bound of its error; see `value_at`.
+
+    It reads the arrays where they are: views of their rows and columns cost a third of the time.
+
+    Parameters
+    ----------
+    plane, error : (d + 1, n_units), (n_units,) ndarrays
+        Maps of a region, and the bounds of their errors.
+    x, deviation : (n_vertices, d), (n_vertices,) ndarrays
+    """
+    d = x.shape[1]
+    c = plane[d, j]
+    z, size, slope = c, abs(c), 0.0
+    for i in range(d):
+        term = plane[i, j] * x[v, i]
+        z += term
+        size += abs(term)
+        slope += abs(plane[i, j])
+    if slope == 0.0 and c == 0.0 and error[j] == 0.0:
+        return 0.0, 0.0
+    if not deviation[v] <= limit:
+        return z, np.inf
+    return z, bound_near(size, slope, error[j], deviation[v], d)
 
 
 @njit(cache=True, inline="always")

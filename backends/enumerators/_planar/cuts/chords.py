@@ -13,7 +13,7 @@ import numpy as np
 from relutopo.system.compilation import njit
 
 from ..._certified.crossings import parameter
-from ..._certified.values import value_at
+from ..._certified.values import unit_value_at
 from ..._shared.bits import lowest_bit
 from ..._shared.growing import grown
 from ..records import Chords, Crossings
@@ -239,8 +239,8 @@ def find_chords(crossed, placed):
                 if o0 < c0 < o1 < c1 or c0 < o0 < c1 < o1:
                     j = units[unit_ptr[o]]
                     a, b = end_vertices[c, 0], end_vertices[c, 1]
-                    za, bound_a = value_at(plane[:, j], error[j], x[a], deviation[a], limit)
-                    zb, bound_b = value_at(plane[:, j], error[j], x[b], deviation[b], limit)
+                    za, bound_a = unit_value_at(plane, error, j, x, deviation, a, limit)
+                    zb, bound_b = unit_value_at(plane, error, j, x, deviation, b, limit)
                     cross[n_crossings] = o - first
                     t[n_crossings], t_error[n_crossings] = parameter(za, bound_a, zb, bound_b)
                     n_crossings += 1

@@ -16,7 +16,7 @@ from relutopo.arithmetic.rounding import UNIT_ROUNDOFF
 from relutopo.system.compilation import njit
 
 from ..._certified.crossings import parameter
-from ..._certified.values import bound_near, larger, value_at
+from ..._certified.values import bound_near, larger, unit_value_at
 from ..._shared.bits import in_neither, lowest_bit, negative_bits, popcount
 from ..._shared.growing import grown
 
@@ -175,8 +175,8 @@ def edge_crossings(cells, edge_owner, maps, signs, crossings):
             while word:
                 j = 64 * w + int(lowest_bit(word))
                 word &= word - np.uint64(1)
-                za, bound_a = value_at(plane[:, j], error[j], x[a], deviation[a], limit)
-                zb, bound_b = value_at(plane[:, j], error[j], x[b], deviation[b], limit)
+                za, bound_a = unit_value_at(plane, error, j, x, deviation, a, limit)
+                zb, bound_b = unit_value_at(plane, error, j, x, deviation, b, limit)
                 item[k] = j
                 t[k], t_error[k] = parameter(za, bound_a, zb, bound_b)
                 k += 1
