@@ -1,6 +1,6 @@
 # make        set up, and run the main job
 # make quick  set up, and run the quick tests, with few examples of each property: 1.5 minutes
-# make test   set up, and run all tests: five minutes on two cores
+# make test   set up, and run all tests: six minutes on two cores
 # make lint   set up, and check style and types
 # make plan   draw the plan of the house anew, docs/figures/plan.svg
 # make benchmarks  set up, measure everything, and write docs/benchmarks.md: a quarter of an hour
