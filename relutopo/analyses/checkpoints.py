@@ -213,24 +213,13 @@ class CheckpointAnalysis(Analysis):
         LimitReachedError
             If `max_cells` is reached.
         """
+        signatures = self._signatures()
+        self._check_columns(signatures)
         subject = self.subject(network, dataset, step=step)
         values = self.compute(subject, dataset)
         row = row_of(self, self.columns, values, subject.complex.dim)
-        taken = sorted(row.keys() & _RESERVED)
-        if taken:
-            raise BackendError(
-                f"{type(self).__name__} must have columns of its own, got {', '.join(taken)}, "
-                "which runs and trackers add; name them otherwise"
-            )
-        for signature in self._signatures():
-            more = signature.row(subject)
-            twice = sorted((row.keys() | _RESERVED) & more.keys())
-            if twice:
-                raise InputError(
-                    f"`signatures` must have columns of their own, got {', '.join(twice)} of "
-                    f"{type(signature).__name__} a second time; leave one of them out"
-                )
-            row |= more
+        for signature in signatures:
+            row |= signature.row(subject)
         return Analysed(subject, row)
 
     def checkpoint(self, run: Run, step: int) -> Analysed:
@@ -371,11 +360,22 @@ class CheckpointAnalysis(Analysis):
         """Create whatever is chosen by name: what is wrong shall not wait for the training."""
         for role in super().choices:
             self.create(role)
+        self._check_columns(self._signatures())
+
+    def _check_columns(self, signatures: Sequence[Signature]) -> None:
+        """Refuse columns that are declared twice: rows hold declared columns only."""
         taken = dict.fromkeys((column.name for column in self.columns), type(self).__name__)
+        reserved = sorted(taken.keys() & _RESERVED)
+        if reserved:
+            raise BackendError(
+                f"{type(self).__name__} must have columns of its own, got {', '.join(reserved)}, "
+                "which runs and trackers add; name them otherwise"
+            )
         taken |= dict.fromkeys(_RESERVED, "every run")
-        for choice, signature in zip(self.signatures, self._signatures(), strict=True):
+        for choice, signature in zip(self.signatures, signatures, strict=True):
             name = choice.get("name") if isinstance(choice, Mapping) else choice
-            shown = repr(name) if isinstance(name, str) else type(signature).__name__
+            kind = type(signature).__name__
+            shown = f"{kind}, {name!r}" if isinstance(name, str) else kind
             for column in signature.columns:
                 if column.name in taken:
                     raise InputError(

@@ -200,7 +200,9 @@ def test_descriptions_keep_instances_within_options_and_options_called_class() -
 
 
 def test_columns_that_are_there_already_are_refused_before_anything_is_computed() -> None:
-    with pytest.raises(InputError, match=r"n_cells_\{k\} of 'n_cells', which Partition has"):
+    with pytest.raises(
+        InputError, match=r"n_cells_\{k\} of NumbersOfCells, 'n_cells', which Partition has"
+    ):
         Partition(signatures=["n_cells"]).check_choices()
     with pytest.raises(InputError, match="'total_persistence'"):
         Partition(signatures=["total_persistence", "total_persistence"]).check_choices()
