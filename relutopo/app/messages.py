@@ -45,6 +45,8 @@ _REMEDIES = {
     "pass as_network(model, input_shape=(1, 28, 28)), for example, and decompose that": _SHAPE,
     "pass as_network(path, input_shape=(1, 28, 28)), for example": _SHAPE,
     "pass trust=True": "add network.trust=true",
+    "choose one, for example by key=": "choose one, for example by network.key=",
+    "`key` must": "`network.key` must",
     "choose the enumerator 'exact'": "add enumerator=exact",
     "choose another eigensolver, or pass an instance with a larger tol or max_iterations": (
         "choose another eigensolver=<name>, or a larger eigensolver.tol or "

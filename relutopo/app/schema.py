@@ -59,6 +59,7 @@ class ModelFile:
     path: str | None = None
     trust: bool = False
     input_shape: list[int] | None = None
+    key: str | None = None
 
 
 def register(*, checking: bool = True) -> None:

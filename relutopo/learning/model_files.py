@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Mapping, Sequence
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,9 @@ from numpy.typing import NDArray
 from relutopo.checks import check_flag
 from relutopo.errors import InputError
 from relutopo.learning.datasets import Dataset
+from relutopo.learning.file_steps import file_steps
 from relutopo.learning.runs import History
+from relutopo.networks.model_files import model_in_file
 from relutopo.networks.network import Network
 from relutopo.networks.reading import load_model
 
@@ -99,13 +100,21 @@ class ModelFiles:
     directory : path-like
         Where rows of analyses are kept.
     files : sequence of path-like
-        One for each checkpoint. Its step is the last number in its name; where that is missing,
-        is beyond 64 bits, or names two files alike, steps count the files in the order of their
-        names.
+        One for each checkpoint; `relutopo.learning.file_steps.file_steps` tells their steps.
     dataset : Dataset
         With one target for each output.
-    trust, input_shape
+    trust, input_shape, key
         See `relutopo.load_model`.
+
+    Attributes
+    ----------
+    steps_from : str
+        Where the steps are from, in words.
+
+    Raises
+    ------
+    InputError
+        If there are no files, two have one step, or some have none.
     """
 
     def __init__(
@@ -116,13 +125,19 @@ class ModelFiles:
         *,
         trust: bool = False,
         input_shape: Sequence[int] | None = None,
+        key: str | None = None,
     ) -> None:
         self.directory = Path(directory)
         if not files:
             raise InputError("`files` must be at least one model, got none; check the pattern")
-        self._files = _by_step([Path(file) for file in files])
+        found = file_steps(files, partial(_global_step, trust=check_flag("trust", trust)))
+        self._files, self.steps_from = found.files, found.source
         self._dataset = dataset
-        self._trust, self._input_shape = check_flag("trust", trust), input_shape
+        self._options: dict[str, Any] = {
+            "trust": trust,
+            "input_shape": input_shape,
+            "key": key,
+        }
 
     def __repr__(self) -> str:
         return f"ModelFiles({str(self.directory)!r}, {len(self._files)} files)"
@@ -150,7 +165,7 @@ class ModelFiles:
     def network(self, step: int) -> Network:
         """Load the model of a step; `InputError` if it cannot be used with the data."""
         path = self._files[step]
-        network = load_model(path, trust=self._trust, input_shape=self._input_shape)
+        network = load_model(path, **self._options)
         if network.input_dim != self._dataset.dim:
             raise InputError(
                 f"{str(path)!r} takes {network.input_dim} inputs, the points of "
@@ -170,13 +185,16 @@ class ModelFiles:
         return History(steps, train[:, 0], train[:, 1], steps, held_out[:, 0], held_out[:, 1])
 
 
-def _by_step(files: Sequence[Path]) -> dict[int, Path]:
-    files = sorted(files)
-    numbers = [re.findall(r"\d+", file.stem) for file in files]
-    steps = [int(found[-1]) for found in numbers if found]
-    if len(set(steps)) < len(files) or max(steps) > np.iinfo(np.int64).max:
-        steps = list(range(len(files)))
-    return dict(zip(steps, files, strict=True))
+def _global_step(path: Path, trust: bool) -> int | None:
+    """Return the step that a checkpoint says it is from."""
+    if path.suffix == ".onnx" or not path.is_file():
+        return None
+    content = model_in_file(str(path), trust)
+    for key in ("global_step", "step", "iteration", "epoch"):
+        step = content.get(key) if isinstance(content, Mapping) else None
+        if isinstance(step, int) and not isinstance(step, bool) and step >= 0:
+            return step
+    return None
 
 
 def _score(

@@ -34,6 +34,7 @@ from relutopo.errors import InputError
 from relutopo.learning.datasets import Dataset
 from relutopo.networks.network import Network
 from relutopo.networks.perceptron import ReluNetwork
+from relutopo.networks.state_dicts import network_of_state_dict
 from relutopo.optional import require
 from relutopo.system.files import atomic_write, save_json
 from relutopo.system.settings import differences
@@ -70,7 +71,7 @@ class Checkpoint:
     @property
     def network(self) -> ReluNetwork:
         """The network, for the geometry."""
-        return ReluNetwork.from_state_dict(self.state)
+        return network_of_state_dict(self.state)
 
 
 def planned_steps(

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import pickle
 import zipfile
-from collections.abc import Mapping
 from typing import Any
 
 from relutopo.errors import InputError
@@ -15,13 +14,11 @@ from relutopo.optional import require
 
 __all__ = ["model_in_file"]
 
-_INSIDE = ("state", "state_dict", "model_state_dict", "model")
-"""Keys under which checkpoints keep the state dict, or the module, beside other things."""
 _DAMAGED = "it is damaged, or no file of torch.save"
 
 
 def model_in_file(name: str, trust: bool) -> Any:
-    """Return the state dict or whatever else stands for a model in a file of `torch.save`.
+    """Return what a file of `torch.save` holds.
 
     Parameters
     ----------
@@ -33,7 +30,7 @@ def model_in_file(name: str, trust: bool) -> Any:
     Raises
     ------
     InputError
-        If the file cannot be read, or needs `trust`, or has a state dict where nobody looks.
+        If the file cannot be read, or needs `trust`.
 
     Examples
     --------
@@ -41,27 +38,10 @@ def model_in_file(name: str, trust: bool) -> Any:
     >>> path = tempfile.mkdtemp() + "/model.pt"
     >>> torch.save({"epoch": 3, "state_dict": torch.nn.Linear(2, 1).state_dict()}, path)
     >>> sorted(model_in_file(path, trust=False))
-    ['bias', 'weight']
+    ['epoch', 'state_dict']
     """
     _refuse_programs(name)
-    content = _load_trusted(name) if trust else _load_plain(name)
-    if isinstance(content, Mapping):
-        inside = [content[key] for key in _INSIDE if _is_model(content.get(key))]
-        content = inside[0] if inside else content
-    if isinstance(content, Mapping):
-        nested = [key for key, value in content.items() if isinstance(value, Mapping)]
-        if nested:
-            raise InputError(
-                f"{name!r} must have its state dict alone or under one of {', '.join(_INSIDE)}, "
-                f"got a mapping under {nested[0]!r}; write it with "
-                "torch.save(model.state_dict(), path)"
-            )
-    return content
-
-
-def _is_model(entry: Any) -> bool:
-    """Tell a state dict or a module from what else stands beside it, such as words and numbers."""
-    return isinstance(entry, Mapping) or hasattr(entry, "state_dict")
+    return _load_trusted(name) if trust else _load_plain(name)
 
 
 def _refuse_programs(name: str) -> None:

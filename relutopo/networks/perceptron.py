@@ -5,7 +5,7 @@ The bounds of its maps and values are derived in `relutopo.networks.network`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -17,12 +17,13 @@ from relutopo.arithmetic.rounding import SMALLEST_REACH, gamma
 from relutopo.arrays import Frozen, as_points
 from relutopo.devices.copies import host_array
 from relutopo.devices.device import Device
-from relutopo.errors import InputError, UnsupportedModuleError
+from relutopo.errors import InputError
 from relutopo.networks.graph import Affine, GraphNetwork, Kink
 from relutopo.networks.network import AffineMaps, Network
 
 __all__ = ["ReluNetwork", "relu_nodes"]
 
+_MOST_NAMES = 8
 _TINY_VALUE = 2.0**-500
 _TINY_WEIGHT = 2.0**-400
 
@@ -36,6 +37,8 @@ class ReluNetwork(Frozen, Network):
         At least one matrix; the last one is the output layer. float32 weights are
         taken as the exact numbers that they are.
     biases : sequence of (n_l,) array_like or torch.Tensor
+    layer_names : sequence of str, optional
+        What the layers are called where they come from, for messages.
 
     Attributes
     ----------
@@ -43,6 +46,8 @@ class ReluNetwork(Frozen, Network):
         Read-only copies.
     biases : tuple of (n_l,) ndarrays of float64
         Read-only copies.
+    layer_names : tuple of str
+        Empty if the layers have no names.
 
     Raises
     ------
@@ -56,13 +61,20 @@ class ReluNetwork(Frozen, Network):
     [5.0, 1.0]
     """
 
-    def __init__(self, weights: Sequence[ArrayLike], biases: Sequence[ArrayLike]) -> None:
+    def __init__(
+        self,
+        weights: Sequence[ArrayLike],
+        biases: Sequence[ArrayLike],
+        *,
+        layer_names: Sequence[str] = (),
+    ) -> None:
         lengths = [len(x) if hasattr(x, "__len__") else repr(x) for x in (weights, biases)]
         if lengths[0] != lengths[1] or lengths[0] == 0 or isinstance(lengths[0], str):
             raise InputError(
                 f"`weights` and `biases` must be sequences of the same positive length, got "
                 f"{lengths[0]} and {lengths[1]}; pass one pair for each linear layer"
             )
+        self.layer_names = tuple(layer_names)
         self.weights = tuple(map(host_array, weights))
         self.biases = tuple(map(host_array, biases))
         for i, (w, b) in enumerate(zip(self.weights, self.biases, strict=True)):
@@ -84,7 +96,11 @@ class ReluNetwork(Frozen, Network):
         self.n_outputs = self.weights[-1].shape[0]
 
     def __repr__(self) -> str:
-        return f"ReluNetwork({'-'.join(map(str, self.widths))})"
+        names = self.layer_names
+        if len(names) > _MOST_NAMES:
+            names = (*names[: _MOST_NAMES - 2], "...", names[-1])
+        layers = f", layers {', '.join(names)}" if names else ""
+        return f"ReluNetwork({'-'.join(map(str, self.widths))}{layers})"
 
     def arrays_on(self, device: Device) -> list[tuple[Any, Any]]:
         """Return weights and biases in the memory of a device, for reading only.
@@ -238,40 +254,6 @@ class ReluNetwork(Frozen, Network):
     def restricted(self, origin: ArrayLike, basis: ArrayLike) -> Network:
         """Return the network on an affine slice of the input space; see `Network`."""
         return GraphNetwork(self.input_dim, relu_nodes(self)).restricted(origin, basis)
-
-    @classmethod
-    def from_state_dict(cls, state: Mapping[str, Any]) -> ReluNetwork:
-        """Read the state dict of Linear layers with ReLU between them.
-
-        Parameters
-        ----------
-        state : mapping of str to tensor
-            Keys ``"....weight"`` and ``"....bias"`` in layer order; a missing bias counts as zero.
-
-        Raises
-        ------
-        UnsupportedModuleError
-            If an entry is neither a weight matrix nor a bias vector.
-        """
-        layers: dict[str, dict[str, Any]] = {}
-        for key, tensor in state.items():
-            prefix, _, kind = str(key).rpartition(".")
-            shape = tuple(np.shape(tensor))
-            if (kind, len(shape)) not in (("weight", 2), ("bias", 1)):
-                raise UnsupportedModuleError(
-                    f"`state` must hold weight matrices and bias vectors of Linear layers, got "
-                    f"{key!r} of shape {shape}; pass the module instead of its state dict"
-                )
-            layers.setdefault(prefix, {})[kind] = tensor
-        for prefix, entry in layers.items():
-            if "weight" not in entry:
-                raise UnsupportedModuleError(
-                    f"`state` has a bias but no weight for layer {prefix!r}; pass the whole dict"
-                )
-        return cls(
-            [entry["weight"] for entry in layers.values()],
-            [entry.get("bias", np.zeros(len(entry["weight"]))) for entry in layers.values()],
-        )
 
 
 def relu_nodes(network: ReluNetwork) -> list[Affine | Kink]:

@@ -2,47 +2,75 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from relutopo.arrays import as_points
 from relutopo.checks import check_flag, check_integers
+from relutopo.devices.copies import host_array
 from relutopo.errors import InputError
 from relutopo.networks.model_files import model_in_file
 from relutopo.networks.network import Network
-from relutopo.networks.perceptron import ReluNetwork
+from relutopo.networks.state_dicts import network_of_state_dict, parameters_in
+from relutopo.networks.weight_lists import network_of_weights
 from relutopo.optional import require
 
 __all__ = ["as_network", "load_model"]
 
+log = logging.getLogger("relutopo")
+_SINGLE_PRECISION = 1e-4
+"""By how much outputs in single precision may be off, relative to the largest of them."""
 
-def as_network(model: Any, input_shape: Sequence[int] | None = None) -> Network:
+
+def as_network(
+    model: Any,
+    input_shape: Sequence[int] | None = None,
+    *,
+    key: str | None = None,
+    expected: tuple[ArrayLike, ArrayLike] | None = None,
+) -> Network:
     """Turn whatever describes a network into a `Network`.
 
     Parameters
     ----------
-    model : Network, torch.nn.Module, mapping, path, or pair (weights, biases)
+    model : Network, torch.nn.Module, mapping, path, or sequence of arrays
         A network; a torch module whose non-linearities are piecewise linear (see
         `relutopo.networks.torch_modules`; what counts is its evaluation mode); the state dict of a
-        sequence of Linear and ReLU layers; a file, as `load_model` reads it without trust; or two
-        sequences of arrays.
+        sequence of Linear and ReLU layers, or a tree of parameters with kernels, alone or in a
+        checkpoint; a file, as `load_model` reads it without trust; a pair of sequences (weights,
+        biases), or pairs (weight, bias).
     input_shape : sequence of int, optional
         Shape of one input without the batch axis, for example ``(1, 28, 28)``. Needed for a module
         that does not begin with a Linear layer, or whose Linear layers act on each row.
+    key : str, optional
+        Which part of a mapping, a checkpoint or a file is the network, where there are several:
+        keys joined by points, or how the names of its layers begin.
+    expected : pair (points, outputs), optional
+        What the network gives somewhere, as the model itself computed it: (n, d) and
+        (n, n_outputs), or (n,). Names and shapes do not tell what is between the layers of a state
+        dict; this does.
 
     Returns
     -------
     Network
-        A `ReluNetwork` where that is possible, otherwise a `GraphNetwork`.
+        A `ReluNetwork` where that is possible, otherwise a `GraphNetwork`. As what a state dict
+        was read is logged, and stands in the `repr`.
 
     Raises
     ------
     UnsupportedModuleError
         If a torch module does something that is not understood.
     InputError
-        If `model` is none of these, or `input_shape` is missing or does not fit.
+        If `model` is none of these, it may be read in several ways, `input_shape` is missing or
+        does not fit, or the network does not give what is expected.
 
     Examples
     --------
@@ -51,13 +79,44 @@ def as_network(model: Any, input_shape: Sequence[int] | None = None) -> Network:
     """
     if input_shape is not None:
         input_shape = _checked_shape(input_shape)
-    network = _read_network(model, input_shape)
+    network = _read_network(model, input_shape, key)
     if input_shape is not None and math.prod(input_shape) != network.input_dim:
         raise InputError(
             f"`input_shape` {input_shape} has {math.prod(input_shape)} entries, the network "
             f"takes {network.input_dim}; pass the shape of one input, without the batch axis"
         )
+    if expected is not None:
+        _check_outputs(network, expected)
     return network
+
+
+def _check_outputs(network: Network, expected: tuple[ArrayLike, ArrayLike]) -> None:
+    if not isinstance(expected, (tuple, list)) or len(expected) != 2:
+        raise InputError(
+            f"`expected` must be a pair (points, outputs), got {type(expected).__name__}; pass for "
+            "example (X, model(X))"
+        )
+    points = as_points(_rows(expected[0]), network.input_dim)
+    outputs = _rows(expected[1])
+    if outputs.shape != (len(points), network.n_outputs):
+        raise InputError(
+            f"`expected` must have outputs of shape ({len(points)}, {network.n_outputs}), got "
+            f"{outputs.shape}; pass one row for each point"
+        )
+    errors = np.abs(network(points) - outputs).max(axis=1, initial=0.0)
+    most = _SINGLE_PRECISION * max(1.0, float(np.abs(outputs).max(initial=0.0)))
+    worst = int(np.argmax(errors)) if len(errors) else 0
+    if len(errors) and not errors[worst] <= most:
+        raise InputError(
+            f"`expected` outputs differ by up to {errors[worst]:.2g} (point {worst}) from those of "
+            f"{network!r}, which was read from `model`; is there something else than ReLU between "
+            "its layers, or another order? Pass the module itself, or an ONNX file of it"
+        )
+
+
+def _rows(values: Any) -> NDArray[np.float64]:
+    array = host_array(values)
+    return array.reshape(len(array), -1) if array.ndim else array
 
 
 def _checked_shape(shape: Any) -> tuple[int, ...]:
@@ -65,20 +124,28 @@ def _checked_shape(shape: Any) -> tuple[int, ...]:
     return check_integers("input_shape", shape, 1, at_least=1, remedy=remedy)
 
 
-def _read_network(model: Any, input_shape: Sequence[int] | None) -> Network:
+def _read_network(model: Any, input_shape: Sequence[int] | None, key: str | None) -> Network:
+    if isinstance(model, (str, os.PathLike)):
+        return load_model(model, input_shape=input_shape, key=key)
+    torch = sys.modules.get("torch")
+    is_module = torch is not None and isinstance(model, torch.nn.Module)
+    is_nested = isinstance(model, (tuple, list)) and any(isinstance(m, Mapping) for m in model)
+    if isinstance(model, Mapping) or is_nested:
+        return _network_within(model, input_shape, key)
+    if key is not None:
+        kind = type(model).__name__
+        raise InputError(
+            f"`key` must be left out for a {kind}, got {key!r}; it names a part of a mapping or of "
+            "a file" + ("; pass the submodule itself" if is_module else "")
+        )
     if isinstance(model, Network):
         return model
-    torch = sys.modules.get("torch")
-    if torch is not None and isinstance(model, torch.nn.Module):
+    if is_module:
         from relutopo.networks.torch_modules import network_of_module  # loads torch
 
         return network_of_module(model, input_shape)
-    if isinstance(model, Mapping):
-        return ReluNetwork.from_state_dict(model)
-    if isinstance(model, (str, os.PathLike)):
-        return load_model(model, input_shape=input_shape)
-    if isinstance(model, (tuple, list)) and len(model) == 2:
-        return ReluNetwork(*model)
+    if isinstance(model, (tuple, list)) and model:
+        return network_of_weights(model)
     raise InputError(
         "`model` must be a relutopo Network, a torch.nn.Module, a state dict, the path of a .pt "
         f"or .onnx file or a pair (weights, biases), got {type(model).__name__}; convert it to "
@@ -86,24 +153,46 @@ def _read_network(model: Any, input_shape: Sequence[int] | None) -> Network:
     )
 
 
+def _network_within(content: Any, input_shape: Sequence[int] | None, key: str | None) -> Network:
+    """Read the network in a state dict, or in whatever there is around one."""
+    found = parameters_in(content, key)
+    if not isinstance(found, Mapping):
+        return as_network(found, input_shape)
+    network = network_of_state_dict(found)
+    names = network.layer_names
+    _tell(
+        f"read {len(names)} Linear {'layers' if len(names) > 1 else 'layer'} with ReLU between "
+        f"them: {network!r}"
+    )
+    return network
+
+
+@cache
+def _tell(words: str) -> None:
+    """Log a sentence, but not for each of a thousand checkpoints."""
+    log.info("%s", words)
+
+
 def load_model(
     path: str | os.PathLike[str],
     *,
     trust: bool = False,
     input_shape: Sequence[int] | None = None,
+    key: str | None = None,
 ) -> Network:
     """Read a network from a ``.onnx`` file, or from one that `torch.save` wrote.
 
     Parameters
     ----------
     path : path-like
-        A state dict of Linear and ReLU layers, a checkpoint that has one under ``state``,
-        ``state_dict``, ``model_state_dict`` or ``model``, or ONNX.
+        A state dict of Linear and ReLU layers, a checkpoint that has one anywhere, or ONNX.
     trust : bool, default False
         Whether the file may hold whole Python objects, such as a module. Reading them *runs code
         from the file*: only for files of people you trust. Their classes must be importable.
     input_shape : sequence of int, optional
         Shape of one input of a module that does not begin with a Linear layer.
+    key : str, optional
+        Which network of several; see `as_network`.
 
     Raises
     ------
@@ -115,17 +204,16 @@ def load_model(
     if not os.path.isfile(path):
         raise InputError(f"`model` names the file {name!r}, which does not exist; check the path")
     if name.endswith(".onnx"):
+        if key is not None:
+            raise InputError(
+                f"`key` must be left out for an ONNX file, got {key!r}; the file is one network"
+            )
         require("torch", "reading an ONNX file")
         from relutopo.networks.onnx_files import network_of_onnx  # loads torch
 
         return network_of_onnx(path, input_shape)
     content = model_in_file(name, trust)
-    if not isinstance(content, Mapping) and not hasattr(content, "state_dict"):
-        raise InputError(
-            f"{name!r} must hold a state dict, got {type(content).__name__}; write it with "
-            "torch.save(model.state_dict(), path)"
-        )
     try:
-        return as_network(content, input_shape)
+        return _network_within(content, input_shape, key)
     except InputError as error:
         raise InputError(f"{name!r} holds no network that can be read: {error}") from error

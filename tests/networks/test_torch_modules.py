@@ -724,7 +724,9 @@ def test_state_dict_files(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"cannot be read as a state dict .* torch\.save\(model"):
         as_network(path)
     torch.save([1, 2], path)
-    with pytest.raises(InputError, match="must hold a state dict, got list"):
+    with pytest.raises(
+        InputError, match=r"must hold the weights of Linear layers .* got a list of 2"
+    ):
         as_network(path)
     with pytest.raises(InputError, match=r"names the file .*absent\.pt', which does not exist"):
         as_network(tmp_path / "absent.pt")

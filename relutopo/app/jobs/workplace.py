@@ -25,6 +25,7 @@ from relutopo.system.files import locked, remove_leftovers
 __all__ = ["JobWorkplace"]
 
 log = logging.getLogger("relutopo")
+_MOST_STEPS = 12
 
 
 class JobWorkplace:
@@ -106,11 +107,19 @@ class JobWorkplace:
         files = [path] if pattern is None else input_files(pattern)
         if not files:
             raise InputError(f"`checkpoints` {pattern!r} matches no file; check the pattern")
-        log.info("reading %s; data: %s", counted(len(files), "model"), self.dataset.name)
         network = self._values["network"]  # only that of files has options for them
-        options = {key: network[key] for key in ("trust", "input_shape") if key in network}
+        options = {key: network[key] for key in ("trust", "input_shape", "key") if key in network}
         directory = self.directory / "models" / self._record.identity.id
-        return ModelFiles(directory, files, self.dataset, **options)
+        run = ModelFiles(directory, files, self.dataset, **options)
+        log.info("reading %s; data: %s", counted(len(files), "model"), self.dataset.name)
+        if len(files) > 1:
+            steps = (
+                run.steps
+                if len(run.steps) <= _MOST_STEPS
+                else ([*run.steps[: _MOST_STEPS - 2], "...", run.steps[-1]])
+            )
+            log.info("at the steps %s, %s", ", ".join(map(str, steps)), run.steps_from)
+        return run
 
     def _train(self) -> TrainingRun:
         values, run = self._values, TrainingRun(self._training_directory)

@@ -65,7 +65,7 @@ def test_every_kind_of_checkpoint_gives_the_network(folder: Path) -> None:
         np.testing.assert_array_equal(load_model(folder / name)(POINTS), expected)
 
 
-def test_steps_are_the_last_numbers_of_names(folder: Path) -> None:
+def test_steps_are_numbers_of_names(folder: Path) -> None:
     data = data_file(str(folder / "data.npz"))
     run = ModelFiles(folder, list((folder / "runs").iterdir()), data)
     assert run.steps == [0, 10, 200]
@@ -90,6 +90,18 @@ def test_a_date_in_a_name_is_a_step_as_well(folder: Path) -> None:
     assert ModelFiles(folder, [folder / f"model_{2**63}.pt"], data).steps == [0]
 
 
+def test_steps_that_files_tell(folder: Path) -> None:
+    data = data_file(str(folder / "data.npz"))
+    for name, step in (("a", 200), ("b", 10), ("c", 0)):
+        content = {"global_step": step, "state_dict": model(step).state_dict()}
+        torch.save(content, folder / f"{name}-loss=0.{step}.ckpt")
+    run = ModelFiles(folder, list(folder.glob("*.ckpt")), data)
+    assert run.steps == [0, 10, 200]
+    assert run.steps_from == '"global_step" in the files'
+    expected = rt.as_network(model(10))(POINTS)
+    np.testing.assert_array_equal(run.network(10)(POINTS), expected)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
@@ -111,10 +123,14 @@ def test_files_that_cannot_be_used_are_named(
     assert name in str(caught.value)
 
 
-def test_a_state_dict_under_another_key_is_named(tmp_path: Path) -> None:
-    torch.save({"net": model(0).state_dict(), "epoch": 3}, tmp_path / "model.pt")
-    with pytest.raises(InputError, match=r"under one of state, .*, got a mapping under 'net'"):
+def test_a_network_in_a_checkpoint_of_several_is_chosen_by_its_key(tmp_path: Path) -> None:
+    states = {"net": model(0).state_dict(), "average": model(1).state_dict(), "epoch": 3}
+    torch.save(states, tmp_path / "model.pt")
+    with pytest.raises(InputError, match=r"got 2 mappings of arrays, under net, average"):
         load_model(tmp_path / "model.pt")
+    for key, number in (("net", 0), ("average", 1)):
+        network = load_model(tmp_path / "model.pt", key=key)
+        np.testing.assert_array_equal(network(POINTS), rt.as_network(model(number))(POINTS))
 
 
 def test_data_without_targets_and_models_of_other_data_are_refused(folder: Path) -> None:
