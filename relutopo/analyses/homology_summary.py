@@ -15,7 +15,7 @@ import numpy as np
 from relutopo.analyses.association import Estimate, over_runs, spearman
 from relutopo.learning.spikes import HALF_WIDTH, Spike
 from relutopo.reports.tables import known_part, mean_and_range
-from relutopo.reports.text import counted, natural_sort, not_certified, number, short, unknown
+from relutopo.reports.text import cell, counted, natural_sort, not_certified, number, unknown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -278,7 +278,7 @@ def sweep_summary(
         missing.update(left_out)
         tables += [
             "",
-            f"[bold]{', '.join(map(short, setting))}[/bold], {counted(len(cells), 'job')}",
+            f"[bold]{', '.join(map(cell, setting))}[/bold], {counted(len(cells), 'job')}",
             _trends(cells),
             grid,
         ]

@@ -13,7 +13,7 @@ import numpy as np
 
 from relutopo.learning.runs import History
 from relutopo.reports.tables import mean_and_worst, new_table, range_of_steps
-from relutopo.reports.text import fraction, natural_sort, not_certified, short, unknown
+from relutopo.reports.text import cell, fraction, natural_sort, not_certified, unknown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -268,7 +268,7 @@ def sweep_summary(table: pd.DataFrame, swept: Sequence[str]) -> list[RenderableT
     agreement, delay = (new_table(settings, ("jobs", *shown)) for shown in (known, reached))
     for setting in natural_sort(groups)[:_MOST_SETTINGS]:
         rows = groups[setting]
-        names = (*map(short, setting), str(len(rows)))
+        names = (*map(cell, setting), str(len(rows)))
         agreement.add_row(
             *names, *(mean_and_worst(rows[c], with_worst=are_several) for c in known.values())
         )
@@ -299,7 +299,7 @@ def sweep_summary(table: pd.DataFrame, swept: Sequence[str]) -> list[RenderableT
 def _why_unknown(table: pd.DataFrame) -> str:
     """Return the reasons that partitions are missing for."""
     statuses = {*table["weighted_status"], *table["unweighted_status"]} - {"converged"}
-    return "; ".join(sorted(statuses))
+    return "; ".join(map(cell, sorted(statuses)))
 
 
 def _never(names: Sequence[str]) -> list[str]:

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from relutopo.analyses.base import Row
-from relutopo.errors import InputError
 from relutopo.interfaces import Progress
 from relutopo.system.files import atomic_write, save_json
+from relutopo.system.untrusted import PLAIN, read_json
 
 __all__ = ["kept_rows", "timed"]
 
@@ -84,10 +84,6 @@ def kept_rows(
 
 
 def _read_row(path: Path) -> Row:
-    try:
-        row: Row = json.loads(path.read_text())
-    except ValueError as error:
-        raise InputError(
-            f"the row {str(path)!r} cannot be read ({error}); delete it to compute it again"
-        ) from error
+    values = (None, bool, float, str, [PLAIN])
+    row: Row = read_json(path, {str: values}, "a row", "delete it to compute it again")
     return row

@@ -20,6 +20,7 @@ from relutopo.app.jobs.identity import Identity
 from relutopo.app.sweeps.progress import SweepWatch
 from relutopo.optional import require
 from relutopo.system.interrupts import deliver_interrupts
+from relutopo.system.untrusted import refuse_detours
 
 require("hydra", "the command 'relutopo'")
 
@@ -37,6 +38,7 @@ from hydra_plugins.relutopo.ray_launcher import RayLauncher  # noqa: E402
 from omegaconf import DictConfig, read_write  # noqa: E402
 
 from relutopo.app import resolvers, schema  # noqa: E402
+from relutopo.app.config_files import refuse_hostile_configs  # noqa: E402
 from relutopo.app.messages import (  # noqa: E402
     EXPECTED,
     explain,
@@ -64,6 +66,7 @@ def main() -> None:
         return
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let Hydra raise what is wrong instead of printing it
     try:
+        refuse_hostile_configs(sys.argv[1:])
         refuse_values_of_groups(sys.argv[1:], resolvers.choices())
         with deliver_interrupts():
             _run_hydra()
@@ -135,11 +138,16 @@ class SummarizeSweep(Callback):
 
     _watch: SweepWatch | None = None
 
+    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Refuse a folder that leads elsewhere, before Hydra writes its log there."""
+        _refuse_detours(config.hydra.run.dir, ["", ".hydra"])
+
     def __getstate__(self) -> dict[str, Any]:
         return {}  # workers of a launcher get copies, but one process watches
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Pass the sweep's folder to the jobs; their own overrides would give another."""
+        _refuse_detours(config.hydra.sweep.dir, ["**"])
         directory = QuotedString(str(config.hydra.sweep.dir), Quote.single).with_quotes()
         with read_write(config):
             config.hydra.overrides.hydra.append(f"hydra.sweep.dir={directory}")
@@ -161,6 +169,13 @@ class SummarizeSweep(Callback):
             sys.exit(explain(error))
         if len(sweep.only("done").jobs) < len(sweep.jobs):
             sys.exit(1)
+
+
+def _refuse_detours(directory: str, below: list[str]) -> None:
+    try:
+        refuse_detours(directory, below=below)
+    except EXPECTED as error:  # of other errors in here Hydra only warns
+        sys.exit(explain(error))
 
 
 def _n_jobs(config: DictConfig) -> int | None:

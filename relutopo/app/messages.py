@@ -23,6 +23,7 @@ from omegaconf.errors import (
 )
 
 from relutopo.errors import InputError, RelutopoError
+from relutopo.system.untrusted import printable
 
 __all__ = [
     "EXPECTED",
@@ -62,13 +63,17 @@ _SEVERAL = ("signature",)
 
 
 def explain(error: BaseException) -> str:
-    """Return the message of an error for the terminal.
+    """Return the message of an error for the terminal, with nothing that would steer it.
 
     Examples
     --------
     >>> explain(OSError(errno.ENOSPC, "No space left on device"))
     'the disk is full (No space left on device); what was complete ... it goes on from there'
     """
+    return printable(_explained(error))
+
+
+def _explained(error: BaseException) -> str:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return (
             f"the disk is full ({error.strerror}); what was complete before is untouched: free "

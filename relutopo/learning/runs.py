@@ -38,6 +38,7 @@ from relutopo.networks.state_dicts import network_of_state_dict
 from relutopo.optional import require
 from relutopo.system.files import atomic_write, save_json
 from relutopo.system.settings import differences
+from relutopo.system.untrusted import PLAIN, read_json
 
 __all__ = [
     "Checkpoint",
@@ -295,7 +296,7 @@ class TrainingRun:
 
         What the trainer adds where the loss has spikes does not belong to them.
         """
-        trainer = json.loads((self.directory / "settings.json").read_text())["trainer"]
+        trainer = self._settings()["trainer"]
         last, every = trainer["n_steps"], trainer["checkpoint_every"]
         if every is not None:
             return list(range(0, last + 1, every))
@@ -317,6 +318,15 @@ class TrainingRun:
         arrays = _load_arrays(self.directory / "data.npz", Dataset)
         return Dataset(name=str(arrays.pop("name")), **arrays)
 
+    def _settings(self) -> dict[str, Any]:
+        settings: dict[str, Any] = read_json(
+            self.directory / "settings.json",
+            {str: PLAIN},
+            "the settings of a training run",
+            "delete it and train again",
+        )
+        return settings
+
     def claim(self, settings: Mapping[str, Any], dataset: Dataset) -> None:
         """Take the folder for a run with these settings and data.
 
@@ -334,7 +344,7 @@ class TrainingRun:
         path = self.directory / "settings.json"
         wanted = json.loads(json.dumps({"format": FORMAT, **settings}))
         if path.is_file():
-            present = json.loads(path.read_text())
+            present = self._settings()
             differing = differences(present, wanted)
             if not self.dataset.equals(dataset):
                 differing.append("data")

@@ -10,10 +10,12 @@ import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import compress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
+from relutopo.errors import InputError
 from relutopo.optional import require
 from relutopo.system.files import atomic_write
+from relutopo.system.untrusted import open_regular
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "known_part",
+    "load_table",
     "mean_and_range",
     "mean_and_worst",
     "new_table",
@@ -28,6 +31,10 @@ __all__ = [
     "save_table",
     "spread",
 ]
+
+_MOST_ENTRIES_PER_BYTE, _FEW_ENTRIES = 100, 10_000_000
+"""A table with more entries than both together is refused: equal ones take hardly any bytes."""
+_MOST_TEXT = 2**28
 
 
 def new_table(
@@ -200,6 +207,60 @@ def range_of_steps(steps: pd.Series[Any]) -> str:
     first, last = f"{known.min():.0f}", f"{known.max():.0f}"
     text = first if known.min() == known.max() else f"{first}-{last}"
     return text + (f" ({len(steps) - len(known)} never)" if len(known) < len(steps) else "")
+
+
+def load_table(path: str | os.PathLike[str]) -> pd.DataFrame:
+    """Read a table that `save_table` wrote, as ``.parquet``.
+
+    Raises
+    ------
+    InputError
+        If it is missing or damaged, holds other things than numbers, words and truth values, or is
+        larger than its file lets expect.
+    """
+    parquet = require("pyarrow.parquet", "a Parquet table")
+    arrow = require("pyarrow", "a Parquet table")
+    path = Path(path)
+    reason: object = "it is missing"
+    if path.exists() or path.is_symlink():
+        try:
+            with open_regular(path) as file:
+                return _table_in(arrow, parquet, file)
+        except (OSError, ValueError, KeyError, TypeError, MemoryError) as error:
+            reason = error  # pyarrow's errors are of these kinds
+    raise InputError(f"{str(path)!r} must be a table of a job, but it cannot be read ({reason})")
+
+
+def _table_in(arrow: Any, parquet: Any, file: BinaryIO) -> pd.DataFrame:
+    """Return the table in an open file, which may declare more than there is memory for."""
+    schema = parquet.read_schema(file)
+    types = arrow.types
+    words = [f.name for f in schema if types.is_string(f.type) or types.is_large_string(f.type)]
+    for entry in schema:
+        is_number = types.is_integer(entry.type) or types.is_floating(entry.type)
+        is_plain = is_number or types.is_boolean(entry.type) or types.is_null(entry.type)
+        if not is_plain and entry.name not in words:
+            raise ValueError(f"column {entry.name[:60]!r} is of type {str(entry.type)[:60]}")
+    if len(set(schema.names)) < len(schema.names):
+        raise ValueError("it has a column twice")
+    file.seek(0)
+    # Equal words are kept once, however often a column has them.
+    opened = parquet.ParquetFile(file, read_dictionary=words)
+    size = file.seek(0, os.SEEK_END)
+    n_entries = opened.metadata.num_rows * len(schema)
+    if n_entries > _MOST_ENTRIES_PER_BYTE * size + _FEW_ENTRIES:
+        raise ValueError(f"it declares {n_entries} entries in {size} bytes")
+    table = opened.read(use_pandas_metadata=False).replace_schema_metadata(None)
+    n_bytes = sum(
+        len(chunk) * max((len(word.as_py() or "") for word in chunk.dictionary), default=0)
+        for name in words
+        for chunk in table.column(name).chunks
+        if types.is_dictionary(chunk.type)
+    )
+    if n_bytes > _MOST_TEXT:
+        raise ValueError(f"it declares {n_bytes} bytes of text")
+    frame: pd.DataFrame = table.cast(schema.remove_metadata()).to_pandas()
+    return frame
 
 
 def save_table(table: pd.DataFrame, stem: str | os.PathLike[str]) -> None:

@@ -7,7 +7,10 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from relutopo.system.untrusted import printable
+
 __all__ = [
+    "cell",
     "counted",
     "first_middle_last",
     "fraction",
@@ -46,6 +49,19 @@ def short(value: object) -> str:
     ('0.2644', 'arpack')
     """
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def cell(value: object) -> str:
+    r"""Return a value as text of a cell, or within a line, that rich shows as it is.
+
+    Examples
+    --------
+    >>> cell("[red]"), cell("arpack"), cell("a\x1bb")
+    ('\\[red]', 'arpack', 'a\\x1bb')
+    """
+    from rich.markup import escape  # needed for reports only
+
+    return escape(printable(short(value)))
 
 
 def number(value: float, form: str = ",.0f") -> str:

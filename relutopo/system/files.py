@@ -5,10 +5,12 @@ Locks are those of `fcntl` where it exists, and of `msvcrt` on Windows.
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
 import secrets
+import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -17,7 +19,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
-__all__ = ["atomic_write", "is_locked", "locked", "remove_leftovers", "save_json"]
+from relutopo.errors import InputError
+
+__all__ = ["append_to", "atomic_write", "is_locked", "locked", "remove_leftovers", "save_json"]
 
 log = logging.getLogger("relutopo")
 
@@ -87,13 +91,52 @@ def save_json(content: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
         file.write(json.dumps(content, indent=2).encode())
 
 
+def append_to(path: str | os.PathLike[str]) -> BinaryIO:
+    """Open a file to write behind its end; it is made if it is missing.
+
+    Raises
+    ------
+    InputError
+        If there is a link, which may lead anywhere, or something else than a regular file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with append_to(Path(tempfile.mkdtemp()) / "lines.log") as file:
+    ...     file.write(b"begun")
+    5
+    """
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+    for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"):
+        flags |= getattr(os, name, 0)
+    try:
+        descriptor = os.open(path, flags, 0o666)
+    except OSError as error:
+        # That is a link, and a pipe that nobody reads.
+        if error.errno in (errno.ELOOP, errno.EMLINK, errno.ENXIO):
+            raise _no_file(path) from error
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise _no_file(path)
+    return os.fdopen(descriptor, "ab")
+
+
+def _no_file(path: str | os.PathLike[str]) -> InputError:
+    return InputError(
+        f"{os.fspath(path)!r} must be a regular file, got a link or something else; remove it"
+    )
+
+
 def remove_leftovers(directory: str | os.PathLike[str]) -> None:
     """Remove the temporary files that killed processes left in a folder and in those within.
 
     Files that other processes write at the moment stay.
     """
     for path in Path(directory).rglob(".*.tmp"):
-        with suppress(FileNotFoundError, PermissionError):
+        with suppress(OSError):
+            if path.is_symlink() or not path.is_file():
+                continue
             if _FCNTL is not None:
                 with open(path, "r+b") as file:
                     if _lock(file):
@@ -125,7 +168,7 @@ def locked(path: str | os.PathLike[str], wait: Callable[[], None] | None = None)
         Called once if another process is in the block.
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "ab") as file:
+    with append_to(path) as file:
         if not _lock(file):
             if wait is not None:
                 wait()
@@ -137,7 +180,7 @@ def is_locked(path: str | os.PathLike[str]) -> bool:
     """Tell whether some process is in the block of a lock."""
     if not Path(path).is_file():
         return False
-    with open(path, "ab") as file:
+    with append_to(path) as file:
         return not _lock(file)
 
 

@@ -43,8 +43,9 @@ from relutopo.networks.reading import as_network
 from relutopo.networks.storage import save_network
 from relutopo.optional import require
 from relutopo.signatures.subject import Choice
-from relutopo.system.files import atomic_write
+from relutopo.system.files import append_to, atomic_write
 from relutopo.system.processes import apart
+from relutopo.system.untrusted import PLAIN, read_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -291,7 +292,10 @@ class Tracker:
         or why there are no more columns), and the columns of the analysis and its signatures.
         """
         paths = sorted(self.directory.glob("rows/*.json"))
-        rows: list[Row] = [json.loads(path.read_text()) for path in paths]
+        values = (None, bool, float, str, [PLAIN])
+        rows: list[Row] = [
+            read_json(path, {str: values}, "a row of a tracker", "delete it") for path in paths
+        ]
         return sorted(rows, key=lambda row: int(row["step"]))
 
     def table(self) -> pd.DataFrame:
@@ -313,7 +317,7 @@ class Tracker:
         if self._worker is not None and self._worker.poll() != 0:
             return
         one = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA")}
-        with open(self.directory / "worker.log", "ab") as log:
+        with append_to(self.directory / "worker.log") as log:
             self._worker = subprocess.Popen(
                 [
                     sys.executable,

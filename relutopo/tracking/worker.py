@@ -23,6 +23,7 @@ from relutopo.learning.runs import TrainingRun
 from relutopo.networks.storage import load_network
 from relutopo.signatures.subject import made
 from relutopo.system.files import atomic_write
+from relutopo.system.untrusted import PLAIN, read_json
 from relutopo.tracking.tensorboard import Board
 
 __all__ = ["work"]
@@ -34,7 +35,18 @@ _PAUSE = 0.2
 
 def work(directory: Path, is_closing: Callable[[], bool]) -> None:
     """Analyse what waits, until the tracker is closing and nothing waits."""
-    values = json.loads((directory / "settings.json").read_text())
+    values = read_json(
+        directory / "settings.json",
+        {
+            "format": int,
+            "analysis": {str: PLAIN},
+            "slice": (None, str),
+            "input_shape": (None, [int]),
+            "tensorboard": (None, str),
+        },
+        "the settings of a tracker",
+        "begin in a new folder",
+    )
     dataset = TrainingRun(directory).dataset
     board = Board(values["tensorboard"])
     while True:
@@ -47,9 +59,10 @@ def work(directory: Path, is_closing: Callable[[], bool]) -> None:
             continue
         note, copy = waiting[0], waiting[0].with_suffix(".npz")
         try:
-            row = json.loads(note.read_text())
-        except ValueError:  # a loss of power, which the tracker does not guard against
-            print(f"{note} is damaged; the step is lost", file=sys.stderr, flush=True)
+            form = {"step": int, "loss": float}
+            row = read_json(note, form, "a note of a tracker", "record the step again")
+        except InputError as error:  # a loss of power, which the tracker does not guard against
+            print(f"{note} is damaged; the step is lost: {error}", file=sys.stderr, flush=True)
         else:
             row |= _analyse(copy, dataset, values, row["step"])
             with atomic_write(directory / "rows" / note.name) as file:

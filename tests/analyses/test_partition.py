@@ -154,7 +154,7 @@ def test_a_damaged_row_and_wrong_choices_are_named(run: TrainingRun) -> None:
     settings.rows(run)
     path = run.directory / "analysis" / settings.key / "step_000000.json"
     path.write_text("{")
-    with pytest.raises(InputError, match=r"the row '.*step_000000.json' cannot be read"):
+    with pytest.raises(InputError, match=r"step_000000.json' must be a row, but it cannot be read"):
         settings.rows(run)
     with pytest.raises(UnknownNameError, match="choose one of amg_lobpcg, arpack"):
         Partition(eigensolver={"name": "nobody"}).create("eigensolver")

@@ -9,12 +9,14 @@
     error.json       error of the last attempt; deleted when a later one succeeds
 
 Invariant: the folder is valid after a kill at any moment; results are complete if and only if
-``done.json`` exists.
+``done.json`` exists; a folder that somebody else made is no danger: records have one form, and no
+name in them becomes a path unless it is a plain one.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,10 +30,30 @@ from relutopo.app.jobs.identity import Identity
 from relutopo.errors import InputError
 from relutopo.system.files import is_locked, remove_leftovers, save_json
 from relutopo.system.settings import differences
+from relutopo.system.untrusted import PLAIN, is_plain_name, read_json, refuse_detours
 
 __all__ = ["JobFolder", "JobRecord", "JobStatus", "stopwatch"]
 
 JobStatus = Literal["done", "failed", "running", "unfinished"]
+_FORMS: Mapping[str, Any] = {
+    "job": {
+        "id": str,
+        "identity": {
+            "experiment": str,
+            "settings": {str: PLAIN},
+            "code": {str: str},
+            "inputs": {str: str},
+        },
+        "choices": {str: str},
+        "overrides": [str],
+        "asked": str,
+    },
+    "done": {"finished": str, "seconds": {str: float}, "measures": {str: float}},
+    "error": {"failed": str, "type": str, "message": str, "traceback": str, "attempts": int},
+}
+_COLUMNS = frozenset({"job", "status", "experiment", "analysis", "error", "code"})
+"""What tables of jobs have of their own, beside ``seconds_<stage>``."""
+_KEY = re.compile(r"[A-Za-z_][\w.@/:-]*", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -99,12 +121,26 @@ class JobFolder:
         content = self._read("job")
         identity = Identity(**content.pop("identity"))
         content.pop("id")
-        return JobRecord(identity, **content)
+        record = JobRecord(identity, **content)
+        for key in record.keys:
+            # These are groups as well, and what is chosen in them is the same as in the record.
+            if not _KEY.fullmatch(key) or key in _COLUMNS - {"experiment", "analysis"}:
+                raise self._unreadable("job", f"it overrides {key[:60]!r}, which is no key")
+        return record
 
     @property
     def result(self) -> dict[str, Any]:
         """Content of ``done.json``: finished, seconds, measures."""
-        return self._read("done")
+        content = self._read("done")
+        # Figures are named after measures, and columns after both.
+        for name in (*content["measures"], *content["seconds"]):
+            if not is_plain_name(name):
+                raise self._unreadable("done", f"it measures {name[:60]!r}, which is no name")
+        for name in content["measures"]:
+            if name in _COLUMNS or name.startswith("seconds_"):
+                raise self._unreadable("done", f"it measures {name!r}, which is a column already")
+        numbers = {kind: _floats(content[kind]) for kind in ("seconds", "measures")}
+        return {**content, **numbers}
 
     @property
     def error(self) -> dict[str, Any]:
@@ -122,8 +158,9 @@ class JobFolder:
         Raises
         ------
         InputError
-            If the folder holds the results of a job with other settings.
+            If the folder holds the results of a job with other settings, or leads elsewhere.
         """
+        refuse_detours(self.directory, below=["**"])
         if self.is_done:
             self._refuse_others(record.identity)
         remove_leftovers(self.directory)
@@ -168,18 +205,27 @@ class JobFolder:
         return self.directory / f"{name}.json"
 
     def _read(self, name: str) -> dict[str, Any]:
-        path = self._path(name)
-        try:
-            content: dict[str, Any] = json.loads(path.read_text())
-        except (OSError, ValueError) as error:
-            raise InputError(
-                f"{str(path)!r} must be a record of a job, but it cannot be read ({error}); delete "
-                f"the folder {str(self.directory)!r} to compute the job again"
-            ) from error
+        content: dict[str, Any] = read_json(
+            self._path(name), _FORMS[name], "a record of a job", self._remedy
+        )
         return content
+
+    def _unreadable(self, name: str, reason: str) -> InputError:
+        return InputError(
+            f"{str(self._path(name))!r} must be a record of a job, but it cannot be read "
+            f"({reason}); {self._remedy}"
+        )
+
+    @property
+    def _remedy(self) -> str:
+        return f"delete the folder {str(self.directory)!r} to compute the job again"
 
     def _write(self, name: str, content: Mapping[str, Any]) -> None:
         save_json(content, self._path(name))
+
+
+def _floats(numbers: Mapping[str, float]) -> dict[str, float]:
+    return {name: float(number) for name, number in numbers.items()}
 
 
 def _now() -> str:

@@ -19,6 +19,7 @@ from relutopo.checks import check_seed
 from relutopo.learning.datasets import MOST_SEED
 from relutopo.signatures.base import column_names
 from relutopo.system.files import locked, save_json
+from relutopo.system.untrusted import printable, read_text
 
 __all__ = ["Job", "analysis_of", "measures_of"]
 
@@ -73,7 +74,9 @@ class Job:
             if folder.is_done:
                 log.info("done before: %s", self.directory)
                 if self.sweep_directory is None:
-                    print((self.directory / "summary.txt").read_text(), end="")
+                    again = "delete the folder to compute the job again"
+                    text = read_text(self.directory / "summary.txt", "a summary", again)
+                    print(printable(text), end="")
             else:
                 try:
                     seconds, measures = self._compute()

@@ -10,6 +10,7 @@ import numpy as np
 from relutopo.errors import InputError
 from relutopo.plots.style import BLUE, MUTED, new_figure, open_frame, style
 from relutopo.reports.text import natural_sort
+from relutopo.system.untrusted import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_measure"]
 
+_LONGEST = 60
+"""Characters of a name."""
+_WIDEST = 60.0
 _MANY = 8
 """Names beyond so many stand upright, and widen their panel."""
 
@@ -75,7 +79,7 @@ def plot_measure(table: pd.DataFrame, keys: Sequence[str], measure: str) -> Figu
 def _width(values: pd.Series[Any]) -> float:
     """Return the width of a panel in inches."""
     n_names = 0 if _are_numbers(values) else values.nunique(dropna=False)
-    return max(2.6, 0.22 * n_names)
+    return min(max(2.6, 0.22 * n_names), _WIDEST)
 
 
 def _draw(ax: Axes, table: pd.DataFrame, key: str, measure: str) -> None:
@@ -111,9 +115,22 @@ def _places(ax: Axes, values: list[Any]) -> list[float]:
                 ax.set_xscale("symlog", linthresh=min(above), linscale=1.0)
         return [float(value) for value in values]
     slant: Any = {"rotation": 90} if len(values) > _MANY else {"rotation": 30, "ha": "right"}
-    ax.set_xticks(range(len(values)), [str(value) for value in values], **slant)
+    ax.set_xticks(range(len(values)), [_label(value) for value in values], **slant)
     ax.set_xlim(-0.5, len(values) - 0.5)
     return [float(i) for i in range(len(values))]
+
+
+def _label(value: Any) -> str:
+    r"""Return a name as it is, but for what matplotlib would take for a formula.
+
+    Examples
+    --------
+    >>> _label("$x")
+    '\\\\$x'
+    """
+    text = printable(str(value))
+    text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+    return text.replace("$", r"\$")
 
 
 def _are_numbers(values: Iterable[Any]) -> bool:

@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from relutopo.reports.text import counted
+from relutopo.system.files import append_to
 
 __all__ = ["SweepWatch"]
 
@@ -131,8 +132,8 @@ class SweepWatch:
     def _tell(self, text: str | None) -> None:
         if text is not None:
             print(text, flush=True)
-            with open(self.directory / "sweep.log", "a") as log:
-                print(f"{datetime.now():%Y-%m-%d %H:%M:%S} {text}", file=log)
+            with append_to(self.directory / "sweep.log") as log:
+                log.write(f"{datetime.now():%Y-%m-%d %H:%M:%S} {text}\n".encode())
 
     def _names(self) -> list[str]:
         return [path.parent.name for path in self.directory.glob("jobs/*/job.json")]

@@ -15,10 +15,12 @@ from relutopo.app.messages import in_words_of_the_command, refuse_unknown_measur
 from relutopo.app.reports.summaries import save_summary, show
 from relutopo.app.sweeps import plots as sweep_plots
 from relutopo.app.sweeps.sweep import Sweep
+from relutopo.errors import InputError, RelutopoError
 from relutopo.optional import require
 from relutopo.plots import save_figure
 from relutopo.reports.tables import new_table, save_table, spread
-from relutopo.reports.text import counted, natural_sort, short
+from relutopo.reports.text import cell, counted, natural_sort, short
+from relutopo.system.untrusted import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,9 +59,24 @@ def summarize(directory: str | Path, *, measure: str | None = None, least: bool 
     Raises
     ------
     InputError
-        If the folder holds no jobs, or no kind of analysis in it measures `measure`.
+        If the folder holds no jobs, or what is in it is not as relutopo writes it, or no kind of
+        analysis in it measures `measure`.
     """
     sweep = Sweep.open(directory)
+    try:
+        _summarize(sweep, measure, least)
+    except (RelutopoError, OSError):
+        raise
+    except Exception as error:  # a table with the right names may hold anything
+        raise InputError(
+            f"the tables in {str(sweep.directory)!r} must be those of relutopo's jobs, but they "
+            f"cannot be summarized ({type(error).__name__}: {error}); delete the jobs that "
+            "another program wrote; if none did, please report it as a bug"
+        ) from error
+    return sweep
+
+
+def _summarize(sweep: Sweep, measure: str | None, least: bool) -> None:
     done = sweep.only("done")
     kinds = {name: done.only("done", name) for name in dict.fromkeys(j.analysis for j in done.jobs)}
     refuse_unknown_measure(measure, {name: part.measures for name, part in kinds.items()})
@@ -80,7 +97,6 @@ def summarize(directory: str | Path, *, measure: str | None = None, least: bool 
     parts += [*_failures(sweep), "", *_counts(sweep, overview)]
     save_summary(parts, sweep.directory)
     show(parts, sweep.directory)
-    return sweep
 
 
 def _objective(sweep: Sweep) -> str | None:
@@ -94,10 +110,12 @@ def _measured(
 ) -> list[RenderableType]:
     """Show a measure against each swept key, and draw it."""
     known = sweep.measures
+    if not known:
+        return ["", f"No job of the analysis {analysis!r} has a measure."]
     has = [column for column in known if rows[column].notna().any()]
     name = measure or next(iter(has), known[0])
     if name not in known:
-        return ["", f"The analysis {analysis!r} does not measure {name}."]
+        return ["", f"The analysis {analysis!r} does not measure {cell(name)}."]
     if name not in has:
         others = f"; --measure shows another of {', '.join(has)}" if has else ""
         return ["", f"No job has a {name}{others}."]
@@ -121,12 +139,12 @@ def _measured(
 def _against(key: str, name: str, groups: dict[Any, pd.Series[Any]]) -> list[RenderableType]:
     """Show a measure for each value of a key; name the values for which no job has it."""
     known = {value: groups[value] for value in natural_sort(groups) if groups[value].notna().any()}
-    unknown = [short(value) for value in natural_sort(groups) if value not in known]
+    unknown = [cell(value) for value in natural_sort(groups) if value not in known]
     shown = _shown(known.values())
     grid = new_table([key], shown, wrap_numbers=True)
     for value, measured in known.items():
         cells = spread(measured)
-        grid.add_row(short(value), *(cells[column] for column in shown))
+        grid.add_row(cell(value), *(cells[column] for column in shown))
     lines: list[RenderableType] = [f"[italic]{name} against {key}[/italic]", grid]
     if unknown:
         lines.append(f"No job has a {name} where {key} is {', '.join(unknown)}.")
@@ -158,7 +176,7 @@ def _best(rows: pd.DataFrame, keys: list[str], name: str, least: bool) -> list[R
     grid = new_table(keys, shown, wrap_numbers=True)
     for setting, measured in best.items():
         cells = spread(measured)
-        grid.add_row(*map(short, setting), *(cells[column] for column in shown))
+        grid.add_row(*map(cell, setting), *(cells[column] for column in shown))
     return [f"[italic]Best settings: the {which} mean {name} first[/italic]", grid]
 
 
@@ -180,7 +198,7 @@ def _failures(sweep: Sweep) -> list[str]:
         text = f"{error['type']}: {in_words_of_the_command(error['message'])}"
         reasons.setdefault(text, []).append(f"{job.name} ({where})" if where else job.name)
     lines = [
-        f"[red]failed: {escape(', '.join(names))}[/red]: {escape(text)}"
+        f"[red]failed: {escape(', '.join(names))}[/red]: {escape(printable(text))}"
         for text, names in reasons.items()
     ]
     return ["", *lines] if lines else []
@@ -195,7 +213,8 @@ def _counts(sweep: Sweep, overview: pd.DataFrame) -> list[str]:
     seconds = overview.filter(regex="^seconds_").sum()
     if len(seconds):
         stages = ", ".join(
-            f"{str(stage).removeprefix('seconds_')} {value:.0f}" for stage, value in seconds.items()
+            f"{cell(stage).removeprefix('seconds_')} {value:.0f}"
+            for stage, value in seconds.items()
         )
         lines.append(f"[dim]seconds, all jobs: {stages}[/dim]")
     versions: dict[str, set[str]] = {}
@@ -204,7 +223,7 @@ def _counts(sweep: Sweep, overview: pd.DataFrame) -> list[str]:
             for package, version in job.record.identity.code.items():
                 versions.setdefault(package, set()).add(version)
     lines += [
-        f"[yellow]results of {len(found)} versions of {package} stand here[/yellow]"
+        f"[yellow]results of {len(found)} versions of {cell(package)} stand here[/yellow]"
         for package, found in versions.items()
         if len(found) > 1
     ]

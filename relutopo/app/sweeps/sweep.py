@@ -12,10 +12,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from relutopo import registry
 from relutopo.app.jobs.folder import JobFolder, JobRecord, JobStatus
-from relutopo.errors import InputError
+from relutopo.errors import InputError, UnknownNameError
 from relutopo.optional import require
+from relutopo.reports.tables import load_table
 from relutopo.reports.text import natural_key
+from relutopo.system.untrusted import is_plain_name, printable, refuse_detours
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,6 +51,29 @@ class SweepJob:
         """The kind of analysis that it makes."""
         return str(self.record.identity.settings["analysis"]["name"])
 
+    def check(self) -> None:
+        """Raise an `InputError` for a folder or an analysis with a name that nobody gives it."""
+        if not is_plain_name(self.name):
+            raise InputError(
+                f"{printable(str(self.folder.directory))!r} must be the folder of a job, named by "
+                "letters and digits; remove it, or rename it"
+            )
+        path = str(self.folder.directory / "job.json")
+        analysis = self.record.identity.settings.get("analysis")
+        name = analysis.get("name") if isinstance(analysis, Mapping) else None
+        if not isinstance(name, str):
+            raise InputError(
+                f"{path!r} must name an analysis in its settings, got none; delete the folder "
+                f"{str(self.folder.directory)!r} to compute the job again"
+            )
+        try:
+            registry.check("analysis", name)
+        except UnknownNameError as error:
+            raise InputError(
+                f"{path!r} must name an analysis that there is: {error}; or delete the folder "
+                f"{str(self.folder.directory)!r}"
+            ) from error
+
 
 @dataclass(frozen=True)
 class Sweep:
@@ -67,10 +93,12 @@ class Sweep:
     def open(cls, directory: str | Path) -> Sweep:
         """Find the jobs in a sweep's folder; `InputError` if there are none."""
         directory = Path(directory)
+        refuse_detours(directory, below=("", "figures", "jobs"))
         latest: dict[str, SweepJob] = {}
         for path in sorted(directory.glob("jobs/*/job.json")):
             folder = JobFolder(path.parent)
             job = SweepJob(folder, folder.record, folder.status)
+            job.check()
             other = latest.setdefault(job.record.identity.settings_id, job)
             if job.record.asked > other.record.asked:
                 latest[job.record.identity.settings_id] = job
@@ -137,14 +165,13 @@ class Sweep:
         for i, job in enumerate(self.jobs):
             path = job.folder.directory / f"{stem}.parquet"
             try:
-                table = pandas.read_parquet(path)
-            except (OSError, ValueError) as error:  # pyarrow's errors are of these kinds
-                reason = error if path.is_file() else "it is missing"
+                table = load_table(path)
+            except InputError as error:
                 raise InputError(
-                    f"{str(path)!r} must be a table of a job that is done, but it cannot be read "
-                    f"({reason}); delete the folder {str(job.folder.directory)!r} and give the "
+                    f"{error}; delete the folder {str(job.folder.directory)!r} and give the "
                     "sweep's command again, which computes that job anew"
                 ) from error
+            table = table.drop(columns=["job", "code"], errors="ignore")
             table.insert(0, "job", job.name)
             for key, column in self.swept.items():
                 if key not in table.columns:
@@ -178,7 +205,7 @@ class Sweep:
                 row |= {f"seconds_{stage}": s for stage, s in result["seconds"].items()}
             if job.status == "failed":
                 error = job.folder.error
-                row["error"] = f"{error['type']}: {error['message']}"
+                row["error"] = printable(f"{error['type']}: {error['message']}")
             rows.append({**row, "code": _code(job)})
         table: pd.DataFrame = pandas.DataFrame(rows)
         return table
@@ -202,6 +229,10 @@ def _plain(value: Any) -> Any:
 
 def _alike(column: list[Any]) -> list[Any]:
     """Return values of one kind: as they are if they are all numbers, else as text."""
-    numbers = all(isinstance(value, (int, float)) for value in column)
+    # Tables hold integers of 64 bits.
+    numbers = all(
+        isinstance(value, float) or (isinstance(value, int) and abs(value) < 2**63)
+        for value in column
+    )
     booleans = {isinstance(value, bool) for value in column}
     return column if numbers and len(booleans) == 1 else [str(value) for value in column]
