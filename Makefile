@@ -3,6 +3,7 @@
 # make test   set up, and run all tests: six minutes on two cores
 # make lint   set up, and check style and types
 # make plan   draw the plan of the house anew, docs/figures/plan.svg
+# make campaign SECONDS=600  set up, and try hostile inputs for so long
 # make benchmarks  set up, measure everything, and write docs/benchmarks.md: a quarter of an hour
 #
 # Set-up happens once, in .venv, and again only when pyproject.toml changes. Where kernels are not
@@ -21,7 +22,11 @@ PIP := $(VENV)/bin/pip --disable-pip-version-check --quiet
 TESTS := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=1 \
   $(VENV)/bin/pytest --numprocesses=auto --maxprocesses=8 --dist=worksteal --durations=20
 
-.PHONY: run quick test kernels lint plan benchmarks setup
+# How long the campaign runs, and in how many processes: as many as there are cores by default.
+SECONDS ?= 600
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+
+.PHONY: run quick test kernels lint plan campaign benchmarks setup
 .DELETE_ON_ERROR:
 
 run: setup
@@ -43,6 +48,9 @@ lint: setup
 
 plan:
 	$(PYTHON) docs/plan.py
+
+campaign: kernels
+	$(VENV)/bin/python -m tests.campaign --seconds $(SECONDS) --jobs $(JOBS)
 
 benchmarks: setup
 	$(VENV)/bin/python -m benchmarks

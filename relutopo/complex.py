@@ -52,8 +52,8 @@ class CellComplex(Cells):
         -------
         (n,) ndarray of int64
             Region index; `OUTSIDE` (-1) outside the domain, `ON_BOUNDARY` (-2) for a point on a
-            facet between regions, which no region contains in its interior. Signs that rounding
-            leaves open are decided exactly.
+            facet between regions, which belongs to several. A point on a side of the domain
+            belongs to the region there. Signs that rounding leaves open are decided exactly.
         """
         return locate(self, points)
 

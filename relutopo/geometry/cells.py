@@ -33,7 +33,7 @@ __all__ = ["ON_BOUNDARY", "OUTSIDE", "CellLists", "Cells", "EnumerationRecord"]
 OUTSIDE = -1
 """What `locate` says of a point outside the domain."""
 ON_BOUNDARY = -2
-"""What `locate` says of a point that no region contains in its interior."""
+"""What `locate` says of a point that several regions have in their border."""
 
 
 class CellLists(Protocol):

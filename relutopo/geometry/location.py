@@ -1,4 +1,11 @@
-"""Which region a point lies in, by its activation pattern."""
+"""Which region a point lies in, by its activation pattern.
+
+A point belongs to a region if no other region holds it. Inside the domain that is so where no
+neuron is zero but those that vanish on the whole region. On a side of the domain neurons may also
+be zero at the point and nowhere inside near it, as the kinks of a network that begins with a ReLU
+are on the sides of [0, 1]^d: these are told apart exactly, by the directions that lead from the
+point into the domain.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +14,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from relutopo.arithmetic.exact import Integers, homogeneous_points
 from relutopo.arrays import as_points
 from relutopo.errors import InvariantError
 from relutopo.geometry.cells import ON_BOUNDARY, OUTSIDE, Cells
 from relutopo.geometry.domain import Domain
 from relutopo.geometry.patterns import find_patterns, pack_patterns
+from relutopo.geometry.polytope import Cone
+from relutopo.geometry.region import pattern_beyond
 from relutopo.networks.network import Network
 
 __all__ = ["NOT_FOUND", "KnownRegions", "locate"]
@@ -42,7 +52,8 @@ class KnownRegions:
         """Return the region of each point.
 
         A point with a pre-activation of exactly zero lies on a facet, unless the neuron is zero on
-        the whole region (a dead neuron without bias).
+        the whole region (a dead neuron without bias), or the point lies on a side of the domain
+        and the neuron has one sign in the domain around it.
 
         Parameters
         ----------
@@ -66,8 +77,31 @@ class KnownRegions:
             doubtful = (signs[rows] == 0) & ~self._vanish_for_certain(signs[rows] > 0)
             for i in np.flatnonzero(doubtful.any(axis=1)):
                 if not self._vanish(signs[rows[i]] > 0, np.flatnonzero(doubtful[i])):
-                    regions[inside[rows[i]]] = ON_BOUNDARY
+                    row = inside[rows[i]]
+                    regions[row] = self._region_at_side(homogeneous_points(x[row])[0])
         return regions
+
+    def _region_at_side(self, point: Integers) -> int:
+        """Return the only region that holds a point on a side of the domain, or `ON_BOUNDARY`."""
+        sides = self.domain.side_planes()
+        sides = sides[sides @ point == 0]
+        if not len(sides):
+            return ON_BOUNDARY
+        centre = self.domain.inner_point()
+        inwards = centre[:-1] * point[-1] - point[:-1] * centre[-1]
+        pattern = pattern_beyond(self.network, point, inwards)
+        if pattern is None:  # along the zeros of a neuron, which go on inside
+            return ON_BOUNDARY
+        maps = self.network.exact_maps(pattern, len(self.network.layer_sizes))
+        planes = np.concatenate(maps)
+        slopes = planes[planes @ point == 0][:, :-1]
+        cone = Cone.of_rows(list(-sides[:, :-1]))
+        along = np.array([slopes @ line for line in cone.lines], dtype=object)
+        into = np.array([slopes @ ray for ray in cone.rays], dtype=object)
+        if along.any() or ((into > 0).any(axis=0) & (into < 0).any(axis=0)).any():
+            return ON_BOUNDARY
+        (found,) = find_patterns(pack_patterns(pattern[None]), self.packed_patterns).tolist()
+        return found if found >= 0 else NOT_FOUND
 
     def _vanish_for_certain(self, patterns: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Tell which neurons are zero on the regions of patterns, as the floats show exactly."""

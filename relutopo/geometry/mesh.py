@@ -33,7 +33,8 @@ def save_mesh(
     """Write the regions of a complex as a mesh, atomically.
 
     Cells carry ``region`` (its index), ``n_active`` (active neurons), ``volume``, and what
-    `cell_data` adds; points carry ``output``, the network's values.
+    `cell_data` adds; points carry ``output``, the network's values: of two outputs three numbers,
+    the last one zero, as VTK knows no vectors of two.
 
     Parameters
     ----------
@@ -90,10 +91,13 @@ def save_mesh(
     blocks = _blocks(complex_)
     points = np.zeros((complex_.n_cells[0], 3))
     points[:, : complex_.dim] = complex_.vertices
+    outputs = complex_.network(complex_.vertices)
+    if outputs.shape[1] == 2:
+        outputs = np.append(outputs, np.zeros((len(outputs), 1)), axis=1)
     mesh = meshio.Mesh(
         points,
         [(kind, corners) for kind, _, corners in blocks],
-        point_data={"output": complex_.network(complex_.vertices)},
+        point_data={"output": outputs},
         cell_data={
             name: [array[region] for _, region, _ in blocks] for name, array in data.items()
         },

@@ -7,10 +7,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from relutopo import ON_BOUNDARY, OUTSIDE, Box, CellComplex, Polytope, ReluNetwork, decompose
+from relutopo import (
+    ON_BOUNDARY,
+    OUTSIDE,
+    Box,
+    CellComplex,
+    Polytope,
+    ReluNetwork,
+    decompose,
+    search_regions,
+)
 from relutopo.errors import InputError, InvariantError
 from relutopo.gallery import central_arrangement, random_network
 from relutopo.geometry import invariants
+from relutopo.geometry.location import NOT_FOUND
 from relutopo.testing import assert_same_complex
 
 
@@ -129,6 +139,24 @@ def test_locate_tells_boundary_from_dead_neurons() -> None:
     regions = complex_.locate([[0.5, 0.0], [-0.5, 0.0], [0.0, 0.3], [0.0, 2.0], [1.0, 1.0]])
     assert set(regions[:2].tolist()) == {0, 1}
     assert regions[2:].tolist() == [ON_BOUNDARY, OUTSIDE, regions[0]]
+
+
+def test_locate_on_the_sides_of_the_domain() -> None:
+    """Kinks along a side, or through a corner from outside, divide no region there."""
+    network = ReluNetwork(
+        [[[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [1.0, 1.0]], np.ones((1, 4))],
+        [[0.0, -1.0, -1.0, 0.0], [0.0]],
+    )
+    points = [[0.0, 0.0], [0.0, 0.5], [0.5, 1.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [0.5, 0.5]]
+    complex_ = decompose(network, Box(0, 1, dim=2))
+    low, high = complex_.locate([[0.25, 0.25], [0.75, 0.75]]).tolist()
+    assert low != high
+    expected = [low, low, high, ON_BOUNDARY, ON_BOUNDARY, high, ON_BOUNDARY]
+    assert complex_.locate(points).tolist() == expected
+    triangle = Polytope([[-1, 0], [0, -1], [1, 1]], [0, 0, 1])
+    assert decompose(network, triangle).locate(points).tolist() == [0, 0, -1, 0, 0, -1, 0]
+    found = search_regions(network, Box(0, 1, dim=2), [[0.25, 0.25]], max_regions=1)
+    assert found.graph.locate(points[:3]).tolist() == [0, 0, NOT_FOUND]
 
 
 def test_locate_decides_exactly() -> None:

@@ -54,6 +54,16 @@ def test_round_trip(dim: int, suffix: str, tmp_path: Path) -> None:
     np.testing.assert_allclose(volumes, complex_.volumes, rtol=1e-9, atol=1e-14)
 
 
+@pytest.mark.parametrize("suffix", ["vtu", "vtk"])
+def test_two_outputs(suffix: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    complex_ = rt.decompose(random_network([2, 4, 2], 0), rt.Box(-2, 2, dim=2))
+    rt.save_mesh(tmp_path / f"mesh.{suffix}", complex_)
+    assert capfd.readouterr() == ("", "")
+    written = meshio.read(tmp_path / f"mesh.{suffix}").point_data["output"]
+    np.testing.assert_array_equal(written[:, :2], complex_.network(complex_.vertices))
+    assert not written[:, 2:].any()
+
+
 def test_triangulation_is_a_copy() -> None:
     complex_ = decomposed(3)
     owner, corners = complex_.triangulation(3)

@@ -23,6 +23,7 @@ def test_properties_leave_the_number_of_examples_to_the_profile() -> None:
 def test_the_rooms_of_tests_are_those_of_the_code() -> None:
     rooms = {path.name for folder in (ROOT, ROOT / "relutopo") for path in folder.iterdir()}
     others = {
+        "campaign",  # hostile inputs of all rooms
         "laws",  # what every backend of a role obeys
         "project",  # what is declared, and who imports whom
         "root",  # the modules of `relutopo` that stand in no room

@@ -1,0 +1,6 @@
+"""A campaign of hostile inputs, each compared with what does not depend on the code under test."""
+
+MODULES = [
+    "tests.campaign.network_kinds",
+]
+"""What registers kinds."""
