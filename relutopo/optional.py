@@ -14,7 +14,7 @@ _EXPORT = 'pip install "relutopo[export]"'
 _REMEDIES = {
     "torch": _APP,
     "hydra": _APP,
-    "matplotlib": _APP,
+    "matplotlib": 'pip install "relutopo[plots]"',
     "pandas": _APP,
     "pyarrow": _APP,
     "sklearn": _APP,

@@ -15,6 +15,7 @@ the parts of two packages.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from importlib import import_module, metadata
 from typing import Any
 
@@ -26,7 +27,17 @@ from relutopo.errors import (
     UnknownNameError,
 )
 
-__all__ = ["built_in", "constructor", "create", "create_from", "names", "provider", "roles"]
+__all__ = [
+    "OutsidePart",
+    "built_in",
+    "constructor",
+    "create",
+    "create_from",
+    "names",
+    "outside",
+    "provider",
+    "roles",
+]
 
 _BACKENDS = "relutopo.backends"
 _WEIGHTS = "relutopo.spectral.weights"
@@ -157,6 +168,44 @@ def built_in(role: str) -> tuple[str, ...]:
     """Return the names for a role that come with relutopo, sorted; see `names`."""
     _check_role(role)
     return tuple(sorted(_BUILT_IN[role]))
+
+
+@dataclass(frozen=True)
+class OutsidePart:
+    """A part that an installed package adds to a role.
+
+    Attributes
+    ----------
+    role, name : str
+    package, version : str
+        Where it comes from.
+    target : str
+        Module and class or function.
+    """
+
+    role: str
+    name: str
+    package: str
+    version: str
+    target: str
+
+
+def outside() -> list[OutsidePart]:
+    """Return what installed packages add, importing nothing.
+
+    Examples
+    --------
+    >>> all(part.role in roles() for part in outside())
+    True
+    """
+    found = []
+    every = metadata.entry_points()  # once: it reads the metadata of every installed package
+    for role in roles():
+        for point in every.select(group=f"relutopo.{role}"):
+            if point.name not in _BUILT_IN[role]:
+                package, version = (point.dist.name, point.dist.version) if point.dist else ("", "")
+                found.append(OutsidePart(role, point.name, package, version, point.value))
+    return sorted(found, key=lambda part: (part.role, part.name, part.package))
 
 
 def check(role: str, name: str) -> None:

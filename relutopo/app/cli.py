@@ -10,13 +10,16 @@ import argparse
 import logging
 import math
 import os
+import shutil
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from relutopo.app.jobs.folder import JobRecord
 from relutopo.app.jobs.identity import Identity
+from relutopo.app.jobs.overview import show_folder
 from relutopo.app.sweeps.progress import SweepWatch
 from relutopo.optional import require
 from relutopo.system.interrupts import deliver_interrupts
@@ -37,11 +40,14 @@ from hydra_plugins.relutopo.optuna_sweeper import OptunaSweeper  # noqa: E402
 from hydra_plugins.relutopo.ray_launcher import RayLauncher  # noqa: E402
 from omegaconf import DictConfig, read_write  # noqa: E402
 
+from relutopo import registry  # noqa: E402
 from relutopo.app import resolvers, schema  # noqa: E402
+from relutopo.app.arguments import for_hydra  # noqa: E402
 from relutopo.app.config_files import refuse_hostile_configs  # noqa: E402
 from relutopo.app.messages import (  # noqa: E402
     EXPECTED,
     explain,
+    refuse_missing_files,
     refuse_unknown_keys,
     refuse_unknown_objective,
     refuse_values_of_groups,
@@ -59,15 +65,18 @@ for plugin in (RayLauncher, OptunaSweeper):
 
 def main() -> None:
     """Run the command with the arguments of the process."""
-    if sys.argv[1:2] == ["summarize"]:
-        sys.exit(_summarize(sys.argv[2:]))
+    if sys.argv[1:2] in ([name] for name in _COMMANDS):
+        sys.exit(_COMMANDS[sys.argv[1]](sys.argv[2:]))
     if "HYDRA_FULL_ERROR" in os.environ:
         _run_hydra()
         return
     os.environ["HYDRA_FULL_ERROR"] = "1"  # let Hydra raise what is wrong instead of printing it
     try:
         refuse_hostile_configs(sys.argv[1:])
-        refuse_values_of_groups(sys.argv[1:], resolvers.choices())
+        groups = resolvers.choices()
+        schema.register_installed(sys.argv[1:])
+        refuse_values_of_groups(sys.argv[1:], groups)
+        sys.argv[1:] = for_hydra(sys.argv[1:], groups)
         with deliver_interrupts():
             _run_hydra()
     except EXPECTED as error:
@@ -92,10 +101,11 @@ def run_job(config: DictConfig) -> float | None:
     context = HydraConfig.get()
     is_sweep = context.mode == RunMode.MULTIRUN
     try:
-        values = _checked(config)
+        values = _checked(config, is_sweep=is_sweep)
     except EXPECTED as error:
         if is_sweep:  # no other job will be better
             raise
+        _leave_no_trace(Path(context.runtime.output_dir))
         sys.exit(explain(error))
     record = JobRecord(
         Identity.of(str(context.runtime.choices["experiment"]), values),
@@ -122,14 +132,30 @@ def run_job(config: DictConfig) -> float | None:
     return measures.get(objective)
 
 
-def _checked(config: DictConfig) -> dict[str, Any]:
+def _leave_no_trace(directory: Path) -> None:
+    """Remove the folder that Hydra made for a run that was refused, if nothing else is in it."""
+    logging.shutdown()  # closes the log
+    files = [path for path in directory.rglob("*") if path.is_file()]
+    if all(path.parent.name == ".hydra" or path.suffix == ".log" for path in files):
+        shutil.rmtree(directory, ignore_errors=True)
+        with suppress(OSError):  # those above may hold other runs
+            for above in directory.parents:
+                if Path.cwd() in above.absolute().parents:
+                    above.rmdir()
+
+
+def _checked(config: DictConfig, *, is_sweep: bool) -> dict[str, Any]:
     """Return the settings of a job, after all checks that need no computation."""
-    from relutopo.app.jobs.job import measures_of  # the help does without all that this loads
+    # The help does without all that this loads.
+    from relutopo.app.jobs.job import check_settings, measures_of
 
     values = resolvers.plain(config)
     refuse_unknown_keys(values, schema.Settings.__dataclass_fields__)
     name = values["analysis"]["name"]
     refuse_unknown_objective(values["objective"], name, measures_of(values))
+    if not is_sweep:  # a job of a sweep records it, and lets the others go on
+        check_settings(values)
+        refuse_missing_files(values)
     return values
 
 
@@ -213,6 +239,38 @@ def _summarize(arguments: Sequence[str]) -> str | None:
     except EXPECTED as error:
         return explain(error)
     return None
+
+
+def _show(arguments: Sequence[str]) -> str | None:
+    """Print what came of a run or a sweep; return an error to end with, or none."""
+    parser = argparse.ArgumentParser(
+        prog="relutopo show", description="Print the summary of a run or sweep, and its figures."
+    )
+    parser.add_argument("folder", help="folder of the run, below outputs/, or of a sweep")
+    folder = Path(parser.parse_args(arguments).folder)
+    try:
+        show_folder(folder)
+    except EXPECTED as error:
+        return explain(error)
+    return None
+
+
+def _plugins(arguments: Sequence[str]) -> str | None:
+    """Print the parts that other packages add; return an error to end with, or none."""
+    argparse.ArgumentParser(
+        prog="relutopo plugins", description="List the parts that installed packages add."
+    ).parse_args(arguments)
+    found = registry.outside()
+    for part in found:
+        print(f"{part.role}={part.name}  from {part.package} {part.version}: {part.target}")
+    if not found:
+        roles = ", ".join(registry.roles())
+        print(f"no installed package adds parts of its own to a role ({roles})")
+    return None
+
+
+_COMMANDS = {"summarize": _summarize, "show": _show, "plugins": _plugins}
+"""What else the command does, by its first argument."""
 
 
 if __name__ == "__main__":

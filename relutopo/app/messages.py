@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import difflib
 import errno
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
@@ -22,6 +25,7 @@ from omegaconf.errors import (
     ValidationError,
 )
 
+from relutopo import registry
 from relutopo.errors import InputError, RelutopoError
 from relutopo.system.untrusted import printable
 
@@ -29,6 +33,7 @@ __all__ = [
     "EXPECTED",
     "explain",
     "in_words_of_the_command",
+    "refuse_missing_files",
     "refuse_unknown_keys",
     "refuse_unknown_measure",
     "refuse_unknown_objective",
@@ -58,6 +63,7 @@ _REMEDIES = {
     ", pass an instance, or register yours": ", or register yours",
 }
 """Remedies in the library's messages, and the same in keys of the command."""
+_MISSING = re.compile(r"Could not (?:find|load) '(\w+)/([^'/]+)'")
 _SEVERAL = ("signature",)
 """Groups of which any number can be chosen, as a list."""
 
@@ -81,7 +87,12 @@ def _explained(error: BaseException) -> str:
         )
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         group, _, name = error.missing_cfg_file.rpartition("/")
-        return f"{group}={name} does not exist" + _remedy(name, error.options)
+        choices = {*error.options, *_installed(group)}
+        return f"{group}={name} does not exist" + _remedy(name, choices)
+    several = _MISSING.search(str(error)) if isinstance(error, MissingConfigException) else None
+    if several is not None:  # one name in a list of choices
+        group, name = several.groups()
+        return f"{group}={name} does not exist" + _remedy(name, _installed(group))
     if isinstance(error, OverrideParseException):
         return _not_understood(error)
     if "does not support sweep type" in str(error):
@@ -96,8 +107,7 @@ def _explained(error: BaseException) -> str:
         key = str(cause.full_key)
         parent, dot, _ = key.rpartition(".")
         known = [f"{parent}{dot}{name}" for name in cause.parent_node]
-        elsewhere = _paths_to(key.rpartition(".")[2], cause.parent_node._get_root())
-        return f"`{key}` is not a key" + _remedy(key, (k for k in known if k != "hydra"), elsewhere)
+        return f"`{key}` is not a key" + _elsewhere(key, known, cause.parent_node._get_root())
     if isinstance(cause, MissingMandatoryValue):
         return f"`{cause.full_key}` has no value; add {cause.full_key}=<value> to the command"
     if isinstance(cause, ValidationError) and "is not a ListConfig" in str(cause):
@@ -221,12 +231,38 @@ def refuse_unknown_measure(measure: str | None, measures: Mapping[str, Sequence[
         )
 
 
+def refuse_missing_files(values: Mapping[str, Any]) -> None:
+    """Raise an `InputError` for a model or data that are not there, before anything is written.
+
+    Parameters
+    ----------
+    values : mapping
+        The resolved configuration.
+
+    Examples
+    --------
+    >>> refuse_missing_files({"network": {"path": None}, "data": {"name": "two_moons"}})
+    """
+    for group in ("network", "data"):
+        entry = values.get(group)
+        path = entry.get("path") if isinstance(entry, Mapping) else None
+        if isinstance(path, str) and not os.path.isfile(path):
+            raise InputError(
+                f"`{group}.path` names the file {path!r}, which does not exist in "
+                f"{os.getcwd()!r}; check the path"
+            )
+
+
+def _installed(group: str) -> tuple[str, ...]:
+    return registry.names(group) if group in registry.roles() else ()
+
+
 def _not_understood(error: OverrideParseException) -> str:
     """Return the message for an argument that Hydra cannot parse as an override."""
     said = [line for line in error.message.splitlines() if line and "override" not in line.lower()]
     if "=" not in error.override and not error.override.startswith("~"):
-        close = difflib.get_close_matches(error.override, ["summarize"], n=1)
-        guess = "; did you mean relutopo summarize <folder>?" if close else ""
+        close = difflib.get_close_matches(error.override, ["summarize", "show", "plugins"], n=1)
+        guess = f"; did you mean relutopo {close[0]}, as the first word?" if close else ""
         return (
             f"{error.override!r} must be key=value{guess}; `relutopo --help` shows all keys and "
             "choices"
@@ -241,7 +277,36 @@ def _remedy(wrong: str, known: Iterable[str], elsewhere: Sequence[str] = ()) -> 
     names = sorted(known)
     close = elsewhere or difflib.get_close_matches(wrong, names, n=1)
     guess = f"; did you mean {' or '.join(close)}?" if close else ""
-    return f"{guess}; choose one of {', '.join(names)}"
+    return guess + (f"; choose one of {', '.join(names)}" if names else "")
+
+
+def _elsewhere(key: str, known: Sequence[str], config: Any) -> str:
+    """Return the remedy for a key that is not there."""
+    group, _, name = key.rpartition(".")
+    paths = _paths_to(name, config)
+    choices = [] if paths else _choices_with(name, group)
+    if choices:
+        paths = [f"{of}.{name} with {of}={choice}" for of, choice in choices[:3]]
+        known = known if group else []
+    if not paths and not group and (belongs := _groups_of(name)):
+        return f"; {name!r} is a choice: did you mean {belongs[0]}={name} {belongs[0]}.<key>=...?"
+    return _remedy(key, (k for k in known if k != "hydra"), paths)
+
+
+def _choices_with(name: str, group: str) -> list[tuple[str, str]]:
+    """Return groups and choices that have a key of this name, in one group if it is given."""
+    found = []
+    for path in sorted(Path(str(resources.files("relutopo.conf"))).glob(f"{group or '*'}/*.yaml")):
+        of, choice = path.parent.name, path.stem
+        keys = re.findall(r"^(\w+):", path.read_text(encoding="utf-8"), re.MULTILINE)
+        if name in keys and name != "name" and of not in ("experiment", *_SEVERAL):
+            found.append((of, choice))
+    return found
+
+
+def _groups_of(name: str) -> list[str]:
+    """Return the groups in which there is a choice of this name."""
+    return [role for role in registry.roles() if name in registry.built_in(role)]
 
 
 def _paths_to(name: str, config: Any) -> list[str]:

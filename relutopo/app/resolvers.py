@@ -9,6 +9,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from relutopo import registry
 from relutopo.app.jobs.identity import Identity, digest
 
 __all__ = ["choices", "plain", "register"]
@@ -19,12 +20,13 @@ def register() -> None:
 
     - ``relutopo.job``: the job's identity, which names its folder.
     - ``relutopo.asked``: eight digits, a hash of the command line.
+    - ``relutopo.title``: the experiment, and the data where they are others than its own.
     - ``relutopo.sweep``: the experiment and a hash of the command line, so that the same command
       goes on in the same folder.
     - ``relutopo.choices``: the groups and what can be chosen in each, for the help.
     - ``relutopo.prefix``: what the terminal shows before each line of a sweep's job.
     """
-    for function in (_job, _asked, _sweep, _choices, _prefix):
+    for function in (_job, _asked, _title, _sweep, _choices, _prefix):
         name = f"relutopo.{function.__name__[1:]}"
         OmegaConf.register_new_resolver(name, function, replace=True)
 
@@ -42,6 +44,26 @@ def _job(*, _root_: DictConfig) -> str:
 
 def _asked(*, _root_: DictConfig) -> str:
     return digest(_overrides(_root_))[:8]
+
+
+def _title(*, _root_: DictConfig) -> str:
+    choices = _root_.hydra.runtime.choices
+    experiment, data = str(choices.experiment), str(choices.data)
+    path = OmegaConf.select(_root_, "data.path")
+    name = Path(path).stem if isinstance(path, str) else data
+    if name and not experiment.startswith(name) and (data in _chosen(_root_, "data")):
+        return f"{experiment}_{re.sub('[^A-Za-z0-9_.-]+', '+', name)}"
+    return experiment
+
+
+def _chosen(config: DictConfig, group: str) -> list[str]:
+    """Return what the command line chooses in a group, or says about it."""
+    pairs = (text.lstrip("+").partition("=") for text in _overrides(config))
+    return [
+        value if key == group else str(config.hydra.runtime.choices[group])
+        for key, _, value in pairs
+        if key == group or key == f"{group}.path"
+    ]
 
 
 def _sweep(*, _root_: DictConfig) -> str:
@@ -70,7 +92,10 @@ def choices() -> dict[str, list[str]]:
 
 
 def _choices() -> str:
-    return "\n".join(f"{group}: {', '.join(names)}" for group, names in choices().items())
+    groups = choices()
+    for part in registry.outside():
+        groups[part.role].append(f"{part.name} ({part.package})")
+    return "\n".join(f"{group}: {', '.join(names)}" for group, names in groups.items())
 
 
 def _prefix(*, _root_: DictConfig) -> str:

@@ -8,8 +8,9 @@ other packages have no types; their constructors check the values.
 from __future__ import annotations
 
 import inspect
+import re
 import types
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import MISSING as NO_DEFAULT
 from dataclasses import dataclass, field, is_dataclass, make_dataclass
 from enum import Enum
@@ -85,6 +86,28 @@ def register(*, checking: bool = True) -> None:
     store.store(name="schema", node=Settings if checking else {})
     for (group, name), node in nodes.items():
         store.store(group=group, name=name, node=node() if checking else {})
+
+
+def register_installed(arguments: Iterable[str]) -> None:
+    """Make choices of the names that other packages registered.
+
+    Parameters
+    ----------
+    arguments : iterable of str
+        The command line. What it mentions is imported, so that its options are known and checked.
+    """
+    store = ConfigStore.instance()
+    mentioned = {
+        (key.lstrip("+"), word)
+        for key, _, value in (argument.partition("=") for argument in arguments)
+        for word in re.findall(r"[^\[\],\s()]+", value)
+    }
+    for part in registry.outside():
+        is_mentioned = (part.role, part.name) in mentioned
+        node: Any = schema_of_choice(part.role, part.name) if is_mentioned else {"name": part.name}
+        # Any number of signatures stand beside each other.
+        package = f"signature.{part.name}" if part.role == "signature" else None
+        store.store(group=part.role, name=part.name, node=node, package=package)
 
 
 def _network() -> type:

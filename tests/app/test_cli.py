@@ -131,6 +131,29 @@ def test_what_is_wrong_is_told_before_anything_runs_and_in_one_line(
     assert "`seed` must be an integer from 0 to 4294957295, got -2" in " ".join(printed.split())
     assert "Traceback" not in printed
     assert not list(tmp_path.rglob("training"))
+    assert not (tmp_path / "outputs").exists()  # what was refused leaves nothing behind
+
+
+def test_a_run_is_named_after_data_of_ones_own(tmp_path: Path, command: Command) -> None:
+    np.savez(tmp_path / "my iris.npz", points=np.random.default_rng(0).normal(size=(20, 2)),
+             targets=np.arange(20) % 2)  # fmt: skip
+    command(tmp_path, *TINY[1:], "data=file", "data.path=my iris.npz", "figures=false")
+    command(tmp_path, *TINY, "data=two_circles", "figures=false")
+    names = {path.name for path in (tmp_path / "outputs").iterdir()}
+    assert names == {"two_moons_my+iris", "two_moons_two_circles"}
+
+
+def test_a_folder_can_be_shown(workplace: Path, command: Command) -> None:
+    printed = command(workplace, "show", "outputs/first")
+    assert printed.startswith((workplace / "outputs" / "first" / "summary.txt").read_text())
+    assert "figures in outputs/first: figures/partition.png, figures/partition_history" in printed
+    assert "must be the folder of a run or a sweep" in command(
+        workplace, "show", ".", succeeds=False
+    )
+
+
+def test_parts_of_other_packages_are_listed(tmp_path: Path, command: Command) -> None:
+    assert command(tmp_path, "plugins").startswith("no installed package adds parts of its own")
 
 
 @pytest.mark.parametrize(

@@ -180,18 +180,14 @@ def test_the_tracker_records_them(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("package")
 def test_the_command_finds_every_part(tmp_path: Path, command: Callable[..., str]) -> None:
-    roles = [
-        option
-        for role in PARTS
-        if role not in ("signature", "filtration", "reducer")
-        for option in (f"{role}=other", f"{role}.name=mine")
-    ]
+    parts = [role for role in PARTS if role not in ("signature", "filtration", "reducer")]
+    roles = [f"{role}=mine" for role in parts]
     small = ["trainer.n_steps=20", "trainer.n_checkpoints=2", "trainer.checkpoint_steps=[]"]
-    network = ["network.hidden=[4]", "seed=0,1", "+data.n=24"]
-    more = ["signature=[other,n_regions]", "signature.other.name=mine", "+signature.other.scale=2"]
+    network = ["network.hidden=[4]", "seed=0,1", "data.n=24"]
+    more = ["signature=[mine,n_regions]", "signature.mine.scale=2"]
     printed = command(
         tmp_path, "--multirun", "hydra.sweep.dir=out", *roles, *small, *network, *more,
-        "+analysis.power=2", "figures=false",
+        "analysis.power=2", "figures=false",
     )  # fmt: skip
     assert "my_cells against seed" in printed
     table = pd.read_parquet(tmp_path / "out" / "results.parquet")

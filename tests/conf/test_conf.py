@@ -214,6 +214,10 @@ def refusal(*overrides: str) -> str:
         ("eigensolver.tol=small", "`eigensolver.tol`: Value 'small'"),
         ("analysis.adjacency=facets", "expected one of [facet, hamming]"),
         ("figures=3.5", "`figures`: Value '3.5'"),
+        ("n_filtrations=3", "did you mean analysis.n_filtrations with analysis=homology?"),
+        ("analysis.n_filtrations=3", "did you mean analysis.n_filtrations with analysis=homology"),
+        ("network.path=a.pt", "did you mean network.path with network=file?"),
+        ("signature=[nope]", "signature=nope does not exist; choose one of betti_peaks"),
         ("margin=0.5", "`margin` is not a key; did you mean domain.margin?; choose one of "),
         ("learning_rate=1", "did you mean trainer.learning_rate?"),
         ("domain=boxes", "did you mean box?"),
@@ -221,7 +225,10 @@ def refusal(*overrides: str) -> str:
         ("domain.margin=wide", "`domain.margin`: Value 'wide'"),
         ("network.hidden=8", "`network.hidden` must be a list, got one value (int); write it in"),
         ("seed=range(5", "'seed=range(5' cannot be read as key=value (no viable alternative"),
-        ("summarise", "'summarise' must be key=value; did you mean relutopo summarize <folder>?"),
+        (
+            "summarise",
+            "'summarise' must be key=value; did you mean relutopo summarize, as the first word?",
+        ),
         ("help", "'help' must be key=value; `relutopo --help` shows all keys"),
     ],
 )

@@ -21,7 +21,7 @@ from relutopo.signatures.base import column_names
 from relutopo.system.files import locked, save_json
 from relutopo.system.untrusted import printable, read_text
 
-__all__ = ["Job", "analysis_of", "measures_of"]
+__all__ = ["Job", "analysis_of", "check_settings", "measures_of"]
 
 _DIM = 2
 """Dimensions for which columns of signatures can be the objective of a search."""
@@ -90,17 +90,26 @@ class Job:
 
     def _compute(self) -> tuple[dict[str, float], dict[str, float]]:
         values, directory = self.values, self.directory
-        check_seed(values["seed"], MOST_SEED)
+        check_settings(values)
         save_json(values, directory / "config.json")
         save_json(environment(values["seed"]), directory / "environment.json")
-        analysis = analysis_of(values)
-        analysis.check_choices()
         place = JobWorkplace(values, self.record, directory, self.training_directory)
-        conclusion = analysis.carry_out(place)
+        conclusion = analysis_of(values).carry_out(place)
         save_summary(conclusion.summary, directory)
         if self.sweep_directory is None:
             show(conclusion.summary, directory)
         return place.seconds, dict(conclusion.measures)
+
+
+def check_settings(values: Mapping[str, Any]) -> None:
+    """Raise the error of whatever is wrong with settings and can be told without computing.
+
+    Examples
+    --------
+    >>> check_settings({"seed": 0, "analysis": {"name": "scale"}})
+    """
+    check_seed(values["seed"], MOST_SEED)
+    analysis_of(values).check_choices()
 
 
 def analysis_of(values: Mapping[str, Any]) -> Analysis:
