@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +16,7 @@ from relutopo.plots.style import (
     INK,
     MUTED,
     ORANGE,
+    PALETTE,
     new_figure,
     open_frame,
     style,
@@ -28,8 +30,12 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_spike_timeline", "plot_timeline"]
 
+Look: TypeAlias = tuple[str, str, str, str]
+"""Label, colour, marker and line of a curve."""
+
 # Panel -> column -> label, colour, marker and line.
-_TIMELINE = {
+_PANELS = {
+    "loss": {"loss": ("", INK, "o", "-")},
     "accuracy": {
         "train_accuracy": ("train", INK, "o", "-"),
         "held_out_accuracy": ("held out", ORANGE, "s", "-"),
@@ -44,23 +50,32 @@ _TIMELINE = {
         "weighted_fiedler_value": ("weighted", BLUE, "o", "-"),
         "unweighted_fiedler_value": ("unweighted", ORANGE, "s", "-"),
     },
+    "Betti curves peak\nat the value": {
+        "betti_0_peak_value": (r"$\beta_0$", BLUE, "o", "-"),
+        "betti_1_peak_value": (r"$\beta_1$", ORANGE, "s", "-"),
+        "betti_2_peak_value": (r"$\beta_2$", GREEN, "^", "-"),
+    },
+    "decision boundary": {
+        "boundary_betti_0": ("components", BLUE, "o", "-"),
+        "boundary_betti_1": (r"$\beta_1$", ORANGE, "s", "-"),
+    },
 }
-# Column -> what happened at the step that it holds, and the line that marks it.
+_SHARES = ("accuracy", "agreement")
+_LOGARITHMIC = ("loss", "Fiedler value")
+# Column -> what happened at the step that it holds, the line that marks it, and the accuracy that
+# was reached there.
 _EVENTS = {
-    "fitted_step": ("train 100 %", ":"),
-    "generalised_step": ("held out ≥ 98 %", "--"),
+    "fitted_step": ("train 100 %", ":", "train_accuracy", 1.0),
+    "generalised_step": ("held out ≥ 98 %", "--", "held_out_accuracy", 0.98),
 }
-_TIMELINE_COLUMNS = [
-    "step",
-    *(column for curves in _TIMELINE.values() for column in curves),
-    *_EVENTS,
-]
 _DEGREES = (BLUE, ORANGE, GREEN)
 """Colours of the Betti numbers of degrees 0, 1, ...; black are the loss and all cells."""
 
 
-def plot_timeline(table: pd.DataFrame) -> Figure:
-    """Draw accuracy, agreement, number of regions and Fiedler value against the training step.
+def plot_timeline(
+    table: pd.DataFrame, columns: Sequence[str | Sequence[str]] | None = None
+) -> Figure:
+    """Draw columns of a table against the training step.
 
     Step 0 has a place of its own at the left end of the logarithmic axis. Vertical lines mark when
     the training set was fitted and when the network generalised. A curve without numbers is left
@@ -69,10 +84,13 @@ def plot_timeline(table: pd.DataFrame) -> Figure:
     Parameters
     ----------
     table : pandas.DataFrame
-        One row for each checkpoint, with the columns step, train_accuracy, held_out_accuracy,
-        weighted_agreement, unweighted_agreement, purity, n_regions, weighted_fiedler_value,
-        unweighted_fiedler_value, and, the same in all rows, fitted_step and generalised_step:
-        the first steps with a train accuracy of 1 and a held-out accuracy of 0.98, or NaN.
+        One row for each checkpoint, with the column ``step``: that of an analysis of a run, or
+        of a `relutopo.Tracker`. The events are the columns ``fitted_step`` and
+        ``generalised_step``, the same in all rows; where they are missing, the first rows with a
+        train accuracy of 1 and a held-out accuracy of 0.98.
+    columns : sequence of str or of sequences of str, optional
+        What to draw: each entry is a panel of one column, or of several. By default what the table
+        has of loss, accuracy, agreement, number of regions, Fiedler values, Betti numbers.
 
     Returns
     -------
@@ -81,42 +99,119 @@ def plot_timeline(table: pd.DataFrame) -> Figure:
     Raises
     ------
     InputError
-        If the table is empty or lacks a column.
+        If the table has no row, no steps, or no numbers to draw.
+
+    Examples
+    --------
+    >>> import pandas
+    >>> table = pandas.DataFrame({"step": [0, 10, 100], "n_regions": [12, 40, 31]})
+    >>> figure = plot_timeline(table)
     """
-    missing = [name for name in _TIMELINE_COLUMNS if name not in table.columns]
-    if missing or not len(table):
+    if "step" not in table.columns or not len(table):
         raise InputError(
-            f"`table` must have a row for each checkpoint and the columns "
-            f"{', '.join(_TIMELINE_COLUMNS)}, got {len(table)} rows"
-            + (f" without {', '.join(missing)}" if missing else "")
-            + "; pass the table that the analysis of a training run returns"
+            f"`table` must have the column step and a row for each checkpoint, got {len(table)} "
+            f"rows with the columns {', '.join(map(str, table.columns)) or 'none'}; pass the table "
+            "of an analysis of a run, or of a tracker that has analysed a step"
         )
     table = table.sort_values("step")
-    columns = {name: table[name].to_numpy(dtype=np.float64) for name in _TIMELINE_COLUMNS}
+    steps = table["step"].to_numpy(dtype=np.float64)
+    panels = _chosen(table, columns)
     with style():
-        figure = new_figure(5.2, 6.6, layout="constrained")
-        panels = figure.subplots(len(_TIMELINE), 1, sharex=True, height_ratios=[1.2, 1.2, 1, 1])
-        for ax, (name, curves) in zip(panels, _TIMELINE.items(), strict=True):
-            _draw_curves(ax, columns, curves)
+        heights = [1.2 if name in _SHARES else 1.0 for name, _ in panels]
+        figure = new_figure(5.2, max(1.5 * sum(heights), 2.4), layout="constrained")
+        grid = figure.subplots(len(panels), 1, sharex=True, height_ratios=heights, squeeze=False)
+        axes = list(grid[:, 0])
+        for ax, (name, curves) in zip(axes, panels, strict=True):
+            numbers = {column: _numbers(table, column) for column in curves}
+            _draw_curves(ax, steps, numbers, curves)
             ax.set_ylabel(name)
-        for ax in panels[:2]:
-            ax.set_ylim(top=1.0)
-        panels[2].set_ylim(bottom=0)
-        _decades(panels[3], [columns[name] for name in _TIMELINE["Fiedler value"]])
-        _step_axis(panels[-1], columns["step"])
-        _mark_steps(figure, panels, columns)
-        figure.align_ylabels(panels)
+            if name in _SHARES:
+                ax.set_ylim(top=1.0)
+            elif name in _LOGARITHMIC:
+                _decades(ax, list(numbers.values()))
+            elif name == "regions":
+                ax.set_ylim(bottom=0)
+        _step_axis(axes[-1], steps)
+        _mark_steps(figure, axes, _events(table, steps))
+        figure.align_ylabels(axes)
     return figure
 
 
+def _chosen(
+    table: pd.DataFrame, columns: Sequence[str | Sequence[str]] | None
+) -> list[tuple[str, dict[str, Look]]]:
+    """Return the panels that have a number, with the look of their curves."""
+    if columns is None:
+        wanted = list(_PANELS.items())
+    else:
+        entries = [columns] if isinstance(columns, str) else columns
+        wanted = [_panel([entry] if isinstance(entry, str) else entry) for entry in entries]
+        unknown = sorted({name for _, curves in wanted for name in curves} - {*table.columns})
+        if unknown or not wanted:
+            raise InputError(
+                f"`columns` must name columns of the table, {', '.join(map(str, table.columns))}, "
+                f"got {', '.join(unknown) or 'none'}; choose from these"
+            )
+    shown = [
+        (name, known)
+        for name, curves in wanted
+        if (known := {c: look for c, look in curves.items() if _has_numbers(table, c)})
+    ]
+    if not shown:
+        raise InputError(
+            f"`table` must have numbers to draw, got none in {', '.join(map(str, table.columns))}; "
+            "look at its column error, or name other `columns`"
+        )
+    return shown
+
+
+def _panel(names: Sequence[str]) -> tuple[str, dict[str, Look]]:
+    title = names[0].replace("_", " ") if len(names) == 1 else ""
+    return title, {
+        name: ("" if title else name.replace("_", " "), PALETTE[k % len(PALETTE)], "o", "-")
+        for k, name in enumerate(names)
+    }
+
+
+def _numbers(table: pd.DataFrame, name: str) -> NDArray[np.float64]:
+    return table[name].to_numpy(dtype=np.float64)
+
+
+def _has_numbers(table: pd.DataFrame, name: str) -> bool:
+    if name not in table.columns:
+        return False
+    try:
+        return not np.isnan(_numbers(table, name)).all()
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"`columns` must be columns of numbers, got {name} with {table[name].iloc[0]!r}; "
+            "leave it out"
+        ) from error
+
+
+def _events(table: pd.DataFrame, steps: NDArray[np.float64]) -> dict[str, float]:
+    """Return the step of each event, NaN for never."""
+    found = {}
+    for column, (_, _, accuracy, reached) in _EVENTS.items():
+        if column in table.columns:
+            found[column] = float(table[column].iloc[0])
+        else:
+            known = accuracy in table.columns
+            there = steps[_numbers(table, accuracy) >= reached] if known else steps[:0]
+            found[column] = float(there[0]) if there.size else np.nan
+    return found
+
+
 def _draw_curves(
-    ax: Axes, columns: dict[str, NDArray[np.float64]], curves: dict[str, tuple[str, str, str, str]]
+    ax: Axes,
+    steps: NDArray[np.float64],
+    numbers: dict[str, NDArray[np.float64]],
+    curves: dict[str, Look],
 ) -> None:
-    known = {name: look for name, look in curves.items() if not np.isnan(columns[name]).all()}
-    for below, (column, (label, color, marker, line)) in enumerate(known.items()):
+    for below, (column, (label, color, marker, line)) in enumerate(curves.items()):
         ax.plot(
-            columns["step"],
-            columns[column],
+            steps,
+            numbers[column],
             line,
             color=color,
             marker=marker,
@@ -129,8 +224,8 @@ def _draw_curves(
         )
     open_frame(ax, grid="y")
     tick_labels(ax)
-    if known and len(curves) > 1:
-        ax.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=len(known), borderpad=0)
+    if any(label for label, *_ in curves.values()):
+        ax.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=len(curves), borderpad=0)
 
 
 def _decades(ax: Axes, curves: list[NDArray[np.float64]]) -> None:
@@ -159,10 +254,10 @@ def _step_axis(ax: Axes, steps: NDArray[np.float64]) -> None:
     ax.set_xlabel("training step")
 
 
-def _mark_steps(figure: Figure, panels: Any, columns: dict[str, NDArray[np.float64]]) -> None:
+def _mark_steps(figure: Figure, panels: list[Axes], events: dict[str, float]) -> None:
     handles = []
-    for column, (name, line) in _EVENTS.items():
-        step = columns[column][0]
+    for column, step in events.items():
+        name, line, *_ = _EVENTS[column]
         if np.isfinite(step):
             for ax in panels:
                 mark = ax.axvline(step, color=MUTED, linestyle=line, linewidth=0.9, zorder=1)

@@ -7,10 +7,12 @@ which gives way to training, analyses the copies. They meet in a folder::
     pending/step_000300.npz      a network that waits, and
     pending/step_000300.json     its step and loss
     rows/step_000300.json        what was computed
+    networks/step_000300.npz     the network, if networks are kept
     worker.log                   what the process in the background has to say
 
 Invariant: each step is recorded once; after a kill of either process nothing that was recorded is
-lost, and a new tracker in the same folder goes on.
+lost, and a new tracker in the same folder goes on if it is told to. Rows of two runs never mix
+without a word.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -32,7 +35,8 @@ from relutopo import registry
 from relutopo.analyses.base import Row, described
 from relutopo.analyses.checkpoints import CheckpointAnalysis
 from relutopo.analyses.partition import Partition
-from relutopo.checks import check_integer, check_integers
+from relutopo.checks import check_flag, check_integer, check_integers
+from relutopo.complex import CellComplex
 from relutopo.errors import InputError, RelutopoError
 from relutopo.geometry.slices import AffineSlice, network_on
 from relutopo.learning.datasets import Dataset
@@ -40,8 +44,10 @@ from relutopo.learning.runs import TrainingRun
 from relutopo.networks.network import Network
 from relutopo.networks.perceptron import ReluNetwork
 from relutopo.networks.reading import as_network
-from relutopo.networks.storage import save_network
+from relutopo.networks.storage import load_network, save_network
 from relutopo.optional import require
+from relutopo.plots import plot_timeline
+from relutopo.reports.text import counted
 from relutopo.signatures.subject import Choice
 from relutopo.system.files import append_to, atomic_write
 from relutopo.system.processes import apart
@@ -49,6 +55,7 @@ from relutopo.system.untrusted import PLAIN, read_json
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 __all__ = ["Tracker"]
 
@@ -59,8 +66,7 @@ class Tracker:
     Parameters
     ----------
     directory : path-like
-        Where everything is kept. A folder with the same settings, data, slice and input shape
-        goes on; steps that it holds are not recorded again.
+        Where everything is kept: one folder for each training run.
     dataset : Dataset
         Weighs the regions and bounds the domain; held-out points measure accuracy.
     analysis : CheckpointAnalysis, optional
@@ -78,12 +84,18 @@ class Tracker:
         Shape of one input of a module that does not begin with a Linear layer.
     tensorboard : path-like, optional
         Folder for TensorBoard; every number of a row becomes a scalar ``relutopo/<column>``.
+    resume : bool, default False
+        Whether to go on in a folder that holds what an earlier tracker recorded, of the same
+        settings, data, slice and input shape. Steps that it holds are not recorded again. In an
+        empty folder it changes nothing.
+    keep : bool, default False
+        Whether to keep the networks of the recorded steps, for `network` and `complex`.
 
     Raises
     ------
     InputError
-        If an argument is wrong, or the folder was made with other settings, other data, or
-        another slice or input shape.
+        If an argument is wrong; or the folder holds steps, and `resume` is false, or they were
+        recorded with other settings, other data, or another slice or input shape.
     MissingExtraError
         If TensorBoard is asked for and not installed.
 
@@ -111,6 +123,8 @@ class Tracker:
         slice: AffineSlice | None = None,
         input_shape: Collection[int] | None = None,
         tensorboard: str | os.PathLike[str] | None = None,
+        resume: bool = False,
+        keep: bool = False,
     ) -> None:
         analysis = Partition() if analysis is None else analysis
         _check(dataset, analysis, slice)
@@ -120,7 +134,8 @@ class Tracker:
             require("tensorboard", "logging to TensorBoard")
         self.directory = Path(directory).absolute()  # the process may change its own
         self._steps = _checked_steps(steps)
-        self._slice = slice
+        self._slice, self._dataset = slice, dataset
+        self._keeps = check_flag("keep", keep)
         self._input_shape = None if input_shape is None else tuple(map(int, input_shape))
         # A training run's folder knows its settings and its data, and refuses others.
         board = None if tensorboard is None else os.path.abspath(tensorboard)
@@ -129,20 +144,44 @@ class Tracker:
             "slice": None if slice is None else _key(slice),
             "input_shape": self._input_shape,
             "tensorboard": board,
+            "keep": self._keeps,
         }
+        if not check_flag("resume", resume):
+            self._begin_anew()
         TrainingRun(self.directory).claim(content, dataset)
         for name in ("pending", "rows"):
             (self.directory / name).mkdir(exist_ok=True)
         self._worker: subprocess.Popen[bytes] | None = None
-        self._has_copied, self._dim = False, dataset.dim
+        self._has_copied = False
         self._analysis = analysis
         self._compared: Any = None  # the module whose network was compared with its forward pass
-        self._known = {int(path.stem[5:]) for path in self.directory.glob("*/step_*.json")}
+        self._known = self._recorded()
         if self._has_pending():
             self._start()
 
+    def _recorded(self) -> set[int]:
+        """Return the steps that the folder holds, analysed or not."""
+        return {int(path.stem[5:]) for path in self.directory.glob("*/step_*.json")}
+
+    def _begin_anew(self) -> None:
+        """Refuse a folder that holds another run's steps; forget settings that were never used."""
+        if found := sorted(self._recorded()):
+            steps = f"step {found[0]}" if len(found) == 1 else f"steps {found[0]} to {found[-1]}"
+            raise InputError(
+                f"`directory` {str(self.directory)!r} holds {counted(len(found), 'row')} of an "
+                f"earlier run, {steps}; pass resume=True to go on with that run, or another folder "
+                "for a new one"
+            )
+        settings = self.directory / "settings.json"
+        if settings.is_file() and "analysis" in json.loads(settings.read_text()):
+            settings.unlink()
+
     def __repr__(self) -> str:
-        return f"Tracker({str(self.directory)!r})"
+        n_rows, n_waiting = (
+            sum(1 for _ in self.directory.glob(f"{name}/*.json")) for name in ("rows", "pending")
+        )
+        waiting = f", {n_waiting} waiting" if n_waiting else ""
+        return f"Tracker({str(self.directory)!r}, {counted(n_rows, 'row')}{waiting})"
 
     def __enter__(self) -> Tracker:
         return self
@@ -238,11 +277,11 @@ class Tracker:
 
     def _copy(self, model: Any) -> Network:
         network = self._read(model)
-        if network.input_dim != self._dim:
+        if network.input_dim != self._dataset.dim:
             raise InputError(
                 f"`model` takes {network.input_dim} inputs, the points of `dataset` have "
-                f"{self._dim}; pass the data of this model, or for coordinates on a slice the "
-                "`slice`"
+                f"{self._dataset.dim}; pass the data of this model, or for coordinates on a slice "
+                "the `slice`"
             )
         self._analysis.check_network(network)
         return network
@@ -279,7 +318,7 @@ class Tracker:
                 raise RelutopoError(
                     f"the analysis in the background ended with status {status}; what it said "
                     f"stands in {str(self.directory / 'worker.log')!r}; a new tracker in the same "
-                    "folder goes on"
+                    "folder goes on, with resume=True"
                 )
             if self._has_pending():  # recorded when it had looked for the last time
                 self._start()
@@ -303,6 +342,86 @@ class Tracker:
         pandas = require("pandas", "the table of a tracker")
         table: pd.DataFrame = pandas.DataFrame(self.rows)
         return table
+
+    def plot(self, *columns: str | Sequence[str]) -> Figure:
+        """Draw what is known so far against the training step, while it trains and afterwards.
+
+        Parameters
+        ----------
+        *columns : str or sequence of str
+            Columns of `table`: a panel for each name, or for each sequence of names. By default
+            loss, accuracy, agreement, regions and whatever else `relutopo.plots.plot_timeline`
+            knows.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+
+        Raises
+        ------
+        InputError
+            If no step has been analysed yet, or there is no such column.
+        """
+        return plot_timeline(self.table(), columns or None)
+
+    def network(self, step: int) -> Network:
+        """Return the network of a recorded step; on a slice it takes coordinates on the slice.
+
+        Parameters
+        ----------
+        step : int
+            One of the steps of `rows`, or one that waits to be analysed.
+
+        Raises
+        ------
+        InputError
+            If the step was not recorded, or its network could not be read or was not kept.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from relutopo.learning.datasets import two_moons
+        >>> kink = ([[[0.0, 1.0]], [[1.0]]], [[-0.25], [-0.1]])
+        >>> with Tracker(tempfile.mkdtemp(), two_moons(n=20), keep=True) as tracker:
+        ...     recorded = tracker.step(kink, 0)
+        >>> tracker.network(0)
+        ReluNetwork(2-1-1)
+        """
+        name = f"step_{_checked_step(step):06d}.npz"
+        # The other process moves the file from the one folder to the other.
+        for folder in ("pending", "networks", "networks"):
+            path = self.directory / folder / name
+            if path.is_file():
+                with suppress(FileNotFoundError):
+                    return load_network(path)
+        steps = sorted(self._recorded())
+        if step not in steps:
+            raise InputError(f"`step` must be a recorded one, {steps}, got {step}; see `rows`")
+        raise InputError(
+            f"`step` must be one whose network is kept, got {step}, which has a row only; "
+            + (
+                "its error says why"
+                if self._keeps
+                else "pass keep=True when the tracker is made, which keeps all"
+            )
+        )
+
+    def complex(self, step: int) -> CellComplex:
+        """Return the complex of a recorded step, on the domain of the analysis.
+
+        Parameters
+        ----------
+        step : int
+            As for `network`.
+
+        Raises
+        ------
+        InputError
+            As `network`.
+        LimitReachedError
+            If the analysis has ``max_cells``, and they are reached.
+        """
+        return self._analysis.subject(self.network(step), self._dataset, step=step).complex
 
     @property
     def _closing(self) -> Path:

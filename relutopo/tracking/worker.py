@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -68,7 +69,10 @@ def work(directory: Path, is_closing: Callable[[], bool]) -> None:
             with atomic_write(directory / "rows" / note.name) as file:
                 file.write(json.dumps(row).encode())
             board.add(row)
-        note.unlink()
+        note.unlink()  # first: what has a note is analysed again after a kill
+        if values["keep"] and copy.is_file():
+            (directory / "networks").mkdir(exist_ok=True)
+            os.replace(copy, directory / "networks" / copy.name)
         copy.unlink(missing_ok=True)
     board.close()
 

@@ -380,11 +380,18 @@ def test_a_history_needs_a_checkpoint() -> None:
         plot_partition_history([], POINTS, LABELS)
 
 
-def test_a_time_line_names_the_columns_it_lacks() -> None:
-    with pytest.raises(InputError, match="got 4 rows without purity, n_regions; pass the table"):
-        plot_timeline(timeline().drop(columns=["purity", "n_regions"]))
-    with pytest.raises(InputError, match=r"must have a row for each checkpoint .*got 0 rows"):
+def test_a_time_line_draws_what_there_is_and_needs_something() -> None:
+    few = timeline()[["step", "train_accuracy", "weighted_agreement"]]
+    figure = plot_timeline(few)
+    assert [ax.get_ylabel() for ax in figure.axes] == ["accuracy", "agreement"]
+    texts = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert texts == ["train 100 % at step 100"]  # the first row, where nobody knows it better
+    with pytest.raises(InputError, match=r"the column step and a row for each .* got 4 rows with"):
+        plot_timeline(timeline().drop(columns=["step"]))
+    with pytest.raises(InputError, match=r"must have the column step and a row .*got 0 rows"):
         plot_timeline(timeline().head(0))
+    with pytest.raises(InputError, match="must have numbers to draw, got none in step, error"):
+        plot_timeline(timeline()[["step"]].assign(error="InputError: ..."))
 
 
 def test_a_path_with_a_suffix_is_refused(tmp_path: Path) -> None:

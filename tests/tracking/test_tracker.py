@@ -23,7 +23,9 @@ from relutopo.analyses.homology import Homology
 from relutopo.analyses.partition import Partition
 from relutopo.errors import InputError, RelutopoError
 from relutopo.learning.datasets import Dataset, two_moons
+from relutopo.learning.runs import TrainingRun
 from relutopo.learning.surfaces import franke
+from relutopo.plots import plot_timeline
 from relutopo.signatures.base import Column, Signature
 from relutopo.signatures.fiedler_value import FiedlerValue
 from relutopo.signatures.subject import Subject
@@ -105,14 +107,14 @@ def test_what_was_recorded_survives_the_death_of_the_analysis(tmp_path: Path) ->
     assert tracker.step(model(3), 3)
     with pytest.raises(RelutopoError, match="ended with status -9"):
         tracker.close()
-    with Tracker(tmp_path, DATA, settings, steps=range(5)) as again:
+    with Tracker(tmp_path, DATA, settings, steps=range(5), resume=True) as again:
         assert not again.wants(2)
         assert again.step(model(4), 4)
     assert [row["step"] for row in again.rows] == [0, 1, 2, 3, 4]
     with pytest.raises(InputError, match="was made with other settings"):
-        Tracker(tmp_path, DATA, Homology())
+        Tracker(tmp_path, DATA, Homology(), resume=True)
     with pytest.raises(InputError, match="data"):
-        Tracker(tmp_path, two_moons(n=20), settings)
+        Tracker(tmp_path, two_moons(n=20), settings, resume=True)
 
 
 @pytest.mark.slow
@@ -171,6 +173,105 @@ def test_what_was_recorded_survives_the_death_of_training(tmp_path: Path) -> Non
     while len(list(tmp_path.glob("rows/*.json"))) < 3:
         assert time.monotonic() < until
         time.sleep(0.02)
+
+
+def test_a_folder_with_the_rows_of_another_run_is_not_continued_unasked(tmp_path: Path) -> None:
+    with Tracker(tmp_path, DATA, SETTINGS, steps=[0, 3]) as tracker:
+        for step in range(4):
+            tracker.step(model(step), step)
+    before = tracker.rows
+    assert repr(tracker) == f"Tracker({str(tmp_path)!r}, 2 rows)"
+    for data, settings in ((DATA, SETTINGS), (two_moons(n=20), Homology(enumerator=EXACT))):
+        with pytest.raises(
+            InputError, match=r"holds 2 rows of an earlier run, steps 0 to 3; pass "
+        ):
+            Tracker(tmp_path, data, settings, steps=[0, 3])
+    with Tracker(tmp_path, DATA, SETTINGS, steps=[0, 3, 4], resume=True) as tracker:
+        assert [tracker.step(model(9), step) for step in (3, 4)] == [False, True]
+    assert [row["step"] for row in tracker.rows] == [0, 3, 4]
+    assert list(map(timeless, tracker.rows[:2])) == list(map(timeless, before))
+
+
+def test_copies_that_wait_belong_to_a_run_too(tmp_path: Path) -> None:
+    tracker = Tracker(tmp_path, DATA, SETTINGS, steps=[7])
+    tracker._write(tmp_path / "pending" / "step_000007.json", {"step": 7, "loss": 0.5})
+    assert repr(tracker).endswith(", 0 rows, 1 waiting)")
+    with pytest.raises(InputError, match="holds 1 row of an earlier run, step 7; pass resume=True"):
+        Tracker(tmp_path, DATA, SETTINGS)
+
+
+def test_a_folder_in_which_nothing_was_recorded_is_free(tmp_path: Path) -> None:
+    Tracker(tmp_path, DATA, SETTINGS, steps=[0])
+    with Tracker(tmp_path, two_moons(n=20), Homology(enumerator=EXACT), steps=[0]) as tracker:
+        tracker.step(model(0), 0)
+    assert "betti_0" in tracker.rows[0]
+    with pytest.raises(InputError, match="`resume` must be True or False, got 'yes'"):
+        Tracker(tmp_path, DATA, SETTINGS, resume="yes")  # type: ignore[arg-type]
+
+
+def test_a_folder_of_a_training_run_is_not_taken(tmp_path: Path) -> None:
+    TrainingRun(tmp_path).claim({"trainer": {}, "network": {}, "seed": 0}, DATA)
+    before = (tmp_path / "settings.json").read_text()
+    with pytest.raises(InputError, match="was made with other settings"):
+        Tracker(tmp_path, DATA, SETTINGS)
+    assert (tmp_path / "settings.json").read_text() == before
+
+
+def test_networks_are_kept_if_wanted(tmp_path: Path) -> None:
+    with Tracker(tmp_path / "kept", DATA, SETTINGS, steps=[0, 2, 3], keep=True) as tracker:
+        for step in range(3):
+            tracker.step(model(step), step)
+            if step == 2:  # also one that may not be analysed yet
+                assert tracker.network(step).layer_sizes == (4,)
+        tracker.step(torch.nn.Linear(3, 1), 3)  # of other inputs: an error of its step
+    for step, row in zip((0, 2), tracker.rows, strict=False):
+        np.testing.assert_array_equal(
+            tracker.network(step)(DATA.points), rt.as_network(model(step))(DATA.points)
+        )
+        assert tracker.complex(step).n_regions == row["n_regions"]
+        assert tracker.complex(step).record.method == "exact"
+    with pytest.raises(InputError, match=r"`step` must be a recorded one, \[0, 2, 3\], got 1; see"):
+        tracker.network(1)
+    with pytest.raises(InputError, match="got 3, which has a row only; its error says why"):
+        tracker.network(3)
+    again = Tracker(tmp_path / "kept", DATA, SETTINGS, resume=True, keep=True)
+    assert again.complex(2).n_regions == tracker.rows[1]["n_regions"]
+    with pytest.raises(InputError, match="keep was True, is False"):
+        Tracker(tmp_path / "kept", DATA, SETTINGS, resume=True)
+    with Tracker(tmp_path / "not", DATA, SETTINGS, steps=[0]) as tracker:
+        tracker.step(model(0), 0)
+    with pytest.raises(InputError, match="row only; pass keep=True when the tracker is made"):
+        tracker.complex(0)
+    assert not (tmp_path / "not" / "networks").exists()
+
+
+def test_what_is_known_is_drawn(tmp_path: Path) -> None:
+    def labels(figure: Any) -> list[str]:
+        return [ax.get_ylabel().replace("\n", " ") for ax in figure.axes]
+
+    tracker = Tracker(tmp_path, DATA, SETTINGS, steps=[0, 5])
+    with pytest.raises(InputError, match="got 0 rows with the columns none; pass the table of"):
+        tracker.plot()
+    with tracker:
+        for step in range(6):
+            tracker.step(model(step), step, loss=1 / (1 + step))
+    names = ["loss", "accuracy", "agreement", "regions", "Fiedler value"]
+    assert labels(tracker.plot()) == labels(plot_timeline(tracker.table())) == names
+    figure = tracker.plot("n_edges", ("n_regions", "n_cells_0"))
+    assert labels(figure) == ["n edges", ""]
+    edges = figure.axes[0].get_lines()[0]
+    assert np.asarray(edges.get_xdata()).tolist() == [0, 5]
+    assert np.asarray(edges.get_ydata()).tolist() == [row["n_edges"] for row in tracker.rows]
+    with pytest.raises(
+        InputError, match=r"`columns` must name columns of the table, .* got n_cubes"
+    ):
+        tracker.plot("n_cubes")
+    with pytest.raises(InputError, match="must be columns of numbers, got enumerator with 'exact'"):
+        tracker.plot("enumerator")
+    with Tracker(tmp_path / "betti", DATA, Homology(enumerator=EXACT), steps=[0]) as tracker:
+        tracker.step(model(0), 0)
+    shown = labels(tracker.plot())
+    assert shown == ["accuracy", "regions", "Betti curves peak at the value", "decision boundary"]
 
 
 def test_a_step_that_cannot_be_analysed_says_why_and_others_go_on(tmp_path: Path) -> None:
@@ -275,11 +376,11 @@ def test_training_goes_on_when_a_copy_cannot_be_written(
 
 
 def test_copies_that_a_loss_of_power_damaged_are_told_of(tmp_path: Path) -> None:
-    Tracker(tmp_path, DATA, SETTINGS)
+    Tracker(tmp_path, DATA, SETTINGS, steps=[5])
     (tmp_path / "pending" / "step_000003.json").write_text("")
     (tmp_path / "pending" / "step_000004.json").write_text('{"step": 4, "loss": 0.5}')
     (tmp_path / "pending" / "step_000004.npz").write_bytes(b"half")
-    with Tracker(tmp_path, DATA, SETTINGS, steps=[5]) as tracker:
+    with Tracker(tmp_path, DATA, SETTINGS, steps=[5], resume=True) as tracker:
         tracker.step(model(0), 5)
     assert "step_000003.json is damaged; the step is lost" in (tmp_path / "worker.log").read_text()
     damaged, whole = tracker.rows
@@ -398,9 +499,9 @@ def test_a_folder_is_for_one_slice_and_one_input_shape(tmp_path: Path) -> None:
         rt.AffineSlice(origin[0], basis),
     ):
         with pytest.raises(InputError, match="made with other settings: slice was '"):
-            Tracker(tmp_path / "slice", DATA, SETTINGS, slice=other)
+            Tracker(tmp_path / "slice", DATA, SETTINGS, slice=other, resume=True)
     with pytest.raises(InputError, match=r"input_shape was \[1, 2\], is \[2\]"):
-        Tracker(tmp_path / "shape", DATA, SETTINGS, input_shape=[2])
+        Tracker(tmp_path / "shape", DATA, SETTINGS, input_shape=[2], resume=True)
 
 
 def test_tensorboard_gets_every_number(tmp_path: Path) -> None:
@@ -471,7 +572,7 @@ def test_a_model_that_is_trained_in_several_processes(tmp_path: Path) -> None:
     command = [sys.executable, "-c", IN_PARALLEL]
     processes = [subprocess.Popen([*command, str(rank), tmp_path]) for rank in range(2)]
     assert [process.wait(timeout=120) for process in processes] == [0, 0]
-    with Tracker(tmp_path / "tracked", DATA, SETTINGS, steps=[0, 2]) as tracker:
+    with Tracker(tmp_path / "tracked", DATA, SETTINGS, steps=[0, 2], resume=True) as tracker:
         rows = tracker.rows
     assert [row["step"] for row in rows] == [0, 2]
     after_two_updates = [torch.load(tmp_path / f"model_{r}.pt", weights_only=False) for r in (0, 1)]
