@@ -21,6 +21,7 @@ __all__ = [
     "NoDecisionBoundaryError",
     "NoFiedlerVectorError",
     "NotConvergedError",
+    "OutOfMemoryError",
     "RelutopoError",
     "UnknownNameError",
     "UnsupportedModuleError",
@@ -89,7 +90,11 @@ class DeviceMemoryError(DeviceError, MemoryError):
 
 
 class LimitReachedError(RelutopoError, RuntimeError):
-    """A limit such as `max_cells` stopped the work before memory did."""
+    """A limit such as `max_cells` or `max_bytes` stopped the work before memory did."""
+
+
+class OutOfMemoryError(LimitReachedError, MemoryError):
+    """The system gave no more memory, to work of which nobody could tell what it needs."""
 
 
 class InvariantError(RelutopoError, AssertionError):

@@ -20,6 +20,7 @@ from relutopo.geometry.invariants import check_arrays
 from relutopo.geometry.polytope import Polytope
 from relutopo.geometry.slices import AffineSlice
 from relutopo.networks.storage import Arrays, network_arrays, network_of
+from relutopo.system.archives import read_arrays
 from relutopo.system.files import atomic_write
 
 __all__ = ["load_cells", "save_complex"]
@@ -91,15 +92,14 @@ def load_cells(path: str | os.PathLike[str]) -> Cells:
     if not Path(path).is_file():
         raise InputError(f"complex {os.fspath(path)!r} does not exist; look into its folder")
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = dict(archive)
+        arrays = read_arrays(path)
         version = int(arrays["format"])
         if version == FORMAT:
             cells = _cells(arrays)
             check_arrays(cells)
     except Exception as error:
-        # NumPy raises value, key, end-of-file and zip errors alike for a damaged file, and an array
-        # that is missing or cut off may do harm anywhere.
+        # Value, key, end-of-file and zip errors alike come from a damaged file, and an array that
+        # is missing or cut off may do harm anywhere.
         raise InputError(
             f"{os.fspath(path)!r} cannot be read as a complex ({type(error).__name__}: {error}); "
             "make it again with save_complex"

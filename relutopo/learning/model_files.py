@@ -19,8 +19,11 @@ from relutopo.learning.runs import History
 from relutopo.networks.model_files import model_in_file
 from relutopo.networks.network import Network
 from relutopo.networks.reading import load_model
+from relutopo.system.archives import read_arrays
 
 __all__ = ["ModelFiles", "accuracy", "data_file"]
+
+_ARRAYS = frozenset({"points", "targets", "held_out_points", "held_out_targets"})
 
 
 def data_file(path: str) -> Dataset:
@@ -47,26 +50,31 @@ def data_file(path: str) -> Dataset:
     """
     if not os.path.isfile(path):
         raise InputError(f"`data.path` names the file {path!r}, which does not exist; check it")
+    present: list[str] = []
+
+    def is_known(name: str) -> bool:
+        present.append(name)
+        return name in _ARRAYS
+
     try:
-        with np.load(path, allow_pickle=False) as content:
-            arrays = {name: content[name] for name in content.files}
+        arrays = read_arrays(path, is_known)
     except Exception as error:
-        # NumPy raises value, end-of-file, zip and type errors alike for an unreadable file.
+        # Value, end-of-file, zip and type errors alike come from an unreadable file.
         raise InputError(
-            f"{path!r} cannot be read ({type(error).__name__}); write it with "
+            f"{path!r} cannot be read ({type(error).__name__}: {error}); write it with "
             "numpy.savez(path, points=..., targets=...)"
         ) from error
     missing = [name for name in ("points", "targets") if name not in arrays]
     if missing:
         raise InputError(
-            f"{path!r} must have the arrays 'points' and 'targets', got {sorted(arrays)}; write it "
-            "with numpy.savez(path, points=..., targets=...)"
+            f"{path!r} must have the arrays 'points' and 'targets', got {sorted(present)}; write "
+            "it with numpy.savez(path, points=..., targets=...)"
         )
     held_out_names = sorted({"held_out_points", "held_out_targets"} & set(arrays))
     if len(held_out_names) == 1:
         raise InputError(
             f"{path!r} must have both 'held_out_points' and 'held_out_targets' or neither, got "
-            f"{sorted(arrays)}; add the other, or leave out both"
+            f"{sorted(present)}; add the other, or leave out both"
         )
     for name in ("points", "targets", *held_out_names):
         array = arrays[name]

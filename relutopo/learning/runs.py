@@ -29,13 +29,15 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from relutopo.checks import check_integer
-from relutopo.errors import InputError
+from relutopo.checks import check_integer, is_integer
+from relutopo.errors import InputError, LimitReachedError
 from relutopo.learning.datasets import Dataset
 from relutopo.networks.network import Network
 from relutopo.networks.perceptron import ReluNetwork
 from relutopo.networks.state_dicts import network_of_state_dict
+from relutopo.networks.torch_files import load_tensors_only
 from relutopo.optional import require
+from relutopo.system.archives import read_arrays
 from relutopo.system.files import atomic_write, save_json
 from relutopo.system.settings import differences
 from relutopo.system.untrusted import PLAIN, read_json
@@ -51,6 +53,7 @@ __all__ = [
 ]
 
 FORMAT = 1
+_MOST_STEPS = 10**8
 _STEP_FILE = re.compile(r"step_(\d+)\.pt")
 
 
@@ -138,7 +141,13 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
             f"{os.fspath(path)!r} must have format {FORMAT}, got {content['format']}; "
             "read it with the version of relutopo that wrote it"
         )
-    return Checkpoint(int(content["step"]), content["state"])
+    step, state = content["step"], content["state"]
+    if not is_integer(step) or not isinstance(state, Mapping):
+        raise InputError(
+            f"{os.fspath(path)!r} must have an integer 'step' and a state dict, got "
+            f"{type(step).__name__} and {type(state).__name__}; delete it and train again"
+        )
+    return Checkpoint(int(step), state)
 
 
 def save_tensors(path: str | os.PathLike[str], content: Mapping[str, Any]) -> None:
@@ -150,13 +159,15 @@ def save_tensors(path: str | os.PathLike[str], content: Mapping[str, Any]) -> No
 
 def load_tensors(path: str | os.PathLike[str]) -> Any:
     """Read what `save_tensors` wrote; refuse anything that would need executing."""
-    torch = require("torch", "loading a checkpoint")
+    require("torch", "loading a checkpoint")
     if not Path(path).is_file():
         raise InputError(
             f"checkpoint {os.fspath(path)!r} does not exist; look into its folder, or train first"
         )
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        return load_tensors_only(path)
+    except LimitReachedError:
+        raise
     except Exception as error:
         # torch raises unpickling, runtime, end-of-file and zip errors alike for a damaged file.
         raise InputError(
@@ -296,11 +307,23 @@ class TrainingRun:
 
         What the trainer adds where the loss has spikes does not belong to them.
         """
-        trainer = self._settings()["trainer"]
-        last, every = trainer["n_steps"], trainer["checkpoint_every"]
-        if every is not None:
-            return list(range(0, last + 1, every))
-        return planned_steps(last, trainer["n_checkpoints"], trainer["checkpoint_steps"])
+        trainer = self._settings().get("trainer")
+        numbers: Mapping[str, Any] = trainer if isinstance(trainer, Mapping) else {}
+        last: Any = numbers.get("n_steps")
+        every: Any = numbers.get("checkpoint_every")
+        n: Any = numbers.get("n_checkpoints")
+        named: Any = numbers.get("checkpoint_steps")
+        if is_integer(last) and 1 <= last <= _MOST_STEPS:
+            if is_integer(every) and every >= 1:
+                return list(range(0, last + 1, every))
+            is_count = is_integer(n) and 1 <= n <= _MOST_STEPS
+            are_named = isinstance(named, list) and all(map(is_integer, named))
+            if every is None and is_count and are_named:
+                return planned_steps(last, n, named)
+        raise InputError(
+            f"{str(self.directory / 'settings.json')!r} must be the settings of a training run, "
+            "but they say of no checkpoints; delete it and train again"
+        )
 
     @property
     def has_every_loss(self) -> bool:
@@ -373,10 +396,26 @@ def _load_arrays(path: Path, kind: type[History] | type[Dataset]) -> dict[str, A
     if not path.is_file():
         raise InputError(f"{str(path)!r} does not exist; train first, or let training finish")
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return {f.name: arrays[f.name] for f in fields(kind)}
+        names = [f.name for f in fields(kind)]
+        arrays = read_arrays(path, names.__contains__)
+        found = {name: arrays[name] for name in names}
+        if kind is History:
+            _check_history(found)
+        return found
     except Exception as error:
-        # NumPy raises value, key, end-of-file and zip errors alike for a damaged file.
+        # Value, key, end-of-file and zip errors alike come from a damaged file.
         raise InputError(
-            f"{str(path)!r} cannot be read ({type(error).__name__}); delete it and train again"
+            f"{str(path)!r} cannot be read ({type(error).__name__}: {error}); delete it and train "
+            "again"
         ) from error
+
+
+def _check_history(arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Raise a ValueError for arrays that are no history."""
+    for which in ("train", "held_out"):
+        steps = arrays[f"{which}_steps"]
+        if steps.ndim != 1 or steps.dtype.kind != "i" or (np.diff(steps) <= 0).any():
+            raise ValueError(f"{which}_steps are no ascending integers")
+        for name in (f"{which}_loss", f"{which}_accuracy"):
+            if arrays[name].shape != steps.shape or arrays[name].dtype.kind != "f":
+                raise ValueError(f"{name} has {arrays[name].size} entries for {steps.size} steps")

@@ -571,10 +571,10 @@ def _take_rows(
 def _check_node(node: Affine | Kink, number: int, sizes: Sequence[int]) -> None:
     if isinstance(node, Affine):
         sources = list(zip(node.sources, node.matrices, strict=True))
-        fits = all(s < number and m.shape == (node.size, sizes[s]) for s, m in sources)
+        fits = all(0 <= s < number and m.shape == (node.size, sizes[s]) for s, m in sources)
         numbers = [node.bias, *(m.data if sparse.issparse(m) else m for m in node.matrices)]
     else:
-        fits = node.source < number and node.slope_on.shape == node.slope_off.shape
+        fits = 0 <= node.source < number and node.slope_on.shape == node.slope_off.shape
         fits = fits and node.size == sizes[node.source]
         numbers = [node.slope_on, node.slope_off]
     if not fits:

@@ -9,7 +9,8 @@ import pickle
 import zipfile
 from typing import Any
 
-from relutopo.errors import InputError
+from relutopo.errors import InputError, LimitReachedError
+from relutopo.networks.torch_files import load_tensors_only
 from relutopo.optional import require
 
 __all__ = ["model_in_file"]
@@ -48,15 +49,20 @@ def _refuse_programs(name: str) -> None:
     """Raise an `InputError` for what `torch.jit.save` and `torch.export.save` write."""
     if not zipfile.is_zipfile(name):
         return
-    with zipfile.ZipFile(name) as archive:
-        if any("/code/" in entry or "/models/" in entry for entry in archive.namelist()):
-            raise _unreadable(name, "it is a program of TorchScript or torch.export")
+    try:
+        with zipfile.ZipFile(name) as archive:
+            entries = archive.namelist()
+    except Exception as error:  # a damaged directory raises errors of many kinds
+        raise _unreadable(name, f"{_DAMAGED} ({_reason(error)})") from error
+    if any("/code/" in entry or "/models/" in entry for entry in entries):
+        raise _unreadable(name, "it is a program of TorchScript or torch.export")
 
 
 def _load_plain(name: str) -> Any:
-    torch = require("torch", "reading a model")
     try:
-        return torch.load(name, map_location="cpu", weights_only=True)
+        return load_tensors_only(name)
+    except LimitReachedError:
+        raise
     except Exception as error:
         # torch raises unpickling, runtime, end-of-file and zip errors alike for a damaged file.
         if zipfile.is_zipfile(name) and isinstance(error, pickle.UnpicklingError):
@@ -66,7 +72,13 @@ def _load_plain(name: str) -> Any:
                 "it with torch.save(model.state_dict(), path), or as ONNX; or, if you trust those "
                 "who made it, read it by load_model and pass trust=True"
             ) from error
-        raise _unreadable(name, _DAMAGED) from error
+        raise _unreadable(name, f"{_DAMAGED} ({_reason(error)})") from error
+
+
+def _reason(error: Exception) -> str:
+    """Return what an error says, without the advice of torch, which is for other programs."""
+    text = (str(error).splitlines() or [""])[0]
+    return text if isinstance(error, (ImportError, ValueError)) and text else type(error).__name__
 
 
 def _load_trusted(name: str) -> Any:

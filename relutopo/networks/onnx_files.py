@@ -11,6 +11,7 @@ This module imports onnx and torch; `relutopo.as_network` imports it when it is 
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
@@ -21,8 +22,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from relutopo.errors import InputError, UnsupportedModuleError
+from relutopo.errors import InputError, RelutopoError, UnsupportedModuleError
 from relutopo.networks.graph import GraphNetwork
+from relutopo.networks.onnx_safety import Bounds, load_model_proto
 from relutopo.networks.tensors import GraphBuilder, NotUnderstood, Signal
 from relutopo.optional import require
 
@@ -54,14 +56,17 @@ def network_of_onnx(
     onnx = require("onnx", "reading an ONNX file")
     name = os.fspath(path)
     try:
-        model = onnx.load(path)
-        onnx.checker.check_model(model)
+        model = load_model_proto(onnx, path)
+        _to_double(onnx, model)
+    except RelutopoError:
+        raise
     except Exception as error:
         # onnx and protobuf raise errors of many kinds for a damaged file.
+        reason = f"{type(error).__name__}: {error}" if isinstance(error, ValueError) else ""
         raise InputError(
-            f"{name!r} cannot be read as an ONNX model ({type(error).__name__}); export it again"
+            f"{name!r} cannot be read as an ONNX model ({reason or type(error).__name__}); export "
+            "it again"
         ) from error
-    _to_double(onnx, model)
     graph = model.graph
     constants = {tensor.name for tensor in graph.initializer}
     inputs = [value for value in graph.input if value.name not in constants]
@@ -71,14 +76,22 @@ def network_of_onnx(
             f"{len(graph.output)}; cut the model before you export it"
         )
     shape = tuple(input_shape or _declared_shape(name, inputs[0]))
+    bounds = Bounds(name)
+    bounds.add(math.prod(shape), "the input")
     builder = GraphBuilder(shape)
     values: dict[str, Any] = {"": None, inputs[0].name: builder.input}
     for tensor in graph.initializer:
         values[tensor.name] = torch.tensor(onnx.numpy_helper.to_array(tensor))
     for node in graph.node:
-        results = _result(onnx, builder, node, [values[i] for i in node.input], name)
+        missing = [i for i in node.input if i not in values]
+        if missing:
+            raise UnsupportedModuleError(
+                f"{name!r} uses {missing[0]!r}, a result that is not read, such as places beside "
+                "maxima; export it without that"
+            )
+        results = _result(onnx, builder, node, [values[i] for i in node.input], name, bounds)
         values.update(zip(node.output, results, strict=False))
-    output = values[graph.output[0].name]
+    output = values.get(graph.output[0].name)
     if not isinstance(output, Signal):
         raise UnsupportedModuleError(f"the output of {name!r} does not depend on its input")
     network = builder.network(output)
@@ -118,12 +131,18 @@ def _declared_shape(name: str, value: Any) -> list[int]:
 
 
 def _result(
-    onnx: Any, builder: GraphBuilder, node: Any, inputs: list[Any], name: str
+    onnx: Any, builder: GraphBuilder, node: Any, inputs: list[Any], name: str, bounds: Bounds
 ) -> Sequence[Any]:
     attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
     what = f"the operator {node.op_type} at {node.name or node.output[0]!r} of {name!r}"
     try:
-        if not any(isinstance(x, Signal) for x in inputs):
+        is_constant = not any(isinstance(x, Signal) for x in inputs)
+        if node.domain not in ("", "ai.onnx"):
+            raise NotUnderstood(f"of the domain {node.domain!r}, which is not known")
+        reason = bounds.add_result(node.op_type, attributes, inputs, is_constant=is_constant)
+        if reason:
+            raise NotUnderstood(reason)
+        if is_constant:
             feeds = {
                 key: x.numpy() for key, x in zip(node.input, inputs, strict=True) if x is not None
             }
@@ -138,7 +157,9 @@ def _result(
             f"the model has {what}, {reason}; replace it by a piecewise linear one, or cut the "
             "model before it"
         ) from None
-    except (RuntimeError, ValueError, IndexError, TypeError) as error:
+    except RelutopoError:
+        raise
+    except (RuntimeError, ValueError, IndexError, TypeError, KeyError, MemoryError) as error:
         shapes = [tuple(x.shape) for x in inputs if isinstance(x, Signal)]
         raise InputError(
             f"{what} cannot take inputs of shape {shapes}: {error}; check `input_shape`"

@@ -22,6 +22,7 @@ from relutopo.networks.network import Network
 from relutopo.networks.state_dicts import network_of_state_dict, parameters_in
 from relutopo.networks.weight_lists import network_of_weights
 from relutopo.optional import require
+from relutopo.system.memory import Room
 
 __all__ = ["as_network", "load_model"]
 
@@ -121,7 +122,10 @@ def _rows(values: Any) -> NDArray[np.float64]:
 
 def _checked_shape(shape: Any) -> tuple[int, ...]:
     remedy = "pass the shape of one input without the batch axis, for example (2,) or (1, 28, 28)"
-    return check_integers("input_shape", shape, 1, at_least=1, remedy=remedy)
+    found = check_integers("input_shape", shape, 1, at_least=1, remedy=remedy)
+    n_entries = math.prod(found)
+    Room().check(8 * n_entries, f"an input of {n_entries} entries", "pass a smaller `input_shape`")
+    return found
 
 
 def _read_network(model: Any, input_shape: Sequence[int] | None, key: str | None) -> Network:

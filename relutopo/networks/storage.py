@@ -17,7 +17,9 @@ from relutopo.errors import InputError
 from relutopo.networks.graph import Affine, GraphNetwork, Kink, Matrix
 from relutopo.networks.network import Network
 from relutopo.networks.perceptron import ReluNetwork
+from relutopo.system.archives import read_arrays
 from relutopo.system.files import atomic_write
+from relutopo.system.memory import Room
 
 __all__ = ["Arrays", "load_network", "network_arrays", "network_of", "save_network"]
 
@@ -67,12 +69,11 @@ def load_network(path: str | os.PathLike[str]) -> Network:
         If the file cannot be read.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            return network_of("network", dict(archive))
+        return network_of("network", read_arrays(path))
     except Exception as error:
-        # NumPy raises value, key, end-of-file and zip errors alike for a damaged file.
+        # Value, key, end-of-file and zip errors alike come from a damaged file.
         raise InputError(
-            f"{os.fspath(path)!r} cannot be read as a network ({type(error).__name__}); "
+            f"{os.fspath(path)!r} cannot be read as a network ({type(error).__name__}: {error}); "
             "make it again with save_network"
         ) from error
 
@@ -115,7 +116,11 @@ def network_of(path: str, arrays: Arrays) -> Network:
             [arrays[f"{path}/{i}/weight"] for i in layers],
             [arrays[f"{path}/{i}/bias"] for i in layers],
         )
+    if str(arrays[f"{path}/kind"]) != "graph":
+        raise ValueError(f"it is a network of another kind, {str(arrays[f'{path}/kind'])[:60]!r}")
     nodes: list[Affine | Kink] = []
+    input_dim = int(arrays[f"{path}/input_dim"])
+    Room().check(8 * input_dim, f"a point of {input_dim} inputs", "save a smaller network")
     for i in range(int(arrays[f"{path}/n_nodes"])):
         node = f"{path}/{i}"
         if f"{node}/source" in arrays:
@@ -125,7 +130,7 @@ def network_of(path: str, arrays: Arrays) -> Network:
             sources = tuple(arrays[f"{node}/sources"].tolist())
             matrices = tuple(_matrix(f"{node}/matrices/{j}", arrays) for j in range(len(sources)))
             nodes.append(Affine(sources, matrices, arrays[f"{node}/bias"]))
-    return GraphNetwork(int(arrays[f"{path}/input_dim"]), nodes)
+    return GraphNetwork(input_dim, nodes)
 
 
 def _matrix_arrays(path: str, matrix: Matrix) -> dict[str, Any]:
@@ -144,4 +149,7 @@ def _matrix(path: str, arrays: Arrays) -> Matrix:
         dense: Matrix = arrays[path]
         return dense
     parts = arrays[f"{path}/data"], arrays[f"{path}/indices"], arrays[f"{path}/indptr"]
-    return sparse.csr_array(parts, shape=tuple(arrays[f"{path}/shape"].tolist()))
+    matrix = sparse.csr_array(parts, shape=tuple(arrays[f"{path}/shape"].tolist()))
+    # Products trust the places of entries, wherever they lead.
+    matrix.check_format(full_check=True)
+    return matrix

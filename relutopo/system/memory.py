@@ -1,0 +1,239 @@
+"""Memory: how much this process may still have, and work that is bounded before it asks for it.
+
+Invariant: what is predicted to need more than there is raises a `LimitReachedError` before any of
+it is asked for. What cannot be predicted, and what the system refuses all the same, ends in an
+`OutOfMemoryError` where `in_words` surrounds it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from relutopo.errors import LimitReachedError, OutOfMemoryError
+
+__all__ = ["Room", "available_bytes", "in_words", "readable"]
+
+_SHARE = 0.9
+"""How much of what is available may be planned with: the system and other threads need some."""
+_FEW = 2**25
+"""Bytes that are not worth asking the system for."""
+_MEMINFO = Path("/proc/meminfo")
+_CGROUPS = Path("/sys/fs/cgroup")
+_GROUPS_OF_PROCESS = Path("/proc/self/cgroup")
+_STATM = Path("/proc/self/statm")
+_LIMIT_NAMES = (
+    ("memory.max", "memory.current", "inactive_file"),
+    (
+        "memory.limit_in_bytes",
+        "memory.usage_in_bytes",
+        "total_inactive_file",
+    ),
+)
+
+
+def available_bytes() -> int:
+    """Return how many bytes this process can still ask for, as far as the system tells.
+
+    The least of what the machine has available, of what control groups (containers, batch systems)
+    leave, and of what limits of the process (``ulimit -v``, ``ulimit -d``) leave; without a system
+    that tells, all memory of the machine, or no bound.
+
+    Examples
+    --------
+    >>> available_bytes() > 2**20
+    True
+    """
+    return max(0, min(_of_machine(), *_of_groups(), *_of_process()))
+
+
+def _of_machine() -> int:
+    with suppress(OSError, ValueError):
+        for line in _MEMINFO.read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return 1024 * int(line.split()[1])
+    if sys.platform == "win32":
+        return _of_windows()
+    with suppress(OSError, ValueError, AttributeError):
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return sys.maxsize
+
+
+def _of_windows() -> int:
+    import ctypes
+
+    class Status(ctypes.Structure):
+        _fields_ = [
+            ("length", ctypes.c_ulong),
+            ("load", ctypes.c_ulong),
+            *((name, ctypes.c_ulonglong) for name in ("all", "free", "all_pages", "pages")),
+            *((name, ctypes.c_ulonglong) for name in ("all_virtual", "virtual", "extended")),
+        ]
+
+    status = Status(length=ctypes.sizeof(Status))
+    kernel = getattr(ctypes, "windll").kernel32  # noqa: B009  # not known elsewhere
+    if kernel.GlobalMemoryStatusEx(ctypes.byref(status)):
+        return min(int(status.free), int(status.pages), int(status.virtual))
+    return sys.maxsize
+
+
+def _of_groups() -> Iterator[int]:
+    """Yield what each control group around this process leaves, of both versions of them."""
+    with suppress(OSError, ValueError):
+        for line in _GROUPS_OF_PROCESS.read_text().splitlines():
+            number, controllers, path = line.split(":", 2)
+            if number == "0":
+                names, root = _LIMIT_NAMES[0], _CGROUPS
+            elif "memory" in controllers.split(","):
+                names, root = _LIMIT_NAMES[1], _CGROUPS / "memory"
+            else:
+                continue
+            inner = root / path.lstrip("/")
+            for folder in (inner, *inner.parents):
+                with suppress(OSError, ValueError):
+                    limit, used = (int((folder / name).read_text()) for name in names[:2])
+                    yield limit - used + _reclaimable(folder, names[2])
+                if folder == root:
+                    break
+
+
+def _reclaimable(folder: Path, name: str) -> int:
+    """Return how much of what a group uses are pages of files, which give way."""
+    with suppress(OSError, ValueError):
+        for line in (folder / "memory.stat").read_text().splitlines():
+            if line.startswith(f"{name} "):
+                return int(line.split()[1])
+    return 0
+
+
+def _of_process() -> Iterator[int]:
+    """Yield what the limits of this process leave."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    page = os.sysconf("SC_PAGE_SIZE")
+    for limit, field in (("RLIMIT_AS", 0), ("RLIMIT_DATA", 5)):
+        soft, _ = resource.getrlimit(getattr(resource, limit))
+        if soft != resource.RLIM_INFINITY:
+            used = 0
+            with suppress(OSError, ValueError, IndexError):
+                used = page * int(_STATM.read_text().split()[field])
+            yield soft - used
+
+
+def readable(n_bytes: float) -> str:
+    """Return a number of bytes as text.
+
+    Examples
+    --------
+    >>> readable(3 * 2**30), readable(1500)
+    ('3.0 GiB', '1.5 kiB')
+    """
+    for unit in ("bytes", "kiB", "MiB", "GiB", "TiB"):
+        if n_bytes < 1000 or unit == "TiB":
+            break
+        n_bytes /= 1024
+    return f"{n_bytes:.0f} bytes" if unit == "bytes" else f"{n_bytes:.1f} {unit}"
+
+
+class Room:
+    """What some work may need of memory.
+
+    Parameters
+    ----------
+    max_bytes : int, optional
+        Without it, nine tenths of what is available when the work first asks for more than 32 MiB.
+
+    Examples
+    --------
+    >>> Room(10**6).check(10**5, "a matrix", "take fewer points")
+    >>> Room(10**6).check(10**8, "a matrix", "take fewer points")
+    Traceback (most recent call last):
+    relutopo.errors.LimitReachedError: `max_bytes`=1000000 does not suffice: a matrix needs 95.4 ...
+    """
+
+    def __init__(self, max_bytes: int | None = None) -> None:
+        self.max_bytes = max_bytes
+        self._available: int | None = None
+
+    @property
+    def n_bytes(self) -> int:
+        """How much the work may need."""
+        if self.max_bytes is not None:
+            return self.max_bytes
+        if self._available is None:
+            self._available = int(_SHARE * available_bytes())
+        return self._available
+
+    def check(self, n_bytes: float, what: str, remedy: str) -> None:
+        """Raise a `LimitReachedError` if the work, all in all, needs more.
+
+        Parameters
+        ----------
+        n_bytes : float
+            Predicted.
+        what : str
+            What needs it, for the message.
+        remedy : str
+            What to do about it, beside a larger `max_bytes` or more memory.
+        """
+        if self.max_bytes is None and n_bytes <= _FEW:
+            return
+        if n_bytes <= self.n_bytes:
+            return
+        needs = f"{what} needs {readable(n_bytes)}"
+        if self.max_bytes is not None:
+            raise LimitReachedError(
+                f"`max_bytes`={self.max_bytes} does not suffice: {needs}; raise it, or {remedy}"
+            )
+        raise LimitReachedError(
+            f"there is not enough memory: {needs}, and this process can have "
+            f"{readable(self.n_bytes)}; {remedy}, or free some memory; `max_bytes` sets another "
+            "bound"
+        )
+
+
+@contextmanager
+def in_words(remedy: str) -> Iterator[None]:
+    """Turn the system's refusals of memory into one error that says what to do.
+
+    Parameters
+    ----------
+    remedy : str
+        For the end of the message.
+
+    Raises
+    ------
+    OutOfMemoryError
+        For a MemoryError of Python, NumPy or a compiled kernel, and for the error of torch.
+
+    Examples
+    --------
+    >>> with in_words("shrink the domain"):
+    ...     raise MemoryError("Unable to allocate 7 TiB")
+    Traceback (most recent call last):
+    relutopo.errors.OutOfMemoryError: the system gives no more memory (Unable to allocate ....
+    """
+    try:
+        yield
+    except MemoryError as error:
+        if isinstance(error, OutOfMemoryError):
+            raise
+        raise _refused(error, remedy) from error
+    except RuntimeError as error:
+        if "DefaultCPUAllocator" not in str(error):
+            raise
+        raise _refused(error, remedy) from error
+
+
+def _refused(error: Exception, remedy: str) -> OutOfMemoryError:
+    text = (str(error).splitlines() or [""])[0]
+    said = f" ({text})" if text else ""
+    left = readable(available_bytes())
+    return OutOfMemoryError(
+        f"the system gives no more memory{said}; {left} are available to this process; {remedy}"
+    )
