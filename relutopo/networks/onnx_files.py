@@ -25,7 +25,8 @@ from torch import Tensor
 from relutopo.errors import InputError, RelutopoError, UnsupportedModuleError
 from relutopo.networks.graph import GraphNetwork
 from relutopo.networks.onnx_safety import Bounds, load_model_proto
-from relutopo.networks.tensors import GraphBuilder, NotUnderstood, Signal
+from relutopo.networks.pooling import Windows, sliding_windows
+from relutopo.networks.tensors import GraphBuilder, NotUnderstood, Signal, need_signal
 from relutopo.optional import require
 
 __all__ = ["network_of_onnx"]
@@ -191,15 +192,6 @@ def _numbers(x: Any) -> list[int]:
     return [int(v) for v in (x.tolist() if isinstance(x, Tensor) else x)]
 
 
-def _need_symmetric(attributes: dict[str, Any], rank: int) -> tuple[int, ...]:
-    if attributes.get("auto_pad", b"NOTSET") not in (b"NOTSET", b"VALID"):
-        raise NotUnderstood("with automatic padding; export it with explicit pads")
-    pads = attributes.get("pads", [0] * (2 * rank))
-    if pads[:rank] != pads[rank:]:
-        raise NotUnderstood("which pads the two sides of an axis differently")
-    return tuple(pads[:rank])
-
-
 def _gemm(b: GraphBuilder, a: dict[str, Any], x: Any, y: Any, c: Any = None) -> Signal:
     if isinstance(y, Signal) or a.get("transA"):
         raise NotUnderstood("whose second matrix is not constant")
@@ -210,13 +202,32 @@ def _gemm(b: GraphBuilder, a: dict[str, Any], x: Any, y: Any, c: Any = None) -> 
 
 def _conv(b: GraphBuilder, a: dict[str, Any], x: Any, weight: Any, bias: Any = None) -> Signal:
     rank = weight.ndim - 2
-    ones = [1] * rank
-    strides, dilations = a.get("strides", ones), a.get("dilations", ones)
-    if a.get("auto_pad") == b"SAME_UPPER" and strides == ones:
-        padding: Any = "same"
-    else:
-        padding = _need_symmetric(a, rank)
-    return b.convolution(x, weight, bias, strides, padding, dilations, a.get("group", 1))
+    strides, dilations = a.get("strides", [1] * rank), a.get("dilations", [1] * rank)
+    sides = _sides(a, x.shape[-rank:], weight.shape[2:], strides, dilations)
+    return b.convolution(x, weight, bias, strides, sides, dilations, a.get("group", 1))
+
+
+def _sides(
+    attributes: dict[str, Any],
+    extents: Sequence[int],
+    kernel: Sequence[int],
+    strides: Sequence[int],
+    dilations: Sequence[int],
+) -> list[tuple[int, int]]:
+    """Return the padding before and behind each axis, given or chosen by the operator."""
+    rank = len(kernel)
+    how = attributes.get("auto_pad", b"NOTSET")
+    if how == b"NOTSET":
+        pads = attributes.get("pads", [0] * (2 * rank))
+        return list(zip(pads[:rank], pads[rank:], strict=True))
+    if how == b"VALID":
+        return [(0, 0)] * rank
+    sides = []
+    for n, k, s, d in zip(extents, kernel, strides, dilations, strict=True):
+        total = max(0, (-(-n // s) - 1) * s + d * (k - 1) + 1 - n)
+        less = total // 2
+        sides.append((less, total - less) if how == b"SAME_UPPER" else (total - less, less))
+    return sides
 
 
 def _batch_norm(
@@ -230,22 +241,20 @@ def _batch_norm(
     )
 
 
-def _max_pool(b: GraphBuilder, a: dict[str, Any], x: Any) -> Signal:
-    rank = len(a["kernel_shape"])
-    ones, padding = [1] * rank, _need_symmetric(a, rank)
-    ceil_mode = bool(a.get("ceil_mode", 0))
-    strides, dilations = a.get("strides", ones), a.get("dilations", ones)
-    return b.max_pool(rank, x, a["kernel_shape"], strides, padding, dilations, ceil_mode)
+def _windows(a: dict[str, Any], x: Any) -> Windows:
+    """Return the windows of MaxPool or AveragePool."""
+    need_signal(x)
+    kernel = a["kernel_shape"]
+    rank = len(kernel)
+    strides, dilations = a.get("strides", [1] * rank), a.get("dilations", [1] * rank)
+    sides = _sides(a, x.shape[-rank:], kernel, strides, dilations)
+    # With automatic padding the number of windows does not depend on the mode.
+    ceil_mode = bool(a.get("ceil_mode", 0)) and a.get("auto_pad", b"NOTSET") == b"NOTSET"
+    return sliding_windows(x.shape[-rank:], kernel, strides, sides, dilations, ceil_mode)
 
 
 def _average_pool(b: GraphBuilder, a: dict[str, Any], x: Any) -> Signal:
-    rank = len(a["kernel_shape"])
-    ones, padding = [1] * rank, _need_symmetric(a, rank)
-    if a.get("dilations", ones) != ones:
-        raise NotUnderstood("which is dilated")
-    with_padding = bool(a.get("count_include_pad", 0))
-    strides, ceil_mode = a.get("strides", ones), bool(a.get("ceil_mode", 0))
-    return b.avg_pool(rank, x, a["kernel_shape"], strides, padding, ceil_mode, with_padding)
+    return b.avg_pool(x, _windows(a, x), bool(a.get("count_include_pad", 0)))
 
 
 def _reduce(how: str) -> Callable[..., Signal]:
@@ -373,7 +382,7 @@ _OPERATORS: dict[str, Callable[..., Any]] = {
     "LeakyRelu": lambda b, a, x: b.kink(x, 1.0, a.get("alpha", 0.01)),
     "MatMul": lambda b, a, x, y: b.matmul(x, y),
     "Max": _fold(lambda b, x, y: b.maximum(x, y)),
-    "MaxPool": _max_pool,
+    "MaxPool": lambda b, a, x: b.max_pool(x, _windows(a, x)),
     "Min": _fold(lambda b, x, y: b.minimum(x, y)),
     "Mul": lambda b, a, x, y: b.product(x, y),
     "Neg": lambda b, a, x: b.scale(x, -1.0),

@@ -11,18 +11,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
 
 from relutopo.arrays import freeze
 from relutopo.networks.graph import Affine, GraphNetwork, Kink, Matrix
+from relutopo.networks.pooling import Windows, as_numbers, sliding_windows
 
 __all__ = ["GraphBuilder", "NotUnderstood", "Signal", "need_signal"]
 
@@ -46,6 +46,10 @@ class Signal:
     def size(self) -> int:
         """Number of entries."""
         return self.index.numel()
+
+    def reshaped(self, shape: Sequence[int]) -> Signal:
+        """Return the same entries in another shape."""
+        return Signal(self.value, self.index.reshape(tuple(shape)))
 
     @property
     def entries(self) -> NDArray[np.int64]:
@@ -82,10 +86,27 @@ class GraphBuilder:
         self.input = Signal(0, torch.arange(self.sizes[0]).reshape(1, *input_shape))
 
     def network(self, output: Signal) -> GraphNetwork:
-        """Return the network whose output is the given signal, flattened."""
+        """Return the network whose output is the given signal, flattened.
+
+        What the output does not depend on is left out.
+        """
         if output.value != len(self.nodes) or not self.nodes or not self.is_whole(output):
             output = self.affine([(output, _identity(output.size))], 0.0, output.shape)
-        return GraphNetwork(self.sizes[0], self.nodes)
+        needed = {output.value}
+        for number in range(output.value, 0, -1):
+            if number in needed:
+                node = self.nodes[number - 1]
+                needed.update(node.sources if isinstance(node, Affine) else [node.source])
+        place = {old: new for new, old in enumerate(sorted(needed | {0}))}
+        nodes: list[Affine | Kink] = []
+        for number in sorted(needed - {0}):
+            node = self.nodes[number - 1]
+            if isinstance(node, Affine):
+                node = replace(node, sources=tuple(place[source] for source in node.sources))
+            else:
+                node = replace(node, source=place[node.source])
+            nodes.append(node)
+        return GraphNetwork(self.sizes[0], nodes)
 
     def is_whole(self, x: Signal) -> bool:
         """Whether a signal is all of its value, in order."""
@@ -96,18 +117,7 @@ class GraphBuilder:
         if not isinstance(x, Signal):
             raise NotUnderstood("whose first argument does not depend on the input")
 
-        def wrap(moved: Any) -> Any:
-            if isinstance(moved, (tuple, list)):
-                return tuple(map(wrap, moved))
-            places = moved.long() - 1
-            if (places >= 0).all():
-                return Signal(x.value, x.index.reshape(-1)[places])
-            flat = places.reshape(-1).numpy()
-            rows = np.flatnonzero(flat >= 0)
-            matrix = _matrix(rows, flat[rows], np.ones(len(rows)), (flat.size, x.size))
-            return self.affine([(x, matrix)], 0.0, places.shape)
-
-        return wrap(operation(1 + torch.arange(x.size).reshape(x.shape)))
+        return self.gathered([x], lambda numbers: operation(numbers[0]))
 
     def affine(
         self,
@@ -183,26 +193,92 @@ class GraphBuilder:
             raise NotUnderstood("a division by a tensor that depends on the input")
         return self.scale(x, 1.0 / torch.as_tensor(y, dtype=torch.float64))
 
-    def concatenate(self, signals: Sequence[Any], dim: int = 0) -> Signal:
-        """Add the concatenation of signals along an axis."""
-        for x in signals:
-            need_signal(x)
-        starts = np.cumsum([0, *(x.size for x in signals)])
-        places = torch.cat(
-            [
-                torch.arange(start, start + x.size).reshape(x.shape)
-                for x, start in zip(signals, starts, strict=False)
-            ],
-            dim=dim,
+    def join(self, parts: Sequence[Signal | Tensor], numbers: Tensor) -> Signal:
+        """Add a tensor whose entries are taken from several others.
+
+        Parameters
+        ----------
+        parts : sequence of Signal or Tensor
+            At least one signal; tensors are constants.
+        numbers : Tensor of int
+            Entries of the parts, counted from 1 through all parts; 0 stands for the number zero.
+        """
+        flat = numbers.reshape(-1).numpy()
+        bias, terms, start = np.zeros(flat.size), [], 1
+        for part in parts:
+            size = part.size if isinstance(part, Signal) else part.numel()
+            rows = np.flatnonzero((flat >= start) & (flat < start + size))
+            chosen = flat[rows] - start
+            start += size
+            if not isinstance(part, Signal):
+                bias[rows] = _flat(part, part.shape)[chosen]
+            elif rows.size == flat.size:
+                return Signal(
+                    part.value, part.index.reshape(-1)[torch.from_numpy(chosen)]
+                ).reshaped(numbers.shape)
+            elif rows.size:
+                ones = np.ones(rows.size)
+                terms.append((part, _matrix(rows, chosen, ones, (flat.size, size))))
+        if not terms:  # nothing of the input is left
+            first = next(part for part in parts if isinstance(part, Signal))
+            terms = [(first, sparse.csr_array((flat.size, first.size)))]
+        return self.affine(terms, bias.reshape(numbers.shape), numbers.shape)
+
+    def constant(self, tensor: Tensor) -> Signal:
+        """Add a constant."""
+        n = tensor.numel()
+        return self.affine(
+            [(self.input, sparse.csr_array((n, self.input.size)))], tensor, tensor.shape
         )
-        flat = places.reshape(-1).numpy()
-        terms = []
-        for x, start in zip(signals, starts, strict=False):
-            rows = np.flatnonzero((flat >= start) & (flat < start + x.size))
-            terms.append(
-                (x, _matrix(rows, flat[rows] - start, np.ones(x.size), (flat.size, x.size)))
-            )
-        return self.affine(terms, 0.0, places.shape)
+
+    def gathered(self, parts: Sequence[Any], operation: Callable[[list[Tensor]], Any]) -> Any:
+        """Apply an operation that moves entries of several tensors, or inserts zeros.
+
+        Parameters
+        ----------
+        parts : sequence of Signal or Tensor
+            At least one signal; tensors are constants.
+        operation : callable
+            Takes tensors of numbers in place of the parts, and returns one tensor or several.
+        """
+        numbers, start = [], 1
+        for part in parts:
+            size = math.prod(part.shape)
+            numbers.append(torch.arange(start, start + size).reshape(part.shape))
+            start += size
+
+        def wrap(moved: Any) -> Any:
+            if isinstance(moved, (tuple, list)):
+                return tuple(map(wrap, moved))
+            return self.join(parts, moved.long())
+
+        return wrap(operation(numbers))
+
+    def concatenate(self, tensors: Sequence[Any], dim: int = 0) -> Signal:
+        """Add the concatenation of signals and constants along an axis."""
+        parts = [x if isinstance(x, Signal) else torch.as_tensor(x) for x in tensors]
+        joined: Signal = self.gathered(parts, lambda numbers: torch.cat(numbers, dim))
+        return joined
+
+    def linear_image(self, x: Signal, operation: Callable[[Tensor], Tensor]) -> Signal:
+        """Add the image of a linear operation, of which each entry's share is computed."""
+        need_signal(x)
+        zero = torch.zeros(tuple(x.shape), dtype=torch.float64)
+        shape = operation(zero).shape
+        rows, columns, data = [], [], []
+        for j in range(x.size):
+            zero.view(-1)[j] = 1.0
+            image = operation(zero.clone()).detach().reshape(-1).double().numpy()
+            zero.view(-1)[j] = 0.0
+            (found,) = np.nonzero(image)
+            rows.append(found)
+            columns.append(np.full(found.size, j))
+            data.append(image[found])
+        size = int(np.prod(shape))
+        matrix = _matrix(
+            np.concatenate(rows), np.concatenate(columns), np.concatenate(data), (size, x.size)
+        )
+        return self.affine([(x, matrix)], 0.0, shape)
 
     def linear(self, x: Signal, weight: Tensor, bias: Tensor | None = None) -> Signal:
         """Add weight · x + bias along the last axis."""
@@ -225,30 +301,40 @@ class GraphBuilder:
         dilation: Any = 1,
         groups: int = 1,
     ) -> Signal:
-        """Add a convolution in one or two dimensions, arguments as in torch."""
+        """Add a convolution, arguments as in torch.
+
+        The padding may also be a sequence of pairs, the numbers before and behind each axis.
+        """
         need_signal(x)
         n_out, n_in, *kernel = weight.shape
         rank = len(kernel)
-        strides, dilations = _tuple(stride, rank), _tuple(dilation, rank)
-        if len(x.shape) != rank + 2 or x.shape[1] != n_in * groups:
-            sizes = ", ".join(["1", str(n_in * groups), *"HW"[2 - rank :]])
+        strides, dilations = as_numbers(stride, rank), as_numbers(dilation, rank)
+        is_single = len(x.shape) == rank + 1  # no batch axis
+        if len(x.shape) not in (rank + 1, rank + 2) or x.shape[-rank - 1] != n_in * groups:
+            sizes = ", ".join(["1", str(n_in * groups), *"DHW"[3 - rank :]])
             raise ValueError(f"expected the shape ({sizes})")
         if padding in ("valid", "same"):
             totals = [
                 d * (k - 1) * (padding == "same") for k, d in zip(kernel, dilations, strict=True)
             ]
             sides = [(total // 2, total - total // 2) for total in totals]
+        elif isinstance(padding, (tuple, list)) and padding and isinstance(padding[0], tuple):
+            sides = list(padding)
         else:
-            sides = [(p, p) for p in _tuple(padding, rank)]
-        places, extent = _patches(x.shape, kernel, strides, sides, dilations)
-        # Rows of `places` are channels × offsets; each group of outputs sees its own channels.
-        places = places.reshape(groups, -1, places.shape[-1])
+            sides = [(p, p) for p in as_numbers(padding, rank)]
+        extents = x.shape[-rank:]
+        windows = sliding_windows(extents, kernel, strides, sides, dilations)
+        # Rows of `places` are channels x offsets; each group of outputs sees its own channels.
+        places = windows.on_channels(n_in * groups, math.prod(extents))
+        n_places, n_results = windows.places.shape[1], len(windows.places)
+        places = places.reshape(groups, n_in, n_results, n_places).transpose(0, 1, 3, 2)
+        places = places.reshape(groups, -1, n_results)
         places = np.repeat(places, n_out // groups, axis=0)
         data = np.broadcast_to(_array(weight).reshape(n_out, -1, 1), places.shape)
-        rows = np.arange(n_out)[:, None, None] * places.shape[-1] + np.arange(places.shape[-1])
+        rows = np.arange(n_out)[:, None, None] * n_results + np.arange(n_results)
         rows = np.broadcast_to(rows, places.shape)
         inside = places >= 0
-        shape = (1, n_out, *extent)
+        shape = (*([] if is_single else [1]), n_out, *windows.extents)
         matrix = _matrix(rows[inside], places[inside], data[inside], (int(np.prod(shape)), x.size))
         constant = 0.0 if bias is None else bias.reshape(-1, *[1] * rank)
         return self.affine([(x, matrix)], constant, shape)
@@ -282,14 +368,10 @@ class GraphBuilder:
 
     def maximum(self, x: Any, y: Any) -> Signal:
         """Add max(x, y) = x + ReLU(y - x), elementwise."""
-        if not isinstance(y, (Signal, Tensor)):
-            raise NotUnderstood("a maximum over an axis; use max-pooling or amax")
         return self.sum(x, self.relu(self.sum(y, x, -1.0)))
 
     def minimum(self, x: Any, y: Any) -> Signal:
         """Add min(x, y) = x - ReLU(x - y), elementwise."""
-        if not isinstance(y, (Signal, Tensor)):
-            raise NotUnderstood("a minimum over an axis")
         return self.sum(x, self.relu(self.sum(x, y, -1.0)), -1.0)
 
     # Pooling: a table of windows has one row for each result, padded with -1
@@ -328,77 +410,44 @@ class GraphBuilder:
             windows = np.full(left.shape, -1, dtype=np.int64)
             windows[both] = place.ravel()
             windows[(left >= 0) & ~both] = n + place_alone.ravel()
-        return Signal(
-            x.value, x.index.reshape(-1)[torch.from_numpy(windows[:, 0])].reshape(tuple(shape))
-        )
+        last = x.index.reshape(-1)[torch.from_numpy(windows[:, 0])]
+        return Signal(x.value, last).reshaped(shape)
 
-    def max_pool(
-        self,
-        rank: int,
-        x: Signal,
-        kernel_size: Any,
-        stride: Any = None,
-        padding: Any = 0,
-        dilation: Any = 1,
-        ceil_mode: bool = False,
-        return_indices: bool = False,
-    ) -> Signal:
-        """Add max-pooling over `rank` axes, arguments as in torch."""
-        if return_indices:
-            raise NotUnderstood("which returns indices")
-        windows, shape = _pool_windows(x, rank, kernel_size, stride, padding, dilation, ceil_mode)
-        return self.largest(x, windows, shape)
+    def max_pool(self, x: Signal, windows: Windows) -> Signal:
+        """Add the maxima over the same windows of each map along the last axes."""
+        places, shape = _over_maps(x, windows)
+        if (places < 0).all(axis=1).any():
+            raise NotUnderstood("with a window that lies in the padding, where torch returns -inf")
+        return self.largest(x, places, shape)
 
     def avg_pool(
         self,
-        rank: int,
         x: Signal,
-        kernel_size: Any,
-        stride: Any = None,
-        padding: Any = 0,
-        ceil_mode: bool = False,
+        windows: Windows,
         count_include_pad: bool = True,
         divisor_override: int | None = None,
     ) -> Signal:
-        """Add average pooling over `rank` axes, arguments as in torch."""
-        if ceil_mode:
-            raise NotUnderstood("which pools with ceil_mode=True")
-        windows, shape = _pool_windows(x, rank, kernel_size, stride, padding, 1, False)
-        by = (windows >= 0).sum(axis=1) if not count_include_pad else windows.shape[1]
-        return self.average(x, windows, shape, divisor_override or by)
-
-    def adaptive_pool(self, rank: int, largest: bool, x: Signal, output_size: Any) -> Signal:
-        """Add the largest entries, or the means, of windows that make up the output size."""
-        need_signal(x)
-        extents = x.shape[-rank:]
-        wanted = [
-            n if out is None else out
-            for n, out in zip(extents, _tuple(output_size, rank), strict=True)
-        ]
-        channels = np.arange(x.size).reshape(-1, *extents)
-        rows = []
-        for channel in channels:
-            for place in np.ndindex(*wanted):
-                bounds = [
-                    slice(i * n // out, -(-(i + 1) * n // out))
-                    for i, n, out in zip(place, extents, wanted, strict=True)
-                ]
-                rows.append(channel[tuple(bounds)].ravel())
-        windows = np.full((len(rows), max(map(len, rows))), -1, dtype=np.int64)
-        for window, row in zip(windows, rows, strict=True):
-            window[: len(row)] = row
-        shape = (*x.shape[:-rank], *wanted)
-        if largest:
-            return self.largest(x, windows, shape)
-        return self.average(x, windows, shape, (windows >= 0).sum(axis=1))
+        """Add the means over the same windows of each map along the last axes."""
+        places, shape = _over_maps(x, windows)
+        n_inside = (windows.places >= 0).sum(axis=1)
+        by = windows.n_padded if count_include_pad else np.maximum(n_inside, 1)
+        if divisor_override is not None:
+            by = np.full_like(by, divisor_override)
+        n_maps = len(places) // len(by)
+        return self.average(x, places, shape, np.tile(by, n_maps))
 
     def reduce(self, how: str, x: Signal, dim: Any = None, keepdim: bool = False) -> Signal:
-        """Add the mean, the sum or the maximum (amax) over axes."""
+        """Add the mean, the sum, the largest (amax) or the smallest entry (amin) over axes."""
         need_signal(x)
-        chosen = tuple(range(len(x.shape))) if dim is None else _tuple(dim, 1)
-        axes = sorted({axis % len(x.shape) for axis in chosen})
-        if 0 in axes:
-            raise NotUnderstood("a reduction over the batch axis")
+        if how == "amin":
+            return self.scale(self.reduce("amax", self.scale(x, -1.0), dim, keepdim), -1.0)
+        rank = len(x.shape)
+        chosen = tuple(range(rank)) if dim is None or dim == [] else as_numbers(dim, 1)
+        if any(not -max(rank, 1) <= axis < max(rank, 1) for axis in chosen):
+            raise IndexError(f"there is no axis {max(chosen)} in the shape {tuple(x.shape)}")
+        axes = sorted({axis % rank for axis in chosen}) if rank else []
+        if not axes:
+            return x
         places = np.arange(x.size).reshape(x.shape)
         windows = np.moveaxis(places, axes, range(-len(axes), 0))
         shape = windows.shape[: -len(axes)]
@@ -409,19 +458,56 @@ class GraphBuilder:
             return self.largest(x, windows, shape)
         return self.average(x, windows, shape, windows.shape[1] if how == "mean" else 1)
 
-    def dropout(
-        self, x: Signal, p: float = 0.5, training: bool = True, inplace: bool = False
-    ) -> Signal:
-        """Pass the signal on, unless the dropout is random."""
-        if training:
-            raise NotUnderstood("a dropout that stays random; pass training=self.training")
-        return x
-
     def matmul(self, x: Any, y: Any) -> Signal:
-        """Add x @ y for a constant matrix y."""
-        if isinstance(y, Signal) or y.ndim != 2:
-            raise NotUnderstood("a product with something else than a constant matrix on the right")
-        return self.linear(x, y.T)
+        """Add x @ y, where one of them is constant."""
+        if isinstance(x, Signal) and isinstance(y, Signal):
+            raise NotUnderstood("a product of two tensors that both depend on the input")
+        if isinstance(x, Signal):
+            if y.ndim == 2 and len(x.shape) > 0:
+                return self.linear(x, y.T)
+            return self.linear_image(x, lambda e: e @ y.detach().double())
+        return self.linear_image(y, lambda e: x.detach().double() @ e)
+
+    def ratios(self, x: Signal, y: Signal) -> NDArray[np.float64] | None:
+        """Return numbers k with x = k y, entry by entry, or None if there are none.
+
+        Both are written as affine functions of the input and the results of kinks. The numbers are
+        rounded.
+        """
+        if x.value == y.value and np.array_equal(x.entries, y.entries):
+            return np.ones(x.size)
+        rows, others = self._in_kinks(x), self._in_kinks(y)
+        lengths = np.asarray((others * others).sum(axis=1)).ravel()
+        dots = np.asarray((rows * others).sum(axis=1)).ravel()
+        factors = np.divide(dots, lengths, out=np.zeros(x.size), where=lengths > 0)
+        left = abs(rows - sparse.csr_array(sparse.diags_array(factors) @ others))
+        allowed = 1e-12 * abs(rows).max(axis=1).toarray().ravel()
+        if (left.max(axis=1).toarray().ravel() > allowed).any():
+            return None
+        return np.asarray(factors)
+
+    def _in_kinks(self, x: Signal) -> sparse.csr_array:
+        """Return a row for each entry: factors of all results so far, and of 1, in the last."""
+        starts = np.cumsum([0, *self.sizes])
+        width = int(starts[-1]) + 1
+        rows = _matrix(
+            np.arange(x.size), starts[x.value] + x.entries, np.ones(x.size), (x.size, width)
+        )
+        for number in range(len(self.nodes), 0, -1):
+            node = self.nodes[number - 1]
+            columns = rows[:, starts[number] : starts[number + 1]]
+            if isinstance(node, Kink) or not columns.nnz:
+                continue
+            blocks = [sparse.csr_array((x.size, n)) for n in (*self.sizes, 1)]
+            for source, matrix in zip(node.sources, node.matrices, strict=True):
+                blocks[source] = blocks[source] + columns @ sparse.csr_array(matrix)
+            blocks[-1] = sparse.csr_array(columns @ sparse.csr_array(node.bias[:, None]))
+            kept = rows.tolil()
+            kept[:, starts[number] : starts[number + 1]] = 0.0
+            rows = sparse.csr_array(kept) + sparse.hstack(blocks, format="csr")
+        rows = sparse.csr_array(rows)
+        rows.eliminate_zeros()
+        return rows
 
 
 def need_signal(x: Any) -> None:
@@ -443,11 +529,6 @@ def _or_zero(bias: Tensor | None) -> Any:
     return 0.0 if bias is None else bias
 
 
-def _tuple(x: Any, length: int) -> tuple[Any, ...]:
-    values = tuple(x) if isinstance(x, (tuple, list)) else (x,)
-    return values * length if len(values) == 1 and length > 1 else values
-
-
 def _identity(n: int) -> sparse.csr_array:
     return sparse.csr_array(sparse.eye_array(n, format="csr"))
 
@@ -458,56 +539,9 @@ def _matrix(
     return sparse.csr_array(sparse.coo_array((data, (rows, columns)), shape=shape))
 
 
-def _patches(
-    shape: Sequence[int],
-    kernel: Sequence[int],
-    strides: Sequence[int],
-    sides: Sequence[tuple[int, int]],
-    dilations: Sequence[int],
-) -> tuple[NDArray[np.int64], list[int]]:
-    """Return what each position of a kernel sees, -1 for padding.
-
-    Returns
-    -------
-    places : (channels * offsets, positions) ndarray
-    extent : list of int
-        Number of positions on each axis.
-    """
-    numbers = 1.0 + torch.arange(int(np.prod(shape)), dtype=torch.float64).reshape(tuple(shape))
-    padded = F.pad(numbers, [p for pair in reversed(sides) for p in pair])
-    extent = [
-        (n - d * (k - 1) - 1) // s + 1
-        for n, k, s, d in zip(padded.shape[2:], kernel, strides, dilations, strict=True)
-    ]
-    if len(kernel) == 1:  # unfold wants two axes
-        padded = padded.unsqueeze(2)
-        kernel, strides, dilations = (1, *kernel), (1, *strides), (1, *dilations)
-    patches = F.unfold(padded, tuple(kernel), tuple(dilations), 0, tuple(strides))
-    return patches[0].long().numpy() - 1, extent
-
-
-def _pool_windows(
-    x: Signal,
-    rank: int,
-    kernel_size: Any,
-    stride: Any,
-    padding: Any,
-    dilation: Any,
-    ceil_mode: bool,
-) -> tuple[NDArray[np.int64], tuple[int, ...]]:
-    need_signal(x)
-    kernel, pads = _tuple(kernel_size, rank), _tuple(padding, rank)
-    strides = kernel if stride is None or stride == [] else _tuple(stride, rank)
-    dilations = _tuple(dilation, rank)
-    sides = []
-    for n, k, s, p, d in zip(x.shape[-rank:], kernel, strides, pads, dilations, strict=True):
-        span = n + 2 * p - d * (k - 1) - 1
-        extent = -(-span // s) + 1 if ceil_mode else span // s + 1
-        if ceil_mode and (extent - 1) * s >= n + p:  # a window must begin in the input
-            extent -= 1
-        sides.append((p, p + max(0, (extent - 1) * s - span)))
-    channels = x.size // int(np.prod(x.shape[-rank:]))
-    places, extents = _patches((1, channels, *x.shape[-rank:]), kernel, strides, sides, dilations)
-    places = places.reshape(channels, -1, places.shape[-1])
-    windows = places.transpose(0, 2, 1).reshape(-1, places.shape[1])
-    return windows, (*x.shape[:-rank], *extents)
+def _over_maps(x: Signal, windows: Windows) -> tuple[NDArray[np.int64], tuple[int, ...]]:
+    """Return the windows on every map of a tensor, and the shape of the result."""
+    rank = len(windows.extents)
+    size = math.prod(x.shape[-rank:])
+    places = windows.on_channels(x.size // size if size else 0, size)
+    return places, (*x.shape[:-rank], *windows.extents)

@@ -1,17 +1,11 @@
-"""Torch modules as graphs of affine maps and kinks.
+"""Torch modules as networks.
 
-A module is copied, put into evaluation mode and double precision, and traced with torch.fx. Its
-operations become affine maps and kinks (`relutopo.networks.graph`):
+A module is copied, put into evaluation mode and double precision, and its forward pass is followed
+(`relutopo.networks.following`), operation by operation (`relutopo.networks.torch_functions`). The
+result is compared with the module's own forward pass at random points.
 
-- ReLU, LeakyReLU, PReLU and abs are kinks; hardtanh(z) = lo + ReLU(z - lo) - ReLU(z - hi);
-- max(a, b) = a + ReLU(b - a), and max-pooling is a tournament of these. Its neurons compare two
-  entries, so the regions are those on which all comparisons are constant: a refinement of the
-  pieces on which the maximum is affine;
-- batch normalisation in evaluation mode is the affine map with scale γ / sqrt(var + eps) and
-  shift β - mean · scale, rounded to float64. Average pooling, means and divisions by a constant
-  multiply by the rounded reciprocal. These floats *are* the network from then on, exactly.
-
-The result is compared with the module's own forward pass at random points.
+Nothing but the copy is touched, and nothing that other threads see: a network may be read while
+other threads train, the module itself included.
 
 This module imports torch; `relutopo.as_network` imports it when it is given a torch module.
 """
@@ -19,34 +13,44 @@ This module imports torch; `relutopo.as_network` imports it when it is given a t
 from __future__ import annotations
 
 import copy
+import inspect
 import math
-import operator
 from collections.abc import Callable, Iterator, Sequence
+from types import MethodType
 from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from torch import Tensor, fx, nn
-from torch.nn.utils.parametrize import type_before_parametrizations
+from numpy.typing import NDArray
+from torch import Tensor, nn
 from torch.nn.utils.prune import BasePruningMethod
 from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
 
 from relutopo.errors import InputError, UnsupportedModuleError
+from relutopo.networks.double_precision import InDouble
+from relutopo.networks.following import Following, is_torch_layer, line_of
 from relutopo.networks.graph import GraphNetwork
 from relutopo.networks.network import Network
 from relutopo.networks.perceptron import ReluNetwork
-from relutopo.networks.tensors import GraphBuilder, NotUnderstood, Signal, need_signal
+from relutopo.networks.tensors import GraphBuilder, NotUnderstood, Signal
+from relutopo.networks.torch_functions import OPERATIONS, SUPPORTED
 
 __all__ = ["network_of_module", "perceptron_of", "perceptron_of_sequence"]
 
-_SUPPORTED = (
-    "Linear, convolutions in one and two dimensions, batch normalisation, pooling, ReLU, "
-    "LeakyReLU, PReLU, ReLU6, Hardtanh, abs, max, sums, concatenation, and what moves entries"
-)
 _DERIVING_HOOKS = (BasePruningMethod, SpectralNorm, WeightNorm)
 """They set attributes before a forward pass, and do not look at its input."""
+
+
+_WRAPPERS = (
+    nn.DataParallel,
+    nn.parallel.DistributedDataParallel,
+    torch.optim.swa_utils.AveragedModel,
+)
+_HOOKS = (
+    *("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks"),
+    *("_forward_hooks_with_kwargs", "_forward_pre_hooks_with_kwargs"),
+)
 
 
 def network_of_module(module: nn.Module, input_shape: Sequence[int] | None = None) -> Network:
@@ -83,21 +87,17 @@ def network_of_module(module: nn.Module, input_shape: Sequence[int] | None = Non
     module = _copied(module).eval()
     # A perceptron on a card is read there. Other devices may not know double precision.
     on_card = any(parameter.is_cuda for parameter in module.parameters())
-    module = _with_derived_weights((module if on_card else module.cpu()).double())
-    if type(module) in _MODULES:  # torch.fx takes these as wholes only within another module
+    module = _with_derived_weights(_in_double(module if on_card else module.cpu()))
+    if is_torch_layer(module):  # a place in messages needs something around it
         module = nn.Sequential(module)
-    network: Network | None = _sequence(module)
-    traced = None if network is not None else _trace(module)
-    if traced is not None:
-        network = _chain(module, traced)
+    network: Network | None = _sequence(module) or _perceptron(module)
     module = _with_derived_weights(module.cpu())
     shape = tuple(input_shape or ())
     # Layers that see one row of an input, one after another, are no perceptron.
     if network is None or (len(shape) > 1 and math.prod(shape) != network.input_dim):
-        traced = traced or _trace(module)
-        shape = shape or _first_linear(module, traced)
-        with torch.no_grad():
-            network = _Walk(module, shape).network(traced)
+        _check_signature(module)
+        shape = shape or _guessed_shape(module)
+        network = _graph(module, shape)
     shape = shape or (network.input_dim,)
     if math.prod(shape) == network.input_dim:  # otherwise as_network complains
         _compare(module, network, shape)
@@ -136,10 +136,9 @@ def _parts(module: nn.Module) -> list[tuple[str, nn.Module]]:
 
 
 def _copied(module: nn.Module) -> nn.Module:
-    """Return a copy, in which also the parts are unwrapped."""
+    """Return a copy, in which also the parts are unwrapped, and nothing is compiled."""
     # torch copies no tensor that has a history, as weights have that a hook derives from others.
-    tensors = [x for part in module.modules() for x in vars(part).values() if isinstance(x, Tensor)]
-    memo: dict[int, Any] = {id(x): x.detach().clone() for x in tensors if not x.is_leaf}
+    memo: dict[int, Any] = {id(x): x.detach().clone() for x in _loose(module) if not x.is_leaf}
     try:
         module = copy.deepcopy(module, memo)
     except Exception as error:
@@ -148,10 +147,68 @@ def _copied(module: nn.Module) -> nn.Module:
             f"`model` ({type(module).__name__}) must be such that copy.deepcopy can copy it, got "
             f"{type(error).__name__}: {error}; drop what it and its hooks keep besides its weights"
         ) from error
+    return _plain(module)
+
+
+def _plain(module: nn.Module) -> nn.Module:
+    """Unwrap the parts of a copy, and undo what was compiled."""
     for part in list(module.modules()):
         for name, child in part._modules.items():
             if child is not None:
                 part._modules[name] = _unwrapped(child)
+    for part in module.modules():
+        part._compiled_call_impl = None
+        for name, value in list(vars(part).items()):
+            if callable(inner := getattr(value, "_torchdynamo_orig_callable", None)):
+                setattr(part, name, inner)
+        if callable(inner := getattr(type(part).forward, "_torchdynamo_orig_callable", None)):
+            part.forward = MethodType(inner, part)
+    return module
+
+
+def _loose(module: nn.Module) -> list[Tensor]:
+    """Return the tensors that a module and its parts keep beside parameters and buffers."""
+    found: list[Tensor] = []
+
+    def collect(x: Any) -> Any:
+        if isinstance(x, Tensor):
+            found.append(x)
+        return x
+
+    for part in module.modules():
+        _changed({k: x for k, x in vars(part).items() if k not in _REGISTERED}, collect)
+    return found
+
+
+_REGISTERED = {"_parameters", "_buffers", "_modules", *_HOOKS}
+
+
+def _changed(tree: Any, change: Callable[[Any], Any]) -> Any:
+    """Return nested lists, tuples and dictionaries with their contents changed."""
+    if type(tree) is dict:
+        return {key: _changed(x, change) for key, x in tree.items()}
+    if type(tree) in (list, tuple):
+        return type(tree)(_changed(x, change) for x in tree)
+    return change(tree)
+
+
+def _in_double(module: nn.Module) -> nn.Module:
+    """Put a copy into double precision, with what it keeps without registering it."""
+
+    def double(x: Any) -> Any:
+        if isinstance(x, nn.Module):
+            return _in_double(_unwrapped(x))
+        if isinstance(x, Tensor):
+            return x.detach().double() if x.is_floating_point() else x.detach()
+        return x
+
+    module.double()
+    for part in module.modules():
+        for name, value in list(vars(part).items()):
+            if name not in _REGISTERED and isinstance(
+                value, (nn.Module, Tensor, list, tuple, dict)
+            ):
+                vars(part)[name] = _changed(value, double)
     return module
 
 
@@ -188,7 +245,7 @@ def perceptron_of(module: nn.Module) -> ReluNetwork | None:
     Returns
     -------
     ReluNetwork or None
-        None if it is anything else, cannot be traced, or has weights that a hook will derive anew
+        None if it is anything else, cannot be followed, or has weights that a hook will derive anew
         from others before the next forward pass, as pruned ones.
 
     Examples
@@ -203,9 +260,12 @@ def perceptron_of(module: nn.Module) -> ReluNetwork | None:
     network = _sequence(module)
     if network is not None:
         return network
+    # The module's code may change the module, so it sees a copy; the weights are the same.
+    tensors = [*module.parameters(), *module.buffers(), *_loose(module)]
     try:
-        return _chain(module, _trace(module))
-    except UnsupportedModuleError:
+        return _perceptron(_plain(copy.deepcopy(module, {id(x): x for x in tensors})))
+    except Exception:
+        # Copying may run code of the module's own parts, which may raise anything.
         return None
 
 
@@ -213,7 +273,7 @@ def _unwrapped(module: nn.Module) -> nn.Module:
     """Return the module that was compiled, or is trained in several processes."""
     inner = module
     while True:
-        if isinstance(inner, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+        if isinstance(inner, _WRAPPERS):
             inner = inner.module
         elif isinstance(compiled := getattr(inner, "_orig_mod", None), nn.Module):
             inner = compiled
@@ -287,56 +347,174 @@ def _leaves(module: nn.Module | None, path: str) -> Iterator[tuple[str, Any]]:
         yield path, module
 
 
-def _chain(module: nn.Module, graph: fx.Graph) -> ReluNetwork | None:
-    """Return the network if the graph is a chain of Linear and ReLU in turn, Linear at its end."""
-    layers: list[nn.Linear] = []
-    before, is_linear = None, False
-    for node in graph.nodes:
-        layer = module.get_submodule(str(node.target)) if node.op == "call_module" else None
-        if node.op == "placeholder" and before is None:
-            pass
-        elif node.op == "output" and is_linear and node.args == (before,):
-            biases = [np.zeros(len(x.weight)) if x.bias is None else x.bias for x in layers]
-            return ReluNetwork([x.weight for x in layers], biases)
-        elif node.args != (before,) or not set(node.kwargs) <= {"inplace"}:
-            return None
-        elif type(layer) is nn.Linear and not is_linear:
-            layers.append(layer)
-            is_linear = True
-        elif is_linear and (
-            type(layer) is nn.ReLU or (layer is None and _name(node.target) == "relu")
-        ):
-            is_linear = False
-        else:
-            return None
-        before = node
-    return None
-
-
-def _trace(module: nn.Module) -> fx.Graph:
+def _perceptron(module: nn.Module, shape: tuple[int, ...] = ()) -> ReluNetwork | None:
+    """Return the network if the module is a chain of Linear and ReLU in turn, Linear at its end."""
+    builder = _Chain(shape or _first_guess(module))
+    following = Following(builder, module, OPERATIONS, SUPPORTED, allows_constants=False)
     try:
-        return fx.Tracer().trace(module)
-    except Exception as error:
-        # Tracing runs the module's own code, which may raise anything.
-        remedy = "rewrite what torch.fx cannot follow in its forward method"
-        if isinstance(error, fx.proxy.TraceError):
-            remedy = "remove control flow that depends on the data from its forward method"
-        raise UnsupportedModuleError(
-            f"`model` ({type(module).__name__}) cannot be traced: {error}; {remedy}"
-        ) from error
+        output = _forward(following, module)
+    except _FirstLayer as found:  # another one than guessed
+        return None if shape else _perceptron(module, found.args)
+    except Exception:
+        # The module's own code may raise anything.
+        return None
+    return builder.perceptron(output) if isinstance(output, Signal) else None
 
 
-def _first_linear(module: nn.Module, graph: fx.Graph) -> tuple[int, ...]:
-    for node in graph.nodes:
-        if node.op == "call_module":
-            layer = module.get_submodule(node.target)
-            if isinstance(layer, nn.Linear):
-                return (layer.in_features,)
-            if next(layer.parameters(), None) is not None:
-                break
-    raise InputError(
+def _first_guess(module: nn.Module) -> tuple[int, ...]:
+    """Return the number of inputs of the first Linear layer that the module holds, or 1."""
+    linear = (part for part in module.modules() if isinstance(part, nn.Linear))
+    return (next((part.in_features for part in linear), 1),)
+
+
+class _Chain(GraphBuilder):
+    """Understands chains of Linear and ReLU alone, and makes no matrices."""
+
+    def __init__(self, input_shape: tuple[int, ...]) -> None:
+        super().__init__(input_shape)
+        self._layers: list[tuple[int, Any, Any]] = []
+
+    def linear(self, x: Signal, weight: Tensor, bias: Tensor | None = None) -> Signal:
+        """Note the layer."""
+        n_out, n_in = weight.shape
+        if len(x.shape) == 2 and x.shape[1] != n_in and not x.value:
+            raise _FirstLayer(n_in)
+        if x.shape != (1, n_in) or not self.is_whole(x):
+            raise NotUnderstood("")
+        return self._noted(x, n_out, weight, torch.zeros(n_out) if bias is None else bias)
+
+    def kink(self, x: Signal, slope_on: Any, slope_off: Any) -> Signal:
+        """Note the ReLU."""
+        is_relu = isinstance(slope_off, float) and (slope_on, slope_off) == (1.0, 0.0)
+        if not is_relu or not self.is_whole(x):
+            raise NotUnderstood("")
+        return self._noted(x, x.size, None, None).reshaped(x.shape)
+
+    def affine(self, *_: Any) -> Signal:
+        """Refuse everything else."""
+        raise NotUnderstood("")
+
+    def _noted(self, x: Signal, size: int, weight: Any, bias: Any) -> Signal:
+        self._layers.append((x.value, weight, bias))
+        self.sizes.append(size)
+        return Signal(len(self._layers), torch.arange(size).reshape(1, size))
+
+    def perceptron(self, output: Signal) -> ReluNetwork | None:
+        """Return the network with this output."""
+        weights: list[Any] = []
+        biases: list[Any] = []
+        value, is_linear = output.value, False
+        if not self.is_whole(output):
+            return None
+        while value:
+            value, weight, bias = self._layers[value - 1]
+            if (weight is not None) is is_linear:
+                return None
+            is_linear = not is_linear
+            if weight is not None:
+                weights.append(weight)
+                biases.append(bias)
+        return ReluNetwork(weights[::-1], biases[::-1]) if is_linear else None
+
+
+class _FirstLayer(Exception):
+    """The first layer with weights, and how many entries one of its inputs has."""
+
+
+class _Probe(GraphBuilder):
+    """Finds out what the first layer with weights takes."""
+
+    def linear(self, x: Signal, weight: Tensor, bias: Tensor | None = None) -> Signal:
+        """End the search."""
+        raise _FirstLayer(weight.shape[1])
+
+    def convolution(self, *_: Any, **__: Any) -> Signal:
+        """End the search without an answer."""
+        raise _FirstLayer(None)
+
+    def batch_norm(self, x: Signal, norm: Any) -> Signal:
+        """End the search: it is one number for each input, if a Linear layer follows."""
+        raise _FirstLayer(len(norm.running_mean))
+
+
+def _guessed_shape(module: nn.Module) -> tuple[int, ...]:
+    following = Following(_Probe(_first_guess(module)), module, OPERATIONS, SUPPORTED)
+    n: int | None = None
+    try:
+        _forward(following, module)
+    except _FirstLayer as found:
+        (n,) = found.args
+    except Exception:
+        # The module's own code may raise anything, if the guess was wrong.
+        n = None
+    if n is None:
+        raise _needs_shape(module)
+    return (n,)
+
+
+def _needs_shape(module: nn.Module) -> InputError:
+    return InputError(
         f"`input_shape` is needed for a {type(module).__name__} that does not begin with a Linear "
         "layer; pass as_network(model, input_shape=(1, 28, 28)), for example, and decompose that"
+    )
+
+
+def _graph(module: nn.Module, shape: tuple[int, ...]) -> GraphNetwork:
+    builder = GraphBuilder(shape)
+    following = Following(builder, module, OPERATIONS, SUPPORTED)
+    try:
+        output = _forward(following, module)
+    except (InputError, UnsupportedModuleError):
+        raise
+    except Exception as error:
+        # The module's own code may raise anything.
+        raise _own_error(module, shape, error) from error
+    if not isinstance(output, Signal):
+        raise UnsupportedModuleError(
+            f"`model` ({type(module).__name__}) must return one tensor that depends on "
+            f"its input, got {type(output).__name__}; wrap it in a module that returns one"
+        )
+    return builder.network(output)
+
+
+def _forward(following: Following, module: nn.Module) -> Any:
+    """Follow the forward pass, without the hooks around it."""
+    kept = []
+    for part in module.modules():
+        for name in _HOOKS:
+            hooks = vars(part).get(name)
+            if hooks:
+                kept.append((part, name, hooks))
+                setattr(part, name, type(hooks)())
+    try:
+        return following.run()
+    finally:
+        for part, name, hooks in kept:
+            setattr(part, name, hooks)
+
+
+def _check_signature(module: nn.Module) -> None:
+    try:
+        parameters = list(inspect.signature(module.forward).parameters.values())
+    except (TypeError, ValueError):  # of a kind that Python cannot look at
+        return
+    placed = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    needed = [p for p in placed[1:] if p.default is p.empty]
+    needed += [p for p in parameters if p.kind == p.KEYWORD_ONLY and p.default is p.empty]
+    if needed:
+        raise UnsupportedModuleError(
+            f"`model` ({type(module).__name__}) must take one input, got a second one named "
+            f"{needed[0].name!r}; wrap it in a module that takes one"
+        )
+
+
+def _own_error(module: nn.Module, shape: tuple[int, ...], error: Exception) -> InputError:
+    """Return the error for one that the module's own code has raised."""
+    said = f": {error}" if str(error) else ""
+    return InputError(
+        f"`model` ({type(module).__name__}) cannot take inputs of shape "
+        f"(1, {', '.join(map(str, shape))}), it raised {type(error).__name__}{said}"
+        f"{line_of(error)}; check `input_shape`, and what its forward method asks for"
     )
 
 
@@ -344,313 +522,56 @@ def _compare(module: nn.Module, network: Network, shape: tuple[int, ...]) -> Non
     """Compare the network with the module's forward pass at random points."""
     scales = np.repeat([0.1, 1.0, 10.0], 4)[:, None]
     points = scales * np.random.default_rng(0).standard_normal((len(scales), network.input_dim))
-    try:
-        with torch.no_grad():
-            # A copy, since the module may change its input in place.
-            expected = module(torch.tensor(points).reshape(-1, *shape)).numpy()
-    except Exception as error:
-        # The module's own code may raise anything.
-        raise InputError(
-            f"`model` ({type(module).__name__}) in double precision cannot take a batch of inputs "
-            f"of shape {shape}: {error}; check `input_shape` and casts in its forward method"
-        ) from error
     computed = network(points)
-    if expected.size == computed.size:
-        difference = float(np.abs(expected.reshape(computed.shape) - computed).max(initial=0.0))
-        if difference <= 1e-9 * max(1.0, float(np.abs(expected).max(initial=0.0))):
+    error: Exception | None = None
+    try:
+        problem = _difference(computed, _outputs(module, points, shape))
+        if not problem:
             return
-        problem = f"differs from it by {difference:.3g} at random points"
-    else:
-        problem = f"has {computed.shape[1]} outputs, it has {expected[0].size}"
-    cause = (
-        "does it change a tensor in place that it uses again, mix the inputs of a batch, or draw "
-        "random numbers? Rewrite that part"
-    )
-    if hooked := ", ".join(repr(path) for path, part in _parts(module) if _has_hooks(part)):
+    except Exception as raised:
+        # The module's own code may raise anything.
+        error, problem = raised, ""
+    # Each for itself: some modules take no batches, others mix the inputs of one.
+    try:
+        rows = [_outputs(module, points[i : i + 1], shape).ravel() for i in range(len(points))]
+    except Exception as raised:
+        # The module's own code may raise anything.
+        raise _own_error(module, shape, error or raised) from raised
+    problem_of_one = _difference(computed, np.stack(rows))
+    if not problem_of_one and error is not None:
+        return
+    cause = "does it change what it uses again, or draw random numbers? Rewrite that part"
+    if not problem_of_one:
+        cause = "it mixes the inputs of a batch, as a mean over axis 0 does; rewrite that part"
+    elif hooked := ", ".join(repr(path) for path, part in _parts(module) if _has_hooks(part)):
         cause = f"it has hooks, at {hooked}; move what changes values into a forward method"
     raise UnsupportedModuleError(
-        f"`model` ({type(module).__name__}) was traced, but the result {problem}; {cause}"
+        f"`model` ({type(module).__name__}) was followed, but the result "
+        f"{problem_of_one or problem}; {cause}"
     )
+
+
+def _outputs(
+    module: nn.Module, points: NDArray[np.float64], shape: tuple[int, ...]
+) -> NDArray[np.float64]:
+    """Return the module's own outputs."""
+    with torch.no_grad(), InDouble():
+        # A copy, since the module may change its input in place.
+        output = module(torch.tensor(points).reshape(-1, *shape))
+    return np.asarray(output.double().numpy())
+
+
+def _difference(computed: NDArray[np.float64], expected: NDArray[np.float64]) -> str:
+    """Say how two tables of outputs differ, if they do."""
+    if expected.size != computed.size:
+        return f"has {computed.size} outputs at {len(computed)} points, it has {expected.size}"
+    difference = float(np.abs(expected.reshape(computed.shape) - computed).max(initial=0.0))
+    if difference <= 1e-9 * max(1.0, float(np.abs(expected).max(initial=0.0))):
+        return ""
+    return f"differs from it by {difference:.3g} at random points"
 
 
 def _has_hooks(part: nn.Module) -> bool:
     """Whether a forward pass calls hooks that are not followed."""
     hooks = [*part._forward_hooks.values(), *part._forward_pre_hooks.values()]
     return not all(isinstance(hook, _DERIVING_HOOKS) for hook in hooks)
-
-
-class _Walk:
-    """Follows the traced graph of one module."""
-
-    def __init__(self, module: nn.Module, input_shape: tuple[int, ...]) -> None:
-        self.module = module
-        self.input_shape = input_shape
-        self.builder = GraphBuilder(input_shape)
-
-    def network(self, graph: fx.Graph) -> GraphNetwork:
-        *nodes, last = graph.nodes
-        needed = set(last.all_input_nodes)
-        for node in reversed(nodes):
-            if node in needed:
-                needed.update(node.all_input_nodes)
-        results: dict[fx.Node, Any] = {}
-        for node in nodes:
-            if node in needed or node.op == "placeholder":
-                results[node] = self.result(node, results)
-        output = fx.map_arg(last.args[0], results.__getitem__)
-        if not isinstance(output, Signal):
-            raise UnsupportedModuleError(
-                f"`model` ({type(self.module).__name__}) must return one tensor that depends on "
-                f"its input, got {type(output).__name__}; wrap it in a module that returns one"
-            )
-        return self.builder.network(output)
-
-    def result(self, node: fx.Node, results: dict[fx.Node, Any]) -> Any:
-        if node.op == "placeholder":
-            if results:
-                if node.args:  # a second argument with a default
-                    return node.args[0]
-                raise UnsupportedModuleError(
-                    f"`model` ({type(self.module).__name__}) must take one input, got a second one "
-                    f"named {node.name!r}; wrap it in a module that takes one"
-                )
-            return self.builder.input
-        if node.op == "get_attr":
-            return operator.attrgetter(str(node.target))(self.module)
-        args = fx.map_arg(node.args, results.__getitem__)
-        kwargs = dict(fx.map_arg(node.kwargs, results.__getitem__))
-        try:
-            return self.call(node, list(args), kwargs)
-        except NotUnderstood as reason:
-            raise UnsupportedModuleError(
-                f"`model` has {self.describe(node)}, {reason}; replace it by what is supported "
-                f"({_SUPPORTED}), or cut the model before it"
-            ) from None
-        except (RuntimeError, ValueError, IndexError, TypeError) as error:
-            shapes = [tuple(x.shape) for x in _signals([args, kwargs])]
-            raise InputError(
-                f"{self.describe(node)} cannot take inputs of shape {shapes}: {error}; the model "
-                f"was given inputs of shape (1, {', '.join(map(str, self.input_shape))}), check "
-                "`input_shape`"
-            ) from error
-
-    def describe(self, node: fx.Node) -> str:
-        root = type(self.module).__name__
-        if node.op == "call_module":
-            layer = self.module.get_submodule(str(node.target))
-            return f"{type(layer).__name__} at {f'{root}.{node.target}'!r}"
-        inside = list(node.meta.get("nn_module_stack", {}).values())
-        path = inside[-1][0] if inside else ""
-        where = f"{root}.{path}" if path else root
-        return f"the operation {_name(node.target)} in {where!r}"
-
-    def call(self, node: fx.Node, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        if node.op == "call_module":
-            layer = self.module.get_submodule(str(node.target))
-            if isinstance(layer, _MOVING_MODULES):
-                return self.builder.move(args[0], lambda x: layer(x.double()))
-            kind = type_before_parametrizations(layer)
-            if kind not in _MODULES:
-                raise NotUnderstood("which is not piecewise linear or not known")
-            return _MODULES[kind](self.builder, layer, *args)
-        name = _name(node.target)
-        if not _signals([args, kwargs]):
-            return _apply(node.target, args, kwargs)
-        if name == "getattr" and args[1] in ("shape", "ndim"):
-            return getattr(args[0].index, args[1])
-        if name == "getitem" and not isinstance(args[0], Signal):
-            return args[0][args[1]]
-        if "input" in kwargs:
-            args.insert(0, kwargs.pop("input"))
-        if name in _SIZES:
-            return getattr(args[0].index, name)(*args[1:], **kwargs)
-        if name in _MOVES:
-            return self.builder.move(args[0], lambda x: _apply(node.target, [x, *args[1:]], kwargs))
-        if name not in _OPERATIONS:
-            raise NotUnderstood("which is not piecewise linear or not known")
-        return _OPERATIONS[name](self.builder, *args, **kwargs)
-
-
-def _signals(tree: Any) -> list[Signal]:
-    if isinstance(tree, Signal):
-        return [tree]
-    children = tree.values() if isinstance(tree, dict) else tree
-    if isinstance(tree, (list, tuple, dict)):
-        return [x for child in children for x in _signals(child)]
-    return []
-
-
-def _apply(target: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
-    """Call a function, or the method of the first argument, of a traced node."""
-    if isinstance(target, str):
-        return getattr(args[0], target)(*args[1:], **kwargs)
-    return target(*args, **kwargs)
-
-
-def _name(target: Any) -> str:
-    """Return the plain name of a function or method: torch.relu_ and Tensor.relu are `relu`."""
-    if target in _DISPATCHED:
-        return _DISPATCHED[target]
-    name = target if isinstance(target, str) else getattr(target, "__name__", str(target))
-    return str(name).rstrip("_") if not str(name).startswith("__") else str(name)
-
-
-_MOVING_MODULES = (
-    nn.Identity,
-    nn.Flatten,
-    nn.Unflatten,
-    nn.PixelShuffle,
-    nn.PixelUnshuffle,
-    nn.ChannelShuffle,
-    nn.ZeroPad1d,
-    nn.ZeroPad2d,
-    nn.ReflectionPad1d,
-    nn.ReflectionPad2d,
-    nn.ReplicationPad1d,
-    nn.ReplicationPad2d,
-    nn.CircularPad1d,
-    nn.CircularPad2d,
-)
-_MOVES = {
-    *("flatten", "reshape", "view", "permute", "transpose", "squeeze", "unsqueeze", "contiguous"),
-    *("chunk", "split", "getitem", "expand", "flip", "clone", "unbind", "select", "narrow"),
-    *("roll", "repeat", "tile", "unflatten", "movedim", "swapaxes", "detach", "pixel_shuffle"),
-}
-_SIZES = {"size", "dim", "numel"}
-
-
-def _convolve(t: GraphBuilder, m: Any, x: Signal) -> Signal:
-    padding = m.padding
-    if m.padding_mode != "zeros":
-        sides = m._reversed_padding_repeated_twice
-        x = t.move(x, lambda i: F.pad(i.double(), sides, mode=m.padding_mode))
-        padding = 0
-    return t.convolution(x, m.weight, m.bias, m.stride, padding, m.dilation, m.groups)
-
-
-def _prelu(t: GraphBuilder, x: Signal, weight: Tensor) -> Signal:
-    need_signal(x)
-    if weight.numel() > 1:
-        weight = weight.reshape(-1, *[1] * (len(x.shape) - 2))
-    return t.kink(x, 1.0, weight)
-
-
-def _max_pool_module(rank: int) -> Callable[..., Signal]:
-    return lambda t, m, x: t.max_pool(
-        rank, x, m.kernel_size, m.stride, m.padding, m.dilation, m.ceil_mode, m.return_indices
-    )
-
-
-def _adaptive(rank: int, largest: bool) -> Callable[..., Signal]:
-    return lambda t, m, x: t.adaptive_pool(rank, largest, x, m.output_size)
-
-
-_MODULES: dict[type[nn.Module], Callable[..., Signal]] = {
-    nn.Linear: lambda t, m, x: t.linear(x, m.weight, m.bias),
-    nn.Conv1d: _convolve,
-    nn.Conv2d: _convolve,
-    nn.BatchNorm1d: lambda t, m, x: t.batch_norm(x, m),
-    nn.BatchNorm2d: lambda t, m, x: t.batch_norm(x, m),
-    nn.ReLU: lambda t, m, x: t.relu(x),
-    nn.LeakyReLU: lambda t, m, x: t.kink(x, 1.0, m.negative_slope),
-    nn.PReLU: lambda t, m, x: _prelu(t, x, m.weight),
-    nn.ReLU6: lambda t, m, x: t.hardtanh(x, 0.0, 6.0),
-    nn.Hardtanh: lambda t, m, x: t.hardtanh(x, m.min_val, m.max_val),
-    nn.Dropout: lambda t, m, x: x,
-    nn.Dropout1d: lambda t, m, x: x,
-    nn.Dropout2d: lambda t, m, x: x,
-    nn.AlphaDropout: lambda t, m, x: x,
-    nn.MaxPool1d: _max_pool_module(1),
-    nn.MaxPool2d: _max_pool_module(2),
-    nn.AvgPool1d: lambda t, m, x: t.avg_pool(
-        1, x, m.kernel_size, m.stride, m.padding, m.ceil_mode, m.count_include_pad
-    ),
-    nn.AvgPool2d: lambda t, m, x: t.avg_pool(
-        2,
-        x,
-        m.kernel_size,
-        m.stride,
-        m.padding,
-        m.ceil_mode,
-        m.count_include_pad,
-        m.divisor_override,
-    ),
-    nn.AdaptiveAvgPool1d: _adaptive(1, False),
-    nn.AdaptiveAvgPool2d: _adaptive(2, False),
-    nn.AdaptiveMaxPool1d: _adaptive(1, True),
-    nn.AdaptiveMaxPool2d: _adaptive(2, True),
-}
-
-# Functions that torch wraps, so that their own name is lost.
-_DISPATCHED: dict[Any, str] = {
-    F.max_pool1d: "max_pool1d",
-    F.max_pool2d: "max_pool2d",
-    F.adaptive_max_pool1d: "adaptive_max_pool1d",
-    F.adaptive_max_pool2d: "adaptive_max_pool2d",
-}
-
-
-def _pad(t: GraphBuilder, x: Signal, pad: Any, mode: str = "constant", value: Any = None) -> Signal:
-    if mode == "constant" and value:
-        raise NotUnderstood("a padding by another constant than zero")
-    moved: Signal = t.move(x, lambda i: F.pad(i.double(), list(pad), mode=mode))
-    return moved
-
-
-def _stack(t: GraphBuilder, tensors: Sequence[Any], dim: int = 0) -> Signal:
-    return t.concatenate([t.move(x, lambda i: i.unsqueeze(dim)) for x in tensors], dim)
-
-
-_OPERATIONS: dict[str, Callable[..., Signal]] = {
-    "relu": lambda t, x, inplace=False: t.relu(x),
-    "leaky_relu": lambda t, x, negative_slope=0.01, inplace=False: t.kink(x, 1.0, negative_slope),
-    "prelu": _prelu,
-    "relu6": lambda t, x, inplace=False: t.hardtanh(x, 0.0, 6.0),
-    "hardtanh": lambda t, x, min_val=-1.0, max_val=1.0, inplace=False: t.hardtanh(
-        x, min_val, max_val
-    ),
-    "clamp": lambda t, x, min=None, max=None: t.hardtanh(x, min, max),
-    "clamp_min": lambda t, x, min: t.hardtanh(x, min, None),
-    "clamp_max": lambda t, x, max: t.hardtanh(x, None, max),
-    "clip": lambda t, x, min=None, max=None: t.hardtanh(x, min, max),
-    "abs": lambda t, x: t.kink(x, 1.0, -1.0),
-    "absolute": lambda t, x: t.kink(x, 1.0, -1.0),
-    "neg": lambda t, x: t.scale(x, -1.0),
-    "add": lambda t, x, y, alpha=1.0: t.sum(x, y, alpha),
-    "iadd": lambda t, x, y: t.sum(x, y),
-    "sub": lambda t, x, y, alpha=1.0: t.sum(x, y, -alpha),
-    "isub": lambda t, x, y: t.sum(x, y, -1.0),
-    "mul": lambda t, x, y: t.product(x, y),
-    "imul": lambda t, x, y: t.product(x, y),
-    "truediv": lambda t, x, y: t.quotient(x, y),
-    "itruediv": lambda t, x, y: t.quotient(x, y),
-    "div": lambda t, x, y: t.quotient(x, y),
-    "max": lambda t, x, y=None: t.maximum(x, y),
-    "maximum": lambda t, x, y: t.maximum(x, y),
-    "min": lambda t, x, y=None: t.minimum(x, y),
-    "minimum": lambda t, x, y: t.minimum(x, y),
-    "cat": lambda t, tensors, dim=0: t.concatenate(tensors, dim),
-    "concat": lambda t, tensors, dim=0: t.concatenate(tensors, dim),
-    "stack": _stack,
-    "linear": lambda t, x, weight, bias=None: t.linear(x, weight, bias),
-    "matmul": lambda t, x, y: t.matmul(x, y),
-    "conv1d": lambda t, *args, **kwargs: t.convolution(*args, **kwargs),
-    "conv2d": lambda t, *args, **kwargs: t.convolution(*args, **kwargs),
-    "pad": _pad,
-    "dropout": lambda t, *args, **kwargs: t.dropout(*args, **kwargs),
-    "max_pool1d": lambda t, *args, **kwargs: t.max_pool(1, *args, **kwargs),
-    "max_pool2d": lambda t, *args, **kwargs: t.max_pool(2, *args, **kwargs),
-    "avg_pool1d": lambda t, *args, **kwargs: t.avg_pool(1, *args, **kwargs),
-    "avg_pool2d": lambda t, *args, **kwargs: t.avg_pool(2, *args, **kwargs),
-    "adaptive_avg_pool1d": lambda t, x, output_size: t.adaptive_pool(1, False, x, output_size),
-    "adaptive_avg_pool2d": lambda t, x, output_size: t.adaptive_pool(2, False, x, output_size),
-    "adaptive_max_pool1d": lambda t, x, output_size, return_indices=False: t.adaptive_pool(
-        1, True, x, output_size
-    ),
-    "adaptive_max_pool2d": lambda t, x, output_size, return_indices=False: t.adaptive_pool(
-        2, True, x, output_size
-    ),
-    "mean": lambda t, x, dim=None, keepdim=False: t.reduce("mean", x, dim, keepdim),
-    "sum": lambda t, x, dim=None, keepdim=False: t.reduce("sum", x, dim, keepdim),
-    "amax": lambda t, x, dim, keepdim=False: t.reduce("amax", x, dim, keepdim),
-}
