@@ -24,7 +24,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("spectral", "homology", "learning"),
     ("complex",),
     ("decomposition", "gallery"),
-    ("testing", "plots"),
+    ("testing", "plots", "estimation"),
     ("signatures",),
     ("analyses",),
     ("tracking",),

@@ -15,6 +15,8 @@ from relutopo.complex import load_complex as load_complex
 from relutopo.decomposition import WholeSpace as WholeSpace
 from relutopo.decomposition import decompose as decompose
 from relutopo.decomposition import decompose_whole_space as decompose_whole_space
+from relutopo.estimation.estimate import Estimate as Estimate
+from relutopo.estimation.estimate import estimate as estimate
 from relutopo.geometry.cells import ON_BOUNDARY as ON_BOUNDARY
 from relutopo.geometry.cells import OUTSIDE as OUTSIDE
 from relutopo.geometry.cells import EnumerationRecord as EnumerationRecord

@@ -1,0 +1,1 @@
+"""What a decomposition will cost, before it is made."""

@@ -1,0 +1,294 @@
+"""Estimates of regions, bytes and seconds from a sample of tiles.
+
+A box is cut into equal tiles, some are drawn at random and decomposed, each alone. The regions of
+the whole are the sum over all tiles of
+
+    Σ_S (-1)^|S| (cells of dimension d - |S| on all walls in S),
+
+where S runs over sets of a tile's lower walls that lie inside the box: a region that several tiles
+cut counts once in that sum, because its pieces, and those of the walls within it, have Euler
+characteristic 1. A tile is drawn more often the more neurons change sign between its corners, and
+what it adds is divided by its probability (M. H. Hansen, W. N. Hurwitz, "On the theory of sampling
+from finite populations", Ann. Math. Statist. 14 (1943) 333-362): the mean has the right number as
+its expectation, whatever the network. Where all tiles are decomposed it is that number.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from relutopo.checks import check_integer, check_number, check_seed
+from relutopo.complex import CellComplex
+from relutopo.decomposition import decompose
+from relutopo.errors import InputError, LimitReachedError
+from relutopo.geometry.domain import Box, Domain
+from relutopo.geometry.slices import AffineSlice, network_on
+from relutopo.networks.network import Network
+from relutopo.reports.text import counted
+
+__all__ = ["Estimate", "estimate"]
+
+_MOST_CELLS = 20_000
+"""Of a tile; larger ones are divided."""
+_MOST_DIVISIONS = 24
+_MOST_PLACES = 4096
+_CONFIDENCE = 0.95
+_OFFSET = 0.3819660112501051
+"""Where the first wall lies between two of equal parts: kinks lie at halves, and not here."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a decomposition will cost.
+
+    Attributes
+    ----------
+    n_regions : float
+        Estimated number of regions; the number itself if `is_exact`.
+    low, high : float
+        Ends of the interval, at a confidence of 95 percent as far as the drawn tiles are like the
+        others; `low` is never below what was seen.
+    n_cells : float
+        Cells of all dimensions, 2^d for each region, as where no more kinks meet than must.
+    n_bytes : float
+        Memory of the complex, twice what its arrays will take.
+    seconds : float
+        On this machine, with kernels compiled.
+    n_tiles, n_drawn : int
+        Into how many tiles the domain was cut, and how many different ones were decomposed.
+    """
+
+    n_regions: float
+    low: float
+    high: float
+    n_cells: float
+    n_bytes: float
+    seconds: float
+    n_tiles: int
+    n_drawn: int
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether all tiles were decomposed."""
+        return self.n_drawn == self.n_tiles
+
+    def __str__(self) -> str:
+        between = "" if self.is_exact else f" ({_short(self.low)} to {_short(self.high)})"
+        about = "" if self.is_exact else "about "
+        return (
+            f"{about}{_short(self.n_regions)} regions{between}, {_short(self.n_bytes)}B, "
+            f"{self.seconds:.1g} s; from {self.n_drawn} of {counted(self.n_tiles, 'tile')}"
+        )
+
+
+def estimate(
+    model: Any, domain: Domain, *, n_tiles: int = 24, seconds: float = 5.0, seed: int = 0
+) -> Estimate:
+    """Estimate what `relutopo.decompose` will cost, from a sample of tiles.
+
+    Parameters
+    ----------
+    model : torch.nn.Module, Network, state dict, path, or pair (weights, biases)
+        See `relutopo.as_network`.
+    domain : Box or AffineSlice
+        An affine slice with a box.
+    n_tiles : int, default 24
+        How many tiles are drawn; all, if there are fewer.
+    seconds : float, default 5
+        No further tile is begun after this time; at least two are.
+    seed : int, default 0
+        Of the draw.
+
+    Returns
+    -------
+    Estimate
+
+    Raises
+    ------
+    InputError
+        If the domain is neither, has so many dimensions that no tile is small enough, or the
+        model cannot be used.
+
+    Examples
+    --------
+    >>> from relutopo import Box
+    >>> lines = ([[[1.0, 0.0], [0.0, 1.0]], [[1.0, 1.0]]], [[0.0, 0.0], [0.0]])
+    >>> found = estimate(lines, Box(-1, 1, dim=2))
+    >>> found.n_regions, found.is_exact
+    (4.0, True)
+    """
+    n_tiles = check_integer("n_tiles", n_tiles, 2, remedy="leave it out")
+    seconds = check_number("seconds", seconds, above=0, remedy="leave it out")
+    rng = np.random.default_rng(check_seed(seed))
+    network, box = network_on(model, domain), _box_of(domain)
+    begin = time.perf_counter()
+    cuts = _divisions(network, box, rng)
+    n_along = len(cuts[0]) - 1
+    total = n_along**box.dim
+    places = _places(n_along, box.dim, rng)
+    weights = _weights(network, cuts, places)
+    if total <= n_tiles:
+        order, shares = np.arange(total), np.ones(total)
+    else:
+        probabilities = weights / weights.sum()
+        order = rng.choice(len(places), n_tiles, p=probabilities)
+        # The places are a sample themselves, of all tiles alike, if there are too many.
+        shares = total / len(places) / probabilities
+    found: dict[int, float] = {}
+    sizes: list[tuple[int, float, int]] = []
+    drawn: list[float] = []
+    for number in order.tolist():
+        if total > n_tiles and len(drawn) >= 2 and time.perf_counter() - begin > seconds:
+            break
+        if number not in found:
+            before = time.perf_counter()
+            tile = decompose(network, _tile(cuts, places[number]))
+            sizes.append((tile.n_regions, time.perf_counter() - before, _bytes(tile)))
+            found[number] = _own_regions(tile, places[number] > 0)
+        drawn.append(found[number] * shares[number])
+    return _estimate(box.dim, total, drawn, float(sum(found.values())), sizes)
+
+
+def _places(n_along: int, dim: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Return all tiles, or many of them drawn alike, one a row."""
+    if n_along**dim <= _MOST_PLACES:
+        numbers = np.arange(n_along**dim)
+        return np.stack(np.unravel_index(numbers, (n_along,) * dim), axis=1)
+    return rng.integers(0, n_along, (_MOST_PLACES, dim))
+
+
+def _weights(
+    network: Network, cuts: list[NDArray[np.float64]], places: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return roughly how many regions tiles may have, by what changes between their corners."""
+    dim = places.shape[1]
+    axes = np.arange(dim)
+    ends = np.array(cuts)
+    low, high = ends[axes, places], ends[axes, places + 1]
+    corners = [np.where(side, high, low) for side in itertools.product((0, 1), repeat=dim)]
+    above = [network.preactivations(points) > 0 for points in (*corners, (low + high) / 2)]
+    changes = np.any([signs != above[0] for signs in above[1:]], axis=0).sum(axis=1)
+    weights: NDArray[np.float64] = (1.0 + changes) ** min(dim, 2)
+    return weights
+
+
+def _box_of(domain: Domain) -> Box:
+    box = domain.box if isinstance(domain, AffineSlice) else domain
+    if not isinstance(box, Box):
+        raise InputError(
+            f"`domain` must be a Box, or an AffineSlice with one, got {type(box).__name__}; pass "
+            "the smallest Box that holds it"
+        )
+    return box
+
+
+def _divisions(network: Network, box: Box, rng: np.random.Generator) -> list[NDArray[np.float64]]:
+    """Return where each axis is cut so that the tile that seems fullest is small."""
+    for power in range(_MOST_DIVISIONS):
+        cuts = _cuts(box, 2**power)
+        places = _places(len(cuts[0]) - 1, box.dim, rng)
+        fullest = places[np.argmax(_weights(network, cuts, places))]
+        try:
+            decompose(network, _tile(cuts, fullest), max_cells=_MOST_CELLS)
+            return cuts
+        except LimitReachedError:
+            continue
+    raise InputError(
+        f"`domain` must have parts with at most {_MOST_CELLS} cells, got none in {box.dim} "
+        "dimensions; cut out an AffineSlice"
+    )
+
+
+def _cuts(box: Box, n: int) -> list[NDArray[np.float64]]:
+    """Return the ends of the tiles along each axis, n of them of full width."""
+    if n == 1:
+        return [np.array(ends) for ends in zip(box.low, box.high, strict=True)]
+    inner = (np.arange(n) + _OFFSET) / n
+    return [
+        np.concatenate([[low], low + inner * (high - low), [high]])
+        for low, high in zip(box.low, box.high, strict=True)
+    ]
+
+
+def _tile(cuts: list[NDArray[np.float64]], place: NDArray[np.int64]) -> Box:
+    low, high = (
+        [float(ends[i + step]) for ends, i in zip(cuts, place.tolist(), strict=True)]
+        for step in (0, 1)
+    )
+    return Box(low, high)
+
+
+def _own_regions(tile: CellComplex, is_inner: NDArray[np.bool_]) -> float:
+    """Return what a tile adds to the number of regions; `is_inner` says which lower walls do."""
+    axes = np.flatnonzero(is_inner).tolist()
+    on_wall = {axis: _cells_on(tile, axis) for axis in axes}
+    total = float(tile.n_regions)
+    for size in range(1, len(axes) + 1):
+        for walls in itertools.combinations(axes, size):
+            cells = np.logical_and.reduce([on_wall[axis][tile.dim - size] for axis in walls])
+            total += (-1) ** size * int(cells.sum())
+    return total
+
+
+def _cells_on(tile: CellComplex, axis: int) -> dict[int, NDArray[np.bool_]]:
+    """Return for each dimension which cells lie on the lower wall of an axis."""
+    found = {tile.dim - 1: tile.facet_labels == -1 - 2 * axis}
+    for dim in range(tile.dim - 1, 0, -1):
+        indptr, indices = tile.facets[dim - 1]
+        below = np.zeros(tile.n_cells[dim - 1], dtype=bool)
+        below[indices[np.repeat(found[dim], np.diff(indptr))]] = True
+        found[dim - 1] = below
+    return found
+
+
+def _bytes(tile: CellComplex) -> int:
+    arrays: list[NDArray[Any]] = [array for pair in tile.facets for array in pair]
+    arrays += [tile.vertices, tile.vertex_errors, tile.packed_patterns, tile.facet_labels]
+    return sum(array.nbytes for array in arrays)
+
+
+def _estimate(
+    dim: int, total: int, drawn: list[float], seen: float, sizes: list[tuple[int, float, int]]
+) -> Estimate:
+    is_exact = len(sizes) == total
+    regions, half = seen, 0.0
+    if not is_exact:
+        regions = float(np.mean(drawn))
+        error = float(np.std(drawn, ddof=1)) / math.sqrt(len(drawn))
+        half = float(stats.t.ppf((1 + _CONFIDENCE) / 2, len(drawn) - 1)) * error
+    n_seen = sum(n for n, _, _ in sizes)
+    spent = sum(seconds for _, seconds, _ in sizes)
+    n_bytes = sum(n for _, _, n in sizes)
+    largest = max(sizes)
+    return Estimate(
+        n_regions=regions,
+        low=max(seen, regions - half),
+        high=regions + half,
+        n_cells=2.0**dim * regions,
+        n_bytes=2.0 * regions * n_bytes / n_seen,
+        seconds=spent if total == 1 else regions * largest[1] / largest[0],
+        n_tiles=total,
+        n_drawn=len(sizes),
+    )
+
+
+def _short(number: float) -> str:
+    """Return a number with two digits and its unit of a thousand.
+
+    Examples
+    --------
+    >>> _short(1234567.0)
+    '1.23 M'
+    """
+    if number < 1000:
+        return f"{number:.0f}"
+    size = min(int(math.log10(number)) // 3, 4)
+    return f"{number / 1000**size:.3g} {' kMGT'[size]}"
