@@ -217,9 +217,15 @@ class Diagram(Frozen):
         return BettiCurve(dim, over, breaks[kept], np.cumsum(changes[kept]), self.values)
 
     def total_persistence(self, dim: int, over: Scale = "value") -> float:
-        """Return the sum of death minus birth over the classes of degree `dim` that end."""
-        pairs = self.pairs(dim, over)
-        return float(np.sum(pairs[:, 1] - pairs[:, 0]))
+        """Return the sum of death minus birth over the classes of degree `dim` that end.
+
+        Classes between equal values count as 0, also where these are infinite; the sum is infinite
+        where it exceeds the range of floats.
+        """
+        births, deaths = self.pairs(dim, over).T
+        differ = births != deaths
+        with np.errstate(over="ignore"):
+            return float(np.sum(deaths[differ] - births[differ]))
 
 
 def _is_index(over: str) -> bool:

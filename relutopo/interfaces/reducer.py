@@ -231,7 +231,9 @@ def _check_shapes(indptr: Any, indices: Any, dimensions: Any) -> None:
         )
     if dims.size and not 0 <= dims.min() <= dims.max() <= 127:
         j = int(np.argmax((dims < 0) | (dims > 127)))
-        raise InputError(f"`dimensions` must be in 0..127, got {dims[j]} at column {j}")
+        raise InputError(
+            f"`dimensions` must be in 0..127, got {dims[j]} at column {j}; count from 0 for vertices"
+        )
 
 
 def _check_entries(matrix: BoundaryMatrix) -> None:

@@ -213,8 +213,9 @@ class Network(ABC):
             -1, 0 or +1.
         """
         x = as_points(points, self.input_dim)
-        values, bounds = self.preactivation_bounds(x)
-        signs = np.sign(values).astype(np.int8)
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is open
+            values, bounds = self.preactivation_bounds(x)
+            signs = np.sign(values).astype(np.int8)
         # A bound of zero means that the value is exact, as that of neurons behind dead ones.
         is_open = ~((np.abs(values) > bounds) & np.isfinite(values)) & (bounds != 0)
         open_rows = np.flatnonzero(is_open.any(axis=1))

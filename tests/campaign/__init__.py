@@ -2,5 +2,7 @@
 
 MODULES = [
     "tests.campaign.network_kinds",
+    "tests.campaign.graphs",
+    "tests.campaign.homology",
 ]
 """What registers kinds."""

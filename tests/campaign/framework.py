@@ -223,7 +223,7 @@ def _refusal(of: Kind, error: RelutopoError) -> Outcome:
 
 def is_clear(text: str) -> bool:
     """Tell whether an error names what it is about, and a remedy, in one line."""
-    names = any(mark in text for mark in "`'\"") or "network" in text
+    names = any(mark in text for mark in "`'\"") or " must " in text
     remedies = ";" in text or ", or " in text or "choose" in text
     return names and remedies and "\n" not in text and len(text) > 30
 

@@ -141,6 +141,19 @@ def test_total_persistence_is_the_area_under_the_curve_of_finite_classes() -> No
         assert diagram.total_persistence(1, over) == pytest.approx(area)
 
 
+def test_total_persistence_of_infinite_and_huge_values() -> None:
+    line = rt.decompose(([[[1.0], [1.0]], [[1.0, 1.0]]], [[0.0, 0.5], [0.0]]), rt.Box(-1, 1))
+    order = np.argsort(np.argsort(line.vertices[:, 0]))
+    for along, total in (
+        ([0.0, np.inf, np.inf, np.inf], 0.0),  # three classes from inf to inf
+        ([-np.inf, -np.inf, 0.0, 0.0], 0.0),
+        ([-1e308, 1e308, -1e308, 1e308], np.inf),
+        ([-np.inf, 3.0, 1.0, 3.0], 2.0),
+    ):
+        filtration = rt.filtration(line, rt.LowerStar(np.array(along)[order]))
+        assert rt.persistence(line, filtration).total_persistence(0) == total, along
+
+
 def test_curves_change_at_every_break_and_nowhere_else() -> None:
     complex_ = random_complex(5, 2, 6, 1)
     diagram = rt.persistence(complex_, rt.filtration(complex_, "random_closure", seed=0))

@@ -170,6 +170,14 @@ random_networks = st.builds(
 )
 
 
+def test_signs_of_values_beyond_the_floats() -> None:
+    """What overflows is decided exactly, without a warning."""
+    network = ReluNetwork(
+        [[[1e200]], [[1e200], [-1e200]], [[1.0, 1.0]]], [[0.0], [0.0, 1.0], [0.0]]
+    )
+    assert network.signs([[1e-3], [0.0]]).tolist() == [[1, 1, -1], [0, 0, 1]]
+
+
 @examples(50)
 @given(network=random_networks, seed=st.integers(0, 10**6))
 def test_forward_bound_holds(network: ReluNetwork, seed: int) -> None:
