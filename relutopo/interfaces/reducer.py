@@ -232,7 +232,7 @@ def _check_shapes(indptr: Any, indices: Any, dimensions: Any) -> None:
     if dims.size and not 0 <= dims.min() <= dims.max() <= 127:
         j = int(np.argmax((dims < 0) | (dims > 127)))
         raise InputError(
-            f"`dimensions` must be in 0..127, got {dims[j]} at column {j}; count from 0 for vertices"
+            f"`dimensions` must be in 0..127, got {dims[j]} at column {j}; vertices have 0"
         )
 
 

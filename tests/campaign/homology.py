@@ -94,7 +94,7 @@ def faults_of_matrices(case: MatrixCase, clock: Clock) -> None:
 def simplices(rng: Rng) -> MatrixCase:
     """Return a random simplicial complex in a random order that has faces first."""
     n, top = int(rng.integers(1, 9)), int(rng.integers(0, 4))
-    chosen = {(v,) for v in range(n)}
+    chosen: set[tuple[int, ...]] = {(v,) for v in range(n)}
     for k in range(2, top + 2):
         for simplex in combinations(range(n), k):
             if rng.random() < 0.6 and all(f in chosen for f in combinations(simplex, k - 1)):
@@ -102,13 +102,11 @@ def simplices(rng: Rng) -> MatrixCase:
     arrival: dict[tuple[int, ...], float] = {}
     levels = int(rng.choice([2, 5, 1000]))
     for simplex in sorted(chosen, key=len):
-        faces = list(combinations(simplex, len(simplex) - 1)) if len(simplex) > 1 else []
-        arrival[simplex] = max([rng.integers(levels), *(arrival[f] for f in faces)])
+        faces = [f for f in combinations(simplex, len(simplex) - 1) if f]
+        arrival[simplex] = max([float(rng.integers(levels)), *(arrival[f] for f in faces)])
     order = sorted(chosen, key=lambda s: (arrival[s], len(s), rng.random()))
     number = {simplex: j for j, simplex in enumerate(order)}
-    columns = [
-        sorted(number[f] for f in combinations(s, len(s) - 1)) if len(s) > 1 else [] for s in order
-    ]
+    columns = [sorted(number[f] for f in combinations(s, len(s) - 1) if f) for s in order]
     return MatrixCase(columns, [len(s) - 1 for s in order])
 
 
@@ -119,7 +117,7 @@ def random_complexes(rng: Rng) -> MatrixCase:
 
 @kind("cell complexes with few faces", "homology", checks=("naive reduction",))
 def few_faces(rng: Rng) -> MatrixCase:
-    """Cells whose boundary is empty, or is any cycle: spheres, projective planes, nothing at all."""
+    """Cells whose boundary is empty, or is any cycle: spheres, projective planes, nothing."""
     columns: list[list[int]] = []
     dims: list[int] = []
     for j in range(int(rng.integers(0, 14))):
@@ -225,13 +223,14 @@ def filtrations(case: FiltrationCase, clock: Clock) -> None:
     assert filtration.order.tolist() == order, "ties by dimension, then by index"
     position = {c: i for i, c in enumerate(order)}
     starts = np.cumsum([0, *complex_.n_cells])
-    columns = []
+    columns: list[list[int]] = []
     for c in order:
         _, k, i = cells[c]
-        facets = (
-            complex_.facets[k - 1][1][slice(*complex_.facets[k - 1][0][i : i + 2])] if k else []
-        )
-        columns.append(sorted(position[int(starts[k - 1] + f)] for f in facets) if k else [])
+        columns.append([])
+        if k:
+            indptr, facets = complex_.facets[k - 1]
+            own = facets[indptr[i] : indptr[i + 1]].tolist()
+            columns[-1] = sorted(position[int(starts[k - 1]) + f] for f in own)
     pairs, essential = oracles.naive_reduction(columns)
     diagram = clock(rt.persistence, complex_, filtration, reducer=("z2", "phat")[len(order) % 2])
     entered = [cells[c][0] for c in order]

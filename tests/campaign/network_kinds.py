@@ -41,7 +41,14 @@ LARGE = (
     "stored and read",
     "canonical order",
 )
-OFF_SCALE = ("brute force", "exact enumerator", "location", "decision boundary", "neighbours")
+OFF_SCALE = (
+    "brute force",
+    "exact enumerator",
+    "location",
+    "decision boundary",
+    "neighbours",
+    "search of regions",
+)
 """Where floats leave no room for measures."""
 
 
@@ -145,6 +152,17 @@ def scaled_by_8(rng: Rng) -> NetworkCase:
 @kind("scaled by 1e±150", "networks", checks=OFF_SCALE, refusals=(FloatRangeError,))
 def scaled_by_150(rng: Rng) -> NetworkCase:
     return scaled(rng, 150)
+
+
+@kind("rows whose squares vanish", "networks", checks=OFF_SCALE, refusals=(FloatRangeError,))
+def vanishing_rows(rng: Rng) -> NetworkCase:
+    """Neurons of all sizes in one layer, with weights and biases so small that squares are zero."""
+    weights, biases = gaussian(rng, sized(rng, most=6))
+    for w, b in zip(weights, biases, strict=True):
+        factors = 10.0 ** -rng.integers(0, 220, len(w))
+        w *= factors[:, None]
+        b *= factors * rng.choice([0.0, 1.0, 1e-100], len(b))
+    return case(rng, weights, biases, n=2)
 
 
 @kind("at the ends of the floats", "networks", checks=OFF_SCALE, refusals=(InputError,))

@@ -342,6 +342,49 @@ def test_what_is_done_for_wide_layers_changes_nothing(kind: str, bias: float) ->
             assert_same_complex(split, decompose(network, box, enumerator="exact"))
 
 
+@pytest.mark.parametrize("enumerator", ENUMERATORS)
+def test_two_planes_nearer_than_their_squares_are_to_zero(enumerator: Choice) -> None:
+    """Bounds of errors hold where the squares of weights are too small for a float."""
+    network = ReluNetwork(
+        [[[1.0, 0.0], [0.0, -1e42]], [[0.0, -7e100], [0.0, 8e-65]], [[1.0, 1.0]]],
+        [[0.0, -2.36e41], [0.0, -1.06e-65], [0.0]],
+    )
+    cut = decompose(network, Box([-0.25, -2], [2, 0]), enumerator=enumerator)
+    cut.check()
+    assert cut.n_cells == (12, 17, 6)
+
+
+@examples(30)
+@given(
+    hidden=st.lists(st.integers(1, 6), min_size=2, max_size=3),
+    seed=st.integers(0, 10**6),
+    decades=st.sampled_from([80, 160, 240]),
+    tuning=st.builds(
+        planar_tuning.Tuning,
+        fewest=st.integers(1, 9),
+        wide_last=st.integers(1, 9),
+        siblings=st.integers(1, 6),
+    ),
+)
+def test_rows_of_all_sizes_in_one_layer(
+    hidden: list[int], seed: int, decades: int, tuning: Any
+) -> None:
+    """The same cells as with rows of one size, which differ by powers of two."""
+    network, box = random_network([2, *hidden, 1], seed, "integer"), Box(-2, 2, dim=2)
+    rng = np.random.default_rng(seed)
+    weights, biases = map(list, (network.weights, network.biases))
+    for layer, n in enumerate(network.layer_sizes):
+        scale = 2.0 ** -rng.integers(0, int(3.3 * decades / len(hidden)), n).astype(float)
+        weights[layer] = weights[layer] * scale[:, None]
+        biases[layer] = biases[layer] * scale
+        weights[layer + 1] = weights[layer + 1] / scale
+    scaled = ReluNetwork(weights, biases)
+    cut = planar.enumerate_planar(scaled, box, None, None, 1, tuning)
+    right = decompose(network, box)
+    assert cut.n_cells == right.n_cells
+    assert sorted(cut.patterns.tolist()) == sorted(right.patterns.tolist())
+
+
 @examples(30)
 @given(
     hidden=st.lists(st.integers(1, 12), min_size=1, max_size=3),

@@ -1,4 +1,8 @@
-"""A bound of the spectral norm of a matrix, by products alone.
+"""Bounds of norms: Euclidean ones whose squares may vanish, and spectral ones by products alone.
+
+Squares of numbers below 1e-154 are too small for a float. Where a sum of squares is so small that
+such numbers count, the largest number bounds the norm instead, times the root of how many there
+are.
 
 For the Gram matrix G = W Wᵀ and any k, ‖W‖^(2k) = ‖G^k‖ ≤ ‖G^k‖_F ≤ √n ‖G^k‖. With k = 2^4 the
 bound is too large by a factor of n^(1/64) at most, 1.12 for n = 1000. A singular value
@@ -10,9 +14,48 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["spectral_norm_bound"]
+from relutopo.system.compilation import njit
+
+from .values import larger
+
+__all__ = ["norm_from", "norm_of_difference", "norms_of_rows", "spectral_norm_bound"]
 
 _N_SQUARINGS = 4
+_VANISHING = 1e-280
+"""What squares that vanished are nothing against."""
+
+
+@njit(cache=True)
+def norm_from(square, numbers):
+    """Return the norm of numbers whose squares add up to `square`, or a bound of it."""
+    if square > _VANISHING:
+        return np.sqrt(square)
+    largest = 0.0
+    for number in numbers:
+        largest = larger(largest, abs(number))
+    return np.sqrt(len(numbers)) * largest
+
+
+@njit(cache=True)
+def norm_of_difference(square, a, b):
+    """Return the norm of a - b, whose squares add up to `square`, or a bound of it."""
+    if square > _VANISHING:  # the difference is not made
+        return np.sqrt(square)
+    return norm_from(square, a - b)
+
+
+def norms_of_rows(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return at least the norm of each row, and no more than rounding above where none vanishes.
+
+    Examples
+    --------
+    >>> norms_of_rows(np.array([[3.0, 4.0], [1e-200, 0.0]])).tolist()
+    [5.0, 1.414213562373095e-200]
+    """
+    norms = np.linalg.norm(matrix, axis=1)
+    bounds = np.sqrt(matrix.shape[1]) * np.abs(matrix).max(axis=1, initial=0.0)
+    at_least: NDArray[np.float64] = np.where(norms**2 > _VANISHING, norms, bounds)
+    return at_least
 
 
 def spectral_norm_bound(matrix: NDArray[np.float64]) -> float:

@@ -29,7 +29,7 @@ from relutopo.networks.network import Network
 from relutopo.networks.perceptron import ReluNetwork
 from relutopo.system.compilation import njit
 
-from .norms import spectral_norm_bound
+from .norms import norm_from, norms_of_rows, spectral_norm_bound
 
 __all__ = [
     "PreciseMap",
@@ -86,8 +86,8 @@ class PreciseMaps:
         return [
             (
                 spectral_norm_bound(w),
-                float(np.linalg.norm(w)),
-                float(np.linalg.norm(b)),
+                float(norms_of_rows(w.reshape(1, -1))[0]),
+                float(norms_of_rows(b[None])[0]),
             )
             for w, b in zip(self._network.weights[:-1], self._network.biases[:-1], strict=True)
         ]
@@ -196,6 +196,6 @@ def _product(high, low, active, columns, bias, reach):
                 part = after - before
                 rest[k, j] += (before - (after - part)) + (product - part) + error
                 total[k, j] = after
-        scale += reach[k] * np.sqrt(square)
+        scale += reach[k] * norm_from(square, np.where(active, high[k], 0.0))
     high_sum = total + rest
     return high_sum, rest - (high_sum - total), scale

@@ -35,7 +35,7 @@ from relutopo.networks.network import Network
 from relutopo.networks.perceptron import ReluNetwork
 from relutopo.system.compilation import njit
 
-from ..._certified.norms import spectral_norm_bound
+from ..._certified.norms import norm_from, norms_of_rows, spectral_norm_bound
 from ..._certified.values import larger
 from ..._shared.bits import n_words
 from ..._shared.task import Stage
@@ -203,7 +203,7 @@ class _Layer(NamedTuple):
         return cls(
             offset=network.layer_offsets[layer - 1],
             columns=np.ascontiguousarray(np.vstack([weights.T, np.zeros(len(weights))])),
-            row_norms=np.linalg.norm(weights, axis=1) * (1 + 2.0**-20),
+            row_norms=norms_of_rows(weights) * (1 + 2.0**-20),
             norm=norm,
             bias=network.biases[layer],
             underflow=float(smallest),
@@ -293,7 +293,8 @@ def _bounds(this, earlier, parents, n_flips, reach):
         most_flips[p] = max(most_flips[p], n_flips[r])
     errors, norms = np.zeros((n_parents + 1, n)), np.zeros((n_parents + 1, 3))
     row_norms, bias = this.row_norms, this.bias
-    total, bias_norm = np.sqrt(np.sum(row_norms**2)), np.sqrt(np.sum(bias**2))
+    total = norm_from(np.sum(row_norms**2), row_norms)
+    bias_norm = norm_from(np.sum(bias**2), bias)
     for p in range(n_parents):
         n_roundings = n_before // 4 + 8 + 2 * most_flips[p]
         # γ, and the roundings of this bound itself.
@@ -301,7 +302,9 @@ def _bounds(this, earlier, parents, n_flips, reach):
         smallest = n_roundings * 4 * this.underflow
         scale = 0.0
         for m in range(3):
-            height = rounding * np.sqrt(sum_of_squares(earlier.planes, parents.rows[p], m))
+            row = parents.rows[p]
+            square = sum_of_squares(earlier.planes, row, m)
+            height = rounding * norm_from(square, earlier.planes[row, m])
             scale += reach[m] * (1.02 * before_norms[p, m] + height)
             norms[p, m] = 1.02 * this.norm * before_norms[p, m] + total * height + n * smallest
         norms[p, 2] += rounding * bias_norm

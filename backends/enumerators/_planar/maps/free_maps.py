@@ -7,6 +7,7 @@ import numpy as np
 from relutopo.arithmetic.rounding import UNDERFLOW, UNIT_ROUNDOFF
 from relutopo.system.compilation import njit
 
+from ..._certified.norms import norm_from
 from ..._certified.values import OPEN, certain_sign, value_at
 from ..._shared.bits import in_neither, lowest_bit, n_words, negative_bits
 from ..._shared.growing import grown
@@ -88,7 +89,7 @@ def _bounds(free):
     n = len(free.bias)
     bound, slope = np.zeros(n), np.zeros(n)
     for k in range(3):
-        norm = np.sqrt(sum_of_squares(free.slopes, 0, k))
+        norm = norm_from(sum_of_squares(free.slopes, 0, k), free.slopes[0, k])
         for j in range(n):
             steepest = 1.01 * (abs(free.start[k, j]) + free.row_norms[j] * norm)
             bound[j] += 9 * UNIT_ROUNDOFF * free.reach[k] * steepest

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from relutopo.arithmetic.rounding import ONCE, SMALLEST_REACH, TWICE, UNDERFLOW, UNIT_ROUNDOFF
 from relutopo.system.compilation import njit
 
+from ..._certified.norms import norm_from
 from ..._certified.values import bound_near, larger
 from ..records import Cutters
 from .siblings import forest, multiply, sum_of_squares
@@ -126,7 +127,8 @@ def find_free(this, cells, beside, earlier):
     rounding = 1.02 * n_roundings * UNIT_ROUNDOFF
     scale = 0.0
     for k in range(3):
-        height = rounding * np.sqrt(sum_of_squares(earlier.planes, p, k))
+        square = sum_of_squares(earlier.planes, p, k)
+        height = rounding * norm_from(square, earlier.planes[p, k])
         scale += reach[k] * (1.02 * earlier.norms[e, k] + height)
     error = this.row_norms * scale + rounding * np.abs(this.bias)
     error += n_roundings * 4 * this.underflow

@@ -34,6 +34,7 @@ import numpy as np
 from relutopo.arithmetic.rounding import UNIT_ROUNDOFF
 from relutopo.system.compilation import njit
 
+from ..._certified.norms import norm_from, norm_of_difference
 from ..._certified.values import OPEN, certain_sign, larger
 from ..._shared.bits import in_neither, lowest_bit, n_words, negative_bits
 from ..._shared.growing import grown
@@ -57,9 +58,10 @@ def values_of_maps(maps, cells, beside):
         p, e = maps.plane_of[r], maps.error_of[r]
         if heights[p, 0] < 0.0:
             for k in range(3):
-                heights[p, k] = np.sqrt(_sum_of_squares(maps.planes[p, k]))
+                square = _sum_of_squares(maps.planes[p, k])
+                heights[p, k] = norm_from(square, maps.planes[p, k])
         a, b = heights[p, 0] + maps.norms[e, 0], heights[p, 1] + maps.norms[e, 1]
-        slope = larger(slope, 1.01 * np.sqrt(a * a + b * b))
+        slope = larger(slope, 1.01 * norm_from(a * a + b * b, (a, b)))
     z, errors = np.empty((len(cells.x), n)), np.zeros(len(cells.x))
     for v in range(len(cells.x)):
         p = maps.plane_of[beside.vertex_owner[v]]
@@ -73,7 +75,7 @@ def values_of_maps(maps, cells, beside):
             size = heights[p, 0] * x0 + heights[p, 1] * x1 + heights[p, 2]
             error = maps.norms[e, 0] * x0 + maps.norms[e, 1] * x1 + maps.norms[e, 2]
             _evaluate(maps.planes[p], cells.x[v, 0], cells.x[v, 1], other)
-            jump = _distance(z, v, other)
+            jump = norm_of_difference(_square_of_distance(z, v, other), z[v], other)
             errors[v] = larger(errors[v], 1.01 * (jump + error + 8 * UNIT_ROUNDOFF * size))
     return Values(z, errors, slope)
 
@@ -85,11 +87,11 @@ def _evaluate(plane, x0, x1, z):
 
 
 @njit(cache=True, fastmath={"reassoc", "contract"})
-def _distance(z, v, other):
+def _square_of_distance(z, v, other):
     total = 0.0
     for i in range(len(other)):
         total += (z[v, i] - other[i]) ** 2
-    return np.sqrt(total)
+    return total
 
 
 @njit(cache=True, fastmath={"reassoc", "contract"})
@@ -123,19 +125,22 @@ def _layer_bits(packed, offset, n):
 @njit(cache=True)
 def _disagreement(bits, z, region_ptr, origins, vertex_owner):
     """Return f for each vertex."""
-    squares = np.zeros(len(z))
+    norms, differing = np.zeros(len(z)), np.zeros(z.shape[1])
     for r in range(len(bits)):
         for q in range(region_ptr[r], region_ptr[r + 1]):
             v = origins[q]
-            total = 0.0
+            total, n = 0.0, 0
             for w in range(bits.shape[1]):
                 word = bits[r, w] ^ bits[vertex_owner[v], w]
                 while word:
                     j = 64 * w + int(lowest_bit(word))
                     word &= word - np.uint64(1)
                     total += z[v, j] * z[v, j]
-            squares[v] = larger(squares[v], total)
-    return np.sqrt(squares)
+                    differing[n] = z[v, j]
+                    n += 1
+            if n:
+                norms[v] = larger(norms[v], norm_from(total, differing[:n]))
+    return norms
 
 
 @njit(cache=True, fastmath={"contract"})
@@ -189,7 +194,7 @@ def _active_units(first, last, bits, vertex_owner, own, n_before, units):
 
 @njit(cache=True, fastmath={"reassoc", "contract"})
 def _activate(bits, z, active):
-    """Fill the values of units, 0 where they are inactive; return the norm."""
+    """Fill the values of units, 0 where they are inactive; return the sum of their squares."""
     square = 0.0
     for w in range(len(bits)):
         word, numbers, target = bits[w], z[64 * w : 64 * w + 64], active[64 * w : 64 * w + 64]
@@ -197,7 +202,7 @@ def _activate(bits, z, active):
             number = numbers[j] if (word >> np.uint64(j)) & np.uint64(1) else 0.0
             target[j] = number
             square += number * number
-    return np.sqrt(square)
+    return square
 
 
 @njit(cache=True, nogil=True)
@@ -219,7 +224,8 @@ def next_values(this, cells, beside, earlier):
     n_roundings = n_before // 4 + 8
     rounding = 1.02 * n_roundings * UNIT_ROUNDOFF
     smallest = n_roundings * 4 * this.underflow
-    total, bias_norm = np.sqrt(np.sum(this.row_norms**2)), np.sqrt(np.sum(this.bias**2))
+    total = norm_from(np.sum(this.row_norms**2), this.row_norms)
+    bias_norm = norm_from(np.sum(this.bias**2), this.bias)
     steepest, largest_bias = this.row_norms.max(), np.abs(this.bias).max()
 
     # The last rows are for what fills up the last vertices to as many as are evaluated at a time.
@@ -239,7 +245,7 @@ def next_values(this, cells, beside, earlier):
             rows[i] = beside.own[start + i] if start + i < stop else n_vertices + i
         for i in range(stop - start):
             here = bits[beside.vertex_owner[rows[i]]]
-            norms[i] = _activate(here, earlier.z[rows[i]], active[i])
+            norms[i] = norm_from(_activate(here, earlier.z[rows[i]], active[i]), active[i])
         _multiply(active, units, n_units, this.columns, this.bias, z, rows)
         for i in range(stop - start):
             v = rows[i]
@@ -437,18 +443,19 @@ def _interpolate(v, a, b, x, z, errors, slope):
         t = min(1.0, max(0.0, t))
     off = max(abs(x[a, 0] + t * d0 - x[v, 0]), abs(x[a, 1] + t * d1 - x[v, 1]))
     size = max(abs(x[a, 0]), abs(x[a, 1])) + max(abs(d0), abs(d1))
-    size_of_z = _mix(z, v, a, b, t)
+    of_a, of_step = _mix(z, v, a, b, t)
+    size_of_z = 1.01 * (norm_from(of_a, z[a]) + norm_of_difference(of_step, z[b], z[a]))
     off = 1.02 * _SQRT_2 * slope * (off + 4 * UNIT_ROUNDOFF * size)
     return 1.0001 * larger(errors[a], errors[b]) + off + 4 * UNIT_ROUNDOFF * size_of_z
 
 
 @njit(cache=True, fastmath={"reassoc", "contract"})
 def _mix(z, v, a, b, t):
-    """Interpolate; return a bound of the norm of the absolute terms."""
+    """Interpolate; return the sums of the squares of both terms."""
     of_a, of_step = 0.0, 0.0
     for j in range(z.shape[1]):
         step = z[b, j] - z[a, j]
         z[v, j] = z[a, j] + t * step
         of_a += z[a, j] * z[a, j]
         of_step += step * step
-    return 1.01 * (np.sqrt(of_a) + np.sqrt(of_step))
+    return of_a, of_step
