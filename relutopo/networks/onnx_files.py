@@ -24,9 +24,9 @@ from torch import Tensor
 
 from relutopo.errors import InputError, RelutopoError, UnsupportedModuleError
 from relutopo.networks.graph import GraphNetwork
+from relutopo.networks.onnx_pooling import pool_windows, reference_operators, sides_of
 from relutopo.networks.onnx_safety import Bounds, load_model_proto
-from relutopo.networks.pooling import Windows, sliding_windows
-from relutopo.networks.tensors import GraphBuilder, NotUnderstood, Signal, need_signal
+from relutopo.networks.tensors import GraphBuilder, NotUnderstood, Signal
 from relutopo.optional import require
 
 __all__ = ["network_of_onnx"]
@@ -101,7 +101,8 @@ def network_of_onnx(
 
 
 def _evaluator(proto: Any) -> Any:
-    return require("onnx.reference", "reading an ONNX file").ReferenceEvaluator(proto)
+    reference = require("onnx.reference", "reading an ONNX file")
+    return reference.ReferenceEvaluator(proto, new_ops=reference_operators())
 
 
 def _to_double(onnx: Any, model: Any) -> None:
@@ -203,31 +204,8 @@ def _gemm(b: GraphBuilder, a: dict[str, Any], x: Any, y: Any, c: Any = None) -> 
 def _conv(b: GraphBuilder, a: dict[str, Any], x: Any, weight: Any, bias: Any = None) -> Signal:
     rank = weight.ndim - 2
     strides, dilations = a.get("strides", [1] * rank), a.get("dilations", [1] * rank)
-    sides = _sides(a, x.shape[-rank:], weight.shape[2:], strides, dilations)
+    sides = sides_of(a, x.shape[-rank:], weight.shape[2:], strides, dilations)
     return b.convolution(x, weight, bias, strides, sides, dilations, a.get("group", 1))
-
-
-def _sides(
-    attributes: dict[str, Any],
-    extents: Sequence[int],
-    kernel: Sequence[int],
-    strides: Sequence[int],
-    dilations: Sequence[int],
-) -> list[tuple[int, int]]:
-    """Return the padding before and behind each axis, given or chosen by the operator."""
-    rank = len(kernel)
-    how = attributes.get("auto_pad", b"NOTSET")
-    if how == b"NOTSET":
-        pads = attributes.get("pads", [0] * (2 * rank))
-        return list(zip(pads[:rank], pads[rank:], strict=True))
-    if how == b"VALID":
-        return [(0, 0)] * rank
-    sides = []
-    for n, k, s, d in zip(extents, kernel, strides, dilations, strict=True):
-        total = max(0, (-(-n // s) - 1) * s + d * (k - 1) + 1 - n)
-        less = total // 2
-        sides.append((less, total - less) if how == b"SAME_UPPER" else (total - less, less))
-    return sides
 
 
 def _batch_norm(
@@ -241,20 +219,8 @@ def _batch_norm(
     )
 
 
-def _windows(a: dict[str, Any], x: Any) -> Windows:
-    """Return the windows of MaxPool or AveragePool."""
-    need_signal(x)
-    kernel = a["kernel_shape"]
-    rank = len(kernel)
-    strides, dilations = a.get("strides", [1] * rank), a.get("dilations", [1] * rank)
-    sides = _sides(a, x.shape[-rank:], kernel, strides, dilations)
-    # With automatic padding the number of windows does not depend on the mode.
-    ceil_mode = bool(a.get("ceil_mode", 0)) and a.get("auto_pad", b"NOTSET") == b"NOTSET"
-    return sliding_windows(x.shape[-rank:], kernel, strides, sides, dilations, ceil_mode)
-
-
 def _average_pool(b: GraphBuilder, a: dict[str, Any], x: Any) -> Signal:
-    return b.avg_pool(x, _windows(a, x), bool(a.get("count_include_pad", 0)))
+    return b.avg_pool(x, pool_windows(a, x), bool(a.get("count_include_pad", 0)))
 
 
 def _reduce(how: str) -> Callable[..., Signal]:
@@ -382,7 +348,7 @@ _OPERATORS: dict[str, Callable[..., Any]] = {
     "LeakyRelu": lambda b, a, x: b.kink(x, 1.0, a.get("alpha", 0.01)),
     "MatMul": lambda b, a, x, y: b.matmul(x, y),
     "Max": _fold(lambda b, x, y: b.maximum(x, y)),
-    "MaxPool": lambda b, a, x: b.max_pool(x, _windows(a, x)),
+    "MaxPool": lambda b, a, x: b.max_pool(x, pool_windows(a, x)),
     "Min": _fold(lambda b, x, y: b.minimum(x, y)),
     "Mul": lambda b, a, x, y: b.product(x, y),
     "Neg": lambda b, a, x: b.scale(x, -1.0),

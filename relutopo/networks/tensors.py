@@ -127,6 +127,8 @@ class GraphBuilder:
     ) -> Signal:
         """Add Σ matrix @ entries of a signal + bias, with the bias broadcast to the shape."""
         size = int(np.prod(shape))
+        if not size:  # nodes have entries
+            return Signal(0, torch.empty(tuple(shape), dtype=torch.int64))
         matrices: list[Matrix] = []
         for x, matrix in terms:
             if not self.is_whole(x):
@@ -151,6 +153,8 @@ class GraphBuilder:
     def kink(self, x: Signal, slope_on: Any, slope_off: Any) -> Signal:
         """Add y = (slope_on if x > 0 else slope_off) x."""
         need_signal(x)
+        if not x.size:
+            return x
         if not self.is_whole(x):
             x = self.affine([(x, _identity(x.size))], 0.0, x.shape)
         return self.add(Kink(x.value, _flat(slope_on, x.shape), _flat(slope_off, x.shape)), x.shape)
@@ -388,6 +392,7 @@ class GraphBuilder:
     def largest(self, x: Signal, windows: NDArray[np.int64], shape: Sequence[int]) -> Signal:
         """Add the maxima over windows by a tournament, max(a, b) = a + ReLU(b - a)."""
         windows = -np.sort(-windows, axis=1)  # what is missing moves to the end
+        windows = windows[:, (windows >= 0).any(axis=0)]
         while windows.shape[1] > 1:
             if windows.shape[1] % 2:
                 windows = np.pad(windows, ((0, 0), (0, 1)), constant_values=-1)
@@ -417,7 +422,7 @@ class GraphBuilder:
         """Add the maxima over the same windows of each map along the last axes."""
         places, shape = _over_maps(x, windows)
         if (places < 0).all(axis=1).any():
-            raise NotUnderstood("with a window that lies in the padding, where torch returns -inf")
+            raise NotUnderstood("with a window that lies in the padding, where the maximum is -inf")
         return self.largest(x, places, shape)
 
     def avg_pool(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ def save(
     shape: tuple[int | str, ...],
     weights: dict[str, Any] | None = None,
     n_inputs: int = 1,
+    opset: int = 17,
 ) -> Path:
     """Write a model whose inputs are x0, x1, ... and whose output is y."""
     kind = onnx.TensorProto.FLOAT
@@ -33,8 +36,8 @@ def save(
         [onnx.helper.make_tensor_value_info("y", kind, ("any",))],
         [onnx.numpy_helper.from_array(np.asarray(w), k) for k, w in (weights or {}).items()],
     )
-    opset = [onnx.helper.make_opsetid("", 17)]
-    onnx.save(onnx.helper.make_model(graph, opset_imports=opset, ir_version=8), path)
+    imports = [onnx.helper.make_opsetid("", opset)]
+    onnx.save(onnx.helper.make_model(graph, opset_imports=imports, ir_version=8), path)
     return path
 
 
@@ -161,6 +164,79 @@ def test_operators_equal_the_reference(name: str, tmp_path: Path) -> None:
     for x in random(10, 1, 2, 4, 4, seed=1):
         expected = np.ravel(reference.run(None, {"x0": x})[0])
         np.testing.assert_allclose(network(x.reshape(1, -1))[0], expected, atol=1e-5)
+
+
+def windows_by_hand(extents: Any, a: dict[str, Any]) -> list[list[tuple[int, ...]]]:
+    """Slow reference: the places in each window, among them those in the padding."""
+    axes = []
+    for axis, n in enumerate(extents):
+        k, s, d = a["kernel_shape"][axis], a["strides"][axis], a["dilations"][axis]
+        reach = d * (k - 1) + 1
+        low, high = a["pads"][axis], a["pads"][axis + len(extents)]
+        is_same = a["auto_pad"].startswith("SAME")
+        if is_same:
+            total = max(0, (math.ceil(n / s) - 1) * s + reach - n)
+            low, high = total // 2, total - total // 2
+            if a["auto_pad"] == "SAME_LOWER":
+                low, high = high, low
+        starts = [
+            start
+            for start in range(-low, n + high, s)
+            if start + reach <= n + high
+            or (a["ceil_mode"] and not is_same and start < n and start + reach <= n + high + s - 1)
+        ]
+        axes.append([[p for p in range(q, q + reach, d) if p < n + high] for q in starts])
+    return [list(product(*window)) for window in product(*axes)]
+
+
+def pooled_by_hand(kind: str, x: Any, windows: Any, counts_pads: bool) -> Any:
+    results = []
+    for window in windows:
+        inside = [x[p] for p in window if all(0 <= c < n for c, n in zip(p, x.shape, strict=True))]
+        if kind == "MaxPool":
+            results.append(max(inside))
+        else:
+            results.append(sum(inside) / (len(window) if counts_pads else len(inside)))
+    return results
+
+
+def poolings() -> list[tuple[str, tuple[int, ...], dict[str, Any]]]:
+    cases: list[tuple[tuple[int, ...], dict[str, Any]]] = []
+    for k, s, pads, d, ceil, n in product(
+        (2, 3), (1, 2, 3), ([0, 0], [1, 1], [0, 1], [1, 0]), (1, 2), (0, 1), (5,)
+    ):
+        a = {"kernel_shape": [k], "strides": [s], "pads": pads, "dilations": [d]}
+        cases.append(((n,), a | {"ceil_mode": ceil, "auto_pad": "NOTSET"}))
+    for auto, s2, ceil in product(("SAME_UPPER", "SAME_LOWER"), ([1, 2], [2, 3]), (0, 1)):
+        a = {"kernel_shape": [3, 2], "strides": s2, "pads": [0] * 4, "dilations": [1, 1]}
+        cases.append(((3, 4), a | {"ceil_mode": ceil, "auto_pad": auto}))
+    return [(kind, *case) for kind in ("MaxPool", "AveragePool") for case in cases]
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_every_setting_of_pooling(tmp_path: Path) -> None:
+    x = random(1, 2, 5, 5, seed=2)
+    for number, (kind, extents, a) in enumerate(poolings()):
+        windows = windows_by_hand(extents, a)
+        given = {
+            key: value for key, value in a.items() if key != "pads" or a["auto_pad"] == "NOTSET"
+        }
+        counts = bool(number % 2) and kind == "AveragePool"
+        if counts:
+            given["count_include_pad"] = 1
+        path = save(
+            tmp_path / "model.onnx", [node(kind, "x0", **given)], (1, 2, *extents), opset=19
+        )
+        maps = (
+            x[0, :, : extents[0], : extents[1]] if len(extents) == 2 else x[0, :, 0, : extents[0]]
+        )
+        if not windows:
+            with pytest.raises(InputError, match="does not fit into a map"):
+                as_network(path)
+            continue
+        found = as_network(path)(maps.reshape(1, -1))[0]
+        expected = [pooled_by_hand(kind, y, windows, counts) for y in maps]
+        np.testing.assert_allclose(found, np.ravel(expected), atol=1e-6, err_msg=f"{kind} {a}")
 
 
 @pytest.mark.parametrize(
