@@ -11,8 +11,10 @@ first used. The table of names is ``__init__.pyi``.
 
 from typing import Any
 
+from relutopo.system.imports import install
 from relutopo.system.public_names import lazy
 
+install(__name__)
 _get, __dir__ = lazy(__name__)
 
 

@@ -38,7 +38,7 @@ from relutopo.homology.persistence import filtration as filtration
 from relutopo.homology.persistence import persistence as persistence
 from relutopo.homology.strategies import FiltrationStrategy as FiltrationStrategy
 from relutopo.homology.strategies import LowerStar as LowerStar
-from relutopo.interfaces.reducer import BoundaryMatrix as BoundaryMatrix
+from relutopo.interfaces import BoundaryMatrix as BoundaryMatrix
 from relutopo.learning.datasets import Dataset as Dataset
 from relutopo.learning.datasets import two_circles as two_circles
 from relutopo.learning.datasets import two_moons as two_moons

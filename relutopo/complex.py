@@ -16,7 +16,7 @@ from relutopo.geometry.location import locate
 from relutopo.geometry.storage import load_cells
 from relutopo.homology.boundary import boundary_matrix
 from relutopo.homology.filtration import Filtration
-from relutopo.interfaces.reducer import BoundaryMatrix
+from relutopo.interfaces import BoundaryMatrix
 from relutopo.spectral.dual_graph import DualGraph, dual_graph
 
 __all__ = ["CellComplex", "load_complex"]

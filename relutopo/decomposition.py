@@ -46,7 +46,7 @@ _SEARCH_MARGIN = 0.25
 """The margin until all vertices are known."""
 
 
-@deliver_interrupts()
+@deliver_interrupts
 def decompose(
     model: Any,
     domain: Domain,

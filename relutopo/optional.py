@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 from types import ModuleType
 
 from relutopo.errors import MissingExtraError
+from relutopo.system.imports import whole
 
 __all__ = ["require"]
 
@@ -60,7 +60,7 @@ def require(module: str, purpose: str) -> ModuleType:
     2.0
     """
     try:
-        return importlib.import_module(module)
+        return whole(module)
     except ImportError as error:
         # Whatever else is missing, the optional package itself needs.
         if not isinstance(error, ModuleNotFoundError) or error.name not in _with_parents(module):

@@ -77,8 +77,7 @@ def main() -> None:
         schema.register_installed(sys.argv[1:])
         refuse_values_of_groups(sys.argv[1:], groups)
         sys.argv[1:] = for_hydra(sys.argv[1:], groups)
-        with deliver_interrupts():
-            _run_hydra()
+        deliver_interrupts(_run_hydra)()
     except EXPECTED as error:
         sys.exit(explain(error))
     except KeyboardInterrupt:

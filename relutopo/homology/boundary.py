@@ -12,7 +12,7 @@ from scipy import sparse
 from relutopo.arrays import freeze
 from relutopo.geometry.cells import CellLists
 from relutopo.homology.filtration import Filtration
-from relutopo.interfaces.reducer import BoundaryMatrix
+from relutopo.interfaces import BoundaryMatrix
 
 __all__ = ["boundary_matrix"]
 

@@ -17,8 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from relutopo.arrays import Frozen, freeze, frozen
 from relutopo.checks import check_choice, check_integer
 from relutopo.homology.filtration import Filtration
-from relutopo.interfaces import Reduction
-from relutopo.interfaces.reducer import BoundaryMatrix
+from relutopo.interfaces import BoundaryMatrix, Reduction
 
 __all__ = ["BettiCurve", "Diagram", "Peak", "Scale"]
 

@@ -74,7 +74,7 @@ def filtration(
     return Filtration.from_values(complex_, values, chosen.name, seed if chosen.random else None)
 
 
-@deliver_interrupts()
+@deliver_interrupts
 def persistence(
     complex_: CellLists, filtration: Filtration, *, reducer: str | Reducer = "z2"
 ) -> Diagram:
@@ -143,7 +143,7 @@ def betti_curves(
     return tuple(diagram.betti_curve(k, over) for k in range(len(complex_.n_cells)))
 
 
-@deliver_interrupts()
+@deliver_interrupts
 def betti_numbers(complex_: CellLists, *, reducer: str | Reducer = "z2") -> tuple[int, ...]:
     """Return the Betti numbers over Z/2 of a complex without filtration.
 

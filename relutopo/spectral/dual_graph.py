@@ -215,7 +215,7 @@ class DualGraph(Frozen):
         return graph
 
 
-@deliver_interrupts()
+@deliver_interrupts
 def dual_graph(complex_: Cells, adjacency: Adjacency = "facet") -> DualGraph:
     """Return the graph of regions of a complex.
 

@@ -305,7 +305,7 @@ class FiedlerPartitioner:
     [1.0, 1.0]
     """
 
-    @deliver_interrupts()
+    @deliver_interrupts
     def __init__(
         self,
         graph: DualGraph,
@@ -322,7 +322,7 @@ class FiedlerPartitioner:
         self._regions = None if points is None else graph.locate(points)
         self._last: _Prepared | None = None
 
-    @deliver_interrupts()
+    @deliver_interrupts
     def partition(
         self,
         vertex_weights: str | VertexWeights = "count_plus_one",

@@ -9,6 +9,11 @@ Invariant: what is loaded was compiled from the code that there is. Kernels take
 records of other modules: of their package, of `relutopo.arithmetic` and of `relutopo.spectral`. So
 a kernel is obsolete as soon as any of these has changed, not only its own module, which is all that
 numba looks at.
+
+Invariant: no interrupt strikes inside numba while it compiles or loads, where it would leave its
+and LLVM's locks taken for ever: a kernel's first call for a kind of arguments, and its decoration,
+are `relutopo.system.uninterrupted`. Later calls go from numba's dispatcher, which is in C, straight
+to the compiled code.
 """
 
 from __future__ import annotations
@@ -16,13 +21,15 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import numba
 from numba.core import event
 from numba.core.caching import IndexDataCacheFile
+
+from relutopo.system.uninterrupted import uninterrupted
 
 __all__ = ["njit"]
 
@@ -66,9 +73,20 @@ def njit(*, cache: bool = True, **options: Any) -> Callable[[Callable[..., Any]]
             kept = kernel._cache
             stamp = _stamp(_package(function.__module__))
             kept._cache_file = _CacheFile(kept.cache_path, kept._impl.filename_base, stamp)
+        # What the dispatcher, in C, asks for what it has not compiled.
+        kernel._compile_for_args = partial(_compile, kernel._compile_for_args, function.__module__)
         return kernel
 
-    return decorate
+    return lambda function: uninterrupted(decorate, function)
+
+
+def _compile(compile_for: Callable[..., Any], module: str, *arguments: Any) -> Any:
+    """Compile a kernel, or load it, for the kinds of some arguments."""
+    spec = getattr(sys.modules.get(module), "__spec__", None)
+    if getattr(spec, "_initializing", False):
+        # Reading what is kept may import the module, and another thread would wait for this one.
+        return compile_for(*arguments)
+    return uninterrupted(compile_for, *arguments)
 
 
 def _package(module: str) -> Path:

@@ -1,77 +1,135 @@
-"""Interrupts from the keyboard, delivered also where Python or numba would lose them.
+"""Interrupts, raised where they can be caught and where they leave nothing half done.
 
-Python raises `KeyboardInterrupt` between any two instructions of the main thread. There are two
-places where nobody can catch it. In a finalizer or the callback of a weak reference Python reports
-it as ignored, and the program goes on as if the key had not been pressed. And numba calls back into
-Python to wrap what a kernel returns, without looking whether that failed: an interrupt that was
-pending while the kernel ran ends the process with a segmentation fault.
+Python runs the handler of a signal between any two instructions of the main thread, and what the
+handler raises, `KeyboardInterrupt` for example, is raised there. There are three kinds of places
+where that does harm. In a finalizer or the callback of a weak reference Python reports it as
+ignored, and the program goes on as if the key had not been pressed. Numba calls back into Python to
+wrap what a kernel returns, without looking whether that failed: the process ends with a
+segmentation fault. And what takes a lock in Python (that of LLVM, which finalizers take as well, of
+logging, of modules, of conditions) would keep it for ever.
+
+Invariant: while a public call that runs kernels runs in the main thread, what a handler of Python
+raises is raised in none of them; see `deliver_interrupts`. What takes longer than a moment
+there, compilations and imports, is done in other threads, see `relutopo.system.uninterrupted`.
 """
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # `signal` wraps it, which takes longer
 import _thread
+import logging
+import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import FrameType
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from types import CodeType, FrameType
+from typing import Any, ParamSpec, TypeVar
+
+from relutopo.system.uninterrupted import Work, is_main_thread
 
 __all__ = ["deliver_interrupts"]
 
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+Handler = Callable[[int, FrameType | None], Any]
+
 _SECONDS_TO_LEAVE = 0.01
+_PATIENCE = 1.0
+"""Seconds after which another interrupt strikes wherever the program is."""
+_NUMBERS = tuple(signal.valid_signals())
+_PACKAGES = ("numba", "llvmlite")
+"""Whose functions in Python are not interrupted."""
+_FILES = ("<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>")
+_FUNCTIONS = (
+    logging.Handler.acquire.__code__,
+    logging.Handler.release.__code__,
+    threading.Condition.__enter__.__code__,
+    threading.Condition.__exit__.__code__,
+)
+_calls: set[CodeType] = set()
+"""Code of the public calls, in whose frames the search for such functions ends."""
 
 
-@contextmanager
-def deliver_interrupts() -> Iterator[None]:
-    """Deliver interrupts as `KeyboardInterrupt` where it can be caught, wherever they strike.
+def deliver_interrupts(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Let a call be interrupted only where that is raised to its caller and tears nothing.
 
-    Everything that runs kernels in the main thread belongs in here. Signals reach no other
-    thread, and there it does nothing.
+    Every public call that runs kernels is decorated with it. Signals reach no other thread than the
+    main one, and there it does nothing.
 
     It surrounds public calls and not kernels alone. Finalizers run, and lose interrupts, anywhere
     in the minutes that a call may take; and a call runs thousands of kernels, each of which would
-    pay for a handler. Until an interrupt comes, a call pays for two assignments, and Python's
-    handler is back when it ends. A trace function is set only by an interrupt that strikes while
-    a kernel's result is wrapped, until the next line.
+    pay for a handler. Until an interrupt comes, a call pays for microseconds, and the program's own
+    handlers are back when it ends. A trace function is set only by a signal that strikes where
+    nothing may be raised, until the caller's next line. A second one, more than a second later, is
+    raised wherever it strikes.
 
     Examples
     --------
-    >>> with deliver_interrupts():
-    ...     total = sum(range(10))
-    >>> total
+    >>> @deliver_interrupts
+    ... def total(n):
+    ...     return sum(range(n))
+    >>> total(10)
     45
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    hook, handler = sys.unraisablehook, signal.getsignal(signal.SIGINT)
 
-    def insist(unraisable: Any) -> None:
+    @wraps(function)
+    def call(*arguments: Parameters.args, **named: Parameters.kwargs) -> Result:
+        if not is_main_thread():
+            return function(*arguments, **named)
+        state = _State()
+        try:
+            state.enter()
+            return function(*arguments, **named)
+        finally:
+            try:
+                state.leave()
+            except BaseException:  # an interrupt before its first instruction
+                state.leave()
+                raise
+
+    code: CodeType = call.__code__  # type: ignore[attr-defined]  # a function, whatever `wraps` says
+    _calls.add(code)
+    return call
+
+
+class _State:
+    """What the process had before a call: its handlers, and its hook for what is ignored."""
+
+    def __init__(self) -> None:
+        self._hook = sys.unraisablehook
+        self._handlers: list[tuple[int, _Postponing]] = []
+
+    def enter(self) -> None:
+        for number in _NUMBERS:
+            handler = _signal.getsignal(number)
+            # Else the signal is ignored, ends the process without Python, or is handled already.
+            if callable(handler) and not isinstance(handler, _Postponing):
+                self._handlers.append((number, _Postponing(handler)))
+                _signal.signal(*self._handlers[-1])
+        if not isinstance(self._hook, _Insisting):
+            sys.unraisablehook = _Insisting(self._hook)
+
+    def leave(self) -> None:
+        for number, ours in self._handlers:
+            if _signal.getsignal(number) is ours:
+                _signal.signal(number, ours.handler)
+        sys.unraisablehook = self._hook
+
+
+class _Insisting:
+    """Raises interrupts again that Python ignored."""
+
+    def __init__(self, hook: Callable[[Any], object]) -> None:
+        self._hook = hook
+
+    def __call__(self, unraisable: Any) -> None:
         if issubclass(unraisable.exc_type, KeyboardInterrupt):
             _thread.start_new_thread(_interrupt_again, ())
         else:
-            hook(unraisable)
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        assert callable(handler)
-        caller = _caller_of_kernel(frame)
-        if caller is None:
-            handler(number, frame)
-        else:
-            _at_next_line(caller, lambda: handler(number, caller))
-
-    sys.unraisablehook = insist
-    if callable(handler):  # else the signal is ignored, or ends the process without Python
-        signal.signal(signal.SIGINT, handle)
-    try:
-        yield
-    finally:
-        sys.unraisablehook = hook
-        if callable(handler):
-            signal.signal(signal.SIGINT, handler)
+            self._hook(unraisable)
 
 
 def _interrupt_again() -> None:
@@ -79,14 +137,44 @@ def _interrupt_again() -> None:
     _thread.interrupt_main()
 
 
-def _caller_of_kernel(frame: FrameType | None) -> FrameType | None:
-    """Return the frame whose kernel's result numba is wrapping, if that is what it does."""
-    serialize = sys.modules.get("numba.core.serialize")
-    while serialize is not None and frame is not None:
+class _Postponing:
+    """Lets a handler of the program act where it may raise an exception."""
+
+    def __init__(self, handler: Handler) -> None:
+        self.handler = handler
+        self._since: float | None = None  # when it was postponed
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        place, now = _place(frame), time.monotonic()
+        if place is None or (self._since is not None and now - self._since > _PATIENCE):
+            self._since = None
+            self.handler(number, frame)
+        elif self._since is None:
+            self._since = now
+            _at_next_line(place, lambda: self._act(number, place))
+
+    def _act(self, number: int, frame: FrameType) -> None:
+        if self._since is not None:
+            self._since = None
+            self.handler(number, frame)
+
+
+def _place(frame: FrameType | None) -> FrameType | None:
+    """Return the frame at whose next line a handler may raise, or none if it may at once."""
+    folders = tuple(
+        os.path.dirname(str(sys.modules[name].__file__)) + os.sep
+        for name in _PACKAGES
+        if name in sys.modules
+    )
+    place: FrameType | None = None
+    while frame is not None and frame.f_code not in _calls:
         code, frame = frame.f_code, frame.f_back
-        if code.co_name == "_numba_unpickle" and code.co_filename == serialize.__file__:
-            return frame
-    return None
+        if code is Work.ends_within.__code__ and place is None:
+            return None  # it waits for work that no interrupt reaches
+        name = code.co_filename
+        if name.startswith(folders) or name in _FILES or code in _FUNCTIONS:
+            place = frame
+    return place if frame is not None else None
 
 
 def _at_next_line(frame: FrameType, act: Callable[[], object]) -> None:

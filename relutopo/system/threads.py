@@ -1,18 +1,29 @@
-"""Threads that share work among them, and the cores that there are for them."""
+"""Threads that share work among them, and the cores that there are for them.
+
+Invariant: an interrupt of the thread that waits leaves no lock taken that another needs. So they
+meet at locks and queues of C only: entering a `threading.Condition`, as those of
+`concurrent.futures` do, is Python, and an interrupt after its first instruction keeps its lock for
+ever.
+"""
 
 from __future__ import annotations
 
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Protocol, TypeVar
+from functools import partial
+from queue import Empty, SimpleQueue
+from typing import Any, Protocol, TypeVar
+
+from relutopo.system.uninterrupted import Task, Work
 
 __all__ = ["Run", "available_cores", "threads"]
 
 _AHEAD = 4
 """How many results a thread, on average, may be ahead of what they are needed for."""
+_PAUSE = 1.0
+"""Seconds between looks at whether the block has ended; usually it tells."""
 
 Part = TypeVar("Part")
 Result = TypeVar("Result")
@@ -50,18 +61,42 @@ def threads(n_threads: int) -> Iterator[Run]:
     if n_threads == 1:
         yield map
         return
-    pool = ThreadPoolExecutor(n_threads)
+    waiting: SimpleQueue[Work[Any] | None] = SimpleQueue()
+    team = _Team(waiting)
+    tasks = [Task(team.serve) for _ in range(n_threads)]
 
     def run(work: Callable[[Part], Result], parts: Iterable[Part], /) -> Iterator[Result]:
-        ahead: deque[Future[Result]] = deque()
+        ahead: deque[Work[Result]] = deque()
         for part in parts:
-            ahead.append(pool.submit(work, part))
+            ahead.append(Work(partial(work, part)))
+            waiting.put(ahead[-1])
             if len(ahead) >= _AHEAD * n_threads:
-                yield ahead.popleft().result()
+                yield ahead.popleft().wait()
         while ahead:
-            yield ahead.popleft().result()
+            yield ahead.popleft().wait()
 
     try:
         yield run
     finally:
-        pool.shutdown(cancel_futures=True)
+        team.has_ended = True
+        for _ in tasks:
+            waiting.put(None)
+        for task in tasks:
+            task.wait()
+
+
+class _Team:
+    """What the threads of a block do until it ends."""
+
+    def __init__(self, waiting: SimpleQueue[Work[Any] | None]) -> None:
+        self._waiting = waiting
+        self.has_ended = False
+
+    def serve(self) -> None:
+        while not self.has_ended:
+            try:
+                work = self._waiting.get(timeout=_PAUSE)
+            except Empty:  # an interrupt may have struck before the end was told
+                continue
+            if work is not None and not self.has_ended:
+                work.do()

@@ -49,8 +49,8 @@ def test_an_ignored_interrupt_is_raised_again(strike: Callable[[], None]) -> Non
         while time.monotonic() < until:
             pass
 
-    with pytest.raises(KeyboardInterrupt), deliver_interrupts():
-        run()
+    with pytest.raises(KeyboardInterrupt):
+        deliver_interrupts(run)()
     assert went_on
 
 
@@ -61,8 +61,7 @@ def test_other_ignored_errors_go_where_they_went(monkeypatch: pytest.MonkeyPatch
     def fail() -> None:
         raise ValueError("in a finalizer")
 
-    with deliver_interrupts():
-        Referred(fail)
+    deliver_interrupts(lambda: Referred(fail))()
     assert [str(error) for error in told] == ["in a finalizer"]
 
 
@@ -88,8 +87,15 @@ def kernel(go_on, counts):
     return {result}
 
 
+@deliver_interrupts
 def call(go_on):
     return kernel(go_on, np.zeros(1))
+
+
+@deliver_interrupts
+def go():
+    call(go_on)
+    print("went on")
 
 
 def strike():
@@ -103,9 +109,7 @@ call(np.zeros(1))
 go_on = np.ones(1)
 threading.Thread(target=strike).start()
 try:
-    with deliver_interrupts():
-        call(go_on)
-        print("went on")
+    go()
 except KeyboardInterrupt:
     print("interrupted, and", signal.getsignal(signal.SIGINT).__name__, sys.gettrace())
 """
@@ -126,8 +130,7 @@ def test_the_handler_of_the_program_is_asked() -> None:
     heard = []
     handler = signal.signal(signal.SIGINT, lambda *_: heard.append(True))
     try:
-        with deliver_interrupts(), deliver_interrupts():
-            interrupt()
+        deliver_interrupts(deliver_interrupts(interrupt))()
     finally:
         signal.signal(signal.SIGINT, handler)
     assert heard == [True]
@@ -136,9 +139,9 @@ def test_the_handler_of_the_program_is_asked() -> None:
 def test_threads_leave_signals_alone() -> None:
     handlers = []
 
+    @deliver_interrupts
     def run() -> None:
-        with deliver_interrupts():
-            handlers.append(signal.getsignal(signal.SIGINT))
+        handlers.append(signal.getsignal(signal.SIGINT))
 
     thread = threading.Thread(target=run)
     thread.start()
