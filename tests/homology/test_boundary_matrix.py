@@ -9,7 +9,7 @@ import pytest
 
 import relutopo as rt
 from relutopo.errors import InputError
-from relutopo.interfaces.reducer import BoundaryMatrix
+from relutopo.interfaces import BoundaryMatrix
 
 
 def matrix(columns: Sequence[Sequence[int]], dims: Sequence[int]) -> BoundaryMatrix:

@@ -17,6 +17,7 @@ from relutopo.errors import BackendError
 from relutopo.gallery import random_network
 from relutopo.geometry.domain import Domain
 from relutopo.interfaces import (
+    BoundaryMatrix,
     EigenResult,
     Eigensolver,
     Enumerator,
@@ -24,7 +25,6 @@ from relutopo.interfaces import (
     Reducer,
     Reduction,
 )
-from relutopo.interfaces.reducer import BoundaryMatrix
 from relutopo.networks.network import Network
 
 BOX = rt.Box(-1, 1, dim=2)

@@ -17,8 +17,7 @@ import relutopo as rt
 from properties import examples
 from relutopo import registry
 from relutopo.errors import InputError, MissingExtraError
-from relutopo.interfaces import Reduction, checked_reduction
-from relutopo.interfaces.reducer import BoundaryMatrix
+from relutopo.interfaces import BoundaryMatrix, Reduction, checked_reduction
 
 SEEDS = st.integers(0, 2**32 - 1)
 RANDOM_ORDERS = st.sampled_from(["dimension_major", "random_closure", "random_extension"])

@@ -13,7 +13,7 @@ import pytest
 from scipy import sparse
 
 import relutopo as rt
-from relutopo.interfaces.reducer import BoundaryMatrix
+from relutopo.interfaces import BoundaryMatrix
 from relutopo.networks.graph import Affine, Kink
 from relutopo.networks.perceptron import relu_nodes
 

@@ -28,8 +28,7 @@ from relutopo.errors import (
 from relutopo.gallery import random_network
 from relutopo.geometry.cells import Cells
 from relutopo.homology.strategies import FiltrationStrategy
-from relutopo.interfaces import Eigensolver, Enumerator, Reducer
-from relutopo.interfaces.reducer import BoundaryMatrix
+from relutopo.interfaces import BoundaryMatrix, Eigensolver, Enumerator, Reducer
 from relutopo.optional import require
 
 TOY = """
