@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relutopo.checks import check_choice, check_flag
-from relutopo.interfaces import BoundaryMatrix, Reducer, Reduction
+from relutopo.interfaces import Reducer, Reduction
+from relutopo.interfaces.reducer import BoundaryMatrix
 from relutopo.optional import require
 
 __all__ = ["PhatReducer"]
@@ -49,7 +50,7 @@ class PhatReducer(Reducer):
 
     Examples
     --------
-    >>> from relutopo.interfaces import BoundaryMatrix
+    >>> from relutopo.interfaces.reducer import BoundaryMatrix
     >>> edge = BoundaryMatrix(np.array([0, 0, 0, 2]), np.array([0, 1]), np.array([0, 0, 1]))
     >>> result = PhatReducer("chunk").reduce(edge)
     >>> result.pairs.tolist(), result.essential.tolist(), result.method

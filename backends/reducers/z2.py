@@ -28,7 +28,8 @@ import time
 import numpy as np
 
 from relutopo.errors import InputError
-from relutopo.interfaces import BoundaryMatrix, Reducer, Reduction
+from relutopo.interfaces import Reducer, Reduction
+from relutopo.interfaces.reducer import BoundaryMatrix
 
 __all__ = ["Z2Reducer"]
 
@@ -43,7 +44,7 @@ class Z2Reducer(Reducer):
     --------
     A circle of two vertices and two edges:
 
-    >>> from relutopo.interfaces import BoundaryMatrix
+    >>> from relutopo.interfaces.reducer import BoundaryMatrix
     >>> circle = BoundaryMatrix(np.array([0, 0, 0, 2, 4]), np.array([0, 1, 0, 1]),
     ...                         np.array([0, 0, 1, 1]))
     >>> result = Z2Reducer().reduce(circle)

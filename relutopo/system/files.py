@@ -72,17 +72,20 @@ def atomic_write(path: str | os.PathLike[str], *, flush: bool = True) -> Iterato
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
-    with _marked_as_in_use(temporary):
-        try:
+    try:
+        with _marked_as_in_use(temporary):
             with open(temporary, "wb") as file:
                 yield file
                 if flush:
                     file.flush()
                     os.fsync(file.fileno())
             os.replace(temporary, target)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+    except BaseException:
+        try:  # nothing in Python comes before the call, where another interrupt could strike
+            os.unlink(temporary)
+        except FileNotFoundError:  # noqa: SIM105
+            pass
+        raise
 
 
 def save_json(content: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
