@@ -81,9 +81,10 @@ def atomic_write(path: str | os.PathLike[str], *, flush: bool = True) -> Iterato
                     os.fsync(file.fileno())
             os.replace(temporary, target)
     except BaseException:
-        try:  # nothing in Python comes before the call, where another interrupt could strike
+        # Nothing in Python comes before the call, where another interrupt could strike.
+        try:  # noqa: SIM105
             os.unlink(temporary)
-        except FileNotFoundError:  # noqa: SIM105
+        except FileNotFoundError:
             pass
         raise
 
