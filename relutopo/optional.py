@@ -24,6 +24,8 @@ _REMEDIES = {
     "optuna": 'pip install "relutopo[optuna]"',
     "lightning": 'pip install "relutopo[lightning]"',
     "tensorboard": 'pip install "relutopo[tensorboard]"',
+    "wandb": 'pip install "relutopo[wandb]"',
+    "mlflow": 'pip install "relutopo[mlflow]"',
     "networkx": _EXPORT,
     "meshio": _EXPORT,
     "cupy": 'pip install "relutopo[cuda12]" or "relutopo[cuda13]", whichever your driver supports',

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import time
 from typing import Any
 
 from relutopo.analyses.base import Row
+from relutopo.tracking.scalars import scalars
 
-__all__ = ["Board"]
+__all__ = ["SUFFIX", "Board"]
+
+SUFFIX = ".relutopo"
+"""What files of trackers end with, beside which others may lie."""
 
 
 class Board:
@@ -26,19 +29,17 @@ class Board:
             # TensorBoard's own writer: that of torch would load torch, which takes seconds.
             from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-            self._writer = EventFileWriter(directory)
+            self._writer = EventFileWriter(directory, filename_suffix=SUFFIX)
 
     def add(self, row: Row) -> None:
-        """Write every number of a row, as ``relutopo/<column>``."""
+        """Write every number of a row, as ``relutopo-<group>/<column>``."""
         if self._writer is None:
             return
         from tensorboard.compat.proto.event_pb2 import Event
         from tensorboard.compat.proto.summary_pb2 import Summary
 
         values = [
-            Summary.Value(tag=f"relutopo/{name}", simple_value=value)
-            for name, value in row.items()
-            if name != "step" and _is_finite_number(value)
+            Summary.Value(tag=name, simple_value=value) for name, value in scalars(row).items()
         ]
         event = Event(wall_time=time.time(), step=row["step"], summary=Summary(value=values))
         self._writer.add_event(event)
@@ -48,8 +49,3 @@ class Board:
         """End the file."""
         if self._writer is not None:
             self._writer.close()
-
-
-def _is_finite_number(value: Any) -> bool:
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return is_number and math.isfinite(value)

@@ -8,6 +8,7 @@ which gives way to training, analyses the copies. They meet in a folder::
     pending/step_000300.json     its step and loss
     rows/step_000300.json        what was computed
     networks/step_000300.npz     the network, if networks are kept
+    logged.json                  the steps that loggers have
     worker.log                   what the process in the background has to say
 
 Invariant: each step is recorded once; after a kill of either process nothing that was recorded is
@@ -23,8 +24,9 @@ import math
 import os
 import subprocess
 import sys
+import time
 import warnings
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -52,12 +54,18 @@ from relutopo.signatures.subject import Choice
 from relutopo.system.files import append_to, atomic_write
 from relutopo.system.processes import apart
 from relutopo.system.untrusted import PLAIN, read_json
+from relutopo.tracking.loggers import Logger, logger
+from relutopo.tracking.scalars import scalars
+from relutopo.tracking.tensorboard import SUFFIX
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
 __all__ = ["Tracker"]
+
+_PAUSE = 2.0
+"""Seconds between looks for rows that loggers do not have."""
 
 
 class Tracker:
@@ -83,7 +91,12 @@ class Tracker:
     input_shape : sequence of int, optional
         Shape of one input of a module that does not begin with a Linear layer.
     tensorboard : path-like, optional
-        Folder for TensorBoard; every number of a row becomes a scalar ``relutopo/<column>``.
+        Folder for TensorBoard; every number of a row becomes a scalar
+        ``relutopo-<group>/<column>``.
+    loggers : sequence of str or objects, optional
+        Who is told the same numbers in the process that trains: "wandb" and "mlflow", whose
+        active run is taken, or objects with a method ``log(values, step)``. Rows are known some
+        time after their steps; they are told when `step` or `close` is called next.
     resume : bool, default False
         Whether to go on in a folder that holds what an earlier tracker recorded, of the same
         settings, data, slice and input shape. Steps that it holds are not recorded again. In an
@@ -97,7 +110,7 @@ class Tracker:
         If an argument is wrong; or the folder holds steps, and `resume` is false, or they were
         recorded with other settings, other data, or another slice or input shape.
     MissingExtraError
-        If TensorBoard is asked for and not installed.
+        If TensorBoard or a logger is asked for and not installed.
 
     Examples
     --------
@@ -123,6 +136,7 @@ class Tracker:
         slice: AffineSlice | None = None,
         input_shape: Collection[int] | None = None,
         tensorboard: str | os.PathLike[str] | None = None,
+        loggers: Sequence[str | Logger] = (),
         resume: bool = False,
         keep: bool = False,
     ) -> None:
@@ -132,6 +146,9 @@ class Tracker:
         _check_choices(dataset, analysis)
         if tensorboard is not None:
             require("tensorboard", "logging to TensorBoard")
+        is_one = isinstance(loggers, str) or not isinstance(loggers, Iterable)
+        chosen: Iterable[Any] = [loggers] if is_one else loggers
+        self._loggers = [logger(choice) for choice in chosen]
         self.directory = Path(directory).absolute()  # the process may change its own
         self._steps = _checked_steps(steps)
         self._slice, self._dataset = slice, dataset
@@ -147,7 +164,7 @@ class Tracker:
             "keep": self._keeps,
         }
         if not check_flag("resume", resume):
-            self._begin_anew()
+            self._begin_anew(board)
         TrainingRun(self.directory).claim(content, dataset)
         for name in ("pending", "rows"):
             (self.directory / name).mkdir(exist_ok=True)
@@ -156,6 +173,8 @@ class Tracker:
         self._analysis = analysis
         self._compared: Any = None  # the module whose network was compared with its forward pass
         self._known = self._recorded()
+        self._logged = self._read_logged()
+        self._next_look = 0.0
         if self._has_pending():
             self._start()
 
@@ -163,7 +182,7 @@ class Tracker:
         """Return the steps that the folder holds, analysed or not."""
         return {int(path.stem[5:]) for path in self.directory.glob("*/step_*.json")}
 
-    def _begin_anew(self) -> None:
+    def _begin_anew(self, board: str | None) -> None:
         """Refuse a folder that holds another run's steps; forget settings that were never used."""
         if found := sorted(self._recorded()):
             steps = f"step {found[0]}" if len(found) == 1 else f"steps {found[0]} to {found[-1]}"
@@ -171,6 +190,11 @@ class Tracker:
                 f"`directory` {str(self.directory)!r} holds {counted(len(found), 'row')} of an "
                 f"earlier run, {steps}; pass resume=True to go on with that run, or another folder "
                 "for a new one"
+            )
+        if board is not None and any(Path(board).glob(f"*{SUFFIX}")):
+            raise InputError(
+                f"`tensorboard` {board!r} holds the curves of an earlier run; pass resume=True to "
+                "add to them, or another folder for a new run"
             )
         settings = self.directory / "settings.json"
         if settings.is_file() and "analysis" in json.loads(settings.read_text()):
@@ -241,6 +265,8 @@ class Tracker:
             step's ``error``; a file that cannot be written is warned of. Training goes on.
         """
         step = _checked_step(step)
+        if self._loggers and time.monotonic() >= self._next_look:
+            self._tell_loggers()
         if not self.wants(step):
             return False
         note: Row = {"step": step, "loss": _number(loss)}
@@ -322,6 +348,41 @@ class Tracker:
                 )
             if self._has_pending():  # recorded when it had looked for the last time
                 self._start()
+        if self._loggers:
+            self._tell_loggers()
+
+    def _read_logged(self) -> set[int]:
+        path = self.directory / "logged.json"
+        if not path.is_file():
+            return set()
+        steps: list[int] = read_json(path, [int], "the steps that loggers have", "delete it")
+        return set(steps)
+
+    def _tell_loggers(self) -> None:
+        """Give new rows to the loggers; training shall not end because one of them fails."""
+        self._next_look = time.monotonic() + _PAUSE
+        found = {int(path.stem[5:]) for path in self.directory.glob("rows/step_*.json")}
+        new = found - self._logged
+        if not new:
+            return
+        for row in self.rows:
+            step = int(row["step"])
+            if step not in new:
+                continue
+            values = scalars(row)
+            for one in self._loggers:
+                try:
+                    one.log(values, step)
+                except Exception as error:
+                    warnings.warn(
+                        f"the logger {type(one).__name__} did not take step {step} "
+                        f"({type(error).__name__}: {error}); its row stays in "
+                        f"{str(self.directory)!r}, and training goes on",
+                        stacklevel=3,
+                    )
+            self._logged.add(step)
+        with suppress(OSError), atomic_write(self.directory / "logged.json", flush=False) as file:
+            file.write(json.dumps(sorted(self._logged)).encode())
 
     @property
     def rows(self) -> list[Row]:

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 import relutopo as rt
 from relutopo.analyses.homology import Homology
 from relutopo.analyses.partition import Partition
-from relutopo.errors import InputError, RelutopoError
+from relutopo.errors import InputError, MissingExtraError, RelutopoError
 from relutopo.learning.datasets import Dataset, two_moons
 from relutopo.learning.runs import TrainingRun
 from relutopo.learning.surfaces import franke
@@ -30,6 +30,7 @@ from relutopo.signatures.base import Column, Signature
 from relutopo.signatures.fiedler_value import FiedlerValue
 from relutopo.signatures.subject import Subject
 from relutopo.tracking import Tracker
+from relutopo.tracking.loggers import logger
 from relutopo.tracking.worker import _in_one_thread
 
 DATA = two_moons(n=30)
@@ -158,6 +159,7 @@ from relutopo.signatures.base import Column, Signature
 from relutopo.signatures.fiedler_value import FiedlerValue
 from relutopo.signatures.subject import Subject
 from relutopo.tracking import Tracker
+from relutopo.tracking.loggers import logger
 settings = Partition(enumerator={"name": "exact"})
 tracker = Tracker(sys.argv[1], two_moons(n=30), settings, steps=range(3))
 for step in range(3):
@@ -513,12 +515,99 @@ def test_tensorboard_gets_every_number(tmp_path: Path) -> None:
         for step in range(4):
             tracker.step(model(step), step, loss=0.1 * step)
     events = EventAccumulator(os.fspath(board)).Reload()
-    for column in ("n_regions", "loss", "weighted_fiedler_value"):
-        scalars = events.Scalars(f"relutopo/{column}")
+    for group, column in (
+        ("cells", "n_regions"), ("training", "loss"), ("weighted", "weighted_fiedler_value")
+    ):  # fmt: skip
+        scalars = events.Scalars(f"relutopo-{group}/{column}")
         assert [entry.step for entry in scalars] == [0, 3]
         np.testing.assert_allclose(
             [entry.value for entry in scalars], [row[column] for row in tracker.rows], rtol=1e-6
         )
+
+    with pytest.raises(InputError, match=r"`tensorboard` .* holds the curves of an earlier run"):
+        Tracker(tmp_path / "other", DATA, settings, tensorboard=board)
+    (board / "events.out.tfevents.1.mine").write_text("")  # of the loop itself, for example
+    for path in board.glob("*.relutopo"):
+        path.unlink()
+    Tracker(tmp_path / "other", DATA, settings, tensorboard=board)
+
+
+class Notes:
+    """A logger."""
+
+    def __init__(self) -> None:
+        self.taken: dict[int, dict[str, float]] = {}
+
+    def log(self, values: dict[str, float], step: int, /) -> None:
+        assert step not in self.taken
+        self.taken[step] = values
+
+
+def test_loggers_get_every_row_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("relutopo.tracking.tracker._PAUSE", 0.0)
+    notes = Notes()
+    steps = range(4)
+    tracker = Tracker(tmp_path, DATA, SETTINGS, steps=steps, loggers=[notes])
+    tracker.step(model(0), 0, loss=0.5)
+    until = time.monotonic() + 100
+    while not notes.taken:  # while it trains
+        assert time.monotonic() < until
+        tracker.step(model(1), 9)
+        time.sleep(0.02)
+    tracker.step(model(1), 1, loss=math.inf)
+    tracker.close()
+    assert list(notes.taken) == [0, 1]
+    first, second = tracker.rows
+    assert notes.taken[0]["relutopo-training/loss"] == 0.5
+    assert notes.taken[1]["relutopo-cells/n_regions"] == second["n_regions"]
+    assert "relutopo-training/loss" not in notes.taken[1]
+    weighted = notes.taken[0]["relutopo-weighted/weighted_agreement"]
+    assert weighted == first["weighted_agreement"]
+    with Tracker(tmp_path, DATA, SETTINGS, steps=steps, loggers=[notes], resume=True) as tracker:
+        tracker.step(model(2), 2)
+    assert list(notes.taken) == [0, 1, 2]
+
+
+def test_a_logger_that_fails_ends_no_training(tmp_path: Path) -> None:
+    class Broken:
+        def log(self, values: dict[str, float], step: int, /) -> None:
+            raise ConnectionError("nobody is there")
+
+    with (
+        pytest.warns(UserWarning, match=r"Broken did not take step 0 \(ConnectionError: nobody is"),
+        Tracker(tmp_path, DATA, SETTINGS, steps=[0], loggers=[Broken()]) as tracker,
+    ):
+        tracker.step(model(0), 0)
+    assert tracker.rows[0]["error"] is None
+
+
+def test_loggers_of_other_programs_take_the_active_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[Any] = []
+    run = SimpleNamespace(
+        define_metric=lambda name, **how: calls.append((name, how)),
+        log=lambda values: calls.append(values),
+        info=SimpleNamespace(run_id="a1"),
+    )
+    wandb, mlflow = SimpleNamespace(run=None), SimpleNamespace(active_run=lambda: None)
+    mlflow.log_metrics = lambda values, **where: calls.append((values, where))
+    for name, program, begin in (("wandb", wandb, "init"), ("mlflow", mlflow, "start_run")):
+        monkeypatch.setitem(sys.modules, name, program)
+        with pytest.raises(InputError, match=f"no run is active; call {name}.{begin} first"):
+            logger(name)
+    wandb.run, mlflow.active_run = run, lambda: run
+    for name in ("wandb", "mlflow"):
+        logger(name).log({"relutopo-cells/n_regions": 7.0}, 30)
+    assert calls[0] == ("relutopo_step", {"hidden": True})
+    assert ("relutopo-cells/*", {"step_metric": "relutopo_step"}) in calls
+    assert calls[-2] == {"relutopo-cells/n_regions": 7.0, "relutopo_step": 30}
+    assert calls[-1] == ({"relutopo-cells/n_regions": 7.0}, {"step": 30, "run_id": "a1"})
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    with pytest.raises(MissingExtraError, match=r'pip install "relutopo\[wandb\]"'):
+        Tracker("unused", DATA, SETTINGS, loggers="wandb")
+    for wrong in ("comet", 3, [print]):
+        with pytest.raises(InputError, match="`loggers` must be names, 'wandb' or 'mlflow', or ob"):
+            Tracker("unused", DATA, SETTINGS, loggers=wrong)  # type: ignore[arg-type]
+    assert not Path("unused").exists()
 
 
 IN_PARALLEL = """
@@ -533,6 +622,7 @@ from relutopo.signatures.base import Column, Signature
 from relutopo.signatures.fiedler_value import FiedlerValue
 from relutopo.signatures.subject import Subject
 from relutopo.tracking import Tracker
+from relutopo.tracking.loggers import logger
 
 rank, folder = int(sys.argv[1]), sys.argv[2]
 torch.distributed.init_process_group(
