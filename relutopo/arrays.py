@@ -7,7 +7,7 @@ nothing; the object passes what it gets through `frozen`, which copies what is n
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,7 +15,16 @@ from scipy import sparse
 
 from relutopo.errors import InputError
 
-__all__ = ["Frozen", "as_array", "as_points", "freeze", "frozen", "read_only"]
+__all__ = [
+    "Frozen",
+    "Labels",
+    "as_array",
+    "as_labels",
+    "as_points",
+    "freeze",
+    "frozen",
+    "read_only",
+]
 
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 
@@ -60,7 +69,13 @@ def as_points(points: ArrayLike, dim: int, name: str = "points") -> NDArray[np.f
     >>> as_points([[1, 2]], 2).dtype
     dtype('float64')
     """
-    x = as_array(points, np.float64)
+    try:
+        x = as_array(points, np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"`{name}` must be an array of numbers, got entries that are none ({error}); drop or "
+            "encode columns of words, and give each row as many entries"
+        ) from error
     if x.ndim != 2 or x.shape[1] != dim:
         raise InputError(
             f"`{name}` must have shape (n, {dim}), got {x.shape}; pass one row for each point "
@@ -72,6 +87,82 @@ def as_points(points: ArrayLike, dim: int, name: str = "points") -> NDArray[np.f
             f"`{name}` must be finite, got {x[row].tolist()} in row {row}; drop or repair it"
         )
     return x
+
+
+class Labels(NamedTuple):
+    """Labels of points as classes.
+
+    Attributes
+    ----------
+    classes : (k,) ndarray
+        The different labels, ascending.
+    codes : (n,) ndarray of int64
+        The class of each point, 0..k-1.
+    """
+
+    classes: NDArray[Any]
+    codes: NDArray[np.int64]
+
+    @property
+    def are_numbers(self) -> bool:
+        """Whether the labels are numbers, true and false among them."""
+        return self.classes.dtype.kind in "biuf"
+
+    @property
+    def are_whole(self) -> bool:
+        """Whether the labels are words, or numbers without a fraction: classes, not values."""
+        return not self.are_numbers or bool(np.all(self.classes == np.rint(self.classes)))
+
+
+def as_labels(labels: Any, name: str = "labels") -> Labels:
+    """Return labels of any kind as classes: numbers, words, true and false, categories.
+
+    Parameters
+    ----------
+    labels : (n,) array_like
+        Of one kind, none missing; a torch tensor or a column of pandas is fine.
+    name : str
+        The argument's name, for the message.
+
+    Raises
+    ------
+    InputError
+        If the shape is not (n,), or a label is missing or not of the same kind as the others.
+
+    Examples
+    --------
+    >>> found = as_labels(["dog", "cat", "dog"])
+    >>> found.classes.tolist(), found.codes.tolist()
+    (['cat', 'dog'], [1, 0, 1])
+    """
+    array = as_array(labels)
+    if array.ndim != 1:
+        raise InputError(f"`{name}` must have shape (n,), got {array.shape}; pass {name}.ravel()")
+    missing = [row for row, value in enumerate(array.tolist()) if _is_missing(value)]
+    if missing:
+        raise InputError(
+            f"`{name}` must be of one kind and none missing, got {array[missing[0]]} in row "
+            f"{missing[0]}; drop points without a label"
+        )
+    try:
+        classes, codes = np.unique(array, return_inverse=True)
+    except TypeError as error:
+        raise InputError(
+            f"`{name}` must be of one kind and none missing, got entries that cannot be compared "
+            f"({error}); pass all {name} as strings"
+        ) from error
+    if classes.dtype == object and len(classes):
+        classes = np.array(classes.tolist())
+    return Labels(classes, codes.astype(np.int64))
+
+
+def _is_missing(value: Any) -> bool:
+    if value is None:
+        return True
+    try:
+        return bool(value != value)  # NaN and NaT differ from themselves
+    except (TypeError, ValueError):  # pandas.NA, which is not even that
+        return True
 
 
 def read_only(array: NDArray[_Scalar]) -> NDArray[_Scalar]:

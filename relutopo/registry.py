@@ -92,7 +92,7 @@ _BUILT_IN: Mapping[str, Mapping[str, str]] = {
         "bump": f"{_SURFACES}:bump",
         "franke": f"{_SURFACES}:franke",
         "peaks": f"{_SURFACES}:peaks",
-        "file": "relutopo.learning.model_files:data_file",
+        "file": "relutopo.learning.data_files:data_file",
     },
     "domain": {
         "around_data": f"{_DOMAINS}:AroundData",

@@ -112,12 +112,23 @@ class CheckpointAnalysis(Analysis):
             What the settings make of it.
         """
 
-    def check_network(self, network: Network) -> None:
-        """Raise an `InputError` for networks that cannot be analysed; none by default.
+    def check_conclusion(self, dataset: Dataset) -> None:
+        """Raise an `InputError` for data that leave nothing to conclude of a run; none by default.
+
+        A `Tracker` records what there is, and concludes nothing.
+
+        Parameters
+        ----------
+        dataset : Dataset
+        """
+
+    def check_network(self, network: Network, dataset: Dataset) -> None:
+        """Raise an `InputError` for networks that cannot have learned the data; none by default.
 
         Parameters
         ----------
         network : Network
+        dataset : Dataset
         """
 
     @abstractmethod
@@ -293,6 +304,7 @@ class CheckpointAnalysis(Analysis):
             dataset = place.dataset
             domain = self.create("domain")(dataset)  # what does not fit shall not wait
             self.check(dataset, domain)
+            self.check_conclusion(dataset)
         if domain.dim > 3:
             log.warning(
                 "the domain has %d dimensions; the number of cells grows like the number of "

@@ -73,6 +73,7 @@ def _columns() -> Iterator[Column]:
     yield Column(
         "boundary_betti_{k}", "1", "Betti numbers of the decision boundary {f = 0}", "d - 1"
     )
+    yield Column("boundary_status", "text", '"ok", or why there is no decision boundary to look at')
     yield Column("method", "text", "what reduced the boundary matrices")
     yield Column("filtration_status", "text", '"ok", or why there is none and the rest is NaN')
     yield Column("n_filtrations", "filtrations", "how many there are")
@@ -149,8 +150,12 @@ class Homology(CheckpointAnalysis):
             reducer: Reducer = self.create("reducer")
             diagrams, status = self.diagrams(subject)
             row |= {f"betti_{k}": b for k, b in enumerate(betti_numbers(complex_, reducer=reducer))}
-            boundary = betti_numbers(decision_boundary(complex_), reducer=reducer)
-            row |= {f"boundary_betti_{k}": b for k, b in enumerate(boundary[:-1])}
+            if subject.network.n_outputs <= 2:
+                boundary = betti_numbers(decision_boundary(complex_), reducer=reducer)
+                row |= {f"boundary_betti_{k}": b for k, b in enumerate(boundary[:-1])}
+                row["boundary_status"] = "ok"
+            else:
+                row["boundary_status"] = f"{subject.network.n_outputs} outputs"
             row |= {
                 "method": diagrams[0].reduction.method if diagrams else None,
                 "filtration_status": status,

@@ -48,6 +48,7 @@ __all__ = ["KINDS", "Partition", "Partitions"]
 KINDS = ("weighted", "unweighted")
 """The partitions that are compared: regions weighed as the settings say, and all alike."""
 _OF_SIGNATURES = (*FiedlerValue.columns, *LabelAgreement.columns, *DecisionAgreement.columns)
+_OK = "ok"
 _SHARED = ("purity", "n_crossed_regions")
 """What the complex and the points give alone: the same for both kinds."""
 
@@ -82,6 +83,8 @@ def _columns() -> Iterator[Column]:
     yield Column("n_points_outside", "points", "training points outside the domain")
     yield Column("n_points_on_boundary", "points", "training points between regions")
     yield Column("points_distance", "1", "their median distance from the slice; 0 if there is none")
+    yield Column("label_status", "text", '"ok", or why there is no agreement with labels')
+    yield Column("decision_status", "text", '"ok", or why there is none with a decision')
     yield column_of(_OF_SIGNATURES, "purity")
     yield Column("held_out_purity", "1", "a measure: the same for held-out points")
     yield column_of(_OF_SIGNATURES, "n_crossed_regions")
@@ -160,18 +163,8 @@ class Partition(CheckpointAnalysis):
     )
 
     def check(self, dataset: Dataset, domain: Domain) -> None:
-        """Raise an `InputError` for data that cannot be compared with partitions of a domain."""
+        """Raise an `InputError` for data with no point in the domain."""
         seen = project_onto(dataset, domain)
-        for name, targets in (("training", seen.targets), ("held-out", seen.held_out_targets)):
-            values = np.unique(targets)
-            if values.tolist() != [-1, 1]:
-                listed = ", ".join(f"{x:.4g}" for x in values[:5])
-                raise InputError(
-                    f"the {name} targets of `data` {dataset.name!r} must be two classes, -1 and 1 "
-                    f"(in a file also 0 and 1), to be compared with partitions, got {len(values)}: "
-                    f"{listed}{', ...' if len(values) > 5 else ''}; pass points of both classes "
-                    "with these targets, or analyse homology, which needs no classes"
-                )
         if not domain.contains(seen.points).any():
             raise InputError(
                 f"`domain` must hold training points of `data` {dataset.name!r} to be compared "
@@ -179,9 +172,27 @@ class Partition(CheckpointAnalysis):
                 "box, or the domain 'around_data'"
             )
 
-    def check_network(self, network: Network) -> None:
-        """Raise an `InputError` for networks of more than two outputs, which decide no sign."""
-        if network.n_outputs > 2:
+    def check_conclusion(self, dataset: Dataset) -> None:
+        """Raise an `InputError` for data of other than two classes, the held-out ones too."""
+        for name, targets in (
+            ("training", dataset.targets),
+            *([("held-out", dataset.held_out_targets)] if dataset.has_held_out else []),
+        ):
+            found = _labels_in(dataset, targets)
+            if len(found) != 2:
+                listed = ", ".join(f"{x:.4g}" if isinstance(x, float) else str(x)
+                                   for x in found[:5])  # fmt: skip
+                raise InputError(
+                    f"the {name} targets of `data` {dataset.name!r} must be labels of two classes "
+                    f"to be compared with partitions, got {len(found)}: {listed}"
+                    f"{', ...' if len(found) > 5 else ''}; pass points of both classes, or analyse "
+                    "homology, which needs no classes"
+                )
+
+    def check_network(self, network: Network, dataset: Dataset) -> None:
+        """Raise an `InputError` for networks of more than two outputs on two classes."""
+        n_classes = 0 if dataset.classes is None else len(dataset.classes)
+        if network.n_outputs > 2 >= n_classes > 0:
             raise InputError(
                 f"`model` must have 1 or 2 outputs to be compared with partitions, got "
                 f"{network.n_outputs}; pass a model that outputs the difference of two of them, or "
@@ -214,20 +225,29 @@ class Partition(CheckpointAnalysis):
             "n_points_outside": int(np.sum(regions == OUTSIDE)),
             "n_points_on_boundary": int(np.sum(regions == ON_BOUNDARY)),
             "points_distance": distance_from(complex_.domain, dataset),
+            "label_status": _label_status(dataset),
+            "decision_status": _decision_status(subject.network, dataset),
         }
         held_out = _HeldOut(subject, dataset)
         for kind in KINDS:
             with timed(row, kind):
-                row |= self._of_kind(kind, subject, held_out)
+                row |= self._of_kind(kind, subject, held_out, row)
         return row
 
-    def _of_kind(self, kind: str, subject: Subject, held_out: _HeldOut) -> Row:
+    def _of_kind(
+        self, kind: str, subject: Subject, held_out: _HeldOut, known: Mapping[str, Any]
+    ) -> Row:
+        kinds: list[type[FiedlerValue | DecisionAgreement | LabelAgreement]] = [FiedlerValue]
+        if known["decision_status"] == _OK:
+            kinds.append(DecisionAgreement)
+        if known["label_status"].startswith(_OK):
+            kinds.append(LabelAgreement)
         cut = self.cut(kind)
         part, status = subject.partition(cut)
         own: Row = {"status": status}
         if part is not None:
             own |= {"method": part.method, "residual": part.residual, "partition": _digest(part)}
-            for signature in (FiedlerValue, DecisionAgreement, LabelAgreement):
+            for signature in kinds:
                 own |= signature(**vars(cut)).compute(subject)
             own |= held_out(part)
         shared = {name: own.pop(name) for name in (*_SHARED, "held_out_purity") if name in own}
@@ -244,11 +264,7 @@ class Partition(CheckpointAnalysis):
             eigensolver=self.eigensolver["name"],
             **learning_steps(run.history),
         )
-        data = run.dataset
-        has_held_out = not np.array_equal(data.held_out_points, data.points)
-        if not has_held_out:  # the training points stood in their place
-            names = [name for name in table.columns if "held_out" in name]
-            table[[*names, "generalised_step"]] = np.nan
+        has_held_out = run.dataset.has_held_out
         measures = last_values(table, self.measures[:-1])
         measures["delay"] = measures["generalised_step"] / max(measures["fitted_step"], 1.0)
         summary = run_summary(table, has_held_out=has_held_out)
@@ -294,11 +310,40 @@ class _HeldOut:
         return self._subject.complex.locate(points)
 
     def __call__(self, part: FiedlerPartition) -> Row:
-        """Return the columns, if a point is in the partition."""
+        """Return the columns, if there are labels of both classes, and a point in the partition."""
+        if _label_status(self._dataset) != _OK or not self._dataset.has_held_out:
+            return {}
         if not in_component(part, self.regions).any():
             return {}
         found = label_agreement_in(part, self.regions, self._dataset.held_out_targets)
         return {"held_out_agreement": found.accuracy, "held_out_purity": found.purity}
+
+
+def _labels_in(dataset: Dataset, targets: NDArray[np.float64]) -> list[Any]:
+    """Return the different labels of targets, or their different values."""
+    if dataset.classes is None:
+        values: list[Any] = np.unique(targets).tolist()
+        return values
+    return [dataset.classes[k] for k in np.unique(dataset.class_numbers(targets))]
+
+
+def _label_status(dataset: Dataset) -> str:
+    if dataset.classes is None:
+        return "targets are values, not labels"
+    for held_out, targets in (
+        ("", dataset.targets),
+        (f"{_OK}; held out ", dataset.held_out_targets),
+    ):
+        n = len(_labels_in(dataset, targets))
+        if n != 2 and len(targets):
+            return f"{held_out}{n} class{'es' * (n > 1)}"
+    return _OK
+
+
+def _decision_status(network: Network, dataset: Dataset) -> str:
+    if dataset.classes is None:
+        return "targets are values, not labels"
+    return _OK if network.n_outputs <= 2 else f"{network.n_outputs} outputs"
 
 
 def _digest(part: FiedlerPartition) -> str:

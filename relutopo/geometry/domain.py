@@ -223,12 +223,13 @@ class Box(Frozen, Domain):
         >>> Box.around([[0, 0], [1, 2]], margin=0.5)
         Box([-0.5, -1.0], [1.5, 3.0])
         """
-        x = as_array(points, np.float64)
-        if x.ndim != 2 or not len(x):
+        shape = np.shape(as_array(points))
+        if len(shape) != 2 or not shape[0]:
             raise InputError(
-                f"`points` must have shape (n, d) with n ≥ 1, got {x.shape}; "
+                f"`points` must have shape (n, d) with n ≥ 1, got {shape}; "
                 "pass one row for each point"
             )
+        x = as_points(points, shape[1])
         margin = check_number("margin", margin, remedy="0.25 is usual")
         low, high = x.min(axis=0), x.max(axis=0)
         width = margin * (high - low)

@@ -1,17 +1,24 @@
 """Data sets: points, their targets, and a held-out set from the same source.
 
-Invariant: in classification the targets are -1 and +1. Sources are named in the registry under the
+Targets are labels or values. Words, true and false, and numbers without a fraction are labels, and
+make `Dataset.classes`; any other number is a value, to be regressed.
+
+Invariant: the targets of two classes are -1 and +1, whatever the labels were. Those of other
+numbers of classes are the labels themselves if these are numbers, otherwise 0, 1, ... in the order
+of the classes. Sources are named in the registry under the
 role ``data``; each takes its own options and a seed.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from relutopo.arrays import as_array, as_points
+from relutopo.arrays import as_array, as_labels, as_points
 from relutopo.checks import check_integer, check_number, check_seed
 from relutopo.errors import InputError
 from relutopo.optional import require
@@ -24,60 +31,205 @@ MOST_SEED = 2**32 - 1 - HELD_OUT_SEED
 """scikit-learn takes seeds of 32 bits."""
 
 
-@dataclass(frozen=True, eq=False)
-class Dataset:
-    """Points to train on and points to test on.
+def _nothing() -> NDArray[np.float64]:
+    return np.empty(0)
 
-    Attributes
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Dataset:
+    """Points to train on and, if there are any, points to test on.
+
+    Parameters
     ----------
     name : str
         Where the data come from.
-    points : (n, d) ndarray of float64
-        Training points.
-    targets : (n,) ndarray of float64
-        Their targets; labels are -1 and +1.
-    held_out_points : (m, d) ndarray of float64
-        Points that training never sees.
-    held_out_targets : (m,) ndarray of float64
-        Their targets.
+    points : (n, d) array_like
+        Training points; a table of pandas gives its columns' names to `features`.
+    targets : (n,) or (n, 1) array_like
+        Labels of any kind, or values.
+    held_out_points, held_out_targets : array_like, optional
+        Points that training never sees, with their targets.
+    classes : sequence, optional
+        The labels that the targets stand for, as another data set has them. By default they are
+        found in the targets, and None for values.
+    features : sequence of str, optional
+        Names of the d coordinates.
+
+    Attributes
+    ----------
+    points, held_out_points : (n, d) and (m, d) ndarray of float64
+        m is 0 where nothing is held out.
+    targets, held_out_targets : (n,) and (m,) ndarray of float64
+        Those of two classes are -1 and +1.
+    classes : tuple or None
+        The labels, ascending.
+    features : tuple of str or None
 
     Raises
     ------
     InputError
-        If shapes do not fit together or a number is not finite.
+        If shapes do not fit together, a number is not finite or a label is missing.
+
+    Examples
+    --------
+    >>> Dataset("pets", [[0.0, 1.0], [2.0, 1.0], [3.0, 0.0]], ["dog", "cat", "dog"])
+    Dataset('pets', 3 points in 2 dimensions, classes 'cat', 'dog')
     """
 
     name: str
     points: NDArray[np.float64]
     targets: NDArray[np.float64]
-    held_out_points: NDArray[np.float64]
-    held_out_targets: NDArray[np.float64]
+    held_out_points: NDArray[np.float64] = field(default_factory=_nothing)
+    held_out_targets: NDArray[np.float64] = field(default_factory=_nothing)
+    classes: tuple[Any, ...] | None = None
+    features: tuple[str, ...] | None = None
+
+    if TYPE_CHECKING:  # what it takes is wider than what it keeps
+
+        def __init__(
+            self,
+            name: str,
+            points: Any,
+            targets: Any,
+            held_out_points: Any = None,
+            held_out_targets: Any = None,
+            classes: Sequence[Any] | None = None,
+            features: Sequence[str] | None = None,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
-        for field in fields(self)[1:]:
-            object.__setattr__(self, field.name, as_array(getattr(self, field.name)))
-        dim = np.shape(self.points)[-1] if np.ndim(self.points) == 2 else 1
-        for name in ("points", "held_out_points"):
-            as_points(getattr(self, name), dim, name)
-        for name, points in (("targets", self.points), ("held_out_targets", self.held_out_points)):
-            targets = getattr(self, name)
-            if np.shape(targets) != (len(points),) or not np.isfinite(targets).all():
-                raise InputError(
-                    f"`{name}` must be {len(points)} finite numbers, one for each point, got shape "
-                    f"{np.shape(targets)}; pass one target for each row"
-                )
+        names = self.features if self.features is not None else _names_of_columns(self.points)
+        points = as_array(self.points)
+        dim = points.shape[-1] if points.ndim == 2 else 1
+        if names is not None and len(names) != dim:
+            raise InputError(
+                f"`features` must be {dim} names, one for each coordinate, got {len(names)}; pass "
+                "them in the order of the columns of points"
+            )
+        self._set("features", None if names is None else tuple(map(str, names)))
+        nothing = np.empty((0, dim))
+        for name, default in (("points", None), ("held_out_points", nothing)):
+            given = getattr(self, name)
+            is_default = default is not None and (given is None or not np.size(given))
+            self._set(name, as_points(nothing if is_default else given, dim, name))
+        labels = [
+            _column(name, getattr(self, name), len(points))
+            for name, points in (
+                ("targets", self.points),
+                ("held_out_targets", self.held_out_points),
+            )
+        ]
+        if self.classes is None:
+            labels = self._as_numbers(*labels)
+        else:
+            self._set("classes", tuple(self.classes))
+        for name, values in zip(("targets", "held_out_targets"), labels, strict=True):
+            self._set(name, as_array(values, np.float64))
+
+    def _set(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+
+    def _as_numbers(self, *targets: NDArray[Any]) -> list[NDArray[Any]]:
+        """Find the classes of targets, and return what stands for these."""
+        both = np.concatenate(targets) if len(targets[1]) else targets[0]
+        found = as_labels(both, "targets")
+        if not found.are_whole:
+            return list(targets)
+        self._set("classes", tuple(found.classes.tolist()))
+        if len(found.classes) == 2:
+            codes = 2.0 * found.codes - 1.0
+        elif not found.are_numbers:
+            codes = found.codes.astype(np.float64)
+        else:
+            return list(targets)
+        return np.split(codes, [len(targets[0])])
+
+    def __repr__(self) -> str:
+        held_out = f", {len(self.held_out_points)} held out" if self.has_held_out else ""
+        if self.classes is None:
+            targets = "values"
+        elif len(self.classes) > 5:
+            targets = f"{len(self.classes)} classes"
+        else:
+            targets = f"classes {', '.join(map(repr, self.classes))}"
+        return (
+            f"Dataset({self.name!r}, {len(self.points)} points in {self.dim} dimensions"
+            f"{held_out}, {targets})"
+        )
 
     @property
     def dim(self) -> int:
         """Dimension d of the points."""
         return int(self.points.shape[1])
 
+    @property
+    def has_held_out(self) -> bool:
+        """Whether there are points that training never sees."""
+        return len(self.held_out_points) > 0
+
+    def class_numbers(self, targets: ArrayLike) -> NDArray[np.int64]:
+        """Return the classes 0..k-1 of targets of this data set.
+
+        Parameters
+        ----------
+        targets : (n,) array_like
+            `targets`, `held_out_targets`, or some of them.
+
+        Raises
+        ------
+        InputError
+            If the targets are values.
+
+        Examples
+        --------
+        >>> pets = Dataset("pets", [[0.0], [2.0], [3.0]], ["dog", "cat", "dog"])
+        >>> pets.targets.tolist(), pets.class_numbers(pets.targets).tolist()
+        ([1.0, -1.0, 1.0], [1, 0, 1])
+        """
+        if self.classes is None:
+            raise InputError(
+                f"`targets` of the data {self.name!r} must be of classes, got values; pass labels"
+            )
+        values = as_array(targets, np.float64)
+        classes = np.array(self.classes)
+        if len(classes) == 2:
+            return (values > 0).astype(np.int64)
+        if classes.dtype.kind in "biuf":
+            return np.searchsorted(classes, values).astype(np.int64)
+        return values.astype(np.int64)
+
     def equals(self, other: Dataset) -> bool:
-        """Tell whether another data set has the same name and the same numbers."""
-        return all(
-            np.array_equal(getattr(self, field.name), getattr(other, field.name))
-            for field in fields(self)
+        """Tell whether another data set has the same name, numbers and classes."""
+        arrays = ("points", "targets", "held_out_points", "held_out_targets")
+        return (self.name, self.classes, self.features) == (
+            other.name,
+            other.classes,
+            other.features,
+        ) and all(np.array_equal(getattr(self, name), getattr(other, name)) for name in arrays)
+
+
+def _names_of_columns(points: Any) -> list[str] | None:
+    names = list(getattr(points, "columns", ()))
+    return names if names and all(isinstance(name, str) for name in names) else None
+
+
+def _column(name: str, values: Any, n_points: int) -> NDArray[Any]:
+    """Return targets as an array of shape (n,), or say what is wrong with them."""
+    array = as_array(np.empty(0) if values is None else values)
+    if array.shape == (n_points, 1):
+        array = array[:, 0]
+    if array.shape != (n_points,):
+        raise InputError(
+            f"`{name}` must be {n_points} labels or finite numbers, one for each point, got shape "
+            f"{array.shape}; pass one target for each row, for example y.argmax(axis=1) of columns "
+            "of 0 and 1"
         )
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        row = int(np.argmin(np.isfinite(array)))
+        raise InputError(
+            f"`{name}` must be finite, got {array[row]} in row {row}; drop points without a target"
+        )
+    return array
 
 
 def two_moons(n: int = 500, noise: float = 0.1, seed: int = 0) -> Dataset:

@@ -186,7 +186,7 @@ def project_onto(dataset: Dataset, domain: Domain) -> Dataset:
     points, held_out_points = (
         domain.coordinates(x)[0] for x in (dataset.points, dataset.held_out_points)
     )
-    return replace(dataset, points=points, held_out_points=held_out_points)
+    return replace(dataset, points=points, held_out_points=held_out_points, features=None)
 
 
 def distance_from(domain: Domain, dataset: Dataset) -> float:

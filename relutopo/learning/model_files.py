@@ -1,4 +1,4 @@
-"""Models and data of one's own, from files, in the place of a training run."""
+"""Models of one's own, from files, in the place of a training run."""
 
 from __future__ import annotations
 
@@ -19,85 +19,8 @@ from relutopo.learning.runs import History
 from relutopo.networks.model_files import model_in_file
 from relutopo.networks.network import Network
 from relutopo.networks.reading import load_model
-from relutopo.system.archives import read_arrays
 
-__all__ = ["ModelFiles", "accuracy", "data_file"]
-
-_ARRAYS = frozenset({"points", "targets", "held_out_points", "held_out_targets"})
-
-
-def data_file(path: str) -> Dataset:
-    """Read points and targets from a ``.npz`` file.
-
-    Parameters
-    ----------
-    path : str
-        Its arrays are ``points`` (n, d) and ``targets`` (n,), and, if there are points that
-        training never saw, ``held_out_points`` and ``held_out_targets``. Without them the
-        training points stand in their place. Points may have any shape behind their first axis,
-        such as (n, 1, 28, 28). Targets of two classes may be 0 and 1, or -1 and 1.
-
-    Returns
-    -------
-    Dataset
-        Named like the file. Classes 0 and 1 become -1 and 1.
-
-    Raises
-    ------
-    InputError
-        If the file or an array is missing, or cannot be read, or holds no numbers, or one of the
-        held-out arrays comes without the other.
-    """
-    if not os.path.isfile(path):
-        raise InputError(f"`data.path` names the file {path!r}, which does not exist; check it")
-    present: list[str] = []
-
-    def is_known(name: str) -> bool:
-        present.append(name)
-        return name in _ARRAYS
-
-    try:
-        arrays = read_arrays(path, is_known)
-    except Exception as error:
-        # Value, end-of-file, zip and type errors alike come from an unreadable file.
-        raise InputError(
-            f"{path!r} cannot be read ({type(error).__name__}: {error}); write it with "
-            "numpy.savez(path, points=..., targets=...)"
-        ) from error
-    missing = [name for name in ("points", "targets") if name not in arrays]
-    if missing:
-        raise InputError(
-            f"{path!r} must have the arrays 'points' and 'targets', got {sorted(present)}; write "
-            "it with numpy.savez(path, points=..., targets=...)"
-        )
-    held_out_names = sorted({"held_out_points", "held_out_targets"} & set(arrays))
-    if len(held_out_names) == 1:
-        raise InputError(
-            f"{path!r} must have both 'held_out_points' and 'held_out_targets' or neither, got "
-            f"{sorted(present)}; add the other, or leave out both"
-        )
-    for name in ("points", "targets", *held_out_names):
-        array = arrays[name]
-        if array.dtype.kind not in "biuf" or not array.size:
-            raise InputError(
-                f"{name!r} in {path!r} must be numbers, for at least one point, got "
-                f"{array.dtype} of shape {array.shape}; write for example classes as 0 and 1"
-            )
-    points = _flat(arrays["points"])
-    held_out = _flat(arrays.get("held_out_points", points))
-    given = arrays.get("held_out_targets", arrays["targets"])
-    classes = set(np.unique(arrays["targets"]).tolist()) | set(np.unique(given).tolist())
-    are_bits = classes == {0, 1}
-    targets, held_out_targets = (
-        2 * np.asarray(values, dtype=np.float64) - 1 if are_bits else np.asarray(values, float)
-        for values in (arrays["targets"], given)
-    )
-    return Dataset(Path(path).stem, points, targets, held_out, held_out_targets)
-
-
-def _flat(points: NDArray[Any]) -> NDArray[np.float64]:
-    array = np.asarray(points, dtype=np.float64)
-    return array if array.ndim < 2 else array.reshape(len(array), -1)
+__all__ = ["ModelFiles", "accuracy"]
 
 
 class ModelFiles:
@@ -110,7 +33,6 @@ class ModelFiles:
     files : sequence of path-like
         One for each checkpoint; `relutopo.learning.file_steps.file_steps` tells their steps.
     dataset : Dataset
-        With one target for each output.
     trust, input_shape, key
         See `relutopo.load_model`.
 
@@ -183,13 +105,16 @@ class ModelFiles:
 
     @cached_property
     def history(self) -> History:
-        """Mean squared error and accuracy (sign of output and target) of each model."""
+        """Mean squared error and accuracy of each model; NaN for what it has not."""
         data, steps = self._dataset, np.array(self.steps, dtype=np.int64)
         train, held_out = np.empty((2, len(steps), 2))
         for i, step in enumerate(self.steps):
             network = self.network(step)
-            train[i] = _score(network, data.points, data.targets)
-            held_out[i] = _score(network, data.held_out_points, data.held_out_targets)
+            for scores, sample in (
+                (train, (data.points, data.targets)),
+                (held_out, (data.held_out_points, data.held_out_targets)),
+            ):
+                scores[i] = _loss(network, *sample), accuracy(network, data, *sample)
         return History(steps, train[:, 0], train[:, 1], steps, held_out[:, 0], held_out[:, 1])
 
 
@@ -205,20 +130,37 @@ def _global_step(path: Path, trust: bool) -> int | None:
     return None
 
 
-def _score(
-    network: Network, points: NDArray[np.float64], targets: NDArray[np.float64]
-) -> tuple[float, float]:
-    error = network.decision_values(points) - targets
-    return float(np.mean(error**2)), accuracy(network, points, targets)
+def _loss(network: Network, points: NDArray[np.float64], targets: NDArray[np.float64]) -> float:
+    if network.n_outputs > 2 or not len(points):
+        return np.nan
+    return float(np.mean((network.decision_values(points) - targets) ** 2))
 
 
-def accuracy(network: Network, points: NDArray[np.float64], targets: NDArray[np.float64]) -> float:
-    """Return the fraction of points at which output and target have the same sign.
+def accuracy(
+    network: Network, dataset: Dataset, points: NDArray[np.float64], targets: NDArray[np.float64]
+) -> float:
+    """Return the fraction of points whose class is the one that the network decides for.
 
     Parameters
     ----------
     network : Network
+        Of two classes, one output or two; of more, an output for each.
+    dataset : Dataset
+        What the points are of.
     points : (n, d) ndarray
     targets : (n,) ndarray
+
+    Returns
+    -------
+    float
+        NaN where there are no points or no classes, or the outputs are not those of the classes.
     """
-    return float(np.mean((network.decision_values(points) > 0) == (targets > 0)))
+    if dataset.classes is None or not len(points):
+        return np.nan
+    n_classes, n_outputs = len(dataset.classes), network.n_outputs
+    if n_classes <= 2 and n_outputs <= 2:
+        return float(np.mean((network.decision_values(points) > 0) == (targets > 0)))
+    if n_classes != n_outputs:
+        return np.nan
+    decided = np.argmax(network(points), axis=1)
+    return float(np.mean(decided == dataset.class_numbers(targets)))

@@ -3,7 +3,7 @@
 A training run is a folder::
 
     settings.json              network, trainer and seed, as given
-    data.npz                   points, targets, held_out_points, held_out_targets, name
+    data.npz                   name, points, targets, those that are held out, classes, features
     checkpoints/step_000300.pt the network after 300 updates (torch, plain tensors and numbers)
     history.npz                loss and accuracy along the way
     unfinished.pt              only while training lasts: what is needed to go on
@@ -21,7 +21,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Protocol
@@ -54,6 +54,9 @@ __all__ = [
 
 FORMAT = 1
 _MOST_STEPS = 10**8
+_TUPLES = ("classes", "features")
+"""What not every data set has."""
+_OF_DATASET = tuple(f.name for f in fields(Dataset))
 _STEP_FILE = re.compile(r"step_(\d+)\.pt")
 
 
@@ -221,6 +224,9 @@ def _value(steps: NDArray[np.int64], values: NDArray[np.float64], step: int) -> 
     return float(values[k]) if k < len(steps) and steps[k] == step else np.nan
 
 
+_OF_HISTORY = tuple(f.name for f in fields(History))
+
+
 class Run(Protocol):
     """Networks at some steps of a training, with the data and what is known of the loss."""
 
@@ -333,13 +339,16 @@ class TrainingRun:
     @property
     def history(self) -> History:
         """Loss and accuracy; `InputError` if training has not finished."""
-        return History(**_load_arrays(self.directory / "history.npz", History))
+        return History(**_load_arrays(self.directory / "history.npz", _OF_HISTORY))
 
     @property
     def dataset(self) -> Dataset:
         """The data that the network was trained on."""
-        arrays = _load_arrays(self.directory / "data.npz", Dataset)
-        return Dataset(name=str(arrays.pop("name")), **arrays)
+        arrays = _load_arrays(self.directory / "data.npz", _OF_DATASET)
+        tuples: dict[str, Any] = {
+            name: tuple(arrays.pop(name).tolist()) for name in _TUPLES if name in arrays
+        }
+        return Dataset(str(arrays.pop("name")), **arrays, **tuples)
 
     def _settings(self) -> dict[str, Any]:
         settings: dict[str, Any] = read_json(
@@ -388,18 +397,18 @@ class TrainingRun:
 
 def _save_arrays(path: Path, record: History | Dataset) -> None:
     with atomic_write(path) as file:
-        arrays: dict[str, Any] = {f.name: getattr(record, f.name) for f in fields(record)}
+        values = {f.name: getattr(record, f.name) for f in fields(record)}
+        arrays: dict[str, Any] = {name: x for name, x in values.items() if x is not None}
         np.savez(file, **arrays)
 
 
-def _load_arrays(path: Path, kind: type[History] | type[Dataset]) -> dict[str, Any]:
+def _load_arrays(path: Path, names: Sequence[str]) -> dict[str, Any]:
     if not path.is_file():
         raise InputError(f"{str(path)!r} does not exist; train first, or let training finish")
     try:
-        names = [f.name for f in fields(kind)]
         arrays = read_arrays(path, names.__contains__)
-        found = {name: arrays[name] for name in names}
-        if kind is History:
+        found = {name: arrays[name] for name in names if name in arrays or name not in _TUPLES}
+        if names == _OF_HISTORY:
             _check_history(found)
         return found
     except Exception as error:

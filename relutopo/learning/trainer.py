@@ -233,11 +233,13 @@ def train(
     Raises
     ------
     InputError
-        If the folder holds a run with other settings or data, or the loss stops being finite.
+        If the folder holds a run with other settings or data, the loss is not one for its targets,
+        or it stops being finite.
     MissingExtraError
         If torch is not installed.
     """
     seed = check_seed(seed)
+    _check_targets(dataset, trainer)
     run = TrainingRun(directory)
     run.claim({"network": asdict(network), "trainer": asdict(trainer), "seed": seed}, dataset)
     if not run.is_complete:
@@ -249,6 +251,23 @@ def train(
                 _repeat(run, dataset, network, trainer, seed, history, missing)
             run.finish(history)
     return run
+
+
+def _check_targets(dataset: Dataset, trainer: TrainerSettings) -> None:
+    """Refuse targets that one output cannot learn by the loss."""
+    classes = dataset.classes
+    are_two = classes is not None and len(classes) == 2
+    if trainer.loss == "bce" and not are_two:
+        kind = "values" if classes is None else f"{len(classes)} classes"
+        raise InputError(
+            f"`loss` 'bce' needs data of two classes, got {dataset.name!r} with {kind}; choose "
+            "'mse', or other data"
+        )
+    if classes is not None and len(classes) > 2 and isinstance(classes[0], str):
+        raise InputError(
+            f"the data {dataset.name!r} must have values or two classes to be learned by one "
+            f"output, got {len(classes)} classes; choose other data"
+        )
 
 
 def _train(

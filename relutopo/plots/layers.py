@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from relutopo.arrays import as_array, as_points
+from relutopo.arrays import as_array, as_labels, as_points
 from relutopo.errors import InputError
 from relutopo.geometry.cells import Cells
 from relutopo.geometry.polygons import edge_vertices, polygons, zero_segments
@@ -46,6 +46,15 @@ __all__ = [
 _OUTSIDE = "#d4d4d4"
 _SIDES = ("#3d88bd", "#a3cbe6", "#f6f4f0", "#f7c597", "#dc7b2e")
 _CLASSES = (("#003a5c", "o"), ("#7d2a00", "^"))
+_MORE_CLASSES = tuple(
+    (color, marker)
+    for marker, color in zip(
+        "o^sDvP*X<>",
+        ("#003a5c", "#7d2a00", "#00553d", "#1a1a1a", "#8f4a73", "#2c7fb8", "#a66f00", "#5e3c99",
+         "#8c2d04", "#4d4d4d"),
+        strict=True,
+    )
+)  # fmt: skip
 _SATURATION = 0.95
 """Quantile of the Fiedler vector's modulus at which the colours saturate."""
 _MANY_REGIONS = 5000
@@ -171,7 +180,7 @@ def draw_decision_boundary(ax: Axes, complex_: Cells, label: str = "decision bou
 
 
 def draw_points(ax: Axes, points: NDArray[np.float64], labels: ArrayLike | None) -> None:
-    """Draw data points, each class in its own colour and marker."""
+    """Draw data points, each class in its own colour and marker, or coloured by their values."""
     inches = ax.bbox.width / ax.figure.dpi
     size = float(np.clip(4000 / max(len(points), 1), 12, 36) * np.clip(inches / 3.5, 0.75, 1.0))
     for members, (color, marker), name in _classes(labels, len(points)):
@@ -181,6 +190,7 @@ def draw_points(ax: Axes, points: NDArray[np.float64], labels: ArrayLike | None)
             s=size,
             c=color,
             marker=marker,
+            cmap="viridis" if isinstance(color, np.ndarray) else None,
             edgecolors="white",
             linewidths=0.16 + size / 100,
             zorder=6,  # above all lines: a hidden point would mislead
@@ -190,26 +200,30 @@ def draw_points(ax: Axes, points: NDArray[np.float64], labels: ArrayLike | None)
 
 def _classes(
     labels: ArrayLike | None, n_points: int
-) -> list[tuple[NDArray[np.bool_], tuple[str, str], str]]:
-    """Return members, look and name of each class."""
+) -> list[tuple[NDArray[np.bool_], tuple[str | NDArray[np.float64], str], str]]:
+    """Return members, look and name of each class; of values all members, and their values."""
+    every = np.ones(n_points, dtype=bool)
     if labels is None:
-        return [(np.ones(n_points, dtype=bool), (INK, "o"), "data")]
-    y = as_array(labels).ravel()
-    are_numbers = y.dtype.kind in "biuf"
-    if are_numbers:
-        y = y.astype(np.float64)
-    kinds = np.unique(y)
-    if len(y) != n_points or len(kinds) > 2:
+        return [(every, (INK, "o"), "data")]
+    array = as_array(labels)
+    if array.size != n_points:
         raise InputError(
-            f"`labels` must be {n_points} labels of at most two classes, one for each point, got "
-            f"{len(y)} labels of {len(kinds)} classes; pass for example -1 and +1"
+            f"`labels` must be {n_points} labels or values, one for each point, got {array.size}; "
+            "pass for example -1 and +1"
         )
-    looks = _CLASSES[1:] if are_numbers and len(kinds) == 1 and kinds[0] > 0 else _CLASSES
+    found = as_labels(array.ravel())
+    kinds = found.classes
+    if not found.are_whole:
+        return [(every, (array.ravel().astype(np.float64), "o"), "data, by value")]
     names = [f"class {k}" for k in kinds]
-    if are_numbers:
+    if found.are_numbers:
+        kinds = kinds.astype(np.float64)
         form = "+g" if kinds.min() < 0 else "g"
-        names = [f"class {k:{form}}".replace("-", "−") for k in kinds]
-    return [(y == k, look, name) for k, look, name in zip(kinds, looks, names, strict=False)]
+        names = [f"class {k:{form if k else 'g'}}".replace("-", "−") for k in kinds]
+    looks = _CLASSES if len(kinds) <= 2 else _MORE_CLASSES
+    if found.are_numbers and len(kinds) == 1 and kinds[0] > 0:
+        looks = _CLASSES[1:]
+    return [(found.codes == k, looks[k % len(looks)], name) for k, name in enumerate(names)]
 
 
 def draw_partition(
@@ -255,10 +269,10 @@ def _sign_of_the_labels(
     part: FiedlerPartition, points: NDArray[np.float64], labels: ArrayLike
 ) -> float:
     """Return the sign that puts the positive side on the points of the larger label."""
-    y = as_array(labels).ravel()
-    kinds = np.unique(y)
-    # Zero where all labels are equal: then neither sign is better.
-    y = (y == kinds[-1]).astype(float) - (y == kinds[0])
+    found = as_labels(as_array(labels).ravel())
+    if len(found.classes) != 2:  # then neither sign is better
+        return 1.0
+    y = 2.0 * found.codes - 1.0
     region = part.locate(points)
     located = region >= 0
     sides = np.sign(part.vector[region[located]])

@@ -71,8 +71,8 @@ def plot_partition(
     points : (n, 2) array_like, optional
         Data points to draw.
     labels : (n,) array_like, optional
-        Their labels, of at most two kinds; blue circles have the smaller label, orange triangles
-        the larger one.
+        Their labels, of any kind, or values, which are colours. Of two classes blue circles have
+        the smaller label, orange triangles the larger one.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a figure of its own otherwise.
     title : str, optional
@@ -128,7 +128,7 @@ def plot_partition_history(
     points : (n, 2) array_like
         Training points.
     labels : (n,) array_like
-        Their labels, of two kinds.
+        Their labels, of any kind, or values.
     decision_boundary : bool
         See `plot_partition`.
 

@@ -17,7 +17,7 @@ __all__ = ["DecisionAgreement"]
 class DecisionAgreement(Cut, Signature):
     """Agreement of the sides of a partition with the sign of the network's output.
 
-    See `Cut` for its options. The network must have one output, or two.
+    See `Cut` for its options. There is none for a network of more than two outputs.
     """
 
     columns = (
@@ -30,7 +30,9 @@ class DecisionAgreement(Cut, Signature):
     )
 
     def compute(self, subject: Subject) -> Mapping[str, Any]:
-        """Return the numbers, if there is a partition."""
+        """Return the numbers, if there is a partition, and a decision between two classes."""
+        if subject.network.n_outputs > 2:
+            return {}
         part = subject.partition(self).part
         if part is None:
             return {}

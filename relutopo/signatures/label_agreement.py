@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from relutopo.signatures.base import Column, Signature
 from relutopo.signatures.subject import Cut, Subject
 from relutopo.spectral.agreement import in_component, label_agreement_in
@@ -17,7 +19,7 @@ __all__ = ["LabelAgreement"]
 class LabelAgreement(Cut, Signature):
     """Agreement of the sides of a partition with the training labels; see `Cut` for its options.
 
-    The labels must be of two classes, -1 and 1.
+    There is none where the targets are values, or labels of other than two classes.
     """
 
     columns = (
@@ -28,7 +30,9 @@ class LabelAgreement(Cut, Signature):
     )
 
     def compute(self, subject: Subject) -> Mapping[str, Any]:
-        """Return the numbers, if there is a partition with a training point in it."""
+        """Return the numbers, if there are two classes and a training point in a partition."""
+        if np.unique(subject.targets).tolist() != [-1, 1]:
+            return {}
         part = subject.partition(self).part
         if part is None or not in_component(part, subject.regions).any():
             return {}

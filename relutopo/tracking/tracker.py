@@ -76,7 +76,9 @@ class Tracker:
     directory : path-like
         Where everything is kept: one folder for each training run.
     dataset : Dataset
-        Weighs the regions and bounds the domain; held-out points measure accuracy.
+        Weighs the regions and bounds the domain; held-out points measure accuracy, if there are
+        any. Of more than two classes, or of values, the columns that compare a partition with two
+        classes are empty, and ``label_status`` and ``decision_status`` say why.
     analysis : CheckpointAnalysis, optional
         What is computed, by default `relutopo.Partition`. Its class must be in a
         module that another process can import.
@@ -197,8 +199,10 @@ class Tracker:
                 "add to them, or another folder for a new run"
             )
         settings = self.directory / "settings.json"
-        if settings.is_file() and "analysis" in json.loads(settings.read_text()):
-            settings.unlink()
+        if settings.is_file():
+            what = "the settings of a tracker", "begin in a new folder"
+            if "analysis" in read_json(settings, {str: PLAIN}, *what):
+                settings.unlink()
 
     def __repr__(self) -> str:
         n_rows, n_waiting = (
@@ -309,7 +313,7 @@ class Tracker:
                 f"{self._dataset.dim}; pass the data of this model, or for coordinates on a slice "
                 "the `slice`"
             )
-        self._analysis.check_network(network)
+        self._analysis.check_network(network, self._dataset)
         return network
 
     def _read(self, model: Any) -> Network:
@@ -389,7 +393,8 @@ class Tracker:
         """What has been computed so far, in the order of steps.
 
         Each row has ``step``, ``loss``, ``train_accuracy``, ``held_out_accuracy``, ``error`` (None,
-        or why there are no more columns), and the columns of the analysis and its signatures.
+        or why there are no more columns), and the columns of the analysis and its signatures. An
+        accuracy is NaN where there are no held-out points, or no labels.
         """
         paths = sorted(self.directory.glob("rows/*.json"))
         values = (None, bool, float, str, [PLAIN])
@@ -556,8 +561,8 @@ def _check(dataset: Any, analysis: Any, slice: Any) -> None:
     if not isinstance(dataset, Dataset):
         raise InputError(
             f"`dataset` must be a relutopo.learning.datasets.Dataset, got "
-            f"{type(dataset).__name__}; pass Dataset(name, points, targets, held_out_points, "
-            "held_out_targets)"
+            f"{type(dataset).__name__}; pass Dataset(name, points, targets), with held-out points "
+            "and targets if there are any"
         )
     if not isinstance(analysis, CheckpointAnalysis):
         raise InputError(

@@ -44,6 +44,7 @@ def work(directory: Path, is_closing: Callable[[], bool]) -> None:
             "slice": (None, str),
             "input_shape": (None, [int]),
             "tensorboard": (None, str),
+            "keep": bool,
         },
         "the settings of a tracker",
         "begin in a new folder",
@@ -83,8 +84,8 @@ def _analyse(copy: Path, dataset: Dataset, values: Mapping[str, Any], step: int)
         network = load_network(copy)
         data = dataset.points, dataset.targets
         held_out = dataset.held_out_points, dataset.held_out_targets
-        row["train_accuracy"] = accuracy(network, *data)
-        row["held_out_accuracy"] = accuracy(network, *held_out)
+        row["train_accuracy"] = accuracy(network, dataset, *data)
+        row["held_out_accuracy"] = accuracy(network, dataset, *held_out)
         analysis = restored(values["analysis"])
         if not isinstance(analysis, CheckpointAnalysis):
             raise InputError(

@@ -18,8 +18,8 @@ import relutopo as rt
 from relutopo.complex import load_complex
 from relutopo.errors import LimitReachedError, RelutopoError
 from relutopo.geometry.storage import save_complex
+from relutopo.learning.data_files import data_file
 from relutopo.learning.datasets import Dataset
-from relutopo.learning.model_files import data_file
 from relutopo.learning.runs import TrainingRun, load_checkpoint
 from relutopo.networks.reading import load_model
 from relutopo.networks.storage import load_network, save_network

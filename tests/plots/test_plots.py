@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.collections import LineCollection, PathCollection, PolyCollection
 from matplotlib.figure import Figure
 
 import relutopo
@@ -356,11 +356,32 @@ def test_only_plane_complexes_are_drawn() -> None:
         plot_partition_history([partitions(part, complex_)], POINTS, LABELS)
 
 
-def test_labels_must_be_two_classes_of_the_points() -> None:
+@pytest.mark.parametrize(
+    ("labels", "shown"),
+    [
+        ([0, 1, 2, 1], ["class 0", "class 1", "class 2"]),
+        (["a", "b", "c", "c"], ["class a", "class b", "class c"]),
+        ([-1, 0, 1, 1], ["class −1", "class 0", "class +1"]),
+        ([True, False, True, True], ["class 0", "class 1"]),
+        ([0.5, 1.5, 2.0, 0.1], ["data, by value"]),
+    ],
+)
+def test_points_have_labels_of_any_number_of_classes_or_values(
+    labels: list[Any], shown: list[str]
+) -> None:
     _, part = striped()
-    with pytest.raises(InputError, match="`labels` must be 4 labels of at most two classes"):
-        plot_partition(part, POINTS, [0, 1, 2, 1])
-    with pytest.raises(InputError, match="got 2 labels of 2 classes; pass for example -1 and"):
+    figure = plot_partition(part, POINTS, labels)
+    names = figure.legends[0].get_texts()
+    assert [text.get_text() for text in names if text.get_text() in shown] == shown
+    points = [c for c in layers(figure, PathCollection) if c.get_label() in shown]
+    assert sum(len(c.get_offsets()) for c in points) == 4
+    looks = {tuple(c.get_facecolor()[0]) for c in points}
+    assert len(looks) == len(shown)
+
+
+def test_labels_must_be_those_of_the_points() -> None:
+    _, part = striped()
+    with pytest.raises(InputError, match="got 2; pass for example -1 and"):
         plot_partition(part, POINTS, [0, 1])
     with pytest.raises(InputError, match=r"`points` must have shape \(n, 2\)"):
         plot_partition(part, [1.0, 2.0])

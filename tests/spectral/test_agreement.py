@@ -69,7 +69,7 @@ def test_tensors_with_a_history_are_points_and_labels() -> None:
     part = middle_cut(points=x)
     assert part.agreement(x, y) == part.agreement(points, labels)
     assert rt.Box.around(x).low == rt.Box.around(points).low
-    data = Dataset("own", x, y, x, y)  # type: ignore[arg-type]
+    data = Dataset("own", x, y, x, y)
     assert data.equals(Dataset("own", points, labels, points, labels))
 
 

@@ -24,7 +24,6 @@ from relutopo.analyses.partition import Partition
 from relutopo.errors import InputError, MissingExtraError, RelutopoError
 from relutopo.learning.datasets import Dataset, two_moons
 from relutopo.learning.runs import TrainingRun
-from relutopo.learning.surfaces import franke
 from relutopo.plots import plot_timeline
 from relutopo.signatures.base import Column, Signature
 from relutopo.signatures.fiedler_value import FiedlerValue
@@ -305,7 +304,6 @@ def test_a_network_with_too_many_outputs_is_told_at_once_and_later_recorded(tmp_
         ({"dataset": (DATA.points, DATA.targets)}, "`dataset` must be a .*, got tuple"),
         ({"analysis": {"eigensolver": "arpack"}}, "`analysis` must be a Checkpoint.*dict"),
         ({"analysis": Partition(eigensolver={"name": "arpak"})}, "'arpak' is not regis"),
-        ({"dataset": franke(n=20)}, "training targets of `data` 'franke' must be two classes"),
         ({"analysis": Partition(domain={"name": "box", "low": 8, "high": 9})}, "`domain` "),
         ({"steps": 0}, "`steps` must be an integer from 1, got 0"),
         ({"steps": np.int64(0)}, "`steps` must be an integer from 1"),
@@ -321,6 +319,85 @@ def test_a_tracker_refuses_at_once_what_cannot_be(
     with pytest.raises(RelutopoError, match=told):
         Tracker(tmp_path, **({"dataset": DATA} | arguments))
     assert not list(tmp_path.iterdir())
+
+
+SIDE = (DATA.points[:, 0] > 0).astype(int)
+THREE = SIDE + (DATA.points[:, 1] > 0)
+
+
+@pytest.mark.parametrize("labels", [SIDE, np.array(["cat", "dog"])[SIDE]])
+def test_two_classes_of_any_kind_give_the_same_row(labels: Any, tmp_path: Path) -> None:
+    """Also without held-out points, or with those of one class."""
+    signs = Dataset("signs", DATA.points, 2.0 * SIDE - 1, DATA.points[:9], 2.0 * SIDE[:9] - 1)
+    network = rt.as_network(model(0))
+    expected = timeless(SETTINGS.analyse(network, signs).row)
+    one_class = np.flatnonzero(SIDE == 1)
+    held_out: dict[str, tuple[Any, ...]] = {
+        "both": (DATA.points[:9], labels[:9]),
+        "one class": (DATA.points[one_class], labels[one_class]),
+        "none": (),
+    }
+    for name, points_and_labels in held_out.items():
+        data = Dataset("signs", DATA.points, labels, *points_and_labels)
+        with Tracker(tmp_path / name, data, SETTINGS, steps=[0]) as tracker:
+            tracker.step(model(0), 0)
+        (row,) = tracker.rows
+        assert row["error"] is None
+        assert row["train_accuracy"] == np.mean((network(DATA.points)[:, 0] > 0) == SIDE)
+        assert math.isnan(row["held_out_accuracy"]) == (name == "none")
+        status = {"one class": "ok; held out 1 class"}.get(name, "ok")
+        unknown = {c: "NaN" for c in expected if "held_out" in c} if name != "both" else {}
+        assert (expected | unknown | {"label_status": status}).items() <= timeless(row).items()
+
+
+@pytest.mark.parametrize(
+    ("targets", "n_outputs", "status", "decision", "accuracy"),
+    [
+        (np.array(["a", "b", "c"])[THREE], 3, "3 classes", "3 outputs", True),
+        (THREE + 4.0, 3, "3 classes", "3 outputs", True),
+        (THREE, 1, "3 classes", "ok", False),
+        (np.ones(30), 1, "1 class", "ok", True),
+        (DATA.points[:, 0], 1, "targets are values, not labels",
+         "targets are values, not labels", False),
+        (DATA.points[:, 0], 3, "targets are values, not labels",
+         "targets are values, not labels", False),
+    ],
+)  # fmt: skip
+def test_of_other_targets_what_there_is_is_recorded(
+    targets: Any, n_outputs: int, status: str, decision: str, accuracy: bool, tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    network = torch.nn.Sequential(
+        torch.nn.Linear(2, 4), torch.nn.ReLU(), torch.nn.Linear(4, n_outputs)
+    ).double()
+    complex_ = rt.decompose(network, rt.Box.around(DATA.points), enumerator="exact")
+    part = rt.fiedler_partition(complex_.dual_graph(), DATA.points)
+    signatures = ["label_agreement", "decision_agreement"]
+    data = Dataset("other", DATA.points, targets)
+    betti = Homology(enumerator=EXACT, signatures=signatures)
+    with (
+        Tracker(tmp_path / "partition", data, SETTINGS, steps=[0]) as fiedler,
+        Tracker(tmp_path / "homology", data, betti, steps=[0]) as homology,
+    ):
+        fiedler.step(network, 0)
+        homology.step(network, 0)
+    (row,), (second,) = fiedler.rows, homology.rows
+    assert row["error"] is second["error"] is None
+    assert row["n_regions"] == second["n_regions"] == complex_.n_regions
+    assert row["weighted_fiedler_value"] == pytest.approx(part.value)
+    assert (row["label_status"], row["decision_status"]) == (status, decision)
+    assert math.isnan(row["weighted_agreement"])
+    assert math.isnan(row["weighted_decision_by_points"]) == (decision != "ok")
+    assert second["boundary_status"] == ("ok" if n_outputs <= 2 else "3 outputs")
+    assert math.isnan(second["boundary_betti_0"]) == (n_outputs > 2)
+    assert second["betti_0"] == 1
+    if accuracy:
+        outputs = network(torch.tensor(DATA.points)).detach().numpy()
+        decided = outputs.argmax(axis=1) == THREE if n_outputs == 3 else outputs[:, 0] > 0
+        assert row["train_accuracy"] == decided.mean()
+    else:
+        assert math.isnan(row["train_accuracy"])
+    assert len(fiedler.plot().axes) >= 2
 
 
 @pytest.mark.parametrize("step", [-1, 2.0, "3", None])

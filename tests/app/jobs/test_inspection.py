@@ -20,7 +20,8 @@ from relutopo.analyses.partition import Partition
 from relutopo.app.messages import explain
 from relutopo.complex import load_complex
 from relutopo.errors import InputError
-from relutopo.learning.model_files import ModelFiles, data_file
+from relutopo.learning.data_files import data_file
+from relutopo.learning.model_files import ModelFiles
 from relutopo.learning.runs import Checkpoint, save_checkpoint
 from relutopo.networks.reading import load_model
 
@@ -50,7 +51,7 @@ def test_classes_become_signs(folder: Path) -> None:
     data = data_file(str(folder / "data.npz"))
     assert data.name == "data"
     np.testing.assert_array_equal(data.targets, 2 * CLASSES - 1)
-    np.testing.assert_array_equal(data.held_out_points, POINTS)
+    assert (data.classes, data.has_held_out) == ((0, 1), False)
     np.savez(folder / "values.npz", points=POINTS, targets=POINTS[:, 0], held_out_points=[[0, 0.5]],
              held_out_targets=[0.25])  # fmt: skip
     values = data_file(str(folder / "values.npz"))
@@ -85,7 +86,8 @@ def test_a_date_in_a_name_is_a_step_as_well(folder: Path) -> None:
         torch.save(model(0).state_dict(), folder / f"model_{number}.pt")
     run = ModelFiles(folder, [folder / f"model_{date}.pt" for date in dates], data)
     assert run.steps == list(dates)
-    assert run.history.at(dates[1]) == run.history.at(dates[0])
+    first, second = (run.history.at(date) for date in dates)
+    assert [str(x) for x in second.values()] == [str(x) for x in first.values()]
     assert 0 < run.history.at(dates[0])["train_loss"] < np.inf
     assert ModelFiles(folder, [folder / f"model_{2**63}.pt"], data).steps == [0]
 
@@ -146,12 +148,12 @@ def test_data_without_targets_and_models_of_other_data_are_refused(folder: Path)
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"targets": CLASSES + 1}, "the training targets .* got 2: 1, 2"),
+        ({"targets": CLASSES + (POINTS[:, 1] > 0.5)}, "the training targets .* got 3: 0, 1, 2"),
         ({"targets": POINTS[:, 0]}, r"the training targets .* got 40: .*, \.\.\.; pass points"),
         ({"targets": CLASSES * 0}, "the training targets .* got 1: 0"),
         (
             {"targets": CLASSES, "held_out_points": POINTS, "held_out_targets": CLASSES * 0},
-            "the held-out targets .* got 1: -1",
+            "the held-out targets .* got 1: 0",
         ),
     ],
 )
@@ -162,14 +164,22 @@ def test_a_partition_takes_two_classes_and_homology_any_targets(
     data = data_file(str(tmp_path / "data.npz"))
     domain = rt.Box(-1, 1, dim=2)
     with pytest.raises(InputError, match=message):
-        Partition().check(data, domain)
+        Partition().check_conclusion(data)
+    Partition().check(data, domain)
     Homology().check(data, domain)
+    Homology().check_conclusion(data)
 
 
-@pytest.mark.parametrize("classes", [CLASSES, 2 * CLASSES - 1, CLASSES > 0])
-def test_a_partition_takes_classes_by_bits_or_signs(tmp_path: Path, classes: Any) -> None:
+@pytest.mark.parametrize(
+    "classes",
+    [CLASSES, 2 * CLASSES - 1, CLASSES > 0, CLASSES + 1, 2.0 * CLASSES + 2, CLASSES[:, None],
+     np.array(["cat", "dog"])[CLASSES]],
+)  # fmt: skip
+def test_a_partition_takes_two_classes_of_any_kind(tmp_path: Path, classes: Any) -> None:
     np.savez(tmp_path / "data.npz", points=POINTS, targets=classes)
-    Partition().check(data_file(str(tmp_path / "data.npz")), rt.Box(-1, 1, dim=2))
+    data = data_file(str(tmp_path / "data.npz"))
+    np.testing.assert_array_equal(data.targets, 2 * CLASSES - 1)
+    Partition().check_conclusion(data)
 
 
 @pytest.mark.parametrize("name", ["held_out_points", "held_out_targets"])
@@ -183,7 +193,7 @@ def test_held_out_arrays_come_together(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"points": POINTS, "targets": CLASSES.astype(str)}, "'targets' in .* must be numbers"),
+        ({"points": POINTS, "targets": CLASSES * 1j}, "'targets' in .* must be numbers or words"),
         ({"points": POINTS.astype(str), "targets": CLASSES}, "'points' in .* must be numbers"),
         ({"points": POINTS[:0], "targets": CLASSES[:0]}, r"at least one point, got .* \(0, 2\)"),
     ],
