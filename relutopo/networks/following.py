@@ -122,9 +122,7 @@ class Followed(Tensor):
     ) -> Any:
         """Refuse what gets past torch's hand-over, for example compiled functions."""
         (first, *_) = _followed([args, kwargs])
-        raise first._following.refusal(
-            plain_name(func)[0], "which is called by compiled code; call what it was compiled from"
-        )
+        raise first._following.unheard(func)
 
 
 class Following(TorchFunctionMode):
@@ -164,6 +162,7 @@ class Following(TorchFunctionMode):
         # Constants into which something of the input was written, by their address. The constants
         # are kept, so that no other gets the same address.
         self._written: dict[int, tuple[Tensor, Followed]] = {}
+        self._unheard: UnsupportedModuleError | None = None
 
     @property
     def input(self) -> Followed:
@@ -210,14 +209,16 @@ class Following(TorchFunctionMode):
             if not self._allows_constants:
                 raise
             failure = self.refusal(name, str(reason))
-            if is_inplace and not inputs:
+            if name in ANSWERS or (is_inplace and not inputs):
                 raise failure from None
         except (UnsupportedModuleError, InputError):
             raise
         except (RuntimeError, ValueError, IndexError, TypeError, KeyError) as error:
-            raise self._misfit(name, inputs, error) from error
-        if name in ANSWERS:
-            raise failure
+            # As torch would, so that the code may catch it.
+            kind = RuntimeError if isinstance(error, (ValueError, KeyError)) else type(error)
+            raised: Any = kind(str(error))
+            raised.misfit = self._misfit(name, inputs, error)
+            raise raised from error
         return self._failed(failure, args[0] if is_inplace else None)
 
     # Values
@@ -274,7 +275,9 @@ class Following(TorchFunctionMode):
             return self._cast(name, first, args[1:], kwargs)
         for x in inputs:
             if isinstance(x._store.content, Exception):
-                if name in ANSWERS or name in SIZES or name == "iter":
+                if name in ANSWERS:
+                    raise self.refusal(name, ANSWERS[name])
+                if name in SIZES or name == "iter":
                     raise x._store.content
                 return self._failed(x._store.content, first if is_inplace else None)
         if name in SIZES and isinstance(first, Followed):
@@ -322,6 +325,8 @@ class Following(TorchFunctionMode):
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> Any:
+        if _followed([args, kwargs]) and not name.endswith("_as"):
+            raise NotUnderstood("at places that depend on the input")
         args, kwargs = mapped(_places, (args, kwargs))
         if is_inplace:  # a new shape of the same memory
             x._places = func(x._places.detach(), *args, **kwargs)
@@ -419,6 +424,12 @@ class Following(TorchFunctionMode):
 
     # Messages
 
+    def unheard(self, func: Any) -> UnsupportedModuleError:
+        """Return the error for a function that torch did not hand over; compiled code wraps it."""
+        reason = "which compiled code calls; call what it was compiled from"
+        self._unheard = self.refusal(plain_name(func)[0], reason)
+        return self._unheard
+
     def refusal(self, name: str, reason: str) -> UnsupportedModuleError:
         """Return the error for an operation that is called right now."""
         what, line = self._place(name)
@@ -464,10 +475,27 @@ class Following(TorchFunctionMode):
         return f"the operation {SHOWN.get(name, name)} in {path!r}", line
 
     def run(self) -> Any:
-        """Run the forward pass, and return the signal of its output, or what else it returns."""
+        """Run the forward pass, and return the signal of its output, or what else it returns.
+
+        Raises
+        ------
+        UnsupportedModuleError
+            If the output depends on what is not understood.
+        InputError
+            If torch cannot take what it is given.
+        Exception
+            As the module's own code does.
+        """
         x = self.input
-        with torch.no_grad(), self:
-            output = self._module(x)
+        try:
+            with torch.no_grad(), self:
+                output = self._module(x)
+        except Exception as error:
+            # The module's own code may raise anything.
+            reason = self._unheard or getattr(error, "misfit", None)
+            if isinstance(reason, (InputError, UnsupportedModuleError)):
+                raise reason from error
+            raise
         return self.signal(output)
 
 

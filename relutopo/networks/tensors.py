@@ -473,23 +473,66 @@ class GraphBuilder:
             return self.linear_image(x, lambda e: e @ y.detach().double())
         return self.linear_image(y, lambda e: x.detach().double() @ e)
 
-    def ratios(self, x: Signal, y: Signal) -> NDArray[np.float64] | None:
+    def ratios(
+        self, x: Signal, y: Signal, *, where_positive: bool = False
+    ) -> NDArray[np.float64] | None:
         """Return numbers k with x = k y, entry by entry, or None if there are none.
 
         Both are written as affine functions of the input and the results of kinks. The numbers are
         rounded.
+
+        Parameters
+        ----------
+        x, y : Signal
+            With equally many entries.
+        where_positive : bool, default False
+            Whether it is enough that they are so where y > 0. There, the kinks of multiples of y
+            plus a number may be known.
         """
         if x.value == y.value and np.array_equal(x.entries, y.entries):
             return np.ones(x.size)
         rows, others = self._in_kinks(x), self._in_kinks(y)
+        if where_positive:
+            rows = self._where_positive(rows, others)
         lengths = np.asarray((others * others).sum(axis=1)).ravel()
         dots = np.asarray((rows * others).sum(axis=1)).ravel()
         factors = np.divide(dots, lengths, out=np.zeros(x.size), where=lengths > 0)
         left = abs(rows - sparse.csr_array(sparse.diags_array(factors) @ others))
-        allowed = 1e-12 * abs(rows).max(axis=1).toarray().ravel()
+        sizes = abs(rows).max(axis=1).toarray().ravel()
+        allowed = 1e-12 * np.maximum(sizes, abs(others).max(axis=1).toarray().ravel())
         if (left.max(axis=1).toarray().ravel() > allowed).any():
             return None
         return np.asarray(factors)
+
+    def _where_positive(self, rows: sparse.csr_array, others: sparse.csr_array) -> sparse.csr_array:
+        """Replace what is known of kinks where `others` are positive, row by row."""
+        starts = np.cumsum([0, *self.sizes])
+        changed = []
+        for row, other in zip(rows.toarray(), others.toarray(), strict=True):
+            length = other[:-1] @ other[:-1]
+            for place in np.flatnonzero(row[:-1])[::-1]:
+                number = int(np.searchsorted(starts, place, side="right")) - 1
+                if number == 0 or not length:
+                    continue
+                kink, unit = self.nodes[number - 1], place - starts[number]
+                assert isinstance(kink, Kink)
+                before = Signal(kink.source, torch.tensor([int(unit)]))
+                z = self._in_kinks(before).toarray()[0]
+                alpha = (z[:-1] @ other[:-1]) / length
+                if np.abs(z[:-1] - alpha * other[:-1]).max() > 1e-12 * np.abs(z[:-1]).max():
+                    continue
+                beta = z[-1] - alpha * other[-1]  # z = alpha other + beta
+                if alpha >= 0 and beta >= 0:
+                    slope = kink.slope_on[unit]
+                elif alpha <= 0 and beta <= 0:
+                    slope = kink.slope_off[unit]
+                else:
+                    continue
+                factor = row[place] * slope
+                row[place] = 0.0
+                row += factor * z
+            changed.append(np.where(np.abs(row) > 1e-14 * np.abs(row).max(), row, 0.0))
+        return sparse.csr_array(np.array(changed))
 
     def _in_kinks(self, x: Signal) -> sparse.csr_array:
         """Return a row for each entry: factors of all results so far, and of 1, in the last."""

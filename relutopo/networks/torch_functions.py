@@ -180,7 +180,9 @@ def _dropout(
     t: GraphBuilder, x: Signal, p: float = 0.5, training: bool = True, train: bool = False
 ) -> Signal:
     if training or train:
-        raise NotUnderstood("a dropout that stays random; pass training=self.training")
+        raise NotUnderstood(
+            "a dropout that stays random; pass training=self.training, or build it in __init__"
+        )
     return x
 
 
@@ -299,7 +301,14 @@ def _where(t: GraphBuilder, condition: Any, x: Any = None, y: Any = None) -> Any
         return t.kink(step.signal, *(z * on + (1.0 - z) * off for z in (step.on, step.off)))
     if not isinstance(x, Signal) and not isinstance(y, Signal):
         raise NotUnderstood("between two constants by a comparison, which jumps")
-    return t.sum(_gated(t, t.sum(x, y, -1.0), step), y)
+    # One of the two, and a kink on the side of the other.
+    for one, other in ((x, y), (y, x)):
+        toggled = step if one is x else Step(step.signal, step.off, step.on)
+        z = toggled.signal if toggled.on.all() else t.scale(toggled.signal, -1.0)
+        k = t.ratios(t.sum(one, other, -1.0), z, where_positive=True)
+        if k is not None:
+            return t.sum(t.kink(z, torch.from_numpy(k).reshape(shape), 0.0), other)
+    raise NotUnderstood("by a comparison at which it jumps, or is not known not to")
 
 
 def _slopes(t: GraphBuilder, x: Any, z: Signal) -> Tensor | None:

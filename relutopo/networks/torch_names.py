@@ -191,7 +191,7 @@ REASONS = {
         (
             *("round", "floor", "ceil", "trunc", "fix", "frac", "fmod", "remainder", "mod"),
             *("floordiv", "floor_divide", "hardshrink", "argmax", "argmin", "argsort", "eq", "ne"),
-            *("one_hot", "bucketize", "searchsorted", "signbit", "count_nonzero"),
+            *("one_hot", "bucketize", "searchsorted", "signbit", "count_nonzero", "all", "any"),
         ),
         _JUMPS,
     ),
@@ -204,5 +204,17 @@ RANDOM = {
     *("feature_dropout", "feature_alpha_dropout"),
 }
 OF_STEPS = {
-    *("mul", "add", "sub", "rsub", "neg", "div", "where", "masked_fill", "logical_not", "copy"),
+    *(
+        "mul",
+        "add",
+        "sub",
+        "rsub",
+        "neg",
+        "div",
+        "where",
+        "where_method",
+        "masked_fill",
+        "logical_not",
+        "copy",
+    ),
 }
