@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import ClassVar, Generic, TypeVar
 
 import numpy as np
-import scipy.linalg
 from numpy.typing import NDArray
 from scipy import sparse
 from threadpoolctl import ThreadpoolController
@@ -26,7 +26,9 @@ from threadpoolctl import ThreadpoolController
 from relutopo.checks import check_integer, check_number, random_generator
 from relutopo.errors import InputError
 from relutopo.interfaces import EigenResult, Eigensolver, PreparedLaplacian
+from relutopo.spectral.accuracy import RESOLVED, Quality, error_bound, open_signs, quality_of
 
+from ._dense import smallest_vectors
 from ._numbering import breadth_first_order, renumbered
 
 __all__ = [
@@ -55,17 +57,24 @@ class Eigenpair:
 
     Attributes
     ----------
-    value : float
-        Rayleigh quotient.
     vector : (n,) ndarray
         x with xᵀ W_V x = 1 and 1ᵀ W_V x = 0, in the given order of nodes.
-    residual : float
-        ‖L x - λ W_V x‖ / (λ ‖W_V x‖).
+    quality : Quality
+        Its Rayleigh quotient, and how well it solves the pencil.
     """
 
-    value: float
     vector: NDArray[np.float64]
-    residual: float
+    quality: Quality
+
+    @property
+    def value(self) -> float:
+        """Rayleigh quotient."""
+        return self.quality.value
+
+    @property
+    def residual(self) -> float:
+        """‖L x - λ W_V x‖ / (λ ‖W_V x‖)."""
+        return self.quality.residual
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,15 +83,18 @@ class Iterate:
 
     Attributes
     ----------
-    pair : Eigenpair
-        What it found, judged by `SymmetricProblem.eigenpair`.
+    pairs : sequence of Eigenpair
+        What it found, judged by `SymmetricProblem.eigenpair`, by ascending value.
+    next_value : float
+        See `EigenResult`.
     iterations : int
         Outer iterations.
     method : str
         Registry name of the method that ran.
     """
 
-    pair: Eigenpair
+    pairs: Sequence[Eigenpair]
+    next_value: float
     iterations: int
     method: str
 
@@ -173,25 +185,25 @@ class SymmetricProblem:
         if self.numbered.order is not None:
             inner, x = x, np.empty(self.n)
             x[self.numbered.order] = inner
-        image = self.numbered.given @ x
-        value = float(x @ image)
-        if not value > 0:
-            return Eigenpair(value, x, np.inf)
-        weighted = self.weights * x
-        scale = value * float(np.linalg.norm(weighted))
-        weighted *= value
-        image -= weighted
-        return Eigenpair(value, x, float(np.linalg.norm(image)) / scale)
+        return Eigenpair(x, quality_of(self.numbered.given, self.weights, x))
 
-    def rounding(self, pair: Eigenpair) -> float:
-        """Return the error that rounding makes in the residual, ε ‖|L| |x|‖ / (λ ‖W_V x‖)."""
-        if not pair.value > 0:
-            return 0.0
-        # |L| |x|, because L has nothing positive off its diagonal
-        sizes = np.abs(pair.vector)
-        sizes = 2 * self.numbered.given.diagonal() * sizes - self.numbered.given @ sizes
-        scale = pair.value * float(np.linalg.norm(self.weights * pair.vector))
-        return float(np.finfo(np.float64).eps * np.linalg.norm(sizes)) / scale
+    def eigenpairs(self, g: NDArray[np.float64]) -> list[Eigenpair]:
+        """Return what orthonormal columns say of the pencil, by ascending value."""
+        return sorted(map(self.eigenpair, g.T), key=lambda pair: pair.value)
+
+    def gains_signs(self, pair: Eigenpair, next_value: float) -> bool:
+        """Tell whether a smaller residual would make signs certain that are open.
+
+        So it is unless double precision does not tell the value from the next one anyway.
+        """
+        quality, gap = pair.quality, next_value - pair.value
+        if quality.residual <= quality.rounding:
+            return False
+        least = quality.distance * quality.rounding / quality.residual
+        if error_bound(least, gap) > RESOLVED:
+            return False
+        error = error_bound(quality.distance, gap)
+        return bool(open_signs(self.weights, pair.vector, error).any())
 
 
 class PencilSolver(Eigensolver, Generic[Setup]):
@@ -222,39 +234,53 @@ class PencilSolver(Eigensolver, Generic[Setup]):
         )
 
     def solve(
-        self, laplacian: sparse.csr_array, vertex_weights: NDArray[np.float64], *, seed: int = 0
+        self,
+        laplacian: sparse.csr_array,
+        vertex_weights: NDArray[np.float64],
+        *,
+        n_pairs: int = 1,
+        seed: int = 0,
     ) -> EigenResult:
-        """Return the Fiedler pair of a connected graph; see `Eigensolver`."""
+        """Return the first eigenpairs of a connected graph; see `Eigensolver`."""
         begin = time.perf_counter()
         _check_shapes(laplacian, vertex_weights)
         with _one_thread():
-            result = self._prepare(laplacian)._solve(vertex_weights, seed)
+            prepared = self._prepare(laplacian, n_pairs)
+            result = prepared._solve(vertex_weights, n_pairs, seed)
         return replace(result, seconds=time.perf_counter() - begin)
 
     def prepare(self, laplacian: sparse.csr_array) -> PreparedPencil[Setup]:
         """Return the Laplacian numbered, with all that this solver sets up for it."""
         _check_shapes(laplacian)
         with _one_thread():
-            return self._prepare(laplacian)
+            return self._prepare(laplacian, 1)
 
-    def _prepare(self, laplacian: sparse.csr_array) -> PreparedPencil[Setup]:
+    def _prepare(self, laplacian: sparse.csr_array, n_pairs: int) -> PreparedPencil[Setup]:
         numbered = NumberedLaplacian.of(laplacian, breadth_first=self.breadth_first)
-        setup = None if laplacian.shape[0] <= DENSE_UP_TO else self.set_up(numbered.matrix)
-        return PreparedPencil(self, numbered, setup)
+        is_small = laplacian.shape[0] <= _dense_up_to(n_pairs)
+        return PreparedPencil(self, numbered, None if is_small else self.set_up(numbered.matrix))
 
-    def accepts(self, problem: SymmetricProblem, pair: Eigenpair) -> bool:
+    def accepts(self, pair: Eigenpair) -> bool:
         """Tell whether a pair is converged, or as good as double precision allows."""
-        if pair.residual <= self.tol or pair.residual > LARGEST_TOL:
-            return pair.residual <= self.tol
-        return pair.residual <= problem.rounding(pair)
+        return pair.residual <= max(self.tol, pair.quality.rounding)
+
+    def is_final(
+        self, problem: SymmetricProblem, pairs: Sequence[Eigenpair], next_value: float
+    ) -> bool:
+        """Tell whether to stop: going on would make no pair better, or no sign more certain."""
+        return all(
+            self.accepts(pair) and not problem.gains_signs(pair, next_value) for pair in pairs
+        )
 
     @abstractmethod
     def set_up(self, laplacian: sparse.csr_array) -> Setup:
         """Return what `iterate` needs of a numbered Laplacian whatever the weights."""
 
     @abstractmethod
-    def iterate(self, setup: Setup, problem: SymmetricProblem, rng: np.random.Generator) -> Iterate:
-        """Return an approximate eigenpair, and what it took; `setup` stays as it is."""
+    def iterate(
+        self, setup: Setup, problem: SymmetricProblem, n_pairs: int, rng: np.random.Generator
+    ) -> Iterate:
+        """Return approximate eigenpairs, and what they took; `setup` stays as it is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -273,32 +299,41 @@ class PreparedPencil(PreparedLaplacian, Generic[Setup]):
     numbered: NumberedLaplacian
     setup: Setup | None
 
-    def solve(self, vertex_weights: NDArray[np.float64], *, seed: int = 0) -> EigenResult:
-        """Return the Fiedler pair for some vertex weights; see `PreparedLaplacian`."""
+    def solve(
+        self, vertex_weights: NDArray[np.float64], *, n_pairs: int = 1, seed: int = 0
+    ) -> EigenResult:
+        """Return the first eigenpairs for some vertex weights; see `PreparedLaplacian`."""
         _check_shapes(self.numbered.given, vertex_weights)
         with _one_thread():
-            return self._solve(vertex_weights, seed)
+            return self._solve(vertex_weights, n_pairs, seed)
 
-    def _solve(self, vertex_weights: NDArray[np.float64], seed: int) -> EigenResult:
+    def _solve(self, vertex_weights: NDArray[np.float64], n_pairs: int, seed: int) -> EigenResult:
         begin = time.perf_counter()
         solver, problem = self.solver, SymmetricProblem.of(self.numbered, vertex_weights)
-        if self.setup is None:
-            iterate = Iterate(problem.eigenpair(_dense(problem)), 0, "dense")
+        n_pairs = check_integer(
+            "n_pairs", n_pairs, 1, problem.n - 1, remedy="a graph of n nodes has n - 1 such pairs"
+        )
+        rng = random_generator(seed)
+        if self.setup is None or problem.n <= _dense_up_to(n_pairs):
+            iterate = _dense(problem, n_pairs)
         else:
-            iterate = solver.iterate(self.setup, problem, random_generator(seed))
-        pair = iterate.pair
-        x = pair.vector
-        # Rounding must not decide which of several largest entries comes first.
-        sizes = np.abs(x)
-        x *= np.sign(x[np.argmax(sizes >= (1 - 1e-6) * sizes.max())])
+            iterate = solver.iterate(self.setup, problem, n_pairs, rng)
+        vectors = np.empty((problem.n, n_pairs))
+        for i, pair in enumerate(iterate.pairs):
+            # Rounding must not decide which of several largest entries comes first.
+            sizes = np.abs(pair.vector)
+            sign = np.sign(pair.vector[np.argmax(sizes >= (1 - 1e-6) * sizes.max())])
+            vectors[:, i] = sign * pair.vector
+        values = np.array([pair.value for pair in iterate.pairs])
         return EigenResult(
-            value=pair.value,
-            vector=x,
-            residual=pair.residual,
+            values=values,
+            vectors=vectors,
+            residuals=np.array([pair.residual for pair in iterate.pairs]),
+            next_value=max(iterate.next_value, float(values[-1])),
             iterations=iterate.iterations,
             seconds=time.perf_counter() - begin,
             method=iterate.method,
-            status="converged" if solver.accepts(problem, pair) else "not_converged",
+            status="converged" if all(map(solver.accepts, iterate.pairs)) else "not_converged",
         )
 
 
@@ -319,13 +354,14 @@ def _check_shapes(laplacian: sparse.csr_array, *vertex_weights: NDArray[np.float
         )
 
 
-def _dense(problem: SymmetricProblem) -> NDArray[np.float64]:
-    # A multiple of the projector onto the kernel lifts its eigenvalue 0 out of the way.
-    matrix = problem.matrix().toarray()
-    lift = np.trace(matrix)
-    matrix += lift * np.outer(problem.kernel, problem.kernel)
-    g = scipy.linalg.eigh(matrix, subset_by_index=[0, 0])[1][:, 0]
-    # One step of inverse iteration makes the small entries of an ill-scaled pencil accurate.
-    with suppress(np.linalg.LinAlgError):  # some are scaled so ill that the residual must tell
-        g = scipy.linalg.cho_solve(scipy.linalg.cho_factor(matrix), g)
-    return problem.project(g)
+def _dense_up_to(n_pairs: int) -> int:
+    # Bases of three blocks, and the kernel, must have room in what is iterated.
+    return max(DENSE_UP_TO, 4 * (n_pairs + 1))
+
+
+def _dense(problem: SymmetricProblem, n_pairs: int) -> Iterate:
+    n_vectors = min(n_pairs + 1, problem.n - 1)
+    g = smallest_vectors(problem.laplacian.toarray(), problem.roots, n_vectors)
+    pairs = problem.eigenpairs(g)
+    next_value = pairs[n_pairs].value if n_vectors > n_pairs else np.inf
+    return Iterate(pairs[:n_pairs], next_value, 0, "dense")

@@ -9,9 +9,9 @@ weights. The start comes from the coarse levels, as in J. C. Urschel, X. Hu, J. 
 Math. 33 (2015) 209-226. Memory and time grow like the number of edges, in any dimension.
 
 The loop for cards, in `_multigrid.lobpcg`, is the same idea in other arithmetic, and stays apart:
-it has one vector, iterates on the pencil itself, and deflates the kernel as a first row of the
-basis, not by projections. Either loop in place of the other would change the last bits of results.
-The hierarchy, its cycle and the start are the same code.
+it iterates on the pencil itself, and deflates the kernel as a first row of the basis, not by
+projections. Either loop in place of the other would change the last bits of results. The hierarchy,
+its cycle, the start, and what decides on the stop are the same code.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ from relutopo.checks import check_integer
 
 from ._multigrid.hierarchy import Hierarchy, csr_to_device
 from ._multigrid.orthonormal import orthonormal
+from ._multigrid.progress import BlockState, Progress
 from ._multigrid.sequential import SequentialScheme
-from ._pencil import DENSE_UP_TO, LARGEST_TOL, Iterate, PencilSolver, SymmetricProblem
+from ._pencil import DENSE_UP_TO, Iterate, PencilSolver, SymmetricProblem
 
 __all__ = ["AmgLobpcgEigensolver"]
 
@@ -42,8 +43,9 @@ class AmgLobpcgEigensolver(PencilSolver[Hierarchy]):
     max_iterations : int, default 500
         Limit of LOBPCG iterations.
     block_size : int, default 1
-        Vectors that are iterated together, 1..16. Only the first must converge; more take fewer
-        iterations where eigenvalues are nearly multiple, and cost more each.
+        Vectors that are iterated together at least, 1..16; always one more than pairs are asked
+        for, from which the gap is taken. More take fewer iterations where eigenvalues are nearly
+        multiple, and cost more each.
 
     Raises
     ------
@@ -74,13 +76,15 @@ class AmgLobpcgEigensolver(PencilSolver[Hierarchy]):
         return Hierarchy.of(csr_to_device(laplacian, self._scheme.device), self._scheme)
 
     def iterate(
-        self, setup: Hierarchy, problem: SymmetricProblem, rng: np.random.Generator
+        self, setup: Hierarchy, problem: SymmetricProblem, n_pairs: int, rng: np.random.Generator
     ) -> Iterate:
-        """Return the first Ritz vector once its true residual is small enough."""
-        device, matrix, m = self._scheme.device, problem.matrix(), self.block_size
+        """Return the first Ritz vectors once their true residuals are small enough."""
+        device, matrix = self._scheme.device, problem.matrix()
+        m = max(self.block_size, n_pairs + 1)
+        progress = Progress(self, problem, n_pairs, m)
         start = np.ascontiguousarray(setup.start(problem.roots**2, rng, m).T)
         basis = problem.roots[:, None] * start
-        iterations = 0
+        sizes = problem.roots[:, None] * (2 * matrix.diagonal())[:, None]
         while True:
             q = orthonormal(problem.project(basis).T, np.ones(problem.n), device).T
             image = matrix @ q
@@ -88,19 +92,22 @@ class AmgLobpcgEigensolver(PencilSolver[Hierarchy]):
             values, c = values[:m], c[:, :m]
             g = q @ c
             residuals = image @ c - g * values
-            # In the terms of the pencil; only what promises to be accepted is worth a full check.
-            error = np.linalg.norm(problem.roots * residuals[:, 0])
-            promising = error <= LARGEST_TOL * values[0] * np.linalg.norm(problem.roots * g[:, 0])
-            stop = iterations == self.max_iterations
-            if stop or promising:
-                pair = problem.eigenpair(g[:, 0])
-                if stop or self.accepts(problem, pair):
-                    return Iterate(pair, iterations, self.name)
-            iterations += 1
-            # What the last step added to the Ritz vectors is the conjugate direction.
-            directions = q[:, m:] @ c[m:]
-            steps = self._precondition(setup, problem, residuals)
-            basis = np.concatenate([g, steps, directions], axis=1)
+            state = BlockState(
+                values,
+                np.linalg.norm(residuals, axis=0),
+                np.linalg.norm(problem.roots[:, None] * residuals, axis=0),
+                np.linalg.norm(problem.roots[:, None] * g, axis=0),
+                np.linalg.norm(sizes * g, axis=0),
+            )
+            found = progress.judge(state, lambda g=g: g[:, :n_pairs])  # type: ignore[misc]
+            if found is not None:
+                return found
+            steps = self._precondition(setup, problem, residuals[:, progress.active])
+            basis = np.concatenate([g, steps], axis=1)
+            if q.shape[1] > m:
+                # What the last step added to the Ritz vectors is the conjugate direction.
+                directions = q[:, m:] @ c[m:, progress.active]
+                basis = np.concatenate([basis, directions], axis=1)
 
     def _precondition(
         self, hierarchy: Hierarchy, problem: SymmetricProblem, residuals: NDArray[np.float64]

@@ -17,7 +17,6 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.sparse import linalg as sparse_linalg
 
 from relutopo.checks import check_threads
 from relutopo.system.threads import Run, threads
@@ -25,17 +24,14 @@ from relutopo.system.threads import Run, threads
 from ._factorisation.cholesky import Cholesky
 from ._factorisation.elimination import Elimination
 from ._factorisation.tuning import DEFAULT
-from ._pencil import Iterate, PencilSolver, SymmetricProblem
+from ._lanczos import largest_ritz_vectors
+from ._pencil import Eigenpair, Iterate, PencilSolver, SymmetricProblem
 
 __all__ = ["ArpackEigensolver"]
 
-# On dual graphs, whatever their size, a Krylov space of so many vectors and one for each digit
-# nearly always holds the Fiedler vector to these digits; SciPy's default are twenty.
-_N_LANCZOS = 2
-_MOST_DIGITS = 16
-# ARPACK's tolerances, one attempt after the other: the first suffices unless eigenvalues cluster.
-_TOLERANCES = (1e-6, 1e-10, 0.0)
-_N_POLISHES = 3
+_N_POLISHES = 4
+
+Floats = NDArray[np.float64]
 
 
 class ArpackEigensolver(PencilSolver[Cholesky]):
@@ -89,71 +85,61 @@ class ArpackEigensolver(PencilSolver[Cholesky]):
         return threads(1 if n <= DEFAULT.piece_size else self.n_threads)
 
     def iterate(
-        self, setup: Cholesky, problem: SymmetricProblem, rng: np.random.Generator
+        self, setup: Cholesky, problem: SymmetricProblem, n_pairs: int, rng: np.random.Generator
     ) -> Iterate:
-        """Return the eigenvector of 1/λ, polished by inverse iteration."""
+        """Return the eigenvectors of the largest 1/λ, polished by inverse iteration."""
         with self.threads(problem.n) as run:
-            return self._iterate(setup, problem, rng, run)
+            return self._iterate(setup, problem, n_pairs, rng, run)
 
     def _iterate(
-        self, factor: Cholesky, problem: SymmetricProblem, rng: np.random.Generator, run: Run
+        self,
+        factor: Cholesky,
+        problem: SymmetricProblem,
+        n_pairs: int,
+        rng: np.random.Generator,
+        run: Run,
     ) -> Iterate:
         dissection = factor.plan.dissection
         order = dissection.order
-        # Everything below is in the order of elimination.
+        # Everything below is in the order of elimination, vectors are rows.
         roots, kernel = problem.roots[order], problem.kernel[order]
         total = kernel @ roots
         applications = 0
 
-        def project(g: NDArray[np.float64]) -> NDArray[np.float64]:
-            return g - (kernel @ g) * kernel
+        def project(g: Floats) -> Floats:
+            return g - np.multiply.outer(g @ kernel, kernel)
 
-        def unit(g: NDArray[np.float64]) -> NDArray[np.float64]:
-            g = project(g)
-            return g / np.linalg.norm(g)
-
-        def invert(g: NDArray[np.float64]) -> NDArray[np.float64]:
+        def invert(g: Floats) -> Floats:
             nonlocal applications
             applications += 1
-            y = factor.solve(roots * project(np.ravel(g)), run)
+            y = factor.solve(roots * project(g), run)
             # Removing the constant before scaling keeps the projection below free of cancellation.
-            y -= kernel @ (roots * y) / total
-            return project(roots * y)
+            y -= ((roots * y) @ kernel / total)[:, None]
+            y *= roots
+            return project(y)
 
-        def in_order_of_nodes(g: NDArray[np.float64]) -> NDArray[np.float64]:
+        def pairs_of(g: Floats) -> list[Eigenpair]:
             nodes = np.empty_like(g)
-            nodes[order] = g
-            return nodes
+            nodes[:, order] = g
+            return problem.eigenpairs(nodes.T)
 
-        n = problem.n
-        n_digits = min(_MOST_DIGITS, round(-np.log10(self.tol)))
-        operator = sparse_linalg.LinearOperator((n, n), matvec=invert, dtype=np.float64)
-        # From end to end of the graph, as the Fiedler vector is; the random part is there for those
-        # that are not, and its high modes are gone after the first step.
-        g = unit(roots * dissection.coordinate[order]) + unit(rng.standard_normal(n))
-        for tolerance in _TOLERANCES:
-            try:
-                g = sparse_linalg.eigsh(
-                    operator,
-                    k=1,
-                    which="LA",
-                    v0=g,
-                    ncv=_N_LANCZOS + n_digits,
-                    tol=tolerance,
-                    maxiter=self.max_iterations,
-                    rng=rng,
-                )[1][:, 0]
-                stopped = False
-            except sparse_linalg.ArpackNoConvergence:
-                stopped = True  # the record will say what residual inverse iteration alone reaches
-            # An error of size ε in g along a high mode is one of size ε λ_max / λ in the residual;
-            # applying the inverse damps it by the same factor.
-            for _ in range(_N_POLISHES):
-                g = invert(g)
-                g /= np.linalg.norm(g)
-                pair = problem.eigenpair(in_order_of_nodes(g))
-                if self.accepts(problem, pair):
-                    return Iterate(pair, applications, self.name)
-            if stopped:
+        # From end to end of the graph, as the first eigenvectors are; the random part is there for
+        # those that are not, and its high modes are gone after the first step.
+        start = project(rng.standard_normal((n_pairs + 1, problem.n)))
+        start /= np.linalg.norm(start, axis=1)[:, None]
+        smooth = project(roots * dissection.coordinates[:, order])[: n_pairs + 1]
+        start[: len(smooth)] += smooth / np.linalg.norm(smooth, axis=1)[:, None]
+        found = largest_ritz_vectors(invert, start, self.tol / 2, self.max_iterations, rng)
+        # The gap to the next value is not overestimated, as far as its Ritz value tells.
+        next_value = 1 / (found.values[-1] + found.bounds[-1])
+        g = found.vectors[:n_pairs]
+        # An error of size ε in g along a high mode is one of size ε λ_max / λ in the residual;
+        # applying the inverse damps it by the same factor.
+        for _ in range(_N_POLISHES):
+            g = invert(g / np.linalg.norm(g, axis=1)[:, None])
+            if n_pairs > 1:
+                g = np.linalg.qr(g.T)[0].T
+            pairs = pairs_of(g)
+            if self.is_final(problem, pairs, next_value):
                 break
-        return Iterate(pair, applications, self.name)
+        return Iterate(pairs, next_value, applications, self.name)

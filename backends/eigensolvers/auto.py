@@ -92,7 +92,7 @@ class AutoEigensolver(PencilSolver[_Chosen]):
         return _Chosen(multigrid, multigrid.set_up(laplacian))
 
     def iterate(
-        self, setup: _Chosen, problem: SymmetricProblem, rng: np.random.Generator
+        self, setup: _Chosen, problem: SymmetricProblem, n_pairs: int, rng: np.random.Generator
     ) -> Iterate:
         """Let the chosen one iterate."""
-        return setup.solver.iterate(setup.setup, problem, rng)
+        return setup.solver.iterate(setup.setup, problem, n_pairs, rng)

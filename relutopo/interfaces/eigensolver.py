@@ -1,7 +1,8 @@
-"""The role that finds the Fiedler pair of a weighted Laplacian."""
+"""The role that finds the first eigenpairs of a weighted Laplacian."""
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,21 +26,30 @@ __all__ = [
 
 _NORMALISED = 1e-6
 """How far the normalisation of an eigenvector may be off; far more than rounding."""
+_REMEDY = (
+    "return an EigenResult with `values`, `vectors` as columns, `residuals` and `next_value` from "
+    "`solve(laplacian, vertex_weights, *, n_pairs=1, seed=0)`, as docs/backends.md shows"
+)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class EigenResult:
-    """The smallest non-zero eigenpair of a pencil.
+    """The smallest non-zero eigenpairs of a pencil, of which k were asked for.
 
     Attributes
     ----------
-    value : float
-        Eigenvalue λ > 0.
-    vector : (n,) ndarray of float64
-        Eigenvector x with xᵀ W_V x = 1 and 1ᵀ W_V x = 0; its largest entry by modulus (the
-        first of several) is positive.
-    residual : float
-        ‖L x - λ W_V x‖ / (λ ‖W_V x‖), computed afresh from the result.
+    values : (k,) ndarray of float64
+        Eigenvalues λ > 0, ascending, multiple ones as often as they are.
+    vectors : (n, k) ndarray of float64
+        An eigenvector x in each column, with xᵀ W_V x = 1 and 1ᵀ W_V x = 0, W_V-orthogonal to
+        the others; the largest entry of each by modulus (the first of several) is positive.
+    residuals : (k,) ndarray of float64
+        ‖L x - λ W_V x‖ / (λ ‖W_V x‖) of each, computed afresh from the result.
+    next_value : float
+        The eigenvalue after these, as far as the solver can tell, and rather too small than too
+        large: none is thought to lie between ``values[-1]`` and it. A tenth of the difference may
+        be missing. It is ``values[-1]`` if that may be multiple, and inf if there is none, k being
+        n - 1. What a partition says of its own uniqueness rests on it.
     iterations : int
         Outer iterations, 0 for a dense solution.
     seconds : float
@@ -47,13 +57,14 @@ class EigenResult:
     method : str
         The method that ran: the registry name, or "dense" for a tiny graph.
     status : {"converged", "not_converged"}
-        Whether the residual is at most the tolerance asked for; or at most 1e-6 and no larger than
-        the rounding error of computing it, so that double precision allows no smaller one.
+        Whether every residual is at most the tolerance asked for; or no larger than what rounding
+        the vector makes of it, so that double precision allows no smaller one.
     """
 
-    value: float
-    vector: NDArray[np.float64]
-    residual: float
+    values: NDArray[np.float64]
+    vectors: NDArray[np.float64]
+    residuals: NDArray[np.float64]
+    next_value: float
     iterations: int
     seconds: float
     method: str
@@ -61,21 +72,27 @@ class EigenResult:
 
 
 class Eigensolver(ABC):
-    """Finds the Fiedler pair of the pencil L x = λ W_V x.
+    """Finds the smallest non-zero eigenpairs of the pencil L x = λ W_V x.
 
     A backend implements `solve`. One that does work for L alone may implement `prepare` too, so
     that pencils with the same L and other vertex weights share that work.
 
-    Laws: the value is the smallest eigenvalue on the W_V-complement of the constants; the
-    residual is the true one; the same seed gives the same result, whether L was prepared before or
-    not; NumPy's global random state is left as it was.
+    Laws: the values are the smallest eigenvalues on the W_V-complement of the constants, and
+    `next_value` lies between the last of them and the one after; the residuals are the true ones;
+    the same seed gives the same result, whether L was prepared before or not; NumPy's global
+    random state is left as it was.
     """
 
     @abstractmethod
     def solve(
-        self, laplacian: sparse.csr_array, vertex_weights: NDArray[np.float64], *, seed: int = 0
+        self,
+        laplacian: sparse.csr_array,
+        vertex_weights: NDArray[np.float64],
+        *,
+        n_pairs: int = 1,
+        seed: int = 0,
     ) -> EigenResult:
-        """Return the Fiedler pair of a connected graph.
+        """Return the first eigenpairs of a connected graph.
 
         Parameters
         ----------
@@ -84,6 +101,8 @@ class Eigensolver(ABC):
             n ≥ 2.
         vertex_weights : (n,) ndarray
             Diagonal of W_V, positive; may be read-only.
+        n_pairs : int
+            How many pairs to find, 1..n - 1; the first one is the Fiedler pair.
         seed : int
             Seed of the random start.
         """
@@ -111,8 +130,8 @@ class Eigensolver(ABC):
         >>> from relutopo import registry
         >>> path = sparse.csr_array(np.array([[1.0, -1, 0], [-1, 2, -1], [0, -1, 1]]))
         >>> prepared = registry.create("eigensolver", "auto").prepare(path)
-        >>> [round(prepared.solve(np.array([1.0, w, 1.0])).value, 9) for w in (1, 3)]
-        [1.0, 1.0]
+        >>> [prepared.solve(np.array([1.0, w, 1.0])).values.round(9) for w in (1, 3)]
+        [array([1.]), array([1.])]
         """
         return _Unprepared(self, laplacian)
 
@@ -125,8 +144,10 @@ class PreparedLaplacian(ABC):
     """
 
     @abstractmethod
-    def solve(self, vertex_weights: NDArray[np.float64], *, seed: int = 0) -> EigenResult:
-        """Return the Fiedler pair for some vertex weights; see `Eigensolver.solve`.
+    def solve(
+        self, vertex_weights: NDArray[np.float64], *, n_pairs: int = 1, seed: int = 0
+    ) -> EigenResult:
+        """Return the first eigenpairs for some vertex weights; see `Eigensolver.solve`.
 
         The `seconds` of the result are those of this solution alone.
         """
@@ -137,8 +158,10 @@ class _Unprepared(PreparedLaplacian):
     eigensolver: Eigensolver
     laplacian: sparse.csr_array
 
-    def solve(self, vertex_weights: NDArray[np.float64], *, seed: int = 0) -> EigenResult:
-        return self.eigensolver.solve(self.laplacian, vertex_weights, seed=seed)
+    def solve(
+        self, vertex_weights: NDArray[np.float64], *, n_pairs: int = 1, seed: int = 0
+    ) -> EigenResult:
+        return self.eigensolver.solve(self.laplacian, vertex_weights, n_pairs=n_pairs, seed=seed)
 
 
 def checked_preparation(prepared: object, eigensolver: Eigensolver) -> PreparedLaplacian:
@@ -158,7 +181,7 @@ def checked_preparation(prepared: object, eigensolver: Eigensolver) -> PreparedL
     Examples
     --------
     >>> class Solver(Eigensolver):
-    ...     def solve(self, laplacian, vertex_weights, *, seed=0): ...
+    ...     def solve(self, laplacian, vertex_weights, *, n_pairs=1, seed=0): ...
     ...     def prepare(self, laplacian): ...
     >>> checked_preparation(Solver().prepare(None), Solver())
     Traceback (most recent call last):
@@ -168,6 +191,15 @@ def checked_preparation(prepared: object, eigensolver: Eigensolver) -> PreparedL
     if not isinstance(prepared, PreparedLaplacian):
         kind = type(prepared).__name__
         raise broken_law("eigensolver", eigensolver, "a PreparedLaplacian from `prepare`", kind)
+    for given in (eigensolver.solve, prepared.solve):
+        parameters = inspect.signature(given).parameters.values()
+        if not any(p.name == "n_pairs" or p.kind is p.VAR_KEYWORD for p in parameters):
+            taken = ", ".join(p.name for p in parameters)
+            raise BackendError(
+                f"`eigensolver` {type(eigensolver).__qualname__} must take `n_pairs`, the number "
+                f"of eigenpairs to return, in `{given.__qualname__}`, got the parameters {taken}; "
+                f"{_REMEDY}"
+            )
     return prepared
 
 
@@ -176,11 +208,12 @@ def checked_eigenpair(
     eigensolver: Eigensolver,
     laplacian: sparse.csr_array,
     vertex_weights: NDArray[np.float64],
+    n_pairs: int = 1,
 ) -> EigenResult:
-    """Return what an eigensolver returned, if value and vector have the residual that it states.
+    """Return what an eigensolver returned, if values and vectors have the residuals it states.
 
-    That no smaller eigenvalue exists, and the sign of the vector, are not tested. The numbers of
-    a pair that did not converge may be anything.
+    That no smaller eigenvalue exists, that the next one is right, and the signs of the vectors are
+    not tested. The numbers of pairs that did not converge may be anything.
 
     Parameters
     ----------
@@ -191,22 +224,25 @@ def checked_eigenpair(
         L, as for `Eigensolver.solve`.
     vertex_weights : (n,) ndarray
         Diagonal of W_V.
+    n_pairs : int
+        How many pairs were asked for.
 
     Raises
     ------
     BackendError
-        If it is no `EigenResult`, or breaks what that says of value, vector and residual.
+        If it is no `EigenResult`, or breaks what that says of values, vectors and residuals.
 
     Examples
     --------
     >>> class Constant(Eigensolver):
-    ...     def solve(self, laplacian, vertex_weights, *, seed=0):
-    ...         return EigenResult(1.0, np.full(2, 0.5**0.5), 0.0, 1, 0.0, "constant", "converged")
+    ...     def solve(self, laplacian, vertex_weights, *, n_pairs=1, seed=0):
+    ...         x, ends = np.full((2, 1), 0.5**0.5), (np.inf, 1, 0.0, "constant", "converged")
+    ...         return EigenResult(np.ones(1), x, np.zeros(1), *ends)
     >>> edge, weights = sparse.csr_array([[1.0, -1.0], [-1.0, 1.0]]), np.ones(2)
     >>> checked_eigenpair(Constant().solve(edge, weights), Constant(), edge, weights)
     Traceback (most recent call last):
     ...
-    relutopo.errors.BackendError: ... a vector with 1ᵀ W_V x = 0, got 1.41421; ...
+    relutopo.errors.BackendError: ... a vector 0 with 1ᵀ W_V x = 0, got 1.41421; ...
     """
 
     def broken(expected: str, came: object) -> BackendError:
@@ -216,47 +252,67 @@ def checked_eigenpair(
         raise broken("an EigenResult", type(found).__name__)
     if found.status not in ("converged", "not_converged"):
         raise broken("the `status` 'converged' or 'not_converged'", repr(found.status))
-    for name in ("value", "residual"):
-        number = getattr(found, name)
-        if not isinstance(number, Real):
-            raise broken(f"a number as `{name}`", type(number).__name__)
+    n = len(vertex_weights)
+    for name, shape in (
+        ("values", (n_pairs,)),
+        ("residuals", (n_pairs,)),
+        ("vectors", (n, n_pairs)),
+    ):
+        _check_floats(name, getattr(found, name), shape, broken)
+    if not isinstance(found.next_value, Real):
+        raise broken("a number as `next_value`", type(found.next_value).__name__)
     if found.status == "not_converged":
         return found
-    if not 0 < found.value < np.inf:
-        raise broken("a positive finite `value`", found.value)
-    if not 0 <= found.residual < np.inf:
-        raise broken("a finite `residual` that is not negative", found.residual)
-    _check_floats(found.vector, len(vertex_weights), broken)
-    weighted = vertex_weights * found.vector
-    square, along_kernel = float(found.vector @ weighted), float(weighted.sum())
-    if not abs(square - 1) <= _NORMALISED:
-        raise broken("a vector with xᵀ W_V x = 1", f"{square:.6g}")
-    if not abs(along_kernel) <= _NORMALISED * np.sqrt(vertex_weights.sum()):
-        raise broken("a vector with 1ᵀ W_V x = 0", f"{along_kernel:.6g}")
-    image = laplacian @ found.vector
-    scale = found.value * float(np.linalg.norm(weighted))
-    residual = float(np.linalg.norm(image - found.value * weighted)) / scale
-    # Twice what rounding makes of it at most: |L| |x|, because L has nothing positive off its
-    # diagonal, is added up entry by entry, here and in the backend.
-    sizes = np.abs(found.vector)
-    sizes = 2 * laplacian.diagonal() * sizes - laplacian @ sizes
-    sizes *= np.diff(laplacian.indptr) + 3
-    rounding = 2 * np.finfo(np.float64).eps * float(np.linalg.norm(sizes)) / scale
-    if not abs(residual - found.residual) <= 0.01 * residual + rounding:
+    values, residuals, vectors = found.values, found.residuals, found.vectors
+    for name in ("values", "residuals", "vectors"):
+        finite = np.isfinite(getattr(found, name))
+        if not finite.all():
+            at = np.unravel_index(int(np.argmin(finite)), finite.shape)
+            index = ", ".join(map(str, at))
+            raise broken(f"finite `{name}`", f"{getattr(found, name)[at]} at index {index}")
+    if not (values > 0).all() or not (np.diff(values) >= 0).all():
+        raise broken("positive ascending `values`", values.tolist())
+    if not (residuals >= 0).all():
+        raise broken("`residuals` that are not negative", residuals.tolist())
+    if not found.next_value >= values[-1]:
+        raise broken(f"a `next_value` from the last of the values {values[-1]}", found.next_value)
+    if (found.next_value == np.inf) != (n_pairs == n - 1):
         raise broken(
-            f"the true residual ‖L x - λ W_V x‖ / (λ ‖W_V x‖), {residual:.1e}",
-            f"{found.residual:.1e}",
+            "inf as `next_value` if there are no more pairs, and only then", found.next_value
         )
+    weighted = vertex_weights[:, None] * vectors
+    square, along_kernel = vectors.T @ weighted, weighted.sum(axis=0)
+    for i in range(n_pairs):
+        if not abs(square[i, i] - 1) <= _NORMALISED:
+            raise broken(f"a vector {i} with xᵀ W_V x = 1", f"{square[i, i]:.6g}")
+        if not abs(along_kernel[i]) <= _NORMALISED * np.sqrt(vertex_weights.sum()):
+            raise broken(f"a vector {i} with 1ᵀ W_V x = 0", f"{along_kernel[i]:.6g}")
+        for j in range(i):
+            if not abs(square[i, j]) <= _NORMALISED:
+                raise broken(f"vectors {j} and {i} with xᵀ W_V y = 0", f"{square[i, j]:.6g}")
+    for i in range(n_pairs):
+        vector, value = vectors[:, i], float(values[i])
+        scale = value * float(np.linalg.norm(weighted[:, i]))
+        residual = float(np.linalg.norm(laplacian @ vector - value * weighted[:, i])) / scale
+        # Four times what rounding makes of it at most: |L| |x|, because L has nothing positive off
+        # its diagonal, is added up entry by entry, here and in the backend.
+        sizes = np.abs(vector)
+        sizes = 2 * laplacian.diagonal() * sizes - laplacian @ sizes
+        sizes *= np.diff(laplacian.indptr) + 3
+        rounding = 4 * np.finfo(np.float64).eps * float(np.linalg.norm(sizes)) / scale
+        if not abs(residual - residuals[i]) <= 0.01 * residual + rounding:
+            raise broken(
+                f"the true residual {i}, ‖L x - λ W_V x‖ / (λ ‖W_V x‖), {residual:.1e}",
+                f"{residuals[i]:.1e}",
+            )
     return found
 
 
-def _check_floats(vector: object, n: int, broken: Callable[[str, object], BackendError]) -> None:
-    expected = f"a `vector` of {n} real floats"
-    if not isinstance(vector, np.ndarray):
-        raise broken(expected, type(vector).__name__)
-    if vector.shape != (n,) or vector.dtype.kind != "f":
-        raise broken(expected, f"shape {vector.shape} and dtype {vector.dtype}")
-    finite = np.isfinite(vector)
-    if not finite.all():
-        i = int(np.argmin(finite))
-        raise broken("a finite `vector`", f"{vector[i]} at index {i}")
+def _check_floats(
+    name: str, array: object, shape: tuple[int, ...], broken: Callable[[str, object], BackendError]
+) -> None:
+    expected = f"`{name}` of shape {shape} and real floats"
+    if not isinstance(array, np.ndarray):
+        raise broken(expected, type(array).__name__)
+    if array.shape != shape or array.dtype.kind != "f":
+        raise broken(expected, f"shape {array.shape} and dtype {array.dtype}")

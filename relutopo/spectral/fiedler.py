@@ -337,15 +337,15 @@ class FiedlerPartitioner:
         system = pencil(graph, counts, weighting, registry.create("edge_weights", edge_weights))
         result = self._solve(system, members)
         vector = np.full(graph.n_nodes, np.nan)
-        vector[members] = result.vector
+        vector[members] = result.vectors[:, 0]
         with np.errstate(invalid="ignore"):
             sides = vector > 0
         return FiedlerPartition(
-            value=result.value,
+            value=float(result.values[0]),
             vector=vector,
             sides=sides,
             component=members,
-            residual=result.residual,
+            residual=float(result.residuals[0]),
             iterations=result.iterations,
             seconds=result.seconds,
             method=result.method,
@@ -371,7 +371,7 @@ class FiedlerPartitioner:
         if result.status != "converged":
             raise NotConvergedError(
                 f"`eigensolver` {result.method!r} must converge, got residual "
-                f"{result.residual:.1e} after {result.iterations} iterations; choose another "
+                f"{max(result.residuals):.1e} after {result.iterations} iterations; choose another "
                 "eigensolver, or pass an instance with a larger tol or max_iterations"
             )
         return replace(result, seconds=seconds)

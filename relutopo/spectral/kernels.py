@@ -225,3 +225,46 @@ def components(indptr: Int32s, columns: Int32s) -> Int32s:
         n_labelled += n_reached
         n_found += 1
     return labels
+
+
+@njit(cache=True)
+def differences(
+    indptr: Int32s, columns: Int32s, values: Any, x: Any, image: Any, sizes: Any
+) -> float:
+    """Fill in Σ_j w_ij (x_i - x_j) and Σ_j w_ij (|x_i| + |x_j|); return Σ_ij w_ij (x_i - x_j)².
+
+    The sum over pairs counts each edge once. These are L x, |L| |x| and xᵀ L x, but taken from the
+    entries of L beside its diagonal, without the cancellation that the diagonal brings.
+
+    Parameters
+    ----------
+    indptr, columns, values : ndarrays
+        L in CSR form.
+    x : (n,) ndarray
+    image, sizes : (n,) ndarrays
+        Written to.
+
+    Examples
+    --------
+    >>> indptr, columns, values = laplacian_rows(np.array([[0, 1]], np.int32), np.array([2.0]), 2)
+    >>> image, sizes = np.empty(2), np.empty(2)
+    >>> differences(indptr, columns, values, np.array([1.0, -2.0]), image, sizes)
+    18.0
+    >>> image.tolist(), sizes.tolist()
+    ([6.0, -6.0], [6.0, 6.0])
+    """
+    energy = 0.0
+    for i in range(len(indptr) - 1):
+        sum_ = size = of_row = 0.0
+        for p in range(indptr[i], indptr[i + 1]):
+            j = columns[p]
+            if j != i:
+                difference = x[i] - x[j]
+                change = -values[p] * difference
+                sum_ += change
+                of_row += change * difference
+                size -= values[p] * (abs(x[i]) + abs(x[j]))
+        image[i] = sum_
+        sizes[i] = size
+        energy += of_row
+    return energy / 2

@@ -102,37 +102,47 @@ class Cholesky:
 
         Parameters
         ----------
-        right : (n,) ndarray
-            With sum 0.
+        right : (m, n) ndarray
+            Right sides with sum 0, one a row. Two at a time take little longer than one, because
+            most of the time goes into reading the factor.
         run : callable
             As for `of`.
         """
+        x = right.copy()
+        for i in range(0, len(x), 2):
+            self._solve(x[i : i + 2], run)
+        return x
+
+    def _solve(self, x: Floats, run: Run) -> None:
+        """Replace one right side or two by the solutions."""
         plan = self.plan
         blocks = (plan.dissection.starts, plan.border_ptr, plan.slots)
-        x = right.copy()
+        eliminate_from, substitute_into = (
+            (_forward, _backward) if len(x) == 1 else (_forward_two, _backward_two)
+        )
 
         def forward(i: int) -> Floats:
             piece = plan.pieces[i]
-            own = x[plan.positions_of(piece)]
-            vector = np.zeros(len(own) + len(plan.border_of(piece)))
-            vector[: len(own)] = own
-            _forward(self.panels[i], blocks, piece.first, piece.last, vector)
-            own[:] = vector[: len(own)]
-            return vector[len(own) :]
+            own = x[:, plan.positions_of(piece)]
+            n_own = own.shape[1]
+            vectors = np.zeros((len(x), n_own + len(plan.border_of(piece))))
+            vectors[:, :n_own] = own
+            eliminate_from(self.panels[i], blocks, piece.first, piece.last, vectors)
+            own[:] = vectors[:, :n_own]
+            return vectors[:, n_own:]
 
         def backward(i: int) -> None:
             piece = plan.pieces[i]
-            own = x[plan.positions_of(piece)]
-            vector = np.concatenate([own, x[plan.border_of(piece)]])
-            _backward(self.panels[i], blocks, piece.first, piece.last, vector)
-            own[:] = vector[: len(own)]
+            own = x[:, plan.positions_of(piece)]
+            vectors = np.concatenate([own, x[:, plan.border_of(piece)]], axis=1)
+            substitute_into(self.panels[i], blocks, piece.first, piece.last, vectors)
+            own[:] = vectors[:, : own.shape[1]]
 
         for level in plan.levels:
             for i, beyond in zip(level, run(forward, level), strict=True):
-                x[plan.border_of(plan.pieces[i])] += beyond
+                x[:, plan.border_of(plan.pieces[i])] += beyond
         for level in reversed(plan.levels):
             list(run(backward, level))
-        return x
 
 
 @njit(cache=True)
@@ -205,9 +215,10 @@ def _factorize(matrix, blocks, first, last, waiting_before, n_given, stack, pane
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"})
-def _forward(panels, blocks, first, last, x):
+def _forward(panels, blocks, first, last, vectors):
     """Solve with the factor, over the slots of a piece; add to the border what comes to it."""
     starts, border_ptr, slots = blocks
+    x = vectors[0]
     y = np.empty(_largest_front(starts, border_ptr, first, last))
     at = 0
     for b in range(first, last):
@@ -241,9 +252,10 @@ def _forward(panels, blocks, first, last, x):
 
 
 @njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nsz"})
-def _backward(panels, blocks, first, last, x):
+def _backward(panels, blocks, first, last, vectors):
     """Solve with the transposed factor, over the slots of a piece, those of the border given."""
     starts, border_ptr, slots = blocks
+    x = vectors[0]
     y = np.empty(_largest_front(starts, border_ptr, first, last))
     at = len(panels)
     for b in range(last - 1, first - 1, -1):
@@ -276,6 +288,101 @@ def _backward(panels, blocks, first, last, x):
                 y[k] = (y[k] - z) / row[k]
                 k -= 1
         x[begin : begin + n_own] = y[:n_own]
+
+
+@njit(cache=True, nogil=True, fastmath={"contract"})
+def _forward_two(panels, blocks, first, last, vectors):
+    """Do what `_forward` does to two vectors."""
+    starts, border_ptr, slots = blocks
+    v, w = vectors[0], vectors[1]
+    size = _largest_front(starts, border_ptr, first, last)
+    x, y = np.empty(size), np.empty(size)
+    at = 0
+    for b in range(first, last):
+        begin, n_own = starts[b] - starts[first], starts[b + 1] - starts[b]
+        border = slots[border_ptr[b] : border_ptr[b + 1]]
+        n = n_own + len(border)
+        x[:n_own] = v[begin : begin + n_own]
+        y[:n_own] = w[begin : begin + n_own]
+        x[n_own:n] = 0.0
+        y[n_own:n] = 0.0
+        k = 0
+        while k < n_own:
+            row = panels[at : at + n]
+            x[k] /= row[k]
+            y[k] /= row[k]
+            s, t = x[k], y[k]
+            if k + 1 < n_own:
+                after = panels[at + n : at + 2 * n]
+                x[k + 1] = (x[k + 1] - s * row[k + 1]) / after[k + 1]
+                y[k + 1] = (y[k + 1] - t * row[k + 1]) / after[k + 1]
+                s_after, t_after = x[k + 1], y[k + 1]
+                x_rest, y_rest, p, q = x[k + 2 : n], y[k + 2 : n], row[k + 2 :], after[k + 2 :]
+                for j in range(len(x_rest)):
+                    x_rest[j] -= s * p[j] + s_after * q[j]
+                    y_rest[j] -= t * p[j] + t_after * q[j]
+            else:
+                x_rest, y_rest, p = x[k + 1 : n], y[k + 1 : n], row[k + 1 :]
+                for j in range(len(x_rest)):
+                    x_rest[j] -= s * p[j]
+                    y_rest[j] -= t * p[j]
+            n_done = min(2, n_own - k)
+            at += n_done * n
+            k += n_done
+        v[begin : begin + n_own] = x[:n_own]
+        w[begin : begin + n_own] = y[:n_own]
+        for j in range(len(border)):
+            v[border[j]] += x[n_own + j]
+            w[border[j]] += y[n_own + j]
+
+
+@njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nsz"})
+def _backward_two(panels, blocks, first, last, vectors):
+    """Do what `_backward` does to two vectors."""
+    starts, border_ptr, slots = blocks
+    v, w = vectors[0], vectors[1]
+    size = _largest_front(starts, border_ptr, first, last)
+    x, y = np.empty(size), np.empty(size)
+    at = len(panels)
+    for b in range(last - 1, first - 1, -1):
+        begin, n_own = starts[b] - starts[first], starts[b + 1] - starts[b]
+        border = slots[border_ptr[b] : border_ptr[b + 1]]
+        n = n_own + len(border)
+        x[:n_own] = v[begin : begin + n_own]
+        y[:n_own] = w[begin : begin + n_own]
+        for j in range(len(border)):
+            x[n_own + j] = v[border[j]]
+            y[n_own + j] = w[border[j]]
+        k = n_own - 1
+        while k >= 0:
+            at -= n
+            row = panels[at : at + n]
+            x_known, y_known, p = x[k + 1 : n], y[k + 1 : n], row[k + 1 :]
+            s = t = 0.0
+            if k > 0:
+                at -= n
+                before = panels[at : at + n]
+                q = before[k + 1 :]
+                s_before = t_before = 0.0
+                for j in range(len(x_known)):
+                    s += p[j] * x_known[j]
+                    t += p[j] * y_known[j]
+                    s_before += q[j] * x_known[j]
+                    t_before += q[j] * y_known[j]
+                x[k] = (x[k] - s) / row[k]
+                y[k] = (y[k] - t) / row[k]
+                x[k - 1] = (x[k - 1] - s_before - before[k] * x[k]) / before[k - 1]
+                y[k - 1] = (y[k - 1] - t_before - before[k] * y[k]) / before[k - 1]
+                k -= 2
+            else:
+                for j in range(len(x_known)):
+                    s += p[j] * x_known[j]
+                    t += p[j] * y_known[j]
+                x[k] = (x[k] - s) / row[k]
+                y[k] = (y[k] - t) / row[k]
+                k -= 1
+        v[begin : begin + n_own] = x[:n_own]
+        w[begin : begin + n_own] = y[:n_own]
 
 
 @njit(cache=True, nogil=True)

@@ -48,14 +48,14 @@ class Dissection:
     parents : (n_blocks,) ndarray of int64
         The separator next above a block, a later block; -1 if there is none. No edge joins a
         block with a later block that is not above it.
-    coordinate : (n,) ndarray of float32
-        A smooth function of the nodes that grows from one end of the graph to another.
+    coordinates : (3, n) ndarray of float32
+        Smooth functions of the nodes, each of which grows from one end of the graph to another.
     """
 
     order: NDArray[np.int32]
     starts: NDArray[np.int64]
     parents: NDArray[np.int64]
-    coordinate: NDArray[np.float32]
+    coordinates: NDArray[np.float32]
 
 
 def nested_dissection(
@@ -114,7 +114,7 @@ def nested_dissection(
     starts = np.flatnonzero(above >= 0)
     parents = np.searchsorted(starts, above[starts])
     parents[parents == len(starts)] = -1
-    return Dissection(order, np.append(starts, n), parents, coordinates[:, 0].copy())
+    return Dissection(order, np.append(starts, n), parents, coordinates.T.copy())
 
 
 @njit(cache=True)

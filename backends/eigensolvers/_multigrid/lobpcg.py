@@ -1,27 +1,27 @@
 """LOBPCG with an algebraic multigrid preconditioner, on any device.
 
-The iteration is that of `amg_lobpcg`, with one vector, in the terms of the pencil, with aggregates
-that are found for all nodes at once, and with smoothing by Chebyshev polynomials in place of Gauss
-and Seidel's, which goes from node to node. Vectors and matrices stay on the device, but for the
-coarsest; in each iteration four arrays of at most 4 × 4 numbers come to the host: two Gram
-matrices, the projected matrix, and the norms that decide on the stop.
+The iteration is that of `amg_lobpcg`, in the terms of the pencil, with aggregates that are found
+for all nodes at once, and with smoothing by Chebyshev polynomials in place of Gauss and Seidel's,
+which goes from node to node. Vectors and matrices stay on the device, but for the coarsest; in each
+iteration four small arrays come to the host: two Gram matrices, the projected matrix, and the norms
+that decide on the stop.
 """
 
 from __future__ import annotations
 
-import math
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from scipy import sparse
 
 from relutopo.devices.device import Device
 
-from .._pencil import LARGEST_TOL, Iterate, PencilSolver, SymmetricProblem
+from .._pencil import Iterate, PencilSolver, SymmetricProblem
 from .hierarchy import Hierarchy, csr_to_device
 from .orthonormal import orthonormal
 from .parallel import ParallelScheme
 from .products import combinations, inner_products, product
+from .progress import BlockState, Progress
 
 __all__ = ["DeviceLobpcgEigensolver"]
 
@@ -56,58 +56,63 @@ class DeviceLobpcgEigensolver(PencilSolver[sparse.csr_array]):
         return laplacian
 
     def iterate(
-        self, setup: sparse.csr_array, problem: SymmetricProblem, rng: np.random.Generator
+        self,
+        setup: sparse.csr_array,
+        problem: SymmetricProblem,
+        n_pairs: int,
+        rng: np.random.Generator,
     ) -> Iterate:
-        """Return the first Ritz pair that is accepted."""
-        n_bytes = _BYTES_PER_ENTRY * setup.nnz + _BYTES_PER_NODE * problem.n
+        """Return the first Ritz pairs that are accepted."""
+        n_vectors = 3 * (n_pairs + 1)
+        n_bytes = _BYTES_PER_ENTRY * setup.nnz + (_BYTES_PER_NODE + 16 * n_vectors) * problem.n
         purpose = f"the Fiedler vector of {problem.n:,} nodes"
         with self.device.session():
             self.device.require_memory(n_bytes, purpose)
-            return self._iterate(setup, problem, rng)
+            return self._iterate(setup, problem, n_pairs, rng)
 
     def _iterate(
-        self, on_host: sparse.csr_array, problem: SymmetricProblem, rng: np.random.Generator
+        self,
+        on_host: sparse.csr_array,
+        problem: SymmetricProblem,
+        n_pairs: int,
+        rng: np.random.Generator,
     ) -> Iterate:
-        device, xp = self.device, self.device.xp
+        device, xp, m = self.device, self.device.xp, n_pairs + 1
         laplacian = csr_to_device(on_host, device)
         hierarchy = Hierarchy.of(laplacian, ParallelScheme(device))
         weights, diagonal = device.to_device(problem.roots**2), laplacian.diagonal()
-        basis, iterations = list(hierarchy.start(weights, rng)), 0
+        inverse = 1 / weights
+        progress = Progress(self, problem, n_pairs, m)
+        basis = list(hierarchy.start(weights, rng, m))
         while True:
             # Orthogonal to the kernel, which stands first.
             q = orthonormal(xp.stack([xp.ones(problem.n), *basis]), weights, device)[1:]
             image = product(xp, laplacian, q)
             projected = device.to_host(inner_products(xp, q, image))
             values, c = np.linalg.eigh((projected + projected.T) / 2)
-            value, ritz = float(values[0]), c[:, 0]
-            # What the last step added to the Ritz vector is the conjugate direction.
-            added = np.append(0.0, ritz[1:])
-            coefficients = device.to_device(np.stack([ritz, added]))
-            x, direction = combinations(xp, coefficients, q)
+            values, ritz = values[:m], c[:, :m].T
+            # What the last step added to the Ritz vectors is the conjugate direction.
+            added = ritz.copy()
+            added[:, :m] = 0.0
+            coefficients = device.to_device(np.concatenate([ritz, added]))
+            x = combinations(xp, coefficients, q)
+            x, directions = x[:m], x[m:]
             weighted = weights * x
-            residual = combinations(xp, coefficients[:1], image)[0] - value * weighted
-            stop = iterations == self.max_iterations
-            if stop or self._promises(value, x, weighted, residual, laplacian, diagonal):
-                pair = problem.eigenpair(problem.roots * device.to_host(x))
-                if stop or self.accepts(problem, pair):
-                    return Iterate(pair, iterations, self.name)
-            iterations += 1
-            basis = [x, hierarchy.cycle(residual)] + ([direction] if len(q) > 1 else [])
-
-    def _promises(
-        self, value: float, x: Any, weighted: Any, residual: Any, laplacian: Any, diagonal: Any
-    ) -> bool:
-        """Tell whether a pair is likely to be accepted, in the terms of `PencilSolver.accepts`.
-
-        Only then is it worth a full check on the host.
-        """
-        xp = self.device.xp
-        squares = xp.stack([residual @ residual, weighted @ weighted])
-        error, norm = map(math.sqrt, self.device.to_host(squares))
-        scale = value * norm
-        if error <= self.tol * scale or error > LARGEST_TOL * scale:
-            return error <= self.tol * scale
-        sizes = abs(x)
-        sizes = product(xp, laplacian, sizes, 2 * diagonal * sizes, -1.0)
-        rounding = float(np.finfo(np.float64).eps) * math.sqrt(sizes @ sizes)
-        return error <= 1.1 * rounding
+            shares = device.to_device(values[:, None])
+            residuals = combinations(xp, coefficients[:m], image) - shares * weighted
+            rows = residuals, weighted, diagonal * x
+            squares = xp.stack([row[j] @ row[j] for row in rows for j in range(m)])
+            distances = xp.stack([residuals[j] @ (inverse * residuals[j]) for j in range(m)])
+            norms = np.sqrt(device.to_host(xp.stack([*squares, *distances]))).reshape(4, m)
+            errors, scales, sizes, distances = norms
+            state = BlockState(values, distances, errors, scales, 2 * sizes)
+            found = progress.judge(
+                state,
+                lambda x=x: problem.roots[:, None] * device.to_host(x[:n_pairs]).T,  # type: ignore[misc]
+            )
+            if found is not None:
+                return found
+            active = np.flatnonzero(progress.active).tolist()
+            basis = [*x, *(hierarchy.cycle(residuals[j]) for j in active)]
+            if len(q) > m:
+                basis += [directions[j] for j in active]

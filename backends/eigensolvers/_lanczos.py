@@ -1,0 +1,173 @@
+"""Block Lanczos with thick restarts, for the largest eigenvalues of a symmetric operator.
+
+J. Cullum, W. E. Donath, "A block Lanczos algorithm for computing the q algebraically largest
+eigenvalues and a corresponding eigenspace of large, sparse, real symmetric matrices", CDC 1974;
+restarts keep Ritz vectors (K. Wu, H. Simon, "Thick-restart Lanczos method for large symmetric
+eigenvalue problems", SIAM J. Matrix Anal. Appl. 22 (2000) 602-616), which is what the implicit
+restarts of ARPACK come to. From one vector Lanczos finds one eigenvector of a multiple eigenvalue
+only; a block finds as many as it has vectors.
+
+Invariants: the basis is orthonormal to rounding, because every block is orthogonalised twice
+against all others; the projected operator is T = V A Vᵀ with the basis in rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import NDArray
+
+__all__ = ["RitzVectors", "largest_ritz_vectors"]
+
+_FIRST_TEST = 4  # blocks; fewer have never been enough
+_BLOCKS = 14  # of the basis, before it is restarted
+_KEPT = 3  # of them are kept
+_NEARLY_DEPENDENT = 1e-7
+_WELL_APART = 1e-3
+_ROUNDING = 1e-14
+_SHARE_OF_GAP = 0.1
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class RitzVectors:
+    """What a block of vectors was found to be.
+
+    Attributes
+    ----------
+    values : (b,) ndarray
+        Ritz values, descending.
+    vectors : (b, n) ndarray
+        Orthonormal Ritz vectors.
+    bounds : (b,) ndarray
+        Norms of their residuals: an eigenvalue is as near.
+    """
+
+    values: Floats
+    vectors: Floats
+    bounds: Floats
+
+
+def largest_ritz_vectors(
+    operator: Callable[[Floats], Floats],
+    start: Floats,
+    tol: float,
+    max_restarts: int,
+    rng: np.random.Generator,
+) -> RitzVectors:
+    """Return approximate eigenvectors for the largest eigenvalues, as many as there are rows.
+
+    All but the last are sought with a residual of `tol`, relative to their eigenvalues; the last
+    one until its distance from the one before is known to a tenth.
+
+    Parameters
+    ----------
+    operator : callable
+        Maps rows to rows; symmetric and positive semidefinite.
+    start : (b, n) ndarray
+        Independent rows, b ≥ 1; in the range of the operator.
+    tol : float
+    max_restarts : int
+    rng : numpy.random.Generator
+    """
+    b, n = start.shape
+    room = min(_BLOCKS * b, n)
+    basis, t = np.empty((room, n)), np.zeros((room, room))
+    block, size = _orthonormal(start, basis[:0], np.ones(b), rng)[0], 0
+    for restart in range(max_restarts + 1):
+        while True:
+            begin, size = size, size + len(block)
+            basis[begin:size] = block
+            image = operator(block)
+            known = basis[:size]
+            overlap = known @ image.T
+            t[:size, begin:size] = overlap
+            t[begin:size, :size] = overlap.T
+            sizes = np.sqrt(np.einsum("ij,ij->i", image, image))
+            block, coupling = _orthonormal(image - overlap.T @ known, known, sizes, rng)
+            is_full = size + len(block) > room
+            if size < _FIRST_TEST * b and not is_full:
+                continue
+            values, c = scipy.linalg.eigh(t[:size, :size], check_finite=False)
+            values, c = values[::-1], c[:, ::-1]
+            bounds = np.linalg.norm(coupling.T @ c[begin:size, :], axis=0)
+            if _is_enough(values[:b], bounds[:b], tol) or is_full:
+                break
+        if _is_enough(values[:b], bounds[:b], tol) or restart == max_restarts or size == n:
+            break
+        kept = min(_KEPT * b, size - 1)
+        basis[:kept] = c[:, :kept].T @ known
+        t[:] = 0.0
+        np.fill_diagonal(t[:kept, :kept], values[:kept])
+        size = kept
+    return RitzVectors(values[:b], c[:, :b].T @ known, bounds[:b])
+
+
+def _is_enough(values: Floats, bounds: Floats, tol: float) -> bool:
+    if not (bounds[:-1] <= tol * values[:-1]).all():
+        return False
+    if len(values) == 1:
+        return bool(bounds[0] <= tol * values[0])
+    before, last = values[-2:]
+    return bool(bounds[-1] <= max(_SHARE_OF_GAP * (before - last), tol * last))
+
+
+def _orthonormal(
+    rows: Floats, others: Floats, sizes: Floats, rng: np.random.Generator
+) -> tuple[Floats, Floats]:
+    """Return orthonormal rows q, orthogonal to others, and a matrix r with r q = rows.
+
+    The rows given are orthogonal to the others but for rounding of numbers of some sizes. What is
+    dependent up to that is replaced by random rows, in which r has nothing.
+    """
+    q, r = rows, np.eye(len(rows))
+    for _ in range(3):
+        gram = q @ q.T
+        lengths = np.sqrt(np.diagonal(gram))
+        if not (lengths > _NEARLY_DEPENDENT * sizes).all():
+            break
+        try:
+            lower = np.linalg.cholesky(gram / np.multiply.outer(lengths, lengths))
+        except np.linalg.LinAlgError:
+            break
+        least = np.diagonal(lower).min()
+        if least < _NEARLY_DEPENDENT:
+            break
+        is_done = least > _WELL_APART and (lengths > _WELL_APART * sizes).all()
+        lower = lengths[:, None] * lower
+        q, r = np.linalg.inv(lower) @ q, r @ lower
+        if is_done:
+            return q, r
+        q -= (q @ others.T) @ others
+        sizes = np.ones(len(rows))
+    return _one_by_one(rows, others, sizes, rng)
+
+
+def _one_by_one(
+    rows: Floats, others: Floats, sizes: Floats, rng: np.random.Generator
+) -> tuple[Floats, Floats]:
+    """Do what `_orthonormal` does, with rows however dependent."""
+    n_others = len(others)
+    every, r = np.concatenate([others, rows]), np.zeros((len(rows), len(rows)))
+    for i, given in enumerate(rows):
+        known, row = every[: n_others + i], given
+        for _ in range(3):
+            part = row @ known.T
+            row = row - part @ known
+            r[i, :i] += part[n_others:]
+        length = float(np.linalg.norm(row))
+        if length > _ROUNDING * sizes[i]:
+            r[i, i] = length
+        else:
+            row = rng.standard_normal(len(row))
+            length = float(np.linalg.norm(row))
+        for _ in range(3):
+            row = row / length
+            row -= (row @ known.T) @ known
+            length = float(np.linalg.norm(row))
+        every[n_others + i] = row / length
+    return every[n_others:], r

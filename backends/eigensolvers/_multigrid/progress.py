@@ -1,0 +1,108 @@
+"""When LOBPCG stops, and which vectors of its block still need steps.
+
+The first vectors must solve the pencil to the tolerance, and on to what double precision allows
+where the signs of their entries are open. The next one only tells how far away the next eigenvalue
+is: a tenth of that is enough. A vector that is good enough stays in the basis and takes no more
+steps, which are what costs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._pencil import Eigenpair, Iterate, PencilSolver, SymmetricProblem
+
+__all__ = ["BlockState", "Progress"]
+
+_SHARE_OF_GAP = 0.1
+_PROMISING = 1e-6
+_MOST_EXTRA = 30
+"""Iterations after all residuals were small enough, for signs that are open."""
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class BlockState:
+    """The Ritz pairs of an iteration, in numbers; arrays have one for each vector of the block.
+
+    Attributes
+    ----------
+    values : (m,) ndarray
+        Ritz values, ascending.
+    distances : (m,) ndarray
+        Norms of the residuals in W_V⁻¹, for unit vectors: an eigenvalue is as near.
+    errors, scales : (m,) ndarray
+        ‖L x - λ W_V x‖ and ‖W_V x‖.
+    sizes : (m,) ndarray
+        About ‖|L| |x|‖.
+    """
+
+    values: Floats
+    distances: Floats
+    errors: Floats
+    scales: Floats
+    sizes: Floats
+
+
+class Progress:
+    """Decides after each iteration.
+
+    Parameters
+    ----------
+    solver : PencilSolver
+    problem : SymmetricProblem
+    n_pairs : int
+        Vectors that are wanted.
+    m : int
+        Vectors of the block, one more at least.
+
+    Attributes
+    ----------
+    iterations : int
+    active : (m,) ndarray of bool
+        Which vectors need steps.
+    """
+
+    def __init__(
+        self, solver: PencilSolver[Any], problem: SymmetricProblem, n_pairs: int, m: int
+    ) -> None:
+        self._solver, self._problem, self._n_pairs = solver, problem, n_pairs
+        self.iterations, self._extra = 0, 0
+        self.active = np.ones(m, dtype=bool)
+
+    def judge(self, state: BlockState, vectors: Callable[[], Floats]) -> Iterate | None:
+        """Return what was found, or None after noting which vectors need steps.
+
+        Parameters
+        ----------
+        state : BlockState
+        vectors : callable
+            Gives g of the first vectors as columns, on the host.
+        """
+        n, solver = self._n_pairs, self._solver
+        next_value = float(state.values[n] - state.distances[n])
+        gap = state.values[n] - state.values[n - 1]
+        is_gap_known = state.distances[n] <= max(_SHARE_OF_GAP * gap, solver.tol * state.values[n])
+        relative = state.errors / (np.abs(state.values) * state.scales)
+        rounding = np.finfo(np.float64).eps * state.sizes / (np.abs(state.values) * state.scales)
+        is_close = relative <= np.maximum(_PROMISING, 2 * rounding)
+        is_last = self.iterations == solver.max_iterations
+        if is_last or (is_gap_known and is_close[:n].all()):
+            pairs = self._problem.eigenpairs(vectors())
+            if is_last or self._is_done(pairs, next_value):
+                return Iterate(pairs, next_value, self.iterations, solver.name)
+        self.iterations += 1
+        self.active[n] = not is_gap_known
+        return None
+
+    def _is_done(self, pairs: list[Eigenpair], next_value: float) -> bool:
+        if self._solver.is_final(self._problem, pairs, next_value):
+            return True
+        self._extra += all(map(self._solver.accepts, pairs))
+        return self._extra > _MOST_EXTRA
