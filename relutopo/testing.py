@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 import scipy.linalg
+from numpy.typing import NDArray
+from scipy import sparse
 
 from relutopo import gallery, registry
 from relutopo.checks import check_choice
@@ -25,6 +27,7 @@ from relutopo.geometry.domain import Box, Domain
 from relutopo.geometry.polytope import Polytope
 from relutopo.geometry.slices import AffineSlice
 from relutopo.homology.persistence import betti_numbers, filtration, persistence
+from relutopo.interfaces import checked_eigenpair
 from relutopo.networks.network import Network
 from relutopo.spectral.dual_graph import DualGraph
 from relutopo.spectral.fiedler import FiedlerPartitioner, fiedler_partition
@@ -73,7 +76,8 @@ def check_backend(role: str, backend: Any) -> None:
       that the gallery states, and equal those of the enumerator "exact": on boxes, polygons and
       slices, with planes in general position and with coincidences. It stops at `max_cells`.
     - An *eigensolver* finds the eigenvalues of paths, cycles and grids in closed form, and with
-      vertex weights that of a dense solver; the same seed gives the same vector, with its largest
+      vertex weights those of a dense solver, the first five together and what comes after them;
+      the same seed gives the same vector, with its largest
       entry positive, on a Laplacian that was prepared and solved before as well; NumPy's global
       random state is left as it was.
     - A *reducer* gives the pairs and the essential classes of the reducer "z2", which no order of
@@ -187,7 +191,33 @@ def _check_eigensolver(eigensolver: Any) -> None:
             assert larger - large <= _TIED * larger or x[np.argmax(np.abs(x))] > 0, (
                 "the largest entry of the vector must be positive"
             )
+            _check_pairs(eigensolver, system.laplacian, system.vertex_weights)
             assert _global_random_state() == before, "NumPy's global random state was changed"
+
+
+def _check_pairs(
+    eigensolver: Any, laplacian: sparse.csr_array, weights: NDArray[np.float64]
+) -> None:
+    """Compare the first pairs, and what comes after them, with a dense solver."""
+    every = scipy.linalg.eigh(laplacian.toarray(), np.diag(weights), eigvals_only=True)
+    every = np.append(every[1:], np.inf)
+    for n_pairs in sorted({1, 2, 5} & set(range(1, len(every)))):
+        found = eigensolver.solve(laplacian, weights, n_pairs=n_pairs, seed=0)
+        found = checked_eigenpair(found, eigensolver, laplacian, weights, n_pairs)
+        assert found.status == "converged", f"{n_pairs} pairs did not converge"
+        values = every[:n_pairs]
+        assert np.allclose(found.values, values, rtol=_VALUE, atol=0), (
+            f"its first {n_pairs} eigenvalues are {values}, got {found.values}"
+        )
+        last, after = values[-1], every[n_pairs]
+        assert found.next_value <= after * (1 + _VALUE), (
+            f"`next_value` must not be above {after:.12g}, got {found.next_value:.12g}"
+        )
+        if after < np.inf:
+            least = last + _SHARE_OF_GAP * (after - last)
+            assert found.next_value >= least * (1 - _VALUE), (
+                f"`next_value` must be from {least:.12g} on, got {found.next_value:.12g}"
+            )
 
 
 def _global_random_state() -> str:
@@ -213,6 +243,8 @@ def _check_reducer(reducer: Any) -> None:
 
 _VALUE = 1e-6
 """How far an eigenvalue may be off, relatively; the residual is at most that."""
+_SHARE_OF_GAP = 0.7
+"""How much of the gap after the last value a solver must see."""
 _TIED = 1e-6
 """Entries of a vector that differ by less, relatively, count as equal."""
 

@@ -70,7 +70,7 @@ def smallest_vectors(laplacian: Floats, roots: Floats, n_vectors: int) -> Floats
 
 
 @njit(cache=True)
-def _grounded_inverse(laplacian):
+def _grounded_inverse(laplacian: Floats) -> Floats:
     """Return the inverse of a Laplacian without its last node, with zeros for that."""
     n = len(laplacian)
     factor = np.zeros((n, n))  # minus what is beside the diagonal, eliminated in place

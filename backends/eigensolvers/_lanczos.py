@@ -17,12 +17,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.linalg
 from numpy.typing import NDArray
+
+from relutopo.system.compilation import njit
 
 __all__ = ["RitzVectors", "largest_ritz_vectors"]
 
-_FIRST_TEST = 4  # blocks; fewer have never been enough
+_FIRST_TEST = 6  # blocks; fewer are hardly ever enough
 _BLOCKS = 14  # of the basis, before it is restarted
 _KEPT = 3  # of them are kept
 _NEARLY_DEPENDENT = 1e-7
@@ -92,7 +93,7 @@ def largest_ritz_vectors(
             is_full = size + len(block) > room
             if size < _FIRST_TEST * b and not is_full:
                 continue
-            values, c = scipy.linalg.eigh(t[:size, :size], check_finite=False)
+            values, c = np.linalg.eigh(t[:size, :size])
             values, c = values[::-1], c[:, ::-1]
             bounds = np.linalg.norm(coupling.T @ c[begin:size, :], axis=0)
             if _is_enough(values[:b], bounds[:b], tol) or is_full:
@@ -126,25 +127,45 @@ def _orthonormal(
     """
     q, r = rows, np.eye(len(rows))
     for _ in range(3):
-        gram = q @ q.T
-        lengths = np.sqrt(np.diagonal(gram))
-        if not (lengths > _NEARLY_DEPENDENT * sizes).all():
-            break
-        try:
-            lower = np.linalg.cholesky(gram / np.multiply.outer(lengths, lengths))
-        except np.linalg.LinAlgError:
-            break
-        least = np.diagonal(lower).min()
+        lower, inverse, least = _triangular(q @ q.T, sizes)
         if least < _NEARLY_DEPENDENT:
             break
-        is_done = least > _WELL_APART and (lengths > _WELL_APART * sizes).all()
-        lower = lengths[:, None] * lower
-        q, r = np.linalg.inv(lower) @ q, r @ lower
-        if is_done:
+        q, r = inverse @ q, r @ lower
+        if least > _WELL_APART:
             return q, r
         q -= (q @ others.T) @ others
         sizes = np.ones(len(rows))
     return _one_by_one(rows, others, sizes, rng)
+
+
+@njit(cache=True)
+def _triangular(gram: Floats, sizes: Floats) -> tuple[Floats, Floats, float]:
+    """Return Cholesky's factor of a Gram matrix, its inverse, and how far from dependent rows are.
+
+    That is the least part of a row that is left of its size once the earlier ones are taken off.
+    """
+    n = len(gram)
+    lower, inverse, least = np.zeros((n, n)), np.zeros((n, n)), np.inf
+    for i in range(n):
+        length = gram[i, i]
+        for j in range(i):
+            part = gram[i, j]
+            for k in range(j):
+                part -= lower[i, k] * lower[j, k]
+            lower[i, j] = part / lower[j, j]
+            length -= lower[i, j] * lower[i, j]
+        # Rounding of the Gram matrix hides what is shorter.
+        if not length > 1e-14 * gram[i, i]:
+            return lower, inverse, 0.0
+        lower[i, i] = np.sqrt(length)
+        least = min(least, lower[i, i] / max(sizes[i], np.sqrt(gram[i, i])))
+        inverse[i, i] = 1 / lower[i, i]
+        for j in range(i):
+            part = 0.0
+            for k in range(j, i):
+                part -= lower[i, k] * inverse[k, j]
+            inverse[i, j] = part / lower[i, i]
+    return lower, inverse, least
 
 
 def _one_by_one(

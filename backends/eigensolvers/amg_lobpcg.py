@@ -82,41 +82,35 @@ class AmgLobpcgEigensolver(PencilSolver[Hierarchy]):
         device, matrix = self._scheme.device, problem.matrix()
         m = max(self.block_size, n_pairs + 1)
         progress = Progress(self, problem, n_pairs, m)
-        start = np.ascontiguousarray(setup.start(problem.roots**2, rng, m).T)
-        basis = problem.roots[:, None] * start
-        sizes = problem.roots[:, None] * (2 * matrix.diagonal())[:, None]
+        # Vectors are rows.
+        roots = problem.roots
+        basis, ones = roots * setup.start(roots**2, rng, m), np.ones(problem.n)
+        sizes = 2 * roots * matrix.diagonal()
         while True:
-            q = orthonormal(problem.project(basis).T, np.ones(problem.n), device).T
-            image = matrix @ q
-            values, c = np.linalg.eigh(_symmetric(q.T @ image))
-            values, c = values[:m], c[:, :m]
-            g = q @ c
-            residuals = image @ c - g * values
-            state = BlockState(
-                values,
-                np.linalg.norm(residuals, axis=0),
-                np.linalg.norm(problem.roots[:, None] * residuals, axis=0),
-                np.linalg.norm(problem.roots[:, None] * g, axis=0),
-                np.linalg.norm(sizes * g, axis=0),
-            )
-            found = progress.judge(state, lambda g=g: g[:, :n_pairs])  # type: ignore[misc]
+            q = orthonormal(problem.project(basis.T).T, ones, device)
+            image = np.ascontiguousarray((matrix @ q.T).T)
+            values, c = np.linalg.eigh(_symmetric(q @ image.T))
+            values, c = values[:m], c[:, :m].T
+            g = c @ q
+            residuals = c @ image - g * values[:, None]
+            rows = (residuals, roots * residuals, roots * g, sizes * g)
+            norms = (np.sqrt(np.einsum("ij,ij->i", row, row)) for row in rows)
+            state = BlockState(values, *norms)
+            found = progress.judge(state, lambda g=g: g[:n_pairs].T)  # type: ignore[misc]
             if found is not None:
                 return found
-            steps = self._precondition(setup, problem, residuals[:, progress.active])
-            basis = np.concatenate([g, steps], axis=1)
-            if q.shape[1] > m:
+            steps = [self._precondition(setup, problem, r) for r in residuals[progress.active]]
+            basis = np.stack([*g, *steps])
+            if len(q) > m:
                 # What the last step added to the Ritz vectors is the conjugate direction.
-                directions = q[:, m:] @ c[m:, progress.active]
-                basis = np.concatenate([basis, directions], axis=1)
+                basis = np.concatenate([basis, c[progress.active, m:] @ q[m:]])
 
     def _precondition(
-        self, hierarchy: Hierarchy, problem: SymmetricProblem, residuals: NDArray[np.float64]
+        self, hierarchy: Hierarchy, problem: SymmetricProblem, residual: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """Apply an approximation of A⁺ = W_V^{1/2} L⁺ W_V^{1/2} to columns."""
-        roots = problem.roots[:, None]
-        right = roots * problem.project(residuals)
-        solved = [hierarchy.cycle(np.ascontiguousarray(y)) for y in right.T]
-        return problem.project(roots * np.stack(solved, axis=1))
+        """Apply an approximation of A⁺ = W_V^{1/2} L⁺ W_V^{1/2}."""
+        solved = hierarchy.cycle(problem.roots * problem.project(residual))
+        return problem.project(problem.roots * solved)
 
 
 def _symmetric(matrix: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -30,6 +30,7 @@ from ._pencil import Eigenpair, Iterate, PencilSolver, SymmetricProblem
 __all__ = ["ArpackEigensolver"]
 
 _N_POLISHES = 4
+_LEAST_TOL = 1e-12  # of the Lanczos method; inverse iteration does the rest
 
 Floats = NDArray[np.float64]
 
@@ -129,7 +130,8 @@ class ArpackEigensolver(PencilSolver[Cholesky]):
         start /= np.linalg.norm(start, axis=1)[:, None]
         smooth = project(roots * dissection.coordinates[:, order])[: n_pairs + 1]
         start[: len(smooth)] += smooth / np.linalg.norm(smooth, axis=1)[:, None]
-        found = largest_ritz_vectors(invert, start, self.tol / 2, self.max_iterations, rng)
+        tol = max(self.tol / 2, _LEAST_TOL)
+        found = largest_ritz_vectors(invert, start, tol, self.max_iterations, rng)
         # The gap to the next value is not overestimated, as far as its Ritz value tells.
         next_value = 1 / (found.values[-1] + found.bounds[-1])
         g = found.vectors[:n_pairs]

@@ -259,8 +259,9 @@ def checked_eigenpair(
         ("vectors", (n, n_pairs)),
     ):
         _check_floats(name, getattr(found, name), shape, broken)
-    if not isinstance(found.next_value, Real):
-        raise broken("a number as `next_value`", type(found.next_value).__name__)
+    following: object = found.next_value
+    if not isinstance(following, Real):
+        raise broken("a number as `next_value`", type(following).__name__)
     if found.status == "not_converged":
         return found
     values, residuals, vectors = found.values, found.residuals, found.vectors
@@ -280,20 +281,22 @@ def checked_eigenpair(
         raise broken(
             "inf as `next_value` if there are no more pairs, and only then", found.next_value
         )
-    weighted = vertex_weights[:, None] * vectors
-    square, along_kernel = vectors.T @ weighted, weighted.sum(axis=0)
-    for i in range(n_pairs):
-        if not abs(square[i, i] - 1) <= _NORMALISED:
-            raise broken(f"a vector {i} with xᵀ W_V x = 1", f"{square[i, i]:.6g}")
-        if not abs(along_kernel[i]) <= _NORMALISED * np.sqrt(vertex_weights.sum()):
-            raise broken(f"a vector {i} with 1ᵀ W_V x = 0", f"{along_kernel[i]:.6g}")
+    columns = [np.ascontiguousarray(vectors[:, i]) for i in range(n_pairs)]
+    for i, vector in enumerate(columns):
+        weighted = vertex_weights * vector
+        square, along_kernel = float(vector @ weighted), float(weighted.sum())
+        if not abs(square - 1) <= _NORMALISED:
+            raise broken(f"a vector {i} with xᵀ W_V x = 1", f"{square:.6g}")
+        if not abs(along_kernel) <= _NORMALISED * np.sqrt(vertex_weights.sum()):
+            raise broken(f"a vector {i} with 1ᵀ W_V x = 0", f"{along_kernel:.6g}")
         for j in range(i):
-            if not abs(square[i, j]) <= _NORMALISED:
-                raise broken(f"vectors {j} and {i} with xᵀ W_V y = 0", f"{square[i, j]:.6g}")
-    for i in range(n_pairs):
-        vector, value = vectors[:, i], float(values[i])
-        scale = value * float(np.linalg.norm(weighted[:, i]))
-        residual = float(np.linalg.norm(laplacian @ vector - value * weighted[:, i])) / scale
+            if not abs(columns[j] @ weighted) <= _NORMALISED:
+                raise broken(
+                    f"vectors {j} and {i} with xᵀ W_V y = 0", f"{columns[j] @ weighted:.6g}"
+                )
+        value = float(values[i])
+        scale = value * float(np.linalg.norm(weighted))
+        residual = float(np.linalg.norm(laplacian @ vector - value * weighted)) / scale
         # Four times what rounding makes of it at most: |L| |x|, because L has nothing positive off
         # its diagonal, is added up entry by entry, here and in the backend.
         sizes = np.abs(vector)

@@ -36,8 +36,8 @@ class MyEnumerator(Enumerator):
 
 
 class MyEigensolver(Eigensolver):
-    def solve(self, laplacian, vertex_weights, *, seed=0):
-        return registry.create("eigensolver", "arpack").solve(laplacian, vertex_weights, seed=seed)
+    def solve(self, laplacian, vertex_weights, **options):
+        return registry.create("eigensolver", "arpack").solve(laplacian, vertex_weights, **options)
 
 
 class MyReducer(Reducer):

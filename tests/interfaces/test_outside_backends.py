@@ -49,9 +49,15 @@ class Spoiled(Eigensolver, Reducer, Enumerator):
         return spoiled
 
     def solve(
-        self, laplacian: sparse.csr_array, vertex_weights: NDArray[np.float64], *, seed: int = 0
+        self,
+        laplacian: sparse.csr_array,
+        vertex_weights: NDArray[np.float64],
+        *,
+        n_pairs: int = 1,
+        seed: int = 0,
     ) -> EigenResult:
-        found = registry.create("eigensolver", "arpack").solve(laplacian, vertex_weights)
+        arpack = registry.create("eigensolver", "arpack")
+        found = arpack.solve(laplacian, vertex_weights, n_pairs=n_pairs)
         spoiled: EigenResult = self.spoil(found)
         return spoiled
 
@@ -65,36 +71,52 @@ def disc() -> rt.CellComplex:
 
 
 def constant(found: EigenResult) -> EigenResult:
-    ones = np.ones(len(found.vector))
-    return replace(found, value=1e-9, vector=ones / np.sqrt(len(ones)))
+    ones = np.ones(found.vectors.shape)
+    return replace(found, values=np.full(1, 1e-9), vectors=ones / np.sqrt(len(ones)))
 
 
 def noise(found: EigenResult) -> EigenResult:
-    x = np.random.default_rng(0).standard_normal(len(found.vector))
+    x = np.random.default_rng(0).standard_normal(found.vectors.shape)
     x -= x.mean()
-    return replace(found, vector=x / np.linalg.norm(x))
+    return replace(found, vectors=x / np.linalg.norm(x))
 
 
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
         (lambda found: None, "an EigenResult, got NoneType"),
-        (lambda found: (found.value, found.vector), "an EigenResult, got tuple"),
+        (lambda found: (found.values, found.vectors), "an EigenResult, got tuple"),
         (lambda found: replace(found, status="fine"), "'not_converged', got 'fine'"),
-        (lambda found: replace(found, value=None), "a number as `value`, got NoneType"),
-        (lambda found: replace(found, residual="1e-9"), "a number as `residual`, got str"),
-        (lambda found: replace(found, value=0.0), "a positive finite `value`, got 0.0"),
-        (lambda found: replace(found, value=np.nan), "a positive finite `value`, got nan"),
-        (lambda found: replace(found, residual=np.nan), "a finite `residual` .*, got nan"),
-        (lambda found: replace(found, vector=None), "real floats, got NoneType"),
-        (lambda found: replace(found, vector=found.vector[1:]), r"floats, got shape \(\d+,\)"),
-        (lambda found: replace(found, vector=found.vector + 0j), "got shape .* complex128"),
-        (lambda found: replace(found, vector=found.vector * np.nan), "got nan at index 0"),
-        (lambda found: replace(found, vector=2 * found.vector), "xᵀ W_V x = 1, got 4"),
+        (lambda found: replace(found, values=None), "`values` of shape .* floats, got NoneType"),
+        (lambda found: replace(found, values=0.1), "`values` of shape .* floats, got float"),
+        (lambda found: replace(found, residuals="1e-9"), "`residuals` of shape .*, got str"),
+        (lambda found: replace(found, next_value=None), "a number as `next_value`, got NoneType"),
+        (lambda found: replace(found, values=np.zeros(1)), r"positive .*`values`, got \[0.0\]"),
+        (lambda found: replace(found, values=np.nan * np.ones(1)), "finite `values`, got nan at"),
+        (
+            lambda found: replace(found, residuals=np.nan * np.ones(1)),
+            "finite `residuals`, got nan",
+        ),
+        (lambda found: replace(found, residuals=-np.ones(1)), r"not negative, got \[-1.0\]"),
+        (lambda found: replace(found, next_value=0.0), "a `next_value` from the last .*, got 0.0"),
+        (
+            lambda found: replace(found, next_value=np.nan),
+            "a `next_value` from the last .*, got nan",
+        ),
+        (lambda found: replace(found, next_value=np.inf), "no more pairs, and only then, got inf"),
+        (lambda found: replace(found, vectors=None), "real floats, got NoneType"),
+        (lambda found: replace(found, vectors=found.vectors[1:]), r"floats, got shape \(\d+, 1\)"),
+        (lambda found: replace(found, vectors=found.vectors[:, 0]), r"floats, got shape \(\d+,\)"),
+        (lambda found: replace(found, vectors=found.vectors + 0j), "got shape .* complex128"),
+        (lambda found: replace(found, vectors=found.vectors * np.nan), "got nan at index 0"),
+        (lambda found: replace(found, vectors=2 * found.vectors), "xᵀ W_V x = 1, got 4"),
         (constant, "1ᵀ W_V x = 0, got"),
-        (noise, r"the true residual .*, \d.*, got"),
-        (lambda found: replace(found, value=2 * found.value), "the true residual .*, 5.0e-01, got"),
-        (lambda found: replace(found, residual=1e-3), "the true residual .*, got 1.0e-03"),
+        (noise, r"the true residual 0, .*, \d.*, got"),
+        (
+            lambda found: replace(found, values=found.values / 2),
+            "the true residual .* 1.0e.00",
+        ),
+        (lambda found: replace(found, residuals=1e-3 * np.ones(1)), "residual .*, got 1.0e-03"),
     ],
 )
 def test_eigensolvers(spoil: Callable[[EigenResult], Any], message: str) -> None:

@@ -45,10 +45,13 @@ class ToyEigensolver(Eigensolver):
     def __init__(self, shift=0.0):
         self.shift = shift + 0.0
 
-    def solve(self, laplacian, vertex_weights, *, seed=0):
+    def solve(self, laplacian, vertex_weights, *, n_pairs=1, seed=0):
         import numpy, scipy.linalg
         values, vectors = scipy.linalg.eigh(laplacian.toarray(), numpy.diag(vertex_weights))
-        return EigenResult(values[1], vectors[:, 1], 1e-15, 0, 0.0, "toy", "converged")
+        values, last = numpy.append(values, numpy.inf), n_pairs + 1
+        residuals = numpy.full(n_pairs, 1e-15)
+        found = values[1:last], vectors[:, 1:last], residuals, values[last]
+        return EigenResult(*found, 0, 0.0, "toy", "converged")
 
 
 def mistaken():

@@ -88,52 +88,73 @@ def test_faults_of_enumerators_are_named(fault: str, message: str) -> None:
         check_backend("enumerator", Cutter(fault))
 
 
-def dense(laplacian: sparse.csr_array, weights: NDArray[np.float64], index: int) -> EigenResult:
+def dense(
+    laplacian: sparse.csr_array, weights: NDArray[np.float64], index: int, n_pairs: int = 1
+) -> EigenResult:
+    """The pairs from some index on."""
     values, vectors = scipy.linalg.eigh(laplacian.toarray(), np.diag(weights))
-    value, x = values[index], vectors[:, index]
-    x = x * np.sign(x[np.argmax(np.abs(x))])
-    right = value * weights * x
-    residual = np.linalg.norm(laplacian @ x - right) / np.linalg.norm(right)
-    return EigenResult(value, x, float(residual), 0, 0.0, "dense", "converged")
+    last = index + n_pairs
+    next_value = values[last] if last < len(values) else np.inf
+    values, x = values[index:last], vectors[:, index:last]
+    x = x * np.sign(x[np.argmax(np.abs(x), axis=0), np.arange(x.shape[1])])
+    right = values * weights[:, None] * x
+    residuals = np.linalg.norm(laplacian @ x - right, axis=0) / np.linalg.norm(right, axis=0)
+    return EigenResult(values, x, residuals, next_value, 0, 0.0, "dense", "converged")
 
 
 class Solver(Eigensolver):
     """A dense eigensolver, with a fault."""
 
-    def __init__(self, fault: Callable[[sparse.csr_array, Any], EigenResult]) -> None:
+    def __init__(self, fault: Callable[[sparse.csr_array, Any, int], EigenResult]) -> None:
         self.fault = fault
 
     def solve(
-        self, laplacian: sparse.csr_array, vertex_weights: NDArray[np.float64], *, seed: int = 0
+        self,
+        laplacian: sparse.csr_array,
+        vertex_weights: NDArray[np.float64],
+        *,
+        n_pairs: int = 1,
+        seed: int = 0,
     ) -> EigenResult:
-        return self.fault(laplacian, vertex_weights)
+        return self.fault(laplacian, vertex_weights, n_pairs)
 
 
-def third(laplacian: sparse.csr_array, weights: NDArray[np.float64]) -> EigenResult:
-    return dense(laplacian, weights, min(2, len(weights) - 1))
+def right(laplacian: sparse.csr_array, weights: NDArray[np.float64], n: int) -> EigenResult:
+    return dense(laplacian, weights, 1, n)
 
 
-def at_random(laplacian: sparse.csr_array, weights: NDArray[np.float64]) -> EigenResult:
+def third(laplacian: sparse.csr_array, weights: NDArray[np.float64], n: int) -> EigenResult:
+    return dense(laplacian, weights, 2 if n < len(weights) - 1 else 1, n)
+
+
+def at_random(laplacian: sparse.csr_array, weights: NDArray[np.float64], n: int) -> EigenResult:
     np.random.random()  # noqa: NPY002 - the fault
-    return dense(laplacian, weights, 1)
+    return dense(laplacian, weights, 1, n)
 
 
-def upside_down(laplacian: sparse.csr_array, weights: NDArray[np.float64]) -> EigenResult:
-    found = dense(laplacian, weights, 1)
-    return replace(found, vector=-found.vector)
+def upside_down(laplacian: sparse.csr_array, weights: NDArray[np.float64], n: int) -> EigenResult:
+    found = dense(laplacian, weights, 1, n)
+    return replace(found, vectors=-found.vectors)
 
 
-def heedless(laplacian: sparse.csr_array, weights: NDArray[np.float64]) -> EigenResult:
-    return dense(laplacian, np.ones(len(weights)), 1)
+def heedless(laplacian: sparse.csr_array, weights: NDArray[np.float64], n: int) -> EigenResult:
+    return dense(laplacian, np.ones(len(weights)), 1, n)
+
+
+def blind(laplacian: sparse.csr_array, weights: NDArray[np.float64], n: int) -> EigenResult:
+    """What Lanczos from one vector does with multiple eigenvalues."""
+    found = dense(laplacian, weights, 1, n)
+    return found if found.next_value == np.inf else replace(found, next_value=1e3)
 
 
 @pytest.mark.parametrize(
     ("fault", "message"),
     [
         (third, r"on the dual graph of stripes\(4, 2\): .* its eigenvalue is 0\.38.*, got 1\.38"),
-        (heedless, "BackendError: .* a vector with"),
+        (heedless, "BackendError: .* a vector 0 with"),
         (upside_down, "the largest entry of the vector must be positive"),
         (at_random, "NumPy's global random state was changed"),
+        (blind, r"`next_value` must not be above .*, got 1000"),
     ],
 )
 def test_faults_of_eigensolvers_are_named(fault: Any, message: str) -> None:
@@ -142,7 +163,7 @@ def test_faults_of_eigensolvers_are_named(fault: Any, message: str) -> None:
 
 
 def test_a_right_eigensolver_passes() -> None:
-    check_backend("eigensolver", Solver(lambda laplacian, weights: dense(laplacian, weights, 1)))
+    check_backend("eigensolver", Solver(right))
 
 
 class Remembering(PreparedLaplacian):
@@ -151,10 +172,12 @@ class Remembering(PreparedLaplacian):
     def __init__(self, laplacian: sparse.csr_array) -> None:
         self.laplacian, self.scale = laplacian, 1.0
 
-    def solve(self, vertex_weights: NDArray[np.float64], *, seed: int = 0) -> EigenResult:
-        found = dense(self.laplacian, vertex_weights, 1)
+    def solve(
+        self, vertex_weights: NDArray[np.float64], *, n_pairs: int = 1, seed: int = 0
+    ) -> EigenResult:
+        found = dense(self.laplacian, vertex_weights, 1, n_pairs)
         self.scale += 1e-14
-        return replace(found, vector=self.scale * found.vector)
+        return replace(found, vectors=self.scale * found.vectors)
 
 
 class Hasty(Solver):
@@ -166,7 +189,7 @@ class Hasty(Solver):
 
 def test_preparations_that_remember_are_named() -> None:
     with pytest.raises(AssertionError, match="prepared before must give the same vector"):
-        check_backend("eigensolver", Hasty(lambda laplacian, weights: dense(laplacian, weights, 1)))
+        check_backend("eigensolver", Hasty(right))
 
 
 class Pairing(Reducer):

@@ -174,10 +174,15 @@ def test_names_are_checked() -> None:
 
 class _GivesUp(Eigensolver):
     def solve(
-        self, laplacian: sparse.csr_array, vertex_weights: NDArray[np.float64], *, seed: int = 0
+        self,
+        laplacian: sparse.csr_array,
+        vertex_weights: NDArray[np.float64],
+        *,
+        n_pairs: int = 1,
+        seed: int = 0,
     ) -> EigenResult:
-        vector = np.array([1.0, -1.0])
-        return EigenResult(1.0, vector, 0.5, 7, 0.0, "gives_up", "not_converged")
+        one, vectors = np.ones(1), np.array([[1.0], [-1.0]])
+        return EigenResult(one, vectors, one / 2, np.inf, 7, 0.0, "gives_up", "not_converged")
 
 
 def test_an_eigensolver_that_gives_up_is_not_passed_over() -> None:
@@ -212,7 +217,12 @@ class _WritesFactors(CountPlusOne):
 
 class _WritesWeights(Eigensolver):
     def solve(
-        self, laplacian: sparse.csr_array, vertex_weights: NDArray[np.float64], *, seed: int = 0
+        self,
+        laplacian: sparse.csr_array,
+        vertex_weights: NDArray[np.float64],
+        *,
+        n_pairs: int = 1,
+        seed: int = 0,
     ) -> EigenResult:
         vertex_weights *= 2
         result: EigenResult = registry.create("eigensolver", "arpack").solve(
@@ -289,7 +299,12 @@ class _Counting(Eigensolver):
         self.n_prepared = 0
 
     def solve(
-        self, laplacian: sparse.csr_array, vertex_weights: NDArray[np.float64], *, seed: int = 0
+        self,
+        laplacian: sparse.csr_array,
+        vertex_weights: NDArray[np.float64],
+        *,
+        n_pairs: int = 1,
+        seed: int = 0,
     ) -> EigenResult:
         raise AssertionError("the driver prepares")
 

@@ -166,8 +166,8 @@ def test_arrays_of_card_and_host_are_kept_apart(card: StrictDevice, system: Any)
     ]
     for result in results:
         assert result.status == "converged"
-        assert result.value == pytest.approx(results[0].value, rel=1e-9)
-        np.testing.assert_allclose(result.vector, results[0].vector, atol=1e-6)
+        assert result.values == pytest.approx(results[0].values, rel=1e-9)
+        np.testing.assert_allclose(result.vectors, results[0].vectors, atol=1e-6)
 
 
 def test_an_iteration_asks_for_four_small_arrays(card: StrictDevice, system: Any) -> None:
