@@ -22,6 +22,7 @@ __all__ = [
     "NoFiedlerVectorError",
     "NotConvergedError",
     "OutOfMemoryError",
+    "NotUniqueWarning",
     "RelutopoError",
     "UnknownNameError",
     "UnsupportedModuleError",
@@ -71,6 +72,10 @@ class BackendError(RelutopoError, RuntimeError):
 
 class NotConvergedError(RelutopoError, RuntimeError):
     """An iterative method stopped before it reached its tolerance."""
+
+
+class NotUniqueWarning(UserWarning):
+    """A Fiedler value is multiple, so that its vector, and the partition, are one of many."""
 
 
 class MissingExtraError(RelutopoError, ImportError):

@@ -62,6 +62,8 @@ def _of_one_kind() -> tuple[Column, ...]:
         Column("residual", "1", "true relative residual of the Fiedler vector"),
         column_of(_OF_SIGNATURES, "agreement"),
         Column("held_out_agreement", "1", "a measure: accuracy against the held-out labels"),
+        Column("held_out_agreement_least", "1", "the least that any Fiedler vector has"),
+        Column("held_out_agreement_greatest", "1", "the greatest that any Fiedler vector has"),
         *(
             column
             for column in _OF_SIGNATURES
@@ -316,7 +318,12 @@ class _HeldOut:
         if not in_component(part, self.regions).any():
             return {}
         found = label_agreement_in(part, self.regions, self._dataset.held_out_targets)
-        return {"held_out_agreement": found.accuracy, "held_out_purity": found.purity}
+        return {
+            "held_out_agreement": found.accuracy,
+            "held_out_agreement_least": found.accuracy_least,
+            "held_out_agreement_greatest": found.accuracy_greatest,
+            "held_out_purity": found.purity,
+        }
 
 
 def _labels_in(dataset: Dataset, targets: NDArray[np.float64]) -> list[Any]:
@@ -347,4 +354,7 @@ def _decision_status(network: Network, dataset: Dataset) -> str:
 
 
 def _digest(part: FiedlerPartition) -> str:
-    return hashlib.sha256(np.packbits(part.sides).tobytes()).hexdigest()[:12]
+    digest = hashlib.sha256(np.packbits(part.sides > 0).tobytes())
+    if part.n_open:
+        digest.update(np.packbits(part.sides < 0).tobytes())
+    return digest.hexdigest()[:12]

@@ -199,6 +199,7 @@ def _warnings(table: pd.DataFrame) -> list[str]:
             steps = ", ".join(map(str, bad["step"]))
             reasons = "; ".join(sorted(set(bad[f"{kind}_status"])))
             lines.append(f"[yellow]{kind}: {reasons} at step {steps}[/yellow]")
+        lines += _not_unique(table, kind)
     lines += not_certified(table["enumeration_status"])
     for column, what in (
         ("n_points_outside", "outside the domain"),
@@ -212,6 +213,31 @@ def _warnings(table: pd.DataFrame) -> list[str]:
         lines.append(
             "[yellow]the data take part by their projections on the slice; the median distance "
             f"of a training point from it is {distance:.3g}[/yellow]"
+        )
+    return lines
+
+
+def _not_unique(table: pd.DataFrame, kind: str) -> list[str]:
+    """Say where a partition is one of many, and where regions are on no side."""
+    lines = []
+    multiple = table[table[f"{kind}_fiedler_multiplicity"] > 1]
+    if len(multiple):
+        wide = multiple[f"{kind}_agreement_greatest"] - multiple[f"{kind}_agreement_least"]
+        row = multiple.iloc[int(wide.fillna(0).argmax())]
+        lines.append(
+            f"[yellow]{kind}: the Fiedler value is multiple at step "
+            f"{', '.join(map(str, multiple['step']))}, so that the partition is one of many there; "
+            f"at step {row['step']} their agreement is between "
+            f"{fraction(row[f'{kind}_agreement_least'])} and "
+            f"{fraction(row[f'{kind}_agreement_greatest'])}[/yellow]"
+        )
+    mass = table[f"{kind}_open_mass"]
+    if mass.max() > 0:
+        row = table.iloc[int(mass.fillna(0).argmax())]
+        lines.append(
+            f"[yellow]{kind}: up to {row[f'{kind}_n_open_regions']:.0f} regions with "
+            f"{fraction(mass.max())} of the training points are on the cut (step {row['step']}); "
+            "these count half[/yellow]"
         )
     return lines
 

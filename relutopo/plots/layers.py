@@ -44,6 +44,7 @@ __all__ = [
 ]
 
 _OUTSIDE = "#d4d4d4"
+_ON_CUT = "#8f8a80"
 _SIDES = ("#3d88bd", "#a3cbe6", "#f6f4f0", "#f7c597", "#dc7b2e")
 _CLASSES = (("#003a5c", "o"), ("#7d2a00", "^"))
 _MORE_CLASSES = tuple(
@@ -250,9 +251,29 @@ def draw_partition(
     if decision_boundary:
         draw_decision_boundary(ax, complex_)
     if part is not None:
+        if part.n_open:
+            _hatch(ax, complex_, part.component & (part.sides == 0), "on the cut")
         segments = cut_segments(part)
         _draw_line(ax, segments, "Fiedler cut", color=INK, width=2.6, casing=0.6, zorder=4)
     return regions
+
+
+def _hatch(ax: Axes, complex_: Cells, which: NDArray[np.bool_], label: str) -> None:
+    """Hatch some regions, and name them in the legend."""
+    from matplotlib.collections import PolyCollection
+
+    indptr, corners = polygons(complex_)
+    every = np.split(complex_.vertices[corners], indptr[1:-1])
+    layer = PolyCollection(
+        [every[r] for r in np.flatnonzero(which)],
+        facecolors="none",
+        edgecolors=_ON_CUT,
+        linewidths=0,
+        hatch="//////",
+        zorder=1.5,
+        label=label,
+    )
+    ax.add_collection(layer, autolim=False)
 
 
 def scaled_vector(part: FiedlerPartition) -> NDArray[np.float64]:
@@ -280,7 +301,7 @@ def _sign_of_the_labels(
 
 
 def cut_segments(part: FiedlerPartition) -> NDArray[np.float64]:
-    """Return the edges that separate the two sides, (n, 2, 2)."""
+    """Return the edges between regions that are not on the same side, (n, 2, 2)."""
     complex_ = part.complex
     inner = np.flatnonzero(complex_.facet_regions[:, 1] >= 0)
     first, second = complex_.facet_regions[inner].T

@@ -44,7 +44,8 @@ class PartitionedCheckpoint(Protocol):
         """Columns of the checkpoint's row in a table.
 
         ``step``, which may be missing, and for each kind of partition ``<kind>_status``
-        (``"converged"``, or why there is none) and ``<kind>_agreement``.
+        (``"converged"``, or why there is none) and ``<kind>_agreement``; with ``_least`` and
+        ``_greatest`` if ``<kind>_fiedler_multiplicity`` is there and more than 1.
         """
 
 
@@ -62,7 +63,8 @@ def plot_partition(
     The colours saturate where the vector's modulus exceeds its 95 % quantile over the regions.
     The sign of a Fiedler vector means nothing; where there are labels, it is chosen so that
     the sides take the colours of the classes that they hold. Regions outside the vector's
-    component are grey.
+    component are grey, regions on the cut are hatched, and of a multiple Fiedler value the title
+    says that the partition is one of many.
 
     Parameters
     ----------
@@ -101,6 +103,8 @@ def plot_partition(
     """
     complex_ = partition.complex
     require_plane(complex_)
+    if partition.multiplicity > 1:
+        title = f"{title}\n{partition.uniqueness}" if title else partition.uniqueness
     with style():
         figure, axes = drawing.figure_and_axes(ax, complex_, title)
         regions = drawing.draw_partition(
@@ -177,7 +181,11 @@ def _checkpoint_title(row: Mapping[str, Any], kind: str) -> str:
     status = row[f"{kind}_status"]
     if status != "converged":
         return f"{step}{status}"
-    return f"{step}agreement {fraction(row[f'{kind}_agreement'], 2)}"
+    agreement = fraction(row[f"{kind}_agreement"], 2)
+    if row.get(f"{kind}_fiedler_multiplicity", 1) > 1:
+        least, greatest = (row[f"{kind}_agreement_{end}"] for end in ("least", "greatest"))
+        return f"{step}one of many:\nagreement {fraction(least, 2)} to {fraction(greatest, 2)}"
+    return f"{step}agreement {agreement}"
 
 
 def _fiedler_bar(figure: Figure, regions: PolyCollection, axes: list[Axes], **shape: Any) -> None:

@@ -22,8 +22,14 @@ class DecisionAgreement(Cut, Signature):
 
     columns = (
         Column("decision_by_points", "1", "agreement with the network's decision, by data"),
-        Column("decision_by_volume", "1", "the same by volume"),
-        Column("decision_by_regions", "1", "the same by number of regions"),
+        Column("decision_by_points_least", "1", "the least that any Fiedler vector has"),
+        Column("decision_by_points_greatest", "1", "the greatest that any Fiedler vector has"),
+        Column("decision_by_volume", "1", "agreement with the network's decision, by volume"),
+        Column("decision_by_volume_least", "1", "the least that any Fiedler vector has"),
+        Column("decision_by_volume_greatest", "1", "the greatest that any Fiedler vector has"),
+        Column("decision_by_regions", "1", "agreement with the decision, by number of regions"),
+        Column("decision_by_regions_least", "1", "the least that any Fiedler vector has"),
+        Column("decision_by_regions_greatest", "1", "the greatest that any Fiedler vector has"),
         Column("cut_at_boundary", "1", "cut edges at regions that the boundary crosses"),
         Column("boundary_at_cut", "1", "crossed regions at which the cut passes"),
         Column("n_crossed_regions", "regions", "regions that the decision boundary crosses"),
@@ -41,8 +47,14 @@ class DecisionAgreement(Cut, Signature):
         )
         return {
             "decision_by_points": found.by_points,
+            "decision_by_points_least": found.by_points_least,
+            "decision_by_points_greatest": found.by_points_greatest,
             "decision_by_volume": found.by_volume,
+            "decision_by_volume_least": found.by_volume_least,
+            "decision_by_volume_greatest": found.by_volume_greatest,
             "decision_by_regions": found.by_regions,
+            "decision_by_regions_least": found.by_regions_least,
+            "decision_by_regions_greatest": found.by_regions_greatest,
             "cut_at_boundary": found.cut_edges_at_boundary,
             "boundary_at_cut": found.crossed_regions_at_cut,
             "n_crossed_regions": found.n_crossed,

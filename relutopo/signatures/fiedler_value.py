@@ -1,4 +1,4 @@
-"""The Fiedler value of the dual graph."""
+"""The Fiedler value of the dual graph, and whether it belongs to one vector."""
 
 from __future__ import annotations
 
@@ -14,14 +14,29 @@ __all__ = ["FiedlerValue"]
 
 @dataclass(frozen=True)
 class FiedlerValue(Cut, Signature):
-    """The smallest non-zero eigenvalue of the weighted Laplacian; see `Cut` for its options.
+    """The smallest non-zero eigenvalue of the weighted Laplacian, and whether it is alone.
 
-    It depends on the training data by the vertex weights.
+    See `Cut` for its options. It depends on the training data by the vertex weights.
     """
 
-    columns = (Column("fiedler_value", "1", "eigenvalue of the Fiedler vector"),)
+    columns = (
+        Column("fiedler_value", "1", "eigenvalue of the Fiedler vector"),
+        Column("fiedler_gap", "1", "how much larger the next eigenvalue is, relatively"),
+        Column("fiedler_multiplicity", "1", "dimension of the space of Fiedler vectors"),
+        Column("n_open_regions", "regions", "regions on the cut, on no side"),
+        Column("open_mass", "1", "share of the training points that lie in these"),
+    )
 
     def compute(self, subject: Subject) -> Mapping[str, Any]:
         """Return the value, if there is a Fiedler vector."""
         part = subject.partition(self).part
-        return {} if part is None else {"fiedler_value": part.value}
+        if part is None:
+            return {}
+        row = {
+            "fiedler_value": part.value,
+            "fiedler_multiplicity": part.multiplicity,
+            "n_open_regions": part.n_open,
+            "open_mass": part.open_mass,
+        }
+        # There is no other eigenvalue in a graph of two nodes.
+        return row | ({"fiedler_gap": part.gap} if part.gap < float("inf") else {})

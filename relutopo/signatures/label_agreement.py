@@ -24,6 +24,8 @@ class LabelAgreement(Cut, Signature):
 
     columns = (
         Column("agreement", "1", "accuracy of the sides against the training labels"),
+        Column("agreement_least", "1", "the least that any Fiedler vector has"),
+        Column("agreement_greatest", "1", "the greatest that any Fiedler vector has"),
         Column("adjusted_rand", "1", "adjusted Rand index of sides and training labels"),
         Column("sweep_agreement", "1", "accuracy of the best threshold (picked by labels)"),
         Column("purity", "1", "bound of every agreement: the best labelling of regions"),
@@ -39,6 +41,8 @@ class LabelAgreement(Cut, Signature):
         found = label_agreement_in(part, subject.regions, subject.targets)
         return {
             "agreement": found.accuracy,
+            "agreement_least": found.accuracy_least,
+            "agreement_greatest": found.accuracy_greatest,
             "adjusted_rand": found.adjusted_rand_index,
             "sweep_agreement": found.sweep_accuracy,
             "purity": found.purity,

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-__all__ = ["RESOLVED", "Quality", "error_bound", "open_signs", "quality_of"]
+__all__ = ["RESOLVED", "Quality", "entry_bounds", "error_bound", "open_signs", "quality_of"]
 
 RESOLVED = 1e-3
 """Bound of a unit vector's error up to which an eigenvalue counts as simple."""
@@ -109,8 +109,8 @@ def error_bound(distance: float, gap: float) -> float:
     return float(np.sqrt(2) * distance / gap) if gap > 0 else np.inf
 
 
-def open_signs(weights: Floats, x: Floats, error: float) -> NDArray[np.bool_]:
-    """Tell which entries may be 0 or of the other sign.
+def entry_bounds(weights: Floats, x: Floats, error: float) -> Floats:
+    """Return how far each entry may be off.
 
     Parameters
     ----------
@@ -123,12 +123,29 @@ def open_signs(weights: Floats, x: Floats, error: float) -> NDArray[np.bool_]:
 
     Examples
     --------
-    >>> open_signs(np.ones(3), np.array([0.7, 1e-17, -0.7]), 1e-15).tolist()
-    [False, True, False]
+    >>> entry_bounds(np.array([1.0, 4.0]), np.zeros(2), 1e-9).tolist()
+    [1e-09, 5e-10]
     """
     # What is left along the constants moves all entries alike.
     weighted = weights * x
     total = float(weights.sum())
     shift = (abs(float(weighted.sum())) + 4 * _EPS * float(np.abs(weighted).sum())) / total
-    found: NDArray[np.bool_] = np.abs(x) <= error / np.sqrt(weights) + shift + 2 * _EPS * np.abs(x)
+    bounds: Floats = error / np.sqrt(weights) + shift + 2 * _EPS * np.abs(x)
+    return bounds
+
+
+def open_signs(weights: Floats, x: Floats, error: float) -> NDArray[np.bool_]:
+    """Tell which entries may be 0 or of the other sign; see `entry_bounds`.
+
+    Parameters
+    ----------
+    weights, x : (n,) ndarray
+    error : float
+
+    Examples
+    --------
+    >>> open_signs(np.ones(3), np.array([0.7, 1e-17, -0.7]), 1e-15).tolist()
+    [False, True, False]
+    """
+    found: NDArray[np.bool_] = np.abs(x) <= entry_bounds(weights, x, error)
     return found

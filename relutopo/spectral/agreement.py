@@ -53,16 +53,16 @@ class Sides(Protocol):
         """A number for each node, whose sign is the side; NaN outside the component."""
 
     @property
-    def sides(self) -> NDArray[np.bool_]:
-        """Whether the vector is positive."""
+    def sides(self) -> NDArray[np.int8]:
+        """1 where the vector is positive, -1 where it is negative, 0 where nothing decides."""
 
     @property
     def component(self) -> NDArray[np.bool_]:
-        """The nodes that are on a side."""
+        """The nodes that are partitioned."""
 
     @property
     def cut_edges(self) -> NDArray[np.int64]:
-        """Edges whose ends are on different sides, (n_cut, 2)."""
+        """Edges whose ends are not on the same side, (n_cut, 2)."""
 
     @property
     def vertex_weights(self) -> NDArray[np.float64]:
@@ -71,6 +71,11 @@ class Sides(Protocol):
     @property
     def edge_weights(self) -> NDArray[np.float64]:
         """Diagonal of W_E."""
+
+    def agreement_range(
+        self, positive: NDArray[Any], negative: NDArray[Any], /
+    ) -> tuple[float, float]:
+        """Return what agreements are possible; see `FiedlerPartition.agreement_range`."""
 
     def locate(self, points: ArrayLike, /) -> NDArray[np.int64]:
         """Return the region of each point; see `DualGraph.locate`."""
@@ -83,10 +88,15 @@ class LabelAgreement:
     Attributes
     ----------
     accuracy : float
-        Fraction of points whose side is their label, up to the global flip; in [0.5, 1]. This is
-        the result.
+        Fraction of points whose side is their label, up to the global flip; in [0.5, 1]. Points in
+        regions on the cut count half. This is the result.
+    accuracy_least, accuracy_greatest : float
+        Between which it is for every Fiedler vector, with regions on the cut on any side: both are
+        the accuracy unless the partition leaves something open. If the value is more than double,
+        the widest that was found.
     adjusted_rand_index : float
-        Of sides and labels; 0 expected by chance, 1 for equal partitions.
+        Of sides and labels; 0 expected by chance, 1 for equal partitions. Regions on the cut are a
+        third side.
     purity : float
         The best accuracy of any labelling that is constant on regions: an upper bound.
     sweep_accuracy : float
@@ -107,6 +117,8 @@ class LabelAgreement:
     """
 
     accuracy: float
+    accuracy_least: float
+    accuracy_greatest: float
     adjusted_rand_index: float
     purity: float
     sweep_accuracy: float
@@ -142,12 +154,15 @@ class DecisionAgreement:
     ----------
     by_points : float
         Share of the points in regions on the side of the decision at the point, up to the global
-        flip; NaN without points.
+        flip; NaN without points. Regions on the cut count half, here and below.
     by_volume : float
         Share of the volume of regions on the side of the decision at their interior point, up to
         the global flip. A region that the decision boundary crosses counts as a whole.
     by_regions : float
         The same for the number of regions.
+    by_points_least, by_points_greatest, by_volume_least, by_volume_greatest : float
+    by_regions_least, by_regions_greatest : float
+        Between which each of them is for every Fiedler vector; see `LabelAgreement`.
     n_crossed : int
         Regions crossed by the decision boundary: f takes both signs at their vertices.
     cut_edges_at_boundary : float
@@ -157,8 +172,14 @@ class DecisionAgreement:
     """
 
     by_points: float
+    by_points_least: float
+    by_points_greatest: float
     by_volume: float
+    by_volume_least: float
+    by_volume_greatest: float
     by_regions: float
+    by_regions_least: float
+    by_regions_greatest: float
     n_crossed: int
     cut_edges_at_boundary: float
     crossed_regions_at_cut: float
@@ -262,8 +283,11 @@ def label_agreement_in(
     ones = np.bincount(region, weights=positive, minlength=partition.graph.n_nodes)
     sides = partition.sides[region]
     sweep_accuracy, threshold = _best_threshold(partition.vector[region], positive)
+    least, greatest = partition.agreement_range(ones, total - ones)
     return LabelAgreement(
-        accuracy=_up_to_flip(np.ones(len(region)), sides == positive),
+        accuracy=_up_to_flip(np.ones(len(region)), sides, positive),
+        accuracy_least=least,
+        accuracy_greatest=greatest,
         adjusted_rand_index=adjusted_rand_index(sides, positive),
         purity=float(np.maximum(ones, total - ones).sum() / len(region)),
         sweep_accuracy=sweep_accuracy,
@@ -317,26 +341,44 @@ def decision_agreement(
     if decision is None:
         decision = decision_of_regions(complex_)
     nodes = np.flatnonzero(partition.component)
-    agree = (partition.sides == decision.positive)[nodes]
+    sides, positive = partition.sides[nodes], decision.positive[nodes]
+    volumes, ones = complex_.volumes, np.ones(partition.graph.n_nodes)
+    by_points = (np.nan, np.nan, np.nan)
+    if points is not None:
+        by_points = _at_points(partition, points, regions)
+    volume_range = partition.agreement_range(
+        volumes * decision.positive, volumes * ~decision.positive
+    )
+    region_range = partition.agreement_range(ones * decision.positive, ones * ~decision.positive)
+    cut_edges = partition.cut_edges
     crossed = decision.crossed & partition.component
     at_cut = np.zeros(partition.graph.n_nodes, dtype=bool)
-    at_cut[partition.cut_edges] = True
+    at_cut[cut_edges] = True
     return DecisionAgreement(
-        by_points=np.nan if points is None else _at_points(partition, points, regions),
-        by_volume=_up_to_flip(complex_.volumes[nodes], agree),
-        by_regions=_up_to_flip(np.ones(len(nodes)), agree),
+        *by_points,
+        _up_to_flip(volumes[nodes], sides, positive),
+        *volume_range,
+        _up_to_flip(np.ones(len(nodes)), sides, positive),
+        *region_range,
         n_crossed=int(crossed.sum()),
-        cut_edges_at_boundary=float(crossed[partition.cut_edges].any(axis=1).mean()),
+        cut_edges_at_boundary=(
+            float(crossed[cut_edges].any(axis=1).mean()) if len(cut_edges) else np.nan
+        ),
         crossed_regions_at_cut=float(at_cut[crossed].mean()) if crossed.any() else np.nan,
     )
 
 
-def _at_points(partition: Sides, points: ArrayLike, regions: NDArray[np.int64] | None) -> float:
+def _at_points(
+    partition: Sides, points: ArrayLike, regions: NDArray[np.int64] | None
+) -> tuple[float, float, float]:
     regions = partition.locate(points) if regions is None else regions
     used = in_component(partition, regions)
-    positive = partition.complex.network.decision_values(points) > 0
-    agree = partition.sides[regions[used]] == positive[used]
-    return _up_to_flip(np.ones(len(agree)), agree)
+    positive = partition.complex.network.decision_values(points)[used] > 0
+    region, n = regions[used], partition.graph.n_nodes
+    ones = np.bincount(region, weights=positive, minlength=n)
+    zeros = np.bincount(region, weights=~positive, minlength=n)
+    agreement = _up_to_flip(np.ones(len(region)), partition.sides[region], positive)
+    return agreement, *partition.agreement_range(ones, zeros)
 
 
 def in_component(partition: Sides, regions: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -385,12 +427,20 @@ def sweep_cut(partition: Sides) -> SweepCut:
     return SweepCut(sides, threshold, float(conductance[best]), float(conductance[sign]))
 
 
-def _up_to_flip(weights: NDArray[Any], agree: NDArray[np.bool_]) -> float:
-    """Return the weighted share that agrees, or disagrees if that is more; NaN for no weight."""
+def _up_to_flip(
+    weights: NDArray[Any], sides: NDArray[np.int8], positive: NDArray[np.bool_]
+) -> float:
+    """Return the weighted share that agrees, or disagrees if that is more; NaN for no weight.
+
+    What is on no side agrees by half.
+    """
     total = weights.sum()
     if not total:
         return np.nan
-    agreeing = weights[agree].sum()
+    is_open = sides == 0
+    agreeing = weights[~is_open & ((sides > 0) == positive)].sum()
+    if is_open.any():
+        agreeing += weights[is_open].sum() / 2
     return float(max(agreeing, total - agreeing) / total)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
-from typing import Literal
+import warnings
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,6 +19,7 @@ from relutopo.errors import (
     InputError,
     NoFiedlerVectorError,
     NotConvergedError,
+    NotUniqueWarning,
 )
 from relutopo.geometry.cells import ON_BOUNDARY, OUTSIDE, Cells
 from relutopo.geometry.location import NOT_FOUND
@@ -28,6 +30,7 @@ from relutopo.interfaces import (
     checked_eigenpair,
     checked_preparation,
 )
+from relutopo.spectral.accuracy import entry_bounds, open_signs
 from relutopo.spectral.agreement import (
     DecisionAgreement,
     LabelAgreement,
@@ -37,7 +40,9 @@ from relutopo.spectral.agreement import (
     sweep_cut,
 )
 from relutopo.spectral.dual_graph import DualGraph
+from relutopo.spectral.eigenspace import Eigenspace, canonical_vector, eigenspace
 from relutopo.spectral.laplacian import Pencil, pencil
+from relutopo.spectral.ranges import agreement_range
 from relutopo.spectral.weights import EdgeWeights, VertexWeights
 from relutopo.system.interrupts import deliver_interrupts
 
@@ -53,12 +58,26 @@ class FiedlerPartition(Frozen):
     Attributes
     ----------
     value : float
-        Fiedler value: the smallest non-zero λ of L x = λ W_V x.
+        Fiedler value λ₂: the smallest non-zero λ of L x = λ W_V x.
     vector : (n_nodes,) ndarray
-        Fiedler vector x, with xᵀ W_V x = 1; NaN on nodes outside `component`.
-    sides : (n_nodes,) ndarray of bool
-        Whether the vector is positive. Nodes outside `component` are on neither side and have
-        False here.
+        Fiedler vector x, with xᵀ W_V x = 1; NaN on nodes outside `component`. If the value is
+        multiple, one of many: that which goes along with the first input coordinate (of the
+        regions' centroids) as far as any does, else with the second, and so on.
+    sides : (n_nodes,) ndarray of int8
+        1 where the vector is positive, -1 where it is negative, and 0 on regions that are *on the
+        cut*: where the entry is no larger than `error` allows it to be off, so that nothing decides
+        on a side. Nodes outside `component` have 0, too.
+    eigenspace : (n_nodes, m) ndarray
+        W_V-orthonormal basis of the eigenvectors of the value; m is 1 unless it is multiple, as
+        far as double precision tells. NaN outside `component`.
+    error : float
+        Bound of how far the vector is from an eigenvector, in the norm of W_V: entry i is off by
+        at most this over the root of its vertex weight, and rounding.
+    gap : float
+        (λ₃ - λ₂) / λ₂, how much larger the next eigenvalue is, counted with its multiplicity; up
+        to a tenth of it may be missing. inf if the graph has two nodes.
+    is_multiplicity_known : bool
+        Whether the eigenspace is all there is; otherwise its dimension may be larger.
     component : (n_nodes,) ndarray of bool
         The nodes that are partitioned: all of them, unless the largest component of a
         disconnected graph was asked for.
@@ -91,7 +110,11 @@ class FiedlerPartition(Frozen):
 
     value: float
     vector: NDArray[np.float64]
-    sides: NDArray[np.bool_]
+    sides: NDArray[np.int8]
+    eigenspace: NDArray[np.float64]
+    error: float
+    gap: float
+    is_multiplicity_known: bool
     component: NDArray[np.bool_]
     residual: float
     iterations: int
@@ -107,14 +130,85 @@ class FiedlerPartition(Frozen):
     edge_weights: NDArray[np.float64]
 
     def __post_init__(self) -> None:
-        for name in ("vector", "sides", "component", "counts", "vertex_weights", "edge_weights"):
+        names = ("vector", "sides", "eigenspace", "component", "counts")
+        for name in (*names, "vertex_weights", "edge_weights"):
             object.__setattr__(self, name, frozen(getattr(self, name)))
 
     def __repr__(self) -> str:
-        high = int(self.sides.sum())
+        on_cut = f", {self.n_open} on the cut" if self.n_open else ""
+        words = f", {self.uniqueness}" if self.multiplicity > 1 else ""
         return (
-            f"FiedlerPartition(value={self.value:.6g}, {high} + "
-            f"{int(self.component.sum()) - high} regions, {self.method})"
+            f"FiedlerPartition(value={self.value:.6g}, {int((self.sides > 0).sum())} + "
+            f"{int((self.sides < 0).sum())} regions{on_cut}, {self.method}{words})"
+        )
+
+    @property
+    def multiplicity(self) -> int:
+        """How many independent eigenvectors belong to the value, as far as can be told."""
+        return int(self.eigenspace.shape[1])
+
+    @property
+    def n_open(self) -> int:
+        """How many regions are on the cut."""
+        return int(self._is_open.sum())
+
+    @property
+    def open_mass(self) -> float:
+        """Share of the counted data points that lie in regions on the cut; NaN without points."""
+        total = int(self.counts[self.component].sum())
+        return float(self.counts[self._is_open].sum() / total) if total else np.nan
+
+    @property
+    def uniqueness(self) -> str:
+        """Whether the partition is the only one, in words."""
+        if self.multiplicity == 1:
+            return "one Fiedler vector"
+        known = "a" if self.is_multiplicity_known else "at least a"
+        return f"one of many: {known} {self.multiplicity}-fold Fiedler value"
+
+    @property
+    def _is_open(self) -> NDArray[np.bool_]:
+        is_open: NDArray[np.bool_] = self.component & (self.sides == 0)
+        return is_open
+
+    def agreement_range(
+        self, positive: NDArray[Any], negative: NDArray[Any]
+    ) -> tuple[float, float]:
+        """Return the least and the greatest agreement that any Fiedler vector may have.
+
+        The agreement is the share of a mass on the side where it belongs, up to the global flip.
+        Regions on the cut may be on any side. Of a multiple value all vectors are looked at, if it
+        is double; if it is more than that, those of 64 planes in their space, so that the true
+        interval may be wider.
+
+        Parameters
+        ----------
+        positive, negative : (n_nodes,) ndarray
+            Mass in each region that belongs on the positive, and on the negative side; from 0.
+
+        Returns
+        -------
+        (float, float)
+            NaN if there is no mass in `component`.
+
+        Examples
+        --------
+        >>> path = DualGraph(3, np.array([[0, 1], [1, 2]]), np.array([-1, -1]), "hamming")
+        >>> part = fiedler_partition(path, vertex_weights="unweighted")
+        >>> part.sides.tolist(), part.n_open
+        ([1, 0, -1], 1)
+        >>> part.agreement_range(np.array([1.0, 1.0, 0.0]), np.array([0.0, 0.0, 2.0]))
+        (0.75, 1.0)
+        """
+        nodes = self.component
+        weights = self.vertex_weights[nodes]
+        return agreement_range(
+            self.sides[nodes],
+            self.eigenspace[nodes],
+            self.vector[nodes],
+            entry_bounds(weights, self.vector[nodes], self.error),
+            positive[nodes],
+            negative[nodes],
         )
 
     @property
@@ -130,8 +224,11 @@ class FiedlerPartition(Frozen):
 
     @property
     def cut_edges(self) -> NDArray[np.int64]:
-        """Edges of the graph whose ends are on different sides, (n_cut, 2)."""
-        # No edge leaves a component, so nodes on neither side are at no edge of the cut.
+        """Edges of the graph whose ends are not on the same side, (n_cut, 2).
+
+        A region on the cut is on none, so that its edges to either side are among these.
+        """
+        # No edge leaves a component, so that nodes outside are at no edge of the cut.
         low, high = self.sides[self.graph.edges].T
         cut: NDArray[np.int64] = self.graph.edges[low != high]
         return cut
@@ -335,20 +432,32 @@ class FiedlerPartitioner:
         counts = np.bincount(regions[regions >= 0], minlength=graph.n_nodes)
         members = _members(graph, self._component)
         system = pencil(graph, counts, weighting, registry.create("edge_weights", edge_weights))
-        result = self._solve(system, members)
+        begin = time.perf_counter()
+        found = self._eigenspace(system, members)
+        seconds = time.perf_counter() - begin
+        weights = system.vertex_weights[members]
+        inner = found.basis[:, 0]
+        if found.basis.shape[1] > 1:
+            inner = _canonical(found.basis, weights, graph, members)
         vector = np.full(graph.n_nodes, np.nan)
-        vector[members] = result.vectors[:, 0]
-        with np.errstate(invalid="ignore"):
-            sides = vector > 0
-        return FiedlerPartition(
-            value=float(result.values[0]),
+        vector[members] = inner
+        space = np.full((graph.n_nodes, found.basis.shape[1]), np.nan)
+        space[members] = found.basis
+        sides = np.zeros(graph.n_nodes, dtype=np.int8)
+        sides[members] = np.where(open_signs(weights, inner, found.error), 0, np.sign(inner))
+        part = FiedlerPartition(
+            value=found.value,
             vector=vector,
             sides=sides,
+            eigenspace=space,
+            error=found.error,
+            gap=found.gap,
+            is_multiplicity_known=found.is_whole,
             component=members,
-            residual=float(result.residuals[0]),
-            iterations=result.iterations,
-            seconds=result.seconds,
-            method=result.method,
+            residual=found.residual,
+            iterations=found.result.iterations,
+            seconds=seconds,
+            method=found.result.method,
             status="converged",
             graph=graph,
             counts=counts,
@@ -358,23 +467,34 @@ class FiedlerPartitioner:
             vertex_weights=system.vertex_weights,
             edge_weights=system.edge_weights,
         )
+        if part.multiplicity > 1:
+            warnings.warn(
+                f"the Fiedler vector is {part.uniqueness}, so that the partition is a choice; "
+                "agreements are intervals, see `FiedlerPartition.eigenspace`",
+                NotUniqueWarning,
+                stacklevel=3,
+            )
+        return part
 
-    def _solve(self, system: Pencil, members: NDArray[np.bool_]) -> EigenResult:
-        begin = time.perf_counter()
+    def _eigenspace(self, system: Pencil, members: NDArray[np.bool_]) -> Eigenspace:
         if self._last is None or not np.array_equal(self._last.edge_weights, system.edge_weights):
             self._last = None  # makes room
             self._last = _Prepared.by(self._solver, system, members)
-        weights = system.vertex_weights[members]
-        found = self._last.prepared.solve(read_only(weights), seed=self._seed)
-        seconds = time.perf_counter() - begin
-        result = checked_eigenpair(found, self._solver, self._last.laplacian, weights)
-        if result.status != "converged":
-            raise NotConvergedError(
-                f"`eigensolver` {result.method!r} must converge, got residual "
-                f"{max(result.residuals):.1e} after {result.iterations} iterations; choose another "
-                "eigensolver, or pass an instance with a larger tol or max_iterations"
-            )
-        return replace(result, seconds=seconds)
+        laplacian, prepared = self._last.laplacian, self._last.prepared
+        weights = read_only(system.vertex_weights[members])
+
+        def solve(n_pairs: int) -> EigenResult:
+            found = prepared.solve(weights, n_pairs=n_pairs, seed=self._seed)
+            result = checked_eigenpair(found, self._solver, laplacian, weights, n_pairs)
+            if result.status != "converged":
+                raise NotConvergedError(
+                    f"`eigensolver` {result.method!r} must converge, got residual "
+                    f"{max(result.residuals):.1e} after {result.iterations} iterations; choose "
+                    "another eigensolver, or pass an instance with a larger tol or max_iterations"
+                )
+            return result
+
+        return eigenspace(solve, laplacian, weights)
 
 
 @dataclass(frozen=True, eq=False)
@@ -393,6 +513,23 @@ class _Prepared:
             laplacian = laplacian[nodes][:, nodes]
         prepared = checked_preparation(solver.prepare(laplacian), solver)
         return cls(system.edge_weights, laplacian, prepared)
+
+
+def _canonical(
+    space: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    graph: DualGraph,
+    members: NDArray[np.bool_],
+) -> NDArray[np.float64]:
+    """Return the vector that goes along with the first coordinate, its largest entry positive."""
+    coordinates = np.empty((len(space), 0))
+    if graph.complex is not None:
+        coordinates = graph.complex.centroids[members]
+        coordinates = coordinates - weights @ coordinates / weights.sum()
+    vector = canonical_vector(space, weights, coordinates)
+    sizes = np.abs(vector)
+    sign = float(np.sign(vector[np.argmax(sizes >= (1 - 1e-6) * sizes.max())]))
+    return sign * vector
 
 
 def _complex_of(graph: DualGraph) -> Cells:

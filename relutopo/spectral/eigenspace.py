@@ -1,0 +1,167 @@
+"""The eigenvectors that a Fiedler value has, as far as double precision tells them apart.
+
+A value that is multiple, or so close to the next one that the residual cannot tell, has no Fiedler
+vector of its own: any unit vector of the *eigenspace* is as good. Here the space is found, by
+asking for more pairs until a gap follows that is large against the errors. Within the space that
+was asked for, values and vectors come from Rayleigh's quotients that are added up along edges,
+which tells values apart that residuals do not.
+
+Invariants: the basis is W_V-orthonormal; a unit vector of it is within `Eigenspace.error` of a unit
+vector of the true space, in the norm of W_V.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import NDArray
+from scipy import sparse
+
+from relutopo.interfaces import EigenResult
+from relutopo.spectral.accuracy import RESOLVED, error_bound, quality_of
+
+__all__ = ["MOST_PAIRS", "Eigenspace", "canonical_vector", "eigenspace"]
+
+MOST_PAIRS = 16
+"""Pairs that are asked for at most; an eigenspace of this dimension may be larger."""
+_EPS = float(np.finfo(np.float64).eps)
+_SUMMATION = 16  # roundings that a sum over edges may add up to, beyond those of its terms
+_HAS_PART = 1e-6
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Eigenspace:
+    """What belongs to the smallest non-zero eigenvalue.
+
+    Attributes
+    ----------
+    value : float
+        The eigenvalue.
+    residual : float
+        The largest of the relative residuals of the basis.
+    basis : (n, m) ndarray
+        W_V-orthonormal columns.
+    error : float
+        Bound of a unit vector's distance from the true space, in the norm of W_V.
+    gap : float
+        (λ₃ - λ₂) / λ₂, the relative distance of the second smallest value from the smallest.
+    is_whole : bool
+        Whether a gap follows after the m values; otherwise the true space may be larger.
+    result : EigenResult
+        What the eigensolver returned in the end, with all its iterations.
+    """
+
+    value: float
+    residual: float
+    basis: Floats
+    error: float
+    gap: float
+    is_whole: bool
+    result: EigenResult
+
+
+def eigenspace(
+    solve: Callable[[int], EigenResult], laplacian: sparse.csr_array, weights: Floats
+) -> Eigenspace:
+    """Return the eigenspace of the smallest non-zero value.
+
+    Parameters
+    ----------
+    solve : callable
+        Gives as many pairs as it is asked for, converged.
+    laplacian : (n, n) scipy.sparse.csr_array
+        L.
+    weights : (n,) ndarray
+        Diagonal of W_V.
+    """
+    most = min(MOST_PAIRS, len(weights) - 1)
+    n_pairs, iterations = 1, 0
+    while True:
+        result = solve(n_pairs)
+        iterations += result.iterations
+        found = _separated(result, laplacian, weights)
+        if found.is_whole or n_pairs == most:
+            break
+        n_pairs = min(2 * n_pairs, most)
+    vars(result)["iterations"] = iterations
+    return found
+
+
+def _separated(result: EigenResult, laplacian: sparse.csr_array, weights: Floats) -> Eigenspace:
+    """Return the first pairs up to a gap, or all of them if none follows."""
+    values, basis, rounding = _along_edges(result, laplacian, weights)
+    qualities = [quality_of(laplacian, weights, x) for x in np.ascontiguousarray(basis.T)]
+    distances = np.sqrt(np.cumsum([quality.distance**2 for quality in qualities]))
+    following = [*values[1:], result.next_value]
+    n, m, error = len(values), 0, np.inf
+    while error > RESOLVED and m < n:
+        m += 1
+        error = error_bound(float(distances[m - 1]), result.next_value - values[m - 1])
+        if m < n:
+            error += error_bound(rounding, following[m - 1] - values[m - 1])
+    value = float(values[0])
+    return Eigenspace(
+        value=value,
+        residual=max(quality.residual for quality in qualities[:m]),
+        basis=basis[:, :m],
+        error=min(error, RESOLVED),
+        gap=max(0.0, float(following[0] - value) / value),
+        is_whole=error <= RESOLVED,
+        result=result,
+    )
+
+
+def _along_edges(
+    result: EigenResult, laplacian: sparse.csr_array, weights: Floats
+) -> tuple[Floats, Floats, float]:
+    """Return Ritz values and vectors of the pairs, and how far rounding moves the projected L."""
+    x = result.vectors
+    if x.shape[1] == 1:
+        return result.values, x, 0.0
+    upper = sparse.triu(laplacian, k=1, format="coo")
+    u, v = upper.coords
+    roots = np.sqrt(-upper.data)[:, None]
+    steps = roots * (x[u] - x[v])
+    values, c = scipy.linalg.eigh(steps.T @ steps, x.T @ (weights[:, None] * x))
+    # Differences are off by the rounding of the entries, sums by that of their terms.
+    sizes = float(np.linalg.norm(roots * (np.abs(x[u]) + np.abs(x[v])), axis=0).max())
+    largest = float(np.sqrt(values[-1]))
+    rounding = _EPS * (2 * sizes * largest + _SUMMATION * largest**2) + (_EPS * sizes) ** 2
+    return values, x @ c, rounding
+
+
+def canonical_vector(space: Floats, weights: Floats, references: Floats) -> Floats:
+    """Return the unit vector of a space that goes along with the first reference that has a part.
+
+    It depends on the space and the references alone, not on the basis: with coordinates of regions
+    as references neither the eigensolver nor the order of the regions matters.
+
+    Parameters
+    ----------
+    space : (n, m) ndarray
+        W_V-orthonormal columns.
+    weights : (n,) ndarray
+        Diagonal of W_V.
+    references : (n, q) ndarray
+        If none of them has a part in the space, or there are none, the vector is that which is
+        largest at the node where vectors of the space are largest, the first of several.
+
+    Examples
+    --------
+    >>> space = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
+    >>> canonical_vector(space, np.ones(3), np.array([[0.0, 3.0], [1.0, 0.0], [9.0, 0.0]]))
+    array([0., 1., 0.])
+    """
+    for reference in references.T:
+        c = space.T @ (weights * reference)
+        size = float(np.linalg.norm(c))
+        if size > _HAS_PART * float(np.sqrt(weights @ reference**2)):
+            return np.asarray(space @ (c / size))
+    sizes = np.linalg.norm(space, axis=1)
+    c = space[int(np.argmax(sizes >= (1 - 1e-6) * sizes.max()))]
+    return np.asarray(space @ (c / np.linalg.norm(c)))

@@ -1,0 +1,128 @@
+"""How much agreements may vary where a partition is not unique.
+
+A node agrees with a weight of its own if its side is positive, and with another if it is negative;
+the agreement is the share of all weight that agrees, or that disagrees if this is more. What is
+left open is the side of nodes within the error of the vector, and with a multiple Fiedler value the
+vector itself. With two dimensions it is a direction in a plane: the sides change at two angles for
+each node, between which nothing happens, so that all angles are looked at by sorting these.
+
+Invariant: the interval holds the agreement of every vector in the space, with open nodes on any
+side or half on each; with three dimensions and more that is so for the vectors that were tried.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["agreement_range"]
+
+_N_PLANES = 64
+"""Planes through the vector that are tried in a space of three and more dimensions."""
+
+Floats = NDArray[np.float64]
+
+
+def agreement_range(
+    sides: NDArray[np.int8],
+    space: Floats,
+    vector: Floats,
+    bounds: Floats,
+    plus: NDArray[Any],
+    minus: NDArray[Any],
+) -> tuple[float, float]:
+    """Return the least and the greatest agreement that is possible; NaN for no weight.
+
+    Parameters
+    ----------
+    sides : (n,) ndarray of int8
+        Side of each node, 0 where it is open.
+    space : (n, m) ndarray
+        Basis of the vectors that are possible.
+    vector : (n,) ndarray
+        The one of them that gave the sides.
+    bounds : (n,) ndarray
+        How far entries may be off.
+    plus, minus : (n,) ndarray
+        What agrees of a node on the positive, on the negative side.
+
+    Examples
+    --------
+    >>> sides, x = np.array([1, 0, -1], np.int8), np.array([0.7, 0.0, -0.7])
+    >>> ones = np.ones(3)
+    >>> agreement_range(sides, x[:, None], x, 1e-9 * ones, ones * [1, 1, 0], ones * [0, 0, 1])
+    (0.6666666666666666, 1.0)
+    """
+    counts = plus + minus > 0
+    total = float((plus + minus).sum())
+    if not total:
+        return np.nan, np.nan
+    low = np.minimum(plus, minus)
+    high = np.maximum(plus, minus)
+    least = np.where(sides > 0, plus, np.where(sides < 0, minus, low)).sum()
+    greatest = np.where(sides > 0, plus, np.where(sides < 0, minus, high)).sum()
+    found = [_range(np.array([least]), np.array([greatest]), total)]
+    found += [
+        _over_angles(plane[counts], bounds[counts], plus[counts], minus[counts], total)
+        for plane in _planes(space, vector)
+    ]
+    lows, highs = zip(*found, strict=True)
+    return min(lows), max(highs)
+
+
+def _range(least: Floats, greatest: Floats, total: float) -> tuple[float, float]:
+    """Return the range of max(a, total - a) / total for a between bounds."""
+    ends = np.maximum(least, total - least), np.maximum(greatest, total - greatest)
+    across = (least <= total / 2) & (greatest >= total / 2)
+    low = np.where(across & (least < greatest), total / 2, np.minimum(*ends))
+    return float(low.min() / total), float(np.maximum(*ends).max() / total)
+
+
+def _planes(space: Floats, vector: Floats) -> list[Floats]:
+    m = space.shape[1]
+    if m < 3:
+        return [space] if m == 2 else []
+    rng = np.random.default_rng(0)
+    own = np.linalg.lstsq(space, vector)[0]
+    planes = []
+    for _ in range(_N_PLANES):
+        other: Floats = rng.standard_normal(m)
+        other = other - float((other @ own) / (own @ own)) * own
+        planes.append(np.stack([vector, space @ (other / np.linalg.norm(other))], axis=1))
+    return planes
+
+
+def _over_angles(
+    plane: Floats, bounds: Floats, plus: Floats, minus: Floats, total: float
+) -> tuple[float, float]:
+    """Return the range over all vectors cos t a + sin t b of a plane with the columns a and b."""
+    sizes = np.hypot(*plane.T)
+    angle = np.arctan2(plane[:, 1], plane[:, 0])
+    low, high = np.minimum(plus, minus), np.maximum(plus, minus)
+    turns = sizes > bounds
+    always_low, always_high = low[~turns].sum(), high[~turns].sum()
+    angle, plus, minus, low, high = (x[turns] for x in (angle, plus, minus, low, high))
+    half = np.arcsin(np.minimum(bounds[turns] / sizes[turns], 1.0))
+    # The side at the angle t is the sign of cos(t - angle). It opens, and is positive; it opens,
+    # and is negative.
+    at = [-np.pi / 2 - half, -np.pi / 2 + half, np.pi / 2 - half, np.pi / 2 + half]
+    events = np.concatenate([angle + shift for shift in at]) % (2 * np.pi)
+    to_low = np.concatenate([low - minus, plus - low, low - plus, minus - low])
+    to_high = np.concatenate([high - minus, plus - high, high - plus, minus - high])
+    closes = np.repeat([False, True, False, True], len(angle))
+    if not len(events):
+        return _range(np.array([always_low]), np.array([always_high]), total)
+    # From the middle of the longest way between two events on, around the circle.
+    ordered = np.sort(events)
+    ways = np.diff(ordered, append=ordered[0] + 2 * np.pi)
+    begin = float(ordered[int(np.argmax(ways))] + ways.max() / 2)
+    order = np.lexsort([closes, (events - begin) % (2 * np.pi)])
+    slope = np.abs((angle - begin + np.pi) % (2 * np.pi) - np.pi)
+    is_plus, is_minus = slope < np.pi / 2 - half, slope > np.pi / 2 + half
+    start_low = np.where(is_plus, plus, np.where(is_minus, minus, low)).sum() + always_low
+    start_high = np.where(is_plus, plus, np.where(is_minus, minus, high)).sum() + always_high
+    least = start_low + np.cumsum(np.append(0.0, to_low[order]))
+    greatest = start_high + np.cumsum(np.append(0.0, to_high[order]))
+    return _range(least, greatest, total)
