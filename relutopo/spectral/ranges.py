@@ -85,11 +85,11 @@ def _planes(space: Floats, vector: Floats) -> list[Floats]:
     if m < 3:
         return [space] if m == 2 else []
     rng = np.random.default_rng(0)
-    own = np.linalg.lstsq(space, vector)[0]
+    own = np.asarray(np.linalg.lstsq(space, vector)[0])
     planes = []
     for _ in range(_N_PLANES):
-        other: Floats = rng.standard_normal(m)
-        other = other - float((other @ own) / (own @ own)) * own
+        drawn = rng.standard_normal(m)
+        other = np.subtract(drawn, (drawn @ own) / (own @ own) * own)
         planes.append(np.stack([vector, space @ (other / np.linalg.norm(other))], axis=1))
     return planes
 

@@ -93,7 +93,19 @@ def test_signatures_add_their_columns_to_rows() -> None:
         signatures=["fiedler_value", {"name": "label_agreement", "component": "largest"}],
     )
     row = more.analyse(NETWORK, DATA).row
-    added = ["fiedler_value", "agreement", "adjusted_rand", "sweep_agreement", "purity"]
+    added = [
+        "fiedler_value",
+        "fiedler_gap",
+        "fiedler_multiplicity",
+        "n_open_regions",
+        "open_mass",
+        "agreement",
+        "agreement_least",
+        "agreement_greatest",
+        "adjusted_rand",
+        "sweep_agreement",
+        "purity",
+    ]
     assert list(row) == [*plain, *added]
     assert more.key != Homology(enumerator=EXACT).key
     with pytest.raises(InputError, match="columns of their own, got n_regions of NumberOfRegions"):

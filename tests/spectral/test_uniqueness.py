@@ -21,7 +21,7 @@ SOLVERS = ["arpack", "amg_lobpcg", "auto"]
 Floats = NDArray[np.float64]
 
 
-def kinks(planes: Any) -> rt.ReluNetwork:
+def kinks(planes: Any) -> Any:
     """One hidden layer with a kink at a·x = c for each row (*a, c)."""
     rows = np.array(planes, dtype=float)
     return rt.as_network(([rows[:, :-1], np.ones((1, len(rows)))], [-rows[:, -1], np.zeros(1)]))
