@@ -18,6 +18,7 @@ box that holds it and begin again. Since there are finitely many vertices, this 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -36,6 +37,7 @@ from relutopo.geometry.slices import network_on
 from relutopo.interfaces import Enumerator, Progress, checked_cells
 from relutopo.networks.network import Network
 from relutopo.networks.reading import as_network
+from relutopo.reports.shown import Shown
 from relutopo.system.interrupts import deliver_interrupts
 
 __all__ = ["WholeSpace", "decompose", "decompose_whole_space"]
@@ -105,8 +107,8 @@ def decompose(
     return CellComplex.of(checked_cells(found, backend, network, domain))
 
 
-@dataclass(frozen=True, eq=False)
-class WholeSpace:
+@dataclass(frozen=True, eq=False, repr=False)
+class WholeSpace(Shown):
     """The decomposition of the whole space, cut off outside a box that holds every vertex.
 
     Attributes
@@ -125,6 +127,17 @@ class WholeSpace:
     unbounded: NDArray[np.bool_]
     low: NDArray[np.float64]
     high: NDArray[np.float64]
+
+    def __repr__(self) -> str:
+        return f"WholeSpace({self.complex!r}, {int(self.unbounded.sum())} regions unbounded)"
+
+    def _facts(self) -> Mapping[str, object]:
+        return {
+            "complex": self.complex,
+            "unbounded regions": int(self.unbounded.sum()),
+            "least of all vertices": self.low.tolist(),
+            "greatest of all vertices": self.high.tolist(),
+        }
 
 
 def decompose_whole_space(

@@ -32,6 +32,7 @@ from relutopo.checks import (
 from relutopo.errors import InputError
 from relutopo.geometry.domain import Box
 from relutopo.networks.perceptron import ReluNetwork
+from relutopo.system.public_names import listing
 
 __all__ = [
     "Example",
@@ -48,6 +49,8 @@ __all__ = [
     "random_network",
     "stripes",
 ]
+
+__dir__ = listing(__name__)
 
 Arrays: TypeAlias = list[NDArray[np.float64]]
 

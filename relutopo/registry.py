@@ -26,6 +26,7 @@ from relutopo.errors import (
     RelutopoError,
     UnknownNameError,
 )
+from relutopo.system.public_names import listing
 
 __all__ = [
     "OutsidePart",
@@ -38,6 +39,8 @@ __all__ = [
     "provider",
     "roles",
 ]
+
+__dir__ = listing(__name__)
 
 _BACKENDS = "relutopo.backends"
 _WEIGHTS = "relutopo.spectral.weights"

@@ -33,8 +33,11 @@ from relutopo.spectral.dual_graph import DualGraph
 from relutopo.spectral.fiedler import FiedlerPartitioner, fiedler_partition
 from relutopo.spectral.laplacian import pencil
 from relutopo.spectral.weights import CountPlusOne, UnitEdges
+from relutopo.system.public_names import listing
 
 __all__ = ["assert_same_complex", "check_backend"]
+
+__dir__ = listing(__name__)
 
 
 def assert_same_complex(a: CellComplex, b: CellComplex, tolerance: float = 1e-9) -> None:

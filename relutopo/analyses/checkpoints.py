@@ -54,7 +54,7 @@ _RESERVED = {*(column.name for column in ALONG_A_RUN), "loss", "error"}
 log = logging.getLogger("relutopo")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Analysed:
     """What is known of one network.
 
@@ -68,6 +68,9 @@ class Analysed:
 
     subject: Subject
     row: Row
+
+    def __repr__(self) -> str:
+        return f"Analysed({self.complex!r}, {len(self.row)} columns)"
 
     @property
     def complex(self) -> CellComplex:

@@ -98,7 +98,7 @@ def _columns() -> Iterator[Column]:
         yield Column(f"seconds_{kind}", "s", f"wall-clock time of the {kind} partition{shared}")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Partitions:
     """Both partitions of one network.
 
@@ -116,6 +116,9 @@ class Partitions:
     weighted: FiedlerPartition | None
     unweighted: FiedlerPartition | None
     row: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        return f"Partitions(weighted={self.weighted!r}, unweighted={self.unweighted!r})"
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ derived, not stored.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from math import factorial
@@ -27,6 +28,7 @@ from relutopo.checks import check_integer
 from relutopo.geometry.domain import Domain, FacetLists
 from relutopo.geometry.patterns import unpack_patterns
 from relutopo.networks.network import Network
+from relutopo.reports.shown import Shown
 
 __all__ = ["ON_BOUNDARY", "OUTSIDE", "CellLists", "Cells", "EnumerationRecord"]
 
@@ -72,7 +74,7 @@ class EnumerationRecord:
 
 
 @dataclass(frozen=True, eq=False)
-class Cells(Frozen):
+class Cells(Frozen, Shown):
     """The polyhedral complex into which a network cuts a domain.
 
     All arrays are read-only; those that are not frozen (`relutopo.arrays.freeze`) are copied.
@@ -117,6 +119,18 @@ class Cells(Frozen):
     def __repr__(self) -> str:
         cells = " + ".join(map(str, self.n_cells))
         return f"{type(self).__name__}(dim={self.dim}, {cells} cells, {self.record.method})"
+
+    def _facts(self) -> Mapping[str, object]:
+        return {
+            "dimension": self.dim,
+            "regions": self.n_regions,
+            "cells by dimension": self.n_cells,
+            "network": self.network,
+            "domain": self.domain,
+            "enumerator": f"{self.record.method}, {self.record.status}",
+            "signs decided exactly": self.record.n_uncertain,
+            "seconds": self.record.seconds,
+        }
 
     @property
     def dim(self) -> int:

@@ -10,7 +10,7 @@ as -1 - s, so that labels of sides are negative and labels of neurons are not.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import TypeAlias
@@ -22,8 +22,9 @@ from relutopo.arithmetic.exact import Integers, dyadic_integers, homogeneous_poi
 from relutopo.arrays import Frozen, as_array, as_points, freeze
 from relutopo.checks import check_integer, check_number
 from relutopo.errors import InputError
+from relutopo.reports.shown import Shown
 
-__all__ = ["Box", "Domain", "FaceLattice", "FacetLists", "side_label"]
+__all__ = ["Box", "Domain", "FaceLattice", "FacetLists", "numbers_of", "side_label"]
 
 FacetLists: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int32]]
 """The facets of each k-cell in CSR form: (indptr, indices of (k-1)-cells)."""
@@ -85,8 +86,21 @@ class FaceLattice:
         return bounds
 
 
-class Domain(ABC):
+def numbers_of(*arrays: NDArray[np.float64]) -> Hashable:
+    """Return shapes and entries of arrays as something that can be hashed and compared.
+
+    Examples
+    --------
+    >>> numbers_of(np.zeros(2)) == numbers_of(np.array([0.0, -0.0]))
+    True
+    """
+    return tuple((array.shape, tuple(array.ravel().tolist())) for array in arrays)
+
+
+class Domain(Shown, ABC):
     """A bounded convex polytope of full dimension, and its sides A x ≤ b.
+
+    Domains of one class are equal if they were made of the same numbers.
 
     Attributes
     ----------
@@ -95,6 +109,21 @@ class Domain(ABC):
     """
 
     dim: int
+
+    def _numbers(self) -> Hashable:
+        """Return what tells a domain from others of its class; by default no other is equal."""
+        return id(self)
+
+    def __eq__(self, other: object) -> bool:
+        if type(self) is not type(other) or not isinstance(other, Domain):
+            return NotImplemented
+        return self._numbers() == other._numbers()
+
+    def __hash__(self) -> int:
+        return hash((type(self), self._numbers()))
+
+    def _facts(self) -> Mapping[str, object]:
+        return {"": repr(self), "dimension": self.dim, "volume": self.volume}
 
     @abstractmethod
     def face_lattice(self) -> FaceLattice:
@@ -206,6 +235,9 @@ class Box(Frozen, Domain):
 
     def __repr__(self) -> str:
         return f"Box({self.low.tolist()}, {self.high.tolist()})"
+
+    def _numbers(self) -> Hashable:
+        return tuple(self.low.tolist()), tuple(self.high.tolist())
 
     @classmethod
     def around(cls, points: ArrayLike, margin: float = 0.25) -> Box:

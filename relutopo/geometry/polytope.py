@@ -16,7 +16,7 @@ are the maximal ones among the F ∩ G, for sides G that do not contain F.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property, reduce
@@ -36,7 +36,7 @@ from relutopo.arithmetic.exact import (
 )
 from relutopo.arrays import Frozen, as_points, freeze
 from relutopo.errors import InputError
-from relutopo.geometry.domain import Domain, FaceLattice, FacetLists
+from relutopo.geometry.domain import Domain, FaceLattice, FacetLists, numbers_of
 
 __all__ = ["Cone", "Polytope", "integer_rows"]
 
@@ -218,6 +218,9 @@ class Polytope(Frozen, Domain):
 
     def __repr__(self) -> str:
         return f"Polytope({len(self._normals)} sides, dim={self.dim})"
+
+    def _numbers(self) -> Hashable:
+        return numbers_of(self._normals, self._offsets)
 
     def halfspaces(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return A and b as they were given."""

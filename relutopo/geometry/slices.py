@@ -9,6 +9,7 @@ rounding of its basis, and the complex of the network on that slice is exact.
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from relutopo.arithmetic.exact import Integers
 from relutopo.arrays import Frozen, as_array, as_points, freeze
 from relutopo.checks import check_integer
 from relutopo.errors import InputError
-from relutopo.geometry.domain import Box, Domain, FaceLattice
+from relutopo.geometry.domain import Box, Domain, FaceLattice, numbers_of
 from relutopo.networks.network import Network
 from relutopo.networks.reading import as_network
 
@@ -87,6 +88,9 @@ class AffineSlice(Frozen, Domain):
 
     def __repr__(self) -> str:
         return f"AffineSlice({self.box!r} in {self.ambient_dim} dimensions)"
+
+    def _numbers(self) -> Hashable:
+        return self.input_shape, numbers_of(self.origin, self.basis), self.box
 
     @classmethod
     def through(cls, *points: ArrayLike, margin: float = 0.25) -> AffineSlice:

@@ -14,6 +14,7 @@ order: whole cells first, then sections.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,7 @@ from relutopo.errors import InputError, NoDecisionBoundaryError
 from relutopo.geometry.cells import Cells
 from relutopo.geometry.decision import exact_values, values_and_signs
 from relutopo.geometry.domain import FacetLists
+from relutopo.reports.shown import Shown
 
 __all__ = ["DecisionBoundary", "decision_boundary"]
 
@@ -35,7 +37,7 @@ _NUMBERS_AT_ONCE = 2**20
 
 
 @dataclass(frozen=True, eq=False)
-class DecisionBoundary:
+class DecisionBoundary(Shown):
     """The cells of {f = 0} in a domain of dimension d.
 
     Attributes
@@ -52,6 +54,9 @@ class DecisionBoundary:
 
     def __repr__(self) -> str:
         return f"DecisionBoundary({' + '.join(map(str, self.n_cells))} cells)"
+
+    def _facts(self) -> Mapping[str, object]:
+        return {"cells by dimension": self.n_cells}
 
     @property
     def n_cells(self) -> tuple[int, ...]:

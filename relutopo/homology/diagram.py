@@ -8,6 +8,7 @@ from i + 1 on. Curves are exact step functions over either scale.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
@@ -18,6 +19,7 @@ from relutopo.arrays import Frozen, freeze, frozen
 from relutopo.checks import check_choice, check_integer
 from relutopo.homology.filtration import Filtration
 from relutopo.interfaces import BoundaryMatrix, Reduction
+from relutopo.reports.shown import Shown
 
 __all__ = ["BettiCurve", "Diagram", "Peak", "Scale"]
 
@@ -48,8 +50,8 @@ class Peak:
     height: int
 
 
-@dataclass(frozen=True, eq=False)
-class BettiCurve:
+@dataclass(frozen=True, eq=False, repr=False)
+class BettiCurve(Shown):
     """A Betti number along a filtration, an exact step function, continuous from the right.
 
     Attributes
@@ -81,6 +83,25 @@ class BettiCurve:
     entries: NDArray[np.float64]
     """Filtration values in filtration order, (n,)."""
 
+    def __repr__(self) -> str:
+        peak = self.peak()
+        return (
+            f"BettiCurve(degree {self.dim} over {self.over}, {len(self.breaks)} changes, "
+            f"peak {peak.height} at {peak.index if self.over == 'index' else f'{peak.value:.6g}'})"
+        )
+
+    def _facts(self) -> Mapping[str, object]:
+        peak = self.peak()
+        return {
+            "degree": self.dim,
+            "over": self.over,
+            "changes": len(self.breaks),
+            "peak": peak.height,
+            "first at value": peak.value,
+            "first at index": peak.index,
+            "cells": len(self.entries),
+        }
+
     def __call__(self, at: ArrayLike) -> NDArray[np.int64]:
         """Return the Betti number at points of the scale, an array of the same shape."""
         steps = np.concatenate([[0], self.values])
@@ -100,8 +121,8 @@ class BettiCurve:
         return Peak(index, index / len(self.entries), value, int(self.values[top]))
 
 
-@dataclass(frozen=True, eq=False)
-class Diagram(Frozen):
+@dataclass(frozen=True, eq=False, repr=False)
+class Diagram(Frozen, Shown):
     """The persistence pairs of a filtered complex.
 
     All arrays are read-only; those that are not frozen (`relutopo.arrays.freeze`) are copied.
@@ -147,6 +168,26 @@ class Diagram(Frozen):
         """Put together what a reducer found and what it was given."""
         values = freeze(filtration.values[filtration.order])
         return cls(reduction, boundary.dimensions, values, len(filtration.n_cells) - 1)
+
+    def __repr__(self) -> str:
+        pairs = " + ".join(map(str, self._numbers_of_pairs()))
+        return (
+            f"Diagram(dim={self.dim}, {pairs} pairs, Betti numbers "
+            f"{', '.join(map(str, self.betti_numbers))}, {self.reduction.method})"
+        )
+
+    def _facts(self) -> Mapping[str, object]:
+        return {
+            "cells": len(self.values),
+            "values": (float(self.values[0]), float(self.values[-1])) if len(self.values) else (),
+            "pairs by degree": self._numbers_of_pairs(),
+            "Betti numbers": self.betti_numbers,
+            "reducer": self.reduction.method,
+        }
+
+    def _numbers_of_pairs(self) -> tuple[int, ...]:
+        births = self.dimensions[self.reduction.pairs[:, 0]]
+        return tuple(np.bincount(births, minlength=self.dim).tolist())
 
     @property
     def betti_numbers(self) -> tuple[int, ...]:

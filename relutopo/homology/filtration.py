@@ -10,7 +10,7 @@ to a complex calls it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from relutopo.arrays import Frozen, freeze
 from relutopo.checks import check_integer
 from relutopo.errors import InputError
+from relutopo.reports.shown import Shown
 
 if TYPE_CHECKING:
     from relutopo.geometry.cells import CellLists
@@ -29,7 +30,7 @@ __all__ = ["Filtration"]
 
 
 @dataclass(frozen=True, eq=False)
-class Filtration(Frozen):
+class Filtration(Frozen, Shown):
     """An order of the cells of a complex, and a value for each cell.
 
     Keeps read-only copies of the arrays, so that what was checked stays as it is.
@@ -98,6 +99,15 @@ class Filtration(Frozen):
     def __repr__(self) -> str:
         seed = "" if self.seed is None else f", seed={self.seed}"
         return f"Filtration({self.name!r}, {len(self.order)} cells{seed})"
+
+    def _facts(self) -> Mapping[str, object]:
+        first, last = (float(self.values[self.order[i]]) for i in (0, -1))
+        return {
+            "strategy": self.name,
+            "seed": "nothing random" if self.seed is None else self.seed,
+            "cells by dimension": self.n_cells,
+            "values": (first, last),
+        }
 
     @cached_property
     def positions(self) -> NDArray[np.int64]:

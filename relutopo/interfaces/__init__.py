@@ -18,6 +18,7 @@ from relutopo.interfaces.eigensolver import (
 from relutopo.interfaces.enumerator import Enumerator, checked_cells
 from relutopo.interfaces.progress import Progress
 from relutopo.interfaces.reducer import BoundaryMatrix, Reducer, Reduction, checked_reduction
+from relutopo.system.public_names import listing
 
 __all__ = [
     "BoundaryMatrix",
@@ -33,3 +34,5 @@ __all__ = [
     "checked_preparation",
     "checked_reduction",
 ]
+
+__dir__ = listing(__name__)

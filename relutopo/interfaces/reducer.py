@@ -18,12 +18,13 @@ from scipy import sparse
 from relutopo.arrays import Frozen, frozen
 from relutopo.errors import BackendError, InputError
 from relutopo.interfaces.laws import broken_law
+from relutopo.reports.shown import Shown
 
 __all__ = ["BoundaryMatrix", "Reducer", "Reduction", "checked_reduction"]
 
 
-@dataclass(frozen=True, eq=False)
-class BoundaryMatrix(Frozen):
+@dataclass(frozen=True, eq=False, repr=False)
+class BoundaryMatrix(Frozen, Shown):
     """A boundary matrix over Z/2 in filtration order, one sparse column a cell.
 
     All arrays are read-only; those that are not frozen (`relutopo.arrays.freeze`) are copied.
@@ -73,6 +74,16 @@ class BoundaryMatrix(Frozen):
         if verify:
             _check_entries(self)
 
+    def __repr__(self) -> str:
+        columns = " + ".join(map(str, self._facts()["columns by dimension"]))
+        return f"BoundaryMatrix({columns} columns, {len(self.indices)} entries)"
+
+    def _facts(self) -> dict[str, Any]:
+        return {
+            "columns by dimension": tuple(np.bincount(self.dimensions).tolist()),
+            "entries": len(self.indices),
+        }
+
     @property
     def n_columns(self) -> int:
         """Number of cells."""
@@ -85,8 +96,8 @@ class BoundaryMatrix(Frozen):
         return sparse.csc_array((ones, self.indices, self.indptr), shape=shape)
 
 
-@dataclass(frozen=True)
-class Reduction(Frozen):
+@dataclass(frozen=True, repr=False)
+class Reduction(Frozen, Shown):
     """Persistence pairs of a boundary matrix.
 
     Attributes
@@ -106,6 +117,9 @@ class Reduction(Frozen):
     essential: NDArray[np.int64]
     seconds: float
     method: str
+
+    def __repr__(self) -> str:
+        return f"Reduction({len(self.pairs)} pairs, {len(self.essential)} essential, {self.method})"
 
 
 class Reducer(ABC):

@@ -11,7 +11,7 @@ role ``data``; each takes its own options and a seed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,8 @@ from relutopo.arrays import as_array, as_labels, as_points
 from relutopo.checks import check_integer, check_number, check_seed
 from relutopo.errors import InputError
 from relutopo.optional import require
+from relutopo.reports.shown import Shown
+from relutopo.reports.text import counted
 
 __all__ = ["Dataset", "two_circles", "two_moons"]
 
@@ -36,7 +38,7 @@ def _nothing() -> NDArray[np.float64]:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Dataset:
+class Dataset(Shown):
     """Points to train on and, if there are any, points to test on.
 
     Parameters
@@ -153,9 +155,25 @@ class Dataset:
         else:
             targets = f"classes {', '.join(map(repr, self.classes))}"
         return (
-            f"Dataset({self.name!r}, {len(self.points)} points in {self.dim} dimensions"
+            f"Dataset({self.name!r}, {counted(len(self.points), 'point')} in "
+            f"{counted(self.dim, 'dimension')}"
             f"{held_out}, {targets})"
         )
+
+    def _facts(self) -> Mapping[str, object]:
+        facts: dict[str, object] = {
+            "name": self.name,
+            "points": len(self.points),
+            "held out": len(self.held_out_points),
+            "dimensions": self.dim,
+        }
+        if self.features is not None:
+            facts["features"] = self.features
+        if self.classes is None:
+            return facts | {"values": (float(self.targets.min()), float(self.targets.max()))}
+        counts = np.bincount(self.class_numbers(self.targets), minlength=len(self.classes))
+        named = zip(self.classes, counts.tolist(), strict=True)
+        return facts | {"points by class": tuple(f"{name}: {n}" for name, n in named)}
 
     @property
     def dim(self) -> int:

@@ -60,7 +60,7 @@ _OF_DATASET = tuple(f.name for f in fields(Dataset))
 _STEP_FILE = re.compile(r"step_(\d+)\.pt")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Checkpoint:
     """The network after some updates.
 
@@ -74,6 +74,9 @@ class Checkpoint:
 
     step: int
     state: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        return f"Checkpoint(step {self.step}, {len(self.state)} tensors)"
 
     @property
     def network(self) -> ReluNetwork:
@@ -179,7 +182,7 @@ def load_tensors(path: str | os.PathLike[str]) -> Any:
         ) from error
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class History:
     """Loss and accuracy along a training run.
 
@@ -202,6 +205,14 @@ class History:
     held_out_steps: NDArray[np.int64]
     held_out_loss: NDArray[np.float64]
     held_out_accuracy: NDArray[np.float64]
+
+    def __repr__(self) -> str:
+        if not len(self.train_steps):
+            return "History(no steps)"
+        return (
+            f"History({len(self.train_steps)} steps to {self.train_steps[-1]}, "
+            f"train loss {self.train_loss[-1]:.4g})"
+        )
 
     def at(self, step: int) -> dict[str, float]:
         """Return the four values at a step; NaN where a set was not evaluated.

@@ -67,10 +67,10 @@ def style() -> Iterator[None]:
 
 
 def new_figure(width: float, height: float, layout: str = "compressed") -> Figure:
-    """Return an empty figure of the given size in inches."""
-    from matplotlib.figure import Figure
+    """Return an empty figure of the given size in inches, which notebooks show."""
+    from relutopo.plots.notebook import NotebookFigure  # loads matplotlib
 
-    return Figure(figsize=(width, height), layout=layout)  # type: ignore[arg-type]
+    return NotebookFigure(rc=_STYLE, figsize=(width, height), layout=layout)
 
 
 def tick_labels(ax: Axes) -> None:

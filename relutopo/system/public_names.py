@@ -2,7 +2,8 @@
 
 The table of a package is its ``__init__.pyi``, which type checkers and editors read as it is: each
 line ``from module import name as name`` is one public name and its home. The package itself takes
-`lazy` for its ``__getattr__`` and ``__dir__``, and so has these names and no others.
+`lazy` for its ``__getattr__`` and ``__dir__``, and so has these names and no others. Modules that
+are public as a whole list their ``__all__`` by `listing`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-__all__ = ["lazy", "table"]
+__all__ = ["lazy", "listing", "table"]
 
 
 def table(file: str) -> dict[str, str]:
@@ -55,7 +56,7 @@ def lazy(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
         Imports the home of a name, keeps the name in the package, and returns what it stands for.
         ``__all__`` is the sorted list of all names.
     names : callable
-        Lists them, with what the package has besides.
+        Lists them, and what every module has. What a package imports for itself is not listed.
     """
     homes: dict[str, str] = {}
 
@@ -77,6 +78,29 @@ def lazy(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
         return value
 
     def names() -> list[str]:
-        return sorted({*vars(sys.modules[package]), *known()})
+        of_module = {name for name in vars(sys.modules[package]) if name.startswith("__")}
+        return sorted({*of_module, *known()})
 
     return get, names
+
+
+def listing(module: str) -> Callable[[], list[str]]:
+    """Return the function ``__dir__`` of a module: its ``__all__``, and what every module has.
+
+    Parameters
+    ----------
+    module : str
+        Its ``__name__``.
+
+    Examples
+    --------
+    >>> from relutopo import gallery
+    >>> "np" in dir(gallery), "grid" in dir(gallery)
+    (False, True)
+    """
+
+    def names() -> list[str]:
+        content = vars(sys.modules[module])
+        return sorted({*content["__all__"], *(name for name in content if name.startswith("__"))})
+
+    return names

@@ -49,6 +49,7 @@ from relutopo.networks.reading import as_network
 from relutopo.networks.storage import load_network, save_network
 from relutopo.optional import require
 from relutopo.plots import plot_timeline
+from relutopo.reports.shown import Shown
 from relutopo.reports.text import counted
 from relutopo.signatures.subject import Choice
 from relutopo.system.files import append_to, atomic_write
@@ -68,7 +69,7 @@ _PAUSE = 2.0
 """Seconds between looks for rows that loggers do not have."""
 
 
-class Tracker:
+class Tracker(Shown):
     """Records signatures at some steps of a training loop.
 
     Parameters
@@ -210,6 +211,18 @@ class Tracker:
         )
         waiting = f", {n_waiting} waiting" if n_waiting else ""
         return f"Tracker({str(self.directory)!r}, {counted(n_rows, 'row')}{waiting})"
+
+    def _facts(self) -> Mapping[str, object]:
+        rows = self.rows
+        n_errors = sum(row["error"] is not None for row in rows)
+        facts: dict[str, object] = {
+            "folder": self.directory,
+            "steps": [row["step"] for row in rows],
+            "data": self._dataset,
+            "analysis": type(self._analysis).__name__,
+            "networks": "kept" if self._keeps else "not kept",
+        }
+        return facts | ({"steps with an error": n_errors} if n_errors else {})
 
     def __enter__(self) -> Tracker:
         return self

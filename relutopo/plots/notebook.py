@@ -1,0 +1,56 @@
+"""Figures that notebooks show, whether or not matplotlib's own integration is switched on.
+
+Matplotlib shows a figure as the last line of a cell only after ``%matplotlib inline``, or once
+pyplot has made another one. Imported when a figure is made: it loads matplotlib.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import matplotlib
+from matplotlib.figure import Figure
+
+__all__ = ["NotebookFigure"]
+
+_DPI = 110
+"""Of pictures in notebooks: 5 inches are a column of text."""
+
+
+class NotebookFigure(Figure):
+    """A figure that belongs to no global state, and that notebooks show by itself.
+
+    Parameters
+    ----------
+    rc : mapping
+        Matplotlib's settings while the picture is made.
+    **options
+        Those of `matplotlib.figure.Figure`.
+    """
+
+    def __init__(self, *, rc: Mapping[str, Any], **options: Any) -> None:
+        super().__init__(**options)
+        self._rc: Any = dict(rc)
+
+    def _repr_png_(self) -> bytes:
+        """Return the picture, as IPython asks for it where it has no way of its own."""
+        with io.BytesIO() as file, matplotlib.rc_context(self._rc):
+            self.savefig(file, format="png", dpi=_DPI)
+            return file.getvalue()
+
+    def show(self, warn: bool = True) -> None:
+        """Show the figure in a notebook; elsewhere as matplotlib does.
+
+        Parameters
+        ----------
+        warn : bool
+            See `matplotlib.figure.Figure.show`.
+        """
+        ipython: Any = sys.modules.get("IPython")
+        if ipython is not None and ipython.get_ipython() is not None:
+            ipython.display.display(self)
+        else:
+            super().show(warn)
