@@ -53,6 +53,9 @@ _REMEDIES = {
     "pass trust=True": "add network.trust=true",
     "choose one, for example by key=": "choose one, for example by network.key=",
     "`key` must": "`network.key` must",
+    "choose one by output=": "choose one by network.output=",
+    "`output` must": "`network.output` must",
+    "read the value before it: output=": "read the value before it: network.output=",
     "choose the enumerator 'exact'": "add enumerator=exact",
     "choose another eigensolver, or pass an instance with a larger tol or max_iterations": (
         "choose another eigensolver=<name>, or a larger eigensolver.tol or "
@@ -64,6 +67,8 @@ _REMEDIES = {
 }
 """Remedies in the library's messages, and the same in keys of the command."""
 _MISSING = re.compile(r"Could not (?:find|load) '(\w+)/([^'/]+)'")
+_INPUT_SHAPE = re.compile(r"\binput_shape=\((\d+(?:, \d+)*),?\)")
+"""A shape, as Python writes it."""
 _SEVERAL = ("signature",)
 """Groups of which any number can be chosen, as a list."""
 
@@ -128,10 +133,14 @@ def in_words_of_the_command(message: str) -> str:
     --------
     >>> in_words_of_the_command("scale its layers down, or choose the enumerator 'exact'")
     'scale its layers down, or add enumerator=exact'
+    >>> in_words_of_the_command("pass input_shape=(2,) if its first axis is a batch")
+    'pass network.input_shape=[2] if its first axis is a batch'
     """
     for python, command in _REMEDIES.items():
         message = message.replace(python, command)
-    return message
+    return _INPUT_SHAPE.sub(
+        lambda found: f"network.input_shape=[{found[1].replace(' ', '')}]", message
+    )
 
 
 def refuse_values_of_groups(arguments: Iterable[str], groups: Mapping[str, Sequence[str]]) -> None:

@@ -61,6 +61,7 @@ class ModelFile:
     trust: bool = False
     input_shape: list[int] | None = None
     key: str | None = None
+    output: str | None = None
 
 
 def register(*, checking: bool = True) -> None:

@@ -33,7 +33,7 @@ class ModelFiles:
     files : sequence of path-like
         One for each checkpoint; `relutopo.learning.file_steps.file_steps` tells their steps.
     dataset : Dataset
-    trust, input_shape, key
+    trust, input_shape, key, output
         See `relutopo.load_model`.
 
     Attributes
@@ -56,6 +56,7 @@ class ModelFiles:
         trust: bool = False,
         input_shape: Sequence[int] | None = None,
         key: str | None = None,
+        output: str | None = None,
     ) -> None:
         self.directory = Path(directory)
         if not files:
@@ -67,6 +68,7 @@ class ModelFiles:
             "trust": trust,
             "input_shape": input_shape,
             "key": key,
+            "output": output,
         }
 
     def __repr__(self) -> str:

@@ -224,7 +224,8 @@ class GraphNetwork(Frozen, Network):
 
     def __repr__(self) -> str:
         layers = "".join(f"{size}-" for size in self.layer_sizes)
-        return f"GraphNetwork({self.input_dim}-{layers}{self.n_outputs})"
+        link = f", link {self.link}" if self.link else ""
+        return f"GraphNetwork({self.input_dim}-{layers}{self.n_outputs}{link})"
 
     def restricted(self, origin: ArrayLike, basis: ArrayLike) -> GraphNetwork:
         """Return the network u → f(origin + basis u); see `Network.restricted`."""
@@ -241,7 +242,7 @@ class GraphNetwork(Frozen, Network):
                 moved.append(Affine(sources, node.matrices, node.bias))
             else:
                 moved.append(Kink(node.source + 1, node.slope_on, node.slope_off))
-        return GraphNetwork(first.matrices[0].shape[1], moved)
+        return GraphNetwork(first.matrices[0].shape[1], moved).with_link(self.link)
 
     # Floats
 

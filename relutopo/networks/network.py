@@ -30,8 +30,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -39,6 +41,7 @@ from numpy.typing import ArrayLike, NDArray
 from relutopo.arithmetic.exact import Integers, homogeneous_points
 from relutopo.arrays import as_points
 from relutopo.errors import InputError
+from relutopo.networks.links import apply_link
 
 __all__ = ["AffineMaps", "Network"]
 
@@ -71,11 +74,16 @@ class Network(ABC):
         Hidden neurons in each layer; a layer depends on earlier layers only.
     n_outputs : int
         Dimension of the output.
+    link : str or None
+        What the model does last and the network does not: ``"sigmoid"``, ``"softmax"`` and others
+        of `relutopo.networks.links.LINKS`. It changes no region and no decision: calls, regions and
+        decisions are those before it; `predict` applies it.
     """
 
     input_dim: int
     layer_sizes: tuple[int, ...]
     n_outputs: int
+    link: str | None = None
 
     @property
     def n_neurons(self) -> int:
@@ -103,7 +111,40 @@ class Network(ABC):
 
     @abstractmethod
     def __call__(self, points: ArrayLike) -> NDArray[np.float64]:
-        """Return the outputs at points of shape (n, d); shape (n, n_outputs)."""
+        """Return the outputs, before the link, at points of shape (n, d); shape (n, n_outputs)."""
+
+    def predict(self, points: ArrayLike) -> NDArray[np.float64]:
+        """Return what the model gives at points, its link included: probabilities, for example.
+
+        Parameters
+        ----------
+        points : (n, d) array_like
+
+        Returns
+        -------
+        (n, k) ndarray
+            k is n_outputs, but 1 behind an argmax.
+
+        Examples
+        --------
+        >>> from relutopo.networks.perceptron import ReluNetwork
+        >>> network = ReluNetwork([[[1.0]]], [[0.0]]).with_link("sigmoid")
+        >>> network([[0.0]]).tolist(), network.predict([[0.0]]).tolist()
+        ([[0.0]], [[0.5]])
+        """
+        return apply_link(self.link, self(points))
+
+    def with_link(self, link: str | None) -> Self:
+        """Return the same network with another link.
+
+        Parameters
+        ----------
+        link : str or None
+            See `relutopo.networks.links.apply_link`.
+        """
+        network = copy(self)
+        network.link = link
+        return network
 
     @abstractmethod
     def affine_maps(

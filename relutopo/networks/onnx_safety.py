@@ -25,7 +25,7 @@ _MOST_RANK = 32
 _UNBOUNDED = frozenset(
     {
         "AffineGrid", "Bernoulli", "BlackmanWindow", "CenterCropPad", "Col2Im", "ConvTranspose",
-        "DFT", "GridSample", "HammingWindow", "HannWindow", "If", "ImageDecoder", "Loop",
+        "DFT", "GridSample", "HammingWindow", "HannWindow", "ImageDecoder", "Loop",
         "MaxRoiPool", "MaxUnpool", "MelWeightMatrix", "Multinomial", "RandomNormal",
         "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Resize", "RoiAlign", "STFT",
         "Scan", "SequenceMap", "Upsample",
@@ -35,7 +35,7 @@ _UNBOUNDED = frozenset(
 
 
 def load_model_proto(onnx: Any, path: str | os.PathLike[str]) -> Any:
-    """Return the model in an ONNX file, checked, with the data that it keeps in other files.
+    """Return the model in an ONNX file, with the data that it keeps in other files.
 
     Raises
     ------
@@ -70,7 +70,6 @@ def load_model_proto(onnx: Any, path: str | os.PathLike[str]) -> Any:
     room.check(4 * total, f"reading the data of {os.fspath(path)!r}", "take a smaller file")
     if files:
         onnx.external_data_helper.load_external_data_for_model(model, os.fspath(folder))
-    onnx.checker.check_model(model)
     if len(model.graph.sparse_initializer):
         raise UnsupportedModuleError(
             f"{os.fspath(path)!r} has sparse initialisers; export it with dense ones"
@@ -158,8 +157,8 @@ class Bounds:
         op_type : str
         attributes : mapping
         inputs : sequence
-            What has a shape, None for inputs that are left out; those that say how large the result
-            is are tensors.
+            What has a shape, lists of it, None for inputs that are left out; those that say how
+            large the result is are tensors.
         is_constant : bool
             Whether no input depends on the input of the network.
         """
@@ -173,7 +172,7 @@ class Bounds:
 
 def _entries(op_type: str, attributes: Mapping[str, Any], inputs: Sequence[Any]) -> int:
     """Return how many entries a result has at most, those of the work on it included."""
-    given = [x for x in inputs if x is not None]
+    given = [y for x in inputs for y in (x if isinstance(x, list) else [x]) if y is not None]
     shapes = [tuple(map(int, x.shape)) for x in given]
     sizes = [math.prod(shape) for shape in shapes]
     if not given:
@@ -192,10 +191,17 @@ def _entries(op_type: str, attributes: Mapping[str, Any], inputs: Sequence[Any])
         "Gemm": lambda: _product(*shapes[:2]),
         "Pad": lambda: _padded(attributes, inputs, shapes[0]),
         "Conv": lambda: _convolved(attributes, shapes[0], shapes[1]),
+        "ConvTranspose": lambda: _spread(attributes, shapes[0], shapes[1]),
+        "CumSum": lambda: sizes[0] ** 2,
+        "CenterCropPad": lambda: sizes[0] * math.prod(map(abs, _numbers(given[1]))),
+        **dict.fromkeys(("Resize", "Upsample"), lambda: _resized(attributes, inputs, shapes[0])),
         **dict.fromkeys(_POOLS, lambda: _pooled(attributes, shapes[0])),
     }
     if op_type in makers:
-        return makers[op_type]() + sum(sizes)
+        try:
+            return makers[op_type]() + sum(sizes)
+        except AttributeError:  # a size that depends on the input, which no operator takes
+            return sum(sizes)
     return _broadcast(shapes) + sum(sizes)
 
 
@@ -261,6 +267,33 @@ def _convolved(attributes: Mapping[str, Any], shape: Sequence[int], weight: Sequ
         for n, pad, stride in zip(space, pads, strides, strict=False)
     )
     return places * math.prod(weight)
+
+
+def _spread(attributes: Mapping[str, Any], shape: Sequence[int], weight: Sequence[int]) -> int:
+    """Return how many entries the matrix of a transposed convolution has at most."""
+    rank = len(shape) - 2
+    ones = [1] * rank
+    extents = [
+        (n + k * int(dilation)) * max(1, int(stride))
+        for n, k, stride, dilation in zip(
+            shape[2:], weight[2:], attributes.get("strides") or ones,
+            attributes.get("dilations") or ones, strict=False,
+        )
+    ]  # fmt: skip
+    longer = [max(1, abs(int(n))) for n in attributes.get("output_shape") or ()][-rank:]
+    return math.prod(weight) * max(math.prod(extents), math.prod(longer))
+
+
+def _resized(attributes: Mapping[str, Any], inputs: Sequence[Any], shape: Sequence[int]) -> int:
+    """Return how many entries a resized tensor has, and the matrix that makes it of another."""
+    scales = attributes.get("scales") or ()
+    longest = [float(scale) for scale in scales]
+    for x in inputs[1:]:
+        if x is not None:
+            longest += [float(n) for n in x.reshape(-1).tolist() if math.isfinite(n)]
+    grown = math.prod(max(1.0, n) for n in longest) * math.prod(shape)
+    is_moved = attributes.get("mode", b"nearest") == b"nearest"
+    return math.ceil(grown) * (1 if is_moved else math.prod(shape[2:]))
 
 
 def _pooled(attributes: Mapping[str, Any], shape: Sequence[int]) -> int:

@@ -100,7 +100,8 @@ class ReluNetwork(Frozen, Network):
         if len(names) > _MOST_NAMES:
             names = (*names[: _MOST_NAMES - 2], "...", names[-1])
         layers = f", layers {', '.join(names)}" if names else ""
-        return f"ReluNetwork({'-'.join(map(str, self.widths))}{layers})"
+        link = f", link {self.link}" if self.link else ""
+        return f"ReluNetwork({'-'.join(map(str, self.widths))}{layers}{link})"
 
     def arrays_on(self, device: Device) -> list[tuple[Any, Any]]:
         """Return weights and biases in the memory of a device, for reading only.
@@ -253,7 +254,8 @@ class ReluNetwork(Frozen, Network):
 
     def restricted(self, origin: ArrayLike, basis: ArrayLike) -> Network:
         """Return the network on an affine slice of the input space; see `Network`."""
-        return GraphNetwork(self.input_dim, relu_nodes(self)).restricted(origin, basis)
+        network = GraphNetwork(self.input_dim, relu_nodes(self)).with_link(self.link)
+        return network.restricted(origin, basis)
 
 
 def relu_nodes(network: ReluNetwork) -> list[Affine | Kink]:

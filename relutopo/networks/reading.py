@@ -36,6 +36,8 @@ def as_network(
     input_shape: Sequence[int] | None = None,
     *,
     key: str | None = None,
+    output: str | int | None = None,
+    fixed: Mapping[str, ArrayLike] | None = None,
     expected: tuple[ArrayLike, ArrayLike] | None = None,
 ) -> Network:
     """Turn whatever describes a network into a `Network`.
@@ -54,6 +56,11 @@ def as_network(
     key : str, optional
         Which part of a mapping, a checkpoint or a file is the network, where there are several:
         keys joined by points, or how the names of its layers begin.
+    output : str or int, optional
+        Which output of an ONNX file is read, where there are several: its name or number. The name
+        of any value inside the file will do.
+    fixed : mapping of str to array_like, optional
+        Values of all inputs of an ONNX file but one, by name, where there are several.
     expected : pair (points, outputs), optional
         What the network gives somewhere, as the model itself computed it: (n, d) and
         (n, n_outputs), or (n,). Names and shapes do not tell what is between the layers of a state
@@ -80,7 +87,7 @@ def as_network(
     """
     if input_shape is not None:
         input_shape = _checked_shape(input_shape)
-    network = _read_network(model, input_shape, key)
+    network = _read_network(model, input_shape, key, output, fixed)
     if input_shape is not None and math.prod(input_shape) != network.input_dim:
         raise InputError(
             f"`input_shape` {input_shape} has {math.prod(input_shape)} entries, the network "
@@ -98,13 +105,13 @@ def _check_outputs(network: Network, expected: tuple[ArrayLike, ArrayLike]) -> N
             "example (X, model(X))"
         )
     points = as_points(_rows(expected[0]), network.input_dim)
-    outputs = _rows(expected[1])
-    if outputs.shape != (len(points), network.n_outputs):
+    outputs, computed = _rows(expected[1]), network.predict(points)
+    if outputs.shape != computed.shape:
         raise InputError(
-            f"`expected` must have outputs of shape ({len(points)}, {network.n_outputs}), got "
-            f"{outputs.shape}; pass one row for each point"
+            f"`expected` must have outputs of shape {computed.shape}, got {outputs.shape}; pass "
+            "one row for each point"
         )
-    errors = np.abs(network(points) - outputs).max(axis=1, initial=0.0)
+    errors = np.abs(computed - outputs).max(axis=1, initial=0.0)
     most = _SINGLE_PRECISION * max(1.0, float(np.abs(outputs).max(initial=0.0)))
     worst = int(np.argmax(errors)) if len(errors) else 0
     if len(errors) and not errors[worst] <= most:
@@ -128,9 +135,16 @@ def _checked_shape(shape: Any) -> tuple[int, ...]:
     return found
 
 
-def _read_network(model: Any, input_shape: Sequence[int] | None, key: str | None) -> Network:
+def _read_network(
+    model: Any,
+    input_shape: Sequence[int] | None,
+    key: str | None,
+    output: str | int | None,
+    fixed: Mapping[str, ArrayLike] | None,
+) -> Network:
     if isinstance(model, (str, os.PathLike)):
-        return load_model(model, input_shape=input_shape, key=key)
+        return load_model(model, input_shape=input_shape, key=key, output=output, fixed=fixed)
+    _refuse_options_of_onnx(type(model).__name__, output, fixed)
     torch = sys.modules.get("torch")
     is_module = torch is not None and isinstance(model, torch.nn.Module)
     is_nested = isinstance(model, (tuple, list)) and any(isinstance(m, Mapping) for m in model)
@@ -155,6 +169,16 @@ def _read_network(model: Any, input_shape: Sequence[int] | None, key: str | None
         f"or .onnx file or a pair (weights, biases), got {type(model).__name__}; convert it to "
         "one of these"
     )
+
+
+def _refuse_options_of_onnx(
+    what: str, output: str | int | None, fixed: Mapping[str, ArrayLike] | None
+) -> None:
+    for name, value in (("output", output), ("fixed", fixed)):
+        if value is not None:
+            raise InputError(
+                f"`{name}` must be left out for a {what}, got {value!r}; it is for ONNX files"
+            )
 
 
 def _network_within(content: Any, input_shape: Sequence[int] | None, key: str | None) -> Network:
@@ -183,6 +207,8 @@ def load_model(
     trust: bool = False,
     input_shape: Sequence[int] | None = None,
     key: str | None = None,
+    output: str | int | None = None,
+    fixed: Mapping[str, ArrayLike] | None = None,
 ) -> Network:
     """Read a network from a ``.onnx`` file, or from one that `torch.save` wrote.
 
@@ -197,6 +223,8 @@ def load_model(
         Shape of one input of a module that does not begin with a Linear layer.
     key : str, optional
         Which network of several; see `as_network`.
+    output, fixed
+        Which output of an ONNX file, and values of its other inputs; see `as_network`.
 
     Raises
     ------
@@ -215,7 +243,14 @@ def load_model(
         require("torch", "reading an ONNX file")
         from relutopo.networks.onnx_files import network_of_onnx  # loads torch
 
-        return network_of_onnx(path, input_shape)
+        network = network_of_onnx(path, input_shape, output=output, fixed=fixed)
+        if network.link is not None:
+            _tell(
+                f"read {name!r} as {network!r}: regions, decisions and outputs are those before "
+                f"its link, {network.link}"
+            )
+        return network
+    _refuse_options_of_onnx("file of torch", output, fixed)
     content = model_in_file(name, trust)
     try:
         return _network_within(content, input_shape, key)

@@ -80,6 +80,11 @@ def load_network(path: str | os.PathLike[str]) -> Network:
 
 def network_arrays(path: str, network: Network) -> dict[str, Any]:
     """Return the arrays that a network consists of, by names that begin with a path."""
+    link = {} if network.link is None else {f"{path}/link": network.link}
+    return _node_arrays(path, network) | link
+
+
+def _node_arrays(path: str, network: Network) -> dict[str, Any]:
     if type(network) is ReluNetwork:
         arrays = {f"{path}/kind": "relu", f"{path}/n_layers": len(network.weights)}
         for i, (weight, bias) in enumerate(zip(network.weights, network.biases, strict=True)):
@@ -110,6 +115,11 @@ def network_arrays(path: str, network: Network) -> dict[str, Any]:
 
 def network_of(path: str, arrays: Arrays) -> Network:
     """Return the network that `network_arrays` took apart."""
+    link = arrays.get(f"{path}/link")
+    return _network_of(path, arrays).with_link(None if link is None else str(link))
+
+
+def _network_of(path: str, arrays: Arrays) -> Network:
     if str(arrays[f"{path}/kind"]) == "relu":
         layers = range(int(arrays[f"{path}/n_layers"]))
         return ReluNetwork(

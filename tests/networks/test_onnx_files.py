@@ -242,7 +242,7 @@ def test_every_setting_of_pooling(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "attributes", "message"),
     [
-        ("Sigmoid", {}, r"has the operator Sigmoid at 'y' of .*model\.onnx', which is not"),
+        ("Exp", {}, r"has the operator Exp at 'y' of .*model\.onnx', which is not"),
         ("LpPool", {"kernel_shape": [2, 2]}, "LpPool at 'y' .*, which is not"),
     ],
 )
@@ -260,7 +260,7 @@ def test_bad_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match=r"model\.onnx' cannot be read as an ONNX model"):
         as_network(path)
     save(path, [node("Add", "x0 x1")], (1, 2), n_inputs=2)
-    with pytest.raises(UnsupportedModuleError, match="must have one input and one output, got 2"):
+    with pytest.raises(InputError, match="must have one input, got 2: 'x0'"):
         as_network(path)
     save(path, [node("Relu", "x0")], (1, "width"))
     with pytest.raises(InputError, match=r"`input_shape` is needed, since .* leaves the shape"):
