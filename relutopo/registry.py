@@ -27,6 +27,7 @@ from relutopo.errors import (
     UnknownNameError,
 )
 from relutopo.system.public_names import listing
+from relutopo.system.uninterrupted import uninterrupted
 
 __all__ = [
     "OutsidePart",
@@ -306,7 +307,7 @@ def _package(point: metadata.EntryPoint) -> str:
 
 def _imported(target: str) -> Any:
     module, _, attribute = target.partition(":")
-    return getattr(import_module(module), attribute)
+    return getattr(uninterrupted(import_module, module), attribute)
 
 
 def provider(role: str, name: str) -> dict[str, str]:

@@ -23,6 +23,9 @@ from relutopo.networks.network import AffineMaps, Network
 
 __all__ = ["ReluNetwork", "relu_nodes"]
 
+_MOST_VALUES = 2**24
+"""How many values of a layer a forward pass computes at once: memory, and seconds in which no
+interrupt is looked for."""
 _MOST_NAMES = 8
 _TINY_VALUE = 2.0**-500
 _TINY_WEIGHT = 2.0**-400
@@ -142,8 +145,14 @@ class ReluNetwork(Frozen, Network):
 
     def __call__(self, points: ArrayLike) -> NDArray[np.float64]:
         """Return the outputs at points of shape (n, d); shape (n, n_outputs)."""
-        *_, output = self._forward(points)
-        return output
+        points = as_points(points, self.input_dim)
+        n = max(1, _MOST_VALUES // max(self.widths))
+        pieces = [points[i : i + n] for i in range(0, max(1, len(points)), n)]
+        return np.concatenate([self._outputs(piece) for piece in pieces])
+
+    def _outputs(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        *_, outputs = self._forward(points)
+        return outputs
 
     def preactivation_bounds(
         self, points: NDArray[np.float64]

@@ -115,6 +115,7 @@ class DualGraph(Frozen):
         return len(self.edges)
 
     @cached_property
+    @deliver_interrupts
     def adjacency(self) -> sparse.csr_array:
         """Symmetric 0/1 adjacency matrix, (n_nodes, n_nodes); column indices sorted."""
         from relutopo.spectral.kernels import adjacency_rows  # loads numba
@@ -125,6 +126,7 @@ class DualGraph(Frozen):
         return sparse.csr_array(arrays, shape=(self.n_nodes, self.n_nodes))
 
     @cached_property
+    @deliver_interrupts
     def component_labels(self) -> NDArray[np.int32]:
         """Connected component of each node, (n_nodes,), numbered from 0 by first node."""
         from relutopo.spectral.kernels import components  # loads numba

@@ -16,6 +16,7 @@ from relutopo.arrays import read_only
 from relutopo.errors import InputError, WeightsError
 from relutopo.spectral.dual_graph import DualGraph
 from relutopo.spectral.weights import EdgeWeights, VertexWeights
+from relutopo.system.interrupts import deliver_interrupts
 
 __all__ = ["Pencil", "coboundary", "pencil"]
 
@@ -64,6 +65,7 @@ def coboundary(graph: DualGraph) -> sparse.csr_array:
     )
 
 
+@deliver_interrupts
 def pencil(
     graph: DualGraph,
     counts: NDArray[np.int64],

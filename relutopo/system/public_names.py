@@ -4,6 +4,9 @@ The table of a package is its ``__init__.pyi``, which type checkers and editors 
 line ``from module import name as name`` is one public name and its home. The package itself takes
 `lazy` for its ``__getattr__`` and ``__dir__``, and so has these names and no others. Modules that
 are public as a whole list their ``__all__`` by `listing`.
+
+The main thread does not import: an interrupt among the first instructions of the import system
+would keep its lock for ever.
 """
 
 from __future__ import annotations
@@ -12,6 +15,8 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
+
+from relutopo.system.uninterrupted import uninterrupted
 
 __all__ = ["lazy", "listing", "table"]
 
@@ -71,9 +76,9 @@ def lazy(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
         elif name.startswith("__") or name not in known():
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         elif homes[name] == package:  # a module of the package itself
-            value = import_module(f"{package}.{name}")
+            value = uninterrupted(import_module, f"{package}.{name}")
         else:
-            value = getattr(import_module(homes[name]), name)
+            value = getattr(uninterrupted(import_module, homes[name]), name)
         vars(sys.modules[package])[name] = value
         return value
 

@@ -4,5 +4,6 @@ MODULES = [
     "tests.campaign.network_kinds",
     "tests.campaign.graphs",
     "tests.campaign.homology",
+    "tests.campaign.interrupts",
 ]
 """What registers kinds."""
