@@ -20,6 +20,7 @@ __all__ = [
     "Labels",
     "as_array",
     "as_labels",
+    "as_numbers",
     "as_points",
     "freeze",
     "frozen",
@@ -39,12 +40,67 @@ def as_array(values: Any, dtype: Any = None) -> NDArray[Any]:
     dtype : dtype, optional
         That of the values by default.
 
+    Raises
+    ------
+    InputError
+        If rows have different lengths, or entries are not of that type.
+
     Examples
     --------
     >>> as_array([1, 2], float).tolist()
     [1.0, 2.0]
     """
-    return np.asarray(values.detach().cpu() if hasattr(values, "detach") else values, dtype=dtype)
+    try:
+        given = values.detach().cpu() if hasattr(values, "detach") else values
+        return np.asarray(given, dtype=dtype)
+    except ValueError as error:  # rows of different lengths, or text in the place of numbers
+        reason = str(error).partition(". ")[0]
+        raise InputError(
+            f"`values` must be an array, got {type(values).__name__} ({reason}); pass entries of "
+            "one kind, as many in each row"
+        ) from error
+
+
+def as_numbers(values: Any, name: str) -> NDArray[np.float64]:
+    """Return values as a float64 array, or say what is wrong with them.
+
+    Parameters
+    ----------
+    values : array_like
+        Real numbers; a torch tensor of any type and on any device is fine.
+    name : str
+        The argument's name, for the message.
+
+    Raises
+    ------
+    InputError
+        If the values are no real numbers, rows have different lengths, or entries are masked.
+
+    Examples
+    --------
+    >>> as_numbers([[1, 2]], "points").tolist()
+    [[1.0, 2.0]]
+    >>> as_numbers([[1, 2], [3]], "points")
+    Traceback (most recent call last):
+    ...
+    relutopo.errors.InputError: `points` must be an array of numbers, got entries that are none ...
+    """
+    remedy = "drop or encode columns of words, and give each row as many entries"
+    try:
+        if hasattr(values, "detach") and values.dtype.is_floating_point:
+            values = values.double()  # NumPy lacks some of torch's types
+        array = np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
+        is_real = array.dtype.kind not in "cmM"
+        numbers: NDArray[np.float64] = np.asarray(array if is_real else None, dtype=np.float64)
+        is_masked = np.ma.is_masked(values)
+    except (TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise InputError(
+            f"`{name}` must be an array of numbers, got entries that are none ({error}); {remedy}"
+        ) from error
+    if not is_real or is_masked:
+        came = "masked entries" if is_real else f"dtype {array.dtype}"
+        raise InputError(f"`{name}` must be an array of numbers, got {came}; {remedy}")
+    return numbers
 
 
 def as_points(points: ArrayLike, dim: int, name: str = "points") -> NDArray[np.float64]:
@@ -69,13 +125,7 @@ def as_points(points: ArrayLike, dim: int, name: str = "points") -> NDArray[np.f
     >>> as_points([[1, 2]], 2).dtype
     dtype('float64')
     """
-    try:
-        x = as_array(points, np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError(
-            f"`{name}` must be an array of numbers, got entries that are none ({error}); drop or "
-            "encode columns of words, and give each row as many entries"
-        ) from error
+    x = as_numbers(points, name)
     if x.ndim != 2 or x.shape[1] != dim:
         raise InputError(
             f"`{name}` must have shape (n, {dim}), got {x.shape}; pass one row for each point "

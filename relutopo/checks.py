@@ -111,7 +111,10 @@ def check_integers(
     Traceback (most recent call last):
     relutopo.errors.InputError: `hidden` must be a sequence of integers from 1, got [8, 0]; pass ...
     """
-    found = list(values) if isinstance(values, Iterable) else None
+    try:
+        found = list(values) if isinstance(values, Iterable) else None
+    except TypeError:  # an array of no axis
+        found = None
     if (
         found is None
         or len(found) < at_least
@@ -286,4 +289,5 @@ def check_threads(n_threads: Any) -> int:
 
 
 def _wrong(name: str, expected: str, value: object, remedy: str) -> InputError:
-    return InputError(f"`{name}` must be {expected}, got {value!r}; {remedy}")
+    came = " ".join(repr(value).split()) if "\n" in repr(value) else repr(value)
+    return InputError(f"`{name}` must be {expected}, got {came}; {remedy}")

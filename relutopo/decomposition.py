@@ -42,6 +42,8 @@ from relutopo.system.interrupts import deliver_interrupts
 
 __all__ = ["WholeSpace", "decompose", "decompose_whole_space"]
 
+_MOST_CELLS = 2**63 - 1
+"""What kernels can count up to."""
 _MOST_ROUNDS = 1000
 """How many boxes are tried. All but a few find a new vertex outside the last one."""
 _SEARCH_MARGIN = 0.25
@@ -98,6 +100,7 @@ def decompose(
     """
     if max_cells is not None:
         max_cells = check_integer("max_cells", max_cells, 1, remedy="None sets no limit")
+        max_cells = min(max_cells, _MOST_CELLS)
     backend: Enumerator = registry.create("enumerator", enumerator)
     network = network_on(model, domain)
     try:

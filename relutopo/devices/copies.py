@@ -20,6 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from relutopo.arrays import as_numbers
+
 __all__ = ["copy_on_card", "drop_used_copies", "host_array"]
 
 
@@ -33,7 +35,7 @@ _COPIES: dict[int, _Copy] = {}
 """By the identity of the array, for as long as the array lives."""
 
 
-def host_array(values: Any) -> NDArray[np.float64]:
+def host_array(values: Any, name: str = "weights") -> NDArray[np.float64]:
     """Return numbers as a new read-only float64 array of the host.
 
     Parameters
@@ -42,6 +44,8 @@ def host_array(values: Any) -> NDArray[np.float64]:
         Of a tensor on a card a copy in double precision is kept there too, as it is now: training
         changes tensors in place. Whoever computes on a card has loaded CuPy before; without it
         nothing is kept.
+    name : str
+        The argument's name, for the message.
 
     Examples
     --------
@@ -51,7 +55,7 @@ def host_array(values: Any) -> NDArray[np.float64]:
     if hasattr(values, "detach"):  # NumPy lacks some of torch's types
         array = np.array(values.detach().cpu().double().numpy())
     else:
-        array = np.array(values, dtype=np.float64)
+        array = as_numbers(values, name).copy()
     array.flags.writeable = False
     if "cupy" in sys.modules and getattr(values, "is_cuda", False):
         _COPIES[id(array)] = _Copy(values.detach().clone().double())

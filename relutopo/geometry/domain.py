@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relutopo.arithmetic.exact import Integers, dyadic_integers, homogeneous_points, mean_point
-from relutopo.arrays import Frozen, as_array, as_points, freeze
+from relutopo.arrays import Frozen, as_numbers, as_points, freeze
 from relutopo.checks import check_integer, check_number
 from relutopo.errors import InputError
 from relutopo.reports.shown import Shown
@@ -28,6 +28,8 @@ __all__ = ["Box", "Domain", "FaceLattice", "FacetLists", "numbers_of", "side_lab
 
 FacetLists: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int32]]
 """The facets of each k-cell in CSR form: (indptr, indices of (k-1)-cells)."""
+_MOST_DIMENSIONS = 2**24
+"""Of a box, whose faces are not listed."""
 _MAX_DIM = 12
 """Of a box whose faces are listed: there are half a million then."""
 
@@ -203,11 +205,16 @@ class Box(Frozen, Domain):
     def __init__(
         self, low: float | Sequence[float], high: float | Sequence[float], dim: int | None = None
     ) -> None:
-        lows = np.atleast_1d(as_array(low, np.float64))
-        highs = np.atleast_1d(as_array(high, np.float64))
+        lows = np.atleast_1d(as_numbers(low, "low"))
+        highs = np.atleast_1d(as_numbers(high, "high"))
         if dim is not None:
             dim = check_integer("dim", dim, 1, remedy="pass for example Box(-1, 1, dim=2)")
-        lengths = {x.size for x in (lows, highs) if x.size > 1 or dim is None}
+            if dim > _MOST_DIMENSIONS:
+                raise InputError(
+                    f"`dim` must be at most {_MOST_DIMENSIONS}, got {dim}; pass for example "
+                    "Box(-1, 1, dim=2)"
+                )
+        lengths = {x.size for x in (lows, highs) if x.size != 1 or dim is None}
         if dim is None:
             dim = max(lengths)
         if lows.ndim > 1 or highs.ndim > 1 or any(n not in (1, dim) for n in lengths) or dim < 1:
@@ -255,13 +262,13 @@ class Box(Frozen, Domain):
         >>> Box.around([[0, 0], [1, 2]], margin=0.5)
         Box([-0.5, -1.0], [1.5, 3.0])
         """
-        shape = np.shape(as_array(points))
-        if len(shape) != 2 or not shape[0]:
+        x = as_numbers(points, "points")
+        if x.ndim != 2 or not len(x):
             raise InputError(
-                f"`points` must have shape (n, d) with n ≥ 1, got {shape}; "
+                f"`points` must have shape (n, d) with n ≥ 1, got {x.shape}; "
                 "pass one row for each point"
             )
-        x = as_points(points, shape[1])
+        x = as_points(x, x.shape[1])
         margin = check_number("margin", margin, remedy="0.25 is usual")
         low, high = x.min(axis=0), x.max(axis=0)
         width = margin * (high - low)

@@ -34,7 +34,7 @@ from relutopo.arithmetic.exact import (
     mean_point,
     to_float,
 )
-from relutopo.arrays import Frozen, as_points, freeze
+from relutopo.arrays import Frozen, as_numbers, as_points, freeze
 from relutopo.errors import InputError
 from relutopo.geometry.domain import Domain, FaceLattice, FacetLists, numbers_of
 
@@ -159,8 +159,8 @@ class Polytope(Frozen, Domain):
     """
 
     def __init__(self, A: ArrayLike, b: ArrayLike) -> None:
-        normals = np.array(A, dtype=np.float64)
-        offsets = np.array(b, dtype=np.float64)
+        normals = as_numbers(A, "A").copy()
+        offsets = as_numbers(b, "b").copy()
         if normals.ndim != 2 or not normals.size or offsets.shape != (len(normals),):
             raise InputError(
                 f"`A` must have shape (n_sides, d) and `b` (n_sides,), got {normals.shape} and "

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relutopo.arithmetic.exact import Integers
-from relutopo.arrays import Frozen, as_array, as_points, freeze
+from relutopo.arrays import Frozen, as_array, as_numbers, as_points, freeze
 from relutopo.checks import check_integer
 from relutopo.errors import InputError
 from relutopo.geometry.domain import Box, Domain, FaceLattice, numbers_of
@@ -56,8 +56,8 @@ class AffineSlice(Frozen, Domain):
     """
 
     def __init__(self, origin: ArrayLike, basis: ArrayLike, box: Domain | None = None) -> None:
-        start = np.array(as_array(origin), dtype=np.float64)
-        columns = np.array(as_array(basis), dtype=np.float64)
+        start = as_numbers(origin, "origin").copy()
+        columns = as_numbers(basis, "basis").copy()
         if start.size == 0 or columns.shape not in (
             (start.size, *columns.shape[-1:]),
             (*start.shape, *columns.shape[-1:]),
@@ -113,8 +113,8 @@ class AffineSlice(Frozen, Domain):
         >>> plane.coordinates([[1.0, 3.0, 1.0]])[0].tolist()
         [[1.0, 3.0]]
         """
+        arrays = [as_numbers(point, "points") for point in points]
         given = [as_array(point) for point in points]
-        arrays = [np.asarray(x, dtype=np.float64) for x in given]
         if len(arrays) < 2 or any(x.shape != arrays[0].shape for x in arrays):
             raise InputError(
                 "`points` must be at least two points of one shape, got the shapes "
@@ -160,7 +160,7 @@ class AffineSlice(Frozen, Domain):
         >>> abs(slice_.basis).round(12).tolist()
         [[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]
         """
-        x = as_array(data, np.float64)
+        x = as_numbers(data, "data")
         most = min(len(x) - 1, math.prod(x.shape[1:])) if x.ndim > 1 else 0
         k = check_integer("k", k, 1, remedy="2 gives a plane")
         if k > most:
@@ -229,7 +229,7 @@ class AffineSlice(Frozen, Domain):
         >>> u.tolist(), distances.tolist()
         ([[0.5]], [3.0])
         """
-        x = as_array(points, np.float64)
+        x = as_numbers(points, "points")
         if x.ndim > 1 and x.shape[1:] == self.input_shape:
             x = x.reshape(len(x), -1)
         arms = as_points(x, self.ambient_dim) - self.origin

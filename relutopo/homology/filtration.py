@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from relutopo.arrays import Frozen, freeze
+from relutopo.arrays import Frozen, as_numbers, freeze
 from relutopo.checks import check_integer
 from relutopo.errors import InputError
 from relutopo.reports.shown import Shown
@@ -195,7 +195,12 @@ class Filtration(Frozen, Shown):
         >>> Filtration.from_values(line, [[0.2, 0.1, 0.3], [0.9, 0.3]]).order.tolist()
         [1, 0, 2, 4, 3]
         """
-        arrays: list[NDArray[Any]] = [np.asarray(v, dtype=np.float64) for v in values]
+        if not isinstance(values, Sequence):
+            raise InputError(
+                f"`values` must be a list with an array for each dimension, got "
+                f"{type(values).__name__}; give every cell one value"
+            )
+        arrays: list[NDArray[Any]] = [as_numbers(v, "values") for v in values]
         n_cells = tuple(complex_.n_cells)
         if tuple(a.shape for a in arrays) != tuple((n,) for n in n_cells):
             raise InputError(

@@ -14,7 +14,7 @@ from typing import ClassVar, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from relutopo.arrays import as_array, as_points, read_only
+from relutopo.arrays import as_numbers, as_points, read_only
 from relutopo.errors import InputError
 from relutopo.geometry.cells import Cells
 from relutopo.homology.decision_boundary import decision_boundary
@@ -143,11 +143,11 @@ class LowerStar(FiltrationStrategy):
         """Return the function at the vertices, and maxima over vertices."""
         vertices = read_only(complex_.vertices)
         given = self.function(vertices) if callable(self.function) else self.function
-        at_vertices = as_array(given, np.float64)
+        at_vertices = as_numbers(given, "function")
         if at_vertices.shape != (complex_.n_cells[0],):
             raise InputError(
                 f"`function` must give one value for each of the {complex_.n_cells[0]} vertices, "
-                f"got shape {at_vertices.shape}"
+                f"got shape {at_vertices.shape}; return one number for each row"
             )
         return _lower_star(complex_, at_vertices)
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from relutopo.arrays import Frozen, frozen
+from relutopo.arrays import Frozen, as_array, frozen
 from relutopo.errors import BackendError, InputError
 from relutopo.interfaces.laws import broken_law
 from relutopo.reports.shown import Shown
@@ -215,9 +215,9 @@ def _check_columns(
 def _check_shapes(indptr: Any, indices: Any, dimensions: Any) -> None:
     remedy = "pass the columns in CSC form, as scipy.sparse does"
     arrays: dict[str, NDArray[Any]] = {
-        "indptr": np.asarray(indptr),
-        "indices": np.asarray(indices),
-        "dimensions": np.asarray(dimensions),
+        "indptr": as_array(indptr),
+        "indices": as_array(indices),
+        "dimensions": as_array(dimensions),
     }
     for name, array in arrays.items():
         if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):

@@ -71,7 +71,7 @@ class ReluNetwork(Frozen, Network):
         *,
         layer_names: Sequence[str] = (),
     ) -> None:
-        lengths = [len(x) if hasattr(x, "__len__") else repr(x) for x in (weights, biases)]
+        lengths = [_length(x) for x in (weights, biases)]
         if lengths[0] != lengths[1] or lengths[0] == 0 or isinstance(lengths[0], str):
             raise InputError(
                 f"`weights` and `biases` must be sequences of the same positive length, got "
@@ -79,7 +79,7 @@ class ReluNetwork(Frozen, Network):
             )
         self.layer_names = tuple(layer_names)
         self.weights = tuple(map(host_array, weights))
-        self.biases = tuple(map(host_array, biases))
+        self.biases = tuple(host_array(bias, "biases") for bias in biases)
         for i, (w, b) in enumerate(zip(self.weights, self.biases, strict=True)):
             fan_in = self.weights[i - 1].shape[0] if i else w.shape[-1] if w.ndim else 1
             if w.ndim != 2 or w.shape[1] != fan_in or b.shape != w.shape[:1] or not w.size:
@@ -265,6 +265,14 @@ class ReluNetwork(Frozen, Network):
         """Return the network on an affine slice of the input space; see `Network`."""
         network = GraphNetwork(self.input_dim, relu_nodes(self)).with_link(self.link)
         return network.restricted(origin, basis)
+
+
+def _length(layers: object) -> int | str:
+    """Return how many layers there are; the type, if that is no sequence."""
+    try:
+        return len(layers)  # type: ignore[arg-type]
+    except TypeError:
+        return type(layers).__name__
 
 
 def relu_nodes(network: ReluNetwork) -> list[Affine | Kink]:

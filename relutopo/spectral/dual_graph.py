@@ -80,7 +80,7 @@ class DualGraph(Frozen):
             array = getattr(self, name)
             if not isinstance(array, np.ndarray) or array.dtype.kind not in "iu":
                 raise InputError(
-                    f"`{name}` must be an ndarray of integers, got {array!r}; convert it"
+                    f"`{name}` must be an ndarray of integers, got {_shown(array)}; convert it"
                 )
         if self.edges.shape != (len(self.edges), 2) or self.facets.shape != (len(self.edges),):
             raise InputError(
@@ -247,6 +247,7 @@ def dual_graph(complex_: Cells, adjacency: Adjacency = "facet") -> DualGraph:
     >>> dual_graph(decompose(lines, Box(-1, 1, dim=2), enumerator="exact")).edges.tolist()
     [[0, 1], [0, 2], [1, 3], [2, 3]]
     """
+    check_choice("adjacency", adjacency, get_args(Adjacency), remedy="'facet' is the usual choice")
     from relutopo.spectral.kernels import facet_edges  # loads numba
 
     # Regions are convex, so two of them share at most one facet: no pair comes twice.
@@ -270,6 +271,12 @@ def dual_graph(complex_: Cells, adjacency: Adjacency = "facet") -> DualGraph:
         shared[at_pair] = facets_of_edges[at_edge]
         edges = pairs.astype(np.int32)
     return DualGraph(complex_.n_regions, freeze(edges), freeze(shared), adjacency, complex_)
+
+
+def _shown(array: object) -> str:
+    if isinstance(array, np.ndarray):
+        return f"one of {array.dtype} of shape {array.shape}"
+    return type(array).__name__
 
 
 def _keys(pairs: NDArray[np.integer], n_nodes: int) -> NDArray[np.int64]:

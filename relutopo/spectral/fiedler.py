@@ -564,8 +564,10 @@ def _known_regions(
 
 def _members(graph: DualGraph, component: Literal["largest"] | None) -> NDArray[np.bool_]:
     """Return the nodes to partition, or say why there are none."""
-    if component not in (None, "largest"):
-        raise InputError(f"`component` must be None or 'largest', got {component!r}; leave it out")
+    given: Any = component  # whatever came
+    if given is not None and not (isinstance(given, str) and given == "largest"):
+        came = " ".join(repr(given).split())
+        raise InputError(f"`component` must be None or 'largest', got {came}; leave it out")
     sizes = graph.component_sizes
     if len(sizes) > 1 and component is None:
         listed = ", ".join(map(str, np.sort(sizes)[::-1][:10].tolist()))

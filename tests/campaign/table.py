@@ -1,9 +1,13 @@
-"""Tables of what campaigns have found: ``python -m tests.campaign.table results.json ...``."""
+"""Tables of what campaigns have found.
+
+``python -m tests.campaign.table results.json ...`` prints them; with ``--page docs/trust.md`` they
+are written to that page.
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +15,9 @@ from typing import Any
 
 from tests.campaign.framework import VERDICTS
 
-__all__ = ["summary"]
+__all__ = ["summary", "written"]
+
+_BEGIN, _END = "<!-- campaign:", "<!-- end of campaign -->"
 
 
 def summary(results: Sequence[dict[str, Any]]) -> str:
@@ -79,9 +85,31 @@ def _table(rows: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in [rows[0], rule, *rows[1:]])
 
 
+def written(page: str, table: str) -> str:
+    """Return a page with the tables between its two marks."""
+    before, mark, rest = page.partition(_BEGIN)
+    line, _, rest = rest.partition("\n")
+    _, end, after = rest.partition(_END)
+    assert mark, f"the page needs {_BEGIN!r}"
+    assert end, f"the page needs {_END!r}"
+    return f"{before}{mark}{line}\n\n{table}\n\n{end}{after}"
+
+
 def main() -> None:
-    """Print the tables of the files that are named."""
-    print(summary([json.loads(Path(path).read_text()) for path in sys.argv[1:]]))
+    """Print the tables of the files that are named, or write them to a page."""
+    parser = argparse.ArgumentParser(prog="python -m tests.campaign.table", description=__doc__)
+    parser.add_argument("results", nargs="+", type=Path)
+    parser.add_argument("--page", type=Path, help="write them between its marks")
+    chosen = parser.parse_args()
+    results = [json.loads(path.read_text()) for path in chosen.results]
+    commits = ", ".join(dict.fromkeys(result["commit"] for result in results))
+    seconds = sum(result["seconds"] for result in results)
+    table = f"At {commits}, in {seconds:,} seconds:\n\n{summary(results)}"
+    if chosen.page:
+        page = chosen.page.read_text(encoding="utf-8")
+        chosen.page.write_text(written(page, table), encoding="utf-8")
+    else:
+        print(table)
 
 
 if __name__ == "__main__":
