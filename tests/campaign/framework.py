@@ -196,7 +196,8 @@ def _judge_once(of: Kind, name: str, case: Case) -> Outcome:
     clock = Clock()
     try:
         with warnings.catch_warnings():
-            # What NumPy warns of is an answer that may be wrong.
+            # What NumPy warns of is an answer that may be wrong; other warnings are answers.
+            warnings.simplefilter("ignore")
             warnings.simplefilter("error", RuntimeWarning)
             CHECKS[name](case, clock)
     except (InvariantError, BackendError) as error:

@@ -167,13 +167,14 @@ def compare(case: GraphCase, clock: Clock, solver: str, find: Any) -> None:
     assert abs(part.value - first) <= VALUE * first, f"{part.value}, {first} is right"
     if not others:
         return
-    gap = others[0] - first
+    gap = others[0] / first - 1
+    assert part.gap <= gap * (1 + 1e-6) + 1e-6, f"gap {part.gap}, {gap} is right"
+    if part.multiplicity > 1 or gap < 1e-6:
+        return  # the vector is one of many, or the reference is not better
+    assert part.gap >= 0.85 * gap, f"gap {part.gap}, {gap} is right"
     scaled = part.vector * np.sqrt(part.vertex_weights)
     right = reference.vector * np.sign(reference.vector @ scaled)
-    if gap <= 1e-4 * first:
-        return  # hardly determined
-    error = 10 * (part.residual + 1e-9) * first / gap + 1e-9
-    wrong = (np.sign(scaled) != np.sign(right)) & (np.abs(right) > error)
+    wrong = (part.sides * np.sign(right) < 0) & (np.abs(right) > 1e-12 / min(1.0, gap))
     assert not wrong.any(), f"node {np.argmax(wrong)} is on the other side"
 
 

@@ -388,14 +388,33 @@ def data_and_partition(case: NetworkCase, clock: Clock) -> None:
         laplacian[[u, v], [u, v]] += 1
         laplacian[[u, v], [v, u]] -= 1
     root = 1 / np.sqrt(1.0 + np.array(counts))
-    values = np.linalg.eigvalsh(root[:, None] * laplacian * root)
+    values, vectors = np.linalg.eigh(root[:, None] * laplacian * root)
     assert abs(part.value - values[1]) <= 1e-6 * values[1], f"{part.value}, not {values[1]}"
     used = regions >= 0
     found = clock(part.agreement, points, case.labels)
-    sides = part.sides[regions[used]] == (np.array(case.labels)[used] == max(case.labels))
-    right = max(np.mean(sides), np.mean(~sides))
+    labels = (np.array(case.labels) == max(case.labels))[used]
+    right = _accuracy(part.sides[regions[used]], labels)
     assert abs(found.accuracy - right) <= 1e-12, f"accuracy {found.accuracy}, not {right}"
     assert found.n_used == used.sum()
+    assert found.accuracy_least - 1e-12 <= right <= found.accuracy_greatest + 1e-12
+    # Any vector of the eigenspace that LAPACK finds has an accuracy within the interval.
+    space = root[:, None] * vectors[:, 1:][:, values[1:] <= values[1] * (1 + 1e-8)]
+    assert part.multiplicity == space.shape[1], f"{part.multiplicity}-fold, not {space.shape[1]}"
+    if part.multiplicity <= 2:
+        rng = np.random.default_rng(graph.n_nodes)
+        for _ in range(8):
+            vector = space @ rng.standard_normal(space.shape[1])
+            accuracy = _accuracy(np.sign(vector)[regions[used]], labels)
+            least, greatest = found.accuracy_least, found.accuracy_greatest
+            assert least - 1e-12 <= accuracy <= greatest + 1e-12, (
+                f"accuracy {accuracy} of an eigenvector, beyond {least} to {greatest}"
+            )
+
+
+def _accuracy(sides: NDArray[Any], labels: NDArray[np.bool_]) -> float:
+    """Return the accuracy up to the flip; what is on the cut counts half."""
+    agree = float(np.mean(np.where(sides == 0, 0.5, (sides > 0) == labels)))
+    return max(agree, 1 - agree)
 
 
 @check("whole space")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from relutopo.errors import FloatRangeError, InputError, WeightsError
+from relutopo.errors import FloatRangeError, InputError, NoFiedlerVectorError, WeightsError
 from tests.campaign import network_checks  # noqa: F401 - registers the checks
 from tests.campaign.cases import NetworkCase
 from tests.campaign.framework import kind
@@ -206,7 +206,9 @@ def lattices(rng: Rng) -> NetworkCase:
     return case(rng, [*weights, c], [*biases, d])
 
 
-@kind("symmetric", "networks", checks=SMALL)
+@kind(
+    "symmetric", "networks", checks=(*SMALL, "data and partition"), refusals=(NoFiedlerVectorError,)
+)
 def symmetric(rng: Rng) -> NetworkCase:
     """Kinks that a reflection, a swap of axes, or a turn by a third maps onto each other."""
     n = int(rng.integers(1, 3))
@@ -221,7 +223,14 @@ def symmetric(rng: Rng) -> NetworkCase:
         images = [rows, rows @ third, rows @ third @ third]
     weights = [np.concatenate(images), np.ones((1, n * len(images)))]
     biases = [np.tile(shifts, len(images)), np.array([-float(rng.integers(0, 3))])]
-    return case(rng, weights, biases, ("box", [-1.0, -1.0], [1.0, 1.0]), n=3)
+    made = case(rng, weights, biases, ("box", [-1.0, -1.0], [1.0, 1.0]))
+    quarter = rng.uniform(0, 1, (3, 2)).round(3)
+    points = np.concatenate([quarter * [a, b] for a in (1, -1) for b in (1, -1)])
+    points = np.concatenate([points, points[:, ::-1]])
+    labels = (points[:, int(rng.integers(2))] > 0).astype(int)
+    if labels.all() or not labels.any():
+        labels[0] = 1 - labels[0]
+    return NetworkCase(made.weights, made.biases, made.domain, points.tolist(), labels.tolist())
 
 
 @kind("zeros and dead neurons", "networks", checks=SMALL)
