@@ -7,11 +7,13 @@ settings, data and seed give the same run, interrupted or not.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from itertools import pairwise
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -191,10 +193,16 @@ def build_mlp(input_dim: int, settings: MlpSettings, seed: int = 0) -> nn.Sequen
     widths = (input_dim, *settings.hidden, 1)
     dtype = getattr(torch, settings.dtype)
     layers: list[Any] = []
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(np.random.SeedSequence(seed).generate_state(1)[0]))
-        for fan_in, fan_out in pairwise(widths):
-            layers += [torch.nn.Linear(fan_in, fan_out, dtype=dtype), torch.nn.ReLU()]
+    # A generator of its own: the global one belongs to all threads.
+    generator = torch.Generator()
+    generator.manual_seed(int(np.random.SeedSequence(seed).generate_state(1)[0]))
+    for fan_in, fan_out in pairwise(widths):
+        layer = torch.nn.utils.skip_init(torch.nn.Linear, fan_in, fan_out, dtype=dtype)
+        # As torch initialises such a layer.
+        bound = 1 / math.sqrt(fan_in)
+        torch.nn.init.kaiming_uniform_(layer.weight, a=math.sqrt(5), generator=generator)
+        torch.nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
+        layers += [layer, torch.nn.ReLU()]
     model: nn.Sequential = torch.nn.Sequential(*layers[:-1])
     with torch.no_grad():
         for parameter in model.parameters():
@@ -406,13 +414,23 @@ def _optimizer(model: nn.Module, trainer: TrainerSettings) -> optim.Optimizer:
     return optimizer
 
 
+_in_one_thread: list[int] = []
+"""For each call that trains: how many threads torch had before the first of them."""
+_lock = Lock()
+
+
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Let torch use one thread: quicker for tiny networks, and the same sums every time."""
+    """Let torch use one thread: quicker for tiny networks, and the same sums every time.
+
+    It is a setting of each thread, and of the threads to come.
+    """
     torch = require("torch", "training")
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    with _lock:
+        _in_one_thread.append(_in_one_thread[0] if _in_one_thread else torch.get_num_threads())
+        torch.set_num_threads(1)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        with _lock:
+            torch.set_num_threads(_in_one_thread.pop())

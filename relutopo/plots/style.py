@@ -10,11 +10,12 @@ imported when a figure is made.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from relutopo.optional import require
+from relutopo.system.settings_of_the_process import Borrowed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -61,9 +62,22 @@ _STYLE = {
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Apply the common style, whatever the user's matplotlib settings are."""
-    with require("matplotlib", "a figure").rc_context(_STYLE):
+    """Apply the common style, whatever the user's matplotlib settings are.
+
+    They belong to the process, and are back when no thread draws any more.
+    """
+    with _borrowed.changed():
         yield
+
+
+def _apply() -> Callable[[], object]:
+    settings: Any = require("matplotlib", "a figure").rcParams
+    before = {name: settings[name] for name in _STYLE}
+    settings.update(_STYLE)
+    return lambda: settings.update(before)
+
+
+_borrowed = Borrowed(_apply)
 
 
 def new_figure(width: float, height: float, layout: str = "compressed") -> Figure:
