@@ -190,9 +190,10 @@ def as_labels(labels: Any, name: str = "labels") -> Labels:
         raise InputError(f"`{name}` must have shape (n,), got {array.shape}; pass {name}.ravel()")
     missing = [row for row, value in enumerate(array.tolist()) if _is_missing(value)]
     if missing:
+        kind = "be of one kind and none" if array.dtype == object else "have none"
         raise InputError(
-            f"`{name}` must be of one kind and none missing, got {array[missing[0]]} in row "
-            f"{missing[0]}; drop points without a label"
+            f"`{name}` must {kind} missing, got {array[missing[0]]} in row {missing[0]}; drop "
+            "points without a label"
         )
     try:
         classes, codes = np.unique(array, return_inverse=True)

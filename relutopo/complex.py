@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, fields
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from relutopo.arrays import as_array
 from relutopo.geometry.canonical import canonical
 from relutopo.geometry.cells import Cells
 from relutopo.geometry.invariants import check
@@ -46,16 +47,31 @@ class CellComplex(Cells):
 
         Parameters
         ----------
-        points : (n, d) array_like
+        points : (n, d) or (d,) array_like
+            Several points, or one.
 
         Returns
         -------
-        (n,) ndarray of int64
+        (n,) ndarray of int64, or an integer for one point
             Region index; `OUTSIDE` (-1) outside the domain, `ON_BOUNDARY` (-2) for a point on a
             facet between regions, which belongs to several. A point on a side of the domain
             belongs to the region there. Signs that rounding leaves open are decided exactly.
+
+        Examples
+        --------
+        >>> import relutopo as rt
+        >>> step = ([[[1.0, 0.0]], [[1.0]]], [[0.0], [0.0]])
+        >>> halves = rt.decompose(step, rt.Box(-1, 1, dim=2), enumerator="exact")
+        >>> halves.patterns[halves.locate([0.5, 0.2])].tolist()
+        [True]
+        >>> halves.locate([[0.0, 0.5], [2.0, 0.0]]).tolist()
+        [-2, -1]
         """
-        return locate(self, points)
+        x = as_array(points)
+        if x.shape == (self.dim,):
+            one: Any = locate(self, x[None])[0]
+            return one  # type: ignore[no-any-return]
+        return locate(self, x)
 
     def check(self) -> None:
         """Check every invariant of a complex; raise `InvariantError` on the first broken one."""

@@ -35,7 +35,7 @@ from relutopo.signatures.label_agreement import LabelAgreement
 from relutopo.signatures.n_cells import NumbersOfCells
 from relutopo.signatures.n_regions import NumberOfRegions
 from relutopo.signatures.subject import Cut, Subject
-from relutopo.spectral.agreement import in_component, label_agreement_in
+from relutopo.spectral.agreement import in_component, label_agreement_in, settled
 from relutopo.spectral.dual_graph import Adjacency
 from relutopo.spectral.fiedler import FiedlerPartition
 
@@ -310,17 +310,21 @@ class _HeldOut:
         self._subject, self._dataset = subject, dataset
 
     @cached_property
+    def points(self) -> NDArray[np.float64]:
+        return project_onto(self._dataset, self._subject.domain).held_out_points
+
+    @cached_property
     def regions(self) -> NDArray[np.int64]:
-        points = project_onto(self._dataset, self._subject.domain).held_out_points
-        return self._subject.complex.locate(points)
+        return self._subject.complex.locate(self.points)
 
     def __call__(self, part: FiedlerPartition) -> Row:
         """Return the columns, if there are labels of both classes, and a point in the partition."""
         if _label_status(self._dataset) != _OK or not self._dataset.has_held_out:
             return {}
-        if not in_component(part, self.regions).any():
+        regions = settled(part, self.points, self.regions)
+        if not in_component(part, regions).any():
             return {}
-        found = label_agreement_in(part, self.regions, self._dataset.held_out_targets)
+        found = label_agreement_in(part, regions, self._dataset.held_out_targets)
         return {
             "held_out_agreement": found.accuracy,
             "held_out_agreement_least": found.accuracy_least,

@@ -10,7 +10,7 @@ import numpy as np
 
 from relutopo.signatures.base import Column, Signature
 from relutopo.signatures.subject import Cut, Subject
-from relutopo.spectral.agreement import in_component, label_agreement_in
+from relutopo.spectral.agreement import in_component, label_agreement_in, settled
 
 __all__ = ["LabelAgreement"]
 
@@ -36,9 +36,12 @@ class LabelAgreement(Cut, Signature):
         if np.unique(subject.targets).tolist() != [-1, 1]:
             return {}
         part = subject.partition(self).part
-        if part is None or not in_component(part, subject.regions).any():
+        if part is None:
             return {}
-        found = label_agreement_in(part, subject.regions, subject.targets)
+        regions = settled(part, subject.points, subject.regions)
+        if not in_component(part, regions).any():
+            return {}
+        found = label_agreement_in(part, regions, subject.targets)
         return {
             "agreement": found.accuracy,
             "agreement_least": found.accuracy_least,

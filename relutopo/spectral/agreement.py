@@ -8,17 +8,19 @@ Invariant: everything judges nodes of the partition's component only; what is le
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from relutopo.arrays import as_array
+from relutopo.arrays import as_labels, as_points
 from relutopo.errors import InputError
 from relutopo.geometry.cells import ON_BOUNDARY, OUTSIDE, Cells
 from relutopo.geometry.decision import decision_signs
 from relutopo.geometry.location import NOT_FOUND
+from relutopo.geometry.patterns import pack_patterns
 from relutopo.spectral.dual_graph import DualGraph
 
 __all__ = [
@@ -33,8 +35,13 @@ __all__ = [
     "in_component",
     "label_agreement",
     "label_agreement_in",
+    "settled",
     "sweep_cut",
 ]
+
+
+_MANY = 0.1
+"""Share of points that do not count from which that is warned of."""
 
 
 class Sides(Protocol):
@@ -109,7 +116,7 @@ class LabelAgreement:
     n_outside : int
         Points outside the domain.
     n_on_boundary : int
-        Points on a facet between regions.
+        Points on a facet between regions that are not all on one side.
     n_not_found : int
         Points in regions that a partial search did not find.
     n_off_component : int
@@ -245,7 +252,21 @@ def adjusted_rand_index(first: ArrayLike, second: ArrayLike) -> float:
 
 def label_agreement(partition: Sides, points: ArrayLike, labels: ArrayLike) -> LabelAgreement:
     """Compare a partition with labels; see `FiedlerPartition.agreement`."""
-    return label_agreement_in(partition, partition.locate(points), labels)
+    found = label_agreement_in(partition, settled(partition, points), labels)
+    n_unused = {
+        "outside the domain": found.n_outside,
+        "between regions of both sides": found.n_on_boundary,
+        "in regions that were not found": found.n_not_found,
+        "in regions that the partition leaves out": found.n_off_component,
+    }
+    n_points = found.n_used + sum(n_unused.values())
+    if found.n_used <= (1 - _MANY) * n_points:
+        reasons = ", ".join(f"{n} {where}" for where, n in n_unused.items() if n)
+        warnings.warn(
+            f"the agreement is that of {found.n_used} of {n_points} points: {reasons}",
+            stacklevel=3,
+        )
+    return found
 
 
 def label_agreement_in(
@@ -371,7 +392,7 @@ def decision_agreement(
 def _at_points(
     partition: Sides, points: ArrayLike, regions: NDArray[np.int64] | None
 ) -> tuple[float, float, float]:
-    regions = partition.locate(points) if regions is None else regions
+    regions = settled(partition, points, regions)
     used = in_component(partition, regions)
     positive = partition.complex.network.decision_values(points)[used] > 0
     region, n = regions[used], partition.graph.n_nodes
@@ -379,6 +400,42 @@ def _at_points(
     zeros = np.bincount(region, weights=~positive, minlength=n)
     agreement = _up_to_flip(np.ones(len(region)), partition.sides[region], positive)
     return agreement, *partition.agreement_range(ones, zeros)
+
+
+def settled(
+    partition: Sides, points: ArrayLike, regions: NDArray[np.int64] | None = None
+) -> NDArray[np.int64]:
+    """Return the region of each point, also between regions if these are all on one side.
+
+    A region has a point in its closure if, and only if, its pattern has the signs that neurons have
+    at the point, whatever it has for those that are zero there: zeros add nothing to later layers.
+
+    Parameters
+    ----------
+    partition : Sides
+    points : (n, d) array_like
+    regions : (n,) ndarray of int64, optional
+        What ``partition.locate`` says of the points, if it is known already.
+
+    Returns
+    -------
+    (n,) ndarray of int64
+        As `regions`, but for points between regions of one side, which are in the first of these.
+    """
+    regions = partition.locate(points) if regions is None else regions
+    between = np.flatnonzero(regions == ON_BOUNDARY)
+    if partition.graph.complex is None or not len(between):
+        return regions
+    complex_ = partition.complex
+    signs = complex_.network.signs(as_points(points, complex_.dim)[between])
+    masks, wanted = pack_patterns(signs != 0), pack_patterns(signs > 0)
+    result = regions.copy()
+    for row, mask, bits in zip(between, masks, wanted, strict=True):
+        around = np.flatnonzero(((complex_.packed_patterns & mask) == bits).all(axis=1))
+        sides = np.unique(partition.sides[around])
+        if len(sides) == 1 and sides[0] != 0 and partition.component[around].all():
+            result[row] = around[0]
+    return result
 
 
 def in_component(partition: Sides, regions: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -466,27 +523,12 @@ def _best_threshold(
 
 def _two_classes(labels: ArrayLike) -> NDArray[np.bool_]:
     """Return which labels are the greater one of the two."""
-    array = as_array(labels)
-    if array.ndim != 1:
-        raise InputError(f"`labels` must have shape (n,), got {array.shape}; pass labels.ravel()")
-    try:
-        missing = np.flatnonzero(array != array)  # NaN and NaT differ from themselves
-        classes = np.unique(array)
-    except TypeError as error:
-        raise InputError(
-            f"`labels` must be of one kind and none missing, got entries that cannot be compared "
-            f"({error}); drop points without a label, or pass all labels as strings"
-        ) from error
-    if missing.size:
-        raise InputError(
-            f"`labels` must have none missing, got {array[missing[0]]} in row {missing[0]}; drop "
-            "points without a label"
-        )
+    classes, codes = as_labels(labels)
     if len(classes) != 2:
         raise InputError(
             f"`labels` must have exactly two classes, got {len(classes)}: "
             f"{', '.join(map(str, classes[:5].tolist()))}{', ...' if len(classes) > 5 else ''}; "
             "a Fiedler partition has two sides"
         )
-    greater: NDArray[np.bool_] = array == classes[1]
+    greater: NDArray[np.bool_] = codes == 1
     return greater

@@ -240,6 +240,9 @@ class FiedlerPartition(Frozen):
     def agreement(self, points: ArrayLike, labels: ArrayLike) -> LabelAgreement:
         """Compare the sides with the labels of points, training or held out.
 
+        Points between regions count if these are all on one side. A warning tells where a tenth of
+        the points or more do not count.
+
         Parameters
         ----------
         points : (n, d) array_like

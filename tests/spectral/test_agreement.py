@@ -16,7 +16,7 @@ from sklearn.metrics import adjusted_rand_score
 import relutopo as rt
 from relutopo.errors import InputError
 from relutopo.learning.datasets import Dataset
-from relutopo.spectral.agreement import adjusted_rand_index, decision_of_regions
+from relutopo.spectral.agreement import adjusted_rand_index, decision_of_regions, settled
 
 
 def chain(kinks: Sequence[float], boundary: float = 0.0) -> rt.CellComplex:
@@ -52,7 +52,9 @@ def test_known_labels() -> None:
     # Intervals: [-1, -.5] [-.5, .2] | [.2, .8] [.8, 1]
     points = [[-0.9], [-0.8], [0.0], [0.1], [0.5], [0.6], [0.9], [0.2], [7.0], [8.0]]
     labels = [0, 0, 0, 1, 1, 0, 0, 1, 1, 1]
-    found = part.agreement(points, labels)
+    told = "7 of 10 points: 2 outside the domain, 1 between regions of both sides"
+    with pytest.warns(UserWarning, match=told):
+        found = part.agreement(points, labels)
     assert (found.n_used, found.n_on_boundary, found.n_outside) == (7, 1, 2)
     # Sides 0000111 against labels 0001100.
     assert found.accuracy == pytest.approx(4 / 7)
@@ -61,6 +63,52 @@ def test_known_labels() -> None:
     # All points on one side are as good as any threshold.
     assert found.sweep_accuracy == pytest.approx(5 / 7)
     assert found.n_off_component == 0
+
+
+def test_points_on_kinks_count_where_all_regions_around_are_on_one_side() -> None:
+    """The network of a textbook for XOR: integer weights, and four integer points."""
+    xor = rt.ReluNetwork([[[1.0, 1.0], [1.0, 1.0]], [[1.0, -2.0]]], [[0.0, -1.0], [-0.5]])
+    points, labels = [[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0]
+    complex_ = rt.decompose(xor, rt.Box(-1, 2, dim=2), enumerator="exact")
+    assert complex_.locate(points).tolist().count(rt.ON_BOUNDARY) == 3
+    part = rt.fiedler_partition(complex_.dual_graph(), points)
+    regions = settled(part, points)
+    for point, region in zip(points, regions.tolist(), strict=True):
+        near = np.add(point, 1e-6 * np.array([[1, 1], [-1, -1], [1, 2], [-2, -1]]))
+        around = set(part.sides[complex_.locate(near)].tolist())
+        assert (region >= 0) == (len(around) == 1 and 0 not in around)
+        assert region < 0 or {int(part.sides[region])} == around
+    n_used = int((regions >= 0).sum())
+    assert 1 < n_used < 4
+    with pytest.warns(UserWarning, match=f"that of {n_used} of 4 points: .* between regions of"):
+        found = part.agreement(points, labels)
+    assert (found.n_used, found.n_on_boundary) == (n_used, 4 - n_used)
+    assert found.accuracy < 1
+
+
+@pytest.mark.filterwarnings("ignore::relutopo.errors.NotUniqueWarning")
+@given(seed=st.integers(0, 2**32 - 1))
+def test_vertices_count_where_all_regions_at_them_are_on_one_side(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    weights = [rng.integers(-2, 3, size=shape).astype(float) for shape in ((4, 2), (3, 4), (1, 3))]
+    biases = [rng.integers(-1, 2, size=n).astype(float) for n in (4, 3, 1)]
+    domain = rt.Box(-3, 3, dim=2)
+    complex_ = rt.decompose(rt.ReluNetwork(weights, biases), domain, enumerator="exact")
+    if complex_.n_regions < 3:
+        return
+    part = rt.fiedler_partition(complex_.dual_graph(), vertex_weights="unweighted")
+    on_integers = complex_.vertices == np.rint(complex_.vertices)
+    exact = np.flatnonzero(on_integers.all(axis=1))
+    regions = settled(part, complex_.vertices[exact])
+    at = complex_.cell_vertices(2)
+    for vertex, region in zip(exact.tolist(), regions.tolist(), strict=True):
+        around = np.flatnonzero(at[:, [vertex]].toarray()[:, 0])
+        sides = set(part.sides[around].tolist())
+        if region >= 0:
+            assert region in around
+            assert sides == {int(part.sides[region])} or len(around) == 1
+        else:
+            assert len(sides) > 1 or 0 in sides
 
 
 def test_tensors_with_a_history_are_points_and_labels() -> None:
@@ -90,6 +138,7 @@ def test_labels_of_one_side_need_no_cut() -> None:
     assert found.sweep_threshold == -np.inf
 
 
+@pytest.mark.filterwarnings("ignore:the agreement is that of")
 @given(seed=st.integers(0, 2**32 - 1))
 def test_bounds_and_symmetries(planar: rt.FiedlerPartition, seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -115,7 +115,8 @@ def test_largest_component() -> None:
     assert not part.sides[~part.component].any()
     # Vertex weights 2 on a path of three: half of its value 1.
     assert part.value == pytest.approx(0.5)
-    agreement = part.agreement(points, [0, 1, 0, 1, 1])
+    with pytest.warns(UserWarning, match="3 of 5 points: 2 in regions that the partition leaves"):
+        agreement = part.agreement(points, [0, 1, 0, 1, 1])
     assert (agreement.n_used, agreement.n_off_component) == (3, 2)
     cut = part.sweep_cut()
     assert not cut.sides[~part.component].any()
