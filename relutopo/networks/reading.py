@@ -17,6 +17,7 @@ from relutopo.arrays import as_points
 from relutopo.checks import check_flag, check_integers
 from relutopo.devices.copies import host_array
 from relutopo.errors import InputError
+from relutopo.networks.estimators import is_estimator, network_of_estimator
 from relutopo.networks.model_files import model_in_file
 from relutopo.networks.network import Network
 from relutopo.networks.state_dicts import network_of_state_dict, parameters_in
@@ -44,12 +45,13 @@ def as_network(
 
     Parameters
     ----------
-    model : Network, torch.nn.Module, mapping, path, or sequence of arrays
+    model : Network, torch.nn.Module, keras.Model, estimator, mapping, path, or sequence of arrays
         A network; a torch module whose non-linearities are piecewise linear (see
-        `relutopo.networks.torch_modules`; what counts is its evaluation mode); the state dict of a
-        sequence of Linear and ReLU layers, or a tree of parameters with kernels, alone or in a
-        checkpoint; a file, as `load_model` reads it without trust; a pair of sequences (weights,
-        biases), or pairs (weight, bias).
+        `relutopo.networks.torch_modules`; what counts is its evaluation mode); a sequential or
+        functional model of Keras; a perceptron of scikit-learn, alone or at the end of a pipeline
+        of affine steps; the state dict of a sequence of Linear and ReLU layers, or a tree of
+        parameters with kernels, alone or in a checkpoint; a file, as `load_model` reads it without
+        trust; a pair of sequences (weights, biases), or pairs (weight, bias).
     input_shape : sequence of int, optional
         Shape of one input without the batch axis, for example ``(1, 28, 28)``. Needed for a module
         that does not begin with a Linear layer, or whose Linear layers act on each row.
@@ -158,6 +160,12 @@ def _read_network(
         )
     if isinstance(model, Network):
         return model
+    if is_estimator(model):
+        return network_of_estimator(model)
+    if _is_keras_model(model):  # with torch behind it, it is a module of torch as well
+        from relutopo.networks.keras_models import network_of_keras_model  # loads torch
+
+        return network_of_keras_model(model, input_shape)
     if is_module:
         from relutopo.networks.torch_modules import network_of_module  # loads torch
 
@@ -165,9 +173,9 @@ def _read_network(
     if isinstance(model, (tuple, list)) and model:
         return network_of_weights(model)
     raise InputError(
-        "`model` must be a relutopo Network, a torch.nn.Module, a state dict, the path of a .pt "
-        f"or .onnx file or a pair (weights, biases), got {type(model).__name__}; convert it to "
-        "one of these"
+        "`model` must be a relutopo Network, a torch.nn.Module, a model of Keras or scikit-learn, "
+        "a state dict, the path of a .pt or .onnx file or a pair (weights, biases), got "
+        f"{type(model).__name__}; convert it to one of these"
     )
 
 
@@ -179,6 +187,11 @@ def _refuse_options_of_onnx(
             raise InputError(
                 f"`{name}` must be left out for a {what}, got {value!r}; it is for ONNX files"
             )
+
+
+def _is_keras_model(model: Any) -> bool:
+    keras = sys.modules.get("keras")
+    return keras is not None and hasattr(keras, "Model") and isinstance(model, keras.Model)
 
 
 def _network_within(content: Any, input_shape: Sequence[int] | None, key: str | None) -> Network:
