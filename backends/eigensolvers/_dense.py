@@ -19,7 +19,7 @@ from relutopo.system.compilation import njit
 __all__ = ["smallest_vectors"]
 
 Floats = NDArray[np.float64]
-_N_POLISHES = 2
+_N_POLISHES = 4
 
 
 def smallest_vectors(laplacian: Floats, roots: Floats, n_vectors: int) -> Floats:

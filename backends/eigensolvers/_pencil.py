@@ -45,6 +45,9 @@ __all__ = [
 DENSE_UP_TO = 64
 """Graphs of at most this many nodes are solved densely, whatever the backend."""
 LARGEST_TOL = 1e-6
+_FLOOR = 64
+"""Residuals up to so many times what rounding its entries once makes of a vector are accepted: a
+solution has been rounded more often than once."""
 _blas = ThreadpoolController()  # of NumPy's and SciPy's libraries, which are loaded by now
 
 Setup = TypeVar("Setup")
@@ -262,7 +265,7 @@ class PencilSolver(Eigensolver, Generic[Setup]):
 
     def accepts(self, pair: Eigenpair) -> bool:
         """Tell whether a pair is converged, or as good as double precision allows."""
-        return pair.residual <= max(self.tol, pair.quality.rounding)
+        return pair.residual <= max(self.tol, _FLOOR * pair.quality.rounding)
 
     def is_final(
         self, problem: SymmetricProblem, pairs: Sequence[Eigenpair], next_value: float

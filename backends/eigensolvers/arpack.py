@@ -1,9 +1,13 @@
-"""ARPACK on the inverse: a sparse factorisation, then implicitly restarted Lanczos.
+"""Lanczos on the inverse, as ARPACK does it, but in blocks, after a sparse factorisation.
 
 Shift-invert at the shift 0. L is singular, but the pseudo-inverse needs no shift: on a connected
 graph L y = b with 1ᵀ b = 0 has a solution that is 0 at one node, and the *grounded* factor gives
-it. Any other solution differs by a constant, which the projection removes. So ARPACK sees the
-operator A⁺ = W_V^{1/2} L⁺ W_V^{1/2} up to projections, whose largest eigenvalue is 1/λ.
+it. Any other solution differs by a constant, which the projection removes. So Lanczos sees the
+operator A⁺ = W_V^{1/2} L⁺ W_V^{1/2} up to projections, whose largest eigenvalues are the 1/λ.
+
+ARPACK itself, which this backend is named after, iterates one vector, and so finds one eigenvector
+of a multiple value. A block of one vector more than pairs are asked for sees a double value, and
+the gap, at once; two vectors take little longer than one, because the factor is read once for both.
 
 (A shift just below 0 also works but has to be small against λ and large against rounding; here
 there is nothing to choose.)
@@ -19,6 +23,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from relutopo.checks import check_threads
+from relutopo.errors import LimitReachedError
+from relutopo.system.memory import available_bytes, readable
 from relutopo.system.threads import Run, threads
 
 from ._factorisation.cholesky import Cholesky
@@ -36,7 +42,7 @@ Floats = NDArray[np.float64]
 
 
 class ArpackEigensolver(PencilSolver[Cholesky]):
-    """Sparse Cholesky factorisation and Lanczos (ARPACK, `scipy` `eigsh`).
+    """Sparse Cholesky factorisation and Lanczos with restarts, ARPACK's method in blocks.
 
     The factorisation is our own: nested dissection of the graph and dense kernels, about ten times
     as fast as SuperLU with its minimum-degree order on graphs of planar complexes. There its
@@ -57,6 +63,8 @@ class ArpackEigensolver(PencilSolver[Cholesky]):
     ------
     InputError
         If an argument is out of its range.
+    LimitReachedError
+        By `solve` and `prepare`, if the factor would need more memory than there is.
 
     Examples
     --------
@@ -79,7 +87,17 @@ class ArpackEigensolver(PencilSolver[Cholesky]):
     def set_up(self, laplacian: sparse.csr_array) -> Cholesky:
         """Return the factor of the grounded Laplacian."""
         with self.threads(laplacian.shape[0]) as run:
-            return Cholesky.of(laplacian, Elimination.of(laplacian, run), run)
+            plan = Elimination.of(laplacian, run)
+            available = available_bytes()
+            if plan.n_bytes > available:
+                raise LimitReachedError(
+                    f"`eigensolver` 'arpack' must have room for its factor, {plan.n_entries:,} "
+                    f"entries of {laplacian.shape[0]:,} nodes; got {readable(plan.n_bytes)} to "
+                    f"ask for, and {readable(available)} that are available; choose the "
+                    "eigensolver 'amg_lobpcg', whose memory grows like the number of edges, or "
+                    "'auto'"
+                )
+            return Cholesky.of(laplacian, plan, run)
 
     def threads(self, n: int) -> AbstractContextManager[Run]:
         """Give the `map` for a graph of n nodes: in threads only where there is work for two."""

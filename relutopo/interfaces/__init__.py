@@ -14,6 +14,7 @@ from relutopo.interfaces.eigensolver import (
     PreparedLaplacian,
     checked_eigenpair,
     checked_preparation,
+    refused_record,
 )
 from relutopo.interfaces.enumerator import Enumerator, checked_cells
 from relutopo.interfaces.progress import Progress
@@ -33,6 +34,7 @@ __all__ = [
     "checked_eigenpair",
     "checked_preparation",
     "checked_reduction",
+    "refused_record",
 ]
 
 __dir__ = listing(__name__)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from numbers import Real
 from typing import Literal
@@ -22,6 +23,7 @@ __all__ = [
     "PreparedLaplacian",
     "checked_eigenpair",
     "checked_preparation",
+    "refused_record",
 ]
 
 _NORMALISED = 1e-6
@@ -201,6 +203,38 @@ def checked_preparation(prepared: object, eigensolver: Eigensolver) -> PreparedL
                 f"{_REMEDY}"
             )
     return prepared
+
+
+@contextmanager
+def refused_record(eigensolver: Eigensolver) -> Iterator[None]:
+    """Name the remedy where an eigensolver makes an `EigenResult` of other fields.
+
+    Parameters
+    ----------
+    eigensolver : Eigensolver
+        What is asked for pairs within.
+
+    Raises
+    ------
+    BackendError
+
+    Examples
+    --------
+    >>> with refused_record(None):
+    ...     EigenResult(1.0, np.ones(2))
+    Traceback (most recent call last):
+    ...
+    relutopo.errors.BackendError: ... must return values, vectors, ... for the `n_pairs` asked ...
+    """
+    try:
+        yield
+    except TypeError as error:
+        if f"{EigenResult.__name__}.__init__()" not in str(error):
+            raise
+        raise BackendError(
+            f"`eigensolver` {type(eigensolver).__qualname__} must return values, vectors, "
+            f"residuals and the next value for the `n_pairs` asked for, got {error}; {_REMEDY}"
+        ) from error
 
 
 def checked_eigenpair(

@@ -30,6 +30,7 @@ MOST_PAIRS = 16
 _EPS = float(np.finfo(np.float64).eps)
 _SUMMATION = 16  # roundings that a sum over edges may add up to, beyond those of its terms
 _HAS_PART = 1e-6
+_COMPARABLE = 1e6
 
 Floats = NDArray[np.float64]
 
@@ -95,13 +96,15 @@ def eigenspace(
 def _separated(result: EigenResult, laplacian: sparse.csr_array, weights: Floats) -> Eigenspace:
     """Return the first pairs up to a gap, or all of them if none follows."""
     values, basis, rounding = _along_edges(result, laplacian, weights)
+    after = float(result.values[len(values)]) if len(values) < len(result.values) else None
+    next_value = result.next_value if after is None else after
     qualities = [quality_of(laplacian, weights, x) for x in np.ascontiguousarray(basis.T)]
     distances = np.sqrt(np.cumsum([quality.distance**2 for quality in qualities]))
-    following = [*values[1:], result.next_value]
+    following = [*values[1:], next_value]
     n, m, error = len(values), 0, np.inf
     while error > RESOLVED and m < n:
         m += 1
-        error = error_bound(float(distances[m - 1]), result.next_value - values[m - 1])
+        error = error_bound(float(distances[m - 1]), next_value - values[m - 1])
         if m < n:
             error += error_bound(rounding, following[m - 1] - values[m - 1])
     value = float(values[0])
@@ -119,10 +122,15 @@ def _separated(result: EigenResult, laplacian: sparse.csr_array, weights: Floats
 def _along_edges(
     result: EigenResult, laplacian: sparse.csr_array, weights: Floats
 ) -> tuple[Floats, Floats, float]:
-    """Return Ritz values and vectors of the pairs, and how far rounding moves the projected L."""
-    x = result.vectors
-    if x.shape[1] == 1:
-        return result.values, x, 0.0
+    """Return Ritz values and vectors of the pairs, and how far rounding moves the projected L.
+
+    Pairs whose values are far larger than the first are left out: beside them the small ones would
+    be lost in rounding.
+    """
+    n_pairs = int(np.sum(result.values <= _COMPARABLE * result.values[0]))
+    x = result.vectors[:, :n_pairs]
+    if n_pairs == 1:
+        return result.values[:1], x, 0.0
     upper = sparse.triu(laplacian, k=1, format="coo")
     u, v = upper.coords
     roots = np.sqrt(-upper.data)[:, None]

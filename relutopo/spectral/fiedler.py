@@ -29,6 +29,7 @@ from relutopo.interfaces import (
     PreparedLaplacian,
     checked_eigenpair,
     checked_preparation,
+    refused_record,
 )
 from relutopo.spectral.accuracy import entry_bounds, open_signs
 from relutopo.spectral.agreement import (
@@ -163,8 +164,12 @@ class FiedlerPartition(Frozen):
         """Whether the partition is the only one, in words."""
         if self.multiplicity == 1:
             return "one Fiedler vector"
-        known = "a" if self.is_multiplicity_known else "at least a"
-        return f"one of many: {known} {self.multiplicity}-fold Fiedler value"
+        if not self.is_multiplicity_known:
+            return (
+                f"one of many: double precision does not tell the first {self.multiplicity} "
+                "eigenvectors apart"
+            )
+        return f"one of many: a {self.multiplicity}-fold Fiedler value"
 
     @property
     def _is_open(self) -> NDArray[np.bool_]:
@@ -487,13 +492,20 @@ class FiedlerPartitioner:
         weights = read_only(system.vertex_weights[members])
 
         def solve(n_pairs: int) -> EigenResult:
-            found = prepared.solve(weights, n_pairs=n_pairs, seed=self._seed)
+            with refused_record(self._solver):
+                found = prepared.solve(weights, n_pairs=n_pairs, seed=self._seed)
             result = checked_eigenpair(found, self._solver, laplacian, weights, n_pairs)
             if result.status != "converged":
+                is_exact = result.method in ("arpack", "dense")
+                other = (
+                    "weights over fewer powers of ten, another eigensolver"
+                    if is_exact
+                    else "the eigensolver 'arpack'"
+                )
                 raise NotConvergedError(
                     f"`eigensolver` {result.method!r} must converge, got residual "
                     f"{max(result.residuals):.1e} after {result.iterations} iterations; choose "
-                    "another eigensolver, or pass an instance with a larger tol or max_iterations"
+                    f"{other}, or pass an instance with a larger tol or max_iterations"
                 )
             return result
 

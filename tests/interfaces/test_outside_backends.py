@@ -125,6 +125,30 @@ def test_eigensolvers(spoil: Callable[[EigenResult], Any], message: str) -> None
         rt.fiedler_partition(graph, vertex_weights="unweighted", eigensolver=Spoiled(spoil))
 
 
+class OldSignature(Spoiled):
+    """Takes no number of pairs."""
+
+    def solve(  # type: ignore[override]
+        self, laplacian: sparse.csr_array, vertex_weights: NDArray[np.float64], *, seed: int = 0
+    ) -> Any:
+        return (0.1, np.ones(len(vertex_weights)))
+
+
+class OldRecord(Spoiled):
+    """Returns a record of one pair."""
+
+    def solve(self, *args: Any, **options: Any) -> Any:
+        values: Any = (0.1, np.ones(5), 1e-9, 0, 0.0, "old", "converged")
+        return EigenResult(*values)
+
+
+@pytest.mark.parametrize("old", [OldSignature, OldRecord])
+def test_eigensolvers_of_the_old_kind_are_told_what_to_change(old: Any) -> None:
+    graph = disc().dual_graph()
+    with pytest.raises(BackendError, match=f"{old.__name__} .*n_pairs.*`next_value` from `solve"):
+        rt.fiedler_partition(graph, vertex_weights="unweighted", eigensolver=old(None))
+
+
 def both(found: Reduction) -> Reduction:
     return replace(found, essential=np.sort(np.append(found.essential, found.pairs[:, 0])))
 

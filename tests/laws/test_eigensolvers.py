@@ -171,6 +171,21 @@ def in_span(x: Floats, basis: NDArray[np.floating[Any]]) -> bool:
     return bool(np.linalg.norm(x - q @ (q.T @ x)) <= 1e-6 * np.linalg.norm(x))
 
 
+@st.composite
+def pencils(draw: st.DrawFn) -> tuple[sparse.csr_array, Floats]:
+    """Connected graphs, dense and sparse, with weights over several orders of magnitude."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    n = draw(st.integers(2, 150))
+    reach = draw(st.sampled_from([1, 150]))  # a path, or a bushy tree
+    tree = np.array([[rng.integers(max(0, v - reach), v), v] for v in range(1, n)])
+    extra = rng.integers(n, size=(draw(st.integers(0, 3 * n)), 2))
+    edges = np.concatenate([tree, extra[extra[:, 0] != extra[:, 1]]])
+    spread = draw(st.sampled_from([0.0, 1.0, 2.0]))
+    system = laplacian(n, edges, 10 ** rng.uniform(-spread, spread, len(edges)))
+    heavy = rng.random(n) < draw(st.sampled_from([0.0, 0.1, 0.9]))
+    return system, np.where(heavy, rng.integers(2, 501, n), 1).astype(float)
+
+
 @pytest.mark.parametrize("solver", ALL)
 @pytest.mark.parametrize("n", [2, 3, 10, 64, 65, 500])
 def test_path(solver: str, n: int) -> None:
@@ -228,6 +243,47 @@ def test_grid_is_a_product(solver: str, rows: int, columns: int) -> None:
 
 
 @pytest.mark.parametrize("solver", ALL)
+@pytest.mark.parametrize("n_pairs", [1, 2, 5, 8])
+@pytest.mark.parametrize(
+    "edges",
+    [
+        path_edges(9),
+        path_edges(300),
+        np.stack([np.arange(100), (np.arange(100) + 1) % 100], axis=1),
+        grid_edges(9, 9),
+        grid_edges(12, 17),
+        hypercube_edges(4),
+        hypercube_edges(8),
+    ],
+    ids=["path", "long path", "cycle", "square", "grid", "cube", "hypercube"],
+)
+def test_several_pairs_with_their_multiplicities(solver: str, n_pairs: int, edges: Edges) -> None:
+    n = int(edges.max()) + 1
+    system = laplacian(n, edges)
+    found = solve(solver, system, n_pairs=n_pairs).every
+    values = np.append(np.linalg.eigvalsh(system.toarray())[1:], np.inf)
+    np.testing.assert_allclose(found.values, values[:n_pairs], rtol=1e-7)
+    last, after = values[n_pairs - 1], values[n_pairs]
+    assert found.next_value <= after * (1 + 1e-9)
+    if np.isfinite(after):
+        assert found.next_value >= last + 0.85 * (after - last) - 1e-9 * last
+
+
+@pytest.mark.parametrize("solver", ALL)
+@given(pencil=pencils(), seed=st.integers(0, 100), n_pairs=st.integers(1, 8))
+@examples(30)
+def test_several_pairs_of_random_pencils(
+    solver: str, pencil: tuple[sparse.csr_array, Floats], seed: int, n_pairs: int
+) -> None:
+    system, weights = pencil
+    n_pairs = min(n_pairs, len(weights) - 1)
+    found = solve(solver, system, weights, seed, n_pairs).every
+    values = np.append(scipy.linalg.eigh(system.toarray(), np.diag(weights))[0][1:], np.inf)
+    np.testing.assert_allclose(found.values, values[:n_pairs], rtol=1e-6)
+    assert found.next_value <= values[n_pairs] * (1 + 1e-6)
+
+
+@pytest.mark.parametrize("solver", ALL)
 @pytest.mark.parametrize("ratio", [1.0, 500.0, 1e9])
 def test_two_weighted_nodes(solver: str, ratio: float) -> None:
     result = solve(solver, laplacian(2, [[0, 1]], [3.0]), np.array([1.0, ratio]))
@@ -242,21 +298,6 @@ def test_scaling_both_matrices_scales_the_value(solver: str) -> None:
     plain = solve(solver, system, weights)
     scaled = solve(solver, sparse.csr_array(1e-6 * system), 1e5 * weights)
     assert scaled.value == pytest.approx(1e-11 * plain.value, rel=1e-9)
-
-
-@st.composite
-def pencils(draw: st.DrawFn) -> tuple[sparse.csr_array, Floats]:
-    """Connected graphs, dense and sparse, with weights over several orders of magnitude."""
-    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    n = draw(st.integers(2, 150))
-    reach = draw(st.sampled_from([1, 150]))  # a path, or a bushy tree
-    tree = np.array([[rng.integers(max(0, v - reach), v), v] for v in range(1, n)])
-    extra = rng.integers(n, size=(draw(st.integers(0, 3 * n)), 2))
-    edges = np.concatenate([tree, extra[extra[:, 0] != extra[:, 1]]])
-    spread = draw(st.sampled_from([0.0, 1.0, 2.0]))
-    system = laplacian(n, edges, 10 ** rng.uniform(-spread, spread, len(edges)))
-    heavy = rng.random(n) < draw(st.sampled_from([0.0, 0.1, 0.9]))
-    return system, np.where(heavy, rng.integers(2, 501, n), 1).astype(float)
 
 
 @pytest.mark.parametrize("solver", ALL)

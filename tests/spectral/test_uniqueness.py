@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy import sparse
 
 import relutopo as rt
 from properties import examples
@@ -158,8 +159,109 @@ def test_a_star_is_said_to_be_more_than_was_asked() -> None:
     star = plain_graph(200, [(0, leaf) for leaf in range(1, 200)])
     part = partition(star)
     assert not part.is_multiplicity_known
-    assert part.uniqueness == "one of many: at least a 16-fold Fiedler value"
+    assert "does not tell the first 16 eigenvectors apart" in part.uniqueness
     assert part.sides[0] == 0
+
+
+class Given(rt.EdgeWeights):
+    """Weights that are known."""
+
+    def __init__(self, weights: Any) -> None:
+        self.weights = np.asarray(weights, dtype=float)
+
+    def __call__(self, graph: rt.DualGraph) -> Floats:
+        return self.weights
+
+
+def chain_of_cliques(n_cliques: int, size: int) -> tuple[Any, NDArray[np.bool_]]:
+    """Return the edges in lexicographic order, and which of them join two cliques."""
+    clique = np.stack(np.triu_indices(size, 1), axis=1)
+    parts = [clique + i * size for i in range(n_cliques)]
+    bridges = [[(i + 1) * size - 1, (i + 1) * size] for i in range(n_cliques - 1)]
+    edges = np.concatenate([*parts, bridges])
+    is_bridge = np.arange(len(edges)) >= len(edges) - len(bridges)
+    order = np.lexsort(edges.T[::-1])
+    return edges[order], is_bridge[order]
+
+
+@pytest.mark.parametrize("eigensolver", SOLVERS)
+@pytest.mark.parametrize("size", [8, 40])
+@pytest.mark.parametrize("bridge", [1e-9, 1e-12, 1e-20])
+def test_weak_bridges_are_cut(eigensolver: str, size: int, bridge: float) -> None:
+    edges, is_bridge = chain_of_cliques(2, size)
+    weights = Given(np.where(is_bridge, bridge, 1.0))
+    part = partition(plain_graph(2 * size, edges), edge_weights=weights, eigensolver=eigensolver)
+    assert abs(part.sides[:size].sum()) == abs(part.sides[size:].sum()) == size
+    assert part.value == pytest.approx(2 * bridge / size, rel=1e-6)
+    assert part.multiplicity == 1
+
+
+@pytest.mark.parametrize("eigensolver", SOLVERS)
+def test_several_weak_bridges_are_told_apart(eigensolver: str) -> None:
+    """Residuals do not tell these values apart, sums along edges do."""
+    size = 30
+    edges, is_bridge = chain_of_cliques(4, size)
+    weights = np.ones(len(edges))
+    weights[is_bridge] = np.array([3.0, 1.0, 2.0]) * 1e-13
+    part = partition(plain_graph(4 * size, edges), edge_weights=Given(weights))
+    # The cliques as nodes of a path.
+    quotient = np.diag([3.0, 4.0, 3.0, 2.0]) - np.diag([3.0, 1.0, 2.0], 1)
+    quotient -= np.diag([3.0, 1.0, 2.0], -1)
+    values, vectors = np.linalg.eigh(quotient)
+    assert part.value == pytest.approx(1e-13 * values[1] / size, rel=1e-6)
+    assert part.gap == pytest.approx(values[2] / values[1] - 1, rel=0.11)
+    expected = np.repeat(np.sign(vectors[:, 1]), size)
+    assert (part.sides * part.sides[0] == expected * expected[0]).all()
+    assert part.multiplicity == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("eigensolver", SOLVERS)
+def test_long_paths_are_cut_in_the_middle(eigensolver: str) -> None:
+    n = 200_000
+    part = partition(plain_graph(n, list(pairwise(range(n)))), eigensolver=eigensolver)
+    assert part.value == pytest.approx(2 - 2 * np.cos(np.pi / n), rel=1e-6)
+    assert part.n_open < 1000
+    sides = part.sides * part.sides[0]
+    assert (sides[: n // 2 - 500] == 1).all()
+    assert (sides[n // 2 + 500 :] == -1).all()
+
+
+@pytest.mark.parametrize("edge_weights", ["facet_length", "inverse_distance"])
+def test_nearly_concurrent_lines_cut_off_their_triangle(edge_weights: str) -> None:
+    net = rt.as_network(
+        ([[[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]], [[1.0] * 3]], [[0.0, 0.0, -1e-12], [0.0]])
+    )
+    complex_ = rt.decompose(net, rt.Box(-1, 1, dim=2))
+    part = partition(complex_.dual_graph(), edge_weights=edge_weights)
+    assert part.status == "converged"
+    if edge_weights == "facet_length":
+        assert min((part.sides > 0).sum(), (part.sides < 0).sum()) == 1
+        triangle = int(np.argmin(complex_.volumes))
+        assert (part.sides == part.sides[triangle]).sum() == 1
+
+
+@pytest.mark.parametrize("weights", ["facet_length", "inverse_distance"])
+@pytest.mark.parametrize("seed", range(5))
+def test_a_million_points_in_few_regions(weights: str, seed: int) -> None:
+    net = rt.gallery.random_network([2, 5, 3, 1], seed)
+    points = np.random.default_rng(seed).normal(0.5, 0.02, (10**5, 2))
+    graph = rt.decompose(net, rt.Box(-2, 2, dim=2)).dual_graph()
+    part = partition(graph, points, edge_weights=weights)
+    assert part.status == "converged"
+
+
+@pytest.mark.parametrize("eigensolver", ["arpack", "auto"])
+def test_a_star_of_many_leaves_is_factorised_sparsely(eigensolver: str) -> None:
+    solver = rt.registry.create("eigensolver", eigensolver)
+    n = 30_000
+    hub = sparse.coo_array((np.ones(n), (np.zeros(n, int), np.arange(1, n + 1))), (n + 1, n + 1))
+    adjacency = sparse.csr_array(hub + hub.T)
+    system = sparse.csr_array(sparse.diags_array(adjacency.sum(axis=1)) - adjacency)
+    found = solver.solve(system, np.ones(n + 1))
+    assert (found.status, found.method) == ("converged", "arpack")
+    assert found.values[0] == pytest.approx(1, rel=1e-9)
+    assert found.next_value == pytest.approx(1, rel=1e-9)
 
 
 def test_what_is_unique_says_so() -> None:

@@ -184,8 +184,6 @@ def _cut(graph, work, begin, end):
     order, above, place, mate, seen, scratch = work
     nodes, spare = order[begin:end], scratch[begin:end]
     n_at_cut, n_low = _halve(graph, nodes, place, spare)
-    if n_at_cut < 0:
-        return end, end
     n_cut, n_cut_low = _separate(graph, spare[:n_at_cut], place, mate, seen)
     n_low -= n_cut_low
     n_high = len(nodes) - n_low - n_cut
@@ -231,8 +229,9 @@ def _halve(graph, nodes, place, at_cut):
     """Give every node its side of about the median along one direction.
 
     Of the two directions in which the nodes lie farthest apart it is the one with fewer nodes at
-    the cut. Writes these to `at_cut`; returns how many they are, and how many nodes are low. If
-    both directions leave less than a quarter on one side, returns -1 twice.
+    the cut. If both leave less than a quarter on one side, as among the leaves of a star, which are
+    all at one place, the first half of the nodes is low. Writes the nodes at the cut to `at_cut`;
+    returns how many they are, and how many nodes are low.
     """
     indptr, indices, x = graph
     size = len(nodes)
@@ -291,11 +290,27 @@ def _halve(graph, nodes, place, at_cut):
     if min(n_second, size - n_second) < size // 4:
         few_second = size
     if min(few_first, few_second) == size:
-        return -1, -1
+        return _halve_by_number(indptr, indices, nodes, place, at_cut), size // 2
     chosen = 0 if few_first <= few_second else 1
     for v in nodes:
         place[v] = part | _HIGH - (place[v] >> chosen & 1)
     return n_at_cut, n_second if chosen else n_first
+
+
+@njit(cache=True, nogil=True)
+def _halve_by_number(indptr, indices, nodes, place, at_cut):
+    """Give the first half of the nodes the low side; return how many are at the cut."""
+    part = place[nodes[0]] & ~3
+    for q in range(len(nodes)):
+        place[nodes[q]] = part | (_LOW if q < len(nodes) // 2 else _HIGH)
+    n_at_cut = 0
+    for v in nodes:
+        for p in range(indptr[v], indptr[v + 1]):
+            if place[indices[p]] ^ place[v] == _ACROSS:
+                at_cut[n_at_cut] = v
+                n_at_cut += 1
+                break
+    return n_at_cut
 
 
 @njit(cache=True, nogil=True)

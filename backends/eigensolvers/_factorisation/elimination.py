@@ -105,6 +105,12 @@ class Elimination:
         rows = below + np.diff(self.dissection.starts)
         return float((_sum_of_squares(rows) - _sum_of_squares(below)).sum()) / 2
 
+    @property
+    def n_bytes(self) -> int:
+        """Memory that the factorisation needs: the panels, and the largest fronts."""
+        largest = int(np.diff(self.border_ptr).max())
+        return 8 * (int(self.panel_ptr[-1]) + 2 * largest**2)
+
     def positions_of(self, piece: Piece) -> slice:
         """Return where the nodes of a piece stand in the order of elimination."""
         starts = self.dissection.starts
