@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
-import matplotlib
 from matplotlib.figure import Figure
 
 __all__ = ["NotebookFigure"]
@@ -25,19 +25,21 @@ class NotebookFigure(Figure):
 
     Parameters
     ----------
-    rc : mapping
-        Matplotlib's settings while the picture is made.
+    settings : callable
+        Returns a context in which matplotlib has the settings of the picture.
     **options
         Those of `matplotlib.figure.Figure`.
     """
 
-    def __init__(self, *, rc: Mapping[str, Any], **options: Any) -> None:
+    def __init__(
+        self, *, settings: Callable[[], AbstractContextManager[None]], **options: Any
+    ) -> None:
         super().__init__(**options)
-        self._rc: Any = dict(rc)
+        self._settings = settings
 
     def _repr_png_(self) -> bytes:
         """Return the picture, as IPython asks for it where it has no way of its own."""
-        with io.BytesIO() as file, matplotlib.rc_context(self._rc):
+        with io.BytesIO() as file, self._settings():
             self.savefig(file, format="png", dpi=_DPI)
             return file.getvalue()
 

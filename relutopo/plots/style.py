@@ -84,7 +84,7 @@ def new_figure(width: float, height: float, layout: str = "compressed") -> Figur
     """Return an empty figure of the given size in inches, which notebooks show."""
     from relutopo.plots.notebook import NotebookFigure  # loads matplotlib
 
-    return NotebookFigure(rc=_STYLE, figsize=(width, height), layout=layout)
+    return NotebookFigure(settings=style, figsize=(width, height), layout=layout)
 
 
 def tick_labels(ax: Axes) -> None:
