@@ -93,7 +93,8 @@ def test_records_do_not_print_their_arrays() -> None:
     state = {"0.weight": np.zeros((99, 99))}
     assert repr(Checkpoint(3, state)) == "Checkpoint(step 3, 1 tensors)"
     settings = Partition(enumerator="exact")  # type: ignore[arg-type]
-    found = settings.analyse(rt.as_network(NETWORK), DATA)
+    kink = ([[[0.0, 1.0]], [[1.0]]], [[-0.25], [-0.1]])
+    found = settings.analyse(rt.as_network(kink), DATA)
     assert repr(found).startswith("Analysed(CellComplex(dim=2, ")
     assert len(repr(settings.partitions(found))) < 200
 
