@@ -315,7 +315,7 @@ def network_on(model: Any, domain: Domain) -> Network:
                 f"{network.input_dim}; pass a slice through inputs of the network"
             )
         return network.restricted(domain.origin, domain.basis)
-    network = as_network(model)
+    network = _read(model, domain)
     if not isinstance(domain, Domain):
         raise InputError(
             f"`domain` must be a Domain, got {type(domain).__name__}; pass for example "
@@ -327,3 +327,13 @@ def network_on(model: Any, domain: Domain) -> Network:
             f"pass for example Box(-1, 1, dim={network.input_dim}), or an AffineSlice"
         )
     return network
+
+
+def _read(model: Any, domain: object) -> Network:
+    """Read a model for points of a domain, whose dimension tells the shape that a module takes."""
+    if not isinstance(domain, Domain) or not hasattr(model, "named_modules"):
+        return as_network(model)
+    try:
+        return as_network(model, (domain.dim,))
+    except InputError:  # a module may take so many numbers in another shape
+        return as_network(model)

@@ -14,7 +14,8 @@ Invariants:
   views of the same store see it, as views of memory would. Whether an operation returns a view or
   new memory is read off from what it does to a tensor of places.
 - An operation that is not understood gives a tensor that carries the reason. It is raised if the
-  output depends on it, or if the code asks for its shape.
+  output depends on it, or if the code asks for its shape. A sigmoid, a softmax and the like may be
+  the last step: then they are the link, and what follows them may change no number.
 
 This module imports torch; it is imported only to read torch modules.
 """
@@ -35,6 +36,7 @@ from torch.overrides import TorchFunctionMode
 
 from relutopo.errors import InputError, UnsupportedModuleError
 from relutopo.networks.double_precision import alike, in_double, leaves, mapped, wanted_dtype
+from relutopo.networks.links import LINKS
 from relutopo.networks.tensors import GraphBuilder, NotUnderstood, Signal
 from relutopo.networks.torch_names import (
     ANSWERS,
@@ -80,6 +82,22 @@ class Step:
     def shape(self) -> torch.Size:
         """Shape of the tensor, the batch axis of size 1 first."""
         return self.signal.shape
+
+
+@dataclass(frozen=True)
+class _Linked:
+    """What a link was applied to, and its names in their order."""
+
+    signal: Signal
+    names: tuple[str, ...]
+
+
+class _Smooth(NotUnderstood):
+    """A function that is understood as the last step only."""
+
+    def __init__(self, reason: str, linked: _Linked) -> None:
+        super().__init__(reason)
+        self.linked = linked
 
 
 @dataclass
@@ -163,6 +181,7 @@ class Following(TorchFunctionMode):
         # are kept, so that no other gets the same address.
         self._written: dict[int, tuple[Tensor, Followed]] = {}
         self._unheard: UnsupportedModuleError | None = None
+        self.link: str | None = None
 
     @property
     def input(self) -> Followed:
@@ -182,7 +201,11 @@ class Following(TorchFunctionMode):
             return output
         value = self._value(output)
         if isinstance(value, Exception):
-            raise value
+            linked = getattr(value, "linked", None)
+            if linked is None:
+                raise value
+            self.link = ", ".join(linked.names)
+            return linked.signal
         if isinstance(value, Step):
             raise self.refusal("output", "which jumps, as a comparison does")
         return value
@@ -206,9 +229,11 @@ class Following(TorchFunctionMode):
                 return self._constant(func, name, args, kwargs)
             return self._followed_call(func, name, is_inplace, args, kwargs, inputs)
         except NotUnderstood as reason:
-            if not self._allows_constants:
+            linked = getattr(reason, "linked", None)
+            if not self._allows_constants and linked is None:
                 raise
-            failure = self.refusal(name, str(reason))
+            failure: Any = self.refusal(name, str(reason))
+            failure.linked = linked
             if name in ANSWERS or (is_inplace and not inputs):
                 raise failure from None
         except (UnsupportedModuleError, InputError):
@@ -279,7 +304,8 @@ class Following(TorchFunctionMode):
                     raise self.refusal(name, ANSWERS[name])
                 if name in SIZES or name == "iter":
                     raise x._store.content
-                return self._failed(x._store.content, first if is_inplace else None)
+                content = self._behind_link(x._store.content, name, args, kwargs)
+                return self._failed(content, first if is_inplace else None)
         if name in SIZES and isinstance(first, Followed):
             return func(first._places, *args[1:], **kwargs)
         if name in PROPERTIES:
@@ -294,6 +320,9 @@ class Following(TorchFunctionMode):
         if name in RANDOM:
             raise NotUnderstood("which draws random numbers")
         if name in REASONS:
+            value = self._value(first) if isinstance(first, Followed) else None
+            if isinstance(value, Signal) and _is_link(name, value, args, kwargs):
+                raise _Smooth(REASONS[name], _Linked(value, (name,)))
             raise NotUnderstood(REASONS[name])
         if kwargs.get("out") is not None:
             raise NotUnderstood("which writes its result into another tensor")
@@ -312,6 +341,18 @@ class Following(TorchFunctionMode):
         if is_inplace:
             return self._write(first, result)
         return self._wrapped(name, result)
+
+    def _behind_link(self, content: Any, name: str, args: Any, kwargs: Any) -> Any:
+        """Return what is not understood, with its link if the operation changes no number."""
+        linked = getattr(content, "linked", None)
+        is_alone = linked is not None and name == "getitem" and linked.signal.size == 1
+        if linked is None or name in _BEHIND_LINKS or is_alone:
+            return content
+        failure: Any = UnsupportedModuleError(*content.args)
+        failure.linked = None
+        if name == "argmax" and _is_link(name, linked.signal, args, kwargs):
+            failure.linked = _Linked(linked.signal, (*linked.names, name))
+        return failure
 
     def _as_value(self, x: Any) -> Any:
         return self._value(x) if isinstance(x, Followed) else x
@@ -497,6 +538,24 @@ class Following(TorchFunctionMode):
                 raise reason from error
             raise
         return self.signal(output)
+
+
+_BEHIND_LINKS = {
+    *("squeeze", "unsqueeze", "flatten", "view", "reshape", "contiguous", "clone", "detach"),
+    *("double", "float", "to", "cpu"),
+}
+"""Operations behind a link that change no number."""
+
+
+def _is_link(name: str, x: Signal, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
+    """Tell whether a function of all outputs is a link."""
+    if name in ("sigmoid", "tanh"):
+        return True
+    if name not in LINKS or len(x.shape) != 2:
+        return False
+    dim = kwargs.get("dim", args[1] if len(args) > 1 else None)
+    # Layers without a dimension take the last of two.
+    return dim in (1, -1) or (dim is None and name != "argmax")
 
 
 def _first_argument(frame: FrameType) -> Any:

@@ -67,7 +67,8 @@ def network_of_module(module: nn.Module, input_shape: Sequence[int] | None = Non
     Returns
     -------
     Network
-        A `ReluNetwork` for Linear and ReLU layers in turn, otherwise a `GraphNetwork`.
+        A `ReluNetwork` for Linear and ReLU layers in turn, otherwise a `GraphNetwork`. A sigmoid, a
+        softmax or the like that comes last is its link.
 
     Raises
     ------
@@ -358,7 +359,8 @@ def _perceptron(module: nn.Module, shape: tuple[int, ...] = ()) -> ReluNetwork |
     except Exception:
         # The module's own code may raise anything.
         return None
-    return builder.perceptron(output) if isinstance(output, Signal) else None
+    network = builder.perceptron(output) if isinstance(output, Signal) else None
+    return None if network is None else network.with_link(following.link)
 
 
 def _first_guess(module: nn.Module) -> tuple[int, ...]:
@@ -474,7 +476,7 @@ def _graph(module: nn.Module, shape: tuple[int, ...]) -> GraphNetwork:
             f"`model` ({type(module).__name__}) must return one tensor that depends on "
             f"its input, got {type(output).__name__}; wrap it in a module that returns one"
         )
-    return builder.network(output)
+    return builder.network(output).with_link(following.link)
 
 
 def _forward(following: Following, module: nn.Module) -> Any:
@@ -522,7 +524,7 @@ def _compare(module: nn.Module, network: Network, shape: tuple[int, ...]) -> Non
     """Compare the network with the module's forward pass at random points."""
     scales = np.repeat([0.1, 1.0, 10.0], 4)[:, None]
     points = scales * np.random.default_rng(0).standard_normal((len(scales), network.input_dim))
-    computed = network(points)
+    computed = network.predict(points)
     error: Exception | None = None
     try:
         problem = _difference(computed, _outputs(module, points, shape))

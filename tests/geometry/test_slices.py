@@ -299,3 +299,61 @@ def test_bad_slices() -> None:
         AffineSlice.principal([[0.0, 1.0], [1.0, np.nan], [3.0, 4.0]], k=1)
     with pytest.raises(InputError, match=r"`data` must spread in at least k=2 directions, got 1"):
         AffineSlice.principal([[0.0, 0.0], [1.0, 1.0], [2.0, 2.0]])
+
+
+class Split(nn.Module):
+    """Its first Linear layers see one input each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b, self.c = nn.Linear(1, 8), nn.Linear(1, 8), nn.Linear(8, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        outputs: torch.Tensor = self.c(torch.relu(self.a(x[:, :1]) + self.b(x[:, 1:])))
+        return outputs
+
+
+class Functional(nn.Module):
+    """Its weights are parameters of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.w, self.v = nn.Parameter(torch.randn(8, 2)), nn.Parameter(torch.randn(1, 8))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return nn.functional.linear(torch.relu(nn.functional.linear(x, self.w)), self.v)
+
+
+class Masked(nn.Module):
+    """Its first layer is masked in its forward pass."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.c = nn.Linear(2, 8), nn.Linear(8, 1)
+        self.mask = nn.Parameter((torch.arange(16).reshape(8, 2) % 3 > 0).float())
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        hidden = nn.functional.linear(x, self.a.weight * self.mask, self.a.bias)
+        outputs: torch.Tensor = self.c(torch.relu(hidden))
+        return outputs
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        nn.Sequential(nn.BatchNorm1d(2), nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 1)).eval(),
+        nn.Sequential(nn.ReLU(), nn.Linear(2, 8), nn.ReLU(), nn.Linear(8, 1)),
+        Split(),
+        Functional(),
+        Masked(),
+    ],
+    ids=lambda module: type(module).__name__,
+)
+def test_the_domain_tells_the_shape_of_an_input(module: nn.Module) -> None:
+    complex_ = decompose(module, Box(-1, 1, dim=2))
+    inside = complex_.interior_points
+    with torch.no_grad():
+        expected = module.double()(torch.tensor(inside)).numpy()
+    np.testing.assert_allclose(complex_.network(inside), expected, atol=1e-6)
+    with pytest.raises(InputError, match=r"`domain` has 3 dimensions|input_shape"):
+        decompose(module, Box(-1, 1, dim=3))

@@ -528,7 +528,11 @@ def hooked(module: nn.Module) -> nn.Module:
 
 COUNTER = itertools.count()
 UNSUPPORTED = [
-    (nn.Sequential(nn.Linear(2, 3), nn.Tanh()), None, r"Tanh at 'Sequential\.1', which is not"),
+    (
+        nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1)),
+        None,
+        r"Tanh at 'Sequential\.1', which is not",
+    ),
     (
         nn.Sequential(nn.Linear(2, 3), nn.Sequential(nn.GELU())),
         None,
