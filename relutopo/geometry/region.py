@@ -29,6 +29,7 @@ layer from exact values and, where they are zero, from exact slopes.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -46,6 +47,10 @@ from relutopo.networks.network import Network
 
 __all__ = ["RegionGeometry", "Walls", "pattern_beyond"]
 
+_ORDINARY = 400
+"""Up to which power of two normals are left as they are."""
+_FAR = 2.0**60
+"""Where a plane passes |y_i| ≤ 1 by; solvers take far larger numbers for infinite."""
 _TINY = 1e-10
 """Rows whose relative error bound is larger are computed exactly and rounded."""
 _SAME = 1e-9
@@ -152,30 +157,35 @@ class RegionGeometry:
     def _load_rows(self) -> None:
         network, magnitude = self.network, self.domain.magnitude
         planes, errors = [], []
-        for layer in range(len(network.layer_sizes)):
-            maps = network.affine_maps(layer, self.pattern[None], magnitude)
-            planes.append(maps.planes[0].T)
-            errors.append(maps.errors[0])
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is computed exactly
+            for layer in range(len(network.layer_sizes)):
+                maps = network.affine_maps(layer, self.pattern[None], magnitude)
+                planes.append(maps.planes[0].T)
+                errors.append(maps.errors[0])
         normals, offsets = self.domain.halfspaces()
         signs = np.where(self.pattern, 1.0, -1.0)
         rows = np.concatenate([*planes, np.concatenate([-normals, offsets[:, None]], axis=1)])
         rows[: network.n_neurons] *= signs[:, None]
         error = np.concatenate([*errors, np.zeros(len(normals))])
         # Rows of which floats know too little, constant ones among them.
-        sizes = np.abs(rows[:, :-1]) @ magnitude
-        vague = np.flatnonzero((error > _TINY * sizes) | (sizes == 0))
+        with np.errstate(over="ignore", invalid="ignore"):
+            sizes = np.abs(rows[:, :-1]) @ magnitude
+            known = (sizes > 0) & (sizes < np.inf) & np.isfinite(rows[:, -1])
+            vague = np.flatnonzero(~(known & (error <= _TINY * sizes)))
         self.some_vanish = False
         for i in vague.tolist():
             exact = self._exact_rows[i]
             largest = max(map(abs, exact[:-1]))
             self.some_vanish |= not exact.any()
-            rows[i] = [float(Fraction(x, largest)) for x in exact] if largest else 0.0
+            rows[i] = [_ratio(x, largest) for x in exact] if largest else 0.0
             error[i] = 0.0
+        rows, error = _of_ordinary_size(rows, error)
         norms = np.linalg.norm(rows[:, :-1], axis=1)
         self.rows = np.flatnonzero(norms > 0)
         norms = norms[self.rows]
         self.normals = rows[self.rows, :-1] / norms[:, None]
-        self.offsets = rows[self.rows, -1] / norms / self.scale
+        with np.errstate(over="ignore"):
+            self.offsets = np.clip(rows[self.rows, -1] / norms / self.scale, -_FAR, _FAR)
         # Deviation of a computed value n·y + c from the exact row, up to one positive factor: the
         # bound of the row, then the rounding of the division, of the product and of the sum.
         d = self.domain.dim
@@ -309,7 +319,7 @@ class RegionGeometry:
         rng = np.random.default_rng(0)
         others = rng.standard_normal((_RAYS_PER_NEURON * len(candidates), self.domain.dim))
         rays = np.concatenate([-self.normals[candidates], others])
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", over="ignore"):
             speeds = -(rays @ self.normals.T)
             times = np.where(speeds > 0, heights / np.maximum(speeds, 0.0), np.inf)
         first = np.argmin(times, axis=1)
@@ -396,7 +406,7 @@ class RegionGeometry:
                 return False
             values = exact[self.rows] @ point
             violated = [
-                (float(Fraction(value, sum(map(abs, exact[i])))), i)
+                (Fraction(value, sum(map(abs, exact[i]))), i)
                 for value, i in zip(values, self.rows.tolist(), strict=True)
                 if value <= 0 and not _parallel(exact[i], wall)
             ]
@@ -404,6 +414,25 @@ class RegionGeometry:
                 return point
             chosen.append(min(violated)[1])
         return None
+
+
+def _ratio(x: int, largest: int) -> float:
+    """Return x / largest as a float, the largest one if it is beyond."""
+    try:
+        return float(Fraction(x, largest))
+    except OverflowError:
+        return sys.float_info.max if x > 0 else -sys.float_info.max
+
+
+def _of_ordinary_size(
+    rows: NDArray[np.float64], errors: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Scale rows by powers of two, so that squares of their normals are floats."""
+    largest = np.abs(rows[:, :-1]).max(axis=1)
+    exponents = np.where(largest > 0, -np.frexp(largest)[1], 0)
+    shifts = np.where(np.abs(exponents) > _ORDINARY, exponents, 0)
+    with np.errstate(over="ignore", under="ignore"):
+        return np.ldexp(rows, shifts[:, None]), np.ldexp(errors, shifts)
 
 
 def _parallel(a: Integers, b: Integers) -> bool:

@@ -76,4 +76,22 @@ FOUND: list[tuple[str, str, Any]] = [
             domain=("box", [-2.0], [0.0]),
         ),
     ),
+    (
+        "rows whose squares vanish",
+        "search of regions",
+        NetworkCase(
+            weights=[[[0.0, 1.6188315761928726e-168]], [[0.0]]],
+            biases=[[0.0], [0.0]],
+            domain=("box", [0.0, -0.2], [1.0, 1.0]),
+        ),
+    ),
+    (
+        "at the ends of the floats",
+        "search of regions",
+        NetworkCase(
+            weights=[[[1e-300]], [[2.2e-308]], [[0.0]]],
+            biases=[[1.0], [1.0], [1.0]],
+            domain=("box", [0.0], [2.0]),
+        ),
+    ),
 ]

@@ -63,7 +63,7 @@ def everything(sizes: list[int], seed: int, weights: str) -> list[NDArray[Any]]:
     arrays += [regions, complex_.volumes]
     diagram = rt.persistence(complex_, rt.filtration(complex_, "random_closure", seed=seed))
     arrays.append(diagram.reduction.pairs)
-    if graph.n_nodes > 1 and (regions >= 0).any():
+    if graph.component_sizes.max() > 1 and (regions >= 0).any():
         solver = ("auto", "arpack", "amg_lobpcg")[seed % 3]
         part = rt.fiedler_partition(graph, points, eigensolver=solver, component="largest")
         arrays.append(part.vector)

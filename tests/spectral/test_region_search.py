@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -292,3 +293,23 @@ def test_errors() -> None:
         rt.search_regions(network, box, [[2.0, 2.0]])
     with pytest.raises(InputError, match=r"`seeds` must have shape \(n, 2\)"):
         rt.search_regions(network, box, [0.0, 0.0])
+
+
+@pytest.mark.parametrize(
+    ("weights", "biases"),
+    [
+        ([[[0.0, 1.6e-168]], [[0.0]]], [[0.0], [0.0]]),
+        ([[[7.5e-161, 0.0]], [[5.2e-114]], [[0.0]]], [[0.0], [0.0], [1.0]]),
+        ([[[1e300, 1.0]], [[1.0]]], [[1.0], [1.0]]),
+        ([[[1.0, 5e-324]], [[0.0]]], [[-0.25], [1.0]]),
+        ([[[1e-300, 0.0]], [[2.2e-308]], [[1.0]]], [[1.0], [1.0], [1.0]]),
+        ([[[0.0, -1.0]], [[-4.4e-119]], [[0.0]]], [[-1.65e-236], [1.0], [0.0]]),
+    ],
+)
+def test_rows_of_numbers_at_the_ends_of_the_floats(weights: Any, biases: Any) -> None:
+    """Squares of weights may vanish or overflow, and offsets be beyond the range of floats."""
+    box = rt.Box([-0.5, -0.25], [2, 1])
+    found = rt.search_regions((weights, biases), box)
+    right = rt.decompose((weights, biases), box, enumerator="exact")
+    assert found.complete
+    assert sorted(found.patterns.tolist()) == sorted(right.patterns.tolist())
