@@ -9,6 +9,7 @@ a test of one line is enough.
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -22,7 +23,7 @@ from relutopo import gallery, registry
 from relutopo.checks import check_choice
 from relutopo.complex import CellComplex
 from relutopo.decomposition import decompose
-from relutopo.errors import LimitReachedError
+from relutopo.errors import LimitReachedError, NotUniqueWarning
 from relutopo.geometry.domain import Box, Domain
 from relutopo.geometry.polytope import Polytope
 from relutopo.geometry.slices import AffineSlice
@@ -113,7 +114,10 @@ def check_backend(role: str, backend: Any) -> None:
 def _problem(role: str, backend: object, problem: str) -> Iterator[None]:
     """Name the backend and the problem in whatever goes wrong within."""
     try:
-        yield
+        with warnings.catch_warnings():
+            # Some problems are symmetric on purpose.
+            warnings.simplefilter("ignore", NotUniqueWarning)
+            yield
     except Exception as error:  # a backend from outside can raise anything
         name = type(backend).__qualname__
         raise AssertionError(
