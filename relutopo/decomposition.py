@@ -39,6 +39,7 @@ from relutopo.networks.network import Network
 from relutopo.networks.reading import as_network
 from relutopo.reports.shown import Shown
 from relutopo.system.interrupts import deliver_interrupts
+from relutopo.system.memory import in_words
 
 __all__ = ["WholeSpace", "decompose", "decompose_whole_space"]
 
@@ -50,6 +51,7 @@ _SEARCH_MARGIN = 0.25
 """The margin until all vertices are known."""
 
 
+@in_words("shrink the domain, or set `max_cells` or `max_bytes`")
 @deliver_interrupts
 def decompose(
     model: Any,
@@ -57,6 +59,7 @@ def decompose(
     *,
     enumerator: str | Enumerator = "cpu",
     max_cells: int | None = None,
+    max_bytes: int | None = None,
     progress: Progress | None = None,
 ) -> CellComplex:
     """Cut a domain into the cells of a network.
@@ -73,6 +76,10 @@ def decompose(
         Registry name or instance.
     max_cells : int, optional
         Stop with an error before the complex has more cells of all dimensions than this.
+    max_bytes : int, optional
+        Stop with an error before the work takes more memory than this, as far as can be predicted.
+        By default nine tenths of what the process can have when it begins, by what the system says
+        of free memory, of control groups (containers, batch systems) and of limits (``ulimit -v``).
     progress : Progress, optional
         Called after each layer with (layers done, layers, message).
 
@@ -87,7 +94,8 @@ def decompose(
     FloatRangeError
         If numbers are too large or too small for the enumerator; ``"exact"`` takes all.
     LimitReachedError
-        If `max_cells` is reached.
+        If `max_cells` or `max_bytes` is reached; an `OutOfMemoryError`, which is one as well, if
+        the system gives less memory than predicted.
     BackendError
         If the enumerator returns something else.
 
@@ -101,10 +109,14 @@ def decompose(
     if max_cells is not None:
         max_cells = check_integer("max_cells", max_cells, 1, remedy="None sets no limit")
         max_cells = min(max_cells, _MOST_CELLS)
+    if max_bytes is not None:
+        max_bytes = check_integer("max_bytes", max_bytes, 1, remedy="None asks the system")
     backend: Enumerator = registry.create("enumerator", enumerator)
     network = network_on(model, domain)
     try:
-        found = backend.enumerate(network, domain, max_cells=max_cells, progress=progress)
+        found = backend.enumerate(
+            network, domain, max_cells=max_cells, max_bytes=max_bytes, progress=progress
+        )
     except FloatRangeError as error:
         raise FloatRangeError(f"{error}, or choose the enumerator 'exact'") from error
     return CellComplex.of(checked_cells(found, backend, network, domain))
@@ -143,12 +155,14 @@ class WholeSpace(Shown):
         }
 
 
+@in_words("decompose a Box instead")
 def decompose_whole_space(
     model: Any,
     *,
     margin: float = 0.25,
     enumerator: str | Enumerator = "cpu",
     max_cells: int | None = None,
+    max_bytes: int | None = None,
 ) -> WholeSpace:
     """Cut the whole space into the cells of a network.
 
@@ -163,6 +177,8 @@ def decompose_whole_space(
         Registry name or instance.
     max_cells : int, optional
         Stop with an error before the complex has more cells of all dimensions than this.
+    max_bytes : int, optional
+        Stop with an error before a decomposition takes more memory than this; see `decompose`.
 
     Returns
     -------
@@ -174,7 +190,7 @@ def decompose_whole_space(
         If the decomposition has no vertex, because its kinks leave a direction free, or the margin
         is not positive.
     LimitReachedError
-        If `max_cells` is reached.
+        If `max_cells` or `max_bytes` is reached.
 
     Examples
     --------
@@ -189,7 +205,9 @@ def decompose_whole_space(
     low = np.full(box.dim, np.inf)
     high, error = -low, np.inf
     for _ in range(_MOST_ROUNDS):
-        complex_ = decompose(network, box, enumerator=enumerator, max_cells=max_cells)
+        complex_ = decompose(
+            network, box, enumerator=enumerator, max_cells=max_cells, max_bytes=max_bytes
+        )
         cut = np.zeros(complex_.n_regions, dtype=bool)
         cut[complex_.facet_regions[complex_.facet_labels < 0, 0]] = True
         outer = [

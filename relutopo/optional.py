@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from types import ModuleType
 
 from relutopo.errors import MissingExtraError
 from relutopo.system.imports import whole
+from relutopo.system.memory import require_address_space
 
 __all__ = ["require"]
 
+_LARGE = {"torch": 3 * 2**28, "pandas": 2**28, "matplotlib": 2**27}
+"""Address space that packages take, where a limit of the process bounds it."""
 _APP = 'pip install "relutopo[app]"'
 _EXPORT = 'pip install "relutopo[export]"'
 _REMEDIES = {
@@ -61,6 +65,8 @@ def require(module: str, purpose: str) -> ModuleType:
     >>> require("math", "this example").sqrt(4.0)
     2.0
     """
+    if module in _LARGE and module not in sys.modules:
+        require_address_space(_LARGE[module], f"loading {module}")
     try:
         return whole(module)
     except ImportError as error:

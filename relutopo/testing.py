@@ -78,7 +78,8 @@ def check_backend(role: str, backend: Any) -> None:
 
     - An *enumerator* gives complexes that satisfy `CellComplex.check`, have the numbers of cells
       that the gallery states, and equal those of the enumerator "exact": on boxes, polygons and
-      slices, with planes in general position and with coincidences. It stops at `max_cells`.
+      slices, with planes in general position and with coincidences. It stops at `max_cells` and
+      at `max_bytes`.
     - An *eigensolver* finds the eigenvalues of paths, cycles and grids in closed form, and with
       vertex weights those of a dense solver, the first five together and what comes after them;
       the same seed gives the same vector, with its largest
@@ -158,8 +159,16 @@ def _check_enumerator(enumerator: Any) -> None:
             try:
                 decompose(network, domain, enumerator=enumerator, max_cells=n_cells - 1)
             except LimitReachedError:
+                pass
+            else:
+                raise AssertionError(
+                    f"max_cells={n_cells - 1} must stop a complex of {n_cells} cells"
+                )
+            try:
+                decompose(network, domain, enumerator=enumerator, max_bytes=1)
+            except LimitReachedError:
                 continue
-            raise AssertionError(f"max_cells={n_cells - 1} must stop a complex of {n_cells} cells")
+            raise AssertionError("max_bytes=1 must stop every complex")
 
 
 def _examples_with_graphs() -> Iterator[tuple[gallery.Example, DualGraph]]:

@@ -48,13 +48,18 @@ class CpuEnumerator(Enumerator):
         domain: Domain,
         *,
         max_cells: int | None = None,
+        max_bytes: int | None = None,
         progress: Progress | None = None,
     ) -> CellComplex:
         """Return the complex of the network on the domain; see `Enumerator`."""
         if domain.dim <= 2:
             from ._planar.enumeration import enumerate_planar  # loads numba
 
-            return enumerate_planar(network, domain, max_cells, progress, self.n_threads)
+            return enumerate_planar(
+                network, domain, max_cells, progress, self.n_threads, max_bytes=max_bytes
+            )
         from ._lattice.enumeration import enumerate_lattice
 
-        return enumerate_lattice(network, domain, max_cells, progress, self.n_threads)
+        return enumerate_lattice(
+            network, domain, max_cells, progress, self.n_threads, max_bytes=max_bytes
+        )

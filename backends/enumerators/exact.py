@@ -27,7 +27,7 @@ from relutopo.geometry.patterns import pack_patterns
 from relutopo.interfaces import Enumerator, Progress
 from relutopo.networks.network import Network
 
-from ._shared.task import check_limit
+from ._shared.task import Limits
 
 __all__ = ["ExactEnumerator"]
 
@@ -49,19 +49,26 @@ class ExactEnumerator(Enumerator):
         domain: Domain,
         *,
         max_cells: int | None = None,
+        max_bytes: int | None = None,
         progress: Progress | None = None,
     ) -> CellComplex:
         """Return the complex of the network on the domain; see `Enumerator`."""
         begin = time.perf_counter()
+        limits = Limits(max_cells, max_bytes, _bytes_a_cell(network, domain.dim))
         lattice = _Lattice(network, domain)
         n_layers = len(network.layer_sizes)
         for layer in range(n_layers):
             for unit in range(network.layer_sizes[layer]):
                 lattice.cut(layer, unit)
-                check_limit(max_cells, lattice.n_cells, network, layer, unit)
+                limits.check(lattice.n_cells, network, layer, unit)
             if progress is not None:
                 progress(layer + 1, n_layers, f"{lattice.n_cells} cells")
         return lattice.complex(network, domain, time.perf_counter() - begin)
+
+
+def _bytes_a_cell(network: Network, dim: int) -> float:
+    """Return what sets of Python's integers take, and the exact values at every vertex."""
+    return float(1000.0 * dim + 100 * network.n_neurons / 2**dim)
 
 
 class _Lattice:

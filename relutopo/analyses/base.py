@@ -115,6 +115,8 @@ class Analysis(ABC):
         ``name`` in the registry, and the options of its constructor.
     max_cells : int, optional
         Stop before a complex has more cells of all dimensions than this.
+    max_bytes : int, optional
+        Stop before a decomposition takes more memory than this; see `relutopo.decompose`.
     seed : int
         Seed of everything random in the analysis, from 0.
 
@@ -128,11 +130,12 @@ class Analysis(ABC):
     Raises
     ------
     InputError
-        If the seed is no integer from 0, or `max_cells` none from 1.
+        If the seed is no integer from 0, or `max_cells` or `max_bytes` none from 1.
     """
 
     enumerator: Mapping[str, Any] = choice_field("cpu")
     max_cells: int | None = None
+    max_bytes: int | None = None
     seed: int = 0
 
     columns: ClassVar[tuple[Column, ...]]
@@ -140,9 +143,13 @@ class Analysis(ABC):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "seed", check_seed(self.seed))
-        if self.max_cells is not None:
-            limit = check_integer("max_cells", self.max_cells, 1, remedy="None sets no limit")
-            object.__setattr__(self, "max_cells", limit)
+        for name, remedy in (
+            ("max_cells", "None sets no limit"),
+            ("max_bytes", "None asks the system"),
+        ):
+            if getattr(self, name) is not None:
+                limit = check_integer(name, getattr(self, name), 1, remedy=remedy)
+                object.__setattr__(self, name, limit)
         for role in set(registry.roles()) & {entry.name for entry in fields(self)}:
             choice = getattr(self, role)
             if isinstance(choice, str):  # a name without options

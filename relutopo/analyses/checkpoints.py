@@ -89,7 +89,7 @@ class CheckpointAnalysis(Analysis):
     signatures : sequence of str, mapping or Signature
         Signatures whose columns are added to every row: registry names, mappings with ``name`` and
         options, or instances.
-    enumerator, max_cells, seed
+    enumerator, max_cells, max_bytes, seed
         See `Analysis`.
 
     Attributes
@@ -197,6 +197,7 @@ class CheckpointAnalysis(Analysis):
             self.create("domain")(dataset),
             enumerator=self.enumerator,
             max_cells=self.max_cells,
+            max_bytes=self.max_bytes,
             seed=self.seed,
             step=step,
         )
@@ -225,7 +226,7 @@ class CheckpointAnalysis(Analysis):
         BackendError
             If what is computed is not what the columns declare.
         LimitReachedError
-            If `max_cells` is reached.
+            If `max_cells` or `max_bytes` is reached.
         """
         signatures = self._signatures()
         self._check_columns(signatures)

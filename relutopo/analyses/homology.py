@@ -93,7 +93,7 @@ class Homology(CheckpointAnalysis):
         "distance_to_data" takes ``points: training`` for the training points.
     n_filtrations : int
         How often a random filtration is drawn at each checkpoint; others are made once.
-    enumerator, domain, max_cells, seed, signatures
+    enumerator, domain, max_cells, max_bytes, seed, signatures
         See `CheckpointAnalysis`; the seed is that of the filtrations.
 
     Examples

@@ -133,7 +133,7 @@ class Partition(CheckpointAnalysis):
         What joins two regions.
     component : {None, "largest"}
         What to partition of a disconnected graph: nothing, or its largest component.
-    enumerator, domain, max_cells, seed, signatures
+    enumerator, domain, max_cells, max_bytes, seed, signatures
         See `CheckpointAnalysis`; the seed is that of the eigensolver's start.
 
     Examples

@@ -93,7 +93,7 @@ class Scale(Analysis):
         The domain is the box [-radius, radius]^dim.
     rounds : int
         How often each step is timed after a warm-up; the least time counts.
-    enumerator, max_cells, seed
+    enumerator, max_cells, max_bytes, seed
         See `Analysis`; the seed is that of the network, of the eigensolver's start and of the
         filtration.
 
@@ -153,7 +153,7 @@ class Scale(Analysis):
         Raises
         ------
         LimitReachedError
-            If `max_cells` is reached.
+            If `max_cells` or `max_bytes` is reached.
         NotConvergedError
             If the eigensolver stops before its tolerance.
         """
@@ -163,7 +163,9 @@ class Scale(Analysis):
                 f"`filtration` must have points that are there without training, got {points!r}; "
                 "pass an array, or another filtration"
             )
-        _measure(replace(self, width=_WARM_UP, depth=2, rounds=1, max_cells=None), None)
+        _measure(
+            replace(self, width=_WARM_UP, depth=2, rounds=1, max_cells=None, max_bytes=None), None
+        )
         return _measure(self, progress)
 
     def carry_out(self, place: Workplace) -> Conclusion:
@@ -247,7 +249,11 @@ def _measure(settings: Scale, progress: Progress | None) -> Row:
     complex_ = timed(
         "enumeration",
         lambda: decompose(
-            network, settings.box, enumerator=enumerator, max_cells=settings.max_cells
+            network,
+            settings.box,
+            enumerator=enumerator,
+            max_cells=settings.max_cells,
+            max_bytes=settings.max_bytes,
         ),
     )
     graph = timed("graph", complex_.dual_graph)

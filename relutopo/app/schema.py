@@ -47,6 +47,7 @@ class Settings:
     signature: dict[str, Any] = field(default_factory=dict)
     seed: int = MISSING
     max_cells: int | None = None
+    max_bytes: int | None = None
     checkpoints: str | None = None
     training_dir: str | None = None
     figures: bool = MISSING

@@ -13,8 +13,12 @@ from relutopo.arrays import freeze
 from relutopo.geometry.cells import CellLists
 from relutopo.homology.filtration import Filtration
 from relutopo.interfaces import BoundaryMatrix
+from relutopo.system.memory import Room
 
 __all__ = ["boundary_matrix"]
+
+_BYTES_AN_ENTRY, _BYTES_A_CELL = 50, 60
+"""What a boundary matrix takes, with what is made in passing."""
 
 
 def boundary_matrix(complex_: CellLists, filtration: Filtration) -> BoundaryMatrix:
@@ -46,6 +50,12 @@ def boundary_matrix(complex_: CellLists, filtration: Filtration) -> BoundaryMatr
     """
     filtration.check(complex_)
     n = len(filtration.order)
+    n_entries = sum(len(facets) for _, facets in complex_.facets)
+    Room().check(
+        _BYTES_AN_ENTRY * n_entries + _BYTES_A_CELL * n,
+        f"the boundary matrix of {n} cells",
+        "take a smaller complex",
+    )
     starts = np.concatenate([[0], np.cumsum(complex_.n_cells)])
     sizes = [np.zeros(complex_.n_cells[0], dtype=np.int64)]
     rows = [np.empty(0, dtype=np.int64)]

@@ -17,6 +17,7 @@ from relutopo.homology.filtration import Filtration
 from relutopo.homology.strategies import FiltrationStrategy
 from relutopo.interfaces import Reducer, checked_reduction
 from relutopo.system.interrupts import deliver_interrupts
+from relutopo.system.memory import in_words
 
 __all__ = ["betti_curves", "betti_numbers", "filtration", "persistence"]
 
@@ -74,6 +75,7 @@ def filtration(
     return Filtration.from_values(complex_, values, chosen.name, seed if chosen.random else None)
 
 
+@in_words("take a smaller complex")
 @deliver_interrupts
 def persistence(
     complex_: CellLists, filtration: Filtration, *, reducer: str | Reducer = "z2"
@@ -143,6 +145,7 @@ def betti_curves(
     return tuple(diagram.betti_curve(k, over) for k in range(len(complex_.n_cells)))
 
 
+@in_words("take a smaller complex")
 @deliver_interrupts
 def betti_numbers(complex_: CellLists, *, reducer: str | Reducer = "z2") -> tuple[int, ...]:
     """Return the Betti numbers over Z/2 of a complex without filtration.

@@ -27,6 +27,7 @@ class Enumerator(ABC):
         domain: Domain,
         *,
         max_cells: int | None = None,
+        max_bytes: int | None = None,
         progress: Progress | None = None,
     ) -> Cells:
         """Return the complex of the network on the domain.
@@ -38,13 +39,17 @@ class Enumerator(ABC):
             Of the network's input dimension.
         max_cells : int, optional
             Stop with an error before the complex has more cells of all dimensions than this.
+        max_bytes : int, optional
+            Stop with an error before the work takes more memory of this machine than this, as far
+            as can be predicted. Without it the bound is nine tenths of what the process can have;
+            see `relutopo.system.memory`, whose `Room` knows it.
         progress : Progress, optional
             Called after each layer.
 
         Raises
         ------
         LimitReachedError
-            If `max_cells` is reached.
+            If `max_cells` or `max_bytes` is reached.
         """
 
 

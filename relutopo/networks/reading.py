@@ -23,7 +23,7 @@ from relutopo.networks.network import Network
 from relutopo.networks.state_dicts import network_of_state_dict, parameters_in
 from relutopo.networks.weight_lists import network_of_weights
 from relutopo.optional import require
-from relutopo.system.memory import Room
+from relutopo.system.memory import Room, in_words
 
 __all__ = ["as_network", "load_model"]
 
@@ -32,6 +32,7 @@ _SINGLE_PRECISION = 1e-4
 """By how much outputs in single precision may be off, relative to the largest of them."""
 
 
+@in_words("take a smaller model")
 def as_network(
     model: Any,
     input_shape: Sequence[int] | None = None,
@@ -224,6 +225,7 @@ def _tell(words: str) -> None:
     log.info("%s", words)
 
 
+@in_words("take a smaller model")
 def load_model(
     path: str | os.PathLike[str],
     *,

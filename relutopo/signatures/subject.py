@@ -172,6 +172,8 @@ class Subject:
         What cuts the domain into cells.
     max_cells : int, optional
         Stop before the complex has more cells of all dimensions than this.
+    max_bytes : int, optional
+        Stop before the decomposition takes more memory than this; see `relutopo.decompose`.
     seed : int
         Seed of eigensolvers' starts and of random filtrations.
     step : int
@@ -195,6 +197,7 @@ class Subject:
         *,
         enumerator: Choice = "cpu",
         max_cells: int | None = None,
+        max_bytes: int | None = None,
         seed: int = 0,
         step: int = 0,
     ) -> None:
@@ -202,7 +205,7 @@ class Subject:
         self.network, self.domain = network, domain
         self.points, self.targets = seen.points, seen.targets
         self.seed, self.step = seed, step
-        self._enumerator, self._max_cells = enumerator, max_cells
+        self._enumerator, self._max_cells, self._max_bytes = enumerator, max_cells, max_bytes
         self._known: dict[Hashable, Any] = {}
 
     def once(self, key: Hashable, compute: Callable[[], _Result]) -> _Result:
@@ -227,6 +230,7 @@ class Subject:
             self.domain,
             enumerator=made("enumerator", self._enumerator),
             max_cells=self._max_cells,
+            max_bytes=self._max_bytes,
         )
 
     @cached_property

@@ -23,6 +23,7 @@ from relutopo.geometry.location import KnownRegions, locate
 from relutopo.geometry.patterns import unpack_patterns
 from relutopo.optional import require
 from relutopo.system.interrupts import deliver_interrupts
+from relutopo.system.memory import Room, in_words
 
 __all__ = ["Adjacency", "DualGraph", "dual_graph"]
 
@@ -217,6 +218,11 @@ class DualGraph(Frozen):
         return graph
 
 
+_BYTES_A_FACET, _BYTES_A_REGION = 24, 100
+"""What a dual graph takes, with what is made in passing."""
+
+
+@in_words("take a smaller complex")
 @deliver_interrupts
 def dual_graph(complex_: Cells, adjacency: Adjacency = "facet") -> DualGraph:
     """Return the graph of regions of a complex.
@@ -250,6 +256,12 @@ def dual_graph(complex_: Cells, adjacency: Adjacency = "facet") -> DualGraph:
     check_choice("adjacency", adjacency, get_args(Adjacency), remedy="'facet' is the usual choice")
     from relutopo.spectral.kernels import facet_edges  # loads numba
 
+    needed = _BYTES_A_FACET * complex_.n_cells[-2]
+    if adjacency == "hamming":
+        needed += (_BYTES_A_REGION + complex_.packed_patterns.shape[1]) * complex_.n_regions
+    Room().check(
+        needed, f"the dual graph of {complex_.n_regions} regions", "take a smaller complex"
+    )
     # Regions are convex, so two of them share at most one facet: no pair comes twice.
     indptr, facets = complex_.facets[-1]
     edges, shared = facet_edges(

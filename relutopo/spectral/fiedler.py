@@ -46,6 +46,7 @@ from relutopo.spectral.laplacian import Pencil, pencil
 from relutopo.spectral.ranges import agreement_range
 from relutopo.spectral.weights import EdgeWeights, VertexWeights
 from relutopo.system.interrupts import deliver_interrupts
+from relutopo.system.memory import in_words
 
 __all__ = ["FiedlerPartition", "FiedlerPartitioner", "fiedler_partition"]
 
@@ -410,6 +411,7 @@ class FiedlerPartitioner:
     [1.0, 1.0]
     """
 
+    @in_words("take a smaller graph")
     @deliver_interrupts
     def __init__(
         self,
@@ -427,6 +429,7 @@ class FiedlerPartitioner:
         self._regions = None if points is None else graph.locate(points)
         self._last: _Prepared | None = None
 
+    @in_words("take a smaller graph")
     @deliver_interrupts
     def partition(
         self,

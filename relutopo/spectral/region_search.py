@@ -35,9 +35,12 @@ from relutopo.geometry.slices import network_on
 from relutopo.interfaces import Progress
 from relutopo.networks.network import Network
 from relutopo.spectral.dual_graph import DualGraph
+from relutopo.system.memory import Room, in_words
 
 __all__ = ["RegionSearch", "search_regions"]
 
+_BYTES_A_REGION, _BYTES_A_WALL = 1000, 150
+"""What Python keeps of each, beside patterns and points."""
 _MOST_DIRECTIONS = 100
 """From a point, of which the first nearly always leads into a region and not along a facet."""
 
@@ -96,12 +99,14 @@ class RegionSearch:
         return self.status == "complete"
 
 
+@in_words("pass `max_regions`")
 def search_regions(
     model: Any,
     domain: Domain,
     seeds: ArrayLike | None = None,
     *,
     max_regions: int | None = None,
+    max_bytes: int | None = None,
     progress: Progress | None = None,
 ) -> RegionSearch:
     """Find regions and the facets between them by crossing walls, breadth first.
@@ -117,6 +122,9 @@ def search_regions(
         the domain are left out. By default the centre of the domain.
     max_regions : int, optional
         Stop after this many regions; the result then says that it is partial.
+    max_bytes : int, optional
+        Stop with an error before what is found takes more memory than this; by default nine tenths
+        of what the process can have.
     progress : Progress, optional
         Called after each region with (regions done, regions seen, message).
 
@@ -127,7 +135,10 @@ def search_regions(
     Raises
     ------
     InputError
-        If the dimensions differ, no seed lies in the domain, or `max_regions` is not positive.
+        If the dimensions differ, no seed lies in the domain, or `max_regions` or `max_bytes` is not
+        positive.
+    LimitReachedError
+        If `max_bytes` is reached.
 
     Examples
     --------
@@ -142,6 +153,9 @@ def search_regions(
     network = network_on(model, domain)
     if max_regions is not None:
         max_regions = check_integer("max_regions", max_regions, 1, remedy="leave it out")
+    if max_bytes is not None:
+        max_bytes = check_integer("max_bytes", max_bytes, 1, remedy="leave it out")
+    room, each = Room(max_bytes), _BYTES_A_REGION + 3 * network.n_neurons + 8 * domain.dim
     queue: deque[NDArray[np.bool_]] = deque()
     number: dict[bytes, int] = {}
 
@@ -165,6 +179,8 @@ def search_regions(
         patterns.append(pattern)
         points.append(region.interior_point)
         radii.append(region.inradius * region.scale)
+        needed = each * len(number) + _BYTES_A_WALL * len(pairs)
+        room.check(needed, f"a search that has met {len(number)} regions", "pass `max_regions`")
         n_open += walls.n_open
         n_programs += region.n_linear_programs
         if progress is not None:

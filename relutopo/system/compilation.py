@@ -25,6 +25,11 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+from relutopo.system.memory import require_address_space
+
+if "numba" not in sys.modules:
+    require_address_space(2**29, "loading numba and compiled kernels")
+
 import numba
 from numba.core import event
 from numba.core.caching import IndexDataCacheFile
@@ -34,6 +39,7 @@ from relutopo.system.uninterrupted import uninterrupted
 __all__ = ["njit"]
 
 log = logging.getLogger("relutopo")
+_BYTES_OF_COMPILER = 2**28 + 2**27
 _EVERYWHERE = tuple(Path(__file__).parents[1] / name for name in ("arithmetic", "spectral"))
 """Folders of what kernels of every package take in."""
 
@@ -116,6 +122,8 @@ class _Announcement(event.Listener):  # type: ignore[misc]  # numba has no types
         self.is_made = False
 
     def on_start(self, event: event.Event) -> None:
+        # Else LLVM ends the process.
+        require_address_space(_BYTES_OF_COMPILER, "compiling a kernel")
         ours = str(event.data["dispatcher"].py_func.__module__).startswith("relutopo.")
         if ours and not self.is_made:
             self.is_made = True

@@ -3,24 +3,44 @@
 Invariant: what is predicted to need more than there is raises a `LimitReachedError` before any of
 it is asked for. What cannot be predicted, and what the system refuses all the same, ends in an
 `OutOfMemoryError` where `in_words` surrounds it.
+
+Some libraries end the process, or try for ever, when a limit of the process (``ulimit -v``) leaves
+them nothing: LLVM while it compiles, OpenBLAS when a thread first multiplies matrices, the loader
+of shared libraries. `require_address_space` looks before they begin. Without such a limit it costs
+a microsecond and does nothing.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NoReturn
 
-from relutopo.errors import LimitReachedError, OutOfMemoryError
+from relutopo.errors import LimitReachedError, OutOfMemoryError, RelutopoError
 
-__all__ = ["Room", "available_bytes", "in_words", "readable"]
+__all__ = [
+    "Room",
+    "address_space_left",
+    "available_bytes",
+    "in_words",
+    "readable",
+    "require_address_space",
+]
 
 _SHARE = 0.9
 """How much of what is available may be planned with: the system and other threads need some."""
+_LEAST = 2**27
+"""Address space with which work begins: OpenBLAS never returns if it finds no room for buffers."""
+_SHORT = 2**29
+"""Below so much, whatever fails in loading fails for want of address space."""
 _FEW = 2**25
 """Bytes that are not worth asking the system for."""
+_RECENT = 0.5
+"""Seconds for which what is available counts as known."""
 _MEMINFO = Path("/proc/meminfo")
 _CGROUPS = Path("/sys/fs/cgroup")
 _GROUPS_OF_PROCESS = Path("/proc/self/cgroup")
@@ -125,6 +145,39 @@ def _of_process() -> Iterator[int]:
             yield soft - used
 
 
+def address_space_left() -> int | None:
+    """Return how many bytes the limits of this process leave; None without such limits.
+
+    Examples
+    --------
+    >>> left = address_space_left()
+    >>> left is None or left > 2**20
+    True
+    """
+    return min(_of_process(), default=None)
+
+
+def require_address_space(n_bytes: int, what: str) -> None:
+    """Raise an `OutOfMemoryError` if a limit of this process leaves less.
+
+    Parameters
+    ----------
+    n_bytes : int
+    what : str
+        What needs it, for the message.
+
+    Examples
+    --------
+    >>> require_address_space(2**20, "a thread")
+    """
+    left = address_space_left()
+    if left is not None and left < n_bytes:
+        raise OutOfMemoryError(
+            f"{what} needs {readable(n_bytes)} of address space, and the limit of this process "
+            f"(ulimit -v) leaves {readable(max(left, 0))}; raise the limit"
+        )
+
+
 def readable(n_bytes: float) -> str:
     """Return a number of bytes as text.
 
@@ -138,6 +191,20 @@ def readable(n_bytes: float) -> str:
             break
         n_bytes /= 1024
     return f"{n_bytes:.0f} bytes" if unit == "bytes" else f"{n_bytes:.1f} {unit}"
+
+
+_recent: tuple[float, int] = (-1.0, 0)
+"""When the system was asked last, and what it said: it takes longer than the smallest complexes."""
+
+
+def _recently_available() -> int:
+    global _recent
+    now = time.monotonic()
+    when, n_bytes = _recent
+    if when < 0 or now - when > _RECENT:
+        n_bytes = available_bytes()
+        _recent = now, n_bytes
+    return n_bytes
 
 
 class Room:
@@ -166,7 +233,7 @@ class Room:
         if self.max_bytes is not None:
             return self.max_bytes
         if self._available is None:
-            self._available = int(_SHARE * available_bytes())
+            self._available = max(_FEW, int(_SHARE * _recently_available()))
         return self._available
 
     def check(self, n_bytes: float, what: str, remedy: str) -> None:
@@ -183,8 +250,11 @@ class Room:
         """
         if self.max_bytes is None and n_bytes <= _FEW:
             return
-        if n_bytes <= self.n_bytes:
-            return
+        if n_bytes > self.n_bytes:
+            self.refuse(n_bytes, what, remedy)
+
+    def refuse(self, n_bytes: float, what: str, remedy: str) -> NoReturn:
+        """Raise the `LimitReachedError` of `check`, which has the same parameters."""
         needs = f"{what} needs {readable(n_bytes)}"
         if self.max_bytes is not None:
             raise LimitReachedError(
@@ -209,30 +279,33 @@ def in_words(remedy: str) -> Iterator[None]:
     Raises
     ------
     OutOfMemoryError
-        For a MemoryError of Python, NumPy or a compiled kernel, and for the error of torch.
+        For a MemoryError of Python, NumPy or a compiled kernel, for the error of torch, and, where
+        a limit of the process leaves little, before work begins and for what fails to load.
 
     Examples
     --------
     >>> with in_words("shrink the domain"):
     ...     raise MemoryError("Unable to allocate 7 TiB")
     Traceback (most recent call last):
-    relutopo.errors.OutOfMemoryError: the system gives no more memory (Unable to allocate ....
+    relutopo.errors.OutOfMemoryError: the system gives no more memory (MemoryError: Unable ...
     """
+    require_address_space(_LEAST, "this work")
     try:
         yield
+    except RelutopoError:
+        raise
     except MemoryError as error:
-        if isinstance(error, OutOfMemoryError):
-            raise
         raise _refused(error, remedy) from error
-    except RuntimeError as error:
-        if "DefaultCPUAllocator" not in str(error):
-            raise
-        raise _refused(error, remedy) from error
+    except (RuntimeError, SystemError, ImportError, OSError) as error:
+        left = address_space_left()
+        if "DefaultCPUAllocator" in str(error) or (left is not None and left < _SHORT):
+            raise _refused(error, remedy) from error
+        raise
 
 
 def _refused(error: Exception, remedy: str) -> OutOfMemoryError:
     text = (str(error).splitlines() or [""])[0]
-    said = f" ({text})" if text else ""
+    said = f" ({type(error).__name__}: {text})" if text else ""
     left = readable(available_bytes())
     return OutOfMemoryError(
         f"the system gives no more memory{said}; {left} are available to this process; {remedy}"

@@ -13,12 +13,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from typing import Any
 
 from relutopo.system.uninterrupted import uninterrupted
 
 __all__ = ["lazy", "listing", "table"]
+
+_BYTES, _BYTES_A_CORE = 2**27, 2**25
+"""Address space that NumPy and SciPy take: for themselves, and for threads of OpenBLAS."""
 
 
 def table(file: str) -> dict[str, str]:
@@ -45,6 +49,17 @@ def table(file: str) -> dict[str, str]:
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
+
+
+def _room_to_load() -> AbstractContextManager[None]:
+    """Look for address space before NumPy and SciPy are loaded, which end badly without it."""
+    if "numpy" in sys.modules:
+        return nullcontext()
+    from relutopo.system.memory import in_words, require_address_space  # as the names, when used
+    from relutopo.system.threads import available_cores
+
+    require_address_space(_BYTES + _BYTES_A_CORE * available_cores(), "loading NumPy and SciPy")
+    return in_words("raise the limit of this process (ulimit -v)")
 
 
 def lazy(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
@@ -75,10 +90,12 @@ def lazy(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
             value: Any = sorted(known())
         elif name.startswith("__") or name not in known():
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        elif homes[name] == package:  # a module of the package itself
-            value = uninterrupted(import_module, f"{package}.{name}")
         else:
-            value = getattr(uninterrupted(import_module, homes[name]), name)
+            with _room_to_load():
+                if homes[name] == package:  # a module of the package itself
+                    value = uninterrupted(import_module, f"{package}.{name}")
+                else:
+                    value = getattr(uninterrupted(import_module, homes[name]), name)
         vars(sys.modules[package])[name] = value
         return value
 

@@ -16,6 +16,7 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol, TypeVar
 
+from relutopo.system.memory import address_space_left
 from relutopo.system.uninterrupted import Task, Work
 
 __all__ = ["Run", "available_cores", "threads"]
@@ -24,6 +25,9 @@ _AHEAD = 4
 """How many results a thread, on average, may be ahead of what they are needed for."""
 _PAUSE = 1.0
 """Seconds between looks at whether the block has ended; usually it tells."""
+
+_BYTES_A_THREAD = 2**28
+"""Address space for each thread, where a limit of the process bounds it."""
 
 Part = TypeVar("Part")
 Result = TypeVar("Result")
@@ -58,6 +62,9 @@ def threads(n_threads: int) -> Iterator[Run]:
     Like `map` it begins when the first result is asked for, and it is never far ahead, so that few
     results wait in memory.
     """
+    left = address_space_left()
+    if left is not None:  # each has a stack, a heap and a buffer of OpenBLAS of its own
+        n_threads = max(1, min(n_threads, left // _BYTES_A_THREAD))
     if n_threads == 1:
         yield map
         return

@@ -31,7 +31,7 @@ from relutopo.spectral.weights import EdgeWeights, UnitEdges, Unweighted, Vertex
 
 
 class MyEnumerator(Enumerator):
-    def enumerate(self, network, domain, *, max_cells=None, progress=None):
+    def enumerate(self, network, domain, *, max_cells=None, max_bytes=None, progress=None):
         return registry.create("enumerator", "exact").enumerate(network, domain)
 
 

@@ -42,6 +42,7 @@ class Spoiled(Eigensolver, Reducer, Enumerator):
         domain: Domain,
         *,
         max_cells: int | None = None,
+        max_bytes: int | None = None,
         progress: Progress | None = None,
     ) -> rt.CellComplex:
         found = registry.create("enumerator", "exact").enumerate(network, domain)

@@ -572,6 +572,30 @@ def test_regions_of_lattices_ascend(hidden: list[int]) -> None:
     assert rows == sorted(rows)
 
 
+@pytest.mark.parametrize("enumerator", ENUMERATORS)
+@pytest.mark.parametrize("dim", [1, 2, 3])
+def test_max_bytes_stops(enumerator: Choice, dim: int) -> None:
+    network, box = general_arrangement(7, dim, 0), Box(-FAR, FAR, dim=dim)
+    assert decompose(network, box, enumerator=enumerator, max_bytes=2**30).n_regions
+    with pytest.raises(LimitReachedError, match=r"`max_bytes`=100 .*layer 1 .*raise it, or shrink"):
+        decompose(network, box, enumerator=enumerator, max_bytes=100)
+    for wrong in (0, 2.5, "many"):
+        with pytest.raises(InputError, match="`max_bytes` must be an integer from 1, got"):
+            decompose(network, box, enumerator=enumerator, max_bytes=wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("dim", [2, 3])
+def test_max_bytes_stops_blocks(dim: int) -> None:
+    network, box = (
+        random_network([dim, *([300] if dim == 2 else [30, 20]), 1], 0),
+        Box(-2, 2, dim=dim),
+    )
+    n = sum(decompose(network, box).n_cells)
+    with pytest.raises(LimitReachedError, match=r"`max_bytes`=.*raise it, or shrink the domain"):
+        decompose(network, box, max_bytes=20 * n)
+    assert sum(decompose(network, box, max_bytes=1000 * n).n_cells) == n
+
+
 @pytest.mark.parametrize("hidden", [[40], [16, 16]])
 def test_max_cells_stops_blocks(hidden: list[int]) -> None:
     network, box = random_network([3, *hidden, 1], 0), Box(-2, 2, dim=3)

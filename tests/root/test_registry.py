@@ -37,7 +37,7 @@ from relutopo.interfaces import EigenResult, Eigensolver, Enumerator, Reducer, R
 
 
 class ToyEnumerator(Enumerator):
-    def enumerate(self, network, domain, *, max_cells=None, progress=None):
+    def enumerate(self, network, domain, *, max_cells=None, max_bytes=None, progress=None):
         return registry.create("enumerator", "exact").enumerate(network, domain)
 
 

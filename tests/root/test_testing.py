@@ -54,13 +54,15 @@ class Cutter(Enumerator):
         domain: Domain,
         *,
         max_cells: int | None = None,
+        max_bytes: int | None = None,
         progress: Progress | None = None,
     ) -> Any:
         exact = registry.create("enumerator", "exact")
         limit = None if self.fault == "limit" else max_cells
         if self.fault == "error" and domain.dim == 3:
             raise ValueError("three dimensions are too many")
-        found = exact.enumerate(network, domain, max_cells=limit)
+        n_bytes = None if self.fault == "bytes" else max_bytes
+        found = exact.enumerate(network, domain, max_cells=limit, max_bytes=n_bytes)
         if self.fault == "count":  # that of the domain alone
             constant = rt.ReluNetwork([np.zeros((1, domain.dim))], [np.zeros(1)])
             return replace(exact.enumerate(constant, domain), network=network)
@@ -80,6 +82,7 @@ class Cutter(Enumerator):
         ),
         ("vertex", r"Cutter breaks a law of its role on stripes\(1, 1\): InvariantError"),
         ("limit", r"on random_network\(\[1, 6, 4, 1\].*: max_cells=\d+ must stop a complex of"),
+        ("bytes", r"on random_network\(\[1, 6, 4, 1\].*: max_bytes=1 must stop every complex"),
         ("error", r"on stripes\(2, 3\): ValueError: three dimensions are too many"),
     ],
 )

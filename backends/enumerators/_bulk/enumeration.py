@@ -46,6 +46,7 @@ from relutopo.networks.network import Network
 
 from .._shared.domain_planes import planes_of_faces
 from .._shared.planes import PlaneTable, sides_as_planes
+from .._shared.task import Limits
 from .cells.flats import find_flats
 from .cells.pieces import along_curve, next_pieces, points_as_pieces
 from .layer import BulkTask, LayerCut
@@ -67,11 +68,13 @@ def enumerate_bulk(
     *,
     method: str,
     at_once: int = _AT_ONCE,
+    max_bytes: int | None = None,
 ) -> CellComplex:
     """Return the complex of a network on a domain; see `Enumerator` and `BulkEnumerator`."""
     begin = time.perf_counter()
     with device.session(), np.errstate(all="ignore"):
-        task = BulkTask(device, network, domain, at_once, max_cells)
+        limits = Limits(max_cells, max_bytes, _bytes_a_cell(network, domain.dim))
+        task = BulkTask(device, network, domain, at_once, limits)
         cells = _start(device, domain)
         n_layers = len(network.layer_sizes)
         for layer in range(n_layers):
@@ -105,6 +108,11 @@ def enumerate_bulk(
         )
 
 
+def _bytes_a_cell(network: Network, dim: int) -> float:
+    """Return what a cell takes of this machine's memory, whatever the device has of its own."""
+    return float(16.0 + 8 * dim + network.n_neurons / 2 ** (dim + 3))
+
+
 class BulkEnumerator(Enumerator):
     """Cuts domains of any dimension by operations on arrays of a device.
 
@@ -126,6 +134,7 @@ class BulkEnumerator(Enumerator):
         domain: Domain,
         *,
         max_cells: int | None = None,
+        max_bytes: int | None = None,
         progress: Progress | None = None,
     ) -> CellComplex:
         """Return the complex of the network on the domain; see `Enumerator`."""
@@ -137,6 +146,7 @@ class BulkEnumerator(Enumerator):
             self._device,
             method=self._method,
             at_once=self._at_once,
+            max_bytes=max_bytes,
         )
 
 

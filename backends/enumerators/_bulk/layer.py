@@ -16,7 +16,7 @@ from .._certified.crossings import parameters
 from .._certified.decisions import Decisions
 from .._certified.meeting_points import meeting_points
 from .._certified.values import signs_of_pairs
-from .._shared.task import Task
+from .._shared.task import Limits, Task
 from .decisions import Open, Settler
 from .numbers.maps import signs_from_maps
 from .numbers.maps_by_walking import Walk, planes_on_walk, signs_on_walk
@@ -42,8 +42,7 @@ class BulkTask(Task):
         What is decomposed, and where.
     at_once : int
         How many numbers an array may have that is made in passing.
-    max_cells : int or None
-        Limit of the number of cells.
+    limits : Limits
     """
 
     def __init__(
@@ -52,9 +51,9 @@ class BulkTask(Task):
         network: Network,
         domain: Domain,
         at_once: int,
-        max_cells: int | None,
+        limits: Limits,
     ) -> None:
-        super().__init__(network, domain, max_cells)
+        super().__init__(network, domain, limits)
         self.device, self.at_once = device, at_once
         self.regions = Regions(device, self.network, self.magnitude, at_once)
         decisions = Decisions(self.network, domain, self.magnitude)

@@ -18,7 +18,7 @@ from .._certified.decisions import Decisions, Plane
 from .._certified.values import OPEN
 from .._shared.growing import doubled
 from .._shared.planes import PlaneTable
-from .._shared.task import Stage, Task
+from .._shared.task import Limits, Stage, Task
 from . import cutting
 from . import transfer as kernels
 
@@ -60,12 +60,12 @@ class LatticeTask(Task):
 
     Parameters
     ----------
-    network, domain, max_cells
+    network, domain, limits
         As for `Task`.
     """
 
-    def __init__(self, network: Network, domain: Domain, max_cells: int | None) -> None:
-        super().__init__(network, domain, max_cells)
+    def __init__(self, network: Network, domain: Domain, limits: Limits) -> None:
+        super().__init__(network, domain, limits)
         self.decisions = Decisions(self.network, domain, self.magnitude)
 
 
@@ -241,7 +241,7 @@ class Block:
                 self.cursor, chains, self.links, self.mask, self.info, self.kind, self.planes_of,
                 self.pool, *self.scratch, self.x, self.deviation, self.rows,
                 self.complex.table.numbers, self.region_of, self.task.limit, task.target,
-                -1 if task.max_cells is None else task.max_cells,
+                task.limits.most_cells,
             )  # fmt: skip
             if wish == cutting.DONE:
                 return

@@ -38,7 +38,7 @@ from relutopo.system.threads import Run, threads
 
 from .._shared.domain_planes import planes_of_faces
 from .._shared.planes import PlaneTable, sides_as_planes
-from .._shared.task import Stage
+from .._shared.task import Limits, Stage
 from . import transfer as kernels
 from .block import Block, HandedBack, LatticeCells, LatticeTask, Sharing, Workspace
 from .tuning import DEFAULT, Tuning
@@ -53,10 +53,12 @@ def enumerate_lattice(
     progress: Progress | None,
     n_threads: int = 1,
     tuning: Tuning = DEFAULT,
+    max_bytes: int | None = None,
 ) -> CellComplex:
     """Return the complex of a network on a domain; see `Enumerator`."""
     begin = time.perf_counter()
-    n_layers, task = len(network.layer_sizes), LatticeTask(network, domain, max_cells)
+    limits = Limits(max_cells, max_bytes, _bytes_a_cell(network, domain.dim))
+    n_layers, task = len(network.layer_sizes), LatticeTask(network, domain, limits)
     faces, (labels, numbers) = domain.face_lattice(), sides_as_planes(domain)
     n_bytes = -(-network.n_neurons // 8)
     complex_ = LatticeCells(
@@ -88,6 +90,15 @@ def enumerate_lattice(
         facet_labels=freeze(complex_.table.labels[complex_.planes[-1][:, 0]]),
         record=EnumerationRecord("cpu", "certified", n_uncertain, time.perf_counter() - begin),
     )
+
+
+def _bytes_a_cell(network: Network, dim: int) -> float:
+    """Return what a cell takes, with the lists that blocks hand back beside those made of them.
+
+    A k-cell of a general arrangement has 2k facets on average, one cell in 2^d is a region, and
+    its pattern is kept with the planes that bound it.
+    """
+    return float(32.0 + 16 * dim + 3 * network.n_neurons / 2 ** (dim + 3))
 
 
 def _last_of_stage(complex_: LatticeCells, first: int, size: int, tuning: Tuning) -> int:

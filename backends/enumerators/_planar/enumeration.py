@@ -15,6 +15,7 @@ from relutopo.geometry.domain import Domain
 from relutopo.interfaces import Progress
 from relutopo.networks.network import Network
 
+from .._shared.task import Limits
 from .blocks.block import Block
 from .layer import PlanarTask
 from .line import cut_line
@@ -24,6 +25,9 @@ from .tuning import DEFAULT, Tuning
 
 __all__ = ["enumerate_planar"]
 
+_BYTES_A_CELL = 60
+"""With what is made in passing; without patterns, of which there is one in four cells."""
+
 
 def enumerate_planar(
     network: Network,
@@ -32,10 +36,12 @@ def enumerate_planar(
     progress: Progress | None,
     n_threads: int,
     tuning: Tuning = DEFAULT,
+    max_bytes: int | None = None,
 ) -> CellComplex:
     """Return the complex of a network on a domain of dimension 1 or 2; see `Enumerator`."""
     begin = time.perf_counter()
-    block, task = _start(network, domain), PlanarTask(network, domain, max_cells, tuning)
+    limits = Limits(max_cells, max_bytes, _BYTES_A_CELL + network.n_neurons / 8)
+    block, task = _start(network, domain), PlanarTask(network, domain, limits, tuning)
     if domain.dim == 1:
         block = cut_line(task, block, progress)
     else:

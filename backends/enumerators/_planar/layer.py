@@ -20,7 +20,7 @@ from relutopo.geometry.domain import Domain
 from relutopo.networks.network import Network
 
 from .._certified.decisions import Decisions
-from .._shared.task import Stage, Task
+from .._shared.task import Limits, Stage, Task
 from .blocks.block import Block
 from .cuts.cut import cross_edges
 from .exact_decisions import Plane, Point, Settler, settle_orders, settle_signs
@@ -51,15 +51,13 @@ class PlanarTask(Task):
 
     Parameters
     ----------
-    network, domain, max_cells
+    network, domain, limits
         As for `Task`; a domain of dimension 1 or 2.
     tuning : Tuning
     """
 
-    def __init__(
-        self, network: Network, domain: Domain, max_cells: int | None, tuning: Tuning
-    ) -> None:
-        super().__init__(network, domain, max_cells)
+    def __init__(self, network: Network, domain: Domain, limits: Limits, tuning: Tuning) -> None:
+        super().__init__(network, domain, limits)
         self.tuning = tuning
         self.maps = MapChain(self.network, self.magnitude, tuning)
         self.decisions = Decisions(self.network, domain, self.magnitude)

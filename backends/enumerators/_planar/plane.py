@@ -24,6 +24,7 @@ values at vertices are carried from layer to layer instead (`vertices`).
 from __future__ import annotations
 
 from dataclasses import replace
+from threading import Lock
 
 import numpy as np
 
@@ -45,6 +46,8 @@ from .tuning import Tuning
 __all__ = ["PlaneCutter"]
 
 _PROGRESS_STEPS = 1000
+_LEAST_CELLS = 3
+"""There are more than so many times as many cells as regions."""
 
 
 def _stages(network: Network, tuning: Tuning) -> list[Stage]:
@@ -73,6 +76,7 @@ class PlaneCutter:
     def __init__(self, task: PlanarTask, n_threads: int) -> None:
         self._task, self._n_threads = task, n_threads
         self._tuning = task.tuning
+        self._n_regions, self._lock = 1, Lock()
         self._stages = _stages(task.network, task.tuning)
 
     def cut(self, block: Block, progress: Progress | None) -> Block:
@@ -92,18 +96,46 @@ class PlaneCutter:
         if i == n_stages:
             return block
         parts = Parts(block, self._first_size(i))
-        whole = Gluing(block, len(parts))
+        whole = Gluing(block, len(parts), self._task.limits)
         with threads(self._n_threads) as run:
             finished = run(lambda k: self._finish(parts.take(k), i), range(len(parts)))
+            is_counted = False
             for n_done, part in enumerate(finished, 1):
                 whole.add(part)
                 self._task.check_limit(whole.n_cells, self._stages[-1].layer)
+                expected = _LEAST_CELLS * whole.n_regions * len(parts) // n_done
+                if not is_counted and expected > self._task.limits.most_cells:
+                    self._count_ahead(parts, n_done, i, whole.n_regions)
+                    is_counted = True
                 report(
                     i + (n_stages - i) * n_done / len(parts),
                     whole.n_regions,
                     f" in {n_done} of {len(parts)} blocks",
                 )
         return whole.finish()
+
+    def _count(self, n_more: int, stage: Stage) -> None:
+        """Stop as soon as all blocks together have more regions than there may be cells for.
+
+        Every region has three sides at least, and a side two regions at most, so that there are
+        more than three times as many cells as regions.
+        """
+        with self._lock:
+            self._n_regions += n_more
+            n_cells = _LEAST_CELLS * self._n_regions
+        self._task.check_limit(n_cells, stage.layer)
+
+    def _count_ahead(self, parts: Parts, first: int, i: int, n_regions: int) -> None:
+        """Stop if the parts from `first` on have too many regions after stage i alone.
+
+        What the parts so far let expect is no reason to stop, as others may be unlike them. But it
+        is one to look at the next stage of all of them first, for the others may take far longer.
+        """
+        stage = self._stages[i]
+        for k in range(first, len(parts)):
+            n_regions += len(self._cut_once(parts.take(k).block, stage, counts=False).cells.packed)
+            least = n_regions + len(parts) - k - 1
+            self._task.check_limit(_LEAST_CELLS * least, stage.layer)
 
     def _block_size(self, i: int) -> int:
         """Return how many regions stage i may cut at once."""
@@ -137,19 +169,20 @@ class PlaneCutter:
         while i < len(self._stages):
             if self._is_large(block, i):
                 parts = Parts(block, self._first_size(i))
-                whole = Gluing(block, len(parts))
+                whole = Gluing(block, len(parts), self._task.limits)
                 for k in range(len(parts)):
                     whole.add(self._finish(parts.take(k), i))
+                    self._task.check_limit(whole.n_cells, self._stages[-1].layer)
                 block = whole.finish()
                 break
             block = self._cut_once(block, self._stages[i])
             i += 1
         return replace(part, block=replace(block, earlier=None))
 
-    def _cut_once(self, block: Block, stage: Stage) -> Block:
-        """Cut a block by one stage."""
+    def _cut_once(self, block: Block, stage: Stage, *, counts: bool = True) -> Block:
+        """Cut a block by one stage; it counts unless it is only tried."""
         cut = LayerCut(self._task, stage, block)
-        most = -1 if self._task.max_cells is None else self._task.max_cells
+        most = self._task.limits.most_cells
         neurons = cut.units.neurons
         done = finish(cut.crossed, cut.magnitude, cut.target, most)
         placed, chords, reached = done.placed, done.chords, done.reached
@@ -185,6 +218,8 @@ class PlaneCutter:
         if reached != BUILT:
             n_cells, result = build(cut.crossed, placed, chords, cut.magnitude, most)
         self._task.check_limit(n_cells, stage.layer)
+        if counts:
+            self._count(len(result.cells.packed) - block.n_regions, stage)
         inner_base = len(placed.x)
 
         def inner_lines(vertex: int) -> tuple[int, list[int]]:

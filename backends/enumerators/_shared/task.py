@@ -1,4 +1,4 @@
-"""What is decomposed, and which neurons cut next: the same for all families of enumerators."""
+"""What is decomposed, how far, and which neurons cut next: the same for all enumerators."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from relutopo.errors import LimitReachedError
 from relutopo.geometry.domain import Domain
 from relutopo.networks.balancing import balanced
 from relutopo.networks.network import Network
+from relutopo.system.memory import Room
 
-__all__ = ["Stage", "Task", "check_limit"]
+__all__ = ["Limits", "Stage", "Task"]
 
 _POSITION_TARGET = 2.0**-13
 
@@ -22,6 +23,49 @@ class Stage(NamedTuple):
     last: int
 
 
+class Limits:
+    """How many cells a complex may have, and how many bytes it may take.
+
+    Memory is bounded by way of cells: so many bytes are taken for each, at the worst moment, what
+    is made in passing included.
+
+    Parameters
+    ----------
+    max_cells, max_bytes : int or None
+        See `relutopo.interfaces.Enumerator`.
+    bytes_a_cell : float
+        What the enumerator takes.
+    """
+
+    def __init__(self, max_cells: int | None, max_bytes: int | None, bytes_a_cell: float) -> None:
+        self.max_cells, self.bytes_a_cell = max_cells, bytes_a_cell
+        self.room = Room(max_bytes)
+
+    @property
+    def most_cells(self) -> int:
+        """How many cells there may be."""
+        by_bytes = self._most_by_bytes
+        return by_bytes if self.max_cells is None else min(self.max_cells, by_bytes)
+
+    @property
+    def _most_by_bytes(self) -> int:
+        return int(self.room.n_bytes / self.bytes_a_cell)
+
+    def check(self, n_cells: int, network: Network, layer: int, unit: int | None = None) -> None:
+        """Stop when a layer, or its neuron number `unit`, makes too many cells."""
+        neuron = "" if unit is None else f", neuron {unit + 1} of {network.layer_sizes[layer]}"
+        where = f"layer {layer + 1} of {len(network.layer_sizes)}{neuron}"
+        if self.max_cells is not None and n_cells > self.max_cells:
+            raise LimitReachedError(
+                f"`max_cells`={self.max_cells} was reached in {where}, with {n_cells} cells; raise "
+                "the limit or shrink the domain"
+            )
+        if n_cells > self._most_by_bytes:  # kernels stop there, and nothing else may go on
+            self.room.refuse(
+                self.bytes_a_cell * n_cells, f"{where}, with {n_cells} cells,", "shrink the domain"
+            )
+
+
 class Task:
     """What is being decomposed, and what all layers need of it.
 
@@ -29,8 +73,7 @@ class Task:
     ----------
     network : Network
     domain : Domain
-    max_cells : int or None
-        Limit of the number of cells.
+    limits : Limits
 
     Attributes
     ----------
@@ -46,9 +89,9 @@ class Task:
         How far a vertex is off that is.
     """
 
-    def __init__(self, network: Network, domain: Domain, max_cells: int | None) -> None:
+    def __init__(self, network: Network, domain: Domain, limits: Limits) -> None:
         self.network, self.domain = balanced(network, domain.magnitude), domain
-        self.max_cells = max_cells
+        self.limits = limits
         # Computed coordinates may leave the domain by rounding.
         self.magnitude = domain.magnitude * (1 + 2.0**-30)
         self.limit = float(self.magnitude.min())
@@ -57,22 +100,9 @@ class Task:
 
     def check_limit(self, n_cells: int, layer: int, unit: int | None = None) -> None:
         """Stop when a layer, or its neuron number `unit`, makes too many cells."""
-        check_limit(self.max_cells, n_cells, self.network, layer, unit)
+        self.limits.check(n_cells, self.network, layer, unit)
 
     def is_last(self, stage: Stage) -> bool:
         """Tell whether nothing cuts after a stage."""
         sizes = self.network.layer_sizes
         return stage.layer == len(sizes) - 1 and stage.last == sizes[-1]
-
-
-def check_limit(
-    max_cells: int | None, n_cells: int, network: Network, layer: int, unit: int | None = None
-) -> None:
-    """Stop when a layer, or its neuron number `unit`, makes more than `max_cells` cells."""
-    if max_cells is None or n_cells <= max_cells:
-        return
-    neuron = "" if unit is None else f", neuron {unit + 1} of {network.layer_sizes[layer]}"
-    raise LimitReachedError(
-        f"`max_cells`={max_cells} was reached in layer {layer + 1} of {len(network.layer_sizes)}"
-        f"{neuron}, with {n_cells} cells; raise the limit or shrink the domain"
-    )

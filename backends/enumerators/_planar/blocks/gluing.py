@@ -1,8 +1,10 @@
 """Putting the parts of a block together again, one after the other; see `block`.
 
 A part is copied to its place as soon as it has been cut, so that it need not be kept. How many
-cells there will be is not known by then; so arrays are made longer than is expected, which takes no
-memory until they are written to, and get their lengths in the end.
+cells there will be is not known by then; so arrays are made longer than what is there, which takes
+no memory until they are written to, and get their lengths in the end. They are made no longer than
+the parts so far let expect, than the limits allow, or than a few times what is there: the first
+part may be unlike the others.
 """
 
 from __future__ import annotations
@@ -13,13 +15,15 @@ from numpy.typing import NDArray
 from relutopo.errors import InvariantError
 from relutopo.system.compilation import njit
 
+from ..._shared.task import Limits
 from ..records import PlanarCells
 from .block import Block, Part
 
 __all__ = ["Gluing"]
 
-_ROOM, _LEAST_ROOM = 2.0, 1.1
-"""How many times as long as expected arrays are made, and at least have to be."""
+_ROOM, _GROWTH, _LEAST_GROWTH = 2, 4, 1.25
+"""Arrays are made so many times as long as expected at the most, so many times as long as what is
+there, and so many times where memory is short."""
 
 
 class Gluing:
@@ -32,16 +36,18 @@ class Gluing:
     whole : Block
         Before it was split.
     n_parts : int
+    limits : Limits
     """
 
-    def __init__(self, whole: Block, n_parts: int) -> None:
-        self._whole, self._n_parts = whole, n_parts
+    def __init__(self, whole: Block, n_parts: int, limits: Limits) -> None:
+        self._whole, self._n_parts, self._limits = whole, n_parts, limits
         self._n_added, self._n_uncertain = 0, whole.n_uncertain
         # Of each edge of the whole that was cut: its first piece, the first vertex on it, and the
         # number of its pieces.
         self._known = np.full((len(whole.cells.edge_vertices), 3), -1, np.int32)
         # How many vertices, edges, regions and half-edges there are.
         self._ends = np.array([len(whole.cells.x), 0, 0, 0])
+        self._begin = self._ends.copy()
         self._room = np.zeros(4, np.int64)
         self._to = whole.cells
 
@@ -59,11 +65,10 @@ class Gluing:
         """Copy a part to its place."""
         block, cells = part.block, part.block.cells
         sizes = len(cells.x), len(cells.edge_vertices), len(cells.packed), len(cells.half_edges)
-        most = self._ends + sizes
+        most = self._ends + np.array(sizes, dtype=np.int64)
         self._n_added += 1
-        expected = most * self._n_parts // self._n_added
-        if (np.maximum(most, _LEAST_ROOM * expected) > self._room).any():
-            self._lengthen((_ROOM * expected).astype(np.int64), cells.packed.shape[1])
+        if (most > self._room).any():
+            self._lengthen(self._room_for(most, cells), cells.packed.shape[1])
         unequal = _paste(
             part.vertices,
             part.edges,
@@ -81,6 +86,21 @@ class Gluing:
                 "sides; please report this network as a bug"
             )
         self._n_uncertain += block.n_uncertain
+
+    def _room_for(self, most: NDArray[np.int64], part: PlanarCells) -> NDArray[np.int64]:
+        """Return how long arrays become, to take a part and others behind it."""
+        added = (most - self._begin) * self._n_parts // self._n_added
+        # A planar complex has one edge less than vertices and regions together, so that each kind
+        # is at most half of all cells, and the sides of edges are at most all of them.
+        by_cells = self._limits.most_cells * np.array([0.5, 0.5, 0.5, 1.0]) + 2
+        wanted = np.minimum(self._begin + _ROOM * added, np.minimum(by_cells, _GROWTH * most))
+        room: NDArray[np.int64] = np.maximum(most, wanted.astype(np.int64))
+        each = np.array([24, 12, 8 + part.packed.shape[1], 4])
+        taken, there_is = int(each @ self._room), self._limits.room
+        if taken + int(each @ room) > there_is.n_bytes:
+            room = np.maximum(most, (_LEAST_GROWTH * most).astype(np.int64))
+        there_is.check(taken + int(each @ room), "gluing blocks", "shrink the domain")
+        return room
 
     def _lengthen(self, room: NDArray[np.int64], n_bytes: int) -> None:
         """Move the cells so far to arrays with room for so many."""
