@@ -67,7 +67,7 @@ def available_bytes() -> int:
     >>> available_bytes() > 2**20
     True
     """
-    return max(0, min(_of_machine(), *_of_groups(), *_of_process()))
+    return max(0, min([_of_machine(), *_of_groups(), *_of_process()]))
 
 
 def _of_machine() -> int:

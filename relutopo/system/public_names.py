@@ -11,12 +11,14 @@ would keep its lock for ever.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from typing import Any
 
+from relutopo.system.memory import in_words, require_address_space
 from relutopo.system.uninterrupted import uninterrupted
 
 __all__ = ["lazy", "listing", "table"]
@@ -55,10 +57,8 @@ def _room_to_load() -> AbstractContextManager[None]:
     """Look for address space before NumPy and SciPy are loaded, which end badly without it."""
     if "numpy" in sys.modules:
         return nullcontext()
-    from relutopo.system.memory import in_words, require_address_space  # as the names, when used
-    from relutopo.system.threads import available_cores
-
-    require_address_space(_BYTES + _BYTES_A_CORE * available_cores(), "loading NumPy and SciPy")
+    n_bytes = _BYTES + _BYTES_A_CORE * (os.cpu_count() or 1)
+    require_address_space(n_bytes, "loading NumPy and SciPy")
     return in_words("raise the limit of this process (ulimit -v)")
 
 

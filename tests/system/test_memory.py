@@ -48,7 +48,7 @@ def test_systems_that_tell_nothing_set_no_bound(monkeypatch: pytest.MonkeyPatch)
 
 def test_room_names_what_is_needed() -> None:
     Room(1000).check(1000, "work", "do less")
-    with pytest.raises(LimitReachedError, match=r"`max_bytes`=1000 .*work needs 1001 bytes; raise"):
+    with pytest.raises(LimitReachedError, match=r"`max_bytes`=1000 .*work needs 1[.]0 kiB; raise"):
         Room(1000).check(1001, "work", "do less")
     with pytest.raises(LimitReachedError, match=r"work needs .*TiB, and this process can have"):
         Room().check(2**60, "work", "do less")

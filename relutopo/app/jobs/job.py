@@ -19,6 +19,7 @@ from relutopo.checks import check_seed
 from relutopo.learning.datasets import MOST_SEED
 from relutopo.signatures.base import column_names
 from relutopo.system.files import locked, save_json
+from relutopo.system.memory import in_words
 from relutopo.system.untrusted import printable, read_text
 
 __all__ = ["Job", "analysis_of", "check_settings", "measures_of"]
@@ -79,7 +80,8 @@ class Job:
                     print(printable(text), end="")
             else:
                 try:
-                    seconds, measures = self._compute()
+                    with in_words("set max_cells or max_bytes, or take a smaller network"):
+                        seconds, measures = self._compute()
                     folder.finish(seconds, measures)
                 except Exception as error:
                     _record(folder, error)
