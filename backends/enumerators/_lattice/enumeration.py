@@ -98,7 +98,7 @@ def _bytes_a_cell(network: Network, dim: int) -> float:
     A k-cell of a general arrangement has 2k facets on average, one cell in 2^d is a region, and
     its pattern is kept with the planes that bound it.
     """
-    return float(32.0 + 16 * dim + 3 * network.n_neurons / 2 ** (dim + 3))
+    return float(64.0 + 32 * dim + 3 * network.n_neurons / 2 ** (dim + 3))
 
 
 def _last_of_stage(complex_: LatticeCells, first: int, size: int, tuning: Tuning) -> int:

@@ -25,9 +25,6 @@ from .tuning import DEFAULT, Tuning
 
 __all__ = ["enumerate_planar"]
 
-_BYTES_A_CELL = 60
-"""With what is made in passing; without patterns, of which there is one in four cells."""
-
 
 def enumerate_planar(
     network: Network,
@@ -40,7 +37,7 @@ def enumerate_planar(
 ) -> CellComplex:
     """Return the complex of a network on a domain of dimension 1 or 2; see `Enumerator`."""
     begin = time.perf_counter()
-    limits = Limits(max_cells, max_bytes, _BYTES_A_CELL + network.n_neurons / 8)
+    limits = Limits(max_cells, max_bytes, _bytes_a_cell(network, domain.dim))
     block, task = _start(network, domain), PlanarTask(network, domain, limits, tuning)
     if domain.dim == 1:
         block = cut_line(task, block, progress)
@@ -65,6 +62,17 @@ def enumerate_planar(
             "cpu", "certified", block.n_uncertain, time.perf_counter() - begin
         ),
     )
+
+
+def _bytes_a_cell(network: Network, dim: int) -> float:
+    """Return what a cell takes, with what is made in passing.
+
+    In the plane blocks are cut one by one, and one cell in four is a region, with a pattern; on the
+    line the values of a layer at all vertices are there at once.
+    """
+    if dim == 1:
+        return 50.0 + 30 * max(network.layer_sizes, default=0)
+    return 50.0 + network.n_neurons / 16
 
 
 def _start(network: Network, domain: Domain) -> Block:
