@@ -43,7 +43,7 @@ from relutopo.system.memory import in_words
 
 __all__ = ["WholeSpace", "decompose", "decompose_whole_space"]
 
-_MOST_CELLS = 2**63 - 1
+_MOST = 2**63 - 1
 """What kernels can count up to."""
 _MOST_ROUNDS = 1000
 """How many boxes are tried. All but a few find a new vertex outside the last one."""
@@ -108,9 +108,10 @@ def decompose(
     """
     if max_cells is not None:
         max_cells = check_integer("max_cells", max_cells, 1, remedy="None sets no limit")
-        max_cells = min(max_cells, _MOST_CELLS)
+        max_cells = min(max_cells, _MOST)
     if max_bytes is not None:
         max_bytes = check_integer("max_bytes", max_bytes, 1, remedy="None asks the system")
+        max_bytes = min(max_bytes, _MOST)
     backend: Enumerator = registry.create("enumerator", enumerator)
     network = network_on(model, domain)
     try:
