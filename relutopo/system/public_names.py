@@ -23,8 +23,9 @@ from relutopo.system.uninterrupted import uninterrupted
 
 __all__ = ["lazy", "listing", "table"]
 
-_BYTES, _BYTES_A_CORE = 2**27, 2**25
-"""Address space that NumPy and SciPy take: for themselves, and for threads of OpenBLAS."""
+_BYTES, _BYTES_A_CORE = 3 * 2**27, 2**25
+"""Address space that NumPy and SciPy take: for themselves, for the thread that imports them, with
+its heap, and for threads of OpenBLAS."""
 
 
 def table(file: str) -> dict[str, str]:
