@@ -48,7 +48,7 @@ def test_the_backend_of_the_guide_solves() -> None:
         np.diag([1.0, 2.0, 2.0, 1.0]) - np.diag(np.ones(3), 1) - np.diag(np.ones(3), -1)
     )
     result = names["DenseEigensolver"]().solve(path, np.ones(4))
-    assert result.value == pytest.approx(2 - 2 * np.cos(np.pi / 4))
+    assert result.values[0] == pytest.approx(2 - 2 * np.cos(np.pi / 4))
     assert result.residual < 1e-12
 
 
