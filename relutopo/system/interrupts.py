@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]  # `signal` wraps it, which takes longer
 import _thread
+import inspect
 import logging
 import os
 import signal
@@ -49,6 +50,7 @@ _FUNCTIONS = (
     threading.Condition.__enter__.__code__,
     threading.Condition.__exit__.__code__,
 )
+_GENERATOR = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 _calls: set[CodeType] = set()
 """Code of the public calls, in whose frames the search for such functions ends."""
 
@@ -181,10 +183,14 @@ def _at_next_line(frame: FrameType, act: Callable[[], object]) -> None:
     """Act at the frame's next line or return, as a debugger would stop there."""
     trace, trace_of_frame = sys.gettrace(), frame.f_trace
 
-    def stop(*_: object) -> None:
+    def stop(_: FrameType, event: str, __: object) -> None:
         frame.f_trace = trace_of_frame
         sys.settrace(trace)
-        act()
+        if event == "return" and frame.f_code.co_flags & _GENERATOR and frame.f_back is not None:
+            # What is raised where a generator yields ends it without its own ``finally``.
+            _at_next_line(frame.f_back, act)
+        else:
+            act()
 
     frame.f_trace = stop
     sys.settrace(lambda *_: None)

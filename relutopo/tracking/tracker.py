@@ -233,7 +233,10 @@ class Tracker(Shown):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.close()
+        if kind is None or issubclass(kind, Exception):
+            self.close()
+        elif self._worker is not None:
+            self._closing.touch()  # an interrupt does not wait; the worker ends when it is done
 
     def wants(self, step: int) -> bool:
         """Tell whether `step` would record this step.

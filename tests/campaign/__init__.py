@@ -15,5 +15,6 @@ MODULES = [
     "tests.campaign.processes",
     "tests.campaign.command",
     "tests.campaign.arguments",
+    "tests.campaign.kills",
 ]
 """What registers kinds."""

@@ -112,8 +112,9 @@ class Striker:
         return None
 
     def _count(self, frame: FrameType, event: str, argument: Any) -> Any:
-        self._left -= 1
-        if self._left == 0:
+        # What is raised where a generator yields ends it without its own ``finally``.
+        self._left -= event == "line"
+        if self._left == 0 and event == "line":
             self._sent, self._began = time.process_time(), time.monotonic()
             signal.raise_signal(signal.SIGINT)
         return self._count
