@@ -807,3 +807,19 @@ def test_lightning_calls_the_tracker(n_accumulated: int, steps: list[int], tmp_p
     )
     last = settings.analyse(rt.as_network(learner.net), DATA).row
     assert timeless(last).items() <= timeless(tracker.rows[-1]).items()
+
+
+def test_an_interrupt_of_training_does_not_wait_for_the_analysis(tmp_path: Path) -> None:
+    tracker = Tracker(tmp_path, DATA, SETTINGS, steps=[0])
+
+    def train() -> None:
+        with tracker:
+            tracker.step(model(0), 0)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train()
+    assert tracker.rows == []  # the process behind has not even loaded what it needs
+    assert tracker._worker is not None
+    assert tracker._worker.wait(timeout=200) == 0
+    assert [row["step"] for row in tracker.rows] == [0]
