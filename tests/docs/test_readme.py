@@ -49,7 +49,7 @@ def test_the_backend_of_the_guide_solves() -> None:
     )
     result = names["DenseEigensolver"]().solve(path, np.ones(4))
     assert result.values[0] == pytest.approx(2 - 2 * np.cos(np.pi / 4))
-    assert result.residual < 1e-12
+    assert result.residuals[0] < 1e-12
 
 
 def test_the_signature_and_the_analysis_of_the_guide_compute(
