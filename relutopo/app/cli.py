@@ -22,6 +22,7 @@ from relutopo.app.jobs.identity import Identity
 from relutopo.app.jobs.overview import show_folder
 from relutopo.app.sweeps.progress import SweepWatch
 from relutopo.optional import require
+from relutopo.system.files import remove_leftovers
 from relutopo.system.interrupts import deliver_interrupts
 from relutopo.system.untrusted import refuse_detours
 
@@ -189,7 +190,9 @@ class SummarizeSweep(Callback):
         try:
             from relutopo.app.sweeps.summary import summarize
 
-            sweep = summarize(Path(config.hydra.sweep.dir).absolute())
+            directory = Path(config.hydra.sweep.dir).absolute()
+            remove_leftovers(directory)
+            sweep = summarize(directory)
         except EXPECTED as error:
             sys.exit(explain(error))
         if len(sweep.only("done").jobs) < len(sweep.jobs):

@@ -25,11 +25,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from types import CodeType, FrameType
 from typing import Any, ParamSpec, TypeVar
 
-from relutopo.system.uninterrupted import Work, is_main_thread
+from relutopo.system.uninterrupted import Work, is_main_thread, postponed
 
 __all__ = ["deliver_interrupts"]
 
@@ -150,12 +150,16 @@ class _Postponing:
         place, now = _place(frame), time.monotonic()
         if place is None or (self._since is not None and now - self._since > _PATIENCE):
             self._since = None
+            postponed.clear()
             self.handler(number, frame)
         elif self._since is None:
             self._since = now
-            _at_next_line(place, lambda: self._act(number, place))
+            act = partial(self._act, number, place)
+            postponed.append(act)  # the lines before it may wait for other threads
+            _at_next_line(place, act)
 
     def _act(self, number: int, frame: FrameType) -> None:
+        postponed.clear()
         if self._since is not None:
             self._since = None
             self.handler(number, frame)

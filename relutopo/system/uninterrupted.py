@@ -24,7 +24,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Generic, ParamSpec, TypeVar
 
-__all__ = ["Task", "Work", "is_main_thread", "uninterrupted"]
+__all__ = ["Task", "Work", "is_main_thread", "postponed", "uninterrupted"]
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -33,6 +33,9 @@ _SECONDS_BEFORE_FORK = 30.0
 _SECONDS_BEFORE_EXIT = 5.0
 _PAUSE = 0.1
 """Seconds between looks at whether work has ended; its lock tells earlier."""
+
+postponed: list[Callable[[], object]] = []
+"""What handlers of signals could not do where they struck, for the main thread when it waits."""
 
 
 def is_main_thread() -> bool:
@@ -89,6 +92,8 @@ class Work(Generic[Result]):
         """Wait until it ends, and tell whether it has."""
         until = time.monotonic() + seconds
         while self._outcome is None and (left := until - time.monotonic()) > 0:
+            if postponed and is_main_thread():
+                postponed.pop()()
             # An interrupt may leave the lock taken, and Windows does not interrupt the wait.
             if self._ended.acquire(timeout=min(left, _PAUSE)):
                 self._ended.release()

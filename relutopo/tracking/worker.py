@@ -23,7 +23,7 @@ from relutopo.learning.model_files import accuracy
 from relutopo.learning.runs import TrainingRun
 from relutopo.networks.storage import load_network
 from relutopo.signatures.subject import made
-from relutopo.system.files import atomic_write
+from relutopo.system.files import atomic_write, remove_leftovers
 from relutopo.system.untrusted import PLAIN, read_json
 from relutopo.tracking.tensorboard import Board
 
@@ -36,6 +36,7 @@ _PAUSE = 0.2
 
 def work(directory: Path, is_closing: Callable[[], bool]) -> None:
     """Analyse what waits, until the tracker is closing and nothing waits."""
+    remove_leftovers(directory)
     values = read_json(
         directory / "settings.json",
         {

@@ -104,7 +104,7 @@ def _schedule(rng: np.random.Generator, has_kernels: bool) -> Schedule:
     return Schedule(int(rng.integers(2**31)), 8, ("moments", "lines")[rng.integers(2)], has_kernels)
 
 
-@kind("interrupts", "schedules", checks=("the next call works",), limit=5 * LIMIT, in_the_gate=2)
+@kind("interrupts", "schedules", checks=("the next call works",), limit=5 * LIMIT, in_the_gate=1)
 def interrupts(rng: np.random.Generator) -> Schedule:
     """Make a schedule for a process that only loads what is compiled."""
     return _schedule(rng, has_kernels=True)

@@ -8,11 +8,14 @@ import subprocess
 import sys
 import threading
 import time
+from importlib import import_module
+from importlib.abc import MetaPathFinder
 from pathlib import Path
 
 import pytest
 
 from relutopo.system.imports import whole
+from relutopo.system.interrupts import deliver_interrupts
 from relutopo.system.uninterrupted import uninterrupted
 
 INTERRUPTED_COMPILATION = """
@@ -128,6 +131,30 @@ def test_an_interrupted_import_is_finished(tmp_path: Path, monkeypatch: pytest.M
     assert time.monotonic() - begin < 0.4  # it did not wait for the import
     assert whole("slow_to_import").number == 3
     assert (tmp_path / "slow_to_import.py.log").read_text() == "begun "
+
+
+def test_an_interrupt_inside_the_import_system_does_not_wait_for_what_is_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "import time\nfrom relutopo.system.uninterrupted import uninterrupted\n"
+    (tmp_path / "waits_for_another.py").write_text(text + "uninterrupted(time.sleep, 1.5)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    strikes = [True]
+
+    class Struck(MetaPathFinder):
+        def find_spec(self, name: str, *_: object) -> None:
+            if name == "waits_for_another" and strikes:
+                strikes.pop()
+                signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr("sys.meta_path", [Struck(), *sys.meta_path])
+    trace, begin = sys.gettrace(), time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        deliver_interrupts(lambda: import_module("waits_for_another"))()
+    assert time.monotonic() - begin < 1.3
+    assert sys.gettrace() is trace
+    assert import_module("waits_for_another")
 
 
 def test_work_raises_what_it_raises_and_threads_do_it_themselves() -> None:
