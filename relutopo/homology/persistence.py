@@ -22,6 +22,7 @@ from relutopo.system.memory import in_words
 __all__ = ["betti_curves", "betti_numbers", "filtration", "persistence"]
 
 
+@deliver_interrupts
 def filtration(
     complex_: Cells, strategy: str | FiltrationStrategy, *, seed: int = 0, **options: Any
 ) -> Filtration:

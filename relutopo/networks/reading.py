@@ -23,6 +23,7 @@ from relutopo.networks.network import Network
 from relutopo.networks.state_dicts import network_of_state_dict, parameters_in
 from relutopo.networks.weight_lists import network_of_weights
 from relutopo.optional import require
+from relutopo.system.interrupts import deliver_interrupts
 from relutopo.system.memory import Room, in_words
 
 __all__ = ["as_network", "load_model"]
@@ -32,6 +33,7 @@ _SINGLE_PRECISION = 1e-4
 """By how much outputs in single precision may be off, relative to the largest of them."""
 
 
+@deliver_interrupts
 @in_words("take a smaller model")
 def as_network(
     model: Any,

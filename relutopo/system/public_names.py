@@ -86,19 +86,25 @@ def lazy(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
             homes.update(table(str(sys.modules[package].__file__)))
         return homes
 
-    def get(name: str) -> Any:
+    def found(name: str) -> Any:
         if name == "__all__":
-            value: Any = sorted(known())
-        elif name.startswith("__") or name not in known():
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        else:
-            with _room_to_load():
-                if homes[name] == package:  # a module of the package itself
-                    value = uninterrupted(import_module, f"{package}.{name}")
-                else:
-                    value = getattr(uninterrupted(import_module, homes[name]), name)
+            return sorted(known())
+        if name not in known():
+            raise refusal(name)
+        with _room_to_load():
+            if homes[name] == package:  # a module of the package itself
+                return import_module(f"{package}.{name}")
+            return getattr(import_module(homes[name]), name)
+
+    def get(name: str) -> Any:
+        if name.startswith("__") and name != "__all__":
+            raise refusal(name)
+        value = uninterrupted(found, name)
         vars(sys.modules[package])[name] = value
         return value
+
+    def refusal(name: str) -> AttributeError:
+        return AttributeError(f"module {package!r} has no attribute {name!r}")
 
     def names() -> list[str]:
         of_module = {name for name in vars(sys.modules[package]) if name.startswith("__")}

@@ -153,7 +153,11 @@ def uninterrupted(
     """
     if not is_main_thread():
         return work(*arguments, **named)
-    return Task(partial(work, *arguments, **named), may_stop=True).wait()
+    try:
+        task = Task(partial(work, *arguments, **named), may_stop=True)
+    except RuntimeError:  # no memory for another thread; then it is done here, if it can be
+        return work(*arguments, **named)
+    return task.wait()
 
 
 def _wait_for_others(seconds: float) -> None:

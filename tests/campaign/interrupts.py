@@ -77,7 +77,7 @@ class Schedule:
                 timeout=5 * LIMIT,
                 check=False,
             )
-        assert process.returncode == 0, f"status {process.returncode}: {process.stderr[-3000:]}"
+        assert process.returncode == 0, f"status {process.returncode}: {process.stderr[-6000:]}"
         found: dict[str, Any] = json.loads(process.stdout.splitlines()[-1])
         return found
 

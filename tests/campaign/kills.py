@@ -240,7 +240,7 @@ def nothing_is_lost(case: Kills, clock: Clock) -> None:
 
 def _kills(rng: np.random.Generator) -> Kills:
     what = ("run", "sweep", "tracker")[rng.integers(3)]
-    return Kills(int(rng.integers(2**31)), what, int(rng.integers(1, 9)))
+    return Kills(int(rng.integers(2**31)), what, int(rng.integers(1, 13)))
 
 
 kind("kills", "schedules", checks=("nothing is lost",), limit=5 * LIMIT, in_the_gate=1)(_kills)
