@@ -88,12 +88,11 @@ class ArpackEigensolver(PencilSolver[Cholesky]):
         """Return the factor of the grounded Laplacian."""
         with self.threads(laplacian.shape[0]) as run:
             plan = Elimination.of(laplacian, run)
-            available = available_bytes()
-            if plan.n_bytes > available:
+            if not plan.has_room():
                 raise LimitReachedError(
                     f"`eigensolver` 'arpack' must have room for its factor, {plan.n_entries:,} "
                     f"entries of {laplacian.shape[0]:,} nodes; got {readable(plan.n_bytes)} to "
-                    f"ask for, and {readable(available)} that are available; choose the "
+                    f"ask for, and {readable(available_bytes())} that are available; choose the "
                     "eigensolver 'amg_lobpcg', whose memory grows like the number of edges, or "
                     "'auto'"
                 )

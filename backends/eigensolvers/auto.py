@@ -8,8 +8,6 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy import sparse
 
-from relutopo.system.memory import available_bytes
-
 from ._factorisation.cholesky import Cholesky
 from ._factorisation.elimination import Elimination
 from ._pencil import Iterate, PencilSolver, SymmetricProblem
@@ -89,7 +87,7 @@ class AutoEigensolver(PencilSolver[_Chosen]):
             plan = Elimination.of(laplacian, run)
             size = (n + laplacian.nnz) / 2  # nodes and edges
             is_cheap = plan.n_operations <= _MOST_OPERATIONS * size
-            if is_cheap and plan.n_bytes <= available_bytes():
+            if is_cheap and plan.has_room():
                 return _Chosen(self._arpack, Cholesky.of(laplacian, plan, run))
         multigrid = AmgLobpcgEigensolver(self.tol, self.max_iterations)
         return _Chosen(multigrid, multigrid.set_up(laplacian))

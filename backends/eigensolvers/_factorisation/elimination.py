@@ -10,12 +10,16 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from relutopo.system.compilation import njit
+from relutopo.system.memory import available_bytes
 from relutopo.system.threads import Run
 
 from .dissection import Dissection, nested_dissection
 from .tuning import DEFAULT, Tuning
 
 __all__ = ["Elimination", "Piece"]
+
+
+_LITTLE = 2**25
 
 
 class Piece(NamedTuple):
@@ -110,6 +114,10 @@ class Elimination:
         """Memory that the factorisation needs: the panels, and the largest fronts."""
         largest = int(np.diff(self.border_ptr).max())
         return 8 * (int(self.panel_ptr[-1]) + 2 * largest**2)
+
+    def has_room(self) -> bool:
+        """Tell whether that is available; little is taken to be so, without asking the system."""
+        return self.n_bytes <= _LITTLE or self.n_bytes <= available_bytes()
 
     def positions_of(self, piece: Piece) -> slice:
         """Return where the nodes of a piece stand in the order of elimination."""
