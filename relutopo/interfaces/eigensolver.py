@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from numbers import Real
 from typing import Literal
 
@@ -194,15 +195,22 @@ def checked_preparation(prepared: object, eigensolver: Eigensolver) -> PreparedL
         kind = type(prepared).__name__
         raise broken_law("eigensolver", eigensolver, "a PreparedLaplacian from `prepare`", kind)
     for given in (eigensolver.solve, prepared.solve):
-        parameters = inspect.signature(given).parameters.values()
-        if not any(p.name == "n_pairs" or p.kind is p.VAR_KEYWORD for p in parameters):
-            taken = ", ".join(p.name for p in parameters)
+        taken, takes_pairs = _parameters(getattr(given, "__func__", given))
+        if not takes_pairs:
             raise BackendError(
                 f"`eigensolver` {type(eigensolver).__qualname__} must take `n_pairs`, the number "
                 f"of eigenpairs to return, in `{given.__qualname__}`, got the parameters {taken}; "
                 f"{_REMEDY}"
             )
     return prepared
+
+
+@lru_cache
+def _parameters(function: Callable[..., object]) -> tuple[str, bool]:
+    """Return the names of the parameters, and whether `n_pairs` may be one."""
+    parameters = inspect.signature(function).parameters.values()
+    takes_pairs = any(p.name == "n_pairs" or p.kind is p.VAR_KEYWORD for p in parameters)
+    return ", ".join(p.name for p in parameters), takes_pairs
 
 
 @contextmanager
