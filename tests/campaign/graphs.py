@@ -274,7 +274,8 @@ def bridges(rng: Rng) -> GraphCase:
     a, b = int(rng.integers(2, 8)), int(rng.integers(2, 8))
     edges = [(u, v, 1.0) for u, v in combinations(range(a), 2)]
     edges += [(a + u, a + v, 1.0) for u, v in combinations(range(b), 2)]
-    edges.append((int(rng.integers(a)), a + int(rng.integers(b)), 10.0 ** -rng.integers(0, 25)))
+    weak = 10.0 ** -int(rng.integers(0, 25))
+    edges.append((int(rng.integers(a)), a + int(rng.integers(b)), weak))
     return GraphCase(a + b, edges, [])
 
 
@@ -287,7 +288,7 @@ def larger_bridges(rng: Rng) -> GraphCase:
     ends = sorted(rng.choice(a + b, 2, replace=False).tolist())
     linked = oracles.components(a + b, made.edges)
     one, other = (linked.index(label) for label in sorted(set(linked))[:2])
-    bridge = (min(one, other), max(one, other), 10.0 ** -rng.integers(0, 6))
+    bridge = (min(one, other), max(one, other), 10.0 ** -int(rng.integers(0, 6)))
     assert ends
     return replace(made, edges=sorted([*made.edges, bridge]))
 
