@@ -20,10 +20,14 @@ __all__ = ["smallest_vectors"]
 
 Floats = NDArray[np.float64]
 _N_POLISHES = 4
+_ROUNDINGS = 16
+"""How many roundings of the largest eigenvalue those of a matrix may be off, times its size."""
 
 
-def smallest_vectors(laplacian: Floats, roots: Floats, n_vectors: int) -> Floats:
-    """Return g of the first eigenvectors beside the kernel, as orthonormal columns.
+def smallest_vectors(laplacian: Floats, roots: Floats, n_vectors: int) -> tuple[Floats, float]:
+    """Return g of the first eigenvectors beside the kernel, and a bound of the last one's value.
+
+    Where values are many decades apart, rounding of the first ones hides what belongs to the last.
 
     Parameters
     ----------
@@ -36,7 +40,10 @@ def smallest_vectors(laplacian: Floats, roots: Floats, n_vectors: int) -> Floats
 
     Returns
     -------
-    (n, n_vectors) ndarray
+    g : (n, n_vectors) ndarray
+        Orthonormal columns.
+    at_least : float
+        The last one's value is no smaller.
     """
     # Grounding a light node at a weak edge would leave a large multiple of the constants to be
     # projected away; the heaviest one is never far off, as the norm of W_V goes.
@@ -61,12 +68,20 @@ def smallest_vectors(laplacian: Floats, roots: Floats, n_vectors: int) -> Floats
     scale = float(np.abs(matrix).max())
     matrix = (matrix + matrix.T) / (2 * scale)
     first = len(roots) - n_vectors
-    g = scipy.linalg.eigh(matrix, subset_by_index=[first, last])[1][:, ::-1]
+    inverses, g = scipy.linalg.eigh(matrix, subset_by_index=[first, last])
+    if len(inverses) < n_vectors:  # LAPACK may leave out some of many equal ones
+        inverses, g = (x[..., first:] for x in np.linalg.eigh(matrix))
+    error = _ROUNDINGS * len(roots) * np.finfo(np.float64).eps
+    at_least = float(1.0 / (scale * (max(float(inverses[0]), 0.0) + error)))
+    # The same of the pencil itself, in which rounding of the largest ones hides the others.
+    values = np.linalg.eigvalsh(laplacian / np.multiply.outer(roots, roots))
+    at_least = max(at_least, float(values[n_vectors] - error * values[-1]))
+    g = g[:, ::-1]
     for _ in range(_N_POLISHES):  # makes entries that are small against the others accurate
         g = project(np.linalg.qr(invert(g) / scale)[0])
     given = np.empty_like(g)
     given[order] = g
-    return given
+    return given, at_least
 
 
 @njit(cache=True)

@@ -265,10 +265,11 @@ class Cells(Frozen, Shown):
         owner, corners = self._simplices[k]
         points = self.vertices[corners]
         spans = points[:, 1:] - points[:, :1]
-        if k == self.dim:
-            sizes = np.abs(np.linalg.det(spans))
-        else:
-            sizes = np.sqrt(np.maximum(np.linalg.det(spans @ spans.swapaxes(1, 2)), 0.0))
+        with np.errstate(divide="ignore"):  # of a determinant too small for a float
+            if k == self.dim:
+                sizes = np.abs(np.linalg.det(spans))
+            else:
+                sizes = np.sqrt(np.maximum(np.linalg.det(spans @ spans.swapaxes(1, 2)), 0.0))
         sizes /= factorial(k)
         totals = self._sum_over_cells(k, owner, sizes)
         moments = np.stack(

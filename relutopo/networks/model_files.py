@@ -47,9 +47,9 @@ def model_in_file(name: str, trust: bool) -> Any:
 
 def _refuse_programs(name: str) -> None:
     """Raise an `InputError` for what `torch.jit.save` and `torch.export.save` write."""
-    if not zipfile.is_zipfile(name):
-        return
     try:
+        if not zipfile.is_zipfile(name):
+            return
         with zipfile.ZipFile(name) as archive:
             entries = archive.namelist()
     except Exception as error:  # a damaged directory raises errors of many kinds

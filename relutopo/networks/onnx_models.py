@@ -62,6 +62,7 @@ def open_model(path: str | os.PathLike[str]) -> Any:
     name = os.fspath(path)
     try:
         model = load_model_proto(onnx, path)
+        _read_names(model.graph)
     except RelutopoError:
         raise
     except Exception as error:
@@ -89,6 +90,21 @@ def open_model(path: str | os.PathLike[str]) -> Any:
         _check_functions(model, name)
         model = require("onnx.inliner", "reading an ONNX file").inline_local_functions(model)
     return model
+
+
+def _read_names(graph: Any) -> None:
+    """Read all names once: protobuf raises an error for text that is none, when it is read."""
+    _ = graph.name
+    for node in graph.node:
+        _ = node.name, node.op_type, node.domain, list(node.input), list(node.output)
+        for attribute in node.attribute:
+            _ = attribute.name
+            for part in (attribute.g, *attribute.graphs):
+                _read_names(part)
+    for tensor in (*graph.initializer, *graph.input, *graph.output, *graph.value_info):
+        _ = tensor.name
+    for tensor in graph.sparse_initializer:
+        _ = tensor.values.name
 
 
 def _check_functions(model: Any, name: str) -> None:

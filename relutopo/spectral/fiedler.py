@@ -77,7 +77,8 @@ class FiedlerPartition(Frozen):
         at most this over the root of its vertex weight, and rounding.
     gap : float
         (λ₃ - λ₂) / λ₂, how much larger the next eigenvalue is, counted with its multiplicity; up
-        to a tenth of it may be missing. inf if the graph has two nodes.
+        to a tenth of it may be missing, and more where it exceeds 1e9. inf if the graph has two
+        nodes.
     is_multiplicity_known : bool
         Whether the eigenspace is all there is; otherwise its dimension may be larger.
     component : (n_nodes,) ndarray of bool

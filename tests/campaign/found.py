@@ -6,6 +6,8 @@ from math import inf, nan
 from typing import Any
 
 from tests.campaign.cases import NetworkCase
+from tests.campaign.files import FileCase
+from tests.campaign.graphs import GraphCase
 
 __all__ = ["FOUND"]
 
@@ -93,5 +95,12 @@ FOUND: list[tuple[str, str, Any]] = [
             biases=[[1.0], [1.0], [1.0]],
             domain=("box", [0.0], [2.0]),
         ),
+    ),
+    ("damaged files: onnx", "refused or read", FileCase("onnx", [(359344, "set", 185)])),
+    ("damaged files: torch", "refused or read", FileCase("torch", [(986173, "flip", 70)])),
+    (
+        "cliques with weak bridges",
+        "80 digits, amg_lobpcg",
+        GraphCase(4, [(0, 1, 1.0), (0, 2, 1.0), (0, 3, 1e-21)], []),
     ),
 ]

@@ -278,3 +278,28 @@ def test_what_is_unique_says_so() -> None:
     assert found.accuracy == found.accuracy_least == found.accuracy_greatest
     decision = part.decision_agreement(points)
     assert decision.by_volume_least == pytest.approx(decision.by_volume, rel=1e-12)
+
+
+@pytest.mark.parametrize("solver", ["auto", "arpack", "amg_lobpcg"])
+@pytest.mark.parametrize("weight", [1e-8, 1e-14, 1e-18, 1e-24])
+def test_the_gap_beside_a_weak_bridge_is_no_larger_than_it_is(solver: str, weight: float) -> None:
+    """A path of three nodes at a weak edge: 4/3 of its weight, then 1 and 3."""
+    edges = np.array([[0, 1], [0, 2], [0, 3]])
+    graph = rt.DualGraph(4, edges, np.full(3, -1), "hamming")
+    part = rt.fiedler_partition(
+        graph,
+        vertex_weights="unweighted",
+        edge_weights=Given(np.array([1.0, 1.0, weight])),
+        eigensolver=solver,
+    )
+    gap = 1 / (4 / 3 * weight)
+    assert 1e6 <= part.gap <= gap * (1 + 1e-6)
+
+
+@pytest.mark.parametrize("n_leaves", [41, 52, 56])
+def test_stars_have_a_multiple_value(n_leaves: int) -> None:
+    edges = np.array([[0, i] for i in range(1, n_leaves + 1)])
+    graph = rt.DualGraph(n_leaves + 1, edges, np.full(n_leaves, -1), "hamming")
+    with pytest.warns(NotUniqueWarning):
+        part = rt.fiedler_partition(graph, vertex_weights="unweighted", eigensolver="amg_lobpcg")
+    assert part.value == pytest.approx(1)
