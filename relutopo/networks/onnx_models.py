@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -62,7 +62,8 @@ def open_model(path: str | os.PathLike[str]) -> Any:
     name = os.fspath(path)
     try:
         model = load_model_proto(onnx, path)
-        _read_names(model.graph)
+        if not all(isinstance(text, str) for text in _names(model.graph)):
+            raise ValueError("a name in it is no text")
     except RelutopoError:
         raise
     except Exception as error:
@@ -92,19 +93,19 @@ def open_model(path: str | os.PathLike[str]) -> Any:
     return model
 
 
-def _read_names(graph: Any) -> None:
-    """Read all names once: protobuf raises an error for text that is none, when it is read."""
-    _ = graph.name
+def _names(graph: Any) -> Iterator[object]:
+    """Yield all names; protobuf gives bytes for what is no text."""
+    yield graph.name
     for node in graph.node:
-        _ = node.name, node.op_type, node.domain, list(node.input), list(node.output)
+        yield from (node.name, node.op_type, node.domain, *node.input, *node.output)
         for attribute in node.attribute:
-            _ = attribute.name
+            yield attribute.name
             for part in (attribute.g, *attribute.graphs):
-                _read_names(part)
+                yield from _names(part)
     for tensor in (*graph.initializer, *graph.input, *graph.output, *graph.value_info):
-        _ = tensor.name
+        yield tensor.name
     for tensor in graph.sparse_initializer:
-        _ = tensor.values.name
+        yield tensor.values.name
 
 
 def _check_functions(model: Any, name: str) -> None:
