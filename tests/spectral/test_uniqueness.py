@@ -81,6 +81,79 @@ def test_a_double_value_gives_an_interval_whatever_the_solver() -> None:
         assert agreement.accuracy_least == pytest.approx(found[0].accuracy_least, abs=1e-12)
 
 
+def symmetric_kinks(kind: str, seed: int) -> list[Floats]:
+    """Kinks that a group of motions of the plane maps onto each other."""
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(1, 4))
+    if kind == "square":  # reflections and the swap of the axes, some at an angle
+        offsets = np.round(rng.uniform(0.1, 0.9, n), 2)
+        rows = [
+            np.array([a, b, s * c]) for c in offsets for a, b in ((1, 0), (0, 1)) for s in (1, -1)
+        ]
+        if rng.random() < 0.5:
+            rows += [np.array([a, b, 0.5]) for a in (1, -1) for b in (1, -1)]
+        return rows
+    if kind == "quarter turns":
+        rows = []
+        for _ in range(n):
+            a, b = np.round(rng.uniform(-1, 1, 2), 2)
+            c = np.round(rng.uniform(0.1, 0.7), 2)
+            rows += [np.array([*x, c]) for x in ((a, b), (-b, a), (-a, -b), (b, -a))]
+        return rows
+    if kind == "third turns":
+        rows = []
+        for _ in range(n):
+            turn, c = rng.uniform(0, 2 * np.pi), rng.uniform(0.1, 0.6)
+            rows += [
+                np.array([np.cos(turn + k * 2 * np.pi / 3), np.sin(turn + k * 2 * np.pi / 3), c])
+                for k in range(3)
+            ]
+        return rows
+    rows = symmetric_kinks("square", seed)  # "twins"
+    return [*rows, *(2 * row for row in rows[:2])]
+
+
+def domain_of(kind: str) -> Any:
+    if kind != "third turns":
+        return rt.Box(-1, 1, dim=2)
+    turns = np.pi / 2 + np.arange(3) * 2 * np.pi / 3
+    return rt.Polytope(np.stack([np.cos(turns), np.sin(turns)], axis=1), np.ones(3))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["square", "quarter turns", "third turns", "twins"])
+@pytest.mark.parametrize("seed", range(13))
+def test_the_interval_holds_what_solvers_enumerators_and_orders_find(kind: str, seed: int) -> None:
+    rows, domain = symmetric_kinks(kind, seed), domain_of(kind)
+    rng = np.random.default_rng(seed)
+    points = rng.uniform(-0.6, 0.6, (60, 2))
+    labels = points[:, 0] > 0
+    ranges, found, spaces = [], [], []
+    for order in (np.arange(len(rows)), rng.permutation(len(rows))):
+        net = kinks([rows[i] for i in order])
+        for enumerator in ("cpu", "exact"):
+            complex_ = rt.decompose(net, domain, enumerator=enumerator)
+            graph = complex_.dual_graph()
+            region = complex_.locate(points)
+            inside = region >= 0
+            for eigensolver in SOLVERS:
+                part = partition(graph, eigensolver=eigensolver)
+                agreement = part.agreement(points, labels)
+                ranges.append((agreement.accuracy_least, agreement.accuracy_greatest))
+                found.append(agreement.accuracy)
+                spaces.append(part.multiplicity)
+                # Any other vector that a solver might have taken.
+                for _ in range(20):
+                    x = part.eigenspace @ rng.standard_normal(part.multiplicity)
+                    same = (x[region[inside]] > 0) == labels[inside]
+                    found.append(max(same.mean(), 1 - same.mean()))
+    assert len(set(spaces)) == 1
+    if spaces[0] <= 2:
+        np.testing.assert_allclose(ranges, [ranges[0]] * len(ranges), atol=1e-9)
+        assert ranges[0][0] - 1e-9 <= min(found)
+        assert max(found) <= ranges[0][1] + 1e-9
+
+
 @given(seed=st.integers(0, 2**32 - 1))
 @examples(20)
 def test_the_interval_of_a_plane_holds_what_all_its_vectors_have(seed: int) -> None:
