@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -89,15 +90,19 @@ class FixedBox(DomainRule):
         return self._box(dataset.dim)
 
     def _box(self, dim: int | None) -> Box:
-        try:
-            return Box(self.low, self.high, dim=dim)
-        except (TypeError, ValueError) as error:
-            if isinstance(error, InputError):
-                raise
+        if not all(_are_numbers(ends) for ends in (self.low, self.high)):
             raise InputError(
                 f"`low` and `high` must be numbers, or lists of one number for each axis, got "
                 f"{self.low!r} and {self.high!r}; pass for example -5 and 5, or [-5, -1] and [5, 1]"
-            ) from error
+            )
+        return Box(self.low, self.high, dim=dim)
+
+
+def _are_numbers(ends: Any) -> bool:
+    try:
+        return np.asarray(ends).dtype.kind in "biuf"
+    except (TypeError, ValueError):  # lists of different lengths
+        return False
 
 
 @dataclass(frozen=True)

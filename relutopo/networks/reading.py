@@ -164,15 +164,15 @@ def _read_network(
     if isinstance(model, Network):
         return model
     if is_estimator(model):
-        return _with_word(network_of_estimator(model))
+        return _with_word(type(model).__name__, network_of_estimator(model))
     if _is_keras_model(model):  # with torch behind it, it is a module of torch as well
         from relutopo.networks.keras_models import network_of_keras_model  # loads torch
 
-        return _with_word(network_of_keras_model(model, input_shape))
+        return _with_word(type(model).__name__, network_of_keras_model(model, input_shape))
     if is_module:
         from relutopo.networks.torch_modules import network_of_module  # loads torch
 
-        return _with_word(network_of_module(model, input_shape))
+        return _with_word(type(model).__name__, network_of_module(model, input_shape))
     if isinstance(model, (tuple, list)) and model:
         return network_of_weights(model)
     raise InputError(
@@ -211,12 +211,12 @@ def _network_within(content: Any, input_shape: Sequence[int] | None, key: str | 
     return network
 
 
-def _with_word(network: Network) -> Network:
+def _with_word(what: str, network: Network) -> Network:
     """Say that a network has a link, and return it."""
     if network.link is not None:
         _tell(
-            f"read {network!r}: regions, decisions and outputs are those before its link, "
-            f"{network.link}"
+            f"read {what} as {network!r}: regions, decisions and outputs are those before its "
+            f"link, {network.link}"
         )
     return network
 
@@ -270,7 +270,8 @@ def load_model(
         require("torch", "reading an ONNX file")
         from relutopo.networks.onnx_files import network_of_onnx  # loads torch
 
-        return _with_word(network_of_onnx(path, input_shape, output=output, fixed=fixed))
+        found = network_of_onnx(path, input_shape, output=output, fixed=fixed)
+        return _with_word(repr(name), found)
     _refuse_options_of_onnx("file of torch", output, fixed)
     content = model_in_file(name, trust)
     try:
