@@ -14,6 +14,7 @@ the parts of two packages.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module, metadata
@@ -307,7 +308,11 @@ def _package(point: metadata.EntryPoint) -> str:
 
 def _imported(target: str) -> Any:
     module, _, attribute = target.partition(":")
-    return getattr(uninterrupted(import_module, module), attribute)
+    # What is there already needs no thread of its own.
+    found = sys.modules.get(module)
+    if found is None or getattr(found.__spec__, "_initializing", False):
+        found = uninterrupted(import_module, module)
+    return getattr(found, attribute)
 
 
 def provider(role: str, name: str) -> dict[str, str]:

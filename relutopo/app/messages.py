@@ -57,9 +57,8 @@ _REMEDIES = {
     "`output` must": "`network.output` must",
     "read the value before it: output=": "read the value before it: network.output=",
     "choose the enumerator 'exact'": "add enumerator=exact",
-    "choose another eigensolver, or pass an instance with a larger tol or max_iterations": (
-        "choose another eigensolver=<name>, or a larger eigensolver.tol or "
-        "eigensolver.max_iterations"
+    "or pass an instance with a larger tol or max_iterations": (
+        "or a larger eigensolver.tol or eigensolver.max_iterations"
     ),
     "pass checkpoint_every to TrainerSettings": "set trainer.checkpoint_every",
     "or the domain 'around_data'": "or domain=around_data",

@@ -159,7 +159,7 @@ def test_parts_of_other_packages_are_listed(tmp_path: Path, command: Command) ->
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (["data=franke"], "training targets of `data` 'franke' must be two classes"),
+        (["data=franke"], "training targets of `data` 'franke' must be labels of two classes"),
         (["domain=box", "domain.low=5", "domain.high=6"], "`domain` must hold training points of"),
     ],
 )
