@@ -112,7 +112,7 @@ class Dataset(Shown):
         nothing = np.empty((0, dim))
         for name, default in (("points", None), ("held_out_points", nothing)):
             given = getattr(self, name)
-            is_default = default is not None and (given is None or not np.size(given))
+            is_default = default is not None and (given is None or not as_array(given).size)
             self._set(name, as_points(nothing if is_default else given, dim, name))
         labels = [
             _column(name, getattr(self, name), len(points))

@@ -194,9 +194,11 @@ def _only_input(part: Any, name: str) -> Any:
     kinds = require("onnx", "reading an ONNX file").TensorProto
     kind = source.type.tensor_type.elem_type
     if kind not in (0, kinds.FLOAT, kinds.DOUBLE, kinds.FLOAT16, kinds.BFLOAT16):
+        known = kind in kinds.DataType.values()
+        came = kinds.DataType.Name(kind).lower() if known else f"the unknown type {kind}"
         raise UnsupportedModuleError(
-            f"the input {source.name!r} of {name!r} must be of floats, got "
-            f"{kinds.DataType.Name(kind).lower()}; export the model for inputs of floats"
+            f"the input {source.name!r} of {name!r} must be of floats, got {came}; export the model "
+            "for inputs of floats"
         )
     return source
 

@@ -97,6 +97,7 @@ FOUND: list[tuple[str, str, Any]] = [
         ),
     ),
     ("damaged files: onnx", "refused or read", FileCase("onnx", [(359344, "set", 185)])),
+    ("damaged files: onnx", "refused or read", FileCase("onnx", [(847249, "set", 80)])),
     ("damaged files: torch", "refused or read", FileCase("torch", [(986173, "flip", 70)])),
     (
         "cliques with weak bridges",
