@@ -197,8 +197,8 @@ def _only_input(part: Any, name: str) -> Any:
         known = kind in kinds.DataType.values()
         came = kinds.DataType.Name(kind).lower() if known else f"the unknown type {kind}"
         raise UnsupportedModuleError(
-            f"the input {source.name!r} of {name!r} must be of floats, got {came}; export the model "
-            "for inputs of floats"
+            f"the input {source.name!r} of {name!r} must be of floats, got {came}; export the "
+            "model for inputs of floats"
         )
     return source
 
