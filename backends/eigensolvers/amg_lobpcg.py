@@ -58,7 +58,7 @@ class AmgLobpcgEigensolver(PencilSolver[Hierarchy]):
     >>> from scipy import sparse
     >>> path = sparse.csr_array(np.array([[1.0, -1, 0], [-1, 2, -1], [0, -1, 1]]))
     >>> result = AmgLobpcgEigensolver().solve(path, np.ones(3))
-    >>> round(result.value, 9), result.method
+    >>> round(float(result.values[0]), 9), result.method
     (1.0, 'dense')
     """
 

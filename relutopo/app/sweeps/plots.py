@@ -125,8 +125,8 @@ def _label(value: Any) -> str:
 
     Examples
     --------
-    >>> _label("$x")
-    '\\\\$x'
+    >>> print(_label("$x"))
+    \$x
     """
     text = printable(str(value))
     text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
