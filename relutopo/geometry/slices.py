@@ -231,7 +231,7 @@ class AffineSlice(Frozen, Domain):
         """
         x = as_numbers(points, "points")
         if x.ndim > 1 and x.shape[1:] == self.input_shape:
-            x = x.reshape(len(x), -1)
+            x = x.reshape(len(x), math.prod(self.input_shape))
         arms = as_points(x, self.ambient_dim) - self.origin
         # Columns of one length, so that none counts as zero beside the others.
         lengths = np.linalg.norm(self.basis, axis=0)

@@ -6,12 +6,16 @@ what its member unpacks to, and all members together unpack to no more than a mu
 
 from __future__ import annotations
 
+import json
 import math
 import os
+import re
 import zipfile
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import IO, Any, BinaryIO
 
+import numpy as np
 from numpy.lib import format as npy
 
 from relutopo.system.memory import Room, readable
@@ -24,6 +28,8 @@ _MOST_TIMES, _FEW = 200, 2**26
 _DEFLATED = 1032
 """The most that a byte can unpack to."""
 _KINDS = "biufcU"
+_LONGEST_HEADER = 10_000
+_AT_ONCE = 2**20
 _MOST_EMPTY = 2**20
 """The longest axis of an array without entries."""
 
@@ -72,8 +78,8 @@ def read_arrays(
         (room or Room()).check(needed, f"unpacking {os.fspath(path)!r}", "take a smaller file")
         for name, member in arrays.items():
             with archive.open(member) as opened:
-                _check_header(opened, member.file_size, name)
-        return {name: _array(archive, member) for name, member in arrays.items()}
+                _header(opened, member.file_size, name)
+        return {name: _array(archive, member, name) for name, member in arrays.items()}
 
 
 def check_members(file: BinaryIO, archive: zipfile.ZipFile) -> Mapping[str, zipfile.ZipInfo]:
@@ -123,28 +129,56 @@ def check_members(file: BinaryIO, archive: zipfile.ZipFile) -> Mapping[str, zipf
     return members
 
 
-def _check_header(file: IO[bytes], size: int, name: str) -> None:
-    """Raise a ValueError for an array that is no plain one, or not as large as its member."""
+@dataclass(frozen=True)
+class _Header:
+    """What an array declares: its shape, its type, and whether its columns are contiguous."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    by_columns: bool
+
+
+def _header(file: IO[bytes], size: int, name: str) -> _Header:
+    """Read what an array declares, or raise a ValueError if it is no plain one of such a size."""
     version = npy.read_magic(file)
-    if version == (1, 0):
-        shape, _, dtype = npy.read_array_header_1_0(file)
-    elif version == (2, 0):
-        shape, _, dtype = npy.read_array_header_2_0(file)
-    else:
+    if version not in ((1, 0), (2, 0)):
         raise ValueError(f"{name[:60]!r} in it has a format of version {version}")
+    n_digits = 2 if version == (1, 0) else 4
+    n_header = int.from_bytes(file.read(n_digits), "little")
+    if n_header > _LONGEST_HEADER:
+        raise ValueError(f"{name[:60]!r} in it declares its type in {readable(n_header)}")
+    text = file.read(n_header).decode("latin1")
+    # NumPy takes the header for Python and builds its syntax tree, which Python 3.11 can't do in
+    # two threads at once. What plain arrays have in it is also JSON but for some characters.
+    for of_python, of_json in (("'", '"'), ("(", "["), (")", "]"), ("T", "t"), ("F", "f")):
+        text = text.replace(of_python, of_json)
+    declared = json.loads(re.sub(r",\s*(?=[\]}])", "", text))
+    shape, by_columns = declared["shape"], declared["fortran_order"]
+    if not isinstance(declared["descr"], str) or not isinstance(by_columns, bool):
+        raise ValueError(f"{name[:60]!r} in it is no plain array")
+    dtype = np.dtype(declared["descr"])
     if dtype.kind not in _KINDS or dtype.itemsize == 0 or dtype.shape:
         raise ValueError(f"{name[:60]!r} in it is of {str(dtype)[:60]}, not of numbers or words")
-    if not all(isinstance(n, int) and n >= 0 for n in shape) or len(shape) > 32:
+    if len(shape) > 32 or not all(type(n) is int and n >= 0 for n in shape):
         raise ValueError(f"{name[:60]!r} in it has the shape {str(shape)[:60]}")
     n_bytes = math.prod(shape) * dtype.itemsize
     if n_bytes + file.tell() != size or (n_bytes == 0 and max(shape) > _MOST_EMPTY):
         raise ValueError(
             f"{name[:60]!r} in it declares {dtype!s} of shape {str(shape)[:60]} in {readable(size)}"
         )
+    return _Header(tuple(shape), dtype, by_columns)
 
 
-def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Any:
+def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> Any:
     with archive.open(member) as opened:
-        array = npy.read_array(opened, allow_pickle=False)
+        header = _header(opened, member.file_size, name)
+        entries = np.empty(math.prod(header.shape), header.dtype)
+        content = entries.view(np.uint8).data
+        while content:
+            read = opened.read(min(len(content), _AT_ONCE))
+            if not read:
+                raise ValueError(f"{name[:60]!r} in it ends too early")
+            content[: len(read)] = read
+            content = content[len(read) :]
         opened.read(1)  # at the end of a member its checksum is compared
-        return array
+        return entries.reshape(header.shape, order="F" if header.by_columns else "C")

@@ -13,6 +13,7 @@ forks in the midst of such work: it waits for a while, in which a compilation is
 
 from __future__ import annotations
 
+import _imp
 import atexit
 import ctypes
 import math
@@ -153,11 +154,23 @@ def uninterrupted(
     """
     if not is_main_thread():
         return work(*arguments, **named)
+    _give_back_import_lock()
     try:
         task = Task(partial(work, *arguments, **named), may_stop=True)
     except RuntimeError:  # no memory for another thread; then it is done here, if it can be
         return work(*arguments, **named)
     return task.wait()
+
+
+def _give_back_import_lock() -> None:
+    # Python's ``import`` keeps the lock of all imports where an interrupt strikes between the
+    # taking of it and the ``try`` that gives it back; no other thread could import any more. It is
+    # never held while a module runs, so whatever the main thread has of it here is left over.
+    while _imp.lock_held():
+        try:
+            _imp.release_lock()
+        except RuntimeError:  # another thread has it
+            return
 
 
 def _wait_for_others(seconds: float) -> None:

@@ -93,6 +93,31 @@ thread.join(20)
 print(is_struck, thread.is_alive())
 """
 
+INTERRUPTED_IMPORT = """
+import sys, threading
+from relutopo.system.imports import whole
+
+def trace(frame, event, argument):
+    return strike if frame.f_code.co_name == "_get_module_lock" else None
+
+def strike(frame, event, argument):
+    if event == "line" and frame.f_lineno == frame.f_code.co_firstlineno + 7:  # the lock is taken
+        raise KeyboardInterrupt
+    return strike
+
+sys.settrace(trace)
+try:
+    import colorsys
+except KeyboardInterrupt:
+    print("interrupted")
+sys.settrace(None)
+print(whole("colorsys").__name__)
+thread = threading.Thread(target=__import__, args=["wave"], daemon=True)
+thread.start()
+thread.join(20)
+print(thread.is_alive())
+"""
+
 
 def run(script: str) -> str:
     done = subprocess.run(
@@ -110,6 +135,11 @@ def test_an_interrupted_compilation_goes_on_and_the_next_call_works() -> None:
 
 def test_an_interrupt_does_not_keep_the_lock_of_llvm() -> None:
     assert run(INTERRUPTED_FINALIZER).splitlines() == ["interrupted", "[True] False"]
+
+
+@pytest.mark.skipif(sys.version_info[:2] > (3, 11), reason="by a line number of Python's own")
+def test_an_interrupt_does_not_keep_the_lock_of_imports() -> None:
+    assert run(INTERRUPTED_IMPORT).split() == ["interrupted", "colorsys", "False"]
 
 
 def interrupt_soon() -> None:
