@@ -42,7 +42,7 @@ __all__ = [
 
 EXPECTED = (RelutopoError, OSError, HydraException, OmegaConfBaseException)
 """Errors of input or environment: they are shown as a message, without a traceback."""
-_NO_NAME = re.compile(r"[\[{]|[-+.\d]|(null|true|false|)$", re.IGNORECASE)
+_NO_NAME = re.compile(r"[\[{]|[-+.\d]|(null|true|false|inf|nan|)$", re.IGNORECASE)
 """Text that Hydra reads as a list, a mapping, a number, a truth value or null."""
 _SHAPE = "add network.input_shape=[1,28,28], for example"
 _REMEDIES = {
@@ -157,12 +157,19 @@ def refuse_values_of_groups(arguments: Iterable[str], groups: Mapping[str, Seque
     >>> refuse_values_of_groups(["domain=box", "seed=null"], {"domain": ["around_data", "box"]})
     """
     for argument in arguments:
-        group, equals, value = argument.partition("=")
-        is_list = group in _SEVERAL and value.startswith("[")
-        if group in groups and equals and _NO_NAME.match(value) and not is_list:
+        key, equals, value = argument.partition("=")
+        group = key.lstrip("+~").partition("@")[0]
+        if not equals or not _NO_NAME.match(value):
+            continue
+        if group in groups and not (group in _SEVERAL and value.startswith("[")):
             raise InputError(
                 f"`{group}` must be the name of a choice, got {value}; choose one of "
                 f"{', '.join(groups[group])}, and set what belongs to it by {group}.<key>=<value>"
+            )
+        if group.startswith("hydra/"):
+            raise InputError(
+                f"`{group}` must be the name of a choice, got {value}; `relutopo --hydra-help` "
+                "lists them"
             )
 
 

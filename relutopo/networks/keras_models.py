@@ -86,7 +86,10 @@ def network_of_keras_model(model: Any, input_shape: Sequence[int] | None = None)
     walk = _Walk(GraphBuilder(tuple(map(int, shape))))
     output = walk.through(inner, walk.builder.input)
     if not isinstance(output, Signal):
-        raise UnsupportedModuleError("the output of `model` does not depend on its input")
+        raise UnsupportedModuleError(
+            "the output of `model` does not depend on its input, so that there is nothing to cut; "
+            "check how its layers are connected"
+        )
     network: Network = _perceptron(model, shape) or walk.builder.network(output)
     network = network.with_link(walk.link)
     _compare(model, network, shape)

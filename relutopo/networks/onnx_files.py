@@ -183,7 +183,10 @@ def _only_input(part: Any, name: str) -> Any:
     """Return the input that a part of a model depends on."""
     inputs = list(part.graph.input)
     if not inputs:
-        raise UnsupportedModuleError(f"the output of {name!r} does not depend on its input")
+        raise UnsupportedModuleError(
+            f"the output of {name!r} does not depend on its input, so there is nothing to cut; "
+            "check how the file was exported, or choose another output"
+        )
     if len(inputs) > 1:
         shown = ", ".join(f"{x.name!r} of shape {_shown(_sizes(x))}" for x in inputs)
         raise InputError(

@@ -236,12 +236,18 @@ def test_what_cannot_be_is_refused_with_what_can(override: str, message: str) ->
     assert message in refusal(override)
 
 
-@pytest.mark.parametrize("value", ["[-5,5]", "null", "3", "-0.5", "", "true", "{low:1}"])
+@pytest.mark.parametrize(
+    "value", ["[-5,5]", "null", "3", "-0.5", "inf", "NaN", "", "true", "{low:1}"]
+)
 def test_a_group_takes_the_name_of_a_choice(value: str) -> None:
     groups = resolvers.choices()
     with pytest.raises(InputError, match="`domain` must be the name of a choice, got") as caught:
         refuse_values_of_groups(["seed=0", f"domain={value}"], groups)
     assert "choose one of around_data, box, " in str(caught.value)
+    with pytest.raises(InputError, match="`domain` must be the name of a choice, got"):
+        refuse_values_of_groups([f"+domain={value}"], groups)
+    with pytest.raises(InputError, match="`hydra/launcher` must be the name of a choice, got"):
+        refuse_values_of_groups([f"hydra/launcher={value}"], groups)
     refuse_values_of_groups(["domain=box,null_space", f"seed={value}"], groups)
 
 
