@@ -23,6 +23,8 @@ from relutopo.geometry.cells import EnumerationRecord as EnumerationRecord
 from relutopo.geometry.domain import Box as Box
 from relutopo.geometry.domain import Domain as Domain
 from relutopo.geometry.mesh import save_mesh as save_mesh
+from relutopo.geometry.one_region import Region as Region
+from relutopo.geometry.one_region import RegionFacet as RegionFacet
 from relutopo.geometry.polytope import Polytope as Polytope
 from relutopo.geometry.slices import AffineSlice as AffineSlice
 from relutopo.geometry.storage import save_complex as save_complex
@@ -61,7 +63,7 @@ from relutopo.networks.reading import as_network as as_network
 from relutopo.networks.reading import load_model as load_model
 from relutopo.networks.storage import load_network as load_network
 from relutopo.networks.storage import save_network as save_network
-from relutopo.signatures.base import Column as Column
+from relutopo.reports.columns import Column as Column
 from relutopo.signatures.base import Signature as Signature
 from relutopo.spectral.agreement import DecisionAgreement as DecisionAgreement
 from relutopo.spectral.agreement import LabelAgreement as LabelAgreement

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,11 +14,16 @@ from relutopo.geometry.canonical import canonical
 from relutopo.geometry.cells import Cells
 from relutopo.geometry.invariants import check
 from relutopo.geometry.location import locate
+from relutopo.geometry.one_region import Region, region_of
 from relutopo.geometry.storage import load_cells
+from relutopo.geometry.tables import neurons_table, regions_table
 from relutopo.homology.boundary import boundary_matrix
 from relutopo.homology.filtration import Filtration
 from relutopo.interfaces import BoundaryMatrix
 from relutopo.spectral.dual_graph import DualGraph, dual_graph
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["CellComplex", "load_complex"]
 
@@ -72,6 +77,99 @@ class CellComplex(Cells):
             one: Any = locate(self, x[None])[0]
             return one  # type: ignore[no-any-return]
         return locate(self, x)
+
+    def region(self, region: int) -> Region:
+        """Return a region with all that is known of it.
+
+        Parameters
+        ----------
+        region : int
+            0..n_regions-1, for example what `locate` says of a point.
+
+        Returns
+        -------
+        Region
+            Its pattern by layer, its corners, volume, inradius, affine map, neighbours and facets.
+
+        Raises
+        ------
+        InputError
+            If there is no such region.
+
+        Examples
+        --------
+        >>> import relutopo as rt
+        >>> step = ([[[1.0, 0.0]], [[1.0]]], [[0.0], [0.0]])
+        >>> halves = rt.decompose(step, rt.Box(-1, 1, dim=2), enumerator="exact")
+        >>> halves.region(halves.locate([0.5, 0.2]))
+        Region(1, pattern 1, 4 vertices, volume 2, neighbours 0)
+        """
+        return region_of(self, region)
+
+    def regions_table(self, points: ArrayLike | None = None) -> pd.DataFrame:
+        """Return a table with a row for each region.
+
+        Its columns are explained by ``relutopo.columns("regions_table")``.
+
+        Parameters
+        ----------
+        points : (n, d) array_like, optional
+            To be counted by region, in the column ``n_points``.
+
+        Returns
+        -------
+        pandas.DataFrame
+
+        Raises
+        ------
+        MissingExtraError
+            If pandas is not installed.
+
+        Examples
+        --------
+        >>> import relutopo as rt
+        >>> step = ([[[1.0, 0.0]], [[1.0]]], [[0.0], [0.0]])
+        >>> halves = rt.decompose(step, rt.Box(-1, 1, dim=2), enumerator="exact")
+        >>> table = halves.regions_table([[0.5, 0.2]])
+        >>> print(table[["pattern", "volume", "n_neighbours", "slope_0_0", "n_points"]])
+          pattern  volume  n_neighbours  slope_0_0  n_points
+        0       0     2.0             1        0.0         0
+        1       1     2.0             1        1.0         1
+        """
+        return regions_table(self, points)
+
+    def neurons_table(self, points: ArrayLike | None = None) -> pd.DataFrame:
+        """Return a table with a row for each hidden neuron, named by its layer and unit.
+
+        Its columns are explained by ``relutopo.columns("neurons_table")``.
+
+        Parameters
+        ----------
+        points : (n, d) array_like, optional
+            Where it counts, too, whether a neuron is on.
+
+        Returns
+        -------
+        pandas.DataFrame
+
+        Raises
+        ------
+        MissingExtraError
+            If pandas is not installed.
+
+        Examples
+        --------
+        >>> import relutopo as rt
+        >>> net = ([[[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]], [[1.0, 1.0, 1.0]]], [[0, 0, 9], [0]])
+        >>> complex_ = rt.decompose(net, rt.Box(-1, 1, dim=2), enumerator="exact")
+        >>> table = complex_.neurons_table()
+        >>> print(table[["layer", "unit", "is_always_on", "facet_measure", "same_as"]])
+           layer  unit  is_always_on  facet_measure same_as
+        0      0     0         False            2.0  (0, 1)
+        1      0     1         False            2.0  (0, 0)
+        2      0     2          True            0.0
+        """
+        return neurons_table(self, points)
 
     def check(self) -> None:
         """Check every invariant of a complex; raise `InvariantError` on the first broken one."""

@@ -19,7 +19,7 @@ _REMEDIES = {
     "torch": _APP,
     "hydra": _APP,
     "matplotlib": 'pip install "relutopo[plots]"',
-    "pandas": _APP,
+    "pandas": 'pip install "relutopo[tables]"',
     "pyarrow": _APP,
     "sklearn": _APP,
     "rich": _APP,

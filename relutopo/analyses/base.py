@@ -30,8 +30,8 @@ from relutopo.errors import BackendError, InputError
 from relutopo.interfaces import Progress
 from relutopo.learning.datasets import Dataset
 from relutopo.learning.runs import Run
+from relutopo.reports.columns import Column
 from relutopo.reports.conclusion import Conclusion, SweepConclusion
-from relutopo.signatures.base import Column
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -28,10 +28,11 @@ from relutopo.learning.runs import Run
 from relutopo.networks.network import Network
 from relutopo.optional import require
 from relutopo.plots import save_figure
+from relutopo.reports.columns import Column, column_names, row_of
 from relutopo.reports.conclusion import Conclusion
 from relutopo.reports.tables import new_table, save_table
 from relutopo.reports.text import counted, first_middle_last
-from relutopo.signatures.base import Column, Signature, column_names, row_of
+from relutopo.signatures.base import Signature
 from relutopo.signatures.subject import Choice, Subject, made
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Any
 from relutopo import registry
 from relutopo.analyses.base import analysis_class
 from relutopo.analyses.checkpoints import ALONG_A_RUN, CheckpointAnalysis
-from relutopo.signatures.base import Column
+from relutopo.reports.columns import Column
 
 __all__ = ["dictionary"]
 

@@ -30,9 +30,9 @@ from relutopo.learning.runs import Run
 from relutopo.learning.spikes import find_spikes, log_excess
 from relutopo.optional import require
 from relutopo.plots import plot_betti_curves, plot_complexes, plot_spike_timeline
+from relutopo.reports.columns import Column
 from relutopo.reports.conclusion import Conclusion, SweepConclusion
 from relutopo.reports.text import first_middle_last
-from relutopo.signatures.base import Column
 from relutopo.signatures.betti_peaks import BettiPeaks
 from relutopo.signatures.n_cells import NumbersOfCells
 from relutopo.signatures.n_regions import NumberOfRegions

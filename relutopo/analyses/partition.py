@@ -26,9 +26,9 @@ from relutopo.learning.domain_rules import distance_from, project_onto
 from relutopo.learning.runs import Run
 from relutopo.networks.network import Network
 from relutopo.plots import plot_partition, plot_partition_history, plot_timeline
+from relutopo.reports.columns import Column, column_of
 from relutopo.reports.conclusion import Conclusion, SweepConclusion
 from relutopo.reports.text import first_middle_last
-from relutopo.signatures.base import Column, column_of
 from relutopo.signatures.decision_agreement import DecisionAgreement
 from relutopo.signatures.fiedler_value import FiedlerValue
 from relutopo.signatures.label_agreement import LabelAgreement

@@ -25,10 +25,10 @@ from relutopo.interfaces import Progress, checked_reduction
 from relutopo.networks.perceptron import ReluNetwork
 from relutopo.optional import require
 from relutopo.plots import plot_scaling
+from relutopo.reports.columns import Column
 from relutopo.reports.conclusion import Conclusion, SweepConclusion
 from relutopo.reports.power_laws import fit_power_law
 from relutopo.reports.tables import new_table, save_table
-from relutopo.signatures.base import Column
 from relutopo.spectral.fiedler import fiedler_partition
 
 if TYPE_CHECKING:

@@ -141,6 +141,21 @@ class Domain(Shown, ABC):
         (planes,), _ = dyadic_integers(np.concatenate([normals, -offsets[:, None]], axis=1))
         return planes
 
+    def side_name(self, side: int) -> str:
+        """Return what a side is called, in words.
+
+        Parameters
+        ----------
+        side : int
+            0..n_sides-1, row `side` of `halfspaces`.
+
+        Examples
+        --------
+        >>> Box(-1, 1, dim=2).side_name(3)
+        'upper end of axis 1'
+        """
+        return f"side {side}"
+
     @property
     @abstractmethod
     def volume(self) -> float:
@@ -273,6 +288,10 @@ class Box(Frozen, Domain):
         low, high = x.min(axis=0), x.max(axis=0)
         width = margin * (high - low)
         return cls((low - width).tolist(), (high + width).tolist())
+
+    def side_name(self, side: int) -> str:
+        """Return what a side is called: the lower or the upper end of an axis, from 0."""
+        return f"{('lower', 'upper')[side % 2]} end of axis {side // 2}"
 
     @property
     def volume(self) -> float:

@@ -243,6 +243,10 @@ class AffineSlice(Frozen, Domain):
         """Return the faces of the domain of u."""
         return self.box.face_lattice()
 
+    def side_name(self, side: int) -> str:
+        """Return what a side of `box` is called there."""
+        return self.box.side_name(side)
+
     def halfspaces(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return A and b: the domain of u is A u ≤ b."""
         return self.box.halfspaces()

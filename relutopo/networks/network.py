@@ -105,6 +105,26 @@ class Network(ABC):
         """
         return np.searchsorted(np.asarray(self.layer_offsets[1:]), neurons, side="right")
 
+    def names_of(self, neurons: ArrayLike) -> list[tuple[int, int]]:
+        """Return the name of each neuron: its layer, and its unit in that layer, both from 0.
+
+        Parameters
+        ----------
+        neurons : (n,) array_like of int
+            Neurons, 0..n_neurons-1.
+
+        Examples
+        --------
+        >>> from relutopo.networks.perceptron import ReluNetwork
+        >>> two_layers = ReluNetwork([[[1.0], [2.0]], [[1.0, 1.0]], [[1.0]]], [[0, 1], [0], [0]])
+        >>> two_layers.names_of([0, 1, 2])
+        [(0, 0), (0, 1), (1, 0)]
+        """
+        numbers = np.asarray(neurons, dtype=np.int64)
+        layers = self.layer_of(numbers)
+        units = numbers - np.asarray(self.layer_offsets)[layers]
+        return list(zip(layers.tolist(), units.tolist(), strict=True))
+
     @abstractmethod
     def preactivations(self, points: ArrayLike) -> NDArray[np.float64]:
         """Return z_j(x) of every hidden neuron by a forward pass; shape (n, n_neurons)."""

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from relutopo.signatures.base import Column, Signature
+from relutopo.reports.columns import Column
+from relutopo.signatures.base import Signature
 from relutopo.signatures.subject import Cut, Subject
 
 __all__ = ["FiedlerValue"]

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from relutopo.signatures.base import Column, Signature
+from relutopo.reports.columns import Column
+from relutopo.signatures.base import Signature
 from relutopo.signatures.subject import Cut, Subject
 from relutopo.spectral.agreement import in_component, label_agreement_in, settled
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from relutopo.signatures.base import Column, Signature, mean_and_spread, with_spread
+from relutopo.reports.columns import Column
+from relutopo.signatures.base import Signature, mean_and_spread, with_spread
 from relutopo.signatures.subject import Filtering, Subject
 
 __all__ = ["TotalPersistence"]

@@ -26,7 +26,8 @@ from relutopo.analyses.checkpoints import CheckpointAnalysis
 from relutopo.homology.strategies import FiltrationStrategy, RandomClosure
 from relutopo.interfaces import Eigensolver, Enumerator, Reducer
 from relutopo.learning.datasets import Dataset
-from relutopo.signatures.base import Column, Signature
+from relutopo.reports.columns import Column
+from relutopo.signatures.base import Signature
 from relutopo.spectral.weights import EdgeWeights, UnitEdges, Unweighted, VertexWeights
 
 

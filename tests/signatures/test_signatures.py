@@ -19,7 +19,8 @@ from relutopo.analyses.partition import KINDS, Partition
 from relutopo.errors import BackendError, InputError
 from relutopo.gallery import random_network
 from relutopo.learning.datasets import Dataset, two_moons
-from relutopo.signatures.base import Column, Signature, column_names, row_of
+from relutopo.reports.columns import Column, column_names, row_of
+from relutopo.signatures.base import Signature
 from relutopo.signatures.subject import Cut, Subject
 from relutopo.spectral.weights import ScaledCount, VertexWeights
 

@@ -25,7 +25,8 @@ from relutopo.errors import InputError, MissingExtraError, RelutopoError
 from relutopo.learning.datasets import Dataset, two_moons
 from relutopo.learning.runs import TrainingRun
 from relutopo.plots import plot_timeline
-from relutopo.signatures.base import Column, Signature
+from relutopo.reports.columns import Column
+from relutopo.signatures.base import Signature
 from relutopo.signatures.fiedler_value import FiedlerValue
 from relutopo.signatures.subject import Subject
 from relutopo.tracking import Tracker
@@ -154,7 +155,8 @@ TRAINING = """
 import os, signal, sys
 from relutopo.learning.datasets import two_moons
 from relutopo.analyses.partition import Partition
-from relutopo.signatures.base import Column, Signature
+from relutopo.reports.columns import Column
+from relutopo.signatures.base import Signature
 from relutopo.signatures.fiedler_value import FiedlerValue
 from relutopo.signatures.subject import Subject
 from relutopo.tracking import Tracker
@@ -695,7 +697,8 @@ from pathlib import Path
 import torch
 from relutopo.learning.datasets import two_moons
 from relutopo.analyses.partition import Partition
-from relutopo.signatures.base import Column, Signature
+from relutopo.reports.columns import Column
+from relutopo.signatures.base import Signature
 from relutopo.signatures.fiedler_value import FiedlerValue
 from relutopo.signatures.subject import Subject
 from relutopo.tracking import Tracker

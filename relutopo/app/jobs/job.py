@@ -17,7 +17,7 @@ from relutopo.app.reports.environment import environment
 from relutopo.app.reports.summaries import save_summary, show
 from relutopo.checks import check_seed
 from relutopo.learning.datasets import MOST_SEED
-from relutopo.signatures.base import column_names
+from relutopo.reports.columns import column_names
 from relutopo.system.files import locked, save_json
 from relutopo.system.memory import in_words
 from relutopo.system.untrusted import printable, read_text
