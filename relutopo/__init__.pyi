@@ -8,6 +8,7 @@ from relutopo import registry as registry
 from relutopo import testing as testing
 from relutopo.analyses.base import Analysis as Analysis
 from relutopo.analyses.checkpoints import CheckpointAnalysis as CheckpointAnalysis
+from relutopo.analyses.columns import columns as columns
 from relutopo.analyses.homology import Homology as Homology
 from relutopo.analyses.partition import Partition as Partition
 from relutopo.complex import CellComplex as CellComplex

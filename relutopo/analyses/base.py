@@ -160,6 +160,11 @@ class Analysis(ABC):
                     f"{choice!r}; choose one of {', '.join(registry.names(role))}"
                 )
 
+    @classmethod
+    def columns_of_rows(cls) -> tuple[Column, ...]:
+        """Return all columns of the table of results, without those of added signatures."""
+        return cls.columns
+
     @abstractmethod
     def carry_out(self, place: Workplace) -> Conclusion:
         """Do everything that a job of the command does, and write its tables and figures.

@@ -28,7 +28,7 @@ from relutopo.learning.runs import Run
 from relutopo.networks.network import Network
 from relutopo.optional import require
 from relutopo.plots import save_figure
-from relutopo.reports.columns import Column, column_names, row_of
+from relutopo.reports.columns import Column, column_names, row_of, save_columns
 from relutopo.reports.conclusion import Conclusion
 from relutopo.reports.tables import new_table, save_table
 from relutopo.reports.text import counted, first_middle_last
@@ -105,6 +105,12 @@ class CheckpointAnalysis(Analysis):
     of_history: ClassVar[tuple[str, ...]] = tuple(column.name for column in ALONG_A_RUN[1:])
 
     # What a kind of analysis says of itself
+
+    @classmethod
+    def columns_of_rows(cls) -> tuple[Column, ...]:
+        """Return the columns along a run, and its own."""
+        along = ("step", *cls.of_history)
+        return (*(entry for entry in ALONG_A_RUN if entry.name in along), *cls.columns)
 
     def check(self, dataset: Dataset, domain: Domain) -> None:
         """Raise an `InputError` for data that cannot be analysed on a domain; none by default.
@@ -337,6 +343,8 @@ class CheckpointAnalysis(Analysis):
         conclusion = self.conclude(rows, run, place.labels)
         for name, table in conclusion.tables.items():
             save_table(table, place.directory / name)
+        listed = [*self.columns_of_rows(), *self._columns_of_signatures()]
+        save_columns(listed, place.directory)
         if place.draws_figures:
             log.info("drawing figures")
             for name, figure in self.draw(conclusion.tables, run).items():

@@ -25,7 +25,7 @@ from relutopo.interfaces import Progress, checked_reduction
 from relutopo.networks.perceptron import ReluNetwork
 from relutopo.optional import require
 from relutopo.plots import plot_scaling
-from relutopo.reports.columns import Column
+from relutopo.reports.columns import Column, save_columns
 from relutopo.reports.conclusion import Conclusion, SweepConclusion
 from relutopo.reports.power_laws import fit_power_law
 from relutopo.reports.tables import new_table, save_table
@@ -179,6 +179,7 @@ class Scale(Analysis):
         pandas = require("pandas", "the table of a run")
         table = pandas.DataFrame([row])
         save_table(table, place.directory / "results")
+        save_columns(self.columns_of_rows(), place.directory)
         costs = {f"{step}_seconds": row[f"seconds_{step}"] for step in _STEPS}
         summary = [
             "",

@@ -198,9 +198,11 @@ def _check_patterns(complex_: Cells) -> None:
         exact = np.concatenate(hidden, axis=1)[0] > 0
         wrong = np.flatnonzero(exact != patterns[region])
         if wrong.size:
+            (name,) = complex_.network.names_of(wrong[:1])
+            state = "on" if exact[wrong[0]] else "off"
             raise InvariantError(
-                f"neuron {wrong[0]} is {'on' if exact[wrong[0]] else 'off'} inside region {region},"
-                " whose pattern says otherwise"
+                f"neuron {name} (layer, unit) is {state} inside region {region}, whose pattern "
+                "says otherwise"
             )
 
 

@@ -369,9 +369,10 @@ class RegionGeometry:
             return zero, None
         neighbour = pattern_beyond(self.network, point, -exact[neuron][:-1])
         if neighbour is None:
+            (name,) = self.network.names_of([neuron])
             raise InvariantError(
-                f"no region lies behind neuron {neuron} of a region; please report this network "
-                "as a bug"
+                f"no region lies behind neuron {name} (layer, unit) of a region; please report "
+                "this network as a bug"
             )
         return zero, neighbour
 

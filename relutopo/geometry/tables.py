@@ -58,7 +58,7 @@ COLUMNS_OF_REGIONS = (
 COLUMNS_OF_NEURONS = (
     Column("layer", "layer", "layer of the neuron, from 0"),
     Column("unit", "unit", "its number in the layer, from 0"),
-    Column("is_dead", "1", "whether it is on nowhere in the domain"),
+    Column("is_dead", "1", "whether it is off everywhere in the domain"),
     Column("is_always_on", "1", "whether it is on everywhere in the domain"),
     Column("active_volume", "share", "share of the domain's volume where it is on"),
     Column("n_facets", "facets", "facets at which it changes its sign"),

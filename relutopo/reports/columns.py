@@ -8,13 +8,16 @@ columns in the same order.
 from __future__ import annotations
 
 import numbers
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from relutopo.errors import BackendError
+from relutopo.system.files import atomic_write
 
-__all__ = ["Column", "column_names", "column_of", "row_of"]
+__all__ = ["Column", "column_names", "column_of", "markdown_table", "row_of", "save_columns"]
 
 _TEXT = "text"
 
@@ -26,7 +29,8 @@ class Column:
     Attributes
     ----------
     name : str
-        Where it has ``{k}``, there is a column for each dimension k = 0, 1, ..., `last`.
+        Where it has ``{k}``, there is a column for each dimension k = 0, 1, ..., `last`. Other
+        letters in braces stand for numbers, and words for words.
     unit : str
         What its numbers count or measure, ``"1"`` for plain numbers, ``"text"`` for words.
     meaning : str
@@ -51,10 +55,29 @@ class Column:
         n = dim + 1 if self.last == "d" else dim
         return tuple(self.name.format(k=k) for k in range(n))
 
+    def is_named(self, name: str) -> bool:
+        """Whether a table's column of that name is this one, or one of these.
+
+        Examples
+        --------
+        >>> Column("n_cells_{k}", "cells", "cells of dimension k").is_named("n_cells_2")
+        True
+        """
+        pattern = re.escape(self.name)
+        for placeholder in re.findall(r"\\\{\w+\\\}", pattern):
+            matching = r"\d+" if len(placeholder) == len(r"\{k\}") else ".+"
+            pattern = pattern.replace(placeholder, matching)
+        return re.fullmatch(pattern, name) is not None
+
     @property
     def is_by_dimension(self) -> bool:
         """Whether there is a column for each dimension."""
         return "{k}" in self.name
+
+    @property
+    def explained(self) -> str:
+        """The meaning, with the dimensions for which there is a column."""
+        return self.meaning + (f" (k = 0, ..., {self.last})" if self.is_by_dimension else "")
 
     @property
     def missing(self) -> float | None:
@@ -150,3 +173,25 @@ def _plain(kind: str, name: str, value: Any, *, is_text: bool) -> Any:
         f"{type(value).__name__}; give one such value, or declare the column with "
         f"{'its unit' if is_text else 'the unit text'}"
     )
+
+
+def markdown_table(columns: Iterable[Column]) -> str:
+    """Return a table of columns, their units and meanings, in Markdown.
+
+    Examples
+    --------
+    >>> print(markdown_table([Column("value", "1", "the Fiedler value")]), end="")
+    | column | unit | meaning |
+    | --- | --- | --- |
+    | `value` | 1 | the Fiedler value |
+    """
+    lines = ["| column | unit | meaning |", "| --- | --- | --- |"]
+    lines += [f"| `{entry.name}` | {entry.unit} | {entry.explained} |" for entry in columns]
+    return "\n".join(lines) + "\n"
+
+
+def save_columns(columns: Iterable[Column], folder: Path) -> None:
+    """Write ``columns.md``, which says what the columns of the folder's ``results`` are."""
+    page = f"# Columns of `results`\n\n{markdown_table(columns)}"
+    with atomic_write(folder / "columns.md") as file:
+        file.write(page.encode())

@@ -69,6 +69,7 @@ class Signature(ABC):
 
     Examples
     --------
+    >>> from dataclasses import dataclass
     >>> @dataclass(frozen=True)
     ... class Density(Signature):
     ...     columns = (Column("density", "regions", "regions for each unit of volume"),)

@@ -174,7 +174,7 @@ class DualGraph(Frozen):
 
         Nodes carry what `node_data` gives them; if their patterns are known ``pattern``, a string
         of 0 and 1; with a complex also ``volume`` and ``centroid_0``, ``centroid_1``, ... Edges
-        carry ``facet``.
+        carry ``facet``; with a complex also ``layer`` and ``unit`` of the neuron that made it.
 
         Parameters
         ----------
@@ -211,9 +211,15 @@ class DualGraph(Frozen):
         for name, column in columns.items():
             for node, value in enumerate(column):
                 graph.nodes[node][name] = value
+        of_edges = [{"facet": facet} for facet in self.facets.tolist()]
+        if self.complex is not None:
+            shared = np.flatnonzero(self.facets >= 0)
+            neurons = self.complex.facet_labels[self.facets[shared]]
+            names = self.complex.network.names_of(neurons)
+            for edge, (layer, unit) in zip(shared.tolist(), names, strict=True):
+                of_edges[edge] |= {"layer": layer, "unit": unit}
         graph.add_edges_from(
-            (u, v, {"facet": facet})
-            for (u, v), facet in zip(self.edges.tolist(), self.facets.tolist(), strict=True)
+            (u, v, known) for (u, v), known in zip(self.edges.tolist(), of_edges, strict=True)
         )
         return graph
 

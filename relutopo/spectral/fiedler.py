@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -44,9 +44,13 @@ from relutopo.spectral.dual_graph import DualGraph
 from relutopo.spectral.eigenspace import Eigenspace, canonical_vector, eigenspace
 from relutopo.spectral.laplacian import Pencil, pencil
 from relutopo.spectral.ranges import agreement_range
+from relutopo.spectral.table import partition_table
 from relutopo.spectral.weights import EdgeWeights, VertexWeights
 from relutopo.system.interrupts import deliver_interrupts
 from relutopo.system.memory import in_words
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["FiedlerPartition", "FiedlerPartitioner", "fiedler_partition"]
 
@@ -243,6 +247,47 @@ class FiedlerPartition(Frozen):
     def locate(self, points: ArrayLike) -> NDArray[np.int64]:
         """Return the region of each point; see `DualGraph.locate`."""
         return self.graph.locate(points)
+
+    def table(
+        self, points: ArrayLike | None = None, labels: ArrayLike | None = None
+    ) -> pd.DataFrame:
+        """Return a table with a row for each region: its part, and the points in it.
+
+        Its columns are explained by ``relutopo.columns("partition_table")``; its rows are those of
+        `CellComplex.regions_table`, beside which it can be set.
+
+        Parameters
+        ----------
+        points : (n, d) array_like, optional
+            To be counted by region; by default those that weigh the partition.
+        labels : (n,) array_like, optional
+            Of the points: classes of any number and kind, of which each region has shares, or
+            values, of which it has a mean.
+
+        Returns
+        -------
+        pandas.DataFrame
+
+        Raises
+        ------
+        MissingExtraError
+            If pandas is not installed.
+        InputError
+            If points and labels do not fit, or there are labels alone.
+
+        Examples
+        --------
+        >>> from relutopo import Box, decompose
+        >>> step = ([[[1.0]], [[1.0]]], [[0.0], [-0.5]])  # one kink, at 0
+        >>> x = np.array([[-0.5], [0.25], [0.5], [0.75]])
+        >>> graph = decompose(step, Box(-1, 1, dim=1), enumerator="exact").dual_graph()
+        >>> table = fiedler_partition(graph, x).table(x, ["cat", "cat", "dog", "dog"])
+        >>> print(table[["part", "n_points", "share_dog", "is_crossed"]].round(3))
+           part  n_points  share_dog  is_crossed
+        0     1         1      0.000       False
+        1    -1         3      0.667        True
+        """
+        return partition_table(self, self.counts, points, labels)
 
     def agreement(self, points: ArrayLike, labels: ArrayLike) -> LabelAgreement:
         """Compare the sides with the labels of points, training or held out.

@@ -30,6 +30,8 @@ def test_graphml_round_trips(tmp_path: Path) -> None:
     np.testing.assert_array_equal(edges[np.lexsort(edges.T[::-1])], graph.edges)
     for (u, v), facet in zip(graph.edges.tolist(), graph.facets.tolist(), strict=True):
         assert again.edges[u, v]["facet"] == facet
+        name = again.edges[u, v]["layer"], again.edges[u, v]["unit"]
+        assert [name] == complex_.network.names_of([complex_.facet_labels[facet]])
     for node, data in again.nodes.items():
         assert data["population"] == part.counts[node]
         assert data["fiedler"] == part.vector[node]

@@ -6,11 +6,13 @@ value; then the best settings, and the failed jobs with their errors.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from relutopo import registry
 from relutopo.analyses.base import analysis_class
+from relutopo.analyses.columns import columns
 from relutopo.app.messages import in_words_of_the_command, refuse_unknown_measure
 from relutopo.app.reports.summaries import save_summary, show
 from relutopo.app.sweeps import plots as sweep_plots
@@ -18,6 +20,7 @@ from relutopo.app.sweeps.sweep import Sweep
 from relutopo.errors import InputError, RelutopoError
 from relutopo.optional import require
 from relutopo.plots import save_figure
+from relutopo.reports.columns import Column, save_columns
 from relutopo.reports.tables import new_table, save_table, spread
 from relutopo.reports.text import cell, counted, natural_sort, short
 from relutopo.system.untrusted import printable
@@ -84,7 +87,10 @@ def _summarize(sweep: Sweep, measure: str | None, least: bool) -> None:
     save_table(overview, sweep.directory / "jobs")
     parts: list[RenderableType] = []
     if done.jobs:
-        save_table(done.table(), sweep.directory / "results")
+        table = done.table()
+        save_table(table, sweep.directory / "results")
+        own = [c for name in kinds for c in analysis_class(name).columns_of_rows()]
+        save_columns(_explained(table.columns, own), sweep.directory)
     for analysis, part in kinds.items():
         concluded = analysis_class(analysis).summarize(part)
         for name, table in concluded.tables.items():
@@ -97,6 +103,18 @@ def _summarize(sweep: Sweep, measure: str | None, least: bool) -> None:
     parts += [*_failures(sweep), "", *_counts(sweep, overview)]
     save_summary(parts, sweep.directory)
     show(parts, sweep.directory)
+
+
+def _explained(names: Iterable[str], own: Sequence[Column]) -> list[Column]:
+    """Return the columns of a sweep's table: the job, what was swept, and those of its analyses."""
+    signatures = registry.built_in("signature")
+    of_signatures = [c for name in signatures for c in columns(name).of_names.values()]
+    listed: dict[str, Column] = {"job": Column("job", "text", "folder of the job, below `jobs`")}
+    for name in map(str, names):
+        column = next((c for c in (*own, *of_signatures) if c.is_named(name)), None)
+        column = column or Column(name, "text", "what was swept")
+        listed.setdefault(column.name, column)
+    return list(listed.values())
 
 
 def _objective(sweep: Sweep) -> str | None:

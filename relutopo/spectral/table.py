@@ -1,0 +1,131 @@
+"""The table of a partition: what is known of each region and the points in it.
+
+Invariant: every column is declared here as a `Column`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from relutopo.arrays import Labels, as_array, as_labels
+from relutopo.errors import InputError
+from relutopo.optional import require
+from relutopo.reports.columns import Column
+from relutopo.spectral.agreement import Sides, decision_of_regions
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["COLUMNS_OF_PARTITION", "partition_table"]
+
+COLUMNS_OF_PARTITION = (
+    Column("region", "region", "its number in the graph"),
+    Column(
+        "part",
+        "1",
+        "side of the region: 1 or -1, and 0 for a region on the cut or outside the component that "
+        "is partitioned",
+    ),
+    Column("fiedler", "1", "entry of the Fiedler vector; NaN outside the component"),
+    Column("vertex_weight", "1", "entry of W_V"),
+    Column(
+        "n_points", "points", "points in the region: those given, or those that weigh the partition"
+    ),
+    Column(
+        "share_{label}",
+        "share",
+        "share of these points with that label; NaN in a region without points; only with labels",
+    ),
+    Column("mean_label", "label", "mean of the labels, where they are values and no classes"),
+    Column(
+        "decision",
+        "class",
+        "class of the network at an interior point, numbered from 0: the sign of one output, the "
+        "greatest of several; only where the graph has a complex",
+    ),
+    Column(
+        "is_crossed",
+        "1",
+        "whether the decision boundary goes through the region; where there are two classes",
+    ),
+)
+"""What `FiedlerPartition.table` has."""
+
+
+def partition_table(
+    partition: Sides,
+    counts: NDArray[np.int64],
+    points: ArrayLike | None = None,
+    labels: ArrayLike | None = None,
+) -> pd.DataFrame:
+    """Return a table with a row for each region; see `FiedlerPartition.table`.
+
+    Parameters
+    ----------
+    partition : Sides
+    counts : (n_nodes,) ndarray of int64
+        Points in each region, where no others are given.
+    points, labels : array_like, optional
+    """
+    pandas = require("pandas", "the table of a partition")
+    graph = partition.graph
+    n = graph.n_nodes
+    of_labels: dict[str, Any] = {}
+    if points is not None:
+        found = np.atleast_1d(graph.locate(points))
+        inside = found >= 0
+        counts = np.bincount(found[inside], minlength=n)
+        if labels is not None:
+            _check_lengths(found, labels)
+            of_labels = _of_labels(found[inside], as_labels(labels), inside, counts)
+    elif labels is not None:
+        raise InputError(
+            "`points` must be given with `labels`, got None; pass the points of the labels"
+        )
+    values: dict[str, Any] = {
+        "region": np.arange(n),
+        "part": partition.sides,
+        "fiedler": partition.vector,
+        "vertex_weight": partition.vertex_weights,
+        "n_points": counts,
+        **of_labels,
+    }
+    if graph.complex is not None:
+        network = graph.complex.network
+        if network.n_outputs <= 2:
+            decision = decision_of_regions(graph.complex)
+            values |= {"decision": decision.positive.astype(int), "is_crossed": decision.crossed}
+        else:
+            values["decision"] = network(graph.complex.interior_points).argmax(axis=1)
+    table: pd.DataFrame = pandas.DataFrame(values)
+    return table
+
+
+def _check_lengths(regions: NDArray[np.int64], labels: ArrayLike) -> None:
+    n_labels = len(np.atleast_1d(as_array(labels)))
+    if n_labels != len(regions):
+        raise InputError(
+            f"`labels` must have one entry for each of the {len(regions)} points, got {n_labels}; "
+            "pass points and labels of the same set"
+        )
+
+
+def _of_labels(
+    regions: NDArray[np.int64],
+    labels: Labels,
+    inside: NDArray[np.bool_],
+    counts: NDArray[np.int64],
+) -> dict[str, NDArray[np.float64]]:
+    """Return the share of each class in each region, or the mean of values."""
+    codes, n = labels.codes[inside], len(counts)
+    empty = np.where(counts > 0, counts, np.nan)
+    if not labels.are_whole:
+        sums = np.bincount(regions, weights=labels.classes[codes], minlength=n)
+        return {"mean_label": sums / empty}
+    return {
+        f"share_{label}": np.bincount(regions[codes == code], minlength=n) / empty
+        for code, label in enumerate(labels.classes.tolist())
+    }
