@@ -24,14 +24,14 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from relutopo import registry
 from relutopo.arithmetic.exact import Integers, to_float
 from relutopo.checks import check_integer, check_number
 from relutopo.complex import CellComplex
 from relutopo.errors import FloatRangeError, InputError
-from relutopo.geometry.domain import Box, Domain
+from relutopo.geometry.domain import Box, Domain, as_domain
 from relutopo.geometry.polytope import Cone
 from relutopo.geometry.slices import network_on
 from relutopo.interfaces import Enumerator, Progress, checked_cells
@@ -55,7 +55,7 @@ _SEARCH_MARGIN = 0.25
 @deliver_interrupts
 def decompose(
     model: Any,
-    domain: Domain,
+    domain: Domain | ArrayLike,
     *,
     enumerator: str | Enumerator = "cpu",
     max_cells: int | None = None,
@@ -68,10 +68,11 @@ def decompose(
     ----------
     model : torch.nn.Module, Network, state dict, path, or pair (weights, biases)
         See `relutopo.as_network`.
-    domain : Domain
+    domain : Domain, or (n, d) array_like
         For example ``Box(-1.5, 1.5, dim=2)``. On an `AffineSlice` the complex is that of
         the network as a function of the slice's coordinates; for a torch module the shape of
-        the slice's origin is the shape of one input.
+        the slice's origin is the shape of one input. Points stand for ``Box.around(points)``, a
+        table or a tensor of them too.
     enumerator : str or Enumerator
         Registry name or instance.
     max_cells : int, optional
@@ -113,14 +114,15 @@ def decompose(
         max_bytes = check_integer("max_bytes", max_bytes, 1, remedy="None asks the system")
         max_bytes = min(max_bytes, _MOST)
     backend: Enumerator = registry.create("enumerator", enumerator)
-    network = network_on(model, domain)
+    place: Domain = as_domain(domain)
+    network = network_on(model, place)
     try:
         found = backend.enumerate(
-            network, domain, max_cells=max_cells, max_bytes=max_bytes, progress=progress
+            network, place, max_cells=max_cells, max_bytes=max_bytes, progress=progress
         )
     except FloatRangeError as error:
         raise FloatRangeError(f"{error}, or choose the enumerator 'exact'") from error
-    return CellComplex.of(checked_cells(found, backend, network, domain))
+    return CellComplex.of(checked_cells(found, backend, network, place))
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -22,15 +22,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from relutopo import registry
 from relutopo.checks import check_integer, check_number, check_seed
 from relutopo.complex import CellComplex
-from relutopo.decomposition import decompose
 from relutopo.errors import InputError, LimitReachedError
-from relutopo.geometry.domain import Box, Domain
+from relutopo.geometry.domain import Box, Domain, as_domain, check_dimensions
 from relutopo.geometry.slices import AffineSlice, network_on
+from relutopo.interfaces import Enumerator, checked_cells
 from relutopo.networks.network import Network
 from relutopo.reports.text import counted
 
@@ -90,7 +91,12 @@ class Estimate:
 
 
 def estimate(
-    model: Any, domain: Domain, *, n_tiles: int = 24, seconds: float = 5.0, seed: int = 0
+    model: Any,
+    domain: Domain | ArrayLike,
+    *,
+    n_tiles: int = 24,
+    seconds: float = 5.0,
+    seed: int = 0,
 ) -> Estimate:
     """Estimate what `relutopo.decompose` will cost, from a sample of tiles.
 
@@ -98,8 +104,8 @@ def estimate(
     ----------
     model : torch.nn.Module, Network, state dict, path, or pair (weights, biases)
         See `relutopo.as_network`.
-    domain : Box or AffineSlice
-        An affine slice with a box.
+    domain : Box, AffineSlice, or (n, d) array_like
+        An affine slice with a box. Points stand for ``Box.around(points)``.
     n_tiles : int, default 24
         How many tiles are drawn; all, if there are fewer.
     seconds : float, default 5
@@ -128,7 +134,8 @@ def estimate(
     n_tiles = check_integer("n_tiles", n_tiles, 2, remedy="leave it out")
     seconds = check_number("seconds", seconds, above=0, remedy="leave it out")
     rng = np.random.default_rng(check_seed(seed))
-    network, box = network_on(model, domain), _box_of(domain)
+    place: Domain = as_domain(domain)
+    network, box = network_on(model, place), _box_of(place)
     begin = time.perf_counter()
     cuts = _divisions(network, box, rng)
     n_along = len(cuts[0]) - 1
@@ -150,7 +157,7 @@ def estimate(
             break
         if number not in found:
             before = time.perf_counter()
-            tile = decompose(network, _tile(cuts, places[number]))
+            tile = _complex(network, _tile(cuts, places[number]))
             sizes.append((tile.n_regions, time.perf_counter() - before, _bytes(tile)))
             found[number] = _own_regions(tile, places[number] > 0)
         drawn.append(found[number] * shares[number])
@@ -187,7 +194,14 @@ def _box_of(domain: Domain) -> Box:
             f"`domain` must be a Box, or an AffineSlice with one, got {type(box).__name__}; pass "
             "the smallest Box that holds it"
         )
+    check_dimensions(box.dim, "a box")
     return box
+
+
+def _complex(network: Network, box: Box, max_cells: int | None = None) -> CellComplex:
+    backend: Enumerator = registry.create("enumerator", "cpu")
+    found = backend.enumerate(network, box, max_cells=max_cells)
+    return CellComplex.of(checked_cells(found, backend, network, box))
 
 
 def _divisions(network: Network, box: Box, rng: np.random.Generator) -> list[NDArray[np.float64]]:
@@ -197,7 +211,7 @@ def _divisions(network: Network, box: Box, rng: np.random.Generator) -> list[NDA
         places = _places(len(cuts[0]) - 1, box.dim, rng)
         fullest = places[np.argmax(_weights(network, cuts, places))]
         try:
-            decompose(network, _tile(cuts, fullest), max_cells=_MOST_CELLS)
+            _complex(network, _tile(cuts, fullest), max_cells=_MOST_CELLS)
             return cuts
         except LimitReachedError:
             continue

@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,7 +24,16 @@ from relutopo.checks import check_integer, check_number
 from relutopo.errors import InputError
 from relutopo.reports.shown import Shown
 
-__all__ = ["Box", "Domain", "FaceLattice", "FacetLists", "numbers_of", "side_label"]
+__all__ = [
+    "Box",
+    "Domain",
+    "FaceLattice",
+    "FacetLists",
+    "as_domain",
+    "check_dimensions",
+    "numbers_of",
+    "side_label",
+]
 
 FacetLists: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int32]]
 """The facets of each k-cell in CSR form: (indptr, indices of (k-1)-cells)."""
@@ -325,12 +334,7 @@ class Box(Frozen, Domain):
         InputError
             If the box has more than 12 dimensions: its 3^d faces would fill the memory.
         """
-        if self.dim > _MAX_DIM:
-            raise InputError(
-                f"`domain` must have at most {_MAX_DIM} dimensions to be cut into cells, got a box "
-                f"of {self.dim}, which has 3^{self.dim} faces; pass an AffineSlice, for example "
-                "the plane through three points, or look for regions only, by search_regions"
-            )
+        check_dimensions(self.dim, "a box")
         # A face fixes some axes to low (0) or high (1) and leaves the others free (2).
         faces: list[list[tuple[int, ...]]] = [[] for _ in range(self.dim + 1)]
         for face in product((0, 1, 2), repeat=self.dim):
@@ -357,3 +361,64 @@ class Box(Frozen, Domain):
             dtype=np.int32,
         )
         return FaceLattice(corners, tuple(facets), sides)
+
+
+def check_dimensions(dim: int, what: str) -> None:
+    """Raise an `InputError` if a box has too many dimensions for its faces to be listed.
+
+    Parameters
+    ----------
+    dim : int
+    what : str
+        What it is the box of, for the message.
+
+    Examples
+    --------
+    >>> check_dimensions(64, "points")
+    Traceback (most recent call last):
+    relutopo.errors.InputError: `domain` must have at most 12 dimensions ... got points of 64, ...
+    """
+    if dim > _MAX_DIM:
+        raise InputError(
+            f"`domain` must have at most {_MAX_DIM} dimensions to be cut into cells, got {what} of "
+            f"{dim}, and a box has 3^{dim} faces; pass an AffineSlice, for example the plane "
+            "through three points, AffineSlice.through(a, b, c), or along the principal components "
+            "of data, AffineSlice.principal(X), or look for regions only, by search_regions"
+        )
+
+
+def as_domain(domain: Any, *, is_cut: bool = True) -> Any:
+    """Return a domain, or the box around data that stand in its place.
+
+    Parameters
+    ----------
+    domain : Domain, or (n, d) array_like
+        Points give `Box.around` with its margin. Anything else is returned as it is, for whoever
+        checks domains.
+    is_cut : bool, default True
+        Whether the faces of a box will be listed, so that it may not have many dimensions.
+
+    Raises
+    ------
+    InputError
+        If points are no table of numbers, do not differ on every axis, or have too many columns.
+
+    Examples
+    --------
+    >>> as_domain([[0, 0], [1, 2]])
+    Box([-0.25, -0.5], [1.25, 2.5])
+    """
+    if isinstance(domain, Domain) or not (
+        hasattr(domain, "shape") or isinstance(domain, (list, tuple))
+    ):
+        return domain
+    points = as_numbers(domain, "domain")
+    if points.ndim < 2 or len(points) < 2:
+        raise InputError(
+            f"`domain` must be a Domain, or at least two points of shape (n, d), got an array of "
+            f"shape {points.shape}; pass for example Box(-1, 1, dim=2), or the points of the data"
+        )
+    points = points.reshape(len(points), -1)
+    if is_cut:
+        check_dimensions(points.shape[1], "points")
+    return Box.around(points)

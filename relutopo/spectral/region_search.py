@@ -27,7 +27,7 @@ from relutopo.arithmetic.exact import Integers, dyadic_integers, homogeneous_poi
 from relutopo.arrays import as_points
 from relutopo.checks import check_integer
 from relutopo.errors import InputError, InvariantError
-from relutopo.geometry.domain import Domain
+from relutopo.geometry.domain import Domain, as_domain
 from relutopo.geometry.location import KnownRegions
 from relutopo.geometry.patterns import pack_patterns
 from relutopo.geometry.region import RegionGeometry, pattern_beyond
@@ -102,7 +102,7 @@ class RegionSearch:
 @in_words("pass `max_regions`")
 def search_regions(
     model: Any,
-    domain: Domain,
+    domain: Domain | ArrayLike,
     seeds: ArrayLike | None = None,
     *,
     max_regions: int | None = None,
@@ -115,8 +115,8 @@ def search_regions(
     ----------
     model : torch.nn.Module, Network, state dict, or pair (weights, biases)
         See `relutopo.as_network`.
-    domain : Domain
-        Of any dimension; its faces are not enumerated.
+    domain : Domain, or (n, d) array_like
+        Of any dimension; its faces are not enumerated. Points stand for ``Box.around(points)``.
     seeds : (n, d) array_like, optional
         Points in whose regions the search starts, for example the training data; those outside
         the domain are left out. By default the centre of the domain.
@@ -150,12 +150,13 @@ def search_regions(
     RegionSearch(3 regions, max_regions, 1 more seen)
     """
     begin = time.perf_counter()
-    network = network_on(model, domain)
+    place: Domain = as_domain(domain, is_cut=False)
+    network = network_on(model, place)
     if max_regions is not None:
         max_regions = check_integer("max_regions", max_regions, 1, remedy="leave it out")
     if max_bytes is not None:
         max_bytes = check_integer("max_bytes", max_bytes, 1, remedy="leave it out")
-    room, each = Room(max_bytes), _BYTES_A_REGION + 3 * network.n_neurons + 8 * domain.dim
+    room, each = Room(max_bytes), _BYTES_A_REGION + 3 * network.n_neurons + 8 * place.dim
     queue: deque[NDArray[np.bool_]] = deque()
     number: dict[bytes, int] = {}
 
@@ -166,14 +167,14 @@ def search_regions(
             queue.append(pattern)
         return number[key]
 
-    for pattern in _patterns_of_seeds(network, domain, seeds):
+    for pattern in _patterns_of_seeds(network, place, seeds):
         meet(pattern)
     patterns: list[NDArray[np.bool_]] = []
     points, radii, pairs = [], [], []
     n_open, n_programs = 0, 0
     while queue and (max_regions is None or len(patterns) < max_regions):
         pattern = queue.popleft()
-        region = RegionGeometry(network, domain, pattern)
+        region = RegionGeometry(network, place, pattern)
         walls = region.walls()
         pairs += [(len(patterns), meet(neighbour)) for neighbour in walls.neighbours]
         patterns.append(pattern)
@@ -195,7 +196,7 @@ def search_regions(
             inner,
             np.full(len(inner), -1, dtype=np.int64),
             "facet",
-            regions=KnownRegions(network, domain, pack_patterns(bits)),
+            regions=KnownRegions(network, place, pack_patterns(bits)),
         ),
         patterns=bits,
         interior_points=np.array(points),
