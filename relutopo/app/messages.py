@@ -46,9 +46,9 @@ _NO_NAME = re.compile(r"[\[{]|[-+.\d]|(null|true|false|inf|nan|)$", re.IGNORECAS
 """Text that Hydra reads as a list, a mapping, a number, a truth value or null."""
 _SHAPE = "add network.input_shape=[1,28,28], for example"
 _REMEDIES = {
-    "pass an AffineSlice, for example the plane through three points, AffineSlice.through(a, b, c), "
-    "or along the principal components of data, AffineSlice.principal(X), or look for regions only, "
-    "by search_regions": "cut out a plane, by domain=slice_through or domain=slice_principal",
+    "pass an AffineSlice, for example the plane through three points, AffineSlice.through(a, b, "
+    "c), or along the principal components of data, AffineSlice.principal(X), or look for regions "
+    "only, by search_regions": "cut out a plane, by domain=slice_through or domain=slice_principal",
     "pass as_network(model, input_shape=(1, 28, 28)), for example, and decompose that": _SHAPE,
     "pass as_network(path, input_shape=(1, 28, 28)), for example": _SHAPE,
     "pass trust=True": "add network.trust=true",
