@@ -55,7 +55,9 @@ _REMEDIES = {
     "choose one, for example by key=": "choose one, for example by network.key=",
     "`key` must": "`network.key` must",
     "choose one by output=": "choose one by network.output=",
+    "choose one, for example by output=": "choose one, for example by network.output=",
     "`output` must": "`network.output` must",
+    "`fixed` must": "`network.fixed` must",
     "read the value before it: output=": "read the value before it: network.output=",
     "choose the enumerator 'exact'": "add enumerator=exact",
     "or pass an instance with a larger tol or max_iterations": (
@@ -67,6 +69,7 @@ _REMEDIES = {
 }
 """Remedies in the library's messages, and the same in keys of the command."""
 _MISSING = re.compile(r"Could not (?:find|load) '(\w+)/([^'/]+)'")
+_FIXED = re.compile(r"\bfixed=\{'(\w+)': \.\.\.\}")
 _INPUT_SHAPE = re.compile(r"\binput_shape=\((\d+(?:, \d+)*),?\)")
 """A shape, as Python writes it."""
 _SEVERAL = ("signature",)
@@ -135,9 +138,12 @@ def in_words_of_the_command(message: str) -> str:
     'scale its layers down, or add enumerator=exact'
     >>> in_words_of_the_command("pass input_shape=(2,) if its first axis is a batch")
     'pass network.input_shape=[2] if its first axis is a batch'
+    >>> in_words_of_the_command("give it a value, fixed={'t': ...}, or wrap the model")
+    "give it a value, 'network.fixed={t: ...}', or wrap the model"
     """
     for python, command in _REMEDIES.items():
         message = message.replace(python, command)
+    message = _FIXED.sub(r"'network.fixed={\1: ...}'", message)
     return _INPUT_SHAPE.sub(
         lambda found: f"network.input_shape=[{found[1].replace(' ', '')}]", message
     )

@@ -63,6 +63,7 @@ class ModelFile:
     input_shape: list[int] | None = None
     key: str | None = None
     output: str | None = None
+    fixed: dict[str, Any] | None = None
 
 
 def register(*, checking: bool = True) -> None:

@@ -33,7 +33,7 @@ class ModelFiles:
     files : sequence of path-like
         One for each checkpoint; `relutopo.learning.file_steps.file_steps` tells their steps.
     dataset : Dataset
-    trust, input_shape, key, output
+    trust, input_shape, key, output, fixed
         See `relutopo.load_model`.
 
     Attributes
@@ -56,7 +56,8 @@ class ModelFiles:
         trust: bool = False,
         input_shape: Sequence[int] | None = None,
         key: str | None = None,
-        output: str | None = None,
+        output: str | int | None = None,
+        fixed: Mapping[str, Any] | None = None,
     ) -> None:
         self.directory = Path(directory)
         if not files:
@@ -69,6 +70,7 @@ class ModelFiles:
             "input_shape": input_shape,
             "key": key,
             "output": output,
+            "fixed": fixed,
         }
 
     def __repr__(self) -> str:

@@ -515,8 +515,13 @@ class Following(TorchFunctionMode):
             return f"{kind.__name__} at {path!r}", line if owner is self._module else ""
         return f"the operation {SHOWN.get(name, name)} in {path!r}", line
 
-    def run(self) -> Any:
+    def run(self, call: Callable[[nn.Module, Tensor], Any]) -> Any:
         """Run the forward pass, and return the signal of its output, or what else it returns.
+
+        Parameters
+        ----------
+        call : callable
+            Takes the module and its input, and returns the output.
 
         Raises
         ------
@@ -530,7 +535,7 @@ class Following(TorchFunctionMode):
         x = self.input
         try:
             with torch.no_grad(), self:
-                output = self._module(x)
+                output = call(self._module, x)
         except Exception as error:
             # The module's own code may raise anything.
             reason = self._unheard or getattr(error, "misfit", None)

@@ -140,14 +140,16 @@ def _chosen_output(model: Any, output: str | int | None, name: str) -> str:
             f"{name!r} has {len(outputs)} outputs, {', '.join(map(repr, outputs))}; choose one by "
             f"output={outputs[-1]!r}, for example"
         )
+    wanted = output
     if isinstance(output, str):
         if output in outputs or any(output in node.output for node in model.graph.node):
             return output
-    elif -len(outputs) <= output < len(outputs):
+        output = int(output) if output.lstrip("-").isdecimal() else len(outputs)
+    if -len(outputs) <= output < len(outputs):
         return str(outputs[output])
     raise InputError(
         f"`output` must be the name or the number of an output of {name!r}, which has "
-        f"{', '.join(map(repr, outputs))}, got {output!r}; choose one of them"
+        f"{', '.join(map(repr, outputs))}, got {wanted!r}; choose one of them"
     )
 
 

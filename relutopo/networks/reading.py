@@ -62,10 +62,12 @@ def as_network(
         Which part of a mapping, a checkpoint or a file is the network, where there are several:
         keys joined by points, or how the names of its layers begin.
     output : str or int, optional
-        Which output of an ONNX file is read, where there are several: its name or number. The name
-        of any value inside the file will do.
+        Which output is read, where a torch module or an ONNX file has several: its name (a key or a
+        field of what the module returns) or its number. The name of any value inside an ONNX file
+        will do.
     fixed : mapping of str to array_like, optional
-        Values of all inputs of an ONNX file but one, by name, where there are several.
+        Values of all inputs but one, by name, where a torch module or an ONNX file takes several.
+        Arguments of a module may be anything, as a call with one row gets them.
     expected : pair (points, outputs), optional
         What the network gives somewhere, as the model itself computed it: (n, d) and
         (n, n_outputs), or (n,). Names and shapes do not tell what is between the layers of a state
@@ -149,9 +151,10 @@ def _read_network(
 ) -> Network:
     if isinstance(model, (str, os.PathLike)):
         return load_model(model, input_shape=input_shape, key=key, output=output, fixed=fixed)
-    _refuse_options_of_onnx(type(model).__name__, output, fixed)
     torch = sys.modules.get("torch")
     is_module = torch is not None and isinstance(model, torch.nn.Module)
+    if not is_module or _is_keras_model(model):
+        _refuse_options(type(model).__name__, output, fixed)
     is_nested = isinstance(model, (tuple, list)) and any(isinstance(m, Mapping) for m in model)
     if isinstance(model, Mapping) or is_nested:
         return _network_within(model, input_shape, key)
@@ -172,7 +175,8 @@ def _read_network(
     if is_module:
         from relutopo.networks.torch_modules import network_of_module  # loads torch
 
-        return _with_word(type(model).__name__, network_of_module(model, input_shape))
+        found = network_of_module(model, input_shape, output=output, fixed=fixed)
+        return _with_word(type(model).__name__, found)
     if isinstance(model, (tuple, list)) and model:
         return network_of_weights(model)
     raise InputError(
@@ -182,13 +186,14 @@ def _read_network(
     )
 
 
-def _refuse_options_of_onnx(
+def _refuse_options(
     what: str, output: str | int | None, fixed: Mapping[str, ArrayLike] | None
 ) -> None:
     for name, value in (("output", output), ("fixed", fixed)):
         if value is not None:
             raise InputError(
-                f"`{name}` must be left out for a {what}, got {value!r}; it is for ONNX files"
+                f"`{name}` must be left out for a {what}, got {value!r}; it is for torch modules "
+                "and ONNX files"
             )
 
 
@@ -197,11 +202,18 @@ def _is_keras_model(model: Any) -> bool:
     return keras is not None and hasattr(keras, "Model") and isinstance(model, keras.Model)
 
 
-def _network_within(content: Any, input_shape: Sequence[int] | None, key: str | None) -> Network:
+def _network_within(
+    content: Any,
+    input_shape: Sequence[int] | None,
+    key: str | None,
+    output: str | int | None = None,
+    fixed: Mapping[str, ArrayLike] | None = None,
+) -> Network:
     """Read the network in a state dict, or in whatever there is around one."""
     found = parameters_in(content, key)
     if not isinstance(found, Mapping):
-        return as_network(found, input_shape)
+        return as_network(found, input_shape, output=output, fixed=fixed)
+    _refuse_options("state dict", output, fixed)
     network = network_of_state_dict(found)
     names = network.layer_names
     _tell(
@@ -251,7 +263,7 @@ def load_model(
     key : str, optional
         Which network of several; see `as_network`.
     output, fixed
-        Which output of an ONNX file, and values of its other inputs; see `as_network`.
+        Which of several outputs, and values of other inputs; see `as_network`.
 
     Raises
     ------
@@ -272,9 +284,8 @@ def load_model(
 
         found = network_of_onnx(path, input_shape, output=output, fixed=fixed)
         return _with_word(repr(name), found)
-    _refuse_options_of_onnx("file of torch", output, fixed)
     content = model_in_file(name, trust)
     try:
-        return _network_within(content, input_shape, key)
+        return _network_within(content, input_shape, key, output, fixed)
     except InputError as error:
         raise InputError(f"{name!r} holds no network that can be read: {error}") from error

@@ -13,9 +13,8 @@ This module imports torch; `relutopo.as_network` imports it when it is given a t
 from __future__ import annotations
 
 import copy
-import inspect
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MethodType
 from typing import Any
 
@@ -28,6 +27,7 @@ from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
 
 from relutopo.errors import InputError, UnsupportedModuleError
+from relutopo.networks.calls import Call, described, remedy
 from relutopo.networks.double_precision import InDouble
 from relutopo.networks.following import Following, is_torch_layer, line_of
 from relutopo.networks.graph import GraphNetwork
@@ -53,7 +53,13 @@ _HOOKS = (
 )
 
 
-def network_of_module(module: nn.Module, input_shape: Sequence[int] | None = None) -> Network:
+def network_of_module(
+    module: nn.Module,
+    input_shape: Sequence[int] | None = None,
+    *,
+    output: str | int | None = None,
+    fixed: Mapping[str, Any] | None = None,
+) -> Network:
     """Read a torch module, in evaluation mode.
 
     Parameters
@@ -63,6 +69,10 @@ def network_of_module(module: nn.Module, input_shape: Sequence[int] | None = Non
     input_shape : sequence of int, optional
         Shape of one input without the batch axis; by default that of the first layer with
         weights if it is Linear.
+    output : str or int, optional
+        Which of several outputs is read: a key, a field, a number.
+    fixed : mapping, optional
+        Values of other arguments of the forward method, by name, as a call with one row gets them.
 
     Returns
     -------
@@ -89,19 +99,22 @@ def network_of_module(module: nn.Module, input_shape: Sequence[int] | None = Non
     # A perceptron on a card is read there. Other devices may not know double precision.
     on_card = any(parameter.is_cuda for parameter in module.parameters())
     module = _with_derived_weights(_in_double(module if on_card else module.cpu()))
-    if is_torch_layer(module):  # a place in messages needs something around it
+    call = Call(output, fixed or {})
+    if is_torch_layer(module) and not fixed:  # a place in messages needs something around it
         module = nn.Sequential(module)
-    network: Network | None = _sequence(module) or _perceptron(module)
+    is_plain = output is None and not fixed
+    network: Network | None = _sequence(module) if is_plain else None
+    network = network or _perceptron(module, call)
     module = _with_derived_weights(module.cpu())
     shape = tuple(input_shape or ())
     # Layers that see one row of an input, one after another, are no perceptron.
     if network is None or (len(shape) > 1 and math.prod(shape) != network.input_dim):
-        _check_signature(module)
-        shape = shape or _guessed_shape(module)
-        network = _graph(module, shape)
+        call.check(module)
+        shape = shape or _guessed_shape(module, call)
+        network = _graph(module, shape, call)
     shape = shape or (network.input_dim,)
     if math.prod(shape) == network.input_dim:  # otherwise as_network complains
-        _compare(module, network, shape)
+        _compare(module, network, shape, call)
     return network
 
 
@@ -264,7 +277,7 @@ def perceptron_of(module: nn.Module) -> ReluNetwork | None:
     # The module's code may change the module, so it sees a copy; the weights are the same.
     tensors = [*module.parameters(), *module.buffers(), *_loose(module)]
     try:
-        return _perceptron(_plain(copy.deepcopy(module, {id(x): x for x in tensors})))
+        return _perceptron(_plain(copy.deepcopy(module, {id(x): x for x in tensors})), Call())
     except Exception:
         # Copying may run code of the module's own parts, which may raise anything.
         return None
@@ -348,14 +361,14 @@ def _leaves(module: nn.Module | None, path: str) -> Iterator[tuple[str, Any]]:
         yield path, module
 
 
-def _perceptron(module: nn.Module, shape: tuple[int, ...] = ()) -> ReluNetwork | None:
+def _perceptron(module: nn.Module, call: Call, shape: tuple[int, ...] = ()) -> ReluNetwork | None:
     """Return the network if the module is a chain of Linear and ReLU in turn, Linear at its end."""
     builder = _Chain(shape or _first_guess(module))
     following = Following(builder, module, OPERATIONS, SUPPORTED, allows_constants=False)
     try:
-        output = _forward(following, module)
+        output = _forward(following, module, call)
     except _FirstLayer as found:  # another one than guessed
-        return None if shape else _perceptron(module, found.args)
+        return None if shape else _perceptron(module, call, found.args)
     except Exception:
         # The module's own code may raise anything.
         return None
@@ -439,11 +452,11 @@ class _Probe(GraphBuilder):
         raise _FirstLayer(len(norm.running_mean))
 
 
-def _guessed_shape(module: nn.Module) -> tuple[int, ...]:
+def _guessed_shape(module: nn.Module, call: Call) -> tuple[int, ...]:
     following = Following(_Probe(_first_guess(module)), module, OPERATIONS, SUPPORTED)
     n: int | None = None
     try:
-        _forward(following, module)
+        _forward(following, module, call)
     except _FirstLayer as found:
         (n,) = found.args
     except Exception:
@@ -461,11 +474,11 @@ def _needs_shape(module: nn.Module) -> InputError:
     )
 
 
-def _graph(module: nn.Module, shape: tuple[int, ...]) -> GraphNetwork:
+def _graph(module: nn.Module, shape: tuple[int, ...], call: Call) -> GraphNetwork:
     builder = GraphBuilder(shape)
     following = Following(builder, module, OPERATIONS, SUPPORTED)
     try:
-        output = _forward(following, module)
+        output = _forward(following, module, call)
     except (InputError, UnsupportedModuleError):
         raise
     except Exception as error:
@@ -474,12 +487,12 @@ def _graph(module: nn.Module, shape: tuple[int, ...]) -> GraphNetwork:
     if not isinstance(output, Signal):
         raise UnsupportedModuleError(
             f"`model` ({type(module).__name__}) must return one tensor that depends on "
-            f"its input, got {type(output).__name__}; wrap it in a module that returns one"
+            f"its input, got {described(output)}; {remedy(output)}"
         )
     return builder.network(output).with_link(following.link)
 
 
-def _forward(following: Following, module: nn.Module) -> Any:
+def _forward(following: Following, module: nn.Module, call: Call) -> Any:
     """Follow the forward pass, without the hooks around it."""
     kept = []
     for part in module.modules():
@@ -489,25 +502,10 @@ def _forward(following: Following, module: nn.Module) -> Any:
                 kept.append((part, name, hooks))
                 setattr(part, name, type(hooks)())
     try:
-        return following.run()
+        return following.run(call)
     finally:
         for part, name, hooks in kept:
             setattr(part, name, hooks)
-
-
-def _check_signature(module: nn.Module) -> None:
-    try:
-        parameters = list(inspect.signature(module.forward).parameters.values())
-    except (TypeError, ValueError):  # of a kind that Python cannot look at
-        return
-    placed = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    needed = [p for p in placed[1:] if p.default is p.empty]
-    needed += [p for p in parameters if p.kind == p.KEYWORD_ONLY and p.default is p.empty]
-    if needed:
-        raise UnsupportedModuleError(
-            f"`model` ({type(module).__name__}) must take one input, got a second one named "
-            f"{needed[0].name!r}; wrap it in a module that takes one"
-        )
 
 
 def _own_error(module: nn.Module, shape: tuple[int, ...], error: Exception) -> InputError:
@@ -520,14 +518,14 @@ def _own_error(module: nn.Module, shape: tuple[int, ...], error: Exception) -> I
     )
 
 
-def _compare(module: nn.Module, network: Network, shape: tuple[int, ...]) -> None:
+def _compare(module: nn.Module, network: Network, shape: tuple[int, ...], call: Call) -> None:
     """Compare the network with the module's forward pass at random points."""
     scales = np.repeat([0.1, 1.0, 10.0], 4)[:, None]
     points = scales * np.random.default_rng(0).standard_normal((len(scales), network.input_dim))
     computed = network.predict(points)
     error: Exception | None = None
     try:
-        problem = _difference(computed, _outputs(module, points, shape))
+        problem = _difference(computed, _outputs(module, points, shape, call))
         if not problem:
             return
     except Exception as raised:
@@ -535,7 +533,9 @@ def _compare(module: nn.Module, network: Network, shape: tuple[int, ...]) -> Non
         error, problem = raised, ""
     # Each for itself: some modules take no batches, others mix the inputs of one.
     try:
-        rows = [_outputs(module, points[i : i + 1], shape).ravel() for i in range(len(points))]
+        rows = [
+            _outputs(module, points[i : i + 1], shape, call).ravel() for i in range(len(points))
+        ]
     except Exception as raised:
         # The module's own code may raise anything.
         raise _own_error(module, shape, error or raised) from raised
@@ -554,12 +554,12 @@ def _compare(module: nn.Module, network: Network, shape: tuple[int, ...]) -> Non
 
 
 def _outputs(
-    module: nn.Module, points: NDArray[np.float64], shape: tuple[int, ...]
+    module: nn.Module, points: NDArray[np.float64], shape: tuple[int, ...], call: Call
 ) -> NDArray[np.float64]:
     """Return the module's own outputs."""
     with torch.no_grad(), InDouble():
         # A copy, since the module may change its input in place.
-        output = module(torch.tensor(points).reshape(-1, *shape))
+        output = call(module, torch.tensor(points).reshape(-1, *shape))
     return np.asarray(output.double().numpy())
 
 

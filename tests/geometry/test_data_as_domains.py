@@ -53,7 +53,7 @@ def test_what_is_no_data_is_refused() -> None:
     with pytest.raises(InputError, match="must be finite"):
         decompose(NETWORK, np.where(X > 1.9, np.nan, X))
     with pytest.raises(InputError, match="`domain` must be a Domain, got str"):
-        decompose(NETWORK, "box")  # type: ignore[arg-type]
+        decompose(NETWORK, "box")
     with pytest.raises(InputError, match="`domain` has 3 dimensions, the network takes 2"):
         decompose(NETWORK, np.random.default_rng(0).normal(size=(9, 3)))
 

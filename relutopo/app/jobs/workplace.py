@@ -108,9 +108,8 @@ class JobWorkplace:
         if not files:
             raise InputError(f"`checkpoints` {pattern!r} matches no file; check the pattern")
         network = self._values["network"]  # only that of files has options for them
-        options = {
-            key: network[key] for key in ("trust", "input_shape", "key", "output") if key in network
-        }
+        named = ("trust", "input_shape", "key", "output", "fixed")
+        options = {name: network[name] for name in named if name in network}
         directory = self.directory / "models" / self._record.identity.id
         run = ModelFiles(directory, files, self.dataset, **options)
         log.info("reading %s; data: %s", counted(len(files), "model"), self.dataset.name)
