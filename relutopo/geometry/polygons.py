@@ -28,8 +28,7 @@ def require_plane(complex_: Cells) -> None:
     if complex_.dim != 2:
         raise InputError(
             f"`complex_` must have dimension 2 to be drawn, got dimension {complex_.dim}; "
-            "restrict the network to a plane (multiply its first weights by a basis of the plane) "
-            "and decompose a Box with dim=2"
+            "decompose the network on a plane, an AffineSlice of two dimensions"
         )
 
 

@@ -9,7 +9,7 @@ rounding of its basis, and the complex of the network on that slice is exact.
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,9 @@ class AffineSlice(Frozen, Domain):
         Linearly independent columns: shape (D, k), or the shape of one input and k at the end.
     box : Domain, optional
         Of u; ``Box(-1, 1, dim=k)`` by default.
+    axis_names : sequence of str, optional
+        What the k directions are, for figures. They are no part of what two slices are compared
+        by, nor of a file of a complex.
 
     Raises
     ------
@@ -55,7 +58,13 @@ class AffineSlice(Frozen, Domain):
     [[0.5, -1.0, 5.0]]
     """
 
-    def __init__(self, origin: ArrayLike, basis: ArrayLike, box: Domain | None = None) -> None:
+    def __init__(
+        self,
+        origin: ArrayLike,
+        basis: ArrayLike,
+        box: Domain | None = None,
+        axis_names: Sequence[str] | None = None,
+    ) -> None:
         start = as_numbers(origin, "origin").copy()
         columns = as_numbers(basis, "basis").copy()
         if start.size == 0 or columns.shape not in (
@@ -84,6 +93,12 @@ class AffineSlice(Frozen, Domain):
             raise InputError(
                 f"`box` must be a Domain of {self.dim} dimensions, one for each column of the "
                 f"basis, got {self.box!r}; pass for example Box(-1, 1, dim={self.dim})"
+            )
+        self.axis_names = None if axis_names is None else tuple(map(str, axis_names))
+        if self.axis_names is not None and len(self.axis_names) != self.dim:
+            raise InputError(
+                f"`axis_names` must be {self.dim} names, one for each column of the basis, got "
+                f"{len(self.axis_names)}; leave them out, or name each"
             )
 
     def __repr__(self) -> str:
@@ -137,7 +152,9 @@ class AffineSlice(Frozen, Domain):
         basis, triangle = np.linalg.qr(spans)
         signs = np.sign(np.diag(triangle))
         corners = np.concatenate([np.zeros((1, len(signs))), (signs[:, None] * triangle).T])
-        return cls(arrays[0], basis * signs, Box.around(corners, margin))
+        across = [f"across, towards point {i}" for i in range(3, len(arrays) + 1)]
+        names = ["from point 1 towards point 2", *across]
+        return cls(arrays[0], basis * signs, Box.around(corners, margin), names)
 
     @classmethod
     def principal(cls, data: ArrayLike, k: int = 2, margin: float = 0.25) -> AffineSlice:
@@ -183,7 +200,12 @@ class AffineSlice(Frozen, Domain):
             )
         basis = rows[:k].T
         basis = basis * np.sign(basis[np.argmax(np.abs(basis), axis=0), np.arange(k)])
-        return cls(mean, basis, Box.around(centred @ basis, margin))
+        shares = (sizes[:k] / np.linalg.norm(sizes)) ** 2
+        names = [
+            f"principal component {i} ({100 * share:.0f} % of variance)"
+            for i, share in enumerate(shares, 1)
+        ]
+        return cls(mean, basis, Box.around(centred @ basis, margin), names)
 
     @property
     def ambient_dim(self) -> int:

@@ -1,25 +1,48 @@
-"""Figures of plane complexes."""
+"""Figures of complexes in one and two dimensions."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Unpack, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from relutopo.arrays import as_points
 from relutopo.errors import InputError
 from relutopo.geometry.cells import Cells
-from relutopo.geometry.polygons import require_plane
 from relutopo.plots import layers as drawing
-from relutopo.plots.style import new_figure, style
+from relutopo.plots.options import PlaneOptions
+from relutopo.plots.pictures import draw_pictures
+from relutopo.plots.style import new_figure, style_unless
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
 __all__ = ["plot_complex", "plot_complexes"]
+
+
+@overload
+def plot_complex(
+    complex_: Cells,
+    points: ArrayLike | None = ...,
+    labels: ArrayLike | None = ...,
+    *,
+    ax: Axes,
+    **options: Unpack[PlaneOptions],
+) -> Axes: ...
+
+
+@overload
+def plot_complex(
+    complex_: Cells,
+    points: ArrayLike | None = ...,
+    labels: ArrayLike | None = ...,
+    *,
+    ax: None = ...,
+    **options: Unpack[PlaneOptions],
+) -> Figure: ...
 
 
 def plot_complex(
@@ -29,98 +52,219 @@ def plot_complex(
     *,
     ax: Axes | None = None,
     title: str | None = None,
-    decision_boundary: bool = False,
-) -> Figure:
-    """Draw the regions in grey by number of active neurons, and the edges coloured by layer.
+    decision_boundary: bool | None = None,
+    values: ArrayLike | str | None = None,
+    label: str | None = None,
+    cmap: str | Colormap | None = None,
+    legend: bool | str = True,
+    colorbar: bool = True,
+    point_size: float | None = None,
+    pictures: bool | None = None,
+) -> Figure | Axes:
+    """Draw the regions, in grey by number of active neurons or by any values, and their edges.
+
+    Edges have the colour of the layer that made them. Over a complex of dimension 1 the network
+    is drawn, with a dot at each breakpoint; its regions are stripes and its breakpoints upright
+    lines.
 
     Parameters
     ----------
     complex_ : Cells
-        Of dimension 2.
-    points, labels, ax, title, decision_boundary
-        See `relutopo.plots.plot_partition`.
+        Of dimension 1 or 2.
+    points : (n, d) array_like, optional
+        Data points to draw; the columns of a table of points name the axes.
+    labels : (n,) array_like, optional
+        Their labels, of any kind: each class has its own colour and marker. Or values, numbers
+        with a fraction or of more than 12 kinds, which are colours; over a line they are heights.
+        Of two classes blue circles have the smaller label, orange triangles the larger one.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw. Legend and colour bar take their room from these axes alone, and fonts are
+        theirs. By default a figure is made.
+    title : str, optional
+        The title, which is broken into lines where it is longer than the axes.
+    decision_boundary : bool, optional
+        Whether to draw the zeros of the network's decision function, exactly: it is affine on
+        each region.
+    values : (n_regions,) array_like or str, optional
+        What the colours show: one number for each region, grey where it is NaN, or a name:
+        ``"n_active"`` (the default), ``"volume"``, ``"output"`` at the interior point,
+        ``"gradient"``, the norm of the region's linear map.
+    label : str, optional
+        Of the colour bar; by default what the values are, if they have a name.
+    cmap : str or matplotlib.colors.Colormap, optional
+        Colours of the values.
+    legend : bool or str
+        Whether to draw a legend; a location of matplotlib's, such as ``"upper left"``, puts it
+        inside.
+    colorbar : bool
+        Whether to draw colour bars.
+    point_size : float, optional
+        Of a point in square points, as ``s`` of ``scatter``; by default the more the smaller.
+    pictures : bool, optional
+        Whether to draw the input beside each point, where the complex is a slice of a space of
+        images; by default of six points at most. Off the slice a point has the picture of its
+        projection.
 
     Returns
     -------
-    matplotlib.figure.Figure
+    matplotlib.figure.Figure or matplotlib.axes.Axes
+        The figure, or `ax` if it was given, whose figure notebooks show by themselves.
 
     Raises
     ------
     InputError
-        As `relutopo.plots.plot_partition`.
+        If the complex has more than two dimensions, points, labels or values do not fit, or the
+        network has more than two outputs and `decision_boundary` is true.
 
     Examples
     --------
     >>> import relutopo as rt
     >>> net = ([[[1.0, 0.0], [0.0, 1.0]], [[1.0, 1.0]]], [[0.0, 0.3], [-0.5]])
-    >>> figure = plot_complex(rt.decompose(net, rt.Box(-1, 1, dim=2)))
+    >>> complex_ = rt.decompose(net, rt.Box(-1, 1, dim=2))
+    >>> figure = plot_complex(complex_)
+    >>> figure = plot_complex(complex_, values="volume", cmap="cividis")
     """
-    require_plane(complex_)
-    with style():
-        from matplotlib.colors import LinearSegmentedColormap, Normalize
+    drawing.require_drawable(complex_)
+    numbers, name = drawing.region_values(complex_, "n_active" if values is None else values)
+    x = None if points is None else drawing.points_of(points, complex_)
+    with style_unless(ax):
         from matplotlib.ticker import MaxNLocator
 
-        figure, axes = drawing.figure_and_axes(ax, complex_, title)
-        drawing.plane_axes(axes, complex_)
-        active = complex_.patterns.sum(axis=1).astype(float)
-        greys = LinearSegmentedColormap.from_list("relutopo_greys", ["#ffffff", "#aeb4ba"])
-        norm = Normalize(active.min(), max(active.max(), active.min() + 1))
-        regions = drawing.draw_regions(axes, complex_, active, greys, norm)
+        axes = drawing.axes_for(ax, complex_)
+        drawing.fit_axes(axes, complex_, points, own=ax is None)
+        shades = drawing.greys() if values is None else "viridis"
+        colours = drawing.colour_map(cmap, shades)
+        targets = None if x is None else drawing.values_of(labels, len(x))
+        # Where both are outputs, equal ones have one colour.
+        share_scale = isinstance(values, str) and values == "output" and targets is not None
+        every = np.concatenate([numbers, targets]) if share_scale else numbers
+        norm = drawing.norm_of(every, integers=values is None)
+        regions = drawing.draw_regions(axes, complex_, numbers, colours, norm)
         drawing.draw_edges_by_layer(axes, complex_)
         if decision_boundary:
             drawing.draw_decision_boundary(axes, complex_)
-        if points is not None:
-            drawing.draw_points(axes, as_points(points, 2), labels)
-        ticks = MaxNLocator(integer=True, min_n_ticks=1)
-        drawing.colour_bar(figure, regions, [axes], "active neurons", ticks=ticks)
-        drawing.legend(figure, [axes], inside=ax is not None)
-    return figure
+        options = {} if values is not None else {"ticks": MaxNLocator(integer=True, min_n_ticks=1)}
+        bars: list[Any] = [(regions, label or name, options)]
+        if x is not None:
+            scale = (colours, norm) if share_scale else None
+            dots = drawing.draw_points(axes, x, labels, size=point_size, scale=scale)
+            if share_scale:
+                bars = [(regions, label or f"{name}, data", options)]
+            elif dots is not None:
+                bars.append((dots, "data", {}))
+            draw_pictures(axes, complex_, x, pictures)
+        drawing.furnish([axes], ax, bars, legend=legend, colorbar=colorbar)
+        drawing.put_title(axes, title)
+    return drawing.figure_of(axes) if ax is None else axes
 
 
-def plot_complexes(complexes: Sequence[Cells], titles: Sequence[str]) -> Figure:
-    """Draw several complexes in a row, coloured by the network's output on a common scale.
+@overload
+def plot_complexes(
+    complexes: Sequence[Cells],
+    titles: Sequence[str] | None = ...,
+    *,
+    axes: Sequence[Axes],
+    values: str | Sequence[ArrayLike] = ...,
+    cmap: str | Colormap | None = ...,
+    legend: bool | str = ...,
+    colorbar: bool = ...,
+) -> Sequence[Axes]: ...
+
+
+@overload
+def plot_complexes(
+    complexes: Sequence[Cells],
+    titles: Sequence[str] | None = ...,
+    *,
+    axes: None = ...,
+    values: str | Sequence[ArrayLike] = ...,
+    cmap: str | Colormap | None = ...,
+    legend: bool | str = ...,
+    colorbar: bool = ...,
+) -> Figure: ...
+
+
+def plot_complexes(
+    complexes: Sequence[Cells],
+    titles: Sequence[str] | None = None,
+    *,
+    axes: Sequence[Axes] | None = None,
+    values: str | Sequence[ArrayLike] = "output",
+    cmap: str | Colormap | None = None,
+    legend: bool | str = True,
+    colorbar: bool = True,
+) -> Figure | Sequence[Axes]:
+    """Draw several complexes on a common scale of colours, by the network's output at first.
 
     Parameters
     ----------
     complexes : sequence of Cells
-        At least one, of dimension 2, of networks with one output.
-    titles : sequence of str
-        One for each.
+        At least one, of dimension 1 or 2.
+    titles : sequence of str, optional
+        One for each; the numbers of cells stand below.
+    axes : sequence of matplotlib.axes.Axes, optional
+        Where to draw, one for each complex; by default a figure with rows of four is made.
+    values : str or sequence of array_like
+        What the colours show: a name as in `plot_complex`, or one array for each complex.
+    cmap, legend, colorbar
+        See `plot_complex`.
 
     Returns
     -------
-    matplotlib.figure.Figure
-        A region has the output at its interior point; colours saturate at the 2 % and 98 %
-        quantiles. The green line is where the output is zero: the decision boundary of a
-        classifier.
+    matplotlib.figure.Figure or sequence of matplotlib.axes.Axes
+        The figure, or `axes` if they were given. Colours saturate at the 2 % and 98 % quantiles of
+        all regions. The green line is where the output of a network with one or two outputs is
+        zero: the decision boundary of a classifier.
 
     Raises
     ------
     InputError
-        If there is no complex, or one is not of dimension 2.
+        If there is no complex, one has more than two dimensions, or titles, axes or values are not
+        one for each.
+
+    Examples
+    --------
+    >>> import relutopo as rt
+    >>> nets = [([[[1.0, 0.0], [0.0, 1.0]], [[s, 1.0]]], [[0.0, 0.3], [-0.5]]) for s in (1.0, 2.0)]
+    >>> complexes = [rt.decompose(net, rt.Box(-1, 1, dim=2)) for net in nets]
+    >>> figure = plot_complexes(complexes, ["before", "after"])
     """
     if not len(complexes):
         raise InputError("`complexes` must have at least one complex, got none")
     for complex_ in complexes:
-        require_plane(complex_)
-    import matplotlib
-    from matplotlib.colors import Normalize
-
-    outputs = [c.network.decision_values(c.interior_points) for c in complexes]
-    low, high = np.quantile(np.concatenate(outputs), (0.02, 0.98))
-    norm = Normalize(low, high if high > low else low + 1)
-    cmap = matplotlib.colormaps["Greys"]
-    with style():
-        figure = new_figure(3.1 * len(complexes) + 0.8, 3.4)
-        axes = list(figure.subplots(1, len(complexes), squeeze=False, sharey=True)[0])
-        for ax, complex_, values, title in zip(axes, complexes, outputs, titles, strict=True):
-            drawing.plane_axes(ax, complex_)
-            regions = drawing.draw_regions(ax, complex_, values, cmap, norm)
+        drawing.require_drawable(complex_)
+    names = [""] * len(complexes) if titles is None else list(titles)
+    wanted = [values] * len(complexes) if isinstance(values, str) else list(values)
+    drawing.require_one_each("complexes", complexes, titles=names, values=wanted, axes=axes)
+    found = [drawing.region_values(c, v) for c, v in zip(complexes, wanted, strict=True)]
+    every = np.concatenate([numbers for numbers, _ in found])
+    low, high = np.nanquantile(every, (0.02, 0.98)) if np.isfinite(every).any() else (0.0, 1.0)
+    norm = drawing.norm_of(np.array([low, high]))
+    with style_unless(axes):
+        colours = drawing.colour_map(cmap, "Greys")
+        if axes is None:
+            n_rows = -(-len(complexes) // 4)
+            n_columns = -(-len(complexes) // n_rows)
+            height = 2.75 * drawing.aspect(complexes[0]) + 0.75
+            figure = new_figure(3.0 * n_columns + 0.8, n_rows * height + 0.6)
+            grid = figure.subplots(n_rows, n_columns, squeeze=False, sharey=True, sharex=True)
+            for ax in grid.flat[len(complexes) :]:
+                ax.remove()
+            panels = list(grid.flat[: len(complexes)])
+        else:
+            panels = list(axes)
+        for ax, complex_, (numbers, _), title in zip(panels, complexes, found, names, strict=True):
+            drawing.fit_axes(ax, complex_, own=axes is None)
+            regions = drawing.draw_regions(ax, complex_, numbers, colours, norm)
             drawing.draw_edges_by_layer(ax, complex_)
-            drawing.draw_decision_boundary(ax, complex_, label="output 0")
-            v, e, f = complex_.n_cells
-            ax.set_title(f"{title}\n{v} + {e} + {f} cells")
-            ax.label_outer()
-        drawing.colour_bar(figure, regions, axes, "output", extend="both", shrink=0.8)
-        drawing.legend(figure, axes, inside=False)
-    return figure
+            if complex_.network.n_outputs <= 2:
+                drawing.draw_decision_boundary(ax, complex_, label="output is 0")
+            counts = " + ".join(map(str, complex_.n_cells))
+            drawing.put_title(ax, f"{title}\n{counts} cells".lstrip())
+            if axes is None:
+                ax.label_outer()
+        options = {"extend": "both", "shrink": 0.8 if len(panels) <= 4 else 0.6}
+        drawing.furnish(
+            panels, axes, [(regions, found[0][1], options)], legend=legend, colorbar=colorbar
+        )
+    return figure if axes is None else axes

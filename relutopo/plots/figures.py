@@ -8,54 +8,80 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from relutopo.errors import InputError
-from relutopo.plots.style import style
+from relutopo.plots.style import names_of_elements
 from relutopo.system.files import atomic_write
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = ["save_figure"]
 
+# What would make the files of one figure differ.
+_NO_DATES: dict[str, dict[str, Any]] = {
+    "png": {"Software": None},
+    "pdf": {"Creator": None, "Producer": None, "CreationDate": None},
+    "svg": {"Creator": None, "Date": None},
+}
+_PIXELS = {"jpg": 160, "jpeg": 160, "png": 160, "webp": 160}
+"""Dots per inch of formats of pixels; 300 are what others have of pixels within."""
+_REFUSED = {".bmp", ".emf", ".gif", ".html", ".psd", ".wmf"}
+"""Suffixes that stand for pictures which matplotlib does not write."""
 
-def save_figure(figure: Figure, path: str | os.PathLike[str]) -> tuple[Path, Path]:
-    """Write a figure as PNG and as PDF, and close it.
 
-    Each file appears complete or not at all, and holds no date: the same figure gives the same
-    bytes.
+def save_figure(figure: Figure | Axes, path: str | os.PathLike[str]) -> tuple[Path, ...]:
+    """Write a figure in the format that the path names, or as PNG and as PDF, and close it.
+
+    Each file appears complete or not at all, and PNG, PDF and SVG hold no date: the same figure
+    gives the same bytes.
 
     Parameters
     ----------
-    figure : matplotlib.figure.Figure
-        The figure.
+    figure : matplotlib.figure.Figure or matplotlib.axes.Axes
+        The figure, or axes in it.
     path : path
-        Without suffix; folders that are missing are made.
+        Its suffix is the format: ``.png``, ``.svg``, ``.pdf``, or another one that matplotlib
+        writes. Without one a PNG and a PDF are written. Folders that are missing are made.
 
     Returns
     -------
-    png, pdf : pathlib.Path
-        The files.
+    tuple of pathlib.Path
+        The files: one, or the PNG and the PDF.
 
     Raises
     ------
     InputError
-        If `path` has the suffix of a picture.
+        If the suffix is that of pictures of a kind that matplotlib does not write.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from relutopo.plots import plot_scaling
+    >>> figure = plot_scaling({"sorting": {"numpy": ([10, 100], [1e-6, 1.2e-5])}}, "numbers")
+    >>> [path.name for path in save_figure(figure, f"{tempfile.mkdtemp()}/sorting.svg")]
+    ['sorting.svg']
     """
-    stem = Path(path)
-    if stem.suffix.lower() in {".png", ".pdf", ".svg"}:
+    whole: Any = figure
+    while whole.figure is not whole:  # axes and figures within figures
+        whole = whole.figure
+    target = Path(path)
+    formats = whole.canvas.get_supported_filetypes()
+    suffix = target.suffix.lower()
+    if suffix in _REFUSED:
         raise InputError(
-            f"`path` must have no suffix, got {str(path)!r}; a PNG and a PDF are written, "
-            f"pass {str(stem.with_suffix(''))!r}"
+            f"`path` must end in a format that is written, {', '.join(sorted(formats))}, got "
+            f"{str(path)!r}; choose one of these, or leave the suffix out for a PNG and a PDF"
         )
-    metadata: dict[str, dict[str, Any]] = {
-        "png": {"Software": None},
-        "pdf": {"Creator": None, "Producer": None, "CreationDate": None},
-    }
-    files = stem.with_name(f"{stem.name}.png"), stem.with_name(f"{stem.name}.pdf")
-    with style():
-        for target, dpi in zip(files, (160, 300), strict=True):
-            kind = target.suffix[1:]
-            with atomic_write(target) as file:
-                figure.savefig(file, format=kind, dpi=dpi, metadata=metadata[kind])
+    if suffix[1:] in formats:
+        files = {suffix[1:]: target}
+    else:
+        files = {kind: target.with_name(f"{target.name}.{kind}") for kind in ("png", "pdf")}
+    with names_of_elements():
+        for kind, file_path in files.items():
+            with atomic_write(file_path) as file:
+                whole.savefig(
+                    file, format=kind, dpi=_PIXELS.get(kind, 300), metadata=_NO_DATES.get(kind)
+                )
     if (pyplot := sys.modules.get("matplotlib.pyplot")) is not None:
-        pyplot.close(figure)  # only pyplot keeps figures alive
-    return files
+        pyplot.close(whole)  # only pyplot keeps figures alive
+    return tuple(files.values())

@@ -1,91 +1,322 @@
-"""The layers that figures of plane complexes are made of: regions, lines, points, legends.
+"""The layers that figures of complexes are made of: regions, lines, points, legends.
 
 Every function draws on axes that it is given. Matplotlib is imported when one is called.
+
+A complex of dimension 2 is drawn as it is. Over one of dimension 1 stands the graph of the network;
+its regions are drawn as stripes and its facets as upright lines, from the lower end of the axes to
+the upper one, so that the same layers serve both.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from relutopo.arrays import as_array, as_labels, as_points
+from relutopo.arrays import as_array, as_labels, as_numbers, as_points
 from relutopo.errors import InputError
 from relutopo.geometry.cells import Cells
 from relutopo.geometry.polygons import edge_vertices, polygons, zero_segments
-from relutopo.plots.style import GREEN, INK, new_figure, tick_labels
+from relutopo.geometry.slices import AffineSlice
+from relutopo.networks.network import Network
+from relutopo.plots.style import GREEN, INK, ORANGE, new_figure, own_size, tick_labels
+from relutopo.system.untrusted import printable
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
-    from matplotlib.collections import PolyCollection
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.collections import PathCollection, PolyCollection
     from matplotlib.colors import Colormap, Normalize
     from matplotlib.figure import Figure
+    from matplotlib.legend import Legend
 
     from relutopo.spectral.fiedler import FiedlerPartition
 
 __all__ = [
     "aspect",
+    "axes_for",
+    "axis_names",
     "colour_bar",
+    "colour_map",
     "cut_segments",
+    "draw_cut",
     "draw_decision_boundary",
     "draw_edges",
     "draw_edges_by_layer",
-    "draw_partition",
     "draw_points",
     "draw_regions",
     "draw_segments",
-    "figure_and_axes",
-    "legend",
-    "plane_axes",
+    "figure_of",
+    "fit_axes",
+    "furnish",
+    "greys",
+    "legend_below",
+    "legend_entries",
+    "norm_of",
+    "oriented_vector",
+    "points_of",
+    "put_title",
+    "region_values",
+    "require_drawable",
+    "require_one_each",
     "scaled_vector",
+    "side_colours",
+    "values_of",
 ]
 
 _OUTSIDE = "#d4d4d4"
 _ON_CUT = "#8f8a80"
 _SIDES = ("#3d88bd", "#a3cbe6", "#f6f4f0", "#f7c597", "#dc7b2e")
 _CLASSES = (("#003a5c", "o"), ("#7d2a00", "^"))
-_MORE_CLASSES = tuple(
-    (color, marker)
-    for marker, color in zip(
-        "o^sDvP*X<>",
-        ("#003a5c", "#7d2a00", "#00553d", "#1a1a1a", "#8f4a73", "#2c7fb8", "#a66f00", "#5e3c99",
-         "#8c2d04", "#4d4d4d"),
-        strict=True,
-    )
-)  # fmt: skip
+_COLOURS = ("#003a5c", "#d55e00", "#009e73", "#1a1a1a", "#cc79a7", "#56b4e9", "#e6b800", "#7d2a00")
+_MARKERS = "o^sDvP*X<>p"
+"""Of more than two classes; class k has colour k modulo 8 and marker k modulo 11, so that the
+first 88 look different, and no two of the first eleven have one marker."""
+_MOST_CLASSES = 12
+"""Of which a legend names so many; whole numbers with more are values."""
 _SATURATION = 0.95
 """Quantile of the Fiedler vector's modulus at which the colours saturate."""
 _MANY_REGIONS = 5000
 """Above this polygons become pixels inside vector files, which would be slow to open."""
 
 
+def require_drawable(complex_: Cells) -> None:
+    """Refuse a complex that is neither one-dimensional nor two-dimensional."""
+    if complex_.dim not in (1, 2):
+        raise InputError(
+            f"`complex_` must have dimension 1 or 2 to be drawn, got dimension {complex_.dim}; "
+            + ("use relutopo.plots.plot_space, or " if complex_.dim == 3 else "")
+            + "decompose the network on a plane, an AffineSlice of two dimensions"
+        )
+
+
 def aspect(complex_: Cells) -> float:
     """Return height over width of a complex, within what fits on a page."""
+    if complex_.dim == 1:
+        return 0.6
     width, height = np.ptp(complex_.vertices, axis=0)
     return float(np.clip(height / width, 1 / 3, 2.0))
 
 
-def figure_and_axes(ax: Axes | None, complex_: Cells, title: str | None) -> tuple[Figure, Axes]:
-    """Return the axes to draw a complex on, made if there are none, and their figure."""
-    if ax is None:
-        height = max(3.45 * aspect(complex_), 1.2) + (0.85 if title is None else 1.05)
-        ax = new_figure(4.8, height).add_subplot()
-    if title is not None:
-        ax.set_title(title)
-    figure: Figure = ax.figure  # type: ignore[assignment]
-    return figure, ax
+def axes_for(ax: Axes | None, complex_: Cells) -> Axes:
+    """Return the axes to draw a complex on, made if there are none."""
+    if ax is not None:
+        return ax
+    height = max(3.45 * aspect(complex_), 1.2) + 1.05
+    return new_figure(*own_size(4.8, height)).add_subplot()
 
 
-def plane_axes(ax: Axes, complex_: Cells) -> None:
-    """Fit axes to a plane complex, with equal scales unless it is a sliver; see `aspect`."""
+def figure_of(ax: Axes) -> Figure:
+    """Return the figure that axes were made in."""
+    figure: Any = ax.figure
+    return cast("Figure", figure)
+
+
+def put_title(ax: Axes, title: str | None) -> None:
+    """Write a title above axes, in lines that are no longer than the axes are wide."""
+    if title is None:
+        return
+    ax.get_tightbbox()  # now they are where their panel has its place
+    text, room = ax.set_title(title), 0.9 * ax.bbox.width  # the layout may yet narrow them
+    if text.get_window_extent().width <= room:
+        return
+    lines: list[str] = []
+    for line in title.split("\n"):
+        lines.append("")
+        for word in line.split(" "):
+            longer = f"{lines[-1]} {word}".strip()
+            text.set_text(longer)
+            if lines[-1] and text.get_window_extent().width > room:
+                lines.append(word)
+            else:
+                lines[-1] = longer
+    text.set_text("\n".join(lines))
+
+
+def axis_names(complex_: Cells, points: Any = None) -> list[str]:
+    """Return the names of the axes: columns of a table of points, what a slice says, or x_i."""
+    columns = getattr(points, "columns", None)
+    if columns is not None and len(columns) == complex_.dim:
+        return [str(name).replace("$", r"\$") for name in columns]
+    letter = "x"
+    if isinstance(complex_.domain, AffineSlice):
+        if complex_.domain.axis_names is not None:
+            return list(complex_.domain.axis_names)
+        letter = "u"
+    return [f"${letter}_{i + 1}$" for i in range(complex_.dim)]
+
+
+def fit_axes(ax: Axes, complex_: Cells, points: Any = None, *, own: bool = True) -> None:
+    """Fit axes to a complex: a plane one has equal scales unless it is a sliver; see `aspect`."""
     low, high = complex_.vertices.min(axis=0), complex_.vertices.max(axis=0)
-    width, height = high - low
-    ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), xlabel="$x_1$", ylabel="$x_2$")
-    ax.set_aspect(aspect(complex_) * width / height)
-    tick_labels(ax)
+    across, *up = axis_names(complex_, points)
+    ax.set(xlim=(low[0], high[0]), xlabel=across)
+    if complex_.dim == 1:
+        _draw_function(ax, complex_)
+    else:
+        width, height = high - low
+        ax.set(ylim=(low[1], high[1]), ylabel=up[0])
+        ax.set_aspect(aspect(complex_) * width / height)
+    if own:
+        tick_labels(ax)
+        ax.locator_params(nbins=6)
+
+
+def _outputs(network: Network, points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the decision values, or the outputs of a network with more than two, (n, m)."""
+    return network(points) if network.n_outputs > 2 else network.decision_values(points)[:, None]
+
+
+def _draw_function(ax: Axes, complex_: Cells) -> None:
+    """Draw the network over a line, straight on each region, and its facets as dots."""
+    order = np.argsort(complex_.vertices[:, 0])
+    x, kinks = complex_.vertices[order], complex_.facet_labels[order] >= 0
+    for f in _outputs(complex_.network, x).T:
+        ax.plot(x[:, 0], f, color=INK, linewidth=1.4, zorder=3)
+        ax.plot(x[kinks, 0], f[kinks], "o", color="white", markeredgecolor=INK, markersize=3.2,
+                markeredgewidth=0.8, zorder=3.5)  # fmt: skip
+    ax.set_ylabel({1: "$f(x)$", 2: "$f_2(x) - f_1(x)$"}.get(complex_.network.n_outputs, "outputs"))
+
+
+def _across(ax: Axes, complex_: Cells) -> dict[str, Any]:
+    """Return the coordinates of layers: those of a line go up from 0 to 1 in any axes."""
+    return {"transform": ax.get_xaxis_transform()} if complex_.dim == 1 else {}
+
+
+def _corners(complex_: Cells) -> list[NDArray[np.float64]]:
+    """Return the polygon of each region; of a line, stripes of height 1."""
+    if complex_.dim == 2:
+        indptr, corners = polygons(complex_)
+        return np.split(complex_.vertices[corners], indptr[1:-1])
+    ends = complex_.vertices[complex_.cell_vertices(1).indices.reshape(-1, 2), 0]
+    return [np.array([[a, 0.0], [b, 0.0], [b, 1.0], [a, 1.0]]) for a, b in np.sort(ends, axis=1)]
+
+
+def _facet_segments(complex_: Cells) -> NDArray[np.float64]:
+    """Return the edges of a plane complex, or upright lines at the vertices of a line."""
+    if complex_.dim == 2:
+        edges: NDArray[np.float64] = complex_.vertices[edge_vertices(complex_)]
+        return edges
+    return _upright(complex_.vertices[:, 0])
+
+
+def _upright(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    segments = np.zeros((len(x), 2, 2))
+    segments[:, :, 0], segments[:, 1, 1] = x[:, None], 1.0
+    return segments
+
+
+def _zeros(complex_: Cells) -> NDArray[np.float64]:
+    """Return where the decision function is zero, as segments."""
+    values = complex_.network.decision_values(complex_.vertices)
+    if complex_.dim == 2:
+        return zero_segments(complex_, values)
+    ends = complex_.cell_vertices(1).indices.reshape(-1, 2)
+    (x, y), (f, g) = complex_.vertices[ends, 0].T, values[ends].T
+    crossed = f * g < 0
+    inside = x[crossed] + (y - x)[crossed] * (f / (f - g))[crossed]
+    return _upright(np.concatenate([inside, complex_.vertices[values == 0, 0]]))
+
+
+def region_values(complex_: Cells, values: ArrayLike | str) -> tuple[NDArray[np.float64], str]:
+    """Return one number for each region, and what they are.
+
+    Parameters
+    ----------
+    complex_ : Cells
+    values : (n_regions,) array_like or str
+        Numbers, or their name: ``"n_active"``, ``"volume"``, ``"output"`` at the interior point,
+        or ``"gradient"``, the norm of the region's linear map.
+
+    Raises
+    ------
+    InputError
+        If the name is not one of these, or there is not one number for each region.
+    """
+    if isinstance(values, str):
+        if values not in _NAMED:
+            raise InputError(
+                f"`values` must be one of {', '.join(map(repr, _NAMED))}, or one number for each "
+                f"of the {complex_.n_regions} regions, got {values!r}; choose one of these"
+            )
+        label, of = _NAMED[values]
+        return of(complex_), label
+    name = getattr(values, "name", None)
+    numbers = as_numbers(values, "values")
+    if numbers.shape != (complex_.n_regions,):
+        raise InputError(
+            f"`values` must have one entry for each of the {complex_.n_regions} regions, got "
+            f"shape {numbers.shape}; pass for example `complex_.volumes`"
+        )
+    return numbers, name if isinstance(name, str) else "values"
+
+
+def _output(complex_: Cells) -> NDArray[np.float64]:
+    network = complex_.network
+    if network.n_outputs > 2:
+        raise InputError(
+            f"`values` can be 'output' of a network with one or two outputs, got one with "
+            f"{network.n_outputs}; pass one column of complex_.network(complex_.interior_points)"
+        )
+    return network.decision_values(complex_.interior_points)
+
+
+def _gradient(complex_: Cells) -> NDArray[np.float64]:
+    norms: NDArray[np.float64] = np.linalg.norm(complex_.output_maps()[0], axis=(1, 2))
+    return norms
+
+
+_NAMED: dict[str, tuple[str, Callable[[Cells], NDArray[np.float64]]]] = {
+    "n_active": ("active neurons", lambda c: c.patterns.sum(axis=1).astype(np.float64)),
+    "volume": ("volume", lambda c: c.volumes),
+    "output": ("output", _output),
+    "gradient": ("norm of the gradient", _gradient),
+}
+
+
+def norm_of(values: NDArray[np.float64], *, integers: bool = False) -> Normalize:
+    """Return the scale of colours from the least to the greatest of finite values."""
+    from matplotlib.colors import Normalize
+
+    finite = values[np.isfinite(values)]
+    low, high = (finite.min(), finite.max()) if len(finite) else (0.0, 1.0)
+    return Normalize(low, high if high > low else low + (1.0 if integers else abs(low) or 1.0))
+
+
+def colour_map(cmap: str | Colormap | None, default: str | Colormap) -> Colormap:
+    """Return a colour map by its name, or as it is."""
+    import matplotlib
+
+    chosen = default if cmap is None else cmap
+    if not isinstance(chosen, str):
+        return chosen
+    try:
+        return matplotlib.colormaps[chosen]
+    except KeyError as error:
+        raise InputError(
+            f"`cmap` must be a colour map of matplotlib, got {cmap!r}; pass for example "
+            "'viridis', 'cividis' or 'Greys'"
+        ) from error
+
+
+def greys() -> Colormap:
+    """Return greys that are pale enough for lines of all colours."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("relutopo_greys", ["#ffffff", "#aeb4ba"])
+
+
+def require_one_each(what: str, whole: Sequence[Any], **others: Sequence[Any] | None) -> None:
+    """Refuse sequences that have not one entry for each of the others."""
+    for name, entries in others.items():
+        if entries is not None and len(entries) != len(whole):
+            raise InputError(
+                f"`{name}` must have one entry for each of the {len(whole)} {what}, got "
+                f"{len(entries)}; pass as many"
+            )
 
 
 def draw_regions(
@@ -94,9 +325,8 @@ def draw_regions(
     """Fill each region with the colour of its value, (n_regions,); NaN becomes grey."""
     from matplotlib.collections import PolyCollection
 
-    indptr, corners = polygons(complex_)
     layer = PolyCollection(
-        np.split(complex_.vertices[corners], indptr[1:-1]),
+        _corners(complex_),
         array=np.ma.masked_invalid(values),
         cmap=cmap.with_extremes(bad=_OUTSIDE),
         norm=norm,
@@ -105,6 +335,7 @@ def draw_regions(
         linewidths=0.3,
         zorder=1,
         rasterized=complex_.n_regions > _MANY_REGIONS,
+        **_across(ax, complex_),
     )
     ax.add_collection(layer, autolim=False)
     return layer
@@ -119,22 +350,22 @@ def draw_segments(ax: Axes, segments: NDArray[np.float64], **line: Any) -> None:
 
 def draw_edges(ax: Axes, complex_: Cells) -> None:
     """Draw the edges of all regions, thinner and paler the more there are."""
-    edges = complex_.vertices[edge_vertices(complex_)]
-    draw_segments(ax, edges, colors=INK, **_fading(complex_.n_regions, width=0.55, alpha=0.6))
+    look = _fading(complex_.n_regions, width=0.55, alpha=0.6) | _across(ax, complex_)
+    draw_segments(ax, _facet_segments(complex_), colors=INK, **look)
 
 
 def draw_edges_by_layer(ax: Axes, complex_: Cells) -> None:
     """Draw the edges in the colour of the layer that made them, from dark to light."""
     import matplotlib
 
-    edges = complex_.vertices[edge_vertices(complex_)]
+    edges = _facet_segments(complex_)
     inner = complex_.facet_labels >= 0
     layer_of_edge = complex_.network.layer_of(complex_.facet_labels)
     n_layers = len(complex_.network.layer_sizes)
-    colors = matplotlib.colormaps["plasma"](np.linspace(0.0, 0.8, max(n_layers, 2)))
+    colors = matplotlib.colormaps["plasma"](np.linspace(0.0, 0.87, max(n_layers, 2)))
     for layer in np.unique(layer_of_edge[inner]):
         made_here = edges[inner & (layer_of_edge == layer)]
-        line = _fading(complex_.n_regions, width=1.2, alpha=0.9)
+        line = _fading(complex_.n_regions, width=1.2, alpha=0.9) | _across(ax, complex_)
         line["zorder"] += 1 - layer / n_layers  # earlier layers are coarser: on top
         draw_segments(ax, made_here, colors=colors[layer], label=f"layer {layer + 1}", **line)
 
@@ -158,12 +389,17 @@ def _draw_line(
     width: float,
     casing: float,
     zorder: float,
+    **coordinates: Any,
 ) -> None:
     if not len(segments):
         return  # nor does the legend promise it
     # A light casing under the whole line keeps it apart from what it crosses.
-    draw_segments(ax, segments, colors="white", linewidths=width + 2 * casing, zorder=zorder)
-    draw_segments(ax, segments, colors=color, linewidths=width, zorder=zorder + 0.1, label=label)
+    casing = width + 2 * casing
+    draw_segments(ax, segments, colors="white", linewidths=casing, zorder=zorder, **coordinates)
+    draw_segments(
+        ax, segments, colors=color, linewidths=width, zorder=zorder + 0.1, label=label,
+        **coordinates,
+    )  # fmt: skip
 
 
 def draw_decision_boundary(ax: Axes, complex_: Cells, label: str = "decision boundary") -> None:
@@ -174,38 +410,83 @@ def draw_decision_boundary(ax: Axes, complex_: Cells, label: str = "decision bou
             f"classes, got True for one with {complex_.network.n_outputs} outputs; pass "
             "decision_boundary=False, or decompose a network that outputs the difference of two"
         )
-    values = complex_.network.decision_values(complex_.vertices)
-    segments = zero_segments(complex_, values)
     # Thinner than the cut and above it: where they coincide, both are seen.
-    _draw_line(ax, segments, label, color=GREEN, width=1.4, casing=0.45, zorder=5)
+    _draw_line(
+        ax, _zeros(complex_), label, color=GREEN, width=1.4, casing=0.45, zorder=5,
+        **_across(ax, complex_),
+    )  # fmt: skip
 
 
-def draw_points(ax: Axes, points: NDArray[np.float64], labels: ArrayLike | None) -> None:
-    """Draw data points, each class in its own colour and marker, or coloured by their values."""
-    inches = ax.bbox.width / ax.figure.dpi
-    size = float(np.clip(4000 / max(len(points), 1), 12, 36) * np.clip(inches / 3.5, 0.75, 1.0))
+def points_of(points: ArrayLike, complex_: Cells) -> NDArray[np.float64]:
+    """Return points of the complex's space, (n, dim); those of a line may be (n,)."""
+    if complex_.dim == 1 and np.ndim(points) == 1:
+        return as_points(as_numbers(points, "points")[:, None], 1)
+    return as_points(points, complex_.dim)
+
+
+def draw_points(
+    ax: Axes,
+    points: NDArray[np.float64],
+    labels: ArrayLike | None,
+    *,
+    size: float | None = None,
+    scale: tuple[Colormap, Normalize] | None = None,
+) -> PathCollection | None:
+    """Draw data points, each class in its own colour and marker, or coloured by their values.
+
+    Points of a line stand at the height of their value; classes stand at the lower edge.
+
+    Parameters
+    ----------
+    ax : Axes
+    points : (n, 1) or (n, 2) ndarray
+    labels : (n,) array_like, optional
+        Classes or values.
+    size : float, optional
+        Of a point, as ``s`` of matplotlib's ``scatter``; by default the more the smaller.
+    scale : (Colormap, Normalize), optional
+        Of colours of values.
+
+    Returns
+    -------
+    PathCollection or None
+        What a colour bar explains, if the points are coloured by values.
+    """
+    if size is None:
+        inches = ax.bbox.width / ax.figure.dpi
+        size = float(np.clip(4000 / max(len(points), 1), 12, 36) * np.clip(inches / 3.5, 0.75, 1.0))
+    look: dict[str, Any] = {
+        "s": size,
+        "edgecolors": "white",
+        "linewidths": 0.16 + min(size, 60.0) / 100,
+        "zorder": 6,  # above all lines: a hidden point would mislead
+    }
+    values = values_of(labels, len(points))
+    if points.shape[1] == 1:
+        if values is not None:
+            ax.scatter(points[:, 0], values, c=ORANGE, label="data", **look)
+            return None
+        points = np.column_stack([points[:, 0], np.full(len(points), 0.04)])
+        look["transform"] = ax.get_xaxis_transform()
+    if values is not None:
+        cmap, norm = scale or (colour_map(None, "cividis"), norm_of(values))
+        return ax.scatter(
+            points[:, 0], points[:, 1], c=values, cmap=cmap, norm=norm, label="data", **look
+        )
     for members, (color, marker), name in _classes(labels, len(points)):
         ax.scatter(
-            points[members, 0],
-            points[members, 1],
-            s=size,
-            c=color,
-            marker=marker,
-            cmap="viridis" if isinstance(color, np.ndarray) else None,
-            edgecolors="white",
-            linewidths=0.16 + size / 100,
-            zorder=6,  # above all lines: a hidden point would mislead
-            label=name,
+            points[members, 0], points[members, 1], c=color, marker=marker, label=name, **look
         )
+    return None
 
 
-def _classes(
-    labels: ArrayLike | None, n_points: int
-) -> list[tuple[NDArray[np.bool_], tuple[str | NDArray[np.float64], str], str]]:
-    """Return members, look and name of each class; of values all members, and their values."""
-    every = np.ones(n_points, dtype=bool)
+def values_of(labels: ArrayLike | None, n_points: int) -> NDArray[np.float64] | None:
+    """Return labels as numbers if they are values, and None if they are classes.
+
+    Values are numbers with a fraction, and whole ones of more than 12 kinds.
+    """
     if labels is None:
-        return [(every, (INK, "o"), "data")]
+        return None
     array = as_array(labels)
     if array.size != n_points:
         raise InputError(
@@ -213,57 +494,67 @@ def _classes(
             "pass for example -1 and +1"
         )
     found = as_labels(array.ravel())
+    are_classes = found.are_whole and (len(found.classes) <= _MOST_CLASSES or not found.are_numbers)
+    return None if are_classes else array.ravel().astype(np.float64)
+
+
+def _classes(
+    labels: ArrayLike | None, n_points: int
+) -> list[tuple[NDArray[np.bool_], tuple[str, str], str]]:
+    """Return members, look and name of each class."""
+    if labels is None:
+        return [(np.ones(n_points, dtype=bool), (INK, "o"), "data")]
+    found = as_labels(as_array(labels).ravel())
     kinds = found.classes
-    if not found.are_whole:
-        return [(every, (array.ravel().astype(np.float64), "o"), "data, by value")]
-    names = [f"class {k}" for k in kinds]
+    names = [f"class {printable(str(k))}".replace("$", r"\$") for k in kinds]
     if found.are_numbers:
         kinds = kinds.astype(np.float64)
         form = "+g" if kinds.min() < 0 else "g"
         names = [f"class {k:{form if k else 'g'}}".replace("-", "−") for k in kinds]
-    looks = _CLASSES if len(kinds) <= 2 else _MORE_CLASSES
+    looks = [(_COLOURS[k % len(_COLOURS)], _MARKERS[k % len(_MARKERS)]) for k in range(len(kinds))]
+    if len(kinds) <= 2:
+        looks = list(_CLASSES)
     if found.are_numbers and len(kinds) == 1 and kinds[0] > 0:
-        looks = _CLASSES[1:]
-    return [(found.codes == k, looks[k % len(looks)], name) for k, name in enumerate(names)]
+        looks = looks[1:]
+    if len(kinds) > _MOST_CLASSES:
+        names[_MOST_CLASSES - 1] += f", and {len(kinds) - _MOST_CLASSES} more"
+        names[_MOST_CLASSES:] = ["_nolegend_"] * (len(kinds) - _MOST_CLASSES)
+    return [(found.codes == k, looks[k], name) for k, name in enumerate(names)]
 
 
-def draw_partition(
-    ax: Axes,
-    complex_: Cells,
-    part: FiedlerPartition | None,
-    points: ArrayLike | None,
-    labels: ArrayLike | None,
-    decision_boundary: bool,
-) -> PolyCollection:
-    """Draw a complex with its partition, if it has one; see `relutopo.plots.plot_partition`."""
-    from matplotlib.colors import LinearSegmentedColormap, Normalize
+def draw_cut(ax: Axes, part: FiedlerPartition) -> None:
+    """Draw the cut of a partition of a plane complex, and hatch the regions on it."""
+    if part.n_open:
+        _hatch(ax, part.complex, part.component & (part.sides == 0), "on the cut")
+    segments = cut_segments(part)
+    _draw_line(
+        ax, segments, "Fiedler cut", color=INK, width=2.6, casing=0.6, zorder=4,
+        **_across(ax, part.complex),
+    )  # fmt: skip
 
-    plane_axes(ax, complex_)
-    values = np.full(complex_.n_regions, np.nan) if part is None else scaled_vector(part)
-    if points is not None:
-        x = as_points(points, 2)
-        draw_points(ax, x, labels)
-        if part is not None and labels is not None:
-            values = values * _sign_of_the_labels(part, x, labels)
-    cmap = LinearSegmentedColormap.from_list("relutopo_sides", _SIDES)
-    regions = draw_regions(ax, complex_, values, cmap, Normalize(-1, 1))
-    draw_edges(ax, complex_)
-    if decision_boundary:
-        draw_decision_boundary(ax, complex_)
-    if part is not None:
-        if part.n_open:
-            _hatch(ax, complex_, part.component & (part.sides == 0), "on the cut")
-        segments = cut_segments(part)
-        _draw_line(ax, segments, "Fiedler cut", color=INK, width=2.6, casing=0.6, zorder=4)
-    return regions
+
+def side_colours() -> Colormap:
+    """Return the colours of the two sides, from blue to orange."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("relutopo_sides", _SIDES)
+
+
+def oriented_vector(
+    part: FiedlerPartition, points: NDArray[np.float64] | None, labels: ArrayLike | None
+) -> NDArray[np.float64]:
+    """Return the scaled vector, with the sign that fits the labels, (n_regions,)."""
+    values = scaled_vector(part)
+    if points is not None and labels is not None:
+        values = values * _sign_of_the_labels(part, points, labels)
+    return values
 
 
 def _hatch(ax: Axes, complex_: Cells, which: NDArray[np.bool_], label: str) -> None:
     """Hatch some regions, and name them in the legend."""
     from matplotlib.collections import PolyCollection
 
-    indptr, corners = polygons(complex_)
-    every = np.split(complex_.vertices[corners], indptr[1:-1])
+    every = _corners(complex_)
     layer = PolyCollection(
         [every[r] for r in np.flatnonzero(which)],
         facecolors="none",
@@ -272,6 +563,7 @@ def _hatch(ax: Axes, complex_: Cells, which: NDArray[np.bool_], label: str) -> N
         hatch="//////",
         zorder=1.5,
         label=label,
+        **_across(ax, complex_),
     )
     ax.add_collection(layer, autolim=False)
 
@@ -301,20 +593,20 @@ def _sign_of_the_labels(
 
 
 def cut_segments(part: FiedlerPartition) -> NDArray[np.float64]:
-    """Return the edges between regions that are not on the same side, (n, 2, 2)."""
+    """Return the facets between regions that are not on the same side, (n, 2, 2)."""
     complex_ = part.complex
     inner = np.flatnonzero(complex_.facet_regions[:, 1] >= 0)
     first, second = complex_.facet_regions[inner].T
     partitioned = part.component[first] & part.component[second]
     cut = inner[partitioned & (part.sides[first] != part.sides[second])]
-    segments: NDArray[np.float64] = complex_.vertices[edge_vertices(complex_)[cut]]
+    segments: NDArray[np.float64] = _facet_segments(complex_)[cut]
     return segments
 
 
 def colour_bar(
-    figure: Figure, layer: PolyCollection, axes: Sequence[Axes], label: str, **shape: Any
+    figure: Figure, layer: ScalarMappable, axes: Sequence[Axes], label: str, **shape: Any
 ) -> None:
-    """Draw a colour bar beside the axes, or below them if they are too low."""
+    """Draw a colour bar beside the axes of a figure of one's own, or below if they are low."""
     low, high = axes[0].get_ylim()
     left, right = axes[0].get_xlim()
     beside = (high - low) / (right - left) > 0.4 or len(axes) > 1
@@ -325,20 +617,78 @@ def colour_bar(
     tick_labels(bar.ax)
 
 
-def legend(figure: Figure, axes: Sequence[Axes], *, inside: bool) -> None:
-    """Draw one legend for all axes, in a corner of the first or below the figure."""
-    from matplotlib.lines import Line2D
-
+def legend_entries(axes: Sequence[Axes]) -> dict[str, Artist]:
+    """Return what a legend of all axes has to explain, each name once."""
     entries: dict[str, Artist] = {}
     for ax in axes:
         handles, names = ax.get_legend_handles_labels()
         entries = dict(zip(names, handles, strict=True)) | entries
-    if not entries:
-        return
-    if inside:
-        place = axes[0].legend(entries.values(), entries, loc="upper right", frameon=True)
+    return entries
+
+
+def furnish(
+    axes: Sequence[Axes],
+    given: object,
+    bars: Sequence[tuple[ScalarMappable, str, dict[str, Any]]],
+    *,
+    legend: bool | str,
+    colorbar: bool,
+) -> None:
+    """Draw colour bars and one legend for all axes: around one's own, or within given ones.
+
+    Parameters
+    ----------
+    axes : sequence of Axes
+        Of one figure.
+    given : object
+        None if the figure is one's own.
+    bars : sequence of (layer, label, options)
+        Colour bars from left to right, with options of ``Figure.colorbar``.
+    legend : bool or str
+        Whether to draw a legend; a location of matplotlib's, such as ``"upper left"``, puts it
+        inside the first axes.
+    colorbar : bool
+        Whether to draw colour bars.
+    """
+    from matplotlib.lines import Line2D
+
+    figure: Any = axes[0].figure
+    entries = legend_entries(axes) if legend else {}
+    shown = bars if colorbar else []
+    place: Legend | None = None
+    inside: Any = legend
+    if isinstance(legend, str) and entries:
+        place = axes[0].legend(list(entries.values()), list(entries), loc=inside, frameon=True)
+    if given is None:
+        if len(shown) > 1 and len(axes) == 1:
+            width, height = figure.get_size_inches()
+            figure.set_size_inches(width + 0.8, height)
+        for layer, label, options in shown:
+            colour_bar(figure, layer, axes, label, **options)
+        if entries and place is None:
+            place = legend_below(figure, entries)
     else:
-        place = figure.legend(entries.values(), entries, loc="outside lower center", ncols=4)
-    for handle in place.legend_handles:  # lines that have faded shall be seen here
-        if isinstance(handle, Line2D):
+        from relutopo.plots.panels import panels_of
+
+        panels = panels_of(axes)
+        for layer, label, options in shown:
+            own = {"shrink", "aspect"}  # of bars that take their room from several axes
+            panels[-1].add_bar(layer, label, **{k: v for k, v in options.items() if k not in own})
+        if entries and place is None:
+            panels[0].add_legend(entries)
+            place = panels[0].legend
+    for handle in [] if place is None else place.legend_handles:
+        if isinstance(handle, Line2D):  # lines that have faded shall be seen here
             handle.set(alpha=1.0, linewidth=max(handle.get_linewidth(), 1.3))
+
+
+def legend_below(figure: Figure, entries: dict[str, Artist]) -> Legend:
+    """Draw a legend below a figure, in as many columns as there is room for."""
+    for columns in range(min(len(entries), 6), 0, -1):
+        place = figure.legend(
+            list(entries.values()), list(entries), loc="outside lower center", ncols=columns
+        )
+        if columns == 1 or place.get_window_extent().width <= figure.bbox.width:
+            break
+        place.remove()
+    return place

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
+from matplotlib.backend_bases import RendererBase
 from matplotlib.figure import Figure
 
 __all__ = ["NotebookFigure"]
@@ -26,7 +27,8 @@ class NotebookFigure(Figure):
     Parameters
     ----------
     settings : callable
-        Returns a context in which matplotlib has the settings of the picture.
+        Returns a context in which matplotlib has the settings that the figure is drawn with,
+        however it is drawn.
     **options
         Those of `matplotlib.figure.Figure`.
     """
@@ -37,9 +39,19 @@ class NotebookFigure(Figure):
         super().__init__(**options)
         self._settings = settings
 
+    def draw(self, renderer: RendererBase) -> None:
+        """Draw the figure with its settings: ticks are made now."""
+        with self._settings():
+            super().draw(renderer)
+
+    def savefig(self, fname: Any, **options: Any) -> None:
+        """Write the figure with its settings; see `matplotlib.figure.Figure.savefig`."""
+        with self._settings():
+            super().savefig(fname, **options)
+
     def _repr_png_(self) -> bytes:
         """Return the picture, as IPython asks for it where it has no way of its own."""
-        with io.BytesIO() as file, self._settings():
+        with io.BytesIO() as file:
             self.savefig(file, format="png", dpi=_DPI)
             return file.getvalue()
 

@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict, Unpack, overload
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from relutopo.errors import InputError
 from relutopo.geometry.cells import Cells
-from relutopo.geometry.polygons import require_plane
 from relutopo.plots import layers as drawing
-from relutopo.plots.style import new_figure, style
+from relutopo.plots.options import PlaneOptions
+from relutopo.plots.pictures import draw_pictures
+from relutopo.plots.style import new_figure, style_unless
 from relutopo.reports.text import fraction
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.collections import PolyCollection
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
     from relutopo.spectral.fiedler import FiedlerPartition
 
 __all__ = ["PartitionedCheckpoint", "plot_partition", "plot_partition_history"]
+
+
+class _HistoryOptions(TypedDict, total=False):
+    decision_boundary: bool | None
+    cmap: str | Colormap | None
+    legend: bool | str
+    colorbar: bool
+    point_size: float | None
 
 
 class PartitionedCheckpoint(Protocol):
@@ -49,6 +60,28 @@ class PartitionedCheckpoint(Protocol):
         """
 
 
+@overload
+def plot_partition(
+    partition: FiedlerPartition,
+    points: ArrayLike | None = ...,
+    labels: ArrayLike | None = ...,
+    *,
+    ax: Axes,
+    **options: Unpack[PlaneOptions],
+) -> Axes: ...
+
+
+@overload
+def plot_partition(
+    partition: FiedlerPartition,
+    points: ArrayLike | None = ...,
+    labels: ArrayLike | None = ...,
+    *,
+    ax: None = ...,
+    **options: Unpack[PlaneOptions],
+) -> Figure: ...
+
+
 def plot_partition(
     partition: FiedlerPartition,
     points: ArrayLike | None = None,
@@ -56,8 +89,15 @@ def plot_partition(
     *,
     ax: Axes | None = None,
     title: str | None = None,
-    decision_boundary: bool = True,
-) -> Figure:
+    decision_boundary: bool | None = None,
+    values: ArrayLike | str | None = None,
+    label: str | None = None,
+    cmap: str | Colormap | None = None,
+    legend: bool | str = True,
+    colorbar: bool = True,
+    point_size: float | None = None,
+    pictures: bool | None = None,
+) -> Figure | Axes:
     """Draw the regions coloured by the Fiedler vector, with the cut and the decision boundary.
 
     The colours saturate where the vector's modulus exceeds its 95 % quantile over the regions.
@@ -69,29 +109,23 @@ def plot_partition(
     Parameters
     ----------
     partition : FiedlerPartition
-        Of a complex of dimension 2.
-    points : (n, 2) array_like, optional
-        Data points to draw.
-    labels : (n,) array_like, optional
-        Their labels, of any kind, or values, which are colours. Of two classes blue circles have
-        the smaller label, orange triangles the larger one.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw; a figure of its own otherwise.
-    title : str, optional
-        The figure's title.
-    decision_boundary : bool
-        Whether to draw the zeros of the network's decision function, exactly: it is affine on
-        each region.
+        Of a complex of dimension 1 or 2.
+    decision_boundary : bool, optional
+        See `plot_complex`; by default it is drawn for networks of one or two outputs.
+    values : (n_regions,) array_like or str, optional
+        What the colours show in place of the Fiedler vector; see `plot_complex`.
+    points, labels, ax, title, label, cmap, legend, colorbar, point_size, pictures
+        See `plot_complex`.
 
     Returns
     -------
-    matplotlib.figure.Figure
+    matplotlib.figure.Figure or matplotlib.axes.Axes
+        The figure, or `ax` if it was given.
 
     Raises
     ------
     InputError
-        If the complex is not two-dimensional, points and labels do not fit, or the network has
-        more than two outputs and `decision_boundary` is true.
+        As `plot_complex`.
 
     Examples
     --------
@@ -102,17 +136,89 @@ def plot_partition(
     >>> figure = plot_partition(part, [[0.5, 0.5], [-0.5, -0.5]], [1, -1])
     """
     complex_ = partition.complex
-    require_plane(complex_)
+    drawing.require_drawable(complex_)
     if partition.multiplicity > 1:
         title = f"{title}\n{partition.uniqueness}" if title else partition.uniqueness
-    with style():
-        figure, axes = drawing.figure_and_axes(ax, complex_, title)
-        regions = drawing.draw_partition(
-            axes, complex_, partition, points, labels, decision_boundary
+    if decision_boundary is None:
+        decision_boundary = complex_.network.n_outputs <= 2
+    x = None if points is None else drawing.points_of(points, complex_)
+    with style_unless(ax):
+        axes = drawing.axes_for(ax, complex_)
+        drawing.fit_axes(axes, complex_, points, own=ax is None)
+        # Classes come first in the legend.
+        dots = None if x is None else drawing.draw_points(axes, x, labels, size=point_size)
+        bars = [
+            _draw_partition(
+                axes, complex_, partition, x, labels,
+                decision_boundary=decision_boundary, values=values, cmap=cmap, label=label,
+            )
+        ]  # fmt: skip
+        bars += [] if dots is None else [(dots, "data", {})]
+        if x is not None:
+            draw_pictures(axes, complex_, x, pictures)
+        drawing.furnish([axes], ax, bars, legend=legend, colorbar=colorbar)
+        drawing.put_title(axes, title)
+    return drawing.figure_of(axes) if ax is None else axes
+
+
+def _draw_partition(
+    ax: Axes,
+    complex_: Cells,
+    part: FiedlerPartition | None,
+    points: NDArray[np.float64] | None,
+    labels: ArrayLike | None,
+    *,
+    decision_boundary: bool,
+    values: ArrayLike | str | None = None,
+    cmap: str | Colormap | None = None,
+    label: str | None = None,
+) -> tuple[ScalarMappable, str, dict[str, Any]]:
+    """Draw all but the points, and return what the colour bar says."""
+    if values is not None:
+        numbers, name = drawing.region_values(complex_, values)
+        colours = drawing.colour_map(cmap, "viridis")
+        regions = drawing.draw_regions(ax, complex_, numbers, colours, drawing.norm_of(numbers))
+        bar: tuple[ScalarMappable, str, dict[str, Any]] = (regions, label or name, {})
+    else:
+        from matplotlib.colors import Normalize
+
+        numbers = (
+            np.full(complex_.n_regions, np.nan)
+            if part is None
+            else drawing.oriented_vector(part, points, labels)
         )
-        _fiedler_bar(figure, regions, [axes])
-        drawing.legend(figure, [axes], inside=ax is not None)
-    return figure
+        colours = drawing.colour_map(cmap, drawing.side_colours())
+        regions = drawing.draw_regions(ax, complex_, numbers, colours, Normalize(-1, 1))
+        options = {"extend": "both", "ticks": [-1, -0.5, 0, 0.5, 1]}
+        bar = (regions, label or "Fiedler vector, scaled", options)
+    drawing.draw_edges(ax, complex_)
+    if decision_boundary:
+        drawing.draw_decision_boundary(ax, complex_)
+    if part is not None:
+        drawing.draw_cut(ax, part)
+    return bar
+
+
+@overload
+def plot_partition_history(
+    checkpoints: Sequence[PartitionedCheckpoint],
+    points: ArrayLike,
+    labels: ArrayLike,
+    *,
+    axes: ArrayLike,
+    **options: Unpack[_HistoryOptions],
+) -> NDArray[Any]: ...
+
+
+@overload
+def plot_partition_history(
+    checkpoints: Sequence[PartitionedCheckpoint],
+    points: ArrayLike,
+    labels: ArrayLike,
+    *,
+    axes: None = ...,
+    **options: Unpack[_HistoryOptions],
+) -> Figure: ...
 
 
 def plot_partition_history(
@@ -120,8 +226,13 @@ def plot_partition_history(
     points: ArrayLike,
     labels: ArrayLike,
     *,
-    decision_boundary: bool = True,
-) -> Figure:
+    axes: ArrayLike | None = None,
+    decision_boundary: bool | None = None,
+    cmap: str | Colormap | None = None,
+    legend: bool | str = True,
+    colorbar: bool = True,
+    point_size: float | None = None,
+) -> Figure | NDArray[Any]:
     """Draw partitions of several checkpoints side by side, unweighted above weighted.
 
     Parameters
@@ -129,51 +240,75 @@ def plot_partition_history(
     checkpoints : sequence of PartitionedCheckpoint
         For example from the analysis ``partition``; three fill a page's width. Where one has no
         partition, its regions are grey and the title says why.
-    points : (n, 2) array_like
+    points : (n, d) array_like
         Training points.
     labels : (n,) array_like
         Their labels, of any kind, or values.
-    decision_boundary : bool
+    axes : (2, n_checkpoints) array_like of matplotlib.axes.Axes, optional
+        Where to draw; by default a figure is made.
+    decision_boundary, cmap, legend, colorbar, point_size
         See `plot_partition`.
 
     Returns
     -------
-    matplotlib.figure.Figure
+    matplotlib.figure.Figure or ndarray of matplotlib.axes.Axes
+        The figure, or `axes` if they were given.
 
     Raises
     ------
     InputError
-        If there is no checkpoint, and as `plot_partition`.
+        If there is no checkpoint, axes are not two for each, and as `plot_partition`.
     """
-    if not checkpoints:
+    if not isinstance(checkpoints, Sequence) or not len(checkpoints):
         raise InputError(
             "`checkpoints` must hold at least one checkpoint, got none; pass for example those of "
             "the first, a middle and the last checkpoint"
         )
     for checkpoint in checkpoints:
-        require_plane(checkpoint.complex)
-    with style():
-        panel = 6.4 / max(len(checkpoints), 2)
-        height = 0.9 * panel * drawing.aspect(checkpoints[0].complex)
-        figure = new_figure(panel * len(checkpoints) + 0.9, 2 * (height + 0.25) + 0.75)
-        grid = figure.subplots(2, len(checkpoints), sharex=True, sharey=True, squeeze=False)
+        if not hasattr(checkpoint, "unweighted"):
+            raise InputError(
+                "`checkpoints` must be records with complex, unweighted, weighted and row, got "
+                f"{type(checkpoint).__name__}; draw one partition by plot_partition"
+            )
+        drawing.require_drawable(checkpoint.complex)
+    n, first = len(checkpoints), checkpoints[0].complex
+    given = None if axes is None else np.asarray(axes, dtype=object)
+    if given is not None and given.size != 2 * n:
+        raise InputError(
+            f"`axes` must be two for each of the {n} checkpoints, got {given.size}; pass those of "
+            f"plt.subplots(2, {n})"
+        )
+    x = drawing.points_of(points, first)
+    with style_unless(given):
+        if given is None:
+            panel = 6.4 / max(n, 2)
+            height = 0.9 * panel * drawing.aspect(first)
+            figure = new_figure(max(panel * n + 0.9, 4.4), 2 * (height + 0.25) + 0.75)
+            grid = figure.subplots(2, n, sharex=True, sharey=True, squeeze=False)
+        else:
+            grid = given.reshape(2, n)
         for row, kind in zip(grid, ("unweighted", "weighted"), strict=True):
             for ax, checkpoint in zip(row, checkpoints, strict=True):
-                regions = drawing.draw_partition(
-                    ax,
-                    checkpoint.complex,
-                    getattr(checkpoint, kind),
-                    points,
-                    labels,
-                    decision_boundary,
-                )
-                ax.set_title(_checkpoint_title(checkpoint.row, kind))
-                ax.set_ylabel(f"{kind}\n$x_2$")
-                ax.label_outer()
-        axes = list(grid.flat)
-        _fiedler_bar(figure, regions, axes, aspect=40)
-        drawing.legend(figure, axes, inside=False)
-    return figure
+                complex_ = checkpoint.complex
+                drawing.fit_axes(ax, complex_, points, own=given is None)
+                boundary = decision_boundary
+                if boundary is None:
+                    boundary = complex_.network.n_outputs <= 2
+                dots = drawing.draw_points(ax, x, labels, size=point_size)
+                bars = [
+                    _draw_partition(
+                        ax, complex_, getattr(checkpoint, kind), x, labels,
+                        decision_boundary=boundary, cmap=cmap,
+                    )
+                ]  # fmt: skip
+                drawing.put_title(ax, _checkpoint_title(checkpoint.row, kind))
+                ax.set_ylabel(f"{kind}\n{ax.get_ylabel()}")
+                if given is None:
+                    ax.label_outer()
+        bars[0][2]["aspect"] = 40
+        bars += [] if dots is None else [(dots, "data", {"aspect": 40})]
+        drawing.furnish(list(grid.flat), given, bars, legend=legend, colorbar=colorbar)
+    return figure if given is None else grid
 
 
 def _checkpoint_title(row: Mapping[str, Any], kind: str) -> str:
@@ -186,15 +321,3 @@ def _checkpoint_title(row: Mapping[str, Any], kind: str) -> str:
         least, greatest = (row[f"{kind}_agreement_{end}"] for end in ("least", "greatest"))
         return f"{step}one of many:\nagreement {fraction(least, 2)} to {fraction(greatest, 2)}"
     return f"{step}agreement {agreement}"
-
-
-def _fiedler_bar(figure: Figure, regions: PolyCollection, axes: list[Axes], **shape: Any) -> None:
-    drawing.colour_bar(
-        figure,
-        regions,
-        axes,
-        "Fiedler vector, scaled",
-        extend="both",
-        ticks=[-1, -0.5, 0, 0.5, 1],
-        **shape,
-    )

@@ -4,14 +4,18 @@ One code serves all figures: blue and orange are the two sides and the two class
 differ in their markers), a black line is the cut, a green one the decision boundary. The colours
 are close to those of Okabe and Ito, "Color Universal Design" (2008), and differ in lightness too.
 
+The reader's own settings of matplotlib come first: the style takes the place of matplotlib's
+defaults only, and its sizes are relative to ``font.size``. Axes that the reader passes keep the
+look that they have.
+
 No figure belongs to matplotlib's global state, so that all work without a display. Matplotlib is
 imported when a figure is made.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Literal
 
 from relutopo.optional import require
@@ -28,9 +32,12 @@ __all__ = [
     "MUTED",
     "ORANGE",
     "PALETTE",
+    "names_of_elements",
     "new_figure",
     "open_frame",
+    "own_size",
     "style",
+    "style_unless",
     "tick_labels",
 ]
 
@@ -40,44 +47,59 @@ PALETTE = (BLUE, ORANGE, GREEN, INK, "#CC79A7", "#56B4E9", "#E69F00", MUTED)
 """Colours of curves in any number, in this order."""
 _GRID = "#e4e4e4"
 _STYLE = {
-    "font.family": "DejaVu Sans",
+    "font.family": ["DejaVu Sans"],
     "font.size": 9.0,
-    "axes.titlesize": 9.0,
-    "axes.labelsize": 9.0,
+    "axes.titlesize": "medium",
+    "axes.labelsize": "medium",
     "axes.edgecolor": MUTED,
     "axes.linewidth": 0.6,
-    "axes.unicode_minus": True,
-    "axes.facecolor": "white",
     "axes.labelcolor": INK,
-    "figure.facecolor": "white",
     "text.color": INK,
-    "text.usetex": False,
-    "legend.fontsize": 8.0,
+    "legend.fontsize": "small",
     "legend.frameon": False,
     "legend.handlelength": 1.6,
     "legend.columnspacing": 1.4,
     "pdf.fonttype": 42,
+    **{f"{axis}tick.labelsize": "small" for axis in "xy"},
+    **{f"{axis}tick.labelcolor": INK for axis in "xy"},
+    **{f"{axis}tick.color": MUTED for axis in "xy"},
+    **{f"{axis}tick.{kind}.width": 0.6 for axis in "xy" for kind in ("major", "minor")},
+    **{f"{axis}tick.{kind}.size": 2.5 for axis in "xy" for kind in ("major", "minor")},
 }
 
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Apply the common style, whatever the user's matplotlib settings are.
+    """Apply the common style, but for what the reader has set otherwise.
 
-    They belong to the process, and are back when no thread draws any more.
+    Settings belong to the process, and are back when no thread draws any more.
     """
     with _borrowed.changed():
         yield
 
 
-def _apply() -> Callable[[], object]:
-    settings: Any = require("matplotlib", "a figure").rcParams
-    before = {name: settings[name] for name in _STYLE}
-    settings.update(_STYLE)
+@contextmanager
+def names_of_elements() -> Iterator[None]:
+    """Name the elements of an SVG the same each time, unless the reader has said how."""
+    with _borrowed_names.changed():
+        yield
+
+
+def style_unless(ax: object) -> AbstractContextManager[None]:
+    """Apply the common style, unless there are axes of the reader to draw on."""
+    return style() if ax is None else nullcontext()
+
+
+def _in_place_of_defaults(wanted: Mapping[str, Any]) -> Callable[[], object]:
+    matplotlib: Any = require("matplotlib", "a figure")
+    settings, defaults = matplotlib.rcParams, matplotlib.rcParamsDefault
+    before = {name: settings[name] for name in wanted if settings[name] == defaults[name]}
+    settings.update({name: wanted[name] for name in before})
     return lambda: settings.update(before)
 
 
-_borrowed = Borrowed(_apply)
+_borrowed = Borrowed(lambda: _in_place_of_defaults(_STYLE))
+_borrowed_names = Borrowed(lambda: _in_place_of_defaults({"svg.hashsalt": "relutopo"}))
 
 
 def new_figure(width: float, height: float, layout: str = "compressed") -> Figure:
@@ -87,9 +109,24 @@ def new_figure(width: float, height: float, layout: str = "compressed") -> Figur
     return NotebookFigure(settings=style, figsize=(width, height), layout=layout)
 
 
+def own_size(width: float, height: float) -> tuple[float, float]:
+    """Return the size of a figure with one panel: the reader's, if there is one."""
+    matplotlib: Any = require("matplotlib", "a figure")
+    wanted = matplotlib.rcParams["figure.figsize"]
+    if list(wanted) == list(matplotlib.rcParamsDefault["figure.figsize"]):
+        return width, height
+    return float(wanted[0]), float(wanted[1])
+
+
 def tick_labels(ax: Axes) -> None:
     """Style the ticks of axes, which are made at drawing time, when `style` has ended."""
-    ax.tick_params(which="both", labelsize=8, labelcolor=INK, color=MUTED, width=0.6, length=2.5)
+    settings: Any = require("matplotlib", "a figure").rcParams
+    for axis in ("x", "y"):
+        names = ("labelsize", "labelcolor", "color")
+        look: dict[str, Any] = {name: settings[f"{axis}tick.{name}"] for name in names}
+        if look["labelcolor"] == "inherit":
+            look["labelcolor"] = look["color"]
+        ax.tick_params(axis=axis, which="both", **look)
 
 
 def open_frame(ax: Axes, *, grid: Literal["x", "y", "both"] | None = None) -> None:

@@ -187,7 +187,7 @@ def test_a_partition_can_be_drawn_on_given_axes() -> None:
     _, part = striped()
     figure = Figure()
     ax = figure.add_subplot()
-    assert plot_partition(part, POINTS, LABELS, ax=ax, title="mine") is figure
+    assert plot_partition(part, POINTS, LABELS, ax=ax, title="mine") is ax
     texts = [text.get_text() for text in ax.get_legend().get_texts()]  # type: ignore[union-attr]
     names = ["class −1", "class +1", "decision boundary", "on the cut", "Fiedler cut"]
     assert texts == names
@@ -346,11 +346,11 @@ def test_every_public_plot_is_found_and_no_other() -> None:
 # What is refused
 
 
-def test_only_plane_complexes_are_drawn() -> None:
-    kink = ([[[1.0]], [[1.0]]], [[0.0], [0.0]])
-    complex_ = decompose(kink, Box(-1, 1, dim=1), enumerator="exact")
+def test_only_complexes_of_one_and_two_dimensions_are_drawn() -> None:
+    kink = ([[[1.0, 0.0, 0.0]], [[1.0]]], [[0.0], [0.0]])
+    complex_ = decompose(kink, Box(-1, 1, dim=3), enumerator="exact")
     part = fiedler_partition(complex_.dual_graph(), vertex_weights="unweighted")
-    message = r"dimension 2 to be drawn, got dimension 1; restrict the network to a plane"
+    message = r"dimension 1 or 2 to be drawn, got dimension 3; use relutopo.plots.plot_space, or"
     with pytest.raises(InputError, match=message):
         plot_complex(complex_)
     with pytest.raises(InputError, match=message):
@@ -366,7 +366,7 @@ def test_only_plane_complexes_are_drawn() -> None:
         (["a", "b", "c", "c"], ["class a", "class b", "class c"]),
         ([-1, 0, 1, 1], ["class −1", "class 0", "class +1"]),
         ([True, False, True, True], ["class 0", "class 1"]),
-        ([0.5, 1.5, 2.0, 0.1], ["data, by value"]),
+        ([0.5, 1.5, 2.0, 0.1], ["data"]),
     ],
 )
 def test_points_have_labels_of_any_number_of_classes_or_values(
@@ -395,8 +395,9 @@ def test_a_decision_between_three_classes_has_no_boundary() -> None:
     complex_ = decompose(network, SQUARE, enumerator="exact")
     part = fiedler_partition(complex_.dual_graph(), vertex_weights="unweighted")
     with pytest.raises(InputError, match=r"`decision_boundary` must be False.*3 outputs; pass"):
-        plot_partition(part)
-    plot_partition(part, decision_boundary=False)
+        plot_partition(part, decision_boundary=True)
+    for figure in (plot_partition(part), plot_partition(part, decision_boundary=False)):
+        assert not layers(figure, LineCollection, "decision boundary")
 
 
 def test_a_history_needs_a_checkpoint() -> None:
@@ -418,7 +419,21 @@ def test_a_time_line_draws_what_there_is_and_needs_something() -> None:
         plot_timeline(timeline()[["step"]].assign(error="InputError: ..."))
 
 
-def test_a_path_with_a_suffix_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"`path` must have no suffix, got .*moons.png"):
-        save_figure(Figure(), tmp_path / "moons.png")
+@pytest.mark.parametrize("suffix", ["png", "pdf", "svg", "SVG", "jpg"])
+def test_the_suffix_of_a_path_is_the_format(suffix: str, tmp_path: Path) -> None:
+    written = []
+    for run in "ab":
+        (path,) = save_figure(plot_timeline(timeline()), tmp_path / run / f"line.{suffix}")
+        assert os.listdir(path.parent) == [f"line.{suffix}"]
+        written.append(path.read_bytes())
+    assert written[0] == written[1]
+    start = {"png": b"\x89PNG", "pdf": b"%PDF", "svg": b"<?xml", "jpg": b"\xff\xd8"}
+    assert written[0].startswith(start[suffix.lower()])
+    ax = Figure().add_subplot()
+    assert save_figure(ax, tmp_path / "of_axes.png")[0].is_file()
+
+
+def test_a_path_of_a_picture_that_is_not_written_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"`path` must end in a format .*svg.*, got .*moons.gif"):
+        save_figure(Figure(), tmp_path / "moons.gif")
     assert not list(tmp_path.iterdir())

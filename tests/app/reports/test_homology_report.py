@@ -295,6 +295,9 @@ def test_complexes_share_one_colour_scale() -> None:
     assert len(limits) == 1
     with pytest.raises(InputError, match="`complexes` must have at least one"):
         plot_complexes([], [])
-    line = rt.decompose(([[[1.0]], [[1.0]]], [[0.0], [0.0]]), rt.Box(-1, 1), enumerator="exact")
-    with pytest.raises(InputError, match="dimension 2"):
-        plot_complexes([line], ["a"])
+    kink = ([[[1.0, 0.0, 0.0]], [[1.0]]], [[0.0], [0.0]])
+    cube = rt.decompose(kink, rt.Box(-1, 1, dim=3), enumerator="exact")
+    with pytest.raises(InputError, match="dimension 1 or 2"):
+        plot_complexes([cube], ["a"])
+    with pytest.raises(InputError, match="`titles` must have one entry for each of the 2"):
+        plot_complexes(complexes, ["a"])
