@@ -1,4 +1,4 @@
-"""What files of `torch.save` hold.
+"""What files of models hold: those of `torch.save`, and those of named arrays.
 
 Invariant: nothing in a file is executed when it is read, unless the caller says that it may be.
 """
@@ -10,16 +10,29 @@ import zipfile
 from typing import Any
 
 from relutopo.errors import InputError, LimitReachedError
+from relutopo.networks.array_files import ARRAY_FILES, arrays_in_file
 from relutopo.networks.torch_files import load_tensors_only
 from relutopo.optional import require
 
 __all__ = ["model_in_file"]
 
 _DAMAGED = "it is damaged, or no file of torch.save"
+_KERAS = (
+    "it is a file of Keras; read it by keras.saving.load_model(path), if you trust those who made "
+    "it, and pass the model"
+)
+_OTHERS = {
+    **dict.fromkeys((".keras", ".h5", ".hdf5"), _KERAS),
+    ".joblib": "it is a file of joblib, and reading it runs code from the file; if you trust those "
+    "who made it, pass joblib.load(path)",
+    ".msgpack": "it is a file of Flax; pass flax.serialization.msgpack_restore(bytes), or write it "
+    "as safetensors",
+}
+"""Endings of files that other libraries read, and what to do with them."""
 
 
 def model_in_file(name: str, trust: bool) -> Any:
-    """Return what a file of `torch.save` holds.
+    """Return what a file of `torch.save`, safetensors or `numpy.savez` holds.
 
     Parameters
     ----------
@@ -41,6 +54,11 @@ def model_in_file(name: str, trust: bool) -> Any:
     >>> sorted(model_in_file(path, trust=False))
     ['epoch', 'state_dict']
     """
+    if name.endswith(ARRAY_FILES):
+        return _load_arrays(name)
+    for ending, advice in _OTHERS.items():
+        if name.endswith(ending):
+            raise InputError(f"the model {name!r} cannot be read: {advice}")
     _refuse_programs(name)
     return _load_trusted(name) if trust else _load_plain(name)
 
@@ -73,6 +91,18 @@ def _load_plain(name: str) -> Any:
                 "who made it, read it by load_model and pass trust=True"
             ) from error
         raise _unreadable(name, f"{_DAMAGED} ({_reason(error)})") from error
+
+
+def _load_arrays(name: str) -> Any:
+    try:
+        return arrays_in_file(name)
+    except LimitReachedError:
+        raise
+    except Exception as error:  # damaged files raise errors of many kinds
+        raise InputError(
+            f"the model {name!r} cannot be read: it is damaged, or holds more than arrays "
+            f"({_reason(error)}); write the weights anew, by safetensors or numpy.savez"
+        ) from error
 
 
 def _reason(error: Exception) -> str:

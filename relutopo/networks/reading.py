@@ -249,12 +249,13 @@ def load_model(
     output: str | int | None = None,
     fixed: Mapping[str, ArrayLike] | None = None,
 ) -> Network:
-    """Read a network from a ``.onnx`` file, or from one that `torch.save` wrote.
+    """Read a network from a file: ``.onnx``, ``.safetensors``, ``.npz``, or of `torch.save`.
 
     Parameters
     ----------
     path : path-like
-        A state dict of Linear and ReLU layers, a checkpoint that has one anywhere, or ONNX.
+        A state dict of Linear and ReLU layers, a checkpoint that has one anywhere, named arrays,
+        or ONNX. Its ending tells which.
     trust : bool, default False
         Whether the file may hold whole Python objects, such as a module. Reading them *runs code
         from the file*: only for files of people you trust. Their classes must be importable.
