@@ -101,7 +101,8 @@ def test_trees_of_flax_in_files(tmp_path: Path) -> None:
         names = [f"params{point}Dense_{i}{point}kernel" for i in (0, 1)]
         path = written(tmp_path / "model.safetensors", dict(zip(names, (w, v), strict=True)))
         np.testing.assert_allclose(as_network(path)(X), expected, atol=1e-12)
-    np.savez(tmp_path / "model.npz", **{"Dense_0.kernel": w, "Dense_1.kernel": v})
+    tree: dict[str, Any] = {"Dense_0.kernel": w, "Dense_1.kernel": v}
+    np.savez(tmp_path / "model.npz", **tree)
     np.testing.assert_allclose(as_network(tmp_path / "model.npz")(X), expected, atol=1e-12)
 
 

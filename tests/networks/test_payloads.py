@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
 import pytest
 import torch
@@ -25,6 +24,8 @@ from relutopo.learning.runs import load_checkpoint
 from relutopo.networks.reading import load_model
 from relutopo.networks.storage import load_network
 from relutopo.system.untrusted import PLAIN, read_json
+
+joblib: Any = pytest.importorskip("joblib")
 
 ENDINGS = (
     *(".pt", ".pth", ".ckpt", ".bin", ".pkl", ".pickle", ".tar", ".joblib", ".safetensors"),
