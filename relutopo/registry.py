@@ -86,6 +86,7 @@ _BUILT_IN: Mapping[str, Mapping[str, str]] = {
         "distance_to_decision_boundary": f"{_FILTRATIONS}:DistanceToDecisionBoundary",
         "layer_depth": f"{_FILTRATIONS}:LayerDepth",
         "lower_star": f"{_FILTRATIONS}:LowerStar",
+        "margin": f"{_FILTRATIONS}:Margin",
         "output": f"{_FILTRATIONS}:Output",
         "random_closure": f"{_FILTRATIONS}:RandomClosure",
         "random_extension": f"{_FILTRATIONS}:RandomExtension",

@@ -27,6 +27,7 @@ __all__ = [
     "FiltrationStrategy",
     "LayerDepth",
     "LowerStar",
+    "Margin",
     "Output",
     "RandomClosure",
     "RandomExtension",
@@ -170,6 +171,19 @@ class AbsOutput(FiltrationStrategy):
     def cell_values(self, complex_: Cells, rng: np.random.Generator) -> Values:
         """Return |f| at the vertices, and maxima over vertices."""
         return _lower_star(complex_, np.abs(complex_.network.decision_values(complex_.vertices)))
+
+
+class Margin(FiltrationStrategy):
+    """The greatest output minus the second, for any number of outputs; |f| for a single one.
+
+    Of two outputs this is what `AbsOutput` gives.
+    """
+
+    name = "margin"
+
+    def cell_values(self, complex_: Cells, rng: np.random.Generator) -> Values:
+        """Return the margin at the vertices, and maxima over vertices."""
+        return _lower_star(complex_, complex_.network.margins(complex_.vertices))
 
 
 class DistanceToDecisionBoundary(FiltrationStrategy):

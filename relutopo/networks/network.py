@@ -312,6 +312,32 @@ class Network(ABC):
             "GraphNetwork or the torch module itself"
         )
 
+    def margins(self, points: ArrayLike) -> NDArray[np.float64]:
+        """Return how far the greatest output is above the second; of one output its modulus.
+
+        Parameters
+        ----------
+        points : (n, d) array_like
+
+        Returns
+        -------
+        (n,) ndarray
+            Not negative; zero where the network decides for no class alone.
+
+        Examples
+        --------
+        >>> from relutopo.networks.perceptron import ReluNetwork
+        >>> network = ReluNetwork([[[1.0], [-1.0], [0.0]]], [[0.0, 0.0, 0.5]])
+        >>> network.margins([[2.0], [0.5]]).tolist()
+        [1.5, 0.0]
+        """
+        values = self(points)
+        if self.n_outputs == 1:
+            return np.abs(values[:, 0])
+        last_two = np.partition(values, self.n_outputs - 2, axis=1)[:, -2:]
+        differences: NDArray[np.float64] = last_two[:, 1] - last_two[:, 0]
+        return differences
+
     def decision_values(self, points: ArrayLike) -> NDArray[np.float64]:
         """Return f(x) whose sign is the network's decision between two classes.
 

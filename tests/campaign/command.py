@@ -83,7 +83,7 @@ CHOICES = {
     "vertex_weights": ["unweighted", "scaled_count", "chung_langlands", "ones"],
     "edge_weights": ["facet_length", "inverse_distance", "unit", "length"],
     "reducer": ["z2", "phat", "z3"],
-    "filtration": ["layer_depth", "output", "abs_output", "random_extension", "height"],
+    "filtration": ["layer_depth", "output", "abs_output", "margin", "random_extension", "height"],
     "analysis": ["partition", "homology", "scale", "nothing"],
     "data": ["two_moons", "two_circles", "peaks", "file", "moons"],
     "domain": ["box", "box_2", "around_data", "slice_principal", "sphere"],

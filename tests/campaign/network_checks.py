@@ -270,7 +270,7 @@ def decision_boundary(case: NetworkCase, clock: Clock) -> None:
 def persistence(case: NetworkCase, clock: Clock) -> None:
     """Pairs of a filtration by both reducers against a naive reduction."""
     complex_ = decomposed(case, clock)
-    names = ("layer_depth", "abs_output", "output", "random_closure", "random_extension")
+    names = ("layer_depth", "abs_output", "margin", "output", "random_closure", "random_extension")
     name = names[sum(complex_.n_cells) % len(names)]
     filtration = rt.filtration(complex_, name, seed=complex_.n_regions)
     matrix = complex_.boundary_matrix(filtration)

@@ -158,7 +158,10 @@ def test_random_closure_raises_uniform_values() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["output", "abs_output", "distance_to_data", "lower_star", "distance_to_decision_boundary"],
+    [
+        *("output", "abs_output", "margin", "distance_to_data", "lower_star"),
+        "distance_to_decision_boundary",
+    ],
 )
 def test_lower_star_values_are_maxima_over_vertices(name: str) -> None:
     complex_ = square(crossing_network(3))
@@ -187,8 +190,25 @@ def test_values_at_vertices() -> None:
 
     np.testing.assert_array_equal(at_vertices("output"), f)
     np.testing.assert_array_equal(at_vertices("abs_output"), np.abs(f))
+    np.testing.assert_array_equal(at_vertices("margin"), np.abs(f))
     np.testing.assert_allclose(at_vertices("distance_to_data", points=data), nearest)
     np.testing.assert_array_equal(at_vertices("lower_star", function=f), f)
+
+
+@pytest.mark.parametrize("n_outputs", [2, 3, 7])
+def test_margins_are_top_minus_second(n_outputs: int) -> None:
+    complex_ = square(random_network([2, 6, n_outputs], 4, bias=0.5))
+    found = rt.filtration(complex_, "margin").values[: complex_.n_cells[0]]
+    outputs = np.sort(complex_.network(complex_.vertices), axis=1)
+    np.testing.assert_array_equal(found, outputs[:, -1] - outputs[:, -2])
+    if n_outputs == 2:
+        values = rt.filtration(complex_, "abs_output").values
+        np.testing.assert_array_equal(rt.filtration(complex_, "margin").values, values)
+
+
+def test_margins_of_outputs_that_tie_are_zero() -> None:
+    network = rt.ReluNetwork([np.eye(2), np.ones((3, 2))], [[0.0, 0.0], [0.1, 0.1, -1.0]])
+    assert not rt.filtration(square(network), "margin").values.any()
 
 
 def test_distance_to_a_diamond() -> None:
