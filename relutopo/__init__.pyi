@@ -74,6 +74,8 @@ from relutopo.spectral.export import save_graphml as save_graphml
 from relutopo.spectral.fiedler import FiedlerPartition as FiedlerPartition
 from relutopo.spectral.fiedler import FiedlerPartitioner as FiedlerPartitioner
 from relutopo.spectral.fiedler import fiedler_partition as fiedler_partition
+from relutopo.spectral.given_graph import GivenGraph as GivenGraph
+from relutopo.spectral.given_graph import as_graph as as_graph
 from relutopo.spectral.region_search import RegionSearch as RegionSearch
 from relutopo.spectral.region_search import search_regions as search_regions
 from relutopo.spectral.weights import EdgeWeights as EdgeWeights

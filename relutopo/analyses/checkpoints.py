@@ -343,7 +343,8 @@ class CheckpointAnalysis(Analysis):
         conclusion = self.conclude(rows, run, place.labels)
         for name, table in conclusion.tables.items():
             save_table(table, place.directory / name)
-        listed = [*self.columns_of_rows(), *self._columns_of_signatures()]
+        words = [Column(name, "text", "of the run, the same in all rows") for name in place.labels]
+        listed = [*words, *self.columns_of_rows(), *self._columns_of_signatures()]
         save_columns(listed, place.directory)
         if place.draws_figures:
             log.info("drawing figures")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -47,7 +47,7 @@ class DualGraph(Frozen):
         The (d-1)-cell that both regions share; -1 for a Hamming pair that shares none, and
         throughout when there is no complex.
     kind : {"facet", "hamming"}
-        The adjacency.
+        The adjacency; "given" for graphs of one's own, see `relutopo.as_graph`.
     complex : CellComplex or None
         Where the graph comes from. Without it weights that measure cells are not available.
     regions : KnownRegions or None
@@ -65,16 +65,18 @@ class DualGraph(Frozen):
     [[0, 1, 0], [1, 0, 1], [0, 1, 0]]
     """
 
+    kinds: ClassVar[tuple[str, ...]] = get_args(Adjacency)
+
     n_nodes: int
     edges: NDArray[np.integer]
     facets: NDArray[np.integer]
-    kind: Adjacency
+    kind: Adjacency | Literal["given"]
     complex: Cells | None = None
     regions: KnownRegions | None = None
 
     def __post_init__(self) -> None:
         remedy = "'facet' is the usual choice"
-        check_choice("adjacency", self.kind, get_args(Adjacency), remedy=remedy)
+        check_choice("adjacency", self.kind, self.kinds, remedy=remedy)
         n_nodes = check_integer("n_nodes", self.n_nodes, remedy="pass the number of regions")
         object.__setattr__(self, "n_nodes", n_nodes)
         for name in ("edges", "facets"):

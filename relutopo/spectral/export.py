@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import Any
 
 from numpy.typing import ArrayLike
 
 from relutopo.optional import require
-from relutopo.spectral.dual_graph import DualGraph
+from relutopo.spectral.given_graph import as_graph
 from relutopo.system.files import atomic_write
 
 __all__ = ["save_graphml"]
@@ -16,7 +17,7 @@ __all__ = ["save_graphml"]
 
 def save_graphml(
     path: str | os.PathLike[str],
-    graph: DualGraph,
+    graph: Any,
     node_data: Mapping[str, ArrayLike] | None = None,
 ) -> None:
     """Write a dual graph as GraphML, atomically, for Gephi, Cytoscape, igraph and others.
@@ -25,7 +26,7 @@ def save_graphml(
     ----------
     path : path-like
         By custom ``....graphml``.
-    graph : DualGraph
+    graph : DualGraph, or what `as_graph` takes
     node_data : mapping of str to (n_nodes,) array_like, optional
         See `DualGraph.to_networkx`, which says what nodes and edges carry.
 
@@ -48,6 +49,6 @@ def save_graphml(
     {'population': 3, 'pattern': '00', 'volume': 1.0, 'centroid_0': -0.5, 'centroid_1': -0.5}
     """
     networkx = require("networkx", "save_graphml")
-    exported = graph.to_networkx(node_data)
+    exported = as_graph(graph).to_networkx(node_data)
     with atomic_write(path) as file:
         networkx.write_graphml(exported, file)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -42,10 +43,19 @@ from relutopo.spectral.agreement import (
 )
 from relutopo.spectral.dual_graph import DualGraph
 from relutopo.spectral.eigenspace import Eigenspace, canonical_vector, eigenspace
+from relutopo.spectral.given_graph import (
+    GivenEdges,
+    GivenGraph,
+    GivenNodes,
+    OwnWeights,
+    as_graph,
+    edge_numbers,
+    node_weights,
+)
 from relutopo.spectral.laplacian import Pencil, pencil
 from relutopo.spectral.ranges import agreement_range
 from relutopo.spectral.table import partition_table
-from relutopo.spectral.weights import EdgeWeights, VertexWeights
+from relutopo.spectral.weights import EdgeWeights, UnitEdges, VertexWeights
 from relutopo.system.interrupts import deliver_interrupts
 from relutopo.system.memory import in_words
 
@@ -146,7 +156,7 @@ class FiedlerPartition(Frozen):
         words = f", {self.uniqueness}" if self.multiplicity > 1 else ""
         return (
             f"FiedlerPartition(value={self.value:.6g}, {int((self.sides > 0).sum())} + "
-            f"{int((self.sides < 0).sum())} regions{on_cut}, {self.method}{words})"
+            f"{int((self.sides < 0).sum())} {_nodes_of(self.graph)}{on_cut}, {self.method}{words})"
         )
 
     @property
@@ -360,16 +370,16 @@ class FiedlerPartition(Frozen):
 
 
 def fiedler_partition(
-    graph: DualGraph,
+    graph: Any,
     points: ArrayLike | None = None,
     *,
-    vertex_weights: str | VertexWeights = "count_plus_one",
-    edge_weights: str | EdgeWeights = "unit",
+    vertex_weights: str | VertexWeights | ArrayLike | Mapping[Any, float] | None = None,
+    edge_weights: str | EdgeWeights | ArrayLike | None = None,
     eigensolver: str | Eigensolver = "auto",
     component: Literal["largest"] | None = None,
     seed: int = 0,
 ) -> FiedlerPartition:
-    """Divide the regions in two by the sign of the Fiedler vector.
+    """Divide the regions, or the nodes of any graph, in two by the sign of the Fiedler vector.
 
     M. Fiedler, "A property of eigenvectors of nonnegative symmetric matrices and its application
     to graph theory", Czechoslovak Math. J. 25 (1975) 619-633; with vertex weights that count data
@@ -377,14 +387,20 @@ def fiedler_partition(
 
     Parameters
     ----------
-    graph : DualGraph
-        Usually ``complex_.dual_graph()``.
+    graph : DualGraph, or any graph
+        Usually ``complex_.dual_graph()``, for which the complex may stand. Others are what
+        `as_graph` takes: a NetworkX graph, a symmetric sparse matrix or array. Of their partitions
+        value, vector, sides, cut and gap have the usual meaning; there are no points and no
+        complex, so that counts are 0 and agreements refused. ``part.graph.names`` and
+        ``part.table()`` have the names of the nodes.
     points : (n, d) array_like, optional
         Data points. Those outside the domain or on a facet between regions are counted apart.
-    vertex_weights : str or VertexWeights, default "count_plus_one"
-        Registry name or instance. Without points only a strategy that needs none.
-    edge_weights : str or EdgeWeights, default "unit"
-        Registry name or instance.
+    vertex_weights : str, VertexWeights, (n_nodes,) array_like or mapping, optional
+        Registry name or instance, or numbers of the nodes, by their names in a mapping. By default
+        "count_plus_one", which needs points; "unweighted" for a graph of one's own.
+    edge_weights : str, EdgeWeights or (n_edges,) array_like, optional
+        Registry name or instance, or numbers in the order of ``graph.edges``. By default "unit"; a
+        graph of one's own keeps its weights.
     eigensolver : str or Eigensolver, default "auto"
         Registry name or instance.
     component : {None, "largest"}
@@ -418,6 +434,8 @@ def fiedler_partition(
     >>> part = fiedler_partition(graph, vertex_weights="unweighted")
     >>> round(part.value, 9), part.method  # a path of three regions
     (1.0, 'dense')
+    >>> fiedler_partition([[0, 2, 0], [2, 0, 1], [0, 1, 0]]).cut_edges.tolist()
+    [[1, 2]]
     """
     partitioner = FiedlerPartitioner(
         graph, points, eigensolver=eigensolver, component=component, seed=seed
@@ -435,7 +453,7 @@ class FiedlerPartitioner:
 
     Parameters
     ----------
-    graph : DualGraph
+    graph : DualGraph, or any graph
     points : (n, d) array_like, optional
     eigensolver : str or Eigensolver, default "auto"
     component : {None, "largest"}
@@ -461,7 +479,7 @@ class FiedlerPartitioner:
     @deliver_interrupts
     def __init__(
         self,
-        graph: DualGraph,
+        graph: Any,
         points: ArrayLike | None = None,
         *,
         eigensolver: str | Eigensolver = "auto",
@@ -470,25 +488,25 @@ class FiedlerPartitioner:
     ) -> None:
         self._seed = check_seed(seed)
         self._solver: Eigensolver = registry.create("eigensolver", eigensolver)
-        self._graph = graph
+        self._graph = as_graph(graph)
         self._component = component
-        self._regions = None if points is None else graph.locate(points)
+        self._regions = None if points is None else self._graph.locate(points)
         self._last: _Prepared | None = None
 
     @in_words("take a smaller graph")
     @deliver_interrupts
     def partition(
         self,
-        vertex_weights: str | VertexWeights = "count_plus_one",
-        edge_weights: str | EdgeWeights = "unit",
+        vertex_weights: str | VertexWeights | ArrayLike | Mapping[Any, float] | None = None,
+        edge_weights: str | EdgeWeights | ArrayLike | None = None,
     ) -> FiedlerPartition:
         """Return the partition for some weights; see `fiedler_partition`."""
         graph = self._graph
-        weighting: VertexWeights = registry.create("vertex_weights", vertex_weights)
+        weighting = _of_nodes(graph, vertex_weights)
         regions = _known_regions(self._regions, weighting)
         counts = np.bincount(regions[regions >= 0], minlength=graph.n_nodes)
         members = _members(graph, self._component)
-        system = pencil(graph, counts, weighting, registry.create("edge_weights", edge_weights))
+        system = pencil(graph, counts, weighting, _of_edges(graph, edge_weights))
         begin = time.perf_counter()
         found = self._eigenspace(system, members)
         seconds = time.perf_counter() - begin
@@ -596,11 +614,40 @@ def _canonical(
     return sign * vector
 
 
+def _of_nodes(graph: DualGraph, weights: Any) -> VertexWeights:
+    """Return the strategy that a choice of vertex weights means."""
+    if weights is None:
+        weights = "unweighted" if isinstance(graph, GivenGraph) else "count_plus_one"
+    elif not isinstance(weights, (str, VertexWeights)) and _are_numbers(weights):
+        return GivenNodes(node_weights(graph, weights))
+    strategy: VertexWeights = registry.create("vertex_weights", weights)
+    return strategy
+
+
+def _of_edges(graph: DualGraph, weights: Any) -> EdgeWeights:
+    """Return the strategy that a choice of edge weights means."""
+    if weights is None:
+        return OwnWeights() if isinstance(graph, GivenGraph) else UnitEdges()
+    if not isinstance(weights, (str, EdgeWeights)) and _are_numbers(weights):
+        return GivenEdges(edge_numbers(graph, weights))
+    strategy: EdgeWeights = registry.create("edge_weights", weights)
+    return strategy
+
+
+def _are_numbers(weights: Any) -> bool:
+    return isinstance(weights, (Mapping, Sequence)) or hasattr(weights, "__array__")
+
+
+def _nodes_of(graph: DualGraph) -> str:
+    return "nodes" if isinstance(graph, GivenGraph) else "regions"
+
+
 def _complex_of(graph: DualGraph) -> Cells:
     if graph.complex is None:
         raise InputError(
             "`graph` must have a complex for this, got one without; take the graph from "
-            "CellComplex.dual_graph"
+            "CellComplex.dual_graph; of a graph of one's own `sides`, `vector` and `sweep_cut` are "
+            "what there is"
         )
     return graph.complex
 
@@ -644,6 +691,11 @@ def _members(graph: DualGraph, component: Literal["largest"] | None) -> NDArray[
     if members.sum() < 2:
         raise NoFiedlerVectorError(
             f"`graph` must have a component of at least 2 nodes, got {members.sum()}; a single "
-            "region has no Fiedler vector: take a larger domain or a network with a kink in it"
+            + (
+                "node has no Fiedler vector"
+                if isinstance(graph, GivenGraph)
+                else "region has no Fiedler vector: take a larger domain or a network with a kink "
+                "in it"
+            )
         )
     return members

@@ -15,6 +15,7 @@ from relutopo.errors import InputError
 from relutopo.optional import require
 from relutopo.reports.columns import Column
 from relutopo.spectral.agreement import Sides, decision_of_regions
+from relutopo.spectral.given_graph import GivenGraph
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,6 +24,7 @@ __all__ = ["COLUMNS_OF_PARTITION", "partition_table"]
 
 COLUMNS_OF_PARTITION = (
     Column("region", "region", "its number in the graph"),
+    Column("node", "text", "name of the node, in place of the region, for a graph of one's own"),
     Column(
         "part",
         "1",
@@ -86,7 +88,11 @@ def partition_table(
             "`points` must be given with `labels`, got None; pass the points of the labels"
         )
     values: dict[str, Any] = {
-        "region": np.arange(n),
+        **(
+            {"node": list(graph.names)}
+            if isinstance(graph, GivenGraph)
+            else {"region": np.arange(n)}
+        ),
         "part": partition.sides,
         "fiedler": partition.vector,
         "vertex_weight": partition.vertex_weights,

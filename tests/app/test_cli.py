@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 import relutopo
 from relutopo.complex import load_complex
+from relutopo.reports.columns import Column
 
 Command = Callable[..., str]
 TINY = [
@@ -41,6 +43,9 @@ def test_a_run_leaves_everything_it_should(workplace: Path) -> None:
     assert table["step"].tolist() == [0, 1, 6, 30, 40]
     pd.testing.assert_frame_equal(table, pd.read_csv(run / "results.csv"), check_dtype=False)
     assert set(table["experiment"]) == {"two_moons"}
+    explained = re.findall(r"^\| `(.*?)` \|", (run / "columns.md").read_text(), re.MULTILINE)
+    columns = [Column(name, "", "") for name in explained]
+    assert [name for name in table if not any(c.is_named(name) for c in columns)] == []
     complex_ = load_complex(run / "complex.npz")
     assert complex_.n_regions == table["n_regions"].iloc[-1]
     environment = json.loads((run / "environment.json").read_text())
