@@ -102,15 +102,17 @@ class CheckpointAnalysis(Analysis):
     domain: Mapping[str, Any] = choice_field("around_data")
     signatures: Sequence[Choice] = ()
 
+    of_conclusion: ClassVar[tuple[Column, ...]] = ()
+    """Columns that `conclude` adds to the table of a run."""
     of_history: ClassVar[tuple[str, ...]] = tuple(column.name for column in ALONG_A_RUN[1:])
 
     # What a kind of analysis says of itself
 
     @classmethod
     def columns_of_rows(cls) -> tuple[Column, ...]:
-        """Return the columns along a run, and its own."""
-        along = ("step", *cls.of_history)
-        return (*(entry for entry in ALONG_A_RUN if entry.name in along), *cls.columns)
+        """Return the columns along a run, its own, and those of the conclusion."""
+        along = [entry for entry in ALONG_A_RUN if entry.name in ("step", *cls.of_history)]
+        return (*along, *cls.columns, *cls.of_conclusion)
 
     def check(self, dataset: Dataset, domain: Domain) -> None:
         """Raise an `InputError` for data that cannot be analysed on a domain; none by default.

@@ -111,6 +111,18 @@ class Homology(CheckpointAnalysis):
     n_filtrations: int = 5
 
     columns = tuple(_columns())
+    of_conclusion = (
+        Column("filtration", "text", "name of the filtration"),
+        Column("reducer", "text", "name of the reducer that was asked for"),
+        Column(
+            "is_regular",
+            "1",
+            "whether the checkpoint is one of the evenly spaced ones; only "
+            "where the loss of every step is known, like the two next columns",
+        ),
+        Column("is_spike", "1", "whether the checkpoint is the peak of a spike of the loss"),
+        Column("log_excess", "1", "logarithm of the loss minus its running median at that step"),
+    )
     measures = (
         *_AT_SPIKES,
         "n_spikes",

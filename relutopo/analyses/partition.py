@@ -16,7 +16,12 @@ from numpy.typing import NDArray
 
 from relutopo.analyses.base import Row, SweepTables, choice_field
 from relutopo.analyses.checkpoints import Analysed, CheckpointAnalysis, last_values
-from relutopo.analyses.partition_summary import learning_steps, run_summary, sweep_summary
+from relutopo.analyses.partition_summary import (
+    GENERALISED,
+    learning_steps,
+    run_summary,
+    sweep_summary,
+)
 from relutopo.analyses.rows import timed
 from relutopo.errors import InputError
 from relutopo.geometry.cells import ON_BOUNDARY, OUTSIDE, Cells
@@ -153,6 +158,23 @@ class Partition(CheckpointAnalysis):
     component: Literal["largest"] | None = None
 
     columns = tuple(_columns())
+    of_conclusion = (
+        Column("adjacency", "text", "what joins two regions"),
+        Column("vertex_weights", "text", "name of the vertex weights"),
+        Column("edge_weights", "text", "name of the edge weights"),
+        Column("eigensolver", "text", "name of the eigensolver that was asked for"),
+        Column(
+            "fitted_step",
+            "steps",
+            "of the whole run: first evaluated step with a train accuracy of 1; NaN for never",
+        ),
+        Column(
+            "generalised_step",
+            "steps",
+            f"of the whole run: first evaluated step with a held-out accuracy of {GENERALISED} or "
+            "more; NaN for never",
+        ),
+    )
     measures = (
         "weighted_agreement",
         "unweighted_agreement",

@@ -45,7 +45,7 @@ def test_a_run_leaves_everything_it_should(workplace: Path) -> None:
     assert set(table["experiment"]) == {"two_moons"}
     explained = re.findall(r"^\| `(.*?)` \|", (run / "columns.md").read_text(), re.MULTILINE)
     columns = [Column(name, "", "") for name in explained]
-    assert [name for name in table if not any(c.is_named(name) for c in columns)] == []
+    assert [name for name in table if not any(c.is_named(str(name)) for c in columns)] == []
     complex_ = load_complex(run / "complex.npz")
     assert complex_.n_regions == table["n_regions"].iloc[-1]
     environment = json.loads((run / "environment.json").read_text())
