@@ -31,6 +31,7 @@ from relutopo.arithmetic.exact import Integers, to_float
 from relutopo.checks import check_integer, check_number
 from relutopo.complex import CellComplex
 from relutopo.errors import FloatRangeError, InputError
+from relutopo.estimation.estimate import warn_of_costs
 from relutopo.geometry.domain import Box, Domain, as_domain
 from relutopo.geometry.polytope import Cone
 from relutopo.geometry.slices import network_on
@@ -87,6 +88,8 @@ def decompose(
     Returns
     -------
     CellComplex
+        If neither limit is set, and it is expected to take minutes or gigabytes, a warning with
+        numbers is logged before the work begins; `relutopo.estimate` tells more.
 
     Raises
     ------
@@ -116,6 +119,8 @@ def decompose(
     backend: Enumerator = registry.create("enumerator", enumerator)
     place: Domain = as_domain(domain)
     network = network_on(model, place)
+    if max_cells is None and max_bytes is None:
+        warn_of_costs(network, place)
     try:
         found = backend.enumerate(
             network, place, max_cells=max_cells, max_bytes=max_bytes, progress=progress

@@ -326,10 +326,7 @@ class CheckpointAnalysis(Analysis):
             )
         with place.stage("training"):
             run = place.run
-        log.info(
-            "analysing %s; the first use compiles, up to a minute",
-            counted(len(run.steps), "checkpoint"),
-        )
+        log.info("analysing %s", counted(len(run.steps), "checkpoint"))
         # Threads cost small matrices more than they give: ten times as long on a busy machine.
         with threadpoolctl.threadpool_limits(1, "blas"):
             with place.stage("analysis"), place.progress("analysing") as progress:

@@ -11,11 +11,15 @@ characteristic 1. A tile is drawn more often the more neurons change sign betwee
 what it adds is divided by its probability (M. H. Hansen, W. N. Hurwitz, "On the theory of sampling
 from finite populations", Ann. Math. Statist. 14 (1943) 333-362): the mean has the right number as
 its expectation, whatever the network. Where all tiles are decomposed it is that number.
+
+In more than three dimensions there would be too many tiles: regions are estimated by random
+descents (`relutopo.estimation.descents`), bytes and seconds from their number.
 """
 
 from __future__ import annotations
 
 import itertools
+import logging
 import math
 import time
 from dataclasses import dataclass
@@ -29,19 +33,33 @@ from relutopo import registry
 from relutopo.checks import check_integer, check_number, check_seed
 from relutopo.complex import CellComplex
 from relutopo.errors import InputError, LimitReachedError
-from relutopo.geometry.domain import Box, Domain, as_domain, check_dimensions
+from relutopo.estimation.descents import descents
+from relutopo.geometry.domain import (
+    MOST_DIMENSIONS_OF_FACES,
+    Box,
+    Domain,
+    as_domain,
+    check_dimensions,
+)
 from relutopo.geometry.slices import AffineSlice, network_on
 from relutopo.interfaces import Enumerator, checked_cells
 from relutopo.networks.network import Network
 from relutopo.reports.text import counted
 
-__all__ = ["Estimate", "estimate"]
+__all__ = ["Estimate", "estimate", "warn_of_costs"]
 
-_MOST_CELLS = 20_000
-"""Of a tile; larger ones are divided."""
+log = logging.getLogger("relutopo")
+
+_MOST_CELLS, _FEW_CELLS = 20_000, 2_000
+"""Of a tile, for an estimate and for a warning; larger ones are divided."""
 _MOST_DIVISIONS = 24
 _MOST_PLACES = 4096
 _CONFIDENCE = 0.95
+_MOST_DIM_OF_TILES = 3
+_SECONDS_A_CELL = 1e-6
+"""In many dimensions, on one core of a usual machine."""
+_MANY_BYTES, _MANY_SECONDS = 2.0**30, 60.0
+"""What is worth a warning."""
 _OFFSET = 0.3819660112501051
 """Where the first wall lies between two of equal parts: kinks lie at halves, and not here."""
 
@@ -62,9 +80,10 @@ class Estimate:
     n_bytes : float
         Memory of the complex, twice what its arrays will take.
     seconds : float
-        On this machine, with kernels compiled.
+        On this machine, with kernels compiled; in more than three dimensions on a usual one.
     n_tiles, n_drawn : int
-        Into how many tiles the domain was cut, and how many different ones were decomposed.
+        Into how many tiles the domain was cut, and how many different ones were decomposed; no
+        tiles, and how many descents, in more than three dimensions.
     """
 
     n_regions: float
@@ -84,9 +103,13 @@ class Estimate:
     def __str__(self) -> str:
         between = "" if self.is_exact else f" ({_short(self.low)} to {_short(self.high)})"
         about = "" if self.is_exact else "about "
+        seconds = f"{self.seconds:.1g}" if self.seconds < 10 else _short(self.seconds)
+        source = f"{self.n_drawn} of {counted(self.n_tiles, 'tile')}"
+        if not self.n_tiles:
+            source = counted(self.n_drawn, "descent")
         return (
             f"{about}{_short(self.n_regions)} regions{between}, {_short(self.n_bytes)}B, "
-            f"{self.seconds:.1g} s; from {self.n_drawn} of {counted(self.n_tiles, 'tile')}"
+            f"{seconds} s; from {source}"
         )
 
 
@@ -107,9 +130,10 @@ def estimate(
     domain : Box, AffineSlice, or (n, d) array_like
         An affine slice with a box. Points stand for ``Box.around(points)``.
     n_tiles : int, default 24
-        How many tiles are drawn; all, if there are fewer.
+        How many tiles are drawn; all, if there are fewer. In more than three dimensions, how many
+        descents are made.
     seconds : float, default 5
-        No further tile is begun after this time; at least two are.
+        No further tile or descent is begun after this time; at least two are.
     seed : int, default 0
         Of the draw.
 
@@ -120,8 +144,7 @@ def estimate(
     Raises
     ------
     InputError
-        If the domain is neither, has so many dimensions that no tile is small enough, or the
-        model cannot be used.
+        If the domain is neither, has more than 12 dimensions, or the model cannot be used.
 
     Examples
     --------
@@ -136,8 +159,68 @@ def estimate(
     rng = np.random.default_rng(check_seed(seed))
     place: Domain = as_domain(domain)
     network, box = network_on(model, place), _box_of(place)
+    return _estimated(network, box, n_tiles, seconds, _MOST_CELLS, rng)
+
+
+def warn_of_costs(network: Network, domain: Domain) -> None:
+    """Log a warning with numbers if a decomposition is expected to take minutes or gigabytes.
+
+    Whether it may is told by the number of neurons, in microseconds; only then it is estimated,
+    within two seconds or so.
+
+    Parameters
+    ----------
+    network : Network
+    domain : Domain
+        Nothing is known of others than boxes, and slices with one.
+    """
+    box = domain.box if isinstance(domain, AffineSlice) else domain
+    if (
+        not isinstance(box, Box)
+        or box.dim > MOST_DIMENSIONS_OF_FACES
+        or not _may_be_costly(network, box.dim)
+    ):
+        return
+    found = _estimated(network, box, 6, 1.0, _FEW_CELLS, np.random.default_rng(0))
+    if found.n_bytes > _MANY_BYTES or found.seconds > _MANY_SECONDS:
+        axes = counted(box.dim, "dimension")
+        log.warning(
+            "a decomposition in %s is expected to give %s; to bound it, set `max_cells` or "
+            "`max_bytes`%s",
+            axes,
+            found,
+            ", or take a plane, which has far fewer regions: an AffineSlice" if box.dim > 2 else "",
+        )
+
+
+def _may_be_costly(network: Network, dim: int) -> bool:
+    """Tell whether as many regions as lines in general position give are worth a warning."""
+    n = network.n_neurons
+    most = float(sum(math.comb(n, k) for k in range(min(dim, n) + 1)))
+    cells = most * 2.0**dim
+    return most * _bytes_a_region(dim, n) > _MANY_BYTES or cells * _SECONDS_A_CELL > _MANY_SECONDS
+
+
+def _bytes_a_region(dim: int, n_neurons: int) -> float:
+    """Return what a region takes where no more kinks meet than must: 2^d cells of d facets."""
+    return 2.0**dim * (4 * dim + 8) + 8 * (dim + 1) + n_neurons / 8
+
+
+def _estimated(
+    network: Network,
+    box: Box,
+    n_tiles: int,
+    seconds: float,
+    most_cells: int,
+    rng: np.random.Generator,
+) -> Estimate:
     begin = time.perf_counter()
-    cuts = _divisions(network, box, rng)
+    if box.dim > _MOST_DIM_OF_TILES:
+        try:
+            return _of_one_tile(network, box, most_cells)
+        except LimitReachedError:
+            return _by_descents(network, box, n_tiles, seconds, rng)
+    cuts = _divisions(network, box, most_cells, rng)
     n_along = len(cuts[0]) - 1
     total = n_along**box.dim
     places = _places(n_along, box.dim, rng)
@@ -162,6 +245,42 @@ def estimate(
             found[number] = _own_regions(tile, places[number] > 0)
         drawn.append(found[number] * shares[number])
     return _estimate(box.dim, total, drawn, float(sum(found.values())), sizes)
+
+
+def _of_one_tile(network: Network, box: Box, most_cells: int) -> Estimate:
+    """Return the numbers themselves, if they are small."""
+    if 3**box.dim > most_cells:
+        raise LimitReachedError("its faces alone are too many")
+    begin = time.perf_counter()
+    tile = _complex(network, box, max_cells=most_cells)
+    spent = time.perf_counter() - begin
+    number = float(tile.n_regions)
+    return _estimate(box.dim, 1, [number], number, [(tile.n_regions, spent, _bytes(tile))])
+
+
+def _by_descents(
+    network: Network, box: Box, most: int, seconds: float, rng: np.random.Generator
+) -> Estimate:
+    found = descents(network, box, most, seconds, rng)
+    regions, half = _mean(found)
+    cells = 2.0**box.dim * regions
+    return Estimate(
+        n_regions=regions,
+        low=max(1.0, regions - half),
+        high=regions + half,
+        n_cells=cells,
+        n_bytes=2.0 * regions * _bytes_a_region(box.dim, network.n_neurons),
+        seconds=cells * _SECONDS_A_CELL,
+        n_tiles=0,
+        n_drawn=len(found),
+    )
+
+
+def _mean(drawn: list[float]) -> tuple[float, float]:
+    """Return the mean of independent estimates, and the half-width of its interval."""
+    error = float(np.std(drawn, ddof=1)) / math.sqrt(len(drawn))
+    quantile = float(stats.t.ppf((1 + _CONFIDENCE) / 2, len(drawn) - 1))
+    return float(np.mean(drawn)), quantile * error
 
 
 def _places(n_along: int, dim: int, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -204,19 +323,21 @@ def _complex(network: Network, box: Box, max_cells: int | None = None) -> CellCo
     return CellComplex.of(checked_cells(found, backend, network, box))
 
 
-def _divisions(network: Network, box: Box, rng: np.random.Generator) -> list[NDArray[np.float64]]:
+def _divisions(
+    network: Network, box: Box, most_cells: int, rng: np.random.Generator
+) -> list[NDArray[np.float64]]:
     """Return where each axis is cut so that the tile that seems fullest is small."""
     for power in range(_MOST_DIVISIONS):
         cuts = _cuts(box, 2**power)
         places = _places(len(cuts[0]) - 1, box.dim, rng)
         fullest = places[np.argmax(_weights(network, cuts, places))]
         try:
-            _complex(network, _tile(cuts, fullest), max_cells=_MOST_CELLS)
+            _complex(network, _tile(cuts, fullest), max_cells=most_cells)
             return cuts
         except LimitReachedError:
             continue
     raise InputError(
-        f"`domain` must have parts with at most {_MOST_CELLS} cells, got none in {box.dim} "
+        f"`domain` must have parts with at most {most_cells} cells, got none in {box.dim} "
         "dimensions; cut out an AffineSlice"
     )
 
@@ -275,9 +396,7 @@ def _estimate(
     is_exact = len(sizes) == total
     regions, half = seen, 0.0
     if not is_exact:
-        regions = float(np.mean(drawn))
-        error = float(np.std(drawn, ddof=1)) / math.sqrt(len(drawn))
-        half = float(stats.t.ppf((1 + _CONFIDENCE) / 2, len(drawn) - 1)) * error
+        regions, half = _mean(drawn)
     n_seen = sum(n for n, _, _ in sizes)
     spent = sum(seconds for _, seconds, _ in sizes)
     n_bytes = sum(n for _, _, n in sizes)

@@ -25,6 +25,7 @@ from relutopo.errors import InputError
 from relutopo.reports.shown import Shown
 
 __all__ = [
+    "MOST_DIMENSIONS_OF_FACES",
     "Box",
     "Domain",
     "FaceLattice",
@@ -39,7 +40,7 @@ FacetLists: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int32]]
 """The facets of each k-cell in CSR form: (indptr, indices of (k-1)-cells)."""
 _MOST_DIMENSIONS = 2**24
 """Of a box, whose faces are not listed."""
-_MAX_DIM = 12
+MOST_DIMENSIONS_OF_FACES = 12
 """Of a box whose faces are listed: there are half a million then."""
 
 
@@ -378,12 +379,13 @@ def check_dimensions(dim: int, what: str) -> None:
     Traceback (most recent call last):
     relutopo.errors.InputError: `domain` must have at most 12 dimensions ... got points of 64, ...
     """
-    if dim > _MAX_DIM:
+    if dim > MOST_DIMENSIONS_OF_FACES:
         raise InputError(
-            f"`domain` must have at most {_MAX_DIM} dimensions to be cut into cells, got {what} of "
-            f"{dim}, and a box has 3^{dim} faces; pass an AffineSlice, for example the plane "
-            "through three points, AffineSlice.through(a, b, c), or along the principal components "
-            "of data, AffineSlice.principal(X), or look for regions only, by search_regions"
+            f"`domain` must have at most {MOST_DIMENSIONS_OF_FACES} dimensions to be cut into "
+            f"cells, got {what} of {dim}, and a box has 3^{dim} faces; pass an AffineSlice, for "
+            "example the plane through three points, AffineSlice.through(a, b, c), or along the "
+            "principal components of data, AffineSlice.principal(X), or look for regions only, by "
+            "search_regions"
         )
 
 

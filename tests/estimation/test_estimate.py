@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 import pytest
 
 from relutopo import AffineSlice, Box, Polytope, decompose, estimate
 from relutopo.errors import InputError
 from relutopo.estimation import estimate as module
+from relutopo.estimation.descents import descents
 from relutopo.estimation.estimate import Estimate
 from relutopo.gallery import random_network
 
@@ -62,6 +65,8 @@ def test_what_cannot_be_estimated_is_named() -> None:
     triangle = Polytope([[-1.0, 0.0], [0.0, -1.0], [1.0, 1.0]], [0.0, 0.0, 1.0])
     with pytest.raises(InputError, match="`domain` must be a Box, or an AffineSlice with one, got"):
         estimate(network, triangle)
+    with pytest.raises(InputError, match="at most 12 dimensions to be cut into cells, got a box"):
+        estimate(random_network([64, 4, 1]), Box(-1, 1, dim=64))
     with pytest.raises(InputError, match="`n_tiles` must be an integer"):
         estimate(network, Box(-1, 1, dim=2), n_tiles=1)
 
@@ -70,3 +75,50 @@ def test_the_words() -> None:
     some = Estimate(1234.0, 1000.0, 1500.0, 4936.0, 2.5e6, 0.0123, 64, 20)
     assert str(some) == ("about 1.23 k regions (1 k to 1.5 k), 2.5 MB, 0.01 s; from 20 of 64 tiles")
     assert str(Estimate(215.0, 215.0, 215.0, 860.0, 4e4, 0.01, 1, 1)).startswith("215 regions, 40")
+    many = Estimate(5e6, 1.0, 1e7, 1e9, 6e10, 754.0, 0, 6)
+    assert str(many) == "about 5 M regions (1 to 10 M), 60 GB, 754 s; from 6 descents"
+
+
+@pytest.mark.parametrize("widths", [[1, 9, 1], [2, 12, 8, 1], [3, 8, 6, 1], [4, 8, 5, 1]])
+def test_descents_are_right_on_average(widths: list[int]) -> None:
+    network, box = random_network(widths, seed=1), Box(-1, 2, dim=widths[0])
+    n = decompose(network, box).n_regions
+    found = np.array(descents(network, box, 200, 60.0, np.random.default_rng(0)))
+    assert abs(found.mean() - n) <= 4 * found.std() / np.sqrt(len(found))
+
+
+def test_many_dimensions(caplog: pytest.LogCaptureFixture) -> None:
+    """A grid of planes along the axes has as many regions as one can count."""
+    weights = np.repeat(np.eye(8), 5, axis=0)
+    offsets = np.tile(np.linspace(-0.7, 0.8, 5), 8)
+    grid = ([weights, np.ones((1, 40))], [offsets, [0.0]])
+    found = estimate(grid, Box(-1, 1, dim=8), n_tiles=60)
+    assert found.n_tiles == 0
+    assert found.low <= 6**8 <= found.high
+    assert found.high < 100 * 6**8
+    small = estimate(random_network([6, 3, 1], seed=0), Box(-1, 1, dim=6))
+    assert small.is_exact
+
+
+def test_a_warning_comes_before_minutes_and_gigabytes(caplog: pytest.LogCaptureFixture) -> None:
+    network, box = random_network([8, 32, 32, 1], seed=0), Box(-1, 1, dim=8)
+    with caplog.at_level(logging.WARNING, "relutopo"):
+        module.warn_of_costs(network, box)
+    assert "a decomposition in 8 dimensions is expected to give about" in caplog.text
+    assert "GB" in caplog.text
+    assert "`max_cells`" in caplog.text
+    assert "AffineSlice" in caplog.text
+
+
+def test_no_warning_where_little_is_to_be_done(caplog: pytest.LogCaptureFixture) -> None:
+    plane = AffineSlice.through(*np.random.default_rng(0).normal(size=(3, 8)))
+    small = random_network([8, 32, 32, 1], seed=0)
+    triangle = Polytope([[-1.0, 0.0], [0.0, -1.0], [1.0, 1.0]], [0.0, 0.0, 1.0])
+    with caplog.at_level(logging.WARNING, "relutopo"):
+        decompose(small, plane)
+        decompose(random_network([2, 40, 1]), triangle)
+        module.warn_of_costs(random_network([4, 12, 12, 1]), Box(-1, 1, dim=4))
+        # As many neurons as may give minutes, none of which has a kink in the box.
+        far = ([np.ones((60, 6)), np.ones((1, 60))], [np.full(60, 100.0), [0.0]])
+        assert decompose(far, Box(-1, 1, dim=6)).n_regions == 1
+    assert "is expected" not in caplog.text

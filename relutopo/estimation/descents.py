@@ -1,0 +1,117 @@
+"""Estimates of the number of regions by random descents, in any number of dimensions.
+
+Neurons cut the domain one after another, layer by layer: a polytope that a neuron cuts has two
+parts, any other one. The regions are the leaves of that tree. A descent takes one part at each cut,
+with some probability, and the product of the inverse probabilities is the number of leaves on
+average, whatever the probabilities are (D. E. Knuth, "Estimating the efficiency of backtrack
+programs", Math. Comp. 29 (1975) 121-136).
+
+Whether a neuron cuts a polytope is decided in floats, by points that are known to lie in it, by
+the domain's box, and else by linear programs: it is an estimate. A part is taken in proportion to
+how far the neuron's value reaches into it, since larger parts have more regions.
+"""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relutopo.geometry.domain import Box
+from relutopo.networks.network import Network
+
+__all__ = ["descents"]
+
+_N_POINTS = 64
+_LEAST_SHARE = 0.15
+_ZERO = 1e-9
+"""Relative to the largest value on the box: smaller ones count as zero."""
+
+
+def descents(
+    network: Network, box: Box, most: int, seconds: float, rng: np.random.Generator
+) -> list[float]:
+    """Return estimates of the number of regions, independent and right on average.
+
+    Parameters
+    ----------
+    network : Network
+    box : Box
+    most : int
+        How many descents.
+    seconds : float
+        None is begun after this time, if there are two.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    list of float
+
+    Examples
+    --------
+    >>> from relutopo.networks.perceptron import ReluNetwork
+    >>> cross = ReluNetwork([np.eye(2), np.ones((1, 2))], [np.zeros(2), [0.0]])
+    >>> found = descents(cross, Box(-1, 1, dim=2), 3, 1.0, np.random.default_rng(0))
+    >>> [round(number) for number in found]
+    [4, 4, 4]
+    """
+    end, found = time.perf_counter() + seconds, list[float]()
+    while len(found) < most and (len(found) < 2 or time.perf_counter() < end):
+        found.append(_descent(network, box, rng))
+    return found
+
+
+def _descent(network: Network, box: Box, rng: np.random.Generator) -> float:
+    centre, half = (box.low + box.high) / 2, (box.high - box.low) / 2
+    points = centre + half * rng.uniform(-1, 1, (_N_POINTS, box.dim))
+    normals, offsets = list[NDArray[np.float64]](), list[float]()
+    pattern = np.zeros((1, network.n_neurons), dtype=bool)
+    weight = 1.0
+    for layer, first in enumerate(network.layer_offsets[:-1]):
+        maps = network.affine_maps(layer, pattern[:, :first], box.magnitude)
+        for unit, plane in enumerate(maps.planes[0].T):
+            a, c = plane[:-1], plane[-1]
+            reach = float(np.abs(a) @ half)
+            middle = float(a @ centre + c)
+            zero = _ZERO * (abs(middle) + reach)
+            values = points @ a + c
+            low, high = float(values.min()), float(values.max())
+            for sign in (1.0, -1.0):  # the least value, then the greatest
+                known = low if sign > 0 else -high
+                if known > -zero and sign * middle - reach < -zero:
+                    x = _least(sign * a, normals, offsets, box)
+                    if x is not None:
+                        points = np.concatenate([points, x[None]])
+                        value = float(a @ x + c)
+                        low, high = min(low, value), max(high, value)
+            is_on = high > -low
+            if low < -zero and high > zero:
+                share = float(np.clip(high / (high - low), _LEAST_SHARE, 1 - _LEAST_SHARE))
+                is_on = rng.uniform() < share
+                weight /= share if is_on else 1 - share
+                sign = 1.0 if is_on else -1.0
+                points = points[sign * (points @ a + c) > 0]
+                normals.append(-sign * a)
+                offsets.append(sign * c)
+            pattern[0, first + unit] = is_on
+    return weight
+
+
+def _least(
+    direction: NDArray[np.float64],
+    normals: list[NDArray[np.float64]],
+    offsets: list[float],
+    box: Box,
+) -> NDArray[np.float64] | None:
+    """Return where a linear function is least on a part of the box; None if it cannot be told."""
+    from scipy.optimize import linprog  # slow to load, and seldom needed
+
+    result = linprog(
+        direction,
+        A_ub=np.array(normals) if normals else None,
+        b_ub=np.array(offsets) if normals else None,
+        bounds=np.stack([box.low, box.high], axis=1),
+        method="highs",
+    )
+    return np.asarray(result.x) if result.x is not None else None
