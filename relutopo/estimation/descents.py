@@ -14,6 +14,7 @@ how far the neuron's value reaches into it, since larger parts have more regions
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,11 +108,7 @@ def _least(
     """Return where a linear function is least on a part of the box; None if it cannot be told."""
     from scipy.optimize import linprog  # slow to load, and seldom needed
 
-    result = linprog(
-        direction,
-        A_ub=np.array(normals) if normals else None,
-        b_ub=np.array(offsets) if normals else None,
-        bounds=np.stack([box.low, box.high], axis=1),
-        method="highs",
-    )
+    parts: dict[str, Any] = {"A_ub": np.array(normals), "b_ub": np.array(offsets)}
+    ends: Any = np.stack([box.low, box.high], axis=1)
+    result = linprog(direction, **(parts if normals else {}), bounds=ends, method="highs")
     return np.asarray(result.x) if result.x is not None else None
