@@ -4,7 +4,9 @@
 from relutopo.plots.complexes import plot_complex as plot_complex
 from relutopo.plots.complexes import plot_complexes as plot_complexes
 from relutopo.plots.figures import save_figure as save_figure
+from relutopo.plots.homology import plot_barcode as plot_barcode
 from relutopo.plots.homology import plot_betti_curves as plot_betti_curves
+from relutopo.plots.homology import plot_persistence_diagram as plot_persistence_diagram
 from relutopo.plots.partitions import PartitionedCheckpoint as PartitionedCheckpoint
 from relutopo.plots.partitions import plot_partition as plot_partition
 from relutopo.plots.partitions import plot_partition_history as plot_partition_history

@@ -9,7 +9,7 @@ the upper one, so that the same layers serve both.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Sized
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -309,7 +309,7 @@ def greys() -> Colormap:
     return LinearSegmentedColormap.from_list("relutopo_greys", ["#ffffff", "#aeb4ba"])
 
 
-def require_one_each(what: str, whole: Sequence[Any], **others: Sequence[Any] | None) -> None:
+def require_one_each(what: str, whole: Sized, **others: Sequence[Any] | None) -> None:
     """Refuse sequences that have not one entry for each of the others."""
     for name, entries in others.items():
         if entries is not None and len(entries) != len(whole):
@@ -345,7 +345,8 @@ def draw_segments(ax: Axes, segments: NDArray[np.float64], **line: Any) -> None:
     """Draw segments, (n, 2, 2), as one collection."""
     from matplotlib.collections import LineCollection
 
-    ax.add_collection(LineCollection(list(segments), capstyle="round", **line), autolim=False)
+    look = {"capstyle": "round"} | line
+    ax.add_collection(LineCollection(list(segments), **look), autolim=False)
 
 
 def draw_edges(ax: Axes, complex_: Cells) -> None:

@@ -121,7 +121,7 @@ class Panel:
             if other.x1 <= cell.x0 and other.y0 < cell.y1 and other.y1 > cell.y0:
                 left = min(left, cell.x0 - other.x1 - self._gap / 2)
             if other.y1 <= cell.y0 and other.x0 < cell.x1 and other.x1 > cell.x0:
-                below = min(below, cell.y0 - other.y1 - title - self._gap * (1.5 if title else 0.5))
+                below = min(below, cell.y0 - other.y1 - title - 1.5 * self._gap)
         return left, below
 
     @property

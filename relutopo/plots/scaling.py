@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from relutopo.errors import InputError
-from relutopo.plots.style import PALETTE, new_figure, open_frame, style
+from relutopo.plots import layers as drawing
+from relutopo.plots.style import PALETTE, new_figure, open_frame, style_unless
 from relutopo.reports.power_laws import fit_power_law
 
 if TYPE_CHECKING:
@@ -23,7 +24,25 @@ Curves = Mapping[str, tuple[ArrayLike, ArrayLike]]
 _MARKERS = "osD^vP"
 
 
-def plot_scaling(panels: Mapping[str, Curves], size: str) -> Figure:
+@overload
+def plot_scaling(
+    panels: Mapping[str, Curves], size: str, *, axes: Sequence[Axes] | Axes, legend: bool = ...
+) -> Sequence[Axes]: ...
+
+
+@overload
+def plot_scaling(
+    panels: Mapping[str, Curves], size: str, *, axes: None = ..., legend: bool = ...
+) -> Figure: ...
+
+
+def plot_scaling(
+    panels: Mapping[str, Curves],
+    size: str,
+    *,
+    axes: Sequence[Axes] | Axes | None = None,
+    legend: bool = True,
+) -> Figure | Sequence[Axes]:
     """Draw costs against sizes.
 
     Parameters
@@ -32,12 +51,16 @@ def plot_scaling(panels: Mapping[str, Curves], size: str) -> Figure:
         At least one; the keys are titles.
     size : str
         What the sizes count, for example ``"regions"``.
+    axes : matplotlib.axes.Axes or sequence of them, optional
+        Where to draw, one for each entry; by default a figure is made.
+    legend : bool
+        Whether to name the curves.
 
     Returns
     -------
-    matplotlib.figure.Figure
-        A panel for each entry. Dots are measurements, lines fitted power laws, whose exponents
-        stand in the legends.
+    matplotlib.figure.Figure or sequence of matplotlib.axes.Axes
+        The figure, a panel for each entry, or the axes if they were given. Dots are measurements,
+        lines fitted power laws, whose exponents stand in the legends.
 
     Raises
     ------
@@ -52,15 +75,24 @@ def plot_scaling(panels: Mapping[str, Curves], size: str) -> Figure:
     """
     if not panels:
         raise InputError("`panels` must have at least one entry, got none; pass {title: curves}")
-    with style():
-        figure = new_figure(0.6 + 3.6 * len(panels), 4.0, layout="constrained")
-        axes = np.ravel(figure.subplots(1, len(panels), squeeze=False))
-        for ax, (title, curves) in zip(axes, panels.items(), strict=True):
+    given = None if axes is None else list(np.ravel(np.asarray(axes, dtype=object)))
+    drawing.require_one_each("panels", panels, axes=given)
+    with style_unless(given):
+        if given is None:
+            figure = new_figure(0.6 + 3.6 * len(panels), 4.0, layout="constrained")
+            shown = list(np.ravel(figure.subplots(1, len(panels), squeeze=False)))
+        else:
+            shown = given
+        for ax, (title, curves) in zip(shown, panels.items(), strict=True):
             _draw(ax, curves)
             ax.set_title(title)
             ax.set_xlabel(size)
-        axes[0].set_ylabel("seconds")
-    return figure
+            if given is not None:
+                drawing.furnish([ax], given, [], legend=legend, colorbar=False)
+            elif legend:  # below the axes, where no curve runs through it
+                ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=2)
+        shown[0].set_ylabel("seconds")
+    return figure if given is None else given
 
 
 def _draw(ax: Axes, curves: Curves) -> None:
@@ -76,5 +108,3 @@ def _draw(ax: Axes, curves: Curves) -> None:
             ends = np.array([np.min(sizes), np.max(sizes)])
             ax.plot(ends, law(ends), color=color, linewidth=0.9)
     open_frame(ax, grid="both")
-    # Below the axes, where no curve runs through it.
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=2, fontsize=7)

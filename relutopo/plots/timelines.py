@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relutopo.errors import InputError
 from relutopo.learning.spikes import find_spikes, running_median
+from relutopo.plots import layers as drawing
 from relutopo.plots.style import (
     BLUE,
     GREEN,
@@ -19,12 +20,13 @@ from relutopo.plots.style import (
     PALETTE,
     new_figure,
     open_frame,
-    style,
+    style_unless,
     tick_labels,
 )
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -72,9 +74,33 @@ _DEGREES = (BLUE, ORANGE, GREEN)
 """Colours of the Betti numbers of degrees 0, 1, ...; black are the loss and all cells."""
 
 
+@overload
 def plot_timeline(
-    table: pd.DataFrame, columns: Sequence[str | Sequence[str]] | None = None
-) -> Figure:
+    table: pd.DataFrame,
+    columns: Sequence[str | Sequence[str]] | None = ...,
+    *,
+    axes: Sequence[Axes] | Axes,
+    legend: bool = ...,
+) -> Sequence[Axes]: ...
+
+
+@overload
+def plot_timeline(
+    table: pd.DataFrame,
+    columns: Sequence[str | Sequence[str]] | None = ...,
+    *,
+    axes: None = ...,
+    legend: bool = ...,
+) -> Figure: ...
+
+
+def plot_timeline(
+    table: pd.DataFrame,
+    columns: Sequence[str | Sequence[str]] | None = None,
+    *,
+    axes: Sequence[Axes] | Axes | None = None,
+    legend: bool = True,
+) -> Figure | Sequence[Axes]:
     """Draw columns of a table against the training step.
 
     Step 0 has a place of its own at the left end of the logarithmic axis. Vertical lines mark when
@@ -91,15 +117,21 @@ def plot_timeline(
     columns : sequence of str or of sequences of str, optional
         What to draw: each entry is a panel of one column, or of several. By default what the table
         has of loss, accuracy, agreement, number of regions, Fiedler values, Betti numbers.
+    axes : matplotlib.axes.Axes or sequence of them, optional
+        Where to draw, one for each panel; by default a figure is made.
+    legend : bool
+        Whether to name the curves and the events.
 
     Returns
     -------
-    matplotlib.figure.Figure
+    matplotlib.figure.Figure or sequence of matplotlib.axes.Axes
+        The figure, or the axes if they were given.
 
     Raises
     ------
     InputError
-        If the table has no row, no steps, or no numbers to draw.
+        If the table has no row, no steps, or no numbers to draw, or there are not as many axes as
+        panels.
 
     Examples
     --------
@@ -116,14 +148,26 @@ def plot_timeline(
     table = table.sort_values("step")
     steps = table["step"].to_numpy(dtype=np.float64)
     panels = _chosen(table, columns)
-    with style():
-        heights = [1.2 if name in _SHARES else 1.0 for name, _ in panels]
-        figure = new_figure(5.2, max(1.5 * sum(heights), 2.4), layout="constrained")
-        grid = figure.subplots(len(panels), 1, sharex=True, height_ratios=heights, squeeze=False)
-        axes = list(grid[:, 0])
-        for ax, (name, curves) in zip(axes, panels, strict=True):
+    given = None if axes is None else list(np.ravel(np.asarray(axes, dtype=object)))
+    drawing.require_one_each("panels", panels, axes=given)
+    with style_unless(given):
+        if given is None:
+            heights = [1.2 if name in _SHARES else 1.0 for name, _ in panels]
+            figure = new_figure(5.2, max(1.5 * sum(heights), 2.4), layout="constrained")
+            rows = figure.subplots(
+                len(panels), 1, sharex=True, height_ratios=heights, squeeze=False
+            )
+            shown = list(rows[:, 0])
+        else:
+            shown = given
+        for ax, (name, curves) in zip(shown, panels, strict=True):
             numbers = {column: _numbers(table, column) for column in curves}
             _draw_curves(ax, steps, numbers, curves)
+            if given is None:
+                tick_labels(ax)
+                if legend and any(label for label, *_ in curves.values()):
+                    ax.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=len(curves),
+                              borderpad=0)  # fmt: skip
             ax.set_ylabel(name)
             if name in _SHARES:
                 ax.set_ylim(top=1.0)
@@ -131,10 +175,17 @@ def plot_timeline(
                 _decades(ax, list(numbers.values()))
             elif name == "regions":
                 ax.set_ylim(bottom=0)
-        _step_axis(axes[-1], steps)
-        _mark_steps(figure, axes, _events(table, steps))
-        figure.align_ylabels(axes)
-    return figure
+        for ax in shown if given is not None else shown[-1:]:
+            _step_axis(ax, steps)
+        events = _mark_steps(shown, _events(table, steps))
+        if given is None:
+            figure.align_ylabels(shown)
+            if events and legend:
+                figure.legend(handles=events, loc="outside lower center", ncols=2)
+        else:
+            for ax in shown:
+                drawing.furnish([ax], given, [], legend=legend, colorbar=False)
+    return figure if given is None else given
 
 
 def _chosen(
@@ -208,24 +259,22 @@ def _draw_curves(
     numbers: dict[str, NDArray[np.float64]],
     curves: dict[str, Look],
 ) -> None:
-    for below, (column, (label, color, marker, line)) in enumerate(curves.items()):
+    for above, (column, (label, color, marker, line)) in enumerate(curves.items()):
+        # Where curves coincide both are seen: the later ones are thin and broken, on a broad one.
+        # Markers shrink likewise.
         ax.plot(
             steps,
             numbers[column],
-            line,
             color=color,
+            linestyle=line if not above or line != "-" else (0, (3.0, 2.5)),
             marker=marker,
-            # A curve that lies under another one is broader, so that both are seen.
-            markersize=3.0 + 1.2 * below,
-            linewidth=1.2 + 0.4 * below,
+            markersize=max(4.4 - 1.5 * above, 2.0),
+            linewidth=max(2.0 - 0.6 * above, 1.0) if len(curves) > 1 else 1.2,
             label=label,
             clip_on=False,
-            zorder=3 - below / 10,
+            zorder=3 + above / 10,
         )
     open_frame(ax, grid="y")
-    tick_labels(ax)
-    if any(label for label, *_ in curves.values()):
-        ax.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=len(curves), borderpad=0)
 
 
 def _decades(ax: Axes, curves: list[NDArray[np.float64]]) -> None:
@@ -254,8 +303,9 @@ def _step_axis(ax: Axes, steps: NDArray[np.float64]) -> None:
     ax.set_xlabel("training step")
 
 
-def _mark_steps(figure: Figure, panels: list[Axes], events: dict[str, float]) -> None:
-    handles = []
+def _mark_steps(panels: list[Axes], events: dict[str, float]) -> list[Artist]:
+    """Draw upright lines at events, and return those of the last panel."""
+    handles: list[Artist] = []
     for column, step in events.items():
         name, line, *_ = _EVENTS[column]
         if np.isfinite(step):
@@ -263,11 +313,28 @@ def _mark_steps(figure: Figure, panels: list[Axes], events: dict[str, float]) ->
                 mark = ax.axvline(step, color=MUTED, linestyle=line, linewidth=0.9, zorder=1)
             mark.set_label(f"{name} at step {step:g}")
             handles.append(mark)
-    if handles:
-        figure.legend(handles=handles, loc="outside lower center", ncols=2)
+    return handles
 
 
-def plot_spike_timeline(table: pd.DataFrame, loss: ArrayLike) -> Figure:
+@overload
+def plot_spike_timeline(
+    table: pd.DataFrame, loss: ArrayLike, *, axes: Sequence[Axes], legend: bool = ...
+) -> Sequence[Axes]: ...
+
+
+@overload
+def plot_spike_timeline(
+    table: pd.DataFrame, loss: ArrayLike, *, axes: None = ..., legend: bool = ...
+) -> Figure: ...
+
+
+def plot_spike_timeline(
+    table: pd.DataFrame,
+    loss: ArrayLike,
+    *,
+    axes: Sequence[Axes] | None = None,
+    legend: bool = True,
+) -> Figure | Sequence[Axes]:
     """Draw the loss with its spikes, where the Betti curves peak, and the cell counts.
 
     Parameters
@@ -277,12 +344,17 @@ def plot_spike_timeline(table: pd.DataFrame, loss: ArrayLike) -> Figure:
         deviation for k = 0, 1, ..., and n_cells.
     loss : (n_steps + 1,) array_like
         The training loss at every step.
+    axes : sequence of three matplotlib.axes.Axes, optional
+        Where to draw the loss, the peaks and the counts; by default a figure is made.
+    legend : bool
+        Whether to name the curves.
 
     Returns
     -------
-    matplotlib.figure.Figure
-        Dots are peak positions at the spikes, shaded bands one standard deviation over
-        filtrations to each side of the mean.
+    matplotlib.figure.Figure or sequence of matplotlib.axes.Axes
+        The figure, or the axes if they were given. Dots are peak positions at the spikes, shaded
+        bands one standard deviation over filtrations to each side of the mean. Their axis starts
+        at zero, so that what random filtrations vary by looks as small as it is.
 
     Raises
     ------
@@ -300,32 +372,47 @@ def plot_spike_timeline(table: pd.DataFrame, loss: ArrayLike) -> Figure:
     values, spikes = np.asarray(loss, dtype=np.float64), find_spikes(loss)
     regular, peaks = table[table["is_regular"]], [spike.peak for spike in spikes]
     at_spikes = table[table["step"].isin(peaks)]
-    with style():
-        figure = new_figure(7.2, 2.4 + 1.35 * (len(degrees) + 1), layout="constrained")
-        ratios = [1.5] + [1.0] * (len(degrees) + 1)
-        panels = figure.subplots(len(ratios), 1, sharex=True, height_ratios=ratios)
+    given = None if axes is None else list(axes)
+    drawing.require_one_each("panels (loss, peaks, cells)", range(3), axes=given)
+    with style_unless(given):
+        if given is None:
+            figure = new_figure(7.2, 5.4, layout="constrained")
+            panels = list(figure.subplots(3, 1, sharex=True, height_ratios=[1.5, 1.2, 1.0]))
+        else:
+            panels = given
         _draw_loss(panels[0], values, peaks)
-        for k, ax in zip(degrees, panels[1:], strict=False):
+        for k in degrees:
             column, color = f"betti_{k}_peak_value", _DEGREES[k % len(_DEGREES)]
             middle, spread = regular[column], regular[f"{column}_std"].fillna(0.0)
-            ax.fill_between(
+            panels[1].fill_between(
                 regular["step"], middle - spread, middle + spread, color=color, alpha=0.2, lw=0
             )
-            ax.plot(regular["step"], middle, color=color, linewidth=0.9)
-            ax.plot(at_spikes["step"], at_spikes[column], "o", color=color, markersize=3.2,
-                    markeredgecolor="white", markeredgewidth=0.5)  # fmt: skip
-            ax.set_ylabel(f"$\\beta_{k}$ peaks at value")
-        panels[-1].plot(regular["step"], regular["n_cells"], color=INK, linewidth=0.9)
-        panels[-1].set_ylabel("all cells")
-        panels[-1].set_xlabel("training step")
-        panels[-1].set_xlim(0, len(values) - 1)
+            panels[1].plot(
+                regular["step"], middle, color=color, linewidth=0.9, label=f"$\\beta_{k}$"
+            )
+            panels[1].plot(at_spikes["step"], at_spikes[column], "o", color=color, markersize=3.2,
+                           markeredgecolor="white", markeredgewidth=0.5)  # fmt: skip
+        least, most = panels[1].get_ylim()
+        panels[1].set_ylim(min(least, 0.0), max(most, 0.0))
+        panels[1].set_ylabel("filtration value\nof the highest $\\beta$")
+        panels[2].plot(regular["step"], regular["n_cells"], color=INK, linewidth=0.9)
+        panels[2].set_ylabel("all cells")
+        panels[2].set_xlabel("training step")
         for ax in panels:
+            ax.set_xlim(0, len(values) - 1)
             for peak in peaks:
                 ax.axvline(peak, color="#d9d9d9", linewidth=0.6, zorder=0)
             open_frame(ax)
-            tick_labels(ax)
-        figure.align_ylabels(panels)
-    return figure
+            if given is None:
+                tick_labels(ax)
+        if given is None:
+            figure.align_ylabels(panels)
+            for ax in panels[:2] if legend else ():
+                ax.legend(loc="lower right", bbox_to_anchor=(1, 1.0), ncols=3, borderpad=0)
+        else:
+            for ax in panels:
+                drawing.furnish([ax], given, [], legend=legend, colorbar=False)
+    return figure if given is None else given
 
 
 def _draw_loss(ax: Axes, loss: Any, peaks: list[int]) -> None:
@@ -338,4 +425,3 @@ def _draw_loss(ax: Axes, loss: Any, peaks: list[int]) -> None:
             in_layout=bool(peaks), label=f"{len(peaks)} spikes")  # fmt: skip
     ax.set_yscale("log")
     ax.set_ylabel("loss")
-    ax.legend(loc="lower right", bbox_to_anchor=(1, 1.0), ncols=3, borderpad=0)

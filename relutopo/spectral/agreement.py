@@ -9,6 +9,7 @@ Invariant: everything judges nodes of the partition's component only; what is le
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -21,6 +22,7 @@ from relutopo.geometry.cells import ON_BOUNDARY, OUTSIDE, Cells
 from relutopo.geometry.decision import decision_signs
 from relutopo.geometry.location import NOT_FOUND
 from relutopo.geometry.patterns import pack_patterns
+from relutopo.reports.shown import Shown
 from relutopo.spectral.dual_graph import DualGraph
 
 __all__ = [
@@ -192,8 +194,8 @@ class DecisionAgreement:
     crossed_regions_at_cut: float
 
 
-@dataclass(frozen=True, eq=False)
-class SweepCut:
+@dataclass(frozen=True, eq=False, repr=False)
+class SweepCut(Shown):
     """The cut of least conductance along the Fiedler vector.
 
     Attributes
@@ -212,6 +214,22 @@ class SweepCut:
     threshold: float
     conductance: float
     sign_conductance: float
+
+    def __repr__(self) -> str:
+        return (
+            f"SweepCut({int(self.sides.sum())} of {len(self.sides)} nodes above "
+            f"{self.threshold:.6g}, conductance {self.conductance:.6g}, by sign "
+            f"{self.sign_conductance:.6g})"
+        )
+
+    def _facts(self) -> Mapping[str, object]:
+        return {
+            "nodes above": int(self.sides.sum()),
+            "nodes": len(self.sides),
+            "threshold": self.threshold,
+            "conductance": self.conductance,
+            "conductance by sign": self.sign_conductance,
+        }
 
 
 def adjusted_rand_index(first: ArrayLike, second: ArrayLike) -> float:

@@ -85,6 +85,16 @@ def test_tables_escape_what_they_show() -> None:
     assert "<a>" not in data._repr_html_()
 
 
+def test_a_sweep_cut_does_not_print_its_sides() -> None:
+    kink = ([[[0.0, 1.0]], [[1.0]]], [[-0.25], [-0.1]])
+    graph = rt.decompose(kink, BOX, enumerator="exact").dual_graph()
+    cut = rt.fiedler_partition(graph, vertex_weights="unweighted").sweep_cut()
+    assert repr(cut) == "SweepCut(1 of 2 nodes above 0, conductance 1, by sign 1)"
+    parser = Texts()
+    parser.feed(cut._repr_html_())
+    assert {"nodes above", "conductance"} <= set(parser.cells)
+
+
 def test_records_do_not_print_their_arrays() -> None:
     steps = np.arange(5000)
     values = steps / 1.0

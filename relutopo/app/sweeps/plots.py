@@ -22,6 +22,10 @@ __all__ = ["plot_measure"]
 _LONGEST = 60
 """Characters of a name."""
 _WIDEST = 60.0
+_LEAST_SPAN = 0.1
+"""Of the axis of a measure, as a share of its values."""
+_FEW = 6
+"""Whole numbers, up to so many, that all stand at the axis."""
 _MANY = 8
 """Names beyond so many stand upright, and widen their panel."""
 
@@ -67,13 +71,28 @@ def plot_measure(table: pd.DataFrame, keys: Sequence[str], measure: str) -> Figu
         panels = np.ravel(grid)
         for ax, key in zip(panels, keys, strict=True):
             _draw(ax, table, key, measure)
-        panels[0].set_ylabel(measure)
+        panels[0].set_ylabel(_label(measure.replace("_", " ")))
+        _widen(panels[0], table[measure])
         marks = [
             mark for ax in panels for mark in zip(*ax.get_legend_handles_labels(), strict=True)
         ]
         kinds = {label: handle for handle, label in marks}
         figure.legend(kinds.values(), kinds.keys(), loc="outside lower center", ncols=len(kinds))
     return figure
+
+
+def _widen(ax: Axes, values: pd.Series[Any]) -> None:
+    """Let the axis of the measure span a tenth of its size at least: less is no effect.
+
+    That of shares ends at 1.
+    """
+    low, high = ax.get_ylim()
+    least = _LEAST_SPAN * max(abs(low), abs(high))
+    if 0 < high - low < least:
+        middle = (low + high) / 2
+        if values.min() >= 0 and values.max() <= 1:
+            middle = min(middle, 1.0 - 0.45 * least)
+        ax.set_ylim(middle - least / 2, middle + least / 2)
 
 
 def _width(values: pd.Series[Any]) -> float:
@@ -97,7 +116,7 @@ def _draw(ax: Axes, table: pd.DataFrame, key: str, measure: str) -> None:
             x, means, spread, fmt="s", color=BLUE, markersize=4, capsize=3, linewidth=1.2,
             label="mean, standard deviation",
         )  # fmt: skip
-    ax.set_xlabel(key)
+    ax.set_xlabel(_label(str(key)))
     open_frame(ax, grid="y")
 
 
@@ -107,6 +126,8 @@ def _places(ax: Axes, values: list[Any]) -> list[float]:
     if _are_numbers(values):
         if all(isinstance(value, int) for value in values):
             ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+            if len(values) <= _FEW:
+                ax.set_xticks([float(value) for value in values])
         above = [value for value in values if value > 0]
         if above and min(values) >= 0 and max(above) >= 10 * min(above):
             if min(values) > 0:

@@ -256,7 +256,8 @@ def test_the_time_line_has_a_mark_for_every_spike() -> None:
     loss = np.ones(81)
     loss[[30, 60]] = 5.0
     figure = plot_spike_timeline(table(), loss)
-    assert len(figure.axes) == 4
+    assert len(figure.axes) == 3
+    assert figure.axes[1].get_ylim()[0] == 0.0
     (marks,) = (line for line in figure.axes[0].lines if line.get_marker() == "v")
     assert np.asarray(marks.get_xdata()).tolist() == [30, 60]
     with pytest.raises(InputError, match="`table` must have a row for each checkpoint"):
