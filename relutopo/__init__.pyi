@@ -30,6 +30,7 @@ from relutopo.geometry.polytope import Polytope as Polytope
 from relutopo.geometry.slices import AffineSlice as AffineSlice
 from relutopo.geometry.storage import save_complex as save_complex
 from relutopo.homology.boundary import boundary_matrix as boundary_matrix
+from relutopo.homology.decision import Decision as Decision
 from relutopo.homology.decision_boundary import DecisionBoundary as DecisionBoundary
 from relutopo.homology.decision_boundary import decision_boundary as decision_boundary
 from relutopo.homology.diagram import BettiCurve as BettiCurve

@@ -18,6 +18,7 @@ from relutopo.geometry.one_region import Region, region_of
 from relutopo.geometry.storage import load_cells
 from relutopo.geometry.tables import neurons_table, regions_table
 from relutopo.homology.boundary import boundary_matrix
+from relutopo.homology.decision import Decision, decision
 from relutopo.homology.filtration import Filtration
 from relutopo.interfaces import BoundaryMatrix
 from relutopo.spectral.dual_graph import DualGraph, dual_graph
@@ -193,6 +194,20 @@ class CellComplex(Cells):
             Join regions that share a facet, or whose patterns differ in one neuron.
         """
         return dual_graph(self, adjacency)
+
+    def decision(self) -> Decision:
+        """Return where the network decides for which of its classes, however many there are.
+
+        Cells and incidences are exact, ties included; see `relutopo.Decision`.
+
+        Examples
+        --------
+        >>> import relutopo as rt
+        >>> net = ([[[1.0, 0.0], [0.0, 1.0], [-1.0, -1.0]]], [[0.0, 0.0, 0.0]])
+        >>> rt.decompose(net, rt.Box(-1, 1, dim=2), enumerator="exact").decision()
+        Decision(3 classes, 7 + 9 + 3 cells, 1 of 1 regions crossed)
+        """
+        return decision(self)
 
     def boundary_matrix(self, filtration: Filtration) -> BoundaryMatrix:
         """Return the boundary matrix over Z/2 in the order of a filtration.

@@ -16,19 +16,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from math import factorial
 from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
-from relutopo.arrays import Frozen, freeze, frozen
-from relutopo.checks import check_integer
+from relutopo.arrays import freeze, frozen
 from relutopo.geometry.domain import Domain, FacetLists
 from relutopo.geometry.patterns import unpack_patterns
+from relutopo.geometry.polyhedra import PolyhedralCells
 from relutopo.networks.network import Network
-from relutopo.reports.shown import Shown
 
 __all__ = ["ON_BOUNDARY", "OUTSIDE", "CellLists", "Cells", "EnumerationRecord"]
 
@@ -74,7 +71,7 @@ class EnumerationRecord:
 
 
 @dataclass(frozen=True, eq=False)
-class Cells(Frozen, Shown):
+class Cells(PolyhedralCells):
     """The polyhedral complex into which a network cuts a domain.
 
     All arrays are read-only; those that are not frozen (`relutopo.arrays.freeze`) are copied.
@@ -103,18 +100,15 @@ class Cells(Frozen, Shown):
 
     network: Network
     domain: Domain
-    vertices: NDArray[np.float64]
     vertex_errors: NDArray[np.float64]
-    facets: tuple[FacetLists, ...]
     packed_patterns: NDArray[np.uint8]
     facet_labels: NDArray[np.int32]
     record: EnumerationRecord
 
     def __post_init__(self) -> None:
-        for name in ("vertices", "vertex_errors", "packed_patterns", "facet_labels"):
+        super().__post_init__()
+        for name in ("vertex_errors", "packed_patterns", "facet_labels"):
             object.__setattr__(self, name, frozen(getattr(self, name)))
-        facets = tuple((frozen(indptr), frozen(indices)) for indptr, indices in self.facets)
-        object.__setattr__(self, "facets", facets)
 
     def __repr__(self) -> str:
         cells = " + ".join(map(str, self.n_cells))
@@ -132,193 +126,10 @@ class Cells(Frozen, Shown):
             "seconds": self.record.seconds,
         }
 
-    @property
-    def dim(self) -> int:
-        """Dimension d of the domain."""
-        return int(self.vertices.shape[1])
-
-    @property
-    def n_cells(self) -> tuple[int, ...]:
-        """Number of cells of each dimension, (n_0, ..., n_d)."""
-        return (len(self.vertices), *(len(indptr) - 1 for indptr, _ in self.facets))
-
-    @property
-    def n_regions(self) -> int:
-        """Number of regions, n_d."""
-        return self.n_cells[-1]
-
     @cached_property
     def patterns(self) -> NDArray[np.bool_]:
         """Activation patterns of the regions, (n_d, n_neurons)."""
         return freeze(unpack_patterns(self.packed_patterns, self.network.n_neurons))
-
-    @cached_property
-    def facet_regions(self) -> NDArray[np.int32]:
-        """Regions beside each (d-1)-cell, (n_{d-1}, 2), ascending; -1 after a lone one."""
-        indptr, facet = self.facets[-1]
-        owner = np.repeat(np.arange(self.n_regions, dtype=np.int32), np.diff(indptr))
-        regions = np.full((self.n_cells[-2], 2), -1, dtype=np.int32)
-        # NumPy keeps the last of several assignments to one index.
-        regions[facet[::-1], 0] = owner[::-1]
-        regions[facet, 1] = owner
-        regions[regions[:, 0] == regions[:, 1], 1] = -1
-        return freeze(regions)
-
-    def boundary(self, k: int) -> sparse.csc_array:
-        """Return the boundary matrix ∂_k over Z/2.
-
-        Parameters
-        ----------
-        k : int
-            Dimension of the cells whose boundary is taken, 1..d.
-
-        Returns
-        -------
-        scipy.sparse.csc_array, shape (n_{k-1}, n_k)
-            Entry 1 where a (k-1)-cell is a facet of a k-cell. The rows in a column are not sorted.
-        """
-        check_integer("k", k, 1, self.dim, remedy="vertices have no boundary")
-        indptr, indices = self.facets[k - 1]
-        ones = np.ones(len(indices), dtype=np.int8)
-        # Copies: people sort the rows of their matrix in place.
-        return sparse.csc_array(
-            (ones, indices.copy(), indptr.copy()), shape=(self.n_cells[k - 1], self.n_cells[k])
-        )
-
-    def cell_vertices(self, k: int) -> sparse.csr_array:
-        """Return which vertices each k-cell has.
-
-        Parameters
-        ----------
-        k : int
-            Dimension of the cells, 0..d.
-
-        Returns
-        -------
-        scipy.sparse.csr_array of bool, shape (n_k, n_0)
-            Entry True where a vertex belongs to a k-cell; column indices sorted.
-        """
-        check_integer("k", k, 0, self.dim, remedy="cells are no larger")
-        incidence = sparse.csr_array(sparse.eye_array(self.n_cells[0], dtype=bool))
-        for j in range(1, k + 1):
-            incidence = sparse.csr_array(self.boundary(j).T.astype(bool) @ incidence)
-        incidence.sort_indices()
-        return incidence
-
-    @cached_property
-    def interior_points(self) -> NDArray[np.float64]:
-        """Mean of each region's vertices, (n_d, d); a point of its interior up to rounding."""
-        return freeze(self._vertex_means(self.dim))
-
-    def _vertex_means(self, k: int) -> NDArray[np.float64]:
-        incidence = self.cell_vertices(k)
-        return (incidence.astype(float) @ self.vertices) / np.diff(incidence.indptr)[:, None]
-
-    @cached_property
-    def _simplices(self) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-        """Pulling triangulation: for each k, (owner cell, k + 1 vertices) of every simplex.
-
-        A cell is the union of the cones from its first vertex over the facets that do not
-        contain it.
-        """
-        every = np.arange(self.n_cells[0])
-        levels = [(every, every[:, None])]
-        for k in range(1, self.dim + 1):
-            corners_of_cells = self.cell_vertices(k)
-            apex = corners_of_cells.indices[corners_of_cells.indptr[:-1]]
-            indptr, facet = self.facets[k - 1]
-            cell = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
-            is_apex = _one_a_row(apex[cell], self.n_cells[0])
-            holds_apex = self.cell_vertices(k - 1)[facet, :].multiply(is_apex).sum(axis=1) > 0
-            cell, facet = cell[~holds_apex], facet[~holds_apex]
-            # Every simplex of every facet left gives one simplex of the cell.
-            owner_below, below = levels[-1]
-            order = np.argsort(owner_below, kind="stable")
-            starts = np.searchsorted(owner_below[order], np.arange(self.n_cells[k - 1] + 1))
-            counts = np.diff(starts)[facet]
-            rank = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-            base = below[order[np.repeat(starts[facet], counts) + rank]]
-            owner = np.repeat(cell, counts)
-            levels.append((owner, np.concatenate([apex[owner, None], base], axis=1)))
-        return levels
-
-    def triangulation(self, k: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Cut the k-cells into simplices, without new vertices.
-
-        Parameters
-        ----------
-        k : int
-            Dimension of the cells, 0..d.
-
-        Returns
-        -------
-        owner : (n_simplices,) ndarray of int64
-            The cell of each simplex.
-        corners : (n_simplices, k + 1) ndarray of int64
-            Its vertices.
-        """
-        check_integer("k", k, 0, self.dim, remedy="cells are no larger")
-        owner, corners = self._simplices[k]
-        return owner.copy(), corners.copy()
-
-    def _measure(self, k: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        owner, corners = self._simplices[k]
-        points = self.vertices[corners]
-        spans = points[:, 1:] - points[:, :1]
-        with np.errstate(divide="ignore"):  # of a determinant too small for a float
-            if k == self.dim:
-                sizes = np.abs(np.linalg.det(spans))
-            else:
-                sizes = np.sqrt(np.maximum(np.linalg.det(spans @ spans.swapaxes(1, 2)), 0.0))
-        sizes /= factorial(k)
-        totals = self._sum_over_cells(k, owner, sizes)
-        moments = np.stack(
-            [self._sum_over_cells(k, owner, sizes * x) for x in points.mean(axis=1).T], axis=1
-        )
-        centroids = self._vertex_means(k)
-        solid = totals > 0
-        centroids[solid] = moments[solid] / totals[solid, None]
-        return totals, centroids
-
-    def _sum_over_cells(
-        self, k: int, owner: NDArray[np.int64], values: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        return np.bincount(owner, weights=values, minlength=self.n_cells[k]).astype(np.float64)
-
-    @cached_property
-    def volumes(self) -> NDArray[np.float64]:
-        """d-dimensional volume of each region, (n_d,); its length for d = 1, area for d = 2."""
-        return freeze(self._measure(self.dim)[0])
-
-    @cached_property
-    def centroids(self) -> NDArray[np.float64]:
-        """Centre of mass of each region, (n_d, d)."""
-        return freeze(self._measure(self.dim)[1])
-
-    @cached_property
-    def facet_measures(self) -> NDArray[np.float64]:
-        """(d-1)-dimensional measure of each (d-1)-cell, (n_{d-1},): an edge's length for d = 2."""
-        return freeze(self._measure(self.dim - 1)[0])
-
-    def region_vertices(self, region: int) -> NDArray[np.int64]:
-        """Return the vertices of one region; in the plane counterclockwise.
-
-        Parameters
-        ----------
-        region : int
-            0..n_regions-1.
-        """
-        check_integer("region", region, 0, self.n_regions - 1, remedy="look at n_regions")
-        incidence = self._region_incidence
-        corners = incidence.indices[incidence.indptr[region] : incidence.indptr[region + 1]]
-        if self.dim == 2:
-            arms = self.vertices[corners] - self.interior_points[region]
-            corners = corners[np.argsort(np.arctan2(arms[:, 1], arms[:, 0]))]
-        return corners.astype(np.int64)
-
-    @cached_property
-    def _region_incidence(self) -> sparse.csr_array:
-        return self.cell_vertices(self.dim)
 
     def output_maps(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the affine function that the network is on each region.
@@ -335,9 +146,3 @@ class Cells(Frozen, Shown):
             len(network.layer_sizes), self.patterns, self.domain.magnitude
         ).planes
         return planes[:, :-1].swapaxes(1, 2), planes[:, -1]
-
-
-def _one_a_row(columns: NDArray[np.integer], width: int) -> sparse.csr_array:
-    """Return the 0/1 matrix with one entry a row, in the given columns."""
-    n = len(columns)
-    return sparse.csr_array((np.ones(n, dtype=bool), columns, np.arange(n + 1)), shape=(n, width))

@@ -5,7 +5,7 @@ f is the network's output; of two outputs the difference, second minus first.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +13,12 @@ from scipy import sparse
 
 from relutopo.arithmetic.exact import Integers, sign
 from relutopo.arithmetic.rounding import UNIT_ROUNDOFF, bound_of_value
+from relutopo.errors import FloatRangeError
 from relutopo.geometry.cells import Cells
 from relutopo.geometry.vertices import exact_vertex
 from relutopo.networks.network import AffineMaps
 
-__all__ = ["decision_signs", "exact_values", "values_and_signs"]
+__all__ = ["decision_signs", "exact_values", "output_values", "values_and_signs"]
 
 _NUMBERS_AT_ONCE = 2**20
 """Entries of the largest temporary array."""
@@ -75,15 +76,9 @@ def values_and_signs(
     """
     network, magnitude = complex_.network, complex_.domain.magnitude
     network.decision_values(complex_.vertices[:0])  # refuses too many outputs
-    home = _homes(complex_)
-    f, bounds = np.empty(len(home)), np.empty(len(home))
-    step = max(1, _NUMBERS_AT_ONCE // ((network.n_neurons + 1) * (network.input_dim + 1)))
-    for i in range(0, len(home), step):
-        here = slice(i, i + step)
+    f, bounds = np.empty(complex_.n_cells[0]), np.empty(complex_.n_cells[0])
+    for here, maps in _maps_at_vertices(complex_):
         with np.errstate(over="ignore", invalid="ignore"):  # decided exactly
-            maps = network.affine_maps(
-                len(network.layer_sizes), complex_.patterns[home[here]], magnitude
-            )
             f[here], bounds[here] = _values(
                 maps, complex_.vertices[here], complex_.vertex_errors[here], magnitude
             )
@@ -93,6 +88,59 @@ def values_and_signs(
     if uncertain.size:
         signs[uncertain] = [sign(value) for _, value in exact_values(complex_, uncertain)]
     return f, signs
+
+
+def output_values(complex_: Cells) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return all outputs at every vertex, computed on one region around it, and error bounds.
+
+    Parameters
+    ----------
+    complex_ : Cells
+
+    Returns
+    -------
+    values, bounds : (n_0, n_outputs) ndarrays of float64
+        A bound is infinite where floats tell nothing.
+
+    Examples
+    --------
+    >>> import relutopo as rt
+    >>> line = rt.decompose(([[[1.0], [-2.0]]], [[0.0, 0.5]]), rt.Box(-1, 1), enumerator="exact")
+    >>> values, bounds = output_values(line)
+    >>> values.tolist(), bool((bounds < 1e-14).all())
+    ([[-1.0, 2.5], [1.0, -1.5]], True)
+    """
+    magnitude = complex_.domain.magnitude
+    shape = complex_.n_cells[0], complex_.network.n_outputs
+    values, bounds = np.zeros(shape), np.full(shape, np.inf)
+    try:
+        for here, maps in _maps_at_vertices(complex_):
+            with np.errstate(over="ignore", invalid="ignore"):
+                for i in range(shape[1]):
+                    one = AffineMaps(maps.planes[..., i : i + 1], maps.errors[:, i : i + 1])
+                    values[here, i], bounds[here, i] = _values(
+                        one, complex_.vertices[here], complex_.vertex_errors[here], magnitude
+                    )
+    except FloatRangeError:  # as networks of graphs say that floats cannot bound their errors
+        bounds[:] = np.inf
+    bounds[~(np.isfinite(values) & np.isfinite(bounds))] = np.inf
+    return values, bounds
+
+
+def _maps_at_vertices(complex_: Cells) -> Iterator[tuple[slice, AffineMaps]]:
+    """Go through the vertices, with the outputs' maps on a region around each."""
+    network, home = complex_.network, _homes(complex_)
+    width = max(network.n_neurons + 1, network.n_outputs)
+    step = max(1, _NUMBERS_AT_ONCE // (width * (network.input_dim + 1)))
+    for i in range(0, len(home), step):
+        here = slice(i, i + step)
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is decided exactly
+            maps = network.affine_maps(
+                len(network.layer_sizes),
+                complex_.patterns[home[here]],
+                complex_.domain.magnitude,
+            )
+        yield here, maps
 
 
 def exact_values(complex_: Cells, vertices: Iterable[int]) -> list[tuple[Integers, int]]:
