@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import combinations, pairwise
+from math import dist
 from typing import TypeAlias
 
 import numpy as np
@@ -144,9 +145,8 @@ class Clipped:
                 for k in range(n):
                     along = clipped(along, minus(planes[i], planes[k])) if along else along
                 if len(along) == 2:
-                    self.lengths[i, j] += np.hypot(
-                        *(float(a - b) for a, b in zip(*along, strict=True))
-                    )
+                    a, b = ([float(x) for x in end] for end in along)
+                    self.lengths[i, j] += dist(a, b)
         self.lengths += self.lengths.T
 
     def betti(self, class_: int) -> tuple[int, int, int]:
