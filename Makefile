@@ -66,6 +66,9 @@ $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install setuptools wheel pybind11
 	$(PIP) install "$(TORCH)" --editable ".[dev]"
+	@: Else Python, started in the folder above, takes the folder of the clone for the package.
+	$(VENV)/bin/python -c 'import site; print("$(CURDIR)", \
+	  file=open(site.getsitepackages()[0] + "/relutopo_clone.pth", "w"))'
 	$(VENV)/bin/python -c 'import phat' 2>/dev/null || \
 	  $(PIP) install --no-build-isolation --use-deprecated=legacy-resolver --pre phat
 	@touch $@
