@@ -11,6 +11,7 @@ from relutopo.plots.partitions import PartitionedCheckpoint as PartitionedCheckp
 from relutopo.plots.partitions import plot_partition as plot_partition
 from relutopo.plots.partitions import plot_partition_history as plot_partition_history
 from relutopo.plots.scaling import plot_scaling as plot_scaling
+from relutopo.plots.space import plot_function as plot_function
 from relutopo.plots.space import plot_space as plot_space
 from relutopo.plots.timelines import plot_spike_timeline as plot_spike_timeline
 from relutopo.plots.timelines import plot_timeline as plot_timeline
