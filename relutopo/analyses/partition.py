@@ -343,7 +343,7 @@ class _HeldOut:
         """Return the columns, if there are labels of both classes, and a point in the partition."""
         if _label_status(self._dataset) != _OK or not self._dataset.has_held_out:
             return {}
-        regions = settled(part, self.points, self.regions)
+        regions = settled(part, part.sides, self.points, self.regions)
         if not in_component(part, regions).any():
             return {}
         found = label_agreement_in(part, regions, self._dataset.held_out_targets)

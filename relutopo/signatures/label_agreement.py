@@ -39,7 +39,7 @@ class LabelAgreement(Cut, Signature):
         part = subject.partition(self).part
         if part is None:
             return {}
-        regions = settled(part, subject.points, subject.regions)
+        regions = settled(part, part.sides, subject.points, subject.regions)
         if not in_component(part, regions).any():
             return {}
         found = label_agreement_in(part, regions, subject.targets)

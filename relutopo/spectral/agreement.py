@@ -28,6 +28,7 @@ from relutopo.spectral.dual_graph import DualGraph
 __all__ = [
     "Decision",
     "DecisionAgreement",
+    "Divided",
     "LabelAgreement",
     "Sides",
     "SweepCut",
@@ -39,6 +40,7 @@ __all__ = [
     "label_agreement_in",
     "settled",
     "sweep_cut",
+    "warn_of_unused",
 ]
 
 
@@ -46,8 +48,8 @@ _MANY = 0.1
 """Share of points that do not count from which that is warned of."""
 
 
-class Sides(Protocol):
-    """A graph's nodes on two sides, as a `FiedlerPartition` divides them; what is judged here."""
+class Divided(Protocol):
+    """A graph with some of its nodes divided among parts."""
 
     @property
     def graph(self) -> DualGraph:
@@ -58,16 +60,23 @@ class Sides(Protocol):
         """The complex of the graph."""
 
     @property
+    def component(self) -> NDArray[np.bool_]:
+        """The nodes that are divided."""
+
+    def locate(self, points: ArrayLike, /) -> NDArray[np.int64]:
+        """Return the region of each point; see `DualGraph.locate`."""
+
+
+class Sides(Divided, Protocol):
+    """A graph's nodes on two sides, as a `FiedlerPartition` divides them; what is judged here."""
+
+    @property
     def vector(self) -> NDArray[np.float64]:
         """A number for each node, whose sign is the side; NaN outside the component."""
 
     @property
     def sides(self) -> NDArray[np.int8]:
         """1 where the vector is positive, -1 where it is negative, 0 where nothing decides."""
-
-    @property
-    def component(self) -> NDArray[np.bool_]:
-        """The nodes that are partitioned."""
 
     @property
     def cut_edges(self) -> NDArray[np.int64]:
@@ -85,9 +94,6 @@ class Sides(Protocol):
         self, positive: NDArray[Any], negative: NDArray[Any], /
     ) -> tuple[float, float]:
         """Return what agreements are possible; see `FiedlerPartition.agreement_range`."""
-
-    def locate(self, points: ArrayLike, /) -> NDArray[np.int64]:
-        """Return the region of each point; see `DualGraph.locate`."""
 
 
 @dataclass(frozen=True)
@@ -270,7 +276,18 @@ def adjusted_rand_index(first: ArrayLike, second: ArrayLike) -> float:
 
 def label_agreement(partition: Sides, points: ArrayLike, labels: ArrayLike) -> LabelAgreement:
     """Compare a partition with labels; see `FiedlerPartition.agreement`."""
-    found = label_agreement_in(partition, settled(partition, points), labels)
+    found = label_agreement_in(partition, settled(partition, partition.sides, points), labels)
+    warn_of_unused(found)
+    return found
+
+
+def warn_of_unused(found: Any) -> None:
+    """Warn if a tenth of the points or more do not count.
+
+    Parameters
+    ----------
+    found : LabelAgreement or ClassAgreement
+    """
     n_unused = {
         "outside the domain": found.n_outside,
         "between regions of both sides": found.n_on_boundary,
@@ -282,9 +299,8 @@ def label_agreement(partition: Sides, points: ArrayLike, labels: ArrayLike) -> L
         reasons = ", ".join(f"{n} {where}" for where, n in n_unused.items() if n)
         warnings.warn(
             f"the agreement is that of {found.n_used} of {n_points} points: {reasons}",
-            stacklevel=3,
+            stacklevel=4,
         )
-    return found
 
 
 def label_agreement_in(
@@ -410,7 +426,7 @@ def decision_agreement(
 def _at_points(
     partition: Sides, points: ArrayLike, regions: NDArray[np.int64] | None
 ) -> tuple[float, float, float]:
-    regions = settled(partition, points, regions)
+    regions = settled(partition, partition.sides, points, regions)
     used = in_component(partition, regions)
     positive = partition.complex.network.decision_values(points)[used] > 0
     region, n = regions[used], partition.graph.n_nodes
@@ -421,7 +437,10 @@ def _at_points(
 
 
 def settled(
-    partition: Sides, points: ArrayLike, regions: NDArray[np.int64] | None = None
+    partition: Divided,
+    sides: NDArray[Any],
+    points: ArrayLike,
+    regions: NDArray[np.int64] | None = None,
 ) -> NDArray[np.int64]:
     """Return the region of each point, also between regions if these are all on one side.
 
@@ -430,7 +449,9 @@ def settled(
 
     Parameters
     ----------
-    partition : Sides
+    partition : Divided
+    sides : (n_nodes,) ndarray
+        The side, or part, of each node; 0 for none.
     points : (n, d) array_like
     regions : (n,) ndarray of int64, optional
         What ``partition.locate`` says of the points, if it is known already.
@@ -450,18 +471,18 @@ def settled(
     result = regions.copy()
     for row, mask, bits in zip(between, masks, wanted, strict=True):
         around = np.flatnonzero(((complex_.packed_patterns & mask) == bits).all(axis=1))
-        sides = np.unique(partition.sides[around])
-        if len(sides) == 1 and sides[0] != 0 and partition.component[around].all():
+        met = np.unique(sides[around])
+        if len(met) == 1 and met[0] != 0 and partition.component[around].all():
             result[row] = around[0]
     return result
 
 
-def in_component(partition: Sides, regions: NDArray[np.int64]) -> NDArray[np.bool_]:
+def in_component(partition: Divided, regions: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Tell which points lie in a region of the partition's component.
 
     Parameters
     ----------
-    partition : Sides
+    partition : Divided
     regions : (n,) ndarray of int64
         What ``partition.locate`` says of the points.
 

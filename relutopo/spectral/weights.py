@@ -112,7 +112,7 @@ class ScaledCount(VertexWeights):
 
 @dataclass(frozen=True)
 class ChungLanglands(VertexWeights):
-    """The Laplacian with vertex weights α = 1 + count of Chung and Langlands.
+    """The Laplacian of Chung and Langlands with vertex weights α = 1 + count, or 1 + a multiple.
 
     Their Laplacian is 𝓛 = D' - W^{1/2} A W^{1/2} with W = diag(α), A the (weighted) adjacency
     matrix and D'(u, u) = Σ_v α_v A(u, v) (F. R. K. Chung and R. P. Langlands, "A combinatorial
@@ -124,11 +124,33 @@ class ChungLanglands(VertexWeights):
     The matrix on the left has the entries Σ_v α_u α_v A(u, v) on the diagonal and
     -α_u α_v A(u, v) off it: it is the Laplacian of the edge weights α_u α_v A(u, v). So the
     pencil has vertex weights α, and edge weights multiplied by α_u α_v.
+
+    Parameters
+    ----------
+    scale : float, optional
+        How many times as much as the regions the data weigh as a whole, ≥ 0:
+        α = 1 + scale × (n_nodes / number of points) × count. By default α = 1 + count. A scale of
+        10 finds classes best, two or several.
+
+    Raises
+    ------
+    InputError
+        If the scale is negative or not finite.
     """
 
+    scale: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.scale is not None:
+            remedy = "leave it out for 1 + count"
+            object.__setattr__(
+                self, "scale", check_number("scale", self.scale, least=0, remedy=remedy)
+            )
+
     def __call__(self, graph: DualGraph, counts: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return α = 1 + counts."""
-        return 1.0 + counts.astype(np.float64)
+        """Return α."""
+        factor = 1.0 if self.scale is None else self.scale * graph.n_nodes / counts.sum()
+        return 1.0 + factor * counts.astype(np.float64)
 
     def edge_factors(
         self, graph: DualGraph, weights: NDArray[np.float64]

@@ -72,7 +72,7 @@ def test_points_on_kinks_count_where_all_regions_around_are_on_one_side() -> Non
     complex_ = rt.decompose(xor, rt.Box(-1, 2, dim=2), enumerator="exact")
     assert complex_.locate(points).tolist().count(rt.ON_BOUNDARY) == 3
     part = rt.fiedler_partition(complex_.dual_graph(), points)
-    regions = settled(part, points)
+    regions = settled(part, part.sides, points)
     for point, region in zip(points, regions.tolist(), strict=True):
         near = np.add(point, 1e-6 * np.array([[1, 1], [-1, -1], [1, 2], [-2, -1]]))
         around = set(part.sides[complex_.locate(near)].tolist())
@@ -99,7 +99,7 @@ def test_vertices_count_where_all_regions_at_them_are_on_one_side(seed: int) -> 
     part = rt.fiedler_partition(complex_.dual_graph(), vertex_weights="unweighted")
     on_integers = complex_.vertices == np.rint(complex_.vertices)
     exact = np.flatnonzero(on_integers.all(axis=1))
-    regions = settled(part, complex_.vertices[exact])
+    regions = settled(part, part.sides, complex_.vertices[exact])
     at = complex_.cell_vertices(2)
     for vertex, region in zip(exact.tolist(), regions.tolist(), strict=True):
         around = np.flatnonzero(at[:, [vertex]].toarray()[:, 0])

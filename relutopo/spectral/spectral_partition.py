@@ -1,0 +1,231 @@
+"""The spectral partition of a dual graph in k parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from relutopo.arrays import Frozen, frozen
+from relutopo.geometry.cells import Cells
+from relutopo.reports.shown import Shown
+from relutopo.spectral.accuracy import RESOLVED
+from relutopo.spectral.class_agreement import (
+    ClassAgreement,
+    ClassDecisionAgreement,
+    class_agreement,
+    class_decision_agreement,
+)
+from relutopo.spectral.dual_graph import DualGraph
+
+__all__ = ["SpectralPartition"]
+
+
+@dataclass(frozen=True, eq=False)
+class SpectralPartition(Frozen, Shown):
+    """The parts into which the first eigenvectors divide the regions.
+
+    All arrays are read-only; those that are not frozen (`relutopo.arrays.freeze`) are copied.
+
+    Attributes
+    ----------
+    parts : (n_nodes,) ndarray of int64
+        The part of each node, 0..k - 1; parts are numbered by their first node. -1 for nodes that
+        are *on the cut*, where nothing decides between parts, and for those outside `component`.
+    k : int
+        The number of parts that were asked for.
+    values : (k - 1,) ndarray
+        The smallest non-zero λ of L x = λ W_V x, ascending.
+    next_value : float
+        The value after them, or what is known to be no larger; inf if the graph has k nodes.
+    vectors : (n_nodes, k - 1) ndarray
+        Their eigenvectors, orthonormal in W_V; NaN outside `component`.
+    error : float
+        Bound of the distance of a unit vector in their span, with the constants, from the true
+        space, in the norm of W_V.
+    component : (n_nodes,) ndarray of bool
+        The nodes that are partitioned: all of them, unless the largest component of a
+        disconnected graph was asked for.
+    rounding : str
+        How the vectors were turned into parts.
+    residuals : (k - 1,) ndarray
+        ‖L x - λ W_V x‖ / (λ ‖W_V x‖) of each pair.
+    iterations : int
+        Of the eigensolver.
+    seconds : float
+        Wall-clock time of the eigensolver, and of rounding.
+    method : str
+        The method that ran.
+    status : {"converged"}
+        The eigensolver's; a partition that did not converge is not made.
+    graph : DualGraph
+        The graph.
+    counts : (n_nodes,) ndarray of int64
+        Data points in each region.
+    n_outside : int
+        Data points outside the domain.
+    n_on_boundary : int
+        Data points on a facet between regions.
+    n_not_found : int
+        Data points in regions that a partial search did not find.
+    vertex_weights : (n_nodes,) ndarray
+        Diagonal of W_V.
+    edge_weights : (n_edges,) ndarray
+        Diagonal of W_E.
+    """
+
+    parts: NDArray[np.int64]
+    k: int
+    values: NDArray[np.float64]
+    next_value: float
+    vectors: NDArray[np.float64]
+    error: float
+    component: NDArray[np.bool_]
+    rounding: str
+    residuals: NDArray[np.float64]
+    iterations: int
+    seconds: float
+    method: str
+    status: Literal["converged"]
+    graph: DualGraph
+    counts: NDArray[np.int64]
+    n_outside: int
+    n_on_boundary: int
+    n_not_found: int
+    vertex_weights: NDArray[np.float64]
+    edge_weights: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        names = ("parts", "values", "vectors", "component", "residuals", "counts")
+        for name in (*names, "vertex_weights", "edge_weights"):
+            object.__setattr__(self, name, frozen(getattr(self, name)))
+
+    def __repr__(self) -> str:
+        on_cut = f", {self.n_open} on the cut" if self.n_open else ""
+        unique = "" if self.is_unique else ", one of many"
+        return (
+            f"SpectralPartition({' + '.join(map(str, self.sizes.tolist()))} regions{on_cut}, "
+            f"separation={self.separation:.3g}, {self.method}, {self.rounding}{unique})"
+        )
+
+    def _facts(self) -> Mapping[str, object]:
+        return {
+            "parts": self.k,
+            "regions in them": tuple(self.sizes.tolist()),
+            "regions on the cut": self.n_open,
+            "points in them": tuple(self.masses.tolist()),
+            "separation": self.separation,
+            "unique": self.is_unique,
+            "method": self.method,
+        }
+
+    @property
+    def sizes(self) -> NDArray[np.int64]:
+        """How many regions each part has, (k,)."""
+        return np.bincount(self.parts[self.parts >= 0], minlength=self.k)
+
+    @property
+    def masses(self) -> NDArray[np.int64]:
+        """How many of the counted data points each part has, (k,)."""
+        is_in = self.parts >= 0
+        return np.bincount(self.parts[is_in], self.counts[is_in], self.k).astype(np.int64)
+
+    @property
+    def n_open(self) -> int:
+        """How many regions are on the cut."""
+        return int((self.component & (self.parts < 0)).sum())
+
+    @property
+    def separation(self) -> float:
+        """λ_k / λ_{k+1}, in [0, 1], counted from λ₁ = 0: small if the graph has k groups.
+
+        Near 1 the k-th vector is as good as the one after it, and there is no reason for k parts.
+        """
+        return float(self.values[-1] / self.next_value)
+
+    @property
+    def is_unique(self) -> bool:
+        """Whether the gap after the last value decides on the space that the parts come from."""
+        return self.error <= RESOLVED
+
+    @property
+    def complex(self) -> Cells:
+        """The complex of the graph.
+
+        Raises
+        ------
+        InputError
+            If the graph has none.
+        """
+        return self.graph.require_complex()
+
+    @property
+    def cut_edges(self) -> NDArray[np.int64]:
+        """Edges of the graph whose ends are not in the same part, (n_cut, 2).
+
+        A region on the cut is in none, so that its edges to all parts are among these.
+        """
+        low, high = self.parts[self.graph.edges].T
+        cut: NDArray[np.int64] = self.graph.edges[low != high]
+        return cut
+
+    def locate(self, points: ArrayLike) -> NDArray[np.int64]:
+        """Return the region of each point; see `DualGraph.locate`."""
+        return self.graph.locate(points)
+
+    def agreement(self, points: ArrayLike, labels: ArrayLike) -> ClassAgreement:
+        """Compare the parts with the labels of points, training or held out.
+
+        Points between regions count if these are all in one part. A warning tells where a tenth of
+        the points or more do not count.
+
+        Parameters
+        ----------
+        points : (n, d) array_like
+        labels : (n,) array_like
+            Of any kind, and of any number of classes.
+
+        Returns
+        -------
+        ClassAgreement
+
+        Raises
+        ------
+        InputError
+            If there are not as many labels as points, or no point lies in a region of the
+            partition.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import relutopo as rt
+        >>> kinks = ([[[1.0], [1.0]], [[1.0, 1.0]]], [[0.5, -0.5], [0.0]])
+        >>> x = np.array([[-0.9], [-0.8], [0.0], [0.1], [0.8], [0.9]])
+        >>> graph = rt.decompose(kinks, rt.Box(-1, 1), enumerator="exact").dual_graph()
+        >>> part = rt.spectral_partition(graph, x, k=3)
+        >>> part.agreement(x, ["low", "low", "mid", "mid", "high", "high"]).accuracy
+        1.0
+        """
+        return class_agreement(self, points, labels)
+
+    def decision_agreement(self, points: ArrayLike | None = None) -> ClassDecisionAgreement:
+        """Compare the parts with the network's own decision, the largest of its outputs.
+
+        Parameters
+        ----------
+        points : (n, d) array_like, optional
+            Where the decision counts, beside that on whole regions.
+
+        Returns
+        -------
+        ClassDecisionAgreement
+
+        Raises
+        ------
+        InputError
+            If the graph has no complex.
+        """
+        return class_decision_agreement(self, points)
