@@ -46,6 +46,7 @@ __dir__ = listing(__name__)
 
 _BACKENDS = "relutopo.backends"
 _WEIGHTS = "relutopo.spectral.weights"
+_ROUNDING = "relutopo.spectral.rounding"
 _FILTRATIONS = "relutopo.homology.strategies"
 _DATASETS = "relutopo.learning.datasets"
 _SURFACES = "relutopo.learning.surfaces"
@@ -78,6 +79,11 @@ _BUILT_IN: Mapping[str, Mapping[str, str]] = {
         "unit": f"{_WEIGHTS}:UnitEdges",
         "facet_length": f"{_WEIGHTS}:FacetLength",
         "inverse_distance": f"{_WEIGHTS}:InverseDistance",
+    },
+    "rounding": {
+        "cluster_qr": f"{_ROUNDING}:ClusterQr",
+        "k_means": f"{_ROUNDING}:KMeans",
+        "signs": f"{_ROUNDING}:Signs",
     },
     "filtration": {
         "abs_output": f"{_FILTRATIONS}:AbsOutput",
@@ -127,6 +133,7 @@ _KINDS: Mapping[str, str] = {
     "reducer": "relutopo.interfaces:Reducer",
     "vertex_weights": f"{_WEIGHTS}:VertexWeights",
     "edge_weights": f"{_WEIGHTS}:EdgeWeights",
+    "rounding": f"{_ROUNDING}:Rounding",
     "filtration": f"{_FILTRATIONS}:FiltrationStrategy",
     "data": f"{_DATASETS}:Dataset",
     "domain": f"{_DOMAINS}:DomainRule",

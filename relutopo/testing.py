@@ -31,8 +31,8 @@ from relutopo.homology.persistence import betti_numbers, filtration, persistence
 from relutopo.interfaces import checked_eigenpair
 from relutopo.networks.network import Network
 from relutopo.spectral.dual_graph import DualGraph
-from relutopo.spectral.fiedler import FiedlerPartitioner, fiedler_partition
 from relutopo.spectral.laplacian import pencil
+from relutopo.spectral.partitioner import Partitioner, fiedler_partition
 from relutopo.spectral.weights import CountPlusOne, UnitEdges
 from relutopo.system.public_names import listing
 
@@ -198,9 +198,9 @@ def _check_eigensolver(eigensolver: Any) -> None:
                 f"with vertex weights its eigenvalue is {value:.12g}, got {parts[0].value:.12g}"
             )
             assert np.array_equal(x, parts[1].vector), "the same seed must give the same vector"
-            partitioner = FiedlerPartitioner(graph, points, eigensolver=eigensolver)
-            partitioner.partition("unweighted")
-            assert np.array_equal(x, partitioner.partition().vector), (
+            partitioner = Partitioner(graph, points, eigensolver=eigensolver)
+            partitioner.fiedler("unweighted")
+            assert np.array_equal(x, partitioner.fiedler().vector), (
                 "a Laplacian that was prepared before must give the same vector"
             )
             large, larger = np.sort(np.abs(x))[-2:]

@@ -29,7 +29,7 @@ from relutopo.reports.columns import Column, save_columns
 from relutopo.reports.conclusion import Conclusion, SweepConclusion
 from relutopo.reports.power_laws import fit_power_law
 from relutopo.reports.tables import new_table, save_table
-from relutopo.spectral.fiedler import fiedler_partition
+from relutopo.spectral.partitioner import fiedler_partition
 
 if TYPE_CHECKING:
     import pandas as pd

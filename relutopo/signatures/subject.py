@@ -37,7 +37,8 @@ from relutopo.learning.domain_rules import project_onto
 from relutopo.networks.network import Network
 from relutopo.spectral.agreement import Decision, decision_of_regions
 from relutopo.spectral.dual_graph import Adjacency, DualGraph
-from relutopo.spectral.fiedler import FiedlerPartition, FiedlerPartitioner
+from relutopo.spectral.fiedler import FiedlerPartition
+from relutopo.spectral.partitioner import Partitioner
 
 __all__ = ["Choice", "Cut", "Diagrams", "Filtering", "Partitioned", "Subject", "made"]
 
@@ -254,17 +255,17 @@ class Subject:
     def _partition(self, cut: Cut) -> Partitioned:
         weights = made("vertex_weights", cut.vertex_weights), made("edge_weights", cut.edge_weights)
         try:
-            part = self._partitioner(cut).partition(*weights)
+            part = self._partitioner(cut).fiedler(*weights)
         except tuple(_FAILURES) as error:
             return Partitioned(None, _FAILURES[type(error)])
         return Partitioned(part, part.status)
 
-    def _partitioner(self, cut: Cut) -> FiedlerPartitioner:
+    def _partitioner(self, cut: Cut) -> Partitioner:
         """Return what makes the partitions that differ in weights only."""
         key = "partitioner", cut.adjacency, _key_of_choice(cut.eigensolver), cut.component
         return self.once(
             key,
-            lambda: FiedlerPartitioner(
+            lambda: Partitioner(
                 self.graph(cut.adjacency),
                 self.points,
                 eigensolver=made("eigensolver", cut.eigensolver),

@@ -18,7 +18,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-__all__ = ["RESOLVED", "Quality", "entry_bounds", "error_bound", "open_signs", "quality_of"]
+from relutopo.interfaces import EigenResult
+
+__all__ = [
+    "RESOLVED",
+    "Quality",
+    "entry_bounds",
+    "error_bound",
+    "open_signs",
+    "quality_of",
+    "span_error",
+]
 
 RESOLVED = 1e-3
 """Bound of a unit vector's error up to which an eigenvalue counts as simple."""
@@ -107,6 +117,27 @@ def error_bound(distance: float, gap: float) -> float:
     (inf, 0.0)
     """
     return float(np.sqrt(2) * distance / gap) if gap > 0 else np.inf
+
+
+def span_error(result: EigenResult, laplacian: sparse.csr_array, weights: Floats) -> float:
+    """Return how far a unit vector in the span of eigenvectors is from the true space at most.
+
+    Parameters
+    ----------
+    result : EigenResult
+    laplacian : (n, n) scipy.sparse.csr_array
+        L.
+    weights : (n,) ndarray
+        Diagonal of W_V.
+
+    Returns
+    -------
+    float
+        In the norm of W_V, for the space of all eigenvectors up to the last of the values.
+    """
+    vectors = np.ascontiguousarray(result.vectors.T)
+    distances = [quality_of(laplacian, weights, x).distance for x in vectors]
+    return error_bound(float(np.linalg.norm(distances)), result.next_value - result.values[-1])
 
 
 def entry_bounds(weights: Floats, x: Floats, error: float) -> Floats:

@@ -25,7 +25,7 @@ from relutopo.optional import require
 from relutopo.system.interrupts import deliver_interrupts
 from relutopo.system.memory import Room, in_words
 
-__all__ = ["Adjacency", "DualGraph", "dual_graph"]
+__all__ = ["Adjacency", "DualGraph", "complex_of", "dual_graph"]
 
 Adjacency: TypeAlias = Literal["facet", "hamming"]
 """What joins two regions: a shared facet, or patterns that differ in one neuron."""
@@ -350,3 +350,24 @@ def _hamming_pairs(packed: NDArray[np.uint8], n_neurons: int) -> NDArray[np.int6
         exact = ~difference.any(axis=1)
         found.append(np.stack([low[exact], high[exact]], axis=1))
     return np.concatenate(found) if found else np.empty((0, 2), dtype=np.int64)
+
+
+def complex_of(graph: DualGraph) -> Cells:
+    """Return the complex of a graph, or say that it has none.
+
+    Parameters
+    ----------
+    graph : DualGraph
+
+    Raises
+    ------
+    InputError
+        If the graph was not taken from a complex.
+    """
+    if graph.complex is None:
+        raise InputError(
+            "`graph` must have a complex for this, got one without; take the graph from "
+            "CellComplex.dual_graph; of a graph of one's own `sides`, `vector` and `sweep_cut` are "
+            "what there is"
+        )
+    return graph.complex

@@ -6,7 +6,7 @@ is none.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NoReturn
 
@@ -14,22 +14,26 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
+from relutopo import registry
 from relutopo.arrays import as_numbers, freeze, frozen
 from relutopo.errors import InputError
 from relutopo.geometry.cells import Cells
 from relutopo.optional import require
 from relutopo.spectral.dual_graph import DualGraph, dual_graph
 from relutopo.spectral.region_search import RegionSearch
-from relutopo.spectral.weights import EdgeWeights, VertexWeights
+from relutopo.spectral.weights import EdgeWeights, UnitEdges, VertexWeights
 
 __all__ = [
     "GivenEdges",
     "GivenGraph",
     "GivenNodes",
     "OwnWeights",
+    "as_edge_weights",
     "as_graph",
+    "as_vertex_weights",
     "edge_numbers",
     "node_weights",
+    "nodes_of",
 ]
 
 
@@ -340,3 +344,31 @@ def _no_loops(name: Hashable, remedy: str) -> InputError:
         f"`graph` must have no loops, which no cut ever parts, got one at node {name!r}; drop them "
         f"by {remedy}"
     )
+
+
+def as_vertex_weights(graph: DualGraph, weights: Any) -> VertexWeights:
+    """Return the strategy that a choice of vertex weights means."""
+    if weights is None:
+        weights = "unweighted" if isinstance(graph, GivenGraph) else "count_plus_one"
+    elif not isinstance(weights, (str, VertexWeights)) and _are_numbers(weights):
+        return GivenNodes(node_weights(graph, weights))
+    strategy: VertexWeights = registry.create("vertex_weights", weights)
+    return strategy
+
+
+def as_edge_weights(graph: DualGraph, weights: Any) -> EdgeWeights:
+    """Return the strategy that a choice of edge weights means."""
+    if weights is None:
+        return OwnWeights() if isinstance(graph, GivenGraph) else UnitEdges()
+    if not isinstance(weights, (str, EdgeWeights)) and _are_numbers(weights):
+        return GivenEdges(edge_numbers(graph, weights))
+    strategy: EdgeWeights = registry.create("edge_weights", weights)
+    return strategy
+
+
+def _are_numbers(weights: Any) -> bool:
+    return isinstance(weights, (Mapping, Sequence)) or hasattr(weights, "__array__")
+
+
+def nodes_of(graph: DualGraph) -> str:
+    return "nodes" if isinstance(graph, GivenGraph) else "regions"

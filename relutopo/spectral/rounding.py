@@ -20,7 +20,7 @@ from relutopo.errors import InputError
 from relutopo.optional import require
 from relutopo.spectral.accuracy import open_signs
 
-__all__ = ["ClusterQr", "KMeans", "Rounding", "Signs"]
+__all__ = ["ClusterQr", "KMeans", "Rounding", "Signs", "numbered"]
 
 Floats = NDArray[np.float64]
 
@@ -166,6 +166,22 @@ class KMeans(Rounding):
         found = cluster.KMeans(k, n_init=self.n_starts, random_state=seed)
         parts: NDArray[np.int64] = found.fit(rows, sample_weight=masses).predict(rows)
         return parts.astype(np.int64)
+
+
+def numbered(parts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return parts numbered by their first node; -1 stays.
+
+    Examples
+    --------
+    >>> numbered(np.array([-1, 4, 4, 0, 2])).tolist()
+    [-1, 0, 0, 1, 2]
+    """
+    met, first = np.unique(parts, return_index=True)
+    kept = met >= 0
+    order = np.argsort(first[kept])
+    number = np.full(int(parts.max(initial=-1)) + 2, -1, dtype=np.int64)
+    number[met[kept][order]] = np.arange(kept.sum())
+    return number[parts]
 
 
 def _pivots(rows: Floats) -> list[int]:

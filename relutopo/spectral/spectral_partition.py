@@ -19,7 +19,7 @@ from relutopo.spectral.class_agreement import (
     class_agreement,
     class_decision_agreement,
 )
-from relutopo.spectral.dual_graph import DualGraph
+from relutopo.spectral.dual_graph import DualGraph, complex_of
 
 __all__ = ["SpectralPartition"]
 
@@ -160,7 +160,7 @@ class SpectralPartition(Frozen, Shown):
         InputError
             If the graph has none.
         """
-        return self.graph.require_complex()
+        return complex_of(self.graph)
 
     @property
     def cut_edges(self) -> NDArray[np.int64]:

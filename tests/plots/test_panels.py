@@ -19,7 +19,8 @@ from relutopo import AffineSlice, Box, CellComplex, decompose
 from relutopo.errors import InputError
 from relutopo.gallery import random_network
 from relutopo.plots import plot_complex, plot_complexes, plot_partition
-from relutopo.spectral.fiedler import FiedlerPartition, fiedler_partition
+from relutopo.spectral.fiedler import FiedlerPartition
+from relutopo.spectral.partitioner import fiedler_partition
 
 POINTS = np.random.default_rng(0).uniform(-1, 1, (40, 2))
 LABELS = np.where(POINTS.sum(axis=1) > 0, "a cat", "a dog")

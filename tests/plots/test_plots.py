@@ -30,7 +30,8 @@ from relutopo.plots import (
     plot_timeline,
     save_figure,
 )
-from relutopo.spectral.fiedler import FiedlerPartition, fiedler_partition
+from relutopo.spectral.fiedler import FiedlerPartition
+from relutopo.spectral.partitioner import fiedler_partition
 from relutopo.system.public_names import table
 
 SQUARE = Box(-1, 1, dim=2)

@@ -19,7 +19,7 @@ TABLES = arrays.arrays(
 
 @examples(200)
 @given(table=TABLES)
-def test_no_matching_is_better(table: np.ndarray) -> None:  # type: ignore[type-arg]
+def test_no_matching_is_better(table: np.ndarray) -> None:
     n, k = table.shape
     found = match(table)
     used = found[found >= 0]

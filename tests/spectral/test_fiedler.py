@@ -327,9 +327,9 @@ def test_a_partitioner_gives_the_same_partitions(eigensolver: str, adjacency: An
     graph = chain(kinks.tolist()).dual_graph(adjacency)
     points = np.random.default_rng(0).uniform(-1, 1, (500, 1))
     options: dict[str, Any] = {"eigensolver": eigensolver, "component": "largest", "seed": 4}
-    partitioner = rt.FiedlerPartitioner(graph, points, **options)
+    partitioner = rt.Partitioner(graph, points, **options)
     for weights in ("unweighted", "count_plus_one", "chung_langlands", "count_plus_one"):
-        shared = partitioner.partition(weights)
+        shared = partitioner.fiedler(weights)
         alone = rt.fiedler_partition(graph, points, vertex_weights=weights, **options)
         for name in ("vector", "sides", "component", "counts", "vertex_weights", "edge_weights"):
             np.testing.assert_array_equal(getattr(shared, name), getattr(alone, name))
@@ -339,22 +339,22 @@ def test_a_partitioner_gives_the_same_partitions(eigensolver: str, adjacency: An
 
 def test_a_partitioner_prepares_once_for_the_same_edge_weights() -> None:
     solver, points = _Counting(), [[-0.5], [0.1], [0.7]]
-    partitioner = rt.FiedlerPartitioner(chain([0.0, 0.5]).dual_graph(), points, eigensolver=solver)
+    partitioner = rt.Partitioner(chain([0.0, 0.5]).dual_graph(), points, eigensolver=solver)
     counts = []
     for weights in ("unweighted", "count_plus_one", "chung_langlands", "scaled_count"):
-        assert partitioner.partition(weights).seconds > 0
+        assert partitioner.fiedler(weights).seconds > 0
         counts.append(solver.n_prepared)
     assert counts == [1, 1, 2, 3]
-    partitioner.partition("unweighted", "inverse_distance")
+    partitioner.fiedler("unweighted", "inverse_distance")
     assert solver.n_prepared == 4
 
 
 def test_a_partitioner_refuses_one_partition_and_gives_the_next() -> None:
     graph = chain([0.0, 0.5]).dual_graph()
-    partitioner = rt.FiedlerPartitioner(graph)
+    partitioner = rt.Partitioner(graph)
     with pytest.raises(InputError, match="`points` must be given"):
-        partitioner.partition("count_plus_one")
-    assert partitioner.partition("unweighted").value == pytest.approx(1.0)
+        partitioner.fiedler("count_plus_one")
+    assert partitioner.fiedler("unweighted").value == pytest.approx(1.0)
 
 
 class _PreparesNothing(_Counting):

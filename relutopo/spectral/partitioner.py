@@ -1,0 +1,503 @@
+"""Partitions of a graph by its first eigenvectors: in two parts, or in any number.
+
+What partitions of one graph have in common is computed once, in a `Partitioner`.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+
+from relutopo import registry
+from relutopo.arrays import read_only
+from relutopo.checks import check_integer, check_seed
+from relutopo.errors import (
+    DisconnectedGraphError,
+    InputError,
+    NoFiedlerVectorError,
+    NotConvergedError,
+    NotUniqueWarning,
+)
+from relutopo.geometry.cells import ON_BOUNDARY, OUTSIDE
+from relutopo.geometry.location import NOT_FOUND
+from relutopo.interfaces import (
+    EigenResult,
+    Eigensolver,
+    PreparedLaplacian,
+    checked_eigenpair,
+    checked_preparation,
+    refused_record,
+)
+from relutopo.spectral.accuracy import open_signs, span_error
+from relutopo.spectral.dual_graph import DualGraph
+from relutopo.spectral.eigenspace import canonical_vector, eigenspace
+from relutopo.spectral.fiedler import FiedlerPartition
+from relutopo.spectral.given_graph import (
+    GivenGraph,
+    as_edge_weights,
+    as_graph,
+    as_vertex_weights,
+)
+from relutopo.spectral.laplacian import Pencil, pencil
+from relutopo.spectral.rounding import Rounding, Signs, numbered
+from relutopo.spectral.spectral_partition import SpectralPartition
+from relutopo.spectral.weights import EdgeWeights, VertexWeights
+from relutopo.system.interrupts import deliver_interrupts
+from relutopo.system.memory import in_words
+
+__all__ = ["Partitioner", "fiedler_partition", "spectral_partition"]
+
+
+def fiedler_partition(
+    graph: Any,
+    points: ArrayLike | None = None,
+    *,
+    vertex_weights: str | VertexWeights | ArrayLike | Mapping[Any, float] | None = None,
+    edge_weights: str | EdgeWeights | ArrayLike | None = None,
+    eigensolver: str | Eigensolver = "auto",
+    component: Literal["largest"] | None = None,
+    seed: int = 0,
+) -> FiedlerPartition:
+    """Divide the regions, or the nodes of any graph, in two by the sign of the Fiedler vector.
+
+    M. Fiedler, "A property of eigenvectors of nonnegative symmetric matrices and its application
+    to graph theory", Czechoslovak Math. J. 25 (1975) 619-633; with vertex weights that count data
+    points, Bosca et al., arXiv:2510.12700.
+
+    Parameters
+    ----------
+    graph : DualGraph, or any graph
+        Usually ``complex_.dual_graph()``, for which the complex may stand. Others are what
+        `as_graph` takes: a NetworkX graph, a symmetric sparse matrix or array. Of their partitions
+        value, vector, sides, cut and gap have the usual meaning; there are no points and no
+        complex, so that counts are 0 and agreements refused. ``part.graph.names`` and
+        ``part.table()`` have the names of the nodes.
+    points : (n, d) array_like, optional
+        Data points. Those outside the domain or on a facet between regions are counted apart.
+    vertex_weights : str, VertexWeights, (n_nodes,) array_like or mapping, optional
+        Registry name or instance, or numbers of the nodes, by their names in a mapping. By default
+        "count_plus_one", which needs points; "unweighted" for a graph of one's own.
+    edge_weights : str, EdgeWeights or (n_edges,) array_like, optional
+        Registry name or instance, or numbers in the order of ``graph.edges``. By default "unit"; a
+        graph of one's own keeps its weights.
+    eigensolver : str or Eigensolver, default "auto"
+        Registry name or instance.
+    component : {None, "largest"}
+        What to do with a disconnected graph: refuse it, or partition its largest component (the
+        first of several).
+    seed : int, default 0
+        Seed of the eigensolver's random start.
+
+    Returns
+    -------
+    FiedlerPartition
+
+    Raises
+    ------
+    NoFiedlerVectorError
+        If the graph (or its largest component) has one node.
+    DisconnectedGraphError
+        If the graph has several components and `component` is None.
+    NotConvergedError
+        If the eigensolver stops before its tolerance.
+    BackendError
+        If the eigensolver returns what is no eigenpair, or another residual than the true one.
+    InputError
+        If the points have the wrong shape, none lies in a region, or they are missing.
+
+    Examples
+    --------
+    >>> from relutopo import Box, decompose
+    >>> lines = ([[[1.0, 0.0], [1.0, 0.0]], [[1.0, 1.0]]], [[0.5, -0.5], [0.0]])
+    >>> graph = decompose(lines, Box(-1, 1, dim=2), enumerator="exact").dual_graph()
+    >>> part = fiedler_partition(graph, vertex_weights="unweighted")
+    >>> round(part.value, 9), part.method  # a path of three regions
+    (1.0, 'dense')
+    >>> fiedler_partition([[0, 2, 0], [2, 0, 1], [0, 1, 0]]).cut_edges.tolist()
+    [[1, 2]]
+    """
+    partitioner = Partitioner(
+        graph, points, eigensolver=eigensolver, component=component, seed=seed
+    )
+    return partitioner.fiedler(vertex_weights, edge_weights)
+
+
+def spectral_partition(
+    graph: Any,
+    points: ArrayLike | None = None,
+    *,
+    k: int,
+    vertex_weights: str | VertexWeights | ArrayLike | Mapping[Any, float] | None = None,
+    edge_weights: str | EdgeWeights | ArrayLike | None = None,
+    rounding: str | Rounding | None = None,
+    eigensolver: str | Eigensolver = "auto",
+    component: Literal["largest"] | None = None,
+    seed: int = 0,
+) -> SpectralPartition:
+    """Divide the regions, or the nodes of any graph, in k parts by the first k eigenvectors.
+
+    The vectors x₁, ..., x_k of L x = λ W_V x, x₁ among them the constants, are turned into parts by
+    a named strategy. For classes `vertex_weights` ``ChungLanglands(scale=10)`` do best.
+
+    Parameters
+    ----------
+    graph : DualGraph, or any graph
+    points : (n, d) array_like, optional
+        Both as for `fiedler_partition`.
+    k : int
+        The number of parts, from 2 to that of the nodes.
+    vertex_weights, edge_weights
+        As for `fiedler_partition`.
+    rounding : str or Rounding, optional
+        Registry name or instance: "cluster_qr", which is random in nothing, "k_means", or, for two
+        parts, "signs", which are the sides of `fiedler_partition`. By default "signs" for k = 2,
+        and "cluster_qr" else.
+    eigensolver, component
+        As for `fiedler_partition`.
+    seed : int, default 0
+        Seed of the eigensolver's random start, and of a random rounding.
+
+    Returns
+    -------
+    SpectralPartition
+
+    Raises
+    ------
+    InputError
+        If k is larger than the number of regions, or the rounding does not fit; and as
+        `fiedler_partition`.
+    NoFiedlerVectorError, DisconnectedGraphError, NotConvergedError, BackendError
+        As `fiedler_partition`.
+
+    Examples
+    --------
+    >>> from relutopo import Box, decompose
+    >>> kinks = ([[[1.0]] * 5, [[1.0] * 5]], [[0.9, 0.8, 0.0, -0.8, -0.9], [0.0]])
+    >>> graph = decompose(kinks, Box(-1, 1), enumerator="exact").dual_graph()
+    >>> spectral_partition(graph, k=3, vertex_weights="unweighted").sizes.tolist()
+    [2, 2, 2]
+    """
+    partitioner = Partitioner(
+        graph, points, eigensolver=eigensolver, component=component, seed=seed
+    )
+    return partitioner.spectral(k, vertex_weights, edge_weights, rounding)
+
+
+class Partitioner:
+    """Partitions of one graph with different weights.
+
+    Each is the one that `fiedler_partition` or `spectral_partition` gives, but what they have in
+    common is computed once: where the points lie, and all that the eigensolver prepares for the
+    Laplacian, as long as the edge weights stay the same. This keeps the last preparation, for
+    `arpack` a factorisation, and no more.
+
+    Parameters
+    ----------
+    graph : DualGraph, or any graph
+    points : (n, d) array_like, optional
+    eigensolver : str or Eigensolver, default "auto"
+    component : {None, "largest"}
+    seed : int, default 0
+        All as for `fiedler_partition`.
+
+    Raises
+    ------
+    InputError
+        If the points have the wrong shape, or the seed is no integer from 0.
+
+    Examples
+    --------
+    >>> from relutopo import Box, decompose
+    >>> lines = ([[[1.0, 0.0], [1.0, 0.0]], [[1.0, 1.0]]], [[0.5, -0.5], [0.0]])
+    >>> graph = decompose(lines, Box(-1, 1, dim=2), enumerator="exact").dual_graph()
+    >>> partitioner = Partitioner(graph, [[0.0, 0.0]])
+    >>> [round(partitioner.fiedler(w).value, 9) for w in ("unweighted", "count_plus_one")]
+    [1.0, 1.0]
+    >>> partitioner.spectral(3).sizes.tolist()
+    [1, 1, 1]
+    """
+
+    @in_words("take a smaller graph")
+    @deliver_interrupts
+    def __init__(
+        self,
+        graph: Any,
+        points: ArrayLike | None = None,
+        *,
+        eigensolver: str | Eigensolver = "auto",
+        component: Literal["largest"] | None = None,
+        seed: int = 0,
+    ) -> None:
+        self._seed = check_seed(seed)
+        self._solver: Eigensolver = registry.create("eigensolver", eigensolver)
+        self._graph = as_graph(graph)
+        self._component = component
+        self._regions = None if points is None else self._graph.locate(points)
+        self._last: _Prepared | None = None
+
+    @in_words("take a smaller graph")
+    @deliver_interrupts
+    def fiedler(
+        self,
+        vertex_weights: str | VertexWeights | ArrayLike | Mapping[Any, float] | None = None,
+        edge_weights: str | EdgeWeights | ArrayLike | None = None,
+    ) -> FiedlerPartition:
+        """Return the two sides for some weights; see `fiedler_partition`."""
+        problem = self._problem(vertex_weights, edge_weights)
+        begin = time.perf_counter()
+        found = eigenspace(problem.pairs, problem.laplacian, problem.weights)
+        seconds = time.perf_counter() - begin
+        inner = found.basis[:, 0]
+        if found.basis.shape[1] > 1:
+            inner = _canonical(found.basis, problem.weights, problem.graph, problem.members)
+        open_ones = open_signs(problem.weights, inner, found.error)
+        part = FiedlerPartition(
+            value=found.value,
+            vector=problem.of_nodes(inner, np.nan),
+            sides=problem.of_nodes(np.where(open_ones, 0, np.sign(inner)).astype(np.int8), 0),
+            eigenspace=problem.of_nodes(found.basis, np.nan),
+            error=found.error,
+            gap=found.gap,
+            is_multiplicity_known=found.is_whole,
+            residual=found.residual,
+            iterations=found.result.iterations,
+            seconds=seconds,
+            method=found.result.method,
+            **problem.shared,
+        )
+        if part.multiplicity > 1:
+            warnings.warn(
+                f"the Fiedler vector is {part.uniqueness}, so that the partition is a choice; "
+                "agreements are intervals, see `FiedlerPartition.eigenspace`",
+                NotUniqueWarning,
+                stacklevel=3,
+            )
+        return part
+
+    @in_words("take a smaller graph")
+    @deliver_interrupts
+    def spectral(
+        self,
+        k: int,
+        vertex_weights: str | VertexWeights | ArrayLike | Mapping[Any, float] | None = None,
+        edge_weights: str | EdgeWeights | ArrayLike | None = None,
+        rounding: str | Rounding | None = None,
+    ) -> SpectralPartition:
+        """Return the partition in k parts for some weights; see `spectral_partition`."""
+        k = check_integer("k", k, 2, remedy="2 gives the sides of the Fiedler vector")
+        name: Any = ("signs" if k == 2 else "cluster_qr") if rounding is None else rounding
+        strategy: Rounding = registry.create("rounding", name)
+        if isinstance(strategy, Signs) and k == 2:
+            return _of_sides(self.fiedler(vertex_weights, edge_weights))
+        problem = self._problem(vertex_weights, edge_weights)
+        n, weights = len(problem.weights), problem.weights
+        if k > n:
+            raise InputError(
+                f"`k` must be at most the number of nodes to divide, {n}, got {k}; ask for fewer "
+                "parts"
+            )
+        begin = time.perf_counter()
+        result = problem.pairs(k - 1)
+        error = span_error(result, problem.laplacian, weights)
+        vectors = np.hstack([np.full((n, 1), 1 / np.sqrt(weights.sum())), result.vectors])
+        counts = problem.counts[problem.members]
+        inner = strategy(vectors, weights, counts, error=error, seed=self._seed)
+        part = SpectralPartition(
+            parts=problem.of_nodes(numbered(inner), -1),
+            k=k,
+            values=result.values,
+            next_value=result.next_value,
+            vectors=problem.of_nodes(result.vectors, np.nan),
+            error=error,
+            rounding=name if isinstance(name, str) else repr(strategy),
+            residuals=result.residuals,
+            iterations=result.iterations,
+            seconds=time.perf_counter() - begin,
+            method=result.method,
+            **problem.shared,
+        )
+        if not part.is_unique:
+            warnings.warn(
+                f"nothing tells the eigenvalue {k} from the one after it, so that the partition in "
+                f"{k} parts is a choice; take a k after which `separation` is smaller",
+                NotUniqueWarning,
+                stacklevel=3,
+            )
+        return part
+
+    def _problem(self, vertex_weights: Any, edge_weights: Any) -> _Problem:
+        graph = self._graph
+        weighting = as_vertex_weights(graph, vertex_weights)
+        regions = _known_regions(self._regions, weighting)
+        counts = np.bincount(regions[regions >= 0], minlength=graph.n_nodes)
+        members = _members(graph, self._component)
+        system = pencil(graph, counts, weighting, as_edge_weights(graph, edge_weights))
+        if self._last is None or not np.array_equal(self._last.edge_weights, system.edge_weights):
+            self._last = None  # makes room
+            self._last = _Prepared.by(self._solver, system, members)
+        laplacian, prepared = self._last.laplacian, self._last.prepared
+        weights = read_only(system.vertex_weights[members])
+
+        def solve(n_pairs: int) -> EigenResult:
+            with refused_record(self._solver):
+                found = prepared.solve(weights, n_pairs=n_pairs, seed=self._seed)
+            result = checked_eigenpair(found, self._solver, laplacian, weights, n_pairs)
+            if result.status != "converged":
+                is_exact = result.method in ("arpack", "dense")
+                other = (
+                    "weights over fewer powers of ten, another eigensolver"
+                    if is_exact
+                    else "the eigensolver 'arpack'"
+                )
+                raise NotConvergedError(
+                    f"`eigensolver` {result.method!r} must converge, got residual "
+                    f"{max(result.residuals):.1e} after {result.iterations} iterations; choose "
+                    f"{other}, or pass an instance with a larger tol or max_iterations"
+                )
+            return result
+
+        return _Problem(graph, regions, counts, members, system, solve, laplacian, weights)
+
+
+@dataclass(frozen=True, eq=False)
+class _Problem:
+    """The pencil of a graph with weights, and what gives its first pairs, converged."""
+
+    graph: DualGraph
+    regions: NDArray[np.int64]
+    counts: NDArray[np.int64]
+    members: NDArray[np.bool_]
+    system: Pencil
+    pairs: Callable[[int], EigenResult]
+    laplacian: sparse.csr_array
+    weights: NDArray[np.float64]
+
+    @property
+    def shared(self) -> dict[str, Any]:
+        """What all partitions record."""
+        return {
+            "component": self.members,
+            "status": "converged",
+            "graph": self.graph,
+            "counts": self.counts,
+            "n_outside": int(np.sum(self.regions == OUTSIDE)),
+            "n_on_boundary": int(np.sum(self.regions == ON_BOUNDARY)),
+            "n_not_found": int(np.sum(self.regions == NOT_FOUND)),
+            "vertex_weights": self.system.vertex_weights,
+            "edge_weights": self.system.edge_weights,
+        }
+
+    def of_nodes(self, values: NDArray[Any], elsewhere: float) -> NDArray[Any]:
+        """Return values of the members as values of all nodes."""
+        result = np.full((self.graph.n_nodes, *values.shape[1:]), elsewhere, dtype=values.dtype)
+        result[self.members] = values
+        return result
+
+
+@dataclass(frozen=True, eq=False)
+class _Prepared:
+    """The Laplacian of some edge weights, and what an eigensolver prepared for it."""
+
+    edge_weights: NDArray[np.float64]
+    laplacian: sparse.csr_array
+    prepared: PreparedLaplacian
+
+    @classmethod
+    def by(cls, solver: Eigensolver, system: Pencil, members: NDArray[np.bool_]) -> _Prepared:
+        laplacian = system.laplacian
+        if not members.all():
+            nodes = np.flatnonzero(members)
+            laplacian = laplacian[nodes][:, nodes]
+        prepared = checked_preparation(solver.prepare(laplacian), solver)
+        return cls(system.edge_weights, laplacian, prepared)
+
+
+def _canonical(
+    space: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    graph: DualGraph,
+    members: NDArray[np.bool_],
+) -> NDArray[np.float64]:
+    """Return the vector that goes along with the first coordinate, its largest entry positive."""
+    coordinates = np.empty((len(space), 0))
+    if graph.complex is not None:
+        coordinates = graph.complex.centroids[members]
+        coordinates = coordinates - weights @ coordinates / weights.sum()
+    vector = canonical_vector(space, weights, coordinates)
+    sizes = np.abs(vector)
+    sign = float(np.sign(vector[np.argmax(sizes >= (1 - 1e-6) * sizes.max())]))
+    return sign * vector
+
+
+def _of_sides(part: FiedlerPartition) -> SpectralPartition:
+    """Return the two sides as parts."""
+    parts = numbered(np.where(part.sides == 0, -1, (part.sides > 0).astype(np.int64)))
+    names = ("component", "iterations", "seconds", "method", "status", "graph", "counts")
+    more = ("n_outside", "n_on_boundary", "n_not_found", "vertex_weights", "edge_weights")
+    return SpectralPartition(
+        parts=parts,
+        k=2,
+        values=np.array([part.value]),
+        next_value=part.value * (1 + part.gap),
+        vectors=part.vector[:, None],
+        error=part.error if part.multiplicity == 1 else np.inf,
+        rounding="signs",
+        residuals=np.array([part.residual]),
+        **{name: getattr(part, name) for name in (*names, *more)},
+    )
+
+
+def _known_regions(
+    regions: NDArray[np.int64] | None, weighting: VertexWeights
+) -> NDArray[np.int64]:
+    """Return the regions of the points, or none if there need not be any."""
+    if regions is None:
+        if weighting.needs_points:
+            raise InputError(
+                f"`points` must be given for vertex_weights={weighting!r}, got None; pass the "
+                "data points, or vertex_weights='unweighted'"
+            )
+        return np.empty(0, dtype=np.int64)
+    if not np.any(regions >= 0):
+        raise InputError(
+            f"`points` must have a point inside the domain and its known regions, got "
+            f"{np.sum(regions == OUTSIDE)} outside the domain, {np.sum(regions == ON_BOUNDARY)} on "
+            f"facets between regions and {np.sum(regions == NOT_FOUND)} in regions not found; "
+            "decompose a domain that holds them, for example Box.around(points)"
+        )
+    return regions
+
+
+def _members(graph: DualGraph, component: Literal["largest"] | None) -> NDArray[np.bool_]:
+    """Return the nodes to partition, or say why there are none."""
+    given: Any = component  # whatever came
+    if given is not None and not (isinstance(given, str) and given == "largest"):
+        came = " ".join(repr(given).split())
+        raise InputError(f"`component` must be None or 'largest', got {came}; leave it out")
+    sizes = graph.component_sizes
+    if len(sizes) > 1 and component is None:
+        listed = ", ".join(map(str, np.sort(sizes)[::-1][:10].tolist()))
+        raise DisconnectedGraphError(
+            f"`graph` must be connected, got {len(sizes)} components of "
+            f"{listed}{', ...' if len(sizes) > 10 else ''} nodes; pass component='largest' to "
+            "partition the largest one"
+        )
+    members = graph.component_labels == np.argmax(sizes) if len(sizes) else np.empty(0, bool)
+    if members.sum() < 2:
+        raise NoFiedlerVectorError(
+            f"`graph` must have a component of at least 2 nodes, got {members.sum()}; a single "
+            + (
+                "node has no Fiedler vector"
+                if isinstance(graph, GivenGraph)
+                else "region has no Fiedler vector: take a larger domain or a network with a kink "
+                "in it"
+            )
+        )
+    return members
