@@ -371,4 +371,5 @@ def _are_numbers(weights: Any) -> bool:
 
 
 def nodes_of(graph: DualGraph) -> str:
+    """Return what the nodes of a graph are called."""
     return "nodes" if isinstance(graph, GivenGraph) else "regions"

@@ -20,6 +20,7 @@ from relutopo.spectral.class_agreement import (
     class_decision_agreement,
 )
 from relutopo.spectral.dual_graph import DualGraph, complex_of
+from relutopo.spectral.given_graph import nodes_of
 
 __all__ = ["SpectralPartition"]
 
@@ -104,10 +105,11 @@ class SpectralPartition(Frozen, Shown):
             object.__setattr__(self, name, frozen(getattr(self, name)))
 
     def __repr__(self) -> str:
+        nodes = nodes_of(self.graph)
         on_cut = f", {self.n_open} on the cut" if self.n_open else ""
         unique = "" if self.is_unique else ", one of many"
         return (
-            f"SpectralPartition({' + '.join(map(str, self.sizes.tolist()))} regions{on_cut}, "
+            f"SpectralPartition({' + '.join(map(str, self.sizes.tolist()))} {nodes}{on_cut}, "
             f"separation={self.separation:.3g}, {self.method}, {self.rounding}{unique})"
         )
 

@@ -134,9 +134,11 @@ def test_known_classes() -> None:
     assert found.accuracy == 5 / 6
     assert found.purity == 5 / 6
     assert (found.n_used, found.n_outside, found.n_on_boundary) == (6, 1, 1)
-    table = found.table().set_index("class")
-    assert table.loc["mid", "recall"] == 2 / 3
-    assert table.loc["high", ["n_points", "precision"]].tolist() == [1, 0.5]
+    table = found.table()
+    assert table["class"].tolist() == ["high", "low", "mid"]
+    assert table["n_points"].tolist() == [1, 2, 3]
+    assert table["recall"].tolist() == [1, 1, 2 / 3]
+    assert table["precision"].tolist() == [0.5, 1, 1]
     assert found.confusion.sum() == 6
     two = part.agreement(points[:6], [0, 0, 1, 1, 1, 1])  # fewer classes than parts
     assert two.accuracy == 4 / 6
@@ -165,3 +167,16 @@ def test_as_many_parts_as_regions() -> None:
     part = rt.spectral_partition(graph, points, k=graph.n_nodes)
     assert part.separation == 0.0
     assert part.parts.tolist() == list(range(graph.n_nodes))
+
+
+def test_graphs_of_ones_own() -> None:
+    """Three cliques in a row, of NetworkX and as a matrix, with names."""
+    networkx = pytest.importorskip("networkx")
+    graph = networkx.disjoint_union_all([networkx.complete_graph(5) for _ in range(3)])
+    graph.add_edges_from([(4, 5, {"weight": 0.1}), (9, 10, {"weight": 0.1})])
+    for brought in (graph, networkx.to_numpy_array(graph), networkx.to_scipy_sparse_array(graph)):
+        part = rt.spectral_partition(brought, k=3)
+        assert part.parts.tolist() == [0] * 5 + [1] * 5 + [2] * 5
+        assert "5 + 5 + 5 nodes" in repr(part)
+        with pytest.raises(InputError, match="`graph` must have a complex"):
+            part.decision_agreement()
