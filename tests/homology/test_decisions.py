@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import combinations, pairwise
@@ -12,9 +13,16 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy import ndimage, sparse
 
 import relutopo as rt
 from properties import examples
+from relutopo.errors import InputError
+from relutopo.gallery import random_network
+from relutopo.geometry.vertices import exact_vertex
+from relutopo.networks.graph import Affine, Kink
+from relutopo.networks.perceptron import relu_nodes
 
 Point: TypeAlias = tuple[Fraction, Fraction]
 Polygon: TypeAlias = list[Point]
@@ -223,3 +231,338 @@ def test_areas_lengths_and_betti_numbers_are_those_of_clipping(
     assert found.betti_numbers() == tuple(right.betti(i) for i in range(n_outputs))
     if kind in ("normal", "decades"):  # no walls within facets
         np.testing.assert_allclose(found.measures, right.lengths, atol=1e-7)
+
+
+# The same from a finer complex: the differences of all outputs as one more layer.
+
+
+def with_differences(network: rt.ReluNetwork) -> rt.GraphNetwork:
+    n = network.n_outputs
+    rows = np.array([np.eye(n)[i] - np.eye(n)[j] for i, j in combinations(range(n), 2)])
+    nodes = relu_nodes(network)
+    outputs = len(nodes)
+    nodes.append(Affine((outputs,), (rows,), np.zeros(len(rows))))
+    nodes.append(Kink(outputs + 1, np.ones(len(rows)), np.zeros(len(rows))))
+    nothing = np.zeros((n, len(rows)))
+    nodes.append(Affine((outputs, outputs + 2), (np.eye(n), nothing), np.zeros(n)))
+    return rt.GraphNetwork(network.input_dim, nodes)
+
+
+def cells_by_signs(
+    network: rt.ReluNetwork, domain: rt.Domain
+) -> tuple[list[int], NDArray[np.float64], list[tuple[int, ...]]]:
+    """Number of cells by dimension, volumes, and Betti numbers of the classes."""
+    finer = rt.decompose(with_differences(network), domain, enumerator="exact")
+    n_layers = len(finer.network.layer_sizes)
+    corners = finer.cell_vertices(finer.dim - 1)
+    around = sparse.csc_array(finer.cell_vertices(finer.dim))
+    sides = domain.side_planes()
+    signs, values = [], []
+    for vertex in range(finer.n_cells[0]):
+        region = int(around.indices[around.indptr[vertex]])
+        maps = finer.network.exact_maps(finer.patterns[region], n_layers)
+        point = exact_vertex(finer, region, vertex, maps, corners)
+        *hidden, _, outputs = finer.network.exact_preactivations(point[None])
+        z = np.concatenate([*(layer[0] for layer in hidden), sides @ point])
+        signs.append((z > 0).astype(int) - (z < 0))
+        values.append(outputs[0] == outputs[0].max())
+    # A k-cell has the sign that some of its vertices have, and the outputs that all have.
+    n = network.n_outputs
+    dims: dict[tuple[bytes, bytes], int] = {}
+    closed: list[list[NDArray[np.bool_]]] = [[] for _ in range(n)]
+    for k in range(finer.dim + 1):
+        incidence = finer.cell_vertices(k)
+        greatest = np.zeros((finer.n_cells[k], n), dtype=bool)
+        for cell, row in enumerate(np.split(incidence.indices, incidence.indptr[1:-1])):
+            inside = np.sign(np.array(signs)[row].sum(axis=0)).astype(np.int8)
+            greatest[cell] = np.array(values)[row].all(axis=0)
+            dims[inside.tobytes(), greatest[cell].tobytes()] = k
+        for i in range(n):
+            closed[i].append(greatest[:, i])
+    n_cells = np.bincount(list(dims.values()), minlength=finer.dim + 1).tolist()
+    classes = greatest.argmax(axis=1)
+    volumes = np.bincount(classes, weights=finer.volumes, minlength=n).astype(np.float64)
+    betti = [rt.betti_numbers(Part(finer, chosen)) for chosen in closed]
+    return n_cells, volumes, betti
+
+
+class Part:
+    """Some cells of a complex, with all of their faces."""
+
+    def __init__(self, cells: rt.CellComplex, chosen: list[NDArray[np.bool_]]) -> None:
+        self.n_cells = tuple(int(part.sum()) for part in chosen)
+        facets = []
+        for k in range(1, cells.dim + 1):
+            part = sparse.csc_array(cells.boundary(k)[chosen[k - 1], :][:, chosen[k]])
+            facets.append((part.indptr.astype(np.int64), part.indices.astype(np.int32)))
+        self.facets = tuple(facets)
+
+
+@examples(60)
+@given(
+    st.sampled_from([(1, 4, 3, 3), (1, 5, 6), (2, 3, 5), (3, 3, 2, 4), (3, 3, 3), (4, 2, 3)]),
+    st.sampled_from(KINDS),
+    st.integers(0, 10**6),
+)
+def test_cells_volumes_and_betti_numbers_are_those_of_a_finer_complex(
+    widths: tuple[int, ...], kind: str, seed: int
+) -> None:
+    network = network_of(kind, widths, seed)
+    box = rt.Box(-2, [1.5 + i / 4 for i in range(widths[0])])
+    complex_ = rt.decompose(network, box, enumerator="exact")
+    found = complex_.decision()
+    check(found, complex_)
+    n_cells, volumes, betti = cells_by_signs(network, box)
+    assert found.refined.n_cells == tuple(n_cells)
+    np.testing.assert_allclose(found.volumes, volumes, atol=1e-9 * box.volume)
+    assert found.betti_numbers() == tuple(betti)
+
+
+@examples(40)
+@given(
+    st.sampled_from([(1, 5, 1), (2, 4, 3, 1), (2, 4, 3, 2), (3, 4, 1), (3, 3, 2, 2), (4, 2, 2)]),
+    st.sampled_from(KINDS),
+    st.integers(0, 10**6),
+)
+def test_of_two_classes_it_is_the_decision_boundary(
+    widths: tuple[int, ...], kind: str, seed: int
+) -> None:
+    network = network_of(kind, widths, seed)
+    complex_ = rt.decompose(network, rt.Box(-2, 2, dim=widths[0]), enumerator="exact")
+    found, boundary = complex_.decision(), rt.decision_boundary(complex_)
+    check(found, complex_)
+    assert found.boundary.n_cells == boundary.n_cells
+    assert rt.betti_numbers(found.boundary) == rt.betti_numbers(boundary)
+    for ours, theirs in ((found.boundary, boundary), (boundary, found.boundary)):
+        if len(ours.vertices):
+            gaps = np.linalg.norm(ours.vertices[:, None] - theirs.vertices, axis=2).min(axis=1)
+            assert gaps.max() < 1e-7
+    lengths = [
+        np.linalg.norm(b.segments[:, 1] - b.segments[:, 0], axis=1)
+        for b in (found.boundary, boundary)
+    ]
+    np.testing.assert_allclose(np.sort(lengths[0]), np.sort(lengths[1]), atol=1e-7)
+    values = network.decision_values(found.refined.interior_points)
+    clear = np.abs(values) > 1e-9 * np.abs(network(complex_.vertices)).max()
+    np.testing.assert_array_equal(found.classes[clear], values[clear] > 0)
+
+
+@pytest.mark.parametrize(("d", "n_outputs"), [(2, 3), (2, 10), (3, 3), (3, 10)])
+def test_volumes_and_classes_on_a_grid(d: int, n_outputs: int) -> None:
+    network = random_network([d, 8, 6, n_outputs], n_outputs, bias=0.5)
+    complex_ = rt.decompose(network, rt.Box(-2, 2, dim=d), enumerator="cpu")
+    found = complex_.decision()
+    check(found, complex_)
+    steps = 400 if d == 2 else 60
+    axis = (np.arange(steps) + 0.5) * 4 / steps - 2
+    grid = np.stack(np.meshgrid(*[axis] * d), axis=-1).reshape(-1, d)
+    shares = np.bincount(network(grid).argmax(axis=1), minlength=n_outputs) / len(grid)
+    np.testing.assert_allclose(found.volumes / 4**d, shares, atol=0.003)
+    inside = found.refined.interior_points
+    np.testing.assert_array_equal(network(inside).argmax(axis=1), found.classes)
+    np.testing.assert_array_equal(complex_.locate(inside), found.region_of)
+
+
+def test_the_same_from_all_enumerators() -> None:
+    network = random_network([2, 10, 8, 5], 3, bias=0.5)
+    fast, exact = (
+        rt.decompose(network, rt.Box(-2, 2, dim=2), enumerator=name).canonical().decision()
+        for name in ("cpu", "exact")
+    )
+    for a, b in zip(fast.refined.facets, exact.refined.facets, strict=True):
+        np.testing.assert_array_equal(a[0], b[0])
+    np.testing.assert_array_equal(fast.classes, exact.classes)
+    np.testing.assert_allclose(fast.measures, exact.measures, atol=1e-12)
+    assert fast.refined.n_exact == 0
+
+
+def test_one_class_around_two_others_in_the_plane() -> None:
+    """The outputs 0, 1 - |x - a| and 0.5 - |x - b| in the 1-norm: two diamonds, apart."""
+    a, b = np.array([-1.0, -0.3]), np.array([1.0, 0.4])
+    rows = np.array([[1, 0], [-1, 0], [0, 1], [0, -1]], dtype=float)
+    first, biases = np.concatenate([rows, rows]), np.concatenate([-rows @ a, -rows @ b])
+    last = np.zeros((3, 8))
+    last[1, :4] = last[2, 4:] = -1.0
+    network = rt.ReluNetwork([first, last], [biases, [0.0, 1.0, 0.5]])
+    complex_ = rt.decompose(network, rt.Box(-3, 3, dim=2), enumerator="exact")
+    found = complex_.decision()
+    np.testing.assert_allclose(found.volumes, [36 - 2.5, 2.0, 0.5])
+    assert found.betti_numbers() == ((1, 2, 0), (1, 0, 0), (1, 0, 0))
+    assert rt.betti_numbers(found.boundary) == (2, 2, 0)
+    assert found.pairs.tolist() == [[0, 1], [0, 2]]
+    expected = 4 * np.sqrt(2) * np.array([[0, 1, 0.5], [1, 0, 0], [0.5, 0, 0]])
+    np.testing.assert_allclose(found.measures, expected)
+    lengths = np.linalg.norm(np.diff(found.segments(2, 0), axis=1), axis=2)
+    assert lengths.sum() == pytest.approx(2 * np.sqrt(2))
+    assert len(found.segments(1, 2)) == len(found.triple_points) == 0
+    assert found.crossed.sum() == 8
+    axis = np.linspace(-2.99, 2.99, 300)
+    grid = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
+    classes = network(grid).argmax(axis=1).reshape(300, 300)
+    assert [ndimage.label(classes == i)[1] for i in range(3)] == [1, 1, 1]
+
+
+def test_a_shell_around_a_ball_in_space() -> None:
+    """The outputs 2 r - 3, r and 1 - r for r = |x| + |y| + |z|: a ball, a shell, the rest."""
+    rows = np.concatenate([np.eye(3), -np.eye(3)])
+    last = np.outer([2.0, 1.0, -1.0], np.ones(6))
+    network = rt.ReluNetwork([rows, last], [np.zeros(6), [-3.0, 0.0, 1.0]])
+    complex_ = rt.decompose(network, rt.Box(-4, [4.5, 5, 5.5]), enumerator="exact")
+    found = complex_.decision()
+    check(found, complex_)
+    inner, outer = 4 / 3 * 0.5**3, 4 / 3 * 3.0**3
+    np.testing.assert_allclose(
+        found.volumes, [complex_.domain.volume - outer, outer - inner, inner]
+    )
+    assert found.betti_numbers() == ((1, 0, 1, 0), (1, 0, 1, 0), (1, 0, 0, 0))
+    assert rt.betti_numbers(found.boundary) == (2, 0, 2, 0)
+    sphere = 4 * np.sqrt(3)  # the area of an octahedron of radius 1
+    np.testing.assert_allclose(found.measures[1], [9 * sphere, 0.0, sphere / 4])
+    assert len(found.meetings) == 0
+    assert [len(found.walls(1, i)) for i in (0, 2)] == [8, 8]
+
+
+def test_three_sectors_of_a_prism() -> None:
+    """Three classes meet along an axis of space, which several regions share."""
+    angles = 2 * np.pi * np.arange(3) / 3 + 0.2
+    sectors = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    # The neuron cuts the axis, and takes no part.
+    weights = [np.concatenate([np.eye(3), -np.eye(3)]), np.zeros((3, 6))]
+    weights[1][:, [0, 1]], weights[1][:, [3, 4]] = sectors, -sectors
+    network = rt.ReluNetwork(weights, [np.zeros(6), np.zeros(3)])
+    complex_ = rt.decompose(network, rt.Box(-1, 1, dim=3), enumerator="exact")
+    found = complex_.decision()
+    check(found, complex_)
+    assert found.pairs.tolist() == [[0, 1], [0, 2], [1, 2]]
+    assert len(found.meetings) == 2  # two edges along the axis
+    ends = np.unique(found.refined.facets[0][1].reshape(-1, 2)[found.meetings])
+    np.testing.assert_allclose(
+        np.sort(found.refined.vertices[ends], axis=0), [[0, 0, -1], [0, 0, 0], [0, 0, 1]]
+    )
+    assert found.betti_numbers() == ((1, 0, 0, 0),) * 3
+
+
+# Ties
+
+
+def test_outputs_that_are_equal_everywhere() -> None:
+    network = rt.ReluNetwork([np.eye(2), np.ones((3, 2))], [np.zeros(2), np.zeros(3)])
+    complex_ = rt.decompose(network, rt.Box(-1, 1, dim=2), enumerator="exact")
+    found = complex_.decision()
+    assert found.refined.n_cells == complex_.n_cells
+    assert found.is_tied.all()
+    assert found.volumes.tolist() == [4.0, 0.0, 0.0]
+    assert found.ties == {(0, 1, 2): 4.0}
+    assert not found.crossed.any()
+    assert len(found.pairs) == len(found.meetings) == 0
+    assert found.boundary.n_cells == complex_.n_cells
+    assert found.betti_numbers() == ((1, 0, 0),) * 3
+
+
+def test_outputs_that_are_equal_on_a_cone() -> None:
+    """Outputs ReLU(x), ReLU(x) + ReLU(y) and -1: the first two tie where y ≤ 0."""
+    network = rt.ReluNetwork(
+        [np.eye(2), [[1.0, 0.0], [1.0, 1.0], [0.0, 0.0]]], [np.zeros(2), [0.0, 0.0, -1.0]]
+    )
+    complex_ = rt.decompose(network, rt.Box(-1, 1, dim=2), enumerator="exact")
+    found = complex_.decision()
+    assert found.ties == {(0, 1): 2.0}
+    np.testing.assert_allclose(found.volumes, [2.0, 2.0, 0.0])
+    assert found.measures[0, 1] == 2.0
+    assert found.betti_numbers() == ((1, 0, 0), (1, 0, 0), (0, 0, 0))
+    assert repr(found) == "Decision(3 classes, 9 + 12 + 4 cells, 2 tied, 0 of 4 regions crossed)"
+    assert "volume of ties" in found._repr_html_()
+
+
+@pytest.mark.parametrize("constant", [0.0, 2.0**-60, -(2.0**-60), 1.0])
+def test_outputs_that_differ_by_a_constant(constant: float) -> None:
+    """Far below the rounding of values, the sign of a constant is exact."""
+    rng = np.random.default_rng(0)
+    row, other = 1e3 * rng.standard_normal((2, 5))
+    network = rt.ReluNetwork(
+        [rng.standard_normal((5, 2)), [row, other, row]],
+        [rng.standard_normal(5), [0.0, -1.0, constant]],
+    )
+    complex_ = rt.decompose(network, rt.Box(-1, 1, dim=2), enumerator="cpu")
+    found = complex_.decision()
+    check(found, complex_)
+    winner, loser = (2, 0) if constant > 0 else (0, 2)
+    assert found.volumes[winner] > 0
+    assert found.volumes[loser] == 0
+    assert set(found.ties) == ({(0, 2)} if constant == 0 else set())
+    assert found.betti_numbers()[loser] == (
+        found.betti_numbers()[winner] if constant == 0 else (0, 0, 0)
+    )
+
+
+def test_a_class_that_touches_the_maximum_in_one_point() -> None:
+    """The outputs |x| + |y| and 0: the second is as great at the origin alone."""
+    rows = np.array([[1.0, 0], [-1, 0], [0, 1], [0, -1]])
+    network = rt.ReluNetwork([rows, [[1.0] * 4, [0.0] * 4]], [np.zeros(4), np.zeros(2)])
+    found = rt.decompose(network, rt.Box(-1, 1, dim=2), enumerator="exact").decision()
+    assert found.volumes.tolist() == [4.0, 0.0]
+    assert found.boundary.n_cells == (1, 0, 0)
+    assert found.betti_numbers() == ((1, 0, 0), (1, 0, 0))
+    assert found.measures.sum() == 0
+    assert not found.crossed.any()
+
+
+# Other networks
+
+
+def test_slices_of_a_convolutional_network() -> None:
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(
+        torch.nn.Conv2d(1, 3, 3), torch.nn.LeakyReLU(0.1), torch.nn.MaxPool2d(2),
+        torch.nn.Flatten(), torch.nn.Linear(12, 6), torch.nn.ReLU(), torch.nn.Linear(6, 4),
+    ).double()  # fmt: skip
+    images = np.random.default_rng(0).standard_normal((4, 1, 6, 6))
+    for points in (images[:2], images[:3], images):
+        plane = rt.AffineSlice.through(*points)
+        complex_ = rt.decompose(model, plane)
+        found = complex_.decision()
+        check(found, complex_)
+        inside = torch.tensor(plane.embed(found.refined.interior_points))
+        np.testing.assert_array_equal(found.classes, model(inside).argmax(dim=1).numpy())
+        assert found.refined.n_exact == 0
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("enumerator", ["cpu", "exact"])
+def test_outputs_beyond_the_range_of_floats(enumerator: str) -> None:
+    """The outputs 1e320 y, 1.5e320 x and 1e320 (5 - x - y) / 2."""
+    huge = np.diag([1e160, 1.5e160])
+    last = [[0.0, 1e160 / 1.5], [1.5e160, 0.0], [-5e159, -5e159 / 1.5]]
+    network = rt.ReluNetwork([huge, last], [np.zeros(2), np.zeros(3)])
+    complex_ = rt.decompose(network, rt.Box([1, 1], [2, 2]), enumerator=enumerator)
+    found = complex_.decision()
+    check(found, complex_)
+    # 1.5 x and y, up to the rounding of 1e160 / 1.5; the third is negative.
+    assert found.volumes[0] == pytest.approx(1 / 12)
+    assert found.volumes[2] == 0
+    assert found.refined.n_exact > 0
+
+
+def test_what_cannot_be_asked() -> None:
+    network = random_network([3, 2, 3], 0, bias=0.5)
+    found = rt.decompose(network, rt.Box(-1, 1, dim=3), enumerator="exact").decision()
+    with pytest.raises(InputError, match=r"`segments` are for domains of dimension 2, got 3"):
+        found.segments(0, 1)
+    with pytest.raises(InputError, match=r"`triple_points` are for domains of dimension 2, got 3"):
+        _ = found.triple_points
+    with pytest.raises(InputError, match=r"must be different classes, got 1 twice; look at pairs"):
+        found.walls(1, 1)
+    with pytest.raises(InputError, match=r"`class_` must be .* 2, got 3; look at n_classes"):
+        found.region(3)
+
+
+def test_it_cannot_be_changed() -> None:
+    found = rt.decompose(random_network([2, 4, 3], 0), rt.Box(-1, 1, dim=2)).decision()
+    arrays = [found.classes, found.is_tied, found.region_of, found.crossed, found.volumes]
+    arrays += [found.measures, found.wall_classes, found.refined.vertices, found.triple_points]
+    arrays += [*found.refined.origins, *found.refined.greatest]
+    assert not any(array.flags.writeable for array in arrays)
+    again = pickle.loads(pickle.dumps(found))
+    np.testing.assert_array_equal(again.classes, found.classes)
+    assert not again.refined.greatest[0].flags.writeable
