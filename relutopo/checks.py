@@ -12,6 +12,7 @@ what was expected, what came, and the remedy.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable
 from math import inf
 from numbers import Integral, Real
@@ -27,10 +28,13 @@ __all__ = [
     "check_flag",
     "check_integer",
     "check_integers",
+    "check_kind",
     "check_number",
+    "check_path",
     "check_seed",
     "check_threads",
     "is_integer",
+    "kind_of",
     "random_generator",
 ]
 
@@ -286,6 +290,76 @@ def check_threads(n_threads: Any) -> int:
     if n_threads is None:
         return available_cores()
     return check_integer("n_threads", n_threads, 1, remedy="leave it out for all cores")
+
+
+def check_kind(name: str, value: Any, kind: Any, *, remedy: str) -> Any:
+    """Return an object of a class, or say what came in its place.
+
+    Parameters
+    ----------
+    name : str
+        The argument's name, for the message.
+    value : object
+    kind : type
+    remedy : str
+        What to do about it, for the end of the message.
+
+    Raises
+    ------
+    InputError
+        If the value is of another class.
+
+    Examples
+    --------
+    >>> check_kind("network", "net.pt", float, remedy="see load_model")
+    Traceback (most recent call last):
+    relutopo.errors.InputError: `network` must be a float, got 'net.pt'; see load_model
+    """
+    if isinstance(value, kind):
+        return value
+    raise InputError(f"`{name}` must be a {kind.__name__}, got {kind_of(value)}; {remedy}")
+
+
+def check_path(path: Any, example: str, name: str = "path") -> str | os.PathLike[str]:
+    """Return a path that comes in from outside.
+
+    Parameters
+    ----------
+    path : str or path-like
+    example : str
+        Such a path, for the message.
+    name : str
+        The argument's name, for the message.
+
+    Raises
+    ------
+    InputError
+        If it is none.
+
+    Examples
+    --------
+    >>> check_path(None, "complex.npz")
+    Traceback (most recent call last):
+    relutopo.errors.InputError: `path` must be a path, got None; pass for example 'complex.npz'
+    """
+    if isinstance(path, (str, os.PathLike)):
+        return path
+    raise InputError(f"`{name}` must be a path, got {kind_of(path)}; pass for example {example!r}")
+
+
+def kind_of(value: object) -> str:
+    """Return in words what a value is that should have been something else.
+
+    Examples
+    --------
+    >>> kind_of(None), kind_of("foo"), kind_of([1, 2]), kind_of(int)
+    ('None', "'foo'", 'list', 'the class int')
+    """
+    if value is None or isinstance(value, (bool, int, float)):
+        return repr(value)
+    if isinstance(value, str):
+        return repr(value if len(value) <= 40 else f"{value[:37]}...")
+    return f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__
 
 
 def _wrong(name: str, expected: str, value: object, remedy: str) -> InputError:

@@ -14,6 +14,7 @@ the parts of two packages.
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -446,10 +447,34 @@ def _made(role: str, name: str, options: Mapping[str, Any]) -> object:
         is_inside = error.__traceback__ is not None and error.__traceback__.tb_next is not None
         if is_inside and not options:
             raise
+        missing = _missing_options(make, options)
+        if missing:
+            raise InputError(
+                f"`{role}` {name!r} needs the option{'s' * (len(missing) > 1)} "
+                f"{', '.join(missing)}, got {', '.join(sorted(options)) or 'none'}; pass "
+                f"{', '.join(f'{option}=...' for option in missing)}"
+            ) from error
         raise InputError(
             f"`{role}` {name!r} does not take the options {sorted(options)}: {error}; leave out "
             "what it does not know, give what it misses, and values of the types that it expects"
         ) from error
+
+
+def _missing_options(make: Callable[..., object], options: Mapping[str, Any]) -> list[str]:
+    """Return which options are needed and not given, if those that are given are known."""
+    try:
+        parameters = inspect.signature(make).parameters
+    except (TypeError, ValueError):  # of a class that does not say
+        return []
+    if not options.keys() <= parameters.keys():
+        return []
+    return [
+        name
+        for name, p in parameters.items()
+        if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+        and p.default is p.empty
+        and name not in options
+    ]
 
 
 def _kind(role: str) -> type:

@@ -16,18 +16,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from relutopo.arrays import freeze, frozen
+from relutopo.checks import kind_of
+from relutopo.errors import InputError
 from relutopo.geometry.domain import Domain, FacetLists
 from relutopo.geometry.patterns import unpack_patterns
 from relutopo.geometry.polyhedra import PolyhedralCells
 from relutopo.networks.network import Network
 
-__all__ = ["ON_BOUNDARY", "OUTSIDE", "CellLists", "Cells", "EnumerationRecord"]
+__all__ = [
+    "ON_BOUNDARY",
+    "OUTSIDE",
+    "CellLists",
+    "Cells",
+    "EnumerationRecord",
+    "check_cell_lists",
+    "check_cells",
+]
 
 OUTSIDE = -1
 """What `locate` says of a point outside the domain."""
@@ -146,3 +156,40 @@ class Cells(PolyhedralCells):
             len(network.layer_sizes), self.patterns, self.domain.magnitude
         ).planes
         return planes[:, :-1].swapaxes(1, 2), planes[:, -1]
+
+
+def check_cells(complex_: Any) -> Cells:
+    """Return the complex that an argument ``complex_`` should be.
+
+    Raises
+    ------
+    InputError
+        If it is none.
+
+    Examples
+    --------
+    >>> check_cells("complex.npz")
+    Traceback (most recent call last):
+    ...
+    relutopo.errors.InputError: `complex_` must be a CellComplex, got 'complex.npz'; take it ...
+    """
+    if isinstance(complex_, Cells):
+        return complex_
+    raise _no_complex(complex_)
+
+
+def check_cell_lists(complex_: Any) -> CellLists:
+    """Return what has cells with facets; see `check_cells`."""
+    has_cells = hasattr(complex_, "n_cells") and hasattr(complex_, "facets")
+    if has_cells and not isinstance(complex_, type):
+        cells: CellLists = complex_
+        return cells
+    raise _no_complex(complex_)
+
+
+def _no_complex(came: Any) -> InputError:
+    remedy = "take it from relutopo.decompose(model, domain)"
+    has_one = hasattr(type(came), "complex") or "complex" in getattr(came, "__dict__", ())
+    if has_one and not isinstance(came, type):  # a graph, a partition
+        remedy = "pass its `complex`"
+    return InputError(f"`complex_` must be a CellComplex, got {kind_of(came)}; {remedy}")

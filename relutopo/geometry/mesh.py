@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from relutopo.checks import check_path
 from relutopo.errors import InputError
-from relutopo.geometry.cells import Cells
+from relutopo.geometry.cells import Cells, check_cells
 from relutopo.geometry.polygons import polygons
 from relutopo.optional import require
 from relutopo.system.files import atomic_write
@@ -64,7 +65,8 @@ def save_mesh(
     4
     """
     meshio = require("meshio", "save_mesh")
-    suffix = Path(path).suffix
+    suffix = Path(check_path(path, "complex.vtu")).suffix
+    check_cells(complex_)
     if suffix not in _FORMATS:
         raise InputError(
             f"`path` must end in {' or '.join(_FORMATS)}, got {os.fspath(path)!r}; ParaView reads "

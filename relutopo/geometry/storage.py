@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from relutopo.arrays import freeze
+from relutopo.checks import check_path
 from relutopo.errors import InputError
-from relutopo.geometry.cells import Cells, EnumerationRecord
+from relutopo.geometry.cells import Cells, EnumerationRecord, check_cells
 from relutopo.geometry.domain import Box, Domain
 from relutopo.geometry.invariants import check_arrays
 from relutopo.geometry.polytope import Polytope
@@ -53,7 +54,8 @@ def save_complex(path: str | os.PathLike[str], complex_: Cells) -> None:
     >>> load_cells(path)
     Cells(dim=2, 9 + 12 + 4 cells, exact)
     """
-    record = complex_.record
+    check_path(path, "complex.npz")
+    record = check_cells(complex_).record
     arrays: dict[str, Any] = {
         "format": FORMAT,
         "vertices": complex_.vertices,
@@ -89,7 +91,7 @@ def load_cells(path: str | os.PathLike[str]) -> Cells:
     InputError
         If the file is missing, damaged, of another format or not a complex.
     """
-    if not Path(path).is_file():
+    if not Path(check_path(path, "complex.npz")).is_file():
         raise InputError(f"complex {os.fspath(path)!r} does not exist; look into its folder")
     try:
         arrays = read_arrays(path)

@@ -10,8 +10,8 @@ import numpy as np
 from scipy import sparse
 
 from relutopo.arrays import freeze
-from relutopo.geometry.cells import CellLists
-from relutopo.homology.filtration import Filtration
+from relutopo.geometry.cells import CellLists, check_cell_lists
+from relutopo.homology.filtration import Filtration, check_filtration
 from relutopo.interfaces import BoundaryMatrix
 from relutopo.system.memory import Room
 
@@ -48,7 +48,8 @@ def boundary_matrix(complex_: CellLists, filtration: Filtration) -> BoundaryMatr
     >>> matrix.dimensions.tolist(), matrix.indices.size
     ([0, 0, 0, 1, 1], 4)
     """
-    filtration.check(complex_)
+    check_cell_lists(complex_)
+    check_filtration(filtration).check(complex_)
     n = len(filtration.order)
     n_entries = sum(len(facets) for _, facets in complex_.facets)
     Room().check(

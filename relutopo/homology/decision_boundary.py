@@ -25,7 +25,7 @@ from scipy import sparse
 from relutopo.arithmetic.exact import to_float
 from relutopo.arrays import as_points
 from relutopo.errors import InputError, NoDecisionBoundaryError
-from relutopo.geometry.cells import Cells
+from relutopo.geometry.cells import Cells, check_cells
 from relutopo.geometry.decision import exact_values, values_and_signs
 from relutopo.geometry.domain import FacetLists
 from relutopo.reports.shown import Shown
@@ -147,7 +147,7 @@ def decision_boundary(complex_: Cells) -> DecisionBoundary:
     >>> diamond.n_cells, rt.betti_numbers(diamond)
     ((4, 4, 0), (1, 1, 0))
     """
-    f, signs = values_and_signs(complex_)
+    f, signs = values_and_signs(check_cells(complex_))
     plus, minus = signs > 0, signs < 0
     whole = [np.flatnonzero(signs == 0)]
     cut = [np.empty(0, dtype=np.int64)]

@@ -15,7 +15,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from relutopo.arrays import Frozen, freeze, frozen
+from relutopo.arrays import Frozen, as_numbers, freeze, frozen
 from relutopo.checks import check_choice, check_integer
 from relutopo.homology.filtration import Filtration
 from relutopo.interfaces import BoundaryMatrix, Reduction
@@ -104,8 +104,8 @@ class BettiCurve(Shown):
 
     def __call__(self, at: ArrayLike) -> NDArray[np.int64]:
         """Return the Betti number at points of the scale, an array of the same shape."""
-        steps = np.concatenate([[0], self.values])
-        result: NDArray[np.int64] = steps[np.searchsorted(self.breaks, at, side="right")]
+        steps, places = np.concatenate([[0], self.values]), as_numbers(at, "at")
+        result: NDArray[np.int64] = steps[np.searchsorted(self.breaks, places, side="right")]
         return result
 
     def peak(self) -> Peak:

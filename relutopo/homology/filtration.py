@@ -19,14 +19,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relutopo.arrays import Frozen, as_numbers, freeze
-from relutopo.checks import check_integer
+from relutopo.checks import check_integer, check_kind
 from relutopo.errors import InputError
 from relutopo.reports.shown import Shown
 
 if TYPE_CHECKING:
     from relutopo.geometry.cells import CellLists
 
-__all__ = ["Filtration"]
+__all__ = ["Filtration", "check_filtration"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,3 +224,24 @@ def _fault(order: NDArray[Any]) -> str:
         return f"{order[i]} at position {i}; every cell must appear once"
     repeated = int(np.argmax(np.bincount(order, minlength=len(order)) > 1))
     return f"cell {repeated} more than once; every cell must appear once"
+
+
+def check_filtration(filtration: Any) -> Filtration:
+    """Return the filtration that an argument should be.
+
+    Raises
+    ------
+    InputError
+        If it is none: the name of one, for example.
+
+    Examples
+    --------
+    >>> check_filtration("random_closure")
+    Traceback (most recent call last):
+    ...
+    relutopo.errors.InputError: `filtration` must be a Filtration, got 'random_closure'; pass ...
+    """
+    name = filtration if isinstance(filtration, str) and len(filtration) < 40 else "random_closure"
+    remedy = f"pass relutopo.filtration(complex_, {name!r})"
+    found: Filtration = check_kind("filtration", filtration, Filtration, remedy=remedy)
+    return found

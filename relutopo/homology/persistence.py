@@ -10,7 +10,7 @@ import numpy as np
 from relutopo import registry
 from relutopo.checks import check_seed, random_generator
 from relutopo.errors import BackendError
-from relutopo.geometry.cells import CellLists, Cells
+from relutopo.geometry.cells import CellLists, Cells, check_cell_lists
 from relutopo.homology.boundary import boundary_matrix
 from relutopo.homology.diagram import BettiCurve, Diagram, Scale
 from relutopo.homology.filtration import Filtration
@@ -61,6 +61,7 @@ def filtration(
     Filtration('random_closure', 25 cells, seed=3)
     """
     seed = check_seed(seed)
+    check_cell_lists(complex_)
     chosen: FiltrationStrategy = registry.create("filtration", strategy, **options)
     if not isinstance(getattr(chosen, "name", None), str):
         raise BackendError(
@@ -174,7 +175,7 @@ def betti_numbers(complex_: CellLists, *, reducer: str | Reducer = "z2") -> tupl
     >>> betti_numbers(rt.decompose(net, rt.Box(-1, 1, dim=2), enumerator="exact"))
     (1, 0, 0)
     """
-    n = sum(complex_.n_cells)
+    n = sum(check_cell_lists(complex_).n_cells)
     as_numbered = Filtration(tuple(complex_.n_cells), np.arange(n), np.zeros(n), "as_numbered")
     matrix = boundary_matrix(complex_, as_numbered)
     chosen: Reducer = registry.create("reducer", reducer)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relutopo.arrays import as_points
-from relutopo.checks import check_flag, check_integers
+from relutopo.checks import check_flag, check_integers, check_path
 from relutopo.devices.copies import host_array
 from relutopo.errors import InputError
 from relutopo.networks.estimators import is_estimator, network_of_estimator
@@ -272,7 +272,7 @@ def load_model(
         If the file is missing, unreadable, holds no network, or needs `trust`.
     """
     trust = check_flag("trust", trust)
-    name = os.fspath(path)
+    name = os.fspath(check_path(path, "model.pt"))
     if not os.path.isfile(path):
         raise InputError(f"`model` names the file {name!r}, which does not exist; check the path")
     if name.endswith(".onnx"):

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from relutopo.checks import check_kind, check_path
 from relutopo.errors import InputError
 from relutopo.networks.graph import Affine, GraphNetwork, Kink, Matrix
 from relutopo.networks.network import Network
@@ -52,6 +53,8 @@ def save_network(path: str | os.PathLike[str], network: Network, *, flush: bool 
     >>> load_network(path)
     ReluNetwork(2-1-1)
     """
+    check_path(path, "network.npz")
+    check_kind("network", network, Network, remedy="make one by relutopo.as_network(model)")
     with atomic_write(path, flush=flush) as file:
         np.savez(file, **network_arrays("network", network))
 
@@ -68,6 +71,7 @@ def load_network(path: str | os.PathLike[str]) -> Network:
     InputError
         If the file cannot be read.
     """
+    check_path(path, "network.npz")
     try:
         return network_of("network", read_arrays(path))
     except Exception as error:

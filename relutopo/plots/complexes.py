@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import NoneType
 from typing import TYPE_CHECKING, Any, Unpack, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from relutopo.checks import kind_of
 from relutopo.errors import InputError
 from relutopo.geometry.cells import Cells
 from relutopo.plots import layers as drawing
@@ -229,10 +231,20 @@ def plot_complexes(
     >>> complexes = [rt.decompose(net, rt.Box(-1, 1, dim=2)) for net in nets]
     >>> figure = plot_complexes(complexes, ["before", "after"])
     """
+    if not isinstance(complexes, (list, tuple)):
+        raise InputError(
+            f"`complexes` must be a sequence of complexes, got {kind_of(complexes)}; pass a list, "
+            "or draw a single one by plot_complex"
+        )
     if not len(complexes):
         raise InputError("`complexes` must have at least one complex, got none")
     for complex_ in complexes:
         drawing.require_drawable(complex_)
+    if not isinstance(titles, (list, tuple, NoneType)):
+        raise InputError(
+            f"`titles` must be a sequence of words, one for each complex, got {kind_of(titles)}; "
+            "pass a list"
+        )
     names = [""] * len(complexes) if titles is None else list(titles)
     wanted = [values] * len(complexes) if isinstance(values, str) else list(values)
     drawing.require_one_each("complexes", complexes, titles=names, values=wanted, axes=axes)

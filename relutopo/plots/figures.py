@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from relutopo.checks import check_path, kind_of
 from relutopo.errors import InputError
 from relutopo.plots.style import names_of_elements
 from relutopo.system.files import atomic_write
@@ -62,6 +63,12 @@ def save_figure(figure: Figure | Axes, path: str | os.PathLike[str]) -> tuple[Pa
     ['sorting.svg']
     """
     whole: Any = figure
+    if not hasattr(figure, "figure") or not hasattr(figure, "get_window_extent"):
+        raise InputError(
+            f"`figure` must be a figure or axes of matplotlib, got {kind_of(figure)}; pass what a "
+            "function of relutopo.plots returns"
+        )
+    check_path(path, "figure.png")
     while whole.figure is not whole:  # axes and figures within figures
         whole = whole.figure
     target = Path(path)

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from relutopo.arrays import as_array, as_labels, as_numbers, as_points
 from relutopo.errors import InputError
-from relutopo.geometry.cells import Cells
+from relutopo.geometry.cells import Cells, check_cells
 from relutopo.geometry.polygons import edge_vertices, polygons, zero_segments
 from relutopo.geometry.slices import AffineSlice
 from relutopo.networks.network import Network
@@ -85,7 +85,7 @@ _MANY_REGIONS = 5000
 
 def require_drawable(complex_: Cells) -> None:
     """Refuse a complex that is neither one-dimensional nor two-dimensional."""
-    if complex_.dim not in (1, 2):
+    if check_cells(complex_).dim not in (1, 2):
         raise InputError(
             f"`complex_` must have dimension 1 or 2 to be drawn, got dimension {complex_.dim}; "
             + ("use relutopo.plots.plot_space, or " if complex_.dim == 3 else "")

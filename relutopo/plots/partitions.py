@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypedDict, Unpack, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from relutopo.checks import check_kind
 from relutopo.errors import InputError
 from relutopo.geometry.cells import Cells
 from relutopo.plots import layers as drawing
@@ -15,6 +16,7 @@ from relutopo.plots.options import PlaneOptions
 from relutopo.plots.pictures import draw_pictures
 from relutopo.plots.style import new_figure, style_unless
 from relutopo.reports.text import fraction
+from relutopo.spectral.fiedler import FiedlerPartition
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
-    from relutopo.spectral.fiedler import FiedlerPartition
 
 __all__ = ["PartitionedCheckpoint", "plot_partition", "plot_partition_history"]
 
@@ -135,7 +136,8 @@ def plot_partition(
     >>> part = rt.fiedler_partition(complex_.dual_graph(), vertex_weights="unweighted")
     >>> figure = plot_partition(part, [[0.5, 0.5], [-0.5, -0.5]], [1, -1])
     """
-    complex_ = partition.complex
+    remedy = "take it from relutopo.fiedler_partition(graph, points)"
+    complex_ = check_kind("partition", partition, FiedlerPartition, remedy=remedy).complex
     drawing.require_drawable(complex_)
     if partition.multiplicity > 1:
         title = f"{title}\n{partition.uniqueness}" if title else partition.uniqueness

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, overload
 import numpy as np
 from numpy.typing import ArrayLike
 
+from relutopo.checks import check_kind, kind_of
 from relutopo.errors import InputError
 from relutopo.plots import layers as drawing
 from relutopo.plots.style import PALETTE, new_figure, open_frame, style_unless
@@ -73,6 +74,15 @@ def plot_scaling(
     >>> figure.axes[0].get_legend().get_texts()[0].get_text()
     'numpy: $n^{1.08}$'
     """
+    remedy = "pass {title: {name: (sizes, costs)}}"
+    check_kind("panels", panels, Mapping, remedy=remedy)
+    for curves in panels.values():
+        check_kind("panels", curves, Mapping, remedy=remedy)
+        for curve in curves.values():
+            if not isinstance(curve, (tuple, list)) or len(curve) != 2:
+                raise InputError(
+                    f"`panels` must hold pairs of sizes and costs, got {kind_of(curve)}; {remedy}"
+                )
     if not panels:
         raise InputError("`panels` must have at least one entry, got none; pass {title: curves}")
     given = None if axes is None else list(np.ravel(np.asarray(axes, dtype=object)))

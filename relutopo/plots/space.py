@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from relutopo.checks import check_integer
 from relutopo.errors import InputError
-from relutopo.geometry.cells import Cells
+from relutopo.geometry.cells import Cells, check_cells
 from relutopo.geometry.polygons import edge_vertices, polygons
 from relutopo.plots import layers as drawing
 from relutopo.plots.style import new_figure, own_size, style_unless, tick_labels
@@ -111,7 +111,7 @@ def plot_space(
         If the dimension is not 3, an array does not have one entry for each region, or `ax` has no
         third dimension.
     """
-    if complex_.dim != 3:
+    if check_cells(complex_).dim != 3:
         raise InputError(
             f"`complex_` must have dimension 3, got {complex_.dim}; use "
             "relutopo.plots.plot_complex for lines and planes"
@@ -201,7 +201,7 @@ def plot_function(
     >>> net = ([[[1.0, 0.0], [0.0, 1.0]], [[1.0, 1.0]]], [[0.0, 0.3], [-0.5]])
     >>> figure = plot_function(rt.decompose(net, rt.Box(-1, 1, dim=2)))
     """
-    if complex_.dim != 2:
+    if check_cells(complex_).dim != 2:
         raise InputError(
             f"`complex_` must have dimension 2, got {complex_.dim}; use "
             "relutopo.plots.plot_complex for lines"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from relutopo.checks import kind_of
 from relutopo.errors import InputError
 from relutopo.learning.spikes import find_spikes, running_median
 from relutopo.plots import layers as drawing
@@ -139,6 +140,7 @@ def plot_timeline(
     >>> table = pandas.DataFrame({"step": [0, 10, 100], "n_regions": [12, 40, 31]})
     >>> figure = plot_timeline(table)
     """
+    _check_table(table)
     if "step" not in table.columns or not len(table):
         raise InputError(
             f"`table` must have the column step and a row for each checkpoint, got {len(table)} "
@@ -186,6 +188,14 @@ def plot_timeline(
             for ax in shown:
                 drawing.furnish([ax], given, [], legend=legend, colorbar=False)
     return figure if given is None else given
+
+
+def _check_table(table: Any) -> None:
+    if not hasattr(table, "columns") or not hasattr(table, "sort_values"):
+        raise InputError(
+            f"`table` must be a DataFrame, got {kind_of(table)}; pass the table of an analysis of "
+            "a run, or that of a tracker"
+        )
 
 
 def _chosen(
@@ -361,6 +371,7 @@ def plot_spike_timeline(
     InputError
         If the table is empty or lacks a column.
     """
+    _check_table(table)
     degrees = [k for k in range(8) if f"betti_{k}_peak_value" in table.columns]
     needed = {"step", "is_regular", "n_cells"} - set(table.columns)
     if needed or not degrees or not len(table):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from types import NoneType
 from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from relutopo.arrays import Frozen, freeze, frozen
-from relutopo.checks import check_choice, check_integer
+from relutopo.checks import check_choice, check_integer, kind_of
 from relutopo.errors import InputError, InvariantError
 from relutopo.geometry.cells import Cells
 from relutopo.geometry.location import KnownRegions, locate
@@ -191,6 +192,11 @@ class DualGraph(Frozen):
         InputError
             If an array has another shape.
         """
+        if not isinstance(node_data, (Mapping, NoneType)):
+            raise InputError(
+                f"`node_data` must be a mapping of names to numbers, got {kind_of(node_data)}; "
+                'pass for example {"fiedler": part.vector}'
+            )
         graph = require("networkx", "DualGraph.to_networkx").Graph()
         graph.add_nodes_from(range(self.n_nodes))
         columns: dict[str, list[Any]] = {}

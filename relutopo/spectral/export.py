@@ -8,6 +8,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
+from relutopo.checks import check_path
 from relutopo.optional import require
 from relutopo.spectral.given_graph import as_graph
 from relutopo.system.files import atomic_write
@@ -49,6 +50,7 @@ def save_graphml(
     {'population': 3, 'pattern': '00', 'volume': 1.0, 'centroid_0': -0.5, 'centroid_1': -0.5}
     """
     networkx = require("networkx", "save_graphml")
+    check_path(path, "regions.graphml")
     exported = as_graph(graph).to_networkx(node_data)
     with atomic_write(path) as file:
         networkx.write_graphml(exported, file)

@@ -184,7 +184,7 @@ def test_bad_settings_are_named(run: TrainingRun) -> None:
             settings(seed=seed).checkpoint(run, 0)
     with pytest.raises(UnknownNameError, match="filtration='nobody' is not registered"):
         settings("nobody").checkpoint(run, 0)
-    with pytest.raises(InputError, match="'distance_to_data' does not take the options"):
+    with pytest.raises(InputError, match="'distance_to_data' needs the option points, got none"):
         settings("distance_to_data").checkpoint(run, 0)
     with pytest.raises(InputError, match=r"`step` must be one of \[0, 10, .*\], got 3"):
         settings().checkpoint(run, 3)

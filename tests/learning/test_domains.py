@@ -74,7 +74,7 @@ def test_slices_go_through_the_data() -> None:
         ("box", {"low": [0, 0], "high": [1, 0]}, "`low` must be less than `high` on every axis"),
         ("box", {"low": "a", "high": 1}, "`low` and `high` must be numbers, or lists of one"),
         ("box", {"low": [0, 0], "high": [1, 1, 1]}, "`low` and `high` must be numbers or have"),
-        ("box", {"low": 0}, "'box' does not take the options"),
+        ("box", {"low": 0}, "'box' needs the option high, got low; pass high=..."),
         ("around_data", {"margin": -1}, "`margin` must be a finite number ≥ 0, got -1"),
         ("slice_through", {"points": [3]}, "a sequence of at least 2 integers from 0, got"),
         ("slice_through", {"points": [3, 3]}, "`points` must be distinct"),

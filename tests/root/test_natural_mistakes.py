@@ -1,0 +1,225 @@
+"""Whatever a function is given in place of what it takes, it works or says so in one sentence."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import networkx as nx
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+import relutopo as rt
+from relutopo.errors import InputError, RelutopoError
+from relutopo.gallery import random_network
+
+NET = random_network([2, 5, 1], 0)
+BOX = rt.Box(-1, 1, dim=2)
+COMPLEX = rt.decompose(NET, BOX, enumerator="exact")
+SPACE = rt.decompose(random_network([3, 3, 1], 0), rt.Box(-1, 1, dim=3), enumerator="exact")
+X = np.random.default_rng(0).uniform(-1, 1, (20, 2))
+Y = X[:, 0] > 0
+GRAPH = COMPLEX.dual_graph()
+PART = rt.fiedler_partition(GRAPH, X)
+ORDER = rt.filtration(COMPLEX, "random_closure")
+DIAGRAM = rt.persistence(COMPLEX, ORDER)
+WORDS = pd.DataFrame({"a": ["x", "y"], "b": ["z", "w"]})
+
+SENTENCES: dict[str, tuple[Callable[[], Any], str]] = {
+    "name for a filtration": (
+        lambda: rt.persistence(COMPLEX, "random_closure"),  # type: ignore[arg-type]
+        r"`filtration` must be a Filtration, got 'random_closure'; pass "
+        r"relutopo.filtration\(complex_, 'random_closure'\)",
+    ),
+    "name for the filtration of curves": (
+        lambda: rt.betti_curves(COMPLEX, "dimension_major"),  # type: ignore[arg-type]
+        r"pass relutopo.filtration\(complex_, 'dimension_major'\)",
+    ),
+    "swapped": (lambda: rt.persistence(ORDER, COMPLEX), "`complex_` must be a CellComplex, got F"),  # type: ignore[arg-type]
+    "graph for a complex": (
+        lambda: rt.filtration(GRAPH, "random_closure"),  # type: ignore[arg-type]
+        "`complex_` must be a CellComplex, got DualGraph; pass its `complex`",
+    ),
+    "partition for a complex": (
+        lambda: rt.plots.plot_complex(PART),  # type: ignore[call-overload]
+        "`complex_` must be a CellComplex, got FiedlerPartition; pass its `complex`",
+    ),
+    "complex for a partition": (
+        lambda: rt.plots.plot_partition(COMPLEX),  # type: ignore[call-overload]
+        r"`partition` must be a FiedlerPartition, got CellComplex; take it from relutopo.fiedler_p",
+    ),
+    "model for a complex": (
+        lambda: rt.betti_numbers(torch.nn.Linear(2, 1)),  # type: ignore[arg-type]
+        r"must be a CellComplex, got Linear; take it from relutopo.decompose\(model, domain\)",
+    ),
+    "no points": (
+        lambda: rt.filtration(COMPLEX, "distance_to_data"),
+        r"`filtration` 'distance_to_data' needs the option points, got none; pass points=...",
+    ),
+    "partitions for checkpoints": (
+        lambda: rt.plots.plot_partition_history([PART, PART], X, Y),  # type: ignore[list-item]
+        r"`checkpoints` must be records .*FiedlerPartition; draw one partition by plot_partition",
+    ),
+    "space in a plane": (
+        lambda: rt.plots.plot_complex(SPACE),
+        r"got dimension 3; use relutopo.plots.plot_space, or decompose .* AffineSlice",
+    ),
+    "plane in space": (lambda: rt.plots.plot_space(COMPLEX), r"use relutopo.plots.plot_complex"),
+    "labels first": (lambda: PART.agreement(Y, X), r"`points` must have shape \(n, 2\)"),
+    "one complex": (
+        lambda: rt.plots.plot_complexes(COMPLEX),  # type: ignore[call-overload]
+        "`complexes` must be a sequence of complexes, got CellComplex; pass a list, or draw",
+    ),
+    "path last": (
+        lambda: rt.save_complex(COMPLEX, "complex.npz"),  # type: ignore[arg-type]
+        "`path` must be a path, got CellComplex; pass for example 'complex.npz'",
+    ),
+    "model to save": (
+        lambda: rt.save_network("network.npz", torch.nn.Linear(2, 1)),  # type: ignore[arg-type]
+        r"`network` must be a Network, got Linear; make one by relutopo.as_network\(model\)",
+    ),
+    "words for points": (lambda: COMPLEX.locate(WORDS), "drop or encode columns of words"),
+    "words for data": (lambda: rt.Box.around(WORDS), "drop or encode columns of words"),
+    "curves of a curve": (
+        lambda: rt.plots.plot_betti_curves(DIAGRAM.betti_curve(0)),  # type: ignore[call-overload]
+        "`diagrams` must be a Diagram, .* got BettiCurve; pass what relutopo.persistence returns",
+    ),
+    "table for a name": (
+        lambda: rt.plots.plot_timeline("results"),  # type: ignore[call-overload]
+        "`table` must be a DataFrame, got 'results'; pass the table of an analysis",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SENTENCES)
+def test_sentences(name: str) -> None:
+    call, message = SENTENCES[name]
+    with pytest.raises(InputError, match=message):
+        call()
+
+
+def test_numbers_of_torch_are_numbers() -> None:
+    tensors = torch.tensor(X), torch.tensor(Y)
+    np.testing.assert_array_equal(COMPLEX.locate(tensors[0]), COMPLEX.locate(X))
+    assert rt.fiedler_partition(COMPLEX, tensors[0]).agreement(*tensors) == PART.agreement(X, Y)
+
+
+IN_PLACE = {
+    "a complex": COMPLEX,
+    "a graph": GRAPH,
+    "a partition": PART,
+    "an array": X,
+    "a word": "foo",
+    "nothing": None,
+    "a number": 3,
+    "a frame of words": WORDS,
+    "a mapping": {"a": 1},
+    "partitions": [PART, PART],
+    "a foreign graph": nx.path_graph(3),
+    "a class": rt.Box,
+}
+P = rt.plots
+CALLS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
+    "as_graph": (rt.as_graph, (GRAPH,)),
+    "as_network": (rt.as_network, (NET,)),
+    "betti_curves": (rt.betti_curves, (COMPLEX, ORDER)),
+    "betti_numbers": (rt.betti_numbers, (COMPLEX,)),
+    "boundary_matrix": (rt.boundary_matrix, (COMPLEX, ORDER)),
+    "columns": (rt.columns, (None,)),
+    "decision_boundary": (rt.decision_boundary, (COMPLEX,)),
+    "decompose": (rt.decompose, (NET, BOX)),
+    "decompose_whole_space": (rt.decompose_whole_space, (NET,)),
+    "estimate": (rt.estimate, (NET, BOX)),
+    "fiedler_partition": (rt.fiedler_partition, (GRAPH, X)),
+    "filtration": (rt.filtration, (COMPLEX, "random_closure")),
+    "load_complex": (rt.load_complex, ("missing.npz",)),
+    "load_model": (rt.load_model, ("missing.pt",)),
+    "load_network": (rt.load_network, ("missing.npz",)),
+    "persistence": (rt.persistence, (COMPLEX, ORDER)),
+    "save_complex": (rt.save_complex, ("complex.npz", COMPLEX)),
+    "save_graphml": (rt.save_graphml, ("graph.graphml", GRAPH)),
+    "save_mesh": (rt.save_mesh, ("complex.vtu", COMPLEX)),
+    "save_network": (rt.save_network, ("network.npz", NET)),
+    "search_regions": (rt.search_regions, (NET, BOX)),
+    "spectral_partition": (partial(rt.spectral_partition, k=2), (GRAPH, X)),
+    "two_circles": (rt.two_circles, (20,)),
+    "two_moons": (rt.two_moons, (20,)),
+    "Box": (rt.Box, (-1, [1, 1])),
+    "Box.around": (rt.Box.around, (X,)),
+    "Polytope": (rt.Polytope, ([[-1, 0], [0, -1], [1, 1]], [0, 0, 1])),
+    "AffineSlice": (rt.AffineSlice, (np.zeros(3), np.eye(3)[:, :2])),
+    "AffineSlice.through": (rt.AffineSlice.through, (X[0], X[1])),
+    "AffineSlice.principal": (rt.AffineSlice.principal, (X,)),
+    "Dataset": (rt.Dataset, ("name", X, Y)),
+    "complex_.locate": (COMPLEX.locate, (X,)),
+    "complex_.region": (COMPLEX.region, (0,)),
+    "complex_.regions_table": (COMPLEX.regions_table, (X,)),
+    "complex_.neurons_table": (COMPLEX.neurons_table, (X,)),
+    "complex_.dual_graph": (COMPLEX.dual_graph, ("facet",)),
+    "complex_.boundary_matrix": (COMPLEX.boundary_matrix, (ORDER,)),
+    "graph.to_networkx": (GRAPH.to_networkx, ({},)),
+    "part.agreement": (PART.agreement, (X, Y)),
+    "part.decision_agreement": (PART.decision_agreement, (X,)),
+    "part.table": (PART.table, (X, Y)),
+    "diagram.pairs": (DIAGRAM.pairs, (0,)),
+    "diagram.betti_curve": (DIAGRAM.betti_curve, (0,)),
+    "curve": (DIAGRAM.betti_curve(0), ([0.5],)),
+    "network": (NET, (X,)),
+    "network.predict": (NET.predict, (X,)),
+    "plot_barcode": (P.plot_barcode, ({0: DIAGRAM},)),
+    "plot_betti_curves": (P.plot_betti_curves, ({0: DIAGRAM},)),
+    "plot_complex": (P.plot_complex, (COMPLEX, X, Y)),
+    "plot_complexes": (P.plot_complexes, ([COMPLEX], ["title"])),
+    "plot_function": (P.plot_function, (COMPLEX,)),
+    "plot_partition": (P.plot_partition, (PART, X, Y)),
+    "plot_partition_history": (P.plot_partition_history, ([], X, Y)),
+    "plot_persistence_diagram": (P.plot_persistence_diagram, ({0: DIAGRAM},)),
+    "plot_scaling": (P.plot_scaling, ({}, "cells")),
+    "plot_space": (P.plot_space, (SPACE,)),
+    "plot_spike_timeline": (P.plot_spike_timeline, (WORDS, [1.0])),
+    "plot_timeline": (P.plot_timeline, (WORDS,)),
+    "save_figure": (P.save_figure, (Figure(), "figure.svg")),
+}
+ELSEWHERE = {"bump", "franke", "peaks", "sinsin", "train"}
+"""Of which tests of settings ask the same."""
+
+
+def test_every_function_is_tried() -> None:
+    functions = {
+        name
+        for name in dir(rt)
+        if not name.startswith("_") and inspect.isfunction(getattr(rt, name))
+    }
+    functions |= {
+        name for name in dir(P) if not name.startswith("_") and inspect.isfunction(getattr(P, name))
+    }
+    assert functions - ELSEWHERE <= CALLS.keys()
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_anything_in_place_of_an_argument(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    call, arguments = CALLS[name]
+    calls = [
+        [*arguments[:i], value, *arguments[i + 1 :]]
+        for i in range(len(arguments))
+        for value in IN_PLACE.values()
+    ]
+    calls += [[arguments[1], arguments[0], *arguments[2:]]] if len(arguments) > 1 else []
+    for wrong in calls:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with suppress(RelutopoError):
+                call(*wrong)
+    plt.close("all")
