@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import copy
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MethodType
 from typing import Any
@@ -459,8 +460,10 @@ def _guessed_shape(module: nn.Module, call: Call) -> tuple[int, ...]:
         _forward(following, module, call)
     except _FirstLayer as found:
         (n,) = found.args
-    except Exception:
+    except Exception as error:
         # The module's own code may raise anything, if the guess was wrong.
+        if refusal := _fixed_batch(error):
+            raise refusal from error
         n = None
     if n is None:
         raise _needs_shape(module)
@@ -510,11 +513,28 @@ def _forward(following: Following, module: nn.Module, call: Call) -> Any:
 
 def _own_error(module: nn.Module, shape: tuple[int, ...], error: Exception) -> InputError:
     """Return the error for one that the module's own code has raised."""
+    if refusal := _fixed_batch(error):
+        return refusal
     said = f": {error}" if str(error) else ""
     return InputError(
         f"`model` ({type(module).__name__}) cannot take inputs of shape "
         f"(1, {', '.join(map(str, shape))}), it raised {type(error).__name__}{said}"
         f"{line_of(error)}; check `input_shape`, and what its forward method asks for"
+    )
+
+
+_GUARD = re.compile(r"Guard failed: .*size\(\)\[0\] == (\d+)")
+
+
+def _fixed_batch(error: Exception) -> InputError | None:
+    """Return the error for a program of torch.export that takes batches of one size only."""
+    found = _GUARD.match(str(error))
+    if not isinstance(error, AssertionError) or found is None:
+        return None
+    return InputError(
+        f"`model` must take one input at a time, got a program that torch.export made for batches "
+        f"of {found[1]}; export it with an example of one row, or an open first axis, "
+        'dynamic_shapes=({0: torch.export.Dim("batch")},), or pass the module that it was made from'
     )
 
 

@@ -720,3 +720,27 @@ def test_errors_of_the_code_itself_are_told() -> None:
         as_network(Model(missing), (2,))
     with pytest.raises(InputError, match=r"shape \(1, 2\), it raised AssertionError: three inputs"):
         as_network(Model(picky), (2,))
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.parametrize("shape", [(2,), (1, 4, 4)])
+def test_exported_programs_for_batches_of_one_size(shape: tuple[int, ...]) -> None:
+    layers = [nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8, 1)]
+    module = leaky() if shape == (2,) else nn.Sequential(*layers).eval()
+    for n in (2, 3, 64):
+        program = torch.export.export(module, (torch.randn(n, *shape),)).module()
+        for given in (shape, None):
+            with pytest.raises(InputError, match=rf"torch\.export made for batches of {n}; export"):
+                as_network(program, given)
+    one = torch.export.export(module, (torch.randn(1, *shape),)).module()
+    check_rows(as_network(one, shape), module, shape)
+    sizes = ({0: torch.export.Dim("batch", min=2, max=64)},)
+    few = torch.export.export(module, (torch.randn(3, *shape),), dynamic_shapes=sizes).module()
+    check_rows(as_network(few, shape), module, shape)
+
+
+def check_rows(network: Any, module: nn.Module, shape: tuple[int, ...]) -> None:
+    x = np.random.default_rng(1).standard_normal((20, network.input_dim))
+    with torch.no_grad():
+        expected = module(torch.tensor(x, dtype=torch.float).reshape(-1, *shape)).numpy()
+    np.testing.assert_allclose(network(x), expected, rtol=1e-4, atol=1e-5)
