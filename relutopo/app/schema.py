@@ -63,7 +63,7 @@ class ModelFile:
     input_shape: list[int] | None = None
     key: str | None = None
     output: str | None = None
-    fixed: dict[str, Any] | None = None
+    fixed: Any = None  # a mapping; OmegaConf cannot put a typed one in the place of null
 
 
 def register(*, checking: bool = True) -> None:

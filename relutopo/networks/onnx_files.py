@@ -168,6 +168,8 @@ def _fixed_values(model: Any, fixed: Mapping[str, ArrayLike], name: str) -> dict
             dtype = helper.tensor_dtype_to_np_dtype(kind.elem_type)
             array = np.asarray(value).astype(dtype)
             sizes = _sizes(inputs[key])
+            if sizes and not array.ndim:  # one number for every entry
+                array = np.full([size or 1 for size in sizes], array)
             if sizes is not None and array.ndim == len(sizes) - 1 and sizes[0] in (None, 1):
                 array = array[None]
             if sizes is not None and all(sizes) and array.shape != tuple(sizes):

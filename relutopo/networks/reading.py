@@ -94,6 +94,7 @@ def as_network(
     """
     if input_shape is not None:
         input_shape = _checked_shape(input_shape)
+    _check_fixed(fixed)
     network = _read_network(model, input_shape, key, output, fixed)
     if input_shape is not None and math.prod(input_shape) != network.input_dim:
         raise InputError(
@@ -103,6 +104,14 @@ def as_network(
     if expected is not None:
         _check_outputs(network, expected)
     return network
+
+
+def _check_fixed(fixed: object) -> None:
+    if fixed is not None and not isinstance(fixed, Mapping):
+        raise InputError(
+            f"`fixed` must be a mapping of names to values, got {type(fixed).__name__}; pass for "
+            "example {'t': [0.5]}"
+        )
 
 
 def _check_outputs(network: Network, expected: tuple[ArrayLike, ArrayLike]) -> None:
@@ -273,6 +282,7 @@ def load_model(
     """
     trust = check_flag("trust", trust)
     name = os.fspath(check_path(path, "model.pt"))
+    _check_fixed(fixed)
     if not os.path.isfile(path):
         raise InputError(f"`model` names the file {name!r}, which does not exist; check the path")
     if name.endswith(".onnx"):

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from relutopo.errors import InputError
-from relutopo.learning.datasets import two_circles
+from relutopo.learning.datasets import Dataset, two_circles
+from relutopo.learning.model_files import ModelFiles
 from relutopo.learning.runs import (
     Checkpoint,
     TrainingRun,
@@ -90,3 +91,21 @@ def test_a_run_gives_back_its_data_and_names_missing_parts(tmp_path: Path) -> No
     (run.directory / "history.npz").write_bytes(b"rubbish")
     with pytest.raises(InputError, match=r"history.npz' cannot be read"):
         _ = run.history
+
+
+def test_outputs_and_other_inputs_of_files(tmp_path: Path) -> None:
+    """What the command's keys ``network.output`` and ``network.fixed`` are passed on to."""
+    pytest.importorskip("onnx")
+    from onnx_graphs import mlp, node, write
+
+    nodes = [node("Concat", "x t", axis=1), *mlp()]
+    path = write(
+        tmp_path / "step=3.onnx", nodes, inputs={"x": ("n", 1), "t": (1, 1)}, outputs=["y", "r"]
+    )
+    x = np.linspace(-1, 1, 8)[:, None]
+    dataset = Dataset("line", x, x[:, 0], x, x[:, 0])
+    for output in ("y", "0", 0):
+        run = ModelFiles(tmp_path / "run", [path], dataset, output=output, fixed={"t": [0.5]})
+        assert run.network(3).input_dim == 1
+    with pytest.raises(InputError, match="`fixed` must name inputs"):
+        ModelFiles(tmp_path / "run", [path], dataset, output="y", fixed={"z": 1.0}).network(3)

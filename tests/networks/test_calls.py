@@ -115,6 +115,8 @@ def test_arguments_that_are_fixed() -> None:
     np.testing.assert_allclose(network([[-1.0], [0.0], [2.0]])[:, 0], expected, atol=1e-6)
     with pytest.raises(InputError, match=r"`fixed` must name arguments .* 'x', 't', 'scale'"):
         rt.as_network(model, (2,), fixed={"time": 1.0})
+    with pytest.raises(InputError, match="`fixed` must be a mapping of names to values, got float"):
+        rt.as_network(model, (2,), fixed=0.5)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="`fixed` must be left out for a ReluNetwork"):
         rt.as_network(rt.ReluNetwork([[[1.0]]], [[0.0]]), fixed={"t": 1.0})
 

@@ -168,6 +168,9 @@ def test_inputs_that_are_fixed(tmp_path: Path) -> None:
     for value in (0.5, [0.5], [[0.5]]):
         network = rt.as_network(path, (1,), fixed={"t": value})
         equal(network, perceptron(np.c_[one, np.full(9, 0.5)]), one)
+        is_open = write(tmp_path / "open.onnx", nodes, inputs={"x": ("n", 1), "t": ("n", 1)})
+        network = rt.as_network(is_open, (1,), fixed={"t": value})
+        equal(network, perceptron(np.c_[one, np.full(9, 0.5)]), one)
     equal(rt.as_network(path, fixed={"x": [0.5]}), perceptron(np.c_[np.full(9, 0.5), one]), one)
     for wrong in ({"z": 1.0}, {"t": [1.0, 2.0]}, {"t": "a"}):
         with pytest.raises(InputError, match="`fixed` must"):

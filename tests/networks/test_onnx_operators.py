@@ -16,7 +16,7 @@ from relutopo.networks.onnx_operators import OPERATORS
 
 onnx: Any = pytest.importorskip("onnx")
 
-NEWEST = 22
+NEWEST = onnx.defs.onnx_opset_version()
 f4 = np.float32
 
 
@@ -851,7 +851,9 @@ FORMS: list[Form] = [
 @pytest.mark.parametrize("form", FORMS, ids=[form[0] for form in FORMS])
 def test_forms_of_operators(form: Form, tmp_path: Path) -> None:
     """Equal to NumPy at every operator set that has the form."""
-    _, opsets, shape, nodes, constants, function = form
+    name, opsets, shape, nodes, constants, function = form
+    if name == "upsample attribute":  # which the reference implementation cannot run
+        pytest.importorskip("onnxruntime")
     x = np.random.default_rng(3).standard_normal((7, *shape))
     expected = perceptron(np.asarray(function(x), dtype=float))
     for opset in opsets:
