@@ -49,6 +49,6 @@ complex_ = rt.decompose(model, plane)
 complex_.check()
 print(complex_)
 points = plane.coordinates(np.stack([three, other_three, eight]))[0]
-figure = rt.plots.plot_complex(complex_, points, [-1, -1, 1], decision_boundary=True)
+figure = rt.plots.plot_complex(complex_, points, ["3", "3", "8"], decision_boundary=True)
 for path in rt.plots.save_figure(figure, "convolutional_slice"):
     print(path)

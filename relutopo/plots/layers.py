@@ -71,6 +71,7 @@ _OUTSIDE = "#d4d4d4"
 _ON_CUT = "#8f8a80"
 _SIDES = ("#3d88bd", "#a3cbe6", "#f6f4f0", "#f7c597", "#dc7b2e")
 _CLASSES = (("#003a5c", "o"), ("#7d2a00", "^"))
+_LAYERS = ("#14138a", "#f39c2f", "#b5179e", "#3a9bd9", "#7a4a21", "#8a8a8a")
 _COLOURS = ("#003a5c", "#d55e00", "#009e73", "#1a1a1a", "#cc79a7", "#56b4e9", "#e6b800", "#7d2a00")
 _MARKERS = "o^sDvP*X<>p"
 """Of more than two classes; class k has colour k modulo 8 and marker k modulo 11, so that the
@@ -356,14 +357,16 @@ def draw_edges(ax: Axes, complex_: Cells) -> None:
 
 
 def draw_edges_by_layer(ax: Axes, complex_: Cells) -> None:
-    """Draw the edges in the colour of the layer that made them, from dark to light."""
+    """Draw the edges in the colour of the layer that made them; many layers from dark to light."""
     import matplotlib
 
     edges = _facet_segments(complex_)
     inner = complex_.facet_labels >= 0
     layer_of_edge = complex_.network.layer_of(complex_.facet_labels)
     n_layers = len(complex_.network.layer_sizes)
-    colors = matplotlib.colormaps["plasma"](np.linspace(0.0, 0.87, max(n_layers, 2)))
+    colors: Sequence[Any] = _LAYERS
+    if n_layers > len(_LAYERS):
+        colors = matplotlib.colormaps["plasma"](np.linspace(0.0, 0.87, n_layers))
     for layer in np.unique(layer_of_edge[inner]):
         made_here = edges[inner & (layer_of_edge == layer)]
         line = _fading(complex_.n_regions, width=1.2, alpha=0.9) | _across(ax, complex_)
@@ -374,8 +377,8 @@ def draw_edges_by_layer(ax: Axes, complex_: Cells) -> None:
 def _fading(n_regions: int, *, width: float, alpha: float) -> dict[str, Any]:
     crowd = max(n_regions / 150, 1.0)
     return {
-        "linewidths": max(width * crowd**-0.35, 0.08),
-        "alpha": max(alpha * crowd**-0.25, 0.12),
+        "linewidths": max(width * crowd**-0.3, 0.08),
+        "alpha": max(alpha * crowd**-0.2, 0.12),
         "zorder": 2,
         "rasterized": n_regions > _MANY_REGIONS,
     }

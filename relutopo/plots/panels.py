@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Panel", "panels_of"]
 
+_IN_SPACE = 8.0
+"""Gaps that labels of three dimensions take beside their axes."""
 _GAP = 0.5
 """Between the parts of a panel, in sizes of the font, as the width of a bar."""
 
@@ -111,8 +113,9 @@ class Panel:
         return found
 
     def _room(self, renderer: RendererBase) -> tuple[float, float]:
-        """Return the pixels between the place of the axes and its neighbours, left and below."""
-        cell, left, below = self._cell(renderer), float("inf"), float("inf")
+        """Return the pixels from the place of the axes to what comes next, left and below."""
+        cell, figure = self._cell(renderer), self._figure.bbox
+        left, below = float(cell.x0 - figure.x0), float(cell.y0 - figure.y0)
         for ax in self._figure.axes:
             if ax is self._ax or not ax.get_visible():
                 continue
@@ -161,7 +164,13 @@ class Panel:
         return [bar for bar in self.bars if bar in self._ax.child_axes]
 
     def _width_of_bars(self, renderer: RendererBase) -> float:
-        return sum(self.width_of_bar(bar, renderer) for bar in self._drawn_bars)
+        widths = [self.width_of_bar(bar, renderer) for bar in self._drawn_bars]
+        return sum(widths) + (self._labels_in_space if widths else 0.0)
+
+    @property
+    def _labels_in_space(self) -> float:
+        """The pixels that labels of three dimensions take beside their axes."""
+        return _IN_SPACE * self._gap if hasattr(self._ax, "get_zlim") else 0.0
 
     def width_of_bar(self, bar: Axes, renderer: RendererBase) -> float:
         """Return the width of one bar with its labels and the gap before it, in pixels."""
@@ -177,7 +186,11 @@ class Panel:
     def place_of_bar(self, number: int, renderer: RendererBase) -> Bbox:
         """Return where a bar stands, in shares of the figure."""
         axes, gap = self._ax.bbox, self._gap
-        left = axes.x1 + sum(self.width_of_bar(bar, renderer) for bar in self.bars[:number])
+        left = (
+            axes.x1
+            + self._labels_in_space
+            + sum(self.width_of_bar(bar, renderer) for bar in self.bars[:number])
+        )
         place = Bbox.from_extents(left + gap, axes.y0, left + 2 * gap, axes.y1)
         return place.transformed(self._figure.transSubfigure.inverted())
 

@@ -26,6 +26,7 @@ def python_blocks(page: Path) -> list[str]:
         ("README.md", ["partition.png", "partition.pdf"]),
         ("docs/networks.md", ["slice.png", "slice.pdf"]),
         ("docs/tracking.md", ["signatures.csv"]),
+        ("docs/figures.md", ["side_by_side.pdf", "regions.svg"]),
         ("docs/domains.md", ["complex.npz", "graph.graphml", "complex.vtu"]),
     ],
 )

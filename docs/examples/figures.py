@@ -1,0 +1,64 @@
+"""Draw most figures of relutopo.plots on axes of one figure; leaves figures.png and figures.pdf."""
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+import torch
+from sklearn.datasets import make_moons
+
+import relutopo as rt
+from relutopo import plots
+
+
+def trained(points, values, width, steps, weight_decay=0.0):
+    """Return a perceptron with two layers of `width` neurons, trained on values."""
+    torch.manual_seed(0)
+    inputs, targets = (torch.as_tensor(a, dtype=torch.float32) for a in (points, values))
+    model = torch.nn.Sequential(
+        torch.nn.Linear(inputs.shape[1], width), torch.nn.ReLU(),
+        torch.nn.Linear(width, width), torch.nn.ReLU(), torch.nn.Linear(width, 1),
+    )  # fmt: skip
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.01, weight_decay=weight_decay)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        torch.nn.functional.mse_loss(model(inputs)[:, 0], targets).backward()
+        optimizer.step()
+    return model
+
+
+X, y = make_moons(200, noise=0.1, random_state=0)
+box = rt.Box.around(X)
+complexes = {
+    steps: rt.decompose(trained(X, 2.0 * y - 1, 12, steps, 0.1), box) for steps in (0, 30, 1000)
+}
+last = complexes[1000]
+part = rt.fiedler_partition(last.dual_graph(), points=X)
+diagrams = {
+    steps: rt.persistence(c, rt.filtration(c, "random_closure", seed=0))
+    for steps, c in complexes.items()
+}
+u = torch.linspace(-2, 2, 40)[:, None]
+wave = torch.sin(3 * u[:, 0])
+line = rt.decompose(trained(u, wave, 10, 500), rt.Box(-2.5, 2.5, dim=1))
+
+figure = plt.figure(figsize=(12, 11.5))
+flat = [figure.add_subplot(3, 3, i) for i in (1, 2, 3, 4, 6, 7, 8, 9)]
+space = figure.add_subplot(3, 3, 5, projection="3d")
+figure.subplots_adjust(hspace=0.3, wspace=0.3, left=0.06, right=0.97, top=0.97, bottom=0.06)
+plots.plot_partition(part, X, y, ax=flat[0], title="plot_partition")
+plots.plot_complex(last, ax=flat[1], title="plot_complex")
+plots.plot_complex(
+    last, X, y, ax=flat[2], title='values="gradient"', values="gradient", cmap="cividis",
+    decision_boundary=True,
+)  # fmt: skip
+plots.plot_complex(line, u, wave, ax=flat[3], title="plot_complex of one dimension")
+plots.plot_function(last, ax=space, title="plot_function")
+plots.plot_persistence_diagram(diagrams[1000], ax=flat[4], title="plot_persistence_diagram")
+plots.plot_barcode(
+    {steps: diagrams[steps] for steps in (0, 30)}, degrees=[0], ax=flat[5], title="plot_barcode"
+)
+plots.plot_betti_curves(diagrams, axes=flat[6:])
+for path in plots.save_figure(figure, "figures"):
+    print(path)
