@@ -1,5 +1,7 @@
 """Draw most figures of relutopo.plots on axes of one figure; leaves figures.png and figures.pdf."""
 
+from typing import Any
+
 import matplotlib
 
 matplotlib.use("Agg")
@@ -12,7 +14,9 @@ import relutopo as rt
 from relutopo import plots
 
 
-def trained(points, values, width, steps, weight_decay=0.0):
+def trained(
+    points: Any, values: Any, width: int, steps: int, weight_decay: float = 0.0
+) -> torch.nn.Module:
     """Return a perceptron with two layers of `width` neurons, trained on values."""
     torch.manual_seed(0)
     inputs, targets = (torch.as_tensor(a, dtype=torch.float32) for a in (points, values))

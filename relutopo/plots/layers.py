@@ -364,7 +364,7 @@ def draw_edges_by_layer(ax: Axes, complex_: Cells) -> None:
     inner = complex_.facet_labels >= 0
     layer_of_edge = complex_.network.layer_of(complex_.facet_labels)
     n_layers = len(complex_.network.layer_sizes)
-    colors: Sequence[Any] = _LAYERS
+    colors: Any = _LAYERS
     if n_layers > len(_LAYERS):
         colors = matplotlib.colormaps["plasma"](np.linspace(0.0, 0.87, n_layers))
     for layer in np.unique(layer_of_edge[inner]):
