@@ -7,8 +7,11 @@ eigenvalue problems", SIAM J. Matrix Anal. Appl. 22 (2000) 602-616), which is wh
 restarts of ARPACK come to. From one vector Lanczos finds one eigenvector of a multiple eigenvalue
 only; a block finds as many as it has vectors.
 
-Invariants: the basis is orthonormal to rounding, because every block is orthogonalised twice
-against all others; the projected operator is T = V A Vᵀ with the basis in rows.
+Invariants: the basis is orthonormal to `_MOST_LOSS` about. A block loses what its rows are shorter
+than their images, from block to block; beyond that it is orthogonalised twice (B. N. Parlett,
+The Symmetric Eigenvalue Problem, SIAM 1998, section 6.9). It never has as many rows as the space
+has dimensions, so that there always is a next block. The projected operator is T = V A Vᵀ with the
+basis in rows.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ _BLOCKS = 14  # of the basis, before it is restarted
 _KEPT = 3  # of them are kept
 _NEARLY_DEPENDENT = 1e-7
 _WELL_APART = 1e-3
+_MOST_LOSS = 1e-12
 _ROUNDING = 1e-14
 _SHARE_OF_GAP = 0.1
 
@@ -70,15 +74,15 @@ def largest_ritz_vectors(
     operator : callable
         Maps rows to rows; symmetric and positive semidefinite.
     start : (b, n) ndarray
-        Independent rows, b ≥ 1; in the range of the operator.
+        Independent rows, b ≥ 1, n > 4 b; in the range of the operator, of dimension n - 1.
     tol : float
     max_restarts : int
     rng : numpy.random.Generator
     """
     b, n = start.shape
-    room = min(_BLOCKS * b, n)
+    room = min(_BLOCKS * b, n - 1 - b)
     basis, t = np.empty((room, n)), np.zeros((room, room))
-    block, size = _orthonormal(start, basis[:0], np.ones(b), rng)[0], 0
+    block, size, loss = _orthonormal(start, basis[:0], np.ones(b), rng)[0], 0, _ROUNDING
     for restart in range(max_restarts + 1):
         while True:
             begin, size = size, size + len(block)
@@ -89,8 +93,12 @@ def largest_ritz_vectors(
             t[:size, begin:size] = overlap
             t[begin:size, :size] = overlap.T
             sizes = np.sqrt(np.einsum("ij,ij->i", image, image))
-            block, coupling = _orthonormal(image - overlap.T @ known, known, sizes, rng)
-            is_full = size + len(block) > room
+            rest = image - overlap.T @ known
+            if loss > _MOST_LOSS:
+                rest -= (rest @ known.T) @ known
+            block, coupling, least = _orthonormal(rest, known, sizes, rng)
+            loss /= min(1.0, max(least, _ROUNDING))
+            is_full = size + b > room
             if size < _FIRST_TEST * b and not is_full:
                 continue
             values, c = np.linalg.eigh(t[:size, :size])
@@ -98,9 +106,9 @@ def largest_ritz_vectors(
             bounds = np.linalg.norm(coupling.T @ c[begin:size, :], axis=0)
             if _is_enough(values[:b], bounds[:b], tol) or is_full:
                 break
-        if _is_enough(values[:b], bounds[:b], tol) or restart == max_restarts or size == n:
+        if _is_enough(values[:b], bounds[:b], tol) or restart == max_restarts:
             break
-        kept = min(_KEPT * b, size - 1)
+        kept = min(_KEPT * b, room - b)
         basis[:kept] = c[:, :kept].T @ known
         t[:] = 0.0
         np.fill_diagonal(t[:kept, :kept], values[:kept])
@@ -119,23 +127,24 @@ def _is_enough(values: Floats, bounds: Floats, tol: float) -> bool:
 
 def _orthonormal(
     rows: Floats, others: Floats, sizes: Floats, rng: np.random.Generator
-) -> tuple[Floats, Floats]:
+) -> tuple[Floats, Floats, float]:
     """Return orthonormal rows q, orthogonal to others, and a matrix r with r q = rows.
 
-    The rows given are orthogonal to the others but for rounding of numbers of some sizes. What is
-    dependent up to that is replaced by random rows, in which r has nothing.
+    Also how far from dependent they were found, 1 where they were made orthogonal to all others
+    once more. The rows given are orthogonal to the others but for rounding of numbers of some
+    sizes. What is dependent up to that is replaced by random rows, in which r has nothing.
     """
     q, r = rows, np.eye(len(rows))
-    for _ in range(3):
+    for attempt in range(3):
         lower, inverse, least = _triangular(q @ q.T, sizes)
         if least < _NEARLY_DEPENDENT:
             break
         q, r = inverse @ q, r @ lower
         if least > _WELL_APART:
-            return q, r
+            return q, r, least if attempt == 0 else 1.0
         q -= (q @ others.T) @ others
         sizes = np.ones(len(rows))
-    return _one_by_one(rows, others, sizes, rng)
+    return *_one_by_one(rows, others, sizes, rng), 1.0
 
 
 @njit(cache=True)

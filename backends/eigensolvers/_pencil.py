@@ -29,6 +29,8 @@ from relutopo.interfaces import EigenResult, Eigensolver, PreparedLaplacian
 from relutopo.spectral.accuracy import RESOLVED, Quality, error_bound, open_signs, quality_of
 
 from ._dense import smallest_vectors
+from ._factorisation.elimination import Elimination
+from ._factorisation.inertia import count_below
 from ._numbering import breadth_first_order, renumbered
 
 __all__ = [
@@ -40,6 +42,7 @@ __all__ = [
     "PencilSolver",
     "PreparedPencil",
     "SymmetricProblem",
+    "with_proof",
 ]
 
 DENSE_UP_TO = 64
@@ -48,6 +51,14 @@ LARGEST_TOL = 1e-6
 _FLOOR = 64
 """Residuals up to so many times what rounding its entries once makes of a vector are accepted: a
 solution has been rounded more often than once."""
+_PLANNED_UP_TO = 1_000
+"""Up to how many nodes the elimination is planned for nothing else than to prove the next value."""
+_MOST_OPERATIONS = 3e6
+"""Multiplications of an elimination that proves the next value, at most."""
+_N_TRIES = 8
+_SHARE_OF_GAP = 0.1
+_ROUNDING = 1e-9
+"""Values that are nearer to each other, relatively, count as one."""
 _blas = ThreadpoolController()  # of NumPy's and SciPy's libraries, which are loaded by now
 
 Setup = TypeVar("Setup")
@@ -94,12 +105,15 @@ class Iterate:
         Outer iterations.
     method : str
         Registry name of the method that ran.
+    is_next_value_proved : bool
+        See `EigenResult`.
     """
 
     pairs: Sequence[Eigenpair]
     next_value: float
     iterations: int
     method: str
+    is_next_value_proved: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -260,8 +274,16 @@ class PencilSolver(Eigensolver, Generic[Setup]):
 
     def _prepare(self, laplacian: sparse.csr_array, n_pairs: int) -> PreparedPencil[Setup]:
         numbered = NumberedLaplacian.of(laplacian, breadth_first=self.breadth_first)
-        is_small = laplacian.shape[0] <= _dense_up_to(n_pairs)
-        return PreparedPencil(self, numbered, None if is_small else self.set_up(numbered.matrix))
+        if laplacian.shape[0] <= _dense_up_to(n_pairs):
+            return PreparedPencil(self, numbered, None, None)
+        setup = self.set_up(numbered.matrix)
+        plan = self.plan_of(setup, numbered.matrix)
+        is_cheap = plan is not None and plan.n_operations <= _MOST_OPERATIONS
+        return PreparedPencil(self, numbered, setup, plan if is_cheap else None)
+
+    def plan_of(self, setup: Setup, laplacian: sparse.csr_array) -> Elimination | None:
+        """Return how a numbered Laplacian is eliminated, or None where that may take long."""
+        return Elimination.of(laplacian) if laplacian.shape[0] <= _PLANNED_UP_TO else None
 
     def accepts(self, pair: Eigenpair) -> bool:
         """Tell whether a pair is converged, or as good as double precision allows."""
@@ -296,11 +318,14 @@ class PreparedPencil(PreparedLaplacian, Generic[Setup]):
     numbered : NumberedLaplacian
     setup : object or None
         None if the pencils are so small that they are solved densely.
+    plan : Elimination or None
+        By which the next value is proved, if that is cheap.
     """
 
     solver: PencilSolver[Setup]
     numbered: NumberedLaplacian
     setup: Setup | None
+    plan: Elimination | None
 
     def solve(
         self, vertex_weights: NDArray[np.float64], *, n_pairs: int = 1, seed: int = 0
@@ -320,7 +345,9 @@ class PreparedPencil(PreparedLaplacian, Generic[Setup]):
         if self.setup is None or problem.n <= _dense_up_to(n_pairs):
             iterate = _dense(problem, n_pairs)
         else:
-            iterate = solver.iterate(self.setup, problem, n_pairs, rng)
+            iterate = with_proof(
+                solver.iterate(self.setup, problem, n_pairs, rng), problem, self.plan
+            )
         vectors = np.empty((problem.n, n_pairs))
         for i, pair in enumerate(iterate.pairs):
             # Rounding must not decide which of several largest entries comes first.
@@ -337,6 +364,7 @@ class PreparedPencil(PreparedLaplacian, Generic[Setup]):
             seconds=time.perf_counter() - begin,
             method=iterate.method,
             status="converged" if all(map(solver.accepts, iterate.pairs)) else "not_converged",
+            is_next_value_proved=iterate.is_next_value_proved,
         )
 
 
@@ -362,15 +390,36 @@ def _dense_up_to(n_pairs: int) -> int:
     return max(DENSE_UP_TO, 4 * (n_pairs + 1))
 
 
-_HIDDEN = 1e-6
-"""From which ratio on the next value may be off by what rounding makes of the first."""
-
-
 def _dense(problem: SymmetricProblem, n_pairs: int) -> Iterate:
     n_vectors = min(n_pairs + 1, problem.n - 1)
     g, at_least = smallest_vectors(problem.laplacian.toarray(), problem.roots, n_vectors)
     pairs = problem.eigenpairs(g)
-    next_value = pairs[n_pairs].value if n_vectors > n_pairs else np.inf
-    if pairs[0].value < _HIDDEN * next_value < np.inf:
-        next_value = min(next_value, at_least)
-    return Iterate(pairs[:n_pairs], next_value, 0, "dense")
+    next_value = min(pairs[n_pairs].value, at_least) if n_vectors > n_pairs else np.inf
+    return Iterate(pairs[:n_pairs], next_value, 0, "dense", is_next_value_proved=True)
+
+
+def with_proof(iterate: Iterate, problem: SymmetricProblem, plan: Elimination | None) -> Iterate:
+    """Return what was found with a next value that is proved, if there is a plan for that.
+
+    Where an eigenvalue was passed over, so that the estimate is too large, smaller ones are tried.
+    If none of them is right the last value may be multiple.
+    """
+    n_pairs, last = len(iterate.pairs), iterate.pairs[-1].value
+    if n_pairs == problem.n - 1 or plan is None:
+        return iterate
+    weights, order = problem.weights, problem.numbered.order
+    if order is not None:
+        weights = weights[order]
+    gap, is_refuted = iterate.next_value - last, False
+    for _ in range(_N_TRIES):
+        if not gap > _ROUNDING * last:
+            break
+        n_below, uncertainty = count_below(problem.laplacian, weights, plan, last + gap)
+        is_certain = uncertainty < _SHARE_OF_GAP * gap
+        if is_certain and n_below <= n_pairs + 1:  # these, and 0
+            next_value = last + gap - uncertainty
+            return replace(iterate, next_value=next_value, is_next_value_proved=True)
+        is_refuted |= is_certain
+        # A pivot that is nearly 0 leaves all open, at this shift.
+        gap *= 1 - _SHARE_OF_GAP if is_certain else 1 - _SHARE_OF_GAP / 4
+    return replace(iterate, next_value=last) if is_refuted else iterate

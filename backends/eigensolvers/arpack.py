@@ -98,6 +98,10 @@ class ArpackEigensolver(PencilSolver[Cholesky]):
                 )
             return Cholesky.of(laplacian, plan, run)
 
+    def plan_of(self, setup: Cholesky, laplacian: sparse.csr_array) -> Elimination:
+        """Return the plan of the factor."""
+        return setup.plan
+
     def threads(self, n: int) -> AbstractContextManager[Run]:
         """Give the `map` for a graph of n nodes: in threads only where there is work for two."""
         return threads(1 if n <= DEFAULT.piece_size else self.n_threads)

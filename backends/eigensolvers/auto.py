@@ -92,6 +92,10 @@ class AutoEigensolver(PencilSolver[_Chosen]):
         multigrid = AmgLobpcgEigensolver(self.tol, self.max_iterations)
         return _Chosen(multigrid, multigrid.set_up(laplacian))
 
+    def plan_of(self, setup: _Chosen, laplacian: sparse.csr_array) -> Elimination | None:
+        """Return the plan of the chosen one."""
+        return setup.solver.plan_of(setup.setup, laplacian)
+
     def iterate(
         self, setup: _Chosen, problem: SymmetricProblem, n_pairs: int, rng: np.random.Generator
     ) -> Iterate:

@@ -49,10 +49,9 @@ class EigenResult:
     residuals : (k,) ndarray of float64
         ‖L x - λ W_V x‖ / (λ ‖W_V x‖) of each, computed afresh from the result.
     next_value : float
-        The eigenvalue after these, as far as the solver can tell, and rather too small than too
-        large: none is thought to lie between ``values[-1]`` and it. A tenth of the difference may
-        be missing. It is ``values[-1]`` if that may be multiple, and inf if there is none, k being
-        n - 1. What a partition says of its own uniqueness rests on it.
+        The eigenvalue after these, rather too small than too large: a tenth of its distance from
+        ``values[-1]`` may be missing. It is ``values[-1]`` if that may be multiple, and inf if
+        there is none, k being n - 1. What a partition says of its own uniqueness rests on it.
     iterations : int
         Outer iterations, 0 for a dense solution.
     seconds : float
@@ -62,6 +61,11 @@ class EigenResult:
     status : {"converged", "not_converged"}
         Whether every residual is at most the tolerance asked for; or no larger than what rounding
         the vector makes of it, so that double precision allows no smaller one.
+    is_next_value_proved : bool, default False
+        Whether it is proved, rounding included, that no other eigenvalue than 0 and these k lies
+        below `next_value`. Otherwise `next_value` is an estimate: of eigenvalues close to each
+        other the first may be passed over, and what is found may be above it by the like of a
+        tenth of the distance from ``values[-1]``.
     """
 
     values: NDArray[np.float64]
@@ -72,6 +76,7 @@ class EigenResult:
     seconds: float
     method: str
     status: Literal["converged", "not_converged"]
+    is_next_value_proved: bool = False
 
 
 class Eigensolver(ABC):
@@ -81,7 +86,8 @@ class Eigensolver(ABC):
     that pencils with the same L and other vertex weights share that work.
 
     Laws: the values are the smallest eigenvalues on the W_V-complement of the constants, and
-    `next_value` lies between the last of them and the one after; the residuals are the true ones;
+    `next_value` lies between the last of them and the one after, always where it is said to be
+    proved; the residuals are the true ones;
     the same seed gives the same result, whether L was prepared before or not; NumPy's global
     random state is left as it was.
     """

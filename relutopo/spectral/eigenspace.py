@@ -51,6 +51,8 @@ class Eigenspace:
         Bound of a unit vector's distance from the true space, in the norm of W_V.
     gap : float
         (λ₃ - λ₂) / λ₂, the relative distance of the second smallest value from the smallest.
+    is_gap_proved : bool
+        Whether it is proved that no more than the dimension of the space is below the next value.
     is_whole : bool
         Whether a gap follows after the m values; otherwise the true space may be larger.
     result : EigenResult
@@ -62,6 +64,7 @@ class Eigenspace:
     basis: Floats
     error: float
     gap: float
+    is_gap_proved: bool
     is_whole: bool
     result: EigenResult
 
@@ -114,6 +117,7 @@ def _separated(result: EigenResult, laplacian: sparse.csr_array, weights: Floats
         basis=basis[:, :m],
         error=min(error, RESOLVED),
         gap=max(0.0, float(following[0] - value) / value),
+        is_gap_proved=result.is_next_value_proved,
         is_whole=error <= RESOLVED,
         result=result,
     )

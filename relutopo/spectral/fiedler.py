@@ -58,6 +58,11 @@ class FiedlerPartition(Frozen):
         (λ₃ - λ₂) / λ₂, how much larger the next eigenvalue is, counted with its multiplicity; up
         to a tenth of it may be missing, and more where it exceeds 1e9. inf if the graph has two
         nodes.
+    is_gap_proved : bool
+        Whether it is proved, rounding included, that the gap is no smaller and that no eigenvalue
+        was missed: by all eigenvalues of a small graph, by the pivots of L - σ W_V where these
+        take little time beside the solution. Otherwise the gap is an estimate, which may be a
+        tenth too large as well.
     is_multiplicity_known : bool
         Whether the eigenspace is all there is; otherwise its dimension may be larger.
     component : (n_nodes,) ndarray of bool
@@ -96,6 +101,7 @@ class FiedlerPartition(Frozen):
     eigenspace: NDArray[np.float64]
     error: float
     gap: float
+    is_gap_proved: bool
     is_multiplicity_known: bool
     component: NDArray[np.bool_]
     residual: float

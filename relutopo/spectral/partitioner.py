@@ -265,6 +265,7 @@ class Partitioner:
             eigenspace=problem.of_nodes(found.basis, np.nan),
             error=found.error,
             gap=found.gap,
+            is_gap_proved=found.is_gap_proved,
             is_multiplicity_known=found.is_whole,
             residual=found.residual,
             iterations=found.result.iterations,

@@ -240,7 +240,7 @@ def _changed(array: Any, how: str, number: int) -> Any:
         with np.errstate(all="ignore"):
             try:
                 return array.astype(types[number % len(types)])
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, RuntimeError):  # the last one of NumPy's dates
                 return array
     if how == "shape":
         return [array[:0], array[None], flat, flat[: flat.size // 2], array.T, np.array(7)][

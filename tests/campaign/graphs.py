@@ -27,6 +27,8 @@ from tests.campaign.framework import Clock, check, kind
 Rng = np.random.Generator
 VALUE = 1e-6
 """How far an eigenvalue may be off, relatively."""
+ESTIMATE = 0.15
+"""How much larger a gap may be that is not said to be proved."""
 
 
 @dataclass(frozen=True)
@@ -164,11 +166,13 @@ def compare(case: GraphCase, clock: Clock, solver: str, find: Any) -> None:
         return
     reference: Reference = find(case)
     first, *others = reference.values
-    assert abs(part.value - first) <= VALUE * first, f"{part.value}, {first} is right"
+    off = VALUE + _rounding(case) / first
+    assert abs(part.value - first) <= off * first, f"{part.value}, {first} is right"
     if not others:
         return
     gap = others[0] / first - 1
-    assert part.gap <= gap * (1 + 1e-6) + 1e-6, f"gap {part.gap}, {gap} is right"
+    more = off if part.is_gap_proved else ESTIMATE
+    assert part.gap <= gap * (1 + more) + off, f"gap {part.gap}, {gap} is right"
     if part.multiplicity > 1 or gap < 1e-6:
         return  # the vector is one of many, or the reference is not better
     # Values many decades apart hide one another in double precision, and the gap is a bound.
@@ -177,6 +181,12 @@ def compare(case: GraphCase, clock: Clock, solver: str, find: Any) -> None:
     right = reference.vector * np.sign(reference.vector @ scaled)
     wrong = (part.sides * np.sign(right) < 0) & (np.abs(right) > 1e-12 / min(1.0, gap))
     assert not wrong.any(), f"node {np.argmax(wrong)} is on the other side"
+
+
+def _rounding(case: GraphCase) -> float:
+    """Return how far the Rayleigh quotient of a vector may be off whose entries are rounded."""
+    edges = sum(w for *_, w in case.edges)
+    return case.n * float(np.finfo(float).eps) ** 2 * edges / min(case.vertex_weights or [1.0])
 
 
 for _solver in ("auto", "arpack", "amg_lobpcg"):

@@ -390,6 +390,7 @@ def data_and_partition(case: NetworkCase, clock: Clock) -> None:
     root = 1 / np.sqrt(1.0 + np.array(counts))
     values, vectors = np.linalg.eigh(root[:, None] * laplacian * root)
     assert abs(part.value - values[1]) <= 1e-6 * values[1], f"{part.value}, not {values[1]}"
+    regions = _settled(case, complex_, part.sides, points, regions)
     used = regions >= 0
     found = clock(part.agreement, points, case.labels)
     labels = (np.array(case.labels) == max(case.labels))[used]
@@ -409,6 +410,26 @@ def data_and_partition(case: NetworkCase, clock: Clock) -> None:
             assert least - 1e-12 <= accuracy <= greatest + 1e-12, (
                 f"accuracy {accuracy} of an eigenvector, beyond {least} to {greatest}"
             )
+
+
+def _settled(
+    case: NetworkCase,
+    complex_: rt.CellComplex,
+    sides: NDArray[np.int8],
+    points: NDArray[np.float64],
+    regions: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """Return the region of each point, the first of those around it if they are all on one side."""
+    between = np.flatnonzero(regions == rt.ON_BOUNDARY)
+    if not len(between):
+        return regions
+    slow, settled = in_fractions(case), regions.copy()
+    order = same_regions(complex_, slow)
+    for i in between.tolist():
+        around = sorted(order.index(region) for region in slow.around(exactly(points[i])))
+        if abs(sum(sides[around].tolist())) == len(around):
+            settled[i] = around[0]
+    return settled
 
 
 def _accuracy(sides: NDArray[Any], labels: NDArray[np.bool_]) -> float:

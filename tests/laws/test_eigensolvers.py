@@ -283,6 +283,22 @@ def test_several_pairs_of_random_pencils(
     assert found.next_value <= values[n_pairs] * (1 + 1e-6)
 
 
+@pytest.mark.parametrize("n_pairs", [6, 7, 8])
+@pytest.mark.parametrize("n", [66, 71, 91, 120, 150])
+def test_pairs_that_fill_the_basis_converge(n: int, n_pairs: int) -> None:
+    """Blocks of so many vectors leave no room for a next one, and lose their orthogonality."""
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        tree = np.array([[rng.integers(v), v] for v in range(1, n)])
+        extra = rng.integers(n, size=(seed * n, 2))
+        edges = np.concatenate([tree, extra[extra[:, 0] != extra[:, 1]]])
+        system = laplacian(n, edges)
+        found = solve("arpack", system, n_pairs=n_pairs).every
+        values = np.linalg.eigvalsh(system.toarray())[1:]
+        np.testing.assert_allclose(found.values, values[:n_pairs], rtol=1e-7)
+        assert found.iterations < 100
+
+
 @pytest.mark.parametrize("solver", ALL)
 @pytest.mark.parametrize("ratio", [1.0, 500.0, 1e9])
 def test_two_weighted_nodes(solver: str, ratio: float) -> None:

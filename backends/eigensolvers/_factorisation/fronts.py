@@ -12,7 +12,7 @@ import numpy as np
 
 from relutopo.system.compilation import njit
 
-__all__ = ["eliminate", "extend"]
+__all__ = ["eliminate", "extend", "subtract_products"]
 
 _STEP = 8
 # From how many rows and columns on BLAS is worth the copies that it takes.
@@ -61,12 +61,12 @@ def eliminate(panel, update):
         # many before: the products are as large as they would be if the halves of the panel, the
         # quarters, and so on, were eliminated one after the other.
         width = end & -end
-        _subtract_products(panel, 0, panel[end - width : end], end, min(n_own, end + width))
-    _subtract_products(update, n_own, panel, n_own, n)
+        subtract_products(panel, 0, panel[end - width : end], end, min(n_own, end + width))
+    subtract_products(update, n_own, panel, n_own, n)
 
 
 @njit(cache=True, nogil=True)
-def _subtract_products(target, offset, rows, first, last):
+def subtract_products(target, offset, rows, first, last):
     """Subtract Σ_k rows[k, i] rows[k, j] from entry (i, j) for i in first..last and j > i.
 
     Entry (i, j) is target[i - offset, j - offset].
