@@ -202,6 +202,22 @@ class Domain(Shown, ABC):
         return inside
 
 
+def _flat(dim: int, constant: NDArray[np.intp]) -> InputError:
+    """Return what to do about points that are the same on some axes."""
+    listed = ", ".join(map(str, constant[:5].tolist())) + (", ..." if len(constant) > 5 else "")
+    remedy = "drop those inputs, or pass ends of your own, Box(low, high)"
+    if dim > MOST_DIMENSIONS_OF_FACES:
+        remedy = (
+            f"a box of {dim} dimensions cannot be cut into cells anyway: pass an AffineSlice, "
+            "AffineSlice.principal(points) or AffineSlice.through(a, b, c); for search_regions "
+            "pass ends of your own, Box(points.min(axis=0) - 1, points.max(axis=0) + 1)"
+        )
+    return InputError(
+        f"`points` must differ on every axis, got one value on {len(constant)} of {dim} axes "
+        f"({listed}), so that the box around them is flat; {remedy}"
+    )
+
+
 class Box(Frozen, Domain):
     """The box [low_1, high_1] × ... × [low_d, high_d].
 
@@ -296,6 +312,9 @@ class Box(Frozen, Domain):
         x = as_points(x, x.shape[1])
         margin = check_number("margin", margin, remedy="0.25 is usual")
         low, high = x.min(axis=0), x.max(axis=0)
+        constant = np.flatnonzero(low == high)
+        if constant.size:
+            raise _flat(x.shape[1], constant)
         width = margin * (high - low)
         return cls((low - width).tolist(), (high + width).tolist())
 

@@ -371,7 +371,7 @@ def draw_edges_by_layer(ax: Axes, complex_: Cells) -> None:
         made_here = edges[inner & (layer_of_edge == layer)]
         line = _fading(complex_.n_regions, width=1.2, alpha=0.9) | _across(ax, complex_)
         line["zorder"] += 1 - layer / n_layers  # earlier layers are coarser: on top
-        draw_segments(ax, made_here, colors=colors[layer], label=f"layer {layer + 1}", **line)
+        draw_segments(ax, made_here, colors=colors[layer], label=f"layer {layer}", **line)
 
 
 def _fading(n_regions: int, *, width: float, alpha: float) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from relutopo.geometry.cells import Cells
 from relutopo.geometry.location import KnownRegions, locate
 from relutopo.geometry.patterns import unpack_patterns
 from relutopo.optional import require
+from relutopo.reports.shown import Shown
 from relutopo.system.interrupts import deliver_interrupts
 from relutopo.system.memory import Room, in_words
 
@@ -33,7 +34,7 @@ Adjacency: TypeAlias = Literal["facet", "hamming"]
 
 
 @dataclass(frozen=True, eq=False)
-class DualGraph(Frozen):
+class DualGraph(Frozen, Shown):
     """The graph of regions.
 
     All arrays are read-only; those that are not frozen (`relutopo.arrays.freeze`) are copied.
@@ -112,6 +113,14 @@ class DualGraph(Frozen):
 
     def __repr__(self) -> str:
         return f"DualGraph({self.n_nodes} nodes, {self.n_edges} edges, {self.kind!r})"
+
+    def _facts(self) -> Mapping[str, object]:
+        return {
+            "nodes": self.n_nodes,
+            "edges": self.n_edges,
+            "adjacency": self.kind,
+            "components": self.component_sizes.tolist() if self.n_nodes else 0,
+        }
 
     @property
     def n_edges(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -10,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from relutopo.arrays import Frozen, frozen
 from relutopo.geometry.cells import Cells
+from relutopo.reports.shown import Shown
 from relutopo.spectral.accuracy import entry_bounds
 from relutopo.spectral.agreement import (
     DecisionAgreement,
@@ -31,7 +33,7 @@ __all__ = ["FiedlerPartition"]
 
 
 @dataclass(frozen=True, eq=False)
-class FiedlerPartition(Frozen):
+class FiedlerPartition(Frozen, Shown):
     """The two sides into which the Fiedler vector divides the regions.
 
     All arrays are read-only; those that are not frozen (`relutopo.arrays.freeze`) are copied.
@@ -129,6 +131,20 @@ class FiedlerPartition(Frozen):
             f"FiedlerPartition(value={self.value:.6g}, {int((self.sides > 0).sum())} + "
             f"{int((self.sides < 0).sum())} {nodes_of(self.graph)}{on_cut}, {self.method}{words})"
         )
+
+    def _facts(self) -> Mapping[str, object]:
+        return {
+            "Fiedler value": self.value,
+            "gap": self.gap,
+            "sides": [int((self.sides == side).sum()) for side in (1, -1)],
+            "on the cut": self.n_open,
+            "uniqueness": self.uniqueness,
+            "edges that are cut": len(self.cut_edges),
+            "points in regions": int(self.counts.sum()),
+            "points outside, between regions": (self.n_outside, self.n_on_boundary),
+            "graph": self.graph,
+            "eigensolver": self.method,
+        }
 
     @property
     def multiplicity(self) -> int:

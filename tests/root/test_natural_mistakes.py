@@ -89,6 +89,14 @@ SENTENCES: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "words for points": (lambda: COMPLEX.locate(WORDS), "drop or encode columns of words"),
     "words for data": (lambda: rt.Box.around(WORDS), "drop or encode columns of words"),
+    "constant pixels": (
+        lambda: rt.Box.around(np.c_[np.zeros(20), np.random.default_rng(0).uniform(size=(20, 63))]),
+        r"got one value on 1 of 64 axes \(0\), .* flat; a box of 64 .* AffineSlice.principal\(",
+    ),
+    "a constant axis": (
+        lambda: rt.Box.around([[0.0, 1.0], [1.0, 1.0]]),
+        r"got one value on 1 of 2 axes \(1\), .* flat; drop those inputs, or pass ends",
+    ),
     "curves of a curve": (
         lambda: rt.plots.plot_betti_curves(DIAGRAM.betti_curve(0)),  # type: ignore[call-overload]
         "`diagrams` must be a Diagram, .* got BettiCurve; pass what relutopo.persistence returns",

@@ -18,6 +18,7 @@ from relutopo.plots.notebook import NotebookFigure
 NETWORK = ([np.eye(2), np.ones((1, 2))], [np.array([0.0, 0.3]), np.array([-0.5])])
 BOX = rt.Box(-1, 1, dim=2)
 COMPLEX = rt.decompose(NETWORK, BOX, enumerator="exact")
+PART = rt.fiedler_partition(COMPLEX, vertex_weights="unweighted")
 ORDER = rt.filtration(COMPLEX, "random_closure", seed=0)
 DIAGRAM = rt.persistence(COMPLEX, ORDER)
 DATA = two_moons(n=20)
@@ -45,6 +46,10 @@ class Texts(HTMLParser):
     ("shown", "text", "cells"),
     [
         (COMPLEX, "CellComplex(dim=2, 9 + 12 + 4 cells, exact)", ["regions", "4"]),
+        (PART, "FiedlerPartition(value=", ["sides", "2, 2"]),
+        (PART.graph, "DualGraph(4 nodes, 4 edges, 'facet')", ["components", "4"]),
+        (rt.as_graph(np.ones((3, 3)) - np.eye(3)), "GivenGraph(3 nodes, 3 edges)", ["given"]),
+        (COMPLEX.region(0), "Region(0, pattern 00, 4 vertices, volume ", ["pattern by layer"]),
         (BOX, "Box([-1.0, -1.0], [1.0, 1.0])", ["volume", "4"]),
         (ORDER, "Filtration('random_closure', 25 cells, seed=0)", ["cells by dimension"]),
         (DIAGRAM, "Diagram(dim=2, 8 + 4 pairs, Betti numbers 1, 0, 0, ", ["1, 0, 0"]),
