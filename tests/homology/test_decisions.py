@@ -515,17 +515,23 @@ def test_slices_of_a_convolutional_network() -> None:
     torch.manual_seed(0)
     model = torch.nn.Sequential(
         torch.nn.Conv2d(1, 3, 3), torch.nn.LeakyReLU(0.1), torch.nn.MaxPool2d(2),
-        torch.nn.Flatten(), torch.nn.Linear(12, 6), torch.nn.ReLU(), torch.nn.Linear(6, 4),
+        torch.nn.Flatten(), torch.nn.Linear(3, 8), torch.nn.ReLU(), torch.nn.Linear(8, 4),
     ).double()  # fmt: skip
-    images = np.random.default_rng(0).standard_normal((4, 1, 6, 6))
+    images = 5 * np.random.default_rng(1).standard_normal((4, 1, 4, 4))
+    with torch.no_grad():  # outputs that are about as great
+        model[-1].bias -= model(torch.tensor(images)).mean(dim=0)
+    n_crossed = []
     for points in (images[:2], images[:3], images):
         plane = rt.AffineSlice.through(*points)
-        complex_ = rt.decompose(model, plane)
+        complex_ = rt.decompose(model, plane, enumerator="exact" if len(points) < 4 else "cpu")
         found = complex_.decision()
         check(found, complex_)
         inside = torch.tensor(plane.embed(found.refined.interior_points))
-        np.testing.assert_array_equal(found.classes, model(inside).argmax(dim=1).numpy())
-        assert found.refined.n_exact == 0
+        wide = found.refined.volumes > 1e-9
+        np.testing.assert_array_equal(found.classes[wide], model(inside).argmax(dim=1)[wide])
+        n_crossed.append(int(found.crossed.sum()))
+    assert n_crossed[1] > 5
+    assert n_crossed[2] > 20
 
 
 @pytest.mark.filterwarnings("error")
