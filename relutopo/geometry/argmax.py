@@ -39,12 +39,16 @@ from relutopo.geometry.decision import output_values
 from relutopo.geometry.domain import FacetLists
 from relutopo.geometry.polyhedra import PolyhedralCells
 from relutopo.geometry.vertices import exact_vertex
+from relutopo.system.memory import Room
 
 __all__ = ["ArgmaxCells", "argmax_cells"]
 
 _WELL_KNOWN = 2.0**-20
 """How far off the place of a zero on an edge may be before it is computed exactly."""
 _MAPS_KEPT = 256
+"""Of how many regions the exact maps are kept."""
+_BYTES_A_CELL = 400
+"""What all arrays of a cell take, but for those that have an entry for each class."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -88,6 +92,11 @@ def argmax_cells(complex_: Cells) -> ArgmaxCells:
     -------
     ArgmaxCells
 
+    Raises
+    ------
+    LimitReachedError
+        If there is not enough memory.
+
     Examples
     --------
     The outputs x, y and -x - y meet at the origin:
@@ -98,9 +107,16 @@ def argmax_cells(complex_: Cells) -> ArgmaxCells:
     >>> argmax_cells(square).n_cells
     (7, 9, 3)
     """
+    n_classes = max(2, complex_.network.n_outputs)
+    n_cells = sum(complex_.n_cells)
+    Room().check(
+        (2 * n_classes + _BYTES_A_CELL) * n_cells + 48 * n_classes * complex_.n_cells[0],
+        f"the decision between {n_classes} classes on {n_cells} cells",
+        "take a smaller complex",
+    )
     vertices = _Vertices(complex_)
-    level = _first_level(complex_)
-    for output in range(1, vertices.n_classes):
+    level = _first_level(complex_, n_classes)
+    for output in range(1, n_classes):
         signs = vertices.signs(level[0].vertices, level[0].leaders, output)
         if (signs >= 0).any():
             level = _with_output(level, signs, output, vertices)
@@ -141,9 +157,8 @@ class _Level:
 _NO_FACETS: FacetLists = (np.zeros(1, dtype=np.int64), np.empty(0, dtype=np.int32))
 
 
-def _first_level(complex_: Cells) -> list[_Level]:
+def _first_level(complex_: Cells, n_classes: int) -> list[_Level]:
     """Return all cells of a complex, on which output 0 is the greatest of one."""
-    n_classes = max(2, complex_.network.n_outputs)
     levels = []
     for k, n in enumerate(complex_.n_cells):
         origins = np.stack([np.full(n, k), np.arange(n)], axis=1)
@@ -285,7 +300,6 @@ class _Vertices:
         values, bounds = output_values(complex_)
         if values.shape[1] == 1:
             values, bounds = (np.append(np.zeros_like(a), a, axis=1) for a in (values, bounds))
-        self.n_classes = values.shape[1]
         self._values, self._bounds = values, bounds
         self.positions = complex_.vertices
         # Every cell lies in the border of some region.

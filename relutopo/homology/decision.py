@@ -254,6 +254,11 @@ def decision(complex_: Cells) -> Decision:
     -------
     Decision
 
+    Raises
+    ------
+    LimitReachedError
+        If there is not enough memory.
+
     Examples
     --------
     The outputs x, y and -x - y meet at the origin:

@@ -495,6 +495,27 @@ def test_outputs_that_differ_by_a_constant(constant: float) -> None:
     )
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_outputs_that_are_equal_at_a_vertex_that_no_float_has(seed: int) -> None:
+    """All outputs are combinations of two kinks, and vanish where these meet."""
+    rng = np.random.default_rng(seed)
+    kinks = rng.integers(3, 40, size=(2, 2)) * [[1, 1], [1, -1]]
+    offsets = rng.integers(1, 3, size=2)
+    angles = 2 * np.pi * (np.arange(5) + rng.uniform(-0.3, 0.3, size=5)) / 5
+    mixed = np.rint(1000 * np.stack([np.cos(angles), np.sin(angles)], axis=1))
+    network = rt.ReluNetwork(
+        [np.concatenate([kinks, -kinks]), np.concatenate([mixed, -mixed], axis=1)],
+        [np.concatenate([offsets, -offsets]), np.zeros(5)],
+    )
+    complex_ = rt.decompose(network, rt.Box(-3, 3, dim=2), enumerator="cpu")
+    found = complex_.decision()
+    check(found, complex_)
+    np.testing.assert_allclose(found.triple_points, [np.linalg.solve(kinks, -offsets)])
+    assert found.refined.greatest[0][found.meetings].all()
+    assert found.refined.n_regions == len(complex_.volumes) + 5
+    assert found.betti_numbers() == ((1, 0, 0),) * 5
+
+
 def test_a_class_that_touches_the_maximum_in_one_point() -> None:
     """The outputs |x| + |y| and 0: the second is as great at the origin alone."""
     rows = np.array([[1.0, 0], [-1, 0], [0, 1], [0, -1]])
