@@ -201,6 +201,7 @@ class FiedlerPartition(Frozen, Shown):
 
         Examples
         --------
+        >>> from relutopo import fiedler_partition
         >>> path = DualGraph(3, np.array([[0, 1], [1, 2]]), np.array([-1, -1]), "hamming")
         >>> part = fiedler_partition(path, vertex_weights="unweighted")
         >>> part.sides.tolist(), part.n_open
@@ -274,7 +275,7 @@ class FiedlerPartition(Frozen, Shown):
 
         Examples
         --------
-        >>> from relutopo import Box, decompose
+        >>> from relutopo import Box, decompose, fiedler_partition
         >>> step = ([[[1.0]], [[1.0]]], [[0.0], [-0.5]])  # one kink, at 0
         >>> x = np.array([[-0.5], [0.25], [0.5], [0.75]])
         >>> graph = decompose(step, Box(-1, 1, dim=1), enumerator="exact").dual_graph()
@@ -311,7 +312,7 @@ class FiedlerPartition(Frozen, Shown):
         Examples
         --------
         >>> import numpy as np
-        >>> from relutopo import Box, decompose
+        >>> from relutopo import Box, decompose, fiedler_partition
         >>> step = ([[[1.0]], [[1.0]]], [[0.0], [-0.5]])  # one kink, at 0
         >>> x = np.array([[-0.5], [-0.25], [0.5], [0.75]])
         >>> graph = decompose(step, Box(-1, 1, dim=1), enumerator="exact").dual_graph()
