@@ -272,11 +272,16 @@ def plot_complexes(
             if complex_.network.n_outputs <= 2:
                 drawing.draw_decision_boundary(ax, complex_, label="output is 0")
             counts = " + ".join(map(str, complex_.n_cells))
-            drawing.put_title(ax, f"{title}\n{counts} cells".lstrip())
+            words = f"{title}\n{counts} cells".lstrip()
             if axes is None:
+                ax.set_title(words)
                 ax.label_outer()
+            else:
+                drawing.put_title(ax, words)
         options = {"extend": "both", "shrink": 0.8 if len(panels) <= 4 else 0.6}
         drawing.furnish(
             panels, axes, [(regions, found[0][1], options)], legend=legend, colorbar=colorbar
         )
+        if axes is None:
+            drawing.enlarge(figure)
     return figure if axes is None else axes

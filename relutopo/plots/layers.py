@@ -49,6 +49,7 @@ __all__ = [
     "draw_points",
     "draw_regions",
     "draw_segments",
+    "enlarge",
     "figure_of",
     "fit_axes",
     "furnish",
@@ -135,6 +136,19 @@ def put_title(ax: Axes, title: str | None) -> None:
             else:
                 lines[-1] = longer
     text.set_text("\n".join(lines))
+
+
+def enlarge(figure: Figure) -> None:
+    """Enlarge a figure of one's own until nothing that belongs to it is cut off."""
+    for _ in range(3):
+        figure.draw_without_rendering()
+        box, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
+        over = max(box.x1 - width, 0.0) + max(-box.x0, 0.0)
+        high = max(box.y1 - height, 0.0) + max(-box.y0, 0.0)
+        if max(over, high) < 0.01:
+            break
+        # Twice, as the layout centres panels whose sides have a fixed ratio.
+        figure.set_size_inches(width + 2 * over, height + 2 * high + 0.04)
 
 
 def axis_names(complex_: Cells, points: Any = None) -> list[str]:

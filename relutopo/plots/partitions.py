@@ -303,13 +303,18 @@ def plot_partition_history(
                         decision_boundary=boundary, cmap=cmap,
                     )
                 ]  # fmt: skip
-                drawing.put_title(ax, _checkpoint_title(checkpoint.row, kind))
+                words = _checkpoint_title(checkpoint.row, kind)
                 ax.set_ylabel(f"{kind}\n{ax.get_ylabel()}")
                 if given is None:
+                    ax.set_title(words)
                     ax.label_outer()
+                else:
+                    drawing.put_title(ax, words)
         bars[0][2]["aspect"] = 40
         bars += [] if dots is None else [(dots, "data", {"aspect": 40})]
         drawing.furnish(list(grid.flat), given, bars, legend=legend, colorbar=colorbar)
+        if given is None:
+            drawing.enlarge(figure)
     return figure if given is None else grid
 
 

@@ -25,6 +25,7 @@ from relutopo.errors import InputError
 from relutopo.plots import layers as drawing
 from relutopo.plots import (
     plot_complex,
+    plot_complexes,
     plot_partition,
     plot_partition_history,
     plot_timeline,
@@ -212,6 +213,24 @@ def test_a_history_has_a_column_for_each_checkpoint() -> None:
     assert titles[1::2] == ["step 30, one region"] * 2
     regions = [r for r in layers(figure, PolyCollection) if r.get_array() is not None]
     assert not regions[1].get_array().count()  # grey, all of it
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 7])
+def test_nothing_of_several_panels_is_cut_off(n: int) -> None:
+    complex_, part = striped()
+    row = {f"{kind}_status": "converged" for kind in ("weighted", "unweighted")}
+    row |= {f"{kind}_agreement": 0.9 for kind in ("weighted", "unweighted")}  # type: ignore[misc]
+    one = partitions(part, complex_, step=5000, **row)
+    titles = [f"step {k}, at the peak: loss 0.00048" for k in range(n)]
+    for figure in (
+        plot_partition_history([one] * n, POINTS, ["a long name", "another long name"] * 2),
+        plot_complexes([complex_] * n, titles),
+    ):
+        figure.draw_without_rendering()
+        box, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
+        assert min(box.x0, box.y0) > -0.02
+        assert box.x1 < width + 0.02
+        assert box.y1 < height + 0.02
 
 
 @pytest.mark.parametrize("side", [(100.0, 0.5), (0.5, 100.0)])
