@@ -50,6 +50,7 @@ _WEIGHTS = "relutopo.spectral.weights"
 _ROUNDING = "relutopo.spectral.rounding"
 _FILTRATIONS = "relutopo.homology.strategies"
 _DATASETS = "relutopo.learning.datasets"
+_CLASSES = "relutopo.learning.planar_classes"
 _SURFACES = "relutopo.learning.surfaces"
 _DOMAINS = "relutopo.learning.domain_rules"
 _ANALYSES = "relutopo.analyses"
@@ -100,6 +101,10 @@ _BUILT_IN: Mapping[str, Mapping[str, str]] = {
     },
     "data": {
         "two_moons": f"{_DATASETS}:two_moons",
+        "two_spirals": f"{_CLASSES}:two_spirals",
+        "three_blobs": f"{_CLASSES}:three_blobs",
+        "three_rings": f"{_CLASSES}:three_rings",
+        "three_spirals": f"{_CLASSES}:three_spirals",
         "two_circles": f"{_DATASETS}:two_circles",
         "sinsin": f"{_SURFACES}:sinsin",
         "bump": f"{_SURFACES}:bump",

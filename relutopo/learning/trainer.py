@@ -42,14 +42,17 @@ from relutopo.learning.spikes import find_spikes, steps_around
 from relutopo.optional import require
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from torch import Tensor, nn, optim
 
 __all__ = ["MlpSettings", "TrainerSettings", "build_mlp", "checkpoint_steps", "train"]
 
+_LOSSES = ("mse", "bce", "cross_entropy")
+
 
 @dataclass(frozen=True)
 class MlpSettings:
-    """A multi-layer perceptron with one output.
+    """A multi-layer perceptron.
 
     Attributes
     ----------
@@ -60,17 +63,23 @@ class MlpSettings:
         delays generalisation.
     dtype : {"float32", "float64"}
         Precision of the parameters and of training.
+    n_outputs : int or None
+        None: one for values and two classes, and one for each class if there are more.
     """
 
     hidden: Sequence[int] = (8, 8, 8, 8, 8)
     init_scale: float = 1.0
     dtype: Literal["float32", "float64"] = "float64"
+    n_outputs: int | None = None
 
     def __post_init__(self) -> None:
         hidden = check_integers(
             "hidden", self.hidden, 1, at_least=1, remedy="pass for example [8, 8]"
         )
         object.__setattr__(self, "hidden", hidden)
+        if self.n_outputs is not None:
+            remedy = "leave it out to have as many as the data ask for"
+            check_integer("n_outputs", self.n_outputs, 1, remedy=remedy)
         scale = check_number(
             "init_scale", self.init_scale, above=0, remedy="1 is torch's default initialisation"
         )
@@ -92,8 +101,13 @@ class TrainerSettings:
         Decoupled decay, ≥ 0.
     decay_biases : bool
         Whether biases decay too.
-    loss : {"mse", "bce"}
-        Mean squared error on the targets, or binary cross entropy with the output as logit.
+    loss : {"mse", "bce", "cross_entropy"}
+        Mean squared error: of one output on the targets, of several on +1 for the right class and
+        -1 for the others. Binary cross entropy with one output as logit. Cross entropy with the
+        softmax of several outputs.
+    label_smoothing : float
+        Of the cross entropies: the target probability of the right class is 1 minus this, and the
+        others share it; in [0, 0.5).
     n_checkpoints : int
         About how many checkpoints, evenly spaced in log(step), besides the first and the last.
     checkpoint_every : int or None
@@ -113,7 +127,8 @@ class TrainerSettings:
     learning_rate: float = 5e-3
     weight_decay: float = 0.1
     decay_biases: bool = False
-    loss: Literal["mse", "bce"] = "mse"
+    loss: Literal["mse", "bce", "cross_entropy"] = "mse"
+    label_smoothing: float = 0.0
     n_checkpoints: int = 30
     checkpoint_every: int | None = None
     checkpoint_steps: Sequence[int] = ()
@@ -140,11 +155,19 @@ class TrainerSettings:
         checked["weight_decay"] = check_number(
             "weight_decay", self.weight_decay, least=0, remedy="0 means none"
         )
+        checked["label_smoothing"] = check_number(
+            "label_smoothing", self.label_smoothing, least=0, below=0.5, remedy="0 means none"
+        )
         for name in ("decay_biases", "checkpoint_spikes"):
             checked[name] = check_flag(name, getattr(self, name))
         for name, value in checked.items():
             object.__setattr__(self, name, value)
-        check_choice("loss", self.loss, ("mse", "bce"), remedy="the default is 'mse'")
+        check_choice("loss", self.loss, _LOSSES, remedy="the default is 'mse'")
+        if self.loss == "mse" and self.label_smoothing:
+            raise InputError(
+                f"`label_smoothing` must be 0 for the loss 'mse', got {self.label_smoothing}; "
+                "choose 'bce' or 'cross_entropy'"
+            )
 
 
 def checkpoint_steps(settings: TrainerSettings) -> list[int]:
@@ -173,7 +196,9 @@ def checkpoint_steps(settings: TrainerSettings) -> list[int]:
     )
 
 
-def build_mlp(input_dim: int, settings: MlpSettings, seed: int = 0) -> nn.Sequential:
+def build_mlp(
+    input_dim: int, settings: MlpSettings, seed: int = 0, n_outputs: int = 1
+) -> nn.Sequential:
     """Return a freshly initialised network; torch's global random state is left as it was.
 
     Parameters
@@ -183,14 +208,16 @@ def build_mlp(input_dim: int, settings: MlpSettings, seed: int = 0) -> nn.Sequen
     seed : int
         It is hashed before use, so that the weights have nothing in common with data drawn from
         the same seed.
+    n_outputs : int
+        Unless the settings say how many.
 
     Returns
     -------
     torch.nn.Sequential
-        Linear and ReLU layers in turn, a Linear layer with one output at the end.
+        Linear and ReLU layers in turn, a Linear layer at the end.
     """
     torch = require("torch", "training")
-    widths = (input_dim, *settings.hidden, 1)
+    widths = (input_dim, *settings.hidden, settings.n_outputs or n_outputs)
     dtype = getattr(torch, settings.dtype)
     layers: list[Any] = []
     # A generator of its own: the global one belongs to all threads.
@@ -247,57 +274,115 @@ def train(
         If torch is not installed.
     """
     seed = check_seed(seed)
-    _check_targets(dataset, trainer)
+    task = _Task.of(dataset, network, trainer)
     run = TrainingRun(directory)
     run.claim({"network": asdict(network), "trainer": asdict(trainer), "seed": seed}, dataset)
     if not run.is_complete:
         with _one_thread():
-            history = _train(run, dataset, network, trainer, seed, progress)
+            history = _train(run, dataset, task, network, trainer, seed, progress)
             if trainer.checkpoint_spikes:
                 steps = steps_around(find_spikes(history.train_loss), trainer.n_steps)
                 missing = set(steps) - set(run.steps)
-                _repeat(run, dataset, network, trainer, seed, history, missing)
+                _repeat(run, dataset, task, network, trainer, seed, history, missing)
             run.finish(history)
     return run
 
 
-def _check_targets(dataset: Dataset, trainer: TrainerSettings) -> None:
-    """Refuse targets that one output cannot learn by the loss."""
-    classes = dataset.classes
-    are_two = classes is not None and len(classes) == 2
-    if trainer.loss == "bce" and not are_two:
-        kind = "values" if classes is None else f"{len(classes)} classes"
-        raise InputError(
-            f"`loss` 'bce' needs data of two classes, got {dataset.name!r} with {kind}; choose "
-            "'mse', or other data"
-        )
-    if classes is not None and len(classes) > 2 and isinstance(classes[0], str):
-        raise InputError(
-            f"the data {dataset.name!r} must have values or two classes to be learned by one "
-            f"output, got {len(classes)} classes; choose other data"
-        )
+@dataclass(frozen=True)
+class _Task:
+    """What a network learns, and how its outputs are judged.
+
+    Attributes
+    ----------
+    loss : str
+    smoothing : float
+    n_outputs : int
+    """
+
+    loss: str
+    smoothing: float
+    n_outputs: int
+
+    @classmethod
+    def of(cls, dataset: Dataset, network: MlpSettings, trainer: TrainerSettings) -> _Task:
+        """Return it, or refuse targets that the outputs cannot learn by the loss."""
+        classes = dataset.classes or ()
+        n_classes = len(classes)
+        are_numbers = not any(isinstance(label, str) for label in classes)
+        fitting = {
+            "bce": {1} if n_classes == 2 else set(),
+            "cross_entropy": {n_classes} if n_classes >= 2 else set(),
+            "mse": ({1} if n_classes <= 2 or are_numbers else set()) | {n_classes} - {0, 1},
+        }[trainer.loss]
+        kind = f"{n_classes} classes" if n_classes else "values"
+        if not fitting:
+            needed = "two classes" if trainer.loss == "bce" else "two classes or more"
+            other = "'cross_entropy'" if n_classes > 2 else "'mse'"
+            raise InputError(
+                f"`loss` {trainer.loss!r} needs data of {needed}, got {dataset.name!r} with {kind}"
+                f"; choose {other}, or other data"
+            )
+        usual = n_classes if n_classes > 2 or fitting == {n_classes} else 1
+        n_outputs = network.n_outputs or usual
+        if n_outputs not in fitting:
+            listed = " or ".join(map(str, sorted(fitting)))
+            raise InputError(
+                f"`n_outputs` must be {listed} for the loss {trainer.loss!r} and {dataset.name!r} "
+                f"with {kind}, got {n_outputs}; leave it out"
+            )
+        return cls(trainer.loss, trainer.label_smoothing, n_outputs)
+
+    def targets(self, dataset: Dataset, targets: NDArray[np.float64], dtype: Any) -> Tensor:
+        """Return targets as the loss takes them: numbers, or classes."""
+        torch = require("torch", "training")
+        if self.n_outputs == 1:
+            tensor: Tensor = torch.as_tensor(targets, dtype=dtype)
+            return tensor
+        classes: Tensor = torch.as_tensor(dataset.class_numbers(targets))
+        return classes
+
+    def evaluate(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, float]:
+        """Return the loss and the accuracy."""
+        functional = require("torch", "training").nn.functional
+        if self.n_outputs == 1:
+            outputs = outputs[:, 0]
+            if self.loss == "mse":
+                value = functional.mse_loss(outputs, targets)
+            else:
+                chances = (targets + 1) / 2
+                if self.smoothing:
+                    chances = self.smoothing + (1 - 2 * self.smoothing) * chances
+                value = functional.binary_cross_entropy_with_logits(outputs, chances)
+            return value, float(((outputs > 0) == (targets > 0)).double().mean())
+        right = functional.one_hot(targets, self.n_outputs).to(outputs.dtype)
+        if self.loss == "mse":
+            value = functional.mse_loss(outputs, 2 * right - 1)
+        else:
+            others = self.smoothing / (self.n_outputs - 1)
+            chances = others + (1 - self.smoothing - others) * right
+            value = functional.cross_entropy(outputs, chances)
+        return value, float((outputs.argmax(dim=1) == targets).double().mean())
 
 
 def _train(
     run: TrainingRun,
     dataset: Dataset,
+    task: _Task,
     network: MlpSettings,
     trainer: TrainerSettings,
     seed: int,
     progress: Progress | None,
 ) -> History:
     torch = require("torch", "training")
-    model = build_mlp(dataset.dim, network, seed)
+    model = build_mlp(dataset.dim, network, seed, task.n_outputs)
     optimizer = _optimizer(model, trainer)
     dtype = getattr(torch, network.dtype)
-    x, y, held_out_x, held_out_y = (
-        torch.as_tensor(array, dtype=dtype)
-        for array in (
-            dataset.points,
-            dataset.targets,
-            dataset.held_out_points,
-            dataset.held_out_targets,
-        )
+    x, held_out_x = (
+        torch.as_tensor(points, dtype=dtype) for points in (dataset.points, dataset.held_out_points)
+    )
+    y, held_out_y = (
+        task.targets(dataset, targets, dtype)
+        for targets in (dataset.targets, dataset.held_out_targets)
     )
     saved_at = set(checkpoint_steps(trainer))
     losses, accuracies = np.empty((2, trainer.n_steps + 1))
@@ -312,7 +397,7 @@ def _train(
         held_out = [tuple(entry) for entry in state["held_out"]]
 
     for step in range(first, trainer.n_steps + 1):
-        loss, accuracy = _evaluate(model(x), y, trainer.loss)
+        loss, accuracy = task.evaluate(model(x), y)
         losses[step], accuracies[step] = loss.item(), accuracy
         if not np.isfinite(losses[step]):
             raise InputError(
@@ -324,7 +409,7 @@ def _train(
             is_saved or step <= 100 or step % trainer.held_out_every == 0
         ):
             with torch.no_grad():
-                value, accuracy = _evaluate(model(held_out_x), held_out_y, trainer.loss)
+                value, accuracy = task.evaluate(model(held_out_x), held_out_y)
             held_out.append((step, value.item(), accuracy))
         if is_saved:
             save_checkpoint(run.checkpoint_path(step), Checkpoint(step, model.state_dict()))
@@ -360,6 +445,7 @@ def _train(
 def _repeat(
     run: TrainingRun,
     dataset: Dataset,
+    task: _Task,
     network: MlpSettings,
     trainer: TrainerSettings,
     seed: int,
@@ -368,12 +454,15 @@ def _repeat(
 ) -> None:
     """Train once more from the start, to keep the checkpoints of some steps."""
     torch = require("torch", "training")
-    model = build_mlp(dataset.dim, network, seed)
+    model = build_mlp(dataset.dim, network, seed, task.n_outputs)
     optimizer = _optimizer(model, trainer)
     dtype = getattr(torch, network.dtype)
-    x, y = (torch.as_tensor(array, dtype=dtype) for array in (dataset.points, dataset.targets))
+    x, y = (
+        torch.as_tensor(dataset.points, dtype=dtype),
+        task.targets(dataset, dataset.targets, dtype),
+    )
     for step in range(max(steps, default=-1) + 1):
-        loss, _ = _evaluate(model(x), y, trainer.loss)
+        loss, _ = task.evaluate(model(x), y)
         if loss.item() != history.train_loss[step]:
             raise InputError(
                 f"repeating the training run in {str(run.directory)!r} gives a loss of "
@@ -385,18 +474,6 @@ def _repeat(
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-
-
-def _evaluate(
-    outputs: Tensor, targets: Tensor, loss: Literal["mse", "bce"]
-) -> tuple[Tensor, float]:
-    torch = require("torch", "training")
-    outputs = outputs[:, 0]
-    if loss == "mse":
-        value = torch.nn.functional.mse_loss(outputs, targets)
-    else:
-        value = torch.nn.functional.binary_cross_entropy_with_logits(outputs, (targets + 1) / 2)
-    return value, float(((outputs > 0) == (targets > 0)).double().mean())
 
 
 def _optimizer(model: nn.Module, trainer: TrainerSettings) -> optim.Optimizer:

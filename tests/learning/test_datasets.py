@@ -175,8 +175,10 @@ def test_a_loss_needs_targets_of_its_kind(tmp_path: Path) -> None:
     bce, mse = TrainerSettings(n_steps=1, loss="bce"), TrainerSettings(n_steps=1, loss="mse")
     with pytest.raises(InputError, match="'bce' needs data of two classes, got 'mine' with values"):
         train(values, MlpSettings(hidden=[2]), bce, directory=tmp_path)
-    with pytest.raises(InputError, match=r"must have values or two classes .* got 3 classes"):
-        train(words, MlpSettings(hidden=[2]), mse, directory=tmp_path)
+    with pytest.raises(InputError, match=r"`n_outputs` must be 3 .* with 3 classes, got 1"):
+        train(words, MlpSettings(hidden=[2], n_outputs=1), mse, directory=tmp_path)
+    of_words = train(words, MlpSettings(hidden=[2]), mse, directory=tmp_path / "words")
+    assert of_words.checkpoint(1).network.n_outputs == 3
     run = train(values, MlpSettings(hidden=[2]), mse, directory=tmp_path)
     assert np.isnan(run.history.held_out_loss).all()
 

@@ -9,10 +9,13 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 import torch
+from scipy.special import log_softmax
 
 from relutopo.errors import InputError
 from relutopo.learning.datasets import Dataset, two_moons
+from relutopo.learning.planar_classes import three_spirals
 from relutopo.learning.runs import TrainingRun
+from relutopo.learning.surfaces import sinsin
 from relutopo.learning.trainer import (
     MlpSettings,
     TrainerSettings,
@@ -79,6 +82,79 @@ def test_cross_entropy_is_that_of_the_logit(tmp_path: Path) -> None:
     run = train(DATA, SMALL, settings, directory=tmp_path)
     margins = DATA.targets * run.checkpoint(0).network(DATA.points)[:, 0]
     assert run.history.at(0)["train_loss"] == pytest.approx(np.mean(np.log1p(np.exp(-margins))))
+
+
+def test_smoothed_targets_are_less_than_certain(tmp_path: Path) -> None:
+    settings = TrainerSettings(n_steps=1, loss="bce", label_smoothing=0.1)
+    run = train(DATA, SMALL, settings, directory=tmp_path)
+    margins = DATA.targets * run.checkpoint(0).network(DATA.points)[:, 0]
+    right, wrong = np.log1p(np.exp(-margins)), np.log1p(np.exp(margins))
+    assert run.history.at(0)["train_loss"] == pytest.approx(np.mean(0.9 * right + 0.1 * wrong))
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+@pytest.mark.parametrize("loss", ["mse", "cross_entropy"])
+def test_several_classes(
+    tmp_path: Path, loss: Literal["mse", "cross_entropy"], smoothing: float
+) -> None:
+    data = three_spirals(n=40)
+    if loss == "mse" and smoothing:
+        with pytest.raises(InputError, match="`label_smoothing` must be 0 for the loss 'mse'"):
+            TrainerSettings(loss=loss, label_smoothing=smoothing)
+        return
+    settings = TrainerSettings(n_steps=20, loss=loss, label_smoothing=smoothing, n_checkpoints=2)
+    run = train(data, SMALL, settings, directory=tmp_path)
+    for step in run.steps:
+        network, entry = run.checkpoint(step).network, run.history.at(step)
+        assert network.widths == (2, 5, 4, 3)
+        for prefix, x, y in (
+            ("train", data.points, data.targets),
+            ("held_out", data.held_out_points, data.held_out_targets),
+        ):
+            outputs, right = network(x), np.eye(3)[y.astype(int)]
+            if loss == "mse":
+                expected = np.mean((outputs - (2 * right - 1)) ** 2)
+            else:
+                wanted = (1 - smoothing) * right + smoothing / 2 * (1 - right)
+                expected = -np.mean(np.sum(wanted * log_softmax(outputs, axis=1), axis=1))
+            assert entry[f"{prefix}_loss"] == pytest.approx(expected)
+            assert entry[f"{prefix}_accuracy"] == np.mean(outputs.argmax(axis=1) == y)
+    assert run.history.train_loss[-1] < run.history.train_loss[0]
+
+
+@pytest.mark.parametrize(
+    ("data", "loss", "n_outputs", "message"),
+    [
+        (
+            three_spirals(n=9),
+            "bce",
+            None,
+            "'bce' needs data of two classes.*'cross_entropy'",
+        ),
+        (sinsin(n=9), "cross_entropy", None, "needs data of two classes or more.*values.*'mse'"),
+        (three_spirals(n=9), "mse", 2, "`n_outputs` must be 1 or 3 for the loss 'mse'"),
+        (two_moons(n=9), "bce", 2, "`n_outputs` must be 1 for the loss 'bce'"),
+        (
+            sinsin(n=9),
+            "mse",
+            2,
+            "must be 1 for the loss 'mse' and 'sinsin' with values",
+        ),
+    ],
+)
+def test_targets_that_outputs_cannot_learn_are_refused(
+    tmp_path: Path, data: Dataset, loss: Any, n_outputs: int | None, message: str
+) -> None:
+    network = MlpSettings([3], n_outputs=n_outputs)
+    with pytest.raises(InputError, match=message):
+        train(data, network, TrainerSettings(n_steps=1, loss=loss), directory=tmp_path)
+
+
+@pytest.mark.parametrize(("loss", "n"), [("mse", 1), ("bce", 1), ("cross_entropy", 2)])
+def test_two_classes_have_one_output_but_for_the_softmax(tmp_path: Path, loss: Any, n: int) -> None:
+    settings = TrainerSettings(n_steps=1, loss=loss)
+    run = train(two_moons(n=9), MlpSettings([3]), settings, directory=tmp_path)
+    assert run.checkpoint(1).network.n_outputs == n
 
 
 def test_same_seed_same_run_and_no_global_state(tmp_path: Path) -> None:
@@ -196,7 +272,11 @@ def _train_from_dead_layer(data: Dataset, settings: TrainerSettings, folder: Pat
         (TrainerSettings, {"n_steps": 0}, "`n_steps` must be an integer from 1, got 0"),
         (TrainerSettings, {"weight_decay": "x"}, "must be a finite number ≥ 0, got 'x'"),
         (TrainerSettings, {"weight_decay": -1}, "`weight_decay` must be a finite number ≥ 0"),
-        (TrainerSettings, {"loss": "hinge"}, "`loss` must be one of mse, bce, got 'hinge'"),
+        (
+            TrainerSettings,
+            {"loss": "hinge"},
+            "one of mse, bce, cross_entropy, got 'hinge'",
+        ),
         (TrainerSettings, {"learning_rate": -1}, "`learning_rate` must be a positive finite numb"),
         (TrainerSettings, {"checkpoint_steps": [-1]}, r"integers from 0, got \[-1\]; step 0 is"),
         (TrainerSettings, {"decay_biases": "no"}, "`decay_biases` must be True or False, got 'no'"),
