@@ -83,6 +83,7 @@ _BUILT_IN: Mapping[str, Mapping[str, str]] = {
         "inverse_distance": f"{_WEIGHTS}:InverseDistance",
     },
     "rounding": {
+        "auto": f"{_ROUNDING}:AutoRounding",
         "cluster_qr": f"{_ROUNDING}:ClusterQr",
         "k_means": f"{_ROUNDING}:KMeans",
         "signs": f"{_ROUNDING}:Signs",
@@ -119,6 +120,7 @@ _BUILT_IN: Mapping[str, Mapping[str, str]] = {
         "slice_through": f"{_DOMAINS}:SliceThrough",
     },
     "analysis": {
+        "classes": f"{_ANALYSES}.classes:Classes",
         "partition": f"{_ANALYSES}.partition:Partition",
         "homology": f"{_ANALYSES}.homology:Homology",
         "scale": f"{_ANALYSES}.scale:Scale",

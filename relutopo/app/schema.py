@@ -40,6 +40,7 @@ class Settings:
     eigensolver: Any = MISSING
     vertex_weights: Any = MISSING
     edge_weights: Any = MISSING
+    rounding: Any = MISSING
     reducer: Any = MISSING
     filtration: Any = MISSING
     domain: Any = MISSING

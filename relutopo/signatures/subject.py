@@ -39,8 +39,9 @@ from relutopo.spectral.agreement import Decision, decision_of_regions
 from relutopo.spectral.dual_graph import Adjacency, DualGraph
 from relutopo.spectral.fiedler import FiedlerPartition
 from relutopo.spectral.partitioner import Partitioner
+from relutopo.spectral.spectral_partition import SpectralPartition
 
-__all__ = ["Choice", "Cut", "Diagrams", "Filtering", "Partitioned", "Subject", "made"]
+__all__ = ["Choice", "Cut", "Diagrams", "Filtering", "Parted", "Partitioned", "Subject", "made"]
 
 Choice = str | Mapping[str, Any] | object
 """A registry name, a mapping with ``name`` and the options of its constructor, or an instance."""
@@ -152,6 +153,13 @@ class Partitioned(NamedTuple):
     status: str
 
 
+class Parted(NamedTuple):
+    """A partition in k parts, or why there is none."""
+
+    part: SpectralPartition | None
+    status: str
+
+
 class Diagrams(NamedTuple):
     """A diagram for each filtration that was drawn; or none, and why."""
 
@@ -259,6 +267,30 @@ class Subject:
         except tuple(_FAILURES) as error:
             return Partitioned(None, _FAILURES[type(error)])
         return Partitioned(part, part.status)
+
+    def parts(self, cut: Cut, k: int, rounding: Choice = "auto") -> Parted:
+        """Return the partition in k parts; or none, and why.
+
+        Parameters
+        ----------
+        cut : Cut
+        k : int
+        rounding : str, mapping or instance
+            See `relutopo.spectral_partition`.
+        """
+        key = "parts", k, _key_of_choice(rounding), _key_of(cut, Cut)
+        return self.once(key, lambda: self._parts(cut, k, rounding))
+
+    def _parts(self, cut: Cut, k: int, rounding: Choice) -> Parted:
+        if k > self.graph(cut.adjacency).n_nodes:
+            return Parted(None, f"fewer than {k} regions")
+        weights = made("vertex_weights", cut.vertex_weights), made("edge_weights", cut.edge_weights)
+        how = made("rounding", rounding)
+        try:
+            part = self._partitioner(cut).spectral(k, *weights, how)
+        except tuple(_FAILURES) as error:
+            return Parted(None, _FAILURES[type(error)])
+        return Parted(part, part.status)
 
     def _partitioner(self, cut: Cut) -> Partitioner:
         """Return what makes the partitions that differ in weights only."""

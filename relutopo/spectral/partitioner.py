@@ -46,7 +46,7 @@ from relutopo.spectral.given_graph import (
     as_vertex_weights,
 )
 from relutopo.spectral.laplacian import Pencil, pencil
-from relutopo.spectral.rounding import Rounding, Signs, numbered
+from relutopo.spectral.rounding import AutoRounding, Rounding, Signs, numbered
 from relutopo.spectral.spectral_partition import SpectralPartition
 from relutopo.spectral.weights import EdgeWeights, VertexWeights
 from relutopo.system.interrupts import deliver_interrupts
@@ -136,7 +136,7 @@ def spectral_partition(
     k: int,
     vertex_weights: str | VertexWeights | ArrayLike | Mapping[Any, float] | None = None,
     edge_weights: str | EdgeWeights | ArrayLike | None = None,
-    rounding: str | Rounding | None = None,
+    rounding: str | Rounding = "auto",
     eigensolver: str | Eigensolver = "auto",
     component: Literal["largest"] | None = None,
     seed: int = 0,
@@ -155,9 +155,9 @@ def spectral_partition(
         The number of parts, from 2 to that of the nodes.
     vertex_weights, edge_weights
         As for `fiedler_partition`.
-    rounding : str or Rounding, optional
+    rounding : str or Rounding, default "auto"
         Registry name or instance: "cluster_qr", which is random in nothing, "k_means", or, for two
-        parts, "signs", which are the sides of `fiedler_partition`. By default "signs" for k = 2,
+        parts, "signs", which are the sides of `fiedler_partition`; "auto" takes "signs" for k = 2,
         and "cluster_qr" else.
     eigensolver, component
         As for `fiedler_partition`.
@@ -289,12 +289,13 @@ class Partitioner:
         k: int,
         vertex_weights: str | VertexWeights | ArrayLike | Mapping[Any, float] | None = None,
         edge_weights: str | EdgeWeights | ArrayLike | None = None,
-        rounding: str | Rounding | None = None,
+        rounding: str | Rounding = "auto",
     ) -> SpectralPartition:
         """Return the partition in k parts for some weights; see `spectral_partition`."""
         k = check_integer("k", k, 2, remedy="2 gives the sides of the Fiedler vector")
-        name: Any = ("signs" if k == 2 else "cluster_qr") if rounding is None else rounding
-        strategy: Rounding = registry.create("rounding", name)
+        strategy: Rounding = registry.create("rounding", rounding)
+        if isinstance(strategy, AutoRounding):
+            strategy = strategy.chosen(k)
         if isinstance(strategy, Signs) and k == 2:
             return _of_sides(self.fiedler(vertex_weights, edge_weights))
         problem = self._problem(vertex_weights, edge_weights)
@@ -317,7 +318,7 @@ class Partitioner:
             next_value=result.next_value,
             vectors=problem.of_nodes(result.vectors, np.nan),
             error=error,
-            rounding=name if isinstance(name, str) else repr(strategy),
+            rounding=repr(strategy),
             residuals=result.residuals,
             iterations=result.iterations,
             seconds=time.perf_counter() - begin,
@@ -449,7 +450,7 @@ def _of_sides(part: FiedlerPartition) -> SpectralPartition:
         next_value=part.value * (1 + part.gap),
         vectors=part.vector[:, None],
         error=part.error if part.multiplicity == 1 else np.inf,
-        rounding="signs",
+        rounding=repr(Signs()),
         residuals=np.array([part.residual]),
         **{name: getattr(part, name) for name in (*names, *more)},
     )

@@ -20,7 +20,7 @@ from relutopo.errors import InputError
 from relutopo.optional import require
 from relutopo.spectral.accuracy import open_signs
 
-__all__ = ["ClusterQr", "KMeans", "Rounding", "Signs", "numbered"]
+__all__ = ["AutoRounding", "ClusterQr", "KMeans", "Rounding", "Signs", "numbered"]
 
 Floats = NDArray[np.float64]
 
@@ -166,6 +166,29 @@ class KMeans(Rounding):
         found = cluster.KMeans(k, n_init=self.n_starts, random_state=seed)
         parts: NDArray[np.int64] = found.fit(rows, sample_weight=masses).predict(rows)
         return parts.astype(np.int64)
+
+
+@dataclass(frozen=True)
+class AutoRounding(Rounding):
+    """`Signs` for two parts, `ClusterQr` for more."""
+
+    @staticmethod
+    def chosen(k: int) -> Rounding:
+        """Return which of them is taken for k parts."""
+        return Signs() if k == 2 else ClusterQr()
+
+    def __call__(
+        self,
+        vectors: Floats,
+        weights: Floats,
+        counts: NDArray[np.int64],
+        *,
+        error: float,
+        seed: int,
+    ) -> NDArray[np.int64]:
+        """Return the parts that the one which is taken gives."""
+        chosen = self.chosen(vectors.shape[1])
+        return chosen(vectors, weights, counts, error=error, seed=seed)
 
 
 def numbered(parts: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -51,7 +51,7 @@ class SpectralPartition(Frozen, Shown):
         The nodes that are partitioned: all of them, unless the largest component of a
         disconnected graph was asked for.
     rounding : str
-        How the vectors were turned into parts.
+        What turned the vectors into parts, with its options.
     residuals : (k - 1,) ndarray
         ‖L x - λ W_V x‖ / (λ ‖W_V x‖) of each pair.
     iterations : int

@@ -1,0 +1,267 @@
+"""Partitions in as many parts as there are classes, along a run, with three kinds of weights.
+
+The words of its summaries stand in `relutopo.analyses.classes_summary`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from relutopo.analyses.base import Row, SweepTables, choice_field
+from relutopo.analyses.checkpoints import CheckpointAnalysis, last_values
+from relutopo.analyses.classes_summary import WEIGHTINGS, run_summary, sweep_summary
+from relutopo.analyses.partition_summary import learning_steps
+from relutopo.analyses.rows import timed
+from relutopo.checks import check_integer, check_number
+from relutopo.errors import InputError
+from relutopo.geometry.cells import ON_BOUNDARY, OUTSIDE
+from relutopo.geometry.domain import Domain
+from relutopo.learning.datasets import Dataset
+from relutopo.learning.domain_rules import project_onto
+from relutopo.learning.runs import Run
+from relutopo.networks.network import Network
+from relutopo.plots import plot_timeline
+from relutopo.reports.columns import Column
+from relutopo.reports.conclusion import Conclusion, SweepConclusion
+from relutopo.signatures.n_cells import NumbersOfCells
+from relutopo.signatures.n_regions import NumberOfRegions
+from relutopo.signatures.subject import Choice, Cut, Subject
+from relutopo.spectral.agreement import in_component
+from relutopo.spectral.dual_graph import Adjacency
+from relutopo.spectral.spectral_partition import SpectralPartition
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+__all__ = ["Classes"]
+
+_OF_A_KIND = (
+    Column("status", "text", '"converged", or why there is no partition'),
+    Column("method", "text", "eigensolver that ran"),
+    Column("separation", "1", "λ_k / λ_{k+1}: small if the graph has k groups"),
+    Column("is_unique", "1", "1 if the gap after λ_k decides on the parts, 0 if they are a choice"),
+    Column("n_on_cut", "regions", "regions between parts, where nothing decides"),
+    Column("agreement", "1", "share of training points in the part of their class, best matching"),
+    Column("adjusted_rand_index", "1", "of parts and training labels"),
+    Column("held_out_agreement", "1", "a measure: share of held-out points in their class's part"),
+    Column("held_out_adjusted_rand_index", "1", "a measure: of parts and held-out labels"),
+    Column("decision_by_points", "1", "share of training points in the part of their decision"),
+    Column("decision_by_volume", "1", "the same of the volume of regions"),
+    Column("partition", "text", "digest of the parts"),
+)
+
+
+def _columns() -> Iterator[Column]:
+    yield Column("seconds_enumeration", "s", "wall-clock time of the complex")
+    yield Column("seconds_graph", "s", "wall-clock time of graph and location of points")
+    yield from NumberOfRegions.columns
+    yield from NumbersOfCells.columns
+    yield Column("n_edges", "edges", "edges of the dual graph")
+    yield Column("enumerator", "text", "what cut the domain")
+    yield Column("enumeration_status", "text", "whether the complex is certified")
+    yield Column("n_points_outside", "points", "training points outside the domain")
+    yield Column("n_points_on_boundary", "points", "training points between regions")
+    yield Column("k", "parts", "parts of each partition")
+    yield Column("largest_class", "1", "share of the largest class, which one part for all has")
+    yield Column("purity", "1", "best accuracy of any labelling of regions, on training points")
+    yield Column("held_out_purity", "1", "a measure: the same for held-out points")
+    for kind in WEIGHTINGS:
+        for column in _OF_A_KIND:
+            meaning = f"{column.meaning} ({kind.replace('_', ' ')})"
+            yield replace(column, name=f"{kind}_{column.name}", meaning=meaning)
+        yield Column(f"seconds_{kind}", "s", f"wall-clock time of the {kind} partition")
+
+
+@dataclass(frozen=True)
+class Classes(CheckpointAnalysis):
+    """Spectral partitions in k parts, compared with any number of classes and with the decision.
+
+    Three kinds of vertex weights stand beside one another: none, 1 + count, which is the paper's
+    (Bosca et al., arXiv:2510.12700), and those of Chung and Langlands.
+
+    Parameters
+    ----------
+    k : int, optional
+        Number of parts, from 2; by default that of the classes.
+    scale : float
+        That of the Chung-Langlands weights: how many times as much as the regions the data weigh.
+    rounding, eigensolver, edge_weights : mapping
+        ``name`` in the registry, and the options of its constructor.
+    adjacency : {"facet", "hamming"}
+        What joins two regions.
+    component : {None, "largest"}
+        What to partition of a disconnected graph: nothing, or its largest component.
+    enumerator, domain, max_cells, max_bytes, seed, signatures
+        See `CheckpointAnalysis`; the seed is that of the eigensolver's start.
+
+    Examples
+    --------
+    >>> from relutopo import as_network
+    >>> from relutopo.learning.planar_classes import three_blobs
+    >>> rays = as_network(([[[-1, 1.7], [1, 1.7], [0, -1]], np.eye(3)], [[0, 0, 0], [0, 0, 0]]))
+    >>> found = Classes(enumerator={"name": "exact"}).analyse(rays, three_blobs(n=30))
+    >>> found.row["k"], found.row["chung_langlands_status"]
+    (3, 'converged')
+    """
+
+    k: int | None = None
+    scale: float = 10.0
+    rounding: Mapping[str, Any] = choice_field("auto")
+    eigensolver: Mapping[str, Any] = choice_field("auto")
+    edge_weights: Mapping[str, Any] = choice_field("unit")
+    adjacency: Adjacency = "facet"
+    component: Literal["largest"] | None = None
+
+    columns = tuple(_columns())
+    measures = (
+        *(f"{kind}_agreement" for kind in reversed(WEIGHTINGS)),
+        *(f"{kind}_held_out_agreement" for kind in reversed(WEIGHTINGS)),
+        "chung_langlands_decision_by_points",
+        "chung_langlands_separation",
+        "train_accuracy",
+        "held_out_accuracy",
+        "n_regions",
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.k is not None:
+            check_integer("k", self.k, 2, remedy="leave it out for the number of classes")
+        check_number("scale", self.scale, least=0, remedy="10 is usual")
+
+    def check(self, dataset: Dataset, domain: Domain) -> None:
+        """Raise an `InputError` for data with no point in the domain."""
+        seen = project_onto(dataset, domain)
+        if not domain.contains(seen.points).any():
+            raise InputError(
+                f"`domain` must hold training points of `data` {dataset.name!r} to be compared "
+                f"with partitions, got {domain!r} with none of {len(seen.points)}; choose another "
+                "box, or the domain 'around_data'"
+            )
+
+    def check_conclusion(self, dataset: Dataset) -> None:
+        """Raise an `InputError` for data without classes."""
+        if dataset.classes is None or len(dataset.classes) < 2:
+            came = "values" if dataset.classes is None else "1 class"
+            raise InputError(
+                f"the targets of `data` {dataset.name!r} must be labels of two classes or more to "
+                f"be compared with partitions, got {came}; pass labels, or analyse homology, which "
+                "needs no classes"
+            )
+
+    def check_network(self, network: Network, dataset: Dataset) -> None:
+        """Raise an `InputError` for networks with another number of outputs than classes."""
+        n_classes = len(dataset.classes or ())
+        fitting = {n_classes, 1} if n_classes == 2 else {n_classes}
+        if n_classes and network.n_outputs not in fitting:
+            raise InputError(
+                f"`model` must have an output for each of the {n_classes} classes of `data` "
+                f"{dataset.name!r}, got {network.n_outputs}; pass the model that learned them"
+            )
+
+    def cut(self, kind: str) -> Cut:
+        """Return how the dual graph is weighed: one of the three kinds."""
+        weights: Choice = kind
+        if kind == "chung_langlands":
+            weights = {"name": kind, "scale": self.scale}
+        return Cut(weights, self.edge_weights, self.eigensolver, self.adjacency, self.component)
+
+    def parts(self, subject: Subject, kind: str, k: int) -> SpectralPartition | None:
+        """Return the partition of one kind, or none."""
+        return subject.parts(self.cut(kind), k, self.rounding).part
+
+    def compute(self, subject: Subject, dataset: Dataset) -> Mapping[str, Any]:
+        """Return the value of each column."""
+        row: Row = {}
+        with timed(row, "enumeration"):
+            complex_ = subject.complex
+        with timed(row, "graph"):
+            graph, regions = subject.graph(self.adjacency), subject.regions
+        sizes = np.bincount(dataset.class_numbers(dataset.targets))
+        k = self.k or len(dataset.classes or ())
+        row |= {**NumberOfRegions().compute(subject), **NumbersOfCells().compute(subject)}
+        row |= {
+            "n_edges": graph.n_edges,
+            "enumerator": complex_.record.method,
+            "enumeration_status": complex_.record.status,
+            "n_points_outside": int(np.sum(regions == OUTSIDE)),
+            "n_points_on_boundary": int(np.sum(regions == ON_BOUNDARY)),
+            "k": k,
+            "largest_class": float(sizes.max() / sizes.sum()),
+        }
+        for kind in WEIGHTINGS:
+            with timed(row, kind):
+                row |= self._of_kind(kind, subject, dataset, k)
+        return row
+
+    def _of_kind(self, kind: str, subject: Subject, dataset: Dataset, k: int) -> Row:
+        part, status = subject.parts(self.cut(kind), k, self.rounding)
+        own: Row = {"status": status}
+        shared: Row = {}
+        if part is not None:
+            seen = project_onto(dataset, subject.domain)
+            own |= {
+                "method": part.method,
+                "separation": part.separation,
+                "is_unique": float(part.is_unique),
+                "n_on_cut": part.n_open,
+                "partition": hashlib.sha256(part.parts.tobytes()).hexdigest()[:12],
+            }
+            if in_component(part, subject.regions).any():
+                labels = dataset.class_numbers(dataset.targets)
+                found = part.agreement(subject.points, labels)
+                decided = part.decision_agreement(subject.points)
+                own |= {
+                    "agreement": found.accuracy,
+                    "adjusted_rand_index": found.adjusted_rand_index,
+                    "decision_by_points": decided.by_points,
+                    "decision_by_volume": decided.by_volume,
+                }
+                shared["purity"] = found.purity
+            if seen.has_held_out and in_component(part, part.locate(seen.held_out_points)).any():
+                labels = dataset.class_numbers(dataset.held_out_targets)
+                found = part.agreement(seen.held_out_points, labels)
+                own |= {
+                    "held_out_agreement": found.accuracy,
+                    "held_out_adjusted_rand_index": found.adjusted_rand_index,
+                }
+                shared["held_out_purity"] = found.purity
+        return {f"{kind}_{name}": value for name, value in own.items()} | shared
+
+    def conclude(
+        self, rows: Sequence[Row], run: Run, labels: Mapping[str, Any] | None = None
+    ) -> Conclusion:
+        """Return the table, whether the parts follow the classes, and measures."""
+        table = self.table(rows, labels).assign(
+            adjacency=self.adjacency,
+            edge_weights=self.edge_weights["name"],
+            eigensolver=self.eigensolver["name"],
+            **learning_steps(run.history),
+        )
+        summary = run_summary(table, has_held_out=run.dataset.has_held_out, scale=self.scale)
+        return Conclusion({"results": table}, summary, last_values(table, self.measures))
+
+    def draw(self, tables: Mapping[str, pd.DataFrame], run: Run) -> Mapping[str, Figure]:
+        """Draw the time line, if there is more than one checkpoint."""
+        table = tables["results"]
+        if len(table) < 2:
+            return {}
+        panels = (
+            "train_loss",
+            ("train_accuracy", "held_out_accuracy"),
+            (*(f"{kind}_agreement" for kind in WEIGHTINGS), "purity"),
+            tuple(f"{kind}_separation" for kind in WEIGHTINGS),
+            "n_regions",
+        )
+        return {"timeline": plot_timeline(table, panels)}
+
+    @classmethod
+    def summarize(cls, sweep: SweepTables) -> SweepConclusion:
+        """Show each setting with its spread over seeds."""
+        return SweepConclusion(sweep_summary(sweep.table(), list(sweep.swept)))
