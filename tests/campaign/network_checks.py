@@ -266,6 +266,43 @@ def decision_boundary(case: NetworkCase, clock: Clock) -> None:
     assert betti[0] == n_parts, f"{betti[0]} components, {n_parts} are right"
 
 
+@check("classes")
+def classes(case: NetworkCase, clock: Clock) -> None:
+    """The cells of three classes, of which all tie where two do, against those in fractions."""
+    complex_, slow = decomposed(case, clock), in_fractions(case)
+    same_regions(complex_, slow)
+    # The outputs f, -f and 0, or both outputs and the first again.
+    last, bias = np.array(case.weights[-1]), np.array(case.biases[-1])
+    signs = [[1.0], [-1.0], [0.0]] if len(last) == 1 else [[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]]
+    network = rt.ReluNetwork(
+        [*map(np.array, case.weights[:-1]), signs @ last], [*case.biases[:-1], signs @ bias]
+    )
+    found = clock(rt.decompose(network, case.where()).decision)
+    values: dict[oracles.Point, Fraction] = {}
+    for region in slow.regions:
+        first, *others = region.outputs
+        plane = tuple(a - b for a, b in zip(first, others[0], strict=True)) if others else first
+        values |= {corner: oracles.at(plane, corner) for corner in region.corners}
+    cells = np.zeros((3, slow.dim + 1), dtype=int)  # where class 0 wins, where class 1 does, ties
+    for k, level in enumerate(slow.faces):
+        for face in level:
+            at_corners = {(values[c] > 0) - (values[c] < 0) for c in face}
+            cells[0, k] += 1 in at_corners
+            cells[1, k] += -1 in at_corners
+            cells[2, k] += at_corners == {0}
+            cells[2, k - 1] += {1, -1} <= at_corners
+    ties = [[True] * 3, [True, False, len(last) == 2], [False, True, False]]
+    for k, greatest in enumerate(found.refined.greatest):
+        for count, kind in zip(cells[[2, 0, 1], k].tolist(), ties, strict=True):
+            n = int((greatest == kind).all(axis=1).sum())
+            assert n == count, f"{n} cells of dimension {k} with {kind}, {count} are right"
+        assert len(greatest) == cells[:, k].sum(), "cells with other greatest outputs"
+    euler = sum((-1) ** k * n for k, n in enumerate(found.refined.n_cells))
+    assert euler == 1, f"the Euler characteristic is {euler}"
+    if len(last) == 1:  # the first of two outputs, twice, ties wherever it wins
+        assert rt.betti_numbers(found.boundary) == rt.betti_numbers(rt.decision_boundary(complex_))
+
+
 @check("persistence")
 def persistence(case: NetworkCase, clock: Clock) -> None:
     """Pairs of a filtration by both reducers against a naive reduction."""

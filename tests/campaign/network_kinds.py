@@ -24,6 +24,7 @@ SMALL = (
     "affine maps",
     "persistence",
     "decision boundary",
+    "classes",
     "neighbours",
     "measures",
     "stored and read",
@@ -46,6 +47,7 @@ OFF_SCALE = (
     "exact enumerator",
     "location",
     "decision boundary",
+    "classes",
     "neighbours",
     "search of regions",
 )
