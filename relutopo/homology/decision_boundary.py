@@ -38,7 +38,7 @@ _NUMBERS_AT_ONCE = 2**20
 
 @dataclass(frozen=True, eq=False)
 class DecisionBoundary(Shown):
-    """The cells of {f = 0} in a domain of dimension d.
+    """The cells of {f = 0} in a domain of dimension d; of a `Decision`, what no class has alone.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class DecisionBoundary(Shown):
         Coordinates, up to rounding.
     facets : tuple of d pairs (indptr, indices)
         Entry k - 1 lists the facets of each k-cell in CSR form. The d-cells are the regions on
-        which f vanishes.
+        which f vanishes, or outputs tie.
     """
 
     vertices: NDArray[np.float64]
@@ -122,7 +122,8 @@ class DecisionBoundary(Shown):
 def decision_boundary(complex_: Cells) -> DecisionBoundary:
     """Return {f = 0} in the domain of a complex, as a complex.
 
-    f is the network's output; of two outputs the difference, second minus first.
+    f is the network's output; of two outputs the difference, second minus first. For more outputs
+    see `relutopo.CellComplex.decision`.
 
     Parameters
     ----------
