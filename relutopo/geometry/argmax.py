@@ -116,10 +116,14 @@ def argmax_cells(complex_: Cells) -> ArgmaxCells:
     )
     vertices = _Vertices(complex_)
     level = _first_level(complex_, n_classes)
-    for output in range(1, n_classes):
+    # Outputs that are equal everywhere tie with the first of them, and need no look.
+    equal = complex_.network.equal_outputs() if complex_.network.n_outputs > 1 else np.arange(2)
+    for output in np.flatnonzero(equal == np.arange(n_classes))[1:].tolist():
         signs = vertices.signs(level[0].vertices, level[0].leaders, output)
         if (signs >= 0).any():
             level = _with_output(level, signs, output, vertices)
+    for cells in level:
+        cells.greatest = cells.greatest[:, equal]
     return _sorted(level, vertices)
 
 

@@ -39,7 +39,7 @@ from relutopo.checks import check_integer
 from relutopo.errors import FloatRangeError, InputError
 from relutopo.networks.network import AffineMaps, Network
 
-__all__ = ["Affine", "GraphNetwork", "Kink", "Matrix"]
+__all__ = ["Affine", "GraphNetwork", "Kink", "Matrix", "first_equal_rows"]
 
 Matrix: TypeAlias = NDArray[np.float64] | sparse.csr_array
 """A dense or a sparse matrix, whichever is smaller."""
@@ -243,6 +243,15 @@ class GraphNetwork(Frozen, Network):
             else:
                 moved.append(Kink(node.source + 1, node.slope_on, node.slope_off))
         return GraphNetwork(first.matrices[0].shape[1], moved).with_link(self.link)
+
+    def equal_outputs(self) -> NDArray[np.int64]:
+        """Return for each output the first one that has the same weights and bias."""
+        last = self.nodes[-1]
+        if isinstance(last, Affine):
+            return first_equal_rows(
+                sparse.hstack([*map(sparse.csr_array, last.matrices)]), last.bias
+            )
+        return super().equal_outputs()
 
     # Floats
 
@@ -525,6 +534,25 @@ class GraphNetwork(Frozen, Network):
         node = self.nodes[number - 1]
         assert isinstance(node, Affine)
         return node.integers
+
+
+def first_equal_rows(matrix: Matrix, bias: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return for each row of an affine map the first one that is equal.
+
+    Examples
+    --------
+    >>> first_equal_rows(np.array([[1.0, 0.0], [1.0, 0.0]]), np.array([0.0, 1.0])).tolist()
+    [0, 1]
+    """
+    rows = sparse.csr_array(matrix)
+    rows.sort_indices()
+    found: dict[tuple[bytes, bytes, float], int] = {}
+    first = np.empty(len(bias), dtype=np.int64)
+    for i, constant in enumerate(bias.tolist()):
+        entries = slice(rows.indptr[i], rows.indptr[i + 1])
+        key = rows.indices[entries].tobytes(), rows.data[entries].tobytes(), constant
+        first[i] = found.setdefault(key, i)
+    return first
 
 
 def _frozen_matrix(matrix: Matrix) -> Matrix:

@@ -312,6 +312,13 @@ class Network(ABC):
             "GraphNetwork or the torch module itself"
         )
 
+    def equal_outputs(self) -> NDArray[np.int64]:
+        """Return for each output the first one that has the same weights and bias, (n_outputs,).
+
+        By default every output is taken for one of its own.
+        """
+        return np.arange(self.n_outputs)
+
     def margins(self, points: ArrayLike) -> NDArray[np.float64]:
         """Return how far the greatest output is above the second; of one output its modulus.
 

@@ -18,7 +18,7 @@ from relutopo.arrays import Frozen, as_points
 from relutopo.devices.copies import host_array
 from relutopo.devices.device import Device
 from relutopo.errors import InputError
-from relutopo.networks.graph import Affine, GraphNetwork, Kink
+from relutopo.networks.graph import Affine, GraphNetwork, Kink, first_equal_rows
 from relutopo.networks.network import AffineMaps, Network
 
 __all__ = ["ReluNetwork", "relu_nodes"]
@@ -207,6 +207,16 @@ class ReluNetwork(Frozen, Network):
                 errors += w.shape[1] * np.finfo(np.float64).tiny
         repeats = np.diff(heads, append=len(patterns))
         return AffineMaps(np.repeat(planes, repeats, axis=0), np.repeat(errors, repeats, axis=0))
+
+    def equal_outputs(self) -> NDArray[np.int64]:
+        """Return for each output the first one that has the same weights and bias.
+
+        Examples
+        --------
+        >>> ReluNetwork([[[1.0], [2.0], [1.0]]], [[0.5, 0.5, 0.5]]).equal_outputs().tolist()
+        [0, 1, 0]
+        """
+        return first_equal_rows(self.weights[-1], self.biases[-1])
 
     @cached_property
     def products_are_normal(self) -> bool:
