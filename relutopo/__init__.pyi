@@ -8,6 +8,7 @@ from relutopo import registry as registry
 from relutopo import testing as testing
 from relutopo.analyses.base import Analysis as Analysis
 from relutopo.analyses.checkpoints import CheckpointAnalysis as CheckpointAnalysis
+from relutopo.analyses.classes import Classes as Classes
 from relutopo.analyses.columns import columns as columns
 from relutopo.analyses.homology import Homology as Homology
 from relutopo.analyses.partition import Partition as Partition
@@ -48,6 +49,10 @@ from relutopo.learning.datasets import two_circles as two_circles
 from relutopo.learning.datasets import two_moons as two_moons
 from relutopo.learning.domain_rules import DomainRule as DomainRule
 from relutopo.learning.model_files import ModelFiles as ModelFiles
+from relutopo.learning.planar_classes import three_blobs as three_blobs
+from relutopo.learning.planar_classes import three_rings as three_rings
+from relutopo.learning.planar_classes import three_spirals as three_spirals
+from relutopo.learning.planar_classes import two_spirals as two_spirals
 from relutopo.learning.runs import TrainingRun as TrainingRun
 from relutopo.learning.surfaces import bump as bump
 from relutopo.learning.surfaces import franke as franke

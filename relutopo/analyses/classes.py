@@ -15,6 +15,7 @@ import numpy as np
 from relutopo.analyses.base import Row, SweepTables, choice_field
 from relutopo.analyses.checkpoints import CheckpointAnalysis, last_values
 from relutopo.analyses.classes_summary import WEIGHTINGS, run_summary, sweep_summary
+from relutopo.analyses.partition import Partition
 from relutopo.analyses.partition_summary import learning_steps
 from relutopo.analyses.rows import timed
 from relutopo.checks import check_integer, check_number
@@ -26,7 +27,7 @@ from relutopo.learning.domain_rules import project_onto
 from relutopo.learning.runs import Run
 from relutopo.networks.network import Network
 from relutopo.plots import plot_timeline
-from relutopo.reports.columns import Column
+from relutopo.reports.columns import Column, column_of
 from relutopo.reports.conclusion import Conclusion, SweepConclusion
 from relutopo.signatures.n_cells import NumbersOfCells
 from relutopo.signatures.n_regions import NumberOfRegions
@@ -68,6 +69,7 @@ def _columns() -> Iterator[Column]:
     yield Column("n_points_outside", "points", "training points outside the domain")
     yield Column("n_points_on_boundary", "points", "training points between regions")
     yield Column("k", "parts", "parts of each partition")
+    yield Column("label_status", "text", '"ok", or why there is no agreement with labels')
     yield Column("largest_class", "1", "share of the largest class, which one part for all has")
     yield Column("purity", "1", "best accuracy of any labelling of regions, on training points")
     yield Column("held_out_purity", "1", "a measure: the same for held-out points")
@@ -119,6 +121,10 @@ class Classes(CheckpointAnalysis):
     component: Literal["largest"] | None = None
 
     columns = tuple(_columns())
+    of_conclusion = tuple(
+        column_of(Partition.of_conclusion, name)
+        for name in ("adjacency", "edge_weights", "eigensolver", "fitted_step", "generalised_step")
+    )
     measures = (
         *(f"{kind}_agreement" for kind in reversed(WEIGHTINGS)),
         *(f"{kind}_held_out_agreement" for kind in reversed(WEIGHTINGS)),
@@ -183,8 +189,8 @@ class Classes(CheckpointAnalysis):
             complex_ = subject.complex
         with timed(row, "graph"):
             graph, regions = subject.graph(self.adjacency), subject.regions
-        sizes = np.bincount(dataset.class_numbers(dataset.targets))
-        k = self.k or len(dataset.classes or ())
+        n_classes = len(dataset.classes or ())
+        k = self.k or n_classes
         row |= {**NumberOfRegions().compute(subject), **NumbersOfCells().compute(subject)}
         row |= {
             "n_edges": graph.n_edges,
@@ -193,19 +199,23 @@ class Classes(CheckpointAnalysis):
             "n_points_outside": int(np.sum(regions == OUTSIDE)),
             "n_points_on_boundary": int(np.sum(regions == ON_BOUNDARY)),
             "k": k,
-            "largest_class": float(sizes.max() / sizes.sum()),
+            "label_status": _label_status(dataset),
         }
+        if n_classes:
+            sizes = np.bincount(dataset.class_numbers(dataset.targets))
+            row["largest_class"] = float(sizes.max() / sizes.sum())
         for kind in WEIGHTINGS:
             with timed(row, kind):
                 row |= self._of_kind(kind, subject, dataset, k)
         return row
 
     def _of_kind(self, kind: str, subject: Subject, dataset: Dataset, k: int) -> Row:
+        if k < 2:
+            return {f"{kind}_status": "no classes to count"}
         part, status = subject.parts(self.cut(kind), k, self.rounding)
         own: Row = {"status": status}
         shared: Row = {}
         if part is not None:
-            seen = project_onto(dataset, subject.domain)
             own |= {
                 "method": part.method,
                 "separation": part.separation,
@@ -213,7 +223,8 @@ class Classes(CheckpointAnalysis):
                 "n_on_cut": part.n_open,
                 "partition": hashlib.sha256(part.parts.tobytes()).hexdigest()[:12],
             }
-            if in_component(part, subject.regions).any():
+            has_labels = dataset.classes is not None
+            if has_labels and in_component(part, subject.regions).any():
                 labels = dataset.class_numbers(dataset.targets)
                 found = part.agreement(subject.points, labels)
                 decided = part.decision_agreement(subject.points)
@@ -224,9 +235,10 @@ class Classes(CheckpointAnalysis):
                     "decision_by_volume": decided.by_volume,
                 }
                 shared["purity"] = found.purity
-            if seen.has_held_out and in_component(part, part.locate(seen.held_out_points)).any():
+            held_out = project_onto(dataset, subject.domain).held_out_points
+            if has_labels and len(held_out) and in_component(part, part.locate(held_out)).any():
                 labels = dataset.class_numbers(dataset.held_out_targets)
-                found = part.agreement(seen.held_out_points, labels)
+                found = part.agreement(held_out, labels)
                 own |= {
                     "held_out_agreement": found.accuracy,
                     "held_out_adjusted_rand_index": found.adjusted_rand_index,
@@ -265,3 +277,7 @@ class Classes(CheckpointAnalysis):
     def summarize(cls, sweep: SweepTables) -> SweepConclusion:
         """Show each setting with its spread over seeds."""
         return SweepConclusion(sweep_summary(sweep.table(), list(sweep.swept)))
+
+
+def _label_status(dataset: Dataset) -> str:
+    return "targets are values, not labels" if dataset.classes is None else "ok"

@@ -209,11 +209,16 @@ class Partition(CheckpointAnalysis):
             if len(found) != 2:
                 listed = ", ".join(f"{x:.4g}" if isinstance(x, float) else str(x)
                                    for x in found[:5])  # fmt: skip
+                remedy = (
+                    "take the analysis classes, relutopo.Classes, for any number of them"
+                    if len(found) > 2 and dataset.classes is not None
+                    else "pass points of both classes"
+                )
                 raise InputError(
                     f"the {name} targets of `data` {dataset.name!r} must be labels of two classes "
-                    f"to be compared with partitions, got {len(found)}: {listed}"
-                    f"{', ...' if len(found) > 5 else ''}; pass points of both classes, or analyse "
-                    "homology, which needs no classes"
+                    f"to be compared with Fiedler partitions, got {len(found)}: {listed}"
+                    f"{', ...' if len(found) > 5 else ''}; {remedy}, or analyse homology, which "
+                    "needs no classes"
                 )
 
     def check_network(self, network: Network, dataset: Dataset) -> None:
