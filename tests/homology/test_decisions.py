@@ -459,6 +459,19 @@ def test_outputs_that_are_equal_everywhere() -> None:
     assert found.betti_numbers() == ((1, 0, 0),) * 3
 
 
+def test_equal_outputs_of_a_graph_are_those_of_the_perceptron() -> None:
+    network = network_of("equal outputs", (2, 5, 6), 3)
+    graph = rt.GraphNetwork(2, relu_nodes(network))
+    assert graph.equal_outputs().tolist() == network.equal_outputs().tolist() != list(range(6))
+    kinks = rt.GraphNetwork(2, [*relu_nodes(network), Kink(3, np.ones(6), np.zeros(6))])
+    assert kinks.equal_outputs().tolist() == list(range(6))
+    box = rt.Box(-2, 2, dim=2)
+    found = [rt.decompose(n, box, enumerator="exact").decision() for n in (network, graph, kinks)]
+    assert set(found[0].ties) == set(found[1].ties) == {(0, 3), (1, 2)}
+    assert found[0].refined.n_cells == found[1].refined.n_cells
+    assert found[2].is_tied.any()
+
+
 def test_outputs_that_are_equal_on_a_cone() -> None:
     """Outputs ReLU(x), ReLU(x) + ReLU(y) and -1: the first two tie where y ≤ 0."""
     network = rt.ReluNetwork(
