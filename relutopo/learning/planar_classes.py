@@ -19,8 +19,8 @@ __all__ = ["three_blobs", "three_rings", "three_spirals", "two_spirals"]
 
 Floats = NDArray[np.float64]
 
-_SHORTEST = 0.15
-"""Where the arms of spirals begin; nearer to the centre they would overlap."""
+_SHORTEST = {2: 0.15, 3: 0.25}
+"""The radius at which arms begin, by their number; nearer to the centre they are hard to part."""
 _RADII = np.array([0.25, 0.75, 1.25])
 
 
@@ -53,7 +53,9 @@ def three_spirals(n: int = 450, noise: float = 0.03, turns: float = 0.55, seed: 
     ----------
     n : int
         Number of training points, at least 3.
-    noise, turns, seed
+    noise : float
+        Standard deviation of the Gaussian noise; the arms reach from radius 0.25 to 1.
+    turns, seed
         As for `two_spirals`.
 
     Examples
@@ -114,7 +116,7 @@ def _spirals(name: str, k: int, n: int, noise: float, turns: float, seed: int) -
     turns = check_number("turns", turns, least=0, remedy="0 gives straight arms")
 
     def place(classes: NDArray[np.int64], rng: np.random.Generator) -> Floats:
-        radii = rng.uniform(_SHORTEST, 1, len(classes))
+        radii = rng.uniform(_SHORTEST[k], 1, len(classes))
         return _polar(radii, 2 * np.pi * (classes / k + turns * radii))
 
     return _dataset(name, k, n, noise, seed, place)
