@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.backend_bases import RendererBase
     from matplotlib.cm import ScalarMappable
+    from matplotlib.gridspec import SubplotSpec
     from matplotlib.legend import Legend
 
 __all__ = ["Panel", "panels_of"]
@@ -78,6 +79,10 @@ class Panel:
             )  # fmt: skip
             if self.legend.get_window_extent().width <= widest:
                 break
+
+    def get_subplotspec(self) -> SubplotSpec | None:
+        """Return the place of the axes in a grid, which the layout "tight" asks for."""
+        return self._ax.get_subplotspec()
 
     def __call__(self, ax: Any, renderer: RendererBase) -> Bbox:
         """Return the place of the axes, in shares of the figure, and put the legend below."""

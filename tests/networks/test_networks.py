@@ -144,7 +144,7 @@ def test_other_objects_are_refused() -> None:
 def test_dimensions_must_agree() -> None:
     with pytest.raises(InputError, match=r"`domain` has 2 dimensions, the network takes 3"):
         decompose(random_network([3, 2, 1], 0), Box(-1, 1, dim=2))
-    with pytest.raises(InputError, match="`domain` must be a Domain, got tuple"):
+    with pytest.raises(InputError, match="`domain` must be a Domain, or at least two points"):
         decompose(random_network([2, 2, 1], 0), (-1, 1))
     with pytest.raises(InputError, match=r"`points` must have shape \(n, 2\), got \(5, 3\)"):
         random_network([2, 2, 1], 0)(np.zeros((5, 3)))

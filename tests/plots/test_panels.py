@@ -305,7 +305,7 @@ def test_a_line_shows_the_network_with_its_breakpoints(line: CellComplex) -> Non
         found = [
             c
             for c in parts(ax)
-            if isinstance(c, LineCollection) and c.get_label() == f"layer {layer + 1}"
+            if isinstance(c, LineCollection) and c.get_label() == f"layer {layer}"
         ]
         n = np.isin(line.facet_labels, neurons).sum()
         assert sum(len(c.get_segments()) for c in found) == n
