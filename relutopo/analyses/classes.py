@@ -13,22 +13,28 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from relutopo.analyses.base import Row, SweepTables, choice_field
-from relutopo.analyses.checkpoints import CheckpointAnalysis, last_values
+from relutopo.analyses.checkpoints import Analysed, CheckpointAnalysis, last_values
 from relutopo.analyses.classes_summary import WEIGHTINGS, run_summary, sweep_summary
 from relutopo.analyses.partition import Partition
 from relutopo.analyses.partition_summary import learning_steps
 from relutopo.analyses.rows import timed
 from relutopo.checks import check_integer, check_number
 from relutopo.errors import InputError
-from relutopo.geometry.cells import ON_BOUNDARY, OUTSIDE
+from relutopo.geometry.cells import ON_BOUNDARY, OUTSIDE, Cells
 from relutopo.geometry.domain import Domain
 from relutopo.learning.datasets import Dataset
 from relutopo.learning.domain_rules import project_onto
 from relutopo.learning.runs import Run
 from relutopo.networks.network import Network
-from relutopo.plots import plot_timeline
+from relutopo.plots import (
+    plot_partition,
+    plot_partition_history,
+    plot_spectral_embedding,
+    plot_timeline,
+)
 from relutopo.reports.columns import Column, column_of
 from relutopo.reports.conclusion import Conclusion, SweepConclusion
+from relutopo.reports.text import first_middle_last
 from relutopo.signatures.n_cells import NumbersOfCells
 from relutopo.signatures.n_regions import NumberOfRegions
 from relutopo.signatures.subject import Choice, Cut, Subject
@@ -40,7 +46,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-__all__ = ["Classes"]
+__all__ = ["Classes", "PartitionedClasses"]
 
 _OF_A_KIND = (
     Column("status", "text", '"converged", or why there is no partition'),
@@ -78,6 +84,28 @@ def _columns() -> Iterator[Column]:
             meaning = f"{column.meaning} ({kind.replace('_', ' ')})"
             yield replace(column, name=f"{kind}_{column.name}", meaning=meaning)
         yield Column(f"seconds_{kind}", "s", f"wall-clock time of the {kind} partition")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PartitionedClasses:
+    """All partitions of one network.
+
+    Attributes
+    ----------
+    complex : Cells
+        Its complex.
+    partitions : mapping of str to SpectralPartition or None
+        By their weights; None where there is none, and the row says why.
+    row : mapping
+        See `Classes.columns`.
+    """
+
+    complex: Cells
+    partitions: Mapping[str, SpectralPartition | None]
+    row: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        return f"PartitionedClasses({dict(self.partitions)!r})"
 
 
 @dataclass(frozen=True)
@@ -260,18 +288,31 @@ class Classes(CheckpointAnalysis):
         return Conclusion({"results": table}, summary, last_values(table, self.measures))
 
     def draw(self, tables: Mapping[str, pd.DataFrame], run: Run) -> Mapping[str, Figure]:
-        """Draw the time line, if there is more than one checkpoint."""
+        """Draw three checkpoints, the last one, its nodes, and the time line if there are several.
+
+        The last one and its nodes have Chung-Langlands weights.
+        """
         table = tables["results"]
-        if len(table) < 2:
-            return {}
-        panels = (
-            "train_loss",
-            ("train_accuracy", "held_out_accuracy"),
-            (*(f"{kind}_agreement" for kind in WEIGHTINGS), "purity"),
-            tuple(f"{kind}_separation" for kind in WEIGHTINGS),
-            "n_regions",
-        )
-        return {"timeline": plot_timeline(table, panels)}
+        figures = {"timeline": plot_timeline(table)} if len(table) > 1 else {}
+        found = [self.checkpoint(run, step) for step in first_middle_last(run.steps)]
+        dataset = project_onto(run.dataset, found[-1].complex.domain)
+        partitioned = [self.partitioned(entry, run.dataset) for entry in found]
+        last = partitioned[-1].partitions["chung_langlands"]
+        if dataset.dim == 2:
+            figures["partition_history"] = plot_partition_history(
+                partitioned, dataset.points, dataset.targets
+            )
+            if last is not None:
+                figures["partition"] = plot_partition(last, dataset.points, dataset.targets)
+        if last is not None:
+            figures["embedding"] = plot_spectral_embedding(last, dataset.points, dataset.targets)
+        return figures
+
+    def partitioned(self, found: Analysed, dataset: Dataset) -> PartitionedClasses:
+        """Return the partitions of a network that was analysed."""
+        k = self.k or len(dataset.classes or ())
+        partitions = {kind: self.parts(found.subject, kind, k) for kind in WEIGHTINGS}
+        return PartitionedClasses(found.complex, partitions, found.row)
 
     @classmethod
     def summarize(cls, sweep: SweepTables) -> SweepConclusion:

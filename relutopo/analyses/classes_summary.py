@@ -25,7 +25,7 @@ WEIGHTINGS = ("unweighted", "count_plus_one", "chung_langlands")
 """The kinds of vertex weights that are compared."""
 NAMES = {
     "unweighted": "unweighted",
-    "count_plus_one": "1 + count (the paper's)",
+    "count_plus_one": "1 + count",
     "chung_langlands": "Chung-Langlands",
 }
 _BEST = "chung_langlands"
@@ -73,7 +73,8 @@ def run_summary(table: pd.DataFrame, *, has_held_out: bool, scale: float) -> lis
         f"[dim]fractions of {of} points in the part of their class, by the best matching (bound: "
         f"{fraction(last['purity'])}); Rand index: adjusted, of training points; decision: points "
         "in the part of the network's own decision; separation: λ_k / λ_{k+1}, small where the "
-        f"graph has k groups; Chung-Langlands with scale {scale:g}[/dim]",
+        f"graph has k groups; weights 1 + count are the paper's; Chung-Langlands with scale "
+        f"{scale:g}[/dim]",
         "",
         *(_learning(table, has_held_out) if len(table) > 1 else ()),
         *_warnings(table),
@@ -100,13 +101,12 @@ def _verdict(table: pd.DataFrame, has_held_out: bool) -> str:
         f"{NAMES[kind]} {fraction(last[name.replace(_BEST, kind)])}"
         for kind in reversed(WEIGHTINGS[:-1])
     )
-    untrained = ""
+    bounds = f"One part for all has {fraction(last['largest_class'])}."
     if len(table) > 1:
-        untrained = f" At step {first['step']} it was {fraction(first[name])}, and"
+        bounds = f"At step {first['step']} it was {fraction(first[name])}, and o{bounds[1:]}"
     text = (
         f"{answer}: with Chung-Langlands weights {fraction(value)} of the {points} points lie in "
-        f"the part of their class ({others}).{untrained or ' While'} one part for all has "
-        f"{fraction(last['largest_class'])}."
+        f"the part of their class ({others}). {bounds}"
     )
     accuracy = last["held_out_accuracy" if has_held_out else "train_accuracy"]
     if accuracy < 0.95:
@@ -182,7 +182,8 @@ def sweep_summary(table: pd.DataFrame, swept: Sequence[str]) -> list[RenderableT
     settings = [key for key in swept if key != "seed"]
     ordered = table.sort_values("step").groupby("job")
     ends, starts = ordered.tail(1), ordered.head(1)
-    are_several = len(ends) > 1
+    of_each = ends.groupby(settings, dropna=False).size() if settings else [len(ends)]
+    are_several = max(of_each) > 1
     measures = {
         "held-out acc.": "held_out_accuracy",
         **{NAMES[kind]: f"{kind}_agreement" for kind in WEIGHTINGS},

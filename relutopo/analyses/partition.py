@@ -125,6 +125,11 @@ class Partitions:
     def __repr__(self) -> str:
         return f"Partitions(weighted={self.weighted!r}, unweighted={self.unweighted!r})"
 
+    @property
+    def partitions(self) -> Mapping[str, FiedlerPartition | None]:
+        """Both by their kind, the unweighted one first."""
+        return {"unweighted": self.unweighted, "weighted": self.weighted}
+
 
 @dataclass(frozen=True)
 class Partition(CheckpointAnalysis):

@@ -10,6 +10,7 @@ from relutopo.plots.homology import plot_persistence_diagram as plot_persistence
 from relutopo.plots.partitions import PartitionedCheckpoint as PartitionedCheckpoint
 from relutopo.plots.partitions import plot_partition as plot_partition
 from relutopo.plots.partitions import plot_partition_history as plot_partition_history
+from relutopo.plots.parts import plot_spectral_embedding as plot_spectral_embedding
 from relutopo.plots.scaling import plot_scaling as plot_scaling
 from relutopo.plots.space import plot_function as plot_function
 from relutopo.plots.space import plot_space as plot_space

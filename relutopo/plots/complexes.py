@@ -85,8 +85,8 @@ def plot_complex(
     title : str, optional
         The title, which is broken into lines where it is longer than the axes.
     decision_boundary : bool, optional
-        Whether to draw the zeros of the network's decision function, exactly: it is affine on
-        each region.
+        Whether to draw where the network's decision changes, exactly: the zeros of the decision
+        function of one or two outputs, and where another of several becomes the greatest.
     values : (n_regions,) array_like or str, optional
         What the colours show: one number for each region, grey where it is NaN, or a name:
         ``"n_active"`` (the default), ``"volume"``, ``"output"`` at the interior point,
@@ -115,8 +115,7 @@ def plot_complex(
     Raises
     ------
     InputError
-        If the complex has more than two dimensions, points, labels or values do not fit, or the
-        network has more than two outputs and `decision_boundary` is true.
+        If the complex has more than two dimensions, or points, labels or values do not fit.
 
     Examples
     --------

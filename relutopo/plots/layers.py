@@ -20,8 +20,11 @@ from relutopo.errors import InputError
 from relutopo.geometry.cells import Cells, check_cells
 from relutopo.geometry.polygons import edge_vertices, polygons, zero_segments
 from relutopo.geometry.slices import AffineSlice
+from relutopo.homology.decision import decision
 from relutopo.networks.network import Network
 from relutopo.plots.style import GREEN, INK, ORANGE, new_figure, own_size, tick_labels
+from relutopo.spectral.fiedler import FiedlerPartition
+from relutopo.spectral.spectral_partition import SpectralPartition
 from relutopo.system.untrusted import printable
 
 if TYPE_CHECKING:
@@ -33,12 +36,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.legend import Legend
 
-    from relutopo.spectral.fiedler import FiedlerPartition
-
 __all__ = [
     "aspect",
     "axes_for",
     "axis_names",
+    "classes_of",
     "colour_bar",
     "colour_map",
     "cut_segments",
@@ -73,10 +75,11 @@ _ON_CUT = "#8f8a80"
 _SIDES = ("#3d88bd", "#a3cbe6", "#f6f4f0", "#f7c597", "#dc7b2e")
 _CLASSES = (("#003a5c", "o"), ("#7d2a00", "^"))
 _LAYERS = ("#14138a", "#f39c2f", "#b5179e", "#3a9bd9", "#7a4a21", "#8a8a8a")
-_COLOURS = ("#003a5c", "#d55e00", "#009e73", "#1a1a1a", "#cc79a7", "#56b4e9", "#e6b800", "#7d2a00")
+_COLOURS = ("#003a5c", "#d55e00", "#a8327e", "#1a1a1a", "#56b4e9", "#e6b800", "#7d2a00", "#009e73")
 _MARKERS = "o^sDvP*X<>p"
-"""Of more than two classes; class k has colour k modulo 8 and marker k modulo 11, so that the
-first 88 look different, and no two of the first eleven have one marker."""
+"""Of more than two classes, the green of the decision boundary last; class k has colour k modulo 8
+and marker k modulo 11, so that the first 88 look different, and no two of the first eleven have one
+marker."""
 _MOST_CLASSES = 12
 """Of which a legend names so many; whole numbers with more are values."""
 _SATURATION = 0.95
@@ -421,18 +424,27 @@ def _draw_line(
 
 
 def draw_decision_boundary(ax: Axes, complex_: Cells, label: str = "decision boundary") -> None:
-    """Draw the zeros of the network's decision function, which is affine on each region."""
-    if complex_.network.n_outputs > 2:
-        raise InputError(
-            "`decision_boundary` must be False for a network that decides between more than two "
-            f"classes, got True for one with {complex_.network.n_outputs} outputs; pass "
-            "decision_boundary=False, or decompose a network that outputs the difference of two"
-        )
+    """Draw where the network's decision changes, exactly.
+
+    Of one or two outputs these are the zeros of the decision function, of more the points at which
+    another output becomes the greatest.
+    """
+    segments = _walls(complex_) if complex_.network.n_outputs > 2 else _zeros(complex_)
     # Thinner than the cut and above it: where they coincide, both are seen.
     _draw_line(
-        ax, _zeros(complex_), label, color=GREEN, width=1.4, casing=0.45, zorder=5,
+        ax, segments, label, color=GREEN, width=1.4, casing=0.45, zorder=5,
         **_across(ax, complex_),
     )  # fmt: skip
+
+
+def _walls(complex_: Cells) -> NDArray[np.float64]:
+    """Return where the class changes of which the output is the greatest, as segments."""
+    found = decision(complex_)
+    refined, is_wall = found.refined, found.wall_classes[:, 0] >= 0
+    if complex_.dim == 1:
+        return _upright(refined.vertices[is_wall, 0])
+    walls: NDArray[np.float64] = refined.vertices[refined.facets[0][1].reshape(-1, 2)[is_wall]]
+    return walls
 
 
 def points_of(points: ArrayLike, complex_: Cells) -> NDArray[np.float64]:
@@ -491,7 +503,7 @@ def draw_points(
         return ax.scatter(
             points[:, 0], points[:, 1], c=values, cmap=cmap, norm=norm, label="data", **look
         )
-    for members, (color, marker), name in _classes(labels, len(points)):
+    for members, (color, marker), name in classes_of(labels, len(points)):
         ax.scatter(
             points[members, 0], points[members, 1], c=color, marker=marker, label=name, **look
         )
@@ -516,7 +528,7 @@ def values_of(labels: ArrayLike | None, n_points: int) -> NDArray[np.float64] | 
     return None if are_classes else array.ravel().astype(np.float64)
 
 
-def _classes(
+def classes_of(
     labels: ArrayLike | None, n_points: int
 ) -> list[tuple[NDArray[np.bool_], tuple[str, str], str]]:
     """Return members, look and name of each class."""
@@ -540,13 +552,16 @@ def _classes(
     return [(found.codes == k, looks[k], name) for k, name in enumerate(names)]
 
 
-def draw_cut(ax: Axes, part: FiedlerPartition) -> None:
+def draw_cut(ax: Axes, part: FiedlerPartition | SpectralPartition) -> None:
     """Draw the cut of a partition of a plane complex, and hatch the regions on it."""
+    if isinstance(part, FiedlerPartition):
+        name, on_cut = "Fiedler cut", part.sides == 0
+    else:
+        name, on_cut = "spectral cut", part.parts < 0
     if part.n_open:
-        _hatch(ax, part.complex, part.component & (part.sides == 0), "on the cut")
-    segments = cut_segments(part)
+        _hatch(ax, part.complex, part.component & on_cut, "on the cut")
     _draw_line(
-        ax, segments, "Fiedler cut", color=INK, width=2.6, casing=0.6, zorder=4,
+        ax, cut_segments(part), name, color=INK, width=2.6, casing=0.6, zorder=4,
         **_across(ax, part.complex),
     )  # fmt: skip
 
@@ -610,13 +625,14 @@ def _sign_of_the_labels(
     return -1.0 if np.nansum(sides * y[located]) < 0 else 1.0
 
 
-def cut_segments(part: FiedlerPartition) -> NDArray[np.float64]:
-    """Return the facets between regions that are not on the same side, (n, 2, 2)."""
+def cut_segments(part: FiedlerPartition | SpectralPartition) -> NDArray[np.float64]:
+    """Return the facets between regions that are not in the same part, (n, 2, 2)."""
     complex_ = part.complex
+    parts = part.sides if isinstance(part, FiedlerPartition) else part.parts
     inner = np.flatnonzero(complex_.facet_regions[:, 1] >= 0)
     first, second = complex_.facet_regions[inner].T
     partitioned = part.component[first] & part.component[second]
-    cut = inner[partitioned & (part.sides[first] != part.sides[second])]
+    cut = inner[partitioned & (parts[first] != parts[second])]
     segments: NDArray[np.float64] = _facet_segments(complex_)[cut]
     return segments
 

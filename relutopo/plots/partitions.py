@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Any, Protocol, TypedDict, Unpack, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from relutopo.arrays import as_array, as_labels
 from relutopo.checks import check_kind
 from relutopo.errors import InputError
 from relutopo.geometry.cells import Cells
 from relutopo.plots import layers as drawing
 from relutopo.plots.options import PlaneOptions
+from relutopo.plots.parts import draw_parts
 from relutopo.plots.pictures import draw_pictures
-from relutopo.plots.style import new_figure, style_unless
+from relutopo.plots.style import NAMES_OF_KINDS, new_figure, style_unless
 from relutopo.reports.text import fraction
 from relutopo.spectral.fiedler import FiedlerPartition
+from relutopo.spectral.spectral_partition import SpectralPartition
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,12 +47,8 @@ class PartitionedCheckpoint(Protocol):
         """The complex, of dimension 2."""
 
     @property
-    def unweighted(self) -> FiedlerPartition | None:
-        """The partition of the unweighted graph, None if there is none."""
-
-    @property
-    def weighted(self) -> FiedlerPartition | None:
-        """The partition with vertex weights, None if there is none."""
+    def partitions(self) -> Mapping[str, FiedlerPartition | SpectralPartition | None]:
+        """The partitions by their kind, from the top down, None where there is none."""
 
     @property
     def row(self) -> Mapping[str, Any]:
@@ -63,7 +62,7 @@ class PartitionedCheckpoint(Protocol):
 
 @overload
 def plot_partition(
-    partition: FiedlerPartition,
+    partition: FiedlerPartition | SpectralPartition,
     points: ArrayLike | None = ...,
     labels: ArrayLike | None = ...,
     *,
@@ -74,7 +73,7 @@ def plot_partition(
 
 @overload
 def plot_partition(
-    partition: FiedlerPartition,
+    partition: FiedlerPartition | SpectralPartition,
     points: ArrayLike | None = ...,
     labels: ArrayLike | None = ...,
     *,
@@ -84,7 +83,7 @@ def plot_partition(
 
 
 def plot_partition(
-    partition: FiedlerPartition,
+    partition: FiedlerPartition | SpectralPartition,
     points: ArrayLike | None = None,
     labels: ArrayLike | None = None,
     *,
@@ -99,22 +98,24 @@ def plot_partition(
     point_size: float | None = None,
     pictures: bool | None = None,
 ) -> Figure | Axes:
-    """Draw the regions coloured by the Fiedler vector, with the cut and the decision boundary.
+    """Draw the regions coloured by the Fiedler vector or by part, with cut and boundary.
 
-    The colours saturate where the vector's modulus exceeds its 95 % quantile over the regions.
-    The sign of a Fiedler vector means nothing; where there are labels, it is chosen so that
-    the sides take the colours of the classes that they hold. Regions outside the vector's
+    The colours of a Fiedler vector saturate where its modulus exceeds its 95 % quantile over the
+    regions. The sign of a Fiedler vector means nothing; where there are labels, it is chosen so
+    that the sides take the colours of the classes that they hold. Regions outside the vector's
     component are grey, regions on the cut are hatched, and of a multiple Fiedler value the title
-    says that the partition is one of many.
+    says that the partition is one of many. The parts of a `SpectralPartition` have the colours of
+    the classes with which they are matched, where there are labels.
 
     Parameters
     ----------
-    partition : FiedlerPartition
+    partition : FiedlerPartition or SpectralPartition
         Of a complex of dimension 1 or 2.
     decision_boundary : bool, optional
-        See `plot_complex`; by default it is drawn for networks of one or two outputs.
+        See `plot_complex`; by default it is drawn for networks of one or two outputs, and where
+        labels are of as many classes as there are outputs.
     values : (n_regions,) array_like or str, optional
-        What the colours show in place of the Fiedler vector; see `plot_complex`.
+        What the colours show in place of the Fiedler vector or the parts; see `plot_complex`.
     points, labels, ax, title, label, cmap, legend, colorbar, point_size, pictures
         See `plot_complex`.
 
@@ -136,25 +137,25 @@ def plot_partition(
     >>> part = rt.fiedler_partition(complex_.dual_graph(), vertex_weights="unweighted")
     >>> figure = plot_partition(part, [[0.5, 0.5], [-0.5, -0.5]], [1, -1])
     """
-    remedy = "take it from relutopo.fiedler_partition(graph, points)"
-    complex_ = check_kind("partition", partition, FiedlerPartition, remedy=remedy).complex
+    if not isinstance(partition, SpectralPartition):
+        remedy = "take it from relutopo.fiedler_partition(graph, points) or spectral_partition"
+        check_kind("partition", partition, FiedlerPartition, remedy=remedy)
+    complex_ = partition.complex
     drawing.require_drawable(complex_)
-    if partition.multiplicity > 1:
+    if isinstance(partition, FiedlerPartition) and partition.multiplicity > 1:
         title = f"{title}\n{partition.uniqueness}" if title else partition.uniqueness
     if decision_boundary is None:
-        decision_boundary = complex_.network.n_outputs <= 2
+        decision_boundary = _decides(complex_, labels)
     x = None if points is None else drawing.points_of(points, complex_)
     with style_unless(ax):
         axes = drawing.axes_for(ax, complex_)
         drawing.fit_axes(axes, complex_, points, own=ax is None)
         # Classes come first in the legend.
         dots = None if x is None else drawing.draw_points(axes, x, labels, size=point_size)
-        bars = [
-            _draw_partition(
-                axes, complex_, partition, x, labels,
-                decision_boundary=decision_boundary, values=values, cmap=cmap, label=label,
-            )
-        ]  # fmt: skip
+        bars = _draw_partition(
+            axes, complex_, partition, x, labels,
+            decision_boundary=decision_boundary, values=values, cmap=cmap, label=label,
+        )  # fmt: skip
         bars += [] if dots is None else [(dots, "data", {})]
         if x is not None:
             draw_pictures(axes, complex_, x, pictures)
@@ -166,7 +167,7 @@ def plot_partition(
 def _draw_partition(
     ax: Axes,
     complex_: Cells,
-    part: FiedlerPartition | None,
+    part: FiedlerPartition | SpectralPartition | None,
     points: NDArray[np.float64] | None,
     labels: ArrayLike | None,
     *,
@@ -174,31 +175,39 @@ def _draw_partition(
     values: ArrayLike | str | None = None,
     cmap: str | Colormap | None = None,
     label: str | None = None,
-) -> tuple[ScalarMappable, str, dict[str, Any]]:
-    """Draw all but the points, and return what the colour bar says."""
+) -> list[tuple[ScalarMappable, str, dict[str, Any]]]:
+    """Draw all but the points, and return what colour bars say."""
+    bars: list[tuple[ScalarMappable, str, dict[str, Any]]] = []
     if values is not None:
         numbers, name = drawing.region_values(complex_, values)
         colours = drawing.colour_map(cmap, "viridis")
         regions = drawing.draw_regions(ax, complex_, numbers, colours, drawing.norm_of(numbers))
-        bar: tuple[ScalarMappable, str, dict[str, Any]] = (regions, label or name, {})
+        bars.append((regions, label or name, {}))
+    elif isinstance(part, SpectralPartition):
+        draw_parts(ax, complex_, part, points, labels)
     else:
         from matplotlib.colors import Normalize
 
-        numbers = (
-            np.full(complex_.n_regions, np.nan)
-            if part is None
-            else drawing.oriented_vector(part, points, labels)
-        )
+        numbers = np.full(complex_.n_regions, np.nan)
+        if part is not None:
+            numbers = drawing.oriented_vector(part, points, labels)
         colours = drawing.colour_map(cmap, drawing.side_colours())
         regions = drawing.draw_regions(ax, complex_, numbers, colours, Normalize(-1, 1))
         options = {"extend": "both", "ticks": [-1, -0.5, 0, 0.5, 1]}
-        bar = (regions, label or "Fiedler vector, scaled", options)
+        if part is not None:
+            bars.append((regions, label or "Fiedler vector, scaled", options))
     drawing.draw_edges(ax, complex_)
     if decision_boundary:
         drawing.draw_decision_boundary(ax, complex_)
     if part is not None:
         drawing.draw_cut(ax, part)
-    return bar
+    return bars
+
+
+def _decides(complex_: Cells, labels: ArrayLike | None) -> bool:
+    """Tell whether the greatest output is a decision, as far as one can see."""
+    n = complex_.network.n_outputs
+    return n <= 2 or (labels is not None and len(as_labels(as_array(labels).ravel()).classes) == n)
 
 
 @overload
@@ -235,18 +244,19 @@ def plot_partition_history(
     colorbar: bool = True,
     point_size: float | None = None,
 ) -> Figure | NDArray[Any]:
-    """Draw partitions of several checkpoints side by side, unweighted above weighted.
+    """Draw partitions of several checkpoints side by side, one kind above the other.
 
     Parameters
     ----------
     checkpoints : sequence of PartitionedCheckpoint
-        For example from the analysis ``partition``; three fill a page's width. Where one has no
-        partition, its regions are grey and the title says why.
+        For example from the analyses ``partition`` and ``classes``, all with the same kinds of
+        partitions; three fill a page's width. Where one has no partition, its regions are grey and
+        the title says why.
     points : (n, d) array_like
         Training points.
     labels : (n,) array_like
         Their labels, of any kind, or values.
-    axes : (2, n_checkpoints) array_like of matplotlib.axes.Axes, optional
+    axes : (n_kinds, n_checkpoints) array_like of matplotlib.axes.Axes, optional
         Where to draw; by default a figure is made.
     decision_boundary, cmap, legend, colorbar, point_size
         See `plot_partition`.
@@ -259,7 +269,8 @@ def plot_partition_history(
     Raises
     ------
     InputError
-        If there is no checkpoint, axes are not two for each, and as `plot_partition`.
+        If there is no checkpoint, axes are not one for each and each kind, and as
+        `plot_partition`.
     """
     if not isinstance(checkpoints, Sequence) or not len(checkpoints):
         raise InputError(
@@ -267,50 +278,51 @@ def plot_partition_history(
             "the first, a middle and the last checkpoint"
         )
     for checkpoint in checkpoints:
-        if not hasattr(checkpoint, "unweighted"):
+        if not hasattr(checkpoint, "partitions"):
             raise InputError(
-                "`checkpoints` must be records with complex, unweighted, weighted and row, got "
+                "`checkpoints` must be records with complex, partitions and row, got "
                 f"{type(checkpoint).__name__}; draw one partition by plot_partition"
             )
         drawing.require_drawable(checkpoint.complex)
-    n, first = len(checkpoints), checkpoints[0].complex
+    n, first, kinds = len(checkpoints), checkpoints[0].complex, list(checkpoints[0].partitions)
     given = None if axes is None else np.asarray(axes, dtype=object)
-    if given is not None and given.size != 2 * n:
+    if given is not None and given.size != len(kinds) * n:
         raise InputError(
-            f"`axes` must be two for each of the {n} checkpoints, got {given.size}; pass those of "
-            f"plt.subplots(2, {n})"
+            f"`axes` must be {len(kinds)} for each of the {n} checkpoints, got {given.size}; pass "
+            f"those of plt.subplots({len(kinds)}, {n})"
         )
     x = drawing.points_of(points, first)
     with style_unless(given):
         if given is None:
             panel = 6.4 / max(n, 2)
             height = 0.9 * panel * drawing.aspect(first)
-            figure = new_figure(max(panel * n + 0.9, 4.4), 2 * (height + 0.25) + 0.75)
-            grid = figure.subplots(2, n, sharex=True, sharey=True, squeeze=False)
+            figure = new_figure(max(panel * n + 0.9, 4.4), len(kinds) * (height + 0.25) + 0.75)
+            grid = figure.subplots(len(kinds), n, sharex=True, sharey=True, squeeze=False)
         else:
-            grid = given.reshape(2, n)
-        for row, kind in zip(grid, ("unweighted", "weighted"), strict=True):
+            grid = given.reshape(len(kinds), n)
+        bars: list[tuple[ScalarMappable, str, dict[str, Any]]] = []
+        for row, kind in zip(grid, kinds, strict=True):
             for ax, checkpoint in zip(row, checkpoints, strict=True):
                 complex_ = checkpoint.complex
                 drawing.fit_axes(ax, complex_, points, own=given is None)
                 boundary = decision_boundary
                 if boundary is None:
-                    boundary = complex_.network.n_outputs <= 2
+                    boundary = _decides(complex_, labels)
                 dots = drawing.draw_points(ax, x, labels, size=point_size)
-                bars = [
-                    _draw_partition(
-                        ax, complex_, getattr(checkpoint, kind), x, labels,
-                        decision_boundary=boundary, cmap=cmap,
-                    )
-                ]  # fmt: skip
+                drawn = _draw_partition(
+                    ax, complex_, checkpoint.partitions[kind], x, labels,
+                    decision_boundary=boundary, cmap=cmap,
+                )  # fmt: skip
+                bars = drawn or bars  # a checkpoint without a partition has none
                 words = _checkpoint_title(checkpoint.row, kind)
-                ax.set_ylabel(f"{kind}\n{ax.get_ylabel()}")
+                ax.set_ylabel(f"{NAMES_OF_KINDS.get(kind, kind)}\n{ax.get_ylabel()}")
                 if given is None:
                     ax.set_title(words)
                     ax.label_outer()
                 else:
                     drawing.put_title(ax, words)
-        bars[0][2]["aspect"] = 40
+        for *_, options in bars:
+            options["aspect"] = 40
         bars += [] if dots is None else [(dots, "data", {"aspect": 40})]
         drawing.furnish(list(grid.flat), given, bars, legend=legend, colorbar=colorbar)
         if given is None:

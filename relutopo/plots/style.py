@@ -30,6 +30,7 @@ __all__ = [
     "GREEN",
     "INK",
     "MUTED",
+    "NAMES_OF_KINDS",
     "ORANGE",
     "PALETTE",
     "names_of_elements",
@@ -45,6 +46,8 @@ BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
 INK, MUTED = "#1a1a1a", "#6b6b6b"
 PALETTE = (BLUE, ORANGE, GREEN, INK, "#CC79A7", "#56B4E9", "#E69F00", MUTED)
 """Colours of curves in any number, in this order."""
+NAMES_OF_KINDS = {"count_plus_one": "1 + count", "chung_langlands": "Chung-Langlands"}
+"""What figures call kinds of partitions, if not by their names in tables."""
 _GRID = "#e4e4e4"
 _STYLE = {
     "font.family": ["DejaVu Sans"],

@@ -17,6 +17,7 @@ from relutopo.plots.style import (
     GREEN,
     INK,
     MUTED,
+    NAMES_OF_KINDS,
     ORANGE,
     PALETTE,
     new_figure,
@@ -36,6 +37,22 @@ __all__ = ["plot_spike_timeline", "plot_timeline"]
 Look: TypeAlias = tuple[str, str, str, str]
 """Label, colour, marker and line of a curve."""
 
+_KINDS = {
+    "weighted": (BLUE, "o"),
+    "chung_langlands": (BLUE, "o"),
+    "count_plus_one": (GREEN, "^"),
+    "unweighted": (ORANGE, "s"),
+}
+
+
+def _of_kinds(column: str) -> dict[str, Look]:
+    """Return the curves of a column that each kind of partition has."""
+    return {
+        f"{kind}_{column}": (NAMES_OF_KINDS.get(kind, kind), *look, "-")
+        for kind, look in _KINDS.items()
+    }
+
+
 # Panel -> column -> label, colour, marker and line.
 _PANELS = {
     "loss": {"loss": ("", INK, "o", "-")},
@@ -44,15 +61,16 @@ _PANELS = {
         "held_out_accuracy": ("held out", ORANGE, "s", "-"),
     },
     "agreement": {
-        "weighted_agreement": ("weighted", BLUE, "o", "-"),
-        "unweighted_agreement": ("unweighted", ORANGE, "s", "-"),
-        "purity": ("purity (upper bound)", MUTED, "", "--"),
+        **_of_kinds("agreement"),
+        "purity": ("purity (bound)", MUTED, "", "--"),
     },
+    "agreement,\nheld out": {
+        **_of_kinds("held_out_agreement"),
+        "held_out_purity": ("purity (bound)", MUTED, "", "--"),
+    },
+    "separation": _of_kinds("separation"),
     "regions": {"n_regions": ("", INK, "o", "-")},
-    "Fiedler value": {
-        "weighted_fiedler_value": ("weighted", BLUE, "o", "-"),
-        "unweighted_fiedler_value": ("unweighted", ORANGE, "s", "-"),
-    },
+    "Fiedler value": _of_kinds("fiedler_value"),
     "Betti curves peak\nat the value": {
         "betti_0_peak_value": (r"$\beta_0$", BLUE, "o", "-"),
         "betti_1_peak_value": (r"$\beta_1$", ORANGE, "s", "-"),
@@ -63,7 +81,7 @@ _PANELS = {
         "boundary_betti_1": (r"$\beta_1$", ORANGE, "s", "-"),
     },
 }
-_SHARES = ("accuracy", "agreement")
+_SHARES = ("accuracy", "agreement", "agreement,\nheld out")
 _LOGARITHMIC = ("loss", "Fiedler value")
 # Column -> what happened at the step that it holds, the line that marks it, and the accuracy that
 # was reached there.
@@ -117,7 +135,8 @@ def plot_timeline(
         train accuracy of 1 and a held-out accuracy of 0.98.
     columns : sequence of str or of sequences of str, optional
         What to draw: each entry is a panel of one column, or of several. By default what the table
-        has of loss, accuracy, agreement, number of regions, Fiedler values, Betti numbers.
+        has of loss, accuracy, agreement, separation, number of regions, Fiedler values, Betti
+        numbers.
     axes : matplotlib.axes.Axes or sequence of them, optional
         Where to draw, one for each panel; by default a figure is made.
     legend : bool
@@ -168,8 +187,7 @@ def plot_timeline(
             if given is None:
                 tick_labels(ax)
                 if legend and any(label for label, *_ in curves.values()):
-                    ax.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=len(curves),
-                              borderpad=0)  # fmt: skip
+                    _legend_above(ax, len(curves))
             ax.set_ylabel(name)
             if name in _SHARES:
                 ax.set_ylim(top=1.0)
@@ -188,6 +206,16 @@ def plot_timeline(
             for ax in shown:
                 drawing.furnish([ax], given, [], legend=legend, colorbar=False)
     return figure if given is None else given
+
+
+def _legend_above(ax: Axes, n_curves: int) -> None:
+    """Draw a legend above axes, in as many columns as the figure is wide."""
+    room = 0.75 * ax.figure.bbox.width
+    for columns in range(n_curves, 0, -1):
+        legend = ax.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=columns, borderpad=0)
+        if legend.get_window_extent().width <= room:
+            return
+    legend.set_in_layout(False)  # a name that is wider than the figure leaves the axes their room
 
 
 def _check_table(table: Any) -> None:

@@ -217,3 +217,13 @@ def test_what_cannot_be_compared_is_refused() -> None:
         Classes(scale=-1.0)
     with pytest.raises(InputError, match=r"got 3: .*take the analysis classes, relutopo\.Classes"):
         Partition().check_conclusion(blobs)
+
+
+def test_figures_show_all_weights_and_the_last_partition(run: TrainingRun, tmp_path: Path) -> None:
+    settings = Classes()
+    conclusion = settings.conclude(settings.rows(run), run)
+    figures = settings.draw(conclusion.tables, run)
+    assert list(figures) == ["timeline", "partition_history", "partition", "embedding"]
+    assert len(figures["partition_history"].axes) == 9
+    curves = [line.get_label() for line in figures["timeline"].axes[2].get_lines()]
+    assert {"Chung-Langlands", "1 + count", "unweighted"} <= set(curves)

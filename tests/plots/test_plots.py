@@ -180,7 +180,7 @@ def test_edges_of_a_complex_are_told_apart_by_layer() -> None:
     complex_ = part.complex
     figure = plot_complex(complex_, POINTS, LABELS, title="layers", decision_boundary=True)
     for layer, neurons in enumerate((range(4), range(4, 7))):
-        (lines,) = layers(figure, LineCollection, f"layer {layer + 1}")
+        (lines,) = layers(figure, LineCollection, f"layer {layer}")
         assert len(lines.get_segments()) == np.isin(complex_.facet_labels, neurons).sum()
     assert figure.axes[0].get_title() == "layers"
 
@@ -410,13 +410,28 @@ def test_labels_must_be_those_of_the_points() -> None:
         plot_partition(part, [1.0, 2.0])
 
 
-def test_a_decision_between_three_classes_has_no_boundary() -> None:
-    network = ([np.eye(2), np.ones((3, 2))], [np.zeros(2), np.zeros(3)])
+def test_a_decision_between_three_classes_is_drawn_where_it_is_one() -> None:
+    """Three outputs are classes where the labels are three, or where the reader says so."""
+    network = ([np.eye(2), [[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]], [np.zeros(2), [0.0, 0.0, 0.5]])
     complex_ = decompose(network, SQUARE, enumerator="exact")
     part = fiedler_partition(complex_.dual_graph(), vertex_weights="unweighted")
-    with pytest.raises(InputError, match=r"`decision_boundary` must be False.*3 outputs; pass"):
-        plot_partition(part, decision_boundary=True)
-    for figure in (plot_partition(part), plot_partition(part, decision_boundary=False)):
+    found = complex_.decision()
+    expected = sum(len(found.segments(i, j)) for i, j in found.pairs)
+    for figure in (
+        plot_partition(part, decision_boundary=True),
+        plot_partition(part, POINTS, ["a", "b", "c", "c"]),
+        plot_complex(complex_, decision_boundary=True),
+    ):
+        (line,) = layers(figure, LineCollection, "decision boundary")
+        ends = np.array(line.get_segments())
+        assert len(ends) == expected > 0
+        outputs = np.sort(complex_.network(ends.mean(axis=1)), axis=1)
+        assert outputs[:, -1] == pytest.approx(outputs[:, -2])
+    for figure in (
+        plot_partition(part),
+        plot_partition(part, POINTS, LABELS),
+        plot_partition(part, decision_boundary=False),
+    ):
         assert not layers(figure, LineCollection, "decision boundary")
 
 

@@ -135,6 +135,7 @@ IN_PLACE = {
     "a foreign graph": nx.path_graph(3),
     "a class": rt.Box,
 }
+PARTS = rt.spectral_partition(GRAPH, X, k=2)
 P = rt.plots
 CALLS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "as_graph": (rt.as_graph, (GRAPH,)),
@@ -159,8 +160,12 @@ CALLS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "save_network": (rt.save_network, ("network.npz", NET)),
     "search_regions": (rt.search_regions, (NET, BOX)),
     "spectral_partition": (partial(rt.spectral_partition, k=2), (GRAPH, X)),
+    "three_blobs": (rt.three_blobs, (20,)),
+    "three_rings": (rt.three_rings, (20,)),
+    "three_spirals": (rt.three_spirals, (20,)),
     "two_circles": (rt.two_circles, (20,)),
     "two_moons": (rt.two_moons, (20,)),
+    "two_spirals": (rt.two_spirals, (20,)),
     "Box": (rt.Box, (-1, [1, 1])),
     "Box.around": (rt.Box.around, (X,)),
     "Polytope": (rt.Polytope, ([[-1, 0], [0, -1], [1, 1]], [0, 0, 1])),
@@ -193,6 +198,7 @@ CALLS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "plot_persistence_diagram": (P.plot_persistence_diagram, ({0: DIAGRAM},)),
     "plot_scaling": (P.plot_scaling, ({}, "cells")),
     "plot_space": (P.plot_space, (SPACE,)),
+    "plot_spectral_embedding": (P.plot_spectral_embedding, (PARTS, X, Y)),
     "plot_spike_timeline": (P.plot_spike_timeline, (WORDS, [1.0])),
     "plot_timeline": (P.plot_timeline, (WORDS,)),
     "save_figure": (P.save_figure, (Figure(), "figure.svg")),
