@@ -253,7 +253,11 @@ def _without_loss(table: pd.DataFrame, run: Run, names: Mapping[str, Any]) -> Co
         "[dim]boundary betti 0: components of the decision boundary; betti k peak value: where the "
         "k-th Betti curve is highest[/dim]"
     )
-    shown = CheckpointAnalysis.at_first_middle_last(table, measures[::-1], "Homology")
+    # The squared error of outputs on targets, which says nothing of models trained by another.
+    told = [name for name in measures if name != "train_loss" or run.dataset.classes is None]
+    if "train_loss" in told:
+        meaning += "[dim]; train loss: mean squared error[/dim]"
+    shown = CheckpointAnalysis.at_first_middle_last(table, told[::-1], "Homology")
     return Conclusion({"results": table}, [*shown, meaning], last_values(table, measures))
 
 

@@ -92,6 +92,7 @@ def _columns() -> Iterator[Column]:
     yield Column("points_distance", "1", "their median distance from the slice; 0 if there is none")
     yield Column("label_status", "text", '"ok", or why there is no agreement with labels')
     yield Column("decision_status", "text", '"ok", or why there is none with a decision')
+    yield Column("largest_class", "1", "share of the larger class, which one side for all has")
     yield column_of(_OF_SIGNATURES, "purity")
     yield Column("held_out_purity", "1", "a measure: the same for held-out points")
     yield column_of(_OF_SIGNATURES, "n_crossed_regions")
@@ -265,6 +266,9 @@ class Partition(CheckpointAnalysis):
             "label_status": _label_status(dataset),
             "decision_status": _decision_status(subject.network, dataset),
         }
+        if row["label_status"].startswith(_OK):
+            sizes = np.bincount(dataset.class_numbers(dataset.targets))
+            row["largest_class"] = float(sizes.max() / sizes.sum())
         held_out = _HeldOut(subject, dataset)
         for kind in KINDS:
             with timed(row, kind):

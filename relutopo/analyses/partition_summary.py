@@ -150,8 +150,11 @@ def _verdict(table: pd.DataFrame, has_held_out: bool) -> str:
     text += (
         f". Agreement with the training labels {'is' if is_one else went} "
         f"{fraction(last['weighted_agreement'])} (unweighted "
-        f"{fraction(last['unweighted_agreement'])})."
+        f"{fraction(last['unweighted_agreement'])}); one side for all has "
+        f"{fraction(last['largest_class'])}."
     )
+    if not is_one and first["weighted_agreement"] >= FOLLOWS:
+        text += f" [yellow]At step {first['step']} it followed the labels already.[/yellow]"
     accuracy = last["held_out_accuracy" if has_held_out else "train_accuracy"]
     if accuracy < 0.95:
         text += (

@@ -23,6 +23,7 @@ from relutopo.geometry.decision import decision_signs
 from relutopo.geometry.location import NOT_FOUND
 from relutopo.geometry.patterns import pack_patterns
 from relutopo.reports.shown import Shown
+from relutopo.reports.text import fraction
 from relutopo.spectral.dual_graph import DualGraph
 
 __all__ = [
@@ -96,8 +97,8 @@ class Sides(Divided, Protocol):
         """Return what agreements are possible; see `FiedlerPartition.agreement_range`."""
 
 
-@dataclass(frozen=True)
-class LabelAgreement:
+@dataclass(frozen=True, repr=False)
+class LabelAgreement(Shown):
     """A partition against the labels of points.
 
     Attributes
@@ -144,6 +145,23 @@ class LabelAgreement:
     n_not_found: int
     n_off_component: int
 
+    def __repr__(self) -> str:
+        n_points = sum(_unused(self).values(), self.n_used)
+        return (
+            f"LabelAgreement({_with_range(self, 'accuracy')}, {self.n_used} of {n_points} points, "
+            f"purity {fraction(self.purity)}, Rand index {fraction(self.adjusted_rand_index)})"
+        )
+
+    def _facts(self) -> Mapping[str, object]:
+        return {
+            "accuracy": _with_range(self, "accuracy"),
+            "best of any labelling of regions": self.purity,
+            "adjusted Rand index": self.adjusted_rand_index,
+            "accuracy of the best threshold": self.sweep_accuracy,
+            "points": self.n_used,
+            **{f"points {where}": n for where, n in _unused(self).items() if n},
+        }
+
 
 @dataclass(frozen=True, eq=False)
 class Decision:
@@ -161,8 +179,8 @@ class Decision:
     crossed: NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
-class DecisionAgreement:
+@dataclass(frozen=True, repr=False)
+class DecisionAgreement(Shown):
     """A partition against the network's own decision, the sign of f.
 
     Attributes
@@ -198,6 +216,39 @@ class DecisionAgreement:
     n_crossed: int
     cut_edges_at_boundary: float
     crossed_regions_at_cut: float
+
+    def __repr__(self) -> str:
+        return (
+            f"DecisionAgreement({_with_range(self, 'by_points')} by points, "
+            f"{_with_range(self, 'by_volume')} by volume, {self.n_crossed} regions crossed)"
+        )
+
+    def _facts(self) -> Mapping[str, object]:
+        return {
+            "by points": _with_range(self, "by_points"),
+            "by volume": _with_range(self, "by_volume"),
+            "by regions": _with_range(self, "by_regions"),
+            "regions crossed by the decision boundary": self.n_crossed,
+            "of the cut's edges, at such regions": self.cut_edges_at_boundary,
+            "of such regions, at the cut": self.crossed_regions_at_cut,
+        }
+
+
+def _unused(found: Any) -> dict[str, int]:
+    """Return how many points do not count, by where they are."""
+    return {
+        "outside the domain": found.n_outside,
+        "between regions of both sides": found.n_on_boundary,
+        "in regions that were not found": found.n_not_found,
+        "in regions that the partition leaves out": found.n_off_component,
+    }
+
+
+def _with_range(agreement: LabelAgreement | DecisionAgreement, name: str) -> str:
+    """Return an agreement, with what it may be if something is left open."""
+    value, least, greatest = (getattr(agreement, name + end) for end in ("", "_least", "_greatest"))
+    text = fraction(value)
+    return text if not least < greatest else f"{text} ({fraction(least)} to {fraction(greatest)})"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -288,12 +339,7 @@ def warn_of_unused(found: Any) -> None:
     ----------
     found : LabelAgreement or ClassAgreement
     """
-    n_unused = {
-        "outside the domain": found.n_outside,
-        "between regions of both sides": found.n_on_boundary,
-        "in regions that were not found": found.n_not_found,
-        "in regions that the partition leaves out": found.n_off_component,
-    }
+    n_unused = _unused(found)
     n_points = found.n_used + sum(n_unused.values())
     if found.n_used <= (1 - _MANY) * n_points:
         reasons = ", ".join(f"{n} {where}" for where, n in n_unused.items() if n)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from itertools import permutations
 from typing import Any
@@ -92,6 +93,27 @@ def test_a_panel_ends_where_its_place_ends(plane: CellComplex, draw: Any) -> Non
     legend = ax.get_legend()
     assert legend is not None
     assert legend.get_window_extent().y1 <= labels.y0  # on no point, and on no label
+
+
+def test_a_legend_stays_below_where_the_picture_is_cut_to_its_content(plane: CellComplex) -> None:
+    figure = Figure(figsize=(9, 4))
+    ax = figure.subplots(1, 2)[0]
+    plot_partition(partition(plane), POINTS, LABELS, ax=ax)
+    ax.set_xlim(-4, 4)  # a low picture in a high place
+    gaps: list[float] = []
+
+    class Watched(type(ax.get_legend())):  # type: ignore[misc]
+        def draw(self, renderer: Any) -> None:
+            labels = ax.xaxis.get_tightbbox(renderer)
+            assert labels is not None
+            gaps.append((labels.y0 - self.get_window_extent(renderer).y1) / figure.dpi)
+            super().draw(renderer)
+
+    ax.get_legend().__class__ = Watched
+    for options in ({}, {"bbox_inches": "tight"}, {"bbox_inches": "tight", "dpi": 150}):
+        figure.savefig(io.BytesIO(), **options)
+        assert gaps[-1] > 0
+    assert np.allclose(gaps, gaps[0], atol=0.02)
 
 
 def test_a_panel_that_is_drawn_again_keeps_its_place(plane: CellComplex) -> None:

@@ -22,6 +22,7 @@ PART = rt.fiedler_partition(COMPLEX, vertex_weights="unweighted")
 ORDER = rt.filtration(COMPLEX, "random_closure", seed=0)
 DIAGRAM = rt.persistence(COMPLEX, ORDER)
 DATA = two_moons(n=20)
+INSIDE = np.random.default_rng(0).uniform(-1, 1, (20, 2))
 
 
 class Texts(HTMLParser):
@@ -47,6 +48,8 @@ class Texts(HTMLParser):
     [
         (COMPLEX, "CellComplex(dim=2, 9 + 12 + 4 cells, exact)", ["regions", "4"]),
         (PART, "FiedlerPartition(value=", ["sides", "2, 2"]),
+        (PART.agreement(INSIDE, INSIDE[:, 0] > 0), "LabelAgreement(", ["points", "20"]),
+        (PART.decision_agreement(INSIDE), "DecisionAgreement(", ["by volume"]),
         (PART.graph, "DualGraph(4 nodes, 4 edges, 'facet')", ["components", "4"]),
         (rt.as_graph(np.ones((3, 3)) - np.eye(3)), "GivenGraph(3 nodes, 3 edges)", ["given"]),
         (COMPLEX.region(0), "Region(0, pattern 00, 4 vertices, volume ", ["pattern by layer"]),

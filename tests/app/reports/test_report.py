@@ -33,6 +33,7 @@ def table(**columns: Any) -> pd.DataFrame:
         "train_accuracy": [0.5, 0.8, 1.0, 1.0],
         "held_out_accuracy": [0.5, 0.8, 0.99, 1.0],
         "purity": 1.0,
+        "largest_class": 0.55,
         "fitted_step": 50.0,
         "generalised_step": 60.0,
         "enumerator": "cpu",
@@ -76,6 +77,17 @@ def test_the_verdict_follows_the_last_checkpoints(by_points: list[float], answer
     )
 
 
+def test_the_first_checkpoint_and_one_side_for_all_stand_beside_the_verdict() -> None:
+    lines = text(partition_summary.run_summary(table()))
+    assert (
+        "went from 0.600 at step 0 to 0.990 (unweighted 0.700); one side for all has 0.550."
+        in lines
+    )
+    assert "already" not in lines
+    lines = text(partition_summary.run_summary(table(weighted_agreement=[0.96, 0.8, 0.97, 0.99])))
+    assert "At step 0 it followed the labels already." in lines
+
+
 def test_an_unsteady_agreement_is_not_a_yes() -> None:
     twice = pd.concat([table(), table(weighted_decision_by_points=[0.9, 0.9, 0.6, 0.99])])
     assert "At the end, but not steadily" in text(partition_summary.run_summary(twice))
@@ -114,7 +126,7 @@ def test_a_network_that_did_not_learn_is_told() -> None:
 def test_of_one_model_nothing_is_said_that_takes_several() -> None:
     lines = text(partition_summary.run_summary(table()[3:]))
     assert "Yes: it agrees with the network's decision on 0.990" in lines
-    assert "Agreement with the training labels is 0.990 (unweighted 0.700)." in lines
+    assert "Agreement with the training labels is 0.990 (unweighted 0.700); one side" in lines
     for words in ("least over", "went from", "at step", "first", "last"):
         assert words not in lines
 
