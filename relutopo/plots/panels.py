@@ -86,24 +86,6 @@ class Panel:
 
     def __call__(self, ax: Any, renderer: RendererBase) -> Bbox:
         """Return the place of the axes, in shares of the figure, and put the legend below."""
-        inner = self._fitted(renderer)
-        ax.apply_aspect(inner)
-        inner = self._fitted(renderer)  # other ticks may have come
-        if self.legend is not None:
-            cell = self._cell(renderer)
-            ax.apply_aspect(inner)
-            axes, legend = ax.bbox, self.legend.get_window_extent(renderer)
-            middle = (axes.x0 + axes.x1 - legend.width) / 2
-            start = max(min(middle, cell.x1 - legend.width), cell.x0)
-            top = axes.y0 - self._labels(renderer)[1] - self._gap
-            # In shares of the figure, which move with it where what is saved is cut to its content.
-            to_shares = self._figure.transSubfigure
-            anchor = to_shares.inverted().transform((start, top))
-            self.legend.set_bbox_to_anchor(tuple(anchor), to_shares)
-        return inner
-
-    def _fitted(self, renderer: RendererBase) -> Bbox:
-        """Return the place of the axes by what stands beside them now."""
         cell = self._cell(renderer)
         left, below, above = (max(sides) for sides in zip(*self._excesses(renderer), strict=True))
         right = max(panel._width_of_bars(renderer) for panel in self._group)
@@ -114,11 +96,18 @@ class Panel:
             max(cell.x1 - right, cell.x0 + left + 1),
             max(cell.y1 - above, cell.y0 + below + 1),
         )
-        return place.transformed(self._figure.transSubfigure.inverted())
-
-    def get_subplotspec(self) -> Any:
-        """Return the place of the axes in a grid, as layouts ask whatever places axes."""
-        return self._ax.get_subplotspec()
+        inner = place.transformed(self._figure.transSubfigure.inverted())
+        if self.legend is not None:
+            ax.apply_aspect(inner)
+            axes, legend = ax.bbox, self.legend.get_window_extent(renderer)
+            middle = (axes.x0 + axes.x1 - legend.width) / 2
+            start = max(min(middle, cell.x1 - legend.width), cell.x0)
+            top = axes.y0 - self._labels(renderer)[1] - self._gap
+            # In shares of the figure, which move with it where what is saved is cut to its content.
+            to_shares = self._figure.transSubfigure
+            anchor = to_shares.inverted().transform((start, top))
+            self.legend.set_bbox_to_anchor(tuple(anchor), to_shares)
+        return inner
 
     def _excesses(self, renderer: RendererBase) -> list[tuple[float, float, float]]:
         """Return by how much text would leave its room, left, below and above, of each panel."""
