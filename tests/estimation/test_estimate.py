@@ -92,10 +92,12 @@ def test_many_dimensions(caplog: pytest.LogCaptureFixture) -> None:
     weights = np.repeat(np.eye(8), 5, axis=0)
     offsets = np.tile(np.linspace(-0.7, 0.8, 5), 8)
     grid = ([weights, np.ones((1, 40))], [offsets, [0.0]])
-    found = estimate(grid, Box(-1, 1, dim=8), n_tiles=60)
-    assert found.n_tiles == 0
-    assert found.low <= 6**8 <= found.high
-    assert found.high < 100 * 6**8
+    found = [
+        estimate(grid, Box(-1, 1, dim=8), n_tiles=24, seconds=60, seed=seed) for seed in range(6)
+    ]
+    assert all(entry.n_tiles == 0 and entry.n_drawn == 24 for entry in found)
+    assert sum(entry.low <= 6**8 <= entry.high for entry in found) >= 5  # at 95 percent each
+    assert all(entry.high < 100 * 6**8 for entry in found)
     small = estimate(random_network([6, 3, 1], seed=0), Box(-1, 1, dim=6))
     assert small.is_exact
 

@@ -38,7 +38,9 @@ def test_box_errors() -> None:
         Box(-np.inf, 1, dim=2)
     with pytest.raises(InputError, match="must be numbers or have dim=3 entries"):
         Box([0, 0], [1, 1], dim=3)
-    with pytest.raises(InputError, match=r"got a box of 36, which has 3\^36 faces; pass an Affine"):
+    with pytest.raises(
+        InputError, match=r"got a box of 36, and a box has 3\^36 faces; pass an Affine"
+    ):
         Box(-1, 1, dim=36).face_lattice()
     with pytest.raises(InputError, match="must have shape"):
         Box.around([])

@@ -852,7 +852,8 @@ FORMS: list[Form] = [
 def test_forms_of_operators(form: Form, tmp_path: Path) -> None:
     """Equal to NumPy at every operator set that has the form."""
     name, opsets, shape, nodes, constants, function = form
-    if name == "upsample attribute":  # which the reference implementation cannot run
+    if name in ("upsample attribute", "resize 10", "resize linear"):
+        # The reference implementation cannot run these, or mixes the rows of a batch.
         pytest.importorskip("onnxruntime")
     x = np.random.default_rng(3).standard_normal((7, *shape))
     expected = perceptron(np.asarray(function(x), dtype=float))
