@@ -28,11 +28,17 @@ from .measuring import QUICK, record
 EXPERIMENTS = {
     "two_moons": [],
     "two_circles": [],
-    "two_moons_grok": ["trainer.n_steps=300", "trainer.checkpoint_steps=[]"],
+    "two_moons_grok": [
+        "network.hidden=[32,32,32]",
+        "network.init_scale=16",
+        "trainer.n_steps=300",
+        "trainer.checkpoint_steps=[]",
+    ],
     "regression": ["trainer.n_steps=500"],
     "regression_decline": ["trainer.n_steps=500"],
 }
-"""What is overridden: long runs are cut short after their checkpoints with the most regions."""
+"""What is overridden: long runs are cut short after their checkpoints with the most regions, and
+one has a wide network for more of them."""
 
 
 def settings_of(overrides: list[str]) -> Any:

@@ -109,7 +109,12 @@ def _verdict(table: pd.DataFrame, has_held_out: bool) -> str:
         f"the part of their class ({others}). {bounds}"
     )
     accuracy = last["held_out_accuracy" if has_held_out else "train_accuracy"]
-    if accuracy < 0.95:
+    if np.isnan(accuracy):
+        text += (
+            " [yellow]The accuracy of the network is not known: it has not one output for each "
+            "class.[/yellow]"
+        )
+    elif accuracy < 0.95:
         text += (
             " [yellow]The network itself has not learned the task: "
             f"{'held-out' if has_held_out else 'train'} accuracy {fraction(accuracy)}.[/yellow]"

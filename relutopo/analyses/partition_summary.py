@@ -182,15 +182,17 @@ def _generalisation(table: pd.DataFrame, has_held_out: bool) -> list[str]:
         return [f"{text}: no delayed generalisation."]
     before = table[table["step"] >= fitted].iloc[0]
     after = table[table["step"] >= general].iloc[0]
-    change = after["weighted_agreement"] - before["weighted_agreement"]
+    # The held-out points judge more finely than training points of which there may be few.
+    name = "weighted_held_out_agreement"
+    change = after[name] - before[name]
     if np.isnan(change):
         return [f"{text}: {general / max(fitted, 1):.1f} times later."]
     moved = "does not jump there" if abs(change) < 0.05 else "moves there"
     return [
         f"{text}: {general / max(fitted, 1):.1f} times later. The weighted partition {moved}: its "
-        f"agreement goes from {fraction(before['weighted_agreement'])} (step {before['step']}) "
-        f"to {fraction(after['weighted_agreement'])} (step {after['step']}), and to "
-        f"{fraction(table['weighted_agreement'].iloc[-1])} at the end."
+        f"agreement with held-out labels goes from {fraction(before[name])} (step "
+        f"{before['step']}) to {fraction(after[name])} (step {after['step']}), and to "
+        f"{fraction(table[name].iloc[-1])} at the end."
     ]
 
 

@@ -123,6 +123,7 @@ def words_for(experiment: str) -> dict[str, str]:
         "points": f"{data['n']} points",
         "noise": f"{data.get('noise', 0)} ({experiment})",
         "loss": {"mse": "squared error", "bce": "cross entropy"}[trainer["loss"]],
+        "smoothing": f"{trainer['label_smoothing']:g} ({experiment})",
         "rate": f"AdamW with learning rate {trainer['learning_rate']:g}",
         "decay": f"{trainer['weight_decay']:g}",
         "decaying": "weights and biases" if trainer["decay_biases"] else "weights only",
@@ -142,7 +143,8 @@ def page_of_results(name: str) -> str:
 )
 def test_results_tell_the_settings_of_their_experiments(pair: tuple[str, str]) -> None:
     moons, circles = (words_for(experiment) for experiment in pair)
-    alike = {key: moons[key] for key in moons if key not in ("data", "noise", "domain")}
+    of_one = ("data", "noise", "domain", "smoothing")
+    alike = {key: moons[key] for key in moons if key not in of_one}
     assert alike == {key: circles[key] for key in alike}
     assert (moons["data"], circles["data"]) == ("two_moons", "two_circles")
     start = "" if alike["initialisation"] == "torch's" else "with {initialisation} initialisation"
@@ -151,7 +153,11 @@ def test_results_tell_the_settings_of_their_experiments(pair: tuple[str, str]) -
         f"{moons['noise']} or {circles['noise']}, {{loss}}, {{rate}} and decay {{decay}} on "
         "{decaying}, {steps}"
     ).format_map(alike)
-    assert told.replace(" ,", ",") in page_of_results("results.md")
+    page = page_of_results("results.md")
+    assert told.replace(" ,", ",") in page
+    for words in (moons, circles):
+        if not words["smoothing"].startswith("0 "):
+            assert f"labels smoothed by {words['smoothing']}" in page
 
 
 def test_results_of_regressions_tell_the_settings_of_their_experiments() -> None:

@@ -826,3 +826,25 @@ def test_an_interrupt_of_training_does_not_wait_for_the_analysis(tmp_path: Path)
     assert tracker._worker is not None
     assert tracker._worker.wait(timeout=200) == 0
     assert [row["step"] for row in tracker.rows] == [0]
+
+
+def test_partitions_in_as_many_parts_as_classes_are_recorded(tmp_path: Path) -> None:
+    data, settings = rt.three_blobs(n=30), rt.Classes(enumerator=EXACT)
+    values = Dataset("values", data.points, data.points[:, 0] / 3)
+    torch.manual_seed(0)
+    network = torch.nn.Sequential(torch.nn.Linear(2, 4), torch.nn.ReLU(), torch.nn.Linear(4, 3))
+    with (
+        Tracker(tmp_path / "classes", data, settings, steps=[0]) as tracker,
+        Tracker(tmp_path / "values", values, settings, steps=[0]) as of_values,
+    ):
+        assert tracker.step(network, 0, 0.5)
+        assert of_values.step(network, 0, 0.5)
+    (row,) = tracker.rows
+    expected = timeless(settings.analyse(rt.as_network(network), data).row)
+    assert {name: timeless(row)[name] for name in expected} == expected
+    assert row["chung_langlands_status"] == "converged"
+    labels = [ax.get_ylabel() for ax in tracker.plot().axes]
+    assert "agreement" in labels
+    (row,) = of_values.rows
+    assert row["error"] is None
+    assert row["chung_langlands_status"] == "no classes to count"

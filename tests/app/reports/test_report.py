@@ -145,7 +145,7 @@ def test_held_out_points_are_named_only_where_there_are_some() -> None:
 def test_delayed_generalisation_is_told_with_its_numbers(
     agreement: list[float], claim: str
 ) -> None:
-    late = table(generalised_step=500.0, weighted_agreement=agreement)
+    late = table(generalised_step=500.0, weighted_held_out_agreement=agreement)
     lines = text(partition_summary.run_summary(late))
     assert "10.0 times later" in lines
     assert claim in lines
