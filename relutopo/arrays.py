@@ -187,7 +187,9 @@ def as_labels(labels: Any, name: str = "labels") -> Labels:
     """
     array = as_array(labels)
     if array.ndim != 1:
-        raise InputError(f"`{name}` must have shape (n,), got {array.shape}; pass {name}.ravel()")
+        is_one_hot = array.ndim == 2 and array.shape[1] > 1
+        remedy = "argmax(axis=1)" if is_one_hot else "ravel()"
+        raise InputError(f"`{name}` must have shape (n,), got {array.shape}; pass {name}.{remedy}")
     missing = [row for row, value in enumerate(array.tolist()) if _is_missing(value)]
     if missing:
         kind = "be of one kind and none" if array.dtype == object else "have none"

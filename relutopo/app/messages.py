@@ -55,7 +55,9 @@ _REMEDIES = {
     "choose one, for example by key=": "choose one, for example by network.key=",
     "`key` must": "`network.key` must",
     "choose one by output=": "choose one by network.output=",
-    "choose one, for example by output=": "choose one, for example by network.output=",
+    "in as_network choose one, for example by output=": (
+        "choose one, for example by network.output="
+    ),
     "`output` must": "`network.output` must",
     "`fixed` must": "`network.fixed` must",
     "read the value before it: output=": "read the value before it: network.output=",

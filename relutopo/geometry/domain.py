@@ -433,7 +433,22 @@ def as_domain(domain: Any, *, is_cut: bool = True) -> Any:
         hasattr(domain, "shape") or isinstance(domain, (list, tuple))
     ):
         return domain
+    if isinstance(domain, tuple) and len(domain) == 2 and all(hasattr(x, "ndim") for x in domain):
+        shapes = [tuple(x.shape) for x in domain]
+        if shapes[0] != shapes[1]:
+            raise InputError(
+                f"`domain` must be a Domain, or points, got a pair of arrays of shapes {shapes[0]} "
+                f"and {shapes[1]}; pass the points without their labels"
+            )
     points = as_numbers(domain, "domain")
+    is_pairs = isinstance(domain, list) and all(isinstance(x, tuple) for x in domain)
+    if is_pairs and points.shape == (2, 2) and (points[:, 0] < points[:, 1]).all():
+        (a, b), (c, d) = points.tolist()
+        raise InputError(
+            f"`domain` must be a Domain, or at least three points, got [({a:g}, {b:g}), ({c:g}, "
+            f"{d:g})], which may be two points or the ends of two axes; pass Box([{a:g}, {c:g}], "
+            f"[{b:g}, {d:g}]) for ends, an array for points"
+        )
     if points.ndim < 2 or len(points) < 2:
         raise InputError(
             f"`domain` must be a Domain, or at least two points of shape (n, d), got an array of "

@@ -145,6 +145,8 @@ class LowerStar(FiltrationStrategy):
         vertices = read_only(complex_.vertices)
         given = self.function(vertices) if callable(self.function) else self.function
         at_vertices = as_numbers(given, "function")
+        if at_vertices.ndim == 2 and at_vertices.shape[1] == 1:  # a network of one output
+            at_vertices = at_vertices[:, 0]
         if at_vertices.shape != (complex_.n_cells[0],):
             raise InputError(
                 f"`function` must give one value for each of the {complex_.n_cells[0]} vertices, "

@@ -47,7 +47,7 @@ class Call:
         """
         values = {name: _value(value) for name, value in self.fixed.items()}
         result = module(**{self._free(module): x}, **values) if values else module(x)
-        return result if self.output is None else self._taken(module, result)
+        return _only(result) if self.output is None else self._taken(module, result)
 
     def check(self, module: nn.Module) -> None:
         """Raise the error for a module that cannot be called with one input.
@@ -146,6 +146,12 @@ def _fields(result: Any) -> dict[str, Any]:
     return {}
 
 
+def _only(result: Any) -> Any:
+    """Return the only output that has a name and a value, or what there is."""
+    found = [value for value in _fields(result).values() if value is not None]
+    return found[0] if len(found) == 1 else result
+
+
 def _entry(result: Any, step: str | int) -> Any:
     """Return an output by its name or number; None if there is none."""
     named = _fields(result)
@@ -192,11 +198,11 @@ def remedy(result: Any) -> str:
     Examples
     --------
     >>> remedy({"logits": 1, "features": 2})
-    "choose one, for example by output='logits'"
+    "in as_network choose one, for example by output='logits'"
     """
     named = list(_fields(result))
     if named:
-        return f"choose one, for example by output={named[0]!r}"
+        return f"in as_network choose one, for example by output={named[0]!r}"
     if isinstance(result, (tuple, list)) and result:
-        return "choose one, for example by output=0"
+        return "in as_network choose one, for example by output=0"
     return "wrap it in a module that returns one"

@@ -187,6 +187,11 @@ def _read_network(
         found = network_of_module(model, input_shape, output=output, fixed=fixed)
         return _with_word(type(model).__name__, found)
     if isinstance(model, (tuple, list)) and model:
+        if torch is not None and all(isinstance(layer, torch.nn.Module) for layer in model):
+            raise InputError(
+                f"`model` must be one module, got a {type(model).__name__} of {len(model)}; pass "
+                "torch.nn.Sequential(*model), with the activations between its layers"
+            )
         return network_of_weights(model)
     raise InputError(
         "`model` must be a relutopo Network, a torch.nn.Module, a model of Keras or scikit-learn, "

@@ -111,6 +111,7 @@ def network_of_module(
     # Layers that see one row of an input, one after another, are no perceptron.
     if network is None or (len(shape) > 1 and math.prod(shape) != network.input_dim):
         call.check(module)
+        _check_forward(module)
         shape = shape or _guessed_shape(module, call)
         network = _graph(module, shape, call)
     shape = shape or (network.input_dim,)
@@ -451,6 +452,16 @@ class _Probe(GraphBuilder):
     def batch_norm(self, x: Signal, norm: Any) -> Signal:
         """End the search: it is one number for each input, if a Linear layer follows."""
         raise _FirstLayer(len(norm.running_mean))
+
+
+def _check_forward(module: nn.Module) -> None:
+    """Refuse what only holds modules, and does not say in which order they come."""
+    if isinstance(module, (nn.ModuleList, nn.ModuleDict)):
+        values = ".values()" if isinstance(module, nn.ModuleDict) else ""
+        raise InputError(
+            f"`model` must have a forward method, got {type(module).__name__}; pass the module "
+            f"that it is a part of, or torch.nn.Sequential(*model{values})"
+        )
 
 
 def _guessed_shape(module: nn.Module, call: Call) -> tuple[int, ...]:
