@@ -133,7 +133,7 @@ def test_points_and_labels_of_any_kind_give_one_agreement(tmp_path: Path) -> Non
                    pd.DataFrame(X, columns=list("ab")).astype("Float64")):  # fmt: skip
         assert rt.fiedler_partition(COMPLEX, points).agreement(points, Y) == expected
     for labels in (Y.astype(bool), Y.tolist(), pd.array(Y, dtype="Int64"), torch.tensor(Y),
-                   pd.Categorical.from_codes(Y, ["a", "b"])):  # fmt: skip
+                   pd.Series(np.array(["a", "b"])[Y], dtype="category")):  # fmt: skip
         assert PART.agreement(X, labels) == expected
 
 
