@@ -7,7 +7,7 @@ from collections import namedtuple
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -69,7 +69,8 @@ class WithLists(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         for layer in self.seen:
             x = nn.functional.relu(layer(x), inplace=True)
-        return self.unseen[1](self.unseen[0](x).relu_())
+        hidden: torch.Tensor = self.unseen[0](x)
+        return cast("torch.Tensor", self.unseen[1](hidden.relu_()))
 
 
 def of_one_kind(layer: nn.Module) -> nn.Sequential:
