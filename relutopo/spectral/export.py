@@ -9,6 +9,7 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from relutopo.checks import check_path
+from relutopo.errors import InputError
 from relutopo.optional import require
 from relutopo.spectral.given_graph import as_graph
 from relutopo.system.files import atomic_write
@@ -26,7 +27,7 @@ def save_graphml(
     Parameters
     ----------
     path : path-like
-        By custom ``....graphml``.
+        Ends in ``.graphml`` or ``.xml``.
     graph : DualGraph, or what `as_graph` takes
     node_data : mapping of str to (n_nodes,) array_like, optional
         See `DualGraph.to_networkx`, which says what nodes and edges carry.
@@ -36,7 +37,7 @@ def save_graphml(
     MissingExtraError
         If networkx is not installed.
     InputError
-        If an array has another shape.
+        If the path ends otherwise, or an array has another shape.
 
     Examples
     --------
@@ -51,6 +52,11 @@ def save_graphml(
     """
     networkx = require("networkx", "save_graphml")
     check_path(path, "regions.graphml")
+    if os.path.splitext(path)[1].lower() not in (".graphml", ".xml"):
+        raise InputError(
+            f"`path` must end in .graphml or .xml, got {os.fspath(path)!r}; for other formats pass "
+            "graph.to_networkx() to a writer of NetworkX"
+        )
     exported = as_graph(graph).to_networkx(node_data)
     with atomic_write(path) as file:
         networkx.write_graphml(exported, file)

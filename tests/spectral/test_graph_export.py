@@ -57,3 +57,10 @@ def test_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "networkx", None)
     with pytest.raises(MissingExtraError, match=r"'networkx', .* \"relutopo\[export\]\""):
         rt.save_graphml(tmp_path / "graph.graphml", graph)
+
+
+def test_a_path_with_the_ending_of_another_format_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"must end in .graphml or .xml, got 'g.gexf'; .*to_netw"):
+        rt.save_graphml("g.gexf", nx.path_graph(3))
+    rt.save_graphml(tmp_path / "g.GraphML", nx.path_graph(3))
+    assert nx.read_graphml(tmp_path / "g.GraphML").number_of_edges() == 2
