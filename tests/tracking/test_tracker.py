@@ -258,7 +258,9 @@ def test_what_is_known_is_drawn(tmp_path: Path) -> None:
     with tracker:
         for step in range(6):
             tracker.step(model(step), step, loss=1 / (1 + step))
-    names = ["loss", "accuracy", "agreement", "regions", "Fiedler value"]
+    names = [
+        "loss", "accuracy", "agreement", "agreement, held out", "regions", "Fiedler value",
+    ]  # fmt: skip
     assert labels(tracker.plot()) == labels(plot_timeline(tracker.table())) == names
     figure = tracker.plot("n_edges", ("n_regions", "n_cells_0"))
     assert labels(figure) == ["n edges", ""]
