@@ -24,12 +24,13 @@ from numpy.typing import NDArray
 
 from relutopo.system.compilation import njit
 
+from ._rows import NEARLY_DEPENDENT, inner_products, subtract_combinations, triangular
+
 __all__ = ["RitzVectors", "largest_ritz_vectors"]
 
 _FIRST_TEST = 6  # blocks; fewer are hardly ever enough
 _BLOCKS = 14  # of the basis, before it is restarted
 _KEPT = 3  # of them are kept
-_NEARLY_DEPENDENT = 1e-7
 _WELL_APART = 1e-3
 _MOST_LOSS = 1e-12
 _ROUNDING = 1e-14
@@ -87,15 +88,8 @@ def largest_ritz_vectors(
         while True:
             begin, size = size, size + len(block)
             basis[begin:size] = block
-            image = operator(block)
-            known = basis[:size]
-            overlap = known @ image.T
-            t[:size, begin:size] = overlap
-            t[begin:size, :size] = overlap.T
-            sizes = np.sqrt(np.einsum("ij,ij->i", image, image))
-            rest = image - overlap.T @ known
-            if loss > _MOST_LOSS:
-                rest -= (rest @ known.T) @ known
+            image, known = operator(block), basis[:size]
+            rest, sizes = _without(image, known, begin, t, loss > _MOST_LOSS)
             block, coupling, least = _orthonormal(rest, known, sizes, rng)
             loss /= min(1.0, max(least, _ROUNDING))
             is_full = size + b > room
@@ -134,47 +128,47 @@ def _orthonormal(
     once more. The rows given are orthogonal to the others but for rounding of numbers of some
     sizes. What is dependent up to that is replaced by random rows, in which r has nothing.
     """
-    q, r = rows, np.eye(len(rows))
-    for attempt in range(3):
-        lower, inverse, least = _triangular(q @ q.T, sizes)
-        if least < _NEARLY_DEPENDENT:
-            break
-        q, r = inverse @ q, r @ lower
-        if least > _WELL_APART:
-            return q, r, least if attempt == 0 else 1.0
-        q -= (q @ others.T) @ others
-        sizes = np.ones(len(rows))
+    q, r, least = _orthonormal_if_independent(rows, others, sizes)
+    if least > 0.0:
+        return q, r, least
     return *_one_by_one(rows, others, sizes, rng), 1.0
 
 
 @njit(cache=True)
-def _triangular(gram: Floats, sizes: Floats) -> tuple[Floats, Floats, float]:
-    """Return Cholesky's factor of a Gram matrix, its inverse, and how far from dependent rows are.
+def _without(
+    image: Floats, known: Floats, begin: int, t: Floats, is_twice: bool
+) -> tuple[Floats, Floats]:
+    """Return the part of an image that is orthogonal to the basis, and the sizes of its rows.
 
-    That is the least part of a row that is left of its size once the earlier ones are taken off.
+    It is the image of the rows from `begin`, for which the projected operator is filled in.
     """
-    n = len(gram)
-    lower, inverse, least = np.zeros((n, n)), np.zeros((n, n)), np.inf
-    for i in range(n):
-        length = gram[i, i]
-        for j in range(i):
-            part = gram[i, j]
-            for k in range(j):
-                part -= lower[i, k] * lower[j, k]
-            lower[i, j] = part / lower[j, j]
-            length -= lower[i, j] * lower[i, j]
-        # Rounding of the Gram matrix hides what is shorter.
-        if not length > 1e-14 * gram[i, i]:
-            return lower, inverse, 0.0
-        lower[i, i] = np.sqrt(length)
-        least = min(least, lower[i, i] / max(sizes[i], np.sqrt(gram[i, i])))
-        inverse[i, i] = 1 / lower[i, i]
-        for j in range(i):
-            part = 0.0
-            for k in range(j, i):
-                part -= lower[i, k] * inverse[k, j]
-            inverse[i, j] = part / lower[i, i]
-    return lower, inverse, least
+    size = len(known)
+    overlap = inner_products(known, image)
+    t[:size, begin:size] = overlap
+    t[begin:size, :size] = overlap.T
+    rest = image.copy()
+    subtract_combinations(rest, overlap, known)
+    if is_twice:
+        subtract_combinations(rest, inner_products(known, rest), known)
+    return rest, np.sqrt(np.sum(image**2, axis=1))
+
+
+@njit(cache=True)
+def _orthonormal_if_independent(
+    rows: Floats, others: Floats, sizes: Floats
+) -> tuple[Floats, Floats, float]:
+    """Return what `_orthonormal` does, or 0 as the last number if the rows are nearly dependent."""
+    q, r = rows, np.eye(len(rows))
+    for attempt in range(3):
+        lower, inverse, least = triangular(np.dot(q, q.T), sizes)
+        if least < NEARLY_DEPENDENT:
+            break
+        q, r = np.dot(inverse, q), np.dot(r, lower)
+        if least > _WELL_APART:
+            return q, r, least if attempt == 0 else 1.0
+        subtract_combinations(q, inner_products(others, q), others)
+        sizes = np.ones(len(rows))
+    return q, r, 0.0
 
 
 def _one_by_one(

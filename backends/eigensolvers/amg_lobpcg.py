@@ -29,6 +29,7 @@ from ._multigrid.orthonormal import orthonormal
 from ._multigrid.progress import BlockState, Progress
 from ._multigrid.sequential import SequentialScheme
 from ._pencil import DENSE_UP_TO, Iterate, PencilSolver, SymmetricProblem
+from ._rows import orthonormal_twice
 
 __all__ = ["AmgLobpcgEigensolver"]
 
@@ -87,14 +88,17 @@ class AmgLobpcgEigensolver(PencilSolver[Hierarchy]):
         basis, ones = roots * setup.start(roots**2, rng, m), np.ones(problem.n)
         sizes = 2 * roots * matrix.diagonal()
         while True:
-            q = orthonormal(problem.project(basis.T).T, ones, device)
+            rows = np.ascontiguousarray(problem.project(basis.T).T)
+            q, is_orthonormal = orthonormal_twice(rows)
+            if not is_orthonormal:
+                q = orthonormal(rows, ones, device)
             image = np.ascontiguousarray((matrix @ q.T).T)
             values, c = np.linalg.eigh(_symmetric(q @ image.T))
             values, c = values[:m], c[:, :m].T
             g = c @ q
             residuals = c @ image - g * values[:, None]
-            rows = (residuals, roots * residuals, roots * g, sizes * g)
-            norms = (np.sqrt(np.einsum("ij,ij->i", row, row)) for row in rows)
+            judged = (residuals, roots * residuals, roots * g, sizes * g)
+            norms = (np.sqrt(np.einsum("ij,ij->i", row, row)) for row in judged)
             state = BlockState(values, *norms)
             found = progress.judge(state, lambda g=g: g[:n_pairs].T)  # type: ignore[misc]
             if found is not None:

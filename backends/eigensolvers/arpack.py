@@ -24,6 +24,7 @@ from scipy import sparse
 
 from relutopo.checks import check_threads
 from relutopo.errors import LimitReachedError
+from relutopo.system.compilation import njit
 from relutopo.system.memory import available_bytes, readable
 from relutopo.system.threads import Run, threads
 
@@ -134,11 +135,9 @@ class ArpackEigensolver(PencilSolver[Cholesky]):
         def invert(g: Floats) -> Floats:
             nonlocal applications
             applications += 1
-            y = factor.solve(roots * project(g), run)
-            # Removing the constant before scaling keeps the projection below free of cancellation.
-            y -= ((roots * y) @ kernel / total)[:, None]
-            y *= roots
-            return project(y)
+            y = factor.solve(_right_sides(g, roots, kernel), run)
+            _project_solutions(y, roots, kernel, total)
+            return y
 
         def pairs_of(g: Floats) -> list[Eigenpair]:
             nodes = np.empty_like(g)
@@ -166,3 +165,33 @@ class ArpackEigensolver(PencilSolver[Cholesky]):
             if self.is_final(problem, pairs, next_value):
                 break
         return Iterate(pairs, next_value, applications, self.name)
+
+
+@njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nsz"})
+def _right_sides(g: Floats, roots: Floats, kernel: Floats) -> Floats:
+    """Return W_V^{1/2} times the projection of each row."""
+    right = np.empty_like(g)
+    for row, given in zip(right, g):  # noqa: B905  # numba knows no strict
+        part = 0.0
+        for i in range(len(row)):
+            part += given[i] * kernel[i]
+        for i in range(len(row)):
+            row[i] = roots[i] * (given[i] - part * kernel[i])
+    return right
+
+
+@njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nsz"})
+def _project_solutions(y: Floats, roots: Floats, kernel: Floats, total: float) -> None:
+    """Replace each row by the projection of W_V^{1/2} times itself; `total` is kᵀ W_V^{1/2} 1."""
+    for row in y:
+        # Removing the constant before scaling keeps the projection below free of cancellation.
+        constant = 0.0
+        for i in range(len(row)):
+            constant += roots[i] * row[i] * kernel[i]
+        constant /= total
+        part = 0.0
+        for i in range(len(row)):
+            row[i] = roots[i] * (row[i] - constant)
+            part += row[i] * kernel[i]
+        for i in range(len(row)):
+            row[i] -= part * kernel[i]

@@ -109,6 +109,10 @@ class Cholesky:
             As for `of`.
         """
         x = right.copy()
+        if len(self.panels) == 1:
+            dissection, plan = self.plan.dissection, self.plan
+            _solve_at_once(self.panels[0], (dissection.starts, plan.border_ptr, plan.slots), x)
+            return x
         for i in range(0, len(x), 2):
             self._solve(x[i : i + 2], run)
         return x
@@ -383,6 +387,20 @@ def _backward_two(panels, blocks, first, last, vectors):
                 k -= 1
         v[begin : begin + n_own] = x[:n_own]
         w[begin : begin + n_own] = y[:n_own]
+
+
+@njit(cache=True, nogil=True)
+def _solve_at_once(panels, blocks, x):
+    """Replace right sides by the solutions, if there is no more than one piece."""
+    n_blocks = len(blocks[0]) - 1
+    for i in range(0, len(x), 2):
+        rows = x[i : i + 2]
+        if len(rows) == 2:
+            _forward_two(panels, blocks, 0, n_blocks, rows)
+            _backward_two(panels, blocks, 0, n_blocks, rows)
+        else:
+            _forward(panels, blocks, 0, n_blocks, rows)
+            _backward(panels, blocks, 0, n_blocks, rows)
 
 
 @njit(cache=True, nogil=True)

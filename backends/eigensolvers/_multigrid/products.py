@@ -10,7 +10,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from relutopo.devices.kernels import Kernel
+from relutopo.system.compilation import njit
 
 __all__ = ["chebyshev_step", "combinations", "inner_products", "product"]
 
@@ -92,6 +95,16 @@ def product(xp: Any, matrix: Any, x: Any, plus: Any = None, sign: float = 1.0) -
     sign : float
     """
     kernel = _PRODUCT.on(xp)
+    if kernel is None and x.ndim == 1:
+        return _product(
+            matrix.indptr,
+            matrix.indices,
+            matrix.data,
+            x,
+            x if plus is None else plus,
+            plus is not None,
+            sign,
+        )
     if kernel is None:
         y = (matrix @ x.T).T
         if sign != 1.0:
@@ -102,6 +115,20 @@ def product(xp: Any, matrix: Any, x: Any, plus: Any = None, sign: float = 1.0) -
     y = xp.empty((*x.shape[:-1], matrix.shape[0]))
     added = (x, *matrix.shape, 0, sign) if plus is None else (plus, *matrix.shape, 1, sign)
     kernel(matrix.data, matrix.indices, matrix.indptr, x, *added, y)
+    return y
+
+
+@njit(cache=True)
+def _product(
+    indptr: Any, indices: Any, data: Any, x: Any, plus: Any, has_plus: bool, sign: float
+) -> Any:
+    # In small graphs SciPy takes longer to decide what to call.
+    y = np.empty(len(indptr) - 1)
+    for i in range(len(y)):
+        total = 0.0
+        for p in range(indptr[i], indptr[i + 1]):
+            total += data[p] * x[indices[p]]
+        y[i] = plus[i] + sign * total if has_plus else sign * total
     return y
 
 

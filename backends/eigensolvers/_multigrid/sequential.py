@@ -31,7 +31,8 @@ class SequentialScheme(Scheme):
     def __init__(self, purpose: str) -> None:
         self.device = numpy_device()
         self._pyamg: Any = require("pyamg", purpose)
-        self._gauss_seidel: Any = self._pyamg.relaxation.relaxation.gauss_seidel
+        # Without the checks around it, which take longer than the sweep on small levels.
+        self._gauss_seidel: Any = self._pyamg.amg_core.gauss_seidel
 
     def aggregate(self, matrix: sparse.csr_matrix) -> sparse.csr_matrix:
         """Return which aggregate each node is in; see `Scheme`."""
@@ -42,18 +43,24 @@ class SequentialScheme(Scheme):
     def smooth_down(self, level: Level, right: Floats) -> Floats:
         """Sweep forwards, from 0."""
         x = np.zeros_like(right)
-        self._gauss_seidel(level.matrix, x, right, sweep="forward")
+        self._sweep(level, x, right)
         return x
 
     def smooth_up(self, level: Level, x: Floats, right: Floats) -> Floats:
         """Sweep backwards."""
-        self._gauss_seidel(level.matrix, x, right, sweep="backward")
+        self._sweep(level, x, right, backwards=True)
         return x
 
     def smooth_start(self, level: Level, x: Floats, right: Floats) -> Floats:
         """Sweep forwards and backwards."""
-        self._gauss_seidel(level.matrix, x, right, sweep="symmetric")
+        self._sweep(level, x, right)
+        self._sweep(level, x, right, backwards=True)
         return x
+
+    def _sweep(self, level: Level, x: Floats, right: Floats, *, backwards: bool = False) -> None:
+        matrix, n = level.matrix, len(x)
+        nodes = (n - 1, -1, -1) if backwards else (0, n, 1)
+        self._gauss_seidel(matrix.indptr, matrix.indices, matrix.data, x, right, *nodes)
 
     def noise(self, n_vectors: int, n: int, rng: np.random.Generator) -> Floats:
         """Return normal numbers."""

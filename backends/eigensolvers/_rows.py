@@ -1,0 +1,118 @@
+"""Compiled kernels for a few long rows: their products, combinations, and orthonormal bases.
+
+At some hundred nodes calling NumPy takes longer than what it does, and with few rows its products
+are slower than plain loops at any size.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relutopo.system.compilation import njit
+
+__all__ = [
+    "NEARLY_DEPENDENT",
+    "inner_products",
+    "orthonormal_twice",
+    "subtract_combinations",
+    "triangular",
+]
+
+NEARLY_DEPENDENT = 1e-7
+"""Of a row, length of what is left of it without the others, from which on rounding decides."""
+_FEW = 4  # products with more rows are left to BLAS
+_STRIP = 512
+
+Floats = NDArray[np.float64]
+
+
+@njit(cache=True, fastmath={"contract", "reassoc", "nsz"})
+def inner_products(known: Floats, rows: Floats) -> Floats:
+    """Return the products of the rows of a basis with a few other rows, (size, b)."""
+    (size, n), b = known.shape, len(rows)
+    if b > _FEW:
+        return np.asarray(np.dot(known, rows.T))
+    products = np.zeros((size, b))
+    for first in range(0, n, _STRIP):  # so that rows stay in the nearest memory
+        last = min(n, first + _STRIP)
+        for i in range(size):
+            p = known[i, first:last]
+            for j in range(b):
+                row, product = rows[j, first:last], 0.0
+                for k in range(len(p)):
+                    product += p[k] * row[k]
+                products[i, j] += product
+    return products
+
+
+@njit(cache=True, fastmath={"contract"})
+def subtract_combinations(rows: Floats, coefficients: Floats, known: Floats) -> None:
+    """Take combinations of the rows of a basis, with coefficients (size, b), off a few rows."""
+    (size, n), b = known.shape, len(rows)
+    if b > _FEW:
+        rows -= np.dot(coefficients.T, known)
+        return
+    for first in range(0, n, _STRIP):
+        last = min(n, first + _STRIP)
+        for j in range(b):
+            row, i = rows[j, first:last], 0
+            while i + 4 <= size:
+                p, q = known[i, first:last], known[i + 1, first:last]
+                r, s = known[i + 2, first:last], known[i + 3, first:last]
+                w, x = coefficients[i, j], coefficients[i + 1, j]
+                y, z = coefficients[i + 2, j], coefficients[i + 3, j]
+                for k in range(len(row)):
+                    row[k] -= w * p[k] + x * q[k] + y * r[k] + z * s[k]
+                i += 4
+            while i < size:
+                p, w = known[i, first:last], coefficients[i, j]
+                for k in range(len(row)):
+                    row[k] -= w * p[k]
+                i += 1
+
+
+@njit(cache=True)
+def triangular(gram: Floats, sizes: Floats) -> tuple[Floats, Floats, float]:
+    """Return Cholesky's factor of a Gram matrix, its inverse, and how far from dependent rows are.
+
+    That is the least part of a row that is left of its size once the earlier ones are taken off.
+    """
+    n = len(gram)
+    lower, inverse, least = np.zeros((n, n)), np.zeros((n, n)), np.inf
+    for i in range(n):
+        length = gram[i, i]
+        for j in range(i):
+            part = gram[i, j]
+            for k in range(j):
+                part -= lower[i, k] * lower[j, k]
+            lower[i, j] = part / lower[j, j]
+            length -= lower[i, j] * lower[i, j]
+        # Rounding of the Gram matrix hides what is shorter.
+        if not length > 1e-14 * gram[i, i]:
+            return lower, inverse, 0.0
+        lower[i, i] = np.sqrt(length)
+        least = min(least, lower[i, i] / max(sizes[i], np.sqrt(gram[i, i])))
+        inverse[i, i] = 1 / lower[i, i]
+        for j in range(i):
+            part = 0.0
+            for k in range(j, i):
+                part -= lower[i, k] * inverse[k, j]
+            inverse[i, j] = part / lower[i, i]
+    return lower, inverse, least
+
+
+@njit(cache=True)
+def orthonormal_twice(rows: Floats) -> tuple[Floats, bool]:
+    """Return orthonormal rows whose first ones span what the first ones given do.
+
+    By Cholesky factors of Gram matrices, two times; rounding of the first changes the rows, which
+    the second mends. Also whether that was possible, the rows being far enough from dependent.
+    """
+    q = rows
+    for _ in range(2):
+        _, inverse, least = triangular(np.dot(q, q.T), np.zeros(len(q)))
+        if least < NEARLY_DEPENDENT:
+            return q, False
+        q = np.dot(inverse, q)
+    return q, True
