@@ -682,7 +682,10 @@ REFUSED: dict[str, tuple[Forward, str]] = {
     ),
     "a tuple": (lambda m, x: (m.c(m.a(x)), x), "must return one tensor .* got tuple"),
     "a named tuple": (lambda m, x: Pair(m.a(x), x), "must return one tensor .* got Pair"),
-    "a dictionary": (lambda m, x: {"logits": m.a(x)}, "must return one tensor .* got dict"),
+    "a dictionary": (
+        lambda m, x: {"logits": m.a(x), "twice": 2 * m.a(x)},
+        "got dict with 'logits', 'twice'; in as_network choose one, for example by output='logits'",
+    ),
     "nothing": (lambda m, x: None, "must return one tensor .* got NoneType"),
     "a constant": (lambda m, x: m.z, "must return one tensor .* got Parameter"),
     "scripted": (
