@@ -112,6 +112,14 @@ def network_of_state_dict(state: Mapping[Any, Any]) -> ReluNetwork:
     layers = _layers(state)
     _refuse_several_networks(layers)
     order = _order(layers, is_sorted=_is_sorted([name for name, _ in _leaves(state)]))
+    for name, after in itertools.pairwise(order):
+        if layers[name].n_outputs != layers[after].n_inputs:
+            raise InputError(
+                f"the layers must fit together in the order {_listed(order)}, got "
+                f"{layers[name].n_outputs} outputs of {name!r} and {layers[after].n_inputs} inputs "
+                f"of {after!r}; if they are several networks, choose one by its key, for example "
+                f"key={order[0]!r}, else pass the module"
+            )
     return ReluNetwork(
         [layers[name].weight for name in order],
         [layers[name].bias for name in order],

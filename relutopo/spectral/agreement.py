@@ -613,7 +613,7 @@ def _two_classes(labels: ArrayLike) -> NDArray[np.bool_]:
         raise InputError(
             f"`labels` must have exactly two classes, got {len(classes)}: "
             f"{', '.join(map(str, classes[:5].tolist()))}{', ...' if len(classes) > 5 else ''}; "
-            "a Fiedler partition has two sides"
+            "a Fiedler partition has two sides, for more take relutopo.spectral_partition"
         )
     greater: NDArray[np.bool_] = codes == 1
     return greater
