@@ -17,6 +17,7 @@ from relutopo.analyses.checkpoints import Analysed, CheckpointAnalysis, last_val
 from relutopo.analyses.classes_summary import WEIGHTINGS, run_summary, sweep_summary
 from relutopo.analyses.partition import Partition
 from relutopo.analyses.partition_summary import learning_steps
+from relutopo.analyses.points import HeldOut, check_points
 from relutopo.analyses.rows import timed
 from relutopo.checks import check_integer, check_number
 from relutopo.errors import InputError
@@ -39,6 +40,7 @@ from relutopo.signatures.n_cells import NumbersOfCells
 from relutopo.signatures.n_regions import NumberOfRegions
 from relutopo.signatures.subject import Choice, Cut, Subject
 from relutopo.spectral.agreement import in_component
+from relutopo.spectral.class_agreement import class_agreement, class_decision_agreement
 from relutopo.spectral.dual_graph import Adjacency
 from relutopo.spectral.spectral_partition import SpectralPartition
 
@@ -171,13 +173,7 @@ class Classes(CheckpointAnalysis):
 
     def check(self, dataset: Dataset, domain: Domain) -> None:
         """Raise an `InputError` for data with no point in the domain."""
-        seen = project_onto(dataset, domain)
-        if not domain.contains(seen.points).any():
-            raise InputError(
-                f"`domain` must hold training points of `data` {dataset.name!r} to be compared "
-                f"with partitions, got {domain!r} with none of {len(seen.points)}; choose another "
-                "box, or the domain 'around_data'"
-            )
+        check_points(dataset, domain)
 
     def check_conclusion(self, dataset: Dataset) -> None:
         """Raise an `InputError` for data without classes."""
@@ -232,12 +228,15 @@ class Classes(CheckpointAnalysis):
         if n_classes:
             sizes = np.bincount(dataset.class_numbers(dataset.targets))
             row["largest_class"] = float(sizes.max() / sizes.sum())
+        held_out = HeldOut(subject, dataset)
         for kind in WEIGHTINGS:
             with timed(row, kind):
-                row |= self._of_kind(kind, subject, dataset, k)
+                row |= self._of_kind(kind, subject, dataset, held_out, k)
         return row
 
-    def _of_kind(self, kind: str, subject: Subject, dataset: Dataset, k: int) -> Row:
+    def _of_kind(
+        self, kind: str, subject: Subject, dataset: Dataset, held_out: HeldOut, k: int
+    ) -> Row:
         if k < 2:
             return {f"{kind}_status": "no classes to count"}
         part, status = subject.parts(self.cut(kind), k, self.rounding)
@@ -254,8 +253,8 @@ class Classes(CheckpointAnalysis):
             has_labels = dataset.classes is not None
             if has_labels and in_component(part, subject.regions).any():
                 labels = dataset.class_numbers(dataset.targets)
-                found = part.agreement(subject.points, labels)
-                decided = part.decision_agreement(subject.points)
+                found = class_agreement(part, subject.points, labels, subject.regions)
+                decided = class_decision_agreement(part, subject.points, subject.regions)
                 own |= {
                     "agreement": found.accuracy,
                     "adjusted_rand_index": found.adjusted_rand_index,
@@ -263,10 +262,10 @@ class Classes(CheckpointAnalysis):
                     "decision_by_volume": decided.by_volume,
                 }
                 shared["purity"] = found.purity
-            held_out = project_onto(dataset, subject.domain).held_out_points
-            if has_labels and len(held_out) and in_component(part, part.locate(held_out)).any():
+            has_held_out = has_labels and dataset.has_held_out
+            if has_held_out and in_component(part, held_out.regions).any():
                 labels = dataset.class_numbers(dataset.held_out_targets)
-                found = part.agreement(held_out, labels)
+                found = class_agreement(part, held_out.points, labels, held_out.regions)
                 own |= {
                     "held_out_agreement": found.accuracy,
                     "held_out_adjusted_rand_index": found.adjusted_rand_index,

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from relutopo.analyses.partition_summary import FOLLOWS, GENERALISED
+from relutopo.analyses.partition_summary import (
+    FOLLOWS,
+    GENERALISED,
+    missing_partitions,
+    not_learned,
+    points_left_out,
+)
 from relutopo.reports.tables import mean_and_worst, new_table
 from relutopo.reports.text import cell, fraction, natural_sort, not_certified
 
@@ -114,12 +120,7 @@ def _verdict(table: pd.DataFrame, has_held_out: bool) -> str:
             " [yellow]The accuracy of the network is not known: it has not one output for each "
             "class.[/yellow]"
         )
-    elif accuracy < 0.95:
-        text += (
-            " [yellow]The network itself has not learned the task: "
-            f"{'held-out' if has_held_out else 'train'} accuracy {fraction(accuracy)}.[/yellow]"
-        )
-    return text
+    return text + not_learned(accuracy, has_held_out=has_held_out)
 
 
 def _learning(table: pd.DataFrame, has_held_out: bool) -> list[str]:
@@ -148,26 +149,14 @@ def _learning(table: pd.DataFrame, has_held_out: bool) -> list[str]:
 def _warnings(table: pd.DataFrame) -> list[str]:
     lines = []
     for kind in WEIGHTINGS:
-        bad = table[table[f"{kind}_status"] != "converged"]
-        if len(bad):
-            steps = ", ".join(map(str, bad["step"]))
-            reasons = "; ".join(sorted(set(bad[f"{kind}_status"])))
-            lines.append(f"[yellow]{NAMES[kind]}: {reasons} at step {steps}[/yellow]")
+        lines += missing_partitions(table, kind, NAMES[kind])
         torn = table[table[f"{kind}_is_unique"] == 0]
         if len(torn):
             lines.append(
                 f"[yellow]{NAMES[kind]}: no gap after λ_k at step "
                 f"{', '.join(map(str, torn['step']))}, so that the parts are a choice[/yellow]"
             )
-    lines += not_certified(table["enumeration_status"])
-    for column, what in (
-        ("n_points_outside", "outside the domain"),
-        ("n_points_on_boundary", "on a boundary between regions"),
-    ):
-        most = int(table[column].max())
-        if most:
-            lines.append(f"[yellow]up to {most} training points lie {what}[/yellow]")
-    return lines
+    return [*lines, *not_certified(table["enumeration_status"]), *points_left_out(table)]
 
 
 def sweep_summary(table: pd.DataFrame, swept: Sequence[str]) -> list[RenderableType]:

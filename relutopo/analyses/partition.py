@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -22,6 +21,7 @@ from relutopo.analyses.partition_summary import (
     run_summary,
     sweep_summary,
 )
+from relutopo.analyses.points import HeldOut, check_points
 from relutopo.analyses.rows import timed
 from relutopo.errors import InputError
 from relutopo.geometry.cells import ON_BOUNDARY, OUTSIDE, Cells
@@ -197,13 +197,7 @@ class Partition(CheckpointAnalysis):
 
     def check(self, dataset: Dataset, domain: Domain) -> None:
         """Raise an `InputError` for data with no point in the domain."""
-        seen = project_onto(dataset, domain)
-        if not domain.contains(seen.points).any():
-            raise InputError(
-                f"`domain` must hold training points of `data` {dataset.name!r} to be compared "
-                f"with partitions, got {domain!r} with none of {len(seen.points)}; choose another "
-                "box, or the domain 'around_data'"
-            )
+        check_points(dataset, domain)
 
     def check_conclusion(self, dataset: Dataset) -> None:
         """Raise an `InputError` for data of other than two classes, the held-out ones too."""
@@ -269,14 +263,19 @@ class Partition(CheckpointAnalysis):
         if row["label_status"].startswith(_OK):
             sizes = np.bincount(dataset.class_numbers(dataset.targets))
             row["largest_class"] = float(sizes.max() / sizes.sum())
-        held_out = _HeldOut(subject, dataset)
+        held_out = HeldOut(subject, dataset)
         for kind in KINDS:
             with timed(row, kind):
-                row |= self._of_kind(kind, subject, held_out, row)
+                row |= self._of_kind(kind, subject, dataset, held_out, row)
         return row
 
     def _of_kind(
-        self, kind: str, subject: Subject, held_out: _HeldOut, known: Mapping[str, Any]
+        self,
+        kind: str,
+        subject: Subject,
+        dataset: Dataset,
+        held_out: HeldOut,
+        known: Mapping[str, Any],
     ) -> Row:
         kinds: list[type[FiedlerValue | DecisionAgreement | LabelAgreement]] = [FiedlerValue]
         if known["decision_status"] == _OK:
@@ -290,7 +289,7 @@ class Partition(CheckpointAnalysis):
             own |= {"method": part.method, "residual": part.residual, "partition": _digest(part)}
             for signature in kinds:
                 own |= signature(**vars(cut)).compute(subject)
-            own |= held_out(part)
+            own |= _of_held_out(held_out, dataset, part)
         shared = {name: own.pop(name) for name in (*_SHARED, "held_out_purity") if name in own}
         return {f"{kind}_{name}": value for name, value in own.items()} | shared
 
@@ -339,34 +338,20 @@ class Partition(CheckpointAnalysis):
         return SweepConclusion(sweep_summary(sweep.table(), list(sweep.swept)))
 
 
-class _HeldOut:
-    """What held-out points measure; their regions are found when a partition asks for them."""
-
-    def __init__(self, subject: Subject, dataset: Dataset) -> None:
-        self._subject, self._dataset = subject, dataset
-
-    @cached_property
-    def points(self) -> NDArray[np.float64]:
-        return project_onto(self._dataset, self._subject.domain).held_out_points
-
-    @cached_property
-    def regions(self) -> NDArray[np.int64]:
-        return self._subject.complex.locate(self.points)
-
-    def __call__(self, part: FiedlerPartition) -> Row:
-        """Return the columns, if there are labels of both classes, and a point in the partition."""
-        if _label_status(self._dataset) != _OK or not self._dataset.has_held_out:
-            return {}
-        regions = settled(part, part.sides, self.points, self.regions)
-        if not in_component(part, regions).any():
-            return {}
-        found = label_agreement_in(part, regions, self._dataset.held_out_targets)
-        return {
-            "held_out_agreement": found.accuracy,
-            "held_out_agreement_least": found.accuracy_least,
-            "held_out_agreement_greatest": found.accuracy_greatest,
-            "held_out_purity": found.purity,
-        }
+def _of_held_out(held_out: HeldOut, dataset: Dataset, part: FiedlerPartition) -> Row:
+    """Return the columns, if there are labels of both classes, and a point in the partition."""
+    if _label_status(dataset) != _OK or not dataset.has_held_out:
+        return {}
+    regions = settled(part, part.sides, held_out.points, held_out.regions)
+    if not in_component(part, regions).any():
+        return {}
+    found = label_agreement_in(part, regions, dataset.held_out_targets)
+    return {
+        "held_out_agreement": found.accuracy,
+        "held_out_agreement_least": found.accuracy_least,
+        "held_out_agreement_greatest": found.accuracy_greatest,
+        "held_out_purity": found.purity,
+    }
 
 
 def _labels_in(dataset: Dataset, targets: NDArray[np.float64]) -> list[Any]:

@@ -19,7 +19,15 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.console import RenderableType
 
-__all__ = ["GENERALISED", "learning_steps", "run_summary", "sweep_summary"]
+__all__ = [
+    "GENERALISED",
+    "learning_steps",
+    "missing_partitions",
+    "not_learned",
+    "points_left_out",
+    "run_summary",
+    "sweep_summary",
+]
 
 GENERALISED = 0.98
 """Held-out accuracy from which a network counts as generalising."""
@@ -156,12 +164,7 @@ def _verdict(table: pd.DataFrame, has_held_out: bool) -> str:
     if not is_one and first["weighted_agreement"] >= FOLLOWS:
         text += f" [yellow]At step {first['step']} it followed the labels already.[/yellow]"
     accuracy = last["held_out_accuracy" if has_held_out else "train_accuracy"]
-    if accuracy < 0.95:
-        text += (
-            " [yellow]The network itself has not learned the task: "
-            f"{'held-out' if has_held_out else 'train'} accuracy {fraction(accuracy)}.[/yellow]"
-        )
-    return text
+    return text + not_learned(accuracy, has_held_out=has_held_out)
 
 
 def _generalisation(table: pd.DataFrame, has_held_out: bool) -> list[str]:
@@ -196,23 +199,54 @@ def _generalisation(table: pd.DataFrame, has_held_out: bool) -> list[str]:
     ]
 
 
+def missing_partitions(table: pd.DataFrame, kind: str, name: str) -> list[str]:
+    """Say at which checkpoints there is no partition of a kind, and why.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+    kind : str
+        What its columns begin with.
+    name : str
+        What it is called.
+    """
+    bad = table[table[f"{kind}_status"] != "converged"]
+    if not len(bad):
+        return []
+    steps = ", ".join(map(str, bad["step"]))
+    reasons = "; ".join(sorted(set(bad[f"{kind}_status"])))
+    return [f"[yellow]{name}: {reasons} at step {steps}[/yellow]"]
+
+
+def points_left_out(table: pd.DataFrame) -> list[str]:
+    """Say how many training points are outside the domain, or between regions."""
+    places = {
+        "n_points_outside": "outside the domain",
+        "n_points_on_boundary": "on a boundary between regions",
+    }
+    most = {where: int(table[column].max()) for column, where in places.items()}
+    return [
+        f"[yellow]up to {n} training points lie {where}[/yellow]" for where, n in most.items() if n
+    ]
+
+
+def not_learned(accuracy: float, *, has_held_out: bool) -> str:
+    """Say so if a network's accuracy shows that it has not learned the task; nothing otherwise."""
+    if not accuracy < 0.95:
+        return ""
+    return (
+        " [yellow]The network itself has not learned the task: "
+        f"{'held-out' if has_held_out else 'train'} accuracy {fraction(accuracy)}.[/yellow]"
+    )
+
+
 def _warnings(table: pd.DataFrame) -> list[str]:
     lines = []
     for kind in ("weighted", "unweighted"):
-        bad = table[table[f"{kind}_status"] != "converged"]
-        if len(bad):
-            steps = ", ".join(map(str, bad["step"]))
-            reasons = "; ".join(sorted(set(bad[f"{kind}_status"])))
-            lines.append(f"[yellow]{kind}: {reasons} at step {steps}[/yellow]")
+        lines += missing_partitions(table, kind, kind)
         lines += _not_unique(table, kind)
     lines += not_certified(table["enumeration_status"])
-    for column, what in (
-        ("n_points_outside", "outside the domain"),
-        ("n_points_on_boundary", "on a boundary between regions"),
-    ):
-        most = int(table[column].max())
-        if most:
-            lines.append(f"[yellow]up to {most} training points lie {what}[/yellow]")
+    lines += points_left_out(table)
     distance = table["points_distance"].iloc[-1]
     if distance:
         lines.append(

@@ -37,6 +37,7 @@ __all__ = [
     "decision_agreement",
     "decision_of_regions",
     "in_component",
+    "judged",
     "label_agreement",
     "label_agreement_in",
     "settled",
@@ -368,17 +369,7 @@ def label_agreement_in(
         As `FiedlerPartition.agreement`.
     """
     positive = _two_classes(labels)
-    if len(regions) != len(positive):
-        raise InputError(
-            f"`labels` must have one entry for each of the {len(regions)} points, got "
-            f"{len(positive)}; pass points and labels of the same set"
-        )
-    used = in_component(partition, regions)
-    if not used.any():
-        raise InputError(
-            f"`points` must have a point in a region of the partition, got none in "
-            f"{len(regions)}; widen the domain, for example Box.around(points)"
-        )
+    used = judged(partition, regions, len(positive))
     region, positive = regions[used], positive[used]
     total = np.bincount(region, minlength=partition.graph.n_nodes)
     ones = np.bincount(region, weights=positive, minlength=partition.graph.n_nodes)
@@ -538,6 +529,35 @@ def in_component(partition: Divided, regions: NDArray[np.int64]) -> NDArray[np.b
     """
     used = regions >= 0
     used[used] = partition.component[regions[used]]
+    return used
+
+
+def judged(partition: Divided, regions: NDArray[np.int64], n_labels: int) -> NDArray[np.bool_]:
+    """Tell which points lie in the partition's component; there must be one, and as many labels.
+
+    Parameters
+    ----------
+    partition : Divided
+    regions : (n,) ndarray of int64
+        What ``partition.locate`` says of the points.
+    n_labels : int
+
+    Raises
+    ------
+    InputError
+        If there are not as many labels as points, or no point lies in the component.
+    """
+    if len(regions) != n_labels:
+        raise InputError(
+            f"`labels` must have one entry for each of the {len(regions)} points, got "
+            f"{n_labels}; pass points and labels of the same set"
+        )
+    used = in_component(partition, regions)
+    if not used.any():
+        raise InputError(
+            f"`points` must have a point in a region of the partition, got none in "
+            f"{len(regions)}; widen the domain, for example Box.around(points)"
+        )
     return used
 
 

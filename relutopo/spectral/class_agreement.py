@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relutopo.arrays import Frozen, as_labels, frozen
-from relutopo.errors import InputError
 from relutopo.geometry.cells import ON_BOUNDARY, OUTSIDE, Cells
 from relutopo.geometry.location import NOT_FOUND
 from relutopo.optional import require
@@ -28,6 +27,7 @@ from relutopo.spectral.agreement import (
     Divided,
     adjusted_rand_index,
     in_component,
+    judged,
     settled,
     warn_of_unused,
 )
@@ -217,21 +217,25 @@ def match(confusion: ArrayLike) -> NDArray[np.int64]:
     return found
 
 
-def class_agreement(partition: Parts, points: ArrayLike, labels: ArrayLike) -> ClassAgreement:
-    """Compare parts with labels; see `SpectralPartition.agreement`."""
+def class_agreement(
+    partition: Parts,
+    points: ArrayLike,
+    labels: ArrayLike,
+    regions: NDArray[np.int64] | None = None,
+) -> ClassAgreement:
+    """Compare parts with labels; see `SpectralPartition.agreement`.
+
+    Parameters
+    ----------
+    partition : Parts
+    points : (n, d) array_like
+    labels : (n,) array_like
+    regions : (n,) ndarray of int64, optional
+        What ``partition.locate`` says of the points, if it is known already.
+    """
     classes, codes = as_labels(labels)
-    regions = settled(partition, partition.parts + 1, points)
-    if len(regions) != len(codes):
-        raise InputError(
-            f"`labels` must have one entry for each of the {len(regions)} points, got "
-            f"{len(codes)}; pass points and labels of the same set"
-        )
-    used = in_component(partition, regions)
-    if not used.any():
-        raise InputError(
-            f"`points` must have a point in a region of the partition, got none in "
-            f"{len(regions)}; widen the domain, for example Box.around(points)"
-        )
+    regions = settled(partition, partition.parts + 1, points, regions)
+    used = judged(partition, regions, len(codes))
     region, codes = regions[used], codes[used]
     parts = partition.parts[region]
     confusion = _confusion(codes, parts, np.ones(len(codes)), len(classes), partition.k)
@@ -257,9 +261,19 @@ def class_agreement(partition: Parts, points: ArrayLike, labels: ArrayLike) -> C
 
 
 def class_decision_agreement(
-    partition: Parts, points: ArrayLike | None = None
+    partition: Parts,
+    points: ArrayLike | None = None,
+    regions: NDArray[np.int64] | None = None,
 ) -> ClassDecisionAgreement:
-    """Compare parts with the network; see `SpectralPartition.decision_agreement`."""
+    """Compare parts with the network; see `SpectralPartition.decision_agreement`.
+
+    Parameters
+    ----------
+    partition : Parts
+    points : (n, d) array_like, optional
+    regions : (n,) ndarray of int64, optional
+        What ``partition.locate`` says of the points, if it is known already.
+    """
     complex_, n_classes = partition.complex, max(2, partition.complex.network.n_outputs)
     nodes = np.flatnonzero(partition.component)
     decided = _decisions(complex_, complex_.interior_points[nodes])
@@ -271,7 +285,7 @@ def class_decision_agreement(
 
     by_points = np.nan
     if points is not None:
-        regions = settled(partition, partition.parts + 1, points)
+        regions = settled(partition, partition.parts + 1, points, regions)
         used = in_component(partition, regions)
         codes = _decisions(complex_, np.asarray(points)[used])
         by_points = share(codes, partition.parts[regions[used]], np.ones(len(codes)))
