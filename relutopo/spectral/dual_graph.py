@@ -27,7 +27,7 @@ from relutopo.reports.shown import Shown
 from relutopo.system.interrupts import deliver_interrupts
 from relutopo.system.memory import Room, in_words
 
-__all__ = ["Adjacency", "DualGraph", "complex_of", "dual_graph"]
+__all__ = ["Adjacency", "DualGraph", "OfGraph", "dual_graph"]
 
 Adjacency: TypeAlias = Literal["facet", "hamming"]
 """What joins two regions: a shared facet, or patterns that differ in one neuron."""
@@ -367,22 +367,28 @@ def _hamming_pairs(packed: NDArray[np.uint8], n_neurons: int) -> NDArray[np.int6
     return np.concatenate(found) if found else np.empty((0, 2), dtype=np.int64)
 
 
-def complex_of(graph: DualGraph) -> Cells:
-    """Return the complex of a graph, or say that it has none.
+class OfGraph:
+    """What was made of a graph, and where points lie in it."""
 
-    Parameters
-    ----------
-    graph : DualGraph
+    graph: DualGraph
 
-    Raises
-    ------
-    InputError
-        If the graph was not taken from a complex.
-    """
-    if graph.complex is None:
-        raise InputError(
-            "`graph` must have a complex for this, got one without; take the graph from "
-            "CellComplex.dual_graph; of a graph of one's own `sides`, `vector` and `sweep_cut` are "
-            "what there is"
-        )
-    return graph.complex
+    @property
+    def complex(self) -> Cells:
+        """The complex of the graph.
+
+        Raises
+        ------
+        InputError
+            If the graph has none.
+        """
+        if self.graph.complex is None:
+            raise InputError(
+                "`graph` must have a complex for this, got one without; take the graph from "
+                "CellComplex.dual_graph; of a graph of one's own `sides`, `vector` and `sweep_cut` "
+                "are what there is"
+            )
+        return self.graph.complex
+
+    def locate(self, points: ArrayLike) -> NDArray[np.int64]:
+        """Return the region of each point; see `DualGraph.locate`."""
+        return self.graph.locate(points)

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relutopo.arrays import Frozen, frozen
-from relutopo.geometry.cells import Cells
 from relutopo.reports.shown import Shown
 from relutopo.spectral.accuracy import entry_bounds
 from relutopo.spectral.agreement import (
@@ -21,7 +20,7 @@ from relutopo.spectral.agreement import (
     label_agreement,
     sweep_cut,
 )
-from relutopo.spectral.dual_graph import DualGraph, complex_of
+from relutopo.spectral.dual_graph import DualGraph, OfGraph
 from relutopo.spectral.given_graph import nodes_of
 from relutopo.spectral.ranges import agreement_range
 from relutopo.spectral.table import partition_table
@@ -33,7 +32,7 @@ __all__ = ["FiedlerPartition"]
 
 
 @dataclass(frozen=True, eq=False)
-class FiedlerPartition(Frozen, Shown):
+class FiedlerPartition(OfGraph, Frozen, Shown):
     """The two sides into which the Fiedler vector divides the regions.
 
     All arrays are read-only; those that are not frozen (`relutopo.arrays.freeze`) are copied.
@@ -221,17 +220,6 @@ class FiedlerPartition(Frozen, Shown):
         )
 
     @property
-    def complex(self) -> Cells:
-        """The complex of the graph.
-
-        Raises
-        ------
-        InputError
-            If the graph has none.
-        """
-        return complex_of(self.graph)
-
-    @property
     def cut_edges(self) -> NDArray[np.int64]:
         """Edges of the graph whose ends are not on the same side, (n_cut, 2).
 
@@ -241,10 +229,6 @@ class FiedlerPartition(Frozen, Shown):
         low, high = self.sides[self.graph.edges].T
         cut: NDArray[np.int64] = self.graph.edges[low != high]
         return cut
-
-    def locate(self, points: ArrayLike) -> NDArray[np.int64]:
-        """Return the region of each point; see `DualGraph.locate`."""
-        return self.graph.locate(points)
 
     def table(
         self, points: ArrayLike | None = None, labels: ArrayLike | None = None

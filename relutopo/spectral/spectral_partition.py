@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relutopo.arrays import Frozen, frozen
-from relutopo.geometry.cells import Cells
 from relutopo.reports.shown import Shown
 from relutopo.spectral.accuracy import RESOLVED
 from relutopo.spectral.class_agreement import (
@@ -19,14 +18,14 @@ from relutopo.spectral.class_agreement import (
     class_agreement,
     class_decision_agreement,
 )
-from relutopo.spectral.dual_graph import DualGraph, complex_of
+from relutopo.spectral.dual_graph import DualGraph, OfGraph
 from relutopo.spectral.given_graph import nodes_of
 
 __all__ = ["SpectralPartition"]
 
 
 @dataclass(frozen=True, eq=False)
-class SpectralPartition(Frozen, Shown):
+class SpectralPartition(OfGraph, Frozen, Shown):
     """The parts into which the first eigenvectors divide the regions.
 
     All arrays are read-only; those that are not frozen (`relutopo.arrays.freeze`) are copied.
@@ -154,17 +153,6 @@ class SpectralPartition(Frozen, Shown):
         return self.error <= RESOLVED
 
     @property
-    def complex(self) -> Cells:
-        """The complex of the graph.
-
-        Raises
-        ------
-        InputError
-            If the graph has none.
-        """
-        return complex_of(self.graph)
-
-    @property
     def cut_edges(self) -> NDArray[np.int64]:
         """Edges of the graph whose ends are not in the same part, (n_cut, 2).
 
@@ -173,10 +161,6 @@ class SpectralPartition(Frozen, Shown):
         low, high = self.parts[self.graph.edges].T
         cut: NDArray[np.int64] = self.graph.edges[low != high]
         return cut
-
-    def locate(self, points: ArrayLike) -> NDArray[np.int64]:
-        """Return the region of each point; see `DualGraph.locate`."""
-        return self.graph.locate(points)
 
     def agreement(self, points: ArrayLike, labels: ArrayLike) -> ClassAgreement:
         """Compare the parts with the labels of points, training or held out.
