@@ -55,8 +55,10 @@ class Eigenspace:
         Whether it is proved that no more than the dimension of the space is below the next value.
     is_whole : bool
         Whether a gap follows after the m values; otherwise the true space may be larger.
-    result : EigenResult
-        What the eigensolver returned in the end, with all its iterations.
+    iterations : int
+        Of the eigensolver, all that it was asked for together.
+    method : str
+        The method that ran in the end.
     """
 
     value: float
@@ -66,7 +68,8 @@ class Eigenspace:
     gap: float
     is_gap_proved: bool
     is_whole: bool
-    result: EigenResult
+    iterations: int
+    method: str
 
 
 def eigenspace(
@@ -88,15 +91,15 @@ def eigenspace(
     while True:
         result = solve(n_pairs)
         iterations += result.iterations
-        found = _separated(result, laplacian, weights)
+        found = _separated(result, laplacian, weights, iterations)
         if found.is_whole or n_pairs == most:
-            break
+            return found
         n_pairs = min(2 * n_pairs, most)
-    vars(result)["iterations"] = iterations
-    return found
 
 
-def _separated(result: EigenResult, laplacian: sparse.csr_array, weights: Floats) -> Eigenspace:
+def _separated(
+    result: EigenResult, laplacian: sparse.csr_array, weights: Floats, iterations: int
+) -> Eigenspace:
     """Return the first pairs up to a gap, or all of them if none follows."""
     values, basis, rounding = _along_edges(result, laplacian, weights)
     after = float(result.values[len(values)]) if len(values) < len(result.values) else None
@@ -119,7 +122,8 @@ def _separated(result: EigenResult, laplacian: sparse.csr_array, weights: Floats
         gap=max(0.0, float(following[0] - value) / value),
         is_gap_proved=result.is_next_value_proved,
         is_whole=error <= RESOLVED,
-        result=result,
+        iterations=iterations,
+        method=result.method,
     )
 
 

@@ -268,9 +268,9 @@ class Partitioner:
             is_gap_proved=found.is_gap_proved,
             is_multiplicity_known=found.is_whole,
             residual=found.residual,
-            iterations=found.result.iterations,
+            iterations=found.iterations,
             seconds=seconds,
-            method=found.result.method,
+            method=found.method,
             **problem.shared,
         )
         if part.multiplicity > 1:
