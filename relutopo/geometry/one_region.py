@@ -76,7 +76,7 @@ class Region(Frozen, Shown):
     >>> region = complex_.region(complex_.locate([0.5, 0.5]))
     >>> region
     Region(3, pattern 11, 4 vertices, volume 1, neighbours 1, 2)
-    >>> region.coefficients.tolist(), region.offset.tolist(), region.inradius
+    >>> region.coefficients.tolist(), region.offset.tolist(), round(region.inradius, 9)
     ([[1.0, 2.0]], [0.5], 0.5)
     >>> [facet.neurons for facet in region.facets if facet.neighbour is not None]
     [((0, 0),), ((0, 1),)]
@@ -135,7 +135,7 @@ class Region(Frozen, Shown):
 
     @cached_property
     def inradius(self) -> float:
-        """Radius of the largest ball in the region."""
+        """Radius of the largest ball in the region: a bound from below, by some 10⁻¹⁰ of it."""
         bits = self.complex.patterns[self.index]
         geometry = RegionGeometry(self.complex.network, self.complex.domain, bits)
         return float(geometry.inradius * geometry.scale)

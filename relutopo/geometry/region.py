@@ -3,13 +3,14 @@
 A region with activation pattern s is {x in the domain: s_j z_j(x) ≥ 0 for all neurons j}, where
 z_j is the affine map of neuron j under the pattern s: an intersection of half-spaces, most of them
 redundant. A neuron makes a *wall* if some point of its plane satisfies all other inequalities
-strictly (those with the same plane aside). Candidates come from floats: rays from the centre of the
-region, then, for neurons that a box around the region does not exclude, one linear programme each
-(HiGHS), ::
+strictly (those with the same plane aside). Candidates come from floats, for all neurons together
+(`relutopo.geometry.strict_points`): by relaxation from the centre of the region, then, for neurons
+that it left open, by an interior point method for ::
 
     maximise t    such that    g_j(y) = 0    and    g_i(y) ≥ t  for all i,
 
-over normalised rows g_i. Every candidate is then proved or disproved:
+over normalised rows g_i, and last by one linear programme each (HiGHS), which ends at a corner and
+not between several. Every candidate is then proved or disproved:
 
 - *wall*: at the point found all other rows exceed their error bound, by more than the distance
   that an exact zero of g_j can be away; or the exact projection of the point onto the exact plane
@@ -30,7 +31,7 @@ layer from exact values and, where they are zero, from exact slopes.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -39,27 +40,31 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from relutopo.arithmetic.exact import Integers, homogeneous_points
+from relutopo.arithmetic.exact import Integers, homogeneous_points, to_float
 from relutopo.errors import InvariantError
 from relutopo.geometry.domain import Domain
 from relutopo.geometry.polytope import Cone, integer_rows
+from relutopo.geometry.strict_points import Raised, raised, relaxed
 from relutopo.networks.network import Network
 
-__all__ = ["RegionGeometry", "Walls", "pattern_beyond"]
+__all__ = ["RegionGeometry", "Sides", "Walls", "pattern_beyond"]
 
 _ORDINARY = 400
 """Up to which power of two normals are left as they are."""
 _FAR = 2.0**60
 """Where a plane passes |y_i| ≤ 1 by; solvers take far larger numbers for infinite."""
+_NORMAL = 1e-290
+"""Beside which what underflows is nothing."""
 _TINY = 1e-10
 """Rows whose relative error bound is larger are computed exactly and rounded."""
 _SAME = 1e-9
 """Normalised rows that differ by less may be the same plane, which is decided exactly."""
 _MOST_STEPS = 30
 """How many times an exact decision takes a further row into account before it is given up."""
-_RAYS_PER_NEURON = 10
-_OPEN_PER_AXIS = 6
-"""From how many open neurons an axis the 2 d programmes for a box around the region pay."""
+_LIFT = 0.02
+"""How high a step of the relaxation lifts a row, in parts of the inradius."""
+_CLOSE = 1e-10
+"""How far the largest ball may be from the one found, in parts of it."""
 
 
 @dataclass(frozen=True)
@@ -69,12 +74,15 @@ class Walls:
     Attributes
     ----------
     neighbours : list of (n_neurons,) ndarrays of bool
-        Pattern of the region behind each wall.
+        Pattern of the region behind each wall, in the order of the neurons.
+    points : list of (d,) ndarrays
+        A point near each wall, rounded, around which the wall was proved.
     n_open : int
         Neurons of which it was neither proved nor disproved that they make a wall.
     """
 
     neighbours: list[NDArray[np.bool_]]
+    points: list[NDArray[np.float64]]
     n_open: int
 
 
@@ -119,25 +127,72 @@ def pattern_beyond(
     return pattern
 
 
+class Sides:
+    """The half-spaces of a domain, as rows that are not negative inside.
+
+    Parameters
+    ----------
+    domain : Domain
+    """
+
+    def __init__(self, domain: Domain) -> None:
+        normals, offsets = domain.halfspaces()
+        self.rows: NDArray[np.float64] = np.concatenate([-normals, offsets[:, None]], axis=1)
+        self.magnitude = domain.magnitude
+        self.scale = float(self.magnitude.max())
+
+    @cached_property
+    def exact_rows(self) -> list[Integers]:
+        """The same rows, each times a power of two of its own."""
+        return integer_rows(self.rows)
+
+
 class RegionGeometry:
     """The inequalities of one region, in coordinates y = x / scale with |y_i| ≤ 1.
 
     Row i < n_neurons belongs to neuron i, row n_neurons + s to side s of the domain. Floats are
-    kept for the rows in `rows` only, which are those that are not constant.
+    kept for the rows in `rows` only, which are those that may vanish in the domain.
+
+    A ball of radius `inradius` lies in the region, and none of a radius above `most_inradius` (both
+    in y), for certain.
 
     Parameters
     ----------
     network, domain
     pattern : (n_neurons,) ndarray of bool
         Of a region with interior points in the domain.
+    sides : Sides, optional
+        Of the domain, where many regions share them.
+    maps : (n_neurons, d + 1) and (n_neurons,) ndarrays, optional
+        What `Network.affine_maps` gives for the pattern, likewise.
     """
 
-    def __init__(self, network: Network, domain: Domain, pattern: NDArray[np.bool_]) -> None:
+    def __init__(
+        self,
+        network: Network,
+        domain: Domain,
+        pattern: NDArray[np.bool_],
+        sides: Sides | None = None,
+        maps: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None,
+    ) -> None:
         self.network, self.domain, self.pattern = network, domain, pattern
-        self.scale = float(domain.magnitude.max())
+        self.sides = Sides(domain) if sides is None else sides
+        self.scale = self.sides.scale
         self.n_linear_programs = 0
-        self._load_rows()
-        self.centre, self.inradius, _ = self._widest(np.arange(len(self.rows)))
+        if maps is None:
+            ((planes, errors),) = _maps_of(network, self.sides, pattern[None])
+        else:
+            planes, errors = maps
+        self._load_rows(planes, errors)
+        self._find_centre()
+
+    @classmethod
+    def of_patterns(
+        cls, network: Network, sides: Sides, domain: Domain, patterns: NDArray[np.bool_]
+    ) -> Iterator[RegionGeometry]:
+        """Yield the regions of several patterns, (n, n_neurons), whose maps are made together."""
+        for pattern, maps in zip(patterns, _maps_of(network, sides, patterns), strict=True):
+            yield cls(network, domain, pattern, sides, maps)
 
     @property
     def interior_point(self) -> NDArray[np.float64]:
@@ -148,30 +203,23 @@ class RegionGeometry:
     def _exact_rows(self) -> Integers:
         """All rows, (n_neurons + n_sides, d + 1), non-negative inside."""
         maps = self.network.exact_maps(self.pattern, len(self.network.layer_sizes))
-        normals, offsets = self.domain.halfspaces()
-        sides = integer_rows(np.concatenate([-normals, offsets[:, None]], axis=1))
-        rows: Integers = np.concatenate([*maps, sides])
+        rows: Integers = np.concatenate([*maps, self.sides.exact_rows])
         rows[: self.network.n_neurons][~self.pattern] *= -1
         return rows
 
-    def _load_rows(self) -> None:
-        network, magnitude = self.network, self.domain.magnitude
-        planes, errors = [], []
-        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is computed exactly
-            for layer in range(len(network.layer_sizes)):
-                maps = network.affine_maps(layer, self.pattern[None], magnitude)
-                planes.append(maps.planes[0].T)
-                errors.append(maps.errors[0])
-        normals, offsets = self.domain.halfspaces()
-        signs = np.where(self.pattern, 1.0, -1.0)
-        rows = np.concatenate([*planes, np.concatenate([-normals, offsets[:, None]], axis=1)])
-        rows[: network.n_neurons] *= signs[:, None]
-        error = np.concatenate([*errors, np.zeros(len(normals))])
-        # Rows of which floats know too little, constant ones among them.
+    def _load_rows(self, planes: NDArray[np.float64], errors: NDArray[np.float64]) -> None:
+        n_neurons, magnitude = self.network.n_neurons, self.sides.magnitude
+        rows = np.concatenate([planes, self.sides.rows])
+        rows[:n_neurons] *= np.where(self.pattern, 1.0, -1.0)[:, None]
+        error = np.concatenate([errors, np.zeros(len(self.sides.rows))])
         with np.errstate(over="ignore", invalid="ignore"):
             sizes = np.abs(rows[:, :-1]) @ magnitude
+            # A neuron far from its zero everywhere in the domain is no wall and bounds nothing.
+            far = (rows[:, -1] > 1.01 * (sizes + error) + _NORMAL) & (rows[:, -1] < np.inf)
+            far[n_neurons:] = False
+            # Rows of which floats know too little, constant ones among them.
             known = (sizes > 0) & (sizes < np.inf) & np.isfinite(rows[:, -1])
-            vague = np.flatnonzero(~(known & (error <= _TINY * sizes)))
+            vague = np.flatnonzero(~(far | (known & (error <= _TINY * sizes))))
         self.some_vanish = False
         for i in vague.tolist():
             exact = self._exact_rows[i]
@@ -181,7 +229,7 @@ class RegionGeometry:
             error[i] = 0.0
         rows, error = _of_ordinary_size(rows, error)
         norms = np.linalg.norm(rows[:, :-1], axis=1)
-        self.rows = np.flatnonzero(norms > 0)
+        self.rows = np.flatnonzero((norms > 0) & ~far)
         norms = norms[self.rows]
         self.normals = rows[self.rows, :-1] / norms[:, None]
         with np.errstate(over="ignore"):
@@ -191,6 +239,41 @@ class RegionGeometry:
         d = self.domain.dim
         self.errors = 1.01 * error[self.rows] / norms / self.scale
         self.errors += (d + 16) * 2.0**-52 * (np.sqrt(d) + np.abs(self.offsets))
+
+    def _find_centre(self) -> None:
+        """Find the centre of a largest ball, and prove how large it is.
+
+        A ball around the centre reaches as far as the lowest row there, less its error; a normal
+        of length one, as computed, is as long up to the error of the row over the shortest axis.
+        None is larger than Σ λ_i g_i for λ ≥ 0 of sum one, which is nearly constant.
+        """
+        start = np.clip(to_float(self.domain.inner_point()) / self.scale, -1, 1)
+        whole = np.ones((1, len(self.rows)), dtype=bool)
+
+        def is_enough(_: NDArray[np.intp], now: Raised) -> NDArray[np.bool_]:
+            most = now.multipliers @ self.offsets + np.abs(now.multipliers @ self.normals).sum(1)
+            is_close: NDArray[np.bool_] = most - now.heights <= _CLOSE * np.abs(now.heights)
+            return is_close
+
+        ball = raised(
+            self.normals, self.offsets, start[None], np.zeros((1, len(start))), whole, is_enough
+        )
+        self.centre: NDArray[np.float64] = ball.points[0]
+        multipliers = ball.multipliers[0]
+        if not np.all(self._values(self.centre) > self.errors):
+            self.centre, _, multipliers = self._widest(np.arange(len(self.rows)))
+        with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+            room = self._values(self.centre) - self.errors - 2.0**-52 * np.sqrt(len(start))
+            lean = self.errors * self.scale / self.sides.magnitude.min()
+            lean += (len(start) + 16) * 2.0**-52
+            self.inradius = max(0.0, float(np.min(room * (1 - lean), initial=np.inf)))
+            weight = multipliers.sum()
+            most = multipliers @ self.offsets + 1.01 * np.abs(multipliers @ self.normals).sum()
+            most += (2 + len(multipliers)) * (multipliers @ self.errors) + 2 * multipliers @ lean
+            most = float(most / weight * (1 + len(multipliers) * 2.0**-50))
+        # Between two sides of the domain there is never more than its width.
+        self.most_inradius = most if np.isfinite(most) else 1.0
+        self.inradius = min(self.inradius, self.most_inradius)
 
     def _values(self, y: NDArray[np.float64]) -> NDArray[np.float64]:
         values: NDArray[np.float64] = self.normals @ y + self.offsets
@@ -239,123 +322,137 @@ class RegionGeometry:
             return np.full(len(objective), np.nan), np.zeros(len(offsets))
         return result.x, np.maximum(-result.ineqlin.marginals, 0.0)
 
-    def _near_rows(self) -> NDArray[np.bool_]:
-        """Tell which rows are not positive on the whole of a box around the region.
-
-        In e·y ≤ e·y + Σ λ_i g_i(y) the multipliers of max e·y cancel nearly all that depends on y,
-        so that with |y_i| ≤ 1 the right-hand side is a safe bound whatever their errors.
-        """
-        d = self.domain.dim
-        reach = np.empty((2, d))
-        for k, sign in enumerate((-1.0, 1.0)):
-            for axis in range(d):
-                objective = np.zeros(d)
-                objective[axis] = sign
-                _, multipliers = self._solve(objective, self.normals, self.offsets)
-                rest = objective + multipliers @ self.normals
-                slack = multipliers @ self.errors
-                reach[k, axis] = multipliers @ self.offsets + 1.01 * np.abs(rest).sum()
-                reach[k, axis] += (2 + len(multipliers)) * slack + 2.0**-50
-        middle, half = (reach[1] - reach[0]) / 2, (reach[1] + reach[0]) / 2
-        lowest = self.normals @ middle + self.offsets - 1.01 * np.abs(self.normals) @ half
-        near: NDArray[np.bool_] = lowest <= 2 * self.errors
-        return near
-
     def walls(self) -> Walls:
         """Find the walls of the region, and the patterns behind them."""
-        neighbours: list[NDArray[np.bool_]] = []
-        candidates = np.flatnonzero(self.rows < self.network.n_neurons)
-        settled = np.zeros(len(self.rows), dtype=bool)
+        found: list[tuple[NDArray[np.bool_], NDArray[np.float64]]] = []
+        settled = self.rows >= self.network.n_neurons
 
-        def record(found: tuple[Iterable[int], NDArray[np.bool_] | None] | None) -> bool:
-            if found is None:
+        def record(
+            crossing: tuple[NDArray[np.intp], NDArray[np.bool_] | None] | None,
+            point: NDArray[np.float64],
+        ) -> bool:
+            if crossing is None:
                 return False
-            members, neighbour = found
-            settled[np.isin(self.rows, list(members))] = True
+            members, neighbour = crossing
+            settled[np.searchsorted(self.rows, members)] = True
             if neighbour is not None:
-                neighbours.append(neighbour)
+                found.append((neighbour, point * self.scale))
             return True
 
-        for row, y in self._shoot(candidates):
-            if not settled[row]:
-                record(self._cross(row, y))
-        near = np.ones(len(self.rows), dtype=bool)
-        if (~settled[candidates]).sum() > _OPEN_PER_AXIS * self.domain.dim:
-            near = self._near_rows()
-            settled |= ~near
+        def record_all(rows: NDArray[np.intp], points: NDArray[np.float64]) -> None:
+            clear = self._are_clear(rows, points)
+            for row, y, is_clear in zip(rows.tolist(), points, clear.tolist(), strict=True):
+                if not settled[row]:
+                    record(self._flipped(row) if is_clear else self._cross(row, y), y)
+
+        products = self.normals @ self.normals.T
+        apart = ~self._alike(products)
+        wanted = np.flatnonzero(~settled)
+        record_all(*self._relaxed(products, wanted, apart[wanted]))
+        wanted = np.flatnonzero(~settled)
+        points, every = self._raised(wanted, apart[wanted])
+        record_all(wanted, points)
+        settled[wanted] |= self._are_excluded(wanted, every)
         n_open = 0
-        for row in candidates.tolist():
+        for row in np.flatnonzero(~settled).tolist():
             if settled[row]:
                 continue
-            apart = np.flatnonzero(near & ~self._alike(row))
-            y, t, multipliers = self._widest(apart, row)
-            if t > 0 and record(self._cross(row, y)):
+            others = np.flatnonzero(apart[row])
+            y, t, multipliers = self._widest(others, row)
+            if t > 0 and record(self._cross(row, y), y):
                 continue
-            if self._is_excluded(row, apart, multipliers):
+            if self._is_excluded(row, others, multipliers):
                 settled[row] = True
                 continue
-            verdict = self._decide(row, apart[multipliers > _SAME])
+            verdict = self._decide(row, others[multipliers > _SAME])
             if verdict is False:
                 settled[row] = True
-            elif verdict is None or not record(self._cross_exactly(row, verdict)):
+            elif verdict is None or not record(
+                self._cross_exactly(row, verdict), to_float(verdict) / self.scale
+            ):
                 n_open += 1
-        return Walls(neighbours, n_open)
+        found.sort(key=lambda wall: np.flatnonzero(wall[0] != self.pattern).tolist())
+        return Walls([wall for wall, _ in found], [point for _, point in found], n_open)
 
-    def _alike(self, row: int) -> NDArray[np.bool_]:
-        """Tell which rows may have the same plane as a row."""
-        cosines = self.normals @ self.normals[row]
-        signs = np.where(cosines < 0, -1.0, 1.0)
-        near = np.abs(self.normals - signs[:, None] * self.normals[row]).max(axis=1) < _SAME
-        alike: NDArray[np.bool_] = near & (
-            np.abs(self.offsets - signs * self.offsets[row]) < _SAME * (1 + abs(self.offsets[row]))
-        )
+    def _relaxed(
+        self, products: NDArray[np.float64], walls: NDArray[np.intp], apart: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+        """Return rows, and points near their planes where all that count seem positive."""
+        if not np.isfinite(self.centre).all():
+            return walls[:0], np.empty((0, self.domain.dim))
+        # Lowered by what a proof takes, so that whatever is positive is nearly always proved.
+        low = self.offsets - 1.1 * self.errors - 3 * self.errors.max(initial=0.0)
+        lift = _LIFT * max(0.0, float(self._values(self.centre).min(initial=np.inf)))
+        which, points = relaxed(self.normals, low, products, self.centre, walls, apart, lift)
+        rows = walls[which]
+        beside = self.normals[rows]
+        heights = np.einsum("kd,kd->k", points, beside) + self.offsets[rows]
+        return rows, points - heights[:, None] * beside
+
+    def _raised(
+        self, walls: NDArray[np.intp], apart: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return for each row a point of its plane, and multipliers: one of both may be a proof."""
+        planes = self.normals[walls]
+        start = np.where(np.isfinite(self.centre), self.centre, 0.0)
+        feet = start - (planes @ start + self.offsets[walls])[:, None] * planes
+
+        def is_enough(which: NDArray[np.intp], now: Raised) -> NDArray[np.bool_]:
+            rows = walls[which]
+            is_wall = now.heights > 4 * (self.errors.max() + self.errors[rows])
+            ended: NDArray[np.bool_] = is_wall | self._are_excluded(rows, now.multipliers)
+            return ended
+
+        end = raised(self.normals, self.offsets, feet, planes, apart, is_enough)
+        return end.points, end.multipliers
+
+    def _alike(self, products: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Tell which rows may have the same plane; (R, R), of the products of their normals."""
+        alike = np.eye(len(self.rows), dtype=bool)
+        i, j = np.nonzero(np.abs(products) > 1 - 1e-6)
+        signs = np.where(products[i, j] < 0, -1.0, 1.0)
+        near = np.abs(self.normals[j] - signs[:, None] * self.normals[i]).max(axis=1) < _SAME
+        off = np.abs(self.offsets[j] - signs * self.offsets[i])
+        alike[i, j] |= near & (off < _SAME * (1 + np.abs(self.offsets[i])))
         return alike
 
-    def _shoot(self, candidates: NDArray[np.intp]) -> list[tuple[int, NDArray[np.float64]]]:
-        """Send rays from the centre; return the rows hit first, and where with most room."""
-        heights = self._values(self.centre)
-        if not np.all(heights > 0):
-            return []
-        rng = np.random.default_rng(0)
-        others = rng.standard_normal((_RAYS_PER_NEURON * len(candidates), self.domain.dim))
-        rays = np.concatenate([-self.normals[candidates], others])
-        with np.errstate(divide="ignore", over="ignore"):
-            speeds = -(rays @ self.normals.T)
-            times = np.where(speeds > 0, heights / np.maximum(speeds, 0.0), np.inf)
-        first = np.argmin(times, axis=1)
-        points = self.centre + times[np.arange(len(rays)), first, None] * rays
-        values = points @ self.normals.T + self.offsets
-        values[np.arange(len(rays)), first] = np.inf
-        room = values.min(axis=1)
-        best: dict[int, int] = {}
-        for ray in np.argsort(-room, kind="stable").tolist():
-            best.setdefault(int(first[ray]), ray)
-        is_candidate = self.rows < self.network.n_neurons
-        return [(row, points[ray]) for row, ray in best.items() if is_candidate[row]]
+    def _are_clear(self, rows: NDArray[np.intp], points: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Tell at which points near the planes of rows all other rows are positive for certain.
+
+        They are then as well at the nearest exact zero of the row.
+        """
+        values, at = points @ self.normals.T + self.offsets, np.arange(len(rows))
+        away = 1.01 * (np.abs(values[at, rows]) + self.errors[rows])
+        clear = values - self.errors > away[:, None]
+        clear[at, rows] = True
+        all_clear: NDArray[np.bool_] = clear.all(axis=1) & (not self.some_vanish)
+        return all_clear
+
+    def _flipped(self, row: int) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+        """Return what lies behind a row that alone vanishes there; see `_cross_exactly`."""
+        neighbour = self.pattern.copy()
+        neighbour[self.rows[row]] ^= True
+        return self.rows[row : row + 1], neighbour
 
     def _cross(
         self, row: int, y: NDArray[np.float64]
-    ) -> tuple[Iterable[int], NDArray[np.bool_] | None] | None:
+    ) -> tuple[NDArray[np.intp], NDArray[np.bool_] | None] | None:
         """Prove that a point near the plane of a row is near a wall; see `_cross_exactly`."""
+        if self._are_clear(np.array([row]), y[None])[0]:
+            return self._flipped(row)
         values = self._values(y)
-        clear = values - self.errors > 1.01 * (abs(values[row]) + self.errors[row])
-        clear[row] = True
-        neuron = int(self.rows[row])
-        if clear.all() and not self.some_vanish:
-            neighbour = self.pattern.copy()
-            neighbour[neuron] ^= True
-            return [neuron], neighbour
-        if np.any(values[~clear] < -_SAME):
+        values[row] = 0.0
+        if not np.all(values >= -_SAME):
             return None
         *x, w = homogeneous_points(y * self.scale)[0]
-        *normal, offset = self._exact_rows[neuron]
+        *normal, offset = self._exact_rows[int(self.rows[row])]
         a, p = np.array(normal, dtype=object), np.array(x, dtype=object)
         square, value = a @ a, a @ p + offset * w
         return self._cross_exactly(row, np.append(p * square - value * a, w * square))
 
     def _cross_exactly(
         self, row: int, point: Integers
-    ) -> tuple[Iterable[int], NDArray[np.bool_] | None] | None:
+    ) -> tuple[NDArray[np.intp], NDArray[np.bool_] | None] | None:
         """Return the rows with this row's plane and the pattern behind it, None on the border.
 
         The exact point lies on the plane; None if another row is not positive there.
@@ -380,13 +477,24 @@ class RegionGeometry:
         self, row: int, among: NDArray[np.intp], multipliers: NDArray[np.float64]
     ) -> bool:
         """Whether Σ λ_i g_i < 0 for certain on the plane of a row, within |y_i| ≤ 1."""
-        normal = multipliers @ self.normals[among]
-        slope = float(normal @ self.normals[row])
-        rest = normal - slope * self.normals[row]
-        constant = float(multipliers @ self.offsets[among]) - slope * self.offsets[row]
+        every = np.zeros((1, len(self.rows)))
+        every[0, among] = multipliers
+        return bool(self._are_excluded(np.array([row]), every)[0])
+
+    def _are_excluded(
+        self, rows: NDArray[np.intp], multipliers: NDArray[np.float64]
+    ) -> NDArray[np.bool_]:
+        """Tell the same of several rows, with multipliers of all rows for each; (K, R)."""
+        normal, own = multipliers @ self.normals, self.normals[rows]
+        slope = np.einsum("kd,kd->k", normal, own)
+        rest = normal - slope[:, None] * own
+        constant = multipliers @ self.offsets - slope * self.offsets[rows]
         # The errors of the rows contain a multiple of their coefficients' rounding.
-        slack = multipliers @ self.errors[among] + abs(slope) * self.errors[row]
-        return bool(constant + 1.01 * np.abs(rest).sum() + (2 + len(among)) * slack < 0)
+        slack = multipliers @ self.errors + np.abs(slope) * self.errors[rows]
+        excluded: NDArray[np.bool_] = (
+            constant + 1.01 * np.abs(rest).sum(axis=1) + (2 + len(self.rows)) * slack < 0
+        )
+        return excluded
 
     def _decide(self, row: int, support: NDArray[np.intp]) -> Integers | Literal[False] | None:
         """Decide exactly whether a row makes a facet: its point, False, or None if that is hard.
@@ -415,6 +523,20 @@ class RegionGeometry:
                 return point
             chosen.append(min(violated)[1])
         return None
+
+
+def _maps_of(
+    network: Network, sides: Sides, patterns: NDArray[np.bool_]
+) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Yield the maps of all neurons, (n_neurons, d + 1), and their bounds, for each pattern."""
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is computed exactly
+        layers = [
+            network.affine_maps(layer, patterns, sides.magnitude)
+            for layer in range(len(network.layer_sizes))
+        ]
+    for i in range(len(patterns)):
+        planes = [np.empty((0, len(sides.magnitude) + 1)), *(x.planes[i].T for x in layers)]
+        yield np.concatenate(planes), np.concatenate([np.empty(0), *(x.errors[i] for x in layers)])
 
 
 def _ratio(x: int, largest: int) -> float:

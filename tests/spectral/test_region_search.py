@@ -24,6 +24,7 @@ from relutopo.gallery import (
 from relutopo.geometry.location import NOT_FOUND
 from relutopo.geometry.patterns import find_patterns, pack_patterns
 from relutopo.geometry.region import RegionGeometry, pattern_beyond
+from relutopo.geometry.strict_points import Raised
 
 
 def one_layer(rows: list[tuple[float, ...]]) -> rt.ReluNetwork:
@@ -118,13 +119,18 @@ def test_many_neurons_that_miss_a_region(bias: float) -> None:
     assert_all_of(rt.search_regions(network, box), rt.decompose(network, box))
 
 
+def nowhere(normals: Any, offsets: Any, starts: Any, planes: Any, counts: Any, _: Any) -> Raised:
+    return Raised(starts * np.nan, np.full(len(starts), np.nan), np.zeros(counts.shape))
+
+
 @pytest.mark.parametrize("kind", ["gaussian", "integer"])
 def test_a_broken_solver_does_not_mislead(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Linear programmes only propose; without them everything is decided exactly."""
+    """Searches in floats only propose; without them everything is decided exactly."""
     network, box = random_network([2, 5, 4, 1], 3, kind), rt.Box(-2, 2, dim=2)
     complex_ = rt.decompose(network, box, enumerator="exact")
     failed = SimpleNamespace(x=None)
     monkeypatch.setattr("scipy.optimize.linprog", lambda *_, **__: failed)
+    monkeypatch.setattr("relutopo.geometry.region.raised", nowhere)
     assert_all_of(rt.search_regions(network, box, [[0.3, 0.2]]), complex_)
 
 
