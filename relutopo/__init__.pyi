@@ -87,7 +87,9 @@ from relutopo.spectral.partitioner import spectral_partition as spectral_partiti
 from relutopo.spectral.region_search import RegionSearch as RegionSearch
 from relutopo.spectral.region_search import search_regions as search_regions
 from relutopo.spectral.spectral_partition import SpectralPartition as SpectralPartition
+from relutopo.spectral.weights import ChungLanglands as ChungLanglands
 from relutopo.spectral.weights import EdgeWeights as EdgeWeights
+from relutopo.spectral.weights import ScaledCount as ScaledCount
 from relutopo.spectral.weights import VertexWeights as VertexWeights
 from relutopo.tracking.tracker import Tracker as Tracker
 

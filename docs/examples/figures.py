@@ -7,6 +7,7 @@ import matplotlib
 matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
+import numpy as np
 import torch
 from sklearn.datasets import make_moons
 
@@ -20,14 +21,16 @@ def trained(
     """Return a perceptron with two layers of `width` neurons, trained on values."""
     torch.manual_seed(0)
     inputs, targets = (torch.as_tensor(a, dtype=torch.float32) for a in (points, values))
+    targets = targets.reshape(len(inputs), -1)  # a column for each output
     model = torch.nn.Sequential(
         torch.nn.Linear(inputs.shape[1], width), torch.nn.ReLU(),
-        torch.nn.Linear(width, width), torch.nn.ReLU(), torch.nn.Linear(width, 1),
+        torch.nn.Linear(width, width), torch.nn.ReLU(),
+        torch.nn.Linear(width, targets.shape[1]),
     )  # fmt: skip
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.01, weight_decay=weight_decay)
     for _ in range(steps):
         optimizer.zero_grad()
-        torch.nn.functional.mse_loss(model(inputs)[:, 0], targets).backward()
+        torch.nn.functional.mse_loss(model(inputs), targets).backward()
         optimizer.step()
     return model
 
@@ -47,22 +50,35 @@ u = torch.linspace(-2, 2, 40)[:, None]
 wave = torch.sin(3 * u[:, 0])
 line = rt.decompose(trained(u, wave, 10, 500), rt.Box(-2.5, 2.5, dim=1))
 
-figure = plt.figure(figsize=(12, 11.5))
-flat = [figure.add_subplot(3, 3, i) for i in (1, 2, 3, 4, 6, 7, 8, 9)]
-space = figure.add_subplot(3, 3, 5, projection="3d")
-figure.subplots_adjust(hspace=0.3, wspace=0.3, left=0.06, right=0.97, top=0.97, bottom=0.06)
+rings = rt.three_rings(300)
+one_hot = np.equal.outer(rings.targets, np.unique(rings.targets))
+three = rt.decompose(
+    trained(rings.points, 2.0 * one_hot - 1, 24, 2000, 0.1), rt.Box.around(rings.points)
+)
+parts = rt.spectral_partition(
+    three.dual_graph(), points=rings.points, k=3, vertex_weights=rt.ChungLanglands(scale=10)
+)
+
+figure = plt.figure(figsize=(12, 15))
+flat = [figure.add_subplot(4, 3, i) for i in (1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12)]
+space = figure.add_subplot(4, 3, 8, projection="3d")
+figure.subplots_adjust(hspace=0.3, wspace=0.3, left=0.06, right=0.97, top=0.97, bottom=0.05)
 plots.plot_partition(part, X, y, ax=flat[0], title="plot_partition")
-plots.plot_complex(last, ax=flat[1], title="plot_complex")
+plots.plot_partition(
+    parts, rings.points, rings.targets, ax=flat[1], title="plot_partition of three parts"
+)
+plots.plot_spectral_embedding(parts, ax=flat[2], title="plot_spectral_embedding")
+plots.plot_complex(last, ax=flat[3], title="plot_complex")
 plots.plot_complex(
-    last, X, y, ax=flat[2], title='values="gradient"', values="gradient", cmap="cividis",
+    last, X, y, ax=flat[4], title='values="gradient"', values="gradient", cmap="cividis",
     decision_boundary=True,
 )  # fmt: skip
-plots.plot_complex(line, u, wave, ax=flat[3], title="plot_complex of one dimension")
-plots.plot_function(last, ax=space, title="plot_function")
-plots.plot_persistence_diagram(diagrams[1000], ax=flat[4], title="plot_persistence_diagram")
+plots.plot_complex(line, u, wave, ax=flat[5], title="plot_complex of one dimension")
 plots.plot_barcode(
-    {steps: diagrams[steps] for steps in (0, 30)}, degrees=[0], ax=flat[5], title="plot_barcode"
+    {steps: diagrams[steps] for steps in (0, 30)}, degrees=[0], ax=flat[6], title="plot_barcode"
 )
-plots.plot_betti_curves(diagrams, axes=flat[6:])
+plots.plot_function(last, ax=space, title="plot_function")
+plots.plot_persistence_diagram(diagrams[1000], ax=flat[7], title="plot_persistence_diagram")
+plots.plot_betti_curves(diagrams, axes=flat[8:])
 for path in plots.save_figure(figure, "figures"):
     print(path)

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +23,7 @@ from relutopo.errors import InputError
 from relutopo.geometry.argmax import ArgmaxCells, argmax_cells
 from relutopo.geometry.cells import Cells
 from relutopo.geometry.polyhedra import PolyhedralCells
-from relutopo.homology.decision_boundary import DecisionBoundary
+from relutopo.homology.decision_boundary import DecisionBoundary, closed_part, ties_of
 from relutopo.homology.persistence import betti_numbers
 from relutopo.interfaces import Reducer
 from relutopo.reports.shown import Shown
@@ -217,13 +216,14 @@ class Decision(Frozen, Shown):
             0..n_classes-1.
         """
         class_ = self._class("class_", class_)
-        return PolyhedralCells(*_part(self.refined, [g[:, class_] for g in self.refined.greatest]))
+        return PolyhedralCells(
+            *closed_part(self.refined, [g[:, class_] for g in self.refined.greatest])
+        )
 
     @cached_property
     def boundary(self) -> DecisionBoundary:
         """Where no output is greatest alone, as a complex; of two classes `decision_boundary`."""
-        chosen = [g.sum(axis=1) > 1 for g in self.refined.greatest]
-        return DecisionBoundary(*_part(self.refined, chosen))
+        return ties_of(self.refined)
 
     def betti_numbers(self, *, reducer: str | Reducer = "z2") -> tuple[tuple[int, ...], ...]:
         """Return the Betti numbers over Z/2 of the closed region of each class.
@@ -284,14 +284,3 @@ def decision(complex_: Cells) -> Decision:
         region_of=freeze(region_of),
         crossed=freeze(crossed),
     )
-
-
-def _part(cells: PolyhedralCells, chosen: list[NDArray[np.bool_]]) -> tuple[Any, ...]:
-    """Return vertices and facets of chosen cells, all of whose faces are chosen."""
-    facets = []
-    for k, (indptr, indices) in enumerate(cells.facets, start=1):
-        number = np.cumsum(chosen[k - 1]) - 1
-        sizes = np.diff(indptr)
-        below = number[indices[np.repeat(chosen[k], sizes)]].astype(np.int32)
-        facets.append((freeze(np.append(0, np.cumsum(sizes[chosen[k]]))), freeze(below)))
-    return freeze(cells.vertices[chosen[0]]), tuple(facets)

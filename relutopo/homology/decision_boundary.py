@@ -10,11 +10,14 @@ the sign of f in {-1, 0, +1}. Then {f = 0} consists of
 
 The facets of the former are cells of the same kind. Cells of one dimension are numbered in this
 order: whole cells first, then sections.
+
+Of more than two outputs it is where no output is greatest alone: those cells of
+`relutopo.geometry.argmax.argmax_cells` at which two or more are greatest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,14 +26,16 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from relutopo.arithmetic.exact import to_float
-from relutopo.arrays import as_points
+from relutopo.arrays import as_points, freeze
 from relutopo.errors import InputError, NoDecisionBoundaryError
+from relutopo.geometry.argmax import ArgmaxCells, argmax_cells
 from relutopo.geometry.cells import Cells, check_cells
 from relutopo.geometry.decision import exact_values, values_and_signs
 from relutopo.geometry.domain import FacetLists
+from relutopo.geometry.polyhedra import PolyhedralCells
 from relutopo.reports.shown import Shown
 
-__all__ = ["DecisionBoundary", "decision_boundary"]
+__all__ = ["DecisionBoundary", "closed_part", "decision_boundary", "ties_of"]
 
 _NUMBERS_AT_ONCE = 2**20
 """Entries of the largest temporary array."""
@@ -38,7 +43,7 @@ _NUMBERS_AT_ONCE = 2**20
 
 @dataclass(frozen=True, eq=False)
 class DecisionBoundary(Shown):
-    """The cells of {f = 0} in a domain of dimension d; of a `Decision`, what no class has alone.
+    """The cells of {f = 0} in a domain of dimension d, or those at which outputs tie as greatest.
 
     Attributes
     ----------
@@ -72,8 +77,8 @@ class DecisionBoundary(Shown):
     def distances(self, points: ArrayLike) -> NDArray[np.float64]:
         """Return the Euclidean distance from points to the cells of dimension 0 and 1.
 
-        For d ≤ 2 that is the distance to {f = 0}, unless a point lies inside a region on which f
-        vanishes; vertices of the decomposition never do.
+        For d ≤ 2 that is the distance to the boundary, unless a point lies inside a region on which
+        f vanishes or outputs tie; vertices of the decomposition never do.
 
         Parameters
         ----------
@@ -88,18 +93,18 @@ class DecisionBoundary(Shown):
         InputError
             If d > 2.
         NoDecisionBoundaryError
-            If {f = 0} is empty.
+            If the boundary is empty.
         """
         d = self.vertices.shape[1]
         if d > 2:
             raise InputError(
                 f"distances to the decision boundary are for domains of dimension 1 and 2, got "
-                f"{d}; use the filtration 'abs_output'"
+                f"{d}; use the filtration 'abs_output', or 'margin' for several classes"
             )
         if not len(self.vertices):
             raise NoDecisionBoundaryError(
-                "the network has the same sign on the whole domain, so that no point has a "
-                "distance to its decision boundary; enlarge the domain or use another filtration"
+                "the network decides for the same class on the whole domain, so that no point has "
+                "a distance to its decision boundary; enlarge the domain or use another filtration"
             )
         x = as_points(points, d)
         from scipy.spatial import cKDTree  # slow to load, and seldom needed
@@ -120,10 +125,10 @@ class DecisionBoundary(Shown):
 
 
 def decision_boundary(complex_: Cells) -> DecisionBoundary:
-    """Return {f = 0} in the domain of a complex, as a complex.
+    """Return where a network's decision changes in the domain of a complex, as a complex.
 
-    f is the network's output; of two outputs the difference, second minus first. For more outputs
-    see `relutopo.CellComplex.decision`.
+    Of one output f this is {f = 0}; of two f is their difference, second minus first. Of more it is
+    where no output is greatest alone; `relutopo.CellComplex.decision` has the classes beside it.
 
     Parameters
     ----------
@@ -132,11 +137,6 @@ def decision_boundary(complex_: Cells) -> DecisionBoundary:
     Returns
     -------
     DecisionBoundary
-
-    Raises
-    ------
-    InputError
-        If the network has more than two outputs.
 
     Examples
     --------
@@ -148,7 +148,9 @@ def decision_boundary(complex_: Cells) -> DecisionBoundary:
     >>> diamond.n_cells, rt.betti_numbers(diamond)
     ((4, 4, 0), (1, 1, 0))
     """
-    f, signs = values_and_signs(check_cells(complex_))
+    if check_cells(complex_).network.n_outputs > 2:
+        return ties_of(argmax_cells(complex_))
+    f, signs = values_and_signs(complex_)
     plus, minus = signs > 0, signs < 0
     whole = [np.flatnonzero(signs == 0)]
     cut = [np.empty(0, dtype=np.int64)]
@@ -175,6 +177,24 @@ def decision_boundary(complex_: Cells) -> DecisionBoundary:
         blocks: Any = [[corner[:, whole[k]], touched], [blank, crossed]]
         facets.append(_csr(sparse.csc_array(sparse.block_array(blocks))))
     return DecisionBoundary(_positions(complex_, f, whole[0], cut[1]), tuple(facets))
+
+
+def ties_of(cells: ArgmaxCells) -> DecisionBoundary:
+    """Return the cells at which two outputs or more are greatest."""
+    return DecisionBoundary(*closed_part(cells, [g.sum(axis=1) > 1 for g in cells.greatest]))
+
+
+def closed_part(
+    cells: PolyhedralCells, chosen: Sequence[NDArray[np.bool_]]
+) -> tuple[NDArray[np.float64], tuple[FacetLists, ...]]:
+    """Return vertices and facets of chosen cells, all of whose faces are chosen."""
+    facets = []
+    for k, (indptr, indices) in enumerate(cells.facets, start=1):
+        number = np.cumsum(chosen[k - 1]) - 1
+        sizes = np.diff(indptr)
+        below = number[indices[np.repeat(chosen[k], sizes)]].astype(np.int32)
+        facets.append((freeze(np.append(0, np.cumsum(sizes[chosen[k]]))), freeze(below)))
+    return freeze(cells.vertices[chosen[0]]), tuple(facets)
 
 
 def _csr(boundary: sparse.csc_array) -> FacetLists:

@@ -189,10 +189,10 @@ class Margin(FiltrationStrategy):
 
 
 class DistanceToDecisionBoundary(FiltrationStrategy):
-    """The Euclidean distance to {f = 0} inside the domain, for domains of dimension 1 and 2.
+    """The Euclidean distance to where the decision changes, for domains of dimension 1 and 2.
 
-    In the plane {f = 0} consists of segments and single points, which are all found, so that the
-    distances are exact up to rounding.
+    In the plane that consists of segments and single points, which are all found, so that the
+    distances are exact up to rounding. Of several outputs it is where no output is greatest alone.
     """
 
     name = "distance_to_decision_boundary"

@@ -14,7 +14,6 @@ from numpy.typing import ArrayLike, NDArray
 import relutopo as rt
 from properties import examples
 from relutopo.arithmetic.exact import homogeneous_points
-from relutopo.errors import InputError
 from relutopo.geometry.decision import decision_signs
 
 # Rows of a first layer with ReLU(x_i) and ReLU(-x_i) for every axis: they add up to |x_i|.
@@ -255,9 +254,3 @@ def test_outputs_beyond_the_range_of_floats(enumerator: str) -> None:
     boundary = rt.decision_boundary(complex_)
     assert boundary.n_cells == (2, 1, 0)
     np.testing.assert_allclose(sorted(boundary.vertices.tolist()), [[1.5, 1.0], [2.0, 4 / 3]])
-
-
-def test_too_many_outputs() -> None:
-    network = rt.ReluNetwork([PLUS_MINUS_2, np.ones((3, 4))], [np.zeros(4), np.zeros(3)])
-    with pytest.raises(InputError, match="needs 1 or 2 outputs, the network has 3"):
-        rt.decision_boundary(decompose(network))

@@ -235,10 +235,37 @@ def test_distance_on_a_line() -> None:
     np.testing.assert_allclose(result.values[: complex_.n_cells[0]], expected, atol=1e-15)
 
 
+def test_distance_to_where_three_classes_meet() -> None:
+    """The outputs x, y, -x - y tie on three rays from the origin, cut off by the box."""
+    net = rt.ReluNetwork([[[1.0, 0.0], [0.0, 1.0], [-1.0, -1.0]]], [[0.0, 0.0, 0.0]])
+    complex_ = rt.decompose(net, rt.Box(-1, 1, dim=2), enumerator="exact")
+    result = rt.filtration(complex_, "distance_to_decision_boundary")
+    # To the ray of direction (1, -2) it is 3 / √5 from (-1, -1); it leaves the box at (0.5, -1).
+    by_corner = {(-1, -1): 3 / np.sqrt(5), (1, -1): 0.5, (-1, 1): 0.5, (1, 1): 0.0}
+    expected = [by_corner[tuple(map(int, corner))] for corner in complex_.vertices]
+    np.testing.assert_allclose(result.values[:4], expected, atol=1e-15)
+
+
+@examples(20)
+@given(st.integers(0, 10_000), st.integers(3, 6))
+def test_where_several_classes_meet_the_two_greatest_outputs_tie(seed: int, n_outputs: int) -> None:
+    complex_ = square(random_network([2, 6, n_outputs], seed, bias=0.5))
+    boundary = rt.decision_boundary(complex_)
+    middles = np.concatenate([boundary.vertices, boundary.segments.mean(axis=1)])
+    np.testing.assert_allclose(complex_.network.margins(middles), 0.0, atol=1e-12)
+    x = np.random.default_rng(seed).uniform(-1, 1, (300, 2))
+    same = complex_.network(x).argmax(axis=1)
+    for i, j in np.random.default_rng(seed + 1).integers(0, 300, (30, 2)):
+        if same[i] != same[j]:  # a segment between two classes meets the boundary
+            along = x[i] + np.linspace(0, 1, 400)[:, None] * (x[j] - x[i])
+            step = np.linalg.norm(x[j] - x[i]) / 399
+            assert boundary.distances(along).min() <= step
+
+
 def test_distance_without_a_decision_boundary() -> None:
     net = ([[[1.0, 0.0]], [[1.0]]], [[0.0], [1.0]])
     complex_ = square(rt.ReluNetwork(*net))
-    with pytest.raises(InputError, match=r"same sign on the whole domain.*another filtration"):
+    with pytest.raises(InputError, match=r"same class on the whole domain.*another filtration"):
         rt.filtration(complex_, "distance_to_decision_boundary")
 
 
