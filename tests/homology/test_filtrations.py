@@ -242,7 +242,7 @@ def test_distance_to_where_three_classes_meet() -> None:
     result = rt.filtration(complex_, "distance_to_decision_boundary")
     # To the ray of direction (1, -2) it is 3 / √5 from (-1, -1); it leaves the box at (0.5, -1).
     by_corner = {(-1, -1): 3 / np.sqrt(5), (1, -1): 0.5, (-1, 1): 0.5, (1, 1): 0.0}
-    expected = [by_corner[tuple(map(int, corner))] for corner in complex_.vertices]
+    expected = [by_corner[round(x), round(y)] for x, y in complex_.vertices.tolist()]
     np.testing.assert_allclose(result.values[:4], expected, atol=1e-15)
 
 
