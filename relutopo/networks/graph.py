@@ -23,7 +23,7 @@ so the bound covers underflow too, and it is zero exactly where every product is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
@@ -253,6 +253,24 @@ class GraphNetwork(Frozen, Network):
             )
         return super().equal_outputs()
 
+    @cached_property
+    def may_vanish(self) -> bool:
+        """Whether a neuron behind others may be zero on a whole region, as it has no bias."""
+        for target in (target for layer in self._layers[1:-1] for target in layer):
+            node = self.nodes[target.value - 1]
+            if not isinstance(node, Affine) or not node.bias.all():
+                return True
+        return False
+
+    def targets(self, layer: int) -> list[tuple[int, int, int]]:
+        """Return what a layer consists of: the number of a value, its size, its first unit."""
+        return [(target.value, target.size, target.start) for target in self._layers[layer]]
+
+    def first_neuron(self, number: int) -> int:
+        """Return the first neuron of the kink whose result is a value."""
+        layer, start = self._place[number]
+        return self.layer_offsets[layer] + start
+
     # Floats
 
     def preactivations(self, points: ArrayLike) -> NDArray[np.float64]:
@@ -321,7 +339,7 @@ class GraphNetwork(Frozen, Network):
         region has leading length 1.
         """
         values, errors = {0: start}, {0: np.zeros((len(start), start.shape[-1]))}
-        wanted = self._ancestors([target.value for target in targets])
+        wanted = self.ancestors([target.value for target in targets])
         for number in wanted:
             node = self.nodes[number - 1]
             if isinstance(node, Affine):
@@ -343,8 +361,7 @@ class GraphNetwork(Frozen, Network):
                     either = np.maximum(np.abs(node.slope_on), np.abs(node.slope_off))
                     steepest = np.where(certain, np.abs(slopes), either)
                 else:
-                    layer, start_unit = self._place[number]
-                    neuron = self.layer_offsets[layer] + start_unit
+                    neuron = self.first_neuron(number)
                     on = patterns[:, neuron : neuron + node.size]
                     slopes = np.where(on, node.slope_on, node.slope_off)
                     steepest = np.abs(slopes)
@@ -364,14 +381,24 @@ class GraphNetwork(Frozen, Network):
             )
         return result, bound
 
-    def _ancestors(self, values: Iterable[int]) -> list[int]:
-        """Return the numbers of all values that the given ones need, without the input."""
+    def ancestors(self, values: Iterable[int], known: Container[int] = (0,)) -> list[int]:
+        """Return the numbers of all values that the given ones need, without those known."""
         needed = set(values)
         for number in range(len(self.nodes), 0, -1):
-            if number in needed:
-                node = self.nodes[number - 1]
-                needed.update(node.sources if isinstance(node, Affine) else (node.source,))
-        return sorted(needed - {0})
+            if number in needed and number not in known:
+                needed.update(_sources(self.nodes[number - 1]))
+        return sorted(number for number in needed if number not in known)
+
+    def finished(self, values: Container[int]) -> list[int]:
+        """Return which values nothing else needs, once these are known."""
+        needed = {
+            source
+            for number, node in enumerate(self.nodes, start=1)
+            if number not in values
+            for source in _sources(node)
+        }
+        numbers = range(len(self.nodes) + 1)
+        return [number for number in numbers if number in values and number not in needed]
 
     # Integers
 
@@ -381,7 +408,7 @@ class GraphNetwork(Frozen, Network):
         values = [0] * (len(self.nodes) + 1)
         layers: list[int] = []
         for targets in self._layers:
-            for number in self._ancestors(target.value for target in targets):
+            for number in self.ancestors(target.value for target in targets):
                 node = self.nodes[number - 1]
                 if isinstance(node, Affine):
                     before = max(values[source] for source in node.sources)
@@ -534,6 +561,10 @@ class GraphNetwork(Frozen, Network):
         node = self.nodes[number - 1]
         assert isinstance(node, Affine)
         return node.integers
+
+
+def _sources(node: Affine | Kink) -> tuple[int, ...]:
+    return node.sources if isinstance(node, Affine) else (node.source,)
 
 
 def first_equal_rows(matrix: Matrix, bias: NDArray[np.float64]) -> NDArray[np.int64]:

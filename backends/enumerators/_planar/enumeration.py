@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
 from relutopo.arithmetic.exact import Integers
 from relutopo.arrays import freeze
@@ -25,6 +27,8 @@ from .tuning import DEFAULT, Tuning
 
 __all__ = ["enumerate_planar"]
 
+_blas = ThreadpoolController()  # of NumPy's library, which is loaded by now
+
 
 def enumerate_planar(
     network: Network,
@@ -42,7 +46,8 @@ def enumerate_planar(
     if domain.dim == 1:
         block = cut_line(task, block, progress)
     else:
-        block = PlaneCutter(task, n_threads).cut(block, progress)
+        with nullcontext() if task.maps.is_chain else _one_thread():
+            block = PlaneCutter(task, n_threads).cut(block, progress)
     cells = block.cells
     edges = (
         freeze(np.arange(0, 2 * len(cells.edge_vertices) + 1, 2, dtype=np.int64)),
@@ -62,6 +67,12 @@ def enumerate_planar(
             "cpu", "certified", block.n_uncertain, time.perf_counter() - begin
         ),
     )
+
+
+def _one_thread() -> AbstractContextManager[object]:
+    # Maps of graphs take many products of small matrices, which more threads only slow down.
+    limit: AbstractContextManager[object] = _blas.limit(limits=1, user_api="blas")
+    return limit
 
 
 def _bytes_a_cell(network: Network, dim: int) -> float:

@@ -25,6 +25,7 @@ from .blocks.block import Block
 from .cuts.cut import cross_edges
 from .exact_decisions import Plane, Point, Settler, settle_orders, settle_signs
 from .maps.chain import MapChain
+from .maps.graph_maps import Evaluated
 from .maps.vertex_values import add_vertices, fit_maps
 from .records import Crossed, Crossings, Cut, Maps, Placed, Values, VertexSigns
 from .tuning import Tuning
@@ -87,8 +88,8 @@ class LayerCut:
         if isinstance(of_layer, Maps) and (block.earlier is None or stage.first > 0):
             self.units, maps, signs = task.maps.some(stage, of_layer, self.cells, self.beside)
         else:
-            self.units, of_layer, signs = task.maps.next(layer, self.cells, self.beside, of_layer)
-            maps = of_layer
+            found = task.maps.next(layer, self.cells, self.beside, of_layer)
+            self.units, maps, signs, of_layer = found
         self.magnitude = task.magnitude
         self.target, self.rounding = task.target, task.rounding
         self.n_old = len(self.cells.x)
@@ -126,10 +127,12 @@ class LayerCut:
         result: Crossings = crossings
         return result
 
-    def pass_on(self, placed: Placed, result: Cut) -> Maps | Values:
+    def pass_on(self, placed: Placed, result: Cut) -> Maps | Values | Evaluated:
         """Return what the next stage's maps or values come from, on the complex after the cut."""
         if isinstance(self._of_layer, Maps):
             return self._of_layer.of(result.parent)
+        if isinstance(self._of_layer, Evaluated):
+            return self._of_layer
         values: Values = add_vertices(
             self._of_layer, self.cells, placed, result.inner_ends, result.cells.x
         )

@@ -145,6 +145,8 @@ class PlaneCutter:
             # others need not be split again at once.
             end = tuning.regions_of_one_layer if is_last else 3 * self._first_size(i + 1) // 4
             return max(1, end // tuning.share**2)
+        if not self._task.maps.is_chain:
+            return tuning.of_graph
         fewest = 2 * tuning.fewest_at_last if is_last else tuning.fewest
         return max(fewest, self._at_once(i))
 
@@ -153,6 +155,8 @@ class PlaneCutter:
         size = self._block_size(i)
         if self._stages[i].first > 0:
             return size
+        if not self._task.maps.is_chain:
+            return -(-size // 2)
         if i + 1 == len(self._stages):
             return min(size, max(self._tuning.fewest_at_last, self._at_once(i)))
         return -(-size // self._tuning.room_to_grow)

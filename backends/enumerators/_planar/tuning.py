@@ -31,6 +31,8 @@ class Tuning:
         How many regions blocks may come to have where there is no other layer.
     wide_last : int
         From how many units in the last layer those are looked for that may cut a block.
+    of_graph : int
+        From how many regions on a block of a graph is split. Maps are made of few of its units.
     siblings : int
         From how many children a parent on a layer's maps are made rather than its values at
         vertices.
@@ -44,6 +46,7 @@ class Tuning:
     share: int = 8
     regions_of_one_layer: int = 2**13
     wide_last: int = 192
+    of_graph: int = 2048
     siblings: int = 3
 
 

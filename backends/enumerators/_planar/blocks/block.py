@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from relutopo.system.compilation import njit
 
+from ..maps.graph_maps import Evaluated
 from ..records import Beside, Maps, PlanarCells, Values
 
 __all__ = ["Block", "Part"]
@@ -31,8 +32,9 @@ class Block:
     Attributes
     ----------
     cells : PlanarCells
-    earlier : Maps, Values or None
-        Of the last layer that cut: maps as they were before it did, or values at the vertices.
+    earlier : Maps, Values, Evaluated or None
+        Of the last layer that cut: maps as they were before it did, or values at the vertices; or
+        the graph as far as that layer.
     piece_ptr, pieces : ndarrays of int64, int32
         Edge e that the block began with has the pieces ``pieces[piece_ptr[e]:piece_ptr[e + 1]]``,
         in order along it.
@@ -41,7 +43,7 @@ class Block:
     """
 
     cells: PlanarCells
-    earlier: Maps | Values | None
+    earlier: Maps | Values | Evaluated | None
     piece_ptr: NDArray[np.int64]
     pieces: NDArray[np.int32]
     n_uncertain: int

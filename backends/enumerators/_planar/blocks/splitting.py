@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from relutopo.errors import InvariantError
 from relutopo.system.compilation import njit
 
-from ..records import Maps, PlanarCells
+from ..records import PlanarCells, Values
 from .block import Block, Part
 
 __all__ = ["Parts"]
@@ -66,7 +66,7 @@ class Parts:
         earlier = self._earlier
         block = Block(
             cells=own,
-            earlier=earlier.of(regions) if isinstance(earlier, Maps) else earlier.of(vertices),
+            earlier=earlier.of(vertices) if isinstance(earlier, Values) else earlier.of(regions),
             piece_ptr=np.arange(len(edges) + 1),
             pieces=np.arange(len(edges), dtype=np.int32),
             n_uncertain=0,

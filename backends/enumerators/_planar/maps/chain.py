@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 
 from relutopo.arithmetic.rounding import SMALLEST_REACH, UNIT_ROUNDOFF
 from relutopo.geometry.patterns import unpack_patterns
+from relutopo.networks.graph import GraphNetwork
 from relutopo.networks.network import Network
 from relutopo.networks.perceptron import ReluNetwork
 from relutopo.system.compilation import njit
@@ -43,6 +44,7 @@ from ..cuts.signs import corner_signs
 from ..records import Beside, Cutters, Maps, PlanarCells, Values, VertexSigns
 from ..tuning import Tuning
 from .free_maps import next_of_free
+from .graph_maps import Evaluated, cut_locally, without_zeros
 from .siblings import active_units, differing_units, forest, multiply, sum_of_squares, switch
 from .vertex_values import next_values, values_of_maps
 
@@ -88,6 +90,11 @@ class MapChain:
             for layer in range(1, last + 1):
                 self._layers[layer] = _Layer.of(network, layer, is_last=layer == last)
 
+    @property
+    def is_chain(self) -> bool:
+        """Whether each layer's maps come from those of the layer before."""
+        return isinstance(self._network, ReluNetwork)
+
     def first(self, layer: int, cells: PlanarCells) -> Maps:
         """Return a layer's maps on regions, from their patterns alone.
 
@@ -129,43 +136,60 @@ class MapChain:
         return units, maps, _all_signs(maps, cells, beside)
 
     def next(
-        self, layer: int, cells: PlanarCells, beside: Beside, earlier: Maps | Values
-    ) -> tuple[Cutters, Maps | Values, VertexSigns]:
-        """Return a layer's units, maps and signs; values at vertices if they cost less than maps.
+        self, layer: int, cells: PlanarCells, beside: Beside, earlier: Maps | Values | Evaluated
+    ) -> tuple[Cutters, Maps | Values, VertexSigns, Maps | Values | Evaluated]:
+        """Return a layer's units, maps and signs, and what the next layer's come from.
+
+        Instead of maps, these are values at vertices if they cost less.
 
         Parameters
         ----------
         layer, cells, beside
             As for `some`; layer ≥ 1, in the plane.
-        earlier : Maps or Values
+        earlier : Maps, Values or Evaluated
             Of layer - 1; maps, as they were before that cut. Regions with the same plane have one
             parent.
         """
         if layer not in self._layers:
-            maps = self.first(layer, cells)
-            return self._units[layer], maps, _all_signs(maps, cells, beside)
+            assert not isinstance(earlier, Values)
+            return self._local(layer, cells, beside, earlier)
+        assert not isinstance(earlier, Evaluated)
+        before: Maps | Values = earlier
         this = self._layers[layer]
-        if isinstance(earlier, Maps) and _is_sparse(earlier, self._tuning.siblings):
-            earlier = values_of_maps(earlier, cells, beside)
+        if isinstance(before, Maps) and _is_sparse(before, self._tuning.siblings):
+            before = values_of_maps(before, cells, beside)
         both: tuple[Maps | Values, VertexSigns]
         is_last = layer + 1 == len(self._network.layer_sizes)
-        if isinstance(earlier, Values):
+        if isinstance(before, Values):
             if not this.norm:
                 this = this._replace(norm=spectral_norm_bound(this.columns))
                 self._layers[layer] = this
-            both = next_values(this, cells, beside, earlier)
-            return self._units[layer], *both
+            both = next_values(this, cells, beside, before)
+            return self._units[layer], *both, both[0]
         n_regions, n = len(cells.packed), len(this.bias)
         if not is_last:
             planes = np.empty((n_regions, 3, n))
-        elif n >= self._tuning.wide_last and (earlier.plane_of == earlier.plane_of[0]).all():
+        elif n >= self._tuning.wide_last and (before.plane_of == before.plane_of[0]).all():
             free: tuple[Cutters, Maps, VertexSigns]
-            free = next_of_free(this, self._last_planes(3 * n_regions * n), cells, beside, earlier)
-            return free
+            free = next_of_free(this, self._last_planes(3 * n_regions * n), cells, beside, before)
+            return *free, free[1]
         else:
             planes = self._last_planes(3 * n_regions * n).reshape(n_regions, 3, n)
-        both = _next(this, planes, cells, beside, earlier)
-        return self._units[layer], *both
+        both = _next(this, planes, cells, beside, before)
+        return self._units[layer], *both, both[0]
+
+    def _local(
+        self, layer: int, cells: PlanarCells, beside: Beside, earlier: Maps | Evaluated
+    ) -> tuple[Cutters, Maps, VertexSigns, Evaluated]:
+        """Return what `next` does, for a graph."""
+        if isinstance(self._network, GraphNetwork) and cells.x.shape[1] == 2:
+            found = cut_locally(self._network, layer, cells, self._magnitude, earlier)
+            if found is not None:
+                signs = _all_signs(found.maps, cells, beside)
+                signs = without_zeros(signs, found.layer, cells, beside)
+                return found.cutters, found.maps, signs, found.evaluated
+        maps = self.first(layer, cells)
+        return self._units[layer], maps, _all_signs(maps, cells, beside), Evaluated(None)
 
     def _last_planes(self, size: int) -> NDArray[np.float64]:
         """Return room for planes of the last layer.

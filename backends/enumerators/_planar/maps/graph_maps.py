@@ -1,0 +1,112 @@
+"""A layer of a graph on a block of the plane: its units there, their maps, and their signs.
+
+Only units that may change their sign in the block are given maps (`relutopo.networks.local_maps`).
+What the bounds leave open at a vertex is zero by structure where pooling compares what a kink has
+set to zero with what vanishes on an edge there; that is known without any number.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relutopo.geometry.patterns import pack_patterns, unpack_patterns
+from relutopo.networks.graph import GraphNetwork
+from relutopo.networks.local_maps import LocalGraph, LocalLayer, Place
+
+from ..records import Beside, Cutters, Maps, PlanarCells, VertexSigns
+
+__all__ = ["Evaluated", "LocalCut", "cut_locally", "without_zeros"]
+
+
+class Evaluated(NamedTuple):
+    """A graph as far as it is evaluated on a block, or None where it is not."""
+
+    graph: LocalGraph | None
+
+    def of(self, parts: NDArray[np.integer]) -> Evaluated:
+        """Return what is known on a part of the block: fewer units switch there."""
+        return Evaluated(None)
+
+
+class LocalCut(NamedTuple):
+    """What cuts a block, with the maps of its regions."""
+
+    cutters: Cutters
+    maps: Maps
+    layer: LocalLayer
+    evaluated: Evaluated
+
+
+def cut_locally(
+    network: GraphNetwork,
+    layer: int,
+    cells: PlanarCells,
+    magnitude: NDArray[np.float64],
+    earlier: Evaluated | Maps,
+) -> LocalCut | None:
+    """Return what cuts a block, or None where numbers leave the range of floats.
+
+    Parameters
+    ----------
+    network : GraphNetwork
+    layer : int
+        At least 1.
+    cells : PlanarCells
+        The block before the layer cuts.
+    magnitude : (2,) ndarray
+        Bound of the coordinates of the domain.
+    earlier : Evaluated or Maps
+        Of the layer before.
+    """
+    n_before, d = network.layer_offsets[layer], cells.x.shape[1]
+    patterns = unpack_patterns(cells.packed, n_before)
+    graph = earlier.graph if isinstance(earlier, Evaluated) else None
+    if graph is None:
+        off = cells.deviation.max()
+        low, high = cells.x.min(axis=0) - off, cells.x.max(axis=0) + off
+        reach = np.minimum(np.maximum(-low, high), magnitude)
+        place = Place(np.maximum(low, -reach), np.minimum(high, reach), np.unique(cells.labels))
+        graph = LocalGraph(network, place, reach)
+    with np.errstate(over="ignore", invalid="ignore"):
+        found, graph = graph.layer(layer, patterns)
+    planes, errors = found.maps.planes, found.maps.errors
+    if not np.isfinite(errors).all():
+        return None
+    every = np.arange(len(patterns), dtype=np.int32)
+    norms = np.zeros((len(patterns), d + 1))  # not used
+    maps = Maps(planes, every, errors, every, norms, float(magnitude.min()))
+    always = np.concatenate([np.zeros(n_before, dtype=bool), found.is_on])
+    cutters = Cutters((n_before + found.units).astype(np.int32), pack_patterns(always[None])[0])
+    return LocalCut(cutters, maps, found, Evaluated(graph))
+
+
+def without_zeros(
+    signs: VertexSigns, layer: LocalLayer, cells: PlanarCells, beside: Beside
+) -> VertexSigns:
+    """Return signs without those unknown ones that are zero by structure."""
+    if not len(signs.unknown):
+        return signs
+    vertices, place = np.unique(signs.unknown[:, 0], return_inverse=True)
+    regions = beside.vertex_owner[vertices]
+    zero = layer.vanish_at(regions, _lines(regions, vertices, cells, beside))
+    left = ~zero[place, signs.unknown[:, 1]]
+    return signs._replace(unknown=np.ascontiguousarray(signs.unknown[left]))
+
+
+def _lines(
+    regions: NDArray[np.int32], vertices: NDArray[np.int32], cells: PlanarCells, beside: Beside
+) -> NDArray[np.int32]:
+    """Return the labels of the two edges of a region that meet in a corner, (n, 2)."""
+    ptr, n_vertices = cells.region_ptr, len(cells.x)
+    of_corner = np.repeat(np.arange(len(ptr) - 1), np.diff(ptr))
+    keys = of_corner * n_vertices + beside.origins
+    order = np.argsort(keys)
+    wanted = regions.astype(np.int64) * n_vertices + vertices
+    corner = order[np.searchsorted(keys, wanted, sorter=order)]
+    before = np.where(corner == ptr[regions], ptr[regions + 1], corner) - 1
+    halves = np.stack([cells.half_edges[corner], cells.half_edges[before]], axis=1)
+    labels: NDArray[np.int32] = cells.labels[halves >> 1]
+    return labels

@@ -1,0 +1,89 @@
+"""Graphs on planes: convolutions, pooling and sums, in blocks of any size; ties by structure."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import relutopo as rt
+from convolutions import random_plane, random_stack
+from properties import examples
+from relutopo.errors import LimitReachedError
+from relutopo.networks.graph import GraphNetwork
+from relutopo.networks.local_maps import LocalGraph, Place
+from relutopo.testing import assert_same_complex
+
+torch = pytest.importorskip("torch")
+nn = torch.nn
+planar, tuning = (
+    import_module(f"relutopo.backends.enumerators._planar.{name}")
+    for name in ("enumeration", "tuning")
+)
+
+
+@examples(25)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 12), st.sampled_from([4, 256]))
+def test_cells_are_those_of_exact(seed: int, size: int, wide: int) -> None:
+    rng = np.random.default_rng(seed)
+    model, shape = random_stack(rng, most_layers=3)
+    plane = random_plane(rng, shape, 2.0 ** rng.integers(-3, 1))
+    network = rt.as_network(model, shape).restricted(plane.origin, plane.basis)
+    blocks = tuning.Tuning(of_graph=size, wide_first=wide)
+    try:
+        found = planar.enumerate_planar(network, plane, 400, None, 1, blocks)
+    except LimitReachedError:
+        return
+    assert_same_complex(found, rt.decompose(model, plane, enumerator="exact"))
+
+
+@pytest.mark.parametrize("pool", [nn.MaxPool2d(2), nn.MaxPool2d(3, 2), nn.AdaptiveMaxPool2d(3)])
+@pytest.mark.parametrize("size", [20, 2048])
+def test_nothing_is_computed_of_entries_that_are_zero(pool: Any, size: int) -> None:
+    """Pooling compares entries that the kink before has set to zero: exact ties everywhere."""
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(1, 2, 3, padding=1), nn.ReLU(), pool, nn.Conv2d(2, 2, 2), nn.ReLU(), pool
+    )
+    model = nn.Sequential(*model[:-1] if size == 20 else model, nn.Flatten(), nn.LazyLinear(1))
+    model.double().eval()(torch.zeros(1, 1, 12, 12, dtype=torch.float64))
+    rng = np.random.default_rng(1)
+    plane = rt.AffineSlice(
+        rng.normal(size=(1, 12, 12)), rng.normal(size=(144, 2)), rt.Box(-0.2, 0.2, dim=2)
+    )
+    network = rt.as_network(model, plane.input_shape).restricted(plane.origin, plane.basis)
+    blocks = tuning.Tuning(of_graph=size)
+    found = planar.enumerate_planar(network, plane, None, None, 1, blocks)
+    assert found.n_regions > 100
+    assert found.record.n_uncertain == 0
+    found.check()
+
+
+def test_maps_on_a_block_are_those_of_its_regions() -> None:
+    rng = np.random.default_rng(2)
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        model, shape = random_stack(rng)
+        plane = random_plane(rng, shape, 0.5)
+        network = rt.as_network(model, shape).restricted(plane.origin, plane.basis)
+        assert isinstance(network, GraphNetwork)
+        points = rng.uniform(-0.5, 0.5, (6, 2))
+        patterns = network.preactivations(points) > 0
+        reach = np.array([0.5, 0.5])
+        graph = LocalGraph(network, Place(-reach, reach, np.array([], dtype=int)), reach)
+        offsets = network.layer_offsets
+        for layer in range(1, len(network.layer_sizes)):
+            found, graph = graph.layer(layer, patterns)
+            whole = network.affine_maps(layer, patterns, reach)
+            bounds = found.maps.errors + whole.errors[:, found.units]
+            ones = np.append(points, np.ones((6, 1)), axis=1)
+            differ = found.maps.planes - whole.planes[:, :, found.units]
+            values = np.einsum("rk,rkn->rn", ones, differ)
+            assert (np.abs(values) <= bounds + 1e-300).all()
+            others = np.setdiff1d(np.arange(network.layer_sizes[layer]), found.units)
+            own = patterns[:, offsets[layer] : offsets[layer + 1]]
+            assert (own[:, others] == found.is_on[others]).all()

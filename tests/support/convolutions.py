@@ -1,0 +1,103 @@
+"""Small convolutional and residual networks at random, with exact ties, on planes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from relutopo import AffineSlice, Box
+
+__all__ = ["random_plane", "random_stack"]
+
+Rng = np.random.Generator
+
+
+class _Sum(nn.Module):
+    """x + f(x)."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the sum."""
+        result: torch.Tensor = x + self.inner(x)
+        return result
+
+
+def random_stack(rng: Rng, most_layers: int = 4) -> tuple[nn.Sequential, tuple[int, int, int]]:
+    """Return layers of convolutions, kinks, pooling, normalisation and sums, and an input's shape.
+
+    In half of them weights are small integers, so that many zeros coincide.
+    """
+    n = int(rng.integers(1, 3))
+    shape = n, int(rng.integers(3, 6)), int(rng.integers(3, 6))
+    layers: list[nn.Module] = []
+    x = torch.zeros(1, *shape)
+
+    def add(layer: nn.Module) -> None:
+        nonlocal x
+        layers.append(layer)
+        x = layer.eval()(x)
+
+    for _ in range(int(rng.integers(1, most_layers + 1))):
+        n, height, width = x.shape[1:]
+        if height >= 2 and width >= 2 and rng.random() < 0.9:
+            groups = n if rng.random() < 0.25 else 1
+            add(
+                nn.Conv2d(
+                    n,
+                    groups * int(rng.integers(1, 3)),
+                    int(rng.integers(1, min(height, width, 3) + 1)),
+                    stride=int(rng.integers(1, 3)),
+                    padding=int(rng.integers(0, 2)),
+                    groups=groups,
+                    bias=bool(rng.random() < 0.6),
+                )
+            )
+        if rng.random() < 0.3:
+            add(nn.BatchNorm2d(x.shape[1]))
+        kinks: list[Any] = [nn.ReLU, nn.ReLU, nn.ReLU, lambda: nn.LeakyReLU(0.25), nn.ReLU6]
+        add(kinks[int(rng.integers(len(kinks)))]())
+        n, height, width = x.shape[1:]
+        size = min(height, width, 2)
+        stride = int(rng.integers(1, 3))
+        others: list[Any] = [
+            lambda size=size, stride=stride: nn.MaxPool2d(size, stride=stride),
+            lambda size=size, stride=stride: nn.MaxPool2d(size, stride=stride),
+            lambda size=size: nn.AvgPool2d(size),
+            lambda: nn.AdaptiveMaxPool2d(1),
+            lambda: nn.AdaptiveAvgPool2d((1, 2)),
+            lambda n=n: _Sum(nn.Sequential(nn.Conv2d(n, n, 1), nn.ReLU())),
+            lambda n=n: _Sum(nn.Conv2d(n, n, 3, padding=1, bias=False)),
+            nn.Identity,
+        ]
+        add(others[int(rng.integers(len(others)))]())
+    layers += [nn.Flatten(), nn.Linear(x[0].numel(), 2), nn.ReLU(), nn.Linear(2, 1)]
+    model = nn.Sequential(*layers).double().eval()
+    are_integers = rng.random() < 0.5
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean = torch.from_numpy(rng.normal(size=module.num_features))
+            module.running_var = torch.from_numpy(rng.uniform(0.5, 2.0, module.num_features))
+    with torch.no_grad():
+        for weights in model.parameters():
+            extents = tuple(weights.shape)
+            numbers = rng.integers(-2, 3, extents) if are_integers else rng.normal(size=extents)
+            weights.copy_(torch.from_numpy(numbers.astype(float)))
+    return model, shape
+
+
+def random_plane(rng: Rng, shape: tuple[int, ...], half_width: float) -> AffineSlice:
+    """Return a plane, in half of the cases with small integers."""
+    size = int(np.prod(shape))
+    numbers = rng.normal(size=(3, size))
+    if rng.random() < 0.5:
+        numbers = np.round(numbers)
+        numbers[1, 0], numbers[2, 0], numbers[1, 1], numbers[2, 1] = 1, 0, 0, 1
+    origin, *basis = numbers
+    box = Box(-half_width, half_width, dim=2)
+    return AffineSlice(origin.reshape(shape), np.stack(basis, axis=1), box=box)
