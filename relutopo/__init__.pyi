@@ -24,6 +24,8 @@ from relutopo.geometry.cells import OUTSIDE as OUTSIDE
 from relutopo.geometry.cells import EnumerationRecord as EnumerationRecord
 from relutopo.geometry.domain import Box as Box
 from relutopo.geometry.domain import Domain as Domain
+from relutopo.geometry.margins import WallMargins as WallMargins
+from relutopo.geometry.margins import wall_margins as wall_margins
 from relutopo.geometry.mesh import save_mesh as save_mesh
 from relutopo.geometry.one_region import Region as Region
 from relutopo.geometry.one_region import RegionFacet as RegionFacet

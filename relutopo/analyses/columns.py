@@ -13,6 +13,7 @@ from relutopo.analyses.base import analysis_class
 from relutopo.errors import InputError
 from relutopo.geometry.tables import COLUMNS_OF_NEURONS, COLUMNS_OF_REGIONS
 from relutopo.reports.columns import Column, markdown_table
+from relutopo.spectral.search_tables import COLUMNS_OF_SEARCH, COLUMNS_OF_SEARCH_POINTS
 from relutopo.spectral.table import COLUMNS_OF_PARTITION
 
 __all__ = ["Columns", "columns", "dictionary"]
@@ -35,6 +36,8 @@ _TABLES = {
     "regions_table": ("Table of `CellComplex.regions_table`", COLUMNS_OF_REGIONS),
     "neurons_table": ("Table of `CellComplex.neurons_table`", COLUMNS_OF_NEURONS),
     "partition_table": ("Table of `FiedlerPartition.table`", COLUMNS_OF_PARTITION),
+    "search_table": ("Table of `RegionSearch.table`", COLUMNS_OF_SEARCH),
+    "search_points_table": ("Table of `RegionSearch.points_table`", COLUMNS_OF_SEARCH_POINTS),
 }
 _WIDTH = 88
 

@@ -2,7 +2,7 @@
 
 The full face lattice is out of reach beyond a few dimensions. Regions and the facets between them
 are not: the walls of one region come from its own inequalities (`relutopo.geometry.region`), and
-crossing them leads on, breadth first.
+crossing them leads on, in one of several orders (`relutopo.spectral.search_orders`).
 
 This is a function of its own and not an enumerator: an enumerator returns a `CellComplex` with the
 faces of every dimension, and all of them agree cell by cell; this one returns a graph, of a part of
@@ -14,35 +14,45 @@ in the dual graph of the whole domain; an edge is there only if proved.
 
 from __future__ import annotations
 
+import os
 import time
-from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from fractions import Fraction
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from relutopo.arithmetic.exact import Integers, dyadic_integers, homogeneous_points, to_float
-from relutopo.arrays import as_points
-from relutopo.checks import check_integer
-from relutopo.errors import InputError, InvariantError
+from relutopo.checks import check_choice, check_integer, check_number, check_path, check_seed
+from relutopo.errors import InputError
+from relutopo.geometry.crew import crew
 from relutopo.geometry.domain import Domain, as_domain
 from relutopo.geometry.location import KnownRegions
 from relutopo.geometry.patterns import pack_patterns
-from relutopo.geometry.region import RegionGeometry, pattern_beyond
 from relutopo.geometry.slices import network_on
 from relutopo.interfaces import Progress
 from relutopo.networks.network import Network
 from relutopo.spectral.dual_graph import DualGraph
+from relutopo.spectral.search_orders import BreadthFirst, Nearest, Order, RandomWalk, Trail
+from relutopo.spectral.search_starts import Starts
+from relutopo.spectral.search_state import SearchState, identity, load_state
+from relutopo.spectral.search_tables import search_points_table, search_table
 from relutopo.system.memory import Room, in_words
 
-__all__ = ["RegionSearch", "search_regions"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["RegionSearch", "SearchOrder", "search_regions"]
+
+SearchOrder: TypeAlias = Literal["breadth_first", "nearest", "path", "random_walk"]
+_Status: TypeAlias = Literal["complete", "open", "max_regions", "max_seconds", "path"]
 
 _BYTES_A_REGION, _BYTES_A_WALL = 1000, 150
 """What Python keeps of each, beside patterns and points."""
-_MOST_DIRECTIONS = 100
-"""From a point, of which the first nearly always leads into a region and not along a facet."""
+_AT_ONCE = 32
+"""Regions that are entered before the order is asked again, however many processes there are."""
+_SECONDS_BETWEEN_FILES = 30.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,26 +69,39 @@ class RegionSearch:
     interior_points : (n_regions, d) ndarray of float64
         Centre of a largest ball in each region, rounded; NaN where the solver failed.
     inradii : (n_regions,) ndarray of float64
-        Radius of that ball.
-    status : {"complete", "max_regions", "open"}
+        Radius of that ball, rounded down: it lies in the region for certain.
+    most_inradii : (n_regions,) ndarray of float64
+        No ball in the region is larger, for certain; as a rule the same up to ten digits.
+    n_walls : (n_regions,) ndarray of int64
+        Walls of each region inside the domain, also those to regions that were not entered.
+    visits : (n_regions,) ndarray of int64
+        How many times a walker of a random walk was there; 0 in other orders.
+    order : {"breadth_first", "nearest", "path", "random_walk"}
+        In which the regions were entered, and stand here.
+    status : {"complete", "open", "max_regions", "max_seconds", "path"}
         "complete" if the regions are all that can be reached through facets (in a convex domain:
-        all there are); "max_regions" if the limit stopped the search; "open" if the search ended by
-        itself, but some neuron was neither proved nor disproved to make a wall.
+        all there are); "open" if the search ended by itself, but some neuron was neither proved nor
+        disproved to make a wall; "max_regions" or "max_seconds" if the limit stopped the search;
+        "path" if the regions along the path are there, and it met others.
     n_frontier : int
         Regions that were seen behind a wall and not entered.
     n_open : int
         Pairs of a region and a neuron that were neither proved nor disproved to make a wall.
     n_linear_programs : int
-        Linear programmes solved.
+        Linear programmes that were left to HiGHS, after what decides most.
     seconds : float
-        Wall-clock time.
+        Wall-clock time, over all calls if the search went on from a file.
     """
 
     graph: DualGraph
     patterns: NDArray[np.bool_]
     interior_points: NDArray[np.float64]
     inradii: NDArray[np.float64]
-    status: Literal["complete", "max_regions", "open"]
+    most_inradii: NDArray[np.float64]
+    n_walls: NDArray[np.int64]
+    visits: NDArray[np.int64]
+    order: SearchOrder
+    status: _Status
     n_frontier: int
     n_open: int
     n_linear_programs: int
@@ -98,6 +121,62 @@ class RegionSearch:
         """Whether these are all regions and all facets, for certain."""
         return self.status == "complete"
 
+    def table(self, points: ArrayLike | None = None) -> pd.DataFrame:
+        """Return what is known of each region, one row each; ``rt.columns`` explains the columns.
+
+        Parameters
+        ----------
+        points : (n, d) array_like, optional
+            Are counted by regions, with their least distance from a wall.
+
+        Raises
+        ------
+        MissingExtraError
+            If pandas is not installed.
+
+        Examples
+        --------
+        >>> from relutopo import Box
+        >>> lines = ([[[1.0, 0.0], [0.0, 1.0]], [[1.0, 1.0]]], [[0.0, 0.0], [0.0]])
+        >>> search = search_regions(lines, Box(-1, 1, dim=2), seeds=[[0.5, 0.5]])
+        >>> search.table([[0.5, 0.25]])[["region", "n_walls", "n_points", "least_margin"]][:2]
+           region  n_walls  n_points  least_margin
+        0       0        2         1          0.25
+        1       1        2         0           NaN
+        """
+        known = {
+            "n_active": self.patterns.sum(axis=1),
+            "inradius": self.inradii,
+            "most_inradius": self.most_inradii,
+            "n_walls": self.n_walls,
+        }
+        if self.order == "random_walk":
+            known["visits"] = self.visits
+        return search_table(self.graph, known, points)
+
+    def points_table(self, points: ArrayLike) -> pd.DataFrame:
+        """Return the region of each point and how far it is from the nearest wall, one row each.
+
+        Parameters
+        ----------
+        points : (n, d) array_like
+
+        Raises
+        ------
+        MissingExtraError
+            If pandas is not installed.
+
+        Examples
+        --------
+        >>> from relutopo import Box
+        >>> lines = ([[[1.0, 0.0], [0.0, 1.0]], [[1.0, 1.0]]], [[0.0, 0.0], [0.0]])
+        >>> search = search_regions(lines, Box(-1, 1, dim=2), seeds=[[0.5, 0.5]])
+        >>> search.points_table([[0.5, 0.25]])[["region", "margin", "unit", "n_walls"]]
+           region  margin  unit  n_walls
+        0       0    0.25     1        2
+        """
+        return search_points_table(self.graph, self.inradii, self.n_walls, points)
+
 
 @in_words("pass `max_regions`")
 def search_regions(
@@ -105,11 +184,16 @@ def search_regions(
     domain: Domain | ArrayLike,
     seeds: ArrayLike | None = None,
     *,
+    order: SearchOrder = "breadth_first",
     max_regions: int | None = None,
+    max_seconds: float | None = None,
     max_bytes: int | None = None,
+    seed: int = 0,
+    n_processes: int = 1,
+    file: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> RegionSearch:
-    """Find regions and the facets between them by crossing walls, breadth first.
+    """Find regions and the facets between them by crossing walls.
 
     Parameters
     ----------
@@ -120,13 +204,31 @@ def search_regions(
     seeds : (n, d) array_like, optional
         Points in whose regions the search starts, for example the training data; those outside
         the domain are left out. By default the centre of the domain.
+    order : {"breadth_first", "nearest", "path", "random_walk"}
+        Regions by the number of walls from the nearest seed; by the distance of the wall through
+        which they were met from the nearest seed, 32 at a time; those that the broken line through
+        all seeds meets, from the first to the last, and no others (but for what is shorter than
+        10⁻¹² of a leg); or those that walkers meet, one from each seed, who take one of the walls
+        of a region at random.
     max_regions : int, optional
         Stop after this many regions; the result then says that it is partial.
+    max_seconds : float, optional
+        Stop after this time, when the region at hand is done, or, with several processes, 32 of
+        them; one region is entered in any case. A random walk needs this limit or the other one.
     max_bytes : int, optional
         Stop with an error before what is found takes more memory than this; by default nine tenths
         of what the process can have.
+    seed : int, default 0
+        Of the random walk.
+    n_processes : int, default 1
+        In how many processes walls are looked for; what is found is the same.
+    file : path-like, optional
+        Where what is found is kept, every half a minute and at the end, also after an interrupt. If
+        the file is there, the search goes on from it; further seeds are added, `max_regions` counts
+        the regions in the file as well, `max_seconds` counts anew.
     progress : Progress, optional
-        Called after each region with (regions done, regions seen, message).
+        Called after each region with (regions done, regions seen, message); the message says how
+        long a region takes, and how long `max_regions` will.
 
     Returns
     -------
@@ -135,8 +237,9 @@ def search_regions(
     Raises
     ------
     InputError
-        If the dimensions differ, no seed lies in the domain, or `max_regions` or `max_bytes` is not
-        positive.
+        If the dimensions differ, no seed lies in the domain, a limit is not positive, a random walk
+        has none, a path has less than two points or leaves the domain, or the file is of another
+        search.
     LimitReachedError
         If `max_bytes` is reached.
 
@@ -148,119 +251,143 @@ def search_regions(
     RegionSearch(4 regions, complete)
     >>> search_regions(lines, Box(-1, 1, dim=2), seeds=[[0.5, 0.5]], max_regions=3)
     RegionSearch(3 regions, max_regions, 1 more seen)
+    >>> path = [[0.5, 0.5], [-0.25, 0.5], [-0.25, -0.5]]
+    >>> search_regions(lines, Box(-1, 1, dim=2), path, order="path")
+    RegionSearch(3 regions, path, 1 more seen)
     """
     begin = time.perf_counter()
     place: Domain = as_domain(domain, is_cut=False)
     network = network_on(model, place)
+    check_choice("order", order, get_args(SearchOrder), remedy="'breadth_first' is usual")
     if max_regions is not None:
         max_regions = check_integer("max_regions", max_regions, 1, remedy="leave it out")
+    if max_seconds is not None:
+        max_seconds = check_number("max_seconds", max_seconds, above=0, remedy="leave it out")
     if max_bytes is not None:
         max_bytes = check_integer("max_bytes", max_bytes, 1, remedy="leave it out")
+    n_processes = check_integer("n_processes", n_processes, 1, remedy="leave it out")
+    seed = check_seed(seed)
+    if order == "random_walk" and max_regions is None and max_seconds is None:
+        raise InputError(
+            "a random walk never ends by itself; pass max_regions=1000 or max_seconds=60"
+        )
     room, each = Room(max_bytes), _BYTES_A_REGION + 3 * network.n_neurons + 8 * place.dim
-    queue: deque[NDArray[np.bool_]] = deque()
-    number: dict[bytes, int] = {}
+    starts = Starts(network, place, seeds, is_path=order == "path")
+    state, key = SearchState(network.n_neurons, place.dim), ""
+    if file is not None:
+        key = identity(network, place, order, seed)
+        check_path(file, "search.npz", "file")
+        state = load_state(file, key, network.n_neurons, place.dim) or state
+    chosen = _order(order, state, [state.meet(p, 0.0) for p in starts.patterns()], seed)
+    before, n_before, stopped = state.seconds, len(state.entered), ""
 
-    def meet(pattern: NDArray[np.bool_]) -> int:
-        key = pattern.tobytes()
-        if key not in number:
-            number[key] = len(number)
-            queue.append(pattern)
-        return number[key]
+    def spent() -> float:
+        state.seconds = before + time.perf_counter() - begin
+        return state.seconds - before
 
-    for pattern in _patterns_of_seeds(network, place, seeds):
-        meet(pattern)
-    patterns: list[NDArray[np.bool_]] = []
-    points, radii, pairs = [], [], []
-    n_open, n_programs = 0, 0
-    while queue and (max_regions is None or len(patterns) < max_regions):
-        pattern = queue.popleft()
-        region = RegionGeometry(network, place, pattern)
-        walls = region.walls()
-        pairs += [(len(patterns), meet(neighbour)) for neighbour in walls.neighbours]
-        patterns.append(pattern)
-        points.append(region.interior_point)
-        radii.append(region.inradius * region.scale)
-        needed = each * len(number) + _BYTES_A_WALL * len(pairs)
-        room.check(needed, f"a search that has met {len(number)} regions", "pass `max_regions`")
-        n_open += walls.n_open
-        n_programs += region.n_linear_programs
+    def is_late() -> bool:
+        has_begun = len(state.entered) > n_before
+        return max_seconds is not None and has_begun and spent() >= max_seconds
+
+    def report() -> None:
+        needed = each * len(state.met) + _BYTES_A_WALL * state.n_walls
+        room.check(needed, f"a search that has met {len(state.met)} regions", "pass `max_regions`")
         if progress is not None:
-            progress(len(patterns), len(number), f"{len(queue)} to enter")
-    # Regions are numbered as they are met and entered in that order.
-    inner = np.array(pairs, dtype=np.int64).reshape(-1, 2)
-    inner = np.unique(np.sort(inner[(inner < len(patterns)).all(axis=1)], axis=1), axis=0)
-    bits = np.array(patterns)
+            pace = spent() / (len(state.entered) - n_before)
+            message = f"{state.n_frontier} to enter, {1e3 * pace:.3g} ms a region"
+            if max_regions is not None:
+                message += f", {pace * (max_regions - len(state.entered)):.0f} s to max_regions"
+            progress(len(state.entered), len(state.met), message)
+
+    with (
+        crew(network, place, n_processes) as find,
+        _kept(state, file, key) as keep,
+    ):
+        while not stopped:
+            most = _AT_ONCE
+            if max_regions is not None:
+                most = min(most, max_regions - len(state.entered))
+            if most <= 0 or is_late():
+                stopped = "max_regions" if most <= 0 else "max_seconds"
+                break
+            regions = chosen.next(most)
+            if not regions:
+                if chosen.is_done:
+                    break
+                continue
+            found = find(np.array([state.met[region] for region in regions]))
+            for done, region in enumerate(regions):
+                if done and n_processes == 1 and is_late():
+                    chosen.put_back(regions[done:])
+                    stopped = "max_seconds"
+                    break
+                walls = next(found)
+                chosen.found(state.enter(region, walls, starts.distances(walls.points)))
+                report()
+            keep(spent())
+        spent()
+    return _result(network, place, state, order, stopped or "path")
+
+
+def _result(
+    network: Network, place: Domain, state: SearchState, order: SearchOrder, stopped: str
+) -> RegionSearch:
+    entered, index = state.entered, np.array(state.index, dtype=np.int64)
+    pairs = np.array(
+        [(one.region, other) for one in entered for other in one.behind], dtype=np.int64
+    ).reshape(-1, 2)
+    inner = index[pairs]
+    inner = np.unique(np.sort(inner[(inner >= 0).all(axis=1)], axis=1), axis=0)
+    bits = np.array([state.met[one.region] for one in entered])
+    n_open = sum(one.n_open for one in entered)
+    status = stopped if state.n_frontier else "open" if n_open else "complete"
     return RegionSearch(
         graph=DualGraph(
-            len(patterns),
+            len(entered),
             inner,
             np.full(len(inner), -1, dtype=np.int64),
             "facet",
             regions=KnownRegions(network, place, pack_patterns(bits)),
         ),
         patterns=bits,
-        interior_points=np.array(points),
-        inradii=np.array(radii),
-        status="max_regions" if queue else "open" if n_open else "complete",
-        n_frontier=len(queue),
+        interior_points=np.array([one.centre for one in entered]),
+        inradii=np.array([one.inradius for one in entered]),
+        most_inradii=np.array([one.most_inradius for one in entered]),
+        n_walls=np.array([len(one.behind) for one in entered]),
+        visits=np.array([state.visits.get(one.region, 0) for one in entered]),
+        order=order,
+        status=status,  # type: ignore[arg-type]
+        n_frontier=state.n_frontier,
         n_open=n_open,
-        n_linear_programs=n_programs,
-        seconds=time.perf_counter() - begin,
+        n_linear_programs=sum(one.n_linear_programs for one in entered),
+        seconds=state.seconds,
     )
 
 
-def _patterns_of_seeds(
-    network: Network, domain: Domain, seeds: ArrayLike | None
-) -> list[NDArray[np.bool_]]:
-    """Return the pattern of a region at each seed in the domain."""
-    if seeds is None:
-        centre = domain.inner_point()
-        x = to_float(centre)[None]
-    else:
-        x = as_points(seeds, domain.dim, "seeds")
-    inside = domain.contains(x)
-    if not inside.any():
-        if seeds is None:  # the domain is too narrow to hold its centre when rounded
-            return _patterns_at(network, domain, centre[None])
-        raise InputError(
-            f"`seeds` must have a point in the domain, got {len(x)} outside {domain!r}; widen the "
-            "domain, for example Box.around(seeds)"
-        )
-    x = x[inside]
-    signs = network.signs(x)
-    patterns = list(signs > 0)
-    zero = np.flatnonzero((signs == 0).any(axis=1))
-    if zero.size:
-        exact = _patterns_at(network, domain, homogeneous_points(x[zero]))
-        for i, pattern in zip(zero.tolist(), exact, strict=True):
-            patterns[i] = pattern
-    return patterns
+def _order(order: SearchOrder, state: SearchState, starts: list[int], seed: int) -> Order:
+    if order == "random_walk":
+        return RandomWalk(state, starts, seed)
+    if order == "path":
+        return Trail(state, starts)
+    return Nearest(state, starts) if order == "nearest" else BreadthFirst(state, starts)
 
 
-def _patterns_at(network: Network, domain: Domain, points: Integers) -> list[NDArray[np.bool_]]:
-    """Return the pattern of the region in a random direction from each point, into the domain."""
-    rng = np.random.default_rng(0)
-    centre, sides = domain.inner_point(), domain.side_planes()
-    return [_pattern_at(network, point, centre, sides, rng) for point in points]
+@contextmanager
+def _kept(
+    state: SearchState, file: str | os.PathLike[str] | None, key: str
+) -> Iterator[Callable[[float], None]]:
+    """Keep a state in a file now and then, and at the end, whatever ends it."""
+    last, pause = 0.0, _SECONDS_BETWEEN_FILES
 
+    def keep(now: float) -> None:
+        nonlocal last, pause
+        if file is not None and now - last >= pause:
+            begin = time.perf_counter()
+            state.save(file, key)
+            last, pause = now, max(_SECONDS_BETWEEN_FILES, 20 * (time.perf_counter() - begin))
 
-def _pattern_at(
-    network: Network, point: Integers, centre: Integers, sides: Integers, rng: np.random.Generator
-) -> NDArray[np.bool_]:
-    room = -sides @ centre  # positive
-    for _ in range(_MOST_DIRECTIONS):
-        (step,), _ = dyadic_integers(rng.standard_normal(len(point) - 1))
-        # The line from the centre along the step leaves the domain at centre + step / t, where t
-        # is the largest slope / room; go a random part of the way, all in exact arithmetic.
-        slopes = sides[:, :-1] @ step * centre[-1]
-        farthest = 1 / max(Fraction(a, b) for a, b in zip(slopes, room, strict=True))
-        way = Fraction(rng.random()) * farthest
-        shift = step * way.numerator * centre[-1]
-        end = np.append(centre[:-1] * way.denominator + shift, centre[-1] * way.denominator)
-        beyond = pattern_beyond(network, point, end[:-1] * point[-1] - point[:-1] * end[-1])
-        if beyond is not None:
-            return beyond
-    raise InvariantError(
-        f"no region lies in {_MOST_DIRECTIONS} random directions from a seed; please report this "
-        "network as a bug"
-    )
+    try:
+        yield keep
+    finally:
+        if file is not None:
+            state.save(file, key)

@@ -187,7 +187,7 @@ def test_a_domain_without_floats() -> None:
 
 
 def test_directions_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("relutopo.spectral.region_search.pattern_beyond", lambda *_: None)
+    monkeypatch.setattr("relutopo.spectral.search_starts.pattern_beyond", lambda *_: None)
     with pytest.raises(InvariantError, match="100 random directions from a seed"):
         rt.search_regions(one_layer([(1, 0, 0)]), rt.Box(-1, 1, dim=2))
 
