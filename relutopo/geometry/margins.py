@@ -24,6 +24,8 @@ from relutopo.networks.reading import as_network
 
 __all__ = ["WallMargins", "margins_of", "wall_margins"]
 
+_TINY = 1e-140
+"""Lengths whose squares leave the ordinary floats."""
 _SURE = 1e6
 """How many times its error the length of a normal is, for floats to be believed."""
 _MOST_NUMBERS = 2**22
@@ -139,8 +141,9 @@ def _fill(
             high = (values + off) / np.maximum(lengths - lean, 0)
             here = signs[:, start : start + network.layer_sizes[layer]] == 0
         # A constant has no wall; of what floats know too little is computed in integers.
-        constant = (lengths == 0) & (maps.errors == 0)
-        vague = ~constant & ~((lengths > _SURE * lean) & np.isfinite(low) & np.isfinite(high))
+        constant = ~slopes.any(axis=1) & (maps.errors == 0)
+        sure = (lengths > _SURE * lean + _TINY) & np.isfinite(low) & np.isfinite(high)
+        vague = ~constant & ~sure
         low, high = np.where(constant, np.inf, low), np.where(constant, np.inf, high)
         sure_zeros = here & ~constant & ~vague
         low[sure_zeros] = high[sure_zeros] = 0.0
