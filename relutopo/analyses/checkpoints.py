@@ -326,6 +326,7 @@ class CheckpointAnalysis(Analysis):
             )
         with place.stage("training"):
             run = place.run
+        self.check_network(run.network(run.steps[0]), run.dataset)
         log.info("analysing %s", counted(len(run.steps), "checkpoint"))
         # Threads cost small matrices more than they give: ten times as long on a busy machine.
         with threadpoolctl.threadpool_limits(1, "blas"):

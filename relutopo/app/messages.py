@@ -51,6 +51,7 @@ _REMEDIES = {
     "only, by search_regions": "cut out a plane, by domain=slice_through or domain=slice_principal",
     "pass as_network(model, input_shape=(1, 28, 28)), for example, and decompose that": _SHAPE,
     "pass as_network(path, input_shape=(1, 28, 28)), for example": _SHAPE,
+    "read it by load_model and pass trust=True": "add network.trust=true",
     "pass trust=True": "add network.trust=true",
     "choose one, for example by key=": "choose one, for example by network.key=",
     "`key` must": "`network.key` must",
