@@ -10,11 +10,13 @@ import pytest
 from nbclient import NotebookClient
 
 NOTEBOOK = Path(__file__).parents[2] / "docs" / "examples" / "first_look.ipynb"
+read: Any = nbformat.read
+"""nbformat has no types."""
 
 
 @pytest.fixture(scope="module")
 def cells(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    notebook = read(NOTEBOOK, as_version=4)
     place = {"metadata": {"path": str(tmp_path_factory.mktemp("notebook"))}}
     NotebookClient(notebook, timeout=600, kernel_name="python3", resources=place).execute()
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
@@ -49,7 +51,7 @@ def test_nothing_is_warned_of(cells: list[Any]) -> None:
 
 
 def test_no_results_are_stored() -> None:
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    notebook = read(NOTEBOOK, as_version=4)
     assert all(
         not c.outputs and c.execution_count is None for c in notebook.cells if "outputs" in c
     )
