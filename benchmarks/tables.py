@@ -12,6 +12,7 @@ from .targets import targets
 
 BLURBS = {
     "enumerators": "From the weights to the complex with facets, patterns and dual graph.",
+    "search": "Regions around a picture of handwritten digits, breadth first, in a box.",
     "eigensolvers": "Dual graphs of [2, w, w, 1]; residuals are computed afresh for everybody.",
     "reducers": "Random filtrations of complexes of one hidden layer; all pairs are compared.",
     "pipeline": "Of each experiment the checkpoint with the most regions, one BLAS thread.",
@@ -66,6 +67,7 @@ def render(rows: Rows) -> str:
     ]
     tables: dict[str, Callable[[Rows], list[str]]] = {
         "enumerators": _enumerator_tables,
+        "search": _search_tables,
         "eigensolvers": _eigensolver_tables,
         "reducers": _reducer_tables,
         "pipeline": _pipeline_tables,
@@ -133,6 +135,32 @@ def _enumerator_tables(rows: Rows) -> list[str]:
             "",
             "![Time against regions](figures/benchmarks_enumeration.png)",
         ]
+    return lines
+
+
+def _search_tables(rows: Rows) -> list[str]:
+    body = [
+        [
+            shape(row),
+            f"{row['n_regions']:,}",
+            f"{row['n_walls'] / row['n_regions']:.1f}",
+            f"{1e3 * row['seconds'] / row['n_regions']:.1f}",
+            f"{row['n_open']}",
+            f"{row['n_linear_programs']}",
+            f"{row['n_processes']}",
+        ]
+        for row in rows.parts["search"]
+        if "n_processes" in row
+    ]
+    names = "network,regions,walls a region,ms a region,open,programmes of HiGHS,processes"
+    lines = _table(names.split(","), body, "lrrrrrr")
+    for row in rows.all("search"):
+        if "n_points" in row:
+            ms = 1e3 * row["seconds"]
+            lines += [
+                "",
+                f"Margins of {row['n_points']:,} pictures to their nearest walls: {ms:.0f} ms.",
+            ]
     return lines
 
 

@@ -24,7 +24,8 @@ class Target:
 
 def targets(rows: Rows) -> list[Target]:
     found: list[Target] = []
-    for make in (_enumeration, _relucent, _fiedler, _reduction, _pipeline, _card, _determinism):
+    parts = (_enumeration, _relucent, _search, _fiedler, _reduction, _pipeline, _card, _determinism)
+    for make in parts:
         found += make(rows)
     return found
 
@@ -75,6 +76,25 @@ def _relucent(rows: Rows) -> Iterable[Target]:
             what = f"relucent on {shape(row)}, {mode}, {row['n_regions']:,} regions"
             good = ratio >= 1000 and row["same_regions"]
             yield Target(what, "≥ 1,000 times faster", measured, good)
+
+
+def _search(rows: Rows) -> Iterable[Target]:
+    ours = rows.best("search", n_processes=1)
+    if ours is None:
+        return
+    ms = 1e3 * ours["seconds"] / ours["n_regions"]
+    what = f"walls of a region of {shape(ours)}, handwritten digits"
+    proved = "all walls proved" if not ours["n_open"] else f"{ours['n_open']} open"
+    measured = f"{ms:.1f} ms a region, {proved}"
+    yield Target(what, "≤ 15 ms a region", measured, ms <= 15 and not ours["n_open"])
+    for row in rows.parts["search"]:
+        if "peer" in row:
+            peer = row["peer"]
+            theirs = 1e3 * peer["seconds"] / peer["n_regions"]
+            measured = f"{theirs / ms:,.0f} times ({theirs:,.0f} ms a region)"
+            yield Target(
+                f"relucent on {shape(row)}", "≥ 10 times faster", measured, theirs >= 10 * ms
+            )
 
 
 def _ours(rows: Rows, n_nodes: int, weights: str = "unweighted") -> Row | None:

@@ -1,4 +1,4 @@
-"""Regions of a network by relucent's breadth-first search."""
+"""Regions of a network by relucent's breadth-first search: all, or the first from a start."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 import relucent
@@ -25,9 +26,14 @@ def module(file: np.lib.npyio.NpzFile) -> torch.nn.Module:
 
 
 def main() -> None:
+    options: dict[str, Any] = {}
     with np.load(sys.argv[1]) as file:
         network, radius = module(file), float(file["radius"])
-    options = {"cube_mode": "intersect", "cube_radius": radius} if radius else {}
+        if radius:
+            options |= {"cube_mode": "intersect", "cube_radius": radius}
+        if "start" in file:
+            options |= {"start": torch.tensor(file["start"]), "max_polys": int(file["n_regions"])}
+            options |= {"verify": False}  # a part is never verified
     complex_ = relucent.Complex(network)
     begin = time.perf_counter()
     result = complex_.bfs(verbose=0, **options)
