@@ -31,7 +31,7 @@ N_REGIONS_OF_PEER = 2 if QUICK else 8
 def digits() -> tuple[rt.Network, np.ndarray[Any, Any]]:
     pictures, labels = load_digits(return_X_y=True)
     pictures = pictures / 16
-    model = MLPClassifier(HIDDEN, random_state=0, max_iter=300).fit(pictures, labels)
+    model = MLPClassifier(HIDDEN, random_state=0, max_iter=2000).fit(pictures, labels)
     weights = [w.T for w in model.coefs_]
     return rt.ReluNetwork(weights, model.intercepts_), pictures
 

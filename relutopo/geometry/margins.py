@@ -28,6 +28,7 @@ _TINY = 1e-140
 """Lengths whose squares leave the ordinary floats."""
 _SURE = 1e6
 """How many times its error the length of a normal is, for floats to be believed."""
+_LARGEST = np.finfo(np.float64).max
 _MOST_NUMBERS = 2**22
 """Of the maps that are held at once."""
 
@@ -140,13 +141,17 @@ def _fill(
             low = np.maximum(values - off, 0) / (lengths + lean)
             high = (values + off) / np.maximum(lengths - lean, 0)
             here = signs[:, start : start + network.layer_sizes[layer]] == 0
-        # A constant has no wall; of what floats know too little is computed in integers.
         constant = ~slopes.any(axis=1) & (maps.errors == 0)
         sure = (lengths > _SURE * lean + _TINY) & np.isfinite(low) & np.isfinite(high)
-        vague = ~constant & ~sure
-        low, high = np.where(constant, np.inf, low), np.where(constant, np.inf, high)
-        sure_zeros = here & ~constant & ~vague
-        low[sure_zeros] = high[sure_zeros] = 0.0
+        # A constant has no wall; of what floats know too little, and may be nearest, is computed
+        # in integers.
+        low = np.minimum(np.where(np.isnan(low), 0.0, low), _LARGEST)
+        low = np.where(constant, np.inf, low)
+        high = np.where(sure & ~constant, high, np.inf)
+        on_wall = here & sure & ~constant
+        low[on_wall] = high[on_wall] = 0.0
+        known = np.minimum(most, high.min(axis=1))
+        vague = ~constant & ~sure & ((low < known[:, None]) | here)
         for i in np.flatnonzero(vague.any(axis=1)).tolist():
             units = np.flatnonzero(vague[i])
             low[i, units], high[i, units] = _exactly(network, patterns[i], x[i], layer, units)
@@ -180,7 +185,7 @@ def _exactly(
                 low[i] = np.nextafter(float(Fraction(root, 1 << k)), 0)
                 high[i] = np.nextafter(float(Fraction(root + 1, 1 << k)), np.inf)
             except OverflowError:
-                low[i], high[i] = np.finfo(np.float64).max, np.inf
+                low[i], high[i] = _LARGEST, np.inf
             if not value:
                 low[i] = high[i] = 0.0
     return low, high
