@@ -26,7 +26,7 @@ __all__ = ["WallMargins", "margins_of", "wall_margins"]
 
 _TINY = 1e-140
 """Lengths whose squares leave the ordinary floats."""
-_SURE = 1e6
+_SURE = 1e8
 """How many times its error the length of a normal is, for floats to be believed."""
 _LARGEST = np.finfo(np.float64).max
 _MOST_NUMBERS = 2**22
