@@ -65,6 +65,8 @@ _LIFT = 0.02
 """How high a step of the relaxation lifts a row, in parts of the inradius."""
 _CLOSE = 1e-10
 """How far the largest ball may be from the one found, in parts of it."""
+_MOST_IN_VAIN = 3
+"""Iterations for the largest ball that bring nothing, until it is taken as it is."""
 
 
 @dataclass(frozen=True)
@@ -250,16 +252,22 @@ class RegionGeometry:
         start = np.clip(to_float(self.domain.inner_point()) / self.scale, -1, 1)
         whole = np.ones((1, len(self.rows)), dtype=bool)
 
-        def is_enough(_: NDArray[np.intp], now: Raised) -> NDArray[np.bool_]:
-            most = now.multipliers @ self.offsets + np.abs(now.multipliers @ self.normals).sum(1)
-            is_close: NDArray[np.bool_] = most - now.heights <= _CLOSE * np.abs(now.heights)
-            return is_close
+        self.centre: NDArray[np.float64] = start
+        multipliers, highest, least, in_vain = np.zeros(len(self.rows)), -np.inf, np.inf, 0
 
-        ball = raised(
-            self.normals, self.offsets, start[None], np.zeros((1, len(start))), whole, is_enough
-        )
-        self.centre: NDArray[np.float64] = ball.points[0]
-        multipliers = ball.multipliers[0]
+        def is_enough(_: NDArray[np.intp], now: Raised) -> NDArray[np.bool_]:
+            nonlocal multipliers, highest, least, in_vain
+            most = float(now.multipliers[0] @ self.offsets)
+            most += float(np.abs(now.multipliers[0] @ self.normals).sum())
+            in_vain += 1
+            if now.heights[0] > highest:
+                self.centre, highest, in_vain = now.points[0], float(now.heights[0]), 0
+            if most < least:
+                multipliers, least, in_vain = now.multipliers[0], most, 0
+            # Near the end the multipliers become worse again, beyond what floats can tell.
+            return np.array([least - highest <= _CLOSE * abs(highest) or in_vain > _MOST_IN_VAIN])
+
+        raised(self.normals, self.offsets, start[None], np.zeros((1, len(start))), whole, is_enough)
         if not np.all(self._values(self.centre) > self.errors):
             self.centre, _, multipliers = self._widest(np.arange(len(self.rows)))
         with np.errstate(invalid="ignore", over="ignore", divide="ignore"):

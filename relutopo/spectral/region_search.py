@@ -322,7 +322,10 @@ def search_regions(
                     stopped = "max_seconds"
                     break
                 walls = next(found)
-                chosen.found(state.enter(region, walls, starts.distances(walls.points)))
+                far = np.zeros(len(walls.points))
+                if order == "nearest":
+                    far = starts.distances(walls.points)
+                chosen.found(state.enter(region, walls, far))
                 report()
             keep(spent())
         spent()

@@ -78,12 +78,16 @@ class Starts:
 
     def distances(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return how far points, (n, d), are from the nearest start, up to rounding; (n,)."""
-        least = np.full(len(points), np.inf)
-        step = max(1, _MOST_DISTANCES // max(1, points.size))
-        for first in range(0, len(self.points), step):
-            arms = self.points[first : first + step, None] - points
-            np.minimum(least, np.linalg.norm(arms, axis=2).min(axis=0), out=least)
-        return least
+        centre = self.points[0]  # far from the origin products would tell nothing
+        x, starts = points - centre, self.points - centre
+        least = np.full(len(x), np.inf)
+        step = max(1, _MOST_DISTANCES // max(1, len(x)))
+        for first in range(0, len(starts), step):
+            some = starts[first : first + step]
+            squares = np.einsum("id,id->i", some, some)[:, None] - 2 * (some @ x.T)
+            np.minimum(least, squares.min(axis=0), out=least)
+        roots: NDArray[np.float64] = np.sqrt(np.maximum(least + np.einsum("id,id->i", x, x), 0))
+        return roots
 
     def _at(self, x: NDArray[np.float64]) -> list[NDArray[np.bool_]]:
         """Return the pattern of a region at each point."""

@@ -85,7 +85,7 @@ class SearchState:
     ----------
     met : list of (n_neurons,) ndarrays of bool
     distances : list of float
-        How far from the nearest seed each region was met.
+        How far from the nearest seed each region was met, where the order asks for it.
     entered : list of Entered
     index : list of int
         Where a met region stands among those entered, or -1.

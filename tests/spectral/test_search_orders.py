@@ -85,6 +85,15 @@ def test_nearest_regions_come_first() -> None:
     assert search.interior_points.std() < breadth.interior_points.std() + 0.1
 
 
+def test_distances_from_the_nearest_seed() -> None:
+    rng = np.random.default_rng(0)
+    seeds, points = 1e3 + rng.uniform(-1, 1, (40, 3)), 1e3 + rng.uniform(-1, 1, (9, 3))
+    starts = Starts(random_network([3, 4, 1], 0), rt.Box(998, 1002, dim=3), seeds)
+    right = np.linalg.norm(points[:, None] - seeds, axis=2).min(axis=1)
+    np.testing.assert_allclose(starts.distances(points), right, rtol=1e-9)
+    assert starts.distances(np.empty((0, 3))).shape == (0,)
+
+
 @examples(25)
 @given(
     dim=st.integers(1, 3),
