@@ -20,11 +20,10 @@ from scipy import sparse
 from relutopo.system.compilation import njit
 
 from .elimination import Elimination
-from .fronts import extend, subtract_products
+from .fronts import STEP, extend, take_off_later_rows, take_off_update, take_products
 
 __all__ = ["count_below"]
 
-_STEP = 8
 _EPS = float(np.finfo(np.float64).eps)
 
 
@@ -89,8 +88,7 @@ def _count(matrix, blocks, weights, shift):
         if n_panel + size > len(room):
             room = np.empty(2 * (n_panel + size))
         room[: n_panel + size] = 0.0
-        panel = room[:n_panel].reshape(n_own, n_own + n_border)
-        update = room[n_panel : n_panel + size].reshape(n_border, n_border)
+        panel, update = room[:n_panel], room[n_panel : n_panel + size]
         for k in range(n_own):
             local[begin + k] = k
         for k in range(n_border):
@@ -98,11 +96,11 @@ def _count(matrix, blocks, weights, shift):
             n_terms[border[k]] += n_own
             longest = max(longest, n_terms[border[k]])
         for k in range(n_own):
-            v = order[begin + k]
+            v, row = order[begin + k], panel[k * (n_own + n_border) : (k + 1) * (n_own + n_border)]
             for p in range(indptr[v], indptr[v + 1]):
                 i = positions[indices[p]]
                 if i > begin + k:
-                    panel[k, local[i]] = data[p]
+                    row[local[i]] = data[p]
         while n_waiting > 0 and parents[waiting[n_waiting - 1]] == b:
             n_waiting -= 1
             child = waiting[n_waiting]
@@ -110,9 +108,9 @@ def _count(matrix, blocks, weights, shift):
             for k in range(m):
                 columns[k] = local[borders[border_ptr[child] + k]]
             top -= m * m
-            extend(panel, update, columns[:m], stack[top : top + m * m])
+            extend(panel, update, n_own, n_border, columns[:m], stack[top : top + m * m])
         longest = max(longest, 2 * (n_own + n_border))
-        more, added = _eliminate(panel, update, begin, border, inverse, beyond, sizes)
+        more, added = _eliminate(panel, update, n_own, begin, border, inverse, beyond, sizes)
         n_negative += more
         growth += added
         if top + size > len(stack):
@@ -126,55 +124,65 @@ def _count(matrix, blocks, weights, shift):
     return n_negative, growth, 2 * longest
 
 
-@njit(cache=True, nogil=True, fastmath={"contract"})
-def _eliminate(panel, update, begin, border, inverse, beyond, sizes):
+@njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nsz"})
+def _eliminate(panel, update, n_own, begin, border, inverse, beyond, sizes):
     """Eliminate the columns of a front; return the negative pivots, and what they add up to.
 
     `beyond` are the weights to the node that stands for the shift, `sizes` what was summed up.
     """
-    n_own, n = panel.shape
-    at = np.empty(n, np.int64)
-    at[:n_own] = np.arange(begin, begin + n_own)
-    at[n_own:] = border
+    n_border = len(border)
+    n = n_own + n_border
+    # Side by side, as the rows of the front are.
+    near, shifts, sums = np.empty(n), np.empty(n), np.empty(n)
+    near[:n_own] = inverse[begin : begin + n_own]
+    shifts[:n_own] = beyond[begin : begin + n_own]
+    sums[:n_own] = sizes[begin : begin + n_own]
+    for i in range(n_border):
+        near[n_own + i] = inverse[border[i]]
+        shifts[n_own + i] = beyond[border[i]]
+        sums[n_own + i] = sizes[border[i]]
     n_negative, growth = 0, 0.0
-    for first in range(0, n_own, _STEP):
-        last = min(n_own, first + _STEP)
+    for first in range(0, n_own, STEP):
+        last = min(n_own, first + STEP)
         for k in range(first, last):
-            row = panel[k, k + 1 :]
-            for j in range(first, k):
-                a = panel[j, k]
-                if a != 0.0:
-                    other = panel[j, k + 1 :]
-                    for i in range(len(row)):
-                        row[i] -= a * other[i]
-            here = at[k]
-            pivot, size = beyond[here], sizes[here]
+            row = panel[k * n + k + 1 : (k + 1) * n]
+            take_products(row, panel, n, k, first, k)
+            pivot, size = 0.0, 0.0
             for i in range(len(row)):
                 pivot -= row[i]
                 size += abs(row[i])
-            growth += size * inverse[here]
+            pivot += shifts[k]
+            size += sums[k]
+            growth += size * near[k]
             root = np.sqrt(abs(pivot))
             if root == 0.0:
                 return n_negative, np.inf
             sign = 1.0 if pivot > 0.0 else -1.0
-            share = sign * beyond[here] / root
-            total = sizes[here] / root
+            share, total, added = sign * shifts[k] / root, sums[k] / root, 0.0
+            near_, shifts_, sums_ = near[k + 1 :], shifts[k + 1 :], sums[k + 1 :]
             for i in range(len(row)):
-                row[i] /= root
-                there = at[k + 1 + i]
-                growth += row[i] * row[i] * inverse[there]
-                beyond[there] -= row[i] * share
-                sizes[there] += abs(row[i]) * total
+                entry = row[i] / root
+                row[i] = entry
+                added += entry * entry * near_[i]
+                shifts_[i] -= entry * share
+                sums_[i] += abs(entry) * total
+            growth += added
             if pivot < 0.0:
                 # There are few of these: they take their part off the rest of the front at once.
                 n_negative += 1
                 for i in range(len(row)):
-                    target = panel[k + 1 + i] if k + 1 + i < n_own else update[k + 1 + i - n_own]
-                    shift = k + 1 if k + 1 + i < n_own else k + 1 - n_own
-                    for j in range(i + 1, len(row)):
-                        target[j + shift] += row[i] * row[j]
+                    at = k + 1 + i
+                    if at < n_own:
+                        target = panel[at * n + at + 1 : (at + 1) * n]
+                    else:
+                        at -= n_own
+                        target = update[at * n_border + at + 1 : (at + 1) * n_border]
+                    for j in range(len(target)):
+                        target[j] += row[i] * row[i + 1 + j]
                 row[:] = 0.0
-        width = last & -last
-        subtract_products(panel, 0, panel[last - width : last], last, min(n_own, last + width))
-    subtract_products(update, n_own, panel, n_own, n)
+        take_off_later_rows(panel, n_own, n, last)
+    take_off_update(panel, update, n_own, n_border)
+    for i in range(n_border):
+        beyond[border[i]] = shifts[n_own + i]
+        sizes[border[i]] = sums[n_own + i]
     return n_negative, growth

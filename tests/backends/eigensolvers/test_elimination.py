@@ -20,6 +20,7 @@ from relutopo.errors import InputError
 Cholesky = import_module("relutopo.backends.eigensolvers._factorisation.cholesky").Cholesky
 Elimination = import_module("relutopo.backends.eigensolvers._factorisation.elimination").Elimination
 fronts = import_module("relutopo.backends.eigensolvers._factorisation.fronts")
+substitution = import_module("relutopo.backends.eigensolvers._factorisation.substitution")
 nested_dissection = import_module(
     "relutopo.backends.eigensolvers._factorisation.dissection"
 ).nested_dissection
@@ -113,7 +114,7 @@ def test_pieces_are_all_blocks_and_later_levels_hold_those_above(
 
 
 def dense_factor(factor: Any) -> NDArray[np.float64]:
-    """Return the factor with its zeros, lower triangular."""
+    """Return the factor with its zeros, lower triangular; the panels have inverses of triangles."""
     plan = factor.plan
     starts, n = plan.dissection.starts, len(plan.positions)
     dense = np.zeros((n, n))
@@ -122,6 +123,11 @@ def dense_factor(factor: Any) -> NDArray[np.float64]:
         own = np.arange(starts[b], starts[b + 1])
         rows = np.append(own, plan.borders[plan.border_ptr[b] : plan.border_ptr[b + 1]])
         panel = panels[plan.panel_ptr[b] : plan.panel_ptr[b + 1]].reshape(len(own), len(rows))
+        for low in range(0, len(own), substitution.WIDE):
+            step = slice(low, min(len(own), low + substitution.WIDE))
+            inverse = panel[step, step]
+            np.testing.assert_array_equal(inverse, inverse.T)
+            panel[step, step] = scipy.linalg.inv(np.triu(inverse))
         for k, column in enumerate(panel):
             dense[rows[k:], own[k]] = column[k:]
     return dense
@@ -150,7 +156,7 @@ def test_a_front_becomes_a_part_of_the_factor(n_own: int, n_border: int) -> None
     weights = -np.random.default_rng(0).uniform(0, 1, (n, n))
     front = np.triu(weights, 1)
     panel, update = front[:n_own].copy(), front[n_own:, n_own:].copy()
-    fronts.eliminate(panel, update)
+    fronts.eliminate(panel.reshape(-1), update.reshape(-1), n_own, n_border)
     dense = front + front.T
     dense -= np.diag(dense.sum(axis=1))
     dense[n - 1, n - 1] += 1.0  # grounded; nothing but the last pivot depends on it
