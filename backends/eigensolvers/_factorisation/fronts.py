@@ -2,7 +2,8 @@
 
 A front has rows for the columns of a block of the dissection, the *panel*, and for its border, the
 *update*. Only what lies above the diagonal counts; below it anything may stand. Both are given
-flat, row by row: slices of one dimension cost a fraction of what those of two do.
+flat, row by row, and read and written by unsigned indices: a slice is counted, and a signed index
+compared with 0, which takes longer than the few numbers of a row.
 
 Nothing but products of numbers of equal sign is ever summed up, in whatever order; see `cholesky`.
 """
@@ -13,10 +14,20 @@ import numpy as np
 
 from relutopo.system.compilation import njit
 
-__all__ = ["STEP", "eliminate", "extend", "take_off_later_rows", "take_off_update", "take_products"]
+__all__ = [
+    "STEP",
+    "eliminate",
+    "extend",
+    "index",
+    "take_off_later_rows",
+    "take_off_update",
+    "take_products",
+]
 
 STEP = 8
 """Rows that are eliminated before their part is taken off later ones."""
+index = np.uint64
+"""An index, or a number of entries, that is not negative."""
 # From how many rows and columns on BLAS is worth the copies that it takes.
 _MANY_ROWS = 32
 _MANY_COLUMNS = 64
@@ -28,15 +39,15 @@ def extend(panel, update, n_own, n_border, columns, entries):
     """Add the update of a child to a front; `columns` are those of its rows there, ascending."""
     n, width = len(columns), n_own + n_border
     for i in range(n):
-        row = columns[i]
+        row, source = columns[i], i * n
         if row < n_own:
-            target, offset = panel[row * width : (row + 1) * width], 0
+            target = row * width
+            for j in range(i + 1, n):
+                panel[index(target + columns[j])] += entries[index(source + j)]
         else:
-            begin = (row - n_own) * n_border
-            target, offset = update[begin : begin + n_border], n_own
-        source = entries[i * n : (i + 1) * n]
-        for j in range(i + 1, n):
-            target[columns[j] - offset] += source[j]
+            target = (row - n_own) * n_border - n_own
+            for j in range(i + 1, n):
+                update[index(target + columns[j])] += entries[index(source + j)]
 
 
 @njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nsz"})
@@ -46,15 +57,15 @@ def eliminate(panel, update, n_own, n_border):
     for begin in range(0, n_own, STEP):
         end = min(n_own, begin + STEP)
         for k in range(begin, end):
-            row = panel[k * n + k + 1 : (k + 1) * n]
-            take_products(row, panel, n, k, begin, k)
+            first, rest = index(k * n + k + 1), index(n - k - 1)
+            take_products(panel, first, panel, n, k, begin, k)
             degree = 0.0
-            for i in range(len(row)):
-                degree -= row[i]
+            for i in range(rest):
+                degree -= panel[first + i]
             root = np.sqrt(degree) if degree > 0 else 1.0
             panel[k * n + k] = root
-            for i in range(len(row)):
-                row[i] /= root
+            for i in range(rest):
+                panel[first + i] /= root
         take_off_later_rows(panel, n_own, n, end)
     take_off_update(panel, update, n_own, n_border)
 
@@ -91,8 +102,8 @@ def _subtract_products(target, width, offset, rows, n, first, last):
         _subtract_with_blas(target, width, offset, rows.reshape(n_products, n), first, last)
         return
     for i in range(first, last):
-        at = (i - offset) * width - offset
-        take_products(target[at + i + 1 : at + n], rows, n, i, 0, n_products)
+        at = index((i - offset) * width - offset + i + 1)
+        take_products(target, at, rows, n, i, 0, n_products)
 
 
 @njit(cache=True, nogil=True)
@@ -115,30 +126,27 @@ def _subtract_with_blas(target, width, offset, rows, first, last):
 
 
 @njit(cache=True, nogil=True, inline="always")
-def take_products(row, rows, n, i, first, last):
-    """Subtract Σ_k rows[k, i] rows[k, j], first ≤ k < last, from row[j - i - 1] for j > i.
+def take_products(target, begin, rows, n, i, first, last):
+    """Subtract Σ_k rows[k, i] rows[k, j], first ≤ k < last, from target[begin + j - i - 1], j > i.
 
-    `rows` is flat, each of them n long. Four at a time halve the passes over the row; with two
-    targets at a time LLVM makes scalar loops of it.
+    Rows are n long. Four at a time halve the passes over the target; with two targets at a time
+    LLVM makes scalar loops of it.
     """
-    k = first
+    step, rest, k = index(n), index(n - i - 1), first
     while k + 4 <= last:
-        at = k * n + i
-        p, q = rows[at + 1 : at + n - i], rows[at + n + 1 : at + 2 * n - i]
-        r, s = rows[at + 2 * n + 1 : at + 3 * n - i], rows[at + 3 * n + 1 : at + 4 * n - i]
-        a, b, c, d = rows[at], rows[at + n], rows[at + 2 * n], rows[at + 3 * n]
-        for j in range(len(row)):
-            row[j] -= a * p[j] + b * q[j] + c * r[j] + d * s[j]
+        at = index(k * n + i)
+        a, p = rows[at], at + index(1)
+        b, q = rows[at + step], p + step
+        c, r = rows[at + step + step], q + step
+        d, s = rows[at + step + step + step], r + step
+        for j in range(rest):
+            target[begin + j] -= (
+                a * rows[p + j] + b * rows[q + j] + c * rows[r + j] + d * rows[s + j]
+            )
         k += 4
-    if k + 2 <= last:
-        at = k * n + i
-        p, q = rows[at + 1 : at + n - i], rows[at + n + 1 : at + 2 * n - i]
-        a, b = rows[at], rows[at + n]
-        for j in range(len(row)):
-            row[j] -= a * p[j] + b * q[j]
-        k += 2
-    if k < last:
-        at = k * n + i
-        p, a = rows[at + 1 : at + n - i], rows[at]
-        for j in range(len(row)):
-            row[j] -= a * p[j]
+    while k < last:
+        at = index(k * n + i)
+        a, p = rows[at], at + index(1)
+        for j in range(rest):
+            target[begin + j] -= a * rows[p + j]
+        k += 1

@@ -20,7 +20,7 @@ from scipy import sparse
 from relutopo.system.compilation import njit
 
 from .elimination import Elimination
-from .fronts import STEP, extend, take_off_later_rows, take_off_update, take_products
+from .fronts import STEP, extend, index, take_off_later_rows, take_off_update, take_products
 
 __all__ = ["count_below"]
 
@@ -145,12 +145,12 @@ def _eliminate(panel, update, n_own, begin, border, inverse, beyond, sizes):
     for first in range(0, n_own, STEP):
         last = min(n_own, first + STEP)
         for k in range(first, last):
-            row = panel[k * n + k + 1 : (k + 1) * n]
-            take_products(row, panel, n, k, first, k)
+            at, after, rest = index(k * n + k + 1), index(k + 1), index(n - k - 1)
+            take_products(panel, at, panel, n, k, first, k)
             pivot, size = 0.0, 0.0
-            for i in range(len(row)):
-                pivot -= row[i]
-                size += abs(row[i])
+            for i in range(rest):
+                pivot -= panel[at + i]
+                size += abs(panel[at + i])
             pivot += shifts[k]
             size += sums[k]
             growth += size * near[k]
@@ -159,24 +159,24 @@ def _eliminate(panel, update, n_own, begin, border, inverse, beyond, sizes):
                 return n_negative, np.inf
             sign = 1.0 if pivot > 0.0 else -1.0
             share, total, added = sign * shifts[k] / root, sums[k] / root, 0.0
-            near_, shifts_, sums_ = near[k + 1 :], shifts[k + 1 :], sums[k + 1 :]
-            for i in range(len(row)):
-                entry = row[i] / root
-                row[i] = entry
-                added += entry * entry * near_[i]
-                shifts_[i] -= entry * share
-                sums_[i] += abs(entry) * total
+            for i in range(rest):
+                entry = panel[at + i] / root
+                panel[at + i] = entry
+                added += entry * entry * near[after + i]
+                shifts[after + i] -= entry * share
+                sums[after + i] += abs(entry) * total
             growth += added
             if pivot < 0.0:
                 # There are few of these: they take their part off the rest of the front at once.
                 n_negative += 1
+                row = panel[k * n + k + 1 : (k + 1) * n]
                 for i in range(len(row)):
-                    at = k + 1 + i
-                    if at < n_own:
-                        target = panel[at * n + at + 1 : (at + 1) * n]
+                    m = k + 1 + i
+                    if m < n_own:
+                        target = panel[m * n + m + 1 : (m + 1) * n]
                     else:
-                        at -= n_own
-                        target = update[at * n_border + at + 1 : (at + 1) * n_border]
+                        m -= n_own
+                        target = update[m * n_border + m + 1 : (m + 1) * n_border]
                     for j in range(len(target)):
                         target[j] += row[i] * row[i + 1 + j]
                 row[:] = 0.0

@@ -14,6 +14,8 @@ import numpy as np
 
 from relutopo.system.compilation import njit
 
+from .fronts import index
+
 __all__ = ["WIDE", "backward", "forward", "invert_steps", "solve_at_once"]
 
 WIDE = 16
@@ -25,26 +27,21 @@ def invert_steps(panel, n_own, n):
 
     Row k holds column k of the inverse from the diagonal on, and row k of it before.
     """
-    inverse = np.empty(WIDE * WIDE)
     for low in range(0, n_own, WIDE):
-        size = min(WIDE, n_own - low)
-        for k in range(size):
-            # Column k, entry by entry: each takes its part off the later ones.
-            column = inverse[k * size : (k + 1) * size]
-            column[:] = 0.0
-            column[k] = 1.0
-            for i in range(k, size):
-                row = panel[(low + i) * n + low : (low + i) * n + low + size]
-                column[i] /= row[i]
-                z = column[i]
-                for j in range(i + 1, size):
-                    column[j] -= z * row[j]
-        for k in range(size):
-            row = panel[(low + k) * n + low : (low + k) * n + low + size]
-            for j in range(k):
-                row[j] = inverse[j * size + k]
-            for j in range(k, size):
-                row[j] = inverse[k * size + j]
+        high = min(n_own, low + WIDE)
+        # Column k of the inverse, entry by entry: each takes its part off the later ones. The
+        # places are those of row k below the diagonal, which is column k after transposing.
+        for k in range(high - 1, low - 1, -1):
+            root = 1.0 / panel[k * n + k]
+            # Row k right of the diagonal times the inverse of what is below, which is there.
+            for j in range(k + 1, high):
+                entry = 0.0
+                for i in range(k + 1, j + 1):
+                    entry -= panel[index(k * n + i)] * panel[index(j * n + i)]
+                panel[index(j * n + k)] = entry * root
+            panel[index(k * n + k)] = root
+            for j in range(k + 1, high):
+                panel[index(k * n + j)] = panel[index(j * n + k)]
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"})
@@ -54,50 +51,63 @@ def forward(panels, blocks, first, last, vectors):
     v, w = vectors[0], vectors[1]
     size = _largest_front(starts, border_ptr, first, last)
     x, y = np.empty(size), np.empty(size)
+    s, t = np.empty(WIDE), np.empty(WIDE)
     at = 0
-    for b in range(first, last):
-        begin, n_own = starts[b] - starts[first], starts[b + 1] - starts[b]
-        border = slots[border_ptr[b] : border_ptr[b + 1]]
-        n = n_own + len(border)
-        x[:n_own] = v[begin : begin + n_own]
-        y[:n_own] = w[begin : begin + n_own]
-        x[n_own:n] = 0.0
-        y[n_own:n] = 0.0
+    for m in range(first, last):
+        begin, n_own = starts[m] - starts[first], starts[m + 1] - starts[m]
+        slot, n_border = border_ptr[m], border_ptr[m + 1] - border_ptr[m]
+        n = n_own + n_border
+        for j in range(index(n_own)):
+            x[j] = v[index(begin) + j]
+            y[j] = w[index(begin) + j]
+        for j in range(index(n_own), index(n)):
+            x[j] = 0.0
+            y[j] = 0.0
         for low in range(0, n_own, WIDE):
             high = min(n_own, low + WIDE)
-            s, t = v[begin + low : begin + high], w[begin + low : begin + high]
             s[:] = 0.0
             t[:] = 0.0
             for k in range(low, high):
-                p = panels[at + k * n + k : at + k * n + high]
-                a, b_ = x[k], y[k]
-                s_rest, t_rest = s[k - low :], t[k - low :]
-                for j in range(len(p)):
-                    s_rest[j] += a * p[j]
-                    t_rest[j] += b_ * p[j]
-            x_rest, y_rest, k = x[high:n], y[high:n], low
+                p, place = index(at + k * n + k), index(k - low)
+                a, b = x[k], y[k]
+                for j in range(index(high - k)):
+                    s[place + j] += a * panels[p + j]
+                    t[place + j] += b * panels[p + j]
+            for j in range(index(high - low)):
+                v[index(begin + low) + j] = s[j]
+                w[index(begin + low) + j] = t[j]
+            rest, beyond, step, k = index(n - high), index(high), index(n), low
             while k + 4 <= high:
-                row = at + k * n
-                p, q = panels[row + high : row + n], panels[row + n + high : row + 2 * n]
-                row += 2 * n
-                r, o = panels[row + high : row + n], panels[row + n + high : row + 2 * n]
+                p = index(at + k * n + high)
+                q, r, o = p + step, p + step + step, p + step + step + step
                 i = k - low
-                a, b_, c, d = s[i], s[i + 1], s[i + 2], s[i + 3]
+                a, b, c, d = s[i], s[i + 1], s[i + 2], s[i + 3]
                 e, f, g, h = t[i], t[i + 1], t[i + 2], t[i + 3]
-                for j in range(len(x_rest)):
-                    x_rest[j] -= a * p[j] + b_ * q[j] + c * r[j] + d * o[j]
-                    y_rest[j] -= e * p[j] + f * q[j] + g * r[j] + h * o[j]
+                for j in range(rest):
+                    x[beyond + j] -= (
+                        a * panels[p + j]
+                        + b * panels[q + j]
+                        + c * panels[r + j]
+                        + d * panels[o + j]
+                    )
+                    y[beyond + j] -= (
+                        e * panels[p + j]
+                        + f * panels[q + j]
+                        + g * panels[r + j]
+                        + h * panels[o + j]
+                    )
                 k += 4
             while k < high:
-                p = panels[at + k * n + high : at + (k + 1) * n]
-                a, b_ = s[k - low], t[k - low]
-                for j in range(len(x_rest)):
-                    x_rest[j] -= a * p[j]
-                    y_rest[j] -= b_ * p[j]
+                p = index(at + k * n + high)
+                a, b = s[k - low], t[k - low]
+                for j in range(rest):
+                    x[beyond + j] -= a * panels[p + j]
+                    y[beyond + j] -= b * panels[p + j]
                 k += 1
-        for j in range(len(border)):
-            v[border[j]] += x[n_own + j]
-            w[border[j]] += y[n_own + j]
+        for j in range(n_border):
+            place = index(slots[slot + j])
+            v[place] += x[n_own + j]
+            w[place] += y[n_own + j]
         at += n_own * n
 
 
@@ -109,32 +119,34 @@ def backward(panels, blocks, first, last, vectors):
     size = _largest_front(starts, border_ptr, first, last)
     x, y = np.empty(size), np.empty(size)
     at = len(panels)
-    for b in range(last - 1, first - 1, -1):
-        begin, n_own = starts[b] - starts[first], starts[b + 1] - starts[b]
-        border = slots[border_ptr[b] : border_ptr[b + 1]]
-        n = n_own + len(border)
+    for m in range(last - 1, first - 1, -1):
+        begin, n_own = starts[m] - starts[first], starts[m + 1] - starts[m]
+        slot, n_border = border_ptr[m], border_ptr[m + 1] - border_ptr[m]
+        n = n_own + n_border
         at -= n_own * n
-        for j in range(len(border)):
-            x[n_own + j] = v[border[j]]
-            y[n_own + j] = w[border[j]]
+        for j in range(n_border):
+            place = index(slots[slot + j])
+            x[n_own + j] = v[place]
+            y[n_own + j] = w[place]
         for low in range((n_own - 1) // WIDE * WIDE, -1, -WIDE):
             high = min(n_own, low + WIDE)
-            own_x, own_y, x_known, y_known = x[low:high], y[low:high], x[high:n], y[high:n]
-            own_x[:] = 0.0
-            own_y[:] = 0.0
+            rest, beyond, here = index(n - high), index(high), index(low)
+            for j in range(here, beyond):
+                x[j] = 0.0
+                y[j] = 0.0
             for k in range(low, high):
-                row = panels[at + k * n : at + (k + 1) * n]
-                p, s, t = row[high:], 0.0, 0.0
-                for j in range(len(p)):
-                    s += p[j] * x_known[j]
-                    t += p[j] * y_known[j]
+                p, s, t = index(at + k * n + high), 0.0, 0.0
+                for j in range(rest):
+                    s += panels[p + j] * x[beyond + j]
+                    t += panels[p + j] * y[beyond + j]
                 s, t = v[begin + k] - s, w[begin + k] - t
-                q = row[low : k + 1]
-                for j in range(len(q)):
-                    own_x[j] += s * q[j]
-                    own_y[j] += t * q[j]
-        v[begin : begin + n_own] = x[:n_own]
-        w[begin : begin + n_own] = y[:n_own]
+                q = index(at + k * n + low)
+                for j in range(index(k + 1 - low)):
+                    x[here + j] += s * panels[q + j]
+                    y[here + j] += t * panels[q + j]
+        for j in range(index(n_own)):
+            v[index(begin) + j] = x[j]
+            w[index(begin) + j] = y[j]
 
 
 @njit(cache=True, nogil=True)
