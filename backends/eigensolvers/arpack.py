@@ -16,7 +16,7 @@ there is nothing to choose.)
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,7 @@ from relutopo.system.threads import Run, threads
 
 from ._factorisation.cholesky import Cholesky
 from ._factorisation.elimination import Elimination
+from ._factorisation.substitution import solve_at_once
 from ._factorisation.tuning import DEFAULT
 from ._lanczos import largest_ritz_vectors
 from ._pencil import Eigenpair, Iterate, PencilSolver, SymmetricProblem
@@ -135,8 +136,12 @@ class ArpackEigensolver(PencilSolver[Cholesky]):
         def invert(g: Floats) -> Floats:
             nonlocal applications
             applications += 1
-            y = factor.solve(_right_sides(g, roots, kernel), run)
-            _project_solutions(y, roots, kernel, total)
+            y: Floats
+            if factor.is_in_one_piece:
+                y = _inverted(factor.panels[0], factor.blocks, g, roots, kernel, total)
+            else:
+                y = factor.solve(_right_sides(g, roots, kernel), run)[: len(g)]
+                _project_solutions(y, roots, kernel, total)
             return y
 
         def pairs_of(g: Floats) -> list[Eigenpair]:
@@ -167,10 +172,22 @@ class ArpackEigensolver(PencilSolver[Cholesky]):
         return Iterate(pairs, next_value, applications, self.name)
 
 
+@njit(cache=True, nogil=True)
+def _inverted(
+    panels: Floats, blocks: Any, g: Floats, roots: Floats, kernel: Floats, total: float
+) -> Floats:
+    """Return A⁺ times each row, by a factor in one piece: at once, which saves calls."""
+    every: Floats = _right_sides(g, roots, kernel)
+    solve_at_once(panels, blocks, every)
+    solutions = every[: len(g)]
+    _project_solutions(solutions, roots, kernel, total)
+    return solutions
+
+
 @njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nsz"})
 def _right_sides(g: Floats, roots: Floats, kernel: Floats) -> Floats:
-    """Return W_V^{1/2} times the projection of each row."""
-    right = np.empty_like(g)
+    """Return W_V^{1/2} times the projection of each row, and a row of zeros to an odd number."""
+    right = np.zeros((len(g) + len(g) % 2, len(roots)))
     for row, given in zip(right, g):  # noqa: B905  # numba knows no strict
         part = 0.0
         for i in range(len(row)):

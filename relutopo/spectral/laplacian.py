@@ -7,6 +7,7 @@ generalised problem L x = λ W_V x with L = ∂ᵀ W_E ∂, which is symmetric.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,17 +28,25 @@ class Pencil:
 
     Attributes
     ----------
-    laplacian : (n, n) scipy.sparse.csr_array
-        L = ∂ᵀ W_E ∂.
+    graph : DualGraph
     vertex_weights : (n,) ndarray
         Diagonal of W_V.
     edge_weights : (n_edges,) ndarray
         Diagonal of W_E.
     """
 
-    laplacian: sparse.csr_array
+    graph: DualGraph
     vertex_weights: NDArray[np.float64]
     edge_weights: NDArray[np.float64]
+
+    @cached_property  # pencils that differ in W_V only have the same
+    def laplacian(self) -> sparse.csr_array:
+        """L = ∂ᵀ W_E ∂, (n, n)."""
+        from relutopo.spectral.kernels import laplacian_rows  # loads numba
+
+        n, edges = self.graph.n_nodes, self.graph.edges.astype(np.int32, copy=False)
+        indptr, columns, values = laplacian_rows(edges, self.edge_weights, n)
+        return sparse.csr_array((values, columns, indptr), shape=(n, n))
 
 
 def coboundary(graph: DualGraph) -> sparse.csr_array:
@@ -111,11 +120,7 @@ def pencil(
     with np.errstate(over="ignore"):  # the product of two floats may leave their range
         products = w_e * factors
     w_e = _positive(f"{of_edges} times `edge_factors` of {of_vertices}", products, graph.n_edges)
-    from relutopo.spectral.kernels import laplacian_rows  # loads numba
-
-    n, edges = graph.n_nodes, graph.edges.astype(np.int32, copy=False)
-    indptr, columns, values = laplacian_rows(edges, w_e, n)
-    return Pencil(sparse.csr_array((values, columns, indptr), shape=(n, n)), w_v, w_e)
+    return Pencil(graph, w_v, w_e)
 
 
 def _positive(source: str, weights: ArrayLike, n: int) -> NDArray[np.float64]:

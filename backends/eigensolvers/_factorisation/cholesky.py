@@ -56,6 +56,16 @@ class Cholesky:
     plan: Elimination
     panels: tuple[Floats, ...]
 
+    @property
+    def is_in_one_piece(self) -> bool:
+        """Whether nothing is shared among threads."""
+        return len(self.panels) == 1
+
+    @property
+    def blocks(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int32]]:
+        """What substitution asks for beside the panels."""
+        return self.plan.dissection.starts, self.plan.border_ptr, self.plan.slots
+
     @classmethod
     def of(cls, laplacian: sparse.csr_array, plan: Elimination, run: Run = map) -> Cholesky:
         """Return the factor of a Laplacian with the entries of a plan.
@@ -112,10 +122,8 @@ class Cholesky:
         n_given, n = right.shape
         x = np.zeros((n_given + n_given % 2, n))
         x[:n_given] = right
-        plan = self.plan
-        if len(self.panels) == 1:
-            blocks = (plan.dissection.starts, plan.border_ptr, plan.slots)
-            solve_at_once(self.panels[0], blocks, x)
+        if self.is_in_one_piece:
+            solve_at_once(self.panels[0], self.blocks, x)
         else:
             for i in range(0, n_given, 2):
                 self._solve(x[i : i + 2], run)
@@ -123,8 +131,7 @@ class Cholesky:
 
     def _solve(self, x: Floats, run: Run) -> None:
         """Replace two right sides by the solutions."""
-        plan = self.plan
-        blocks = (plan.dissection.starts, plan.border_ptr, plan.slots)
+        plan, blocks = self.plan, self.blocks
 
         def forward_over(i: int) -> Floats:
             piece = plan.pieces[i]

@@ -225,6 +225,30 @@ def _key(x, v, a, b, c):
 
 
 @njit(cache=True, nogil=True)
+def _middle(values):
+    """Return what would stand at half the length if the values were sorted; they are reordered."""
+    wanted, low, high = len(values) // 2, 0, len(values) - 1
+    while low < high:
+        pivot, i, j = values[(low + high) // 2], low, high
+        while i <= j:
+            while values[i] < pivot:
+                i += 1
+            while values[j] > pivot:
+                j -= 1
+            if i <= j:
+                values[i], values[j] = values[j], values[i]
+                i += 1
+                j -= 1
+        if wanted <= j:
+            high = j
+        elif wanted >= i:
+            low = i
+        else:
+            break
+    return values[wanted]
+
+
+@njit(cache=True, nogil=True)
 def _halve(graph, nodes, place, at_cut):
     """Give every node its side of about the median along one direction.
 
@@ -259,9 +283,7 @@ def _halve(graph, nodes, place, at_cut):
         v = nodes[q * size // n_sample]
         sample[0, q] = _key(x, v, a, b, c)
         sample[1, q] = _key(x, v, d, e, f)
-    sample[0].sort()
-    sample[1].sort()
-    s, t = sample[0, n_sample // 2], sample[1, n_sample // 2]
+    s, t = _middle(sample[0]), _middle(sample[1])
     # Both at once, and without branches: which side a node is on cannot be predicted.
     part = place[nodes[0]] & ~3
     n_first = n_second = 0
