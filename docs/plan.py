@@ -22,7 +22,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("geometry",),
     ("interfaces",),
     ("spectral", "homology", "learning"),
-    ("complex",),
+    ("complex", "paths"),
     ("estimation",),
     ("decomposition", "gallery"),
     ("testing", "plots"),

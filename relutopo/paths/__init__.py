@@ -1,0 +1,1 @@
+"""Networks along segments of their input space, whatever its dimension."""

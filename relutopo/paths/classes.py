@@ -1,0 +1,117 @@
+"""Where along segments which output is the greatest.
+
+On a piece the outputs are affine, so their maximum is convex: an output that is the greatest at
+both ends of a piece is so on all of it. Elsewhere the changes are zeros of differences of outputs,
+found one after another from the left. What bounds of the outputs leave open is counted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relutopo.arithmetic.rounding import UNIT_ROUNDOFF
+from relutopo.paths.knots import Knots
+
+__all__ = ["ClassIntervals", "class_intervals"]
+
+_Floats = NDArray[np.float64]
+_Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class ClassIntervals:
+    """Intervals of segments on which one output is the greatest.
+
+    Attributes
+    ----------
+    segments : (n_intervals,) ndarray of int64
+        Ascending.
+    starts : (n_intervals,) ndarray of float64
+        Where on its segment each begins; the first at 0.
+    classes : (n_intervals,) ndarray of int64
+    n_open : (n,) ndarray of int64
+        Comparisons that the bounds leave open, by segments.
+    """
+
+    segments: _Ints
+    starts: _Floats
+    classes: _Ints
+    n_open: _Ints
+
+
+def class_intervals(knots: Knots, equal_outputs: _Ints) -> ClassIntervals:
+    """Return the class intervals of segments.
+
+    Parameters
+    ----------
+    knots : Knots
+    equal_outputs : (n_outputs,) ndarray of int64
+        For each output the first one with the same weights, with which it is never compared.
+    """
+    values, errors = knots.outputs, knots.output_errors
+    if values.shape[1] == 1:
+        values = np.concatenate([np.zeros_like(values), values], axis=1)
+        errors = np.concatenate([np.zeros_like(errors), errors], axis=1)
+        equal_outputs = np.arange(2)
+    labels = np.unique(equal_outputs)
+    values, errors = values[:, labels], errors[:, labels]
+    n = len(knots.indptr) - 1
+    segment = np.repeat(np.arange(n), np.diff(knots.indptr))
+    n_open = np.zeros(n, dtype=np.int64)
+    best = values.argmax(axis=1)
+    rows = np.arange(len(values))
+    gaps = values[rows, best][:, None] - values
+    is_open = ~(gaps > 2 * (errors[rows, best][:, None] + errors))
+    is_open[rows, best] = False
+    np.add.at(n_open, segment, is_open.sum(axis=1))
+    inside = segment[:-1] == segment[1:]
+    pieces = np.flatnonzero(inside & (best[:-1] != best[1:]))
+    heads = knots.indptr[:-1]
+    found = [(segment[heads], np.zeros(n), best[heads])]
+    now, places = best[pieces], np.zeros(len(pieces))
+    while pieces.size:
+        low, high = values[pieces], values[pieces + 1]
+        numbers = np.arange(len(pieces))
+        # Differences from the output that is the greatest now, at both ends.
+        below = low[numbers, now][:, None] - low
+        above = high - high[numbers, now][:, None]
+        with np.errstate(all="ignore"):
+            zeros = np.where(above + below > 0, below / (above + below), np.inf)
+        zeros = np.where((zeros > places[:, None]) & (above > 0), zeros, np.inf)
+        after = zeros.argmin(axis=1)
+        place = np.minimum(zeros[numbers, after], 1.0)
+        np.add.at(n_open, segment[pieces], _is_close(knots, values, errors, pieces, now, zeros))
+        t = knots.t[pieces] + place * (knots.t[pieces + 1] - knots.t[pieces])
+        found.append((segment[pieces], t, after))
+        going = (after != best[pieces + 1]) & np.isfinite(zeros[numbers, after])
+        pieces, now, places = pieces[going], after[going], place[going]
+    owners, starts, classes = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    order = np.lexsort((starts, owners))
+    return ClassIntervals(owners[order], starts[order], labels[classes[order]], n_open)
+
+
+def _is_close(
+    knots: Knots, values: _Floats, errors: _Floats, pieces: _Ints, now: _Ints, zeros: _Floats
+) -> NDArray[np.bool_]:
+    """Whether the order of the next two changes on a piece is open.
+
+    The zero of a difference is off by at most the greatest error over its change, and rounding.
+    """
+    if zeros.shape[1] == 2:
+        return np.zeros(len(pieces), dtype=bool)
+    numbers = np.arange(len(pieces))
+    span = values[pieces + 1] - values[pieces]
+    change = span - span[numbers, now][:, None]
+    error = np.maximum(errors[pieces], errors[pieces + 1])
+    error = error + error[numbers, now][:, None]
+    with np.errstate(all="ignore"):
+        off = 4 * error / np.abs(change) + 8 * UNIT_ROUNDOFF
+    off = np.where(np.isfinite(zeros), off, 0.0)
+    order = np.argsort(zeros, axis=1)[:, :2]
+    first, second = (zeros[numbers, order[:, i]] for i in range(2))
+    near = off[numbers, order[:, 0]] + off[numbers, order[:, 1]]
+    close: NDArray[np.bool_] = np.isfinite(second) & ~(first + near < second)
+    return close | ~np.isfinite(first)

@@ -1,0 +1,191 @@
+"""The knots of one segment in exact rational arithmetic: slow, simple, nothing open.
+
+The network is restricted to the plane of a and b, u = (s, t) → s a + t b, whose floats are exact;
+the segment is s = 1 - t. Pieces are cut layer by layer. On a piece all values are affine in t with
+integer coefficients, so that zeros are fractions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relutopo.arithmetic.exact import Integers
+from relutopo.networks.graph import GraphNetwork
+
+__all__ = ["ExactKnots", "exact_knots"]
+
+
+@dataclass(frozen=True)
+class ExactKnots:
+    """A segment with its knots.
+
+    Attributes
+    ----------
+    t : list of Fraction
+        Knots, strictly ascending, without 0 and 1.
+    patterns : (n_pieces, n_neurons) ndarray of bool
+        On the pieces between them.
+    meets : list of bool
+        At which knots neurons vanish whose planes differ in the space of all inputs.
+    class_starts : list of Fraction
+        Where another class begins, the first at 0.
+    classes : list of int
+    """
+
+    t: list[Fraction]
+    patterns: NDArray[np.bool_]
+    meets: list[bool]
+    class_starts: list[Fraction]
+    classes: list[int]
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A part of a segment on which the neurons of the layers so far keep their signs.
+
+    ``maps[l]`` are the planes of layer l in s and t, (n_l, 3).
+    """
+
+    low: Fraction
+    high: Fraction
+    bits: NDArray[np.bool_]
+    maps: tuple[Integers, ...]
+
+
+def exact_knots(
+    graph: GraphNetwork, start: NDArray[np.float64], end: NDArray[np.float64]
+) -> ExactKnots:
+    """Return the knots of a segment.
+
+    Parameters
+    ----------
+    graph : GraphNetwork
+    start, end : (d,) ndarrays
+        Taken as exact.
+
+    Examples
+    --------
+    >>> from relutopo.networks.graph import Kink
+    >>> absolute = GraphNetwork(1, [Kink(0, np.array([1.0]), np.array([-1.0]))])
+    >>> found = exact_knots(absolute, np.array([-1.0]), np.array([2.0]))
+    >>> found.t, found.patterns.ravel().tolist()
+    ([Fraction(1, 3)], [False, True])
+    """
+    line = graph.restricted(np.zeros(graph.input_dim), np.stack([start, end], axis=1))
+    pieces = [_Piece(Fraction(0), Fraction(1), np.empty(0, dtype=bool), ())]
+    for _ in graph.layer_sizes:
+        pieces = [part for piece in pieces for part in _cut(line, piece)]
+    meets = [_meet(graph, start, end, *both) for both in pairwise(pieces)]
+    starts, classes = _classes(line, pieces)
+    return ExactKnots(
+        t=[piece.high for piece in pieces[:-1]],
+        patterns=np.array([piece.bits for piece in pieces], dtype=bool),
+        meets=meets,
+        class_starts=starts,
+        classes=classes,
+    )
+
+
+def _at(planes: Integers, t: Fraction) -> Integers:
+    """Return values at t, times a positive factor."""
+    p, q = t.numerator, t.denominator
+    values: Integers = (planes[:, 0]) * (q - p) + planes[:, 1] * p + planes[:, 2] * q
+    return values
+
+
+def _zero(plane: Integers) -> Fraction:
+    """Return where a plane vanishes on the line s = 1 - t."""
+    at_start, at_end = plane[0] + plane[2], plane[1] + plane[2]
+    return Fraction(at_start, at_start - at_end)
+
+
+def _cut(line: GraphNetwork, piece: _Piece) -> Iterator[_Piece]:
+    """Yield the parts of a piece on which the next layer's neurons keep their signs."""
+    planes = line.exact_planes(piece.bits, piece.maps)
+    low, high = _at(planes, piece.low), _at(planes, piece.high)
+    crossing = [i for i in range(len(planes)) if (low[i] < 0 < high[i]) or (high[i] < 0 < low[i])]
+    cuts = sorted({_zero(planes[i]) for i in crossing})
+    for left, right in pairwise([piece.low, *cuts, piece.high]):
+        bits = (_at(planes, (left + right) / 2) > 0).astype(bool)
+        yield _Piece(left, right, np.append(piece.bits, bits), (*piece.maps, planes))
+
+
+def _meet(
+    graph: GraphNetwork,
+    start: NDArray[np.float64],
+    end: NDArray[np.float64],
+    left: _Piece,
+    right: _Piece,
+) -> bool:
+    """Whether the neurons that vanish between two pieces have more than one plane between them.
+
+    Neurons that vanish on a whole piece, as those behind dead ones do, have no plane there.
+    """
+    vanish = []
+    for layer, planes in enumerate(left.maps):
+        here = _at(planes, left.high) == 0
+        flat = [_is_flat(side.maps[layer]) for side in (left, right)]
+        vanish.append(np.flatnonzero(here & ~(flat[0] & flat[1])))
+    if sum(map(len, vanish)) < 2:
+        return False
+    for side in (left, right):
+        maps = graph.exact_maps(side.bits, len(graph.layer_sizes))
+        rows = [
+            plane for units, planes in zip(vanish, maps, strict=True) for plane in planes[units]
+        ]
+        rows = [row for row in rows if row.any()]
+        if any(not _are_parallel(rows[0], row) for row in rows[1:]):
+            return True
+    return False
+
+
+def _is_flat(planes: Integers) -> NDArray[np.bool_]:
+    """Which planes vanish on the whole line s = 1 - t."""
+    flat: NDArray[np.bool_] = (planes[:, 0] + planes[:, 2] == 0) & (
+        planes[:, 1] + planes[:, 2] == 0
+    )
+    return flat
+
+
+def _are_parallel(one: Integers, other: Integers) -> bool:
+    pivot = int(np.flatnonzero(one)[0])
+    return bool(np.all(one * other[pivot] == other * one[pivot]))
+
+
+def _classes(line: GraphNetwork, pieces: list[_Piece]) -> tuple[list[Fraction], list[int]]:
+    """Return where which output is the greatest, of equal ones the first.
+
+    A single output is compared with 0, the first.
+    """
+    starts: list[Fraction] = []
+    classes: list[int] = []
+    for piece in pieces:
+        planes = line.exact_planes(piece.bits, piece.maps)
+        if len(planes) == 1:
+            planes = np.concatenate([np.zeros_like(planes), planes])
+        left = piece.low
+        while left < piece.high:
+            best, right = _greatest(planes, left, piece.high)
+            if not classes or classes[-1] != best:
+                starts.append(left)
+                classes.append(best)
+            left = right
+    return starts, classes
+
+
+def _greatest(planes: Integers, left: Fraction, high: Fraction) -> tuple[int, Fraction]:
+    """Return the first output that is greatest just behind a place, and up to where it is."""
+    values, slopes = _at(planes, left).tolist(), (planes[:, 1] - planes[:, 0]).tolist()
+    best = max(range(len(planes)), key=lambda i: (values[i], slopes[i], -i))
+    right = high
+    for i, plane in enumerate(planes):
+        if slopes[i] > slopes[best]:
+            zero = _zero(plane - planes[best])
+            right = min(right, zero) if zero > left else right
+    return best, right

@@ -1,0 +1,124 @@
+"""Which points segments join."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.spatial import KDTree
+
+from relutopo.arrays import as_labels, as_numbers
+from relutopo.checks import check_choice, check_integer, check_seed, random_generator
+from relutopo.errors import InputError
+
+__all__ = ["PairKind", "segment_pairs"]
+
+PairKind: TypeAlias = Literal["random", "nearest", "within", "between"]
+_KINDS = ("random", "nearest", "within", "between")
+
+
+def segment_pairs(
+    points: ArrayLike,
+    labels: ArrayLike | None = None,
+    kind: PairKind = "random",
+    *,
+    n: int = 1000,
+    seed: int = 0,
+) -> NDArray[np.int64]:
+    """Choose pairs of points, without repeats, for `relutopo.segments`.
+
+    Parameters
+    ----------
+    points : (n_points, ...) array_like
+    labels : (n_points,) array_like, optional
+        For "within" and "between".
+    kind : {"random", "nearest", "within", "between"}
+        Random pairs of all points; the pairs of each point and its nearest other one, the shortest
+        first; random pairs of points with the same label, or with different ones.
+    n : int, default 1000
+        How many at most: all there are, if these are not more.
+    seed : int, default 0
+
+    Returns
+    -------
+    (m, 2) ndarray of int64
+        Numbers of points, i < j in each row.
+
+    Raises
+    ------
+    InputError
+        If labels are missing or do not fit, or there is no such pair.
+
+    Examples
+    --------
+    >>> points, labels = [[0.0], [1.0], [3.0], [7.0]], [0, 0, 1, 1]
+    >>> segment_pairs(points, labels, "within").tolist()
+    [[0, 1], [2, 3]]
+    >>> segment_pairs(points, kind="nearest", n=2).tolist()
+    [[0, 1], [1, 2]]
+    """
+    kind_ = check_choice("kind", kind, _KINDS, remedy="choose one of them")
+    n = check_integer("n", n, 1, remedy="pass how many pairs are wanted")
+    generator = random_generator(check_seed(seed))
+    x = as_numbers(points, "points")
+    x = x.reshape(len(x), -1) if x.ndim > 1 else x[:, None]
+    if kind_ in ("within", "between"):
+        if labels is None:
+            raise InputError(
+                f"`labels` must be given for the kind {kind_!r}; pass one for each point, or "
+                "choose 'random'"
+            )
+        classes = as_labels(labels).codes
+        if len(classes) != len(x):
+            raise InputError(
+                f"`labels` must be one for each of the {len(x)} points, got {len(classes)}; pass "
+                "those of these points"
+            )
+    else:
+        classes = np.zeros(len(x), dtype=np.int64)
+    if kind_ == "nearest":
+        pairs = _nearest(x)[:n] if len(x) > 1 else np.empty((0, 2), dtype=np.int64)
+    else:
+        pairs = _random(classes, kind_ == "between", n, generator)
+    if not len(pairs):
+        raise InputError(
+            f"`points` must have a pair of the kind {kind_!r}, got {len(x)} points"
+            f"{'' if labels is None else f' of {len(np.unique(classes))} classes'}; pass more"
+        )
+    return pairs
+
+
+def _nearest(x: NDArray[np.float64]) -> NDArray[np.int64]:
+    distances, others = KDTree(x).query(x, k=2)
+    own = np.arange(len(x))
+    # Of points at one place either may come first.
+    column = np.where(others[:, 0] == own, 1, 0)
+    pairs = np.sort(np.stack([own, others[own, column]], axis=1), axis=1).astype(np.int64)
+    pairs, first = np.unique(pairs, axis=0, return_index=True)
+    return pairs[np.argsort(distances[first, column[first]], kind="stable")]
+
+
+def _random(
+    classes: NDArray[np.int64], between: bool, n: int, generator: np.random.Generator
+) -> NDArray[np.int64]:
+    """Return n different pairs of equal or of different classes, or all there are."""
+    sizes = np.bincount(classes).astype(np.int64) if len(classes) else np.zeros(1, dtype=np.int64)
+    n_points, within = len(classes), int((sizes * (sizes - 1) // 2).sum())
+    total = n_points * (n_points - 1) // 2 - within if between else within
+    if total <= max(2 * n, 1000):
+        i, j = np.triu_indices(n_points, 1)
+        wanted = (classes[i] != classes[j]) if between else (classes[i] == classes[j])
+        pairs = np.stack([i[wanted], j[wanted]], axis=1).astype(np.int64)
+        if total > n:
+            pairs = pairs[np.sort(generator.choice(total, size=n, replace=False))]
+        return pairs
+    found = np.empty((0, 2), dtype=np.int64)
+    while len(found) < n:
+        drawn = np.sort(generator.integers(n_points, size=(4 * n, 2)), axis=1)
+        same = classes[drawn[:, 0]] == classes[drawn[:, 1]]
+        drawn = drawn[(drawn[:, 0] < drawn[:, 1]) & (same != between)]
+        joined = np.concatenate([found, drawn])
+        _, first = np.unique(joined, axis=0, return_index=True)
+        found = joined[np.sort(first)][:n]
+    return found

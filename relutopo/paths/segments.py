@@ -1,0 +1,465 @@
+"""Segments of the input space, with all that a network does along them.
+
+Knots come from floats where bounds allow it (`relutopo.paths.knots`), and from integers elsewhere
+(`relutopo.paths.exact_knots`), segment by segment.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from relutopo.arrays import Frozen, as_numbers, as_points, freeze
+from relutopo.checks import check_flag
+from relutopo.errors import InputError
+from relutopo.geometry.patterns import pack_patterns, unpack_patterns
+from relutopo.networks.graph import GraphNetwork
+from relutopo.networks.network import Network
+from relutopo.networks.perceptron import ReluNetwork, relu_nodes
+from relutopo.networks.reading import as_network
+from relutopo.paths.classes import class_intervals
+from relutopo.paths.exact_knots import exact_knots
+from relutopo.paths.knots import KnotFinder, Knots
+from relutopo.reports.shown import Shown
+from relutopo.system.interrupts import deliver_interrupts
+from relutopo.system.memory import in_words
+
+__all__ = ["SegmentRecord", "Segments", "segments"]
+
+_Floats = NDArray[np.float64]
+_Ints = NDArray[np.int64]
+
+_LEAST = 2.0**-300
+"""Coordinates that are not zero are not smaller, as weights."""
+_NUMBERS_AT_ONCE = 2**21
+_FIRST_SEGMENTS = 8
+
+
+@dataclass(frozen=True)
+class SegmentRecord:
+    """How the knots of segments came about.
+
+    Attributes
+    ----------
+    status : {"certified", "uncertified"}
+        Whether all knots, their order, the neurons there and the classes between them are certain.
+    n_uncertain : int
+        Signs, orders of knots and comparisons of outputs that error bounds left open.
+    n_exact : int
+        Segments that were therefore done again in integers.
+    n_open : int
+        Segments of which something is open: 0 if certified.
+    seconds : float
+        Wall-clock time.
+    """
+
+    status: Literal["certified", "uncertified"]
+    n_uncertain: int
+    n_exact: int
+    n_open: int
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Segments(Frozen, Shown):
+    """What a network does along segments x(t) = (1-t) a + t b.
+
+    A *knot* is a t, 0 < t < 1, at which neurons switch; between knots lie *pieces*. Knots of
+    segment i stand at ``indptr[i]:indptr[i + 1]``, those of its points, the knots and both ends,
+    at ``indptr[i] + 2 * i`` and so on.
+
+    Attributes
+    ----------
+    network : Network
+    starts, ends : (n, d) ndarrays of float64
+        a and b, taken as exact.
+    pairs : (n, 2) ndarray of int64 or None
+        Their numbers among the points that were given.
+    indptr : (n + 1,) ndarray of int64
+    t : (n_knots,) ndarray of float64
+        Ascending on each segment; equal where floats cannot tell knots apart.
+    neuron_indptr : (n_knots + 1,) ndarray of int64
+        ``neurons[neuron_indptr[k]:neuron_indptr[k + 1]]`` are the neurons that switch at knot k.
+    neurons : ndarray of int64
+        Ascending at each knot; see `Network.names_of` for layers and units.
+    meets : (n_knots,) ndarray of bool
+        Where planes that differ meet: there the segment goes through a lower face of the
+        decomposition of the input space, not through the inside of a facet.
+    first_patterns : (n, ceil(n_neurons / 8)) ndarray of uint8
+        Packed pattern on the first piece of each segment.
+    outputs : (n_knots + 2 n, n_outputs) ndarray of float64
+        At all points.
+    class_indptr : (n + 1,) ndarray of int64
+        Where the class intervals of each segment begin.
+    class_starts : ndarray of float64
+        Where on its segment each interval begins, 0 for the first one.
+    classes : ndarray of int64
+        The greatest output on each interval, of equal ones the first. Of a network with one
+        output f, 1 where f > 0, otherwise 0.
+    record : SegmentRecord
+
+    Examples
+    --------
+    >>> network = [[[1.0, 0.0], [0.0, 1.0]], [[1.0, 1.0]]], [[0.0, 0.0], [-1.0]]
+    >>> found = segments(network, [[-1.0, -2.0]], [[3.0, 2.0]])
+    >>> found.t.tolist(), found.neurons.tolist(), found.patterns(0).astype(int).tolist()
+    ([0.25, 0.5], [0, 1], [[0, 0], [1, 0], [1, 1]])
+    >>> found.outputs_of(0).ravel().tolist(), found.class_starts.tolist()
+    ([-1.0, -1.0, 0.0, 4.0], [0.0, 0.5])
+    """
+
+    network: Network
+    starts: _Floats
+    ends: _Floats
+    pairs: _Ints | None
+    indptr: _Ints
+    t: _Floats
+    neuron_indptr: _Ints
+    neurons: _Ints
+    meets: NDArray[np.bool_]
+    first_patterns: NDArray[np.uint8]
+    outputs: _Floats
+    class_indptr: _Ints
+    class_starts: _Floats
+    classes: _Ints
+    record: SegmentRecord
+
+    def __repr__(self) -> str:
+        return f"Segments({len(self)} segments, {len(self.t)} knots, {self.record.status})"
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def _facts(self) -> Mapping[str, object]:
+        meets = int(self.meets.sum())
+        return {
+            "network": self.network,
+            "segments": len(self),
+            "knots": len(self.t),
+            "knots a segment": len(self.t) / max(1, len(self)),
+            **({"meetings of planes": meets} if meets else {}),
+            "status": self.record.status,
+        }
+
+    @cached_property
+    def lengths(self) -> _Floats:
+        """Euclidean length of each segment."""
+        return freeze(np.linalg.norm(self.ends - self.starts, axis=1))
+
+    @property
+    def n_crossings(self) -> _Ints:
+        """How many knots each segment has."""
+        return np.diff(self.indptr)
+
+    @property
+    def n_class_changes(self) -> _Ints:
+        """How many times the class changes along each segment."""
+        return np.diff(self.class_indptr) - 1
+
+    def t_of(self, segment: int) -> _Floats:
+        """Return t at the points of a segment: 0, its knots, 1."""
+        knots = self.t[self.indptr[segment] : self.indptr[segment + 1]]
+        return np.concatenate([[0.0], knots, [1.0]])
+
+    def outputs_of(self, segment: int) -> _Floats:
+        """Return the outputs at the points of a segment, (knots + 2, n_outputs)."""
+        first, last = self.indptr[segment], self.indptr[segment + 1]
+        return self.outputs[first + 2 * segment : last + 2 * segment + 2]
+
+    def patterns(self, segment: int) -> NDArray[np.bool_]:
+        """Return the activation pattern on each piece of a segment, (knots + 1, n_neurons)."""
+        first, last = self.indptr[segment], self.indptr[segment + 1]
+        knots = np.arange(first, last)
+        switches = np.zeros((len(knots) + 1, self.network.n_neurons), dtype=bool)
+        counts = np.diff(self.neuron_indptr[first : last + 1])
+        neurons = self.neurons[self.neuron_indptr[first] : self.neuron_indptr[last]]
+        switches[np.repeat(knots - first + 1, counts), neurons] = True
+        packed = self.first_patterns[segment][None]
+        switches[0] = unpack_patterns(packed, self.network.n_neurons)[0]
+        return np.logical_xor.accumulate(switches, axis=0)
+
+
+@deliver_interrupts
+@in_words("take fewer segments")
+def segments(
+    model: Any,
+    points: ArrayLike,
+    ends: ArrayLike | None = None,
+    *,
+    pairs: ArrayLike | None = None,
+    exact: bool = True,
+) -> Segments:
+    """Follow a network along segments between points, in any number of inputs.
+
+    Parameters
+    ----------
+    model : torch.nn.Module, Network, state dict, path, or pair (weights, biases)
+        See `relutopo.as_network`.
+    points : (n, ...) array_like
+        Where segments begin; inputs of a module in its shape or flat. Not zero and smaller than
+        2^-300 is no coordinate.
+    ends : (n, ...) array_like, optional
+        Where they end.
+    pairs : (m, 2) array_like of int, optional
+        Instead of `ends`: segments from ``points[i]`` to ``points[j]`` for each (i, j), see
+        `relutopo.segment_pairs`.
+    exact : bool, default True
+        Whether segments of which error bounds leave something open are done again in integers.
+        That may take long in large convolutional networks; what is open is counted in the record.
+
+    Returns
+    -------
+    Segments
+
+    Raises
+    ------
+    InputError
+        If dimensions differ, neither or both of `ends` and `pairs` are given, or coordinates are
+        too small.
+
+    Examples
+    --------
+    >>> hat = [[[1.0], [1.0]], [[1.0, -2.0]]], [[0.0, -1.0], [0.0]]
+    >>> found = segments(hat, [[-1.0], [1.5], [3.0]], pairs=[(0, 2), (1, 2)])
+    >>> found.n_crossings.tolist(), found.t.tolist(), found.record.status
+    ([2, 0], [0.25, 0.5], 'certified')
+    """
+    begin = time.perf_counter()
+    check_flag("exact", exact)
+    x = as_numbers(points, "points")
+    is_module = hasattr(model, "named_modules")
+    network = as_network(model, x.shape[1:] if is_module and x.ndim > 1 else None)
+    starts = _as_rows(x, network, "points")
+    if (ends is None) == (pairs is None):
+        raise InputError(
+            "`ends` or `pairs` must be given, and not both, got "
+            f"{'neither' if ends is None else 'both'}; pass where each segment ends, or pairs of "
+            "numbers of points"
+        )
+    numbers = None
+    if ends is not None:
+        stops = _as_rows(as_numbers(ends, "ends"), network, "ends")
+        if len(stops) != len(starts):
+            raise InputError(
+                f"`ends` must be as many as `points`, got {len(stops)} and {len(starts)}; pass "
+                "one for each, or `pairs`"
+            )
+    else:
+        numbers = _as_pairs(pairs, len(starts))
+        starts, stops = starts[numbers[:, 0]], starts[numbers[:, 1]]
+    return _Work(network, starts.copy(), stops.copy(), exact).result(numbers, begin)
+
+
+def _as_rows(x: _Floats, network: Network, name: str) -> _Floats:
+    rows = as_points(x.reshape(len(x), -1) if x.ndim > 2 else x, network.input_dim, name)
+    sizes = np.abs(rows)
+    if ((sizes > 0) & (sizes < _LEAST)).any():
+        raise InputError(
+            f"`{name}` must have coordinates that are zero or at least 2^-300 in absolute value, "
+            f"got {sizes[sizes > 0].min():.3g}; set such coordinates to zero"
+        )
+    return rows
+
+
+def _as_pairs(pairs: ArrayLike | None, n_points: int) -> _Ints:
+    given = as_numbers(pairs, "pairs")
+    numbers = given.astype(np.int64)
+    wrong = given.ndim != 2 or given.shape[1] != 2 or (numbers != given).any()
+    if wrong or ((numbers < 0) | (numbers >= n_points)).any():
+        raise InputError(
+            f"`pairs` must be an array of shape (m, 2) of numbers 0..{n_points - 1} of points, got "
+            f"shape {given.shape}{'' if wrong else ' with others'}; pass for example [(0, 1)]"
+        )
+    return numbers
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What is known of some segments; `Segments` has them joined."""
+
+    counts: _Ints
+    t: _Floats
+    neuron_counts: _Ints
+    neurons: _Ints
+    meets: NDArray[np.bool_]
+    first: NDArray[np.uint8]
+    outputs: _Floats
+    class_counts: _Ints
+    class_starts: _Floats
+    classes: _Ints
+
+
+class _Work:
+    """The segments that are being done."""
+
+    def __init__(self, network: Network, starts: _Floats, ends: _Floats, exact: bool) -> None:
+        self.network, self.starts, self.ends, self.exact = network, starts, ends, exact
+        self.graph = _as_graph(network)
+        self.equal_outputs = network.equal_outputs()
+        self.n_uncertain = self.n_exact = self.n_open = 0
+
+    def result(self, pairs: _Ints | None, begin: float) -> Segments:
+        parts = [_nothing(self.network), *self._parts()]
+        joined = {
+            name: freeze(np.concatenate([getattr(part, name) for part in parts]))
+            for name in _Part.__dataclass_fields__
+        }
+        return Segments(
+            network=self.network,
+            starts=freeze(self.starts),
+            ends=freeze(self.ends),
+            pairs=None if pairs is None else freeze(pairs),
+            indptr=_indptr(joined["counts"]),
+            t=joined["t"],
+            neuron_indptr=_indptr(joined["neuron_counts"]),
+            neurons=joined["neurons"],
+            meets=joined["meets"],
+            first_patterns=joined["first"],
+            outputs=joined["outputs"],
+            class_indptr=_indptr(joined["class_counts"]),
+            class_starts=joined["class_starts"],
+            classes=joined["classes"],
+            record=SegmentRecord(
+                status="uncertified" if self.n_open else "certified",
+                n_uncertain=self.n_uncertain,
+                n_exact=self.n_exact,
+                n_open=self.n_open,
+                seconds=time.perf_counter() - begin,
+            ),
+        )
+
+    def _parts(self) -> Iterator[_Part]:
+        """Yield all segments, as many at once as fit into a bounded memory."""
+        finder = KnotFinder(self.graph)
+        widest = max(self.graph.input_dim, self.graph.n_outputs, *self.graph.layer_sizes, 1)
+        first, size, most = 0, _FIRST_SEGMENTS, 2.0
+        while first < len(self.starts):
+            batch = slice(first, first + size)
+            knots = finder.find(self.starts[batch], self.ends[batch])
+            found = class_intervals(knots, self.equal_outputs)
+            n_open = knots.n_open + found.n_open
+            self.n_uncertain += int(n_open.sum())
+            part = _part_of(knots, found.segments, found.starts, found.classes)
+            open_ones = np.flatnonzero(n_open)
+            if self.exact:
+                yield from self._mended(part, first, open_ones, knots.n_open == 0)
+            else:
+                self.n_open += len(open_ones)
+                yield part
+            first += len(n_open)
+            most = max(most, float(np.diff(knots.indptr).max(initial=0)))
+            size = max(1, min(4 * size, int(_NUMBERS_AT_ONCE / (most * widest))))
+
+    def _mended(
+        self, part: _Part, first: int, open_ones: _Ints, has_knots: NDArray[np.bool_]
+    ) -> Iterator[_Part]:
+        """Yield a part with the open ones of its segments done in integers.
+
+        Where only classes are open the rest is kept.
+        """
+        done = 0
+        for i in open_ones.tolist():
+            yield _slice(part, done, i)
+            exact = self._exactly(first + i)
+            if has_knots[i]:
+                exact = replace(
+                    _slice(part, i, i + 1),
+                    class_counts=exact.class_counts,
+                    class_starts=exact.class_starts,
+                    classes=exact.classes,
+                )
+            yield exact
+            done = i + 1
+        self.n_exact += len(open_ones)
+        yield _slice(part, done, len(part.counts)) if done else part
+
+    def _exactly(self, segment: int) -> _Part:
+        """Return a segment done in integers; outputs are those at rounded knots."""
+        a, b = self.starts[segment], self.ends[segment]
+        found = exact_knots(self.graph, a, b)
+        knots, neurons = np.nonzero(found.patterns[1:] != found.patterns[:-1])
+        t = np.array([float(place) for place in found.t])
+        places = np.concatenate([[0.0], t, [1.0]])[:, None]
+        return _Part(
+            counts=np.array([len(t)]),
+            t=t,
+            neuron_counts=np.bincount(knots, minlength=len(t)),
+            neurons=neurons,
+            meets=np.array(found.meets, dtype=bool),
+            first=pack_patterns(found.patterns[:1]),
+            outputs=self.network((1 - places) * a + places * b),
+            class_counts=np.array([len(found.classes)]),
+            class_starts=np.array([float(place) for place in found.class_starts]),
+            classes=np.array(found.classes, dtype=np.int64),
+        )
+
+
+def _as_graph(network: Network) -> GraphNetwork:
+    if isinstance(network, GraphNetwork):
+        return network
+    if isinstance(network, ReluNetwork):
+        return GraphNetwork(network.input_dim, relu_nodes(network))
+    raise InputError(
+        f"`model` must be a ReluNetwork, a GraphNetwork or what is read as one, got "
+        f"{type(network).__name__}; pass the module or its weights"
+    )
+
+
+def _nothing(network: Network) -> _Part:
+    none, floats = np.empty(0, dtype=np.int64), np.empty(0)
+    first = np.empty((0, (network.n_neurons + 7) // 8), dtype=np.uint8)
+    outputs = np.empty((0, network.n_outputs))
+    return _Part(
+        *(none, floats, none, none, np.empty(0, dtype=bool)), first, outputs, none, floats, none
+    )
+
+
+def _indptr(counts: _Ints) -> _Ints:
+    return freeze(np.concatenate([[0], np.cumsum(counts)]).astype(np.int64))
+
+
+def _part_of(knots: Knots, segments: _Ints, starts: _Floats, classes: _Ints) -> _Part:
+    """Return segments without what is at their ends, but for outputs."""
+    n = len(knots.indptr) - 1
+    is_knot = np.ones(len(knots.t), dtype=bool)
+    is_knot[knots.indptr[:-1]] = is_knot[knots.indptr[1:] - 1] = False
+    counts = np.bincount(knots.points, minlength=len(knots.t))[is_knot]
+    return _Part(
+        counts=np.diff(knots.indptr) - 2,
+        t=knots.t[is_knot],
+        neuron_counts=counts,
+        neurons=knots.neurons,
+        meets=np.zeros(len(counts), dtype=bool),
+        first=pack_patterns(knots.first),
+        outputs=knots.outputs,
+        class_counts=np.bincount(segments, minlength=n),
+        class_starts=starts,
+        classes=classes,
+    )
+
+
+def _slice(part: _Part, low: int, high: int) -> _Part:
+    """Return segments low to high of a part."""
+    knots = _indptr(part.counts)
+    i, j = int(knots[low]), int(knots[high])
+    neurons = _indptr(part.neuron_counts)
+    intervals = _indptr(part.class_counts)
+    k, m = int(intervals[low]), int(intervals[high])
+    return _Part(
+        counts=part.counts[low:high],
+        t=part.t[i:j],
+        neuron_counts=part.neuron_counts[i:j],
+        neurons=part.neurons[neurons[i] : neurons[j]],
+        meets=part.meets[i:j],
+        first=part.first[low:high],
+        outputs=part.outputs[i + 2 * low : j + 2 * high],
+        class_counts=part.class_counts[low:high],
+        class_starts=part.class_starts[k:m],
+        classes=part.classes[k:m],
+    )

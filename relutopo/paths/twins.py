@@ -1,0 +1,86 @@
+"""Neurons of one layer that vanish at the same places because their rows are the same numbers.
+
+Rows count as the same up to a sign and a power of two, which are exact: so equal neurons, and pairs
+z and -z, never have to be told apart by where they vanish.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from relutopo.networks.graph import Affine, GraphNetwork
+
+__all__ = ["Twins", "twins_of"]
+
+
+@dataclass(frozen=True)
+class Twins:
+    """Which units of a layer are multiples of others.
+
+    Attributes
+    ----------
+    chosen : (n_chosen,) ndarray of int64
+        Units of which none is a multiple of another, ascending.
+    place : (n_l,) ndarray of int64
+        For each unit its place among the chosen ones.
+    signs : (n_l,) ndarray of int8
+        The sign of the factor.
+    """
+
+    chosen: NDArray[np.int64]
+    place: NDArray[np.int64]
+    signs: NDArray[np.int8]
+
+
+def twins_of(graph: GraphNetwork, layer: int) -> Twins:
+    """Return which units of a layer are multiples of others by a power of two, or minus that.
+
+    Examples
+    --------
+    >>> rows = np.array([[1.0, 2.0], [1.0, 0.0], [-2.0, -4.0]])
+    >>> from relutopo.networks.graph import Kink
+    >>> kink = Kink(1, np.ones(3), np.zeros(3))
+    >>> found = twins_of(GraphNetwork(2, [Affine((0,), (rows,), np.zeros(3)), kink]), 0)
+    >>> found.chosen.tolist(), found.place.tolist(), found.signs.tolist()
+    ([0, 1], [0, 1, 0], [1, 1, -1])
+    """
+    firsts: dict[object, int] = {}
+    chosen: list[int] = []
+    place: list[int] = []
+    signs: list[int] = []
+    for value, size, start in graph.targets(layer):
+        for row, (key, one) in enumerate(_keys(graph, value, size)):
+            if key not in firsts:
+                firsts[key] = len(chosen)
+                chosen.append(start + row)
+            place.append(firsts[key])
+            signs.append(one)
+    # The factor is that of the first of them to the other.
+    own = np.array(signs, dtype=np.int8)
+    numbers, places = np.array(chosen, dtype=np.int64), np.array(place, dtype=np.int64)
+    return Twins(numbers, places, own * own[numbers][places] if len(own) else own)
+
+
+def _keys(graph: GraphNetwork, value: int, size: int) -> list[tuple[object, int]]:
+    """Return for each row of a value what its multiples have in common, and its sign."""
+    node = graph.nodes[value - 1] if value else None
+    if not isinstance(node, Affine):
+        return [((value, row), 1) for row in range(size)]
+    rows = sparse.csr_array(sparse.hstack([*map(sparse.csr_array, node.matrices)]))
+    rows.sum_duplicates()
+    rows.eliminate_zeros()
+    keys: list[tuple[object, int]] = []
+    for row, constant in enumerate(node.bias.tolist()):
+        entries = slice(rows.indptr[row], rows.indptr[row + 1])
+        numbers = np.append(rows.data[entries], constant)
+        filled = np.flatnonzero(numbers)
+        first = float(numbers[filled[0]]) if filled.size else 1.0
+        exponent = int(np.frexp(first)[1])
+        one = 1 if first > 0 else -1
+        scaled = np.ldexp(one * numbers, -exponent) + 0.0
+        keys.append(((node.sources, rows.indices[entries].tobytes(), scaled.tobytes()), one))
+    return keys

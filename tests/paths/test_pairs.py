@@ -1,0 +1,56 @@
+"""Pairs of points are of the kind that was asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import relutopo as rt
+from relutopo.errors import InputError
+
+
+@pytest.mark.parametrize(("n_points", "n"), [(30, 50), (400, 300), (6, 1000)])
+@pytest.mark.parametrize("kind", ["random", "within", "between"])
+def test_random_pairs_are_different_and_of_their_kind(kind: Any, n_points: int, n: int) -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(n_points, 3)), np.arange(n_points) % 3
+    pairs = rt.segment_pairs(x, y, kind, n=n, seed=1)
+    i, j = np.triu_indices(n_points, 1)
+    wanted = {"random": i >= 0, "within": y[i] == y[j], "between": y[i] != y[j]}[kind]
+    assert len(pairs) == min(n, wanted.sum())
+    assert (pairs[:, 0] < pairs[:, 1]).all()
+    assert len(np.unique(pairs, axis=0)) == len(pairs)
+    if kind != "random":
+        assert ((y[pairs[:, 0]] == y[pairs[:, 1]]) == (kind == "within")).all()
+    again = rt.segment_pairs(x, y, kind, n=n, seed=1)
+    np.testing.assert_array_equal(pairs, again)
+
+
+def test_nearest_pairs_are_those_by_distance() -> None:
+    x = np.random.default_rng(2).normal(size=(40, 2))
+    distances = np.linalg.norm(x[:, None] - x[None], axis=2) + np.diag(np.full(40, np.inf))
+    nearest = {tuple(sorted((i, int(distances[i].argmin())))) for i in range(40)}
+    pairs = rt.segment_pairs(x, kind="nearest")
+    assert {tuple(pair) for pair in pairs.tolist()} == nearest
+    lengths = distances[pairs[:, 0], pairs[:, 1]]
+    assert (np.diff(lengths) >= 0).all()
+    assert rt.segment_pairs(x, kind="nearest", n=3).tolist() == pairs[:3].tolist()
+    x[7] = x[3]
+    assert rt.segment_pairs(x, kind="nearest", n=1).tolist() == [[3, 7]]
+
+
+@pytest.mark.parametrize(
+    ("points", "labels", "kind", "message"),
+    [
+        ([[0.0], [1.0]], None, "within", "labels"),
+        ([[0.0], [1.0]], [0], "within", "one for each"),
+        ([[0.0], [1.0]], [0, 1], "within", "2 points of 2 classes"),
+        ([[0.0]], None, "nearest", "1 points"),
+        ([[0.0], [1.0]], None, "all", "kind"),
+    ],
+)
+def test_mistakes_are_explained(points: Any, labels: Any, kind: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        rt.segment_pairs(points, labels, kind)

@@ -1,0 +1,285 @@
+"""Segments agree with the one-dimensional exact complex, with torch, and with closed forms."""
+
+from __future__ import annotations
+
+import pickle
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from torch import nn
+
+import relutopo as rt
+from convolutions import random_stack
+from properties import examples
+from relutopo.errors import InputError
+from relutopo.paths.exact_knots import exact_knots
+
+Floats = NDArray[np.float64]
+Rng = np.random.Generator
+
+
+def random_network(rng: Rng, d: int, kind: str) -> rt.ReluNetwork:
+    """Return a perceptron: of plain numbers, of small integers with many ties, without biases."""
+    widths = [d, *rng.integers(1, 9, size=rng.integers(1, 4)), int(rng.integers(1, 4))]
+    weights, biases = [], []
+    for n_in, n_out in pairwise(widths):
+        w: Floats
+        b: Floats
+        w, b = rng.normal(size=(n_out, n_in)), rng.normal(size=n_out)
+        if kind == "integers":
+            w, b = rng.integers(-2, 3, size=w.shape) * 1.0, rng.integers(-1, 2, size=n_out) * 1.0
+        if kind == "no biases":
+            b = np.zeros(n_out)
+        if kind == "twins" and n_out > 1:
+            w[-1], b[-1] = rng.choice([1, -1, 2, -3]) * w[0], b[0]
+        weights.append(w)
+        biases.append(b)
+    return rt.ReluNetwork(weights, biases)
+
+
+def random_ends(rng: Rng, d: int, n: int) -> tuple[Floats, Floats]:
+    """Return points whose differences are floats; some pairs have the origin between them."""
+    a, b = (rng.integers(-64, 65, size=(n, d)) / 16 for _ in range(2))
+    symmetric = rng.random(n) < 0.3
+    b[symmetric] = -a[symmetric]
+    a[rng.random(n) < 0.1] = 0
+    b[(a == b).all(axis=1)] += 1
+    return a, b
+
+
+def check_against_exact_complex(found: rt.Segments, i: int) -> None:
+    """Compare with the complex of the network on the segment as a slice."""
+    a, b = found.starts[i], found.ends[i]
+    line = rt.AffineSlice(a, (b - a)[:, None], rt.Box([0.0], [1.0]))
+    complex_ = rt.decompose(found.network, line, enumerator="exact")
+    places = np.sort(complex_.vertices[:, 0])
+    np.testing.assert_allclose(found.t_of(i), places, atol=1e-12)
+    indptr, indices = complex_.facets[0]
+    middles = complex_.vertices[indices, 0].reshape(-1, 2).mean(axis=1)
+    assert (np.diff(indptr) == 2).all()
+    patterns = complex_.patterns[np.argsort(middles)]
+    np.testing.assert_array_equal(found.patterns(i), patterns)
+    inside = slice(found.indptr[i], found.indptr[i + 1])
+    starts, stops = found.neuron_indptr[:-1][inside], found.neuron_indptr[1:][inside]
+    for k, (first, last) in enumerate(zip(starts, stops, strict=True)):
+        switching = np.flatnonzero(patterns[k] != patterns[k + 1])
+        assert found.neurons[first:last].tolist() == switching.tolist()
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    d=st.integers(2, 50),
+    kind=st.sampled_from(["plain", "integers", "no biases", "twins"]),
+)
+@examples(60)
+def test_segments_are_the_exact_complex_in_one_dimension(seed: int, d: int, kind: str) -> None:
+    rng = np.random.default_rng(seed)
+    network = random_network(rng, d, kind)
+    found = rt.segments(network, *random_ends(rng, d, 4))
+    assert found.record.status == "certified"
+    assert found.record.n_open == 0
+    for i in range(len(found)):
+        check_against_exact_complex(found, i)
+        places = found.t_of(i)[:, None]
+        x = (1 - places) * found.starts[i] + places * found.ends[i]
+        np.testing.assert_allclose(found.outputs_of(i), network(x), atol=1e-9)
+
+
+@given(seed=st.integers(0, 2**32 - 1), kind=st.sampled_from(["plain", "integers", "twins"]))
+@examples(40)
+def test_floats_and_integers_give_the_same(seed: int, kind: str) -> None:
+    """What bounds decide is what integers say, of classes too."""
+    rng = np.random.default_rng(seed)
+    network = random_network(rng, 3, kind)
+    a, b = random_ends(rng, 3, 3)
+    found = rt.segments(network, a, b)
+    graph = network.restricted(np.zeros(3), np.eye(3))
+    assert isinstance(graph, rt.GraphNetwork)
+    for i in range(3):
+        slow = exact_knots(graph, a[i], b[i])
+        np.testing.assert_allclose(found.t_of(i)[1:-1], np.array(slow.t, dtype=float), atol=1e-12)
+        np.testing.assert_array_equal(found.patterns(i), slow.patterns)
+        part = slice(found.class_indptr[i], found.class_indptr[i + 1])
+        assert found.classes[part].tolist() == slow.classes
+        starts = np.array(slow.class_starts, dtype=float)
+        np.testing.assert_allclose(found.class_starts[part], starts, atol=1e-9)
+        assert found.meets[found.indptr[i] : found.indptr[i + 1]].tolist() == slow.meets
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+@examples(30)
+def test_convolutions_are_the_exact_complex_in_one_dimension(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    torch.manual_seed(seed)
+    module, shape = random_stack(rng)
+    a, b = random_ends(rng, int(np.prod(shape)), 2)
+    found = rt.segments(rt.as_network(module, shape), a, b)
+    assert found.record.status == "certified"
+    for i in range(2):
+        check_against_exact_complex(found, i)
+
+
+class Residual(nn.Module):
+    """Convolutions with a sum around two of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(1, 3, 3, padding=1)
+        self.inner = nn.Sequential(
+            nn.Conv2d(3, 3, 3, padding=1), nn.ReLU(), nn.Conv2d(3, 3, 3, padding=1)
+        )
+        self.last = nn.Linear(3 * 25, 4)
+        self.kinks = nn.ModuleList([nn.ReLU(), nn.ReLU()])
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return four outputs."""
+        x = self.kinks[0](self.first(x))
+        x = self.kinks[1](x + self.inner(x))
+        result: torch.Tensor = self.last(x.flatten(1))
+        return result
+
+
+def torch_patterns(module: nn.Module, x: Floats) -> tuple[NDArray[np.bool_], Floats]:
+    """Return which inputs of ReLU modules are positive, as torch computes them, and outputs."""
+    seen: list[torch.Tensor] = []
+
+    def note(_: nn.Module, inputs: tuple[torch.Tensor, ...], __: Any) -> None:
+        seen.append(inputs[0].flatten(1) > 0)
+
+    hooks = [m.register_forward_hook(note) for m in module.modules() if isinstance(m, nn.ReLU)]
+    with torch.no_grad():
+        outputs = module(torch.tensor(x)).numpy()
+    for hook in hooks:
+        hook.remove()
+    return torch.cat(seen, dim=1).numpy(), outputs
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_torchs_patterns_change_at_the_knots(seed: int) -> None:
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    module = Residual().double()
+    points = rng.normal(size=(4, 1, 5, 5))
+    found = rt.segments(module, points[:2], points[2:])
+    assert found.record.status == "certified"
+    for i in range(2):
+        places = found.t_of(i)
+        within = np.array([0.001, 0.25, 0.5, 0.75, 0.999])
+        t = (places[:-1, None] + within * np.diff(places)[:, None]).ravel()
+        x = (1 - t)[:, None] * found.starts[i] + t[:, None] * found.ends[i]
+        patterns, outputs = torch_patterns(module, x.reshape(-1, 1, 5, 5))
+        blocks = patterns.reshape(len(places) - 1, len(within), -1)
+        assert (blocks == blocks[:, :1]).all()
+        switched = (blocks[1:, 0] != blocks[:-1, 0]).sum(axis=1)
+        counts = np.diff(found.neuron_indptr)[found.indptr[i] : found.indptr[i + 1]]
+        np.testing.assert_array_equal(switched, counts)
+        ends = found.outputs_of(i)
+        on_pieces = ends[:-1, None] + within[:, None] * np.diff(ends, axis=0)[:, None]
+        np.testing.assert_allclose(outputs.reshape(on_pieces.shape), on_pieces, atol=1e-9)
+        greatest = outputs.argmax(axis=1)
+        part = slice(found.class_indptr[i], found.class_indptr[i + 1])
+        interval = np.searchsorted(found.class_starts[part], t, side="right") - 1
+        np.testing.assert_array_equal(found.classes[part][interval], greatest)
+
+
+def test_an_absolute_value_bends_where_it_must() -> None:
+    absolute = rt.GraphNetwork(1, [rt.Kink(0, np.array([1.0]), np.array([-1.0]))])
+    found = rt.segments(absolute, [[-1.0], [2.0]], [[2.0], [1.0]])
+    assert found.t.tolist() == [1 / 3]
+    assert found.outputs_of(0).ravel().tolist() == [1.0, 0.0, 2.0]
+    assert found.n_crossings.tolist() == [1, 0]
+    assert found.lengths.tolist() == [3.0, 1.0]
+
+
+def test_a_sum_of_hats_has_all_its_knots() -> None:
+    """The tent map three times has eight pieces of one length."""
+    tent = np.array([[1.0], [1.0]]), np.array([0.0, -0.5])
+    fold = np.array([[2.0, -4.0]])
+    weights = [tent[0], tent[0] @ fold, tent[0] @ fold, fold]
+    network = rt.ReluNetwork(weights, [tent[1]] * 3 + [np.zeros(1)])
+    found = rt.segments(network, [[0.0]], [[1.0]])
+    assert found.t.tolist() == (np.arange(1, 8) / 8).tolist()
+    assert found.outputs_of(0).ravel().tolist() == [0, 1, 0, 1, 0, 1, 0, 1, 0]
+
+
+def test_planes_that_meet_are_told_from_planes_that_coincide() -> None:
+    cross = rt.ReluNetwork([np.eye(2), [[1.0, 1.0]]], [np.zeros(2), np.zeros(1)])
+    found = rt.segments(cross, [[-1.0, -1.0]], [[1.0, 1.0]])
+    assert (found.t.tolist(), found.neurons.tolist()) == ([0.5], [0, 1])
+    assert found.meets.tolist() == [True]
+    twins = rt.ReluNetwork([[[1.0, 0.0], [-3.0, 0.0]], [[1.0, 1.0]]], [np.zeros(2), np.zeros(1)])
+    found = rt.segments(twins, [[-1.0, -1.0]], [[1.0, 1.0]])
+    assert (found.t.tolist(), found.neurons.tolist()) == ([0.5], [0, 1])
+    assert found.meets.tolist() == [False]
+
+
+def test_the_segment_is_that_of_the_floats() -> None:
+    """Its zero is that of (1 - t) a + t b, not that of a + t (b - a) with a rounded difference."""
+    a, b = 1e-16, -1.0
+    graph = rt.GraphNetwork(1, [rt.Kink(0, np.ones(1), np.zeros(1))])
+    found = exact_knots(graph, np.array([a]), np.array([b]))
+    assert found.t == [Fraction(a) / (Fraction(a) - Fraction(b))]
+
+
+def test_classes_change_where_outputs_are_equal() -> None:
+    affine = rt.ReluNetwork([[[0.0], [1.0], [3.0]]], [[0.0, -0.25, -1.75]])
+    found = rt.segments(affine, [[0.0], [1.0]], [[1.0], [0.0]])
+    assert found.classes.tolist() == [0, 1, 2, 2, 1, 0]
+    np.testing.assert_allclose(found.class_starts, [0, 0.25, 0.75, 0, 0.25, 0.75])
+    assert found.n_class_changes.tolist() == [2, 2]
+
+
+def test_a_point_is_a_segment_without_knots() -> None:
+    network = random_network(np.random.default_rng(3), 2, "plain")
+    found = rt.segments(network, [[1.0, 2.0]], [[1.0, 2.0]])
+    assert (found.n_crossings.tolist(), found.n_class_changes.tolist()) == ([0], [0])
+
+
+def test_what_is_left_open_is_counted() -> None:
+    cross = rt.ReluNetwork([np.eye(2), [[1.0, 1.0]]], [np.zeros(2), -np.ones(1)])
+    ends = [[-1.0, -1.0], [-1.0, -2.0]], [[1.0, 1.0], [1.0, 1.0]]
+    found = rt.segments(cross, *ends, exact=False)
+    assert (found.record.status, found.record.n_open) == ("uncertified", 1)
+    assert rt.segments(cross, *ends).record.n_exact == 1
+
+
+def test_batches_change_nothing() -> None:
+    rng = np.random.default_rng(5)
+    network = random_network(rng, 4, "integers")
+    a, b = random_ends(rng, 4, 50)
+    together = rt.segments(network, a, b)
+    for i in range(50):
+        alone = rt.segments(network, a[i : i + 1], b[i : i + 1])
+        np.testing.assert_allclose(alone.t_of(0), together.t_of(i), atol=1e-13)
+        np.testing.assert_array_equal(alone.patterns(0), together.patterns(i))
+
+
+def test_segments_can_be_kept() -> None:
+    found = rt.segments(random_network(np.random.default_rng(1), 2, "plain"), [[0, 1]], [[1, 3]])
+    again = pickle.loads(pickle.dumps(found))
+    assert again.t.tolist() == found.t.tolist()
+    assert not again.t.flags.writeable
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({}, "neither"),
+        ({"ends": [[0.0, 1.0]], "pairs": [(0, 1)]}, "both"),
+        ({"ends": [[0.0, 1.0]]}, "as many"),
+        ({"pairs": [(0, 2)]}, "0..1"),
+        ({"pairs": [0, 1]}, "shape"),
+        ({"ends": [[0.0, 1e-200], [0.0, 1.0]]}, "2\\^-300"),
+    ],
+)
+def test_mistakes_are_explained(arguments: dict[str, Any], message: str) -> None:
+    network = random_network(np.random.default_rng(0), 2, "plain")
+    with pytest.raises(InputError, match=message):
+        rt.segments(network, [[0.0, 1.0], [1.0, 0.0]], **arguments)
