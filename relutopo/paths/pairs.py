@@ -90,7 +90,8 @@ def segment_pairs(
 
 
 def _nearest(x: NDArray[np.float64]) -> NDArray[np.int64]:
-    distances, others = KDTree(x).query(x, k=2)
+    found = KDTree(x).query(x, k=2)
+    distances, others = np.asarray(found[0]), np.asarray(found[1])
     own = np.arange(len(x))
     # Of points at one place either may come first.
     column = np.where(others[:, 0] == own, 1, 0)

@@ -30,9 +30,8 @@ def random_network(rng: Rng, d: int, kind: str) -> rt.ReluNetwork:
     widths = [d, *rng.integers(1, 9, size=rng.integers(1, 4)), int(rng.integers(1, 4))]
     weights, biases = [], []
     for n_in, n_out in pairwise(widths):
-        w: Floats
-        b: Floats
-        w, b = rng.normal(size=(n_out, n_in)), rng.normal(size=n_out)
+        w: NDArray[Any] = rng.normal(size=(n_out, n_in))
+        b: NDArray[Any] = rng.normal(size=n_out)
         if kind == "integers":
             w, b = rng.integers(-2, 3, size=w.shape) * 1.0, rng.integers(-1, 2, size=n_out) * 1.0
         if kind == "no biases":
