@@ -26,6 +26,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -39,7 +40,7 @@ from relutopo.checks import check_integer
 from relutopo.errors import FloatRangeError, InputError
 from relutopo.networks.network import AffineMaps, Network
 
-__all__ = ["Affine", "GraphNetwork", "Kink", "Matrix", "first_equal_rows"]
+__all__ = ["Affine", "ChainLayer", "GraphNetwork", "Kink", "Matrix", "first_equal_rows"]
 
 Matrix: TypeAlias = NDArray[np.float64] | sparse.csr_array
 """A dense or a sparse matrix, whichever is smaller."""
@@ -48,6 +49,9 @@ _SMALLEST_WEIGHT = 2.0**-300
 _UNDERFLOW = 2.0**-600
 _LARGEST = 1e140
 """Squares and products of two numbers up to here do not overflow."""
+_MODERATE = 2.0**256
+_DENSE = 0.25
+"""From which share of entries on that are not zero a matrix is used as a dense one."""
 _NUMBERS_AT_ONCE = 2**20
 
 
@@ -158,6 +162,25 @@ class _IntegerAffine:
 
 
 @dataclass(frozen=True)
+class ChainLayer:
+    """A layer as an affine image of the ReLUs of the layer before: weights @ max(z, 0) + bias.
+
+    Attributes
+    ----------
+    weights : (n, n_before) ndarray
+        Each entry is rounded at most `n_roundings` times.
+    bias, bias_error : (n,) ndarrays
+        The bias, and a bound of how far it is off.
+    n_roundings : int
+    """
+
+    weights: NDArray[np.float64]
+    bias: NDArray[np.float64]
+    bias_error: NDArray[np.float64]
+    n_roundings: int
+
+
+@dataclass(frozen=True)
 class _Target:
     """A value that belongs to a layer, and where its units start there."""
 
@@ -253,6 +276,83 @@ class GraphNetwork(Frozen, Network):
             )
         return super().equal_outputs()
 
+    def chain(self, magnitude: NDArray[np.float64]) -> tuple[ChainLayer, ...] | None:
+        """Return the hidden layers from the second on, if they are those of a perceptron.
+
+        They are if each layer is a dense image of the ReLUs of the layer before, scaled and moved
+        afterwards or not, as by batch normalisation; and if no squares of numbers overflow.
+
+        Parameters
+        ----------
+        magnitude : (d,) ndarray
+            Bound of the coordinates.
+
+        Examples
+        --------
+        >>> from relutopo.networks.perceptron import ReluNetwork, relu_nodes
+        >>> net = ReluNetwork([[[1.0]], [[2.0]], [[1.0]]], [[0.0], [3.0], [0.0]])
+        >>> (layer,) = GraphNetwork(1, relu_nodes(net)).chain(np.ones(1))
+        >>> layer.weights.tolist(), layer.bias.tolist(), layer.bias_error.tolist()
+        ([[2.0]], [3.0], [0.0])
+        """
+        kinks = sorted(self._place)
+        if len(kinks) != len(self.layer_sizes):
+            return None
+        layers: list[ChainLayer] = []
+        for before, kink in pairwise(kinks):
+            node, source = self.nodes[before - 1], self.nodes[kink - 1]
+            assert isinstance(node, Kink)
+            assert isinstance(source, Kink)
+            is_relu = (node.slope_on == 1).all() and not node.slope_off.any()
+            if not is_relu or self._depths[kink] != self._depths[before] + 1:
+                return None
+            layer = self._image_of(before, source.source)
+            if layer is None:
+                return None
+            layers.append(layer)
+        return tuple(layers) if self._is_moderate(layers, magnitude) else None
+
+    def _image_of(self, before: int, number: int) -> ChainLayer | None:
+        """Return a value as an affine image of another one, scaled and moved or not."""
+        node = self.nodes[number - 1]
+        if not isinstance(node, Affine) or len(node.sources) != 1:
+            return None
+        (source,), (matrix,) = node.sources, node.matrices
+        if source == before:
+            counts = np.diff(sparse.csr_array(matrix).indptr)
+            # Comparisons of two entries, as pooling makes them, are left to structure.
+            if counts.mean() < _DENSE * matrix.shape[1] or counts.max() <= 2 < matrix.shape[1]:
+                return None
+            dense = matrix if isinstance(matrix, np.ndarray) else matrix.toarray()
+            return ChainLayer(dense, node.bias, np.zeros(node.size), 0)
+        if source <= before or matrix.shape[0] != matrix.shape[1]:
+            return None
+        rows = sparse.csr_array(matrix)
+        factors = rows.diagonal()
+        if rows.nnz != np.count_nonzero(factors):
+            return None
+        inner = self._image_of(before, source)
+        if inner is None:
+            return None
+        moved = factors * inner.bias
+        # Two roundings, and that of the bound.
+        sizes = np.abs(moved) + np.abs(node.bias)
+        error = 1.01 * (np.abs(factors) * inner.bias_error + gamma(3) * sizes)
+        return ChainLayer(
+            factors[:, None] * inner.weights, moved + node.bias, error, inner.n_roundings + 1
+        )
+
+    def _is_moderate(self, layers: Sequence[ChainLayer], magnitude: NDArray[np.float64]) -> bool:
+        if not layers:
+            return True
+        patterns = np.ones((1, self.n_neurons), dtype=bool)
+        first = self.affine_maps(0, patterns, magnitude).planes[0]
+        height = float((np.abs(first).T @ np.append(magnitude, 1.0)).max())
+        for layer in layers:
+            widest = layer.weights.shape[1] * float(np.abs(layer.weights).max())
+            height = max(1.0, height) * max(1.0, widest) + float(np.abs(layer.bias).max())
+        return height < _MODERATE
+
     @cached_property
     def may_vanish(self) -> bool:
         """Whether a neuron behind others may be zero on a whole region, as it has no bias."""
@@ -275,11 +375,13 @@ class GraphNetwork(Frozen, Network):
 
     def preactivations(self, points: ArrayLike) -> NDArray[np.float64]:
         """Return z_j(x) of every hidden neuron by a forward pass; shape (n, n_neurons)."""
-        return self.preactivation_bounds(as_points(points, self.input_dim))[0]
+        hidden = [target for layer in self._layers[:-1] for target in layer]
+        return self._at_points(as_points(points, self.input_dim), hidden, bounded=False)[0]
 
     def __call__(self, points: ArrayLike) -> NDArray[np.float64]:
         """Return the outputs at points of shape (n, d); shape (n, n_outputs)."""
-        return self._at_points(as_points(points, self.input_dim), self._layers[-1])[0]
+        points = as_points(points, self.input_dim)
+        return self._at_points(points, self._layers[-1], bounded=False)[0]
 
     def preactivation_bounds(
         self, points: NDArray[np.float64]
@@ -288,7 +390,7 @@ class GraphNetwork(Frozen, Network):
         return self._at_points(points, [t for layer in self._layers[:-1] for t in layer])
 
     def _at_points(
-        self, points: NDArray[np.float64], targets: Sequence[_Target]
+        self, points: NDArray[np.float64], targets: Sequence[_Target], *, bounded: bool = True
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         n = len(points)
         width = sum(target.size for target in targets)
@@ -296,8 +398,9 @@ class GraphNetwork(Frozen, Network):
         step = max(1, _NUMBERS_AT_ONCE // self._widest)
         for first in range(0, n, step):
             part = slice(first, first + step)
-            computed, values_errors = self._floats(points[part, None, :], np.ones(1), None, targets)
-            values[part], bounds[part] = computed[:, 0], values_errors
+            start = points[part, None, :]
+            computed, errors = self._floats(start, np.ones(1), None, targets, bounded=bounded)
+            values[part], bounds[part] = computed[:, 0], errors
         return values, bounds
 
     def affine_maps(
@@ -330,8 +433,10 @@ class GraphNetwork(Frozen, Network):
         weights: NDArray[np.float64],
         patterns: NDArray[np.bool_] | None,
         targets: Sequence[_Target],
+        *,
+        bounded: bool = True,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Evaluate targets and their error bounds.
+        """Evaluate targets and their error bounds, or zeros in place of these.
 
         Arrays have shape (regions or points, rows, n), where the last row takes the bias; the
         height of an entry is the sum of its rows' absolute values times `weights`. Without
@@ -344,14 +449,17 @@ class GraphNetwork(Frozen, Network):
             node = self.nodes[number - 1]
             if isinstance(node, Affine):
                 value: NDArray[np.float64] = np.zeros((1, 1, 1))
-                error: NDArray[np.float64] = node.rounding * np.abs(node.bias)[None]
+                error: NDArray[np.float64] = np.zeros((1, node.size))
+                if bounded:
+                    error = node.rounding * np.abs(node.bias)[None]
                 terms = zip(node.sources, node.matrices, node.sizes, strict=True)
                 for source, matrix, sizes in terms:
                     z = values[source]
                     # One matrix product serves all regions and rows.
                     image = z.reshape(-1, z.shape[-1]) @ matrix.T
                     value = value + image.reshape(*z.shape[:-1], node.size)
-                    error = error + _spread(node, z, errors[source], weights) @ sizes.T
+                    if bounded:
+                        error = error + _spread(node, z, errors[source], weights) @ sizes.T
                 value[:, -1] += node.bias
             else:
                 z = values[node.source]
@@ -366,7 +474,9 @@ class GraphNetwork(Frozen, Network):
                     slopes = np.where(on, node.slope_on, node.slope_off)
                     steepest = np.abs(slopes)
                 value = z * slopes[:, None]
-                error = steepest * _spread(node, z, errors[node.source], weights)
+                error = errors[node.source]
+                if bounded:
+                    error = steepest * _spread(node, z, error, weights)
             values[number], errors[number] = value, error
         n = len(start) if patterns is None else len(patterns)
         rows = start.shape[1]
@@ -374,7 +484,7 @@ class GraphNetwork(Frozen, Network):
         bounds = [np.broadcast_to(errors[t.value], (n, t.size)) for t in targets]
         result = np.concatenate([np.empty((n, rows, 0)), *found], axis=2)
         bound = np.concatenate([np.empty((n, 0)), *bounds], axis=1)
-        if not np.isfinite(bound).all():
+        if not np.isfinite(bound if bounded else result).all():
             raise InputError(
                 "the network's values must stay within the range of floats, but they overflow; "
                 "shrink the domain, or load an earlier checkpoint if the training diverged"

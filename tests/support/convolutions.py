@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from torch import nn
 
 from relutopo import AffineSlice, Box
 
-__all__ = ["random_plane", "random_stack"]
+__all__ = ["random_perceptron", "random_plane", "random_stack"]
 
 Rng = np.random.Generator
 
@@ -78,9 +79,14 @@ def random_stack(rng: Rng, most_layers: int = 4) -> tuple[nn.Sequential, tuple[i
         add(others[int(rng.integers(len(others)))]())
     layers += [nn.Flatten(), nn.Linear(x[0].numel(), 2), nn.ReLU(), nn.Linear(2, 1)]
     model = nn.Sequential(*layers).double().eval()
+    _draw_weights(model, rng)
+    return model, shape
+
+
+def _draw_weights(model: nn.Sequential, rng: Rng) -> None:
     are_integers = rng.random() < 0.5
     for module in model.modules():
-        if isinstance(module, nn.BatchNorm2d):
+        if isinstance(module, (nn.BatchNorm1d, nn.BatchNorm2d)):
             module.running_mean = torch.from_numpy(rng.normal(size=module.num_features))
             module.running_var = torch.from_numpy(rng.uniform(0.5, 2.0, module.num_features))
     with torch.no_grad():
@@ -88,7 +94,23 @@ def random_stack(rng: Rng, most_layers: int = 4) -> tuple[nn.Sequential, tuple[i
             extents = tuple(weights.shape)
             numbers = rng.integers(-2, 3, extents) if are_integers else rng.normal(size=extents)
             weights.copy_(torch.from_numpy(numbers.astype(float)))
-    return model, shape
+
+
+def random_perceptron(rng: Rng) -> tuple[nn.Sequential, tuple[int]]:
+    """Return dense layers, some of them normalised, and an input's shape.
+
+    In half of them weights are small integers, so that many zeros coincide.
+    """
+    sizes = rng.integers(2, 7, int(rng.integers(3, 6))).tolist()
+    layers: list[nn.Module] = []
+    for fan_in, size in pairwise(sizes):
+        layers += [nn.Linear(fan_in, size, bias=bool(rng.random() < 0.7))]
+        if rng.random() < 0.4:
+            layers.append(nn.BatchNorm1d(size))
+        layers.append(nn.ReLU() if rng.random() < 0.9 else nn.LeakyReLU(0.25))
+    model = nn.Sequential(*layers, nn.Linear(sizes[-1], 1)).double().eval()
+    _draw_weights(model, rng)
+    return model, (sizes[0],)
 
 
 def random_plane(rng: Rng, shape: tuple[int, ...], half_width: float) -> AffineSlice:

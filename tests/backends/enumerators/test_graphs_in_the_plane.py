@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import relutopo as rt
-from convolutions import random_plane, random_stack
+from convolutions import random_perceptron, random_plane, random_stack
 from properties import examples
 from relutopo.errors import LimitReachedError
 from relutopo.networks.graph import GraphNetwork
@@ -39,6 +39,48 @@ def test_cells_are_those_of_exact(seed: int, size: int, wide: int) -> None:
     except LimitReachedError:
         return
     assert_same_complex(found, rt.decompose(model, plane, enumerator="exact"))
+
+
+@examples(25)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 12), st.sampled_from([3, 10**9]))
+def test_cells_of_perceptrons_on_planes_are_those_of_exact(
+    seed: int, size: int, siblings: int
+) -> None:
+    """Slices and batch normalisation take the kernels of perceptrons, with bounds of their own."""
+    rng = np.random.default_rng(seed)
+    model, shape = random_perceptron(rng)
+    plane = random_plane(rng, shape, 2.0 ** rng.integers(-2, 3))
+    network = rt.as_network(model, shape).restricted(plane.origin, plane.basis)
+    blocks = tuning.Tuning(
+        numbers_at_once=1, fewest=size, fewest_at_last=size, siblings=siblings, wide_last=2
+    )
+    found = planar.enumerate_planar(network, plane, None, None, 1, blocks)
+    assert_same_complex(found, rt.decompose(model, plane, enumerator="exact"))
+
+
+def test_what_is_a_perceptron() -> None:
+    torch.manual_seed(0)
+    dense = [nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 6), nn.BatchNorm1d(6), nn.ReLU()]
+    ones = np.ones(4)
+    for layers, is_chain in (
+        (dense, True),
+        ([*dense[:1], nn.LeakyReLU(0.5), *dense[2:]], False),
+        ([*dense, nn.Unflatten(1, (1, 6)), nn.Conv1d(1, 2, 4), nn.ReLU(), nn.Flatten()], True),
+        ([*dense, nn.Unflatten(1, (1, 6)), nn.MaxPool1d(2), nn.Flatten()], False),
+    ):
+        model = nn.Sequential(*layers, nn.LazyLinear(2)).double()
+        model.eval()(torch.zeros(1, 4, dtype=torch.float64))
+        network = rt.as_network(model, (4,))
+        found = network.chain(ones) if isinstance(network, GraphNetwork) else ()
+        assert (found is not None) == is_chain
+        for layer in found or ():
+            assert layer.n_roundings <= 1
+    huge = nn.Sequential(*dense, nn.Linear(6, 1)).double().eval()
+    with torch.no_grad():
+        huge[2].weight *= 2.0**260
+    network = rt.as_network(huge, (4,))
+    assert isinstance(network, GraphNetwork)
+    assert network.chain(ones) is None
 
 
 @pytest.mark.parametrize("pool", [nn.MaxPool2d(2), nn.MaxPool2d(3, 2), nn.AdaptiveMaxPool2d(3)])

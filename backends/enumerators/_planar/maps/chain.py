@@ -24,6 +24,7 @@ absolute terms.
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -31,7 +32,7 @@ from numpy.typing import NDArray
 
 from relutopo.arithmetic.rounding import SMALLEST_REACH, UNIT_ROUNDOFF
 from relutopo.geometry.patterns import unpack_patterns
-from relutopo.networks.graph import GraphNetwork
+from relutopo.networks.graph import ChainLayer, GraphNetwork
 from relutopo.networks.network import Network
 from relutopo.networks.perceptron import ReluNetwork
 from relutopo.system.compilation import njit
@@ -67,7 +68,8 @@ class MapChain:
     Parameters
     ----------
     network : Network
-        A `ReluNetwork`, or one that gives its maps from patterns alone.
+        A `ReluNetwork`, a graph that is one behind the first layer, or one that gives its maps from
+        patterns alone.
     magnitude : (d,) ndarray
         Bound of the coordinates.
     tuning : Tuning
@@ -85,15 +87,18 @@ class MapChain:
             )
             for first, size in zip(network.layer_offsets, network.layer_sizes, strict=False)
         ]
-        if isinstance(network, ReluNetwork):
-            last = len(network.layer_sizes) - 1
-            for layer in range(1, last + 1):
-                self._layers[layer] = _Layer.of(network, layer, is_last=layer == last)
+        last = len(network.layer_sizes) - 1
+        for layer, found in enumerate(_chain(network, magnitude), start=1):
+            offset = network.layer_offsets[layer - 1]
+            smallest = 0.0
+            if not isinstance(network, ReluNetwork) or not network.products_are_normal:
+                smallest = float(np.finfo(np.float64).tiny)
+            self._layers[layer] = _Layer.of(found, offset, smallest, is_last=layer == last)
 
     @property
     def is_chain(self) -> bool:
         """Whether each layer's maps come from those of the layer before."""
-        return isinstance(self._network, ReluNetwork)
+        return len(self._layers) + 1 >= len(self._network.layer_sizes)
 
     def first(self, layer: int, cells: PlanarCells) -> Maps:
         """Return a layer's maps on regions, from their patterns alone.
@@ -107,8 +112,10 @@ class MapChain:
         patterns = unpack_patterns(cells.packed, self._network.n_neurons)
         maps = self._network.affine_maps(layer, patterns, self._magnitude)
         every = np.arange(len(patterns), dtype=np.int32)
-        # The maps of layer 0 are exact, and the norms of later ones are not used.
-        norms = np.zeros((len(patterns), len(self._magnitude) + 1))
+        # With e the bounds of values, column k is off by at most |e_j| / X_k.
+        reach = np.append(np.maximum(self._magnitude, SMALLEST_REACH), 1.0)
+        sizes = 1.01 * norms_of_rows(maps.errors) if layer == 0 else np.zeros(len(patterns))
+        norms = sizes[:, None] / reach
         limit = float(self._magnitude.min())
         return Maps(maps.planes, every, maps.errors, every, norms, limit)
 
@@ -203,11 +210,22 @@ class MapChain:
         return room[:size]
 
 
+def _chain(network: Network, magnitude: NDArray[np.float64]) -> Sequence[ChainLayer]:
+    """Return the hidden layers from the second on; none of a graph that is no perceptron."""
+    if isinstance(network, GraphNetwork):
+        return network.chain(magnitude) or ()
+    if not isinstance(network, ReluNetwork):
+        return ()
+    pairs = zip(network.weights[1:-1], network.biases[1:-1], strict=True)
+    return [ChainLayer(w, b, np.zeros_like(b), 0) for w, b in pairs]
+
+
 class _Layer(NamedTuple):
     """Weights and biases of a layer as kernels take them.
 
     `columns` has the columns of W as rows, and a row of zeros; `norm` is a bound of ‖W‖, or 0 for
-    the last layer until it is needed.
+    the last layer until it is needed. Weights are rounded `n_roundings` times, and the bias is off
+    by at most `bias_error`.
     """
 
     offset: int
@@ -215,22 +233,25 @@ class _Layer(NamedTuple):
     row_norms: NDArray[np.float64]
     norm: float
     bias: NDArray[np.float64]
+    bias_error: NDArray[np.float64]
+    n_roundings: int
     underflow: float
 
     @classmethod
-    def of(cls, network: ReluNetwork, layer: int, is_last: bool) -> _Layer:
-        """Return a layer of a network."""
-        weights = network.weights[layer]
+    def of(cls, layer: ChainLayer, offset: int, underflow: float, is_last: bool) -> _Layer:
+        """Return a layer whose inputs are neurons from `offset` on."""
+        weights = layer.weights
         # The last layer's maps are not passed on.
         norm = 0.0 if is_last else spectral_norm_bound(weights)
-        smallest = 0.0 if network.products_are_normal else np.finfo(np.float64).tiny
         return cls(
-            offset=network.layer_offsets[layer - 1],
+            offset=offset,
             columns=np.ascontiguousarray(np.vstack([weights.T, np.zeros(len(weights))])),
             row_norms=norms_of_rows(weights) * (1 + 2.0**-20),
             norm=norm,
-            bias=network.biases[layer],
-            underflow=float(smallest),
+            bias=layer.bias,
+            bias_error=layer.bias_error,
+            n_roundings=layer.n_roundings,
+            underflow=underflow,
         )
 
 
@@ -306,7 +327,7 @@ def _next(this, planes, cells, beside, earlier):
 def _bounds(this, earlier, parents, n_flips, reach):
     """Return the bounds `errors` and `norms` of a layer's maps, a row for each parent.
 
-    The last row is for regions without an active unit: nothing is rounded there.
+    The last row is for regions without an active unit: only the bias is off there.
     """
     n_parents, n_before, n = len(parents.rows), len(this.columns) - 1, this.columns.shape[1]
     before_norms = np.empty((n_parents, 3))
@@ -319,8 +340,10 @@ def _bounds(this, earlier, parents, n_flips, reach):
     row_norms, bias = this.row_norms, this.bias
     total = norm_from(np.sum(row_norms**2), row_norms)
     bias_norm = norm_from(np.sum(bias**2), bias)
+    bias_error = norm_from(np.sum(this.bias_error**2), this.bias_error)
+    errors[n_parents], norms[n_parents, 2] = this.bias_error, bias_error
     for p in range(n_parents):
-        n_roundings = n_before // 4 + 8 + 2 * most_flips[p]
+        n_roundings = n_before // 4 + 8 + 2 * most_flips[p] + this.n_roundings
         # γ, and the roundings of this bound itself.
         rounding = 1.02 * n_roundings * UNIT_ROUNDOFF
         smallest = n_roundings * 4 * this.underflow
@@ -331,9 +354,10 @@ def _bounds(this, earlier, parents, n_flips, reach):
             height = rounding * norm_from(square, earlier.planes[row, m])
             scale += reach[m] * (1.02 * before_norms[p, m] + height)
             norms[p, m] = 1.02 * this.norm * before_norms[p, m] + total * height + n * smallest
-        norms[p, 2] += rounding * bias_norm
+        norms[p, 2] += rounding * bias_norm + bias_error
         for j in range(n):
             errors[p, j] = row_norms[j] * scale + rounding * abs(bias[j]) + smallest
+            errors[p, j] += this.bias_error[j]
     return errors, norms
 
 

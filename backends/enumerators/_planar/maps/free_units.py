@@ -71,8 +71,8 @@ class Free(NamedTuple):
     order, before : ndarrays of int32
         A walk through all regions; see `siblings.forest`.
     errors : (2, n_free) ndarray
-        Bounds as in `Maps`; the second row is for regions without an active unit, where nothing is
-        rounded.
+        Bounds as in `Maps`; the second row is for regions without an active unit, where only the
+        bias is off.
     reach : (3,) ndarray
         Bounds of the coordinates, and 1.
     """
@@ -123,7 +123,7 @@ def find_free(this, cells, beside, earlier):
         cells.region_ptr, beside.across, earlier.plane_of, bits, 0, bits.shape[1], n_before
     )
     n_flips += _flips_from_base(order, before, switching)
-    n_roundings = n_before // 4 + 8 + 2 * n_flips.max()
+    n_roundings = n_before // 4 + 8 + 2 * n_flips.max() + this.n_roundings
     rounding = 1.02 * n_roundings * UNIT_ROUNDOFF
     scale = 0.0
     for k in range(3):
@@ -131,7 +131,7 @@ def find_free(this, cells, beside, earlier):
         height = rounding * norm_from(square, earlier.planes[p, k])
         scale += reach[k] * (1.02 * earlier.norms[e, k] + height)
     error = this.row_norms * scale + rounding * np.abs(this.bias)
-    error += n_roundings * 4 * this.underflow
+    error += n_roundings * 4 * this.underflow + this.bias_error
 
     first = this.offset + n_before
     units, n_free = np.empty(n, np.int64), 0
@@ -155,7 +155,7 @@ def find_free(this, cells, beside, earlier):
     for k in range(len(switching.units)):
         columns[k] = this.columns[switching.units[k]][units]
     errors = np.zeros((2, n_free))
-    errors[0] = error[units]
+    errors[0], errors[1] = error[units], this.bias_error[units]
     bias, row_norms = this.bias[units], this.row_norms[units]
     free = Free(start, slopes, columns, bias, row_norms, order, before, errors, reach)
     return Cutters((first + units).astype(np.int32), always), switching, free

@@ -221,12 +221,13 @@ def next_values(this, cells, beside, earlier):
     words = n_words(n)
     bits = _layer_bits(cells.packed, this.offset, n_before)
     off = _disagreement(bits, earlier.z, cells.region_ptr, beside.origins, beside.vertex_owner)
-    n_roundings = n_before // 4 + 8
+    n_roundings = n_before // 4 + 8 + this.n_roundings
     rounding = 1.02 * n_roundings * UNIT_ROUNDOFF
     smallest = n_roundings * 4 * this.underflow
     total = norm_from(np.sum(this.row_norms**2), this.row_norms)
     bias_norm = norm_from(np.sum(this.bias**2), this.bias)
     steepest, largest_bias = this.row_norms.max(), np.abs(this.bias).max()
+    bias_error = norm_from(np.sum(this.bias_error**2), this.bias_error)
 
     # The last rows are for what fills up the last vertices to as many as are evaluated at a time.
     z, errors = np.empty((n_vertices + _AT_ONCE, n)), np.empty(n_vertices)
@@ -254,8 +255,10 @@ def next_values(this, cells, beside, earlier):
             errors[v] = (
                 1.02 * this.norm * before + total * height + rounding * bias_norm + n * smallest
             )
+            errors[v] += bias_error
             moved = 1.02 * _SQRT_2 * earlier.slope * cells.deviation[v]
             threshold = steepest * (before + height + moved) + rounding * largest_bias + smallest
+            threshold += bias_error
             _compare(z[v], threshold, if_above, if_below)
             for w in range(words):
                 positive[v, w] = negative_bits(if_above, 64 * w)
