@@ -33,11 +33,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from relutopo.errors import InputError
 from relutopo.learning.spikes import HALF_WIDTH, Spike, find_spikes, running_median
+from relutopo.reports.columns import Column
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
+    "COLUMNS_OF_ASSOCIATIONS",
     "KINDS",
     "Estimate",
     "RunsTest",
@@ -56,6 +58,27 @@ KINDS = ("raw", "detrended", "adjusted", "change", "adjusted_change")
 N_RESAMPLES = 1000
 SPIKE_BLOCK = 100
 """Steps in a block of spikes: twice what one spike is compared with, and more."""
+COLUMNS_OF_ASSOCIATIONS = (
+    Column("signal", "text", "what goes with the loss, or not: a column of the table of the run"),
+    Column("identity", "text", "the numbers of cells that it restates, if it does"),
+    Column("first", "1", "the signal at the first checkpoint"),
+    Column("last", "1", "the signal at the last checkpoint"),
+    Column("trend", "1", "Spearman's rank correlation of the signal with the step"),
+    Column("n_spikes", "spikes", "spikes of the loss"),
+    Column("n_compared", "spikes", "those with checkpoints at the spike and beside it"),
+    *(
+        Column(f"{kind}{end}", unit, f"{'' if not end else word + ' of '}{meaning}")
+        for kind, unit, meaning in (
+            ("raw", "1", "Spearman's rank correlation of the signal with the log-loss"),
+            ("detrended", "1", "the same without the running medians of both"),
+            ("adjusted", "1", "the same without what the numbers of cells explain of both"),
+            ("change", "1", "mean change of the signal, or of its logarithm, at spikes"),
+            ("adjusted_change", "1", "the same without what the numbers of cells explain"),
+        )
+        for end, word in (("", ""), ("_low", "lower end"), ("_high", "upper end"))
+    ),
+)
+"""Of the table of `associations`; ends are those of intervals at 95 %, NaN where there is none."""
 _LEAST_BLOCKS = 5
 """With fewer blocks there is no interval."""
 _COUNT = re.compile(r"n_cells_\d+")

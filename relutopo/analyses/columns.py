@@ -9,6 +9,7 @@ from textwrap import indent, wrap
 from typing import Any
 
 from relutopo import registry
+from relutopo.analyses.association import COLUMNS_OF_ASSOCIATIONS
 from relutopo.analyses.base import analysis_class
 from relutopo.errors import InputError
 from relutopo.geometry.tables import COLUMNS_OF_NEURONS, COLUMNS_OF_REGIONS
@@ -38,6 +39,7 @@ _TABLES = {
     "partition_table": ("Table of `FiedlerPartition.table`", COLUMNS_OF_PARTITION),
     "search_table": ("Table of `RegionSearch.table`", COLUMNS_OF_SEARCH),
     "search_points_table": ("Table of `RegionSearch.points_table`", COLUMNS_OF_SEARCH_POINTS),
+    "associations": ("Table of associations of an analysis of homology", COLUMNS_OF_ASSOCIATIONS),
 }
 _WIDTH = 88
 

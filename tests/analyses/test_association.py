@@ -10,6 +10,7 @@ import pytest
 from scipy import stats
 
 from relutopo.analyses.association import (
+    COLUMNS_OF_ASSOCIATIONS,
     Estimate,
     associations,
     change_at_spikes,
@@ -155,7 +156,9 @@ def test_identities_are_recognised_and_left_unadjusted() -> None:
         betti_1_peak_value=lambda v, f, _: (2 * v + f - 1) / (2 * v + 2 * f - 1),
         betti_0_peak_value=lambda v, f, _: v / (2 * v + 2 * f - 1) + 1e-9,
     )
-    found = {row["signal"]: row for row in associations(table, loss)}
+    rows = associations(table, loss)
+    assert all(list(row) == [column.name for column in COLUMNS_OF_ASSOCIATIONS] for row in rows)
+    found = {row["signal"]: row for row in rows}
     assert found["betti_0_peak_index"]["identity"] == "V"
     assert found["betti_1_peak_index"]["identity"] == "V + E"
     assert found["betti_1_peak_height"]["identity"] == "F"
