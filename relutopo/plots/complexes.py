@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from relutopo.checks import kind_of
 from relutopo.errors import InputError
 from relutopo.geometry.cells import Cells
+from relutopo.plots import frames
 from relutopo.plots import layers as drawing
 from relutopo.plots.options import PlaneOptions
 from relutopo.plots.pictures import draw_pictures
@@ -133,13 +134,13 @@ def plot_complex(
 
         axes = drawing.axes_for(ax, complex_)
         drawing.fit_axes(axes, complex_, points, own=ax is None)
-        shades = drawing.greys() if values is None else "viridis"
-        colours = drawing.colour_map(cmap, shades)
+        shades = frames.greys() if values is None else "viridis"
+        colours = frames.colour_map(cmap, shades)
         targets = None if x is None else drawing.values_of(labels, len(x))
         # Where both are outputs, equal ones have one colour.
         share_scale = isinstance(values, str) and values == "output" and targets is not None
         every = np.concatenate([numbers, targets]) if share_scale else numbers
-        norm = drawing.norm_of(every, integers=values is None)
+        norm = frames.norm_of(every, integers=values is None)
         regions = drawing.draw_regions(axes, complex_, numbers, colours, norm)
         drawing.draw_edges_by_layer(axes, complex_)
         if decision_boundary:
@@ -154,9 +155,9 @@ def plot_complex(
             elif dots is not None:
                 bars.append((dots, "data", {}))
             draw_pictures(axes, complex_, x, pictures)
-        drawing.furnish([axes], ax, bars, legend=legend, colorbar=colorbar)
-        drawing.put_title(axes, title)
-    return drawing.figure_of(axes) if ax is None else axes
+        frames.furnish([axes], ax, bars, legend=legend, colorbar=colorbar)
+        frames.put_title(axes, title)
+    return frames.figure_of(axes) if ax is None else axes
 
 
 @overload
@@ -246,13 +247,13 @@ def plot_complexes(
         )
     names = [""] * len(complexes) if titles is None else list(titles)
     wanted = [values] * len(complexes) if isinstance(values, str) else list(values)
-    drawing.require_one_each("complexes", complexes, titles=names, values=wanted, axes=axes)
+    frames.require_one_each("complexes", complexes, titles=names, values=wanted, axes=axes)
     found = [drawing.region_values(c, v) for c, v in zip(complexes, wanted, strict=True)]
     every = np.concatenate([numbers for numbers, _ in found])
     low, high = np.nanquantile(every, (0.02, 0.98)) if np.isfinite(every).any() else (0.0, 1.0)
-    norm = drawing.norm_of(np.array([low, high]))
+    norm = frames.norm_of(np.array([low, high]))
     with style_unless(axes):
-        colours = drawing.colour_map(cmap, "Greys")
+        colours = frames.colour_map(cmap, "Greys")
         if axes is None:
             n_rows = -(-len(complexes) // 4)
             n_columns = -(-len(complexes) // n_rows)
@@ -276,11 +277,11 @@ def plot_complexes(
                 ax.set_title(words)
                 ax.label_outer()
             else:
-                drawing.put_title(ax, words)
+                frames.put_title(ax, words)
         options = {"extend": "both", "shrink": 0.8 if len(panels) <= 4 else 0.6}
-        drawing.furnish(
+        frames.furnish(
             panels, axes, [(regions, found[0][1], options)], legend=legend, colorbar=colorbar
         )
         if axes is None:
-            drawing.enlarge(figure)
+            frames.enlarge(figure)
     return figure if axes is None else axes

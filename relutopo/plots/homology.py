@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from relutopo.checks import check_choice
 from relutopo.errors import InputError
 from relutopo.homology.diagram import Diagram, Scale
+from relutopo.plots import frames
 from relutopo.plots import layers as drawing
 from relutopo.plots.style import (
     BLUE,
@@ -168,7 +169,7 @@ def plot_persistence_diagram(
         )
         axes.set_aspect("equal")
         _finish(axes, ax, title, legend)
-    return drawing.figure_of(axes) if ax is None else axes
+    return frames.figure_of(axes) if ax is None else axes
 
 
 @overload
@@ -260,14 +261,14 @@ def plot_barcode(
         axes.set_ylabel("" if names else "classes")
         open_frame(axes)
         _finish(axes, ax, title, legend)
-    return drawing.figure_of(axes) if ax is None else axes
+    return frames.figure_of(axes) if ax is None else axes
 
 
 def _finish(axes: Axes, given: Axes | None, title: str | None, legend: bool | str) -> None:
     if given is None:
         tick_labels(axes)
-    drawing.furnish([axes], given, [], legend=legend, colorbar=False)
-    drawing.put_title(axes, title)
+    frames.furnish([axes], given, [], legend=legend, colorbar=False)
+    frames.put_title(axes, title)
 
 
 def _ends(classes: Sequence[_Classes]) -> tuple[float, float]:
@@ -383,11 +384,11 @@ def plot_betti_curves(
     found = _named(diagrams)
     dim = max(diagram.dim for diagram in found.values())
     given = None if axes is None else list(np.ravel(np.asarray(axes, dtype=object)))
-    drawing.require_one_each("degrees", range(dim), axes=given)
+    frames.require_one_each("degrees", range(dim), axes=given)
     with style_unless(given):
         from matplotlib.ticker import MaxNLocator
 
-        shades = drawing.colour_map(cmap, "viridis")(np.linspace(0.0, 0.85, len(found)))
+        shades = frames.colour_map(cmap, "viridis")(np.linspace(0.0, 0.85, len(found)))
         if given is None:
             figure = new_figure(3.6 * dim, 3.2, layout="constrained")
             panels = list(figure.subplots(1, dim, squeeze=False)[0])
@@ -417,5 +418,5 @@ def plot_betti_curves(
             open_frame(ax)
             if given is None:
                 tick_labels(ax)
-        drawing.furnish(panels, given, [], legend=legend, colorbar=False)
+        frames.furnish(panels, given, [], legend=legend, colorbar=False)
     return figure if given is None else given

@@ -1,4 +1,4 @@
-"""The layers that figures of complexes are made of: regions, lines, points, legends.
+"""The layers that figures of complexes are made of: regions, lines, points.
 
 Every function draws on axes that it is given. Matplotlib is imported when one is called.
 
@@ -9,8 +9,8 @@ the upper one, so that the same layers serve both.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence, Sized
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,27 +22,22 @@ from relutopo.geometry.polygons import edge_vertices, polygons, zero_segments
 from relutopo.geometry.slices import AffineSlice
 from relutopo.homology.decision import decision
 from relutopo.networks.network import Network
+from relutopo.plots.frames import colour_map, norm_of
 from relutopo.plots.style import GREEN, INK, ORANGE, new_figure, own_size, tick_labels
 from relutopo.spectral.fiedler import FiedlerPartition
 from relutopo.spectral.spectral_partition import SpectralPartition
 from relutopo.system.untrusted import printable
 
 if TYPE_CHECKING:
-    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
-    from matplotlib.cm import ScalarMappable
     from matplotlib.collections import PathCollection, PolyCollection
     from matplotlib.colors import Colormap, Normalize
-    from matplotlib.figure import Figure
-    from matplotlib.legend import Legend
 
 __all__ = [
     "aspect",
     "axes_for",
     "axis_names",
     "classes_of",
-    "colour_bar",
-    "colour_map",
     "cut_segments",
     "draw_cut",
     "draw_decision_boundary",
@@ -51,20 +46,11 @@ __all__ = [
     "draw_points",
     "draw_regions",
     "draw_segments",
-    "enlarge",
-    "figure_of",
     "fit_axes",
-    "furnish",
-    "greys",
-    "legend_below",
-    "legend_entries",
-    "norm_of",
     "oriented_vector",
     "points_of",
-    "put_title",
     "region_values",
     "require_drawable",
-    "require_one_each",
     "scaled_vector",
     "side_colours",
     "values_of",
@@ -112,46 +98,6 @@ def axes_for(ax: Axes | None, complex_: Cells) -> Axes:
         return ax
     height = max(3.45 * aspect(complex_), 1.2) + 1.05
     return new_figure(*own_size(4.8, height)).add_subplot()
-
-
-def figure_of(ax: Axes) -> Figure:
-    """Return the figure that axes were made in."""
-    figure: Any = ax.figure
-    return cast("Figure", figure)
-
-
-def put_title(ax: Axes, title: str | None) -> None:
-    """Write a title above axes, in lines that are no longer than the axes are wide."""
-    if title is None:
-        return
-    ax.get_tightbbox()  # now they are where their panel has its place
-    text, room = ax.set_title(title), 0.9 * ax.bbox.width  # the layout may yet narrow them
-    if text.get_window_extent().width <= room:
-        return
-    lines: list[str] = []
-    for line in title.split("\n"):
-        lines.append("")
-        for word in line.split(" "):
-            longer = f"{lines[-1]} {word}".strip()
-            text.set_text(longer)
-            if lines[-1] and text.get_window_extent().width > room:
-                lines.append(word)
-            else:
-                lines[-1] = longer
-    text.set_text("\n".join(lines))
-
-
-def enlarge(figure: Figure) -> None:
-    """Enlarge a figure of one's own until nothing that belongs to it is cut off."""
-    for _ in range(3):
-        figure.draw_without_rendering()
-        box, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
-        over = max(box.x1 - width, 0.0) + max(-box.x0, 0.0)
-        high = max(box.y1 - height, 0.0) + max(-box.y0, 0.0)
-        if max(over, high) < 0.01:
-            break
-        # Twice, as the layout centres panels whose sides have a fixed ratio.
-        figure.set_size_inches(width + 2 * over, height + 2 * high + 0.04)
 
 
 def axis_names(complex_: Cells, points: Any = None) -> list[str]:
@@ -293,48 +239,6 @@ _NAMED: dict[str, tuple[str, Callable[[Cells], NDArray[np.float64]]]] = {
     "output": ("output", _output),
     "gradient": ("norm of the gradient", _gradient),
 }
-
-
-def norm_of(values: NDArray[np.float64], *, integers: bool = False) -> Normalize:
-    """Return the scale of colours from the least to the greatest of finite values."""
-    from matplotlib.colors import Normalize
-
-    finite = values[np.isfinite(values)]
-    low, high = (finite.min(), finite.max()) if len(finite) else (0.0, 1.0)
-    return Normalize(low, high if high > low else low + (1.0 if integers else abs(low) or 1.0))
-
-
-def colour_map(cmap: str | Colormap | None, default: str | Colormap) -> Colormap:
-    """Return a colour map by its name, or as it is."""
-    import matplotlib
-
-    chosen = default if cmap is None else cmap
-    if not isinstance(chosen, str):
-        return chosen
-    try:
-        return matplotlib.colormaps[chosen]
-    except KeyError as error:
-        raise InputError(
-            f"`cmap` must be a colour map of matplotlib, got {cmap!r}; pass for example "
-            "'viridis', 'cividis' or 'Greys'"
-        ) from error
-
-
-def greys() -> Colormap:
-    """Return greys that are pale enough for lines of all colours."""
-    from matplotlib.colors import LinearSegmentedColormap
-
-    return LinearSegmentedColormap.from_list("relutopo_greys", ["#ffffff", "#aeb4ba"])
-
-
-def require_one_each(what: str, whole: Sized, **others: Sequence[Any] | None) -> None:
-    """Refuse sequences that have not one entry for each of the others."""
-    for name, entries in others.items():
-        if entries is not None and len(entries) != len(whole):
-            raise InputError(
-                f"`{name}` must have one entry for each of the {len(whole)} {what}, got "
-                f"{len(entries)}; pass as many"
-            )
 
 
 def draw_regions(
@@ -635,94 +539,3 @@ def cut_segments(part: FiedlerPartition | SpectralPartition) -> NDArray[np.float
     cut = inner[partitioned & (parts[first] != parts[second])]
     segments: NDArray[np.float64] = _facet_segments(complex_)[cut]
     return segments
-
-
-def colour_bar(
-    figure: Figure, layer: ScalarMappable, axes: Sequence[Axes], label: str, **shape: Any
-) -> None:
-    """Draw a colour bar beside the axes of a figure of one's own, or below if they are low."""
-    low, high = axes[0].get_ylim()
-    left, right = axes[0].get_xlim()
-    beside = (high - low) / (right - left) > 0.4 or len(axes) > 1
-    shape |= {"location": "right", "pad": 0.02} if beside else {"location": "bottom"}
-    bar = figure.colorbar(layer, ax=list(axes), **shape)
-    bar.set_label(label)
-    bar.outline.set_linewidth(0.6)
-    tick_labels(bar.ax)
-
-
-def legend_entries(axes: Sequence[Axes]) -> dict[str, Artist]:
-    """Return what a legend of all axes has to explain, each name once."""
-    entries: dict[str, Artist] = {}
-    for ax in axes:
-        handles, names = ax.get_legend_handles_labels()
-        entries = dict(zip(names, handles, strict=True)) | entries
-    return entries
-
-
-def furnish(
-    axes: Sequence[Axes],
-    given: object,
-    bars: Sequence[tuple[ScalarMappable, str, dict[str, Any]]],
-    *,
-    legend: bool | str,
-    colorbar: bool,
-) -> None:
-    """Draw colour bars and one legend for all axes: around one's own, or within given ones.
-
-    Parameters
-    ----------
-    axes : sequence of Axes
-        Of one figure.
-    given : object
-        None if the figure is one's own.
-    bars : sequence of (layer, label, options)
-        Colour bars from left to right, with options of ``Figure.colorbar``.
-    legend : bool or str
-        Whether to draw a legend; a location of matplotlib's, such as ``"upper left"``, puts it
-        inside the first axes.
-    colorbar : bool
-        Whether to draw colour bars.
-    """
-    from matplotlib.lines import Line2D
-
-    figure: Any = axes[0].figure
-    entries = legend_entries(axes) if legend else {}
-    shown = bars if colorbar else []
-    place: Legend | None = None
-    inside: Any = legend
-    if isinstance(legend, str) and entries:
-        place = axes[0].legend(list(entries.values()), list(entries), loc=inside, frameon=True)
-    if given is None:
-        if len(shown) > 1 and len(axes) == 1:
-            width, height = figure.get_size_inches()
-            figure.set_size_inches(width + 0.8, height)
-        for layer, label, options in shown:
-            colour_bar(figure, layer, axes, label, **options)
-        if entries and place is None:
-            place = legend_below(figure, entries)
-    else:
-        from relutopo.plots.panels import panels_of
-
-        panels = panels_of(axes)
-        for layer, label, options in shown:
-            own = {"shrink", "aspect"}  # of bars that take their room from several axes
-            panels[-1].add_bar(layer, label, **{k: v for k, v in options.items() if k not in own})
-        if entries and place is None:
-            panels[0].add_legend(entries)
-            place = panels[0].legend
-    for handle in [] if place is None else place.legend_handles:
-        if isinstance(handle, Line2D):  # lines that have faded shall be seen here
-            handle.set(alpha=1.0, linewidth=max(handle.get_linewidth(), 1.3))
-
-
-def legend_below(figure: Figure, entries: dict[str, Artist]) -> Legend:
-    """Draw a legend below a figure, in as many columns as there is room for."""
-    for columns in range(min(len(entries), 6), 0, -1):
-        place = figure.legend(
-            list(entries.values()), list(entries), loc="outside lower center", ncols=columns
-        )
-        if columns == 1 or place.get_window_extent().width <= figure.bbox.width:
-            break
-        place.remove()
-    return place

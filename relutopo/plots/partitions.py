@@ -12,6 +12,7 @@ from relutopo.arrays import as_array, as_labels
 from relutopo.checks import check_kind
 from relutopo.errors import InputError
 from relutopo.geometry.cells import Cells
+from relutopo.plots import frames
 from relutopo.plots import layers as drawing
 from relutopo.plots.options import PlaneOptions
 from relutopo.plots.parts import draw_parts
@@ -159,9 +160,9 @@ def plot_partition(
         bars += [] if dots is None else [(dots, "data", {})]
         if x is not None:
             draw_pictures(axes, complex_, x, pictures)
-        drawing.furnish([axes], ax, bars, legend=legend, colorbar=colorbar)
-        drawing.put_title(axes, title)
-    return drawing.figure_of(axes) if ax is None else axes
+        frames.furnish([axes], ax, bars, legend=legend, colorbar=colorbar)
+        frames.put_title(axes, title)
+    return frames.figure_of(axes) if ax is None else axes
 
 
 def _draw_partition(
@@ -180,8 +181,8 @@ def _draw_partition(
     bars: list[tuple[ScalarMappable, str, dict[str, Any]]] = []
     if values is not None:
         numbers, name = drawing.region_values(complex_, values)
-        colours = drawing.colour_map(cmap, "viridis")
-        regions = drawing.draw_regions(ax, complex_, numbers, colours, drawing.norm_of(numbers))
+        colours = frames.colour_map(cmap, "viridis")
+        regions = drawing.draw_regions(ax, complex_, numbers, colours, frames.norm_of(numbers))
         bars.append((regions, label or name, {}))
     elif isinstance(part, SpectralPartition):
         draw_parts(ax, complex_, part, points, labels)
@@ -191,7 +192,7 @@ def _draw_partition(
         numbers = np.full(complex_.n_regions, np.nan)
         if part is not None:
             numbers = drawing.oriented_vector(part, points, labels)
-        colours = drawing.colour_map(cmap, drawing.side_colours())
+        colours = frames.colour_map(cmap, drawing.side_colours())
         regions = drawing.draw_regions(ax, complex_, numbers, colours, Normalize(-1, 1))
         options = {"extend": "both", "ticks": [-1, -0.5, 0, 0.5, 1]}
         if part is not None:
@@ -320,13 +321,13 @@ def plot_partition_history(
                     ax.set_title(words)
                     ax.label_outer()
                 else:
-                    drawing.put_title(ax, words)
+                    frames.put_title(ax, words)
         for *_, options in bars:
             options["aspect"] = 40
         bars += [] if dots is None else [(dots, "data", {"aspect": 40})]
-        drawing.furnish(list(grid.flat), given, bars, legend=legend, colorbar=colorbar)
+        frames.furnish(list(grid.flat), given, bars, legend=legend, colorbar=colorbar)
         if given is None:
-            drawing.enlarge(figure)
+            frames.enlarge(figure)
     return figure if given is None else grid
 
 

@@ -15,6 +15,7 @@ from relutopo.arrays import as_array, as_labels
 from relutopo.checks import check_integers, check_kind
 from relutopo.errors import InputError
 from relutopo.geometry.cells import Cells
+from relutopo.plots import frames
 from relutopo.plots import layers as drawing
 from relutopo.plots.style import INK, new_figure, own_size, style_unless, tick_labels
 from relutopo.spectral.spectral_partition import SpectralPartition
@@ -189,9 +190,9 @@ def plot_spectral_embedding(
         axes.set_ylabel("share of regions below" if up is None else f"$x_{{{up}}}$")
         if ax is None:
             tick_labels(axes)
-        drawing.furnish([axes], ax, [], legend=legend, colorbar=False)
-        drawing.put_title(axes, title)
-    return drawing.figure_of(axes) if ax is None else axes
+        frames.furnish([axes], ax, [], legend=legend, colorbar=False)
+        frames.put_title(axes, title)
+    return frames.figure_of(axes) if ax is None else axes
 
 
 def _chosen(part: SpectralPartition, vectors: ArrayLike | None) -> tuple[int, int | None]:

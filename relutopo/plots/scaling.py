@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from relutopo.checks import check_kind, kind_of
 from relutopo.errors import InputError
-from relutopo.plots import layers as drawing
+from relutopo.plots import frames
 from relutopo.plots.style import PALETTE, new_figure, open_frame, style_unless
 from relutopo.reports.power_laws import fit_power_law
 
@@ -86,7 +86,7 @@ def plot_scaling(
     if not panels:
         raise InputError("`panels` must have at least one entry, got none; pass {title: curves}")
     given = None if axes is None else list(np.ravel(np.asarray(axes, dtype=object)))
-    drawing.require_one_each("panels", panels, axes=given)
+    frames.require_one_each("panels", panels, axes=given)
     with style_unless(given):
         if given is None:
             figure = new_figure(0.6 + 3.6 * len(panels), 4.0, layout="constrained")
@@ -98,7 +98,7 @@ def plot_scaling(
             ax.set_title(title)
             ax.set_xlabel(size)
             if given is not None:
-                drawing.furnish([ax], given, [], legend=legend, colorbar=False)
+                frames.furnish([ax], given, [], legend=legend, colorbar=False)
             elif legend:  # below the axes, where no curve runs through it
                 ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=2)
         shown[0].set_ylabel("seconds")

@@ -12,6 +12,7 @@ from relutopo.checks import check_integer
 from relutopo.errors import InputError
 from relutopo.geometry.cells import Cells, check_cells
 from relutopo.geometry.polygons import edge_vertices, polygons
+from relutopo.plots import frames
 from relutopo.plots import layers as drawing
 from relutopo.plots.style import new_figure, own_size, style_unless, tick_labels
 
@@ -294,8 +295,8 @@ def _draw(
             if ax is None
             else ax
         )
-        colours = drawing.colour_map(cmap, "viridis")
-        scale = ScalarMappable(drawing.norm_of(numbers, integers=integers), colours)
+        colours = frames.colour_map(cmap, "viridis")
+        scale = ScalarMappable(frames.norm_of(numbers, integers=integers), colours)
         scale.set_array(numbers)
         tones = scale.to_rgba(np.ma.masked_invalid(numbers[owners]))
         size = np.maximum(limits[1] - limits[0], 1e-300)
@@ -317,7 +318,7 @@ def _draw(
         if ax is None:
             tick_labels(axes)
         if colorbar and ax is None:
-            figure = drawing.figure_of(axes)
+            figure = frames.figure_of(axes)
             figure.colorbar(scale, ax=axes, shrink=0.7, pad=0.12, label=label)
         elif colorbar:
             from relutopo.plots.panels import Panel
@@ -325,7 +326,7 @@ def _draw(
             Panel(axes).add_bar(scale, label)
         if title is not None:
             axes.set_title(title)
-    return drawing.figure_of(axes) if ax is None else ax
+    return frames.figure_of(axes) if ax is None else ax
 
 
 def _direction(view: tuple[float, float]) -> tuple[float, float, float]:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from relutopo.checks import kind_of
 from relutopo.errors import InputError
 from relutopo.learning.spikes import find_spikes, running_median
-from relutopo.plots import layers as drawing
+from relutopo.plots import frames
 from relutopo.plots.style import (
     BLUE,
     GREEN,
@@ -170,7 +170,7 @@ def plot_timeline(
     steps = table["step"].to_numpy(dtype=np.float64)
     panels = _chosen(table, columns)
     given = None if axes is None else list(np.ravel(np.asarray(axes, dtype=object)))
-    drawing.require_one_each("panels", panels, axes=given)
+    frames.require_one_each("panels", panels, axes=given)
     with style_unless(given):
         if given is None:
             heights = [1.2 if name in _SHARES else 1.0 for name, _ in panels]
@@ -204,7 +204,7 @@ def plot_timeline(
                 figure.legend(handles=events, loc="outside lower center", ncols=2)
         else:
             for ax in shown:
-                drawing.furnish([ax], given, [], legend=legend, colorbar=False)
+                frames.furnish([ax], given, [], legend=legend, colorbar=False)
     return figure if given is None else given
 
 
@@ -412,7 +412,7 @@ def plot_spike_timeline(
     regular, peaks = table[table["is_regular"]], [spike.peak for spike in spikes]
     at_spikes = table[table["step"].isin(peaks)]
     given = None if axes is None else list(axes)
-    drawing.require_one_each("panels (loss, peaks, cells)", range(3), axes=given)
+    frames.require_one_each("panels (loss, peaks, cells)", range(3), axes=given)
     with style_unless(given):
         if given is None:
             figure = new_figure(7.2, 5.4, layout="constrained")
@@ -450,7 +450,7 @@ def plot_spike_timeline(
                 ax.legend(loc="lower right", bbox_to_anchor=(1, 1.0), ncols=3, borderpad=0)
         else:
             for ax in panels:
-                drawing.furnish([ax], given, [], legend=legend, colorbar=False)
+                frames.furnish([ax], given, [], legend=legend, colorbar=False)
     return figure if given is None else given
 
 
