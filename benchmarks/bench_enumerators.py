@@ -2,7 +2,9 @@
 
 End to end: from the weights to the complex with its facets and patterns, and its dual graph. Each
 row has the sizes, the memory at its peak and that of the result itself. The peer is relucent, which
-finds the same regions by linear programs.
+finds the same regions by linear programs. Graphs on planes stand beside a floor that is measured in
+the same test: average pooling for max pooling, the perceptron of that size for what is one behind
+its first layer, and the forward pass of three points, which a map on a region takes, for others.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ import relutopo as rt
 from relutopo.gallery import random_network
 from relutopo.geometry.patterns import pack_patterns
 
-from . import peers
+from . import graphs, peers
 from .measuring import BOX, QUICK, decompose, record, result_bytes
 
 SERIES = [128, 256] if QUICK else [128, 256, 512, 1032]
@@ -78,6 +80,24 @@ def test_bits_do_not_depend_on_threads(benchmark: Any, n_threads: int) -> None:
     same = {key: len({run[key] for run in DIGESTS}) == 1 for key in ("complex", "graph", "fiedler")}
     benchmark.extra_info |= {"shape": shape, "n_threads": n_threads, "same": same, "runs": DIGESTS}
     assert all(same.values()), DIGESTS
+
+
+@pytest.mark.parametrize("name", list(graphs.CASES))
+def test_graph(benchmark: Any, name: str) -> None:
+    case = graphs.CASES[name]
+    network, plane = case.make()
+    floor = graphs.microseconds_of(case.floor)
+    complex_ = record(benchmark, lambda: graphs.enumerate_on(network, plane), rounds=5, graph=name)
+    benchmark.extra_info |= {
+        "n_regions": complex_.n_regions,
+        "n_neurons": network.n_neurons,
+        "status": complex_.record.status,
+        "n_uncertain": complex_.record.n_uncertain,
+        "floor": case.floor,
+        "floor_microseconds": floor,
+        "wanted": case.wanted,
+    }
+    assert complex_.record.status == "certified"
 
 
 @pytest.mark.parametrize("mode", ["whole plane", "box"])

@@ -24,7 +24,17 @@ class Target:
 
 def targets(rows: Rows) -> list[Target]:
     found: list[Target] = []
-    parts = (_enumeration, _relucent, _search, _fiedler, _reduction, _pipeline, _card, _determinism)
+    parts = (
+        _enumeration,
+        _graphs,
+        _relucent,
+        _search,
+        _fiedler,
+        _reduction,
+        _pipeline,
+        _card,
+        _determinism,
+    )
     for make in parts:
         found += make(rows)
     return found
@@ -61,6 +71,16 @@ def _enumeration(rows: Rows) -> Iterable[Target]:
             good = row["n_regions"] >= 100_000 and microseconds(row) <= 10 if dim == 3 else None
             measured = f"{row['n_regions']:,} regions, {microseconds(row):.2f} µs a region"
             yield Target(f"d = {dim}, {shape(row)}", wanted, measured, good)
+
+
+def _graphs(rows: Rows) -> Iterable[Target]:
+    for row in rows.parts.get("enumerators", []):
+        if "graph" in row:
+            ratio = microseconds(row) / row["floor_microseconds"]
+            both = f"{microseconds(row):.2f} and {row['floor_microseconds']:.2f} µs a region"
+            measured = f"{ratio:.2f} times ({both}), {row['n_uncertain']:,} exact decisions"
+            what = f"{row['graph']}, {row['n_regions']:,} regions, and {row['floor']}"
+            yield Target(what, f"≤ {row['wanted']:g} times", measured, ratio <= row["wanted"])
 
 
 def _relucent(rows: Rows) -> Iterable[Target]:
