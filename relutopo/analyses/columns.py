@@ -13,6 +13,8 @@ from relutopo.analyses.association import COLUMNS_OF_ASSOCIATIONS
 from relutopo.analyses.base import analysis_class
 from relutopo.errors import InputError
 from relutopo.geometry.tables import COLUMNS_OF_NEURONS, COLUMNS_OF_REGIONS
+from relutopo.paths.path_signatures import COLUMNS_OF_PATHS
+from relutopo.paths.tables import COLUMNS_OF_SEGMENTS
 from relutopo.reports.columns import Column, markdown_table
 from relutopo.spectral.search_tables import COLUMNS_OF_SEARCH, COLUMNS_OF_SEARCH_POINTS
 from relutopo.spectral.table import COLUMNS_OF_PARTITION
@@ -40,6 +42,8 @@ _TABLES = {
     "search_table": ("Table of `RegionSearch.table`", COLUMNS_OF_SEARCH),
     "search_points_table": ("Table of `RegionSearch.points_table`", COLUMNS_OF_SEARCH_POINTS),
     "associations": ("Table of associations of an analysis of homology", COLUMNS_OF_ASSOCIATIONS),
+    "segments_table": ("Table of `Segments.table`", COLUMNS_OF_SEGMENTS),
+    "path_signatures": ("Numbers of `path_signatures`", COLUMNS_OF_PATHS),
 }
 _WIDTH = 88
 

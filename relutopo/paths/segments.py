@@ -10,12 +10,12 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from relutopo.arrays import Frozen, as_numbers, as_points, freeze
+from relutopo.arrays import Frozen, as_labels, as_numbers, as_points, freeze
 from relutopo.checks import check_flag
 from relutopo.errors import InputError
 from relutopo.geometry.patterns import pack_patterns, unpack_patterns
@@ -23,14 +23,19 @@ from relutopo.networks.graph import GraphNetwork
 from relutopo.networks.network import Network
 from relutopo.networks.perceptron import ReluNetwork, relu_nodes
 from relutopo.networks.reading import as_network
+from relutopo.optional import require
 from relutopo.paths.classes import class_intervals
 from relutopo.paths.exact_knots import exact_knots
 from relutopo.paths.knots import KnotFinder, Knots
+from relutopo.paths.measures import departures, hamming_distances, variations
 from relutopo.reports.shown import Shown
 from relutopo.system.interrupts import deliver_interrupts
 from relutopo.system.memory import in_words
 
-__all__ = ["SegmentRecord", "Segments", "segments"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["SegmentRecord", "Segments", "follow", "points_of", "segments"]
 
 _Floats = NDArray[np.float64]
 _Ints = NDArray[np.int64]
@@ -162,6 +167,104 @@ class Segments(Frozen, Shown):
         """How many times the class changes along each segment."""
         return np.diff(self.class_indptr) - 1
 
+    @cached_property
+    def first_class_changes(self) -> _Floats:
+        """Where the class changes first along each segment; NaN where it does not."""
+        changes = self.n_class_changes > 0
+        first = np.full(len(self), np.nan)
+        first[changes] = self.class_starts[self.class_indptr[:-1][changes] + 1]
+        return freeze(first)
+
+    @cached_property
+    def hamming_distances(self) -> _Ints:
+        """In how many neurons the patterns on the first and the last piece of each differ."""
+        segment_of_knot = np.repeat(np.arange(len(self)), self.n_crossings)
+        owners = np.repeat(segment_of_knot, np.diff(self.neuron_indptr))
+        n_neurons = self.network.n_neurons
+        return freeze(hamming_distances(owners, self.neurons, len(self), n_neurons))
+
+    @property
+    def _point_indptr(self) -> _Ints:
+        return self.indptr + 2 * np.arange(len(self.indptr))
+
+    @cached_property
+    def displacements(self) -> _Floats:
+        """Distance of the outputs at both ends of each segment."""
+        indptr = self._point_indptr
+        ends = self.outputs[indptr[1:] - 1] - self.outputs[indptr[:-1]]
+        return freeze(np.linalg.norm(ends, axis=1))
+
+    @cached_property
+    def variations(self) -> _Floats:
+        """Length of the way of the outputs along each segment, exact from the knots."""
+        return freeze(variations(self.outputs, self._point_indptr))
+
+    @cached_property
+    def departures(self) -> _Floats:
+        """Mean distance of the outputs from the chord along each segment, in closed form."""
+        indptr = self._point_indptr
+        t = np.empty(indptr[-1])
+        is_knot = np.ones(len(t), dtype=bool)
+        is_knot[indptr[:-1]] = is_knot[indptr[1:] - 1] = False
+        t[is_knot], t[indptr[:-1]], t[indptr[1:] - 1] = self.t, 0.0, 1.0
+        return freeze(departures(t, self.outputs, indptr))
+
+    def table(self, labels: ArrayLike | None = None) -> pd.DataFrame:
+        """Return what is known of each segment, one row each; ``rt.columns`` explains the columns.
+
+        Parameters
+        ----------
+        labels : (n_points,) array_like, optional
+            Of the points whose pairs the segments join.
+
+        Raises
+        ------
+        InputError
+            If there are labels but no pairs, or not as many as points.
+        MissingExtraError
+            If pandas is not installed.
+
+        Examples
+        --------
+        >>> hat = [[[1.0], [1.0]], [[1.0, -2.0]]], [[0.0, -1.0], [0.0]]
+        >>> found = segments(hat, [[-1.0], [1.5], [3.0]], pairs=[(0, 2), (1, 2)])
+        >>> found.table([0, 1, 1])[["same_label", "n_crossings", "variation", "departure"]]
+           same_label  n_crossings  variation  departure
+        0       False            2        3.0      0.625
+        1        True            0        1.5      0.000
+        """
+        pandas = require("pandas", "Segments.table")
+        values: dict[str, Any] = {"segment": np.arange(len(self))}
+        if self.pairs is not None:
+            values |= {"start": self.pairs[:, 0], "end": self.pairs[:, 1]}
+        if labels is not None:
+            values["same_label"] = self._same_label(as_labels(labels).codes)
+        meets = np.concatenate([[0], np.cumsum(self.meets)])
+        values |= {
+            "length": self.lengths,
+            "n_crossings": self.n_crossings,
+            "n_meetings": meets[self.indptr[1:]] - meets[self.indptr[:-1]],
+            "hamming": self.hamming_distances,
+            "n_class_changes": self.n_class_changes,
+            "first_class_change": self.first_class_changes,
+            "displacement": self.displacements,
+            "variation": self.variations,
+            "departure": self.departures,
+        }
+        table: pd.DataFrame = pandas.DataFrame(values)
+        return table
+
+    def _same_label(self, codes: _Ints) -> NDArray[np.bool_]:
+        if self.pairs is None or len(codes) <= self.pairs.max(initial=-1):
+            raise InputError(
+                "`labels` must be those of the points whose pairs the segments join, got "
+                f"{len(codes)} labels of "
+                f"{'segments without pairs' if self.pairs is None else 'fewer points'}; pass "
+                "`pairs` to `segments`, and a label for each point"
+            )
+        same: NDArray[np.bool_] = codes[self.pairs[:, 0]] == codes[self.pairs[:, 1]]
+        return same
+
     def t_of(self, segment: int) -> _Floats:
         """Return t at the points of a segment: 0, its knots, 1."""
         knots = self.t[self.indptr[segment] : self.indptr[segment + 1]]
@@ -232,10 +335,7 @@ def segments(
     """
     begin = time.perf_counter()
     check_flag("exact", exact)
-    x = as_numbers(points, "points")
-    is_module = hasattr(model, "named_modules")
-    network = as_network(model, x.shape[1:] if is_module and x.ndim > 1 else None)
-    starts = _as_rows(x, network, "points")
+    network, starts = points_of(model, points)
     if (ends is None) == (pairs is None):
         raise InputError(
             "`ends` or `pairs` must be given, and not both, got "
@@ -254,6 +354,21 @@ def segments(
         numbers = _as_pairs(pairs, len(starts))
         starts, stops = starts[numbers[:, 0]], starts[numbers[:, 1]]
     return _Work(network, starts.copy(), stops.copy(), exact).result(numbers, begin)
+
+
+def points_of(model: Any, points: ArrayLike) -> tuple[Network, _Floats]:
+    """Return the network of a model, and points as rows of its inputs."""
+    x = as_numbers(points, "points")
+    is_module = hasattr(model, "named_modules")
+    network = as_network(model, x.shape[1:] if is_module and x.ndim > 1 else None)
+    return network, _as_rows(x, network, "points")
+
+
+def follow(network: Network, points: _Floats, pairs: _Ints, exact: bool) -> Segments:
+    """Return the segments of pairs of points; see `segments`."""
+    begin = time.perf_counter()
+    work = _Work(network, points[pairs[:, 0]], points[pairs[:, 1]], exact)
+    return work.result(pairs, begin)
 
 
 def _as_rows(x: _Floats, network: Network, name: str) -> _Floats:

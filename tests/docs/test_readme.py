@@ -27,6 +27,7 @@ def python_blocks(page: Path) -> list[str]:
         ("docs/networks.md", ["slice.png", "slice.pdf"]),
         ("docs/tracking.md", ["signatures.csv"]),
         ("docs/figures.md", ["side_by_side.pdf", "regions.svg"]),
+        ("docs/paths.md", ["segments.csv"]),
         ("docs/domains.md", ["complex.npz", "graph.graphml", "complex.vtu"]),
     ],
 )

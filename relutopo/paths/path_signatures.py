@@ -1,0 +1,251 @@
+"""Numbers of a network and its training data, from segments between the points.
+
+S, the scale of the outputs, is the root of the mean square distance of the outputs at the points
+from their mean. *Same* and *different* are pairs of points with equal and with different labels;
+what is said of a pair is a mean over pairs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from relutopo.arrays import as_labels
+from relutopo.checks import check_integer
+from relutopo.errors import InputError
+from relutopo.networks.network import Network
+from relutopo.networks.perceptron import ReluNetwork
+from relutopo.paths.pairs import segment_pairs
+from relutopo.paths.segments import Segments, follow, points_of
+from relutopo.reports.columns import Column, row_of
+from relutopo.system.interrupts import deliver_interrupts
+from relutopo.system.memory import in_words
+
+__all__ = ["COLUMNS_OF_PATHS", "path_signatures"]
+
+COLUMNS_OF_PATHS = (
+    Column("n_same", "pairs", "pairs of points with equal labels"),
+    Column("n_different", "pairs", "pairs of points with different labels"),
+    Column(
+        "class_constant_same",
+        "1",
+        "share of pairs with equal labels between which the greatest output (the sign of a single "
+        "one) never changes",
+    ),
+    Column("class_changes_same", "1", "changes of the greatest output, with equal labels"),
+    Column(
+        "first_class_change",
+        "1",
+        "where the greatest output changes first, as a fraction of the segment, with different "
+        "labels; segments without a change do not count",
+    ),
+    Column(
+        "departure_same",
+        "1",
+        "∫ |f - chord| dt along a segment, with equal labels, in units of `logit_scale`: 0 where "
+        "the network is affine between the points",
+    ),
+    Column("departure_ratio", "1", "the same with equal labels over that with different labels"),
+    Column(
+        "variation_diff",
+        "1",
+        "length of the way of the outputs along a segment over their displacement, with "
+        "different labels; at least 1",
+    ),
+    Column(
+        "jacobian",
+        "1/input",
+        "root of the mean square Frobenius norm of the network's slope at the points, in units of "
+        "`logit_scale`",
+    ),
+    Column("crossings_per_length", "1/input", "crossings of all segments over their length"),
+    Column(
+        "crossing_ratio", "1", "crossings a segment, with equal over those with different labels"
+    ),
+    Column(
+        "hamming_ratio",
+        "1",
+        "neurons that differ between both ends, with equal over those with different labels",
+    ),
+    Column("logit_scale", "output", "S; a control"),
+    Column(
+        "midpoint_accuracy",
+        "1",
+        "share of midpoints of pairs with equal labels at which the greatest output is the label; "
+        "a control",
+    ),
+    Column(
+        "weight_norm",
+        "1",
+        "root of the sum of the squares of all weights and biases, those of a convolution counted "
+        "once; a control; NaN for a graph whose parameters are not known",
+    ),
+    Column("n_open", "segments", "segments on which something is not certain"),
+)
+"""What `path_signatures` gives."""
+_NUMBERS_AT_ONCE = 2**22
+
+
+@deliver_interrupts
+@in_words("take fewer pairs")
+def path_signatures(
+    model: Any,
+    points: ArrayLike,
+    labels: ArrayLike,
+    *,
+    n: int = 600,
+    seed: int = 0,
+    exact: bool = True,
+) -> dict[str, Any]:
+    """Say in a few numbers how a network behaves between training points.
+
+    Parameters
+    ----------
+    model : torch.nn.Module, Network, state dict, path, or pair (weights, biases)
+        See `relutopo.as_network`.
+    points : (n_points, ...) array_like
+    labels : (n_points,) array_like
+        In ascending order they stand for the outputs; a single output is for two labels, positive
+        for the second.
+    n : int, default 600
+        Pairs with equal labels, and as many with different ones, at most.
+    seed : int, default 0
+        Of the choice of pairs.
+    exact : bool, default True
+        See `relutopo.segments`.
+
+    Returns
+    -------
+    dict
+        Numbers by name; ``rt.columns("path_signatures")`` explains them.
+
+    Raises
+    ------
+    InputError
+        If labels do not fit the points or the outputs, or no two points have equal or different
+        ones.
+
+    Examples
+    --------
+    >>> slope = [[[1.0, 0.0]]], [[-0.5]]
+    >>> points, labels = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [0, 0, 1, 1]
+    >>> found = path_signatures(slope, points, labels)
+    >>> found["class_constant_same"], found["first_class_change"], found["variation_diff"]
+    (1.0, 0.5, 1.0)
+    """
+    n = check_integer("n", n, 1, remedy="pass how many pairs of each kind are wanted")
+    network, x = points_of(model, points)
+    codes = _codes(labels, len(x), network)
+    same = segment_pairs(x, codes, "within", n=n, seed=seed)
+    different = segment_pairs(x, codes, "between", n=n, seed=seed)
+    is_same = np.arange(len(same) + len(different)) < len(same)
+    found = follow(network, x, np.concatenate([same, different]), exact)
+    scale = _logit_scale(network(x))
+    values = {
+        "n_same": len(same),
+        "n_different": len(different),
+        **_of_segments(found, is_same, scale),
+        "jacobian": _over(_slope(network, x), scale),
+        "logit_scale": scale,
+        "midpoint_accuracy": _midpoint_accuracy(network, x, same, codes),
+        "weight_norm": _weight_norm(model, network),
+        "n_open": found.record.n_open,
+    }
+    return row_of(path_signatures, COLUMNS_OF_PATHS, values, 0)
+
+
+def _codes(labels: ArrayLike, n: int, network: Network) -> NDArray[np.int64]:
+    """Return which output each label stands for."""
+    given = as_labels(labels)
+    if len(given.codes) != n:
+        raise InputError(
+            f"`labels` must be one for each of the {n} points, got {len(given.codes)}; pass those "
+            "of these points"
+        )
+    n_classes = max(2, network.n_outputs)
+    classes = given.classes
+    if classes.dtype.kind in "iu" and classes.min() >= 0 and classes.max() < n_classes:
+        numbers: NDArray[np.int64] = classes.astype(np.int64)[given.codes]
+        return numbers
+    if len(classes) != n_classes:
+        raise InputError(
+            f"`labels` must be of {n_classes} classes, one for each output, got {len(classes)}; "
+            f"pass numbers 0..{n_classes - 1} of outputs if some are missing"
+        )
+    return given.codes
+
+
+def _of_segments(found: Segments, is_same: NDArray[np.bool_], scale: float) -> dict[str, float]:
+    """Return the numbers that come from segments."""
+    changes, crossings, hamming = found.n_class_changes, found.n_crossings, found.hamming_distances
+    departures, lengths = found.departures, float(found.lengths.sum())
+    first = found.first_class_changes[~is_same]
+    moved = found.displacements[~is_same]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ways = found.variations[~is_same] / moved
+
+    def ratio(amounts: NDArray[Any]) -> float:
+        return _over(float(amounts[is_same].mean()), float(amounts[~is_same].mean()))
+
+    return {
+        "class_constant_same": float((changes[is_same] == 0).mean()),
+        "class_changes_same": float(changes[is_same].mean()),
+        "first_class_change": _mean(first[np.isfinite(first)]),
+        "departure_same": _over(float(departures[is_same].mean()), scale),
+        "departure_ratio": ratio(departures),
+        "variation_diff": _mean(ways[moved > 0]),
+        "crossings_per_length": _over(float(crossings.sum()), lengths),
+        "crossing_ratio": ratio(crossings),
+        "hamming_ratio": ratio(hamming),
+    }
+
+
+def _over(value: float, unit: float) -> float:
+    return value / unit if unit > 0 else float("nan")
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    return float(values.mean()) if len(values) else float("nan")
+
+
+def _logit_scale(outputs: NDArray[np.float64]) -> float:
+    centred = outputs - outputs.mean(axis=0)
+    return float(np.sqrt((centred**2).sum(axis=1).mean()))
+
+
+def _slope(network: Network, x: NDArray[np.float64]) -> float:
+    """Return the root of the mean square Frobenius norm of the slope at points."""
+    n, d = x.shape
+    total, layer = 0.0, len(network.layer_sizes)
+    widest = max(network.n_outputs, *network.layer_sizes, 1)
+    step = max(1, _NUMBERS_AT_ONCE // ((d + 1) * widest))
+    for first in range(0, n, step):
+        part = x[first : first + step]
+        reach = np.abs(part).max(axis=0)
+        maps = network.affine_maps(layer, network.signs(part) > 0, reach)
+        total += float((maps.planes[:, :d] ** 2).sum())
+    return float(np.sqrt(total / n))
+
+
+def _midpoint_accuracy(
+    network: Network,
+    x: NDArray[np.float64],
+    pairs: NDArray[np.int64],
+    codes: NDArray[np.int64],
+) -> float:
+    outputs = network((x[pairs[:, 0]] + x[pairs[:, 1]]) / 2)
+    is_single = outputs.shape[1] == 1
+    decisions = outputs[:, 0] > 0 if is_single else outputs.argmax(axis=1)
+    return float((decisions == codes[pairs[:, 0]]).mean())
+
+
+def _weight_norm(model: Any, network: Network) -> float:
+    if hasattr(model, "parameters") and hasattr(model, "named_modules"):
+        squares = [float((p.detach().double() ** 2).sum()) for p in model.parameters()]
+    elif isinstance(network, ReluNetwork):
+        squares = [float((array**2).sum()) for array in (*network.weights, *network.biases)]
+    else:
+        return float("nan")
+    return float(np.sqrt(sum(squares)))

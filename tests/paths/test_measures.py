@@ -1,0 +1,165 @@
+"""Numbers of segments are integrals, and those of `path_signatures` what they are said to be."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+import relutopo as rt
+from properties import examples
+from relutopo.errors import InputError
+from relutopo.gallery import random_network
+from relutopo.paths.measures import mean_lengths
+
+
+@given(seed=st.integers(0, 2**32 - 1), k=st.integers(1, 4), exponent=st.integers(-12, 3))
+@examples(60)
+def test_mean_lengths_are_integrals(seed: int, k: int, exponent: int) -> None:
+    """Also where the step is tiny, and where the line goes through zero or near it."""
+    rng = np.random.default_rng(seed)
+    starts = rng.normal(size=(3, k))
+    ends = starts + 10.0**exponent * rng.normal(size=(3, k))
+    starts[1] = -ends[1] * rng.uniform(0, 2)
+    starts[2] = 0
+    # The integrand is smooth on both sides of its least value, where nodes crowd.
+    step = ends - starts
+    square = (step**2).sum(axis=1)
+    least = np.clip(-(starts * step).sum(axis=1) / np.where(square > 0, square, 1), 0, 1)
+    nodes, weights = np.polynomial.legendre.leggauss(60)
+    expected = np.zeros(3)
+    edges = np.append(0.0, np.geomspace(1e-12, 1, 40))
+    for way in (1 - least, -least):
+        for a, b in pairwise(edges):
+            for node, weight in zip(nodes, weights, strict=True):
+                s = least + way * (a + (b - a) * (1 + node) / 2)
+                lengths = np.linalg.norm(starts + s[:, None] * step, axis=1)
+                expected += np.abs(way) * (b - a) * weight / 2 * lengths
+    np.testing.assert_allclose(mean_lengths(starts, ends), expected, rtol=1e-10)
+
+
+def test_numbers_of_segments_are_those_of_many_samples() -> None:
+    network = random_network([3, 8, 6, 2], seed=4)
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(2, 5, 3)) * 2
+    found = rt.segments(network, a, b)
+    t = np.linspace(0, 1, 40001)[:, None]
+    for i in range(5):
+        f = network((1 - t) * a[i] + t * b[i])
+        gap = np.linalg.norm(f - (1 - t) * f[0] - t * f[-1], axis=1)
+        area = (gap[1:] + gap[:-1]).sum() / 2 / (len(t) - 1)
+        assert found.departures[i] == pytest.approx(area, rel=1e-6, abs=1e-9)
+        way = np.linalg.norm(np.diff(f, axis=0), axis=1).sum()
+        assert found.variations[i] == pytest.approx(way, rel=1e-3)
+        assert found.displacements[i] == pytest.approx(np.linalg.norm(f[-1] - f[0]))
+        ends = network.preactivations(np.stack([a[i], b[i]])) > 0
+        assert found.hamming_distances[i] == (ends[0] != ends[1]).sum()
+        classes = f.argmax(axis=1)
+        changes = np.flatnonzero(classes[1:] != classes[:-1])
+        assert found.n_class_changes[i] == len(changes)
+        if len(changes):
+            assert found.first_class_changes[i] == pytest.approx(t[changes[0], 0], abs=1e-4)
+        else:
+            assert np.isnan(found.first_class_changes[i])
+
+
+def test_an_absolute_value_departs_as_it_must() -> None:
+    absolute = rt.GraphNetwork(1, [rt.Kink(0, np.array([1.0]), np.array([-1.0]))])
+    found = rt.segments(absolute, [[-1.0]], [[1.0]])
+    assert found.departures.tolist() == [0.5]
+    assert found.variations.tolist() == [2.0]
+    assert found.displacements.tolist() == [0.0]
+
+
+def test_the_table_has_a_row_for_each_segment() -> None:
+    pytest.importorskip("pandas")
+    network = random_network([3, 8, 2], seed=1)
+    x = np.random.default_rng(1).normal(size=(20, 3))
+    y = np.arange(20) % 2
+    found = rt.segments(network, x, pairs=rt.segment_pairs(x, n=30))
+    table = found.table(y)
+    assert len(table) == 30
+    assert list(rt.columns("segments_table")) == list(table)
+    assert (table.same_label == (y[table.start] == y[table.end])).all()
+    np.testing.assert_array_equal(table.n_crossings, found.n_crossings)
+    plain = rt.segments(network, x[:5], x[5:10])
+    assert "start" not in plain.table()
+    with pytest.raises(InputError, match="segments without pairs"):
+        plain.table(y)
+    with pytest.raises(InputError, match="fewer points"):
+        found.table(y[:3])
+
+
+def test_signatures_are_what_they_are_said_to_be() -> None:
+    network = random_network([4, 9, 7, 3], seed=2)
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=(30, 4)), np.arange(30) % 3
+    values = rt.path_signatures(network, x, y, n=40, seed=5)
+    assert list(values) == list(rt.columns("path_signatures"))
+    same = rt.segment_pairs(x, y, "within", n=40, seed=5)
+    different = rt.segment_pairs(x, y, "between", n=40, seed=5)
+    alike = rt.segments(network, x, pairs=same)
+    unlike = rt.segments(network, x, pairs=different)
+    f = network(x)
+    scale = np.sqrt(((f - f.mean(axis=0)) ** 2).sum(axis=1).mean())
+    step = 1e-6
+    slopes = [(network(x + step * e) - network(x - step * e)) / (2 * step) for e in np.eye(4)]
+    middles = network((x[same[:, 0]] + x[same[:, 1]]) / 2).argmax(axis=1)
+    expected = {
+        "n_same": 40,
+        "n_different": 40,
+        "class_constant_same": (alike.n_class_changes == 0).mean(),
+        "class_changes_same": alike.n_class_changes.mean(),
+        "first_class_change": np.nanmean(unlike.first_class_changes),
+        "departure_same": alike.departures.mean() / scale,
+        "departure_ratio": alike.departures.mean() / unlike.departures.mean(),
+        "variation_diff": (unlike.variations / unlike.displacements).mean(),
+        "jacobian": np.sqrt((np.array(slopes) ** 2).sum(axis=(0, 2)).mean()) / scale,
+        "crossings_per_length": (alike.n_crossings.sum() + unlike.n_crossings.sum())
+        / (alike.lengths.sum() + unlike.lengths.sum()),
+        "crossing_ratio": alike.n_crossings.mean() / unlike.n_crossings.mean(),
+        "hamming_ratio": alike.hamming_distances.mean() / unlike.hamming_distances.mean(),
+        "logit_scale": scale,
+        "midpoint_accuracy": (middles == y[same[:, 0]]).mean(),
+        "weight_norm": np.sqrt(sum((w**2).sum() for w in (*network.weights, *network.biases))),
+        "n_open": 0,
+    }
+    assert values == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_module_with_images_and_words_as_labels() -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(
+        nn.Conv2d(1, 2, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(8, 2)
+    )
+    images = torch.rand(12, 1, 6, 6)
+    values = rt.path_signatures(module, images, ["cat", "dog"] * 6, n=10)
+    squares = sum(float((p.detach() ** 2).sum()) for p in module.parameters())
+    assert values["weight_norm"] == pytest.approx(np.sqrt(squares))
+    assert 0 <= values["class_constant_same"] <= 1
+    assert values["variation_diff"] >= 1
+    assert values["n_open"] == 0
+
+
+def test_one_output_and_affine_networks() -> None:
+    line = rt.ReluNetwork([[[1.0, 0.0]]], [[0.0]])
+    x, y = np.array([[-1.0, 0], [-2.0, 1], [1.0, 0], [2.0, 0]]), [-1, -1, 1, 1]
+    values = rt.path_signatures(line, x, y)
+    assert values["class_constant_same"] == values["midpoint_accuracy"] == 1
+    assert values["departure_same"] == values["crossings_per_length"] == 0
+    assert np.isnan(values["crossing_ratio"])
+    assert values["first_class_change"] == pytest.approx((1 / 2 + 1 / 3 + 2 / 3 + 1 / 2) / 4)
+
+
+def test_labels_that_do_not_fit_are_explained() -> None:
+    network = random_network([2, 3, 3], seed=0)
+    x = np.eye(2)
+    with pytest.raises(InputError, match="one for each"):
+        rt.path_signatures(network, x, [0, 1, 2])
+    with pytest.raises(InputError, match="3 classes"):
+        rt.path_signatures(network, x, ["a", "b"])
