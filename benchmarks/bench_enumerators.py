@@ -29,8 +29,15 @@ SERIES = [128, 256] if QUICK else [128, 256, 512, 1032]
 NETWORKS = [[2, width, width, 1] for width in SERIES] + (
     [[2, *[32] * 5, 1], [3, 16, 16, 1], [4, 8, 8, 1]]
     if QUICK
-    else [[2, *[64] * 10, 1], [3, 48, 48, 1], [4, 20, 20, 1]]
+    else [
+        [2, *[64] * 10, 1],
+        [2, *[32] * 18, 1],
+        [2, *[16] * 20, 1],
+        [3, 48, 48, 1],
+        [4, 20, 20, 1],
+    ]
 )
+LATTICES = [4] if QUICK else [16, 24, 32]
 PEER_SHAPE = [2, 12, 12, 1] if QUICK else [2, 32, 32, 1]
 
 
@@ -44,7 +51,47 @@ def _warm() -> None:
 @pytest.mark.parametrize("shape", NETWORKS, ids=str)
 def test_enumeration(benchmark: Any, shape: list[int]) -> None:
     network = random_network(shape, kind="uniform")
-    complex_, graph = record(benchmark, lambda: decompose(network), rounds=10, shape=shape)
+    _measure(benchmark, network, rounds=10, shape=shape)
+
+
+@pytest.mark.parametrize("size", LATTICES)
+def test_lattice(benchmark: Any, size: int) -> None:
+    """Minima of maxima, made of ReLUs: most neurons vanish where others do."""
+    network = _lattice(size)
+    shape = [*network.widths]
+    _measure(benchmark, network, rounds=3 if size < 20 else 1, shape=shape, lattice=size)
+
+
+def _lattice(size: int) -> rt.ReluNetwork:
+    """Return the minimum of so many maxima of half as many of so many affine functions.
+
+    The greater one of a and b is relu(a - b) + relu(b) - relu(-b). Sizes that are no powers of two
+    take some functions and some maxima twice.
+    """
+    rng, length = np.random.default_rng(0), 1 << (size - 1).bit_length()
+    functions = rng.normal(size=(size, 3)) * [1.0, 1.0, 0.5]
+    groups = [rng.choice(size, size // 2, replace=False) for _ in range(size)]
+    same_length = [np.resize(group, length // 2) for group in groups]
+    chosen = functions[np.resize(same_length, (length, length // 2)).ravel()]
+    before: Any
+    before, offsets, weights, biases = chosen[:, :2], chosen[:, 2], [], []
+    while len(before) > 1:
+        sense = 1.0 if len(before) > length else -1.0
+        pairs = np.eye(len(before) // 2)
+        first = np.kron(pairs, [[1.0, -1.0], [0.0, 1.0], [0.0, -1.0]])
+        weights.append(first @ (sense * before))
+        biases.append(first @ (sense * offsets))
+        before, offsets = sense * np.kron(pairs, [[1.0, 1.0, -1.0]]), np.zeros(len(pairs))
+    return rt.ReluNetwork([*weights, before], [*biases, offsets])
+
+
+def _measure(benchmark: Any, network: rt.ReluNetwork, rounds: int, **facts: Any) -> None:
+    half = 1.0 if "lattice" in facts else BOX
+
+    def enumerate_() -> tuple[rt.CellComplex, rt.DualGraph]:
+        return decompose(network, half)
+
+    complex_, graph = record(benchmark, enumerate_, rounds=rounds, **facts)
     benchmark.extra_info |= {
         "dim": complex_.dim,
         "n_regions": complex_.n_regions,

@@ -41,9 +41,9 @@ _PACKAGES = (
 )
 
 
-def decompose(network: rt.Network) -> tuple[rt.CellComplex, rt.DualGraph]:
+def decompose(network: rt.Network, half: float = BOX) -> tuple[rt.CellComplex, rt.DualGraph]:
     """Enumerate end to end: cells, facets, patterns and dual graph."""
-    complex_ = rt.decompose(network, rt.Box(-BOX, BOX, dim=network.input_dim), enumerator="cpu")
+    complex_ = rt.decompose(network, rt.Box(-half, half, dim=network.input_dim), enumerator="cpu")
     return complex_, complex_.dual_graph()
 
 

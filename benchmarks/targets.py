@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
+
 from .rows import MIB, Row, Rows, host_and_card, microseconds, series, shape
 
 
@@ -58,6 +60,24 @@ def _enumeration(rows: Rows) -> Iterable[Target]:
             ratio = row["peak_bytes"] / row["result_bytes"]
             measured = f"{ratio:.2f} times ({row['peak_bytes'] / MIB:.0f} MiB at the peak)"
             yield Target(f"{name}, peak memory", "≤ 3 times the result", measured, ratio <= 3)
+    for layers in ([32] * 18, [16] * 20):
+        row = of([2, *layers, 1])
+        if row:
+            share = 10_000 * row["n_uncertain"] / row["n_regions"]
+            yield Target(
+                f"{shape(row)}, {row['n_regions']:,} regions",
+                "≤ 6 µs a region, fewer than 1 sign in 10,000 regions open",
+                f"{microseconds(row):.2f} µs, {share:.2f}",
+                microseconds(row) <= 6 and share < 1,
+            )
+    for n, most in ((16, 0.0), (24, 60.0), (32, np.inf)):
+        row = rows.best("enumerators", lattice=n)
+        if row:
+            what = f"minimum of {n} maxima of {n // 2}, {row['n_regions']:,} regions"
+            wanted = f"≤ {most:.0f} s" if most else "≤ 100 µs a region"
+            measured = f"{row['seconds']:.2f} s, {microseconds(row):.1f} µs a region"
+            good = row["seconds"] <= most if most else microseconds(row) <= 100
+            yield Target(what, wanted if n < 32 else "finished", measured, good)
     every = series(rows)
     if len(every) > 1:
         first, last = every[0], every[-1]

@@ -92,7 +92,8 @@ class Decisions:
         return self._domain.side_planes()
 
     @cached_property
-    def _precise(self) -> PreciseMaps | None:
+    def precise(self) -> PreciseMaps | None:
+        """Maps to twice the precision, where they are available."""
         return PreciseMaps.of(self._network, self._magnitude)
 
     def plane(self, plane: Plane) -> Integers:
@@ -114,7 +115,7 @@ class Decisions:
 
         The bound is infinite where maps are not available to twice the precision.
         """
-        if self._precise is None:
+        if self.precise is None:
             return np.zeros(len(meeting) + 1, dtype=object), np.inf
         return meeting_point([self._near_plane(plane) for plane in meeting])
 
@@ -139,7 +140,7 @@ class Decisions:
         """
         signs = [0] * len(wanted)
         is_long = self._network.layer_of(wanted[0][0]) >= self._first_precise
-        if point is None and is_long and self._precise is not None:
+        if point is None and is_long and self.precise is not None:
             near, error = self.near_point(meeting)
             signs = [sign_at(self._near_plane(plane), near, error) for plane in wanted]
             if all(signs):
@@ -163,7 +164,7 @@ class Decisions:
         ends : two sequences of d planes
         planes : sequence of planes
         """
-        if self._precise is not None:
+        if self.precise is not None:
             start, stop = (self.near_point(end) for end in ends)
             found = [
                 parameter_between(value_at(plane, *start), value_at(plane, *stop))
@@ -208,13 +209,11 @@ class Decisions:
             return plane_of_side(self._sides[-1 - label])
         layer, pattern = self._before(label, packed)
         unit = label - self._network.layer_offsets[layer]
-        return plane_of(self._near_map(layer, pattern), unit)
+        assert self.precise is not None
+        return plane_of(self._near_map(layer, pattern), unit, self.precise.reach)
 
     def _compute_near_map(self, layer: int, pattern: bytes) -> PreciseMap:
         """Return a layer's map to twice the precision."""
-        assert self._precise is not None
-        if not layer:
-            return self._precise.first
-        n_before = self._network.layer_offsets[layer - 1]
-        active = np.frombuffer(pattern, dtype=bool)[n_before:]
-        return self._precise.following(self._near_map(layer - 1, pattern[:n_before]), active, layer)
+        assert self.precise is not None
+        high, low, errors = self.precise.on(np.frombuffer(pattern, dtype=bool)[None], layer)
+        return PreciseMap(high[0], low[0], errors[0])

@@ -3,9 +3,10 @@
 Only signs and orders involve numbers. Each is taken from floats where an a-priori error bound
 allows and decided in integers where it does not. The bounds are derived in
 `relutopo.networks.network` and `maps` (maps) and in `values` (values, parameters, positions).
-Those of positions are for the worst case and grow with depth, far above the errors themselves; a
-vertex whose bound exceeds `Task.target` lies on nearly parallel lines
-and is computed again, with more digits or exactly, and rounded.
+Those of positions are for the worst case and grow with depth, far above the errors themselves, so
+that deep networks take them from the lines that meet (`cuts.lines`). A vertex whose bound exceeds
+`Task.target` lies on nearly parallel lines and is computed again, with more digits or exactly, and
+rounded.
 """
 
 from __future__ import annotations
@@ -20,15 +21,37 @@ from relutopo.geometry.domain import Domain
 from relutopo.networks.network import Network
 
 from .._certified.decisions import Decisions
+from .._shared.planes import sides_as_planes
 from .._shared.task import Limits, Stage, Task
 from .blocks.block import Block
 from .cuts.cut import cross_edges
+from .cuts.lines import lines_after, sharpen_inside, sharpen_on_edges
 from .exact_decisions import Plane, Point, Settler, settle_orders, settle_signs
+from .integers.placing import refine_inside, refine_on_edges
+from .integers.planes import ShortPlanes
+from .integers.planes import lines_after as integer_lines_after
+from .integers.settling import settle_along_chords, settle_along_edges
+from .integers.settling import settle_signs as settle_signs_by_integers
 from .maps.chain import MapChain
 from .maps.graph_maps import Evaluated
 from .maps.vertex_values import add_vertices, fit_maps
-from .records import Crossed, Crossings, Cut, Maps, Placed, Values, VertexSigns
+from .records import (
+    Chords,
+    Crossed,
+    Crossings,
+    Cut,
+    IntegerPlanes,
+    Maps,
+    Placed,
+    Values,
+    VertexSigns,
+)
 from .tuning import Tuning
+
+_SHALLOW = 6
+"""Up to how many layers bounds of vertices do not grow so far that lines are kept for them."""
+_SHARP = 2.0**-23
+"""From which share of `Task.target` on the bounds of vertices are taken from lines instead."""
 
 __all__ = ["LayerCut", "Lines", "PlanarTask", "settle_crossings"]
 
@@ -60,8 +83,10 @@ class PlanarTask(Task):
     def __init__(self, network: Network, domain: Domain, limits: Limits, tuning: Tuning) -> None:
         super().__init__(network, domain, limits)
         self.tuning = tuning
-        self.maps = MapChain(self.network, self.magnitude, tuning)
         self.decisions = Decisions(self.network, domain, self.magnitude)
+        self.short = ShortPlanes.of(self.network, domain)
+        self.is_deep = len(self.network.layer_sizes) > _SHALLOW and self.short is None
+        self.maps = MapChain(self.network, self.magnitude, tuning, self.decisions)
 
 
 class LayerCut:
@@ -81,28 +106,45 @@ class LayerCut:
         layer = stage.layer
         self.block, self.layer = block, layer
         self.cells, self.beside = block.cells, block.beside
-        of_layer = block.earlier
-        if of_layer is None:
+        of_layer: Maps | Values | Evaluated | None = block.earlier
+        self.integers: IntegerPlanes | None = None
+        if task.short is not None:
+            of_layer, self.integers = task.short.begin(stage, block, task.magnitude)
+        elif of_layer is None:
             of_layer = task.maps.first(layer, self.cells)
         maps: Maps | Values
-        if isinstance(of_layer, Maps) and (block.earlier is None or stage.first > 0):
+        is_made = self.integers is not None or block.earlier is None or stage.first > 0
+        if isinstance(of_layer, Maps) and is_made:
             self.units, maps, signs = task.maps.some(stage, of_layer, self.cells, self.beside)
         else:
             found = task.maps.next(layer, self.cells, self.beside, of_layer)
             self.units, maps, signs, of_layer = found
         self.magnitude = task.magnitude
         self.target, self.rounding = task.target, task.rounding
+        self.lines, self.first_target = block.lines, task.target
+        if task.is_deep and task.domain.dim == 2:
+            self.first_target = _SHARP * task.target
+            if self.lines is None:
+                self.lines = sides_as_planes(task.domain)[1][-1 - self.cells.labels]
         self.n_old = len(self.cells.x)
         self.settler = Settler(task.decisions, block)
         self.n_uncertain = block.n_uncertain + len(signs.unknown)
-        self._settle_signs(signs)
+        self._first = task.network.layer_offsets[layer]
+        self.places = self.units.neurons - np.int32(self._first)
         self._of_layer = of_layer
+        self._settle_signs(signs)
         fitted: Maps
         fitted = maps if isinstance(maps, Maps) else fit_maps(maps, self.cells, self.beside, signs)
         crossings = self._cross_edges(fitted, signs)
         self.crossed = Crossed(self.cells, self.beside, self.units, fitted, signs, crossings)
 
     def _settle_signs(self, signs: VertexSigns) -> None:
+        if self.integers is not None and isinstance(self._of_layer, Maps):
+            plane_of, places = self._of_layer.plane_of, self.places
+            settle_signs_by_integers(
+                signs, self.cells, self.beside, plane_of, places, self.integers
+            )
+            return
         neurons, owner = self.units.neurons, self.beside.vertex_owner
         for vertex, unit, sign in settle_signs(self.settler, signs.unknown, neurons, owner):
             if sign:
@@ -122,10 +164,46 @@ class LayerCut:
         def plane(edge: int, i: int) -> Plane:
             return int(owner[edge]), int(self.units.neurons[crossings.item[i]])
 
-        if n_open:
+        if n_open and self.integers is not None:
+            self.n_uncertain += n_open
+            settle_along_edges(
+                crossings, self.cells, owner, signs, maps.plane_of, self.places, self.integers
+            )
+        elif n_open:
             self.n_uncertain += settle_crossings(self.settler, crossings, ends, plane)
         result: Crossings = crossings
         return result
+
+    def settle_along_chords(
+        self,
+        chords: Chords,
+        n_open: int,
+        ends: Callable[[int], tuple[Point, Point]],
+        plane: Callable[[int, int], Plane],
+    ) -> None:
+        """Order the crossings of chords where that is open."""
+        if n_open and self.integers is not None:
+            self.n_uncertain += n_open
+            settle_along_chords(chords, self.crossed.maps.plane_of, self.places, self.integers)
+        elif n_open:
+            self.n_uncertain += settle_crossings(self.settler, chords.crossings, ends, plane)
+
+    def integers_after(self, placed: Placed, result: Cut) -> IntegerPlanes | None:
+        """Return what is known as integers of the complex after the cut."""
+        if self.integers is None:
+            return None
+        plane_of = self.crossed.maps.plane_of
+        pieces = placed.first_piece
+        lines = integer_lines_after(self.integers, plane_of, self._first, pieces, result)
+        return self.integers._replace(lines=lines)
+
+    def lines_after(self, placed: Placed, result: Cut) -> NDArray[np.float64] | None:
+        """Return the lines of the edges after the cut, of a deep network."""
+        if self.lines is None:
+            return None
+        lines: NDArray[np.float64]
+        lines = lines_after(self.lines, self.crossed, placed.first_piece, result)
+        return lines
 
     def pass_on(self, placed: Placed, result: Cut) -> Maps | Values | Evaluated:
         """Return what the next stage's maps or values come from, on the complex after the cut."""
@@ -154,8 +232,38 @@ class LayerCut:
 
     def refine_edges(self, placed: Placed) -> None:
         """Compute those new vertices on edges anew whose error bound is too large."""
+        if self.integers is not None:
+            refine_on_edges(
+                placed,
+                self.crossed.crossings,
+                self.beside.edge_owner,
+                self.crossed.maps.plane_of,
+                self.places,
+                self.integers,
+                self.target,
+                self.rounding,
+            )
+            return
+        if self.lines is not None:
+            sharpen_on_edges(self.lines, self.crossed, placed, self.first_target)
         lines = self.lines_on_edges(placed)
         self.refine(placed.x, placed.deviation, self.n_old, len(placed.x), lines)
+
+    def refine_inside(self, placed: Placed, result: Cut) -> None:
+        """Compute those new vertices inside regions anew whose error bound is too large."""
+        new, base = result.cells, len(placed.x)
+        if self.integers is not None:
+            plane_of, own = self.crossed.maps.plane_of, (self.places, self.integers)
+            refine_inside(result, plane_of, *own, self.target, self.rounding)
+            return
+        if self.lines is not None:
+            sharpen_inside(self.crossed, result, self.first_target)
+
+        def lines(vertex: int) -> tuple[int, list[int]]:
+            region, *units = result.inner_source[vertex - base].tolist()
+            return region, [int(self.units.neurons[unit]) for unit in units]
+
+        self.refine(new.x, new.deviation, base, len(new.x), lines)
 
     def refine(
         self,

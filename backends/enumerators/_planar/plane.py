@@ -40,7 +40,7 @@ from .blocks.splitting import Parts
 from .cuts.chords import find_chords
 from .cuts.cut import BUILT, PLACED, build, finish
 from .exact_decisions import Plane, Point
-from .layer import LayerCut, PlanarTask, settle_crossings
+from .layer import LayerCut, PlanarTask
 from .tuning import Tuning
 
 __all__ = ["PlaneCutter"]
@@ -181,14 +181,14 @@ class PlaneCutter:
                 break
             block = self._cut_once(block, self._stages[i])
             i += 1
-        return replace(part, block=replace(block, earlier=None))
+        return replace(part, block=replace(block, earlier=None, integers=None, lines=None))
 
     def _cut_once(self, block: Block, stage: Stage, *, counts: bool = True) -> Block:
         """Cut a block by one stage; it counts unless it is only tried."""
         cut = LayerCut(self._task, stage, block)
         most = self._task.limits.most_cells
         neurons = cut.units.neurons
-        done = finish(cut.crossed, cut.magnitude, cut.target, most)
+        done = finish(cut.crossed, cut.magnitude, cut.first_target, most)
         placed, chords, reached = done.placed, done.chords, done.reached
         broken, n_open, n_cells, result = done.broken, done.n_open, done.n_cells, done.cut
         edge_lines = cut.lines_on_edges(placed)
@@ -217,27 +217,21 @@ class PlaneCutter:
             unit = int(chords.units[chords.unit_ptr[other]])
             return region, int(neurons[unit])
 
-        if n_open:
-            cut.n_uncertain += settle_crossings(cut.settler, chords.crossings, ends, plane)
+        cut.settle_along_chords(chords, n_open, ends, plane)
         if reached != BUILT:
             n_cells, result = build(cut.crossed, placed, chords, cut.magnitude, most)
         self._task.check_limit(n_cells, stage.layer)
         if counts:
             self._count(len(result.cells.packed) - block.n_regions, stage)
-        inner_base = len(placed.x)
-
-        def inner_lines(vertex: int) -> tuple[int, list[int]]:
-            region, *units = result.inner_source[vertex - inner_base].tolist()
-            return region, [int(neurons[unit]) for unit in units]
-
-        new = result.cells
-        cut.refine(new.x, new.deviation, inner_base, len(new.x), inner_lines)
+        cut.refine_inside(placed, result)
         is_last = stage == self._stages[-1]
         piece_ptr = placed.first_piece[block.piece_ptr]
         return Block(
-            cells=new,
+            cells=result.cells,
             earlier=None if is_last else cut.pass_on(placed, result),
             piece_ptr=piece_ptr,
             pieces=np.arange(piece_ptr[-1], dtype=np.int32),
             n_uncertain=cut.n_uncertain,
+            integers=None if is_last else cut.integers_after(placed, result),
+            lines=None if is_last else cut.lines_after(placed, result),
         )

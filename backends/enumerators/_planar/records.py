@@ -20,6 +20,7 @@ __all__ = [
     "Crossings",
     "Cut",
     "Cutters",
+    "IntegerPlanes",
     "Maps",
     "Placed",
     "PlanarCells",
@@ -117,6 +118,21 @@ class Values(NamedTuple):
     def of(self, vertices: NDArray[np.integer]) -> Values:
         """Return the values at some vertices, in their order."""
         return self._replace(z=self.z[vertices], errors=self.errors[vertices])
+
+
+class IntegerPlanes(NamedTuple):
+    """What is known as integers of a block.
+
+    Attributes
+    ----------
+    lines : (n_edges, 3, k) ndarray of int32
+        The line of each edge.
+    units : (n_planes, n_units, 3, k) ndarray of int32
+        The planes of the layer that cuts or has cut last, whose maps are `Maps`, by their rows.
+    """
+
+    lines: NDArray[np.int32]
+    units: NDArray[np.int32]
 
 
 class Cutters(NamedTuple):

@@ -36,6 +36,9 @@ class Tuning:
     siblings : int
         From how many children a parent on a layer's maps are made rather than its values at
         vertices.
+    coarse : float
+        From which share of the largest value on the bounds of values are too large, and values are
+        computed anew from maps to twice the precision.
     """
 
     numbers_at_once: int = 2**20
@@ -48,6 +51,7 @@ class Tuning:
     wide_last: int = 192
     of_graph: int = 2048
     siblings: int = 3
+    coarse: float = 2.0**-32
 
 
 DEFAULT = Tuning()

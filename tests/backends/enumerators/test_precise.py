@@ -61,12 +61,34 @@ def test_errors_of_maps_do_not_underflow_on_tiny_domains(magnitude: float) -> No
     """0.1^4 does not fit into two floats."""
     network = ReluNetwork([[[0.1, 0.0]], *[[[0.1]]] * 3, [[1.0]]], [[0.0]] * 5)
     maps = precise.PreciseMaps(network, np.array([magnitude, magnitude]))
-    last = maps.first
-    for layer in (1, 2, 3):
-        last = maps.following(last, np.ones(1, dtype=bool), layer)
-    slope = Fraction(last.high[0, 0]) + Fraction(last.low[0, 0])
-    deviation = abs(slope - Fraction(0.1) ** 4) * Fraction(magnitude)
-    assert 0 < deviation <= Fraction(last.error)
+    last = maps.on(np.ones((1, 3), dtype=bool), 3)
+    slope = Fraction(last.high[0, 0, 0]) + Fraction(last.low[0, 0, 0])
+    deviation = abs(slope - Fraction(0.1) ** 4)
+    assert 0 < deviation <= Fraction(last.errors[0, 0])
+    assert 0 < deviation * Fraction(magnitude) <= Fraction(maps.reach @ last.errors[0])
+
+
+@given(
+    seed=st.integers(0, 10**6), exponent=st.sampled_from([0, -12, -60]), depth=st.integers(1, 18)
+)
+def test_maps_have_their_bounds(seed: int, exponent: int, depth: int) -> None:
+    """However deep the network is, and also where its products are too small for a float."""
+    drawn = random_network([2, *[4] * depth, 1], seed)
+    weights = [w * 2.0**exponent for w in drawn.weights]
+    network = ReluNetwork(weights, drawn.biases)
+    patterns = np.random.default_rng(seed).random((5, network.n_neurons)) < 0.7
+    maps = precise.PreciseMaps(network, np.ones(2)).on(patterns, depth - 1)
+    scales = np.cumsum([shift for *_, shift in network._integer_layers])
+    for r, pattern in enumerate(patterns):
+        exact = network.exact_maps(pattern, depth)[-1]
+        for k in range(3):
+            found = [
+                Fraction(x) + Fraction(y)
+                for x, y in zip(maps.high[r, k], maps.low[r, k], strict=True)
+            ]
+            wanted = [Fraction(x, 1 << int(scales[depth - 1])) for x in exact[:, k]]
+            square = sum((x - y) ** 2 for x, y in zip(found, wanted, strict=True))
+            assert square <= Fraction(maps.errors[r, k]) ** 2
 
 
 @given(
@@ -124,7 +146,7 @@ def test_points_and_signs_agree_with_integers(d: int, seed: int, kind: str) -> N
 
 
 def test_orders_are_the_same_without(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a deep network, in which nearly parallel lines are crossed."""
+    """On a network with lines that are so close that floats leave their order open."""
     orders = []
     find = decisions.Decisions.parameters
 
@@ -133,7 +155,14 @@ def test_orders_are_the_same_without(monkeypatch: pytest.MonkeyPatch) -> None:
         return find(self, ends, planes)
 
     monkeypatch.setattr(decisions.Decisions, "parameters", watched)
-    network, box = random_network([2, *[16] * 12, 1], kind="uniform"), Box(-10, 10, dim=2)
+    drawn, box = random_network([2, 8, 8, 8, 1]), Box(-2, 2, dim=2)
+    weights = [w.copy() for w in drawn.weights]
+    for w in weights[:-1]:
+        w[1::2] = w[::2]
+    biases = [*(np.repeat(b[::2], 2) for b in drawn.biases[:-1]), drawn.biases[-1]]
+    for b in biases[:-1]:
+        b[1::2] *= 1 + 2.0**-50
+    network = ReluNetwork(weights, biases)
     fast = decompose(network, box)
     assert orders
     monkeypatch.setattr(precise.PreciseMaps, "of", lambda *arguments: None)

@@ -37,9 +37,11 @@ def network(seed: int, widths: list[int], kind: str) -> ReluNetwork:
     return ReluNetwork(weights, biases)
 
 
-def by_values(net: ReluNetwork, domain: rt.Domain) -> rt.CellComplex:
+def by_values(net: ReluNetwork, domain: rt.Domain, coarse: float = 2.0**-32) -> rt.CellComplex:
     """Carry values from the second layer on, in blocks of a few regions."""
-    tuning = _tuning.Tuning(siblings=10**9, numbers_at_once=1, fewest=5, fewest_at_last=5)
+    tuning = _tuning.Tuning(
+        siblings=10**9, numbers_at_once=1, fewest=5, fewest_at_last=5, coarse=coarse
+    )
     found: rt.CellComplex = _enumeration.enumerate_planar(net, domain, None, None, 2, tuning)
     return found
 
@@ -54,8 +56,25 @@ def test_complex_is_that_of_exact(seed: int, kind: str) -> None:
     assert_same_complex(found, rt.decompose(net, domain, enumerator="exact"))
 
 
+@pytest.mark.parametrize("kind", ["generic", "integer", "no biases"])
+@pytest.mark.parametrize("seed", range(6))
+def test_deep_complex_is_that_of_exact(seed: int, kind: str) -> None:
+    """With the lines of edges, and with values that are computed anew in every layer."""
+    widths = np.random.default_rng(seed).integers(2, 6, size=7 + 2 * seed).tolist()
+    net, domain = network(seed, widths, kind), rt.Box(-3, 3, dim=2)
+    exact = rt.decompose(net, domain, enumerator="exact").canonical()
+    for found in (rt.decompose(net, domain, enumerator="cpu"), by_values(net, domain, 0.0)):
+        assert_same_complex(found, exact)
+        vertices, errors = found.canonical().vertices, found.canonical().vertex_errors
+        off = np.abs(vertices - exact.vertices).max(axis=1)
+        assert (off <= errors + exact.vertex_errors).all()
+
+
+@pytest.mark.parametrize("coarse", [2.0**-32, 0.0])
 @pytest.mark.parametrize("seed", range(4))
-def test_values_are_within_their_bounds(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+def test_values_are_within_their_bounds(
+    monkeypatch: pytest.MonkeyPatch, seed: int, coarse: float
+) -> None:
     """At the floats of a vertex they are those of the maps of all regions beside it."""
     net = network(seed, [7, 6, 6, 5, 4], "generic")
     seen: list[tuple[int, Any, Any]] = []
@@ -67,7 +86,7 @@ def test_values_are_within_their_bounds(monkeypatch: pytest.MonkeyPatch, seed: i
         return values
 
     monkeypatch.setattr(_layer.LayerCut, "pass_on", watch)
-    by_values(net, rt.Box(-3, 3, dim=2))
+    by_values(net, rt.Box(-3, 3, dim=2), coarse)
     carried = [entry for entry in seen if isinstance(entry[2], _records.Values)]
     assert carried
     for layer, cells, values in carried[:: max(1, len(carried) // 12)]:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from relutopo.system.compilation import njit
 
 from ..maps.graph_maps import Evaluated
-from ..records import Beside, Maps, PlanarCells, Values
+from ..records import Beside, IntegerPlanes, Maps, PlanarCells, Values
 
 __all__ = ["Block", "Part"]
 
@@ -40,6 +40,10 @@ class Block:
         in order along it.
     n_uncertain : int
         Decisions taken exactly since the block began.
+    integers : IntegerPlanes or None
+        Of networks with short planes that often meet, after the first layer.
+    lines : (n_edges, 4) ndarray or None
+        Of deep networks, after the first layer; see `cuts.lines`.
     """
 
     cells: PlanarCells
@@ -47,6 +51,8 @@ class Block:
     piece_ptr: NDArray[np.int64]
     pieces: NDArray[np.int32]
     n_uncertain: int
+    integers: IntegerPlanes | None = None
+    lines: NDArray[np.float64] | None = None
 
     @property
     def n_regions(self) -> int:

@@ -63,13 +63,15 @@ class Parts:
             half_edges=half_edges,
             packed=cells.packed[regions],
         )
-        earlier = self._earlier
+        earlier, integers, lines = self._earlier, self.whole.integers, self.whole.lines
         block = Block(
             cells=own,
             earlier=earlier.of(vertices) if isinstance(earlier, Values) else earlier.of(regions),
             piece_ptr=np.arange(len(edges) + 1),
             pieces=np.arange(len(edges), dtype=np.int32),
             n_uncertain=0,
+            integers=integers and integers._replace(lines=integers.lines[edges]),
+            lines=None if lines is None else lines[edges],
         )
         return Part(block, vertices, edges)
 

@@ -30,13 +30,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from relutopo.arithmetic.rounding import SMALLEST_REACH, UNIT_ROUNDOFF
+from relutopo.arithmetic.rounding import SMALLEST_REACH, UNDERFLOW, UNIT_ROUNDOFF
 from relutopo.geometry.patterns import unpack_patterns
 from relutopo.networks.graph import ChainLayer, GraphNetwork
 from relutopo.networks.network import Network
 from relutopo.networks.perceptron import ReluNetwork
 from relutopo.system.compilation import njit
 
+from ..._certified.decisions import Decisions
 from ..._certified.norms import norm_from, norms_of_rows, spectral_norm_bound
 from ..._certified.values import larger
 from ..._shared.bits import n_words
@@ -73,12 +74,20 @@ class MapChain:
     magnitude : (d,) ndarray
         Bound of the coordinates.
     tuning : Tuning
+    decisions : Decisions
+        Has the maps to twice the precision.
     """
 
-    def __init__(self, network: Network, magnitude: NDArray[np.float64], tuning: Tuning) -> None:
+    def __init__(
+        self,
+        network: Network,
+        magnitude: NDArray[np.float64],
+        tuning: Tuning,
+        decisions: Decisions,
+    ) -> None:
         self._network, self._tuning = network, tuning
-        self._magnitude = magnitude
-        self._layers = {}
+        self._magnitude, self._decisions = magnitude, decisions
+        self._layers: dict[int, _Layer] = {}
         self._room = threading.local()
         self._units = [
             Cutters(
@@ -162,12 +171,13 @@ class MapChain:
             return self._local(layer, cells, beside, earlier)
         assert not isinstance(earlier, Evaluated)
         before: Maps | Values = earlier
+        is_last = layer + 1 == len(self._network.layer_sizes)
         this = self._layers[layer]
         if isinstance(before, Maps) and _is_sparse(before, self._tuning.siblings):
             before = values_of_maps(before, cells, beside)
         both: tuple[Maps | Values, VertexSigns]
-        is_last = layer + 1 == len(self._network.layer_sizes)
         if isinstance(before, Values):
+            before = self._sharpened(layer - 1, cells, beside, before)
             if not this.norm:
                 this = this._replace(norm=spectral_norm_bound(this.columns))
                 self._layers[layer] = this
@@ -197,6 +207,21 @@ class MapChain:
                 return found.cutters, found.maps, signs, found.evaluated
         maps = self.first(layer, cells)
         return self._units[layer], maps, _all_signs(maps, cells, beside), Evaluated(None)
+
+    def _sharpened(self, layer: int, cells: PlanarCells, beside: Beside, values: Values) -> Values:
+        """Return a layer's values, anew from maps to twice the precision if bounds have grown."""
+        precise, largest = self._decisions.precise, float(np.abs(values.z).max())
+        if precise is None or not np.median(values.errors) > self._tuning.coarse * largest:
+            return values
+        patterns = unpack_patterns(cells.packed, self._network.layer_offsets[layer])
+        maps = precise.on(patterns, layer)
+        sizes = np.linalg.norm(maps.high, axis=2) + np.sqrt(maps.high.shape[2]) * UNDERFLOW
+        norms = 1.01 * (UNIT_ROUNDOFF * sizes + maps.errors)
+        every = np.arange(len(patterns), dtype=np.int32)
+        no_errors = np.empty((len(patterns), 0))
+        sharp = Maps(maps.high, every, no_errors, every, norms, float(self._magnitude.min()))
+        sharpened: Values = values_of_maps(sharp, cells, beside)
+        return sharpened
 
     def _last_planes(self, size: int) -> NDArray[np.float64]:
         """Return room for planes of the last layer.
