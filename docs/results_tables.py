@@ -1,6 +1,6 @@
 """Make the tables of docs/results.md from the folder of its sweep.
 
-``python docs/examples/results_tables.py multirun/<folder>`` prints them as Markdown.
+``python docs/results_tables.py multirun/<folder>`` prints them as Markdown.
 """
 
 import sys
