@@ -53,7 +53,7 @@ def course(runs: pd.DataFrame, experiments: tuple[str, ...], measure: str) -> No
                     f"{here.n_regions.mean():.0f}",
                     mean_and_least(here.held_out_accuracy),
                     *values,
-                    mean_and_least(here["held_out_purity"]),
+                    mean_and_least(here.purity),
                 ]
 
     head = ["experiment", "step", "regions", "held-out accuracy", *WEIGHTINGS.values(), "bound"]

@@ -115,9 +115,10 @@ def words_for(experiment: str) -> dict[str, str]:
     values = compose(f"experiment={experiment}")
     data, network, trainer = values["data"], values["network"], values["trainer"]
     scale = network["init_scale"]
+    n_outputs = 3 if data["name"].startswith("three") else 1
     return {
         "data": data["name"],
-        "network": "-".join(map(str, [2, *network["hidden"], 1])),
+        "network": "-".join(map(str, [2, *network["hidden"], n_outputs])),
         "precision": {"float32": "single", "float64": "double"}[network["dtype"]] + " precision",
         "initialisation": "torch's" if scale == 1 else f"{scale:g} times torch's",
         "points": f"{data['n']} points",
@@ -158,6 +159,23 @@ def test_results_tell_the_settings_of_their_experiments(pair: tuple[str, str]) -
     for words in (moons, circles):
         if not words["smoothing"].startswith("0 "):
             assert f"labels smoothed by {words['smoothing']}" in page
+
+
+def test_results_of_spirals_and_of_three_classes_tell_the_settings_of_their_experiments() -> None:
+    page = page_of_results("results.md")
+    two, *three = (
+        words_for(e) for e in ("two_spirals", "three_rings", "three_spirals", "three_blobs")
+    )
+    alike = (
+        "networks {network} in {precision}, {points} with noise %s, {loss}%s, {rate} and decay "
+        "{decay} on {decaying}, {steps}"
+    )
+    assert (alike % (two["noise"], "")).format_map(two) in page
+    first, second, third = (words["noise"] for words in three)
+    noises = f"{first}, {second} or {third}"
+    for words in three:
+        told = (alike % (noises, " on ±1")).format_map(words)
+        assert told[0].upper() + told[1:] in page
 
 
 def test_results_of_regressions_tell_the_settings_of_their_experiments() -> None:
