@@ -21,6 +21,7 @@ _Floats = NDArray[np.float64]
 _Ints = NDArray[np.int64]
 
 _SMALL = 1e-3
+_POINTS_AT_ONCE = 2**13
 
 
 def mean_lengths(starts: _Floats, ends: _Floats) -> _Floats:
@@ -37,19 +38,24 @@ def mean_lengths(starts: _Floats, ends: _Floats) -> _Floats:
     [2.5, 0.5]
     """
     step = ends - starts
-    alpha = np.linalg.norm(step, axis=1)
-    size = np.linalg.norm(starts, axis=1) + np.linalg.norm(ends, axis=1)
-    nodes, weights = np.polynomial.legendre.leggauss(5)
+    alpha, low, high = _lengths(step), _lengths(starts), _lengths(ends)
+    is_bent = alpha > _SMALL * (low + high)
     means: _Floats = np.zeros(len(starts))
+    flat, bent = np.flatnonzero(~is_bent), np.flatnonzero(is_bent)
+    nodes, weights = np.polynomial.legendre.leggauss(5)
     for node, weight in zip(nodes.tolist(), weights.tolist(), strict=True):
-        means += weight / 2 * np.linalg.norm(starts + (1 + node) / 2 * step, axis=1)
-    bent = np.flatnonzero(alpha > _SMALL * size)
-    unit = step[bent] / alpha[bent, None]
-    p = np.einsum("nk,nk->n", starts[bent], unit)
-    delta = np.linalg.norm(starts[bent] - p[:, None] * unit, axis=1)
+        means[flat] += weight / 2 * _lengths(starts[flat] + (1 + node) / 2 * step[flat])
+    p = np.einsum("nk,nk->n", starts, step)[bent] / alpha[bent]
+    # Where δ is lost in rounding it adds nothing.
+    delta = np.sqrt(np.maximum(low[bent] ** 2 - p**2, 0.0))
     q = p + alpha[bent]
     means[bent] = (_integral(q, delta) - _integral(p, delta)) / alpha[bent]
     return means
+
+
+def _lengths(vectors: _Floats) -> _Floats:
+    lengths: _Floats = np.sqrt(np.einsum("nk,nk->n", vectors, vectors))
+    return lengths
 
 
 def _integral(y: _Floats, delta: _Floats) -> _Floats:
@@ -70,6 +76,19 @@ def departures(t: _Floats, outputs: _Floats, indptr: _Ints) -> _Floats:
     indptr : (n + 1,) ndarray
         Where the points of each segment begin.
     """
+    n = len(indptr) - 1
+    found = [np.empty(0)]
+    first = 0
+    while first < n:  # few at once, which stay in caches
+        last = int(np.searchsorted(indptr, indptr[first] + _POINTS_AT_ONCE, side="right")) - 1
+        last = min(max(last, first + 1), n)
+        part = slice(indptr[first], indptr[last])
+        found.append(_departures(t[part], outputs[part], indptr[first : last + 1] - indptr[first]))
+        first = last
+    return np.concatenate(found)
+
+
+def _departures(t: _Floats, outputs: _Floats, indptr: _Ints) -> _Floats:
     counts = np.diff(indptr)
     first, last = (np.repeat(outputs[i], counts, axis=0) for i in (indptr[:-1], indptr[1:] - 1))
     gaps = outputs - ((1 - t)[:, None] * first + t[:, None] * last)

@@ -1,7 +1,8 @@
 """Segments of the input space, with all that a network does along them.
 
-Knots come from floats where bounds allow it (`relutopo.paths.knots`), and from integers elsewhere
-(`relutopo.paths.exact_knots`), segment by segment.
+Knots come from floats where bounds allow it (`relutopo.paths.knots`, and of many segments of a
+perceptron first from a compiled kernel with wider bounds, `relutopo.paths.perceptron_knots`), and
+from integers elsewhere (`relutopo.paths.exact_knots`), segment by segment.
 """
 
 from __future__ import annotations
@@ -28,9 +29,11 @@ from relutopo.paths.classes import class_intervals
 from relutopo.paths.exact_knots import exact_knots
 from relutopo.paths.knots import KnotFinder, Knots
 from relutopo.paths.measures import departures, hamming_distances, variations
+from relutopo.paths.perceptron_knots import PerceptronKnots
 from relutopo.reports.shown import Shown
 from relutopo.system.interrupts import deliver_interrupts
 from relutopo.system.memory import in_words
+from relutopo.system.threads import available_cores, threads
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,8 +45,12 @@ _Ints = NDArray[np.int64]
 
 _LEAST = 2.0**-300
 """Coordinates that are not zero are not smaller, as weights."""
-_NUMBERS_AT_ONCE = 2**21
+_NUMBERS_AT_ONCE = 2**19
 _FIRST_SEGMENTS = 8
+_WORTH_COMPILING = 2**17
+"""How many segments times neurons are worth loading the kernel, or compiling it once."""
+_BLOCK = 64
+"""Segments that the kernel does at once."""
 
 
 @dataclass(frozen=True)
@@ -420,26 +427,22 @@ class _Work:
         self.n_uncertain = self.n_exact = self.n_open = 0
 
     def result(self, pairs: _Ints | None, begin: float) -> Segments:
-        parts = [_nothing(self.network), *self._parts()]
-        joined = {
-            name: freeze(np.concatenate([getattr(part, name) for part in parts]))
-            for name in _Part.__dataclass_fields__
-        }
+        joined = _joined([_nothing(self.network), *self._parts()])
         return Segments(
             network=self.network,
             starts=freeze(self.starts),
             ends=freeze(self.ends),
             pairs=None if pairs is None else freeze(pairs),
-            indptr=_indptr(joined["counts"]),
-            t=joined["t"],
-            neuron_indptr=_indptr(joined["neuron_counts"]),
-            neurons=joined["neurons"],
-            meets=joined["meets"],
-            first_patterns=joined["first"],
-            outputs=joined["outputs"],
-            class_indptr=_indptr(joined["class_counts"]),
-            class_starts=joined["class_starts"],
-            classes=joined["classes"],
+            indptr=_indptr(joined.counts),
+            t=freeze(joined.t),
+            neuron_indptr=_indptr(joined.neuron_counts),
+            neurons=freeze(joined.neurons),
+            meets=freeze(joined.meets),
+            first_patterns=freeze(joined.first),
+            outputs=freeze(joined.outputs),
+            class_indptr=_indptr(joined.class_counts),
+            class_starts=freeze(joined.class_starts),
+            classes=freeze(joined.classes),
             record=SegmentRecord(
                 status="uncertified" if self.n_open else "certified",
                 n_uncertain=self.n_uncertain,
@@ -450,29 +453,68 @@ class _Work:
         )
 
     def _parts(self) -> Iterator[_Part]:
-        """Yield all segments, as many at once as fit into a bounded memory."""
+        """Yield all segments, in order."""
+        numbers = np.arange(len(self.starts))
+        n_neurons = self.network.n_neurons
+        few = len(numbers) * n_neurons < _WORTH_COMPILING or not len(numbers)
+        if few or not PerceptronKnots.suits(self.network):
+            yield from self._slowly(numbers)
+            return
+        quick = PerceptronKnots(self.network)
+        size = min(_BLOCK, quick.most_segments)
+        blocks = np.split(numbers, np.arange(size, len(numbers), size))
+
+        def work(block: _Ints) -> tuple[_Ints, _Part, _Ints]:
+            return block, *self._found(quick.find(self.starts[block], self.ends[block]))
+
+        # The first block compiles, before there are threads.
+        yield from self._completed(*work(blocks[0]))
+        with threads(available_cores()) as run:
+            for done in run(work, blocks[1:]):
+                yield from self._completed(*done)
+
+    def _found(self, knots: Knots) -> tuple[_Part, _Ints]:
+        """Return segments, and what is open on each."""
+        found = class_intervals(knots, self.equal_outputs)
+        part = _part_of(knots, found.segments, found.starts, found.classes)
+        return part, knots.n_open + found.n_open
+
+    def _completed(self, block: _Ints, part: _Part, n_open: _Ints) -> Iterator[_Part]:
+        """Yield a part, with segments that the kernel leaves open done by narrower bounds."""
+        open_ones = np.flatnonzero(n_open)
+        if not open_ones.size:
+            yield part
+            return
+        others = _joined(list(self._slowly(block[open_ones])))
+        done = 0
+        for k, i in enumerate(open_ones.tolist()):
+            yield _slice(part, done, i)
+            yield _slice(others, k, k + 1)
+            done = i + 1
+        yield _slice(part, done, len(block))
+
+    def _slowly(self, numbers: _Ints) -> Iterator[_Part]:
+        """Yield segments, as many at once as fit into a bounded memory."""
         finder = KnotFinder(self.graph)
         widest = max(self.graph.input_dim, self.graph.n_outputs, *self.graph.layer_sizes, 1)
         first, size, most = 0, _FIRST_SEGMENTS, 2.0
-        while first < len(self.starts):
-            batch = slice(first, first + size)
+        while first < len(numbers):
+            batch = numbers[first : first + size]
             knots = finder.find(self.starts[batch], self.ends[batch])
-            found = class_intervals(knots, self.equal_outputs)
-            n_open = knots.n_open + found.n_open
+            part, n_open = self._found(knots)
             self.n_uncertain += int(n_open.sum())
-            part = _part_of(knots, found.segments, found.starts, found.classes)
             open_ones = np.flatnonzero(n_open)
             if self.exact:
-                yield from self._mended(part, first, open_ones, knots.n_open == 0)
+                yield from self._mended(part, batch, open_ones, knots.n_open == 0)
             else:
                 self.n_open += len(open_ones)
                 yield part
-            first += len(n_open)
+            first += len(batch)
             most = max(most, float(np.diff(knots.indptr).max(initial=0)))
             size = max(1, min(4 * size, int(_NUMBERS_AT_ONCE / (most * widest))))
 
     def _mended(
-        self, part: _Part, first: int, open_ones: _Ints, has_knots: NDArray[np.bool_]
+        self, part: _Part, batch: _Ints, open_ones: _Ints, has_knots: NDArray[np.bool_]
     ) -> Iterator[_Part]:
         """Yield a part with the open ones of its segments done in integers.
 
@@ -481,7 +523,7 @@ class _Work:
         done = 0
         for i in open_ones.tolist():
             yield _slice(part, done, i)
-            exact = self._exactly(first + i)
+            exact = self._exactly(int(batch[i]))
             if has_knots[i]:
                 exact = replace(
                     _slice(part, i, i + 1),
@@ -532,6 +574,16 @@ def _nothing(network: Network) -> _Part:
     outputs = np.empty((0, network.n_outputs))
     return _Part(
         *(none, floats, none, none, np.empty(0, dtype=bool)), first, outputs, none, floats, none
+    )
+
+
+def _joined(parts: list[_Part]) -> _Part:
+    """Return parts one after another, at least one."""
+    return _Part(
+        **{
+            name: np.concatenate([getattr(part, name) for part in parts])
+            for name in _Part.__dataclass_fields__
+        }
     )
 
 

@@ -19,7 +19,11 @@ import relutopo as rt
 from convolutions import random_stack
 from properties import examples
 from relutopo.errors import InputError
+from relutopo.networks.perceptron import relu_nodes
+from relutopo.paths import segments as segments_module
 from relutopo.paths.exact_knots import exact_knots
+from relutopo.paths.knots import KnotFinder
+from relutopo.paths.perceptron_knots import PerceptronKnots
 
 Floats = NDArray[np.float64]
 Rng = np.random.Generator
@@ -41,6 +45,19 @@ def random_network(rng: Rng, d: int, kind: str) -> rt.ReluNetwork:
         weights.append(w)
         biases.append(b)
     return rt.ReluNetwork(weights, biases)
+
+
+def random_network_of(widths: tuple[int, ...], seed: int) -> rt.ReluNetwork:
+    """Return a perceptron as it is before it is trained."""
+    rng = np.random.default_rng(seed)
+    sizes = list(pairwise(widths))
+    weights = [rng.normal(size=(n_out, n_in)) * np.sqrt(2 / n_in) for n_in, n_out in sizes]
+    return rt.ReluNetwork(weights, [rng.normal(size=n_out) / 10 for _, n_out in sizes])
+
+
+def relu_graph(network: rt.ReluNetwork) -> rt.GraphNetwork:
+    """Return a perceptron as a graph."""
+    return rt.GraphNetwork(network.input_dim, relu_nodes(network))
 
 
 def random_ends(rng: Rng, d: int, n: int) -> tuple[Floats, Floats]:
@@ -99,10 +116,8 @@ def test_floats_and_integers_give_the_same(seed: int, kind: str) -> None:
     network = random_network(rng, 3, kind)
     a, b = random_ends(rng, 3, 3)
     found = rt.segments(network, a, b)
-    graph = network.restricted(np.zeros(3), np.eye(3))
-    assert isinstance(graph, rt.GraphNetwork)
     for i in range(3):
-        slow = exact_knots(graph, a[i], b[i])
+        slow = exact_knots(relu_graph(network), a[i], b[i])
         np.testing.assert_allclose(found.t_of(i)[1:-1], np.array(slow.t, dtype=float), atol=1e-12)
         np.testing.assert_array_equal(found.patterns(i), slow.patterns)
         part = slice(found.class_indptr[i], found.class_indptr[i + 1])
@@ -282,3 +297,56 @@ def test_mistakes_are_explained(arguments: dict[str, Any], message: str) -> None
     network = random_network(np.random.default_rng(0), 2, "plain")
     with pytest.raises(InputError, match=message):
         rt.segments(network, [[0.0, 1.0], [1.0, 0.0]], **arguments)
+
+
+@pytest.mark.parametrize("widths", [(64, 100, 100, 10), (5, 8, 7, 6, 5, 2), (3, 4, 1), (2, 60, 3)])
+def test_the_kernel_finds_the_same_knots(widths: tuple[int, ...]) -> None:
+    """Each within the bounds of both."""
+    network = random_network_of(widths, seed=1)
+    a, b = np.random.default_rng(2).normal(size=(2, 40, widths[0])) * 2
+    quick, slow = PerceptronKnots(network).find(a, b), KnotFinder(relu_graph(network)).find(a, b)
+    assert not quick.n_open.any()
+    for name in ("indptr", "points", "neurons", "first"):
+        np.testing.assert_array_equal(getattr(quick, name), getattr(slow, name))
+    for name, bound in (("t", "t_errors"), ("outputs", "output_errors")):
+        off = np.abs(getattr(quick, name) - getattr(slow, name))
+        assert (off <= getattr(quick, bound) + getattr(slow, bound)).all()
+        assert getattr(quick, bound).max() < 1e-7
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    kind=st.sampled_from(["plain", "integers", "no biases", "twins"]),
+)
+@examples(40)
+def test_what_the_kernel_leaves_open_is_done_all_the_same(seed: int, kind: str) -> None:
+    rng = np.random.default_rng(seed)
+    network = random_network(rng, 3, kind)
+    a, b = random_ends(rng, 3, 6)
+    slow = rt.segments(network, a, b)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(segments_module, "_WORTH_COMPILING", 0)
+        patch.setattr(segments_module, "_BLOCK", 4)
+        quick = rt.segments(network, a, b)
+    assert quick.record.status == "certified"
+    for name in ("indptr", "neuron_indptr", "neurons", "meets", "first_patterns", "class_indptr"):
+        np.testing.assert_array_equal(getattr(quick, name), getattr(slow, name))
+    np.testing.assert_array_equal(quick.classes, slow.classes)
+    np.testing.assert_allclose(quick.t, slow.t, atol=1e-11)
+    np.testing.assert_allclose(quick.outputs, slow.outputs, atol=1e-8)
+
+
+def test_more_knots_than_the_kernel_has_room_for() -> None:
+    """The tent map eight times has 256 pieces, of 16 neurons."""
+    rise = np.array([[1.0], [1.0]])
+    fold = np.array([[2.0, -4.0]])
+    network = rt.ReluNetwork(
+        [rise, *[rise @ fold] * 7, fold], [np.array([0.0, -0.5])] * 8 + [np.zeros(1)]
+    )
+    quick = PerceptronKnots(network).find(np.array([[-0.1]]), np.array([[1.3]]))
+    assert quick.n_open.all()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(segments_module, "_WORTH_COMPILING", 0)
+        found = rt.segments(network, [[-0.1]], [[1.3]])
+    assert found.record.status == "certified"
+    assert (found.outputs_of(0).ravel()[1:258:2] < 1e-6).all()

@@ -31,6 +31,8 @@ for dim, hidden in ((1, [5, 4]), (3, [5, 4]), (3, [20, 20])):
     complex_ = rt.decompose(random_network([dim, *hidden, 1]), rt.Box(-1, 1, dim=dim))
     rt.betti_numbers(complex_)
     rt.fiedler_partition(complex_.dual_graph(), vertex_weights="unweighted")
+ends = np.random.default_rng(0).normal(size=(2, 4000, 3))
+rt.segments(random_network([3, 20, 20, 2]), *ends)
 chain = sparse.diags_array([-1.0, 2.0, -1.0], offsets=[-1, 0, 1], shape=(600, 600))
 grid = sparse.kronsum(chain, chain, format="csr")
 for name in ("arpack", "amg_lobpcg"):

@@ -1,0 +1,106 @@
+"""The knots of many segments of a perceptron, by the compiled kernel."""
+
+from __future__ import annotations
+
+from typing import TypeGuard
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relutopo.arithmetic.rounding import ONCE, UNIT_ROUNDOFF, gamma
+from relutopo.networks.network import Network
+from relutopo.networks.perceptron import ReluNetwork
+from relutopo.paths.knots import Knots
+
+__all__ = ["PerceptronKnots"]
+
+_Floats = NDArray[np.float64]
+_LEAST = 1e-290
+_MOST_NUMBERS = 2**24
+"""Of the kernel's own, in each thread."""
+_MOST_OUTPUTS = 2**22
+"""Numbers that it returns at once."""
+
+
+class PerceptronKnots:
+    """Finds the knots of a perceptron with hidden layers on segments.
+
+    Invariant: what is not open is as exact as what `relutopo.paths.knots` finds; of open segments
+    nothing is known but that they are.
+
+    Parameters
+    ----------
+    network : ReluNetwork
+        One that `suits`.
+
+    Attributes
+    ----------
+    most_segments : int
+        How many should be asked for at once.
+
+    Examples
+    --------
+    >>> hat = ReluNetwork([[[1.0], [1.0]], [[1.0, -2.0]]], [[0.0, -1.0], [0.0]])
+    >>> found = PerceptronKnots(hat).find(np.array([[-1.0]]), np.array([[3.0]]))
+    >>> found.t.tolist(), found.outputs.ravel().tolist(), found.neurons.tolist()
+    ([0.0, 0.25, 0.5, 1.0], [0.0, 0.0, 1.0, -1.0], [0, 1])
+    """
+
+    def __init__(self, network: ReluNetwork) -> None:
+        self.network = network
+        self._weights = np.concatenate([w.T.ravel() for w in network.weights[1:]])
+        self._rows = np.concatenate([w.ravel() for w in network.weights[1:]])
+        self._biases = np.concatenate(network.biases[1:])
+        self._widths = np.array(network.widths[1:], dtype=np.int64)
+        self._capacity = _capacity(network)
+        room = _MOST_OUTPUTS // (2 * self._capacity * (network.n_outputs + 2))
+        self.most_segments = max(1, room)
+
+    @staticmethod
+    def suits(network: Network) -> TypeGuard[ReluNetwork]:
+        """Whether the network is a perceptron with hidden layers, and not too wide."""
+        if not isinstance(network, ReluNetwork) or not network.layer_sizes:
+            return False
+        return 4 * _capacity(network) * max(network.widths[1:]) <= _MOST_NUMBERS
+
+    def find(self, starts: _Floats, ends: _Floats) -> Knots:
+        """Return the knots of segments.
+
+        Parameters
+        ----------
+        starts, ends : (n, d) ndarrays
+            Finite, taken as exact.
+        """
+        from relutopo.paths.kernels import walk
+
+        weight, bias = self.network.weights[0], self.network.biases[0]
+        rounding = ONCE * gamma(weight.shape[1] + 2)
+        sizes = np.abs(weight).T
+        with np.errstate(all="ignore"):
+            low, high = starts @ weight.T + bias, ends @ weight.T + bias
+            step = high - low
+            # The error of the coefficients is at most twice that at the start and that at the end.
+            heights = (2 * np.abs(starts) + np.abs(ends)) @ sizes + 3 * np.abs(bias)
+            errors = rounding * heights + 8 * UNIT_ROUNDOFF * (np.abs(low) + np.abs(step)) + _LEAST
+        t, t_errors, neurons, counts, first, outputs, output_errors, n_open = walk(
+            self._weights, self._rows, self._biases, self._widths, low, step, errors, self._capacity
+        )
+        is_point = np.arange(t.shape[1]) < counts[:, None] + 2
+        switching = neurons[is_point]
+        points = np.flatnonzero(switching >= 0)
+        return Knots(
+            indptr=np.concatenate([[0], np.cumsum(counts + 2)]),
+            t=t[is_point],
+            t_errors=t_errors[is_point],
+            outputs=outputs[is_point],
+            output_errors=output_errors[is_point],
+            first=first,
+            points=points,
+            neurons=switching[points],
+            n_open=n_open,
+        )
+
+
+def _capacity(network: Network) -> int:
+    """Return how many knots of a segment there is room for."""
+    return 64 + 2 * network.n_neurons
