@@ -249,10 +249,9 @@ def _image(node: Affine | Kink, values: dict[int, _Value]) -> _Value:
         error: _Floats = node.rounding * np.abs(node.bias)
         for source, matrix, sizes in zip(node.sources, node.matrices, node.sizes, strict=True):
             z, e = values[source]
-            value = value + z @ matrix.T
-            error = error + _spread(node, z, e) @ sizes.T
-        value = value + node.bias
-        return value, np.broadcast_to(error, value.shape)
+            value = z @ matrix.T + value
+            error = _spread(node, z, e) @ sizes.T + error
+        return value + node.bias, error
     z, e = values[node.source]
     on, off = np.abs(node.slope_on), np.abs(node.slope_off)
     slopes = np.where(z > 0, node.slope_on, node.slope_off)
@@ -264,9 +263,11 @@ def _spread(node: Affine | Kink, z: _Floats, e: _Floats) -> _Floats:
     """Return a source's error and its share of the node's rounding, entry by entry."""
     if not node.rounding:
         return ONCE * e
-    heights = np.abs(z) + _UNDERFLOW * ((z != 0) | (e > 0))
-    spread: _Floats = ONCE * e + node.rounding * heights
-    return spread
+    heights: _Floats = np.abs(z)
+    np.add(heights, _UNDERFLOW, out=heights, where=(z != 0) | (e > 0))
+    heights *= node.rounding
+    heights += ONCE * e
+    return heights
 
 
 def _with_points(value: _Value, found: _Switches, moved: _Ints, new: _Ints) -> _Value:

@@ -16,6 +16,8 @@ from relutopo.networks.graph import Affine, GraphNetwork
 
 __all__ = ["Twins", "twins_of"]
 
+_HUGE = 2.0**300
+
 
 @dataclass(frozen=True)
 class Twins:
@@ -73,14 +75,22 @@ def _keys(graph: GraphNetwork, value: int, size: int) -> list[tuple[object, int]
     rows = sparse.csr_array(sparse.hstack([*map(sparse.csr_array, node.matrices)]))
     rows.sum_duplicates()
     rows.eliminate_zeros()
+    # Rows are divided by the sign and the power of two of their first number.
+    counts = np.diff(rows.indptr)
+    firsts = node.bias.copy()
+    filled = counts > 0
+    firsts[filled] = rows.data[rows.indptr[:-1][filled]]
+    ones = np.where(firsts < 0, -1, 1)
+    # Of huge numbers the smallest would be lost.
+    sizes = abs(rows).max(axis=1).toarray().ravel() if rows.nnz else np.zeros(size)
+    is_huge = np.maximum(sizes, np.abs(node.bias)) > _HUGE
+    exponents = np.where(is_huge, 0, np.frexp(firsts)[1])
+    data = np.ldexp(rows.data * np.repeat(ones, counts), -np.repeat(exponents, counts))
+    constants = np.ldexp(node.bias * ones, -exponents).tolist()
     keys: list[tuple[object, int]] = []
-    for row, constant in enumerate(node.bias.tolist()):
-        entries = slice(rows.indptr[row], rows.indptr[row + 1])
-        numbers = np.append(rows.data[entries], constant)
-        filled = np.flatnonzero(numbers)
-        first = float(numbers[filled[0]]) if filled.size else 1.0
-        exponent = int(np.frexp(first)[1])
-        one = 1 if first > 0 else -1
-        scaled = np.ldexp(one * numbers, -exponent) + 0.0
-        keys.append(((node.sources, rows.indices[entries].tobytes(), scaled.tobytes()), one))
+    for row, (constant, one) in enumerate(zip(constants, ones.tolist(), strict=True)):
+        part = slice(rows.indptr[row], rows.indptr[row + 1])
+        keys.append(
+            ((node.sources, rows.indices[part].tobytes(), data[part].tobytes(), constant), one)
+        )
     return keys
