@@ -78,6 +78,8 @@ from relutopo.paths.segments import Segments as Segments
 from relutopo.paths.segments import segments as segments
 from relutopo.reports.columns import Column as Column
 from relutopo.signatures.base import Signature as Signature
+from relutopo.signatures.local_complexity import LocalCounts as LocalCounts
+from relutopo.signatures.local_complexity import local_complexity as local_complexity
 from relutopo.spectral.agreement import DecisionAgreement as DecisionAgreement
 from relutopo.spectral.agreement import LabelAgreement as LabelAgreement
 from relutopo.spectral.agreement import SweepCut as SweepCut

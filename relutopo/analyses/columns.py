@@ -16,6 +16,7 @@ from relutopo.geometry.tables import COLUMNS_OF_NEURONS, COLUMNS_OF_REGIONS
 from relutopo.paths.path_signatures import COLUMNS_OF_PATHS
 from relutopo.paths.tables import COLUMNS_OF_SEGMENTS
 from relutopo.reports.columns import Column, markdown_table
+from relutopo.signatures.local_complexity import COLUMNS_OF_LOCAL_COMPLEXITY
 from relutopo.spectral.search_tables import COLUMNS_OF_SEARCH, COLUMNS_OF_SEARCH_POINTS
 from relutopo.spectral.table import COLUMNS_OF_PARTITION
 
@@ -41,6 +42,7 @@ _TABLES = {
     "partition_table": ("Table of `FiedlerPartition.table`", COLUMNS_OF_PARTITION),
     "search_table": ("Table of `RegionSearch.table`", COLUMNS_OF_SEARCH),
     "search_points_table": ("Table of `RegionSearch.points_table`", COLUMNS_OF_SEARCH_POINTS),
+    "local_complexity_table": ("Table of `LocalCounts.table`", COLUMNS_OF_LOCAL_COMPLEXITY),
     "associations": ("Table of associations of an analysis of homology", COLUMNS_OF_ASSOCIATIONS),
     "segments_table": ("Table of `Segments.table`", COLUMNS_OF_SEGMENTS),
     "path_signatures": ("Numbers of `path_signatures`", COLUMNS_OF_PATHS),
