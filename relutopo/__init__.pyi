@@ -72,6 +72,7 @@ from relutopo.networks.reading import as_network as as_network
 from relutopo.networks.reading import load_model as load_model
 from relutopo.networks.storage import load_network as load_network
 from relutopo.networks.storage import save_network as save_network
+from relutopo.paths.chords import domain_chords as domain_chords
 from relutopo.paths.pairs import segment_pairs as segment_pairs
 from relutopo.paths.path_signatures import path_signatures as path_signatures
 from relutopo.paths.segments import Segments as Segments

@@ -173,14 +173,16 @@ def walk(
                                 unclear += 1
                             if not slope > 4 * error[j]:
                                 unclear += 1
-                            place = min(max(-alpha[j] / beta[j], left), right)
+                            zero = -alpha[j] / beta[j]
+                            place = min(max(zero, left), right)
                             at = q
                             while at > base and t[new, at - 1] > place:
                                 t[new, at], tau[new, at] = t[new, at - 1], tau[new, at - 1]
                                 units[new, at] = units[new, at - 1]
                                 at -= 1
                             t[new, at] = place
-                            tau[new, at] = 1.01 * error[j] / (slope - error[j]) + 4 * _U
+                            doubt = 1.01 * error[j] / (slope - error[j]) + 4 * _U
+                            tau[new, at] = doubt + abs(place - zero)
                             units[new, at] = j
                             q += 1
                         for at in range(base, q):

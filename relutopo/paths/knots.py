@@ -136,8 +136,10 @@ class KnotFinder:
             new = found.pieces + 1 + np.arange(len(found.pieces))
             for number, value in values.items():
                 values[number] = _with_points(value, found, moved, new)
-            t = values[_TIME][0][:, 0]
-            t[new] = np.minimum(t[new], t[moved][found.pieces + 1])  # rounding keeps the order
+            t, t_errors = (array[:, 0] for array in values[_TIME])
+            beyond = np.maximum(t[new] - t[moved][found.pieces + 1], 0.0)
+            t[new] -= beyond  # rounding keeps the order
+            t_errors[new] += beyond
             self._set_zero(layer, found, values, new)
             owners, units = _owners(found.units, self.twins[layer])
             points = np.concatenate([moved[points], moved[found.old_points], new[owners]])
