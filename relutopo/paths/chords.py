@@ -54,7 +54,7 @@ def domain_chords(
     --------
     >>> from relutopo import Box
     >>> starts, ends = domain_chords(Box(-1, 1, dim=2), [[0.5, 0.0]], n=2)
-    >>> np.abs(np.concatenate([starts, ends])).max(axis=1).tolist()
+    >>> np.abs(np.concatenate([starts, ends])).max(axis=1).round(12).tolist()
     [1.0, 1.0, 1.0, 1.0]
     """
     place = check_kind(
