@@ -133,6 +133,7 @@ _BUILT_IN: Mapping[str, Mapping[str, str]] = {
         "decision_agreement": f"{_SIGNATURES}.decision_agreement:DecisionAgreement",
         "betti_peaks": f"{_SIGNATURES}.betti_peaks:BettiPeaks",
         "total_persistence": f"{_SIGNATURES}.total_persistence:TotalPersistence",
+        "paths": f"{_SIGNATURES}.paths:Paths",
         "local_complexity": f"{_SIGNATURES}.local_complexity:LocalComplexity",
     },
 }

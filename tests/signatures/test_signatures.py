@@ -222,3 +222,13 @@ def test_columns_that_are_there_already_are_refused_before_anything_is_computed(
     with pytest.raises(InputError, match="step of Stepping"):
         Partition(signatures=[Stepping()]).check_choices()
     Partition(signatures=["total_persistence", "betti_peaks"]).check_choices()
+
+
+def test_numbers_of_paths_are_those_of_the_function() -> None:
+    row = registry.create("signature", "paths", n=20).row(subject())
+    found = rt.path_signatures(NETWORK, DATA.points, (DATA.targets > 0).astype(int), n=20)
+    assert row == {f"paths_{name}": value for name, value in found.items()}
+    values = Dataset("values", DATA.points, np.linspace(0, 1, len(DATA.points)))
+    assert np.isnan(
+        registry.create("signature", "paths").row(subject(data=values))["paths_jacobian"]
+    )

@@ -1,0 +1,51 @@
+"""How the network behaves on segments between training points."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from relutopo.paths.path_signatures import COLUMNS_OF_PATHS, path_signatures
+from relutopo.reports.columns import Column
+from relutopo.signatures.base import Signature
+from relutopo.signatures.subject import Subject
+
+__all__ = ["Paths"]
+
+_PREFIX = "paths_"
+
+
+@dataclass(frozen=True)
+class Paths(Signature):
+    """The numbers of `relutopo.path_signatures`; there are none where the targets are values.
+
+    Parameters
+    ----------
+    n : int
+        Pairs with equal labels, and as many with different ones, at most.
+    exact : bool
+        Whether segments that bounds leave open are done again in integers.
+    seed : int
+        Of the choice of pairs.
+    """
+
+    n: int = 600
+    exact: bool = True
+    seed: int = 0
+
+    columns = tuple(
+        Column(_PREFIX + column.name, column.unit, column.meaning) for column in COLUMNS_OF_PATHS
+    )
+
+    def compute(self, subject: Subject) -> Mapping[str, Any]:
+        """Return the numbers, if there are as many classes as the outputs tell apart."""
+        classes, labels, sizes = np.unique(subject.targets, return_inverse=True, return_counts=True)
+        if len(classes) != max(2, subject.network.n_outputs) or sizes.max() < 2:
+            return {}
+        found = path_signatures(
+            subject.network, subject.points, labels, n=self.n, seed=self.seed, exact=self.exact
+        )
+        return {_PREFIX + name: value for name, value in found.items()}
