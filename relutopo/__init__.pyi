@@ -74,6 +74,8 @@ from relutopo.networks.storage import load_network as load_network
 from relutopo.networks.storage import save_network as save_network
 from relutopo.paths.chords import domain_chords as domain_chords
 from relutopo.paths.pairs import segment_pairs as segment_pairs
+from relutopo.paths.path_graph import PathGraph as PathGraph
+from relutopo.paths.path_graph import path_graph as path_graph
 from relutopo.paths.path_signatures import path_signatures as path_signatures
 from relutopo.paths.segments import Segments as Segments
 from relutopo.paths.segments import segments as segments
