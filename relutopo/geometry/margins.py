@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from relutopo.arithmetic.exact import homogeneous_points
 from relutopo.arrays import as_numbers, as_points
 from relutopo.networks.network import Network
-from relutopo.networks.reading import as_network
+from relutopo.networks.reading import network_for
 
 __all__ = ["WallMargins", "margins_of", "wall_margins"]
 
@@ -87,8 +87,7 @@ def wall_margins(model: Any, points: ArrayLike) -> WallMargins:
     ([0.5, 0.4], [0, 1])
     """
     x = as_numbers(points, "points")
-    is_module = hasattr(model, "named_modules")
-    network = as_network(model, x.shape[1:] if is_module and x.ndim > 1 else None)
+    network = network_for(model, x.shape[1:])
     if x.ndim > 2:
         x = x.reshape(len(x), -1)
     return margins_of(network, as_points(x, network.input_dim))

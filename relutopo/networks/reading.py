@@ -26,7 +26,7 @@ from relutopo.optional import require
 from relutopo.system.interrupts import deliver_interrupts
 from relutopo.system.memory import Room, in_words
 
-__all__ = ["as_network", "load_model"]
+__all__ = ["as_network", "load_model", "network_for"]
 
 log = logging.getLogger("relutopo")
 _SINGLE_PRECISION = 1e-4
@@ -104,6 +104,38 @@ def as_network(
     if expected is not None:
         _check_outputs(network, expected)
     return network
+
+
+def network_for(model: Any, shape: Sequence[int]) -> Network:
+    """Return the network of a model for points of a shape, which a module is read with.
+
+    Parameters
+    ----------
+    model : torch.nn.Module, Network, state dict, path, or pair (weights, biases)
+        See `as_network`.
+    shape : sequence of int
+        Of one point: (1, 28, 28) for an image, (64,) for a row.
+
+    Raises
+    ------
+    InputError
+        If the model does not take such points.
+
+    Examples
+    --------
+    >>> network_for(([[[1.0, 2.0]]], [[0.0]]), (2,)).input_dim
+    2
+    """
+    if not hasattr(model, "named_modules"):
+        return as_network(model)
+    try:
+        return as_network(model, shape or None)
+    except InputError as error:
+        remedy = (
+            "pass points in the shape that the model takes, images as (n, 1, 28, 28) for example, "
+            "or as_network(model, input_shape=(1, 28, 28)) with rows"
+        )
+        raise InputError(str(error).replace("check `input_shape`", remedy)) from None
 
 
 def _check_fixed(fixed: object) -> None:

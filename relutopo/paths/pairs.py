@@ -61,6 +61,11 @@ def segment_pairs(
     kind_ = check_choice("kind", kind, _KINDS, remedy="choose one of them")
     n = check_integer("n", n, 1, remedy="pass how many pairs are wanted")
     generator = random_generator(check_seed(seed))
+    if isinstance(labels, str):
+        raise InputError(
+            f"`labels` must be one for each point, got the text {labels!r}; the kind of pairs is "
+            f"kind={labels!r}"
+        )
     x = as_numbers(points, "points")
     x = x.reshape(len(x), -1) if x.ndim > 1 else x[:, None]
     if kind_ in ("within", "between"):

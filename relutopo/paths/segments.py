@@ -17,13 +17,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relutopo.arrays import Frozen, as_labels, as_numbers, as_points, freeze
-from relutopo.checks import check_flag
+from relutopo.checks import check_flag, check_integer
 from relutopo.errors import InputError
 from relutopo.geometry.patterns import pack_patterns, unpack_patterns
 from relutopo.networks.graph import GraphNetwork
 from relutopo.networks.network import Network
 from relutopo.networks.perceptron import ReluNetwork, relu_nodes
-from relutopo.networks.reading import as_network
+from relutopo.networks.reading import network_for
 from relutopo.optional import require
 from relutopo.paths.classes import class_intervals
 from relutopo.paths.exact_knots import exact_knots
@@ -93,6 +93,8 @@ class Segments(Frozen, Shown):
         a and b, taken as exact.
     pairs : (n, 2) ndarray of int64 or None
         Their numbers among the points that were given.
+    n_points : int or None
+        How many points these are.
     indptr : (n + 1,) ndarray of int64
     t : (n_knots,) ndarray of float64
         Ascending on each segment; equal where floats cannot tell knots apart.
@@ -130,6 +132,7 @@ class Segments(Frozen, Shown):
     starts: _Floats
     ends: _Floats
     pairs: _Ints | None
+    n_points: int | None
     indptr: _Ints
     t: _Floats
     neuron_indptr: _Ints
@@ -262,28 +265,35 @@ class Segments(Frozen, Shown):
         return table
 
     def _same_label(self, codes: _Ints) -> NDArray[np.bool_]:
-        if self.pairs is None or len(codes) <= self.pairs.max(initial=-1):
+        if self.pairs is None or self.n_points is None or len(codes) != self.n_points:
+            of = "segments without pairs" if self.pairs is None else f"{self.n_points} points"
             raise InputError(
                 "`labels` must be those of the points whose pairs the segments join, got "
-                f"{len(codes)} labels of "
-                f"{'segments without pairs' if self.pairs is None else 'fewer points'}; pass "
-                "`pairs` to `segments`, and a label for each point"
+                f"{len(codes)} labels of {of}; pass `pairs` to `segments`, and a label for each "
+                "point"
             )
         same: NDArray[np.bool_] = codes[self.pairs[:, 0]] == codes[self.pairs[:, 1]]
         return same
 
+    def _number(self, segment: int) -> int:
+        remedy = "segments are numbered from 0"
+        return check_integer("segment", segment, 0, len(self) - 1, remedy=remedy)
+
     def t_of(self, segment: int) -> _Floats:
-        """Return t at the points of a segment: 0, its knots, 1."""
+        """Return t at the points of a segment: 0, its knots, 1; from 0 to 1 along its length."""
+        segment = self._number(segment)
         knots = self.t[self.indptr[segment] : self.indptr[segment + 1]]
         return np.concatenate([[0.0], knots, [1.0]])
 
     def outputs_of(self, segment: int) -> _Floats:
         """Return the outputs at the points of a segment, (knots + 2, n_outputs)."""
+        segment = self._number(segment)
         first, last = self.indptr[segment], self.indptr[segment + 1]
         return self.outputs[first + 2 * segment : last + 2 * segment + 2]
 
     def patterns(self, segment: int) -> NDArray[np.bool_]:
         """Return the activation pattern on each piece of a segment, (knots + 1, n_neurons)."""
+        segment = self._number(segment)
         first, last = self.indptr[segment], self.indptr[segment + 1]
         knots = np.arange(first, last)
         switches = np.zeros((len(knots) + 1, self.network.n_neurons), dtype=bool)
@@ -349,25 +359,21 @@ def segments(
             f"{'neither' if ends is None else 'both'}; pass where each segment ends, or pairs of "
             "numbers of points"
         )
-    numbers = None
-    if ends is not None:
-        stops = _as_rows(as_numbers(ends, "ends"), network, "ends")
-        if len(stops) != len(starts):
-            raise InputError(
-                f"`ends` must be as many as `points`, got {len(stops)} and {len(starts)}; pass "
-                "one for each, or `pairs`"
-            )
-    else:
-        numbers = _as_pairs(pairs, len(starts))
-        starts, stops = starts[numbers[:, 0]], starts[numbers[:, 1]]
-    return _Work(network, starts.copy(), stops.copy(), exact).result(numbers, begin)
+    if ends is None:
+        return follow(network, starts, _as_pairs(pairs, len(starts)), exact)
+    stops = _as_rows(as_numbers(ends, "ends"), network, "ends")
+    if len(stops) != len(starts):
+        raise InputError(
+            f"`ends` must be as many as `points`, got {len(stops)} and {len(starts)}; pass "
+            "one for each, or `pairs`"
+        )
+    return _Work(network, starts.copy(), stops.copy(), exact).result(None, None, begin)
 
 
 def points_of(model: Any, points: ArrayLike) -> tuple[Network, _Floats]:
     """Return the network of a model, and points as rows of its inputs."""
     x = as_numbers(points, "points")
-    is_module = hasattr(model, "named_modules")
-    network = as_network(model, x.shape[1:] if is_module and x.ndim > 1 else None)
+    network = network_for(model, x.shape[1:])
     return network, _as_rows(x, network, "points")
 
 
@@ -375,7 +381,7 @@ def follow(network: Network, points: _Floats, pairs: _Ints, exact: bool) -> Segm
     """Return the segments of pairs of points; see `segments`."""
     begin = time.perf_counter()
     work = _Work(network, points[pairs[:, 0]], points[pairs[:, 1]], exact)
-    return work.result(pairs, begin)
+    return work.result(pairs, len(points), begin)
 
 
 def _as_rows(x: _Floats, network: Network, name: str) -> _Floats:
@@ -426,13 +432,14 @@ class _Work:
         self.equal_outputs = network.equal_outputs()
         self.n_uncertain = self.n_exact = self.n_open = 0
 
-    def result(self, pairs: _Ints | None, begin: float) -> Segments:
+    def result(self, pairs: _Ints | None, n_points: int | None, begin: float) -> Segments:
         joined = _joined([_nothing(self.network), *self._parts()])
         return Segments(
             network=self.network,
             starts=freeze(self.starts),
             ends=freeze(self.ends),
             pairs=None if pairs is None else freeze(pairs),
+            n_points=n_points,
             indptr=_indptr(joined.counts),
             t=freeze(joined.t),
             neuron_indptr=_indptr(joined.neuron_counts),

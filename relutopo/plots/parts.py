@@ -186,8 +186,8 @@ def plot_spectral_embedding(
                     linewidths=0.4,
                     zorder=3,
                 )
-        axes.set_xlabel(f"$x_{{{across}}}$")
-        axes.set_ylabel("share of regions below" if up is None else f"$x_{{{up}}}$")
+        axes.set_xlabel(f"eigenvector {across}")
+        axes.set_ylabel("share of regions below" if up is None else f"eigenvector {up}")
         if ax is None:
             tick_labels(axes)
         frames.furnish([axes], ax, [], legend=legend, colorbar=False)

@@ -30,7 +30,7 @@ from relutopo.geometry.domain import Box
 from relutopo.geometry.slices import AffineSlice
 from relutopo.interfaces import Enumerator
 from relutopo.networks.network import Network
-from relutopo.networks.reading import as_network
+from relutopo.networks.reading import network_for
 from relutopo.optional import require
 from relutopo.reports.columns import Column
 from relutopo.reports.shown import Shown
@@ -201,8 +201,7 @@ def local_complexity(
     n_slices = check_integer("n_slices", n_slices, 0, remedy="0 decomposes no planes")
     check_seed(seed)
     x = as_numbers(points, "points")
-    is_module = hasattr(model, "named_modules")
-    network = as_network(model, x.shape[1:] if is_module and x.ndim > 1 else None)
+    network = network_for(model, x.shape[1:])
     x = as_points(x.reshape(len(x), -1) if x.ndim > 2 else x, network.input_dim)
     if not len(x):
         raise InputError("`points` must be one or more, got none; pass some")

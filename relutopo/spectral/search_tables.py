@@ -136,8 +136,8 @@ def search_points_table(
             "most_margin": margins.most_margins,
             "layer": layers,
             "unit": units,
-            "inradius": np.where(known, inradii[regions], np.nan),
-            "n_walls": np.where(known, n_walls[regions], -1),
+            "inradius": np.where(known, inradii[np.where(known, regions, 0)], np.nan),
+            "n_walls": np.where(known, n_walls[np.where(known, regions, 0)], -1),
         }
     )
     return table

@@ -49,6 +49,7 @@ def test_nearest_pairs_are_those_by_distance() -> None:
         ([[0.0], [1.0]], [0, 1], "within", "2 points of 2 classes"),
         ([[0.0]], None, "nearest", "1 points"),
         ([[0.0], [1.0]], None, "all", "kind"),
+        ([[0.0], [1.0]], "nearest", "random", "the kind of pairs is kind='nearest'"),
     ],
 )
 def test_mistakes_are_explained(points: Any, labels: Any, kind: Any, message: str) -> None:

@@ -350,3 +350,27 @@ def test_more_knots_than_the_kernel_has_room_for() -> None:
         found = rt.segments(network, [[-0.1]], [[1.3]])
     assert found.record.status == "certified"
     assert (found.outputs_of(0).ravel()[1:258:2] < 1e-6).all()
+
+
+@pytest.mark.parametrize("number", [-1, 2, True, 1.0, [0, 1], "0"])
+def test_a_segment_has_a_number(number: Any) -> None:
+    network = rt.gallery.random_network([3, 4, 1], seed=0)
+    found = rt.segments(network, np.eye(3), pairs=[(0, 1), (1, 2)])
+    for look in (found.t_of, found.outputs_of, found.patterns):
+        with pytest.raises(InputError, match="`segment` must be an integer from 0 to 1, got"):
+            look(number)
+
+
+@pytest.mark.parametrize("n", [2, 4])
+def test_labels_are_those_of_the_points(n: int) -> None:
+    network = rt.gallery.random_network([3, 4, 1], seed=0)
+    found = rt.segments(network, np.eye(3), pairs=[(0, 1)])
+    with pytest.raises(InputError, match=f"got {n} labels of 3 points"):
+        found.table(np.arange(n))
+
+
+@pytest.mark.parametrize("function", [rt.wall_margins, lambda m, x: rt.segments(m, x, x)])
+def test_rows_for_a_network_of_images_are_told_to_be_images(function: Any) -> None:
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8, 1))
+    with pytest.raises(InputError, match=r"images as \(n, 1, 28, 28\) for example"):
+        function(model, np.zeros((2, 16)))

@@ -129,7 +129,7 @@ def test_the_embedding_places_nodes_by_eigenvectors_and_sizes_them_by_weight() -
         assert len(cut.get_segments()) == len(part.cut_edges)
         assert len(inner.get_segments()) == part.graph.n_edges - len(part.cut_edges)
     axes = figure.axes[0]
-    assert (axes.get_xlabel(), axes.get_ylabel()) == ("$x_{4}$", "$x_{2}$")
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("eigenvector 4", "eigenvector 2")
 
 
 def test_two_parts_are_drawn_along_one_vector() -> None:

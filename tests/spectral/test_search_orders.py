@@ -105,10 +105,8 @@ def test_a_path_is_what_a_line_meets(dim: int, seed: int, kind: str, n: int) -> 
     network, box = random_network([dim, 5, 4, 1], seed, kind), rt.Box(-2, 2, dim=dim)
     corners = np.random.default_rng(seed).uniform(-2, 2, (n, dim))
     search = rt.search_regions(network, box, corners, order="path")
-    parts = np.linspace(0, 1, 400)[:, None]
-    met: list[tuple[bool, ...]] = []
-    for a, b in pairwise(corners):
-        met += [tuple(row) for row in (network.signs((1 - parts) * a + parts * b) > 0).tolist()]
+    line = rt.segments(network, corners[:-1], corners[1:])
+    met = [tuple(row) for i in range(n - 1) for row in line.patterns(i).tolist()]
     order = list(dict.fromkeys(met))
     found = [tuple(row) for row in search.patterns.tolist()]
     assert [row for row in found if row in set(order)] == order
@@ -308,3 +306,16 @@ def test_tables() -> None:
     assert "visits" not in table
     walk = rt.search_regions(NETWORK, BOX, points, order="random_walk", max_regions=20)
     assert walk.table().visits.tolist() == walk.visits.tolist()
+
+
+@pytest.mark.parametrize("n_regions", [1, 2])
+def test_points_of_few_regions(n_regions: int) -> None:
+    network = random_network([5, 8, 1], seed=0)
+    points = np.random.default_rng(0).uniform(-1, 1, (10, 5))
+    search = rt.search_regions(network, rt.Box(-1, 1, dim=5), points[:1], max_regions=n_regions)
+    table = search.points_table(points)
+    known = table["region"] >= 0
+    assert known[0]
+    assert (table["n_walls"][known] == search.n_walls[table["region"][known]]).all()
+    assert table["inradius"][~known].isna().all()
+    assert (table["n_walls"][~known] == -1).all()
