@@ -9,7 +9,17 @@ from numpy.typing import NDArray
 
 from relutopo.system.compilation import njit
 
-__all__ = ["doubled", "grown", "lengthened"]
+__all__ = ["doubled", "fill", "grown", "lengthened"]
+
+
+@njit(cache=True)
+def fill(target, source):
+    """Copy all numbers of one row to the first places of another.
+
+    An assignment of one array to another takes seconds to compile, for the words of its error.
+    """
+    for i in range(len(source)):
+        target[i] = source[i]
 
 
 @njit(cache=True)
@@ -18,7 +28,7 @@ def grown(array, size):
     if size <= len(array):
         return array
     longer = np.empty((max(size, 2 * len(array)), *array.shape[1:]), array.dtype)
-    longer[: len(array)] = array
+    fill(longer.ravel(), array.ravel())
     return longer
 
 
@@ -26,7 +36,7 @@ def grown(array, size):
 def lengthened(array, n):
     """Return a copy with n more rows, whose content is undefined."""
     longer = np.empty((len(array) + n, *array.shape[1:]), array.dtype)
-    longer[: len(array)] = array
+    fill(longer.ravel(), array.ravel())
     return longer
 
 

@@ -15,7 +15,7 @@ from relutopo.system.compilation import njit
 from ..._certified.crossings import parameter
 from ..._certified.values import unit_value_at
 from ..._shared.bits import lowest_bit
-from ..._shared.growing import grown
+from ..._shared.growing import fill, grown
 from ..records import Chords, Crossings
 from .signs import sort_along
 
@@ -125,7 +125,9 @@ def _walk_rim(
 def _sort_by_ends(found, begin, end, size):
     """Sort units by the points where they vanish; stable."""
     if len(found) > 16:
-        found[:] = found[np.argsort(begin[found] * size + end[found], kind="mergesort")]
+        # Sorting numbers of the type that `sort_along` sorts, so that it is compiled once.
+        keys = (begin[found] * size + end[found]).astype(np.float64)
+        fill(found, found[np.argsort(keys, kind="mergesort")])
         return
     for i in range(1, len(found)):
         j = found[i]
@@ -175,7 +177,9 @@ def find_chords(crossed, placed):
     begin, end = np.empty(n_units, np.int64), np.empty(n_units, np.int64)
     turn = np.empty(n_units, np.int8)
     rim = np.empty(64, np.int32)
-    broken, n_chords, n_members, n_crossings, n_open = -1, 0, 0, 0, 0
+    # What is called with 0 is compiled for that number apart.
+    n_chords, n_members, n_crossings = np.int64(0), np.int64(0), np.int64(0)
+    broken, n_open = -1, 0
     for r in range(n_regions):
         count = _crossing_units(r, region_ptr, corners, positive, negative, inside, units_found)
         if count == 0:

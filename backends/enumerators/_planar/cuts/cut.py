@@ -85,11 +85,12 @@ def place_edges(cells, crossings, magnitude):
     return Placed(x, deviation, group_ptr, source, pieces, first_piece)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def build(crossed, placed, chords, magnitude, most):
     """Return how many cells of all dimensions there will be, and the cut if they are not too many.
 
-    `most` is the limit, negative if there is none.
+    `most` is the limit, negative if there is none. `finish` takes this function in, which spares
+    compiling the code of faces once more.
     """
     cells, first_piece = crossed.cells, placed.first_piece
     n_inner, n_chord_edges, n_regions, n_sides = count_cells(cells, placed.group_ptr, chords)

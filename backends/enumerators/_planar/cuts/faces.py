@@ -10,7 +10,7 @@ import numpy as np
 from relutopo.system.compilation import njit
 
 from ..._shared.bits import set_bits
-from ..._shared.growing import grown
+from ..._shared.growing import fill, grown
 from .chords import rim_size
 from .signs import place
 
@@ -130,7 +130,7 @@ def build_faces(crossed, placed, chords, magnitude, cut):
     for r in range(len(region_ptr) - 1):
         c0, c1 = chord_ptr[r], chord_ptr[r + 1]
         row = out_packed[f0]
-        row[:] = always
+        fill(row, always)
         for i in range(packed.shape[1]):
             row[i] |= packed[r, i]
         union[:] = np.uint64(0)
@@ -165,7 +165,7 @@ def build_faces(crossed, placed, chords, magnitude, cut):
                 end_vertices[c0, 1],
             )
             new_labels[edge0] = neurons[units[unit_ptr[c0]]]
-            out_packed[f0 + 1] = row
+            fill(out_packed[f0 + 1], row)
             _flip(out_packed[f0 + 1], neurons, units, unit_ptr[c0], unit_ptr[c0 + 1])
             out_parent[f0 + 1] = r
             for side in range(2):
@@ -347,7 +347,7 @@ def build_faces(crossed, placed, chords, magnitude, cut):
                         known[other] = True
                         stack[height] = other
                         height += 1
-                        out_packed[f0 + other] = out_packed[f0 + face]
+                        fill(out_packed[f0 + other], out_packed[f0 + face])
                         c = edge_chord[h >> 1]
                         _flip(out_packed[f0 + other], neurons, units, unit_ptr[c], unit_ptr[c + 1])
                 h = following[h]

@@ -18,7 +18,7 @@ from relutopo.system.compilation import njit
 from ..._certified.crossings import parameter
 from ..._certified.values import bound_near, larger, unit_value_at
 from ..._shared.bits import in_neither, lowest_bit, negative_bits, popcount
-from ..._shared.growing import grown
+from ..._shared.growing import fill, grown
 
 __all__ = [
     "corner_signs",
@@ -107,9 +107,9 @@ def sort_along(lo, hi, item, t, t_error, linked):
     """
     if hi - lo > 16:
         order = np.argsort(t[lo:hi], kind="mergesort")
-        item[lo:hi] = item[lo:hi][order]
-        t[lo:hi] = t[lo:hi][order]
-        t_error[lo:hi] = t_error[lo:hi][order]
+        fill(item[lo:hi], item[lo:hi][order])
+        fill(t[lo:hi], t[lo:hi][order])
+        fill(t_error[lo:hi], t_error[lo:hi][order])
     else:
         for i in range(lo + 1, hi):
             this_item, this_t, this_error = item[i], t[i], t_error[i]

@@ -41,6 +41,7 @@ from ..._certified.decisions import Decisions
 from ..._certified.norms import norm_from, norms_of_rows, spectral_norm_bound
 from ..._certified.values import larger
 from ..._shared.bits import n_words
+from ..._shared.growing import fill
 from ..._shared.task import Stage
 from ..cuts.signs import corner_signs
 from ..records import Beside, Cutters, Maps, PlanarCells, Values, VertexSigns
@@ -316,7 +317,8 @@ def _all_signs(maps, cells, beside):
     """Return the signs at all vertices."""
     signs = _no_signs(len(cells.x), maps.planes.shape[2])
     regions = np.arange(len(maps.plane_of)).astype(np.int32)
-    unknown, n_unknown = corner_signs(regions, maps, cells, beside, signs, 0)
+    # For the plain number 0 it would be compiled apart.
+    unknown, n_unknown = corner_signs(regions, maps, cells, beside, signs, np.int64(0))
     return VertexSigns(signs.positive, signs.negative, unknown[:n_unknown])
 
 
@@ -338,7 +340,7 @@ def _next(this, planes, cells, beside, earlier):
     errors, norms = _bounds(this, earlier, parents, n_flips, reach)
     every, error_of = np.arange(n_regions, dtype=np.int32), np.empty(n_regions, np.int32)
     maps = Maps(planes, every, errors, error_of, norms, reach.min())
-    signs, n_unknown = _no_signs(len(cells.x), n), 0
+    signs, n_unknown = _no_signs(len(cells.x), n), np.int64(0)
     at_once = max(1, _NUMBERS_AT_ONCE // (3 * n))
     for start in range(0, n_regions, at_once):
         regions = order[start : start + at_once]
@@ -359,14 +361,15 @@ def _bounds(this, earlier, parents, n_flips, reach):
     most_flips = np.zeros(n_parents, np.int64)
     for r in range(len(n_flips)):
         p = parents.of[r]
-        before_norms[p] = earlier.norms[earlier.error_of[r]]
+        fill(before_norms[p], earlier.norms[earlier.error_of[r]])
         most_flips[p] = max(most_flips[p], n_flips[r])
     errors, norms = np.zeros((n_parents + 1, n)), np.zeros((n_parents + 1, 3))
     row_norms, bias = this.row_norms, this.bias
     total = norm_from(np.sum(row_norms**2), row_norms)
     bias_norm = norm_from(np.sum(bias**2), bias)
     bias_error = norm_from(np.sum(this.bias_error**2), this.bias_error)
-    errors[n_parents], norms[n_parents, 2] = this.bias_error, bias_error
+    fill(errors[n_parents], this.bias_error)
+    norms[n_parents, 2] = bias_error
     for p in range(n_parents):
         n_roundings = n_before // 4 + 8 + 2 * most_flips[p] + this.n_roundings
         # γ, and the roundings of this bound itself.
