@@ -39,6 +39,7 @@ from relutopo.interfaces import Enumerator, Progress, checked_cells
 from relutopo.networks.network import Network
 from relutopo.networks.reading import as_network
 from relutopo.reports.shown import Shown
+from relutopo.system.ahead import compile_next
 from relutopo.system.interrupts import deliver_interrupts
 from relutopo.system.memory import in_words
 
@@ -50,6 +51,9 @@ _MOST_ROUNDS = 1000
 """How many boxes are tried. All but a few find a new vertex outside the last one."""
 _SEARCH_MARGIN = 0.25
 """The margin until all vertices are known."""
+
+# What most ask for next.
+compile_next("relutopo.spectral.ahead", after="relutopo.backends.enumerators.")
 
 
 @in_words("shrink the domain, or set `max_cells` or `max_bytes`")

@@ -1,0 +1,30 @@
+"""Partitions for the sake of their kernels: ``python -m relutopo.spectral.ahead``.
+
+A process that compiles what the partition of a first complex will ask for, while the process that
+makes the complex compiles what that asks for; see `relutopo.system.ahead`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from relutopo.spectral.dual_graph import DualGraph
+from relutopo.spectral.partitioner import fiedler_partition
+from relutopo.system.ahead import follow
+
+__all__ = ["partition_grids"]
+
+
+def partition_grids() -> None:
+    """Partition a small graph, which is solved densely, and one that is factorised."""
+    for n in (5, 25):
+        nodes = np.arange(n * n, dtype=np.int32).reshape(n, n)
+        pairs = (nodes[:, :-1], nodes[:, 1:]), (nodes[:-1], nodes[1:])
+        edges = np.concatenate([np.stack(ends, axis=-1).reshape(-1, 2) for ends in pairs])
+        edges = np.unique(edges, axis=0)
+        graph = DualGraph(n * n, edges, np.full(len(edges), -1, np.int32), "hamming")
+        fiedler_partition(graph, vertex_weights=np.arange(1.0, n * n + 1))
+
+
+if __name__ == "__main__":
+    follow(partition_grids)
