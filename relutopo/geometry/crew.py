@@ -21,13 +21,13 @@ from functools import partial
 from typing import IO, Any, Protocol
 
 import numpy as np
-import threadpoolctl
 from numpy.typing import NDArray
 
 from relutopo.errors import RelutopoError
 from relutopo.geometry.domain import Domain
 from relutopo.geometry.region import RegionGeometry, Sides
 from relutopo.networks.network import Network
+from relutopo.system.blas import one_blas_thread
 from relutopo.system.processes import apart
 
 __all__ = ["Find", "RegionWalls", "crew", "serve", "walls_of"]
@@ -109,7 +109,7 @@ def crew(network: Network, domain: Domain, n_processes: int) -> Iterator[Find]:
         With 1 there is none beside this one.
     """
     if n_processes == 1:
-        with threadpoolctl.threadpool_limits(1, "blas"):  # the matrices are small
+        with one_blas_thread():  # the matrices are small
             yield partial(walls_of, network, domain, Sides(domain))
         return
     environment = os.environ | dict.fromkeys(_THREADS, "1")

@@ -29,6 +29,8 @@ _TINY = 1e-140
 _SURE = 1e8
 """How many times its error the length of a normal is, for floats to be believed."""
 _LARGEST = np.finfo(np.float64).max
+_SAME_SIZE = 4
+"""Powers of two within which points count as of one size."""
 _MOST_NUMBERS = 2**22
 """Of the maps that are held at once."""
 
@@ -55,7 +57,10 @@ class WallMargins:
     def __repr__(self) -> str:
         if not len(self.margins):
             return "WallMargins(0 points)"
-        low, middle, high = np.quantile(self.margins, [0, 0.5, 1])
+        # Quantiles would take differences, but margins may be infinite.
+        n, ordered = len(self.margins), np.sort(self.margins)
+        low, high = ordered[0], ordered[-1]
+        middle = 0.5 * ordered[(n - 1) // 2] + 0.5 * ordered[n // 2]
         span = f"{low:.3g} to {high:.3g}, half below {middle:.3g}"
         return f"WallMargins({len(self.margins)} points, {span})"
 
@@ -105,23 +110,25 @@ def margins_of(network: Network, points: NDArray[np.float64]) -> WallMargins:
     margins, most = np.full(n, np.inf), np.full(n, np.inf)
     neurons = np.full(n, -1, dtype=np.int64)
     step = max(1, _MOST_NUMBERS // ((d + 1) * max(1, *network.layer_sizes, 1)))
-    for first in range(0, n, step):
-        piece = slice(first, first + step)
-        _fill(network, points[piece], margins[piece], most[piece], neurons[piece])
+    # Points share bounds of their coordinates: none is to suffer from others far outside.
+    sizes = np.frexp(np.abs(points).max(axis=1, initial=0.0))[1] // _SAME_SIZE
+    order = np.argsort(sizes, kind="stable")
+    for alike in np.split(order, np.flatnonzero(np.diff(sizes[order])) + 1):
+        for first in range(0, len(alike), step):
+            piece = alike[first : first + step]
+            margins[piece], most[piece], neurons[piece] = _margins(network, points[piece])
     return WallMargins(margins, most, neurons)
 
 
-def _fill(
-    network: Network,
-    x: NDArray[np.float64],
-    margins: NDArray[np.float64],
-    most: NDArray[np.float64],
-    neurons: NDArray[np.int64],
-) -> None:
-    """Write the margins of a few points.
+def _margins(
+    network: Network, x: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+    """Return the margins of a few points, bounds from above, and neurons.
 
     A map's bound e is that of Σ |δA_i| X_i + |δc| with X_i > 0, so that e / min X_i bounds |δA|.
     """
+    margins, most = np.full(len(x), np.inf), np.full(len(x), np.inf)
+    neurons = np.full(len(x), -1, dtype=np.int64)
     signs = network.signs(x)
     patterns = signs > 0
     reach = np.maximum(np.abs(x).max(axis=0, initial=0.0), 2.0**-60)
@@ -160,6 +167,7 @@ def _fill(
         neurons[nearer] = start + nearest[nearer]
         most[nearer] = high[at][nearer]
         np.minimum(margins, low.min(axis=1), out=margins)
+    return margins, most, neurons
 
 
 def _exactly(

@@ -127,3 +127,20 @@ def test_margins_of_a_convolutional_module() -> None:
 def test_wrong_points() -> None:
     with pytest.raises(InputError, match=r"`points` must have shape \(n, 3\)"):
         rt.wall_margins(random_network([3, 4, 1], 0), [[0.0, 0.0]])
+
+
+def test_margins_do_not_depend_on_points_far_outside() -> None:
+    """Bounds of coordinates are shared by points of one size only."""
+    network = random_network([3, 6, 5, 1], 0)
+    points = np.random.default_rng(0).standard_normal((20, 3))
+    alone = rt.wall_margins(network, points)
+    far = np.concatenate([[[1e24, 0.0, 1.0]], points, [[0.0, -1e9, 0.0], [0.0, 1e-30, 0.0]]])
+    beside = rt.wall_margins(network, far)
+    np.testing.assert_allclose(beside.margins[1:21], alone.margins, rtol=1e-9)
+    np.testing.assert_array_equal(beside.neurons[1:21], alone.neurons)
+
+
+def test_points_without_walls_are_told() -> None:
+    constant = ([[[0.0]], [[1.0]]], [[1.0], [0.0]])
+    found = rt.wall_margins(constant, [[1.0], [2.0]])
+    assert repr(found) == "WallMargins(2 points, inf to inf, half below inf)"
