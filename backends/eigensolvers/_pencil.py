@@ -14,19 +14,18 @@ from __future__ import annotations
 import time
 from abc import abstractmethod
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import ClassVar, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from threadpoolctl import ThreadpoolController
 
 from relutopo.checks import check_integer, check_number, random_generator
 from relutopo.errors import InputError
 from relutopo.interfaces import EigenResult, Eigensolver, PreparedLaplacian
 from relutopo.spectral.accuracy import RESOLVED, Quality, error_bound, open_signs, quality_of
+from relutopo.system.blas import one_blas_thread
 
 from ._dense import smallest_vectors
 from ._factorisation.elimination import Elimination
@@ -59,7 +58,6 @@ _N_TRIES = 8
 _SHARE_OF_GAP = 0.1
 _ROUNDING = 1e-9
 """Values that are nearer to each other, relatively, count as one."""
-_blas = ThreadpoolController()  # of NumPy's and SciPy's libraries, which are loaded by now
 
 Setup = TypeVar("Setup")
 """What a solver makes of a Laplacian alone."""
@@ -261,7 +259,9 @@ class PencilSolver(Eigensolver, Generic[Setup]):
         """Return the first eigenpairs of a connected graph; see `Eigensolver`."""
         begin = time.perf_counter()
         _check_shapes(laplacian, vertex_weights)
-        with _one_thread():
+        # Products of small blocks gain nothing from threads, and sums of long vectors would depend
+        # on their number.
+        with one_blas_thread():
             prepared = self._prepare(laplacian, n_pairs)
             result = prepared._solve(vertex_weights, n_pairs, seed)
         return replace(result, seconds=time.perf_counter() - begin)
@@ -269,7 +269,7 @@ class PencilSolver(Eigensolver, Generic[Setup]):
     def prepare(self, laplacian: sparse.csr_array) -> PreparedPencil[Setup]:
         """Return the Laplacian numbered, with all that this solver sets up for it."""
         _check_shapes(laplacian)
-        with _one_thread():
+        with one_blas_thread():
             return self._prepare(laplacian, 1)
 
     def _prepare(self, laplacian: sparse.csr_array, n_pairs: int) -> PreparedPencil[Setup]:
@@ -332,7 +332,7 @@ class PreparedPencil(PreparedLaplacian, Generic[Setup]):
     ) -> EigenResult:
         """Return the first eigenpairs for some vertex weights; see `PreparedLaplacian`."""
         _check_shapes(self.numbered.given, vertex_weights)
-        with _one_thread():
+        with one_blas_thread():
             return self._solve(vertex_weights, n_pairs, seed)
 
     def _solve(self, vertex_weights: NDArray[np.float64], n_pairs: int, seed: int) -> EigenResult:
@@ -366,13 +366,6 @@ class PreparedPencil(PreparedLaplacian, Generic[Setup]):
             status="converged" if all(map(solver.accepts, iterate.pairs)) else "not_converged",
             is_next_value_proved=iterate.is_next_value_proved,
         )
-
-
-def _one_thread() -> AbstractContextManager[object]:
-    # Products of small blocks gain nothing from threads, and sums of long vectors would depend on
-    # their number.
-    limit: AbstractContextManager[object] = _blas.limit(limits=1, user_api="blas")
-    return limit
 
 
 def _check_shapes(laplacian: sparse.csr_array, *vertex_weights: NDArray[np.float64]) -> None:

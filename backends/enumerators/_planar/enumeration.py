@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import ThreadpoolController
 
 from relutopo.arithmetic.exact import Integers
 from relutopo.arrays import freeze
@@ -16,6 +15,7 @@ from relutopo.geometry.cells import EnumerationRecord
 from relutopo.geometry.domain import Domain
 from relutopo.interfaces import Progress
 from relutopo.networks.network import Network
+from relutopo.system.blas import one_blas_thread
 
 from .._shared.task import Limits
 from .blocks.block import Block
@@ -26,8 +26,6 @@ from .records import PlanarCells
 from .tuning import DEFAULT, Tuning
 
 __all__ = ["enumerate_planar"]
-
-_blas = ThreadpoolController()  # of NumPy's library, which is loaded by now
 
 
 def enumerate_planar(
@@ -46,7 +44,8 @@ def enumerate_planar(
     if domain.dim == 1:
         block = cut_line(task, block, progress)
     else:
-        with nullcontext() if task.maps.is_chain else _one_thread():
+        # Maps of graphs take many products of small matrices, which more threads only slow down.
+        with nullcontext() if task.maps.is_chain else one_blas_thread():
             block = PlaneCutter(task, n_threads).cut(block, progress)
     cells = block.cells
     edges = (
@@ -67,12 +66,6 @@ def enumerate_planar(
             "cpu", "certified", block.n_uncertain, time.perf_counter() - begin
         ),
     )
-
-
-def _one_thread() -> AbstractContextManager[object]:
-    # Maps of graphs take many products of small matrices, which more threads only slow down.
-    limit: AbstractContextManager[object] = _blas.limit(limits=1, user_api="blas")
-    return limit
 
 
 def _bytes_a_cell(network: Network, dim: int) -> float:
