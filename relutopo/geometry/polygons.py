@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from relutopo.errors import InputError
 from relutopo.geometry.cells import Cells
+from relutopo.geometry.polyhedra import PolyhedralCells
 
 __all__ = ["edge_vertices", "polygons", "require_plane", "zero_segments"]
 
@@ -17,7 +18,7 @@ _RELATIVE_ZERO = 1e-12
 """Values below this fraction of the largest one are rounding errors of zero."""
 
 
-def require_plane(complex_: Cells) -> None:
+def require_plane(complex_: PolyhedralCells) -> None:
     """Refuse a complex that is not two-dimensional.
 
     Raises
@@ -38,12 +39,12 @@ def edge_vertices(complex_: Cells) -> NDArray[np.int32]:
     return complex_.facets[0][1].reshape(-1, 2)
 
 
-def polygons(complex_: Cells) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def polygons(complex_: PolyhedralCells) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the vertices of every region of a plane complex, counterclockwise.
 
     Parameters
     ----------
-    complex_ : Cells
+    complex_ : PolyhedralCells
         Of dimension 2.
 
     Returns

@@ -3,6 +3,7 @@
 
 from relutopo.plots.complexes import plot_complex as plot_complex
 from relutopo.plots.complexes import plot_complexes as plot_complexes
+from relutopo.plots.decisions import plot_decision as plot_decision
 from relutopo.plots.figures import save_figure as save_figure
 from relutopo.plots.homology import plot_barcode as plot_barcode
 from relutopo.plots.homology import plot_betti_curves as plot_betti_curves

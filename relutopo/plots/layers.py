@@ -37,8 +37,10 @@ __all__ = [
     "aspect",
     "axes_for",
     "axis_names",
+    "class_look",
     "classes_of",
     "cut_segments",
+    "draw_classes",
     "draw_cut",
     "draw_decision_boundary",
     "draw_edges",
@@ -386,15 +388,7 @@ def draw_points(
     PathCollection or None
         What a colour bar explains, if the points are coloured by values.
     """
-    if size is None:
-        inches = ax.bbox.width / ax.figure.dpi
-        size = float(np.clip(4000 / max(len(points), 1), 12, 36) * np.clip(inches / 3.5, 0.75, 1.0))
-    look: dict[str, Any] = {
-        "s": size,
-        "edgecolors": "white",
-        "linewidths": 0.16 + min(size, 60.0) / 100,
-        "zorder": 6,  # above all lines: a hidden point would mislead
-    }
+    look = _look_of_points(ax, len(points), size)
     values = values_of(labels, len(points))
     if points.shape[1] == 1:
         if values is not None:
@@ -412,6 +406,38 @@ def draw_points(
             points[members, 0], points[members, 1], c=color, marker=marker, label=name, **look
         )
     return None
+
+
+def draw_classes(
+    ax: Axes,
+    points: NDArray[np.float64],
+    classes: NDArray[np.int64],
+    *,
+    size: float | None = None,
+) -> None:
+    """Draw points of the plane, each in colour and marker of the number of its class."""
+    look = _look_of_points(ax, len(points), size)
+    for k in np.unique(classes).tolist():
+        color, marker = class_look(k)
+        x, y = points[classes == k].T
+        ax.scatter(x, y, c=color, marker=marker, label=f"class {k}", **look)
+
+
+def class_look(k: int) -> tuple[str, str]:
+    """Return colour and marker of a class, by its number."""
+    return _COLOURS[k % len(_COLOURS)], _MARKERS[k % len(_MARKERS)]
+
+
+def _look_of_points(ax: Axes, n: int, size: float | None) -> dict[str, Any]:
+    if size is None:
+        inches = ax.bbox.width / ax.figure.dpi
+        size = float(np.clip(4000 / max(n, 1), 12, 36) * np.clip(inches / 3.5, 0.75, 1.0))
+    return {
+        "s": size,
+        "edgecolors": "white",
+        "linewidths": 0.16 + min(size, 60.0) / 100,
+        "zorder": 6,  # above all lines: a hidden point would mislead
+    }
 
 
 def values_of(labels: ArrayLike | None, n_points: int) -> NDArray[np.float64] | None:
@@ -445,7 +471,7 @@ def classes_of(
         kinds = kinds.astype(np.float64)
         form = "+g" if kinds.min() < 0 else "g"
         names = [f"class {k:{form if k else 'g'}}".replace("-", "−") for k in kinds]
-    looks = [(_COLOURS[k % len(_COLOURS)], _MARKERS[k % len(_MARKERS)]) for k in range(len(kinds))]
+    looks = [class_look(k) for k in range(len(kinds))]
     if len(kinds) <= 2:
         looks = list(_CLASSES)
     if found.are_numbers and len(kinds) == 1 and kinds[0] > 0:

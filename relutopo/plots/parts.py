@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["draw_parts", "plot_spectral_embedding"]
+__all__ = ["draw_parts", "fill", "plot_spectral_embedding"]
 
 _PARTS = ("#8fbfe0", "#f5b57d", "#eac8dd", "#a9a9a9", "#d6effb", "#f6e9a8", "#c9a08c", "#b5e3d2")
 """Paler than those of classes, in the same order, so that points are seen on them."""
@@ -55,7 +55,12 @@ def _looks(
         f"part {k}" + (f", {classes[number]}" if number >= 0 else "")
         for k, number in enumerate(numbers.tolist())
     ]
-    return [_PARTS[colour % len(_PARTS)] for colour in colours], names
+    return [fill(colour) for colour in colours], names
+
+
+def fill(number: int) -> str:
+    """Return the colour of a part, or of the region of a class, by its number."""
+    return _PARTS[number % len(_PARTS)]
 
 
 def draw_parts(

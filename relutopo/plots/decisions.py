@@ -1,0 +1,179 @@
+"""Which class a network decides for, where in the plane.
+
+Invariant: class k has the colour of part k and of points of class k in every figure of parts.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, overload
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from relutopo.arrays import as_array, as_labels
+from relutopo.errors import InputError
+from relutopo.geometry.cells import Cells
+from relutopo.geometry.polygons import polygons
+from relutopo.homology.decision import Decision, decision
+from relutopo.plots import frames
+from relutopo.plots import layers as drawing
+from relutopo.plots.parts import fill
+from relutopo.plots.style import INK, style_unless
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["plot_decision"]
+
+_TIED = "#f6f4f0"
+_LEAST_SHARE = 0.002
+"""Of the area: a class with less has no number written into it."""
+_MANY = 5000
+"""Above this, polygons become pixels inside vector files, which would be slow to open."""
+
+
+@overload
+def plot_decision(
+    complex_: Cells,
+    points: ArrayLike | None = ...,
+    labels: ArrayLike | None = ...,
+    *,
+    ax: Axes,
+    title: str | None = ...,
+    legend: bool | str = ...,
+    point_size: float | None = ...,
+) -> Axes: ...
+
+
+@overload
+def plot_decision(
+    complex_: Cells,
+    points: ArrayLike | None = ...,
+    labels: ArrayLike | None = ...,
+    *,
+    ax: None = ...,
+    title: str | None = ...,
+    legend: bool | str = ...,
+    point_size: float | None = ...,
+) -> Figure: ...
+
+
+def plot_decision(
+    complex_: Cells,
+    points: ArrayLike | None = None,
+    labels: ArrayLike | None = None,
+    *,
+    ax: Axes | None = None,
+    title: str | None = None,
+    legend: bool | str = True,
+    point_size: float | None = None,
+) -> Figure | Axes:
+    """Draw which output is the greatest where, exactly, with the facets of the complex.
+
+    The number of a class stands near the middle of its cells. Where outputs tie on a whole cell it
+    is pale.
+
+    Parameters
+    ----------
+    complex_ : Cells
+        Of dimension 2, of a network with any number of outputs; a single one decides by its sign.
+    points : (n, 2) array_like, optional
+        Data.
+    labels : (n,) array_like, optional
+        Their classes: whole numbers of outputs, or as many other labels as there are classes, which
+        stand for the outputs in ascending order.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default a figure is made.
+    title : str, optional
+    legend : bool or str
+        See `plot_complex`.
+    point_size : float, optional
+        Area of a point in square points.
+
+    Returns
+    -------
+    matplotlib.figure.Figure or matplotlib.axes.Axes
+        The figure, or `ax` if it was given.
+
+    Raises
+    ------
+    InputError
+        If the complex has another dimension, or points or labels do not fit.
+
+    Examples
+    --------
+    >>> import relutopo as rt
+    >>> network = rt.gallery.random_network([2, 6, 6, 4], seed=0)
+    >>> figure = plot_decision(rt.decompose(network, rt.Box(-1, 1, dim=2), enumerator="exact"))
+    """
+    drawing.require_drawable(complex_)
+    if complex_.dim != 2:
+        raise InputError(
+            f"`complex_` must have dimension 2, got {complex_.dim}; plot_complex draws the network "
+            "over a line"
+        )
+    found = decision(complex_)
+    x = None if points is None else drawing.points_of(points, complex_)
+    classes = None
+    if x is not None and labels is not None:
+        classes = _classes(labels, len(x), found.n_classes)
+    with style_unless(ax):
+        axes = drawing.axes_for(ax, complex_)
+        drawing.fit_axes(axes, complex_, points, own=ax is None)
+        _fill(axes, found)
+        drawing.draw_edges(axes, complex_)
+        drawing.draw_decision_boundary(axes, complex_)
+        if x is not None and classes is not None:
+            drawing.draw_classes(axes, x, classes, size=point_size)
+        elif x is not None:
+            drawing.draw_points(axes, x, None, size=point_size)
+        frames.furnish([axes], ax, [], legend=legend, colorbar=False)
+        frames.put_title(axes, title)
+    return frames.figure_of(axes) if ax is None else axes
+
+
+def _classes(labels: ArrayLike, n: int, n_classes: int) -> NDArray[np.int64]:
+    """Return the output that each label stands for."""
+    found = as_labels(as_array(labels).ravel())
+    if len(found.codes) != n:
+        raise InputError(
+            f"`labels` must be one for each of the {n} points, got {len(found.codes)}; pass those "
+            "of these points"
+        )
+    kinds = found.classes
+    if kinds.dtype.kind in "iuf" and set(kinds.tolist()) <= set(range(n_classes)):
+        return kinds.astype(np.int64)[found.codes]
+    if len(kinds) != n_classes:
+        raise InputError(
+            f"`labels` must be numbers 0..{n_classes - 1} of outputs, or of {n_classes} classes, "
+            f"got {len(kinds)} others; pass numbers of outputs if some classes are missing"
+        )
+    return found.codes
+
+
+def _fill(ax: Axes, found: Decision) -> None:
+    """Fill the cells of each class, and write its number near their middle."""
+    from matplotlib.collections import PolyCollection
+
+    cells = found.refined
+    indptr, corners = polygons(cells)
+    sizes = cells.volumes
+    for k in range(-1, found.n_classes):
+        members = np.flatnonzero(found.is_tied if k < 0 else ~found.is_tied & (found.classes == k))
+        if not len(members):
+            continue
+        colour = _TIED if k < 0 else fill(k)
+        shapes = [cells.vertices[corners[indptr[i] : indptr[i + 1]]] for i in members.tolist()]
+        layer = PolyCollection(
+            shapes, facecolors=colour, edgecolors=colour, linewidths=0.3, zorder=1,
+            rasterized=len(members) > _MANY,
+        )  # fmt: skip
+        ax.add_collection(layer, autolim=False)
+        name = "outputs tie" if k < 0 else f"decides for {k}"
+        ax.scatter([], [], marker="s", s=30, c=colour, label=name)
+        if k >= 0 and sizes[members].sum() > _LEAST_SHARE * sizes.sum():
+            centre = sizes[members] @ cells.centroids[members] / sizes[members].sum()
+            inside = cells.interior_points[members]
+            x, y = inside[np.argmin(np.sum((inside - centre) ** 2, axis=1))]
+            ax.text(x, y, str(k), color=INK, ha="center", va="center", zorder=5)
