@@ -67,6 +67,10 @@ def segment_pairs(
             f"kind={labels!r}"
         )
     x = as_numbers(points, "points")
+    if not x.ndim:
+        raise InputError(
+            f"`points` must be an array with a row for each point, got the number {x}; pass all"
+        )
     x = x.reshape(len(x), -1) if x.ndim > 1 else x[:, None]
     if kind_ in ("within", "between"):
         if labels is None:

@@ -84,5 +84,5 @@ def test_models_of_ones_own_decide_between_words(
         assert "take the analysis classes" in printed.replace("\n", " ")
     four = np.array(["a", "b", "c", "d"])[np.arange(30) % 4]
     np.savez(tmp_path / "data.npz", points=data.points, targets=four)
-    printed = command(tmp_path, *own, "analysis=classes")
-    assert "not one output for each class" in printed.replace("\n", " ")
+    printed = command(tmp_path, *own, "analysis=classes", succeeds=False)
+    assert "must have an output for each of the 4 classes" in printed.replace("\n", " ")

@@ -201,6 +201,15 @@ CALLS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "plot_spectral_embedding": (P.plot_spectral_embedding, (PARTS, X, Y)),
     "plot_spike_timeline": (P.plot_spike_timeline, (WORDS, [1.0])),
     "plot_timeline": (P.plot_timeline, (WORDS,)),
+    "plot_decision": (P.plot_decision, (COMPLEX, X, Y > 0)),
+    "segments": (rt.segments, (NET, X, X[::-1])),
+    "segments of pairs": (lambda m, x, pairs: rt.segments(m, x, pairs=pairs), (NET, X, [(0, 1)])),
+    "segment_pairs": (rt.segment_pairs, (X, Y, "within")),
+    "domain_chords": (rt.domain_chords, (BOX, X)),
+    "path_graph": (rt.path_graph, (rt.segments(NET, X, X[::-1]),)),
+    "path_signatures": (rt.path_signatures, (NET, X, Y)),
+    "local_complexity": (rt.local_complexity, (NET, X, 0.1)),
+    "wall_margins": (rt.wall_margins, (NET, X)),
     "save_figure": (P.save_figure, (Figure(), "figure.svg")),
 }
 ELSEWHERE = {"bump", "franke", "peaks", "sinsin", "train"}
