@@ -97,7 +97,7 @@ def test_solver(benchmark: Any, width: int, solver: str, weights: str) -> None:
         "iterations": result.iterations,
         "method": result.method,
         "status": result.status,
-        **quality(system, result.vector),
+        **quality(system, result.vectors[:, 0]),
     }
     assert result.status == "converged"
 
