@@ -144,7 +144,7 @@ class _Announcement(event.Listener):  # type: ignore[misc]  # numba has no types
             self.is_made = True
             # Where no logging is set up only warnings are seen, and silence would be worse.
             log.warning(
-                "compiling kernels for this machine, a minute or two; they are kept for later runs"
+                "compiling kernels for this machine, half a minute; they are kept for later runs"
             )
 
     def on_end(self, event: event.Event) -> None:
