@@ -395,7 +395,8 @@ def with_proof(iterate: Iterate, problem: SymmetricProblem, plan: Elimination | 
     """Return what was found with a next value that is proved, if there is a plan for that.
 
     Where an eigenvalue was passed over, so that the estimate is too large, smaller ones are tried.
-    If none of them is right the last value may be multiple.
+    If none of them is right the last value may be multiple. An estimate that is not refuted stays
+    as it is where a proof would lose more than a fifth of the gap.
     """
     n_pairs, last = len(iterate.pairs), iterate.pairs[-1].value
     if n_pairs == problem.n - 1 or plan is None:
@@ -404,6 +405,7 @@ def with_proof(iterate: Iterate, problem: SymmetricProblem, plan: Elimination | 
     if order is not None:
         weights = weights[order]
     gap, is_refuted = iterate.next_value - last, False
+    least = (1 - 2 * _SHARE_OF_GAP) * gap
     for _ in range(_N_TRIES):
         if not gap > _ROUNDING * last:
             break
@@ -411,6 +413,8 @@ def with_proof(iterate: Iterate, problem: SymmetricProblem, plan: Elimination | 
         is_certain = uncertainty < _SHARE_OF_GAP * gap
         if is_certain and n_below <= n_pairs + 1:  # these, and 0
             next_value = last + gap - uncertainty
+            if not is_refuted and next_value < last + least:
+                return iterate
             return replace(iterate, next_value=next_value, is_next_value_proved=True)
         is_refuted |= is_certain
         # A pivot that is nearly 0 leaves all open, at this shift.
