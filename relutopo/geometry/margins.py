@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relutopo.arithmetic.exact import homogeneous_points
-from relutopo.arrays import as_numbers, as_points
 from relutopo.networks.network import Network
 from relutopo.networks.reading import network_for
 
@@ -91,11 +90,7 @@ def wall_margins(model: Any, points: ArrayLike) -> WallMargins:
     >>> found.margins.round(9).tolist(), found.neurons.tolist()
     ([0.5, 0.4], [0, 1])
     """
-    x = as_numbers(points, "points")
-    network = network_for(model, x.shape[1:])
-    if x.ndim > 2:
-        x = x.reshape(len(x), -1)
-    return margins_of(network, as_points(x, network.input_dim))
+    return margins_of(*network_for(model, points))
 
 
 def margins_of(network: Network, points: NDArray[np.float64]) -> WallMargins:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from relutopo.arrays import as_points
+from relutopo.arrays import as_numbers, as_points
 from relutopo.checks import check_flag, check_integers, check_path
 from relutopo.devices.copies import host_array
 from relutopo.errors import InputError
@@ -106,15 +106,15 @@ def as_network(
     return network
 
 
-def network_for(model: Any, shape: Sequence[int]) -> Network:
-    """Return the network of a model for points of a shape, which a module is read with.
+def network_for(model: Any, points: ArrayLike) -> tuple[Network, NDArray[np.float64]]:
+    """Return the network of a model, a module read in the shape of points, and these as rows.
 
     Parameters
     ----------
     model : torch.nn.Module, Network, state dict, path, or pair (weights, biases)
         See `as_network`.
-    shape : sequence of int
-        Of one point: (1, 28, 28) for an image, (64,) for a row.
+    points : (n, ...) array_like
+        Rows, or images in their shape.
 
     Raises
     ------
@@ -123,19 +123,23 @@ def network_for(model: Any, shape: Sequence[int]) -> Network:
 
     Examples
     --------
-    >>> network_for(([[[1.0, 2.0]]], [[0.0]]), (2,)).input_dim
-    2
+    >>> network, rows = network_for(([[[1.0, 2.0]]], [[0.0]]), [[3, 4]])
+    >>> network.input_dim, rows.tolist()
+    (2, [[3.0, 4.0]])
     """
-    if not hasattr(model, "named_modules"):
-        return as_network(model)
-    try:
-        return as_network(model, shape or None)
-    except InputError as error:
-        remedy = (
-            "pass points in the shape that the model takes, images as (n, 1, 28, 28) for example, "
-            "or as_network(model, input_shape=(1, 28, 28)) with rows"
-        )
-        raise InputError(str(error).replace("check `input_shape`", remedy)) from None
+    x = as_numbers(points, "points")
+    if hasattr(model, "named_modules"):
+        try:
+            network = as_network(model, x.shape[1:] or None)
+        except InputError as error:
+            remedy = (
+                "pass points in the shape that the model takes, images as (n, 1, 28, 28) for "
+                "example, or as_network(model, input_shape=(1, 28, 28)) with rows"
+            )
+            raise InputError(str(error).replace("check `input_shape`", remedy)) from None
+    else:
+        network = as_network(model)
+    return network, as_points(x.reshape(len(x), -1) if x.ndim > 2 else x, network.input_dim)
 
 
 def _check_fixed(fixed: object) -> None:

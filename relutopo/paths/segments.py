@@ -361,7 +361,9 @@ def segments(
         )
     if ends is None:
         return follow(network, starts, _as_pairs(pairs, len(starts)), exact)
-    stops = _as_rows(as_numbers(ends, "ends"), network, "ends")
+    x = as_numbers(ends, "ends")
+    rows = x.reshape(len(x), -1) if x.ndim > 2 else x
+    stops = _checked(as_points(rows, network.input_dim, "ends"), "ends")
     if len(stops) != len(starts):
         raise InputError(
             f"`ends` must be as many as `points`, got {len(stops)} and {len(starts)}; pass "
@@ -372,9 +374,8 @@ def segments(
 
 def points_of(model: Any, points: ArrayLike) -> tuple[Network, _Floats]:
     """Return the network of a model, and points as rows of its inputs."""
-    x = as_numbers(points, "points")
-    network = network_for(model, x.shape[1:])
-    return network, _as_rows(x, network, "points")
+    network, rows = network_for(model, points)
+    return network, _checked(rows, "points")
 
 
 def follow(network: Network, points: _Floats, pairs: _Ints, exact: bool) -> Segments:
@@ -384,8 +385,7 @@ def follow(network: Network, points: _Floats, pairs: _Ints, exact: bool) -> Segm
     return work.result(pairs, len(points), begin)
 
 
-def _as_rows(x: _Floats, network: Network, name: str) -> _Floats:
-    rows = as_points(x.reshape(len(x), -1) if x.ndim > 2 else x, network.input_dim, name)
+def _checked(rows: _Floats, name: str) -> _Floats:
     sizes = np.abs(rows)
     if ((sizes > 0) & (sizes < _LEAST)).any():
         raise InputError(

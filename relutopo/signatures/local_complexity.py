@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from relutopo.arrays import Frozen, as_numbers, as_points, freeze
+from relutopo.arrays import Frozen, freeze
 from relutopo.checks import check_integer, check_number, check_seed, random_generator
 from relutopo.decomposition import decompose
 from relutopo.errors import InputError
@@ -200,9 +200,7 @@ def local_complexity(
     n_directions = check_integer("n_directions", n_directions, 1, remedy="25 are usual")
     n_slices = check_integer("n_slices", n_slices, 0, remedy="0 decomposes no planes")
     check_seed(seed)
-    x = as_numbers(points, "points")
-    network = network_for(model, x.shape[1:])
-    x = as_points(x.reshape(len(x), -1) if x.ndim > 2 else x, network.input_dim)
+    network, x = network_for(model, points)
     if not len(x):
         raise InputError("`points` must be one or more, got none; pass some")
     if n_slices and network.input_dim < 2:
