@@ -13,7 +13,6 @@ from numpy.typing import ArrayLike, NDArray
 from relutopo.arrays import as_array, as_labels
 from relutopo.errors import InputError
 from relutopo.geometry.cells import Cells
-from relutopo.geometry.polygons import polygons
 from relutopo.homology.decision import Decision, decision
 from relutopo.plots import frames
 from relutopo.plots import layers as drawing
@@ -29,8 +28,6 @@ __all__ = ["plot_decision"]
 _TIED = "#f6f4f0"
 _LEAST_SHARE = 0.002
 """Of the area: a class with less has no number written into it."""
-_MANY = 5000
-"""Above this, polygons become pixels inside vector files, which would be slow to open."""
 
 
 @overload
@@ -108,7 +105,7 @@ def plot_decision(
     >>> figure = plot_decision(rt.decompose(network, rt.Box(-1, 1, dim=2), enumerator="exact"))
     """
     drawing.require_drawable(complex_)
-    if complex_.dim != 2:
+    if complex_.dim == 1:
         raise InputError(
             f"`complex_` must have dimension 2, got {complex_.dim}; plot_complex draws the network "
             "over a line"
@@ -154,25 +151,19 @@ def _classes(labels: ArrayLike, n: int, n_classes: int) -> NDArray[np.int64]:
 
 def _fill(ax: Axes, found: Decision) -> None:
     """Fill the cells of each class, and write its number near their middle."""
-    from matplotlib.collections import PolyCollection
+    from matplotlib.colors import ListedColormap, Normalize
 
-    cells = found.refined
-    indptr, corners = polygons(cells)
+    cells, n = found.refined, found.n_classes
     sizes = cells.volumes
-    for k in range(-1, found.n_classes):
-        members = np.flatnonzero(found.is_tied if k < 0 else ~found.is_tied & (found.classes == k))
-        if not len(members):
-            continue
-        colour = _TIED if k < 0 else fill(k)
-        shapes = [cells.vertices[corners[indptr[i] : indptr[i + 1]]] for i in members.tolist()]
-        layer = PolyCollection(
-            shapes, facecolors=colour, edgecolors=colour, linewidths=0.3, zorder=1,
-            rasterized=len(members) > _MANY,
-        )  # fmt: skip
-        ax.add_collection(layer, autolim=False)
-        name = "outputs tie" if k < 0 else f"decides for {k}"
-        ax.scatter([], [], marker="s", s=30, c=colour, label=name)
-        if k >= 0 and sizes[members].sum() > _LEAST_SHARE * sizes.sum():
+    kinds = np.where(found.is_tied, n, found.classes)
+    colours = [*map(fill, range(n)), _TIED]
+    shades, norm = ListedColormap(colours), Normalize(-0.5, n + 0.5)
+    drawing.draw_regions(ax, cells, kinds.astype(np.float64), shades, norm)
+    for k in np.unique(kinds).tolist():
+        members = kinds == k
+        name = f"decides for {k}" if k < n else "outputs tie"
+        ax.scatter([], [], marker="s", s=30, c=colours[k], label=name)
+        if k < n and sizes[members].sum() > _LEAST_SHARE * sizes.sum():
             centre = sizes[members] @ cells.centroids[members] / sizes[members].sum()
             inside = cells.interior_points[members]
             x, y = inside[np.argmin(np.sum((inside - centre) ** 2, axis=1))]

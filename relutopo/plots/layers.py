@@ -19,6 +19,7 @@ from relutopo.arrays import as_array, as_labels, as_numbers, as_points
 from relutopo.errors import InputError
 from relutopo.geometry.cells import Cells, check_cells
 from relutopo.geometry.polygons import edge_vertices, polygons, zero_segments
+from relutopo.geometry.polyhedra import PolyhedralCells
 from relutopo.geometry.slices import AffineSlice
 from relutopo.homology.decision import decision
 from relutopo.networks.network import Network
@@ -147,12 +148,12 @@ def _draw_function(ax: Axes, complex_: Cells) -> None:
     ax.set_ylabel({1: "$f(x)$", 2: "$f_2(x) - f_1(x)$"}.get(complex_.network.n_outputs, "outputs"))
 
 
-def _across(ax: Axes, complex_: Cells) -> dict[str, Any]:
+def _across(ax: Axes, complex_: PolyhedralCells) -> dict[str, Any]:
     """Return the coordinates of layers: those of a line go up from 0 to 1 in any axes."""
     return {"transform": ax.get_xaxis_transform()} if complex_.dim == 1 else {}
 
 
-def _corners(complex_: Cells) -> list[NDArray[np.float64]]:
+def _corners(complex_: PolyhedralCells) -> list[NDArray[np.float64]]:
     """Return the polygon of each region; of a line, stripes of height 1."""
     if complex_.dim == 2:
         indptr, corners = polygons(complex_)
@@ -244,7 +245,11 @@ _NAMED: dict[str, tuple[str, Callable[[Cells], NDArray[np.float64]]]] = {
 
 
 def draw_regions(
-    ax: Axes, complex_: Cells, values: NDArray[np.float64], cmap: Colormap, norm: Normalize
+    ax: Axes,
+    complex_: PolyhedralCells,
+    values: NDArray[np.float64],
+    cmap: Colormap,
+    norm: Normalize,
 ) -> PolyCollection:
     """Fill each region with the colour of its value, (n_regions,); NaN becomes grey."""
     from matplotlib.collections import PolyCollection

@@ -29,9 +29,11 @@ def test_each_class_fills_its_area() -> None:
     filled: dict[int, float] = {}
     for layer in ax.collections:
         if isinstance(layer, PolyCollection) and layer.get_zorder() == 1:
-            colour = tuple(np.asarray(layer.get_facecolor())[0].tolist())
-            (k,) = (k for k in range(5) if to_rgba(fill(k)) == colour)
-            filled[k] = sum(area(np.asarray(path.vertices)[:-1]) for path in layer.get_paths())
+            layer.update_scalarmappable()
+            shapes = zip(layer.get_paths(), np.asarray(layer.get_facecolor()), strict=True)
+            for path, colour in shapes:
+                (k,) = (k for k in range(5) if to_rgba(fill(k)) == tuple(colour.tolist()))
+                filled[k] = filled.get(k, 0.0) + area(np.asarray(path.vertices)[:-1])
     volumes = COMPLEX.decision().volumes
     for k in range(5):
         assert filled.get(k, 0.0) == pytest.approx(volumes[k], abs=1e-9)
