@@ -13,8 +13,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import threadpoolctl
-
 from relutopo.analyses.base import Analysis, Row, Workplace, choice_field, described
 from relutopo.analyses.rows import kept_rows
 from relutopo.analyses.versions import code_of_class
@@ -34,6 +32,7 @@ from relutopo.reports.tables import new_table, save_table
 from relutopo.reports.text import counted, first_middle_last
 from relutopo.signatures.base import Signature
 from relutopo.signatures.subject import Choice, Subject, made
+from relutopo.system.blas import one_blas_thread
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -329,7 +328,7 @@ class CheckpointAnalysis(Analysis):
         self.check_network(run.network(run.steps[0]), run.dataset)
         log.info("analysing %s", counted(len(run.steps), "checkpoint"))
         # Threads cost small matrices more than they give: ten times as long on a busy machine.
-        with threadpoolctl.threadpool_limits(1, "blas"):
+        with one_blas_thread():
             with place.stage("analysis"), place.progress("analysing") as progress:
                 rows = self.rows(run, progress=progress)
             with place.stage("report"):

@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import threadpoolctl
-
 from relutopo.analyses.base import Analysis, Row, SweepTables, Workplace, choice_field
 from relutopo.checks import check_integer, check_number
 from relutopo.decomposition import decompose
@@ -30,6 +28,7 @@ from relutopo.reports.conclusion import Conclusion, SweepConclusion
 from relutopo.reports.power_laws import fit_power_law
 from relutopo.reports.tables import new_table, save_table
 from relutopo.spectral.partitioner import fiedler_partition
+from relutopo.system.blas import one_blas_thread
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -171,7 +170,7 @@ class Scale(Analysis):
     def carry_out(self, place: Workplace) -> Conclusion:
         """Measure, and write the row as a table; nothing is trained."""
         with (
-            threadpoolctl.threadpool_limits(1, "blas"),
+            one_blas_thread(),
             place.stage("measuring"),
             place.progress("measuring") as progress,
         ):
