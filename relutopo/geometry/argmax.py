@@ -35,7 +35,7 @@ from relutopo.arithmetic.exact import Integers, sign, to_float
 from relutopo.arithmetic.rounding import UNDERFLOW, UNIT_ROUNDOFF
 from relutopo.arrays import frozen
 from relutopo.geometry.cells import Cells
-from relutopo.geometry.decision import output_values
+from relutopo.geometry.decision import WELL_KNOWN, output_values
 from relutopo.geometry.domain import FacetLists
 from relutopo.geometry.polyhedra import PolyhedralCells
 from relutopo.geometry.vertices import exact_vertex
@@ -43,8 +43,6 @@ from relutopo.system.memory import Room
 
 __all__ = ["ArgmaxCells", "argmax_cells"]
 
-_WELL_KNOWN = 2.0**-20
-"""How far off the place of a zero on an edge may be before it is computed exactly."""
 _MAPS_KEPT = 256
 """Of how many regions the exact maps are kept."""
 _BYTES_A_CELL = 400
@@ -370,7 +368,7 @@ class _Vertices:
             totals = np.abs(values_a) + np.abs(values_b)
             t = np.abs(values_a) / totals
             off = np.maximum(bounds_a, bounds_b) / totals + 4 * UNIT_ROUNDOFF
-            is_known = np.isfinite(totals) & (off <= _WELL_KNOWN)
+            is_known = np.isfinite(totals) & (off <= WELL_KNOWN)
             spans = self._values[b] - self._values[a]
             values = self._values[a] + t[:, None] * spans
             bounds = np.maximum(self._bounds[a], self._bounds[b]) + np.abs(spans) * off[:, None]

@@ -18,7 +18,11 @@ from relutopo.geometry.cells import Cells
 from relutopo.geometry.vertices import exact_vertex
 from relutopo.networks.network import AffineMaps
 
-__all__ = ["decision_signs", "exact_values", "output_values", "values_and_signs"]
+__all__ = ["WELL_KNOWN", "decision_signs", "exact_values", "output_values", "values_and_signs"]
+
+WELL_KNOWN = 2.0**-28
+"""How far off the place of a zero on an edge may be, in lengths of the edge, before it is computed
+exactly."""
 
 _NUMBERS_AT_ONCE = 2**20
 """Entries of the largest temporary array."""
@@ -56,8 +60,8 @@ def decision_signs(complex_: Cells) -> NDArray[np.int8]:
 
 def values_and_signs(
     complex_: Cells,
-) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
-    """Return f at every vertex, computed on one region around it, and its exact sign.
+) -> tuple[NDArray[np.float64], NDArray[np.int8], NDArray[np.float64]]:
+    """Return f at every vertex, computed on one region around it, its exact sign, and error bounds.
 
     Parameters
     ----------
@@ -68,6 +72,8 @@ def values_and_signs(
     values : (n_0,) ndarray of float64
     signs : (n_0,) ndarray of int8
         See `decision_signs`.
+    bounds : (n_0,) ndarray of float64
+        Of the errors of values; NaN or infinite where floats tell nothing.
 
     Raises
     ------
@@ -87,7 +93,7 @@ def values_and_signs(
     uncertain = np.flatnonzero(~((np.abs(f) > bounds) & np.isfinite(f)) & (bounds != 0))
     if uncertain.size:
         signs[uncertain] = [sign(value) for _, value in exact_values(complex_, uncertain)]
-    return f, signs
+    return f, signs, bounds
 
 
 def output_values(complex_: Cells) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

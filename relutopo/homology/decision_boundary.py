@@ -30,7 +30,7 @@ from relutopo.arrays import as_points, freeze
 from relutopo.errors import InputError, NoDecisionBoundaryError
 from relutopo.geometry.argmax import ArgmaxCells, argmax_cells
 from relutopo.geometry.cells import Cells, check_cells
-from relutopo.geometry.decision import exact_values, values_and_signs
+from relutopo.geometry.decision import WELL_KNOWN, exact_values, values_and_signs
 from relutopo.geometry.domain import FacetLists
 from relutopo.geometry.polyhedra import PolyhedralCells
 from relutopo.reports.shown import Shown
@@ -150,7 +150,7 @@ def decision_boundary(complex_: Cells) -> DecisionBoundary:
     """
     if check_cells(complex_).network.n_outputs > 2:
         return ties_of(argmax_cells(complex_))
-    f, signs = values_and_signs(complex_)
+    f, signs, bounds = values_and_signs(complex_)
     plus, minus = signs > 0, signs < 0
     whole = [np.flatnonzero(signs == 0)]
     cut = [np.empty(0, dtype=np.int64)]
@@ -176,7 +176,7 @@ def decision_boundary(complex_: Cells) -> DecisionBoundary:
         blank = sparse.csc_array((len(cut[k]), len(whole[k])), dtype=np.int8)
         blocks: Any = [[corner[:, whole[k]], touched], [blank, crossed]]
         facets.append(_csr(sparse.csc_array(sparse.block_array(blocks))))
-    return DecisionBoundary(_positions(complex_, f, whole[0], cut[1]), tuple(facets))
+    return DecisionBoundary(_positions(complex_, f, bounds, whole[0], cut[1]), tuple(facets))
 
 
 def ties_of(cells: ArgmaxCells) -> DecisionBoundary:
@@ -204,23 +204,22 @@ def _csr(boundary: sparse.csc_array) -> FacetLists:
 def _positions(
     complex_: Cells,
     f: NDArray[np.float64],
+    bounds: NDArray[np.float64],
     vertices: NDArray[np.int64],
     edges: NDArray[np.int64],
 ) -> NDArray[np.float64]:
     """Return the coordinates of vertices, then the zeros of f on edges."""
     ends = complex_.facets[0][1].reshape(-1, 2)[edges]
     sizes = np.abs(f)[ends]
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         totals = sizes.sum(axis=1)
-    is_finite = np.isfinite(totals)
-    # Where both computed values vanish, signs were decided exactly and any point will do.
-    share = np.full(len(totals), 0.5)
-    np.divide(sizes[:, 0], totals, out=share, where=is_finite & (totals > 0))
+        share = sizes[:, 0] / totals
+        is_known = np.isfinite(totals) & (bounds[ends].max(axis=1) <= WELL_KNOWN * totals)
     a, b = complex_.vertices[ends[:, 0]], complex_.vertices[ends[:, 1]]
-    zeros = a + share[:, None] * (b - a)
-    if not is_finite.all():
-        exact = exact_values(complex_, ends[~is_finite].ravel())
-        zeros[~is_finite] = [
+    zeros = a + np.where(is_known, share, 0.5)[:, None] * (b - a)
+    if not is_known.all():
+        exact = exact_values(complex_, ends[~is_known].ravel())
+        zeros[~is_known] = [
             to_float(abs(at_second) * first + abs(at_first) * second)
             for (first, at_first), (second, at_second) in zip(exact[::2], exact[1::2], strict=True)
         ]

@@ -7,7 +7,7 @@ from importlib import import_module
 import numpy as np
 import pytest
 import scipy.linalg
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import sparse
@@ -97,6 +97,7 @@ def test_a_pivot_of_zero_leaves_everything_open() -> None:
     n_pairs=st.sampled_from([1, 1, 3]),
     spread=st.sampled_from([0.0, 0.5]),
 )
+@example(seed=510509, n=174, n_pairs=3, spread=0.0)  # the count is certain far below only
 @examples(40)
 def test_the_next_value_is_not_too_large_and_hardly_too_small(
     solver: str, seed: int, n: int, n_pairs: int, spread: float
