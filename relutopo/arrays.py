@@ -22,8 +22,10 @@ __all__ = [
     "as_labels",
     "as_numbers",
     "as_points",
+    "check_finite",
     "freeze",
     "frozen",
+    "points_of",
     "read_only",
 ]
 
@@ -86,6 +88,10 @@ def as_numbers(values: Any, name: str) -> NDArray[np.float64]:
     relutopo.errors.InputError: `points` must be an array of numbers, got entries that are none ...
     """
     remedy = "drop or encode columns of words, and give each row as many entries"
+    if (how := points_of(values)) is not None:
+        raise InputError(
+            f"`{name}` must be an array of numbers, got {type(values).__name__}; {how}"
+        )
     try:
         if hasattr(values, "detach") and values.dtype.is_floating_point:
             values = values.double()  # NumPy lacks some of torch's types
@@ -101,6 +107,23 @@ def as_numbers(values: Any, name: str) -> NDArray[np.float64]:
         came = "masked entries" if is_real else f"dtype {array.dtype}"
         raise InputError(f"`{name}` must be an array of numbers, got {came}; {remedy}")
     return numbers
+
+
+def points_of(values: object) -> str | None:
+    """Return how to get the points out of a set of data with its labels, None for anything else.
+
+    Examples
+    --------
+    >>> points_of([1, 2]) is None
+    True
+    """
+    if hasattr(values, "points") and hasattr(values, "targets"):
+        return "pass its `points`"
+    if hasattr(values, "tensors"):  # torch's TensorDataset
+        return "pass its first tensor, `.tensors[0]`"
+    if hasattr(values, "batch_size") and hasattr(values, "dataset"):  # torch's DataLoader
+        return "pass its inputs as one array, for example torch.cat([x for x, _ in loader])"
+    return None
 
 
 def as_points(points: ArrayLike, dim: int, name: str = "points") -> NDArray[np.float64]:
@@ -131,12 +154,41 @@ def as_points(points: ArrayLike, dim: int, name: str = "points") -> NDArray[np.f
             f"`{name}` must have shape (n, {dim}), got {x.shape}; pass one row for each point "
             f"and one column for each of the {dim} input dimensions"
         )
-    if not np.isfinite(x).all():
-        row = int(np.argmax(~np.isfinite(x).all(axis=1)))
-        raise InputError(
-            f"`{name}` must be finite, got {x[row].tolist()} in row {row}; drop or repair it"
-        )
+    check_finite(x, name)
     return x
+
+
+def check_finite(rows: NDArray[np.float64], name: str) -> None:
+    """Say where numbers are not finite, if some are not.
+
+    Parameters
+    ----------
+    rows : (n, ...) ndarray
+    name : str
+        The argument's name, for the message.
+
+    Raises
+    ------
+    InputError
+        If a number is NaN or infinite.
+
+    Examples
+    --------
+    >>> check_finite(np.array([[1.0, np.nan]]), "points")
+    Traceback (most recent call last):
+    relutopo.errors.InputError: `points` must be finite, got nan in row 0, column 1; drop or ...
+    """
+    is_finite = np.isfinite(rows)
+    if is_finite.all():
+        return
+    at = np.unravel_index(int(np.argmin(is_finite)), rows.shape)
+    row, *entry = map(int, at)
+    place = f", column {entry[0]}" if len(entry) == 1 else f", entry {tuple(entry)}" * bool(entry)
+    others = int(np.sum(~is_finite.reshape(len(rows), -1).all(axis=1))) - 1
+    more = f" (and in {others} more)" * bool(others)
+    raise InputError(
+        f"`{name}` must be finite, got {rows[at]} in row {row}{place}{more}; drop or repair it"
+    )
 
 
 class Labels(NamedTuple):

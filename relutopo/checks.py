@@ -13,8 +13,8 @@ what was expected, what came, and the remedy.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable
-from math import inf
+from collections.abc import Callable, Collection, Iterable
+from math import inf, nan
 from numbers import Integral, Real
 from typing import Any
 
@@ -79,9 +79,11 @@ def check_integer(
     Traceback (most recent call last):
     relutopo.errors.InputError: `k` must be an integer from 0 to 2, got 3; cells are no larger
     """
-    if not is_integer(value) or not least <= int(value) <= (inf if most is None else most):
+    greatest = inf if most is None else most
+    if not is_integer(value) or not least <= int(value) <= greatest:
+        meant = _meant(value, lambda number: number % 1 == 0 and least <= number <= greatest)
         expected = f"an integer from {least}" + ("" if most is None else f" to {most}")
-        raise _wrong(name, expected, value, remedy)
+        raise _wrong(name, expected, value, meant or remedy)
     return int(value)
 
 
@@ -171,8 +173,13 @@ def check_number(
         number = float(value) if not isinstance(value, bool) and isinstance(value, Real) else inf
     except OverflowError:  # an integer or a fraction beyond the range of floats
         number = inf
-    if not (abs(number) < inf and least <= number <= most and above < number < below):
-        raise _wrong(name, _interval(least, above, most, below), value, remedy)
+
+    def is_in(x: float) -> bool:
+        return abs(x) < inf and least <= x <= most and above < x < below
+
+    if not is_in(number):
+        interval = _interval(least, above, most, below)
+        raise _wrong(name, interval, value, _meant(value, is_in) or remedy)
     return number
 
 
@@ -365,3 +372,16 @@ def kind_of(value: object) -> str:
 def _wrong(name: str, expected: str, value: object, remedy: str) -> InputError:
     came = " ".join(repr(value).split()) if "\n" in repr(value) else repr(value)
     return InputError(f"`{name}` must be {expected}, got {came}; {remedy}")
+
+
+def _meant(value: object, in_range: Callable[[float], bool]) -> str | None:
+    """Return what to do about a number that is right but for its type, or None."""
+    try:
+        number = float(value) if isinstance(value, str | float) else nan
+    except ValueError:
+        return None
+    if not in_range(number):
+        return None
+    return (
+        f"pass {value.strip()} without quotes" if isinstance(value, str) else f"pass {number:.0f}"
+    )

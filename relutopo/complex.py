@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from relutopo.arrays import as_array
+from relutopo.arrays import as_numbers
 from relutopo.geometry.canonical import canonical
 from relutopo.geometry.cells import Cells
 from relutopo.geometry.invariants import check
@@ -73,7 +73,7 @@ class CellComplex(Cells):
         >>> halves.locate([[0.0, 0.5], [2.0, 0.0]]).tolist()
         [-2, -1]
         """
-        x = as_array(points)
+        x = as_numbers(points, "points")
         if x.shape == (self.dim,):
             one: Any = locate(self, x[None])[0]
             return one  # type: ignore[no-any-return]

@@ -18,7 +18,7 @@ from relutopo.paths.tables import COLUMNS_OF_SEGMENTS
 from relutopo.reports.columns import Column, markdown_table
 from relutopo.signatures.local_complexity import COLUMNS_OF_LOCAL_COMPLEXITY
 from relutopo.spectral.search_tables import COLUMNS_OF_SEARCH, COLUMNS_OF_SEARCH_POINTS
-from relutopo.spectral.table import COLUMNS_OF_PARTITION
+from relutopo.spectral.table import COLUMNS_OF_PARTS, COLUMNS_OF_SIDES
 
 __all__ = ["Columns", "columns", "dictionary"]
 
@@ -39,7 +39,8 @@ an analysis of checkpoints: `signatures=["betti_peaks", ...]` in Python, also of
 _TABLES = {
     "regions_table": ("Table of `CellComplex.regions_table`", COLUMNS_OF_REGIONS),
     "neurons_table": ("Table of `CellComplex.neurons_table`", COLUMNS_OF_NEURONS),
-    "partition_table": ("Table of `FiedlerPartition.table`", COLUMNS_OF_PARTITION),
+    "partition_table": ("Table of `FiedlerPartition.table`", COLUMNS_OF_SIDES),
+    "parts_table": ("Table of `SpectralPartition.table`", COLUMNS_OF_PARTS),
     "search_table": ("Table of `RegionSearch.table`", COLUMNS_OF_SEARCH),
     "search_points_table": ("Table of `RegionSearch.points_table`", COLUMNS_OF_SEARCH_POINTS),
     "local_complexity_table": ("Table of `LocalCounts.table`", COLUMNS_OF_LOCAL_COMPLEXITY),

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relutopo.arithmetic.exact import Integers
-from relutopo.arrays import Frozen, as_array, as_numbers, as_points, freeze
+from relutopo.arrays import Frozen, as_array, as_numbers, as_points, check_finite, freeze, points_of
 from relutopo.checks import check_integer
 from relutopo.errors import InputError
 from relutopo.geometry.domain import Box, Domain, FaceLattice, numbers_of
@@ -130,6 +130,11 @@ class AffineSlice(Frozen, Domain):
         """
         arrays = [as_numbers(point, "points") for point in points]
         given = [as_array(point) for point in points]
+        if any(x.ndim == 0 for x in arrays):
+            raise InputError(
+                f"`points` must be inputs of the network, got the numbers {points}; pass rows of "
+                "data, for example X[0], X[1], X[2]"
+            )
         if len(arrays) < 2 or any(x.shape != arrays[0].shape for x in arrays):
             raise InputError(
                 "`points` must be at least two points of one shape, got the shapes "
@@ -185,11 +190,7 @@ class AffineSlice(Frozen, Domain):
                 f"`data` must hold more than k={k} points, of at least k dimensions, got shape "
                 f"{x.shape}; pass one row for each point"
             )
-        if not (finite := np.isfinite(x.reshape(len(x), -1)).all(axis=1)).all():
-            raise InputError(
-                f"`data` must be finite, got {x[np.argmin(finite)].ravel()[:4].tolist()} in row "
-                f"{int(np.argmin(finite))}; drop or repair it"
-            )
+        check_finite(x, "data")
         mean = x.mean(axis=0)
         centred = (x - mean).reshape(len(x), -1)
         _, sizes, rows = np.linalg.svd(centred, full_matrices=False)
@@ -344,8 +345,8 @@ def network_on(model: Any, domain: Domain) -> Network:
     network = _read(model, domain)
     if not isinstance(domain, Domain):
         raise InputError(
-            f"`domain` must be a Domain, got {type(domain).__name__}; pass for example "
-            f"Box(-1, 1, dim={network.input_dim})"
+            f"`domain` must be a Domain, got {type(domain).__name__}; "
+            + (points_of(domain) or f"pass for example Box(-1, 1, dim={network.input_dim})")
         )
     if domain.dim != network.input_dim:
         raise InputError(

@@ -186,6 +186,13 @@ class ClassDecisionAgreement(Shown):
     by_regions: float
     n_decided: int
 
+    def __repr__(self) -> str:
+        by_points = "" if np.isnan(self.by_points) else f"{self.by_points:.3f} by points, "
+        return (
+            f"ClassDecisionAgreement({by_points}{self.by_volume:.3f} by volume, "
+            f"{self.by_regions:.3f} by regions, {self.n_decided} classes decided)"
+        )
+
 
 def match(confusion: ArrayLike) -> NDArray[np.int64]:
     """Match rows with columns one to one, so that the sum of the entries met is the largest.

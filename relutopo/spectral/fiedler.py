@@ -269,7 +269,8 @@ class FiedlerPartition(OfGraph, Frozen, Shown):
         0     1         1      0.000       False
         1    -1         3      0.667        True
         """
-        return partition_table(self, self.counts, points, labels)
+        of_nodes: dict[str, NDArray[Any]] = {"part": self.sides, "fiedler": self.vector}
+        return partition_table(self, of_nodes, points, labels)
 
     def agreement(self, points: ArrayLike, labels: ArrayLike) -> LabelAgreement:
         """Compare the sides with the labels of points, training or held out.

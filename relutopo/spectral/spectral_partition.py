@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,6 +20,10 @@ from relutopo.spectral.class_agreement import (
 )
 from relutopo.spectral.dual_graph import DualGraph, OfGraph
 from relutopo.spectral.given_graph import nodes_of
+from relutopo.spectral.table import partition_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["SpectralPartition"]
 
@@ -161,6 +165,46 @@ class SpectralPartition(OfGraph, Frozen, Shown):
         low, high = self.parts[self.graph.edges].T
         cut: NDArray[np.int64] = self.graph.edges[low != high]
         return cut
+
+    def table(
+        self, points: ArrayLike | None = None, labels: ArrayLike | None = None
+    ) -> pd.DataFrame:
+        """Return a table with a row for each region: its part, and the points in it.
+
+        Its columns are explained by ``relutopo.columns("parts_table")``; its rows are those of
+        `CellComplex.regions_table`, beside which it can be set.
+
+        Parameters
+        ----------
+        points : (n, d) array_like, optional
+            To be counted by region; by default those that weigh the partition.
+        labels : (n,) array_like, optional
+            Of the points: classes of any number and kind, of which each region has shares, or
+            values, of which it has a mean.
+
+        Returns
+        -------
+        pandas.DataFrame
+
+        Raises
+        ------
+        MissingExtraError
+            If pandas is not installed.
+        InputError
+            If points and labels do not fit, or there are labels alone.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import relutopo as rt
+        >>> kinks = ([[[1.0], [1.0]], [[1.0, 1.0]]], [[0.5, -0.5], [0.0]])
+        >>> x = np.array([[-0.9], [-0.8], [0.0], [0.1], [0.8]])
+        >>> graph = rt.decompose(kinks, rt.Box(-1, 1), enumerator="exact").dual_graph()
+        >>> rt.spectral_partition(graph, x, k=3).table()[["part", "n_points"]].values.tolist()
+        [[0, 2], [1, 2], [2, 1]]
+        """
+        vectors = {f"vector_{i}": column for i, column in enumerate(self.vectors.T, 1)}
+        return partition_table(self, {"part": self.parts, **vectors}, points, labels)
 
     def agreement(self, points: ArrayLike, labels: ArrayLike) -> ClassAgreement:
         """Compare the parts with the labels of points, training or held out.

@@ -5,7 +5,8 @@ Invariant: every column is declared here as a `Column`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,24 +15,19 @@ from relutopo.arrays import Labels, as_array, as_labels
 from relutopo.errors import InputError
 from relutopo.optional import require
 from relutopo.reports.columns import Column
-from relutopo.spectral.agreement import Sides, decision_of_regions
+from relutopo.spectral.agreement import Divided, decision_of_regions
 from relutopo.spectral.given_graph import GivenGraph
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["COLUMNS_OF_PARTITION", "partition_table"]
+__all__ = ["COLUMNS_OF_PARTS", "COLUMNS_OF_SIDES", "partition_table"]
 
-COLUMNS_OF_PARTITION = (
+_NODE = (
     Column("region", "region", "its number in the graph"),
     Column("node", "text", "name of the node, in place of the region, for a graph of one's own"),
-    Column(
-        "part",
-        "1",
-        "side of the region: 1 or -1, and 0 for a region on the cut or outside the component that "
-        "is partitioned",
-    ),
-    Column("fiedler", "1", "entry of the Fiedler vector; NaN outside the component"),
+)
+_OF_POINTS = (
     Column("vertex_weight", "1", "entry of W_V"),
     Column(
         "n_points", "points", "points in the region: those given, or those that weigh the partition"
@@ -54,12 +50,50 @@ COLUMNS_OF_PARTITION = (
         "whether the decision boundary goes through the region; where there are two classes",
     ),
 )
+COLUMNS_OF_SIDES = (
+    *_NODE,
+    Column(
+        "part",
+        "1",
+        "side of the region: 1 or -1, and 0 for a region on the cut or outside the component that "
+        "is partitioned",
+    ),
+    Column("fiedler", "1", "entry of the Fiedler vector; NaN outside the component"),
+    *_OF_POINTS,
+)
 """What `FiedlerPartition.table` has."""
+COLUMNS_OF_PARTS = (
+    *_NODE,
+    Column(
+        "part",
+        "part",
+        "part of the region, from 0; -1 for a region on the cut or outside the component that is "
+        "partitioned",
+    ),
+    Column(
+        "vector_{i}",
+        "1",
+        "entry of the i-th eigenvector, from 1, which is that of the smallest value above zero; "
+        "NaN outside the component",
+    ),
+    *_OF_POINTS,
+)
+"""What `SpectralPartition.table` has."""
+
+
+class _Weighed(Divided, Protocol):
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """Data points in each region."""
+
+    @property
+    def vertex_weights(self) -> NDArray[np.float64]:
+        """Diagonal of W_V."""
 
 
 def partition_table(
-    partition: Sides,
-    counts: NDArray[np.int64],
+    partition: _Weighed,
+    of_nodes: Mapping[str, NDArray[Any]],
     points: ArrayLike | None = None,
     labels: ArrayLike | None = None,
 ) -> pd.DataFrame:
@@ -67,13 +101,13 @@ def partition_table(
 
     Parameters
     ----------
-    partition : Sides
-    counts : (n_nodes,) ndarray of int64
-        Points in each region, where no others are given.
+    partition : FiedlerPartition or SpectralPartition
+    of_nodes : mapping of str to (n_nodes,) ndarray
+        What the partition says of each node, by the names of the columns.
     points, labels : array_like, optional
     """
     pandas = require("pandas", "the table of a partition")
-    graph = partition.graph
+    graph, counts = partition.graph, partition.counts
     n = graph.n_nodes
     of_labels: dict[str, Any] = {}
     if points is not None:
@@ -93,8 +127,7 @@ def partition_table(
             if isinstance(graph, GivenGraph)
             else {"region": np.arange(n)}
         ),
-        "part": partition.sides,
-        "fiedler": partition.vector,
+        **of_nodes,
         "vertex_weight": partition.vertex_weights,
         "n_points": counts,
         **of_labels,

@@ -44,6 +44,38 @@ SENTENCES: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: rt.betti_curves(COMPLEX, "dimension_major"),  # type: ignore[arg-type]
         r"pass relutopo.filtration\(complex_, 'dimension_major'\)",
     ),
+    "a data set for points": (
+        lambda: COMPLEX.locate(rt.two_moons()),  # type: ignore[arg-type]
+        "got Dataset; pass its `points`",
+    ),
+    "a data set of torch for a domain": (
+        lambda: rt.decompose(NET, torch.utils.data.TensorDataset(torch.zeros(3, 2))),  # type: ignore[arg-type]
+        r"got TensorDataset; pass its first tensor, `.tensors\[0\]`",
+    ),
+    "a loader of torch for points": (
+        lambda: rt.segments(NET, torch.utils.data.DataLoader(torch.zeros(3, 2))),  # type: ignore[arg-type]
+        "got DataLoader; pass its inputs as one array",
+    ),
+    "a number that is missing": (
+        lambda: COMPLEX.locate([[0.0, 0.0], [0.0, np.nan], [np.inf, 0.0]]),
+        r"got nan in row 1, column 1 \(and in 1 more\); drop or repair it",
+    ),
+    "a number in quotes": (
+        lambda: rt.spectral_partition(GRAPH, X, k="3"),  # type: ignore[arg-type]
+        "`k` must be an integer from 2, got '3'; pass 3 without quotes",
+    ),
+    "a scale in quotes": (
+        lambda: rt.ChungLanglands(scale="10"),  # type: ignore[arg-type]
+        "got '10'; pass 10 without quotes",
+    ),
+    "a whole number that is a float": (
+        lambda: rt.spectral_partition(GRAPH, X, k=3.0),  # type: ignore[arg-type]
+        "`k` must be an integer from 2, got 3.0; pass 3$",
+    ),
+    "numbers of points for points": (
+        lambda: rt.AffineSlice.through(0, 1, 2),
+        r"got the numbers \(0, 1, 2\); pass rows of data, for example X\[0\], X\[1\], X\[2\]",
+    ),
     "swapped": (lambda: rt.persistence(ORDER, COMPLEX), "`complex_` must be a CellComplex, got F"),  # type: ignore[arg-type]
     "graph for a complex": (
         lambda: rt.filtration(GRAPH, "random_closure"),  # type: ignore[arg-type]

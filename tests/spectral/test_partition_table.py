@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import relutopo as rt
@@ -83,3 +84,14 @@ def test_found_regions_have_a_table_without_decisions() -> None:
 def test_what_does_not_fit_is_said(points: Any, labels: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
         partition_of(1).table(points, labels)
+
+
+def test_parts_of_a_spectral_partition_have_the_same_table() -> None:
+    part = rt.spectral_partition(partition_of(1).graph, POINTS, k=3)
+    table = part.table(POINTS, LABELS)
+    of_sides = partition_of(1).table(POINTS, LABELS)
+    np.testing.assert_array_equal(table.part, part.parts)
+    np.testing.assert_array_equal(table[["vector_1", "vector_2"]], part.vectors)
+    same = [name for name in of_sides if name not in ("part", "fiedler", "vertex_weight")]
+    pd.testing.assert_frame_equal(table[same], of_sides[same])
+    assert set(rt.columns(table)) >= {"part", "vector_1", "vector_2", "n_points"}
