@@ -28,7 +28,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("testing", "plots"),
     ("signatures",),
     ("analyses",),
-    ("tracking",),
+    ("tracking", "explorer"),
     ("app",),
 )
 """Rooms of `relutopo` from the ground up. A room imports rooms below. Rooms on one floor do not

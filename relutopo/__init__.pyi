@@ -19,6 +19,8 @@ from relutopo.decomposition import decompose as decompose
 from relutopo.decomposition import decompose_whole_space as decompose_whole_space
 from relutopo.estimation.estimate import Estimate as Estimate
 from relutopo.estimation.estimate import estimate as estimate
+from relutopo.explorer.explore import explore as explore
+from relutopo.explorer.page import Page as Page
 from relutopo.geometry.cells import ON_BOUNDARY as ON_BOUNDARY
 from relutopo.geometry.cells import OUTSIDE as OUTSIDE
 from relutopo.geometry.cells import EnumerationRecord as EnumerationRecord

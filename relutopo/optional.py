@@ -19,6 +19,7 @@ _REMEDIES = {
     "torch": _APP,
     "hydra": _APP,
     "matplotlib": 'pip install "relutopo[plots]"',
+    "bokeh": 'pip install "relutopo[explore]"',
     "pandas": 'pip install "relutopo[tables]"',
     "pyarrow": _APP,
     "sklearn": _APP,

@@ -1,0 +1,135 @@
+"""One page: markup, style, scripts and data in one file that needs nothing else.
+
+Invariants: scripts are those of `SCRIPTS` and of libraries that are installed, each allowed by its
+hash, so that nothing else runs, whatever names the data hold; the page loads nothing. Data are text
+of scripts that browsers do not run, with ``<``, ``>`` and ``&`` written as escapes.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from functools import cache, cached_property
+from html import escape
+from importlib import resources
+from typing import Any
+
+from relutopo.explorer.scene import Scene
+from relutopo.reports.shown import Shown
+from relutopo.system.files import atomic_write
+
+__all__ = ["SCRIPTS", "Page"]
+
+SCRIPTS = (
+    "store.js",
+    "data.js",
+    "main.js",
+)
+"""The page's own scripts in ``static``, in the order in which they run."""
+_HEIGHT = 760
+"""Pixels of a page in a notebook."""
+_ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
+
+
+class Page(Shown):
+    """A page in one file, which shows itself in notebooks too; `relutopo.explore` gives it.
+
+    Parameters
+    ----------
+    scene : Scene
+        What it shows.
+    libraries : sequence of str
+        Scripts of other packages, which run before those of the page.
+
+    Examples
+    --------
+    >>> from relutopo.explorer.scene import Frame
+    >>> page = Page(Scene("complex", "nothing yet", (Frame("", {}),)))
+    >>> page.html.startswith("<!doctype html>"), "https:" in page.html
+    (True, False)
+    """
+
+    def __init__(self, scene: Scene, libraries: Sequence[str] = ()) -> None:
+        self._scene = scene
+        self._libraries = tuple(libraries)
+
+    def __repr__(self) -> str:
+        return f"Page({self._scene.title!r}, {len(self.html) / 2**20:.1f} MB)"
+
+    @cached_property
+    def html(self) -> str:
+        """The page as one text."""
+        scripts = [*self._libraries, *map(static, SCRIPTS)]
+        hashes = " ".join(f"'sha256-{_digest(script)}'" for script in scripts)
+        policy = (
+            f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; "
+            "img-src data: blob:; base-uri 'none'; form-action 'none'"
+        )
+        data = [_data("scene", self._scene.described())]
+        data += [_data(f"frame-{i}", frame.packed()) for i, frame in enumerate(self._scene.frames)]
+        parts = {
+            "policy": escape(policy),
+            "title": escape(self._scene.title),
+            "style": static("page.css"),
+            "data": "\n".join(data),
+            "scripts": "\n".join(f"<script>{script}</script>" for script in scripts),
+        }
+        # What is put in is not searched for further places.
+        before, *rest = static("page.html").split("{{")
+        filled = [before]
+        for piece in rest:
+            name, _, behind = piece.partition("}}")
+            filled += [parts[name], behind]
+        return "".join(filled)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the page to a file, atomically.
+
+        Parameters
+        ----------
+        path : path-like
+            Ends in ``.html``, so that a double click opens it.
+        """
+        with atomic_write(path) as file:
+            file.write(self.html.encode())
+
+    def _repr_html_(self) -> str:
+        return (
+            f'<iframe srcdoc="{escape(self.html)}" sandbox="allow-scripts allow-downloads" '
+            f'title="{escape(self._scene.title)}" width="100%" height="{_HEIGHT}" '
+            'style="border: 0"></iframe>'
+        )
+
+
+@cache
+def static(name: str) -> str:
+    """Return a file of the page.
+
+    Examples
+    --------
+    >>> "createStore" in static("store.js")
+    True
+    """
+    return (resources.files("relutopo.explorer") / "static" / name).read_text(encoding="utf-8")
+
+
+def _data(name: str, content: Any) -> str:
+    return f'<script type="application/json" id="{name}">{embedded(content)}</script>'
+
+
+def embedded(content: Any) -> str:
+    r"""Return JSON that can stand in a script of a page, whatever its words are.
+
+    Examples
+    --------
+    >>> embedded("</script>")
+    '"\\u003c/script\\u003e"'
+    """
+    return json.dumps(content, allow_nan=False, ensure_ascii=False).translate(_ESCAPES)
+
+
+def _digest(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

@@ -1,0 +1,181 @@
+"""What a page shows: a scene, made of frames, made of quantities.
+
+Invariants: every quantity has one value for each region of its frame; all frames of a scene have
+quantities of the same names; names of people and of files are kept as they are, since the page puts
+in text as text only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from numpy.typing import NDArray
+
+from relutopo.explorer.packing import pack
+
+__all__ = ["Frame", "Note", "Overlay", "Quantity", "Scene"]
+
+
+@dataclass(frozen=True, eq=False)
+class Quantity:
+    """Something that every region has, a colour of the map.
+
+    Attributes
+    ----------
+    name : str
+        What it is called in tables and in the page's address.
+    label : str
+        What it is called in the page.
+    values : (n_regions,) ndarray
+        Numbers; NaN where there is none. Of categories their number, -1 where there is none.
+    unit : str
+    meaning : str
+        A sentence, for the legend.
+    kind : {"number", "category"}
+    scale : {"linear", "signed", "log"}
+        How numbers become colours: from least to greatest, by both sides of zero, by magnitude.
+    categories : tuple of str
+        What categories are called.
+    docs : str
+        File and heading in the documentation, for example ``"columns.md#volume"``.
+    """
+
+    name: str
+    label: str
+    values: NDArray[Any]
+    unit: str
+    meaning: str
+    kind: Literal["number", "category"] = "number"
+    scale: Literal["linear", "signed", "log"] = "linear"
+    categories: tuple[str, ...] = ()
+    docs: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Overlay:
+    """Lines over the map.
+
+    Attributes
+    ----------
+    name : str
+        In the page's address.
+    label : str
+    segments : (n, 2, d) ndarray of float64
+    meaning : str
+    look : {"boundary", "cut", "cycle"}
+    """
+
+    name: str
+    label: str
+    segments: NDArray[Any]
+    meaning: str
+    look: Literal["boundary", "cut", "cycle"]
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One complex: of a run, that of one step.
+
+    Attributes
+    ----------
+    label : str
+        For example ``"step 200"``; empty if there is one frame.
+    arrays : mapping of str to ndarray
+        The geometry; the names are those of ``static/data.js``.
+    quantities : tuple of Quantity
+    overlays : tuple of Overlay
+    facts : mapping
+        Whatever else JSON can hold.
+    """
+
+    label: str
+    arrays: Mapping[str, NDArray[Any]]
+    quantities: tuple[Quantity, ...] = ()
+    overlays: tuple[Overlay, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def packed(self) -> str:
+        """Return the frame as the page reads it."""
+        arrays = dict(self.arrays)
+        arrays |= {f"quantity:{entry.name}": entry.values for entry in self.quantities}
+        arrays |= {f"overlay:{entry.name}": entry.segments for entry in self.overlays}
+        quantities = [
+            {
+                "name": entry.name,
+                "label": entry.label,
+                "unit": entry.unit,
+                "meaning": entry.meaning,
+                "kind": entry.kind,
+                "scale": entry.scale,
+                "categories": entry.categories,
+                "docs": entry.docs,
+            }
+            for entry in self.quantities
+        ]
+        overlays = [
+            {"name": entry.name, "label": entry.label, "meaning": entry.meaning, "look": entry.look}
+            for entry in self.overlays
+        ]
+        own = {"label": self.label, "quantities": quantities, "overlays": overlays}
+        return pack(arrays, {**self.facts, **own})
+
+
+@dataclass(frozen=True)
+class Note:
+    """What a reader must know of how sure something is.
+
+    Attributes
+    ----------
+    kind : {"certified", "uncertified", "partial", "sampled", "not unique", "projected"}
+    text : str
+        A sentence.
+    """
+
+    kind: Literal["certified", "uncertified", "partial", "sampled", "not unique", "projected"]
+    text: str
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """All that a page shows.
+
+    Attributes
+    ----------
+    kind : str
+        ``"complex"``, ``"partition"``, ``"run"`` ...
+    title : str
+    frames : tuple of Frame
+    summary : mapping of str to str
+        What stands below the title.
+    notes : tuple of Note
+    colour : str
+        The quantity that is shown at first.
+    overlays : tuple of str
+        The overlays that are shown at first.
+    facts : mapping
+        Whatever else JSON can hold, for charts and the time line.
+    """
+
+    kind: str
+    title: str
+    frames: tuple[Frame, ...]
+    summary: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[Note, ...] = ()
+    colour: str = ""
+    overlays: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def described(self) -> dict[str, Any]:
+        """Return all but the frames as the page reads it."""
+        return {
+            **self.facts,
+            "kind": self.kind,
+            "title": self.title,
+            "summary": dict(self.summary),
+            "notes": [{"kind": note.kind, "text": note.text} for note in self.notes],
+            "colour": self.colour,
+            "overlays": list(self.overlays),
+            "frames": [frame.label for frame in self.frames],
+        }
