@@ -12,6 +12,7 @@ from relutopo.analyses.classes import Classes as Classes
 from relutopo.analyses.columns import columns as columns
 from relutopo.analyses.homology import Homology as Homology
 from relutopo.analyses.partition import Partition as Partition
+from relutopo.analyses.paths import Paths as Paths
 from relutopo.complex import CellComplex as CellComplex
 from relutopo.complex import load_complex as load_complex
 from relutopo.decomposition import WholeSpace as WholeSpace
@@ -51,6 +52,7 @@ from relutopo.interfaces import BoundaryMatrix as BoundaryMatrix
 from relutopo.learning.datasets import Dataset as Dataset
 from relutopo.learning.datasets import two_circles as two_circles
 from relutopo.learning.datasets import two_moons as two_moons
+from relutopo.learning.digits import digits as digits
 from relutopo.learning.domain_rules import DomainRule as DomainRule
 from relutopo.learning.model_files import ModelFiles as ModelFiles
 from relutopo.learning.planar_classes import three_blobs as three_blobs

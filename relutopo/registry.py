@@ -111,6 +111,7 @@ _BUILT_IN: Mapping[str, Mapping[str, str]] = {
         "bump": f"{_SURFACES}:bump",
         "franke": f"{_SURFACES}:franke",
         "peaks": f"{_SURFACES}:peaks",
+        "digits": "relutopo.learning.digits:digits",
         "file": "relutopo.learning.data_files:data_file",
     },
     "domain": {
@@ -123,6 +124,7 @@ _BUILT_IN: Mapping[str, Mapping[str, str]] = {
         "classes": f"{_ANALYSES}.classes:Classes",
         "partition": f"{_ANALYSES}.partition:Partition",
         "homology": f"{_ANALYSES}.homology:Homology",
+        "paths": f"{_ANALYSES}.paths:Paths",
         "scale": f"{_ANALYSES}.scale:Scale",
     },
     "signature": {

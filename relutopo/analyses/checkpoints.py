@@ -70,7 +70,9 @@ class Analysed:
     row: Row
 
     def __repr__(self) -> str:
-        return f"Analysed({self.complex!r}, {len(self.row)} columns)"
+        subject = self.subject
+        shown = subject.complex if subject.is_decomposed else subject.network
+        return f"Analysed({shown!r}, {len(self.row)} columns)"
 
     @property
     def complex(self) -> CellComplex:
@@ -86,6 +88,7 @@ class CheckpointAnalysis(Analysis):
     ----------
     domain : mapping
         ``name`` of a rule in `relutopo.learning.domain_rules`, and the options of its constructor.
+        Where `needs_complex` is false it serves added signatures alone.
     signatures : sequence of str, mapping or Signature
         Signatures whose columns are added to every row: registry names, mappings with ``name`` and
         options, or instances.
@@ -96,6 +99,9 @@ class CheckpointAnalysis(Analysis):
     ----------
     of_history : tuple of str
         Which columns of the run's history a row begins with.
+    needs_complex : bool
+        Whether what is computed is of the complex. If not, no domain is made unless a signature
+        asks for it, and networks may have any number of inputs.
     """
 
     domain: Mapping[str, Any] = choice_field("around_data")
@@ -104,6 +110,7 @@ class CheckpointAnalysis(Analysis):
     of_conclusion: ClassVar[tuple[Column, ...]] = ()
     """Columns that `conclude` adds to the table of a run."""
     of_history: ClassVar[tuple[str, ...]] = tuple(column.name for column in ALONG_A_RUN[1:])
+    needs_complex: ClassVar[bool] = True
 
     # What a kind of analysis says of itself
 
@@ -115,6 +122,8 @@ class CheckpointAnalysis(Analysis):
 
     def check(self, dataset: Dataset, domain: Domain) -> None:
         """Raise an `InputError` for data that cannot be analysed on a domain; none by default.
+
+        It is asked where a complex is needed.
 
         Parameters
         ----------
@@ -202,7 +211,7 @@ class CheckpointAnalysis(Analysis):
         return Subject(
             network,
             dataset,
-            self.create("domain")(dataset),
+            self.create("domain"),
             enumerator=self.enumerator,
             max_cells=self.max_cells,
             max_bytes=self.max_bytes,
@@ -240,7 +249,7 @@ class CheckpointAnalysis(Analysis):
         self._check_columns(signatures)
         subject = self.subject(network, dataset, step=step)
         values = self.compute(subject, dataset)
-        row = row_of(self, self.columns, values, subject.complex.dim)
+        row = row_of(self, self.columns, values, subject.dim_of(self.columns))
         for signature in signatures:
             row |= signature.row(subject)
         return Analysed(subject, row)
@@ -310,19 +319,25 @@ class CheckpointAnalysis(Analysis):
             grid.add_row(str(step), *(f"{row[name]:.4g}" for name in names))
         return ["", grid]
 
-    def carry_out(self, place: Workplace) -> Conclusion:
-        """Check the data, analyse the run, and write tables, figures and the last complex."""
-        with place.stage("data"):
-            dataset = place.dataset
-            domain = self.create("domain")(dataset)  # what does not fit shall not wait
-            self.check(dataset, domain)
-            self.check_conclusion(dataset)
+    def check_domain(self, dataset: Dataset) -> None:
+        """Raise an `InputError` for data that leave no domain, where a complex is needed."""
+        if not self.needs_complex:
+            return
+        domain = self.create("domain")(dataset)
+        self.check(dataset, domain)
         if domain.dim > 3:
             log.warning(
                 "the domain has %d dimensions; the number of cells grows like the number of "
                 "neurons to that power, and the domain slice_principal is a plane",
                 domain.dim,
             )
+
+    def carry_out(self, place: Workplace) -> Conclusion:
+        """Check the data, analyse the run, and write tables, figures and the last complex."""
+        with place.stage("data"):
+            dataset = place.dataset
+            self.check_domain(dataset)  # what does not fit shall not wait
+            self.check_conclusion(dataset)
         with place.stage("training"):
             run = place.run
         self.check_network(run.network(run.steps[0]), run.dataset)
@@ -336,9 +351,10 @@ class CheckpointAnalysis(Analysis):
         return conclusion
 
     def _report(self, rows: Sequence[Row], run: Run, place: Workplace) -> Conclusion:
-        log.info("writing tables and the last complex")
+        log.info("writing tables%s", " and the last complex" if self.needs_complex else "")
         last = self.subject(run.network(run.steps[-1]), run.dataset)
-        save_complex(place.directory / "complex.npz", last.complex)
+        if self.needs_complex:
+            save_complex(place.directory / "complex.npz", last.complex)
         conclusion = self.conclude(rows, run, place.labels)
         for name, table in conclusion.tables.items():
             save_table(table, place.directory / name)
@@ -349,7 +365,8 @@ class CheckpointAnalysis(Analysis):
             log.info("drawing figures")
             for name, figure in self.draw(conclusion.tables, run).items():
                 save_figure(figure, place.directory / "figures" / name)
-        added = column_names(self._columns_of_signatures(), last.complex.dim)
+        columns = self._columns_of_signatures()
+        added = column_names(columns, last.dim_of(columns))
         numbers = [name for name, missing in added.items() if missing is not None]
         more = last_values(conclusion.tables["results"], numbers)
         return Conclusion(conclusion.tables, conclusion.summary, {**conclusion.measures, **more})

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MlpSettings", "TrainerSettings", "build_mlp", "checkpoint_steps", "train"]
 
-_LOSSES = ("mse", "bce", "cross_entropy")
+_LOSSES = ("mse", "one_hot", "bce", "cross_entropy")
 
 
 @dataclass(frozen=True)
@@ -101,9 +101,10 @@ class TrainerSettings:
         Decoupled decay, ≥ 0.
     decay_biases : bool
         Whether biases decay too.
-    loss : {"mse", "bce", "cross_entropy"}
+    loss : {"mse", "one_hot", "bce", "cross_entropy"}
         Mean squared error: of one output on the targets, of several on +1 for the right class and
-        -1 for the others. Binary cross entropy with one output as logit. Cross entropy with the
+        -1 for the others; "one_hot": of several outputs on 1 for the right class and 0 for the
+        others. Binary cross entropy with one output as logit. Cross entropy with the
         softmax of several outputs.
     label_smoothing : float
         Of the cross entropies: the target probability of the right class is 1 minus this, and the
@@ -127,7 +128,7 @@ class TrainerSettings:
     learning_rate: float = 5e-3
     weight_decay: float = 0.1
     decay_biases: bool = False
-    loss: Literal["mse", "bce", "cross_entropy"] = "mse"
+    loss: Literal["mse", "one_hot", "bce", "cross_entropy"] = "mse"
     label_smoothing: float = 0.0
     n_checkpoints: int = 30
     checkpoint_every: int | None = None
@@ -163,9 +164,10 @@ class TrainerSettings:
         for name, value in checked.items():
             object.__setattr__(self, name, value)
         check_choice("loss", self.loss, _LOSSES, remedy="the default is 'mse'")
-        if self.loss == "mse" and self.label_smoothing:
+        if self.loss in ("mse", "one_hot") and self.label_smoothing:
             raise InputError(
-                f"`label_smoothing` must be 0 for the loss 'mse', got {self.label_smoothing}; "
+                f"`label_smoothing` must be 0 for the loss {self.loss!r}, got "
+                f"{self.label_smoothing}; "
                 "choose 'bce' or 'cross_entropy'"
             )
 
@@ -311,6 +313,7 @@ class _Task:
         are_numbers = not any(isinstance(label, str) for label in classes)
         fitting = {
             "bce": {1} if n_classes == 2 else set(),
+            "one_hot": {n_classes} if n_classes >= 2 else set(),
             "cross_entropy": {n_classes} if n_classes >= 2 else set(),
             "mse": ({1} if n_classes <= 2 or are_numbers else set()) | {n_classes} - {0, 1},
         }[trainer.loss]
@@ -357,6 +360,8 @@ class _Task:
         right = functional.one_hot(targets, self.n_outputs).to(outputs.dtype)
         if self.loss == "mse":
             value = functional.mse_loss(outputs, 2 * right - 1)
+        elif self.loss == "one_hot":
+            value = functional.mse_loss(outputs, right)
         else:
             others = self.smoothing / (self.n_outputs - 1)
             chances = others + (1 - self.smoothing - others) * right

@@ -98,6 +98,7 @@ def path_signatures(
     n: int = 600,
     seed: int = 0,
     exact: bool = True,
+    n_threads: int | None = None,
 ) -> dict[str, Any]:
     """Say in a few numbers how a network behaves between training points.
 
@@ -115,6 +116,8 @@ def path_signatures(
         Of the choice of pairs.
     exact : bool, default True
         See `relutopo.segments`.
+    n_threads : int, optional
+        By default as many as there are cores; the numbers are the same.
 
     Returns
     -------
@@ -136,12 +139,14 @@ def path_signatures(
     (1.0, 0.5, 1.0)
     """
     n = check_integer("n", n, 1, remedy="pass how many pairs of each kind are wanted")
+    if n_threads is not None:
+        check_integer("n_threads", n_threads, 1, remedy="leave it out for all cores")
     network, x = points_of(model, points)
     codes = _codes(labels, len(x), network)
     same = segment_pairs(x, codes, "within", n=n, seed=seed)
     different = segment_pairs(x, codes, "between", n=n, seed=seed)
     is_same = np.arange(len(same) + len(different)) < len(same)
-    found = follow(network, x, np.concatenate([same, different]), exact)
+    found = follow(network, x, np.concatenate([same, different]), exact, n_threads)
     scale = _logit_scale(network(x))
     values = {
         "n_same": len(same),

@@ -378,10 +378,12 @@ def points_of(model: Any, points: ArrayLike) -> tuple[Network, _Floats]:
     return network, _checked(rows, "points")
 
 
-def follow(network: Network, points: _Floats, pairs: _Ints, exact: bool) -> Segments:
+def follow(
+    network: Network, points: _Floats, pairs: _Ints, exact: bool, n_threads: int | None = None
+) -> Segments:
     """Return the segments of pairs of points; see `segments`."""
     begin = time.perf_counter()
-    work = _Work(network, points[pairs[:, 0]], points[pairs[:, 1]], exact)
+    work = _Work(network, points[pairs[:, 0]], points[pairs[:, 1]], exact, n_threads)
     return work.result(pairs, len(points), begin)
 
 
@@ -426,8 +428,16 @@ class _Part:
 class _Work:
     """The segments that are being done."""
 
-    def __init__(self, network: Network, starts: _Floats, ends: _Floats, exact: bool) -> None:
+    def __init__(
+        self,
+        network: Network,
+        starts: _Floats,
+        ends: _Floats,
+        exact: bool,
+        n_threads: int | None = None,
+    ) -> None:
         self.network, self.starts, self.ends, self.exact = network, starts, ends, exact
+        self.n_threads = available_cores() if n_threads is None else n_threads
         self.graph = _as_graph(network)
         self.equal_outputs = network.equal_outputs()
         self.n_uncertain = self.n_exact = self.n_open = 0
@@ -476,7 +486,7 @@ class _Work:
 
         # The first block compiles, before there are threads.
         yield from self._completed(*work(blocks[0]))
-        with threads(available_cores()) as run:
+        with threads(self.n_threads) as run:
             for done in run(work, blocks[1:]):
                 yield from self._completed(*done)
 

@@ -93,9 +93,10 @@ class Signature(ABC):
             What is costly stands there, computed once for all signatures: ``subject.complex``,
             with ``output_maps()`` the affine map of each region, ``subject.graph()``,
             ``subject.partition(...)``, and ``subject.regions``, the region of each training point,
-            negative for one outside the domain or between regions.
+            negative for one outside the domain or between regions. What needs no complex takes
+            ``subject.network`` with ``subject.inputs`` and ``subject.targets``.
         """
 
     def row(self, subject: Subject) -> dict[str, Any]:
         """Return the value of each column, also of those without one; see `row_of`."""
-        return row_of(self, self.columns, self.compute(subject), subject.complex.dim)
+        return row_of(self, self.columns, self.compute(subject), subject.dim_of(self.columns))

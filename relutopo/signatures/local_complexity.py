@@ -312,7 +312,7 @@ class LocalComplexity(Signature):
 
     def compute(self, subject: Subject) -> Mapping[str, Any]:
         """Return mean and standard deviation over training points."""
-        points = subject.points[: self.n_points]
+        points = subject.inputs[: self.n_points]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # a row has no place for it
             found = local_complexity(

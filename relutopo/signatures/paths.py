@@ -30,11 +30,14 @@ class Paths(Signature):
         Whether segments that bounds leave open are done again in integers.
     seed : int
         Of the choice of pairs.
+    n_threads : int, optional
+        By default as many as there are cores.
     """
 
     n: int = 600
     exact: bool = True
     seed: int = 0
+    n_threads: int | None = None
 
     columns = tuple(
         Column(_PREFIX + column.name, column.unit, column.meaning) for column in COLUMNS_OF_PATHS
@@ -46,6 +49,12 @@ class Paths(Signature):
         if len(classes) != max(2, subject.network.n_outputs) or sizes.max() < 2:
             return {}
         found = path_signatures(
-            subject.network, subject.points, labels, n=self.n, seed=self.seed, exact=self.exact
+            subject.network,
+            subject.inputs,
+            labels,
+            n=self.n,
+            seed=self.seed,
+            exact=self.exact,
+            n_threads=self.n_threads,
         )
         return {_PREFIX + name: value for name, value in found.items()}

@@ -8,7 +8,7 @@ Invariant: a subject knows no held-out data.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any, Literal, NamedTuple, TypeVar
@@ -33,8 +33,9 @@ from relutopo.homology.persistence import filtration, persistence
 from relutopo.homology.strategies import FiltrationStrategy
 from relutopo.interfaces import Reducer
 from relutopo.learning.datasets import Dataset
-from relutopo.learning.domain_rules import project_onto
+from relutopo.learning.domain_rules import DomainRule, project_onto
 from relutopo.networks.network import Network
+from relutopo.reports.columns import Column
 from relutopo.spectral.agreement import Decision, decision_of_regions
 from relutopo.spectral.dual_graph import Adjacency, DualGraph
 from relutopo.spectral.fiedler import FiedlerPartition
@@ -175,8 +176,9 @@ class Subject:
     network : Network
     dataset : Dataset
         Only its training points and targets count.
-    domain : Domain
-        On a slice the points take part by their projections.
+    domain : Domain or DomainRule
+        On a slice the points take part by their projections. What a rule gives is made when
+        somebody asks for it: along segments, for example, there is none.
     enumerator : str, mapping or instance
         What cuts the domain into cells.
     max_cells : int, optional
@@ -196,13 +198,21 @@ class Subject:
     >>> subject = Subject(kink, two_moons(n=20), Box(-2, 3, dim=2), enumerator="exact")
     >>> subject.complex.n_regions, subject.graph().n_edges
     (2, 1)
+
+    Attributes
+    ----------
+    network : Network
+    inputs : (n, d) ndarray
+        The training points, as the network takes them.
+    targets : (n,) ndarray
+    seed, step : int
     """
 
     def __init__(
         self,
         network: Network,
         dataset: Dataset,
-        domain: Domain,
+        domain: Domain | DomainRule,
         *,
         enumerator: Choice = "cpu",
         max_cells: int | None = None,
@@ -210,9 +220,9 @@ class Subject:
         seed: int = 0,
         step: int = 0,
     ) -> None:
-        seen = project_onto(dataset, domain)
-        self.network, self.domain = network, domain
-        self.points, self.targets = seen.points, seen.targets
+        self.network = network
+        self.inputs, self.targets = dataset.points, dataset.targets
+        self._dataset, self._domain = dataset, domain
         self.seed, self.step = seed, step
         self._enumerator, self._max_cells, self._max_bytes = enumerator, max_cells, max_bytes
         self._known: dict[Hashable, Any] = {}
@@ -232,6 +242,17 @@ class Subject:
         return result
 
     @cached_property
+    def domain(self) -> Domain:
+        """What is decomposed."""
+        rule = self._domain
+        return rule(self._dataset) if isinstance(rule, DomainRule) else rule
+
+    @cached_property
+    def points(self) -> NDArray[np.float64]:
+        """The training points in the domain, on a slice their projections."""
+        return project_onto(self._dataset, self.domain).points
+
+    @cached_property
     def complex(self) -> CellComplex:
         """The cells of the network in the domain."""
         return decompose(
@@ -241,6 +262,15 @@ class Subject:
             max_cells=self._max_cells,
             max_bytes=self._max_bytes,
         )
+
+    @property
+    def is_decomposed(self) -> bool:
+        """Whether somebody has asked for the complex."""
+        return "complex" in vars(self)
+
+    def dim_of(self, columns: Iterable[Column]) -> int:
+        """Return the dimension of the domain; 0 where no column asks for it."""
+        return self.domain.dim if any(column.is_by_dimension for column in columns) else 0
 
     @cached_property
     def regions(self) -> NDArray[np.int64]:

@@ -17,6 +17,14 @@ _BEGINNINGS = {
     "boundary_betti_": "homology",
     "total_persistence_": "homology",
     "n_filtrations": "homology",
+    **dict.fromkeys(
+        (
+            *("paths_", "class_constant_", "class_changes_", "first_class_", "departure_"),
+            *("variation_", "jacobian", "crossing", "hamming_", "logit_scale", "midpoint_"),
+            *("weight_norm", "n_same", "n_different", "n_open"),
+        ),
+        "paths",
+    ),
     "n_": "cells",
     "euler": "cells",
 }

@@ -607,4 +607,4 @@ def _check_choices(dataset: Dataset, analysis: CheckpointAnalysis) -> None:
     ]:
         if "name" in entry:
             registry.check(role, entry["name"])
-    analysis.check(dataset, analysis.create("domain")(dataset))
+    analysis.check_domain(dataset)

@@ -111,6 +111,8 @@ def _in_one_thread(part: _Part) -> _Part:
             parameters = inspect.signature(registry.constructor(role, entry["name"])).parameters
             if "n_threads" in parameters:
                 changed[role] = {"n_threads": 1, **entry}
+    if getattr(part, "n_threads", 1) is None:
+        changed["n_threads"] = 1
     if isinstance(part, CheckpointAnalysis):
         signatures = (made("signature", choice) for choice in part.signatures)
         changed["signatures"] = tuple(map(_in_one_thread, signatures))

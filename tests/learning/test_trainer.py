@@ -93,13 +93,13 @@ def test_smoothed_targets_are_less_than_certain(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])
-@pytest.mark.parametrize("loss", ["mse", "cross_entropy"])
+@pytest.mark.parametrize("loss", ["mse", "one_hot", "cross_entropy"])
 def test_several_classes(
-    tmp_path: Path, loss: Literal["mse", "cross_entropy"], smoothing: float
+    tmp_path: Path, loss: Literal["mse", "one_hot", "cross_entropy"], smoothing: float
 ) -> None:
     data = three_spirals(n=40)
-    if loss == "mse" and smoothing:
-        with pytest.raises(InputError, match="`label_smoothing` must be 0 for the loss 'mse'"):
+    if loss != "cross_entropy" and smoothing:
+        with pytest.raises(InputError, match=f"`label_smoothing` must be 0 for the loss '{loss}'"):
             TrainerSettings(loss=loss, label_smoothing=smoothing)
         return
     settings = TrainerSettings(n_steps=20, loss=loss, label_smoothing=smoothing, n_checkpoints=2)
@@ -114,6 +114,8 @@ def test_several_classes(
             outputs, right = network(x), np.eye(3)[y.astype(int)]
             if loss == "mse":
                 expected = np.mean((outputs - (2 * right - 1)) ** 2)
+            elif loss == "one_hot":
+                expected = np.mean((outputs - right) ** 2)
             else:
                 wanted = (1 - smoothing) * right + smoothing / 2 * (1 - right)
                 expected = -np.mean(np.sum(wanted * log_softmax(outputs, axis=1), axis=1))
@@ -133,6 +135,8 @@ def test_several_classes(
         ),
         (sinsin(n=9), "cross_entropy", None, "needs data of two classes or more.*values.*'mse'"),
         (three_spirals(n=9), "mse", 2, "`n_outputs` must be 1 or 3 for the loss 'mse'"),
+        (three_spirals(n=9), "one_hot", 1, "`n_outputs` must be 3 for the loss 'one_hot'"),
+        (sinsin(n=9), "one_hot", None, "needs data of two classes or more.*values.*'mse'"),
         (two_moons(n=9), "bce", 2, "`n_outputs` must be 1 for the loss 'bce'"),
         (
             sinsin(n=9),
@@ -275,7 +279,7 @@ def _train_from_dead_layer(data: Dataset, settings: TrainerSettings, folder: Pat
         (
             TrainerSettings,
             {"loss": "hinge"},
-            "one of mse, bce, cross_entropy, got 'hinge'",
+            "one of mse, one_hot, bce, cross_entropy, got 'hinge'",
         ),
         (TrainerSettings, {"learning_rate": -1}, "`learning_rate` must be a positive finite numb"),
         (TrainerSettings, {"checkpoint_steps": [-1]}, r"integers from 0, got \[-1\]; step 0 is"),

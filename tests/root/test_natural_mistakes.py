@@ -192,6 +192,7 @@ CALLS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "save_network": (rt.save_network, ("network.npz", NET)),
     "search_regions": (rt.search_regions, (NET, BOX)),
     "spectral_partition": (partial(rt.spectral_partition, k=2), (GRAPH, X)),
+    "digits": (rt.digits, (20,)),
     "three_blobs": (rt.three_blobs, (20,)),
     "three_rings": (rt.three_rings, (20,)),
     "three_spirals": (rt.three_spirals, (20,)),

@@ -1,0 +1,172 @@
+"""What networks do on segments between training points, along a run; in any number of inputs.
+
+The words of its summaries stand in `relutopo.analyses.paths_summary`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from relutopo.analyses.base import Row, SweepTables
+from relutopo.analyses.checkpoints import CheckpointAnalysis, last_values
+from relutopo.analyses.paths_summary import run_summary, sweep_summary
+from relutopo.analyses.rows import timed
+from relutopo.checks import check_flag, check_integer
+from relutopo.errors import InputError
+from relutopo.learning.datasets import Dataset
+from relutopo.learning.rises import fit_step, rise
+from relutopo.learning.runs import Run
+from relutopo.networks.network import Network
+from relutopo.paths.path_signatures import COLUMNS_OF_PATHS, path_signatures
+from relutopo.plots import plot_timeline
+from relutopo.reports.columns import Column
+from relutopo.reports.conclusion import Conclusion, SweepConclusion
+from relutopo.signatures.subject import Subject
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+__all__ = ["Paths"]
+
+
+@dataclass(frozen=True)
+class Paths(CheckpointAnalysis):
+    """Numbers of segments between training points, which take no complex; see `path_signatures`.
+
+    Parameters
+    ----------
+    n : int
+        Pairs of training points with equal labels, and as many with different ones, at most.
+    exact : bool
+        Whether segments that error bounds leave open are done again in integers. With max pooling
+        of images that have many equal pixels that takes long.
+    n_threads : int, optional
+        By default as many as there are cores.
+    seed : int
+        Of the choice of pairs, which are the same at all checkpoints.
+    domain, enumerator, max_cells, max_bytes, signatures
+        See `CheckpointAnalysis`; the first four serve added signatures alone.
+
+    Examples
+    --------
+    >>> from relutopo import as_network
+    >>> from relutopo.learning.datasets import two_moons
+    >>> kink = as_network(([[[0.0, 1.0]], [[1.0]]], [[-0.25], [-0.1]]))
+    >>> row = Paths(n=50).analyse(kink, two_moons(n=20)).row
+    >>> row["label_status"], row["class_constant_same"], row["hamming_ratio"] < 1
+    ('ok', 0.52, True)
+    """
+
+    n: int = 600
+    exact: bool = True
+    n_threads: int | None = None
+
+    columns = (
+        Column("seconds_paths", "s", "wall-clock time of the segments"),
+        Column("label_status", "text", '"ok", or why there are no pairs'),
+        *COLUMNS_OF_PATHS,
+    )
+    of_conclusion = (
+        Column(
+            "fit_step",
+            "steps",
+            "of the whole run: first checkpoint with a train accuracy of 0.99 or more; NaN for "
+            "never",
+        ),
+        Column(
+            "held_out_half_rise",
+            "steps",
+            "of the whole run: where held-out accuracy is half way from the fit to its end; NaN "
+            "where it does not rise",
+        ),
+    )
+    measures = (
+        "class_constant_same",
+        "departure_same",
+        "departure_ratio",
+        "variation_diff",
+        "jacobian",
+        "crossing_ratio",
+        "hamming_ratio",
+        "midpoint_accuracy",
+        "weight_norm",
+        "logit_scale",
+        "train_accuracy",
+        "held_out_accuracy",
+        "fit_step",
+        "held_out_half_rise",
+    )
+    needs_complex = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_integer("n", self.n, 1, remedy="600 are usual")
+        check_flag("exact", self.exact)
+        if self.n_threads is not None:
+            check_integer("n_threads", self.n_threads, 1, remedy="leave it out for all cores")
+
+    def check_conclusion(self, dataset: Dataset) -> None:
+        """Raise an `InputError` for data without classes."""
+        if dataset.classes is None or len(dataset.classes) < 2:
+            came = "values" if dataset.classes is None else "1 class"
+            raise InputError(
+                f"the targets of `data` {dataset.name!r} must be labels of two classes or more, so "
+                f"that there are pairs within and between classes, got {came}; pass labels"
+            )
+
+    def check_network(self, network: Network, dataset: Dataset) -> None:
+        """Raise an `InputError` for networks with another number of outputs than classes."""
+        n_classes = len(dataset.classes or ())
+        fitting = {1, 2} if n_classes == 2 else {n_classes}
+        if n_classes > 1 and network.n_outputs not in fitting:
+            raise InputError(
+                f"`model` must have an output for each of the {n_classes} classes of `data` "
+                f"{dataset.name!r}, got {network.n_outputs}; pass the model that learned them"
+            )
+
+    def compute(self, subject: Subject, dataset: Dataset) -> Mapping[str, Any]:
+        """Return the value of each column."""
+        if dataset.classes is None:
+            return {"label_status": "targets are values, not labels"}
+        labels = dataset.class_numbers(subject.targets)
+        sizes = np.bincount(labels)
+        if sizes.max() < 2 or (sizes > 0).sum() < 2:
+            return {"label_status": "no pairs within and between classes"}
+        row: Row = {"label_status": "ok"}
+        with timed(row, "paths"):
+            row |= path_signatures(
+                subject.network,
+                subject.inputs,
+                labels,
+                n=self.n,
+                seed=self.seed,
+                exact=self.exact,
+                n_threads=self.n_threads,
+            )
+        return row
+
+    def conclude(
+        self, rows: Sequence[Row], run: Run, labels: Mapping[str, Any] | None = None
+    ) -> Conclusion:
+        """Return the table, which number moved when, and measures."""
+        table = self.table(rows, labels)
+        fit = fit_step(table["step"], table["train_accuracy"])
+        held_out = rise(table["step"], table["held_out_accuracy"], fit, is_accuracy=True)
+        table = table.assign(fit_step=fit, held_out_half_rise=held_out.step)
+        summary = run_summary(table, has_held_out=run.dataset.has_held_out)
+        return Conclusion({"results": table}, summary, last_values(table, self.measures))
+
+    def draw(self, tables: Mapping[str, pd.DataFrame], run: Run) -> Mapping[str, Figure]:
+        """Draw the time line, if there are several checkpoints."""
+        table = tables["results"]
+        return {"timeline": plot_timeline(table)} if len(table) > 1 else {}
+
+    @classmethod
+    def summarize(cls, sweep: SweepTables) -> SweepConclusion:
+        """Show each setting with its spread over seeds."""
+        return SweepConclusion(sweep_summary(sweep.table(), list(sweep.swept)))
