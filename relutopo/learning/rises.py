@@ -78,8 +78,9 @@ def rise(steps: ArrayLike, values: ArrayLike, fit: float, *, is_accuracy: bool =
 
     Examples
     --------
-    >>> rise([0, 1, 10, 100, 1000, 2000], [9.0, 0.0, 0.0, 1.0, 1.0, 1.0], 1.0)
-    Rise(start=0.0, end=1.0, step=31.622776601683793)
+    >>> found = rise([0, 1, 10, 100, 1000, 2000], [9.0, 0.0, 0.0, 1.0, 1.0, 1.0], 1.0)
+    >>> found.start, found.end, round(found.step, 3)
+    (0.0, 1.0, 31.623)
     """
     t, y = _after(np.asarray(steps, dtype=np.float64), np.asarray(values, dtype=np.float64), fit)
     if not len(t):
