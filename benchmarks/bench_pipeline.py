@@ -18,8 +18,8 @@ from omegaconf import OmegaConf
 
 import relutopo as rt
 from relutopo import registry
+from relutopo.analyses.base import analysis_of
 from relutopo.analyses.checkpoints import CheckpointAnalysis
-from relutopo.app.jobs.job import analysis_of
 from relutopo.learning.runs import TrainingRun
 from relutopo.learning.trainer import MlpSettings, TrainerSettings, train
 

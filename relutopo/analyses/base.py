@@ -42,6 +42,7 @@ __all__ = [
     "SweepTables",
     "Workplace",
     "analysis_class",
+    "analysis_of",
     "choice_field",
     "described",
     "restored",
@@ -236,6 +237,20 @@ def analysis_class(name: str) -> type[Analysis]:
         f"analysis={name!r} must be a class that derives from relutopo.analyses.base.Analysis, got "
         f"{found!r}; let the entry point name one"
     )
+
+
+def analysis_of(values: Mapping[str, Any]) -> Analysis:
+    """Return the analysis in a configuration.
+
+    Its own settings stand in the group ``analysis``; what it shares with others, in the groups and
+    keys of the same names.
+    """
+    kind = analysis_class(values["analysis"]["name"])
+    shared = {entry.name: values[entry.name] for entry in fields(kind) if entry.name in values}
+    if "signatures" in kind.__dataclass_fields__:
+        shared["signatures"] = list(values["signature"].values())
+    analysis: Analysis = registry.create_from("analysis", {**shared, **values["analysis"]})
+    return analysis
 
 
 def described(part: object) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import logging
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from relutopo.analyses.base import Analysis, Row, Workplace, choice_field, described
 from relutopo.analyses.rows import kept_rows
@@ -20,6 +20,7 @@ from relutopo.complex import CellComplex
 from relutopo.errors import BackendError, InputError
 from relutopo.geometry.domain import Domain
 from relutopo.geometry.storage import save_complex
+from relutopo.homology.diagram import Diagram
 from relutopo.interfaces import Progress
 from relutopo.learning.datasets import Dataset
 from relutopo.learning.runs import Run
@@ -32,6 +33,8 @@ from relutopo.reports.tables import new_table, save_table
 from relutopo.reports.text import counted, first_middle_last
 from relutopo.signatures.base import Signature
 from relutopo.signatures.subject import Choice, Subject, made
+from relutopo.spectral.fiedler import FiedlerPartition
+from relutopo.spectral.spectral_partition import SpectralPartition
 from relutopo.system.blas import one_blas_thread
 
 if TYPE_CHECKING:
@@ -39,7 +42,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from rich.console import RenderableType
 
-__all__ = ["ALONG_A_RUN", "Analysed", "CheckpointAnalysis", "last_values"]
+__all__ = ["ALONG_A_RUN", "Analysed", "CheckpointAnalysis", "Exhibit", "last_values"]
 
 ALONG_A_RUN = (
     Column("step", "steps", "updates made"),
@@ -78,6 +81,19 @@ class Analysed:
     def complex(self) -> CellComplex:
         """The complex of the network."""
         return self.subject.complex
+
+
+class Exhibit(NamedTuple):
+    """What there is to see of one network beside its complex.
+
+    Attributes
+    ----------
+    partition : FiedlerPartition, SpectralPartition or None
+    diagram : Diagram or None
+    """
+
+    partition: FiedlerPartition | SpectralPartition | None = None
+    diagram: Diagram | None = None
 
 
 @dataclass(frozen=True)
@@ -195,6 +211,16 @@ class CheckpointAnalysis(Analysis):
         run : Run
         """
         return {}
+
+    def exhibit(self, subject: Subject, dataset: Dataset) -> Exhibit:
+        """Return what a page shows of a network beside its complex; nothing more by default.
+
+        Parameters
+        ----------
+        subject : Subject
+        dataset : Dataset
+        """
+        return Exhibit()
 
     # What all have in common
 
@@ -359,13 +385,13 @@ class CheckpointAnalysis(Analysis):
         for name, table in conclusion.tables.items():
             save_table(table, place.directory / name)
         words = [Column(name, "text", "of the run, the same in all rows") for name in place.labels]
-        listed = [*words, *self.columns_of_rows(), *self._columns_of_signatures()]
+        listed = [*words, *self.columns_of_rows(), *self.columns_of_signatures()]
         save_columns(listed, place.directory)
         if place.draws_figures:
             log.info("drawing figures")
             for name, figure in self.draw(conclusion.tables, run).items():
                 save_figure(figure, place.directory / "figures" / name)
-        columns = self._columns_of_signatures()
+        columns = self.columns_of_signatures()
         added = column_names(columns, last.dim_of(columns))
         numbers = [name for name, missing in added.items() if missing is not None]
         more = last_values(conclusion.tables["results"], numbers)
@@ -381,7 +407,8 @@ class CheckpointAnalysis(Analysis):
     def _signatures(self) -> list[Signature]:
         return [made("signature", choice) for choice in self.signatures]
 
-    def _columns_of_signatures(self) -> list[Column]:
+    def columns_of_signatures(self) -> list[Column]:
+        """Return the columns that its signatures add to rows."""
         return [column for signature in self._signatures() for column in signature.columns]
 
     @property

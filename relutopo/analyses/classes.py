@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from relutopo.analyses.base import Row, SweepTables, choice_field
-from relutopo.analyses.checkpoints import Analysed, CheckpointAnalysis, last_values
+from relutopo.analyses.checkpoints import Analysed, CheckpointAnalysis, Exhibit, last_values
 from relutopo.analyses.classes_summary import WEIGHTINGS, run_summary, sweep_summary
 from relutopo.analyses.partition import Partition
 from relutopo.analyses.partition_summary import learning_steps
@@ -306,6 +306,11 @@ class Classes(CheckpointAnalysis):
         if last is not None:
             figures["embedding"] = plot_spectral_embedding(last, dataset.points, dataset.targets)
         return figures
+
+    def exhibit(self, subject: Subject, dataset: Dataset) -> Exhibit:
+        """Return the partition with Chung-Langlands weights."""
+        k = self.k or len(dataset.classes or ())
+        return Exhibit(partition=self.parts(subject, "chung_langlands", k) if k > 1 else None)
 
     def partitioned(self, found: Analysed, dataset: Dataset) -> PartitionedClasses:
         """Return the partitions of a network that was analysed."""

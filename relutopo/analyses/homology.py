@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from relutopo.analyses.association import associations
 from relutopo.analyses.base import Row, SweepTables, choice_field
-from relutopo.analyses.checkpoints import CheckpointAnalysis, last_values
+from relutopo.analyses.checkpoints import CheckpointAnalysis, Exhibit, last_values
 from relutopo.analyses.homology_summary import run_summary, sweep_summary
 from relutopo.analyses.rows import timed
 from relutopo.homology.decision_boundary import decision_boundary
@@ -211,6 +211,11 @@ class Homology(CheckpointAnalysis):
         if curves:
             figures["betti_curves"] = plot_betti_curves(curves)
         return figures
+
+    def exhibit(self, subject: Subject, dataset: Dataset) -> Exhibit:
+        """Return the diagram of the first filtration."""
+        diagrams = self.diagrams(subject).diagrams
+        return Exhibit(diagram=diagrams[0] if diagrams else None)
 
     @classmethod
     def summarize(cls, sweep: SweepTables) -> SweepConclusion:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relutopo.analyses.base import Row, SweepTables, choice_field
-from relutopo.analyses.checkpoints import Analysed, CheckpointAnalysis, last_values
+from relutopo.analyses.checkpoints import Analysed, CheckpointAnalysis, Exhibit, last_values
 from relutopo.analyses.partition_summary import (
     GENERALISED,
     learning_steps,
@@ -326,6 +326,10 @@ class Partition(CheckpointAnalysis):
         if last is not None:
             figures["partition"] = plot_partition(last, dataset.points, dataset.targets)
         return figures
+
+    def exhibit(self, subject: Subject, dataset: Dataset) -> Exhibit:
+        """Return the weighted partition."""
+        return Exhibit(partition=subject.partition(self.cut("weighted")).part)
 
     def partitions(self, found: Analysed) -> Partitions:
         """Return the partitions of a network that was analysed."""

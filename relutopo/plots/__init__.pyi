@@ -1,6 +1,7 @@
 # The public figures and their homes: read by type checkers, and by
 # `relutopo.system.public_names`.
 
+from relutopo.plots.animations import animate as animate
 from relutopo.plots.complexes import plot_complex as plot_complex
 from relutopo.plots.complexes import plot_complexes as plot_complexes
 from relutopo.plots.decisions import plot_decision as plot_decision

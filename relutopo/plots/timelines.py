@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["plot_spike_timeline", "plot_timeline"]
+__all__ = ["plot_spike_timeline", "plot_timeline", "step_axis"]
 
 Look: TypeAlias = tuple[str, str, str, str]
 """Label, colour, marker and line of a curve."""
@@ -196,7 +196,7 @@ def plot_timeline(
             elif name == "regions":
                 ax.set_ylim(bottom=0)
         for ax in shown if given is not None else shown[-1:]:
-            _step_axis(ax, steps)
+            step_axis(ax, steps)
         events = _mark_steps(shown, _events(table, steps))
         if given is None:
             figure.align_ylabels(shown)
@@ -328,7 +328,7 @@ def _decades(ax: Axes, curves: list[NDArray[np.float64]]) -> None:
         ax.yaxis.set_minor_formatter(NullFormatter())
 
 
-def _step_axis(ax: Axes, steps: NDArray[np.float64]) -> None:
+def step_axis(ax: Axes, steps: NDArray[np.float64]) -> None:
     """Make the x axis logarithmic from the first positive step, with a place for step 0."""
     positive = steps[steps > 0]
     first, last = (positive.min(), positive.max()) if positive.size else (1.0, 1.0)

@@ -32,6 +32,7 @@ __all__ = [
     "Divided",
     "LabelAgreement",
     "Sides",
+    "Sweep",
     "SweepCut",
     "adjusted_rand_index",
     "decision_agreement",
@@ -561,8 +562,31 @@ def judged(partition: Divided, regions: NDArray[np.int64], n_labels: int) -> NDA
     return used
 
 
-def sweep_cut(partition: Sides) -> SweepCut:
-    """Cut where the conductance is least; see `FiedlerPartition.sweep_cut`."""
+@dataclass(frozen=True, eq=False)
+class Sweep:
+    """The conductance of every cut along the Fiedler vector.
+
+    Attributes
+    ----------
+    order : (n,) ndarray of int64
+        Nodes of the partition's component, ascending by their entry.
+    conductance : (n - 1,) ndarray of float64
+        Of the cut behind each node of `order` but the last; inf between equal entries, which no
+        threshold divides.
+    best : int
+        The cut of least conductance: ``order[:best + 1]`` is its low side.
+    sign : int
+        The same for the cut at 0.
+    """
+
+    order: NDArray[np.int64]
+    conductance: NDArray[np.float64]
+    best: int
+    sign: int
+
+
+def sweep_of(partition: Sides) -> Sweep:
+    """Return the conductance of every cut along the Fiedler vector."""
     graph = partition.graph
     order = np.argsort(partition.vector, kind="stable")[: int(partition.component.sum())]
     values = partition.vector[order]
@@ -579,14 +603,21 @@ def sweep_cut(partition: Sides) -> SweepCut:
     mass = np.cumsum(partition.vertex_weights[order])
     conductance = np.cumsum(change)[:-1] / np.minimum(mass, mass[-1] - mass)[:-1]
     conductance[values[1:] == values[:-1]] = np.inf
-    best = int(np.argmin(conductance))
-    threshold = float(values[best] + (values[best + 1] - values[best]) / 2)
-    if threshold == values[best + 1]:  # neighbours in floating point
-        threshold = float(values[best])
+    sign = int(np.searchsorted(values, 0.0, side="right")) - 1
+    return Sweep(order, conductance, int(np.argmin(conductance)), sign)
+
+
+def sweep_cut(partition: Sides) -> SweepCut:
+    """Cut where the conductance is least; see `FiedlerPartition.sweep_cut`."""
+    sweep = sweep_of(partition)
+    low, high = partition.vector[sweep.order[sweep.best : sweep.best + 2]]
+    threshold = float(low + (high - low) / 2)
+    if threshold == high:  # neighbours in floating point
+        threshold = float(low)
     with np.errstate(invalid="ignore"):
         sides = partition.vector > threshold
-    sign = int(np.searchsorted(values, 0.0, side="right")) - 1
-    return SweepCut(sides, threshold, float(conductance[best]), float(conductance[sign]))
+    least, by_sign = sweep.conductance[[sweep.best, sweep.sign]]
+    return SweepCut(sides, threshold, float(least), float(by_sign))
 
 
 def _up_to_flip(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from relutopo import registry
-from relutopo.analyses.base import Analysis, analysis_class
+from relutopo.analyses.base import analysis_class, analysis_of
 from relutopo.app.jobs.folder import JobFolder, JobRecord
 from relutopo.app.jobs.workplace import JobWorkplace
 from relutopo.app.reports.environment import environment
@@ -22,7 +22,7 @@ from relutopo.system.files import locked, save_json
 from relutopo.system.memory import in_words
 from relutopo.system.untrusted import printable, read_text
 
-__all__ = ["Job", "analysis_of", "check_settings", "measures_of"]
+__all__ = ["Job", "check_settings", "measures_of"]
 
 _DIM = 2
 """Dimensions for which columns of signatures can be the objective of a search."""
@@ -112,20 +112,6 @@ def check_settings(values: Mapping[str, Any]) -> None:
     """
     check_seed(values["seed"], MOST_SEED)
     analysis_of(values).check_choices()
-
-
-def analysis_of(values: Mapping[str, Any]) -> Analysis:
-    """Return the analysis in a configuration.
-
-    Its own settings stand in the group ``analysis``; what it shares with others, in the groups and
-    keys of the same names.
-    """
-    kind = analysis_class(values["analysis"]["name"])
-    shared = {entry.name: values[entry.name] for entry in fields(kind) if entry.name in values}
-    if "signatures" in kind.__dataclass_fields__:
-        shared["signatures"] = list(values["signature"].values())
-    analysis: Analysis = registry.create_from("analysis", {**shared, **values["analysis"]})
-    return analysis
 
 
 def measures_of(values: Mapping[str, Any]) -> Sequence[str]:
