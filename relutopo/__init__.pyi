@@ -36,6 +36,8 @@ from relutopo.geometry.polytope import Polytope as Polytope
 from relutopo.geometry.slices import AffineSlice as AffineSlice
 from relutopo.geometry.storage import save_complex as save_complex
 from relutopo.homology.boundary import boundary_matrix as boundary_matrix
+from relutopo.homology.cycles import Cycle as Cycle
+from relutopo.homology.cycles import Cycles as Cycles
 from relutopo.homology.decision import Decision as Decision
 from relutopo.homology.decision_boundary import DecisionBoundary as DecisionBoundary
 from relutopo.homology.decision_boundary import decision_boundary as decision_boundary
@@ -45,6 +47,7 @@ from relutopo.homology.filtration import Filtration as Filtration
 from relutopo.homology.persistence import betti_curves as betti_curves
 from relutopo.homology.persistence import betti_numbers as betti_numbers
 from relutopo.homology.persistence import filtration as filtration
+from relutopo.homology.persistence import homology_basis as homology_basis
 from relutopo.homology.persistence import persistence as persistence
 from relutopo.homology.strategies import FiltrationStrategy as FiltrationStrategy
 from relutopo.homology.strategies import LowerStar as LowerStar

@@ -10,16 +10,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from functools import cached_property
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relutopo.arrays import Frozen, as_numbers, freeze, frozen
-from relutopo.checks import check_choice, check_integer
+from relutopo.checks import check_choice, check_integer, check_number, is_integer
+from relutopo.errors import InputError
+from relutopo.geometry.cells import CellLists
+from relutopo.homology.cycles import Cycle, CycleFinder, Cycles
 from relutopo.homology.filtration import Filtration
 from relutopo.interfaces import BoundaryMatrix, Reduction
 from relutopo.reports.shown import Shown
+from relutopo.system.interrupts import deliver_interrupts
+from relutopo.system.memory import in_words
 
 __all__ = ["BettiCurve", "Diagram", "Peak", "Scale"]
 
@@ -137,6 +143,8 @@ class Diagram(Frozen, Shown):
         Value of each cell in filtration order, ascending.
     dim : int
         Dimension of the complex, of whose largest cells there may be none.
+    complex_, filtration : CellLists and Filtration, optional
+        What was reduced, the objects themselves and no copies; needed for representatives.
 
     Examples
     --------
@@ -155,6 +163,8 @@ class Diagram(Frozen, Shown):
     dimensions: NDArray[np.int8]
     values: NDArray[np.float64]
     dim: int
+    complex_: CellLists | None = None
+    filtration: Filtration | None = None
 
     def __post_init__(self) -> None:
         pairs, essential = self.reduction.pairs, self.reduction.essential
@@ -164,10 +174,17 @@ class Diagram(Frozen, Shown):
         object.__setattr__(self, "values", frozen(self.values))
 
     @classmethod
-    def of(cls, reduction: Reduction, boundary: BoundaryMatrix, filtration: Filtration) -> Diagram:
+    def of(
+        cls,
+        reduction: Reduction,
+        boundary: BoundaryMatrix,
+        filtration: Filtration,
+        complex_: CellLists,
+    ) -> Diagram:
         """Put together what a reducer found and what it was given."""
         values = freeze(filtration.values[filtration.order])
-        return cls(reduction, boundary.dimensions, values, len(filtration.n_cells) - 1)
+        dim = len(filtration.n_cells) - 1
+        return cls(reduction, boundary.dimensions, values, dim, complex_, filtration)
 
     def __repr__(self) -> str:
         pairs = " + ".join(map(str, self._numbers_of_pairs()))
@@ -266,6 +283,146 @@ class Diagram(Frozen, Shown):
         differ = births != deaths
         with np.errstate(over="ignore"):
             return float(np.sum(deaths[differ] - births[differ]))
+
+    @cached_property
+    def _finder(self) -> CycleFinder:
+        if self.complex_ is None or self.filtration is None:
+            raise InputError(
+                "`complex_` and `filtration` of the diagram must be known for representatives, got "
+                "None; take the diagram from relutopo.persistence"
+            )
+        return CycleFinder(self.complex_, self.filtration, self.reduction)
+
+    @in_words("take a smaller complex")
+    @deliver_interrupts
+    def representative(self, pair: Any) -> Cycle:
+        """Return a cycle of cells that represents a class.
+
+        `relutopo.homology.cycles.Cycle` says what is guaranteed of it.
+
+        Parameters
+        ----------
+        pair : (int, int) or int
+            A row of ``pairs(dim, over="index")``, or its first number alone, that of the cell
+            which creates the class; it is enough as a cell creates no more than one. Of a class
+            that never ends, an entry of ``essential(dim, over="index")``.
+
+        Returns
+        -------
+        Cycle
+
+        Raises
+        ------
+        InputError
+            If there is no such class, or the diagram was made without its complex.
+        BackendError
+            If the pairs are not those of the complex.
+
+        Examples
+        --------
+        >>> import relutopo as rt
+        >>> net = ([[[1.0]], [[1.0]]], [[0.0], [0.0]])
+        >>> line = rt.decompose(net, rt.Box(-1, 1), enumerator="exact")
+        >>> entry = rt.Filtration.from_values(line, [[0.0, 0.5, 1.0], [1.0, 3.0]])
+        >>> diagram = rt.persistence(line, entry)
+        >>> diagram.pairs(0, over="index").tolist()
+        [[1, 4], [2, 3]]
+        >>> diagram.representative([1, 4]).cells.tolist()
+        [0, 1]
+        """
+        birth, death = self._class_of(pair)
+        return self._cycles(int(self.dimensions[birth]), np.array([[birth, death]]))[0]
+
+    @in_words("choose classes that live longer, with a larger `least`")
+    @deliver_interrupts
+    def representatives(self, dim: int, least: float = 0.0, over: Scale = "value") -> Cycles:
+        """Return cycles of cells that represent the classes of one degree.
+
+        `relutopo.homology.cycles.Cycle` says what is guaranteed of them.
+
+        Parameters
+        ----------
+        dim : int
+            Degree of the homology group, at most that of the complex.
+        least : float, default 0
+            How long the classes live at least, from birth to death; infinity leaves those that
+            never end.
+        over : {"value", "index"}
+            The scale of `least`.
+
+        Returns
+        -------
+        Cycles
+            In the order of `pairs`, then of `essential`, whose classes all live for ever.
+
+        Raises
+        ------
+        InputError
+            If there is no such degree, or the diagram was made without its complex.
+        BackendError
+            If the pairs are not those of the complex.
+        LimitReachedError
+            If there is not enough memory.
+
+        Examples
+        --------
+        >>> import relutopo as rt
+        >>> net = ([[[1.0, 0.0], [0.0, 1.0]], [[1.0, 1.0]]], [[0.0, 0.0], [0.0]])
+        >>> complex_ = rt.decompose(net, rt.Box(-1, 1, dim=2), enumerator="exact")
+        >>> diagram = rt.persistence(complex_, rt.filtration(complex_, "random_closure", seed=0))
+        >>> diagram.representatives(0, least=0.1)
+        Cycles(H_0, 5 cycles, 9 cells)
+        """
+        if least != np.inf:
+            check_number("least", least, least=0.0, remedy="0 takes every class")
+        births, deaths = self.pairs(dim, over).T
+        with np.errstate(over="ignore", invalid="ignore"):  # infinite minus infinite
+            lives = np.where(births == deaths, 0.0, deaths - births)
+        finite = self.pairs(dim, "index")[lives >= least]
+        essential = self.essential(dim, "index")
+        endless = np.stack([essential, np.full(len(essential), -1)], axis=1)
+        return self._cycles(dim, np.concatenate([finite, endless]).astype(np.int64))
+
+    def _cycles(self, dim: int, pairs: NDArray[np.int64]) -> Cycles:
+        (indptr, cells), methods = self._finder.find(dim, pairs)
+        births, deaths = (self.values[places] for places in pairs.T)
+        deaths = np.where(pairs[:, 1] < 0, np.inf, deaths)
+        return Cycles(
+            dim,
+            freeze(indptr),
+            freeze(cells),
+            freeze(births),
+            freeze(deaths),
+            freeze(pairs),
+            methods,
+            self._finder.complex_,
+        )
+
+    def _class_of(self, pair: Any) -> tuple[int, int]:
+        """Return the numbers of the cells that create and end a class, -1 if none ends it."""
+        remedy = 'take it from pairs(dim, over="index") or essential(dim, over="index")'
+        given = [pair] if is_integer(pair) else list(np.ravel(pair))
+        if len(given) not in (1, 2) or not all(map(is_integer, given)):
+            raise InputError(
+                f"`pair` must be the numbers of the cells that create and end a class, got {pair}; "
+                f"{remedy}"
+            )
+        births, deaths = self.reduction.pairs.T
+        i = int(np.searchsorted(births, given[0]))
+        if i < len(births) and births[i] == given[0]:
+            found = int(births[i]), int(deaths[i])
+        elif given[0] in self.reduction.essential:
+            found = int(given[0]), -1
+        else:
+            raise InputError(
+                f"`pair` must begin with a cell that creates a class, got {given[0]}; {remedy}"
+            )
+        if len(given) == 2 and given[1] != found[1]:
+            raise InputError(
+                f"`pair` must be a class, but cell {found[0]} creates the one that ends with "
+                f"{found[1] if found[1] >= 0 else 'none'}, got {given[1]}; {remedy}"
+            )
+        return found
 
 
 def _is_index(over: str) -> bool:

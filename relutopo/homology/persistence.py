@@ -12,6 +12,7 @@ from relutopo.checks import check_seed, random_generator
 from relutopo.errors import BackendError
 from relutopo.geometry.cells import CellLists, Cells, check_cell_lists
 from relutopo.homology.boundary import boundary_matrix
+from relutopo.homology.cycles import Cycles, edge_lengths
 from relutopo.homology.diagram import BettiCurve, Diagram, Scale
 from relutopo.homology.filtration import Filtration
 from relutopo.homology.strategies import FiltrationStrategy
@@ -19,7 +20,7 @@ from relutopo.interfaces import Reducer, checked_reduction
 from relutopo.system.interrupts import deliver_interrupts
 from relutopo.system.memory import in_words
 
-__all__ = ["betti_curves", "betti_numbers", "filtration", "persistence"]
+__all__ = ["betti_curves", "betti_numbers", "filtration", "homology_basis", "persistence"]
 
 
 @deliver_interrupts
@@ -115,7 +116,7 @@ def persistence(
     matrix = boundary_matrix(complex_, filtration)
     chosen: Reducer = registry.create("reducer", reducer)
     reduction = checked_reduction(chosen.reduce(matrix), chosen, matrix)
-    return Diagram.of(reduction, matrix, filtration)
+    return Diagram.of(reduction, matrix, filtration, complex_)
 
 
 def betti_curves(
@@ -182,3 +183,56 @@ def betti_numbers(complex_: CellLists, *, reducer: str | Reducer = "z2") -> tupl
     reduction = checked_reduction(chosen.reduce(matrix), chosen, matrix)
     of_essential = matrix.dimensions[reduction.essential]
     return tuple(np.bincount(of_essential, minlength=len(complex_.n_cells)).tolist())
+
+
+def homology_basis(complex_: CellLists, dim: int, *, reducer: str | Reducer = "z2") -> Cycles:
+    """Return cycles whose classes are a basis of the homology of a complex without filtration.
+
+    Their number is the Betti number: loops around the holes of a class's region, the closed curves
+    of a decision boundary. A basis is one of many. For degree 1 the edges are taken in the order of
+    their lengths, where vertices have coordinates, so that cycles run along short edges, each
+    on a shortest path; that they are the shortest of all is not said.
+
+    Parameters
+    ----------
+    complex_ : CellComplex, DecisionBoundary or any `CellLists`
+    dim : int
+        Degree of the homology group, at most that of the complex.
+    reducer : str or Reducer
+        Registry name or instance.
+
+    Returns
+    -------
+    Cycles
+        All are born at 0 and never end.
+
+    Raises
+    ------
+    InputError
+        If there is no such degree.
+    BackendError
+        If the reducer returns what is no reduction of the boundary matrix.
+
+    Examples
+    --------
+    The zeros of |x| + |y| - 1, and the loop around the ring outside of it:
+
+    >>> import relutopo as rt
+    >>> net = ([[[1, 0], [-1, 0], [0, 1], [0, -1]], [[1, 1, 1, 1]]], [[0, 0, 0, 0], [-1]])
+    >>> complex_ = rt.decompose(net, rt.Box(-2, 2, dim=2), enumerator="exact")
+    >>> [cycle.measure for cycle in homology_basis(rt.decision_boundary(complex_), 1)]
+    [5.656854249492381]
+    >>> homology_basis(complex_.decision().region(1), 1)
+    Cycles(H_1, 1 cycles, 4 cells)
+    """
+    n_cells = tuple(check_cell_lists(complex_).n_cells)
+    n = sum(n_cells)
+    order = np.arange(n)
+    lengths = edge_lengths(complex_) if len(n_cells) > 1 else None
+    if lengths is not None:
+        edges = slice(n_cells[0], n_cells[0] + n_cells[1])
+        order[edges] = n_cells[0] + np.argsort(lengths, kind="stable")
+    diagram = persistence(
+        complex_, Filtration(n_cells, order, np.zeros(n), "by_length"), reducer=reducer
+    )
+    return diagram.representatives(dim, least=np.inf)

@@ -76,6 +76,8 @@ INTEGERS: dict[str, Callable[[Any], object]] = {
     "Filtration.cell(index)": lambda n: rt.filtration(solid(), "layer_depth").cell(n),
     "Diagram.pairs(dim)": lambda n: diagram().pairs(n),
     "Diagram.essential(dim)": lambda n: diagram().essential(n),
+    "Diagram.representatives(dim)": lambda n: diagram().representatives(n),
+    "homology_basis(dim)": lambda n: rt.homology_basis(solid(), n),
     "Diagram.betti_curve(dim)": lambda n: diagram().betti_curve(n),
     "Diagram.total_persistence(dim)": lambda n: diagram().total_persistence(n),
     "random_network(sizes)": lambda n: gallery.random_network([2, n, 1]),

@@ -183,6 +183,7 @@ CALLS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "fiedler_partition": (rt.fiedler_partition, (GRAPH, X)),
     "filtration": (rt.filtration, (COMPLEX, "random_closure")),
     "load_complex": (rt.load_complex, ("missing.npz",)),
+    "homology_basis": (rt.homology_basis, (COMPLEX, 1)),
     "load_model": (rt.load_model, ("missing.pt",)),
     "load_network": (rt.load_network, ("missing.npz",)),
     "persistence": (rt.persistence, (COMPLEX, ORDER)),

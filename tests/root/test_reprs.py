@@ -58,6 +58,8 @@ class Texts(HTMLParser):
         (DIAGRAM, "Diagram(dim=2, 8 + 4 pairs, Betti numbers 1, 0, 0, ", ["1, 0, 0"]),
         (DIAGRAM.reduction, "Reduction(12 pairs, 1 essential, ", []),
         (DIAGRAM.betti_curve(0, "index"), "BettiCurve(degree 0 over index, ", ["peak"]),
+        (DIAGRAM.representatives(1), "Cycles(H_1, 4 cycles, ", ["degree", "dual union-find"]),
+        (DIAGRAM.representatives(1)[0], "Cycle(H_1 from ", ["length", "found by"]),
         (rt.boundary_matrix(COMPLEX, ORDER), "BoundaryMatrix(9 + 12 + 4 columns, 40 entries)",
          ["9, 12, 4"]),
         (rt.decision_boundary(COMPLEX), "DecisionBoundary(", ["cells by dimension"]),

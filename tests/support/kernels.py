@@ -29,7 +29,9 @@ from relutopo import registry
 from relutopo.gallery import random_network
 for dim, hidden in ((1, [5, 4]), (3, [5, 4]), (3, [20, 20])):
     complex_ = rt.decompose(random_network([dim, *hidden, 1]), rt.Box(-1, 1, dim=dim))
-    rt.betti_numbers(complex_)
+    diagram = rt.persistence(complex_, rt.filtration(complex_, "layer_depth"))
+    for k in range(dim):
+        diagram.representatives(k)
     rt.fiedler_partition(complex_.dual_graph(), vertex_weights="unweighted")
 ends = np.random.default_rng(0).normal(size=(2, 4000, 3))
 rt.segments(random_network([3, 20, 20, 2]), *ends)

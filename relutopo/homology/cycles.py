@@ -1,0 +1,638 @@
+"""Cycles that represent the classes of a diagram over Z/2: where the hole is.
+
+Let K_t be the cells that have entered up to cell t. A class that cell b creates and cell d ends is
+represented by a cycle z whose last cell is b and that is a boundary in K_d. It is alive from b
+until d and no longer: the last cells of boundaries in K_t are the births of what has died until t,
+so that z is no boundary before d. For a class that never ends, any cycle with the last cell b will
+do, for the same reason.
+
+Of such cycles these are taken:
+
+- **H_0.** Union-find along the edges keeps the oldest vertex of each component as its root. The
+  edge d joins the component of b to an older one: z is b and the root of that.
+- **H_{D-1}**, D the dimension of the complex, where a (D-1)-cell has two D-cells beside it, or one
+  and the outside. The same union-find on D-cells along (D-1)-cells, all in reverse order, the
+  outside the oldest: cell b joins the component of d to one that is older, in which there is a
+  D-cell that enters after d. z is the border of d's component at that time. It is there with b,
+  because other cells of the border, had they come after b, would have joined it before; and its
+  filling is complete with d, the last of its D-cells.
+- **All at once.** Let the root of each component be below the root that it was joined to. Then a
+  component is, when it is joined, the subtree below its root, and a (D-1)-cell between two
+  D-cells is in the borders of those on the paths from both to where they meet: the cells of all
+  cycles are found in a time that is linear in the complex and in what is returned.
+- **H_1, classes that never end.** The edge b and a shortest path between its ends along earlier
+  edges: no cycle with the last cell b is shorter.
+- **H_D**, classes that never end, where D-cells are joined as above: the component of b, which has
+  no border.
+- **In between**, and where more than two D-cells meet in a (D-1)-cell, columns of the boundary
+  matrix are reduced from the left: z is the reduced column of d; of a class that never ends, the
+  sum of the columns, b among them, that have added up to zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relutopo.arrays import Frozen, freeze, frozen, read_only
+from relutopo.errors import BackendError, InputError
+from relutopo.geometry.cells import CellLists
+from relutopo.geometry.domain import FacetLists
+from relutopo.geometry.polyhedra import PolyhedralCells
+from relutopo.homology.filtration import Filtration
+from relutopo.interfaces import Reduction
+from relutopo.reports.shown import Shown
+from relutopo.system.memory import Room
+
+__all__ = ["Cycle", "CycleFinder", "Cycles", "edge_lengths"]
+
+_Ints = NDArray[np.int64]
+_Lists = tuple[_Ints, _Ints]
+"""Cells of several cycles in CSR form: indptr and indices."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Cycle(Frozen, Shown):
+    """A cycle over Z/2 that represents a class of homology.
+
+    Its cells are there when the class is born, its boundary is zero, and it becomes a boundary when
+    the class dies, not before. It is one of many such cycles, `method` says which:
+
+    ============================  ==================================================================
+    union-find                    H_0: the first vertex of the component, and the first one of the
+                                  older component that it is joined to
+    dual union-find               H_{D-1} of a complex of dimension D: the border of a union of
+                                  D-cells, those that fill the hole; where these surround what was
+                                  filled before, the border of that belongs to it. H_D: a whole
+                                  component
+    shortest path                 H_1, never ends: no cycle that is there when the class is born,
+                                  and not before, is shorter, by lengths where the vertices have
+                                  coordinates, otherwise by the number of edges
+    columns                       what the reduction of the boundary matrix leaves; it may be long
+    ============================  ==================================================================
+
+    Attributes
+    ----------
+    dim : int
+        Degree of the homology group, and dimension of the cells.
+    cells : (n,) ndarray of int64
+        Numbers of the cells among those of dimension `dim` of the complex, ascending.
+    birth, death : float
+        Filtration values; the death of a class that never ends is infinite.
+    pair : (int, int)
+        The numbers, in the order of the filtration, of the cell that creates the class and of the
+        one that ends it, -1 if none does.
+    method : str
+        How it was found.
+    complex_ : CellLists
+        The complex.
+
+    Examples
+    --------
+    The outline of a square whose inside enters last:
+
+    >>> import relutopo as rt
+    >>> net = ([[[1.0, 0.0]], [[1.0]]], [[9.0], [0.0]])
+    >>> square = rt.decompose(net, rt.Box(-1, 1, dim=2), enumerator="exact")
+    >>> entry = rt.Filtration.from_values(square, [[0.0] * 4, [1.0] * 4, [3.0]])
+    >>> (cycle,) = rt.persistence(square, entry).representatives(1)
+    >>> cycle
+    Cycle(H_1 from 1 to 3, 4 cells, dual union-find)
+    >>> cycle.measure, [len(loop) for loop in cycle.loops]
+    (8.0, [5])
+    """
+
+    dim: int
+    cells: _Ints
+    birth: float
+    death: float
+    pair: tuple[int, int]
+    method: str
+    complex_: CellLists
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "cells", frozen(self.cells))
+
+    def __repr__(self) -> str:
+        end = "on" if self.is_essential else f"to {self.death:.6g}"
+        return (
+            f"Cycle(H_{self.dim} from {self.birth:.6g} {end}, {len(self.cells)} cells, "
+            f"{self.method})"
+        )
+
+    def _facts(self) -> Mapping[str, object]:
+        facts: dict[str, object] = {
+            "degree": self.dim,
+            "birth": self.birth,
+            "death": "never" if self.is_essential else self.death,
+            "cells": len(self.cells),
+        }
+        if hasattr(self.complex_, "vertices") and self.dim in (1, 2):
+            facts[("length", "area")[self.dim - 1]] = self.measure
+        return {**facts, "found by": self.method}
+
+    @property
+    def is_essential(self) -> bool:
+        """Whether the class never ends."""
+        return self.pair[1] < 0
+
+    @cached_property
+    def vertex_numbers(self) -> _Ints:
+        """Numbers of the vertices of its cells, ascending."""
+        found = self.cells
+        for k in range(self.dim, 0, -1):
+            found = np.unique(_rows_of(self.complex_.facets[k - 1], found)[1])
+        return freeze(found.astype(np.int64))
+
+    @property
+    def vertices(self) -> NDArray[np.float64]:
+        """Coordinates of the vertices of its cells, (n, d)."""
+        found: NDArray[np.float64] = _coordinates(self.complex_)[self.vertex_numbers]
+        return found
+
+    @property
+    def segments(self) -> NDArray[np.float64]:
+        """Ends of its edges, (n, 2, d); of cycles of dimension 1."""
+        found: NDArray[np.float64] = _coordinates(self.complex_)[self._ends()]
+        return found
+
+    @property
+    def loops(self) -> list[NDArray[np.float64]]:
+        """Closed polylines without double points that together are a cycle of dimension 1.
+
+        Each is an (m + 1, d) array whose last point is its first. Where several touch in a vertex,
+        the cycle can be taken apart in other ways too.
+        """
+        coordinates = _coordinates(self.complex_)
+        return [coordinates[loop] for loop in _closed_walks(self._ends())]
+
+    @property
+    def simplices(self) -> NDArray[np.float64]:
+        """Corners of simplices into which its cells are cut, (n, dim + 1, d)."""
+        if self.dim < 2:
+            return self.segments if self.dim else self.vertices[:, None]
+        owner, corners = _solid(self.complex_).triangulation(self.dim)
+        is_mine = np.zeros(self.complex_.n_cells[self.dim], dtype=bool)
+        is_mine[self.cells] = True
+        found: NDArray[np.float64] = _coordinates(self.complex_)[corners[is_mine[owner]]]
+        return found
+
+    @property
+    def measure(self) -> float:
+        """Its measure: how many points, how long, which area."""
+        spans = self.simplices[:, 1:] - self.simplices[:, :1]
+        gram = spans @ spans.swapaxes(1, 2)
+        sizes = np.sqrt(np.maximum(np.linalg.det(gram), 0.0)) if self.dim else np.ones(len(spans))
+        return float(sizes.sum() / np.prod(np.arange(1.0, self.dim + 1)))
+
+    def _ends(self) -> _Ints:
+        if self.dim != 1:
+            raise InputError(
+                f"a cycle of edges has dimension 1, got {self.dim}; use vertices or simplices"
+            )
+        sizes, ends = _rows_of(self.complex_.facets[0], self.cells)
+        if (sizes != 2).any():
+            raise InputError("an edge must have two ends to be drawn, got one without; use cells")
+        return ends.reshape(-1, 2)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Cycles(Frozen, Shown, Sequence[Cycle]):
+    """Cycles that represent classes of homology of one degree: a sequence of `Cycle`.
+
+    First those that end, by birth, then those that never end. What is guaranteed of each, and what
+    was chosen among others, is said at `Cycle`.
+
+    Attributes
+    ----------
+    dim : int
+        Degree of the homology group, and dimension of the cells.
+    indptr : (n + 1,) ndarray of int64
+        Cycle i has the cells ``cells[indptr[i]:indptr[i + 1]]``.
+    cells : ndarray of int64
+        Numbers of cells of dimension `dim` of the complex, ascending in each cycle.
+    births, deaths : (n,) ndarrays of float64
+        Filtration values; infinite for the death of classes that never end.
+    pairs : (n, 2) ndarray of int64
+        Numbers, in the order of the filtration, of the cell that creates a class and of the one
+        that ends it, -1 if none does.
+    methods : (str, str)
+        How those that end were found, and those that never end.
+    complex_ : CellLists
+        The complex.
+
+    Examples
+    --------
+    >>> import relutopo as rt
+    >>> net = ([[[1.0, 0.0], [0.0, 1.0]], [[1.0, 1.0]]], [[0.0, 0.0], [0.0]])
+    >>> complex_ = rt.decompose(net, rt.Box(-1, 1, dim=2), enumerator="exact")
+    >>> diagram = rt.persistence(complex_, rt.filtration(complex_, "dimension_major", seed=0))
+    >>> cycles = diagram.representatives(1)
+    >>> cycles, [len(cycle.cells) for cycle in cycles]
+    (Cycles(H_1, 4 cycles, 16 cells), [4, 4, 4, 4])
+    """
+
+    dim: int
+    indptr: _Ints
+    cells: _Ints
+    births: NDArray[np.float64]
+    deaths: NDArray[np.float64]
+    pairs: _Ints
+    methods: tuple[str, str]
+    complex_: CellLists
+
+    def __post_init__(self) -> None:
+        for name in ("indptr", "cells", "births", "deaths", "pairs"):
+            object.__setattr__(self, name, frozen(getattr(self, name)))
+
+    def __repr__(self) -> str:
+        return f"Cycles(H_{self.dim}, {len(self)} cycles, {len(self.cells)} cells)"
+
+    def _facts(self) -> Mapping[str, object]:
+        n_essential = int((self.pairs[:, 1] < 0).sum())
+        counts = (len(self) - n_essential, n_essential)
+        found = [how for how, n in zip(self.methods, counts, strict=True) if n]
+        return {
+            "degree": self.dim,
+            "cycles": len(self),
+            "of classes that never end": n_essential,
+            "cells": len(self.cells),
+            "found by": list(dict.fromkeys(found)),
+        }
+
+    def __len__(self) -> int:
+        return len(self.indptr) - 1
+
+    @overload
+    def __getitem__(self, index: int) -> Cycle: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Cycle, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> Cycle | tuple[Cycle, ...]:
+        if isinstance(index, slice):
+            return tuple(self[i] for i in range(*index.indices(len(self))))
+        i = range(len(self))[index]
+        birth, death = self.pairs[i].tolist()
+        return Cycle(
+            self.dim,
+            self.cells[self.indptr[i] : self.indptr[i + 1]],
+            float(self.births[i]),
+            float(self.deaths[i]),
+            (birth, death),
+            self.methods[int(death < 0)],
+            self.complex_,
+        )
+
+    def __iter__(self) -> Iterator[Cycle]:
+        return (self[i] for i in range(len(self)))
+
+
+class CycleFinder:
+    """Finds the cells of representatives, as the module's docstring says.
+
+    What serves several of them is made once.
+
+    Parameters
+    ----------
+    complex_ : CellLists
+    filtration : Filtration
+        Of this complex.
+    reduction : Reduction
+        Of its boundary matrix.
+    """
+
+    def __init__(self, complex_: CellLists, filtration: Filtration, reduction: Reduction) -> None:
+        self.complex_, self.filtration, self.reduction = complex_, filtration, reduction
+        self._starts = np.concatenate([[0], np.cumsum(complex_.n_cells)])
+        self._top = max((k for k, n in enumerate(complex_.n_cells) if n), default=0)
+        self._reduced: dict[int, tuple[_Ints, _Lists]] = {}
+        self._orders: dict[int, _Ints] = {}
+
+    def find(self, dim: int, pairs: _Ints) -> tuple[_Lists, tuple[str, str]]:
+        """Return the cells of cycles in CSR form, and how they were found.
+
+        Parameters
+        ----------
+        dim : int
+        pairs : (n, 2) ndarray of int64
+            Births and deaths by number; first those that end, then those that do not, with -1.
+
+        Raises
+        ------
+        BackendError
+            If the pairs are not those of the complex.
+        LimitReachedError
+            If there is not enough memory.
+        """
+        n_finite = int((pairs[:, 1] >= 0).sum())
+        finite, how_finite = self._finite(dim, pairs[:n_finite])
+        essential, how_essential = self._essential(dim, pairs[n_finite:, 0])
+        indptr = np.concatenate([finite[0], finite[0][-1] + essential[0][1:]])
+        return (indptr, np.concatenate([finite[1], essential[1]])), (how_finite, how_essential)
+
+    def _finite(self, dim: int, pairs: _Ints) -> tuple[_Lists, str]:
+        if not len(pairs):
+            return (np.zeros(1, dtype=np.int64), np.empty(0, dtype=np.int64)), "none"
+        births, deaths = self._cells(dim, pairs[:, 0]), self._cells(dim + 1, pairs[:, 1])
+        if dim == 0 and self._graph is not None:
+            return self._pairs_of_vertices(self._graph, births, deaths), "union-find"
+        if dim == self._top - 1 and self._dual is not None:
+            return self._borders(self._dual, births, deaths), "dual union-find"
+        return self._columns_of(dim, deaths), "columns"
+
+    def _essential(self, dim: int, births: _Ints) -> tuple[_Lists, str]:
+        if not len(births):
+            return (np.zeros(1, dtype=np.int64), np.empty(0, dtype=np.int64)), "none"
+        chosen = self._cells(dim, births)
+        if dim == 0:
+            return (np.arange(len(chosen) + 1), chosen), "union-find"
+        if dim == 1 and self._graph is not None:
+            return self._shortest(self._graph, chosen), "shortest path"
+        if dim == self._top and self._dual is not None:
+            return self._components(self._dual, chosen), "dual union-find"
+        return self._sums(dim, chosen), "columns"
+
+    def _cells(self, dim: int, places: _Ints) -> _Ints:
+        """Return cells by their number in their dimension."""
+        cells: _Ints = self.filtration.order[places] - self._starts[dim]
+        return cells
+
+    def _order(self, dim: int) -> _Ints:
+        """Return the cells of one dimension in the order in which they enter."""
+        if dim not in self._orders:
+            order = self.filtration.order
+            is_in = (order >= self._starts[dim]) & (order < self._starts[dim + 1])
+            self._orders[dim] = order[is_in] - self._starts[dim]
+        return self._orders[dim]
+
+    def _lists(self, dim: int) -> tuple[_Ints, NDArray[np.int32]]:
+        """Return the facets of the cells of one dimension, of one type."""
+        indptr, facets = self.complex_.facets[dim - 1]
+        return (
+            read_only(np.ascontiguousarray(indptr, dtype=np.int64)),
+            read_only(np.ascontiguousarray(facets, dtype=np.int32)),
+        )
+
+    @cached_property
+    def _graph(self) -> _Forest | None:
+        """Vertices joined by edges; None where an edge has more than two ends."""
+        from relutopo.homology import cycle_kernels as kernels  # loads numba
+
+        order = self._order(0)
+        node_of = np.empty(len(order), dtype=np.int32)
+        node_of[order] = np.arange(1, len(order) + 1)
+        ends = np.zeros((self.complex_.n_cells[1], 2), dtype=np.int32)
+        if not kernels.face_nodes(*self._lists(1), node_of, ends):
+            return None
+        return _Forest.grow(node_of, ends, self._order(1))
+
+    @cached_property
+    def _dual(self) -> _Forest | None:
+        """Cells of the largest dimension joined by their facets; None where these join three."""
+        from relutopo.homology import cycle_kernels as kernels  # loads numba
+
+        if self._top < 1:
+            return None
+        order = self._order(self._top)
+        node_of = np.empty(len(order), dtype=np.int32)
+        node_of[order] = np.arange(len(order), 0, -1)
+        ends = np.zeros((self.complex_.n_cells[self._top - 1], 2), dtype=np.int32)
+        if not kernels.coface_nodes(*self._lists(self._top), node_of, ends):
+            return None
+        return _Forest.grow(node_of, ends, self._order(self._top - 1)[::-1].copy())
+
+    def _pairs_of_vertices(self, graph: _Forest, births: _Ints, deaths: _Ints) -> _Lists:
+        nodes = graph.node_of[births]
+        _require((graph.joined_by[nodes] == deaths).all())
+        older = graph.above[nodes]
+        is_tied = older == 0  # to the ground, which is no vertex
+        others = np.where(is_tied, births, self._order(0)[older - 1])
+        both = np.sort(np.stack([births, others], axis=1), axis=1)
+        kept = np.ones(both.shape, dtype=bool)
+        kept[is_tied, 1] = False
+        return np.concatenate([[0], np.cumsum(kept.sum(axis=1))]), both[kept]
+
+    def _borders(self, dual: _Forest, births: _Ints, deaths: _Ints) -> _Lists:
+        from relutopo.homology import cycle_kernels as kernels  # loads numba
+
+        nodes = dual.node_of[deaths]
+        _require((dual.joined_by[nodes] == births).all())
+        slot = np.full(len(dual.above), -1, dtype=np.int32)
+        slot[nodes] = np.arange(len(nodes))
+        indptr, start, following = kernels.count_differences(
+            dual.ends, dual.above, slot, len(nodes)
+        )
+        Room().check(
+            8 * int(indptr[-1]),
+            f"cycles of {int(indptr[-1])} cells together",
+            "choose those that live longer, with a larger `least`",
+        )
+        return indptr, kernels.fill_differences(dual.ends, slot, indptr, start, following)
+
+    def _components(self, dual: _Forest, births: _Ints) -> _Lists:
+        above, everyone = dual.above, np.arange(len(dual.above))
+        root = np.where(above < 0, everyone, above)
+        while (root[root] != root).any():
+            root = root[root]
+        nodes = dual.node_of[births]
+        _require((above[nodes] < 0).all())
+        slot = np.full(len(above), -1)
+        slot[nodes] = np.arange(len(nodes))
+        label = slot[root[dual.node_of]]
+        cells = np.flatnonzero(label >= 0)
+        counts = np.bincount(label[cells], minlength=len(nodes))
+        in_order = cells[np.argsort(label[cells], kind="stable")]
+        return np.concatenate([[0], np.cumsum(counts)]), in_order
+
+    def _shortest(self, graph: _Forest, births: _Ints) -> _Lists:
+        from relutopo.homology import cycle_kernels as kernels  # loads numba
+
+        lengths = edge_lengths(self.complex_)
+        n_edges = len(graph.ends)
+        at_node = graph.ends.ravel()
+        counts = np.bincount(at_node, minlength=len(graph.above))
+        found: _Lists = kernels.shortest_cycles(
+            births,
+            graph.ends,
+            np.ones(n_edges) if lengths is None else lengths,
+            self._times(1),
+            np.concatenate([[0], np.cumsum(counts)]),
+            np.argsort(at_node, kind="stable") // 2,
+        )
+        _require((np.diff(found[0]) > 0).all())
+        return found
+
+    def _times(self, dim: int) -> _Ints:
+        return self.filtration.positions[self._starts[dim] : self._starts[dim + 1]].copy()
+
+    def _columns_of(self, dim: int, deaths: _Ints) -> _Lists:
+        """Return the reduced columns of some cells of dimension dim + 1."""
+        if dim not in self._reduced:
+            columns = self._ending(dim)
+            begins, rows, _ = self._reduce(dim + 1, columns, np.empty(0, dtype=np.int64))
+            order = self._order(dim)
+            place = np.full(self.complex_.n_cells[dim + 1], -1)
+            place[columns] = np.arange(len(columns))
+            self._reduced[dim] = place, (begins, order[len(order) - 1 - rows])
+        place, (begins, cells) = self._reduced[dim]
+        return _ascending(_taken((begins, cells), place[deaths]))
+
+    def _sums(self, dim: int, births: _Ints) -> _Lists:
+        """Return sums of columns that are zero, the column of a birth among those of each."""
+        from relutopo.homology import cycle_kernels as kernels  # loads numba
+
+        ending = self._ending(dim - 1)
+        _, _, steps = self._reduce(dim, ending, births)
+        indptr, columns = kernels.sums_of_columns(*steps, len(ending))
+        return _ascending((indptr, np.concatenate([ending, births])[columns]))
+
+    def _ending(self, dim: int) -> _Ints:
+        """Return the cells that end classes of some degree, in their order."""
+        births, deaths = self.reduction.pairs.T
+        chosen = self.filtration.order[births]
+        is_in = (chosen >= self._starts[dim]) & (chosen < self._starts[dim + 1])
+        return self._cells(dim + 1, np.sort(deaths[is_in]))
+
+    def _reduce(self, dim: int, ending: _Ints, empty: _Ints) -> tuple[_Ints, _Ints, _Lists]:
+        """Reduce columns of ∂_dim; rows are numbered from the last to the first."""
+        from relutopo.homology import cycle_kernels as kernels  # loads numba
+
+        order = self._order(dim - 1)
+        number = np.empty(len(order), dtype=np.int64)
+        number[order] = np.arange(len(order) - 1, -1, -1)
+        indptr, facets = self.complex_.facets[dim - 1]
+        sizes, rows = _rows_of((indptr, facets), np.concatenate([ending, empty]))
+        births, deaths = self.reduction.pairs.T
+        chosen = self.filtration.order[deaths]
+        is_in = (chosen >= self._starts[dim]) & (chosen < self._starts[dim + 1])
+        place = np.full(self.complex_.n_cells[dim], -1)
+        place[ending] = np.arange(len(ending))
+        owner = np.full(len(order), -1, dtype=np.int64)
+        owner[number[self._cells(dim - 1, births[is_in])]] = place[
+            chosen[is_in] - self._starts[dim]
+        ]
+        is_right, begins, pool, step_begins, steps = kernels.reduced_columns(
+            np.concatenate([[0], np.cumsum(sizes)]),
+            number[rows],
+            owner,
+            len(ending),
+            len(empty) > 0,
+        )
+        _require(is_right)
+        return begins, pool, (step_begins, steps)
+
+
+@dataclass(frozen=True, eq=False)
+class _Forest:
+    """Components that were joined, the older one above; see the module's docstring."""
+
+    node_of: NDArray[np.int32]
+    ends: NDArray[np.int32]
+    above: NDArray[np.int32]
+    joined_by: NDArray[np.int32]
+
+    @classmethod
+    def grow(cls, node_of: NDArray[np.int32], ends: NDArray[np.int32], order: _Ints) -> _Forest:
+        from relutopo.homology import cycle_kernels as kernels  # loads numba
+
+        above, joined_by = (np.full(len(node_of) + 1, -1, dtype=np.int32) for _ in range(2))
+        kernels.elder_forest(ends, order, above, joined_by)
+        return cls(node_of, ends, above, joined_by)
+
+
+def edge_lengths(complex_: CellLists) -> NDArray[np.float64] | None:
+    """Return the lengths of the edges, None where vertices have no coordinates or edges no ends.
+
+    Examples
+    --------
+    >>> import relutopo as rt
+    >>> line = rt.decompose(([[[1.0]], [[1.0]]], [[0.0], [0.0]]), rt.Box(-1, 1), enumerator="exact")
+    >>> edge_lengths(line).tolist()
+    [1.0, 1.0]
+    """
+    indptr, ends = complex_.facets[0]
+    if not hasattr(complex_, "vertices") or (np.diff(indptr) != 2).any():
+        return None
+    first, second = complex_.vertices[ends.reshape(-1, 2)].swapaxes(0, 1)
+    lengths: NDArray[np.float64] = np.linalg.norm(second - first, axis=1)
+    return lengths
+
+
+def _require(are_those: Any) -> None:
+    if not are_those:
+        raise BackendError(
+            "a reduction must have the pairs of the complex and its filtration, got others; "
+            'reduce with "z2"'
+        )
+
+
+def _rows_of(lists: FacetLists, cells: _Ints) -> tuple[_Ints, _Ints]:
+    """Return how many entries some rows of lists in CSR form have, and these entries."""
+    indptr, entries = _taken((lists[0], lists[1]), cells)
+    return np.diff(indptr), entries
+
+
+def _taken(lists: tuple[Any, Any], rows: _Ints) -> _Lists:
+    """Return some rows of lists in CSR form."""
+    begins, sizes = lists[0][rows], lists[0][rows + 1] - lists[0][rows]
+    indptr = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    places = np.arange(indptr[-1]) + np.repeat(begins - indptr[:-1], sizes)
+    return indptr, lists[1][places].astype(np.int64)
+
+
+def _ascending(lists: _Lists) -> _Lists:
+    indptr, entries = lists
+    row = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
+    return indptr, entries[np.lexsort((entries, row))]
+
+
+def _coordinates(complex_: CellLists) -> NDArray[np.float64]:
+    vertices: NDArray[np.float64] | None = getattr(complex_, "vertices", None)
+    if vertices is None:
+        raise InputError(
+            f"`complex_` must have `vertices` for coordinates, got {type(complex_).__name__} "
+            "without; use cells"
+        )
+    return vertices
+
+
+def _solid(complex_: CellLists) -> PolyhedralCells:
+    if isinstance(complex_, PolyhedralCells):
+        return complex_
+    return PolyhedralCells(_coordinates(complex_), complex_.facets)
+
+
+def _closed_walks(ends: _Ints) -> list[list[int]]:
+    """Take a graph of even degrees apart into closed walks that meet no vertex twice."""
+    at: dict[int, list[tuple[int, int]]] = {}
+    for edge, (a, b) in enumerate(ends.tolist()):
+        at.setdefault(a, []).append((b, edge))
+        at.setdefault(b, []).append((a, edge))
+    is_used = [False] * len(ends)
+    walks = []
+    for start in at:
+        path, place = [start], {start: 0}
+        while True:
+            onward = at[path[-1]]
+            while onward and is_used[onward[-1][1]]:
+                onward.pop()
+            if not onward:
+                break
+            vertex, edge = onward.pop()
+            is_used[edge] = True
+            if vertex in place:
+                first = place[vertex]
+                walks.append([*path[first:], vertex])
+                for passed in path[first + 1 :]:
+                    del place[passed]
+                del path[first + 1 :]
+            else:
+                place[vertex] = len(path)
+                path.append(vertex)
+    return walks
