@@ -62,7 +62,7 @@ def pack(arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any] | None = N
     header = json.dumps({"arrays": entries, "facts": dict(facts or {})}, allow_nan=False).encode()
     header += b" " * (-len(header) % _ALIGNMENT)
     size = len(header).to_bytes(_ALIGNMENT, "little")
-    return base64.b64encode(zlib.compress(b"".join([size, header, *parts]), 9)).decode("ascii")
+    return base64.b64encode(zlib.compress(b"".join([size, header, *parts]))).decode("ascii")
 
 
 def unpack(text: str) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:

@@ -36,8 +36,13 @@ class Quantity:
     kind : {"number", "category"}
     scale : {"linear", "signed", "log"}
         How numbers become colours: from least to greatest, by both sides of zero, by magnitude.
+    limits : (float, float) or None
+        Numbers at both ends of the colours, which saturate beyond; the first may be the greater.
+        None for the least and the greatest.
     categories : tuple of str
         What categories are called.
+    colours : tuple of int
+        The number of the colour of each category; by default its own.
     docs : str
         File and heading in the documentation, for example ``"columns.md#volume"``.
     """
@@ -49,7 +54,9 @@ class Quantity:
     meaning: str
     kind: Literal["number", "category"] = "number"
     scale: Literal["linear", "signed", "log"] = "linear"
+    limits: tuple[float, float] | None = None
     categories: tuple[str, ...] = ()
+    colours: tuple[int, ...] = ()
     docs: str = ""
 
 
@@ -109,7 +116,9 @@ class Frame:
                 "meaning": entry.meaning,
                 "kind": entry.kind,
                 "scale": entry.scale,
+                "limits": entry.limits,
                 "categories": entry.categories,
+                "colours": entry.colours,
                 "docs": entry.docs,
             }
             for entry in self.quantities

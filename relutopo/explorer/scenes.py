@@ -2,21 +2,309 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, metadata
 from typing import Any
 
-from relutopo.explorer.scene import Frame, Scene
-from relutopo.geometry.cells import check_cells
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["scene_of"]
+from relutopo.arrays import as_array, as_labels
+from relutopo.errors import InputError
+from relutopo.explorer.quantities import (
+    own_quantities,
+    quantities_of,
+    quantities_of_partition,
+)
+from relutopo.explorer.scene import Frame, Note, Overlay, Quantity, Scene
+from relutopo.geometry.cells import Cells, check_cells
+from relutopo.geometry.location import locate
+from relutopo.geometry.polygons import edge_vertices, polygons
+from relutopo.geometry.slices import AffineSlice
+from relutopo.plots.layers import (
+    aspect,
+    cut_segments,
+    decision_segments,
+    points_of,
+    values_of,
+)
+from relutopo.spectral.fiedler import FiedlerPartition
+from relutopo.spectral.spectral_partition import SpectralPartition
+from relutopo.system.untrusted import printable
+
+__all__ = ["frame_of", "geometry_of", "scene_of"]
+
+_FEW_NUMBERS = 6
+"""Of an affine map, of which every region has its own in the page."""
+_MOST_NUMBERS = 100_000
+"""Of all affine maps together, where they have more."""
+
+Partition = FiedlerPartition | SpectralPartition
 
 
-def scene_of(x: Any, *, title: str | None = None) -> Scene:
-    """Return the scene that shows an object.
+def scene_of(
+    x: Any,
+    *,
+    points: ArrayLike | None = None,
+    labels: ArrayLike | None = None,
+    columns: Mapping[str, ArrayLike] | None = None,
+    title: str | None = None,
+) -> Scene:
+    """Return the scene that shows an object; see `relutopo.explore`.
 
     Parameters
     ----------
-    x : CellComplex
-    title : str, optional
+    x : CellComplex, FiedlerPartition or SpectralPartition
+    points, labels, columns, title
     """
-    complex_ = check_cells(x)
-    return Scene("complex", title or repr(complex_), (Frame("", {}),))
+    part = x if isinstance(x, (FiedlerPartition, SpectralPartition)) else None
+    complex_ = check_cells(x) if part is None else part.complex
+    if complex_.dim != 2:
+        raise InputError(
+            f"`x` must be of dimension 2 to be explored, got {complex_.dim}; decompose the network "
+            "on a plane, an AffineSlice of two dimensions"
+        )
+    frame, notes = frame_of(complex_, part, points=points, labels=labels, columns=columns)
+    is_slice = isinstance(complex_.domain, AffineSlice)
+    colour = "n_active"
+    if part is not None:
+        colour = "fiedler" if isinstance(part, FiedlerPartition) else "part"
+    elif columns:
+        colour = printable(str(next(iter(columns))))
+    return Scene(
+        "partition" if part is not None else "slice" if is_slice else "complex",
+        _default_title(complex_, part) if title is None else printable(str(title)),
+        (frame,),
+        _summary(complex_, part, points),
+        notes,
+        colour,
+        tuple(overlay.name for overlay in frame.overlays),
+        {"docs": documentation()},
+    )
+
+
+def documentation() -> str:
+    """Return where the documentation of the installed package is, empty if it does not say."""
+    try:
+        urls = metadata("relutopo").get_all("Project-URL") or []
+    except PackageNotFoundError:
+        return ""
+    named = dict(url.split(", ", 1) for url in urls)
+    found = named.get("Documentation", "")
+    return found if found.startswith("https://") else ""
+
+
+def frame_of(
+    complex_: Cells,
+    part: Partition | None = None,
+    *,
+    points: ArrayLike | None = None,
+    labels: ArrayLike | None = None,
+    columns: Mapping[str, ArrayLike] | None = None,
+    label: str = "",
+) -> tuple[Frame, tuple[Note, ...]]:
+    """Return one complex with all that a page shows of it, and what to know of it.
+
+    Parameters
+    ----------
+    complex_ : Cells
+        Of dimension 2.
+    part : FiedlerPartition or SpectralPartition, optional
+        Of the complex.
+    points : (n, 2) array_like, optional
+        Data; for a slice also inputs of the network, which are projected.
+    labels : (n,) array_like, optional
+        Their classes or values.
+    columns : mapping of str to (n_regions,) array_like, optional
+    label : str
+        What the frame is called, beside others.
+    """
+    x, notes = _points(complex_, points)
+    arrays = geometry_of(complex_)
+    facts: dict[str, Any] = {
+        "layers": list(complex_.network.layer_sizes),
+        "nOutputs": complex_.network.n_outputs,
+        "axes": _axes(complex_, points),
+        "inputs": _inputs(complex_),
+        "aspect": aspect(complex_),
+        "sides": [
+            complex_.domain.side_name(side) for side in range(int(_n_sides(complex_.facet_labels)))
+        ],
+    }
+    counts: NDArray[np.int64] | None = None
+    classes: tuple[str, ...] = ()
+    if x is not None:
+        found = locate(complex_, x)
+        counts = np.bincount(found[found >= 0], minlength=complex_.n_regions)
+        arrays |= {"points": x, "pointRegions": found}
+        of_points, classes = _labels(labels, len(x))
+        arrays |= of_points
+        facts["classes"] = list(classes)
+    elif labels is not None:
+        raise InputError(
+            "`points` must be given with `labels`, got None; pass the points of the labels"
+        )
+    elif part is not None:
+        counts = part.counts
+    quantities: list[Quantity] = []
+    overlays = [
+        Overlay(
+            "decision",
+            "decision boundary",
+            decision_segments(complex_),
+            "Where the network's decision changes, exactly: the zeros of one output or of the "
+            "difference of two, and where another of several becomes the greatest.",
+            "boundary",
+        )
+    ]
+    if part is not None:
+        quantities += quantities_of_partition(part, x, labels)
+        cut = cut_segments(part)
+        overlays.append(
+            Overlay(
+                "cut",
+                "cut",
+                cut,
+                "The facets between regions of different parts of the spectral partition.",
+                "cut",
+            )
+        )
+        notes += _notes_of_partition(part)
+    quantities += quantities_of(complex_, counts, classes)
+    own = own_quantities(columns, complex_.n_regions)
+    names = {quantity.name for quantity in own}
+    quantities = [*own, *(quantity for quantity in quantities if quantity.name not in names)]
+    overlays = [overlay for overlay in overlays if len(overlay.segments)]
+    frame = Frame(label, arrays, tuple(quantities), tuple(overlays), facts)
+    return frame, (_certainty(complex_), *notes)
+
+
+def geometry_of(complex_: Cells) -> dict[str, NDArray[Any]]:
+    """Return the arrays of a complex of the plane as the page reads them.
+
+    ``vertices``, the coordinates as they are; ``offsets`` and ``corners``, the vertices of each
+    region counterclockwise; ``edges``, ``neurons`` and ``beside``, the vertices, the label and the
+    regions of each facet; ``patterns``, packed; ``slopes`` and ``constants``, the affine maps,
+    unless they are too many.
+
+    Parameters
+    ----------
+    complex_ : Cells
+        Of dimension 2.
+    """
+    offsets, corners = polygons(complex_)
+    arrays: dict[str, NDArray[Any]] = {
+        "vertices": complex_.vertices,
+        "offsets": offsets,
+        "corners": corners,
+        "edges": edge_vertices(complex_),
+        "neurons": complex_.facet_labels,
+        "beside": complex_.facet_regions,
+        "patterns": complex_.packed_patterns,
+    }
+    n_numbers = complex_.network.n_outputs * (complex_.dim + 1)
+    if n_numbers <= _FEW_NUMBERS or n_numbers * complex_.n_regions <= _MOST_NUMBERS:
+        slopes, constants = complex_.output_maps()
+        arrays |= {"slopes": slopes, "constants": constants}
+    return arrays
+
+
+def _n_sides(labels: NDArray[np.int32]) -> int:
+    return max(0, -int(labels.min())) if len(labels) else 0
+
+
+def _axes(complex_: Cells, points: Any) -> list[str]:
+    """Return the names of the axes, in plain text."""
+    columns = getattr(points, "columns", None)
+    if columns is not None and len(columns) == complex_.dim:
+        return [printable(str(name)) for name in columns]
+    domain = complex_.domain
+    if isinstance(domain, AffineSlice) and domain.axis_names is not None:
+        return [printable(name) for name in domain.axis_names]
+    return _inputs(complex_)
+
+
+def _inputs(complex_: Cells) -> list[str]:
+    """Return short names of the coordinates, for formulas."""
+    letter = "u" if isinstance(complex_.domain, AffineSlice) else "x"
+    return [f"{letter}{'₁₂₃'[i]}" for i in range(complex_.dim)]
+
+
+def _points(complex_: Cells, points: Any) -> tuple[NDArray[np.float64] | None, tuple[Note, ...]]:
+    """Return data in the plane of the complex, and what to know of them."""
+    if points is None:
+        return None, ()
+    domain = complex_.domain
+    shape = np.shape(points)
+    if not isinstance(domain, AffineSlice) or (
+        shape[1:] != domain.input_shape and shape[1:] != (domain.ambient_dim,)
+    ):
+        return points_of(points, complex_), ()
+    x, distances = domain.coordinates(points)
+    if not len(x) or distances.max() <= 1e-9 * max(1.0, float(np.abs(domain.origin).max())):
+        return x, ()
+    text = (
+        f"Data points are projected onto the slice; half of them are more than "
+        f"{np.median(distances):.3g} away from it. Counts are those of projections."
+    )
+    return x, (Note("projected", text),)
+
+
+def _labels(labels: ArrayLike | None, n: int) -> tuple[dict[str, NDArray[Any]], tuple[str, ...]]:
+    """Return labels of points as arrays of the page, and what their classes are called."""
+    if labels is None:
+        return {}, ()
+    values = values_of(labels, n)
+    if values is not None:
+        return {"pointValues": values}, ()
+    found = as_labels(as_array(labels).ravel())
+    names = tuple(printable(f"{k:g}" if found.are_numbers else str(k)) for k in found.classes)
+    return {"pointClasses": found.codes}, tuple(name.replace("-", "−") for name in names)
+
+
+def _certainty(complex_: Cells) -> Note:
+    record = complex_.record
+    if record.status == "certified":
+        exactly = f"; {record.n_uncertain:,} of them exactly" if record.n_uncertain else ""
+        text = f"Every sign was decided by an error bound or exactly{exactly} ({record.method})."
+        return Note("certified", text)
+    return Note("uncertified", f"Signs were decided in floating point ({record.method}).")
+
+
+def _notes_of_partition(part: Partition) -> tuple[Note, ...]:
+    notes = []
+    if isinstance(part, FiedlerPartition):
+        if part.multiplicity > 1:
+            notes.append(Note("not unique", f"The partition is {part.uniqueness}."))
+    elif not part.is_unique:
+        notes.append(Note("not unique", "The partition is one of many: values nearly coincide."))
+    if not part.component.all():
+        share = float(part.component.mean())
+        text = f"The partition is of the largest component, {share:.0%} of the regions."
+        notes.append(Note("partial", text))
+    return tuple(notes)
+
+
+def _default_title(complex_: Cells, part: Partition | None) -> str:
+    sizes = (complex_.network.input_dim, *complex_.network.layer_sizes, complex_.network.n_outputs)
+    name = "-".join(map(str, sizes)) if len(sizes) <= 8 else f"{len(sizes) - 2} layers"
+    kind = "Partition" if part is not None else "Regions"
+    return f"{kind} of a ReLU network, {name}"
+
+
+def _summary(complex_: Cells, part: Partition | None, points: Any) -> dict[str, str]:
+    network = complex_.network
+    facts = {
+        "regions": f"{complex_.n_regions:,}",
+        "neurons": f"{network.n_neurons:,} in {len(network.layer_sizes)} layers",
+    }
+    if isinstance(complex_.domain, AffineSlice):
+        facts["slice of"] = f"{complex_.domain.ambient_dim:,} inputs"
+    if points is not None:
+        facts["data points"] = f"{len(points):,}"
+    if isinstance(part, FiedlerPartition):
+        facts["Fiedler value"] = f"{part.value:.4g}"
+    elif part is not None:
+        facts["parts"] = f"{part.k}"
+        facts["separation"] = f"{part.separation:.3g}"
+    return facts

@@ -41,6 +41,7 @@ __all__ = [
     "class_look",
     "classes_of",
     "cut_segments",
+    "decision_segments",
     "draw_classes",
     "draw_cut",
     "draw_decision_boundary",
@@ -56,6 +57,7 @@ __all__ = [
     "require_drawable",
     "scaled_vector",
     "side_colours",
+    "sign_of_labels",
     "values_of",
 ]
 
@@ -340,12 +342,16 @@ def draw_decision_boundary(ax: Axes, complex_: Cells, label: str = "decision bou
     Of one or two outputs these are the zeros of the decision function, of more the points at which
     another output becomes the greatest.
     """
-    segments = _walls(complex_) if complex_.network.n_outputs > 2 else _zeros(complex_)
     # Thinner than the cut and above it: where they coincide, both are seen.
     _draw_line(
-        ax, segments, label, color=GREEN, width=1.4, casing=0.45, zorder=5,
+        ax, decision_segments(complex_), label, color=GREEN, width=1.4, casing=0.45, zorder=5,
         **_across(ax, complex_),
     )  # fmt: skip
+
+
+def decision_segments(complex_: Cells) -> NDArray[np.float64]:
+    """Return where the network's decision changes, (n, 2, 2); see `draw_decision_boundary`."""
+    return _walls(complex_) if complex_.network.n_outputs > 2 else _zeros(complex_)
 
 
 def _walls(complex_: Cells) -> NDArray[np.float64]:
@@ -514,7 +520,7 @@ def oriented_vector(
     """Return the scaled vector, with the sign that fits the labels, (n_regions,)."""
     values = scaled_vector(part)
     if points is not None and labels is not None:
-        values = values * _sign_of_the_labels(part, points, labels)
+        values = values * sign_of_labels(part, points, labels)
     return values
 
 
@@ -546,9 +552,7 @@ def scaled_vector(part: FiedlerPartition) -> NDArray[np.float64]:
     return part.vector / (typical if typical > 0 else float(np.nanmax(modulus)))
 
 
-def _sign_of_the_labels(
-    part: FiedlerPartition, points: NDArray[np.float64], labels: ArrayLike
-) -> float:
+def sign_of_labels(part: FiedlerPartition, points: NDArray[np.float64], labels: ArrayLike) -> float:
     """Return the sign that puts the positive side on the points of the larger label."""
     found = as_labels(as_array(labels).ravel())
     if len(found.classes) != 2:  # then neither sign is better

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["draw_parts", "fill", "plot_spectral_embedding"]
+__all__ = ["draw_parts", "fill", "looks_of_parts", "plot_spectral_embedding"]
 
 _PARTS = ("#8fbfe0", "#f5b57d", "#eac8dd", "#a9a9a9", "#d6effb", "#f6e9a8", "#c9a08c", "#b5e3d2")
 """Paler than those of classes, in the same order, so that points are seen on them."""
@@ -34,10 +34,13 @@ _LARGEST = 160.0
 """Square points of the heaviest node."""
 
 
-def _looks(
+def looks_of_parts(
     part: SpectralPartition, points: NDArray[np.float64] | None, labels: ArrayLike | None
-) -> tuple[list[str], list[str]]:
-    """Return colour and name of each part: those of its class, or a colour that is left."""
+) -> tuple[list[int], list[str]]:
+    """Return for each part the number of its colour, and its name.
+
+    A part has the number of its class, or one that is left.
+    """
     numbers, classes = np.full(part.k, -1), []
     if points is not None and labels is not None and drawing.values_of(labels, len(points)) is None:
         codes = as_labels(as_array(labels).ravel()).codes
@@ -55,7 +58,7 @@ def _looks(
         f"part {k}" + (f", {classes[number]}" if number >= 0 else "")
         for k, number in enumerate(numbers.tolist())
     ]
-    return [fill(colour) for colour in colours], names
+    return colours, names
 
 
 def fill(number: int) -> str:
@@ -76,7 +79,8 @@ def draw_parts(
     """
     from matplotlib.colors import ListedColormap, Normalize
 
-    colours, names = _looks(part, points, labels)
+    numbers, names = looks_of_parts(part, points, labels)
+    colours = [fill(number) for number in numbers]
     values = np.where(part.parts < 0, part.k, part.parts).astype(np.float64)
     values[~part.component] = np.nan
     shades = ListedColormap([*colours, _ON_CUT])
@@ -165,7 +169,8 @@ def plot_spectral_embedding(
     part = check_kind("partition", partition, SpectralPartition, remedy=remedy)
     across, up = _chosen(part, vectors)
     x = None if points is None else drawing.points_of(points, part.complex)
-    colours, names = _looks(part, x, labels)
+    numbers, names = looks_of_parts(part, x, labels)
+    colours = [fill(number) for number in numbers]
     place = np.column_stack([part.vectors[:, across - 2], _height(part, across, up)])
     with style_unless(ax):
         from matplotlib.collections import LineCollection

@@ -1,34 +1,54 @@
 /*
- * The beginning: the state of the page, and the first frame.
+ * The beginning, when all parts of the page listen: the first frame, and the state of the address.
  *
  * `rt.ready` is a promise of the page with its first frame; tests and charts wait for it.
  */
 (function (rt) {
   "use strict";
 
-  const natural = (most) => (text) => {
-    const value = Number(text);
-    return /^\d+$/.test(text) && value < most() ? value : undefined;
-  };
-  const one = (...words) => (text) => (words.includes(text) ? text : undefined);
-  const nRegions = () => (rt.current ? rt.current.nRegions : 0);
+  const { element, store } = rt;
 
-  rt.store = rt.createStore({
-    frame: { initial: 0, read: natural(() => rt.data.scene.frames.length), write: String },
-    theme: { initial: "auto", read: one("auto", "light", "dark"), write: String },
-    region: {
-      initial: -1,
-      read: natural(nRegions),
-      write: (value) => (value >= 0 ? String(value) : ""),
-    },
-    hover: { initial: -1 },
-    playing: { initial: false },
-  });
+  async function show(index) {
+    const block = await rt.data.frame(index);
+    if (store.get("frame") !== index) return; // another is wanted by now
+    if (block.facts.index !== index) block.facts.index = index;
+    const frame = (block.frame ??= rt.createFrame(block, index));
+    const changes = { current: frame };
+    if (store.get("current")) {
+      // Numbers of regions mean others in another frame.
+      Object.assign(changes, { region: -1, hover: -1, selection: null });
+    }
+    store.set(changes);
+  }
+
+  function describe() {
+    const { title, summary, notes } = rt.data.scene;
+    document.title = title;
+    rt.byId("summary").replaceChildren(
+      ...Object.entries(summary).map(([name, value]) =>
+        element("span", null, element("b", null, value), ` ${name}`),
+      ),
+    );
+    rt.byId("notes").replaceChildren(
+      ...notes.map(({ kind, text }) =>
+        element(
+          "li",
+          null,
+          element("details", null, element("summary", { "data-kind": kind }, kind), element("p", null, text)),
+        ),
+      ),
+    );
+  }
 
   async function begin() {
-    const frame = await rt.data.frame(rt.store.get("frame"));
+    describe();
+    store.restore(location.hash, ["frame"]);
+    await show(store.get("frame"));
+    store.restore(location.hash);
+    store.on("frame", () => show(store.get("frame")));
+    rt.map.resize();
+    rt.map.draw();
     document.documentElement.dataset.state = "ready";
-    return frame;
   }
 
   rt.ready = begin();

@@ -91,11 +91,17 @@
         return query.toString();
       },
 
-      /** Take the state from an address; what is unknown or no value of its key is passed over. */
-      restore: (hash) => {
+      /**
+       * Take the state from an address; what is unknown or no value of its key is passed over.
+       *
+       * @param {string} hash
+       * @param {string[]} names The keys that are taken, all by default.
+       */
+      restore: (hash, names = Object.keys(keys)) => {
         const query = new URLSearchParams(hash.replace(/^#/, ""));
         const changes = {};
-        for (const [name, key] of Object.entries(keys)) {
+        for (const name of names) {
+          const key = keys[name];
           if (!key.read) continue;
           const value = query.has(name) ? key.read(query.get(name)) : key.initial;
           if (value !== undefined) changes[name] = value;

@@ -1,0 +1,332 @@
+"""The quantities of regions: what a map can show, and what a region has.
+
+Invariants: numbers are those of the library's tables and records, and meanings are those of their
+columns; what has no value in a region is NaN, or the category -1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from relutopo.arrays import as_array, as_labels, as_numbers
+from relutopo.errors import InputError
+from relutopo.explorer.scene import Quantity
+from relutopo.geometry.cells import Cells
+from relutopo.geometry.tables import COLUMNS_OF_REGIONS
+from relutopo.plots.layers import scaled_vector, sign_of_labels
+from relutopo.plots.parts import looks_of_parts
+from relutopo.reports.columns import Column, column_of
+from relutopo.spectral.agreement import decision_of_regions
+from relutopo.spectral.fiedler import FiedlerPartition
+from relutopo.spectral.spectral_partition import SpectralPartition
+from relutopo.spectral.table import COLUMNS_OF_PARTS, COLUMNS_OF_SIDES
+from relutopo.system.untrusted import printable
+
+__all__ = ["own_quantities", "quantities_of", "quantities_of_partition"]
+
+_MOST_OUTPUTS = 3
+"""Of which each is a quantity, however many regions there are."""
+_MOST_VALUES = 50_000
+"""Of outputs at all regions together, where there are more."""
+_SATURATION = 0.98
+"""Quantile of numbers, or of their modulus, at which colours saturate."""
+_MOST_CATEGORIES = 40
+_REGIONS = "columns.md#table-of-cellcomplexregions_table"
+_PARTITION = "columns.md#table-of-fiedlerpartitiontable"
+_PARTS = "columns.md#table-of-spectralpartitiontable"
+
+
+def quantities_of(
+    complex_: Cells, counts: NDArray[np.int64] | None = None, classes: tuple[str, ...] = ()
+) -> list[Quantity]:
+    """Return the quantities that the regions of any complex have.
+
+    Parameters
+    ----------
+    complex_ : Cells
+    counts : (n_regions,) ndarray of int64, optional
+        Data points in each region.
+    classes : tuple of str
+        What the classes between which the network decides are called, if it is known.
+
+    Examples
+    --------
+    >>> import relutopo as rt
+    >>> net = ([[[1.0, 0.0], [0.0, 1.0]], [[1.0, 1.0]]], [[0.0, 0.3], [-0.5]])
+    >>> complex_ = rt.decompose(net, rt.Box(-1, 1, dim=2), enumerator="exact")
+    >>> [quantity.name for quantity in quantities_of(complex_)][:3]
+    ['n_active', 'volume', 'output_0']
+    """
+    return list(_quantities(complex_, counts, classes))
+
+
+def _quantities(
+    complex_: Cells, counts: NDArray[np.int64] | None, classes: tuple[str, ...]
+) -> Iterator[Quantity]:
+    network, n = complex_.network, complex_.n_regions
+    size = {1: "length", 2: "area"}.get(complex_.dim, "volume")
+    yield _of_table("n_active", "active neurons", complex_.patterns.sum(axis=1))
+    yield _of_table("volume", size, complex_.volumes, scale="log")
+    if network.n_outputs <= _MOST_OUTPUTS or network.n_outputs * n <= _MOST_VALUES:
+        for j, values in enumerate(network(complex_.centroids).T):
+            label = "output" if network.n_outputs == 1 else f"output {j}"
+            yield _of_table(f"output_{j}", label, values, scale="signed")
+    norms = np.linalg.norm(complex_.output_maps()[0], axis=(1, 2))
+    yield Quantity(
+        "gradient",
+        "norm of the gradient",
+        norms,
+        "output / input",
+        "Root of the sum of squares of the entries of A, where f(x) = A x + c on the region.",
+        limits=_saturated(norms),
+    )
+    yield from _decision(complex_, classes)
+    if counts is not None:
+        yield _of_table("n_points", "data points", counts)
+    owners = complex_.facet_regions
+    n_sides = np.bincount(owners[owners[:, 1] < 0, 0], minlength=n)
+    n_facets = np.diff(complex_.facets[-1][0])
+    yield _of_table("n_neighbours", "neighbours", n_facets - n_sides)
+    yield _newest_layer(complex_)
+
+
+def _of_table(name: str, label: str, values: NDArray[Any], scale: Any = "linear") -> Quantity:
+    """Return a quantity that is a column of the table of regions."""
+    column = next(column for column in COLUMNS_OF_REGIONS if column.is_named(name))
+    return _of_column(column, name, label, values, scale, docs=_REGIONS)
+
+
+def _of_column(
+    column: Column,
+    name: str,
+    label: str,
+    values: NDArray[Any],
+    scale: Any = "linear",
+    **options: Any,
+) -> Quantity:
+    limits = None
+    if scale == "signed":
+        modulus = np.abs(values[np.isfinite(values)])
+        most = float(np.quantile(modulus, _SATURATION)) if modulus.size else 0.0
+        limits = (-most, most)
+    return Quantity(
+        name, label, values, column.unit, _sentence(column.meaning), scale=scale,
+        **{"limits": limits, **options},
+    )  # fmt: skip
+
+
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:].rstrip('.')}."
+
+
+def _saturated(values: NDArray[np.float64]) -> tuple[float, float] | None:
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return None
+    low, high = float(finite.min()), float(np.quantile(finite, _SATURATION))
+    return (low, high) if high > low else None
+
+
+def _decision(complex_: Cells, classes: tuple[str, ...]) -> Iterator[Quantity]:
+    """Yield the class of each region, and whether the decision boundary goes through it."""
+    network = complex_.network
+    n_classes = max(2, network.n_outputs)
+    names = classes if len(classes) == n_classes else ()
+    if not names and network.n_outputs == 1:
+        names = ("output < 0", "output > 0")
+    names = names or tuple(f"class {k}" for k in range(n_classes))
+    column = column_of(COLUMNS_OF_SIDES, "decision")
+    crossed = None
+    if network.n_outputs <= 2:
+        found = decision_of_regions(complex_)
+        decided, crossed = found.positive.astype(np.int32), found.crossed
+    else:
+        decided = network(complex_.interior_points).argmax(axis=1)
+    yield _of_column(
+        column, "decision", "class", decided, kind="category", categories=names, docs=_PARTITION
+    )
+    if crossed is not None:
+        yield _of_column(
+            column_of(COLUMNS_OF_SIDES, "is_crossed"),
+            "is_crossed",
+            "crossed by the decision",
+            crossed.astype(np.int32),
+            kind="category",
+            categories=("no", "yes"),
+            docs=_PARTITION,
+        )
+
+
+def _newest_layer(complex_: Cells) -> Quantity:
+    """Return the last layer that has a facet at each region."""
+    network = complex_.network
+    owners, labels = complex_.facet_regions, complex_.facet_labels
+    inner = owners[:, 1] >= 0
+    layers = network.layer_of(labels[inner])
+    newest = np.full(complex_.n_regions, -1)
+    for side in owners[inner].T:
+        np.maximum.at(newest, side, layers)
+    return Quantity(
+        "newest_layer",
+        "layer of the newest neuron",
+        newest,
+        "layer",
+        "Last layer, from 0, of which a neuron changes its sign at the border of the region.",
+        kind="category",
+        categories=tuple(f"layer {k}" for k in range(len(network.layer_sizes))),
+    )
+
+
+def quantities_of_partition(
+    part: FiedlerPartition | SpectralPartition,
+    points: NDArray[np.float64] | None = None,
+    labels: ArrayLike | None = None,
+) -> list[Quantity]:
+    """Return what a partition says of each region.
+
+    Parameters
+    ----------
+    part : FiedlerPartition or SpectralPartition
+    points, labels : array_like, optional
+        Data: sides and parts take the colours of the classes that they hold.
+
+    Examples
+    --------
+    >>> import relutopo as rt
+    >>> net = ([[[1.0, 0.0], [0.0, 1.0]], [[1.0, 1.0]]], [[0.0, 0.3], [-0.5]])
+    >>> graph = rt.decompose(net, rt.Box(-1, 1, dim=2), enumerator="exact").dual_graph()
+    >>> part = rt.fiedler_partition(graph, vertex_weights="unweighted")
+    >>> [quantity.name for quantity in quantities_of_partition(part)]
+    ['fiedler', 'part', 'vertex_weight']
+    """
+    weights = _of_column(
+        column_of(COLUMNS_OF_SIDES, "vertex_weight"),
+        "vertex_weight",
+        "vertex weight",
+        part.vertex_weights,
+        docs=_PARTITION,
+    )
+    if isinstance(part, FiedlerPartition):
+        return [*_of_sides(part, points, labels), weights]
+    return [*_of_parts(part, points, labels), weights]
+
+
+def _of_sides(
+    part: FiedlerPartition, points: NDArray[np.float64] | None, labels: ArrayLike | None
+) -> Iterator[Quantity]:
+    sign = 1.0
+    if points is not None and labels is not None:
+        sign = sign_of_labels(part, points, labels)
+    # As far as figures go before they saturate.
+    scaled = np.abs(scaled_vector(part))
+    most = float(np.nanmax(np.abs(part.vector)) / max(np.nanmax(scaled), 1.0))
+    yield _of_column(
+        column_of(COLUMNS_OF_SIDES, "fiedler"),
+        "fiedler",
+        "Fiedler vector",
+        part.vector,
+        "signed",
+        limits=(-sign * most, sign * most),
+        docs=_PARTITION,
+    )
+    values = np.select([~part.component, part.sides < 0, part.sides > 0], [-1, 0, 1], default=2)
+    yield Quantity(
+        "part",
+        "side",
+        values,
+        "1",
+        "Side of the Fiedler vector on which the region lies: the sign of its entry; on the cut "
+        "where rounding leaves the sign open.",
+        kind="category",
+        categories=("−1", "+1", "on the cut"),
+        colours=(0, 1, -1) if sign > 0 else (1, 0, -1),
+        docs=_PARTITION,
+    )
+
+
+def _of_parts(
+    part: SpectralPartition, points: NDArray[np.float64] | None, labels: ArrayLike | None
+) -> Iterator[Quantity]:
+    numbers, names = looks_of_parts(part, points, labels)
+    values = np.where(part.parts < 0, part.k, part.parts)
+    values[~part.component] = -1
+    yield Quantity(
+        "part",
+        "part",
+        values,
+        "1",
+        f"Part of the spectral partition in {part.k} in which the region lies; on the cut where "
+        "nothing decides between parts.",
+        kind="category",
+        categories=(*(name.replace("\\$", "$") for name in names), "on the cut"),
+        colours=(*numbers, -1),
+        docs=_PARTS,
+    )
+    for i, vector in enumerate(part.vectors.T, 1):
+        name = f"vector_{i}"
+        column = next(column for column in COLUMNS_OF_PARTS if column.is_named(name))
+        label = f"eigenvector {i + 1}"
+        yield _of_column(column, name, label, vector, "signed", docs=_PARTS)
+
+
+def own_quantities(columns: Mapping[str, ArrayLike] | None, n_regions: int) -> list[Quantity]:
+    """Return columns that people bring along, of numbers or of words.
+
+    Parameters
+    ----------
+    columns : mapping of str to (n_regions,) array_like
+    n_regions : int
+
+    Raises
+    ------
+    InputError
+        If it is no mapping, a column has not one entry for each region, or too many words.
+
+    Examples
+    --------
+    >>> [q.kind for q in own_quantities({"mine": [0.5, 2.0], "kind": ["a", "b"]}, 2)]
+    ['number', 'category']
+    """
+    if columns is None:
+        return []
+    if not isinstance(columns, Mapping):
+        raise InputError(
+            f"`columns` must be a mapping of names to arrays, got {type(columns).__name__}; pass "
+            'for example {"mine": values}'
+        )
+    return [_own(printable(str(name)), values, n_regions) for name, values in columns.items()]
+
+
+def _own(name: str, values: ArrayLike, n_regions: int) -> Quantity:
+    array = as_array(values)
+    if array.shape != (n_regions,):
+        raise InputError(
+            f"`columns`[{name!r}] must have one entry for each of the {n_regions} regions, got "
+            f"shape {array.shape}; pass for example `complex_.volumes`"
+        )
+    meaning = "A column of your own."
+    if array.dtype.kind not in "biuf":
+        found = as_labels(array, f"columns[{name!r}]")
+        if len(found.classes) > _MOST_CATEGORIES:
+            raise InputError(
+                f"`columns`[{name!r}] must have {_MOST_CATEGORIES} different words at most, got "
+                f"{len(found.classes)}; put some together, or pass numbers"
+            )
+        words = tuple(printable(str(word)) for word in found.classes)
+        codes = found.codes.astype(np.int32)
+        return Quantity(name, name, codes, "", meaning, kind="category", categories=words)
+    if array.dtype.kind == "b":
+        codes = array.astype(np.int32)
+        return Quantity(
+            name, name, codes, "", meaning, kind="category", categories=("false", "true")
+        )
+    numbers = as_numbers(array, f"columns[{name!r}]")
+    numbers = np.where(np.isfinite(numbers), numbers, np.nan)
+    finite = numbers[np.isfinite(numbers)]
+    is_signed = bool(finite.size and finite.min() < 0 < finite.max())
+    column = Column(name, "", meaning)
+    return _of_column(column, name, name, numbers, "signed" if is_signed else "linear")
