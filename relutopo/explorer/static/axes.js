@@ -4,7 +4,7 @@
 (function (rt) {
   "use strict";
 
-  const APART = 84; // pixels between numbers, about
+  const APART = 84; // pixels between numbers, about; less where the map is narrow
   const canvas = rt.byId("axes");
 
   /** Round numbers between two, about so many; with the digits behind the point that they need. */
@@ -27,8 +27,8 @@
   rt.axes = function () {
     const { camera } = rt.map;
     const [left, bottom, right, top] = camera.seen();
-    const across = rt.ticks(left, right, camera.width / APART);
-    const up = rt.ticks(bottom, top, camera.height / (APART * 0.75));
+    const across = rt.ticks(left, right, Math.max(4, camera.width / APART));
+    const up = rt.ticks(bottom, top, Math.max(4, camera.height / (APART * 0.75)));
     return {
       across: across.values.map((x) => [camera.toScreen(x, 0)[0], rt.tickText(x, across.digits)]),
       up: up.values.map((y) => [camera.toScreen(0, y)[1], rt.tickText(y, up.digits)]),

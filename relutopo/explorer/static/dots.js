@@ -31,7 +31,7 @@ float away(vec2 p, float r) {
   uint s = isRound ? 0u : shape;
   if (s == 1u) { // a triangle, point up
     p.y += 0.18 * r;
-    return max(-p.y - 0.5 * r, dot(vec2(abs(p.x), p.y), vec2(0.8660254, 0.5)) - 0.5 * r) - 0.25 * r;
+    return max(-p.y - 0.5 * r, dot(vec2(abs(p.x), p.y), vec2(0.8660254, 0.5)) - 0.5 * r) - 0.32 * r;
   }
   if (s == 2u) return max(abs(p.x), abs(p.y)) - 0.84 * r;
   if (s == 3u) return (abs(p.x) + abs(p.y)) * 0.7071068 - 0.84 * r;
@@ -39,7 +39,7 @@ float away(vec2 p, float r) {
 }
 void main() {
   float d = away(at, radius);
-  float inside = clamp(0.5 - d - 0.28 * radius, 0.0, 1.0);
+  float inside = clamp(0.5 - d - 0.22 * radius, 0.0, 1.0);
   painted = vec4(mix(casing.rgb, ink.rgb, inside), clamp(0.5 - d, 0.0, 1.0));
 }`;
 
@@ -95,7 +95,9 @@ void main() {
 
       draw: (view) => {
         if (!dots) return;
-        const radius = Math.min(5.5, Math.max(3, 30 / Math.sqrt(Math.sqrt(dots.n) + 1)));
+        // The more there are, and the smaller the map, the smaller.
+        const room = Math.min(1, 0.55 + view.size[0] / view.density / 1800);
+        const radius = room * Math.min(6, Math.max(3, 24 / dots.n ** 0.25));
         rt.gl.use(gl, program, view);
         rt.gl.textures(gl, program.at, { colours });
         gl.uniform1f(program.at.radius, radius * view.density);

@@ -30,11 +30,11 @@
         "div.layer",
         null,
         element("span.name", null, `layer ${layer}`),
+        element("span.count", { "aria-hidden": "true" }, `${nOn} of ${size} on`),
         element(
           "span.bits",
           { role: "img", "aria-label": `${nOn} of ${size} on: ${bits.map(Number).join("")}` },
         ),
-        element("span.count", { "aria-hidden": "true" }, `${nOn} / ${size}`),
       );
       const squares = row.querySelector(".bits");
       if (frame.nNeurons <= MOST_UNITS) {
@@ -125,7 +125,7 @@
         element(
           "button",
           { type: "button", onclick: () => rt.map.go(rt.map.camera.around(rt.boxOf(region)), true) },
-          "Zoom to it",
+          "Zoom",
         ),
         element(
           "button",
