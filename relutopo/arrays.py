@@ -21,6 +21,7 @@ __all__ = [
     "as_array",
     "as_labels",
     "as_numbers",
+    "as_outputs",
     "as_points",
     "check_finite",
     "freeze",
@@ -259,6 +260,49 @@ def as_labels(labels: Any, name: str = "labels") -> Labels:
     if classes.dtype == object and len(classes):
         classes = np.array(classes.tolist())
     return Labels(classes, codes.astype(np.int64))
+
+
+def as_outputs(
+    labels: Any, n_points: int, n_classes: int, name: str = "labels"
+) -> NDArray[np.int64]:
+    """Return the output that each label stands for.
+
+    Parameters
+    ----------
+    labels : (n_points,) or (n_points, 1) array_like
+        Whole numbers 0..n_classes-1 of outputs, floats with such values among them; or labels of as
+        many other kinds as there are outputs, which stand for these in ascending order.
+    n_points, n_classes : int
+    name : str
+        The argument's name, for the message.
+
+    Raises
+    ------
+    InputError
+        If there is not one label for each point, or they are neither.
+
+    Examples
+    --------
+    >>> as_outputs([2.0, 0.0], 2, 3).tolist(), as_outputs(["b", "a"], 2, 2).tolist()
+    ([2, 0], [1, 0])
+    """
+    array = as_array(labels)
+    column = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
+    found = as_labels(column, name)
+    if len(found.codes) != n_points:
+        raise InputError(
+            f"`{name}` must be one for each of the {n_points} points, got {len(found.codes)}; pass "
+            "those of these points"
+        )
+    kinds = found.classes
+    if kinds.dtype.kind in "iuf" and set(kinds.tolist()) <= set(range(n_classes)):
+        return kinds.astype(np.int64)[found.codes]
+    if len(kinds) != n_classes:
+        raise InputError(
+            f"`{name}` must be numbers 0..{n_classes - 1} of outputs, or of {n_classes} classes, "
+            f"got {len(kinds)} others; pass numbers of outputs if some classes are missing"
+        )
+    return found.codes
 
 
 def _is_missing(value: Any) -> bool:

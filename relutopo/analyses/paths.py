@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from relutopo.analyses.base import Row, SweepTables
 from relutopo.analyses.checkpoints import CheckpointAnalysis, last_values
@@ -21,8 +22,11 @@ from relutopo.learning.datasets import Dataset
 from relutopo.learning.rises import fit_step, rise
 from relutopo.learning.runs import Run
 from relutopo.networks.network import Network
+from relutopo.paths.pairs import segment_pairs
 from relutopo.paths.path_signatures import COLUMNS_OF_PATHS, path_signatures
+from relutopo.paths.segments import Segments, segments
 from relutopo.plots import plot_timeline
+from relutopo.plots.segments import crossings_history, segment_history
 from relutopo.reports.columns import Column
 from relutopo.reports.conclusion import Conclusion, SweepConclusion
 from relutopo.signatures.subject import Subject
@@ -162,11 +166,45 @@ class Paths(CheckpointAnalysis):
         return Conclusion({"results": table}, summary, last_values(table, self.measures))
 
     def draw(self, tables: Mapping[str, pd.DataFrame], run: Run) -> Mapping[str, Figure]:
-        """Draw the time line, if there are several checkpoints."""
+        """Draw the time line, if there are several checkpoints; crossings; and one segment.
+
+        Crossings are those at the first checkpoint, at the fit and at the last one; the segment
+        joins two points of one class, at the fit and at the end.
+        """
         table = tables["results"]
-        return {"timeline": plot_timeline(table)} if len(table) > 1 else {}
+        figures = {"timeline": plot_timeline(table)} if len(table) > 1 else {}
+        steps = {run.steps[0]: "", run.steps[-1]: ""}
+        fit = table["fit_step"].iloc[0]
+        if np.isfinite(fit):
+            steps |= {int(fit): ", the fit"}
+        found = {step: self.segments(run.network(step), run.dataset) for step in sorted(steps)}
+        labels = run.dataset.class_numbers(run.dataset.targets)
+        figures["crossings"] = crossings_history(
+            {f"step {step}{steps[step]}": one for step, one in found.items()}, labels
+        )
+        later = {step: one for step, one in found.items() if np.isnan(fit) or step >= fit}
+        figures["segment"] = segment_history(
+            {f"step {step}{steps[step]}": one for step, one in later.items()},
+            _typical(next(iter(later.values())), labels),
+        )
+        return figures
+
+    def segments(self, network: Network, dataset: Dataset) -> Segments:
+        """Return the segments of the pairs that the numbers are of, equal labels first."""
+        labels = dataset.class_numbers(dataset.targets)
+        pairs = [
+            segment_pairs(dataset.points, labels, kind, n=self.n, seed=self.seed)
+            for kind in ("within", "between")
+        ]
+        return segments(network, dataset.points, pairs=np.concatenate(pairs), exact=self.exact)
 
     @classmethod
     def summarize(cls, sweep: SweepTables) -> SweepConclusion:
         """Show each setting with its spread over seeds."""
         return SweepConclusion(sweep_summary(sweep.table(), list(sweep.swept)))
+
+
+def _typical(found: Segments, labels: NDArray[np.int64]) -> int:
+    """Return the segment with equal labels that is in the middle by its departure from straight."""
+    same = np.flatnonzero(found.same_label(labels))
+    return int(same[np.argsort(found.departures[same])[len(same) // 2]])

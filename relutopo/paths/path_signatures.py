@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from relutopo.arrays import as_labels
+from relutopo.arrays import as_outputs
 from relutopo.checks import check_integer
-from relutopo.errors import InputError
 from relutopo.networks.network import Network
 from relutopo.networks.perceptron import ReluNetwork
 from relutopo.paths.pairs import segment_pairs
@@ -108,8 +107,8 @@ def path_signatures(
         See `relutopo.as_network`.
     points : (n_points, ...) array_like
     labels : (n_points,) array_like
-        In ascending order they stand for the outputs; a single output is for two labels, positive
-        for the second.
+        Whole numbers of outputs, or as many other labels as there are outputs, which stand for
+        these in ascending order; a single output is for two labels, positive for the second.
     n : int, default 600
         Pairs with equal labels, and as many with different ones, at most.
     seed : int, default 0
@@ -142,7 +141,7 @@ def path_signatures(
     if n_threads is not None:
         check_integer("n_threads", n_threads, 1, remedy="leave it out for all cores")
     network, x = points_of(model, points)
-    codes = _codes(labels, len(x), network)
+    codes = as_outputs(labels, len(x), max(2, network.n_outputs))
     same = segment_pairs(x, codes, "within", n=n, seed=seed)
     different = segment_pairs(x, codes, "between", n=n, seed=seed)
     is_same = np.arange(len(same) + len(different)) < len(same)
@@ -159,27 +158,6 @@ def path_signatures(
         "n_open": found.record.n_open,
     }
     return row_of(path_signatures, COLUMNS_OF_PATHS, values, 0)
-
-
-def _codes(labels: ArrayLike, n: int, network: Network) -> NDArray[np.int64]:
-    """Return which output each label stands for."""
-    given = as_labels(labels)
-    if len(given.codes) != n:
-        raise InputError(
-            f"`labels` must be one for each of the {n} points, got {len(given.codes)}; pass those "
-            "of these points"
-        )
-    n_classes = max(2, network.n_outputs)
-    classes = given.classes
-    if classes.dtype.kind in "iu" and classes.min() >= 0 and classes.max() < n_classes:
-        numbers: NDArray[np.int64] = classes.astype(np.int64)[given.codes]
-        return numbers
-    if len(classes) != n_classes:
-        raise InputError(
-            f"`labels` must be of {n_classes} classes, one for each output, got {len(classes)}; "
-            f"pass numbers 0..{n_classes - 1} of outputs if some are missing"
-        )
-    return given.codes
 
 
 def _of_segments(found: Segments, is_same: NDArray[np.bool_], scale: float) -> dict[str, float]:

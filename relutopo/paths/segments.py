@@ -248,7 +248,7 @@ class Segments(Frozen, Shown):
         if self.pairs is not None:
             values |= {"start": self.pairs[:, 0], "end": self.pairs[:, 1]}
         if labels is not None:
-            values["same_label"] = self._same_label(as_labels(labels).codes)
+            values["same_label"] = self.same_label(labels)
         meets = np.concatenate([[0], np.cumsum(self.meets)])
         values |= {
             "length": self.lengths,
@@ -264,7 +264,20 @@ class Segments(Frozen, Shown):
         table: pd.DataFrame = pandas.DataFrame(values)
         return table
 
-    def _same_label(self, codes: _Ints) -> NDArray[np.bool_]:
+    def same_label(self, labels: ArrayLike) -> NDArray[np.bool_]:
+        """Whether each segment joins points with equal labels.
+
+        Parameters
+        ----------
+        labels : (n_points,) array_like
+            Of the points whose pairs the segments join.
+
+        Raises
+        ------
+        InputError
+            If there are no pairs, or not as many labels as points.
+        """
+        codes = as_labels(labels).codes
         if self.pairs is None or self.n_points is None or len(codes) != self.n_points:
             of = "segments without pairs" if self.pairs is None else f"{self.n_points} points"
             raise InputError(

@@ -14,6 +14,8 @@ from relutopo.plots.partitions import plot_partition as plot_partition
 from relutopo.plots.partitions import plot_partition_history as plot_partition_history
 from relutopo.plots.parts import plot_spectral_embedding as plot_spectral_embedding
 from relutopo.plots.scaling import plot_scaling as plot_scaling
+from relutopo.plots.segments import plot_crossings as plot_crossings
+from relutopo.plots.segments import plot_segment as plot_segment
 from relutopo.plots.space import plot_function as plot_function
 from relutopo.plots.space import plot_space as plot_space
 from relutopo.plots.timelines import plot_spike_timeline as plot_spike_timeline

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, overload
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from relutopo.arrays import as_array, as_labels
+from relutopo.arrays import as_outputs
 from relutopo.errors import InputError
 from relutopo.geometry.cells import Cells
 from relutopo.homology.decision import Decision, decision
@@ -114,7 +114,7 @@ def plot_decision(
     x = None if points is None else drawing.points_of(points, complex_)
     classes = None
     if x is not None and labels is not None:
-        classes = _classes(labels, len(x), found.n_classes)
+        classes = as_outputs(labels, len(x), found.n_classes)
     with style_unless(ax):
         axes = drawing.axes_for(ax, complex_)
         drawing.fit_axes(axes, complex_, points, own=ax is None)
@@ -128,25 +128,6 @@ def plot_decision(
         frames.furnish([axes], ax, [], legend=legend, colorbar=False)
         frames.put_title(axes, title)
     return frames.figure_of(axes) if ax is None else axes
-
-
-def _classes(labels: ArrayLike, n: int, n_classes: int) -> NDArray[np.int64]:
-    """Return the output that each label stands for."""
-    found = as_labels(as_array(labels).ravel())
-    if len(found.codes) != n:
-        raise InputError(
-            f"`labels` must be one for each of the {n} points, got {len(found.codes)}; pass those "
-            "of these points"
-        )
-    kinds = found.classes
-    if kinds.dtype.kind in "iuf" and set(kinds.tolist()) <= set(range(n_classes)):
-        return kinds.astype(np.int64)[found.codes]
-    if len(kinds) != n_classes:
-        raise InputError(
-            f"`labels` must be numbers 0..{n_classes - 1} of outputs, or of {n_classes} classes, "
-            f"got {len(kinds)} others; pass numbers of outputs if some classes are missing"
-        )
-    return found.codes
 
 
 def _fill(ax: Axes, found: Decision) -> None:

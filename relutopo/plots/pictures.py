@@ -14,7 +14,7 @@ from relutopo.geometry.slices import AffineSlice
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["draw_pictures"]
+__all__ = ["draw_pictures", "image_shape"]
 
 _MOST = 6
 """Points that have pictures unless more are asked for."""
@@ -45,7 +45,7 @@ def draw_pictures(
     """
     domain = complex_.domain
     shape = domain.input_shape if isinstance(domain, AffineSlice) else ()
-    image = _image_shape(shape)
+    image = image_shape(shape)
     if image is None or complex_.dim != 2:
         if wanted:
             raise InputError(
@@ -82,7 +82,7 @@ def draw_pictures(
         )  # fmt: skip
 
 
-def _image_shape(shape: tuple[int, ...]) -> tuple[int, ...] | None:
+def image_shape(shape: tuple[int, ...]) -> tuple[int, ...] | None:
     """Return the shape of an image, (height, width) or (3, height, width), None if it is none."""
     sides = tuple(n for n in shape if n > 1)
     if len(sides) == 3 and sides[0] == 3:

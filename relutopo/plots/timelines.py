@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from relutopo.checks import kind_of
 from relutopo.errors import InputError
+from relutopo.learning.rises import fit_step, rise
 from relutopo.learning.spikes import find_spikes, running_median
 from relutopo.plots import frames
 from relutopo.plots.style import (
@@ -53,6 +54,11 @@ def _of_kinds(column: str) -> dict[str, Look]:
     }
 
 
+def _of_paths(**looks: Look) -> dict[str, Look]:
+    """Return curves of columns of segments, those of the analysis or those of the signature."""
+    return {f"{prefix}{name}": look for prefix in ("", "paths_") for name, look in looks.items()}
+
+
 # Panel -> column -> label, colour, marker and line.
 _PANELS = {
     "loss": {"loss": ("", INK, "o", "-")},
@@ -76,19 +82,40 @@ _PANELS = {
         "betti_1_peak_value": (r"$\beta_1$", ORANGE, "s", "-"),
         "betti_2_peak_value": (r"$\beta_2$", GREEN, "^", "-"),
     },
+    "between points\nof one class": _of_paths(
+        class_constant_same=("class constant", BLUE, "o", "-"),
+        midpoint_accuracy=("midpoint right (control)", MUTED, "", "-"),
+    ),
+    "between points,\nin units of scale": _of_paths(
+        jacobian=("slope", GREEN, "^", "-"),
+        variation_diff=("variation, different labels", ORANGE, "s", "-"),
+        departure_same=("departure, same label", BLUE, "o", "-"),
+    ),
+    "same label over\ndifferent labels": _of_paths(
+        crossing_ratio=("crossings", ORANGE, "s", "-"),
+        departure_ratio=("departure", BLUE, "o", "-"),
+        hamming_ratio=("Hamming (control)", MUTED, "", "-"),
+    ),
+    "controls": _of_paths(
+        weight_norm=("weight norm", MUTED, "", "-"), logit_scale=("logit scale", INK, "", "-")
+    ),
     "decision boundary": {
         "boundary_betti_0": ("components", BLUE, "o", "-"),
         "boundary_betti_1": (r"$\beta_1$", ORANGE, "s", "-"),
     },
 }
-_SHARES = ("accuracy", "agreement", "agreement,\nheld out")
-_LOGARITHMIC = ("loss", "Fiedler value")
+_SHARES = ("accuracy", "agreement", "agreement,\nheld out", "between points\nof one class")
+_LOGARITHMIC = ("loss", "Fiedler value", "between points,\nin units of scale", "controls")
+_OF_PATHS = ("class_constant_same", "paths_class_constant_same")
+"""A table with one of these is about segments: there the half-rises are marked."""
 # Column -> what happened at the step that it holds, the line that marks it, and the accuracy that
 # was reached there.
 _EVENTS = {
     "fitted_step": ("train 100 %", ":", "train_accuracy", 1.0),
     "generalised_step": ("held out ≥ 98 %", "--", "held_out_accuracy", 0.98),
 }
+_RISES = {"fit_step": ("train ≥ 99 %", ":"), "held_out_half_rise": ("held out half-way", "--")}
+"""The events of a table about segments, see `relutopo.learning.rises`."""
 _DEGREES = (BLUE, ORANGE, GREEN)
 """Colours of the Betti numbers of degrees 0, 1, ...; black are the loss and all cells."""
 
@@ -124,7 +151,8 @@ def plot_timeline(
 
     Step 0 has a place of its own at the left end of the logarithmic axis. Vertical lines mark when
     the training set was fitted and when the network generalised. A curve without numbers is left
-    out.
+    out. Of tables about segments they mark the fit, a train accuracy of 0.99, and where held-out
+    accuracy is half way from there to its end; diamonds mark where other curves are.
 
     Parameters
     ----------
@@ -169,6 +197,8 @@ def plot_timeline(
     table = table.sort_values("step")
     steps = table["step"].to_numpy(dtype=np.float64)
     panels = _chosen(table, columns)
+    events = _events(table, steps)
+    fit, general = events.get("fit_step", np.nan), events.get("held_out_half_rise", np.nan)
     given = None if axes is None else list(np.ravel(np.asarray(axes, dtype=object)))
     frames.require_one_each("panels", panels, axes=given)
     with style_unless(given):
@@ -184,6 +214,8 @@ def plot_timeline(
         for ax, (name, curves) in zip(shown, panels, strict=True):
             numbers = {column: _numbers(table, column) for column in curves}
             _draw_curves(ax, steps, numbers, curves)
+            if np.isfinite(general):
+                _mark_rises(ax, steps, numbers, curves, fit)
             if given is None:
                 tick_labels(ax)
                 if legend and any(label for label, *_ in curves.values()):
@@ -197,11 +229,13 @@ def plot_timeline(
                 ax.set_ylim(bottom=0)
         for ax in shown if given is not None else shown[-1:]:
             step_axis(ax, steps)
-        events = _mark_steps(shown, _events(table, steps))
+        handles = _mark_steps(shown, events)
+        if np.isfinite(general):
+            handles += _diamond(shown[-1])
         if given is None:
             figure.align_ylabels(shown)
-            if events and legend:
-                figure.legend(handles=events, loc="outside lower center", ncols=2)
+            if handles and legend:
+                frames.legend_below(figure, {str(one.get_label()): one for one in handles})
         else:
             for ax in shown:
                 frames.furnish([ax], given, [], legend=legend, colorbar=False)
@@ -280,6 +314,15 @@ def _has_numbers(table: pd.DataFrame, name: str) -> bool:
 
 def _events(table: pd.DataFrame, steps: NDArray[np.float64]) -> dict[str, float]:
     """Return the step of each event, NaN for never."""
+    if any(name in table.columns and _has_numbers(table, name) for name in _OF_PATHS):
+        accuracies = ("train_accuracy", "held_out_accuracy")
+        train, held_out = (
+            _numbers(table, name) if name in table.columns else np.full(len(steps), np.nan)
+            for name in accuracies
+        )
+        fit = fit_step(steps, train)
+        half = rise(steps, held_out, fit, is_accuracy=True).step
+        return {"fit_step": fit, "held_out_half_rise": half}
     found = {}
     for column, (_, _, accuracy, reached) in _EVENTS.items():
         if column in table.columns:
@@ -315,6 +358,27 @@ def _draw_curves(
     open_frame(ax, grid="y")
 
 
+def _mark_rises(
+    ax: Axes,
+    steps: NDArray[np.float64],
+    numbers: dict[str, NDArray[np.float64]],
+    curves: dict[str, Look],
+    fit: float,
+) -> None:
+    """Mark where curves are half way from the fit to their end."""
+    for column, (_, color, *_) in curves.items():
+        found = rise(steps, numbers[column], fit, is_accuracy=column == "held_out_accuracy")
+        if np.isfinite(found.step) and column != "train_accuracy":
+            look: dict[str, Any] = {"color": "white", "markeredgecolor": color, "zorder": 6}
+            ax.plot(found.step, found.value, "D", markersize=6.0, markeredgewidth=1.5, **look)
+
+
+def _diamond(ax: Axes) -> list[Artist]:
+    """Return what stands in a legend for the marks of half-rises; nothing is seen of it."""
+    look: dict[str, Any] = {"color": "white", "markeredgecolor": MUTED, "markeredgewidth": 1.2}
+    return [*ax.plot([], [], "D", markersize=5.0, label="half-way after the fit", **look)]
+
+
 def _decades(ax: Axes, curves: list[NDArray[np.float64]]) -> None:
     """Make the y axis logarithmic, with powers of ten as limits."""
     from matplotlib.ticker import NullFormatter
@@ -345,11 +409,11 @@ def _mark_steps(panels: list[Axes], events: dict[str, float]) -> list[Artist]:
     """Draw upright lines at events, and return those of the last panel."""
     handles: list[Artist] = []
     for column, step in events.items():
-        name, line, *_ = _EVENTS[column]
+        name, line, *_ = {**_EVENTS, **_RISES}[column]
         if np.isfinite(step):
             for ax in panels:
                 mark = ax.axvline(step, color=MUTED, linestyle=line, linewidth=0.9, zorder=1)
-            mark.set_label(f"{name} at step {step:g}")
+            mark.set_label(f"{name} at step {step:.0f}")
             handles.append(mark)
     return handles
 

@@ -163,3 +163,18 @@ def test_labels_that_do_not_fit_are_explained() -> None:
         rt.path_signatures(network, x, [0, 1, 2])
     with pytest.raises(InputError, match="3 classes"):
         rt.path_signatures(network, x, ["a", "b"])
+
+
+@pytest.mark.parametrize("kind", [int, float, np.float32])
+def test_numbers_of_outputs_are_these_whatever_their_type(kind: type) -> None:
+    """Also where some outputs have no point; other labels stand for outputs in their order."""
+    network = random_network([2, 8, 4], seed=0)
+    x = np.random.default_rng(0).normal(size=(30, 2))
+    y = np.array([0, 2, 3])[np.arange(30) % 3]
+    values = rt.path_signatures(network, x, y.astype(kind))
+    assert values == rt.path_signatures(network, x, y)
+    with pytest.raises(InputError, match="of 4 classes, got 3 others"):
+        rt.path_signatures(network, x, np.array(["a", "b", "c"])[np.arange(30) % 3])
+    four = np.arange(30) % 4
+    words = np.array(["a", "b", "c", "d"])[four]
+    assert rt.path_signatures(network, x, words) == rt.path_signatures(network, x, four)

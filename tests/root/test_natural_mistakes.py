@@ -32,6 +32,7 @@ GRAPH = COMPLEX.dual_graph()
 PART = rt.fiedler_partition(GRAPH, X)
 ORDER = rt.filtration(COMPLEX, "random_closure")
 DIAGRAM = rt.persistence(COMPLEX, ORDER)
+SEGMENTS = rt.segments(NET, X, pairs=rt.segment_pairs(X, n=10))
 WORDS = pd.DataFrame({"a": ["x", "y"], "b": ["z", "w"]})
 
 SENTENCES: dict[str, tuple[Callable[[], Any], str]] = {
@@ -231,6 +232,8 @@ CALLS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "plot_partition_history": (P.plot_partition_history, ([], X, Y)),
     "plot_persistence_diagram": (P.plot_persistence_diagram, ({0: DIAGRAM},)),
     "plot_scaling": (P.plot_scaling, ({}, "cells")),
+    "plot_crossings": (P.plot_crossings, (SEGMENTS, Y)),
+    "plot_segment": (P.plot_segment, (SEGMENTS, 0)),
     "plot_space": (P.plot_space, (SPACE,)),
     "plot_spectral_embedding": (P.plot_spectral_embedding, (PARTS, X, Y)),
     "plot_spike_timeline": (P.plot_spike_timeline, (WORDS, [1.0])),
