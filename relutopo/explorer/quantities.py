@@ -242,7 +242,7 @@ def _of_sides(
         "Side of the Fiedler vector on which the region lies: the sign of its entry; on the cut "
         "where rounding leaves the sign open.",
         kind="category",
-        categories=("−1", "+1", "on the cut"),
+        categories=("side −1", "side +1", "on the cut"),
         colours=(0, 1, -1) if sign > 0 else (1, 0, -1),
         docs=_PARTITION,
     )

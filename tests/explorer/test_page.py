@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import relutopo as rt
 from browser import Browser
-from relutopo.explorer.page import Page
+from relutopo.errors import InputError
+from relutopo.explorer.page import SCRIPTS, Page
 from relutopo.explorer.scene import Frame, Scene
 
 
@@ -19,3 +25,58 @@ def test_an_empty_page_opens(browser: Browser, tmp_path: Path) -> None:
         assert opened.page.title() == "nothing yet"
         assert opened.complaints == []
         assert opened.requests == []
+
+
+@pytest.mark.slow
+def test_a_notebook_shows_the_page_in_a_frame(browser: Browser, tmp_path: Path) -> None:
+    network = ([[[1.0, 0.5], [0.25, -1.0]], [[1.0, 1.0]]], [[0.0, 0.1], [0.0]])
+    page = rt.explore(rt.decompose(network, rt.Box(-1, 1, dim=2), enumerator="exact"))
+    path = tmp_path / "notebook.html"
+    path.write_text(f"<!doctype html><meta charset='utf-8'><body>{page._repr_html_()}", "utf-8")
+    with browser.opened(path, is_page=False) as opened:
+        frame = opened.page.frames[1]
+        frame.wait_for_selector("html[data-state=ready]")
+        assert frame.evaluate("relutopo.current.nRegions") == 4
+        frame.evaluate("relutopo.store.set({region: 2})")
+        frame.wait_for_timeout(500)
+        assert frame.locator("#region-panel h2").inner_text() == "Region 2"
+        assert opened.complaints == []
+        assert opened.requests == []
+
+
+def test_only_the_scripts_of_the_page_may_run() -> None:
+    html = Page(Scene("complex", "t", (Frame("", {}),)), ["globalThis.library = 1"]).html
+    (policy,) = re.findall(r'content="(default-src[^"]*)"', html)
+    assert "unsafe-eval" not in policy
+    assert "default-src &#x27;none&#x27;" in policy
+    scripts = re.findall(r"<script>(.*?)</script>", html, flags=re.DOTALL)
+    assert len(scripts) == len(SCRIPTS) + 1
+    hashes = [
+        base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts
+    ]
+    assert re.findall(r"sha256-([^&]*)&", policy) == hashes
+
+
+def test_a_page_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "page.html"
+    page = Page(Scene("complex", "t", (Frame("", {}),)))
+    page.save(path)
+    assert path.read_text("utf-8") == page.html
+    assert [entry.name for entry in path.parent.iterdir()] == ["page.html"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"x": 5}, "must be a CellComplex"),
+        ({"labels": [0, 1]}, "`points` must be given with `labels`"),
+        ({"points": [[0.0]]}, r"`points` must have shape \(n, 2\)"),
+        ({"columns": {"a": [1.0]}}, "one entry for each of the 4 regions"),
+        ({"columns": [1.0]}, "`columns` must be a mapping"),
+    ],
+)
+def test_what_does_not_fit_is_refused(arguments: dict[str, Any], words: str) -> None:
+    network = ([[[1.0, 0.5], [0.25, -1.0]], [[1.0, 1.0]]], [[0.0, 0.1], [0.0]])
+    complex_ = rt.decompose(network, rt.Box(-1, 1, dim=2), enumerator="exact")
+    with pytest.raises(InputError, match=words):
+        rt.explore(**{"x": complex_, **arguments})

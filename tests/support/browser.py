@@ -62,9 +62,20 @@ class Browser:
 
     @contextmanager
     def opened(
-        self, path: Path, address: str = "", *, width: int = 1280, height: int = 900, **options: Any
+        self,
+        path: Path,
+        address: str = "",
+        *,
+        width: int = 1280,
+        height: int = 900,
+        script: str = "",
+        is_page: bool = True,
+        **options: Any,
     ) -> Iterator[Opened]:
-        """Open a file, wait until it is ready, and close it in the end."""
+        """Open a file, and close it in the end; a script runs first.
+
+        A page of relutopo's is waited for; another file may have one in a frame.
+        """
         size = {"width": width, "height": height}
         context = self._chromium.new_context(viewport=size, accept_downloads=True, **options)
         try:
@@ -80,8 +91,11 @@ class Browser:
                     else opened.requests.append(r.url)
                 ),
             )
+            if script:
+                page.add_init_script(script)
             page.goto(url + address)
-            page.evaluate("relutopo.ready")
+            if is_page:
+                page.evaluate("relutopo.ready")
             yield opened
         finally:
             context.close()
