@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from numpy.typing import ArrayLike
 
+from relutopo.analyses.checkpoints import CheckpointAnalysis
+from relutopo.errors import InputError
+from relutopo.explorer.charts import library, with_charts
+from relutopo.explorer.families import scene_of_family
+from relutopo.explorer.folders import scene_of_folder
+from relutopo.explorer.graphs import scene_of_paths
 from relutopo.explorer.page import Page
+from relutopo.explorer.runs import scene_of_run
+from relutopo.explorer.scene import Scene
 from relutopo.explorer.scenes import scene_of
+from relutopo.paths.path_graph import PathGraph
 
 __all__ = ["explore"]
 
@@ -21,22 +30,36 @@ def explore(
     points: ArrayLike | None = None,
     labels: ArrayLike | None = None,
     columns: Mapping[str, ArrayLike] | None = None,
+    analysis: CheckpointAnalysis | None = None,
     title: str | None = None,
 ) -> Page:
     """Make a page that people touch: regions with their numbers, patterns and neighbours.
 
     Parameters
     ----------
-    x : CellComplex, FiedlerPartition or SpectralPartition
-        What to show: a complex of the plane or of a slice, or a partition of one.
+    x : object
+        What to show:
+
+        - a `CellComplex` of the plane or of a slice, or a partition of one;
+        - a `Diagram` of `relutopo.persistence`, with its classes and their representatives;
+        - a training run, a `TrainingRun` or `ModelFiles`: a complex for each checkpoint, and the
+          time line;
+        - a folder, of a training run or of a run of the command;
+        - a list of complexes or partitions, or a mapping with their names: a family of parallel
+          slices, for example, through which a slider leads;
+        - a `PathGraph`, for any number of inputs.
     path : path-like, optional
         Where to write the page, a single file that opens by a double click.
-    points : (n, 2) array_like, optional
-        Data; for a slice also inputs of the network, which are projected onto it.
+    points : (n, d) array_like, optional
+        Data; for a slice also inputs of the network, which are projected onto it. A run has its
+        own.
     labels : (n,) array_like, optional
         Their classes or values.
     columns : mapping of str to (n_regions,) array_like, optional
         Numbers or words of your own, one for each region, by name.
+    analysis : CheckpointAnalysis, optional
+        What to compute of the checkpoints of a run, for example ``rt.Homology()``: by default
+        partitions where there are classes, and persistence where the targets are values.
     title : str, optional
 
     Returns
@@ -47,7 +70,10 @@ def explore(
     Raises
     ------
     InputError
-        If the complex is not of the plane, or points, labels or columns do not fit.
+        If the complex is not of the plane, a folder holds no run, or points, labels or columns do
+        not fit.
+    MissingExtraError
+        If bokeh, which draws the charts, is not installed.
 
     Examples
     --------
@@ -55,7 +81,34 @@ def explore(
     >>> net = ([[[1.0, 0.0], [0.0, 1.0]], [[1.0, 1.0]]], [[0.0, 0.3], [-0.5]])
     >>> page = rt.explore(rt.decompose(net, rt.Box(-1, 1, dim=2)))
     """
-    page = Page(scene_of(x, points=points, labels=labels, columns=columns, title=title))
+    script = library()
+    data = {"points": points, "labels": labels, "columns": columns}
+    page = Page(with_charts(_scene(x, data, analysis, title)), (script,))
     if path is not None:
         page.save(path)
     return page
+
+
+def _scene(
+    x: Any, data: dict[str, Any], analysis: CheckpointAnalysis | None, title: str | None
+) -> Scene:
+    is_run = hasattr(x, "steps") and hasattr(x, "network") and hasattr(x, "history")
+    if is_run or isinstance(x, (str, os.PathLike)):
+        _refuse(data, "a run has its own data")
+        if not is_run:
+            return scene_of_folder(x, analysis=analysis, title=title)
+        return scene_of_run(x, analysis=analysis, title=title)
+    _refuse({"analysis": analysis}, "only checkpoints of a run are analysed")
+    if isinstance(x, PathGraph):
+        _refuse({"columns": data.pop("columns")}, "a path graph has columns of its own")
+        return scene_of_paths(x, **data, title=title)
+    if isinstance(x, (Mapping, Sequence)):
+        _refuse({"columns": data.pop("columns")}, "pass the complexes one by one")
+        return scene_of_family(x, **data, title=title)
+    return scene_of(x, **data, title=title)
+
+
+def _refuse(given: Mapping[str, Any], reason: str) -> None:
+    for name, value in given.items():
+        if value is not None:
+            raise InputError(f"`{name}` must be left out here, got one; {reason}")

@@ -46,9 +46,15 @@ SCRIPTS = (
     "controls.js",
     "keys.js",
     "save.js",
+    "charts.js",
+    "time.js",
+    "diagram.js",
+    "spectrum.js",
+    "histogram.js",
     "main.js",
 )
 """The page's own scripts in ``static``, in the order in which they run."""
+STYLES = ("page.css", "charts.css")
 _HEIGHT = 760
 """Pixels of a page in a notebook."""
 _ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
@@ -93,7 +99,7 @@ class Page(Shown):
         parts = {
             "policy": escape(policy),
             "title": escape(self._scene.title),
-            "style": static("page.css"),
+            "style": "".join(map(static, STYLES)),
             "data": "\n".join(data),
             "scripts": "\n".join(f"<script>{script}</script>" for script in scripts),
         }

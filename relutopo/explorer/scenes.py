@@ -11,16 +11,19 @@ from numpy.typing import ArrayLike, NDArray
 
 from relutopo.arrays import as_array, as_labels
 from relutopo.errors import InputError
+from relutopo.explorer.diagrams import complex_of, parts_of_diagram, quantity_of_entry
 from relutopo.explorer.quantities import (
     own_quantities,
     quantities_of,
     quantities_of_partition,
 )
 from relutopo.explorer.scene import Frame, Note, Overlay, Quantity, Scene
+from relutopo.explorer.spectra import parts_of_spectrum
 from relutopo.geometry.cells import Cells, check_cells
 from relutopo.geometry.location import locate
 from relutopo.geometry.polygons import edge_vertices, polygons
 from relutopo.geometry.slices import AffineSlice
+from relutopo.homology.diagram import Diagram
 from relutopo.plots.layers import (
     aspect,
     cut_segments,
@@ -32,7 +35,7 @@ from relutopo.spectral.fiedler import FiedlerPartition
 from relutopo.spectral.spectral_partition import SpectralPartition
 from relutopo.system.untrusted import printable
 
-__all__ = ["frame_of", "geometry_of", "scene_of"]
+__all__ = ["documentation", "frame_of", "geometry_of", "scene_of"]
 
 _FEW_NUMBERS = 6
 """Of an affine map, of which every region has its own in the page."""
@@ -54,26 +57,36 @@ def scene_of(
 
     Parameters
     ----------
-    x : CellComplex, FiedlerPartition or SpectralPartition
+    x : CellComplex, FiedlerPartition, SpectralPartition or Diagram
     points, labels, columns, title
     """
     part = x if isinstance(x, (FiedlerPartition, SpectralPartition)) else None
-    complex_ = check_cells(x) if part is None else part.complex
+    diagram = x if isinstance(x, Diagram) else None
+    if part is not None:
+        complex_ = part.complex
+    else:
+        complex_ = check_cells(x if diagram is None else complex_of(diagram))
     if complex_.dim != 2:
         raise InputError(
             f"`x` must be of dimension 2 to be explored, got {complex_.dim}; decompose the network "
             "on a plane, an AffineSlice of two dimensions"
         )
-    frame, notes = frame_of(complex_, part, points=points, labels=labels, columns=columns)
-    is_slice = isinstance(complex_.domain, AffineSlice)
+    frame, notes = frame_of(
+        complex_, part, points=points, labels=labels, columns=columns, diagram=diagram
+    )
     colour = "n_active"
     if part is not None:
         colour = "fiedler" if isinstance(part, FiedlerPartition) else "part"
+    elif diagram is not None:
+        colour = "entry"
     elif columns:
         colour = printable(str(next(iter(columns))))
+    kind = "slice" if isinstance(complex_.domain, AffineSlice) else "complex"
+    if part is not None or diagram is not None:
+        kind = "diagram" if part is None else "partition"
     return Scene(
-        "partition" if part is not None else "slice" if is_slice else "complex",
-        _default_title(complex_, part) if title is None else printable(str(title)),
+        kind,
+        _default_title(complex_, x) if title is None else printable(str(title)),
         (frame,),
         _summary(complex_, part, points),
         notes,
@@ -101,6 +114,7 @@ def frame_of(
     points: ArrayLike | None = None,
     labels: ArrayLike | None = None,
     columns: Mapping[str, ArrayLike] | None = None,
+    diagram: Diagram | None = None,
     label: str = "",
 ) -> tuple[Frame, tuple[Note, ...]]:
     """Return one complex with all that a page shows of it, and what to know of it.
@@ -116,6 +130,8 @@ def frame_of(
     labels : (n,) array_like, optional
         Their classes or values.
     columns : mapping of str to (n_regions,) array_like, optional
+    diagram : Diagram, optional
+        Of a filtration of the complex.
     label : str
         What the frame is called, beside others.
     """
@@ -175,6 +191,13 @@ def frame_of(
     names = {quantity.name for quantity in own}
     quantities = [*own, *(quantity for quantity in quantities if quantity.name not in names)]
     overlays = [overlay for overlay in overlays if len(overlay.segments)]
+    if isinstance(part, FiedlerPartition):
+        more_arrays, more_facts = parts_of_spectrum(part)
+        arrays, facts = arrays | more_arrays, facts | more_facts
+    if diagram is not None:
+        more_arrays, more_facts = parts_of_diagram(diagram)
+        arrays, facts = arrays | more_arrays, facts | more_facts
+        quantities.insert(0, quantity_of_entry(arrays["entry:regions"]))
     frame = Frame(label, arrays, tuple(quantities), tuple(overlays), facts)
     return frame, (_certainty(complex_), *notes)
 
@@ -285,10 +308,12 @@ def _notes_of_partition(part: Partition) -> tuple[Note, ...]:
     return tuple(notes)
 
 
-def _default_title(complex_: Cells, part: Partition | None) -> str:
+def _default_title(complex_: Cells, x: Any) -> str:
     sizes = (complex_.network.input_dim, *complex_.network.layer_sizes, complex_.network.n_outputs)
     name = "-".join(map(str, sizes)) if len(sizes) <= 8 else f"{len(sizes) - 2} layers"
-    kind = "Partition" if part is not None else "Regions"
+    kind = "Persistence" if isinstance(x, Diagram) else "Regions"
+    if isinstance(x, (FiedlerPartition, SpectralPartition)):
+        kind = "Partition"
     return f"{kind} of a ReLU network, {name}"
 
 

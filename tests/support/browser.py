@@ -53,6 +53,14 @@ class Opened:
             f"(argument) => {{ const rt = relutopo; return ({script}); }}", argument
         )
 
+    def until(self, script: str, seconds: float = 10.0) -> None:
+        """Wait until an expression in the page is true; its policy lets nobody wait inside."""
+        for _ in range(int(seconds / 0.05)):
+            if self.js(script):
+                return
+            self.page.wait_for_timeout(50)
+        raise AssertionError(f"{script} was not true within {seconds} s")
+
 
 class Browser:
     """Opens pages, and notes what they complain of and ask for."""
@@ -95,7 +103,7 @@ class Browser:
                 page.add_init_script(script)
             page.goto(url + address)
             if is_page:
-                page.evaluate("relutopo.ready")
+                page.evaluate("relutopo.ready.then(() => relutopo.chartsReady())")
             yield opened
         finally:
             context.close()

@@ -15,8 +15,9 @@
     graph: { ink: "graph", width: 0.8, casing: 0 },
     select: { ink: "select", width: 3, casing: 1.2 },
     hover: { ink: "ink", width: 1.6, casing: 0.8 },
+    entered: { ink: "ink", width: 1.4, casing: 0.8 },
   };
-  const ORDER = ["graph", "cut", "boundary", "cycle", "neuron", "hover", "select"];
+  const ORDER = ["graph", "entered", "cut", "boundary", "cycle", "neuron", "hover", "select"];
   const SMALL = 3.2; // pixels across a mean region below which facets are not drawn
   const LARGE = 14; // and above which they are drawn in full
   const MOMENT = 180; // milliseconds of a movement
@@ -84,7 +85,7 @@
      *
      * @param {string} name
      * @param {Float64Array|number[]} segments x, y, x, y of each; none removes the name
-     * @param {"boundary"|"cut"|"cycle"|"neuron"|"graph"|"select"|"hover"} look
+     * @param {"boundary"|"cut"|"cycle"|"neuron"|"graph"|"select"|"hover"|"entered"} look
      */
     setLines: (name, segments, look) => {
       const before = lines.get(name);
@@ -130,9 +131,12 @@
     },
     lit: new Map(),
 
-    /** When each region enters a filtration; the key `threshold` says what has. */
-    setEntries: (numbers) => {
-      layers?.regions.setEntries(numbers ?? new Float32Array(rt.current.nRegions));
+    /** When each region of the frame enters a filtration: places in an order. */
+    setEntries: (places) => layers?.regions.setEntries(places),
+
+    /** Make regions pale that enter after a place in the order; null for none. */
+    setThreshold: (place) => {
+      layers?.regions.setThreshold(place);
       map.redraw();
     },
 
@@ -376,10 +380,6 @@
   store.on("region", () => outline("region", "select"));
   store.on("hover", () => outline("hover", "hover"));
   store.on(["facets", "points"], map.redraw);
-  store.on("threshold", () => {
-    layers?.regions.setThreshold(store.get("threshold"));
-    map.redraw();
-  });
   store.on("view", () => {
     camera.set(store.get("view"));
     map.redraw();

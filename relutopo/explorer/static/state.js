@@ -81,8 +81,6 @@
       write: (names) => (names.size ? [...names].join(",") : "none"),
     },
     points: { initial: "yes", ...flag },
-    /** A value of a filtration; regions that enter later are pale. */
-    threshold: { initial: null },
     /** The middle of the map, and its magnification; null for all of it. */
     view: {
       initial: null,

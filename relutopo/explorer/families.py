@@ -1,0 +1,53 @@
+"""From several complexes to a scene through which a slider leads: parallel slices, for example."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from relutopo.errors import InputError
+from relutopo.explorer.notes import of_frames
+from relutopo.explorer.scene import Scene
+from relutopo.explorer.scenes import scene_of
+from relutopo.system.untrusted import printable
+
+__all__ = ["scene_of_family"]
+
+
+def scene_of_family(
+    x: Mapping[str, Any] | Sequence[Any],
+    *,
+    points: ArrayLike | None = None,
+    labels: ArrayLike | None = None,
+    title: str | None = None,
+) -> Scene:
+    """Return the scene of complexes or partitions, a frame for each.
+
+    Parameters
+    ----------
+    x : mapping of str to complexes or partitions, or a sequence of these
+    points, labels, title
+        See `relutopo.explore`.
+    """
+    if not len(x):
+        raise InputError("`x` must be at least one complex, got none; decompose a network first")
+    named = x if isinstance(x, Mapping) else {f"number {i + 1}": entry for i, entry in enumerate(x)}
+    scenes = [scene_of(entry, points=points, labels=labels) for entry in named.values()]
+    frames = [
+        replace(scene.frames[0], label=printable(str(name)))
+        for name, scene in zip(named, scenes, strict=True)
+    ]
+    first = scenes[0]
+    return Scene(
+        "family",
+        first.title if title is None else printable(str(title)),
+        tuple(frames),
+        {"complexes": f"{len(frames)}", **first.summary},
+        of_frames([scene.notes for scene in scenes], "complexes"),
+        first.colour,
+        tuple(dict.fromkeys(name for scene in scenes for name in scene.overlays)),
+        {**first.facts, "time": {"noun": "complex"}},
+    )

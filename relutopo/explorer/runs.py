@@ -1,0 +1,222 @@
+"""From a training run to a scene: a frame for each checkpoint, and the time line.
+
+Checkpoints are chosen evenly, the first and the last one among them, until there would be more
+regions than a page should hold; the page says which were left out.
+
+Invariant: frames ascend with the step, and all have quantities of the same names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relutopo.analyses.checkpoints import Analysed, CheckpointAnalysis
+from relutopo.analyses.classes import Classes
+from relutopo.analyses.homology import Homology
+from relutopo.analyses.partition import Partition
+from relutopo.checks import check_integer, check_kind
+from relutopo.errors import InputError
+from relutopo.explorer.notes import of_frames
+from relutopo.explorer.scene import Frame, Note, Quantity, Scene
+from relutopo.explorer.scenes import documentation, frame_of
+from relutopo.explorer.times import time_line
+from relutopo.geometry.patterns import find_patterns
+from relutopo.learning.datasets import Dataset
+from relutopo.learning.domain_rules import project_onto
+from relutopo.learning.runs import Run
+from relutopo.reports.text import counted
+from relutopo.signatures.subject import Subject
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["MOST_REGIONS", "analysis_for", "scene_of_run"]
+
+MOST_REGIONS = 60_000
+"""Regions of all frames together."""
+_MOST_FRAMES = 60
+_FIRST_STEP = "first_step"
+
+
+def analysis_for(dataset: Dataset) -> CheckpointAnalysis:
+    """Return the analysis that data ask for: parts for classes, persistence for values.
+
+    Examples
+    --------
+    >>> from relutopo.learning.datasets import two_moons
+    >>> type(analysis_for(two_moons(n=20))).__name__
+    'Partition'
+    """
+    if dataset.classes is None or len(dataset.classes) < 2:
+        return Homology()
+    return Partition() if len(dataset.classes) == 2 else Classes()
+
+
+def scene_of_run(
+    run: Run,
+    *,
+    title: str | None = None,
+    analysis: CheckpointAnalysis | None = None,
+    table: pd.DataFrame | None = None,
+    most_regions: int = MOST_REGIONS,
+) -> Scene:
+    """Return the scene of a training run.
+
+    Parameters
+    ----------
+    run : Run
+        Complete.
+    title : str, optional
+    analysis : CheckpointAnalysis, optional
+        What to compute of each checkpoint; by default partitions where there are classes, and
+        persistence where the targets are values.
+    table : pandas.DataFrame, optional
+        Its table of the run; by default the rows of those checkpoints that are shown.
+    most_regions : int
+        Regions of all frames together.
+    """
+    check_integer("most_regions", most_regions, 1, remedy="the page holds at least one frame")
+    if not run.steps:
+        raise InputError(
+            f"`x` must be a run with checkpoints, got none in {str(run.directory)!r}; train first"
+        )
+    dataset = run.dataset
+    chosen: CheckpointAnalysis = (
+        analysis_for(dataset)
+        if analysis is None
+        else check_kind("analysis", analysis, CheckpointAnalysis, remedy="pass rt.Partition()")
+    )
+
+    def look(step: int) -> Analysed:
+        if table is None:
+            return chosen.checkpoint(run, step)
+        return Analysed(chosen.subject(run.network(step), dataset, step=step), {})
+
+    last = look(run.steps[-1])
+    if last.complex.dim != 2:
+        raise InputError(
+            f"`x` must be a run whose networks are cut in a plane to be explored, got "
+            f"{last.complex.dim} dimensions; pass an analysis with a slice of two as its domain"
+        )
+    steps = _evenly(run.steps, last.complex.n_regions, most_regions)
+    seen = _Seen()
+    rows, made = [], []
+    for step in steps:
+        entry = last if step == steps[-1] else look(step)
+        made.append(_frame(step, entry.subject, chosen, dataset, seen))
+        rows.append(entry.row)
+    table = chosen.table(rows) if table is None else table
+    columns = [*chosen.columns_of_rows(), *chosen.columns_of_signatures()]
+    time = time_line(steps, run.history, table, columns, last.complex.dim)
+    frames = tuple(frame for frame, _ in made)
+    return Scene(
+        "run",
+        title or f"{dataset.name}: {counted(len(run.steps), 'checkpoint')}",
+        frames,
+        _summary(run, last),
+        _notes(run.steps, steps, [notes for _, notes in made]),
+        _colour(frames[-1]),
+        tuple(dict.fromkeys(entry.name for frame in frames for entry in frame.overlays)),
+        {"time": time, "docs": documentation()},
+    )
+
+
+def _summary(run: Run, last: Analysed) -> dict[str, str]:
+    network = last.complex.network
+    return {
+        "checkpoints": f"{len(run.steps):,}",
+        "neurons": f"{network.n_neurons:,} in {len(network.layer_sizes)} layers",
+        "regions at the end": f"{last.complex.n_regions:,}",
+        "data points": f"{len(run.dataset.points):,}",
+    }
+
+
+def _colour(frame: Frame) -> str:
+    """Return the quantity that a run shows at first: that of its partition, if there is one."""
+    names = [entry.name for entry in frame.quantities]
+    return next((name for name in ("fiedler", "part", "n_active") if name in names), names[0])
+
+
+def _evenly(steps: Sequence[int], n_regions: int, most_regions: int) -> list[int]:
+    """Return steps at even places of a list, so many that frames like the last one have room.
+
+    Examples
+    --------
+    >>> _evenly([0, 1, 2, 5, 10], 100, 300)
+    [0, 2, 10]
+    >>> _evenly([0, 1, 2, 5, 10], 1000, 300), _evenly([0, 7], 10, 300)
+    ([10], [0, 7])
+    """
+    n = min(len(steps), _MOST_FRAMES, max(1, most_regions // max(1, n_regions)))
+    if n == 1:
+        return [steps[-1]]
+    places = np.unique(np.rint(np.linspace(0, len(steps) - 1, n)).astype(int))
+    return [steps[k] for k in places]
+
+
+class _Seen:
+    """The patterns of the frames so far, each with the step of the first that has it."""
+
+    def __init__(self) -> None:
+        self._patterns: NDArray[np.uint8] | None = None
+        self._steps = np.zeros(0)
+
+    def first_steps(self, step: int, patterns: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Return for each region of the next frame when its pattern was there first."""
+        if self._patterns is None:
+            self._patterns, self._steps = patterns, np.full(len(patterns), float(step))
+            return self._steps
+        place = find_patterns(patterns, self._patterns)
+        found = np.where(place >= 0, self._steps[place], float(step))
+        self._patterns = np.concatenate([self._patterns, patterns[place < 0]])
+        self._steps = np.concatenate([self._steps, found[place < 0]])
+        return found
+
+
+def _frame(
+    step: int, subject: Subject, analysis: CheckpointAnalysis, dataset: Dataset, seen: _Seen
+) -> tuple[Frame, tuple[Note, ...]]:
+    exhibit = analysis.exhibit(subject, dataset)
+    data = project_onto(dataset, subject.complex.domain)
+    frame, notes = frame_of(
+        subject.complex,
+        exhibit.partition,
+        diagram=exhibit.diagram,
+        points=data.points,
+        labels=labels_of(data),
+        label=f"step {step}",
+    )
+    first = Quantity(
+        _FIRST_STEP,
+        "pattern first seen",
+        seen.first_steps(step, subject.complex.packed_patterns),
+        "step",
+        "The first of the checkpoints of this page at which a region has this activation pattern.",
+    )
+    facts = {**frame.facts, "step": step}
+    return replace(frame, facts=facts, quantities=(*frame.quantities, first)), notes
+
+
+def labels_of(dataset: Dataset) -> list[Any] | NDArray[np.float64]:
+    """Return the labels of the training points, or their values."""
+    if dataset.classes is None:
+        return dataset.targets
+    return [dataset.classes[k] for k in dataset.class_numbers(dataset.targets)]
+
+
+def _notes(
+    steps: Sequence[int], shown: Sequence[int], notes: Sequence[Sequence[Note]]
+) -> tuple[Note, ...]:
+    found = of_frames(notes, "checkpoints")
+    if len(shown) == len(steps):
+        return found
+    text = (
+        f"{len(shown)} of {len(steps)} checkpoints are shown, evenly chosen, so that the page "
+        "stays small. The curves are of all that was analysed."
+    )
+    return (*found, Note("sampled", text))

@@ -1,0 +1,109 @@
+/*
+ * The eigenvector of a frame in its order, with the cut by sign and the sweep: how well each prefix
+ * of the order is separated from the rest.
+ */
+(function (rt) {
+  "use strict";
+
+  const MOST_MARKS = 6000;
+  const { store, element } = rt;
+  if (!rt.data.scene.charts?.spectrum) return;
+
+  async function begin() {
+    const panel = rt.panel(
+      "spectrum",
+      "Eigenvector",
+      "Regions in the order of their entries in the Fiedler vector. The dashed line is the cut by " +
+        "sign, the dotted one the cut of least conductance along the order. Drag to select regions.",
+    );
+    const chart = await rt.chart("spectrum", panel, "Entries of the Fiedler vector in order");
+    const readout = element("p.readout", null);
+    panel.append(readout);
+
+    function showFrame() {
+      const { arrays, facts } = rt.current;
+      const order = arrays["spectrum:order"];
+      panel.hidden = !order;
+      if (!order) return;
+      const entries = arrays["spectrum:entries"];
+      const sweep = arrays["spectrum:conductance"];
+      const stride = Math.max(1, Math.ceil(order.length / MOST_MARKS));
+      const below = { rank: [], entry: [] };
+      const above = { rank: [], entry: [] };
+      for (let i = 0; i < order.length; i += stride) {
+        const side = entries[i] > 0 ? above : below;
+        side.rank.push(i);
+        side.entry.push(entries[i]);
+      }
+      chart.fill("entries:below", below);
+      chart.fill("entries:above", above);
+      const rank = [];
+      const conductance = [];
+      for (let i = 0; i < sweep.length; i++) {
+        if (!(sweep[i] > 0) || !Number.isFinite(sweep[i])) continue; // equal entries aren't cut
+        rank.push(i + 0.5);
+        conductance.push(sweep[i]);
+      }
+      chart.fill("sweep:curve", { rank, conductance });
+      for (const of of ["entries", "sweep"]) {
+        chart.line(`${of}:cut`, facts.spectrum.cut + 0.5);
+        chart.line(`${of}:best`, facts.spectrum.best + 0.5);
+      }
+      showRegion();
+    }
+
+    function showRegion() {
+      const { arrays, facts } = rt.current;
+      const order = arrays["spectrum:order"];
+      if (!order) return;
+      const hovered = store.get("hover");
+      const region = hovered >= 0 ? hovered : store.get("region");
+      const at = region >= 0 ? order.indexOf(region) : -1;
+      for (const of of ["entries", "sweep"]) chart.line(`${of}:region`, at >= 0 ? at : null);
+      const words = [
+        `conductance by sign ${rt.format4(facts.spectrum.signConductance)}`,
+        `least ${rt.format4(facts.spectrum.conductance)}`,
+      ];
+      if (at >= 0) {
+        const entry = rt.format4(arrays["spectrum:entries"][at]);
+        words.unshift(`region ${region}: place ${at + 1} of ${order.length}, entry ${entry}`);
+      }
+      readout.textContent = words.join(" · ");
+    }
+
+    function brush(from, to, over) {
+      const order = rt.current.arrays["spectrum:order"];
+      const first = Math.max(0, Math.ceil(Math.min(from, to)));
+      const past = Math.min(order.length, Math.floor(Math.max(from, to)) + 1);
+      for (const of of ["entries", "sweep"]) {
+        chart.model(`${of}:brush`).setv({ left: first - 0.5, right: past - 0.5, visible: true });
+      }
+      if (over) {
+        store.set({
+          brush: "",
+          selection: past > first ? Int32Array.from(order.subarray(first, past)).sort() : null,
+        });
+      }
+    }
+
+    for (const of of ["entries", "sweep"]) {
+      rt.follow(chart.model(of), {
+        move: brush,
+        tap: (x) => {
+          const order = rt.current.arrays["spectrum:order"];
+          const at = Math.round(x);
+          if (order && at >= 0 && at < order.length) store.set({ region: order[at] });
+        },
+      });
+    }
+    store.on("selection", () => {
+      if (store.get("selection") !== null && !store.get("brush")) return;
+      for (const of of ["entries", "sweep"]) chart.model(`${of}:brush`).visible = false;
+    });
+    store.on(["region", "hover"], showRegion);
+    store.on("current", showFrame);
+    showFrame();
+  }
+
+  rt.withCharts(begin);
+})((globalThis.relutopo ??= {}));
