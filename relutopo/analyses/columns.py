@@ -13,6 +13,7 @@ from relutopo.analyses.association import COLUMNS_OF_ASSOCIATIONS
 from relutopo.analyses.base import analysis_class
 from relutopo.errors import InputError
 from relutopo.geometry.tables import COLUMNS_OF_NEURONS, COLUMNS_OF_REGIONS
+from relutopo.homology.cycles import COLUMNS_OF_CYCLES
 from relutopo.paths.path_signatures import COLUMNS_OF_PATHS
 from relutopo.paths.tables import COLUMNS_OF_SEGMENTS
 from relutopo.reports.columns import Column, markdown_table
@@ -45,6 +46,7 @@ _TABLES = {
     "search_points_table": ("Table of `RegionSearch.points_table`", COLUMNS_OF_SEARCH_POINTS),
     "local_complexity_table": ("Table of `LocalCounts.table`", COLUMNS_OF_LOCAL_COMPLEXITY),
     "associations": ("Table of associations of an analysis of homology", COLUMNS_OF_ASSOCIATIONS),
+    "cycles_table": ("Table of `Cycles.table`", COLUMNS_OF_CYCLES),
     "segments_table": ("Table of `Segments.table`", COLUMNS_OF_SEGMENTS),
     "path_signatures": ("Numbers of `path_signatures`", COLUMNS_OF_PATHS),
 }

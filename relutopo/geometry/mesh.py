@@ -2,14 +2,16 @@
 
 Regions become intervals for d = 1, polygons for d = 2, and tetrahedra for d = 3, several a region:
 mesh formats know few polyhedra, and a triangulation without new vertices shows the same. Everything
-that is known of a region stands at each of its cells.
+that is known of a region stands at each of its cells. Cycles come as points, lines and triangles
+beside them.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,12 +26,27 @@ from relutopo.system.files import atomic_write
 __all__ = ["save_mesh"]
 
 _FORMATS = {".vtu": "vtu", ".vtk": "vtk"}
+_SIMPLICES = ("vertex", "line", "triangle", "tetra")
+
+
+class _Cycle(Protocol):
+    """What is written of a cycle."""
+
+    @property
+    def birth(self) -> float: ...
+
+    @property
+    def death(self) -> float: ...
+
+    @property
+    def simplices(self) -> NDArray[np.float64]: ...
 
 
 def save_mesh(
     path: str | os.PathLike[str],
     complex_: Cells,
     cell_data: Mapping[str, ArrayLike] | None = None,
+    cycles: Sequence[_Cycle] = (),
 ) -> None:
     """Write the regions of a complex as a mesh, atomically.
 
@@ -46,13 +63,19 @@ def save_mesh(
     cell_data : mapping of str to (n_regions,) array_like, optional
         Numbers of the regions by name, for example
         ``{"fiedler": part.vector, "population": part.counts}``.
+    cycles : sequence of Cycle, optional
+        Such as ``diagram.representatives(1, least=0.1)``: their points, edges or triangles are
+        cells beside those of the regions. All cells then carry ``cycle``, the number in this
+        sequence, ``birth`` and ``death``; those of regions have -1 and NaN there, those of cycles
+        have -1 as their ``region``, and NaN or 0 for other numbers of regions.
 
     Raises
     ------
     MissingExtraError
         If meshio is not installed.
     InputError
-        If the dimension is above 3, the file name ends otherwise, or an array has another shape.
+        If the dimension is above 3, the file name ends otherwise, an array has another shape, or a
+        cycle has other coordinates.
 
     Examples
     --------
@@ -90,23 +113,60 @@ def save_mesh(
                 f"{array.shape}; pass one number for each region"
             )
         data[name] = array.astype(np.uint8) if array.dtype == bool else array
-    blocks = _blocks(complex_)
-    points = np.zeros((complex_.n_cells[0], 3))
-    points[:, : complex_.dim] = complex_.vertices
-    outputs = complex_.network(complex_.vertices)
+    points = [complex_.vertices]
+    cells: list[tuple[str, NDArray[np.int64]]] = []
+    of_cells: dict[str, list[NDArray[Any]]] = {name: [] for name in data}
+    for kind, region, corners in _blocks(complex_):
+        cells.append((kind, corners))
+        for name, array in data.items():
+            of_cells[name].append(array[region])
+    if len(cycles):
+        _append(cycles, complex_.dim, points, cells, of_cells)
+    every = np.concatenate(points)
+    outputs = complex_.network(every)
     if outputs.shape[1] == 2:
         outputs = np.append(outputs, np.zeros((len(outputs), 1)), axis=1)
     mesh = meshio.Mesh(
-        points,
-        [(kind, corners) for kind, _, corners in blocks],
+        np.pad(every, ((0, 0), (0, 3 - complex_.dim))),
+        cells,
         point_data={"output": outputs},
-        cell_data={
-            name: [array[region] for _, region, _ in blocks] for name, array in data.items()
-        },
+        cell_data=of_cells,
     )
     with atomic_write(path) as file:
         # By name: meshio writes VTK XML to no open file.
         meshio.write(file.name, mesh, file_format=_FORMATS[suffix])
+
+
+def _append(
+    cycles: Sequence[_Cycle],
+    dim: int,
+    points: list[NDArray[np.float64]],
+    cells: list[tuple[str, NDArray[np.int64]]],
+    of_cells: dict[str, list[NDArray[Any]]],
+) -> None:
+    """Append the simplices of cycles to the cells of a mesh, with points of their own."""
+    sizes = [len(corners) for _, corners in cells]
+    of_cells["cycle"] = [np.full(size, -1) for size in sizes]
+    for name in ("birth", "death"):
+        of_cells[name] = [np.full(size, np.nan) for size in sizes]
+    n_points = sum(map(len, points))
+    for number, cycle in enumerate(cycles):
+        simplices = cycle.simplices
+        size, n_corners, d = simplices.shape
+        if d != dim:
+            raise InputError(
+                f"`cycles` must have {dim} coordinates, as the complex, got {d} in number "
+                f"{number}; pass cycles of this complex, or of its decision"
+            )
+        points.append(simplices.reshape(-1, d))
+        corners = n_points + np.arange(size * n_corners).reshape(size, n_corners)
+        n_points += size * n_corners
+        cells.append((_SIMPLICES[n_corners - 1], corners))
+        own: dict[str, Any] = {"cycle": number, "birth": cycle.birth, "death": cycle.death}
+        for name, arrays in of_cells.items():
+            kind = arrays[0].dtype
+            blank = {"region": -1}.get(name, np.nan if kind.kind == "f" else 0)
+            arrays.append(np.full(size, own.get(name, blank), dtype=kind))
 
 
 def _blocks(

@@ -34,7 +34,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, overload
+from math import factorial
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,10 +47,38 @@ from relutopo.geometry.domain import FacetLists
 from relutopo.geometry.polyhedra import PolyhedralCells
 from relutopo.homology.filtration import Filtration
 from relutopo.interfaces import Reduction
+from relutopo.optional import require
+from relutopo.reports.columns import Column
 from relutopo.reports.shown import Shown
 from relutopo.system.memory import Room
 
-__all__ = ["Cycle", "CycleFinder", "Cycles", "edge_lengths"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "COLUMNS_OF_CYCLES",
+    "Cycle",
+    "CycleFinder",
+    "Cycles",
+    "edge_lengths",
+    "lives_of",
+    "solid",
+]
+
+COLUMNS_OF_CYCLES = (
+    Column("birth", "value", "filtration value at which the class is born"),
+    Column("death", "value", "value at which it dies; infinite if it never ends"),
+    Column("life", "value", "death minus birth"),
+    Column("created_by", "cell", "number, in the order of the filtration, of the cell that does"),
+    Column("ended_by", "cell", "number of the cell that ends it, -1 if none does"),
+    Column("n_cells", "cells", "cells of the cycle"),
+    Column(
+        "measure",
+        "k-volume",
+        "points, length or area of the cycle, by its degree k; where vertices have coordinates",
+    ),
+)
+"""What `Cycles.table` has."""
 
 _Ints = NDArray[np.int64]
 _Lists = tuple[_Ints, _Ints]
@@ -176,7 +205,7 @@ class Cycle(Frozen, Shown):
         """Corners of simplices into which its cells are cut, (n, dim + 1, d)."""
         if self.dim < 2:
             return self.segments if self.dim else self.vertices[:, None]
-        owner, corners = _solid(self.complex_).triangulation(self.dim)
+        owner, corners = solid(self.complex_).triangulation(self.dim)
         is_mine = np.zeros(self.complex_.n_cells[self.dim], dtype=bool)
         is_mine[self.cells] = True
         found: NDArray[np.float64] = _coordinates(self.complex_)[corners[is_mine[owner]]]
@@ -185,10 +214,7 @@ class Cycle(Frozen, Shown):
     @property
     def measure(self) -> float:
         """Its measure: how many points, how long, which area."""
-        spans = self.simplices[:, 1:] - self.simplices[:, :1]
-        gram = spans @ spans.swapaxes(1, 2)
-        sizes = np.sqrt(np.maximum(np.linalg.det(gram), 0.0)) if self.dim else np.ones(len(spans))
-        return float(sizes.sum() / np.prod(np.arange(1.0, self.dim + 1)))
+        return float(_sizes(self.simplices).sum())
 
     def _ends(self) -> _Ints:
         if self.dim != 1:
@@ -291,6 +317,60 @@ class Cycles(Frozen, Shown, Sequence[Cycle]):
 
     def __iter__(self) -> Iterator[Cycle]:
         return (self[i] for i in range(len(self)))
+
+    @cached_property
+    def measures(self) -> NDArray[np.float64]:
+        """The measure of each cycle, (n,): how many points, how long, which area."""
+        n = self.complex_.n_cells[self.dim]
+        lengths = edge_lengths(self.complex_) if self.dim == 1 else np.ones(n)
+        if lengths is None:
+            return freeze(np.array([cycle.measure for cycle in self]))
+        of_cells = lengths
+        if self.dim > 1:
+            owner, corners = solid(self.complex_).triangulation(self.dim)
+            sizes = _sizes(_coordinates(self.complex_)[corners])
+            of_cells = np.bincount(owner, weights=sizes, minlength=n).astype(np.float64)
+        sums = np.concatenate([[0.0], np.cumsum(of_cells[self.cells])])
+        return freeze(sums[self.indptr[1:]] - sums[self.indptr[:-1]])
+
+    def table(self) -> pd.DataFrame:
+        """Return a table with a row for each cycle.
+
+        Its columns are explained by ``relutopo.columns("cycles_table")``.
+
+        Returns
+        -------
+        pandas.DataFrame
+
+        Raises
+        ------
+        MissingExtraError
+            If pandas is not installed.
+
+        Examples
+        --------
+        >>> import relutopo as rt
+        >>> net = ([[[1, 0], [-1, 0], [0, 1], [0, -1]], [[1, 1, 1, 1]]], [[0, 0, 0, 0], [-1]])
+        >>> complex_ = rt.decompose(net, rt.Box(-2, 2, dim=2), enumerator="exact")
+        >>> diamond = rt.homology_basis(rt.decision_boundary(complex_), 1)
+        >>> print(diamond.table()[["birth", "death", "n_cells", "measure"]])
+           birth  death  n_cells   measure
+        0    0.0    inf        4  5.656854
+        """
+        pandas = require("pandas", "the table of cycles")
+        created_by, ended_by = self.pairs.T
+        columns: dict[str, Any] = {
+            "birth": self.births,
+            "death": self.deaths,
+            "life": lives_of(self.births, self.deaths),
+            "created_by": created_by,
+            "ended_by": ended_by,
+            "n_cells": np.diff(self.indptr),
+        }
+        if hasattr(self.complex_, "vertices"):
+            columns["measure"] = self.measures
+        table: pd.DataFrame = pandas.DataFrame(columns)
+        return table
 
 
 class CycleFinder:
@@ -602,7 +682,31 @@ def _coordinates(complex_: CellLists) -> NDArray[np.float64]:
     return vertices
 
 
-def _solid(complex_: CellLists) -> PolyhedralCells:
+def lives_of(births: NDArray[np.float64], deaths: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how long classes live; those between equal values, infinite ones too, not at all.
+
+    Examples
+    --------
+    >>> lives_of(np.array([0.0, np.inf]), np.array([2.0, np.inf])).tolist()
+    [2.0, 0.0]
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.where(births == deaths, 0.0, deaths - births)
+
+
+def _sizes(simplices: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the k-dimensional measures of simplices, (n, k + 1, d)."""
+    spans = simplices[:, 1:] - simplices[:, :1]
+    k = spans.shape[1]
+    if not k:
+        return np.ones(len(simplices))
+    sizes = np.sqrt(np.maximum(np.linalg.det(spans @ spans.swapaxes(1, 2)), 0.0))
+    scaled: NDArray[np.float64] = sizes / factorial(k)
+    return scaled
+
+
+def solid(complex_: CellLists) -> PolyhedralCells:
+    """Return the convex cells of what has coordinates; see `PolyhedralCells`."""
     if isinstance(complex_, PolyhedralCells):
         return complex_
     return PolyhedralCells(_coordinates(complex_), complex_.facets)

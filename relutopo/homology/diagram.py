@@ -20,7 +20,7 @@ from relutopo.arrays import Frozen, as_numbers, freeze, frozen
 from relutopo.checks import check_choice, check_integer, check_number, is_integer
 from relutopo.errors import InputError
 from relutopo.geometry.cells import CellLists
-from relutopo.homology.cycles import Cycle, CycleFinder, Cycles
+from relutopo.homology.cycles import Cycle, CycleFinder, Cycles, lives_of
 from relutopo.homology.filtration import Filtration
 from relutopo.interfaces import BoundaryMatrix, Reduction
 from relutopo.reports.shown import Shown
@@ -375,10 +375,9 @@ class Diagram(Frozen, Shown):
         """
         if least != np.inf:
             check_number("least", least, least=0.0, remedy="0 takes every class")
-        births, deaths = self.pairs(dim, over).T
-        with np.errstate(over="ignore", invalid="ignore"):  # infinite minus infinite
-            lives = np.where(births == deaths, 0.0, deaths - births)
-        finite = self.pairs(dim, "index")[lives >= least]
+        finite = self.pairs(dim, "index")
+        if least:
+            finite = finite[lives_of(*self.pairs(dim, over).T) >= least]
         essential = self.essential(dim, "index")
         endless = np.stack([essential, np.full(len(essential), -1)], axis=1)
         return self._cycles(dim, np.concatenate([finite, endless]).astype(np.int64))

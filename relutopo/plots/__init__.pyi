@@ -4,6 +4,7 @@
 from relutopo.plots.animations import animate as animate
 from relutopo.plots.complexes import plot_complex as plot_complex
 from relutopo.plots.complexes import plot_complexes as plot_complexes
+from relutopo.plots.cycles import plot_cycles as plot_cycles
 from relutopo.plots.decisions import plot_decision as plot_decision
 from relutopo.plots.figures import save_figure as save_figure
 from relutopo.plots.homology import plot_barcode as plot_barcode

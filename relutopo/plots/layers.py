@@ -50,6 +50,7 @@ __all__ = [
     "draw_points",
     "draw_regions",
     "draw_segments",
+    "fading",
     "fit_axes",
     "oriented_vector",
     "points_of",
@@ -89,7 +90,7 @@ def require_drawable(complex_: Cells) -> None:
         )
 
 
-def aspect(complex_: Cells) -> float:
+def aspect(complex_: PolyhedralCells) -> float:
     """Return height over width of a complex, within what fits on a page."""
     if complex_.dim == 1:
         return 0.6
@@ -97,7 +98,7 @@ def aspect(complex_: Cells) -> float:
     return float(np.clip(height / width, 1 / 3, 2.0))
 
 
-def axes_for(ax: Axes | None, complex_: Cells) -> Axes:
+def axes_for(ax: Axes | None, complex_: PolyhedralCells) -> Axes:
     """Return the axes to draw a complex on, made if there are none."""
     if ax is not None:
         return ax
@@ -282,7 +283,7 @@ def draw_segments(ax: Axes, segments: NDArray[np.float64], **line: Any) -> None:
 
 def draw_edges(ax: Axes, complex_: Cells) -> None:
     """Draw the edges of all regions, thinner and paler the more there are."""
-    look = _fading(complex_.n_regions, width=0.55, alpha=0.6) | _across(ax, complex_)
+    look = fading(complex_.n_regions, width=0.55, alpha=0.6) | _across(ax, complex_)
     draw_segments(ax, _facet_segments(complex_), colors=INK, **look)
 
 
@@ -299,12 +300,13 @@ def draw_edges_by_layer(ax: Axes, complex_: Cells) -> None:
         colors = matplotlib.colormaps["plasma"](np.linspace(0.0, 0.87, n_layers))
     for layer in np.unique(layer_of_edge[inner]):
         made_here = edges[inner & (layer_of_edge == layer)]
-        line = _fading(complex_.n_regions, width=1.2, alpha=0.9) | _across(ax, complex_)
+        line = fading(complex_.n_regions, width=1.2, alpha=0.9) | _across(ax, complex_)
         line["zorder"] += 1 - layer / n_layers  # earlier layers are coarser: on top
         draw_segments(ax, made_here, colors=colors[layer], label=f"layer {layer}", **line)
 
 
-def _fading(n_regions: int, *, width: float, alpha: float) -> dict[str, Any]:
+def fading(n_regions: int, *, width: float, alpha: float) -> dict[str, Any]:
+    """Return a look of edges that is thinner and paler the more regions there are."""
     crowd = max(n_regions / 150, 1.0)
     return {
         "linewidths": max(width * crowd**-0.3, 0.08),

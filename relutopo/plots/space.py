@@ -12,6 +12,7 @@ from relutopo.checks import check_integer
 from relutopo.errors import InputError
 from relutopo.geometry.cells import Cells, check_cells
 from relutopo.geometry.polygons import edge_vertices, polygons
+from relutopo.geometry.polyhedra import PolyhedralCells
 from relutopo.plots import frames
 from relutopo.plots import layers as drawing
 from relutopo.plots.style import new_figure, own_size, style_unless, tick_labels
@@ -366,12 +367,14 @@ def _seen_from_outside(
     ]
 
 
-def polygons_in_space(complex_: Cells, faces: NDArray[np.intp]) -> list[NDArray[np.float64]]:
+def polygons_in_space(
+    complex_: PolyhedralCells, faces: NDArray[np.intp]
+) -> list[NDArray[np.float64]]:
     """Return the corners of some 2-cells, in order around each.
 
     Parameters
     ----------
-    complex_ : Cells
+    complex_ : PolyhedralCells
         Of dimension 3.
     faces : (m,) ndarray of int
         Numbers of 2-cells.

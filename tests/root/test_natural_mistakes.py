@@ -238,6 +238,7 @@ CALLS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "plot_spectral_embedding": (P.plot_spectral_embedding, (PARTS, X, Y)),
     "plot_spike_timeline": (P.plot_spike_timeline, (WORDS, [1.0])),
     "plot_timeline": (P.plot_timeline, (WORDS,)),
+    "plot_cycles": (P.plot_cycles, (DIAGRAM.representatives(1),)),
     "plot_decision": (P.plot_decision, (COMPLEX, X, Y > 0)),
     "segments": (rt.segments, (NET, X, X[::-1])),
     "segments of pairs": (lambda m, x, pairs: rt.segments(m, x, pairs=pairs), (NET, X, [(0, 1)])),
