@@ -2,12 +2,14 @@
 
 Complexes of networks with one hidden layer, two in the plane and one in space, under a random
 filtration. For each reducer the time from the arrays of a `BoundaryMatrix` to the arrays of pairs;
-for PHAT also its reduction alone, after its matrix is loaded. All pairs are compared.
+for PHAT also its reduction alone, after its matrix is loaded. All pairs are compared. And the
+representatives of all classes, beside the reduction in the same run.
 """
 
 from __future__ import annotations
 
 import tempfile
+import time
 from dataclasses import dataclass
 from itertools import combinations, product
 from pathlib import Path
@@ -114,14 +116,30 @@ def random_closure(cells: Cells) -> rt.Filtration:
 CASES = ["plane", "space"] if QUICK else ["plane", "space", "large plane"]
 
 
+@dataclass(frozen=True)
+class Filtered:
+    """Cells in an order, and their boundary matrix."""
+
+    name: str
+    cells: Cells
+    filtration: rt.Filtration
+    boundary: rt.BoundaryMatrix
+
+
 @pytest.fixture(scope="module", params=CASES)
-def case(request: pytest.FixtureRequest) -> tuple[str, rt.BoundaryMatrix]:
+def filtered(request: pytest.FixtureRequest) -> Filtered:
     n_lines = {"plane": 60 if QUICK else 520, "large plane": 1680}
     if request.param == "space":
         cells = space_cells(20 if QUICK else 62)
     else:
         cells = plane_cells(n_lines[request.param])
-    return request.param, boundary_matrix(cells, random_closure(cells))
+    order = random_closure(cells)
+    return Filtered(request.param, cells, order, boundary_matrix(cells, order))
+
+
+@pytest.fixture(scope="module")
+def case(filtered: Filtered) -> tuple[str, rt.BoundaryMatrix]:
+    return filtered.name, filtered.boundary
 
 
 def rounds(name: str) -> int:
@@ -178,6 +196,36 @@ def test_phat_alone(benchmark: Any, case: tuple[str, rt.BoundaryMatrix], algorit
         "n_cells": boundary.n_columns,
         "reducer": f"phat {algorithm}",
         "timed": "reduction alone",
+    }
+
+
+def test_cycles(benchmark: Any, filtered: Filtered) -> None:
+    """The representatives of all classes, in turn with the reduction."""
+    z2 = registry.create("reducer", "z2")
+    reductions: list[float] = []
+    found: list[rt.Cycles] = []
+
+    def reduce() -> tuple[tuple[rt.Diagram], dict[str, Any]]:
+        begin = time.perf_counter()
+        reduction = z2.reduce(filtered.boundary)
+        reductions.append(time.perf_counter() - begin)
+        return (
+            rt.Diagram.of(reduction, filtered.boundary, filtered.filtration, filtered.cells),
+        ), {}
+
+    def represent(diagram: rt.Diagram) -> None:
+        found[:] = [diagram.representatives(dim) for dim in range(len(filtered.cells.n_cells))]
+
+    represent(*reduce()[0])  # loads the kernels
+    benchmark.pedantic(represent, setup=reduce, rounds=rounds(filtered.name))
+    benchmark.extra_info |= {
+        "complex": filtered.name,
+        "n_cells": filtered.boundary.n_columns,
+        "reducer": "cycles",
+        "timed": "representatives of all classes",
+        "n_cycles": sum(map(len, found)),
+        "n_cells_of_cycles": sum(len(cycles.cells) for cycles in found),
+        "times_reduction": benchmark.stats["min"] / min(reductions[1:]),
     }
 
 

@@ -199,6 +199,15 @@ def _reduction(rows: Rows) -> Iterable[Target]:
                 f"{1e3 * best['seconds']:.1f} ms)"
             )
             yield Target(what, f"≥ {wanted} times as long as z2", measured, ratio >= wanted)
+        cycles = rows.best("reducers", complex=name, reducer="cycles")
+        if cycles:
+            what = f"representatives of all classes, {cycles['n_cells']:,} cells ({name})"
+            times = cycles["times_reduction"]
+            measured = f"{times:.2f} times ({1e3 * cycles['seconds']:.1f} ms)"
+            if name == "space":
+                yield Target(what, "a number", measured, None)
+            else:
+                yield Target(what, "< 2 times the reduction", measured, times < 2)
 
 
 def _pipeline(rows: Rows) -> Iterable[Target]:

@@ -1,6 +1,8 @@
 """Compiled kernels of `relutopo.homology.cycles`, whose docstring says why they are right.
 
-Nodes are numbered by age: a smaller number is older, and 0 is the ground.
+Cells of one dimension are joined by cells of the next or of the one before; they are nodes and
+links here. The node after the last one is the *ground*, older than all others: the other end of a
+link that has one end alone.
 """
 
 from __future__ import annotations
@@ -13,11 +15,14 @@ from numpy.typing import NDArray
 from relutopo.system.compilation import njit
 
 __all__ = [
+    "chosen_above",
     "coface_nodes",
     "count_differences",
     "elder_forest",
     "face_nodes",
     "fill_differences",
+    "of_dimension",
+    "pairs_of_vertices",
     "reduced_columns",
     "shortest_cycles",
     "sums_of_columns",
@@ -28,34 +33,53 @@ _Nodes = NDArray[np.int32]
 
 
 @njit(cache=True)
-def face_nodes(indptr: _Ints, faces: _Nodes, node_of: _Nodes, ends: _Nodes) -> bool:
-    """Fill in the at most two nodes that are faces of each cell; False if a cell has more."""
-    for cell in range(len(indptr) - 1):
-        first, size = indptr[cell], indptr[cell + 1] - indptr[cell]
+def of_dimension(pairs: _Ints, dimensions: NDArray[np.int8], dim: int) -> _Ints:
+    """Return the pairs whose birth is a cell of some dimension."""
+    n = 0
+    for i in range(len(pairs)):
+        n += dimensions[pairs[i, 0]] == dim
+    chosen = np.empty((n, 2), dtype=np.int64)
+    n = 0
+    for i in range(len(pairs)):
+        if dimensions[pairs[i, 0]] == dim:
+            chosen[n, 0], chosen[n, 1] = pairs[i, 0], pairs[i, 1]
+            n += 1
+    return chosen
+
+
+@njit(cache=True)
+def face_nodes(indptr: _Ints, faces: _Nodes, ground: int, ends: _Nodes) -> bool:
+    """Fill in the at most two nodes that are faces of each link; False if a link has more."""
+    for link in range(len(indptr) - 1):
+        first, size = indptr[link], indptr[link + 1] - indptr[link]
         if size > 2:
             return False
-        for i in range(size):
-            ends[cell, i] = node_of[faces[first + i]]
+        ends[link, 0] = faces[first] if size > 0 else ground
+        ends[link, 1] = faces[first + 1] if size > 1 else ground
     return True
 
 
 @njit(cache=True)
-def coface_nodes(indptr: _Ints, faces: _Nodes, node_of: _Nodes, ends: _Nodes) -> bool:
-    """Fill in the at most two nodes that have each cell as a face; False if a cell is in more."""
-    for cell in range(len(indptr) - 1):
-        for p in range(indptr[cell], indptr[cell + 1]):
+def coface_nodes(indptr: _Ints, faces: _Nodes, ends: _Nodes) -> bool:
+    """Fill in the at most two nodes that have each link as a face; False if it is in more.
+
+    `ends` is the ground everywhere before.
+    """
+    ground = len(indptr) - 1
+    for node in range(ground):
+        for p in range(indptr[node], indptr[node + 1]):
             face = faces[p]
-            if ends[face, 0] == 0:
-                ends[face, 0] = node_of[cell]
-            elif ends[face, 1] == 0:
-                ends[face, 1] = node_of[cell]
+            if ends[face, 0] == ground:
+                ends[face, 0] = node
+            elif ends[face, 1] == ground:
+                ends[face, 1] = node
             else:
                 return False
     return True
 
 
 @njit(cache=True, inline="always")
-def _find(parent: _Nodes, node: np.int32) -> np.int32:
+def _find(parent: _Nodes, node: int) -> int:
     while parent[node] != node:
         parent[node] = parent[parent[node]]
         node = parent[node]
@@ -63,38 +87,116 @@ def _find(parent: _Nodes, node: np.int32) -> np.int32:
 
 
 @njit(cache=True)
-def elder_forest(ends: _Nodes, order: _Ints, above: _Nodes, joined_by: _Nodes) -> None:
-    """Join nodes by links in some order; of two components the older one keeps its root.
+def pairs_of_vertices(pairs: _Ints, order: _Ints, ends: _Nodes, others: _Nodes) -> bool:
+    """Fill in for each vertex the root of the older component that its own is joined to.
+
+    Parameters
+    ----------
+    pairs : (n, 2) ndarray
+        Of degree 0.
+    order : ndarray
+        All cells by number, in the order of the filtration.
+    ends : (n_1, 2) ndarray
+        The vertices of each edge, or the ground.
+    others : (n_0,) ndarray
+        Filled; the ground where the other end of the edge is none.
+
+    Returns
+    -------
+    bool
+        Whether the edges join these components.
+    """
+    ground = len(others)
+    young_at = np.full(len(order), -1, dtype=np.int32)
+    for i in range(len(pairs)):
+        young_at[pairs[i, 1]] = order[pairs[i, 0]]
+    parent = np.arange(ground + 1).astype(np.int32)
+    for place in range(len(order)):
+        young = young_at[place]
+        if young < 0:
+            continue
+        edge = order[place] - ground
+        one, old = _find(parent, ends[edge, 0]), _find(parent, ends[edge, 1])
+        if one != young:
+            one, old = old, one
+        if one != young or old == young:
+            return False
+        parent[young] = old
+        others[young] = old
+    return True
+
+
+@njit(cache=True)
+def elder_forest(links: _Nodes, nodes: _Nodes, ends: _Nodes, above: _Nodes) -> bool:
+    """Join nodes by links from the last to the first, each the younger one of two components.
 
     Then the component of a node, as it was when it ceased to be a root, is the subtree below it.
 
     Parameters
     ----------
+    links : (n,) ndarray
+        In their order.
+    nodes : (n,) ndarray
+        The root that each link joins to an older one.
     ends : (n_links, 2) ndarray
-        The two nodes of each link.
-    order : (n,) ndarray
-        Links, the first first.
-    above : (n_nodes,) ndarray
+        The nodes beside each link.
+    above : (n_nodes + 1,) ndarray
         All -1; filled with the root that each root was joined to.
-    joined_by : (n_nodes,) ndarray
-        All -1; filled with the link that joined it.
+
+    Returns
+    -------
+    bool
+        Whether the links join these components.
     """
     parent = np.arange(len(above)).astype(np.int32)
-    for link in order:
-        young, old = _find(parent, ends[link, 0]), _find(parent, ends[link, 1])
-        if old == young:
-            continue
-        if old > young:
-            old, young = young, old
+    for i in range(len(links) - 1, -1, -1):
+        link, young = links[i], nodes[i]
+        one, old = _find(parent, ends[link, 0]), _find(parent, ends[link, 1])
+        if one != young:
+            one, old = old, one
+        if one != young or old == young:
+            return False
         parent[young] = old
         above[young] = old
-        joined_by[young] = link
+    return True
 
 
 @njit(cache=True)
-def count_differences(
-    ends: _Nodes, above: _Nodes, slot: _Nodes, n_slots: int
-) -> tuple[_Ints, _Nodes, _Nodes]:
+def chosen_above(
+    nodes: _Nodes, is_chosen: NDArray[np.bool_], n_chosen: int, above: _Nodes
+) -> tuple[_Nodes, _Nodes]:
+    """Contract a forest to chosen nodes, which are numbered in their order.
+
+    Parameters
+    ----------
+    nodes : (n,) ndarray
+        The first was joined last, so that what is above a node comes before it.
+    is_chosen : (n,) ndarray
+    n_chosen : int
+    above : (n_nodes + 1,) ndarray
+        See `elder_forest`.
+
+    Returns
+    -------
+    start : (n_nodes + 1,) ndarray
+        The first chosen one from each node upwards, itself included; -1 if none is.
+    following : (n_chosen,) ndarray
+        The next one above each chosen one.
+    """
+    start, following = np.full(len(above), -1, dtype=np.int32), np.empty(n_chosen, dtype=np.int32)
+    n = 0
+    for i in range(len(nodes)):
+        upwards = start[above[nodes[i]]]
+        if is_chosen[i]:
+            following[n], start[nodes[i]] = upwards, n
+            n += 1
+        else:
+            start[nodes[i]] = upwards
+    return start, following
+
+
+@njit(cache=True)
+def count_differences(ends: _Nodes, start: _Nodes, following: _Nodes, steps: _Nodes) -> _Ints:
     """Count for chosen nodes of a forest the links of which one end alone lies below them.
 
     A link with ends a and b is of the chosen nodes on the paths from a and from b to where these
@@ -103,55 +205,55 @@ def count_differences(
     Parameters
     ----------
     ends : (n_links, 2) ndarray
-    above : (n_nodes,) ndarray
-        The node above each node, an older one; -1 at roots.
-    slot : (n_nodes,) ndarray
-        Number of each chosen node, -1 for the others.
-    n_slots : int
-        How many are chosen.
+    start, following : ndarrays
+        See `chosen_above`.
+    steps : (n, 2) ndarray
+        Filled with the steps, number of the node and link, as far as there is room.
 
     Returns
     -------
-    indptr : (n_slots + 1,) ndarray
+    (n_chosen + 1,) ndarray
         Sums of the counts.
-    start, following : (n_nodes,) ndarrays
-        The first chosen node from each node upwards, itself included and not; -1 if none is.
     """
-    n_nodes = len(above)
-    start = np.full(n_nodes, -1, dtype=np.int32)
-    following = np.full(n_nodes, -1, dtype=np.int32)
-    for node in range(n_nodes):
-        if above[node] >= 0:
-            following[node] = start[above[node]]
-        start[node] = node if slot[node] >= 0 else following[node]
-    indptr = np.zeros(n_slots + 1, dtype=np.int64)
+    counts = np.zeros(len(following), dtype=np.int32)
+    n = 0
     for link in range(len(ends)):
         a, b = start[ends[link, 0]], start[ends[link, 1]]
         while a != b:
-            if a < b:
-                a, b = b, a
-            indptr[slot[a] + 1] += 1
-            a = following[a]
-    for i in range(n_slots):
-        indptr[i + 1] += indptr[i]
-    return indptr, start, following
+            below = max(a, b)
+            b = min(a, b)
+            counts[below] += 1
+            if n < len(steps):
+                steps[n, 0], steps[n, 1] = below, link
+            n += 1
+            a = following[below]
+    indptr = np.zeros(len(following) + 1, dtype=np.int64)
+    for i in range(len(following)):
+        indptr[i + 1] = indptr[i] + counts[i]
+    return indptr
 
 
 @njit(cache=True)
 def fill_differences(
-    ends: _Nodes, slot: _Nodes, indptr: _Ints, start: _Nodes, following: _Nodes
-) -> _Ints:
+    ends: _Nodes, start: _Nodes, following: _Nodes, steps: _Nodes, indptr: _Ints
+) -> _Nodes:
     """Return what `count_differences` has counted, ascending for each chosen node."""
-    links = np.empty(indptr[-1], dtype=np.int64)
+    links = np.empty(indptr[-1], dtype=np.int32)
     used = indptr[:-1].copy()
+    if len(links) <= len(steps):
+        for n in range(len(links)):
+            below = steps[n, 0]
+            links[used[below]] = steps[n, 1]
+            used[below] += 1
+        return links
     for link in range(len(ends)):
         a, b = start[ends[link, 0]], start[ends[link, 1]]
         while a != b:
-            if a < b:
-                a, b = b, a
-            links[used[slot[a]]] = link
-            used[slot[a]] += 1
-            a = following[a]
+            below = max(a, b)
+            b = min(a, b)
+            links[used[below]] = link
+            used[below] += 1
+            a = following[below]
     return links
 
 

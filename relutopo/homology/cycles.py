@@ -81,8 +81,11 @@ COLUMNS_OF_CYCLES = (
 """What `Cycles.table` has."""
 
 _Ints = NDArray[np.int64]
-_Lists = tuple[_Ints, _Ints]
+_Numbers = NDArray[np.int32]
+_Lists = tuple[_Ints, Any]
 """Cells of several cycles in CSR form: indptr and indices."""
+_STEPS = 8
+"""So many entries a (D-1)-cell are kept while borders are counted, which saves a second count."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -109,7 +112,7 @@ class Cycle(Frozen, Shown):
     ----------
     dim : int
         Degree of the homology group, and dimension of the cells.
-    cells : (n,) ndarray of int64
+    cells : (n,) ndarray of int32
         Numbers of the cells among those of dimension `dim` of the complex, ascending.
     birth, death : float
         Filtration values; the death of a class that never ends is infinite.
@@ -137,7 +140,7 @@ class Cycle(Frozen, Shown):
     """
 
     dim: int
-    cells: _Ints
+    cells: _Numbers
     birth: float
     death: float
     pair: tuple[int, int]
@@ -173,7 +176,7 @@ class Cycle(Frozen, Shown):
     @cached_property
     def vertex_numbers(self) -> _Ints:
         """Numbers of the vertices of its cells, ascending."""
-        found = self.cells
+        found: NDArray[Any] = self.cells
         for k in range(self.dim, 0, -1):
             found = np.unique(_rows_of(self.complex_.facets[k - 1], found)[1])
         return freeze(found.astype(np.int64))
@@ -240,15 +243,15 @@ class Cycles(Frozen, Shown, Sequence[Cycle]):
         Degree of the homology group, and dimension of the cells.
     indptr : (n + 1,) ndarray of int64
         Cycle i has the cells ``cells[indptr[i]:indptr[i + 1]]``.
-    cells : ndarray of int64
+    cells : ndarray of int32
         Numbers of cells of dimension `dim` of the complex, ascending in each cycle.
-    births, deaths : (n,) ndarrays of float64
-        Filtration values; infinite for the death of classes that never end.
     pairs : (n, 2) ndarray of int64
         Numbers, in the order of the filtration, of the cell that creates a class and of the one
         that ends it, -1 if none does.
     methods : (str, str)
         How those that end were found, and those that never end.
+    values : ndarray of float64
+        Filtration values of all cells, in the order of the filtration.
     complex_ : CellLists
         The complex.
 
@@ -265,15 +268,14 @@ class Cycles(Frozen, Shown, Sequence[Cycle]):
 
     dim: int
     indptr: _Ints
-    cells: _Ints
-    births: NDArray[np.float64]
-    deaths: NDArray[np.float64]
+    cells: _Numbers
     pairs: _Ints
     methods: tuple[str, str]
+    values: NDArray[np.float64]
     complex_: CellLists
 
     def __post_init__(self) -> None:
-        for name in ("indptr", "cells", "births", "deaths", "pairs"):
+        for name in ("indptr", "cells", "pairs", "values"):
             object.__setattr__(self, name, frozen(getattr(self, name)))
 
     def __repr__(self) -> str:
@@ -290,6 +292,17 @@ class Cycles(Frozen, Shown, Sequence[Cycle]):
             "cells": len(self.cells),
             "found by": list(dict.fromkeys(found)),
         }
+
+    @cached_property
+    def births(self) -> NDArray[np.float64]:
+        """Filtration values at which the classes are born, (n,)."""
+        return freeze(self.values[self.pairs[:, 0]])
+
+    @cached_property
+    def deaths(self) -> NDArray[np.float64]:
+        """Filtration values at which they die, (n,); infinite where they never end."""
+        ended_by = self.pairs[:, 1]
+        return freeze(np.where(ended_by < 0, np.inf, self.values[ended_by]))
 
     def __len__(self) -> int:
         return len(self.indptr) - 1
@@ -385,23 +398,42 @@ class CycleFinder:
         Of this complex.
     reduction : Reduction
         Of its boundary matrix.
+    dimensions : (n,) ndarray of int8
+        Of all cells, in the order of the filtration.
     """
 
-    def __init__(self, complex_: CellLists, filtration: Filtration, reduction: Reduction) -> None:
+    def __init__(
+        self,
+        complex_: CellLists,
+        filtration: Filtration,
+        reduction: Reduction,
+        dimensions: NDArray[np.int8],
+    ) -> None:
         self.complex_, self.filtration, self.reduction = complex_, filtration, reduction
+        self.dimensions = dimensions
         self._starts = np.concatenate([[0], np.cumsum(complex_.n_cells)])
         self._top = max((k for k, n in enumerate(complex_.n_cells) if n), default=0)
         self._reduced: dict[int, tuple[_Ints, _Lists]] = {}
-        self._orders: dict[int, _Ints] = {}
+        self._pairs: dict[int, _Ints] = {}
 
-    def find(self, dim: int, pairs: _Ints) -> tuple[_Lists, tuple[str, str]]:
+    def pairs(self, dim: int) -> _Ints:
+        """Return birth and death by number of the classes of one degree that end, by birth."""
+        if dim not in self._pairs:
+            from relutopo.homology import cycle_kernels as kernels  # loads numba
+
+            self._pairs[dim] = kernels.of_dimension(self.reduction.pairs, self.dimensions, dim)
+        return self._pairs[dim]
+
+    def find(self, dim: int, finite: _Ints, essential: _Ints) -> tuple[_Lists, tuple[str, str]]:
         """Return the cells of cycles in CSR form, and how they were found.
 
         Parameters
         ----------
         dim : int
-        pairs : (n, 2) ndarray of int64
-            Births and deaths by number; first those that end, then those that do not, with -1.
+        finite : (n, 2) ndarray of int64
+            Births and deaths, by number, of classes that end.
+        essential : (m,) ndarray of int64
+            Births of classes that do not.
 
         Raises
         ------
@@ -410,32 +442,30 @@ class CycleFinder:
         LimitReachedError
             If there is not enough memory.
         """
-        n_finite = int((pairs[:, 1] >= 0).sum())
-        finite, how_finite = self._finite(dim, pairs[:n_finite])
-        essential, how_essential = self._essential(dim, pairs[n_finite:, 0])
-        indptr = np.concatenate([finite[0], finite[0][-1] + essential[0][1:]])
-        return (indptr, np.concatenate([finite[1], essential[1]])), (how_finite, how_essential)
+        nothing = np.zeros(1, dtype=np.int64), np.empty(0, dtype=np.int32)
+        first, how_first = self._finite(dim, finite) if len(finite) else (nothing, "none")
+        last, how_last = self._essential(dim, essential) if len(essential) else (nothing, "none")
+        found = first if len(finite) else last
+        if len(finite) and len(essential):
+            indptr = np.concatenate([first[0], first[0][-1] + last[0][1:]])
+            found = indptr, np.concatenate([first[1], last[1]])
+        return (found[0], found[1].astype(np.int32, copy=False)), (how_first, how_last)
 
     def _finite(self, dim: int, pairs: _Ints) -> tuple[_Lists, str]:
-        if not len(pairs):
-            return (np.zeros(1, dtype=np.int64), np.empty(0, dtype=np.int64)), "none"
-        births, deaths = self._cells(dim, pairs[:, 0]), self._cells(dim + 1, pairs[:, 1])
-        if dim == 0 and self._graph is not None:
-            return self._pairs_of_vertices(self._graph, births, deaths), "union-find"
+        if dim == 0 and self._others is not None:
+            return self._pairs_of_vertices(self._others, pairs[:, 0]), "union-find"
         if dim == self._top - 1 and self._dual is not None:
-            return self._borders(self._dual, births, deaths), "dual union-find"
-        return self._columns_of(dim, deaths), "columns"
+            return self._borders(*self._dual, pairs[:, 0]), "dual union-find"
+        return self._columns_of(dim, self._cells(dim + 1, pairs[:, 1])), "columns"
 
     def _essential(self, dim: int, births: _Ints) -> tuple[_Lists, str]:
-        if not len(births):
-            return (np.zeros(1, dtype=np.int64), np.empty(0, dtype=np.int64)), "none"
         chosen = self._cells(dim, births)
         if dim == 0:
             return (np.arange(len(chosen) + 1), chosen), "union-find"
-        if dim == 1 and self._graph is not None:
-            return self._shortest(self._graph, chosen), "shortest path"
+        if dim == 1 and self._ends is not None:
+            return self._shortest(self._ends, chosen), "shortest path"
         if dim == self._top and self._dual is not None:
-            return self._components(self._dual, chosen), "dual union-find"
+            return self._components(self._dual[1], chosen), "dual union-find"
         return self._sums(dim, chosen), "columns"
 
     def _cells(self, dim: int, places: _Ints) -> _Ints:
@@ -445,13 +475,12 @@ class CycleFinder:
 
     def _order(self, dim: int) -> _Ints:
         """Return the cells of one dimension in the order in which they enter."""
-        if dim not in self._orders:
-            order = self.filtration.order
-            is_in = (order >= self._starts[dim]) & (order < self._starts[dim + 1])
-            self._orders[dim] = order[is_in] - self._starts[dim]
-        return self._orders[dim]
+        order = self.filtration.order
+        is_in = (order >= self._starts[dim]) & (order < self._starts[dim + 1])
+        found: _Ints = order[is_in] - self._starts[dim]
+        return found
 
-    def _lists(self, dim: int) -> tuple[_Ints, NDArray[np.int32]]:
+    def _lists(self, dim: int) -> tuple[_Ints, _Numbers]:
         """Return the facets of the cells of one dimension, of one type."""
         indptr, facets = self.complex_.facets[dim - 1]
         return (
@@ -460,96 +489,112 @@ class CycleFinder:
         )
 
     @cached_property
-    def _graph(self) -> _Forest | None:
-        """Vertices joined by edges; None where an edge has more than two ends."""
+    def _others(self) -> _Numbers | None:
+        """By vertex the oldest one of the component to which its own is joined.
+
+        None where an edge has more than two ends.
+        """
         from relutopo.homology import cycle_kernels as kernels  # loads numba
 
-        order = self._order(0)
-        node_of = np.empty(len(order), dtype=np.int32)
-        node_of[order] = np.arange(1, len(order) + 1)
-        ends = np.zeros((self.complex_.n_cells[1], 2), dtype=np.int32)
-        if not kernels.face_nodes(*self._lists(1), node_of, ends):
+        ends = self._ends
+        if ends is None:
             return None
-        return _Forest.grow(node_of, ends, self._order(1))
+        others = np.full(self.complex_.n_cells[0], -1, dtype=np.int32)
+        order = self.filtration.order
+        _require(kernels.pairs_of_vertices(self.pairs(0), order, ends, others))
+        return others
 
     @cached_property
-    def _dual(self) -> _Forest | None:
-        """Cells of the largest dimension joined by their facets; None where these join three."""
+    def _ends(self) -> _Numbers | None:
+        """The two ends of each edge, the number after the last vertex where it has none.
+
+        None where an edge has more than two.
+        """
+        from relutopo.homology import cycle_kernels as kernels  # loads numba
+
+        indptr, faces = self._lists(1)
+        if (np.diff(indptr) == 2).all():
+            return faces.reshape(-1, 2)
+        ends = np.empty((self.complex_.n_cells[1], 2), dtype=np.int32)
+        are_two = kernels.face_nodes(indptr, faces, self.complex_.n_cells[0], ends)
+        return read_only(ends) if are_two else None
+
+    @cached_property
+    def _dual(self) -> tuple[_Numbers, _Numbers, _Numbers] | None:
+        """The cells of the largest dimension beside each facet, what each is below, and which ones.
+
+        None where a facet has more than two.
+        """
         from relutopo.homology import cycle_kernels as kernels  # loads numba
 
         if self._top < 1:
             return None
-        order = self._order(self._top)
-        node_of = np.empty(len(order), dtype=np.int32)
-        node_of[order] = np.arange(len(order), 0, -1)
-        ends = np.zeros((self.complex_.n_cells[self._top - 1], 2), dtype=np.int32)
-        if not kernels.coface_nodes(*self._lists(self._top), node_of, ends):
+        below, n_nodes = self._top - 1, self.complex_.n_cells[self._top]
+        ends = np.full((self.complex_.n_cells[below], 2), n_nodes, dtype=np.int32)
+        if not kernels.coface_nodes(*self._lists(self._top), ends):
             return None
-        return _Forest.grow(node_of, ends, self._order(self._top - 1)[::-1].copy())
+        above = np.full(n_nodes + 1, -1, dtype=np.int32)
+        births, deaths = self.pairs(below).T
+        links = self._cells(below, births).astype(np.int32)
+        nodes = self._cells(self._top, deaths).astype(np.int32)
+        _require(kernels.elder_forest(links, nodes, ends, above))
+        return ends, above, nodes
 
-    def _pairs_of_vertices(self, graph: _Forest, births: _Ints, deaths: _Ints) -> _Lists:
-        nodes = graph.node_of[births]
-        _require((graph.joined_by[nodes] == deaths).all())
-        older = graph.above[nodes]
-        is_tied = older == 0  # to the ground, which is no vertex
-        others = np.where(is_tied, births, self._order(0)[older - 1])
-        both = np.sort(np.stack([births, others], axis=1), axis=1)
-        kept = np.ones(both.shape, dtype=bool)
-        kept[is_tied, 1] = False
-        return np.concatenate([[0], np.cumsum(kept.sum(axis=1))]), both[kept]
+    def _pairs_of_vertices(self, others: _Numbers, births: _Ints) -> _Lists:
+        own = self.filtration.order[births]
+        other = others[own]
+        indptr = 2 * np.arange(len(births) + 1)
+        both = np.stack([np.minimum(own, other), np.maximum(own, other)], axis=1).ravel()
+        is_vertex = both < len(others)
+        if not is_vertex.all():  # the other end of an edge may be none
+            return np.append(0, np.cumsum(is_vertex))[indptr], both[is_vertex]
+        return indptr, both
 
-    def _borders(self, dual: _Forest, births: _Ints, deaths: _Ints) -> _Lists:
+    def _borders(self, ends: _Numbers, above: _Numbers, nodes: _Numbers, births: _Ints) -> _Lists:
         from relutopo.homology import cycle_kernels as kernels  # loads numba
 
-        nodes = dual.node_of[deaths]
-        _require((dual.joined_by[nodes] == births).all())
-        slot = np.full(len(dual.above), -1, dtype=np.int32)
-        slot[nodes] = np.arange(len(nodes))
-        indptr, start, following = kernels.count_differences(
-            dual.ends, dual.above, slot, len(nodes)
-        )
+        every = self.pairs(self._top - 1)[:, 0]
+        is_chosen = np.zeros(len(every), dtype=np.bool_)
+        is_chosen[np.searchsorted(every, births) if len(births) < len(every) else slice(None)] = 1
+        forest = kernels.chosen_above(nodes, is_chosen, len(births), above)
+        steps = np.empty((_STEPS * len(ends), 2), dtype=np.int32)
+        indptr = kernels.count_differences(ends, *forest, steps)
         Room().check(
-            8 * int(indptr[-1]),
+            4 * int(indptr[-1]),
             f"cycles of {int(indptr[-1])} cells together",
             "choose those that live longer, with a larger `least`",
         )
-        return indptr, kernels.fill_differences(dual.ends, slot, indptr, start, following)
+        return indptr, kernels.fill_differences(ends, *forest, steps, indptr)
 
-    def _components(self, dual: _Forest, births: _Ints) -> _Lists:
-        above, everyone = dual.above, np.arange(len(dual.above))
-        root = np.where(above < 0, everyone, above)
+    def _components(self, above: _Numbers, births: _Ints) -> _Lists:
+        root = np.where(above < 0, np.arange(len(above)), above)
         while (root[root] != root).any():
             root = root[root]
-        nodes = dual.node_of[births]
-        _require((above[nodes] < 0).all())
+        _require((above[births] < 0).all())
         slot = np.full(len(above), -1)
-        slot[nodes] = np.arange(len(nodes))
-        label = slot[root[dual.node_of]]
+        slot[births] = np.arange(len(births))
+        label = slot[root[:-1]]
         cells = np.flatnonzero(label >= 0)
-        counts = np.bincount(label[cells], minlength=len(nodes))
+        counts = np.bincount(label[cells], minlength=len(births))
         in_order = cells[np.argsort(label[cells], kind="stable")]
         return np.concatenate([[0], np.cumsum(counts)]), in_order
 
-    def _shortest(self, graph: _Forest, births: _Ints) -> _Lists:
+    def _shortest(self, ends: _Numbers, births: _Ints) -> _Lists:
         from relutopo.homology import cycle_kernels as kernels  # loads numba
 
         lengths = edge_lengths(self.complex_)
-        n_edges = len(graph.ends)
-        at_node = graph.ends.ravel()
-        counts = np.bincount(at_node, minlength=len(graph.above))
+        at_node = ends.ravel()
+        counts = np.bincount(at_node, minlength=self.complex_.n_cells[0] + 1)
         found: _Lists = kernels.shortest_cycles(
             births,
-            graph.ends,
-            np.ones(n_edges) if lengths is None else lengths,
-            self._times(1),
+            ends,
+            np.ones(len(ends)) if lengths is None else lengths,
+            self.filtration.positions[self._starts[1] : self._starts[2]].copy(),
             np.concatenate([[0], np.cumsum(counts)]),
             np.argsort(at_node, kind="stable") // 2,
         )
         _require((np.diff(found[0]) > 0).all())
         return found
-
-    def _times(self, dim: int) -> _Ints:
-        return self.filtration.positions[self._starts[dim] : self._starts[dim + 1]].copy()
 
     def _columns_of(self, dim: int, deaths: _Ints) -> _Lists:
         """Return the reduced columns of some cells of dimension dim + 1."""
@@ -574,10 +619,7 @@ class CycleFinder:
 
     def _ending(self, dim: int) -> _Ints:
         """Return the cells that end classes of some degree, in their order."""
-        births, deaths = self.reduction.pairs.T
-        chosen = self.filtration.order[births]
-        is_in = (chosen >= self._starts[dim]) & (chosen < self._starts[dim + 1])
-        return self._cells(dim + 1, np.sort(deaths[is_in]))
+        return self._cells(dim + 1, np.sort(self.pairs(dim)[:, 1]))
 
     def _reduce(self, dim: int, ending: _Ints, empty: _Ints) -> tuple[_Ints, _Ints, _Lists]:
         """Reduce columns of ∂_dim; rows are numbered from the last to the first."""
@@ -588,15 +630,11 @@ class CycleFinder:
         number[order] = np.arange(len(order) - 1, -1, -1)
         indptr, facets = self.complex_.facets[dim - 1]
         sizes, rows = _rows_of((indptr, facets), np.concatenate([ending, empty]))
-        births, deaths = self.reduction.pairs.T
-        chosen = self.filtration.order[deaths]
-        is_in = (chosen >= self._starts[dim]) & (chosen < self._starts[dim + 1])
+        births, deaths = self.pairs(dim - 1).T
         place = np.full(self.complex_.n_cells[dim], -1)
         place[ending] = np.arange(len(ending))
         owner = np.full(len(order), -1, dtype=np.int64)
-        owner[number[self._cells(dim - 1, births[is_in])]] = place[
-            chosen[is_in] - self._starts[dim]
-        ]
+        owner[number[self._cells(dim - 1, births)]] = place[self._cells(dim, deaths)]
         is_right, begins, pool, step_begins, steps = kernels.reduced_columns(
             np.concatenate([[0], np.cumsum(sizes)]),
             number[rows],
@@ -606,24 +644,6 @@ class CycleFinder:
         )
         _require(is_right)
         return begins, pool, (step_begins, steps)
-
-
-@dataclass(frozen=True, eq=False)
-class _Forest:
-    """Components that were joined, the older one above; see the module's docstring."""
-
-    node_of: NDArray[np.int32]
-    ends: NDArray[np.int32]
-    above: NDArray[np.int32]
-    joined_by: NDArray[np.int32]
-
-    @classmethod
-    def grow(cls, node_of: NDArray[np.int32], ends: NDArray[np.int32], order: _Ints) -> _Forest:
-        from relutopo.homology import cycle_kernels as kernels  # loads numba
-
-        above, joined_by = (np.full(len(node_of) + 1, -1, dtype=np.int32) for _ in range(2))
-        kernels.elder_forest(ends, order, above, joined_by)
-        return cls(node_of, ends, above, joined_by)
 
 
 def edge_lengths(complex_: CellLists) -> NDArray[np.float64] | None:
@@ -652,13 +672,13 @@ def _require(are_those: Any) -> None:
         )
 
 
-def _rows_of(lists: FacetLists, cells: _Ints) -> tuple[_Ints, _Ints]:
+def _rows_of(lists: FacetLists, cells: NDArray[Any]) -> tuple[_Ints, _Ints]:
     """Return how many entries some rows of lists in CSR form have, and these entries."""
     indptr, entries = _taken((lists[0], lists[1]), cells)
     return np.diff(indptr), entries
 
 
-def _taken(lists: tuple[Any, Any], rows: _Ints) -> _Lists:
+def _taken(lists: tuple[Any, Any], rows: NDArray[Any]) -> _Lists:
     """Return some rows of lists in CSR form."""
     begins, sizes = lists[0][rows], lists[0][rows + 1] - lists[0][rows]
     indptr = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)

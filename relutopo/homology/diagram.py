@@ -291,7 +291,7 @@ class Diagram(Frozen, Shown):
                 "`complex_` and `filtration` of the diagram must be known for representatives, got "
                 "None; take the diagram from relutopo.persistence"
             )
-        return CycleFinder(self.complex_, self.filtration, self.reduction)
+        return CycleFinder(self.complex_, self.filtration, self.reduction, self.dimensions)
 
     @in_words("take a smaller complex")
     @deliver_interrupts
@@ -331,7 +331,10 @@ class Diagram(Frozen, Shown):
         [0, 1]
         """
         birth, death = self._class_of(pair)
-        return self._cycles(int(self.dimensions[birth]), np.array([[birth, death]]))[0]
+        is_finite = death >= 0
+        finite = np.array([[birth, death]] * is_finite, dtype=np.int64).reshape(-1, 2)
+        essential = np.array([birth] * (not is_finite), dtype=np.int64)
+        return self._cycles(int(self.dimensions[birth]), finite, essential)[0]
 
     @in_words("choose classes that live longer, with a larger `least`")
     @deliver_interrupts
@@ -375,26 +378,22 @@ class Diagram(Frozen, Shown):
         """
         if least != np.inf:
             check_number("least", least, least=0.0, remedy="0 takes every class")
-        finite = self.pairs(dim, "index")
+        check_integer("dim", dim, 0, self.dim, remedy="the complex has no larger cells")
+        finite, is_index = self._finder.pairs(dim), _is_index(over)
         if least:
-            finite = finite[lives_of(*self.pairs(dim, over).T) >= least]
-        essential = self.essential(dim, "index")
-        endless = np.stack([essential, np.full(len(essential), -1)], axis=1)
-        return self._cycles(dim, np.concatenate([finite, endless]).astype(np.int64))
+            ends = finite if is_index else self.values[finite]
+            finite = finite[lives_of(*ends.T) >= least]
+        return self._cycles(dim, finite, self.essential(dim, "index").astype(np.int64, copy=False))
 
-    def _cycles(self, dim: int, pairs: NDArray[np.int64]) -> Cycles:
-        (indptr, cells), methods = self._finder.find(dim, pairs)
-        births, deaths = (self.values[places] for places in pairs.T)
-        deaths = np.where(pairs[:, 1] < 0, np.inf, deaths)
+    def _cycles(self, dim: int, finite: NDArray[np.int64], essential: NDArray[np.int64]) -> Cycles:
+        (indptr, cells), methods = self._finder.find(dim, finite, essential)
+        pairs = finite
+        if len(essential):
+            endless = np.stack([essential, np.full(len(essential), -1)], axis=1)
+            pairs = np.concatenate([finite, endless])
+        whole = self._finder.complex_
         return Cycles(
-            dim,
-            freeze(indptr),
-            freeze(cells),
-            freeze(births),
-            freeze(deaths),
-            freeze(pairs),
-            methods,
-            self._finder.complex_,
+            dim, freeze(indptr), freeze(cells), freeze(pairs), methods, self.values, whole
         )
 
     def _class_of(self, pair: Any) -> tuple[int, int]:

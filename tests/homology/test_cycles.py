@@ -434,7 +434,7 @@ def test_loops_that_touch_are_taken_apart() -> None:
     none = (np.zeros(1, dtype=np.int64), np.empty(0, dtype=np.int32))
     cells = rt.DecisionBoundary(points, ((np.arange(9) * 2, ends.ravel().astype(np.int32)), none))
     first, _ = rt.homology_basis(cells, 1)
-    both = replace(first, cells=np.arange(8))
+    both = replace(first, cells=np.arange(8, dtype=np.int32))
     assert sorted(len(loop) for loop in both.loops) == [5, 5]
     assert both.measure == 8.0
     assert {tuple(p) for loop in both.loops for p in loop} == {tuple(p) for p in points}
