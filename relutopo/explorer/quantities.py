@@ -41,13 +41,18 @@ _PARTS = "columns.md#table-of-spectralpartitiontable"
 
 
 def quantities_of(
-    complex_: Cells, counts: NDArray[np.int64] | None = None, classes: tuple[str, ...] = ()
+    complex_: Cells,
+    slopes: NDArray[np.float64],
+    counts: NDArray[np.int64] | None = None,
+    classes: tuple[str, ...] = (),
 ) -> list[Quantity]:
     """Return the quantities that the regions of any complex have.
 
     Parameters
     ----------
     complex_ : Cells
+    slopes : (n_regions, n_outputs, d) ndarray
+        The first of its `output_maps`.
     counts : (n_regions,) ndarray of int64, optional
         Data points in each region.
     classes : tuple of str
@@ -58,14 +63,18 @@ def quantities_of(
     >>> import relutopo as rt
     >>> net = ([[[1.0, 0.0], [0.0, 1.0]], [[1.0, 1.0]]], [[0.0, 0.3], [-0.5]])
     >>> complex_ = rt.decompose(net, rt.Box(-1, 1, dim=2), enumerator="exact")
-    >>> [quantity.name for quantity in quantities_of(complex_)][:3]
+    >>> slopes, _ = complex_.output_maps()
+    >>> [quantity.name for quantity in quantities_of(complex_, slopes)][:3]
     ['n_active', 'volume', 'output_0']
     """
-    return list(_quantities(complex_, counts, classes))
+    return list(_quantities(complex_, slopes, counts, classes))
 
 
 def _quantities(
-    complex_: Cells, counts: NDArray[np.int64] | None, classes: tuple[str, ...]
+    complex_: Cells,
+    slopes: NDArray[np.float64],
+    counts: NDArray[np.int64] | None,
+    classes: tuple[str, ...],
 ) -> Iterator[Quantity]:
     network, n = complex_.network, complex_.n_regions
     size = {1: "length", 2: "area"}.get(complex_.dim, "volume")
@@ -75,7 +84,7 @@ def _quantities(
         for j, values in enumerate(network(complex_.centroids).T):
             label = "output" if network.n_outputs == 1 else f"output {j}"
             yield _of_table(f"output_{j}", label, values, scale="signed")
-    norms = np.linalg.norm(complex_.output_maps()[0], axis=(1, 2))
+    norms = np.linalg.norm(slopes, axis=(1, 2))
     yield Quantity(
         "gradient",
         "norm of the gradient",

@@ -136,7 +136,8 @@ def frame_of(
         What the frame is called, beside others.
     """
     x, notes = _points(complex_, points)
-    arrays = geometry_of(complex_)
+    maps = complex_.output_maps()
+    arrays = geometry_of(complex_, maps)
     facts: dict[str, Any] = {
         "layers": list(complex_.network.layer_sizes),
         "nOutputs": complex_.network.n_outputs,
@@ -186,7 +187,7 @@ def frame_of(
             )
         )
         notes += _notes_of_partition(part)
-    quantities += quantities_of(complex_, counts, classes)
+    quantities += quantities_of(complex_, maps[0], counts, classes)
     own = own_quantities(columns, complex_.n_regions)
     names = {quantity.name for quantity in own}
     quantities = [*own, *(quantity for quantity in quantities if quantity.name not in names)]
@@ -202,7 +203,9 @@ def frame_of(
     return frame, (_certainty(complex_), *notes)
 
 
-def geometry_of(complex_: Cells) -> dict[str, NDArray[Any]]:
+def geometry_of(
+    complex_: Cells, maps: tuple[NDArray[np.float64], NDArray[np.float64]]
+) -> dict[str, NDArray[Any]]:
     """Return the arrays of a complex of the plane as the page reads them.
 
     ``vertices``, the coordinates as they are; ``offsets`` and ``corners``, the vertices of each
@@ -214,6 +217,8 @@ def geometry_of(complex_: Cells) -> dict[str, NDArray[Any]]:
     ----------
     complex_ : Cells
         Of dimension 2.
+    maps : (ndarray, ndarray)
+        Its `output_maps`.
     """
     offsets, corners = polygons(complex_)
     arrays: dict[str, NDArray[Any]] = {
@@ -227,8 +232,7 @@ def geometry_of(complex_: Cells) -> dict[str, NDArray[Any]]:
     }
     n_numbers = complex_.network.n_outputs * (complex_.dim + 1)
     if n_numbers <= _FEW_NUMBERS or n_numbers * complex_.n_regions <= _MOST_NUMBERS:
-        slopes, constants = complex_.output_maps()
-        arrays |= {"slopes": slopes, "constants": constants}
+        arrays |= dict(zip(("slopes", "constants"), maps, strict=True))
     return arrays
 
 

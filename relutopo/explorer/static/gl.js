@@ -63,22 +63,22 @@ precision highp int;
       return buffer;
     },
 
-    /** Width of textures that hold one number a region. */
+    /** Width of textures that are tables. */
     WIDTH: 2048,
 
-    /** A texture with one entry a region; `fill` writes it anew. */
+    /** A texture with one entry a region or a segment; `fill` writes it anew. */
     table: (gl, format) => {
       const texture = gl.createTexture();
-      const [internal, outer, type, Type] = {
-        number: [gl.R32F, gl.RED, gl.FLOAT, Float32Array],
-        bits: [gl.R8UI, gl.RED_INTEGER, gl.UNSIGNED_BYTE, Uint8Array],
+      const [internal, outer, type, Type, size] = {
+        number: [gl.R32F, gl.RED, gl.FLOAT, Float32Array, 1],
+        four: [gl.RGBA32F, gl.RGBA, gl.FLOAT, Float32Array, 4],
+        bits: [gl.R8UI, gl.RED_INTEGER, gl.UNSIGNED_BYTE, Uint8Array, 1],
       }[format];
       return {
         texture,
-        Type,
         fill: (values) => {
-          const height = Math.max(1, Math.ceil(values.length / rt.gl.WIDTH));
-          const padded = new Type(rt.gl.WIDTH * height);
+          const height = Math.max(1, Math.ceil(values.length / size / rt.gl.WIDTH));
+          const padded = new Type(rt.gl.WIDTH * height * size);
           padded.set(values);
           rt.gl.image(gl, texture, internal, rt.gl.WIDTH, height, outer, type, padded);
         },

@@ -2,14 +2,15 @@
  * Layers of the map that are made of straight lines: facets, overlays, outlines.
  *
  * Each segment is a rectangle with round ends, a little wider than the line; what is painted of it
- * is decided by the distance to the segment, which makes edges smooth.
+ * is decided by the distance to the segment, which makes edges smooth. Its corners are made from a
+ * table of segments, since drawing many instances of four corners is slow.
  */
 (function (rt) {
   "use strict";
 
   const VERTEX = `
-in vec4 ends; // both
-in uint layer;
+uniform sampler2D segments; // both ends of each
+uniform highp usampler2D layersOf;
 uniform float width; // half of it, in device pixels
 uniform float crowd; // pixels below which segments become pale, so that many together do
 uniform vec4 colour;
@@ -19,17 +20,21 @@ out vec2 place;
 flat out float extent;
 flat out vec4 ink;
 void main() {
+  int segment = gl_VertexID / 6, corner = gl_VertexID % 6;
+  if (corner > 2) corner -= 2; // 0 1 2, 1 2 3
+  ivec2 entry = ivec2(segment % 2048, segment / 2048);
+  vec4 ends = texelFetch(segments, entry, 0);
   vec2 from = seen(ends.xy), to = seen(ends.zw);
   vec2 along = to - from;
   float l = length(along);
   vec2 forth = l > 0.0 ? along / l : vec2(1.0, 0.0);
   vec2 aside = vec2(-forth.y, forth.x);
   float reach = width + 1.0;
-  float sideward = (gl_VertexID & 1) == 0 ? -reach : reach;
-  bool isEnd = gl_VertexID >= 2;
+  float sideward = (corner & 1) == 0 ? -reach : reach;
+  bool isEnd = corner >= 2;
   place = vec2(isEnd ? l + reach : -reach, sideward);
   extent = l;
-  ink = byLayer ? texelFetch(colours, ivec2(int(layer), 0), 0) : colour;
+  ink = byLayer ? texelFetch(colours, ivec2(int(texelFetch(layersOf, entry, 0).r), 0), 0) : colour;
   ink.a = colour.a;
   if (crowd > 0.0) ink.a *= clamp(l / crowd, 0.0, 1.0);
   vec2 pixels = (isEnd ? to + forth * reach : from - forth * reach) + aside * sideward;
@@ -50,10 +55,11 @@ void main() {
 
   rt.createLines = function (gl) {
     const program = rt.gl.program(gl, VERTEX, FRAGMENT);
-    const at = ["ends", "layer"].map((name) => gl.getAttribLocation(program.program, name));
     const colours = gl.createTexture();
-    const none = new Uint8Array(4);
-    rt.gl.image(gl, colours, gl.RGBA8, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, none);
+    rt.gl.image(gl, colours, gl.RGBA8, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, new Uint8Array(4));
+    const noLayers = rt.gl.table(gl, "bits");
+    noLayers.fill(new Uint8Array(1));
+    const nothing = gl.createVertexArray();
 
     return {
       /** Colours of layers, as bytes. */
@@ -93,24 +99,17 @@ void main() {
           for (let k = 0; k < 4; k++) places[4 * i + k] = segments[from + k] - centre[k & 1];
           if (kinds) kinds[i] = layers[order[i]];
         }
-        const buffers = [rt.gl.buffer(gl, gl.ARRAY_BUFFER, places)];
-        if (kinds) buffers.push(rt.gl.buffer(gl, gl.ARRAY_BUFFER, kinds));
-        const array = gl.createVertexArray();
-        gl.bindVertexArray(array);
-        gl.enableVertexAttribArray(at[0]);
-        gl.vertexAttribDivisor(at[0], 1);
-        if (kinds) {
-          gl.enableVertexAttribArray(at[1]);
-          gl.vertexAttribDivisor(at[1], 1);
-        }
-        gl.bindVertexArray(null);
-        return { n, runs, buffers, array, hasLayers: Boolean(kinds) };
+        const table = rt.gl.table(gl, "four");
+        table.fill(places);
+        const ofLayers = kinds && rt.gl.table(gl, "bits");
+        ofLayers?.fill(kinds);
+        return { n, runs, table, ofLayers };
       },
 
       remove: (lines) => {
         if (!lines) return;
-        for (const buffer of lines.buffers) gl.deleteBuffer(buffer);
-        gl.deleteVertexArray(lines.array);
+        gl.deleteTexture(lines.table.texture);
+        if (lines.ofLayers) gl.deleteTexture(lines.ofLayers.texture);
       },
 
       /**
@@ -122,23 +121,19 @@ void main() {
       draw: (view, lines, { width, colour, alpha = 1, crowd = 0, byLayer = false }) => {
         if (!lines || !lines.n) return;
         rt.gl.use(gl, program, view);
-        rt.gl.textures(gl, program.at, { colours });
+        rt.gl.textures(gl, program.at, {
+          segments: lines.table.texture,
+          layersOf: (lines.ofLayers ?? noLayers).texture,
+          colours,
+        });
         gl.uniform1f(program.at.width, (width * view.density) / 2);
         gl.uniform1f(program.at.crowd, crowd * view.density);
-        gl.uniform1i(program.at.byLayer, byLayer && lines.hasLayers ? 1 : 0);
+        gl.uniform1i(program.at.byLayer, byLayer && lines.ofLayers ? 1 : 0);
         rt.gl.colour(gl, program.at.colour, colour, alpha);
-        gl.bindVertexArray(lines.array);
-        gl.vertexAttribI4ui(at[1], 0, 0, 0, 0);
+        gl.bindVertexArray(nothing);
         rt.visibleRuns(lines.runs, view.box, (first, end) => {
-          // Where instances begin is told by where attributes do.
-          gl.bindBuffer(gl.ARRAY_BUFFER, lines.buffers[0]);
-          gl.vertexAttribPointer(at[0], 4, gl.FLOAT, false, 16, 16 * first * RUN);
-          if (lines.hasLayers) {
-            gl.bindBuffer(gl.ARRAY_BUFFER, lines.buffers[1]);
-            gl.vertexAttribIPointer(at[1], 1, gl.UNSIGNED_BYTE, 1, first * RUN);
-          }
           const count = Math.min(lines.n, end * RUN) - first * RUN;
-          gl.drawArraysInstanced(gl.TRIANGLE_STRIP, 0, 4, count);
+          gl.drawArrays(gl.TRIANGLES, 6 * first * RUN, 6 * count);
         });
         gl.bindVertexArray(null);
       },

@@ -8,10 +8,13 @@
 
   const { element, store } = rt;
 
+  /** Milliseconds after navigation at which the page had come so far. */
+  rt.times = { parsed: performance.now() };
+
   async function show(index) {
     const block = await rt.data.frame(index);
     if (store.get("frame") !== index) return; // another is wanted by now
-    if (block.facts.index !== index) block.facts.index = index;
+    rt.times.unpacked ??= performance.now();
     const frame = (block.frame ??= rt.createFrame(block, index));
     const changes = { current: frame };
     if (store.get("current")) {
@@ -48,6 +51,7 @@
     store.on("frame", () => show(store.get("frame")));
     rt.map.resize();
     rt.map.draw();
+    rt.times.drawn = performance.now();
     document.documentElement.dataset.state = "ready";
   }
 
