@@ -1,13 +1,12 @@
 """The quantities of regions: what a map can show, and what a region has.
 
-Invariants: numbers are those of the library's tables and records, and meanings are those of their
-columns; what has no value in a region is NaN, or the category -1.
+Invariant: numbers are those of the library's tables and records, under the names that they have
+there; what has no value in a region is NaN, or the category -1.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,14 +15,11 @@ from relutopo.arrays import as_array, as_labels, as_numbers
 from relutopo.errors import InputError
 from relutopo.explorer.scene import Quantity
 from relutopo.geometry.cells import Cells
-from relutopo.geometry.tables import COLUMNS_OF_REGIONS
 from relutopo.plots.layers import scaled_vector, sign_of_labels
 from relutopo.plots.parts import looks_of_parts
-from relutopo.reports.columns import Column, column_of
 from relutopo.spectral.agreement import decision_of_regions
 from relutopo.spectral.fiedler import FiedlerPartition
 from relutopo.spectral.spectral_partition import SpectralPartition
-from relutopo.spectral.table import COLUMNS_OF_PARTS, COLUMNS_OF_SIDES
 from relutopo.system.untrusted import printable
 
 __all__ = ["own_quantities", "quantities_of", "quantities_of_partition"]
@@ -77,59 +73,73 @@ def _quantities(
     classes: tuple[str, ...],
 ) -> Iterator[Quantity]:
     network, n = complex_.network, complex_.n_regions
+    yield Quantity(
+        "n_active",
+        "active neurons",
+        complex_.patterns.sum(axis=1),
+        "neurons",
+        "How many hidden neurons are on in the region.",
+        docs=_REGIONS,
+    )
     size = {1: "length", 2: "area"}.get(complex_.dim, "volume")
-    yield _of_table("n_active", "active neurons", complex_.patterns.sum(axis=1))
-    yield _of_table("volume", size, complex_.volumes, scale="log")
+    yield Quantity(
+        "volume",
+        size,
+        complex_.volumes,
+        "",
+        f"The {size} of the region; colours go by its magnitude.",
+        scale="log",
+        docs=_REGIONS,
+    )
     if network.n_outputs <= _MOST_OUTPUTS or network.n_outputs * n <= _MOST_VALUES:
         for j, values in enumerate(network(complex_.centroids).T):
-            label = "output" if network.n_outputs == 1 else f"output {j}"
-            yield _of_table(f"output_{j}", label, values, scale="signed")
+            which = "" if network.n_outputs == 1 else f" {j}"
+            yield Quantity(
+                f"output_{j}",
+                f"output{which}",
+                values,
+                "",
+                f"The network's output{which} at the centre of mass of the region, before a link.",
+                scale="signed",
+                limits=_symmetric(values),
+                docs=_REGIONS,
+            )
     norms = np.linalg.norm(slopes, axis=(1, 2))
     yield Quantity(
         "gradient",
         "norm of the gradient",
         norms,
         "output / input",
-        "Root of the sum of squares of the entries of A, where f(x) = A x + c on the region.",
+        "How steep the network is on the region: the root of the sum of squares of the entries of "
+        "A in f(x) = A x + c.",
         limits=_saturated(norms),
+        docs=_REGIONS,
     )
     yield from _decision(complex_, classes)
     if counts is not None:
-        yield _of_table("n_points", "data points", counts)
+        yield Quantity(
+            "n_points", "data points", counts, "points", "How many data points lie in the region.",
+            docs=_REGIONS,
+        )  # fmt: skip
     owners = complex_.facet_regions
     n_sides = np.bincount(owners[owners[:, 1] < 0, 0], minlength=n)
     n_facets = np.diff(complex_.facets[-1][0])
-    yield _of_table("n_neighbours", "neighbours", n_facets - n_sides)
+    yield Quantity(
+        "n_neighbours",
+        "neighbours",
+        n_facets - n_sides,
+        "regions",
+        "How many regions share a facet with the region.",
+        docs=_REGIONS,
+    )
     yield _newest_layer(complex_)
 
 
-def _of_table(name: str, label: str, values: NDArray[Any], scale: Any = "linear") -> Quantity:
-    """Return a quantity that is a column of the table of regions."""
-    column = next(column for column in COLUMNS_OF_REGIONS if column.is_named(name))
-    return _of_column(column, name, label, values, scale, docs=_REGIONS)
-
-
-def _of_column(
-    column: Column,
-    name: str,
-    label: str,
-    values: NDArray[Any],
-    scale: Any = "linear",
-    **options: Any,
-) -> Quantity:
-    limits = None
-    if scale == "signed":
-        modulus = np.abs(values[np.isfinite(values)])
-        most = float(np.quantile(modulus, _SATURATION)) if modulus.size else 0.0
-        limits = (-most, most)
-    return Quantity(
-        name, label, values, column.unit, _sentence(column.meaning), scale=scale,
-        **{"limits": limits, **options},
-    )  # fmt: skip
-
-
-def _sentence(words: str) -> str:
-    return f"{words[:1].upper()}{words[1:].rstrip('.')}."
+def _symmetric(values: NDArray[np.float64], quantile: float = _SATURATION) -> tuple[float, float]:
+    """Return limits on both sides of zero."""
+    modulus = np.abs(values[np.isfinite(values)])
+    most = float(np.quantile(modulus, quantile)) if modulus.size else 0.0
+    return -most, most
 
 
 def _saturated(values: NDArray[np.float64]) -> tuple[float, float] | None:
@@ -148,22 +158,30 @@ def _decision(complex_: Cells, classes: tuple[str, ...]) -> Iterator[Quantity]:
     if not names and network.n_outputs == 1:
         names = ("output < 0", "output > 0")
     names = names or tuple(f"class {k}" for k in range(n_classes))
-    column = column_of(COLUMNS_OF_SIDES, "decision")
     crossed = None
     if network.n_outputs <= 2:
         found = decision_of_regions(complex_)
         decided, crossed = found.positive.astype(np.int32), found.crossed
     else:
         decided = network(complex_.interior_points).argmax(axis=1)
-    yield _of_column(
-        column, "decision", "class", decided, kind="category", categories=names, docs=_PARTITION
+    by = "the sign of its output" if network.n_outputs == 1 else "the greatest of its outputs"
+    yield Quantity(
+        "decision",
+        "class",
+        decided,
+        "",
+        f"What the network decides for at a point inside the region, by {by}.",
+        kind="category",
+        categories=names,
+        docs=_PARTITION,
     )
     if crossed is not None:
-        yield _of_column(
-            column_of(COLUMNS_OF_SIDES, "is_crossed"),
+        yield Quantity(
             "is_crossed",
             "crossed by the decision",
             crossed.astype(np.int32),
+            "",
+            "Whether the decision boundary goes through the region.",
             kind="category",
             categories=("no", "yes"),
             docs=_PARTITION,
@@ -183,7 +201,7 @@ def _newest_layer(complex_: Cells) -> Quantity:
         "newest_layer",
         "layer of the newest neuron",
         newest,
-        "layer",
+        "",
         "Last layer, from 0, of which a neuron changes its sign at the border of the region.",
         kind="category",
         categories=tuple(f"layer {k}" for k in range(len(network.layer_sizes))),
@@ -212,11 +230,12 @@ def quantities_of_partition(
     >>> [quantity.name for quantity in quantities_of_partition(part)]
     ['fiedler', 'part', 'vertex_weight']
     """
-    weights = _of_column(
-        column_of(COLUMNS_OF_SIDES, "vertex_weight"),
+    weights = Quantity(
         "vertex_weight",
         "vertex weight",
         part.vertex_weights,
+        "",
+        "How much the region counts in the partition: its entry of W_V.",
         docs=_PARTITION,
     )
     if isinstance(part, FiedlerPartition):
@@ -233,12 +252,13 @@ def _of_sides(
     # As far as figures go before they saturate.
     scaled = np.abs(scaled_vector(part))
     most = float(np.nanmax(np.abs(part.vector)) / max(np.nanmax(scaled), 1.0))
-    yield _of_column(
-        column_of(COLUMNS_OF_SIDES, "fiedler"),
+    yield Quantity(
         "fiedler",
         "Fiedler vector",
         part.vector,
-        "signed",
+        "",
+        "Entry of the Fiedler vector: its signs are the sides, and it changes slowly within them.",
+        scale="signed",
         limits=(-sign * most, sign * most),
         docs=_PARTITION,
     )
@@ -247,7 +267,7 @@ def _of_sides(
         "part",
         "side",
         values,
-        "1",
+        "",
         "Side of the Fiedler vector on which the region lies: the sign of its entry; on the cut "
         "where rounding leaves the sign open.",
         kind="category",
@@ -267,7 +287,7 @@ def _of_parts(
         "part",
         "part",
         values,
-        "1",
+        "",
         f"Part of the spectral partition in {part.k} in which the region lies; on the cut where "
         "nothing decides between parts.",
         kind="category",
@@ -276,10 +296,16 @@ def _of_parts(
         docs=_PARTS,
     )
     for i, vector in enumerate(part.vectors.T, 1):
-        name = f"vector_{i}"
-        column = next(column for column in COLUMNS_OF_PARTS if column.is_named(name))
-        label = f"eigenvector {i + 1}"
-        yield _of_column(column, name, label, vector, "signed", docs=_PARTS)
+        yield Quantity(
+            f"vector_{i}",
+            f"eigenvector {i + 1}",
+            vector,
+            "",
+            f"Entry of eigenvector {i + 1} of the Laplacian, counted from that of zero.",
+            scale="signed",
+            limits=_symmetric(vector, 0.95),
+            docs=_PARTS,
+        )
 
 
 def own_quantities(columns: Mapping[str, ArrayLike] | None, n_regions: int) -> list[Quantity]:
@@ -337,5 +363,12 @@ def _own(name: str, values: ArrayLike, n_regions: int) -> Quantity:
     numbers = np.where(np.isfinite(numbers), numbers, np.nan)
     finite = numbers[np.isfinite(numbers)]
     is_signed = bool(finite.size and finite.min() < 0 < finite.max())
-    column = Column(name, "", meaning)
-    return _of_column(column, name, name, numbers, "signed" if is_signed else "linear")
+    return Quantity(
+        name,
+        name,
+        numbers,
+        "",
+        meaning,
+        scale="signed" if is_signed else "linear",
+        limits=_symmetric(numbers) if is_signed else None,
+    )

@@ -328,7 +328,7 @@ def _summary(complex_: Cells, part: Partition | None, points: Any) -> dict[str, 
         "neurons": f"{network.n_neurons:,} in {len(network.layer_sizes)} layers",
     }
     if isinstance(complex_.domain, AffineSlice):
-        facts["slice of"] = f"{complex_.domain.ambient_dim:,} inputs"
+        facts["inputs"] = f"{complex_.domain.ambient_dim:,}, on a slice"
     if points is not None:
         facts["data points"] = f"{len(points):,}"
     if isinstance(part, FiedlerPartition):

@@ -20,8 +20,12 @@
         : String(Number(value.toPrecision(digits)));
     const [mantissa, exponent] = text.replaceAll("-", "−").split("e");
     if (exponent === undefined) return mantissa;
-    const raised = [...exponent.replace("+", "")].map((c) => (c === "−" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[c]));
-    return `${mantissa} × 10${raised.join("")}`;
+    return `${mantissa} × ${rt.powerOfTen(Number(exponent.replace("−", "-")))}`;
+  };
+
+  rt.powerOfTen = function (exponent) {
+    const digits = [...String(exponent)].map((c) => (c === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[c]));
+    return `10${digits.join("")}`;
   };
 
   /** What a quantity is in a region, in words. */

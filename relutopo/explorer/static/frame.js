@@ -4,6 +4,8 @@
 (function (rt) {
   "use strict";
 
+  const LONG = 12; // letters of a name in a sentence
+
   /** A frame of a block of `rt.data`. */
   rt.createFrame = function ({ arrays, shapes, facts }, index) {
     const vertices = arrays.vertices ?? new Float64Array();
@@ -72,6 +74,13 @@
       overlays,
       overlayNames: [...overlays.keys(), "graph"],
       hasPoints: Boolean(arrays.points),
+
+      /** A point in words. */
+      callPoint: (point) => {
+        const { axes, inputs } = facts;
+        const names = axes.every((name) => name.length <= LONG) ? axes : inputs;
+        return names.map((name, i) => `${name} = ${rt.format(point[i], 5)}`).join(", ");
+      },
 
       /** Layer and unit of a neuron, both from 0. */
       nameOf: (neuron) => {

@@ -31,7 +31,7 @@
     if (isLog) {
       const step = Math.max(1, Math.ceil((to - from) / 5));
       places = [];
-      for (let k = Math.ceil(from); k <= to; k += step) places.push([k, rt.format(10 ** k, 3)]);
+      for (let k = Math.ceil(from); k <= to; k += step) places.push([k, rt.powerOfTen(k)]);
       if (places.length < 2) places = [from, to].map((k) => [k, rt.format(10 ** k, 3)]);
     } else {
       const isWhole = quantity.values instanceof Int32Array;

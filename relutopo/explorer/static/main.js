@@ -29,7 +29,7 @@
     document.title = title;
     rt.byId("summary").replaceChildren(
       ...Object.entries(summary).map(([name, value]) =>
-        element("span", null, element("b", null, value), ` ${name}`),
+        element("span", null, `${name} `, element("b", null, value)),
       ),
     );
     rt.byId("notes").replaceChildren(

@@ -20,10 +20,12 @@
   const ORDER = ["graph", "entered", "cut", "boundary", "cycle", "neuron", "hover", "select"];
   const SMALL = 3.2; // pixels across a mean region below which facets are not drawn
   const LARGE = 14; // and above which they are drawn in full
+  const SMALL_REGION = 22; // pixels across
   const MOMENT = 180; // milliseconds of a movement
 
   const host = rt.byId("map");
   const canvas = rt.byId("regions");
+  const pin = rt.byId("pin");
   const camera = rt.createCamera();
   const store = rt.store;
   const gl = canvas.getContext("webgl2", { antialias: true, alpha: false });
@@ -76,6 +78,7 @@
       map.lastDraw = performance.now() - begin;
       map.nDrawn++;
       rt.drawAxes?.();
+      movePin();
     },
 
     density: () => Math.min(devicePixelRatio || 1, 2.5),
@@ -178,6 +181,9 @@
     },
 
     resize: () => {
+      // No higher than what the frame needs at this width.
+      const rest = host.clientHeight - canvas.clientHeight;
+      host.style.maxHeight = `${Math.max(260, canvas.clientWidth * camera.aspect) + rest}px`;
       const { clientWidth, clientHeight } = canvas;
       const density = map.density();
       camera.resize(clientWidth, clientHeight);
@@ -247,6 +253,7 @@
     frame.order ??= rt.orderOf(frame.boxes, frame.bounds);
     camera.setFrame(frame.bounds, frame.facts.aspect);
     camera.set(store.get("view"));
+    map.resize();
     if (!layers) return;
     layers.regions.setFrame(frame);
     layers.dots.setFrame(frame);
@@ -341,6 +348,20 @@
       }
     }
     map.setLines(key, segments, look);
+  }
+
+  /** Put a ring around the chosen region where it is too small to be seen. */
+  function movePin() {
+    const [frame, region] = [rt.current, store.get("region")];
+    pin.hidden = !frame || region < 0 || region >= frame.nRegions;
+    if (pin.hidden) return;
+    const box = frame.boxes.subarray(4 * region, 4 * region + 4);
+    const [left, top] = camera.toScreen(box[0], box[3]);
+    const [right, bottom] = camera.toScreen(box[2], box[1]);
+    const [x, y] = [(left + right) / 2, (top + bottom) / 2];
+    const isSeen = x >= 0 && y >= 0 && x <= camera.width && y <= camera.height;
+    pin.hidden = !isSeen || Math.max(right - left, bottom - top) > SMALL_REGION;
+    pin.style.translate = `${canvas.offsetLeft + x}px ${canvas.offsetTop + y}px`;
   }
 
   function makeLayers() {

@@ -15,8 +15,7 @@
       element("dt", { title: entry.meaning }, entry.label),
       element("dd", null, rt.formatQuantity(entry, region)),
     ]);
-    const middle = frame.middle(region).map((x) => rt.format(x, 5));
-    const point = frame.facts.axes.map((name, i) => `${name} ${middle[i]}`).join(", ");
+    const point = frame.callPoint(frame.middle(region));
     return element("dl.numbers", null, ...rows, element("dt", null, "around"), element("dd", null, point));
   }
 

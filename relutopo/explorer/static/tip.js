@@ -14,11 +14,10 @@
     const frame = rt.current;
     tip.hidden = region === rt.OUTSIDE;
     if (tip.hidden) return;
-    const where = frame.facts.axes.map((name, i) => `${name} = ${rt.format(point[i], 5)}`);
     if (region === rt.ON_BOUNDARY) {
       tip.replaceChildren(
         rt.element("b", null, `On a facet of regions ${beside.join(", ")}`),
-        rt.element("p", null, where.join(", ")),
+        rt.element("p", null, frame.callPoint(point)),
       );
     } else {
       const first = frame.quantities.get(rt.store.get("colour"));
