@@ -17,7 +17,8 @@ from relutopo.checks import check_integer
 from relutopo.networks.network import Network
 from relutopo.networks.perceptron import ReluNetwork
 from relutopo.paths.pairs import segment_pairs
-from relutopo.paths.segments import Segments, follow, points_of
+from relutopo.paths.segments import Segments, as_graph, follow, points_of
+from relutopo.paths.slopes import slopes
 from relutopo.reports.columns import Column, row_of
 from relutopo.system.interrupts import deliver_interrupts
 from relutopo.system.memory import in_words
@@ -151,7 +152,7 @@ def path_signatures(
         "n_same": len(same),
         "n_different": len(different),
         **_of_segments(found, is_same, scale),
-        "jacobian": _over(_slope(network, x), scale),
+        "jacobian": _over(_slope(network, x, exact), scale),
         "logit_scale": scale,
         "midpoint_accuracy": _midpoint_accuracy(network, x, same, codes),
         "weight_norm": _weight_norm(model, network),
@@ -198,18 +199,17 @@ def _logit_scale(outputs: NDArray[np.float64]) -> float:
     return float(np.sqrt((centred**2).sum(axis=1).mean()))
 
 
-def _slope(network: Network, x: NDArray[np.float64]) -> float:
+def _slope(network: Network, x: NDArray[np.float64], exact: bool) -> float:
     """Return the root of the mean square Frobenius norm of the slope at points."""
-    n, d = x.shape
-    total, layer = 0.0, len(network.layer_sizes)
-    widest = max(network.n_outputs, *network.layer_sizes, 1)
-    step = max(1, _NUMBERS_AT_ONCE // ((d + 1) * widest))
-    for first in range(0, n, step):
+    graph = as_graph(network)
+    widest = max(graph.input_dim, graph.n_outputs, *graph.layer_sizes)
+    step = max(1, _NUMBERS_AT_ONCE // (graph.n_outputs * widest))
+    total = 0.0
+    for first in range(0, len(x), step):
         part = x[first : first + step]
-        reach = np.abs(part).max(axis=0)
-        maps = network.affine_maps(layer, network.signs(part) > 0, reach)
-        total += float((maps.planes[:, :d] ** 2).sum())
-    return float(np.sqrt(total / n))
+        patterns = (graph.signs(part) if exact else graph.preactivations(part)) > 0
+        total += float((slopes(graph, patterns) ** 2).sum())
+    return float(np.sqrt(total / len(x)))
 
 
 def _midpoint_accuracy(

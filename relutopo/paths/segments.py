@@ -38,7 +38,7 @@ from relutopo.system.threads import available_cores, threads
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["SegmentRecord", "Segments", "follow", "points_of", "segments"]
+__all__ = ["SegmentRecord", "Segments", "as_graph", "follow", "points_of", "segments"]
 
 _Floats = NDArray[np.float64]
 _Ints = NDArray[np.int64]
@@ -451,7 +451,7 @@ class _Work:
     ) -> None:
         self.network, self.starts, self.ends, self.exact = network, starts, ends, exact
         self.n_threads = available_cores() if n_threads is None else n_threads
-        self.graph = _as_graph(network)
+        self.graph = as_graph(network)
         self.equal_outputs = network.equal_outputs()
         self.n_uncertain = self.n_exact = self.n_open = 0
 
@@ -587,7 +587,8 @@ class _Work:
         )
 
 
-def _as_graph(network: Network) -> GraphNetwork:
+def as_graph(network: Network) -> GraphNetwork:
+    """Return the network as a graph; `InputError` for one of another kind."""
     if isinstance(network, GraphNetwork):
         return network
     if isinstance(network, ReluNetwork):

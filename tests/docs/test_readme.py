@@ -41,6 +41,25 @@ def test_examples_run_in_order(page: str, leaves: list[str], tmp_path: Path) -> 
         assert (tmp_path / name).stat().st_size > 1000
 
 
+@pytest.mark.slow
+def test_segments_of_a_convolutional_network_are_followed(tmp_path: Path) -> None:
+    """The script, with fewer pairs."""
+    code = (ROOT / "docs" / "examples" / "convolutional_segments.py").read_text()
+    assert code.count("n=24") == 2
+    result = subprocess.run(
+        [sys.executable, "-c", code.replace("n=24", "n=2")],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    assert "Segments(4 segments" in result.stdout
+    assert "certified" in result.stdout
+    assert "n_open                 0" in result.stdout
+    for name in ("segments.csv", "segment.png", "crossings.png"):
+        assert (tmp_path / name).stat().st_size > 300
+
+
 def test_the_backend_of_the_guide_solves() -> None:
     names: dict[str, type] = {}
     example, check, *_ = python_blocks(ROOT / "docs" / "backends.md")

@@ -16,6 +16,8 @@ from properties import examples
 from relutopo.errors import InputError
 from relutopo.gallery import random_network
 from relutopo.paths.measures import mean_lengths
+from relutopo.paths.segments import as_graph
+from relutopo.paths.slopes import slopes
 
 
 @given(seed=st.integers(0, 2**32 - 1), k=st.integers(1, 4), exponent=st.integers(-12, 3))
@@ -178,3 +180,23 @@ def test_numbers_of_outputs_are_these_whatever_their_type(kind: type) -> None:
     four = np.arange(30) % 4
     words = np.array(["a", "b", "c", "d"])[four]
     assert rt.path_signatures(network, x, words) == rt.path_signatures(network, x, four)
+
+
+@pytest.mark.parametrize("convolutional", [False, True])
+def test_slopes_are_those_of_the_affine_maps(convolutional: bool) -> None:
+    """The same numbers as forwards, also past residual blocks, pooling and leaky units."""
+    torch.manual_seed(0)
+    model = (
+        nn.Sequential(
+            *(nn.Conv2d(1, 3, 3), nn.LeakyReLU(0.2), nn.MaxPool2d(2), nn.BatchNorm2d(3)),
+            *(nn.Flatten(), nn.Linear(12, 5), nn.ReLU(), nn.Linear(5, 4)),
+        ).eval()
+        if convolutional
+        else nn.Sequential(nn.Linear(36, 9), nn.ReLU(), nn.Linear(9, 7), nn.ReLU(), nn.Linear(7, 4))
+    )
+    network = rt.as_network(model.double(), (1, 6, 6) if convolutional else None)
+    x = np.random.default_rng(0).normal(size=(9, 36))
+    patterns = network.preactivations(x) > 0
+    maps = network.affine_maps(len(network.layer_sizes), patterns, np.abs(x).max(axis=0))
+    found = slopes(as_graph(network), patterns)
+    np.testing.assert_allclose(found, maps.planes[:, :36].transpose(0, 2, 1), atol=1e-12)
