@@ -24,7 +24,7 @@ from browser import Opened, browser
 
 SIZES = {10_000: (2, 160, 140, 1), 200_000: (2, 380, 380, 380, 1)}
 PLAIN = """async (argument) => {
-  const rt = relutopo, frame = rt.current, source = rt.map.canvas;
+  const rt = globalThis["relutopo"], frame = rt.current, source = rt.map.canvas;
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = [source.width, source.height];
   const gl = canvas.getContext("webgl2", { antialias: true, alpha: false });
@@ -115,7 +115,7 @@ def measured(n: int, widths: tuple[int, ...], repeats: int) -> None:
         rt.explore(complex_, path)
         making = time.perf_counter() - begin
         with started.opened(path) as opened:
-            first = opened.page.evaluate("relutopo.times")
+            first = opened.js("rt.times")
             times: dict[str, Any] = opened.page.evaluate(PLAIN, {"repeats": repeats})
             used = memory(opened)
             zoomed = opened.js(

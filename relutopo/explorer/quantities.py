@@ -89,6 +89,7 @@ def _quantities(
         "",
         f"The {size} of the region; colours go by its magnitude.",
         scale="log",
+        limits=_by_magnitude(complex_.volumes),
         docs=_REGIONS,
     )
     if network.n_outputs <= _MOST_OUTPUTS or network.n_outputs * n <= _MOST_VALUES:
@@ -133,6 +134,15 @@ def _quantities(
         docs=_REGIONS,
     )
     yield _newest_layer(complex_)
+
+
+def _by_magnitude(values: NDArray[np.float64]) -> tuple[float, float] | None:
+    """Return limits that few small values do not stretch."""
+    positive = values[values > 0]
+    if not positive.size:
+        return None
+    low, high = float(np.quantile(positive, 1 - _SATURATION)), float(positive.max())
+    return (low, high) if high > low else None
 
 
 def _symmetric(values: NDArray[np.float64], quantile: float = _SATURATION) -> tuple[float, float]:
