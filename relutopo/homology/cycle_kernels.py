@@ -16,6 +16,7 @@ from relutopo.system.compilation import njit
 
 __all__ = [
     "chosen_above",
+    "cocycles",
     "coface_nodes",
     "count_differences",
     "elder_forest",
@@ -25,6 +26,7 @@ __all__ = [
     "pairs_of_vertices",
     "reduced_columns",
     "shortest_cycles",
+    "shortest_tree",
     "sums_of_columns",
 ]
 
@@ -333,6 +335,81 @@ def shortest_cycles(
         for j in range(n_touched):
             distance[touched[j]] = np.inf
     return starts, cycles[:used].copy()
+
+
+@njit(cache=True)
+def shortest_tree(
+    root: int,
+    radius: float,
+    ends: _Nodes,
+    lengths: NDArray[np.float64],
+    classes: NDArray[np.uint64],
+    indptr: _Ints,
+    links: _Ints,
+) -> tuple[NDArray[np.float64], _Ints, NDArray[np.uint64]]:
+    """Return shortest paths from a node; by Dijkstra.
+
+    Parameters
+    ----------
+    root : int
+    radius : float
+        How far paths go at most.
+    ends : (n_links, 2) ndarray
+    lengths : (n_links,) ndarray
+        Not negative.
+    classes : (n_links,) ndarray
+        What is added up, bit by bit over Z/2, along paths.
+    indptr, links : ndarrays
+        The links at each node.
+
+    Returns
+    -------
+    distance : (n_nodes,) ndarray
+        Infinite where no path leads.
+    reached_by : (n_nodes,) ndarray
+        The last link of the path, -1 if there is none.
+    sums : (n_nodes,) ndarray
+        Of `classes` along the path.
+    """
+    n_nodes = len(indptr) - 1
+    distance = np.full(n_nodes, np.inf)
+    reached_by = np.full(n_nodes, -1, dtype=np.int64)
+    sums = np.zeros(n_nodes, dtype=np.uint64)
+    distance[root] = 0.0
+    heap = [(0.0, np.int64(root))]
+    while len(heap) > 0:
+        far, node = heapq.heappop(heap)
+        if far > distance[node]:
+            continue
+        for p in range(indptr[node], indptr[node + 1]):
+            step = links[p]
+            other = np.int64(ends[step, 0]) + np.int64(ends[step, 1]) - node
+            total = far + lengths[step]
+            if total < distance[other] and total <= radius:
+                distance[other] = total
+                reached_by[other] = step
+                sums[other] = sums[node] ^ classes[step]
+                heapq.heappush(heap, (total, other))
+    return distance, reached_by, sums
+
+
+@njit(cache=True)
+def cocycles(births: _Ints, indptr: _Ints, cycles: _Nodes, classes: NDArray[np.uint64]) -> None:
+    """Fill in the classes of links so that those of each of some cycles add up to zero.
+
+    Parameters
+    ----------
+    births : (n,) ndarray
+        A link of each cycle, all others of which come before it or have their classes already.
+    indptr, cycles : ndarrays
+    classes : (n_links,) ndarray
+        Zero, but for links that are no such birth.
+    """
+    for i in range(len(births)):
+        total = np.uint64(0)
+        for p in range(indptr[i], indptr[i + 1]):
+            total ^= classes[cycles[p]]
+        classes[births[i]] = total
 
 
 @njit(cache=True)

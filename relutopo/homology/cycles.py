@@ -105,6 +105,8 @@ class Cycle(Frozen, Shown):
     shortest path                 H_1, never ends: no cycle that is there when the class is born,
                                   and not before, is shorter, by lengths where the vertices have
                                   coordinates, otherwise by the number of edges
+    short loops                   H_1, in `homology_basis`: shortest paths from some vertices close
+                                  them; they need not be the shortest
     columns                       what the reduction of the boundary matrix leaves; it may be long
     ============================  ==================================================================
 

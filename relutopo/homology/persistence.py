@@ -15,6 +15,7 @@ from relutopo.homology.boundary import boundary_matrix
 from relutopo.homology.cycles import Cycles, edge_lengths
 from relutopo.homology.diagram import BettiCurve, Diagram, Scale
 from relutopo.homology.filtration import Filtration
+from relutopo.homology.short_loops import shortened
 from relutopo.homology.strategies import FiltrationStrategy
 from relutopo.interfaces import Reducer, checked_reduction
 from relutopo.system.interrupts import deliver_interrupts
@@ -189,9 +190,11 @@ def homology_basis(complex_: CellLists, dim: int, *, reducer: str | Reducer = "z
     """Return cycles whose classes are a basis of the homology of a complex without filtration.
 
     Their number is the Betti number: loops around the holes of a class's region, the closed curves
-    of a decision boundary. A basis is one of many. For degree 1 the edges are taken in the order of
-    their lengths, where vertices have coordinates, so that cycles run along short edges, each
-    on a shortest path; that they are the shortest of all is not said.
+    of a decision boundary. A basis is one of many. That of degree 1 is short, by lengths where
+    vertices have coordinates, otherwise by numbers of edges: edges enter in the order of their
+    lengths, and the loops are then replaced by shorter ones, the shortest first, of which
+    `relutopo.homology.short_loops` says how they are found. It need not be the shortest basis of
+    all. Bases of other degrees are as `relutopo.homology.cycles` says.
 
     Parameters
     ----------
@@ -204,7 +207,7 @@ def homology_basis(complex_: CellLists, dim: int, *, reducer: str | Reducer = "z
     Returns
     -------
     Cycles
-        All are born at 0 and never end.
+        All are born at 0 and never end; their `pairs` are of an order that was made for this.
 
     Raises
     ------
@@ -235,4 +238,7 @@ def homology_basis(complex_: CellLists, dim: int, *, reducer: str | Reducer = "z
     diagram = persistence(
         complex_, Filtration(n_cells, order, np.zeros(n), "by_length"), reducer=reducer
     )
-    return diagram.representatives(dim, least=np.inf)
+    if dim != 1 or not len(diagram.essential(1)):
+        return diagram.representatives(dim, least=np.inf)
+    every = diagram.representatives(1)
+    return shortened(every, order[every.pairs[:, 0]] - n_cells[0])

@@ -32,6 +32,7 @@ for dim, hidden in ((1, [5, 4]), (3, [5, 4]), (3, [20, 20])):
     diagram = rt.persistence(complex_, rt.filtration(complex_, "layer_depth"))
     for k in range(dim):
         diagram.representatives(k)
+    rt.homology_basis(rt.decision_boundary(complex_), 1 if dim > 1 else 0)
     rt.fiedler_partition(complex_.dual_graph(), vertex_weights="unweighted")
 ends = np.random.default_rng(0).normal(size=(2, 4000, 3))
 rt.segments(random_network([3, 20, 20, 2]), *ends)
