@@ -21,6 +21,20 @@ from .._shared.planes import PlaneTable
 from .._shared.task import Limits, Stage, Task
 from . import cutting
 from . import transfer as kernels
+from .records import (
+    CARRIER,
+    LEVEL,
+    MINUS,
+    PLUS,
+    PLUS_HALF,
+    START,
+    WORD,
+    ZERO,
+    BlockCells,
+    Chains,
+    Planes,
+    Pool,
+)
 
 __all__ = ["Block", "HandedBack", "LatticeCells", "LatticeTask", "Sharing", "Workspace"]
 
@@ -95,10 +109,9 @@ class Workspace:
             self._arrays[name] = array = np.empty(shape, dtype=dtype)
         return array
 
-    def double(self, name: str) -> NDArray[Any]:
-        """Return an array with twice the rows, and the old content."""
-        self._arrays[name] = longer = doubled(self._arrays[name])
-        return longer
+    def keep(self, arrays: BlockCells | Chains | Pool) -> None:
+        """Take longer arrays in place of those of their names."""
+        self._arrays.update(arrays._asdict())
 
 
 @dataclass
@@ -145,6 +158,7 @@ class Block:
         self.dim = d = complex_.x.shape[1]
         self.n_uncertain = 0
         self.points: dict[int, Integers] = {}
+        self.words: list[NDArray[np.uint64]] = []
         # Take the cells.
         self.cells = [regions]
         lists = []
@@ -165,84 +179,115 @@ class Block:
         self.first = first[::-1]
         self.region_of = np.concatenate(region_of)
         # Lay them out.
-        self.cursor = np.zeros(cutting.N_CURSOR, dtype=np.int64)
         n = self.n_carriers
-        self.info = work.array("info", (4 * n, 4), np.int32)
-        self.kind = work.array("kind", (4 * n, 2), np.int32)
-        self.planes_of = work.array("planes_of", (4 * n, d), np.int32)
-        self.pool = work.array("pool", (3 * sum(map(len, lists)) + 4 * n,), np.int32)
+        self.chains = Chains(
+            cursor=np.zeros(cutting.N_CURSOR, dtype=np.int64),
+            ends=np.empty((0, 0, 3), dtype=np.int32),
+            links=work.array("links", (64, 2), np.int32),
+        )
+        self.lattice = BlockCells(
+            mask=work.array("mask", (4 * n, 3), np.uint64),
+            info=work.array("info", (4 * n, 4), np.int32),
+            kind=work.array("kind", (4 * n, 3), np.int32),
+            planes_of=work.array("planes_of", (4 * n, d), np.int32),
+            x=work.array("x", (4 * self.n_vertices, d), np.float64),
+            deviation=work.array("deviation", (4 * self.n_vertices,), np.float64),
+        )
+        self.pool = Pool(
+            facets=work.array("facets", (3 * sum(map(len, lists)) + 4 * n,), np.int32),
+            cuts=work.array("cuts", (1024,), np.int32),
+            side=work.array("side", (1024,), np.int32),
+        )
+        cursor, (_, info, kind, planes_of, x, deviation) = self.chains.cursor, self.lattice
         for k in range(d, 0, -1):
             kernels.lay_out(
                 self.first[k], k, self.cells[k], complex_.facets[k - 1][0], lists[d - k],
-                self.info, self.kind, self.pool, self.cursor,
+                self.lattice, self.pool.facets, cursor,
             )  # fmt: skip
         vertices = slice(self.first[0], n)
-        self.info[vertices] = 0
-        self.info[vertices, cutting.START] = np.arange(self.n_vertices)
-        self.info[vertices, cutting.PLUS_HALF] = -1
-        self.kind[vertices, cutting.CARRIER] = np.arange(self.first[0], n)
-        self.kind[vertices, cutting.LEVEL] = 0
+        info[vertices] = 0
+        info[vertices, START] = np.arange(self.n_vertices)
+        info[vertices, PLUS_HALF] = -1
+        kind[vertices, CARRIER] = np.arange(self.first[0], n)
+        kind[vertices, LEVEL] = 0
         for k in range(1, d):
             rows = slice(self.first[k], self.first[k - 1])
-            self.planes_of[rows, : d - k] = ~complex_.planes[k][self.cells[k]]
-        self.x = work.array("x", (4 * self.n_vertices, d), np.float64)
-        self.deviation = work.array("deviation", (4 * self.n_vertices,), np.float64)
-        self.x[: self.n_vertices] = complex_.x[self.cells[0]]
-        self.deviation[: self.n_vertices] = complex_.deviation[self.cells[0]]
-        self.cursor[cutting.N_CELLS] = self.cursor[cutting.FIRST_OF_UNIT] = n
-        self.cursor[cutting.N_VERTICES] = self.n_vertices
-        self.cursor[cutting.FREE_LINK] = -1
-        self.cursor[cutting.DIMENSION] = 1
-        self._prepare()
+            planes_of[rows, : d - k] = ~complex_.planes[k][self.cells[k]]
+        x[: self.n_vertices] = complex_.x[self.cells[0]]
+        deviation[: self.n_vertices] = complex_.deviation[self.cells[0]]
+        cursor[cutting.N_CELLS] = cursor[cutting.FIRST_OF_UNIT] = n
+        cursor[cutting.N_VERTICES] = self.n_vertices
+        packed = unpack_patterns(complex_.packed[regions], task.network.n_neurons)
+        self.maps = task.network.affine_maps(stage.layer, packed, task.magnitude)
+        self.signs = np.empty((0, stage.last - stage.first), dtype=np.int8)
+        self._evaluate(np.arange(self.first[0], n), 0)
+        # Neurons that are positive everywhere, or nowhere, cut nothing.
+        always = (self.signs > 0).all(axis=0)
+        self.units = np.flatnonzero(~always & (self.signs > 0).any(axis=0))
+        self.always = self.first_neuron + np.flatnonzero(always)
+        rows_ = work.array("rows", (len(regions) * len(self.units), d + 2), np.float64)
+        kernels.pick_rows(self.maps.planes, self.maps.errors, stage.first + self.units, rows_)
+        self.planes = Planes(
+            rows_, complex_.table.numbers, self.region_of, 0, len(self.units), task.limit,
+            task.target,
+        )  # fmt: skip
 
-    def _prepare(self) -> None:
-        """Evaluate the neurons at the vertices, and find the cells that they cut."""
-        task, stage, work, d = self.task, self.stage, self.work, self.dim
-        packed = self.complex.packed[self.cells[-1]]
-        patterns = unpack_patterns(packed, task.network.n_neurons)
-        maps = task.network.affine_maps(stage.layer, patterns, task.magnitude)
-        signs = np.empty((self.n_vertices, stage.last - stage.first), dtype=np.int8)
+    def _evaluate(self, vertices: NDArray[np.integer], begin: int) -> None:
+        """Append the signs of neurons from one on at vertices, whose rows come next."""
+        stage, (_, info, kind, _, x, deviation) = self.stage, self.lattice
+        rows = info[vertices, START]
+        regions = self.region_of[kind[vertices, CARRIER]]
+        signs = np.empty((len(vertices), stage.last - stage.first - begin), dtype=np.int8)
         n_open = kernels.evaluate(
-            maps.planes, maps.errors, stage.first, stage.last, self.region_of[self.first[0] :],
-            self.x[: self.n_vertices], self.deviation, self.task.limit, signs,
+            self.maps.planes, self.maps.errors, stage.first + begin, stage.last, regions, x[rows],
+            deviation[rows], self.task.limit, signs,
         )  # fmt: skip
         self.n_uncertain += n_open
-        for v in np.flatnonzero((signs == OPEN).any(axis=1)).tolist() if n_open else ():
-            c, units = self.first[0] + v, np.flatnonzero(signs[v] == OPEN)
-            signs[v, units] = self._decide(v, c, self.region_of[c], units)
-        # Neurons that are positive everywhere, or nowhere, need no masks.
-        always = (signs > 0).all(axis=0)
-        self.units = np.flatnonzero(~always & (signs > 0).any(axis=0))
-        self.always = self.first_neuron + np.flatnonzero(always)
-        n_units = len(self.units)
-        n_words = max(1, -(-n_units // 64))
-        self.rows = work.array("rows", (len(packed) * n_units, d + 2), np.float64)
-        kernels.pick_rows(maps.planes, maps.errors, stage.first + self.units, self.rows)
-        self.mask = work.array("mask", (len(self.info), 3 * n_words), np.uint64)
-        self.n_cuts = kernels.prepare(
-            self.cursor, self.n_vertices, signs, self.units, self.mask, self.info, self.pool
-        )
+        for i in np.flatnonzero((signs == OPEN).any(axis=1)).tolist() if n_open else ():
+            units = np.flatnonzero(signs[i] == OPEN)
+            signs[i, units] = self._decide(
+                int(rows[i]), int(vertices[i]), regions[i], begin + units
+            )
+        before = np.zeros((len(vertices), begin), dtype=np.int8)
+        self.signs = np.concatenate([self.signs, np.concatenate([before, signs], axis=1)])
+
+    @property
+    def n_cells(self) -> int:
+        """How many cells there are by now."""
+        return int(self.chains.cursor[cutting.N_CELLS])
 
     @property
     def n_regions(self) -> int:
         """How many regions there are by now."""
-        levels = self.kind[: self.cursor[cutting.N_CELLS], cutting.LEVEL]
+        levels = self.lattice.kind[: self.n_cells, LEVEL]
         return int(np.count_nonzero(levels == self.dim))
 
     def cut(self) -> None:
-        """Cut by all neurons."""
-        task, work = self.task, self.work
-        chains = np.zeros((self.dim + 1, len(self.units), 3), dtype=np.int32)
-        self.links = work.array("links", (2 * self.n_cuts + 4 * len(self.units) + 64, 2), np.int32)
-        self.scratch = [work.array(name, (1024,), np.int32) for name in ("cuts", "side")]
-        kernels.fill_chains(self.cursor, self.n_vertices, chains, self.links, self.mask, self.kind)
+        """Cut by all neurons, group by group."""
+        for first in range(0, len(self.units), WORD):
+            if first:
+                of_vertices = self.lattice.kind[self.n_carriers : self.n_cells, LEVEL] == 0
+                new = self.n_carriers + np.flatnonzero(of_vertices)
+                # On the planes of neurons that have cut the signs are zero, and known to be.
+                self._evaluate(new[len(self.signs) - self.n_vertices :], int(self.units[first]))
+            self._cut_by(first, self.units[first : first + WORD])
+            self.words.append(self.lattice.mask[: self.n_cells, PLUS].copy())
+
+    def _cut_by(self, first: int, units: NDArray[np.integer]) -> None:
+        """Cut by the neurons of a group."""
+        work, d, cursor = self.work, self.dim, self.chains.cursor
+        n_cuts = kernels.fill_masks(self.lattice, self.pool.facets, cursor, self.signs, units, d)
+        ends = np.zeros((d + 1, len(units), 3), dtype=np.int32)
+        links = work.array("links", (2 * n_cuts + 4 * len(units) + 64, 2), np.int32)
+        self.chains = Chains(cursor, ends, links)
+        cursor[cutting.UNIT] = cursor[cutting.STAGE] = 0
+        cursor[cutting.DIMENSION], cursor[cutting.FREE_LINK] = 1, -1
+        cursor[cutting.FIRST_OF_UNIT] = cursor[cutting.N_CELLS]
+        kernels.fill_chains(self.lattice, self.chains)
+        self.planes = self.planes._replace(first=first)
+        most_cells = self.task.limits.most_cells
         while True:
-            wish = cutting.cut(
-                self.cursor, chains, self.links, self.mask, self.info, self.kind, self.planes_of,
-                self.pool, *self.scratch, self.x, self.deviation, self.rows,
-                self.complex.table.numbers, self.region_of, self.task.limit, task.target,
-                task.limits.most_cells,
-            )  # fmt: skip
+            wish = cutting.cut(self.lattice, self.chains, self.pool, self.planes, most_cells)
             if wish == cutting.DONE:
                 return
             if wish == cutting.REFINE:
@@ -250,50 +295,58 @@ class Block:
             elif wish == cutting.SETTLE:
                 self._settle()
             elif wish == cutting.LIMIT:
-                unit = self.stage.first + int(self.units[self.cursor[cutting.UNIT] - 1])
-                n_cells = int(self.cursor[cutting.N_CELLS])
-                task.check_limit(n_cells, self.stage.layer, unit)
-            elif wish == cutting.MORE_CELLS:
-                for name in ("mask", "info", "kind", "planes_of", "x", "deviation"):
-                    setattr(self, name, work.double(name))
-            elif wish == cutting.MORE_SCRATCH:
-                self.scratch = [work.double(name) for name in ("cuts", "side")]
+                unit = self.stage.first + int(units[cursor[cutting.UNIT] - 1])
+                self.task.check_limit(self.n_cells, self.stage.layer, unit)
             else:
-                name = {cutting.MORE_POOL: "pool", cutting.MORE_LINKS: "links"}[wish]
-                setattr(self, name, work.double(name))
+                self._make_room(wish)
+
+    def _make_room(self, wish: int) -> None:
+        """Double the arrays that the kernel wants to be longer."""
+        if wish == cutting.MORE_CELLS:
+            self.lattice = self.lattice.doubled()
+            self.work.keep(self.lattice)
+        elif wish == cutting.MORE_LINKS:
+            self.chains = self.chains._replace(links=doubled(self.chains.links))
+            self.work.keep(self.chains)
+        else:
+            facets, cuts, side = self.pool
+            if wish == cutting.MORE_POOL:
+                facets = doubled(facets)
+            else:
+                cuts, side = doubled(cuts), doubled(side)
+            self.pool = Pool(facets, cuts, side)
+            self.work.keep(self.pool)
 
     def _new_vertices(self) -> NDArray[np.int64]:
         """Return the vertices of the cuts being made."""
-        first, n = self.cursor[cutting.FIRST_NEW], self.cursor[cutting.N_CUT]
+        cursor = self.chains.cursor
+        first, n = cursor[cutting.FIRST_NEW], cursor[cutting.N_CUT]
         numbers: NDArray[np.int64] = first + 1 + 2 * np.arange(n)
         return numbers
 
     def _refine(self) -> None:
         """Compute those of the new vertices exactly whose error bound is too large."""
-        vertices = self._new_vertices()
-        rows = self.info[vertices, cutting.START]
-        far = ~(self.deviation[rows] <= self.task.target)
+        vertices, x, deviation = self._new_vertices(), self.lattice.x, self.lattice.deviation
+        rows = self.lattice.info[vertices, START]
+        far = ~(deviation[rows] <= self.task.target)
         for c, v in zip(vertices[far].tolist(), rows[far].tolist(), strict=True):
-            self.x[v] = to_float(self._exact_point(v, c))
-            self.deviation[v] = self.task.rounding
+            x[v] = to_float(self._exact_point(v, c))
+            deviation[v] = self.task.rounding
 
     def _settle(self) -> None:
         """Decide the open signs of the new vertices."""
-        vertices = self._new_vertices()
-        masks = self.mask[vertices]
-        both = masks[:, cutting.PLUS :: 3] & masks[:, cutting.MINUS :: 3]
-        for c, words in zip(
-            vertices[both.any(axis=1)].tolist(), both[both.any(axis=1)], strict=True
-        ):
-            open_here = np.flatnonzero(np.unpackbits(words.astype(">u8").view(np.uint8)))
+        vertices, (mask, info, kind, *_) = self._new_vertices(), self.lattice
+        both = mask[vertices, PLUS] & mask[vertices, MINUS]
+        for c, word in zip(vertices[both != 0].tolist(), both[both != 0], strict=True):
+            open_here = np.flatnonzero(np.unpackbits(np.array([word], ">u8").view(np.uint8)))
             self.n_uncertain += len(open_here)
-            v, r = int(self.info[c, cutting.START]), self.region_of[self.kind[c, cutting.CARRIER]]
-            signs = self._decide(v, c, r, self.units[open_here])
+            units = self.units[self.planes.first + open_here]
+            region = self.region_of[kind[c, CARRIER]]
+            signs = self._decide(int(info[c, START]), c, region, units)
             for j, s in zip(open_here.tolist(), signs, strict=True):
-                w, bit = j >> 6, np.uint64(1 << (63 - (j & 63)))
-                self.mask[c, 3 * w : 3 * w + 3] &= ~bit
-                third = cutting.PLUS if s > 0 else cutting.MINUS if s < 0 else cutting.ZERO
-                self.mask[c, 3 * w + third] |= bit
+                bit = np.uint64(1 << (WORD - 1 - j))
+                mask[c] &= ~bit
+                mask[c, PLUS if s > 0 else MINUS if s < 0 else ZERO] |= bit
 
     def _decide(self, v: int, c: int, region: int, units: NDArray[np.integer]) -> list[int]:
         """Return the signs of units at vertex c, in row v of `x`, by their planes on a region."""
@@ -325,7 +378,7 @@ class Block:
             rows = self.complex.planes[0][self.cells[0][v]].tolist()
             return [(int(table.labels[p]), table.regions[p]) for p in rows]
         planes = []
-        for p in self.planes_of[c].tolist():
+        for p in self.lattice.planes_of[c].tolist():
             if p < 0:
                 planes.append((int(table.labels[~p]), table.regions[~p]))
             else:
@@ -336,9 +389,9 @@ class Block:
 
     def hand_back(self, index: int, sharing: Sharing | None) -> HandedBack:
         """Return the cells that block number `index` owns, in the order of the new complex."""
-        d = self.dim
-        n = int(self.cursor[cutting.N_CELLS])
-        kind = self.kind[:n]
+        d, n = self.dim, self.n_cells
+        (_, info, kind, _, x, deviation), facets = self.lattice, self.pool.facets
+        kind = kind[:n]
         slot = np.full(self.n_carriers, -1, dtype=np.int32)
         shared, owned = np.empty(0, dtype=np.int32), np.empty(0, dtype=bool)
         if sharing is not None:
@@ -358,14 +411,17 @@ class Block:
         orders = [order[b : b + m] for b, m in zip(begins, n_owned, strict=True)]
         # Regions ascend by pattern, the first neuron before the second.
         regions = orders[d]
-        keys = self.mask[regions, cutting.PLUS :: 3].T[::-1]
-        regions = regions[np.lexsort((*keys, kind[regions, cutting.CARRIER]))]
-        neurons = self.first_neuron + self.units
-        packed = self.complex.packed[self.cells[-1]]
+        words = [self._words_now(word) for word in self.words]
+        keys = [word[regions] for word in reversed(words)]
+        regions = regions[np.lexsort((*keys, kind[regions, CARRIER]))]
+        packed = self.complex.packed[self.cells[-1][kind[regions, CARRIER]]]
         for neuron in self.always.tolist():
             packed[:, neuron >> 3] |= np.uint8(1 << (neuron & 7))
+        neurons = self.first_neuron + self.units
+        for i, word in enumerate(words):
+            kernels.add_patterns(word[regions], neurons[WORD * i :], packed)
         vertices = orders[0]
-        rows = self.info[vertices, cutting.START]
+        rows = info[vertices, START]
         planes, table = self._planes(orders)
         return HandedBack(
             n_owned=n_owned,
@@ -374,14 +430,14 @@ class Block:
             owned=owned,
             counts=counts,
             first=first,
-            x=self.x[rows],
-            deviation=self.deviation[rows],
+            x=x[rows],
+            deviation=deviation[rows],
             lists=[
-                kernels.lists_of(regions if k == d else orders[k], self.info, self.pool, position)
+                kernels.lists_of(regions if k == d else orders[k], info, facets, position)
                 for k in range(1, d + 1)
             ],
             planes=planes,
-            packed=kernels.patterns_of(regions, kind, self.mask, neurons, packed),
+            packed=packed,
             table=table,
             points={
                 int(position[c]): self.points[v]
@@ -393,6 +449,13 @@ class Block:
             n_uncertain=self.n_uncertain,
         )
 
+    def _words_now(self, words: NDArray[np.uint64]) -> NDArray[np.uint64]:
+        """Return the positive neurons of a group for all regions, from the cells of its time."""
+        now = np.zeros(self.n_cells, dtype=np.uint64)
+        now[: len(words)] = words
+        kernels.inherit(now, len(words), self.lattice.kind, self.dim)
+        return now
+
     def _planes(
         self, orders: list[NDArray[np.int32]]
     ) -> tuple[list[NDArray[np.int32]], PlaneTable]:
@@ -402,7 +465,9 @@ class Block:
         # In the end nothing but the labels of (d-1)-cells is wanted.
         levels = [d - 1] if is_last else range(d)
         used = np.zeros(len(self.cells[-1]) * n_units, dtype=bool)
-        planes = {k: kernels.mark_planes(orders[k], self.planes_of, d - k, used) for k in levels}
+        planes = {
+            k: kernels.mark_planes(orders[k], self.lattice.planes_of, d - k, used) for k in levels
+        }
         rows = np.flatnonzero(used)
         rank = np.cumsum(used, dtype=np.int32) - np.int32(1)
         for ids in planes.values():
@@ -410,7 +475,7 @@ class Block:
         regions, units = np.divmod(rows, max(1, n_units))
         table = PlaneTable(
             labels=(self.first_neuron + self.units[units]).astype(np.int32),
-            numbers=self.rows[[] if is_last else rows],
+            numbers=self.planes.rows[[] if is_last else rows],
             regions=self.complex.packed[self.cells[-1][[] if is_last else regions]],
         )
         empty = np.empty((0, 0), dtype=np.int32)

@@ -17,23 +17,19 @@ from relutopo.system.compilation import njit
 
 from .._certified.values import OPEN, bound_near, certain_sign
 from .._shared.bits import lowest_bit, popcount
-from .cutting import (
+from .cutting import LONGEST, N_CELLS, N_LINKS, POOL_END, push_all
+from .records import (
     CARRIER,
     COUNT,
     LENGTH,
     LEVEL,
-    LONGEST,
     MINUS,
-    N_CELLS,
-    N_LINKS,
+    ORIGIN,
     PLUS,
     PLUS_HALF,
-    POOL_END,
     ROOM,
     START,
     ZERO,
-    push_all,
-    unite,
 )
 
 
@@ -78,18 +74,19 @@ def gather(cells, region_of, indptr, indices, number, first):
 
 
 @njit(cache=True, nogil=True)
-def lay_out(first, level, cells, indptr, lists, info, kind, pool, cursor):
+def lay_out(first, level, taken, indptr, lists, cells, facets, cursor):
     """Write the lists of a block's cells of one dimension, with a place to spare for each."""
+    info, kind = cells.info, cells.kind
     end = cursor[POOL_END]
     k = 0
-    for i in range(len(cells)):
+    for i in range(len(taken)):
         c = first + i
-        count = indptr[cells[i] + 1] - indptr[cells[i]]
+        count = indptr[taken[i] + 1] - indptr[taken[i]]
         info[c, START], info[c, COUNT], info[c, ROOM] = end, count, count + 1
         info[c, PLUS_HALF] = -1
         kind[c, CARRIER], kind[c, LEVEL] = c, level
         for q in range(count):
-            pool[end + q] = lists[k]
+            facets[end + q] = lists[k]
             k += 1
         end += count + 1
         cursor[LONGEST] = max(cursor[LONGEST], count)
@@ -140,40 +137,52 @@ def pick_rows(planes, errors, units, rows):
 
 
 @njit(cache=True, nogil=True)
-def prepare(cursor, n_vertices, signs, units, mask, info, pool):
-    """Write the masks of a block's cells; return how many cuts of cells they announce."""
-    n = cursor[N_CELLS]
-    for v in range(n_vertices):
-        c = n - n_vertices + v
-        mask[c] = np.uint64(0)
-        for j in range(len(units)):
-            s = signs[v, units[j]]
-            third = PLUS if s > 0 else (MINUS if s < 0 else ZERO)
-            mask[c, 3 * (j >> 6) + third] |= np.uint64(1) << np.uint64(63 - (j & 63))
+def fill_masks(cells, facets, cursor, signs, units, dim):
+    """Write the masks of a block's cells for some neurons; return how many cuts they announce.
+
+    `signs` has a row for each row of vertices.
+    """
+    mask, info, kind = cells.mask, cells.info, cells.kind
     n_cuts = 0
-    for c in range(n - n_vertices - 1, -1, -1):
-        mask[c] = np.uint64(0)
-        for i in range(info[c, START], info[c, START] + info[c, COUNT]):
-            unite(mask, c, pool[i])
-        n_cuts += _n_crossing(mask, c)
+    for level in range(dim + 1):
+        for c in range(cursor[N_CELLS]):
+            if kind[c, LEVEL] != level:
+                continue
+            plus = minus = zero = np.uint64(0)
+            if level == 0:
+                for j in range(len(units)):
+                    s = signs[info[c, START], units[j]]
+                    bit = np.uint64(1) << np.uint64(63 - j)
+                    if s > 0:
+                        plus |= bit
+                    elif s < 0:
+                        minus |= bit
+                    else:
+                        zero |= bit
+            for i in range(info[c, START], info[c, START] + info[c, COUNT]):
+                plus |= mask[facets[i], PLUS]
+                minus |= mask[facets[i], MINUS]
+                zero |= mask[facets[i], ZERO]
+            mask[c, PLUS], mask[c, MINUS], mask[c, ZERO] = plus, minus, zero
+            n_cuts += np.int64(popcount(plus & minus))
     return n_cuts
 
 
-@njit(cache=True, inline="always")
-def _n_crossing(mask, c):
-    n = np.int64(0)
-    for w in range(0, mask.shape[1], 3):
-        n += np.int64(popcount(mask[c, w + PLUS] & mask[c, w + MINUS]))
-    return n
+@njit(cache=True, nogil=True)
+def fill_chains(cells, chains):
+    """Put every cell into the chains of the neurons that cut it."""
+    chains.ends[:, :, LENGTH] = 0
+    chains.cursor[N_LINKS] = 0
+    for c in range(chains.cursor[N_CELLS]):
+        push_all(chains, cells.kind[c, LEVEL], c, cells.mask[c, PLUS] & cells.mask[c, MINUS])
 
 
 @njit(cache=True, nogil=True)
-def fill_chains(cursor, n_vertices, chains, links, mask, kind):
-    """Put every cell into the chains of the neurons that cut it."""
-    chains[:, :, LENGTH] = 0
-    cursor[N_LINKS] = 0
-    for c in range(cursor[N_CELLS] - n_vertices):
-        push_all(cursor, chains, links, mask, kind[c, LEVEL], c)
+def inherit(words, first, kind, level):
+    """Give cells of one dimension from number `first` on the words of those they come from."""
+    for c in range(first, len(words)):
+        if kind[c, LEVEL] == level:
+            words[c] = words[kind[c, ORIGIN]]
 
 
 @njit(cache=True, nogil=True)
@@ -260,7 +269,7 @@ def rename_planes(planes, rank):
 
 
 @njit(cache=True, nogil=True)
-def lists_of(order, info, pool, position):
+def lists_of(order, info, facets, position):
     """Return the facets of some cells: how many, and their positions."""
     counts = np.empty(len(order), np.int32)
     size = 0
@@ -271,25 +280,20 @@ def lists_of(order, info, pool, position):
     k = 0
     for c in order:
         for q in range(info[c, START], info[c, START] + info[c, COUNT]):
-            entries[k] = position[pool[q]]
+            entries[k] = position[facets[q]]
             k += 1
     return counts, entries
 
 
 @njit(cache=True, nogil=True)
-def patterns_of(order, kind, mask, neurons, packed):
-    """Return the patterns of regions: those of their carriers, and the neurons positive there."""
-    result = np.empty((len(order), packed.shape[1]), np.uint8)
-    n_words = mask.shape[1] // 3
-    for i in range(len(order)):
-        result[i] = packed[kind[order[i], CARRIER]]
-        for w in range(n_words):
-            bits = mask[order[i], 3 * w + PLUS]
-            while bits:
-                neuron = neurons[64 * w + 63 - np.int64(lowest_bit(bits))]
-                result[i, neuron >> 3] |= np.uint8(1 << (neuron & 7))
-                bits &= bits - np.uint64(1)
-    return result
+def add_patterns(words, neurons, packed):
+    """Set the bits of those of some neurons that are in the words of regions."""
+    for i in range(len(words)):
+        bits = words[i]
+        while bits:
+            neuron = neurons[63 - np.int64(lowest_bit(bits))]
+            packed[i, neuron >> 3] |= np.uint8(1 << (neuron & 7))
+            bits &= bits - np.uint64(1)
 
 
 @njit(cache=True, nogil=True)

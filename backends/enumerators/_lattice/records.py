@@ -1,0 +1,144 @@
+"""What the kernels of the lattice enumerator share: a block's cells, and what they are cut with.
+
+Cells of all dimensions share one numbering; a cell that is cut keeps its number for its half on the
+minus side, and the half on the plus side and the section get the next two numbers.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._shared.growing import doubled
+
+__all__ = [
+    "CARRIER",
+    "COUNT",
+    "HEAD",
+    "LENGTH",
+    "LEVEL",
+    "MINUS",
+    "ORIGIN",
+    "PLUS",
+    "PLUS_HALF",
+    "ROOM",
+    "START",
+    "TAIL",
+    "WORD",
+    "ZERO",
+    "BlockCells",
+    "Chains",
+    "Planes",
+    "Pool",
+]
+
+# Columns of `info`, `kind`, `chains` and `mask`.
+START, COUNT, ROOM, PLUS_HALF = range(4)
+CARRIER, LEVEL, ORIGIN = range(3)
+HEAD, TAIL, LENGTH = range(3)
+PLUS, MINUS, ZERO = range(3)
+
+WORD = 64
+"""How many neurons a mask holds."""
+
+
+class BlockCells(NamedTuple):
+    """The cells of a block, by their numbers.
+
+    Attributes
+    ----------
+    mask : (n, 3) ndarray of uint64
+        The neurons, of `WORD`, that are positive, negative and zero at some vertex of the cell; the
+        first neuron has the highest bit. A neuron cuts a cell if it is in the first two sets. Of a
+        vertex whose sign is still open, a neuron is in both.
+    info : (n, 4) ndarray of int32
+        Where the cell's facets stand in the pool, how many there are, for how many there is room,
+        and the number of its half on the plus side, -1 before it is cut. Of a vertex the first is
+        its row in `x`.
+    kind : (n, 3) ndarray of int32
+        The cell's carrier, which is the cell that it was part of when the block was taken, its
+        dimension, and of a half the cell that it was cut from, which has a lower number.
+    planes_of : (n, d) ndarray of int32
+        The planes whose intersection is the affine hull of the cell: ``~row`` of the complex'
+        table, or a row of `Planes.rows`.
+    x, deviation : (n_vertices, d), (n_vertices,) ndarrays
+        Vertices, and bounds of their errors.
+    """
+
+    mask: NDArray[np.uint64]
+    info: NDArray[np.int32]
+    kind: NDArray[np.int32]
+    planes_of: NDArray[np.int32]
+    x: NDArray[np.float64]
+    deviation: NDArray[np.float64]
+
+    def doubled(self) -> BlockCells:
+        """Return the same with twice the room."""
+        return BlockCells(*map(doubled, self))
+
+
+class Chains(NamedTuple):
+    """For every dimension and neuron the cells that it cuts, linked; and the kernel's state.
+
+    Chains are filled before a group of neurons cuts and whenever a cell is made, so that a neuron
+    touches only what it cuts and its facets.
+
+    Attributes
+    ----------
+    cursor : (n,) ndarray of int64
+        The kernel's state between calls; see `cutting`.
+    ends : (d + 1, n_units, 3) ndarray of int32
+        First and last link of each chain, and how many there are.
+    links : (n_links, 2) ndarray of int32
+        A cell, and the next link or -1.
+    """
+
+    cursor: NDArray[np.int64]
+    ends: NDArray[np.int32]
+    links: NDArray[np.int32]
+
+
+class Pool(NamedTuple):
+    """Room for lists.
+
+    Attributes
+    ----------
+    facets : (n,) ndarray of int32
+        The facets of cell c are ``facets[info[c, START] : info[c, START] + info[c, COUNT]]``.
+    cuts : (n,) ndarray of int32
+        The cells that are being cut.
+    side : (n,) ndarray of int32
+        Facets of one of them on the plus side.
+    """
+
+    facets: NDArray[np.int32]
+    cuts: NDArray[np.int32]
+    side: NDArray[np.int32]
+
+
+class Planes(NamedTuple):
+    """What a block is cut with.
+
+    Attributes
+    ----------
+    rows : (n_regions * n_units, d + 2) ndarray
+        Neurons that cut the block, on each of its regions: A, c and a bound of the error.
+    old : (n, d + 2) ndarray
+        The planes of the complex' table.
+    region_of : (n_carriers,) ndarray of int32
+        A region that contains the carrier.
+    first, n_units : int
+        The first neuron of the group that is cutting, and how many cut the block in all.
+    limit, target : float
+        Above `limit`, errors of vertices leave all signs open; above `target` vertices are refined.
+    """
+
+    rows: NDArray[np.float64]
+    old: NDArray[np.float64]
+    region_of: NDArray[np.int32]
+    first: int
+    n_units: int
+    limit: float
+    target: float
