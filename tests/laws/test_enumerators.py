@@ -519,7 +519,7 @@ def test_blocks_of_lattices_change_nothing(
 ) -> None:
     """Blocks of a few regions, so that most cells are shared by several of them."""
     network, box = random_network([dim, *hidden, 1], seed, kind, bias), Box(-2, 2, dim=dim)
-    tuning = lattice_tuning.Tuning(block_regions=size, few_regions=2)
+    tuning = lattice_tuning.Tuning(block_cells=30 * size, few_regions=2)
     split = lattice.enumerate_lattice(network, box, None, None, 2, tuning)
     split.check()
     assert_same_complex(split, decompose(network, box, enumerator="exact"))
@@ -533,7 +533,7 @@ def test_blocks_of_lattices_change_nothing(
     kind=st.sampled_from(["gaussian", "integer"]),
     tuning=st.builds(
         lattice_tuning.Tuning,
-        block_regions=st.integers(1, 60),
+        block_cells=st.integers(1, 2000),
         few_regions=st.integers(1, 20),
         sample=st.integers(1, 9),
         map_numbers=st.integers(1, 1000),
@@ -549,7 +549,7 @@ def test_tuning_of_lattices_changes_nothing(
 
 def test_threads_of_lattices_change_nothing() -> None:
     network, box = random_network([3, 12, 12, 1], 0), Box(-3, 3, dim=3)
-    tuning = lattice_tuning.Tuning(block_regions=100)
+    tuning = lattice_tuning.Tuning(block_cells=1000)
     one, three = (lattice.enumerate_lattice(network, box, None, None, n, tuning) for n in (1, 3))
     assert one.n_regions > 1000
     for a, b in zip(stored_arrays(one), stored_arrays(three), strict=True):
@@ -562,6 +562,16 @@ def test_lattices_with_more_neurons_than_bits_in_a_word(kind: str) -> None:
     network, box = random_network([2, 10, 150, 1], 0, kind), Box(-2, 2, dim=2)
     cut = lattice.enumerate_lattice(network, box, None, None)
     assert_same_complex(cut, decompose(network, box, enumerator="cpu"))
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "integer"])
+@pytest.mark.parametrize("hidden", [[150], [70, 3], [3, 130]])
+def test_groups_of_neurons_change_nothing(hidden: list[int], kind: str) -> None:
+    """Masks have 64 neurons; what the next ones cut has been cut before."""
+    network, box = random_network([3, *hidden, 1], 0, kind), Box(-0.3, 0.3, dim=3)
+    at_once = lattice.enumerate_lattice(network, box, None, None)
+    at_once.check()
+    assert_same_complex(at_once, decompose(network, box, enumerator="exact"))
 
 
 @pytest.mark.parametrize("hidden", [[40], [16, 16]])

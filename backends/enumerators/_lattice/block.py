@@ -118,8 +118,9 @@ class Workspace:
 class HandedBack:
     """What a block hands back: the cells that it owns, by dimension, and how it names the others.
 
-    A cell's *position* counts the cells that the block owns, then those that others own, then the
-    vertices that were there before.
+    A cell's *position* among those of its dimension counts the cells that the block owns, then
+    those that others own, then the vertices that were there before. Positions, dimensions
+    (`levels`) and lists of facets are by the block's own numbers of cells.
     """
 
     n_owned: NDArray[np.int64]
@@ -128,6 +129,8 @@ class HandedBack:
     owned: NDArray[np.bool_]
     counts: NDArray[np.int32]
     first: NDArray[np.int32]
+    position: NDArray[np.int32]
+    levels: NDArray[np.int8]
     x: NDArray[np.float64]
     deviation: NDArray[np.float64]
     lists: list[tuple[NDArray[np.int32], NDArray[np.int32]]]
@@ -430,10 +433,12 @@ class Block:
             owned=owned,
             counts=counts,
             first=first,
+            position=position,
+            levels=kind[:, LEVEL].astype(np.int8),
             x=x[rows],
             deviation=deviation[rows],
             lists=[
-                kernels.lists_of(regions if k == d else orders[k], info, facets, position)
+                kernels.lists_of(regions if k == d else orders[k], info, facets)
                 for k in range(1, d + 1)
             ],
             planes=planes,

@@ -21,8 +21,10 @@ Regions ascend by activation pattern, the first neuron before the second.
 from __future__ import annotations
 
 import time
+from collections import deque
 from math import comb
 from queue import Empty, SimpleQueue
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +36,7 @@ from relutopo.geometry.cells import EnumerationRecord
 from relutopo.geometry.domain import Domain, FacetLists
 from relutopo.interfaces import Progress
 from relutopo.networks.network import Network
+from relutopo.system.blas import one_blas_thread
 from relutopo.system.threads import Run, threads
 
 from .._shared.domain_planes import planes_of_faces
@@ -70,7 +73,7 @@ def enumerate_lattice(
         table=PlaneTable(labels, np.zeros((len(labels), n_bytes), dtype=np.uint8), numbers),
     )
     n_uncertain = 0
-    with threads(n_threads) as run:
+    with one_blas_thread(), threads(n_threads) as run:
         for layer, size in enumerate(network.layer_sizes):
             first = 0
             while first < size:
@@ -107,9 +110,11 @@ def _last_of_stage(complex_: LatticeCells, first: int, size: int, tuning: Tuning
     if n_regions >= tuning.few_regions:
         return size
     last = first + 1
-    while last < size and (
-        n_regions * sum(comb(last + 1 - first, i) for i in range(d + 1)) <= tuning.block_regions
-    ):
+    while last < size:
+        # One cell in 2^d of a large arrangement is a region.
+        n_new = n_regions * sum(comb(last + 1 - first, i) for i in range(d + 1))
+        if n_new * 2**d > tuning.block_cells:
+            break
         last += 1
     return last
 
@@ -125,7 +130,7 @@ def _cut(
     sharing = _sharing(complex_, bounds) if len(bounds) > 2 else None
     blocks = _run_blocks(task, stage, complex_, bounds, sharing, run)
     n_uncertain = sum(block.n_uncertain for block in blocks)
-    return _join(task, stage, complex_, blocks, sharing), n_uncertain
+    return _join(task, stage, complex_, blocks, sharing, run), n_uncertain
 
 
 def _run_blocks(
@@ -168,14 +173,14 @@ def _block_bounds(
     d, n_regions = complex_.x.shape[1], complex_.n[-1]
     if n_regions < tuning.few_regions:
         return np.array([0, n_regions])
-    # Some regions tell how many there will be.
+    # Some regions tell how many cells there will be.
     size = min(tuning.sample, -(-n_regions // tuning.sample))
     sample = np.linspace(0, n_regions - 1, size).astype(np.int32)
     block = Block(task, stage, complex_, sample, Workspace(complex_.n))
     block.cut()
-    growth = block.n_regions / size
     most = tuning.map_numbers / ((d + 2) * task.network.layer_sizes[stage.layer])
-    n_blocks = np.ceil(n_regions / max(1.0, min(tuning.block_regions / growth, most)))
+    most = min(most, tuning.block_cells * size / block.n_cells)
+    n_blocks = np.ceil(n_regions / max(1.0, most))
     return np.linspace(0, n_regions, int(n_blocks) + 1).astype(np.int64)
 
 
@@ -208,6 +213,7 @@ def _join(
     complex_: LatticeCells,
     blocks: list[HandedBack],
     sharing: Sharing | None,
+    run: Run,
 ) -> LatticeCells:
     """Put together what the blocks have handed back."""
     d, n_old = complex_.x.shape[1], complex_.n[0]
@@ -226,6 +232,13 @@ def _join(
         if not np.array_equal(counts[block.shared], block.counts):
             raise InvariantError("two blocks have cut a cell that they share in different ways")
 
+    names = [
+        kernels.names_of(
+            block.position, block.levels, start, block.n_owned, block.owned, block.shared,
+            block.counts, base, block.initial_vertices,
+        )
+        for block, start in zip(blocks, starts, strict=False)
+    ]  # fmt: skip
     # Memory is the limit: what is no longer needed goes first.
     old_planes, old_table = complex_.planes[0], complex_.table
     complex_.facets.clear()
@@ -233,16 +246,19 @@ def _join(
     facets: list[FacetLists] = []
     for k in range(1, d + 1):
         indptr = np.zeros(totals[k] + 1, dtype=np.int64)
-        indices = np.empty(sum(len(b.lists[k - 1][1]) for b in blocks), dtype=np.int32)
-        for block, start in zip(blocks, starts, strict=False):
-            initial = block.initial_vertices if k == 1 else block.initial_vertices[:0]
-            table = kernels.names(
-                start[k - 1], block.n_owned[k - 1], block.owned, block.shared,
-                block.counts[:, k - 1], base[:, k - 1], initial,
-            )  # fmt: skip
-            kernels.put_back(*block.lists[k - 1], table, indptr, start[k], indices)
-        for block in blocks:
-            block.lists[k - 1] = (np.empty(0, np.int32), np.empty(0, np.int32))
+        ends = np.cumsum([0, *(len(b.lists[k - 1][1]) for b in blocks)])
+        indices = np.empty(ends[-1], dtype=np.int32)
+
+        def put_back(
+            i: int, k: int = k, ends: Any = ends, indptr: Any = indptr, indices: Any = indices
+        ) -> None:
+            counts, entries = blocks[i].lists[k - 1]
+            blocks[i].lists[k - 1] = (counts[:0].copy(), entries[:0].copy())
+            kernels.put_back(
+                counts, entries, names[i], ends[i], indptr[starts[i, k] + 1 :], indices
+            )
+
+        deque(run(put_back, range(len(blocks))), maxlen=0)
         facets.append((indptr, indices))
     planes = []
     for k in range(d):

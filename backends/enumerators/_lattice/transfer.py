@@ -269,8 +269,8 @@ def rename_planes(planes, rank):
 
 
 @njit(cache=True, nogil=True)
-def lists_of(order, info, facets, position):
-    """Return the facets of some cells: how many, and their positions."""
+def lists_of(order, info, facets):
+    """Return the facets of some cells: how many, and their numbers in the block."""
     counts = np.empty(len(order), np.int32)
     size = 0
     for i in range(len(order)):
@@ -279,8 +279,9 @@ def lists_of(order, info, facets, position):
     entries = np.empty(size, np.int32)
     k = 0
     for c in order:
-        for q in range(info[c, START], info[c, START] + info[c, COUNT]):
-            entries[k] = position[facets[q]]
+        start = info[c, START]
+        for q in range(start, start + info[c, COUNT]):
+            entries[k] = facets[q]
             k += 1
     return counts, entries
 
@@ -297,36 +298,58 @@ def add_patterns(words, neurons, packed):
 
 
 @njit(cache=True, nogil=True)
-def put_back(counts, entries, table, indptr, first_cell, indices):
-    """Append a block's lists to the complex; `table` translates positions."""
-    end = indptr[first_cell]
+def put_back(counts, entries, names, end, indptr, indices):
+    """Write a block's lists, with the complex' numbers of cells, from an entry of `indices` on."""
     k = 0
     for i in range(len(counts)):
         for _ in range(counts[i]):
-            indices[end] = table[entries[k]]
+            indices[end] = names[entries[k]]
             end += 1
             k += 1
-        indptr[first_cell + i + 1] = end
+        indptr[i] = end
 
 
 @njit(cache=True, nogil=True)
-def names(start, n_owned, owned, shared, counts, base, initial):
-    """Return the number in the complex of the cell at each position, for one dimension."""
-    n = n_owned + len(initial)
+def names_of(position, levels, start, n_owned, owned, shared, counts, base, initial):
+    """Return the number in the complex of each of a block's cells, among those of its dimension.
+
+    Parameters
+    ----------
+    position, levels : (n,) ndarrays
+        Of each cell, as it is handed back.
+    start, n_owned : (dim + 1,) ndarrays
+        The complex' number of the first cell that the block owns, and how many there are.
+    owned, shared, counts, base
+        The shared carriers: whether the block owns them, their numbers, how many cells they have by
+        dimension, and the complex' numbers of the first of them.
+    initial : ndarray of int32
+        Numbers of the vertices that were there before.
+    """
+    dim = len(start) - 1
+    # By dimension, the names of those positions that the block does not own.
+    size = len(initial)
     for s in range(len(shared)):
         if not owned[s]:
-            n += counts[s]
-    result = np.empty(n, np.int32)
-    for i in range(n_owned):
-        result[i] = start + i
-    at = n_owned
-    for s in range(len(shared)):
-        if not owned[s]:
-            for i in range(counts[s]):
-                result[at] = base[shared[s]] + i
+            for k in range(dim + 1):
+                size += counts[s, k]
+    others, first = np.empty(size, np.int32), np.empty(dim + 1, np.int64)
+    at = 0
+    for k in range(dim + 1):
+        first[k] = at - n_owned[k]
+        for s in range(len(shared)):
+            if not owned[s]:
+                for i in range(counts[s, k]):
+                    others[at] = base[shared[s], k] + i
+                    at += 1
+        if k == 0:
+            for i in range(len(initial)):
+                others[at] = initial[i]
                 at += 1
-    result[at:] = initial
-    return result
+    names = np.empty(len(position), np.int32)
+    for c in range(len(position)):
+        k, p = levels[c], position[c]
+        names[c] = start[k] + p if p < n_owned[k] else others[first[k] + p]
+    return names
 
 
 @njit(cache=True, nogil=True)

@@ -16,8 +16,8 @@ class Tuning:
 
     Attributes
     ----------
-    block_regions : int
-        About how many regions a block should end with.
+    block_cells : int
+        About how many cells a block should end with.
     few_regions : int
         Below this number of regions some neurons cut all of them first, so that there are more.
     sample : int
@@ -26,7 +26,7 @@ class Tuning:
         At most how many numbers the affine maps of a block should have.
     """
 
-    block_regions: int = 4096
+    block_cells: int = 2**18
     few_regions: int = 32
     sample: int = 32
     map_numbers: int = 2**17
