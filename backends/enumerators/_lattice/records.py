@@ -76,7 +76,7 @@ class BlockCells(NamedTuple):
 
     def doubled(self) -> BlockCells:
         """Return the same with twice the room."""
-        return BlockCells(*map(doubled, self))
+        return BlockCells(**{name: doubled(array) for name, array in self._asdict().items()})
 
 
 class Chains(NamedTuple):

@@ -143,7 +143,7 @@ def fill_masks(cells, facets, cursor, signs, units, dim):
     `signs` has a row for each row of vertices.
     """
     mask, info, kind = cells.mask, cells.info, cells.kind
-    n_cuts = 0
+    n_cuts = np.int64(0)
     for level in range(dim + 1):
         for c in range(cursor[N_CELLS]):
             if kind[c, LEVEL] != level:
