@@ -1,0 +1,117 @@
+"""Make the pages of docs/explore.md, and take their pictures: ``python docs/examples/pages.py``.
+
+Each situation is a function that returns a page. Pictures are taken by playwright in the system's
+Chromium, and stand in docs/figures; ``--only NAME`` makes one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import relutopo as rt
+
+FIGURES = Path(__file__).parents[1] / "figures"
+FLAGS = ["--headless=new", "--no-sandbox", "--enable-unsafe-swiftshader", "--use-angle=swiftshader"]
+
+
+@dataclass(frozen=True)
+class Situation:
+    """A page, and how its picture is taken.
+
+    Attributes
+    ----------
+    make : callable
+        Gets a folder for what it needs, and returns the page.
+    address : str
+        The state of the page.
+    width, height : int
+        Of the window.
+    act : str
+        A script that runs before the picture is taken.
+    """
+
+    make: Callable[[Path], rt.Page]
+    address: str = ""
+    width: int = 1280
+    height: int = 860
+    act: str = ""
+
+
+def trained(
+    data: rt.Dataset, hidden: tuple[int, ...], folder: Path, **options: object
+) -> rt.Network:
+    """Return a network after a short training."""
+    settings = rt.TrainerSettings(**{"n_steps": 1500, "n_checkpoints": 2, **options})  # type: ignore[arg-type]
+    run = rt.train(data, rt.MlpSettings(hidden=hidden), settings, directory=folder / data.name)
+    return run.network(run.steps[-1])
+
+
+def plane(folder: Path) -> rt.Page:
+    """Return the Fiedler partition of a network on two moons."""
+    data = rt.two_moons(200)
+    network = trained(data, (16, 16, 16), folder)
+    complex_ = rt.decompose(network, rt.Box.around(data.points, 0.25))
+    part = rt.fiedler_partition(complex_.dual_graph(), data.points)
+    return rt.explore(part, points=data.points, labels=data.targets, title="Two moons")
+
+
+def rings(folder: Path) -> rt.Page:
+    """Return the partition in three parts of a network on three rings."""
+    data = rt.three_rings(300)
+    network = trained(data, (12, 12, 12), folder)
+    complex_ = rt.decompose(network, rt.Box.around(data.points, 0.25))
+    part = rt.spectral_partition(complex_.dual_graph(), data.points, k=3)
+    return rt.explore(part, points=data.points, labels=data.targets, title="Three rings")
+
+
+def digits(folder: Path) -> rt.Page:
+    """Return a plane through the space of handwritten digits, and its ten classes."""
+    data = rt.registry.constructor("data", "digits")()
+    network = trained(data, (32, 32), folder, n_steps=300, loss="cross_entropy")
+    complex_ = rt.decompose(network, rt.AffineSlice.principal(data.points))
+    return rt.explore(
+        complex_, points=data.points, labels=data.targets, title="Digits, on their principal plane"
+    )
+
+
+SITUATIONS = {
+    "plane": Situation(plane, "#region=300&neuron=20&facets=layer", height=1020),
+    "slice": Situation(digits, "#colour=decision&region=100", height=920),
+    "narrow": Situation(rings, "#theme=dark&region=30", 390, 844),
+}
+
+
+def main() -> None:
+    """Make what the arguments say."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", choices=SITUATIONS, help="one situation")
+    chosen = parser.parse_args()
+    from playwright.sync_api import sync_playwright
+
+    browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))))
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as name:
+        chromium = playwright.chromium.launch(executable_path=browser, args=FLAGS)
+        for situation, how in SITUATIONS.items():
+            if chosen.only not in (None, situation):
+                continue
+            path = Path(name) / f"{situation}.html"
+            how.make(Path(name)).save(path)
+            tab = chromium.new_page(viewport={"width": how.width, "height": how.height})
+            tab.goto(path.as_uri() + how.address)
+            tab.wait_for_selector("html[data-state=ready]")
+            if how.act:
+                tab.evaluate(how.act)
+            tab.wait_for_timeout(800)
+            tab.screenshot(path=FIGURES / f"explore_{situation}.png")
+            tab.close()
+            print(FIGURES / f"explore_{situation}.png")
+        chromium.close()
+
+
+if __name__ == "__main__":
+    main()
