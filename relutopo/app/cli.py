@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from relutopo.app.jobs.folder import JobRecord
+from relutopo.app.jobs.folder import PAGE, JobRecord
 from relutopo.app.jobs.identity import Identity
 from relutopo.app.jobs.overview import show_folder
 from relutopo.app.sweeps.progress import SweepWatch
@@ -257,6 +257,26 @@ def _show(arguments: Sequence[str]) -> str | None:
     return None
 
 
+def _explore(arguments: Sequence[str]) -> str | None:
+    """Make the page of a run; return an error to end with, or none."""
+    parser = argparse.ArgumentParser(
+        prog="relutopo explore",
+        description="Make the page of a run, which opens in any browser, and print where it is.",
+    )
+    parser.add_argument("folder", help="folder of the run, below outputs/, or of a training run")
+    parser.add_argument("--to", help="file of the page; by default explore.html in the folder")
+    chosen = parser.parse_args(arguments)
+    try:
+        from relutopo.explorer.explore import explore
+
+        target = Path(chosen.to or Path(chosen.folder, PAGE))
+        explore(chosen.folder, target)
+        print(target)
+    except EXPECTED as error:
+        return explain(error)
+    return None
+
+
 def _plugins(arguments: Sequence[str]) -> str | None:
     """Print the parts that other packages add; return an error to end with, or none."""
     argparse.ArgumentParser(
@@ -271,7 +291,7 @@ def _plugins(arguments: Sequence[str]) -> str | None:
     return None
 
 
-_COMMANDS = {"summarize": _summarize, "show": _show, "plugins": _plugins}
+_COMMANDS = {"summarize": _summarize, "show": _show, "explore": _explore, "plugins": _plugins}
 """What else the command does, by its first argument."""
 
 

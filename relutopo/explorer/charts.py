@@ -9,6 +9,8 @@ Invariant: no model holds code, as the page allows none but its own scripts.
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -88,7 +90,24 @@ def _charts(panels: Mapping[str, Sequence[str]], degrees: int, *, spectrum: bool
         made["betti"] = _betti(degrees)
     if spectrum:
         made["spectrum"] = _spectrum()
-    return {name: json_item(model) for name, model in made.items()}
+    return _renumbered({name: json_item(model) for name, model in made.items()})
+
+
+def _renumbered(items: dict[str, Any]) -> dict[str, Any]:
+    """Return items whose models have numbers of their own, not those that the process counts.
+
+    Examples
+    --------
+    >>> _renumbered({"a": {"id": "p1204", "of": "p1203"}, "b": {"id": "p1203"}})
+    {'a': {'id': 'p1', 'of': 'p2'}, 'b': {'id': 'p2'}}
+    """
+    numbers: dict[str, str] = {}
+
+    def number(found: re.Match[str]) -> str:
+        return numbers.setdefault(found[0], f'"p{len(numbers) + 1}"')
+
+    renumbered: dict[str, Any] = json.loads(re.sub(r'"p\d+"', number, json.dumps(items)))
+    return renumbered
 
 
 def _css(**colours: str) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ from relutopo.explorer.scene import Scene
 from relutopo.explorer.scenes import scene_of
 from relutopo.paths.path_graph import PathGraph
 
-__all__ = ["explore"]
+__all__ = ["explore", "page_of"]
 
 
 def explore(
@@ -81,12 +81,17 @@ def explore(
     >>> net = ([[[1.0, 0.0], [0.0, 1.0]], [[1.0, 1.0]]], [[0.0, 0.3], [-0.5]])
     >>> page = rt.explore(rt.decompose(net, rt.Box(-1, 1, dim=2)))
     """
-    script = library()
+    library()  # what is missing shall not wait
     data = {"points": points, "labels": labels, "columns": columns}
-    page = Page(with_charts(_scene(x, data, analysis, title)), (script,))
+    page = page_of(_scene(x, data, analysis, title))
     if path is not None:
         page.save(path)
     return page
+
+
+def page_of(scene: Scene) -> Page:
+    """Return the page of a scene, with its charts."""
+    return Page(with_charts(scene), (library(),))
 
 
 def _scene(

@@ -97,12 +97,12 @@ def _of_command(directory: Path, analysis: CheckpointAnalysis | None, title: str
 
 def _training(directory: Path, settings: Mapping[str, Any]) -> TrainingRun | None:
     """Return the training run of a run of the command; None for models in files."""
+    places = [directory / "training"]
     named = settings.get("training_dir")
-    for place in (directory / "training", *([Path(named)] if isinstance(named, str) else [])):
-        run = TrainingRun(place)
-        if run.is_complete:
-            return run
-    return None
+    if isinstance(named, str):
+        # That of a sweep which was moved stands beside its jobs still.
+        places += [Path(named), directory.parents[1] / "training" / Path(named).name]
+    return next((run for run in map(TrainingRun, places) if run.is_complete), None)
 
 
 def _analysis(settings: Mapping[str, Any], directory: Path) -> CheckpointAnalysis:

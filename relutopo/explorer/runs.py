@@ -112,7 +112,9 @@ def scene_of_run(
         rows.append(entry.row)
     table = chosen.table(rows) if table is None else table
     columns = [*chosen.columns_of_rows(), *chosen.columns_of_signatures()]
-    time = time_line(steps, run.history, table, columns, last.complex.dim)
+    facts: dict[str, Any] = {"docs": documentation()}
+    if len(steps) > 1:
+        facts["time"] = time_line(steps, run.history, table, columns, last.complex.dim)
     frames = tuple(frame for frame, _ in made)
     return Scene(
         "run",
@@ -122,7 +124,7 @@ def scene_of_run(
         _notes(run.steps, steps, [notes for _, notes in made]),
         _colour(frames[-1]),
         tuple(dict.fromkeys(entry.name for frame in frames for entry in frame.overlays)),
-        {"time": time, "docs": documentation()},
+        facts,
     )
 
 

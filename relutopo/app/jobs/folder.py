@@ -32,8 +32,10 @@ from relutopo.system.files import is_locked, remove_leftovers, save_json
 from relutopo.system.settings import differences
 from relutopo.system.untrusted import PLAIN, is_plain_name, read_json, refuse_detours
 
-__all__ = ["JobFolder", "JobRecord", "JobStatus", "stopwatch"]
+__all__ = ["PAGE", "JobFolder", "JobRecord", "JobStatus", "stopwatch"]
 
+PAGE = "explore.html"
+"""The page of a run, which is no result: it can be made again from the others."""
 JobStatus = Literal["done", "failed", "running", "unfinished"]
 _FORMS: Mapping[str, Any] = {
     "job": {

@@ -14,6 +14,7 @@ from relutopo.analyses.base import analysis_class, analysis_of
 from relutopo.app.jobs.folder import JobFolder, JobRecord
 from relutopo.app.jobs.workplace import JobWorkplace
 from relutopo.app.reports.environment import environment
+from relutopo.app.reports.pages import save_page
 from relutopo.app.reports.summaries import save_summary, show
 from relutopo.checks import check_seed
 from relutopo.learning.datasets import MOST_SEED
@@ -93,10 +94,15 @@ class Job:
     def _compute(self) -> tuple[dict[str, float], dict[str, float]]:
         values, directory = self.values, self.directory
         check_settings(values)
-        save_json(values, directory / "config.json")
+        training_directory = self.training_directory
+        # Jobs of a sweep share training runs, which stand beside them.
+        training = {} if self.sweep_directory is None else {"training_dir": str(training_directory)}
+        save_json({**values, **training}, directory / "config.json")
         save_json(environment(values["seed"]), directory / "environment.json")
-        place = JobWorkplace(values, self.record, directory, self.training_directory)
-        conclusion = analysis_of(values).carry_out(place)
+        place = JobWorkplace(values, self.record, directory, training_directory)
+        analysis = analysis_of(values)
+        conclusion = analysis.carry_out(place)
+        save_page(analysis, place, conclusion, is_sweep=self.sweep_directory is not None)
         save_summary(conclusion.summary, directory)
         if self.sweep_directory is None:
             show(conclusion.summary, directory)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from relutopo.app.jobs.folder import JobFolder
+from relutopo.app.jobs.folder import PAGE, JobFolder
 from relutopo.errors import InputError
 
 __all__ = ["show_folder"]
@@ -39,7 +39,8 @@ def show_folder(directory: Path) -> None:
         print(summary.read_text(encoding="utf-8", errors="replace"), end="")
     else:
         print(f"no summary yet; relutopo summarize {directory}")
-    for kind, pattern in (("figures", "figures/*.png"), ("tables", "*.parquet")):
+    listed = {"page": PAGE, "figures": "figures/*.png", "tables": "*.parquet"}
+    for kind, pattern in listed.items():
         found = sorted(path.relative_to(directory) for path in directory.glob(pattern))
         if found:
             print(f"{kind} in {directory}: {', '.join(map(str, found))}")

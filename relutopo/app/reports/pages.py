@@ -1,0 +1,57 @@
+"""The page that a run leaves beside its figures, ``explore.html``."""
+
+from __future__ import annotations
+
+import logging
+
+from relutopo.analyses.base import Analysis, Workplace
+from relutopo.analyses.checkpoints import CheckpointAnalysis
+from relutopo.app.jobs.folder import PAGE
+from relutopo.errors import MissingExtraError
+from relutopo.explorer.explore import page_of
+from relutopo.explorer.runs import scene_of_run
+from relutopo.reports.conclusion import Conclusion
+
+__all__ = ["save_page"]
+
+_OF_A_RUN, _OF_A_JOB = 60_000, 12_000
+"""Regions of all checkpoints in the page of a run, and in that of one of many jobs of a sweep."""
+log = logging.getLogger("relutopo")
+
+
+def save_page(
+    analysis: Analysis, place: Workplace, conclusion: Conclusion, *, is_sweep: bool
+) -> None:
+    """Write the page of a run, unless there is nothing for it to show, or figures are not wanted.
+
+    Parameters
+    ----------
+    analysis : Analysis
+        Which was carried out.
+    place : Workplace
+    conclusion : Conclusion
+        What came of it.
+    is_sweep : bool
+        Whether there are many such runs: their pages are small.
+    """
+    if not place.draws_figures or not isinstance(analysis, CheckpointAnalysis):
+        return
+    if not analysis.needs_complex or analysis.create("domain")(place.dataset).dim != 2:
+        return
+    table = conclusion.tables["results"]
+    most = _OF_A_JOB if is_sweep else _OF_A_RUN
+    n_regions = int(table["n_regions"].iloc[-1]) if "n_regions" in table.columns else 0
+    if n_regions > most:
+        log.info(
+            "the page is left out, as its %d regions would make it large; relutopo explore %s",
+            n_regions,
+            place.directory,
+        )
+        return
+    log.info("making the page")
+    with place.stage("page"):
+        try:
+            scene = scene_of_run(place.run, analysis=analysis, table=table, most_regions=most)
+            page_of(scene).save(place.directory / PAGE)
+        except MissingExtraError as error:
+            log.info("there is no page: %s", error)
