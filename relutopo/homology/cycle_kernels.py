@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from relutopo.system.compilation import njit
 
 __all__ = [
+    "by_dimension",
     "chosen_above",
     "cocycles",
     "coface_nodes",
@@ -22,7 +23,6 @@ __all__ = [
     "elder_forest",
     "face_nodes",
     "fill_differences",
-    "of_dimension",
     "pairs_of_vertices",
     "reduced_columns",
     "shortest_cycles",
@@ -35,18 +35,27 @@ _Nodes = NDArray[np.int32]
 
 
 @njit(cache=True)
-def of_dimension(pairs: _Ints, dimensions: NDArray[np.int8], dim: int) -> _Ints:
-    """Return the pairs whose birth is a cell of some dimension."""
-    n = 0
+def by_dimension(pairs: _Ints, dimensions: NDArray[np.int8], top: int) -> tuple[_Ints, _Ints]:
+    """Sort pairs by the dimensions of their births, 0..top, and else keep their order.
+
+    Returns
+    -------
+    indptr : (top + 2,) ndarray
+    pairs : (n, 2) ndarray
+        Those of dimension k are ``pairs[indptr[k]:indptr[k + 1]]``.
+    """
+    indptr = np.zeros(top + 2, dtype=np.int64)
     for i in range(len(pairs)):
-        n += dimensions[pairs[i, 0]] == dim
-    chosen = np.empty((n, 2), dtype=np.int64)
-    n = 0
+        indptr[dimensions[pairs[i, 0]] + 1] += 1
+    for k in range(top + 1):
+        indptr[k + 1] += indptr[k]
+    used = indptr.copy()
+    found = np.empty((len(pairs), 2), dtype=np.int64)
     for i in range(len(pairs)):
-        if dimensions[pairs[i, 0]] == dim:
-            chosen[n, 0], chosen[n, 1] = pairs[i, 0], pairs[i, 1]
-            n += 1
-    return chosen
+        k = dimensions[pairs[i, 0]]
+        found[used[k], 0], found[used[k], 1] = pairs[i, 0], pairs[i, 1]
+        used[k] += 1
+    return indptr, found
 
 
 @njit(cache=True)
@@ -198,7 +207,9 @@ def chosen_above(
 
 
 @njit(cache=True)
-def count_differences(ends: _Nodes, start: _Nodes, following: _Nodes, steps: _Nodes) -> _Ints:
+def count_differences(
+    ends: _Nodes, start: _Nodes, following: _Nodes, steps: _Nodes, n_steps: _Nodes
+) -> _Ints:
     """Count for chosen nodes of a forest the links of which one end alone lies below them.
 
     A link with ends a and b is of the chosen nodes on the paths from a and from b to where these
@@ -209,8 +220,10 @@ def count_differences(ends: _Nodes, start: _Nodes, following: _Nodes, steps: _No
     ends : (n_links, 2) ndarray
     start, following : ndarrays
         See `chosen_above`.
-    steps : (n, 2) ndarray
-        Filled with the steps, number of the node and link, as far as there is room.
+    steps : (n,) ndarray
+        Filled with the chosen ones of all links, one after another, as far as there is room.
+    n_steps : (n_links,) ndarray
+        Filled with their numbers.
 
     Returns
     -------
@@ -221,14 +234,16 @@ def count_differences(ends: _Nodes, start: _Nodes, following: _Nodes, steps: _No
     n = 0
     for link in range(len(ends)):
         a, b = start[ends[link, 0]], start[ends[link, 1]]
+        first = n
         while a != b:
             below = max(a, b)
             b = min(a, b)
             counts[below] += 1
             if n < len(steps):
-                steps[n, 0], steps[n, 1] = below, link
+                steps[n] = below
             n += 1
             a = following[below]
+        n_steps[link] = n - first
     indptr = np.zeros(len(following) + 1, dtype=np.int64)
     for i in range(len(following)):
         indptr[i + 1] = indptr[i] + counts[i]
@@ -237,16 +252,24 @@ def count_differences(ends: _Nodes, start: _Nodes, following: _Nodes, steps: _No
 
 @njit(cache=True)
 def fill_differences(
-    ends: _Nodes, start: _Nodes, following: _Nodes, steps: _Nodes, indptr: _Ints
+    ends: _Nodes,
+    start: _Nodes,
+    following: _Nodes,
+    steps: _Nodes,
+    n_steps: _Nodes,
+    indptr: _Ints,
 ) -> _Nodes:
     """Return what `count_differences` has counted, ascending for each chosen node."""
     links = np.empty(indptr[-1], dtype=np.int32)
     used = indptr[:-1].copy()
     if len(links) <= len(steps):
-        for n in range(len(links)):
-            below = steps[n, 0]
-            links[used[below]] = steps[n, 1]
-            used[below] += 1
+        n = 0
+        for link in range(len(ends)):
+            for _ in range(n_steps[link]):
+                below = steps[n]
+                links[used[below]] = link
+                used[below] += 1
+                n += 1
         return links
     for link in range(len(ends)):
         a, b = start[ends[link, 0]], start[ends[link, 1]]

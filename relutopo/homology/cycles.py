@@ -416,15 +416,20 @@ class CycleFinder:
         self._starts = np.concatenate([[0], np.cumsum(complex_.n_cells)])
         self._top = max((k for k, n in enumerate(complex_.n_cells) if n), default=0)
         self._reduced: dict[int, tuple[_Ints, _Lists]] = {}
-        self._pairs: dict[int, _Ints] = {}
 
     def pairs(self, dim: int) -> _Ints:
         """Return birth and death by number of the classes of one degree that end, by birth."""
-        if dim not in self._pairs:
-            from relutopo.homology import cycle_kernels as kernels  # loads numba
+        indptr, pairs = self._pairs
+        found: _Ints = pairs[indptr[dim] : indptr[dim + 1]]
+        return found
 
-            self._pairs[dim] = kernels.of_dimension(self.reduction.pairs, self.dimensions, dim)
-        return self._pairs[dim]
+    @cached_property
+    def _pairs(self) -> _Lists:
+        from relutopo.homology import cycle_kernels as kernels  # loads numba
+
+        top = len(self.complex_.n_cells) - 1
+        found: _Lists = kernels.by_dimension(self.reduction.pairs, self.dimensions, top)
+        return found
 
     def find(self, dim: int, finite: _Ints, essential: _Ints) -> tuple[_Lists, tuple[str, str]]:
         """Return the cells of cycles in CSR form, and how they were found.
@@ -559,14 +564,14 @@ class CycleFinder:
         is_chosen = np.zeros(len(every), dtype=np.bool_)
         is_chosen[np.searchsorted(every, births) if len(births) < len(every) else slice(None)] = 1
         forest = kernels.chosen_above(nodes, is_chosen, len(births), above)
-        steps = np.empty((_STEPS * len(ends), 2), dtype=np.int32)
-        indptr = kernels.count_differences(ends, *forest, steps)
+        steps = np.empty(_STEPS * len(ends), dtype=np.int32), np.empty(len(ends), dtype=np.int32)
+        indptr = kernels.count_differences(ends, *forest, *steps)
         Room().check(
             4 * int(indptr[-1]),
             f"cycles of {int(indptr[-1])} cells together",
             "choose those that live longer, with a larger `least`",
         )
-        return indptr, kernels.fill_differences(ends, *forest, steps, indptr)
+        return indptr, kernels.fill_differences(ends, *forest, *steps, indptr)
 
     def _components(self, above: _Numbers, births: _Ints) -> _Lists:
         root = np.where(above < 0, np.arange(len(above)), above)
