@@ -186,13 +186,13 @@ class Cycle(Frozen, Shown):
     @property
     def vertices(self) -> NDArray[np.float64]:
         """Coordinates of the vertices of its cells, (n, d)."""
-        found: NDArray[np.float64] = _coordinates(self.complex_)[self.vertex_numbers]
+        found: NDArray[np.float64] = coordinates(self.complex_)[self.vertex_numbers]
         return found
 
     @property
     def segments(self) -> NDArray[np.float64]:
         """Ends of its edges, (n, 2, d); of cycles of dimension 1."""
-        found: NDArray[np.float64] = _coordinates(self.complex_)[self._ends()]
+        found: NDArray[np.float64] = coordinates(self.complex_)[self._ends()]
         return found
 
     @property
@@ -202,8 +202,8 @@ class Cycle(Frozen, Shown):
         Each is an (m + 1, d) array whose last point is its first. Where several touch in a vertex,
         the cycle can be taken apart in other ways too.
         """
-        coordinates = _coordinates(self.complex_)
-        return [coordinates[loop] for loop in _closed_walks(self._ends())]
+        every = coordinates(self.complex_)
+        return [every[loop] for loop in _closed_walks(self._ends())]
 
     @property
     def simplices(self) -> NDArray[np.float64]:
@@ -213,7 +213,7 @@ class Cycle(Frozen, Shown):
         owner, corners = solid(self.complex_).triangulation(self.dim)
         is_mine = np.zeros(self.complex_.n_cells[self.dim], dtype=bool)
         is_mine[self.cells] = True
-        found: NDArray[np.float64] = _coordinates(self.complex_)[corners[is_mine[owner]]]
+        found: NDArray[np.float64] = coordinates(self.complex_)[corners[is_mine[owner]]]
         return found
 
     @property
@@ -343,7 +343,7 @@ class Cycles(Frozen, Shown, Sequence[Cycle]):
         of_cells = lengths
         if self.dim > 1:
             owner, corners = solid(self.complex_).triangulation(self.dim)
-            sizes = _sizes(_coordinates(self.complex_)[corners])
+            sizes = _sizes(coordinates(self.complex_)[corners])
             of_cells = np.bincount(owner, weights=sizes, minlength=n).astype(np.float64)
         sums = np.concatenate([[0.0], np.cumsum(of_cells[self.cells])])
         return freeze(sums[self.indptr[1:]] - sums[self.indptr[:-1]])
@@ -699,7 +699,8 @@ def _ascending(lists: _Lists) -> _Lists:
     return indptr, entries[np.lexsort((entries, row))]
 
 
-def _coordinates(complex_: CellLists) -> NDArray[np.float64]:
+def coordinates(complex_: CellLists) -> NDArray[np.float64]:
+    """Return the coordinates of all vertices, or say that there are none."""
     vertices: NDArray[np.float64] | None = getattr(complex_, "vertices", None)
     if vertices is None:
         raise InputError(
@@ -736,7 +737,7 @@ def solid(complex_: CellLists) -> PolyhedralCells:
     """Return the convex cells of what has coordinates; see `PolyhedralCells`."""
     if isinstance(complex_, PolyhedralCells):
         return complex_
-    return PolyhedralCells(_coordinates(complex_), complex_.facets)
+    return PolyhedralCells(coordinates(complex_), complex_.facets)
 
 
 def _closed_walks(ends: _Ints) -> list[list[int]]:

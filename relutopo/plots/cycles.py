@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from relutopo.checks import kind_of
 from relutopo.errors import InputError
 from relutopo.geometry.cells import CellLists, Cells
-from relutopo.homology.cycles import Cycle, edge_lengths, lives_of, solid
+from relutopo.homology.cycles import Cycle, coordinates, edge_lengths, lives_of, solid
 from relutopo.plots import frames
 from relutopo.plots import layers as drawing
 from relutopo.plots.space import polygons_in_space
@@ -137,10 +137,17 @@ def plot_cycles(
         if ax is None:
             tick_labels(axes)
         colours, bar = _colours(chosen, cmap)
-        # Those that live longest last, on top.
-        names = _names(chosen) if bar is None else ["_nolegend_"] * len(chosen)
-        for i in np.argsort([_life(cycle) for cycle in chosen], kind="stable").tolist():
-            _draw(axes, chosen[i], colours[i], names[i])
+        # Those that live longest last, on top; many at once, as each layer takes its time.
+        order = np.argsort([_life(cycle) for cycle in chosen], kind="stable").tolist()
+        if bar is None:
+            names = _names(chosen)
+            for i in order:
+                _draw(axes, [chosen[i]], [colours[i]], names[i])
+        else:
+            for k in sorted({cycle.dim for cycle in chosen}, reverse=True):
+                some = [i for i in order if chosen[i].dim == k]
+                shades = [colours[i] for i in some]
+                _draw(axes, [chosen[i] for i in some], shades, "_nolegend_")
         bars: list[Any] = [] if bar is None else [(bar, "life of the class", {})]
         if bar is not None and any(cycle.is_essential for cycle in chosen):
             axes.plot([], [], color=INK, label="never end")
@@ -165,7 +172,7 @@ def _list_of(cycles: Cycle | Sequence[Cycle]) -> list[Cycle]:
 
 
 def _dimension(cycles: Sequence[Cycle]) -> int:
-    dims: set[int] = {cycle.vertices.shape[1] for cycle in cycles}
+    dims: set[int] = {coordinates(cycle.complex_).shape[1] for cycle in cycles}
     if len(dims) > 1 or not dims <= {2, 3}:
         raise InputError(
             "`cycles` must have coordinates in two or three dimensions, got "
@@ -247,33 +254,46 @@ def _draw_below(axes: Axes, complex_: Any, *, own: bool) -> None:
         drawing.draw_segments(axes, complex_.vertices[ends], colors=MUTED, **look)
 
 
-def _draw(axes: Any, cycle: Cycle, colour: Any, name: str) -> None:
-    if cycle.dim == 0:
-        # In space sizes are kept as they are, whatever the depth.
-        options = {"depthshade": False} if hasattr(axes, "get_zlim") else {}
-        axes.scatter(
-            *cycle.vertices.T, s=26, color=colour, edgecolors="white", linewidths=0.7, zorder=7,
-            label=name, clip_on=False, **options,
-        )  # fmt: skip
-    elif cycle.dim == 1 and not hasattr(axes, "get_zlim"):
-        segments = cycle.segments
-        drawing.draw_segments(axes, segments, colors="white", linewidths=3.2, zorder=6)
-        drawing.draw_segments(axes, segments, colors=colour, linewidths=2.0, zorder=6.1, label=name)
-    elif cycle.dim == 1:
-        from mpl_toolkits.mplot3d.art3d import Line3DCollection
-
-        axes.add_collection3d(
-            Line3DCollection(cycle.segments, colors=[colour], linewidths=2.0, label=name),
-            autolim=False,
-        )
-    else:
+def _draw(axes: Any, cycles: Sequence[Cycle], colours: Sequence[Any], name: str) -> None:
+    """Draw cycles of one dimension, the last on top."""
+    in_space, dim = hasattr(axes, "get_zlim"), cycles[0].dim
+    if dim == 2:
         from mpl_toolkits.mplot3d.art3d import Poly3DCollection
 
-        faces = polygons_in_space(solid(cycle.complex_), cycle.cells.astype(np.intp))
+        faces = [
+            polygons_in_space(solid(cycle.complex_), cycle.cells.astype(np.intp))
+            for cycle in cycles
+        ]
         axes.add_collection3d(
             Poly3DCollection(
-                faces, facecolors=[colour], edgecolors=[(1, 1, 1, 0.5)], linewidths=0.4, alpha=0.5,
-                label=name,
+                [face for some in faces for face in some], facecolors=_each(colours, faces),
+                edgecolors=[(1, 1, 1, 0.5)], linewidths=0.4, alpha=0.5, label=name,
             ),
             autolim=False,
         )  # fmt: skip
+        return
+    parts = [cycle.segments if dim else cycle.vertices for cycle in cycles]
+    every, shades = np.concatenate(parts), _each(colours, parts)
+    if dim == 0:
+        # In space sizes are kept as they are, whatever the depth.
+        options = {"depthshade": False} if in_space else {}
+        axes.scatter(
+            *every.T, s=26, c=shades, edgecolors="white", linewidths=0.7, zorder=7, label=name,
+            clip_on=False, **options,
+        )  # fmt: skip
+    elif in_space:
+        from mpl_toolkits.mplot3d.art3d import Line3DCollection
+
+        axes.add_collection3d(
+            Line3DCollection(every, colors=shades, linewidths=2.0, label=name), autolim=False
+        )
+    else:
+        drawing.draw_segments(axes, every, colors="white", linewidths=3.2, zorder=6)
+        drawing.draw_segments(axes, every, colors=shades, linewidths=2.0, zorder=6.1, label=name)
+
+
+def _each(colours: Sequence[Any], parts: Sequence[Sized]) -> Any:
+    """Return the colour of each element of some parts."""
+    from matplotlib.colors import to_rgba_array
+
+    return np.repeat(to_rgba_array(list(colours)), [len(part) for part in parts], axis=0)

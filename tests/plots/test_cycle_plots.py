@@ -60,9 +60,12 @@ def test_many_cycles_have_the_colours_of_their_lives() -> None:
     assert (ax.get_title(), bar.get_ylabel()) == ("all", "life of the class")
     (endless,) = [c for c in ax.collections if isinstance(c, PathCollection)]
     assert tuple(np.asarray(endless.get_facecolor())[0]) == to_rgba(INK)
-    lines = [c for c in ax.collections if isinstance(c, LineCollection)]
+    lines = [c for c in ax.collections if isinstance(c, LineCollection)][-1]
     last = max(cycles[:-1], key=lambda cycle: cycle.death - cycle.birth)
-    assert sets(lines[-1].get_segments()) == sets(last.segments)  # on top
+    drawn = np.array(lines.get_segments())[-len(last.cells) :]  # on top
+    assert sets(drawn) == sets(last.segments)
+    assert len(np.unique(np.asarray(lines.get_colors())[-len(last.cells) :], axis=0)) == 1
+    assert len(lines.get_segments()) == sum(len(cycle.cells) for cycle in cycles[:-1])
     plt.close("all")
 
 
