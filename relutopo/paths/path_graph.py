@@ -20,11 +20,12 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from relutopo.arrays import Frozen, freeze
-from relutopo.checks import check_integers, kind_of
+from relutopo.checks import check_flag, check_integers, kind_of
 from relutopo.errors import InputError
 from relutopo.geometry.domain import Box
 from relutopo.geometry.location import KnownRegions
 from relutopo.geometry.patterns import pack_patterns
+from relutopo.paths.induced import induced_edges
 from relutopo.paths.segments import Segments
 from relutopo.reports.shown import Shown
 from relutopo.spectral.dual_graph import DualGraph
@@ -69,6 +70,11 @@ class PathGraph(Frozen, Shown):
         The nodes in which each segment begins and ends.
     n_meetings : int
         Knots without an edge, at which planes that differ meet.
+    n_induced : int
+        Edges that no segment crosses, see `path_graph`; their `crossings` are 0.
+    n_open : int
+        Pairs of regions that differ in one neuron, of which it stays open whether they share a
+        facet.
     status : {"certified", "uncertified"}
         That of the segments.
     """
@@ -78,6 +84,8 @@ class PathGraph(Frozen, Shown):
     crossings: NDArray[np.int64]
     ends: NDArray[np.int64]
     n_meetings: int
+    n_induced: int
+    n_open: int
     status: Literal["certified", "uncertified"]
 
     def __repr__(self) -> str:
@@ -97,7 +105,9 @@ class PathGraph(Frozen, Shown):
         note = "; a bundle of paths, of which a partition means little" if self.is_bundle else ""
         return {
             "regions": self.graph.n_nodes,
-            "facets crossed": self.graph.n_edges,
+            "facets crossed": self.graph.n_edges - self.n_induced,
+            **({"facets beside": self.n_induced} if self.n_induced else {}),
+            **({"facets open": self.n_open} if self.n_open else {}),
             "components": len(self.graph.component_sizes),
             "regions over pieces": f"{self.distinct_share:.2f}{note}",
             **({"meetings of planes": self.n_meetings} if self.n_meetings else {}),
@@ -170,13 +180,17 @@ class PathGraph(Frozen, Shown):
 
 @deliver_interrupts
 @in_words("take fewer segments")
-def path_graph(found: Segments) -> PathGraph:
+def path_graph(found: Segments, *, induced: bool = False) -> PathGraph:
     """Return the graph of the regions that segments meet, joined where these cross a facet.
 
     Parameters
     ----------
     found : Segments
         What `relutopo.segments` gives.
+    induced : bool, default False
+        Whether to join known regions that share a facet which no segment crosses, too: those whose
+        patterns differ in one neuron, where the walls of one of them prove it. Segments between
+        data points need it for partitions; in many dimensions there are hardly any.
 
     Returns
     -------
@@ -200,6 +214,7 @@ def path_graph(found: Segments) -> PathGraph:
     >>> seen.visits.tolist(), seen.coverage([[-1.0, -1.0], [1.0, 1.0]])
     ([1, 1, 2], 0.5)
     """
+    check_flag("induced", induced)
     if not isinstance(found, Segments):
         raise InputError(
             f"`found` must be Segments, got {kind_of(found)}; pass what relutopo.segments gives"
@@ -217,12 +232,20 @@ def path_graph(found: Segments) -> PathGraph:
     edges, crossings = np.unique(np.sort(steps, axis=1), axis=0, return_counts=True)
     reach = 1.0 + 4.0 * max(np.abs(found.starts).max(initial=0), np.abs(found.ends).max(initial=0))
     domain = Box(-reach, reach, dim=found.network.input_dim)
+    regions, more = KnownRegions(found.network, domain, distinct), np.empty((0, 2), dtype=np.int64)
+    n_open = 0
+    if induced:
+        more, n_open = induced_edges(regions, edges)
+        edges = np.concatenate([edges, more])
+        crossings = np.concatenate([crossings, np.zeros(len(more), dtype=np.int64)])
+        order = np.lexsort(edges.T[::-1])
+        edges, crossings = edges[order], crossings[order]
     graph = DualGraph(
         len(distinct),
         edges,
         np.full(len(edges), -1),
         "facet",
-        regions=KnownRegions(found.network, domain, distinct),
+        regions=regions,
     )
     return PathGraph(
         graph,
@@ -230,5 +253,7 @@ def path_graph(found: Segments) -> PathGraph:
         freeze(crossings),
         freeze(np.stack([nodes[begins[:-1]], nodes[begins[1:] - 1]], axis=1)),
         int(found.meets.sum()),
+        len(more),
+        n_open,
         found.record.status,
     )

@@ -91,3 +91,36 @@ def test_planes_that_meet_make_no_edge() -> None:
 def test_only_segments_make_one() -> None:
     with pytest.raises(InputError, match="`found` must be Segments, got"):
         rt.path_graph(np.zeros((3, 2)))  # type: ignore[arg-type]
+
+
+@examples(25)
+@given(st.integers(0, 10**6), st.sampled_from([[2, 5, 4, 1], [3, 4, 3, 2], [2, 3, 3, 3, 1]]))
+def test_induced_edges_are_all_facets_between_known_regions(seed: int, widths: list[int]) -> None:
+    """Those of the dual graph on a box that holds whatever the regions have in common."""
+    seen, found = seen_by(widths, seed, n=5)
+    more = rt.path_graph(found, induced=True)
+    assert more.graph.regions is not None
+    complex_ = rt.decompose(found.network, more.graph.regions.domain, enumerator="exact")
+    whole = complex_.dual_graph()
+    numbers = {bytes(row): i for i, row in enumerate(more.graph.regions.packed_patterns)}
+    expected = set()
+    for u, v in whole.edges.tolist():
+        rows = complex_.packed_patterns[[u, v]]
+        pair = sorted(numbers.get(bytes(row), -1) for row in rows)
+        # Several neurons with one plane switch together; these are not looked for.
+        if pair[0] >= 0 and np.unpackbits(rows[0] ^ rows[1]).sum() == 1:
+            expected.add(tuple(pair))
+    got = {tuple(edge) for edge in more.graph.edges.tolist()}
+    assert more.n_open == 0
+    assert got == expected | {tuple(edge) for edge in seen.graph.edges.tolist()}
+    assert more.n_induced == len(got) - seen.graph.n_edges
+    assert (more.crossings == 0).sum() == more.n_induced
+    assert more.crossings.sum() == seen.crossings.sum()
+
+
+def test_in_many_dimensions_hardly_any_edge_is_induced() -> None:
+    seen, found = seen_by([40, 30, 30, 1], 0, n=20)
+    more = rt.path_graph(found, induced=True)
+    assert more.n_induced <= 0.02 * seen.graph.n_edges
+    with pytest.raises(InputError, match="`induced` must be True or False"):
+        rt.path_graph(found, induced="yes")  # type: ignore[arg-type]
