@@ -22,7 +22,7 @@ from relutopo.system.files import atomic_write
 from . import figures, peers, rows, tables
 
 ROOT = Path(__file__).parents[1]
-PARTS = ("enumerators", "search", "eigensolvers", "reducers", "pipeline")
+PARTS = ("enumerators", "search", "segments", "eigensolvers", "reducers", "pipeline")
 NEED_A_CARD = ("cuda",)
 """Parts that are measured only when they are asked for."""
 

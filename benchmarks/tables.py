@@ -13,6 +13,7 @@ from .targets import targets
 BLURBS = {
     "enumerators": "From the weights to the complex with facets, patterns and dual graph.",
     "search": "Regions around a picture of handwritten digits, breadth first, in a box.",
+    "segments": "Along segments between points, knots in order with patterns, outputs and classes.",
     "eigensolvers": "Dual graphs of [2, w, w, 1]; residuals are computed afresh for everybody.",
     "reducers": "Random filtrations of complexes of one hidden layer; all pairs are compared.",
     "pipeline": "Of each experiment the checkpoint with the most regions, one BLAS thread.",
@@ -68,6 +69,7 @@ def render(rows: Rows) -> str:
     tables: dict[str, Callable[[Rows], list[str]]] = {
         "enumerators": _enumerator_tables,
         "search": _search_tables,
+        "segments": _segment_tables,
         "eigensolvers": _eigensolver_tables,
         "reducers": _reducer_tables,
         "pipeline": _pipeline_tables,
@@ -162,6 +164,26 @@ def _search_tables(rows: Rows) -> list[str]:
                 f"Margins of {row['n_points']:,} pictures to their nearest walls: {ms:.0f} ms.",
             ]
     return lines
+
+
+def _segment_tables(rows: Rows) -> list[str]:
+    body = []
+    for row in rows.parts["segments"]:
+        peer = row.get("peer", {})
+        samples = f", {peer['samples']:,} points a segment" if "samples" in peer else ""
+        body.append(
+            [
+                f"{row['what']}, {shape(row)}",
+                f"{row['n_segments']:,}",
+                f"{row['n_crossings']:,}",
+                f"{row['seconds']:.3f}",
+                f"{1e6 * row['seconds'] / row['n_crossings']:.2f}",
+                f"{row['peak_bytes'] / MIB:.0f}",
+                f"{peer['name']}{samples}: {peer['seconds']:.3f} s" if peer else "",
+            ]
+        )
+    names = "what,segments,crossings,s,µs a crossing,peak MiB,beside it"
+    return _table(names.split(","), body, "lrrrrrl")
 
 
 def _eigensolver_tables(rows: Rows) -> list[str]:

@@ -31,6 +31,7 @@ def targets(rows: Rows) -> list[Target]:
         _graphs,
         _relucent,
         _search,
+        _segments,
         _fiedler,
         _reduction,
         _pipeline,
@@ -135,6 +136,27 @@ def _search(rows: Rows) -> Iterable[Target]:
             yield Target(
                 f"relucent on {shape(row)}", "≥ 10 times faster", measured, theirs >= 10 * ms
             )
+
+
+def _segments(rows: Rows) -> Iterable[Target]:
+    for row in rows.parts.get("segments", []):
+        seconds, peer = row["seconds"], row.get("peer", {})
+        what = f"{row['what']}, {shape(row)}, {row['n_segments']:,} of {row['n_crossings']:,} knots"
+        if row["what"] == "all signatures":
+            yield Target(what, "≤ 0.5 s", f"{seconds:.2f} s", seconds <= 0.5)
+        elif row["what"] == "segments":
+            each = 1e6 * seconds / row["n_crossings"]
+            yield Target(what, "≤ 3 µs a crossing", f"{each:.2f} µs", each <= 3)
+            ratio = peer["seconds"] / seconds
+            missed = row["n_switches"] - peer["n_crossings"]
+            measured = (
+                f"{ratio:.1f} times ({peer['samples']:,} points a segment, {missed:,} missed)"
+            )
+            yield Target(f"{peer['name']}, {shape(row)}", "a number", measured, None)
+        else:
+            ratio = seconds / peer["seconds"]
+            measured = f"{ratio:.2f} times ({seconds:.1f} and {peer['seconds']:.1f} s)"
+            yield Target(f"{what}, and {peer['name']}", "≤ 3 times", measured, ratio <= 3)
 
 
 def _ours(rows: Rows, n_nodes: int, weights: str = "unweighted") -> Row | None:

@@ -15,8 +15,11 @@ import relutopo as rt
 
 SIZES = (100, 300, 1000, 3000)
 STEPS = (300, 5000)
-WEIGHTS: dict[str, str | rt.VertexWeights] = {"path, 1 + count": "count_plus_one", "path, Chung-Langlands": rt.ChungLanglands(),
-           "path, unweighted": "unweighted"}  # fmt: skip
+WEIGHTS: dict[str, str | rt.VertexWeights] = {
+    "path, 1 + count": "count_plus_one",
+    "path, Chung-Langlands": rt.ChungLanglands(),
+    "path, unweighted": "unweighted",
+}
 Networks = Iterator[tuple[rt.Network, rt.Dataset]]
 
 
@@ -63,8 +66,13 @@ def measure(first_seed: int) -> pd.DataFrame:
         box = rt.Box.around(data.points, 0.25)
         complex_ = rt.decompose(network, box)
         graph = complex_.dual_graph()
-        whole = rt.fiedler_partition(graph, data.points, vertex_weights="count_plus_one")
-        sides = whole.sides[complex_.locate(data.points)]
+        places = complex_.locate(data.points)
+        sides = {
+            way: rt.fiedler_partition(graph, data.points, vertex_weights=weights).sides[places]
+            for way, weights in WEIGHTS.items()
+        }
+        # Of the unweighted paths it is seen how far they are from the weighted partition.
+        sides["path, unweighted"] = sides["path, 1 + count"]
         sample = np.random.default_rng(0).uniform(box.low, box.high, (2000, 2))
         for kind, n in product(kinds, SIZES):
             found = rt.segments(network, *ends(kind, box, data, n))
@@ -74,7 +82,8 @@ def measure(first_seed: int) -> pd.DataFrame:
             }
             if n == 300:
                 more = rt.path_graph(found, induced=True)
-                ways["induced, 1 + count"] = more, "count_plus_one"
+                for way in list(WEIGHTS)[:2]:
+                    ways[way.replace("path", "induced")] = more, WEIGHTS[way]
             row = {
                 "segments": kind,
                 "n": n,
@@ -86,7 +95,9 @@ def measure(first_seed: int) -> pd.DataFrame:
                 part = rt.fiedler_partition(
                     some.graph, data.points, vertex_weights=weights, component="largest"
                 )
-                rows.append(row | {"way": way, "agreement": agreement(part, sides, data.points)})
+                wanted = sides[way.replace("induced", "path")]
+                share = agreement(part, wanted, data.points)
+                rows.append(row | {"way": way, "agreement": share})
     return pd.DataFrame(rows)
 
 

@@ -225,7 +225,7 @@ def sweep_summary(table: pd.DataFrame, swept: Sequence[str]) -> list[RenderableT
         title = f"{', '.join(map(cell, setting)) or 'all'}, {len(of_setting)} jobs"
         has_ratio = of_setting["ratio class_constant_same"].notna().any()
         headings = ["at the fit", "at the end", *(["× held-out"] if has_ratio else [])]
-        grid = new_table([title], headings)
+        grid = new_table([title], headings, wrap_numbers=True)
         for name, words in names.items():
             kinds = ("fit", "end", "ratio")[: len(headings)]
             shown = (mean_and_range(of_setting[f"{kind} {name}"], ".3g") for kind in kinds)
