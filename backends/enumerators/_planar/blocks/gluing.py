@@ -115,9 +115,10 @@ class Gluing:
             half_edges=np.empty(n_sides, np.int32),
             packed=np.empty((n_regions, n_bytes), np.uint8),
         )
-        for name, n in zip(PlanarCells._fields, self._lengths(), strict=True):
-            if ends[2] or name in ("x", "deviation"):
-                getattr(new, name)[:n] = getattr(old, name)[:n]
+        # Before there is a region, vertices are all that there is.
+        n_arrays = len(new) if ends[2] else 2
+        for to, so_far, n in list(zip(new, old, self._lengths(), strict=True))[:n_arrays]:
+            to[:n] = so_far[:n]
         self._to, self._room = new, room
 
     def _lengths(self) -> list[int]:
@@ -127,8 +128,7 @@ class Gluing:
 
     def finish(self) -> Block:
         """Return the block when all parts have been added."""
-        for name, n in zip(PlanarCells._fields, self._lengths(), strict=True):
-            array = getattr(self._to, name)
+        for array, n in zip(self._to, self._lengths(), strict=True):
             # What is beyond goes back to the system; nobody else looks at the arrays.
             array.resize((n, *array.shape[1:]), refcheck=False)
         piece_ptr, pieces = _all_pieces(self._whole.piece_ptr, self._whole.pieces, self._known)
