@@ -9,6 +9,10 @@ part may be unlike the others.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import islice
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -117,7 +121,8 @@ class Gluing:
         )
         # Before there is a region, vertices are all that there is.
         n_arrays = len(new) if ends[2] else 2
-        for to, so_far, n in list(zip(new, old, self._lengths(), strict=True))[:n_arrays]:
+        arrays: Iterable[tuple[NDArray[Any], NDArray[Any]]] = zip(new, old, strict=True)
+        for (to, so_far), n in islice(zip(arrays, self._lengths(), strict=True), n_arrays):
             to[:n] = so_far[:n]
         self._to, self._room = new, room
 
@@ -128,7 +133,8 @@ class Gluing:
 
     def finish(self) -> Block:
         """Return the block when all parts have been added."""
-        for array, n in zip(self._to, self._lengths(), strict=True):
+        arrays: Iterable[NDArray[Any]] = self._to
+        for array, n in zip(arrays, self._lengths(), strict=True):
             # What is beyond goes back to the system; nobody else looks at the arrays.
             array.resize((n, *array.shape[1:]), refcheck=False)
         piece_ptr, pieces = _all_pieces(self._whole.piece_ptr, self._whole.pieces, self._known)
