@@ -40,7 +40,7 @@ def explore(
     x : object
         What to show:
 
-        - a `CellComplex` of the plane or of a slice, or a partition of one;
+        - a `CellComplex` of the plane, of a slice or of space, or a partition of one;
         - a `Diagram` of `relutopo.persistence`, with its classes and their representatives;
         - a training run, a `TrainingRun` or `ModelFiles`: a complex for each checkpoint, and the
           time line;
@@ -70,8 +70,8 @@ def explore(
     Raises
     ------
     InputError
-        If the complex is not of the plane, a folder holds no run, or points, labels or columns do
-        not fit.
+        If the complex has another dimension than 2 or 3, a folder holds no run, or points, labels
+        or columns do not fit.
     MissingExtraError
         If bokeh, which draws the charts, is not installed.
 

@@ -62,14 +62,15 @@ class Quantity:
 
 @dataclass(frozen=True, eq=False)
 class Overlay:
-    """Lines over the map.
+    """Lines over the map, or a surface in space.
 
     Attributes
     ----------
     name : str
         In the page's address.
     label : str
-    segments : (n, 2, d) ndarray of float64
+    segments : (n, d, d) ndarray of float64
+        Ends of segments in the plane, corners of triangles in space.
     meaning : str
     look : {"boundary", "cut", "cycle"}
     """

@@ -18,6 +18,7 @@ from relutopo.explorer.quantities import (
     quantities_of_partition,
 )
 from relutopo.explorer.scene import Frame, Note, Overlay, Quantity, Scene
+from relutopo.explorer.spaces import cut_triangles, decision_triangles, geometry_of_space
 from relutopo.explorer.spectra import parts_of_spectrum
 from relutopo.geometry.cells import Cells, check_cells
 from relutopo.geometry.location import locate
@@ -66,10 +67,11 @@ def scene_of(
         complex_ = part.complex
     else:
         complex_ = check_cells(x if diagram is None else complex_of(diagram))
-    if complex_.dim != 2:
+    if complex_.dim not in (2, 3) or (complex_.dim == 3 and diagram is not None):
+        most = "2" if diagram is not None else "2 or 3"
         raise InputError(
-            f"`x` must be of dimension 2 to be explored, got {complex_.dim}; decompose the network "
-            "on a plane, an AffineSlice of two dimensions"
+            f"`x` must be of dimension {most} to be explored, got dimension {complex_.dim}; "
+            "decompose the network on a plane, an AffineSlice of two dimensions"
         )
     frame, notes = frame_of(
         complex_, part, points=points, labels=labels, columns=columns, diagram=diagram
@@ -122,10 +124,10 @@ def frame_of(
     Parameters
     ----------
     complex_ : Cells
-        Of dimension 2.
+        Of dimension 2 or 3.
     part : FiedlerPartition or SpectralPartition, optional
         Of the complex.
-    points : (n, 2) array_like, optional
+    points : (n, d) array_like, optional
         Data; for a slice also inputs of the network, which are projected.
     labels : (n,) array_like, optional
         Their classes or values.
@@ -135,6 +137,7 @@ def frame_of(
     label : str
         What the frame is called, beside others.
     """
+    is_space = complex_.dim == 3
     x, notes = _points(complex_, points)
     maps = complex_.output_maps()
     arrays = geometry_of(complex_, maps)
@@ -143,7 +146,8 @@ def frame_of(
         "nOutputs": complex_.network.n_outputs,
         "axes": _axes(complex_, points),
         "inputs": _inputs(complex_),
-        "aspect": aspect(complex_),
+        "kind": "space" if is_space else "plane",
+        "aspect": 1.0 if is_space else aspect(complex_),
         "sides": [
             complex_.domain.side_name(side) for side in range(int(_n_sides(complex_.facet_labels)))
         ],
@@ -168,7 +172,7 @@ def frame_of(
         Overlay(
             "decision",
             "decision boundary",
-            decision_segments(complex_),
+            decision_triangles(complex_) if is_space else decision_segments(complex_),
             "Where the network's decision changes, exactly: the zeros of one output or of the "
             "difference of two, and where another of several becomes the greatest.",
             "boundary",
@@ -176,7 +180,7 @@ def frame_of(
     ]
     if part is not None:
         quantities += quantities_of_partition(part, x, labels)
-        cut = cut_segments(part)
+        cut = cut_triangles(part) if is_space else cut_segments(part)
         overlays.append(
             Overlay(
                 "cut",
@@ -206,7 +210,7 @@ def frame_of(
 def geometry_of(
     complex_: Cells, maps: tuple[NDArray[np.float64], NDArray[np.float64]]
 ) -> dict[str, NDArray[Any]]:
-    """Return the arrays of a complex of the plane as the page reads them.
+    """Return the arrays of a complex as the page reads them; see `geometry_of_space` for space.
 
     ``vertices``, the coordinates as they are; ``offsets`` and ``corners``, the vertices of each
     region counterclockwise; ``edges``, ``neurons`` and ``beside``, the vertices, the label and the
@@ -216,12 +220,20 @@ def geometry_of(
     Parameters
     ----------
     complex_ : Cells
-        Of dimension 2.
+        Of dimension 2 or 3.
     maps : (ndarray, ndarray)
         Its `output_maps`.
     """
+    arrays = geometry_of_space(complex_) if complex_.dim == 3 else _geometry_of_plane(complex_)
+    n_numbers = complex_.network.n_outputs * (complex_.dim + 1)
+    if n_numbers <= _FEW_NUMBERS or n_numbers * complex_.n_regions <= _MOST_NUMBERS:
+        arrays |= dict(zip(("slopes", "constants"), maps, strict=True))
+    return arrays
+
+
+def _geometry_of_plane(complex_: Cells) -> dict[str, NDArray[Any]]:
     offsets, corners = polygons(complex_)
-    arrays: dict[str, NDArray[Any]] = {
+    return {
         "vertices": complex_.vertices,
         "offsets": offsets,
         "corners": corners,
@@ -230,10 +242,6 @@ def geometry_of(
         "beside": complex_.facet_regions,
         "patterns": complex_.packed_patterns,
     }
-    n_numbers = complex_.network.n_outputs * (complex_.dim + 1)
-    if n_numbers <= _FEW_NUMBERS or n_numbers * complex_.n_regions <= _MOST_NUMBERS:
-        arrays |= dict(zip(("slopes", "constants"), maps, strict=True))
-    return arrays
 
 
 def _n_sides(labels: NDArray[np.int32]) -> int:

@@ -170,6 +170,27 @@
       return quantity.range;
     },
 
+    /** The colours of all regions, as bytes. */
+    every: (quantity) => {
+      const { values, kind } = quantity;
+      const found = new Uint8Array(4 * values.length);
+      const outside = [...rt.colours.ink("outside"), 255];
+      const bytes =
+        kind === "category"
+          ? rt.colours.categories(quantity)
+          : rt.colours.palette(rt.colours.nameFor(quantity));
+      const { low, high, map } = kind === "category" ? {} : rt.colours.range(quantity);
+      for (let region = 0; region < values.length; region++) {
+        let at = values[region];
+        if (kind !== "category") {
+          const t = Math.min(1, Math.max(0, (map(at) - low) / (high - low)));
+          at = Number.isNaN(t) ? -1 : Math.round(t * (N - 1));
+        }
+        found.set(at < 0 ? outside : bytes.subarray(4 * at, 4 * at + 4), 4 * region);
+      }
+      return found;
+    },
+
     /** The colour of a region. */
     of: (quantity, region) => {
       const value = quantity.values[region];

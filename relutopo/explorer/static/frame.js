@@ -29,25 +29,29 @@
       overlays.set(known.name, { ...known, segments: arrays[`overlay:${known.name}`] });
     }
 
-    const bounds = [Infinity, Infinity, -Infinity, -Infinity];
-    for (let i = 0; i < vertices.length; i += 2) {
+    // In space facets of regions are other things than edges of the map.
+    const facetBeside = arrays.faceBeside ?? beside;
+    const facetLabels = arrays.faceNeurons ?? arrays.neurons ?? new Int32Array();
+
+    const bounds = facts.bounds ?? [Infinity, Infinity, -Infinity, -Infinity];
+    for (let i = 0; i < vertices.length && !facts.bounds; i += 2) {
       bounds[0] = Math.min(bounds[0], vertices[i]);
       bounds[1] = Math.min(bounds[1], vertices[i + 1]);
       bounds[2] = Math.max(bounds[2], vertices[i]);
       bounds[3] = Math.max(bounds[3], vertices[i + 1]);
     }
 
-    let around = null; // edges of each region: where they begin, and which they are
+    let around = null; // facets of each region: where they begin, and which they are
 
-    function edgesAround() {
+    function facetsAround() {
       if (around) return around;
       const begin = new Int32Array(nRegions + 1);
-      for (const region of beside) if (region >= 0) begin[region + 1]++;
+      for (const region of facetBeside) if (region >= 0) begin[region + 1]++;
       for (let i = 0; i < nRegions; i++) begin[i + 1] += begin[i];
       const next = begin.slice(0, nRegions);
       const list = new Int32Array(begin[nRegions]);
-      for (let i = 0; i < beside.length; i++) {
-        if (beside[i] >= 0) list[next[beside[i]]++] = i >> 1;
+      for (let i = 0; i < facetBeside.length; i++) {
+        if (facetBeside[i] >= 0) list[next[facetBeside[i]]++] = i >> 1;
       }
       around = { begin, list };
       return around;
@@ -78,8 +82,9 @@
       /** A point in words. */
       callPoint: (point) => {
         const { axes, inputs } = facts;
-        const names = axes.every((name) => name.length <= LONG) ? axes : inputs;
-        return names.map((name, i) => `${name} = ${rt.format(point[i], 5)}`).join(", ");
+        const isShort = axes.every((name) => name.length <= LONG);
+        const names = isShort && axes.length === point.length ? axes : inputs;
+        return names.map((name, i) => `${name}\u00a0=\u00a0${rt.format(point[i], 5)}`).join(", ");
       },
 
       /** Layer and unit of a neuron, both from 0. */
@@ -107,6 +112,9 @@
         return found;
       },
 
+      /** Whether the frame has a polygon of a region: a section misses some. */
+      isThere: (region) => offsets[region] < offsets[region + 1],
+
       /** The mean of a region's corners, a point of its interior. */
       middle: (region) => {
         let x = 0;
@@ -116,21 +124,28 @@
           y += vertices[2 * corners[i] + 1];
         }
         const n = offsets[region + 1] - offsets[region];
-        return [x / n, y / n];
+        if (n || !frame.plane) return [x / n, y / n];
+        return frame.inside(region).filter((_, i) => i !== frame.plane.axis);
       },
 
+      /** A point inside a region, with all its coordinates. */
+      inside: (region) =>
+        arrays.middles
+          ? [...arrays.middles.subarray(3 * region, 3 * region + 3)]
+          : frame.middle(region),
+
       /**
-       * Facets of a region: each with its edge, the region behind it or -1, and the neurons that
+       * Facets of a region: each with its number, the region behind it or -1, and the neurons that
        * change there, or the side of the domain.
        */
       facetsOf: (region) => {
-        const { begin, list } = edgesAround();
+        const { begin, list } = facetsAround();
         const found = [];
         for (let i = begin[region]; i < begin[region + 1]; i++) {
           const edge = list[i];
-          const [one, two] = [beside[2 * edge], beside[2 * edge + 1]];
+          const [one, two] = [facetBeside[2 * edge], facetBeside[2 * edge + 1]];
           const neighbour = two < 0 ? -1 : one + two - region;
-          const label = frame.neurons[edge];
+          const label = facetLabels[edge];
           found.push({
             edge,
             neighbour,

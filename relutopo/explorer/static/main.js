@@ -15,7 +15,10 @@
     const block = await rt.data.frame(index);
     if (store.get("frame") !== index) return; // another is wanted by now
     rt.times.unpacked ??= performance.now();
-    const frame = (block.frame ??= rt.createFrame(block, index));
+    const frame =
+      block.facts.kind === "space"
+        ? rt.createSection(block, index, store.get("section"))
+        : (block.frame ??= rt.createFrame(block, index));
     const changes = { current: frame };
     if (store.get("current")) {
       // Numbers of regions mean others in another frame.
@@ -45,7 +48,7 @@
 
   async function begin() {
     describe();
-    store.restore(location.hash, ["frame"]);
+    store.restore(location.hash, ["frame", "section"]);
     await show(store.get("frame"));
     store.restore(location.hash);
     store.on("frame", () => show(store.get("frame")));

@@ -169,6 +169,7 @@
 
     /** Show a region, with what is around it, unless it can be seen well. */
     showRegion: (region) => {
+      rt.bringIntoSection(region);
       const frame = rt.current;
       const box = frame.boxes.subarray(4 * region, 4 * region + 4);
       const [left, top] = camera.toScreen(box[0], box[3]);

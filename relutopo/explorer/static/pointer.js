@@ -73,6 +73,7 @@
     const frame = rt.current;
     const found = [];
     for (let region = 0; region < frame.nRegions; region++) {
+      if (!frame.isThere(region)) continue;
       const [a, b] = frame.middle(region);
       if (a >= x && a <= u && b >= y && b <= v) found.push(region);
     }

@@ -15,7 +15,7 @@
       element("dt", { title: entry.meaning }, entry.label),
       element("dd", null, rt.formatQuantity(entry, region)),
     ]);
-    const point = frame.callPoint(frame.middle(region));
+    const point = frame.callPoint(frame.inside(region));
     return element("dl.numbers", null, ...rows, element("dt", null, "around"), element("dd", null, point));
   }
 

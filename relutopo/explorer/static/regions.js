@@ -71,7 +71,11 @@ void main() { painted = colour; }`;
         const content = new ArrayBuffer(12 * n);
         const places = new Float32Array(content);
         const owners = new Uint32Array(content);
-        const indices = new Uint32Array(3 * Math.max(0, n - 2 * nRegions));
+        let nTriangles = 0;
+        for (let i = 0; i < nRegions; i++) {
+          nTriangles += Math.max(0, offsets[i + 1] - offsets[i] - 2);
+        }
+        const indices = new Uint32Array(3 * nTriangles);
         let vertex = 0;
         let next = 0;
         for (let i = 0; i < nRegions; i++) {

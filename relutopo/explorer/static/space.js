@@ -1,0 +1,558 @@
+/*
+ * The view of a complex in space: cut open by the plane of the section, which the map shows.
+ *
+ * What lies below the plane is drawn as a solid block in the colours of its regions, with the section
+ * on top; surfaces, such as where the decision changes, are translucent.
+ */
+(function (rt) {
+  "use strict";
+
+  const VERTEX = `#version 300 es
+precision highp float;
+in vec3 place;
+in vec4 colour;
+uniform mat4 matrix;
+uniform float dot_;
+out vec3 at;
+out vec4 ink;
+void main() {
+  at = place;
+  ink = colour;
+  gl_Position = matrix * vec4(place, 1.0);
+  gl_PointSize = dot_;
+}`;
+  const FRAGMENT = `#version 300 es
+precision highp float;
+in vec3 at;
+in vec4 ink;
+uniform vec4 plain; // in place of the vertices' colours, if it is not transparent
+uniform vec4 cut; // what lies on the positive side of this plane is left out
+uniform float shade; // how much a face that looks away from the light is darker
+uniform bool isDot;
+uniform vec4 casing;
+out vec4 painted;
+void main() {
+  if (dot(cut, vec4(at, 1.0)) > 0.0) discard;
+  vec4 colour = plain.a > 0.0 ? plain : ink;
+  if (isDot) {
+    float away = length(gl_PointCoord - 0.5);
+    if (away > 0.5) discard;
+    if (away > 0.36) colour = casing;
+  }
+  float light = 1.0;
+  if (shade > 0.0) { // lines and dots have no face
+    vec3 normal = normalize(cross(dFdx(at), dFdy(at)));
+    light = abs(dot(normal, normalize(vec3(0.35, -0.5, 0.8))));
+  }
+  painted = vec4(colour.rgb * (1.0 - shade * (1.0 - light)), colour.a);
+}`;
+  const [NEAR, FAR, FOCUS] = [0.5, 40, 3.7];
+  const DISTANCE = 7.2;
+  const DOT = 8; // pixels
+  const LEAST_WIDTH = 0.4; // of a direction, beside the widest one
+
+  const { store } = rt;
+  const frameBox = rt.byId("space-frame");
+  const canvas = rt.byId("space");
+  const labels = [...frameBox.querySelectorAll(".axis")];
+
+  store.declare("spin", {
+    initial: { yaw: -0.9, pitch: 0.45, near: 1 },
+    read: (text) => {
+      const [yaw, pitch, near] = text.split(",").map(Number);
+      const isOne = Number.isFinite(yaw) && Math.abs(pitch) <= 1.57 && near >= 0.5 && near <= 20;
+      return isOne ? { yaw, pitch, near } : undefined;
+    },
+    write: ({ yaw, pitch, near }) => [yaw, pitch, near].map((x) => Number(x.toFixed(3))).join(),
+  });
+
+  let gl = null;
+  let program = null;
+  let at = null;
+  let parts = {}; // by name: buffers, count, and how to draw
+  let block = null; // whose skin and frame the card has
+  let unit = { middle: [0, 0, 0], scale: [1, 1, 1] };
+  let isWanted = false;
+
+  /** A point in the coordinates of the view, within a cube. */
+  const toCube = (p) => p.map((x, i) => (x - unit.middle[i]) * unit.scale[i]);
+
+  function begin() {
+    gl = canvas.getContext("webgl2", { antialias: true, alpha: false });
+    if (!gl) return;
+    const shader = (type, text) => {
+      const made = gl.createShader(type);
+      gl.shaderSource(made, text);
+      gl.compileShader(made);
+      return made;
+    };
+    program = gl.createProgram();
+    gl.attachShader(program, shader(gl.VERTEX_SHADER, VERTEX));
+    gl.attachShader(program, shader(gl.FRAGMENT_SHADER, FRAGMENT));
+    gl.linkProgram(program);
+    at = {};
+    for (const name of ["matrix", "dot_", "plain", "cut", "shade", "isDot", "casing"]) {
+      at[name] = gl.getUniformLocation(program, name);
+    }
+    at.place = gl.getAttribLocation(program, "place");
+    at.colour = gl.getAttribLocation(program, "colour");
+  }
+
+  /** Put a part on the card: places x, y, z of vertices, and perhaps colours. */
+  function setPart(name, places, colours, how) {
+    const before = parts[name];
+    if (before) for (const buffer of before.buffers) if (buffer) gl.deleteBuffer(buffer);
+    if (!places || !places.length) {
+      delete parts[name];
+      return;
+    }
+    const cube = new Float32Array(places.length);
+    for (let i = 0; i < places.length; i++) {
+      cube[i] = (places[i] - unit.middle[i % 3]) * unit.scale[i % 3];
+    }
+    parts[name] = {
+      ...how,
+      n: places.length / 3,
+      buffers: [
+        rt.gl.buffer(gl, gl.ARRAY_BUFFER, cube),
+        colours && rt.gl.buffer(gl, gl.ARRAY_BUFFER, colours),
+      ],
+    };
+  }
+
+  /** Places of some vertices of the complex, one after the other. */
+  function placesOf(vertices) {
+    const { places } = rt.current.arrays;
+    const found = new Float64Array(3 * vertices.length);
+    for (let i = 0; i < vertices.length; i++) {
+      for (let k = 0; k < 3; k++) found[3 * i + k] = places[3 * vertices[i] + k];
+    }
+    return found;
+  }
+
+  /** A point of the section, in space. */
+  function lifted(x, y) {
+    const { axis, at: height } = rt.current.plane;
+    const point = [x, y];
+    point.splice(axis, 0, height);
+    return point;
+  }
+
+  /** The corners of a facet in order. */
+  function loop(face) {
+    const { faceOffsets, faceLines, lines } = rt.current.arrays;
+    const next = new Map();
+    for (let i = faceOffsets[face]; i < faceOffsets[face + 1]; i++) {
+      const [a, b] = [lines[2 * faceLines[i]], lines[2 * faceLines[i] + 1]];
+      for (const [from, to] of [[a, b], [b, a]]) {
+        if (!next.has(from)) next.set(from, []);
+        next.get(from).push(to);
+      }
+    }
+    const [start] = next.keys();
+    const found = [];
+    let [before, here] = [-1, start];
+    do {
+      found.push(here);
+      const [one, two] = next.get(here);
+      [before, here] = [here, one === before ? two : one];
+    } while (here !== start && found.length < next.size);
+    return found;
+  }
+
+  function coloursOfRegions() {
+    const frame = rt.current;
+    const quantity = frame.quantities.get(store.get("colour"));
+    const bytes = rt.colours.every(quantity);
+    const selection = store.get("selection");
+    if (selection) {
+      const pale = rt.colours.ink("pale");
+      const chosen = new Set(selection);
+      for (let region = 0; region < frame.nRegions; region++) {
+        if (chosen.has(region)) continue;
+        for (let c = 0; c < 3; c++) {
+          bytes[4 * region + c] = 0.18 * bytes[4 * region + c] + 0.82 * pale[c];
+        }
+      }
+    }
+    return bytes;
+  }
+
+  /** Colours of vertices, three for each triangle, by the region of each triangle. */
+  function ofTriangles(regions, bytes) {
+    const found = new Uint8Array(12 * regions.length);
+    regions.forEach((region, i) => {
+      for (let k = 0; k < 3; k++) {
+        found.set(bytes.subarray(4 * region, 4 * region + 4), 12 * i + 4 * k);
+      }
+    });
+    return found;
+  }
+
+  /** Vertices of the edges of facets on sides of the domain. */
+  function skinEdges() {
+    const { skinFaces, faceOffsets, faceLines, lines } = rt.current.arrays;
+    const found = new Set();
+    for (const face of new Set(skinFaces)) {
+      for (let i = faceOffsets[face]; i < faceOffsets[face + 1]; i++) found.add(faceLines[i]);
+    }
+    return [...found].flatMap((line) => [lines[2 * line], lines[2 * line + 1]]);
+  }
+
+  function setSolid() {
+    const frame = rt.current;
+    const { skin, skinFaces, faceBeside } = frame.arrays;
+    const bytes = coloursOfRegions();
+    const owners = Array.from(skinFaces, (face) => faceBeside[2 * face]);
+    const solid = { mode: gl.TRIANGLES, isCut: true, shade: 0.28 };
+    setPart("skin", placesOf(skin), ofTriangles(owners, bytes), solid);
+    setPart("skinEdges", placesOf(skinEdges()), null, {
+      mode: gl.LINES, isCut: true, ink: "facet", alpha: 0.3,
+    });
+    const places = [];
+    const regions = [];
+    const { offsets, corners, vertices, nRegions } = frame;
+    for (let region = 0; region < nRegions; region++) {
+      for (let i = offsets[region] + 2; i < offsets[region + 1]; i++) {
+        regions.push(region);
+        for (const j of [offsets[region], i - 1, i]) {
+          places.push(...lifted(vertices[2 * corners[j]], vertices[2 * corners[j] + 1]));
+        }
+      }
+    }
+    setPart("cap", places, ofTriangles(regions, bytes), { mode: gl.TRIANGLES, shade: 0.1 });
+    const edges = [];
+    for (const vertex of frame.edges) {
+      edges.push(...lifted(vertices[2 * vertex], vertices[2 * vertex + 1]));
+    }
+    setPart("edges", edges, null, { mode: gl.LINES, ink: "facet", alpha: 0.45 });
+    const [[left, right], [bottom, top]] = [0, 1, 2]
+      .filter((i) => i !== frame.plane.axis)
+      .map((i) => frame.block.bounds[i]);
+    const ring = [[left, bottom], [right, bottom], [right, top], [left, top]];
+    const border = ring.flatMap((p, i) => [...lifted(...p), ...lifted(...ring[(i + 1) % 4])]);
+    setPart("border", border, null, { mode: gl.LINES, ink: "select", alpha: 1 });
+  }
+
+  function setSurfaces() {
+    const shown = store.get("overlays");
+    for (const { name, look } of rt.current.overlays.values()) {
+      const triangles = shown.has(name) ? rt.current.block.arrays[`overlay:${name}`] : null;
+      const alpha = look === "cut" ? 0.3 : 0.42;
+      setPart(`surface:${name}`, triangles, null, {
+        mode: gl.TRIANGLES, ink: look, alpha, shade: 0.45, isGlass: true,
+      });
+    }
+  }
+
+  function setRegion() {
+    const [frame, region] = [rt.current, store.get("region")];
+    const [triangles, lines] = [[], []];
+    if (region >= 0) {
+      const { bodyOffsets, bodyFaces } = frame.arrays;
+      for (let i = bodyOffsets[region]; i < bodyOffsets[region + 1]; i++) {
+        const corners = loop(bodyFaces[i]);
+        corners.forEach((a, k) => {
+          if (k >= 2) triangles.push(corners[0], corners[k - 1], a);
+          lines.push(a, corners[(k + 1) % corners.length]);
+        });
+      }
+    }
+    const glass = { ink: "select", isGlass: true, isOver: true };
+    setPart("region", placesOf(triangles), null, {
+      ...glass, mode: gl.TRIANGLES, alpha: 0.3, shade: 0.3,
+    });
+    setPart("regionLines", placesOf(lines), null, { ...glass, mode: gl.LINES, alpha: 1 });
+  }
+
+  function setPoints() {
+    const frame = rt.current;
+    const { points, pointClasses, pointValues } = frame.block.arrays;
+    if (!points || store.get("points") !== "yes") return setPart("points", null);
+    const palette = rt.pointColours(frame);
+    const n = points.length / 3;
+    const colours = new Uint8Array(4 * n);
+    const [low, high] = pointValues ? rt.extremes(pointValues) : [0, 1];
+    for (let i = 0; i < n; i++) {
+      let k = pointClasses ? pointClasses[i] : 0;
+      if (pointValues) k = Math.round((255 * (pointValues[i] - low)) / (high - low || 1));
+      colours.set(palette.subarray(4 * k, 4 * k + 4), 4 * i);
+    }
+    setPart("points", points, colours, { mode: gl.POINTS });
+  }
+
+  /** The directions of the view: from the middle to the eye, to the right, up; and how far. */
+  function directions() {
+    const { yaw, pitch, near } = store.get("spin");
+    const [c, s, p, q] = [Math.cos(yaw), Math.sin(yaw), Math.cos(pitch), Math.sin(pitch)];
+    const shape = canvas.clientWidth / Math.max(1, canvas.clientHeight);
+    return {
+      back: [p * c, p * s, q],
+      right: [-s, c, 0],
+      up: [-q * c, -q * s, p],
+      away: DISTANCE / near / Math.min(1, shape),
+      shape,
+    };
+  }
+
+  function matrix() {
+    const { back, right, up, away, shape } = directions();
+    const a = (FAR + NEAR) / (NEAR - FAR);
+    const b = (2 * FAR * NEAR) / (NEAR - FAR);
+    const rows = [
+      [...right.map((x) => (x * FOCUS) / shape), 0],
+      [...up.map((x) => x * FOCUS), 0],
+      [...back.map((x) => x * a), -a * away + b],
+      [...back.map((x) => -x), away],
+    ];
+    return Float32Array.from({ length: 16 }, (_, i) => rows[i % 4][i >> 2]);
+  }
+
+  function draw() {
+    isWanted = false;
+    const frame = rt.current;
+    if (!gl || !frame?.plane || gl.isContextLost()) return;
+    const density = rt.map.density();
+    const [w, h] = [canvas.clientWidth, canvas.clientHeight].map((x) => Math.round(x * density));
+    if (canvas.width !== w) canvas.width = w;
+    if (canvas.height !== h) canvas.height = h;
+    gl.viewport(0, 0, w, h);
+    const [r, g, b] = rt.colours.ink("pale").map((x) => x / 255);
+    gl.clearColor(r, g, b, 1);
+    gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
+    gl.useProgram(program);
+    const m = matrix();
+    gl.uniformMatrix4fv(at.matrix, false, m);
+    gl.uniform1f(at.dot_, DOT * density);
+    rt.gl.colour(gl, at.casing, rt.colours.ink("casing"));
+    const plane = [0, 0, 0, -toCube([0, 0, 0].fill(frame.plane.at))[frame.plane.axis] - 1e-4];
+    plane[frame.plane.axis] = 1;
+    gl.enable(gl.BLEND);
+    gl.blendFunc(gl.SRC_ALPHA, gl.ONE_MINUS_SRC_ALPHA);
+    gl.enable(gl.DEPTH_TEST);
+    gl.depthFunc(gl.LEQUAL);
+    gl.enable(gl.POLYGON_OFFSET_FILL);
+    gl.polygonOffset(1, 1);
+    const drawn = Object.entries(parts).sort(([, x], [, y]) => (x.isGlass ? 1 : 0) - (y.isGlass ? 1 : 0));
+    for (const [, part] of drawn) {
+      if (part.isOver) gl.disable(gl.DEPTH_TEST);
+      else gl.enable(gl.DEPTH_TEST);
+      gl.depthMask(!part.isGlass);
+      gl.uniform4f(at.cut, ...(part.isCut ? plane : [0, 0, 0, -1]));
+      gl.uniform1f(at.shade, part.shade ?? 0);
+      gl.uniform1i(at.isDot, part.mode === gl.POINTS ? 1 : 0);
+      if (part.ink) rt.gl.colour(gl, at.plain, rt.colours.ink(part.ink), part.alpha);
+      else gl.uniform4f(at.plain, 0, 0, 0, 0);
+      gl.bindBuffer(gl.ARRAY_BUFFER, part.buffers[0]);
+      gl.enableVertexAttribArray(at.place);
+      gl.vertexAttribPointer(at.place, 3, gl.FLOAT, false, 0, 0);
+      if (part.buffers[1]) {
+        gl.bindBuffer(gl.ARRAY_BUFFER, part.buffers[1]);
+        gl.enableVertexAttribArray(at.colour);
+        gl.vertexAttribPointer(at.colour, 4, gl.UNSIGNED_BYTE, true, 0, 0);
+      } else gl.disableVertexAttribArray(at.colour);
+      gl.drawArrays(part.mode, 0, part.n);
+    }
+    gl.depthMask(true);
+    placeLabels(m);
+  }
+
+  /** Where a point of the cube is on the screen. */
+  function project(m, p) {
+    const q = [0, 1, 2, 3].map((k) => m[k] * p[0] + m[4 + k] * p[1] + m[8 + k] * p[2] + m[12 + k]);
+    return [
+      (canvas.clientWidth * (1 + q[0] / q[3])) / 2,
+      (canvas.clientHeight * (1 - q[1] / q[3])) / 2,
+    ];
+  }
+
+  function placeLabels(m) {
+    labels.forEach((label, axis) => {
+      // At the end of the edge of the box along the axis.
+      const [low, high] = rt.current.block.bounds[axis];
+      const point = toCube(rt.current.block.bounds.map(([least]) => least));
+      point[axis] = (high - low) * 0.5 * unit.scale[axis] + 0.16;
+      const [x, y] = project(m, point);
+      label.textContent = rt.current.block.facts.axes[axis];
+      label.style.translate = `calc(${x}px - 50%) calc(${y}px - 50%)`;
+    });
+  }
+
+  function redraw() {
+    if (isWanted || !gl) return;
+    isWanted = true;
+    requestAnimationFrame(draw);
+  }
+
+  /** The region at a place of the screen: of the section, or of the block's outside. */
+  function picked(left, top) {
+    const frame = rt.current;
+    const { back, right, up, away, shape } = directions();
+    const a = ((2 * left) / canvas.clientWidth - 1) * (shape / FOCUS);
+    const b = (1 - (2 * top) / canvas.clientHeight) / FOCUS;
+    const eye = back.map((x) => x * away);
+    const ray = back.map((x, i) => -x + right[i] * a + up[i] * b);
+    const { axis, at: height } = frame.plane;
+    const plane = (height - unit.middle[axis]) * unit.scale[axis];
+    let [nearest, region] = [Infinity, -1];
+    const t = (plane - eye[axis]) / ray[axis];
+    if (t > 0) {
+      const point = eye.map((x, i) => (x + t * ray[i]) / unit.scale[i] + unit.middle[i]);
+      const found = frame.locator().at(...point.filter((_, i) => i !== axis));
+      if (found >= 0) [nearest, region] = [t, found];
+    }
+    const { skin, skinFaces, faceBeside, places } = frame.arrays;
+    const corner = (vertex) => toCube([...places.subarray(3 * vertex, 3 * vertex + 3)]);
+    for (let i = 0; i < skinFaces.length; i++) {
+      const [p, q, r] = [skin[3 * i], skin[3 * i + 1], skin[3 * i + 2]].map(corner);
+      const s = hit(eye, ray, p, q, r);
+      if (s > 0 && s < nearest && eye[axis] + s * ray[axis] <= plane) {
+        [nearest, region] = [s, faceBeside[2 * skinFaces[i]]];
+      }
+    }
+    return region;
+  }
+
+  /** How far along a ray a triangle is; negative if the ray misses it. */
+  function hit(eye, ray, p, q, r) {
+    const minus = (a, b) => a.map((x, i) => x - b[i]);
+    const cross = (a, b) => [0, 1, 2].map((i) => {
+      const [j, k] = [(i + 1) % 3, (i + 2) % 3];
+      return a[j] * b[k] - a[k] * b[j];
+    });
+    const dot = (a, b) => a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
+    const [one, two, from] = [minus(q, p), minus(r, p), minus(eye, p)];
+    const h = cross(ray, two);
+    const size = dot(one, h);
+    if (Math.abs(size) < 1e-14) return -1;
+    const u = dot(from, h) / size;
+    const v = dot(ray, cross(from, one)) / size;
+    return u < 0 || v < 0 || u + v > 1 ? -1 : dot(two, cross(from, one)) / size;
+  }
+
+  const turned = (yaw, pitch, near = 1) => {
+    const spin = store.get("spin");
+    store.set({
+      spin: {
+        yaw: spin.yaw + yaw,
+        pitch: Math.min(1.55, Math.max(-1.55, spin.pitch + pitch)),
+        near: Math.min(20, Math.max(0.5, spin.near * near)),
+      },
+    });
+  };
+
+  let drag = null;
+  canvas.addEventListener("pointerdown", (event) => {
+    canvas.setPointerCapture(event.pointerId);
+    drag = { x: event.clientX, y: event.clientY, moved: 0 };
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    if (!drag) return;
+    const [x, y] = [event.clientX - drag.x, event.clientY - drag.y];
+    drag = { x: event.clientX, y: event.clientY, moved: drag.moved + Math.hypot(x, y) };
+    if (drag.moved > 4) turned(-x * 0.008, y * 0.008);
+  });
+  canvas.addEventListener("pointerup", (event) => {
+    if (drag && drag.moved <= 4) {
+      const { left, top } = canvas.getBoundingClientRect();
+      store.set({ region: picked(event.clientX - left, event.clientY - top) });
+    }
+    drag = null;
+  });
+  canvas.addEventListener(
+    "wheel",
+    (event) => {
+      event.preventDefault();
+      turned(0, 0, Math.exp(-Math.max(-200, Math.min(200, event.deltaY)) * 0.0015));
+    },
+    { passive: false },
+  );
+  canvas.addEventListener("keydown", (event) => {
+    const step = {
+      ArrowLeft: [-0.15, 0],
+      ArrowRight: [0.15, 0],
+      ArrowUp: [0, 0.12],
+      ArrowDown: [0, -0.12],
+      "+": [0, 0, 1.25],
+      "-": [0, 0, 0.8],
+    }[event.key];
+    if (!step || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    turned(...step);
+  });
+
+  // The plane of the section.
+  const axisSelect = rt.byId("section-axis");
+  const slider = rt.byId("section-at");
+  const STEPS = 1000;
+  function followSection() {
+    const { plane, block: { bounds, facts } } = rt.current;
+    if (!axisSelect.options.length) {
+      facts.axes.forEach((name, i) => axisSelect.append(rt.element("option", { value: i }, name)));
+    }
+    axisSelect.value = String(plane.axis);
+    const [low, high] = bounds[plane.axis];
+    slider.value = String(Math.round((STEPS * (plane.at - low)) / (high - low)));
+    const words = `${facts.inputs[plane.axis]} = ${rt.format(plane.at, 4)}`;
+    rt.byId("section-words").textContent = words;
+    slider.setAttribute("aria-valuetext", words);
+  }
+  axisSelect.addEventListener("change", () =>
+    store.set({ section: { axis: Number(axisSelect.value), at: null } }),
+  );
+  slider.addEventListener("input", () => {
+    const { axis } = rt.current.plane;
+    const [low, high] = rt.current.block.bounds[axis];
+    store.set({ section: { axis, at: low + ((high - low) * Number(slider.value)) / STEPS } });
+  });
+
+  function setFrame() {
+    const frame = rt.current;
+    if (!frame?.plane) return;
+    if (block !== frame.block) {
+      block = frame.block;
+      frameBox.hidden = false;
+      rt.byId("section-controls").hidden = false;
+      document.querySelector(".stage").classList.add("in-space");
+      if (!gl) begin();
+      const widths = block.bounds.map(([low, high]) => high - low);
+      const most = Math.max(...widths);
+      unit = {
+        middle: block.bounds.map(([low, high]) => (low + high) / 2),
+        scale: widths.map((w) => (2 / w) * Math.max(LEAST_WIDTH, w / most)),
+      };
+      rt.map.resize();
+      if (gl) {
+        setPart("frame", placesOf(block.arrays.frameLines), null, {
+          mode: gl.LINES, ink: "muted", alpha: 0.8,
+        });
+        setSurfaces();
+        setPoints();
+        setRegion();
+      }
+    }
+    followSection();
+    if (gl) setSolid();
+    redraw();
+  }
+
+  const when = (keys, action) =>
+    store.on(keys, () => {
+      if (!gl || !rt.current?.plane) return;
+      action();
+      redraw();
+    });
+  store.on("current", setFrame);
+  when(["colour", "palette", "diverging", "seenTheme", "selection"], setSolid);
+  when("overlays", setSurfaces);
+  when("region", setRegion);
+  when(["points", "seenTheme"], setPoints);
+  when("spin", () => {});
+  new ResizeObserver(() => {
+    // As high as the map beside it.
+    const map = rt.byId("map");
+    const isBeside = map.getBoundingClientRect().top - frameBox.getBoundingClientRect().top < 40;
+    frameBox.style.height = isBeside ? `${rt.map.canvas.clientHeight}px` : "";
+    redraw();
+  }).observe(rt.byId("map"));
+})((globalThis.relutopo ??= {}));
