@@ -528,6 +528,11 @@ class GraphNetwork(Frozen, Network):
             layers.append(max(values[target.value] for target in targets))
         return values, layers
 
+    @property
+    def output_exponent(self) -> int:
+        """The exact planes of the outputs are these times two to that power."""
+        return self._scales[1][-1]
+
     def exact_planes(
         self,
         pattern: NDArray[np.bool_],

@@ -33,6 +33,8 @@ class ExactKnots:
         On the pieces between them.
     meets : list of bool
         At which knots neurons vanish whose planes differ in the space of all inputs.
+    outputs : (n_pieces + 1, n_outputs) ndarray of float64
+        At 0, the knots themselves and 1, rounded once.
     class_starts : list of Fraction
         Where another class begins, the first at 0.
     classes : list of int
@@ -41,6 +43,7 @@ class ExactKnots:
     t: list[Fraction]
     patterns: NDArray[np.bool_]
     meets: list[bool]
+    outputs: NDArray[np.float64]
     class_starts: list[Fraction]
     classes: list[int]
 
@@ -82,11 +85,13 @@ def exact_knots(
     for _ in graph.layer_sizes:
         pieces = [part for piece in pieces for part in _cut(line, piece)]
     meets = [_meet(graph, start, end, *both) for both in pairwise(pieces)]
-    starts, classes = _classes(line, pieces)
+    planes = [line.exact_planes(piece.bits, piece.maps) for piece in pieces]
+    starts, classes = _classes(pieces, planes)
     return ExactKnots(
         t=[piece.high for piece in pieces[:-1]],
         patterns=np.array([piece.bits for piece in pieces], dtype=bool),
         meets=meets,
+        outputs=_outputs(pieces, planes, line.output_exponent),
         class_starts=starts,
         classes=classes,
     )
@@ -158,15 +163,28 @@ def _are_parallel(one: Integers, other: Integers) -> bool:
     return bool(np.all(one * other[pivot] == other * one[pivot]))
 
 
-def _classes(line: GraphNetwork, pieces: list[_Piece]) -> tuple[list[Fraction], list[int]]:
+def _outputs(pieces: list[_Piece], planes: list[Integers], exponent: int) -> NDArray[np.float64]:
+    """Return the outputs where pieces begin, and where the last one ends."""
+    places = [*((plane, piece.low) for plane, piece in zip(planes, pieces, strict=True)),
+              (planes[-1], pieces[-1].high)]  # fmt: skip
+    return np.array(
+        [
+            [float(Fraction(value, t.denominator << exponent)) for value in _at(plane, t).tolist()]
+            for plane, t in places
+        ]
+    )
+
+
+def _classes(
+    pieces: list[_Piece], planes_of_pieces: list[Integers]
+) -> tuple[list[Fraction], list[int]]:
     """Return where which output is the greatest, of equal ones the first.
 
     A single output is compared with 0, the first.
     """
     starts: list[Fraction] = []
     classes: list[int] = []
-    for piece in pieces:
-        planes = line.exact_planes(piece.bits, piece.maps)
+    for piece, planes in zip(pieces, planes_of_pieces, strict=True):
         if len(planes) == 1:
             planes = np.concatenate([np.zeros_like(planes), planes])
         left = piece.low

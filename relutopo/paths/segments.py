@@ -567,12 +567,11 @@ class _Work:
         yield _slice(part, done, len(part.counts)) if done else part
 
     def _exactly(self, segment: int) -> _Part:
-        """Return a segment done in integers; outputs are those at rounded knots."""
+        """Return a segment done in integers."""
         a, b = self.starts[segment], self.ends[segment]
         found = exact_knots(self.graph, a, b)
         knots, neurons = np.nonzero(found.patterns[1:] != found.patterns[:-1])
         t = np.array([float(place) for place in found.t])
-        places = np.concatenate([[0.0], t, [1.0]])[:, None]
         return _Part(
             counts=np.array([len(t)]),
             t=t,
@@ -580,7 +579,7 @@ class _Work:
             neurons=neurons,
             meets=np.array(found.meets, dtype=bool),
             first=pack_patterns(found.patterns[:1]),
-            outputs=self.network((1 - places) * a + places * b),
+            outputs=found.outputs,
             class_counts=np.array([len(found.classes)]),
             class_starts=np.array([float(place) for place in found.class_starts]),
             classes=np.array(found.classes, dtype=np.int64),

@@ -24,6 +24,7 @@ from relutopo.paths import segments as segments_module
 from relutopo.paths.exact_knots import exact_knots
 from relutopo.paths.knots import KnotFinder
 from relutopo.paths.perceptron_knots import PerceptronKnots
+from relutopo.paths.segments import as_graph
 
 Floats = NDArray[np.float64]
 Rng = np.random.Generator
@@ -374,3 +375,28 @@ def test_rows_for_a_network_of_images_are_told_to_be_images(function: Any) -> No
     model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8, 1))
     with pytest.raises(InputError, match=r"images as \(n, 1, 28, 28\) for example"):
         function(model, np.zeros((2, 16)))
+
+
+@pytest.mark.parametrize("far", [2.0**60, 1e24])
+def test_outputs_stand_at_the_knots_themselves(far: float) -> None:
+    """Also where floats cannot tell knots apart, and the output jumps between them."""
+    hat = rt.ReluNetwork([[[1.0], [1.0]], [[1.0, -2.0]]], [[0.0, -1.0], [0.0]])
+    found = rt.segments(hat, [[-far]], [[3 * far]])
+    assert found.record.status == "certified"
+    assert found.t.tolist() == pytest.approx([0.25, 0.25])
+    np.testing.assert_allclose(found.outputs_of(0)[:, 0], [0, 0, 1, -3 * far + 2], rtol=1e-15)
+    assert found.variations[0] == pytest.approx(3 * far)
+
+
+@given(st.integers(0, 10**6))
+@examples(30)
+def test_outputs_of_exact_knots_are_those_of_the_network(seed: int) -> None:
+    """At rounded knots, up to rounding."""
+    rng = np.random.default_rng(seed)
+    network = rt.gallery.random_network([3, 5, 4, 2], seed=seed)
+    a, b = rng.normal(size=(2, 3))
+    found = exact_knots(as_graph(network), a, b)
+    places = np.array([0.0, *map(float, found.t), 1.0])[:, None]
+    np.testing.assert_allclose(
+        found.outputs, network((1 - places) * a + places * b), rtol=1e-9, atol=1e-9
+    )
