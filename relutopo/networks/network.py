@@ -78,12 +78,16 @@ class Network(ABC):
         What the model does last and the network does not: ``"sigmoid"``, ``"softmax"`` and others
         of `relutopo.networks.links.LINKS`. It changes no region and no decision: calls, regions and
         decisions are those before it; `predict` applies it.
+    weight_norm : float or None
+        Root of the sum of the squares of the parameters of the model that it was read from, those
+        of a convolution counted once; None where that is not known.
     """
 
     input_dim: int
     layer_sizes: tuple[int, ...]
     n_outputs: int
     link: str | None = None
+    weight_norm: float | None = None
 
     @property
     def n_neurons(self) -> int:

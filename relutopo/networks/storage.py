@@ -84,8 +84,9 @@ def load_network(path: str | os.PathLike[str]) -> Network:
 
 def network_arrays(path: str, network: Network) -> dict[str, Any]:
     """Return the arrays that a network consists of, by names that begin with a path."""
-    link = {} if network.link is None else {f"{path}/link": network.link}
-    return _node_arrays(path, network) | link
+    more: dict[str, Any] = {"link": network.link, "weight_norm": network.weight_norm}
+    known = {f"{path}/{name}": value for name, value in more.items() if value is not None}
+    return _node_arrays(path, network) | known
 
 
 def _node_arrays(path: str, network: Network) -> dict[str, Any]:
@@ -119,8 +120,10 @@ def _node_arrays(path: str, network: Network) -> dict[str, Any]:
 
 def network_of(path: str, arrays: Arrays) -> Network:
     """Return the network that `network_arrays` took apart."""
-    link = arrays.get(f"{path}/link")
-    return _network_of(path, arrays).with_link(None if link is None else str(link))
+    link, norm = arrays.get(f"{path}/link"), arrays.get(f"{path}/weight_norm")
+    network = _network_of(path, arrays).with_link(None if link is None else str(link))
+    network.weight_norm = None if norm is None else float(norm)
+    return network
 
 
 def _network_of(path: str, arrays: Arrays) -> Network:

@@ -96,6 +96,7 @@ def network_of_module(
     """
     module = _unwrapped(module)
     _check_parts(module)
+    given = module
     module = _copied(module).eval()
     # A perceptron on a card is read there. Other devices may not know double precision.
     on_card = any(parameter.is_cuda for parameter in module.parameters())
@@ -114,6 +115,8 @@ def network_of_module(
         _check_forward(module)
         shape = shape or _guessed_shape(module, call)
         network = _graph(module, shape, call)
+        squares = (float((p.detach().double() ** 2).sum()) for p in given.parameters())
+        network.weight_norm = math.sqrt(sum(squares))
     shape = shape or (network.input_dim,)
     if math.prod(shape) == network.input_dim:  # otherwise as_network complains
         _compare(module, network, shape, call)

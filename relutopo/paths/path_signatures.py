@@ -80,7 +80,7 @@ COLUMNS_OF_PATHS = (
         "weight_norm",
         "1",
         "root of the sum of the squares of all weights and biases, those of a convolution counted "
-        "once; a control; NaN for a graph whose parameters are not known",
+        "once; a control; NaN for a graph whose parameters are not known, such as one of ONNX",
     ),
     Column("n_open", "segments", "segments on which something is not certain"),
 )
@@ -155,7 +155,7 @@ def path_signatures(
         "jacobian": _over(_slope(network, x, exact), scale),
         "logit_scale": scale,
         "midpoint_accuracy": _midpoint_accuracy(network, x, same, codes),
-        "weight_norm": _weight_norm(model, network),
+        "weight_norm": _weight_norm(network),
         "n_open": found.record.n_open,
     }
     return row_of(path_signatures, COLUMNS_OF_PATHS, values, 0)
@@ -224,11 +224,10 @@ def _midpoint_accuracy(
     return float((decisions == codes[pairs[:, 0]]).mean())
 
 
-def _weight_norm(model: Any, network: Network) -> float:
-    if hasattr(model, "parameters") and hasattr(model, "named_modules"):
-        squares = [float((p.detach().double() ** 2).sum()) for p in model.parameters()]
-    elif isinstance(network, ReluNetwork):
-        squares = [float((array**2).sum()) for array in (*network.weights, *network.biases)]
-    else:
+def _weight_norm(network: Network) -> float:
+    if network.weight_norm is not None:
+        return network.weight_norm
+    if not isinstance(network, ReluNetwork):
         return float("nan")
+    squares = [float((array**2).sum()) for array in (*network.weights, *network.biases)]
     return float(np.sqrt(sum(squares)))

@@ -21,8 +21,10 @@ from hypothesis import strategies as st
 import relutopo as rt
 from relutopo.analyses.homology import Homology
 from relutopo.analyses.partition import Partition
+from relutopo.analyses.paths import Paths
 from relutopo.errors import InputError, MissingExtraError, RelutopoError
 from relutopo.learning.datasets import Dataset, two_moons
+from relutopo.learning.digits import digits
 from relutopo.learning.runs import TrainingRun
 from relutopo.plots import plot_timeline
 from relutopo.reports.columns import Column
@@ -585,6 +587,37 @@ def test_a_folder_is_for_one_slice_and_one_input_shape(tmp_path: Path) -> None:
             Tracker(tmp_path / "slice", DATA, SETTINGS, slice=other, resume=True)
     with pytest.raises(InputError, match=r"input_shape was \[1, 2\], is \[2\]"):
         Tracker(tmp_path / "shape", DATA, SETTINGS, input_shape=[2], resume=True)
+
+
+def test_segments_of_a_convolutional_network_are_recorded(tmp_path: Path) -> None:
+    """Two lines more, of any number of inputs, with every control; no domain is made."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    data = digits(n=30)
+    torch.manual_seed(0)
+    network = torch.nn.Sequential(
+        *(torch.nn.Conv2d(1, 2, 3, stride=2), torch.nn.ReLU(), torch.nn.Flatten()),
+        torch.nn.Linear(18, 10),
+    )
+    settings, board, shape = Paths(n=15), tmp_path / "board", (1, 8, 8)
+    with Tracker(
+        tmp_path / "own", data, settings, steps=[0], input_shape=shape, tensorboard=board
+    ) as tracker:
+        tracker.step(network, 0, 1.0)
+    (row,) = tracker.rows
+    assert row["error"] is None
+    direct = timeless(settings.analyse(rt.as_network(network, shape), data).row)
+    assert direct.items() <= timeless(row).items()
+    squares = sum(float((p.detach() ** 2).sum()) for p in network.parameters())
+    assert row["weight_norm"] == pytest.approx(math.sqrt(squares))
+    curves = EventAccumulator(os.fspath(board))
+    curves.Reload()
+    names = set(curves.Tags()["scalars"])
+    for name in ("class_constant_same", "departure_ratio", "weight_norm", "n_same"):
+        assert f"relutopo-paths/{name}" in names
+    assert tracker.plot().axes
+    with pytest.raises(InputError, match="an output for each of the 10 classes"):
+        Tracker(tmp_path / "other", data, settings).step(model(0, 64), 0)
 
 
 def test_tensorboard_gets_every_number(tmp_path: Path) -> None:
