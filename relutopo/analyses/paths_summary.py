@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from relutopo.learning.rises import FITTED, Rise, fit_step, rise
+from relutopo.learning.rises import FEWEST, FITTED, Rise, fit_step, rise
 from relutopo.reports.tables import mean_and_range, new_table
-from relutopo.reports.text import cell, fraction, natural_sort, number
+from relutopo.reports.text import cell, counted, fraction, natural_sort, number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,7 +99,7 @@ def run_summary(table: pd.DataFrame, *, has_held_out: bool) -> list[RenderableTy
             grid.add_row(words, *values, *more)
     return [
         "",
-        "[bold]Which number moved when?[/bold]",
+        "[bold]Which number moved when?[/bold]" if len(table) > 1 else "[bold]On segments[/bold]",
         *_verdict(table, found, has_held_out),
         "",
         grid,
@@ -140,7 +140,7 @@ def _word(ratio: float) -> str:
 def _verdict(table: pd.DataFrame, found: Mapping[str, Rise], has_held_out: bool) -> list[str]:
     """Say what leads, coincides and lags; nothing of it where held-out accuracy does not rise."""
     if len(table) == 1:
-        return ["There is one checkpoint: this is how it stands."]
+        return ["There is one network: nothing is said of what moved when."]
     fit = fit_step(table["step"], table["train_accuracy"])
     best = table["train_accuracy"].max()
     if np.isnan(fit):
@@ -150,6 +150,10 @@ def _verdict(table: pd.DataFrame, found: Mapping[str, Rise], has_held_out: bool)
     held_out = found["held_out_accuracy"]
     if not has_held_out or np.isnan(held_out.start):
         return [f"{fitted}. Without held-out accuracy nothing says which number goes with it."]
+    n_after = int((table["step"] >= fit).sum())
+    if n_after < FEWEST:
+        few = counted(n_after, "checkpoint")
+        return [f"{fitted}. Of {few} from there on nobody can say what moved when."]
     if np.isnan(held_out.step):
         return [
             f"{fitted}. Held-out accuracy is {fraction(held_out.start)} there and "

@@ -17,13 +17,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["FITTED", "Rise", "fit_step", "rise"]
+__all__ = ["FEWEST", "FITTED", "Rise", "fit_step", "rise"]
 
 FITTED = 0.99
 """Train accuracy from which a training set counts as fitted."""
+FEWEST = 4
+"""Checkpoints from the fit on, with fewer of which there is no half-rise."""
 _LEAST, _LEAST_ACCURACY = 0.02, 0.05
-_FEWEST = 4
-"""Checkpoints from the fit on."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def rise(steps: ArrayLike, values: ArrayLike, fit: float, *, is_accuracy: bool =
     start, end = float(y[0]), float(np.median(y[-3:]))
     way = end - start
     least = _LEAST_ACCURACY if is_accuracy else _LEAST * max(abs(start), abs(end))
-    if len(t) < _FEWEST or (way if is_accuracy else abs(way)) <= least:
+    if len(t) < FEWEST or (way if is_accuracy else abs(way)) <= least:
         return Rise(start, end, np.nan)
     done = (y - start) / way
     after = int(np.argmax(done >= 0.5))

@@ -145,7 +145,10 @@ def test_without_a_rise_nothing_leads(held_out: Sequence[float]) -> None:
 
 def test_a_summary_of_less_says_less() -> None:
     table = course(RISES, class_constant_same=EARLY)
-    assert "There is one checkpoint" in rendered(run_summary(table[-1:], has_held_out=True))
+    text = rendered(run_summary(table[-1:], has_held_out=True))
+    assert "There is one network: nothing is said of what moved when." in text
+    text = rendered(run_summary(table[:3], has_held_out=True))
+    assert "Of 2 checkpoints from there on nobody can say what moved when." in text
     unfitted = table.assign(train_accuracy=0.5)
     text = rendered(run_summary(unfitted, has_held_out=True))
     assert "never fitted: train accuracy is 0.500 at most" in text
