@@ -8,7 +8,7 @@ from i + 1 on. Curves are exact step functions over either scale.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relutopo.arrays import Frozen, as_numbers, freeze, frozen
-from relutopo.checks import check_choice, check_integer, check_number, is_integer
+from relutopo.checks import check_choice, check_integer, check_number, is_integer, kind_of
 from relutopo.errors import InputError
 from relutopo.geometry.cells import CellLists
 from relutopo.homology.cycles import Cycle, CycleFinder, Cycles, lives_of
@@ -376,7 +376,7 @@ class Diagram(Frozen, Shown):
         >>> diagram.representatives(0, least=0.1)
         Cycles(H_0, 5 cycles, 9 cells)
         """
-        if least != np.inf:
+        if not (isinstance(least, float) and least == np.inf):
             check_number("least", least, least=0.0, remedy="0 takes every class")
         check_integer("dim", dim, 0, self.dim, remedy="the complex has no larger cells")
         finite, is_index = self._finder.pairs(dim), _is_index(over)
@@ -399,11 +399,15 @@ class Diagram(Frozen, Shown):
     def _class_of(self, pair: Any) -> tuple[int, int]:
         """Return the numbers of the cells that create and end a class, -1 if none ends it."""
         remedy = 'take it from pairs(dim, over="index") or essential(dim, over="index")'
-        given = [pair] if is_integer(pair) else list(np.ravel(pair))
+        given = [pair]
+        if isinstance(pair, np.ndarray):
+            given = list(np.atleast_1d(pair))
+        elif isinstance(pair, Sequence) and not isinstance(pair, str):
+            given = list(pair)
         if len(given) not in (1, 2) or not all(map(is_integer, given)):
             raise InputError(
-                f"`pair` must be the numbers of the cells that create and end a class, got {pair}; "
-                f"{remedy}"
+                "`pair` must be the numbers of the cells that create and end a class, got "
+                f"{kind_of(pair)}; {remedy}"
             )
         births, deaths = self.reduction.pairs.T
         i = int(np.searchsorted(births, given[0]))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from relutopo import registry
-from relutopo.checks import check_seed, random_generator
+from relutopo.checks import check_integer, check_seed, random_generator
 from relutopo.errors import BackendError
 from relutopo.geometry.cells import CellLists, Cells, check_cell_lists
 from relutopo.homology.boundary import boundary_matrix
@@ -229,6 +229,7 @@ def homology_basis(complex_: CellLists, dim: int, *, reducer: str | Reducer = "z
     Cycles(H_1, 1 cycles, 4 cells)
     """
     n_cells = tuple(check_cell_lists(complex_).n_cells)
+    check_integer("dim", dim, 0, len(n_cells) - 1, remedy="the complex has no larger cells")
     n = sum(n_cells)
     order = np.arange(n)
     lengths = edge_lengths(complex_) if len(n_cells) > 1 else None

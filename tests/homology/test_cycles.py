@@ -333,7 +333,8 @@ def test_one_is_what_it_is_among_all(seed: int, widths: tuple[int, ...]) -> None
     for dim in range(complex_.dim):
         every = diagram.representatives(dim)
         for cycle in every:
-            for name in (cycle.pair, cycle.pair[0], np.array(cycle.pair), list(cycle.pair)):
+            birth = np.array(cycle.pair[0])
+            for name in (cycle.pair, cycle.pair[0], np.array(cycle.pair), list(cycle.pair), birth):
                 one = lengthy.representative(name)
                 np.testing.assert_array_equal(one.cells, cycle.cells)
                 assert (one.pair, one.dim) == (cycle.pair, dim)

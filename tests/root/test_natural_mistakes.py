@@ -219,6 +219,8 @@ CALLS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "part.decision_agreement": (PART.decision_agreement, (X,)),
     "part.table": (PART.table, (X, Y)),
     "diagram.pairs": (DIAGRAM.pairs, (0,)),
+    "diagram.representative": (DIAGRAM.representative, (DIAGRAM.pairs(0, over="index")[0],)),
+    "diagram.representatives": (DIAGRAM.representatives, (0, 0.1, "index")),
     "diagram.betti_curve": (DIAGRAM.betti_curve, (0,)),
     "curve": (DIAGRAM.betti_curve(0), ([0.5],)),
     "network": (NET, (X,)),
