@@ -13,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 import relutopo as rt
 
 FIGURES = Path(__file__).parents[1] / "figures"
@@ -79,9 +81,20 @@ def digits(folder: Path) -> rt.Page:
     )
 
 
+def space(folder: Path) -> rt.Page:
+    """Return the regions of a network on three inputs."""
+    network = rt.gallery.random_network([3, 10, 8, 1], seed=3)
+    points = np.random.default_rng(0).uniform(-1, 1, (150, 3))
+    complex_ = rt.decompose(network, rt.Box(-1, 1, dim=3))
+    part = rt.fiedler_partition(complex_.dual_graph(), points)
+    labels = network(points)[:, 0] > 0
+    return rt.explore(part, points=points, labels=labels, title="Three inputs")
+
+
 SITUATIONS = {
     "plane": Situation(plane, "#region=300&neuron=20&facets=layer", height=1020),
     "slice": Situation(digits, "#colour=decision&region=100", height=920),
+    "space": Situation(space, "#section=2,0.3&region=80&overlays=decision", height=700),
     "narrow": Situation(rings, "#theme=dark&region=30", 390, 844),
 }
 

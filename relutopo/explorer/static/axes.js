@@ -4,7 +4,9 @@
 (function (rt) {
   "use strict";
 
-  const APART = 84; // pixels between numbers, about; less where the map is narrow
+  const FONT = 12; // pixels
+  const APART = 6; // letters between numbers, about
+  const LEAST = 4; // numbers, where the map is narrow
   const canvas = rt.byId("axes");
 
   /** Round numbers between two, about so many; with the digits behind the point that they need. */
@@ -23,64 +25,82 @@
     return (Number(text) === 0 ? text.replace("-", "") : text).replace("-", "−");
   };
 
-  /** Places and words of both axes for the present view. */
-  rt.axes = function () {
+  /**
+   * What stands beside the map in the present view: ticks, and words with their places in pixels
+   * from the map's upper left corner.
+   *
+   * @param {number} font Height of letters.
+   * @param {function(string): number} widthOf Of words.
+   */
+  rt.axes = function (font, widthOf) {
     const { camera } = rt.map;
     const [left, bottom, right, top] = camera.seen();
-    const across = rt.ticks(left, right, Math.max(4, camera.width / APART));
-    const up = rt.ticks(bottom, top, Math.max(4, camera.height / (APART * 0.75)));
-    return {
-      across: across.values.map((x) => [camera.toScreen(x, 0)[0], rt.tickText(x, across.digits)]),
-      up: up.values.map((y) => [camera.toScreen(0, y)[1], rt.tickText(y, up.digits)]),
-      names: rt.current?.facts.axes ?? ["", ""],
-    };
+    const gap = font * APART;
+    const across = rt.ticks(left, right, Math.max(LEAST, camera.width / gap));
+    const up = rt.ticks(bottom, top, Math.max(LEAST, camera.height / (gap * 0.75)));
+    const names = rt.current?.facts.axes ?? ["", ""];
+    const words = [];
+    const ticks = [];
+    const floor = camera.height + 0.6 * font;
+    const room = camera.width - widthOf(names[0]) - font;
+    for (const x of across.values) {
+      const [at, text] = [camera.toScreen(x, 0)[0], rt.tickText(x, across.digits)];
+      ticks.push({ axis: 0, at });
+      const half = widthOf(text) / 2;
+      if (at + half < room && at - half > -2 * font) {
+        words.push({ x: at, y: floor, text, align: "center", base: "top" });
+      }
+    }
+    words.push({ x: camera.width, y: floor, text: names[0], align: "right", base: "top" });
+    const isLong = widthOf(names[1]) > 3 * font;
+    for (const y of up.values) {
+      const at = camera.toScreen(0, y)[1];
+      ticks.push({ axis: 1, at });
+      if (at > (isLong ? 0.5 : 2.2) * font && at < camera.height - font / 3) {
+        const text = rt.tickText(y, up.digits);
+        words.push({ x: -0.65 * font, y: at, text, align: "right", base: "middle" });
+      }
+    }
+    words.push(
+      isLong
+        ? { x: -3.4 * font, y: 0, text: names[1], align: "right", base: "middle", isTurned: true }
+        : { x: -0.65 * font, y: 0.65 * font, text: names[1], align: "right", base: "middle" },
+    );
+    return { words, ticks };
+  };
+
+  /** Paint the axes of a map whose upper left corner is at the pen's origin. */
+  rt.paintAxes = function (pen, font) {
+    const { camera } = rt.map;
+    pen.font = `${font}px system-ui, sans-serif`;
+    pen.fillStyle = rt.colours.css(rt.colours.ink("muted"));
+    const { words, ticks } = rt.axes(font, (text) => pen.measureText(text).width);
+    const long = font / 3;
+    for (const { axis, at } of ticks) {
+      if (axis === 0) pen.fillRect(at - 0.5, camera.height, 1, long);
+      else pen.fillRect(-long, at - 0.5, long, 1);
+    }
+    for (const { x, y, text, align, base, isTurned } of words) {
+      pen.textAlign = align;
+      pen.textBaseline = base;
+      pen.save();
+      pen.translate(x, y);
+      if (isTurned) pen.rotate(-Math.PI / 2);
+      pen.fillText(text, 0, 0);
+      pen.restore();
+    }
   };
 
   rt.drawAxes = function () {
     const density = rt.map.density();
     const { clientWidth, clientHeight } = canvas;
-    const plot = rt.map.canvas;
-    if (canvas.width !== Math.round(clientWidth * density)) {
-      canvas.width = Math.round(clientWidth * density);
-    }
-    if (canvas.height !== Math.round(clientHeight * density)) {
-      canvas.height = Math.round(clientHeight * density);
-    }
+    const [w, h] = [clientWidth, clientHeight].map((x) => Math.round(x * density));
+    if (canvas.width !== w) canvas.width = w;
+    if (canvas.height !== h) canvas.height = h;
     const pen = canvas.getContext("2d");
     pen.setTransform(density, 0, 0, density, 0, 0);
     pen.clearRect(0, 0, clientWidth, clientHeight);
-    const [x0, y0] = [plot.offsetLeft, plot.offsetTop];
-    const floor = y0 + plot.clientHeight;
-    const { across, up, names } = rt.axes();
-    pen.font = "12px system-ui, sans-serif";
-    pen.fillStyle = rt.colours.css(rt.colours.ink("muted"));
-    pen.strokeStyle = pen.fillStyle;
-    pen.globalAlpha = 1;
-    const nameWidth = pen.measureText(names[0]).width;
-    pen.textAlign = "center";
-    pen.textBaseline = "top";
-    for (const [x, words] of across) {
-      const half = pen.measureText(words).width / 2;
-      pen.fillRect(x0 + x - 0.5, floor, 1, 4);
-      if (x + half < plot.clientWidth - nameWidth - 12 && x - half > -x0) {
-        pen.fillText(words, x0 + x, floor + 7);
-      }
-    }
-    pen.textAlign = "right";
-    pen.fillText(names[0], x0 + plot.clientWidth, floor + 7);
-    pen.textBaseline = "middle";
-    for (const [y, words] of up) {
-      pen.fillRect(x0 - 4, y0 + y - 0.5, 4, 1);
-      if (y > 26 && y < plot.clientHeight - 4) pen.fillText(words, x0 - 8, y0 + y);
-    }
-    const isLong = pen.measureText(names[1]).width > x0 - 8;
-    if (isLong) {
-      pen.textAlign = "right";
-      pen.save();
-      pen.translate(9, y0);
-      pen.rotate(-Math.PI / 2);
-      pen.fillText(names[1], 0, 0);
-      pen.restore();
-    } else pen.fillText(names[1], x0 - 8, y0 + 8);
+    pen.translate(rt.map.canvas.offsetLeft, rt.map.canvas.offsetTop);
+    rt.paintAxes(pen, FONT);
   };
 })((globalThis.relutopo ??= {}));

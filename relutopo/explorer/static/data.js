@@ -20,10 +20,17 @@
     return JSON.parse(document.getElementById(id).textContent);
   }
 
-  async function inflated(text) {
+  /** Bytes of base64, where the browser has it by a function of its own. */
+  function decoded(text) {
+    if (Uint8Array.fromBase64) return Uint8Array.fromBase64(text);
     const letters = atob(text);
     const bytes = new Uint8Array(letters.length);
     for (let i = 0; i < letters.length; i++) bytes[i] = letters.charCodeAt(i);
+    return bytes;
+  }
+
+  async function inflated(text) {
+    const bytes = decoded(text);
     const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
     return new Uint8Array(await new Response(stream).arrayBuffer());
   }

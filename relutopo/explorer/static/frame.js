@@ -84,7 +84,7 @@
         const { axes, inputs } = facts;
         const isShort = axes.every((name) => name.length <= LONG);
         const names = isShort && axes.length === point.length ? axes : inputs;
-        return names.map((name, i) => `${name}\u00a0=\u00a0${rt.format(point[i], 5)}`).join(", ");
+        return names.map((name, i) => `${name}\u00a0=\u00a0${rt.format(point[i], 4)}`).join(", ");
       },
 
       /** Layer and unit of a neuron, both from 0. */

@@ -11,8 +11,7 @@
   /** The link to the documentation of a quantity, where one is known. */
   function documented(docs) {
     const base = rt.data.scene.docs;
-    if (!docs) return null;
-    if (!base) return element("span.muted", null, ` (docs/${docs.split("#")[0]})`);
+    if (!docs || !base) return null;
     const address = `${base.replace(/\/$/, "")}/${docs}`;
     return element("a", { href: address, target: "_blank", rel: "noopener noreferrer" }, " Documentation");
   }
@@ -96,7 +95,8 @@
     return element("li", { title }, sample, words);
   }
 
-  const SHAPES = [
+  /** Shapes of classes of data points, in a square of 12. */
+  rt.shapes = [
     "M6 1.5a4.5 4.5 0 1 0 0 9a4.5 4.5 0 1 0 0-9z",
     "M6 1.2 11 10H1z",
     "M2 2h8v8H2z",
@@ -109,7 +109,7 @@
     svg.setAttribute("viewBox", "0 0 12 12");
     svg.setAttribute("class", "shape");
     const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
-    path.setAttribute("d", SHAPES[k % SHAPES.length]);
+    path.setAttribute("d", rt.shapes[k % rt.shapes.length]);
     path.setAttribute("fill", rt.colours.css(n ? rt.colours.classColour(k, n) : rt.colours.ink("ink")));
     svg.append(path);
     return svg;

@@ -49,6 +49,7 @@ void main() {
   const [NEAR, FAR, FOCUS] = [0.5, 40, 3.7];
   const DISTANCE = 7.2;
   const DOT = 8; // pixels
+  const BEYOND = 1.13; // how far from the middle names of axes stand
   const LEAST_WIDTH = 0.4; // of a direction, beside the widest one
 
   const { store } = rt;
@@ -366,15 +367,22 @@ void main() {
     ];
   }
 
+  /** Name each axis beside an edge of the block that is in sight: the lowest, for height the first. */
   function placeLabels(m) {
+    const { bounds, facts } = rt.current.block;
+    const [low, high] = [0, 1].map((end) => toCube(bounds.map((range) => range[end])));
     labels.forEach((label, axis) => {
-      // At the end of the edge of the box along the axis.
-      const [low, high] = rt.current.block.bounds[axis];
-      const point = toCube(rt.current.block.bounds.map(([least]) => least));
-      point[axis] = (high - low) * 0.5 * unit.scale[axis] + 0.16;
-      const [x, y] = project(m, point);
-      label.textContent = rt.current.block.facts.axes[axis];
-      label.style.translate = `calc(${x}px - 50%) calc(${y}px - 50%)`;
+      let [best, found] = [-Infinity, [0, 0]];
+      for (const [one, two] of [[0, 0], [0, 1], [1, 0], [1, 1]]) {
+        const ends = [one, two];
+        ends.splice(axis, 0, 0.5);
+        const point = ends.map((t, i) => BEYOND * (low[i] + t * (high[i] - low[i])));
+        const [x, y] = project(m, point);
+        const rank = axis === 2 ? -x : y;
+        if (rank > best) [best, found] = [rank, [x, y]];
+      }
+      label.textContent = facts.axes[axis];
+      label.style.translate = `calc(${found[0]}px - 50%) calc(${found[1]}px - 50%)`;
     });
   }
 
