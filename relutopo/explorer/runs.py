@@ -31,6 +31,7 @@ from relutopo.learning.domain_rules import project_onto
 from relutopo.learning.runs import Run
 from relutopo.reports.text import counted
 from relutopo.signatures.subject import Subject
+from relutopo.system.untrusted import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -114,11 +115,18 @@ def scene_of_run(
     columns = [*chosen.columns_of_rows(), *chosen.columns_of_signatures()]
     facts: dict[str, Any] = {"docs": documentation()}
     if len(steps) > 1:
-        facts["time"] = time_line(steps, run.history, table, columns, last.complex.dim)
+        facts["time"] = time_line(
+            steps,
+            run.history,
+            table,
+            columns,
+            last.complex.dim,
+            has_classes=dataset.classes is not None,
+        )
     frames = tuple(frame for frame, _ in made)
     return Scene(
         "run",
-        title or f"{dataset.name}: {counted(len(run.steps), 'checkpoint')}",
+        printable(str(title or f"{dataset.name}: {counted(len(run.steps), 'checkpoint')}")),
         frames,
         _summary(run, last),
         _notes(run.steps, steps, [notes for _, notes in made]),

@@ -101,6 +101,8 @@ def time_line(
     table: pd.DataFrame,
     columns: Iterable[Column],
     dim: int,
+    *,
+    has_classes: bool = True,
 ) -> dict[str, Any]:
     """Return the curves of a run, for the page.
 
@@ -116,12 +118,15 @@ def time_line(
         What the columns of the table are.
     dim : int
         Dimensions of the complexes.
+    has_classes : bool
+        Whether the targets are labels, of which accuracies tell something.
     """
     table = table.sort_values("step")
     axis = StepAxis(sorted({*steps, *table["step"].tolist()}))
     kept = np.asarray(sorted(steps), dtype=np.int64)
     panels: dict[str, list[dict[str, Any]]] = {"loss": [], "share": []}
-    for panel, names in (("loss", _LOSSES), ("share", _ACCURACIES)):
+    known = {"loss": _LOSSES, "share": _ACCURACIES if has_classes else {}}
+    for panel, names in known.items():
         for name, label in names.items():
             at = history.train_steps if name.startswith("train") else history.held_out_steps
             values = getattr(history, name)
@@ -157,7 +162,7 @@ def time_line(
         "ticks": axis.ticks,
         "panels": shown_panels,
         "numbers": numbers,
-        "events": _events(history, axis),
+        "events": _events(history, axis) if has_classes else [],
     }
 
 

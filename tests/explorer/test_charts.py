@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 import relutopo as rt
 from browser import Browser, Opened
 from relutopo.geometry.patterns import find_patterns
+from relutopo.learning.datasets import Dataset
 from relutopo.spectral.agreement import sweep_of
 
 pytestmark = pytest.mark.slow
@@ -356,6 +357,38 @@ def test_a_narrow_screen_holds_all_charts(
         assert set(colours) == {ink.strip()}
 
 
+def test_what_is_selected_elsewhere_ends_the_range(moons: Moons, partition: Opened) -> None:
+    partition.js("rt.store.set({ colour: 'volume', brush: '0..0.5' })")
+    assert partition.js("rt.store.get('selection').length") > 0
+    partition.js("rt.store.set({ selection: Int32Array.of(1, 2) })")
+    assert partition.js("rt.store.get('brush')") == ""
+    assert partition.js("[...rt.store.get('selection')]") == [1, 2]
+    partition.js("rt.store.set({ brush: '0..0.5' })")
+    partition.js("rt.store.set({ selection: null })")
+    assert partition.js("rt.store.get('brush')") == ""
+    assert partition.js("rt.store.get('selection')") is None
+
+
+def test_tables_say_what_charts_show(moons: Moons, partition: Opened) -> None:
+    for summary in partition.page.locator("#charts summary").all():
+        summary.click()
+    rows = partition.page.locator("#time tbody tr")
+    assert rows.count() == len(moons.run.steps)
+    cells = rows.nth(0).locator("td").all_inner_texts()
+    assert float(cells[0]) == pytest.approx(moons.run.history.train_loss[0], rel=1e-3)
+    counts = partition.page.locator("#histogram tbody tr td:last-child").all_inner_texts()
+    assert sum(map(int, counts)) == partition.js("rt.current.nRegions")
+    order = partition.page.locator("#spectrum tbody tr td:nth-child(2)").all_inner_texts()
+    assert order == partition.js("[...rt.current.arrays['spectrum:order']].map(String)")
+
+
+def test_keys_of_the_map_lead_through_the_checkpoints(partition: Opened) -> None:
+    partition.page.locator("#map").focus()
+    for key, frame in (("]", 1), ("]", 2), ("[", 1)):
+        partition.page.keyboard.press(key)
+        partition.until(f"rt.current.index === {frame}")
+
+
 def test_every_chart_has_a_name_and_words(partition: Opened) -> None:
     plots = partition.page.locator(".plot")
     assert plots.count() == 3
@@ -368,6 +401,28 @@ def test_every_chart_has_a_name_and_words(partition: Opened) -> None:
         " && !one.getAttribute('aria-label') && !one.textContent.trim()).length"
     )
     assert unnamed == 0
+
+
+def test_hostile_names_of_data_run_nothing(browser: Browser, tmp_path: Path) -> None:
+    hostile = "</script><img src=x onerror='globalThis.hit = 1'><b>\u2028\ud800"
+    points = np.random.default_rng(0).normal(size=(20, 2))
+    data = Dataset(hostile, points, np.where(points[:, 0] > 0, hostile, f"2 {hostile}"))
+    settings = rt.TrainerSettings(n_steps=2, n_checkpoints=2)
+    run = rt.train(data, rt.MlpSettings([4]), settings, directory=tmp_path / "run")
+    rt.explore(run, tmp_path / "run.html")
+    paths = rt.path_graph(rt.segments(run.network(2), points[:-1], points[1:]))
+    labels = [f"{hostile}{k % 2}" for k in range(20)]
+    rt.explore(paths, tmp_path / "paths.html", points=points, labels=labels)
+    for name, colour in (("run", "decision"), ("paths", "label")):
+        path, address = tmp_path / f"{name}.html", f"#colour={colour}&region=0"
+        for page in opened_without_complaint(browser, path, address=address):
+            page.page.locator(".categories input").first.check()
+            for summary in page.page.locator("#charts summary").all():
+                if summary.is_visible():
+                    summary.click()
+            assert page.js("globalThis.hit") is None
+            assert page.page.locator("img").count() == 0
+            assert "onerror" in page.page.locator(".categories").inner_text()
 
 
 def test_a_slider_leads_through_a_family(browser: Browser, tmp_path: Path) -> None:

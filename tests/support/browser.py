@@ -103,7 +103,10 @@ class Browser:
                 page.add_init_script(script)
             page.goto(url + address)
             if is_page:
-                page.evaluate("relutopo.ready.then(() => relutopo.chartsReady())")
+                # Promises that the browser's tools wait for may be collected as garbage.
+                opened.until("document.documentElement.dataset.state === 'ready'", 60)
+                script = "!rt.data.scene.charts || document.documentElement.dataset.charts"
+                opened.until(f"{script} === 'ready'", 60)
             yield opened
         finally:
             context.close()

@@ -14,7 +14,7 @@ from relutopo.reports.conclusion import Conclusion
 
 __all__ = ["save_page"]
 
-_OF_A_RUN, _OF_A_JOB = 60_000, 12_000
+_OF_A_RUN, _OF_A_JOB = 30_000, 8_000
 """Regions of all checkpoints in the page of a run, and in that of one of many jobs of a sweep."""
 log = logging.getLogger("relutopo")
 

@@ -7,7 +7,7 @@
 
   globalThis.Bokeh?.set_log_level("off");
   const drawn = [];
-  const waiting = [];
+  let waiting = 0; // charts that are not drawn yet
 
   /** Do something with charts when the first frame is shown. */
   rt.withCharts = function (begin) {
@@ -18,11 +18,12 @@
         resolve();
       });
     });
-    waiting.push(first.then(begin));
+    waiting++;
+    first.then(begin).then(() => {
+      waiting--;
+      document.documentElement.dataset.charts = waiting ? "" : "ready";
+    });
   };
-
-  /** Resolves when all charts are drawn. */
-  rt.chartsReady = () => Promise.all(waiting);
 
   /** Take colours of the theme for everything that has a tag with names of CSS variables. */
   function paint(models) {
@@ -87,6 +88,50 @@
       list.append(rt.element("li", null, swatch, name));
     }
     return list;
+  };
+
+  /**
+   * A table that says in numbers what a chart shows; it is filled when it is opened.
+   *
+   * @param {Element} panel
+   * @param {string} title
+   * @param {function(): {head: string[], rows: string[][]}} content
+   * @returns {function()} To call when the content has changed.
+   */
+  rt.tableOf = function (panel, title, content) {
+    const table = rt.element("table");
+    const details = rt.element(
+      "details",
+      null,
+      rt.element("summary", null, title),
+      rt.element("div.scrolled", { tabindex: "0", role: "region", "aria-label": title }, table),
+    );
+    const fill = () => {
+      if (!details.open) return;
+      const { head, rows } = content();
+      table.replaceChildren(
+        rt.element(
+          "thead",
+          null,
+          rt.element("tr", null, head.map((name) => rt.element("th", { scope: "col" }, name))),
+        ),
+        rt.element(
+          "tbody",
+          null,
+          rows.map(([first, ...rest]) =>
+            rt.element(
+              "tr",
+              null,
+              rt.element("th", { scope: "row" }, first),
+              rest.map((cell) => rt.element("td", null, cell)),
+            ),
+          ),
+        ),
+      );
+    };
+    details.addEventListener("toggle", fill);
+    panel.append(details);
+    return fill;
   };
 
   /**

@@ -157,6 +157,7 @@
       { type: "button", onclick: () => store.set({ pair: "" }) },
       "no class",
     );
+    const zoom = element("button", { type: "button", onclick: showLarge }, "zoom to it");
     const table = element("table");
     const noted = element("p.muted", null);
     panel.append(
@@ -166,6 +167,7 @@
         slider,
         number,
         whole,
+        zoom,
         none,
       ),
       noted,
@@ -265,7 +267,7 @@
         row.classList.toggle("chosen", name === pair);
         button.setAttribute("aria-pressed", String(name === pair));
       }
-      none.disabled = k < 0;
+      none.disabled = zoom.disabled = k < 0;
       if (k < 0) {
         diagram.fill("chosen", { birth: [], death: [] });
         readout.textContent = "";
@@ -281,6 +283,20 @@
         `${end}; ${cells ? `representative of ${cells} cells` : "no representative kept"}`;
     }
 
+    /** Show the cells of the class with what is around them. */
+    function showLarge() {
+      const places = rt.map.segments("cycle");
+      if (!places.length) return;
+      const box = [Infinity, Infinity, -Infinity, -Infinity];
+      for (let i = 0; i < places.length; i += 2) {
+        box[0] = Math.min(box[0], places[i]);
+        box[1] = Math.min(box[1], places[i + 1]);
+        box[2] = Math.max(box[2], places[i]);
+        box[3] = Math.max(box[3], places[i + 1]);
+      }
+      rt.map.go(rt.map.camera.around(box, 0.5), true);
+    }
+
     function showThreshold() {
       const threshold = store.get("threshold");
       betti.line("threshold", threshold);
@@ -291,7 +307,7 @@
       const at = threshold === null ? values.length - 1 : rt.nearest(values, threshold);
       slider.value = String(at);
       slider.setAttribute("aria-valuetext", rt.format4(values[at] ?? NaN));
-      number.textContent = threshold === null ? "whole complex" : rt.format4(threshold);
+      number.textContent = threshold === null ? "–" : rt.format4(threshold);
     }
 
     rt.follow(diagram.model("diagram"), {

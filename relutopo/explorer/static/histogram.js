@@ -74,6 +74,8 @@
     };
   }
 
+  let isOwn = false; // whether the selection changes because the range does
+
   async function begin() {
     const panel = rt.panel("histogram", "Distribution", "");
     const sentence = panel.querySelector(".muted");
@@ -96,6 +98,15 @@
     );
     const readout = element("p.readout", { "aria-live": "polite" });
     panel.append(categories, element("p.row", null, ends, clear), readout);
+    const table = element("div");
+    panel.append(table);
+    const fillTable = rt.tableOf(table, "histogram as a table", () => {
+      const { left, right, count } = bins(coloured().values);
+      return {
+        head: ["from", "to", "regions"],
+        rows: count.map((n, i) => [rt.format4(left[i]), rt.format4(right[i]), rt.format(n)]),
+      };
+    });
 
     for (const field of [low, high]) {
       field.addEventListener("change", () => {
@@ -108,7 +119,7 @@
       const quantity = coloured();
       if (!quantity) return;
       const isNumber = quantity.kind === "number";
-      plot.hidden = ends.hidden = !isNumber;
+      plot.hidden = ends.hidden = table.hidden = !isNumber;
       categories.hidden = isNumber;
       const unit = quantity.unit && quantity.unit !== "1" ? ` (${quantity.unit})` : "";
       const how = isNumber ? "Drag over it" : "Choose some";
@@ -116,6 +127,7 @@
       if (isNumber) {
         chart.model("values").axis_label = `${quantity.label}${unit}`;
         chart.fill("bins", bins(quantity.values));
+        fillTable();
       } else showCategories(quantity);
       select();
     }
@@ -151,7 +163,11 @@
     function select() {
       const quantity = coloured();
       const brush = store.get("brush");
-      if (brush) store.set({ selection: selected(quantity, brush) });
+      if (brush) {
+        isOwn = true;
+        store.set({ selection: selected(quantity, brush) });
+        isOwn = false;
+      }
       const area = chart.model("brush");
       const found = brush ? range(brush) : null;
       if (found) area.setv({ left: found.low, right: found.high, visible: true });
@@ -191,12 +207,14 @@
       if (store.get("brush") && !changed.has("brush")) store.set({ brush: "", selection: null });
       showFrame();
     });
-    store.on("brush", () => {
-      if (!store.get("brush")) store.set({ selection: null });
-      select();
-    });
+    store.on("brush", select);
     store.on("current", showFrame);
-    store.on("selection", showNumber);
+    store.on("selection", (changed) => {
+      // What was selected otherwise is not that of the range any more.
+      const isOther = !isOwn && !changed.has("current") && !changed.has("brush");
+      if (isOther && store.get("brush")) store.set({ brush: "" });
+      showNumber();
+    });
     store.on(["region", "hover"], showValue);
     showFrame();
     showNumber();

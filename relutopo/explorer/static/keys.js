@@ -25,6 +25,7 @@
     ["F", "facets: none, plain, by layer"],
     ["N", "light the next neuron (with Shift the one before)"],
     ["P", "data points on or off"],
+    ...(rt.data.scene.time ? [["[  ]", `${rt.data.scene.time.noun} before, and after`]] : []),
     ["Escape", "let go of the region, the neuron, the selection, one after the other"],
     ["?", "this list"],
   ];
@@ -94,6 +95,8 @@
       rt.say(neuron < 0 ? "no neuron" : rt.current.callNeuron(neuron));
     },
     p: () => store.set({ points: store.get("points") === "yes" ? "no" : "yes" }),
+    "[": () => rt.step?.(-1),
+    "]": () => rt.step?.(1),
     Escape: () => {
       if (store.get("region") >= 0) store.set({ region: -1 });
       else if (store.get("neuron") >= 0) store.set({ neuron: -1 });

@@ -6,6 +6,7 @@
   "use strict";
 
   const MOST_MARKS = 6000;
+  const MOST_ROWS = 500;
   const { store, element } = rt;
   if (!rt.data.scene.charts?.spectrum) return;
 
@@ -19,6 +20,19 @@
     const chart = await rt.chart("spectrum", panel, "Entries of the Fiedler vector in order");
     const readout = element("p.readout", null);
     panel.append(readout);
+    const fillTable = rt.tableOf(panel, "order as a table", () => {
+      const { arrays } = rt.current;
+      const regions = [...arrays["spectrum:order"].subarray(0, MOST_ROWS)];
+      return {
+        head: ["place", "region", "entry", "conductance of the cut behind it"],
+        rows: regions.map((region, i) => [
+          String(i + 1),
+          String(region),
+          rt.format4(arrays["spectrum:entries"][i]),
+          rt.format4(arrays["spectrum:conductance"][i] ?? NaN),
+        ]),
+      };
+    });
 
     function showFrame() {
       const { arrays, facts } = rt.current;
@@ -49,6 +63,7 @@
         chart.line(`${of}:cut`, facts.spectrum.cut + 0.5);
         chart.line(`${of}:best`, facts.spectrum.best + 0.5);
       }
+      fillTable();
       showRegion();
     }
 
@@ -71,6 +86,8 @@
       readout.textContent = words.join(" · ");
     }
 
+    let isOwn = false; // whether the selection changes because of what is dragged here
+
     function brush(from, to, over) {
       const order = rt.current.arrays["spectrum:order"];
       const first = Math.max(0, Math.ceil(Math.min(from, to)));
@@ -78,12 +95,11 @@
       for (const of of ["entries", "sweep"]) {
         chart.model(`${of}:brush`).setv({ left: first - 0.5, right: past - 0.5, visible: true });
       }
-      if (over) {
-        store.set({
-          brush: "",
-          selection: past > first ? Int32Array.from(order.subarray(first, past)).sort() : null,
-        });
-      }
+      if (!over) return;
+      const chosen = past > first ? Int32Array.from(order.subarray(first, past)).sort() : null;
+      isOwn = chosen !== null;
+      store.set({ brush: "", selection: chosen });
+      isOwn = false;
     }
 
     for (const of of ["entries", "sweep"]) {
@@ -97,7 +113,7 @@
       });
     }
     store.on("selection", () => {
-      if (store.get("selection") !== null && !store.get("brush")) return;
+      if (isOwn) return;
       for (const of of ["entries", "sweep"]) chart.model(`${of}:brush`).visible = false;
     });
     store.on(["region", "hover"], showRegion);

@@ -100,12 +100,12 @@
   const play = element("button", { type: "button", onclick: toggle });
   const before = element(
     "button",
-    { type: "button", "aria-label": `previous ${time.noun}`, onclick: () => go(-1) },
+    { type: "button", "aria-label": `previous ${time.noun}`, onclick: () => rt.step(-1) },
     "‹",
   );
   const after = element(
     "button",
-    { type: "button", "aria-label": `next ${time.noun}`, onclick: () => go(1) },
+    { type: "button", "aria-label": `next ${time.noun}`, onclick: () => rt.step(1) },
     "›",
   );
   rt.byId("timeline").append(
@@ -117,10 +117,12 @@
     shown,
   );
 
-  function go(by) {
+  /** Go some frames on, or back. */
+  rt.step = function (by) {
     const to = Math.min(last, Math.max(0, store.get("frame") + by));
     store.set({ frame: to, playing: false });
-  }
+    rt.say(labels[to]);
+  };
 
   function toggle() {
     const playing = !store.get("playing");
@@ -257,6 +259,16 @@
     for (const event of time.events) {
       panel.append(element("p.muted", null, event.text));
     }
+    const fillTable = rt.tableOf(panel, "curves as a table", () => {
+      const number = time.numbers.filter((entry) => entry.name === chosen.value);
+      const curves = [...names.flatMap((name) => time.panels[name]), ...number];
+      const at = (curve, frame) => curve.y[curve.x.indexOf(time.x[frame])] ?? NaN;
+      return {
+        head: ["checkpoint", ...curves.map((curve) => curve.label)],
+        rows: labels.map((label, i) => [label, ...curves.map((c) => rt.format4(at(c, i)))]),
+      };
+    });
+    chosen.addEventListener("change", fillTable);
   }
 
   rt.withCharts(begin);
