@@ -91,12 +91,10 @@ def run_summary(table: pd.DataFrame, *, has_held_out: bool) -> list[RenderableTy
             values = [_value(name, row[name]) for row in shown.values()]
             if name in CONTROLS:
                 words = f"[dim]{words}[/dim]"
-            moves = found.get(name)
-            step = np.nan if moves is None else moves.step
-            ratio = step / general
-            more = [number(step), _ratio(ratio), "" if name in names else _word(ratio)]
-            more = more[: len(headings) - len(shown)]
-            grid.add_row(words, *values, *more)
+            moves = found.get(name, Rise(np.nan, np.nan, np.nan))
+            word = "" if name in names else _word(moves, general)
+            more = [number(moves.step), number(moves.step / general, ".2f"), word]
+            grid.add_row(words, *values, *more[: len(headings) - len(shown)])
     return [
         "",
         "[bold]Which number moved when?[/bold]" if len(table) > 1 else "[bold]On segments[/bold]",
@@ -124,17 +122,15 @@ def _value(name: str, value: float) -> str:
     return number(value, ".3g")
 
 
-def _ratio(value: float) -> str:
-    return number(value, ".2f")
-
-
-def _word(ratio: float) -> str:
-    """Say what a ratio of half-rises means."""
-    if np.isnan(ratio):
+def _word(moves: Rise, general: float) -> str:
+    """Say how a number moves against held-out accuracy; nothing of one that is not known."""
+    if np.isnan(moves.start):
+        return ""
+    if np.isnan(moves.step):
         return "[dim]stays[/dim]"
-    if ratio <= 1 / COINCIDES:
+    if moves.step * COINCIDES <= general:
         return "[green]leads[/green]"
-    return "coincides" if ratio < COINCIDES else "[yellow]lags[/yellow]"
+    return "coincides" if moves.step < COINCIDES * general else "[yellow]lags[/yellow]"
 
 
 def _verdict(table: pd.DataFrame, found: Mapping[str, Rise], has_held_out: bool) -> list[str]:
@@ -164,18 +160,28 @@ def _verdict(table: pd.DataFrame, found: Mapping[str, Rise], has_held_out: bool)
         f"{fitted}; held-out accuracy rises from {fraction(held_out.start)} there to "
         f"{fraction(held_out.end)}, half of it by step {held_out.step:.0f}."
     ]
-    ratios = {name: found[name].step / held_out.step for name in (*NUMBERS, *CONTROLS)}
+    moving = {name: one for name, one in found.items() if not np.isnan(one.start)}
+    shares = {
+        name: "" if np.isnan(one.step) else f" ({one.step / held_out.step:.2f})"
+        for name, one in moving.items()
+    }
     by_word: dict[str, list[str]] = {}
-    for name in sorted(NUMBERS, key=lambda name: (np.isnan(ratios[name]), ratios[name])):
-        known = "" if np.isnan(ratios[name]) else f" ({_ratio(ratios[name])})"
-        by_word.setdefault(_word(ratios[name]), []).append(NUMBERS[name] + known)
+    numbers = [name for name in NUMBERS if name in moving]
+    for name in sorted(numbers, key=lambda name: _order(moving[name])):
+        word = _word(moving[name], held_out.step)
+        by_word.setdefault(word, []).append(NUMBERS[name] + shares[name])
     lines += [f"  {word}: {'; '.join(listed)}" for word, listed in by_word.items()]
-    controls = (
-        f"{words} {_word(ratios[name])}"
-        + ("" if np.isnan(ratios[name]) else f" ({_ratio(ratios[name])})")
+    controls = [
+        f"{words} {_word(moving[name], held_out.step)}{shares[name]}"
         for name, words in CONTROLS.items()
-    )
+        if name in moving
+    ]
     return [*lines, f"  controls: {'; '.join(controls)}"]
+
+
+def _order(moves: Rise) -> float:
+    """Return what numbers are sorted by, those that stay at the end."""
+    return np.inf if np.isnan(moves.step) else moves.step
 
 
 def _warnings(table: pd.DataFrame) -> list[str]:

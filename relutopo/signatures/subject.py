@@ -190,6 +190,14 @@ class Subject:
     step : int
         Of the training; takes part in the seeds of filtrations.
 
+    Attributes
+    ----------
+    network : Network
+    inputs : (n, d) ndarray
+        The training points, as the network takes them.
+    targets : (n,) ndarray
+    seed, step : int
+
     Examples
     --------
     >>> from relutopo import Box, as_network
@@ -198,14 +206,6 @@ class Subject:
     >>> subject = Subject(kink, two_moons(n=20), Box(-2, 3, dim=2), enumerator="exact")
     >>> subject.complex.n_regions, subject.graph().n_edges
     (2, 1)
-
-    Attributes
-    ----------
-    network : Network
-    inputs : (n, d) ndarray
-        The training points, as the network takes them.
-    targets : (n,) ndarray
-    seed, step : int
     """
 
     def __init__(

@@ -5,10 +5,14 @@ from __future__ import annotations
 import math
 
 from relutopo.analyses.base import Row
+from relutopo.paths.path_signatures import COLUMNS_OF_PATHS
 
 __all__ = ["GROUPS", "scalars"]
 
-_TRAINING = ("loss", "train_accuracy", "held_out_accuracy")
+_GROUPS = {
+    **dict.fromkeys(("loss", "train_accuracy", "held_out_accuracy"), "training"),
+    **{column.name: "paths" for column in COLUMNS_OF_PATHS},
+}
 _BEGINNINGS = {
     "seconds_": "seconds",
     "weighted_": "weighted",
@@ -17,14 +21,7 @@ _BEGINNINGS = {
     "boundary_betti_": "homology",
     "total_persistence_": "homology",
     "n_filtrations": "homology",
-    **dict.fromkeys(
-        (
-            *("paths_", "class_constant_", "class_changes_", "first_class_", "departure_"),
-            *("variation_", "jacobian", "crossing", "hamming_", "logit_scale", "midpoint_"),
-            *("weight_norm", "n_same", "n_different", "n_open"),
-        ),
-        "paths",
-    ),
+    "paths_": "paths",
     "n_": "cells",
     "euler": "cells",
 }
@@ -46,6 +43,8 @@ def scalars(row: Row) -> dict[str, float]:
     --------
     >>> scalars({"step": 3, "loss": 0.5, "n_regions": 12, "enumerator": "cpu", "error": None})
     {'relutopo-training/loss': 0.5, 'relutopo-cells/n_regions': 12.0}
+    >>> scalars({"step": 3, "n_open": 0, "n_open_regions": 1})
+    {'relutopo-paths/n_open': 0.0, 'relutopo-cells/n_open_regions': 1.0}
     """
     return {
         f"relutopo-{_group(name)}/{name}": float(value)
@@ -58,7 +57,7 @@ def scalars(row: Row) -> dict[str, float]:
 
 
 def _group(name: str) -> str:
-    if name in _TRAINING:
-        return "training"
+    if name in _GROUPS:
+        return _GROUPS[name]
     groups = (group for start, group in _BEGINNINGS.items() if name.startswith(start))
     return next(groups, _OTHERS)

@@ -133,6 +133,9 @@ def test_a_summary_says_what_leads_and_what_lags() -> None:
     assert "crossings, same / different" in lines["lags"]
     assert "class changes, same" in lines["stays"]
     assert "midpoint accuracy stays" in lines["controls"]
+    unknown = rendered(run_summary(table.assign(weight_norm=np.nan), has_held_out=True))
+    assert "weight norm stays" not in unknown
+    assert "weight norm" in unknown
 
 
 @pytest.mark.parametrize("held_out", [[0.2] * 8, [0.9] * 8, RISES[::-1]])

@@ -178,6 +178,34 @@ def test_results_of_spirals_and_of_three_classes_tell_the_settings_of_their_expe
         assert told[0].upper() + told[1:] in page
 
 
+def test_results_of_digits_tell_the_settings_of_their_experiments() -> None:
+    """The controls differ from the delayed one in what the page says, and in nothing else."""
+    page = page_of_results("digits.md")
+    delayed = compose("experiment=digits_grok")
+    network, trainer = delayed["network"], delayed["trainer"]
+    for told in (
+        f"Networks 64-{'-'.join(map(str, network['hidden']))}-10 in single precision",
+        f"learn {delayed['data']['n']} of scikit-learn's",
+        f"(`trainer.loss={trainer['loss']}`)",
+        f"learning rate {trainer['learning_rate']:g} and decay {trainer['weight_decay']:g} on "
+        f"weights and biases, {trainer['n_steps']:,} steps",
+        f"`digits_grok` begins with {network['init_scale']:g} times torch's",
+        f"{delayed['analysis']['n']} segments between training points with equal labels",
+    ):
+        assert told in page, told
+    for name, changed in {
+        "digits": ("network", "init_scale", 1.0),
+        "digits_memorise": ("trainer", "weight_decay", 0.0),
+        "digits_random_labels": ("data", "random_labels", True),
+    }.items():
+        group, key, value = changed
+        control = compose(f"experiment={name}")
+        assert control[group].pop(key) == value
+        for each in ("data", "network", "trainer", "analysis"):
+            expected = {k: v for k, v in delayed[each].items() if (each, k) != (group, key)}
+            assert control[each] == expected
+
+
 def test_results_of_regressions_tell_the_settings_of_their_experiments() -> None:
     page = page_of_results("regression.md")
     first, second = words_for("regression"), words_for("regression_decline")
