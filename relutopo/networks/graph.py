@@ -24,7 +24,7 @@ so the bound covers underflow too, and it is zero exactly where every product is
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import TypeAlias
@@ -163,7 +163,7 @@ class _IntegerAffine:
 
 @dataclass(frozen=True)
 class ChainLayer:
-    """A layer as an affine image of the ReLUs of the layer before: weights @ max(z, 0) + bias.
+    """A layer as an affine image of the layer before: weights @ (slope(z) * z) + bias.
 
     Attributes
     ----------
@@ -172,12 +172,17 @@ class ChainLayer:
     bias, bias_error : (n,) ndarrays
         The bias, and a bound of how far it is off.
     n_roundings : int
+    slopes_on, slopes_off : (n_before,) ndarrays
+        Slopes of the units of the layer before, where they are active and elsewhere: 1 and 0 for
+        ReLUs.
     """
 
     weights: NDArray[np.float64]
     bias: NDArray[np.float64]
     bias_error: NDArray[np.float64]
     n_roundings: int
+    slopes_on: NDArray[np.float64]
+    slopes_off: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -279,8 +284,9 @@ class GraphNetwork(Frozen, Network):
     def chain(self, magnitude: NDArray[np.float64]) -> tuple[ChainLayer, ...] | None:
         """Return the hidden layers from the second on, if they are those of a perceptron.
 
-        They are if each layer is a dense image of the ReLUs of the layer before, scaled and moved
-        afterwards or not, as by batch normalisation; and if no squares of numbers overflow.
+        They are if each layer is a dense image of the layer before, of which all units may be
+        leaky, scaled and moved afterwards or not, as by batch normalisation; and if no squares of
+        numbers overflow.
 
         Parameters
         ----------
@@ -303,13 +309,12 @@ class GraphNetwork(Frozen, Network):
             node, source = self.nodes[before - 1], self.nodes[kink - 1]
             assert isinstance(node, Kink)
             assert isinstance(source, Kink)
-            is_relu = (node.slope_on == 1).all() and not node.slope_off.any()
-            if not is_relu or self._depths[kink] != self._depths[before] + 1:
+            if self._depths[kink] != self._depths[before] + 1:
                 return None
             layer = self._image_of(before, source.source)
             if layer is None:
                 return None
-            layers.append(layer)
+            layers.append(replace(layer, slopes_on=node.slope_on, slopes_off=node.slope_off))
         return tuple(layers) if self._is_moderate(layers, magnitude) else None
 
     def _image_of(self, before: int, number: int) -> ChainLayer | None:
@@ -324,7 +329,8 @@ class GraphNetwork(Frozen, Network):
             if counts.mean() < _DENSE * matrix.shape[1] or counts.max() <= 2 < matrix.shape[1]:
                 return None
             dense = matrix if isinstance(matrix, np.ndarray) else matrix.toarray()
-            return ChainLayer(dense, node.bias, np.zeros(node.size), 0)
+            plain = np.ones(dense.shape[1])
+            return ChainLayer(dense, node.bias, np.zeros(node.size), 0, plain, 0 * plain)
         if source <= before or matrix.shape[0] != matrix.shape[1]:
             return None
         rows = sparse.csr_array(matrix)
@@ -338,8 +344,12 @@ class GraphNetwork(Frozen, Network):
         # Two roundings, and that of the bound.
         sizes = np.abs(moved) + np.abs(node.bias)
         error = 1.01 * (np.abs(factors) * inner.bias_error + gamma(3) * sizes)
-        return ChainLayer(
-            factors[:, None] * inner.weights, moved + node.bias, error, inner.n_roundings + 1
+        return replace(
+            inner,
+            weights=factors[:, None] * inner.weights,
+            bias=moved + node.bias,
+            bias_error=error,
+            n_roundings=inner.n_roundings + 1,
         )
 
     def _is_moderate(self, layers: Sequence[ChainLayer], magnitude: NDArray[np.float64]) -> bool:
@@ -349,7 +359,8 @@ class GraphNetwork(Frozen, Network):
         first = self.affine_maps(0, patterns, magnitude).planes[0]
         height = float((np.abs(first).T @ np.append(magnitude, 1.0)).max())
         for layer in layers:
-            widest = layer.weights.shape[1] * float(np.abs(layer.weights).max())
+            slopes = np.abs([layer.slopes_on, layer.slopes_off]).max(initial=1.0)
+            widest = layer.weights.shape[1] * float(np.abs(layer.weights).max() * slopes)
             height = max(1.0, height) * max(1.0, widest) + float(np.abs(layer.bias).max())
         return height < _MODERATE
 

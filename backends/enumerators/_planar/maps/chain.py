@@ -19,6 +19,11 @@ columns times |x_k| ≤ X_k over the block, which shrinks as blocks do. A sum of
 a time, and f flips after it, each a term that is added or taken away, round at most
 n / 4 + 8 + 2 f times in a row, which is the index of γ; no partial sum exceeds the sum of the
 absolute terms.
+
+Where the units before are leaky, no product of matrices may leave out those that are inactive, and
+a flip changes a unit's slope by a *jump*. Then ‖W_j‖ and ‖W‖ are those of W times the steepest
+slope of each layer. A jump is at most twice the steepest slope, is rounded, and so are its two
+products and the sum: a flip counts as eight.
 """
 
 from __future__ import annotations
@@ -180,14 +185,17 @@ class MapChain:
         if isinstance(before, Values):
             before = self._sharpened(layer - 1, cells, beside, before)
             if not this.norm:
-                this = this._replace(norm=spectral_norm_bound(this.columns))
-                self._layers[layer] = this
+                this = self._layers[layer] = this.with_norm()
             both = next_values(this, cells, beside, before)
             return self._units[layer], *both, both[0]
         n_regions, n = len(cells.packed), len(this.bias)
         if not is_last:
             planes = np.empty((n_regions, 3, n))
-        elif n >= self._tuning.wide_last and (before.plane_of == before.plane_of[0]).all():
+        elif (
+            this.is_relu
+            and n >= self._tuning.wide_last
+            and (before.plane_of == before.plane_of[0]).all()
+        ):
             free: tuple[Cutters, Maps, VertexSigns]
             free = next_of_free(this, self._last_planes(3 * n_regions * n), cells, beside, before)
             return *free, free[1]
@@ -243,42 +251,69 @@ def _chain(network: Network, magnitude: NDArray[np.float64]) -> Sequence[ChainLa
     if not isinstance(network, ReluNetwork):
         return ()
     pairs = zip(network.weights[1:-1], network.biases[1:-1], strict=True)
-    return [ChainLayer(w, b, np.zeros_like(b), 0) for w, b in pairs]
+    return [
+        ChainLayer(w, b, np.zeros_like(b), 0, np.ones(w.shape[1]), np.zeros(w.shape[1]))
+        for w, b in pairs
+    ]
 
 
 class _Layer(NamedTuple):
     """Weights and biases of a layer as kernels take them.
 
-    `columns` has the columns of W as rows, and a row of zeros; `norm` is a bound of ‖W‖, or 0 for
-    the last layer until it is needed. Weights are rounded `n_roundings` times, and the bias is off
-    by at most `bias_error`.
+    `columns` has the columns of W as rows, and a row of zeros. A unit of the layer before has
+    `slopes_on` where it is active, `slopes_off` elsewhere, and `jumps` is the difference; all are 1
+    and 0 for `is_relu`. With D the slopes of any pattern, `norm` is a bound of ‖W D‖, or 0 for the
+    last layer until it is needed, and `row_norms` of ‖W_j D‖; where a pattern changes it does so by
+    at most `change` times as much. Weights are rounded `n_roundings` times, a switch rounds
+    `n_of_switch` times, and the bias is off by at most `bias_error`.
     """
 
     offset: int
     columns: NDArray[np.float64]
+    slopes_on: NDArray[np.float64]
+    slopes_off: NDArray[np.float64]
+    jumps: NDArray[np.float64]
+    is_relu: bool
+    change: float
     row_norms: NDArray[np.float64]
     norm: float
     bias: NDArray[np.float64]
     bias_error: NDArray[np.float64]
     n_roundings: int
+    n_of_switch: int
     underflow: float
 
     @classmethod
     def of(cls, layer: ChainLayer, offset: int, underflow: float, is_last: bool) -> _Layer:
         """Return a layer whose inputs are neurons from `offset` on."""
-        weights = layer.weights
-        # The last layer's maps are not passed on.
-        norm = 0.0 if is_last else spectral_norm_bound(weights)
-        return cls(
+        weights, on, off = layer.weights, layer.slopes_on, layer.slopes_off
+        is_relu = bool((on == 1).all()) and not off.any()
+        steepest = float(np.maximum(np.abs(on), np.abs(off)).max(initial=1.0))
+        jumps = on - off
+        this = cls(
             offset=offset,
             columns=np.ascontiguousarray(np.vstack([weights.T, np.zeros(len(weights))])),
-            row_norms=norms_of_rows(weights) * (1 + 2.0**-20),
-            norm=norm,
+            slopes_on=on,
+            slopes_off=off,
+            jumps=jumps,
+            is_relu=is_relu,
+            change=float(np.abs(jumps).max(initial=1.0)) * (1 + 2.0**-20),
+            row_norms=steepest * norms_of_rows(weights) * (1 + 2.0**-20),
+            norm=0.0,
             bias=layer.bias,
             bias_error=layer.bias_error,
-            n_roundings=layer.n_roundings,
+            # A slope is one factor more; a jump is rounded, and so is what it is taken times.
+            n_roundings=layer.n_roundings + (0 if is_relu else 2),
+            n_of_switch=2 if is_relu else 8,
             underflow=underflow,
         )
+        # The last layer's maps are not passed on.
+        return this if is_last else this.with_norm()
+
+    def with_norm(self) -> _Layer:
+        """Return the layer with its norm."""
+        steepest = np.maximum(np.abs(self.slopes_on), np.abs(self.slopes_off)).max(initial=1.0)
+        return self._replace(norm=1.01 * float(steepest) * spectral_norm_bound(self.columns))
 
 
 class _Parents(NamedTuple):
@@ -371,7 +406,7 @@ def _bounds(this, earlier, parents, n_flips, reach):
     fill(errors[n_parents], this.bias_error)
     norms[n_parents, 2] = bias_error
     for p in range(n_parents):
-        n_roundings = n_before // 4 + 8 + 2 * most_flips[p] + this.n_roundings
+        n_roundings = n_before // 4 + 8 + this.n_of_switch * most_flips[p] + this.n_roundings
         # γ, and the roundings of this bound itself.
         rounding = 1.02 * n_roundings * UNIT_ROUNDOFF
         smallest = n_roundings * 4 * this.underflow
@@ -401,9 +436,10 @@ def _fill(regions, this, packed, earlier, parents, before, maps):
     for i in range(n_before):
         mask[(shift + i) >> 3] |= np.uint8(1 << ((shift + i) & 7))
     units = np.empty(8 * (last - first), np.int64)
+    every, slopes = shift + np.arange(n_before), this.slopes_on.copy()
     for r in regions:
         p = parent_of[r]
-        is_active = np.uint8(0)
+        is_active = np.uint8(not this.is_relu)
         for i in range(last - first):
             is_active |= packed[r, first + i] & mask[i]
         error_of[r] = p if is_active else len(rows)
@@ -412,8 +448,14 @@ def _fill(regions, this, packed, earlier, parents, before, maps):
             for i in range(differing_units(packed, r, before[r], first, last, units)):
                 bit = units[i]
                 sign = 1.0 if (packed[r, first + (bit >> 3)] >> (bit & 7)) & 1 else -1.0
-                switch(planes, r, other, sign, earlier, rows[p], columns, bit - shift)
+                i = bit - shift
+                switch(planes, r, other, sign * this.jumps[i], earlier, rows[p], columns, i)
                 other = r
+        elif this.is_relu:
+            active = units[: active_units(packed, r, first, mask, units)]
+            multiply(planes, r, earlier, rows[p], columns, this.bias, active, shift, slopes)
         else:
-            n_active = active_units(packed, r, first, mask, units)
-            multiply(planes, r, earlier, rows[p], columns, this.bias, units[:n_active], shift)
+            for bit in every:
+                is_on = (packed[r, first + (bit >> 3)] >> (bit & 7)) & 1
+                slopes[bit - shift] = (this.slopes_on if is_on else this.slopes_off)[bit - shift]
+            multiply(planes, r, earlier, rows[p], columns, this.bias, every, shift, slopes)

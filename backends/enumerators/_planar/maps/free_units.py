@@ -112,7 +112,7 @@ def find_free(this, cells, beside, earlier):
 
     switching, active = _switching(this, cells.packed, earlier, middle, half)
     base = np.empty((1, 3, n))
-    multiply(base, 0, earlier.planes, p, this.columns, this.bias, active, 0)
+    multiply(base, 0, earlier.planes, p, this.columns, this.bias, active, 0, this.slopes_on)
     center, radius = np.zeros(n), np.zeros(n)
     for k in range(len(switching.units)):
         column = this.columns[switching.units[k]]

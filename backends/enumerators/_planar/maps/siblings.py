@@ -76,8 +76,8 @@ def forest(indptr, neighbours, parent, packed, first, last, most):
 
 
 @njit(cache=True, fastmath={"contract"})
-def multiply(planes, r, parents, p, columns, bias, units, shift):
-    """Fill region r's map by the product of matrices; active are the units less `shift`."""
+def multiply(planes, r, parents, p, columns, bias, units, shift, slopes):
+    """Fill region r's map by the product of matrices, over the units less `shift`."""
     n, n_units = len(bias), len(units)
     for j in range(n):
         planes[r, 0, j] = planes[r, 1, j] = planes[r, 2, j] = 0.0
@@ -85,9 +85,13 @@ def multiply(planes, r, parents, p, columns, bias, units, shift):
     while k + 4 <= n_units:
         i0, i1 = units[k] - shift, units[k + 1] - shift
         i2, i3 = units[k + 2] - shift, units[k + 3] - shift
-        a0, a1, a2, a3 = parents[p, 0, i0], parents[p, 0, i1], parents[p, 0, i2], parents[p, 0, i3]
-        b0, b1, b2, b3 = parents[p, 1, i0], parents[p, 1, i1], parents[p, 1, i2], parents[p, 1, i3]
-        c0, c1, c2, c3 = parents[p, 2, i0], parents[p, 2, i1], parents[p, 2, i2], parents[p, 2, i3]
+        s0, s1, s2, s3 = slopes[i0], slopes[i1], slopes[i2], slopes[i3]
+        a0, a1 = s0 * parents[p, 0, i0], s1 * parents[p, 0, i1]
+        a2, a3 = s2 * parents[p, 0, i2], s3 * parents[p, 0, i3]
+        b0, b1 = s0 * parents[p, 1, i0], s1 * parents[p, 1, i1]
+        b2, b3 = s2 * parents[p, 1, i2], s3 * parents[p, 1, i3]
+        c0, c1 = s0 * parents[p, 2, i0], s1 * parents[p, 2, i1]
+        c2, c3 = s2 * parents[p, 2, i2], s3 * parents[p, 2, i3]
         for j in range(n):
             w0, w1, w2, w3 = columns[i0, j], columns[i1, j], columns[i2, j], columns[i3, j]
             planes[r, 0, j] += (a0 * w0 + a1 * w1) + (a2 * w2 + a3 * w3)
@@ -96,7 +100,11 @@ def multiply(planes, r, parents, p, columns, bias, units, shift):
         k += 4
     for k in range(n_units - n_units % 4, n_units):
         i = units[k] - shift
-        a, b, c = parents[p, 0, i], parents[p, 1, i], parents[p, 2, i]
+        a, b, c = (
+            slopes[i] * parents[p, 0, i],
+            slopes[i] * parents[p, 1, i],
+            slopes[i] * parents[p, 2, i],
+        )
         for j in range(n):
             planes[r, 0, j] += a * columns[i, j]
             planes[r, 1, j] += b * columns[i, j]
@@ -106,11 +114,11 @@ def multiply(planes, r, parents, p, columns, bias, units, shift):
 
 
 @njit(cache=True, fastmath={"contract"})
-def switch(planes, r, other, sign, parents, p, columns, i):
-    """Fill region r's map from another one, which may be itself, by switching unit i."""
+def switch(planes, r, other, change, parents, p, columns, i):
+    """Fill region r's map from another one, which may be itself, by a change of unit i's slope."""
     column = columns[i]
     for k in range(3):
-        factor, target, source = sign * parents[p, k, i], planes[r, k], planes[other, k]
+        factor, target, source = change * parents[p, k, i], planes[r, k], planes[other, k]
         if r == other:  # apart, as a loop over two overlapping arrays is not vectorised
             for j in range(len(column)):
                 target[j] += factor * column[j]

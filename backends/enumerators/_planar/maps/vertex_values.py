@@ -17,9 +17,10 @@ with the pattern D of one of those regions, are off by at most ::
     ‖W‖ (e + f) + γ (‖W‖_F ‖D ẑ‖ + ‖b‖)
 
 where f is the norm of ẑ over those neurons in which the other regions' patterns differ from D; they
-vanish in v, and nearly in x̂. γ is as in `maps`. On an edge both sides' maps are affine; so values
-at a new vertex on it are interpolated, and what x̂ is off the edge counts times a bound S of the
-slopes, which grows with ‖W‖ too.
+vanish in v, and nearly in x̂. Where units are leaky, D has their slopes, ‖W‖ bounds W D for all
+patterns, and f counts times the largest jump of a slope. γ is as in `maps`. On an edge both sides'
+maps are affine; so values at a new vertex on it are interpolated, and what x̂ is off the edge
+counts times a bound S of the slopes, which grows with ‖W‖ too.
 
 The sign of neuron j in v is that of ẑ_j where |ẑ_j| > e + s δ, with δ = |v - x̂| and s the slope of
 neuron j. Nearly always S ‖W_j‖ does for s; else it comes from the values at three corners of R.
@@ -205,6 +206,18 @@ def _activate(bits, z, active):
     return square
 
 
+@njit(cache=True, fastmath={"reassoc", "contract"})
+def _scale(bits, z, on, off, active):
+    """Fill the values of units with other slopes; return the sum of their squares."""
+    square = 0.0
+    for j in range(len(z)):
+        is_on = (bits[j >> 6] >> np.uint64(j & 63)) & np.uint64(1)
+        number = (on[j] if is_on else off[j]) * z[j]
+        active[j] = number
+        square += number * number
+    return square
+
+
 @njit(cache=True, nogil=True)
 def next_values(this, cells, beside, earlier):
     """Return a layer's values at vertices and its signs there, from the layer before.
@@ -237,20 +250,29 @@ def next_values(this, cells, beside, earlier):
     # One more unit, which is never active, fills up groups of four.
     active, norms = np.zeros((_AT_ONCE, n_before + 1)), np.zeros(_AT_ONCE)
     rows = np.empty(_AT_ONCE, np.int64)
-    units = np.empty(n_before + 3, np.int64)
+    units, n_units = np.minimum(np.arange(n_before + 3), n_before), -(-n_before // 4) * 4
     if_above, if_below = np.ones(64 * words), np.ones(64 * words)
     for start in range(0, n_vertices, _AT_ONCE):
         stop = min(start + _AT_ONCE, n_vertices)
-        n_units = _active_units(start, stop, bits, beside.vertex_owner, beside.own, n_before, units)
+        if this.is_relu:
+            n_units = _active_units(
+                start, stop, bits, beside.vertex_owner, beside.own, n_before, units
+            )
         for i in range(_AT_ONCE):
             rows[i] = beside.own[start + i] if start + i < stop else n_vertices + i
         for i in range(stop - start):
             here = bits[beside.vertex_owner[rows[i]]]
-            norms[i] = norm_from(_activate(here, earlier.z[rows[i]], active[i]), active[i])
+            if this.is_relu:
+                square = _activate(here, earlier.z[rows[i]], active[i])
+            else:
+                square = _scale(
+                    here, earlier.z[rows[i]], this.slopes_on, this.slopes_off, active[i]
+                )
+            norms[i] = norm_from(square, active[i])
         _multiply(active, units, n_units, this.columns, this.bias, z, rows)
         for i in range(stop - start):
             v = rows[i]
-            before = 1.02 * (earlier.errors[v] + off[v])
+            before = 1.02 * (earlier.errors[v] + this.change * off[v])
             height = rounding * norms[i]
             errors[v] = (
                 1.02 * this.norm * before + total * height + rounding * bias_norm + n * smallest
