@@ -107,10 +107,22 @@ def random_perceptron(rng: Rng) -> tuple[nn.Sequential, tuple[int]]:
         layers += [nn.Linear(fan_in, size, bias=bool(rng.random() < 0.7))]
         if rng.random() < 0.4:
             layers.append(nn.BatchNorm1d(size))
-        layers.append(nn.ReLU() if rng.random() < 0.9 else nn.LeakyReLU(0.25))
+        layers.append(_random_kink(rng, size))
     model = nn.Sequential(*layers, nn.Linear(sizes[-1], 1)).double().eval()
     _draw_weights(model, rng)
     return model, (sizes[0],)
+
+
+def _random_kink(rng: Rng, size: int) -> nn.Module:
+    """Return ReLUs, mostly, or units that are leaky, whose slopes may rise, fall and vanish."""
+    chance = rng.random()
+    if chance < 0.6:
+        return nn.ReLU()
+    if chance < 0.8:
+        return nn.LeakyReLU(float(rng.choice([0.25, 0.1, -0.5, 3.0])))
+    kink = nn.PReLU(size)
+    kink.weight.data = torch.tensor(rng.choice([0.0, 0.5, 0.3, -1.0, 1.7], size))
+    return kink
 
 
 def random_plane(rng: Rng, shape: tuple[int, ...], half_width: float) -> AffineSlice:

@@ -64,7 +64,9 @@ def test_what_is_a_perceptron() -> None:
     ones = np.ones(4)
     for layers, is_chain in (
         (dense, True),
-        ([*dense[:1], nn.LeakyReLU(0.5), *dense[2:]], False),
+        ([*dense[:1], nn.LeakyReLU(0.5), *dense[2:]], True),
+        ([*dense[:2], nn.Linear(5, 6), nn.PReLU(6)], True),
+        ([*dense, nn.Hardtanh()], False),
         ([*dense, nn.Unflatten(1, (1, 6)), nn.Conv1d(1, 2, 4), nn.ReLU(), nn.Flatten()], True),
         ([*dense, nn.Unflatten(1, (1, 6)), nn.MaxPool1d(2), nn.Flatten()], False),
     ):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 import relutopo as rt
 from properties import examples
@@ -17,6 +18,7 @@ from relutopo.geometry.patterns import unpack_patterns
 from relutopo.networks.perceptron import ReluNetwork
 from relutopo.testing import assert_same_complex
 
+torch = pytest.importorskip("torch")
 _enumeration, _layer, _records, _tuning = (
     import_module(f"relutopo.backends.enumerators._planar.{name}")
     for name in ("enumeration", "layer", "records", "tuning")
@@ -70,13 +72,50 @@ def test_deep_complex_is_that_of_exact(seed: int, kind: str) -> None:
         assert (off <= errors + exact.vertex_errors).all()
 
 
+def leaky(net: ReluNetwork, seed: int) -> tuple[Any, list[NDArray[np.float64]]]:
+    """Return a network with the same weights and units that are leaky, and their slopes."""
+    rng, layers, slopes = np.random.default_rng(seed), [], []
+    for w, b in zip(net.weights, net.biases, strict=True):
+        linear = torch.nn.Linear(w.shape[1], len(w)).double()
+        linear.weight.data, linear.bias.data = torch.tensor(w.copy()), torch.tensor(b.copy())
+        slopes.append(rng.choice([-0.7, 0.1, 0.5, 1.3], len(w)))
+        kink = torch.nn.PReLU(len(w))
+        kink.weight.data = torch.tensor(slopes[-1])
+        layers += [linear, kink]
+    return rt.as_network(torch.nn.Sequential(*layers[:-1]), (2,)), slopes
+
+
+def exact_values(
+    net: ReluNetwork, slopes: list[NDArray[np.float64]], pattern: Any, x: list[Fraction], layer: int
+) -> list[Fraction]:
+    """Return the values of a layer at a point, with the slopes of a pattern."""
+    first = 0
+    for i, (w, b) in enumerate(zip(net.weights, net.biases, strict=True)):
+        rows = zip(w.tolist(), b.tolist(), strict=True)
+        z = [
+            sum((Fraction(c) * v for c, v in zip(row, x, strict=True)), Fraction(c0))
+            for row, c0 in rows
+        ]
+        if i == layer:
+            return z
+        on = pattern[first : first + len(z)]
+        off = map(Fraction, slopes[i].tolist())
+        x = [v if is_on else s * v for v, is_on, s in zip(z, on, off, strict=True)]
+        first += len(z)
+    raise AssertionError
+
+
+@pytest.mark.parametrize("is_leaky", [False, True])
 @pytest.mark.parametrize("coarse", [2.0**-32, 0.0])
 @pytest.mark.parametrize("seed", range(4))
 def test_values_are_within_their_bounds(
-    monkeypatch: pytest.MonkeyPatch, seed: int, coarse: float
+    monkeypatch: pytest.MonkeyPatch, seed: int, coarse: float, is_leaky: bool
 ) -> None:
     """At the floats of a vertex they are those of the maps of all regions beside it."""
     net = network(seed, [7, 6, 6, 5, 4], "generic")
+    of_leaky, slopes = leaky(net, seed)
+    if not is_leaky:
+        slopes = [np.zeros(len(b)) for b in net.biases]
     seen: list[tuple[int, Any, Any]] = []
     pass_on = _layer.LayerCut.pass_on
 
@@ -86,23 +125,32 @@ def test_values_are_within_their_bounds(
         return values
 
     monkeypatch.setattr(_layer.LayerCut, "pass_on", watch)
-    by_values(net, rt.Box(-3, 3, dim=2), coarse)
+    by_values(of_leaky if is_leaky else net, rt.Box(-3, 3, dim=2), coarse)
     carried = [entry for entry in seen if isinstance(entry[2], _records.Values)]
     assert carried
     for layer, cells, values in carried[:: max(1, len(carried) // 12)]:
-        shift = sum(s for *_, s in net._integer_layers[: layer + 1])
         for region in range(len(cells.packed)):
             (pattern,) = unpack_patterns(cells.packed[region][None], net.n_neurons)
-            plane = net.exact_maps(pattern, layer + 1)[layer]
             for half in cells.half_edges[slice(*cells.region_ptr[region : region + 2])]:
                 vertex = cells.edge_vertices[half >> 1, half & 1]
-                x = [*map(Fraction, cells.x[vertex].tolist()), Fraction(1)]
-                square = sum(
-                    (sum(a * b for a, b in zip(row, x, strict=True)) / (1 << shift) - Fraction(z))
-                    ** 2
-                    for row, z in zip(plane.tolist(), values.z[vertex].tolist(), strict=True)
-                )
+                x = [*map(Fraction, cells.x[vertex].tolist())]
+                exact = exact_values(net, slopes, pattern, x, layer)
+                found = map(Fraction, values.z[vertex].tolist())
+                square = sum((a - z) ** 2 for a, z in zip(exact, found, strict=True))
                 assert square <= Fraction(values.errors[vertex]) ** 2
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_leaky_complex_is_that_of_exact(seed: int) -> None:
+    """By values, by maps that are updated, and by maps that are products."""
+    net, _ = leaky(network(seed, [6, 5, 5, 4], "generic"), seed)
+    domain = rt.Box(-3, 3, dim=2)
+    exact = rt.decompose(net, domain, enumerator="exact")
+    for siblings in (0, 3, 10**9):
+        tuning = _tuning.Tuning(siblings=siblings, numbers_at_once=1, fewest=40, fewest_at_last=40)
+        found = _enumeration.enumerate_planar(net, domain, None, None, 1, tuning)
+        found.check()
+        assert_same_complex(found, exact)
 
 
 @examples(60)
