@@ -297,7 +297,7 @@ class _Layer(NamedTuple):
             slopes_off=off,
             jumps=jumps,
             is_relu=is_relu,
-            change=float(np.abs(jumps).max(initial=1.0)) * (1 + 2.0**-20),
+            change=1.0 if is_relu else 1.01 * float(np.abs(jumps).max(initial=1.0)),
             row_norms=steepest * norms_of_rows(weights) * (1 + 2.0**-20),
             norm=0.0,
             bias=layer.bias,
@@ -312,8 +312,11 @@ class _Layer(NamedTuple):
 
     def with_norm(self) -> _Layer:
         """Return the layer with its norm."""
-        steepest = np.maximum(np.abs(self.slopes_on), np.abs(self.slopes_off)).max(initial=1.0)
-        return self._replace(norm=1.01 * float(steepest) * spectral_norm_bound(self.columns))
+        norm = spectral_norm_bound(self.columns)
+        if not self.is_relu:
+            slopes = np.abs([self.slopes_on, self.slopes_off])
+            norm *= 1.01 * float(slopes.max(initial=1.0))
+        return self._replace(norm=norm)
 
 
 class _Parents(NamedTuple):
