@@ -95,14 +95,15 @@ def _quantities(
     if network.n_outputs <= _MOST_OUTPUTS or network.n_outputs * n <= _MOST_VALUES:
         for j, values in enumerate(network(complex_.centroids).T):
             which = "" if network.n_outputs == 1 else f" {j}"
+            has_both_signs = bool(values.min() < 0 < values.max())
             yield Quantity(
                 f"output_{j}",
                 f"output{which}",
                 values,
                 "",
                 f"The network's output{which} at the centre of mass of the region, before a link.",
-                scale="signed",
-                limits=_symmetric(values),
+                scale="signed" if has_both_signs else "linear",
+                limits=_symmetric(values) if has_both_signs else None,
                 docs=_REGIONS,
             )
     norms = np.linalg.norm(slopes, axis=(1, 2))

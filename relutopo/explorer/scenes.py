@@ -67,10 +67,9 @@ def scene_of(
         complex_ = part.complex
     else:
         complex_ = check_cells(x if diagram is None else complex_of(diagram))
-    if complex_.dim not in (2, 3) or (complex_.dim == 3 and diagram is not None):
-        most = "2" if diagram is not None else "2 or 3"
+    if complex_.dim not in (2, 3):
         raise InputError(
-            f"`x` must be of dimension {most} to be explored, got dimension {complex_.dim}; "
+            f"`x` must be of dimension 2 or 3 to be explored, got dimension {complex_.dim}; "
             "decompose the network on a plane, an AffineSlice of two dimensions"
         )
     frame, notes = frame_of(

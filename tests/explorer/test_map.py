@@ -68,7 +68,9 @@ def table(moons: Moons) -> dict[str, NDArray[Any]]:
 
 def number(words: str) -> float:
     """Return a number as the page writes it."""
-    mantissa, _, exponent = words.replace("−", "-").replace("\u202f", "").partition(" × 10")
+    mantissa, _, exponent = (
+        words.replace("−", "-").replace("\u202f", "").partition("\u00a0×\u00a010")
+    )
     digits = exponent.translate(str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-"))
     return float(mantissa) * 10.0 ** int(digits or 0)
 

@@ -112,6 +112,42 @@ def test_the_plane_moves_by_keyboard_and_to_what_is_chosen(
 
 
 @pytest.mark.slow
+def test_cycles_are_lit_where_the_plane_meets_them(
+    space: rt.CellComplex, browser: Browser, tmp_path: Path
+) -> None:
+    diagram = rt.persistence(space, rt.filtration(space, "random_closure", seed=0))
+    path = tmp_path / "diagram.html"
+    rt.explore(diagram, path)
+    lines = space.facets[0][1].reshape(-1, 2)
+    low, high = space.vertices.min(axis=0)[2], space.vertices.max(axis=0)[2]
+    with browser.opened(path) as opened:
+        for degree in (1, 2):
+            cycles = diagram.representatives(degree)
+            cycle = max(cycles, key=lambda c: len(c.cells))
+            edges = np.asarray(cycle.cells)
+            if degree == 2:  # their edges; each is of two of the faces
+                indptr, indices = space.facets[1]
+                edges = np.unique(
+                    np.concatenate([indices[indptr[f] : indptr[f + 1]] for f in edges])
+                )
+            ends = space.vertices[lines[edges]]
+            at = float(np.median(ends[:, :, 2]) + 1e-3)
+            assert low < at < high
+            share = (at - ends[:, 0, 2]) / (ends[:, 1, 2] - ends[:, 0, 2])
+            meets = (share > 0) & (share < 1)
+            expected = (ends[:, 0] + share[:, None] * (ends[:, 1] - ends[:, 0]))[meets, :2]
+            opened.js(
+                "rt.store.set({section: {axis: 2, at: argument[0]}, pair: argument[1]})",
+                [at, f"{degree}:{cycle.pair[0]}"],
+            )
+            lit = np.array(opened.js("[...rt.map.segments('cycle')]")).reshape(-1, 2)
+            assert len(np.unique(lit.round(9), axis=0)) == len(expected) > 0
+            distances = np.linalg.norm(lit[:, None] - expected[None], axis=2).min(axis=1)
+            assert distances.max() < 1e-9
+        assert opened.complaints == []
+
+
+@pytest.mark.slow
 def test_a_click_in_space_chooses_what_is_seen(space: rt.CellComplex, opened: Opened) -> None:
     """From above, with the plane at the top, the view is the map."""
     opened.js(

@@ -54,6 +54,8 @@
   if (!degrees) return;
 
   const ENTRIES = ["vertices", "facets", "regions"];
+  const KINDS = ["vertices", "edges", "regions"];
+  const KINDS_IN_SPACE = ["vertices", "edges", "faces", "regions"];
 
   /** Where a number is among ascending ones: how many are no greater, less one. */
   function placeOf(numbers, value) {
@@ -85,7 +87,8 @@
 
   function lightClass() {
     const cycle = rt.cycle(rt.current, store.get("pair"));
-    const kind = cycle && ["vertices", "edges", "regions"][cycle.degree];
+    const kinds = rt.current.plane ? KINDS_IN_SPACE : KINDS;
+    const kind = cycle && kinds[cycle.degree];
     rt.map.setCells("cycle", cycle && { [kind]: cycle.cells });
   }
 
@@ -98,6 +101,7 @@
       return;
     }
     rt.map.setThreshold(placeOf(entries.values, threshold));
+    if (rt.current.plane) return; // a section has none of the lower cells
     // Faces of regions that have entered are seen with these.
     const isIn = (region) => region >= 0 && entries.regions[region] <= threshold;
     const found = { edges: [], vertices: [] };

@@ -20,7 +20,7 @@
         : String(Number(value.toPrecision(digits)));
     const [mantissa, exponent] = text.replaceAll("-", "−").split("e");
     if (exponent === undefined) return mantissa;
-    return `${mantissa} × ${rt.powerOfTen(Number(exponent.replace("−", "-")))}`;
+    return `${mantissa}\u00a0×\u00a0${rt.powerOfTen(Number(exponent.replace("−", "-")))}`;
   };
 
   rt.powerOfTen = function (exponent) {

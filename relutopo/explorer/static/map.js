@@ -113,14 +113,17 @@
 
     /**
      * Light cells of the frame, all under one name: regions as areas, edges as lines, vertices as
-     * small crosses.
+     * dots.
      *
      * @param {string} name
-     * @param {{regions?: number[], edges?: number[], vertices?: number[]}|null} cells
+     * @param {{regions?: number[], faces?: number[], edges?: number[], vertices?: number[]}|null}
+     *   given In space there are faces, too, and the map shows what the section has of them.
      */
-    setCells: (name, cells, look = "cycle") => {
+    setCells: (name, given, look = "cycle") => {
       const frame = rt.current;
       const segments = [];
+      rt.setCellsInSpace?.(name, given, look);
+      const cells = given && frame?.plane ? frame.onPlane(given) : given;
       if (cells && frame) {
         segments.push(...frame.segmentsOf(cells.edges ?? []));
         for (const vertex of cells.vertices ?? []) {

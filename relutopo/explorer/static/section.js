@@ -177,7 +177,20 @@
       },
       index,
     );
-    return Object.assign(frame, { block, plane: { axis, at } });
+    const edgeOf = new Int32Array(nFaces).fill(-1);
+    cutFaces.forEach((face, edge) => (edgeOf[face] = edge));
+    const there = (list, places) => Array.from(list ?? [], (i) => places[i]).filter((i) => i >= 0);
+    return Object.assign(frame, {
+      block,
+      plane: { axis, at },
+
+      /** What the section has of cells of the complex: each is one dimension less there. */
+      onPlane: ({ regions, faces, edges }) => ({
+        regions: regions ?? [],
+        edges: there(faces, edgeOf),
+        vertices: there(edges, vertexOf),
+      }),
+    });
   };
 
   /** Move the plane so that it meets a region, unless it does. */

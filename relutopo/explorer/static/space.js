@@ -49,6 +49,7 @@ void main() {
   const [NEAR, FAR, FOCUS] = [0.5, 40, 3.7];
   const DISTANCE = 7.2;
   const DOT = 8; // pixels
+  const TUBE = 0.014; // radius, in the cube
   const BEYOND = 1.13; // how far from the middle names of axes stand
   const LEAST_WIDTH = 0.4; // of a direction, beside the widest one
 
@@ -74,6 +75,14 @@ void main() {
   let block = null; // whose skin and frame the card has
   let unit = { middle: [0, 0, 0], scale: [1, 1, 1] };
   let isWanted = false;
+
+  const cross = (a, b) =>
+    [0, 1, 2].map((i) => {
+      const [j, k] = [(i + 1) % 3, (i + 2) % 3];
+      return a[j] * b[k] - a[k] * b[j];
+    });
+
+  const normed = (a) => a.map((x) => x / (Math.hypot(...a) || 1));
 
   /** A point in the coordinates of the view, within a cube. */
   const toCube = (p) => p.map((x, i) => (x - unit.middle[i]) * unit.scale[i]);
@@ -166,11 +175,14 @@ void main() {
     const quantity = frame.quantities.get(store.get("colour"));
     const bytes = rt.colours.every(quantity);
     const selection = store.get("selection");
-    if (selection) {
+    const threshold = store.get("threshold");
+    const entries = threshold === null ? null : frame.arrays["entry:regions"];
+    if (selection || entries) {
       const pale = rt.colours.ink("pale");
-      const chosen = new Set(selection);
+      const chosen = selection && new Set(selection);
       for (let region = 0; region < frame.nRegions; region++) {
-        if (chosen.has(region)) continue;
+        const isPale = entries && entries[region] > threshold;
+        if (!isPale && (!chosen || chosen.has(region))) continue;
         for (let c = 0; c < 3; c++) {
           bytes[4 * region + c] = 0.18 * bytes[4 * region + c] + 0.82 * pale[c];
         }
@@ -265,6 +277,61 @@ void main() {
     });
     setPart("regionLines", placesOf(lines), null, { ...glass, mode: gl.LINES, alpha: 1 });
   }
+
+  /** Triangles of tubes around segments, whose ends stand one after the other. */
+  function tubes(ends) {
+    const found = [];
+    for (let i = 0; i < ends.length; i += 6) {
+      const [a, b] = [toCube([...ends.subarray(i, i + 3)]), toCube([...ends.subarray(i + 3, i + 6)])];
+      const along = b.map((x, k) => x - a[k]);
+      const length = Math.hypot(...along) || 1;
+      const other = Math.abs(along[2]) < 0.9 * length ? [0, 0, 1] : [1, 0, 0];
+      const side = normed(cross(along, other));
+      const up = normed(cross(along, side));
+      const rim = [0, 1, 2, 3].map((k) => {
+        const [c, s] = [Math.cos((k * Math.PI) / 2), Math.sin((k * Math.PI) / 2)];
+        return side.map((x, j) => TUBE * (c * x + s * up[j]));
+      });
+      const point = (p, r) => p.map((x, k) => (x + r[k]) / unit.scale[k] + unit.middle[k]);
+      for (let k = 0; k < 4; k++) {
+        const [r, q] = [rim[k], rim[(k + 1) % 4]];
+        found.push(...point(a, r), ...point(b, r), ...point(b, q));
+        found.push(...point(a, r), ...point(b, q), ...point(a, q));
+      }
+    }
+    return found;
+  }
+
+  /** Light cells of the complex: edges as tubes, faces as glass, vertices as dots. */
+  rt.setCellsInSpace = function (name, cells, look) {
+    const frame = rt.current;
+    if (!gl || !frame?.plane) return;
+    const { lines } = frame.arrays;
+    const { edges = [], faces = [], vertices = [] } = cells ?? {};
+    const ends = Array.from(edges).flatMap((line) => [lines[2 * line], lines[2 * line + 1]]);
+    const triangles = [];
+    const outlines = [];
+    for (const face of faces) {
+      const corners = loop(face);
+      corners.forEach((a, k) => {
+        if (k >= 2) triangles.push(corners[0], corners[k - 1], a);
+        outlines.push(a, corners[(k + 1) % corners.length]);
+      });
+    }
+    const over = { ink: look, isGlass: true, isOver: true };
+    setPart(`tubes:${name}`, tubes(placesOf(ends)), null, {
+      ...over, mode: gl.TRIANGLES, alpha: 1, shade: 0.4,
+    });
+    setPart(`faces:${name}`, placesOf(triangles), null, {
+      ...over, mode: gl.TRIANGLES, alpha: 0.4, shade: 0.4,
+    });
+    setPart(`outlines:${name}`, placesOf(outlines), null, { ...over, mode: gl.LINES, alpha: 0.9 });
+    const ink = Uint8Array.from([...rt.colours.ink(look), 255]);
+    const inks = new Uint8Array(4 * vertices.length);
+    for (let i = 0; i < vertices.length; i++) inks.set(ink, 4 * i);
+    setPart(`dots:${name}`, placesOf(vertices), inks, { mode: gl.POINTS, isGlass: true, isOver: true });
+    redraw();
+  };
 
   function setPoints() {
     const frame = rt.current;
@@ -424,10 +491,6 @@ void main() {
   /** How far along a ray a triangle is; negative if the ray misses it. */
   function hit(eye, ray, p, q, r) {
     const minus = (a, b) => a.map((x, i) => x - b[i]);
-    const cross = (a, b) => [0, 1, 2].map((i) => {
-      const [j, k] = [(i + 1) % 3, (i + 2) % 3];
-      return a[j] * b[k] - a[k] * b[j];
-    });
     const dot = (a, b) => a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
     const [one, two, from] = [minus(q, p), minus(r, p), minus(eye, p)];
     const h = cross(ray, two);
@@ -551,7 +614,7 @@ void main() {
       redraw();
     });
   store.on("current", setFrame);
-  when(["colour", "palette", "diverging", "seenTheme", "selection"], setSolid);
+  when(["colour", "palette", "diverging", "seenTheme", "selection", "threshold"], setSolid);
   when("overlays", setSurfaces);
   when("region", setRegion);
   when(["points", "seenTheme"], setPoints);
