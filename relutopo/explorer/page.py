@@ -17,6 +17,7 @@ from html import escape
 from importlib import resources
 from typing import Any
 
+from relutopo.checks import check_path
 from relutopo.explorer.scene import Scene
 from relutopo.reports.shown import Shown
 from relutopo.system.files import atomic_write
@@ -120,8 +121,13 @@ class Page(Shown):
         ----------
         path : path-like
             Ends in ``.html``, so that a double click opens it.
+
+        Raises
+        ------
+        InputError
+            If it is no path.
         """
-        with atomic_write(path) as file:
+        with atomic_write(check_path(path, "page.html")) as file:
             file.write(self.html.encode())
 
     def _repr_html_(self) -> str:

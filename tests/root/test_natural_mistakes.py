@@ -251,6 +251,14 @@ CALLS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "local_complexity": (rt.local_complexity, (NET, X, 0.1)),
     "wall_margins": (rt.wall_margins, (NET, X)),
     "save_figure": (P.save_figure, (Figure(), "figure.svg")),
+    "animate": (P.animate, (PART, "film.gif")),
+    "explore": (rt.explore, (PART, "page.html")),
+    "explore with columns": (
+        lambda x, points, labels, columns, title: rt.explore(
+            x, points=points, labels=labels, columns=columns, title=title
+        ),
+        (PART, X, Y, {"own": np.arange(COMPLEX.n_regions)}, "title"),
+    ),
 }
 ELSEWHERE = {"bump", "franke", "peaks", "sinsin", "train"}
 """Of which tests of settings ask the same."""
