@@ -118,6 +118,27 @@ def test_hovering_shows_the_numbers_of_python(moons: Moons, opened: Opened) -> N
     assert n_inside > 20
 
 
+def test_a_data_point_below_the_pointer_is_named(moons: Moons, opened: Opened) -> None:
+    numbers = np.random.default_rng(2).choice(len(moons.data.points), 8, replace=False)
+    box = opened.page.locator("#regions").bounding_box()
+    for number_ in numbers.tolist():
+        point = moons.data.points[number_].tolist()
+        x, y = opened.js("rt.map.camera.toScreen(...argument)", point)
+        opened.page.mouse.move(box["x"] + x, box["y"] + y)
+        opened.page.wait_for_timeout(60)
+        words = opened.page.locator("#tip .datum").inner_text()
+        found = int(words.removeprefix("Data point ").partition(",")[0])
+        # Another may be as near, as far as pixels tell.
+        away = opened.js("rt.map.camera.toScreen(...argument)", moons.data.points[found].tolist())
+        assert np.hypot(away[0] - x, away[1] - y) < 1.5
+        label = f"{moons.data.targets[found]:g}".replace("-", "−")
+        assert words.endswith(f", class {label}")
+    opened.js("rt.store.set({points: 'no'})")
+    opened.page.mouse.move(box["x"] + x + 1, box["y"] + y)
+    opened.page.wait_for_timeout(60)
+    assert opened.page.locator("#tip .datum").count() == 0
+
+
 def test_quantities_are_those_of_python_to_the_last_bit(moons: Moons, opened: Opened) -> None:
     known = table(moons)
     names = opened.js("[...rt.current.quantities.keys()]")

@@ -160,6 +160,7 @@
       made.points = Float64Array.from(
         near.flatMap((i) => others.map((k) => arrays.points[3 * i + k])),
       );
+      made.pointNumbers = Int32Array.from(near);
       for (const name of ["pointClasses", "pointValues"]) {
         if (arrays[name]) made[name] = arrays[name].constructor.from(near, (i) => arrays[name][i]);
       }
