@@ -29,6 +29,7 @@ from relutopo.plots import plot_timeline
 from relutopo.plots.segments import crossings_history, segment_history
 from relutopo.reports.columns import Column
 from relutopo.reports.conclusion import Conclusion, SweepConclusion
+from relutopo.signatures.paths import is_exact
 from relutopo.signatures.subject import Subject
 
 if TYPE_CHECKING:
@@ -46,9 +47,10 @@ class Paths(CheckpointAnalysis):
     ----------
     n : int
         Pairs of training points with equal labels, and as many with different ones, at most.
-    exact : bool
-        Whether segments that error bounds leave open are done again in integers. With max pooling
-        of images that have many equal pixels that takes long.
+    exact : bool, optional
+        Whether segments that error bounds leave open are done again in integers. In convolutional
+        networks that takes minutes for one on images with many equal pixels, so that by default it
+        is done for perceptrons only; ``n_open`` counts what stays open.
     n_threads : int, optional
         By default as many as there are cores.
     seed : int
@@ -67,7 +69,7 @@ class Paths(CheckpointAnalysis):
     """
 
     n: int = 600
-    exact: bool = True
+    exact: bool | None = None
     n_threads: int | None = None
 
     columns = (
@@ -110,7 +112,8 @@ class Paths(CheckpointAnalysis):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_integer("n", self.n, 1, remedy="600 are usual")
-        check_flag("exact", self.exact)
+        if self.exact is not None:
+            check_flag("exact", self.exact)
         if self.n_threads is not None:
             check_integer("n_threads", self.n_threads, 1, remedy="leave it out for all cores")
 
@@ -149,7 +152,7 @@ class Paths(CheckpointAnalysis):
                 labels,
                 n=self.n,
                 seed=self.seed,
-                exact=self.exact,
+                exact=is_exact(self.exact, subject.network),
                 n_threads=self.n_threads,
             )
         return row
@@ -196,7 +199,12 @@ class Paths(CheckpointAnalysis):
             segment_pairs(dataset.points, labels, kind, n=self.n, seed=self.seed)
             for kind in ("within", "between")
         ]
-        return segments(network, dataset.points, pairs=np.concatenate(pairs), exact=self.exact)
+        return segments(
+            network,
+            dataset.points,
+            pairs=np.concatenate(pairs),
+            exact=is_exact(self.exact, network),
+        )
 
     @classmethod
     def summarize(cls, sweep: SweepTables) -> SweepConclusion:

@@ -8,14 +8,30 @@ from typing import Any
 
 import numpy as np
 
+from relutopo.networks.network import Network
+from relutopo.networks.perceptron import ReluNetwork
 from relutopo.paths.path_signatures import COLUMNS_OF_PATHS, path_signatures
 from relutopo.reports.columns import Column
 from relutopo.signatures.base import Signature
 from relutopo.signatures.subject import Subject
 
-__all__ = ["Paths"]
+__all__ = ["Paths", "is_exact"]
 
 _PREFIX = "paths_"
+
+
+def is_exact(wanted: bool | None, network: Network) -> bool:
+    """Return whether segments that bounds leave open are done again in integers.
+
+    By default those of perceptrons are: one of a convolutional network can take minutes, and images
+    with many equal pixels leave something open on most segments.
+
+    Parameters
+    ----------
+    wanted : bool or None
+    network : Network
+    """
+    return isinstance(network, ReluNetwork) if wanted is None else wanted
 
 
 @dataclass(frozen=True)
@@ -26,8 +42,9 @@ class Paths(Signature):
     ----------
     n : int
         Pairs with equal labels, and as many with different ones, at most.
-    exact : bool
-        Whether segments that bounds leave open are done again in integers.
+    exact : bool, optional
+        Whether segments that bounds leave open are done again in integers; by default of
+        perceptrons only, as `is_exact` says.
     seed : int
         Of the choice of pairs.
     n_threads : int, optional
@@ -35,7 +52,7 @@ class Paths(Signature):
     """
 
     n: int = 600
-    exact: bool = True
+    exact: bool | None = None
     seed: int = 0
     n_threads: int | None = None
 
@@ -54,7 +71,7 @@ class Paths(Signature):
             labels,
             n=self.n,
             seed=self.seed,
-            exact=self.exact,
+            exact=is_exact(self.exact, subject.network),
             n_threads=self.n_threads,
         )
         return {_PREFIX + name: value for name, value in found.items()}

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from rich.console import Console, RenderableType
 
 import relutopo as rt
@@ -48,6 +49,21 @@ def test_a_row_has_the_numbers_of_the_function_and_no_complex(run: TrainingRun) 
     assert found.row["label_status"] == "ok"
     assert not found.subject.is_decomposed
     assert "ReluNetwork(64-12-10-10" in repr(found)
+
+
+def test_integers_are_for_perceptrons_unless_they_are_asked_for() -> None:
+    """Equal pixels make knots coincide, which bounds leave open."""
+    torch.manual_seed(0)
+    module = torch.nn.Sequential(
+        *(torch.nn.Conv2d(1, 2, 2), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(18, 2)),
+    )
+    network = rt.as_network(module, (1, 4, 4))
+    points = np.random.default_rng(0).normal(size=(6, 1)) * np.ones(16)
+    data = Dataset("flat", points, [0, 0, 0, 1, 1, 1])
+    rows = {exact: Paths(n=5, exact=exact).analyse(network, data).row for exact in (None, True)}
+    assert rows[None]["n_open"] > 0 == rows[True]["n_open"]
+    perceptron = rt.ReluNetwork([np.ones((3, 16)), np.ones((2, 3))], [np.zeros(3), np.zeros(2)])
+    assert Paths(n=5).analyse(perceptron, data).row["n_open"] == 0
 
 
 def test_all_columns_of_a_table_are_declared(run: TrainingRun) -> None:
