@@ -286,12 +286,8 @@ def _spectrum() -> Any:
     )
     sweep.yaxis.ticker.desired_num_ticks = 4
     entries.scatter(
-        "rank", "entry", source=_source("entries:below", "rank", "entry"), size=4,
-        tags=_css(line_color="--series-1", fill_color="--series-1"),
-    )  # fmt: skip
-    entries.scatter(
-        "rank", "entry", source=_source("entries:above", "rank", "entry"), size=4,
-        tags=_css(line_color="--series-2", fill_color="--series-2"),
+        "rank", "entry", source=_source("entries:all", "rank", "entry", "colour"), size=4,
+        line_color="colour", fill_color="colour",
     )  # fmt: skip
     sweep.line(
         "rank", "conductance", source=_source("sweep:curve", "rank", "conductance"),
@@ -311,8 +307,8 @@ def _histogram() -> Any:
     made.y_range.start = 0
     made.quad(
         left="left", right="right", bottom=0, top="count",
-        source=_source("bins", "left", "right", "count"), fill_alpha=0.75,
-        tags=_css(fill_color="--series-1", line_color="--card"),
+        source=_source("bins", "left", "right", "count", "colour"), fill_color="colour",
+        line_width=0.5, tags=_css(line_color="--muted"),
     )  # fmt: skip
     _area(made, "brush")
     _line_at(made, "value", "height", "--cursor")

@@ -99,6 +99,18 @@ def on_screen(opened: Opened, figure: str, x: float, y: float) -> tuple[float, f
     return place[0], place[1]
 
 
+def drag(opened: Opened, figure: str, begin: tuple[float, float], end: tuple[float, float]) -> None:
+    """Drag the mouse over a chart, which is in its place by then."""
+    opened.page.wait_for_timeout(300)
+    on_screen(opened, figure, *begin)  # scrolls
+    opened.page.wait_for_timeout(100)
+    places = on_screen(opened, figure, *begin), on_screen(opened, figure, *end)
+    opened.page.mouse.move(*places[0])
+    opened.page.mouse.down()
+    opened.page.mouse.move(*places[1], steps=6)
+    opened.page.mouse.up()
+
+
 def test_the_cursor_shows_the_regions_of_the_checkpoint(moons: Moons, partition: Opened) -> None:
     steps = moons.run.steps
     slider = partition.page.locator("#moment")
@@ -121,14 +133,10 @@ def test_touching_the_curves_moves_the_cursor(moons: Moons, partition: Opened) -
     names = [curve["name"] for curve in time["numbers"]]
     regions = time["numbers"][names.index("n_regions")]
     frame = len(moons.run.steps) - 2
-    x, y = on_screen(partition, "time:number", time["x"][frame], regions["y"][frame])
-    partition.page.mouse.click(x, y)
+    there, first = ((time["x"][i], regions["y"][i]) for i in (frame, 1))
+    partition.page.mouse.click(*on_screen(partition, "time:number", *there))
     partition.until(f"rt.current.index === {frame}")
-    before, height = on_screen(partition, "time:number", time["x"][1], regions["y"][1])
-    partition.page.mouse.move(x, y)
-    partition.page.mouse.down()
-    partition.page.mouse.move(before, height, steps=5)
-    partition.page.mouse.up()
+    drag(partition, "time:number", there, first)
     partition.until("rt.current.index === 1")
 
 
@@ -180,10 +188,7 @@ def test_brushing_selects_what_python_selects(moons: Moons, partition: Opened) -
     partition.page.locator("#colour").select_option("volume")
     volumes = moons.complex_(moons.run.steps[-1]).volumes
     low, high = np.quantile(volumes, [0.2, 0.9])
-    partition.page.mouse.move(*on_screen(partition, "histogram", low, 1))
-    partition.page.mouse.down()
-    partition.page.mouse.move(*on_screen(partition, "histogram", high, 1), steps=6)
-    partition.page.mouse.up()
+    drag(partition, "histogram", (low, 1), (high, 1))
     left, right = map(float, partition.js("rt.store.get('brush')").split(".."))
     width = volumes.max() - volumes.min()
     assert (left, right) == pytest.approx((low, high), abs=0.02 * width)
@@ -201,7 +206,7 @@ def test_brushing_selects_what_python_selects(moons: Moons, partition: Opened) -
     partition.page.locator("#brush-high").fill("0.25")
     partition.page.locator("#brush-high").press("Tab")
     check(moons.complex_(moons.run.steps[1]).volumes, 0.05, 0.25)
-    partition.page.get_by_role("button", name="select nothing").click()
+    partition.page.get_by_role("button", name="clear").click()
     assert partition.js("rt.store.get('selection')") is None
     partition.page.locator("#colour").select_option("decision")
     partition.page.locator(".categories input").nth(1).check()
@@ -221,10 +226,7 @@ def test_the_eigenvector_is_shown_in_its_order(moons: Moons, partition: Opened) 
     assert partition.js("rt.current.facts.spectrum.conductance") == cut.conductance
     a, b = 3, 12
     y = float(np.mean(entries))
-    partition.page.mouse.move(*on_screen(partition, "entries", a - 0.4, y))
-    partition.page.mouse.down()
-    partition.page.mouse.move(*on_screen(partition, "entries", b + 0.4, y), steps=5)
-    partition.page.mouse.up()
+    drag(partition, "entries", (a - 0.4, y), (b + 0.4, y))
     chosen = partition.js("[...rt.store.get('selection')]")
     assert chosen == sorted(sweep.order[a : b + 1].tolist())
 

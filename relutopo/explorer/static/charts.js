@@ -5,7 +5,7 @@
 (function (rt) {
   "use strict";
 
-  globalThis.Bokeh?.set_log_level("off");
+  globalThis.Bokeh?.logger.set_level("error");
   const drawn = [];
   let waiting = 0; // charts that are not drawn yet
 

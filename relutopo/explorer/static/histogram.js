@@ -44,7 +44,10 @@
     return Int32Array.from(found);
   }
 
-  /** Numbers of regions in intervals of equal width; of few integers, one for each. */
+  /**
+   * Numbers of regions in intervals of equal width, of few integers one for each, and a region of
+   * each interval.
+   */
   function bins(values) {
     let low = Infinity;
     let high = -Infinity;
@@ -55,7 +58,7 @@
       if (value > high) high = value;
       if (integers && !Number.isInteger(value)) integers = false;
     }
-    if (!(low <= high)) return { left: [], right: [], count: [] };
+    if (!(low <= high)) return { left: [], right: [], count: [], example: [] };
     let width = (high - low) / Math.min(MOST_BINS, Math.max(8, Math.sqrt(values.length)));
     if (integers) {
       width = Math.max(1, Math.ceil((high - low + 1) / MOST_BINS));
@@ -64,10 +67,15 @@
     if (width === 0) [low, width] = [low - 0.5, 1];
     const n = Math.max(1, Math.ceil((high - low) / width - 1e-9));
     const count = new Array(n).fill(0);
-    for (const value of values) {
-      if (Number.isFinite(value)) count[Math.min(n - 1, Math.floor((value - low) / width))]++;
-    }
+    const example = new Array(n).fill(-1);
+    values.forEach((value, region) => {
+      if (!Number.isFinite(value)) return;
+      const i = Math.min(n - 1, Math.floor((value - low) / width));
+      count[i]++;
+      example[i] = region;
+    });
     return {
+      example,
       left: count.map((_, i) => low + i * width),
       right: count.map((_, i) => low + (i + 1) * width),
       count,
@@ -88,7 +96,7 @@
     const clear = element(
       "button",
       { type: "button", onclick: () => store.set({ brush: "", selection: null }) },
-      "select nothing",
+      "clear",
     );
     const ends = element("span.row", null,
       element("label", { for: "brush-low" }, "from"),
@@ -126,16 +134,37 @@
       sentence.textContent = `${quantity.label}${unit}. ${how} to select regions.`;
       if (isNumber) {
         chart.model("values").axis_label = `${quantity.label}${unit}`;
-        chart.fill("bins", bins(quantity.values));
+        showBins();
         fillTable();
       } else showCategories(quantity);
       select();
+    }
+
+    /** Show bars in the colours that their regions have in the map. */
+    function showBins() {
+      const quantity = coloured();
+      const found = bins(quantity.values);
+      const colour = found.example.map((region) =>
+        rt.colours.css(region < 0 ? [0, 0, 0] : rt.colours.of(quantity, region)),
+      );
+      chart.fill("bins", { left: found.left, right: found.right, count: found.count, colour });
+    }
+
+    /** Show the colours of the theme and the palette. */
+    function recolour() {
+      const quantity = coloured();
+      if (quantity?.kind === "number") showBins();
+      else if (quantity) {
+        showCategories(quantity);
+        select();
+      }
     }
 
     function showCategories(quantity) {
       const counts = new Map();
       for (const value of quantity.values) counts.set(value, (counts.get(value) ?? 0) + 1);
       const most = Math.max(1, ...quantity.categories.map((_, k) => counts.get(k) ?? 0));
+      const colours = rt.colours.categories(quantity);
       categories.replaceChildren(element("legend", null, quantity.label));
       quantity.categories.forEach((name, k) => {
         const box = element("input", { type: "checkbox", id: `category-${k}`, value: String(k) });
@@ -145,6 +174,7 @@
         });
         const count = counts.get(k) ?? 0;
         const bar = element("span.bar", { "aria-hidden": "true" });
+        bar.style.background = rt.colours.css(colours.subarray(4 * k, 4 * k + 3));
         bar.style.width = `${(100 * count) / most}%`;
         categories.append(
           element(
@@ -209,6 +239,7 @@
     });
     store.on("brush", select);
     store.on("current", showFrame);
+    store.on(["palette", "diverging", "seenTheme"], recolour);
     store.on("selection", (changed) => {
       // What was selected otherwise is not that of the range any more.
       const isOther = !isOwn && !changed.has("current") && !changed.has("brush");

@@ -39,18 +39,8 @@
       const order = arrays["spectrum:order"];
       panel.hidden = !order;
       if (!order) return;
-      const entries = arrays["spectrum:entries"];
       const sweep = arrays["spectrum:conductance"];
-      const stride = Math.max(1, Math.ceil(order.length / MOST_MARKS));
-      const below = { rank: [], entry: [] };
-      const above = { rank: [], entry: [] };
-      for (let i = 0; i < order.length; i += stride) {
-        const side = entries[i] > 0 ? above : below;
-        side.rank.push(i);
-        side.entry.push(entries[i]);
-      }
-      chart.fill("entries:below", below);
-      chart.fill("entries:above", above);
+      showEntries();
       const rank = [];
       const conductance = [];
       for (let i = 0; i < sweep.length; i++) {
@@ -65,6 +55,22 @@
       }
       fillTable();
       showRegion();
+    }
+
+    /** Show entries in the colours that their sides have in the map. */
+    function showEntries() {
+      const { arrays, quantities } = rt.current;
+      const order = arrays["spectrum:order"];
+      const sides = quantities.get("part");
+      if (!order || !sides) return;
+      const stride = Math.max(1, Math.ceil(order.length / MOST_MARKS));
+      const data = { rank: [], entry: [], colour: [] };
+      for (let i = 0; i < order.length; i += stride) {
+        data.rank.push(i);
+        data.entry.push(arrays["spectrum:entries"][i]);
+        data.colour.push(rt.colours.css(rt.colours.of(sides, order[i])));
+      }
+      chart.fill("entries:all", data);
     }
 
     function showRegion() {
@@ -117,6 +123,7 @@
       for (const of of ["entries", "sweep"]) chart.model(`${of}:brush`).visible = false;
     });
     store.on(["region", "hover"], showRegion);
+    store.on("seenTheme", showEntries);
     store.on("current", showFrame);
     showFrame();
   }
