@@ -35,6 +35,8 @@ class Situation:
         Of the window.
     act : str
         A script that runs before the picture is taken.
+    whole : bool
+        Whether the picture is of the whole page, with its charts, and not of the window.
     """
 
     make: Callable[[Path], rt.Page]
@@ -42,6 +44,7 @@ class Situation:
     width: int = 1280
     height: int = 860
     act: str = ""
+    whole: bool = False
 
 
 def trained(
@@ -91,10 +94,82 @@ def space(folder: Path) -> rt.Page:
     return rt.explore(part, points=points, labels=labels, title="Three inputs")
 
 
+def grokking(folder: Path) -> rt.Page:
+    """Return a run that memorises 20 points, and generalises later."""
+    settings = rt.TrainerSettings(
+        n_steps=4000,
+        n_checkpoints=30,
+        learning_rate=1e-3,
+        weight_decay=1.0,
+        decay_biases=True,
+        loss="bce",
+    )
+    shape = rt.MlpSettings(hidden=(16, 16, 16), init_scale=8.0, dtype="float64")
+    run = rt.train(rt.two_moons(20), shape, settings, directory=folder / "grokking")
+    return rt.explore(run, title="Two moons, generalising late")
+
+
+def spikes(folder: Path) -> rt.Page:
+    """Return a regression whose loss has spikes, with diagrams of random filtrations."""
+    settings = rt.TrainerSettings(
+        n_steps=600,
+        n_checkpoints=2,
+        checkpoint_every=20,
+        checkpoint_spikes=True,
+        learning_rate=1e-2,
+        weight_decay=0.3,
+        loss="mse",
+    )
+    run = rt.train(rt.bump(), rt.MlpSettings((16, 16)), settings, directory=folder / "spikes")
+    return rt.explore(run, analysis=rt.Homology(n_filtrations=1), title="A bump, with spikes")
+
+
+def cycles(folder: Path) -> rt.Page:
+    """Return the diagram of the distance to the data."""
+    data = rt.two_moons(100)
+    network = trained(data, (12, 12), folder)
+    complex_ = rt.decompose(network, rt.Box.around(data.points, 0.25))
+    entry = rt.filtration(complex_, "distance_to_data", points=data.points)
+    diagram = rt.persistence(complex_, entry)
+    return rt.explore(
+        diagram, points=data.points, labels=data.targets, title="Distance to the data"
+    )
+
+
+def paths(folder: Path) -> rt.Page:
+    """Return the regions along segments between points of two classes, of ten inputs."""
+    rng = np.random.default_rng(0)
+    points, labels = rng.normal(size=(60, 10)), np.arange(60) % 2
+    points[:, 0] += 3 * labels
+    network = rt.gallery.random_network([10, 16, 16, 2], seed=1)
+    starts, ends = rng.integers(0, 60, (2, 150))
+    apart = starts != ends
+    found = rt.segments(network, points[starts[apart]], points[ends[apart]])
+    return rt.explore(rt.path_graph(found), points=points, labels=labels, title="Ten inputs")
+
+
+LONGEST_LIFE = """(() => {
+  const rt = globalThis["relutopo"];
+  const { arrays } = rt.current;
+  const [born, dead] = [arrays["classes:births"], arrays["classes:deaths"]];
+  let best = -1;
+  arrays["classes:degrees"].forEach((degree, k) => {
+    if (degree === 1 && (best < 0 || dead[k] - born[k] > dead[best] - born[best])) best = k;
+  });
+  const pair = `1:${arrays["classes:numbers"][best]}`;
+  rt.store.set({ pair, threshold: (born[best] + dead[best]) / 2 });
+})()"""
+"""Choose the class of degree 1 that lives longest, half way through its life."""
+
+
 SITUATIONS = {
     "plane": Situation(plane, "#region=300&neuron=20&facets=layer", height=1020),
     "slice": Situation(digits, "#colour=decision&region=100", height=920),
     "space": Situation(space, "#section=2,0.3&region=80&overlays=decision", height=700),
+    "run": Situation(grokking, "#frame=18&colour=first_step&region=200", whole=True),
+    "spikes": Situation(spikes, "#theme=dark&frame=20", whole=True),
+    "diagram": Situation(cycles, act=LONGEST_LIFE, whole=True),
+    "paths": Situation(paths, "#facets=layer&region=700", height=880),
     "narrow": Situation(rings, "#theme=dark&region=30", 390, 844),
 }
 
@@ -119,8 +194,8 @@ def main() -> None:
             tab.wait_for_selector("html[data-state=ready]")
             if how.act:
                 tab.evaluate(how.act)
-            tab.wait_for_timeout(800)
-            tab.screenshot(path=FIGURES / f"explore_{situation}.png")
+            tab.wait_for_timeout(2000)
+            tab.screenshot(path=FIGURES / f"explore_{situation}.png", full_page=how.whole)
             tab.close()
             print(FIGURES / f"explore_{situation}.png")
         chromium.close()
