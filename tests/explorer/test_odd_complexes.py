@@ -1,0 +1,59 @@
+"""Pages of complexes that are at the edge of what there is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import relutopo as rt
+from browser import Browser
+
+BOX = rt.Box(-1, 1, dim=2)
+NARROW = rt.Box([0.0, 0.0], [1e-6, 50.0])
+FAR = rt.Box([1e6, -1e6], [1e6 + 1, -1e6 + 1])
+CASES = {
+    "no hidden neuron": (([[[1.0, 2.0]]], [[0.5]]), BOX),
+    "one region": (([[[1.0, 0.0]], [[1.0]]], [[9.0], [0.0]]), BOX),
+    "dead everywhere": (([[[1.0, 0.0]], [[1.0]]], [[-9.0], [0.0]]), BOX),
+    "a sliver": (([[[1e6, 0.0], [0.0, 1.0]], [[1.0, 1.0]]], [[-0.5, -7.0], [0.0]]), NARROW),
+    "far away": (([[[1.0, 0.0], [1.0, 1.0]], [[1.0, 1.0]]], [[-1e6 - 0.5, -0.9], [0.0]]), FAR),
+    "twelve outputs": (rt.gallery.random_network([2, 6, 12], seed=1), BOX),
+    "nine layers": (rt.gallery.random_network([2, *[4] * 9, 1], seed=2), BOX),
+    "equal outputs": (
+        ([[[1.0, 0.0]], [[1.0], [1.0], [1.0]]], [[0.0], [0.0, 0.0, 0.0]]),
+        BOX,
+    ),
+    "a triangle": (
+        rt.gallery.random_network([2, 7, 1], seed=3),
+        rt.Polytope([[-1.0, 0.0], [0.0, -1.0], [1.0, 1.0]], [0.0, 0.0, 1.0]),
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
+def test_a_page_opens_and_locates(browser: Browser, tmp_path: Path, name: str) -> None:
+    network, domain = CASES[name]
+    complex_ = rt.decompose(network, domain, enumerator="exact")
+    path = tmp_path / "page.html"
+    values = np.full(complex_.n_regions, np.nan)  # numbers that are not there
+    rt.explore(complex_, path, columns={"none": values, "same": np.ones(complex_.n_regions)})
+    with browser.opened(path) as opened:
+        assert opened.js("rt.current.nRegions") == complex_.n_regions
+        middles = complex_.interior_points
+        script = "argument.map(([x, y]) => rt.current.locator().at(x, y))"
+        assert opened.js(script, middles.tolist()) == complex_.locate(middles).tolist()
+        for quantity in opened.js("[...rt.current.quantities.keys()]"):
+            opened.js("rt.store.set({colour: argument, region: 0})", quantity)
+            assert opened.page.locator("#legend h2").count() == 1
+        opened.js("rt.store.set({facets: 'layer', overlays: new Set(rt.current.overlayNames)})")
+        opened.js("(rt.map.draw(), rt.map.go(rt.map.camera.around(rt.boxOf(0))), rt.map.draw())")
+        assert opened.js("rt.drawing(80)").count('Z" fill="') >= 1
+        assert len(opened.js("rt.table()").splitlines()) == complex_.n_regions + 1
+        box = opened.page.locator("#regions").bounding_box()
+        opened.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        opened.page.wait_for_timeout(60)
+        assert opened.page.locator("#tip b").count() == 1
+        assert opened.complaints == []
