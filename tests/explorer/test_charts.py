@@ -371,6 +371,26 @@ def test_what_is_selected_elsewhere_ends_the_range(moons: Moons, partition: Open
     assert partition.js("rt.store.get('selection')") is None
 
 
+def test_the_dual_graph_can_be_seen_by_itself(moons: Moons, partition: Opened) -> None:
+    graph = moons.complex_(moons.run.steps[0]).dual_graph()
+    for name in ("decision", "cut", "points", "filled"):
+        partition.page.locator(f"#over input[name={name}]").uncheck()
+    partition.page.locator("#facets").select_option("none")
+    script = """(() => {
+      rt.map.draw();
+      const gl = rt.map.canvas.getContext("webgl2");
+      const { width, height } = rt.map.canvas;
+      const pixels = new Uint8Array(4 * width * height);
+      gl.readPixels(0, 0, width, height, gl.RGBA, gl.UNSIGNED_BYTE, pixels);
+      return new Set(new Uint32Array(pixels.buffer)).size;
+    })()"""
+    assert partition.js(script) == 1  # paper alone
+    partition.page.locator("#over input[name=graph]").check()
+    assert partition.js(script) > 1
+    lines = partition.js("rt.map.segments('overlay:graph').length") / 4
+    assert lines == graph.n_edges
+
+
 def test_tables_say_what_charts_show(moons: Moons, partition: Opened) -> None:
     for summary in partition.page.locator("#charts summary").all():
         summary.click()

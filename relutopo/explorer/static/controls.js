@@ -108,9 +108,11 @@
       const set = (on) => store.set({ points: on ? "yes" : "no" });
       boxes.push(check("data points", isOn, set, "points"));
     }
+    const isFilled = () => store.get("filled") === "yes";
+    boxes.push(check("regions", isFilled, (on) => store.set({ filled: on ? "yes" : "no" }), "filled"));
     over.replaceChildren(...boxes);
   });
-  store.on(["overlays", "points"], () => {
+  store.on(["overlays", "points", "filled"], () => {
     for (const label of over.children) label.follow();
   });
 

@@ -66,7 +66,7 @@
       if (frame && frame.nRegions) {
         const view = viewOf(frame, density);
         gl.disable(gl.BLEND);
-        layers.regions.draw(view);
+        if (store.get("filled") === "yes") layers.regions.draw(view);
         gl.enable(gl.BLEND);
         gl.blendFunc(gl.SRC_ALPHA, gl.ONE_MINUS_SRC_ALPHA);
         drawFacets(view, frame);
@@ -404,7 +404,7 @@
   store.on("neuron", setNeuron);
   store.on("region", () => outline("region", "select"));
   store.on("hover", () => outline("hover", "hover"));
-  store.on(["facets", "points"], map.redraw);
+  store.on(["facets", "points", "filled"], map.redraw);
   store.on("view", () => {
     camera.set(store.get("view"));
     map.redraw();

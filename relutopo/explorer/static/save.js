@@ -175,7 +175,7 @@
     const quantity = frame.quantities.get(store.get("colour"));
     const bytes = quantity && rt.colours.every(quantity);
     const selection = store.get("selection") && new Set(store.get("selection"));
-    const shapes = seen.map((region) => {
+    const shapes = (store.get("filled") === "yes" ? seen : []).map((region) => {
       const polygon = frame.polygon(region);
       const corners = [];
       for (let i = 0; i < polygon.length; i += 2) corners.push(placed(polygon[i], polygon[i + 1]));

@@ -81,6 +81,8 @@
       write: (names) => (names.size ? [...names].join(",") : "none"),
     },
     points: { initial: "yes", ...flag },
+    /** Whether regions are filled; without them the dual graph is seen by itself. */
+    filled: { initial: "yes", ...flag },
     /** The middle of the map, and its magnification; null for all of it. */
     view: {
       initial: null,
