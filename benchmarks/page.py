@@ -3,13 +3,14 @@
 For random networks on the plane: the size of the file, when the first picture is there, memory of
 the browser's processes, milliseconds of the page's own scripts in a picture while the map moves,
 and the time of a picture against that of as many plain triangles, of one colour and at the same
-places, drawn in the same browser in turn. The machine should have nothing else to do; the ratio
-stands also where it has.
+places, drawn in the same browser in turn. The machine should have nothing else to do; seconds of a
+processor and ratios stand also where it has.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 import time
@@ -92,14 +93,29 @@ def median(values: list[float]) -> float:
     return sorted(values)[len(values) // 2]
 
 
+def processes(opened: Opened) -> list[tuple[str, int]]:
+    """Return the browser's processes: their kind and their number."""
+    session = opened.page.context.browser.new_browser_cdp_session()
+    found = session.send("SystemInfo.getProcessInfo")["processInfo"]
+    return [(str(entry["type"]), int(entry["id"])) for entry in found]
+
+
+def processor_seconds(opened: Opened) -> float:
+    """Return what the page's process has computed so far, on all of its threads."""
+    ticks = [
+        sum(map(int, Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[11:13]))
+        for kind, number in processes(opened)
+        if kind == "renderer"
+    ]
+    return max(ticks) / os.sysconf("SC_CLK_TCK")
+
+
 def memory(opened: Opened) -> dict[str, float]:
     """Return the resident megabytes of the browser's processes, by their kind."""
-    session = opened.page.context.browser.new_browser_cdp_session()
     found: dict[str, float] = {}
-    for entry in session.send("SystemInfo.getProcessInfo")["processInfo"]:
-        status = Path(f"/proc/{entry['id']}/status").read_text()
+    for kind, number in processes(opened):
+        status = Path(f"/proc/{number}/status").read_text()
         kilobytes = next(int(x.split()[1]) for x in status.splitlines() if x.startswith("VmRSS"))
-        kind = str(entry["type"])
         found[kind] = max(found.get(kind, 0.0), kilobytes / 1024)
     heap = opened.page.context.new_cdp_session(opened.page).send("Runtime.getHeapUsage")
     found["heap"] = heap["usedSize"] / 2**20
@@ -115,7 +131,7 @@ def measured(n: int, widths: tuple[int, ...], repeats: int) -> None:
         rt.explore(complex_, path)
         making = time.perf_counter() - begin
         with started.opened(path) as opened:
-            first = opened.js("rt.times")
+            first, computed = opened.js("rt.times"), processor_seconds(opened)
             times: dict[str, Any] = opened.page.evaluate(PLAIN, {"repeats": repeats})
             used = memory(opened)
             zoomed = opened.js(
@@ -126,7 +142,8 @@ def measured(n: int, widths: tuple[int, ...], repeats: int) -> None:
         f"{complex_.n_regions} regions (about {n}), {times['triangles']} triangles:\n"
         f"  file {path_size(complex_)} made in {making:.1f} s\n"
         f"  first picture {first['drawn'] / 1000:.2f} s after navigation, "
-        f"read {first['parsed'] / 1000:.2f} s, unpacked {first['unpacked'] / 1000:.2f} s\n"
+        f"read {first['parsed'] / 1000:.2f} s, unpacked {first['unpacked'] / 1000:.2f} s; "
+        f"{computed:.2f} s of a processor until charts are there, too\n"
         f"  memory {', '.join(f'{kind} {size:.0f} MB' for kind, size in used.items())}\n"
         f"  own scripts {median(times['scripts']):.2f} ms a picture, greatest "
         f"{max(times['scripts']):.2f} ms; magnified {zoomed:.2f} ms\n"
