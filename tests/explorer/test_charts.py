@@ -394,6 +394,8 @@ def test_the_dual_graph_can_be_seen_by_itself(moons: Moons, partition: Opened) -
 def test_tables_say_what_charts_show(moons: Moons, partition: Opened) -> None:
     for summary in partition.page.locator("#charts summary").all():
         summary.click()
+    for panel in ("time", "histogram", "spectrum"):  # filled when the browser tells of it
+        partition.page.locator(f"#{panel} tbody tr").first.wait_for()
     rows = partition.page.locator("#time tbody tr")
     assert rows.count() == len(moons.run.steps)
     cells = rows.nth(0).locator("td").all_inner_texts()
