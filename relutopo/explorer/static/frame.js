@@ -83,7 +83,8 @@
       callPoint: (point) => {
         const { axes, inputs } = facts;
         const isShort = axes.every((name) => name.length <= LONG);
-        const names = isShort && axes.length === point.length ? axes : inputs;
+        const fit = [isShort ? axes : inputs, inputs, axes];
+        const names = fit.find((names) => names.length === point.length);
         return names.map((name, i) => `${name}\u00a0=\u00a0${rt.format(point[i], 4)}`).join(", ");
       },
 
