@@ -50,7 +50,28 @@ def extend(panel, update, n_own, n_border, columns, entries):
                 update[index(target + columns[j])] += entries[index(source + j)]
 
 
-@njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nsz"})
+@njit(cache=True, nogil=True, inline="always")
+def _sum(numbers, first, n):
+    """Return the sum of n numbers from one on, always in the same order.
+
+    Left to LLVM, the order depends on what else is compiled with it, and so would last bits on
+    whether kernels are compiled or loaded.
+    """
+    a = b = c = d = 0.0
+    one, at, last = index(1), first, first + n
+    while at + index(4) <= last:
+        a += numbers[at]
+        b += numbers[at + one]
+        c += numbers[at + one + one]
+        d += numbers[at + one + one + one]
+        at += index(4)
+    while at < last:
+        a += numbers[at]
+        at += one
+    return (a + b) + (c + d)
+
+
+@njit(cache=True, nogil=True, fastmath={"contract"})
 def eliminate(panel, update, n_own, n_border):
     """Turn a front's rows into columns of the factor, and take their part off the update."""
     n = n_own + n_border
@@ -59,9 +80,7 @@ def eliminate(panel, update, n_own, n_border):
         for k in range(begin, end):
             first, rest = index(k * n + k + 1), index(n - k - 1)
             take_products(panel, first, panel, n, k, begin, k)
-            degree = 0.0
-            for i in range(rest):
-                degree -= panel[first + i]
+            degree = -_sum(panel, first, rest)
             root = np.sqrt(degree) if degree > 0 else 1.0
             panel[k * n + k] = root
             for i in range(rest):
