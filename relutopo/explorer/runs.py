@@ -93,6 +93,14 @@ def scene_of_run(
         else check_kind("analysis", analysis, CheckpointAnalysis, remedy="pass rt.Partition()")
     )
 
+    if not chosen.needs_complex:
+        raise InputError(
+            f"`x` must be a run whose networks are cut into regions to be explored, but "
+            f"{type(chosen).__name__} makes no complexes; look at its tables and figures, or pass "
+            "another analysis with a domain of two dimensions, such as "
+            "rt.Partition(domain={'name': 'slice_principal'})"
+        )
+
     def look(step: int) -> Analysed:
         if table is None:
             return chosen.checkpoint(run, step)

@@ -43,6 +43,11 @@ _FEW_NUMBERS = 6
 _MOST_NUMBERS = 100_000
 """Of all affine maps together, where they have more."""
 
+_SHOWN = (
+    "a complex, a partition, a diagram, a training run or its folder, a path graph, or a list of "
+    "complexes"
+)
+
 Partition = FiedlerPartition | SpectralPartition
 
 
@@ -66,7 +71,7 @@ def scene_of(
     if part is not None:
         complex_ = part.complex
     else:
-        complex_ = check_cells(x if diagram is None else complex_of(diagram))
+        complex_ = check_cells(x if diagram is None else complex_of(diagram), "x", _SHOWN)
     if complex_.dim not in (2, 3):
         raise InputError(
             f"`x` must be of dimension 2 or 3 to be explored, got dimension {complex_.dim}; "

@@ -158,8 +158,14 @@ class Cells(PolyhedralCells):
         return planes[:, :-1].swapaxes(1, 2), planes[:, -1]
 
 
-def check_cells(complex_: Any) -> Cells:
-    """Return the complex that an argument ``complex_`` should be.
+def check_cells(complex_: Any, name: str = "complex_", expected: str = "a CellComplex") -> Cells:
+    """Return the complex that an argument should be.
+
+    Parameters
+    ----------
+    complex_ : object
+    name, expected : str
+        The argument's name, and what it may be, for the message.
 
     Raises
     ------
@@ -175,7 +181,7 @@ def check_cells(complex_: Any) -> Cells:
     """
     if isinstance(complex_, Cells):
         return complex_
-    raise _no_complex(complex_)
+    raise _no_complex(complex_, name, expected)
 
 
 def check_cell_lists(complex_: Any) -> CellLists:
@@ -187,9 +193,9 @@ def check_cell_lists(complex_: Any) -> CellLists:
     raise _no_complex(complex_)
 
 
-def _no_complex(came: Any) -> InputError:
+def _no_complex(came: Any, name: str = "complex_", expected: str = "a CellComplex") -> InputError:
     remedy = "take it from relutopo.decompose(model, domain)"
     has_one = hasattr(type(came), "complex") or "complex" in getattr(came, "__dict__", ())
     if has_one and not isinstance(came, type):  # a graph, a partition
         remedy = "pass its `complex`"
-    return InputError(f"`complex_` must be a CellComplex, got {kind_of(came)}; {remedy}")
+    return InputError(f"`{name}` must be {expected}, got {kind_of(came)}; {remedy}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -71,3 +72,22 @@ def test_a_page_of_hostile_names_runs_nothing(browser: Browser, tmp_path: Path) 
         assert "<script" not in drawing
         assert opened.complaints == []
         assert opened.requests == []
+
+
+@pytest.mark.slow
+def test_long_names_and_words_leave_the_page_its_width(browser: Browser, tmp_path: Path) -> None:
+    cells = complex_()
+    name, word = "x" * 3000, "W" * 2000
+    columns: dict[str, Any] = {name: np.arange(cells.n_regions), "words": [word] * cells.n_regions}
+    path = tmp_path / "page.html"
+    rt.explore(cells, path, columns=columns)
+    with browser.opened(path, "#region=0") as opened:
+        for colour in (name, "words"):
+            opened.js("rt.store.set({colour: argument})", colour)
+            assert opened.page.evaluate("document.documentElement.scrollWidth") <= 1280
+        panel = opened.page.locator("#region-panel").bounding_box()
+        for entry in opened.page.locator(".numbers dt, .numbers dd").all():
+            box = entry.bounding_box()
+            assert panel["x"] <= box["x"]
+            assert box["x"] + box["width"] <= panel["x"] + panel["width"]
+        assert opened.complaints == []

@@ -443,6 +443,11 @@ def test_a_narrow_screen_is_wide_enough(browser: Browser, moons: Moons) -> None:
         opened.js("rt.store.set({region: -1})")
         opened.page.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
         assert opened.js("rt.store.get('region')") >= 0
+        opened.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        opened.page.wait_for_timeout(100)
+        tip = opened.page.locator("#tip").bounding_box()
+        assert tip["x"] >= 0
+        assert tip["x"] + tip["width"] <= 360
         assert opened.complaints == []
 
 

@@ -131,6 +131,10 @@ def test_what_others_do_not_take_is_refused(complex_: rt.CellComplex) -> None:
         rt.explore(complex_, analysis=rt.Partition())
     with pytest.raises(InputError, match="at least one complex"):
         rt.explore([])
+    with pytest.raises(InputError, match=r"`x` must be a complex, a partition, .*got None; take"):
+        rt.explore(None)
+    with pytest.raises(InputError, match=r"`x` .*, got DualGraph; pass its `complex`"):
+        rt.explore([complex_.dual_graph()])
     with pytest.raises(InputError, match="pass the complexes one by one"):
         rt.explore([complex_], columns={"a": np.zeros(complex_.n_regions)})
     diagram = rt.persistence(complex_, rt.filtration(complex_, "dimension_major"))
@@ -147,6 +151,11 @@ def test_a_run_in_more_dimensions_is_refused(tmp_path: Path) -> None:
         rt.explore(run)
     plane = rt.Partition(domain={"name": "slice_principal"})
     assert rt.explore(run, analysis=plane).html.startswith("<!doctype html>")
+
+
+def test_a_run_without_complexes_is_refused_in_words(run: rt.TrainingRun) -> None:
+    with pytest.raises(InputError, match="Paths makes no complexes; look at its tables"):
+        rt.explore(run, analysis=rt.Paths(n=5))
 
 
 def test_the_missing_library_is_named(

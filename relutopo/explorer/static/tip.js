@@ -65,7 +65,11 @@
     const { clientWidth, clientHeight } = rt.map.canvas;
     const isRight = left > clientWidth - tip.offsetWidth - 30;
     const isLow = top > clientHeight - tip.offsetHeight - 30;
-    tip.style.left = `${rt.map.canvas.offsetLeft + left + (isRight ? -tip.offsetWidth - 14 : 16)}px`;
+    const wanted = rt.map.canvas.offsetLeft + left + (isRight ? -tip.offsetWidth - 14 : 16);
+    // On a narrow screen there may be room on neither side: it stays on the page.
+    const start = tip.offsetParent.getBoundingClientRect().left;
+    const most = document.documentElement.clientWidth - tip.offsetWidth - start - 4;
+    tip.style.left = `${Math.max(4 - start, Math.min(most, wanted))}px`;
     tip.style.top = `${rt.map.canvas.offsetTop + top + (isLow ? -tip.offsetHeight - 10 : 16)}px`;
   };
 })((globalThis.relutopo ??= {}));
