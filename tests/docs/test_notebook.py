@@ -1,4 +1,4 @@
-"""The notebook runs as it stands, in a kernel of its own, and shows what it makes."""
+"""The notebooks run as they stand, each in a kernel of its own, and show what they make."""
 
 from __future__ import annotations
 
@@ -9,17 +9,21 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-NOTEBOOK = Path(__file__).parents[2] / "docs" / "examples" / "first_look.ipynb"
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 read: Any = nbformat.read
 """nbformat has no types."""
 
 
-@pytest.fixture(scope="module")
-def cells(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
-    notebook = read(NOTEBOOK, as_version=4)
-    place = {"metadata": {"path": str(tmp_path_factory.mktemp("notebook"))}}
+def run(name: str, folder: Path) -> list[Any]:
+    notebook = read(EXAMPLES / name, as_version=4)
+    place = {"metadata": {"path": str(folder)}}
     NotebookClient(notebook, timeout=600, kernel_name="python3", resources=place).execute()
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+@pytest.fixture(scope="module")
+def cells(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
+    return run("first_look.ipynb", tmp_path_factory.mktemp("notebook"))
 
 
 def outputs(cell: Any, kind: str) -> list[str]:
@@ -50,8 +54,21 @@ def test_nothing_is_warned_of(cells: list[Any]) -> None:
     assert not [text for text in streams if "Warning" in text]
 
 
-def test_no_results_are_stored() -> None:
-    notebook = read(NOTEBOOK, as_version=4)
-    assert all(
-        not c.outputs and c.execution_count is None for c in notebook.cells if "outputs" in c
-    )
+@pytest.mark.slow
+def test_pages_show_themselves(tmp_path: Path) -> None:
+    cells = run("pages.ipynb", tmp_path)
+    showing = [c for c in cells if "rt.explore(" in c.source]
+    assert len(showing) == 8
+    for cell in showing:
+        (page,) = outputs(cell, "text/html")
+        assert page.startswith("<iframe srcdoc="), cell.source
+        assert 'sandbox="allow-scripts allow-downloads"' in page
+    streams = [o["text"] for c in cells for o in c.outputs if o.output_type == "stream"]
+    assert not [text for text in streams if "Warning" in text]
+
+
+@pytest.mark.parametrize("notebook", sorted(EXAMPLES.glob("*.ipynb")), ids=lambda path: path.stem)
+def test_no_results_are_stored(notebook: Path) -> None:
+    cells = read(notebook, as_version=4).cells
+    assert cells
+    assert all(not c.outputs and c.execution_count is None for c in cells if "outputs" in c)
