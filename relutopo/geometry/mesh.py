@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from relutopo.checks import check_path
+from relutopo.checks import check_path, kind_of
 from relutopo.errors import InputError
 from relutopo.geometry.cells import Cells, check_cells
 from relutopo.geometry.polygons import polygons
@@ -46,7 +46,7 @@ def save_mesh(
     path: str | os.PathLike[str],
     complex_: Cells,
     cell_data: Mapping[str, ArrayLike] | None = None,
-    cycles: Sequence[_Cycle] = (),
+    cycles: _Cycle | Sequence[_Cycle] = (),
 ) -> None:
     """Write the regions of a complex as a mesh, atomically.
 
@@ -63,7 +63,7 @@ def save_mesh(
     cell_data : mapping of str to (n_regions,) array_like, optional
         Numbers of the regions by name, for example
         ``{"fiedler": part.vector, "population": part.counts}``.
-    cycles : sequence of Cycle, optional
+    cycles : Cycle or sequence of Cycle, optional
         Such as ``diagram.representatives(1, least=0.1)``: their points, edges or triangles are
         cells beside those of the regions. All cells then carry ``cycle``, the number in this
         sequence, ``birth`` and ``death``; those of regions have -1 and NaN there, those of cycles
@@ -74,8 +74,8 @@ def save_mesh(
     MissingExtraError
         If meshio is not installed.
     InputError
-        If the dimension is above 3, the file name ends otherwise, an array has another shape, or a
-        cycle has other coordinates.
+        If the dimension is above 3, the file name ends otherwise, an array has another shape, or
+        cycles are none, or have other coordinates.
 
     Examples
     --------
@@ -120,8 +120,9 @@ def save_mesh(
         cells.append((kind, corners))
         for name, array in data.items():
             of_cells[name].append(array[region])
-    if len(cycles):
-        _append(cycles, complex_.dim, points, cells, of_cells)
+    listed = _list_of(cycles)
+    if listed:
+        _append(listed, complex_.dim, points, cells, of_cells)
     every = np.concatenate(points)
     outputs = complex_.network(every)
     if outputs.shape[1] == 2:
@@ -135,6 +136,16 @@ def save_mesh(
     with atomic_write(path) as file:
         # By name: meshio writes VTK XML to no open file.
         meshio.write(file.name, mesh, file_format=_FORMATS[suffix])
+
+
+def _list_of(cycles: Any) -> list[_Cycle]:
+    found = [cycles] if hasattr(cycles, "simplices") else cycles
+    if not isinstance(found, Sequence) or not all(hasattr(entry, "simplices") for entry in found):
+        raise InputError(
+            f"`cycles` must be a Cycle or a sequence of them, got {kind_of(cycles)}; pass "
+            "diagram.representatives(1)"
+        )
+    return list(found)
 
 
 def _append(

@@ -181,9 +181,12 @@ def as_graph(graph: Any, weight: str = "weight") -> DualGraph:
             raise _no_matrix(f"an array of shape {matrix.shape}")
         names = tuple(index) if hasattr(graph, "columns") and index is not None else None
         return _of_matrix(sparse.coo_array(matrix), names)
+    remedy = "take complex_.dual_graph(), or pass the adjacency matrix"
+    if isinstance(getattr(graph, "graph", None), DualGraph):  # a path graph
+        remedy = "pass its `graph`"
     raise InputError(
         "`graph` must be a graph of regions, a complex, a NetworkX graph or a symmetric matrix, "
-        f"got {type(graph).__name__}; take complex_.dual_graph(), or pass the adjacency matrix"
+        f"got {type(graph).__name__}; {remedy}"
     )
 
 

@@ -85,3 +85,12 @@ def test_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "meshio", None)
     with pytest.raises(MissingExtraError, match=r"'meshio', .* pip install \"relutopo\[export\]\""):
         rt.save_mesh(tmp_path / "mesh.vtu", plane)
+
+
+def test_a_single_cycle_is_written_as_a_sequence_of_one(tmp_path: Path) -> None:
+    complex_ = rt.decompose(random_network([2, 5, 1], 0), rt.Box(-1, 1, dim=2), enumerator="exact")
+    diagram = rt.persistence(complex_, rt.filtration(complex_, "random_closure", seed=0))
+    cycle = diagram.representatives(1)[0]
+    for name, cycles in (("one", cycle), ("sequence", [cycle])):
+        rt.save_mesh(tmp_path / f"{name}.vtu", complex_, cycles=cycles)
+    assert (tmp_path / "one.vtu").read_bytes() == (tmp_path / "sequence.vtu").read_bytes()

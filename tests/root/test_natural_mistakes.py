@@ -49,6 +49,18 @@ SENTENCES: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: COMPLEX.locate(rt.two_moons()),  # type: ignore[arg-type]
         "got Dataset; pass its `points`",
     ),
+    "a path graph for its graph": (
+        lambda: rt.fiedler_partition(rt.path_graph(SEGMENTS), X),
+        "got PathGraph; pass its `graph`",
+    ),
+    "a diagram for its cycles": (
+        lambda: rt.save_mesh("x.vtu", COMPLEX, cycles=DIAGRAM),  # type: ignore[arg-type]
+        r"`cycles` must be a Cycle or a sequence of them, got Diagram; pass diagram.repr",
+    ),
+    "a word for cycles": (
+        lambda: rt.save_mesh("x.vtu", COMPLEX, cycles="all"),  # type: ignore[arg-type]
+        r"`cycles` must be a Cycle or a sequence of them, got 'all'; pass diagram.repr",
+    ),
     "a data set of torch for a domain": (
         lambda: rt.decompose(NET, torch.utils.data.TensorDataset(torch.zeros(3, 2))),  # type: ignore[arg-type]
         r"got TensorDataset; pass its first tensor, `.tensors\[0\]`",
