@@ -29,7 +29,6 @@ from relutopo.plots import plot_timeline
 from relutopo.plots.segments import crossings_history, segment_history
 from relutopo.reports.columns import Column
 from relutopo.reports.conclusion import Conclusion, SweepConclusion
-from relutopo.signatures.paths import is_exact
 from relutopo.signatures.subject import Subject
 
 if TYPE_CHECKING:
@@ -152,7 +151,7 @@ class Paths(CheckpointAnalysis):
                 labels,
                 n=self.n,
                 seed=self.seed,
-                exact=is_exact(self.exact, subject.network),
+                exact=self.exact,
                 n_threads=self.n_threads,
             )
         return row
@@ -203,7 +202,7 @@ class Paths(CheckpointAnalysis):
             network,
             dataset.points,
             pairs=np.concatenate(pairs),
-            exact=is_exact(self.exact, network),
+            exact=self.exact,
         )
 
     @classmethod

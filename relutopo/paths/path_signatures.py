@@ -17,7 +17,7 @@ from relutopo.checks import check_integer
 from relutopo.networks.network import Network
 from relutopo.networks.perceptron import ReluNetwork
 from relutopo.paths.pairs import segment_pairs
-from relutopo.paths.segments import Segments, as_graph, follow, points_of
+from relutopo.paths.segments import Segments, as_graph, follow, is_exact, points_of
 from relutopo.paths.slopes import slopes
 from relutopo.reports.columns import Column, row_of
 from relutopo.system.interrupts import deliver_interrupts
@@ -97,7 +97,7 @@ def path_signatures(
     *,
     n: int = 600,
     seed: int = 0,
-    exact: bool = True,
+    exact: bool | None = None,
     n_threads: int | None = None,
 ) -> dict[str, Any]:
     """Say in a few numbers how a network behaves between training points.
@@ -114,7 +114,7 @@ def path_signatures(
         Pairs with equal labels, and as many with different ones, at most.
     seed : int, default 0
         Of the choice of pairs.
-    exact : bool, default True
+    exact : bool, optional
         See `relutopo.segments`.
     n_threads : int, optional
         By default as many as there are cores; the numbers are the same.
@@ -142,6 +142,7 @@ def path_signatures(
     if n_threads is not None:
         check_integer("n_threads", n_threads, 1, remedy="leave it out for all cores")
     network, x = points_of(model, points)
+    exact = is_exact(exact, network)
     codes = as_outputs(labels, len(x), max(2, network.n_outputs))
     same = segment_pairs(x, codes, "within", n=n, seed=seed)
     different = segment_pairs(x, codes, "between", n=n, seed=seed)

@@ -326,7 +326,7 @@ def segments(
     ends: ArrayLike | None = None,
     *,
     pairs: ArrayLike | None = None,
-    exact: bool = True,
+    exact: bool | None = None,
 ) -> Segments:
     """Follow a network along segments between points, in any number of inputs.
 
@@ -342,9 +342,11 @@ def segments(
     pairs : (m, 2) array_like of int, optional
         Instead of `ends`: segments from ``points[i]`` to ``points[j]`` for each (i, j), see
         `relutopo.segment_pairs`.
-    exact : bool, default True
-        Whether segments of which error bounds leave something open are done again in integers.
-        That may take long in large convolutional networks; what is open is counted in the record.
+    exact : bool, optional
+        Whether segments of which error bounds leave something open are done again in integers. By
+        default those of perceptrons are: one of a convolutional network can take minutes, and
+        images with many equal pixels leave something open on most of them. What stays open is
+        counted in the record.
 
     Returns
     -------
@@ -364,7 +366,6 @@ def segments(
     ([2, 0], [0.25, 0.5], 'certified')
     """
     begin = time.perf_counter()
-    check_flag("exact", exact)
     network, starts = points_of(model, points)
     if (ends is None) == (pairs is None):
         raise InputError(
@@ -382,7 +383,15 @@ def segments(
             f"`ends` must be as many as `points`, got {len(stops)} and {len(starts)}; pass "
             "one for each, or `pairs`"
         )
-    return _Work(network, starts.copy(), stops.copy(), exact).result(None, None, begin)
+    work = _Work(network, starts.copy(), stops.copy(), is_exact(exact, network))
+    return work.result(None, None, begin)
+
+
+def is_exact(wanted: bool | None, network: Network) -> bool:
+    """Return whether what bounds leave open on segments is decided in integers."""
+    if wanted is None:
+        return isinstance(network, ReluNetwork)
+    return check_flag("exact", wanted, remedy="leave it out for integers with perceptrons only")
 
 
 def points_of(model: Any, points: ArrayLike) -> tuple[Network, _Floats]:
@@ -392,11 +401,16 @@ def points_of(model: Any, points: ArrayLike) -> tuple[Network, _Floats]:
 
 
 def follow(
-    network: Network, points: _Floats, pairs: _Ints, exact: bool, n_threads: int | None = None
+    network: Network,
+    points: _Floats,
+    pairs: _Ints,
+    exact: bool | None,
+    n_threads: int | None = None,
 ) -> Segments:
     """Return the segments of pairs of points; see `segments`."""
     begin = time.perf_counter()
-    work = _Work(network, points[pairs[:, 0]], points[pairs[:, 1]], exact, n_threads)
+    starts, ends = points[pairs[:, 0]], points[pairs[:, 1]]
+    work = _Work(network, starts, ends, is_exact(exact, network), n_threads)
     return work.result(pairs, len(points), begin)
 
 

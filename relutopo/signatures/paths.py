@@ -8,30 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from relutopo.networks.network import Network
-from relutopo.networks.perceptron import ReluNetwork
 from relutopo.paths.path_signatures import COLUMNS_OF_PATHS, path_signatures
 from relutopo.reports.columns import Column
 from relutopo.signatures.base import Signature
 from relutopo.signatures.subject import Subject
 
-__all__ = ["Paths", "is_exact"]
+__all__ = ["Paths"]
 
 _PREFIX = "paths_"
-
-
-def is_exact(wanted: bool | None, network: Network) -> bool:
-    """Return whether segments that bounds leave open are done again in integers.
-
-    By default those of perceptrons are: one of a convolutional network can take minutes, and images
-    with many equal pixels leave something open on most segments.
-
-    Parameters
-    ----------
-    wanted : bool or None
-    network : Network
-    """
-    return isinstance(network, ReluNetwork) if wanted is None else wanted
 
 
 @dataclass(frozen=True)
@@ -44,7 +28,7 @@ class Paths(Signature):
         Pairs with equal labels, and as many with different ones, at most.
     exact : bool, optional
         Whether segments that bounds leave open are done again in integers; by default of
-        perceptrons only, as `is_exact` says.
+        perceptrons only, see `relutopo.segments`.
     seed : int
         Of the choice of pairs.
     n_threads : int, optional
@@ -71,7 +55,7 @@ class Paths(Signature):
             labels,
             n=self.n,
             seed=self.seed,
-            exact=is_exact(self.exact, subject.network),
+            exact=self.exact,
             n_threads=self.n_threads,
         )
         return {_PREFIX + name: value for name, value in found.items()}

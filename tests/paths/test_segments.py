@@ -135,7 +135,7 @@ def test_convolutions_are_the_exact_complex_in_one_dimension(seed: int) -> None:
     torch.manual_seed(seed)
     module, shape = random_stack(rng)
     a, b = random_ends(rng, int(np.prod(shape)), 2)
-    found = rt.segments(rt.as_network(module, shape), a, b)
+    found = rt.segments(rt.as_network(module, shape), a, b, exact=True)
     assert found.record.status == "certified"
     for i in range(2):
         check_against_exact_complex(found, i)
