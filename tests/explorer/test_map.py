@@ -448,6 +448,9 @@ def test_a_narrow_screen_is_wide_enough(browser: Browser, moons: Moons) -> None:
         tip = opened.page.locator("#tip").bounding_box()
         assert tip["x"] >= 0
         assert tip["x"] + tip["width"] <= 360
+        opened.page.mouse.move(box["x"] + 2, box["y"] + 2)
+        opened.page.wait_for_timeout(100)
+        assert not opened.page.locator("#tip").is_visible()
         assert opened.complaints == []
 
 

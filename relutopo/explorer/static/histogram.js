@@ -202,8 +202,9 @@
       const found = brush ? range(brush) : null;
       if (found) area.setv({ left: found.low, right: found.high, visible: true });
       else area.visible = false;
-      low.value = found ? String(found.low) : "";
-      high.value = found ? String(found.high) : "";
+      // An end that nobody gave stays open.
+      low.value = found && found.low > -Number.MAX_VALUE ? String(found.low) : "";
+      high.value = found && found.high < Number.MAX_VALUE ? String(found.high) : "";
       const chosen = new Set(brush && !found ? brush.split(",") : []);
       for (const box of categories.querySelectorAll("input")) box.checked = chosen.has(box.value);
     }

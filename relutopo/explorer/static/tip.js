@@ -62,14 +62,15 @@
     }
     tip.hidden = !parts.length;
     tip.replaceChildren(...parts);
-    const { clientWidth, clientHeight } = rt.map.canvas;
+    const { canvas } = rt.map;
+    const { clientWidth, clientHeight } = canvas;
     const isRight = left > clientWidth - tip.offsetWidth - 30;
     const isLow = top > clientHeight - tip.offsetHeight - 30;
-    const wanted = rt.map.canvas.offsetLeft + left + (isRight ? -tip.offsetWidth - 14 : 16);
+    const wanted = canvas.offsetLeft + left + (isRight ? -tip.offsetWidth - 14 : 16);
     // On a narrow screen there may be room on neither side: it stays on the page.
-    const start = tip.offsetParent.getBoundingClientRect().left;
+    const start = canvas.getBoundingClientRect().left - canvas.offsetLeft;
     const most = document.documentElement.clientWidth - tip.offsetWidth - start - 4;
     tip.style.left = `${Math.max(4 - start, Math.min(most, wanted))}px`;
-    tip.style.top = `${rt.map.canvas.offsetTop + top + (isLow ? -tip.offsetHeight - 10 : 16)}px`;
+    tip.style.top = `${canvas.offsetTop + top + (isLow ? -tip.offsetHeight - 10 : 16)}px`;
   };
 })((globalThis.relutopo ??= {}));
