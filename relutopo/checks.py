@@ -349,7 +349,7 @@ def check_path(path: Any, example: str, name: str = "path") -> str | os.PathLike
     Traceback (most recent call last):
     relutopo.errors.InputError: `path` must be a path, got None; pass for example 'complex.npz'
     """
-    if isinstance(path, (str, os.PathLike)):
+    if isinstance(path, (str, os.PathLike)) and path != "":
         return path
     raise InputError(f"`{name}` must be a path, got {kind_of(path)}; pass for example {example!r}")
 

@@ -32,6 +32,7 @@ from relutopo.plots.layers import (
     points_of,
     values_of,
 )
+from relutopo.reports.text import counted
 from relutopo.spectral.fiedler import FiedlerPartition
 from relutopo.spectral.spectral_partition import SpectralPartition
 from relutopo.system.untrusted import printable
@@ -337,7 +338,7 @@ def _summary(complex_: Cells, part: Partition | None, points: Any) -> dict[str, 
     network = complex_.network
     facts = {
         "regions": f"{complex_.n_regions:,}",
-        "neurons": f"{network.n_neurons:,} in {len(network.layer_sizes)} layers",
+        "neurons": f"{network.n_neurons:,} in {counted(len(network.layer_sizes), 'layer')}",
     }
     if isinstance(complex_.domain, AffineSlice):
         facts["inputs"] = f"{complex_.domain.ambient_dim:,}, on a slice"

@@ -167,7 +167,10 @@ def _list_of(cycles: Cycle | Sequence[Cycle]) -> list[Cycle]:
             "diagram.representatives(1)"
         )
     if not len(found):
-        raise InputError("`cycles` must have at least one cycle, got none; take a smaller `least`")
+        raise InputError(
+            "`cycles` must have at least one cycle, got none: no class of that degree lives so long; "
+            "take another degree, or a smaller `least`"
+        )
     return list(found)
 
 

@@ -462,3 +462,26 @@ def test_without_webgl_the_page_says_so_and_numbers_work(browser: Browser, moons
         assert opened.page.locator(".missing").is_visible()
         assert opened.page.locator("#region-panel h2").inner_text() == "Region 3"
         assert opened.complaints == []
+
+
+def test_numbers_that_are_missing_or_beyond_all_scales(browser: Browser, tmp_path: Path) -> None:
+    complex_ = rt.decompose(rt.gallery.random_network([2, 6, 1], 0), rt.Box(-1, 1, dim=2))
+    n = complex_.n_regions
+    some = np.where(np.arange(n) < 3, np.nan, np.arange(n))
+    columns = {
+        "some": some,
+        "none": np.full(n, np.nan),
+        "beyond": np.where(np.arange(n) % 2, 1.7e308, -1.7e308),
+    }
+    rt.explore(complex_, tmp_path / "page.html", columns=columns)
+    with browser.opened(tmp_path / "page.html") as opened:
+        legends = {}
+        for name in columns:
+            opened.js("rt.store.set({ colour: argument })", name)
+            opened.page.wait_for_timeout(100)
+            legends[name] = opened.page.inner_text("#legend")
+        assert "without a number: 3 regions" in legends["some"]
+        assert f"without a number: {n} regions" in legends["none"]
+        assert "without" not in legends["beyond"]
+        assert opened.page.locator("#legend .bar").count() == 1
+        assert not opened.complaints

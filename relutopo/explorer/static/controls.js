@@ -126,7 +126,7 @@
     const every = rt.format(frame.nRegions);
     words.textContent = selection
       ? `${rt.format(selection.length)} of ${every} regions are selected.`
-      : `All ${every} regions. Drag over the map with Shift held to select some, or click with Ctrl.`;
+      : `${frame.nRegions === 1 ? "The only region" : `All ${every} regions`}. Drag over the map with Shift held to select some, or click with Ctrl.`;
     clear.disabled = !selection;
     invert.disabled = !selection;
   };

@@ -35,6 +35,9 @@
     return rt.format(value, digits);
   };
 
+  /** So many of something, in words. */
+  rt.counted = (n, what) => `${rt.format(n)} ${what}${n === 1 ? "" : "s"}`;
+
   rt.subscript = (number) => [...String(number)].map((digit) => SUBSCRIPTS[digit]).join("");
 
   /**

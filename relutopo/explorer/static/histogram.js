@@ -59,18 +59,19 @@
       if (integers && !Number.isInteger(value)) integers = false;
     }
     if (!(low <= high)) return { left: [], right: [], count: [], example: [] };
-    let width = (high - low) / Math.min(MOST_BINS, Math.max(8, Math.sqrt(values.length)));
-    if (integers) {
+    const most = Math.min(MOST_BINS, Math.max(8, Math.sqrt(values.length)));
+    let width = high / most - low / most; // the difference may be beyond all numbers
+    if (integers && high - low < Number.MAX_SAFE_INTEGER) {
       width = Math.max(1, Math.ceil((high - low + 1) / MOST_BINS));
       [low, high] = [low - 0.5, high + 0.5];
     }
     if (width === 0) [low, width] = [low - 0.5, 1];
-    const n = Math.max(1, Math.ceil((high - low) / width - 1e-9));
+    const n = Math.max(1, Math.ceil(high / width - low / width - 1e-9));
     const count = new Array(n).fill(0);
     const example = new Array(n).fill(-1);
     values.forEach((value, region) => {
       if (!Number.isFinite(value)) return;
-      const i = Math.min(n - 1, Math.floor((value - low) / width));
+      const i = Math.min(n - 1, Math.max(0, Math.floor(value / width - low / width)));
       count[i]++;
       example[i] = region;
     });

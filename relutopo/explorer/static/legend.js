@@ -149,12 +149,17 @@
     if (!quantity) return;
     const unit = ["", "1", "text"].includes(quantity.unit) ? "" : quantity.unit;
     const marks = others(frame);
+    const missing = quantity.kind === "number" ? quantity.values.filter((x) => !Number.isFinite(x)).length : 0;
+    const scale = quantity.kind === "category" ? categories(quantity) : bar(quantity);
+    const none = element("p.muted", null, element("i.swatch"), `without a number: ${rt.counted(missing, "region")}`);
+    none.firstChild.style.background = rt.colours.css(rt.colours.ink("outside"));
     legend.replaceChildren(
       element(
         "div.what",
         null,
         element("h2", null, quantity.label, unit && unit !== quantity.label ? element("span.unit", null, ` ${unit}`) : null),
-        quantity.kind === "category" ? categories(quantity) : bar(quantity),
+        missing < quantity.values.length ? scale : null,
+        missing ? none : null,
       ),
       element("p.meaning", null, quantity.meaning, documented(quantity.docs)),
       ...(marks ? [marks] : []),
