@@ -168,7 +168,7 @@ def _list_of(cycles: Cycle | Sequence[Cycle]) -> list[Cycle]:
         )
     if not len(found):
         raise InputError(
-            "`cycles` must have at least one cycle, got none: no class of that degree lives so long; "
+            "`cycles` must have at least one cycle, got none: no class lives so long; "
             "take another degree, or a smaller `least`"
         )
     return list(found)
