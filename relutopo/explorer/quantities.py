@@ -6,6 +6,7 @@ there; what has no value in a region is NaN, or the category -1.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -15,8 +16,10 @@ from relutopo.arrays import as_array, as_labels, as_numbers
 from relutopo.errors import InputError
 from relutopo.explorer.scene import Quantity
 from relutopo.geometry.cells import Cells
+from relutopo.networks.perceptron import ReluNetwork
 from relutopo.plots.layers import scaled_vector, sign_of_labels
 from relutopo.plots.parts import looks_of_parts
+from relutopo.signatures.local_complexity import local_complexity
 from relutopo.spectral.agreement import decision_of_regions
 from relutopo.spectral.fiedler import FiedlerPartition
 from relutopo.spectral.spectral_partition import SpectralPartition
@@ -31,6 +34,8 @@ _MOST_VALUES = 50_000
 _SATURATION = 0.98
 """Quantile of numbers, or of their modulus, at which colours saturate."""
 _MOST_CATEGORIES = 40
+_NEAR = 0.05
+"""Of the smallest width of a complex, how far around a region local complexity looks."""
 _REGIONS = "columns.md#table-of-cellcomplexregions_table"
 _PARTITION = "columns.md#table-of-fiedlerpartitiontable"
 _PARTS = "columns.md#table-of-spectralpartitiontable"
@@ -135,6 +140,26 @@ def _quantities(
         docs=_REGIONS,
     )
     yield _newest_layer(complex_)
+    if isinstance(network, ReluNetwork):  # of others many passes take their time
+        yield _local_complexity(complex_, network)
+
+
+def _local_complexity(complex_: Cells, network: ReluNetwork) -> Quantity:
+    """Return how many neurons switch around the middle of each region."""
+    widths = np.ptp(complex_.vertices, axis=0)
+    radius = float(f"{_NEAR * widths.min():.3g}")
+    with warnings.catch_warnings():  # that hardly any neuron stays as it is shows by itself
+        warnings.simplefilter("ignore", UserWarning)
+        counts = local_complexity(network, complex_.centroids, radius)
+    return Quantity(
+        "n_switching",
+        "local complexity",
+        counts.values,
+        "neurons",
+        f"How many neurons switch between {2 * counts.n_directions} corners of a cross-polytope "
+        f"of radius {radius:g}, turned at random, around the centre of mass of the region.",
+        docs="columns.md#table-of-localcountstable",
+    )
 
 
 def _by_magnitude(values: NDArray[np.float64]) -> tuple[float, float] | None:

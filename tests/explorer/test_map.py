@@ -143,6 +143,7 @@ def test_quantities_are_those_of_python_to_the_last_bit(moons: Moons, opened: Op
     known = table(moons)
     names = opened.js("[...rt.current.quantities.keys()]")
     assert {"fiedler", "part", "n_points", "n_neighbours", "newest_layer"} <= set(names)
+    assert "n_switching" in names
     compared = [name for name in names if name in known and name != "part"]
     assert len(compared) >= 8
     for name in compared:

@@ -68,7 +68,7 @@ def test_a_page_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"x": 5}, "must be a CellComplex"),
+        ({"x": 5}, "`x` must be a complex, a partition, a diagram"),
         ({"labels": [0, 1]}, "`points` must be given with `labels`"),
         ({"points": [[0.0]]}, r"`points` must have shape \(n, 2\)"),
         ({"columns": {"a": [1.0]}}, "one entry for each of the 4 regions"),
