@@ -188,7 +188,7 @@ def main() -> None:
             if chosen.only not in (None, situation):
                 continue
             path = Path(name) / f"{situation}.html"
-            how.make(Path(name)).save(path)
+            how.make(Path(name) / situation).save(path)
             tab = chromium.new_page(viewport={"width": how.width, "height": how.height})
             tab.goto(path.as_uri() + how.address)
             tab.wait_for_selector("html[data-state=ready]")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -80,3 +81,13 @@ def test_what_does_not_fit_is_refused(arguments: dict[str, Any], words: str) -> 
     complex_ = rt.decompose(network, rt.Box(-1, 1, dim=2), enumerator="exact")
     with pytest.raises(InputError, match=words):
         rt.explore(**{"x": complex_, **arguments})
+
+
+@pytest.mark.slow
+def test_pages_of_the_documentation_are_made(tmp_path: Path) -> None:
+    source = Path(__file__).parents[2] / "docs" / "examples" / "pages.py"
+    pages = runpy.run_path(str(source))
+    assert len(pages["SITUATIONS"]) == 8
+    for name, situation in pages["SITUATIONS"].items():
+        assert len(situation.make(tmp_path / name).html) > 10**6
+        assert (source.parents[1] / "figures" / f"explore_{name}.png").exists()

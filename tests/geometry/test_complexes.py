@@ -101,7 +101,8 @@ def test_output_maps_are_the_network(dim: int) -> None:
 @pytest.mark.parametrize("k", [-1, 3, 1.0, True, "a"])
 def test_dimensions_of_cells_are_checked(complex_: CellComplex, k: Any) -> None:
     with pytest.raises(
-        InputError, match=r"`k` must be an integer from 1 to 2, got .*; vertices have no"
+        InputError,
+        match=r"`k` must be an integer from 1 to 2, got (1.0; pass 1|.*; vertices have no)",
     ):
         complex_.boundary(k)
     with pytest.raises(InputError, match="`k` must be an integer from 1 to 2, got 0"):

@@ -295,7 +295,7 @@ def test_bad_slices() -> None:
         AffineSlice.principal(np.eye(3), k=1.5)  # type: ignore[arg-type]
     with pytest.raises(InputError, match=r"`data` must hold more than k=1 points"):
         AffineSlice.principal(np.zeros((0, 2)), k=1)
-    with pytest.raises(InputError, match=r"`data` must be finite, got \[1.0, nan\] in row 1"):
+    with pytest.raises(InputError, match=r"`data` must be finite, got nan in row 1, column 1"):
         AffineSlice.principal([[0.0, 1.0], [1.0, np.nan], [3.0, 4.0]], k=1)
     with pytest.raises(InputError, match=r"`data` must spread in at least k=2 directions, got 1"):
         AffineSlice.principal([[0.0, 0.0], [1.0, 1.0], [2.0, 2.0]])

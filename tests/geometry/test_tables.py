@@ -159,7 +159,9 @@ def test_a_network_without_neurons() -> None:
 @pytest.mark.parametrize("wrong", [-1, 4, 0.5, "0", None])
 def test_regions_that_are_not_there(wrong: Any) -> None:
     complex_ = rt.decompose(CROSS, rt.Box(-1, 1, dim=2), enumerator="exact")
-    with pytest.raises(InputError, match=r"`region` must be an integer from 0 to 3, got .*locate"):
+    with pytest.raises(
+        InputError, match=r"`region` must be an integer from 0 to 3, got ('0'; pass 0 |.*locate)"
+    ):
         complex_.region(wrong)
 
 

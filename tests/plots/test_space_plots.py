@@ -137,9 +137,14 @@ def test_errors_of_space_figures(cube: CellComplex) -> None:
         plot_space(cube, keep=[True])
 
 
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+ELSEWHERE = {"convolutional_segments", "pages"}
+"""Of which test_readme and test_page ask that they run."""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "example", sorted((Path(__file__).parents[2] / "docs" / "examples").glob("*.py")), ids=str
+    "example", sorted(p for p in EXAMPLES.glob("*.py") if p.stem not in ELSEWHERE), ids=str
 )
 def test_examples_leave_their_figure(example: Path, tmp_path: Path) -> None:
     result = subprocess.run(
