@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations, pairwise, product
+from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from relutopo.errors import BackendError, InputError
 from relutopo.geometry.cells import CellLists
 from relutopo.geometry.domain import FacetLists
 from relutopo.homology.cycles import edge_lengths
+from surfaces import PROJECTIVE_PLANE, grid_surface
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -225,26 +226,6 @@ def simplicial(tops: Sequence[Sequence[int]]) -> Lists:
     return Lists(tuple(map(len, by_dim)), tuple(facets))
 
 
-def grid_surface(is_twisted: bool) -> list[list[int]]:
-    """A torus, or a Klein bottle, of 4 x 4 squares with one diagonal each."""
-
-    def vertex(i: int, j: int) -> int:
-        return 4 * (i % 4) + (-j if is_twisted and i == 4 else j) % 4
-
-    return [
-        triangle
-        for i, j in product(range(4), repeat=2)
-        for triangle in (
-            [vertex(i, j), vertex(i + 1, j), vertex(i + 1, j + 1)],
-            [vertex(i, j), vertex(i, j + 1), vertex(i + 1, j + 1)],
-        )
-    ]
-
-
-PROJECTIVE_PLANE = [
-    [0, 1, 2], [0, 2, 3], [0, 3, 4], [0, 4, 5], [0, 1, 5],
-    [1, 2, 4], [2, 3, 5], [1, 3, 4], [2, 4, 5], [1, 3, 5],
-]  # fmt: skip
 SPACES: dict[str, tuple[Sequence[Sequence[int]], tuple[int, ...]]] = {
     "torus": (grid_surface(is_twisted=False), (1, 2, 1)),
     "klein_bottle": (grid_surface(is_twisted=True), (1, 2, 1)),

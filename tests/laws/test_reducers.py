@@ -18,6 +18,7 @@ from properties import examples
 from relutopo import registry
 from relutopo.errors import InputError, MissingExtraError
 from relutopo.interfaces import BoundaryMatrix, Reduction, checked_reduction
+from surfaces import PROJECTIVE_PLANE, grid_surface
 
 SEEDS = st.integers(0, 2**32 - 1)
 RANDOM_ORDERS = st.sampled_from(["dimension_major", "random_closure", "random_extension"])
@@ -52,31 +53,9 @@ def simplicial(tops: Sequence[Sequence[int]], rng: np.random.Generator) -> Bound
     return from_columns(columns, [len(face) - 1 for face in order])
 
 
-def grid_surface(twist: bool) -> list[list[int]]:
-    """A torus, or a Klein bottle, of 4 x 4 squares with one diagonal each."""
-
-    def vertex(i: int, j: int) -> int:
-        if i == 4:
-            i, j = 0, -j if twist else j
-        return 4 * i + j % 4
-
-    return [
-        triangle
-        for i, j in product(range(4), repeat=2)
-        for triangle in (
-            [vertex(i, j), vertex(i + 1, j), vertex(i + 1, j + 1)],
-            [vertex(i, j), vertex(i, j + 1), vertex(i + 1, j + 1)],
-        )
-    ]
-
-
-PROJECTIVE_PLANE = [
-    [0, 1, 2], [0, 2, 3], [0, 3, 4], [0, 4, 5], [0, 1, 5],
-    [1, 2, 4], [2, 3, 5], [1, 3, 4], [2, 4, 5], [1, 3, 5],
-]  # fmt: skip
 KNOWN: dict[str, tuple[Sequence[Sequence[int]], tuple[int, ...]]] = {
-    "torus": (grid_surface(twist=False), (1, 2, 1)),
-    "klein_bottle": (grid_surface(twist=True), (1, 2, 1)),
+    "torus": (grid_surface(is_twisted=False), (1, 2, 1)),
+    "klein_bottle": (grid_surface(is_twisted=True), (1, 2, 1)),
     "projective_plane": (PROJECTIVE_PLANE, (1, 1, 1)),
     "circle": ([[0, 1], [1, 2], [0, 2]], (1, 1)),
     "sphere": (list(combinations(range(4), 3)), (1, 0, 1)),
