@@ -259,12 +259,6 @@ class Block:
         """How many cells there are by now."""
         return int(self.chains.cursor[cutting.N_CELLS])
 
-    @property
-    def n_regions(self) -> int:
-        """How many regions there are by now."""
-        levels = self.lattice.kind[: self.n_cells, LEVEL]
-        return int(np.count_nonzero(levels == self.dim))
-
     def cut(self) -> None:
         """Cut by all neurons, group by group."""
         for first in range(0, len(self.units), WORD):
