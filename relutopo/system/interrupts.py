@@ -105,13 +105,16 @@ class _State:
         self._handlers: list[tuple[int, _Postponing]] = []
 
     def enter(self) -> None:
+        is_within = isinstance(self._hook, _Insisting)
+        if is_within and isinstance(_signal.getsignal(_signal.SIGINT), _Postponing):
+            return  # a call around this one does it
         for number in _NUMBERS:
             handler = _signal.getsignal(number)
             # Else the signal is ignored, ends the process without Python, or is handled already.
             if callable(handler) and not isinstance(handler, _Postponing):
                 self._handlers.append((number, _Postponing(handler)))
                 _signal.signal(*self._handlers[-1])
-        if not isinstance(self._hook, _Insisting):
+        if not is_within:
             sys.unraisablehook = _Insisting(self._hook)
 
     def leave(self) -> None:

@@ -52,10 +52,13 @@ def norms_of_rows(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     >>> norms_of_rows(np.array([[3.0, 4.0], [1e-200, 0.0]])).tolist()
     [5.0, 1.414213562373095e-200]
     """
-    norms = np.linalg.norm(matrix, axis=1)
-    bounds = np.sqrt(matrix.shape[1]) * np.abs(matrix).max(axis=1, initial=0.0)
-    at_least: NDArray[np.float64] = np.where(norms**2 > _VANISHING, norms, bounds)
-    return at_least
+    squares = np.einsum("ij,ij->i", matrix, matrix)
+    norms: NDArray[np.float64] = np.sqrt(squares)
+    small = squares <= _VANISHING
+    if small.any():
+        largest = np.abs(matrix[small]).max(axis=1, initial=0.0)
+        norms[small] = np.sqrt(matrix.shape[1]) * largest
+    return norms
 
 
 def spectral_norm_bound(matrix: NDArray[np.float64]) -> float:

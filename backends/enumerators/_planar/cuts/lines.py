@@ -33,14 +33,14 @@ def lines_after(lines, crossed, first_piece, cut):
     """
     maps, neurons, cells = crossed.maps, crossed.cutters.neurons, cut.cells
     n_pieces = first_piece[-1]
-    result = np.empty((len(cells.edge_vertices), 4))
+    result = np.full((len(cells.edge_vertices), 4), -1.0)
     for e in range(len(first_piece) - 1):
         result[first_piece[e] : first_piece[e + 1]] = lines[e]
     for r in range(len(cells.packed)):
         parent = cut.parent[r]
         for q in range(cells.region_ptr[r], cells.region_ptr[r + 1]):
             e = cells.half_edges[q] >> 1
-            if e >= n_pieces:
+            if e >= n_pieces and result[e, 3] < 0.0:
                 unit = np.searchsorted(neurons, cells.labels[e])
                 _take(maps, parent, unit, result[e])
     return result

@@ -59,6 +59,8 @@ def _has_twins(network: ReluNetwork) -> bool:
     """Return whether a layer has two neurons that vanish at the same points, as rows tell."""
     for w, b in zip(network.weights[:-1], network.biases[:-1], strict=True):
         rows = np.concatenate([w, b[:, None]], axis=1) + 0.0
+        if len(set(np.abs(rows).sum(axis=1).tolist())) == len(rows):
+            continue  # the sums of twins are the same
         rows = rows[(w != 0).any(axis=1)]
         first = np.take_along_axis(rows, (rows != 0).argmax(axis=1)[:, None], axis=1)
         rows = rows * np.sign(first) + 0.0  # no zero has a sign

@@ -54,7 +54,7 @@ from ..tuning import Tuning
 from .free_maps import next_of_free
 from .graph_maps import Evaluated, cut_locally, without_zeros
 from .siblings import active_units, differing_units, forest, multiply, sum_of_squares, switch
-from .vertex_values import next_values, values_of_maps
+from .vertex_values import are_coarse, next_values, values_of_maps
 
 __all__ = ["MapChain"]
 
@@ -219,8 +219,8 @@ class MapChain:
 
     def _sharpened(self, layer: int, cells: PlanarCells, beside: Beside, values: Values) -> Values:
         """Return a layer's values, anew from maps to twice the precision if bounds have grown."""
-        precise, largest = self._decisions.precise, float(np.abs(values.z).max())
-        if precise is None or not np.median(values.errors) > self._tuning.coarse * largest:
+        precise = self._decisions.precise
+        if precise is None or not are_coarse(values, self._tuning.coarse):
             return values
         patterns = unpack_patterns(cells.packed, self._network.layer_offsets[layer])
         maps = precise.on(patterns, layer)

@@ -41,7 +41,7 @@ from ..._shared.bits import in_neither, lowest_bit, n_words, negative_bits
 from ..._shared.growing import grown
 from ..records import Maps, Values, VertexSigns
 
-__all__ = ["add_vertices", "fit_maps", "next_values", "values_of_maps"]
+__all__ = ["add_vertices", "are_coarse", "fit_maps", "next_values", "values_of_maps"]
 
 _AT_ONCE = 4
 """How many vertices are evaluated at a time."""
@@ -75,10 +75,22 @@ def values_of_maps(maps, cells, beside):
             x0, x1 = abs(cells.x[v, 0]), abs(cells.x[v, 1])
             size = heights[p, 0] * x0 + heights[p, 1] * x1 + heights[p, 2]
             error = maps.norms[e, 0] * x0 + maps.norms[e, 1] * x1 + maps.norms[e, 2]
-            _evaluate(maps.planes[p], cells.x[v, 0], cells.x[v, 1], other)
-            jump = norm_of_difference(_square_of_distance(z, v, other), z[v], other)
+            jump = 0.0
+            if p != maps.plane_of[beside.vertex_owner[v]]:
+                _evaluate(maps.planes[p], cells.x[v, 0], cells.x[v, 1], other)
+                jump = norm_of_difference(_square_of_distance(z, v, other), z[v], other)
             errors[v] = larger(errors[v], 1.01 * (jump + error + 8 * UNIT_ROUNDOFF * size))
     return Values(z, errors, slope)
+
+
+@njit(cache=True, nogil=True)
+def are_coarse(values, share):
+    """Return whether at most vertices the bound is more than a share of the norm of the values."""
+    n_coarse = 0
+    for v in range(len(values.z)):
+        error = values.errors[v] / share
+        n_coarse += error * error > _sum_of_squares(values.z[v])
+    return 2 * n_coarse > len(values.z)
 
 
 @njit(cache=True, fastmath={"contract"})
