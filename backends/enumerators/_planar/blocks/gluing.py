@@ -3,8 +3,8 @@
 A part is copied to its place as soon as it has been cut, so that it need not be kept. How many
 cells there will be is not known by then; so arrays are made longer than what is there, which takes
 no memory until they are written to, and get their lengths in the end. They are made no longer than
-the parts so far let expect, than the limits allow, or than a few times what is there: the first
-part may be unlike the others.
+the parts so far let expect, than the limits allow, or, where that is much memory, than a few times
+what is there: the first part may be unlike the others.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ __all__ = ["Gluing"]
 _ROOM, _GROWTH, _LEAST_GROWTH = 2, 4, 1.25
 """Arrays are made so many times as long as expected at the most, so many times as long as what is
 there, and so many times where memory is short."""
+
+_SMALL_SHARE = 1 / 16
+"""Which share of the memory that there is may be set aside by what is expected alone."""
 
 
 class Gluing:
@@ -97,10 +100,12 @@ class Gluing:
         # A planar complex has one edge less than vertices and regions together, so that each kind
         # is at most half of all cells, and the sides of edges are at most all of them.
         by_cells = self._limits.most_cells * np.array([0.5, 0.5, 0.5, 1.0]) + 2
-        wanted = np.minimum(self._begin + _ROOM * added, np.minimum(by_cells, _GROWTH * most))
+        wanted = np.minimum(self._begin + _ROOM * added, by_cells)
         room: NDArray[np.int64] = np.maximum(most, wanted.astype(np.int64))
         each = np.array([24, 12, 8 + part.packed.shape[1], 4])
         taken, there_is = int(each @ self._room), self._limits.room
+        if taken + int(each @ room) > _SMALL_SHARE * there_is.n_bytes:
+            room = np.maximum(most, np.minimum(room, _GROWTH * most))
         if taken + int(each @ room) > there_is.n_bytes:
             room = np.maximum(most, (_LEAST_GROWTH * most).astype(np.int64))
         there_is.check(taken + int(each @ room), "gluing blocks", "shrink the domain")
