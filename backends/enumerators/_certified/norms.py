@@ -52,7 +52,7 @@ def norms_of_rows(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     >>> norms_of_rows(np.array([[3.0, 4.0], [1e-200, 0.0]])).tolist()
     [5.0, 1.414213562373095e-200]
     """
-    squares = np.einsum("ij,ij->i", matrix, matrix)
+    squares = (matrix * matrix).sum(axis=1)
     norms: NDArray[np.float64] = np.sqrt(squares)
     small = squares <= _VANISHING
     if small.any():
