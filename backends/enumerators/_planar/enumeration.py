@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from contextlib import nullcontext
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from relutopo.arithmetic.exact import Integers
 from relutopo.arrays import freeze
 from relutopo.complex import CellComplex
 from relutopo.geometry.cells import EnumerationRecord
@@ -40,7 +40,7 @@ def enumerate_planar(
     """Return the complex of a network on a domain of dimension 1 or 2; see `Enumerator`."""
     begin = time.perf_counter()
     limits = Limits(max_cells, max_bytes, _bytes_a_cell(network, domain.dim))
-    block, task = _start(network, domain), PlanarTask(network, domain, limits, tuning)
+    block, task = _start(domain), PlanarTask(network, domain, limits, tuning)
     if domain.dim == 1:
         block = cut_line(task, block, progress)
     else:
@@ -79,18 +79,32 @@ def _bytes_a_cell(network: Network, dim: int) -> float:
     return 50.0 + network.n_neurons / 16
 
 
-def _start(network: Network, domain: Domain) -> Block:
+def _start(domain: Domain) -> Block:
     """Return the domain as a block of one region; see `LayerCut` for d = 1."""
+    # Copies, because the complex of a network without neurons becomes its owner.
+    cells = PlanarCells(*(array.copy() for array in _polygon(domain)))
+    return Block(
+        cells,
+        earlier=None,
+        piece_ptr=np.arange(len(cells.labels) + 1),
+        pieces=np.arange(len(cells.labels), dtype=np.int32),
+        n_uncertain=0,
+    )
+
+
+@lru_cache(maxsize=8)  # checkpoints of a network have one domain, and small ones take no longer
+def _polygon(domain: Domain) -> PlanarCells:
+    """Return the domain as a complex of one region."""
     lattice = domain.face_lattice()
     corners, labels = lattice.vertices, -1 - lattice.sides
     edges = lattice.facets[0][1].reshape(-1, 2)
     half_edges = np.arange(2, dtype=np.int32)
     if domain.dim == 2:
-        order, edges = _counterclockwise(edges, lattice.exact_vertices)
+        order, edges = _counterclockwise(edges, lattice.exact_vertices.tolist())
         labels = labels[order]
         half_edges = np.arange(0, 2 * len(edges), 2, dtype=np.int32)
-    cells = PlanarCells(
-        x=corners.copy(),
+    return PlanarCells(
+        x=corners,
         deviation=lattice.rounding,
         edge_vertices=np.ascontiguousarray(edges, dtype=np.int32),
         labels=labels.astype(np.int32),
@@ -98,17 +112,10 @@ def _start(network: Network, domain: Domain) -> Block:
         half_edges=half_edges,
         packed=np.zeros((1, 0), dtype=np.uint8),
     )
-    return Block(
-        cells,
-        earlier=None,
-        piece_ptr=np.arange(len(edges) + 1),
-        pieces=np.arange(len(edges), dtype=np.int32),
-        n_uncertain=0,
-    )
 
 
 def _counterclockwise(
-    sides: NDArray[np.int32], corners: Integers
+    sides: NDArray[np.int32], corners: list[list[int]]
 ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     """Return the order of the sides around a polygon, and each from its first corner on.
 
@@ -124,7 +131,7 @@ def _counterclockwise(
         starts.append(corner)
         corner = int(sides[side].sum()) - corner
         (side,) = set(sides_at[corner]) - {side}
-    first, second, third = corners[starts[:3]]
-    if np.dot(np.cross(first, second), third) < 0:
+    (a, b, c), (d, e, f), (g, h, i) = (corners[start] for start in starts[:3])
+    if (b * f - c * e) * g + (c * d - a * f) * h + (a * e - b * d) * i < 0:
         order, starts = order[::-1], [starts[0], *starts[:0:-1]]
     return np.array(order), np.stack([starts, np.roll(starts, -1)], axis=1).astype(np.int32)
