@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from contextlib import nullcontext
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,7 +84,8 @@ def _bytes_a_cell(network: Network, dim: int) -> float:
 def _start(domain: Domain) -> Block:
     """Return the domain as a block of one region; see `LayerCut` for d = 1."""
     # Copies, because the complex of a network without neurons becomes its owner.
-    cells = PlanarCells(*(array.copy() for array in _polygon(domain)))
+    arrays: Iterable[NDArray[Any]] = _polygon(domain)
+    cells = PlanarCells(*(array.copy() for array in arrays))
     return Block(
         cells,
         earlier=None,
