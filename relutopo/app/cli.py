@@ -268,8 +268,10 @@ def _explore(arguments: Sequence[str]) -> str | None:
     chosen = parser.parse_args(arguments)
     try:
         from relutopo.explorer.explore import explore
+        from relutopo.explorer.page import check_page_path
 
-        target = Path(chosen.to or Path(chosen.folder, PAGE))
+        target = Path(chosen.folder, PAGE) if chosen.to is None else chosen.to
+        check_page_path(target, "--to")
         explore(chosen.folder, target)
         print(target)
     except EXPECTED as error:

@@ -14,7 +14,7 @@ from relutopo.explorer.charts import library, with_charts
 from relutopo.explorer.families import scene_of_family
 from relutopo.explorer.folders import scene_of_folder
 from relutopo.explorer.graphs import scene_of_paths
-from relutopo.explorer.page import Page
+from relutopo.explorer.page import Page, check_page_path
 from relutopo.explorer.runs import scene_of_run
 from relutopo.explorer.scene import Scene
 from relutopo.explorer.scenes import scene_of
@@ -49,7 +49,7 @@ def explore(
           slices, for example, through which a slider leads;
         - a `PathGraph`, for any number of inputs.
     path : path-like, optional
-        Where to write the page, a single file that opens by a double click.
+        Where to write the page, a single file ending in ``.html`` that opens by a double click.
     points : (n, d) array_like, optional
         Data; for a slice also inputs of the network, which are projected onto it. A run has its
         own.
@@ -71,7 +71,7 @@ def explore(
     ------
     InputError
         If the complex has another dimension than 2 or 3, a folder holds no run, or points, labels
-        or columns do not fit.
+        or columns or the path do not fit.
     MissingExtraError
         If bokeh, which draws the charts, is not installed.
 
@@ -81,7 +81,9 @@ def explore(
     >>> net = ([[[1.0, 0.0], [0.0, 1.0]], [[1.0, 1.0]]], [[0.0, 0.3], [-0.5]])
     >>> page = rt.explore(rt.decompose(net, rt.Box(-1, 1, dim=2)))
     """
-    library()  # what is missing shall not wait
+    library()  # what is missing shall not wait, nor a name that does not fit
+    if path is not None:
+        check_page_path(path)
     data = {"points": points, "labels": labels, "columns": columns}
     page = page_of(_scene(x, data, analysis, title))
     if path is not None:

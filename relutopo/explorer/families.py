@@ -36,16 +36,22 @@ def scene_of_family(
         raise InputError("`x` must be at least one complex, got none; decompose a network first")
     named = x if isinstance(x, Mapping) else {f"number {i + 1}": entry for i, entry in enumerate(x)}
     scenes = [scene_of(entry, points=points, labels=labels) for entry in named.values()]
-    frames = [
-        replace(scene.frames[0], label=printable(str(name)))
-        for name, scene in zip(named, scenes, strict=True)
-    ]
+    count = {"complexes": f"{len(scenes)}"}
+    frames = []
+    for name, scene in zip(named, scenes, strict=True):
+        (frame,) = scene.frames
+        # What the head says of a complex changes with it.
+        head: dict[str, Any] = {"summary": {**count, **scene.summary}}
+        if title is None:
+            head["title"] = scene.title
+        label = printable(str(name))
+        frames.append(replace(frame, label=label, facts={**frame.facts, **head}))
     first = scenes[0]
     return Scene(
         "family",
         first.title if title is None else printable(str(title)),
         tuple(frames),
-        {"complexes": f"{len(frames)}", **first.summary},
+        {**count, **first.summary},
         of_frames([scene.notes for scene in scenes], "complexes"),
         first.colour,
         tuple(dict.fromkeys(name for scene in scenes for name in scene.overlays)),

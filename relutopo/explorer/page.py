@@ -15,9 +15,11 @@ from collections.abc import Sequence
 from functools import cache, cached_property
 from html import escape
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from relutopo.checks import check_path
+from relutopo.errors import InputError
 from relutopo.explorer.scene import Scene
 from relutopo.reports.shown import Shown
 from relutopo.system.files import atomic_write
@@ -125,9 +127,9 @@ class Page(Shown):
         Raises
         ------
         InputError
-            If it is no path.
+            If it is no such path.
         """
-        with atomic_write(check_path(path, "page.html")) as file:
+        with atomic_write(check_page_path(path)) as file:
             file.write(self.html.encode())
 
     def _repr_html_(self) -> str:
@@ -136,6 +138,37 @@ class Page(Shown):
             f'title="{escape(self._scene.title)}" width="100%" height="{_HEIGHT}" '
             'style="border: 0"></iframe>'
         )
+
+
+def check_page_path(path: Any, name: str = "path") -> Path:
+    """Return the path of a page that comes in from outside.
+
+    Parameters
+    ----------
+    path : path-like
+        Ends in ``.html`` or ``.htm``.
+    name : str
+        The argument's name, for the message.
+
+    Raises
+    ------
+    InputError
+        If it is no path, or a file of another kind.
+
+    Examples
+    --------
+    >>> check_page_path("page.pdf")
+    Traceback (most recent call last):
+    relutopo.errors.InputError: `path` must end in .html, as a page is HTML, got 'page.pdf'; ...
+    """
+    checked = Path(check_path(path, "page.html", name))
+    if checked.suffix.lower() not in (".html", ".htm"):
+        example = str(checked.parent / f"{checked.stem or 'page'}.html")
+        raise InputError(
+            f"`{name}` must end in .html, as a page is HTML, got {str(checked)!r}; pass for "
+            f"example {example!r}"
+        )
+    return checked
 
 
 @cache

@@ -6,8 +6,10 @@ there; what has no value in a region is NaN, or the category -1.
 
 from __future__ import annotations
 
+import numbers
 import warnings
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -316,7 +318,7 @@ def _of_sides(
 def _of_parts(
     part: SpectralPartition, points: NDArray[np.float64] | None, labels: ArrayLike | None
 ) -> Iterator[Quantity]:
-    numbers, names = looks_of_parts(part, points, labels)
+    own, names = looks_of_parts(part, points, labels)
     values = np.where(part.parts < 0, part.k, part.parts)
     values[~part.component] = -1
     yield Quantity(
@@ -328,7 +330,7 @@ def _of_parts(
         "nothing decides between parts.",
         kind="category",
         categories=(*(name.replace("\\$", "$") for name in names), "on the cut"),
-        colours=(*numbers, -1),
+        colours=(*own, -1),
         docs=_PARTS,
     )
     for i, vector in enumerate(part.vectors.T, 1):
@@ -350,6 +352,7 @@ def own_quantities(columns: Mapping[str, ArrayLike] | None, n_regions: int) -> l
     Parameters
     ----------
     columns : mapping of str to (n_regions,) array_like
+        What is missing, None or NaN, stays without a value.
     n_regions : int
 
     Raises
@@ -372,6 +375,18 @@ def own_quantities(columns: Mapping[str, ArrayLike] | None, n_regions: int) -> l
     return [_own(printable(str(name)), values, n_regions) for name, values in columns.items()]
 
 
+def _is_there(value: Any) -> bool:
+    """Tell whether an entry is something: not None, NaN, NaT or pandas.NA."""
+    try:
+        return value is not None and bool(value == value)
+    except (TypeError, ValueError):  # pandas.NA equals nothing, nor does it differ
+        return False
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_))
+
+
 def _own(name: str, values: ArrayLike, n_regions: int) -> Quantity:
     array = as_array(values)
     if array.shape != (n_regions,):
@@ -380,31 +395,37 @@ def _own(name: str, values: ArrayLike, n_regions: int) -> Quantity:
             f"shape {array.shape}; pass for example `complex_.volumes`"
         )
     meaning = "A column of your own."
+    there = np.ones(n_regions, dtype=np.bool_)
+    if array.dtype == object:
+        there = np.array([_is_there(value) for value in array.tolist()], dtype=np.bool_)
+        if all(_is_number(value) for value in array[there].tolist()):
+            array = np.array([v if t else np.nan for v, t in zip(array, there, strict=True)], float)
     if array.dtype.kind not in "biuf":
-        found = as_labels(array, f"columns[{name!r}]")
+        found = as_labels(array[there], f"columns[{name!r}]")
         if len(found.classes) > _MOST_CATEGORIES:
             raise InputError(
                 f"`columns`[{name!r}] must have {_MOST_CATEGORIES} different words at most, got "
                 f"{len(found.classes)}; put some together, or pass numbers"
             )
         words = tuple(printable(str(word)) for word in found.classes)
-        codes = found.codes.astype(np.int32)
+        codes = np.full(n_regions, -1, dtype=np.int32)
+        codes[there] = found.codes
         return Quantity(name, name, codes, "", meaning, kind="category", categories=words)
     if array.dtype.kind == "b":
         codes = array.astype(np.int32)
         return Quantity(
             name, name, codes, "", meaning, kind="category", categories=("false", "true")
         )
-    numbers = as_numbers(array, f"columns[{name!r}]")
-    numbers = np.where(np.isfinite(numbers), numbers, np.nan)
-    finite = numbers[np.isfinite(numbers)]
+    own = as_numbers(array, f"columns[{name!r}]")
+    own = np.where(np.isfinite(own), own, np.nan)
+    finite = own[np.isfinite(own)]
     is_signed = bool(finite.size and finite.min() < 0 < finite.max())
     return Quantity(
         name,
         name,
-        numbers,
+        own,
         "",
         meaning,
         scale="signed" if is_signed else "linear",
-        limits=_symmetric(numbers) if is_signed else None,
+        limits=_symmetric(own) if is_signed else None,
     )

@@ -148,7 +148,7 @@ def _summary(run: Run, last: Analysed) -> dict[str, str]:
     network = last.complex.network
     return {
         "checkpoints": f"{len(run.steps):,}",
-        "neurons": f"{network.n_neurons:,} in {len(network.layer_sizes)} layers",
+        "neurons": f"{network.n_neurons:,} in {counted(len(network.layer_sizes), 'layer')}",
         "regions at the end": f"{last.complex.n_regions:,}",
         "data points": f"{len(run.dataset.points):,}",
     }

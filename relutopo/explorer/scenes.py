@@ -275,11 +275,17 @@ def _points(complex_: Cells, points: Any) -> tuple[NDArray[np.float64] | None, t
     if points is None:
         return None, ()
     domain = complex_.domain
-    shape = np.shape(points)
-    if not isinstance(domain, AffineSlice) or (
-        shape[1:] != domain.input_shape and shape[1:] != (domain.ambient_dim,)
-    ):
+    if not isinstance(domain, AffineSlice):
         return points_of(points, complex_), ()
+    shape = np.shape(points)
+    if shape[1:] == (complex_.dim,) != domain.input_shape:
+        return points_of(points, complex_), ()
+    if shape[1:] not in (domain.input_shape, (domain.ambient_dim,)):
+        inputs = ", ".join(map(str, domain.input_shape))
+        raise InputError(
+            f"`points` must have shape (n, {inputs}), inputs of the network, or "
+            f"(n, {complex_.dim}), places on the slice, got {shape}; pass a row for each point"
+        )
     x, distances = domain.coordinates(points)
     if not len(x) or distances.max() <= 1e-9 * max(1.0, float(np.abs(domain.origin).max())):
         return x, ()
@@ -326,7 +332,9 @@ def _notes_of_partition(part: Partition) -> tuple[Note, ...]:
 
 
 def _default_title(complex_: Cells, x: Any) -> str:
-    sizes = (complex_.network.input_dim, *complex_.network.layer_sizes, complex_.network.n_outputs)
+    domain = complex_.domain
+    n_inputs = domain.ambient_dim if isinstance(domain, AffineSlice) else complex_.network.input_dim
+    sizes = (n_inputs, *complex_.network.layer_sizes, complex_.network.n_outputs)
     name = "-".join(map(str, sizes)) if len(sizes) <= 8 else f"{len(sizes) - 2} layers"
     kind = "Persistence" if isinstance(x, Diagram) else "Regions"
     if isinstance(x, (FiedlerPartition, SpectralPartition)):

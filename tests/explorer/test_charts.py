@@ -468,6 +468,21 @@ def test_a_slider_leads_through_a_family(browser: Browser, tmp_path: Path) -> No
             assert page.page.locator("#timeline output").inner_text().startswith(label)
 
 
+def test_the_head_of_a_family_is_that_of_the_frame(browser: Browser, tmp_path: Path) -> None:
+    box = rt.Box(-1, 1, dim=2)
+    family = [rt.decompose(rt.gallery.random_network([2, n, 1]), box) for n in (4, 7)]
+    rt.explore(family, tmp_path / "family.html")
+    for page in opened_without_complaint(browser, tmp_path / "family.html"):
+        for i, complex_ in enumerate(family):
+            go(page, i)
+            assert page.page.locator("h1").inner_text().endswith(f"2-{(4, 7)[i]}-1")
+            assert page.page.title() == page.page.locator("h1").inner_text()
+            words = page.page.locator("#summary").inner_text()
+            assert words.startswith("complexes 2")
+            assert f"regions {complex_.n_regions}" in words
+    assert rt.explore(family, title="Two").html.count("<h1>Two</h1>") == 1
+
+
 def test_a_path_graph_is_laid_out_with_its_classes(browser: Browser, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     points, labels = rng.normal(size=(12, 6)), np.arange(12) % 3

@@ -452,6 +452,10 @@ def test_a_narrow_screen_is_wide_enough(browser: Browser, moons: Moons) -> None:
         opened.page.mouse.move(box["x"] + 2, box["y"] + 2)
         opened.page.wait_for_timeout(100)
         assert not opened.page.locator("#tip").is_visible()
+        # A long name of the vertical axis has room beside the map.
+        opened.js("(rt.current.facts.axes = ['one', 'another, which is long'])")
+        name = opened.js("rt.axes(12, (text) => 7 * text.length).words.find((w) => w.isTurned)")
+        assert name["x"] - 6 >= -opened.js("rt.map.canvas.offsetLeft")
         assert opened.complaints == []
 
 

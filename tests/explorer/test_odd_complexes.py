@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import relutopo as rt
 from browser import Browser
+from relutopo.errors import InputError
+from relutopo.explorer.quantities import own_quantities
+from relutopo.explorer.scenes import scene_of
 
 BOX = rt.Box(-1, 1, dim=2)
 NARROW = rt.Box([0.0, 0.0], [1e-6, 50.0])
@@ -30,6 +34,31 @@ CASES = {
         rt.Polytope([[-1.0, 0.0], [0.0, -1.0], [1.0, 1.0]], [0.0, 0.0, 1.0]),
     ),
 }
+
+
+def test_what_is_missing_in_own_columns_has_no_value() -> None:
+    columns: dict[str, Any] = {
+        "words": ["b", None, "a"],
+        "numbers": [2, None, np.inf],
+        "nothing": [None] * 3,
+    }
+    words, numbers, nothing = own_quantities(columns, 3)
+    assert (words.kind, words.categories, words.values.tolist()) == (
+        "category",
+        ("a", "b"),
+        [1, -1, 0],
+    )
+    assert numbers.kind == nothing.kind == "number"
+    assert np.array_equal(numbers.values, [2.0, np.nan, np.nan], equal_nan=True)
+    assert np.isnan(nothing.values).all()
+
+
+def test_the_title_of_a_slice_names_the_inputs_of_the_network() -> None:
+    network = rt.gallery.random_network([12, 5, 2], seed=0)
+    complex_ = rt.decompose(network, rt.AffineSlice(np.zeros(12), np.eye(12)[:, :2]))
+    assert scene_of(complex_).title == "Regions of a ReLU network, 12-5-2"
+    with pytest.raises(InputError, match=r"\(n, 12\), inputs of the network, or \(n, 2\), places"):
+        scene_of(complex_, points=np.zeros((4, 5)))
 
 
 @pytest.mark.slow

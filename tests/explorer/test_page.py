@@ -74,6 +74,9 @@ def test_a_page_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
         ({"points": [[0.0]]}, r"`points` must have shape \(n, 2\)"),
         ({"columns": {"a": [1.0]}}, "one entry for each of the 4 regions"),
         ({"columns": [1.0]}, "`columns` must be a mapping"),
+        ({"path": ""}, "`path` must be a path, got ''"),
+        ({"path": "page.pdf"}, r"`path` must end in \.html, .* pass for example 'page\.html'"),
+        ({"path": "out/"}, r"`path` must end in \.html"),
     ],
 )
 def test_what_does_not_fit_is_refused(arguments: dict[str, Any], words: str) -> None:

@@ -86,7 +86,7 @@
       pen.save();
       pen.translate(x, y);
       if (isTurned) pen.rotate(-Math.PI / 2);
-      pen.fillText(text, 0, 0);
+      pen.fillText(text, 0, 0, isTurned ? camera.height : camera.width);
       pen.restore();
     }
   };

@@ -27,7 +27,9 @@
     const [from, to] = [Math.min(low, high), Math.max(low, high)];
     const isReversed = low > high;
     let places;
-    if (isLog) {
+    if (least === greatest && !quantity.limits) {
+      places = [[least, rt.format(isLog ? 10 ** least : least, 4)]];
+    } else if (isLog) {
       const step = Math.max(1, Math.ceil((to - from) / 5));
       places = [];
       for (let k = Math.ceil(from); k <= to; k += step) places.push([k, rt.powerOfTen(k)]);
@@ -149,9 +151,11 @@
     if (!quantity) return;
     const unit = ["", "1", "text"].includes(quantity.unit) ? "" : quantity.unit;
     const marks = others(frame);
-    const missing = quantity.kind === "number" ? quantity.values.filter((x) => !Number.isFinite(x)).length : 0;
-    const scale = quantity.kind === "category" ? categories(quantity) : bar(quantity);
-    const none = element("p.muted", null, element("i.swatch"), `without a number: ${rt.counted(missing, "region")}`);
+    const isNumber = quantity.kind === "number";
+    const missing = quantity.values.filter((x) => (isNumber ? !Number.isFinite(x) : x < 0)).length;
+    const scale = isNumber ? bar(quantity) : categories(quantity);
+    const what = isNumber ? "without a number" : "without a value";
+    const none = element("p.muted", null, element("i.swatch"), `${what}: ${rt.counted(missing, "region")}`);
     none.firstChild.style.background = rt.colours.css(rt.colours.ink("outside"));
     legend.replaceChildren(
       element(

@@ -27,14 +27,21 @@
     store.set(changes);
   }
 
-  function describe() {
-    const { title, summary, notes } = rt.data.scene;
+  /** Say in the head what is shown: of a family the frame, which has a head of its own. */
+  function showHead() {
+    const { facts } = rt.current;
+    const title = rt.title();
     document.title = title;
+    document.querySelector("h1").textContent = title;
     rt.byId("summary").replaceChildren(
-      ...Object.entries(summary).map(([name, value]) =>
+      ...Object.entries(facts.summary ?? rt.data.scene.summary).map(([name, value]) =>
         element("span", null, `${name} `, element("b", null, value)),
       ),
     );
+  }
+
+  function showNotes() {
+    const { notes } = rt.data.scene;
     rt.byId("notes").replaceChildren(
       ...notes.map(({ kind, text }) =>
         element(
@@ -47,7 +54,8 @@
   }
 
   async function begin() {
-    describe();
+    showNotes();
+    store.on("current", showHead);
     store.restore(location.hash, ["frame", "section"]);
     await show(store.get("frame"));
     store.restore(location.hash);

@@ -52,7 +52,7 @@
 
   /** The name of a file, of the page's title. */
   function fileName(ending) {
-    const title = rt.data.scene.title.toLowerCase().replace(/[^a-z0-9]+/g, "-");
+    const title = rt.title().toLowerCase().replace(/[^a-z0-9]+/g, "-");
     return `${title.replace(/^-|-$/g, "").slice(0, 60) || "map"}${ending}`;
   }
 
@@ -214,7 +214,7 @@
     return [
       `<svg xmlns="http://www.w3.org/2000/svg" width="${width}mm" height="${number((width * h) / w)}mm" `,
       `viewBox="0 0 ${w} ${h}" font-family="system-ui, sans-serif" font-size="${number(paper.font)}">`,
-      `<title>${escaped(rt.data.scene.title)}</title>`,
+      `<title>${escaped(rt.title())}</title>`,
       `<rect width="${w}" height="${h}" fill="${css("pale")}"/>`,
       `<clipPath id="plot"><rect width="${camera.width}" height="${camera.height}"/></clipPath>`,
       `<g transform="translate(${number(paper.left)} ${number(paper.top)})">`,

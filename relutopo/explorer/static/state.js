@@ -92,6 +92,9 @@
     },
   });
 
+  /** What the page is called, at the frame that is shown. */
+  rt.title = () => rt.current?.facts.title ?? rt.data.scene.title;
+
   Object.defineProperty(rt, "current", { get: () => rt.store && rt.store.get("current") });
 
   const dark = matchMedia("(prefers-color-scheme: dark)");
