@@ -243,7 +243,7 @@ def as_labels(labels: Any, name: str = "labels") -> Labels:
         is_one_hot = array.ndim == 2 and array.shape[1] > 1
         remedy = "argmax(axis=1)" if is_one_hot else "ravel()"
         raise InputError(f"`{name}` must have shape (n,), got {array.shape}; pass {name}.{remedy}")
-    missing = [row for row, value in enumerate(array.tolist()) if _is_missing(value)]
+    missing = [] if array.dtype.kind in "biuSU" else _missing_rows(array)
     if missing:
         kind = "be of one kind and none" if array.dtype == object else "have none"
         raise InputError(
@@ -303,6 +303,13 @@ def as_outputs(
             f"got {len(kinds)} others; pass numbers of outputs if some classes are missing"
         )
     return found.codes
+
+
+def _missing_rows(column: NDArray[Any]) -> list[int]:
+    """Return the rows in which nothing is given."""
+    if column.dtype.kind == "f":
+        return np.flatnonzero(np.isnan(column)).tolist()
+    return [row for row, value in enumerate(column.tolist()) if _is_missing(value)]
 
 
 def _is_missing(value: Any) -> bool:

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from relutopo.arithmetic.exact import Integers, sign
 from relutopo.arithmetic.rounding import UNIT_ROUNDOFF, bound_of_value
@@ -177,8 +176,11 @@ def exact_values(complex_: Cells, vertices: Iterable[int]) -> list[tuple[Integer
 
 def _homes(complex_: Cells) -> NDArray[np.int32]:
     """Return a region around every vertex."""
-    incidence = sparse.csc_array(complex_.cell_vertices(complex_.dim))
-    homes: NDArray[np.int32] = incidence.indices[incidence.indptr[:-1]]
+    incidence = complex_.cell_vertices(complex_.dim)
+    homes = np.zeros(complex_.n_cells[0], dtype=np.int32)
+    owners = np.repeat(np.arange(complex_.n_regions, dtype=np.int32), np.diff(incidence.indptr))
+    # NumPy keeps the last of several assignments to one index.
+    homes[incidence.indices[::-1]] = owners[::-1]
     return homes
 
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from math import factorial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,11 +128,28 @@ class PolyhedralCells(Frozen, Shown):
             Entry True where a vertex belongs to a k-cell; column indices sorted.
         """
         check_integer("k", k, 0, self.dim, remedy="cells are no larger")
-        incidence = sparse.csr_array(sparse.eye_array(self.n_cells[0], dtype=bool))
-        for j in range(1, k + 1):
-            incidence = sparse.csr_array(self.boundary(j).T.astype(bool) @ incidence)
-        incidence.sort_indices()
-        return incidence
+        indptr, indices = self._corners[k]
+        # Copies: people sort the rows of their matrix in place.
+        return sparse.csr_array(
+            (np.ones(len(indices), dtype=bool), indices.copy(), indptr.copy()),
+            shape=(self.n_cells[k], self.n_cells[0]),
+        )
+
+    @cached_property
+    def _corners(self) -> list[tuple[NDArray[np.int32], NDArray[np.int32]]]:
+        """The vertices of all k-cells, ascending, for each k: where each cell begins, and them."""
+        n = self.n_cells[0]
+        levels = [(np.arange(n + 1, dtype=np.int32), np.arange(n, dtype=np.int32))]
+        for k in range(1, self.dim + 1):
+            indptr, facets = self.facets[k - 1]
+            cell = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
+            cell, vertices = _joined(cell, facets, *levels[-1])
+            pairs = np.unique(cell * n + vertices)
+            cell, vertices = np.divmod(pairs, n)
+            counts = np.bincount(cell, minlength=self.n_cells[k])
+            ends = np.concatenate([[0], np.cumsum(counts)])
+            levels.append((ends.astype(np.int32), vertices.astype(np.int32)))
+        return levels
 
     @cached_property
     def interior_points(self) -> NDArray[np.float64]:
@@ -139,8 +157,11 @@ class PolyhedralCells(Frozen, Shown):
         return freeze(self._vertex_means(self.dim))
 
     def _vertex_means(self, k: int) -> NDArray[np.float64]:
-        incidence = self.cell_vertices(k)
-        return (incidence.astype(float) @ self.vertices) / np.diff(incidence.indptr)[:, None]
+        indptr, corners = self._corners[k]
+        counts = np.diff(indptr)
+        cell = np.repeat(np.arange(len(counts)), counts)
+        sums = [self._sum_over_cells(k, cell, x[corners]) for x in self.vertices.T]
+        return np.stack(sums, axis=1) / counts[:, None]
 
     @cached_property
     def _simplices(self) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
@@ -152,22 +173,20 @@ class PolyhedralCells(Frozen, Shown):
         every = np.arange(self.n_cells[0])
         levels = [(every, every[:, None])]
         for k in range(1, self.dim + 1):
-            corners_of_cells = self.cell_vertices(k)
-            apex = corners_of_cells.indices[corners_of_cells.indptr[:-1]]
+            first_below, first = (
+                corners[starts[:-1]] for starts, corners in self._corners[k - 1 : k + 1]
+            )
             indptr, facet = self.facets[k - 1]
             cell = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
-            is_apex = _one_a_row(apex[cell], self.n_cells[0])
-            holds_apex = self.cell_vertices(k - 1)[facet, :].multiply(is_apex).sum(axis=1) > 0
-            cell, facet = cell[~holds_apex], facet[~holds_apex]
+            # The first vertex of a cell is in a facet only as the facet's first.
+            is_opposite = first_below[facet] != first[cell]
+            cell, facet = cell[is_opposite], facet[is_opposite]
             # Every simplex of every facet left gives one simplex of the cell.
             owner_below, below = levels[-1]
             order = np.argsort(owner_below, kind="stable")
             starts = np.searchsorted(owner_below[order], np.arange(self.n_cells[k - 1] + 1))
-            counts = np.diff(starts)[facet]
-            rank = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-            base = below[order[np.repeat(starts[facet], counts) + rank]]
-            owner = np.repeat(cell, counts)
-            levels.append((owner, np.concatenate([apex[owner, None], base], axis=1)))
+            owner, simplex = _joined(cell, facet, starts, order)
+            levels.append((owner, np.concatenate([first[owner, None], below[simplex]], axis=1)))
         return levels
 
     def triangulation(self, k: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -237,19 +256,22 @@ class PolyhedralCells(Frozen, Shown):
             0..n_regions-1.
         """
         check_integer("region", region, 0, self.n_regions - 1, remedy="look at n_regions")
-        incidence = self._region_incidence
-        corners = incidence.indices[incidence.indptr[region] : incidence.indptr[region + 1]]
+        indptr, indices = self._corners[self.dim]
+        corners = indices[indptr[region] : indptr[region + 1]]
         if self.dim == 2:
             arms = self.vertices[corners] - self.interior_points[region]
             corners = corners[np.argsort(np.arctan2(arms[:, 1], arms[:, 0]))]
         return corners.astype(np.int64)
 
-    @cached_property
-    def _region_incidence(self) -> sparse.csr_array:
-        return self.cell_vertices(self.dim)
 
+def _joined(
+    cells: NDArray[np.integer], parts: NDArray[np.integer], ptr: NDArray[np.integer], items: Any
+) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    """Return the items of each cell's parts, those of part p being ``items[ptr[p]:ptr[p + 1]]``.
 
-def _one_a_row(columns: NDArray[np.integer], width: int) -> sparse.csr_array:
-    """Return the 0/1 matrix with one entry a row, in the given columns."""
-    n = len(columns)
-    return sparse.csr_array((np.ones(n, dtype=bool), columns, np.arange(n + 1)), shape=(n, width))
+    A cell that has several parts is listed for each of them in `cells`; the first array has the
+    cell of each item.
+    """
+    counts = np.diff(ptr)[parts]
+    rank = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    return np.repeat(cells, counts), items[np.repeat(ptr[:-1][parts], counts) + rank]
