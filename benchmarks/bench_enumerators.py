@@ -13,6 +13,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ import pytest
 import relutopo as rt
 from relutopo.gallery import random_network
 from relutopo.geometry.patterns import pack_patterns
+from relutopo.registry import create
 
 from . import graphs, peers
 from .measuring import BOX, QUICK, decompose, record, result_bytes
@@ -35,8 +37,16 @@ NETWORKS = [[2, width, width, 1] for width in SERIES] + (
         [2, *[16] * 20, 1],
         [3, 48, 48, 1],
         [4, 20, 20, 1],
+        [5, 16, 16, 1],
+        [6, 12, 12, 1],
     ]
 )
+SHARED = (
+    [[2, 64, 64, 1]]
+    if QUICK
+    else [[2, 512, 512, 1], [2, *[64] * 10, 1], [3, 48, 48, 1], [4, 20, 20, 1]]
+)
+"""What is measured with one thread and with two."""
 LATTICES = [4] if QUICK else [16, 24, 32]
 PEER_SHAPE = [2, 12, 12, 1] if QUICK else [2, 32, 32, 1]
 
@@ -127,6 +137,32 @@ def test_bits_do_not_depend_on_threads(benchmark: Any, n_threads: int) -> None:
     same = {key: len({run[key] for run in DIGESTS}) == 1 for key in ("complex", "graph", "fiedler")}
     benchmark.extra_info |= {"shape": shape, "n_threads": n_threads, "same": same, "runs": DIGESTS}
     assert all(same.values()), DIGESTS
+
+
+@pytest.mark.parametrize("shape", SHARED, ids=str)
+def test_threads(benchmark: Any, shape: list[int]) -> None:
+    """Two threads after one, in turns, in one process."""
+    network = random_network(shape, kind="uniform")
+    domain = rt.Box(-BOX, BOX, dim=shape[0])
+    one, two = (create("enumerator", "cpu", n_threads=n) for n in (1, 2))
+    seconds: list[float] = []
+
+    def alone() -> tuple[tuple[()], dict[str, Any]]:
+        begin = time.perf_counter()
+        one.enumerate(network, domain)
+        seconds.append(time.perf_counter() - begin)
+        return (), {}
+
+    alone()
+    complex_ = benchmark.pedantic(
+        lambda: two.enumerate(network, domain), setup=alone, rounds=3 if QUICK else 7
+    )
+    benchmark.extra_info |= {
+        "shape": shape,
+        "n_regions": complex_.n_regions,
+        "seconds_of_one": min(seconds),
+        "load": os.getloadavg()[0],
+    }
 
 
 @pytest.mark.parametrize("name", list(graphs.CASES))

@@ -28,6 +28,7 @@ def targets(rows: Rows) -> list[Target]:
     found: list[Target] = []
     parts = (
         _enumeration,
+        _threads,
         _graphs,
         _relucent,
         _search,
@@ -86,12 +87,37 @@ def _enumeration(rows: Rows) -> Iterable[Target]:
         what = f"time a region, from {first['n_regions']:,} to {last['n_regions']:,} regions"
         measured = f"{growth:.2f} times ({microseconds(first):.2f} to {microseconds(last):.2f} µs)"
         yield Target(what, "< 1.5 times", measured, growth < 1.5)
-    for dim, wanted in ((3, "≥ 100,000 regions, ≤ 10 µs a region"), (4, "a number")):
+    yield from _dimensions(rows)
+
+
+def _dimensions(rows: Rows) -> Iterable[Target]:
+    """Space, where regions count, and beyond, where a region has many cells."""
+    for dim in (3, 4, 5, 6):
         row = rows.best("enumerators", dim=dim)
-        if row:
-            good = row["n_regions"] >= 100_000 and microseconds(row) <= 10 if dim == 3 else None
+        if row is None:
+            continue
+        n_cells, ratio = sum(row["n_cells"]), row["peak_bytes"] / row["result_bytes"]
+        a_cell, name = 1e6 * row["seconds"] / n_cells, f"d = {dim}, {shape(row)}"
+        if dim == 3:
             measured = f"{row['n_regions']:,} regions, {microseconds(row):.2f} µs a region"
-            yield Target(f"d = {dim}, {shape(row)}", wanted, measured, good)
+            yield Target(name, "≤ 1.2 µs a region", measured, microseconds(row) <= 1.2)
+        else:
+            measured = f"{n_cells:,} cells, {a_cell:.3f} µs a cell"
+            yield Target(name, "≤ 0.15 µs a cell", measured, a_cell <= 0.15)
+        measured = f"{ratio:.2f} times ({row['peak_bytes'] / MIB:.0f} MiB at the peak)"
+        yield Target(f"{name}, peak memory", "≤ 2 times the result", measured, ratio <= 2)
+
+
+def _threads(rows: Rows) -> Iterable[Target]:
+    for row in rows.parts.get("enumerators", []):
+        if "seconds_of_one" in row:
+            ratio = row["seconds_of_one"] / row["seconds"]
+            measured = (
+                f"{ratio:.2f} times ({1e3 * row['seconds_of_one']:.0f} and "
+                f"{1e3 * row['seconds']:.0f} ms, load {row['load']:.1f})"
+            )
+            what = f"two threads against one, {shape(row)}, {row['n_regions']:,} regions"
+            yield Target(what, "≥ 1.7 times", measured, ratio >= 1.7)
 
 
 def _graphs(rows: Rows) -> Iterable[Target]:
@@ -237,8 +263,8 @@ def _pipeline(rows: Rows) -> Iterable[Target]:
         if "experiment" in row:
             ms = 1e3 * row["seconds"]
             what = f"checkpoint of {row['experiment']}, {row['n_regions']:,} regions"
-            good = ms < 50 if row["n_regions"] < 1500 else None
-            yield Target(what, "< 50 ms" if good is not None else "a number", f"{ms:.1f} ms", good)
+            good = ms <= 5 if row["n_regions"] < 1500 else None
+            yield Target(what, "≤ 5 ms" if good is not None else "a number", f"{ms:.1f} ms", good)
     for what, limit in (("import relutopo", 0.3), ("relutopo --help", 2.0)):
         start = rows.best("pipeline", what=what)
         if start:
