@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
+from relutopo.checks import kind_of
 from relutopo.errors import InputError
 
 __all__ = [
@@ -239,6 +240,11 @@ def as_labels(labels: Any, name: str = "labels") -> Labels:
     (['cat', 'dog'], [1, 0, 1])
     """
     array = as_array(labels)
+    if not array.ndim:
+        raise InputError(
+            f"`{name}` must have one entry for each point, got {kind_of(array.item())}; pass a "
+            "sequence with one for each of them"
+        )
     if array.ndim != 1:
         is_one_hot = array.ndim == 2 and array.shape[1] > 1
         remedy = "argmax(axis=1)" if is_one_hot else "ravel()"

@@ -33,6 +33,9 @@ class _Cycle(Protocol):
     """What is written of a cycle."""
 
     @property
+    def complex_(self) -> object: ...
+
+    @property
     def birth(self) -> float: ...
 
     @property
@@ -75,7 +78,7 @@ def save_mesh(
         If meshio is not installed.
     InputError
         If the dimension is above 3, the file name ends otherwise, an array has another shape, or
-        cycles are none, or have other coordinates.
+        cycles are none, have other coordinates, or are those of another complex.
 
     Examples
     --------
@@ -122,7 +125,7 @@ def save_mesh(
             of_cells[name].append(array[region])
     listed = _list_of(cycles)
     if listed:
-        _append(listed, complex_.dim, points, cells, of_cells)
+        _append(listed, complex_, points, cells, of_cells)
     every = np.concatenate(points)
     outputs = complex_.network(every)
     if outputs.shape[1] == 2:
@@ -150,7 +153,7 @@ def _list_of(cycles: Any) -> list[_Cycle]:
 
 def _append(
     cycles: Sequence[_Cycle],
-    dim: int,
+    complex_: Cells,
     points: list[NDArray[np.float64]],
     cells: list[tuple[str, NDArray[np.int64]]],
     of_cells: dict[str, list[NDArray[Any]]],
@@ -164,10 +167,15 @@ def _append(
     for number, cycle in enumerate(cycles):
         simplices = cycle.simplices
         size, n_corners, d = simplices.shape
-        if d != dim:
+        if d != complex_.dim:
             raise InputError(
-                f"`cycles` must have {dim} coordinates, as the complex, got {d} in number "
+                f"`cycles` must have {complex_.dim} coordinates, as the complex, got {d} in number "
                 f"{number}; pass cycles of this complex, or of its decision"
+            )
+        if isinstance(cycle.complex_, Cells) and not _are_equal(cycle.complex_, complex_):
+            raise InputError(
+                f"`cycles` must be those of `complex_`, {complex_!r}, got number {number} of "
+                f"another one, {cycle.complex_!r}; pass cycles of this complex, or of its decision"
             )
         points.append(simplices.reshape(-1, d))
         corners = n_points + np.arange(size * n_corners).reshape(size, n_corners)
@@ -178,6 +186,13 @@ def _append(
             kind = arrays[0].dtype
             blank = {"region": -1}.get(name, np.nan if kind.kind == "f" else 0)
             arrays.append(np.full(size, own.get(name, blank), dtype=kind))
+
+
+def _are_equal(first: Cells, second: Cells) -> bool:
+    """Whether two complexes are the same, of which one may have been saved and loaded."""
+    return first is second or (
+        first.n_cells == second.n_cells and np.array_equal(first.vertices, second.vertices)
+    )
 
 
 def _blocks(

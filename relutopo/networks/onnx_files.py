@@ -20,18 +20,20 @@ import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from functools import cache, partial
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from relutopo.arithmetic.rounding import UNIT_ROUNDOFF
 from relutopo.errors import InputError, RelutopoError, UnsupportedModuleError
 from relutopo.networks.following import Step
 from relutopo.networks.graph import GraphNetwork
 from relutopo.networks.links import apply_link
+from relutopo.networks.network import Network
 from relutopo.networks.onnx_models import (
     NotRun,
     array_of,
@@ -47,6 +49,7 @@ from relutopo.networks.onnx_models import (
 )
 from relutopo.networks.onnx_operators import Operation, apply
 from relutopo.networks.onnx_safety import Bounds
+from relutopo.networks.roundoff import roundoff
 from relutopo.networks.tensors import GraphBuilder, NotUnderstood, Signal
 from relutopo.optional import require
 
@@ -113,7 +116,7 @@ def network_of_onnx(
             f"its first axis is a batch, input_shape={layout.shape} if it is not"
         )
     plain = partial(_run_plain, part, source.name)
-    _compare(network, layout, run, plain, _tolerance(source), name)
+    _compare(network, layout, run, plain, _precision(source), name)
     if link is None:
         return network
     network = network.with_link(link)
@@ -122,7 +125,7 @@ def network_of_onnx(
         partial(_run, in_double(whole, name), source.name),
         partial(_run_plain, whole, source.name),
     )
-    _compare_link(network, layout, *runs, _tolerance(source), name)
+    _compare_link(network, layout, *runs, _precision(source), name)
     return network
 
 
@@ -527,22 +530,41 @@ def _run_plain(model: Any, source: str, x: NDArray[np.float64]) -> NDArray[np.fl
 
 
 _Run = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+_Alike = Callable[[NDArray[np.float64], NDArray[np.float64]], bool]
 
 
-def _tolerance(source: Any) -> float:
+class _Precision(NamedTuple):
+    """How exactly a model is computed.
+
+    Attributes
+    ----------
+    most : float
+        By how much outputs may differ, relative to the largest one.
+    unit : float
+        Relative rounding error of a number.
+    """
+
+    most: float
+    unit: float
+
+
+def _precision(source: Any) -> _Precision:
+    """Return that of the model's own numbers."""
     kinds = require("onnx", "reading an ONNX file").TensorProto
     is_half = source.type.tensor_type.elem_type in (kinds.FLOAT16, kinds.BFLOAT16)
-    return _HALF_PRECISION if is_half else _SINGLE_PRECISION
+    return (
+        _Precision(_HALF_PRECISION, 2.0**-9) if is_half else _Precision(_SINGLE_PRECISION, 2.0**-24)
+    )
 
 
 def _compare(
-    network: GraphNetwork, layout: _Layout, run: _Run, plain: _Run, tolerance: float, name: str
+    network: GraphNetwork, layout: _Layout, run: _Run, plain: _Run, own: _Precision, name: str
 ) -> None:
     """Refuse a network that does not give what the model gives."""
     reasons = []
-    for evaluate, most in ((run, 1e-9), (plain, tolerance)):
+    for evaluate, precision in ((run, _Precision(1e-9, UNIT_ROUNDOFF)), (plain, own)):
         try:
-            found = _difference(network, layout, evaluate, most)
+            found = _difference(network, layout, evaluate, precision)
         except NotRun as error:
             reasons.append(str(error))
             continue
@@ -561,14 +583,17 @@ def _compare(
     )
 
 
-def _difference(network: GraphNetwork, layout: _Layout, evaluate: _Run, most: float) -> str | None:
+def _difference(
+    network: GraphNetwork, layout: _Layout, evaluate: _Run, precision: _Precision
+) -> str | None:
     """Return how a network differs from a model, or None."""
     n = layout.batch or _N_POINTS
     points = np.random.default_rng(0).standard_normal((n, network.input_dim))
     computed = network(points)
+    are_alike = _comparison(network.with_link(None), points, precision)
     if not layout.batch:
         single = np.stack([np.ravel(evaluate(x.reshape(layout.shape))) for x in points])
-        if not _alike(computed, single, most):
+        if not are_alike(computed, single):
             return "the result differs"
     if layout.batch is None:
         return None
@@ -578,32 +603,45 @@ def _difference(network: GraphNetwork, layout: _Layout, evaluate: _Run, most: fl
         if layout.batch:
             raise
         return None  # exported for one row at a time
-    return None if _has_rows(together, computed, most) else "rows of a batch are not kept apart"
+    return (
+        None if _has_rows(together, computed, are_alike) else "rows of a batch are not kept apart"
+    )
 
 
-def _has_rows(together: NDArray[np.float64], rows: NDArray[np.float64], most: float) -> bool:
+def _has_rows(together: NDArray[np.float64], rows: NDArray[np.float64], are_alike: _Alike) -> bool:
     """Whether an output of several rows is made of these, along any of its axes."""
     if together.size != rows.size:
         return False
     axes = [axis for axis, size in enumerate(together.shape) if size == len(rows)]
     turned = [np.moveaxis(together, axis, 0).reshape(rows.shape) for axis in axes]
-    return any(_alike(rows, y, most) for y in [together.reshape(rows.shape), *turned])
+    return any(are_alike(rows, y) for y in [together.reshape(rows.shape), *turned])
 
 
-def _alike(x: NDArray[np.float64], y: NDArray[np.float64], most: float) -> bool:
-    size = max(1.0, float(np.abs(y).max(initial=0.0)))
-    return x.shape == y.shape and np.allclose(x, y, rtol=most, atol=most * size)
+def _comparison(network: Network, points: NDArray[np.float64], precision: _Precision) -> _Alike:
+    """Return what tells whether outputs at points are those of a network."""
+    most, unit = precision
+    allowed = cache(lambda: roundoff(network, points, unit))
+
+    def are_alike(x: NDArray[np.float64], y: NDArray[np.float64]) -> bool:
+        size = max(1.0, float(np.abs(y).max(initial=0.0)))
+        if x.shape != y.shape:
+            return False
+        if np.allclose(x, y, rtol=most, atol=most * size):
+            return True
+        return bool(np.abs(x - y).max(initial=0.0) <= allowed())  # large numbers have cancelled
+
+    return are_alike
 
 
 def _compare_link(
-    network: GraphNetwork, layout: _Layout, run: _Run, plain: _Run, tolerance: float, name: str
+    network: GraphNetwork, layout: _Layout, run: _Run, plain: _Run, own: _Precision, name: str
 ) -> None:
     """Refuse a link that is not what the model does last."""
     points = np.random.default_rng(0).standard_normal(
         (layout.batch or _N_POINTS, network.input_dim)
     )
     expected = apply_link(network.link, network(points))
-    for evaluate, most in ((run, 1e-7), (plain, tolerance)):
+    for evaluate, precision in ((run, _Precision(1e-7, UNIT_ROUNDOFF)), (plain, own)):
         try:
             if layout.batch:
                 given = evaluate(layout.tensor(points)).reshape(len(points), -1)
@@ -611,7 +649,7 @@ def _compare_link(
                 given = np.stack([np.ravel(evaluate(x.reshape(layout.shape))) for x in points])
         except NotRun:
             continue
-        if _alike(expected, given, most):
+        if _comparison(network, points, precision)(expected, given):
             return
     raise UnsupportedModuleError(
         f"the last steps of {name!r}, {network.link}, are not taken over all of its "

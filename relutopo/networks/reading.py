@@ -20,6 +20,7 @@ from relutopo.errors import InputError
 from relutopo.networks.estimators import is_estimator, network_of_estimator
 from relutopo.networks.model_files import model_in_file
 from relutopo.networks.network import Network
+from relutopo.networks.roundoff import roundoff
 from relutopo.networks.state_dicts import network_of_state_dict, parameters_in
 from relutopo.networks.weight_lists import network_of_weights
 from relutopo.optional import require
@@ -31,6 +32,7 @@ __all__ = ["as_network", "load_model", "network_for"]
 log = logging.getLogger("relutopo")
 _SINGLE_PRECISION = 1e-4
 """By how much outputs in single precision may be off, relative to the largest of them."""
+_SINGLE_UNIT = 2.0**-24
 
 
 @deliver_interrupts
@@ -166,7 +168,11 @@ def _check_outputs(network: Network, expected: tuple[ArrayLike, ArrayLike]) -> N
     errors = np.abs(computed - outputs).max(axis=1, initial=0.0)
     most = _SINGLE_PRECISION * max(1.0, float(np.abs(outputs).max(initial=0.0)))
     worst = int(np.argmax(errors)) if len(errors) else 0
-    if len(errors) and not errors[worst] <= most:
+    if (
+        len(errors)
+        and not errors[worst] <= most
+        and not errors[worst] <= roundoff(network, points, _SINGLE_UNIT)
+    ):
         raise InputError(
             f"`expected` outputs differ by up to {errors[worst]:.2g} (point {worst}) from those of "
             f"{network!r}, which was read from `model`; is there something else than ReLU between "

@@ -127,8 +127,8 @@ def path_signatures(
     Raises
     ------
     InputError
-        If labels do not fit the points or the outputs, or no two points have equal or different
-        ones.
+        If there are no labels, they do not fit the points or the outputs, or no two points have
+        equal or different ones.
 
     Examples
     --------

@@ -168,8 +168,8 @@ def _list_of(cycles: Cycle | Sequence[Cycle]) -> list[Cycle]:
         )
     if not len(found):
         raise InputError(
-            "`cycles` must have at least one cycle, got none: no class lives so long; "
-            "take another degree, or a smaller `least`"
+            "`cycles` must have at least one cycle, got none: there is no class of this degree, or "
+            "none that lives so long; take another degree, or a smaller `least`, if one was given"
         )
     return list(found)
 

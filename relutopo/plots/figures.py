@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,8 +27,8 @@ _NO_DATES: dict[str, dict[str, Any]] = {
 }
 _PIXELS = {"jpg": 160, "jpeg": 160, "png": 160, "webp": 160}
 """Dots per inch of formats of pixels; 300 are what others have of pixels within."""
-_REFUSED = {".bmp", ".emf", ".gif", ".html", ".psd", ".wmf"}
-"""Suffixes that stand for pictures which matplotlib does not write."""
+_SUFFIX = re.compile(r"\.[a-z][a-z0-9]*")
+"""What names a format: a point in ``moons_0.1`` or ``step.300`` is part of the name."""
 
 
 def save_figure(figure: Figure | Axes, path: str | os.PathLike[str]) -> tuple[Path, ...]:
@@ -42,7 +43,8 @@ def save_figure(figure: Figure | Axes, path: str | os.PathLike[str]) -> tuple[Pa
         The figure, or axes in it.
     path : path
         Its suffix is the format: ``.png``, ``.svg``, ``.pdf``, or another one that matplotlib
-        writes. Without one a PNG and a PDF are written. Folders that are missing are made.
+        writes. Without one a PNG and a PDF are written; a number behind a point, as in
+        ``moons_0.1``, is part of the name. Folders that are missing are made.
 
     Returns
     -------
@@ -52,7 +54,7 @@ def save_figure(figure: Figure | Axes, path: str | os.PathLike[str]) -> tuple[Pa
     Raises
     ------
     InputError
-        If the suffix is that of pictures of a kind that matplotlib does not write.
+        If the suffix is that of no format that matplotlib writes.
 
     Examples
     --------
@@ -74,7 +76,7 @@ def save_figure(figure: Figure | Axes, path: str | os.PathLike[str]) -> tuple[Pa
     target = Path(path)
     formats = whole.canvas.get_supported_filetypes()
     suffix = target.suffix.lower()
-    if suffix in _REFUSED:
+    if _SUFFIX.fullmatch(suffix) and suffix[1:] not in formats:
         raise InputError(
             f"`path` must end in a format that is written, {', '.join(sorted(formats))}, got "
             f"{str(path)!r}; choose one of these, or leave the suffix out for a PNG and a PDF"

@@ -116,7 +116,7 @@ def test_cycles_in_space() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ([], "at least one cycle, got none"),
+        ([], "at least one cycle, got none: there is no class of this degree, or none"),
         (DIAGRAM, "must be a Cycle or a sequence of them, got .*; pass diagram.representatives"),
         ([3], "must be a Cycle or a sequence"),
         ([DIAGRAM.representatives(0)[0], IN_SPACE.representatives(0)[0]], "dimensions, got 2, 3"),
@@ -152,3 +152,16 @@ def test_cycles_in_meshes(dim: int, suffix: str, tmp_path: Path) -> None:
     if dim == 2:
         with pytest.raises(InputError, match=r"`cycles` must have 2 coordinates, .* got 3 in num"):
             rt.save_mesh(path, complex_, cycles=other)
+
+
+def test_meshes_take_cycles_of_their_own_complex_alone(tmp_path: Path) -> None:
+    path, cycles = tmp_path / "mesh.vtu", DIAGRAM.representatives(1)
+    again = rt.decompose(PLANE.network, PLANE.domain)
+    rt.save_mesh(path, again, cycles=cycles)  # of equal complexes either will do
+    boundary = rt.decision_boundary(PLANE)
+    order = rt.Filtration.from_values(boundary, [np.zeros(n) for n in boundary.n_cells])
+    of_boundary = rt.persistence(boundary, order).representatives(0)
+    rt.save_mesh(path, PLANE, cycles=of_boundary)
+    other = rt.decompose(rt.gallery.random_network([2, 5, 1], seed=3), PLANE.domain)
+    with pytest.raises(InputError, match=r"must be those of `complex_`, .* got number 0 of an"):
+        rt.save_mesh(path, other, cycles=cycles)

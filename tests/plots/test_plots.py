@@ -468,7 +468,14 @@ def test_the_suffix_of_a_path_is_the_format(suffix: str, tmp_path: Path) -> None
     assert save_figure(ax, tmp_path / "of_axes.png")[0].is_file()
 
 
-def test_a_path_of_a_picture_that_is_not_written_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"`path` must end in a format .*svg.*, got .*moons.gif"):
-        save_figure(Figure(), tmp_path / "moons.gif")
+@pytest.mark.parametrize("name", ["moons.emf", "moons.xyz", "moons.PNGG", "a_0.1.html", "a.v2"])
+def test_a_path_of_a_picture_that_is_not_written_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=rf"`path` must end in a format .*svg.*, got .*{name}"):
+        save_figure(Figure(), tmp_path / name)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["moons_0.1", "step.300", "rate_1.5e-3", "moons."])
+def test_a_number_behind_a_point_is_part_of_the_name(name: str, tmp_path: Path) -> None:
+    written = save_figure(Figure(), tmp_path / name)
+    assert [path.name for path in written] == [f"{name}.png", f"{name}.pdf"]

@@ -61,6 +61,14 @@ SENTENCES: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: rt.save_mesh("x.vtu", COMPLEX, cycles="all"),  # type: ignore[arg-type]
         r"`cycles` must be a Cycle or a sequence of them, got 'all'; pass diagram.repr",
     ),
+    "no labels": (
+        lambda: rt.path_signatures(NET, X, None),  # type: ignore[arg-type]
+        "`labels` must have one entry for each point, got None; pass a sequence",
+    ),
+    "one label": (
+        lambda: rt.path_signatures(NET, X, "cat"),
+        "`labels` must have one entry for each point, got 'cat'; pass a sequence",
+    ),
     "a data set of torch for a domain": (
         lambda: rt.decompose(NET, torch.utils.data.TensorDataset(torch.zeros(3, 2))),  # type: ignore[arg-type]
         r"got TensorDataset; pass its first tensor, `.tensors\[0\]`",

@@ -1,0 +1,132 @@
+"""How far rounding may put the outputs of a network off, as two ways to compute them show it.
+
+Sums of large numbers that cancel are off by what the large ones are rounded by, not by what is left
+of them. How much that is, is measured: all numbers are moved by a few units in the last place, at
+random, which moves each product and each summand as rounding does.
+
+Invariant: a number that is zero stays zero, so that nothing is added up which was not
+added up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relutopo.arithmetic.rounding import UNIT_ROUNDOFF
+from relutopo.networks.graph import Affine, GraphNetwork, Kink, Matrix
+from relutopo.networks.network import Network
+from relutopo.networks.perceptron import ReluNetwork
+
+__all__ = ["nudged", "roundoff", "spread"]
+
+_N_DRAWS = 4
+_UNITS = 4
+"""By how many units numbers are moved: sums of many terms are rounded more than once."""
+_FACTOR = 8.0
+"""How much more may be off than was seen in a few draws."""
+
+
+def spread(
+    computed: NDArray[np.float64],
+    again: Callable[[NDArray[np.float64], np.random.Generator], NDArray[np.float64]],
+    points: NDArray[np.float64],
+    unit: float = UNIT_ROUNDOFF,
+) -> float:
+    """Return by how much outputs may differ from those of another way to compute them.
+
+    Parameters
+    ----------
+    computed : (n, ...) ndarray
+        The outputs at the points.
+    again : callable
+        Of points and a generator of random numbers: the outputs with all other numbers moved, by
+        `nudged`.
+    points : (n, d) ndarray
+    unit : float
+        Relative rounding error of a number: 2^-53 in double, 2^-24 in single precision.
+
+    Returns
+    -------
+    float
+        Of the size of the rounding errors at the worst of the points, and no bound of them.
+    """
+    rng = np.random.default_rng(0)
+    largest = 0.0
+    for _ in range(_N_DRAWS):
+        others = again(nudged(points, rng, unit), rng)
+        largest = max(largest, float(np.abs(others - computed).max(initial=0.0)))
+    return _FACTOR * largest
+
+
+def roundoff(network: Network, points: NDArray[np.float64], unit: float = UNIT_ROUNDOFF) -> float:
+    """Return by how much two ways to compute a network's outputs may differ; see `spread`.
+
+    Parameters
+    ----------
+    network : Network
+        Of one that is neither a perceptron nor a graph only the points are moved.
+    points : (n, d) ndarray
+    unit : float
+
+    Examples
+    --------
+    Where two numbers cancel, nothing is left but what the large ones are rounded by:
+
+    >>> small = ReluNetwork([[[1.0, -1.0]]], [[0.0]])
+    >>> large = ReluNetwork([[[1e9, -1e9]]], [[0.0]])
+    >>> x = np.ones((1, 2))
+    >>> roundoff(small, x) < 1e-12, 1e-7 < roundoff(large, x) < 1e-4
+    (True, True)
+    """
+
+    def again(moved: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+        return _moved(network, rng, unit).predict(moved)
+
+    return spread(network.predict(points), again, points, unit)
+
+
+def nudged(
+    array: NDArray[Any], rng: np.random.Generator, unit: float = UNIT_ROUNDOFF
+) -> NDArray[np.float64]:
+    """Return numbers moved by a few units in the last place, each up or down.
+
+    Examples
+    --------
+    >>> moved = nudged(np.array([0.0, 1.0]), np.random.default_rng(0))
+    >>> float(moved[0]), bool(0 < abs(moved[1] - 1.0) < 1e-15)
+    (0.0, True)
+    """
+    size = _UNITS * unit
+    found: NDArray[np.float64] = array * (1.0 + size * rng.choice((-1.0, 1.0), array.shape))
+    return found
+
+
+def _moved(network: Network, rng: np.random.Generator, unit: float) -> Network:
+    """Return a network all of whose numbers are moved."""
+    if isinstance(network, ReluNetwork):
+        weights = [nudged(array, rng, unit) for array in network.weights]
+        biases = [nudged(array, rng, unit) for array in network.biases]
+        return ReluNetwork(weights, biases).with_link(network.link)
+    if not isinstance(network, GraphNetwork):
+        return network
+    nodes: list[Affine | Kink] = []
+    for node in network.nodes:
+        if isinstance(node, Kink):
+            slopes = (nudged(slope, rng, unit) for slope in (node.slope_on, node.slope_off))
+            nodes.append(Kink(node.source, *slopes))
+        else:
+            matrices = tuple(_nudged_matrix(matrix, rng, unit) for matrix in node.matrices)
+            nodes.append(Affine(node.sources, matrices, nudged(node.bias, rng, unit)))
+    return GraphNetwork(network.input_dim, nodes).with_link(network.link)
+
+
+def _nudged_matrix(matrix: Matrix, rng: np.random.Generator, unit: float) -> Matrix:
+    if isinstance(matrix, np.ndarray):
+        return nudged(matrix, rng, unit)
+    found = matrix.copy()
+    found.data = nudged(found.data, rng, unit)
+    return found
