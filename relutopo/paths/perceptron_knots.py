@@ -51,6 +51,13 @@ class PerceptronKnots:
         self._weights = np.concatenate([w.T.ravel() for w in network.weights[1:]])
         self._rows = np.concatenate([w.ravel() for w in network.weights[1:]])
         self._biases = np.concatenate(network.biases[1:])
+        with np.errstate(over="ignore"):
+            self._norms = 1.01 * np.array(
+                [
+                    np.concatenate([np.linalg.norm(w, order, axis=1) for w in network.weights[1:]])
+                    for order in (2, 1)
+                ]
+            )
         self._widths = np.array(network.widths[1:], dtype=np.int64)
         self._capacity = _capacity(network)
         room = _MOST_OUTPUTS // (2 * self._capacity * (network.n_outputs + 2))
@@ -61,7 +68,7 @@ class PerceptronKnots:
         """Whether the network is a perceptron with hidden layers, and not too wide."""
         if not isinstance(network, ReluNetwork) or not network.layer_sizes:
             return False
-        return 4 * _capacity(network) * max(network.widths[1:]) <= _MOST_NUMBERS
+        return 2 * _capacity(network) * max(network.widths[1:]) <= _MOST_NUMBERS
 
     def find(self, starts: _Floats, ends: _Floats) -> Knots:
         """Return the knots of segments.
@@ -82,21 +89,20 @@ class PerceptronKnots:
             # The error of the coefficients is at most twice that at the start and that at the end.
             heights = (2 * np.abs(starts) + np.abs(ends)) @ sizes + 3 * np.abs(bias)
             errors = rounding * heights + 8 * UNIT_ROUNDOFF * (np.abs(low) + np.abs(step)) + _LEAST
-        t, t_errors, neurons, counts, first, outputs, output_errors, n_open = walk(
-            self._weights, self._rows, self._biases, self._widths, low, step, errors, self._capacity
+        indptr, t, t_errors, neurons, first, outputs, output_errors, n_open = walk(
+            *(self._weights, self._rows, self._biases, self._norms, self._widths),
+            *(low, step, errors, self._capacity),
         )
-        is_point = np.arange(t.shape[1]) < counts[:, None] + 2
-        switching = neurons[is_point]
-        points = np.flatnonzero(switching >= 0)
+        points = np.flatnonzero(neurons >= 0)
         return Knots(
-            indptr=np.concatenate([[0], np.cumsum(counts + 2)]),
-            t=t[is_point],
-            t_errors=t_errors[is_point],
-            outputs=outputs[is_point],
-            output_errors=output_errors[is_point],
+            indptr=indptr,
+            t=t,
+            t_errors=t_errors,
+            outputs=outputs,
+            output_errors=output_errors,
             first=first,
             points=points,
-            neurons=switching[points],
+            neurons=neurons[points],
             n_open=n_open,
         )
 
