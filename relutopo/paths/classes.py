@@ -42,7 +42,9 @@ class ClassIntervals:
     n_open: _Ints
 
 
-def class_intervals(knots: Knots, equal_outputs: _Ints) -> ClassIntervals:
+def class_intervals(
+    knots: Knots, equal_outputs: _Ints, *, compiled: bool = False
+) -> ClassIntervals:
     """Return the class intervals of segments.
 
     Parameters
@@ -50,6 +52,8 @@ def class_intervals(knots: Knots, equal_outputs: _Ints) -> ClassIntervals:
     knots : Knots
     equal_outputs : (n_outputs,) ndarray of int64
         For each output the first one with the same weights, with which it is never compared.
+    compiled : bool
+        Whether the kernel finds them, which has to be loaded: for many segments.
     """
     values, errors = knots.outputs, knots.output_errors
     if values.shape[1] == 1:
@@ -57,8 +61,14 @@ def class_intervals(knots: Knots, equal_outputs: _Ints) -> ClassIntervals:
         errors = np.concatenate([np.zeros_like(errors), errors], axis=1)
         equal_outputs = np.arange(2)
     labels = np.unique(equal_outputs)
-    values, errors = values[:, labels], errors[:, labels]
+    if len(labels) < values.shape[1]:
+        values, errors = values[:, labels], errors[:, labels]
     n = len(knots.indptr) - 1
+    if compiled:
+        from relutopo.paths.kernels import classify
+
+        counts, begins, numbers, still_open = classify(knots.indptr, knots.t, values, errors)
+        return ClassIntervals(np.repeat(np.arange(n), counts), begins, labels[numbers], still_open)
     segment = np.repeat(np.arange(n), np.diff(knots.indptr))
     n_open = np.zeros(n, dtype=np.int64)
     best = values.argmax(axis=1)

@@ -9,15 +9,16 @@ operations a unit in a network of two layers.
 Bounds
 ------
 Let ``H_j = Σ_k |w_jk| S_k + |b_j|``, where S_k is the greatest ``|α_k| + |β_k|`` that unit k had on
-a piece, 0 if it was never on. A change of unit k is at most 2 S_k, as the unit is on before and
-after it, so that all sums of unit j stay below 2 H_j, up to roundings, and each of the N operations
-on its coefficients adds at most a small multiple of u H_j to their errors. So ::
+a piece, 0 if it was never on. All coefficients of unit j stay below H_j, up to roundings, and as
+units that change are on before and after, by at most 2 S_k, all changes of unit j below 2 H_j. So
+what is rounded adds to the errors of both coefficients at most n + 2 times u H_j in the first sums
+of n terms; then 4 times at a knot of the layer before, as a product and a sum are rounded, and
+2 n + 5 times at an older one, where the vector is a sum of n terms itself. Of N in all, ::
 
-    E_j = 1.01 Σ_k |w_jk| E_k + 16 N u H_j
+    E_j = 1.01 Σ_k |w_jk| E_k + 4 N u H_j
 
-bounds ``|δα_j| + |δβ_j|`` on all pieces, and with it the error of a value at any exact t. Both sums
-are bounded by norms, the smaller of ``|w_j|_2 |S|_2`` and ``|w_j|_1 max S``. At a knot that is off
-by at most τ the value is off by ``|β_j| τ`` more; a zero of α + β t is off by at most
+bounds ``|δα_j| + |δβ_j|`` on all pieces, and with it the error of a value at any exact t. At a knot
+that is off by at most τ the value is off by ``|β_j| τ`` more; a zero of α + β t is off by at most
 ``E / (|β| - E)``. These bounds are wider than those of `relutopo.paths.knots`; what they leave open
 is done there.
 """
@@ -31,16 +32,14 @@ from numpy.typing import NDArray
 
 from relutopo.system.compilation import njit
 
-__all__ = ["walk"]
+__all__ = ["classify", "departures", "walk"]
 
 _Floats = NDArray[np.float64]
 _Ints = NDArray[np.int64]
 
 _U = 2.0**-53
-_STEP = 16.0
+_STEP = 4.0
 _LEAST = 1e-290
-_LOST = 1e-150
-"""More than the root of the squares that underflow."""
 _CHUNK = 64
 """Units of which the signs are looked at together."""
 _NARROW = 4
@@ -49,7 +48,12 @@ _NARROW = 4
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
 def _map(
-    weights: _Floats, rows: _Floats, sources: _Floats, n_sources: int, active: _Ints, images: _Floats
+    weights: _Floats,
+    rows: _Floats,
+    sources: _Floats,
+    n_sources: int,
+    active: _Ints,
+    images: _Floats,
 ) -> None:
     """Write the images of an even number of vectors; neighbours are zero at the same places.
 
@@ -57,33 +61,34 @@ def _map(
     """
     n_in, n = weights.shape
     if _NARROW * n < n_in:
-        for i in range(n_sources):
-            source = sources[i, :n_in]
+        for i in range(0, n_sources, 2):
+            one, other = sources[i], sources[i + 1]
             for j in range(n):
-                row, total = rows[j], 0.0
+                row, first, second = rows[j], 0.0, 0.0
                 for k in range(n_in):
-                    total += row[k] * source[k]
-                images[i, j] = total
+                    first += row[k] * one[k]
+                    second += row[k] * other[k]
+                images[i, j], images[i + 1, j] = first, second
         return
-    for first in range(0, n_sources, 2):
-        one, other = sources[first], sources[first + 1]
-        here, there = images[first], images[first + 1]
+    for i in range(0, n_sources, 2):
+        one, other = sources[i], sources[i + 1]
+        here, there = images[i], images[i + 1]
         m = 0
         for k in range(n_in):
             active[m] = k
             m += 1 if one[k] != 0.0 or other[k] != 0.0 else 0
         for j in range(n):
             here[j], there[j] = 0.0, 0.0
-        for i in range(0, m - 3, 4):
-            k, k1, k2, k3 = active[i], active[i + 1], active[i + 2], active[i + 3]
+        for at in range(0, m - 3, 4):
+            k, k1, k2, k3 = active[at], active[at + 1], active[at + 2], active[at + 3]
             w, w1, w2, w3 = weights[k], weights[k1], weights[k2], weights[k3]
             a, a1, a2, a3 = one[k], one[k1], one[k2], one[k3]
             b, b1, b2, b3 = other[k], other[k1], other[k2], other[k3]
             for j in range(n):
                 here[j] += a * w[j] + a1 * w1[j] + a2 * w2[j] + a3 * w3[j]
                 there[j] += b * w[j] + b1 * w1[j] + b2 * w2[j] + b3 * w3[j]
-        for i in range(m - m % 4, m):
-            k = active[i]
+        for at in range(m - m % 4, m):
+            k = active[at]
             w, a, b = weights[k], one[k], other[k]
             for j in range(n):
                 here[j] += a * w[j]
@@ -94,8 +99,9 @@ def _map(
 def walk(
     weights: _Floats,
     rows: _Floats,
+    sizes: _Floats,
+    straight_sizes: _Floats,
     biases: _Floats,
-    norms: _Floats,
     widths: _Ints,
     alpha_0: _Floats,
     beta_0: _Floats,
@@ -106,11 +112,12 @@ def walk(
 
     Parameters
     ----------
-    weights, rows, biases : ndarrays
+    weights, rows : ndarrays
         Those of all layers but the first, one after another; `weights` are transposed, (n_in,
         n_out), `rows` are not.
-    norms : (2, ...) ndarray
-        Upper bounds of the Euclidean norms and of the sums of absolute values of the rows.
+    sizes, straight_sizes : ndarrays
+        Absolute values of these.
+    biases : ndarray
     widths : ndarray
         Neurons of each hidden layer, and outputs.
     alpha_0, beta_0, error_0 : (n, widths[0]) ndarrays
@@ -147,16 +154,17 @@ def walk(
     outputs, output_errors = np.empty((room, n_outputs)), np.empty((room, n_outputs))
     # Of the knots so far, and of those with the next layer's: place, deviation, layer, unit, and
     # the coefficients of what is added to the unit's output.
-    t = np.zeros((2, capacity))
-    tau = np.zeros((2, capacity))
-    layers = np.zeros((2, capacity), np.int64)
-    units = np.zeros((2, capacity), np.int64)
-    own = np.zeros((2, capacity, 2))
+    t, tau = np.empty((2, capacity)), np.empty((2, capacity))
+    layers, units = np.empty((2, capacity), np.int64), np.empty((2, capacity), np.int64)
+    own = np.empty((2, capacity, 2))
     # Of the layer before: α and β on the first piece, then for each knot of earlier layers the
     # multiples of a + b t by which it changes; their images; of odd ones a row more.
-    sources, images = np.zeros((capacity + 3, most)), np.zeros((capacity + 3, most))
+    sources, images = np.empty((capacity + 3, most)), np.empty((capacity + 3, most))
     active = np.zeros(most, np.int64)
+    bounds, spread = np.empty((2, most)), np.empty((2, most))
     alpha, beta, error, size = np.zeros(most), np.zeros(most), np.zeros(most), np.zeros(most)
+    # By how much values are beyond their bounds on the side where they were.
+    beyond = np.empty(_CHUNK)
     # 1 where a neuron is on, else 0; 1 and -1.
     on, sign = np.zeros(most), np.zeros(most)
     for s in range(n_segments):
@@ -171,29 +179,25 @@ def walk(
                 for j in range(n):
                     alpha[j], beta[j], error[j] = alpha_0[s, j], beta_0[s, j], error_0[s, j]
             else:
-                operations, steepest = n_in + 2.0, 1.0
+                operations, steepest = n_in + 10.0, 1.0
                 for i in range(n_knots):
-                    operations += 2 if layers[now, i] == layer - 1 else 2 * (n_in + 1)
+                    operations += 4 if layers[now, i] == layer - 1 else 2 * n_in + 5
                     steepest = max(steepest, abs(own[now, i, 0]) + abs(own[now, i, 1]))
-                # Norms of the errors and of the sizes of the layer before.
-                squares, highest, heights, height = 0.0, 0.0, 0.0, 0.0
                 for k in range(n_in):
-                    e = error[k] if size[k] > 0.0 else 0.0
-                    squares += e * e
-                    heights += size[k] * size[k]
-                    highest, height = max(highest, e), max(height, size[k])
-                squares = 1.01 * math.sqrt(squares) + n_in * _LOST
-                heights = 1.01 * math.sqrt(heights) + n_in * _LOST
+                    bounds[0, k] = error[k] if size[k] > 0.0 else 0.0
+                    bounds[1, k] = size[k]
+                part = slice(w_at, w_at + n_in * n)
+                wide, straight = sizes[part].reshape(n_in, n), straight_sizes[part].reshape(n, n_in)
+                _map(wide, straight, bounds, 2, active, spread)
                 if n_sources % 2:
                     for k in range(n_in):
                         sources[n_sources, k] = 0.0
-                straight = rows[w_at : w_at + n_in * n].reshape(n, n_in)
+                straight = rows[part].reshape(n, n_in)
                 _map(matrix, straight, sources, n_sources + n_sources % 2, active, images)
                 for j in range(n):
-                    euclidean, total = norms[0, b_at + j], norms[1, b_at + j]
-                    before = 1.02 * min(euclidean * squares, total * highest)
-                    around = 1.01 * min(euclidean * heights, total * height) + abs(biases[b_at + j])
-                    error[j] = before + _STEP * operations * _U * around + _LEAST * steepest
+                    height = spread[1, j] + abs(biases[b_at + j])
+                    error[j] = 1.01 * spread[0, j] + _STEP * operations * _U * height
+                    error[j] += _LEAST * steepest
                     alpha[j] = images[0, j] + biases[b_at + j]
                     beta[j] = images[1, j]
             if layer == n_layers:
@@ -231,20 +235,26 @@ def walk(
                     base = q
                     for begin in range(0, n, _CHUNK):
                         end = min(begin + _CHUNK, n)
+                        # Indices from 0 on, or each is compared with 0.
+                        alphas, betas = alpha[begin:end], beta[begin:end]
+                        signs, errors = sign[begin:end], error[begin:end]
                         n_kept = 0
-                        for j in range(begin, end):
-                            value = sign[j] * (alpha[j] + beta[j] * right)
-                            n_kept += 1 if value > error[j] + abs(beta[j]) * off else 0
+                        for j in range(end - begin):
+                            beyond[j] = signs[j] * (alphas[j] + betas[j] * right) - (
+                                errors[j] + abs(betas[j]) * off
+                            )
+                            n_kept += 1 if beyond[j] > 0.0 else 0
                         if n_kept == end - begin:
                             continue
                         if q + (end - begin - n_kept) + (n_knots - i) > capacity:
                             unclear += 1
                             break
-                        for j in range(begin, end):
+                        for unit in range(end - begin):
+                            if beyond[unit] > 0.0:
+                                continue
+                            j = begin + unit
                             value = sign[j] * (alpha[j] + beta[j] * right)
                             slope = abs(beta[j])
-                            if value > error[j] + slope * off:
-                                continue
                             if not value < -(error[j] + slope * off):
                                 unclear += 1
                             if not slope > 4 * error[j]:
@@ -282,6 +292,10 @@ def walk(
                 else:
                     change = images[source]
                     source += 1
+                # Few arrays in each loop, or it is compiled without vectors.
+                for j in range(n):
+                    alpha[j] += a * change[j]
+                    beta[j] += b * change[j]
                 if layer < n_layers:
                     t[new, q], tau[new, q] = right, off
                     layers[new, q], units[new, q] = layers[now, i], units[now, i]
@@ -290,14 +304,10 @@ def walk(
                     kept = sources[n_sources]
                     n_sources += 1
                     for j in range(n):
-                        alpha[j] += a * change[j]
-                        beta[j] += b * change[j]
-                        size[j] = max(size[j], on[j] * (abs(alpha[j]) + abs(beta[j])))
                         kept[j] = on[j] * change[j]
-                else:
                     for j in range(n):
-                        alpha[j] += a * change[j]
-                        beta[j] += b * change[j]
+                        height = on[j] * (abs(alpha[j]) + abs(beta[j]))
+                        size[j] = height if height > size[j] else size[j]
             if layer > 0:
                 w_at += n_in * n
                 b_at += n
@@ -331,3 +341,141 @@ def walk(
         indptr, out_t[:n_points], out_tau[:n_points], out_neurons[:n_points], firsts,
         outputs[:n_points], output_errors[:n_points], n_open,
     )  # fmt: skip
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def classify(
+    indptr: _Ints, t: _Floats, values: _Floats, errors: _Floats
+) -> tuple[_Ints, _Floats, _Ints, _Ints]:
+    """Return what `relutopo.paths.classes` does of outputs that are all to be compared.
+
+    Parameters
+    ----------
+    indptr : (n + 1,) ndarray of int64
+    t : (n_points,) ndarray
+    values, errors : (n_points, k) ndarrays
+        Two outputs at least.
+
+    Returns
+    -------
+    counts : (n,) ndarray of int64
+        How many intervals each segment has.
+    starts, classes : (n_intervals,) ndarrays
+    n_open : (n,) ndarray of int64
+    """
+    n, k = len(indptr) - 1, values.shape[1]
+    counts, n_open = np.ones(n, np.int64), np.zeros(n, np.int64)
+    starts, classes = np.empty(4 * n + k), np.empty(4 * n + k, np.int64)
+    m = 0
+    for s in range(n):
+        before = -1
+        for i in range(indptr[s], indptr[s + 1]):
+            here = values[i]
+            best = 0
+            for j in range(1, k):
+                best = j if here[j] > here[best] else best
+            for j in range(k):
+                gap = here[best] - here[j]
+                clear = gap > 2.0 * (errors[i, best] + errors[i, j])
+                n_open[s] += 0 if clear or j == best else 1
+            if before < 0:
+                starts[m], classes[m] = 0.0, best
+                m += 1
+            now, place, is_going = before, 0.0, 0 <= before != best
+            while is_going:
+                after, first, second = 0, np.inf, np.inf
+                near, next_near = 0.0, 0.0
+                for j in range(k):
+                    below = values[i - 1, now] - values[i - 1, j]
+                    above = here[j] - here[now]
+                    if not (above > 0.0 and above + below > 0.0):
+                        continue
+                    zero = below / (above + below)
+                    if not zero > place:
+                        continue
+                    # The zero is off by at most the greatest error over its change, and rounding.
+                    error = max(errors[i - 1, j], errors[i, j])
+                    error += max(errors[i - 1, now], errors[i, now])
+                    off = 4 * error / abs(above + below) + 8 * _U
+                    if zero < first:
+                        second, next_near = first, near
+                        after, first, near = j, zero, off
+                    elif zero < second:
+                        second, next_near = zero, off
+                if k > 2 and not (
+                    first < np.inf and (second == np.inf or first + near + next_near < second)
+                ):
+                    n_open[s] += 1
+                if m + 1 + n - s > len(starts):
+                    starts = np.concatenate((starts, np.empty(m + n)))
+                    classes = np.concatenate((classes, np.empty(m + n, np.int64)))
+                where = t[i - 1] + min(first, 1.0) * (t[i] - t[i - 1])
+                starts[m], classes[m] = min(where, t[i]), after
+                m += 1
+                counts[s] += 1
+                is_going = after != best and first < np.inf
+                now, place = after, first
+            before = best
+    return counts, starts[:m], classes[:m], n_open
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _area(y: float, square: float) -> float:
+    """Return F(y), of δ²."""
+    bend = square * math.asinh(y / math.sqrt(square)) if square > 0.0 else 0.0
+    return (y * math.sqrt(y * y + square) + (bend if math.isfinite(bend) else 0.0)) / 2.0
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
+def departures(
+    t: _Floats, outputs: _Floats, indptr: _Ints, small: float, nodes: _Floats, shares: _Floats
+) -> tuple[_Floats, _Floats]:
+    """Return mean distances from the chord, and lengths of ways; see `relutopo.paths.measures`.
+
+    Parameters
+    ----------
+    t : (n_points,) ndarray
+    outputs : (n_points, k) ndarray
+    indptr : (n + 1,) ndarray of int64
+    small : float
+        Steps that are smaller, as a share of the lengths at both ends, are integrated by nodes.
+    nodes, shares : ndarrays
+        Nodes and weights on [-1, 1].
+    """
+    n, k = len(indptr) - 1, outputs.shape[1]
+    means, ways = np.zeros(n), np.zeros(n)
+    gap, before = np.zeros(k), np.zeros(k)
+    for s in range(n):
+        low = 0.0
+        start, end = outputs[indptr[s]], outputs[indptr[s + 1] - 1]
+        before[:] = 0.0
+        for i in range(indptr[s] + 1, indptr[s + 1]):
+            here, last, place = outputs[i], outputs[i - 1], t[i]
+            way, high, step, inner = 0.0, 0.0, 0.0, 0.0
+            for j in range(k):
+                gap[j] = here[j] - ((1.0 - place) * start[j] + place * end[j])
+            for j in range(k):
+                moved = gap[j] - before[j]
+                high += gap[j] * gap[j]
+                step += moved * moved
+                inner += before[j] * moved
+                way += (here[j] - last[j]) * (here[j] - last[j])
+            ways[s] += math.sqrt(way)
+            high, alpha = math.sqrt(high), math.sqrt(step)
+            if alpha > small * (low + high):
+                p = inner / alpha
+                # Where δ is lost in rounding it adds nothing.
+                square = max(low * low - p * p, 0.0)
+                mean = (_area(p + alpha, square) - _area(p, square)) / alpha
+            else:
+                mean = 0.0
+                for node in range(len(nodes)):
+                    length = 0.0
+                    for j in range(k):
+                        between = before[j] + (1.0 + nodes[node]) / 2.0 * (gap[j] - before[j])
+                        length += between * between
+                    mean += shares[node] / 2.0 * math.sqrt(length)
+            means[s] += (place - t[i - 1]) * mean
+            low = high
+            gap, before = before, gap
+    return means, ways

@@ -15,13 +15,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["departures", "hamming_distances", "mean_lengths", "variations"]
+__all__ = ["departures", "hamming_distances", "mean_lengths"]
 
 _Floats = NDArray[np.float64]
 _Ints = NDArray[np.int64]
 
 _SMALL = 1e-3
+_NODES, _SHARES = np.polynomial.legendre.leggauss(5)
 _POINTS_AT_ONCE = 2**13
+_WORTH_COMPILING = 2**22
+"""How many numbers are worth loading the kernel, or compiling it once."""
 
 
 def mean_lengths(starts: _Floats, ends: _Floats) -> _Floats:
@@ -42,8 +45,7 @@ def mean_lengths(starts: _Floats, ends: _Floats) -> _Floats:
     is_bent = alpha > _SMALL * (low + high)
     means: _Floats = np.zeros(len(starts))
     flat, bent = np.flatnonzero(~is_bent), np.flatnonzero(is_bent)
-    nodes, weights = np.polynomial.legendre.leggauss(5)
-    for node, weight in zip(nodes.tolist(), weights.tolist(), strict=True):
+    for node, weight in zip(_NODES.tolist(), _SHARES.tolist(), strict=True):
         means[flat] += weight / 2 * _lengths(starts[flat] + (1 + node) / 2 * step[flat])
     p = np.einsum("nk,nk->n", starts, step)[bent] / alpha[bent]
     # Where δ is lost in rounding it adds nothing.
@@ -66,18 +68,30 @@ def _integral(y: _Floats, delta: _Floats) -> _Floats:
     return total
 
 
-def departures(t: _Floats, outputs: _Floats, indptr: _Ints) -> _Floats:
-    """Return ∫ |f(x(t)) - chord(t)| dt of each segment, where the chord joins f(a) and f(b).
+def departures(t: _Floats, outputs: _Floats, indptr: _Ints) -> tuple[_Floats, _Floats]:
+    """Return ∫ |f(x(t)) - chord(t)| dt of each segment, and the length of the way of its outputs.
 
     Parameters
     ----------
     t : (n_points,) ndarray
     outputs : (n_points, k) ndarray
     indptr : (n + 1,) ndarray
-        Where the points of each segment begin.
+        Where the points of each segment begin; the chord joins f at the first and at the last.
+
+    Examples
+    --------
+    >>> hat = np.array([[0.0], [1.0], [0.0]])
+    >>> means, ways = departures(np.array([0.0, 0.5, 1.0]), hat, np.array([0, 3]))
+    >>> means.tolist(), ways.tolist()
+    ([0.5], [2.0])
     """
+    if outputs.size >= _WORTH_COMPILING:
+        from relutopo.paths import kernels
+
+        means, ways = kernels.departures(t, outputs, indptr, _SMALL, _NODES, _SHARES)
+        return means, ways
     n = len(indptr) - 1
-    found = [np.empty(0)]
+    found = [np.empty((2, 0))]
     first = 0
     while first < n:  # few at once, which stay in caches
         last = int(np.searchsorted(indptr, indptr[first] + _POINTS_AT_ONCE, side="right")) - 1
@@ -85,7 +99,8 @@ def departures(t: _Floats, outputs: _Floats, indptr: _Ints) -> _Floats:
         part = slice(indptr[first], indptr[last])
         found.append(_departures(t[part], outputs[part], indptr[first : last + 1] - indptr[first]))
         first = last
-    return np.concatenate(found)
+    joined = np.concatenate(found, axis=1)
+    return joined[0], joined[1]
 
 
 def _departures(t: _Floats, outputs: _Floats, indptr: _Ints) -> _Floats:
@@ -94,13 +109,8 @@ def _departures(t: _Floats, outputs: _Floats, indptr: _Ints) -> _Floats:
     gaps = outputs - ((1 - t)[:, None] * first + t[:, None] * last)
     pieces = _pieces(indptr)
     areas = np.diff(t)[pieces] * mean_lengths(gaps[pieces], gaps[pieces + 1])
-    return _sums(areas, indptr)
-
-
-def variations(outputs: _Floats, indptr: _Ints) -> _Floats:
-    """Return the length of the way of the outputs along each segment."""
-    pieces = _pieces(indptr)
-    return _sums(np.linalg.norm(outputs[pieces + 1] - outputs[pieces], axis=1), indptr)
+    ways = _lengths(np.diff(outputs, axis=0)[pieces])
+    return np.array([_sums(areas, indptr), _sums(ways, indptr)])
 
 
 def _pieces(indptr: _Ints) -> _Ints:

@@ -51,13 +51,7 @@ class PerceptronKnots:
         self._weights = np.concatenate([w.T.ravel() for w in network.weights[1:]])
         self._rows = np.concatenate([w.ravel() for w in network.weights[1:]])
         self._biases = np.concatenate(network.biases[1:])
-        with np.errstate(over="ignore"):
-            self._norms = 1.01 * np.array(
-                [
-                    np.concatenate([np.linalg.norm(w, order, axis=1) for w in network.weights[1:]])
-                    for order in (2, 1)
-                ]
-            )
+        self._sizes, self._straight_sizes = np.abs(self._weights), np.abs(self._rows)
         self._widths = np.array(network.widths[1:], dtype=np.int64)
         self._capacity = _capacity(network)
         room = _MOST_OUTPUTS // (2 * self._capacity * (network.n_outputs + 2))
@@ -90,8 +84,8 @@ class PerceptronKnots:
             heights = (2 * np.abs(starts) + np.abs(ends)) @ sizes + 3 * np.abs(bias)
             errors = rounding * heights + 8 * UNIT_ROUNDOFF * (np.abs(low) + np.abs(step)) + _LEAST
         indptr, t, t_errors, neurons, first, outputs, output_errors, n_open = walk(
-            *(self._weights, self._rows, self._biases, self._norms, self._widths),
-            *(low, step, errors, self._capacity),
+            *(self._weights, self._rows, self._sizes, self._straight_sizes, self._biases),
+            *(self._widths, low, step, errors, self._capacity),
         )
         points = np.flatnonzero(neurons >= 0)
         return Knots(

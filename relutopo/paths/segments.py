@@ -28,7 +28,7 @@ from relutopo.optional import require
 from relutopo.paths.classes import class_intervals
 from relutopo.paths.exact_knots import exact_knots
 from relutopo.paths.knots import KnotFinder, Knots
-from relutopo.paths.measures import departures, hamming_distances, variations
+from relutopo.paths.measures import departures, hamming_distances
 from relutopo.paths.perceptron_knots import PerceptronKnots
 from relutopo.reports.shown import Shown
 from relutopo.system.interrupts import deliver_interrupts
@@ -47,8 +47,8 @@ _LEAST = 2.0**-300
 """Coordinates that are not zero are not smaller, as weights."""
 _NUMBERS_AT_ONCE = 2**19
 _FIRST_SEGMENTS = 8
-_WORTH_COMPILING = 2**17
-"""How many segments times neurons are worth loading the kernel, or compiling it once."""
+_WORTH_COMPILING = 2**25
+"""How many segments times squares of neurons are worth loading kernels, or compiling them once."""
 _BLOCK = 64
 """Segments that the kernel does at once."""
 
@@ -204,20 +204,25 @@ class Segments(Frozen, Shown):
         ends = self.outputs[indptr[1:] - 1] - self.outputs[indptr[:-1]]
         return freeze(np.linalg.norm(ends, axis=1))
 
-    @cached_property
+    @property
     def variations(self) -> _Floats:
         """Length of the way of the outputs along each segment, exact from the knots."""
-        return freeze(variations(self.outputs, self._point_indptr))
+        return self._means_and_ways[1]
 
-    @cached_property
+    @property
     def departures(self) -> _Floats:
         """Mean distance of the outputs from the chord along each segment, in closed form."""
+        return self._means_and_ways[0]
+
+    @cached_property
+    def _means_and_ways(self) -> tuple[_Floats, _Floats]:
         indptr = self._point_indptr
         t = np.empty(indptr[-1])
         is_knot = np.ones(len(t), dtype=bool)
         is_knot[indptr[:-1]] = is_knot[indptr[1:] - 1] = False
         t[is_knot], t[indptr[:-1]], t[indptr[1:] - 1] = self.t, 0.0, 1.0
-        return freeze(departures(t, self.outputs, indptr))
+        means, ways = departures(t, self.outputs, indptr)
+        return freeze(means), freeze(ways)
 
     def table(self, labels: ArrayLike | None = None) -> pd.DataFrame:
         """Return what is known of each segment, one row each; ``rt.columns`` explains the columns.
@@ -500,7 +505,7 @@ class _Work:
         """Yield all segments, in order."""
         numbers = np.arange(len(self.starts))
         n_neurons = self.network.n_neurons
-        few = len(numbers) * n_neurons < _WORTH_COMPILING or not len(numbers)
+        few = len(numbers) * n_neurons**2 < _WORTH_COMPILING or not len(numbers)
         if few or not PerceptronKnots.suits(self.network):
             yield from self._slowly(numbers)
             return
@@ -509,7 +514,8 @@ class _Work:
         blocks = np.split(numbers, np.arange(size, len(numbers), size))
 
         def work(block: _Ints) -> tuple[_Ints, _Part, _Ints]:
-            return block, *self._found(quick.find(self.starts[block], self.ends[block]))
+            knots = quick.find(self.starts[block], self.ends[block])
+            return block, *self._found(knots, compiled=True)
 
         # The first block compiles, before there are threads.
         yield from self._completed(*work(blocks[0]))
@@ -517,9 +523,9 @@ class _Work:
             for done in run(work, blocks[1:]):
                 yield from self._completed(*done)
 
-    def _found(self, knots: Knots) -> tuple[_Part, _Ints]:
+    def _found(self, knots: Knots, *, compiled: bool) -> tuple[_Part, _Ints]:
         """Return segments, and what is open on each."""
-        found = class_intervals(knots, self.equal_outputs)
+        found = class_intervals(knots, self.equal_outputs, compiled=compiled)
         part = _part_of(knots, found.segments, found.starts, found.classes)
         return part, knots.n_open + found.n_open
 
@@ -545,7 +551,7 @@ class _Work:
         while first < len(numbers):
             batch = numbers[first : first + size]
             knots = finder.find(self.starts[batch], self.ends[batch])
-            part, n_open = self._found(knots)
+            part, n_open = self._found(knots, compiled=False)
             self.n_uncertain += int(n_open.sum())
             open_ones = np.flatnonzero(n_open)
             if self.exact:

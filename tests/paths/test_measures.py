@@ -15,6 +15,7 @@ import relutopo as rt
 from properties import examples
 from relutopo.errors import InputError
 from relutopo.gallery import random_network
+from relutopo.paths import measures
 from relutopo.paths.measures import mean_lengths
 from relutopo.paths.segments import as_graph
 from relutopo.paths.slopes import slopes
@@ -68,6 +69,24 @@ def test_numbers_of_segments_are_those_of_many_samples() -> None:
             assert found.first_class_changes[i] == pytest.approx(t[changes[0], 0], abs=1e-4)
         else:
             assert np.isnan(found.first_class_changes[i])
+
+
+@pytest.mark.parametrize("k", [1, 7])
+def test_the_kernel_measures_the_same(k: int) -> None:
+    """Steps of all sizes, constant outputs and straight ones too."""
+    rng = np.random.default_rng(k)
+    counts = rng.integers(2, 30, 200)
+    indptr = np.concatenate([[0], np.cumsum(counts)])
+    t = np.concatenate([np.sort([0.0, *rng.random(count - 2), 1.0]) for count in counts])
+    outputs = np.cumsum(rng.normal(size=(len(t), k)) * 10.0 ** rng.integers(-9, 3, (len(t), 1)), 0)
+    outputs[: indptr[1]] = 1.0
+    outputs[indptr[1] : indptr[2]] = t[indptr[1] : indptr[2], None]
+    slow = measures.departures(t, outputs, indptr)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(measures, "_WORTH_COMPILING", 0)
+        quick = measures.departures(t, outputs, indptr)
+    for one, other in zip(quick, slow, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12 * np.abs(outputs).max())
 
 
 def test_an_absolute_value_departs_as_it_must() -> None:

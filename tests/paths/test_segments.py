@@ -21,6 +21,7 @@ from properties import examples
 from relutopo.errors import InputError
 from relutopo.networks.perceptron import relu_nodes
 from relutopo.paths import segments as segments_module
+from relutopo.paths.classes import class_intervals
 from relutopo.paths.exact_knots import exact_knots
 from relutopo.paths.knots import KnotFinder
 from relutopo.paths.perceptron_knots import PerceptronKnots
@@ -300,7 +301,9 @@ def test_mistakes_are_explained(arguments: dict[str, Any], message: str) -> None
         rt.segments(network, [[0.0, 1.0], [1.0, 0.0]], **arguments)
 
 
-@pytest.mark.parametrize("widths", [(64, 100, 100, 10), (5, 8, 7, 6, 5, 2), (3, 4, 1), (2, 60, 3)])
+@pytest.mark.parametrize(
+    "widths", [(64, 100, 100, 10), (5, 8, 7, 6, 5, 2), (3, 4, 1), (2, 60, 3), (9, 70, 150, 40, 2)]
+)
 def test_the_kernel_finds_the_same_knots(widths: tuple[int, ...]) -> None:
     """Each within the bounds of both."""
     network = random_network_of(widths, seed=1)
@@ -313,6 +316,27 @@ def test_the_kernel_finds_the_same_knots(widths: tuple[int, ...]) -> None:
         off = np.abs(getattr(quick, name) - getattr(slow, name))
         assert (off <= getattr(quick, bound) + getattr(slow, bound)).all()
         assert getattr(quick, bound).max() < 1e-7
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    kind=st.sampled_from(["plain", "integers", "no biases", "twins"]),
+)
+@examples(40)
+def test_the_kernel_finds_the_same_classes(seed: int, kind: str) -> None:
+    """Also how much is open, and where outputs are equal or there is one only."""
+    rng = np.random.default_rng(seed)
+    network = random_network(rng, 3, kind)
+    knots = KnotFinder(relu_graph(network)).find(*random_ends(rng, 3, 5))
+    equal = network.equal_outputs()
+    slow = class_intervals(knots, equal)
+    quick = class_intervals(knots, equal, compiled=True)
+    np.testing.assert_array_equal(quick.n_open, slow.n_open)
+    clear = slow.n_open == 0
+    ours, theirs = clear[quick.segments], clear[slow.segments]
+    np.testing.assert_array_equal(quick.segments[ours], slow.segments[theirs])
+    np.testing.assert_array_equal(quick.classes[ours], slow.classes[theirs])
+    np.testing.assert_allclose(quick.starts[ours], slow.starts[theirs], atol=1e-14)
 
 
 @given(
