@@ -36,6 +36,7 @@ SCRIPTS = (
     "locate.js",
     "frame.js",
     "section.js",
+    "surfaces.js",
     "camera.js",
     "gl.js",
     "regions.js",

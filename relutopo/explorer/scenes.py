@@ -173,11 +173,16 @@ def frame_of(
     elif part is not None:
         counts = part.counts
     quantities: list[Quantity] = []
+    if is_space:
+        boundary, surfaces = decision_triangles(complex_)
+        arrays |= surfaces
+    else:
+        boundary = decision_segments(complex_)
     overlays = [
         Overlay(
             "decision",
             "decision boundary",
-            decision_triangles(complex_) if is_space else decision_segments(complex_),
+            boundary,
             "Where the network's decision changes, exactly: the zeros of one output or of the "
             "difference of two, and where another of several becomes the greatest.",
             "boundary",

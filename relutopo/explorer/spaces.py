@@ -1,8 +1,8 @@
 """Complexes of three dimensions as the page reads them.
 
-The page cuts them itself, by planes on which one coordinate is constant: a region, a facet or an
-edge that a plane cuts becomes a polygon, a segment or a point of the section. Whatever the plane
-is, the polygons of the section share their corners, as regions share theirs.
+The page cuts them itself, by planes of any direction: a region, a facet or an edge that a plane
+cuts becomes a polygon, a segment or a point of the section. Whatever the plane is, the polygons of
+the section share their corners, as regions share theirs.
 
 Invariant: everything here is for d = 3, where surfaces are triangles.
 """
@@ -83,16 +83,39 @@ def _on_two_sides(complex_: Cells) -> NDArray[np.bool_]:
     return found
 
 
-def decision_triangles(complex_: Cells) -> _Floats:
-    """Return where the network's decision changes, as triangles, (n, 3, 3).
+def decision_triangles(complex_: Cells) -> tuple[_Floats, dict[str, NDArray[Any]]]:
+    """Return where the decision changes, as triangles, (n, 3, 3), and whose surfaces these are.
+
+    The surface of a class is the boundary of the union of cells where it wins: the triangles that
+    have it on one of their sides, and the part of the domain's sides that it has. The arrays are
+    ``wallClasses``, the two classes beside each triangle; ``sides``, triangles of the sides of the
+    domain, cut where the decision changes, and ``sideClasses``, the class of each.
 
     Parameters
     ----------
     complex_ : Cells
         Of dimension 3.
+
+    Examples
+    --------
+    >>> import relutopo as rt
+    >>> plane = ([[[1.0, 0.0, 0.0]], [[1.0]]], [[0.0], [-0.5]])  # 1 where x > 1/2, in a cube
+    >>> cube = rt.decompose(plane, rt.Box(-1, 1, dim=3), enumerator="exact")
+    >>> walls, arrays = decision_triangles(cube)
+    >>> len(walls), arrays["wallClasses"].tolist(), len(arrays["sides"])
+    (2, [[0, 1], [0, 1]], 28)
     """
     found = decision(complex_)
-    return _triangles(found.refined, found.wall_classes[:, 0] >= 0)
+    cells = found.refined
+    owner, corners = cells.triangulation(2)
+    beside, walls = cells.facet_regions, found.wall_classes
+    is_wall, is_side = walls[owner, 0] >= 0, beside[owner, 1] < 0
+    triangles = cells.vertices[corners]
+    return triangles[is_wall], {
+        "wallClasses": walls[owner[is_wall]],
+        "sides": triangles[is_side],
+        "sideClasses": found.classes[beside[owner[is_side], 0]],
+    }
 
 
 def cut_triangles(part: FiedlerPartition | SpectralPartition) -> _Floats:

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.spatial import ConvexHull
 
 import relutopo as rt
 from browser import Browser, Opened
 from relutopo.errors import InputError
 from relutopo.explorer.spaces import cut_triangles, decision_triangles, geometry_of_space
+from relutopo.homology.decision import decision
 
 
 @pytest.fixture(scope="module")
@@ -45,25 +47,53 @@ def opened(browser: Browser, path: Path) -> Iterator[Opened]:
         assert page.requests == []
 
 
-def lifted(flat: NDArray[np.float64], axis: int, at: float) -> NDArray[np.float64]:
-    return np.insert(flat, axis, at, axis=1)
+def plane_of(opened: Opened) -> tuple[NDArray[np.float64], float, NDArray[np.float64]]:
+    """Return the plane that is shown: its normal, its place, and the two directions of the map."""
+    script = "(({normal, at, across, up}) => [normal, at, [across, up]])(rt.current.plane)"
+    normal, at, directions = opened.js(script)
+    return np.array(normal), at, np.array(directions)
+
+
+def lifted(flat: NDArray[np.float64], opened: Opened) -> NDArray[np.float64]:
+    normal, at, directions = plane_of(opened)
+    places: NDArray[np.float64] = at * normal + flat @ directions
+    return places
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("axis", "share"), [(0, 0.31), (1, 0.5), (2, 0.77)])
+@pytest.mark.parametrize(
+    ("direction", "share"),
+    [
+        ({"axis": 0}, 0.31),
+        ({"axis": 1}, 0.5),
+        ({"axis": 2}, 0.77),
+        ({"turn": 40, "tilt": 55}, 0.5),
+        ({"turn": -130, "tilt": 117}, 0.62),
+        ({"turn": 0, "tilt": 0}, 0.4),
+    ],
+)
 def test_a_section_is_that_of_the_complex(
-    space: rt.CellComplex, opened: Opened, axis: int, share: float
+    space: rt.CellComplex, opened: Opened, direction: dict[str, int], share: float
 ) -> None:
-    low, high = space.vertices.min(axis=0), space.vertices.max(axis=0)
-    at = float(low[axis] + share * (high - low)[axis])
-    opened.js("rt.store.set({section: argument})", {"axis": axis, "at": at})
-    rest = [i for i in range(3) if i != axis]
-    flat = np.random.default_rng(axis).uniform(low[rest], high[rest], (2000, 2))
+    opened.js("rt.store.set({section: {...argument, at: null}})", direction)
+    normal, _, directions = plane_of(opened)
+    basis = np.vstack([normal, directions])
+    np.testing.assert_allclose(basis @ basis.T, np.eye(3), atol=1e-14)
+    if "tilt" in direction:  # angles are those in a cube
+        turn, tilt = np.radians([direction["turn"], direction["tilt"]])
+        widths = space.vertices.max(axis=0) - space.vertices.min(axis=0)
+        in_cube = normal * widths / np.linalg.norm(normal * widths)
+        expected = [np.sin(tilt) * np.cos(turn), np.sin(tilt) * np.sin(turn), np.cos(tilt)]
+        np.testing.assert_allclose(in_cube, expected, atol=1e-12)
+    heights = space.vertices @ normal
+    at = float(heights.min() + share * np.ptp(heights))
+    opened.js("rt.store.set({section: {...rt.store.get('section'), at: argument}})", at)
+    low, high = (space.vertices @ directions.T).min(0), (space.vertices @ directions.T).max(0)
+    flat = np.random.default_rng(3).uniform(low, high, (2000, 2))
     script = "argument.map(([x, y]) => rt.current.locator().at(x, y))"
     found = np.array(opened.js(script, flat.tolist()))
-    expected = space.locate(lifted(flat, axis, at))
-    assert (found != expected).sum() <= 1
-    assert found.min() >= 0
+    assert (found != space.locate(lifted(flat, opened))).sum() <= 1
+    assert (found >= 0).mean() > 0.3
 
     polygons = opened.js(
         "Array.from({length: rt.current.nRegions}, (_, r) => rt.current.polygon(r))"
@@ -75,11 +105,16 @@ def test_a_section_is_that_of_the_complex(
             signed = 0.5 * (x @ np.roll(y, -1) - y @ np.roll(x, -1))
             assert signed > 0  # counterclockwise
             area += float(signed)
-    assert area == pytest.approx(np.prod((high - low)[rest]), rel=1e-9)
+    ends = space.vertices[space.facets[0][1].reshape(-1, 2)]
+    away = ends @ normal - at
+    met = (away[:, 0] < 0) != (away[:, 1] < 0)
+    (a, b), (p, q) = away[met].T, ends[met].transpose(1, 0, 2)
+    hull = ConvexHull((p + (a / (a - b))[:, None] * (q - p)) @ directions.T)
+    assert area == pytest.approx(hull.volume, rel=1e-9)
 
     # Ends of the decision's trace: the network is zero there.
     trace = np.array(opened.js("[...rt.map.segments('overlay:decision')]")).reshape(-1, 2)
-    values = space.network(lifted(trace, axis, at))
+    values = space.network(lifted(trace, opened))
     assert np.abs(values).max(initial=0.0) < 1e-9 * np.abs(space.network(space.vertices)).max()
 
 
@@ -179,7 +214,7 @@ def test_arrays_of_space_are_those_of_the_complex(space: rt.CellComplex) -> None
 def test_surfaces_are_where_they_should_be(
     space: rt.CellComplex, points: NDArray[np.float64]
 ) -> None:
-    triangles = decision_triangles(space)
+    triangles, _ = decision_triangles(space)
     values = space.network(triangles.reshape(-1, 3))
     assert len(triangles)
     assert np.abs(values).max() < 1e-9 * np.abs(space.network(space.vertices)).max()
@@ -191,6 +226,86 @@ def test_surfaces_are_where_they_should_be(
     sides = np.where(inner, part.sides[owners[:, 0]] != part.sides[owners[:, 1]], False)
     area = np.linalg.norm(normals, axis=1).sum() / 2
     assert area == pytest.approx(space.facet_measures[sides].sum())
+
+
+@pytest.mark.parametrize("n_outputs", [1, 4])
+def test_the_surface_of_a_class_is_the_boundary_of_where_it_wins(n_outputs: int) -> None:
+    network = rt.gallery.random_network([3, 8, 6, n_outputs], seed=3)
+    complex_ = rt.decompose(network, rt.Box(-1, 1, dim=3), enumerator="exact")
+    found = decision(complex_)
+    walls, arrays = decision_triangles(complex_)
+    for class_ in range(found.n_classes):
+        own = np.concatenate(
+            [
+                walls[(arrays["wallClasses"] == class_).any(axis=1)],
+                arrays["sides"][arrays["sideClasses"] == class_],
+            ]
+        )
+        normals = np.cross(own[:, 1] - own[:, 0], own[:, 2] - own[:, 0])
+        area = np.linalg.norm(normals, axis=1).sum() / 2
+        both = found.refined.facet_regions
+        inside = np.where(both >= 0, found.classes[both] == class_, False)
+        is_border = inside[:, 0] != inside[:, 1]
+        assert area == pytest.approx(found.refined.facet_measures[is_border].sum(), abs=1e-12)
+        # It is closed: turned outwards, its triangles enclose the volume of the class.
+        middles = own.mean(axis=1)
+        outwards = normals / np.maximum(np.linalg.norm(normals, axis=1), 1e-300)[:, None]
+        ahead = middles + 1e-7 * outwards
+        outputs = network(np.where(np.abs(ahead) <= 1, ahead, middles + -1e-7 * outwards))
+        winners = outputs.argmax(axis=1) if n_outputs > 1 else (outputs[:, 0] > 0).astype(int)
+        is_out = (np.abs(ahead) > 1).any(axis=1) | (winners != class_)
+        signs = np.where(is_out, 1.0, -1.0)
+        volume = (signs * (normals * middles).sum(axis=1)).sum() / 6
+        assert volume == pytest.approx(found.volumes[class_], abs=1e-6)
+
+
+@pytest.mark.slow
+def test_the_surface_of_a_class_is_chosen_and_traced(
+    space: rt.CellComplex, browser: Browser, path: Path, opened: Opened
+) -> None:
+    page = opened.page
+    assert page.locator("#surface option").all_inner_texts() == ["none", "0", "1"]
+    page.locator("#surface").focus()
+    page.keyboard.press("ArrowDown")
+    assert opened.js("rt.store.get('surface')") == 0
+    opened.js("rt.store.set({section: {turn: 20, tilt: 70, at: null}})")
+    trace = np.array(opened.js("[...rt.map.segments('surface')]")).reshape(-1, 2)
+    places = lifted(trace, opened)
+    low, high = space.vertices.min(axis=0), space.vertices.max(axis=0)
+    on_side = np.minimum(places - low, high - places).min(axis=1) < 1e-9
+    values = space.network(places)[:, 0] / np.abs(space.network(space.vertices)).max()
+    assert (on_side | (np.abs(values) < 1e-9)).all()
+    assert (values < 1e-9).all()
+    assert on_side.any()
+    assert not on_side.all()
+    assert "surface of one class: 0" in page.locator("#legend").inner_text()
+    page.wait_for_timeout(400)
+    with browser.opened(path, opened.js("location.hash")) as again:
+        state = "[rt.store.get('surface'), rt.store.get('section')]"
+        assert again.js(state) == opened.js(state) == [0, {"turn": 20, "tilt": 70, "at": None}]
+
+
+@pytest.mark.slow
+def test_the_plane_is_turned_by_keyboard_and_meets_what_is_chosen(
+    space: rt.CellComplex, opened: Opened
+) -> None:
+    page = opened.page
+    assert page.locator("#section-angles").is_hidden()
+    page.locator("#section-axis").select_option("free")
+    before = opened.js("rt.current.plane.normal")
+    for name in ("turn", "tilt"):
+        page.locator(f"#section-{name}").focus()
+        page.keyboard.press("ArrowRight")
+        after = opened.js("rt.current.plane.normal")
+        assert after != before
+        before = after
+    assert "x₁" in page.locator("#section-words").inner_text()
+    missing = opened.js(
+        "Array.from({length: rt.current.nRegions}, (_, r) => r).find((r) => !rt.current.isThere(r))"
+    )
+    opened.js("(rt.store.set({region: argument}), rt.map.showRegion(argument))", missing)
+    assert opened.js("rt.current.isThere(argument)", missing)
+    assert opened.js("rt.current.plane.normal") == before
 
 
 def test_other_dimensions_are_refused(space: rt.CellComplex) -> None:

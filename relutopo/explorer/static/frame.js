@@ -126,7 +126,7 @@
         }
         const n = offsets[region + 1] - offsets[region];
         if (n || !frame.plane) return [x / n, y / n];
-        return frame.inside(region).filter((_, i) => i !== frame.plane.axis);
+        return frame.plane.flat(frame.inside(region));
       },
 
       /** A point inside a region, with all its coordinates. */

@@ -124,6 +124,11 @@
       if (shown.has(overlay.name)) items.push(line(overlay.look, overlay.label, overlay.meaning));
     }
     if (shown.has("graph")) items.push(line("graph", "dual graph"));
+    const surface = frame.plane ? store.get("surface") : -1;
+    if (surface >= 0) {
+      const name = frame.quantities.get("decision").categories[surface];
+      items.push(line("own", `surface of one class: ${name}`, "The boundary of all places where the class wins."));
+    }
     const neuron = store.get("neuron");
     if (neuron >= 0) items.push(line("neuron", `where ${frame.callNeuron(neuron)} switches`));
     const facets = store.get("facets");
@@ -182,7 +187,7 @@
   };
 
   store.on(
-    ["current", "colour", "palette", "diverging", "seenTheme", "overlays", "facets", "neuron", "points"],
+    ["current", "colour", "palette", "diverging", "seenTheme", "overlays", "surface", "facets", "neuron", "points"],
     show,
   );
 })((globalThis.relutopo ??= {}));

@@ -56,9 +56,10 @@
   async function begin() {
     showNotes();
     store.on("current", showHead);
-    store.restore(location.hash, ["frame", "section"]);
+    const { hash } = location; // what is set now is written there while the frame is unpacked
+    store.restore(hash, ["frame", "section"]);
     await show(store.get("frame"));
-    store.restore(location.hash);
+    store.restore(hash);
     store.on("frame", () => show(store.get("frame")));
     rt.map.resize();
     rt.map.draw();

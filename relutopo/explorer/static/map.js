@@ -9,6 +9,7 @@
 
   const LOOKS = {
     boundary: { ink: "boundary", width: 2, casing: 1 },
+    own: { ink: "own", width: 3, casing: 1.2 },
     cut: { ink: "cut", width: 3, casing: 1.2 },
     cycle: { ink: "cycle", width: 3.5, casing: 1.4 },
     neuron: { ink: "neuron", width: 2.4, casing: 1 },
@@ -17,7 +18,7 @@
     hover: { ink: "ink", width: 1.6, casing: 0.8 },
     entered: { ink: "ink", width: 1.4, casing: 0.8 },
   };
-  const ORDER = ["graph", "entered", "cut", "boundary", "cycle", "neuron", "hover", "select"];
+  const ORDER = ["graph", "entered", "cut", "boundary", "own", "cycle", "neuron", "hover", "select"];
   const SMALL = 3.2; // pixels across a mean region below which facets are not drawn
   const LARGE = 14; // and above which they are drawn in full
   const SMALL_REGION = 22; // pixels across
@@ -88,7 +89,8 @@
      *
      * @param {string} name
      * @param {Float64Array|number[]} segments x, y, x, y of each; none removes the name
-     * @param {"boundary"|"cut"|"cycle"|"neuron"|"graph"|"select"|"hover"|"entered"} look
+     * @param {"boundary"|"cut"|"cycle"|"neuron"|"graph"|"select"|"hover"|"entered"|
+     *   "own"} look
      */
     setLines: (name, segments, look) => {
       const before = lines.get(name);
@@ -332,6 +334,8 @@
       const segments = name === "graph" ? isShown && frame.graph() : isShown && overlay.segments;
       map.setLines(`overlay:${name}`, segments, name === "graph" ? "graph" : overlay.look);
     }
+    const surface = frame.traceOf ? store.get("surface") : -1;
+    map.setLines("surface", surface < 0 ? null : frame.traceOf(rt.surfaceOf(frame, surface)), "own");
   }
 
   function setNeuron() {
@@ -400,7 +404,7 @@
   store.on("colour", setColours);
   store.on(["palette", "diverging", "seenTheme"], setPalettes);
   store.on("selection", setStates);
-  store.on("overlays", setOverlays);
+  store.on(["overlays", "surface"], setOverlays);
   store.on("neuron", setNeuron);
   store.on("region", () => outline("region", "select"));
   store.on("hover", () => outline("hover", "hover"));

@@ -108,6 +108,14 @@ void main() {
     at.colour = gl.getAttribLocation(program, "colour");
   }
 
+  /** The plane of the section in the cube: a, b, c, d of a x + b y + c z + d = 0, beyond it > 0. */
+  function planeInCube({ normal, at: height }) {
+    const scaled = normal.map((x, i) => x / unit.scale[i]);
+    const length = Math.hypot(...scaled);
+    const away = height - normal.reduce((sum, x, i) => sum + x * unit.middle[i], 0);
+    return [...scaled, -away].map((x) => x / length);
+  }
+
   /** Put a part on the card: places x, y, z of vertices, and perhaps colours. */
   function setPart(name, places, colours, how) {
     const before = parts[name];
@@ -138,14 +146,6 @@ void main() {
       for (let k = 0; k < 3; k++) found[3 * i + k] = places[3 * vertices[i] + k];
     }
     return found;
-  }
-
-  /** A point of the section, in space. */
-  function lifted(x, y) {
-    const { axis, at: height } = rt.current.plane;
-    const point = [x, y];
-    point.splice(axis, 0, height);
-    return point;
   }
 
   /** The corners of a facet in order. */
@@ -218,32 +218,32 @@ void main() {
     const bytes = coloursOfRegions();
     const owners = Array.from(skinFaces, (face) => faceBeside[2 * face]);
     const solid = { mode: gl.TRIANGLES, isCut: true, shade: 0.28 };
-    setPart("skin", placesOf(skin), ofTriangles(owners, bytes), solid);
+    const isFilled = store.get("filled") === "yes"; // else surfaces are seen by themselves
+    setPart("skin", isFilled ? placesOf(skin) : null, ofTriangles(owners, bytes), solid);
     setPart("skinEdges", placesOf(skinEdges()), null, {
       mode: gl.LINES, isCut: true, ink: "facet", alpha: 0.3,
     });
     const places = [];
     const regions = [];
-    const { offsets, corners, vertices, nRegions } = frame;
-    for (let region = 0; region < nRegions; region++) {
+    const { offsets, corners, vertices, nRegions, beside } = frame;
+    const { lifted } = frame.plane;
+    const point = (vertex) => lifted(vertices[2 * vertex], vertices[2 * vertex + 1]);
+    for (let region = 0; region < nRegions && isFilled; region++) {
       for (let i = offsets[region] + 2; i < offsets[region + 1]; i++) {
         regions.push(region);
         for (const j of [offsets[region], i - 1, i]) {
-          places.push(...lifted(vertices[2 * corners[j]], vertices[2 * corners[j] + 1]));
+          places.push(...point(corners[j]));
         }
       }
     }
     setPart("cap", places, ofTriangles(regions, bytes), { mode: gl.TRIANGLES, shade: 0.1 });
     const edges = [];
-    for (const vertex of frame.edges) {
-      edges.push(...lifted(vertices[2 * vertex], vertices[2 * vertex + 1]));
-    }
+    const border = []; // where the plane meets sides of the domain
+    frame.edges.forEach((vertex, i) => {
+      edges.push(...point(vertex));
+      if (beside[2 * (i >> 1) + 1] < 0) border.push(...point(vertex));
+    });
     setPart("edges", edges, null, { mode: gl.LINES, ink: "facet", alpha: 0.45 });
-    const [[left, right], [bottom, top]] = [0, 1, 2]
-      .filter((i) => i !== frame.plane.axis)
-      .map((i) => frame.block.bounds[i]);
-    const ring = [[left, bottom], [right, bottom], [right, top], [left, top]];
-    const border = ring.flatMap((p, i) => [...lifted(...p), ...lifted(...ring[(i + 1) % 4])]);
     setPart("border", border, null, { mode: gl.LINES, ink: "select", alpha: 1 });
   }
 
@@ -256,6 +256,11 @@ void main() {
         mode: gl.TRIANGLES, ink: look, alpha, shade: 0.45, isGlass: true,
       });
     }
+    const chosen = store.get("surface");
+    const own = chosen < 0 ? null : rt.surfaceOf(rt.current, chosen);
+    setPart("surface", own, null, {
+      mode: gl.TRIANGLES, ink: "own", alpha: 0.42, shade: 0.45, isGlass: true,
+    });
   }
 
   function setRegion() {
@@ -393,19 +398,19 @@ void main() {
     gl.uniformMatrix4fv(at.matrix, false, m);
     gl.uniform1f(at.dot_, DOT * density);
     rt.gl.colour(gl, at.casing, rt.colours.ink("casing"));
-    const plane = [0, 0, 0, -toCube([0, 0, 0].fill(frame.plane.at))[frame.plane.axis] - 1e-4];
-    plane[frame.plane.axis] = 1;
+    const plane = planeInCube(frame.plane);
+    plane[3] -= 1e-4;
     gl.enable(gl.BLEND);
     gl.blendFunc(gl.SRC_ALPHA, gl.ONE_MINUS_SRC_ALPHA);
     gl.enable(gl.DEPTH_TEST);
     gl.depthFunc(gl.LEQUAL);
     gl.enable(gl.POLYGON_OFFSET_FILL);
-    gl.polygonOffset(1, 1);
     const drawn = Object.entries(parts).sort(([, x], [, y]) => (x.isGlass ? 1 : 0) - (y.isGlass ? 1 : 0));
     for (const [, part] of drawn) {
       if (part.isOver) gl.disable(gl.DEPTH_TEST);
       else gl.enable(gl.DEPTH_TEST);
       gl.depthMask(!part.isGlass);
+      gl.polygonOffset(...(part.isGlass ? [0, 0] : [1, 1])); // glass on the block is in front of it
       gl.uniform4f(at.cut, ...(part.isCut ? plane : [0, 0, 0, -1]));
       gl.uniform1f(at.shade, part.shade ?? 0);
       gl.uniform1i(at.isDot, part.mode === gl.POINTS ? 1 : 0);
@@ -467,13 +472,13 @@ void main() {
     const b = (1 - (2 * top) / canvas.clientHeight) / FOCUS;
     const eye = back.map((x) => x * away);
     const ray = back.map((x, i) => -x + right[i] * a + up[i] * b);
-    const { axis, at: height } = frame.plane;
-    const plane = (height - unit.middle[axis]) * unit.scale[axis];
+    const plane = planeInCube(frame.plane);
+    const beyond = (t) => plane.reduce((sum, x, i) => sum + x * (i < 3 ? eye[i] + t * ray[i] : 1), 0);
     let [nearest, region] = [Infinity, -1];
-    const t = (plane - eye[axis]) / ray[axis];
-    if (t > 0) {
+    const t = beyond(0) / (beyond(0) - beyond(1));
+    if (t > 0 && Number.isFinite(t)) {
       const point = eye.map((x, i) => (x + t * ray[i]) / unit.scale[i] + unit.middle[i]);
-      const found = frame.locator().at(...point.filter((_, i) => i !== axis));
+      const found = frame.locator().at(...frame.plane.flat(point));
       if (found >= 0) [nearest, region] = [t, found];
     }
     const { skin, skinFaces, faceBeside, places } = frame.arrays;
@@ -481,7 +486,7 @@ void main() {
     for (let i = 0; i < skinFaces.length; i++) {
       const [p, q, r] = [skin[3 * i], skin[3 * i + 1], skin[3 * i + 2]].map(corner);
       const s = hit(eye, ray, p, q, r);
-      if (s > 0 && s < nearest && eye[axis] + s * ray[axis] <= plane) {
+      if (s > 0 && s < nearest && beyond(s) <= 0) {
         [nearest, region] = [s, faceBeside[2 * skinFaces[i]]];
       }
     }
@@ -555,27 +560,63 @@ void main() {
   // The plane of the section.
   const axisSelect = rt.byId("section-axis");
   const slider = rt.byId("section-at");
+  const angles = { turn: rt.byId("section-turn"), tilt: rt.byId("section-tilt") };
   const STEPS = 1000;
+  const FREE = { turn: 40, tilt: 55 }; // where planes of any direction begin
+
+  /** The equation of a plane. */
+  function equation({ normal, at: height }, inputs) {
+    const terms = normal.flatMap((x, i) => {
+      const size = rt.tickText(Math.abs(x), 2);
+      if (Number(size) === 0) return [];
+      return [`${x < 0 ? "−" : "+"} ${Number(size) === 1 ? "" : `${size} `}${inputs[i]}`];
+    });
+    const left = terms.join(" ").replace(/^\+ /, "").replace(/^− /, "−");
+    return `${left} = ${rt.format(height, 4)}`;
+  }
+
   function followSection() {
-    const { plane, block: { bounds, facts } } = rt.current;
+    const { plane, block: { facts } } = rt.current;
     if (!axisSelect.options.length) {
       facts.axes.forEach((name, i) => axisSelect.append(rt.element("option", { value: i }, name)));
+      axisSelect.append(rt.element("option", { value: "free" }, "any direction"));
     }
-    axisSelect.value = String(plane.axis);
-    const [low, high] = bounds[plane.axis];
+    axisSelect.value = plane.isFree ? "free" : String(plane.axis);
+    const [low, high] = plane.reach[0];
     slider.value = String(Math.round((STEPS * (plane.at - low)) / (high - low)));
-    const words = `${facts.inputs[plane.axis]} = ${rt.format(plane.at, 4)}`;
+    const words = equation(plane, facts.inputs);
     rt.byId("section-words").textContent = words;
     slider.setAttribute("aria-valuetext", words);
+    rt.byId("section-angles").hidden = !plane.isFree;
+    for (const [name, field] of Object.entries(angles)) {
+      if (!plane.isFree) continue;
+      field.value = String(plane[name]);
+      field.setAttribute("aria-valuetext", `${plane[name]} degrees, ${words}`);
+      field.nextElementSibling.textContent = `${rt.format(plane[name])}°`;
+    }
   }
-  axisSelect.addEventListener("change", () =>
-    store.set({ section: { axis: Number(axisSelect.value), at: null } }),
-  );
-  slider.addEventListener("input", () => {
-    const { axis } = rt.current.plane;
-    const [low, high] = rt.current.block.bounds[axis];
-    store.set({ section: { axis, at: low + ((high - low) * Number(slider.value)) / STEPS } });
+  axisSelect.addEventListener("change", () => {
+    const { value } = axisSelect;
+    store.set({
+      section: value === "free" ? { ...FREE, at: null } : { axis: Number(value), at: null },
+      view: null,
+    });
   });
+  slider.addEventListener("input", () => {
+    const [low, high] = rt.current.plane.reach[0];
+    const at = low + ((high - low) * Number(slider.value)) / STEPS;
+    store.set({ section: { ...store.get("section"), at } });
+  });
+  for (const [name, field] of Object.entries(angles)) {
+    field.addEventListener("input", () => {
+      // The same share of the way through the complex, whatever its width in the new direction.
+      const { plane, block: of } = rt.current;
+      const share = (plane.at - plane.reach[0][0]) / (plane.reach[0][1] - plane.reach[0][0]);
+      const { turn, tilt } = { ...plane, [name]: Number(field.value) };
+      const [low, high] = rt.planeOf(of, { turn, tilt, at: null }).reach[0];
+      store.set({ section: { turn, tilt, at: low + share * (high - low) } });
+    });
+  }
 
   function setFrame() {
     const frame = rt.current;
@@ -614,8 +655,8 @@ void main() {
       redraw();
     });
   store.on("current", setFrame);
-  when(["colour", "palette", "diverging", "seenTheme", "selection", "threshold"], setSolid);
-  when("overlays", setSurfaces);
+  when(["colour", "palette", "diverging", "seenTheme", "selection", "threshold", "filled"], setSolid);
+  when(["overlays", "surface"], setSurfaces);
   when("region", setRegion);
   when(["points", "seenTheme"], setPoints);
   when("spin", () => {});
