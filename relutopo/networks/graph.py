@@ -24,9 +24,8 @@ so the bound covers underflow too, and it is zero exactly where every product is
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -40,7 +39,7 @@ from relutopo.checks import check_integer
 from relutopo.errors import FloatRangeError, InputError
 from relutopo.networks.network import AffineMaps, Network
 
-__all__ = ["Affine", "ChainLayer", "GraphNetwork", "Kink", "Matrix", "first_equal_rows"]
+__all__ = ["Affine", "GraphNetwork", "Kink", "Matrix", "first_equal_rows"]
 
 Matrix: TypeAlias = NDArray[np.float64] | sparse.csr_array
 """A dense or a sparse matrix, whichever is smaller."""
@@ -49,9 +48,6 @@ _SMALLEST_WEIGHT = 2.0**-300
 _UNDERFLOW = 2.0**-600
 _LARGEST = 1e140
 """Squares and products of two numbers up to here do not overflow."""
-_MODERATE = 2.0**256
-_DENSE = 0.25
-"""From which share of entries on that are not zero a matrix is used as a dense one."""
 _NUMBERS_AT_ONCE = 2**20
 
 
@@ -162,30 +158,6 @@ class _IntegerAffine:
 
 
 @dataclass(frozen=True)
-class ChainLayer:
-    """A layer as an affine image of the layer before: weights @ (slope(z) * z) + bias.
-
-    Attributes
-    ----------
-    weights : (n, n_before) ndarray
-        Each entry is rounded at most `n_roundings` times.
-    bias, bias_error : (n,) ndarrays
-        The bias, and a bound of how far it is off.
-    n_roundings : int
-    slopes_on, slopes_off : (n_before,) ndarrays
-        Slopes of the units of the layer before, where they are active and elsewhere: 1 and 0 for
-        ReLUs.
-    """
-
-    weights: NDArray[np.float64]
-    bias: NDArray[np.float64]
-    bias_error: NDArray[np.float64]
-    n_roundings: int
-    slopes_on: NDArray[np.float64]
-    slopes_off: NDArray[np.float64]
-
-
-@dataclass(frozen=True)
 class _Target:
     """A value that belongs to a layer, and where its units start there."""
 
@@ -247,7 +219,7 @@ class GraphNetwork(Frozen, Network):
             sizes.append(node.size)
         self.layer_sizes = tuple(sum(target.size for target in layer) for layer in hidden)
         self._layers = [*hidden, [_Target(len(self.nodes), self.n_outputs, 0)]]
-        self._depths = depths
+        self.depths = tuple(depths)
         self._widest = max(sizes)
 
     def __repr__(self) -> str:
@@ -281,89 +253,6 @@ class GraphNetwork(Frozen, Network):
             )
         return super().equal_outputs()
 
-    def chain(self, magnitude: NDArray[np.float64]) -> tuple[ChainLayer, ...] | None:
-        """Return the hidden layers from the second on, if they are those of a perceptron.
-
-        They are if each layer is a dense image of the layer before, of which all units may be
-        leaky, scaled and moved afterwards or not, as by batch normalisation; and if no squares of
-        numbers overflow.
-
-        Parameters
-        ----------
-        magnitude : (d,) ndarray
-            Bound of the coordinates.
-
-        Examples
-        --------
-        >>> from relutopo.networks.perceptron import ReluNetwork, relu_nodes
-        >>> net = ReluNetwork([[[1.0]], [[2.0]], [[1.0]]], [[0.0], [3.0], [0.0]])
-        >>> (layer,) = GraphNetwork(1, relu_nodes(net)).chain(np.ones(1))
-        >>> layer.weights.tolist(), layer.bias.tolist(), layer.bias_error.tolist()
-        ([[2.0]], [3.0], [0.0])
-        """
-        kinks = sorted(self._place)
-        if len(kinks) != len(self.layer_sizes):
-            return None
-        layers: list[ChainLayer] = []
-        for before, kink in pairwise(kinks):
-            node, source = self.nodes[before - 1], self.nodes[kink - 1]
-            assert isinstance(node, Kink)
-            assert isinstance(source, Kink)
-            if self._depths[kink] != self._depths[before] + 1:
-                return None
-            layer = self._image_of(before, source.source)
-            if layer is None:
-                return None
-            layers.append(replace(layer, slopes_on=node.slope_on, slopes_off=node.slope_off))
-        return tuple(layers) if self._is_moderate(layers, magnitude) else None
-
-    def _image_of(self, before: int, number: int) -> ChainLayer | None:
-        """Return a value as an affine image of another one, scaled and moved or not."""
-        node = self.nodes[number - 1]
-        if not isinstance(node, Affine) or len(node.sources) != 1:
-            return None
-        (source,), (matrix,) = node.sources, node.matrices
-        if source == before:
-            counts = np.diff(sparse.csr_array(matrix).indptr)
-            # Comparisons of two entries, as pooling makes them, are left to structure.
-            if counts.mean() < _DENSE * matrix.shape[1] or counts.max() <= 2 < matrix.shape[1]:
-                return None
-            dense = matrix if isinstance(matrix, np.ndarray) else matrix.toarray()
-            plain = np.ones(dense.shape[1])
-            return ChainLayer(dense, node.bias, np.zeros(node.size), 0, plain, 0 * plain)
-        if source <= before or matrix.shape[0] != matrix.shape[1]:
-            return None
-        rows = sparse.csr_array(matrix)
-        factors = rows.diagonal()
-        if rows.nnz != np.count_nonzero(factors):
-            return None
-        inner = self._image_of(before, source)
-        if inner is None:
-            return None
-        moved = factors * inner.bias
-        # Two roundings, and that of the bound.
-        sizes = np.abs(moved) + np.abs(node.bias)
-        error = 1.01 * (np.abs(factors) * inner.bias_error + gamma(3) * sizes)
-        return replace(
-            inner,
-            weights=factors[:, None] * inner.weights,
-            bias=moved + node.bias,
-            bias_error=error,
-            n_roundings=inner.n_roundings + 1,
-        )
-
-    def _is_moderate(self, layers: Sequence[ChainLayer], magnitude: NDArray[np.float64]) -> bool:
-        if not layers:
-            return True
-        patterns = np.ones((1, self.n_neurons), dtype=bool)
-        first = self.affine_maps(0, patterns, magnitude).planes[0]
-        height = float((np.abs(first).T @ np.append(magnitude, 1.0)).max())
-        for layer in layers:
-            slopes = np.abs([layer.slopes_on, layer.slopes_off]).max(initial=1.0)
-            widest = layer.weights.shape[1] * float(np.abs(layer.weights).max() * slopes)
-            height = max(1.0, height) * max(1.0, widest) + float(np.abs(layer.bias).max())
-        return height < _MODERATE
-
     @cached_property
     def may_vanish(self) -> bool:
         """Whether a neuron behind others may be zero on a whole region, as it has no bias."""
@@ -376,6 +265,10 @@ class GraphNetwork(Frozen, Network):
     def targets(self, layer: int) -> list[tuple[int, int, int]]:
         """Return what a layer consists of: the number of a value, its size, its first unit."""
         return [(target.value, target.size, target.start) for target in self._layers[layer]]
+
+    def size_of(self, number: int) -> int:
+        """Return the number of entries of a value."""
+        return self.nodes[number - 1].size if number else self.input_dim
 
     def first_neuron(self, number: int) -> int:
         """Return the first neuron of the kink whose result is a value."""
@@ -553,7 +446,7 @@ class GraphNetwork(Frozen, Network):
         """Return the exact map of the layer after the `earlier` ones; see `Network`."""
 
         def given(number: int, rows: NDArray[np.int64]) -> Integers:
-            if self._depths[number] == 0:
+            if self.depths[number] == 0:
                 return self._fixed_planes(number)[rows]
             layer, start = self._place[number]
             neurons = self.layer_offsets[layer] + start + rows
@@ -588,7 +481,7 @@ class GraphNetwork(Frozen, Network):
         return number == 0 or number in self._place
 
     def _is_fixed_or_kink(self, number: int) -> bool:
-        return self._depths[number] == 0 or number in self._place
+        return self.depths[number] == 0 or number in self._place
 
     def _fixed_planes(self, number: int) -> Integers:
         """Return the planes of a value before all kinks, which are the same on all regions."""

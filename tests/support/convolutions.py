@@ -1,4 +1,4 @@
-"""Small convolutional and residual networks at random, with exact ties, on planes."""
+"""Small convolutional, residual and dense networks at random, with exact ties, on planes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import nn
 
 from relutopo import AffineSlice, Box
 
-__all__ = ["random_perceptron", "random_plane", "random_stack"]
+__all__ = ["random_perceptron", "random_plane", "random_skips", "random_stack"]
 
 Rng = np.random.Generator
 
@@ -27,6 +27,18 @@ class _Sum(nn.Module):
         """Return the sum."""
         result: torch.Tensor = x + self.inner(x)
         return result
+
+
+class _Beside(nn.Module):
+    """x and f(x), one after the other."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return both."""
+        return torch.cat([x, self.inner(x)], dim=1)
 
 
 def random_stack(rng: Rng, most_layers: int = 4) -> tuple[nn.Sequential, tuple[int, int, int]]:
@@ -111,6 +123,43 @@ def random_perceptron(rng: Rng) -> tuple[nn.Sequential, tuple[int]]:
     model = nn.Sequential(*layers, nn.Linear(sizes[-1], 1)).double().eval()
     _draw_weights(model, rng)
     return model, (sizes[0],)
+
+
+def random_skips(rng: Rng) -> tuple[nn.Sequential, tuple[int]]:
+    """Return dense layers that values go round, added or joined to their results.
+
+    In half of them weights are small integers, so that many zeros coincide, and biases vanish in
+    some.
+    """
+    n = n_inputs = int(rng.integers(2, 7))
+    has_bias = bool(rng.random() < 0.7)
+    layers: list[nn.Module] = []
+
+    def dense(fan_in: int, size: int, *, kink: bool = True) -> list[nn.Module]:
+        some: list[nn.Module] = [nn.Linear(fan_in, size, bias=has_bias)]
+        if rng.random() < 0.3:
+            some.append(nn.BatchNorm1d(size))
+        return [*some, _random_kink(rng, size)] if kink else some
+
+    for _ in range(int(rng.integers(1, 4))):
+        size, chance = int(rng.integers(1, 7)), rng.random()
+        if chance < 0.3:
+            size = int(rng.integers(2, 7))
+            layers += dense(n, size, kink=bool(rng.random() < 0.7))
+            n = size
+        elif chance < 0.7:
+            inner = nn.Sequential(*dense(n, size), *dense(size, n, kink=bool(rng.random() < 0.3)))
+            layers.append(_Sum(inner))
+            if rng.random() < 0.5:
+                layers.append(_random_kink(rng, n))
+        elif chance < 0.8:
+            layers.append(_Sum(nn.Sequential(*dense(n, n))))
+        else:
+            layers.append(_Beside(nn.Sequential(*dense(n, size))))
+            n += size
+    model = nn.Sequential(*layers, *dense(n, 3), nn.Linear(3, 1)).double().eval()
+    _draw_weights(model, rng)
+    return model, (n_inputs,)
 
 
 def _random_kink(rng: Rng, size: int) -> nn.Module:

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import relutopo as rt
-from convolutions import random_perceptron, random_plane, random_stack
+from convolutions import random_perceptron, random_plane, random_skips, random_stack
 from properties import examples
 from relutopo.errors import LimitReachedError
+from relutopo.networks.chains import chain_of
 from relutopo.networks.graph import GraphNetwork
 from relutopo.networks.local_maps import LocalGraph, Place
 from relutopo.testing import assert_same_complex
@@ -58,6 +59,26 @@ def test_cells_of_perceptrons_on_planes_are_those_of_exact(
     assert_same_complex(found, rt.decompose(model, plane, enumerator="exact"))
 
 
+@examples(60)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 12), st.sampled_from([3, 10**9]))
+def test_cells_of_networks_with_skips_are_those_of_exact(
+    seed: int, size: int, siblings: int
+) -> None:
+    """What goes round a layer is carried beside it, in maps and in values at vertices."""
+    rng = np.random.default_rng(seed)
+    model, shape = random_skips(rng)
+    plane = random_plane(rng, shape, 2.0 ** rng.integers(-2, 3))
+    network = rt.as_network(model, shape).restricted(plane.origin, plane.basis)
+    blocks = tuning.Tuning(
+        numbers_at_once=1, fewest=size, fewest_at_last=size, siblings=siblings, wide_last=2
+    )
+    try:
+        found = planar.enumerate_planar(network, plane, 1000, None, 1, blocks)
+    except LimitReachedError:
+        return
+    assert_same_complex(found, rt.decompose(model, plane, enumerator="exact"))
+
+
 def test_what_is_a_perceptron() -> None:
     torch.manual_seed(0)
     dense = [nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 6), nn.BatchNorm1d(6), nn.ReLU()]
@@ -73,16 +94,17 @@ def test_what_is_a_perceptron() -> None:
         model = nn.Sequential(*layers, nn.LazyLinear(2)).double()
         model.eval()(torch.zeros(1, 4, dtype=torch.float64))
         network = rt.as_network(model, (4,))
-        found = network.chain(ones) if isinstance(network, GraphNetwork) else ()
+        found = chain_of(network, ones) if isinstance(network, GraphNetwork) else ()
         assert (found is not None) == is_chain
         for layer in found or ():
-            assert layer.n_roundings <= 1
+            sizes = np.linalg.norm(layer.weights, axis=1)
+            assert (layer.weight_errors <= 1.02 * 2.0**-53 * sizes).all()
     huge = nn.Sequential(*dense, nn.Linear(6, 1)).double().eval()
     with torch.no_grad():
         huge[2].weight *= 2.0**260
     network = rt.as_network(huge, (4,))
     assert isinstance(network, GraphNetwork)
-    assert network.chain(ones) is None
+    assert chain_of(network, ones) is None
 
 
 @pytest.mark.parametrize("pool", [nn.MaxPool2d(2), nn.MaxPool2d(3, 2), nn.AdaptiveMaxPool2d(3)])

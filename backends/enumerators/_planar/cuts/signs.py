@@ -37,7 +37,7 @@ __all__ = [
 
 @njit(cache=True)
 def _beyond_in_plane(planes, p, errors, e, x0, x1, deviation, if_above, if_below):
-    for j in range(planes.shape[2]):
+    for j in range(errors.shape[1]):
         a, b, c = planes[p, 0, j], planes[p, 1, j], planes[p, 2, j]
         z = c + a * x0 + b * x1
         size, slope = abs(c) + abs(a * x0) + abs(b * x1), abs(a) + abs(b)
@@ -48,7 +48,7 @@ def _beyond_in_plane(planes, p, errors, e, x0, x1, deviation, if_above, if_below
 
 @njit(cache=True)
 def _beyond_on_line(planes, p, errors, e, x0, deviation, if_above, if_below):
-    for j in range(planes.shape[2]):
+    for j in range(errors.shape[1]):
         a, c = planes[p, 0, j], planes[p, 1, j]
         z = c + a * x0
         size = abs(c) + abs(a * x0)
@@ -68,7 +68,7 @@ def corner_signs(regions, maps, cells, beside, signs, n_unknown):
     plane_of, error_of = maps.plane_of, maps.error_of
     own_ptr, own, x, deviation = beside.own_ptr, beside.own, cells.x, cells.deviation
     positive, negative, unknown = signs.positive, signs.negative, signs.unknown
-    d, n, n_words = x.shape[1], planes.shape[2], positive.shape[1]
+    d, n, n_words = x.shape[1], errors.shape[1], positive.shape[1]
     if_above, if_below = np.ones(64 * n_words), np.ones(64 * n_words)
     for r in regions:
         p, e = plane_of[r], error_of[r]

@@ -20,6 +20,11 @@ a time, and f flips after it, each a term that is added or taken away, round at 
 n / 4 + 8 + 2 f times in a row, which is the index of γ; no partial sum exceeds the sum of the
 absolute terms.
 
+What values go round a layer are carried beside its units (`relutopo.networks.chains`): further
+columns of its maps, with the slope 1 in every pattern, whose zeros cut nothing. They count in all
+norms. Weights that are products are off themselves: a row by r_j in Euclidean norm, which is as
+much as r_j / (u ‖W_j‖) more roundings.
+
 Where the units before are leaky, no product of matrices may leave out those that are inactive, and
 a flip changes a unit's slope by a *jump*. Then ‖W_j‖ and ‖W‖ are those of W times the steepest
 slope of each layer. A jump is at most twice the steepest slope, is rounded, and so are its two
@@ -37,7 +42,8 @@ from numpy.typing import NDArray
 
 from relutopo.arithmetic.rounding import SMALLEST_REACH, UNDERFLOW, UNIT_ROUNDOFF
 from relutopo.geometry.patterns import unpack_patterns
-from relutopo.networks.graph import ChainLayer, GraphNetwork
+from relutopo.networks.chains import ChainLayer, chain_of
+from relutopo.networks.graph import GraphNetwork
 from relutopo.networks.network import Network
 from relutopo.networks.perceptron import ReluNetwork
 from relutopo.system.compilation import njit
@@ -62,6 +68,9 @@ __all__ = ["MapChain"]
 _NUMBERS_AT_ONCE = 2**15
 """How many numbers maps have that are made before they are used, while they are in the cache."""
 
+_MOST_ROUNDINGS = 2**12
+"""Weights that are off by more than so many roundings count as if they were larger."""
+
 
 def _is_sparse(earlier: Maps, siblings: int) -> bool:
     """Return whether parents have fewer children on average."""
@@ -75,8 +84,8 @@ class MapChain:
     Parameters
     ----------
     network : Network
-        A `ReluNetwork`, a graph that is one behind the first layer, or one that gives its maps from
-        patterns alone.
+        A `ReluNetwork`, a graph whose layers form a chain, or one that gives its maps from patterns
+        alone.
     magnitude : (d,) ndarray
         Bound of the coordinates.
     tuning : Tuning
@@ -111,6 +120,12 @@ class MapChain:
             self._layers[layer] = _Layer.of(found, offset, smallest, is_last=layer == last)
 
     @property
+    def _carries_input(self) -> bool:
+        """Whether the input is carried beside the first layer."""
+        second = self._layers.get(1)
+        return second is not None and second.n_before < len(second.columns) - 1
+
+    @property
     def is_chain(self) -> bool:
         """Whether each layer's maps come from those of the layer before."""
         return len(self._layers) + 1 >= len(self._network.layer_sizes)
@@ -132,7 +147,12 @@ class MapChain:
         sizes = 1.01 * norms_of_rows(maps.errors) if layer == 0 else np.zeros(len(patterns))
         norms = sizes[:, None] / reach
         limit = float(self._magnitude.min())
-        return Maps(maps.planes, every, maps.errors, every, norms, limit)
+        planes = maps.planes
+        if layer == 0 and self._carries_input:
+            d = len(self._magnitude)
+            inputs = np.broadcast_to(np.eye(d + 1, d), (len(planes), d + 1, d))
+            planes = np.concatenate([planes, inputs], axis=2)
+        return Maps(planes, every, maps.errors, every, norms, limit)
 
     def some(
         self, stage: Stage, maps: Maps, cells: PlanarCells, beside: Beside
@@ -247,12 +267,12 @@ class MapChain:
 def _chain(network: Network, magnitude: NDArray[np.float64]) -> Sequence[ChainLayer]:
     """Return the hidden layers from the second on; none of a graph that is no perceptron."""
     if isinstance(network, GraphNetwork):
-        return network.chain(magnitude) or ()
+        return chain_of(network, magnitude) or ()
     if not isinstance(network, ReluNetwork):
         return ()
     pairs = zip(network.weights[1:-1], network.biases[1:-1], strict=True)
     return [
-        ChainLayer(w, b, np.zeros_like(b), 0, np.ones(w.shape[1]), np.zeros(w.shape[1]))
+        ChainLayer(w, 0 * b, b, 0 * b, np.ones(w.shape[1]), np.zeros(w.shape[1]), n_units=len(b))
         for w, b in pairs
     ]
 
@@ -260,15 +280,20 @@ def _chain(network: Network, magnitude: NDArray[np.float64]) -> Sequence[ChainLa
 class _Layer(NamedTuple):
     """Weights and biases of a layer as kernels take them.
 
-    `columns` has the columns of W as rows, and a row of zeros. A unit of the layer before has
-    `slopes_on` where it is active, `slopes_off` elsewhere, and `jumps` is the difference; all are 1
-    and 0 for `is_relu`. With D the slopes of any pattern, `norm` is a bound of ‖W D‖, or 0 for the
-    last layer until it is needed, and `row_norms` of ‖W_j D‖; where a pattern changes it does so by
-    at most `change` times as much. Weights are rounded `n_roundings` times, a switch rounds
-    `n_of_switch` times, and the bias is off by at most `bias_error`.
+    `columns` has the columns of W as rows, and a row of zeros; the first `n_before` are those of
+    the units before, the first `n_units` numbers in each those of the layer's units, and all others
+    are of what is carried. A unit of the layer before has `slopes_on` where it is active,
+    `slopes_off` elsewhere, and `jumps` is the difference; all are 1 and 0 for `is_relu`, and 1 and
+    1 for what is carried. With D the slopes of any pattern, `norm` is a bound of ‖W D‖, or 0 for
+    the last layer until it is needed, and `row_norms` of ‖W_j D‖; where a pattern changes it does
+    so by at most `change` times as much. Weights are off by as much as `n_roundings` of rows with
+    the norms `row_norms`, a switch rounds `n_of_switch` times, and the bias is off by at most
+    `bias_error`.
     """
 
     offset: int
+    n_before: int
+    n_units: int
     columns: NDArray[np.float64]
     slopes_on: NDArray[np.float64]
     slopes_off: NDArray[np.float64]
@@ -276,6 +301,7 @@ class _Layer(NamedTuple):
     is_relu: bool
     change: float
     row_norms: NDArray[np.float64]
+    weight_error: float
     norm: float
     bias: NDArray[np.float64]
     bias_error: NDArray[np.float64]
@@ -287,23 +313,32 @@ class _Layer(NamedTuple):
     def of(cls, layer: ChainLayer, offset: int, underflow: float, is_last: bool) -> _Layer:
         """Return a layer whose inputs are neurons from `offset` on."""
         weights, on, off = layer.weights, layer.slopes_on, layer.slopes_off
+        carried = np.ones(weights.shape[1] - len(on))
         is_relu = bool((on == 1).all()) and not off.any()
         steepest = float(np.maximum(np.abs(on), np.abs(off)).max(initial=1.0))
         jumps = on - off
+        norms = norms_of_rows(weights) * (1 + 2.0**-20)
+        # Where large terms cancelled, the norm of a row is taken for more than it is.
+        norms = np.maximum(norms, layer.weight_errors / (_MOST_ROUNDINGS * UNIT_ROUNDOFF))
+        of_rows = layer.weight_errors[norms > 0] / (UNIT_ROUNDOFF * norms[norms > 0])
+        n_roundings = int(np.ceil(of_rows.max(initial=0.0)))
         this = cls(
             offset=offset,
+            n_before=len(on),
+            n_units=layer.n_units,
             columns=np.ascontiguousarray(np.vstack([weights.T, np.zeros(len(weights))])),
-            slopes_on=on,
-            slopes_off=off,
+            slopes_on=np.append(on, carried),
+            slopes_off=np.append(off, carried),
             jumps=jumps,
             is_relu=is_relu,
             change=1.0 if is_relu else 1.01 * float(np.abs(jumps).max(initial=1.0)),
-            row_norms=steepest * norms_of_rows(weights) * (1 + 2.0**-20),
+            row_norms=steepest * norms,
+            weight_error=float(norms_of_rows(layer.weight_errors[None])[0]),
             norm=0.0,
             bias=layer.bias,
             bias_error=layer.bias_error,
             # A slope is one factor more; a jump is rounded, and so is what it is taken times.
-            n_roundings=layer.n_roundings + (0 if is_relu else 2),
+            n_roundings=n_roundings + (0 if is_relu else 2),
             n_of_switch=2 if is_relu else 8,
             underflow=underflow,
         )
@@ -313,6 +348,8 @@ class _Layer(NamedTuple):
     def with_norm(self) -> _Layer:
         """Return the layer with its norm."""
         norm = spectral_norm_bound(self.columns)
+        if self.weight_error:
+            norm += 1.01 * self.weight_error
         if not self.is_relu:
             slopes = np.abs([self.slopes_on, self.slopes_off])
             norm *= 1.01 * float(slopes.max(initial=1.0))
@@ -353,7 +390,7 @@ def _no_signs(n_vertices, n_units):
 @njit(cache=True, nogil=True)
 def _all_signs(maps, cells, beside):
     """Return the signs at all vertices."""
-    signs = _no_signs(len(cells.x), maps.planes.shape[2])
+    signs = _no_signs(len(cells.x), maps.errors.shape[1])
     regions = np.arange(len(maps.plane_of)).astype(np.int32)
     # For the plain number 0 it would be compiled apart.
     unknown, n_unknown = corner_signs(regions, maps, cells, beside, signs, np.int64(0))
@@ -363,7 +400,7 @@ def _all_signs(maps, cells, beside):
 @njit(cache=True, nogil=True)
 def _next(this, planes, cells, beside, earlier):
     """Return the maps of a layer, in `planes`, and its signs at vertices."""
-    n_regions, n_before, n = len(cells.packed), len(this.columns) - 1, this.columns.shape[1]
+    n_regions, n_before, n = len(cells.packed), this.n_before, this.columns.shape[1]
     first, last = this.offset >> 3, (this.offset + n_before + 7) >> 3
     # So many round no more than the product itself.
     most = n_before // 8 + 4
@@ -378,7 +415,7 @@ def _next(this, planes, cells, beside, earlier):
     errors, norms = _bounds(this, earlier, parents, n_flips, reach)
     every, error_of = np.arange(n_regions, dtype=np.int32), np.empty(n_regions, np.int32)
     maps = Maps(planes, every, errors, error_of, norms, reach.min())
-    signs, n_unknown = _no_signs(len(cells.x), n), np.int64(0)
+    signs, n_unknown = _no_signs(len(cells.x), this.n_units), np.int64(0)
     at_once = max(1, _NUMBERS_AT_ONCE // (3 * n))
     for start in range(0, n_regions, at_once):
         regions = order[start : start + at_once]
@@ -401,28 +438,31 @@ def _bounds(this, earlier, parents, n_flips, reach):
         p = parents.of[r]
         fill(before_norms[p], earlier.norms[earlier.error_of[r]])
         most_flips[p] = max(most_flips[p], n_flips[r])
-    errors, norms = np.zeros((n_parents + 1, n)), np.zeros((n_parents + 1, 3))
+    errors, norms = np.zeros((n_parents + 1, this.n_units)), np.zeros((n_parents + 1, 3))
     row_norms, bias = this.row_norms, this.bias
     total = norm_from(np.sum(row_norms**2), row_norms)
     bias_norm = norm_from(np.sum(bias**2), bias)
     bias_error = norm_from(np.sum(this.bias_error**2), this.bias_error)
-    fill(errors[n_parents], this.bias_error)
+    fill(errors[n_parents], this.bias_error[: this.n_units])
     norms[n_parents, 2] = bias_error
     for p in range(n_parents):
         n_roundings = n_before // 4 + 8 + this.n_of_switch * most_flips[p] + this.n_roundings
         # γ, and the roundings of this bound itself.
         rounding = 1.02 * n_roundings * UNIT_ROUNDOFF
         smallest = n_roundings * 4 * this.underflow
-        scale = 0.0
+        scale, lost = 0.0, 0.0
         for m in range(3):
             row = parents.rows[p]
             square = sum_of_squares(earlier.planes, row, m)
             height = rounding * norm_from(square, earlier.planes[row, m])
             scale += reach[m] * (1.02 * before_norms[p, m] + height)
-            norms[p, m] = 1.02 * this.norm * before_norms[p, m] + total * height + n * smallest
+            norms[p, m] = 1.02 * this.norm * before_norms[p, m] + total * height
+            if height > 0.0 or before_norms[p, m] > 0.0:  # products with zeros lose nothing
+                norms[p, m] += n * smallest
+                lost = smallest
         norms[p, 2] += rounding * bias_norm + bias_error
-        for j in range(n):
-            errors[p, j] = row_norms[j] * scale + rounding * abs(bias[j]) + smallest
+        for j in range(this.n_units):
+            errors[p, j] = row_norms[j] * scale + rounding * abs(bias[j]) + lost
             errors[p, j] += this.bias_error[j]
     return errors, norms
 
@@ -432,17 +472,18 @@ def _fill(regions, this, packed, earlier, parents, before, maps):
     """Fill the maps of some regions, and which row of errors they have, from those before."""
     offset, columns, planes = this.offset, this.columns, maps.planes
     rows, parent_of, error_of = parents.rows, parents.of, maps.error_of
-    n_before = len(columns) - 1
+    n_before, n_inputs = this.n_before, len(columns) - 1
     # The bytes of a pattern that hold the layer before, and its bits in them.
     first, last, shift = offset >> 3, (offset + n_before + 7) >> 3, offset & 7
     mask = np.zeros(last - first, np.uint8)
     for i in range(n_before):
         mask[(shift + i) >> 3] |= np.uint8(1 << ((shift + i) & 7))
-    units = np.empty(8 * (last - first), np.int64)
-    every, slopes = shift + np.arange(n_before), this.slopes_on.copy()
+    units = np.empty(8 * (last - first) + n_inputs - n_before, np.int64)
+    every, slopes = shift + np.arange(n_inputs), this.slopes_on.copy()
+    always_active = not this.is_relu or n_inputs > n_before
     for r in regions:
         p = parent_of[r]
-        is_active = np.uint8(not this.is_relu)
+        is_active = np.uint8(always_active)
         for i in range(last - first):
             is_active |= packed[r, first + i] & mask[i]
         error_of[r] = p if is_active else len(rows)
@@ -455,10 +496,14 @@ def _fill(regions, this, packed, earlier, parents, before, maps):
                 switch(planes, r, other, sign * this.jumps[i], earlier, rows[p], columns, i)
                 other = r
         elif this.is_relu:
-            active = units[: active_units(packed, r, first, mask, units)]
+            n_active = active_units(packed, r, first, mask, units)
+            for i in range(n_before, n_inputs):
+                units[n_active] = shift + i
+                n_active += 1
+            active = units[:n_active]
             multiply(planes, r, earlier, rows[p], columns, this.bias, active, shift, slopes)
         else:
-            for bit in every:
+            for bit in every[:n_before]:
                 is_on = (packed[r, first + (bit >> 3)] >> (bit & 7)) & 1
                 slopes[bit - shift] = (this.slopes_on if is_on else this.slopes_off)[bit - shift]
             multiply(planes, r, earlier, rows[p], columns, this.bias, every, shift, slopes)

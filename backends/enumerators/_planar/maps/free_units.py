@@ -46,7 +46,7 @@ class Switching(NamedTuple):
     bits : (n_regions, n_bytes) ndarray of uint8
         Each region's pattern of F.
     n_always : int
-        How many other units of the layer before are active throughout.
+        How many other units of the layer before are active throughout, and what is carried.
     """
 
     units: NDArray[np.int64]
@@ -100,7 +100,7 @@ def find_free(this, cells, beside, earlier):
     earlier : Maps
         Of the layer before.
     """
-    n_before, n = len(this.columns) - 1, this.columns.shape[1]
+    n_inputs, n = len(this.columns) - 1, this.n_units
     p, e = earlier.plane_of[0], earlier.error_of[0]
     deviation = cells.deviation.max()
     middle, half, reach = np.empty(2), np.empty(2), np.ones(3)
@@ -120,10 +120,10 @@ def find_free(this, cells, beside, earlier):
 
     bits = switching.bits
     order, before, n_flips = forest(
-        cells.region_ptr, beside.across, earlier.plane_of, bits, 0, bits.shape[1], n_before
+        cells.region_ptr, beside.across, earlier.plane_of, bits, 0, bits.shape[1], this.n_before
     )
     n_flips += _flips_from_base(order, before, switching)
-    n_roundings = n_before // 4 + 8 + 2 * n_flips.max() + this.n_roundings
+    n_roundings = n_inputs // 4 + 8 + 2 * n_flips.max() + this.n_roundings
     rounding = 1.02 * n_roundings * UNIT_ROUNDOFF
     scale = 0.0
     for k in range(3):
@@ -133,13 +133,13 @@ def find_free(this, cells, beside, earlier):
     error = this.row_norms * scale + rounding * np.abs(this.bias)
     error += n_roundings * 4 * this.underflow + this.bias_error
 
-    first = this.offset + n_before
+    first = this.offset + this.n_before
     units, n_free = np.empty(n, np.int64), 0
     always = np.zeros((first + n + 7) >> 3, np.uint8)
     for j in range(n):
         at, size, spread = _over_box(base[0, 0, j], base[0, 1, j], base[0, 2, j], middle, half)
         at += center[j]
-        slack = (n_before + 16) * UNIT_ROUNDOFF * (size + radius[j]) + UNDERFLOW
+        slack = (n_inputs + 16) * UNIT_ROUNDOFF * (size + radius[j]) + UNDERFLOW
         if not abs(at) > spread + ONCE * radius[j] + TWICE * error[j] + slack:
             units[n_free] = j
             n_free += 1
@@ -164,13 +164,14 @@ def find_free(this, cells, beside, earlier):
 @njit(cache=True)
 def _switching(this, packed, earlier, middle, half):
     """Return the units F, and those of the layer before that are active in D."""
-    n_before, first, shift = len(this.columns) - 1, this.offset >> 3, this.offset & 7
+    n_before, n_inputs = this.n_before, len(this.columns) - 1
+    first, shift = this.offset >> 3, this.offset & 7
     plane, errors = earlier.planes[earlier.plane_of[0]], earlier.errors[earlier.error_of[0]]
     mask = np.zeros((shift + n_before + 7) >> 3, np.uint8)
     for r in range(len(packed)):
         for i in range(len(mask)):
             mask[i] |= packed[r, first + i] ^ packed[0, first + i]
-    units, active = np.empty(n_before, np.int64), np.empty(n_before, np.int64)
+    units, active = np.empty(n_before, np.int64), np.empty(n_inputs, np.int64)
     is_on, overshoot = np.empty(n_before, np.bool_), np.empty(n_before)
     n_switching = n_active = n_always = 0
     for i in range(n_before):
@@ -188,6 +189,10 @@ def _switching(this, packed, earlier, middle, half):
         if on:
             active[n_active] = i
             n_active += 1
+    for i in range(n_before, n_inputs):
+        active[n_active] = i
+        n_active += 1
+        n_always += 1
     units = units[:n_switching]
     bits = np.zeros((len(packed), (n_switching + 7) >> 3), np.uint8)
     for r in range(len(packed)):

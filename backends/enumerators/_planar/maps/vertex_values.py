@@ -10,7 +10,7 @@ For all such regions the values ẑ at v obey ::
 
     ‖ẑ - Z(x̂)‖ ≤ e
 
-in Euclidean norm over the neurons. How far x̂ is from v is told apart (`PlanarCells.deviation`), so
+in Euclidean norm over the neurons, and what is carried beside them. How far x̂ is from v is told apart (`PlanarCells.deviation`), so
 that it is not passed on. By the inequality of Cauchy and Schwarz the next layer's values, computed
 with the pattern D of one of those regions, are off by at most ::
 
@@ -188,8 +188,11 @@ def _compare(z, threshold, if_above, if_below):
 
 
 @njit(cache=True)
-def _active_units(first, last, bits, vertex_owner, own, n_before, units):
-    """Collect the units that are active at any of some vertices; fill up with unit n_before."""
+def _active_units(first, last, bits, vertex_owner, own, n_before, n_inputs, units):
+    """Collect the units that are active at any of some vertices, and what is carried.
+
+    They are filled up with unit `n_inputs`.
+    """
     count = 0
     for w in range(bits.shape[1]):
         word = np.uint64(0)
@@ -199,34 +202,44 @@ def _active_units(first, last, bits, vertex_owner, own, n_before, units):
             units[count] = 64 * w + int(lowest_bit(word))
             word &= word - np.uint64(1)
             count += 1
+    for i in range(n_before, n_inputs):
+        units[count] = i
+        count += 1
     while count % 4:
-        units[count] = n_before
+        units[count] = n_inputs
         count += 1
     return count
 
 
 @njit(cache=True, fastmath={"reassoc", "contract"})
-def _activate(bits, z, active):
+def _activate(bits, n_before, z, active):
     """Fill the values of units, 0 where they are inactive; return the sum of their squares."""
     square = 0.0
     for w in range(len(bits)):
-        word, numbers, target = bits[w], z[64 * w : 64 * w + 64], active[64 * w : 64 * w + 64]
+        end = min(64 * w + 64, n_before)
+        word, numbers, target = bits[w], z[64 * w : end], active[64 * w : end]
         for j in range(len(numbers)):
             number = numbers[j] if (word >> np.uint64(j)) & np.uint64(1) else 0.0
             target[j] = number
             square += number * number
+    for j in range(n_before, len(z)):
+        active[j] = z[j]
+        square += z[j] * z[j]
     return square
 
 
 @njit(cache=True, fastmath={"reassoc", "contract"})
-def _scale(bits, z, on, off, active):
+def _scale(bits, n_before, z, on, off, active):
     """Fill the values of units with other slopes; return the sum of their squares."""
     square = 0.0
-    for j in range(len(z)):
+    for j in range(n_before):
         is_on = (bits[j >> 6] >> np.uint64(j & 63)) & np.uint64(1)
         number = (on[j] if is_on else off[j]) * z[j]
         active[j] = number
         square += number * number
+    for j in range(n_before, len(z)):
+        active[j] = z[j]
+        square += z[j] * z[j]
     return square
 
 
@@ -241,17 +254,18 @@ def next_values(this, cells, beside, earlier):
         The complex before the layer cuts.
     earlier : Values
     """
-    n_before, n = len(this.columns) - 1, this.columns.shape[1]
+    n_before, n_inputs = this.n_before, len(this.columns) - 1
+    n, n_units = this.columns.shape[1], this.n_units
     n_vertices = len(cells.x)
-    words = n_words(n)
+    words = n_words(n_units)
     bits = _layer_bits(cells.packed, this.offset, n_before)
     off = _disagreement(bits, earlier.z, cells.region_ptr, beside.origins, beside.vertex_owner)
-    n_roundings = n_before // 4 + 8 + this.n_roundings
+    n_roundings = n_inputs // 4 + 8 + this.n_roundings
     rounding = 1.02 * n_roundings * UNIT_ROUNDOFF
     smallest = n_roundings * 4 * this.underflow
     total = norm_from(np.sum(this.row_norms**2), this.row_norms)
     bias_norm = norm_from(np.sum(this.bias**2), this.bias)
-    steepest, largest_bias = this.row_norms.max(), np.abs(this.bias).max()
+    steepest, largest_bias = this.row_norms[:n_units].max(), np.abs(this.bias[:n_units]).max()
     bias_error = norm_from(np.sum(this.bias_error**2), this.bias_error)
 
     # The last rows are for what fills up the last vertices to as many as are evaluated at a time.
@@ -260,28 +274,27 @@ def next_values(this, cells, beside, earlier):
     negative = np.zeros((n_vertices, words), np.uint64)
     doubtful, n_doubtful = np.empty((64, 2), np.int32), 0
     # One more unit, which is never active, fills up groups of four.
-    active, norms = np.zeros((_AT_ONCE, n_before + 1)), np.zeros(_AT_ONCE)
+    active, norms = np.zeros((_AT_ONCE, n_inputs + 1)), np.zeros(_AT_ONCE)
     rows = np.empty(_AT_ONCE, np.int64)
-    units, n_units = np.minimum(np.arange(n_before + 3), n_before), -(-n_before // 4) * 4
+    units, n_active = np.minimum(np.arange(n_inputs + 3), n_inputs), -(-n_inputs // 4) * 4
     if_above, if_below = np.ones(64 * words), np.ones(64 * words)
     for start in range(0, n_vertices, _AT_ONCE):
         stop = min(start + _AT_ONCE, n_vertices)
         if this.is_relu:
-            n_units = _active_units(
-                start, stop, bits, beside.vertex_owner, beside.own, n_before, units
+            n_active = _active_units(
+                start, stop, bits, beside.vertex_owner, beside.own, n_before, n_inputs, units
             )
         for i in range(_AT_ONCE):
             rows[i] = beside.own[start + i] if start + i < stop else n_vertices + i
         for i in range(stop - start):
             here = bits[beside.vertex_owner[rows[i]]]
             if this.is_relu:
-                square = _activate(here, earlier.z[rows[i]], active[i])
+                square = _activate(here, n_before, earlier.z[rows[i]], active[i])
             else:
-                square = _scale(
-                    here, earlier.z[rows[i]], this.slopes_on, this.slopes_off, active[i]
-                )
+                slopes = this.slopes_on, this.slopes_off
+                square = _scale(here, n_before, earlier.z[rows[i]], *slopes, active[i])
             norms[i] = norm_from(square, active[i])
-        _multiply(active, units, n_units, this.columns, this.bias, z, rows)
+        _multiply(active, units, n_active, this.columns, this.bias, z, rows)
         for i in range(stop - start):
             v = rows[i]
             before = 1.02 * (earlier.errors[v] + this.change * off[v])
@@ -293,11 +306,11 @@ def next_values(this, cells, beside, earlier):
             moved = 1.02 * _SQRT_2 * earlier.slope * cells.deviation[v]
             threshold = steepest * (before + height + moved) + rounding * largest_bias + smallest
             threshold += bias_error
-            _compare(z[v], threshold, if_above, if_below)
+            _compare(z[v, :n_units], threshold, if_above, if_below)
             for w in range(words):
                 positive[v, w] = negative_bits(if_above, 64 * w)
                 negative[v, w] = negative_bits(if_below, 64 * w)
-                word = in_neither(positive, negative, v, w, n)
+                word = in_neither(positive, negative, v, w, n_units)
                 while word:
                     doubtful = grown(doubtful, n_doubtful + 1)
                     doubtful[n_doubtful, 0] = v
