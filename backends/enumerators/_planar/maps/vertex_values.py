@@ -10,9 +10,10 @@ For all such regions the values ẑ at v obey ::
 
     ‖ẑ - Z(x̂)‖ ≤ e
 
-in Euclidean norm over the neurons, and what is carried beside them. How far x̂ is from v is told apart (`PlanarCells.deviation`), so
-that it is not passed on. By the inequality of Cauchy and Schwarz the next layer's values, computed
-with the pattern D of one of those regions, are off by at most ::
+in Euclidean norm over the neurons, and what is carried beside them. How far x̂ is from v is told
+apart (`PlanarCells.deviation`), so that it is not passed on. By the inequality of Cauchy and
+Schwarz the next layer's values, computed with the pattern D of one of those regions, are off by at
+most ::
 
     ‖W‖ (e + f) + γ (‖W‖_F ‖D ẑ‖ + ‖b‖)
 
