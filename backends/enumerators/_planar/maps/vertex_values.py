@@ -89,8 +89,8 @@ def are_coarse(values, share):
     """Return whether at most vertices the bound is more than a share of the norm of the values."""
     n_coarse = 0
     for v in range(len(values.z)):
-        error = values.errors[v] / share
-        n_coarse += error * error > _sum_of_squares(values.z[v])
+        error = values.errors[v]
+        n_coarse += error * error > share * share * _sum_of_squares(values.z[v])
     return 2 * n_coarse > len(values.z)
 
 
