@@ -45,7 +45,9 @@ def with_charts(scene: Scene) -> Scene:
     degrees = [frame.arrays.get("classes:degrees", np.zeros(0)) for frame in scene.frames]
     n_degrees = max((int(entry.max()) + 1 for entry in degrees if entry.size), default=0)
     has_spectrum = any("spectrum" in frame.facts for frame in scene.frames)
-    charts = _charts(panels_of(time) if "panels" in time else {}, n_degrees, spectrum=has_spectrum)
+    has_parts = any("parts" in frame.facts for frame in scene.frames)
+    panels = panels_of(time) if "panels" in time else {}
+    charts = _charts(panels, n_degrees, spectrum=has_spectrum, parts=has_parts)
     facts = {**scene.facts, "charts": charts, "degrees": n_degrees}
     return replace(scene, frames=_alike(scene.frames), facts=facts)
 
@@ -77,7 +79,9 @@ def _nothing(quantity: Quantity, n: int) -> NDArray[Any]:
     return np.full(n, np.nan, dtype=np.float32)
 
 
-def _charts(panels: Mapping[str, Sequence[str]], degrees: int, *, spectrum: bool) -> dict[str, Any]:
+def _charts(
+    panels: Mapping[str, Sequence[str]], degrees: int, *, spectrum: bool, parts: bool
+) -> dict[str, Any]:
     """Return the charts of a page, by name, as what ``Bokeh.embed.embed_item`` takes."""
     require("bokeh", _PURPOSE)
     from bokeh.embed import json_item
@@ -90,6 +94,8 @@ def _charts(panels: Mapping[str, Sequence[str]], degrees: int, *, spectrum: bool
         made["betti"] = _betti(degrees)
     if spectrum:
         made["spectrum"] = _spectrum()
+    if parts:
+        made["parts"] = _parts()
     return _renumbered({name: json_item(model) for name, model in made.items()})
 
 
@@ -299,6 +305,58 @@ def _spectrum() -> Any:
         _line_at(made, f"{of}:region", "height", "--cursor")
         _area(made, f"{of}:brush")
     return column(entries, sweep, sizing_mode="stretch_width", name="spectrum")
+
+
+def _parts() -> Any:
+    from bokeh.layouts import column
+    from bokeh.models import FixedTicker
+    from bokeh.models.annotations import BoxAnnotation
+
+    values = _figure("values", "number of the eigenvalue", "eigenvalue", 170)
+    values.xaxis.ticker = FixedTicker(ticks=[], name="ticks:values")
+    values.y_range.start = 0
+    values.x_range.range_padding = 0.2
+    values.add_layout(
+        BoxAnnotation(
+            name="gap",
+            fill_alpha=0.18,
+            line_alpha=0,
+            tags=_css(fill_color="--cursor"),
+            visible=False,
+        )
+    )
+    of_values = _source("values:all", "number", "value")
+    values.segment(
+        "number", 0, "number", "value", source=of_values, line_width=1.5,
+        tags=_css(line_color="--muted"),
+    )  # fmt: skip
+    values.scatter(
+        "number", "value", source=of_values, size=8,
+        tags=_css(line_color="--ink", fill_color="--ink"),
+    )  # fmt: skip
+    order = _figure("order", "regions, part by part", "", 190)
+    order.yaxis.name = "entries"
+    order.scatter(
+        "rank", "entry", source=_source("order:all", "rank", "entry", "colour"), size=4,
+        line_color="colour", fill_color="colour",
+    )  # fmt: skip
+    order.vspan(
+        "rank", source=_source("order:ends", "rank"), line_dash="dashed",
+        tags=_css(line_color="--muted"),
+    )  # fmt: skip
+    _line_at(order, "order:region", "height", "--cursor")
+    _area(order, "order:brush")
+    embedding = _figure("embedding", "", "", 280)
+    embedding.xaxis.name, embedding.yaxis.name = "embedding:across", "embedding:up"
+    embedding.scatter(
+        "across", "up", source=_source("embedding:all", "across", "up", "colour"), size=5,
+        line_color="colour", fill_color="colour", fill_alpha=0.7,
+    )  # fmt: skip
+    embedding.scatter(
+        "across", "up", source=_source("chosen", "across", "up"), size=13, fill_alpha=0,
+        line_width=2.5, tags=_css(line_color="--cursor"),
+    )  # fmt: skip
+    return column(values, order, embedding, sizing_mode="stretch_width", name="parts")
 
 
 def _histogram() -> Any:

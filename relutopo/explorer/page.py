@@ -56,6 +56,7 @@ SCRIPTS = (
     "time.js",
     "diagram.js",
     "spectrum.js",
+    "parts.js",
     "histogram.js",
     "main.js",
 )

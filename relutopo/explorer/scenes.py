@@ -19,7 +19,7 @@ from relutopo.explorer.quantities import (
 )
 from relutopo.explorer.scene import Frame, Note, Overlay, Quantity, Scene
 from relutopo.explorer.spaces import cut_triangles, decision_triangles, geometry_of_space
-from relutopo.explorer.spectra import parts_of_spectrum
+from relutopo.explorer.spectra import facts_of_parts, parts_of_spectrum
 from relutopo.geometry.cells import Cells, check_cells
 from relutopo.geometry.location import locate
 from relutopo.geometry.polygons import edge_vertices, polygons
@@ -209,6 +209,8 @@ def frame_of(
     if isinstance(part, FiedlerPartition):
         more_arrays, more_facts = parts_of_spectrum(part)
         arrays, facts = arrays | more_arrays, facts | more_facts
+    elif part is not None:
+        facts |= facts_of_parts(part)
     if diagram is not None:
         more_arrays, more_facts = parts_of_diagram(diagram)
         arrays, facts = arrays | more_arrays, facts | more_facts

@@ -235,6 +235,51 @@ def test_the_eigenvector_is_shown_in_its_order(moons: Moons, partition: Opened) 
     assert chosen == sorted(sweep.order[a : b + 1].tolist())
 
 
+def test_the_spectrum_of_several_parts(browser: Browser, tmp_path: Path) -> None:
+    complex_ = rt.decompose(
+        rt.gallery.random_network([2, 10, 8, 3], seed=4), rt.Box(-1, 1, dim=2), enumerator="exact"
+    )
+    points = np.random.default_rng(0).uniform(-1, 1, (80, 2))
+    part = rt.spectral_partition(complex_.dual_graph(), points, k=4)
+    rt.explore(part, tmp_path / "parts.html", points=points)
+    for page in opened_without_complaint(browser, tmp_path / "parts.html"):
+        facts = page.js("rt.current.facts.parts")
+        assert facts["values"] == part.values.tolist()
+        assert facts["next"] == part.next_value
+        weights, edges = np.asarray(part.vertex_weights), np.asarray(part.graph.edges)
+        for k in range(4):
+            inside = part.parts == k
+            leaving = inside[edges[:, 0]] != inside[edges[:, 1]]
+            least = min(weights[inside].sum(), weights[~inside].sum())
+            expected = part.edge_weights[leaving].sum() / least
+            assert facts["conductance"][k] == pytest.approx(expected)
+        # Regions stand part by part, and within a part by the eigenvector that is chosen.
+        page.page.locator("#vector-across").select_option(label="3")
+        assert page.js("rt.store.get('across')") == 2
+        order = np.lexsort([part.vectors[:, 1], part.parts])
+        order = order[part.parts[order] >= 0]
+        a, b = 4, 15
+        y = float(np.mean(part.vectors[order, 1]))
+        drag(page, "order", (a - 0.4, y), (b + 0.4, y))
+        assert page.js("[...rt.store.get('selection')]") == sorted(order[a : b + 1].tolist())
+        # A click on the cloud chooses the region there.
+        region = int(order[7])
+        x, y = part.vectors[region, 1], part.vectors[region, 1]  # 2 against 2, on the diagonal
+        page.js("rt.store.set({up: 2})")
+        page.page.wait_for_timeout(200)
+        page.page.mouse.click(*on_screen(page, "embedding", float(x), float(y)))
+        page.until(f"rt.store.get('region') === {region}")
+        assert f"region {region}: part" in page.page.locator("#parts .readout").inner_text()
+        page.page.locator("#parts summary").click()
+        rows = page.page.locator("#parts tbody tr").all_inner_texts()
+        assert [row.split("\t")[1] for row in rows] == [str(size) for size in part.sizes]
+        page.page.wait_for_timeout(400)
+        address = page.js("location.hash")
+        with browser.opened(tmp_path / "parts.html", address) as again:
+            state = "['across', 'up', 'region'].map(rt.store.get)"
+            assert again.js(state) == page.js(state) == [2, 2, region]
+
+
 def cells_lit(opened: Opened) -> set[tuple[tuple[float, float], ...]]:
     """Return the segments of the lit cycle, each with its ends in order."""
     flat = np.array(opened.js("[...rt.map.segments('cycle')]")).reshape(-1, 2, 2)
