@@ -272,8 +272,10 @@ def _explore(arguments: Sequence[str]) -> str | None:
 
         target = Path(chosen.folder, PAGE) if chosen.to is None else chosen.to
         check_page_path(target, "--to")
-        explore(chosen.folder, target)
+        page = explore(chosen.folder, target)
         print(target)
+        if "slice" in page.scene.facts:
+            print(page.scene.facts["slice"])
     except EXPECTED as error:
         return explain(error)
     return None

@@ -31,6 +31,7 @@ def explore(
     labels: ArrayLike | None = None,
     columns: Mapping[str, ArrayLike] | None = None,
     analysis: CheckpointAnalysis | None = None,
+    domain: Mapping[str, Any] | str | None = None,
     title: str | None = None,
 ) -> Page:
     """Make a page that people touch: regions with their numbers, patterns and neighbours.
@@ -60,6 +61,12 @@ def explore(
     analysis : CheckpointAnalysis, optional
         What to compute of the checkpoints of a run, for example ``rt.Homology()``: by default
         partitions where there are classes, and persistence where the targets are values.
+    domain : mapping or str, optional
+        Where the networks of a run are cut, in place of the domain of its analysis: the name of a
+        rule, such as ``"slice_principal"``, or a mapping with ``name`` and options, for example
+        ``{"name": "slice_through", "points": [0, 1, 2]}``. It must be a plane. Networks of three
+        inputs or more whose domain is none are shown on the plane of two principal components of
+        their data, and the page says so.
     title : str, optional
 
     Returns
@@ -70,8 +77,8 @@ def explore(
     Raises
     ------
     InputError
-        If the complex has another dimension than 2 or 3, a folder holds no run, or points, labels
-        or columns or the path do not fit.
+        If the complex has another dimension than 2 or 3, a folder holds no run, a run is not cut in
+        a plane, or points, labels, columns or the path do not fit.
     MissingExtraError
         If bokeh, which draws the charts, is not installed.
 
@@ -85,7 +92,7 @@ def explore(
     if path is not None:
         check_page_path(path)
     data = {"points": points, "labels": labels, "columns": columns}
-    page = page_of(_scene(x, data, analysis, title))
+    page = page_of(_scene(x, data, {"analysis": analysis, "domain": domain}, title))
     if path is not None:
         page.save(path)
     return page
@@ -96,16 +103,14 @@ def page_of(scene: Scene) -> Page:
     return Page(with_charts(scene), (library(),))
 
 
-def _scene(
-    x: Any, data: dict[str, Any], analysis: CheckpointAnalysis | None, title: str | None
-) -> Scene:
+def _scene(x: Any, data: dict[str, Any], of_run: dict[str, Any], title: str | None) -> Scene:
     is_run = hasattr(x, "steps") and hasattr(x, "network") and hasattr(x, "history")
     if is_run or isinstance(x, (str, os.PathLike)):
         _refuse(data, "a run has its own data")
         if not is_run:
-            return scene_of_folder(x, analysis=analysis, title=title)
-        return scene_of_run(x, analysis=analysis, title=title)
-    _refuse({"analysis": analysis}, "only checkpoints of a run are analysed")
+            return scene_of_folder(x, **of_run, title=title)
+        return scene_of_run(x, **of_run, title=title)
+    _refuse(of_run, "only checkpoints of a run are analysed")
     if isinstance(x, PathGraph):
         _refuse({"columns": data.pop("columns")}, "a path graph has columns of its own")
         return scene_of_paths(x, **data, title=title)

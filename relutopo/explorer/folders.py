@@ -17,7 +17,7 @@ from relutopo.analyses.checkpoints import CheckpointAnalysis
 from relutopo.checks import check_path
 from relutopo.complex import load_complex
 from relutopo.errors import InputError
-from relutopo.explorer.runs import scene_of_run
+from relutopo.explorer.runs import analysis_for, scene_of_run
 from relutopo.explorer.scene import Scene
 from relutopo.explorer.scenes import scene_of
 from relutopo.learning.runs import TrainingRun
@@ -36,6 +36,7 @@ def scene_of_folder(
     folder: str | os.PathLike[str],
     *,
     analysis: CheckpointAnalysis | None = None,
+    domain: Mapping[str, Any] | str | None = None,
     title: str | None = None,
 ) -> Scene:
     """Return the scene of a folder.
@@ -46,6 +47,8 @@ def scene_of_folder(
         Of a training run, or of a run of the command.
     analysis : CheckpointAnalysis, optional
         By default the one of the command, or what the data ask for.
+    domain : mapping or str, optional
+        Where networks are cut; see `relutopo.explore`.
     title : str, optional
 
     Raises
@@ -55,7 +58,7 @@ def scene_of_folder(
     """
     directory = Path(check_path(folder, "outputs/run", "x"))
     if (directory / "job.json").is_file():
-        return _of_command(directory, analysis, title)
+        return _of_command(directory, analysis, domain, title)
     run = TrainingRun(directory)
     if not run.is_complete:
         if (directory / "jobs").is_dir():
@@ -67,10 +70,15 @@ def scene_of_folder(
             f"{str(directory)!r} must be the folder of a run, with job.json or the history.npz of "
             "a training run in it, got another; pass one below outputs/, or let training finish"
         )
-    return scene_of_run(run, analysis=analysis, title=title)
+    return scene_of_run(run, analysis=analysis, domain=domain, title=title)
 
 
-def _of_command(directory: Path, analysis: CheckpointAnalysis | None, title: str | None) -> Scene:
+def _of_command(
+    directory: Path,
+    analysis: CheckpointAnalysis | None,
+    domain: Mapping[str, Any] | str | None,
+    title: str | None,
+) -> Scene:
     if not (directory / "done.json").is_file():
         raise InputError(
             f"the run in {str(directory)!r} is not complete; the same command goes on from there"
@@ -86,13 +94,15 @@ def _of_command(directory: Path, analysis: CheckpointAnalysis | None, title: str
                 f"the run in {str(directory)!r} has no complexes to explore: its analysis makes "
                 "none; look at its tables and figures"
             )
-        scene = scene_of(load_complex(directory / _COMPLEX), title=title)
-        return scene
-    table = None
-    if analysis is None:
-        analysis = _analysis(settings, directory)
-        table = _table(directory)
-    return scene_of_run(run, analysis=analysis, table=table, title=title)
+        return scene_of(load_complex(directory / _COMPLEX), title=title)
+    if analysis is not None:
+        return scene_of_run(run, analysis=analysis, domain=domain, title=title)
+    own = _analysis(settings, directory)
+    # Where it makes no complexes, its numbers are in the time line of those that the data ask for.
+    shown = own if own.needs_complex else analysis_for(run.dataset)
+    return scene_of_run(
+        run, analysis=shown, domain=domain, along=own, table=_table(directory), title=title
+    )
 
 
 def _training(directory: Path, settings: Mapping[str, Any]) -> TrainingRun | None:

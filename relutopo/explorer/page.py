@@ -77,6 +77,11 @@ class Page(Shown):
     libraries : sequence of str
         Scripts of other packages, which run before those of the page.
 
+    Attributes
+    ----------
+    scene : Scene
+        What it shows.
+
     Examples
     --------
     >>> from relutopo.explorer.scene import Frame
@@ -86,11 +91,11 @@ class Page(Shown):
     """
 
     def __init__(self, scene: Scene, libraries: Sequence[str] = ()) -> None:
-        self._scene = scene
+        self.scene = scene
         self._libraries = tuple(libraries)
 
     def __repr__(self) -> str:
-        return f"Page({self._scene.title!r}, {len(self.html) / 2**20:.1f} MB)"
+        return f"Page({self.scene.title!r}, {len(self.html) / 2**20:.1f} MB)"
 
     @cached_property
     def html(self) -> str:
@@ -101,11 +106,11 @@ class Page(Shown):
             f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; "
             "img-src data: blob:; base-uri 'none'; form-action 'none'"
         )
-        data = [_data("scene", self._scene.described())]
-        data += [_data(f"frame-{i}", frame.packed()) for i, frame in enumerate(self._scene.frames)]
+        data = [_data("scene", self.scene.described())]
+        data += [_data(f"frame-{i}", frame.packed()) for i, frame in enumerate(self.scene.frames)]
         parts = {
             "policy": escape(policy),
-            "title": escape(self._scene.title),
+            "title": escape(self.scene.title),
             "style": "".join(map(static, STYLES)),
             "data": "\n".join(data),
             "scripts": "\n".join(f"<script>{script}</script>" for script in scripts),
@@ -137,7 +142,7 @@ class Page(Shown):
     def _repr_html_(self) -> str:
         return (
             f'<iframe srcdoc="{escape(self.html)}" sandbox="allow-scripts allow-downloads" '
-            f'title="{escape(self._scene.title)}" width="100%" height="{_HEIGHT}" '
+            f'title="{escape(self.scene.title)}" width="100%" height="{_HEIGHT}" '
             'style="border: 0"></iframe>'
         )
 

@@ -1,14 +1,15 @@
 """From a training run to a scene: a frame for each checkpoint, and the time line.
 
 Checkpoints are chosen evenly, the first and the last one among them, until there would be more
-regions than a page should hold; the page says which were left out.
+regions than a page should hold; the page says which were left out. Networks of three inputs or more
+are shown on a plane through their data, and the page says on which.
 
 Invariant: frames ascend with the step, and all have quantities of the same names.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,15 +20,16 @@ from relutopo.analyses.checkpoints import Analysed, CheckpointAnalysis
 from relutopo.analyses.classes import Classes
 from relutopo.analyses.homology import Homology
 from relutopo.analyses.partition import Partition
-from relutopo.checks import check_integer, check_kind
+from relutopo.checks import check_integer, check_kind, kind_of
 from relutopo.errors import InputError
 from relutopo.explorer.notes import of_frames
 from relutopo.explorer.scene import Frame, Note, Quantity, Scene
 from relutopo.explorer.scenes import documentation, frame_of
 from relutopo.explorer.times import time_line
 from relutopo.geometry.patterns import find_patterns
+from relutopo.geometry.slices import AffineSlice
 from relutopo.learning.datasets import Dataset
-from relutopo.learning.domain_rules import project_onto
+from relutopo.learning.domain_rules import AroundData, FixedBox
 from relutopo.learning.runs import Run
 from relutopo.reports.text import counted
 from relutopo.signatures.subject import Subject
@@ -36,12 +38,14 @@ from relutopo.system.untrusted import printable
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["MOST_REGIONS", "analysis_for", "scene_of_run"]
+__all__ = ["MOST_REGIONS", "analysis_for", "is_plane", "scene_of_run"]
 
 MOST_REGIONS = 60_000
 """Regions of all frames together."""
 _MOST_FRAMES = 60
 _FIRST_STEP = "first_step"
+_PRINCIPAL = {"name": "slice_principal"}
+_ON_PRINCIPAL = "on the plane of two principal components"
 
 
 def analysis_for(dataset: Dataset) -> CheckpointAnalysis:
@@ -63,6 +67,8 @@ def scene_of_run(
     *,
     title: str | None = None,
     analysis: CheckpointAnalysis | None = None,
+    domain: Mapping[str, Any] | str | None = None,
+    along: CheckpointAnalysis | None = None,
     table: pd.DataFrame | None = None,
     most_regions: int = MOST_REGIONS,
 ) -> Scene:
@@ -76,8 +82,14 @@ def scene_of_run(
     analysis : CheckpointAnalysis, optional
         What to compute of each checkpoint; by default partitions where there are classes, and
         persistence where the targets are values.
+    domain : mapping or str, optional
+        Where networks are cut, in place of the domain of the analysis: the name of a rule, or a
+        mapping with ``name`` and options. Where that is no plane, the default is the plane of two
+        principal components of the data.
+    along : CheckpointAnalysis, optional
+        The analysis of which `table` is, if it is another one.
     table : pandas.DataFrame, optional
-        Its table of the run; by default the rows of those checkpoints that are shown.
+        Of the run; by default the rows of those checkpoints that are shown.
     most_regions : int
         Regions of all frames together.
     """
@@ -93,6 +105,8 @@ def scene_of_run(
         else check_kind("analysis", analysis, CheckpointAnalysis, remedy="pass rt.Partition()")
     )
 
+    if domain is not None:
+        chosen = replace(chosen, domain=_domain(domain))
     if not chosen.needs_complex:
         raise InputError(
             f"`x` must be a run whose networks are cut into regions to be explored, but "
@@ -100,18 +114,17 @@ def scene_of_run(
             "another analysis with a domain of two dimensions, such as "
             "rt.Partition(domain={'name': 'slice_principal'})"
         )
+    is_sliced = domain is None and not is_plane(chosen, dataset)
+    if is_sliced:
+        chosen = replace(chosen, domain=_PRINCIPAL)
 
     def look(step: int) -> Analysed:
         if table is None:
             return chosen.checkpoint(run, step)
         return Analysed(chosen.subject(run.network(step), dataset, step=step), {})
 
+    _check_plane(chosen, dataset)
     last = look(run.steps[-1])
-    if last.complex.dim != 2:
-        raise InputError(
-            f"`x` must be a run whose networks are cut in a plane to be explored, got "
-            f"{last.complex.dim} dimensions; pass an analysis with a slice of two as its domain"
-        )
     steps = _evenly(run.steps, last.complex.n_regions, most_regions)
     seen = _Seen()
     rows, made = [], []
@@ -120,7 +133,8 @@ def scene_of_run(
         made.append(_frame(step, entry.subject, chosen, dataset, seen))
         rows.append(entry.row)
     table = chosen.table(rows) if table is None else table
-    columns = [*chosen.columns_of_rows(), *chosen.columns_of_signatures()]
+    told = chosen if along is None else along
+    columns = [*told.columns_of_rows(), *told.columns_of_signatures()]
     facts: dict[str, Any] = {"docs": documentation()}
     if len(steps) > 1:
         facts["time"] = time_line(
@@ -132,9 +146,17 @@ def scene_of_run(
             has_classes=dataset.classes is not None,
         )
     frames = tuple(frame for frame, _ in made)
+    name = f"{dataset.name}: {counted(len(run.steps), 'checkpoint')}"
+    if is_sliced:
+        name = f"{name if title is None else title}, {_ON_PRINCIPAL}"
+        facts["slice"] = (
+            f"the networks have {dataset.dim} inputs, and are shown {_ON_PRINCIPAL} of the data"
+        )
+    elif title is not None:
+        name = title
     return Scene(
         "run",
-        printable(str(title or f"{dataset.name}: {counted(len(run.steps), 'checkpoint')}")),
+        printable(str(name)),
         frames,
         _summary(run, last),
         _notes(run.steps, steps, [notes for _, notes in made]),
@@ -144,11 +166,59 @@ def scene_of_run(
     )
 
 
+def _domain(domain: Mapping[str, Any] | str) -> Mapping[str, Any]:
+    """Return a rule that comes in from outside as an analysis has it."""
+    if isinstance(domain, str):
+        return {"name": domain}
+    if isinstance(domain, Mapping) and "name" in domain:
+        return domain
+    raise InputError(
+        f"`domain` must be the name of a rule, or a mapping with its name and options, got "
+        f"{kind_of(domain)}; pass for example 'slice_principal', or {{'name': 'slice_through', "
+        "'points': [0, 1, 2]}"
+    )
+
+
+def is_plane(analysis: CheckpointAnalysis, dataset: Dataset) -> bool:
+    """Tell whether an analysis cuts networks in as many dimensions as a page of a run shows.
+
+    Of fewer inputs than two there is no plane, whatever the domain.
+
+    Examples
+    --------
+    >>> from relutopo.learning.datasets import two_moons
+    >>> is_plane(Partition(), two_moons(n=20))
+    True
+    """
+    rule = analysis.create("domain")
+    if isinstance(rule, (AroundData, FixedBox)):  # data may leave no box, but for sure no plane
+        return dataset.dim <= 2
+    return rule(dataset).dim == 2 or dataset.dim < 2
+
+
+def _check_plane(analysis: CheckpointAnalysis, dataset: Dataset) -> None:
+    dim = analysis.create("domain")(dataset).dim
+    if dim == 2:
+        return
+    remedy = "leave `domain` out, or pass 'slice_principal'"
+    if dataset.dim < 2:
+        remedy = "draw networks of one input by rt.plots.plot_complex"
+    raise InputError(
+        f"`x` must be a run whose networks are cut in a plane to be explored, got a domain of "
+        f"{counted(dim, 'dimension')}; {remedy}"
+    )
+
+
 def _summary(run: Run, last: Analysed) -> dict[str, str]:
     network = last.complex.network
+    domain = last.complex.domain
+    inputs = {}
+    if isinstance(domain, AffineSlice):
+        inputs["inputs"] = f"{domain.ambient_dim:,}, on a slice"
     return {
         "checkpoints": f"{len(run.steps):,}",
         "neurons": f"{network.n_neurons:,} in {counted(len(network.layer_sizes), 'layer')}",
+        **inputs,
         "regions at the end": f"{last.complex.n_regions:,}",
         "data points": f"{len(run.dataset.points):,}",
     }
@@ -200,13 +270,12 @@ def _frame(
     step: int, subject: Subject, analysis: CheckpointAnalysis, dataset: Dataset, seen: _Seen
 ) -> tuple[Frame, tuple[Note, ...]]:
     exhibit = analysis.exhibit(subject, dataset)
-    data = project_onto(dataset, subject.complex.domain)
     frame, notes = frame_of(
         subject.complex,
         exhibit.partition,
         diagram=exhibit.diagram,
-        points=data.points,
-        labels=labels_of(data),
+        points=dataset.points,
+        labels=labels_of(dataset),
         label=f"step {step}",
     )
     first = Quantity(

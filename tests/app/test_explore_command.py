@@ -75,6 +75,34 @@ def test_the_folder_of_a_training_can_be_explored(workplace: Path, command: Comm
     assert len(frames) == len(scene["time"]["x"]) > 2
 
 
+def test_networks_of_many_inputs_are_shown_on_a_slice(tmp_path: Path, command: Command) -> None:
+    """Of an analysis without complexes there is no page at first, as none was asked for."""
+    small = ["network.hidden=[5]", "trainer.n_steps=20", "trainer.n_checkpoints=2"]
+    paths = ["trainer.held_out_every=10", "analysis.n=5", "hydra.run.dir=out"]
+    command(tmp_path, "experiment=digits", *small, *paths)
+    assert not (tmp_path / "out" / PAGE).exists()
+    for folder in ("out", "out/training"):
+        target, said = command(tmp_path, "explore", folder).splitlines()
+        assert Path(target) == Path(folder) / PAGE
+        assert said.startswith("the networks have 64 inputs, and are shown on the plane of two")
+        scene, frames = content(tmp_path / target)
+        assert scene["title"].endswith("on the plane of two principal components")
+        assert len(frames) == len(scene["time"]["x"])
+    # The time line of the run of the command has the numbers of its own analysis.
+    numbers = [
+        {curve["name"] for curve in content(tmp_path / f / PAGE)[0]["time"]["numbers"]}
+        for f in ("out", "out/training")
+    ]
+    assert "n_regions" in numbers[1] - numbers[0]
+
+
+@pytest.mark.parametrize("name", ["page.pdf", ""])
+def test_files_of_other_kinds_are_refused(workplace: Path, command: Command, name: str) -> None:
+    printed = command(workplace, "explore", "outputs/first", "--to", name, succeeds=False)
+    assert "`--to` must" in printed
+    assert "page.html" in printed
+
+
 def test_without_figures_there_is_no_page(workplace: Path, command: Command) -> None:
     shared = "training_dir=outputs/first/training"
     command(workplace, *TINY, shared, "figures=false", "hydra.run.dir=outputs/plain")

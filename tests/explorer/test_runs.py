@@ -129,6 +129,8 @@ def test_what_a_run_does_not_take_is_refused(
 def test_what_others_do_not_take_is_refused(complex_: rt.CellComplex) -> None:
     with pytest.raises(InputError, match="only checkpoints of a run are analysed"):
         rt.explore(complex_, analysis=rt.Partition())
+    with pytest.raises(InputError, match="`domain` must be left out here"):
+        rt.explore(complex_, domain="slice_principal")
     with pytest.raises(InputError, match="at least one complex"):
         rt.explore([])
     with pytest.raises(InputError, match=r"`x` must be a complex, a partition, .*got None; take"):
@@ -142,15 +144,49 @@ def test_what_others_do_not_take_is_refused(complex_: rt.CellComplex) -> None:
         rt.explore(replace(diagram, complex_=None, filtration=None))
 
 
-def test_a_run_in_more_dimensions_is_refused(tmp_path: Path) -> None:
-    points = np.random.default_rng(0).normal(size=(20, 3))
+@pytest.mark.parametrize("dim", [3, 7])
+def test_a_run_in_more_dimensions_opens_on_a_slice(tmp_path: Path, dim: int) -> None:
+    points = np.random.default_rng(0).normal(size=(20, dim))
+    if dim > 3:
+        points[:, 2] = 1.0  # around which there is no box
     data = Dataset("space", points, points[:, 0] > 0)
     settings = rt.TrainerSettings(n_steps=2, n_checkpoints=2)
     run = rt.train(data, rt.MlpSettings([3]), settings, directory=tmp_path)
-    with pytest.raises(InputError, match="slice of two"):
+    scene = rt.explore(run).scene
+    words = "on the plane of two principal components"
+    assert scene.title == f"space: {len(run.steps)} checkpoints, {words}"
+    assert (
+        scene.facts["slice"] == f"the networks have {dim} inputs, and are shown {words} of the data"
+    )
+    assert scene.summary["inputs"] == f"{dim}, on a slice"
+    assert "projected" in [note.kind for note in scene.notes]
+    plane = rt.AffineSlice.principal(points)
+    for step, frame in zip(run.steps, scene.frames, strict=True):
+        complex_ = rt.decompose(run.network(step), plane)
+        np.testing.assert_array_equal(frame.arrays["patterns"], complex_.packed_patterns)
+        np.testing.assert_allclose(frame.arrays["points"], plane.coordinates(points)[0])
+    assert rt.explore(run, title="Mine").scene.title == f"Mine, {words}"
+
+    # What is asked for is no surprise.
+    through = {"name": "slice_through", "points": [0, 1, 2]}
+    for arguments in ({"domain": through}, {"analysis": rt.Partition(domain=through)}):
+        asked = rt.explore(run, title="Mine", **arguments).scene
+        assert asked.title == "Mine"
+        assert "slice" not in asked.facts
+        assert np.abs(asked.frames[0].arrays["points"][0]).max() < 1e-9  # the origin
+    with pytest.raises(InputError, match="got a domain of 3 dimensions; leave `domain` out"):
+        rt.explore(run, domain={"name": "slice_principal", "dim": 3})
+    with pytest.raises(InputError, match="`domain` must be the name of a rule, or a mapping"):
+        rt.explore(run, domain=plane)  # type: ignore[arg-type]
+
+
+def test_a_run_of_one_input_is_refused(tmp_path: Path) -> None:
+    points = np.linspace(-1, 1, 20)[:, None]
+    data = Dataset("line", points, points[:, 0] > 0)
+    settings = rt.TrainerSettings(n_steps=2, n_checkpoints=2)
+    run = rt.train(data, rt.MlpSettings([3]), settings, directory=tmp_path)
+    with pytest.raises(InputError, match="got a domain of 1 dimension; draw networks of one input"):
         rt.explore(run)
-    plane = rt.Partition(domain={"name": "slice_principal"})
-    assert rt.explore(run, analysis=plane).html.startswith("<!doctype html>")
 
 
 def test_a_run_without_complexes_is_refused_in_words(run: rt.TrainingRun) -> None:

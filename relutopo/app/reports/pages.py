@@ -9,7 +9,7 @@ from relutopo.analyses.checkpoints import CheckpointAnalysis
 from relutopo.app.jobs.folder import PAGE
 from relutopo.errors import MissingExtraError
 from relutopo.explorer.explore import page_of
-from relutopo.explorer.runs import scene_of_run
+from relutopo.explorer.runs import is_plane, scene_of_run
 from relutopo.reports.conclusion import Conclusion
 
 __all__ = ["save_page"]
@@ -36,11 +36,20 @@ def save_page(
     """
     if not place.draws_figures or not isinstance(analysis, CheckpointAnalysis):
         return
-    if not analysis.needs_complex or analysis.create("domain")(place.dataset).dim != 2:
+    if place.dataset.dim < 2:
+        return
+    if not analysis.needs_complex:
+        log.info(
+            "there is no page, as the networks were not cut into regions; relutopo explore %s "
+            "does that",
+            place.directory,
+        )
         return
     table = conclusion.tables["results"]
     most = _OF_A_JOB if is_sweep else _OF_A_RUN
-    n_regions = int(table["n_regions"].iloc[-1]) if "n_regions" in table.columns else 0
+    n_regions = 0  # of a plane that the page takes by itself they are not known
+    if "n_regions" in table.columns and is_plane(analysis, place.dataset):
+        n_regions = int(table["n_regions"].iloc[-1])
     if n_regions > most:
         log.info(
             "the page is left out, as its %d regions would make it large; relutopo explore %s",
