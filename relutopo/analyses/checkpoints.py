@@ -18,7 +18,8 @@ from relutopo.analyses.rows import kept_rows
 from relutopo.analyses.versions import code_of_class
 from relutopo.complex import CellComplex
 from relutopo.errors import BackendError, InputError
-from relutopo.geometry.domain import Domain
+from relutopo.geometry.domain import Box, Domain, check_dimensions
+from relutopo.geometry.slices import AffineSlice
 from relutopo.geometry.storage import save_complex
 from relutopo.homology.diagram import Diagram
 from relutopo.interfaces import Progress
@@ -346,10 +347,12 @@ class CheckpointAnalysis(Analysis):
         return ["", grid]
 
     def check_domain(self, dataset: Dataset) -> None:
-        """Raise an `InputError` for data that leave no domain, where a complex is needed."""
+        """Raise an `InputError` for data without a domain that can be cut, where one is needed."""
         if not self.needs_complex:
             return
         domain = self.create("domain")(dataset)
+        if isinstance(domain, (Box, AffineSlice)):
+            check_dimensions(domain.dim, "a box")
         self.check(dataset, domain)
         if domain.dim > 3:
             log.warning(

@@ -13,7 +13,10 @@ from finite populations", Ann. Math. Statist. 14 (1943) 333-362): the mean has t
 its expectation, whatever the network. Where all tiles are decomposed it is that number.
 
 In more than three dimensions there would be too many tiles: regions are estimated by random
-descents (`relutopo.estimation.descents`), bytes and seconds from their number.
+descents (`relutopo.estimation.descents`), on the whole box and on some of its faces, since these
+are most of its cells where few neurons cut it. A face of k dimensions that meets R regions has
+about as many cells as hyperplanes in general position that cut it into R parts. Bytes and seconds
+come from the number of cells.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ import itertools
 import logging
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,7 +50,7 @@ from relutopo.interfaces import Enumerator, checked_cells
 from relutopo.networks.network import Network
 from relutopo.reports.text import counted
 
-__all__ = ["Estimate", "estimate", "warn_of_costs"]
+__all__ = ["Estimate", "costs_if_many", "estimate", "warn_of_costs"]
 
 log = logging.getLogger("relutopo")
 
@@ -76,7 +80,8 @@ class Estimate:
         Ends of the interval, at a confidence of 95 percent as far as the drawn tiles are like the
         others; `low` is never below what was seen.
     n_cells : float
-        Cells of all dimensions, 2^d for each region, as where no more kinks meet than must.
+        Cells of all dimensions, as where no more kinks meet than must: 2^d for each region in up to
+        three dimensions; in more, together with those in the faces of the box.
     n_bytes : float
         Memory of the complex, twice what its arrays will take.
     seconds : float
@@ -174,36 +179,71 @@ def warn_of_costs(network: Network, domain: Domain) -> None:
     domain : Domain
         Nothing is known of others than boxes, and slices with one.
     """
+    found = costs_if_many(network, domain)
+    if found is not None:
+        log.warning(
+            "a decomposition in %s is expected to give %s; to bound it, set `max_cells` or "
+            "`max_bytes`%s",
+            counted(domain.dim, "dimension"),
+            found,
+            ", or take a plane, which has far fewer regions: an AffineSlice"
+            if domain.dim > 2
+            else "",
+        )
+
+
+def costs_if_many(network: Network, domain: Domain) -> Estimate | None:
+    """Return an estimate if a decomposition is expected to take minutes or gigabytes, else None.
+
+    Whether it may is told by the number of neurons, in microseconds; only then it is estimated,
+    within two seconds or so.
+
+    Parameters
+    ----------
+    network : Network
+    domain : Domain
+        Nothing is known of others than boxes, and slices with one.
+    """
     box = domain.box if isinstance(domain, AffineSlice) else domain
     if (
         not isinstance(box, Box)
         or box.dim > MOST_DIMENSIONS_OF_FACES
         or not _may_be_costly(network, box.dim)
     ):
-        return
+        return None
     found = _estimated(network, box, 6, 1.0, _FEW_CELLS, np.random.default_rng(0))
-    if found.n_bytes > _MANY_BYTES or found.seconds > _MANY_SECONDS:
-        axes = counted(box.dim, "dimension")
-        log.warning(
-            "a decomposition in %s is expected to give %s; to bound it, set `max_cells` or "
-            "`max_bytes`%s",
-            axes,
-            found,
-            ", or take a plane, which has far fewer regions: an AffineSlice" if box.dim > 2 else "",
-        )
+    is_many = found.n_bytes > _MANY_BYTES or found.seconds > _MANY_SECONDS
+    return found if is_many else None
 
 
 def _may_be_costly(network: Network, dim: int) -> bool:
-    """Tell whether as many regions as lines in general position give are worth a warning."""
+    """Tell whether as many cells as planes in general position give are worth a warning."""
     n = network.n_neurons
-    most = float(sum(math.comb(n, k) for k in range(min(dim, n) + 1)))
-    cells = most * 2.0**dim
-    return most * _bytes_a_region(dim, n) > _MANY_BYTES or cells * _SECONDS_A_CELL > _MANY_SECONDS
+    of_faces = [_regions_of(n, k) for k in range(dim + 1)]
+    cells = _cells_in_box([_cells_of(n, k) for k in range(dim + 1)])
+    n_bytes = _bytes_of(dim, cells, of_faces[dim], n)
+    return n_bytes > _MANY_BYTES or cells * _SECONDS_A_CELL > _MANY_SECONDS
 
 
-def _bytes_a_region(dim: int, n_neurons: int) -> float:
-    """Return what a region takes where no more kinks meet than must: 2^d cells of d facets."""
-    return 2.0**dim * (4 * dim + 8) + 8 * (dim + 1) + n_neurons / 8
+def _regions_of(n: int, k: int) -> float:
+    """Return the number of regions of n planes in general position in k dimensions."""
+    return float(sum(math.comb(n, j) for j in range(min(k, n) + 1)))
+
+
+def _cells_of(n: int, k: int) -> float:
+    """Return the number of cells of all dimensions: each lies in some planes, a region of these."""
+    return float(sum(math.comb(n, s) * _regions_of(n - s, k - s) for s in range(min(k, n) + 1)))
+
+
+def _cells_in_box(within: Sequence[float]) -> float:
+    """Return the number of cells in a box, of the numbers within a face of each dimension."""
+    dim = len(within) - 1
+    return sum(math.comb(dim, k) * 2.0 ** (dim - k) * number for k, number in enumerate(within))
+
+
+def _bytes_of(dim: int, n_cells: float, n_regions: float, n_neurons: int) -> float:
+    """Return the bytes of a complex: of cells with d facets, and of regions beside."""
+    return n_cells * (4 * dim + 8) + n_regions * (8 * (dim + 1) + n_neurons / 8)
 
 
 def _estimated(
@@ -261,21 +301,65 @@ def _of_one_tile(network: Network, box: Box, most_cells: int) -> Estimate:
 def _by_descents(
     network: Network, box: Box, most: int, seconds: float, rng: np.random.Generator
 ) -> Estimate:
+    begin = time.perf_counter()
     found = descents(network, box, most, seconds, rng)
     regions, half = _mean(found)
     # The products of many factors are skewed: their mean may miss the few that are large.
     low, high = _interval_of_products(found)
-    cells = 2.0**box.dim * regions
+    left = max(0.0, begin + seconds - time.perf_counter())
+    on_faces = _regions_on_faces(network, box, regions, most, left, rng)
+    cells = _cells_in_box([_cells_with(number, k) for k, number in enumerate(on_faces)])
     return Estimate(
         n_regions=regions,
         low=max(1.0, min(low, regions - half)),
         high=max(high, regions + half),
         n_cells=cells,
-        n_bytes=2.0 * regions * _bytes_a_region(box.dim, network.n_neurons),
+        n_bytes=2.0 * _bytes_of(box.dim, cells, regions, network.n_neurons),
         seconds=cells * _SECONDS_A_CELL,
         n_tiles=0,
         n_drawn=len(found),
     )
+
+
+def _regions_on_faces(
+    network: Network, box: Box, whole: float, most: int, seconds: float, rng: np.random.Generator
+) -> list[float]:
+    """Return about how many regions a face of each dimension meets, a vertex first.
+
+    Faces of two dimensions are drawn; between them the logarithm grows evenly.
+    """
+    known = {0: 0.0, box.dim: math.log(max(1.0, whole))}
+    chosen = (box.dim // 3, 2 * box.dim // 3)
+    for k in chosen:
+        end, numbers = time.perf_counter() + seconds / len(chosen), list[float]()
+        while len(numbers) < 2 or (len(numbers) < most and time.perf_counter() < end):
+            numbers += descents(*_face(network, box, k, rng), 2, 0.0, rng)
+        known[k] = math.log(max(1.0, float(np.mean(numbers))))
+    logs = np.interp(range(box.dim + 1), sorted(known), [known[k] for k in sorted(known)])
+    return [math.exp(number) for number in logs.tolist()]
+
+
+def _face(network: Network, box: Box, k: int, rng: np.random.Generator) -> tuple[Network, Box]:
+    """Return the network on a face of k dimensions, which is drawn, and that face as a box."""
+    low, high = np.array(box.low), np.array(box.high)
+    free = np.sort(rng.choice(box.dim, k, replace=False))
+    origin = np.where(rng.integers(0, 2, box.dim) == 1, high, low)
+    origin[free] = 0.0
+    return network.restricted(origin, np.eye(box.dim)[:, free]), Box(low[free].tolist(), high[free].tolist())
+
+
+def _cells_with(regions: float, k: int) -> float:
+    """Return the number of cells within a face of k dimensions that has so many regions."""
+    if not k:
+        return 1.0
+    low, high = 0, 1
+    while _regions_of(high, k) < regions:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if _regions_of(middle, k) < regions else (low, middle)
+    ends = [_regions_of(n, k) for n in (low, high)]
+    return float(np.interp(regions, ends, [_cells_of(n, k) for n in (low, high)]))
 
 
 def _mean(drawn: list[float]) -> tuple[float, float]:

@@ -23,6 +23,7 @@ from relutopo.arrays import Frozen, freeze, frozen
 from relutopo.checks import check_integer
 from relutopo.geometry.domain import FacetLists
 from relutopo.reports.shown import Shown
+from relutopo.system.memory import Room
 
 __all__ = ["PolyhedralCells"]
 
@@ -189,9 +190,17 @@ class PolyhedralCells(Frozen, Shown):
             owner_below, below = levels[-1]
             order = np.argsort(owner_below, kind="stable")
             starts = np.searchsorted(owner_below[order], np.arange(self.n_cells[k - 1] + 1))
+            n_simplices = int(np.diff(starts)[facet].sum())
+            # Of each its vertices, those below and both together; which cell and which facet.
+            self._check_room(8 * n_simplices * (3 * (k + 1) + 4))
             owner, simplex = _joined(cell, facet, starts, order)
             levels.append((owner, np.concatenate([first[owner, None], below[simplex]], axis=1)))
         return levels
+
+    @staticmethod
+    def _check_room(n_bytes: int) -> None:
+        remedy = "decompose an AffineSlice: a cube of d dimensions is cut into d! simplices"
+        Room().check(n_bytes, "a triangulation of the cells, for their volumes,", remedy)
 
     def triangulation(self, k: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Cut the k-cells into simplices, without new vertices.
@@ -207,6 +216,11 @@ class PolyhedralCells(Frozen, Shown):
             The cell of each simplex.
         corners : (n_simplices, k + 1) ndarray of int64
             Its vertices.
+
+        Raises
+        ------
+        LimitReachedError
+            If the simplices take more memory than there is.
         """
         check_integer("k", k, 0, self.dim, remedy="cells are no larger")
         owner, corners = self._simplices[k]
@@ -214,6 +228,7 @@ class PolyhedralCells(Frozen, Shown):
 
     def _measure(self, k: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         owner, corners = self._simplices[k]
+        self._check_room(3 * 8 * corners.size * self.dim)  # coordinates, differences, products
         points = self.vertices[corners]
         spans = points[:, 1:] - points[:, :1]
         with np.errstate(divide="ignore"):  # of a determinant too small for a float

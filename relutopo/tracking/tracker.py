@@ -40,6 +40,7 @@ from relutopo.analyses.partition import Partition
 from relutopo.checks import check_flag, check_integer, check_integers
 from relutopo.complex import CellComplex
 from relutopo.errors import InputError, RelutopoError
+from relutopo.estimation.estimate import costs_if_many
 from relutopo.geometry.slices import AffineSlice, network_on
 from relutopo.learning.datasets import Dataset
 from relutopo.learning.runs import TrainingRun
@@ -67,6 +68,8 @@ __all__ = ["Tracker"]
 
 _PAUSE = 2.0
 """Seconds between looks for rows that loggers do not have."""
+_MOST_CELLS = 20_000_000
+"""Of a complex, where the analysis sets no bound: a minute or a gigabyte or so for each step."""
 
 
 class Tracker(Shown):
@@ -82,7 +85,9 @@ class Tracker(Shown):
         classes are empty, and ``label_status`` and ``decision_status`` say why.
     analysis : CheckpointAnalysis, optional
         What is computed, by default `relutopo.Partition`. Its class must be in a
-        module that another process can import.
+        module that another process can import. Where it has neither ``max_cells`` nor
+        ``max_bytes``, complexes have at most 20 million cells: the first network that is recorded
+        is refused if many more are expected, and a later step that has more says so in ``error``.
     signatures : sequence of str, mapping or Signature
         Signatures whose columns are added to those of the analysis; see `CheckpointAnalysis`.
     steps : int or collection of int
@@ -145,7 +150,12 @@ class Tracker(Shown):
     ) -> None:
         analysis = Partition() if analysis is None else analysis
         _check(dataset, analysis, slice)
-        analysis = replace(analysis, signatures=(*analysis.signatures, *signatures))
+        self._is_bounded = analysis.max_cells is not None or analysis.max_bytes is not None
+        analysis = replace(
+            analysis,
+            signatures=(*analysis.signatures, *signatures),
+            max_cells=analysis.max_cells if self._is_bounded else _MOST_CELLS,
+        )
         _check_choices(dataset, analysis)
         if tensorboard is not None:
             require("tensorboard", "logging to TensorBoard")
@@ -281,8 +291,9 @@ class Tracker(Shown):
         ------
         InputError
             If the step or the loss is no number, or the first network that this tracker records
-            cannot be read. Later, when training has diverged for example, that is recorded as the
-            step's ``error``; a file that cannot be written is warned of. Training goes on.
+            cannot be read, or its complex is expected to be too large. Later, when training has
+            diverged for example, that is recorded as the step's ``error``; a file that cannot be
+            written is warned of. Training goes on.
         """
         step = _checked_step(step)
         if self._loggers and time.monotonic() >= self._next_look:
@@ -330,7 +341,24 @@ class Tracker(Shown):
                 "the `slice`"
             )
         self._analysis.check_network(network, self._dataset)
+        if not self._has_copied:
+            self._check_costs(network)
         return network
+
+    def _check_costs(self, network: Network) -> None:
+        """Refuse work beyond the default bound before it begins, when training has just begun."""
+        if self._is_bounded or not self._analysis.needs_complex:
+            return
+        domain = self._analysis.subject(network, self._dataset).domain
+        found = costs_if_many(network, domain)
+        if found is not None and found.n_cells > _MOST_CELLS:
+            plane = "take a plane, Partition(domain={'name': 'slice_principal'}), "
+            raise InputError(
+                f"the complex of `model` must have at most {_MOST_CELLS:,} cells if the analysis "
+                f"sets no bound, expected are {found.n_cells:.2g}: {found}; "
+                f"{plane if domain.dim > 2 else ''}take relutopo.Paths(), which needs no complex, "
+                "or set `max_cells` of the analysis"
+            )
 
     def _read(self, model: Any) -> Network:
         if self._slice is not None:

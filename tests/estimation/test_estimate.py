@@ -102,6 +102,36 @@ def test_many_dimensions(caplog: pytest.LogCaptureFixture) -> None:
     assert small.is_exact
 
 
+@pytest.mark.parametrize("widths", [[8, 8, 1], [6, 16, 1], [4, 12, 12, 1], [9, 2, 1]])
+def test_cells_in_many_dimensions(widths: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where most of them are faces of the box."""
+    network, box = random_network(widths, seed=0), Box(-1, 1, dim=widths[0])
+    n_cells = sum(decompose(network, box).n_cells)
+    monkeypatch.setattr(module, "_MOST_CELLS", 10)
+    found = estimate(network, box, seconds=2)
+    assert not found.n_tiles
+    assert n_cells / 4 < found.n_cells < 4 * n_cells
+
+
+def test_planes_in_general_position_have_so_many_cells() -> None:
+    lines = random_network([2, 5, 1], seed=0)
+    wide = decompose(lines, Box(-1e6, 1e6, dim=2))
+    assert module._regions_of(5, 2) == wide.n_regions == 16
+    assert module._cells_of(5, 2) == 10 + 5 * 5 + 16
+    assert module._cells_in_box([1.0] * 5) == 3**4
+    # Five lines, whose ten ends are on the sides of the box.
+    on_side = [module._cells_with(1 + 10 / 4, 1), module._cells_with(16, 2)]
+    assert sum(wide.n_cells) == module._cells_in_box([1.0, *on_side])
+
+
+def test_a_warning_comes_for_few_neurons_in_many_dimensions(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.WARNING, "relutopo"):
+        module.warn_of_costs(random_network([12, 8, 3], seed=0), Box(-1, 1, dim=12))
+    assert "a decomposition in 12 dimensions is expected to give about" in caplog.text
+
+
 def test_a_warning_comes_before_minutes_and_gigabytes(caplog: pytest.LogCaptureFixture) -> None:
     network, box = random_network([8, 32, 32, 1], seed=0), Box(-1, 1, dim=8)
     with caplog.at_level(logging.WARNING, "relutopo"):

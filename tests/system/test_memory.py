@@ -78,6 +78,7 @@ def test_searches_and_reductions_are_bounded(monkeypatch: pytest.MonkeyPatch) ->
     for work, words in (
         (lambda: complex_.dual_graph(), "the dual graph of"),
         (lambda: rt.persistence(complex_, filtration), "the boundary matrix of"),
+        (lambda: complex_.volumes, "a triangulation of the cells"),
     ):
         with pytest.raises(LimitReachedError, match=f"not enough memory: {words}"):
             work()

@@ -292,6 +292,40 @@ def test_a_step_that_cannot_be_analysed_says_why_and_others_go_on(tmp_path: Path
     assert (second["error"], second["n_regions"]) == (None, 2)
 
 
+def test_without_a_bound_the_first_network_is_refused_before_minutes_of_work(
+    tmp_path: Path,
+) -> None:
+    rng = np.random.default_rng(0)
+    data = Dataset("many", rng.normal(size=(60, 12)), np.arange(60) % 2)
+    network = rt.gallery.random_network([12, 8, 1], seed=0)
+    tracker = Tracker(tmp_path / "a", data, steps=[0, 1])
+    with pytest.raises(InputError, match=r"at most 20,000,000 cells .*slice_principal.*Paths\(\)"):
+        tracker.step(network, 0)
+    plane = Partition(enumerator=EXACT, domain={"name": "slice_principal"})
+    bounded = Partition(enumerator=EXACT, max_cells=1000)
+    for name, analysis in (("b", plane), ("c", Paths()), ("d", bounded)):
+        with Tracker(tmp_path / name, data, analysis, steps=[0]) as tracker:
+            assert tracker.step(network, 0)
+        (row,) = tracker.rows
+        is_refused = analysis is bounded
+        assert ("`max_cells`=1000 was reached" in row["error"]) if is_refused else not row["error"]
+    with pytest.raises(InputError, match="must have at most 12 dimensions"):
+        Tracker(tmp_path / "e", Dataset("more", rng.normal(size=(60, 13)), np.arange(60) % 2))
+
+
+def test_without_a_bound_later_steps_are_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("relutopo.tracking.tracker._MOST_CELLS", 40)
+    large = ([np.random.default_rng(0).normal(size=(30, 2)), np.ones((1, 30))], [np.zeros(30), [0]])
+    with Tracker(tmp_path, DATA, SETTINGS, steps=[0, 1]) as tracker:
+        tracker.step(([[[1.0, 0.0]], [[1.0]]], [[0.0], [0.0]]), 0)
+        tracker.step(large, 1)
+    first, second = tracker.rows
+    assert first["error"] is None
+    assert "`max_cells`=40 was reached" in second["error"]
+
+
 def test_a_network_with_too_many_outputs_is_told_at_once_and_later_recorded(tmp_path: Path) -> None:
     three = torch.nn.Linear(2, 3)
     with Tracker(tmp_path, DATA, SETTINGS, steps=[0, 1]) as tracker:
