@@ -345,7 +345,8 @@ def _face(network: Network, box: Box, k: int, rng: np.random.Generator) -> tuple
     free = np.sort(rng.choice(box.dim, k, replace=False))
     origin = np.where(rng.integers(0, 2, box.dim) == 1, high, low)
     origin[free] = 0.0
-    return network.restricted(origin, np.eye(box.dim)[:, free]), Box(low[free].tolist(), high[free].tolist())
+    face = Box(low[free].tolist(), high[free].tolist())
+    return network.restricted(origin, np.eye(box.dim)[:, free]), face
 
 
 def _cells_with(regions: float, k: int) -> float:

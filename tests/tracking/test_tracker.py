@@ -302,15 +302,21 @@ def test_without_a_bound_the_first_network_is_refused_before_minutes_of_work(
     with pytest.raises(InputError, match=r"at most 20,000,000 cells .*slice_principal.*Paths\(\)"):
         tracker.step(network, 0)
     plane = Partition(enumerator=EXACT, domain={"name": "slice_principal"})
-    bounded = Partition(enumerator=EXACT, max_cells=1000)
-    for name, analysis in (("b", plane), ("c", Paths()), ("d", bounded)):
+    for name, analysis in (("b", plane), ("c", Paths())):
         with Tracker(tmp_path / name, data, analysis, steps=[0]) as tracker:
             assert tracker.step(network, 0)
-        (row,) = tracker.rows
-        is_refused = analysis is bounded
-        assert ("`max_cells`=1000 was reached" in row["error"]) if is_refused else not row["error"]
+        assert tracker.rows[0]["error"] is None
     with pytest.raises(InputError, match="must have at most 12 dimensions"):
         Tracker(tmp_path / "e", Dataset("more", rng.normal(size=(60, 13)), np.arange(60) % 2))
+
+
+def test_with_a_bound_of_ones_own_nothing_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("relutopo.tracking.tracker.costs_if_many", lambda *_: pytest.fail("asked"))
+    for name, bound in (("a", {"max_cells": 40}), ("b", {"max_bytes": 10**6})):
+        with Tracker(tmp_path / name, DATA, Partition(enumerator=EXACT, **bound)) as tracker:
+            assert tracker.step(model(0), 0)
 
 
 def test_without_a_bound_later_steps_are_bounded(
