@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -314,8 +315,9 @@ def test_with_a_bound_of_ones_own_nothing_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("relutopo.tracking.tracker.costs_if_many", lambda *_: pytest.fail("asked"))
-    for name, bound in (("a", {"max_cells": 40}), ("b", {"max_bytes": 10**6})):
-        with Tracker(tmp_path / name, DATA, Partition(enumerator=EXACT, **bound)) as tracker:
+    cells = Partition(enumerator=EXACT, max_cells=40)
+    for name, bounded in (("a", cells), ("b", replace(SETTINGS, max_bytes=10**6))):
+        with Tracker(tmp_path / name, DATA, bounded) as tracker:
             assert tracker.step(model(0), 0)
 
 
