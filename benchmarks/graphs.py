@@ -52,7 +52,7 @@ def microseconds_of(floor: str) -> float:
     """Return the microseconds a region of a case or a perceptron, or of a pass of three points."""
     if floor.startswith("forward pass"):
         return _pass_of_three_points()
-    network, plane = CASES[floor].make() if floor in CASES else _perceptron()
+    network, plane = CASES[floor].make() if floor in CASES else _perceptron(floor)
     seconds, n_regions = [], 0
     for _ in range(5):
         begin = time.perf_counter()
@@ -131,7 +131,7 @@ def _pass_of_three_points() -> float:
 
 
 def _perceptron(kind: str = "perceptron") -> Restricted:
-    """Return a perceptron of two layers on a plane, or a graph of that size."""
+    """Return a perceptron of two or three layers on a plane, or a graph of that size."""
     import torch
     from torch import nn
 
@@ -148,6 +148,7 @@ def _perceptron(kind: str = "perceptron") -> Restricted:
     kink = nn.LeakyReLU if kind == "leaky" else nn.ReLU
     layers: list[Any] = [nn.Linear(n_inputs, _WIDTH), kink()]
     layers += [Sum()] if kind == "residual" else []
+    layers += [nn.Linear(_WIDTH, _WIDTH), kink()] if kind == "perceptron of three layers" else []
     layers += [nn.Linear(_WIDTH, _WIDTH)]
     layers += [nn.BatchNorm1d(_WIDTH)] if kind == "normalised" else []
     model = nn.Sequential(*layers, kink(), nn.Linear(_WIDTH, 10)).double()
@@ -158,7 +159,8 @@ def _perceptron(kind: str = "perceptron") -> Restricted:
     model.eval()
     if kind == "slice":
         return _on_plane(model, (n_inputs,), 60.0)
-    return rt.as_network(model, (2,) if kind != "perceptron" else None), rt.Box(-2, 2, dim=2)
+    input_shape = None if kind.startswith("perceptron") else (2,)
+    return rt.as_network(model, input_shape), rt.Box(-2, 2, dim=2)
 
 
 CASES = {
@@ -176,5 +178,7 @@ CASES = {
     "perceptron on a plane of 784 inputs": Case(lambda: _perceptron("slice"), "perceptron", 1.5),
     "leaky perceptron": Case(lambda: _perceptron("leaky"), "perceptron", 1.5),
     "perceptron with batch norm": Case(lambda: _perceptron("normalised"), "perceptron", 1.5),
-    "perceptron with a residual layer": Case(lambda: _perceptron("residual"), "perceptron", 2.0),
+    "perceptron with a residual layer": Case(
+        lambda: _perceptron("residual"), "perceptron of three layers", 2.0
+    ),
 }

@@ -32,7 +32,7 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,7 @@ from scipy import sparse
 
 from relutopo.arithmetic.rounding import gamma
 from relutopo.networks.graph import Affine, GraphNetwork, Kink, Matrix
+from relutopo.networks.local_kernels import maps_on_regions, sparse_rows
 from relutopo.networks.network import AffineMaps
 
 __all__ = ["LocalGraph", "LocalLayer", "Place"]
@@ -208,13 +209,14 @@ class _Variables:
         values: _Floats,
         errors: _Floats,
         support: _Support,
-        bits: _Flags,
+        is_on: _Flags,
+        is_switching: _Flags,
     ) -> None:
-        """Add a kink's local units: pre-activations as values, and patterns on the regions."""
+        """Add a kink's local units: pre-activations as values; those that do not switch `is_on`."""
         (on, off), d, f, n = kink, len(self._middle), len(self), len(neurons)
         center, radius, folded, bounds = self.intervals(values, errors)
-        is_fixed = (bits == bits[:1]).all(axis=0)
-        slopes = np.where(np.where(is_fixed, bits[0], center > 0), on, off)
+        is_fixed = ~is_switching
+        slopes = np.where(np.where(is_fixed, is_on, center > 0), on, off)
         beyond = np.where(is_fixed, 0.0, np.maximum(0.0, radius - np.abs(center)))
         steepest = np.where(is_fixed, np.abs(slopes), np.maximum(np.abs(on), np.abs(off)))
         reach = np.maximum(_ONCE * steepest * (np.abs(center) + radius), _LEAST)
@@ -264,54 +266,57 @@ class _Variables:
 
     def maps(
         self,
-        patterns: _Flags,
+        patterns: _Patterns,
         values: _Floats,
         errors: _Floats,
         support: _Support,
     ) -> tuple[AffineMaps, _Flags]:
         """Return the maps of values on regions, and which variables are active there."""
-        d, f, n_regions = len(self._middle), len(self), len(patterns)
-        slopes = np.where(patterns[:, self.neurons], self.on, self.off)
-        active = slopes != 0
-        # u_i on each region, the bounds, and what the next sums round.
-        inputs, losses = np.zeros((n_regions, d + 1, f)), np.zeros((n_regions, f))
+        d, f = len(self._middle), len(self)
         rounding = _ONCE * gamma(f + 6)
         lost = _LOST * self._reach.sum()
+        planes = np.concatenate([self.planes, values[:, : d + 1]])
+        factors = np.concatenate([self.factors, values[:, d + 1 :]])
+        others = np.append(self.support.others, support.others)
+        sets = np.concatenate([self.support.sets, support.sets])
+        # Where something else takes part it does not matter which variables do.
+        sets[others] = False
+        own = _ONCE * np.append(self.errors, errors) + rounding * (np.abs(planes) @ self._reach)
+        maps, bounds, active = maps_on_regions(
+            np.where(patterns.of(self.neurons), self.on, self.off),
+            planes,
+            sparse_rows(factors),
+            own + lost,
+            others,
+            sparse_rows(sets),
+            self._reach,
+            rounding,
+            lost,
+        )
+        return AffineMaps(maps, bounds), active
 
-        def images(
-            planes: _Floats, factors: _Floats, own: _Floats, of: _Support
-        ) -> tuple[_Floats, _Floats]:
-            k = factors.shape[1]
-            rows = inputs[:, :, :k].reshape(n_regions * (d + 1), k) @ factors.T
-            rows = rows.reshape(n_regions, d + 1, len(planes)) + planes.T
-            own = _ONCE * own + rounding * (np.abs(planes) @ self._reach) + lost
-            bounds = own + losses[:, :k] @ np.abs(factors).T
-            if not of.others.all():
-                is_zero = of.is_empty(active[:, :k])
-                rows *= ~is_zero[:, None]
-                bounds *= ~is_zero
-            return rows, bounds
 
-        start = 0
-        for stop in self.ends:
-            here = slice(start, stop)
-            rows, bounds = images(
-                self.planes[here],
-                self.factors[here, :start],
-                self.errors[here],
-                self.support.rows(here, start),
-            )
-            rows = rows * slopes[:, None, here]
-            # A variable that is zero on a whole region is active on none.
-            active[:, here] &= (rows != 0).any(axis=1) | (bounds > 0)
-            inputs[:, :, here] = rows
-            heights = np.einsum("k,rkn->rn", self._reach, np.abs(rows))
-            losses[:, here] = _ONCE * (
-                np.abs(slopes[:, here]) * bounds + 2 * rounding * heights
-            ) + lost * (bounds > 0)
-            start = stop
-        planes, bounds = images(values[:, : d + 1], values[:, d + 1 :], errors, support)
-        return AffineMaps(planes, bounds), active
+class _Patterns(NamedTuple):
+    """Patterns of regions, packed, and for each neuron the first bit and whether others differ."""
+
+    packed: NDArray[np.uint8]
+    first: _Flags
+    is_switching: _Flags
+
+    @classmethod
+    def unpacked(cls, packed: NDArray[np.uint8], n_neurons: int) -> _Patterns:
+        """Return the patterns of the first neurons."""
+        differ = np.bitwise_or.reduce(packed ^ packed[:1], axis=0)
+        bits = (
+            np.unpackbits(row, count=n_neurons, bitorder="little").astype(bool)
+            for row in (packed[0], differ)
+        )
+        return cls(packed, *bits)
+
+    def of(self, neurons: NDArray[np.int64]) -> _Flags:
+        """Return the bits of some neurons, (n_regions, n)."""
+        bits: _Flags = (self.packed[:, neurons >> 3] >> (neurons & 7).astype(np.uint8)) & 1 == 1
+        return bits
 
 
 @dataclass(frozen=True)
@@ -344,13 +349,13 @@ class LocalGraph:
     >>> from relutopo.networks.perceptron import ReluNetwork, relu_nodes
     >>> hat = ReluNetwork([[[1.0], [-1.0]], [[-1.0, -1.0]], [[1.0]]], [[0, 0], [1.0], [0]])
     >>> graph, near = GraphNetwork(1, relu_nodes(hat)), np.array([0.25])
-    >>> patterns = np.array([[True, False], [False, True]])
+    >>> packed = np.array([[0b01], [0b10]], dtype=np.uint8)
     >>> place = Place(-near, near, np.array([0, 1]))
-    >>> found, _ = LocalGraph(graph, place, near).layer(1, patterns)
+    >>> found, _ = LocalGraph(graph, place, near).layer(1, packed)
     >>> found.units.tolist(), found.is_on.tolist()
     ([], [True])
     >>> place = Place(-8 * near, near, np.array([0, 1]))
-    >>> found, _ = LocalGraph(graph, place, 8 * near).layer(1, patterns)
+    >>> found, _ = LocalGraph(graph, place, 8 * near).layer(1, packed)
     >>> found.units.tolist(), found.maps.planes[1].tolist()
     ([0], [[1.0], [1.0]])
     """
@@ -364,23 +369,23 @@ class LocalGraph:
         self._values = {0: _input_value(network.input_dim)}
         self._labels = place.labels if network.may_vanish else place.labels[:0]
 
-    def layer(self, layer: int, patterns: _Flags) -> tuple[LocalLayer, LocalGraph]:
+    def layer(self, layer: int, packed: NDArray[np.uint8]) -> tuple[LocalLayer, LocalGraph]:
         """Return a layer on the block, and the graph evaluated as far as that.
 
         Parameters
         ----------
         layer : int
             0..n_layers-1; not before that of an earlier call.
-        patterns : (R, ≥ layer_offsets[layer]) ndarray of bool
-            Activation patterns of the block's regions, R ≥ 1.
+        packed : (R, ≥ layer_offsets[layer] / 8) ndarray of uint8
+            Activation patterns of the block's regions, R ≥ 1, packed as in a complex.
         """
         network, d = self._network, self._network.input_dim
         targets = network.targets(layer)
         after = copy(self)
         variables = after._variables = copy(self._variables)
         values = after._values = dict(self._values)
-        is_switching = (patterns != patterns[:1]).any(axis=0)
-        is_local = is_switching.copy()
+        patterns = _Patterns.unpacked(packed, network.layer_offsets[layer])
+        is_local = patterns.is_switching.copy()
         own = self._labels[(self._labels >= 0) & (self._labels < len(is_local))]
         is_local[own] = True
         for number in network.ancestors([value for value, _, _ in targets], values):
@@ -389,10 +394,9 @@ class LocalGraph:
                 values[number] = _affine(node, [values[s] for s in node.sources], variables)
             else:
                 first = network.first_neuron(number)
-                here = slice(first, first + node.size)
-                flags = is_local[here], is_switching[here]
-                value = values[node.source]
-                values[number] = _kink(node, value, variables, first, patterns[:, here], flags)
+                values[number] = _kink(
+                    node, values[node.source], variables, first, patterns, is_local
+                )
         for number in network.finished(values):
             del values[number]
         width = d + 1 + len(variables)
@@ -470,14 +474,15 @@ def _kink(
     source: _Value,
     variables: _Variables,
     first: int,
-    patterns: _Flags,
-    flags: tuple[_Flags, _Flags],
+    patterns: _Patterns,
+    is_local: _Flags,
 ) -> _Value:
-    """Return a kink's value; `flags` has its local units, and those that switch."""
-    slopes = np.where(patterns[0], node.slope_on, node.slope_off)
-    is_local, is_switching = flags
+    """Return a kink's value, of neurons from `first` on."""
+    here = slice(first, first + node.size)
+    is_on, is_switching = patterns.first[here], patterns.is_switching[here]
+    slopes = np.where(is_on, node.slope_on, node.slope_off)
     # Units that are zero throughout need no variable.
-    (local,) = np.nonzero(is_local & (is_switching | (slopes != 0)))
+    (local,) = np.nonzero(is_local[here] & (is_switching | (slopes != 0)))
     d = len(variables.weights) - len(variables) - 1
     errors = np.abs(slopes) * _spread(node, source, variables.weights)
     is_active = slopes != 0
@@ -492,7 +497,8 @@ def _kink(
         _wide(source.columns[local], d + 1 + f),
         source.errors[local],
         _Support(support.others[local], _wide(support.sets[local], f)),
-        patterns[:, local],
+        is_on[local],
+        is_switching[local],
     )
     columns = np.zeros((node.size, d + 1 + f + n))
     np.multiply(source.columns, slopes[:, None], out=columns[:, : source.columns.shape[1]])

@@ -14,6 +14,7 @@ import relutopo as rt
 from convolutions import random_perceptron, random_plane, random_skips, random_stack
 from properties import examples
 from relutopo.errors import LimitReachedError
+from relutopo.geometry.patterns import pack_patterns
 from relutopo.networks.chains import chain_of
 from relutopo.networks.graph import GraphNetwork
 from relutopo.networks.local_maps import LocalGraph, Place
@@ -143,7 +144,7 @@ def test_maps_on_a_block_are_those_of_its_regions() -> None:
         graph = LocalGraph(network, Place(-reach, reach, np.array([], dtype=int)), reach)
         offsets = network.layer_offsets
         for layer in range(1, len(network.layer_sizes)):
-            found, graph = graph.layer(layer, patterns)
+            found, graph = graph.layer(layer, pack_patterns(patterns))
             whole = network.affine_maps(layer, patterns, reach)
             bounds = found.maps.errors + whole.errors[:, found.units]
             ones = np.append(points, np.ones((6, 1)), axis=1)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from relutopo.geometry.patterns import pack_patterns, unpack_patterns
+from relutopo.geometry.patterns import pack_patterns
 from relutopo.networks.graph import GraphNetwork
 from relutopo.networks.local_maps import LocalGraph, LocalLayer, Place
 
@@ -62,7 +62,6 @@ def cut_locally(
         Of the layer before.
     """
     n_before, d = network.layer_offsets[layer], cells.x.shape[1]
-    patterns = unpack_patterns(cells.packed, n_before)
     graph = earlier.graph if isinstance(earlier, Evaluated) else None
     if graph is None:
         off = cells.deviation.max()
@@ -71,12 +70,12 @@ def cut_locally(
         place = Place(np.maximum(low, -reach), np.minimum(high, reach), np.unique(cells.labels))
         graph = LocalGraph(network, place, reach)
     with np.errstate(over="ignore", invalid="ignore"):
-        found, graph = graph.layer(layer, patterns)
+        found, graph = graph.layer(layer, cells.packed)
     planes, errors = found.maps.planes, found.maps.errors
     if not np.isfinite(errors).all():
         return None
-    every = np.arange(len(patterns), dtype=np.int32)
-    norms = np.zeros((len(patterns), d + 1))  # not used
+    every = np.arange(len(planes), dtype=np.int32)
+    norms = np.zeros((len(planes), d + 1))  # not used
     maps = Maps(planes, every, errors, every, norms, float(magnitude.min()))
     always = np.concatenate([np.zeros(n_before, dtype=bool), found.is_on])
     cutters = Cutters((n_before + found.units).astype(np.int32), pack_patterns(always[None])[0])
