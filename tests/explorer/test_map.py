@@ -215,6 +215,55 @@ def test_colours_on_the_screen_are_those_of_the_legend(moons: Moons, opened: Ope
         assert len(np.unique(pairs[:, 0], axis=0)) > 1
 
 
+@pytest.mark.parametrize(("kind", "density"), [("plain", 1), ("layer", 1), ("plain", 2)])
+def test_facets_are_drawn_where_they_are(
+    browser: Browser, moons: Moons, kind: str, density: int
+) -> None:
+    """As lines of the card where they are a pixel wide, and as rectangles where they are wider."""
+    with browser.opened(moons.path, device_scale_factor=density) as opened:
+        opened.js("rt.store.set({filled: 'no', points: 'no', overlays: new Set()})")
+        script = """((kind) => {
+          const { canvas } = rt.map;
+          const gl = canvas.getContext("webgl2");
+          const read = () => {
+            const bytes = new Uint8Array(4 * canvas.width * canvas.height);
+            rt.map.draw();
+            gl.readPixels(0, 0, canvas.width, canvas.height, gl.RGBA, gl.UNSIGNED_BYTE, bytes);
+            return bytes;
+          };
+          rt.store.set({facets: "none"});
+          const empty = read();
+          rt.store.set({facets: kind});
+          const found = [];
+          read().forEach((x, i) => i % 4 === 1 && x !== empty[i] && found.push(i >> 2));
+          const { width, height } = canvas;
+          const ends = [];
+          const segments = rt.current.segmentsOf([...rt.current.neurons.keys()]);
+          for (let i = 0; i < segments.length; i += 2) {
+            ends.push(rt.map.camera.toScreen(segments[i], segments[i + 1]));
+          }
+          const place = (i) => [i % width, height - 1 - Math.floor(i / width)];
+          return { ends, painted: found.map(place) };
+        })(argument)"""
+        read = opened.js(script, kind)
+        ends = density * np.array(read["ends"]).reshape(-1, 2, 2)
+        ends = ends[moons.complex.facet_labels >= 0]
+        painted = np.array(read["painted"]) + 0.5
+        start, along = ends[:, 0], ends[:, 1] - ends[:, 0]
+        lengths = np.maximum((along**2).sum(axis=1), 1e-12)
+        nearest = np.full(len(painted), np.inf)
+        for from_, way, size in zip(start, along, lengths, strict=True):
+            share = np.clip((painted - from_) @ way / size, 0, 1)
+            away = np.linalg.norm(painted - from_ - share[:, None] * way, axis=1)
+            nearest = np.minimum(nearest, away)
+        assert nearest.max() < 2.5 * density
+        long = lengths > (20 * density) ** 2
+        middles = ends[long].mean(axis=1)
+        assert len(middles) > 20
+        away = np.linalg.norm(middles[:, None] - painted[None], axis=2).min(axis=1)
+        assert away.max() < 1.5 * density
+
+
 def test_a_neuron_is_lit_where_its_sign_changes(moons: Moons, opened: Opened) -> None:
     complex_ = moons.complex
     neuron = 12
