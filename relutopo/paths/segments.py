@@ -1,8 +1,8 @@
 """Segments of the input space, with all that a network does along them.
 
-Knots come from floats where bounds allow it (`relutopo.paths.knots`, and of many segments of a
-perceptron first from a compiled kernel with wider bounds, `relutopo.paths.perceptron_knots`), and
-from integers elsewhere (`relutopo.paths.exact_knots`), segment by segment.
+Knots come from floats where bounds allow it (`relutopo.paths.knots`, and where there is much to do
+first from compiled kernels, `relutopo.paths.perceptron_knots` and `relutopo.paths.graph_knots`),
+and from integers elsewhere (`relutopo.paths.exact_knots`), segment by segment.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from relutopo.networks.reading import network_for
 from relutopo.optional import require
 from relutopo.paths.classes import class_intervals
 from relutopo.paths.exact_knots import exact_knots
+from relutopo.paths.graph_knots import GraphKnots
 from relutopo.paths.knots import KnotFinder, Knots
 from relutopo.paths.measures import departures, hamming_distances
 from relutopo.paths.perceptron_knots import PerceptronKnots
@@ -506,10 +507,10 @@ class _Work:
         numbers = np.arange(len(self.starts))
         n_neurons = self.network.n_neurons
         few = len(numbers) * n_neurons**2 < _WORTH_COMPILING or not len(numbers)
-        if few or not PerceptronKnots.suits(self.network):
+        quick = None if few else self._quick()
+        if quick is None:
             yield from self._slowly(numbers)
             return
-        quick = PerceptronKnots(self.network)
         size = min(_BLOCK, quick.most_segments)
         blocks = np.split(numbers, np.arange(size, len(numbers), size))
 
@@ -522,6 +523,12 @@ class _Work:
         with threads(self.n_threads) as run:
             for done in run(work, blocks[1:]):
                 yield from self._completed(*done)
+
+    def _quick(self) -> PerceptronKnots | GraphKnots | None:
+        """Return what finds most knots in compiled kernels, if anything does."""
+        if PerceptronKnots.suits(self.network):
+            return PerceptronKnots(self.network)
+        return GraphKnots(self.graph) if GraphKnots.suits(self.graph) else None
 
     def _found(self, knots: Knots, *, compiled: bool) -> tuple[_Part, _Ints]:
         """Return segments, and what is open on each."""

@@ -23,7 +23,8 @@ from relutopo.networks.perceptron import relu_nodes
 from relutopo.paths import segments as segments_module
 from relutopo.paths.classes import class_intervals
 from relutopo.paths.exact_knots import exact_knots
-from relutopo.paths.knots import KnotFinder
+from relutopo.paths.graph_knots import GraphKnots
+from relutopo.paths.knots import KnotFinder, Knots
 from relutopo.paths.perceptron_knots import PerceptronKnots
 from relutopo.paths.segments import as_graph
 
@@ -159,6 +160,24 @@ class Residual(nn.Module):
         x = self.kinks[0](self.first(x))
         x = self.kinks[1](x + self.inner(x))
         result: torch.Tensor = self.last(x.flatten(1))
+        return result
+
+
+class Mixture(nn.Module):
+    """Convolutions with a stride, a sum of three terms, leaky units and layers of units."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Sequential(nn.Conv2d(2, 4, 3, padding=1), nn.LeakyReLU(0.3))
+        self.inner = nn.Sequential(nn.Conv2d(4, 4, 3, padding=1), nn.ReLU())
+        self.side = nn.Conv2d(4, 4, 1)
+        self.last = nn.Sequential(nn.Conv2d(4, 3, 3, 2), nn.ReLU(), nn.Flatten())
+        self.head = nn.Sequential(nn.Linear(27, 9), nn.ReLU(), nn.Linear(9, 3))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return three outputs."""
+        x = self.first(x)
+        result: torch.Tensor = self.head(self.last(x + self.inner(x) + self.side(x)))
         return result
 
 
@@ -301,6 +320,16 @@ def test_mistakes_are_explained(arguments: dict[str, Any], message: str) -> None
         rt.segments(network, [[0.0, 1.0], [1.0, 0.0]], **arguments)
 
 
+def check_same_knots(quick: Knots, slow: Knots) -> None:
+    """Compare what two ways find, each within the bounds of both."""
+    for name in ("indptr", "points", "neurons", "first"):
+        np.testing.assert_array_equal(getattr(quick, name), getattr(slow, name))
+    for name, bound in (("t", "t_errors"), ("outputs", "output_errors")):
+        off = np.abs(getattr(quick, name) - getattr(slow, name))
+        assert (off <= getattr(quick, bound) + getattr(slow, bound)).all()
+        assert getattr(quick, bound).max() < 1e-7
+
+
 @pytest.mark.parametrize(
     "widths", [(64, 100, 100, 10), (5, 8, 7, 6, 5, 2), (3, 4, 1), (2, 60, 3), (9, 70, 150, 40, 2)]
 )
@@ -310,12 +339,36 @@ def test_the_kernel_finds_the_same_knots(widths: tuple[int, ...]) -> None:
     a, b = np.random.default_rng(2).normal(size=(2, 40, widths[0])) * 2
     quick, slow = PerceptronKnots(network).find(a, b), KnotFinder(relu_graph(network)).find(a, b)
     assert not quick.n_open.any()
-    for name in ("indptr", "points", "neurons", "first"):
-        np.testing.assert_array_equal(getattr(quick, name), getattr(slow, name))
-    for name, bound in (("t", "t_errors"), ("outputs", "output_errors")):
-        off = np.abs(getattr(quick, name) - getattr(slow, name))
-        assert (off <= getattr(quick, bound) + getattr(slow, bound)).all()
-        assert getattr(quick, bound).max() < 1e-7
+    check_same_knots(quick, slow)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_kernels_for_graphs_find_the_same_knots(seed: int) -> None:
+    """Past sums, leaky units, several layers and outputs."""
+    torch.manual_seed(seed)
+    graph = as_graph(rt.as_network(Mixture().double(), (2, 7, 7)))
+    ends = np.random.default_rng(seed).normal(size=(2, 1, 98)) * 2
+    quick, slow = GraphKnots(graph).find(*ends), KnotFinder(graph).find(*ends)
+    assert GraphKnots.suits(graph)
+    assert not quick.n_open.any()
+    check_same_knots(quick, slow)
+    assert len(quick.t) > 100
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+@examples(60)
+def test_what_the_kernels_for_graphs_leave_open_is_done_all_the_same(seed: int) -> None:
+    """With ties of all kinds, and units of which all that they are made of is off."""
+    rng = np.random.default_rng(seed)
+    torch.manual_seed(seed)
+    module, shape = random_stack(rng)
+    network = rt.as_network(module, shape)
+    ends = random_ends(rng, int(np.prod(shape)), 3)
+    slow = rt.segments(network, *ends, exact=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(segments_module, "_WORTH_COMPILING", 0)
+        quick = rt.segments(network, *ends, exact=True)
+    check_same_segments(quick, slow)
 
 
 @given(
@@ -353,6 +406,11 @@ def test_what_the_kernel_leaves_open_is_done_all_the_same(seed: int, kind: str) 
         patch.setattr(segments_module, "_WORTH_COMPILING", 0)
         patch.setattr(segments_module, "_BLOCK", 4)
         quick = rt.segments(network, a, b)
+    check_same_segments(quick, slow)
+
+
+def check_same_segments(quick: rt.Segments, slow: rt.Segments) -> None:
+    """Compare all that is found along segments."""
     assert quick.record.status == "certified"
     for name in ("indptr", "neuron_indptr", "neurons", "meets", "first_patterns", "class_indptr"):
         np.testing.assert_array_equal(getattr(quick, name), getattr(slow, name))

@@ -1,0 +1,280 @@
+"""The knots of one segment of a graph, from what changes there, by compiled kernels.
+
+On a piece every value is α + β t. Where a unit with coefficients a, b switches, at a knot, what
+stands behind it changes by multiples of a + b t, and of images only those entries whose receptive
+fields the unit is in. So of every value there are the coefficients on the first piece, and for each
+knot the entries that change, and their multiples. A node maps both; a kink looks at each of its
+units where it changes, and at the end, and finds a zero in between where the sign is another one. A
+knot costs what the changes behind it cost, not a forward pass.
+
+Bounds
+------
+Let S_k be the greatest ``|α_k| + |β_k|`` on any piece; behind a kink that of the unit where it has
+each slope. An affine node has ``H_j = Σ_k |w_jk| S_k + |b_j|``, above all its coefficients, which
+change at c_j knots. There m terms w v of the changes v before are added, the sum multiplied by the
+unit's a and b, and both added to the coefficients. So ::
+
+    E_j = 1.01 Σ_k |w_jk| E_k + 1.02 u ((n_j + 10 + 4 c_j) H_j + Σ (m + 3) (|a| + |b|) Σ |w v|),
+
+where row j has n_j entries, and the sums go over its knots and their terms, bounds
+``|δα_j| + |δβ_j|`` on all pieces.
+Signs, knots and their deviations follow from E as there; the order of knots is certain if it is in
+the end. What is open is done by `relutopo.paths.knots`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from relutopo.arithmetic.rounding import ONCE, UNIT_ROUNDOFF
+from relutopo.networks.graph import Affine, GraphNetwork, Kink
+from relutopo.paths.knots import Knots
+from relutopo.paths.twins import twins_of
+
+__all__ = ["GraphKnots"]
+
+_Floats: TypeAlias = NDArray[np.float64]
+_Ints: TypeAlias = NDArray[np.int64]
+_Changes: TypeAlias = tuple[_Ints, NDArray[np.int32], _Floats]
+
+_STEP = 4.0
+_LEAST = 1e-290
+
+
+@dataclass(frozen=True)
+class _Track:
+    """A value along the segment.
+
+    Attributes
+    ----------
+    alpha, beta : (n,) ndarrays
+        Coefficients on the first piece.
+    error, size : (n,) ndarrays
+        E and S.
+    changes : (indptr, units, amounts)
+        By knots; see `relutopo.paths.change_kernels`.
+    counts : (n,) ndarray of int64
+        At how many knots each entry changes.
+    """
+
+    alpha: _Floats
+    beta: _Floats
+    error: _Floats
+    size: _Floats
+    changes: _Changes
+    counts: _Ints
+
+
+class GraphKnots:
+    """Finds the knots of a graph on a segment.
+
+    Invariant: what is not open is as exact as what `relutopo.paths.knots` finds; of an open segment
+    nothing is known but that it is.
+
+    Parameters
+    ----------
+    graph : GraphNetwork
+        One that `suits`.
+
+    Attributes
+    ----------
+    most_segments : int
+        How many can be asked for at once.
+
+    Examples
+    --------
+    >>> absolute = GraphNetwork(1, [Kink(0, np.array([1.0]), np.array([-1.0]))])
+    >>> found = GraphKnots(absolute).find(np.array([[-1.0]]), np.array([[3.0]]))
+    >>> found.t.tolist(), found.outputs.ravel().tolist(), found.neurons.tolist()
+    ([0.0, 0.25, 1.0], [1.0, 0.0, 3.0], [0])
+    """
+
+    most_segments = 1
+
+    def __init__(self, graph: GraphNetwork) -> None:
+        self.graph = graph
+        self._last_use = {0: 0}
+        self._columns: dict[int, sparse.csc_array] = {}
+        self._rows: dict[int, sparse.csr_array] = {}
+        for number, node in enumerate(graph.nodes, start=1):
+            sources = node.sources if isinstance(node, Affine) else (node.source,)
+            self._last_use |= dict.fromkeys(sources, number)
+            self._last_use[number] = number
+            if isinstance(node, Affine):
+                matrix = sparse.csr_array(
+                    sparse.hstack([*map(sparse.csr_array, node.matrices)], format="csr")
+                )
+                matrix.eliminate_zeros()
+                self._rows[number], self._columns[number] = abs(matrix), matrix.tocsc()
+
+    @staticmethod
+    def suits(graph: GraphNetwork) -> bool:
+        """Whether no two units of a layer are multiples of each other."""
+        twins = (twins_of(graph, layer) for layer in range(len(graph.layer_sizes)))
+        return all(len(each.chosen) == len(each.place) for each in twins)
+
+    def find(self, starts: _Floats, ends: _Floats) -> Knots:
+        """Return the knots of a segment.
+
+        Parameters
+        ----------
+        starts, ends : (1, d) ndarrays
+            Finite, taken as exact.
+        """
+        with np.errstate(all="ignore"):  # what overflows is open
+            found = self._find(starts[0], ends[0])
+        if found is not None:
+            return found
+        nothing = np.zeros((2, self.graph.n_outputs))
+        none = np.empty(0, dtype=np.int64)
+        return Knots(
+            indptr=np.array([0, 2]),
+            t=np.array([0.0, 1.0]),
+            t_errors=np.zeros(2),
+            outputs=nothing,
+            output_errors=nothing,
+            first=np.zeros((1, self.graph.n_neurons), dtype=bool),
+            points=none,
+            neurons=none,
+            n_open=np.ones(1, dtype=np.int64),
+        )
+
+    def _find(self, start: _Floats, end: _Floats) -> Knots | None:
+        from relutopo.paths.change_kernels import bend, sample
+
+        graph = self.graph
+        step = end - start
+        values = {
+            0: _Track(
+                *(start, step, 2 * UNIT_ROUNDOFF * np.abs(step), np.abs(start) + np.abs(step)),
+                (np.zeros(1, dtype=np.int64), np.empty(0, dtype=np.int32), np.empty(0)),
+                np.zeros(len(start), dtype=np.int64),
+            )
+        }
+        knots, neurons = np.empty((4, 0)), np.empty(0, dtype=np.int64)
+        first = np.zeros((1, graph.n_neurons), dtype=bool)
+        for number, node in enumerate(graph.nodes, start=1):
+            if isinstance(node, Affine):
+                values[number] = self._image(number, node, values, knots)
+            else:
+                source = values[node.source]
+                n_open, on, new, units, changes, size, steepest = bend(
+                    *(source.alpha.copy(), source.beta.copy(), source.error),
+                    *(np.stack([node.slope_off, node.slope_on]), source.changes, knots),
+                )
+                if n_open:
+                    return None
+                neuron = graph.first_neuron(number)
+                first[0, neuron : neuron + node.size] = on
+                order = np.argsort(new[0], kind="stable")
+                new, units = new[:, order], units[order]
+                places = np.searchsorted(knots[0], new[0], side="right")
+                knots = np.insert(knots, places, new[:4], axis=1)
+                neurons = np.insert(neurons, places, neuron + units)
+                for other, value in values.items():
+                    values[other] = _with_knots(value, places)
+                slopes = np.where(on, node.slope_on, node.slope_off)
+                values[number] = _bent(
+                    source,
+                    node,
+                    slopes,
+                    size,
+                    steepest,
+                    _with_turns(changes, places, units, new[4]),
+                )
+            for other in [k for k in values if self._last_use[k] <= number < len(graph.nodes)]:
+                del values[other]
+        last = values[len(graph.nodes)]
+        t, tau = knots[:2]
+        if not (t[:-1] + tau[:-1] < t[1:] - tau[1:]).all():
+            return None
+        outputs, errors = sample(
+            last.alpha.copy(), last.beta.copy(), last.error, last.changes, knots
+        )
+        return Knots(
+            indptr=np.array([0, len(t) + 2]),
+            t=np.concatenate([[0.0], t, [1.0]]),
+            t_errors=np.concatenate([[0.0], tau, [0.0]]),
+            outputs=outputs + 0.0,  # never -0
+            output_errors=errors,
+            first=first,
+            points=1 + np.arange(len(t)),
+            neurons=neurons,
+            n_open=np.zeros(1, dtype=np.int64),
+        )
+
+    def _image(
+        self, number: int, node: Affine, values: dict[int, _Track], knots: _Floats
+    ) -> _Track:
+        """Return the result of an affine node."""
+        from relutopo.paths.change_kernels import spread
+
+        source = _beside([values[k] for k in node.sources])
+        matrix, rows = self._columns[number], self._rows[number]
+        steepness = np.abs(knots[2]) + np.abs(knots[3])
+        changes, counts, losses = spread(
+            *(matrix.indptr, matrix.indices, matrix.data, node.size, source.changes, steepness)
+        )
+        size = rows @ source.size + np.abs(node.bias)
+        rounded = (np.diff(rows.indptr) + 10 + 4 * counts) * size + losses
+        least = _LEAST * (1 + steepness.max(initial=0.0))
+        error = 1.01 * ONCE * (rows @ source.error)
+        error += (1.02 * UNIT_ROUNDOFF * rounded + least) * (size > 0)
+        return _Track(
+            *(matrix @ source.alpha + node.bias, matrix @ source.beta, error, 1.01 * size),
+            *(changes, counts),
+        )
+
+
+def _beside(values: list[_Track]) -> _Track:
+    """Return values as one."""
+    from relutopo.paths.change_kernels import merge
+
+    changes, shift = values[0].changes, len(values[0].alpha)
+    for value in values[1:]:
+        changes = merge(changes, value.changes, shift)
+        shift += len(value.alpha)
+    alpha, beta, error, size, counts = (
+        np.concatenate([getattr(value, name) for value in values])
+        for name in ("alpha", "beta", "error", "size", "counts")
+    )
+    return _Track(alpha, beta, error, size, changes, counts)
+
+
+def _bent(
+    source: _Track,
+    node: Kink,
+    slopes: _Floats,
+    size: _Floats,
+    steepest: _Floats,
+    changes: _Changes,
+) -> _Track:
+    """Return the result of a kink."""
+    counts = np.bincount(changes[1], minlength=node.size)
+    error = 1.01 * steepest * source.error
+    if node.rounding:
+        error += (_STEP * UNIT_ROUNDOFF * (counts + 2) * size + _LEAST) * (size > 0)
+    return _Track(slopes * source.alpha, slopes * source.beta, error, 1.01 * size, changes, counts)
+
+
+def _with_knots(value: _Track, places: _Ints) -> _Track:
+    """Return a value with knots at which it does not change before those of some numbers."""
+    indptr, units, amounts = value.changes
+    return replace(value, changes=(np.insert(indptr, places, indptr[places]), units, amounts))
+
+
+def _with_turns(changes: _Changes, places: _Ints, turned: _Ints, turns: _Floats) -> _Changes:
+    """Return changes with new knots before those of some numbers, where one unit turns."""
+    indptr, units, amounts = changes
+    counts = np.insert(np.diff(indptr), places, 1)
+    at = indptr[places]
+    return (
+        np.concatenate([[0], np.cumsum(counts)]),
+        np.insert(units, at, turned.astype(np.int32)),
+        np.insert(amounts, at, turns),
+    )
