@@ -52,11 +52,9 @@ from .cells.pieces import along_curve, next_pieces, points_as_pieces
 from .layer import BulkTask, LayerCut
 from .records import BulkCells
 from .sets.lists import Lists
+from .tuning import DEFAULT, Tuning
 
 __all__ = ["BulkEnumerator", "enumerate_bulk"]
-
-_AT_ONCE = 2**25
-"""How many numbers an array may have that is made in passing; 256 MiB of them."""
 
 
 def enumerate_bulk(
@@ -67,14 +65,14 @@ def enumerate_bulk(
     device: Device,
     *,
     method: str,
-    at_once: int = _AT_ONCE,
+    tuning: Tuning = DEFAULT,
     max_bytes: int | None = None,
 ) -> CellComplex:
     """Return the complex of a network on a domain; see `Enumerator` and `BulkEnumerator`."""
     begin = time.perf_counter()
     with device.session(), np.errstate(all="ignore"):
         limits = Limits(max_cells, max_bytes, _bytes_a_cell(network, domain.dim))
-        task = BulkTask(device, network, domain, at_once, limits)
+        task = BulkTask(device, network, domain, tuning, limits)
         cells = _start(device, domain)
         n_layers = len(network.layer_sizes)
         for layer in range(n_layers):
@@ -121,12 +119,11 @@ class BulkEnumerator(Enumerator):
     device : Device
     method : str
         What the record calls it.
-    at_once : int
-        How many numbers an array may have that is made in passing. The cells do not depend on it.
+    tuning : Tuning
     """
 
-    def __init__(self, device: Device, method: str, at_once: int = _AT_ONCE) -> None:
-        self._device, self._method, self._at_once = device, method, at_once
+    def __init__(self, device: Device, method: str, tuning: Tuning = DEFAULT) -> None:
+        self._device, self._method, self._tuning = device, method, tuning
 
     def enumerate(
         self,
@@ -145,7 +142,7 @@ class BulkEnumerator(Enumerator):
             progress,
             self._device,
             method=self._method,
-            at_once=self._at_once,
+            tuning=self._tuning,
             max_bytes=max_bytes,
         )
 

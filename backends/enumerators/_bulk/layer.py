@@ -24,13 +24,12 @@ from .numbers.regions import Regions
 from .records import BulkCells
 from .sets.bitsets import Units
 from .sets.lists import Array, Lists, gathered
+from .tuning import Tuning
 
 __all__ = ["BulkTask", "LayerCut"]
 
 _RANGES_KEPT = 16
 """How many ranges of regions may keep their maps until the layer has cut."""
-_LARGE = 2**30
-"""From how many bytes on the device is asked whether it has them, which takes a while."""
 
 
 class BulkTask(Task):
@@ -40,8 +39,7 @@ class BulkTask(Task):
     ----------
     device, network, domain
         What is decomposed, and where.
-    at_once : int
-        How many numbers an array may have that is made in passing.
+    tuning : Tuning
     limits : Limits
     """
 
@@ -50,12 +48,12 @@ class BulkTask(Task):
         device: Device,
         network: Network,
         domain: Domain,
-        at_once: int,
+        tuning: Tuning,
         limits: Limits,
     ) -> None:
         super().__init__(network, domain, limits)
-        self.device, self.at_once = device, at_once
-        self.regions = Regions(device, self.network, self.magnitude, at_once)
+        self.device, self.tuning = device, tuning
+        self.regions = Regions(device, self.network, self.magnitude, tuning.at_once)
         decisions = Decisions(self.network, domain, self.magnitude)
         self.settler = Settler(device, self.network, self.regions, decisions)
 
@@ -75,7 +73,7 @@ class LayerCut:
         self.cells, self._task, self.regions = cells, task, task.regions
         self.layer = task.regions.layer
         self.dim = len(cells.x)
-        self.units = Units(self.xp, task.network.layer_sizes[self.layer], task.at_once)
+        self.units = Units(self.xp, task.network.layer_sizes[self.layer], task.tuning.at_once)
         self._first_neuron = task.network.layer_offsets[self.layer]
         self.regions_of = self._find_regions()
         self._ranges = self.regions.ranges()
@@ -89,7 +87,7 @@ class LayerCut:
 
     def require(self, n_bytes: int) -> None:
         """Say so if the device has less memory than that; small amounts are not asked for."""
-        if n_bytes >= _LARGE:
+        if n_bytes >= self._task.tuning.ask_from:
             sizes = self._task.network.layer_sizes
             self.device.require_memory(n_bytes, f"layer {self.layer + 1} of {len(sizes)}")
 
@@ -176,7 +174,7 @@ class LayerCut:
         """
         xp, d, n = self.xp, self.dim, len(planes)
         x, deviation = xp.empty((d, n)), xp.empty(n)
-        step = max(1, self._task.at_once // (2 * d * d))
+        step = max(1, self._task.tuning.at_once // (2 * d * d))
         for first in range(0, n, step):
             part = slice(first, first + step)
             x[:, part], deviation[part] = meeting_points(xp, self.cells.table.numbers, planes[part])
@@ -283,7 +281,7 @@ class LayerCut:
         xp, cells = self.xp, self.cells
         t, bounds = xp.empty(len(unit)), xp.empty(len(unit))
         planes = self.plane_of(region, unit)
-        step = max(1, self._task.at_once // (self.dim + 2))
+        step = max(1, self._task.tuning.at_once // (self.dim + 2))
         for first in range(0, len(unit), step):
             part = slice(first, first + step)
             points = cells.x, cells.deviation, self._task.limit

@@ -31,7 +31,7 @@ DEVICES = ["numpy", pytest.param("cuda", marks=pytest.mark.gpu)]
 def enumerator(device: str = "numpy", at_once: int = 2**22) -> Any:
     if device == "cuda":
         return registry.create("enumerator", "cuda")
-    return bulk.BulkEnumerator(numpy_device(), "bulk", at_once)
+    return bulk.BulkEnumerator(numpy_device(), "bulk", bulk.Tuning(at_once=at_once))
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -170,11 +170,11 @@ class SmallDevice(Device):
             raise DeviceMemoryError(f"{purpose} needs {n_bytes} bytes")
 
 
-def test_too_little_memory_is_told_before_it_runs_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_little_memory_is_told_before_it_runs_out() -> None:
     network, box = random_network([2, 12, 12, 1], 0), Box(-2, 2, dim=2)
     small = bulk.BulkEnumerator(SmallDevice(40_000), "bulk")
     assert decompose(network, box, enumerator=small).n_regions  # nobody asks for so little
-    monkeypatch.setattr(import_module("relutopo.backends.enumerators._bulk.layer"), "_LARGE", 0)
+    small = bulk.BulkEnumerator(SmallDevice(40_000), "bulk", bulk.Tuning(ask_from=1))
     with pytest.raises(DeviceMemoryError, match=r"layer 2 of 2 needs \d+ bytes"):
         decompose(network, box, enumerator=small)
 

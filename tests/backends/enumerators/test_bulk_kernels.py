@@ -282,12 +282,11 @@ def test_walks(with_kernels: Any, data: st.DataObject, d: int, n_below: int, n_u
     bias = data.draw(vanishing(rng, n_units))
     reach = np.append(rng.random(d), 1.0)
     errors = data.draw(vanishing(rng, parent[-1] + 1, n_below)) ** 2 * 1e-15
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(walks, "_LONGEST", data.draw(st.integers(1, 4)))
-        active, before = earlier.pack(flags), (below, errors)
-        walk = walks.Walk.of(
-            with_kernels, earlier, active, parent, before, (columns, bias), reach, 0.0
-        )
+    longest = data.draw(st.integers(1, 4))
+    active, before = earlier.pack(flags), (below, errors)
+    walk = walks.Walk.of(
+        with_kernels, earlier, active, parent, before, (columns, bias), reach, 0.0, longest
+    )
     everything = np.zeros((len(parent), 64 * units.n_words), dtype=bool)
     everything[:, :n_units] = True
     table = np.empty((d + 2, len(parent) * n_units))
@@ -327,6 +326,7 @@ def test_the_same_cells(with_kernels: Any, hidden: list[int], kind: str) -> None
     device.xp = with_kernels
     network, box = random_network([*hidden, 1], 0, kind), Box(-2, 2, dim=hidden[0])
     calls = with_kernels.ElementwiseKernel.calls
-    cut = decompose(network, box, enumerator=bulk.BulkEnumerator(device, "kernels", 2**14))
+    small = bulk.BulkEnumerator(device, "kernels", bulk.Tuning(at_once=2**14))
+    cut = decompose(network, box, enumerator=small)
     assert with_kernels.ElementwiseKernel.calls > calls
     assert_same_complex(cut, decompose(network, box, enumerator="cpu"))

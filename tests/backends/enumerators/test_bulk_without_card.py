@@ -149,7 +149,7 @@ def device(request: pytest.FixtureRequest) -> StrictDevice:
 
 
 def cut(device: StrictDevice, network: ReluNetwork, dim: int) -> Any:
-    enumerator = bulk.BulkEnumerator(device, "strict", 2**20)
+    enumerator = bulk.BulkEnumerator(device, "strict", bulk.Tuning(at_once=2**20))
     return decompose(network, Box(-2, 2, dim=dim), enumerator=enumerator)
 
 

@@ -210,6 +210,7 @@ class Walk:
         weights: tuple[Array, Array],
         reach: Array,
         underflow: float,
+        longest: int = _LONGEST,
     ) -> Walk:
         """Prepare a walk.
 
@@ -229,11 +230,13 @@ class Walk:
             `columns` and `bias`.
         reach : (d + 1,) ndarray
         underflow : float
+        longest : int
+            How many regions one thread goes through.
         """
         n, (below, errors) = len(parent), maps
         place = xp.arange(n)
         place -= xp.searchsorted(parent, parent, side="left")
-        begins = place % _LONGEST == 0
+        begins = place % longest == 0
         changes = xp.empty(sets.shape, dtype=np.uint64)
         _CHANGES.on(xp)(sets, begins, earlier.n_words, changes, size=sets.size)
         flips, region = earlier.members(changes)
