@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from relutopo.system.compilation import njit
 
-__all__ = ["bend", "merge", "sample", "spread"]
+__all__ = ["bend", "map_twice", "merge", "sample", "spread"]
 
 _Floats = NDArray[np.float64]
 _Ints = NDArray[np.int64]
@@ -20,6 +20,9 @@ _Places = NDArray[np.int32]
 _Changes = tuple[_Ints, _Places, _Floats]
 
 _U = 2.0**-53
+_MOST_ASKED = 16
+"""Signs of one kink that are asked for; where more are open there are ties, mostly."""
+_SPLIT = 2.0**27 + 1.0
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
@@ -115,8 +118,8 @@ def bend(
     slopes: _Floats,
     changes: _Changes,
     knots: _Floats,
-) -> tuple[int, NDArray[np.bool_], _Floats, _Ints, _Changes, _Floats, _Floats]:
-    """Follow the units of a kink from knot to knot.
+) -> tuple[int, _Ints, NDArray[np.bool_], _Floats, _Ints, _Changes, _Floats, _Floats]:
+    """Follow the units of a kink from knot to knot; what bounds leave open is as floats say.
 
     Parameters
     ----------
@@ -131,7 +134,10 @@ def bend(
     Returns
     -------
     n_open : int
-        Signs that bounds leave open; if there are any, nothing else counts.
+        Zeros of which nothing is known; if there are any, nothing else counts.
+    asked : (3, n_asked) ndarray of int64
+        Signs that bounds leave open: the knot, or n_knots at the end and -1 at the beginning; the
+        unit; 1 if it is taken to be on, else 0.
     first : (n,) ndarray of bool
         Which units are on on the first piece.
     new : (5, n_new) ndarray
@@ -144,7 +150,8 @@ def bend(
     """
     indptr, units, amounts = changes
     n, n_knots = len(alpha), len(indptr) - 1
-    n_open = 0
+    n_open, n_asked = 0, 0
+    asked = np.empty((3, _MOST_ASKED), np.int64)
     first, now = np.zeros(n, np.bool_), np.zeros(n, np.int64)
     size, steepest, since = np.zeros(n), np.zeros(n), np.zeros(n)
     room = n + 64
@@ -155,7 +162,10 @@ def bend(
     m = 0
     for j in range(n):
         if not abs(alpha[j]) > error[j] and not alpha[j] == beta[j] == error[j] == 0.0:
-            n_open += 1
+            n_open += 0 if n_asked < _MOST_ASKED and alpha[j] != 0.0 else 1
+            last = min(n_asked, _MOST_ASKED - 1)
+            asked[0, last], asked[1, last], asked[2, last] = -1, j, 1 if alpha[j] > 0.0 else 0
+            n_asked = last + 1
         first[j] = alpha[j] > 0.0
         now[j] = 1 if first[j] else 0
         steepest[j] = abs(slopes[now[j], j])
@@ -172,9 +182,15 @@ def bend(
             if not value > bound:
                 if i == n_knots and alpha[j] == beta[j] == error[j] == 0.0:
                     continue
-                if not value < -bound or not slope > 4 * error[j]:
+                if not value < -bound:
+                    n_open += 0 if n_asked < _MOST_ASKED and value != 0.0 else 1
+                    last = min(n_asked, _MOST_ASKED - 1)
+                    asked[0, last], asked[1, last] = i, j
+                    asked[2, last] = now[j] if value > 0.0 else 1 - now[j]
+                    n_asked = last + 1
+                if not value > 0.0 and not slope > 4 * error[j]:
                     n_open += 1
-                    continue
+            if value < 0.0 and not n_open:
                 if q == room:
                     new = np.concatenate((new, np.empty((5, room))), axis=1)
                     new_units = np.concatenate((new_units, np.empty(room, np.int64)))
@@ -204,10 +220,11 @@ def bend(
             break
         if i < n_knots:
             starts[i + 1] = m
-    new, new_units = new[:, :q].copy(), new_units[:q].copy()
+    kept_changes = starts, places[:m].copy(), kept[:m].copy()
     return (
-        n_open, first, new, new_units, (starts, places[:m].copy(), kept[:m].copy()), size, steepest
-    )  # fmt: skip
+        *(n_open, asked[:, :n_asked].copy(), first, new[:, :q].copy(), new_units[:q].copy()),
+        *(kept_changes, size, steepest),
+    )
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
@@ -238,3 +255,42 @@ def sample(
                 alpha[units[at]] += knots[2, i] * amounts[at]
                 beta[units[at]] += knots[3, i] * amounts[at]
     return values, errors
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def map_twice(
+    indptr: _Places, columns: _Places, weights: _Floats, bias: _Floats, values: _Floats
+) -> _Floats:
+    """Return the image of values to twice the precision, high parts before low parts.
+
+    Parameters
+    ----------
+    indptr, columns, weights : ndarrays
+        A matrix in CSR form.
+    bias : (n,) ndarray
+    values : (2, n_in) ndarray
+    """
+    n = len(indptr) - 1
+    image = np.empty((2, n))
+    for row in range(n):
+        high, low = bias[row], 0.0
+        for at in range(indptr[row], indptr[row + 1]):
+            w, x = weights[at], values[0, columns[at]]
+            product = w * x
+            big = _SPLIT * w
+            w_high = big - (big - w)
+            w_low = w - w_high
+            big = _SPLIT * x
+            x_high = big - (big - x)
+            x_low = x - x_high
+            lost = ((w_high * x_high - product) + w_high * x_low + w_low * x_high) + w_low * x_low
+            total = high + product
+            part = total - high
+            low += ((high - (total - part)) + (product - part)) + (
+                lost + w * values[1, columns[at]]
+            )
+            high = total
+        total = high + low
+        part = total - high
+        image[0, row], image[1, row] = total, (high - (total - part)) + (low - part)
+    return image

@@ -18,13 +18,21 @@ unit's a and b, and both added to the coefficients. So ::
 
 where row j has n_j entries, and the sums go over its knots and their terms, bounds
 ``|δα_j| + |δβ_j|`` on all pieces.
-Signs, knots and their deviations follow from E as there; the order of knots is certain if it is in
-the end. What is open is done by `relutopo.paths.knots`.
+Signs, knots and their deviations follow from E as in `relutopo.paths.kernels`; the order of knots
+is certain if it is in the end.
+
+A few signs that this leaves open are taken as the floats say, and so is the order of neighbouring
+knots, and asked for afterwards: each is the sign of a unit at a knot, the zero of another one, with
+the pattern that all knots before it leave. There both are computed anew to twice the precision, by
+a forward pass of α and β with that pattern, where a sum of n terms is off by at most
+``8 (n + 4)² u²`` of their absolute values, and compared as fractions. If all are as taken, all is
+certain, by induction over knots. What is open then is done by `relutopo.paths.knots`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import TypeAlias
 
 import numpy as np
@@ -44,6 +52,8 @@ _Changes: TypeAlias = tuple[_Ints, NDArray[np.int32], _Floats]
 
 _STEP = 4.0
 _LEAST = 1e-290
+_MOST_ASKED = 24
+"""Signs that are asked for along a segment."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +109,7 @@ class GraphKnots:
     def __init__(self, graph: GraphNetwork) -> None:
         self.graph = graph
         self._last_use = {0: 0}
+        self._kinks = [k for k, node in enumerate(graph.nodes, start=1) if isinstance(node, Kink)]
         self._columns: dict[int, sparse.csc_array] = {}
         self._rows: dict[int, sparse.csr_array] = {}
         for number, node in enumerate(graph.nodes, start=1):
@@ -110,7 +121,7 @@ class GraphKnots:
                     sparse.hstack([*map(sparse.csr_array, node.matrices)], format="csr")
                 )
                 matrix.eliminate_zeros()
-                self._rows[number], self._columns[number] = abs(matrix), matrix.tocsc()
+                self._rows[number], self._columns[number] = matrix, matrix.tocsc()
 
     @staticmethod
     def suits(graph: GraphNetwork) -> bool:
@@ -157,25 +168,29 @@ class GraphKnots:
             )
         }
         knots, neurons = np.empty((4, 0)), np.empty(0, dtype=np.int64)
+        questions = np.empty((3, 0), dtype=np.int64)
         first = np.zeros((1, graph.n_neurons), dtype=bool)
         for number, node in enumerate(graph.nodes, start=1):
             if isinstance(node, Affine):
                 values[number] = self._image(number, node, values, knots)
             else:
                 source = values[node.source]
-                n_open, on, new, units, changes, size, steepest = bend(
+                n_open, asked, on, new, units, changes, size, steepest = bend(
                     *(source.alpha.copy(), source.beta.copy(), source.error),
                     *(np.stack([node.slope_off, node.slope_on]), source.changes, knots),
                 )
-                if n_open:
-                    return None
                 neuron = graph.first_neuron(number)
+                asked[1] += neuron
+                questions = np.concatenate([questions, asked], axis=1)
+                if n_open or questions.shape[1] > _MOST_ASKED:
+                    return None
                 first[0, neuron : neuron + node.size] = on
                 order = np.argsort(new[0], kind="stable")
                 new, units = new[:, order], units[order]
                 places = np.searchsorted(knots[0], new[0], side="right")
                 knots = np.insert(knots, places, new[:4], axis=1)
                 neurons = np.insert(neurons, places, neuron + units)
+                questions[0] += np.searchsorted(places, questions[0], side="right")
                 for other, value in values.items():
                     values[other] = _with_knots(value, places)
                 slopes = np.where(on, node.slope_on, node.slope_off)
@@ -191,7 +206,13 @@ class GraphKnots:
                 del values[other]
         last = values[len(graph.nodes)]
         t, tau = knots[:2]
-        if not (t[:-1] + tau[:-1] < t[1:] - tau[1:]).all():
+        close = np.flatnonzero(~(t[:-1] + tau[:-1] < t[1:] - tau[1:]))
+        if len(close) + questions.shape[1] > _MOST_ASKED:
+            return None
+        patterns = {at: _pattern(first[0], neurons[: max(0, at)]) for at in {*close, *questions[0]}}
+        on = [int(patterns[at][neurons[at + 1]]) for at in close]
+        asked = np.concatenate([questions, [close, neurons[close + 1], on]], axis=1)
+        if not self._are_true(start, end, asked, patterns, neurons):
             return None
         outputs, errors = sample(
             last.alpha.copy(), last.beta.copy(), last.error, last.changes, knots
@@ -208,6 +229,74 @@ class GraphKnots:
             n_open=np.zeros(1, dtype=np.int64),
         )
 
+    def _are_true(
+        self,
+        start: _Floats,
+        end: _Floats,
+        asked: _Ints,
+        patterns: dict[int, NDArray[np.bool_]],
+        neurons: _Ints,
+    ) -> bool:
+        """Whether neurons are on, or off, where that is asked for."""
+        for at, pattern in patterns.items():
+            values, errors = self._twice(start, end, pattern)
+            own = _Line.of(values, errors, neurons[at]) if 0 <= at < len(neurons) else None
+            for neuron, on in asked[1:, asked[0] == at].T.tolist():
+                other = _Line.of(values, errors, neuron)
+                if own is not None:
+                    value, error = other.at_zero_of(own)
+                else:
+                    value, error = other.alpha + (at >= 0) * other.beta, 2 * other.error
+                if not (value > error if on else value < -error):
+                    return False
+        return True
+
+    def _twice(
+        self, start: _Floats, end: _Floats, pattern: NDArray[np.bool_]
+    ) -> tuple[_Floats, _Floats]:
+        """Return α and β of all neurons on the piece with a pattern, to twice the precision.
+
+        Returns
+        -------
+        values : (2, 2, n_neurons) ndarray
+            High and low parts of both.
+        errors : (n_neurons,) ndarray
+            How far each of both may be off; NaN where something overflows.
+        """
+        from relutopo.paths.change_kernels import map_twice
+
+        step = end - start
+        part = step - end
+        rest = (end - (step - part)) - (start + part)
+        zero = np.zeros_like(start)
+        known = {0: (np.array([[start, zero], [step, rest]]), zero)}
+        found, errors = np.empty((2, 2, len(pattern))), np.empty(len(pattern))
+        for number, node in enumerate(self.graph.nodes[: self._kinks[-1]], start=1):
+            if isinstance(node, Affine):
+                matrix, bias = self._rows[number], node.bias
+                sources = node.sources
+            else:
+                neuron = self.graph.first_neuron(number)
+                place = slice(neuron, neuron + node.size)
+                found[:, :, place], errors[place] = known[node.source]
+                slopes = np.where(pattern[place], node.slope_on, node.slope_off)
+                matrix, bias = sparse.diags_array(slopes, format="csr"), np.zeros(node.size)
+                sources = (node.source,)
+            pairs = np.concatenate([known[k][0] for k in sources], axis=2)
+            error = np.concatenate([known[k][1] for k in sources])
+            sizes = abs(matrix)
+            total = sizes @ np.abs(pairs[:, 0]).sum(axis=0) * 1.01 + np.abs(bias)
+            rounding = 8 * ((np.diff(matrix.indptr) + 4) * UNIT_ROUNDOFF) ** 2
+            images = [
+                map_twice(matrix.indptr, matrix.indices, matrix.data, constant, pair)
+                for constant, pair in zip((bias, np.zeros_like(bias)), pairs, strict=True)
+            ]
+            lost = 1.01 * ONCE * (sizes @ error) + 1.01 * rounding * total + _LEAST * (total > 0)
+            known[number] = np.array(images), lost
+            for k in [k for k in known if self._last_use[k] <= number]:
+                del known[k]
+        return found, errors
+
     def _image(
         self, number: int, node: Affine, values: dict[int, _Track], knots: _Floats
     ) -> _Track:
@@ -215,7 +304,7 @@ class GraphKnots:
         from relutopo.paths.change_kernels import spread
 
         source = _beside([values[k] for k in node.sources])
-        matrix, rows = self._columns[number], self._rows[number]
+        matrix, rows = self._columns[number], abs(self._rows[number])
         steepness = np.abs(knots[2]) + np.abs(knots[3])
         changes, counts, losses = spread(
             *(matrix.indptr, matrix.indices, matrix.data, node.size, source.changes, steepness)
@@ -229,6 +318,42 @@ class GraphKnots:
             *(matrix @ source.alpha + node.bias, matrix @ source.beta, error, 1.01 * size),
             *(changes, counts),
         )
+
+
+@dataclass(frozen=True)
+class _Line:
+    """α + β t as fractions, and how far each of both may be off."""
+
+    alpha: Fraction
+    beta: Fraction
+    error: Fraction
+
+    @staticmethod
+    def of(values: _Floats, errors: _Floats, neuron: int) -> _Line:
+        """Return a neuron's; 0, which decides nothing, if something has overflown."""
+        numbers = values[:, :, neuron]
+        if not (np.isfinite(numbers).all() and np.isfinite(errors[neuron])):
+            return _Line(Fraction(0), Fraction(0), Fraction(1))
+        (a, a_low), (b, b_low) = numbers.tolist()
+        return _Line(
+            *(Fraction(a) + Fraction(a_low), Fraction(b) + Fraction(b_low)),
+            Fraction(float(errors[neuron])),
+        )
+
+    def at_zero_of(self, other: _Line) -> tuple[Fraction, Fraction]:
+        """Return the value where another line is zero, times a positive number, and its error."""
+        value = self.alpha * other.beta - self.beta * other.alpha
+        error = self.error * (abs(other.alpha) + abs(other.beta) + 2 * other.error)
+        error += other.error * (abs(self.alpha) + abs(self.beta))
+        if abs(other.beta) <= other.error:
+            return Fraction(0), Fraction(1)
+        return (value if other.beta > 0 else -value), error
+
+
+def _pattern(first: NDArray[np.bool_], switched: _Ints) -> NDArray[np.bool_]:
+    """Return a pattern behind knots."""
+    switches: NDArray[np.bool_] = np.bincount(switched, minlength=len(first)) % 2 == 1
+    return first ^ switches
 
 
 def _beside(values: list[_Track]) -> _Track:

@@ -20,6 +20,7 @@ from convolutions import random_stack
 from properties import examples
 from relutopo.errors import InputError
 from relutopo.networks.perceptron import relu_nodes
+from relutopo.paths import graph_knots
 from relutopo.paths import segments as segments_module
 from relutopo.paths.classes import class_intervals
 from relutopo.paths.exact_knots import exact_knots
@@ -353,6 +354,35 @@ def test_the_kernels_for_graphs_find_the_same_knots(seed: int) -> None:
     assert not quick.n_open.any()
     check_same_knots(quick, slow)
     assert len(quick.t) > 100
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_signs_that_bounds_leave_open_are_asked_for_to_twice_the_precision(seed: int) -> None:
+    """With wider bounds there are some; what is asked the wrong way round is not true."""
+    torch.manual_seed(seed)
+    graph = as_graph(rt.as_network(Mixture().double(), (2, 7, 7)))
+    ends = np.random.default_rng(seed).normal(size=(2, 1, 98)) * 2
+    usual = GraphKnots(graph).find(*ends)
+    seen = []
+
+    class Curious(GraphKnots):
+        def _are_true(self, start: Floats, end: Floats, asked: Any, *rest: Any) -> bool:
+            true = super()._are_true(start, end, asked, *rest)
+            for k in range(asked.shape[1]):
+                wrong = asked.copy()
+                wrong[2, k] ^= 1
+                seen.append(super()._are_true(start, end, wrong, *rest))
+            return true
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(graph_knots, "ONCE", 60.0)
+        wide = Curious(graph).find(*ends)
+    assert seen
+    assert not any(seen)
+    assert not wide.n_open.any()
+    assert wide.t_errors.max() > 100 * usual.t_errors.max()
+    for name in ("indptr", "t", "neurons", "first", "outputs"):
+        np.testing.assert_array_equal(getattr(wide, name), getattr(usual, name))
 
 
 @given(seed=st.integers(0, 2**32 - 1))
