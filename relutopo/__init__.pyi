@@ -92,7 +92,6 @@ from relutopo.signatures.local_complexity import LocalCounts as LocalCounts
 from relutopo.signatures.local_complexity import local_complexity as local_complexity
 from relutopo.spectral.agreement import DecisionAgreement as DecisionAgreement
 from relutopo.spectral.agreement import LabelAgreement as LabelAgreement
-from relutopo.spectral.agreement import SweepCut as SweepCut
 from relutopo.spectral.class_agreement import ClassAgreement as ClassAgreement
 from relutopo.spectral.dual_graph import DualGraph as DualGraph
 from relutopo.spectral.export import save_graphml as save_graphml
@@ -105,6 +104,7 @@ from relutopo.spectral.partitioner import spectral_partition as spectral_partiti
 from relutopo.spectral.region_search import RegionSearch as RegionSearch
 from relutopo.spectral.region_search import search_regions as search_regions
 from relutopo.spectral.spectral_partition import SpectralPartition as SpectralPartition
+from relutopo.spectral.sweep import SweepCut as SweepCut
 from relutopo.spectral.weights import ChungLanglands as ChungLanglands
 from relutopo.spectral.weights import EdgeWeights as EdgeWeights
 from relutopo.spectral.weights import ScaledCount as ScaledCount

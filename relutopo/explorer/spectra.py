@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from relutopo.spectral.agreement import sweep_of
 from relutopo.spectral.fiedler import FiedlerPartition
 from relutopo.spectral.spectral_partition import SpectralPartition
+from relutopo.spectral.sweep import sweep_of
 
 __all__ = ["facts_of_parts", "parts_of_spectrum"]
 

@@ -1,4 +1,4 @@
-"""Compiled kernels of `relutopo.homology.cycles`, whose docstring says why they are right.
+"""Compiled kernels of `relutopo.homology.representatives`, whose docstring says why they are right.
 
 Cells of one dimension are joined by cells of the next or of the one before; they are nodes and
 links here. The node after the last one is the *ground*, older than all others: the other end of a

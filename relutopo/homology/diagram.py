@@ -20,8 +20,9 @@ from relutopo.arrays import Frozen, as_numbers, freeze, frozen
 from relutopo.checks import check_choice, check_integer, check_number, is_integer, kind_of
 from relutopo.errors import InputError
 from relutopo.geometry.cells import CellLists
-from relutopo.homology.cycles import Cycle, CycleFinder, Cycles, lives_of
+from relutopo.homology.cycles import Cycle, Cycles, lives_of
 from relutopo.homology.filtration import Filtration
+from relutopo.homology.representatives import CycleFinder
 from relutopo.interfaces import BoundaryMatrix, Reduction
 from relutopo.reports.shown import Shown
 from relutopo.system.interrupts import deliver_interrupts

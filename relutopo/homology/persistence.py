@@ -194,7 +194,7 @@ def homology_basis(complex_: CellLists, dim: int, *, reducer: str | Reducer = "z
     vertices have coordinates, otherwise by numbers of edges: edges enter in the order of their
     lengths, and the loops are then replaced by shorter ones, the shortest first, of which
     `relutopo.homology.short_loops` says how they are found. It need not be the shortest basis of
-    all. Bases of other degrees are as `relutopo.homology.cycles` says.
+    all. Bases of other degrees are as `relutopo.homology.representatives` says.
 
     Parameters
     ----------

@@ -15,14 +15,13 @@ from relutopo.spectral.accuracy import entry_bounds
 from relutopo.spectral.agreement import (
     DecisionAgreement,
     LabelAgreement,
-    SweepCut,
     decision_agreement,
     label_agreement,
-    sweep_cut,
 )
 from relutopo.spectral.dual_graph import DualGraph, OfGraph
 from relutopo.spectral.given_graph import nodes_of
 from relutopo.spectral.ranges import agreement_range
+from relutopo.spectral.sweep import SweepCut, sweep_cut
 from relutopo.spectral.table import partition_table
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ import relutopo as rt
 from browser import Browser, Opened
 from relutopo.geometry.patterns import find_patterns
 from relutopo.learning.datasets import Dataset
-from relutopo.spectral.agreement import sweep_of
+from relutopo.spectral.sweep import sweep_of
 
 pytestmark = pytest.mark.slow
 
