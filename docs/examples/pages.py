@@ -165,7 +165,7 @@ LONGEST_LIFE = """(() => {
 SITUATIONS = {
     "plane": Situation(plane, "#region=300&neuron=20&facets=layer", height=1020),
     "slice": Situation(digits, "#colour=decision&region=100", height=920),
-    "space": Situation(space, "#section=2,0.3&region=80&overlays=decision", height=700),
+    "space": Situation(space, "#section=40,62,0.1&region=80&surface=0&overlays=none", height=760),
     "run": Situation(grokking, "#frame=18&colour=first_step&region=200", whole=True),
     "spikes": Situation(spikes, "#theme=dark&frame=20", whole=True),
     "diagram": Situation(cycles, act=LONGEST_LIFE, whole=True),

@@ -209,8 +209,8 @@ def frame_of(
     if isinstance(part, FiedlerPartition):
         more_arrays, more_facts = parts_of_spectrum(part)
         arrays, facts = arrays | more_arrays, facts | more_facts
-    elif part is not None:
-        facts |= facts_of_parts(part)
+    elif part is not None and not any(name.split("_")[0] in ("part", "vector") for name in names):
+        facts |= facts_of_parts(part)  # which go with its own columns
     if diagram is not None:
         more_arrays, more_facts = parts_of_diagram(diagram)
         arrays, facts = arrays | more_arrays, facts | more_facts

@@ -280,6 +280,24 @@ def test_the_spectrum_of_several_parts(browser: Browser, tmp_path: Path) -> None
             assert again.js(state) == page.js(state) == [2, 2, region]
 
 
+def test_own_columns_hide_the_spectrum_whose_names_they_take(
+    browser: Browser, tmp_path: Path
+) -> None:
+    complex_ = rt.decompose(rt.gallery.random_network([2, 6, 1], seed=4), rt.Box(-1, 1, dim=2))
+    graph = complex_.dual_graph()
+    part = rt.spectral_partition(graph, vertex_weights="unweighted", k=3)
+    columns = {"part": np.arange(complex_.n_regions)}
+    rt.explore({"a": part, "b": complex_}, tmp_path / "family.html")
+    for page in opened_without_complaint(browser, tmp_path / "family.html"):
+        assert page.page.locator("#parts").is_visible()
+        go(page, 1)
+        assert page.page.locator("#parts").is_hidden()
+    rt.explore(part, tmp_path / "own.html", columns=columns)
+    for page in opened_without_complaint(browser, tmp_path / "own.html"):
+        assert page.page.locator("#parts").count() == 0
+        assert page.js("[...rt.current.quantities.get('part').values]") == columns["part"].tolist()
+
+
 def cells_lit(opened: Opened) -> set[tuple[tuple[float, float], ...]]:
     """Return the segments of the lit cycle, each with its ends in order."""
     flat = np.array(opened.js("[...rt.map.segments('cycle')]")).reshape(-1, 2, 2)

@@ -6,6 +6,7 @@
 
   const { element, store } = rt;
   const legend = rt.byId("legend");
+  const SURFACE = "The boundary of all places where the network decides for one class, in the domain.";
   const FACETS = { plain: "facets", layer: "facets by layer" };
 
   /** The link to the documentation of a quantity, where one is known. */
@@ -124,11 +125,8 @@
       if (shown.has(overlay.name)) items.push(line(overlay.look, overlay.label, overlay.meaning));
     }
     if (shown.has("graph")) items.push(line("graph", "dual graph"));
-    const surface = frame.plane ? store.get("surface") : -1;
-    if (surface >= 0) {
-      const name = frame.quantities.get("decision").categories[surface];
-      items.push(line("own", `surface of one class: ${name}`, "The boundary of all places where the class wins."));
-    }
+    const name = rt.surfaceName(frame);
+    if (name !== null) items.push(line("own", `surface of one class: ${name}`, SURFACE));
     const neuron = store.get("neuron");
     if (neuron >= 0) items.push(line("neuron", `where ${frame.callNeuron(neuron)} switches`));
     const facets = store.get("facets");
@@ -183,6 +181,7 @@
         element("dt", null, entry.label),
         element("dd", null, entry.meaning, entry.docs ? documented(entry.docs) : null),
       ]),
+      ...(frame.plane ? [element("dt", null, "surface of one class"), element("dd", null, SURFACE)] : []),
     );
   };
 

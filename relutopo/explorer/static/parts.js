@@ -139,7 +139,7 @@
       const last = parts.values.length + 1;
       const words = [
         `eigenvalue ${last}: ${rt.format4(parts.values[last - 2])}`,
-        `the next one: ${parts.next === null ? "none" : rt.format4(parts.next)}`,
+        parts.next === null ? "no other" : `the next one at least ${rt.format4(parts.next)}`,
         `separation ${rt.format4(parts.separation)}`,
       ];
       if (rank >= 0) {
