@@ -45,6 +45,9 @@ MOST_REGIONS = 60_000
 _MOST_FRAMES = 60
 _FIRST_STEP = "first_step"
 _PRINCIPAL = {"name": "slice_principal"}
+_ON_OTHERS = (
+    "The map shows regions on a plane that the run has not analysed; the curves are of what it has."
+)
 _ON_PRINCIPAL = "on the plane of two principal components"
 
 
@@ -114,6 +117,7 @@ def scene_of_run(
             "another analysis with a domain of two dimensions, such as "
             "rt.Partition(domain={'name': 'slice_principal'})"
         )
+    told = chosen if along is None else along
     is_sliced = domain is None and not is_plane(chosen, dataset)
     if is_sliced:
         chosen = replace(chosen, domain=_PRINCIPAL)
@@ -132,8 +136,14 @@ def scene_of_run(
         entry = last if step == steps[-1] else look(step)
         made.append(_frame(step, entry.subject, chosen, dataset, seen))
         rows.append(entry.row)
-    table = chosen.table(rows) if table is None else table
-    told = chosen if along is None else along
+    notes = _notes(run.steps, steps, [notes for _, notes in made])
+    dim = last.complex.dim
+    if table is None:
+        table = chosen.table(rows)
+    elif told.domain != chosen.domain:
+        notes = (*notes, Note("partial", _ON_OTHERS))
+        if told.needs_complex:
+            dim = told.create("domain")(dataset).dim
     columns = [*told.columns_of_rows(), *told.columns_of_signatures()]
     facts: dict[str, Any] = {"docs": documentation()}
     if len(steps) > 1:
@@ -142,7 +152,7 @@ def scene_of_run(
             run.history,
             table,
             columns,
-            last.complex.dim,
+            dim,
             has_classes=dataset.classes is not None,
         )
     frames = tuple(frame for frame, _ in made)
@@ -159,7 +169,7 @@ def scene_of_run(
         printable(str(name)),
         frames,
         _summary(run, last),
-        _notes(run.steps, steps, [notes for _, notes in made]),
+        notes,
         _colour(frames[-1]),
         tuple(dict.fromkeys(entry.name for frame in frames for entry in frame.overlays)),
         facts,

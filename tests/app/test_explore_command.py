@@ -96,6 +96,22 @@ def test_networks_of_many_inputs_are_shown_on_a_slice(tmp_path: Path, command: C
     assert "n_regions" in numbers[1] - numbers[0]
 
 
+def test_a_run_in_space_leaves_a_page_of_a_slice(tmp_path: Path, command: Command) -> None:
+    points = np.random.default_rng(0).normal(size=(30, 3))
+    np.savez(tmp_path / "data.npz", points=points, targets=points[:, 0] > 0)
+    own = ["data=file", "data.path=data.npz", "network.hidden=[4]", "analysis=homology"]
+    command(tmp_path, *own, "trainer.n_steps=20", "trainer.n_checkpoints=2", "hydra.run.dir=out")
+    made = (tmp_path / "out" / PAGE).read_bytes()
+    scene, frames = content(tmp_path / "out" / PAGE)
+    assert scene["title"].endswith("on the plane of two principal components")
+    assert {"projected", "partial"} <= {note["kind"] for note in scene["notes"]}
+    assert all(facts["kind"] == "plane" for _, facts in frames)
+    names = {curve["name"] for curve in scene["time"]["numbers"]}
+    assert any(name.startswith("betti_2") for name in names)  # those of the space
+    command(tmp_path, "explore", "out", "--to", "again.html")
+    assert (tmp_path / "again.html").read_bytes() == made
+
+
 @pytest.mark.parametrize("name", ["page.pdf", ""])
 def test_files_of_other_kinds_are_refused(workplace: Path, command: Command, name: str) -> None:
     printed = command(workplace, "explore", "outputs/first", "--to", name, succeeds=False)

@@ -62,5 +62,7 @@ def save_page(
         try:
             scene = scene_of_run(place.run, analysis=analysis, table=table, most_regions=most)
             page_of(scene).save(place.directory / PAGE)
+            if "slice" in scene.facts:
+                log.info("%s", scene.facts["slice"])
         except MissingExtraError as error:
             log.info("there is no page: %s", error)
