@@ -3,7 +3,8 @@
 Every cell c of a complex is cut by the outputs that are greatest on it: for a set S of outputs let
 c_S be the points of the interior of c at which the outputs of S are equal and all others are less.
 The outputs are affine on c, so each c_S is convex, and the c_S that are not empty are the cells of
-the coarsest refinement of the complex on each cell of which one set of outputs is greatest.
+the coarsest refinement of the complex such that on each of its cells one set of outputs is
+greatest.
 
 It is made output by output. Let m be the maximum of the outputs so far; it is affine on each cell
 of the refinement so far. The next output f minus m has a sign at every vertex, and
@@ -160,7 +161,7 @@ _NO_FACETS: FacetLists = (np.zeros(1, dtype=np.int64), np.empty(0, dtype=np.int3
 
 
 def _first_level(complex_: Cells, n_classes: int) -> list[_Level]:
-    """Return all cells of a complex, on which output 0 is the greatest of one."""
+    """Return all cells of a complex; with one output only, output 0 is greatest on all of them."""
     levels = []
     for k, n in enumerate(complex_.n_cells):
         origins = np.stack([np.full(n, k), np.arange(n)], axis=1)
@@ -326,7 +327,7 @@ class _Vertices:
     def _differences(
         self, vertices: NDArray[np.int64], leaders: NDArray[np.int64], output: int
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return an output minus those that lead, and bounds of the errors."""
+        """Return an output minus the greatest ones so far, and bounds of the errors."""
         f, g = self._values[vertices, output], self._values[vertices, leaders]
         e = self._bounds[vertices, output] + self._bounds[vertices, leaders]
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is decided exactly

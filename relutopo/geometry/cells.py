@@ -59,7 +59,7 @@ class CellLists(Protocol):
 
 @dataclass(frozen=True)
 class EnumerationRecord:
-    """How a complex came about.
+    """How a complex was made.
 
     Attributes
     ----------

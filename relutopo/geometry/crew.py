@@ -1,4 +1,4 @@
-"""The walls of many regions, in this process or shared among several.
+"""The walls of many regions, found in this process or in several.
 
 Processes and not threads: a region is some hundred calls of NumPy on small arrays, between which
 Python holds its lock. They are started as modules of their own and fed through pipes, so that a
@@ -37,7 +37,7 @@ _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 @dataclass(frozen=True)
 class RegionWalls:
-    """What is found of one region.
+    """What is known of one region after the search for its walls.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class RegionWalls:
     inradius, most_inradius : float
         Bounds of its radius, from below and from above.
     n_open : int
-        Neurons of which it was neither proved nor disproved that they make a wall.
+        Neurons that were neither proved nor disproved to make a wall.
     n_linear_programs : int
         Linear programmes that were left to HiGHS.
     """
@@ -100,13 +100,13 @@ def walls_of(
 
 @contextmanager
 def crew(network: Network, domain: Domain, n_processes: int) -> Iterator[Find]:
-    """Give what finds walls, in so many processes; they end with the block.
+    """Provide a `Find` that works in several processes; they end with the block.
 
     Parameters
     ----------
     network, domain
     n_processes : int
-        With 1 there is none beside this one.
+        With 1 the work is done in this process.
     """
     if n_processes == 1:
         with one_blas_thread():  # the matrices are small
@@ -176,7 +176,7 @@ def _write(pipe: IO[bytes], message: object) -> None:
 
 
 def serve(source: IO[bytes], target: IO[bytes]) -> None:
-    """Answer with the walls of what comes, until nothing comes any more.
+    """Read patterns and write the walls of their regions, until the input ends.
 
     Parameters
     ----------

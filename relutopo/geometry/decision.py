@@ -133,7 +133,7 @@ def output_values(complex_: Cells) -> tuple[NDArray[np.float64], NDArray[np.floa
 
 
 def _maps_at_vertices(complex_: Cells) -> Iterator[tuple[slice, AffineMaps]]:
-    """Go through the vertices, with the outputs' maps on a region around each."""
+    """Iterate over the vertices, with the outputs' maps on a region around each."""
     network, home = complex_.network, _homes(complex_)
     width = max(network.n_neurons + 1, network.n_outputs)
     step = max(1, _NUMBERS_AT_ONCE // (width * (network.input_dim + 1)))

@@ -1,4 +1,4 @@
-"""The invariants of a cell complex, for tests, benchmarks and everybody's enumerators.
+"""The invariants of a cell complex, for tests, benchmarks and enumerators of other people.
 
 The Euler characteristic does not reveal sliver cells that rounding makes up: a complex with
 them is still a ball. Distinct patterns, and the network's own pattern at an interior point of each

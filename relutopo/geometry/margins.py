@@ -46,7 +46,7 @@ class WallMargins:
     most_margins : (n,) ndarray of float64
         A bound from above.
     neurons : (n,) ndarray of int64
-        The neuron whose wall is nearest, in the order of the layers; -1 where there is none.
+        The neuron whose wall is nearest, in the order of the layers; -1 for none.
     """
 
     margins: NDArray[np.float64]

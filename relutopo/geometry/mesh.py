@@ -55,7 +55,7 @@ def save_mesh(
 
     Cells carry ``region`` (its index), ``n_active`` (active neurons), ``volume``, and what
     `cell_data` adds; points carry ``output``, the network's values: of two outputs three numbers,
-    the last one zero, as VTK knows no vectors of two.
+    the last one zero, because VTK has no vectors with two entries.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def save_mesh(
         If meshio is not installed.
     InputError
         If the dimension is above 3, the file name ends otherwise, an array has another shape, or
-        cycles are none, have other coordinates, or are those of another complex.
+        `cycles` are no cycles, have other coordinates, or belong to another complex.
 
     Examples
     --------
@@ -189,7 +189,7 @@ def _append(
 
 
 def _are_equal(first: Cells, second: Cells) -> bool:
-    """Whether two complexes are the same, of which one may have been saved and loaded."""
+    """Whether two complexes are equal; one of them may have been saved and loaded."""
     return first is second or (
         first.n_cells == second.n_cells and np.array_equal(first.vertices, second.vertices)
     )

@@ -130,7 +130,7 @@ class Region(Frozen, Shown):
 
     @property
     def is_at_border(self) -> bool:
-        """Whether a facet lies on a side of the domain; outside it the region may go on."""
+        """Whether a facet lies on a side of the domain; beyond it the region may continue."""
         return any(facet.side is not None for facet in self.facets)
 
     @cached_property

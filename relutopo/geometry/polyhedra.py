@@ -138,7 +138,7 @@ class PolyhedralCells(Frozen, Shown):
 
     @cached_property
     def _corners(self) -> list[tuple[NDArray[np.int32], NDArray[np.int32]]]:
-        """The vertices of all k-cells, ascending, for each k: where each cell begins, and them."""
+        """For each k the vertices of the k-cells, ascending in a cell: (indptr, vertices)."""
         n = self.n_cells[0]
         levels = [(np.arange(n + 1, dtype=np.int32), np.arange(n, dtype=np.int32))]
         for k in range(1, self.dim + 1):

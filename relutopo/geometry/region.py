@@ -80,7 +80,7 @@ class Walls:
     points : list of (d,) ndarrays
         A point near each wall, rounded, around which the wall was proved.
     n_open : int
-        Neurons of which it was neither proved nor disproved that they make a wall.
+        Neurons that were neither proved nor disproved to make a wall.
     """
 
     neighbours: list[NDArray[np.bool_]]

@@ -41,8 +41,8 @@ class AffineSlice(Frozen, Domain):
     box : Domain, optional
         Of u; ``Box(-1, 1, dim=k)`` by default.
     axis_names : sequence of str, optional
-        What the k directions are, for figures. They are no part of what two slices are compared
-        by, nor of a file of a complex.
+        Names of the k directions, for figures. Comparisons of slices and files of complexes
+        ignore them.
 
     Raises
     ------
@@ -362,5 +362,5 @@ def _read(model: Any, domain: object) -> Network:
         return as_network(model)
     try:
         return as_network(model, (domain.dim,))
-    except InputError:  # a module may take so many numbers in another shape
+    except InputError:  # a module may take these numbers in another shape
         return as_network(model)

@@ -118,7 +118,7 @@ def relaxed(
 
 @dataclass(frozen=True)
 class Raised:
-    """Where `raised` came to.
+    """What `raised` returns.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Tables of what people ask of a complex: its regions, and its neurons.
+"""Tables of a complex: its regions, and its neurons.
 
 Invariant: every column of a table is declared here as a `Column`; ``{i}`` in its name stands for an
 axis of the domain, ``{j}`` for an output, both from 0.
@@ -38,7 +38,7 @@ COLUMNS_OF_REGIONS = (
     Column(
         "is_at_border",
         "1",
-        "whether a facet lies on a side of the domain, outside of which the region may go on; the "
+        "whether a facet lies on a side of the domain, beyond which the region may continue; the "
         "others are bounded",
     ),
     Column("n_facets", "facets", "its facets, those on sides of the domain included"),

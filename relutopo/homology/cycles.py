@@ -407,7 +407,7 @@ def coordinates(complex_: CellLists) -> NDArray[np.float64]:
 
 
 def lives_of(births: NDArray[np.float64], deaths: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return how long classes live; those between equal values, infinite ones too, not at all.
+    """Return how long classes live: zero between equal values, also infinite ones.
 
     Examples
     --------

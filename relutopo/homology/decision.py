@@ -1,7 +1,7 @@
-"""The decision of a network with any number of outputs: who is greatest where, and what meets whom.
+"""The decision of a network with any number of outputs: which is greatest where, and what meets.
 
-Everything is read from the coarsest refinement of a complex on each cell of which one set of
-outputs is greatest (`relutopo.geometry.argmax`), whose cells and incidences are exact.
+Everything is read from the coarsest refinement of a complex such that on each of its cells one set
+of outputs is greatest (`relutopo.geometry.argmax`); its cells and incidences are exact.
 
 Where outputs tie on a whole region, its class is the first of them, as that of `numpy.argmax`; the
 closed region of a class holds every point at which its output is greatest, alone or not.
@@ -49,8 +49,8 @@ class Decision(Frozen, Shown):
     region_of : (n_d,) ndarray of int64
         The region of the complex in which each of its regions lies.
     crossed : (n_regions,) ndarray of bool
-        Which regions of the complex the decision crosses: those of which outputs of different
-        classes are greatest on open parts.
+        Which regions of the complex the decision crosses: in them outputs of different classes are
+        greatest on open parts.
     """
 
     refined: ArgmaxCells

@@ -143,7 +143,7 @@ class Diagram(Frozen, Shown):
     values : (n,) ndarray of float64
         Value of each cell in filtration order, ascending.
     dim : int
-        Dimension of the complex, of whose largest cells there may be none.
+        Dimension of the complex; it may have no cells of that dimension.
     complex_, filtration : CellLists and Filtration, optional
         What was reduced, the objects themselves and no copies; needed for representatives.
 
@@ -182,7 +182,7 @@ class Diagram(Frozen, Shown):
         filtration: Filtration,
         complex_: CellLists,
     ) -> Diagram:
-        """Put together what a reducer found and what it was given."""
+        """Make the diagram of a reduction and what was reduced."""
         values = freeze(filtration.values[filtration.order])
         dim = len(filtration.n_cells) - 1
         return cls(reduction, boundary.dimensions, values, dim, complex_, filtration)

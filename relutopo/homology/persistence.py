@@ -1,4 +1,4 @@
-"""Functions that bring filtrations and reducers, chosen by name, to a complex."""
+"""Functions that apply filtrations and reducers, chosen by name, to a complex."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def persistence(
     InputError
         If the filtration is of other cells, or a cell enters before one of its faces.
     BackendError
-        If the reducer returns what is no reduction of the boundary matrix.
+        If what the reducer returns is not a reduction of the boundary matrix.
 
     Examples
     --------
@@ -168,7 +168,7 @@ def betti_numbers(complex_: CellLists, *, reducer: str | Reducer = "z2") -> tupl
     Raises
     ------
     BackendError
-        If the reducer returns what is no reduction of the boundary matrix.
+        If what the reducer returns is not a reduction of the boundary matrix.
 
     Examples
     --------
@@ -192,9 +192,9 @@ def homology_basis(complex_: CellLists, dim: int, *, reducer: str | Reducer = "z
     Their number is the Betti number: loops around the holes of a class's region, the closed curves
     of a decision boundary. A basis is one of many. That of degree 1 is short, by lengths where
     vertices have coordinates, otherwise by numbers of edges: edges enter in the order of their
-    lengths, and the loops are then replaced by shorter ones, the shortest first, of which
-    `relutopo.homology.short_loops` says how they are found. It need not be the shortest basis of
-    all. Bases of other degrees are as `relutopo.homology.representatives` says.
+    lengths, and the loops are then replaced by shorter ones, the shortest first, which
+    `relutopo.homology.short_loops` explains. It need not be the shortest basis of all. Bases of
+    other degrees are explained in `relutopo.homology.representatives`.
 
     Parameters
     ----------
@@ -214,7 +214,7 @@ def homology_basis(complex_: CellLists, dim: int, *, reducer: str | Reducer = "z
     InputError
         If there is no such degree.
     BackendError
-        If the reducer returns what is no reduction of the boundary matrix.
+        If what the reducer returns is not a reduction of the boundary matrix.
 
     Examples
     --------

@@ -3,7 +3,7 @@
 Each edge is given a class, an element of (Z/2)^β, so that the sum of the classes along a closed
 walk is the class of homology of the walk: the β edges that create a class have unit vectors, those
 of a spanning forest zero, and every other edge ends a cycle whose sum is zero, because the cycle is
-a boundary. On a tree of shortest paths from a vertex each edge closes a loop, of which class and
+a boundary. On a tree of shortest paths from a vertex each edge closes a loop, whose class and
 length are known at once (Erickson, Whittlesey, Greedy optimal homotopy and homology generators,
 SODA 2005). Of these loops, and those that are there, the shortest independent ones are taken. Trees
 from all vertices would give the shortest basis of all; here they grow from a few vertices of each

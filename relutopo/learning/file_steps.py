@@ -1,4 +1,4 @@
-"""Which step of training a file of a model is from.
+"""The training step of each file of a model.
 
 Invariant: all files of one run are numbered by one rule, so that their order is that of training;
 where the rule gives two files one number, or some none, that is an error and never another order.
@@ -104,7 +104,7 @@ def _small(numbers: Sequence[str]) -> list[int]:
 
 
 def _differing(found: Sequence[Sequence[int]]) -> list[int | None]:
-    """Return for each file the last number whose place in the names has another for each."""
+    """Return a number in the name of each file: the last one that differs in all files, if any."""
     fewest = min(map(len, found))
     for place in range(1, fewest + 1):
         numbers: list[int | None] = [each[-place] for each in found]

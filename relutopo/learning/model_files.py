@@ -1,4 +1,4 @@
-"""Models of one's own, from files, in the place of a training run."""
+"""Models in files, used in place of a training run."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class ModelFiles:
 
     @property
     def regular_steps(self) -> list[int]:
-        """All steps: nothing is known of how they were chosen."""
+        """All steps: how they were chosen is not known."""
         return self.steps
 
     @property
@@ -109,7 +109,7 @@ class ModelFiles:
 
     @cached_property
     def history(self) -> History:
-        """Mean squared error and accuracy of each model; NaN for what it has not."""
+        """Mean squared error and accuracy of each model; NaN where one does not apply."""
         data, steps = self._dataset, np.array(self.steps, dtype=np.int64)
         train, held_out = np.empty((2, len(steps), 2))
         for i, step in enumerate(self.steps):

@@ -22,7 +22,7 @@ __all__ = ["FEWEST", "FITTED", "Rise", "fit_step", "rise"]
 FITTED = 0.99
 """Train accuracy from which a training set counts as fitted."""
 FEWEST = 4
-"""Checkpoints from the fit on, with fewer of which there is no half-rise."""
+"""With fewer checkpoints from the fit on there is no half-rise."""
 _LEAST, _LEAST_ACCURACY = 0.02, 0.05
 
 
@@ -100,6 +100,6 @@ def rise(steps: ArrayLike, values: ArrayLike, fit: float, *, is_accuracy: bool =
 def _after(
     t: NDArray[np.float64], y: NDArray[np.float64], fit: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return what is known from the fit on."""
+    """Return the known values from the fit on."""
     known = (t >= fit) & ~np.isnan(y)
     return t[known], y[known]

@@ -251,7 +251,7 @@ class Run(Protocol):
 
     @property
     def regular_steps(self) -> list[int]:
-        """Those of the steps that were not chosen by what the loss did."""
+        """The steps that were not chosen because of the loss."""
 
     @property
     def has_every_loss(self) -> bool:
@@ -266,7 +266,7 @@ class Run(Protocol):
         """The data that the network learns."""
 
     def network(self, step: int) -> Network:
-        """Return the network at one of the steps; `InputError` if it cannot be had."""
+        """Return the network at one of the steps; `InputError` if it is not available."""
 
 
 class TrainingRun:
@@ -339,7 +339,7 @@ class TrainingRun:
                 return planned_steps(last, n, named)
         raise InputError(
             f"{str(self.directory / 'settings.json')!r} must be the settings of a training run, "
-            "but they say of no checkpoints; delete it and train again"
+            "but do not say which checkpoints there are; delete it and train again"
         )
 
     @property
@@ -431,11 +431,11 @@ def _load_arrays(path: Path, names: Sequence[str]) -> dict[str, Any]:
 
 
 def _check_history(arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Raise a ValueError for arrays that are no history."""
+    """Raise a ValueError for arrays that are not a history."""
     for which in ("train", "held_out"):
         steps = arrays[f"{which}_steps"]
         if steps.ndim != 1 or steps.dtype.kind != "i" or (np.diff(steps) <= 0).any():
-            raise ValueError(f"{which}_steps are no ascending integers")
+            raise ValueError(f"{which}_steps must be ascending integers")
         for name in (f"{which}_loss", f"{which}_accuracy"):
             if arrays[name].shape != steps.shape or arrays[name].dtype.kind != "f":
                 raise ValueError(f"{name} has {arrays[name].size} entries for {steps.size} steps")

@@ -39,7 +39,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Quality:
-    """What a unit vector says of a pencil.
+    """What a unit vector tells about a pencil.
 
     Attributes
     ----------

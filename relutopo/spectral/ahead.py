@@ -1,4 +1,4 @@
-"""Partitions for the sake of their kernels: ``python -m relutopo.spectral.ahead``.
+"""Partitions that compile their kernels ahead of use: ``python -m relutopo.spectral.ahead``.
 
 A process that compiles what the partition of a first complex will ask for, while the process that
 makes the complex compiles what that asks for; see `relutopo.system.ahead`.

@@ -1,4 +1,4 @@
-"""How well parts of a graph agree with classes, however many there are of either.
+"""How well parts of a graph agree with classes, for any number of both.
 
 Neither parts nor classes correspond by themselves: each class is matched with one part at most, so
 that as many points as possible are where they belong (the assignment problem). For two of each this

@@ -152,7 +152,7 @@ def _along_edges(
 
 
 def canonical_vector(space: Floats, weights: Floats, references: Floats) -> Floats:
-    """Return the unit vector of a space that goes along with the first reference that has a part.
+    """Return the unit vector of a space along the first reference that has a component in it.
 
     It depends on the space and the references alone, not on the basis: with coordinates of regions
     as references neither the eigensolver nor the order of the regions matters.

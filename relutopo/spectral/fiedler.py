@@ -242,8 +242,8 @@ class FiedlerPartition(OfGraph, Frozen, Shown):
         points : (n, d) array_like, optional
             To be counted by region; by default those that weigh the partition.
         labels : (n,) array_like, optional
-            Of the points: classes of any number and kind, of which each region has shares, or
-            values, of which it has a mean.
+            Of the points: any number of classes of any kind, whose shares each region gets, or
+            values, whose mean it gets.
 
         Returns
         -------

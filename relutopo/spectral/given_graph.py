@@ -1,7 +1,7 @@
 """Graphs that people bring: of NetworkX, as sparse matrices, as arrays.
 
-Invariants: as those of a `DualGraph`; every weight is positive and finite. An edge of weight zero
-is none.
+Invariants: those of a `DualGraph`; every weight is positive and finite. An edge of weight zero does
+not count as an edge.
 """
 
 from __future__ import annotations
@@ -39,10 +39,9 @@ __all__ = [
 
 @dataclass(frozen=True, eq=False, repr=False)
 class GivenGraph(DualGraph):
-    """A graph with weights on its edges, of which nobody knows what its nodes are.
+    """A graph with weights on its edges, whose nodes have no place in a space.
 
-    Partitions of it have no complex and no points: their nodes are in no space. `as_graph` makes
-    it.
+    Partitions of it have no complex and no points. `as_graph` makes it.
 
     Attributes
     ----------
@@ -65,7 +64,7 @@ class GivenGraph(DualGraph):
         return f"GivenGraph({self.n_nodes} nodes, {self.n_edges} edges)"
 
     def locate(self, points: ArrayLike) -> NoReturn:
-        """Refuse points: nodes of such a graph are in no space.
+        """Refuse points: the nodes of such a graph have no place in a space.
 
         Raises
         ------
@@ -147,7 +146,7 @@ def as_graph(graph: Any, weight: str = "weight") -> DualGraph:
     Returns
     -------
     DualGraph
-        A `GivenGraph` for what is none of relutopo's.
+        A `GivenGraph`, unless `graph` is a graph of relutopo.
 
     Raises
     ------
@@ -302,7 +301,7 @@ def _of_edges(
     weights: NDArray[np.float64],
     names: tuple[Hashable, ...],
 ) -> GivenGraph:
-    """Return the graph of some pairs, of which parallel ones are added."""
+    """Return the graph of some pairs; weights of equal pairs are added."""
     _check_weights(weights, u, v, names)
     loops = np.flatnonzero(u == v)
     if loops.size:
@@ -350,7 +349,7 @@ def _no_loops(name: Hashable, remedy: str) -> InputError:
 
 
 def as_vertex_weights(graph: DualGraph, weights: Any) -> VertexWeights:
-    """Return the strategy that a choice of vertex weights means."""
+    """Return the strategy for a choice of vertex weights."""
     if weights is None:
         weights = "unweighted" if isinstance(graph, GivenGraph) else "count_plus_one"
     elif not isinstance(weights, (str, VertexWeights)) and _are_numbers(weights):
@@ -360,7 +359,7 @@ def as_vertex_weights(graph: DualGraph, weights: Any) -> VertexWeights:
 
 
 def as_edge_weights(graph: DualGraph, weights: Any) -> EdgeWeights:
-    """Return the strategy that a choice of edge weights means."""
+    """Return the strategy for a choice of edge weights."""
     if weights is None:
         return OwnWeights() if isinstance(graph, GivenGraph) else UnitEdges()
     if not isinstance(weights, (str, EdgeWeights)) and _are_numbers(weights):
@@ -374,5 +373,5 @@ def _are_numbers(weights: Any) -> bool:
 
 
 def nodes_of(graph: DualGraph) -> str:
-    """Return what the nodes of a graph are called."""
+    """Return the names of the nodes of a graph."""
     return "nodes" if isinstance(graph, GivenGraph) else "regions"

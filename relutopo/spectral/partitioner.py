@@ -108,7 +108,7 @@ def fiedler_partition(
     NotConvergedError
         If the eigensolver stops before its tolerance.
     BackendError
-        If the eigensolver returns what is no eigenpair, or another residual than the true one.
+        If what the eigensolver returns is not an eigenpair, or its residual is not the true one.
     InputError
         If the points have the wrong shape, none lies in a region, or they are missing.
 

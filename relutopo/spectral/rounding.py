@@ -174,7 +174,7 @@ class AutoRounding(Rounding):
 
     @staticmethod
     def chosen(k: int) -> Rounding:
-        """Return which of them is taken for k parts."""
+        """Return the rounding that is used for k parts."""
         return Signs() if k == 2 else ClusterQr()
 
     def __call__(

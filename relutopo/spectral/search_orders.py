@@ -1,4 +1,4 @@
-"""In which order a search enters regions: one class an order.
+"""Orders in which a search enters regions: a class for each.
 
 An order is asked for the regions to enter next, some at a time, and told what was found behind
 their walls. What it says depends on what was found alone, so that a search gives the same however
@@ -37,17 +37,17 @@ class Order(ABC):
 
     @abstractmethod
     def next(self, most: int) -> list[int]:
-        """Return at most so many regions that are not entered, to be entered in this order."""
+        """Return at most `most` regions that are not entered, in the order to enter them."""
 
     def found(self, behind: list[int]) -> None:  # noqa: B027  # most orders need it, not all
-        """Hear which regions are behind the walls of one that was entered."""
+        """Take note of the regions behind the walls of one that was entered."""
 
     def put_back(self, regions: list[int]) -> None:  # noqa: B027
-        """Hear which of the regions were not entered after all."""
+        """Take back regions that were not entered after all."""
 
     @property
     def is_done(self) -> bool:
-        """Whether there will be none any more, where `next` has returned none."""
+        """Whether no region will follow, after `next` has returned none."""
         return True
 
 
@@ -110,7 +110,7 @@ class Trail(Order):
 
 
 class RandomWalk(Order):
-    """Regions in which walkers arrive: one from each start, who go through walls at random.
+    """Regions that walkers reach: one walker from each start, which crosses walls at random.
 
     All walls of a region are equally likely, so that in the long run a region is visited in
     proportion to its walls.

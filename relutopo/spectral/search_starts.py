@@ -22,9 +22,9 @@ from relutopo.networks.network import Network
 __all__ = ["Starts"]
 
 _MOST_DIRECTIONS = 100
-"""From a point, of which the first nearly always leads into a region and not along a facet."""
+"""How many are tried from a point; the first nearly always leads into a region."""
 _HALVINGS = 40
-"""Of a leg of a path, until what is between two points of it is passed over."""
+"""How often a leg of a path is halved before what lies between two of its points is skipped."""
 _MOST_DISTANCES = 2**22
 
 

@@ -33,7 +33,7 @@ _FORMAT = 1
 
 
 def identity(network: Network, domain: Domain, order: str, seed: int) -> str:
-    """Return a hash of what must be the same for a search to go on.
+    """Return a hash of everything that must be unchanged for a search to continue.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ class Entered:
 
 
 class SearchState:
-    """What has been found; of use for a file at any time, also after an interrupt.
+    """What has been found; it can be saved at any time, also after an interrupt.
 
     Parameters
     ----------
@@ -165,7 +165,7 @@ class SearchState:
         self.entered.append(entered)
 
     def save(self, path: str | os.PathLike[str], key: str) -> None:
-        """Write all of it, atomically.
+        """Write the state, atomically.
 
         Parameters
         ----------

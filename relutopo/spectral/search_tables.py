@@ -1,4 +1,4 @@
-"""Tables of what a search for regions found: of its regions, and of points in them.
+"""Tables of a search for regions: its regions, and points in them.
 
 Invariant: every column is declared here as a `Column`.
 """
@@ -60,8 +60,8 @@ COLUMNS_OF_SEARCH_POINTS = (
     Column("most_margin", "input", "a bound of that distance from above"),
     Column("layer", "layer", "layer of the neuron whose wall is nearest, from 0; -1 if none is"),
     Column("unit", "unit", "its number in the layer, from 0; -1 if none is"),
-    Column("inradius", "input", "that of the region; NaN where there is none"),
-    Column("n_walls", "walls", "walls of the region; -1 where there is none"),
+    Column("inradius", "input", "that of the region; NaN for points in no region that was entered"),
+    Column("n_walls", "walls", "walls of the region; -1 for points in no region that was entered"),
 )
 """What `RegionSearch.points_table` has."""
 
