@@ -169,8 +169,12 @@ def _search_tables(rows: Rows) -> list[str]:
 def _segment_tables(rows: Rows) -> list[str]:
     body = []
     for row in rows.parts["segments"]:
-        peer = row.get("peer", {})
-        samples = f", {peer['samples']:,} points a segment" if "samples" in peer else ""
+        peer, floor = row.get("peer", {}), row["floor"]
+        beside = [f"{floor['name']}: {floor['seconds']:.3f} s"]
+        if peer:
+            beside += [
+                f"{peer['name']}, {peer['samples']:,} points a segment: {peer['seconds']:.3f} s"
+            ]
         body.append(
             [
                 f"{row['what']}, {shape(row)}",
@@ -179,7 +183,7 @@ def _segment_tables(rows: Rows) -> list[str]:
                 f"{row['seconds']:.3f}",
                 f"{1e6 * row['seconds'] / row['n_crossings']:.2f}",
                 f"{row['peak_bytes'] / MIB:.0f}",
-                f"{peer['name']}{samples}: {peer['seconds']:.3f} s" if peer else "",
+                "; ".join(beside),
             ]
         )
     names = "what,segments,crossings,s,µs a crossing,peak MiB,beside it"
