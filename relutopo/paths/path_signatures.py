@@ -16,8 +16,9 @@ from relutopo.arrays import as_outputs
 from relutopo.checks import check_integer
 from relutopo.networks.network import Network
 from relutopo.networks.perceptron import ReluNetwork
+from relutopo.paths.following import as_graph
 from relutopo.paths.pairs import segment_pairs
-from relutopo.paths.segments import Segments, as_graph, follow, is_exact, points_of
+from relutopo.paths.segments import Segments, follow, is_exact, points_of
 from relutopo.paths.slopes import slopes
 from relutopo.reports.columns import Column, row_of
 from relutopo.system.interrupts import deliver_interrupts

@@ -1,15 +1,13 @@
 """Segments of the input space, with all that a network does along them.
 
-Knots come from floats where bounds allow it (`relutopo.paths.knots`, and where there is much to do
-first from compiled kernels, `relutopo.paths.perceptron_knots` and `relutopo.paths.graph_knots`),
-and from integers elsewhere (`relutopo.paths.exact_knots`), segment by segment.
+How they are done stands in `relutopo.paths.following`.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,39 +17,27 @@ from numpy.typing import ArrayLike, NDArray
 from relutopo.arrays import Frozen, as_labels, as_numbers, as_points, freeze
 from relutopo.checks import check_flag, check_integer
 from relutopo.errors import InputError
-from relutopo.geometry.patterns import pack_patterns, unpack_patterns
-from relutopo.networks.graph import GraphNetwork
+from relutopo.geometry.patterns import unpack_patterns
 from relutopo.networks.network import Network
-from relutopo.networks.perceptron import ReluNetwork, relu_nodes
+from relutopo.networks.perceptron import ReluNetwork
 from relutopo.networks.reading import network_for
 from relutopo.optional import require
-from relutopo.paths.classes import class_intervals
-from relutopo.paths.exact_knots import exact_knots
-from relutopo.paths.graph_knots import GraphKnots
-from relutopo.paths.knots import KnotFinder, Knots
+from relutopo.paths.following import Work, indptr_of
 from relutopo.paths.measures import departures, hamming_distances
-from relutopo.paths.perceptron_knots import PerceptronKnots
 from relutopo.reports.shown import Shown
 from relutopo.system.interrupts import deliver_interrupts
 from relutopo.system.memory import in_words
-from relutopo.system.threads import available_cores, threads
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["SegmentRecord", "Segments", "as_graph", "follow", "points_of", "segments"]
+__all__ = ["SegmentRecord", "Segments", "follow", "points_of", "segments"]
 
 _Floats = NDArray[np.float64]
 _Ints = NDArray[np.int64]
 
 _LEAST = 2.0**-300
 """Coordinates that are not zero are not smaller, as weights."""
-_NUMBERS_AT_ONCE = 2**19
-_FIRST_SEGMENTS = 8
-_WORTH_COMPILING = 2**25
-"""How many segments times squares of neurons are worth loading kernels, or compiling them once."""
-_BLOCK = 64
-"""Segments that the kernel does at once."""
 
 
 @dataclass(frozen=True)
@@ -389,8 +375,8 @@ def segments(
             f"`ends` must be as many as `points`, got {len(stops)} and {len(starts)}; pass "
             "one for each, or `pairs`"
         )
-    work = _Work(network, starts.copy(), stops.copy(), is_exact(exact, network))
-    return work.result(None, None, begin)
+    work = Work(network, starts.copy(), stops.copy(), is_exact(exact, network))
+    return _result(work, None, None, begin)
 
 
 def is_exact(wanted: bool | None, network: Network) -> bool:
@@ -416,8 +402,37 @@ def follow(
     """Return the segments of pairs of points; see `segments`."""
     begin = time.perf_counter()
     starts, ends = points[pairs[:, 0]], points[pairs[:, 1]]
-    work = _Work(network, starts, ends, is_exact(exact, network), n_threads)
-    return work.result(pairs, len(points), begin)
+    work = Work(network, starts, ends, is_exact(exact, network), n_threads)
+    return _result(work, pairs, len(points), begin)
+
+
+def _result(work: Work, pairs: _Ints | None, n_points: int | None, begin: float) -> Segments:
+    """Return segments when they are done."""
+    joined = work.joined()
+    return Segments(
+        network=work.network,
+        starts=freeze(work.starts),
+        ends=freeze(work.ends),
+        pairs=None if pairs is None else freeze(pairs),
+        n_points=n_points,
+        indptr=indptr_of(joined.counts),
+        t=freeze(joined.t),
+        neuron_indptr=indptr_of(joined.neuron_counts),
+        neurons=freeze(joined.neurons),
+        meets=freeze(joined.meets),
+        first_patterns=freeze(joined.first),
+        outputs=freeze(joined.outputs),
+        class_indptr=indptr_of(joined.class_counts),
+        class_starts=freeze(joined.class_starts),
+        classes=freeze(joined.classes),
+        record=SegmentRecord(
+            status="uncertified" if work.n_open else "certified",
+            n_uncertain=work.n_uncertain,
+            n_exact=work.n_exact,
+            n_open=work.n_open,
+            seconds=time.perf_counter() - begin,
+        ),
+    )
 
 
 def _checked(rows: _Floats, name: str) -> _Floats:
@@ -440,250 +455,3 @@ def _as_pairs(pairs: ArrayLike | None, n_points: int) -> _Ints:
             f"shape {given.shape}{'' if wrong else ' with others'}; pass for example [(0, 1)]"
         )
     return numbers
-
-
-@dataclass(frozen=True)
-class _Part:
-    """What is known of some segments; `Segments` has them joined."""
-
-    counts: _Ints
-    t: _Floats
-    neuron_counts: _Ints
-    neurons: _Ints
-    meets: NDArray[np.bool_]
-    first: NDArray[np.uint8]
-    outputs: _Floats
-    class_counts: _Ints
-    class_starts: _Floats
-    classes: _Ints
-
-
-class _Work:
-    """The segments that are being done."""
-
-    def __init__(
-        self,
-        network: Network,
-        starts: _Floats,
-        ends: _Floats,
-        exact: bool,
-        n_threads: int | None = None,
-    ) -> None:
-        self.network, self.starts, self.ends, self.exact = network, starts, ends, exact
-        self.n_threads = available_cores() if n_threads is None else n_threads
-        self.graph = as_graph(network)
-        self.equal_outputs = network.equal_outputs()
-        self.n_uncertain = self.n_exact = self.n_open = 0
-
-    def result(self, pairs: _Ints | None, n_points: int | None, begin: float) -> Segments:
-        joined = _joined([_nothing(self.network), *self._parts()])
-        return Segments(
-            network=self.network,
-            starts=freeze(self.starts),
-            ends=freeze(self.ends),
-            pairs=None if pairs is None else freeze(pairs),
-            n_points=n_points,
-            indptr=_indptr(joined.counts),
-            t=freeze(joined.t),
-            neuron_indptr=_indptr(joined.neuron_counts),
-            neurons=freeze(joined.neurons),
-            meets=freeze(joined.meets),
-            first_patterns=freeze(joined.first),
-            outputs=freeze(joined.outputs),
-            class_indptr=_indptr(joined.class_counts),
-            class_starts=freeze(joined.class_starts),
-            classes=freeze(joined.classes),
-            record=SegmentRecord(
-                status="uncertified" if self.n_open else "certified",
-                n_uncertain=self.n_uncertain,
-                n_exact=self.n_exact,
-                n_open=self.n_open,
-                seconds=time.perf_counter() - begin,
-            ),
-        )
-
-    def _parts(self) -> Iterator[_Part]:
-        """Yield all segments, in order."""
-        numbers = np.arange(len(self.starts))
-        n_neurons = self.network.n_neurons
-        few = len(numbers) * n_neurons**2 < _WORTH_COMPILING or not len(numbers)
-        quick = None if few else self._quick()
-        if quick is None:
-            yield from self._slowly(numbers)
-            return
-        size = min(_BLOCK, quick.most_segments)
-        blocks = np.split(numbers, np.arange(size, len(numbers), size))
-
-        def work(block: _Ints) -> tuple[_Ints, _Part, _Ints]:
-            knots = quick.find(self.starts[block], self.ends[block])
-            return block, *self._found(knots, compiled=True)
-
-        # The first block compiles, before there are threads.
-        yield from self._completed(*work(blocks[0]))
-        with threads(self.n_threads) as run:
-            for done in run(work, blocks[1:]):
-                yield from self._completed(*done)
-
-    def _quick(self) -> PerceptronKnots | GraphKnots | None:
-        """Return what finds most knots in compiled kernels, if anything does."""
-        if PerceptronKnots.suits(self.network):
-            return PerceptronKnots(self.network)
-        return GraphKnots(self.graph) if GraphKnots.suits(self.graph) else None
-
-    def _found(self, knots: Knots, *, compiled: bool) -> tuple[_Part, _Ints]:
-        """Return segments, and what is open on each."""
-        found = class_intervals(knots, self.equal_outputs, compiled=compiled)
-        part = _part_of(knots, found.segments, found.starts, found.classes)
-        return part, knots.n_open + found.n_open
-
-    def _completed(self, block: _Ints, part: _Part, n_open: _Ints) -> Iterator[_Part]:
-        """Yield a part, with segments that the kernel leaves open done by narrower bounds."""
-        open_ones = np.flatnonzero(n_open)
-        if not open_ones.size:
-            yield part
-            return
-        others = _joined(list(self._slowly(block[open_ones])))
-        done = 0
-        for k, i in enumerate(open_ones.tolist()):
-            yield _slice(part, done, i)
-            yield _slice(others, k, k + 1)
-            done = i + 1
-        yield _slice(part, done, len(block))
-
-    def _slowly(self, numbers: _Ints) -> Iterator[_Part]:
-        """Yield segments, as many at once as fit into a bounded memory."""
-        finder = KnotFinder(self.graph)
-        widest = max(self.graph.input_dim, self.graph.n_outputs, *self.graph.layer_sizes, 1)
-        first, size, most = 0, _FIRST_SEGMENTS, 2.0
-        while first < len(numbers):
-            batch = numbers[first : first + size]
-            knots = finder.find(self.starts[batch], self.ends[batch])
-            part, n_open = self._found(knots, compiled=False)
-            self.n_uncertain += int(n_open.sum())
-            open_ones = np.flatnonzero(n_open)
-            if self.exact:
-                yield from self._mended(part, batch, open_ones, knots.n_open == 0)
-            else:
-                self.n_open += len(open_ones)
-                yield part
-            first += len(batch)
-            most = max(most, float(np.diff(knots.indptr).max(initial=0)))
-            size = max(1, min(4 * size, int(_NUMBERS_AT_ONCE / (most * widest))))
-
-    def _mended(
-        self, part: _Part, batch: _Ints, open_ones: _Ints, has_knots: NDArray[np.bool_]
-    ) -> Iterator[_Part]:
-        """Yield a part with the open ones of its segments done in integers.
-
-        Where only classes are open the rest is kept.
-        """
-        done = 0
-        for i in open_ones.tolist():
-            yield _slice(part, done, i)
-            exact = self._exactly(int(batch[i]))
-            if has_knots[i]:
-                exact = replace(
-                    _slice(part, i, i + 1),
-                    class_counts=exact.class_counts,
-                    class_starts=exact.class_starts,
-                    classes=exact.classes,
-                )
-            yield exact
-            done = i + 1
-        self.n_exact += len(open_ones)
-        yield _slice(part, done, len(part.counts)) if done else part
-
-    def _exactly(self, segment: int) -> _Part:
-        """Return a segment done in integers."""
-        a, b = self.starts[segment], self.ends[segment]
-        found = exact_knots(self.graph, a, b)
-        knots, neurons = np.nonzero(found.patterns[1:] != found.patterns[:-1])
-        t = np.array([float(place) for place in found.t])
-        return _Part(
-            counts=np.array([len(t)]),
-            t=t,
-            neuron_counts=np.bincount(knots, minlength=len(t)),
-            neurons=neurons,
-            meets=np.array(found.meets, dtype=bool),
-            first=pack_patterns(found.patterns[:1]),
-            outputs=found.outputs,
-            class_counts=np.array([len(found.classes)]),
-            class_starts=np.array([float(place) for place in found.class_starts]),
-            classes=np.array(found.classes, dtype=np.int64),
-        )
-
-
-def as_graph(network: Network) -> GraphNetwork:
-    """Return the network as a graph; `InputError` for one of another kind."""
-    if isinstance(network, GraphNetwork):
-        return network
-    if isinstance(network, ReluNetwork):
-        return GraphNetwork(network.input_dim, relu_nodes(network))
-    raise InputError(
-        f"`model` must be a ReluNetwork, a GraphNetwork or what is read as one, got "
-        f"{type(network).__name__}; pass the module or its weights"
-    )
-
-
-def _nothing(network: Network) -> _Part:
-    none, floats = np.empty(0, dtype=np.int64), np.empty(0)
-    first = np.empty((0, (network.n_neurons + 7) // 8), dtype=np.uint8)
-    outputs = np.empty((0, network.n_outputs))
-    return _Part(
-        *(none, floats, none, none, np.empty(0, dtype=bool)), first, outputs, none, floats, none
-    )
-
-
-def _joined(parts: list[_Part]) -> _Part:
-    """Return parts one after another, at least one."""
-    return _Part(
-        **{
-            name: np.concatenate([getattr(part, name) for part in parts])
-            for name in _Part.__dataclass_fields__
-        }
-    )
-
-
-def _indptr(counts: _Ints) -> _Ints:
-    return freeze(np.concatenate([[0], np.cumsum(counts)]).astype(np.int64))
-
-
-def _part_of(knots: Knots, segments: _Ints, starts: _Floats, classes: _Ints) -> _Part:
-    """Return segments without what is at their ends, but for outputs."""
-    n = len(knots.indptr) - 1
-    is_knot = np.ones(len(knots.t), dtype=bool)
-    is_knot[knots.indptr[:-1]] = is_knot[knots.indptr[1:] - 1] = False
-    counts = np.bincount(knots.points, minlength=len(knots.t))[is_knot]
-    return _Part(
-        counts=np.diff(knots.indptr) - 2,
-        t=knots.t[is_knot],
-        neuron_counts=counts,
-        neurons=knots.neurons,
-        meets=np.zeros(len(counts), dtype=bool),
-        first=pack_patterns(knots.first),
-        outputs=knots.outputs,
-        class_counts=np.bincount(segments, minlength=n),
-        class_starts=starts,
-        classes=classes,
-    )
-
-
-def _slice(part: _Part, low: int, high: int) -> _Part:
-    """Return segments low to high of a part."""
-    knots = _indptr(part.counts)
-    i, j = int(knots[low]), int(knots[high])
-    neurons = _indptr(part.neuron_counts)
-    intervals = _indptr(part.class_counts)
-    k, m = int(intervals[low]), int(intervals[high])
-    return _Part(
-        counts=part.counts[low:high],
-        t=part.t[i:j],
-        neuron_counts=part.neuron_counts[i:j],
-        neurons=part.neurons[neurons[i] : neurons[j]],
-        meets=part.meets[i:j],
-        first=part.first[low:high],
-        outputs=part.outputs[i + 2 * low : j + 2 * high],
-        class_counts=part.class_counts[low:high],
-        class_starts=part.class_starts[k:m],
-        classes=part.classes[k:m],
-    )

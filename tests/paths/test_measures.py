@@ -16,8 +16,8 @@ from properties import examples
 from relutopo.errors import InputError
 from relutopo.gallery import random_network
 from relutopo.paths import measures
+from relutopo.paths.following import as_graph
 from relutopo.paths.measures import mean_lengths
-from relutopo.paths.segments import as_graph
 from relutopo.paths.slopes import slopes
 
 

@@ -20,14 +20,13 @@ from convolutions import random_stack
 from properties import examples
 from relutopo.errors import InputError
 from relutopo.networks.perceptron import relu_nodes
-from relutopo.paths import graph_knots
-from relutopo.paths import segments as segments_module
+from relutopo.paths import following, graph_knots
 from relutopo.paths.classes import class_intervals
 from relutopo.paths.exact_knots import exact_knots
+from relutopo.paths.following import as_graph
 from relutopo.paths.graph_knots import GraphKnots
 from relutopo.paths.knots import KnotFinder, Knots
 from relutopo.paths.perceptron_knots import PerceptronKnots
-from relutopo.paths.segments import as_graph
 
 Floats = NDArray[np.float64]
 Rng = np.random.Generator
@@ -396,7 +395,7 @@ def test_what_the_kernels_for_graphs_leave_open_is_done_all_the_same(seed: int) 
     ends = random_ends(rng, int(np.prod(shape)), 3)
     slow = rt.segments(network, *ends, exact=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(segments_module, "_WORTH_COMPILING", 0)
+        patch.setattr(following, "_WORTH_COMPILING", 0)
         quick = rt.segments(network, *ends, exact=True)
     check_same_segments(quick, slow)
 
@@ -433,8 +432,8 @@ def test_what_the_kernel_leaves_open_is_done_all_the_same(seed: int, kind: str) 
     a, b = random_ends(rng, 3, 6)
     slow = rt.segments(network, a, b)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(segments_module, "_WORTH_COMPILING", 0)
-        patch.setattr(segments_module, "_BLOCK", 4)
+        patch.setattr(following, "_WORTH_COMPILING", 0)
+        patch.setattr(following, "_BLOCK", 4)
         quick = rt.segments(network, a, b)
     check_same_segments(quick, slow)
 
@@ -459,7 +458,7 @@ def test_more_knots_than_the_kernel_has_room_for() -> None:
     quick = PerceptronKnots(network).find(np.array([[-0.1]]), np.array([[1.3]]))
     assert quick.n_open.all()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(segments_module, "_WORTH_COMPILING", 0)
+        patch.setattr(following, "_WORTH_COMPILING", 0)
         found = rt.segments(network, [[-0.1]], [[1.3]])
     assert found.record.status == "certified"
     assert (found.outputs_of(0).ravel()[1:258:2] < 1e-6).all()
