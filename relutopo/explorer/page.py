@@ -170,7 +170,7 @@ def check_page_path(path: Any, name: str = "path") -> Path:
     """
     checked = Path(check_path(path, "page.html", name))
     if checked.suffix.lower() not in (".html", ".htm"):
-        example = str(checked.parent / f"{checked.stem or 'page'}.html")
+        example = str(checked.parent / f"{checked.stem.lstrip('.') or 'page'}.html")
         raise InputError(
             f"`{name}` must end in .html, as a page is HTML, got {str(checked)!r}; pass for "
             f"example {example!r}"

@@ -38,6 +38,7 @@ _SATURATION = 0.98
 _MOST_CATEGORIES = 40
 _NEAR = 0.05
 """Of the smallest width of a complex, how far around a region local complexity looks."""
+_OWN = "A column of your own."
 _REGIONS = "columns.md#table-of-cellcomplexregions_table"
 _PARTITION = "columns.md#table-of-fiedlerpartitiontable"
 _PARTS = "columns.md#table-of-spectralpartitiontable"
@@ -394,28 +395,35 @@ def _own(name: str, values: ArrayLike, n_regions: int) -> Quantity:
             f"`columns`[{name!r}] must have one entry for each of the {n_regions} regions, got "
             f"shape {array.shape}; pass for example `complex_.volumes`"
         )
-    meaning = "A column of your own."
-    there = np.ones(n_regions, dtype=np.bool_)
-    if array.dtype == object:
-        there = np.array([_is_there(value) for value in array.tolist()], dtype=np.bool_)
-        if all(_is_number(value) for value in array[there].tolist()):
-            array = np.array([v if t else np.nan for v, t in zip(array, there, strict=True)], float)
-    if array.dtype.kind not in "biuf":
-        found = as_labels(array[there], f"columns[{name!r}]")
-        if len(found.classes) > _MOST_CATEGORIES:
-            raise InputError(
-                f"`columns`[{name!r}] must have {_MOST_CATEGORIES} different words at most, got "
-                f"{len(found.classes)}; put some together, or pass numbers"
-            )
-        words = tuple(printable(str(word)) for word in found.classes)
-        codes = np.full(n_regions, -1, dtype=np.int32)
-        codes[there] = found.codes
-        return Quantity(name, name, codes, "", meaning, kind="category", categories=words)
-    if array.dtype.kind == "b":
-        codes = array.astype(np.int32)
-        return Quantity(
-            name, name, codes, "", meaning, kind="category", categories=("false", "true")
+    if array.dtype.kind in "iuf":
+        return _own_numbers(name, array)
+    there = np.array([_is_there(value) for value in array.tolist()], dtype=np.bool_)
+    entries = array[there].tolist()
+    if all(isinstance(value, (bool, np.bool_)) for value in entries) and entries:
+        return _own_categories(name, ("false", "true"), np.array(entries, dtype=np.int32), there)
+    if all(map(_is_number, entries)):
+        own = np.full(n_regions, np.nan)
+        own[there] = entries
+        return _own_numbers(name, own)
+    found = as_labels(array[there], f"columns[{name!r}]")
+    if len(found.classes) > _MOST_CATEGORIES:
+        raise InputError(
+            f"`columns`[{name!r}] must have {_MOST_CATEGORIES} different words at most, got "
+            f"{len(found.classes)}; put some together, or pass numbers"
         )
+    words = tuple(printable(str(word)) for word in found.classes)
+    return _own_categories(name, words, found.codes, there)
+
+
+def _own_categories(
+    name: str, words: tuple[str, ...], codes: NDArray[Any], there: NDArray[np.bool_]
+) -> Quantity:
+    values = np.full(len(there), -1, dtype=np.int32)
+    values[there] = codes
+    return Quantity(name, name, values, "", _OWN, kind="category", categories=words)
+
+
+def _own_numbers(name: str, array: NDArray[Any]) -> Quantity:
     own = as_numbers(array, f"columns[{name!r}]")
     own = np.where(np.isfinite(own), own, np.nan)
     finite = own[np.isfinite(own)]
@@ -425,7 +433,7 @@ def _own(name: str, values: ArrayLike, n_regions: int) -> Quantity:
         name,
         own,
         "",
-        meaning,
+        _OWN,
         scale="signed" if is_signed else "linear",
         limits=_symmetric(own) if is_signed else None,
     )

@@ -41,8 +41,12 @@ def test_what_is_missing_in_own_columns_has_no_value() -> None:
         "words": ["b", None, "a"],
         "numbers": [2, None, np.inf],
         "nothing": [None] * 3,
+        "truth": [True, None, False],
+        "days": np.array(["2020-01-01", "NaT", "2019-01-01"], dtype="datetime64[D]"),
     }
-    words, numbers, nothing = own_quantities(columns, 3)
+    words, numbers, nothing, truth, days = own_quantities(columns, 3)
+    assert (truth.categories, truth.values.tolist()) == (("false", "true"), [1, -1, 0])
+    assert (days.categories, days.values.tolist()) == (("2019-01-01", "2020-01-01"), [1, -1, 0])
     assert (words.kind, words.categories, words.values.tolist()) == (
         "category",
         ("a", "b"),

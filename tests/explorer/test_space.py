@@ -286,6 +286,24 @@ def test_the_surface_of_a_class_is_chosen_and_traced(
 
 
 @pytest.mark.slow
+def test_hostile_sections_in_the_address_change_nothing(browser: Browser, path: Path) -> None:
+    values = ["3,0", "2", ",", ",,", "nan,nan,0", "1e999,0,0", "10,200,0", "190,10,0", "0,1,2,3"]
+    with browser.opened(path) as opened:
+        initial = opened.js("rt.store.get('section')")
+        for value in values:
+            opened.js("(location.hash = `section=${argument}&surface=7&spin=a`)", value)
+            opened.page.wait_for_timeout(30)
+            assert opened.js("[rt.store.get('section'), rt.store.get('surface')]") == [initial, -1]
+        opened.js("(location.hash = 'section=1,2,&surface=1')")
+        opened.until("rt.store.get('surface') === 1")
+        assert opened.js("rt.store.get('section')") == {"turn": 1, "tilt": 2, "at": None}
+        opened.js("(location.hash = 'section=0,-9e300')")
+        opened.until("rt.store.get('section').axis === 0")
+        assert opened.js("rt.current.plane.at") >= -1  # inside
+        assert opened.complaints == []
+
+
+@pytest.mark.slow
 def test_the_plane_is_turned_by_keyboard_and_meets_what_is_chosen(
     space: rt.CellComplex, opened: Opened
 ) -> None:
