@@ -163,6 +163,8 @@ def _layer(network: GraphNetwork, before: _Front, after: _Front) -> ChainLayer |
     basis = [*before.kinks, *before.carried]
     sizes = [network.size_of(number) for number in basis]
     starts = dict(zip(basis, np.cumsum([0, *sizes]).tolist(), strict=False))
+    if not _may_be_dense(network, after.targets, dict(zip(basis, sizes, strict=True))):
+        return None
     images: dict[int, _Image] = {}
     for number, size in zip(basis, sizes, strict=True):
         images[number] = _Image({number: None}, np.zeros(size), np.zeros(size))
@@ -243,6 +245,19 @@ def _sum(one: _Block | None, other: _Block) -> _Block:
     weights: Matrix = one.weights + other.weights
     errors: Matrix = one.errors + other.errors
     return _Block(weights, errors + UNIT_ROUNDOFF * _absolute(weights))
+
+
+def _may_be_dense(network: GraphNetwork, targets: list[int], basis: dict[int, int]) -> bool:
+    """Return whether targets have enough terms to be dense, which is found faster than which."""
+    terms = {number: np.ones(size) for number, size in basis.items()}
+    for number in network.ancestors(targets, terms):
+        node = network.nodes[number - 1]
+        if isinstance(node, Affine):
+            terms[number] = np.zeros(node.size)
+            for source, matrix in zip(node.sources, node.matrices, strict=True):
+                terms[number] = terms[number] + (matrix != 0) @ terms[source]
+    least = _DENSE * min(basis.values())
+    return all(terms[number].mean() >= least for number in targets)
 
 
 def _is_dense(image: _Image) -> bool:
