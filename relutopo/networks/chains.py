@@ -5,7 +5,9 @@ of layer k times z_k. Where values go round a layer, as in residual networks, it
 values s_k that are known before layer k, such as the sum that a block is added to. They are
 *carried*: the pairs (z_k, s_k) form a chain, each an affine image of the pair before, with the
 slopes 1 and 1 for s_k. Values that no kink precedes are images of the input, so that in their place
-the input itself is carried, of which there are few numbers on a plane.
+the input itself is carried, of which there are few numbers on a plane. Where a value goes into the
+units of layer k + 1 for the last time, what it adds to each of them is carried beside layer k in
+its place: this is one number a unit, and is added as it is.
 
 Rounding
 --------
@@ -100,9 +102,16 @@ def chain_of(
     ([[2.0, 5.0]], [0.0])
     """
     fronts = _fronts(network)
-    layers: list[ChainLayer] = []
+    images: list[dict[int, _Image]] = [{}]
     for before, after in pairwise(fronts):
-        layer = _layer(network, before, after)
+        found = _images(network, before, after)
+        if found is None:
+            return None
+        images.append(found)
+    parts = [_ended(network, k, fronts, images) for k in range(len(fronts))]
+    layers: list[ChainLayer] = []
+    for k in range(1, len(fronts)):
+        layer = _layer(network, k, fronts, images, parts)
         if layer is None:
             return None
         layers.append(layer)
@@ -158,86 +167,133 @@ class _Image(NamedTuple):
     bias_error: NDArray[np.float64]
 
 
-def _layer(network: GraphNetwork, before: _Front, after: _Front) -> ChainLayer | None:
-    """Return a layer as an image of the one before, or None if it is no dense one."""
-    basis = [*before.kinks, *before.carried]
-    sizes = [network.size_of(number) for number in basis]
-    starts = dict(zip(basis, np.cumsum([0, *sizes]).tolist(), strict=False))
-    if not _may_be_dense(network, after.targets, dict(zip(basis, sizes, strict=True))):
+def _images(network: GraphNetwork, before: _Front, after: _Front) -> dict[int, _Image] | None:
+    """Return a layer and what is carried beside it as images, or None if it is no dense one."""
+    sizes = {number: network.size_of(number) for number in [*before.kinks, *before.carried]}
+    if not _may_be_dense(network, after.targets, sizes):
         return None
     images: dict[int, _Image] = {}
-    for number, size in zip(basis, sizes, strict=True):
+    for number, size in sizes.items():
         images[number] = _Image({number: None}, np.zeros(size), np.zeros(size))
     for wanted in (after.targets, after.carried):
         for number in network.ancestors(wanted, images):
             node = network.nodes[number - 1]
-            image = _affine(node, images) if isinstance(node, Affine) else None
+            assert isinstance(node, Affine)
+            matrices = zip(node.sources, node.matrices, node.sizes, strict=True)
+            factors = {source: _Block(matrix, 0.0 * size) for source, matrix, size in matrices}
+            image = _image(factors, node.bias, images, is_exact=not node.rounding)
             if image is None:
                 return None
             images[number] = image
         if wanted is after.targets and not all(_is_dense(images[number]) for number in wanted):
             return None
-    rows = [*after.targets, *after.carried]
-    ends = np.cumsum([0, *(network.size_of(number) for number in rows)]).tolist()
-    shape = ends[-1], sum(sizes)
-    weights, errors = np.zeros(shape), np.zeros(shape)
-    for first, last, number in zip(ends, ends[1:], rows, strict=False):
-        for source, block in images[number].blocks.items():
-            here = (
-                slice(first, last),
-                slice(starts[source], starts[source] + network.size_of(source)),
-            )
+    return images
+
+
+def _ended(
+    network: GraphNetwork, k: int, fronts: list[_Front], images: list[dict[int, _Image]]
+) -> list[int]:
+    """Return which values, carried beside layer k, go into the units of the next layer alone.
+
+    What they add to these units is carried instead, unless that is more; not beside the first
+    layer, whose maps come from the network.
+    """
+    if not 1 <= k < len(fronts) - 1:
+        return []
+    after, of = fronts[k + 1], images[k + 1]
+    used = {source for number in after.carried for source in of[number].blocks}
+    ended = [number for number in fronts[k].carried if number not in used]
+    n_units = sum(network.size_of(number) for number in after.targets)
+    return ended if n_units <= sum(map(network.size_of, ended)) else []
+
+
+def _layer(
+    network: GraphNetwork,
+    k: int,
+    fronts: list[_Front],
+    images: list[dict[int, _Image]],
+    parts: list[list[int]],
+) -> ChainLayer | None:
+    """Return layer k with what is carried beside it, from those before."""
+    before, after, of = fronts[k - 1], fronts[k], images[k]
+    basis = [*before.kinks, *(v for v in before.carried if v not in parts[k - 1])]
+    starts = np.cumsum([0, *map(network.size_of, basis)]).tolist()
+    places = {number: slice(*ends) for number, ends in zip(basis, pairwise(starts), strict=True)}
+    rows = [of[number] for number in after.targets]
+    n_units = sum(len(image.bias) for image in rows)
+    rows += [of[number] for number in after.carried if number not in parts[k]]
+    if parts[k]:
+        for target in fronts[k + 1].targets:
+            blocks = images[k + 1][target].blocks
+            factors = {v: block for v in parts[k] if (block := blocks.get(v)) is not None}
+            image = _image(factors, np.zeros(network.size_of(target)), of)
+            if image is None:
+                return None
+            rows.append(image)
+    ends = np.cumsum([0, *(len(image.bias) for image in rows)]).tolist()
+    n_columns = starts[-1] + (n_units if parts[k - 1] else 0)
+    weights, errors = np.zeros((ends[-1], n_columns)), np.zeros((ends[-1], n_columns))
+    for (first, last), image in zip(pairwise(ends), rows, strict=True):
+        for source, block in image.blocks.items():
+            if source not in places:
+                continue
             if block is None:
-                weights[here] = np.eye(last - first)
+                weights[first:last, places[source]] = np.eye(last - first)
             else:
-                weights[here], errors[here] = map(_dense, block)
-    slopes = [network.nodes[kink - 1] for kink in before.kinks]
+                weights[first:last, places[source]] = _dense(block.weights)
+                errors[first:last, places[source]] = _dense(block.errors)
+    if parts[k - 1]:
+        weights[:n_units, starts[-1] :] = np.eye(n_units)
+    kinks = [node for kink in before.kinks if isinstance(node := network.nodes[kink - 1], Kink)]
     return ChainLayer(
         weights=weights,
         weight_errors=_norms(errors),
-        bias=np.concatenate([images[number].bias for number in rows]),
-        bias_error=np.concatenate([images[number].bias_error for number in rows]),
-        slopes_on=np.concatenate([node.slope_on for node in slopes if isinstance(node, Kink)]),
-        slopes_off=np.concatenate([node.slope_off for node in slopes if isinstance(node, Kink)]),
-        n_units=ends[len(after.targets)],
+        bias=np.concatenate([image.bias for image in rows]),
+        bias_error=np.concatenate([image.bias_error for image in rows]),
+        slopes_on=np.concatenate([kink.slope_on for kink in kinks]),
+        slopes_off=np.concatenate([kink.slope_off for kink in kinks]),
+        n_units=n_units,
     )
 
 
-def _affine(node: Affine, images: dict[int, _Image]) -> _Image | None:
-    """Return a node as an image, or None where products may be too small for floats."""
+def _image(
+    factors: dict[int, _Block],
+    bias: NDArray[np.float64],
+    images: dict[int, _Image],
+    *,
+    is_exact: bool = False,
+) -> _Image | None:
+    """Return Σ factor @ image + bias, or None where products may be too small for floats.
+
+    If `is_exact`, products with entries of factors are not rounded.
+    """
     blocks: dict[int, _Block | None] = {}
-    bias, error, size = node.bias, np.zeros(node.size), np.zeros(node.size)
-    n_terms = len(node.sources) + 1
-    for source, matrix, absolute in zip(node.sources, node.matrices, node.sizes, strict=True):
-        image = images[source]
-        n = int(_terms(matrix).max(initial=0))
+    own, error, size = bias, np.zeros(len(bias)), np.zeros(len(bias))
+    n_terms = len(factors) + 1
+    for source, factor in factors.items():
+        image, absolute = images[source], _absolute(factor.weights)
+        n = int(_terms(factor.weights).max(initial=0))
         if image.bias.any() or image.bias_error.any():
-            if not _is_normal(matrix, image.bias):
+            if not _is_normal(factor.weights, image.bias):
                 return None
-            bias = bias + matrix @ image.bias
+            bias = bias + factor.weights @ image.bias
             size = size + absolute @ np.abs(image.bias)
-            error = error + absolute @ image.bias_error
-            n_terms = max(n_terms, n + len(node.sources) + 1)
+            error = error + (absolute + factor.errors) @ image.bias_error
+            error = error + factor.errors @ np.abs(image.bias)
+            n_terms = max(n_terms, n + len(factors) + 1)
         for number, block in image.blocks.items():
-            new = _product(node, matrix, absolute, n, block)
-            if new is None:
-                return None
+            new = factor
+            if block is not None:
+                if not _is_normal(factor.weights, block.weights):
+                    return None
+                heights = _absolute(block.weights)
+                errors = (absolute + factor.errors) @ block.errors + factor.errors @ heights
+                if not is_exact:
+                    errors = errors + gamma(n) * (absolute @ heights)
+                new = _Block(factor.weights @ block.weights, errors)
             blocks[number] = _sum(blocks[number], new) if number in blocks else new
-    error = error + gamma(n_terms) * np.where(size > 0, size + np.abs(node.bias), 0.0)
+    error = error + gamma(n_terms) * np.where(size > 0, size + np.abs(own), 0.0)
     return _Image(blocks, bias, 1.01 * error)
-
-
-def _product(
-    node: Affine, matrix: Matrix, absolute: Matrix, n: int, block: _Block | None
-) -> _Block | None:
-    if block is None:
-        return _Block(matrix, 0.0 * absolute)
-    if not _is_normal(matrix, block.weights):
-        return None
-    errors = absolute @ block.errors
-    if node.rounding:
-        errors = errors + gamma(n) * (absolute @ _absolute(block.weights))
-    return _Block(matrix @ block.weights, errors)
 
 
 def _sum(one: _Block | None, other: _Block) -> _Block:

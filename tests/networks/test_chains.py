@@ -111,7 +111,7 @@ def test_what_is_carried() -> None:
             5,
             [(4 + 5, 5), (5, 4 + 5), (3, 5)],
         ),
-        "sum": (lambda m, x, z, a: a + m.g(torch.relu(m.f(a))), 5, [(4 + 5, 5), (3, 4 + 5)]),
+        "sum": (lambda m, x, z, a: a + m.g(torch.relu(m.f(a))), 5, [(4 + 3, 5), (3, 4 + 3)]),
         "sum without a kink before": (
             lambda m, x, z, a: z + m.g(torch.relu(m.f(z))),
             5,
@@ -120,7 +120,7 @@ def test_what_is_carried() -> None:
         "joined": (
             lambda m, x, z, a: torch.cat([a, torch.relu(m.f(a))], 1),
             9,
-            [(4 + 5, 5), (3, 4 + 5)],
+            [(4 + 3, 5), (3, 4 + 3)],
         ),
         "joined input": (lambda m, x, z, a: torch.cat([a, x], 1), 7, [(3, 5 + 2)]),
         "two kinks": (lambda m, x, z, a: torch.cat([a, torch.relu(m.f(z))], 1), 9, [(3, 9)]),

@@ -282,18 +282,21 @@ class _Layer(NamedTuple):
 
     `columns` has the columns of W as rows, and a row of zeros; the first `n_before` are those of
     the units before, the first `n_units` numbers in each those of the layer's units, and all others
-    are of what is carried. A unit of the layer before has `slopes_on` where it is active,
-    `slopes_off` elsewhere, and `jumps` is the difference; all are 1 and 0 for `is_relu`, and 1 and
-    1 for what is carried. With D the slopes of any pattern, `norm` is a bound of ‖W D‖, or 0 for
-    the last layer until it is needed, and `row_norms` of ‖W_j D‖; where a pattern changes it does
-    so by at most `change` times as much. Weights are off by as much as `n_roundings` of rows with
-    the norms `row_norms`, a switch rounds `n_of_switch` times, and the bias is off by at most
-    `bias_error`.
+    are of what is carried. Rows of `added` are pairs (number, input): what is carried and added to
+    one number as it is; `carried` has the other inputs that are no units. A unit of the layer
+    before has `slopes_on` where it is active, `slopes_off` elsewhere, and `jumps` is the
+    difference; all are 1 and 0 for `is_relu`, and 1 and 1 for what is carried. With D the slopes of
+    any pattern, `norm` is a bound of ‖W D‖, or 0 for the last layer until it is needed, and
+    `row_norms` of ‖W_j D‖; where a pattern changes it does so by at most `change` times as much.
+    Weights are off by as much as `n_roundings` of rows with the norms `row_norms`, a switch rounds
+    `n_of_switch` times, and the bias is off by at most `bias_error`.
     """
 
     offset: int
     n_before: int
     n_units: int
+    carried: NDArray[np.int64]
+    added: NDArray[np.int64]
     columns: NDArray[np.float64]
     slopes_on: NDArray[np.float64]
     slopes_off: NDArray[np.float64]
@@ -322,10 +325,17 @@ class _Layer(NamedTuple):
         norms = np.maximum(norms, layer.weight_errors / (_MOST_ROUNDINGS * UNIT_ROUNDOFF))
         of_rows = layer.weight_errors[norms > 0] / (UNIT_ROUNDOFF * norms[norms > 0])
         n_roundings = int(np.ceil(of_rows.max(initial=0.0)))
+        on_its_own = (np.count_nonzero(weights, axis=0) == 1) & (weights.sum(axis=0) == 1.0)
+        on_its_own[: len(on)] = False
+        added = np.argwhere((weights != 0) & on_its_own)
+        # Each of these is a sum of its own.
+        n_roundings += int(np.bincount(added[:, 0]).max(initial=0))
         this = cls(
             offset=offset,
             n_before=len(on),
             n_units=layer.n_units,
+            carried=len(on) + np.flatnonzero(~on_its_own[len(on) :]),
+            added=np.ascontiguousarray(added),
             columns=np.ascontiguousarray(np.vstack([weights.T, np.zeros(len(weights))])),
             slopes_on=np.append(on, carried),
             slopes_off=np.append(off, carried),
@@ -478,8 +488,10 @@ def _fill(regions, this, packed, earlier, parents, before, maps):
     mask = np.zeros(last - first, np.uint8)
     for i in range(n_before):
         mask[(shift + i) >> 3] |= np.uint8(1 << ((shift + i) & 7))
-    units = np.empty(8 * (last - first) + n_inputs - n_before, np.int64)
-    every, slopes = shift + np.arange(n_inputs), this.slopes_on.copy()
+    carried, added = this.carried, this.added
+    units = np.empty(8 * (last - first) + len(carried), np.int64)
+    every, slopes = shift + np.arange(n_before + len(carried)), this.slopes_on.copy()
+    every[n_before:] = shift + carried
     always_active = not this.is_relu or n_inputs > n_before
     for r in regions:
         p = parent_of[r]
@@ -497,13 +509,13 @@ def _fill(regions, this, packed, earlier, parents, before, maps):
                 other = r
         elif this.is_relu:
             n_active = active_units(packed, r, first, mask, units)
-            for i in range(n_before, n_inputs):
+            for i in carried:
                 units[n_active] = shift + i
                 n_active += 1
             active = units[:n_active]
-            multiply(planes, r, earlier, rows[p], columns, this.bias, active, shift, slopes)
+            multiply(planes, r, earlier, rows[p], columns, this.bias, active, shift, slopes, added)
         else:
             for bit in every[:n_before]:
                 is_on = (packed[r, first + (bit >> 3)] >> (bit & 7)) & 1
                 slopes[bit - shift] = (this.slopes_on if is_on else this.slopes_off)[bit - shift]
-            multiply(planes, r, earlier, rows[p], columns, this.bias, every, shift, slopes)
+            multiply(planes, r, earlier, rows[p], columns, this.bias, every, shift, slopes, added)

@@ -112,7 +112,8 @@ def find_free(this, cells, beside, earlier):
 
     switching, active = _switching(this, cells.packed, earlier, middle, half)
     base = np.empty((1, 3, n))
-    multiply(base, 0, earlier.planes, p, this.columns, this.bias, active, 0, this.slopes_on)
+    columns, added = this.columns, this.added
+    multiply(base, 0, earlier.planes, p, columns, this.bias, active, 0, this.slopes_on, added)
     center, radius = np.zeros(n), np.zeros(n)
     for k in range(len(switching.units)):
         column = this.columns[switching.units[k]]
@@ -189,10 +190,10 @@ def _switching(this, packed, earlier, middle, half):
         if on:
             active[n_active] = i
             n_active += 1
-    for i in range(n_before, n_inputs):
+    for i in this.carried:
         active[n_active] = i
         n_active += 1
-        n_always += 1
+    n_always += n_inputs - n_before
     units = units[:n_switching]
     bits = np.zeros((len(packed), (n_switching + 7) >> 3), np.uint8)
     for r in range(len(packed)):

@@ -76,8 +76,11 @@ def forest(indptr, neighbours, parent, packed, first, last, most):
 
 
 @njit(cache=True, fastmath={"contract"})
-def multiply(planes, r, parents, p, columns, bias, units, shift, slopes):
-    """Fill region r's map by the product of matrices, over the units less `shift`."""
+def multiply(planes, r, parents, p, columns, bias, units, shift, slopes, added):
+    """Fill region r's map by the product of matrices, over the units less `shift`.
+
+    Rows of `added` are numbers and the units that are added to them.
+    """
     n, n_units = len(bias), len(units)
     for j in range(n):
         planes[r, 0, j] = planes[r, 1, j] = planes[r, 2, j] = 0.0
@@ -109,6 +112,10 @@ def multiply(planes, r, parents, p, columns, bias, units, shift, slopes):
             planes[r, 0, j] += a * columns[i, j]
             planes[r, 1, j] += b * columns[i, j]
             planes[r, 2, j] += c * columns[i, j]
+    for k in range(len(added)):
+        j, i = added[k]
+        for m in range(3):
+            planes[r, m, j] += parents[p, m, i]
     for j in range(n):
         planes[r, 2, j] += bias[j]
 

@@ -158,13 +158,19 @@ def _disagreement(bits, z, region_ptr, origins, vertex_owner):
 
 
 @njit(cache=True, fastmath={"contract"})
-def _multiply(active, units, n_units, columns, bias, z, rows):
+def _multiply(active, units, n_units, columns, added, bias, z, rows):
     """Fill four rows of z from the values of active units at four vertices."""
     n = len(bias)
     at0, at1, at2, at3 = active[0], active[1], active[2], active[3]
     to0, to1, to2, to3 = z[rows[0]], z[rows[1]], z[rows[2]], z[rows[3]]
     for j in range(n):
         to0[j] = to1[j] = to2[j] = to3[j] = bias[j]
+    for k in range(len(added)):
+        j, i = added[k]
+        to0[j] += at0[i]
+        to1[j] += at1[i]
+        to2[j] += at2[i]
+        to3[j] += at3[i]
     for k in range(0, n_units, 4):
         i0, i1, i2, i3 = units[k], units[k + 1], units[k + 2], units[k + 3]
         a0, a1, a2, a3 = at0[i0], at0[i1], at0[i2], at0[i3]
@@ -189,11 +195,8 @@ def _compare(z, threshold, if_above, if_below):
 
 
 @njit(cache=True)
-def _active_units(first, last, bits, vertex_owner, own, n_before, n_inputs, units):
-    """Collect the units that are active at any of some vertices, and what is carried.
-
-    They are filled up with unit `n_inputs`.
-    """
+def _active_units(first, last, bits, vertex_owner, own, units):
+    """Collect the units that are active at any of some vertices; return how many they are."""
     count = 0
     for w in range(bits.shape[1]):
         word = np.uint64(0)
@@ -203,7 +206,13 @@ def _active_units(first, last, bits, vertex_owner, own, n_before, n_inputs, unit
             units[count] = 64 * w + int(lowest_bit(word))
             word &= word - np.uint64(1)
             count += 1
-    for i in range(n_before, n_inputs):
+    return count
+
+
+@njit(cache=True)
+def _with_carried(units, count, carried, n_inputs):
+    """Add what is carried to some units, and fill them up with unit `n_inputs`."""
+    for i in carried:
         units[count] = i
         count += 1
     while count % 4:
@@ -277,14 +286,14 @@ def next_values(this, cells, beside, earlier):
     # One more unit, which is never active, fills up groups of four.
     active, norms = np.zeros((_AT_ONCE, n_inputs + 1)), np.zeros(_AT_ONCE)
     rows = np.empty(_AT_ONCE, np.int64)
-    units, n_active = np.minimum(np.arange(n_inputs + 3), n_inputs), -(-n_inputs // 4) * 4
+    units = np.arange(n_inputs + 3)
+    n_active = _with_carried(units, n_before, this.carried, n_inputs)
     if_above, if_below = np.ones(64 * words), np.ones(64 * words)
     for start in range(0, n_vertices, _AT_ONCE):
         stop = min(start + _AT_ONCE, n_vertices)
         if this.is_relu:
-            n_active = _active_units(
-                start, stop, bits, beside.vertex_owner, beside.own, n_before, n_inputs, units
-            )
+            n_active = _active_units(start, stop, bits, beside.vertex_owner, beside.own, units)
+            n_active = _with_carried(units, n_active, this.carried, n_inputs)
         for i in range(_AT_ONCE):
             rows[i] = beside.own[start + i] if start + i < stop else n_vertices + i
         for i in range(stop - start):
@@ -295,7 +304,7 @@ def next_values(this, cells, beside, earlier):
                 slopes = this.slopes_on, this.slopes_off
                 square = _scale(here, n_before, earlier.z[rows[i]], *slopes, active[i])
             norms[i] = norm_from(square, active[i])
-        _multiply(active, units, n_active, this.columns, this.bias, z, rows)
+        _multiply(active, units, n_active, this.columns, this.added, this.bias, z, rows)
         for i in range(stop - start):
             v = rows[i]
             before = 1.02 * (earlier.errors[v] + this.change * off[v])
