@@ -76,7 +76,8 @@ def chain_of(
 
     They do if each layer is a dense image of the layer before, of which all units may be leaky, and
     of what is carried beside it; and if no squares of numbers overflow. Comparisons of two entries,
-    as pooling makes them, are no such images: they are left to structure.
+    as pooling makes them, are no such images, nor are sums without a bias of an image and of single
+    values that may vanish: they are left to structure.
 
     Parameters
     ----------
@@ -327,7 +328,8 @@ def _is_dense(image: _Image) -> bool:
         # Comparisons of two entries, as pooling makes them, are left to structure.
         if counts.mean() >= _DENSE * n and (counts.max() > 2 or n <= 2):
             any_dense = True
-        elif counts.max() > 1:
+        # Without a bias a sum of a value and of units that are all zero is zero where the value is.
+        elif counts.max() > 1 or (image.bias[counts > 0] == 0).any():
             return False
     return any_dense
 

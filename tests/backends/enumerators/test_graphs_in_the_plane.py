@@ -80,6 +80,29 @@ def test_cells_of_networks_with_skips_are_those_of_exact(
     assert_same_complex(found, rt.decompose(model, plane, enumerator="exact"))
 
 
+class _Block(nn.Module):  # type: ignore[misc, name-defined]
+    """ReLU(x + f(x)) with few units in f, without biases."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.f = nn.Sequential(
+            nn.Linear(12, 2, bias=False), nn.ReLU(), nn.Linear(2, 12, bias=False)
+        )
+
+    def forward(self, x: Any) -> Any:
+        """Return the sum's positive part."""
+        return torch.relu(x + self.f(x))
+
+
+def test_sums_that_vanish_on_regions_are_zero_by_structure() -> None:
+    torch.manual_seed(2)
+    model = nn.Sequential(nn.Linear(2, 12), nn.ReLU(), _Block(), _Block(), nn.Linear(12, 1))
+    found = rt.decompose(model.double(), rt.Box(-2, 2, dim=2), enumerator="cpu")
+    assert found.n_regions > 50
+    assert found.record.n_uncertain == 0
+    assert_same_complex(found, rt.decompose(model, found.domain, enumerator="exact"))
+
+
 def test_what_is_a_perceptron() -> None:
     torch.manual_seed(0)
     dense = [nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 6), nn.BatchNorm1d(6), nn.ReLU()]
