@@ -25,8 +25,9 @@ their λ ± δ overlap. If nothing of a segment is open, then by induction over 
 the exact ones, in the exact order.
 
 That several neurons vanish together is certain in two ways only: they are twins
-(`relutopo.paths.twins`), or a value is zero because all that it is made of is. In both ways they
-vanish on one plane. Where different planes meet on a segment something is open.
+(`relutopo.paths.twins`), or a value is zero because all that it is made of is, or because it
+compares what is alike (`relutopo.paths.alike`). In all these ways they vanish on one plane, or
+everywhere. Where different planes meet on a segment something is open.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ from numpy.typing import NDArray
 
 from relutopo.arithmetic.rounding import ONCE, UNIT_ROUNDOFF
 from relutopo.networks.graph import Affine, GraphNetwork, Kink
+from relutopo.paths.alike import Comparisons
 from relutopo.paths.twins import Twins, twins_of
 
 __all__ = ["KnotFinder", "Knots"]
@@ -101,6 +103,7 @@ class KnotFinder:
 
     def __init__(self, graph: GraphNetwork) -> None:
         self.graph = graph
+        self.comparisons = Comparisons(graph)
         self.twins = [twins_of(graph, layer) for layer in range(len(graph.layer_sizes))]
 
     def find(self, starts: _Floats, ends: _Floats) -> Knots:
@@ -127,8 +130,9 @@ class KnotFinder:
         n_open = np.zeros(n, dtype=np.int64)
         first = np.zeros((n, graph.n_neurons), dtype=bool)
         points, neurons = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+        zeros = [self.comparisons.vanishing(*both) for both in zip(starts, ends, strict=True)]
         for layer in range(len(graph.layer_sizes)):
-            self._evaluate([value for value, _, _ in graph.targets(layer)], values)
+            self._evaluate([value for value, _, _ in graph.targets(layer)], values, segment, zeros)
             found = self._switches(layer, values, segment, n_open)
             offset = graph.layer_offsets[layer]
             first[:, offset : offset + graph.layer_sizes[layer]] = found.first
@@ -146,7 +150,7 @@ class KnotFinder:
             neurons = np.concatenate([neurons, offset + found.old_units, offset + units])
             before, segment = segment, np.empty(len(segment) + len(new), dtype=np.int64)
             segment[moved], segment[new] = before, before[found.pieces]
-        self._evaluate([len(graph.nodes)], values)
+        self._evaluate([len(graph.nodes)], values, segment, zeros)
         order = np.lexsort((neurons, points))
         outputs, output_errors = values[len(graph.nodes)]
         places, place_errors = values[_TIME]
@@ -162,11 +166,25 @@ class KnotFinder:
             n_open=n_open,
         )
 
-    def _evaluate(self, targets: list[int], values: dict[int, _Value]) -> None:
-        """Add the targets to the values, and drop what nothing needs any more."""
+    def _evaluate(
+        self,
+        targets: list[int],
+        values: dict[int, _Value],
+        segment: _Ints,
+        zeros: list[dict[int, _Ints]],
+    ) -> None:
+        """Add the targets to the values, and drop what nothing needs any more.
+
+        `zeros` has, by segments and values, which entries are zero for certain.
+        """
         for number in self.graph.ancestors(targets, known=values):
             node = self.graph.nodes[number - 1]
             values[number] = _image(node, values)
+            for i, entries in enumerate(zeros):
+                if number in entries:
+                    rows = slice(*np.searchsorted(segment, [i, i + 1]))
+                    for array in values[number]:
+                        array[rows, entries[number]] = 0.0
         kept = {_TIME, *targets}
         for number in self.graph.finished(values):
             if number not in kept:

@@ -181,6 +181,29 @@ class Mixture(nn.Module):
         return result
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_pooling_on_flat_parts_leaves_nothing_open(seed: int) -> None:
+    """What is pooled there is equal by structure, and so never has to be compared.
+
+    The other parts never are as the flat ones, so that nothing else ties.
+    """
+    torch.manual_seed(seed)
+    module = nn.Sequential(
+        *(nn.Conv1d(1, 6, 3), nn.ReLU(), nn.MaxPool1d(2), nn.Flatten(), nn.Linear(60, 2))
+    ).double()
+    signals = np.full((4, 1, 22), 0.25)
+    signals[:, 0, 9:12] = np.random.default_rng(seed).uniform(0.3, 2, size=(4, 3))
+    found = rt.segments(module, signals[:2], signals[2:], exact=False)
+    assert found.record.status == "certified"
+    assert found.record.n_uncertain == 0
+    exact = rt.segments(module, signals[:2], signals[2:], exact=True)
+    for i in range(2):
+        check_against_exact_complex(exact, i)
+        np.testing.assert_array_equal(found.patterns(i), exact.patterns(i))
+        slow = exact_knots(as_graph(found.network), found.starts[i], found.ends[i])
+        np.testing.assert_array_equal(found.patterns(i), slow.patterns)
+
+
 def torch_patterns(module: nn.Module, x: Floats) -> tuple[NDArray[np.bool_], Floats]:
     """Return which inputs of ReLU modules are positive, as torch computes them, and outputs."""
     seen: list[torch.Tensor] = []
