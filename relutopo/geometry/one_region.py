@@ -16,7 +16,7 @@ from relutopo.geometry.cells import Cells
 from relutopo.geometry.region import RegionGeometry
 from relutopo.reports.shown import Shown
 
-__all__ = ["Region", "RegionFacet", "pattern_by_layer", "region_of"]
+__all__ = ["Region", "RegionFacet", "region_of"]
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ class Region(Frozen, Shown):
         return float(geometry.inradius * geometry.scale)
 
 
-def pattern_by_layer(complex_: Cells, region: int) -> tuple[tuple[bool, ...], ...]:
+def _pattern_by_layer(complex_: Cells, region: int) -> tuple[tuple[bool, ...], ...]:
     """Return which neurons are on in a region, layer by layer."""
     bits = complex_.patterns[region].tolist()
     offsets = complex_.network.layer_offsets
@@ -178,7 +178,7 @@ def region_of(complex_: Cells, region: int) -> Region:
     return Region(
         complex=complex_,
         index=index,
-        pattern=pattern_by_layer(complex_, index),
+        pattern=_pattern_by_layer(complex_, index),
         vertices=freeze(complex_.vertices[complex_.region_vertices(index)]),
         volume=float(complex_.volumes[index]),
         centroid=freeze(complex_.centroids[index].copy()),

@@ -12,13 +12,13 @@ from relutopo.errors import InputError
 from relutopo.geometry.cells import Cells
 from relutopo.geometry.polyhedra import PolyhedralCells
 
-__all__ = ["edge_vertices", "polygons", "require_plane", "zero_segments"]
+__all__ = ["edge_vertices", "polygons", "zero_segments"]
 
 _RELATIVE_ZERO = 1e-12
 """Values below this fraction of the largest one are rounding errors of zero."""
 
 
-def require_plane(complex_: PolyhedralCells) -> None:
+def _require_plane(complex_: PolyhedralCells) -> None:
     """Refuse a complex that is not two-dimensional.
 
     Raises
@@ -35,7 +35,7 @@ def require_plane(complex_: PolyhedralCells) -> None:
 
 def edge_vertices(complex_: Cells) -> NDArray[np.int32]:
     """Return the two vertices of each edge of a plane complex, (n_1, 2)."""
-    require_plane(complex_)
+    _require_plane(complex_)
     return complex_.facets[0][1].reshape(-1, 2)
 
 
@@ -61,7 +61,7 @@ def polygons(complex_: PolyhedralCells) -> tuple[NDArray[np.int64], NDArray[np.i
     >>> indptr.tolist()
     [0, 4, 8]
     """
-    require_plane(complex_)
+    _require_plane(complex_)
     incidence = complex_.cell_vertices(2)
     owner = np.repeat(np.arange(complex_.n_regions), np.diff(incidence.indptr))
     # A convex polygon is seen from an interior point in the order of angles.

@@ -16,16 +16,12 @@ and E ≥ |Ŵ - W|, the product with M is off by at most |M| E + γ_n |M| |Ŵ|, 
 number of terms in a row of M, and 0 if Ŵ is the identity; a sum of k of them by γ_k times its size
 more. Products of two factors neither of which vanishes must be normal numbers: then nothing is lost
 in one, and sums of floats lose nothing by underflow.
-
-Bounds of values are norms over all numbers of a layer, so that small ones would be known no better
-than the largest. As kinks commute with positive factors, every number is taken times a power of two
-that makes it about as large as 1 on the domain.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -35,31 +31,12 @@ from numpy.typing import NDArray
 from relutopo.arithmetic.rounding import UNIT_ROUNDOFF, gamma
 from relutopo.networks.graph import Affine, GraphNetwork, Kink, Matrix
 
-__all__ = ["Chain", "ChainLayer", "chain_of"]
+__all__ = ["ChainLayer", "chain_of"]
 
 _MODERATE = 2.0**256
 _DENSE = 0.25
 """From which share of entries on that are not zero a matrix is used as a dense one."""
 _SMALLEST_PRODUCT = 2.0**-900
-
-
-_MOST_DOUBLINGS = 200.0
-
-
-@dataclass(frozen=True)
-class Chain:
-    """Layers that are made of one another.
-
-    Attributes
-    ----------
-    scales : tuple of (n,) ndarrays
-        For each layer, what its units and then what is carried beside them are taken times.
-    layers : tuple of ChainLayer
-        From the second on.
-    """
-
-    scales: tuple[NDArray[np.float64], ...]
-    layers: tuple[ChainLayer, ...]
 
 
 @dataclass(frozen=True)
@@ -92,8 +69,10 @@ class ChainLayer:
     n_units: int
 
 
-def chain_of(network: GraphNetwork, magnitude: NDArray[np.float64]) -> Chain | None:
-    """Return the hidden layers of a graph, if they form a chain.
+def chain_of(
+    network: GraphNetwork, magnitude: NDArray[np.float64]
+) -> tuple[ChainLayer, ...] | None:
+    """Return the hidden layers of a graph from the second on, if they form a chain.
 
     They do if each layer is a dense image of the layer before, of which all units may be leaky, and
     of what is carried beside it; and if no squares of numbers overflow. Comparisons of two entries,
@@ -110,19 +89,18 @@ def chain_of(network: GraphNetwork, magnitude: NDArray[np.float64]) -> Chain | N
     --------
     >>> from relutopo.networks.perceptron import ReluNetwork, relu_nodes
     >>> net = ReluNetwork([[[1.0]], [[2.0]], [[1.0]]], [[0.0], [3.0], [0.0]])
-    >>> chain = chain_of(GraphNetwork(1, relu_nodes(net)), np.ones(1))
-    >>> (layer,) = chain.layers
-    >>> chain.scales[0].tolist(), layer.weights.tolist(), layer.bias.tolist()
-    ([1.0], [[0.5]], [0.75])
+    >>> (layer,) = chain_of(GraphNetwork(1, relu_nodes(net)), np.ones(1))
+    >>> layer.weights.tolist(), layer.bias.tolist(), layer.bias_error.tolist()
+    ([[2.0]], [3.0], [0.0])
 
     The same with 5 times the input added to the second layer: the input is carried.
 
     >>> nodes = relu_nodes(net)
     >>> first, kink, second, *rest = nodes
     >>> second = Affine((2, 0), (*second.matrices, np.array([[5.0]])), second.bias)
-    >>> (layer,) = chain_of(GraphNetwork(1, [first, kink, second, *rest]), np.ones(1)).layers
+    >>> (layer,) = chain_of(GraphNetwork(1, [first, kink, second, *rest]), np.ones(1))
     >>> layer.weights.tolist(), layer.slopes_off.tolist()
-    ([[0.25, 0.625]], [0.0])
+    ([[2.0, 5.0]], [0.0])
     """
     fronts = _fronts(network)
     images: list[dict[int, _Image]] = [{}]
@@ -132,13 +110,13 @@ def chain_of(network: GraphNetwork, magnitude: NDArray[np.float64]) -> Chain | N
             return None
         images.append(found)
     parts = [_ended(network, k, fronts, images) for k in range(len(fronts))]
-    layers: list[tuple[ChainLayer, NDArray[np.float64]]] = []
+    layers: list[ChainLayer] = []
     for k in range(1, len(fronts)):
         layer = _layer(network, k, fronts, images, parts)
         if layer is None:
             return None
         layers.append(layer)
-    return _scaled(network, layers, magnitude)
+    return tuple(layers) if _is_moderate(network, layers, magnitude) else None
 
 
 class _Front(NamedTuple):
@@ -236,8 +214,8 @@ def _layer(
     fronts: list[_Front],
     images: list[dict[int, _Image]],
     parts: list[list[int]],
-) -> tuple[ChainLayer, NDArray[np.float64]] | None:
-    """Return layer k with what is carried beside it, and bounds of what each weight is off."""
+) -> ChainLayer | None:
+    """Return layer k with what is carried beside it, from those before."""
     before, after, of = fronts[k - 1], fronts[k], images[k]
     basis = [*before.kinks, *(v for v in before.carried if v not in parts[k - 1])]
     starts = np.cumsum([0, *map(network.size_of, basis)]).tolist()
@@ -268,7 +246,7 @@ def _layer(
     if parts[k - 1]:
         weights[:n_units, starts[-1] :] = np.eye(n_units)
     kinks = [node for kink in before.kinks if isinstance(node := network.nodes[kink - 1], Kink)]
-    layer = ChainLayer(
+    return ChainLayer(
         weights=weights,
         weight_errors=_norms(errors),
         bias=np.concatenate([image.bias for image in rows]),
@@ -277,7 +255,6 @@ def _layer(
         slopes_off=np.concatenate([kink.slope_off for kink in kinks]),
         n_units=n_units,
     )
-    return layer, errors
 
 
 def _image(
@@ -390,49 +367,17 @@ def _norms(errors: NDArray[np.float64]) -> NDArray[np.float64]:
     return norms
 
 
-def _scaled(
-    network: GraphNetwork,
-    layers: Sequence[tuple[ChainLayer, NDArray[np.float64]]],
-    magnitude: NDArray[np.float64],
-) -> Chain | None:
-    """Return a chain with numbers about as large as 1, or None where any may be too large.
-
-    With each layer come bounds of what its weights are off.
-    """
+def _is_moderate(
+    network: GraphNetwork, layers: Sequence[ChainLayer], magnitude: NDArray[np.float64]
+) -> bool:
+    """Return whether no squares of values and of weights overflow."""
+    if not layers:
+        return True
     patterns = np.ones((1, network.n_neurons), dtype=bool)
     first = network.affine_maps(0, patterns, magnitude).planes[0]
-    n_carried = layers[0][1].shape[1] - first.shape[1] if layers else 0
-    heights = np.append(np.abs(first).T @ np.append(magnitude, 1.0), magnitude[:n_carried])
-    scales = [_scales(heights)]
-    scaled = []
-    for layer, errors in layers:
-        slopes = np.ones(len(heights))
-        slopes[: len(layer.slopes_on)] = np.abs([layer.slopes_on, layer.slopes_off]).max(axis=0)
-        steepest = slopes.max(initial=1.0)
-        heights = np.abs(layer.weights) @ (slopes * heights) + np.abs(layer.bias)
-        largest = np.abs(layer.weights).max(initial=1.0) * len(slopes) * steepest
-        if not max(1.0, heights.max(initial=0.0)) * largest < _MODERATE:
-            return None
-        scales.append(_scales(heights))
-        factors = scales[-1][:, None] / scales[-2]
-        weights = layer.weights * factors
-        if _smallest(weights) < _SMALLEST_PRODUCT or not np.abs(weights).max() < _MODERATE:
-            return None
-        scaled.append(
-            replace(
-                layer,
-                weights=weights,
-                weight_errors=_norms(errors * factors),
-                bias=layer.bias * scales[-1],
-                bias_error=layer.bias_error * scales[-1],
-            )
-        )
-    return Chain(tuple(scales), tuple(scaled))
-
-
-def _scales(heights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return powers of two that make numbers about as large as 1."""
-    exponents = -np.log2(np.where(heights > 0, heights, 1.0))
-    scales: NDArray[np.float64]
-    scales = np.exp2(np.rint(np.clip(exponents, -_MOST_DOUBLINGS, _MOST_DOUBLINGS)))
-    return scales
+    height = float((np.abs(first).T @ np.append(magnitude, 1.0)).max(initial=magnitude.max()))
+    for layer in layers:
+        slopes = np.abs([layer.slopes_on, layer.slopes_off]).max(initial=1.0)
+        widest = layer.weights.shape[1] * float(np.abs(layer.weights).max() * slopes)
+        height = max(1.0, height) * max(1.0, widest) + float(np.abs(layer.bias).max())
+    return height < _MODERATE

@@ -31,8 +31,6 @@ __all__ = [
     "as_edge_weights",
     "as_graph",
     "as_vertex_weights",
-    "edge_numbers",
-    "node_weights",
     "nodes_of",
 ]
 
@@ -189,7 +187,7 @@ def as_graph(graph: Any, weight: str = "weight") -> DualGraph:
     )
 
 
-def node_weights(graph: DualGraph, weights: Any) -> NDArray[np.float64]:
+def _node_weights(graph: DualGraph, weights: Any) -> NDArray[np.float64]:
     """Return numbers of the nodes, given as an array or by name.
 
     Parameters
@@ -204,7 +202,7 @@ def node_weights(graph: DualGraph, weights: Any) -> NDArray[np.float64]:
 
     Examples
     --------
-    >>> node_weights(as_graph([[0, 1], [1, 0]]), {1: 5, 0: 2}).tolist()
+    >>> _node_weights(as_graph([[0, 1], [1, 0]]), {1: 5, 0: 2}).tolist()
     [2.0, 5.0]
     """
     names = graph.names if isinstance(graph, GivenGraph) else range(graph.n_nodes)
@@ -220,7 +218,7 @@ def node_weights(graph: DualGraph, weights: Any) -> NDArray[np.float64]:
     return _positive("vertex_weights", weights, graph.n_nodes, "node")
 
 
-def edge_numbers(graph: DualGraph, weights: Any) -> NDArray[np.float64]:
+def _edge_numbers(graph: DualGraph, weights: Any) -> NDArray[np.float64]:
     """Return numbers in the order of the edges, checked."""
     return _positive("edge_weights", weights, graph.n_edges, "edge")
 
@@ -353,7 +351,7 @@ def as_vertex_weights(graph: DualGraph, weights: Any) -> VertexWeights:
     if weights is None:
         weights = "unweighted" if isinstance(graph, GivenGraph) else "count_plus_one"
     elif not isinstance(weights, (str, VertexWeights)) and _are_numbers(weights):
-        return GivenNodes(node_weights(graph, weights))
+        return GivenNodes(_node_weights(graph, weights))
     strategy: VertexWeights = registry.create("vertex_weights", weights)
     return strategy
 
@@ -363,7 +361,7 @@ def as_edge_weights(graph: DualGraph, weights: Any) -> EdgeWeights:
     if weights is None:
         return OwnWeights() if isinstance(graph, GivenGraph) else UnitEdges()
     if not isinstance(weights, (str, EdgeWeights)) and _are_numbers(weights):
-        return GivenEdges(edge_numbers(graph, weights))
+        return GivenEdges(_edge_numbers(graph, weights))
     strategy: EdgeWeights = registry.create("edge_weights", weights)
     return strategy
 

@@ -33,11 +33,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from relutopo import registry
 from relutopo.analyses.base import Row, described
 from relutopo.analyses.checkpoints import CheckpointAnalysis
 from relutopo.analyses.partition import Partition
-from relutopo.checks import check_flag, check_integer, check_integers
+from relutopo.checks import check_flag
 from relutopo.complex import CellComplex
 from relutopo.errors import InputError, RelutopoError
 from relutopo.estimation.estimate import costs_if_many
@@ -56,6 +55,13 @@ from relutopo.signatures.subject import Choice
 from relutopo.system.files import append_to, atomic_write
 from relutopo.system.processes import apart
 from relutopo.system.untrusted import PLAIN, read_json
+from relutopo.tracking.arguments import (
+    check_choices,
+    check_parts,
+    checked_step,
+    checked_steps,
+    number_of,
+)
 from relutopo.tracking.loggers import Logger, logger
 from relutopo.tracking.scalars import scalars
 from relutopo.tracking.tensorboard import SUFFIX
@@ -149,21 +155,21 @@ class Tracker(Shown):
         keep: bool = False,
     ) -> None:
         analysis = Partition() if analysis is None else analysis
-        _check(dataset, analysis, slice)
+        check_parts(dataset, analysis, slice)
         self._is_bounded = analysis.max_cells is not None or analysis.max_bytes is not None
         analysis = replace(
             analysis,
             signatures=(*analysis.signatures, *signatures),
             max_cells=analysis.max_cells if self._is_bounded else _MOST_CELLS,
         )
-        _check_choices(dataset, analysis)
+        check_choices(dataset, analysis)
         if tensorboard is not None:
             require("tensorboard", "logging to TensorBoard")
         is_one = isinstance(loggers, str) or not isinstance(loggers, Iterable)
         chosen: Iterable[Any] = [loggers] if is_one else loggers
         self._loggers = [logger(choice) for choice in chosen]
         self.directory = Path(directory).absolute()  # the process may change its own
-        self._steps = _checked_steps(steps)
+        self._steps = checked_steps(steps)
         self._slice, self._dataset = slice, dataset
         self._keeps = check_flag("keep", keep)
         self._input_shape = None if input_shape is None else tuple(map(int, input_shape))
@@ -259,7 +265,7 @@ class Tracker(Shown):
         >>> [step for step in range(101) if tracker.wants(step)]
         [0, 1, 2, 5, 10, 22, 46, 100]
         """
-        step = _checked_step(step)
+        step = checked_step(step)
         if step in self._known:
             return False
         if not isinstance(self._steps, int):
@@ -295,12 +301,12 @@ class Tracker(Shown):
             diverged for example, that is recorded as the step's ``error``; a file that cannot be
             written is warned of. Training goes on.
         """
-        step = _checked_step(step)
+        step = checked_step(step)
         if self._loggers and time.monotonic() >= self._next_look:
             self._tell_loggers()
         if not self.wants(step):
             return False
-        note: Row = {"step": step, "loss": _number(loss)}
+        note: Row = {"step": step, "loss": number_of(loss)}
         try:
             self._record(model, note, f"step_{step:06d}")
             self._known.add(step)
@@ -497,7 +503,7 @@ class Tracker(Shown):
         >>> tracker.network(0)
         ReluNetwork(2-1-1)
         """
-        name = f"step_{_checked_step(step):06d}.npz"
+        name = f"step_{checked_step(step):06d}.npz"
         # The other process moves the file from the one folder to the other.
         for folder in ("pending", "networks", "networks"):
             path = self.directory / folder / name
@@ -569,70 +575,9 @@ def _failure(error: Exception) -> Row:
     return unknown | {"error": f"{type(error).__name__}: {error}"}
 
 
-def _number(loss: Any) -> float:
-    if loss is None:
-        return math.nan
-    try:
-        return float(loss.detach() if hasattr(loss, "detach") else loss)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise InputError(
-            f"`loss` must be one number, got {type(loss).__name__} ({error}); pass the mean, for "
-            "example"
-        ) from error
-
-
-def _checked_step(step: Any) -> int:
-    return check_integer("step", step, remedy="pass the number of updates made")
-
-
-def _checked_steps(steps: Any) -> int | frozenset[int]:
-    remedy = "pass so many for each power of ten, or a collection of steps"
-    if isinstance(steps, Collection) and not isinstance(steps, str):
-        return frozenset(check_integers("steps", steps, remedy=remedy))
-    return check_integer("steps", steps, 1, remedy=remedy)
-
-
 def _key(slice: AffineSlice) -> str:
     """Return a hash of what decides the network on a slice; its box does not."""
     content = hashlib.sha256(repr(slice.input_shape).encode())
     content.update(slice.origin.tobytes())
     content.update(slice.basis.tobytes())
     return content.hexdigest()[:12]
-
-
-def _check(dataset: Any, analysis: Any, slice: Any) -> None:
-    """Refuse at once what would otherwise fail in the background, step by step."""
-    if not isinstance(dataset, Dataset):
-        raise InputError(
-            f"`dataset` must be a relutopo.learning.datasets.Dataset, got "
-            f"{type(dataset).__name__}; pass Dataset(name, points, targets), with held-out points "
-            "and targets if there are any"
-        )
-    if not isinstance(analysis, CheckpointAnalysis):
-        raise InputError(
-            f"`analysis` must be a CheckpointAnalysis, got {type(analysis).__name__}; pass "
-            "relutopo.Partition(...), for example"
-        )
-    if slice is not None and not isinstance(slice, AffineSlice):
-        raise InputError(
-            f"`slice` must be an AffineSlice, got {type(slice).__name__}; pass for example "
-            "AffineSlice.through(*three_inputs), or leave it out"
-        )
-
-
-def _check_choices(dataset: Dataset, analysis: CheckpointAnalysis) -> None:
-    """Refuse names that nobody registered, loading nothing, and data that do not fit."""
-    for kind in (type(analysis), *map(type, analysis.signatures)):
-        if kind.__module__ == "__main__" or "<locals>" in kind.__qualname__:
-            raise InputError(
-                f"{kind.__name__} must be a class that another process can import, got one of "
-                f"{kind.__module__}; define it in a module of its own"
-            )
-    signatures = ({"name": one} if isinstance(one, str) else one for one in analysis.signatures)
-    for role, entry in [
-        *((role, getattr(analysis, role, {})) for role in registry.roles()),
-        *(("signature", entry) for entry in signatures if isinstance(entry, Mapping)),
-    ]:
-        if "name" in entry:
-            registry.check(role, entry["name"])
-    analysis.check_domain(dataset)

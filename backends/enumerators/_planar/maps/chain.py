@@ -112,8 +112,7 @@ class MapChain:
             for first, size in zip(network.layer_offsets, network.layer_sizes, strict=False)
         ]
         last = len(network.layer_sizes) - 1
-        self._first_scales, layers = _chain(network, magnitude)
-        for layer, found in enumerate(layers, start=1):
+        for layer, found in enumerate(_chain(network, magnitude), start=1):
             offset = network.layer_offsets[layer - 1]
             smallest = 0.0
             if not isinstance(network, ReluNetwork) or not network.products_are_normal:
@@ -145,18 +144,15 @@ class MapChain:
         every = np.arange(len(patterns), dtype=np.int32)
         # With e the bounds of values, column k is off by at most |e_j| / X_k.
         reach = np.append(np.maximum(self._magnitude, SMALLEST_REACH), 1.0)
-        planes, errors = maps.planes, maps.errors
+        sizes = 1.01 * norms_of_rows(maps.errors) if layer == 0 else np.zeros(len(patterns))
+        norms = sizes[:, None] / reach
+        limit = float(self._magnitude.min())
+        planes = maps.planes
         if layer == 0 and self._carries_input:
             d = len(self._magnitude)
             inputs = np.broadcast_to(np.eye(d + 1, d), (len(planes), d + 1, d))
             planes = np.concatenate([planes, inputs], axis=2)
-        if layer == 0 and self._first_scales is not None:
-            planes = planes * self._first_scales
-            errors = errors * self._first_scales[: errors.shape[1]]
-        sizes = 1.01 * norms_of_rows(errors) if layer == 0 else np.zeros(len(patterns))
-        norms = sizes[:, None] / reach
-        limit = float(self._magnitude.min())
-        return Maps(planes, every, errors, every, norms, limit)
+        return Maps(planes, every, maps.errors, every, norms, limit)
 
     def some(
         self, stage: Stage, maps: Maps, cells: PlanarCells, beside: Beside
@@ -268,20 +264,14 @@ class MapChain:
         return room[:size]
 
 
-def _chain(
-    network: Network, magnitude: NDArray[np.float64]
-) -> tuple[NDArray[np.float64] | None, Sequence[ChainLayer]]:
-    """Return what the first layer is taken times, if not 1, and the hidden layers from the second.
-
-    There are none of a graph that is no chain.
-    """
+def _chain(network: Network, magnitude: NDArray[np.float64]) -> Sequence[ChainLayer]:
+    """Return the hidden layers from the second on; none of a graph that is no perceptron."""
     if isinstance(network, GraphNetwork):
-        found = chain_of(network, magnitude)
-        return (None, ()) if found is None else (found.scales[0], found.layers)
+        return chain_of(network, magnitude) or ()
     if not isinstance(network, ReluNetwork):
-        return None, ()
+        return ()
     pairs = zip(network.weights[1:-1], network.biases[1:-1], strict=True)
-    return None, [
+    return [
         ChainLayer(w, 0 * b, b, 0 * b, np.ones(w.shape[1]), np.zeros(w.shape[1]), n_units=len(b))
         for w, b in pairs
     ]
