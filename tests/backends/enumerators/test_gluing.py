@@ -7,7 +7,6 @@ from importlib import import_module
 import numpy as np
 
 from relutopo import Box
-from relutopo.gallery import random_network
 
 _ENUMERATORS = "relutopo.backends.enumerators"
 gluing = import_module(f"{_ENUMERATORS}._planar.blocks.gluing")
@@ -16,7 +15,7 @@ task = import_module(f"{_ENUMERATORS}._shared.task")
 
 
 def test_room_follows_what_is_there_and_the_limits_not_the_first_part_alone() -> None:
-    whole = enumeration._start(random_network([2, 4, 1], 0), Box(-1, 1, dim=2))
+    whole = enumeration._start(Box(-1, 1, dim=2))
     there = np.array([700, 1000, 400, 2000])
     for limits, most in (
         (task.Limits(None, None, 60), 4 * there),
@@ -31,7 +30,7 @@ def test_room_follows_what_is_there_and_the_limits_not_the_first_part_alone() ->
 
 
 def test_vertices_that_the_whole_has_are_not_expected_of_every_part() -> None:
-    whole = enumeration._start(random_network([2, 4, 1], 0), Box(-1, 1, dim=2))
+    whole = enumeration._start(Box(-1, 1, dim=2))
     glued = gluing.Gluing(whole, 3, task.Limits(None, None, 60))
     glued._begin[0], glued._n_added = 10**6, 1
     room = glued._room_for(np.array([10**6 + 10, 20, 10, 40]), whole.cells)

@@ -323,7 +323,8 @@ class _Layer(NamedTuple):
         norms = norms_of_rows(weights) * (1 + 2.0**-20)
         # Where large terms cancelled, the norm of a row is taken for more than it is.
         norms = np.maximum(norms, layer.weight_errors / (_MOST_ROUNDINGS * UNIT_ROUNDOFF))
-        of_rows = layer.weight_errors[norms > 0] / (UNIT_ROUNDOFF * norms[norms > 0])
+        is_off = layer.weight_errors > 0
+        of_rows = layer.weight_errors[is_off] / (UNIT_ROUNDOFF * norms[is_off])
         n_roundings = int(np.ceil(of_rows.max(initial=0.0)))
         on_its_own = (np.count_nonzero(weights, axis=0) == 1) & (weights.sum(axis=0) == 1.0)
         on_its_own[: len(on)] = False
