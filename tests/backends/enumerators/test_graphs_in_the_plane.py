@@ -43,19 +43,25 @@ def test_cells_are_those_of_exact(seed: int, size: int, wide: int) -> None:
     assert_same_complex(found, rt.decompose(model, plane, enumerator="exact"))
 
 
+def on_a_plane(seed: int, size: int, siblings: int, random_model: Any) -> tuple[Any, Any, Any, Any]:
+    """Return a model, a random plane, the network on it, and blocks of few regions."""
+    rng = np.random.default_rng(seed)
+    model, shape = random_model(rng)
+    plane = random_plane(rng, shape, 2.0 ** rng.integers(-2, 3))
+    network = rt.as_network(model, shape).restricted(plane.origin, plane.basis)
+    blocks = tuning.Tuning(
+        numbers_at_once=1, fewest=size, fewest_at_last=size, siblings=siblings, wide_last=2
+    )
+    return model, plane, network, blocks
+
+
 @examples(25)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 12), st.sampled_from([3, 10**9]))
 def test_cells_of_perceptrons_on_planes_are_those_of_exact(
     seed: int, size: int, siblings: int
 ) -> None:
     """Slices and batch normalisation take the kernels of perceptrons, with bounds of their own."""
-    rng = np.random.default_rng(seed)
-    model, shape = random_perceptron(rng)
-    plane = random_plane(rng, shape, 2.0 ** rng.integers(-2, 3))
-    network = rt.as_network(model, shape).restricted(plane.origin, plane.basis)
-    blocks = tuning.Tuning(
-        numbers_at_once=1, fewest=size, fewest_at_last=size, siblings=siblings, wide_last=2
-    )
+    model, plane, network, blocks = on_a_plane(seed, size, siblings, random_perceptron)
     found = planar.enumerate_planar(network, plane, None, None, 1, blocks)
     assert_same_complex(found, rt.decompose(model, plane, enumerator="exact"))
 
@@ -66,13 +72,7 @@ def test_cells_of_networks_with_skips_are_those_of_exact(
     seed: int, size: int, siblings: int
 ) -> None:
     """What goes round a layer is carried beside it, in maps and in values at vertices."""
-    rng = np.random.default_rng(seed)
-    model, shape = random_skips(rng)
-    plane = random_plane(rng, shape, 2.0 ** rng.integers(-2, 3))
-    network = rt.as_network(model, shape).restricted(plane.origin, plane.basis)
-    blocks = tuning.Tuning(
-        numbers_at_once=1, fewest=size, fewest_at_last=size, siblings=siblings, wide_last=2
-    )
+    model, plane, network, blocks = on_a_plane(seed, size, siblings, random_skips)
     try:
         found = planar.enumerate_planar(network, plane, 1000, None, 1, blocks)
     except LimitReachedError:
