@@ -3,6 +3,9 @@
 Cells of one dimension are joined by cells of the next or of the one before; they are nodes and
 links here. The node after the last one is the *ground*, older than all others: the other end of a
 link that has one end alone.
+
+Places in arrays are unsigned where they are looked up at random: signed ones are tested for being
+negative, each time.
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ __all__ = [
 
 _Ints = NDArray[np.int64]
 _Nodes = NDArray[np.int32]
+_Places = NDArray[np.uint32]
 
 
 @njit(cache=True)
@@ -79,21 +83,21 @@ def coface_nodes(indptr: _Ints, faces: _Nodes, ends: _Nodes) -> bool:
     ground = len(indptr) - 1
     for node in range(ground):
         for p in range(indptr[node], indptr[node + 1]):
-            face = faces[p]
-            if ends[face, 0] == ground:
-                ends[face, 0] = node
-            elif ends[face, 1] == ground:
-                ends[face, 1] = node
-            else:
+            face = np.uint32(faces[p])
+            if ends[face, 1] != ground:
                 return False
+            ends[face, np.uint8(ends[face, 0] != ground)] = node
     return True
 
 
 @njit(cache=True, inline="always")
-def _find(parent: _Nodes, node: int) -> int:
-    while parent[node] != node:
-        parent[node] = parent[parent[node]]
-        node = parent[node]
+def _find(parent: _Places, node: np.uint32) -> np.uint32:
+    above = parent[node]
+    while above != node:
+        grandparent = parent[above]
+        parent[node] = grandparent
+        node = grandparent
+        above = parent[node]
     return node
 
 
@@ -121,13 +125,13 @@ def pairs_of_vertices(pairs: _Ints, order: _Ints, ends: _Nodes, others: _Nodes) 
     young_at = np.full(len(order), -1, dtype=np.int32)
     for i in range(len(pairs)):
         young_at[pairs[i, 1]] = order[pairs[i, 0]]
-    parent = np.arange(ground + 1).astype(np.int32)
+    parent = np.arange(ground + 1).astype(np.uint32)
     for place in range(len(order)):
-        young = young_at[place]
-        if young < 0:
+        if young_at[place] < 0:
             continue
-        edge = order[place] - ground
-        one, old = _find(parent, ends[edge, 0]), _find(parent, ends[edge, 1])
+        young, edge = np.uint32(young_at[place]), np.uint32(order[place] - ground)
+        one = _find(parent, np.uint32(ends[edge, 0]))
+        old = _find(parent, np.uint32(ends[edge, 1]))
         if one != young:
             one, old = old, one
         if one != young or old == young:
@@ -159,10 +163,11 @@ def elder_forest(links: _Nodes, nodes: _Nodes, ends: _Nodes, above: _Nodes) -> b
     bool
         Whether the links join these components.
     """
-    parent = np.arange(len(above)).astype(np.int32)
+    parent = np.arange(len(above)).astype(np.uint32)
     for i in range(len(links) - 1, -1, -1):
-        link, young = links[i], nodes[i]
-        one, old = _find(parent, ends[link, 0]), _find(parent, ends[link, 1])
+        link, young = np.uint32(links[i]), np.uint32(nodes[i])
+        one = _find(parent, np.uint32(ends[link, 0]))
+        old = _find(parent, np.uint32(ends[link, 1]))
         if one != young:
             one, old = old, one
         if one != young or old == young:
@@ -175,8 +180,8 @@ def elder_forest(links: _Nodes, nodes: _Nodes, ends: _Nodes, above: _Nodes) -> b
 @njit(cache=True)
 def chosen_above(
     nodes: _Nodes, is_chosen: NDArray[np.bool_], n_chosen: int, above: _Nodes
-) -> tuple[_Nodes, _Nodes]:
-    """Contract a forest to chosen nodes, which are numbered in their order.
+) -> tuple[_Places, _Places]:
+    """Contract a forest to chosen nodes, which are numbered from 1 in their order.
 
     Parameters
     ----------
@@ -190,26 +195,26 @@ def chosen_above(
     Returns
     -------
     start : (n_nodes + 1,) ndarray
-        The first chosen one from each node upwards, itself included; -1 if none is.
-    following : (n_chosen,) ndarray
+        The first chosen one from each node upwards, itself included; 0 if none is.
+    following : (n_chosen + 1,) ndarray
         The next one above each chosen one.
     """
-    start, following = np.full(len(above), -1, dtype=np.int32), np.empty(n_chosen, dtype=np.int32)
+    start = np.zeros(len(above), dtype=np.uint32)
+    following = np.zeros(n_chosen + 1, dtype=np.uint32)
     n = 0
     for i in range(len(nodes)):
-        upwards = start[above[nodes[i]]]
+        node = np.uint32(nodes[i])
+        upwards = start[np.uint32(above[node])]
         if is_chosen[i]:
-            following[n], start[nodes[i]] = upwards, n
             n += 1
+            following[n], start[node] = upwards, n
         else:
-            start[nodes[i]] = upwards
+            start[node] = upwards
     return start, following
 
 
 @njit(cache=True)
-def count_differences(
-    ends: _Nodes, start: _Nodes, following: _Nodes, steps: _Nodes, n_steps: _Nodes
-) -> _Ints:
+def count_differences(ends: _Nodes, start: _Places, following: _Places, steps: _Places) -> _Ints:
     """Count for chosen nodes of a forest the links of which one end alone lies below them.
 
     A link with ends a and b is of the chosen nodes on the paths from a and from b to where these
@@ -220,64 +225,54 @@ def count_differences(
     ends : (n_links, 2) ndarray
     start, following : ndarrays
         See `chosen_above`.
-    steps : (n,) ndarray
-        Filled with the chosen ones of all links, one after another, as far as there is room.
-    n_steps : (n_links,) ndarray
-        Filled with their numbers.
+    steps : (n, 2) ndarray
+        Filled with chosen ones and links, link after link, as far as there is room.
 
     Returns
     -------
     (n_chosen + 1,) ndarray
         Sums of the counts.
     """
-    counts = np.zeros(len(following), dtype=np.int32)
-    n = 0
+    counts = np.zeros(len(following), dtype=np.uint32)
+    n, one, room = np.uint64(0), np.uint64(1), np.uint64(len(steps))
     for link in range(len(ends)):
-        a, b = start[ends[link, 0]], start[ends[link, 1]]
-        first = n
+        a = start[np.uint32(ends[link, 0])]
+        b = start[np.uint32(ends[link, 1])]
         while a != b:
-            below = max(a, b)
-            b = min(a, b)
-            counts[below] += 1
-            if n < len(steps):
-                steps[n] = below
-            n += 1
+            below, b = max(a, b), min(a, b)
+            counts[below] += np.uint32(1)
+            if n < room:
+                steps[n, 0], steps[n, 1] = below, link
+            n += one
             a = following[below]
-        n_steps[link] = n - first
-    indptr = np.zeros(len(following) + 1, dtype=np.int64)
-    for i in range(len(following)):
-        indptr[i + 1] = indptr[i] + counts[i]
+    indptr = np.zeros(len(following), dtype=np.int64)
+    for i in range(1, len(following)):
+        indptr[i] = indptr[i - 1] + counts[i]
     return indptr
 
 
 @njit(cache=True)
 def fill_differences(
-    ends: _Nodes,
-    start: _Nodes,
-    following: _Nodes,
-    steps: _Nodes,
-    n_steps: _Nodes,
-    indptr: _Ints,
+    ends: _Nodes, start: _Places, following: _Places, steps: _Places, indptr: _Ints
 ) -> _Nodes:
     """Return what `count_differences` has counted, ascending for each chosen node."""
     links = np.empty(indptr[-1], dtype=np.int32)
-    used = indptr[:-1].copy()
+    used = np.zeros(len(indptr), dtype=np.uint64)
+    used[1:] = indptr[:-1]
+    one = np.uint64(1)
     if len(links) <= len(steps):
-        n = 0
-        for link in range(len(ends)):
-            for _ in range(n_steps[link]):
-                below = steps[n]
-                links[used[below]] = link
-                used[below] += 1
-                n += 1
+        for n in range(len(links)):
+            below = steps[n, 0]
+            links[used[below]] = steps[n, 1]
+            used[below] += one
         return links
     for link in range(len(ends)):
-        a, b = start[ends[link, 0]], start[ends[link, 1]]
+        a = start[np.uint32(ends[link, 0])]
+        b = start[np.uint32(ends[link, 1])]
         while a != b:
-            below = max(a, b)
-            b = min(a, b)
+            below, b = max(a, b), min(a, b)
             links[used[below]] = link
-            used[below] += 1
+            used[below] += one
             a = following[below]
     return links
 

@@ -213,14 +213,16 @@ class CycleFinder:
         return ends, above, nodes
 
     def _pairs_of_vertices(self, others: _Numbers, births: _Ints) -> Lists:
-        own = self.filtration.order[births]
+        own = self.filtration.order[births].astype(np.int32)
         other = others[own]
-        indptr = 2 * np.arange(len(births) + 1)
-        both = np.stack([np.minimum(own, other), np.maximum(own, other)], axis=1).ravel()
-        is_vertex = both < len(others)
-        if not is_vertex.all():  # the other end of an edge may be none
-            return np.append(0, np.cumsum(is_vertex))[indptr], both[is_vertex]
-        return indptr, both
+        both = np.empty((len(own), 2), dtype=np.int32)
+        np.minimum(own, other, out=both[:, 0])
+        np.maximum(own, other, out=both[:, 1])
+        indptr, cells = 2 * np.arange(len(own) + 1), both.ravel()
+        if (both[:, 1] == len(others)).any():  # the other end of an edge may be none
+            is_vertex = cells < len(others)
+            return np.append(0, np.cumsum(is_vertex))[indptr], cells[is_vertex]
+        return indptr, cells
 
     def _borders(self, ends: _Numbers, above: _Numbers, nodes: _Numbers, births: _Ints) -> Lists:
         from relutopo.homology import cycle_kernels as kernels  # loads numba
@@ -229,14 +231,14 @@ class CycleFinder:
         is_chosen = np.zeros(len(every), dtype=np.bool_)
         is_chosen[np.searchsorted(every, births) if len(births) < len(every) else slice(None)] = 1
         forest = kernels.chosen_above(nodes, is_chosen, len(births), above)
-        steps = np.empty(_STEPS * len(ends), dtype=np.int32), np.empty(len(ends), dtype=np.int32)
-        indptr = kernels.count_differences(ends, *forest, *steps)
+        steps = np.empty((_STEPS * len(ends), 2), dtype=np.uint32)
+        indptr = kernels.count_differences(ends, *forest, steps)
         Room().check(
             4 * int(indptr[-1]),
             f"cycles of {int(indptr[-1])} cells together",
             "choose those that live longer, with a larger `least`",
         )
-        return indptr, kernels.fill_differences(ends, *forest, *steps, indptr)
+        return indptr, kernels.fill_differences(ends, *forest, steps, indptr)
 
     def _components(self, above: _Numbers, births: _Ints) -> Lists:
         root = np.where(above < 0, np.arange(len(above)), above)
