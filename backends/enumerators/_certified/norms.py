@@ -11,6 +11,8 @@ decomposition would take longer, above all where other threads use the processor
 
 from __future__ import annotations
 
+from math import sqrt
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -66,7 +68,7 @@ def spectral_norm_bound(matrix: NDArray[np.float64]) -> float:
     largest = float(np.abs(matrix).max(initial=0.0))  # squares of tiny numbers would vanish
     if largest == 0.0:
         return 0.0
-    scale = largest * float(np.linalg.norm(matrix / largest))
+    scale = largest * _norm(matrix / largest)
     w = matrix / scale
     gram = w @ w.T if len(w) <= w.shape[1] else w.T @ w
     exponent = 2.0
@@ -75,6 +77,12 @@ def spectral_norm_bound(matrix: NDArray[np.float64]) -> float:
         # A squaring rounds by at most n^(3/2) u relative to its result.
         gram = gram @ gram
         exponent *= 2.0
-        size = float(np.linalg.norm(gram))
+        size = _norm(gram)
         gram, factor = gram / size, factor * size ** (1.0 / exponent)
     return scale * factor * (1 + 2.0**-20)
+
+
+def _norm(matrix: NDArray[np.float64]) -> float:
+    """Return ‖W‖_F; NumPy's own function takes three times as long for small matrices."""
+    flat = matrix.ravel(order="K")
+    return sqrt(flat @ flat)

@@ -50,7 +50,7 @@ from .tuning import Tuning
 
 _SHALLOW = 6
 """Up to how many layers bounds of vertices do not grow so far that lines are kept for them."""
-_SHARP = 2.0**-23
+_SHARP = 2.0**-14
 """From which share of `Task.target` on the bounds of vertices are taken from lines instead."""
 
 __all__ = ["LayerCut", "Lines", "PlanarTask", "settle_crossings"]

@@ -34,7 +34,6 @@ products and the sum: a flip counts as eight.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -112,12 +111,11 @@ class MapChain:
             for first, size in zip(network.layer_offsets, network.layer_sizes, strict=False)
         ]
         last = len(network.layer_sizes) - 1
-        for layer, found in enumerate(_chain(network, magnitude), start=1):
-            offset = network.layer_offsets[layer - 1]
-            smallest = 0.0
-            if not isinstance(network, ReluNetwork) or not network.products_are_normal:
-                smallest = float(np.finfo(np.float64).tiny)
-            self._layers[layer] = _Layer.of(found, offset, smallest, is_last=layer == last)
+        # On a line maps come from patterns alone.
+        layers = _chain(network, magnitude) if len(magnitude) == 2 else []
+        for layer, found in enumerate(layers, start=1):
+            # The last layer's maps are not passed on.
+            self._layers[layer] = found if layer == last else found.with_norm()
 
     @property
     def _carries_input(self) -> bool:
@@ -264,17 +262,21 @@ class MapChain:
         return room[:size]
 
 
-def _chain(network: Network, magnitude: NDArray[np.float64]) -> Sequence[ChainLayer]:
+def _chain(network: Network, magnitude: NDArray[np.float64]) -> list[_Layer]:
     """Return the hidden layers from the second on; none of a graph that is no perceptron."""
+    smallest = float(np.finfo(np.float64).tiny)
     if isinstance(network, GraphNetwork):
-        return chain_of(network, magnitude) or ()
+        found = zip(network.layer_offsets, chain_of(network, magnitude) or (), strict=False)
+        return [_Layer.of(layer, offset, smallest) for offset, layer in found]
     if not isinstance(network, ReluNetwork):
-        return ()
-    pairs = zip(network.weights[1:-1], network.biases[1:-1], strict=True)
-    return [
-        ChainLayer(w, 0 * b, b, 0 * b, np.ones(w.shape[1]), np.zeros(w.shape[1]), n_units=len(b))
-        for w, b in pairs
-    ]
+        return []
+    if network.products_are_normal:
+        smallest = 0.0
+    pairs = zip(network.layer_offsets, network.weights[1:-1], network.biases[1:-1], strict=False)
+    return [_Layer.dense(w, b, offset, smallest) for offset, w, b in pairs]
+
+
+_NONE, _NO_PAIRS = np.empty(0, np.int64), np.empty((0, 2), np.int64)
 
 
 class _Layer(NamedTuple):
@@ -313,8 +315,44 @@ class _Layer(NamedTuple):
     underflow: float
 
     @classmethod
-    def of(cls, layer: ChainLayer, offset: int, underflow: float, is_last: bool) -> _Layer:
-        """Return a layer whose inputs are neurons from `offset` on."""
+    def dense(
+        cls,
+        weights: NDArray[np.float64],
+        bias: NDArray[np.float64],
+        offset: int,
+        underflow: float,
+    ) -> _Layer:
+        """Return a layer of a perceptron, whose inputs are neurons from `offset` on."""
+        n, n_before = weights.shape
+        columns = np.zeros((n_before + 1, n))
+        columns[:n_before] = weights.T
+        ones = np.ones(n_before)
+        zeros = np.zeros(max(n, n_before))
+        return cls(
+            offset=offset,
+            n_before=n_before,
+            n_units=n,
+            carried=_NONE,
+            added=_NO_PAIRS,
+            columns=columns,
+            slopes_on=ones,
+            slopes_off=zeros[:n_before],
+            jumps=ones,
+            is_relu=True,
+            change=1.0,
+            row_norms=norms_of_rows(weights) * (1 + 2.0**-20),
+            weight_error=0.0,
+            norm=0.0,
+            bias=bias,
+            bias_error=zeros[:n],
+            n_roundings=0,
+            n_of_switch=2,
+            underflow=underflow,
+        )
+
+    @classmethod
+    def of(cls, layer: ChainLayer, offset: int, underflow: float) -> _Layer:
+        """Return a layer of a chain, whose inputs are neurons from `offset` on."""
         weights, on, off = layer.weights, layer.slopes_on, layer.slopes_off
         carried = np.ones(weights.shape[1] - len(on))
         is_relu = bool((on == 1).all()) and not off.any()
@@ -331,7 +369,7 @@ class _Layer(NamedTuple):
         added = np.argwhere((weights != 0) & on_its_own)
         # Each of these is a sum of its own.
         n_roundings += int(np.bincount(added[:, 0]).max(initial=0))
-        this = cls(
+        return cls(
             offset=offset,
             n_before=len(on),
             n_units=layer.n_units,
@@ -353,8 +391,6 @@ class _Layer(NamedTuple):
             n_of_switch=2 if is_relu else 8,
             underflow=underflow,
         )
-        # The last layer's maps are not passed on.
-        return this if is_last else this.with_norm()
 
     def with_norm(self) -> _Layer:
         """Return the layer with its norm."""
