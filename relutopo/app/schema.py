@@ -22,7 +22,7 @@ from omegaconf import MISSING
 
 from relutopo import registry
 
-__all__ = ["Settings", "register", "schema_of", "schema_of_choice"]
+__all__ = ["Settings", "register", "schema_of_choice"]
 
 _PLAIN = (int, float, str, bool)
 _BOXES = ("box_2", "box_5")
@@ -117,23 +117,23 @@ def register_installed(arguments: Iterable[str]) -> None:
 def _network() -> type:
     from relutopo.learning.trainer import MlpSettings  # the help does without these
 
-    return schema_of(MlpSettings)
+    return _schema_of(MlpSettings)
 
 
 def _trainer() -> type:
     from relutopo.learning.trainer import TrainerSettings
 
-    return schema_of(TrainerSettings)
+    return _schema_of(TrainerSettings)
 
 
 def schema_of_choice(role: str, name: str) -> type:
     """Return a structured configuration with the options of a choice, and its name."""
     # What analyses share stands outside their group.
     shared = (*Settings.__dataclass_fields__, "signatures") if role == "analysis" else ()
-    return schema_of(registry.constructor(role, name), name, without=shared)
+    return _schema_of(registry.constructor(role, name), name, without=shared)
 
 
-def schema_of(
+def _schema_of(
     constructor: Callable[..., Any], name: str | None = None, *, without: Collection[str] = ()
 ) -> type:
     """Return a structured configuration with the parameters of a class or function.
@@ -155,7 +155,7 @@ def schema_of(
     Examples
     --------
     >>> def solve(tol: float = 1e-8, steps: int | None = None): ...
-    >>> {key: entry.type for key, entry in schema_of(solve, "mine").__dataclass_fields__.items()}
+    >>> {key: entry.type for key, entry in _schema_of(solve, "mine").__dataclass_fields__.items()}
     {'name': <class 'str'>, 'tol': <class 'float'>, 'steps': typing.Optional[int]}
     """
     # A dataclass inherits fields, whose types have a meaning in the modules of its bases.

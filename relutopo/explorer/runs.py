@@ -285,7 +285,7 @@ def _frame(
         exhibit.partition,
         diagram=exhibit.diagram,
         points=dataset.points,
-        labels=labels_of(dataset),
+        labels=_labels_of(dataset),
         label=f"step {step}",
     )
     first = Quantity(
@@ -299,7 +299,7 @@ def _frame(
     return replace(frame, facts=facts, quantities=(*frame.quantities, first)), notes
 
 
-def labels_of(dataset: Dataset) -> list[Any] | NDArray[np.float64]:
+def _labels_of(dataset: Dataset) -> list[Any] | NDArray[np.float64]:
     """Return the labels of the training points, or their values."""
     if dataset.classes is None:
         return dataset.targets

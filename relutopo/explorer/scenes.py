@@ -37,7 +37,7 @@ from relutopo.spectral.fiedler import FiedlerPartition
 from relutopo.spectral.spectral_partition import SpectralPartition
 from relutopo.system.untrusted import printable
 
-__all__ = ["documentation", "frame_of", "geometry_of", "scene_of"]
+__all__ = ["documentation", "frame_of", "scene_of"]
 
 _FEW_NUMBERS = 6
 """Of an affine map, of which every region has its own in the page."""
@@ -145,7 +145,7 @@ def frame_of(
     is_space = complex_.dim == 3
     x, notes = _points(complex_, points)
     maps = complex_.output_maps()
-    arrays = geometry_of(complex_, maps)
+    arrays = _geometry_of(complex_, maps)
     facts: dict[str, Any] = {
         "layers": list(complex_.network.layer_sizes),
         "nOutputs": complex_.network.n_outputs,
@@ -219,7 +219,7 @@ def frame_of(
     return frame, (_certainty(complex_), *notes)
 
 
-def geometry_of(
+def _geometry_of(
     complex_: Cells, maps: tuple[NDArray[np.float64], NDArray[np.float64]]
 ) -> dict[str, NDArray[Any]]:
     """Return the arrays of a complex as the page reads them; see `geometry_of_space` for space.

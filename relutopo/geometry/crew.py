@@ -30,7 +30,7 @@ from relutopo.networks.network import Network
 from relutopo.system.blas import one_blas_thread
 from relutopo.system.processes import apart
 
-__all__ = ["Find", "RegionWalls", "crew", "serve", "walls_of"]
+__all__ = ["Find", "RegionWalls", "crew", "serve"]
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -71,7 +71,7 @@ class Find(Protocol):
         """Yield what is found of each pattern, (n, n_neurons), in their order."""
 
 
-def walls_of(
+def _walls_of(
     network: Network, domain: Domain, sides: Sides, patterns: NDArray[np.bool_]
 ) -> Iterator[RegionWalls]:
     """Yield the walls of regions, one after another.
@@ -110,7 +110,7 @@ def crew(network: Network, domain: Domain, n_processes: int) -> Iterator[Find]:
     """
     if n_processes == 1:
         with one_blas_thread():  # the matrices are small
-            yield partial(walls_of, network, domain, Sides(domain))
+            yield partial(_walls_of, network, domain, Sides(domain))
         return
     environment = os.environ | dict.fromkeys(_THREADS, "1")
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
@@ -192,7 +192,7 @@ def serve(source: IO[bytes], target: IO[bytes]) -> None:
             return
         answer: Any
         try:
-            answer = list(walls_of(network, domain, sides, patterns))
+            answer = list(_walls_of(network, domain, sides, patterns))
         except Exception as error:
             answer = error
         _write(target, answer)

@@ -83,7 +83,7 @@ def regions_table(complex_: Cells, points: ArrayLike | None = None) -> pd.DataFr
     network, regions = complex_.network, np.arange(complex_.n_regions)
     values: dict[str, Any] = {"region": regions}
     if network.n_neurons <= _MOST_BITS:
-        values["pattern"] = patterns_as_text(complex_)
+        values["pattern"] = _patterns_as_text(complex_)
     owners = complex_.facet_regions
     inner = owners[:, 1] >= 0
     n_sides = np.bincount(owners[~inner, 0], minlength=complex_.n_regions)
@@ -113,14 +113,14 @@ def regions_table(complex_: Cells, points: ArrayLike | None = None) -> pd.DataFr
     return table
 
 
-def patterns_as_text(complex_: Cells) -> list[str]:
+def _patterns_as_text(complex_: Cells) -> list[str]:
     """Return the pattern of each region as 0 and 1, with a bar between layers.
 
     Examples
     --------
     >>> import relutopo as rt
     >>> net = ([[[1.0]], [[1.0], [2.0]], [[1.0, 1.0]]], [[0.0], [-0.5, 1.0], [0.0]])
-    >>> patterns_as_text(rt.decompose(net, rt.Box(-1, 1), enumerator="exact"))
+    >>> _patterns_as_text(rt.decompose(net, rt.Box(-1, 1), enumerator="exact"))
     ['0|01', '1|01', '1|11']
     """
     bits = np.where(complex_.patterns, "1", "0")

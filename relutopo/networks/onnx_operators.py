@@ -26,7 +26,7 @@ from relutopo.networks.onnx_pooling import pool_windows, sides_of
 from relutopo.networks.tensors import GraphBuilder, NotUnderstood, Signal
 from relutopo.networks.torch_functions import OPERATIONS
 
-__all__ = ["OPERATORS", "Operation", "apply", "reason_against"]
+__all__ = ["OPERATORS", "Operation", "apply"]
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def apply(operation: Operation, inputs: Sequence[Any]) -> Sequence[Any]:
         At least one depends on the input of the network.
     """
     if operation.kind not in OPERATORS:
-        raise NotUnderstood(reason_against(operation.kind))
+        raise NotUnderstood(_reason_against(operation.kind))
     if operation.kind == "Concat" and any(isinstance(x, Step) for x in inputs):
         raise NotUnderstood("which is given a comparison of the input: not continuous")
     if operation.batch > 1:
@@ -87,12 +87,12 @@ def apply(operation: Operation, inputs: Sequence[Any]) -> Sequence[Any]:
     return result if isinstance(result, tuple) else (result,)
 
 
-def reason_against(kind: str) -> str:
+def _reason_against(kind: str) -> str:
     """Return why an operator is not understood.
 
     Examples
     --------
-    >>> reason_against("Gelu")
+    >>> _reason_against("Gelu")
     'which is not piecewise linear'
     """
     if kind in _SMOOTH:

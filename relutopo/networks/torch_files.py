@@ -17,7 +17,7 @@ from relutopo.system.archives import check_members
 from relutopo.system.memory import Room, readable
 from relutopo.system.untrusted import open_regular
 
-__all__ = ["check_tensors", "load_tensors_only"]
+__all__ = ["load_tensors_only"]
 
 _MOST_TIMES, _FEW = 16, 2**26
 """Tensors share bytes: they may have so many times those of their file together, or so many."""
@@ -55,7 +55,7 @@ def load_tensors_only(path: str | os.PathLike[str]) -> Any:
         n_bytes = _check_file(file)
     Room().check(n_bytes, f"reading {os.fspath(path)!r}", "take a smaller file")
     content = torch.load(path, map_location="cpu", weights_only=True)
-    check_tensors(content, n_bytes)
+    _check_tensors(content, n_bytes)
     return content
 
 
@@ -84,7 +84,7 @@ def _check_calls(file: Any) -> None:
         end = chunk[-len(_MAKES_BYTES) :]
 
 
-def check_tensors(content: Any, n_bytes: int) -> None:
+def _check_tensors(content: Any, n_bytes: int) -> None:
     """Raise a ValueError for tensors that have more entries than a file of so many bytes.
 
     Parameters

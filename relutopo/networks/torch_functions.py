@@ -30,7 +30,7 @@ from relutopo.networks.following import Step
 from relutopo.networks.pooling import Windows, adaptive_windows, as_numbers, sliding_windows
 from relutopo.networks.tensors import GraphBuilder, NotUnderstood, Signal, need_signal
 
-__all__ = ["OPERATIONS", "SUPPORTED", "torch_windows"]
+__all__ = ["OPERATIONS", "SUPPORTED"]
 
 SUPPORTED = (
     "Linear, convolutions, batch normalisation, pooling, ReLU, LeakyReLU, PReLU, ReLU6, Hardtanh, "
@@ -39,7 +39,7 @@ SUPPORTED = (
 )
 
 
-def torch_windows(
+def _torch_windows(
     kind: str,
     extents: Sequence[int],
     kernel_size: Any,
@@ -63,7 +63,7 @@ def torch_windows(
 
     Examples
     --------
-    >>> torch_windows("max", (3,), 2, ceil_mode=True).places.tolist()
+    >>> _torch_windows("max", (3,), 2, ceil_mode=True).places.tolist()
     [[0, 1], [2, -1]]
     """
     rank = len(extents)
@@ -93,7 +93,7 @@ def _max_pool(rank: int, with_indices: bool = False) -> Callable[..., Any]:
     ) -> Any:
         _need_maps(x, rank)
         extents = x.shape[-rank:]
-        windows = torch_windows("max", extents, kernel_size, stride, padding, dilation, ceil_mode)
+        windows = _torch_windows("max", extents, kernel_size, stride, padding, dilation, ceil_mode)
         largest = t.max_pool(x, windows)
         return (largest, _indices()) if with_indices or return_indices else largest
 
@@ -113,7 +113,7 @@ def _avg_pool(rank: int) -> Callable[..., Signal]:
     ) -> Signal:
         _need_maps(x, rank)
         extents = x.shape[-rank:]
-        windows = torch_windows("avg", extents, kernel_size, stride, padding, 1, ceil_mode)
+        windows = _torch_windows("avg", extents, kernel_size, stride, padding, 1, ceil_mode)
         return t.avg_pool(x, windows, count_include_pad, divisor_override)
 
     return pool

@@ -5,31 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from html import escape
 
-__all__ = ["Shown", "html_table"]
+__all__ = ["Shown"]
 
 _MOST = 200
 """Characters of a value that are shown."""
-
-
-def html_table(title: str, facts: Mapping[str, object]) -> str:
-    """Return a table of two columns as HTML.
-
-    Parameters
-    ----------
-    title : str
-    facts : mapping
-        Values of any kind, by what they are. Floats are shortened, sequences are joined.
-
-    Examples
-    --------
-    >>> html_table("Box", {"volume": 4.0})
-    '<table><caption>Box</caption><tr><th>volume</th><td>4</td></tr></table>'
-    """
-    rows = "".join(
-        f"<tr><th>{escape(name)}</th><td>{escape(_text(value))}</td></tr>"
-        for name, value in facts.items()
-    )
-    return f"<table><caption>{escape(title)}</caption>{rows}</table>"
 
 
 def _text(value: object) -> str:
@@ -45,6 +24,8 @@ def _text(value: object) -> str:
 class Shown:
     """An object that notebooks show as a table of what one wants to know of it.
 
+    Floats are shortened, sequences joined.
+
     Examples
     --------
     >>> class Point(Shown):
@@ -59,4 +40,8 @@ class Shown:
         return {"": repr(self)}
 
     def _repr_html_(self) -> str:
-        return html_table(type(self).__name__, self._facts())
+        rows = "".join(
+            f"<tr><th>{escape(name)}</th><td>{escape(_text(value))}</td></tr>"
+            for name, value in self._facts().items()
+        )
+        return f"<table><caption>{escape(type(self).__name__)}</caption>{rows}</table>"
