@@ -166,7 +166,7 @@ def plot_complexes(
     titles: Sequence[str] | None = ...,
     *,
     axes: Sequence[Axes],
-    values: str | Sequence[ArrayLike] = ...,
+    values: str | Sequence[ArrayLike] | None = ...,
     cmap: str | Colormap | None = ...,
     legend: bool | str = ...,
     colorbar: bool = ...,
@@ -179,7 +179,7 @@ def plot_complexes(
     titles: Sequence[str] | None = ...,
     *,
     axes: None = ...,
-    values: str | Sequence[ArrayLike] = ...,
+    values: str | Sequence[ArrayLike] | None = ...,
     cmap: str | Colormap | None = ...,
     legend: bool | str = ...,
     colorbar: bool = ...,
@@ -191,12 +191,12 @@ def plot_complexes(
     titles: Sequence[str] | None = None,
     *,
     axes: Sequence[Axes] | None = None,
-    values: str | Sequence[ArrayLike] = "output",
+    values: str | Sequence[ArrayLike] | None = None,
     cmap: str | Colormap | None = None,
     legend: bool | str = True,
     colorbar: bool = True,
 ) -> Figure | Sequence[Axes]:
-    """Draw several complexes on a common scale of colours, by the network's output at first.
+    """Draw several complexes on a common scale of colours.
 
     Parameters
     ----------
@@ -206,8 +206,10 @@ def plot_complexes(
         One for each; the numbers of cells stand below.
     axes : sequence of matplotlib.axes.Axes, optional
         Where to draw, one for each complex; by default a figure with rows of four is made.
-    values : str or sequence of array_like
-        What the colours show: a name as in `plot_complex`, or one array for each complex.
+    values : str or sequence of array_like, optional
+        What the colours show: a name as in `plot_complex`, or one array for each complex. By
+        default the output of networks with one or two outputs, and of others the number of active
+        neurons.
     cmap, legend, colorbar
         See `plot_complex`.
 
@@ -246,6 +248,9 @@ def plot_complexes(
             "pass a list"
         )
     names = [""] * len(complexes) if titles is None else list(titles)
+    if values is None:
+        has_decision = all(complex_.network.n_outputs <= 2 for complex_ in complexes)
+        values = "output" if has_decision else "n_active"
     wanted = [values] * len(complexes) if isinstance(values, str) else list(values)
     frames.require_one_each("complexes", complexes, titles=names, values=wanted, axes=axes)
     found = [drawing.region_values(c, v) for c, v in zip(complexes, wanted, strict=True)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -204,3 +205,16 @@ def test_spikes_that_no_checkpoint_is_at_are_drawn_without(
     tables = analysis.conclude(analysis.rows(run), run).tables
     monkeypatch.setattr("relutopo.analyses.homology._moments", lambda run: {10**6: ", at the peak"})
     assert "complexes" in analysis.draw(tables, run)
+
+
+def test_networks_of_many_outputs_are_drawn(tmp_path: Path) -> None:
+    points = np.random.default_rng(0).uniform(-1, 1, (30, 2))
+    data = Dataset("three", points, np.arange(30) % 3)
+    files = [tmp_path / f"step={step}.npz" for step in (0, 1)]
+    for seed, file in enumerate(files):
+        rt.save_network(file, rt.gallery.random_network([2, 4, 3], seed=seed))
+    models = rt.ModelFiles(tmp_path / "rows", files, data)
+    chosen = settings()
+    conclusion = chosen.conclude([chosen.checkpoint(models, step).row for step in (0, 1)], models)
+    figures = chosen.draw(conclusion.tables, models)
+    assert set(figures) == {"complexes", "betti_curves"}

@@ -22,6 +22,7 @@ import relutopo.plots
 from relutopo import Box, CellComplex, ReluNetwork, decompose
 from relutopo.analyses.partition import Partitions
 from relutopo.errors import InputError
+from relutopo.gallery import random_network
 from relutopo.plots import layers as drawing
 from relutopo.plots import (
     plot_complex,
@@ -433,6 +434,14 @@ def test_a_decision_between_three_classes_is_drawn_where_it_is_one() -> None:
         plot_partition(part, decision_boundary=False),
     ):
         assert not layers(figure, LineCollection, "decision boundary")
+
+
+@pytest.mark.parametrize(("n_outputs", "label"), [(1, "output"), (2, "output"), (3, "active")])
+def test_complexes_of_any_number_of_outputs_are_drawn(n_outputs: int, label: str) -> None:
+    network = random_network([2, 6, n_outputs], seed=0)
+    complex_ = decompose(network, Box(-1, 1, dim=2))
+    *_, bar = plot_complexes([complex_, complex_]).axes
+    assert bar.get_ylabel().startswith(label)
 
 
 def test_a_history_needs_a_checkpoint() -> None:
