@@ -22,6 +22,7 @@ from relutopo.networks.model_files import model_in_file
 from relutopo.networks.network import Network
 from relutopo.networks.roundoff import roundoff
 from relutopo.networks.state_dicts import network_of_state_dict, parameters_in
+from relutopo.networks.storage import load_network
 from relutopo.networks.weight_lists import network_of_weights
 from relutopo.optional import require
 from relutopo.system.interrupts import deliver_interrupts
@@ -311,7 +312,7 @@ def load_model(
     ----------
     path : path-like
         A state dict of Linear and ReLU layers, a checkpoint that has one anywhere, named arrays,
-        or ONNX. Its ending tells which.
+        ONNX, or what `save_network` wrote. Its ending tells which.
     trust : bool, default False
         Whether the file may hold whole Python objects, such as a module. Reading them *runs code
         from the file*: only for files of people you trust. Their classes must be importable.
@@ -343,6 +344,9 @@ def load_model(
         found = network_of_onnx(path, input_shape, output=output, fixed=fixed)
         return _with_word(repr(name), found)
     content = model_in_file(name, trust)
+    if isinstance(content, Mapping) and "network/kind" in content:
+        _refuse_options("file of save_network", output, fixed)
+        return _with_word(repr(name), load_network(name))
     try:
         return _network_within(content, input_shape, key, output, fixed)
     except InputError as error:

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from relutopo import as_network, load_model
+from relutopo import as_network, load_model, save_network
 from relutopo.errors import InputError
 from relutopo.networks.array_files import arrays_in_file
 
@@ -168,3 +168,15 @@ def test_files_of_other_libraries_are_named(ending: str, advice: str, tmp_path: 
     path.write_bytes(b"anything")
     with pytest.raises(InputError, match=rf"{advice}.* pass "):
         as_network(path)
+
+
+@pytest.mark.parametrize("last", [[], [nn.Sigmoid()]])
+def test_files_of_save_network_are_models_too(last: list[nn.Module], tmp_path: Path) -> None:
+    for module in (nn.Sequential(*deep(), *last), nn.Sequential(nn.Linear(2, 4), nn.Hardtanh())):
+        network, path = as_network(module), tmp_path / "network.npz"
+        save_network(path, network)
+        for read in (as_network, load_model):
+            again = read(path)
+            np.testing.assert_array_equal(again.predict(X), network.predict(X))
+    with pytest.raises(InputError, match="`output` must be left out for a file of save_network"):
+        load_model(path, output=0)
