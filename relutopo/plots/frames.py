@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence, Sized
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from matplotlib.legend import Legend
 
 __all__ = [
-    "colour_bar",
     "colour_map",
     "enlarge",
     "figure_of",
@@ -116,7 +116,7 @@ def greys() -> Colormap:
     return LinearSegmentedColormap.from_list("relutopo_greys", ["#ffffff", "#aeb4ba"])
 
 
-def colour_bar(
+def _colour_bar(
     figure: Figure, layer: ScalarMappable, axes: Sequence[Axes], label: str, **shape: Any
 ) -> None:
     """Draw a colour bar beside the axes of a figure of one's own, or below if they are low."""
@@ -163,8 +163,6 @@ def furnish(
     colorbar : bool
         Whether to draw colour bars.
     """
-    from matplotlib.lines import Line2D
-
     figure: Any = axes[0].figure
     entries = legend_entries(axes) if legend else {}
     shown = bars if colorbar else []
@@ -177,7 +175,7 @@ def furnish(
             width, height = figure.get_size_inches()
             figure.set_size_inches(width + 0.8, height)
         for layer, label, options in shown:
-            colour_bar(figure, layer, axes, label, **options)
+            _colour_bar(figure, layer, axes, label, **options)
         if entries and place is None:
             place = legend_below(figure, entries)
     else:
@@ -190,13 +188,15 @@ def furnish(
         if entries and place is None:
             panels[0].add_legend(entries)
             place = panels[0].legend
-    for handle in [] if place is None else place.legend_handles:
-        if isinstance(handle, Line2D):  # lines that have faded shall be seen here
-            handle.set(alpha=1.0, linewidth=max(handle.get_linewidth(), 1.3))
+    if place is not None:
+        _strengthen(place)
 
 
 def legend_below(figure: Figure, entries: dict[str, Artist]) -> Legend:
-    """Draw a legend below a figure, in as many columns as there is room for."""
+    """Draw a legend below a figure, in as many columns as there is room for.
+
+    A figure of one's own that becomes too narrow for it gets one with fewer columns.
+    """
     for columns in range(min(len(entries), 6), 0, -1):
         place = figure.legend(
             list(entries.values()), list(entries), loc="outside lower center", ncols=columns
@@ -205,4 +205,23 @@ def legend_below(figure: Figure, entries: dict[str, Artist]) -> Legend:
         if columns == 1 or place.get_window_extent().width <= 0.94 * figure.bbox.width:
             break
         place.remove()
+    _strengthen(place)
+    own: Any = figure
+    own.refit = partial(_legend_again, figure, place, entries)
     return place
+
+
+def _legend_again(figure: Figure, place: Legend, entries: dict[str, Artist]) -> None:
+    """Draw a legend anew if it is still there and has become wider than the figure."""
+    if place in figure.legends and place.get_window_extent().width > 0.94 * figure.bbox.width:
+        place.remove()
+        legend_below(figure, entries)
+
+
+def _strengthen(place: Legend) -> None:
+    """Let lines that have faded be seen in the legend."""
+    from matplotlib.lines import Line2D
+
+    for handle in place.legend_handles:
+        if isinstance(handle, Line2D):
+            handle.set(alpha=1.0, linewidth=max(handle.get_linewidth(), 1.3))

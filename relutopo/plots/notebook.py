@@ -36,8 +36,17 @@ class NotebookFigure(Figure):
     def __init__(
         self, *, settings: Callable[[], AbstractContextManager[None]], **options: Any
     ) -> None:
-        super().__init__(**options)
+        self.refit: Callable[[], object] | None = None
+        """What fits the content to a new size."""
         self._settings = settings
+        super().__init__(**options)
+
+    def set_size_inches(self, w: Any, h: float | None = None, forward: bool = True) -> None:
+        """Change the size; see `matplotlib.figure.Figure.set_size_inches`."""
+        super().set_size_inches(w, h, forward)
+        if self.refit is not None:
+            with self._settings():
+                self.refit()
 
     def draw(self, renderer: RendererBase) -> None:
         """Draw the figure with its settings: ticks are made now."""

@@ -116,6 +116,21 @@ def test_a_legend_stays_below_where_the_picture_is_cut_to_its_content(plane: Cel
     assert np.allclose(gaps, gaps[0], atol=0.02)
 
 
+def test_a_figure_of_another_size_cuts_no_legend_off(plane: CellComplex) -> None:
+    figure = plot_partition(partition(plane), POINTS, LABELS)
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    figure.set_size_inches(2.2, 2.6)
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    box = legend.get_window_extent()
+    assert box.x0 >= 0
+    assert box.x1 <= figure.bbox.width
+    assert [text.get_text() for text in legend.get_texts()] == names
+    legend.remove()
+    figure.set_size_inches(1.5, 2.6)
+    assert not figure.legends  # what the reader takes away stays away
+
+
 def test_a_panel_that_is_drawn_again_keeps_its_place(plane: CellComplex) -> None:
     figure = Figure(figsize=(5, 4))
     ax = figure.add_subplot()
