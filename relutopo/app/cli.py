@@ -17,10 +17,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from relutopo.app.jobs.folder import PAGE, JobRecord
+from relutopo.app.jobs.folder import PAGE, RECORDS, JobRecord
 from relutopo.app.jobs.identity import Identity
 from relutopo.app.jobs.overview import show_folder
 from relutopo.app.sweeps.progress import SweepWatch
+from relutopo.errors import InputError
 from relutopo.optional import require
 from relutopo.system.files import remove_leftovers
 from relutopo.system.interrupts import deliver_interrupts
@@ -127,16 +128,21 @@ def run_job(config: DictConfig) -> float | None:
         log.error("%s", explain(error), exc_info=trace)
         if is_sweep:
             return None
+        if isinstance(error, InputError):
+            _leave_no_trace(directory)
         sys.exit(1)
     objective = values["objective"] or next(iter(measures))
     return measures.get(objective)
 
 
 def _leave_no_trace(directory: Path) -> None:
-    """Remove the folder that Hydra made for a run that was refused, if nothing else is in it."""
+    """Remove the folder of a run that was refused, if nothing that was computed is in it."""
     logging.shutdown()  # closes the log
     files = [path for path in directory.rglob("*") if path.is_file()]
-    if all(path.parent.name == ".hydra" or path.suffix == ".log" for path in files):
+    if all(
+        path.parent.name == ".hydra" or path.suffix == ".log" or path.name in RECORDS
+        for path in files
+    ):
         shutil.rmtree(directory, ignore_errors=True)
         with suppress(OSError):  # those above may hold other runs
             for above in directory.parents:

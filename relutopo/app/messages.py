@@ -300,9 +300,26 @@ def _not_understood(error: OverrideParseException) -> str:
 
 def _remedy(wrong: str, known: Iterable[str], elsewhere: Sequence[str] = ()) -> str:
     names = sorted(known)
-    close = elsewhere or difflib.get_close_matches(wrong, names, n=1)
+    close = elsewhere or _close(wrong, names)
     guess = f"; did you mean {' or '.join(close)}?" if close else ""
     return guess + (f"; choose one of {', '.join(names)}" if names else "")
+
+
+def _close(wrong: str, names: Sequence[str]) -> list[str]:
+    """Return the names that a wrong one may stand for.
+
+    Examples
+    --------
+    >>> _close("trainer.lr", ["trainer.loss", "trainer.learning_rate"]), _close("sead", ["seed"])
+    (['trainer.learning_rate'], ['seed'])
+    """
+    group, _, last = wrong.rpartition(".")
+    short = []
+    for name in names:
+        of, _, key = name.rpartition(".")
+        if of == group and len(last) > 1 and "".join(w[:1] for w in key.split("_")) == last:
+            short.append(name)
+    return short or difflib.get_close_matches(wrong, names, n=1)
 
 
 def _elsewhere(key: str, known: Sequence[str], config: Any) -> str:

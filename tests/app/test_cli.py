@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 import relutopo
 from relutopo.complex import load_complex
@@ -135,6 +136,12 @@ def test_what_is_wrong_is_told_before_anything_runs_and_in_one_line(
     printed = command(tmp_path, "--multirun", "seed=-1,-2", succeeds=False)
     assert "`seed` must be an integer from 0 to 4294957295, got -2" in " ".join(printed.split())
     assert "Traceback" not in printed
+    np.savez(tmp_path / "data.npz", points=[[0.0, 0.0], [1.0, 1.0]], targets=[0, 1])
+    for name in ("a-epoch=1.pt", "b-epoch=1.pt"):
+        torch.save(torch.nn.Linear(2, 1).state_dict(), tmp_path / name)
+    of_one_step = ("experiment=inspect", "checkpoints=*-epoch=1.pt", "data.path=data.npz")
+    printed = command(tmp_path, *of_one_step, succeeds=False)
+    assert "got step 1 for a-epoch=1.pt, b-epoch=1.pt" in printed
     assert not list(tmp_path.rglob("training"))
     assert not (tmp_path / "outputs").exists()  # what was refused leaves nothing behind
 

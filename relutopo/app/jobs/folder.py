@@ -32,11 +32,13 @@ from relutopo.system.files import is_locked, remove_leftovers, save_json
 from relutopo.system.settings import differences
 from relutopo.system.untrusted import PLAIN, is_plain_name, read_json, refuse_detours
 
-__all__ = ["PAGE", "JobFolder", "JobRecord", "JobStatus", "stopwatch"]
+__all__ = ["PAGE", "RECORDS", "JobFolder", "JobRecord", "JobStatus", "stopwatch"]
 
 PAGE = "explore.html"
 """The page of a run, which is no result: it can be made again from the others."""
 JobStatus = Literal["done", "failed", "running", "unfinished"]
+RECORDS = frozenset({"lock", "job.json", "config.json", "environment.json", "error.json"})
+"""What says what a job is and how it failed, and holds nothing that it computed."""
 _FORMS: Mapping[str, Any] = {
     "job": {
         "id": str,
