@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "GENERALISED",
+    "SWAPPED",
     "learning_steps",
     "missing_partitions",
     "not_learned",
@@ -33,6 +34,8 @@ GENERALISED = 0.98
 """Held-out accuracy from which a network counts as generalising."""
 FOLLOWS = 0.95
 """Agreement, by data mass, from which a partition counts as following the decision boundary."""
+SWAPPED = 0.4
+"""Accuracy below which two classes may be the other way round."""
 _MOST_SETTINGS = 20
 """Settings of a sweep that its summary lists."""
 
@@ -164,7 +167,13 @@ def _verdict(table: pd.DataFrame, has_held_out: bool) -> str:
     if not is_one and first["weighted_agreement"] >= FOLLOWS:
         text += f" [yellow]At step {first['step']} it followed the labels already.[/yellow]"
     accuracy = last["held_out_accuracy" if has_held_out else "train_accuracy"]
-    return text + not_learned(accuracy, has_held_out=has_held_out)
+    text += not_learned(accuracy, has_held_out=has_held_out)
+    if accuracy < SWAPPED:
+        text += (
+            " [yellow]Are the classes the other way round? The first, in their order, counts as "
+            "chosen where the only output is negative, or the first of two the greater.[/yellow]"
+        )
+    return text
 
 
 def _generalisation(table: pd.DataFrame, has_held_out: bool) -> list[str]:

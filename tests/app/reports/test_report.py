@@ -121,6 +121,9 @@ def test_a_network_that_did_not_learn_is_told() -> None:
     assert "has not learned the task: held-out accuracy 0.900" in lines
     assert "never reached 0.98 (at most 0.900)" in lines
     assert "never fitted" in text(partition_summary.run_summary(table(fitted_step=np.nan)))
+    assert "the other way round" not in lines
+    swapped = text(partition_summary.run_summary(table(held_out_accuracy=[0.5, 0.3, 0.1, 0.02])))
+    assert "held-out accuracy 0.020. Are the classes the other way round?" in swapped
 
 
 def test_of_one_model_nothing_is_said_that_takes_several() -> None:
