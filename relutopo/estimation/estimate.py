@@ -25,7 +25,7 @@ import itertools
 import logging
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,7 +48,8 @@ from relutopo.geometry.domain import (
 from relutopo.geometry.slices import AffineSlice, network_on
 from relutopo.interfaces import Enumerator, checked_cells
 from relutopo.networks.network import Network
-from relutopo.reports.text import counted
+from relutopo.reports.shown import Shown
+from relutopo.reports.text import counted, in_time
 
 __all__ = ["Estimate", "costs_if_many", "estimate", "warn_of_costs"]
 
@@ -68,8 +69,8 @@ _OFFSET = 0.3819660112501051
 """Where the first wall lies between two of equal parts: kinks lie at halves, and not here."""
 
 
-@dataclass(frozen=True)
-class Estimate:
+@dataclass(frozen=True, repr=False)
+class Estimate(Shown):
     """What a decomposition will cost.
 
     Attributes
@@ -106,16 +107,32 @@ class Estimate:
         return self.n_drawn == self.n_tiles
 
     def __str__(self) -> str:
-        between = "" if self.is_exact else f" ({_short(self.low)} to {_short(self.high)})"
-        about = "" if self.is_exact else "about "
-        seconds = f"{self.seconds:.1g}" if self.seconds < 10 else _short(self.seconds)
-        source = f"{self.n_drawn} of {counted(self.n_tiles, 'tile')}"
-        if not self.n_tiles:
-            source = counted(self.n_drawn, "descent")
         return (
-            f"{about}{_short(self.n_regions)} regions{between}, {_short(self.n_bytes)}B, "
-            f"{seconds} s; from {source}"
+            f"{self._regions}, {_short(self.n_bytes, 'B')}, {in_time(self.seconds)}; {self._source}"
         )
+
+    def __repr__(self) -> str:
+        return f"Estimate({self})"
+
+    @property
+    def _regions(self) -> str:
+        between = "" if self.is_exact else f" ({_short(self.low)} to {_short(self.high)})"
+        return f"{'' if self.is_exact else 'about '}{_short(self.n_regions)} regions{between}"
+
+    @property
+    def _source(self) -> str:
+        if not self.n_tiles:
+            return f"from {counted(self.n_drawn, 'descent')}"
+        return f"from {self.n_drawn} of {counted(self.n_tiles, 'tile')}"
+
+    def _facts(self) -> Mapping[str, object]:
+        return {
+            "regions": self._regions,
+            "cells": _short(self.n_cells),
+            "memory": _short(self.n_bytes, "B"),
+            "time": in_time(self.seconds),
+            "how": self._source,
+        }
 
 
 def estimate(
@@ -514,15 +531,15 @@ def _estimate(
     )
 
 
-def _short(number: float) -> str:
+def _short(number: float, unit: str = "") -> str:
     """Return a number with two digits and its unit of a thousand.
 
     Examples
     --------
-    >>> _short(1234567.0)
-    '1.23 M'
+    >>> _short(1234567.0), _short(4e4, "B"), _short(900.0, "B"), _short(12.0)
+    ('1.23 M', '40 kB', '900 B', '12')
     """
     if number < 1000:
-        return f"{number:.0f}"
+        return f"{number:.0f} {unit}".rstrip()
     size = min(int(math.log10(number)) // 3, 4)
-    return f"{number / 1000**size:.3g} {' kMGT'[size]}"
+    return f"{number / 1000**size:.3g} {' kMGT'[size]}{unit}"

@@ -9,6 +9,7 @@ play no part in it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from math import isqrt
@@ -20,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from relutopo.arithmetic.exact import homogeneous_points
 from relutopo.networks.network import Network
 from relutopo.networks.reading import network_for
+from relutopo.reports.shown import Shown
 
 __all__ = ["WallMargins", "margins_of", "wall_margins"]
 
@@ -35,7 +37,7 @@ _MOST_NUMBERS = 2**22
 
 
 @dataclass(frozen=True, eq=False)
-class WallMargins:
+class WallMargins(Shown):
     """Distances of points from the nearest wall of their regions.
 
     Attributes
@@ -56,12 +58,24 @@ class WallMargins:
     def __repr__(self) -> str:
         if not len(self.margins):
             return "WallMargins(0 points)"
-        # Quantiles would take differences, but margins may be infinite.
-        n, ordered = len(self.margins), np.sort(self.margins)
-        low, high = ordered[0], ordered[-1]
-        middle = 0.5 * ordered[(n - 1) // 2] + 0.5 * ordered[n // 2]
+        low, middle, high = self._span
         span = f"{low:.3g} to {high:.3g}, half below {middle:.3g}"
         return f"WallMargins({len(self.margins)} points, {span})"
+
+    @property
+    def _span(self) -> tuple[float, float, float]:
+        """Least, median and greatest margin."""
+        # Quantiles would take differences, but margins may be infinite.
+        n, ordered = len(self.margins), np.sort(self.margins)
+        middle = 0.5 * ordered[(n - 1) // 2] + 0.5 * ordered[n // 2]
+        return float(ordered[0]), float(middle), float(ordered[-1])
+
+    def _facts(self) -> Mapping[str, object]:
+        facts: dict[str, object] = {"points": len(self.margins)}
+        if len(self.margins):
+            facts |= dict(zip(("least margin", "median", "greatest"), self._span, strict=True))
+            facts["on a wall"] = int((self.margins == 0).sum())
+        return facts
 
 
 def wall_margins(model: Any, points: ArrayLike) -> WallMargins:

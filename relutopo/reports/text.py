@@ -14,6 +14,7 @@ __all__ = [
     "counted",
     "first_middle_last",
     "fraction",
+    "in_time",
     "natural_key",
     "natural_sort",
     "not_certified",
@@ -84,6 +85,25 @@ def counted(n: int, noun: str) -> str:
     ('1 model', '5 models')
     """
     return f"{n} {noun}{'' if n == 1 else 's'}"
+
+
+def in_time(seconds: float) -> str:
+    """Return a time in words, to be read at a glance.
+
+    Examples
+    --------
+    >>> in_time(0.0123), in_time(38), in_time(200), in_time(3 * 3600 + 300), in_time(410_000)
+    ('0.01 s', '38 s', '3 min', '3 h 5 min', '5 days')
+    """
+    if seconds < 99.5:
+        return f"{seconds:.1g} s" if seconds < 9.5 else f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 120:
+        return f"{minutes} min"
+    hours = minutes / 60
+    if hours < 48:
+        return f"{minutes // 60} h {minutes % 60} min"
+    return f"{hours / 24:.0f} days" if hours < 365 * 24 * 2 else f"{hours / 24 / 365.25:,.0f} years"
 
 
 def natural_sort(values: Iterable[Any]) -> list[Any]:

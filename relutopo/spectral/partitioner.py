@@ -35,6 +35,8 @@ from relutopo.interfaces import (
     checked_preparation,
     refused_record,
 )
+from relutopo.reports.shown import Shown
+from relutopo.reports.text import counted
 from relutopo.spectral.accuracy import open_signs, span_error
 from relutopo.spectral.dual_graph import DualGraph
 from relutopo.spectral.eigenspace import canonical_vector, eigenspace
@@ -190,7 +192,7 @@ def spectral_partition(
     return partitioner.spectral(k, vertex_weights, edge_weights, rounding)
 
 
-class Partitioner:
+class Partitioner(Shown):
     """Partitions of one graph with different weights.
 
     Each is the one that `fiedler_partition` or `spectral_partition` gives, but what they have in
@@ -241,6 +243,17 @@ class Partitioner:
         self._component = component
         self._regions = None if points is None else self._graph.locate(points)
         self._last: _Prepared | None = None
+
+    def __repr__(self) -> str:
+        n = 0 if self._regions is None else len(self._regions)
+        return f"Partitioner({self._graph!r}, {counted(n, 'point')}, {type(self._solver).__name__})"
+
+    def _facts(self) -> Mapping[str, object]:
+        return {
+            "graph": self._graph,
+            "points": 0 if self._regions is None else len(self._regions),
+            "eigensolver": type(self._solver).__name__,
+        }
 
     @in_words("take a smaller graph")
     @deliver_interrupts

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
@@ -33,6 +33,7 @@ from relutopo.geometry.patterns import pack_patterns
 from relutopo.geometry.slices import network_on
 from relutopo.interfaces import Progress
 from relutopo.networks.network import Network
+from relutopo.reports.shown import Shown
 from relutopo.spectral.dual_graph import DualGraph
 from relutopo.spectral.search_orders import BreadthFirst, Nearest, Order, RandomWalk, Trail
 from relutopo.spectral.search_starts import Starts
@@ -56,7 +57,7 @@ _SECONDS_BETWEEN_FILES = 30.0
 
 
 @dataclass(frozen=True, eq=False)
-class RegionSearch:
+class RegionSearch(Shown):
     """What a search found.
 
     Attributes
@@ -110,6 +111,19 @@ class RegionSearch:
     def __repr__(self) -> str:
         part = "" if self.complete else f", {self.n_frontier} more seen"
         return f"RegionSearch({self.n_regions} regions, {self.status}{part})"
+
+    def _facts(self) -> Mapping[str, object]:
+        known = self.inradii[np.isfinite(self.inradii)]
+        return {
+            "regions": self.n_regions,
+            "status": self.status,
+            "seen and not entered": self.n_frontier,
+            "walls, mean": float(self.n_walls.mean()),
+            "inradii": [float(np.min(known, initial=np.inf)), float(np.max(known, initial=0.0))],
+            "order": self.order,
+            "left open": self.n_open,
+            "seconds": self.seconds,
+        }
 
     @property
     def n_regions(self) -> int:

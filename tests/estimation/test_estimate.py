@@ -76,7 +76,7 @@ def test_the_words() -> None:
     assert str(some) == ("about 1.23 k regions (1 k to 1.5 k), 2.5 MB, 0.01 s; from 20 of 64 tiles")
     assert str(Estimate(215.0, 215.0, 215.0, 860.0, 4e4, 0.01, 1, 1)).startswith("215 regions, 40")
     many = Estimate(5e6, 1.0, 1e7, 1e9, 6e10, 754.0, 0, 6)
-    assert str(many) == "about 5 M regions (1 to 10 M), 60 GB, 754 s; from 6 descents"
+    assert str(many) == "about 5 M regions (1 to 10 M), 60 GB, 13 min; from 6 descents"
 
 
 @pytest.mark.parametrize("widths", [[1, 9, 1], [2, 12, 8, 1], [3, 8, 6, 1], [4, 8, 5, 1]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import pickle
 from html.parser import HTMLParser
 from typing import Any
@@ -69,6 +70,14 @@ class Texts(HTMLParser):
         (rt.decompose_whole_space(NETWORK, enumerator="exact"),
          "WholeSpace(CellComplex(dim=2, 9 + 12 + 4 cells, exact), 4 regions unbounded)",
          ["unbounded regions", "4"]),
+        (rt.Partitioner(COMPLEX, INSIDE), "Partitioner(DualGraph(4 nodes, 4 edges, 'facet'), 20 po",
+         ["points", "20", "AutoEigensolver"]),
+        (rt.wall_margins(NETWORK, [[0.5, 0.2], [0.0, 0.5]]), "WallMargins(2 points, 0 to 0.5, hal",
+         ["points", "2", "on a wall", "1"]),
+        (rt.search_regions(NETWORK, BOX, INSIDE), "RegionSearch(4 regions, complete)",
+         ["complete", "left open"]),
+        (rt.Estimate(4.0, 4.0, 4.0, 16.0, 900.0, 200.0, 1, 1), "Estimate(4 regions, 900 B, 3 min; "
+         "from 1 of 1 tile)", ["regions", "900 B", "3 min"]),
         (DATA, "Dataset('two_moons', 20 points in 2 dimensions, 1000 held out, classes -1.0, 1.0)",
          ["-1.0: 10, 1.0: 10"]),
         (Dataset("few", [[0.5], [1.0]], [0.25, 0.5]),
@@ -146,6 +155,14 @@ def test_domains_of_equal_numbers_are_equal() -> None:
     assert rt.Box([0.0], [1.0]) == rt.Box([-0.0], [1.0])
     assert hash(rt.Box([0.0], [1.0])) == hash(rt.Box([-0.0], [1.0]))
     assert first[0] != "Box([-1.0, -1.0], [1.0, 1.0])"
+
+
+def test_no_public_object_shows_as_its_address() -> None:
+    public = [getattr(rt, name) for name in dir(rt)]
+    kinds: list[Any] = [kind for kind in public if isinstance(kind, type)]
+    kinds = [kind for kind in kinds if not inspect.isabstract(kind)]
+    assert len(kinds) > 40
+    assert [kind for kind in kinds if kind.__repr__ is object.__repr__] == []
 
 
 def test_completion_shows_public_names_only() -> None:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
-from relutopo.reports.text import counted
+from relutopo.reports.text import counted, in_time
 from relutopo.system.files import append_to
 
 __all__ = ["SweepWatch"]
@@ -119,7 +119,7 @@ class SweepWatch:
         text += " finished" + (f", {failed} failed" if failed else "")
         if self.n_jobs is None or not computed or finished >= self.n_jobs:
             return text
-        return f"{text}; about {_duration(seconds / computed * (self.n_jobs - finished))} left"
+        return f"{text}; about {in_time(seconds / computed * (self.n_jobs - finished))} left"
 
     def _run(self) -> None:
         pause = _PAUSE
@@ -149,17 +149,3 @@ class SweepWatch:
 
 
 _UNKNOWN: dict[str, int | None] = {"job": None, "done": None, "error": None}
-
-
-def _duration(seconds: float) -> str:
-    """Return an estimated time in words, rounded to seconds or minutes.
-
-    Examples
-    --------
-    >>> _duration(38), _duration(200), _duration(3 * 3600 + 300)
-    ('38 s', '3 min', '3 h 5 min')
-    """
-    if seconds < 99.5:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
