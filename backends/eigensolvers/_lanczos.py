@@ -157,13 +157,23 @@ def _without(
     """
     size = len(known)
     overlap = inner_products(known, image)
-    t[:size, begin:size] = overlap
-    t[begin:size, :size] = overlap.T
+    for i in range(size):
+        for j in range(size - begin):
+            t[i, begin + j] = overlap[i, j]
+    for i in range(size):
+        for j in range(size - begin):
+            t[begin + j, i] = overlap[i, j]
     rest = image.copy()
     subtract_combinations(rest, overlap, known)
     if is_twice:
         subtract_combinations(rest, inner_products(known, rest), known)
-    return rest, np.sqrt(np.sum(image**2, axis=1))
+    sizes = np.empty(len(image))
+    for i in range(len(image)):
+        square = 0.0
+        for k in range(image.shape[1]):
+            square += image[i, k] * image[i, k]
+        sizes[i] = np.sqrt(square)
+    return rest, sizes
 
 
 @njit(cache=True)
@@ -171,7 +181,9 @@ def _orthonormal_if_independent(
     rows: Floats, others: Floats, sizes: Floats
 ) -> tuple[Floats, Floats, float]:
     """Return q, r and how far from dependent the rows are, 0 if nearly so; see `_next`."""
-    q, r = rows, np.eye(len(rows))
+    q, r = rows, np.zeros((len(rows), len(rows)))
+    for i in range(len(rows)):
+        r[i, i] = 1.0
     for attempt in range(3):
         lower, inverse, least = triangular(np.dot(q, q.T), sizes)
         if least < NEARLY_DEPENDENT:

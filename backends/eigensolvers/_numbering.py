@@ -68,9 +68,11 @@ def breadth_first_order(indptr, indices):
     """
     n = len(indptr) - 1
     distance, order = np.full(n, -1, np.int32), np.empty(n + 1, np.int32)
-    n_reached = breadth_first(indptr, indices, 0, distance, order)
-    last = order[n_reached - 1]
-    distance[:] = -1
+    # For the plain number 0, and for one of 32 bits, it would be compiled apart.
+    n_reached = breadth_first(indptr, indices, np.int64(0), distance, order)
+    last = np.int64(order[n_reached - 1])
+    for v in range(n):
+        distance[v] = -1
     n_reached = breadth_first(indptr, indices, last, distance, order)
     for v in range(n):
         if distance[v] < 0:

@@ -99,7 +99,8 @@ def adjacency_rows(edges: Int32s, n_nodes: int) -> tuple[Int32s, Int32s]:
     >>> indptr.tolist(), columns.tolist()
     ([0, 2, 3, 4], [1, 2, 0, 0])
     """
-    indptr, below = _row_ends(edges, n_nodes, 0)
+    # For a plain number it would be compiled apart.
+    indptr, below = _row_ends(edges, n_nodes, np.int64(0))
     columns = np.empty(2 * len(edges), np.int32)
     low = indptr[:-1].copy()
     high = low + below
@@ -130,7 +131,7 @@ def laplacian_rows(edges: Int32s, weights: Any, n_nodes: int) -> tuple[Int32s, I
     >>> values.tolist()
     [2.0, -2.0, -2.0, 2.0]
     """
-    indptr, below = _row_ends(edges, n_nodes, 1)
+    indptr, below = _row_ends(edges, n_nodes, np.int64(1))
     columns = np.empty(indptr[-1], np.int32)
     values = np.empty(indptr[-1], np.float64)
     diagonal = np.zeros(n_nodes, np.float64)

@@ -76,7 +76,8 @@ def njit(*, cache: bool = True, **options: Any) -> Callable[[Callable[..., Any]]
     """
 
     def decorate(function: Callable[..., Any]) -> Any:
-        kernel = numba.njit(cache=cache, **options)(function)
+        # No kernel is called from C, for which numba would write another function each time.
+        kernel = numba.njit(cache=cache, no_cfunc_wrapper=True, **options)(function)
         if cache:
             kept = kernel._cache
             stamp = _stamp(_package(function.__module__))

@@ -30,7 +30,7 @@ from relutopo.system.compilation import njit
 from relutopo.system.threads import Run
 
 from .elimination import Elimination
-from .fronts import eliminate, extend
+from .fronts import assemble, eliminate
 from .substitution import backward, forward, invert_steps, solve_at_once
 
 __all__ = ["Cholesky"]
@@ -183,41 +183,24 @@ def _factorize(matrix, blocks, first, last, waiting_before, n_given, stack, pane
     Updates wait on the stack: blocks come in postorder, so a block finds its children's on top.
     `waiting_before` are the blocks whose updates are there already, `n_given` entries.
     """
-    indptr, indices, data = matrix
-    order, starts, parents, positions, border_ptr, borders, panel_ptr = blocks
+    order, starts, _, _, border_ptr, _, panel_ptr = blocks
     waiting = np.empty(len(waiting_before) + last - first, np.int64)
-    waiting[: len(waiting_before)] = waiting_before
+    for q in range(len(waiting_before)):
+        waiting[q] = waiting_before[q]
     n_waiting, top = len(waiting_before), n_given
     local = np.empty(len(order), np.int32)  # column of a position in the front
-    columns = np.empty(np.max(np.diff(border_ptr)), np.int32)
+    columns = np.empty(len(order), np.int32)
     for b in range(first, last):
-        begin, end = starts[b], starts[b + 1]
-        border = borders[border_ptr[b] : border_ptr[b + 1]]
-        n_own, n_border = end - begin, len(border)
+        n_own, n_border = starts[b + 1] - starts[b], border_ptr[b + 1] - border_ptr[b]
         at = panel_ptr[b] - panel_ptr[first]
         n = n_own + n_border
         panel = panels[at : at + n_own * n]
         update = stack[top : top + n_border * n_border]
-        update[:] = 0.0
-        for k in range(n_own):
-            local[begin + k] = k
-        for k in range(n_border):
-            local[border[k]] = n_own + k
-        for k in range(n_own):
-            v, row = order[begin + k], panel[k * n : (k + 1) * n]
-            for p in range(indptr[v], indptr[v + 1]):
-                i = positions[indices[p]]
-                if i > begin + k:
-                    row[local[i]] = data[p]
-        base = top
-        while n_waiting > 0 and parents[waiting[n_waiting - 1]] == b:
-            n_waiting -= 1
-            child = waiting[n_waiting]
-            m = border_ptr[child + 1] - border_ptr[child]
-            for k in range(m):
-                columns[k] = local[borders[border_ptr[child] + k]]
-            base -= m * m
-            extend(panel, update, n_own, n_border, columns[:m], stack[base : base + m * m])
+        for q in range(len(update)):
+            update[q] = 0.0
+        n_waiting, base = assemble(
+            b, matrix, blocks, panel, update, local, columns, waiting, n_waiting, stack, top
+        )
         eliminate(panel, update, n_own, n_border)
         invert_steps(panel, n_own, n)
         for q in range(n_border * n_border):

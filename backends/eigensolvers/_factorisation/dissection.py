@@ -190,14 +190,16 @@ def _cut(graph, work, begin, end):
     if n_cut >= min(n_low, n_high):  # a dense part: cutting it would gain nothing
         return end, end
     first_high, first_cut = begin + n_low, begin + n_low + n_high
-    at = np.array([0, 0, n_low, n_low + n_high])
-    new_place = np.array([0, 4 * (begin + 1), 4 * (first_high + 1), 0], np.int32)
+    at, new_place = np.zeros(4, np.int64), np.zeros(4, np.int32)
+    at[_HIGH], at[_SEPARATOR] = n_low, n_low + n_high
+    new_place[_LOW], new_place[_HIGH] = 4 * (begin + 1), 4 * (first_high + 1)
     for v in nodes:
         side = place[v] & 3
         spare[at[side]] = v
         at[side] += 1
         place[v] = new_place[side]
-    nodes[:] = spare
+    for q in range(len(nodes)):
+        nodes[q] = spare[q]
     parent = above[begin]
     if n_cut > 0:
         above[first_cut] = parent
@@ -209,19 +211,28 @@ def _cut(graph, work, begin, end):
 @njit(cache=True, nogil=True)
 def _dissect(graph, work, leaf_size, begin, end):
     """Cut a part, and all parts that come of it."""
-    todo = [(begin, end)]
-    while todo:
-        begin, end = todo.pop()
+    # No half has more than three quarters of the nodes: there are never so many parts to do.
+    todo, n = np.empty((128, 2), np.int64), 1
+    todo[0, 0], todo[0, 1] = begin, end
+    while n:
+        n -= 1
+        begin, end = todo[n, 0], todo[n, 1]
         if end - begin > leaf_size:
             first_high, first_cut = _cut(graph, work, begin, end)
             if first_high < end:
-                todo.append((begin, first_high))
-                todo.append((first_high, first_cut))
+                todo[n, 0], todo[n, 1] = begin, first_high
+                todo[n + 1, 0], todo[n + 1, 1] = first_high, first_cut
+                n += 2
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True, nogil=True)
 def _key(x, v, a, b, c):
     return a * x[v, 0] + b * x[v, 1] + c * x[v, 2]
+
+
+@njit(cache=True, nogil=True)
+def _direction(i):
+    return _DIRECTIONS[i, 0], _DIRECTIONS[i, 1], _DIRECTIONS[i, 2]
 
 
 @njit(cache=True, nogil=True)
@@ -264,7 +275,7 @@ def _halve(graph, nodes, place, at_cut):
     first = second = 0
     widest = next_widest = np.float32(-1)
     for direction in range(len(_DIRECTIONS)):
-        a, b, c = _DIRECTIONS[direction]
+        a, b, c = _direction(direction)
         total = squares = np.float32(0)
         origin = _key(x, nodes[0], a, b, c)
         for q in range(n_sample):
@@ -277,8 +288,8 @@ def _halve(graph, nodes, place, at_cut):
             widest, next_widest = width, widest
         elif width > next_widest:
             second, next_widest = direction, width
-    a, b, c = _DIRECTIONS[first]
-    d, e, f = _DIRECTIONS[second]
+    a, b, c = _direction(first)
+    d, e, f = _direction(second)
     for q in range(n_sample):
         v = nodes[q * size // n_sample]
         sample[0, q] = _key(x, v, a, b, c)

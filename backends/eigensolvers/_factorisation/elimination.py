@@ -162,8 +162,9 @@ def _levels(pieces: tuple[Piece, ...]) -> tuple[tuple[int, ...], ...]:
 def _subtrees(starts, parents):
     """Return the first block below each block or itself, and how many nodes all of these have."""
     n_blocks = len(parents)
-    first = np.arange(n_blocks)
-    n_nodes = np.diff(starts)
+    first, n_nodes = np.empty(n_blocks, np.int64), np.empty(n_blocks, np.int64)
+    for b in range(n_blocks):
+        first[b], n_nodes[b] = b, starts[b + 1] - starts[b]
     for b in range(n_blocks):
         if parents[b] >= 0:
             first[parents[b]] = min(first[parents[b]], first[b])
@@ -196,9 +197,9 @@ def _borders(indptr, indices, order, starts, parents):
             child = sibling[child]
         if size + most > len(borders):
             longer = np.empty(2 * len(borders) + most, np.int32)
-            longer[:size] = borders[:size]
+            for p in range(size):
+                longer[p] = borders[p]
             borders = longer
-        begin = size
         for k in range(starts[b], end):
             for p in range(indptr[order[k]], indptr[order[k] + 1]):
                 i = positions[indices[p]]
@@ -215,12 +216,34 @@ def _borders(indptr, indices, order, starts, parents):
                     borders[size] = i
                     size += 1
             child = sibling[child]
-        borders[begin:size].sort()
         border_ptr[b + 1] = size
         if parents[b] >= 0:
             sibling[b] = first_child[parents[b]]
             first_child[parents[b]] = b
-    return positions, border_ptr, borders[:size].copy()
+    return positions, border_ptr, _ascending(n, border_ptr, borders)
+
+
+@njit(cache=True)
+def _ascending(n, border_ptr, borders):
+    """Return the borders of all blocks, each of them sorted: taken by position they come so."""
+    size = border_ptr[-1]
+    ends = np.zeros(n + 1, np.int64)
+    for p in range(size):
+        ends[borders[p] + 1] += 1
+    for i in range(n):
+        ends[i + 1] += ends[i]
+    blocks = np.empty(size, np.int64)
+    for b in range(len(border_ptr) - 1):
+        for p in range(border_ptr[b], border_ptr[b + 1]):
+            blocks[ends[borders[p]]] = b
+            ends[borders[p]] += 1
+    found, at, q = np.empty(size, np.int32), border_ptr.copy(), 0
+    for i in range(n):
+        while q < ends[i]:
+            found[at[blocks[q]]] = i
+            at[blocks[q]] += 1
+            q += 1
+    return found
 
 
 @njit(cache=True)
@@ -231,5 +254,12 @@ def _fill_in_slots(starts, border_ptr, borders, first, last, slots):
     for p in range(border_ptr[first], border_ptr[last]):
         if borders[p] < end:
             slots[p] = borders[p] - begin
-        else:
-            slots[p] = end - begin + np.searchsorted(beyond, borders[p])
+            continue
+        low, high = 0, len(beyond)
+        while low < high:
+            middle = (low + high) // 2
+            if beyond[middle] < borders[p]:
+                low = middle + 1
+            else:
+                high = middle
+        slots[p] = end - begin + low

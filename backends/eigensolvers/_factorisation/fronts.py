@@ -16,8 +16,8 @@ from relutopo.system.compilation import njit
 
 __all__ = [
     "STEP",
+    "assemble",
     "eliminate",
-    "extend",
     "index",
     "take_off_later_rows",
     "take_off_update",
@@ -35,7 +35,41 @@ _STRIP = 128
 
 
 @njit(cache=True, nogil=True)
-def extend(panel, update, n_own, n_border, columns, entries):
+def assemble(b, matrix, blocks, panel, update, local, columns, waiting, n_waiting, stack, top):
+    """Fill in the front of block b: from the matrix, and from the updates of its children.
+
+    These are the last ones on the stack, which ends at `top`. Returns how many blocks are waiting
+    without them, and where the stack ends then.
+    """
+    indptr, indices, data = matrix
+    order, starts, parents, positions, border_ptr, borders, _ = blocks
+    begin, end = starts[b], starts[b + 1]
+    border = borders[border_ptr[b] : border_ptr[b + 1]]
+    n_own, n_border = end - begin, len(border)
+    n = n_own + n_border
+    for k in range(n_own):
+        local[begin + k] = k
+    for k in range(n_border):
+        local[border[k]] = n_own + k
+    for k in range(n_own):
+        v, row = order[begin + k], panel[k * n : (k + 1) * n]
+        for p in range(indptr[v], indptr[v + 1]):
+            i = positions[indices[p]]
+            if i > begin + k:
+                row[local[i]] = data[p]
+    while n_waiting > 0 and parents[waiting[n_waiting - 1]] == b:
+        n_waiting -= 1
+        child = waiting[n_waiting]
+        m = border_ptr[child + 1] - border_ptr[child]
+        for k in range(m):
+            columns[k] = local[borders[border_ptr[child] + k]]
+        top -= m * m
+        _extend(panel, update, n_own, n_border, columns[:m], stack[top : top + m * m])
+    return n_waiting, top
+
+
+@njit(cache=True, nogil=True)
+def _extend(panel, update, n_own, n_border, columns, entries):
     """Add the update of a child to a front; `columns` are those of its rows there, ascending."""
     n, width = len(columns), n_own + n_border
     for i in range(n):
@@ -100,7 +134,8 @@ def take_off_later_rows(panel, n_own, n, end):
     if end < n_own:
         width = end & -end
         rows = panel[(end - width) * n : end * n]
-        _subtract_products(panel, n, 0, rows, n, end, min(n_own, end + width))
+        # For the plain number 0 it would be compiled apart.
+        _subtract_products(panel, n, np.int64(0), rows, n, end, min(n_own, end + width))
 
 
 @njit(cache=True, nogil=True)

@@ -20,7 +20,7 @@ from scipy import sparse
 from relutopo.system.compilation import njit
 
 from .elimination import Elimination
-from .fronts import STEP, extend, index, take_off_later_rows, take_off_update, take_products
+from .fronts import STEP, assemble, index, take_off_later_rows, take_off_update, take_products
 
 __all__ = ["count_below"]
 
@@ -59,65 +59,55 @@ def count_below(
             plan.positions,
             plan.border_ptr,
             plan.borders,
+            plan.panel_ptr,
         ),
-        weights[order],
-        shift,
+        1.0 / weights[order],
+        -shift * weights[order],
+        np.abs(shift * weights[order]),
     )
     gamma = (n_terms + 8) * _EPS
     return n_below, float(gamma / (1 - gamma) * growth)
 
 
 @njit(cache=True, nogil=True)
-def _count(matrix, blocks, weights, shift):
-    """Return the number of negative pivots, tr(W_V⁻¹ |V| |D| |V|ᵀ) and more, and terms of sums."""
-    indptr, indices, data = matrix
-    order, starts, parents, positions, border_ptr, borders = blocks
+def _count(matrix, blocks, inverse, beyond, sizes):
+    """Return the number of negative pivots, tr(W_V⁻¹ |V| |D| |V|ᵀ) and more, and terms of sums.
+
+    `inverse` are those of the weights, `beyond` -σ W_V and `sizes` what is summed up so far.
+    """
+    order, starts, parents, _, border_ptr, borders, _ = blocks
     n, n_blocks = len(order), len(parents)
-    inverse, beyond, sizes = 1.0 / weights, -shift * weights, np.abs(shift * weights)
     n_terms = np.zeros(n, np.int64)  # of the sums of a row
-    local = np.empty(n, np.int32)
-    columns = np.empty(np.max(np.diff(border_ptr)), np.int32)
+    local, columns = np.empty(n, np.int32), np.empty(n, np.int32)
     room, stack = np.empty(64), np.empty(64)
     waiting = np.empty(n_blocks, np.int64)
     n_waiting, top, n_negative, growth, longest = 0, 0, 0, 0.0, 0
     for b in range(n_blocks):
-        begin, end = starts[b], starts[b + 1]
-        border = borders[border_ptr[b] : border_ptr[b + 1]]
-        n_own, n_border = end - begin, len(border)
+        begin, border = starts[b], borders[border_ptr[b] : border_ptr[b + 1]]
+        n_own, n_border = starts[b + 1] - begin, len(border)
         size, n_panel = n_border * n_border, n_own * (n_own + n_border)
         if n_panel + size > len(room):
             room = np.empty(2 * (n_panel + size))
-        room[: n_panel + size] = 0.0
+        for q in range(n_panel + size):
+            room[q] = 0.0
         panel, update = room[:n_panel], room[n_panel : n_panel + size]
-        for k in range(n_own):
-            local[begin + k] = k
         for k in range(n_border):
-            local[border[k]] = n_own + k
             n_terms[border[k]] += n_own
             longest = max(longest, n_terms[border[k]])
-        for k in range(n_own):
-            v, row = order[begin + k], panel[k * (n_own + n_border) : (k + 1) * (n_own + n_border)]
-            for p in range(indptr[v], indptr[v + 1]):
-                i = positions[indices[p]]
-                if i > begin + k:
-                    row[local[i]] = data[p]
-        while n_waiting > 0 and parents[waiting[n_waiting - 1]] == b:
-            n_waiting -= 1
-            child = waiting[n_waiting]
-            m = border_ptr[child + 1] - border_ptr[child]
-            for k in range(m):
-                columns[k] = local[borders[border_ptr[child] + k]]
-            top -= m * m
-            extend(panel, update, n_own, n_border, columns[:m], stack[top : top + m * m])
+        n_waiting, top = assemble(
+            b, matrix, blocks, panel, update, local, columns, waiting, n_waiting, stack, top
+        )
         longest = max(longest, 2 * (n_own + n_border))
         more, added = _eliminate(panel, update, n_own, begin, border, inverse, beyond, sizes)
         n_negative += more
         growth += added
         if top + size > len(stack):
             longer = np.empty(2 * (top + size))
-            longer[:top] = stack[:top]
+            for q in range(top):
+                longer[q] = stack[q]
             stack = longer
-        stack[top : top + size] = room[n_panel : n_panel + size]
+        for q in range(size):
+            stack[top + q] = room[n_panel + q]
         top += size
         waiting[n_waiting] = b
         n_waiting += 1
@@ -134,9 +124,8 @@ def _eliminate(panel, update, n_own, begin, border, inverse, beyond, sizes):
     n = n_own + n_border
     # Side by side, as the rows of the front are.
     near, shifts, sums = np.empty(n), np.empty(n), np.empty(n)
-    near[:n_own] = inverse[begin : begin + n_own]
-    shifts[:n_own] = beyond[begin : begin + n_own]
-    sums[:n_own] = sizes[begin : begin + n_own]
+    for i in range(n_own):
+        near[i], shifts[i], sums[i] = inverse[begin + i], beyond[begin + i], sizes[begin + i]
     for i in range(n_border):
         near[n_own + i] = inverse[border[i]]
         shifts[n_own + i] = beyond[border[i]]
@@ -179,7 +168,8 @@ def _eliminate(panel, update, n_own, begin, border, inverse, beyond, sizes):
                         target = update[m * n_border + m + 1 : (m + 1) * n_border]
                     for j in range(len(target)):
                         target[j] += row[i] * row[i + 1 + j]
-                row[:] = 0.0
+                for i in range(len(row)):
+                    row[i] = 0.0
         take_off_later_rows(panel, n_own, n, last)
     take_off_update(panel, update, n_own, n_border)
     for i in range(n_border):

@@ -65,8 +65,8 @@ def forward(panels, blocks, first, last, vectors):
             y[j] = 0.0
         for low in range(0, n_own, WIDE):
             high = min(n_own, low + WIDE)
-            s[:] = 0.0
-            t[:] = 0.0
+            for j in range(WIDE):
+                s[j] = t[j] = 0.0
             for k in range(low, high):
                 p, place = index(at + k * n + k), index(k - low)
                 a, b = x[k], y[k]
@@ -154,8 +154,9 @@ def solve_at_once(panels, blocks, x):
     """Replace an even number of right sides by the solutions, if there is one piece only."""
     n_blocks = len(blocks[0]) - 1
     for i in range(0, len(x), 2):
-        forward(panels, blocks, 0, n_blocks, x[i : i + 2])
-        backward(panels, blocks, 0, n_blocks, x[i : i + 2])
+        # For the plain number 0 they would be compiled apart.
+        forward(panels, blocks, np.int64(0), n_blocks, x[i : i + 2])
+        backward(panels, blocks, np.int64(0), n_blocks, x[i : i + 2])
 
 
 @njit(cache=True, nogil=True)
