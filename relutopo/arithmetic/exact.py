@@ -152,7 +152,7 @@ def intersection_point(planes: Sequence[Integers]) -> Integers:
 
 
 def adjugate(matrix: Integers) -> tuple[Integers, int]:
-    """Return the adjugate of a matrix, which is its determinant times its inverse, and that.
+    """Return the adjugate of a matrix, its determinant times its inverse, and the determinant.
 
     Parameters
     ----------
@@ -161,7 +161,7 @@ def adjugate(matrix: Integers) -> tuple[Integers, int]:
     Returns
     -------
     adjugate : (d, d) ndarray of int objects
-        Zero where the determinant is.
+        Zero if the determinant is zero.
     determinant : int
 
     Examples
@@ -183,15 +183,15 @@ def adjugate(matrix: Integers) -> tuple[Integers, int]:
 
 
 def _solve(planes: Sequence[Integers]) -> list[int]:
-    """Solve the d equations."""
+    """Return the zero (X_1, ..., X_d, W) of d planes; W = 0 if their normals are dependent."""
     rows, determinant = _eliminate([list(plane) for plane in planes])
     return [*(-row[0] for row in rows), determinant]
 
 
 def _eliminate(rows: list[list[int]]) -> tuple[list[list[int]], int]:
-    """Return the determinant of the first d columns, and their inverse times it and the others.
+    """Return the adjugate of the first d columns times the other columns, and the determinant.
 
-    By fraction-free Gauss-Jordan elimination (Bareiss 1968); all is zero where the determinant is.
+    By fraction-free Gauss-Jordan elimination (Bareiss 1968); all zero if the determinant is zero.
     """
     d, previous = len(rows), 1
     for k in range(d):

@@ -1,7 +1,7 @@
-"""Numbers that look random: the mixing of SplitMix64, on arrays and as text for kernels in C.
+"""Pseudorandom numbers: the mixing of SplitMix64, on arrays and as text for kernels in C.
 
 G. L. Steele, D. Lea, C. H. Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014,
-figure 17. Integers of 64 bits wrap around alike on every device, so that results are the same.
+figure 17. Integers of 64 bits wrap around on every device alike, so results are the same.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 __all__ = ["GOLDEN_GAMMA", "MIX_IN_C", "mix"]
 
 GOLDEN_GAMMA = 0x9E3779B97F4A7C15
-"""What successive seeds differ by: 2^64 divided by the golden ratio, made odd."""
+"""The difference of successive seeds: 2^64 divided by the golden ratio, made odd."""
 
 _FIRST, _SECOND = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 _SHIFT, _LAST_SHIFT = 27, 31
@@ -28,7 +28,7 @@ hash ^= hash >> {_LAST_SHIFT};
 
 
 def mix(words: Any) -> None:
-    """Spread what tells words apart over all of their bits, in place.
+    """Mix the bits of words in place, so that a difference in any bit affects all of them.
 
     Parameters
     ----------

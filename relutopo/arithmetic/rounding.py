@@ -1,15 +1,15 @@
-"""Bounds of rounding errors, for numbers and for arrays of NumPy or of what has its functions.
+"""Bounds of rounding errors, for numbers, arrays of NumPy, and arrays with the same functions.
 
-The bound of a value A x + c stands here alone. Where x is known up to a deviation δ, and the map up
-to e (see `relutopo.networks.network.AffineMaps`), it adds
+This is the only place that states the bound of a value A x + c. If x is known up to a deviation δ,
+and the map up to e (see `relutopo.networks.network.AffineMaps`), the bound is the sum of
 
 - the rounding of the evaluation, γ_{d+1} for each of its sums;
-- twice the error of the map: once for A and c at x, and once for A times the deviation of x, which
-  is at most the smallest magnitude of an axis, or the bound says nothing;
+- twice the error of the map: once for A and c at x, and once for A times the deviation of x. The
+  second is valid only if the deviation is at most the smallest magnitude of an axis;
 - |A|₁ times the deviation.
 
-Constants are rounded up, which covers the rounding of the bound itself. Kernels compile the same
-text, or put the same constants into C.
+Constants are rounded up, which covers the rounding of the bound itself. Kernels compile these same
+functions, or put the same constants into C.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ __all__ = [
 ]
 
 SMALLEST_REACH = 2.0**-100
-"""Maps take smaller bounds of |x_i| for this, so that bounds of errors do not underflow to 0."""
+"""Smaller bounds of |x_i| are replaced by this, so that error bounds do not underflow to 0."""
 UNIT_ROUNDOFF = 2.0**-53
 """u, half the distance from 1 to the next float."""
 UNDERFLOW = 1e-300
-"""More than the few products of a value lose that are too small for a float."""
+"""More than the products of one value can lose by underflow."""
 ONCE, TWICE = 1.01, 2.02
-"""How often an error counts in a sum, rounded up."""
+"""How many times the error of the map counts in the bound, rounded up."""
 
 
 def gamma(n: int) -> float:
@@ -51,7 +51,7 @@ def gamma(n: int) -> float:
 
 
 def value_bound(size: Any, slope: Any, e: Any, deviation: Any, d: int) -> Any:
-    """Return a bound of the error of a value A x + c whose x is not too far off.
+    """Return a bound of the error of a value A x + c, valid if the deviation of x is small enough.
 
     Parameters
     ----------
@@ -60,9 +60,9 @@ def value_bound(size: Any, slope: Any, e: Any, deviation: Any, d: int) -> Any:
     e : float or ndarray
         Bound of the map's error.
     deviation : float or ndarray
-        Bound of how far any coordinate is off.
+        Bound of the error of any coordinate of x.
     d : int
-        How many coordinates there are.
+        Number of coordinates.
 
     Examples
     --------
@@ -75,7 +75,7 @@ def value_bound(size: Any, slope: Any, e: Any, deviation: Any, d: int) -> Any:
 def bound_of_value(
     xp: Any, size: Any, slope: Any, e: Any, deviation: Any, limit: float, d: int
 ) -> Any:
-    """Return bounds of the errors of values A x + c, wherever x may be.
+    """Return bounds of the errors of values A x + c for any deviation of x.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def bound_of_value(
     Returns
     -------
     ndarray
-        Infinite where a point is further off than `limit`.
+        Infinite where the deviation of a point exceeds `limit`.
     """
     bound = value_bound(size, slope, e, deviation, d)
     return xp.where(deviation <= limit, bound, np.inf)

@@ -1,1 +1,1 @@
-"""Boundary matrices over Z/2 and what their reduction says."""
+"""Filtrations, boundary matrices over Z/2, persistence, and cycles that represent classes."""

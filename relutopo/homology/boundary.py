@@ -1,7 +1,7 @@
 """The boundary matrix of a filtered complex over Z/2, as arrays.
 
-Invariant: a `BoundaryMatrix` that exists is one: rows lie below their column, ascend, and are one
-dimension lower; ∂∂ = 0. Reducers rely on it and check nothing.
+Invariant: every `BoundaryMatrix` is valid: rows are smaller than their column, ascend, and are one
+dimension lower; ∂∂ = 0. Reducers rely on this and check nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from relutopo.system.memory import Room
 __all__ = ["boundary_matrix"]
 
 _BYTES_AN_ENTRY, _BYTES_A_CELL = 50, 60
-"""What a boundary matrix takes, with what is made in passing."""
+"""Memory for a boundary matrix, temporary arrays included."""
 
 
 def boundary_matrix(complex_: CellLists, filtration: Filtration) -> BoundaryMatrix:

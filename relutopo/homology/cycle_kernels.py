@@ -1,11 +1,11 @@
-"""Compiled kernels of `relutopo.homology.representatives`, whose docstring says why they are right.
+"""Compiled kernels of `relutopo.homology.representatives`; the docstring there proves them right.
 
-Cells of one dimension are joined by cells of the next or of the one before; they are nodes and
-links here. The node after the last one is the *ground*, older than all others: the other end of a
-link that has one end alone.
+Cells of one dimension, the *nodes*, are joined by cells of the next or the previous dimension, the
+*links*. The node after the last one is the *ground*, older than all others: it is the second end
+of links that have only one.
 
-Places in arrays are unsigned where they are looked up at random: signed ones are tested for being
-negative, each time.
+Indices into arrays are unsigned where access is random, because each access by a signed index
+tests whether it is negative.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ _Places = NDArray[np.uint32]
 
 @njit(cache=True)
 def by_dimension(pairs: _Ints, dimensions: NDArray[np.int8], top: int) -> tuple[_Ints, _Ints]:
-    """Sort pairs by the dimensions of their births, 0..top, and else keep their order.
+    """Sort pairs by the dimensions of their births, 0..top, and otherwise keep their order.
 
     Returns
     -------
     indptr : (top + 2,) ndarray
     pairs : (n, 2) ndarray
-        Those of dimension k are ``pairs[indptr[k]:indptr[k + 1]]``.
+        The pairs of dimension k are ``pairs[indptr[k]:indptr[k + 1]]``.
     """
     indptr = np.zeros(top + 2, dtype=np.int64)
     for i in range(len(pairs)):
@@ -64,7 +64,7 @@ def by_dimension(pairs: _Ints, dimensions: NDArray[np.int8], top: int) -> tuple[
 
 @njit(cache=True)
 def face_nodes(indptr: _Ints, faces: _Nodes, ground: int, ends: _Nodes) -> bool:
-    """Fill in the at most two nodes that are faces of each link; False if a link has more."""
+    """Fill in the nodes that are faces of each link; return False if a link has more than two."""
     for link in range(len(indptr) - 1):
         first, size = indptr[link], indptr[link + 1] - indptr[link]
         if size > 2:
@@ -76,9 +76,9 @@ def face_nodes(indptr: _Ints, faces: _Nodes, ground: int, ends: _Nodes) -> bool:
 
 @njit(cache=True)
 def coface_nodes(indptr: _Ints, faces: _Nodes, ends: _Nodes) -> bool:
-    """Fill in the at most two nodes that have each link as a face; False if it is in more.
+    """Fill in the nodes that have each link as a face; return False if more than two have it.
 
-    `ends` is the ground everywhere before.
+    `ends` must hold the ground everywhere.
     """
     ground = len(indptr) - 1
     for node in range(ground):
@@ -103,7 +103,7 @@ def _find(parent: _Places, node: np.uint32) -> np.uint32:
 
 @njit(cache=True)
 def pairs_of_vertices(pairs: _Ints, order: _Ints, ends: _Nodes, others: _Nodes) -> bool:
-    """Fill in for each vertex the root of the older component that its own is joined to.
+    """Fill in for each vertex the root of the older component that its component is joined to.
 
     Parameters
     ----------
@@ -114,12 +114,12 @@ def pairs_of_vertices(pairs: _Ints, order: _Ints, ends: _Nodes, others: _Nodes) 
     ends : (n_1, 2) ndarray
         The vertices of each edge, or the ground.
     others : (n_0,) ndarray
-        Filled; the ground where the other end of the edge is none.
+        Written to; the ground where the edge has no other end.
 
     Returns
     -------
     bool
-        Whether the edges join these components.
+        Whether the edges join the components that the pairs say.
     """
     ground = len(others)
     young_at = np.full(len(order), -1, dtype=np.int32)
@@ -143,25 +143,25 @@ def pairs_of_vertices(pairs: _Ints, order: _Ints, ends: _Nodes, others: _Nodes) 
 
 @njit(cache=True)
 def elder_forest(links: _Nodes, nodes: _Nodes, ends: _Nodes, above: _Nodes) -> bool:
-    """Join nodes by links from the last to the first, each the younger one of two components.
+    """Join components by links, from the last link to the first, the younger below the older.
 
-    Then the component of a node, as it was when it ceased to be a root, is the subtree below it.
+    Then the subtree below a node is its component at the moment when the node ceased to be a root.
 
     Parameters
     ----------
     links : (n,) ndarray
-        In their order.
+        In the order of the filtration.
     nodes : (n,) ndarray
-        The root that each link joins to an older one.
+        The root that each link joins to an older root.
     ends : (n_links, 2) ndarray
         The nodes beside each link.
     above : (n_nodes + 1,) ndarray
-        All -1; filled with the root that each root was joined to.
+        All -1 at first; filled with the root that each root was joined to.
 
     Returns
     -------
     bool
-        Whether the links join these components.
+        Whether the links join the components that `nodes` says.
     """
     parent = np.arange(len(above)).astype(np.uint32)
     for i in range(len(links) - 1, -1, -1):
@@ -181,12 +181,12 @@ def elder_forest(links: _Nodes, nodes: _Nodes, ends: _Nodes, above: _Nodes) -> b
 def chosen_above(
     nodes: _Nodes, is_chosen: NDArray[np.bool_], n_chosen: int, above: _Nodes
 ) -> tuple[_Places, _Places]:
-    """Contract a forest to chosen nodes, which are numbered from 1 in their order.
+    """Contract a forest to chosen nodes, which are numbered from 1 in the order of `nodes`.
 
     Parameters
     ----------
     nodes : (n,) ndarray
-        The first was joined last, so that what is above a node comes before it.
+        The first node was joined last, so that nodes above a node come before it.
     is_chosen : (n,) ndarray
     n_chosen : int
     above : (n_nodes + 1,) ndarray
@@ -195,9 +195,9 @@ def chosen_above(
     Returns
     -------
     start : (n_nodes + 1,) ndarray
-        The first chosen one from each node upwards, itself included; 0 if none is.
+        The first chosen node from each node upwards, itself included; 0 if there is none.
     following : (n_chosen + 1,) ndarray
-        The next one above each chosen one.
+        The next chosen node above each chosen node.
     """
     start = np.zeros(len(above), dtype=np.uint32)
     following = np.zeros(n_chosen + 1, dtype=np.uint32)
@@ -215,10 +215,10 @@ def chosen_above(
 
 @njit(cache=True)
 def count_differences(ends: _Nodes, start: _Places, following: _Places, steps: _Places) -> _Ints:
-    """Count for chosen nodes of a forest the links of which one end alone lies below them.
+    """Count for each chosen node of a forest the links with exactly one end below it.
 
-    A link with ends a and b is of the chosen nodes on the paths from a and from b to where these
-    meet: each step is an entry of the result.
+    These are, for a link with ends a and b, the chosen nodes on the paths upwards from a and from b
+    to the point where the paths meet; each step on the paths adds one entry.
 
     Parameters
     ----------
@@ -226,12 +226,12 @@ def count_differences(ends: _Nodes, start: _Places, following: _Places, steps: _
     start, following : ndarrays
         See `chosen_above`.
     steps : (n, 2) ndarray
-        Filled with chosen ones and links, link after link, as far as there is room.
+        Filled with pairs of chosen node and link, link after link, as far as there is room.
 
     Returns
     -------
     (n_chosen + 1,) ndarray
-        Sums of the counts.
+        Cumulative sums of the counts.
     """
     counts = np.zeros(len(following), dtype=np.uint32)
     n, one, room = np.uint64(0), np.uint64(1), np.uint64(len(steps))
@@ -255,7 +255,7 @@ def count_differences(ends: _Nodes, start: _Places, following: _Places, steps: _
 def fill_differences(
     ends: _Nodes, start: _Places, following: _Places, steps: _Places, indptr: _Ints
 ) -> _Nodes:
-    """Return what `count_differences` has counted, ascending for each chosen node."""
+    """Return the links that `count_differences` has counted, ascending for each chosen node."""
     links = np.empty(indptr[-1], dtype=np.int32)
     used = np.zeros(len(indptr), dtype=np.uint64)
     used[1:] = indptr[:-1]
@@ -286,7 +286,7 @@ def shortest_cycles(
     indptr: _Ints,
     links: _Ints,
 ) -> tuple[_Ints, _Ints]:
-    """Return for each chosen link a shortest cycle of it and of earlier links; by Dijkstra.
+    """Return for each chosen link a shortest cycle through it and earlier links, by Dijkstra.
 
     Parameters
     ----------
@@ -303,7 +303,7 @@ def shortest_cycles(
     -------
     starts : (n + 1,) ndarray
     cycles : ndarray
-        Links of the cycles, ascending for each; none where the ends are not joined.
+        Links of the cycles, ascending in each; none where no earlier links join the ends.
     """
     n_nodes = len(indptr) - 1
     distance = np.full(n_nodes, np.inf)
@@ -365,29 +365,29 @@ def shortest_tree(
     indptr: _Ints,
     links: _Ints,
 ) -> tuple[NDArray[np.float64], _Ints, NDArray[np.uint64]]:
-    """Return shortest paths from a node; by Dijkstra.
+    """Return shortest paths from a node, by Dijkstra.
 
     Parameters
     ----------
     root : int
     radius : float
-        How far paths go at most.
+        Longer paths are not followed.
     ends : (n_links, 2) ndarray
     lengths : (n_links,) ndarray
         Not negative.
     classes : (n_links,) ndarray
-        What is added up, bit by bit over Z/2, along paths.
+        Words that are added up along paths, bit by bit over Z/2.
     indptr, links : ndarrays
         The links at each node.
 
     Returns
     -------
     distance : (n_nodes,) ndarray
-        Infinite where no path leads.
+        Infinite for nodes that no path reaches.
     reached_by : (n_nodes,) ndarray
         The last link of the path, -1 if there is none.
     sums : (n_nodes,) ndarray
-        Of `classes` along the path.
+        Sum of `classes` along the path.
     """
     n_nodes = len(indptr) - 1
     distance = np.full(n_nodes, np.inf)
@@ -413,15 +413,16 @@ def shortest_tree(
 
 @njit(cache=True)
 def cocycles(births: _Ints, indptr: _Ints, cycles: _Nodes, classes: NDArray[np.uint64]) -> None:
-    """Fill in the classes of links so that those of each of some cycles add up to zero.
+    """Fill in classes of links such that the classes along each given cycle add up to zero.
 
     Parameters
     ----------
     births : (n,) ndarray
-        A link of each cycle, all others of which come before it or have their classes already.
+        One link of each cycle. When its turn comes, all other links of the cycle have a class.
     indptr, cycles : ndarrays
+        Links of the cycles, in CSR form.
     classes : (n_links,) ndarray
-        Zero, but for links that are no such birth.
+        Zero at the births, which are filled in; given at the other links.
     """
     for i in range(len(births)):
         total = np.uint64(0)
@@ -434,27 +435,27 @@ def cocycles(births: _Ints, indptr: _Ints, cycles: _Nodes, classes: NDArray[np.u
 def reduced_columns(
     indptr: _Ints, rows: _Ints, owner: _Ints, n_reducing: int, keep_steps: bool
 ) -> tuple[bool, _Ints, _Ints, _Ints, _Ints]:
-    """Reduce columns over Z/2 from the left; which column ends with which pivot is known.
+    """Reduce columns over Z/2 from the left, where the final pivot of each column is known.
 
     Parameters
     ----------
     indptr, rows : ndarrays
         Columns; the pivot of a column is its smallest row.
     owner : (n_rows,) ndarray
-        The column that ends with this row as its pivot, -1 if none does.
+        The column whose final pivot is this row, -1 if there is none.
     n_reducing : int
-        The first columns are those that end with a pivot; the others end empty.
+        The first `n_reducing` columns end with a pivot; the others end empty.
     keep_steps : bool
-        Whether it is kept which columns were added to which.
+        Whether to record which columns were added to which.
 
     Returns
     -------
     is_right : bool
-        Whether all columns ended so.
+        Whether all columns ended that way.
     begins, pool : ndarrays
         The reduced column j is ``pool[begins[j]:begins[j + 1]]``.
     step_begins, steps : ndarrays
-        The columns that were added to it, likewise.
+        The columns that were added to column j, likewise.
     """
     n = len(indptr) - 1
     begins, pool, used = np.zeros(n + 1, dtype=np.int64), np.empty(2 * len(rows) + 64, np.int64), 0
@@ -492,19 +493,19 @@ def reduced_columns(
 
 @njit(cache=True)
 def sums_of_columns(step_begins: _Ints, steps: _Ints, first: int) -> tuple[_Ints, _Ints]:
-    """Return of which columns the reduced columns from number `first` on are sums.
+    """Return which original columns add up to each reduced column from number `first` on.
 
     Parameters
     ----------
     step_begins, steps : ndarrays
-        Which columns, as they were when they were reduced, were added to each.
+        The reduced columns that were added to each column.
     first : int
-        Columns before this one were added, the others only reduced.
+        Columns before this one were added to others; the later ones were only reduced.
 
     Returns
     -------
     indptr, columns : ndarrays
-        Descending for each.
+        In CSR form, descending in each row.
     """
     n = len(step_begins) - 1
     odd = np.zeros(n, dtype=np.bool_)
@@ -526,14 +527,14 @@ def sums_of_columns(step_begins: _Ints, steps: _Ints, first: int) -> tuple[_Ints
 
 @njit(cache=True, inline="always")
 def _toggle(words: NDArray[np.uint64], element: int) -> int:
-    """Add an element to a set over Z/2, which has a bit for each, and return it."""
+    """Add an element over Z/2 to a set of bits, one for each element, and return the element."""
     words[element >> 6] ^= np.uint64(1) << np.uint64(element & 63)
     return element
 
 
 @njit(cache=True)
 def _next(words: NDArray[np.uint64], least: int, last: int) -> int:
-    """Return the smallest element that is `least` or larger, -1 if none up to `last` is."""
+    """Return the smallest element of a set in least..last, or -1 if there is none."""
     if last < least:
         return -1
     place = least >> 6

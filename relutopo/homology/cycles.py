@@ -1,9 +1,9 @@
 """Cycles over Z/2 that represent classes of homology, as records: cells, coordinates, measures.
 
-How they are found is said in `relutopo.homology.representatives` and, where there is no filtration,
-in `relutopo.homology.short_loops`.
+`relutopo.homology.representatives` says how they are found, and
+`relutopo.homology.short_loops` how where there is no filtration.
 
-Invariants: cells are ascending in each cycle, and their boundary is zero.
+Invariants: cells ascend in each cycle, and their boundary is zero.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ COLUMNS_OF_CYCLES = (
     Column("birth", "value", "filtration value at which the class is born"),
     Column("death", "value", "value at which it dies; infinite if it never ends"),
     Column("life", "value", "death minus birth"),
-    Column("created_by", "cell", "number, in the order of the filtration, of the cell that does"),
-    Column("ended_by", "cell", "number of the cell that ends it, -1 if none does"),
+    Column("created_by", "cell", "the cell that creates it, by its number in the filtration"),
+    Column("ended_by", "cell", "the cell that ends it, by its number; -1 if none does"),
     Column("n_cells", "cells", "cells of the cycle"),
     Column(
         "measure",
@@ -67,22 +67,22 @@ Lists = tuple[_Ints, Any]
 class Cycle(Frozen, Shown):
     """A cycle over Z/2 that represents a class of homology.
 
-    Its cells are there when the class is born, its boundary is zero, and it becomes a boundary when
-    the class dies, not before. It is one of many such cycles, `method` says which:
+    Its cells have entered when the class is born, its boundary is zero, and it becomes a boundary
+    exactly when the class dies. It is one of many such cycles; `method` says which:
 
     ============================  ==================================================================
-    union-find                    H_0: the first vertex of the component, and the first one of the
-                                  older component that it is joined to
-    dual union-find               H_{D-1} of a complex of dimension D: the border of a union of
-                                  D-cells, those that fill the hole; where these surround what was
-                                  filled before, the border of that belongs to it. H_D: a whole
+    union-find                    H_0: the first vertex of the component, and the first vertex of
+                                  the older component that it is joined to
+    dual union-find               H_{D-1} of a complex of dimension D: the border of the union of
+                                  the D-cells that fill the hole; where these surround parts filled
+                                  before, the border of those parts is included. H_D: a whole
                                   component
-    shortest path                 H_1, never ends: no cycle that is there when the class is born,
-                                  and not before, is shorter, by lengths where the vertices have
+    shortest path                 H_1, never ends: a shortest one of all cycles that first exist
+                                  when the class is born, by length where the vertices have
                                   coordinates, otherwise by the number of edges
-    short loops                   H_1, in `homology_basis`: shortest paths from some vertices close
-                                  them; they need not be the shortest
-    columns                       what the reduction of the boundary matrix leaves; it may be long
+    short loops                   H_1, in `homology_basis`: closed by shortest paths from some
+                                  vertices; they need not be the shortest
+    columns                       a column of the reduced boundary matrix; it may be long
     ============================  ==================================================================
 
     Attributes
@@ -97,7 +97,7 @@ class Cycle(Frozen, Shown):
         The numbers, in the order of the filtration, of the cell that creates the class and of the
         one that ends it, -1 if none does.
     method : str
-        How it was found.
+        How it was found: one of the names above.
     complex_ : CellLists
         The complex.
 
@@ -166,16 +166,16 @@ class Cycle(Frozen, Shown):
 
     @property
     def segments(self) -> NDArray[np.float64]:
-        """Ends of its edges, (n, 2, d); of cycles of dimension 1."""
+        """Ends of its edges, (n, 2, d); for cycles of dimension 1."""
         found: NDArray[np.float64] = coordinates(self.complex_)[self._ends()]
         return found
 
     @property
     def loops(self) -> list[NDArray[np.float64]]:
-        """Closed polylines without double points that together are a cycle of dimension 1.
+        """Closed polylines without double points that together make up a cycle of dimension 1.
 
-        Each is an (m + 1, d) array whose last point is its first. Where several touch in a vertex,
-        the cycle can be taken apart in other ways too.
+        Each is an (m + 1, d) array whose last point equals its first. Where several touch in a
+        vertex, the cycle could be divided in other ways too.
         """
         every = coordinates(self.complex_)
         return [every[loop] for loop in _closed_walks(self._ends())]
@@ -193,7 +193,7 @@ class Cycle(Frozen, Shown):
 
     @property
     def measure(self) -> float:
-        """Its measure: how many points, how long, which area."""
+        """Its measure: number of points, length, area, by its dimension."""
         return float(_sizes(self.simplices).sum())
 
     def _ends(self) -> _Ints:
@@ -211,8 +211,8 @@ class Cycle(Frozen, Shown):
 class Cycles(Frozen, Shown, Sequence[Cycle]):
     """Cycles that represent classes of homology of one degree: a sequence of `Cycle`.
 
-    First those that end, by birth, then those that never end. What is guaranteed of each, and what
-    was chosen among others, is said at `Cycle`.
+    Classes that end come first, by birth, then those that never end. `Cycle` says what is
+    guaranteed of each, and which of many cycles was chosen.
 
     Attributes
     ----------
@@ -226,7 +226,7 @@ class Cycles(Frozen, Shown, Sequence[Cycle]):
         Numbers, in the order of the filtration, of the cell that creates a class and of the one
         that ends it, -1 if none does.
     methods : (str, str)
-        How those that end were found, and those that never end.
+        How the cycles of classes that end were found, and those of classes that never end.
     values : ndarray of float64
         Filtration values of all cells, in the order of the filtration.
     complex_ : CellLists
@@ -310,7 +310,7 @@ class Cycles(Frozen, Shown, Sequence[Cycle]):
 
     @cached_property
     def measures(self) -> NDArray[np.float64]:
-        """The measure of each cycle, (n,): how many points, how long, which area."""
+        """The measure of each cycle, (n,): number of points, length, area, by `dim`."""
         n = self.complex_.n_cells[self.dim]
         lengths = edge_lengths(self.complex_) if self.dim == 1 else np.ones(n)
         if lengths is None:
@@ -326,7 +326,7 @@ class Cycles(Frozen, Shown, Sequence[Cycle]):
     def table(self) -> pd.DataFrame:
         """Return a table with a row for each cycle.
 
-        Its columns are explained by ``relutopo.columns("cycles_table")``.
+        ``relutopo.columns("cycles_table")`` explains its columns.
 
         Returns
         -------
@@ -364,7 +364,7 @@ class Cycles(Frozen, Shown, Sequence[Cycle]):
 
 
 def edge_lengths(complex_: CellLists) -> NDArray[np.float64] | None:
-    """Return the lengths of the edges, None where vertices have no coordinates or edges no ends.
+    """Return the lengths of the edges; None if vertices have no coordinates or edges not two ends.
 
     Examples
     --------
@@ -382,7 +382,7 @@ def edge_lengths(complex_: CellLists) -> NDArray[np.float64] | None:
 
 
 def rows_of(lists: FacetLists, cells: NDArray[Any]) -> tuple[_Ints, _Ints]:
-    """Return how many entries some rows of lists in CSR form have, and these entries."""
+    """Return the lengths of some rows of lists in CSR form, and the entries of these rows."""
     indptr, entries = taken((lists[0], lists[1]), cells)
     return np.diff(indptr), entries
 
@@ -396,7 +396,7 @@ def taken(lists: tuple[Any, Any], rows: NDArray[Any]) -> Lists:
 
 
 def coordinates(complex_: CellLists) -> NDArray[np.float64]:
-    """Return the coordinates of all vertices, or say that there are none."""
+    """Return the coordinates of all vertices, or raise an error if there are none."""
     vertices: NDArray[np.float64] | None = getattr(complex_, "vertices", None)
     if vertices is None:
         raise InputError(
@@ -407,7 +407,7 @@ def coordinates(complex_: CellLists) -> NDArray[np.float64]:
 
 
 def lives_of(births: NDArray[np.float64], deaths: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return how long classes live: zero between equal values, also infinite ones.
+    """Return how long classes live; zero where birth equals death, also if both are infinite.
 
     Examples
     --------
@@ -430,14 +430,14 @@ def _sizes(simplices: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def solid(complex_: CellLists) -> PolyhedralCells:
-    """Return the convex cells of what has coordinates; see `PolyhedralCells`."""
+    """Return the convex cells of a complex with coordinates; see `PolyhedralCells`."""
     if isinstance(complex_, PolyhedralCells):
         return complex_
     return PolyhedralCells(coordinates(complex_), complex_.facets)
 
 
 def _closed_walks(ends: _Ints) -> list[list[int]]:
-    """Take a graph of even degrees apart into closed walks that meet no vertex twice."""
+    """Divide a graph of even degrees into closed walks that visit no vertex twice."""
     at: dict[int, list[tuple[int, int]]] = {}
     for edge, (a, b) in enumerate(ends.tolist()):
         at.setdefault(a, []).append((b, edge))

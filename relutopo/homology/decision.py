@@ -1,10 +1,10 @@
-"""The decision of a network with any number of outputs: which is greatest where, and what meets.
+"""The decision of a network with any number of outputs: which is greatest, and where they meet.
 
-Everything is read from the coarsest refinement of a complex such that on each of its cells one set
-of outputs is greatest (`relutopo.geometry.argmax`); its cells and incidences are exact.
+Everything is read from the coarsest refinement of a complex on each of whose cells a fixed set of
+outputs is greatest (`relutopo.geometry.argmax`); its cells and incidences are exact.
 
-Where outputs tie on a whole region, its class is the first of them, as that of `numpy.argmax`; the
-closed region of a class holds every point at which its output is greatest, alone or not.
+Where outputs tie on a whole region, its class is the first of them, as with `numpy.argmax`; the
+closed region of a class contains every point at which its output is greatest, alone or tied.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ class Decision(Frozen, Shown):
         The cells of the complex, cut where the set of greatest outputs changes and nowhere else;
         its regions are the *cells of the decision*. It can be filtered and measured.
     classes : (n_d,) ndarray of int64
-        The class of each of its regions, the first where outputs tie.
+        The class of each region of `refined`, the first one where outputs tie.
     is_tied : (n_d,) ndarray of bool
-        Whether two outputs or more are greatest on the whole region.
+        Whether two or more outputs are greatest on the whole region of `refined`.
     region_of : (n_d,) ndarray of int64
-        The region of the complex in which each of its regions lies.
+        The region of the complex that contains each region of `refined`.
     crossed : (n_regions,) ndarray of bool
-        Which regions of the complex the decision crosses: in them outputs of different classes are
-        greatest on open parts.
+        Which regions of the complex the decision boundary crosses: outputs of different classes are
+        greatest on open parts of them.
     """
 
     refined: ArgmaxCells
@@ -103,7 +103,7 @@ class Decision(Frozen, Shown):
 
     @cached_property
     def ties(self) -> Mapping[tuple[int, ...], float]:
-        """The volume on which several outputs are greatest, by these."""
+        """The volume on which several outputs are greatest, by the tuple of these outputs."""
         found: dict[tuple[int, ...], float] = {}
         for region in np.flatnonzero(self.is_tied).tolist():
             outputs = tuple(np.flatnonzero(self.refined.greatest[-1][region]).tolist())
@@ -114,7 +114,7 @@ class Decision(Frozen, Shown):
     def wall_classes(self) -> NDArray[np.int64]:
         """The classes on both sides of each (d-1)-cell, (n_{d-1}, 2), ascending.
 
-        Both are -1 where no decision changes: within a class, and on the sides of the domain.
+        Both are -1 where the decision does not change: within a class, and on sides of the domain.
         """
         beside = self.refined.facet_regions
         both = np.sort(self.classes[beside], axis=1)
@@ -130,7 +130,7 @@ class Decision(Frozen, Shown):
     def measures(self) -> NDArray[np.float64]:
         """(d-1)-dimensional measure of the walls between each two classes, (n_classes, n_classes).
 
-        In the plane their length. The matrix is symmetric.
+        In the plane this is their length. The matrix is symmetric.
         """
         is_wall = self.wall_classes[:, 0] >= 0
         first, second = self.wall_classes[is_wall].T
@@ -155,7 +155,7 @@ class Decision(Frozen, Shown):
         return np.flatnonzero((self.wall_classes == [low, high]).all(axis=1))
 
     def segments(self, first: int, second: int) -> NDArray[np.float64]:
-        """Return the ends of the segments between two classes of a plane, (n, 2, 2).
+        """Return the ends of the segments between two classes in the plane, (n, 2, 2).
 
         Parameters
         ----------
@@ -177,7 +177,7 @@ class Decision(Frozen, Shown):
 
     @cached_property
     def meetings(self) -> NDArray[np.int64]:
-        """The (d-2)-cells of `refined` around which three classes or more lie: triple points."""
+        """The (d-2)-cells of `refined` at which three or more classes meet: triple points."""
         if self.dim < 2:
             return freeze(np.empty(0, dtype=np.int64))
         n = len(self.classes)
@@ -192,7 +192,7 @@ class Decision(Frozen, Shown):
 
     @cached_property
     def triple_points(self) -> NDArray[np.float64]:
-        """Where three classes or more meet in the plane, (n, 2).
+        """Points of the plane at which three or more classes meet, (n, 2).
 
         Raises
         ------
@@ -206,9 +206,9 @@ class Decision(Frozen, Shown):
         return freeze(self.refined.vertices[self.meetings])
 
     def region(self, class_: int) -> PolyhedralCells:
-        """Return the closed region of a class, as a complex: where its output is greatest.
+        """Return the closed region of a class, where its output is greatest, as a complex.
 
-        Points at which others are as great belong to it.
+        Points at which other outputs are equally great belong to it.
 
         Parameters
         ----------
@@ -222,13 +222,13 @@ class Decision(Frozen, Shown):
 
     @cached_property
     def boundary(self) -> DecisionBoundary:
-        """Where no output is greatest alone, as a complex; of two classes `decision_boundary`."""
+        """Where no output is greatest alone, as a complex; for two classes `decision_boundary`."""
         return ties_of(self.refined)
 
     def betti_numbers(self, *, reducer: str | Reducer = "z2") -> tuple[tuple[int, ...], ...]:
         """Return the Betti numbers over Z/2 of the closed region of each class.
 
-        Those of the boundary are ``rt.betti_numbers(decision.boundary)``.
+        For the decision boundary take ``rt.betti_numbers(decision.boundary)``.
 
         Parameters
         ----------
@@ -244,7 +244,7 @@ class Decision(Frozen, Shown):
 
 
 def decision(complex_: Cells) -> Decision:
-    """Return where a network decides for which class on its complex.
+    """Return which class a network decides for in each part of its complex.
 
     Parameters
     ----------

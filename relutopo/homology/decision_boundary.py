@@ -1,18 +1,18 @@
 """The decision boundary {f = 0} inside a decomposed domain, as a complex of its own.
 
-f is affine on every cell, so the face lattice is cut once more, as by a neuron. Give every vertex
+f is affine on every cell, so it cuts the face lattice as one more neuron would. Give every vertex
 the sign of f in {-1, 0, +1}. Then {f = 0} consists of
 
 - the cells whose vertices all have sign 0, and
-- for each k-cell c whose vertices carry both signs its section c⁰ = c ∩ {f = 0}, a (k-1)-cell.
+- for each k-cell c whose vertices carry both signs, its section c⁰ = c ∩ {f = 0}, a (k-1)-cell.
   The facets of c⁰ are the sections f⁰ of those facets f of c that are cut, and the (k-2)-faces of
   c that lie wholly in {f = 0}.
 
-The facets of the former are cells of the same kind. Cells of one dimension are numbered in this
-order: whole cells first, then sections.
+Facets of cells of the first kind are of the first kind again. Cells of one dimension are numbered
+with the whole cells first, then the sections.
 
-Of more than two outputs it is where no output is greatest alone: those cells of
-`relutopo.geometry.argmax.argmax_cells` at which two or more are greatest.
+For more than two outputs, the decision boundary is where no output is greatest alone: the cells of
+`relutopo.geometry.argmax.argmax_cells` at which two or more outputs are greatest.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _NUMBERS_AT_ONCE = 2**20
 
 @dataclass(frozen=True, eq=False)
 class DecisionBoundary(Shown):
-    """The cells of {f = 0} in a domain of dimension d, or those at which outputs tie as greatest.
+    """The cells of {f = 0} in a domain of dimension d, or the cells at which greatest outputs tie.
 
     Attributes
     ----------
@@ -77,8 +77,8 @@ class DecisionBoundary(Shown):
     def distances(self, points: ArrayLike) -> NDArray[np.float64]:
         """Return the Euclidean distance from points to the cells of dimension 0 and 1.
 
-        For d ≤ 2 that is the distance to the boundary, unless a point lies inside a region on which
-        f vanishes or outputs tie; vertices of the decomposition never do.
+        For d ≤ 2 this is the distance to the decision boundary, except for points inside a region
+        on which f vanishes or outputs tie; vertices of the decomposition are never inside one.
 
         Parameters
         ----------
@@ -127,8 +127,9 @@ class DecisionBoundary(Shown):
 def decision_boundary(complex_: Cells) -> DecisionBoundary:
     """Return where a network's decision changes in the domain of a complex, as a complex.
 
-    Of one output f this is {f = 0}; of two f is their difference, second minus first. Of more it is
-    where no output is greatest alone; `relutopo.CellComplex.decision` has the classes beside it.
+    For one output f this is {f = 0}; for two, f is their difference, second minus first. For more
+    it is where no output is greatest alone; `relutopo.CellComplex.decision` also gives the classes
+    on both sides.
 
     Parameters
     ----------
@@ -172,7 +173,7 @@ def decision_boundary(complex_: Cells) -> DecisionBoundary:
         else:
             touched = sparse.csc_array((len(whole[k - 1]), 0), dtype=np.int8)
             crossed = sparse.csc_array((len(cut[k]), 0), dtype=np.int8)
-        # A cut k-cell's section has number len(whole[k - 1]) + its rank among the cut ones.
+        # The section of a cut k-cell has the number len(whole[k - 1]) + its rank among cut k-cells.
         blank = sparse.csc_array((len(cut[k]), len(whole[k])), dtype=np.int8)
         blocks: Any = [[corner[:, whole[k]], touched], [blank, crossed]]
         facets.append(_csr(sparse.csc_array(sparse.block_array(blocks))))
@@ -180,14 +181,14 @@ def decision_boundary(complex_: Cells) -> DecisionBoundary:
 
 
 def ties_of(cells: ArgmaxCells) -> DecisionBoundary:
-    """Return the cells at which two outputs or more are greatest."""
+    """Return the cells at which two or more outputs are greatest."""
     return DecisionBoundary(*closed_part(cells, [g.sum(axis=1) > 1 for g in cells.greatest]))
 
 
 def closed_part(
     cells: PolyhedralCells, chosen: Sequence[NDArray[np.bool_]]
 ) -> tuple[NDArray[np.float64], tuple[FacetLists, ...]]:
-    """Return vertices and facets of chosen cells, all of whose faces are chosen."""
+    """Return vertices and facets of chosen cells; faces of chosen cells must be chosen too."""
     facets = []
     for k, (indptr, indices) in enumerate(cells.facets, start=1):
         number = np.cumsum(chosen[k - 1]) - 1

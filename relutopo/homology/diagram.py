@@ -1,9 +1,9 @@
 """Persistence diagrams and Betti curves.
 
-Two scales run along a filtration. Over ``"value"`` a class lives from the value of the cell that
-creates it to the value of the cell that ends it; classes between equal values do not show. Over
-``"index"`` it is counted how many cells are in: a class that cell number i (from 0) creates lives
-from i + 1 on. Curves are exact step functions over either scale.
+A filtration has two scales. Over ``"value"`` a class lives from the value of the cell that creates
+it to the value of the cell that ends it; a class whose two values are equal does not show. Over
+``"index"``, the number of cells that have entered, a class that cell number i (from 0) creates
+lives from i + 1 on. Curves are exact step functions over either scale.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ class Peak:
     Attributes
     ----------
     index : int
-        How many cells are in.
+        How many cells have entered.
     fraction : float
         `index` divided by the number of cells, in [0, 1].
     value : float
-        The filtration value there: that of the last cell that is in. NaN if the curve is zero.
+        The filtration value of the last cell that has entered. NaN if the curve is zero.
     height : int
-        The Betti number there; 0 if the curve is zero, which then peaks at index 0.
+        The Betti number there; 0 if the curve is zero, which counts as a peak at index 0.
     """
 
     index: int
@@ -70,8 +70,8 @@ class BettiCurve(Shown):
     breaks : (m,) ndarray of float64
         Where the function changes, ascending.
     values : (m,) ndarray of int64
-        ``values[i]`` on ``[breaks[i], breaks[i + 1])`` and for ever after the last break; zero
-        before the first.
+        The function is ``values[i]`` on ``[breaks[i], breaks[i + 1])``, ``values[-1]`` from the
+        last break on, and zero before the first.
 
     Examples
     --------
@@ -145,7 +145,7 @@ class Diagram(Frozen, Shown):
     dim : int
         Dimension of the complex; it may have no cells of that dimension.
     complex_, filtration : CellLists and Filtration, optional
-        What was reduced, the objects themselves and no copies; needed for representatives.
+        The complex and the filtration that were reduced, not copied; needed for representatives.
 
     Examples
     --------
@@ -182,7 +182,7 @@ class Diagram(Frozen, Shown):
         filtration: Filtration,
         complex_: CellLists,
     ) -> Diagram:
-        """Make the diagram of a reduction and what was reduced."""
+        """Make the diagram from a reduction and its boundary matrix, filtration and complex."""
         values = freeze(filtration.values[filtration.order])
         dim = len(filtration.n_cells) - 1
         return cls(reduction, boundary.dimensions, values, dim, complex_, filtration)
@@ -221,8 +221,7 @@ class Diagram(Frozen, Shown):
         dim : int
             Degree of the homology group, at most that of the complex.
         over : {"value", "index"}
-            Filtration values, or the number of the cell that creates and of the one that ends
-            (from 0).
+            Filtration values, or the numbers (from 0) of the cells that create and end the class.
 
         Returns
         -------
@@ -242,7 +241,7 @@ class Diagram(Frozen, Shown):
         dim : int
             Degree of the homology group, at most that of the complex.
         over : {"value", "index"}
-            Filtration values, or the number of the cell that creates (from 0).
+            Filtration values, or the numbers (from 0) of the cells that create the classes.
         """
         check_integer("dim", dim, 0, self.dim, remedy="the complex has no larger cells")
         cells = self.reduction.essential
@@ -277,8 +276,8 @@ class Diagram(Frozen, Shown):
     def total_persistence(self, dim: int, over: Scale = "value") -> float:
         """Return the sum of death minus birth over the classes of degree `dim` that end.
 
-        Classes between equal values count as 0, also where these are infinite; the sum is infinite
-        where it exceeds the range of floats.
+        A class with equal birth and death counts as 0, also where both are infinite; a sum beyond
+        the range of floats is infinite.
         """
         births, deaths = self.pairs(dim, over).T
         differ = births != deaths
@@ -304,9 +303,9 @@ class Diagram(Frozen, Shown):
         Parameters
         ----------
         pair : (int, int) or int
-            A row of ``pairs(dim, over="index")``, or its first number alone, that of the cell
-            which creates the class; it is enough as a cell creates no more than one. Of a class
-            that never ends, an entry of ``essential(dim, over="index")``.
+            A row of ``pairs(dim, over="index")``, or only its first number, that of the cell that
+            creates the class, since a cell creates at most one. For a class that never ends, an
+            entry of ``essential(dim, over="index")``.
 
         Returns
         -------
@@ -349,15 +348,15 @@ class Diagram(Frozen, Shown):
         dim : int
             Degree of the homology group, at most that of the complex.
         least : float, default 0
-            How long the classes live at least, from birth to death; infinity leaves those that
-            never end.
+            Shortest life, from birth to death, of the classes to represent; with infinity only
+            those that never end.
         over : {"value", "index"}
             The scale of `least`.
 
         Returns
         -------
         Cycles
-            In the order of `pairs`, then of `essential`, whose classes all live for ever.
+            In the order of `pairs`, then of `essential`, whose classes always count as long-lived.
 
         Raises
         ------

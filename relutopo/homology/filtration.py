@@ -1,11 +1,11 @@
 """Filtrations: an order of all cells in which every face comes before its cofaces, with values.
 
-Cells of all dimensions have one global index, dimension by dimension: cell i of dimension k is
+Cells of all dimensions share one global index, dimension by dimension: cell i of dimension k is
 ``n_0 + ... + n_{k-1} + i``. In messages a cell is a pair (dimension, index).
 
-Invariant: the values ascend along the order (ties allowed) and none is NaN. That faces come
-first depends on the complex; `Filtration.check` tests it, and everything that brings a filtration
-to a complex calls it.
+Invariant: the values ascend along the order (ties allowed) and none is NaN. Whether faces come
+first depends on the complex; `Filtration.check` tests it, and every function that applies a
+filtration to a complex calls it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ __all__ = ["Filtration", "check_filtration"]
 class Filtration(Frozen, Shown):
     """An order of the cells of a complex, and a value for each cell.
 
-    Keeps read-only copies of the arrays, so that what was checked stays as it is.
+    Keeps read-only copies of the arrays, so that they stay as they were checked.
 
     Attributes
     ----------
@@ -44,9 +44,9 @@ class Filtration(Frozen, Shown):
     values : (n,) ndarray of float64
         The value of each cell, by global index; ascending along `order`.
     name : str
-        The strategy that made it.
+        Name of the strategy that made it.
     seed : int or None
-        Its seed; None where nothing is random.
+        Its seed; None if it is not random.
 
     Raises
     ------
@@ -135,8 +135,8 @@ class Filtration(Frozen, Shown):
         Raises
         ------
         InputError
-            If the complex has other cells, or a cell enters before one of its faces; the message
-            names the first such cell and the face.
+            If the complex has other numbers of cells, or a cell enters before one of its faces; the
+            message names the first such cell and the face.
         """
         if self.n_cells != tuple(complex_.n_cells):
             raise InputError(
@@ -208,7 +208,7 @@ class Filtration(Frozen, Shown):
                 f"got shapes {[a.shape for a in arrays]}; give every cell one value"
             )
         joined = np.concatenate(arrays)
-        # Global indices ascend with the dimension, so that a stable sort breaks ties as promised.
+        # Global indices ascend with the dimension, so a stable sort breaks ties as promised.
         # NaNs go last, where the constructor finds them.
         result = cls(n_cells, np.argsort(joined, kind="stable"), joined, name, seed)
         result.check(complex_)
@@ -227,12 +227,12 @@ def _fault(order: NDArray[Any]) -> str:
 
 
 def check_filtration(filtration: Any) -> Filtration:
-    """Return the filtration that an argument should be.
+    """Return the argument if it is a `Filtration`.
 
     Raises
     ------
     InputError
-        If it is none: the name of one, for example.
+        If it is anything else, such as the name of a strategy.
 
     Examples
     --------

@@ -47,12 +47,12 @@ def filtration(
     Raises
     ------
     UnknownNameError
-        If nobody registered the name.
+        If the name is not registered.
     InputError
-        If the options or the seed are wrong, or the strategy gives NaN, or a cell a smaller value
-        than one of its faces.
+        If the options or the seed are wrong, or the strategy gives NaN, or gives a cell a smaller
+        value than one of its faces.
     BackendError
-        If the strategy has no name, or gives no list.
+        If the strategy has no name, or does not return a list.
 
     Examples
     --------
@@ -101,7 +101,7 @@ def persistence(
     Raises
     ------
     InputError
-        If the filtration is of other cells, or a cell enters before one of its faces.
+        If the filtration is for other cells, or a cell enters before one of its faces.
     BackendError
         If what the reducer returns is not a reduction of the boundary matrix.
 
@@ -189,12 +189,12 @@ def betti_numbers(complex_: CellLists, *, reducer: str | Reducer = "z2") -> tupl
 def homology_basis(complex_: CellLists, dim: int, *, reducer: str | Reducer = "z2") -> Cycles:
     """Return cycles whose classes are a basis of the homology of a complex without filtration.
 
-    Their number is the Betti number: loops around the holes of a class's region, the closed curves
-    of a decision boundary. A basis is one of many. That of degree 1 is short, by lengths where
-    vertices have coordinates, otherwise by numbers of edges: edges enter in the order of their
-    lengths, and the loops are then replaced by shorter ones, the shortest first, which
-    `relutopo.homology.short_loops` explains. It need not be the shortest basis of all. Bases of
-    other degrees are explained in `relutopo.homology.representatives`.
+    Their number is the Betti number. Examples are the loops around the holes of a class's region,
+    or the closed curves of a decision boundary. A basis is one of many. The basis of degree 1 is
+    short, by length where vertices have coordinates, otherwise by the number of edges: edges enter
+    in the order of their lengths, and then shorter loops replace the loops found
+    (`relutopo.homology.short_loops`). It need not be the shortest basis of all.
+    `relutopo.homology.representatives` explains the bases of other degrees.
 
     Parameters
     ----------
@@ -207,7 +207,7 @@ def homology_basis(complex_: CellLists, dim: int, *, reducer: str | Reducer = "z
     Returns
     -------
     Cycles
-        All are born at 0 and never end; their `pairs` are of an order that was made for this.
+        All are born at 0 and never end; their `pairs` refer to an order made for this purpose.
 
     Raises
     ------

@@ -1,32 +1,32 @@
 """Representatives: cycles of cells over Z/2 for the classes of a diagram.
 
 Let K_t be the cells that have entered up to cell t. A class that cell b creates and cell d ends is
-represented by a cycle z whose last cell is b and that is a boundary in K_d. It is alive from b
-until d and no longer: the last cells of boundaries in K_t are the births of what has died until t,
-so that z is no boundary before d. For a class that never ends, any cycle with the last cell b will
-do, for the same reason.
+represented by a cycle z whose last cell is b and that is a boundary in K_d. Its class lives from b
+to d exactly: the last cells of boundaries in K_t are the births of the classes that have died by t,
+so z is not a boundary before d. For the same reason, any cycle with the last cell b represents a
+class that never ends.
 
-Of such cycles these are taken:
+Of these cycles, the following are chosen:
 
 - **H_0.** Union-find along the edges keeps the oldest vertex of each component as its root. The
-  edge d joins the component of b to an older one: z is b and the root of that.
+  edge d joins the component of b to an older one: z is b and the root of the older one.
 - **H_{D-1}**, D the dimension of the complex, where a (D-1)-cell has two D-cells beside it, or one
   and the outside. The same union-find on D-cells along (D-1)-cells, all in reverse order, the
-  outside the oldest: cell b joins the component of d to one that is older, in which there is a
-  D-cell that enters after d. z is the border of d's component at that time. It is there with b,
-  because other cells of the border, had they come after b, would have joined it before; and its
-  filling is complete with d, the last of its D-cells.
-- **All at once.** Let the root of each component be below the root that it was joined to. Then a
-  component is, when it is joined, the subtree below its root, and a (D-1)-cell between two
-  D-cells is in the borders of those on the paths from both to where they meet: the cells of all
-  cycles are found in a time that is linear in the complex and in what is returned.
+  outside the oldest: cell b joins the component of d to an older one, which has a D-cell that
+  enters after d. z is the border of d's component at that time. It is complete when b enters,
+  because any cell of the border that entered after b would have joined the component earlier; and
+  its filling is complete when d enters, the last of its D-cells.
+- **All of these at once.** Let each root be below the root that it was joined to. Then a component
+  is, at the moment when it is joined, the subtree below its root, and a (D-1)-cell between two
+  D-cells is in the borders of the roots on the paths upwards from both to the point where the paths
+  meet. So the cells of all cycles are found in time linear in the complex and the result.
 - **H_1, classes that never end.** The edge b and a shortest path between its ends along earlier
   edges: no cycle with the last cell b is shorter.
 - **H_D**, classes that never end, where D-cells are joined as above: the component of b, which has
   no border.
-- **In between**, and where more than two D-cells meet in a (D-1)-cell, columns of the boundary
-  matrix are reduced from the left: z is the reduced column of d; of a class that never ends, the
-  sum of the columns, b among them, that have added up to zero.
+- **Other degrees**, and where more than two D-cells meet in a (D-1)-cell: columns of the boundary
+  matrix are reduced from the left. z is the reduced column of d; for a class that never ends, the
+  set of columns, b among them, that added up to zero.
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ __all__ = ["CycleFinder"]
 _Ints = NDArray[np.int64]
 _Numbers = NDArray[np.int32]
 _STEPS = 8
-"""So many entries a (D-1)-cell are kept while borders are counted, which saves a second count."""
+"""Entries kept for each (D-1)-cell while borders are counted, which saves a second count."""
 
 
 class CycleFinder:
-    """Finds the cells of representatives, as the module's docstring says.
+    """Finds the cells of representatives, as the module's docstring explains.
 
-    What serves several of them is made once.
+    Work that several of them share is done once.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ class CycleFinder:
     reduction : Reduction
         Of its boundary matrix.
     dimensions : (n,) ndarray of int8
-        Of all cells, in the order of the filtration.
+        Dimensions of all cells, in the order of the filtration.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class CycleFinder:
         self._reduced: dict[int, tuple[_Ints, Lists]] = {}
 
     def pairs(self, dim: int) -> _Ints:
-        """Return birth and death by number of the classes of one degree that end, by birth."""
+        """Return births and deaths, by number, of classes of one degree that end; by birth."""
         indptr, pairs = self._pairs
         found: _Ints = pairs[indptr[dim] : indptr[dim + 1]]
         return found
@@ -105,7 +105,7 @@ class CycleFinder:
         finite : (n, 2) ndarray of int64
             Births and deaths, by number, of classes that end.
         essential : (m,) ndarray of int64
-            Births of classes that do not.
+            Births, by number, of classes that never end.
 
         Raises
         ------
@@ -141,7 +141,7 @@ class CycleFinder:
         return self._sums(dim, chosen), "columns"
 
     def _cells(self, dim: int, places: _Ints) -> _Ints:
-        """Return cells by their number in their dimension."""
+        """Return the numbers, within their dimension, of cells at places of the filtration."""
         cells: _Ints = self.filtration.order[places] - self._starts[dim]
         return cells
 
@@ -153,7 +153,7 @@ class CycleFinder:
         return found
 
     def _lists(self, dim: int) -> tuple[_Ints, _Numbers]:
-        """Return the facets of the cells of one dimension, of one type."""
+        """Return the facets of the cells of one dimension, as arrays of fixed types."""
         indptr, facets = self.complex_.facets[dim - 1]
         return (
             read_only(np.ascontiguousarray(indptr, dtype=np.int64)),
@@ -162,9 +162,9 @@ class CycleFinder:
 
     @cached_property
     def _others(self) -> _Numbers | None:
-        """By vertex the oldest one of the component to which its own is joined.
+        """For each vertex, the oldest vertex of the component that its component is joined to.
 
-        None where an edge has more than two ends.
+        None if an edge has more than two ends.
         """
         from relutopo.homology import cycle_kernels as kernels  # loads numba
 
@@ -178,9 +178,9 @@ class CycleFinder:
 
     @cached_property
     def _ends(self) -> _Numbers | None:
-        """The two ends of each edge, the number after the last vertex where it has none.
+        """The two ends of each edge; the number after the last vertex for an end that is missing.
 
-        None where an edge has more than two.
+        None if an edge has more than two ends.
         """
         from relutopo.homology import cycle_kernels as kernels  # loads numba
 
@@ -193,9 +193,9 @@ class CycleFinder:
 
     @cached_property
     def _dual(self) -> tuple[_Numbers, _Numbers, _Numbers] | None:
-        """The cells of the largest dimension beside each facet, what each is below, and which ones.
+        """The D-cells beside each (D-1)-cell, the forest of D-cells, and the joined roots in order.
 
-        None where a facet has more than two.
+        None if a (D-1)-cell has more than two D-cells beside it, or the complex no edges.
         """
         from relutopo.homology import cycle_kernels as kernels  # loads numba
 
@@ -219,7 +219,7 @@ class CycleFinder:
         np.minimum(own, other, out=both[:, 0])
         np.maximum(own, other, out=both[:, 1])
         indptr, cells = 2 * np.arange(len(own) + 1), both.ravel()
-        if (both[:, 1] == len(others)).any():  # the other end of an edge may be none
+        if (both[:, 1] == len(others)).any():  # an edge may have no other end
             is_vertex = cells < len(others)
             return np.append(0, np.cumsum(is_vertex))[indptr], cells[is_vertex]
         return indptr, cells
@@ -271,7 +271,7 @@ class CycleFinder:
         return found
 
     def _columns_of(self, dim: int, deaths: _Ints) -> Lists:
-        """Return the reduced columns of some cells of dimension dim + 1."""
+        """Return the reduced columns of cells of dimension dim + 1 that end classes."""
         if dim not in self._reduced:
             columns = self._ending(dim)
             begins, rows, _ = self._reduce(dim + 1, columns, np.empty(0, dtype=np.int64))
@@ -283,7 +283,7 @@ class CycleFinder:
         return _ascending(taken((begins, cells), place[deaths]))
 
     def _sums(self, dim: int, births: _Ints) -> Lists:
-        """Return sums of columns that are zero, the column of a birth among those of each."""
+        """Return for each birth a set of columns, its own among them, that add up to zero."""
         from relutopo.homology import cycle_kernels as kernels  # loads numba
 
         ending = self._ending(dim - 1)
@@ -292,7 +292,7 @@ class CycleFinder:
         return _ascending((indptr, np.concatenate([ending, births])[columns]))
 
     def _ending(self, dim: int) -> _Ints:
-        """Return the cells that end classes of some degree, in their order."""
+        """Return the cells that end classes of one degree, in the order of the filtration."""
         return self._cells(dim + 1, np.sort(self.pairs(dim)[:, 1]))
 
     def _reduce(self, dim: int, ending: _Ints, empty: _Ints) -> tuple[_Ints, _Ints, Lists]:

@@ -1,13 +1,13 @@
 """Short loops that are a basis of H_1.
 
 Each edge is given a class, an element of (Z/2)^β, so that the sum of the classes along a closed
-walk is the class of homology of the walk: the β edges that create a class have unit vectors, those
-of a spanning forest zero, and every other edge ends a cycle whose sum is zero, because the cycle is
-a boundary. On a tree of shortest paths from a vertex each edge closes a loop, whose class and
-length are known at once (Erickson, Whittlesey, Greedy optimal homotopy and homology generators,
-SODA 2005). Of these loops, and those that are there, the shortest independent ones are taken. Trees
-from all vertices would give the shortest basis of all; here they grow from a few vertices of each
-loop, as long as the basis becomes shorter.
+walk is the homology class of the walk: the β edges that create a class have unit vectors, the edges
+of a spanning forest have zero, and every other edge completes a cycle that is a boundary, so its
+sum must be zero. Each edge outside a tree of shortest paths from a vertex closes a loop whose class
+and length are known at once (Erickson, Whittlesey, Greedy optimal homotopy and homology generators,
+SODA 2005). From these loops and those of the given basis, the shortest independent ones are taken.
+Trees from all vertices would give the shortest basis of all; here trees grow from a few vertices of
+each loop, as long as the basis becomes shorter.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from relutopo.homology.cycles import Cycles, edge_lengths
 __all__ = ["shortened"]
 
 _MOST_LOOPS = 64
-"""Bits of a class."""
+"""Number of bits of a class."""
 _ROOTS, _ROUNDS = 8, 6
 _LEAST_GAIN = 1e-9
-"""Share of the length that is rounding."""
+"""Differences below this share of the length count as rounding."""
 _Numbers = NDArray[np.int32]
 
 
 class _Loop(NamedTuple):
-    """A loop, by its edges or by the edge that closes it on the tree of a vertex."""
+    """A loop, given by its edges, or by the root of a tree and the edge that closes it there."""
 
     length: float
     class_: int
@@ -41,19 +41,19 @@ class _Loop(NamedTuple):
 
 
 def shortened(every: Cycles, births: NDArray[np.int64]) -> Cycles:
-    """Return a basis of H_1 that is as short as another one or shorter.
+    """Return a basis of H_1 that is no longer than a given one.
 
     Parameters
     ----------
     every : Cycles
-        Of all classes of degree 1.
+        Cycles of all classes of degree 1.
     births : (n,) ndarray of int64
         The edges that create them.
 
     Returns
     -------
     Cycles
-        Of the classes that never end, the shortest first; as they were where they are more than 64.
+        Of the classes that never end, the shortest first; unchanged if there are more than 64.
 
     Examples
     --------
@@ -120,7 +120,7 @@ class _Graph:
         return _Loop(float(self.lengths[edges].sum()), class_, edges)
 
     def candidates(self, loops: list[_Loop]) -> list[_Loop]:
-        """Return loops, and the best of each class that trees from some of their vertices close."""
+        """Return loops, and the best of each class that trees from some of their vertices give."""
         most = max(loop.length for loop in loops)
         found = list(loops)
         roots = set()
@@ -141,7 +141,7 @@ class _Graph:
         return found
 
     def built(self, loop: _Loop) -> _Loop:
-        """Return a loop with its edges, without what it goes to and fro."""
+        """Return a loop with its edges, without the edges that it runs along twice."""
         if loop.edges is not None:
             return loop
         _, reached_by, _ = self._tree(loop.root, loop.length)
@@ -167,7 +167,7 @@ class _Graph:
 
 
 def _shortest_basis(loops: list[_Loop]) -> list[_Loop]:
-    """Return the shortest loops of independent classes, by elimination."""
+    """Return the shortest loops with independent classes, by elimination."""
     pivots: dict[int, int] = {}
     chosen = []
     for loop in sorted(loops, key=lambda loop: loop.length):

@@ -1,7 +1,7 @@
 """Filtration strategies: how cells get their values.
 
-A strategy gives each cell a value that is at least those of its faces; cells then enter by value,
-ties by dimension, then by index (`Filtration.from_values`). Where a strategy is a random *order*,
+A strategy gives each cell a value no smaller than those of its faces; cells then enter by value,
+ties by dimension, then by index (`Filtration.from_values`). If the strategy is a random *order*,
 the i-th of n cells to enter has the value i / n.
 """
 
@@ -43,9 +43,9 @@ class FiltrationStrategy(ABC):
     Attributes
     ----------
     name : str
-        Recorded in the filtration; the registry name of a built-in strategy.
+        Recorded in the filtration; for a built-in strategy its registry name.
     random : bool
-        Whether the seed plays a part.
+        Whether the result depends on the seed.
     """
 
     name: ClassVar[str]
@@ -56,7 +56,7 @@ class FiltrationStrategy(ABC):
 
     @abstractmethod
     def cell_values(self, complex_: Cells, rng: np.random.Generator) -> Values:
-        """Return for each dimension the values of its cells, none below a face's."""
+        """Return for each dimension the values of its cells, none smaller than a face's."""
 
 
 class DimensionMajor(FiltrationStrategy):
@@ -78,7 +78,7 @@ class DimensionMajor(FiltrationStrategy):
 class RandomClosure(FiltrationStrategy):
     """Independent uniform values in [0, 1) on all cells, each raised to the maximum over its faces.
 
-    With probability one the only ties are those that the raising makes.
+    With probability one, the only ties are those that raising makes.
     """
 
     name = "random_closure"
@@ -94,12 +94,12 @@ class RandomClosure(FiltrationStrategy):
 
 
 class RandomExtension(FiltrationStrategy):
-    """At each step, one of the cells whose faces are all in, chosen uniformly, enters.
+    """At each step, a cell chosen uniformly among those whose faces have all entered, enters.
 
     This is not the uniform distribution over all valid orders, which favours early choices that
-    leave more orders open. It is the order of arrival when each cell, from the moment at which
-    its last face is in, waits for an exponential time of mean 1: of several waiting cells each is
-    the next with equal probability, however long it has waited.
+    leave more orders open. It is the order of arrival if each cell waits for an exponential time
+    of mean 1 after its last face has entered: of the waiting cells each is the next with equal
+    probability, however long it has waited.
     """
 
     name = "random_extension"
@@ -118,13 +118,13 @@ class RandomExtension(FiltrationStrategy):
 
 
 class LowerStar(FiltrationStrategy):
-    """A function at the vertices; a higher cell has the maximum over its vertices.
+    """A function at the vertices; each other cell has the maximum over its vertices.
 
     Parameters
     ----------
     function : callable or (n_0,) array_like
-        The values at the vertices, or a function that takes the vertices, a read-only array of
-        shape (n_0, d), and returns them.
+        The values at the vertices, or a function that returns them for the vertices, a read-only
+        array of shape (n_0, d).
 
     Examples
     --------
@@ -156,7 +156,7 @@ class LowerStar(FiltrationStrategy):
 
 
 class Output(FiltrationStrategy):
-    """The network's output f (of two outputs the difference, second minus first)."""
+    """The network's output f (for two outputs, their difference, second minus first)."""
 
     name = "output"
 
@@ -178,7 +178,7 @@ class AbsOutput(FiltrationStrategy):
 class Margin(FiltrationStrategy):
     """The greatest output minus the second, for any number of outputs; |f| for a single one.
 
-    Of two outputs this is what `AbsOutput` gives.
+    For two outputs this equals `AbsOutput`.
     """
 
     name = "margin"
@@ -189,10 +189,10 @@ class Margin(FiltrationStrategy):
 
 
 class DistanceToDecisionBoundary(FiltrationStrategy):
-    """The Euclidean distance to where the decision changes, for domains of dimension 1 and 2.
+    """The Euclidean distance to the decision boundary, for domains of dimension 1 and 2.
 
-    In the plane that consists of segments and single points, which are all found, so that the
-    distances are exact up to rounding. Of several outputs it is where no output is greatest alone.
+    In the plane the boundary consists of segments and single points, all of which are found, so the
+    distances are exact up to rounding. For several outputs it is where no output is greatest alone.
     """
 
     name = "distance_to_decision_boundary"
@@ -230,10 +230,10 @@ class DistanceToData(FiltrationStrategy):
 class LayerDepth(FiltrationStrategy):
     """The depth of the layer that made the cell.
 
-    A (d-1)-cell has depth 0 if it lies in a side of the domain, l if a neuron of the l-th hidden
-    layer made it. A lower cell has the smallest depth of the (d-1)-cells around it, a region the
-    largest depth of its walls. So the cells of depth at most l are the skeleton that the first l
-    layers draw, with the regions that later layers leave whole.
+    A (d-1)-cell has depth 0 if it lies in a side of the domain, and depth l if a neuron of the l-th
+    hidden layer made it. A cell of lower dimension has the smallest depth of the (d-1)-cells around
+    it, a region the largest depth of its walls. So the cells of depth at most l are the skeleton
+    that the first l layers draw, and the regions that no later layer bounds.
     """
 
     name = "layer_depth"
@@ -254,7 +254,7 @@ class LayerDepth(FiltrationStrategy):
 
 
 def _facet_maximum(complex_: Cells, k: int, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return for each k-cell the maximum of the values of its facets; every cell has some."""
+    """Return for each k-cell the maximum of the values of its facets; every cell must have one."""
     indptr, facets = complex_.facets[k - 1]
     maxima: NDArray[np.float64] = np.maximum.reduceat(values[facets], indptr[:-1])
     return maxima

@@ -1,11 +1,10 @@
 """The three backend roles, and the records that they return.
 
-Each role is one abstract class with one method that a backend implements. Laws that every backend
-of a role obeys stand in the docstring of the role; the tests run every registered backend through
-them.
+Each role is an abstract class with one method that a backend must implement. The docstring of the
+role states the laws that every backend obeys; tests check them for every registered backend.
 
-Invariant: what a backend returns is used only after `checked_cells`, `checked_eigenpair` or
-`checked_reduction`, which test those laws that cost no more than reading the result.
+Invariant: a backend's result is used only after `checked_cells`, `checked_eigenpair` or
+`checked_reduction`, which test the laws that can be tested in the time of reading the result.
 """
 
 from relutopo.interfaces.eigensolver import (

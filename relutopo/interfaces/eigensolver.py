@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 _NORMALISED = 1e-6
-"""How far the normalisation of an eigenvector may be off; far more than rounding."""
+"""Tolerance for the normalisation of an eigenvector; far larger than rounding errors."""
 _REMEDY = (
     "return an EigenResult with `values`, `vectors` as columns, `residuals` and `next_value` from "
     "`solve(laplacian, vertex_weights, *, n_pairs=1, seed=0)`, as docs/backends.md shows"
@@ -37,21 +37,21 @@ _REMEDY = (
 
 @dataclass(frozen=True, eq=False)
 class EigenResult:
-    """The smallest non-zero eigenpairs of a pencil, of which k were asked for.
+    """The k smallest non-zero eigenpairs of a pencil.
 
     Attributes
     ----------
     values : (k,) ndarray of float64
-        Eigenvalues λ > 0, ascending, multiple ones as often as they are.
+        Eigenvalues λ > 0, ascending, repeated by multiplicity.
     vectors : (n, k) ndarray of float64
         An eigenvector x in each column, with xᵀ W_V x = 1 and 1ᵀ W_V x = 0, W_V-orthogonal to
         the others; the largest entry of each by modulus (the first of several) is positive.
     residuals : (k,) ndarray of float64
-        ‖L x - λ W_V x‖ / (λ ‖W_V x‖) of each, computed afresh from the result.
+        ‖L x - λ W_V x‖ / (λ ‖W_V x‖) of each, recomputed from the returned pair.
     next_value : float
-        The eigenvalue after these, rather too small than too large: a tenth of its distance from
-        ``values[-1]`` may be missing. It is ``values[-1]`` if that may be multiple, and inf if
-        there is none, k being n - 1. What a partition says of its own uniqueness rests on it.
+        The eigenvalue after these, or less: its distance from ``values[-1]`` may be a tenth too
+        small. It is ``values[-1]`` if that may be multiple, and inf if there is none (k = n - 1).
+        Partitions decide by it whether they are unique.
     iterations : int
         Outer iterations, 0 for a dense solution.
     seconds : float
@@ -59,13 +59,13 @@ class EigenResult:
     method : str
         The method that ran: the registry name, or "dense" for a tiny graph.
     status : {"converged", "not_converged"}
-        Whether every residual is at most the tolerance asked for; or no larger than what rounding
-        the vector makes of it, so that double precision allows no smaller one.
+        "converged" if every residual is at most the requested tolerance, or no larger than
+        rounding the vector makes it, so that double precision allows none smaller.
     is_next_value_proved : bool, default False
-        Whether it is proved, rounding included, that no other eigenvalue than 0 and these k lies
-        below `next_value`. Otherwise `next_value` is an estimate: of eigenvalues close to each
-        other the first may be passed over, and what is found may be above it by the like of a
-        tenth of the distance from ``values[-1]``.
+        Whether it is proved, rounding included, that no eigenvalue other than 0 and these k lies
+        below `next_value`. Otherwise `next_value` is an estimate: the first of several close
+        eigenvalues may be missed, and the estimate may exceed the true value by about a tenth of
+        the distance from ``values[-1]``.
     """
 
     values: NDArray[np.float64]
@@ -82,14 +82,13 @@ class EigenResult:
 class Eigensolver(ABC):
     """Finds the smallest non-zero eigenpairs of the pencil L x = λ W_V x.
 
-    A backend implements `solve`. One that does work for L alone may implement `prepare` too, so
-    that pencils with the same L and other vertex weights share that work.
+    A backend implements `solve`. It may also implement `prepare`, if part of its work depends on L
+    alone; then pencils with the same L and other vertex weights share that work.
 
-    Laws: the values are the smallest eigenvalues on the W_V-complement of the constants, and
-    `next_value` lies between the last of them and the one after, always where it is said to be
-    proved; the residuals are the true ones;
-    the same seed gives the same result, whether L was prepared before or not; NumPy's global
-    random state is left as it was.
+    Laws: the values are the smallest eigenvalues on the W_V-complement of the constants;
+    `next_value` lies between the last of them and the eigenvalue after it, certainly if it is said
+    to be proved; the residuals are the true ones; the same seed gives the same result, whether or
+    not L was prepared; NumPy's global random state does not change.
     """
 
     @abstractmethod
@@ -111,19 +110,18 @@ class Eigensolver(ABC):
         vertex_weights : (n,) ndarray
             Diagonal of W_V, positive; may be read-only.
         n_pairs : int
-            How many pairs to find, 1..n - 1; the first one is the Fiedler pair.
+            Number of pairs to find, 1..n - 1; the first is the Fiedler pair.
         seed : int
             Seed of the random start.
         """
 
     def prepare(self, laplacian: sparse.csr_array) -> PreparedLaplacian:
-        """Return what solves pencils of one Laplacian, for any vertex weights.
+        """Return an object that solves pencils of one Laplacian, for any vertex weights.
 
-        The two pencils of a checkpoint, with the data as weights and without, have the same
+        The two pencils of a checkpoint, weighted by the data and unweighted, have the same
         Laplacian. Numbering its nodes and factorising it take a third of the time in which
-        `arpack` solves both, if there are 30,000 nodes, and a tenth if there are 400; the
-        hierarchy of `amg_lobpcg` takes a tenth. Unless a backend says otherwise nothing is
-        prepared: each solution calls `solve`.
+        `arpack` solves both for 30,000 nodes, and a tenth for 400 nodes; the hierarchy of
+        `amg_lobpcg` takes a tenth. By default nothing is prepared: each solution calls `solve`.
 
         Parameters
         ----------
@@ -148,7 +146,7 @@ class Eigensolver(ABC):
 class PreparedLaplacian(ABC):
     """A Laplacian that an eigensolver has prepared; see `Eigensolver.prepare`.
 
-    Law: every solution is the one that the eigensolver finds without preparation, whatever was
+    Law: every solution equals the one that the eigensolver finds without preparation, whatever was
     solved before.
     """
 
@@ -174,7 +172,7 @@ class _Unprepared(PreparedLaplacian):
 
 
 def checked_preparation(prepared: object, eigensolver: Eigensolver) -> PreparedLaplacian:
-    """Return what `Eigensolver.prepare` returned, if it is a `PreparedLaplacian`.
+    """Return the result of `Eigensolver.prepare` if it is a `PreparedLaplacian`.
 
     Parameters
     ----------
@@ -213,7 +211,7 @@ def checked_preparation(prepared: object, eigensolver: Eigensolver) -> PreparedL
 
 @lru_cache
 def _parameters(function: Callable[..., object]) -> tuple[str, bool]:
-    """Return the names of the parameters, and whether `n_pairs` may be one."""
+    """Return the names of the parameters, and whether `n_pairs` can be passed by name."""
     parameters = inspect.signature(function).parameters.values()
     takes_pairs = any(p.name == "n_pairs" or p.kind is p.VAR_KEYWORD for p in parameters)
     return ", ".join(p.name for p in parameters), takes_pairs
@@ -221,12 +219,12 @@ def _parameters(function: Callable[..., object]) -> tuple[str, bool]:
 
 @contextmanager
 def refused_record(eigensolver: Eigensolver) -> Iterator[None]:
-    """Name the remedy where an eigensolver makes an `EigenResult` of other fields.
+    """Name the remedy if an eigensolver makes an `EigenResult` with wrong fields.
 
     Parameters
     ----------
     eigensolver : Eigensolver
-        What is asked for pairs within.
+        The solver that is called within the ``with`` block.
 
     Raises
     ------
@@ -258,10 +256,10 @@ def checked_eigenpair(
     vertex_weights: NDArray[np.float64],
     n_pairs: int = 1,
 ) -> EigenResult:
-    """Return what an eigensolver returned, if values and vectors have the residuals it states.
+    """Return an eigensolver's result if its values and vectors have the residuals it states.
 
-    That no smaller eigenvalue exists, that the next one is right, and the signs of the vectors are
-    not tested. The numbers of pairs that did not converge may be anything.
+    Not tested: that no smaller eigenvalue exists, that the next value is right, and the signs of
+    the vectors. Pairs that did not converge may have any values.
 
     Parameters
     ----------
@@ -348,8 +346,8 @@ def checked_eigenpair(
         off = abs(residual - residuals[i])
         if off <= 0.01 * residual:
             continue
-        # Four times what rounding makes of it at most: |L| |x|, because L has nothing positive off
-        # its diagonal, is added up entry by entry, here and in the backend.
+        # Allow four times the effect of rounding. It is bounded by |L| |x|, summed entry by entry
+        # here and in the backend, because L has no positive entry off its diagonal.
         sizes = np.abs(vector)
         sizes = 2 * laplacian.diagonal() * sizes - laplacian @ sizes
         sizes *= np.diff(laplacian.indptr) + 3

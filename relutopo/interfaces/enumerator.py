@@ -38,11 +38,11 @@ class Enumerator(ABC):
         domain : Domain
             Of the network's input dimension.
         max_cells : int, optional
-            Stop with an error before the complex has more cells of all dimensions than this.
+            Stop with an error before the complex has more cells than this, all dimensions together.
         max_bytes : int, optional
-            Stop with an error before the work takes more memory of this machine than this, as far
-            as can be predicted. Without it the bound is nine tenths of what the process can have;
-            see `relutopo.system.memory`, whose `Room` knows it.
+            Stop with an error before the work takes more of this machine's memory than this, as far
+            as can be predicted. By default the bound is nine tenths of what the process can have;
+            see `Room` of `relutopo.system.memory`.
         progress : Progress, optional
             Called after each layer.
 
@@ -54,9 +54,9 @@ class Enumerator(ABC):
 
 
 def checked_cells(found: object, enumerator: Enumerator, network: Network, domain: Domain) -> Cells:
-    """Return what an enumerator returned, if it is a complex of what it was given.
+    """Return an enumerator's result if it is a complex of the given network and domain.
 
-    That it satisfies its invariants is not tested; `CellComplex.check` does, and takes long.
+    Its invariants are not tested; `CellComplex.check` tests them, which takes long.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def checked_cells(found: object, enumerator: Enumerator, network: Network, domai
     Raises
     ------
     BackendError
-        If it is no complex, or one of another network or domain.
+        If it is not a complex, or is one of another network or domain.
     """
     if not isinstance(found, Cells):
         raise broken_law("enumerator", enumerator, "a CellComplex", type(found).__name__)

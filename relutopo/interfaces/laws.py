@@ -1,4 +1,4 @@
-"""What is said of a backend that breaks a law of its role."""
+"""The error for a backend that breaks a law of its role."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["broken_law"]
 
 
 def broken_law(role: str, backend: object, expected: str, came: object) -> BackendError:
-    """Return the error for a backend that returned something else than its role says.
+    """Return the error for a backend whose result breaks a law of its role.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """The role that reduces boundary matrices over Z/2.
 
-Invariant: a `BoundaryMatrix` that exists is one: rows lie below their column, ascend, and are one
-dimension lower; ∂∂ = 0. Reducers rely on it and check nothing.
+Invariant: every `BoundaryMatrix` is valid: rows are smaller than their column, ascend, and are one
+dimension lower; ∂∂ = 0. Reducers rely on this and check nothing.
 """
 
 from __future__ import annotations
@@ -43,8 +43,9 @@ class BoundaryMatrix(Frozen, Shown):
     Raises
     ------
     InputError
-        If the arrays do not fit together, a row is not below its column, rows do not ascend, a
-        row is not one dimension below its column, or ∂∂ ≠ 0; the message names the first offender.
+        If the arrays do not fit together, a row is not smaller than its column, rows do not ascend,
+        a row is not one dimension lower than its column, or ∂∂ ≠ 0; the message names the first
+        offender.
 
     Examples
     --------
@@ -103,8 +104,8 @@ class Reduction(Frozen, Shown):
     Attributes
     ----------
     pairs : (n_pairs, 2) ndarray of int64
-        Columns birth and death: the column that creates a class and the one that ends it,
-        sorted by birth.
+        Birth and death: the column that creates a class, and the column that ends it. Sorted by
+        birth.
     essential : (n_essential,) ndarray of int64
         Columns whose classes never end, ascending.
     seconds : float
@@ -141,9 +142,9 @@ class Reducer(ABC):
 
 
 def checked_reduction(found: object, reducer: Reducer, boundary: BoundaryMatrix) -> Reduction:
-    """Return what a reducer returned, if it obeys the laws of `Reducer` and of `Reduction`.
+    """Return a reducer's result if it obeys the laws of `Reducer` and `Reduction`.
 
-    That the pairs are those of this matrix is not tested.
+    It is not tested whether the pairs are those of this matrix.
 
     Parameters
     ----------
@@ -151,13 +152,13 @@ def checked_reduction(found: object, reducer: Reducer, boundary: BoundaryMatrix)
         What `reducer` returned.
     reducer : Reducer
     boundary : BoundaryMatrix
-        What it was given.
+        What `reducer` was given.
 
     Raises
     ------
     BackendError
-        If it is no `Reduction`; arrays have a wrong shape or no integers; a column is missing,
-        or there twice; or a pair is not in order, or not of neighbouring dimensions.
+        If it is not a `Reduction`; an array has a wrong shape or type; a column is missing or
+        occurs twice; or a pair is not in order, or not of neighbouring dimensions.
     """
 
     def broken(expected: str, came: object) -> BackendError:
@@ -276,7 +277,7 @@ def _check_entries(matrix: BoundaryMatrix) -> None:
             f"a boundary must be one dimension lower, got row {row} of dimension {dims[row]} in "
             f"column {j} of dimension {dims[j]}; correct `dimensions` or the column"
         )
-    # Entries of ∂∂ count paths of length two, of which int32 has room for enough.
+    # Entries of ∂∂ count paths of length two; these numbers fit into int32.
     boundary = matrix.to_sparse().astype(np.int32)
     twice = sparse.csc_array(boundary @ boundary)
     odd = np.flatnonzero(twice.data % 2)

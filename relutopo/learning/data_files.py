@@ -1,4 +1,4 @@
-"""Data of one's own, from files: arrays of NumPy, or tables of text.
+"""Data from the user's files: arrays of NumPy, or tables of text.
 
 Nothing in a file is executed when it is read.
 """
@@ -27,10 +27,10 @@ _NAMES = {
     "held_out_points": ("held_out_points", "X_test", "x_test"),
     "held_out_targets": ("held_out_targets", "y_test"),
 }
-"""What arrays in files are called, here and elsewhere."""
+"""Names of arrays in files, ours and common other ones."""
 _TABLES = {".csv", ".tsv", ".txt"}
 _TARGETS = ("target", "targets", "label", "labels", "class", "y")
-"""Headings of the column of targets, in small letters."""
+"""Headings of the column of targets, in lower case."""
 _HOW = "write it with numpy.savez(path, points=..., targets=...)"
 
 
@@ -41,10 +41,10 @@ def data_file(path: str) -> Dataset:
     ----------
     path : str
         A ``.npz`` file with the arrays ``points`` (n, d) and ``targets`` (n,), and, if there are
-        points that training never saw, ``held_out_points`` and ``held_out_targets``. ``X`` and
-        ``y``, ``x_train`` and ``y_train`` with ``x_test`` and ``y_test`` will do as well. Points
-        may have any shape behind their first axis, such as (n, 1, 28, 28). Or a table of text,
-        ``.csv``, ``.tsv`` or ``.txt``, one point a line, separated by commas, semicolons, tabs or
+        points that training never saw, ``held_out_points`` and ``held_out_targets``. Also accepted:
+        ``X`` and ``y``, or ``x_train`` and ``y_train`` with ``x_test`` and ``y_test``. Points may
+        have any shape after their first axis, such as (n, 1, 28, 28). Or a table of text, ``.csv``,
+        ``.tsv`` or ``.txt``, with one point in each line, separated by commas, semicolons, tabs or
         blanks: the targets are the column with the heading target, label, class or y, otherwise
         the last one. Targets are labels of any kind, or values.
 
@@ -56,8 +56,8 @@ def data_file(path: str) -> Dataset:
     Raises
     ------
     InputError
-        If the file or an array is missing, or cannot be read, or holds no numbers, or one of the
-        held-out arrays comes without the other.
+        If the file or an array is missing, cannot be read, or has no numbers, or one of the
+        held-out arrays is given without the other.
     """
     if not os.path.isfile(path):
         raise InputError(f"`data.path` names the file {path!r}, which does not exist; check it")
@@ -74,7 +74,7 @@ def _arrays(path: str) -> Dataset:
     try:
         arrays = read_arrays(path, is_known)
     except Exception as error:
-        # Value, end-of-file, zip and type errors alike come from an unreadable file.
+        # An unreadable file may raise value, end-of-file, zip or type errors.
         raise InputError(
             f"{path!r} cannot be read ({type(error).__name__}: {error}); {_HOW}, or a table of "
             "text as .csv"
@@ -172,7 +172,7 @@ def _lines(path: str) -> list[tuple[int, Sequence[str]]]:
     lines = text.splitlines()
     first = next((line for line in lines if line.strip()), "")
     most = max(",;\t", key=first.count)
-    if not first.count(most):  # blanks, as many as there are
+    if not first.count(most):  # separated by any number of blanks
         cells: list[Sequence[str]] = [line.split() for line in lines]
     else:
         cells = [next(csv.reader([line], delimiter=most, skipinitialspace=True), [])
@@ -189,7 +189,7 @@ def _is_number(cell: str) -> bool:
 
 
 def _labels(path: str, cells: list[tuple[int, str]]) -> NDArray[Any]:
-    """Return the targets as numbers if all are, otherwise as words."""
+    """Return the targets as numbers if all are numbers, otherwise as words."""
     for number, cell in cells:
         if not cell.strip():
             raise InputError(

@@ -1,12 +1,12 @@
 """Data sets: points, their targets, and a held-out set from the same source.
 
-Targets are labels or values. Words, true and false, and numbers without a fraction are labels, and
-make `Dataset.classes`; any other number is a value, to be regressed.
+Targets are labels or values. Words, truth values, and whole numbers are labels, and make
+`Dataset.classes`; other numbers are values for regression.
 
-Invariant: the targets of two classes are -1 and +1, whatever the labels were. Those of other
-numbers of classes are the labels themselves if these are numbers, otherwise 0, 1, ... in the order
-of the classes. Sources are named in the registry under the
-role ``data``; each takes its own options and a seed.
+Invariant: the targets of two classes are -1 and +1, whatever the labels were. For any other number
+of classes they are the labels themselves if these are numbers, otherwise 0, 1, ... in the order of
+the classes. Sources are named in the registry under the role ``data``; each takes its own options
+and a seed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = ["Dataset", "two_circles", "two_moons"]
 N_HELD_OUT = 1000
 HELD_OUT_SEED = 10_000
 MOST_SEED = 2**32 - 1 - HELD_OUT_SEED
-"""scikit-learn takes seeds of 32 bits."""
+"""scikit-learn accepts seeds of 32 bits."""
 
 
 def _nothing() -> NDArray[np.float64]:
@@ -46,23 +46,23 @@ class Dataset(Shown):
     name : str
         Where the data come from.
     points : (n, d) array_like
-        Training points; a table of pandas gives its columns' names to `features`.
+        Training points; the column names of a pandas table become `features`.
     targets : (n,) or (n, 1) array_like
         Labels of any kind, or values.
     held_out_points, held_out_targets : array_like, optional
         Points that training never sees, with their targets.
     classes : sequence, optional
-        The labels that the targets stand for, as another data set has them. By default they are
-        found in the targets, and None for values.
+        The labels that the targets stand for, for example those of another data set. By default
+        they are found in the targets, and None for values.
     features : sequence of str, optional
         Names of the d coordinates.
 
     Attributes
     ----------
     points, held_out_points : (n, d) and (m, d) ndarray of float64
-        m is 0 where nothing is held out.
+        m is 0 if nothing is held out.
     targets, held_out_targets : (n,) and (m,) ndarray of float64
-        Those of two classes are -1 and +1.
+        -1 and +1 for two classes.
     classes : tuple or None
         The labels, ascending.
     features : tuple of str or None
@@ -86,7 +86,7 @@ class Dataset(Shown):
     classes: tuple[Any, ...] | None = None
     features: tuple[str, ...] | None = None
 
-    if TYPE_CHECKING:  # what it takes is wider than what it keeps
+    if TYPE_CHECKING:  # it accepts more types than it keeps
 
         def __init__(
             self,
@@ -132,7 +132,7 @@ class Dataset(Shown):
         object.__setattr__(self, name, value)
 
     def _as_numbers(self, *targets: NDArray[Any]) -> list[NDArray[Any]]:
-        """Find the classes of targets, and return what stands for these."""
+        """Find the classes of targets, and return the numbers that stand for the targets."""
         both = np.concatenate(targets) if len(targets[1]) else targets[0]
         found = as_labels(both, "targets")
         if not found.are_whole:
@@ -191,7 +191,7 @@ class Dataset(Shown):
         Parameters
         ----------
         targets : (n,) array_like
-            `targets`, `held_out_targets`, or some of them.
+            `targets`, `held_out_targets`, or a part of them.
 
         Raises
         ------
@@ -232,7 +232,7 @@ def _names_of_columns(points: Any) -> list[str] | None:
 
 
 def _column(name: str, values: Any, n_points: int) -> NDArray[Any]:
-    """Return targets as an array of shape (n,), or say what is wrong with them."""
+    """Return targets as an array of shape (n,), or raise an error that says what is wrong."""
     array = as_array(np.empty(0) if values is None else values)
     if array.shape == (n_points, 1):
         array = array[:, 0]

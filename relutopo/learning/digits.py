@@ -21,10 +21,10 @@ def digits(n: int = 200, random_labels: bool = False, seed: int = 0) -> Dataset:
     n : int
         Number of training points, at least 10; all other images are held out.
     random_labels : bool
-        Whether the labels of the training points are shuffled, so that there is nothing to learn
-        of them but themselves. Held-out points keep theirs.
+        Whether the labels of the training points are shuffled, so that they can only be memorised.
+        Held-out points keep their labels.
     seed : int
-        Of the choice of training points, and of the shuffling.
+        Seed of the choice of training points, and of the shuffling.
 
     Returns
     -------

@@ -1,7 +1,7 @@
 """Which part of the input space is decomposed: rules that give a data set its domain.
 
-Rules are named in the registry under the role ``domain``. On a slice of an input space with many
-dimensions the data take part by their projections (`project_onto`).
+Rules are named in the registry under the role ``domain``. On a slice of a high-dimensional input
+space, the data are replaced by their projections (`project_onto`).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ __all__ = [
 
 
 class DomainRule(ABC):
-    """Gives a data set the domain on which networks that learn it are decomposed."""
+    """Gives the domain on which networks trained on a data set are decomposed."""
 
     @abstractmethod
     def __call__(self, dataset: Dataset) -> Domain:
@@ -65,12 +65,12 @@ class FixedBox(DomainRule):
     Parameters
     ----------
     low, high : float or sequence of d floats
-        Corners; a single number serves every axis.
+        Corners; a single number is used for every axis.
 
     Raises
     ------
     InputError
-        If the corners are no numbers, disagree in length, or leave no room between them.
+        If the corners are not numbers, differ in length, or leave no room between them.
 
     Examples
     --------
@@ -115,7 +115,7 @@ class SliceThrough(DomainRule):
         Numbers of training points, from 0: k + 1 of them span a slice of k dimensions. See
         `AffineSlice.through` for its axes.
     margin : float, default 0.25
-        The domain holds these points, and this fraction of its width more on each side.
+        The domain is the bounding box of these points, widened by this fraction on each side.
     """
 
     points: Sequence[int]
@@ -149,8 +149,8 @@ class SlicePrincipal(DomainRule):
     dim : int, default 2
         Number of principal components, the dimension of the slice.
     margin : float, default 0.25
-        The domain holds the projections of all training points, and this fraction of its width
-        more on each side.
+        The domain is the bounding box of the projections of all training points, widened by this
+        fraction on each side.
     """
 
     dim: int = 2
@@ -200,7 +200,7 @@ def distance_from(domain: Domain, dataset: Dataset) -> float:
     Parameters
     ----------
     domain : Domain
-        On any other than an `AffineSlice` the distance is 0.
+        The distance is 0 unless this is an `AffineSlice`.
     dataset : Dataset
     """
     if not isinstance(domain, AffineSlice):

@@ -1,7 +1,8 @@
 """The training step of each file of a model.
 
-Invariant: all files of one run are numbered by one rule, so that their order is that of training;
-where the rule gives two files one number, or some none, that is an error and never another order.
+Invariant: all files of a run are numbered by one rule, so that they are in the order of training.
+If the rule gives two files the same number, or some file none, that is an error; no other order is
+guessed.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from relutopo.errors import InputError
 
 __all__ = ["FileSteps", "file_steps"]
 
-# A number that is no part of a fraction, such as that of a loss.
+# A number that is not part of a decimal fraction, such as that of a loss.
 _NUMBER = r"(?<!\d)(?<!\d\.)(\d+)(?!\d|\.\d)"
 _AFTER = r"(?<![a-zA-Z])(?:{})[ =_-]?(\d+)(?!\d|\.\d)"
 _NAMED = {
@@ -37,7 +38,7 @@ class FileSteps:
     files : dict of int to Path
         In ascending order of the steps.
     source : str
-        Where the numbers are from, in words.
+        Where the steps come from, in words.
     """
 
     files: Mapping[int, Path]
@@ -49,18 +50,18 @@ def file_steps(
 ) -> FileSteps:
     """Return the step of each file of one run.
 
-    It is the number after ``step`` in its name (``epoch=3-step=400``), else the one after
-    ``epoch``, else what the file says, else a number of its name that differs from file to file,
-    the last of several. Digits of a fraction, such as ``val_loss=0.69``, are none of these. Where
-    files of one name lie in several folders, the names of the folders count too. Files without
-    any number count in the order of their names.
+    The first of these rules that applies is used: the number after ``step`` in the name
+    (``epoch=3-step=400``); the number after ``epoch``; the step recorded in the file; a number in
+    the name that differs from file to file, the last of several. Digits of a decimal fraction, as
+    in ``val_loss=0.69``, are ignored. If files of one name lie in several folders, the names of the
+    folders count too. Files without any number are taken in the order of their names.
 
     Parameters
     ----------
     files : sequence of path-like
         At least one.
     global_step : callable
-        What a file says of its step, or None.
+        Returns the step recorded in a file, or None.
 
     Raises
     ------

@@ -24,14 +24,14 @@ __all__ = ["ModelFiles", "accuracy"]
 
 
 class ModelFiles:
-    """Models in files: a `Run` whose loss is known at its steps only.
+    """Models in files: a `Run` whose loss is known only at its steps.
 
     Parameters
     ----------
     directory : path-like
         Where rows of analyses are kept.
     files : sequence of path-like
-        One for each checkpoint; `relutopo.learning.file_steps.file_steps` tells their steps.
+        One for each checkpoint; `relutopo.learning.file_steps.file_steps` finds their steps.
     dataset : Dataset
     trust, input_shape, key, output, fixed
         See `relutopo.load_model`.
@@ -39,7 +39,7 @@ class ModelFiles:
     Attributes
     ----------
     steps_from : str
-        Where the steps are from, in words.
+        Where the steps come from, in words.
 
     Raises
     ------
@@ -83,12 +83,12 @@ class ModelFiles:
 
     @property
     def regular_steps(self) -> list[int]:
-        """All steps: how they were chosen is not known."""
+        """All steps, since it is not known how they were chosen."""
         return self.steps
 
     @property
     def has_every_loss(self) -> bool:
-        """Never: the loss between two models is not known."""
+        """False: the loss between two models is not known."""
         return False
 
     @property
@@ -123,7 +123,7 @@ class ModelFiles:
 
 
 def _global_step(path: Path, trust: bool) -> int | None:
-    """Return the step that a checkpoint says it is from."""
+    """Return the step that is recorded in a checkpoint, or None."""
     if path.suffix == ".onnx" or not path.is_file():
         return None
     content = model_in_file(str(path), trust)
@@ -143,21 +143,21 @@ def _loss(network: Network, points: NDArray[np.float64], targets: NDArray[np.flo
 def accuracy(
     network: Network, dataset: Dataset, points: NDArray[np.float64], targets: NDArray[np.float64]
 ) -> float:
-    """Return the fraction of points whose class is the one that the network decides for.
+    """Return the fraction of points that the network puts into their class.
 
     Parameters
     ----------
     network : Network
-        Of two classes, one output or two; of more, an output for each.
+        With one output or two for two classes, and one output for each class if there are more.
     dataset : Dataset
-        What the points are of.
+        The data set of the points.
     points : (n, d) ndarray
     targets : (n,) ndarray
 
     Returns
     -------
     float
-        NaN where there are no points or no classes, or the outputs are not those of the classes.
+        NaN if there are no points or no classes, or the number of outputs does not fit the classes.
     """
     if dataset.classes is None or not len(points):
         return np.nan

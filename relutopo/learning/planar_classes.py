@@ -1,8 +1,8 @@
 """Classes in the plane: spirals, rings and blobs, two or three of them.
 
-Each class has as many points as the others, or one more. Points of a class are drawn along a curve,
-or around a centre, and moved by Gaussian noise. Labels are 0, 1, ... in the order of the arms,
-outwards, or against the clock.
+Classes have equal numbers of points, up to one. Points of a class are drawn along a curve, or
+around a centre, and moved by Gaussian noise. Labels are 0, 1, ... in the order of the arms,
+outwards, or counterclockwise.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ __all__ = ["three_blobs", "three_rings", "three_spirals", "two_spirals"]
 Floats = NDArray[np.float64]
 
 _SHORTEST = {2: 0.15, 3: 0.35}
-"""The radius at which arms begin, by their number.
+"""The radius at which arms begin, by the number of arms.
 
-Three that begin nearer to the centre are learned, too, but the parts then follow them in some
-networks only."""
+Three arms that begin nearer to the centre are also learned, but then the parts of a partition
+follow them only in some networks."""
 _RADII = np.array([0.25, 0.75, 1.25])
 
 
@@ -37,7 +37,7 @@ def two_spirals(n: int = 450, noise: float = 0.03, turns: float = 0.75, seed: in
     noise : float
         Standard deviation of the Gaussian noise; the arms reach from radius 0.15 to 1.
     turns : float
-        How often an arm would go around from the centre to radius 1, ≥ 0.
+        Number of turns of an arm from the centre to radius 1, ≥ 0.
     seed : int
         Seed of the training points; the 1000 held-out points have the seed 10000 + `seed`.
 

@@ -1,1 +1,1 @@
-"""What the geometry needs of a network, and every way to read one."""
+"""Networks as the geometry needs them, and every way to read one."""

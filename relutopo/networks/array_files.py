@@ -1,7 +1,7 @@
 """Files that hold named arrays and nothing else: ``.safetensors``, and ``.npz`` of NumPy.
 
-Invariants: nothing in a file is executed; what it declares is compared with its own size before it
-is read; every entry of an array lies within the file, and belongs to no other.
+Invariants: nothing in a file is executed; the sizes that it declares are compared with its own size
+before it is read; every entry of an array lies within the file, and belongs to no other array.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _TYPES = {
     **{"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "BOOL": "?"},
     **{f"{sign}{8 * n}": f"<{kind}{n}" for n in (1, 2, 4, 8) for sign, kind in ("Ii", "Uu")},
 }
-"""Types of safetensors; of what is narrower no network is made."""
+"""Types of safetensors that are read; narrower types are not."""
 _MOST_HEADER = 100_000_000
-"""Bytes of names and shapes: what the format allows."""
+"""Most bytes of names and shapes that the format allows."""
 
 
 def arrays_in_file(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
@@ -46,7 +46,7 @@ def arrays_in_file(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
     Raises
     ------
     ValueError, OSError, LimitReachedError, and others
-        If it is damaged, or declares what it does not hold. Whoever calls says what was expected.
+        If it is damaged, or declares more than it holds. The caller adds what was expected.
 
     Examples
     --------

@@ -4,8 +4,8 @@ ReLU(c z) = c ReLU(z) for c > 0: if a layer's weights and biases are multiplied 
 and the next layer's weights divided by it, no sign changes anywhere, and nothing is rounded.
 Ordinary networks are left as they are.
 
-Invariant: in a network that `balanced` returns pre-activations of hidden neurons on the domain are
-below 2^256, so that squares and products of two do not overflow.
+Invariant: in a network that `balanced` returns, pre-activations of hidden neurons on the domain are
+below 2^256, so squares and products of two of them do not overflow.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ from relutopo.networks.perceptron import ReluNetwork
 __all__ = ["balanced"]
 
 _ORDINARY = 256.0
-"""Up to which power of two a network's numbers may be left alone."""
+"""Numbers of a network up to this power of two are left as they are."""
 _LARGEST = 480
-"""Up to which power of two squares of coordinates, and sums of them, are floats."""
+"""For coordinates up to this power of two, sums of squares stay within the range of floats."""
 
 
 def balanced(network: Network, magnitude: NDArray[np.float64]) -> Network:
-    """Return a network with the same signs of all hidden neurons; its outputs mean nothing.
+    """Return a network whose hidden neurons have the same signs; its outputs have no meaning.
 
     Parameters
     ----------
     network : Network
-        Other kinds than `ReluNetwork` are returned as they are.
+        Networks other than `ReluNetwork` are returned as they are.
     magnitude : (d,) ndarray
-        Bound of the coordinates.
+        Bounds of the coordinates.
 
     Raises
     ------
     FloatRangeError
-        If the numbers of one layer differ by more than the range of floats, or squares of the
-        domain's coordinates leave it.
+        If the numbers of one layer spread over more than the range of floats, or squares of the
+        domain's coordinates leave this range.
 
     Examples
     --------
@@ -68,7 +68,7 @@ def balanced(network: Network, magnitude: NDArray[np.float64]) -> Network:
 
 
 def _heights(network: ReluNetwork, magnitude: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return for each hidden layer the power of two that bounds it on the domain."""
+    """Return for each hidden layer a power of two that bounds its values on the domain."""
     heights, height = [], float(np.log2(max(1.0, float(magnitude.max()))))
     for w, b in zip(network.weights[:-1], network.biases[:-1], strict=True):
         with np.errstate(divide="ignore"):  # a layer of zeros

@@ -1,6 +1,6 @@
-"""How a module is called: with values of its other arguments, for one of several outputs.
+"""How a module is called: with fixed values of other arguments, and one of several outputs taken.
 
-Invariant: what a call changes is the values that it passes, never the module.
+Invariant: a call may convert the values that it passes, but never changes the module.
 """
 
 from __future__ import annotations
@@ -26,31 +26,31 @@ class Call:
     Parameters
     ----------
     output : str or int, optional
-        Which of several outputs is taken: a key, a field, a number, or these joined by points
-        where outputs stand within each other.
+        Which of several outputs is taken: a key, a field, a number, or these joined by points for
+        nested outputs.
     fixed : mapping, optional
-        Values of other arguments by name.
+        Values of other arguments, by name.
     """
 
     output: str | int | None = None
     fixed: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __call__(self, module: nn.Module, x: Tensor) -> Any:
-        """Return the output that is taken.
+        """Call a module on x, and return the chosen output.
 
         Raises
         ------
         UnsupportedModuleError
             If the module needs more than one argument that is not fixed.
         InputError
-            If the names of `fixed` are not those of arguments, or there is no such output.
+            If a name in `fixed` is not that of an argument, or there is no such output.
         """
         values = {name: _value(value) for name, value in self.fixed.items()}
         result = module(**{self._free(module): x}, **values) if values else module(x)
         return _only(result) if self.output is None else self._taken(module, result)
 
     def check(self, module: nn.Module) -> None:
-        """Raise the error for a module that cannot be called with one input.
+        """Raise an error if a module cannot be called with one input.
 
         Parameters
         ----------
@@ -61,7 +61,7 @@ class Call:
         UnsupportedModuleError
             If it needs more than one argument that is not fixed.
         InputError
-            If names of `fixed` are not those of arguments.
+            If a name in `fixed` is not that of an argument.
         """
         parameters = _parameters(module)
         kind = type(module).__name__
@@ -120,12 +120,12 @@ class Call:
 def _parameters(module: nn.Module) -> list[inspect.Parameter]:
     try:
         return list(inspect.signature(module.forward).parameters.values())
-    except (TypeError, ValueError):  # of a kind that Python cannot look at
+    except (TypeError, ValueError):  # a kind of callable that Python cannot inspect
         return []
 
 
 def _value(value: Any) -> Any:
-    """Return an argument as a double-precision tensor if it is an array of floats."""
+    """Return an argument, as a tensor in double precision if it is an array of floats."""
     if isinstance(value, np.ndarray):
         value = torch.tensor(value)
     if isinstance(value, (list, tuple)) and value and np.asarray(value).dtype.kind in "iuf":
@@ -147,7 +147,7 @@ def _fields(result: Any) -> dict[str, Any]:
 
 
 def _only(result: Any) -> Any:
-    """Return the only output that has a name and a value, or what there is."""
+    """Return the output if it is the only one with a name and a value; otherwise the result."""
     found = [value for value in _fields(result).values() if value is not None]
     return found[0] if len(found) == 1 else result
 
@@ -168,7 +168,7 @@ def _entry(result: Any, step: str | int) -> Any:
 
 
 def described(result: Any) -> str:
-    """Say what a module returns.
+    """Describe the result of a module in words.
 
     Parameters
     ----------
@@ -188,7 +188,7 @@ def described(result: Any) -> str:
 
 
 def remedy(result: Any) -> str:
-    """Say how one of several outputs is taken, or what else to do.
+    """Say how to choose one of several outputs, or what else to do.
 
     Parameters
     ----------

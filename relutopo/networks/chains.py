@@ -1,21 +1,21 @@
-"""Graphs whose layers are dense images of the layer before, and of what is carried beside it.
+"""Graphs in which each layer is a dense image of the layer before and of values carried beside it.
 
-Let z_k be the pre-activations of layer k. In a perceptron z_{k+1} is an affine image of the slopes
-of layer k times z_k. Where values go round a layer, as in residual networks, it is also one of
-values s_k that are known before layer k, such as the sum that a block is added to. They are
-*carried*: the pairs (z_k, s_k) form a chain, each an affine image of the pair before, with the
-slopes 1 and 1 for s_k. Values that no kink precedes are images of the input, so that in their place
-the input itself is carried, of which there are few numbers on a plane. Where a value goes into the
-units of layer k + 1 for the last time, what it adds to each of them is carried beside layer k in
-its place: this is one number a unit, and is added as it is.
+Let z_k be the pre-activations of layer k. In a perceptron, z_{k+1} is an affine image of the slopes
+of layer k times z_k. With skip connections, as in residual networks, z_{k+1} also depends on values
+s_k that are known before layer k, such as the sum that a block is added to. These are *carried*:
+the pairs (z_k, s_k) form a chain, each an affine image of the pair before it, where both slopes of
+s_k are 1. Values that no kink precedes are images of the input; in their place the input itself is
+carried, which has few entries on a plane. If a value goes into the units of layer k + 1 and nowhere
+later, its contribution to each of them is carried beside layer k in its place: one number for each
+unit, which is added as it is.
 
 Rounding
 --------
-Weights of a chain are products of matrices of the graph. With Ŵ for what is computed of a factor W
-and E ≥ |Ŵ - W|, the product with M is off by at most |M| E + γ_n |M| |Ŵ|, where n is the largest
-number of terms in a row of M, and 0 if Ŵ is the identity; a sum of k of them by γ_k times its size
-more. Products of two factors neither of which vanishes must be normal numbers: then nothing is lost
-in one, and sums of floats lose nothing by underflow.
+Weights of a chain are products of matrices of the graph. Let Ŵ be the computed value of a factor W,
+with E ≥ |Ŵ - W|. The product with M is off by at most |M| E + γ_n |M| |Ŵ|, where n is the largest
+number of terms in a row of M, and 0 if Ŵ is the identity; a sum of k products is off by γ_k times
+its size in addition. Products of two non-zero factors must be normal numbers: then no product
+underflows, and sums of floats lose nothing by underflow.
 """
 
 from __future__ import annotations
@@ -35,27 +35,27 @@ __all__ = ["ChainLayer", "chain_of"]
 
 _MODERATE = 2.0**256
 _DENSE = 0.25
-"""From which share of entries on that are not zero a matrix is used as a dense one."""
+"""A matrix counts as dense if at least this share of its entries is not zero."""
 _SMALLEST_PRODUCT = 2.0**-900
 
 
 @dataclass(frozen=True)
 class ChainLayer:
-    """A layer, and what is carried beside it, from those before: weights @ (slopes * z) + bias.
+    """A layer and the values carried beside it, from those before: weights @ (slopes * z) + bias.
 
-    Rows are the layer's units, then what is carried on; columns are the units of the layer before,
-    then what is carried there.
+    Rows are the layer's units, then the carried values; columns are the units of the layer before,
+    then the values carried there.
 
     Attributes
     ----------
     weights : (n, n_before) ndarray
     weight_errors : (n,) ndarray
-        Bound of the Euclidean norm of what each row is off.
+        Bound of the Euclidean norm of the error of each row.
     bias, bias_error : (n,) ndarrays
-        The bias, and a bound of how far it is off.
+        The bias, and a bound of its error.
     slopes_on, slopes_off : (n_units_before,) ndarrays
         Slopes of the units of the layer before, where they are active and elsewhere: 1 and 0 for
-        ReLUs. What is carried has the slope 1.
+        ReLUs. Carried values have the slope 1.
     n_units : int
         How many rows are units of the layer.
     """
@@ -74,16 +74,16 @@ def chain_of(
 ) -> tuple[ChainLayer, ...] | None:
     """Return the hidden layers of a graph from the second on, if they form a chain.
 
-    They do if each layer is a dense image of the layer before, of which all units may be leaky, and
-    of what is carried beside it; and if no squares of numbers overflow. Comparisons of two entries,
-    as pooling makes them, are no such images, nor are sums without a bias of an image and of single
-    values that may vanish: they are left to structure.
+    They do if each layer is a dense image of the layer before (whose units may be leaky) and of the
+    values carried beside it, and if no squares of numbers overflow. Two kinds of images do not
+    count as dense, so that the structure of the graph decides their zeros: comparisons of two
+    entries, as in pooling, and sums without a bias of an image and single values that may vanish.
 
     Parameters
     ----------
     network : GraphNetwork
     magnitude : (d,) ndarray
-        Bound of the coordinates.
+        Bounds of the coordinates.
 
     Examples
     --------
@@ -120,7 +120,7 @@ def chain_of(
 
 
 class _Front(NamedTuple):
-    """A layer's pre-activations, its kinks in the order of their units, and what is carried."""
+    """A layer's pre-activations, its kinks in the order of their units, and the carried values."""
 
     targets: list[int]
     kinks: list[int]
@@ -128,7 +128,7 @@ class _Front(NamedTuple):
 
 
 def _fronts(network: GraphNetwork) -> list[_Front]:
-    """Return the layers with what is carried beside each."""
+    """Return the layers with the values carried beside each."""
     n_layers, depths = len(network.layer_sizes), network.depths
     targets = [[value for value, _, _ in network.targets(layer)] for layer in range(n_layers)]
     kinks: list[list[int]] = [[] for _ in range(n_layers)]
@@ -140,7 +140,7 @@ def _fronts(network: GraphNetwork) -> list[_Front]:
     for number in network.ancestors(value for values in targets for value in values):
         node = network.nodes[number - 1]
         for source in node.sources if isinstance(node, Affine) else ():
-            # What no kink precedes is an image of the input.
+            # Values that no kink precedes are images of the input.
             value = source if depths[source] else 0
             last_use[value] = max(last_use.get(value, 0), depths[number])
     return [
@@ -154,14 +154,14 @@ def _fronts(network: GraphNetwork) -> list[_Front]:
 
 
 class _Block(NamedTuple):
-    """The weights of one value in an image, and bounds of what they are off."""
+    """The weights of one value in an image, and bounds of their errors."""
 
     weights: Matrix
     errors: Matrix
 
 
 class _Image(NamedTuple):
-    """A value as Σ weights @ value + bias, by the numbers of values; None is the identity."""
+    """A value as Σ weights @ value + bias, by the numbers of the values; None is the identity."""
 
     blocks: dict[int, _Block | None]
     bias: NDArray[np.float64]
@@ -169,7 +169,7 @@ class _Image(NamedTuple):
 
 
 def _images(network: GraphNetwork, before: _Front, after: _Front) -> dict[int, _Image] | None:
-    """Return a layer and what is carried beside it as images, or None if it is no dense one."""
+    """Return a layer and its carried values as images, or None if the layer is not a dense one."""
     sizes = {number: network.size_of(number) for number in [*before.kinks, *before.carried]}
     if not _may_be_dense(network, after.targets, sizes):
         return None
@@ -194,10 +194,10 @@ def _images(network: GraphNetwork, before: _Front, after: _Front) -> dict[int, _
 def _ended(
     network: GraphNetwork, k: int, fronts: list[_Front], images: list[dict[int, _Image]]
 ) -> list[int]:
-    """Return which values, carried beside layer k, go into the units of the next layer alone.
+    """Return which values carried beside layer k go into the units of the next layer only.
 
-    What they add to these units is carried instead, unless that is more; not beside the first
-    layer, whose maps come from the network.
+    Their contributions to these units are carried instead, unless these have more entries. This is
+    not done beside the first layer, whose maps come from the network.
     """
     if not 1 <= k < len(fronts) - 1:
         return []
@@ -215,7 +215,7 @@ def _layer(
     images: list[dict[int, _Image]],
     parts: list[list[int]],
 ) -> ChainLayer | None:
-    """Return layer k with what is carried beside it, from those before."""
+    """Return layer k and the values carried beside it, in terms of those before."""
     before, after, of = fronts[k - 1], fronts[k], images[k]
     basis = [*before.kinks, *(v for v in before.carried if v not in parts[k - 1])]
     starts = np.cumsum([0, *map(network.size_of, basis)]).tolist()
@@ -264,9 +264,9 @@ def _image(
     *,
     is_exact: bool = False,
 ) -> _Image | None:
-    """Return Σ factor @ image + bias, or None where products may be too small for floats.
+    """Return Σ factor @ image + bias, or None if products may underflow.
 
-    If `is_exact`, products with entries of factors are not rounded.
+    If `is_exact`, products with entries of the factors are not rounded.
     """
     blocks: dict[int, _Block | None] = {}
     own, error, size = bias, np.zeros(len(bias)), np.zeros(len(bias))
@@ -305,7 +305,7 @@ def _sum(one: _Block | None, other: _Block) -> _Block:
 
 
 def _may_be_dense(network: GraphNetwork, targets: list[int], basis: dict[int, int]) -> bool:
-    """Return whether targets have enough terms to be dense, which is found faster than which."""
+    """Return whether targets have enough terms to be dense, without computing their images."""
     terms = {number: np.ones(size) for number, size in basis.items()}
     for number in network.ancestors(targets, terms):
         node = network.nodes[number - 1]
@@ -318,17 +318,18 @@ def _may_be_dense(network: GraphNetwork, targets: list[int], basis: dict[int, in
 
 
 def _is_dense(image: _Image) -> bool:
-    """Return whether an image mixes many values of one kind, and others one by one."""
+    """Return whether an image sums many entries of one value, and others entry by entry."""
     any_dense = False
     for block in image.blocks.values():
         if block is None:
             continue
         counts = _terms(block.weights)
         n = block.weights.shape[1]
-        # Comparisons of two entries, as pooling makes them, are left to structure.
+        # Comparisons of two entries, as in pooling: the structure of the graph decides their zeros.
         if counts.mean() >= _DENSE * n and (counts.max() > 2 or n <= 2):
             any_dense = True
-        # Without a bias a sum of a value and of units that are all zero is zero where the value is.
+        # Without a bias, a sum of a value and of units that are all zero vanishes where the value
+        # does.
         elif counts.max() > 1 or (image.bias[counts > 0] == 0).any():
             return False
     return any_dense
@@ -346,7 +347,7 @@ def _absolute(matrix: Matrix) -> Matrix:
 
 
 def _is_normal(one: Matrix, other: Matrix) -> bool:
-    """Return whether products of two numbers that are not zero are normal numbers."""
+    """Return whether all products of two non-zero numbers are normal numbers."""
     return _smallest(one) * _smallest(other) >= _SMALLEST_PRODUCT
 
 
@@ -360,7 +361,7 @@ def _dense(matrix: Matrix) -> NDArray[np.float64]:
 
 
 def _norms(errors: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return bounds of the norms of rows, none of whose squares vanish."""
+    """Return bounds of the norms of rows, protected against squares that underflow."""
     largest = errors.max(axis=1, initial=0.0)
     scaled = errors / np.where(largest > 0, largest, 1.0)[:, None]
     norms: NDArray[np.float64] = 1.01 * largest * np.linalg.norm(scaled, axis=1)

@@ -1,10 +1,11 @@
 """Torch in double precision, on the processor.
 
-What a module casts, and where it wants its tensors, plays no part in the function that it is: its
-weights are exact numbers, and its inputs any. This module leaves both out of a forward pass.
+The casts of a module, and the device of its tensors, do not belong to the function that it
+computes: its weights are exact numbers, and its inputs any numbers. Within `InDouble`, a forward
+pass ignores both.
 
-Invariant: torch's hand-over of functions (`torch.overrides`) belongs to the thread; nothing that
-other threads see is changed.
+Invariant: torch's override mechanism (`torch.overrides`) is local to the thread; nothing that other
+threads see is changed.
 
 This module imports torch; it is imported only to read torch modules.
 """
@@ -26,13 +27,13 @@ __all__ = ["InDouble", "alike", "in_double", "leaves", "mapped", "wanted_dtype"]
 class InDouble(TorchFunctionMode):
     """Within a ``with`` block, all of torch computes in double precision and on the processor.
 
-    Casts to other floats and to other devices change nothing. This belongs to the thread.
+    Casts to other floats and to other devices change nothing. Only the current thread is affected.
     """
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        """Take over a function that torch was about to call."""
+        """Call a function in double precision in place of torch."""
         return in_double(func, plain_name(func)[0], args, kwargs or {})
 
 
@@ -60,7 +61,7 @@ def in_double(func: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any
         for key, x in kwargs.items()
         if key not in ("device", "pin_memory")
     }
-    if name in ("to", "cuda", "xpu", "cpu"):  # of whole numbers
+    if name in ("to", "cuda", "xpu", "cpu"):  # of tensors of whole numbers
         dtypes = [x for x in args[1:] if isinstance(x, (torch.dtype, Tensor))]
         args = (args[0], *(dtypes[:1] or [args[0].dtype]))
         func = Tensor.to
@@ -82,7 +83,7 @@ def _is_float(x: Any) -> bool:
 
 
 def leaves(tree: Any) -> list[Any]:
-    """Return what nested containers, and slices, contain."""
+    """Return the leaves of nested containers and slices."""
     if isinstance(tree, dict):
         return [x for child in tree.values() for x in leaves(child)]
     if isinstance(tree, (list, tuple)) and not isinstance(tree, torch.Size):
@@ -105,7 +106,7 @@ def mapped(change: Callable[[Any], Any], tree: Any) -> Any:
 
 
 def alike(container: Any, parts: list[Any]) -> Any:
-    """Return a container of the same kind."""
+    """Return a container of the same kind with other contents."""
     if type(container) in (list, tuple):
         return type(container)(parts)
     if isinstance(container, list):

@@ -1,10 +1,10 @@
-"""Networks of scikit-learn: multi-layer perceptrons, and what a pipeline does before them.
+"""Networks of scikit-learn: multi-layer perceptrons, and the steps of a pipeline before them.
 
 Scalers, principal components and selections of columns are affine; they become the first nodes of
-the graph. Divisions multiply by the rounded reciprocal, and these floats *are* the network from
-then on; their product with the first weights is not rounded where signs are decided.
+the graph. Divisions multiply by the rounded reciprocal, and from then on these floats *are* the
+network; their product with the first weights is not rounded where signs are decided.
 
-scikit-learn is not imported here: whoever has an estimator has it.
+scikit-learn is not imported here: a caller who passes an estimator has imported it.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def network_of_estimator(estimator: Any) -> Network:
     Parameters
     ----------
     estimator : sklearn.base.BaseEstimator
-        Searches for parameters count as the best estimator that they found.
+        A parameter search stands for the best estimator that it found.
 
     Returns
     -------
@@ -82,7 +82,7 @@ def network_of_estimator(estimator: Any) -> Network:
 
 
 def _steps(estimator: Any) -> list[Any]:
-    """Return what is done to the inputs, the perceptron last."""
+    """Return the steps applied to the inputs, the perceptron last."""
     kind = type(estimator).__name__
     if hasattr(estimator, "best_estimator_"):
         return _steps(estimator.best_estimator_)
@@ -116,7 +116,7 @@ def _check_fitted(step: Any, attribute: str) -> None:
 
 
 def _affine(step: Any) -> tuple[NDArray[np.float64] | sparse.csr_array, NDArray[np.float64]]:
-    """Return matrix and shift of a step that transforms its inputs."""
+    """Return the matrix and the shift of a step that transforms its inputs affinely."""
     kind = type(step).__name__
     _check_fitted(step, "n_features_in_")
     n = int(step.n_features_in_)
@@ -178,11 +178,11 @@ def _with_perceptron(perceptron: Any, nodes: Sequence[Affine | Kink]) -> Network
 
 
 def _compare(estimator: Any, perceptron: Any, network: Network) -> None:
-    """Compare with what the estimator predicts at random points."""
+    """Compare the network with the predictions of the estimator at random points."""
     rng = np.random.default_rng(0)
     points: Any = rng.standard_normal((20, network.input_dim))
     names = getattr(estimator, "feature_names_in_", None)
-    if names is not None:  # it was fitted with a table, and warns when it is given an array
+    if names is not None:  # it was fitted with a table, and warns if it gets an array
         points = sys.modules["pandas"].DataFrame(points, columns=names)
     computed = network.predict(np.asarray(points))
     if hasattr(perceptron, "classes_"):

@@ -1,21 +1,23 @@
 """Following the forward pass of a torch module.
 
-The module's own code is run once, on a `Followed` tensor in place of its input. Torch hands every
-function and method that is called with such a tensor to this module, which does the same to a graph
-(`relutopo.networks.tensors`). Nothing is recorded and read later, so the code may ask for shapes,
-build layers, loop and branch as it likes; only what it asks of the *numbers* has no answer.
+The module's own code is run once, on a `Followed` tensor in place of its input. Torch passes every
+function and method that is called with such a tensor to this module, which applies the same
+operation to a graph (`relutopo.networks.tensors`). The operations are applied at once and not
+recorded, so the code may ask for shapes, build layers, loop and branch; only questions about the
+*numbers* have no answer.
 
 Invariants:
 
-- Torch's hand-over (`torch.overrides`) belongs to the thread. Nothing that other threads see is
-  changed: no class, no function, no flag, no random state.
+- Torch's override mechanism (`torch.overrides`) is local to the thread. Nothing that other threads
+  see is changed: no class, no function, no flag, no random state.
 - The batch axis has size 1.
-- A followed tensor is a view of a *store*. What torch does in place is written into the store, and
-  views of the same store see it, as views of memory would. Whether an operation returns a view or
-  new memory is read off from what it does to a tensor of places.
-- An operation that is not understood gives a tensor that carries the reason. It is raised if the
-  output depends on it, or if the code asks for its shape. A sigmoid, a softmax and the like may be
-  the last step: then they are the link, and what follows them may change no number.
+- A followed tensor is a view of a *store*. Operations in place write into the store, and views of
+  the same store see the change, as views of memory would. Whether an operation returns a view or
+  new memory is found by applying it to a tensor of places.
+- An operation that is not understood returns a tensor that carries the reason. The reason is raised
+  if the output depends on that tensor, or if the code asks for its shape. A sigmoid, a softmax and
+  the like may be the last step: then they are the link, and later operations must not change any
+  number.
 
 This module imports torch; it is imported only to read torch modules.
 """
@@ -86,14 +88,14 @@ class Step:
 
 @dataclass(frozen=True)
 class _Linked:
-    """What a link was applied to, and its names in their order."""
+    """The values that a link was applied to, and the names of the link in order."""
 
     signal: Signal
     names: tuple[str, ...]
 
 
 class _Smooth(NotUnderstood):
-    """A function that is understood as the last step only."""
+    """A function that is understood only as the last step."""
 
     def __init__(self, reason: str, linked: _Linked) -> None:
         super().__init__(reason)
@@ -102,7 +104,7 @@ class _Smooth(NotUnderstood):
 
 @dataclass
 class _Store:
-    """The memory of followed tensors: flat values, or the reason why they are not known."""
+    """The memory of followed tensors: flat values, or the reason why they are unknown."""
 
     content: Signal | Step | Exception
 
@@ -120,8 +122,8 @@ class Followed(Tensor):
 
     @staticmethod
     def __new__(cls, following: Following, store: _Store, places: Tensor) -> Followed:
-        """Make a view of a store; `places` says where its entries are."""
-        # Sizes and everything else are asked of `places`: the tensor itself holds nothing.
+        """Make a view of a store; `places` holds the positions of its entries there."""
+        # Sizes and everything else come from `places`: the tensor itself holds no data.
         x: Followed = torch.Tensor._make_wrapper_subclass(cls, (1,), dtype=torch.float64)
         x._following, x._store, x._places = following, store, places
         return x
@@ -130,7 +132,7 @@ class Followed(Tensor):
     def __torch_function__(
         cls, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        """Do the same to the graph, also in threads that the forward pass starts."""
+        """Apply the function to the graph, also in threads that the forward pass starts."""
         (first, *_) = _followed([args, kwargs])
         return first._following.follow(func, args, kwargs or {})
 
@@ -138,28 +140,28 @@ class Followed(Tensor):
     def __torch_dispatch__(  # type: ignore[override]
         cls, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        """Refuse what gets past torch's hand-over, for example compiled functions."""
+        """Refuse functions that bypass torch's override mechanism, such as compiled ones."""
         (first, *_) = _followed([args, kwargs])
         raise first._following.unheard(func)
 
 
 class Following(TorchFunctionMode):
-    """Does to a graph what a forward pass does to tensors, within a ``with`` block.
+    """Applies the operations of a forward pass to a graph, within a ``with`` block.
 
     Parameters
     ----------
     builder : GraphBuilder
-        Takes the nodes.
+        Receives the nodes.
     module : torch.nn.Module
-        Whose forward pass is followed; names places in messages.
+        The module whose forward pass is followed; used to name places in messages.
     operations : mapping
-        By the plain name of a function or method: what to do to the builder, signals, steps and
-        constants, which come as torch takes them.
+        For the plain name of a function or method, the operation on a builder. It takes signals,
+        steps and constants in place of the arguments of torch's function.
     supported : str
-        What there is instead of what is not understood, for messages.
+        The supported operations, for messages.
     allows_constants : bool, default True
         Whether functions of constants alone are called. Otherwise they end the pass with
-        `NotUnderstood`: nothing of the module is changed.
+        `NotUnderstood`, so that nothing in the module changes.
     """
 
     def __init__(
@@ -177,8 +179,8 @@ class Following(TorchFunctionMode):
         self._supported = supported
         self._allows_constants = allows_constants
         self._paths = {id(part): path for path, part in module.named_modules()}
-        # Constants into which something of the input was written, by their address. The constants
-        # are kept, so that no other gets the same address.
+        # Constants into which values that depend on the input were written, by address. The
+        # constants are kept alive, so that no other one gets the same address.
         self._written: dict[int, tuple[Tensor, Followed]] = {}
         self._unheard: UnsupportedModuleError | None = None
         self.link: str | None = None
@@ -194,7 +196,7 @@ class Following(TorchFunctionMode):
         Raises
         ------
         UnsupportedModuleError
-            If the output depends on what is not understood.
+            If the output depends on an operation that is not understood.
         """
         output = self._current(output)
         if not isinstance(output, Followed):
@@ -213,11 +215,11 @@ class Following(TorchFunctionMode):
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        """Take over a function that torch was about to call."""
+        """Follow a function in place of torch."""
         return self.follow(func, args, kwargs or {})
 
     def follow(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Do to the graph what a function does to tensors."""
+        """Apply a function of torch to the graph."""
         name, is_inplace = plain_name(func)
         if self._written:
             args, kwargs = mapped(self._current, (args, kwargs))
@@ -343,7 +345,7 @@ class Following(TorchFunctionMode):
         return self._wrapped(name, result)
 
     def _behind_link(self, content: Any, name: str, args: Any, kwargs: Any) -> Any:
-        """Return what is not understood, with its link if the operation changes no number."""
+        """Return the reason in content, with its link if the operation changes no number."""
         linked = getattr(content, "linked", None)
         is_alone = linked is not None and name == "getitem" and linked.signal.size == 1
         if linked is None or name in _BEHIND_LINKS or is_alone:
@@ -407,7 +409,7 @@ class Following(TorchFunctionMode):
         return Followed(self, x._store, x._places)
 
     def _write(self, target: Any, value: Any) -> Any:
-        """Write into the memory of a tensor, as an operation in place does."""
+        """Write into the memory of a tensor, as operations in place do."""
         if not isinstance(target, Followed):
             if not isinstance(target, Tensor):
                 return self._wrapped("output", value)
@@ -466,13 +468,13 @@ class Following(TorchFunctionMode):
     # Messages
 
     def unheard(self, func: Any) -> UnsupportedModuleError:
-        """Return the error for a function that torch did not hand over; compiled code wraps it."""
+        """Return the error for a function that torch did not pass on; compiled code wraps it."""
         reason = "which compiled code calls; call what it was compiled from"
         self._unheard = self.refusal(plain_name(func)[0], reason)
         return self._unheard
 
     def refusal(self, name: str, reason: str) -> UnsupportedModuleError:
-        """Return the error for an operation that is called right now."""
+        """Return the error for the operation that is being called."""
         what, line = self._place(name)
         if name in ANSWERS:
             return UnsupportedModuleError(
@@ -516,7 +518,7 @@ class Following(TorchFunctionMode):
         return f"the operation {SHOWN.get(name, name)} in {path!r}", line
 
     def run(self, call: Callable[[nn.Module, Tensor], Any]) -> Any:
-        """Run the forward pass, and return the signal of its output, or what else it returns.
+        """Run the forward pass; return the signal of its output, or the output if it has none.
 
         Parameters
         ----------
@@ -526,11 +528,11 @@ class Following(TorchFunctionMode):
         Raises
         ------
         UnsupportedModuleError
-            If the output depends on what is not understood.
+            If the output depends on an operation that is not understood.
         InputError
-            If torch cannot take what it is given.
+            If torch cannot take its arguments.
         Exception
-            As the module's own code does.
+            Any that the module's own code raises.
         """
         x = self.input
         try:
@@ -553,13 +555,13 @@ _BEHIND_LINKS = {
 
 
 def _is_link(name: str, x: Signal, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
-    """Tell whether a function of all outputs is a link."""
+    """Tell whether an operation is a link that is taken over all outputs."""
     if name in ("sigmoid", "tanh"):
         return True
     if name not in LINKS or len(x.shape) != 2:
         return False
     dim = kwargs.get("dim", args[1] if len(args) > 1 else None)
-    # Layers without a dimension take the last of two.
+    # Without a given dimension, layers take the last of two.
     return dim in (1, -1) or (dim is None and name != "argmax")
 
 
@@ -569,7 +571,7 @@ def _first_argument(frame: FrameType) -> Any:
 
 
 def line_of(error: Exception) -> str:
-    """Say on which line of the user's code an error was raised, if on any."""
+    """Say on which line of the user's code an error was raised; empty if on none."""
     line, trace = "", error.__traceback__
     while trace is not None:
         line = _line(trace.tb_frame.f_code.co_filename, trace.tb_lineno) or line
@@ -583,7 +585,7 @@ def _line(path: str, number: int) -> str:
 
 
 def is_torch_layer(module: nn.Module) -> bool:
-    """Whether a module is a layer of torch, no container."""
+    """Whether a module is a layer of torch and not a container."""
     kind = type_before_parametrizations(module)
     return kind.__module__.startswith("torch.nn.") and not isinstance(
         module, (nn.Sequential, nn.ModuleList, nn.ModuleDict)
@@ -612,7 +614,7 @@ def _followed(tree: Any) -> list[Followed]:
 
 
 def _example(x: Any) -> Tensor:
-    """Return a tensor of which properties may be asked."""
+    """Return a tensor that stands in for x when properties are asked for."""
     content = x._store.content
     dtype = torch.bool if isinstance(content, Step) and content.is_boolean else torch.float64
     return torch.empty((), dtype=dtype)

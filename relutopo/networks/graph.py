@@ -2,23 +2,23 @@
 
 Every piecewise linear layer in use is a composition of affine maps and *kinks*, the elementwise
 functions y = (slope_on if z > 0 else slope_off) z. The neurons are the units of the kinks, and a
-layer holds the kinks that lie behind equally many others (on the longest path from the input).
+layer consists of the kinks behind the same number of others (on the longest path from the input).
 
 Values are numbered: value 0 is the input, value i + 1 the result of node i; the last value is the
-output. A node uses earlier values only. One stored matrix serves floats, error bounds and integers.
+output. A node uses only earlier values. One stored matrix serves floats, error bounds and integers.
 
 Rounding
 --------
-Let N be the largest number of products and summands that go into an entry of an affine node.
-With γ_N, the bound X and ``h = |Â| X + |ĉ|`` as in `relutopo.networks.network`, ::
+Let N be the largest number of products and summands of one entry of an affine node. With γ_N, the
+bound X and ``h = |Â| X + |ĉ|`` as in `relutopo.networks.network`, ::
 
     e' = Σ_i |M_i| e_i + γ_N (Σ_i |M_i| h_i + |b|)
 
 bounds the error of a sum of affine images Σ_i M_i s_i + b; a node that only selects, or scales by
 powers of two, adds none. A kink multiplies errors by at most max(|slope_on|, |slope_off|), or
 by the slope of the pattern that is given, and adds one rounding. Heights are enlarged by 2^-600
-wherever they or their errors are not zero, and smaller nonzero weights than 2^-300 are refused:
-so the bound covers underflow too, and it is zero exactly where every product is.
+wherever they or their errors are not zero, and nonzero weights below 2^-300 are refused; so the
+bound covers underflow too, and it is zero exactly where every product is.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ Matrix: TypeAlias = NDArray[np.float64] | sparse.csr_array
 _SMALLEST_WEIGHT = 2.0**-300
 _UNDERFLOW = 2.0**-600
 _LARGEST = 1e140
-"""Squares and products of two numbers up to here do not overflow."""
+"""Squares and products of numbers up to this do not overflow."""
 _NUMBERS_AT_ONCE = 2**20
 
 
@@ -159,7 +159,7 @@ class _IntegerAffine:
 
 @dataclass(frozen=True)
 class _Target:
-    """A value that belongs to a layer, and where its units start there."""
+    """A value that belongs to a layer, and the number of its first unit there."""
 
     value: int
     size: int
@@ -202,7 +202,7 @@ class GraphNetwork(Frozen, Network):
         self.n_outputs = self.nodes[-1].size
         sizes, depths = [input_dim], [0]
         hidden: list[list[_Target]] = []
-        # For each kink, by the number of its value: its layer and its first unit there.
+        # For each kink, by the number of its value: its layer, and its first unit in the layer.
         self._place: dict[int, tuple[int, int]] = {}
         for number, node in enumerate(self.nodes, start=1):
             _check_node(node, number, sizes)
@@ -255,7 +255,7 @@ class GraphNetwork(Frozen, Network):
 
     @cached_property
     def may_vanish(self) -> bool:
-        """Whether a neuron behind others may be zero on a whole region, as it has no bias."""
+        """Whether a neuron behind others has no bias, so that it may vanish on a whole region."""
         for target in (target for layer in self._layers[1:-1] for target in layer):
             node = self.nodes[target.value - 1]
             if not isinstance(node, Affine) or not node.bias.all():
@@ -263,7 +263,7 @@ class GraphNetwork(Frozen, Network):
         return False
 
     def targets(self, layer: int) -> list[tuple[int, int, int]]:
-        """Return what a layer consists of: the number of a value, its size, its first unit."""
+        """Return the values of a layer, each as its number, its size, and its first unit."""
         return [(target.value, target.size, target.start) for target in self._layers[layer]]
 
     def size_of(self, number: int) -> int:
@@ -340,12 +340,12 @@ class GraphNetwork(Frozen, Network):
         *,
         bounded: bool = True,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Evaluate targets and their error bounds, or zeros in place of these.
+        """Evaluate targets and, if `bounded`, their error bounds; otherwise the bounds are zeros.
 
-        Arrays have shape (regions or points, rows, n), where the last row takes the bias; the
+        Arrays have shape (regions or points, rows, n), where the bias is added to the last row; the
         height of an entry is the sum of its rows' absolute values times `weights`. Without
-        patterns the kinks go by the sign of what was computed. What does not depend on the
-        region has leading length 1.
+        patterns, kinks use the sign of the computed value. Arrays that do not depend on the region
+        have leading length 1.
         """
         values, errors = {0: start}, {0: np.zeros((len(start), start.shape[-1]))}
         wanted = self.ancestors([target.value for target in targets])
@@ -404,7 +404,7 @@ class GraphNetwork(Frozen, Network):
         return sorted(number for number in needed if number not in known)
 
     def finished(self, values: Container[int]) -> list[int]:
-        """Return which values nothing else needs, once these are known."""
+        """Return which of the known values no other value needs any more."""
         needed = {
             source
             for number, node in enumerate(self.nodes, start=1)
@@ -427,14 +427,14 @@ class GraphNetwork(Frozen, Network):
                 if isinstance(node, Affine):
                     before = max(values[source] for source in node.sources)
                     values[number] = before + node.integers.shift
-                else:  # starts from what its layer returns
+                else:  # starts from the planes of its layer
                     values[number] = layers[self._place[number][0]] + node.integers[2]
             layers.append(max(values[target.value] for target in targets))
         return values, layers
 
     @property
     def output_exponent(self) -> int:
-        """The exact planes of the outputs are these times two to that power."""
+        """Exponent e such that the exact planes of the outputs are 2^e times their real values."""
         return self._scales[1][-1]
 
     def exact_planes(
@@ -543,11 +543,11 @@ class GraphNetwork(Frozen, Network):
         Parameters
         ----------
         wanted : mapping
-            Number of a value → sorted rows.
+            The sorted rows that are wanted, by the number of the value.
         is_given, given : callable
-            Whether a value's rows are given, and (number, rows) → these rows.
+            Whether a value is given, and a function of (number, rows) that returns its rows.
         one : ndarray
-            What the constant 1 is: a bias times this is added.
+            The constant 1 in the form of a row: biases are added times this.
         """
         needed = dict(wanted)
         for number in range(max(needed), 0, -1):
@@ -587,7 +587,7 @@ def _sources(node: Affine | Kink) -> tuple[int, ...]:
 
 
 def first_equal_rows(matrix: Matrix, bias: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return for each row of an affine map the first one that is equal.
+    """Return for each row of an affine map the first row equal to it.
 
     Examples
     --------
@@ -640,7 +640,7 @@ def _join(needed: dict[int, NDArray[np.int64]], number: int, rows: NDArray[np.in
 def _take_rows(
     indptr: NDArray[np.int32], rows: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the places of the entries of some rows of a CSR matrix, and where each row starts."""
+    """Return the places of the entries of some rows of a CSR matrix, and their row pointer."""
     counts = indptr[rows + 1] - indptr[rows]
     starts = np.cumsum(counts) - counts
     places = np.arange(counts.sum()) + np.repeat(indptr[rows] - starts, counts)

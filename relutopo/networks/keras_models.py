@@ -1,11 +1,11 @@
 """Models of Keras as graphs of affine maps and kinks.
 
 Layers become affine maps and kinks as those of torch modules do
-(`relutopo.networks.torch_modules` says how, and what counts as the network). Keras keeps channels
-last; a convolution sees them moved to the front. The result is compared with the model's own
-forward pass at random points.
+(`relutopo.networks.torch_functions` says how, and which floats count as the network). Keras keeps
+channels last; they are moved to the front for convolutions. The result is compared with the model's
+own forward pass at random points.
 
-Keras is not imported here: whoever has a model has it. This module imports torch.
+Keras is not imported here: a caller who passes a model has imported it. This module imports torch.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ _UNDERSTOOD = (
 
 
 def network_of_keras_model(model: Any, input_shape: Sequence[int] | None = None) -> Network:
-    """Read a sequential or functional model of Keras, as it predicts.
+    """Read a sequential or functional model of Keras, as in its `predict`.
 
     Parameters
     ----------
     model : keras.Model
-        Of one input and one output.
+        With one input and one output.
     input_shape : sequence of int, optional
         Shape of one input without the batch axis, where the model leaves it open.
 
@@ -102,7 +102,7 @@ def _perceptron(model: Any, shape: Sequence[int]) -> ReluNetwork | None:
         return None
     weights: list[Any] = []
     biases: list[Any] = []
-    is_active = True  # what comes next may be Dense
+    is_active = True  # the next layer may be Dense
     for layer in model.layers:
         kind, config = type(layer).__name__, layer.get_config()
         if kind in ("InputLayer", "Dropout"):
@@ -140,7 +140,7 @@ def _branches(model: Any) -> bool:
 
 
 class _Walk:
-    """Goes through the operations of a model in order."""
+    """Applies the operations of a model in order."""
 
     def __init__(self, builder: GraphBuilder) -> None:
         self.builder = builder
@@ -179,12 +179,12 @@ class _Walk:
             ) from None
 
     def activated(self, x: Any, layer: Any) -> Any:
-        """Return the activation of a layer, if it has one."""
+        """Apply the activation of a layer, if it has one."""
         activation = getattr(layer, "activation", None)
         return x if activation is None else self.by_name(x, activation.__name__)
 
     def by_name(self, x: Any, name: str) -> Any:
-        """Return an activation that has a name."""
+        """Apply an activation given by its name."""
         if name in _LINKS:
             self.link = _LINKS[name]
             return x
@@ -212,7 +212,7 @@ def _tensor(variable: Any) -> Tensor:
 
 
 def _channels_first(walk: _Walk, layer: Any, x: Any, to: Callable[[Any], Any]) -> Any:
-    """Apply an operation with the channels on axis 1, wherever the layer has them."""
+    """Apply an operation with the channels on axis 1, wherever the layer keeps them."""
     if getattr(layer, "data_format", None) == "channels_first":
         return to(x)
     rank = len(x.shape)
@@ -222,7 +222,7 @@ def _channels_first(walk: _Walk, layer: Any, x: Any, to: Callable[[Any], Any]) -
 
 
 def _sides(sizes: Sequence[int], kernel: Any, strides: Any, dilations: Any) -> list[int]:
-    """Return the padding "same" on both sides of each axis, the last axis first."""
+    """Return the padding of "same" on both sides of each axis, the last axis first."""
     sides: list[int] = []
     for n, k, s, d in zip(sizes, kernel, strides, dilations, strict=True):
         total = max((-(-n // s) - 1) * s + d * (k - 1) + 1 - n, 0)
@@ -295,7 +295,7 @@ def _pool(largest: bool) -> Callable[[_Walk, Any, Any], Any]:
 def _pooled(
     b: GraphBuilder, x: Any, kernel: Any, strides: Any, pads: Sequence[int], largest: bool
 ) -> Any:
-    """Return the largest entries or the means of windows, of what is inside the input."""
+    """Return the largest entries or the means of windows, over entries inside the input."""
     places = 1 + torch.arange(x.size).reshape(x.shape)
     padded = F.pad(places, list(pads))
     for axis, (k, s) in enumerate(zip(kernel, strides, strict=True)):

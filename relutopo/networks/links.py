@@ -1,7 +1,7 @@
-"""Links: what a model does to its outputs that changes no region and no decision.
+"""Links: final functions of a model's outputs that change no region and no decision.
 
-A link is the last step of a model: a sigmoid, a softmax, an argmax. It is kept beside the network
-by its name, and applied only when the model's own outputs are asked for.
+A link is the last step of a model: a sigmoid, a softmax, an argmax. Its name is kept with the
+network, and it is applied only when the model's own outputs are asked for.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ LINKS: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
 }
 """Links by name: functions of outputs of shape (n, n_outputs).
 
-``log`` and ``complement`` (p becomes the pair 1 - p, p) come behind another link only.
+``log`` and ``complement`` (p becomes the pair 1 - p, p) only follow another link.
 """
 
 
 def apply_link(link: str | None, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return what a model with this link gives.
+    """Return the outputs of a model with this link.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def apply_link(link: str | None, outputs: NDArray[np.float64]) -> NDArray[np.flo
         Names of `LINKS`, joined by commas in the order in which they are applied; None changes
         nothing.
     outputs : (n, n_outputs) ndarray
-        What the network before the link gives.
+        The outputs of the network before the link.
 
     Examples
     --------

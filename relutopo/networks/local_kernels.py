@@ -1,4 +1,4 @@
-"""Compiled kernels for graphs on a block; see `relutopo.networks.local_maps`."""
+"""Compiled kernels for graphs on a block of regions; see `relutopo.networks.local_maps`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Rows", "maps_on_regions", "sparse_rows"]
 
 
 class Rows(NamedTuple):
-    """Entries of a matrix that are not zero, row by row: ptr[i]:ptr[i + 1] are those of row i."""
+    """Non-zero entries of a matrix, row by row: those of row i are at ptr[i]:ptr[i + 1]."""
 
     ptr: NDArray[np.int64]
     columns: NDArray[np.int64]
@@ -21,7 +21,7 @@ class Rows(NamedTuple):
 
 
 def sparse_rows(matrix: NDArray[Any]) -> Rows:
-    """Return the rows of a matrix.
+    """Return the non-zero entries of a matrix, row by row.
 
     Examples
     --------
@@ -51,20 +51,21 @@ def maps_on_regions(
     Parameters
     ----------
     slopes : (n_regions, f) ndarray
-        Of the variables.
+        Slopes of the variables.
     planes : (f + n, d + 1) ndarray
-        A and c of the pre-activations of variables, then of what is wanted.
+        A and c of the pre-activations of the variables, then of the wanted values.
     factors : Rows
-        Their C, of which rows of variables have earlier columns only.
+        C of the same; rows of variables have entries only in earlier columns.
     own : (f + n,) ndarray
-        Bounds of what A, c and C are off, and of what sums round that they begin.
+        Bounds of the errors of A, c and C, including the rounding of the sums that start with them.
     others : (f + n,) ndarray of bool
+        Whether anything besides the variables contributes to a value.
     sets : Rows
         The supports.
     reach : (d + 1,) ndarray
-        Bounds of what the columns of maps are multiplied with.
+        Bounds of the factors of the columns of maps: of |x_i|, and 1.
     rounding, lost : float
-        What sums round, and lose to underflow.
+        Relative rounding error of a sum, and its loss to underflow.
 
     Returns
     -------
@@ -79,7 +80,7 @@ def maps_on_regions(
     for r in range(n_regions):
         for i in range(n_rows):
             slope = slopes[r, i] if i < f else 1.0
-            # What nothing active takes part in is zero, and known to be.
+            # A value whose support has nothing active is known to be zero.
             is_empty = slope == 0.0
             if not is_empty and not others[i]:
                 is_empty = True

@@ -1,31 +1,31 @@
 """A graph of affine maps and kinks on a small part of its input space.
 
-On a block, some neighbouring regions, most neurons keep their sign. What the others give, and
-those whose zeros bound the block, are *local variables* u_1, ..., u_f, in the order of the graph.
-Everything else is affine, so that on the whole block every value of the network is ::
+A block consists of some neighbouring regions. Most neurons keep their sign on it. The results of
+the others, and of those whose zeros bound the block, are *local variables* u_1, ..., u_f, in the
+order of the graph. All else is affine, so on the whole block every value of the network is ::
 
     A x + c + Σ_i C_i u_i
 
 with one A, c and C. One evaluation of the graph, with d + 1 + f columns in place of d + 1, serves
 all regions of the block: on a region u_i = s_i z_i, with the slope s_i that its pattern gives, and
-z_i is of the same form in earlier variables alone. So a region's map takes a product with f rows,
-whatever the network's size, and only for units that may change their sign in the block: the others
-are known from an interval that holds all of their values.
+z_i has the same form in earlier variables alone. So the map of a region takes one product with f
+rows, whatever the network's size, and only for units that may change their sign in the block; the
+sign of the others is known from an interval that contains all of their values.
 
 Structure
 ---------
-The *support* of a value is the set of variables that it is made of, and whether anything else, a
-bias or a neuron that is positive throughout, takes part. It comes from which weights are zero,
-not from numbers. A value in whose support nothing is active on a region is zero there, and known
-to be; so is one at a point where all active variables of its support are zero. What pooling
-compares is decided so: of entries that a kink has set to zero, nothing is ever computed.
+The *support* of a value tells which variables contribute to it, and whether anything else does, a
+bias or a neuron that is positive throughout. It depends on which weights are zero, not on
+computed numbers. If nothing in the support of a value is active on a region, the value is known to
+be zero there; likewise at a point where all active variables of its support are zero. This decides
+comparisons in pooling: entries that a kink has set to zero are never computed.
 
 Rounding
 --------
-The u_i are taken as further inputs, with |u_i| ≤ U_i on the block; so the bounds of
-`relutopo.networks.graph` hold for A, c and C as they stand. They are bounds of
-``|δA x + δc + Σ δC_i u_i|`` at the points of the block. On a region the deviation of z_i goes into
-u_i with the factor s_i, and a sum of f products adds γ_{f+6} times its terms' sizes.
+The u_i are treated as further inputs, with |u_i| ≤ U_i on the block, so the bounds of
+`relutopo.networks.graph` hold for A, c and C unchanged. They bound ``|δA x + δc + Σ δC_i u_i|`` at
+the points of the block. On a region the error of z_i enters u_i with the factor s_i, and a sum of f
+products adds γ_{f+6} times the sizes of its terms.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _Number = TypeVar("_Number", np.float64, np.bool_)
 
 _LEAST = 2.0**-300
 _UNDERFLOW = 2.0**-600
-# More than products lose that are too small for a float, in each entry of a map.
+# More than products can lose by underflow in each entry of a map.
 _LOST = 2.0**-1000
 _ONCE = 1.01
 
@@ -63,9 +63,9 @@ class Place:
     Attributes
     ----------
     low, high : (d,) ndarray
-        A box that holds it.
+        Corners of a box that contains it.
     labels : ndarray of int
-        Neurons on whose zeros its facets lie; other numbers are ignored.
+        Neurons on whose zeros its facets lie; numbers that are not neurons are ignored.
     """
 
     low: _Floats
@@ -82,9 +82,9 @@ class LocalLayer:
     units : (n_units,) ndarray of int64
         The units of the layer that may change their sign in the block.
     is_on : (n_l,) ndarray of bool
-        The other units of the layer that are positive throughout.
+        Whether a unit is not among these, and positive throughout.
     maps : AffineMaps
-        Those of `units`; their errors hold at the points of each region.
+        Maps of `units`; their errors hold at the points of each region.
     """
 
     units: NDArray[np.int64]
@@ -95,19 +95,19 @@ class LocalLayer:
     _active: _Flags
 
     def vanish_at(self, regions: NDArray[np.integer], labels: NDArray[np.integer]) -> _Flags:
-        """Tell which units are zero at points, by structure alone.
+        """Tell which units are zero at points, from structure alone.
 
         Parameters
         ----------
         regions : (n,) ndarray of int
-            A region of the block whose closure has the point.
+            A region of the block whose closure contains the point.
         labels : (n, m) ndarray of int
             Neurons that are zero at the point.
 
         Returns
         -------
         (n, n_units) ndarray of bool
-            False where structure does not tell.
+            False where structure does not decide.
         """
         variables = self._variables
         zero = (variables.neurons == labels[:, :, None]).any(axis=1)
@@ -122,7 +122,7 @@ class LocalLayer:
 
 @dataclass(frozen=True)
 class _Support:
-    """What values are made of: `others`, (n,), or the variables in `sets`, (n, f)."""
+    """Supports of values: whether `others` contribute, (n,), and which variables, `sets` (n, f)."""
 
     others: _Flags
     sets: _Flags
@@ -131,7 +131,7 @@ class _Support:
         return _Support(self.others[rows], self.sets[rows, :n_variables])
 
     def is_empty(self, active: _Flags) -> _Flags:
-        """Return, for each row of active variables, which values have nothing active."""
+        """Return, for each row of active variables, which values have nothing active in them."""
         found: _Flags = active.astype(float) @ self.sets.T.astype(float) == 0
         return found & ~self.others
 
@@ -147,7 +147,7 @@ class _Variables:
     ends : list of int
         Where each kink's variables end.
     planes, factors, errors : (f, d + 1), (f, f), (f,) ndarrays
-        Their pre-activations as A, c and C, and the bounds.
+        Their pre-activations as A, c and C, and error bounds of these.
     support : _Support
     reach : (f,) ndarray
         The bounds U.
@@ -162,7 +162,7 @@ class _Variables:
         self.planes, self.factors = np.zeros((0, d + 1)), np.zeros((0, 0))
         self.support = _Support(np.zeros(0, dtype=bool), np.zeros((0, 0), dtype=bool))
         # With u_i = σ_i z_i + w_i, σ the slope in the middle of the block: z_i in terms of x and w,
-        # what w_i may be at most (the other end of its interval is 0), and the bounds.
+        # the largest w_i (the other end of its interval is 0), and the error bounds.
         self._slopes = self._jumps = self._folded_errors = np.zeros(0)
         self._folded = np.zeros((0, d + 1))
 
@@ -171,13 +171,13 @@ class _Variables:
 
     @property
     def weights(self) -> _Floats:
-        """Bounds of what the columns of values are multiplied with."""
+        """Bounds of the factors of the columns of values: of |x_i|, 1 and |u_i|."""
         return np.concatenate([self._reach, self.reach])
 
     def intervals(
         self, values: _Floats, errors: _Floats
     ) -> tuple[_Floats, _Floats, _Floats, _Floats]:
-        """Return for values, (n, d + 1 + f), intervals that hold them throughout the block.
+        """Return for values, (n, d + 1 + f), intervals that contain them throughout the block.
 
         Returns
         -------
@@ -212,7 +212,7 @@ class _Variables:
         is_on: _Flags,
         is_switching: _Flags,
     ) -> None:
-        """Add a kink's local units: pre-activations as values; those that do not switch `is_on`."""
+        """Add a kink's local units by their pre-activations; `is_on` if they do not switch."""
         (on, off), d, f, n = kink, len(self._middle), len(self), len(neurons)
         center, radius, folded, bounds = self.intervals(values, errors)
         is_fixed = ~is_switching
@@ -249,7 +249,7 @@ class _Variables:
         d = len(self._middle)
         is_zero = ~support.others & ~support.sets.any(axis=1)
         center = values[:, :d] @ self._middle + values[:, d]
-        # A quick bound decides most; what is no number is not known.
+        # A quick bound decides most values; NaN leaves a value open.
         sizes = np.concatenate([self._half, self._rounding * self._reach[-1:], self.reach])
         radius = _ONCE * (np.abs(values) @ sizes + 2 * errors)
         radius += self._rounding * np.abs(values[:, :d]) @ self._reach[:d] + _UNDERFLOW
@@ -279,7 +279,7 @@ class _Variables:
         factors = np.concatenate([self.factors, values[:, d + 1 :]])
         others = np.append(self.support.others, support.others)
         sets = np.concatenate([self.support.sets, support.sets])
-        # Where something else takes part it does not matter which variables do.
+        # Where something else contributes, it does not matter which variables do.
         sets[others] = False
         own = _ONCE * np.append(self.errors, errors) + rounding * (np.abs(planes) @ self._reach)
         maps, bounds, active = maps_on_regions(
@@ -297,7 +297,7 @@ class _Variables:
 
 
 class _Patterns(NamedTuple):
-    """Patterns of regions, packed, and for each neuron the first bit and whether others differ."""
+    """Packed patterns of regions, and for each neuron its first bit and whether any bit differs."""
 
     packed: NDArray[np.uint8]
     first: _Flags
@@ -321,7 +321,7 @@ class _Patterns(NamedTuple):
 
 @dataclass(frozen=True)
 class _Value:
-    """A value of the graph: columns A, c, C as far as it has variables, bounds and support."""
+    """A value of the graph: its columns A, c and C (of its variables), error bounds and support."""
 
     columns: _Floats
     errors: _Floats
@@ -370,12 +370,12 @@ class LocalGraph:
         self._labels = place.labels if network.may_vanish else place.labels[:0]
 
     def layer(self, layer: int, packed: NDArray[np.uint8]) -> tuple[LocalLayer, LocalGraph]:
-        """Return a layer on the block, and the graph evaluated as far as that.
+        """Return a layer on the block, and the graph evaluated up to it.
 
         Parameters
         ----------
         layer : int
-            0..n_layers-1; not before that of an earlier call.
+            0..n_layers-1; not before the layer of an earlier call.
         packed : (R, ≥ layer_offsets[layer] / 8) ndarray of uint8
             Activation patterns of the block's regions, R ≥ 1, packed as in a complex.
         """
@@ -419,7 +419,7 @@ def _input_value(d: int) -> _Value:
 
 
 def _wide(columns: NDArray[_Number], n: int) -> NDArray[_Number]:
-    """Return columns with zeros behind them."""
+    """Return columns, padded with zeros to n."""
     if columns.shape[1] == n:
         return columns
     result = np.zeros((len(columns), n), dtype=columns.dtype)
@@ -442,7 +442,7 @@ def _affine(node: Affine, sources: list[_Value], variables: _Variables) -> _Valu
     d = len(weights) - len(variables) - 1
     widest = max(source.columns.shape[1] for source in sources)
     columns = np.zeros((node.size, widest))
-    # Bounds, and how much of the support: what is no variable, and any variable.
+    # Error bounds, and the parts of the support: anything that is not a variable, and variables.
     sums = np.zeros((node.size, 3))
     for matrix, sizes, source in zip(node.matrices, node.sizes, sources, strict=True):
         image = matrix @ source.columns
@@ -477,11 +477,11 @@ def _kink(
     patterns: _Patterns,
     is_local: _Flags,
 ) -> _Value:
-    """Return a kink's value, of neurons from `first` on."""
+    """Return the value of a kink whose neurons start at `first`."""
     here = slice(first, first + node.size)
     is_on, is_switching = patterns.first[here], patterns.is_switching[here]
     slopes = np.where(is_on, node.slope_on, node.slope_off)
-    # Units that are zero throughout need no variable.
+    # Units that are zero on the whole block need no variable.
     (local,) = np.nonzero(is_local[here] & (is_switching | (slopes != 0)))
     d = len(variables.weights) - len(variables) - 1
     errors = np.abs(slopes) * _spread(node, source, variables.weights)

@@ -1,4 +1,4 @@
-"""What files of models hold: those of `torch.save`, and those of named arrays.
+"""Reading the contents of model files: those of `torch.save`, and those of named arrays.
 
 Invariant: nothing in a file is executed when it is read, unless the caller says that it may be.
 """
@@ -28,11 +28,11 @@ _OTHERS = {
     ".msgpack": "it is a file of Flax; pass flax.serialization.msgpack_restore(bytes), or write it "
     "as safetensors",
 }
-"""Endings of files that other libraries read, and what to do with them."""
+"""Endings of files that other libraries read, and advice for each."""
 
 
 def model_in_file(name: str, trust: bool) -> Any:
-    """Return what a file of `torch.save`, safetensors or `numpy.savez` holds.
+    """Return the content of a file of `torch.save`, safetensors or `numpy.savez`.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def model_in_file(name: str, trust: bool) -> Any:
 
 
 def _refuse_programs(name: str) -> None:
-    """Raise an `InputError` for what `torch.jit.save` and `torch.export.save` write."""
+    """Raise an `InputError` for files of `torch.jit.save` and `torch.export.save`."""
     try:
         if not zipfile.is_zipfile(name):
             return
@@ -106,7 +106,7 @@ def _load_arrays(name: str) -> Any:
 
 
 def _reason(error: Exception) -> str:
-    """Return what an error says, without the advice of torch, which is for other programs."""
+    """Return the message of an error, without torch's advice, which suits other programs."""
     text = (str(error).splitlines() or [""])[0]
     return text if isinstance(error, (ImportError, ValueError)) and text else type(error).__name__
 

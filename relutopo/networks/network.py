@@ -1,10 +1,9 @@
 """Networks as the geometry sees them.
 
-All that the geometry needs of a network is the number of hidden neurons in each layer and, for a
-region whose earlier neurons keep their sign, the affine functions that the next layer's
-pre-activations are there. `Network` is that interface; `ReluNetwork` is the multi-layer
-perceptron with plain arrays, `GraphNetwork` everything else. Layers are numbered 0..n_layers-1;
-layer number n_layers is the output.
+The geometry needs only the number of hidden neurons in each layer and, on a region whose earlier
+neurons keep their sign, the affine maps that give the pre-activations of the next layer. `Network`
+is this interface; `ReluNetwork` is the multi-layer perceptron with plain arrays, `GraphNetwork`
+everything else. Layers are numbered 0..n_layers-1; layer number n_layers is the output.
 
 Rounding
 --------
@@ -18,12 +17,12 @@ fused multiply-add, is off by at most γ_n times the sum of the absolute product
 
 bounds ``|(Â' - A') x + (ĉ' - c')|``, coefficient by coefficient, for all |x| ≤ X. The factor 1.01
 in the code covers the rounding of e itself. The bound is zero exactly where every product is, so a
-neuron that vanishes on a whole region is known to do so.
+neuron that vanishes on a whole region is known to vanish.
 
-The model above excludes underflow. Products of tiny weights may underflow; a network for which
-they could gets an absolute term in its maps, and a smaller X than 2^-100 counts as that. At points
-coordinates and values may be tiny too: there factors that are not zero are enlarged by 2^-500 and
-2^-400, so that each product of two that are not zero adds more to the bound than it can lose.
+This model excludes underflow. If products of weights of a network can underflow, its maps get an
+absolute error term, and any X below 2^-100 is replaced by that number. At points, coordinates and
+values may be tiny too: there non-zero factors are enlarged by 2^-500 and 2^-400, so that each
+product of two non-zero factors adds more to the bound than it can lose.
 """
 
 from __future__ import annotations
@@ -55,8 +54,8 @@ class AffineMaps:
     planes : (R, d + 1, n_l) ndarray
         ``planes[r, :d]`` is A transposed and ``planes[r, d]`` is c, as computed on region r.
     errors : (R, n_l) ndarray
-        Bound of Σ_i |δA_i| X_i + |δc| for the deviations δ from the exact map, where X is the
-        `magnitude` that the maps were asked for.
+        Bound of Σ_i |δA_i| X_i + |δc| for the errors δ of the map, where X is the `magnitude` for
+        which the maps were computed.
     """
 
     planes: NDArray[np.float64]
@@ -75,12 +74,12 @@ class Network(ABC):
     n_outputs : int
         Dimension of the output.
     link : str or None
-        What the model does last and the network does not: ``"sigmoid"``, ``"softmax"`` and others
-        of `relutopo.networks.links.LINKS`. It changes no region and no decision: calls, regions and
-        decisions are those before it; `predict` applies it.
+        The last step of the model, which is not part of the network: ``"sigmoid"``, ``"softmax"``
+        and others of `relutopo.networks.links.LINKS`. It changes no region and no decision: calls,
+        regions and decisions are those before the link; `predict` applies it.
     weight_norm : float or None
-        Root of the sum of the squares of the parameters of the model that it was read from, those
-        of a convolution counted once; None where that is not known.
+        Root of the sum of squares of the parameters of the model that the network was read from,
+        those of a convolution counted once; None if not known.
     """
 
     input_dim: int
@@ -138,7 +137,7 @@ class Network(ABC):
         """Return the outputs, before the link, at points of shape (n, d); shape (n, n_outputs)."""
 
     def predict(self, points: ArrayLike) -> NDArray[np.float64]:
-        """Return what the model gives at points, its link included: probabilities, for example.
+        """Return the outputs of the model at points, its link applied: probabilities, for example.
 
         Parameters
         ----------
@@ -147,7 +146,7 @@ class Network(ABC):
         Returns
         -------
         (n, k) ndarray
-            k is n_outputs, but 1 behind an argmax.
+            k is n_outputs, or 1 if the link ends with an argmax.
 
         Examples
         --------
@@ -200,7 +199,7 @@ class Network(ABC):
         pattern : ndarray of bool
             The region's activation pattern, at least for the earlier layers.
         earlier : sequence of ndarrays of int objects
-            What this method returned for all earlier layers, for all of their units.
+            The results of this method for all earlier layers, for all of their units.
         units : sequence of int, optional
             Neurons of the layer (from 0) whose planes are wanted; all by default.
 
@@ -208,7 +207,7 @@ class Network(ABC):
         -------
         (n_units, d + 1) ndarray of int objects
             Rows are planes (A, C) in the sense of `relutopo.arithmetic.exact`; all planes of one
-            layer share their positive factor, which does not depend on the region.
+            layer have the same positive factor, which does not depend on the region.
         """
 
     def exact_maps(self, pattern: NDArray[np.bool_], n_layers: int) -> list[Integers]:
@@ -219,7 +218,7 @@ class Network(ABC):
         pattern : ndarray of bool
             The region's activation pattern.
         n_layers : int
-            How many layers; len(layer_sizes) + 1 includes the output.
+            Number of layers; len(layer_sizes) + 1 includes the output.
 
         Returns
         -------
@@ -243,7 +242,7 @@ class Network(ABC):
         Returns
         -------
         list of (n, n_l) ndarrays of int objects
-            Values times W times a positive factor that all points share in one layer.
+            Values times W times a positive factor, which is the same for all points of one layer.
         """
 
     @abstractmethod
@@ -278,10 +277,10 @@ class Network(ABC):
             -1, 0 or +1.
         """
         x = as_points(points, self.input_dim)
-        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is open
+        with np.errstate(over="ignore", invalid="ignore"):  # signs that overflow are open
             values, bounds = self.preactivation_bounds(x)
             signs = np.sign(values).astype(np.int8)
-        # A bound of zero means that the value is exact, as that of neurons behind dead ones.
+        # A bound of zero means that the value is exact, as for neurons behind dead ones.
         is_open = ~((np.abs(values) > bounds) & np.isfinite(values)) & (bounds != 0)
         open_rows = np.flatnonzero(is_open.any(axis=1))
         if open_rows.size:
@@ -319,12 +318,12 @@ class Network(ABC):
     def equal_outputs(self) -> NDArray[np.int64]:
         """Return for each output the first one that has the same weights and bias, (n_outputs,).
 
-        By default every output is taken for one of its own.
+        By default no two outputs count as equal.
         """
         return np.arange(self.n_outputs)
 
     def margins(self, points: ArrayLike) -> NDArray[np.float64]:
-        """Return how far the greatest output is above the second; of one output its modulus.
+        """Return the greatest output minus the second greatest; for one output, its modulus.
 
         Parameters
         ----------
@@ -333,7 +332,7 @@ class Network(ABC):
         Returns
         -------
         (n,) ndarray
-            Not negative; zero where the network decides for no class alone.
+            Not negative; zero where greatest outputs tie.
 
         Examples
         --------
@@ -350,9 +349,9 @@ class Network(ABC):
         return differences
 
     def decision_values(self, points: ArrayLike) -> NDArray[np.float64]:
-        """Return f(x) whose sign is the network's decision between two classes.
+        """Return f(x), whose sign is the network's decision between two classes.
 
-        One output is taken as it is; of two outputs the difference, second minus first.
+        A single output is f itself; for two outputs f is their difference, second minus first.
 
         Parameters
         ----------

@@ -1,15 +1,15 @@
 """ONNX files as graphs of affine maps and kinks.
 
 Operators become affine maps and kinks (`relutopo.networks.onnx_operators`), as those of torch
-modules do; what counts as the network is said in `relutopo.networks.torch_modules`. Floats of every
-kind are read as the double-precision numbers that they are, and casts between floats change
-nothing: rounding in between is no part of the network.
+modules do; `relutopo.networks.torch_functions` says which floats count as the network. Floats of
+every kind are read exactly, as numbers in double precision, and casts between floats change
+nothing: intermediate rounding is not part of the network.
 
-The first axis of the input is a batch only where the file leaves its size open, or the caller says
-so. Rows of a batch must not see each other.
+The first axis of the input is a batch only if the file leaves its size open, or the caller says
+so. Rows of a batch must not influence each other.
 
 Every network is compared with the model at random points, in double precision by the reference
-implementation of the `onnx` package. Where that one fails, or differs, onnxruntime decides.
+implementation of the `onnx` package. If that fails or differs, onnxruntime decides.
 
 This module imports onnx and torch; `relutopo.as_network` imports it when it is given an ONNX file.
 """
@@ -57,7 +57,7 @@ __all__ = ["network_of_onnx"]
 
 _N_POINTS = 5
 _SINGLE_PRECISION = 1e-4
-"""By how much onnxruntime may differ, relative to the largest output; for half precision more."""
+"""Tolerance for onnxruntime, relative to the largest output; larger for half precision."""
 _HALF_PRECISION = 2e-2
 
 
@@ -74,19 +74,18 @@ def network_of_onnx(
     ----------
     path : path-like
     input_shape : sequence of int, optional
-        Shape of one input without the batch axis; by default as the file says. Where the file
-        fixes a first axis above 1, this tells whether it is a batch: it is one if this shape is
-        shorter.
+        Shape of one input without the batch axis; by default as the file says. If the file fixes a
+        first axis above 1, that axis is a batch exactly if this shape is shorter.
     output : str or int, optional
-        Name or number of the output that is read, where there are several; the name of any value
-        inside the model will do.
+        Name or number of the output to read, if there are several; also the name of any value
+        inside the model.
     fixed : mapping of str to array_like, optional
-        Values of all inputs but one, where there are several.
+        Values of all inputs but one, if there are several.
 
     Returns
     -------
     GraphNetwork
-        A sigmoid, softmax or the like that comes last is its link.
+        Its link is a sigmoid, softmax or the like that comes last.
 
     Raises
     ------
@@ -171,7 +170,7 @@ def _fixed_values(model: Any, fixed: Mapping[str, ArrayLike], name: str) -> dict
             dtype = helper.tensor_dtype_to_np_dtype(kind.elem_type)
             array = np.asarray(value).astype(dtype)
             sizes = _sizes(inputs[key])
-            if sizes and not array.ndim:  # one number for every entry
+            if sizes and not array.ndim:  # one number for all entries
                 array = np.full([size or 1 for size in sizes], array)
             if sizes is not None and array.ndim == len(sizes) - 1 and sizes[0] in (None, 1):
                 array = array[None]
@@ -223,11 +222,11 @@ _LINKS = {
     "Log": "log",
 }
 _PASSING = {"Cast", "CastLike", "Dropout", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"}
-"""What may stand behind a link, and changes no number."""
+"""Operators that may follow a link, because they change no number."""
 
 
 def _before_names(part: Any, output: str) -> str:
-    """Return the value before columns get the names of classes."""
+    """Return the value before the step that gives columns the names of classes."""
     for node in part.graph.node:
         if node.op_type == "ZipMap" and output in node.output:
             return str(node.input[0])
@@ -235,7 +234,7 @@ def _before_names(part: Any, output: str) -> str:
 
 
 def _before_link(part: Any, output: str) -> tuple[str, str | None]:
-    """Return the value before the last steps of a model, and what those are."""
+    """Return the value before the link of a model, and the names of its steps."""
     makers = {name: node for node in part.graph.node for name in node.output}
     plain = {t.name for t in part.graph.initializer} | {
         name for node in part.graph.node if node.op_type == "Constant" for name in node.output
@@ -260,7 +259,7 @@ def _before_link(part: Any, output: str) -> tuple[str, str | None]:
 
 
 def _complemented(node: Any, makers: Mapping[str, Any]) -> str | None:
-    """Return p if a node joins 1 - p and p."""
+    """Return the name of p if a node joins 1 - p and p."""
     if len(node.input) == 2:
         first, second = node.input
         maker = makers.get(first)
@@ -289,11 +288,11 @@ class _Layout:
     shape : tuple of int
         Shape of the tensor that one point becomes.
     batch : int or None
-        Size of the batch axis, which is the first one: 0 if it is open, None if there is none.
+        Size of the batch axis, which is the first: 0 if it is open, None if there is none.
     is_guess : bool
-        Whether the shape may be wrong.
+        Whether the shape is a guess, which may be wrong.
     may_be_batch : bool
-        Whether the first axis may still be a batch.
+        Whether the first axis may turn out to be a batch.
     """
 
     shape: tuple[int, ...]
@@ -302,7 +301,7 @@ class _Layout:
     may_be_batch: bool = False
 
     def tensor(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return points as one input: rows of a batch, or a single point."""
+        """Return points as one input of the model: rows of a batch, or a single point."""
         return points.reshape(len(points) * self.shape[0] if self.shape else 1, *self.shape[1:])
 
 
@@ -343,7 +342,7 @@ def _layout_as_told(
     if not sizes and math.prod(given) == 1:
         return _Layout((), None)
     if sizes and None not in sizes[1:]:
-        # Flat inputs, and other shapes of as many entries, stand for the declared shape.
+        # Flat inputs, and other shapes with as many entries, mean the declared shape.
         known = tuple(n or 1 for n in sizes)
         if math.prod(given) == math.prod(known[1:]):
             is_single = len(given) == len(sizes) or sizes[0] == 1
@@ -365,7 +364,7 @@ def _layout_as_told(
 def _rows_are_joined(
     shape: tuple[int, ...], run: Callable[[NDArray[np.float64]], NDArray[np.float64]]
 ) -> bool:
-    """Whether an output depends on several rows of the input, so that these are no batch."""
+    """Whether an output depends on several rows of the input, so that these are not a batch."""
     rng = np.random.default_rng(0)
     try:
         for row in range(min(shape[0], _N_POINTS)):
@@ -427,7 +426,7 @@ class _Reading:
             results = self._results(node)
             self._values.update(zip(node.output, results, strict=False))
             for name in needs_of(node) - kept:
-                if uses[name] == i:  # nobody asks for it again
+                if uses[name] == i:  # not used again
                     self._values.pop(name, None)
 
     def _results(self, node: Any) -> Sequence[Any]:
@@ -485,7 +484,7 @@ class _Reading:
             ) from error
 
     def _branch(self, node: Any, condition: Any) -> list[Any]:
-        """Read the branch of an If that is taken whatever the input is."""
+        """Read the branch of an If whose condition does not depend on the input."""
         if not isinstance(condition, Tensor):
             raise NotUnderstood("whose condition depends on the input: not continuous")
         attributes = attributes_of(node)
@@ -534,12 +533,12 @@ _Alike = Callable[[NDArray[np.float64], NDArray[np.float64]], bool]
 
 
 class _Precision(NamedTuple):
-    """How exactly a model is computed.
+    """The precision in which a model is computed.
 
     Attributes
     ----------
     most : float
-        By how much outputs may differ, relative to the largest one.
+        Tolerance for outputs, relative to the largest one.
     unit : float
         Relative rounding error of a number.
     """
@@ -549,7 +548,7 @@ class _Precision(NamedTuple):
 
 
 def _precision(source: Any) -> _Precision:
-    """Return that of the model's own numbers."""
+    """Return the precision of the model's own numbers."""
     kinds = require("onnx", "reading an ONNX file").TensorProto
     is_half = source.type.tensor_type.elem_type in (kinds.FLOAT16, kinds.BFLOAT16)
     return (
@@ -560,7 +559,7 @@ def _precision(source: Any) -> _Precision:
 def _compare(
     network: GraphNetwork, layout: _Layout, run: _Run, plain: _Run, own: _Precision, name: str
 ) -> None:
-    """Refuse a network that does not give what the model gives."""
+    """Refuse a network whose outputs differ from those of the model."""
     reasons = []
     for evaluate, precision in ((run, _Precision(1e-9, UNIT_ROUNDOFF)), (plain, own)):
         try:
@@ -586,7 +585,7 @@ def _compare(
 def _difference(
     network: GraphNetwork, layout: _Layout, evaluate: _Run, precision: _Precision
 ) -> str | None:
-    """Return how a network differs from a model, or None."""
+    """Return in words how a network differs from a model, or None."""
     n = layout.batch or _N_POINTS
     points = np.random.default_rng(0).standard_normal((n, network.input_dim))
     computed = network(points)
@@ -602,14 +601,14 @@ def _difference(
     except NotRun:
         if layout.batch:
             raise
-        return None  # exported for one row at a time
+        return None  # the model was exported for one row at a time
     return (
         None if _has_rows(together, computed, are_alike) else "rows of a batch are not kept apart"
     )
 
 
 def _has_rows(together: NDArray[np.float64], rows: NDArray[np.float64], are_alike: _Alike) -> bool:
-    """Whether an output of several rows is made of these, along any of its axes."""
+    """Whether the output for several rows consists of those for each, along any of its axes."""
     if together.size != rows.size:
         return False
     axes = [axis for axis, size in enumerate(together.shape) if size == len(rows)]
@@ -618,7 +617,7 @@ def _has_rows(together: NDArray[np.float64], rows: NDArray[np.float64], are_alik
 
 
 def _comparison(network: Network, points: NDArray[np.float64], precision: _Precision) -> _Alike:
-    """Return what tells whether outputs at points are those of a network."""
+    """Return a function that tells whether two outputs at points agree up to rounding."""
     most, unit = precision
     allowed = cache(lambda: roundoff(network, points, unit))
 
@@ -628,7 +627,7 @@ def _comparison(network: Network, points: NDArray[np.float64], precision: _Preci
             return False
         if np.allclose(x, y, rtol=most, atol=most * size):
             return True
-        return bool(np.abs(x - y).max(initial=0.0) <= allowed())  # large numbers have cancelled
+        return bool(np.abs(x - y).max(initial=0.0) <= allowed())  # large numbers may have cancelled
 
     return are_alike
 
@@ -636,7 +635,7 @@ def _comparison(network: Network, points: NDArray[np.float64], precision: _Preci
 def _compare_link(
     network: GraphNetwork, layout: _Layout, run: _Run, plain: _Run, own: _Precision, name: str
 ) -> None:
-    """Refuse a link that is not what the model does last."""
+    """Refuse a link that differs from the last steps of the model."""
     points = np.random.default_rng(0).standard_normal(
         (layout.batch or _N_POINTS, network.input_dim)
     )

@@ -1,7 +1,7 @@
-"""ONNX models before they are read: opened, checked, cut, in double precision, and run.
+"""ONNX models before they are read: opened, checked, cut, put into double precision, and run.
 
 The reference implementation of the `onnx` package runs single operators on constants, and whole
-models to compare with. Its errors never leave this module as they are.
+models for comparison. Its errors never leave this module unchanged.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 _OLDEST = 7
-"""From this operator set on, shapes are broadcast as everywhere else."""
+"""From this operator set on, shapes are broadcast as in NumPy."""
 
 
 _NEWEST = 99
@@ -56,7 +56,7 @@ def open_model(path: str | os.PathLike[str]) -> Any:
     Raises
     ------
     InputError
-        If the file cannot be read, or is no valid model.
+        If the file cannot be read, or is not a valid model.
     """
     onnx = require("onnx", "reading an ONNX file")
     name = os.fspath(path)
@@ -94,7 +94,7 @@ def open_model(path: str | os.PathLike[str]) -> Any:
 
 
 def _names(graph: Any) -> Iterator[object]:
-    """Yield all names; protobuf gives bytes for what is no text."""
+    """Yield all names; protobuf gives bytes for a name that is not text."""
     yield graph.name
     for node in graph.node:
         yield from (node.name, node.op_type, node.domain, *node.input, *node.output)
@@ -109,7 +109,7 @@ def _names(graph: Any) -> Iterator[object]:
 
 
 def _check_functions(model: Any, name: str) -> None:
-    """Refuse functions that become too many nodes when they are inlined."""
+    """Refuse functions that give too many nodes when they are inlined."""
     functions = {(f.domain, f.name): f for f in model.functions}
     sizes: dict[tuple[str, str], int] = {}
 
@@ -135,12 +135,12 @@ def array_of(tensor: Any, name: str) -> NDArray[Any]:
     Raises
     ------
     InputError
-        If they are not as many as the tensor declares.
+        If there are not as many as the tensor declares.
     """
     onnx = require("onnx", "reading an ONNX file")
     try:
         return np.asarray(onnx.numpy_helper.to_array(tensor))
-    except Exception as error:  # NumPy's errors, onnx's own, and those of types that are not known
+    except Exception as error:  # errors of NumPy, of onnx, and of unknown types
         raise InputError(
             f"{name!r} cannot be read as an ONNX model ({_sentence(error)}, in the tensor "
             f"{tensor.name[:60]!r}); export it again"
@@ -176,7 +176,7 @@ def _inner(node: Any) -> list[Any]:
 
 
 def needs_of(node: Any) -> set[str]:
-    """Return the names that a node takes from the graph around it."""
+    """Return the names that a node uses from the graph around it."""
     names = {name for name in node.input if name}
     for graph in _inner(node):
         own = {x.name for x in graph.input} | {x.name for x in graph.initializer}
@@ -187,7 +187,7 @@ def needs_of(node: Any) -> set[str]:
 
 
 def _sort(graph: Any) -> None:
-    """Put the nodes of a graph in an order in which each comes after what it needs."""
+    """Sort the nodes of a graph so that each comes after the nodes it needs."""
     maker = {name: i for i, node in enumerate(graph.node) for name in node.output}
     needs = [{maker[name] for name in needs_of(node) if name in maker} for node in graph.node]
     users: list[list[int]] = [[] for _ in needs]
@@ -209,7 +209,7 @@ def _sort(graph: Any) -> None:
 
 
 def _in_good_form(onnx: Any, model: Any) -> Any:
-    """Return a model without what the checker misses though nothing depends on it."""
+    """Return a copy with the fields that the checker requires although nothing depends on them."""
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     copy.ir_version = min(max(copy.ir_version, 4), onnx.IR_VERSION)
@@ -230,7 +230,7 @@ def cut_at(model: Any, output: str, fixed: Mapping[str, NDArray[Any]]) -> Any:
     ----------
     model : ModelProto
     output : str
-        Name of a value, which becomes the only output.
+        Name of the value that becomes the only output.
     fixed : mapping of str to ndarray
         Inputs that become constants.
     """
@@ -435,7 +435,7 @@ def run_runtime(model: Any, feeds: Mapping[str, NDArray[Any]]) -> NDArray[np.flo
         kinds = {x.name: _NUMPY_TYPES[x.type] for x in session.get_inputs()}
         output = session.run(None, {k: x.astype(kinds[k]) for k, x in feeds.items()})[0]
         return np.asarray(output, dtype=np.float64)
-    except Exception as error:  # it has errors of its own, which do not share a class
+    except Exception as error:  # its own errors do not share a class
         raise NotRun(_sentence(error)) from error
 
 
@@ -454,7 +454,7 @@ def run_node(
     inputs : sequence of ndarray, list or None
         One for each input of the node; None for those that are left out.
     **attributes
-        In place of those of the node.
+        Attributes that replace those of the node.
 
     Raises
     ------

@@ -1,10 +1,10 @@
 """ONNX operators as affine maps and kinks, in all their forms from operator set 7 on.
 
-What an operator gets are signals (`relutopo.networks.tensors.Signal`), comparisons of signals
+The inputs of an operator are signals (`relutopo.networks.tensors.Signal`), comparisons of signals
 (`relutopo.networks.following.Step`), constants (torch tensors), lists of these for sequences, and
-None for what is left out. Whatever only moves entries is done by
-the reference implementation of the `onnx` package, at the operator set of the file, to a tensor of
-places: so defaults, attributes that became inputs, and negative axes are those of the file.
+None for inputs that are left out. Operators that only move entries are applied to a tensor of
+places by the reference implementation of the `onnx` package, at the operator set of the file, so
+that defaults, attributes that became inputs, and negative axes are as in the file.
 
 This module imports torch; it is imported only to read ONNX files.
 """
@@ -31,14 +31,14 @@ __all__ = ["OPERATORS", "Operation", "apply"]
 
 @dataclass(frozen=True)
 class Operation:
-    """One operator of a file, where it is applied to what depends on the input.
+    """One operator of a file, applied to values that depend on the input.
 
     Attributes
     ----------
     kind : str
         Name of the operator.
     attributes : dict
-        As the file has them.
+        As in the file.
     builder : GraphBuilder
     opset : int
         Operator set of the file.
@@ -49,8 +49,8 @@ class Operation:
     n_outputs : int
         How many outputs are named.
     evaluate : callable
-        Runs the operator on arrays by the reference implementation, with other attributes where
-        they are passed by name.
+        Runs the operator on arrays by the reference implementation; attributes passed by name
+        replace those of the file.
     """
 
     kind: str
@@ -69,7 +69,7 @@ class Operation:
 
 
 def apply(operation: Operation, inputs: Sequence[Any]) -> Sequence[Any]:
-    """Return the outputs of an operator; raise `NotUnderstood` with the reason if it has none.
+    """Return the outputs of an operator; raise `NotUnderstood` with the reason if it is not known.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def _reason_against(kind: str) -> str:
 
 
 def _rows_of_one(operation: Operation, inputs: Sequence[Any]) -> list[Any]:
-    """Replace constants with equal rows for a fixed batch by their first row."""
+    """Replace constants that repeat one row for a fixed batch by that row."""
     rank = max((len(x.shape) for x in inputs if isinstance(x, Signal)), default=0)
     rows = []
     for x in inputs:
@@ -255,7 +255,7 @@ def _cumsum(s: Operation, x: Any, axis: Any) -> Signal:
 
 
 def _for_each_row(s: Operation, x: Any, of_one: Callable[[Signal], Signal]) -> Signal:
-    """Apply an operation on tensors whose first axis is 1 to those with more rows."""
+    """Apply an operation for tensors whose first axis is 1 to each row of a longer tensor."""
     x = _signal(x)
     if x.shape[0] == 1:
         return of_one(x)
@@ -299,12 +299,12 @@ def _conv_transpose(s: Operation, x: Any, weight: Any, bias: Any = None) -> Sign
         sides = list(zip(pads[:rank], pads[rank:], strict=True))
     else:
         totals = [f - w for f, w in zip(full, wanted[-rank:], strict=True)]
-        # A result that is longer than the full one is so at its end.
+        # A result longer than the full one is extended at its end.
         sides = [(max(0, t) // 2, t - max(0, t) // 2) for t in totals]
         if mode == "SAME_LOWER":
             sides = [(t - max(0, t) // 2, max(0, t) // 2) if t > 0 else (0, t) for t in totals]
     out = [f - low - high for f, (low, high) in zip(full, sides, strict=True)]
-    # Each convolution is the transposed matrix of one that goes the other way.
+    # The matrix of a transposed convolution is the transpose of that of a convolution.
     n_out = weight.shape[1] * group
     back = GraphBuilder((n_out, *out))
     image = back.convolution(back.input, weight.double(), None, strides, sides, dilations, group)
@@ -388,7 +388,7 @@ def _bound(x: Any) -> float | None:
 
 
 _LARGEST_FLOAT = float(np.finfo(np.float32).max)
-"""What stands for no bound in files of older operator sets."""
+"""The number that means "no bound" in files of older operator sets."""
 
 
 def _extreme(s: Operation, largest: bool, x: Any, *others: Any) -> Any:
@@ -521,7 +521,7 @@ def _cast(s: Operation, x: Any, like: Any = None) -> Any:
         is_float = like.dtype.is_floating_point
     else:
         is_float = s.kind == "CastLike" or s.attributes["to"] == _DOUBLE
-    if isinstance(x, Step):  # truth values become numbers 0 and 1
+    if isinstance(x, Step):  # truth values become the numbers 0 and 1
         return x if is_float or x.is_boolean else _signal(x)
     if not is_float:
         raise NotUnderstood("which rounds to whole numbers or truth values: not continuous")
@@ -529,11 +529,11 @@ def _cast(s: Operation, x: Any, like: Any = None) -> Any:
 
 
 _DOUBLE = 11
-"""What ``TensorProto.DOUBLE`` is; all floats of a model are double when it is read."""
+"""The value of ``TensorProto.DOUBLE``; all floats of a model are double when it is read."""
 
 
 def _by_shape(s: Operation, *inputs: Any) -> Any:
-    """Run an operator to which only the shape of its first input matters."""
+    """Run an operator whose result depends only on the shape of its first input."""
     x, *others = inputs
     arrays = [np.zeros(tuple(_signal(x).shape)), *(_constant(y, "an argument") for y in others)]
     return tuple(torch.from_numpy(np.array(y)) for y in s.evaluate(arrays))
@@ -547,7 +547,7 @@ def _resize(s: Operation, x: Any, *others: Any) -> Any:
         raise NotUnderstood("which crops")
     if s.get("mode", "nearest") == "nearest":
         return _moved(0)(s, x, *others)
-    # Interpolation goes along one axis after the other, and treats all maps alike.
+    # Interpolation runs along one axis after the other, and is the same for all maps.
     n_maps = math.prod(_signal(x).shape[:2])
     axes = s.get("axes", list(range(len(x.shape))))
     if any(axis % len(x.shape) < 2 for axis in axes[-len(x.shape) + 2 :]):
@@ -708,7 +708,7 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "ai.onnx.ml.FeatureVectorizer": _features,
     "ai.onnx.ml.Scaler": _scaler,
 }
-"""What each operator does with an `Operation` and its inputs."""
+"""For each operator, a function of an `Operation` and its inputs that returns the outputs."""
 
 _SMOOTH = frozenset(
     [

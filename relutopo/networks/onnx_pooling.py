@@ -1,7 +1,7 @@
-"""Pooling in ONNX files: which windows there are, and what the result is by torch's own pooling.
+"""Pooling in ONNX files: the windows, and a reference that uses torch's own pooling.
 
 The reference implementation of the `onnx` package fails on many settings of MaxPool and
-AveragePool, and differs from onnxruntime on others. It takes the operators defined here instead.
+AveragePool, and differs from onnxruntime on others. So it uses the operators defined here instead.
 
 This module imports torch; it is imported only to read ONNX files.
 """
@@ -73,7 +73,7 @@ def _settings(
     strides, dilations = (attributes.get(key, [1] * rank) for key in ("strides", "dilations"))
     extents = tuple(shape[2:])
     sides = sides_of(attributes, extents, kernel, strides, dilations)
-    # With SAME the number of windows is fixed.
+    # With SAME padding the number of windows is fixed.
     is_same = attributes.get("auto_pad", b"NOTSET").startswith(b"SAME")
     ceil_mode = bool(attributes.get("ceil_mode", 0)) and not is_same
     return extents, kernel, strides, dilations, sides, ceil_mode
@@ -100,7 +100,7 @@ def reference_operators() -> list[type]:
 
 
 def _pooled(attributes: dict[str, Any], x: NDArray[Any], *, largest: bool) -> NDArray[Any]:
-    """Pool by torch, which knows one padding on both sides: it is made beforehand."""
+    """Pool by torch. Its padding is equal on both sides, so the input is padded beforehand."""
     extents, kernel, strides, dilations, sides, ceil_mode = _settings(attributes, x.shape)
     maps = torch.tensor(x).double().reshape(-1, 1, *extents)
     beyond = [0] * len(kernel)

@@ -1,7 +1,7 @@
-"""What ONNX files may ask for: sizes are compared and predicted before anything of them is made.
+"""Limits for ONNX files: sizes are compared and predicted before anything is allocated.
 
-Invariants: no data outside the folder of a file are read; the numbers of a tensor are as many as
-its shape says; what an operator makes is bounded before it runs, and nothing runs without end.
+Invariants: no data outside the folder of a file is read; a tensor has as many numbers as its shape
+says; the size of an operator's result is bounded before it runs, and nothing runs without end.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ __all__ = ["Bounds", "load_model_proto"]
 
 _MOST_TIMES, _FEW = 4, 2**26
 _BYTES_OF_TENSORS, _BYTES_OF_MATRICES = 64, 24
-"""What an entry takes in all: of a tensor, in double precision, as an index, in a few copies; of a
-sparse matrix."""
+"""Bytes for one entry: of a tensor (in double precision, as an index, in a few copies); of a sparse
+matrix."""
 _MOST_RANK = 32
 _UNBOUNDED = frozenset(
     {
@@ -31,17 +31,17 @@ _UNBOUNDED = frozenset(
         "Scan", "SequenceMap", "Upsample",
     }
 )  # fmt: skip
-"""Operators whose results are random, or of sizes that are not predicted here, or that loop."""
+"""Operators that are random, that loop, or whose result has a size that is not predicted here."""
 
 
 def load_model_proto(onnx: Any, path: str | os.PathLike[str]) -> Any:
-    """Return the model in an ONNX file, with the data that it keeps in other files.
+    """Return the model in an ONNX file, including the data that it keeps in other files.
 
     Raises
     ------
     ValueError, OSError, and others of onnx and protobuf
-        If the file is damaged, declares what it does not hold, or names data elsewhere. Whoever
-        calls says what was expected.
+        If the file is damaged, declares more than it holds, or names data in another folder. The
+        caller adds what was expected.
     """
     room = Room()
     room.check(4 * os.path.getsize(path), f"reading {os.fspath(path)!r}", "take a smaller file")
@@ -60,7 +60,7 @@ def load_model_proto(onnx: Any, path: str | os.PathLike[str]) -> Any:
             total += held
         else:
             held = tensor.ByteSize()
-        # A number takes a bit at least.
+        # A number takes at least one bit.
         if declared > 8 * held:
             raise ValueError(
                 f"tensor {tensor.name[:60]!r} declares {declared} numbers in {readable(held)}"
@@ -94,7 +94,7 @@ def _tensors(graph: Any) -> Iterator[Any]:
 
 
 def _external(tensor: Any, folder: Path) -> tuple[Path, int]:
-    """Return the file that has the numbers of a tensor, and how many bytes of it they are."""
+    """Return the file that holds the numbers of a tensor, and how many bytes they take there."""
     entries = {entry.key: entry.value for entry in tensor.external_data}
     location = entries.get("location", "")
     file = folder / location
@@ -122,19 +122,19 @@ def _external(tensor: Any, folder: Path) -> tuple[Path, int]:
 
 
 class Bounds:
-    """Bounds of what operators make, one after the other; all of it is kept.
+    """Bounds for the results of operators, all of which are kept.
 
     Parameters
     ----------
     name : str
-        Of the file, for messages.
+        Name of the file, for messages.
     """
 
     def __init__(self, name: str) -> None:
         self._name, self._room, self._n_bytes = name, Room(), 0
 
     def add(self, n_entries: int, what: str, bytes_each: int = _BYTES_OF_TENSORS) -> None:
-        """Count entries; raise a `LimitReachedError` if all so far are too many."""
+        """Count entries; raise a `LimitReachedError` if there are too many so far."""
         self._n_bytes += bytes_each * n_entries
         self._room.check(
             self._n_bytes,
@@ -150,15 +150,15 @@ class Bounds:
         *,
         is_constant: bool,
     ) -> str:
-        """Count what an operator makes; return why it cannot be bounded, or nothing.
+        """Count the result of an operator; return why it cannot be bounded, or an empty text.
 
         Parameters
         ----------
         op_type : str
         attributes : mapping
         inputs : sequence
-            What has a shape, lists of it, None for inputs that are left out; those that say how
-            large the result is are tensors.
+            Objects with a shape, lists of these, or None for inputs that are left out. Inputs that
+            determine the size of the result must be tensors.
         is_constant : bool
             Whether no input depends on the input of the network.
         """
@@ -171,7 +171,7 @@ class Bounds:
 
 
 def _entries(op_type: str, attributes: Mapping[str, Any], inputs: Sequence[Any]) -> int:
-    """Return how many entries a result has at most, those of the work on it included."""
+    """Return the largest number of entries of a result, temporary arrays included."""
     given = [y for x in inputs for y in (x if isinstance(x, list) else [x]) if y is not None]
     shapes = [tuple(map(int, x.shape)) for x in given]
     sizes = [math.prod(shape) for shape in shapes]
@@ -200,7 +200,7 @@ def _entries(op_type: str, attributes: Mapping[str, Any], inputs: Sequence[Any])
     if op_type in makers:
         try:
             return makers[op_type]() + sum(sizes)
-        except AttributeError:  # a size that depends on the input, which no operator takes
+        except AttributeError:  # a size that depends on the input, which is refused anyway
             return sum(sizes)
     return _broadcast(shapes) + sum(sizes)
 
@@ -222,14 +222,14 @@ def _length(start: float, limit: float, step: float) -> int:
 
 
 def _broadcast(shapes: Sequence[Sequence[int]]) -> int:
-    """Return how many entries tensors have that are broadcast to one shape."""
+    """Return the number of entries of tensors broadcast to a common shape."""
     rank = max(map(len, shapes))
     axes = zip(*([1] * (rank - len(shape)) + list(shape) for shape in shapes), strict=True)
     return math.prod(max(axis) for axis in axes)
 
 
 def _product(a: Sequence[int], b: Sequence[int]) -> int:
-    """Return how many entries a product of matrices has at most, transposed or not."""
+    """Return the largest number of entries of a product of matrices, transposed or not."""
     batch = _broadcast([a[:-2], b[:-2]]) if len(a) > 2 or len(b) > 2 else 1
     return batch * max(1, *a[-2:]) * max(1, *b[-2:])
 
@@ -246,7 +246,7 @@ def _pads(attributes: Mapping[str, Any], rank: int) -> list[int]:
 
 
 def _padded(attributes: Mapping[str, Any], inputs: Sequence[Any], shape: Sequence[int]) -> int:
-    """Return how many entries a padded tensor has; with axes left out, any may grow."""
+    """Return the number of entries of a padded tensor; with axes left out, any axis may grow."""
     pads = list(attributes.get("pads") or attributes.get("paddings") or ())
     if len(inputs) > 1 and inputs[1] is not None:
         pads = inputs[1].reshape(-1).tolist()
@@ -258,7 +258,7 @@ def _padded(attributes: Mapping[str, Any], inputs: Sequence[Any], shape: Sequenc
 
 
 def _convolved(attributes: Mapping[str, Any], shape: Sequence[int], weight: Sequence[int]) -> int:
-    """Return how many entries the matrix of a convolution has at most."""
+    """Return the largest number of entries of the matrix of a convolution."""
     space = shape[2:]
     pads = _pads(attributes, len(space))
     strides = attributes.get("strides") or [1] * len(space)
@@ -270,7 +270,7 @@ def _convolved(attributes: Mapping[str, Any], shape: Sequence[int], weight: Sequ
 
 
 def _spread(attributes: Mapping[str, Any], shape: Sequence[int], weight: Sequence[int]) -> int:
-    """Return how many entries the matrix of a transposed convolution has at most."""
+    """Return the largest number of entries of the matrix of a transposed convolution."""
     rank = len(shape) - 2
     ones = [1] * rank
     extents = [
@@ -285,7 +285,7 @@ def _spread(attributes: Mapping[str, Any], shape: Sequence[int], weight: Sequenc
 
 
 def _resized(attributes: Mapping[str, Any], inputs: Sequence[Any], shape: Sequence[int]) -> int:
-    """Return how many entries a resized tensor has, and the matrix that makes it of another."""
+    """Return the number of entries of a resized tensor, and of the matrix that resizes."""
     scales = attributes.get("scales") or ()
     longest = [float(scale) for scale in scales]
     for x in inputs[1:]:

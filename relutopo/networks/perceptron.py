@@ -1,6 +1,6 @@
 """The multi-layer perceptron with plain arrays.
 
-The bounds of its maps and values are derived in `relutopo.networks.network`.
+`relutopo.networks.network` derives the error bounds of its maps and values.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from relutopo.networks.network import AffineMaps, Network
 __all__ = ["ReluNetwork", "relu_nodes"]
 
 _MOST_VALUES = 2**24
-"""How many values of a layer a forward pass computes at once: memory, and seconds in which no
-interrupt is looked for."""
+"""How many values of a layer a forward pass computes at once: bounds memory, and the time between
+two looks for an interrupt."""
 _MOST_NAMES = 8
 _TINY_VALUE = 2.0**-500
 _TINY_WEIGHT = 2.0**-400
@@ -37,11 +37,11 @@ class ReluNetwork(Frozen, Network):
     Parameters
     ----------
     weights : sequence of (n_l, n_{l-1}) array_like or torch.Tensor
-        At least one matrix; the last one is the output layer. float32 weights are
-        taken as the exact numbers that they are.
+        At least one matrix; the last one is the output layer. float32 weights are converted
+        exactly.
     biases : sequence of (n_l,) array_like or torch.Tensor
     layer_names : sequence of str, optional
-        What the layers are called where they come from, for messages.
+        Names of the layers in the model that was read, for messages.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class ReluNetwork(Frozen, Network):
     biases : tuple of (n_l,) ndarrays of float64
         Read-only copies.
     layer_names : tuple of str
-        Empty if the layers have no names.
+        Empty if no names were given.
 
     Raises
     ------
@@ -109,8 +109,8 @@ class ReluNetwork(Frozen, Network):
     def arrays_on(self, device: Device) -> list[tuple[Any, Any]]:
         """Return weights and biases in the memory of a device, for reading only.
 
-        Those of a module on that card never left it, if this is the first session there that asks
-        for them; see `relutopo.devices.copies`.
+        Weights of a module that is on the same card need not be copied there, if this is the first
+        session that asks for them; see `relutopo.devices.copies`.
 
         Parameters
         ----------
@@ -159,8 +159,8 @@ class ReluNetwork(Frozen, Network):
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return z_j(x) and a bound of its rounding error; see `Network`.
 
-        ReLU does not enlarge errors, so with an error e of its inputs x a layer's error is at most
-        |W| e + γ_{n+1} (|W| |x| + |b|), underflow aside.
+        ReLU does not enlarge errors. So if the inputs x of a layer have the error e, the error of
+        the layer is at most |W| e + γ_{n+1} (|W| |x| + |b|), underflow aside.
         """
         x, errors = points, np.zeros_like(points)
         values, bounds = [np.empty((len(x), 0))], [np.empty((len(x), 0))]
@@ -180,7 +180,7 @@ class ReluNetwork(Frozen, Network):
     ) -> AffineMaps:
         """Return a layer's affine maps on regions, with error bounds; see `Network`."""
         d = self.input_dim
-        # Regions that share the pattern of the layers so far share the maps up to the next one.
+        # Regions with the same pattern in the layers so far have the same map of the next layer.
         # Enumerators list such regions one after another, so only neighbouring rows are compared.
         differs = np.zeros(max(len(patterns) - 1, 0), dtype=bool)
         heads = np.zeros(min(1, len(patterns)), dtype=np.intp)
@@ -197,7 +197,7 @@ class ReluNetwork(Frozen, Network):
             planes = planes[parent]
             planes *= active[:, None, :]
             heights = reach @ np.abs(planes)
-            # One matrix product a layer serves all regions and columns.
+            # One matrix product for each layer serves all regions and columns.
             planes = (planes.reshape(-1, w.shape[1]) @ w.T).reshape(len(heads), d + 1, len(w))
             planes[:, d] += b
             rounding = 1.01 * gamma(w.shape[1] + 2)
@@ -278,7 +278,7 @@ class ReluNetwork(Frozen, Network):
 
 
 def _length(layers: object) -> int | str:
-    """Return how many layers there are; the type, if that is no sequence."""
+    """Return the number of layers, or the name of the type if it is not a sequence."""
     try:
         return len(layers)  # type: ignore[arg-type]
     except TypeError:

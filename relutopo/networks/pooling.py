@@ -1,7 +1,7 @@
-"""Which entries of a map each window of a pooling, or each position of a kernel, sees.
+"""The entries of a map that each window of a pooling, or each position of a kernel, covers.
 
 A table of windows has one row for each result and one column for each place in the window. It holds
-places in the map, flat, and -1 where the window hangs over the map's edge.
+flat places in the map, and -1 where the window hangs over the map's edge.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Windows:
 
 
 def as_numbers(x: Any, length: int) -> tuple[int, ...]:
-    """Return one number for each axis, as torch takes an argument: one for all, or so many.
+    """Return one number for each axis, given one for all axes or one for each, as in torch.
 
     Examples
     --------
@@ -135,7 +135,7 @@ def _crossed(seen: Sequence[NDArray[np.int64]], extents: Sequence[int]) -> NDArr
         [np.where(x >= 0, x * step, -1) for x, step in zip(seen, steps, strict=True)],
         lambda a, b: np.where((a >= 0) & (b >= 0), a + b, -1),
     )
-    # Axes are (result, place) for each axis of the map in turn.
+    # The axes are (result, place) for each axis of the map in turn.
     rank = len(seen)
     order = [*range(0, 2 * rank, 2), *range(1, 2 * rank, 2)]
     n = math.prod(len(x) for x in seen)

@@ -1,4 +1,4 @@
-"""Networks from whatever describes one: modules, state dicts, files, arrays."""
+"""Networks read from modules, state dicts, files, arrays."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ __all__ = ["as_network", "load_model", "network_for"]
 
 log = logging.getLogger("relutopo")
 _SINGLE_PRECISION = 1e-4
-"""By how much outputs in single precision may be off, relative to the largest of them."""
+"""Tolerance for outputs in single precision, relative to the largest of them."""
 _SINGLE_UNIT = 2.0**-24
 
 
@@ -47,48 +47,47 @@ def as_network(
     fixed: Mapping[str, ArrayLike] | None = None,
     expected: tuple[ArrayLike, ArrayLike] | None = None,
 ) -> Network:
-    """Turn whatever describes a network into a `Network`.
+    """Read a `Network` from a model of any supported kind.
 
     Parameters
     ----------
     model : Network, torch.nn.Module, keras.Model, estimator, mapping, path, or sequence of arrays
-        A network; a torch module whose non-linearities are piecewise linear (see
-        `relutopo.networks.torch_modules`; what counts is its evaluation mode); a sequential or
-        functional model of Keras; a perceptron of scikit-learn, alone or at the end of a pipeline
-        of affine steps; the state dict of a sequence of Linear and ReLU layers, or a tree of
-        parameters with kernels, alone or in a checkpoint; a file, as `load_model` reads it without
-        trust; a pair of sequences (weights, biases), or pairs (weight, bias).
+        A network; a torch module whose non-linearities are piecewise linear, read in evaluation
+        mode (see `relutopo.networks.torch_modules`); a sequential or functional model of Keras; a
+        perceptron of scikit-learn, alone or at the end of a pipeline of affine steps; the state
+        dict of a sequence of Linear and ReLU layers, or a tree of parameters with kernels, alone or
+        in a checkpoint; a file, as `load_model` reads it without trust; a pair of sequences
+        (weights, biases), or pairs (weight, bias).
     input_shape : sequence of int, optional
         Shape of one input without the batch axis, for example ``(1, 28, 28)``. Needed for a module
         that does not begin with a Linear layer, or whose Linear layers act on each row.
     key : str, optional
-        Which part of a mapping, a checkpoint or a file is the network, where there are several:
-        keys joined by points, or how the names of its layers begin.
+        Which part of a mapping, a checkpoint or a file is the network, if there are several: keys
+        joined by points, or the common beginning of the names of its layers.
     output : str or int, optional
-        Which output is read, where a torch module or an ONNX file has several: its name (a key or a
-        field of what the module returns) or its number. The name of any value inside an ONNX file
-        will do.
+        Which output to read, if a torch module or an ONNX file has several: its name (a key or a
+        field of the module's result) or its number. In an ONNX file, also the name of any value.
     fixed : mapping of str to array_like, optional
-        Values of all inputs but one, by name, where a torch module or an ONNX file takes several.
-        Arguments of a module may be anything, as a call with one row gets them.
+        Values of all inputs but one, by name, if a torch module or an ONNX file takes several.
+        Arguments of a module may be any objects, as passed in a call with one row.
     expected : pair (points, outputs), optional
-        What the network gives somewhere, as the model itself computed it: (n, d) and
-        (n, n_outputs), or (n,). Names and shapes do not tell what is between the layers of a state
-        dict; this does.
+        Points (n, d) and the outputs (n, n_outputs), or (n,), that the model itself computed there,
+        to compare with. Names and shapes of a state dict do not tell what is between its layers;
+        this comparison does.
 
     Returns
     -------
     Network
-        A `ReluNetwork` where that is possible, otherwise a `GraphNetwork`. As what a state dict
-        was read is logged, and stands in the `repr`.
+        A `ReluNetwork` if possible, otherwise a `GraphNetwork`. The log and the `repr` say which
+        layers of a state dict were read.
 
     Raises
     ------
     UnsupportedModuleError
-        If a torch module does something that is not understood.
+        If an operation of a torch module is not understood.
     InputError
-        If `model` is none of these, it may be read in several ways, `input_shape` is missing or
-        does not fit, or the network does not give what is expected.
+        If `model` is of no supported kind, it can be read in several ways, `input_shape` is missing
+        or does not fit, or the outputs differ from those expected.
 
     Examples
     --------
@@ -110,7 +109,7 @@ def as_network(
 
 
 def network_for(model: Any, points: ArrayLike) -> tuple[Network, NDArray[np.float64]]:
-    """Return the network of a model, a module read in the shape of points, and these as rows.
+    """Return the network of a model, read in the shape of the given points, and the points as rows.
 
     Parameters
     ----------
@@ -266,7 +265,7 @@ def _network_within(
     output: str | int | None = None,
     fixed: Mapping[str, ArrayLike] | None = None,
 ) -> Network:
-    """Read the network in a state dict, or in whatever there is around one."""
+    """Read the network in a state dict, or in mappings and lists around one."""
     found = parameters_in(content, key)
     if not isinstance(found, Mapping):
         return as_network(found, input_shape, output=output, fixed=fixed)
@@ -281,7 +280,7 @@ def _network_within(
 
 
 def _with_word(what: str, network: Network) -> Network:
-    """Say that a network has a link, and return it."""
+    """Log that a network has a link, and return the network."""
     if network.link is not None:
         _tell(
             f"read {what} as {network!r}: regions, decisions and outputs are those before its "
@@ -292,7 +291,7 @@ def _with_word(what: str, network: Network) -> Network:
 
 @cache
 def _tell(words: str) -> None:
-    """Log a sentence, but not for each of a thousand checkpoints."""
+    """Log a sentence, but not anew for each of a thousand checkpoints."""
     log.info("%s", words)
 
 
@@ -311,22 +310,22 @@ def load_model(
     Parameters
     ----------
     path : path-like
-        A state dict of Linear and ReLU layers, a checkpoint that has one anywhere, named arrays,
-        ONNX, or what `save_network` wrote. Its ending tells which.
+        A state dict of Linear and ReLU layers, a checkpoint that contains one, named arrays, ONNX,
+        or a file of `save_network`. The ending of the name tells which.
     trust : bool, default False
         Whether the file may hold whole Python objects, such as a module. Reading them *runs code
-        from the file*: only for files of people you trust. Their classes must be importable.
+        from the file*: only for files of people you trust. The classes must be importable.
     input_shape : sequence of int, optional
         Shape of one input of a module that does not begin with a Linear layer.
     key : str, optional
         Which network of several; see `as_network`.
     output, fixed
-        Which of several outputs, and values of other inputs; see `as_network`.
+        Which output to read, and values of other inputs; see `as_network`.
 
     Raises
     ------
     InputError
-        If the file is missing, unreadable, holds no network, or needs `trust`.
+        If the file is missing, unreadable, contains no network, or needs `trust`.
     """
     trust = check_flag("trust", trust)
     name = os.fspath(check_path(path, "model.pt"))

@@ -1,11 +1,10 @@
-"""How far rounding may put the outputs of a network off, as two ways to compute them show it.
+"""By how much rounding may make two computations of a network's outputs differ.
 
-Sums of large numbers that cancel are off by what the large ones are rounded by, not by what is left
-of them. How much that is, is measured: all numbers are moved by a few units in the last place, at
-random, which moves each product and each summand as rounding does.
+If large numbers cancel in a sum, its error is of the size of the large numbers' rounding, not of
+the sum's. The error is measured: all numbers are moved at random by a few units in the last place,
+which changes each product and each summand as rounding does.
 
-Invariant: a number that is zero stays zero, so that nothing is added up which was not
-added up.
+Invariant: a number that is zero stays zero, so no new terms enter the sums.
 """
 
 from __future__ import annotations
@@ -25,9 +24,9 @@ __all__ = ["nudged", "roundoff", "spread"]
 
 _N_DRAWS = 4
 _UNITS = 4
-"""By how many units numbers are moved: sums of many terms are rounded more than once."""
+"""Units by which numbers are moved: more than one, as sums of many terms are rounded repeatedly."""
 _FACTOR = 8.0
-"""How much more may be off than was seen in a few draws."""
+"""Factor by which differences may exceed those seen in a few draws."""
 
 
 def spread(
@@ -36,14 +35,14 @@ def spread(
     points: NDArray[np.float64],
     unit: float = UNIT_ROUNDOFF,
 ) -> float:
-    """Return by how much outputs may differ from those of another way to compute them.
+    """Return by how much outputs may differ from outputs computed in another way.
 
     Parameters
     ----------
     computed : (n, ...) ndarray
         The outputs at the points.
     again : callable
-        Of points and a generator of random numbers: the outputs with all other numbers moved, by
+        Takes points and a random generator, and returns the outputs with all other numbers moved by
         `nudged`.
     points : (n, d) ndarray
     unit : float
@@ -52,7 +51,7 @@ def spread(
     Returns
     -------
     float
-        Of the size of the rounding errors at the worst of the points, and no bound of them.
+        About the size of the rounding errors at the worst point; not a bound of them.
     """
     rng = np.random.default_rng(0)
     largest = 0.0
@@ -68,13 +67,13 @@ def roundoff(network: Network, points: NDArray[np.float64], unit: float = UNIT_R
     Parameters
     ----------
     network : Network
-        Of one that is neither a perceptron nor a graph only the points are moved.
+        If it is neither a perceptron nor a graph, only the points are moved.
     points : (n, d) ndarray
     unit : float
 
     Examples
     --------
-    Where two numbers cancel, nothing is left but what the large ones are rounded by:
+    Where two large numbers cancel, only their rounding errors are left:
 
     >>> small = ReluNetwork([[[1.0, -1.0]]], [[0.0]])
     >>> large = ReluNetwork([[[1e9, -1e9]]], [[0.0]])

@@ -1,13 +1,13 @@
 """Multi-layer perceptrons from named arrays: state dicts, trees of parameters, checkpoints.
 
-Names and shapes are all that such a mapping tells: not what is between its layers, nor in which
-order they are applied. What is read is a chain of linear layers with ReLU between them, and only
-where the names leave no doubt which chain.
+Such a mapping contains only names and shapes. It does not tell what is between the layers, nor in
+which order they are applied. It is read as a chain of linear layers with ReLU between them, and
+only if the names leave no doubt which chain.
 
-Invariants: numbers in names count, so that layer 10 follows layer 9 in whatever order the mapping
-has them; names without numbers follow each other as in the mapping, or, where that is sorted by
-name and tells nothing, or shapes do not fit, in the only order in which shapes fit; two parts that
-may be networks of their own are never joined.
+Invariants: numbers in names are compared as numbers, so layer 10 follows layer 9 whatever the order
+of the mapping; names without numbers keep the order of the mapping, or, if that is sorted by name
+or shapes do not fit in it, take the only order in which shapes fit; two parts that may be networks
+of their own are never joined.
 """
 
 from __future__ import annotations
@@ -31,23 +31,23 @@ _USUAL = ("state_dict", "model_state_dict", "model", "state")
 """Keys under which checkpoints keep the network itself, beside averages or other networks."""
 _MOST_ORDERS = 5040
 _KINDS = {"weight": ("weight", 2), "bias": ("bias", 1), "kernel": ("weight", 2)}
-"""What the last part of a name says, and the dimensions of such an array."""
+"""The kinds of arrays by the last part of their names, and their numbers of dimensions."""
 
 
 def parameters_in(content: Any, key: str | None = None) -> Any:
-    """Return the one mapping of arrays in what a checkpoint holds.
+    """Return the one mapping of arrays in the content of a checkpoint.
 
     Parameters
     ----------
     content : object
         A state dict, or mappings and lists around one.
     key : str, optional
-        Which one: keys and positions on the way to it, joined by points; or the first parts of the
-        names of the layers that are wanted.
+        Which one: the keys and positions that lead to it, joined by points; or the first parts of
+        the names of the wanted layers.
 
     Returns
     -------
-    mapping, or the object with a ``state_dict`` that stands in its place
+    mapping, or an object with a ``state_dict`` in its place
 
     Raises
     ------
@@ -88,7 +88,7 @@ def network_of_state_dict(state: Mapping[Any, Any]) -> ReluNetwork:
     Parameters
     ----------
     state : mapping
-        Arrays, in mappings within each other or under names with points. ``weight`` is
+        Arrays, in nested mappings or under names with points. ``weight`` is
         (n_out, n_in), as in torch, and ``kernel`` (n_in, n_out), as in Flax and Keras; a missing
         ``bias`` counts as zero.
 
@@ -142,10 +142,10 @@ class _Layer:
 
 
 def _under(content: Any, key: str) -> Any:
-    """Return what stands under a key with points."""
+    """Return the content under a key with points."""
     here, rest = content, key.split(".")
     while rest:
-        # Keys may have points themselves: the longest one that is there counts.
+        # Keys may contain points themselves: the longest one that exists is taken.
         for length in range(len(rest), 0, -1):
             step = ".".join(rest[:length])
             if isinstance(here, Mapping) and step in here:
@@ -187,7 +187,7 @@ def _is_array(entry: Any) -> bool:
 
 
 def _dim(entry: Any) -> int:
-    """Return how many dimensions an array has; 0 for what is none, such as a ragged list."""
+    """Return the number of dimensions of an array; 0 for anything else, such as a ragged list."""
     if hasattr(entry, "shape"):
         return len(entry.shape)
     try:
@@ -198,7 +198,7 @@ def _dim(entry: Any) -> int:
 
 
 def _candidates(content: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Yield all mappings of arrays that have a matrix under a name for one, and where they are."""
+    """Yield all mappings of arrays with a matrix under the name of a weight, and their paths."""
     if _is_module(content):
         yield path, content
     elif isinstance(content, Mapping):
@@ -216,18 +216,18 @@ def _candidates(content: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str
 
 
 def _is_checkpoint(content: Mapping[Any, Any]) -> bool:
-    """Tell whether a state dict of torch stands under one of the usual keys."""
+    """Tell whether a mapping has a state dict of torch under one of the usual keys."""
     usual = [content[key] for key in _USUAL if isinstance(content.get(key), Mapping)]
     return any("." in str(name) for state in usual for name in state)
 
 
 def _is_tree(content: Mapping[Any, Any]) -> bool:
-    """Tell whether all that there is are arrays, in mappings at any depth."""
+    """Tell whether a mapping contains only arrays, in mappings at any depth."""
     if not content:
         return False
     entries = list(content.values())
     below = [entry for entry in entries if isinstance(entry, Mapping)]
-    # A number beside mappings is that of an epoch, say, and not part of a tree.
+    # A number beside mappings is, for example, that of an epoch, and not part of a tree.
     is_mixed = bool(below) and any(_is_array(entry) and not _dim(entry) for entry in entries)
     return not is_mixed and all(
         _is_tree(entry) if isinstance(entry, Mapping) else _is_array(entry) for entry in entries
@@ -280,7 +280,7 @@ def _layers(state: Mapping[Any, Any]) -> dict[str, _Layer]:
 
 
 def _refuse_several_networks(layers: Mapping[str, _Layer]) -> None:
-    """Raise an error where parts of several layers each may be networks of their own."""
+    """Raise an error if several parts, of two or more layers each, may be networks of their own."""
     for parts in _divisions(layers):
         shown = [
             f"{name!r} ({'-'.join(map(str, _widths([layers[layer] for layer in names])))})"
@@ -300,7 +300,7 @@ def _widths(layers: Sequence[_Layer]) -> list[int]:
 
 
 def _divisions(layers: Mapping[str, _Layer]) -> Iterator[dict[str, list[str]]]:
-    """Yield the parts of two layers or more into which names divide the layers."""
+    """Yield divisions of the layers, by their names, into parts of two or more layers."""
     by_module = {name: name.split(".") for name in layers}
     depth = max(map(len, by_module.values()), default=0)
     for length in range(1, depth):
@@ -333,7 +333,7 @@ def _tokens(name: str) -> list[tuple[bool, int, str]]:
 
 @dataclass(frozen=True, eq=False)
 class _Node:
-    """Layers whose names begin alike; `name` is that of a layer that ends here."""
+    """Layers whose names begin alike; `name` is that of the layer that ends here, if any."""
 
     names: list[str]
     below: dict[tuple[bool, int, str], _Node]
@@ -349,7 +349,7 @@ class _Node:
         return root
 
     def orders(self) -> Iterator[list[str]]:
-        """Yield orders with numbers ascending, and names without numbers in any order."""
+        """Yield all orders in which numbers ascend; names without numbers are in any order."""
         texts = [token for token in self.below if not token[0]]
         numbers = sorted(token for token in self.below if token[0])
         # Numbers stay together: h1, h2 and "h.out" are three siblings, of which two are in order.
@@ -379,7 +379,7 @@ def _order(layers: Mapping[str, _Layer], *, is_sorted: bool) -> list[str]:
         if len(fitting) == 1:
             return fitting[0]
         if not fitting:
-            return given  # the network will say which shapes do not fit
+            return given  # the error of the network says which shapes do not fit
     raise InputError(
         f"`model` must tell the order of its layers, got {_listed(given)}, sorted by name or not "
         "in the order of their numbers; pass the module, a state dict in the order of the layers, "
@@ -388,7 +388,7 @@ def _order(layers: Mapping[str, _Layer], *, is_sorted: bool) -> list[str]:
 
 
 def _numbers_ascend(names: Sequence[str]) -> bool:
-    """Tell whether no name is followed by one that differs from it by a smaller number only."""
+    """Tell whether no name is followed by one that differs from it only by a smaller number."""
     last: dict[tuple[Any, ...], int] = {}
     for name in names:
         tokens = _tokens(name)
@@ -402,7 +402,7 @@ def _numbers_ascend(names: Sequence[str]) -> bool:
 
 
 def _is_sorted(names: Sequence[str]) -> bool:
-    """Tell whether names are in alphabetical order; those of torch have weights before biases."""
+    """Tell whether names are in alphabetical order; in torch, weights come before biases."""
     return list(names) == sorted(names)
 
 

@@ -1,7 +1,7 @@
 """Networks in files: NumPy archives of plain arrays, nothing pickled.
 
-Invariant: what `load_network` returns computes with the same numbers as what `save_network` was
-given. Names of arrays are paths: ``network/kind``.
+Invariant: the network that `load_network` returns computes with the same numbers as the one given
+to `save_network`. Names of arrays are paths: ``network/kind``.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def save_network(path: str | os.PathLike[str], network: Network, *, flush: bool 
     Parameters
     ----------
     path : path-like
-        By custom ``....npz``.
+        Usually ends in ``.npz``.
     network : Network
         Of a class of this library.
     flush : bool, default True
@@ -83,7 +83,7 @@ def load_network(path: str | os.PathLike[str]) -> Network:
 
 
 def network_arrays(path: str, network: Network) -> dict[str, Any]:
-    """Return the arrays that a network consists of, by names that begin with a path."""
+    """Return the arrays of a network, under names that begin with a path."""
     more: dict[str, Any] = {"link": network.link, "weight_norm": network.weight_norm}
     known = {f"{path}/{name}": value for name, value in more.items() if value is not None}
     return _node_arrays(path, network) | known
@@ -119,7 +119,7 @@ def _node_arrays(path: str, network: Network) -> dict[str, Any]:
 
 
 def network_of(path: str, arrays: Arrays) -> Network:
-    """Return the network that `network_arrays` took apart."""
+    """Return the network whose arrays `network_arrays` returned."""
     link, norm = arrays.get(f"{path}/link"), arrays.get(f"{path}/weight_norm")
     network = _network_of(path, arrays).with_link(None if link is None else str(link))
     network.weight_norm = None if norm is None else float(norm)
@@ -167,6 +167,6 @@ def _matrix(path: str, arrays: Arrays) -> Matrix:
         return dense
     parts = arrays[f"{path}/data"], arrays[f"{path}/indices"], arrays[f"{path}/indptr"]
     matrix = sparse.csr_array(parts, shape=tuple(arrays[f"{path}/shape"].tolist()))
-    # Products trust the places of entries, wherever they lead.
+    # Products use the places of entries unchecked, so they are checked here.
     matrix.check_format(full_check=True)
     return matrix

@@ -1,8 +1,8 @@
 """Building graphs of affine maps and kinks out of operations on tensors.
 
-What a `GraphBuilder` handles are `Signal`s: tensors with batch size 1, each entry of which is an
-entry of one value of the graph (`relutopo.networks.graph`). Whatever only moves entries around
-(flatten, permute, slices, ...) is done to a tensor of their places, and makes no node.
+A `GraphBuilder` handles `Signal`s: tensors with batch size 1, each entry of which is an entry of
+one value of the graph (`relutopo.networks.graph`). Operations that only move entries (flatten,
+permute, slices, ...) are applied to a tensor of their places, and make no node.
 
 This module imports torch; it is imported only to read torch modules.
 """
@@ -27,7 +27,7 @@ from relutopo.networks.pooling import Windows, as_numbers, sliding_windows
 __all__ = ["GraphBuilder", "NotUnderstood", "Signal", "need_signal"]
 
 _DENSE = 0.3
-"""Matrices with a larger share of nonzero entries are stored densely."""
+"""Matrices with a larger share of non-zero entries are stored densely."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class GraphBuilder:
     def network(self, output: Signal) -> GraphNetwork:
         """Return the network whose output is the given signal, flattened.
 
-        What the output does not depend on is left out.
+        Nodes on which the output does not depend are left out.
         """
         if output.value != len(self.nodes) or not self.nodes or not self.is_whole(output):
             output = self.affine([(output, _identity(output.size))], 0.0, output.shape)
@@ -109,11 +109,11 @@ class GraphBuilder:
         return GraphNetwork(self.sizes[0], nodes)
 
     def is_whole(self, x: Signal) -> bool:
-        """Whether a signal is all of its value, in order."""
+        """Whether a signal has all entries of its value, in order."""
         return x.size == self.sizes[x.value] and bool((np.diff(x.entries) == 1).all())
 
     def move(self, x: Any, operation: Callable[[Tensor], Any]) -> Any:
-        """Apply an operation that moves, drops, repeats entries, or inserts zeros."""
+        """Apply an operation that moves, drops or repeats entries, or inserts zeros."""
         if not isinstance(x, Signal):
             raise NotUnderstood("whose first argument does not depend on the input")
 
@@ -125,7 +125,7 @@ class GraphBuilder:
         bias: Any,
         shape: Sequence[int],
     ) -> Signal:
-        """Add Σ matrix @ entries of a signal + bias, with the bias broadcast to the shape."""
+        """Add Σ matrix @ (entries of a signal) + bias, with the bias broadcast to the shape."""
         size = int(np.prod(shape))
         if not size:  # nodes have entries
             return Signal(0, torch.empty(tuple(shape), dtype=torch.int64))
@@ -205,7 +205,7 @@ class GraphBuilder:
         parts : sequence of Signal or Tensor
             At least one signal; tensors are constants.
         numbers : Tensor of int
-            Entries of the parts, counted from 1 through all parts; 0 stands for the number zero.
+            Which entry of the parts to take, counted from 1 through all parts; 0 gives a zero.
         """
         signals = [part for part in parts if isinstance(part, Signal)]
         first = signals[0]
@@ -229,7 +229,7 @@ class GraphBuilder:
             elif rows.size:
                 ones = np.ones(rows.size)
                 terms.append((part, _matrix(rows, chosen, ones, (flat.size, size))))
-        if not terms:  # nothing of the input is left
+        if not terms:  # no entry depends on the input
             terms = [(first, sparse.csr_array((flat.size, first.size)))]
         return self.affine(terms, bias.reshape(numbers.shape), numbers.shape)
 
@@ -270,7 +270,7 @@ class GraphBuilder:
         return joined
 
     def linear_image(self, x: Signal, operation: Callable[[Tensor], Tensor]) -> Signal:
-        """Add the image of a linear operation, of which each entry's share is computed."""
+        """Add the image of a linear operation, whose matrix is computed entry by entry."""
         need_signal(x)
         zero = torch.zeros(tuple(x.shape), dtype=torch.float64)
         shape = operation(zero).shape
@@ -396,7 +396,7 @@ class GraphBuilder:
 
     def largest(self, x: Signal, windows: NDArray[np.int64], shape: Sequence[int]) -> Signal:
         """Add the maxima over windows by a tournament, max(a, b) = a + ReLU(b - a)."""
-        windows = -np.sort(-windows, axis=1)  # what is missing moves to the end
+        windows = -np.sort(-windows, axis=1)  # missing places move to the end
         windows = windows[:, (windows >= 0).any(axis=0)]
         while windows.shape[1] > 1:
             if windows.shape[1] % 2:
@@ -483,16 +483,16 @@ class GraphBuilder:
     ) -> NDArray[np.float64] | None:
         """Return numbers k with x = k y, entry by entry, or None if there are none.
 
-        Both are written as affine functions of the input and the results of kinks. The numbers are
-        rounded.
+        Both are written as affine functions of the input and the results of kinks. The returned
+        numbers are rounded.
 
         Parameters
         ----------
         x, y : Signal
             With equally many entries.
         where_positive : bool, default False
-            Whether it is enough that they are so where y > 0. There, the kinks of multiples of y
-            plus a number may be known.
+            Whether x = k y is needed only where y > 0. There, the sign of a kink of a multiple of y
+            plus a constant may be known.
         """
         if x.value == y.value and np.array_equal(x.entries, y.entries):
             return np.ones(x.size)
@@ -510,7 +510,7 @@ class GraphBuilder:
         return np.asarray(factors)
 
     def _where_positive(self, rows: sparse.csr_array, others: sparse.csr_array) -> sparse.csr_array:
-        """Replace what is known of kinks where `others` are positive, row by row."""
+        """Replace kinks whose sign is known where `others` are positive, row by row."""
         starts = np.cumsum([0, *self.sizes])
         changed = []
         for row, other in zip(rows.toarray(), others.toarray(), strict=True):
@@ -540,7 +540,7 @@ class GraphBuilder:
         return sparse.csr_array(np.array(changed))
 
     def _in_kinks(self, x: Signal) -> sparse.csr_array:
-        """Return a row for each entry: factors of all results so far, and of 1, in the last."""
+        """Return a row for each entry: its factors of all results so far, and of 1 at the end."""
         starts = np.cumsum([0, *self.sizes])
         width = int(starts[-1]) + 1
         rows = _matrix(
@@ -564,7 +564,7 @@ class GraphBuilder:
 
 
 def need_signal(x: Any) -> None:
-    """Refuse what does not depend on the input."""
+    """Refuse anything that does not depend on the input."""
     if not isinstance(x, Signal):
         raise NotUnderstood("with a constant where what depends on the input is needed")
 
@@ -593,7 +593,7 @@ def _matrix(
 
 
 def _over_maps(x: Signal, windows: Windows) -> tuple[NDArray[np.int64], tuple[int, ...]]:
-    """Return the windows on every map of a tensor, and the shape of the result."""
+    """Return the windows on all maps of a tensor, and the shape of the result."""
     rank = len(windows.extents)
     size = math.prod(x.shape[-rank:])
     places = windows.on_channels(x.size // size if size else 0, size)

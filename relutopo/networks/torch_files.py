@@ -1,8 +1,8 @@
 """Files of `torch.save`, read without trust.
 
-Invariants: nothing in a file is executed unless the caller trusts it; what a file declares is
-compared with its own size before it is unpacked; no tensor has more entries than its file holds,
-whatever its shape and strides say.
+Invariants: nothing in a file is executed unless the caller trusts it; the sizes that a file
+declares are compared with its own size before it is unpacked; no tensor has more entries than its
+file holds, whatever its shape and strides say.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from relutopo.system.untrusted import open_regular
 __all__ = ["load_tensors_only"]
 
 _MOST_TIMES, _FEW = 16, 2**26
-"""Tensors share bytes: they may have so many times those of their file together, or so many."""
+"""Tensors may share bytes, up to this multiple of the file's bytes, or up to this many bytes."""
 _MAKES_BYTES = b"bytearray"
-"""What torch would let a file call to ask for memory, and no file of torch has."""
+"""Torch lets files call this, and they could ask for any memory with it; torch.save never does."""
 _CHUNK = 2**24
 _MOST_PARTS = 10**6
 
 
 def load_tensors_only(path: str | os.PathLike[str]) -> Any:
-    """Return what `torch.save` wrote, if it is tensors and plain values.
+    """Return the content of a file of `torch.save` if it has only tensors and plain values.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def load_tensors_only(path: str | os.PathLike[str]) -> Any:
     pickle.UnpicklingError
         If it needs anything else.
     ValueError, OSError, RuntimeError, LimitReachedError, and others
-        If it is damaged, or declares more than it holds. Whoever calls says what was expected.
+        If it is damaged, or declares more than it holds. The caller adds what was expected.
 
     Examples
     --------
@@ -60,7 +60,7 @@ def load_tensors_only(path: str | os.PathLike[str]) -> Any:
 
 
 def _check_file(file: BinaryIO) -> int:
-    """Return how many bytes a file unpacks to, if it can be what it declares."""
+    """Return the unpacked size of a file in bytes, if the declared sizes are possible."""
     size = file.seek(0, os.SEEK_END)
     if zipfile.is_zipfile(file):
         with zipfile.ZipFile(file) as archive:
@@ -76,7 +76,7 @@ def _check_file(file: BinaryIO) -> int:
 
 
 def _check_calls(file: Any) -> None:
-    """Raise a ValueError for a pickle that asks for bytes by their number."""
+    """Raise a ValueError for a pickle that calls bytearray, which could ask for any memory."""
     end = b""
     while chunk := file.read(_CHUNK):
         if _MAKES_BYTES in end + chunk:
@@ -85,14 +85,14 @@ def _check_calls(file: Any) -> None:
 
 
 def _check_tensors(content: Any, n_bytes: int) -> None:
-    """Raise a ValueError for tensors that have more entries than a file of so many bytes.
+    """Raise a ValueError for tensors with more entries than a file of the given size can hold.
 
     Parameters
     ----------
     content : object
         Tensors in mappings and sequences, or anything with a ``state_dict``.
     n_bytes : int
-        Of the file, unpacked.
+        Size of the file, unpacked.
     """
     torch = require("torch", "reading a model")
     if hasattr(content, "state_dict"):

@@ -1,7 +1,7 @@
-"""What functions and methods of torch do to a graph of affine maps and kinks.
+"""Functions and methods of torch as operations on a graph of affine maps and kinks.
 
-Each takes what torch takes, with signals (and steps, where it knows them) in place of tensors that
-depend on the input:
+Each takes the arguments of torch's function, with signals (and steps, if it supports them) in place
+of tensors that depend on the input:
 
 - ReLU, LeakyReLU, PReLU and abs are kinks; hardtanh(z) = lo + ReLU(z - lo) - ReLU(z - hi);
 - max(a, b) = a + ReLU(b - a), and max-pooling is a tournament of these. Its neurons compare two
@@ -10,7 +10,7 @@ depend on the input:
 - a choice by a comparison, b + (a - b) [d > 0], is the kink b + k ReLU(d) if a - b = k d;
 - batch normalisation in evaluation mode is the affine map with scale γ / sqrt(var + eps) and
   shift β - mean · scale, rounded to float64. Average pooling, means and divisions by a constant
-  multiply by the rounded reciprocal. These floats *are* the network from then on, exactly.
+  multiply by the rounded reciprocal. From then on these floats *are* the network, exactly.
 
 This module imports torch; it is imported only to read torch modules.
 """
@@ -48,7 +48,7 @@ def _torch_windows(
     dilation: Any = 1,
     ceil_mode: bool = False,
 ) -> Windows:
-    """Return the windows of one of torch's poolings, arguments as there.
+    """Return the windows of one of torch's poolings, with the arguments of torch.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def _torch_windows(
     rank = len(extents)
     strides = kernel_size if stride is None or stride == [] else stride
     rest = (padding, dilation, ceil_mode) if kind == "max" else (padding, ceil_mode)
-    # Torch checks the settings, each in its own way.
+    # Torch itself checks the settings.
     pooled = getattr(F, f"{kind}_pool{rank}d")(
         torch.zeros(1, 1, *extents), kernel_size, strides, *rest
     )
@@ -252,7 +252,7 @@ def _heaviside(t: GraphBuilder, x: Signal, values: Any) -> Step:
 
 
 def _changed(x: Step, change: Callable[[Tensor], Tensor]) -> Step:
-    """Return a step with other numbers."""
+    """Return a step whose numbers are changed by a function."""
     on, off = change(x.on), change(x.off)
     numbers = torch.arange(x.signal.size).reshape(x.signal.shape).expand(on.shape)
     signal = Signal(x.signal.value, x.signal.index.reshape(-1)[numbers])
@@ -266,7 +266,7 @@ def _not(t: GraphBuilder, x: Step) -> Step:
 
 
 def _gated(t: GraphBuilder, x: Signal, step: Step) -> Signal:
-    """Add x · step, if it does not jump."""
+    """Add x · step, if the product does not jump."""
     shape = np.broadcast_shapes(x.shape, step.shape)
     x = Signal(x.value, x.index.expand(shape))
     step = _changed(step, lambda y: y.expand(shape))
@@ -301,7 +301,7 @@ def _where(t: GraphBuilder, condition: Any, x: Any = None, y: Any = None) -> Any
         return t.kink(step.signal, *(z * on + (1.0 - z) * off for z in (step.on, step.off)))
     if not isinstance(x, Signal) and not isinstance(y, Signal):
         raise NotUnderstood("between two constants by a comparison, which jumps")
-    # One of the two, and a kink on the side of the other.
+    # One of the two, plus a kink on the side of the other.
     for one, other in ((x, y), (y, x)):
         toggled = step if one is x else Step(step.signal, step.off, step.on)
         z = toggled.signal if toggled.on.all() else t.scale(toggled.signal, -1.0)
@@ -367,7 +367,7 @@ def _double(x: Any) -> Tensor:
 
 
 def _gathered(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the operation of a function that moves entries of several tensors."""
+    """Return the graph operation of a function that moves entries of several tensors."""
 
     def gather(t: GraphBuilder, *args: Any, **kwargs: Any) -> Any:
         parts: list[Any] = []
@@ -405,7 +405,7 @@ _PART = object()
 
 
 def _in_floats(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function of whole numbers that torch has for floats only."""
+    """Make a function that torch has only for floats work on whole numbers."""
     return lambda x, *args, **kwargs: function(x.double(), *args, **kwargs)
 
 
@@ -435,7 +435,7 @@ _stack = _gathered(torch.stack)
 
 
 def _linear_in(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the operation of a function that is linear in its tensors, one by one."""
+    """Return the graph operation of a function that is linear in each of its tensors."""
 
     def image(t: GraphBuilder, *args: Any, **kwargs: Any) -> Signal:
         flat = [*args, *kwargs.values()]
@@ -498,7 +498,7 @@ def _interpolate(t: GraphBuilder, x: Signal, *args: Any, **kwargs: Any) -> Signa
 
 
 def _extremum(how: str) -> Callable[..., Any]:
-    """Return max or min, of all entries, over an axis, or of two tensors."""
+    """Return the operation max or min: of all entries, over an axis, or of two tensors."""
 
     def reduce(
         t: GraphBuilder, x: Any, dim: Any = None, keepdim: bool = False, **other: Any

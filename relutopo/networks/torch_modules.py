@@ -4,8 +4,8 @@ A module is copied, put into evaluation mode and double precision, and its forwa
 (`relutopo.networks.following`), operation by operation (`relutopo.networks.torch_functions`). The
 result is compared with the module's own forward pass at random points.
 
-Nothing but the copy is touched, and nothing that other threads see: a network may be read while
-other threads train, the module itself included.
+Only the copy is changed, and nothing that other threads see: a network may be read while other
+threads train, even the module itself.
 
 This module imports torch; `relutopo.as_network` imports it when it is given a torch module.
 """
@@ -41,7 +41,7 @@ from relutopo.networks.torch_functions import OPERATIONS, SUPPORTED
 __all__ = ["network_of_module", "perceptron_of", "perceptron_of_sequence"]
 
 _DERIVING_HOOKS = (BasePruningMethod, SpectralNorm, WeightNorm)
-"""They set attributes before a forward pass, and do not look at its input."""
+"""Hooks that set attributes before a forward pass, and do not depend on its input."""
 
 
 _WRAPPERS = (
@@ -74,13 +74,13 @@ def network_of_module(
     output : str or int, optional
         Which of several outputs is read: a key, a field, a number.
     fixed : mapping, optional
-        Values of other arguments of the forward method, by name, as a call with one row gets them.
+        Values of other arguments of the forward method, by name, as in a call with one row.
 
     Returns
     -------
     Network
-        A `ReluNetwork` for Linear and ReLU layers in turn, otherwise a `GraphNetwork`. A sigmoid, a
-        softmax or the like that comes last is its link.
+        A `ReluNetwork` for alternating Linear and ReLU layers, otherwise a `GraphNetwork`. Its link
+        is a sigmoid, a softmax or the like that comes last.
 
     Raises
     ------
@@ -103,14 +103,14 @@ def network_of_module(
     on_card = any(parameter.is_cuda for parameter in module.parameters())
     module = _with_derived_weights(_in_double(module if on_card else module.cpu()))
     call = Call(output, fixed or {})
-    if is_torch_layer(module) and not fixed:  # a place in messages needs something around it
+    if is_torch_layer(module) and not fixed:  # messages name places within a container
         module = nn.Sequential(module)
     is_plain = output is None and not fixed
     network: Network | None = _sequence(module) if is_plain else None
     network = network or _perceptron(module, call)
     module = _with_derived_weights(module.cpu())
     shape = tuple(input_shape or ())
-    # Layers that see one row of an input, one after another, are no perceptron.
+    # Layers that are applied to each row of an input are no perceptron.
     if network is None or (len(shape) > 1 and math.prod(shape) != network.input_dim):
         call.check(module)
         _check_forward(module)
@@ -150,14 +150,14 @@ def _check_parts(module: nn.Module) -> None:
 
 
 def _parts(module: nn.Module) -> list[tuple[str, nn.Module]]:
-    """Return the module and all within it, with their paths in messages."""
+    """Return the module and all modules within it, with their paths for messages."""
     root = type(module).__name__
     return [(f"{root}.{name}" if name else root, part) for name, part in module.named_modules()]
 
 
 def _copied(module: nn.Module) -> nn.Module:
-    """Return a copy, in which also the parts are unwrapped, and nothing is compiled."""
-    # torch copies no tensor that has a history, as weights have that a hook derives from others.
+    """Return a copy in which no part is wrapped or compiled."""
+    # torch refuses to copy tensors with a history, such as weights that a hook derives from others.
     memo: dict[int, Any] = {id(x): x.detach().clone() for x in _loose(module) if not x.is_leaf}
     try:
         module = copy.deepcopy(module, memo)
@@ -171,7 +171,7 @@ def _copied(module: nn.Module) -> nn.Module:
 
 
 def _plain(module: nn.Module) -> nn.Module:
-    """Unwrap the parts of a copy, and undo what was compiled."""
+    """Unwrap the parts of a copy, and undo compilation."""
     for part in list(module.modules()):
         for name, child in part._modules.items():
             if child is not None:
@@ -187,7 +187,7 @@ def _plain(module: nn.Module) -> nn.Module:
 
 
 def _loose(module: nn.Module) -> list[Tensor]:
-    """Return the tensors that a module and its parts keep beside parameters and buffers."""
+    """Return the tensors that a module and its parts keep besides parameters and buffers."""
     found: list[Tensor] = []
 
     def collect(x: Any) -> Any:
@@ -213,7 +213,7 @@ def _changed(tree: Any, change: Callable[[Any], Any]) -> Any:
 
 
 def _in_double(module: nn.Module) -> nn.Module:
-    """Put a copy into double precision, with what it keeps without registering it."""
+    """Put a copy into double precision, including tensors that it keeps unregistered."""
 
     def double(x: Any) -> Any:
         if isinstance(x, nn.Module):
@@ -233,7 +233,7 @@ def _in_double(module: nn.Module) -> nn.Module:
 
 
 def _with_derived_weights(module: nn.Module) -> nn.Module:
-    """Derive, as a forward pass would, the weights that are pruned or normalised by a hook.
+    """Compute, as a forward pass would, the weights that a hook derives, pruned or normalised ones.
 
     They are plain attributes, which neither `double` nor `cpu` changes.
     """
@@ -255,18 +255,18 @@ def _deriving_hooks(module: nn.Module) -> list[tuple[nn.Module, Callable[..., An
 def perceptron_of(module: nn.Module) -> ReluNetwork | None:
     """Read a chain of Linear and ReLU layers, without comparing it with its forward pass.
 
-    It takes a tenth of the time of `network_of_module`, for modules that were compared before.
+    It takes a tenth of the time of `network_of_module`; for modules that were compared before.
 
     Parameters
     ----------
     module : torch.nn.Module
-        Of any class; stays as it is, and is neither copied nor put into evaluation mode.
+        Of any class; it is not changed, and not put into evaluation mode.
 
     Returns
     -------
     ReluNetwork or None
-        None if it is anything else, cannot be followed, or has weights that a hook will derive anew
-        from others before the next forward pass, as pruned ones.
+        None if the module is anything else, cannot be followed, or has weights, such as pruned
+        ones, that a hook derives anew from others before each forward pass.
 
     Examples
     --------
@@ -280,7 +280,7 @@ def perceptron_of(module: nn.Module) -> ReluNetwork | None:
     network = _sequence(module)
     if network is not None:
         return network
-    # The module's code may change the module, so it sees a copy; the weights are the same.
+    # The module's code may change the module, so it runs on a copy that shares the weights.
     tensors = [*module.parameters(), *module.buffers(), *_loose(module)]
     try:
         return _perceptron(_plain(copy.deepcopy(module, {id(x): x for x in tensors})), Call())
@@ -290,7 +290,7 @@ def perceptron_of(module: nn.Module) -> ReluNetwork | None:
 
 
 def _unwrapped(module: nn.Module) -> nn.Module:
-    """Return the module that was compiled, or is trained in several processes."""
+    """Return the module inside a wrapper for compilation or for training in several processes."""
     inner = module
     while True:
         if isinstance(inner, _WRAPPERS):
@@ -304,7 +304,7 @@ def _unwrapped(module: nn.Module) -> nn.Module:
 def _sequence(module: nn.Module) -> ReluNetwork | None:
     try:
         return perceptron_of_sequence(module)
-    except InputError:  # where layers do not fit, Flatten may join rows between them
+    except InputError:  # layers do not fit: a Flatten between them may join rows
         return None
 
 
@@ -353,7 +353,7 @@ def perceptron_of_sequence(module: nn.Module) -> ReluNetwork:
             f"`model` must contain a Linear layer, got {type(module).__name__} without one; "
             "pass the trained network itself"
         )
-    if not after_linear:  # a ReLU ends the module: its neurons are hidden ones
+    if not after_linear:  # a ReLU ends the module: its neurons count as hidden
         weights.append(np.eye(len(biases[-1])))
         biases.append(np.zeros(len(biases[-1])))
     return ReluNetwork(weights, biases)
@@ -368,12 +368,12 @@ def _leaves(module: nn.Module | None, path: str) -> Iterator[tuple[str, Any]]:
 
 
 def _perceptron(module: nn.Module, call: Call, shape: tuple[int, ...] = ()) -> ReluNetwork | None:
-    """Return the network if the module is a chain of Linear and ReLU in turn, Linear at its end."""
+    """Return the network if the module is a chain of alternating Linear and ReLU, Linear last."""
     builder = _Chain(shape or _first_guess(module))
     following = Following(builder, module, OPERATIONS, SUPPORTED, allows_constants=False)
     try:
         output = _forward(following, module, call)
-    except _FirstLayer as found:  # another one than guessed
+    except _FirstLayer as found:  # its number of inputs differs from the guess
         return None if shape else _perceptron(module, call, found.args)
     except Exception:
         # The module's own code may raise anything.
@@ -383,13 +383,13 @@ def _perceptron(module: nn.Module, call: Call, shape: tuple[int, ...] = ()) -> R
 
 
 def _first_guess(module: nn.Module) -> tuple[int, ...]:
-    """Return the number of inputs of the first Linear layer that the module holds, or 1."""
+    """Return the number of inputs of the first Linear layer in the module, or 1."""
     linear = (part for part in module.modules() if isinstance(part, nn.Linear))
     return (next((part.in_features for part in linear), 1),)
 
 
 class _Chain(GraphBuilder):
-    """Understands chains of Linear and ReLU alone, and makes no matrices."""
+    """Understands only chains of Linear and ReLU, and makes no matrices."""
 
     def __init__(self, input_shape: tuple[int, ...]) -> None:
         super().__init__(input_shape)
@@ -439,11 +439,11 @@ class _Chain(GraphBuilder):
 
 
 class _FirstLayer(Exception):
-    """The first layer with weights, and how many entries one of its inputs has."""
+    """The first layer with weights was found; carries the number of entries of its input."""
 
 
 class _Probe(GraphBuilder):
-    """Finds out what the first layer with weights takes."""
+    """Finds the number of inputs of the first layer with weights."""
 
     def linear(self, x: Signal, weight: Tensor, bias: Tensor | None = None) -> Signal:
         """End the search."""
@@ -454,12 +454,12 @@ class _Probe(GraphBuilder):
         raise _FirstLayer(None)
 
     def batch_norm(self, x: Signal, norm: Any) -> Signal:
-        """End the search: it is one number for each input, if a Linear layer follows."""
+        """End the search: one channel for each input, if a Linear layer follows."""
         raise _FirstLayer(len(norm.running_mean))
 
 
 def _check_forward(module: nn.Module) -> None:
-    """Refuse what only holds modules, and does not say in which order they come."""
+    """Refuse containers that do not say in which order their modules are applied."""
     if isinstance(module, (nn.ModuleList, nn.ModuleDict)):
         values = ".values()" if isinstance(module, nn.ModuleDict) else ""
         raise InputError(
@@ -527,7 +527,7 @@ def _forward(following: Following, module: nn.Module, call: Call) -> Any:
 
 
 def _own_error(module: nn.Module, shape: tuple[int, ...], error: Exception) -> InputError:
-    """Return the error for one that the module's own code has raised."""
+    """Return the error that reports an exception of the module's own code."""
     if refusal := _fixed_batch(error):
         return refusal
     said = f": {error}" if str(error) else ""
@@ -572,7 +572,7 @@ def _compare(module: nn.Module, network: Network, shape: tuple[int, ...], call: 
         # The module's own code may raise anything.
         error, problem = raised, ""
 
-    # Each for itself: some modules take no batches, others mix the inputs of one.
+    # One point at a time: some modules take no batches, others mix the inputs of a batch.
     def outputs_of_one(rows: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.stack([outputs(rows[i : i + 1]).ravel() for i in range(len(rows))])
 
@@ -608,7 +608,7 @@ def _outputs(
 
 
 def _difference(computed: NDArray[np.float64], expected: NDArray[np.float64]) -> str:
-    """Say how two tables of outputs differ, if they do."""
+    """Say how two tables of outputs differ; empty if they do not."""
     if expected.size != computed.size:
         return f"has {computed.size} outputs at {len(computed)} points, it has {expected.size}"
     difference = float(np.abs(expected.reshape(computed.shape) - computed).max(initial=0.0))
@@ -624,9 +624,10 @@ def _is_of_rounding(
     expected: NDArray[np.float64],
     outputs: Callable[[NDArray[np.float64]], NDArray[np.float64]],
 ) -> bool:
-    """Whether outputs differ as sums of large numbers that cancel do, in any order.
+    """Whether outputs differ only by rounding, as sums of large numbers that cancel do.
 
-    What a module draws, or has changed when it is called again, is no rounding: it is called twice.
+    The module is called twice: a difference between the calls, as from random draws or changed
+    state, is not rounding.
     """
     computed = network.predict(points)
     if expected.size != computed.size or not np.array_equal(expected, outputs(points)):

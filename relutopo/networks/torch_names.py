@@ -1,6 +1,6 @@
-"""Plain names of torch's functions and methods, and what kind of thing each does.
+"""Plain names of torch's functions and methods, and the kind of each.
 
-Module invariant: no name is both a move, an operation on numbers and a reason not to follow it.
+Invariant: no name is in two of these: moves, operations on numbers, reasons not to follow it.
 
 This module imports torch; it is imported only to read torch modules.
 """
@@ -60,7 +60,7 @@ _BY_THEMSELVES: dict[Any, str] = {
     torch.nn.functional.unfold: "im2col",
     torch.nn.functional.threshold: "threshold",
 }
-"""Functions and methods of the same name that take other arguments."""
+"""Functions whose methods of the same name take other arguments."""
 NAMED_TYPES = {
     **dict.fromkeys(("float", "double", "half", "bfloat16"), torch.float64),
     "long": torch.int64,
@@ -125,7 +125,7 @@ LIKE = {
     *("zeros_like", "ones_like", "full_like", "empty_like", "new_zeros", "new_ones", "new_full"),
     *("new_empty", "new_tensor", "expand_as", "view_as", "reshape_as", "type_as", "to"),
 }
-"""They take shapes and types of followed tensors, where the first argument is constant."""
+"""Functions that use only shape and type of followed tensors, if the first argument is constant."""
 NOT_NUMBERS = {"isnan", "isinf", "isposinf", "isneginf", "isfinite"}
 MOVES = {
     *("flatten", "reshape", "view", "view_as", "reshape_as", "permute", "transpose", "t", "T"),
@@ -153,7 +153,7 @@ ANSWERS = {
         ("backward", "register_hook", "grad.autograd"), "asks for derivatives at the input"
     ),
 }
-"""What the code cannot go on without."""
+"""Questions without an answer, after which the code cannot continue."""
 _SMOOTH = "which is not piecewise linear, but smooth"
 _JUMPS = "which is not piecewise linear, but jumps"
 REASONS = {

@@ -1,7 +1,7 @@
-"""Multi-layer perceptrons from arrays in lists, in the forms in which people keep them.
+"""Multi-layer perceptrons from lists of arrays, in the usual forms.
 
 Weights are (n_out, n_in), as in torch. Lists of the other orientation, that of scikit-learn and
-Keras, are refused, not turned: where all layers are square nobody could tell them apart.
+Keras, are refused and not transposed: if all layers are square, the two cannot be told apart.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def network_of_weights(model: Sequence[Any]) -> ReluNetwork:
     Parameters
     ----------
     model : sequence
-        Biases may be None, for zero, and have shape (n,), (1, n) or (n, 1).
+        Biases may be None, which means zero, or have shape (n,), (1, n) or (n, 1).
 
     Raises
     ------
@@ -47,8 +47,8 @@ def network_of_weights(model: Sequence[Any]) -> ReluNetwork:
             f"{len(model)}; pass two lists of arrays, or a list of pairs (weight, bias)"
         )
     fitting = [reading for reading in readings if _fit(*map(_shapes, reading))]
-    # Biases of shape (1, n) look like weights. Then who writes a tuple of lists means a pair, and
-    # who writes a list of tuples means pairs.
+    # Biases of shape (1, n) look like weights. Then a tuple of lists is taken for one pair
+    # (weights, biases), and a list of tuples for pairs (weight, bias).
     kinds = {type(model), *map(type, model)}
     if len(fitting) > 1 and kinds == {tuple, list} and len(set(map(type, model))) == 1:
         fitting = fitting[:1] if isinstance(model, tuple) else fitting[1:]
@@ -68,7 +68,7 @@ Reading = tuple[list[Any], list[Any]]
 
 
 def _readings(model: Sequence[Any]) -> Iterator[Reading]:
-    """Yield weights and biases in every form that a list may have."""
+    """Yield weights and biases for every way to read a list."""
     if len(model) == 2 and hasattr(model[0], "__len__"):
         weights, biases = list(model[0]), model[1]
         if biases is None:
@@ -84,7 +84,7 @@ def _readings(model: Sequence[Any]) -> Iterator[Reading]:
 
 
 def _with_flat(weights: list[Any], biases: list[Any]) -> Reading:
-    """Return zeros for missing biases, and those of shape (1, n) or (n, 1) as (n,)."""
+    """Return weights and biases, with zeros for missing biases and all biases of shape (n,)."""
     flat = []
     for i, bias in enumerate(biases):
         shape = _shape(bias)
@@ -99,7 +99,7 @@ def _with_flat(weights: list[Any], biases: list[Any]) -> Reading:
 
 
 def _dim(entry: Any) -> int:
-    """Return how many dimensions an array has; 0 for what is none, such as a ragged list."""
+    """Return the number of dimensions of an array; 0 for anything else, such as a ragged list."""
     if hasattr(entry, "shape"):
         return len(entry.shape)
     try:
@@ -110,7 +110,7 @@ def _dim(entry: Any) -> int:
 
 
 def _shape(array: Any) -> tuple[int, ...]:
-    """Return the shape of an array; () for what is none."""
+    """Return the shape of an array; () for anything else."""
     if hasattr(array, "shape"):
         return tuple(array.shape)
     return np.shape(array) if _dim(array) else ()

@@ -1,13 +1,14 @@
-"""How far an eigenpair of a Laplacian may be off, and which signs of the vector that leaves open.
+"""Error bounds of an eigenpair of a Laplacian, and which signs of the vector they leave open.
 
-Everything is computed from differences along edges, xᵢ - xⱼ: products of the diagonal of L with x
-would lose a Fiedler value that is small against the weights, and the edges that it comes from.
+Everything is computed from differences along edges, xᵢ - xⱼ: in products of the diagonal of L with
+x, a Fiedler value that is small against the weights would be lost in rounding.
 
 Invariants, with r = L x - λ W_V x, the residual of a unit vector x (xᵀ W_V x = 1, 1ᵀ W_V x = 0),
 and ρ its norm in W_V⁻¹, rounding included: λ is Rayleigh's quotient; an eigenvalue lies within ρ
-of λ; and if no other one but 0 is below λ + g, x is within √2 ρ / g of a unit eigenvector in the
-norm of W_V (C. Davis, W. M. Kahan, "The rotation of eigenvectors by a perturbation. III", SIAM J.
-Numer. Anal. 7 (1970) 1-46, the sin θ theorem), so that entry i is off by at most that over √wᵢ.
+of λ; and if no other eigenvalue but 0 is below λ + g, then x is within √2 ρ / g of a unit
+eigenvector in the norm of W_V (C. Davis, W. M. Kahan, "The rotation of eigenvectors by a
+perturbation. III", SIAM J. Numer. Anal. 7 (1970) 1-46, the sin θ theorem), so that entry i is off
+by at most that over √wᵢ.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ __all__ = [
 ]
 
 RESOLVED = 1e-3
-"""Bound of a unit vector's error up to which an eigenvalue counts as simple."""
+"""An eigenvalue counts as simple if the error of its unit vector is at most this."""
 _EPS = float(np.finfo(np.float64).eps)
 
 Floats = NDArray[np.float64]
@@ -39,7 +40,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Quality:
-    """What a unit vector tells about a pencil.
+    """How well a unit vector solves a pencil.
 
     Attributes
     ----------
@@ -48,7 +49,7 @@ class Quality:
     residual : float
         ‖L x - λ W_V x‖ / (λ ‖W_V x‖); infinite for a value of 0.
     rounding : float
-        What rounding the entries of x makes of it, about: ε ‖|L| |x|‖ / (λ ‖W_V x‖).
+        About what rounding the entries of x adds to the residual: ε ‖|L| |x|‖ / (λ ‖W_V x‖).
     distance : float
         ρ: the norm of L x - λ W_V x in W_V⁻¹, with its rounding.
     """
@@ -88,8 +89,8 @@ def quality_of(laplacian: sparse.csr_array, weights: Floats, x: Floats) -> Quali
     norm = float(np.linalg.norm(weighted))
     image -= value * weighted
     roots = np.sqrt(weights)
-    # Each entry of the residual is off by what rounding x makes of it, and by the few roundings
-    # of a row; differences are rounded less than that.
+    # Each entry of the residual is off by the effect of rounding x, and by the few roundings of a
+    # row; differences are rounded less than that.
     sizes *= _EPS
     distance = float(np.linalg.norm(image / roots)) + float(np.linalg.norm(sizes / roots))
     with np.errstate(over="ignore"):
@@ -102,14 +103,14 @@ def quality_of(laplacian: sparse.csr_array, weights: Floats, x: Floats) -> Quali
 
 
 def error_bound(distance: float, gap: float) -> float:
-    """Return how far a unit vector is from an eigenvector at most, in the norm of W_V.
+    """Return a bound of the distance of a unit vector from an eigenvector, in the norm of W_V.
 
     Parameters
     ----------
     distance : float
         See `Quality`.
     gap : float
-        From the value to the next eigenvalue.
+        Distance from the value to the next eigenvalue.
 
     Examples
     --------
@@ -120,7 +121,7 @@ def error_bound(distance: float, gap: float) -> float:
 
 
 def span_error(result: EigenResult, laplacian: sparse.csr_array, weights: Floats) -> float:
-    """Return how far a unit vector in the span of eigenvectors is from the true space at most.
+    """Return a bound of the distance of the span of computed eigenvectors from the true space.
 
     Parameters
     ----------
@@ -133,7 +134,8 @@ def span_error(result: EigenResult, laplacian: sparse.csr_array, weights: Floats
     Returns
     -------
     float
-        In the norm of W_V, for the space of all eigenvectors up to the last of the values.
+        Bound for each unit vector of the span, in the norm of W_V. The true space is that of all
+        eigenvectors up to the last of the values.
     """
     vectors = np.ascontiguousarray(result.vectors.T)
     distances = [quality_of(laplacian, weights, x).distance for x in vectors]
@@ -141,7 +143,7 @@ def span_error(result: EigenResult, laplacian: sparse.csr_array, weights: Floats
 
 
 def entry_bounds(weights: Floats, x: Floats, error: float) -> Floats:
-    """Return how far each entry may be off.
+    """Return a bound of the error of each entry.
 
     Parameters
     ----------
@@ -157,7 +159,7 @@ def entry_bounds(weights: Floats, x: Floats, error: float) -> Floats:
     >>> entry_bounds(np.array([1.0, 4.0]), np.zeros(2), 1e-9).tolist()
     [1e-09, 5e-10]
     """
-    # What is left along the constants moves all entries alike.
+    # A component along the constants moves all entries alike.
     weighted = weights * x
     total = float(weights.sum())
     shift = (abs(float(weighted.sum())) + 4 * _EPS * float(np.abs(weighted).sum())) / total

@@ -1,9 +1,9 @@
 """How well a Fiedler partition agrees with labels and with the network's decision.
 
-A partition has two sides without names, so every accuracy here is that of the better of the two
+The two sides of a partition have no names, so every accuracy here is for the better of the two
 ways to name them ("up to the global flip").
 
-Invariant: everything judges nodes of the partition's component only; what is left out is counted.
+Invariant: only nodes of the partition's component are judged; points left out are counted.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ __all__ = [
 
 
 _MANY = 0.1
-"""Share of points that do not count from which that is warned of."""
+"""A warning is given if this share of the points, or more, does not count."""
 
 
 class Divided(Protocol):
@@ -68,15 +68,15 @@ class Divided(Protocol):
 
 
 class Sides(Divided, Protocol):
-    """A graph's nodes on two sides, as a `FiedlerPartition` divides them; what is judged here."""
+    """A graph whose nodes lie on two sides, such as a `FiedlerPartition`: what is judged here."""
 
     @property
     def vector(self) -> NDArray[np.float64]:
-        """A number for each node, whose sign is the side; NaN outside the component."""
+        """A number for each node; its sign is the side. NaN outside the component."""
 
     @property
     def sides(self) -> NDArray[np.int8]:
-        """1 where the vector is positive, -1 where it is negative, 0 where nothing decides."""
+        """1 where the vector is positive, -1 where it is negative, 0 where the sign is open."""
 
     @property
     def cut_edges(self) -> NDArray[np.int64]:
@@ -93,7 +93,7 @@ class Sides(Divided, Protocol):
     def agreement_range(
         self, positive: NDArray[Any], negative: NDArray[Any], /
     ) -> tuple[float, float]:
-        """Return what agreements are possible; see `FiedlerPartition.agreement_range`."""
+        """Return the range of possible agreements; see `FiedlerPartition.agreement_range`."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -106,17 +106,17 @@ class LabelAgreement(Shown):
         Fraction of points whose side is their label, up to the global flip; in [0.5, 1]. Points in
         regions on the cut count half. This is the result.
     accuracy_least, accuracy_greatest : float
-        Between which it is for every Fiedler vector, with regions on the cut on any side: both are
-        the accuracy unless the partition leaves something open. If the value is more than double,
-        the widest that was found.
+        The range of the accuracy over all Fiedler vectors, with regions on the cut on either side.
+        Both equal the accuracy unless the partition leaves something open. If the multiplicity of
+        the Fiedler value exceeds two, the widest range that was found.
     adjusted_rand_index : float
-        Of sides and labels; 0 expected by chance, 1 for equal partitions. Regions on the cut are a
-        third side.
+        Of sides and labels; 0 expected by chance, 1 for equal partitions. Regions on the cut count
+        as a third side.
     purity : float
         The best accuracy of any labelling that is constant on regions: an upper bound.
     sweep_accuracy : float
-        The accuracy of the best threshold on the Fiedler vector. It picks the threshold by the
-        labels, so it stands beside the accuracy, not in its place.
+        The accuracy of the best threshold on the Fiedler vector. The threshold is chosen by the
+        labels, so this supplements the accuracy and does not replace it.
     sweep_threshold : float
         That threshold; the sides are vector > threshold. -inf if one side is empty.
     n_used : int
@@ -124,7 +124,7 @@ class LabelAgreement(Shown):
     n_outside : int
         Points outside the domain.
     n_on_boundary : int
-        Points on a facet between regions that are not all on one side.
+        Points on facets between regions that are not all on one side.
     n_not_found : int
         Points in regions that a partial search did not find.
     n_off_component : int
@@ -171,7 +171,7 @@ class Decision:
     positive : (n_regions,) ndarray of bool
         Whether f > 0 at the region's interior point.
     crossed : (n_regions,) ndarray of bool
-        Whether f takes both signs at the region's vertices; exactly.
+        Whether f takes both signs at the region's vertices, decided exactly.
     """
 
     positive: NDArray[np.bool_]
@@ -185,22 +185,22 @@ class DecisionAgreement(Shown):
     Attributes
     ----------
     by_points : float
-        Share of the points in regions on the side of the decision at the point, up to the global
-        flip; NaN without points. Regions on the cut count half, here and below.
+        Share of the points whose region is on the side of the network's decision at the point, up
+        to the global flip; NaN without points. Regions on the cut count half, here and below.
     by_volume : float
-        Share of the volume of regions on the side of the decision at their interior point, up to
-        the global flip. A region that the decision boundary crosses counts as a whole.
+        Share of the volume that lies in regions on the side of the decision at their interior
+        point, up to the global flip. A region crossed by the decision boundary counts as a whole.
     by_regions : float
         The same for the number of regions.
     by_points_least, by_points_greatest, by_volume_least, by_volume_greatest : float
     by_regions_least, by_regions_greatest : float
-        Between which each of them is for every Fiedler vector; see `LabelAgreement`.
+        The range of each of them over all Fiedler vectors; see `LabelAgreement`.
     n_crossed : int
         Regions crossed by the decision boundary: f takes both signs at their vertices.
     cut_edges_at_boundary : float
-        Fraction of the cut's edges with a crossed region at one end at least.
+        Fraction of the cut's edges that have a crossed region at one end at least.
     crossed_regions_at_cut : float
-        Fraction of the crossed regions at which an edge of the cut ends; NaN if there are none.
+        Fraction of the crossed regions that are an end of a cut edge; NaN if no region is crossed.
     """
 
     by_points: float
@@ -234,7 +234,7 @@ class DecisionAgreement(Shown):
 
 
 def _unused(found: Any) -> dict[str, int]:
-    """Return how many points do not count, by where they are."""
+    """Return how many points do not count, by reason."""
     return {
         "outside the domain": found.n_outside,
         "between regions of both sides": found.n_on_boundary,
@@ -244,7 +244,7 @@ def _unused(found: Any) -> dict[str, int]:
 
 
 def _with_range(agreement: LabelAgreement | DecisionAgreement, name: str) -> str:
-    """Return an agreement, with what it may be if something is left open."""
+    """Return an agreement in words, with its range if the partition leaves something open."""
     value, least, greatest = (getattr(agreement, name + end) for end in ("", "_least", "_greatest"))
     text = fraction(value)
     return text if not least < greatest else f"{text} ({fraction(least)} to {fraction(greatest)})"
@@ -294,7 +294,7 @@ def label_agreement(partition: Sides, points: ArrayLike, labels: ArrayLike) -> L
 
 
 def warn_of_unused(found: Any) -> None:
-    """Warn if a tenth of the points or more do not count.
+    """Warn if a tenth of the points, or more, do not count.
 
     Parameters
     ----------
@@ -319,7 +319,7 @@ def label_agreement_in(
     ----------
     partition : Sides
     regions : (n,) ndarray of int64
-        What ``partition.locate`` says of the points.
+        Regions of the points, as from ``partition.locate``.
     labels : (n,) array_like
         Two classes.
 
@@ -385,9 +385,9 @@ def decision_agreement(
     partition : Sides
     points : (n, d) array_like, optional
     regions : (n,) ndarray of int64, optional
-        What ``partition.locate`` says of the points, if it is known already.
+        Regions of the points, as from ``partition.locate``, if known already.
     decision : Decision, optional
-        Of the partition's complex, if it is known already.
+        Of the partition's complex, if known already.
     """
     complex_ = partition.complex
     if decision is None:
@@ -439,10 +439,10 @@ def settled(
     points: ArrayLike,
     regions: NDArray[np.int64] | None = None,
 ) -> NDArray[np.int64]:
-    """Return the region of each point, also between regions if these are all on one side.
+    """Return the region of each point; a point between regions of one side gets one of these.
 
-    A region has a point in its closure if, and only if, its pattern has the signs that neurons have
-    at the point, whatever it has for those that are zero there: zeros add nothing to later layers.
+    A point lies in the closure of a region if, and only if, the region's pattern agrees with the
+    signs of all neurons that are not zero at the point: zeros add nothing to later layers.
 
     Parameters
     ----------
@@ -451,12 +451,12 @@ def settled(
         The side, or part, of each node; 0 for none.
     points : (n, d) array_like
     regions : (n,) ndarray of int64, optional
-        What ``partition.locate`` says of the points, if it is known already.
+        Regions of the points, as from ``partition.locate``, if known already.
 
     Returns
     -------
     (n,) ndarray of int64
-        As `regions`, but for points between regions of one side, which are in the first of these.
+        As `regions`, except that points between regions of one side are in the first of these.
     """
     regions = partition.locate(points) if regions is None else regions
     between = np.flatnonzero(regions == ON_BOUNDARY)
@@ -481,7 +481,7 @@ def in_component(partition: Divided, regions: NDArray[np.int64]) -> NDArray[np.b
     ----------
     partition : Divided
     regions : (n,) ndarray of int64
-        What ``partition.locate`` says of the points.
+        Regions of the points, as from ``partition.locate``.
 
     Returns
     -------
@@ -493,13 +493,13 @@ def in_component(partition: Divided, regions: NDArray[np.int64]) -> NDArray[np.b
 
 
 def judged(partition: Divided, regions: NDArray[np.int64], n_labels: int) -> NDArray[np.bool_]:
-    """Tell which points lie in the partition's component; there must be one, and as many labels.
+    """Tell which points lie in the partition's component, after checking points and labels.
 
     Parameters
     ----------
     partition : Divided
     regions : (n,) ndarray of int64
-        What ``partition.locate`` says of the points.
+        Regions of the points, as from ``partition.locate``.
     n_labels : int
 
     Raises
@@ -526,7 +526,7 @@ def _up_to_flip(
 ) -> float:
     """Return the weighted share that agrees, or disagrees if that is more; NaN for no weight.
 
-    What is on no side agrees by half.
+    A node on no side agrees by half.
     """
     total = weights.sum()
     if not total:

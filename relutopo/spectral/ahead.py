@@ -1,7 +1,7 @@
-"""Partitions that compile their kernels ahead of use: ``python -m relutopo.spectral.ahead``.
+"""Compile the kernels of partitions ahead of use: ``python -m relutopo.spectral.ahead``.
 
-A process that compiles what the partition of a first complex will ask for, while the process that
-makes the complex compiles what that asks for; see `relutopo.system.ahead`.
+This process compiles the kernels that the first partition will need, while the process that makes
+the complex compiles those of the enumerator; see `relutopo.system.ahead`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ __all__ = ["partition_grids"]
 
 
 def partition_grids() -> None:
-    """Partition a small graph, which is solved densely, and one that is factorised."""
+    """Partition a small graph, which is solved densely, and a larger one, which is factorised."""
     for n in (5, 25):
         nodes = np.arange(n * n, dtype=np.int32).reshape(n, n)
         pairs = (nodes[:, :-1], nodes[:, 1:]), (nodes[:-1], nodes[1:])

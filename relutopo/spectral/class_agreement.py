@@ -1,10 +1,10 @@
 """How well parts of a graph agree with classes, for any number of both.
 
-Neither parts nor classes correspond by themselves: each class is matched with one part at most, so
-that as many points as possible are where they belong (the assignment problem). For two of each this
-is the better of the two ways to name two sides.
+Parts have no names. Each class is matched with at most one part, such that as many points as
+possible lie in the part of their class (the assignment problem). For two parts and two classes this
+is the better of the two ways to name the sides.
 
-Invariant: everything judges points in nodes of the partition's component; what is left out is
+Invariant: only points in nodes of the partition's component are judged; points left out are
 counted.
 """
 
@@ -46,7 +46,7 @@ __all__ = [
 
 
 class Parts(Divided, Protocol):
-    """A graph's nodes in parts, as a `SpectralPartition` divides them; what is judged here."""
+    """A graph whose nodes lie in parts, such as a `SpectralPartition`: what is judged here."""
 
     @property
     def k(self) -> int:
@@ -54,7 +54,7 @@ class Parts(Divided, Protocol):
 
     @property
     def parts(self) -> NDArray[np.int64]:
-        """The part of each node, -1 where nothing decides and outside the component."""
+        """The part of each node; -1 on the cut and outside the component."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,25 +64,26 @@ class ClassAgreement(Frozen, Shown):
     Attributes
     ----------
     accuracy : float
-        Share of the points that lie in the part with which their class is matched, by the best
-        matching; in [0, 1]. Points in regions on the cut count one k-th.
+        Share of the points that lie in the part matched with their class, for the best matching;
+        in [0, 1]. Points in regions on the cut count one k-th.
     adjusted_rand_index : float
-        Of parts and classes; 0 expected by chance, 1 for equal partitions. Regions on the cut are a
-        part of their own.
+        Of parts and classes; 0 expected by chance, 1 for equal partitions. Regions on the cut count
+        as a part of their own.
     purity : float
         The best accuracy of any labelling that is constant on regions: an upper bound.
     classes : (n_classes,) ndarray
         The labels that occur, in order.
     matching : (n_classes,) ndarray of int64
-        Part of each class; -1 for a class without one, if there are more classes than parts.
+        The part matched with each class; -1 for a class without one, if there are more classes
+        than parts.
     confusion : (n_classes, k) ndarray of int64
         Points of each class in each part.
     n_points : (n_classes,) ndarray of int64
-        Points of each class that were judged, also in regions on the cut.
+        Points of each class that were judged, those in regions on the cut included.
     n_used : int
         Points that were judged.
     n_open : int
-        Those of them in regions on the cut.
+        Judged points in regions on the cut.
     n_outside : int
         Points outside the domain.
     n_on_boundary : int
@@ -131,7 +132,7 @@ class ClassAgreement(Frozen, Shown):
         Returns
         -------
         pandas.DataFrame
-            ``class``; ``n_points``; ``part``, the one that the class is matched with, or -1;
+            ``class``; ``n_points``; ``part``, the part matched with the class, or -1;
             ``recall``, the share of the class that lies in it; ``precision``, the share of the
             part's points that are of the class (NaN for a part without points); and ``in_part_0``,
             ``in_part_1``, ..., the numbers of points in each part.
@@ -167,16 +168,16 @@ class ClassAgreement(Frozen, Shown):
 class ClassDecisionAgreement(Shown):
     """Parts against the network's own decision, the largest of its outputs.
 
-    A region has the decision at its interior point, also if others occur in it. Regions on the cut
-    count one k-th.
+    A region counts with the decision at its interior point, even if other decisions occur in it.
+    Regions on the cut count one k-th.
 
     Attributes
     ----------
     by_points : float
-        Share of the points in the part with which the decision at the point is matched; NaN without
+        Share of the points that lie in the part matched with the decision at the point; NaN without
         points.
     by_volume, by_regions : float
-        The same for the volume and the number of regions, by a matching of their own.
+        The same for the volume and the number of regions, each by its own best matching.
     n_decided : int
         Classes for which the network decides on some region.
     """
@@ -195,7 +196,7 @@ class ClassDecisionAgreement(Shown):
 
 
 def match(confusion: ArrayLike) -> NDArray[np.int64]:
-    """Match rows with columns one to one, so that the sum of the entries met is the largest.
+    """Match rows with columns one to one, such that the sum of the matched entries is largest.
 
     H. W. Kuhn, "The Hungarian method for the assignment problem", Naval Res. Logistics Quart. 2
     (1955) 83-97.
@@ -238,7 +239,7 @@ def class_agreement(
     points : (n, d) array_like
     labels : (n,) array_like
     regions : (n,) ndarray of int64, optional
-        What ``partition.locate`` says of the points, if it is known already.
+        Regions of the points, as from ``partition.locate``, if known already.
     """
     classes, codes = as_labels(labels)
     regions = settled(partition, partition.parts + 1, points, regions)
@@ -279,7 +280,7 @@ def class_decision_agreement(
     partition : Parts
     points : (n, d) array_like, optional
     regions : (n,) ndarray of int64, optional
-        What ``partition.locate`` says of the points, if it is known already.
+        Regions of the points, as from ``partition.locate``, if known already.
     """
     complex_, n_classes = partition.complex, max(2, partition.complex.network.n_outputs)
     nodes = np.flatnonzero(partition.component)
@@ -305,7 +306,7 @@ def class_decision_agreement(
 
 
 def _decisions(complex_: Cells, points: ArrayLike) -> NDArray[np.int64]:
-    """Return the class for which the network decides at each point: 1 for one output above 0."""
+    """Return the network's class at each point; of a single output, 1 where it is above 0."""
     outputs = complex_.network(points)
     if outputs.shape[1] == 1:
         return (outputs[:, 0] > 0).astype(np.int64)
@@ -316,7 +317,7 @@ def _decisions(complex_: Cells, points: ArrayLike) -> NDArray[np.int64]:
 def _confusion(
     codes: NDArray[np.int64], parts: NDArray[np.int64], masses: Any, n_classes: int, k: int
 ) -> NDArray[np.float64]:
-    """Return the mass of each class in each part, without what is in none."""
+    """Return the mass of each class in each part; mass in no part is left out."""
     is_in = parts >= 0
     cells = codes[is_in] * k + parts[is_in]
     table: NDArray[np.float64] = np.bincount(cells, masses[is_in], n_classes * k).astype(np.float64)
@@ -324,7 +325,7 @@ def _confusion(
 
 
 def _share(confusion: NDArray[np.float64], undecided: float) -> float:
-    """Return the matched share of a mass; what is in no part counts one k-th; NaN for none."""
+    """Return the matched share of the mass; mass in no part counts one k-th. NaN for no mass."""
     total = float(confusion.sum()) + undecided
     matching = match(confusion)
     rows = np.flatnonzero(matching >= 0)

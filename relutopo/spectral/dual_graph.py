@@ -49,11 +49,11 @@ class DualGraph(Frozen, Shown):
         The (d-1)-cell that both regions share; -1 for a Hamming pair that shares none, and
         throughout when there is no complex.
     kind : {"facet", "hamming"}
-        The adjacency; "given" for graphs of one's own, see `relutopo.as_graph`.
+        The adjacency; "given" for graphs that did not come from a network, see `relutopo.as_graph`.
     complex : CellComplex or None
-        Where the graph comes from. Without it weights that measure cells are not available.
+        The complex of the regions. Weights that measure cells need it.
     regions : KnownRegions or None
-        What locates points when there is no complex; `relutopo.search_regions` gives it.
+        Locates points when there is no complex; comes from `relutopo.search_regions`.
 
     Raises
     ------
@@ -144,7 +144,7 @@ class DualGraph(Frozen, Shown):
         """Connected component of each node, (n_nodes,), numbered from 0 by first node."""
         from relutopo.spectral.kernels import components  # loads numba
 
-        # Copies: for read-only arrays numba would compile a search again that it has for others.
+        # Copies: numba would compile the kernel a second time for read-only arrays.
         indptr, columns = self.adjacency.indptr.copy(), self.adjacency.indices.copy()
         labels: NDArray[np.int32] = components(indptr, columns)
         return freeze(labels)
@@ -164,8 +164,8 @@ class DualGraph(Frozen, Shown):
         Returns
         -------
         (n,) ndarray of int64
-            Node, or what `CellComplex.locate` and `KnownRegions.locate` say of points in no
-            region.
+            The node, or for points in no region the negative code that `CellComplex.locate` and
+            `KnownRegions.locate` return.
 
         Raises
         ------
@@ -184,9 +184,9 @@ class DualGraph(Frozen, Shown):
     def to_networkx(self, node_data: Mapping[str, ArrayLike] | None = None) -> Any:
         """Return the graph as a `networkx.Graph`.
 
-        Nodes carry what `node_data` gives them; if their patterns are known ``pattern``, a string
-        of 0 and 1; with a complex also ``volume`` and ``centroid_0``, ``centroid_1``, ... Edges
-        carry ``facet``; with a complex also ``layer`` and ``unit`` of the neuron that made it.
+        Nodes carry the entries of `node_data`; ``pattern``, a string of 0 and 1, if patterns are
+        known; with a complex also ``volume`` and ``centroid_0``, ``centroid_1``, ... Edges carry
+        ``facet``; with a complex also ``layer`` and ``unit`` of the neuron that made the facet.
 
         Parameters
         ----------
@@ -242,7 +242,7 @@ class DualGraph(Frozen, Shown):
 
 
 _BYTES_A_FACET, _BYTES_A_REGION = 24, 100
-"""What a dual graph takes, with what is made in passing."""
+"""Memory for a dual graph, temporary arrays included."""
 
 
 @in_words("take a smaller complex")
@@ -250,15 +250,16 @@ _BYTES_A_FACET, _BYTES_A_REGION = 24, 100
 def dual_graph(complex_: Cells, adjacency: Adjacency = "facet") -> DualGraph:
     """Return the graph of regions of a complex.
 
-    The two adjacencies differ in degenerate arrangements (crossing two coinciding kinks changes
-    two neurons) and in deep networks (two regions that differ in one neuron may lie apart).
+    The two adjacencies differ in degenerate arrangements, where crossing two coinciding kinks
+    changes two neurons, and in deep networks, where two regions that differ in one neuron may lie
+    apart.
 
     Parameters
     ----------
     complex_ : Cells
     adjacency : {"facet", "hamming"}
-        Join regions that share a facet, or whose patterns differ in one neuron (Bosca et al.,
-        arXiv:2510.12700).
+        Join regions that share a facet, or regions whose patterns differ in one neuron (Bosca et
+        al., arXiv:2510.12700).
 
     Returns
     -------
@@ -368,7 +369,7 @@ def _hamming_pairs(packed: NDArray[np.uint8], n_neurons: int) -> NDArray[np.int6
 
 
 class OfGraph:
-    """What was made of a graph, and where points lie in it."""
+    """Base of results that are made from a graph and can locate points in it."""
 
     graph: DualGraph
 

@@ -1,13 +1,13 @@
-"""The eigenvectors that a Fiedler value has, as far as double precision tells them apart.
+"""The eigenspace of a Fiedler value, as far as double precision separates eigenvectors.
 
-A value that is multiple, or so close to the next one that the residual cannot tell, has no Fiedler
-vector of its own: any unit vector of the *eigenspace* is as good. Here the space is found, by
-asking for more pairs until a gap follows that is large against the errors. Within the space that
-was asked for, values and vectors come from Rayleigh's quotients that are added up along edges,
-which tells values apart that residuals do not.
+If the value is multiple, or so close to the next one that residuals cannot separate the two, there
+is no unique Fiedler vector: any unit vector of the *eigenspace* is as good. The space is found by
+asking for more pairs until a gap follows that is large against the errors. Within the span of these
+pairs, values and vectors come from Rayleigh quotients that are summed along edges; this separates
+values that residuals do not.
 
-Invariants: the basis is W_V-orthonormal; a unit vector of it is within `Eigenspace.error` of a unit
-vector of the true space, in the norm of W_V.
+Invariants: the basis is W_V-orthonormal; if `Eigenspace.is_whole`, a unit vector of it is within
+`Eigenspace.error` of a unit vector of the true space, in the norm of W_V.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from relutopo.spectral.accuracy import RESOLVED, error_bound, quality_of
 __all__ = ["MOST_PAIRS", "Eigenspace", "canonical_vector", "eigenspace"]
 
 MOST_PAIRS = 16
-"""Pairs that are asked for at most; an eigenspace of this dimension may be larger."""
+"""At most this many pairs are asked for; an eigenspace of this dimension may be larger."""
 _EPS = float(np.finfo(np.float64).eps)
 _SUMMATION = 16  # roundings that a sum over edges may add up to, beyond those of its terms
 _HAS_PART = 1e-6
@@ -37,7 +37,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Eigenspace:
-    """What belongs to the smallest non-zero eigenvalue.
+    """The eigenspace of the smallest non-zero eigenvalue.
 
     Attributes
     ----------
@@ -48,17 +48,20 @@ class Eigenspace:
     basis : (n, m) ndarray
         W_V-orthonormal columns.
     error : float
-        Bound of a unit vector's distance from the true space, in the norm of W_V.
+        Bound of a unit vector's distance from the true space, in the norm of W_V, at most
+        `relutopo.spectral.accuracy.RESOLVED`. If `is_whole` is False it is set to that number,
+        and bounds nothing.
     gap : float
         (λ₃ - λ₂) / λ₂, the relative distance of the second smallest value from the smallest.
     is_gap_proved : bool
-        Whether it is proved that no more than the dimension of the space is below the next value.
+        Whether it is proved that below the next value there are no more eigenvalues than the
+        dimension of the space.
     is_whole : bool
-        Whether a gap follows after the m values; otherwise the true space may be larger.
+        Whether a gap follows the m values; otherwise the true space may be larger.
     iterations : int
-        Of the eigensolver, all that it was asked for together.
+        Iterations of the eigensolver, summed over all its calls.
     method : str
-        The method that ran in the end.
+        The method that ran in the last call.
     """
 
     value: float
@@ -80,7 +83,7 @@ def eigenspace(
     Parameters
     ----------
     solve : callable
-        Gives as many pairs as it is asked for, converged.
+        Takes a number of pairs, and returns that many converged pairs.
     laplacian : (n, n) scipy.sparse.csr_array
         L.
     weights : (n,) ndarray
@@ -132,8 +135,8 @@ def _along_edges(
 ) -> tuple[Floats, Floats, float]:
     """Return Ritz values and vectors of the pairs, and how far rounding moves the projected L.
 
-    Pairs whose values are far larger than the first are left out: beside them the small ones would
-    be lost in rounding.
+    Pairs whose values are far larger than the first are left out, because they would hide the
+    small ones in rounding.
     """
     n_pairs = int(np.sum(result.values <= _COMPARABLE * result.values[0]))
     x = result.vectors[:, :n_pairs]
@@ -154,8 +157,8 @@ def _along_edges(
 def canonical_vector(space: Floats, weights: Floats, references: Floats) -> Floats:
     """Return the unit vector of a space along the first reference that has a component in it.
 
-    It depends on the space and the references alone, not on the basis: with coordinates of regions
-    as references neither the eigensolver nor the order of the regions matters.
+    It depends on the space and the references alone, not on the basis. With the coordinates of
+    regions as references, neither the eigensolver nor the order of the regions matters.
 
     Parameters
     ----------
@@ -164,8 +167,9 @@ def canonical_vector(space: Floats, weights: Floats, references: Floats) -> Floa
     weights : (n,) ndarray
         Diagonal of W_V.
     references : (n, q) ndarray
-        If none of them has a part in the space, or there are none, the vector is that which is
-        largest at the node where vectors of the space are largest, the first of several.
+        If none of them has a component in the space, or there are none, the result is the vector
+        with the largest entry at the node where vectors of the space can be largest (the first of
+        several).
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Dual graphs in files of other programs."""
+"""Write dual graphs to files for other programs."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def save_graphml(
     MissingExtraError
         If networkx is not installed.
     InputError
-        If the path ends otherwise, or an array has another shape.
+        If the path has another ending, or an array another shape.
 
     Examples
     --------

@@ -42,29 +42,30 @@ class FiedlerPartition(OfGraph, Frozen, Shown):
         Fiedler value λ₂: the smallest non-zero λ of L x = λ W_V x.
     vector : (n_nodes,) ndarray
         Fiedler vector x, with xᵀ W_V x = 1; NaN on nodes outside `component`. If the value is
-        multiple, one of many: that which goes along with the first input coordinate (of the
-        regions' centroids) as far as any does, else with the second, and so on.
+        multiple, one of many: the vector of the eigenspace closest to the first input coordinate
+        of the regions' centroids; if that has no component in the space, to the second, and so on.
     sides : (n_nodes,) ndarray of int8
         1 where the vector is positive, -1 where it is negative, and 0 on regions that are *on the
-        cut*: where the entry is no larger than `error` allows it to be off, so that nothing decides
-        on a side. Nodes outside `component` have 0, too.
+        cut*: their entry is no larger than its error bound, so its sign is open. Nodes outside
+        `component` have 0, too.
     eigenspace : (n_nodes, m) ndarray
-        W_V-orthonormal basis of the eigenvectors of the value; m is 1 unless it is multiple, as
-        far as double precision tells. NaN outside `component`.
+        W_V-orthonormal basis of the eigenvectors of the value; m is 1 unless the value is multiple
+        as far as double precision tells. NaN outside `component`.
     error : float
-        Bound of how far the vector is from an eigenvector, in the norm of W_V: entry i is off by
-        at most this over the root of its vertex weight, and rounding.
+        Bound of the distance of the vector from an eigenvector, in the norm of W_V: entry i is off
+        by at most this over the root of its vertex weight, plus rounding. It is at most 1e-3; if
+        `is_multiplicity_known` is False it is set to that number, and bounds nothing.
     gap : float
-        (λ₃ - λ₂) / λ₂, how much larger the next eigenvalue is, counted with its multiplicity; up
-        to a tenth of it may be missing, and more where it exceeds 1e9. inf if the graph has two
+        (λ₃ - λ₂) / λ₂, the relative distance to the next eigenvalue, counted with multiplicity. It
+        may be a tenth too small, and smaller still where it exceeds 1e9. inf if the graph has two
         nodes.
     is_gap_proved : bool
         Whether it is proved, rounding included, that the gap is no smaller and that no eigenvalue
-        was missed: by all eigenvalues of a small graph, by the pivots of L - σ W_V where these
-        take little time beside the solution. Otherwise the gap is an estimate, which may be a
-        tenth too large as well.
+        was missed: by all eigenvalues of a small graph, or by the pivots of L - σ W_V if computing
+        these takes little time beside the solution. Otherwise the gap is an estimate, which may
+        also be a tenth too large.
     is_multiplicity_known : bool
-        Whether the eigenspace is all there is; otherwise its dimension may be larger.
+        Whether the eigenspace is complete; otherwise its dimension may be larger.
     component : (n_nodes,) ndarray of bool
         The nodes that are partitioned: all of them, unless the largest component of a
         disconnected graph was asked for.
@@ -73,12 +74,12 @@ class FiedlerPartition(OfGraph, Frozen, Shown):
     iterations : int
         Of the eigensolver.
     seconds : float
-        Wall-clock time of the eigensolver, with its preparation unless a `Partitioner`
-        prepared for an earlier partition.
+        Wall-clock time of the eigensolver. Includes its preparation, unless a `Partitioner` had
+        done that for an earlier partition.
     method : str
         The method that ran.
     status : {"converged"}
-        The eigensolver's; a partition that did not converge is not made.
+        Of the eigensolver; no partition is made if it does not converge.
     graph : DualGraph
         The graph.
     counts : (n_nodes,) ndarray of int64
@@ -146,7 +147,7 @@ class FiedlerPartition(OfGraph, Frozen, Shown):
 
     @property
     def multiplicity(self) -> int:
-        """How many independent eigenvectors belong to the value, as far as can be told."""
+        """Dimension of the eigenspace of the value, as far as can be told."""
         return int(self.eigenspace.shape[1])
 
     @property
@@ -182,15 +183,15 @@ class FiedlerPartition(OfGraph, Frozen, Shown):
     ) -> tuple[float, float]:
         """Return the least and the greatest agreement that any Fiedler vector may have.
 
-        The agreement is the share of a mass on the side where it belongs, up to the global flip.
-        Regions on the cut may be on any side. Of a multiple value all vectors are looked at, if it
-        is double; if it is more than that, those of 64 planes in their space, so that the true
+        The agreement is the share of a mass that lies on the side where it belongs, up to the
+        global flip. Regions on the cut may be on either side. For a double value all vectors are
+        examined; for a higher multiplicity those of 64 planes in the eigenspace, so that the true
         interval may be wider.
 
         Parameters
         ----------
         positive, negative : (n_nodes,) ndarray
-            Mass in each region that belongs on the positive, and on the negative side; from 0.
+            Mass in each region that belongs on the positive, and on the negative side; ≥ 0.
 
         Returns
         -------
@@ -222,9 +223,9 @@ class FiedlerPartition(OfGraph, Frozen, Shown):
     def cut_edges(self) -> NDArray[np.int64]:
         """Edges of the graph whose ends are not on the same side, (n_cut, 2).
 
-        A region on the cut is on none, so that its edges to either side are among these.
+        A region on the cut is on neither side, so its edges to both sides are included.
         """
-        # No edge leaves a component, so that nodes outside are at no edge of the cut.
+        # No edge leaves a component, so nodes outside it are at no edge of the cut.
         low, high = self.sides[self.graph.edges].T
         cut: NDArray[np.int64] = self.graph.edges[low != high]
         return cut
@@ -234,16 +235,16 @@ class FiedlerPartition(OfGraph, Frozen, Shown):
     ) -> pd.DataFrame:
         """Return a table with a row for each region: its part, and the points in it.
 
-        Its columns are explained by ``relutopo.columns("partition_table")``; its rows are those of
-        `CellComplex.regions_table`, beside which it can be set.
+        ``relutopo.columns("partition_table")`` explains the columns. The rows are in the order of
+        `CellComplex.regions_table`, so the two tables can be joined.
 
         Parameters
         ----------
         points : (n, d) array_like, optional
-            To be counted by region; by default those that weigh the partition.
+            Points to count in each region; by default those that gave the vertex weights.
         labels : (n,) array_like, optional
-            Of the points: any number of classes of any kind, whose shares each region gets, or
-            values, whose mean it gets.
+            Labels of the points: classes of any kind and number, whose shares are given for each
+            region, or values, whose mean is given.
 
         Returns
         -------
@@ -254,7 +255,7 @@ class FiedlerPartition(OfGraph, Frozen, Shown):
         MissingExtraError
             If pandas is not installed.
         InputError
-            If points and labels do not fit, or there are labels alone.
+            If points and labels do not fit together, or labels are given without points.
 
         Examples
         --------
@@ -274,8 +275,8 @@ class FiedlerPartition(OfGraph, Frozen, Shown):
     def agreement(self, points: ArrayLike, labels: ArrayLike) -> LabelAgreement:
         """Compare the sides with the labels of points, training or held out.
 
-        Points between regions count if these are all on one side. A warning tells where a tenth of
-        the points or more do not count.
+        Points between regions count if these are all on one side. A warning says so if a tenth of
+        the points, or more, do not count.
 
         Parameters
         ----------
@@ -290,8 +291,8 @@ class FiedlerPartition(OfGraph, Frozen, Shown):
         Raises
         ------
         InputError
-            If the labels do not have two classes or another length than the points, or no point
-            lies in a region of the partition.
+            If there are not two classes, not as many labels as points, or no point in a region of
+            the partition.
 
         Examples
         --------
@@ -311,8 +312,8 @@ class FiedlerPartition(OfGraph, Frozen, Shown):
         Parameters
         ----------
         points : (n, d) array_like, optional
-            Where the decision counts, beside that on whole regions; points outside the domain and
-            on facets are left out.
+            Points at which the decision is compared, besides whole regions; points outside the
+            domain and on facets are left out.
 
         Returns
         -------
@@ -321,7 +322,7 @@ class FiedlerPartition(OfGraph, Frozen, Shown):
         Raises
         ------
         InputError
-            If the graph has no complex, or the network more than two outputs.
+            If the graph has no complex, or the network has more than two outputs.
         """
         return decision_agreement(self, points)
 

@@ -1,4 +1,4 @@
-"""Graphs that people bring: of NetworkX, as sparse matrices, as arrays.
+"""Graphs given by the user: NetworkX graphs, sparse matrices, arrays.
 
 Invariants: those of a `DualGraph`; every weight is positive and finite. An edge of weight zero does
 not count as an edge.
@@ -37,16 +37,16 @@ __all__ = [
 
 @dataclass(frozen=True, eq=False, repr=False)
 class GivenGraph(DualGraph):
-    """A graph with weights on its edges, whose nodes have no place in a space.
+    """A graph with weights on its edges, whose nodes are not regions of a space.
 
     Partitions of it have no complex and no points. `as_graph` makes it.
 
     Attributes
     ----------
     weights : (n_edges,) ndarray of float64
-        Of the edges, positive.
+        Weights of the edges, positive.
     names : tuple
-        What the nodes are called where they come from, by number.
+        Names of the nodes in the graph that was given, by number.
     """
 
     kinds: ClassVar[tuple[str, ...]] = ("given",)
@@ -62,7 +62,7 @@ class GivenGraph(DualGraph):
         return f"GivenGraph({self.n_nodes} nodes, {self.n_edges} edges)"
 
     def locate(self, points: ArrayLike) -> NoReturn:
-        """Refuse points: the nodes of such a graph have no place in a space.
+        """Refuse points: the nodes of such a graph are not regions of a space.
 
         Raises
         ------
@@ -75,7 +75,7 @@ class GivenGraph(DualGraph):
         )
 
     def to_networkx(self, node_data: Mapping[str, ArrayLike] | None = None) -> Any:
-        """Return the graph as a `networkx.Graph` with its own names, and ``weight`` of the edges.
+        """Return the graph as a `networkx.Graph` with its node names, and ``weight`` of the edges.
 
         Parameters
         ----------
@@ -130,16 +130,16 @@ class GivenNodes(VertexWeights):
 
 
 def as_graph(graph: Any, weight: str = "weight") -> DualGraph:
-    """Return any graph in the form in which relutopo partitions it.
+    """Return any graph as a `DualGraph`, which relutopo can partition.
 
     Parameters
     ----------
     graph : networkx.Graph, scipy.sparse matrix or array, (n, n) array_like, or of relutopo
-        Undirected, without loops. A matrix is symmetric: its entries are the weights of edges, 0
-        where there is none. Weights of parallel edges of a ``MultiGraph`` are added. A graph of
-        regions stays what it is; a `CellComplex` or `RegionSearch` has one.
+        Undirected, without loops. A matrix must be symmetric; its entries are the weights of
+        edges, 0 where there is no edge. Weights of parallel edges of a ``MultiGraph`` are added. A
+        graph of regions is returned as it is; of a `CellComplex` or `RegionSearch`, its graph.
     weight : str, default "weight"
-        Attribute of NetworkX' edges that is their weight; 1 where an edge has none.
+        Edge attribute of a NetworkX graph that holds the weight; edges without it get 1.
 
     Returns
     -------
@@ -149,8 +149,8 @@ def as_graph(graph: Any, weight: str = "weight") -> DualGraph:
     Raises
     ------
     InputError
-        If it is no graph, directed or not symmetric, has loops, or a weight is negative or not
-        finite.
+        If it is not a graph, is directed or not symmetric, has loops, or has a weight that is
+        negative or not finite.
 
     Examples
     --------
@@ -198,7 +198,7 @@ def _node_weights(graph: DualGraph, weights: Any) -> NDArray[np.float64]:
     Raises
     ------
     InputError
-        If there are more or fewer than nodes, or one is not positive and finite.
+        If there is not one number for each node, or one is not positive and finite.
 
     Examples
     --------
@@ -219,7 +219,7 @@ def _node_weights(graph: DualGraph, weights: Any) -> NDArray[np.float64]:
 
 
 def _edge_numbers(graph: DualGraph, weights: Any) -> NDArray[np.float64]:
-    """Return numbers in the order of the edges, checked."""
+    """Return the numbers of the edges, after checking them."""
     return _positive("edge_weights", weights, graph.n_edges, "edge")
 
 
@@ -299,7 +299,7 @@ def _of_edges(
     weights: NDArray[np.float64],
     names: tuple[Hashable, ...],
 ) -> GivenGraph:
-    """Return the graph of some pairs; weights of equal pairs are added."""
+    """Return the graph with the given pairs as edges; weights of equal pairs are added."""
     _check_weights(weights, u, v, names)
     loops = np.flatnonzero(u == v)
     if loops.size:
@@ -347,7 +347,7 @@ def _no_loops(name: Hashable, remedy: str) -> InputError:
 
 
 def as_vertex_weights(graph: DualGraph, weights: Any) -> VertexWeights:
-    """Return the strategy for a choice of vertex weights."""
+    """Return the strategy for vertex weights given by name, as an instance, or as numbers."""
     if weights is None:
         weights = "unweighted" if isinstance(graph, GivenGraph) else "count_plus_one"
     elif not isinstance(weights, (str, VertexWeights)) and _are_numbers(weights):
@@ -357,7 +357,7 @@ def as_vertex_weights(graph: DualGraph, weights: Any) -> VertexWeights:
 
 
 def as_edge_weights(graph: DualGraph, weights: Any) -> EdgeWeights:
-    """Return the strategy for a choice of edge weights."""
+    """Return the strategy for edge weights given by name, as an instance, or as numbers."""
     if weights is None:
         return OwnWeights() if isinstance(graph, GivenGraph) else UnitEdges()
     if not isinstance(weights, (str, EdgeWeights)) and _are_numbers(weights):
@@ -371,5 +371,5 @@ def _are_numbers(weights: Any) -> bool:
 
 
 def nodes_of(graph: DualGraph) -> str:
-    """Return the names of the nodes of a graph."""
+    """Return the word for the nodes of a graph in messages: "nodes" or "regions"."""
     return "nodes" if isinstance(graph, GivenGraph) else "regions"

@@ -1,7 +1,7 @@
 """Compiled kernels of graphs; importing them loads numba, so import them where they are used.
 
-Each is one or two passes over the incidences, in the order in which they are stored, so that the
-time is proportional to the result and nothing is sorted as a whole.
+Each makes one or two passes over the incidences in the order in which they are stored, so the time
+is proportional to the size of the result and nothing is sorted as a whole.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ def facet_edges(indptr: Int64s, facets: Int32s, n_facets: int) -> tuple[Int32s, 
     n_edges = len(facets) - n_facets
     edges = np.empty((n_edges, 2), np.int32)
     shared = np.empty(n_edges, np.int32)
-    # The exclusive or of a facet's regions (from 1, so that 0 stands for none) gives one of them
-    # from the other.
+    # From the exclusive or of a facet's regions (numbered from 1, 0 for none), one of them gives
+    # the other.
     both = np.zeros(n_facets, np.int32)
     for u in range(len(indptr) - 1):
         for i in range(indptr[u], indptr[u + 1]):
@@ -52,7 +52,7 @@ def facet_edges(indptr: Int64s, facets: Int32s, n_facets: int) -> tuple[Int32s, 
             v = (both[facets[i]] ^ (u + 1)) - 1
             if v <= u:
                 continue
-            # Insertion: a region has few neighbours.
+            # Insertion sort: a region has few neighbours.
             at = end
             while at > start and edges[at - 1, 1] > v:
                 edges[at, 1] = edges[at - 1, 1]
@@ -157,10 +157,10 @@ def laplacian_rows(edges: Int32s, weights: Any, n_nodes: int) -> tuple[Int32s, I
 def breadth_first(
     indptr: Int32s, columns: Int32s, root: int, distance: Int32s, queue: Int32s
 ) -> int:
-    """Fill in the distances of all nodes that a node has a path to; they were -1 before.
+    """Fill in the distances of all nodes that can be reached from a node; they were -1 before.
 
-    Returns the number of these nodes. They stand at the beginning of `queue` by distance; it has
-    room for one node more than there are with distance -1.
+    Returns the number of these nodes. They fill the beginning of `queue`, in order of distance;
+    it has room for one node more than there are with distance -1.
 
     Parameters
     ----------
@@ -188,7 +188,7 @@ def breadth_first(
         head += 1
         further = distance[u] + 1
         for i in range(indptr[u], indptr[u + 1]):
-            # Without a branch, which could not be predicted; a node that is not new is overwritten.
+            # No branch, which could not be predicted: a node that is not new is overwritten.
             v = columns[i]
             queue[tail] = v
             is_new = distance[v] < 0
@@ -234,8 +234,8 @@ def differences(
 ) -> float:
     """Fill in Σ_j w_ij (x_i - x_j) and Σ_j w_ij (|x_i| + |x_j|); return Σ_ij w_ij (x_i - x_j)².
 
-    The sum over pairs counts each edge once. These are L x, |L| |x| and xᵀ L x, but taken from the
-    entries of L beside its diagonal, without the cancellation that the diagonal brings.
+    The sum over pairs counts each edge once. These are L x, |L| |x| and xᵀ L x, computed from the
+    entries of L off its diagonal, without the cancellation that the diagonal would cause.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """The weighted Laplacian W_V^{-1} ∂ᵀ W_E ∂ of a dual graph, as a symmetric pencil.
 
-∂ is here the coboundary, the edge-by-node matrix. W_V^{-1} L has the eigenpairs of the
-generalised problem L x = λ W_V x with L = ∂ᵀ W_E ∂, which is symmetric.
+Here ∂ is the coboundary, the edge-by-node matrix. W_V^{-1} L has the same eigenpairs as the
+symmetric generalised problem L x = λ W_V x with L = ∂ᵀ W_E ∂.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Pencil:
     vertex_weights: NDArray[np.float64]
     edge_weights: NDArray[np.float64]
 
-    @cached_property  # pencils that differ in W_V only have the same
+    @cached_property  # the same for pencils that differ in W_V only
     def laplacian(self) -> sparse.csr_array:
         """L = ∂ᵀ W_E ∂, (n, n)."""
         from relutopo.spectral.kernels import laplacian_rows  # loads numba
@@ -98,9 +98,9 @@ def pencil(
     Raises
     ------
     InputError
-        If a strategy gives too few weights or factors.
+        If a strategy gives a wrong number of weights or factors.
     WeightsError
-        If one is not positive and finite.
+        If a weight is not positive and finite.
 
     Examples
     --------
@@ -117,7 +117,7 @@ def pencil(
     factors = np.asarray(vertex_weights.edge_factors(graph, read_only(w_v)), dtype=np.float64)
     if factors.ndim:
         factors = _positive(f"`edge_factors` of {of_vertices}", factors, graph.n_edges)
-    with np.errstate(over="ignore"):  # the product of two floats may leave their range
+    with np.errstate(over="ignore"):  # the product of two floats may overflow
         products = w_e * factors
     w_e = _positive(f"{of_edges} times `edge_factors` of {of_vertices}", products, graph.n_edges)
     return Pencil(graph, w_v, w_e)

@@ -1,6 +1,6 @@
-"""Partitions of a graph by its first eigenvectors: in two parts, or in any number.
+"""Partitions of a graph by its first eigenvectors, into two parts or any number.
 
-What partitions of one graph have in common is computed once, in a `Partitioner`.
+A `Partitioner` computes once what partitions of one graph have in common.
 """
 
 from __future__ import annotations
@@ -76,24 +76,24 @@ def fiedler_partition(
     Parameters
     ----------
     graph : DualGraph, or any graph
-        Usually ``complex_.dual_graph()``, for which the complex may stand. Others are what
-        `as_graph` takes: a NetworkX graph, a symmetric sparse matrix or array. Of their partitions
-        value, vector, sides, cut and gap have the usual meaning; there are no points and no
-        complex, so that counts are 0 and agreements refused. ``part.graph.names`` and
-        ``part.table()`` have the names of the nodes.
+        Usually ``complex_.dual_graph()``, or the complex itself. Also whatever `as_graph` takes: a
+        NetworkX graph, a symmetric sparse matrix or array. In partitions of those, value, vector,
+        sides, cut and gap have the usual meaning; there are no points and no complex, so counts
+        are 0 and agreements are refused. ``part.graph.names`` and ``part.table()`` have the names
+        of the nodes.
     points : (n, d) array_like, optional
         Data points. Those outside the domain or on a facet between regions are counted apart.
     vertex_weights : str, VertexWeights, (n_nodes,) array_like or mapping, optional
-        Registry name or instance, or numbers of the nodes, by their names in a mapping. By default
-        "count_plus_one", which needs points; "unweighted" for a graph of one's own.
+        Registry name or instance, or a number for each node, in a mapping by node name. By default
+        "count_plus_one", which needs points; "unweighted" for a graph that the user gave.
     edge_weights : str, EdgeWeights or (n_edges,) array_like, optional
-        Registry name or instance, or numbers in the order of ``graph.edges``. By default "unit"; a
-        graph of one's own keeps its weights.
+        Registry name or instance, or numbers in the order of ``graph.edges``. By default "unit",
+        or the weights of the graph that the user gave.
     eigensolver : str or Eigensolver, default "auto"
         Registry name or instance.
     component : {None, "largest"}
-        What to do with a disconnected graph: refuse it, or partition its largest component (the
-        first of several).
+        What to do with a disconnected graph: None refuses it, "largest" partitions its largest
+        component (the first of several).
     seed : int, default 0
         Seed of the eigensolver's random start.
 
@@ -110,7 +110,7 @@ def fiedler_partition(
     NotConvergedError
         If the eigensolver stops before its tolerance.
     BackendError
-        If what the eigensolver returns is not an eigenpair, or its residual is not the true one.
+        If the eigensolver's result is not an eigenpair, or its residual is not the true one.
     InputError
         If the points have the wrong shape, none lies in a region, or they are missing.
 
@@ -145,8 +145,8 @@ def spectral_partition(
 ) -> SpectralPartition:
     """Divide the regions, or the nodes of any graph, in k parts by the first k eigenvectors.
 
-    The vectors x₁, ..., x_k of L x = λ W_V x, x₁ among them the constants, are turned into parts by
-    a named strategy. For classes `vertex_weights` ``ChungLanglands(scale=10)`` do best.
+    A named strategy turns the eigenvectors x₁, ..., x_k of L x = λ W_V x into parts, where x₁ is
+    constant. To find classes, the `vertex_weights` ``ChungLanglands(scale=10)`` do best.
 
     Parameters
     ----------
@@ -154,13 +154,13 @@ def spectral_partition(
     points : (n, d) array_like, optional
         Both as for `fiedler_partition`.
     k : int
-        The number of parts, from 2 to that of the nodes.
+        The number of parts, from 2 to the number of nodes.
     vertex_weights, edge_weights
         As for `fiedler_partition`.
     rounding : str or Rounding, default "auto"
-        Registry name or instance: "cluster_qr", which is random in nothing, "k_means", or, for two
-        parts, "signs", which are the sides of `fiedler_partition`; "auto" takes "signs" for k = 2,
-        and "cluster_qr" else.
+        Registry name or instance: "cluster_qr", which is deterministic, "k_means", or for two parts
+        "signs", which gives the sides of `fiedler_partition`; "auto" takes "signs" for k = 2 and
+        "cluster_qr" otherwise.
     eigensolver, component
         As for `fiedler_partition`.
     seed : int, default 0
@@ -195,10 +195,10 @@ def spectral_partition(
 class Partitioner(Shown):
     """Partitions of one graph with different weights.
 
-    Each is the one that `fiedler_partition` or `spectral_partition` gives, but what they have in
-    common is computed once: where the points lie, and all that the eigensolver prepares for the
-    Laplacian, as long as the edge weights stay the same. This keeps the last preparation, for
-    `arpack` a factorisation, and no more.
+    Each equals the result of `fiedler_partition` or `spectral_partition`, but common work is done
+    once: the regions of the points, and the eigensolver's preparation of the Laplacian, as long as
+    the edge weights stay the same. Only the last preparation is kept (for `arpack` a
+    factorisation).
 
     Parameters
     ----------
@@ -212,7 +212,7 @@ class Partitioner(Shown):
     Raises
     ------
     InputError
-        If the points have the wrong shape, or the seed is no integer from 0.
+        If the points have the wrong shape, or the seed is not an integer ≥ 0.
 
     Examples
     --------
@@ -355,7 +355,7 @@ class Partitioner(Shown):
         members = _members(graph, self._component)
         system = pencil(graph, counts, weighting, as_edge_weights(graph, edge_weights))
         if self._last is None or not np.array_equal(self._last.edge_weights, system.edge_weights):
-            self._last = None  # makes room
+            self._last = None  # frees memory
             self._last = _Prepared.by(self._solver, system, members)
         laplacian, prepared = self._last.laplacian, self._last.prepared
         weights = read_only(system.vertex_weights[members])
@@ -383,7 +383,7 @@ class Partitioner(Shown):
 
 @dataclass(frozen=True, eq=False)
 class _Problem:
-    """The pencil of a graph with weights, and what gives its first pairs, converged."""
+    """The pencil of a graph with weights, and a function that returns its first converged pairs."""
 
     graph: DualGraph
     regions: NDArray[np.int64]
@@ -396,7 +396,7 @@ class _Problem:
 
     @property
     def shared(self) -> dict[str, Any]:
-        """What all partitions record."""
+        """The fields that all partitions record."""
         return {
             "component": self.members,
             "status": "converged",
@@ -410,7 +410,7 @@ class _Problem:
         }
 
     def of_nodes(self, values: NDArray[Any], elsewhere: float) -> NDArray[Any]:
-        """Return values of the members as values of all nodes."""
+        """Return values of the members as values of all nodes, with `elsewhere` for the others."""
         result = np.full((self.graph.n_nodes, *values.shape[1:]), elsewhere, dtype=values.dtype)
         result[self.members] = values
         return result
@@ -418,7 +418,7 @@ class _Problem:
 
 @dataclass(frozen=True, eq=False)
 class _Prepared:
-    """The Laplacian of some edge weights, and what an eigensolver prepared for it."""
+    """The Laplacian for some edge weights, and an eigensolver's preparation of it."""
 
     edge_weights: NDArray[np.float64]
     laplacian: sparse.csr_array
@@ -440,7 +440,7 @@ def _canonical(
     graph: DualGraph,
     members: NDArray[np.bool_],
 ) -> NDArray[np.float64]:
-    """Return the vector that goes along with the first coordinate, its largest entry positive."""
+    """Return the vector closest to the first coordinate, its largest entry positive."""
     coordinates = np.empty((len(space), 0))
     if graph.complex is not None:
         coordinates = graph.complex.centroids[members]
@@ -472,7 +472,7 @@ def _of_sides(part: FiedlerPartition) -> SpectralPartition:
 def _known_regions(
     regions: NDArray[np.int64] | None, weighting: VertexWeights
 ) -> NDArray[np.int64]:
-    """Return the regions of the points, or none if there need not be any."""
+    """Return the regions of the points, or none if the weights need no points."""
     if regions is None:
         if weighting.needs_points:
             raise InputError(
@@ -491,8 +491,8 @@ def _known_regions(
 
 
 def _members(graph: DualGraph, component: Literal["largest"] | None) -> NDArray[np.bool_]:
-    """Return the nodes to partition, or say why there are none."""
-    given: Any = component  # whatever came
+    """Return the nodes to partition, or raise an error that says why there are none."""
+    given: Any = component  # may be anything
     if given is not None and not (isinstance(given, str) and given == "largest"):
         came = " ".join(repr(given).split())
         raise InputError(f"`component` must be None or 'largest', got {came}; leave it out")

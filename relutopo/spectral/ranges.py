@@ -1,13 +1,14 @@
 """How much agreements may vary where a partition is not unique.
 
-A node agrees with a weight of its own if its side is positive, and with another if it is negative;
-the agreement is the share of all weight that agrees, or that disagrees if this is more. What is
-left open is the side of nodes within the error of the vector, and with a multiple Fiedler value the
-vector itself. With two dimensions it is a direction in a plane: the sides change at two angles for
-each node, between which nothing happens, so that all angles are looked at by sorting these.
+Each node has one weight that agrees if its side is positive, and another that agrees if its side is
+negative; the agreement is the share of all weight that agrees, or that disagrees if this is more.
+Two things may be open: the side of nodes whose entry is within the error of the vector, and, for a
+multiple Fiedler value, the vector itself. In an eigenspace of two dimensions the vector is a
+direction in a plane. Each node changes its side at two angles and nowhere else, so sorting these
+angles covers all directions.
 
 Invariant: the interval holds the agreement of every vector in the space, with open nodes on any
-side or half on each; with three dimensions and more that is so for the vectors that were tried.
+side or half on each. With three or more dimensions this holds for the vectors that were tried.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 __all__ = ["agreement_range"]
 
 _N_PLANES = 64
-"""Planes through the vector that are tried in a space of three and more dimensions."""
+"""Planes through the vector that are tried in a space of three or more dimensions."""
 
 Floats = NDArray[np.float64]
 
@@ -40,13 +41,13 @@ def agreement_range(
     sides : (n,) ndarray of int8
         Side of each node, 0 where it is open.
     space : (n, m) ndarray
-        Basis of the vectors that are possible.
+        Basis of the possible vectors.
     vector : (n,) ndarray
-        The one of them that gave the sides.
+        The vector that gave the sides.
     bounds : (n,) ndarray
-        How far entries may be off.
+        Error bounds of its entries.
     plus, minus : (n,) ndarray
-        What agrees of a node on the positive, on the negative side.
+        Weight of a node that agrees if the node is on the positive, on the negative side.
 
     Examples
     --------
@@ -105,8 +106,8 @@ def _over_angles(
     always_low, always_high = low[~turns].sum(), high[~turns].sum()
     angle, plus, minus, low, high = (x[turns] for x in (angle, plus, minus, low, high))
     half = np.arcsin(np.minimum(bounds[turns] / sizes[turns], 1.0))
-    # The side at the angle t is the sign of cos(t - angle). It opens, and is positive; it opens,
-    # and is negative.
+    # The side at the angle t is the sign of cos(t - angle). The events of a node are: its side
+    # opens, is positive; opens, is negative.
     at = [-np.pi / 2 - half, -np.pi / 2 + half, np.pi / 2 - half, np.pi / 2 + half]
     events = np.concatenate([angle + shift for shift in at]) % (2 * np.pi)
     to_low = np.concatenate([low - minus, plus - low, low - plus, minus - low])
@@ -114,7 +115,7 @@ def _over_angles(
     closes = np.repeat([False, True, False, True], len(angle))
     if not len(events):
         return _range(np.array([always_low]), np.array([always_high]), total)
-    # From the middle of the longest way between two events on, around the circle.
+    # Around the circle, from the middle of the longest interval between two events.
     ordered = np.sort(events)
     ways = np.diff(ordered, append=ordered[0] + 2 * np.pi)
     begin = float(ordered[int(np.argmax(ways))] + ways.max() / 2)

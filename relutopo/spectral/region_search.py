@@ -1,15 +1,15 @@
 """Regions without faces: a search that crosses walls, for any input dimension.
 
-The full face lattice is out of reach beyond a few dimensions. Regions and the facets between them
-are not: the walls of one region come from its own inequalities (`relutopo.geometry.region`), and
-crossing them leads on, in one of several orders (`relutopo.spectral.search_orders`).
+Beyond a few dimensions the full face lattice is out of reach, but regions and the facets between
+them are not: the walls of a region follow from its own inequalities (`relutopo.geometry.region`),
+and crossing them leads to the next regions, in one of several orders
+(`relutopo.spectral.search_orders`).
 
-This is a function of its own and not an enumerator: an enumerator returns a `CellComplex` with the
-faces of every dimension, and all of them agree cell by cell; this one returns a graph, of a part of
-the regions if so asked.
+This is not an enumerator: an enumerator returns a `CellComplex` with the faces of every dimension,
+and all enumerators agree cell by cell; a search returns a graph, on request of only some regions.
 
-Invariant: every node's walls were searched, so that the graph is the subgraph that its nodes induce
-in the dual graph of the whole domain; an edge is there only if proved.
+Invariant: the walls of every node were searched, so the graph is the subgraph that its nodes induce
+in the dual graph of the whole domain; it has an edge only where the facet was proved.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ SearchOrder: TypeAlias = Literal["breadth_first", "nearest", "path", "random_wal
 _Status: TypeAlias = Literal["complete", "open", "max_regions", "max_seconds", "path"]
 
 _BYTES_A_REGION, _BYTES_A_WALL = 1000, 150
-"""What Python keeps of each, beside patterns and points."""
+"""Memory of Python objects for each region, besides patterns and points; and for each wall."""
 _AT_ONCE = 32
-"""Regions that are entered before the order is asked again, however many processes there are."""
+"""Regions entered before the order is asked again, for any number of processes."""
 _SECONDS_BETWEEN_FILES = 30.0
 
 
@@ -70,28 +70,29 @@ class RegionSearch(Shown):
     interior_points : (n_regions, d) ndarray of float64
         Centre of a largest ball in each region, rounded; NaN where the solver failed.
     inradii : (n_regions,) ndarray of float64
-        Radius of that ball, rounded down: it lies in the region for certain.
+        Radius of that ball, rounded down: the ball certainly lies in the region.
     most_inradii : (n_regions,) ndarray of float64
-        No ball in the region is larger, for certain; as a rule the same up to ten digits.
+        Certain upper bound of the radius of any ball in the region; usually equal to `inradii` in
+        ten digits.
     n_walls : (n_regions,) ndarray of int64
-        Walls of each region inside the domain, also those to regions that were not entered.
+        Walls of each region inside the domain, including those to regions that were not entered.
     visits : (n_regions,) ndarray of int64
-        How many times a walker of a random walk was there; 0 in other orders.
+        How many times walkers of a random walk visited the region; 0 in other orders.
     order : {"breadth_first", "nearest", "path", "random_walk"}
-        In which the regions were entered, and stand here.
+        The order in which the regions were entered and are listed here.
     status : {"complete", "open", "max_regions", "max_seconds", "path"}
         "complete" if the regions are all that can be reached through facets (in a convex domain:
         all there are); "open" if the search ended by itself, but some neuron was neither proved nor
         disproved to make a wall; "max_regions" or "max_seconds" if the limit stopped the search;
-        "path" if the regions along the path are there, and it met others.
+        "path" if all regions along the path were found, and others were met besides.
     n_frontier : int
-        Regions that were seen behind a wall and not entered.
+        Regions that were met, behind a wall or as the region of a seed, but not entered.
     n_open : int
         Pairs of a region and a neuron that were neither proved nor disproved to make a wall.
     n_linear_programs : int
-        Linear programmes that were left to HiGHS, after what decides most.
+        Linear programmes passed to HiGHS, after quicker tests had decided most of them.
     seconds : float
-        Wall-clock time, over all calls if the search went on from a file.
+        Wall-clock time, over all calls if the search was continued from a file.
     """
 
     graph: DualGraph
@@ -132,16 +133,16 @@ class RegionSearch(Shown):
 
     @property
     def complete(self) -> bool:
-        """Whether these are all regions and all facets, for certain."""
+        """Whether these are certainly all regions and all facets."""
         return self.status == "complete"
 
     def table(self, points: ArrayLike | None = None) -> pd.DataFrame:
-        """Return what is known of each region, one row each; ``rt.columns`` explains the columns.
+        """Return a table with a row for each region; ``rt.columns`` explains the columns.
 
         Parameters
         ----------
         points : (n, d) array_like, optional
-            Are counted by regions, with their least distance from a wall.
+            Points to count in each region, with their least distance from a wall.
 
         Raises
         ------
@@ -169,7 +170,7 @@ class RegionSearch(Shown):
         return search_table(self.graph, known, points)
 
     def points_table(self, points: ArrayLike) -> pd.DataFrame:
-        """Return the region of each point and how far it is from the nearest wall, one row each.
+        """Return a table of points: the region of each, and its distance from the nearest wall.
 
         Parameters
         ----------
@@ -214,35 +215,37 @@ def search_regions(
     model : torch.nn.Module, Network, state dict, or pair (weights, biases)
         See `relutopo.as_network`.
     domain : Domain, or (n, d) array_like
-        Of any dimension; its faces are not enumerated. Points stand for ``Box.around(points)``.
+        Of any dimension; its faces are not enumerated. Points mean ``Box.around(points)``.
     seeds : (n, d) array_like, optional
-        Points in whose regions the search starts, for example the training data; those outside
-        the domain are left out. By default the centre of the domain.
+        The search starts in the regions of these points, for example the training data; points
+        outside the domain are left out. By default the centre of the domain.
     order : {"breadth_first", "nearest", "path", "random_walk"}
-        Regions by the number of walls from the nearest seed; by the distance of the wall through
-        which they were met from the nearest seed, 32 at a time; those that the broken line through
-        all seeds meets, from the first to the last, and no others (but for what is shorter than
-        10⁻¹² of a leg); or those that walkers meet, one from each seed, who take one of the walls
-        of a region at random.
+        "breadth_first": by the number of walls from the nearest seed. "nearest": by the distance
+        from the nearest seed of the wall through which a region was met, 32 regions at a time.
+        "path": the regions that the broken line through all seeds meets, from the first seed to
+        the last, and no others (it may miss regions met for less than 10⁻¹² of a leg).
+        "random_walk": the regions that walkers meet, one from each seed; each step crosses one of
+        the region's walls at random.
     max_regions : int, optional
         Stop after this many regions; the result then says that it is partial.
     max_seconds : float, optional
-        Stop after this time, when the region at hand is done, or, with several processes, 32 of
-        them; one region is entered in any case. A random walk needs this limit or the other one.
+        Stop after this time, once the current region is done (with several processes, the current
+        32 regions); at least one region is entered. A random walk needs this limit or
+        `max_regions`.
     max_bytes : int, optional
-        Stop with an error before what is found takes more memory than this; by default nine tenths
-        of what the process can have.
+        Stop with an error before the result takes more memory than this; by default nine tenths of
+        what the process can have.
     seed : int, default 0
         Of the random walk.
     n_processes : int, default 1
-        In how many processes walls are looked for; what is found is the same.
+        Number of processes that search for walls; the result does not depend on it.
     file : path-like, optional
-        Where what is found is kept, every half a minute and at the end, also after an interrupt. If
-        the file is there, the search goes on from it; further seeds are added, `max_regions` counts
-        the regions in the file as well, `max_seconds` counts anew.
+        The search is saved here every half minute and at the end, also after an interrupt. If the
+        file exists, the search continues from it: further seeds are added, `max_regions` includes
+        the regions in the file, `max_seconds` starts anew.
     progress : Progress, optional
-        Called after each region with (regions done, regions seen, message); the message says how
-        long a region takes, and how long `max_regions` will.
+        Called after each region with (regions entered, regions met, message); the message gives
+        the time a region takes, and the time left to `max_regions`.
 
     Returns
     -------
@@ -252,8 +255,8 @@ def search_regions(
     ------
     InputError
         If the dimensions differ, no seed lies in the domain, a limit is not positive, a random walk
-        has none, a path has less than two points or leaves the domain, or the file is of another
-        search.
+        has no limit, a path has fewer than two points or leaves the domain, or the file belongs to
+        another search.
     LimitReachedError
         If `max_bytes` is reached.
 
@@ -393,7 +396,7 @@ def _order(order: SearchOrder, state: SearchState, starts: list[int], seed: int)
 def _kept(
     state: SearchState, file: str | os.PathLike[str] | None, key: str
 ) -> Iterator[Callable[[float], None]]:
-    """Keep a state in a file now and then, and at the end, whatever ends it."""
+    """Save a state to a file at intervals, and at the end, whatever ends the search."""
     last, pause = 0.0, _SECONDS_BETWEEN_FILES
 
     def keep(now: float) -> None:

@@ -1,10 +1,10 @@
 """From eigenvectors to parts: how the rows of k eigenvectors are turned into k groups of nodes.
 
-The vectors x₁, ..., x_k of L x = λ W_V x, x₁ among them the constants, span a space; what is drawn
-from it must not depend on which basis of the space a solver returns. `ClusterQr` and `KMeans`
-don't, `Signs` has two parts and one vector.
+The vectors x₁, ..., x_k of L x = λ W_V x, where x₁ is constant, span a space. The parts must not
+depend on the basis of the space that a solver returns. Those of `ClusterQr` and `KMeans` do not;
+`Signs` has two parts and a single vector.
 
-Invariant: a node gets part -1 where what is known of the vectors does not decide on its part.
+Invariant: a node gets part -1 where the error of the vectors leaves its part open.
 """
 
 from __future__ import annotations
@@ -55,12 +55,12 @@ class Rounding(ABC):
             Bound of the distance of a unit vector in the span from the true space, in the norm of
             W_V.
         seed : int
-            Of whatever is random.
+            Seed of a random strategy.
 
         Returns
         -------
         (n,) ndarray of int64
-            Below k, or -1 for a node on whose part nothing decides.
+            In 0..k - 1, or -1 for a node whose part is open.
         """
 
 
@@ -89,15 +89,15 @@ class Signs(Rounding):
 
 @dataclass(frozen=True)
 class ClusterQr(Rounding):
-    """The nodes that stand for the parts are found by QR factorisation with column pivoting.
+    """Parts around k nodes that QR factorisation with column pivoting selects.
 
-    The rows of W_V^½ (x₁ ... x_k), as columns, are pivoted: each pivot is the node that is farthest
-    from the span of those before. The orthogonal factor of the polar decomposition of the pivots
-    turns the space so that its axes are close to them; a node belongs to the axis along which its
-    row is longest (A. Damle, V. Minden, L. Ying, "Simple, direct and efficient multi-way spectral
-    clustering", Information and Inference 8 (2019) 181-203, algorithm 1). Nothing is random, and
-    a turned basis gives the same parts. Of pivots that are equally far the one with the smallest
-    number is taken.
+    The rows of W_V^½ (x₁ ... x_k), taken as columns, are pivoted: each pivot is the node farthest
+    from the span of the pivots before it. The orthogonal factor of the polar decomposition of the
+    pivots turns the space so that its axes are close to them; a node belongs to the axis along
+    which its row is longest (A. Damle, V. Minden, L. Ying, "Simple, direct and efficient multi-way
+    spectral clustering", Information and Inference 8 (2019) 181-203, algorithm 1). Nothing is
+    random, and a rotated basis gives the same parts. Among equally far nodes the pivot is the one
+    with the smallest number.
     """
 
     def __call__(
@@ -117,7 +117,7 @@ class ClusterQr(Rounding):
         parts = np.argmax(lengths, axis=1)
         ordered = np.sort(lengths, axis=1)
         margin = ordered[:, -1] - ordered[:, -2]
-        # A row is off by at most the error of each of its entries, in the norm of W_V.
+        # The error of a row is at most that of each of its entries, in the norm of W_V.
         spread = np.finfo(np.float64).eps * np.linalg.norm(rows, axis=1)
         undecided = margin <= 2 * np.sqrt(vectors.shape[1]) * (error + 8 * spread)
         return np.where(undecided, -1, parts)
@@ -125,12 +125,12 @@ class ClusterQr(Rounding):
 
 @dataclass(frozen=True)
 class KMeans(Rounding):
-    """Rows of the vectors, scaled to length one, are grouped by k-means.
+    """Parts by k-means on the rows of the vectors, scaled to length one.
 
-    Each node counts as much as the data points in it, or, if no node has any, as its vertex weight.
-    The best of several random starts counts (A. Y. Ng, M. I. Jordan, Y. Weiss, "On spectral
-    clustering: analysis and an algorithm", NIPS 14 (2001), steps 4 to 6, there without weights).
-    With weights 1 + count it finds classes better than `ClusterQr` does. Needs scikit-learn.
+    Each node counts with the number of data points in it, or, if no node has any, with its vertex
+    weight. The best of several random starts is taken (A. Y. Ng, M. I. Jordan, Y. Weiss, "On
+    spectral clustering: analysis and an algorithm", NIPS 14 (2001), steps 4 to 6, there without
+    weights). With weights 1 + count it finds classes better than `ClusterQr`. Needs scikit-learn.
 
     Parameters
     ----------
@@ -186,13 +186,13 @@ class AutoRounding(Rounding):
         error: float,
         seed: int,
     ) -> NDArray[np.int64]:
-        """Return the parts that the one which is taken gives."""
+        """Return the parts of the chosen strategy."""
         chosen = self.chosen(vectors.shape[1])
         return chosen(vectors, weights, counts, error=error, seed=seed)
 
 
 def numbered(parts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return parts numbered by their first node; -1 stays.
+    """Return parts renumbered in the order of their first nodes; -1 stays.
 
     Examples
     --------
@@ -208,9 +208,9 @@ def numbered(parts: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _pivots(rows: Floats) -> list[int]:
-    """Return the rows that pivoting takes first, one for each column.
+    """Return the rows that pivoting takes first, as many as there are columns.
 
-    They are found by Gram-Schmidt, twice, so that ties are decided by us and not by rounding.
+    They are found by Gram-Schmidt, done twice, so that our rule decides ties and not rounding.
     """
     remaining = rows.copy()
     pivots: list[int] = []

@@ -1,8 +1,8 @@
 """Orders in which a search enters regions: a class for each.
 
-An order is asked for the regions to enter next, some at a time, and told what was found behind
-their walls. What it says depends on what was found alone, so that a search gives the same however
-many processes there are.
+An order is asked for the regions to enter next, some at a time, and is told which regions were
+found behind their walls. Its answers depend only on what was found, so the result of a search does
+not depend on the number of processes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from relutopo.spectral.search_state import SearchState
 __all__ = ["BreadthFirst", "Nearest", "Order", "RandomWalk", "Trail"]
 
 _MOST_ROUNDS = 1000
-"""Steps of a random walk among known regions, after which it is looked at the clock."""
+"""Steps of a random walk among known regions between two looks at the clock."""
 
 
 class Order(ABC):
@@ -27,9 +27,9 @@ class Order(ABC):
     Parameters
     ----------
     state : SearchState
-        What was found before, if a search goes on.
+        What has been found so far, if a search is continued.
     starts : sequence of int
-        Met regions in which it starts.
+        Numbers of the met regions in which the search starts.
     """
 
     def __init__(self, state: SearchState, starts: Iterable[int]) -> None:
@@ -37,17 +37,17 @@ class Order(ABC):
 
     @abstractmethod
     def next(self, most: int) -> list[int]:
-        """Return at most `most` regions that are not entered, in the order to enter them."""
+        """Return at most `most` regions that are not yet entered, in the order to enter them."""
 
     def found(self, behind: list[int]) -> None:  # noqa: B027  # most orders need it, not all
-        """Take note of the regions behind the walls of one that was entered."""
+        """Take note of the regions behind the walls of a region that was entered."""
 
     def put_back(self, regions: list[int]) -> None:  # noqa: B027
         """Take back regions that were not entered after all."""
 
     @property
     def is_done(self) -> bool:
-        """Whether no region will follow, after `next` has returned none."""
+        """Whether no region will follow once `next` has returned none."""
         return True
 
 
@@ -90,18 +90,18 @@ class Nearest(Order):
         return chosen
 
     def found(self, behind: list[int]) -> None:
-        """Line up the regions, again if they are nearer now."""
+        """Put the regions in the queue, again if they are nearer now."""
         for region in behind:
             if self.state.index[region] < 0:
                 heapq.heappush(self._heap, (self.state.distances[region], region))
 
     def put_back(self, regions: list[int]) -> None:
-        """Line them up again."""
+        """Put them in the queue again."""
         self.found(regions)
 
 
 class Trail(Order):
-    """The regions in which it starts, one after another, and no others."""
+    """The start regions, one after another, and no others."""
 
     def next(self, most: int) -> list[int]:
         """Return the next ones."""
@@ -112,8 +112,8 @@ class Trail(Order):
 class RandomWalk(Order):
     """Regions that walkers reach: one walker from each start, which crosses walls at random.
 
-    All walls of a region are equally likely, so that in the long run a region is visited in
-    proportion to its walls.
+    All walls of a region are equally likely, so in the long run the visits to a region are
+    proportional to its number of walls.
 
     Parameters
     ----------
@@ -129,7 +129,10 @@ class RandomWalk(Order):
             state.visits = dict.fromkeys(self.starts, 1)
 
     def next(self, most: int) -> list[int]:
-        """Let all walkers go on until some are in regions that are not entered; return these."""
+        """Move all walkers until some are in regions not yet entered, and return these regions.
+
+        Returns none if that does not happen within `_MOST_ROUNDS` steps.
+        """
         state = self.state
         for _ in range(_MOST_ROUNDS):
             new = list(dict.fromkeys(w for w in state.walkers if state.index[w] < 0))

@@ -1,8 +1,8 @@
 """Where a search for regions starts: the regions of points, and those along a path.
 
-A point on a wall belongs to no region; the one in a random direction from it, into the domain,
-stands for it, found in exact arithmetic. The end of that direction is one point of the domain, so
-that all points of one plane go to the same side of it.
+A point on a wall belongs to no region. The region met first in a random direction from the point
+into the domain takes its place; it is found in exact arithmetic. All points go towards the same
+point of the domain, so points on one plane go to the same side of it.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from relutopo.networks.network import Network
 __all__ = ["Starts"]
 
 _MOST_DIRECTIONS = 100
-"""How many are tried from a point; the first nearly always leads into a region."""
+"""How many directions are tried from a point; the first nearly always leads into a region."""
 _HALVINGS = 40
-"""How often a leg of a path is halved before what lies between two of its points is skipped."""
+"""A leg of a path is halved at most so often; regions between closer points may be missed."""
 _MOST_DISTANCES = 2**22
 
 
@@ -38,12 +38,12 @@ class Starts:
     seeds : (n, d) array_like or None
         The centre of the domain if left out.
     is_path : bool
-        Whether they are corners of a broken line, which all must lie in the domain.
+        Whether the seeds are the corners of a broken line; then all must lie in the domain.
 
     Raises
     ------
     InputError
-        If no seed lies in the domain, or a path has less than two points or leaves it.
+        If no seed lies in the domain, or a path has fewer than two points or leaves the domain.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Starts:
 
     def distances(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return how far points, (n, d), are from the nearest start, up to rounding; (n,)."""
-        centre = self.points[0]  # far from the origin products would tell nothing
+        centre = self.points[0]  # far from the origin, products would lose all digits
         x, starts = points - centre, self.points - centre
         least = np.full(len(x), np.inf)
         step = max(1, _MOST_DISTANCES // max(1, len(x)))
@@ -103,8 +103,8 @@ class Starts:
     def _along(self) -> list[NDArray[np.bool_]]:
         """Return the patterns that a broken line meets, in order, from its first to its last point.
 
-        Between two points of one region there is no other one, as it is convex; between two of
-        different ones the middle tells more.
+        Regions are convex, so between two points of one region there is no other region. Between
+        points of different regions the midpoint is examined.
         """
         x = self.points
         here = self._at(x)
@@ -124,7 +124,7 @@ class Starts:
                     *([between[i]] if i in between else []),
                     (x[i + 1], here[i + 1]),
                 ]:
-                    # Of a row of points in one region the first and the last are enough.
+                    # Of successive points in one region, the first and the last are enough.
                     if len(patterns) > 1 and all(
                         np.array_equal(pattern, other) for other in patterns[-2:]
                     ):

@@ -1,10 +1,10 @@
 """What a search for regions has found so far, in memory and in a file.
 
-Regions are *met* behind walls, or as those of seeds, and *entered* when their walls are found.
+A region is *met* behind a wall or as the region of a seed, and *entered* when its walls are found.
 
-Invariants: `met` are distinct patterns in the order in which they were met; `entered` are those
-whose walls were found, in the order in which that was done, each once. A file holds plain arrays,
-nothing pickled, and replaces the one before it at once.
+Invariants: `met` lists distinct patterns in the order in which they were met; `entered` lists each
+region whose walls were found once, in the order in which that was done. A file holds plain arrays,
+nothing pickled, and replaces the previous file atomically.
 """
 
 from __future__ import annotations
@@ -88,11 +88,11 @@ class SearchState:
         How far from the nearest seed each region was met, where the order asks for it.
     entered : list of Entered
     index : list of int
-        Where a met region stands among those entered, or -1.
+        Position of each met region among those entered, or -1.
     walkers : list of int
-        Met regions in which the walkers of a random walk are.
+        The met regions in which the walkers of a random walk are.
     n_rounds : int
-        How many steps they have made.
+        How many steps the walkers have made.
     visits : dict of int to int
         How many times a walker was in a region.
     seconds : float
@@ -121,7 +121,7 @@ class SearchState:
         return self.entered[self.index[region]].behind
 
     def meet(self, pattern: NDArray[np.bool_], distance: float) -> int:
-        """Return the number of a region, which may be new, and keep its least distance."""
+        """Return the number of a region, added if it is new, and keep its least distance."""
         key = np.packbits(pattern).tobytes()
         number = self._number.setdefault(key, len(self.met))
         if number == len(self.met):
@@ -140,7 +140,7 @@ class SearchState:
         region : int
         walls : RegionWalls
         distances : (n_walls,) ndarray
-            Of the walls from the nearest seed.
+            Distances of the walls from the nearest seed.
         """
         behind = [
             self.meet(pattern, distance)
@@ -209,7 +209,7 @@ def load_state(
     Raises
     ------
     InputError
-        If it is damaged, or of another search.
+        If the file is damaged, or belongs to another search.
     """
     if not Path(path).exists():
         return None

@@ -1,4 +1,4 @@
-"""Tables of a search for regions: its regions, and points in them.
+"""Tables of a search for regions: of its regions, and of points in them.
 
 Invariant: every column is declared here as a `Column`.
 """
@@ -31,9 +31,9 @@ COLUMNS_OF_SEARCH = (
         "radius of a largest ball in the region, within the domain, rounded down: a ball of this "
         "radius around its interior point lies in the region for certain",
     ),
-    Column("most_inradius", "input", "no ball in the region is larger, for certain"),
+    Column("most_inradius", "input", "certain upper bound of the radius of any ball in the region"),
     Column("n_walls", "walls", "walls inside the domain, each proved"),
-    Column("visits", "1", "how many times a walker was there; only of a random walk"),
+    Column("visits", "1", "how many times walkers were there; only with a random walk"),
     Column("n_neighbours", "regions", "regions behind its walls that were entered as well"),
     Column("n_points", "points", "points in the region; only where points are given"),
     Column(
@@ -48,14 +48,14 @@ COLUMNS_OF_SEARCH_POINTS = (
     Column(
         "region",
         "region",
-        "region of the point in the search; -3: in none that was entered, -2: on a wall, -1: "
+        "region of the point in the search; -3: none that was entered, -2: on a wall, -1: "
         "outside the domain",
     ),
     Column(
         "margin",
         "input",
-        "distance of the point from the nearest wall, rounded down: nearer than that no neuron "
-        "changes its sign, for certain; sides of the domain are no walls",
+        "distance of the point from the nearest wall, rounded down: certainly no neuron changes "
+        "its sign nearer than that; sides of the domain are no walls",
     ),
     Column("most_margin", "input", "a bound of that distance from above"),
     Column("layer", "layer", "layer of the neuron whose wall is nearest, from 0; -1 if none is"),
@@ -76,7 +76,7 @@ def search_table(
     graph : DualGraph
         With regions.
     known : mapping of str to (n_regions,) ndarray
-        Columns that the search knows.
+        Columns from the search itself.
     points : (n, d) array_like or None
     """
     pandas = require("pandas", "RegionSearch.table")

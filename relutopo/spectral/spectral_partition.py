@@ -1,4 +1,4 @@
-"""The spectral partition of a dual graph in k parts."""
+"""The spectral partition of a dual graph into k parts."""
 
 from __future__ import annotations
 
@@ -37,34 +37,34 @@ class SpectralPartition(OfGraph, Frozen, Shown):
     Attributes
     ----------
     parts : (n_nodes,) ndarray of int64
-        The part of each node, 0..k - 1; parts are numbered by their first node. -1 for nodes that
-        are *on the cut*, where nothing decides between parts, and for those outside `component`.
+        The part of each node, 0..k - 1; parts are numbered in the order of their first nodes. -1
+        for nodes *on the cut*, whose part the error leaves open, and for nodes outside `component`.
     k : int
         The number of parts that were asked for.
     values : (k - 1,) ndarray
         The smallest non-zero λ of L x = λ W_V x, ascending.
     next_value : float
-        The value after them, or what is known to be no larger; inf if the graph has k nodes.
+        The value after them, or a number known to be no larger; inf if the graph has k nodes.
     vectors : (n_nodes, k - 1) ndarray
-        Their eigenvectors, orthonormal in W_V; NaN outside `component`.
+        The eigenvectors of `values`, orthonormal in W_V; NaN outside `component`.
     error : float
-        Bound of the distance of a unit vector in their span, with the constants, from the true
-        space, in the norm of W_V.
+        Bound of the distance of a unit vector in the span of `vectors` and the constants from the
+        true space, in the norm of W_V.
     component : (n_nodes,) ndarray of bool
         The nodes that are partitioned: all of them, unless the largest component of a
         disconnected graph was asked for.
     rounding : str
-        What turned the vectors into parts, with its options.
+        The strategy that turned the vectors into parts, with its options.
     residuals : (k - 1,) ndarray
         ‖L x - λ W_V x‖ / (λ ‖W_V x‖) of each pair.
     iterations : int
         Of the eigensolver.
     seconds : float
-        Wall-clock time of the eigensolver, and of rounding.
+        Wall-clock time of the eigensolver and of rounding.
     method : str
         The method that ran.
     status : {"converged"}
-        The eigensolver's; a partition that did not converge is not made.
+        Of the eigensolver; no partition is made if it does not converge.
     graph : DualGraph
         The graph.
     counts : (n_nodes,) ndarray of int64
@@ -147,20 +147,20 @@ class SpectralPartition(OfGraph, Frozen, Shown):
     def separation(self) -> float:
         """λ_k / λ_{k+1}, in [0, 1], counted from λ₁ = 0: small if the graph has k groups.
 
-        Near 1 the k-th vector is as good as the one after it, and there is no reason for k parts.
+        Near 1, the k-th vector is no better than the one after it: nothing speaks for k parts.
         """
         return float(self.values[-1] / self.next_value)
 
     @property
     def is_unique(self) -> bool:
-        """Whether the gap after the last value decides on the space that the parts come from."""
+        """Whether the gap after the last value determines the space that the parts come from."""
         return self.error <= RESOLVED
 
     @property
     def cut_edges(self) -> NDArray[np.int64]:
         """Edges of the graph whose ends are not in the same part, (n_cut, 2).
 
-        A region on the cut is in none, so that its edges to all parts are among these.
+        A region on the cut is in no part, so its edges to all parts are included.
         """
         low, high = self.parts[self.graph.edges].T
         cut: NDArray[np.int64] = self.graph.edges[low != high]
@@ -171,16 +171,16 @@ class SpectralPartition(OfGraph, Frozen, Shown):
     ) -> pd.DataFrame:
         """Return a table with a row for each region: its part, and the points in it.
 
-        Its columns are explained by ``relutopo.columns("parts_table")``; its rows are those of
-        `CellComplex.regions_table`, beside which it can be set.
+        ``relutopo.columns("parts_table")`` explains the columns. The rows are in the order of
+        `CellComplex.regions_table`, so the two tables can be joined.
 
         Parameters
         ----------
         points : (n, d) array_like, optional
-            To be counted by region; by default those that weigh the partition.
+            Points to count in each region; by default those that gave the vertex weights.
         labels : (n,) array_like, optional
-            Of the points: any number of classes of any kind, whose shares each region gets, or
-            values, whose mean it gets.
+            Labels of the points: classes of any kind and number, whose shares are given for each
+            region, or values, whose mean is given.
 
         Returns
         -------
@@ -191,7 +191,7 @@ class SpectralPartition(OfGraph, Frozen, Shown):
         MissingExtraError
             If pandas is not installed.
         InputError
-            If points and labels do not fit, or there are labels alone.
+            If points and labels do not fit together, or labels are given without points.
 
         Examples
         --------
@@ -209,8 +209,8 @@ class SpectralPartition(OfGraph, Frozen, Shown):
     def agreement(self, points: ArrayLike, labels: ArrayLike) -> ClassAgreement:
         """Compare the parts with the labels of points, training or held out.
 
-        Points between regions count if these are all in one part. A warning tells where a tenth of
-        the points or more do not count.
+        Points between regions count if these are all in one part. A warning says so if a tenth of
+        the points, or more, do not count.
 
         Parameters
         ----------
@@ -247,7 +247,7 @@ class SpectralPartition(OfGraph, Frozen, Shown):
         Parameters
         ----------
         points : (n, d) array_like, optional
-            Where the decision counts, beside that on whole regions.
+            Points at which the decision is compared, besides whole regions.
 
         Returns
         -------

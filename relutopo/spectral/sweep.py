@@ -64,8 +64,8 @@ class Sweep:
     order : (n,) ndarray of int64
         Nodes of the partition's component, ascending by their entry.
     conductance : (n - 1,) ndarray of float64
-        Of the cut behind each node of `order` but the last; inf between equal entries, which no
-        threshold divides.
+        Of the cut after each node of `order` but the last; inf between equal entries, which no
+        threshold separates.
     best : int
         The cut of least conductance: ``order[:best + 1]`` is its low side.
     sign : int

@@ -1,4 +1,4 @@
-"""The table of a partition: what is known of each region and the points in it.
+"""The table of a partition: its regions, and the points in them.
 
 Invariant: every column is declared here as a `Column`.
 """
@@ -25,19 +25,19 @@ __all__ = ["COLUMNS_OF_PARTS", "COLUMNS_OF_SIDES", "partition_table"]
 
 _NODE = (
     Column("region", "region", "its number in the graph"),
-    Column("node", "text", "name of the node, in place of the region, for a graph of one's own"),
+    Column("node", "text", "name of the node, in place of the region, for a graph that was given"),
 )
 _OF_POINTS = (
     Column("vertex_weight", "1", "entry of W_V"),
     Column(
-        "n_points", "points", "points in the region: those given, or those that weigh the partition"
+        "n_points", "points", "points in the region: those given, or those of the vertex weights"
     ),
     Column(
         "share_{label}",
         "share",
         "share of these points with that label; NaN in a region without points; only with labels",
     ),
-    Column("mean_label", "label", "mean of the labels, where they are values and no classes"),
+    Column("mean_label", "label", "mean of the labels, where they are values and not classes"),
     Column(
         "decision",
         "class",
@@ -103,7 +103,7 @@ def partition_table(
     ----------
     partition : FiedlerPartition or SpectralPartition
     of_nodes : mapping of str to (n_nodes,) ndarray
-        What the partition says of each node, by the names of the columns.
+        Columns of the partition itself, by name: one number for each node.
     points, labels : array_like, optional
     """
     pandas = require("pandas", "the table of a partition")

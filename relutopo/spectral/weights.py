@@ -86,8 +86,8 @@ class ScaledCount(VertexWeights):
     Parameters
     ----------
     scale : float, optional
-        Weight of one point, ≥ 0. By default n_nodes / (number of points), so that the data as a
-        whole weigh as much as the regions.
+        Weight of one point, ≥ 0. By default n_nodes / (number of points), so that all data together
+        weigh as much as all regions.
 
     Raises
     ------
@@ -128,9 +128,9 @@ class ChungLanglands(VertexWeights):
     Parameters
     ----------
     scale : float, optional
-        How many times as much as the regions the data weigh as a whole, ≥ 0:
+        Weight of all data together relative to all regions, ≥ 0:
         α = 1 + scale × (n_nodes / number of points) × count. By default α = 1 + count. A scale of
-        10 finds classes best, two or several.
+        10 finds classes best, whether two or more.
 
     Raises
     ------
@@ -214,7 +214,7 @@ class FacetLength(EdgeWeights):
 
 @dataclass(frozen=True)
 class InverseDistance(EdgeWeights):
-    """1 / distance of the regions' centroids.
+    """1 / distance between the regions' centroids.
 
     Raises
     ------
