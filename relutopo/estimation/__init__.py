@@ -1,1 +1,1 @@
-"""What a decomposition will cost, before it is made."""
+"""The cost of a decomposition, estimated before it is made."""

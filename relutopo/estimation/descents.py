@@ -1,14 +1,15 @@
 """Estimates of the number of regions by random descents, in any number of dimensions.
 
 Neurons cut the domain one after another, layer by layer: a polytope that a neuron cuts has two
-parts, any other one. The regions are the leaves of that tree. A descent takes one part at each cut,
-with some probability, and the product of the inverse probabilities is the number of leaves on
-average, whatever the probabilities are (D. E. Knuth, "Estimating the efficiency of backtrack
+children, any other has one. The regions are the leaves of this tree. A descent chooses one part at
+each cut, with some probability; the expected product of the inverse probabilities is the number of
+leaves, whatever the probabilities are (D. E. Knuth, "Estimating the efficiency of backtrack
 programs", Math. Comp. 29 (1975) 121-136).
 
-Whether a neuron cuts a polytope is decided in floats, by points that are known to lie in it, by
-the domain's box, and else by linear programs: it is an estimate. A part is taken in proportion to
-how far the neuron's value reaches into it, since larger parts have more regions.
+Whether a neuron cuts a polytope is decided in floats: by points known to lie in it, by the domain's
+box, and otherwise by linear programmes. So the result is an estimate. A part is chosen with
+probability proportional to the largest value of the neuron in it, since larger parts have more
+regions.
 """
 
 from __future__ import annotations
@@ -27,22 +28,22 @@ __all__ = ["descents"]
 _N_POINTS = 64
 _LEAST_SHARE = 0.15
 _ZERO = 1e-9
-"""Relative to the largest value on the box: smaller ones count as zero."""
+"""Values below this, relative to the largest value on the box, count as zero."""
 
 
 def descents(
     network: Network, box: Box, most: int, seconds: float, rng: np.random.Generator
 ) -> list[float]:
-    """Return estimates of the number of regions, independent and right on average.
+    """Return independent, unbiased estimates of the number of regions.
 
     Parameters
     ----------
     network : Network
     box : Box
     most : int
-        How many descents.
+        Largest number of descents.
     seconds : float
-        None is begun after this time, if there are two.
+        No further descent is begun after this time, once there are two.
     rng : numpy.random.Generator
 
     Returns
@@ -78,7 +79,7 @@ def _descent(network: Network, box: Box, rng: np.random.Generator) -> float:
             zero = _ZERO * (abs(middle) + reach)
             values = points @ a + c
             low, high = float(values.min()), float(values.max())
-            for sign in (1.0, -1.0):  # the least value, then the greatest
+            for sign in (1.0, -1.0):  # the smallest value, then the largest
                 known = low if sign > 0 else -high
                 if known > -zero and sign * middle - reach < -zero:
                     x = _least(sign * a, normals, offsets, box)
@@ -105,7 +106,7 @@ def _least(
     offsets: list[float],
     box: Box,
 ) -> NDArray[np.float64] | None:
-    """Return where a linear function is least on a part of the box; None if it cannot be told."""
+    """Return a point of a part of the box where a linear function is least; None if unknown."""
     from scipy.optimize import linprog  # slow to load, and seldom needed
 
     parts: dict[str, Any] = {"A_ub": np.array(normals), "b_ub": np.array(offsets)}

@@ -1,22 +1,22 @@
 """Estimates of regions, bytes and seconds from a sample of tiles.
 
-A box is cut into equal tiles, some are drawn at random and decomposed, each alone. The regions of
-the whole are the sum over all tiles of
+A box is cut into equal tiles; some are drawn at random, and each of these is decomposed by itself.
+The number of regions of the whole is the sum over all tiles of
 
     Σ_S (-1)^|S| (cells of dimension d - |S| on all walls in S),
 
-where S runs over sets of a tile's lower walls that lie inside the box: a region that several tiles
-cut counts once in that sum, because its pieces, and those of the walls within it, have Euler
-characteristic 1. A tile is drawn more often the more neurons change sign between its corners, and
-what it adds is divided by its probability (M. H. Hansen, W. N. Hurwitz, "On the theory of sampling
-from finite populations", Ann. Math. Statist. 14 (1943) 333-362): the mean has the right number as
-its expectation, whatever the network. Where all tiles are decomposed it is that number.
+where S runs over the sets of a tile's lower walls that lie inside the box. A region that the walls
+cut into pieces counts once in this sum, because the pieces and the parts of walls between them have
+the Euler characteristic 1. A tile is drawn more often the more neurons change sign between its
+corners, and its contribution is divided by its probability (M. H. Hansen, W. N. Hurwitz, "On the
+theory of sampling from finite populations", Ann. Math. Statist. 14 (1943) 333-362): the mean is
+unbiased for any network. If all tiles are decomposed, it is the number itself.
 
-In more than three dimensions there would be too many tiles: regions are estimated by random
-descents (`relutopo.estimation.descents`), on the whole box and on some of its faces, since these
-are most of its cells where few neurons cut it. A face of k dimensions that meets R regions has
-about as many cells as hyperplanes in general position that cut it into R parts. Bytes and seconds
-come from the number of cells.
+In more than three dimensions there would be too many tiles. A box with few cells is decomposed as
+a whole; otherwise regions are estimated by random descents (`relutopo.estimation.descents`), on the
+box and on some of its faces, because most cells lie in faces if few neurons cut the box. A face of
+k dimensions that meets R regions has about as many cells as hyperplanes in general position that
+cut it into R parts. Bytes and seconds follow from the number of cells.
 """
 
 from __future__ import annotations
@@ -56,40 +56,41 @@ __all__ = ["Estimate", "costs_if_many", "estimate", "warn_of_costs"]
 log = logging.getLogger("relutopo")
 
 _MOST_CELLS, _FEW_CELLS = 20_000, 2_000
-"""Of a tile, for an estimate and for a warning; larger ones are divided."""
+"""Most cells of a tile, for an estimate and for a warning; larger tiles are divided."""
 _MOST_DIVISIONS = 24
 _MOST_PLACES = 4096
 _CONFIDENCE = 0.95
 _MOST_DIM_OF_TILES = 3
 _SECONDS_A_CELL = 1e-6
-"""In many dimensions, on one core of a usual machine."""
+"""In more than three dimensions, on one core of a usual machine."""
 _MANY_BYTES, _MANY_SECONDS = 2.0**30, 60.0
-"""What is worth a warning."""
+"""Costs above these are worth a warning."""
 _OFFSET = 0.3819660112501051
-"""Where the first wall lies between two of equal parts: kinks lie at halves, and not here."""
+"""Position of the first wall, as a fraction of a tile: kinks often lie at halves, but not here."""
 
 
 @dataclass(frozen=True, repr=False)
 class Estimate(Shown):
-    """What a decomposition will cost.
+    """The estimated cost of a decomposition.
 
     Attributes
     ----------
     n_regions : float
         Estimated number of regions; the number itself if `is_exact`.
     low, high : float
-        Ends of the interval, at a confidence of 95 percent as far as the drawn tiles are like the
-        others; `low` is never below what was seen.
+        Ends of an interval with a confidence of 95 percent, as far as the drawn tiles resemble the
+        others; `low` is at least the number of regions seen in tiles.
     n_cells : float
-        Cells of all dimensions, as where no more kinks meet than must: 2^d for each region in up to
-        three dimensions; in more, together with those in the faces of the box.
+        Cells of all dimensions, for kinks in general position: 2^d for each region in up to three
+        dimensions; from the fourth on, cells in the faces of the box are counted too.
     n_bytes : float
         Memory of the complex, twice what its arrays will take.
     seconds : float
-        On this machine, with kernels compiled; in more than three dimensions on a usual one.
+        On this machine, with kernels compiled; on a usual machine if descents were made.
     n_tiles, n_drawn : int
-        Into how many tiles the domain was cut, and how many different ones were decomposed; no
-        tiles, and how many descents, in more than three dimensions.
+        Into how many tiles the domain was cut, and how many different ones were decomposed. In more
+        than three dimensions 1 and 1 if the whole box was decomposed, otherwise 0 and the number of
+        descents.
     """
 
     n_regions: float
@@ -150,12 +151,12 @@ def estimate(
     model : torch.nn.Module, Network, state dict, path, or pair (weights, biases)
         See `relutopo.as_network`.
     domain : Box, AffineSlice, or (n, d) array_like
-        An affine slice with a box. Points stand for ``Box.around(points)``.
+        A slice must have a box. Points mean ``Box.around(points)``.
     n_tiles : int, default 24
-        How many tiles are drawn; all, if there are fewer. In more than three dimensions, how many
-        descents are made.
+        Number of tiles to draw, or all if there are fewer. In more than three dimensions, the
+        largest number of descents.
     seconds : float, default 5
-        No further tile or descent is begun after this time; at least two are.
+        No further tile or descent is begun after this time, once there are two.
     seed : int, default 0
         Of the draw.
 
@@ -166,7 +167,8 @@ def estimate(
     Raises
     ------
     InputError
-        If the domain is neither, has more than 12 dimensions, or the model cannot be used.
+        If the domain is not a box or a slice with one, has more than 12 dimensions, or the model
+        cannot be used.
 
     Examples
     --------
@@ -187,14 +189,14 @@ def estimate(
 def warn_of_costs(network: Network, domain: Domain) -> None:
     """Log a warning with numbers if a decomposition is expected to take minutes or gigabytes.
 
-    Whether it may is told by the number of neurons, in microseconds; only then it is estimated,
-    within two seconds or so.
+    A first test by the number of neurons takes microseconds; only if it fails are the costs
+    estimated, in about two seconds.
 
     Parameters
     ----------
     network : Network
     domain : Domain
-        Nothing is known of others than boxes, and slices with one.
+        There is no estimate, and no warning, unless this is a box or a slice with one.
     """
     found = costs_if_many(network, domain)
     if found is not None:
@@ -212,14 +214,14 @@ def warn_of_costs(network: Network, domain: Domain) -> None:
 def costs_if_many(network: Network, domain: Domain) -> Estimate | None:
     """Return an estimate if a decomposition is expected to take minutes or gigabytes, else None.
 
-    Whether it may is told by the number of neurons, in microseconds; only then it is estimated,
-    within two seconds or so.
+    A first test by the number of neurons takes microseconds; only if it fails are the costs
+    estimated, in about two seconds.
 
     Parameters
     ----------
     network : Network
     domain : Domain
-        Nothing is known of others than boxes, and slices with one.
+        None is returned unless this is a box or a slice with one.
     """
     box = domain.box if isinstance(domain, AffineSlice) else domain
     if (
@@ -234,7 +236,7 @@ def costs_if_many(network: Network, domain: Domain) -> Estimate | None:
 
 
 def _may_be_costly(network: Network, dim: int) -> bool:
-    """Tell whether as many cells as planes in general position give are worth a warning."""
+    """Tell whether the cells of as many planes in general position would be worth a warning."""
     n = network.n_neurons
     of_faces = [_regions_of(n, k) for k in range(dim + 1)]
     cells = _cells_in_box([_cells_of(n, k) for k in range(dim + 1)])
@@ -248,18 +250,21 @@ def _regions_of(n: int, k: int) -> float:
 
 
 def _cells_of(n: int, k: int) -> float:
-    """Return the number of cells of all dimensions: each lies in some planes, a region of these."""
+    """Return the number of cells of all dimensions of n planes in general position.
+
+    A cell in the intersection of s planes is a region of the other planes there.
+    """
     return float(sum(math.comb(n, s) * _regions_of(n - s, k - s) for s in range(min(k, n) + 1)))
 
 
 def _cells_in_box(within: Sequence[float]) -> float:
-    """Return the number of cells in a box, of the numbers within a face of each dimension."""
+    """Return the number of cells in a box, from the numbers within one face of each dimension."""
     dim = len(within) - 1
     return sum(math.comb(dim, k) * 2.0 ** (dim - k) * number for k, number in enumerate(within))
 
 
 def _bytes_of(dim: int, n_cells: float, n_regions: float, n_neurons: int) -> float:
-    """Return the bytes of a complex: of cells with d facets, and of regions beside."""
+    """Return the bytes of a complex: for cells with d facets, and in addition for regions."""
     return n_cells * (4 * dim + 8) + n_regions * (8 * (dim + 1) + n_neurons / 8)
 
 
@@ -287,7 +292,7 @@ def _estimated(
     else:
         probabilities = weights / weights.sum()
         order = rng.choice(len(places), n_tiles, p=probabilities)
-        # The places are a sample themselves, of all tiles alike, if there are too many.
+        # If there are too many tiles, the places are themselves a uniform sample of them.
         shares = total / len(places) / probabilities
     found: dict[int, float] = {}
     sizes: list[tuple[int, float, int]] = []
@@ -305,7 +310,7 @@ def _estimated(
 
 
 def _of_one_tile(network: Network, box: Box, most_cells: int) -> Estimate:
-    """Return the numbers themselves, if they are small."""
+    """Decompose the whole box, and return the true numbers; raise an error if they are large."""
     if 3**box.dim > most_cells:
         raise LimitReachedError("its faces alone are too many")
     begin = time.perf_counter()
@@ -321,7 +326,7 @@ def _by_descents(
     begin = time.perf_counter()
     found = descents(network, box, most, seconds, rng)
     regions, half = _mean(found)
-    # The products of many factors are skewed: their mean may miss the few that are large.
+    # Products of many factors have a skewed distribution: the mean may miss the few large ones.
     low, high = _interval_of_products(found)
     left = max(0.0, begin + seconds - time.perf_counter())
     on_faces = _regions_on_faces(network, box, regions, most, left, rng)
@@ -341,9 +346,9 @@ def _by_descents(
 def _regions_on_faces(
     network: Network, box: Box, whole: float, most: int, seconds: float, rng: np.random.Generator
 ) -> list[float]:
-    """Return about how many regions a face of each dimension meets, a vertex first.
+    """Return about how many regions a face of each dimension meets, from a vertex to the box.
 
-    Faces of two dimensions are drawn; between them the logarithm grows evenly.
+    Faces of two intermediate dimensions are sampled; for the others the logarithm is interpolated.
     """
     known = {0: 0.0, box.dim: math.log(max(1.0, whole))}
     chosen = (box.dim // 3, 2 * box.dim // 3)
@@ -357,7 +362,7 @@ def _regions_on_faces(
 
 
 def _face(network: Network, box: Box, k: int, rng: np.random.Generator) -> tuple[Network, Box]:
-    """Return the network on a face of k dimensions, which is drawn, and that face as a box."""
+    """Return the network on a random face of k dimensions, and that face as a box."""
     low, high = np.array(box.low), np.array(box.high)
     free = np.sort(rng.choice(box.dim, k, replace=False))
     origin = np.where(rng.integers(0, 2, box.dim) == 1, high, low)
@@ -367,7 +372,7 @@ def _face(network: Network, box: Box, k: int, rng: np.random.Generator) -> tuple
 
 
 def _cells_with(regions: float, k: int) -> float:
-    """Return the number of cells within a face of k dimensions that has so many regions."""
+    """Return about how many cells lie within a face of k dimensions with that many regions."""
     if not k:
         return 1.0
     low, high = 0, 1
@@ -381,14 +386,14 @@ def _cells_with(regions: float, k: int) -> float:
 
 
 def _mean(drawn: list[float]) -> tuple[float, float]:
-    """Return the mean of independent estimates, and the half-width of its interval."""
+    """Return the mean of independent estimates, and half the width of its confidence interval."""
     error = float(np.std(drawn, ddof=1)) / math.sqrt(len(drawn))
     quantile = float(stats.t.ppf((1 + _CONFIDENCE) / 2, len(drawn) - 1))
     return float(np.mean(drawn)), quantile * error
 
 
 def _interval_of_products(drawn: list[float]) -> tuple[float, float]:
-    """Return an interval of the mean of numbers with normal logarithms, by D. R. Cox's method.
+    """Return a confidence interval of the mean of lognormal numbers, by D. R. Cox's method.
 
     C. E. Land, "An evaluation of approximate confidence interval estimation methods for lognormal
     means", Technometrics 14 (1972) 145-158, section 2.
@@ -402,7 +407,7 @@ def _interval_of_products(drawn: list[float]) -> tuple[float, float]:
 
 
 def _places(n_along: int, dim: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Return all tiles, or many of them drawn alike, one a row."""
+    """Return all tiles, or a large uniform sample of them, one in each row."""
     if n_along**dim <= _MOST_PLACES:
         numbers = np.arange(n_along**dim)
         return np.stack(np.unravel_index(numbers, (n_along,) * dim), axis=1)
@@ -412,7 +417,7 @@ def _places(n_along: int, dim: int, rng: np.random.Generator) -> NDArray[np.int6
 def _weights(
     network: Network, cuts: list[NDArray[np.float64]], places: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Return roughly how many regions tiles may have, by what changes between their corners."""
+    """Return rough numbers of regions in tiles, from the signs that change between corners."""
     dim = places.shape[1]
     axes = np.arange(dim)
     ends = np.array(cuts)
@@ -444,7 +449,7 @@ def _complex(network: Network, box: Box, max_cells: int | None = None) -> CellCo
 def _divisions(
     network: Network, box: Box, most_cells: int, rng: np.random.Generator
 ) -> list[NDArray[np.float64]]:
-    """Return where each axis is cut so that the tile that seems fullest is small."""
+    """Return cuts of each axis such that the tile that seems to have most cells is small enough."""
     for power in range(_MOST_DIVISIONS):
         cuts = _cuts(box, 2**power)
         places = _places(len(cuts[0]) - 1, box.dim, rng)
@@ -461,7 +466,7 @@ def _divisions(
 
 
 def _cuts(box: Box, n: int) -> list[NDArray[np.float64]]:
-    """Return the ends of the tiles along each axis, n of them of full width."""
+    """Return the ends of the tiles along each axis: n + 1 tiles, or 1 if n is 1."""
     if n == 1:
         return [np.array(ends) for ends in zip(box.low, box.high, strict=True)]
     inner = (np.arange(n) + _OFFSET) / n
@@ -480,7 +485,7 @@ def _tile(cuts: list[NDArray[np.float64]], place: NDArray[np.int64]) -> Box:
 
 
 def _own_regions(tile: CellComplex, is_inner: NDArray[np.bool_]) -> float:
-    """Return what a tile adds to the number of regions; `is_inner` says which lower walls do."""
+    """Return what a tile adds to the number of regions; `is_inner`: its lower walls in the box."""
     axes = np.flatnonzero(is_inner).tolist()
     on_wall = {axis: _cells_on(tile, axis) for axis in axes}
     total = float(tile.n_regions)
@@ -532,7 +537,7 @@ def _estimate(
 
 
 def _short(number: float, unit: str = "") -> str:
-    """Return a number with two digits and its unit of a thousand.
+    """Return a number with three significant digits and a prefix for powers of a thousand.
 
     Examples
     --------

@@ -1,13 +1,13 @@
-"""When numbers move along a training, after the training set is fitted.
+"""When numbers change during training, after the training set is fitted.
 
-The *half-rise* of a number is the step at which it is half way from its value at the fit, the first
-checkpoint with a train accuracy of at least 0.99, to its end, the median of its last three
-values. Between checkpoints it is interpolated on the logarithm of the step. Numbers that fall have
-one as well. Half-rises make numbers of any kind comparable: their ratio says which moved first, and
-how much later the other did.
+The *fit* is the first checkpoint with a train accuracy of at least 0.99, and the *end* of a number
+the median of its last three values. The *half-rise* of a number is the step at which it is half way
+from its value at the fit to its end, interpolated between checkpoints on the logarithm of the step.
+Falling numbers have one too. Half-rises make numbers of any kind comparable: their ratio says which
+changed first, and how much later the other did.
 
-A number that ends within 2 % of where it was at the fit has none, nor has a held-out accuracy that
-does not rise by more than 0.05.
+A number has no half-rise if its end differs from its value at the fit by at most 2 % of the larger
+of both; an accuracy has none unless it rises by more than 0.05.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from numpy.typing import ArrayLike, NDArray
 __all__ = ["FEWEST", "FITTED", "Rise", "fit_step", "rise"]
 
 FITTED = 0.99
-"""Train accuracy from which a training set counts as fitted."""
+"""A training set counts as fitted from this train accuracy on."""
 FEWEST = 4
-"""With fewer checkpoints from the fit on there is no half-rise."""
+"""With fewer checkpoints from the fit on, there is no half-rise."""
 _LEAST, _LEAST_ACCURACY = 0.02, 0.05
 
 
 @dataclass(frozen=True)
 class Rise:
-    """How a number moves after the fit.
+    """How a number changes after the fit.
 
     Attributes
     ----------
     start : float
-        At the fit; NaN where that is not known.
+        Value at the fit; NaN if unknown.
     end : float
         Median of the last three values.
     step : float
-        The half-rise; NaN where there is none.
+        The half-rise; NaN if there is none.
     """
 
     start: float
@@ -63,18 +63,18 @@ def fit_step(steps: ArrayLike, train_accuracy: ArrayLike) -> float:
 
 
 def rise(steps: ArrayLike, values: ArrayLike, fit: float, *, is_accuracy: bool = False) -> Rise:
-    """Return how a number moves after the fit.
+    """Return how a number changes after the fit.
 
     Parameters
     ----------
     steps : (n,) array_like
-        Of the checkpoints, ascending.
+        Steps of the checkpoints, ascending.
     values : (n,) array_like
-        The number at each; NaN where it is not known.
+        The number at each; NaN where unknown.
     fit : float
         See `fit_step`; NaN for never.
     is_accuracy : bool
-        Whether 0.05 is what it has to rise by, not to fall.
+        Whether the number is an accuracy, which must rise by more than 0.05.
 
     Examples
     --------

@@ -6,14 +6,14 @@ A training run is a folder::
     data.npz                   name, points, targets, those that are held out, classes, features
     checkpoints/step_000300.pt the network after 300 updates (torch, plain tensors and numbers)
     history.npz                loss and accuracy along the way
-    unfinished.pt              only while training lasts: what is needed to go on
+    unfinished.pt              only during training: what is needed to continue it
     analysis/<key>/            rows of one analysis (see `relutopo.analyses.base`)
 
-What analyses need of a run is the protocol `Run`, which models in files have as well
+Analyses need only the protocol `Run`, which models in files satisfy as well
 (`relutopo.learning.model_files.ModelFiles`).
 
-Invariants: every file is written atomically; ``history.npz`` is written last, so that a run that
-has one is complete; nothing in a file is executed when it is read.
+Invariants: every file is written atomically; ``history.npz`` is written last, so a run that has one
+is complete; nothing in a file is executed when it is read.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ __all__ = [
 FORMAT = 1
 _MOST_STEPS = 10**8
 _TUPLES = ("classes", "features")
-"""What not every data set has."""
+"""Arrays that not every data set has."""
 _OF_DATASET = tuple(f.name for f in fields(Dataset))
 _STEP_FILE = re.compile(r"step_(\d+)\.pt")
 
@@ -87,19 +87,19 @@ class Checkpoint:
 def planned_steps(
     n_steps: int, n_checkpoints: int, named: Iterable[int] = (), every: int | None = None
 ) -> list[int]:
-    """Return the steps that get a checkpoint whatever the loss does, ascending.
+    """Return the steps that get a checkpoint independently of the loss, ascending.
 
     Parameters
     ----------
     n_steps : int
         The last step.
     n_checkpoints : int
-        How many are evenly spaced on a log axis (rounded, so that early ones coincide and there
-        are somewhat fewer of them).
+        Number of steps evenly spaced on a log axis; rounding makes early ones coincide, so there
+        are somewhat fewer.
     named : iterable of int
-        Steps that are asked for by number; those after the last step are left out.
+        Further steps, given by number; those after the last step are left out.
     every : int, optional
-        Multiples of it are added.
+        Multiples of this are added.
 
     Examples
     --------
@@ -117,7 +117,7 @@ def save_checkpoint(path: str | os.PathLike[str], checkpoint: Checkpoint) -> Non
     Parameters
     ----------
     path : path-like
-        By custom ``step_<number>.pt``.
+        Usually ``step_<number>.pt``.
     checkpoint : Checkpoint
     """
     save_tensors(path, {"format": FORMAT, "step": checkpoint.step, "state": dict(checkpoint.state)})
@@ -164,7 +164,7 @@ def save_tensors(path: str | os.PathLike[str], content: Mapping[str, Any]) -> No
 
 
 def load_tensors(path: str | os.PathLike[str]) -> Any:
-    """Read what `save_tensors` wrote; refuse anything that would need executing."""
+    """Read a file of `save_tensors`; refuse content that would have to be executed."""
     require("torch", "loading a checkpoint")
     if not Path(path).is_file():
         raise InputError(
@@ -175,7 +175,7 @@ def load_tensors(path: str | os.PathLike[str]) -> Any:
     except LimitReachedError:
         raise
     except Exception as error:
-        # torch raises unpickling, runtime, end-of-file and zip errors alike for a damaged file.
+        # For a damaged file torch may raise unpickling, runtime, end-of-file or zip errors.
         raise InputError(
             f"checkpoint {os.fspath(path)!r} cannot be read: it is damaged, or holds more than "
             f"plain tensors and numbers ({type(error).__name__}); delete it and train again"
@@ -239,7 +239,7 @@ _OF_HISTORY = tuple(f.name for f in fields(History))
 
 
 class Run(Protocol):
-    """Networks at some steps of a training, with the data and what is known of the loss."""
+    """Networks at some steps of a training, with the data and the known losses."""
 
     @property
     def directory(self) -> Path:
@@ -251,11 +251,11 @@ class Run(Protocol):
 
     @property
     def regular_steps(self) -> list[int]:
-        """The steps that were not chosen because of the loss."""
+        """The steps that were chosen independently of the loss."""
 
     @property
     def has_every_loss(self) -> bool:
-        """Whether the training loss is known after every update, and not at `steps` only."""
+        """Whether the training loss is known after every update, not only at `steps`."""
 
     @property
     def history(self) -> History:
@@ -286,7 +286,7 @@ class TrainingRun:
 
     @property
     def unfinished_path(self) -> Path:
-        """Where the trainer keeps what it needs to go on."""
+        """The file in which the trainer keeps what it needs to continue."""
         return self.directory / "unfinished.pt"
 
     @property
@@ -296,12 +296,12 @@ class TrainingRun:
 
     @property
     def steps(self) -> list[int]:
-        """Steps of the checkpoints that are there, ascending."""
+        """Steps of the checkpoints in the folder, ascending."""
         found = (_STEP_FILE.fullmatch(p.name) for p in self.directory.glob("checkpoints/*.pt"))
         return sorted(int(match[1]) for match in found if match)
 
     def checkpoint_path(self, step: int) -> Path:
-        """Return where the checkpoint of a step belongs."""
+        """Return the path of the checkpoint of a step."""
         step = check_integer("step", step, remedy="look at `steps`")
         return self.directory / "checkpoints" / f"step_{step:06d}.pt"
 
@@ -322,7 +322,7 @@ class TrainingRun:
     def regular_steps(self) -> list[int]:
         """Steps of the evenly spaced checkpoints, or all that were asked for by number.
 
-        What the trainer adds where the loss has spikes does not belong to them.
+        Steps that the trainer adds around spikes of the loss are not among them.
         """
         trainer = self._settings().get("trainer")
         numbers: Mapping[str, Any] = trainer if isinstance(trainer, Mapping) else {}
@@ -344,7 +344,7 @@ class TrainingRun:
 
     @property
     def has_every_loss(self) -> bool:
-        """Always: the trainer keeps the loss of every step."""
+        """True: the trainer keeps the loss of every step."""
         return True
 
     @property
@@ -376,7 +376,7 @@ class TrainingRun:
         Parameters
         ----------
         settings : mapping
-            Whatever decides what training does; plain values.
+            All settings that affect training, as plain values.
         dataset : Dataset
 
         Raises
@@ -423,7 +423,7 @@ def _load_arrays(path: Path, names: Sequence[str]) -> dict[str, Any]:
             _check_history(found)
         return found
     except Exception as error:
-        # Value, key, end-of-file and zip errors alike come from a damaged file.
+        # A damaged file may raise value, key, end-of-file or zip errors.
         raise InputError(
             f"{str(path)!r} cannot be read ({type(error).__name__}: {error}); delete it and train "
             "again"

@@ -1,9 +1,9 @@
 """Spikes of a training loss.
 
-A step is *high* if its log-loss exceeds the running median of the log-loss over ±25 steps (fewer
-at the ends) by more than log 2. A spike is a maximal run of consecutive high steps, and its peak
-the step of the run that exceeds the median most. High steps from step 0 on are the descent from
-the initialisation and no spike.
+A step is *high* if its log-loss exceeds the running median of the log-loss over ±25 steps (fewer at
+the ends) by more than log 2. A spike is a maximal run of consecutive high steps; its peak is the
+step that exceeds the median most. A run of high steps that starts at step 0 is the descent from the
+initialisation, and not a spike.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = [
 HALF_WIDTH = 25
 """Steps to each side over which the median is taken."""
 THRESHOLD = float(np.log(2))
-"""Excess of the log-loss from which a step is high."""
+"""A step is high if the excess of its log-loss is above this."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def running_median(values: ArrayLike, half_width: int = HALF_WIDTH) -> NDArray[n
     [0.0, 0.0, 0.0, 0.0, 0.0]
     """
     x = np.asarray(values, dtype=np.float64)
-    if not len(x):  # a signal that is never known has no windows
+    if not len(x):  # an empty signal has no windows
         return x
     padded = np.concatenate([np.full(half_width, np.nan), x, np.full(half_width, np.nan)])
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * half_width + 1)

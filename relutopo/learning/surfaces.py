@@ -1,7 +1,7 @@
 """Data sets for regression: functions on the square [-1, 1]², sampled uniformly.
 
-Targets are the exact values of the function, without noise. The training points come from the
-seed, the 1000 held-out points from 10000 + seed.
+Targets are the exact values of the function, without noise. The training points are drawn with the
+seed, the 1000 held-out points with 10000 + seed.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def bump(n: int = 300, seed: int = 0) -> Dataset:
 def franke(n: int = 300, seed: int = 0) -> Dataset:
     """Return samples of Franke's function, two hills and a hollow with values in (0, 1.3).
 
-    The function is defined on the unit square, to which [-1, 1]² is mapped by u = (x + 1) / 2,
+    The function is defined on the unit square; [-1, 1]² is mapped there by u = (x + 1) / 2,
     v = (y + 1) / 2.
 
     Parameters
@@ -96,8 +96,7 @@ def franke(n: int = 300, seed: int = 0) -> Dataset:
 def peaks(n: int = 300, seed: int = 0) -> Dataset:
     """Return samples of MATLAB's ``peaks``, three hills and hollows with values in (-6.6, 8.2).
 
-    The function is customarily shown on [-3, 3]², to which [-1, 1]² is mapped by u = 3 x,
-    v = 3 y.
+    The function is usually shown on [-3, 3]²; [-1, 1]² is mapped there by u = 3 x, v = 3 y.
 
     Parameters
     ----------

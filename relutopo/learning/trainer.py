@@ -59,12 +59,12 @@ class MlpSettings:
     hidden : sequence of int
         Neurons in each hidden layer.
     init_scale : float
-        α: torch's default initialisation of weights and biases is multiplied by it. A large one
+        α: torch's default initialisation of weights and biases is multiplied by it. A large α
         delays generalisation.
     dtype : {"float32", "float64"}
         Precision of the parameters and of training.
     n_outputs : int or None
-        None: one for values and two classes, and one for each class if there are more.
+        None: one output for values or two classes, and one for each class if there are more.
     """
 
     hidden: Sequence[int] = (8, 8, 8, 8, 8)
@@ -102,23 +102,23 @@ class TrainerSettings:
     decay_biases : bool
         Whether biases decay too.
     loss : {"mse", "one_hot", "bce", "cross_entropy"}
-        Mean squared error: of one output on the targets, of several on +1 for the right class and
-        -1 for the others; "one_hot": of several outputs on 1 for the right class and 0 for the
-        others. Binary cross entropy with one output as logit. Cross entropy with the
-        softmax of several outputs.
+        "mse": mean squared error, of one output against the targets, or of several outputs against
+        +1 for the right class and -1 for the others. "one_hot": the same of several outputs against
+        1 for the right class and 0 for the others. "bce": binary cross entropy with one output as
+        logit. "cross_entropy": cross entropy with the softmax of several outputs.
     label_smoothing : float
-        Of the cross entropies: the target probability of the right class is 1 minus this, and the
-        others share it; in [0, 0.5).
+        For the cross entropies: the target probability of the right class is 1 minus this, and the
+        other classes share the rest; in [0, 0.5).
     n_checkpoints : int
-        About how many checkpoints, evenly spaced in log(step), besides the first and the last.
+        Approximate number of checkpoints, evenly spaced in log(step), besides the first and last.
     checkpoint_every : int or None
         Every multiple of this gets a checkpoint, too.
     checkpoint_steps : sequence of int
-        Steps that get a checkpoint in any case; those after the last step are left out.
+        Steps that always get a checkpoint; those after the last step are left out.
     checkpoint_spikes : bool
         Whether the step before each spike of the training loss, its peak and the step after it
-        get a checkpoint, too. Spikes are known afterwards (`relutopo.learning.spikes`), so that
-        training is then repeated once for these steps.
+        get a checkpoint, too. Spikes are found afterwards (`relutopo.learning.spikes`), so training
+        is then repeated once for these steps.
     held_out_every : int
         The held-out set is evaluated at every step up to 100, then at multiples of this, and at
         checkpoints.
@@ -173,7 +173,7 @@ class TrainerSettings:
 
 
 def checkpoint_steps(settings: TrainerSettings) -> list[int]:
-    """Return the steps that get a checkpoint whatever the loss does, ascending.
+    """Return the steps that get a checkpoint independently of the loss, ascending.
 
     Parameters
     ----------
@@ -183,7 +183,7 @@ def checkpoint_steps(settings: TrainerSettings) -> list[int]:
     -------
     list of int
         0, the last step, the named ones, multiples of `checkpoint_every`, and steps evenly spaced
-        on a log axis (rounded, so that early ones coincide and there are somewhat fewer of them).
+        on a log axis (rounding makes early ones coincide, so there are somewhat fewer).
 
     Examples
     --------
@@ -201,17 +201,17 @@ def checkpoint_steps(settings: TrainerSettings) -> list[int]:
 def build_mlp(
     input_dim: int, settings: MlpSettings, seed: int = 0, n_outputs: int = 1
 ) -> nn.Sequential:
-    """Return a freshly initialised network; torch's global random state is left as it was.
+    """Return a freshly initialised network; torch's global random state does not change.
 
     Parameters
     ----------
     input_dim : int
     settings : MlpSettings
     seed : int
-        It is hashed before use, so that the weights have nothing in common with data drawn from
-        the same seed.
+        It is hashed before use, so that the weights are independent of data drawn with the same
+        seed.
     n_outputs : int
-        Unless the settings say how many.
+        Used unless the settings have a number of outputs.
 
     Returns
     -------
@@ -222,12 +222,12 @@ def build_mlp(
     widths = (input_dim, *settings.hidden, settings.n_outputs or n_outputs)
     dtype = getattr(torch, settings.dtype)
     layers: list[Any] = []
-    # A generator of its own: the global one belongs to all threads.
+    # A separate generator: the global one is shared by all threads.
     generator = torch.Generator()
     generator.manual_seed(int(np.random.SeedSequence(seed).generate_state(1)[0]))
     for fan_in, fan_out in pairwise(widths):
         layer = torch.nn.utils.skip_init(torch.nn.Linear, fan_in, fan_out, dtype=dtype)
-        # As torch initialises such a layer.
+        # Torch's default initialisation of such a layer.
         bound = 1 / math.sqrt(fan_in)
         torch.nn.init.kaiming_uniform_(layer.weight, a=math.sqrt(5), generator=generator)
         torch.nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
@@ -248,7 +248,7 @@ def train(
     directory: str | os.PathLike[str],
     progress: Progress | None = None,
 ) -> TrainingRun:
-    """Train a network, or go on where an interrupted run stopped.
+    """Train a network, or continue an interrupted run where it stopped.
 
     Parameters
     ----------
@@ -256,12 +256,11 @@ def train(
     network : MlpSettings
     trainer : TrainerSettings
     seed : int
-        Seed of the initialisation, the only random thing in training.
+        Seed of the initialisation; nothing else in training is random.
     directory : path-like
-        Folder of the run; see `relutopo.learning.runs`. A complete run that is already
-        there is returned as it is.
+        Folder of the run; see `relutopo.learning.runs`. A complete run in it is returned unchanged.
     progress : Progress, optional
-        Called now and then with (steps done, steps, message).
+        Called at intervals with (steps done, steps, message).
 
     Returns
     -------
@@ -270,8 +269,8 @@ def train(
     Raises
     ------
     InputError
-        If the folder holds a run with other settings or data, the loss is not one for its targets,
-        or it stops being finite.
+        If the folder has a run with other settings or data, the loss does not suit the targets, or
+        it becomes NaN or infinite.
     MissingExtraError
         If torch is not installed.
     """
@@ -292,7 +291,7 @@ def train(
 
 @dataclass(frozen=True)
 class _Task:
-    """What a network learns, and how its outputs are judged.
+    """What a network learns, and how its outputs are evaluated.
 
     Attributes
     ----------
@@ -307,7 +306,7 @@ class _Task:
 
     @classmethod
     def of(cls, dataset: Dataset, network: MlpSettings, trainer: TrainerSettings) -> _Task:
-        """Return it, or refuse targets that the outputs cannot learn by the loss."""
+        """Return the task, or refuse targets that do not suit the loss and the outputs."""
         classes = dataset.classes or ()
         n_classes = len(classes)
         are_numbers = not any(isinstance(label, str) for label in classes)
@@ -336,7 +335,7 @@ class _Task:
         return cls(trainer.loss, trainer.label_smoothing, n_outputs)
 
     def targets(self, dataset: Dataset, targets: NDArray[np.float64], dtype: Any) -> Tensor:
-        """Return targets as the loss takes them: numbers, or classes."""
+        """Return targets in the form that the loss takes: numbers, or classes."""
         torch = require("torch", "training")
         if self.n_outputs == 1:
             tensor: Tensor = torch.as_tensor(targets, dtype=dtype)
@@ -457,7 +456,7 @@ def _repeat(
     history: History,
     steps: set[int],
 ) -> None:
-    """Train once more from the start, to keep the checkpoints of some steps."""
+    """Train once more from the start, to save checkpoints at some steps."""
     torch = require("torch", "training")
     model = build_mlp(dataset.dim, network, seed, task.n_outputs)
     optimizer = _optimizer(model, trainer)
@@ -497,15 +496,15 @@ def _optimizer(model: nn.Module, trainer: TrainerSettings) -> optim.Optimizer:
 
 
 _in_one_thread: list[int] = []
-"""For each call that trains: how many threads torch had before the first of them."""
+"""For each running call that trains: how many threads torch had before the first of them."""
 _lock = Lock()
 
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Let torch use one thread: quicker for tiny networks, and the same sums every time.
+    """Let torch use one thread: faster for tiny networks, and sums are reproducible.
 
-    It is a setting of each thread, and of the threads to come.
+    The setting belongs to the current thread, and to threads that start later.
     """
     torch = require("torch", "training")
     with _lock:
