@@ -1,7 +1,7 @@
-"""How columns of tables are declared, and rows and tables made of them.
+"""Declarations of the columns of tables, and rows and tables made from them.
 
-Invariant: every column of a row is declared as a `Column`, with its unit and its meaning. What has
-no value on a network has the column's `missing` value, and rows of equal settings have the same
+Invariant: every column of a row is declared as a `Column`, with its unit and its meaning. A column
+without a value on a network has its `missing` value there, and rows of equal settings have the same
 columns in the same order.
 """
 
@@ -29,13 +29,13 @@ class Column:
     Attributes
     ----------
     name : str
-        Where it has ``{k}``, there is a column for each dimension k = 0, 1, ..., `last`. Other
-        letters in braces stand for numbers, and words for words.
+        If it contains ``{k}``, there is a column for each dimension k = 0, 1, ..., `last`. Other
+        single letters in braces stand for numbers, longer words in braces for words.
     unit : str
         What its numbers count or measure, ``"1"`` for plain numbers, ``"text"`` for words.
     meaning : str
     last : {"d", "d - 1"}
-        The last dimension, with d that of the complex.
+        The last dimension, where d is the dimension of the complex.
 
     Examples
     --------
@@ -56,7 +56,7 @@ class Column:
         return tuple(self.name.format(k=k) for k in range(n))
 
     def is_named(self, name: str) -> bool:
-        """Whether a table's column of that name is this one, or one of these.
+        """Whether a name is that of this column, or of one of these columns.
 
         Examples
         --------
@@ -81,19 +81,19 @@ class Column:
 
     @property
     def missing(self) -> float | None:
-        """What stands where there is no value: NaN, or None for text."""
+        """The entry where there is no value: NaN, or None for text."""
         return None if self.unit == _TEXT else float("nan")
 
 
 def column_of(columns: Iterable[Column], name: str) -> Column:
-    """Return the column of a name."""
+    """Return the column with a name."""
     return next(column for column in columns if column.name == name)
 
 
 def column_names(columns: Iterable[Column], dim: int) -> dict[str, float | None]:
     """Return the names that columns have for a complex, in order, each with its missing value.
 
-    Neighbours of one dimension stand together: all that is about dimension 0, then dimension 1.
+    Neighbouring columns that depend on k are grouped by dimension: all of dimension 0 first.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ def row_of(
     Parameters
     ----------
     owner : object
-        Who declared the columns and computed the values.
+        The object that declared the columns and computed the values.
     columns : iterable of Column
     values : mapping of str to number, bool, str or None
         Columns without a value get their missing value.
@@ -144,7 +144,7 @@ def row_of(
     Raises
     ------
     BackendError
-        If there is a value of no column, or a word where a number belongs, or the reverse.
+        If a value belongs to no column, or is a word where a number belongs, or the reverse.
     """
     row: dict[str, Any] = column_names(columns, dim)
     kind = type(owner).__name__

@@ -1,4 +1,4 @@
-"""What comes of an analysis: of one run, and of the jobs of a sweep."""
+"""The results of an analysis: of one run, and of the jobs of a sweep."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ __all__ = ["Conclusion", "SweepConclusion"]
 
 @dataclass(frozen=True)
 class Conclusion:
-    """What comes of an analysis.
+    """The results of an analysis of one run.
 
     Attributes
     ----------
     tables : mapping of str to pandas.DataFrame
         By the name of their file; ``results`` is one of them.
     summary : sequence of rich renderables
-        For the person at the terminal.
+        Shown at the terminal.
     measures : mapping of str to float
         The numbers by which jobs of a sweep are compared; the most important first. NaN where
-        there is none.
+        unknown.
     """
 
     tables: Mapping[str, pd.DataFrame]
@@ -36,12 +36,12 @@ class Conclusion:
 
 @dataclass(frozen=True)
 class SweepConclusion:
-    """What an analysis has to say of a sweep, beside the measures of its jobs.
+    """The results of an analysis of a sweep, besides the measures of its jobs.
 
     Attributes
     ----------
     summary : sequence of rich renderables
-        For the person at the terminal.
+        Shown at the terminal.
     tables : mapping of str to pandas.DataFrame
         By the name of their file.
     figures : mapping of str to matplotlib.figure.Figure

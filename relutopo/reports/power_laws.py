@@ -31,7 +31,7 @@ class PowerLaw:
     n: int
 
     def __call__(self, sizes: ArrayLike) -> NDArray[np.float64]:
-        """Return the costs at some sizes by the law."""
+        """Return the costs that the law gives for some sizes."""
         return self.factor * np.asarray(sizes, dtype=np.float64) ** self.exponent
 
 

@@ -1,4 +1,4 @@
-"""What an object says of itself where it is the last line of a notebook's cell: a small table."""
+"""The small table that shows an object in a notebook."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _text(value: object) -> str:
 
 
 class Shown:
-    """An object that notebooks show as a table of what one wants to know of it.
+    """An object that notebooks show as a table of its main facts.
 
     Floats are shortened, sequences joined.
 
@@ -36,7 +36,7 @@ class Shown:
     """
 
     def _facts(self) -> Mapping[str, object]:
-        """Return what the table says; by default what `repr` does."""
+        """Return the rows of the table; by default its `repr`."""
         return {"": repr(self)}
 
     def _repr_html_(self) -> str:

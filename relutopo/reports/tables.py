@@ -1,6 +1,6 @@
-"""Tables of reports: on the terminal, the text of their cells, and on disk.
+"""Tables of reports: at the terminal, the text of their cells, and on disk.
 
-Tables at the terminal are made by `new_table` alone, so that all look the same. Rich and pandas are
+All tables at the terminal are made by `new_table`, so that they look the same. Rich and pandas are
 imported when they are used.
 """
 
@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 _MOST_ENTRIES_PER_BYTE, _FEW_ENTRIES = 100, 10_000_000
-"""A table with more entries than both together is refused: equal ones take hardly any bytes."""
+"""A table with more entries than both limits allow is refused: equal entries take few bytes."""
 _MOST_TEXT = 2**28
 
 
@@ -45,7 +45,7 @@ def new_table(
     Parameters
     ----------
     names : iterable of str
-        Headings of the columns on the left, whose cells are words.
+        Headings of the first columns, whose cells are words.
     numbers : iterable of str
         Headings of the columns that follow, whose cells are aligned on the right.
     title : str, optional
@@ -82,11 +82,11 @@ def known_part(
     Parameters
     ----------
     title : str
-        Left out with the last row.
+        Left out if no row is left.
     headings : collection of str
         Of the columns.
     rows : mapping of str to sequence of str
-        For each row its name and its cells; an unknown cell is ``"-"``.
+        The cells of each row by its name; an unknown cell is ``"-"``.
 
     Returns
     -------
@@ -150,7 +150,7 @@ def mean_and_range(values: pd.Series[Any], form: str) -> str:
     ----------
     values : pandas.Series
     form : str
-        Format of a number. The mean of whole numbers, ``".0f"``, has one digit more.
+        Format of a number. For whole numbers, ``".0f"``, the mean has one more digit.
 
     Examples
     --------
@@ -188,12 +188,12 @@ def mean_and_worst(values: pd.Series[Any], *, with_worst: bool) -> str:
 
 
 def _share(value: float) -> str:
-    """Return a number of at most 1 so short that four columns fit 80 characters."""
+    """Return a number of at most 1 as short text, so that four columns fit 80 characters."""
     return f"{value:.3f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:.3f}"
 
 
 def range_of_steps(steps: pd.Series[Any]) -> str:
-    """Return the range of some steps as text of one cell; NaN is a step never reached.
+    """Return the range of some steps as text of one cell; NaN means never reached.
 
     Examples
     --------
@@ -210,13 +210,13 @@ def range_of_steps(steps: pd.Series[Any]) -> str:
 
 
 def load_table(path: str | os.PathLike[str]) -> pd.DataFrame:
-    """Read a table that `save_table` wrote, as ``.parquet``.
+    """Read a ``.parquet`` table that `save_table` wrote.
 
     Raises
     ------
     InputError
-        If it is missing or damaged, holds other things than numbers, words and truth values, or is
-        larger than its file lets expect.
+        If it is missing or damaged, contains anything but numbers, words and truth values, or
+        declares far more entries than its file can hold.
     """
     parquet = require("pyarrow.parquet", "a Parquet table")
     arrow = require("pyarrow", "a Parquet table")
@@ -227,12 +227,12 @@ def load_table(path: str | os.PathLike[str]) -> pd.DataFrame:
             with open_regular(path) as file:
                 return _table_in(arrow, parquet, file)
         except (OSError, ValueError, KeyError, TypeError, MemoryError) as error:
-            reason = error  # pyarrow's errors are of these kinds
+            reason = error  # pyarrow raises errors of these kinds
     raise InputError(f"{str(path)!r} must be a table of a job, but it cannot be read ({reason})")
 
 
 def _table_in(arrow: Any, parquet: Any, file: BinaryIO) -> pd.DataFrame:
-    """Return the table in an open file, which may declare more than there is memory for."""
+    """Return the table in an open file, after checking the size that it declares."""
     schema = parquet.read_schema(file)
     types = arrow.types
     words = [f.name for f in schema if types.is_string(f.type) or types.is_large_string(f.type)]
@@ -244,7 +244,7 @@ def _table_in(arrow: Any, parquet: Any, file: BinaryIO) -> pd.DataFrame:
     if len(set(schema.names)) < len(schema.names):
         raise ValueError("it has a column twice")
     file.seek(0)
-    # Equal words are kept once, however often a column has them.
+    # Equal words of a column are stored only once.
     opened = parquet.ParquetFile(file, read_dictionary=words)
     size = file.seek(0, os.SEEK_END)
     n_entries = opened.metadata.num_rows * len(schema)

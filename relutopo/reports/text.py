@@ -1,4 +1,4 @@
-"""Text of reports: numbers, counts, sorting, and the caveats that all analyses share."""
+"""Text of reports: numbers, counts, sorting, and warnings that all analyses share."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def short(value: object) -> str:
 
 
 def cell(value: object) -> str:
-    r"""Return a value as text of a cell, or within a line, that rich shows as it is.
+    r"""Return a value as text for a cell or a line, escaped so that rich shows it literally.
 
     Examples
     --------
@@ -77,7 +77,7 @@ def number(value: float, form: str = ",.0f") -> str:
 
 
 def counted(n: int, noun: str) -> str:
-    """Return a number and a noun, in the plural where there are several.
+    """Return a number and a noun, in the plural unless the number is 1.
 
     Examples
     --------
@@ -122,15 +122,15 @@ def natural_sort(values: Iterable[Any]) -> list[Any]:
 def natural_key(value: Any) -> list[Any]:
     """Return the sort key of a value of a setting.
 
-    Numbers are sorted by size, also those within text, and before what is no number; lists, which
-    tables hold as text, element by element; tuples by their first values, then by their second.
+    Numbers are sorted by size, also within text, and before anything else; lists, which tables hold
+    as text, element by element; tuples by their first values, then by their second.
     """
     if isinstance(value, tuple):
         return [natural_key(one) for one in value]
     if isinstance(value, (int, float)):
         return [(1, value)]
     pieces = ((piece[1], piece[0]) for piece in _PIECE.finditer(str(value)))
-    # A list that ends stands before one that goes on.
+    # A list that ends comes before one that continues.
     return [(1, float(n)) if n else (0 if text == "]" else 2, text) for n, text in pieces]
 
 

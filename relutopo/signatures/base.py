@@ -1,7 +1,7 @@
-"""What a signature is.
+"""The base class of signatures.
 
-A signature is computed from a network and its *training* data alone: a `Subject` has no others.
-Numbers that look at held-out data are measures, and belong to analyses.
+A signature is computed from a network and its *training* data alone: a `Subject` has no other data.
+Numbers that use held-out data are measures, and belong to analyses.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["Signature", "mean_and_spread", "with_spread"]
 
 
 def with_spread(columns: Iterable[Column]) -> tuple[Column, ...]:
-    """Return each column, which holds means over filtrations, and one of standard deviations.
+    """Return each column of means over filtrations, followed by one of standard deviations.
 
     Examples
     --------
@@ -45,7 +45,7 @@ def with_spread(columns: Iterable[Column]) -> tuple[Column, ...]:
 
 
 def mean_and_spread(name: str, values: Sequence[float]) -> dict[str, float]:
-    """Return what the two columns of `with_spread` have, as far as it is known.
+    """Return the values of the two columns of `with_spread`, as far as they are known.
 
     Examples
     --------
@@ -65,7 +65,7 @@ class Signature(ABC):
     Attributes
     ----------
     columns : tuple of Column
-        What it gives.
+        The columns of its values.
 
     Examples
     --------
@@ -84,19 +84,19 @@ class Signature(ABC):
     def compute(self, subject: Subject) -> Mapping[str, Any]:
         """Return the value of each column.
 
-        Laws: the same subject gives the same values; what has no value on a network is left out;
-        randomness comes from ``subject.seed`` and ``subject.step`` only.
+        Laws: the same subject gives the same values; columns without a value on a network are left
+        out; randomness comes from ``subject.seed`` and ``subject.step`` only.
 
         Parameters
         ----------
         subject : Subject
-            What is costly stands there, computed once for all signatures: ``subject.complex``,
-            with ``output_maps()`` the affine map of each region, ``subject.graph()``,
+            It computes costly results once for all signatures: ``subject.complex``, whose
+            ``output_maps()`` are the affine maps of the regions, ``subject.graph()``,
             ``subject.partition(...)``, and ``subject.regions``, the region of each training point,
-            negative for one outside the domain or between regions. What needs no complex takes
-            ``subject.network`` with ``subject.inputs`` and ``subject.targets``.
+            negative for points outside the domain or between regions. Signatures that need no
+            complex use ``subject.network``, ``subject.inputs`` and ``subject.targets``.
         """
 
     def row(self, subject: Subject) -> dict[str, Any]:
-        """Return the value of each column, also of those without one; see `row_of`."""
+        """Return a value for each column, the missing value where there is none; see `row_of`."""
         return row_of(self, self.columns, self.compute(subject), subject.dim_of(self.columns))

@@ -22,8 +22,8 @@ class BettiPeaks(Filtering, Signature):
 
     columns = with_spread(
         (
-            Column("betti_{k}_peak_index", "cells", "cells that are in at the k-th peak", "d - 1"),
-            Column("betti_{k}_peak_fraction", "1", "the same of all cells", "d - 1"),
+            Column("betti_{k}_peak_index", "cells", "cells that have entered at it", "d - 1"),
+            Column("betti_{k}_peak_fraction", "1", "the same as a share of all cells", "d - 1"),
             Column("betti_{k}_peak_value", "1", "the filtration value there", "d - 1"),
             Column("betti_{k}_peak_height", "1", "the Betti number there", "d - 1"),
         )
@@ -34,7 +34,7 @@ class BettiPeaks(Filtering, Signature):
         found = subject.diagrams(self)
         values: dict[str, float] = {}
         for k in range(subject.complex.dim):
-            # Over values, classes between equal values do not exist: ties cannot move the peak.
+            # Over values, classes with equal birth and death do not count: ties cannot move it.
             peaks = [diagram.betti_curve(k).peak() for diagram in found.diagrams]
             for name in ("index", "fraction", "value", "height"):
                 numbers = [getattr(peak, name) for peak in peaks]

@@ -18,7 +18,7 @@ __all__ = ["DecisionAgreement"]
 class DecisionAgreement(Cut, Signature):
     """Agreement of the sides of a partition with the sign of the network's output.
 
-    See `Cut` for its options. There is none for a network of more than two outputs.
+    See `Cut` for its options. It has no value for networks with more than two outputs.
     """
 
     columns = (
@@ -37,7 +37,7 @@ class DecisionAgreement(Cut, Signature):
     )
 
     def compute(self, subject: Subject) -> Mapping[str, Any]:
-        """Return the numbers, if there is a partition, and a decision between two classes."""
+        """Return the numbers, if there are a partition and a decision between two classes."""
         if subject.network.n_outputs > 2:
             return {}
         part = subject.partition(self).part

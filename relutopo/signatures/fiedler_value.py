@@ -1,4 +1,4 @@
-"""The Fiedler value of the dual graph, and whether it belongs to one vector."""
+"""The Fiedler value of the dual graph, and whether it is a simple eigenvalue."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ __all__ = ["FiedlerValue"]
 
 @dataclass(frozen=True)
 class FiedlerValue(Cut, Signature):
-    """The smallest non-zero eigenvalue of the weighted Laplacian, and whether it is alone.
+    """The smallest non-zero eigenvalue of the weighted Laplacian, and whether it is simple.
 
-    See `Cut` for its options. It depends on the training data by the vertex weights.
+    See `Cut` for its options. It depends on the training data through the vertex weights.
     """
 
     columns = (
         Column("fiedler_value", "1", "eigenvalue of the Fiedler vector"),
-        Column("fiedler_gap", "1", "how much larger the next eigenvalue is, relatively"),
+        Column("fiedler_gap", "1", "relative distance to the next eigenvalue"),
         Column("fiedler_multiplicity", "1", "dimension of the space of Fiedler vectors"),
         Column("n_open_regions", "regions", "regions on the cut, on no side"),
         Column("open_mass", "1", "share of the training points that lie in these"),
@@ -39,5 +39,5 @@ class FiedlerValue(Cut, Signature):
             "n_open_regions": part.n_open,
             "open_mass": part.open_mass,
         }
-        # There is no other eigenvalue in a graph of two nodes.
+        # A graph of two nodes has no other eigenvalue.
         return row | ({"fiedler_gap": part.gap} if part.gap < float("inf") else {})

@@ -20,7 +20,7 @@ __all__ = ["LabelAgreement"]
 class LabelAgreement(Cut, Signature):
     """Agreement of the sides of a partition with the training labels; see `Cut` for its options.
 
-    There is none where the targets are values, or labels of other than two classes.
+    It has no value if the targets are values, or labels of more or fewer than two classes.
     """
 
     columns = (

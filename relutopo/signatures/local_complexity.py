@@ -1,14 +1,15 @@
 """How much a network bends around points: neurons that switch, regions on planes.
 
-Around a point x and for orthonormal directions v_1, ..., v_P let the vertices be x ± r v_i, those
-of a cross-polytope. A neuron *switches* there if it is active at some of the vertices and not at
-all of them. This is the local complexity of A. I. Humayun, R. Balestriero and R. Baraniuk, "Deep
-Networks Always Grok and Here is Why", arXiv:2402.15555, section 3: it follows the vertices through
-the layers and counts the neurons whose hyperplanes part them. Whatever switches at vertices does so
-within the ball of radius r, so that the count is a lower bound of what the ball has.
+For a point x and orthonormal directions v_1, ..., v_P, the points x ± r v_i are the vertices of a
+cross-polytope. A neuron *switches* there if it is active at some of the vertices but not at all of
+them. The number of these neurons is the local complexity of A. I. Humayun, R. Balestriero and
+R. Baraniuk, "Deep Networks Always Grok and Here is Why", arXiv:2402.15555, section 3: it follows
+the vertices through the layers and counts the neurons whose hyperplanes separate them. A neuron
+that switches between vertices switches within the ball of radius r, so the count is a lower bound
+of the number in the ball.
 
-Signs at vertices are those of a forward pass in double precision. Regions and facets on planes are
-those of `relutopo.decompose`, which are exact.
+Signs at vertices are those of a forward pass in double precision. Regions and facets on planes come
+from `relutopo.decompose` and are exact.
 """
 
 from __future__ import annotations
@@ -60,24 +61,25 @@ COLUMNS_OF_LOCAL_COMPLEXITY = (
 """What `LocalCounts.table` has."""
 _NUMBERS_AT_ONCE = 2**22
 _SATURATED = 0.9
-"""If so large a share of all neurons switches, on average, a count says nothing about a point."""
+"""If this share of all neurons switches on average, counts hardly differ between points."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LocalCounts(Frozen, Shown):
-    """What there is around points, within a radius.
+    """Counts of neurons and regions around points, within a radius.
 
     Attributes
     ----------
     radius : float
-        Of the cross-polytopes and of the discs, in units of the input.
+        Radius of the cross-polytopes and the discs, in units of the input.
     n_directions : int
         P; a cross-polytope has 2 P vertices.
     n_switching : (n, n_layers) ndarray of int64
-        Neurons of each layer that switch between the vertices: of those that switch in the ball,
-        some.
+        Neurons of each layer that switch between the vertices: a lower bound of those that switch
+        in the ball.
     n_regions : (n, n_slices) ndarray of int64
-        Regions that meet the open disc around each point in a random plane through it, exactly.
+        Exact number of regions that meet the open disc around each point in a random plane through
+        it.
     facet_densities : (n, n_slices) ndarray of float64
         Length of the facets in the disc over the area of the disc.
     """
@@ -152,22 +154,22 @@ def local_complexity(
     enumerator: str | Enumerator = "cpu",
     seed: int = 0,
 ) -> LocalCounts:
-    """Count what switches around points: neurons at cross-polytopes, regions on planes.
+    """Count around points: neurons that switch on cross-polytopes, and regions on planes.
 
     Parameters
     ----------
     model : torch.nn.Module, Network, state dict, path, or pair (weights, biases)
         With any number of inputs; see `relutopo.as_network`.
     points : (n, ...) array_like
-        One for each row, images in their shape.
+        One point in each row; images in their shape.
     radius : float
         > 0, in units of the input.
     n_directions : int, default 25
-        P; at most as many as there are inputs are taken. Every point has random ones of its own.
+        P, reduced to the number of inputs if larger. Every point has its own random directions.
     n_slices : int, default 0
-        Random planes through each point that are decomposed, for networks of two inputs or more.
+        Random planes through each point to decompose, for networks of two inputs or more.
     enumerator : str or Enumerator
-        Of the planes: registry name or instance.
+        Decomposes the planes: registry name or instance.
     seed : int, default 0
         Of directions and planes.
 
@@ -178,16 +180,16 @@ def local_complexity(
     Raises
     ------
     InputError
-        If an argument does not fit, or planes are asked for of a network with one input.
+        If an argument is invalid, or planes are asked for a network with one input.
 
     Warns
     -----
     UserWarning
-        If nine tenths of all neurons switch on average: with such a radius counts do not differ.
+        If nine tenths of all neurons switch on average: for such a radius counts hardly differ.
 
     Examples
     --------
-    Of the neurons x and y around the origin both switch, around (1, 0) with radius 0.5 only y:
+    Both neurons, x and y, switch near the origin; around (1, 0) with radius 0.5 only y does:
 
     >>> network = [[[1.0, 0.0], [0.0, 1.0]], [[1.0, 1.0]]], [[0.0, 0.0], [-1.0]]
     >>> found = local_complexity(
@@ -237,7 +239,7 @@ def _orthonormal(rng: np.random.Generator, n: int, dim: int, k: int) -> _Floats:
 def _switching(
     network: Network, x: _Floats, radius: float, n_directions: int, rng: np.random.Generator
 ) -> Iterator[NDArray[np.int64]]:
-    """Yield numbers of neurons that switch, by layer, for some points at a time."""
+    """Yield the numbers of neurons that switch, by layer, for some points at a time."""
     widest = max(network.n_neurons, network.input_dim, 1)
     step = max(1, _NUMBERS_AT_ONCE // (2 * n_directions * widest))
     first = np.asarray(network.layer_offsets[:-1], dtype=np.int64)
@@ -255,7 +257,7 @@ def _switching(
 
 
 def _in_disc(cells: Cells, radius: float) -> tuple[int, float]:
-    """Return how many regions meet the open disc, and length of facets in it over its area."""
+    """Return the number of regions in the open disc, and the length of its facets over its area."""
     indptr, edges = cells.facets[1]
     region_of = np.repeat(np.arange(cells.n_regions), np.diff(indptr))
     inner = np.bincount(edges, minlength=len(cells.facets[0][0]) - 1) == 2
@@ -286,16 +288,16 @@ def _standard_errors(values: _Floats) -> _Floats:
 
 @dataclass(frozen=True)
 class LocalComplexity(Signature):
-    """How many neurons switch around training points, see `local_complexity`.
+    """How many neurons switch around training points; see `local_complexity`.
 
     Parameters
     ----------
     radius : float
         In units of the input.
     n_directions : int
-        Of each cross-polytope.
+        Directions of each cross-polytope.
     n_points : int
-        The first so many training points.
+        How many training points are used, from the first on.
     seed : int
         Of the directions.
     """
@@ -306,7 +308,7 @@ class LocalComplexity(Signature):
     seed: int = 0
 
     columns = (
-        Column("local_complexity", "neurons", "that switch around a training point, mean"),
+        Column("local_complexity", "neurons", "neurons that switch around a training point, mean"),
         Column("local_complexity_std", "neurons", "standard deviation over training points"),
     )
 
@@ -314,7 +316,7 @@ class LocalComplexity(Signature):
         """Return mean and standard deviation over training points."""
         points = subject.inputs[: self.n_points]
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # a row has no place for it
+            warnings.simplefilter("ignore", UserWarning)  # a row has no column for it
             found = local_complexity(
                 subject.network, points, self.radius, n_directions=self.n_directions, seed=self.seed
             )

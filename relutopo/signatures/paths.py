@@ -20,19 +20,19 @@ _PREFIX = "paths_"
 
 @dataclass(frozen=True)
 class Paths(Signature):
-    """The numbers of `relutopo.path_signatures`; there are none where the targets are values.
+    """The numbers of `relutopo.path_signatures`; it has none if the targets are values.
 
     Parameters
     ----------
     n : int
-        Pairs with equal labels, and as many with different ones, at most.
+        Largest number of pairs with equal labels, and of pairs with different labels.
     exact : bool, optional
-        Whether segments that bounds leave open are done again in integers; by default of
+        Whether segments that bounds leave open are recomputed in integers; by default for
         perceptrons only, see `relutopo.segments`.
     seed : int
         Of the choice of pairs.
     n_threads : int, optional
-        By default as many as there are cores.
+        By default the number of cores.
     """
 
     n: int = 600
@@ -45,7 +45,7 @@ class Paths(Signature):
     )
 
     def compute(self, subject: Subject) -> Mapping[str, Any]:
-        """Return the numbers, if there are as many classes as the outputs tell apart."""
+        """Return the numbers, if the number of classes fits the outputs."""
         classes, labels, sizes = np.unique(subject.targets, return_inverse=True, return_counts=True)
         if len(classes) != max(2, subject.network.n_outputs) or sizes.max() < 2:
             return {}

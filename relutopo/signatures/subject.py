@@ -1,9 +1,9 @@
-"""A network with its training data, and whatever has been computed of them so far.
+"""A network with its training data, and all that has been computed from them so far.
 
-Signatures and analyses that look at one network share a `Subject`, so that its complex, dual
-graph, partitions and diagrams are computed once, and only if somebody asks for them.
+Signatures and analyses of one network share a `Subject`, so that its complex, dual graph,
+partitions and diagrams are computed once, and only when they are needed.
 
-Invariant: a subject knows no held-out data.
+Invariant: a subject has no held-out data.
 """
 
 from __future__ import annotations
@@ -56,14 +56,14 @@ _FAILURES = {
 
 
 def made(role: str, choice: Choice, **more: Any) -> Any:
-    """Return the instance that a choice stands for; `more` are options beside its own."""
+    """Return the instance that a choice stands for; `more` are further options."""
     if isinstance(choice, Mapping):
         return registry.create_from(role, {**choice, **more})
     return registry.create(role, choice, **more)
 
 
 class _Itself:
-    """A key that equals only that of the same object, which it keeps: its place is not reused."""
+    """A key that equals only that of the same object; it keeps the object, so ids stay unique."""
 
     def __init__(self, value: object) -> None:
         self._value = value
@@ -76,7 +76,7 @@ class _Itself:
 
 
 def _frozen(value: Any) -> Hashable:
-    """Return a key that tells a choice from others."""
+    """Return a hashable key for the value of an option."""
     if isinstance(value, Mapping):
         return tuple(sorted((key, _frozen(entry)) for key, entry in value.items()))
     if isinstance(value, (list, tuple)):
@@ -89,12 +89,12 @@ def _frozen(value: Any) -> Hashable:
 
 
 def _key_of_choice(choice: Choice) -> Hashable:
-    """Return a key that tells a choice from others; a name alone has no options."""
+    """Return a hashable key for a choice; a name equals a mapping with this name and no options."""
     return _frozen({"name": choice} if isinstance(choice, str) else choice)
 
 
 def _key_of(settings: object, kind: type) -> Hashable:
-    """Return a key of the fields that a class of settings has."""
+    """Return a hashable key for the fields of settings that a given class declares."""
     values = (getattr(settings, field.name) for field in fields(kind))
     return kind, tuple(map(_key_of_choice, values))
 
@@ -108,7 +108,7 @@ class Cut:
     vertex_weights, edge_weights, eigensolver : str, mapping or instance
         A registry name, a mapping with ``name`` and options, or an instance.
     adjacency : {"facet", "hamming"}
-        What joins two regions.
+        Which regions are joined.
     component : {None, "largest"}
         What to partition of a disconnected graph: nothing, or its largest component.
     """
@@ -130,12 +130,12 @@ class Filtering:
         A registry name, a mapping with ``name`` and options, or an instance. The filtration
         "distance_to_data" takes ``points: training`` for the training points.
     n_filtrations : int
-        How often a random filtration is drawn; others are made once.
+        How many times a random filtration is drawn; others are made once.
 
     Raises
     ------
     InputError
-        If `n_filtrations` is no integer from 1.
+        If `n_filtrations` is not an integer ≥ 1.
     """
 
     filtration: Choice = "random_closure"
@@ -155,7 +155,7 @@ class Partitioned(NamedTuple):
 
 
 class Parted(NamedTuple):
-    """A partition in k parts, or why there is none."""
+    """A partition into k parts, or why there is none."""
 
     part: SpectralPartition | None
     status: str
@@ -175,20 +175,20 @@ class Subject:
     ----------
     network : Network
     dataset : Dataset
-        Only its training points and targets count.
+        Only its training points and targets are used.
     domain : Domain or DomainRule
-        On a slice the points take part by their projections. What a rule gives is made when
-        somebody asks for it: along segments, for example, there is none.
+        On a slice, points are replaced by their projections. A rule is applied only when the domain
+        is needed; segments, for example, need none.
     enumerator : str, mapping or instance
-        What cuts the domain into cells.
+        Decomposes the domain.
     max_cells : int, optional
-        Stop before the complex has more cells of all dimensions than this.
+        Stop before the complex has more cells than this, all dimensions together.
     max_bytes : int, optional
         Stop before the decomposition takes more memory than this; see `relutopo.decompose`.
     seed : int
         Seed of eigensolvers' starts and of random filtrations.
     step : int
-        Of the training; takes part in the seeds of filtrations.
+        Training step; also enters the seeds of filtrations.
 
     Attributes
     ----------
@@ -228,12 +228,12 @@ class Subject:
         self._known: dict[Hashable, Any] = {}
 
     def once(self, key: Hashable, compute: Callable[[], _Result]) -> _Result:
-        """Return what `compute` gives, which is called for the first of equal keys only.
+        """Return the result of `compute`, which is called only once for equal keys.
 
         Parameters
         ----------
         key : hashable
-            By custom a tuple that begins with the name of what is computed.
+            Usually a tuple that begins with the name of the result.
         compute : callable
         """
         if key not in self._known:
@@ -243,13 +243,13 @@ class Subject:
 
     @cached_property
     def domain(self) -> Domain:
-        """What is decomposed."""
+        """The domain to decompose."""
         rule = self._domain
         return rule(self._dataset) if isinstance(rule, DomainRule) else rule
 
     @cached_property
     def points(self) -> NDArray[np.float64]:
-        """The training points in the domain, on a slice their projections."""
+        """The training points in coordinates of the domain; on a slice their projections."""
         return project_onto(self._dataset, self.domain).points
 
     @cached_property
@@ -265,11 +265,11 @@ class Subject:
 
     @property
     def is_decomposed(self) -> bool:
-        """Whether somebody has asked for the complex."""
+        """Whether the complex has been computed."""
         return "complex" in vars(self)
 
     def dim_of(self, columns: Iterable[Column]) -> int:
-        """Return the dimension of the domain; 0 where no column asks for it."""
+        """Return the dimension of the domain, or 0 if no column depends on it."""
         return self.domain.dim if any(column.is_by_dimension for column in columns) else 0
 
     @cached_property
@@ -279,7 +279,7 @@ class Subject:
 
     @cached_property
     def decision(self) -> Decision:
-        """What the network decides on each region."""
+        """The network's decision on each region."""
         return decision_of_regions(self.complex)
 
     def graph(self, adjacency: Adjacency = "facet") -> DualGraph:
@@ -287,7 +287,7 @@ class Subject:
         return self.once(("graph", adjacency), lambda: self.complex.dual_graph(adjacency))
 
     def partition(self, cut: Cut) -> Partitioned:
-        """Return the Fiedler partition; or none, and why: one bad network must not end a run."""
+        """Return the Fiedler partition, or the reason for none: no network must end a run."""
         return self.once(_key_of(cut, Cut), lambda: self._partition(cut))
 
     def _partition(self, cut: Cut) -> Partitioned:
@@ -299,7 +299,7 @@ class Subject:
         return Partitioned(part, part.status)
 
     def parts(self, cut: Cut, k: int, rounding: Choice = "auto") -> Parted:
-        """Return the partition in k parts; or none, and why.
+        """Return the partition into k parts, or the reason why there is none.
 
         Parameters
         ----------
@@ -323,7 +323,7 @@ class Subject:
         return Parted(part, part.status)
 
     def _partitioner(self, cut: Cut) -> Partitioner:
-        """Return what makes the partitions that differ in weights only."""
+        """Return the partitioner shared by partitions that differ only in weights."""
         key = "partitioner", cut.adjacency, _key_of_choice(cut.eigensolver), cut.component
         return self.once(
             key,
@@ -337,7 +337,7 @@ class Subject:
         )
 
     def diagrams(self, filtering: Filtering) -> Diagrams:
-        """Return the diagrams; or none, and why: one bad network must not end a run."""
+        """Return the diagrams, or the reason for none: no network must end a run."""
         return self.once(_key_of(filtering, Filtering), lambda: self._diagrams(filtering))
 
     def _diagrams(self, how: Filtering) -> Diagrams:

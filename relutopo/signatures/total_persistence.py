@@ -15,7 +15,7 @@ __all__ = ["TotalPersistence"]
 
 @dataclass(frozen=True)
 class TotalPersistence(Filtering, Signature):
-    """Sums of death minus birth, by value: means over filtrations, with their spread.
+    """Sums of death minus birth, in filtration values: means over filtrations, with their spread.
 
     See `Filtering` for its options.
     """
