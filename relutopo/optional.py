@@ -20,6 +20,7 @@ _REMEDIES = {
     "hydra": _APP,
     "matplotlib": 'pip install "relutopo[plots]"',
     "bokeh": 'pip install "relutopo[explore]"',
+    "anywidget": 'pip install "relutopo[notebook]"',
     "pandas": 'pip install "relutopo[tables]"',
     "pyarrow": _APP,
     "sklearn": _APP,

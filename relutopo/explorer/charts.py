@@ -22,7 +22,7 @@ from relutopo.explorer.scene import Frame, Quantity, Scene
 from relutopo.explorer.times import panels_of
 from relutopo.optional import require
 
-__all__ = ["library", "with_charts"]
+__all__ = ["alike", "library", "with_charts"]
 
 _DASHES = ("solid", "dashed", "dotted", "dashdot")
 _MARKERS = ("circle", "square", "triangle", "diamond")
@@ -49,10 +49,10 @@ def with_charts(scene: Scene) -> Scene:
     panels = panels_of(time) if "panels" in time else {}
     charts = _charts(panels, n_degrees, spectrum=has_spectrum, parts=has_parts)
     facts = {**scene.facts, "charts": charts, "degrees": n_degrees}
-    return replace(scene, frames=_alike(scene.frames), facts=facts)
+    return replace(scene, frames=alike(scene.frames), facts=facts)
 
 
-def _alike(frames: Sequence[Frame]) -> tuple[Frame, ...]:
+def alike(frames: Sequence[Frame]) -> tuple[Frame, ...]:
     """Give frames the quantities that others have, without values."""
     known: dict[str, Quantity] = {}
     for frame in frames:

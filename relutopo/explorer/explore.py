@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from numpy.typing import ArrayLike
 
 from relutopo.analyses.checkpoints import CheckpointAnalysis
+from relutopo.checks import kind_of
 from relutopo.errors import InputError
 from relutopo.explorer.charts import library, with_charts
 from relutopo.explorer.families import scene_of_family
 from relutopo.explorer.folders import scene_of_folder
 from relutopo.explorer.graphs import scene_of_paths
+from relutopo.explorer.live import LivePage, named_entries
 from relutopo.explorer.page import Page, check_page_path
 from relutopo.explorer.runs import scene_of_run
 from relutopo.explorer.scene import Scene
@@ -30,6 +32,7 @@ def explore(
     points: ArrayLike | None = None,
     labels: ArrayLike | None = None,
     columns: Mapping[str, ArrayLike] | None = None,
+    family: Mapping[str, Any] | Iterable[Any] | None = None,
     analysis: CheckpointAnalysis | None = None,
     domain: Mapping[str, Any] | str | None = None,
     title: str | None = None,
@@ -48,6 +51,7 @@ def explore(
         - a folder, of a training run or of a run of the command;
         - a list of complexes or partitions, or a mapping with their names: a family of parallel
           slices, for example, through which a slider leads;
+        - a function that returns the complex or the partition of an entry of `family`;
         - a `PathGraph`, for any number of inputs.
     path : path-like, optional
         Where to write the page, a single file ending in ``.html`` that opens by a double click.
@@ -58,6 +62,10 @@ def explore(
         Their classes or values.
     columns : mapping of str to (n_regions,) array_like, optional
         Numbers or words of your own, one for each region, by name.
+    family : iterable, or mapping of str to anything, optional
+        What the function `x` is called with, the heights of parallel slices for example; a mapping
+        has their names. In a notebook with a kernel, and with the extra ``notebook``, a complex is
+        made when the slider rests on it, in a file all of them before.
     analysis : CheckpointAnalysis, optional
         What to compute of the checkpoints of a run, for example ``rt.Homology()``: by default
         partitions where there are classes, and persistence where the targets are values.
@@ -92,10 +100,24 @@ def explore(
     if path is not None:
         check_page_path(path)
     data = {"points": points, "labels": labels, "columns": columns}
-    page = page_of(_scene(x, data, {"analysis": analysis, "domain": domain}, title))
+    page = _page(x, family, data, {"analysis": analysis, "domain": domain}, title)
     if path is not None:
         page.save(path)
     return page
+
+
+def _page(
+    x: Any, family: Any, data: dict[str, Any], of_run: dict[str, Any], title: str | None
+) -> Page:
+    if family is None:
+        return page_of(_scene(x, data, of_run, title))
+    if not callable(x):
+        raise InputError(
+            f"`x` must be a function with `family`, that returns the complex of an entry, got "
+            f"{kind_of(x)}; leave `family` out, or pass for example lambda z: rt.decompose(...)"
+        )
+    _refuse({**of_run, "columns": data.pop("columns")}, "a function returns complexes")
+    return LivePage(x, named_entries(family), (library(),), **data, title=title)
 
 
 def page_of(scene: Scene) -> Page:

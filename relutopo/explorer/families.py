@@ -10,11 +10,11 @@ from numpy.typing import ArrayLike
 
 from relutopo.errors import InputError
 from relutopo.explorer.notes import of_frames
-from relutopo.explorer.scene import Scene
+from relutopo.explorer.scene import Frame, Scene
 from relutopo.explorer.scenes import scene_of
 from relutopo.system.untrusted import printable
 
-__all__ = ["scene_of_family"]
+__all__ = ["member", "scene_of_family"]
 
 
 def scene_of_family(
@@ -36,17 +36,11 @@ def scene_of_family(
         raise InputError("`x` must be at least one complex, got none; decompose a network first")
     named = x if isinstance(x, Mapping) else {f"number {i + 1}": entry for i, entry in enumerate(x)}
     scenes = [scene_of(entry, points=points, labels=labels) for entry in named.values()]
-    count = {"complexes": f"{len(scenes)}"}
-    frames = []
-    for name, scene in zip(named, scenes, strict=True):
-        (frame,) = scene.frames
-        # What the head says of a complex changes with it.
-        head: dict[str, Any] = {"summary": {**count, **scene.summary}}
-        if title is None:
-            head["title"] = scene.title
-        label = printable(str(name))
-        frames.append(replace(frame, label=label, facts={**frame.facts, **head}))
-    first = scenes[0]
+    count, first = {"complexes": f"{len(scenes)}"}, scenes[0]
+    frames = [
+        member(name, scene, count, title, like=first)
+        for name, scene in zip(named, scenes, strict=True)
+    ]
     return Scene(
         "family",
         first.title if title is None else printable(str(title)),
@@ -57,3 +51,38 @@ def scene_of_family(
         tuple(dict.fromkeys(name for scene in scenes for name in scene.overlays)),
         {**first.facts, "time": {"noun": "complex"}},
     )
+
+
+def member(
+    name: str, scene: Scene, count: Mapping[str, str], title: str | None, *, like: Scene
+) -> Frame:
+    """Return the frame of one complex of a family, with a head of its own.
+
+    Parameters
+    ----------
+    name : str
+    scene : Scene
+        Of the complex alone.
+    count : mapping of str to str
+        What the head says of the family.
+    title : str, optional
+        Of the family.
+    like : Scene
+        Of another complex of the family.
+
+    Raises
+    ------
+    InputError
+        If one is of a plane and the other of space.
+    """
+    (frame,) = scene.frames
+    kinds = [of_one.frames[0].facts["kind"] for of_one in (like, scene)]
+    if kinds[0] != kinds[1]:
+        raise InputError(
+            "`x` must be complexes of one dimension, got one of a plane and one of space; make a "
+            "page of each"
+        )
+    head: dict[str, Any] = {"summary": {**count, **scene.summary}}
+    if title is None:
+        head["title"] = scene.title
+    return replace(frame, label=printable(str(name)), facts={**frame.facts, **head})

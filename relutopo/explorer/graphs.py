@@ -159,14 +159,14 @@ def _quantities(
             "Pieces of segments that lie in the region.",
             scale="log",
         ),
-        Quantity("n_active", "active neurons", patterns.sum(axis=1), "neurons", "Neurons that are "
-                 "on in the region."),
+        Quantity("n_active", "active neurons", patterns.sum(axis=1), "", "Neurons that are on "
+                 "in the region."),
         Quantity("degree", "neighbours seen", degrees, "regions", "Regions behind the facets that "
                  "segments have crossed."),
     ]  # fmt: skip
     if nodes is None:
         return found
-    found.append(Quantity("n_points", "data points", counts, "points", "Data in the region."))
+    found.append(Quantity("n_points", "data points", counts, "", "Data in the region."))
     if labels is not None:
         found.insert(0, _classes(nodes, labels, graph.n_nodes))
     return found

@@ -24,7 +24,7 @@ from relutopo.explorer.scene import Scene
 from relutopo.reports.shown import Shown
 from relutopo.system.files import atomic_write
 
-__all__ = ["SCRIPTS", "Page"]
+__all__ = ["HEIGHT", "SCRIPTS", "Page"]
 
 SCRIPTS = (
     "store.js",
@@ -62,7 +62,7 @@ SCRIPTS = (
 )
 """The page's own scripts in ``static``, in the order in which they run."""
 STYLES = ("page.css", "charts.css")
-_HEIGHT = 760
+HEIGHT = 760
 """Pixels of a page in a notebook."""
 _ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 
@@ -107,7 +107,8 @@ class Page(Shown):
             "img-src data: blob:; base-uri 'none'; form-action 'none'"
         )
         data = [_data("scene", self.scene.described())]
-        data += [_data(f"frame-{i}", frame.packed()) for i, frame in enumerate(self.scene.frames)]
+        frames = enumerate(self.scene.frames)
+        data += [_data(f"frame-{i}", frame.packed()) for i, frame in frames if frame.is_made]
         parts = {
             "policy": escape(policy),
             "title": escape(self.scene.title),
@@ -142,7 +143,7 @@ class Page(Shown):
     def _repr_html_(self) -> str:
         return (
             f'<iframe srcdoc="{escape(self.html)}" sandbox="allow-scripts allow-downloads" '
-            f'title="{escape(self.scene.title)}" width="100%" height="{_HEIGHT}" '
+            f'title="{escape(self.scene.title)}" width="100%" height="{HEIGHT}" '
             'style="border: 0"></iframe>'
         )
 

@@ -85,7 +85,7 @@ def _quantities(
         "n_active",
         "active neurons",
         complex_.patterns.sum(axis=1),
-        "neurons",
+        "",
         "How many hidden neurons are on in the region.",
         docs=_REGIONS,
     )
@@ -128,7 +128,7 @@ def _quantities(
     yield from _decision(complex_, classes)
     if counts is not None:
         yield Quantity(
-            "n_points", "data points", counts, "points", "How many data points lie in the region.",
+            "n_points", "data points", counts, "", "How many data points lie in the region.",
             docs=_REGIONS,
         )  # fmt: skip
     owners = complex_.facet_regions
@@ -371,7 +371,7 @@ def own_quantities(columns: Mapping[str, ArrayLike] | None, n_regions: int) -> l
     if not isinstance(columns, Mapping):
         raise InputError(
             f"`columns` must be a mapping of names to arrays, got {type(columns).__name__}; pass "
-            'for example {"mine": values}'
+            + ("dict(columns)" if hasattr(columns, "columns") else 'for example {"mine": values}')
         )
     return [_own(printable(str(name)), values, n_regions) for name, values in columns.items()]
 
@@ -395,7 +395,7 @@ def _own(name: str, values: ArrayLike, n_regions: int) -> Quantity:
             f"`columns`[{name!r}] must have one entry for each of the {n_regions} regions, got "
             f"shape {array.shape}; pass for example `complex_.volumes`"
         )
-    if array.dtype.kind in "iuf":
+    if array.dtype.kind in "iufc":
         return _own_numbers(name, array)
     there = np.array([_is_there(value) for value in array.tolist()], dtype=np.bool_)
     entries = array[there].tolist()

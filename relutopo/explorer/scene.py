@@ -103,6 +103,8 @@ class Frame:
     quantities: tuple[Quantity, ...] = ()
     overlays: tuple[Overlay, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
+    is_made: bool = True
+    """Whether the page holds it; otherwise whoever shows the page is asked for it."""
 
     def packed(self) -> str:
         """Return the frame as the page reads it."""

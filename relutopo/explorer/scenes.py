@@ -20,7 +20,7 @@ from relutopo.explorer.quantities import (
 from relutopo.explorer.scene import Frame, Note, Overlay, Quantity, Scene
 from relutopo.explorer.spaces import cut_triangles, decision_triangles, geometry_of_space
 from relutopo.explorer.spectra import facts_of_parts, parts_of_spectrum
-from relutopo.geometry.cells import Cells, check_cells
+from relutopo.geometry.cells import OUTSIDE, Cells, check_cells
 from relutopo.geometry.location import locate
 from relutopo.geometry.polygons import edge_vertices, polygons
 from relutopo.geometry.slices import AffineSlice
@@ -161,6 +161,7 @@ def frame_of(
     classes: tuple[str, ...] = ()
     if x is not None:
         found = locate(complex_, x)
+        notes += _notes_of_outside(found)
         counts = np.bincount(found[found >= 0], minlength=complex_.n_regions)
         arrays |= {"points": x, "pointRegions": found}
         of_points, classes = _labels(labels, len(x))
@@ -301,6 +302,18 @@ def _points(complex_: Cells, points: Any) -> tuple[NDArray[np.float64] | None, t
         f"{np.median(distances):.3g} away from it. Counts are those of projections."
     )
     return x, (Note("projected", text),)
+
+
+def _notes_of_outside(found: NDArray[np.int64]) -> tuple[Note, ...]:
+    """Return what to know of data for which there is no map."""
+    n_outside = int((found == OUTSIDE).sum())
+    if not n_outside:
+        return ()
+    text = (
+        f"{n_outside:,} of {counted(len(found), 'data point')} lie outside of the domain that is "
+        "cut, where no region is known. They are in no count."
+    )
+    return (Note("partial", text),)
 
 
 def _labels(labels: ArrayLike | None, n: int) -> tuple[dict[str, NDArray[Any]], tuple[str, ...]]:

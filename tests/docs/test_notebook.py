@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,12 @@ def test_nothing_is_warned_of(cells: list[Any]) -> None:
 def test_pages_show_themselves(tmp_path: Path) -> None:
     cells = run("pages.ipynb", tmp_path)
     showing = [c for c in cells if "rt.explore(" in c.source]
-    assert len(showing) == 8
+    assert len(showing) == 9
+    if find_spec("anywidget") is not None:
+        (live,) = [c for c in showing if "family=" in c.source]
+        showing.remove(live)
+        assert outputs(live, "application/vnd.jupyter.widget-view+json")
+        assert not outputs(live, "text/html")
     for cell in showing:
         (page,) = outputs(cell, "text/html")
         assert page.startswith("<iframe srcdoc="), cell.source

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 import relutopo as rt
 from browser import Browser
 from relutopo.errors import InputError
+from relutopo.explorer.page import static
 from relutopo.explorer.quantities import own_quantities
 from relutopo.explorer.scenes import scene_of
 
@@ -57,6 +60,90 @@ def test_what_is_missing_in_own_columns_has_no_value() -> None:
     assert np.isnan(nothing.values).all()
 
 
+def test_complex_numbers_are_no_column() -> None:
+    with pytest.raises(InputError, match="must be an array of numbers, got dtype complex128"):
+        own_quantities({"mine": np.array([1j, 2.0])}, 2)
+
+
+def test_a_table_of_columns_becomes_a_mapping() -> None:
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame({"mine": [1.0, 2.0]})
+    with pytest.raises(InputError, match=r"got DataFrame; pass dict\(columns\)"):
+        own_quantities(table, 2)
+    assert [q.name for q in own_quantities(dict(table), 2)] == ["mine"]
+
+
+def test_data_outside_of_the_domain_are_told() -> None:
+    complex_ = rt.decompose(*CASES["one region"])
+    points = np.array([[0.0, 0.0], [1.0, 1.0], [3.0, 0.0], [0.0, -9.0]])
+    (note,) = [note for note in scene_of(complex_, points=points).notes if note.kind == "partial"]
+    assert note.text.startswith("2 of 4 data points lie outside")
+    inside = scene_of(complex_, points=points[:2])
+    assert [note.kind for note in inside.notes] == ["certified"]
+
+
+def test_a_family_is_of_one_dimension() -> None:
+    plane = rt.decompose(*CASES["one region"])
+    space = rt.decompose(rt.gallery.random_network([3, 3, 1], seed=0), rt.Box(-1, 1, dim=3))
+    with pytest.raises(InputError, match="must be complexes of one dimension"):
+        rt.explore([plane, space])
+
+
+AXES = """(() => {
+  const { camera } = rt.map;
+  const { words } = rt.axes(12, (text) => 7 * text.length);
+  const called = rt.current.facts.axes;
+  const isName = (word) => called.some((name) => word.text.includes(name));
+  const [from, to] = [camera.toPlane(0, 0), camera.toPlane(1, 1)];
+  return [0, 1].map((axis) => ({
+    name: words.find(({ text }) => text.includes(called[axis])).text,
+    pixel: Math.abs(to[axis] - from[axis]),
+    numbers: words
+      .filter((word) => !isName(word) && word.x < 0 === (axis === 1) && word.y >= -1)
+      .map(({ text, x, y }) => ({ text, at: camera.toPlane(x, y)[axis] })),
+  }));
+})()"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("box", "view"),
+    [
+        (BOX, None),
+        (BOX, {"x": -0.312345, "y": 0.212345, "zoom": 5000}),
+        (FAR, None),
+        (rt.Box(1e9, 1e9 + 1, dim=2), None),
+        (rt.Box(-1e9 - 7, -1e9, dim=2), {"x": -1e9 - 3, "y": -1e9 - 2.5, "zoom": 100}),
+        (rt.Box(0.1, 0.1 + 1e-12, dim=2), None),
+        (rt.Box([-1.0, -1e-6], [1.0, 1e-6]), None),
+        (rt.Box(-3e8, 1e8, dim=2), None),
+        (rt.Box(20000, 30000, dim=2), None),
+    ],
+)
+def test_numbers_of_axes_are_where_they_say_and_have_room(
+    browser: Browser, tmp_path: Path, box: rt.Box, view: Any
+) -> None:
+    network = rt.gallery.random_network([2, 4, 1], seed=0)
+    rt.explore(rt.decompose(network, box), tmp_path / "page.html")
+    with browser.opened(tmp_path / "page.html") as opened:
+        opened.js("rt.store.set({ view: argument })", view)
+        for axis, (name, widest) in enumerate((("x₁", 72), ("x₂", 38))):
+            drawn = opened.js(AXES)[axis]
+            pattern = rf"\(?{name}(?: ([−+]) (\S+?))?\)?(?: · 10([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]*))?"
+            found = re.fullmatch(pattern, drawn["name"])
+            assert found is not None, drawn["name"]
+            sign, shift, power = found.groups()
+            raised = (power or "¹").translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789"))
+            factor = Decimal(10) ** (int(raised) if power is not None else 0)
+            moved = Decimal(shift or 0) * (-1 if sign == "+" else 1)
+            assert len(drawn["numbers"]) >= 2
+            for number in drawn["numbers"]:
+                assert 7 * len(number["text"]) <= widest
+                value = Decimal(number["text"].replace("−", "-")) / factor + moved
+                assert abs(float(value) - number["at"]) <= 1.5 * drawn["pixel"]
+            assert len({number["text"] for number in drawn["numbers"]}) == len(drawn["numbers"])
+
+
 def test_the_title_of_a_slice_names_the_inputs_of_the_network() -> None:
     network = rt.gallery.random_network([12, 5, 2], seed=0)
     complex_ = rt.decompose(network, rt.AffineSlice(np.zeros(12), np.eye(12)[:, :2]))
@@ -90,3 +177,27 @@ def test_a_page_opens_and_locates(browser: Browser, tmp_path: Path, name: str) -
         opened.page.wait_for_timeout(60)
         assert opened.page.locator("#tip b").count() == 1
         assert opened.complaints == []
+
+
+def numbers_of(colour: str) -> list[int]:
+    return [int(channel) for channel in re.findall(r"\d+", colour)[:3]]
+
+
+@pytest.mark.slow
+def test_ten_classes_of_data_differ_in_colour_or_mark(browser: Browser, tmp_path: Path) -> None:
+    complex_ = rt.decompose(*CASES["no hidden neuron"])
+    points = np.stack([np.linspace(-0.9, 0.9, 10), np.zeros(10)], axis=1)
+    rt.explore(complex_, tmp_path / "page.html", points=points, labels=np.arange(10))
+    with browser.opened(tmp_path / "page.html") as opened:
+        looks = opened.js(
+            "[...document.querySelectorAll('#legend svg.shape path')]"
+            ".map((path) => [path.getAttribute('d'), path.getAttribute('fill')])"
+        )
+        assert len(looks) == 10
+        for k, (mark, colour) in enumerate(looks):
+            channels = numbers_of(colour)
+            for other, hue in looks[:k]:
+                apart = np.subtract(channels, numbers_of(hue))
+                assert other != mark or np.abs(apart).max() > 60
+        (drawn,) = re.findall(r"kind % (\d+)u", static("dots.js"))
+        assert opened.js("rt.shapes.length") == int(drawn)

@@ -273,6 +273,10 @@ CALLS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "save_figure": (P.save_figure, (Figure(), "figure.svg")),
     "animate": (P.animate, (PART, "film.gif")),
     "explore": (rt.explore, (PART, "page.html")),
+    "explore a family": (
+        lambda x, family: rt.explore(x, family=family),
+        (lambda z: rt.decompose(NET, rt.Box(-z, z, dim=2)), [1.0, 2.0]),
+    ),
     "explore with columns": (
         lambda x, points, labels, columns, title: rt.explore(
             x, points=points, labels=labels, columns=columns, title=title

@@ -25,6 +25,36 @@
     return (Number(text) === 0 ? text.replace("-", "") : text).replace("-", "−");
   };
 
+  const WIDEST = [APART, 3.2]; // numbers below the map, and beside it, in heights of letters
+  const RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹";
+
+  /**
+   * Ticks as words, and what their axis is called. Where numbers are too long for their place they are
+   * differences from a round number, by a power of ten, and the axis says so: (x₁ − 0.25) · 10⁵.
+   */
+  function labelled(name, { values, digits }, fits) {
+    const plain = values.map((value) => rt.tickText(value, digits));
+    const areApart = new Set(plain).size === plain.length;
+    if (values.length < 2 || (areApart && plain.every(fits))) {
+      return { name, texts: plain };
+    }
+    const step = values[1] - values[0];
+    const power = Math.floor(Math.log10(step) + 1e-9);
+    const unit = 10 ** power;
+    const most = Math.max(...values.map(Math.abs)) / unit;
+    const shift = most < 1e4 ? 0 : 100 * unit * Math.floor(values[0] / (100 * unit));
+    const inUnits = values.map((value) => (value - shift) / unit);
+    const isWhole = inUnits.every((value) => Math.abs(value - Math.round(value)) < 0.01);
+    const size = String(Number(Math.abs(shift).toPrecision(15)));
+    const moved = shift ? `${name} ${shift < 0 ? "+" : "−"} ${size}` : name;
+    const raised = String(Math.abs(power)).replace(/./g, (digit) => RAISED[digit]);
+    const factor = power ? ` · 10${power > 0 ? "⁻" : ""}${power === -1 ? "" : raised}` : "";
+    return {
+      name: factor && shift ? `(${moved})${factor}` : moved + factor,
+      texts: inUnits.map((value) => rt.tickText(value, isWhole ? 0 : 1)),
+    };
+  }
+
   /**
    * What stands beside the map in the present view: ticks, and words with their places in pixels
    * from the map's upper left corner.
@@ -38,33 +68,35 @@
     const gap = font * APART;
     const across = rt.ticks(left, right, Math.max(LEAST, camera.width / gap));
     const up = rt.ticks(bottom, top, Math.max(LEAST, camera.height / (gap * 0.75)));
-    const names = rt.current?.facts.axes ?? ["", ""];
+    const called = rt.current?.facts.axes ?? ["", ""];
+    const fits = WIDEST.map((widest) => (text) => widthOf(text) <= widest * font);
+    const below = labelled(called[0], across, fits[0]);
+    const beside = labelled(called[1], up, fits[1]);
     const words = [];
     const ticks = [];
     const floor = camera.height + 0.6 * font;
-    const room = camera.width - widthOf(names[0]) - font;
-    for (const x of across.values) {
-      const [at, text] = [camera.toScreen(x, 0)[0], rt.tickText(x, across.digits)];
+    const room = camera.width - widthOf(below.name) - font;
+    across.values.forEach((x, i) => {
+      const [at, text] = [camera.toScreen(x, 0)[0], below.texts[i]];
       ticks.push({ axis: 0, at });
       const half = widthOf(text) / 2;
       if (at + half < room && at - half > -2 * font) {
         words.push({ x: at, y: floor, text, align: "center", base: "top" });
       }
-    }
-    words.push({ x: camera.width, y: floor, text: names[0], align: "right", base: "top" });
-    const isLong = widthOf(names[1]) > 3 * font;
-    for (const y of up.values) {
+    });
+    words.push({ x: camera.width, y: floor, text: below.name, align: "right", base: "top" });
+    const isLong = widthOf(beside.name) > 3 * font;
+    up.values.forEach((y, i) => {
       const at = camera.toScreen(0, y)[1];
       ticks.push({ axis: 1, at });
       if (at > (isLong ? 0.5 : 2.2) * font && at < camera.height - font / 3) {
-        const text = rt.tickText(y, up.digits);
-        words.push({ x: -0.65 * font, y: at, text, align: "right", base: "middle" });
+        words.push({ x: -0.65 * font, y: at, text: beside.texts[i], align: "right", base: "middle" });
       }
-    }
+    });
     words.push(
       isLong
-        ? { x: -3.4 * font, y: 0, text: names[1], align: "right", base: "middle", isTurned: true }
-        : { x: -0.65 * font, y: 0.65 * font, text: names[1], align: "right", base: "middle" },
+        ? { x: -3.4 * font, y: 0, text: beside.name, align: "right", base: "middle", isTurned: true }
+        : { x: -0.65 * font, y: 0.65 * font, text: beside.name, align: "right", base: "middle" },
     );
     return { words, ticks };
   };

@@ -72,6 +72,36 @@
 
   const frames = new Map();
 
+  // Of a family that is made as it is looked at the page holds the first complex. The notebook around
+  // it is asked for the others.
+
+  const asked = new Map();
+
+  function wanted(index) {
+    return new Promise((resolve, reject) => {
+      asked.set(index, { resolve, reject });
+      parent.postMessage({ wanted: index }, "*");
+    });
+  }
+
+  addEventListener("message", ({ source, data }) => {
+    const waiting = source === parent && asked.get(data?.wanted);
+    if (!waiting) return;
+    asked.delete(data.wanted);
+    if (typeof data.frame === "string") waiting.resolve(data.frame);
+    else waiting.reject(new Error(String(data.error)));
+  });
+
+  async function found(index) {
+    const id = `frame-${index}`;
+    try {
+      return await unpack(document.getElementById(id) ? content(id) : await wanted(index));
+    } catch (error) {
+      frames.delete(index); // it may be asked for again
+      throw error;
+    }
+  }
+
   rt.data = {
     unpack,
 
@@ -81,13 +111,16 @@
     /** A block by the id of its script. */
     block: async (id) => unpack(content(id)),
 
+    /** Whether a frame is here, or on its way. */
+    has: (index) => frames.has(index) || document.getElementById(`frame-${index}`) !== null,
+
     /**
      * A frame of the scene, unpacked at first use; its arrays are in `Frame.arrays` of Python.
      *
      * @param {number} index
      */
     frame: (index) => {
-      if (!frames.has(index)) frames.set(index, unpack(content(`frame-${index}`)));
+      if (!frames.has(index)) frames.set(index, found(index));
       return frames.get(index);
     },
   };

@@ -16,7 +16,7 @@ void main() {
   vec2 corner = vec2((gl_VertexID & 1) == 0 ? -1.0 : 1.0, gl_VertexID >= 2 ? 1.0 : -1.0);
   at = corner * (radius + 2.0);
   ink = texelFetch(colours, ivec2(int(kind), 0), 0);
-  shape = kind % 4u;
+  shape = kind % 6u;
   gl_Position = clipped(seen(place) + at);
 }`;
   const FRAGMENT = `
@@ -29,12 +29,17 @@ uniform bool isRound;
 out vec4 painted;
 float away(vec2 p, float r) {
   uint s = isRound ? 0u : shape;
-  if (s == 1u) { // a triangle, point up
+  if (s == 4u) p.y = -p.y;
+  if (s == 1u || s == 4u) { // a triangle, point up or down
     p.y += 0.18 * r;
     return max(-p.y - 0.5 * r, dot(vec2(abs(p.x), p.y), vec2(0.8660254, 0.5)) - 0.5 * r) - 0.32 * r;
   }
   if (s == 2u) return max(abs(p.x), abs(p.y)) - 0.84 * r;
   if (s == 3u) return (abs(p.x) + abs(p.y)) * 0.7071068 - 0.84 * r;
+  if (s == 5u) { // a cross
+    vec2 q = abs(p);
+    return max(max(q.x, q.y) - 0.98 * r, min(q.x, q.y) - 0.48 * r);
+  }
   return length(p) - r;
 }
 void main() {

@@ -104,6 +104,8 @@
     "M6 1.2 11 10H1z",
     "M2 2h8v8H2z",
     "M6 .8 11.2 6 6 11.2.8 6z",
+    "M6 10.8 1 2h10z",
+    "M4 1h4v3h3v4H8v3H4V8H1V4h3z",
   ];
 
   /** A small picture of a class's data points. */

@@ -11,15 +11,31 @@
   /** Milliseconds after navigation at which the page had come so far. */
   rt.times = { parsed: performance.now() };
 
+  /** Milliseconds for which a slider rests before a frame is made. */
+  const REST = 150;
+
   async function show(index) {
-    const block = await rt.data.frame(index);
+    if (rt.current?.index === index) return;
+    if (!rt.data.has(index)) {
+      await new Promise((resolve) => setTimeout(resolve, REST));
+      if (store.get("frame") !== index) return;
+    }
+    let block;
+    try {
+      block = await rt.data.frame(index);
+    } catch (error) {
+      if (!rt.current) throw error;
+      if (store.get("frame") !== index) return;
+      store.set({ frame: rt.current.index, playing: false, trouble: error.message });
+      return;
+    }
     if (store.get("frame") !== index) return; // another is wanted by now
     rt.times.unpacked ??= performance.now();
     const frame =
       block.facts.kind === "space"
         ? rt.createSection(block, index, store.get("section"))
         : (block.frame ??= rt.createFrame(block, index));
-    const changes = { current: frame };
+    const changes = { current: frame, trouble: "" };
     if (store.get("current")) {
       // Numbers of regions mean others in another frame.
       Object.assign(changes, { region: -1, hover: -1, selection: null });
@@ -41,7 +57,7 @@
   }
 
   function showNotes() {
-    const { notes } = rt.data.scene;
+    const notes = rt.current?.facts.notes ?? rt.data.scene.notes;
     rt.byId("notes").replaceChildren(
       ...notes.map(({ kind, text }) =>
         element(
@@ -56,6 +72,7 @@
   async function begin() {
     showNotes();
     store.on("current", showHead);
+    if (rt.data.scene.notes.length === 0) store.on("current", showNotes); // each frame has its own
     const { hash } = location; // what is set now is written there while the frame is unpacked
     store.restore(hash, ["frame", "section"]);
     await show(store.get("frame"));

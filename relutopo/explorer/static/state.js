@@ -49,6 +49,8 @@
     frame: { initial: 0, read: natural(() => rt.data.scene.frames.length), write: String },
     current: { initial: null },
     playing: { initial: false },
+    /** Why the frame that was wanted last is not shown; empty where it is. */
+    trouble: { initial: "" },
     /** The quantity that colours the map, and how. */
     colour: {
       initial: rt.data.scene.colour,

@@ -42,7 +42,8 @@
   });
 
   /**
-   * The region in each frame that has the pattern of a region of the present one, -1 for none.
+   * The region in each frame that has the pattern of a region of the present one, -1 for none, also
+   * where a frame is not there yet.
    *
    * @returns {Promise<Int32Array>}
    */
@@ -50,6 +51,7 @@
     const word = wordOf(rt.current, region);
     const found = new Int32Array(labels.length).fill(-1);
     for (let i = 0; i < labels.length; i++) {
+      if (!rt.data.has(i)) continue; // nobody has looked at it yet
       const block = await rt.data.frame(i);
       block.frame ??= rt.createFrame(block, i);
       found[i] = regionsOf(block.frame).get(word) ?? -1;
@@ -158,11 +160,18 @@
     const frame = store.get("frame");
     slider.value = String(frame);
     slider.setAttribute("aria-valuetext", labels[frame]);
-    shown.textContent = `${labels[frame]} (${frame + 1} of ${last + 1})`;
+    const place = `${labels[frame]} (${frame + 1} of ${last + 1})`;
+    const trouble = store.get("trouble");
+    const isMade = rt.current?.index === frame || rt.data.has(frame);
+    shown.textContent = isMade ? place : `${place}, being made`;
+    if (trouble) {
+      shown.textContent = `${place}; another could not be made: ${trouble}`;
+      rt.say(shown.textContent);
+    }
     before.disabled = frame === 0;
     after.disabled = frame === last;
   }
-  store.on("frame", showMoment);
+  store.on(["frame", "current", "trouble"], showMoment);
   showMoment();
 
   // The curves.
