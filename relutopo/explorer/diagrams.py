@@ -99,8 +99,9 @@ def _without_complex() -> InputError:
 
 def quantity_of_entry(values: NDArray[np.float64]) -> Quantity:
     """Return when each region enters the filtration, as a quantity of the map."""
+    numbers = np.where(np.isfinite(values), values, np.nan)  # others have no place in colours
     return Quantity(
-        "entry", "enters at", values, "1", "The value at which the region enters the filtration."
+        "entry", "enters at", numbers, "1", "The value at which the region enters the filtration."
     )
 
 

@@ -111,7 +111,7 @@ def _page(
 ) -> Page:
     if family is None:
         return page_of(_scene(x, data, of_run, title))
-    if not callable(x):
+    if not callable(x) or isinstance(x, type):
         raise InputError(
             f"`x` must be a function with `family`, that returns the complex of an entry, got "
             f"{kind_of(x)}; leave `family` out, or pass for example lambda z: rt.decompose(...)"

@@ -69,6 +69,7 @@ def test_names_of_a_mapping_are_those_of_the_slider() -> None:
         (slice_at, 3, "`family` must be what `x` is called with, one after another, got 3"),
         (slice_at, [], "`family` must have an entry at least, got none"),
         (slice_at(0), [0], "`x` must be a function with `family`, .* got CellComplex"),
+        (rt.Box, [0], "`x` must be a function with `family`, .* got the class Box"),
         (lambda z: z, [0], "`x` must be a complex"),
         (slice_at, None, "`x` must be a complex.* got function"),
     ],

@@ -82,6 +82,16 @@ def test_data_outside_of_the_domain_are_told() -> None:
     assert [note.kind for note in inside.notes] == ["certified"]
 
 
+def test_regions_that_enter_at_infinity_have_no_number() -> None:
+    complex_ = rt.decompose(*CASES["a triangle"])
+    late = [np.zeros(n) for n in complex_.n_cells[:2]]
+    values = np.where(np.arange(complex_.n_regions) % 2, np.inf, 1.0)
+    order = rt.Filtration.from_values(complex_, [*late, values])
+    (frame,) = scene_of(rt.persistence(complex_, order)).frames
+    (entry,) = [quantity for quantity in frame.quantities if quantity.name == "entry"]
+    np.testing.assert_array_equal(entry.values, np.where(np.isinf(values), np.nan, values))
+
+
 def test_a_family_is_of_one_dimension() -> None:
     plane = rt.decompose(*CASES["one region"])
     space = rt.decompose(rt.gallery.random_network([3, 3, 1], seed=0), rt.Box(-1, 1, dim=3))

@@ -275,7 +275,7 @@ CALLS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "explore": (rt.explore, (PART, "page.html")),
     "explore a family": (
         lambda x, family: rt.explore(x, family=family),
-        (lambda z: rt.decompose(NET, rt.Box(-z, z, dim=2)), [1.0, 2.0]),
+        (lambda _: COMPLEX, [1.0, 2.0]),
     ),
     "explore with columns": (
         lambda x, points, labels, columns, title: rt.explore(

@@ -69,7 +69,7 @@ void main() {
 flat in vec4 ink;
 out vec4 painted;
 void main() { painted = ink; }`;
-  const THIN = 1.25; // device pixels
+  const THIN = 1.5; // device pixels: also of facets on screens with two for each
   const RUN = 1024;
 
   rt.createLines = function (gl) {
