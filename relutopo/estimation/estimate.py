@@ -27,6 +27,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -227,7 +228,7 @@ def costs_if_many(network: Network, domain: Domain) -> Estimate | None:
     if (
         not isinstance(box, Box)
         or box.dim > MOST_DIMENSIONS_OF_FACES
-        or not _may_be_costly(network, box.dim)
+        or not _may_be_costly(network.n_neurons, box.dim)
     ):
         return None
     found = _estimated(network, box, 6, 1.0, _FEW_CELLS, np.random.default_rng(0))
@@ -235,9 +236,9 @@ def costs_if_many(network: Network, domain: Domain) -> Estimate | None:
     return found if is_many else None
 
 
-def _may_be_costly(network: Network, dim: int) -> bool:
-    """Tell whether the cells of as many planes in general position would be worth a warning."""
-    n = network.n_neurons
+@lru_cache(maxsize=64)  # checkpoints of a network ask the same
+def _may_be_costly(n: int, dim: int) -> bool:
+    """Tell whether the cells of n planes in general position would be worth a warning."""
     of_faces = [_regions_of(n, k) for k in range(dim + 1)]
     cells = _cells_in_box([_cells_of(n, k) for k in range(dim + 1)])
     n_bytes = _bytes_of(dim, cells, of_faces[dim], n)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import NamedTuple
 
 from relutopo.errors import LimitReachedError
@@ -47,7 +48,7 @@ class Limits:
         by_bytes = self._most_by_bytes
         return by_bytes if self.max_cells is None else min(self.max_cells, by_bytes)
 
-    @property
+    @cached_property
     def _most_by_bytes(self) -> int:
         return int(self.room.n_bytes / self.bytes_a_cell)
 
