@@ -351,7 +351,9 @@ def check_path(path: Any, example: str, name: str = "path") -> str | os.PathLike
     """
     if isinstance(path, (str, os.PathLike)) and path != "":
         return path
-    raise InputError(f"`{name}` must be a path, got {kind_of(path)}; pass for example {example!r}")
+    is_swapped = type(path).__module__.startswith("relutopo.")  # what the path is to be of
+    remedy = "it comes first, for" if is_swapped else "pass for"
+    raise InputError(f"`{name}` must be a path, got {kind_of(path)}; {remedy} example {example!r}")
 
 
 def kind_of(value: object) -> str:

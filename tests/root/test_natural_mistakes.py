@@ -134,7 +134,7 @@ SENTENCES: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "path last": (
         lambda: rt.save_complex(COMPLEX, "complex.npz"),  # type: ignore[arg-type]
-        "`path` must be a path, got CellComplex; pass for example 'complex.npz'",
+        "`path` must be a path, got CellComplex; it comes first, for example 'complex.npz'",
     ),
     "model to save": (
         lambda: rt.save_network("network.npz", torch.nn.Linear(2, 1)),  # type: ignore[arg-type]
