@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import math
 import os
 import subprocess
@@ -72,8 +73,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Tracker"]
 
+log = logging.getLogger("relutopo")
+
 _PAUSE = 2.0
 """Seconds between looks for rows that loggers do not have."""
+_PATIENCE = 3.0
+"""Seconds that closing waits without a word."""
 _MOST_CELLS = 20_000_000
 """Of a complex, where the analysis sets no bound: a minute or a gigabyte or so for each step."""
 
@@ -86,9 +91,10 @@ class Tracker(Shown):
     directory : path-like
         Where everything is kept: one folder for each training run.
     dataset : Dataset
-        Weighs the regions and bounds the domain; held-out points measure accuracy, if there are
-        any. Of more than two classes, or of values, the columns that compare a partition with two
-        classes are empty, and ``label_status`` and ``decision_status`` say why.
+        Its points weigh the regions and bound the domain; its held-out points, if there are any,
+        measure accuracy. With more than two classes, or values in place of classes, the columns
+        that compare a partition with two classes are empty, and ``label_status`` and
+        ``decision_status`` say why.
     analysis : CheckpointAnalysis, optional
         What is computed, by default `relutopo.Partition`. Its class must be in a
         module that another process can import. Where it has neither ``max_cells`` nor
@@ -97,8 +103,8 @@ class Tracker(Shown):
     signatures : sequence of str, mapping or Signature
         Signatures whose columns are added to those of the analysis; see `CheckpointAnalysis`.
     steps : int or collection of int
-        Which steps are recorded: so many in each power of ten, evenly spaced on a log axis, and
-        step 0; or these steps.
+        Which steps are recorded: a number stands for that many in each power of ten, evenly spaced
+        on a log axis, and step 0; a collection for its own steps.
     slice : AffineSlice, optional
         For networks with many inputs: the affine slice that is decomposed. Points of the data
         set are then coordinates on it.
@@ -108,13 +114,13 @@ class Tracker(Shown):
         Folder for TensorBoard; every number of a row becomes a scalar
         ``relutopo-<group>/<column>``.
     loggers : sequence of str or objects, optional
-        Who is told the same numbers in the process that trains: "wandb" and "mlflow", whose
-        active run is taken, or objects with a method ``log(values, step)``. Rows are known some
-        time after their steps; they are told when `step` or `close` is called next.
+        Loggers that get the same numbers, in the process that trains: "wandb" and "mlflow" stand
+        for their active runs; other objects need a method ``log(values, step)``. Rows are known
+        some time after their steps; loggers get them when `step` or `close` is called next.
     resume : bool, default False
-        Whether to go on in a folder that holds what an earlier tracker recorded, of the same
-        settings, data, slice and input shape. Steps that it holds are not recorded again. In an
-        empty folder it changes nothing.
+        Whether to go on in a folder where an earlier tracker recorded steps, with the same
+        settings, data, slice and input shape. These steps are not recorded again. In an empty
+        folder it changes nothing.
     keep : bool, default False
         Whether to keep the networks of the recorded steps, for `network` and `complex`.
 
@@ -392,7 +398,7 @@ class Tracker(Shown):
         """
         while self._worker is not None:
             self._closing.touch()
-            status = self._worker.wait()
+            status = self._waited_for(self._worker)
             self._worker = None
             if status != 0:
                 raise RelutopoError(
@@ -404,6 +410,19 @@ class Tracker(Shown):
                 self._start()
         if self._loggers:
             self._tell_loggers()
+
+    def _waited_for(self, worker: subprocess.Popen[bytes]) -> int:
+        """Return how the process in the background ended, and say so where that takes long."""
+        with suppress(subprocess.TimeoutExpired):
+            return worker.wait(_PATIENCE)
+        waiting = sum(1 for _ in self.directory.glob("pending/*.json"))
+        # Where no logging is set up only warnings are seen.
+        log.warning(
+            "waiting for the analysis of %s in %r; it takes the time that other programs leave",
+            counted(waiting, "step"),
+            str(self.directory),
+        )
+        return worker.wait()
 
     def _read_logged(self) -> set[int]:
         path = self.directory / "logged.json"
@@ -552,7 +571,7 @@ class Tracker(Shown):
         if self._worker is not None and self._worker.poll() != 0:
             return
         one = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA")}
-        with append_to(self.directory / "worker.log") as log:
+        with append_to(self.directory / "worker.log") as said:
             self._worker = subprocess.Popen(
                 [
                     sys.executable,
@@ -563,8 +582,8 @@ class Tracker(Shown):
                 ],
                 env=os.environ | one,
                 stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
+                stdout=said,
+                stderr=said,
                 **apart(),  # what interrupts training shall not interrupt it
             )
 

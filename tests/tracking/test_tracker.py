@@ -122,6 +122,19 @@ def test_what_was_recorded_survives_the_death_of_the_analysis(tmp_path: Path) ->
 
 
 @pytest.mark.slow
+def test_closing_says_what_it_waits_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("relutopo.tracking.tracker._PATIENCE", 0.0)
+    with caplog.at_level("WARNING", "relutopo"), Tracker(tmp_path, DATA, SETTINGS) as tracker:
+        tracker.step(model(0), 0)
+    (said,) = caplog.messages
+    assert said.startswith(f"waiting for the analysis of 1 step in {str(tmp_path)!r}")
+    tracker.close()
+    assert len(caplog.messages) == 1  # nothing waits
+
+
+@pytest.mark.slow
 def test_a_tracker_goes_on_after_it_was_closed(tmp_path: Path) -> None:
     tracker = Tracker(tmp_path, DATA, SETTINGS, steps=range(4))
     tracker.step(model(0), 0)
