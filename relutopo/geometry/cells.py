@@ -96,7 +96,7 @@ class Cells(PolyhedralCells):
         Coordinates, as floats.
     vertex_errors : (n_0,) ndarray of float64
         Bounds of how far any coordinate of a vertex is from the exact one. Hardly more than
-        rounding, but where nearly parallel facets meet, and in deep networks.
+        rounding, except where nearly parallel facets meet and in deep networks.
     facets : tuple of d pairs (indptr, indices)
         Entry k - 1 lists the facets of each k-cell in CSR form.
     packed_patterns : (n_d, ceil(n_neurons / 8)) ndarray of uint8
@@ -159,7 +159,7 @@ class Cells(PolyhedralCells):
 
 
 def check_cells(complex_: Any, name: str = "complex_", expected: str = "a CellComplex") -> Cells:
-    """Return the complex that an argument should be.
+    """Return an argument if it is a complex.
 
     Parameters
     ----------

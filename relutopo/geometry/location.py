@@ -1,10 +1,10 @@
 """Which region a point lies in, by its activation pattern.
 
-A point belongs to a region if no other region holds it. Inside the domain that is so where no
-neuron is zero but those that vanish on the whole region. On a side of the domain neurons may also
-be zero at the point and nowhere inside near it, as the kinks of a network that begins with a ReLU
-are on the sides of [0, 1]^d: these are told apart exactly, by the directions that lead from the
-point into the domain.
+A point belongs to a region if no other region holds it. Inside the domain this holds where no
+neuron is zero, except those that vanish on the whole region. On a side of the domain neurons may
+also be zero at the point and nowhere inside near it, as the kinks of a network that begins with a
+ReLU are on the sides of [0, 1]^d: these are told apart exactly, by the directions that lead from
+the point into the domain.
 """
 
 from __future__ import annotations

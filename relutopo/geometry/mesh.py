@@ -54,7 +54,7 @@ def save_mesh(
     """Write the regions of a complex as a mesh, atomically.
 
     Cells carry ``region`` (its index), ``n_active`` (active neurons), ``volume``, and what
-    `cell_data` adds; points carry ``output``, the network's values: of two outputs three numbers,
+    `cell_data` adds; points carry ``output``, the network's values: three numbers for two outputs,
     the last one zero, because VTK has no vectors with two entries.
 
     Parameters
@@ -77,8 +77,8 @@ def save_mesh(
     MissingExtraError
         If meshio is not installed.
     InputError
-        If the dimension is above 3, the file name ends otherwise, an array has another shape, or
-        `cycles` are no cycles, have other coordinates, or belong to another complex.
+        If the dimension is above 3, the file name has another ending, an array has another shape,
+        or `cycles` are no cycles, have other coordinates, or belong to another complex.
 
     Examples
     --------

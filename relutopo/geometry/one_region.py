@@ -51,7 +51,7 @@ class Region(Frozen, Shown):
     Attributes
     ----------
     complex : Cells
-        Where it is a region of.
+        The complex that it belongs to.
     index : int
         Its number there.
     pattern : tuple of (n_units,) tuples of bool
@@ -135,7 +135,7 @@ class Region(Frozen, Shown):
 
     @cached_property
     def inradius(self) -> float:
-        """Radius of the largest ball in the region: a bound from below, by some 10⁻¹⁰ of it."""
+        """Radius of the largest ball in the region, rounded down by some 10⁻¹⁰ of it."""
         bits = self.complex.patterns[self.index]
         geometry = RegionGeometry(self.complex.network, self.complex.domain, bits)
         return float(geometry.inradius * geometry.scale)

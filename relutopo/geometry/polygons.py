@@ -92,7 +92,7 @@ def zero_segments(complex_: Cells, values: ArrayLike) -> NDArray[np.float64]:
     Raises
     ------
     InputError
-        If the dimension is not 2 or there is not one finite value a vertex.
+        If the dimension is not 2 or there is not one finite value for each vertex.
 
     Examples
     --------

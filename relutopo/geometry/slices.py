@@ -39,7 +39,7 @@ class AffineSlice(Frozen, Domain):
     basis : (..., k) array_like
         Linearly independent columns: shape (D, k), or the shape of one input and k at the end.
     box : Domain, optional
-        Of u; ``Box(-1, 1, dim=k)`` by default.
+        The domain of u; ``Box(-1, 1, dim=k)`` by default.
     axis_names : sequence of str, optional
         Names of the k directions, for figures. Comparisons of slices and files of complexes
         ignore them.
@@ -241,7 +241,7 @@ class AffineSlice(Frozen, Domain):
         Returns
         -------
         coordinates : (n, k) ndarray
-            The u whose point of the slice is nearest.
+            The coordinates u of the nearest point of the slice.
         distances : (n,) ndarray
             Euclidean distance to that point.
 

@@ -77,8 +77,9 @@ def animate(
     path : path-like
         Ends in ``.gif``, or in ``.mp4``, which needs the program ffmpeg.
     what : {"complex", "partition"}
-        Draw `plot_complex`; or `plot_partition`, the Fiedler partition, or of more than two
-        classes as many parts, with the training points as weights.
+        Whether to draw the complex (`plot_complex`) or a partition with the training points as
+        weights (`plot_partition`): the Fiedler partition, or with more than two classes a partition
+        in as many parts.
     domain : Domain, optional
         Of two dimensions, or a plane in the input space; by default the bounding box of the
         training points, widened by a quarter.

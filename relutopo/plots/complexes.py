@@ -77,9 +77,10 @@ def plot_complex(
     points : (n, d) array_like, optional
         Data points to draw; the columns of a table of points name the axes.
     labels : (n,) array_like, optional
-        Their labels, of any kind: each class has its own colour and marker. Or values, numbers
-        with a fraction or of more than 12 kinds, which are colours; over a line they are heights.
-        Of two classes blue circles have the smaller label, orange triangles the larger one.
+        Their labels, of any kind: each class has its own colour and marker. Numbers with a
+        fraction, and whole numbers of more than 12 kinds, count as values: they are shown as
+        colours, over a line as heights. With two classes, blue circles have the smaller label and
+        orange triangles the larger one.
     ax : matplotlib.axes.Axes, optional
         Where to draw. Legend and colour bar take their room from these axes alone, and fonts are
         theirs. By default a figure is made.
@@ -93,7 +94,7 @@ def plot_complex(
         ``"n_active"`` (the default), ``"volume"``, ``"output"`` at the interior point,
         ``"gradient"``, the norm of the region's linear map.
     label : str, optional
-        Of the colour bar; by default what the values are, if they have a name.
+        Label of the colour bar; by default the name of the values, if they have one.
     cmap : str or matplotlib.colors.Colormap, optional
         Colours of the values.
     legend : bool or str
@@ -102,16 +103,17 @@ def plot_complex(
     colorbar : bool
         Whether to draw colour bars.
     point_size : float, optional
-        Of a point in square points, as ``s`` of ``scatter``; by default the more the smaller.
+        Area of a point in square points, as ``s`` of ``scatter``; by default points are smaller the
+        more there are.
     pictures : bool, optional
         Whether to draw the input beside each point, where the complex is a slice of a space of
-        images; by default of six points at most. Off the slice a point has the picture of its
-        projection.
+        images; by default where there are at most six points. Off the slice a point has the picture
+        of its projection.
 
     Returns
     -------
     matplotlib.figure.Figure or matplotlib.axes.Axes
-        The figure, or `ax` if it was given, whose figure notebooks show by themselves.
+        The figure, which notebooks show by themselves; or `ax` if it was given.
 
     Raises
     ------

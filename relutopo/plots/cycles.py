@@ -78,7 +78,7 @@ def plot_cycles(
     """Draw cycles where they are: points, loops, and in space surfaces.
 
     Up to eight have colours of their own, and the legend says from when to when their classes live.
-    Of more the colour is the length of their life; classes that never end are black.
+    If there are more, the colour shows how long they live; classes that never end are black.
 
     Parameters
     ----------
@@ -86,10 +86,10 @@ def plot_cycles(
         What `Diagram.representatives`, `Diagram.representative` or `homology_basis` returns; at
         least one, with coordinates in two or three dimensions.
     complex_ : CellComplex, DecisionBoundary or any with coordinates, optional
-        To which the axes are fitted, and whose edges are drawn below in the plane; by default the
-        complex of the cycles, unless `ax` is given: then the cycles are drawn on what is there.
+        The axes are fitted to it, and in the plane its edges are drawn below the cycles. By default
+        the complex of the cycles, unless `ax` is given: then the cycles are drawn on what is there.
     ax : matplotlib.axes.Axes, optional
-        Where to draw, in space axes of three dimensions; by default a figure is made.
+        Where to draw: in space, axes of three dimensions. By default a figure is made.
     title : str, optional
         The title.
     cmap : str or matplotlib.colors.Colormap, optional
@@ -107,8 +107,8 @@ def plot_cycles(
     Raises
     ------
     InputError
-        If there is no cycle, one has no coordinates in the plane or in space, or `ax` has no third
-        dimension where they have.
+        If there is no cycle, one has no coordinates in the plane or in space, or the cycles lie in
+        space and `ax` has no third dimension.
 
     Examples
     --------

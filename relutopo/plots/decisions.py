@@ -1,4 +1,4 @@
-"""Which class a network decides for, where in the plane.
+"""Where in the plane a network decides for which class.
 
 Invariant: class k has the colour of part k and of points of class k in every figure of parts.
 """
@@ -66,7 +66,7 @@ def plot_decision(
     legend: bool | str = True,
     point_size: float | None = None,
 ) -> Figure | Axes:
-    """Draw which output is the greatest where, exactly, with the facets of the complex.
+    """Draw exactly where each output is the greatest, with the facets of the complex.
 
     The number of a class stands near the middle of its cells. Where outputs tie on a whole cell it
     is pale.
@@ -78,8 +78,8 @@ def plot_decision(
     points : (n, 2) array_like, optional
         Data.
     labels : (n,) array_like, optional
-        Their classes: whole numbers of outputs, or as many other labels as there are classes, which
-        stand for the outputs in ascending order.
+        Their classes: numbers of outputs, or other labels of as many kinds as there are classes,
+        which stand for the outputs in ascending order.
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default a figure is made.
     title : str, optional

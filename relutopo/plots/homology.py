@@ -96,7 +96,7 @@ def plot_persistence_diagram(
     """Draw birth and death of the classes of homology; those that never end are on the line ∞.
 
     Each degree has its own colour, each diagram its own marker. The area of a point grows with the
-    number of classes there. Classes that end at the value at which they begin are not drawn.
+    number of classes there. Classes that end where they begin are not drawn.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def plot_persistence_diagram(
     legend : bool or str
         See `plot_complex`.
     point_size : float, optional
-        Of one class, as ``s`` of matplotlib's ``scatter``.
+        Area of the point of one class, as ``s`` of matplotlib's ``scatter``.
 
     Returns
     -------
@@ -196,8 +196,7 @@ def plot_barcode(
     """Draw a bar for each class of homology, from birth to death.
 
     Bars are sorted by diagram, degree and birth, from below. Those of classes that never end leave
-    the figure to the right, with an arrowhead. Classes that end at the value at which they begin
-    are not drawn.
+    the figure to the right, with an arrowhead. Classes that end where they begin are not drawn.
 
     Parameters
     ----------

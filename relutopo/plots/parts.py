@@ -129,20 +129,21 @@ def plot_spectral_embedding(
     """Draw the nodes of the graph in the plane of two eigenvectors, coloured by part.
 
     The area of a node is its vertex weight. Lines are edges of the graph, dark ones between parts.
-    Where groups are there, their nodes lie close together, and few edges lead from one to another.
+    Nodes of one group lie close together, with few edges to other groups.
 
     Parameters
     ----------
     partition : SpectralPartition
         Of any graph.
     points : (n, d) array_like, optional
-        With `labels` they give the parts the colours of their classes; nothing else.
+        Together with `labels` they give the parts the colours of their classes; they are not drawn.
     labels : (n,) array_like, optional
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default a figure is made.
     vectors : pair of int, optional
-        Which eigenvectors lie across and up, numbered from the constant one, 1; by default 2 and
-        3. Of two parts there is only number 2, and up is the share of nodes below.
+        Numbers of the eigenvectors on the horizontal and the vertical axis, where the constant one
+        is number 1; by default 2 and 3. A partition in two parts has only number 2, and its
+        vertical axis is the share of nodes below.
     title : str, optional
     legend : bool or str
         See `plot_complex`.

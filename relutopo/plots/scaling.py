@@ -61,7 +61,7 @@ def plot_scaling(
     -------
     matplotlib.figure.Figure or sequence of matplotlib.axes.Axes
         The figure, a panel for each entry, or the axes if they were given. Dots are measurements,
-        lines fitted power laws, whose exponents stand in the legends.
+        lines are fitted power laws, with their exponents in the legends.
 
     Raises
     ------

@@ -87,14 +87,15 @@ def plot_crossings(
 ) -> Figure | Axes:
     """Draw how many facets each segment has crossed on its way, within and between classes.
 
-    Thin lines are segments, sixty of each kind at most; thick ones the mean of all of the kind.
+    Thin lines are segments, sixty of each kind at most; thick lines are the mean of all segments of
+    a kind.
 
     Parameters
     ----------
     segments : Segments
     labels : (n_points,) array_like, optional
-        Of the points whose pairs the segments join: segments between equal ones and between
-        different ones are told apart.
+        Labels of the points that the segments join: segments between points of equal labels and of
+        different labels are told apart.
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default a figure is made.
     title : str, optional
@@ -258,9 +259,9 @@ def plot_segment(
     """Draw the function along one segment, exactly, above the points on it.
 
     Outputs that are the greatest somewhere on the segment have the colours of their classes, the
-    others are grey; the strip at the top says which is the greatest, the strokes at the bottom
-    are facets. Below stand inputs as pictures; those that are no images as columns of
-    numbers, from black for the greatest to white for the least.
+    others are grey; the strip at the top says which is the greatest, the strokes at the bottom are
+    facets. Below stand the inputs: images as pictures, others as columns of numbers, from black for
+    the greatest to white for the least.
 
     Parameters
     ----------
@@ -270,8 +271,8 @@ def plot_segment(
     axes : pair of matplotlib.axes.Axes, optional
         Where to draw the function and the points; by default a figure is made.
     input_shape : sequence of int, optional
-        Shape of one input, such as (1, 28, 28). By default a number of inputs that is a square,
-        or three of them, is taken for an image; ``input_shape=(64,)`` says that it is none.
+        Shape of one input, such as (1, 28, 28). By default inputs are taken for images if their
+        number is a square, or three times a square; ``input_shape=(64,)`` says that they are none.
     n_pictures : int
         How many points have a picture.
     title : str, optional

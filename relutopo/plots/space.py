@@ -172,7 +172,7 @@ def plot_function(
     title: str | None = None,
     view: tuple[float, float] = (32.0, -60.0),
 ) -> Figure | Axes:
-    """Draw the network over a plane, as the surface of flat pieces that it is.
+    """Draw the graph of the network over a plane, a surface of flat pieces.
 
     Parameters
     ----------

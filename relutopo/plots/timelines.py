@@ -151,8 +151,9 @@ def plot_timeline(
 
     Step 0 has a place of its own at the left end of the logarithmic axis. Vertical lines mark when
     the training set was fitted and when the network generalised. A curve without numbers is left
-    out. Of tables about segments they mark the fit, a train accuracy of 0.99, and where held-out
-    accuracy is half way from there to its end; diamonds mark where other curves are.
+    out. In tables about segments the lines mark the fit, which is a train accuracy of 0.99, and the
+    step at which held-out accuracy is half way from there to its end; diamonds mark where other
+    curves are half way.
 
     Parameters
     ----------
@@ -162,9 +163,9 @@ def plot_timeline(
         ``generalised_step``, the same in all rows; where they are missing, the first rows with a
         train accuracy of 1 and a held-out accuracy of 0.98.
     columns : sequence of str or of sequences of str, optional
-        What to draw: each entry is a panel of one column, or of several. By default what the table
-        has of loss, accuracy, agreement, separation, number of regions, Fiedler values, Betti
-        numbers.
+        What to draw: each entry is a panel of one column, or of several. By default loss, accuracy,
+        agreement, separation, number of regions, Fiedler values and Betti numbers, as far as the
+        table has them.
     axes : matplotlib.axes.Axes or sequence of them, optional
         Where to draw, one for each panel; by default a figure is made.
     legend : bool

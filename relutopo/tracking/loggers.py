@@ -12,10 +12,10 @@ __all__ = ["Logger", "logger"]
 
 
 class Logger(Protocol):
-    """Whatever takes named numbers of a step."""
+    """Anything that takes the named numbers of a step."""
 
     def log(self, values: dict[str, float], step: int, /) -> object:
-        """Take the numbers of one step; steps may come later than training went on."""
+        """Take the numbers of one step; training may be at a later step by then."""
 
 
 class _Wandb:
