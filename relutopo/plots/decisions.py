@@ -5,12 +5,13 @@ Invariant: class k has the colour of part k and of points of class k in every fi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from relutopo.arrays import as_outputs
+from relutopo.arrays import as_array, as_labels, as_outputs
 from relutopo.errors import InputError
 from relutopo.geometry.cells import Cells
 from relutopo.homology.decision import Decision, decision
@@ -68,8 +69,8 @@ def plot_decision(
 ) -> Figure | Axes:
     """Draw exactly where each output is the greatest, with the facets of the complex.
 
-    The number of a class stands near the middle of its cells. Where outputs tie on a whole cell it
-    is pale.
+    The name of a class, or its number, stands near the middle of its cells. Where outputs tie on a
+    whole cell it is pale.
 
     Parameters
     ----------
@@ -113,16 +114,20 @@ def plot_decision(
     found = decision(complex_)
     x = None if points is None else drawing.points_of(points, complex_)
     classes = None
+    names = [f"class {k}" for k in range(found.n_classes)]
     if x is not None and labels is not None:
         classes = as_outputs(labels, len(x), found.n_classes)
+        kinds = as_labels(as_array(labels).ravel())
+        for k, name in enumerate(drawing.class_names(kinds)):
+            names[classes[kinds.codes == k][0]] = name
     with style_unless(ax):
         axes = drawing.axes_for(ax, complex_)
         drawing.fit_axes(axes, complex_, points, own=ax is None)
-        _fill(axes, found)
+        _fill(axes, found, [name.removeprefix("class ") for name in names])
         drawing.draw_edges(axes, complex_)
         drawing.draw_decision_boundary(axes, complex_)
         if x is not None and classes is not None:
-            drawing.draw_classes(axes, x, classes, size=point_size)
+            drawing.draw_classes(axes, x, classes, names, size=point_size)
         elif x is not None:
             drawing.draw_points(axes, x, None, size=point_size)
         frames.furnish([axes], ax, [], legend=legend, colorbar=False)
@@ -130,8 +135,8 @@ def plot_decision(
     return frames.figure_of(axes) if ax is None else axes
 
 
-def _fill(ax: Axes, found: Decision) -> None:
-    """Fill the cells of each class, and write its number near their middle."""
+def _fill(ax: Axes, found: Decision, names: Sequence[str]) -> None:
+    """Fill the cells of each class, and write its name near their middle."""
     from matplotlib.colors import ListedColormap, Normalize
 
     cells, n = found.refined, found.n_classes
@@ -142,10 +147,10 @@ def _fill(ax: Axes, found: Decision) -> None:
     drawing.draw_regions(ax, cells, kinds.astype(np.float64), shades, norm)
     for k in np.unique(kinds).tolist():
         members = kinds == k
-        name = f"decides for {k}" if k < n else "outputs tie"
+        name = f"decides for {names[k]}" if k < n else "outputs tie"
         ax.scatter([], [], marker="s", s=30, c=colours[k], label=name)
         if k < n and sizes[members].sum() > _LEAST_SHARE * sizes.sum():
             centre = sizes[members] @ cells.centroids[members] / sizes[members].sum()
             inside = cells.interior_points[members]
             x, y = inside[np.argmin(np.sum((inside - centre) ** 2, axis=1))]
-            ax.text(x, y, str(k), color=INK, ha="center", va="center", zorder=5)
+            ax.text(x, y, names[k], color=INK, ha="center", va="center", zorder=5)

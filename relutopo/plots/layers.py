@@ -9,13 +9,13 @@ the upper one, so that the same layers serve both.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from relutopo.arrays import as_array, as_labels, as_numbers, as_points
+from relutopo.arrays import Labels, as_array, as_labels, as_numbers, as_points
 from relutopo.errors import InputError
 from relutopo.geometry.cells import Cells, check_cells
 from relutopo.geometry.polygons import edge_vertices, polygons, zero_segments
@@ -39,6 +39,7 @@ __all__ = [
     "axes_for",
     "axis_names",
     "class_look",
+    "class_names",
     "classes_of",
     "cut_segments",
     "decision_segments",
@@ -425,6 +426,7 @@ def draw_classes(
     ax: Axes,
     points: NDArray[np.float64],
     classes: NDArray[np.int64],
+    names: Sequence[str],
     *,
     size: float | None = None,
 ) -> None:
@@ -433,7 +435,7 @@ def draw_classes(
     for k in np.unique(classes).tolist():
         color, marker = class_look(k)
         x, y = points[classes == k].T
-        ax.scatter(x, y, c=color, marker=marker, label=f"class {k}", **look)
+        ax.scatter(x, y, c=color, marker=marker, label=names[k], **look)
 
 
 def class_look(k: int) -> tuple[str, str]:
@@ -471,6 +473,15 @@ def values_of(labels: ArrayLike | None, n_points: int) -> NDArray[np.float64] | 
     return None if are_classes else array.ravel().astype(np.float64)
 
 
+def class_names(found: Labels) -> list[str]:
+    """Return what figures call each class."""
+    if not found.are_numbers:
+        return [f"class {printable(str(k))}".replace("$", r"\$") for k in found.classes]
+    kinds = found.classes.astype(np.float64)
+    form = "+g" if kinds.min() < 0 else "g"
+    return [f"class {k:{form if k else 'g'}}".replace("-", "−") for k in kinds]
+
+
 def classes_of(
     labels: ArrayLike | None, n_points: int
 ) -> list[tuple[NDArray[np.bool_], tuple[str, str], str]]:
@@ -478,12 +489,7 @@ def classes_of(
     if labels is None:
         return [(np.ones(n_points, dtype=bool), (INK, "o"), "data")]
     found = as_labels(as_array(labels).ravel())
-    kinds = found.classes
-    names = [f"class {printable(str(k))}".replace("$", r"\$") for k in kinds]
-    if found.are_numbers:
-        kinds = kinds.astype(np.float64)
-        form = "+g" if kinds.min() < 0 else "g"
-        names = [f"class {k:{form if k else 'g'}}".replace("-", "−") for k in kinds]
+    kinds, names = found.classes, class_names(found)
     looks = [class_look(k) for k in range(len(kinds))]
     if len(kinds) <= 2:
         looks = list(_CLASSES)

@@ -35,6 +35,7 @@ from relutopo.networks.reading import network_for
 from relutopo.optional import require
 from relutopo.reports.columns import Column
 from relutopo.reports.shown import Shown
+from relutopo.reports.text import counted
 from relutopo.signatures.base import Signature
 from relutopo.signatures.subject import Subject
 from relutopo.system.interrupts import deliver_interrupts
@@ -100,7 +101,7 @@ class LocalCounts(Frozen, Shown):
 
     def __repr__(self) -> str:
         return (
-            f"LocalCounts({len(self)} points, radius {self.radius:g}, "
+            f"LocalCounts({counted(len(self), 'point')}, radius {self.radius:g}, "
             f"{self.values.mean():.3g} neurons switch on average)"
         )
 

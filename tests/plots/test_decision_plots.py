@@ -80,3 +80,18 @@ def test_no_picture_of_a_line() -> None:
     )
     with pytest.raises(InputError, match="`complex_` must have dimension 2, got 1"):
         rt.plots.plot_decision(line)
+
+
+@pytest.mark.parametrize("names", [["ox", "a cat", "hen", "fly", "dog"], [10, 4, 7, 6, 5]])
+def test_classes_have_the_names_of_their_labels(names: list[Any]) -> None:
+    x = np.random.default_rng(0).uniform(-3, 3, (400, 2))
+    codes = np.arange(400) % 5
+    figure = rt.plots.plot_decision(COMPLEX, x, np.array(sorted(names))[codes])
+    (ax,) = figure.axes
+    said = {text.get_text() for text in figure.legends[0].get_texts()}
+    decided = np.unique(COMPLEX.decision().classes[~COMPLEX.decision().is_tied])
+    assert said >= {f"class {name}" for name in names}
+    assert said >= {f"decides for {sorted(names)[k]}" for k in decided}
+    for text in ax.texts:
+        k = NETWORK(np.array([text.get_position()]))[0].argmax()
+        assert text.get_text() == str(sorted(names)[k])
