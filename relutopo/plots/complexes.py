@@ -260,7 +260,9 @@ def plot_complexes(
     low, high = np.nanquantile(every, (0.02, 0.98)) if np.isfinite(every).any() else (0.0, 1.0)
     norm = frames.norm_of(np.array([low, high]))
     with style_unless(axes):
-        colours = frames.colour_map(cmap, "Greys")
+        # Lines of all layers are seen on pale greys.
+        pale = isinstance(values, str) and values == "n_active"
+        colours = frames.colour_map(cmap, frames.greys() if pale else "Greys")
         if axes is None:
             n_rows = -(-len(complexes) // 4)
             n_columns = -(-len(complexes) // n_rows)

@@ -440,8 +440,12 @@ def test_a_decision_between_three_classes_is_drawn_where_it_is_one() -> None:
 def test_complexes_of_any_number_of_outputs_are_drawn(n_outputs: int, label: str) -> None:
     network = random_network([2, 6, n_outputs], seed=0)
     complex_ = decompose(network, Box(-1, 1, dim=2))
-    *_, bar = plot_complexes([complex_, complex_]).axes
+    figure = plot_complexes([complex_, complex_])
+    *_, bar = figure.axes
     assert bar.get_ylabel().startswith(label)
+    regions = [r for r in layers(figure, PolyCollection) if r.get_array() is not None]
+    darkest = np.array([r.cmap(1.0)[:3] for r in regions])
+    assert (darkest > 0.5).all() == (n_outputs == 3)  # lines are drawn in dark blue
 
 
 def test_a_history_needs_a_checkpoint() -> None:
