@@ -289,7 +289,8 @@ class Partition(CheckpointAnalysis):
             own |= {"method": part.method, "residual": part.residual, "partition": _digest(part)}
             for signature in kinds:
                 own |= signature(**vars(cut)).compute(subject)
-            own |= _of_held_out(held_out, dataset, part)
+            if known["label_status"] == _OK:
+                own |= _of_held_out(held_out, dataset, part)
         shared = {name: own.pop(name) for name in (*_SHARED, "held_out_purity") if name in own}
         return {f"{kind}_{name}": value for name, value in own.items()} | shared
 
@@ -343,8 +344,8 @@ class Partition(CheckpointAnalysis):
 
 
 def _of_held_out(held_out: HeldOut, dataset: Dataset, part: FiedlerPartition) -> Row:
-    """Return the columns, if there are labels of both classes, and a point in the partition."""
-    if _label_status(dataset) != _OK or not dataset.has_held_out:
+    """Return the columns, if there are such points, and one of them in the partition."""
+    if not dataset.has_held_out:
         return {}
     regions = settled(part, part.sides, held_out.points, held_out.regions)
     if not in_component(part, regions).any():

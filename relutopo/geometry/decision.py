@@ -176,11 +176,11 @@ def exact_values(complex_: Cells, vertices: Iterable[int]) -> list[tuple[Integer
 
 def _homes(complex_: Cells) -> NDArray[np.int32]:
     """Return a region around every vertex."""
-    incidence = complex_.cell_vertices(complex_.dim)
+    indptr, corners = complex_._corners[complex_.dim]
     homes = np.zeros(complex_.n_cells[0], dtype=np.int32)
-    owners = np.repeat(np.arange(complex_.n_regions, dtype=np.int32), np.diff(incidence.indptr))
+    owners = np.repeat(np.arange(complex_.n_regions, dtype=np.int32), np.diff(indptr))
     # NumPy keeps the last of several assignments to one index.
-    homes[incidence.indices[::-1]] = owners[::-1]
+    homes[corners[::-1]] = owners[::-1]
     return homes
 
 

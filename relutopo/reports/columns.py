@@ -11,6 +11,7 @@ import numbers
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -107,6 +108,11 @@ def column_names(columns: Iterable[Column], dim: int) -> dict[str, float | None]
     >>> list(column_names([*pair, Column("method", "text", "c")], 2))
     ['low_0', 'high_0', 'low_1', 'high_1', 'method']
     """
+    return dict(_names(tuple(columns), dim))
+
+
+@cache
+def _names(columns: tuple[Column, ...], dim: int) -> dict[str, float | None]:
     found: dict[str, float | None] = {}
     together: list[Column] = []
 

@@ -77,6 +77,8 @@ class _Itself:
 
 def _frozen(value: Any) -> Hashable:
     """Return a hashable key for the value of an option."""
+    if isinstance(value, str):
+        return str, value
     if isinstance(value, Mapping):
         return tuple(sorted((key, _frozen(entry)) for key, entry in value.items()))
     if isinstance(value, (list, tuple)):
@@ -330,6 +332,7 @@ class Subject:
             lambda: Partitioner(
                 self.graph(cut.adjacency),
                 self.points,
+                regions=self.regions,
                 eigensolver=made("eigensolver", cut.eigensolver),
                 component=cut.component,
                 seed=self.seed,

@@ -274,16 +274,20 @@ def adjusted_rand_index(first: ArrayLike, second: ArrayLike) -> float:
     rows, row = np.unique(np.asarray(first), return_inverse=True)
     columns, column = np.unique(np.asarray(second), return_inverse=True)
     table = np.bincount(row * len(columns) + column, minlength=len(rows) * len(columns))
-    table = table.reshape(len(rows), len(columns))
+    return _rand_index(table.reshape(len(rows), len(columns)))
 
-    def pairs(counts: NDArray[Any]) -> float:
-        return float(np.sum(counts * (counts - 1) / 2))
 
-    together, by_row, by_column = pairs(table), pairs(table.sum(axis=1)), pairs(table.sum(axis=0))
-    every = pairs(table.sum(keepdims=True))
+def _rand_index(table: NDArray[np.int64]) -> float:
+    """Return it from how many points are in class i of one partition and class j of the other."""
+    together, by_row = _n_pairs(table), _n_pairs(table.sum(axis=1))
+    by_column, every = _n_pairs(table.sum(axis=0)), _n_pairs(table.sum())
     expected = by_row * by_column / every if every else 0.0
     largest = (by_row + by_column) / 2
     return 1.0 if largest == expected else (together - expected) / (largest - expected)
+
+
+def _n_pairs(counts: NDArray[Any]) -> float:
+    return float(np.sum(counts * (counts - 1) / 2))
 
 
 def label_agreement(partition: Sides, points: ArrayLike, labels: ArrayLike) -> LabelAgreement:
@@ -334,13 +338,15 @@ def label_agreement_in(
     total = np.bincount(region, minlength=partition.graph.n_nodes)
     ones = np.bincount(region, weights=positive, minlength=partition.graph.n_nodes)
     sides = partition.sides[region]
+    # How many are on the cut and on either side, of both classes.
+    table = np.bincount(2 * (sides % 3) + positive, minlength=6).reshape(3, 2)
     sweep_accuracy, threshold = _best_threshold(partition.vector[region], positive)
     least, greatest = partition.agreement_range(ones, total - ones)
     return LabelAgreement(
         accuracy=_up_to_flip(np.ones(len(region)), sides, positive),
         accuracy_least=least,
         accuracy_greatest=greatest,
-        adjusted_rand_index=adjusted_rand_index(sides, positive),
+        adjusted_rand_index=_rand_index(table),
         purity=float(np.maximum(ones, total - ones).sum() / len(region)),
         sweep_accuracy=sweep_accuracy,
         sweep_threshold=threshold,
@@ -361,8 +367,8 @@ def decision_of_regions(complex_: Cells) -> Decision:
         If the network has more than two outputs.
     """
     signs = decision_signs(complex_)
-    incidence = complex_.cell_vertices(complex_.dim)
-    at_corners, starts = signs[incidence.indices], incidence.indptr[:-1]
+    indptr, corners = complex_._corners[complex_.dim]
+    at_corners, starts = signs[corners], indptr[:-1]
     above = np.maximum.reduceat(at_corners, starts) > 0
     crossed = above & (np.minimum.reduceat(at_corners, starts) < 0)
     positive = above.copy()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -209,15 +210,15 @@ class FiedlerPartition(OfGraph, Frozen, Shown):
         (0.75, 1.0)
         """
         nodes = self.component
-        weights = self.vertex_weights[nodes]
-        return agreement_range(
-            self.sides[nodes],
-            self.eigenspace[nodes],
-            self.vector[nodes],
-            entry_bounds(weights, self.vector[nodes], self.error),
-            positive[nodes],
-            negative[nodes],
-        )
+        return agreement_range(*self._possible, positive[nodes], negative[nodes])
+
+    @cached_property
+    def _possible(self) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
+        """Sides, eigenspace, vector and how far entries may be off, in the component."""
+        nodes = self.component
+        vector = self.vector[nodes]
+        bounds = entry_bounds(self.vertex_weights[nodes], vector, self.error)
+        return self.sides[nodes], self.eigenspace[nodes], vector, bounds
 
     @property
     def cut_edges(self) -> NDArray[np.int64]:

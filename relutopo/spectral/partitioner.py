@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from relutopo import registry
-from relutopo.arrays import read_only
+from relutopo.arrays import as_array, read_only
 from relutopo.checks import check_integer, check_seed
 from relutopo.errors import (
     DisconnectedGraphError,
@@ -204,15 +204,17 @@ class Partitioner(Shown):
     ----------
     graph : DualGraph, or any graph
     points : (n, d) array_like, optional
+    regions : (n,) ndarray of int64, optional
+        What ``graph.locate`` says of the points, if it is known already.
     eigensolver : str or Eigensolver, default "auto"
     component : {None, "largest"}
     seed : int, default 0
-        All as for `fiedler_partition`.
+        All others as for `fiedler_partition`.
 
     Raises
     ------
     InputError
-        If the points have the wrong shape, or the seed is not an integer ≥ 0.
+        If the points or regions have the wrong shape, or the seed is not an integer ≥ 0.
 
     Examples
     --------
@@ -233,6 +235,7 @@ class Partitioner(Shown):
         graph: Any,
         points: ArrayLike | None = None,
         *,
+        regions: NDArray[np.int64] | None = None,
         eigensolver: str | Eigensolver = "auto",
         component: Literal["largest"] | None = None,
         seed: int = 0,
@@ -241,7 +244,7 @@ class Partitioner(Shown):
         self._solver: Eigensolver = registry.create("eigensolver", eigensolver)
         self._graph = as_graph(graph)
         self._component = component
-        self._regions = None if points is None else self._graph.locate(points)
+        self._regions = _located(self._graph, points, regions)
         self._last: _Prepared | None = None
 
     def __repr__(self) -> str:
@@ -467,6 +470,23 @@ def _of_sides(part: FiedlerPartition) -> SpectralPartition:
         residuals=np.array([part.residual]),
         **{name: getattr(part, name) for name in (*names, *more)},
     )
+
+
+def _located(
+    graph: DualGraph, points: ArrayLike | None, regions: NDArray[np.int64] | None
+) -> NDArray[np.int64] | None:
+    """Return the regions of points, if there are points; they may be known."""
+    if regions is None:
+        return None if points is None else graph.locate(points)
+    n = 0 if points is None else len(as_array(points))
+    given = as_array(regions)
+    if given.shape != (n,) or given.dtype.kind not in "iu" or (given >= graph.n_nodes).any():
+        raise InputError(
+            f"`regions` must have one of {graph.n_nodes} regions for each of {n} points, got shape "
+            f"{given.shape} of {given.dtype}; pass what graph.locate(points) returns, or leave it "
+            "out"
+        )
+    return given.astype(np.int64)
 
 
 def _known_regions(

@@ -328,6 +328,9 @@ def test_a_partitioner_gives_the_same_partitions(eigensolver: str, adjacency: An
     points = np.random.default_rng(0).uniform(-1, 1, (500, 1))
     options: dict[str, Any] = {"eigensolver": eigensolver, "component": "largest", "seed": 4}
     partitioner = rt.Partitioner(graph, points, **options)
+    by_regions = rt.Partitioner(graph, points, regions=graph.locate(points), **options)
+    counts = by_regions.fiedler("count_plus_one").counts
+    np.testing.assert_array_equal(counts, partitioner.fiedler("count_plus_one").counts)
     for weights in ("unweighted", "count_plus_one", "chung_langlands", "count_plus_one"):
         shared = partitioner.fiedler(weights)
         alone = rt.fiedler_partition(graph, points, vertex_weights=weights, **options)
@@ -335,6 +338,15 @@ def test_a_partitioner_gives_the_same_partitions(eigensolver: str, adjacency: An
             np.testing.assert_array_equal(getattr(shared, name), getattr(alone, name))
         for name in ("value", "residual", "iterations", "method", "n_outside", "n_on_boundary"):
             assert getattr(shared, name) == getattr(alone, name)
+
+
+@pytest.mark.parametrize(
+    "regions", [np.zeros(2, np.int64), np.zeros((3, 1), np.int64), np.zeros(3), np.full(3, 9)]
+)
+def test_a_partitioner_refuses_what_are_no_regions_of_the_points(regions: Any) -> None:
+    graph = chain([0.0, 0.5]).dual_graph()
+    with pytest.raises(InputError, match="`regions` must have one of 3 regions for each of 3"):
+        rt.Partitioner(graph, [[-0.5], [0.1], [0.7]], regions=regions)
 
 
 def test_a_partitioner_prepares_once_for_the_same_edge_weights() -> None:
