@@ -1,10 +1,10 @@
 """Entries of values that are the same function along a segment, because they are made alike.
 
-Two entries of the input are alike if both ends of the segment have them equal; two entries of an
-affine image if their rows have the same weights, in the same order, of entries that are alike, and
-the same bias; two of a kink if their slopes are the same, and what they come from is alike. So the
-units of a convolution on a flat part of two images are, and what max pooling compares there is zero
-for certain, which no bound tells.
+Two entries of the input are *alike* if they are equal at both ends of the segment; two entries of
+an affine image, if their rows have the same weights, in the same order, for entries that are alike,
+and the same bias; two entries of a kink, if their slopes are equal and their sources alike. This
+holds for the units of a convolution on a flat part of two images: the differences that max pooling
+takes there are certainly zero, which no error bound could tell.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _Ints = NDArray[np.int64]
 
 
 class Comparisons:
-    """Finds the entries of a graph's values that compare what is alike.
+    """Finds the entries of a graph's values that are differences of alike entries.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class Comparisons:
         self._rows = {number: each for number, each in rows.items() if number <= last}
 
     def vanishing(self, start: _Floats, end: _Floats) -> dict[int, _Ints]:
-        """Return, by values, which entries are zero along a segment."""
+        """Return which entries are zero along a segment, by the number of the value."""
         if not self._last:
             return {}
         alike = {0: _alike_ends(start, end)}
@@ -78,7 +78,7 @@ def _without_zeros(node: Affine) -> sparse.csr_array:
 
 
 def _compared(rows: sparse.csr_array, bias: _Floats) -> _Ints:
-    """Return the rows that are a multiple of a difference of two entries."""
+    """Return the rows that are multiples of a difference of two entries."""
     pairs = np.flatnonzero((np.diff(rows.indptr) == 2) & (bias == 0))
     one = rows.indptr[pairs]
     compared: _Ints = pairs[rows.data[one] == -rows.data[one + 1]]
@@ -86,7 +86,7 @@ def _compared(rows: sparse.csr_array, bias: _Floats) -> _Ints:
 
 
 def _alike_ends(start: _Floats, end: _Floats) -> _Ints:
-    """Return for each coordinate the first one that is alike.
+    """Return for each coordinate the first coordinate that is alike.
 
     Examples
     --------
@@ -97,14 +97,14 @@ def _alike_ends(start: _Floats, end: _Floats) -> _Ints:
 
 
 def _alike_images(rows: sparse.csr_array, bias: _Floats, alike: _Ints) -> _Ints:
-    """Return for each row of an affine map the first one that is alike, or itself.
+    """Return for each row of an affine map the first row that is alike, possibly itself.
 
     Parameters
     ----------
     rows : (n, n_in) csr_array
     bias : (n,) ndarray
     alike : (n_in,) ndarray
-        Which entries of the source are.
+        The first alike entry of each entry of the source.
 
     Examples
     --------
@@ -114,7 +114,7 @@ def _alike_images(rows: sparse.csr_array, bias: _Floats, alike: _Ints) -> _Ints:
     """
     counts = np.diff(rows.indptr)
     sources = alike[rows.indices]
-    # Rows that are alike have the same sums; those that have are looked at entry by entry.
+    # Alike rows have equal sums; rows with equal sums are compared entry by entry.
     weights = np.cos(np.arange(counts.max(initial=0)) + 1.0)
     within = np.arange(len(sources)) - np.repeat(rows.indptr[:-1], counts)
     owners = np.repeat(np.arange(len(counts)), counts)
@@ -130,7 +130,7 @@ def _alike_images(rows: sparse.csr_array, bias: _Floats, alike: _Ints) -> _Ints:
 
 
 def _firsts(keys: _Floats) -> _Ints:
-    """Return for each row of numbers the first one that is equal."""
+    """Return for each row of numbers the first row equal to it."""
     order = np.lexsort(keys.T)
     ordered = keys[order]
     is_new = np.append(True, (ordered[1:] != ordered[:-1]).any(axis=1))[: len(keys)]

@@ -1,7 +1,7 @@
-"""The compiled kernels for graphs; importing them loads numba, so import it where it is used.
+"""The compiled kernels for graphs; importing them loads numba, so import them where they are used.
 
-See `relutopo.paths.graph_knots` for what they work on and for the bounds. Changes of a value stand
-in CSR form, by knots: ``units[indptr[i]:indptr[i + 1]]`` change at knot i, by ``amounts`` times the
+`relutopo.paths.graph_knots` describes their data and derives the bounds. Changes of a value are in
+CSR form, by knots: ``units[indptr[i]:indptr[i + 1]]`` change at knot i, by ``amounts`` times the
 knot's own ``a + b t``.
 """
 
@@ -21,7 +21,7 @@ _Changes = tuple[_Ints, _Places, _Floats]
 
 _U = 2.0**-53
 _MOST_ASKED = 16
-"""Signs of one kink that are asked for; where more are open there are ties, mostly."""
+"""Most open signs of one kink that are checked afterwards; more of them mostly come from ties."""
 _SPLIT = 2.0**27 + 1.0
 
 
@@ -34,12 +34,12 @@ def spread(
     changes: _Changes,
     steepness: _Floats,
 ) -> tuple[_Changes, _Ints, _Floats]:
-    """Return the images of changes under a matrix in CSC form, and what is lost in rounding.
+    """Return the images of changes under a matrix in CSC form, and bounds of their rounding.
 
     Parameters
     ----------
     heads, rows, weights : ndarrays
-        Where columns begin, and their entries.
+        The column pointer, and rows and weights of the entries.
     n : int
         Rows of the matrix.
     changes : (indptr, units, amounts)
@@ -96,7 +96,7 @@ def spread(
 
 @njit(cache=True, nogil=True)
 def merge(one: _Changes, other: _Changes, shift: int) -> _Changes:
-    """Return the changes of two values as one, the second behind `shift` entries of the first."""
+    """Return the changes of two values as one, the second after `shift` entries of the first."""
     indptr = one[0] + other[0]
     units, amounts = np.empty(indptr[-1], np.int32), np.empty(indptr[-1])
     for i in range(len(indptr) - 1):
@@ -119,34 +119,34 @@ def bend(
     changes: _Changes,
     knots: _Floats,
 ) -> tuple[int, _Ints, NDArray[np.bool_], _Floats, _Ints, _Changes, _Floats, _Floats]:
-    """Follow the units of a kink from knot to knot; what bounds leave open is as floats say.
+    """Follow the units of a kink from knot to knot; signs that bounds leave open follow the floats.
 
     Parameters
     ----------
     alpha, beta, error : (n,) ndarrays
-        Coefficients on the first piece, which change here, and E.
+        Coefficients on the first piece, which are overwritten, and E.
     slopes : (2, n) ndarray
-        Where units are off and on.
+        Slopes where units are off and on.
     changes : (indptr, units, amounts)
     knots : (4, n_knots) ndarray
-        t, how far it may be off, a and b.
+        t, its error bound, a and b.
 
     Returns
     -------
     n_open : int
-        Zeros of which nothing is known; if there are any, nothing else counts.
+        Zeros about which nothing is known; if there are any, the other results are void.
     asked : (3, n_asked) ndarray of int64
-        Signs that bounds leave open: the knot, or n_knots at the end and -1 at the beginning; the
-        unit; 1 if it is taken to be on, else 0.
+        Signs that bounds leave open: the knot (n_knots for the end, -1 for the beginning); the
+        unit; and 1 if it is taken to be on, otherwise 0.
     first : (n,) ndarray of bool
         Which units are on on the first piece.
     new : (5, n_new) ndarray
-        As `knots`, in no order, and by how much of their own a + b t units change there.
+        As `knots`, in no order, and by how many times their own a + b t the units change there.
     new_units : (n_new,) ndarray of int64
     changes : (indptr, units, amounts)
-        Those of what the kink gives, at the old knots.
+        Changes of the kink's result at the old knots.
     size, steepest : (n,) ndarrays
-        The greatest ``|α| + |β|`` of what the kink gives, and the greatest slope.
+        The greatest ``|α| + |β|`` of the kink's result, and its greatest slope.
     """
     indptr, units, amounts = changes
     n, n_knots = len(alpha), len(indptr) - 1
@@ -170,7 +170,7 @@ def bend(
         now[j] = 1 if first[j] else 0
         steepest[j] = abs(slopes[now[j], j])
         size[j] = steepest[j] * (abs(alpha[j]) + abs(beta[j]))
-    # The last round looks at all units at the end.
+    # The last round examines all units at the end.
     for i in range(n_knots + 1):
         begin, end = (indptr[i], indptr[i + 1]) if i < n_knots else (0, n)
         right, off = (knots[0, i], knots[1, i]) if i < n_knots else (1.0, 0.0)
@@ -236,10 +236,10 @@ def sample(
     Parameters
     ----------
     alpha, beta, error : (n,) ndarrays
-        Coefficients on the first piece, which change here, and E.
+        Coefficients on the first piece, which are overwritten, and E.
     changes : (indptr, units, amounts)
     knots : (4, n_knots) ndarray
-        As `bend` has them.
+        As for `bend`.
     """
     indptr, units, amounts = changes
     n, n_knots = len(alpha), len(indptr) - 1

@@ -30,14 +30,14 @@ def domain_chords(
     Parameters
     ----------
     domain : Domain, or (n_points, d) array_like
-        A box, a polytope, or data, which stand for ``Box.around``. Of a slice: chords in its own
-        coordinates; `AffineSlice.embed` gives inputs of the network.
+        A box, a polytope, or data, which mean ``Box.around(data)``. For a slice the chords are in
+        its own coordinates; `AffineSlice.embed` gives inputs of the network.
     points : (n_points, d) array_like, optional
-        In the domain: each chord goes through one of them, in turn. By default the chords are those
-        of a random walk that goes on from a uniform place on each (hit and run; R. L. Smith,
-        Operations Research 32 (1984)), whose places come to be uniform in the domain.
+        Points of the domain: each chord goes through one of them, in turn. By default the chords
+        are those of a random walk, which continues from a uniform place on each chord (hit and run;
+        R. L. Smith, Operations Research 32 (1984)); its places become uniform in the domain.
     n : int, default 300
-        How many chords.
+        Number of chords.
     seed : int, default 0
 
     Returns
@@ -81,7 +81,7 @@ def domain_chords(
 
 
 def _reach(x: _Floats, directions: _Floats, normals: Any, offsets: _Floats) -> tuple[_Floats, ...]:
-    """Return how far the domain reaches behind points and in front of them."""
+    """Return how far the domain extends backwards and forwards from points along directions."""
     room = offsets - x @ normals.T
     speeds = directions @ normals.T
     with np.errstate(divide="ignore", invalid="ignore"):

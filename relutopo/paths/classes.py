@@ -1,8 +1,9 @@
-"""Where along segments which output is the greatest.
+"""Intervals of segments by their greatest output.
 
 On a piece the outputs are affine, so their maximum is convex: an output that is the greatest at
-both ends of a piece is so on all of it. Elsewhere the changes are zeros of differences of outputs,
-found one after another from the left. What bounds of the outputs leave open is counted.
+both ends of a piece is the greatest on all of it. Otherwise the changes are zeros of differences of
+outputs, found one after another from the left. Comparisons that the error bounds leave open are
+counted.
 """
 
 from __future__ import annotations
@@ -30,10 +31,10 @@ class ClassIntervals:
     segments : (n_intervals,) ndarray of int64
         Ascending.
     starts : (n_intervals,) ndarray of float64
-        Where on its segment each begins; the first at 0.
+        Where each begins on its segment; the first at 0.
     classes : (n_intervals,) ndarray of int64
     n_open : (n,) ndarray of int64
-        Comparisons that the bounds leave open, by segments.
+        Comparisons that the bounds leave open, for each segment.
     """
 
     segments: _Ints
@@ -51,9 +52,9 @@ def class_intervals(
     ----------
     knots : Knots
     equal_outputs : (n_outputs,) ndarray of int64
-        For each output the first one with the same weights, with which it is never compared.
+        For each output the first output with the same weights, with which it is never compared.
     compiled : bool
-        Whether the kernel finds them, which has to be loaded: for many segments.
+        Whether to use the compiled kernel, which must be loaded first: for many segments.
     """
     values, errors = knots.outputs, knots.output_errors
     if values.shape[1] == 1:
@@ -85,7 +86,7 @@ def class_intervals(
     while pieces.size:
         low, high = values[pieces], values[pieces + 1]
         numbers = np.arange(len(pieces))
-        # Differences from the output that is the greatest now, at both ends.
+        # Differences from the current greatest output, at both ends.
         below = low[numbers, now][:, None] - low
         above = high - high[numbers, now][:, None]
         with np.errstate(all="ignore"):
@@ -108,7 +109,7 @@ def _is_close(
 ) -> NDArray[np.bool_]:
     """Whether the order of the next two changes on a piece is open.
 
-    The zero of a difference is off by at most the greatest error over its change, and rounding.
+    The zero of a difference is off by at most the greatest error over its change, plus rounding.
     """
     if zeros.shape[1] == 2:
         return np.zeros(len(pieces), dtype=bool)

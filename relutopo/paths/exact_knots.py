@@ -1,8 +1,8 @@
-"""The knots of one segment in exact rational arithmetic: slow, simple, nothing open.
+"""The knots of one segment in exact rational arithmetic: slow, simple, nothing left open.
 
-The network is restricted to the plane of a and b, u = (s, t) → s a + t b, whose floats are exact;
-the segment is s = 1 - t. Pieces are cut layer by layer. On a piece all values are affine in t with
-integer coefficients, so that zeros are fractions.
+The network is restricted to the plane of a and b by (s, t) → s a + t b, where the floats of a and b
+are taken as exact; the segment is s = 1 - t. Pieces are cut layer by layer. On a piece all values
+are affine in t with integer coefficients, so zeros are fractions.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ class ExactKnots:
     t : list of Fraction
         Knots, strictly ascending, without 0 and 1.
     patterns : (n_pieces, n_neurons) ndarray of bool
-        On the pieces between them.
+        Patterns on the pieces between them.
     meets : list of bool
-        At which knots neurons vanish whose planes differ in the space of all inputs.
+        Whether neurons whose planes differ in the input space vanish together at a knot.
     outputs : (n_pieces + 1, n_outputs) ndarray of float64
-        At 0, the knots themselves and 1, rounded once.
+        At 0, the knots and 1, rounded once.
     class_starts : list of Fraction
-        Where another class begins, the first at 0.
+        Where each class interval begins, the first at 0.
     classes : list of int
     """
 
@@ -98,7 +98,7 @@ def exact_knots(
 
 
 def _at(planes: Integers, t: Fraction) -> Integers:
-    """Return values at t, times a positive factor."""
+    """Return the values of planes at t, times a positive factor."""
     p, q = t.numerator, t.denominator
     values: Integers = (planes[:, 0]) * (q - p) + planes[:, 1] * p + planes[:, 2] * q
     return values
@@ -128,9 +128,9 @@ def _meet(
     left: _Piece,
     right: _Piece,
 ) -> bool:
-    """Whether the neurons that vanish between two pieces have more than one plane between them.
+    """Whether the neurons that vanish between two pieces have more than one plane.
 
-    Neurons that vanish on a whole piece, as those behind dead ones do, have no plane there.
+    Neurons that vanish on a whole piece, such as those behind dead ones, have no plane there.
     """
     vanish = []
     for layer, planes in enumerate(left.maps):
@@ -178,9 +178,9 @@ def _outputs(pieces: list[_Piece], planes: list[Integers], exponent: int) -> NDA
 def _classes(
     pieces: list[_Piece], planes_of_pieces: list[Integers]
 ) -> tuple[list[Fraction], list[int]]:
-    """Return where which output is the greatest, of equal ones the first.
+    """Return where class intervals begin, and their greatest outputs (the first of equal ones).
 
-    A single output is compared with 0, the first.
+    A single output is compared with 0, which counts as the first.
     """
     starts: list[Fraction] = []
     classes: list[int] = []
@@ -198,7 +198,7 @@ def _classes(
 
 
 def _greatest(planes: Integers, left: Fraction, high: Fraction) -> tuple[int, Fraction]:
-    """Return the first output that is greatest just behind a place, and up to where it is."""
+    """Return the first of the outputs greatest just after a place, and where it ceases to be so."""
     values, slopes = _at(planes, left).tolist(), (planes[:, 1] - planes[:, 0]).tolist()
     best = max(range(len(planes)), key=lambda i: (values[i], slopes[i], -i))
     right = high

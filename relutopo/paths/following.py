@@ -1,10 +1,10 @@
-"""How segments are done: compiled kernels, narrower bounds, integers.
+"""How segments are followed: by compiled kernels, then narrower bounds, then integers.
 
-Knots come from floats where bounds allow it (`relutopo.paths.knots`, and where there is much to do
-first from compiled kernels, `relutopo.paths.perceptron_knots` and `relutopo.paths.graph_knots`),
-and from integers elsewhere (`relutopo.paths.exact_knots`), segment by segment.
+Knots come from floats where error bounds allow it: for many segments first from compiled kernels
+(`relutopo.paths.perceptron_knots`, `relutopo.paths.graph_knots`), then from `relutopo.paths.knots`.
+The other segments are computed one by one in integers (`relutopo.paths.exact_knots`).
 
-Invariant: what a way leaves open is done by the next one, or counted as open.
+Invariant: a segment that one method leaves open is passed to the next, or counted as open.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ _Ints = NDArray[np.int64]
 _NUMBERS_AT_ONCE = 2**19
 _FIRST_SEGMENTS = 8
 _WORTH_COMPILING = 2**25
-"""How many segments times squares of neurons are worth loading kernels, or compiling them once."""
+"""From this number of segments times squared neurons on, loading or compiling kernels pays."""
 _BLOCK = 64
-"""Segments that the kernel does at once."""
+"""Segments that the kernel follows in one call."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """What is known of some segments, without 0 and 1, which every segment has.
+    """The results of some segments, without the points 0 and 1, which every segment has.
 
     Attributes
     ----------
@@ -54,11 +54,11 @@ class Part:
         How many neurons switch at each knot.
     neurons : ndarray of int64
     meets : (n_knots,) ndarray of bool
-        Where planes that differ meet.
+        Whether different planes meet at the knot.
     first : (n, ceil(n_neurons / 8)) ndarray of uint8
         Packed pattern on the first piece.
     outputs : (n_knots + 2 n, n_outputs) ndarray
-        At all points, those at the ends included.
+        At all points, the ends included.
     class_counts : (n,) ndarray of int64
         How many class intervals each segment has.
     class_starts, classes : (n_intervals,) ndarrays
@@ -77,21 +77,21 @@ class Part:
 
 
 class Work:
-    """Segments that are being done, and how much was open on them.
+    """Segments to follow, and how much was open on them.
 
     Parameters
     ----------
     network : Network
     starts, ends : (n, d) ndarrays
     exact : bool
-        Whether what bounds leave open is decided in integers.
+        Whether segments that bounds leave open are computed in integers.
     n_threads : int, optional
-        By default as many as there are cores.
+        By default the number of cores.
 
     Attributes
     ----------
     n_uncertain, n_exact, n_open : int
-        As `relutopo.paths.segments.SegmentRecord` has them, once segments are done.
+        As in `relutopo.paths.segments.SegmentRecord`, once all segments are done.
     """
 
     def __init__(
@@ -128,26 +128,26 @@ class Work:
             knots = quick.find(self.starts[block], self.ends[block])
             return block, *self._found(knots, compiled=True)
 
-        # The first block compiles, before there are threads.
+        # The first block compiles the kernels, before threads start.
         yield from self._completed(*work(blocks[0]))
         with threads(self.n_threads) as run:
             for done in run(work, blocks[1:]):
                 yield from self._completed(*done)
 
     def _quick(self) -> PerceptronKnots | GraphKnots | None:
-        """Return what finds most knots in compiled kernels, if anything does."""
+        """Return the finder that uses compiled kernels, if one suits the network."""
         if PerceptronKnots.suits(self.network):
             return PerceptronKnots(self.network)
         return GraphKnots(self.graph) if GraphKnots.suits(self.graph) else None
 
     def _found(self, knots: Knots, *, compiled: bool) -> tuple[Part, _Ints]:
-        """Return segments, and what is open on each."""
+        """Return the results of segments, and the number of open decisions on each."""
         found = class_intervals(knots, self.equal_outputs, compiled=compiled)
         part = _part_of(knots, found.segments, found.starts, found.classes)
         return part, knots.n_open + found.n_open
 
     def _completed(self, block: _Ints, part: Part, n_open: _Ints) -> Iterator[Part]:
-        """Yield a part, with segments that the kernel leaves open done by narrower bounds."""
+        """Yield a part, with segments that the kernel left open redone by narrower bounds."""
         open_ones = np.flatnonzero(n_open)
         if not open_ones.size:
             yield part
@@ -161,7 +161,7 @@ class Work:
         yield _slice(part, done, len(block))
 
     def _slowly(self, numbers: _Ints) -> Iterator[Part]:
-        """Yield segments, as many at once as fit into a bounded memory."""
+        """Yield segments done by narrower bounds, as many at once as a memory limit allows."""
         finder = KnotFinder(self.graph)
         widest = max(self.graph.input_dim, self.graph.n_outputs, *self.graph.layer_sizes, 1)
         first, size, most = 0, _FIRST_SEGMENTS, 2.0
@@ -183,9 +183,9 @@ class Work:
     def _mended(
         self, part: Part, batch: _Ints, open_ones: _Ints, has_knots: NDArray[np.bool_]
     ) -> Iterator[Part]:
-        """Yield a part with the open ones of its segments done in integers.
+        """Yield a part in which open segments are redone in integers.
 
-        Where only classes are open the rest is kept.
+        If only classes are open on a segment, the rest of it is kept.
         """
         done = 0
         for i in open_ones.tolist():
@@ -204,7 +204,7 @@ class Work:
         yield _slice(part, done, len(part.counts)) if done else part
 
     def _exactly(self, segment: int) -> Part:
-        """Return a segment done in integers."""
+        """Return the results of a segment, computed in integers."""
         a, b = self.starts[segment], self.ends[segment]
         found = exact_knots(self.graph, a, b)
         knots, neurons = np.nonzero(found.patterns[1:] != found.patterns[:-1])
@@ -224,7 +224,7 @@ class Work:
 
 
 def as_graph(network: Network) -> GraphNetwork:
-    """Return the network as a graph; `InputError` for one of another kind."""
+    """Return the network as a graph; raise an `InputError` for other kinds of networks."""
     if isinstance(network, GraphNetwork):
         return network
     if isinstance(network, ReluNetwork):
@@ -245,7 +245,7 @@ def _nothing(network: Network) -> Part:
 
 
 def _joined(parts: list[Part]) -> Part:
-    """Return parts one after another, at least one."""
+    """Join one or more parts in order."""
     return Part(
         **{
             name: np.concatenate([getattr(part, name) for part in parts])
@@ -255,12 +255,12 @@ def _joined(parts: list[Part]) -> Part:
 
 
 def indptr_of(counts: _Ints) -> _Ints:
-    """Return where what is counted begins, and where the last one ends."""
+    """Return the index pointer of lists with the given lengths."""
     return freeze(np.concatenate([[0], np.cumsum(counts)]).astype(np.int64))
 
 
 def _part_of(knots: Knots, segments: _Ints, starts: _Floats, classes: _Ints) -> Part:
-    """Return segments without what is at their ends, but for outputs."""
+    """Return the part of some segments: without their end points, except in the outputs."""
     n = len(knots.indptr) - 1
     is_knot = np.ones(len(knots.t), dtype=bool)
     is_knot[knots.indptr[:-1]] = is_knot[knots.indptr[1:] - 1] = False

@@ -1,32 +1,32 @@
-"""The knots of one segment of a graph, from what changes there, by compiled kernels.
+"""The knots of one segment of a graph, from the changes at knots, by compiled kernels.
 
-On a piece every value is α + β t. Where a unit with coefficients a, b switches, at a knot, what
-stands behind it changes by multiples of a + b t, and of images only those entries whose receptive
-fields the unit is in. So of every value there are the coefficients on the first piece, and for each
-knot the entries that change, and their multiples. A node maps both; a kink looks at each of its
-units where it changes, and at the end, and finds a zero in between where the sign is another one. A
-knot costs what the changes behind it cost, not a forward pass.
+On a piece every value is α + β t. At a knot, where a unit with coefficients a, b switches, later
+values change by multiples of a + b t, and in images only the entries whose receptive field contains
+the unit. So for every value we store the coefficients on the first piece, and for each knot the
+entries that change, with their multiples. An affine node maps both. A kink examines each of its
+units wherever it changes, and at the end; where the sign differs from the one before, there is a
+zero in between. A knot costs as much as the changes it causes, not a forward pass.
 
 Bounds
 ------
-Let S_k be the greatest ``|α_k| + |β_k|`` on any piece; behind a kink that of the unit where it has
-each slope. An affine node has ``H_j = Σ_k |w_jk| S_k + |b_j|``, above all its coefficients, which
-change at c_j knots. There m terms w v of the changes v before are added, the sum multiplied by the
-unit's a and b, and both added to the coefficients. So ::
+Let S_k be the greatest ``|α_k| + |β_k|`` on any piece; for the result of a kink it follows from the
+unit's greatest values on the pieces where it has each slope. For an affine node,
+``H_j = Σ_k |w_jk| S_k + |b_j|`` bounds all its coefficients, which change at c_j knots. There m
+terms w v of the changes v of its sources are added up, the sum is multiplied by the unit's a and b,
+and both are added to the coefficients. So ::
 
     E_j = 1.01 Σ_k |w_jk| E_k + 1.02 u ((n_j + 10 + 4 c_j) H_j + Σ (m + 3) (|a| + |b|) Σ |w v|),
 
-where row j has n_j entries, and the sums go over its knots and their terms, bounds
-``|δα_j| + |δβ_j|`` on all pieces.
-Signs, knots and their deviations follow from E as in `relutopo.paths.kernels`; the order of knots
-is certain if it is in the end.
+bounds ``|δα_j| + |δβ_j|`` on all pieces, where row j has n_j entries and the sums run over its
+knots and their terms. Signs, knots and the errors of knots follow from E as in
+`relutopo.paths.kernels`; the order of knots is checked at the end.
 
-A few signs that this leaves open are taken as the floats say, and so is the order of neighbouring
-knots, and asked for afterwards: each is the sign of a unit at a knot, the zero of another one, with
-the pattern that all knots before it leave. There both are computed anew to twice the precision, by
-a forward pass of α and β with that pattern, where a sum of n terms is off by at most
-``8 (n + 4)² u²`` of their absolute values, and compared as fractions. If all are as taken, all is
-certain, by induction over knots. What is open then is done by `relutopo.paths.knots`.
+If this leaves a few signs open, or the order of neighbouring knots, they are taken from the floats
+first and checked afterwards. Each is the sign of a unit at a knot, the zero of another unit, with
+the pattern after all earlier knots. Both units are recomputed to twice the precision, by a forward
+pass of α and β with that pattern, where a sum of n terms is off by at most ``8 (n + 4)² u²`` times
+their absolute values, and compared as fractions. If all signs are confirmed, everything is certain
+by induction over knots. Otherwise `relutopo.paths.knots` follows the segment.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _Changes: TypeAlias = tuple[_Ints, NDArray[np.int32], _Floats]
 _STEP = 4.0
 _LEAST = 1e-290
 _MOST_ASKED = 24
-"""Signs that are asked for along a segment."""
+"""Most open signs along a segment that are checked afterwards."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class _Track:
     error, size : (n,) ndarrays
         E and S.
     changes : (indptr, units, amounts)
-        By knots; see `relutopo.paths.change_kernels`.
+        For each knot; see `relutopo.paths.change_kernels`.
     counts : (n,) ndarray of int64
         At how many knots each entry changes.
     """
@@ -83,18 +83,18 @@ class _Track:
 class GraphKnots:
     """Finds the knots of a graph on a segment.
 
-    Invariant: what is not open is as exact as what `relutopo.paths.knots` finds; of an open segment
-    nothing is known but that it is.
+    Invariant: a segment that is not open is as exact as with `relutopo.paths.knots`; the results of
+    an open segment are void.
 
     Parameters
     ----------
     graph : GraphNetwork
-        One that `suits`.
+        A graph for which `suits` is true.
 
     Attributes
     ----------
     most_segments : int
-        How many can be asked for at once.
+        How many segments can be followed in one call.
 
     Examples
     --------
@@ -137,7 +137,7 @@ class GraphKnots:
         starts, ends : (1, d) ndarrays
             Finite, taken as exact.
         """
-        with np.errstate(all="ignore"):  # what overflows is open
+        with np.errstate(all="ignore"):  # values that overflow are open
             found = self._find(starts[0], ends[0])
         if found is not None:
             return found
@@ -237,7 +237,7 @@ class GraphKnots:
         patterns: dict[int, NDArray[np.bool_]],
         neurons: _Ints,
     ) -> bool:
-        """Whether neurons are on, or off, where that is asked for."""
+        """Whether neurons have the signs that were assumed."""
         for at, pattern in patterns.items():
             values, errors = self._twice(start, end, pattern)
             own = _Line.of(values, errors, neurons[at]) if 0 <= at < len(neurons) else None
@@ -261,7 +261,7 @@ class GraphKnots:
         values : (2, 2, n_neurons) ndarray
             High and low parts of both.
         errors : (n_neurons,) ndarray
-            How far each of both may be off; NaN where something overflows.
+            Error bound of each of both; NaN where something overflows.
         """
         from relutopo.paths.change_kernels import map_twice
 
@@ -322,7 +322,7 @@ class GraphKnots:
 
 @dataclass(frozen=True)
 class _Line:
-    """α + β t as fractions, and how far each of both may be off."""
+    """α + β t as fractions, and an error bound of each of both."""
 
     alpha: Fraction
     beta: Fraction
@@ -330,7 +330,7 @@ class _Line:
 
     @staticmethod
     def of(values: _Floats, errors: _Floats, neuron: int) -> _Line:
-        """Return a neuron's; 0, which decides nothing, if something has overflown."""
+        """Return the line of a neuron; 0, which decides nothing, if something has overflowed."""
         numbers = values[:, :, neuron]
         if not (np.isfinite(numbers).all() and np.isfinite(errors[neuron])):
             return _Line(Fraction(0), Fraction(0), Fraction(1))
@@ -351,13 +351,13 @@ class _Line:
 
 
 def _pattern(first: NDArray[np.bool_], switched: _Ints) -> NDArray[np.bool_]:
-    """Return a pattern behind knots."""
+    """Return the pattern after the knots at which the given neurons have switched."""
     switches: NDArray[np.bool_] = np.bincount(switched, minlength=len(first)) % 2 == 1
     return first ^ switches
 
 
 def _beside(values: list[_Track]) -> _Track:
-    """Return values as one."""
+    """Return several values joined into one."""
     from relutopo.paths.change_kernels import merge
 
     changes, shift = values[0].changes, len(values[0].alpha)
@@ -388,13 +388,13 @@ def _bent(
 
 
 def _with_knots(value: _Track, places: _Ints) -> _Track:
-    """Return a value with knots at which it does not change before those of some numbers."""
+    """Insert knots at which a value does not change, before the knots with the given numbers."""
     indptr, units, amounts = value.changes
     return replace(value, changes=(np.insert(indptr, places, indptr[places]), units, amounts))
 
 
 def _with_turns(changes: _Changes, places: _Ints, turned: _Ints, turns: _Floats) -> _Changes:
-    """Return changes with new knots before those of some numbers, where one unit turns."""
+    """Insert knots at which one unit changes, before the knots with the given numbers."""
     indptr, units, amounts = changes
     counts = np.insert(np.diff(indptr), places, 1)
     at = indptr[places]

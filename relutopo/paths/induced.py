@@ -1,7 +1,7 @@
-"""Facets between regions that segments have met, but crossed nowhere.
+"""Facets between regions that segments meet, but that no segment crosses.
 
-Patterns that differ in one neuron are found by looking them up; that both regions share a facet is
-proved from the walls of one of them, as in `relutopo.search_regions`.
+Pairs of patterns that differ in one neuron are found by lookup. The walls of one region prove that
+both share a facet, as in `relutopo.search_regions`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["InducedEdges", "induced_edges"]
 
 _Ints = NDArray[np.int64]
 _AT_ONCE = 64
-"""Regions whose maps are made together."""
+"""Regions whose maps are computed together."""
 
 
 class InducedEdges(NamedTuple):
@@ -30,7 +30,8 @@ class InducedEdges(NamedTuple):
     edges : (m, 2) ndarray of int64
         Pairs of regions i < j that share a facet.
     n_open : int
-        Pairs whose patterns differ in one neuron, of which it is neither proved nor disproved.
+        Pairs whose patterns differ in one neuron, but for which a facet is neither proved nor
+        disproved.
     """
 
     edges: _Ints
@@ -38,7 +39,7 @@ class InducedEdges(NamedTuple):
 
 
 def induced_edges(known: KnownRegions, edges: _Ints) -> InducedEdges:
-    """Return the facets between known regions that are not among some edges.
+    """Return the facets between known regions that are not among the given edges.
 
     Parameters
     ----------
@@ -60,7 +61,7 @@ def induced_edges(known: KnownRegions, edges: _Ints) -> InducedEdges:
         patterns = unpack_patterns(known.packed_patterns[part], network.n_neurons)
         regions = RegionGeometry.of_patterns(network, sides, domain, patterns)
         for owner, others, region in zip(part, groups[begin:], regions, strict=False):
-            if not region.inradius > 0:  # less than a region: pieces that run along a plane
+            if not region.inradius > 0:  # not a region: pieces that run along a plane
                 n_open += len(others)
                 continue
             walls = region.walls()

@@ -1,26 +1,27 @@
-"""The compiled kernels for perceptrons; importing them loads numba, so import it where it is used.
+"""The compiled kernels for perceptrons; importing them loads numba, so import where needed only.
 
-On a piece every value is α + β t, with coefficients that are kept up to date from knot to knot.
-Where a unit with coefficients a, b switches, all values change by multiples of a + b t: those of
-the next layer by its column of weights, those behind by that column's image under the weights of
-the units that are on there. So there is one vector a knot, not two, and a knot costs a few
-operations a unit in a network of two layers.
+On a piece every value is α + β t, with coefficients that are updated from knot to knot. Where a
+unit with coefficients a, b switches, all later values change by multiples of a + b t: in the next
+layer by the unit's column of weights, in later layers by the image of that column under the weights
+of the units that are on. So there is one vector for each knot, not two, and in a network of two
+layers a knot costs a few operations for each unit.
 
 Bounds
 ------
-Let ``H_j = Σ_k |w_jk| S_k + |b_j|``, where S_k is the greatest ``|α_k| + |β_k|`` that unit k had on
-a piece, 0 if it was never on. All coefficients of unit j stay below H_j, up to roundings, and as
-units that change are on before and after, by at most 2 S_k, all changes of unit j below 2 H_j. So
-what is rounded adds to the errors of both coefficients at most n + 2 times u H_j in the first sums
-of n terms; then 4 times at a knot of the layer before, as a product and a sum are rounded, and
-2 n + 5 times at an older one, where the vector is a sum of n terms itself. Of N in all, ::
+Let ``H_j = Σ_k |w_jk| S_k + |b_j|``, where S_k is the greatest ``|α_k| + |β_k|`` of unit k on any
+piece, 0 if it is never on. Up to rounding, all coefficients of unit j stay below H_j. A unit whose
+output changes is on before and after, and changes by at most 2 S_k, so all changes of unit j stay
+below 2 H_j. Rounding adds to the errors of both coefficients at most (n + 2) u H_j in the first
+sums of n terms; 4 u H_j at a knot of the layer before, where a product and a sum are rounded; and
+(2 n + 5) u H_j at a knot of an older layer, where the vector is itself a sum of n terms. If all of
+these add up to N u H_j, ::
 
     E_j = 1.01 Σ_k |w_jk| E_k + 4 N u H_j
 
 bounds ``|δα_j| + |δβ_j|`` on all pieces, and with it the error of a value at any exact t. At a knot
-that is off by at most τ the value is off by ``|β_j| τ`` more; a zero of α + β t is off by at most
-``E / (|β| - E)``. These bounds are wider than those of `relutopo.paths.knots`; what they leave open
-is done there.
+that is off by at most τ, the value is off by a further ``|β_j| τ``; a zero of α + β t is off by at
+most ``E / (|β| - E)``. These bounds are wider than those of `relutopo.paths.knots`, which follows
+the segments that they leave open.
 """
 
 from __future__ import annotations
@@ -41,9 +42,9 @@ _U = 2.0**-53
 _STEP = 4.0
 _LEAST = 1e-290
 _CHUNK = 64
-"""Units of which the signs are looked at together."""
+"""Units whose signs are examined together."""
 _NARROW = 4
-"""How many times fewer a layer's units are than those before, where sums go along these."""
+"""If a layer has fewer units than those before by this factor, sums run along the latter."""
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
@@ -55,7 +56,7 @@ def _map(
     active: _Ints,
     images: _Floats,
 ) -> None:
-    """Write the images of an even number of vectors; neighbours are zero at the same places.
+    """Write the images of an even number of vectors; pairs of vectors are zero at the same places.
 
     `weights` are transposed, (n_in, n), `rows` are not; `active` has room for n_in numbers.
     """
@@ -113,32 +114,32 @@ def walk(
     Parameters
     ----------
     weights, rows : ndarrays
-        Those of all layers but the first, one after another; `weights` are transposed, (n_in,
+        Weights of all layers but the first, one after another; `weights` are transposed, (n_in,
         n_out), `rows` are not.
     sizes, straight_sizes : ndarrays
-        Absolute values of these.
+        Their absolute values.
     biases : ndarray
     widths : ndarray
         Neurons of each hidden layer, and outputs.
     alpha_0, beta_0, error_0 : (n, widths[0]) ndarrays
         Coefficients of the first layer, and E.
     capacity : int
-        Most knots of a segment; those with more are left open.
+        Largest number of knots of a segment; segments with more are left open.
 
     Returns
     -------
     indptr : (n + 1,) ndarray of int64
         Where the points of each segment begin: 0, the knots, 1.
     t, errors : (n_points,) ndarrays
-        Where they are, and how far knots may be off.
+        Where the points are, and error bounds of the knots.
     neurons : (n_points,) ndarray of int64
-        Which neuron switches there, -1 at the ends.
+        The neuron that switches there, -1 at the ends.
     first : (n, n_neurons) ndarray of bool
         Pattern on the first piece.
     outputs, output_errors : (n_points, n_outputs) ndarrays
     n_open : (n,) ndarray of int64
-        Signs and orders that bounds leave open, by segments; these have their ends only, and the
-        outputs there are 0.
+        Signs and orders that bounds leave open, for each segment; open segments have only their
+        ends, with outputs 0.
     """
     n_segments = len(alpha_0)
     n_layers = len(widths) - 1
@@ -152,20 +153,20 @@ def walk(
     out_t, out_tau = np.empty(room), np.empty(room)
     out_neurons = np.empty(room, np.int64)
     outputs, output_errors = np.empty((room, n_outputs)), np.empty((room, n_outputs))
-    # Of the knots so far, and of those with the next layer's: place, deviation, layer, unit, and
-    # the coefficients of what is added to the unit's output.
+    # For the knots so far, and for these with the knots of the next layer: place, error bound,
+    # layer, unit, and the coefficients that are added to the unit's output.
     t, tau = np.empty((2, capacity)), np.empty((2, capacity))
     layers, units = np.empty((2, capacity), np.int64), np.empty((2, capacity), np.int64)
     own = np.empty((2, capacity, 2))
-    # Of the layer before: α and β on the first piece, then for each knot of earlier layers the
-    # multiples of a + b t by which it changes; their images; of odd ones a row more.
+    # For the layer before: α and β on the first piece, then for each knot of earlier layers the
+    # multiples of a + b t by which it changes; their images; one more row to make them even.
     sources, images = np.empty((capacity + 3, most)), np.empty((capacity + 3, most))
     active = np.zeros(most, np.int64)
     bounds, spread = np.empty((2, most)), np.empty((2, most))
     alpha, beta, error, size = np.zeros(most), np.zeros(most), np.zeros(most), np.zeros(most)
-    # By how much values are beyond their bounds on the side where they were.
+    # By how much values exceed their bounds on the side where they were.
     beyond = np.empty(_CHUNK)
-    # 1 where a neuron is on, else 0; 1 and -1.
+    # 1 where a neuron is on, otherwise 0; the same as 1 and -1.
     on, sign = np.zeros(most), np.zeros(most)
     for s in range(n_segments):
         n_knots, now, w_at, b_at, offset, n_sources = 0, 0, 0, 0, 0, 2
@@ -235,7 +236,7 @@ def walk(
                     base = q
                     for begin in range(0, n, _CHUNK):
                         end = min(begin + _CHUNK, n)
-                        # Indices from 0 on, or each is compared with 0.
+                        # Unsigned indices: signed ones would each be compared with 0.
                         alphas, betas = alpha[begin:end], beta[begin:end]
                         signs, errors = sign[begin:end], error[begin:end]
                         n_kept = 0
@@ -292,7 +293,7 @@ def walk(
                 else:
                     change = images[source]
                     source += 1
-                # Few arrays in each loop, or it is compiled without vectors.
+                # Few arrays in each loop, so that the compiler vectorises it.
                 for j in range(n):
                     alpha[j] += a * change[j]
                     beta[j] += b * change[j]
@@ -347,7 +348,7 @@ def walk(
 def classify(
     indptr: _Ints, t: _Floats, values: _Floats, errors: _Floats
 ) -> tuple[_Ints, _Floats, _Ints, _Ints]:
-    """Return what `relutopo.paths.classes` does of outputs that are all to be compared.
+    """Return the class intervals of `relutopo.paths.classes`, comparing all outputs.
 
     Parameters
     ----------
@@ -393,7 +394,7 @@ def classify(
                     zero = below / (above + below)
                     if not zero > place:
                         continue
-                    # The zero is off by at most the greatest error over its change, and rounding.
+                    # The zero is off by at most the greatest error over its change, plus rounding.
                     error = max(errors[i - 1, j], errors[i, j])
                     error += max(errors[i - 1, now], errors[i, now])
                     off = 4 * error / abs(above + below) + 8 * _U
@@ -421,7 +422,7 @@ def classify(
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _area(y: float, square: float) -> float:
-    """Return F(y), of δ²."""
+    """Return F(y) for a given δ²."""
     bend = square * math.asinh(y / math.sqrt(square)) if square > 0.0 else 0.0
     return (y * math.sqrt(y * y + square) + (bend if math.isfinite(bend) else 0.0)) / 2.0
 
@@ -430,7 +431,7 @@ def _area(y: float, square: float) -> float:
 def departures(
     t: _Floats, outputs: _Floats, indptr: _Ints, small: float, nodes: _Floats, shares: _Floats
 ) -> tuple[_Floats, _Floats]:
-    """Return mean distances from the chord, and lengths of ways; see `relutopo.paths.measures`.
+    """Return mean distances from the chord, and path lengths; see `relutopo.paths.measures`.
 
     Parameters
     ----------
@@ -438,7 +439,7 @@ def departures(
     outputs : (n_points, k) ndarray
     indptr : (n + 1,) ndarray of int64
     small : float
-        Steps that are smaller, as a share of the lengths at both ends, are integrated by nodes.
+        Smaller steps, relative to the lengths at both ends, are integrated by quadrature.
     nodes, shares : ndarrays
         Nodes and weights on [-1, 1].
     """
@@ -464,7 +465,7 @@ def departures(
             high, alpha = math.sqrt(high), math.sqrt(step)
             if alpha > small * (low + high):
                 p = inner / alpha
-                # Where δ is lost in rounding it adds nothing.
+                # If δ is lost in rounding, it contributes nothing.
                 square = max(low * low - p * p, 0.0)
                 mean = (_area(p + alpha, square) - _area(p, square)) / alpha
             else:

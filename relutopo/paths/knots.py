@@ -1,33 +1,33 @@
 """The knots of many segments at once, in floats with bounds.
 
-On a segment x(t) = (1-t) a + t b every value of a network is affine in t between knots: the places
-where a neuron of an earlier layer changes its sign. Layer by layer, values are known at the knots
-so far and at both ends; a neuron with different signs at neighbouring points has one zero between
-them, a new knot; there every value that is still needed is interpolated, for it is affine there.
-So the work is a forward pass at each knot, or less, for any network of affine maps and kinks.
+On a segment x(t) = (1-t) a + t b every value of a network is affine in t between *knots*, where a
+neuron of an earlier layer changes its sign. Layer by layer, values are known at the knots so far
+and at both ends. A neuron with different signs at neighbouring points has one zero between
+them, a new knot; every value that is still needed is affine there and is interpolated. So the work
+is at most a forward pass at each knot, for any network of affine maps and kinks.
 
 Bounds
 ------
-Let v_0, v_1 be the computed values at neighbouring points, off from the exact ones at the exact
-knots by at most e_0, e_1. A neuron with certain, opposite signs there vanishes at the fraction
-``λ = |z_0| / (|z_0| + |z_1|)`` of the way, which is off by at most ::
+Let v_0, v_1 be the computed values at neighbouring points, which differ from the exact values at
+the exact knots by at most e_0, e_1. A neuron with certain, opposite signs there vanishes at the
+fraction ``λ = |z_0| / (|z_0| + |z_1|)`` of the piece, which is off by at most ::
 
     δ = max(e_0, e_1) / (|z_0| + |z_1| - e_0 - e_1) + 4 u.
 
-There any affine value is v_0 + λ (v_1 - v_0), off by at most ::
+Any affine value there is v_0 + λ (v_1 - v_0), off by at most ::
 
     max(e_0, e_1) + δ |v_1 - v_0| + 4 u (|v_0| + |v_1|),
 
-the neuron's own value is zero, exactly. Affine maps and kinks add what they add in
-`relutopo.networks.graph`; behind a unit that is off for certain nothing is uncertain. A sign is
-*open* if its value is within its bound, but not both are zero; the order of two knots is open if
-their λ ± δ overlap. If nothing of a segment is open, then by induction over layers its knots are
-the exact ones, in the exact order.
+and the neuron's own value is exactly zero. Affine maps and kinks add errors as in
+`relutopo.networks.graph`; a unit that is certainly off passes on no error. A sign is *open* if its
+value is within its bound, unless both are zero; the order of two knots is open if their λ ± δ
+overlap. If nothing on a segment is open, then by induction over layers its knots are the exact
+ones, in the exact order.
 
-That several neurons vanish together is certain in two ways only: they are twins
-(`relutopo.paths.twins`), or a value is zero because all that it is made of is, or because it
-compares what is alike (`relutopo.paths.alike`). In all these ways they vanish on one plane, or
-everywhere. Where different planes meet on a segment something is open.
+Only in these cases is it certain that several neurons vanish together: they are twins
+(`relutopo.paths.twins`), or a value is zero because all its terms are, or because it is a
+difference of alike entries (`relutopo.paths.alike`). Then they vanish on one plane, or everywhere.
+Where different planes meet on a segment, something is open.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ __all__ = ["KnotFinder", "Knots"]
 _Floats: TypeAlias = NDArray[np.float64]
 _Ints: TypeAlias = NDArray[np.int64]
 _Value: TypeAlias = tuple[_Floats, _Floats]
-"""A value at each point, and bounds of how far it is off."""
+"""A value at each point, and bounds of its errors."""
 
 _UNDERFLOW = 2.0**-600
 _LOST = 2.0**-1000
 _TIME = -1
-"""The number under which t stands among the values of the graph."""
+"""The number of t among the values of the graph."""
 
 
 @dataclass(frozen=True)
@@ -65,14 +65,14 @@ class Knots:
     indptr : (n + 1,) ndarray of int64
         Where the points of each segment begin.
     t, t_errors : (n_points,) ndarrays
-        Where they are, and how far that may be off.
+        Where the points are, and error bounds of that.
     outputs, output_errors : (n_points, n_outputs) ndarrays
     first : (n, n_neurons) ndarray of bool
         The pattern on the first piece of each segment.
     points, neurons : (n_switches,) ndarrays of int64
         Which neuron switches at which point; sorted by points, then neurons.
     n_open : (n,) ndarray of int64
-        Signs and orders that the bounds leave open, by segments.
+        Signs and orders that the bounds leave open, for each segment.
     """
 
     indptr: _Ints
@@ -114,7 +114,7 @@ class KnotFinder:
         starts, ends : (n, d) ndarrays
             Finite, taken as exact.
         """
-        with np.errstate(all="ignore"):  # what overflows is open
+        with np.errstate(all="ignore"):  # values that overflow are open
             return self._find(starts, ends)
 
     def _find(self, starts: _Floats, ends: _Floats) -> Knots:
@@ -173,9 +173,9 @@ class KnotFinder:
         segment: _Ints,
         zeros: list[dict[int, _Ints]],
     ) -> None:
-        """Add the targets to the values, and drop what nothing needs any more.
+        """Add the targets to the values, and drop values that are no longer needed.
 
-        `zeros` has, by segments and values, which entries are zero for certain.
+        For each segment, `zeros` tells which entries of which values are certainly zero.
         """
         for number in self.graph.ancestors(targets, known=values):
             node = self.graph.nodes[number - 1]
@@ -214,7 +214,7 @@ class KnotFinder:
         clear = fractions[:-1] + deviations[:-1] < fractions[1:] - deviations[1:]
         close = np.flatnonzero((pieces[:-1] == pieces[1:]) & ~clear)
         _count(n_open, segment[pieces[close]], np.ones(len(close), dtype=np.int64))
-        # Where neurons vanish at knots of others they may be on at one side alone.
+        # Neurons that vanish at knots of others may be on at one side only.
         own = signs[:, twins.place] * twins.signs
         inner = np.flatnonzero(inside[:-1] & inside[1:]) + 1
         rows, units = np.nonzero(own[inner] == 0)
@@ -229,7 +229,7 @@ class KnotFinder:
     def _set_zero(
         self, layer: int, found: _Switches, values: dict[int, _Value], new: _Ints
     ) -> None:
-        """Write that neurons vanish at their own knots."""
+        """Set neurons to zero at their own knots."""
         owners, units = _owners(found.units, self.twins[layer])
         for number, size, start in self.graph.targets(layer):
             here = (units >= start) & (units < start + size)
@@ -244,9 +244,9 @@ class _Switches:
     Attributes
     ----------
     pieces, units : (n_new,) ndarrays of int64
-        After which point a new knot comes, and which chosen unit's; sorted.
+        The point after which each new knot comes, and the chosen unit that switches; sorted.
     fractions, deviations : (n_new,) ndarrays of float64
-        Where on the piece.
+        Where on the piece, and error bounds.
     old_points, old_units : ndarrays of int64
         Knots of earlier layers at which units switch as well.
     first : (n, n_l) ndarray of bool
@@ -311,7 +311,7 @@ def _with_points(value: _Value, found: _Switches, moved: _Ints, new: _Ints) -> _
 
 
 def _positions(pieces: _Ints, n_points: int) -> _Ints:
-    """Return where old points come to stand when each new one is put behind its piece's start.
+    """Return the new positions of old points when each new point is put after its piece's start.
 
     Examples
     --------
@@ -323,7 +323,7 @@ def _positions(pieces: _Ints, n_points: int) -> _Ints:
 
 
 def _owners(places: _Ints, twins: Twins) -> tuple[_Ints, _Ints]:
-    """Return for new knots of chosen units all pairs of a knot and a unit that is a multiple."""
+    """Return for new knots of chosen units all pairs of a knot and a multiple of its unit."""
     if len(twins.chosen) == len(twins.place):
         return np.arange(len(places)), places
     units = np.argsort(twins.place, kind="stable")

@@ -1,13 +1,14 @@
 """Numbers of single segments, exact on each piece.
 
 On a piece the outputs f are affine in t, and so is their difference g from the chord between both
-ends of the segment. With g_0, g_1 at the ends of a piece, α = |g_1 - g_0|, the line through g_0 and
-g_1 at distance δ from 0, and y the place along it, from p to p + α, the mean of |g| is ::
+ends of the segment. Let g_0, g_1 be its values at the ends of the piece, α = |g_1 - g_0|, δ the
+distance of the line through g_0 and g_1 from 0, and y the position along this line, which runs from
+p to p + α. Then the mean of |g| is ::
 
     (F(p + α) - F(p)) / α,    F(y) = (y sqrt(y² + δ²) + δ² asinh(y / δ)) / 2.
 
-Where α is small beside |g|, so that the difference would cancel, |g| is smooth, and five nodes of
-Gauss and Legendre integrate it to the last digits.
+If α is small against |g|, the difference would cancel; but then |g| is smooth, and Gauss-Legendre
+quadrature with five nodes integrates it to the last digits.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ _SMALL = 1e-3
 _NODES, _SHARES = np.polynomial.legendre.leggauss(5)
 _POINTS_AT_ONCE = 2**13
 _WORTH_COMPILING = 2**22
-"""How many numbers are worth loading the kernel, or compiling it once."""
+"""From this amount of numbers on, loading or compiling the kernel pays."""
 
 
 def mean_lengths(starts: _Floats, ends: _Floats) -> _Floats:
-    """Return the mean length of vectors that go in a straight line from one to another.
+    """Return the mean length of a vector that moves in a straight line from one to another.
 
     Parameters
     ----------
@@ -48,7 +49,7 @@ def mean_lengths(starts: _Floats, ends: _Floats) -> _Floats:
     for node, weight in zip(_NODES.tolist(), _SHARES.tolist(), strict=True):
         means[flat] += weight / 2 * _lengths(starts[flat] + (1 + node) / 2 * step[flat])
     p = np.einsum("nk,nk->n", starts, step)[bent] / alpha[bent]
-    # Where δ is lost in rounding it adds nothing.
+    # If δ is lost in rounding, it contributes nothing.
     delta = np.sqrt(np.maximum(low[bent] ** 2 - p**2, 0.0))
     q = p + alpha[bent]
     means[bent] = (_integral(q, delta) - _integral(p, delta)) / alpha[bent]
@@ -69,7 +70,7 @@ def _integral(y: _Floats, delta: _Floats) -> _Floats:
 
 
 def departures(t: _Floats, outputs: _Floats, indptr: _Ints) -> tuple[_Floats, _Floats]:
-    """Return ∫ |f(x(t)) - chord(t)| dt of each segment, and the length of the way of its outputs.
+    """Return ∫ |f(x(t)) - chord(t)| dt of each segment, and the length of the path of its outputs.
 
     Parameters
     ----------
@@ -93,7 +94,7 @@ def departures(t: _Floats, outputs: _Floats, indptr: _Ints) -> tuple[_Floats, _F
     n = len(indptr) - 1
     found = [np.empty((2, 0))]
     first = 0
-    while first < n:  # few at once, which stay in caches
+    while first < n:  # few at once, so that they stay in caches
         last = int(np.searchsorted(indptr, indptr[first] + _POINTS_AT_ONCE, side="right")) - 1
         last = min(max(last, first + 1), n)
         part = slice(indptr[first], indptr[last])
@@ -114,12 +115,12 @@ def _departures(t: _Floats, outputs: _Floats, indptr: _Ints) -> _Floats:
 
 
 def _pieces(indptr: _Ints) -> _Ints:
-    """Return after which points there is a piece."""
+    """Return the points after which there is a piece."""
     return np.setdiff1d(np.arange(indptr[-1]), indptr[1:] - 1, assume_unique=True)
 
 
 def _sums(amounts: _Floats, indptr: _Ints) -> _Floats:
-    """Return sums over the pieces of each segment, of which there is always one."""
+    """Return sums over the pieces of each segment; every segment has at least one."""
     n = len(indptr) - 1
     if not n:
         return np.empty(0)

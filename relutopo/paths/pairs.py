@@ -1,4 +1,4 @@
-"""Which points segments join."""
+"""Pairs of points for segments to join."""
 
 from __future__ import annotations
 
@@ -34,10 +34,11 @@ def segment_pairs(
     labels : (n_points,) array_like, optional
         For "within" and "between".
     kind : {"random", "nearest", "within", "between"}
-        Random pairs of all points; the pairs of each point and its nearest other one, the shortest
-        first; random pairs of points with the same label, or with different ones.
+        "random": random pairs of all points. "nearest": each point and its nearest other one, the
+        shortest pairs first. "within", "between": random pairs of points with the same label, or
+        with different ones.
     n : int, default 1000
-        How many at most: all there are, if these are not more.
+        Largest number of pairs; all pairs, if there are no more.
     seed : int, default 0
 
     Returns
@@ -102,7 +103,7 @@ def _nearest(x: NDArray[np.float64]) -> NDArray[np.int64]:
     found = KDTree(x).query(x, k=2)
     distances, others = np.asarray(found[0]), np.asarray(found[1])
     own = np.arange(len(x))
-    # Of points at one place either may come first.
+    # Of two points at one place, either may come first.
     column = np.where(others[:, 0] == own, 1, 0)
     pairs = np.sort(np.stack([own, others[own, column]], axis=1), axis=1).astype(np.int64)
     pairs, first = np.unique(pairs, axis=0, return_index=True)

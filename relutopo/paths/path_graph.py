@@ -1,11 +1,11 @@
 """The graph of the regions that segments meet.
 
-Its nodes are activation patterns on pieces of segments, its edges knots at which planes of one kind
-are crossed: there both regions share a facet. Where planes that differ meet there is no edge.
+Its nodes are the activation patterns on pieces of segments, its edges the knots at which a single
+plane is crossed: there both regions share a facet. Where different planes meet there is no edge.
 
-Invariants: node i is that of row i of ``graph.regions.packed_patterns``, in lexicographic order of
-rows; the graph is part of the dual graph of the whole decomposition, but for pieces that lie within
-a plane, of whose neuron they say "inactive".
+Invariants: node i belongs to row i of ``graph.regions.packed_patterns``, whose rows are in
+lexicographic order; the graph is a subgraph of the dual graph of the whole decomposition, except
+for pieces that lie within a plane, on which its neuron counts as inactive.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from relutopo.system.memory import in_words
 __all__ = ["Contracted", "PathGraph", "path_graph"]
 
 _BUNDLE = 0.5
-"""With so many new regions a piece, paths hardly meet outside the data."""
+"""With more distinct regions than this per piece, paths hardly meet outside the data."""
 
 
 class Contracted(NamedTuple):
@@ -44,10 +44,10 @@ class Contracted(NamedTuple):
     Attributes
     ----------
     nodes : (n,) ndarray of int64
-        Those of the path graph that are left, ascending.
+        The remaining nodes of the path graph, ascending.
     conductances : (n, n) sparse array
-        Symmetric: 1 over the number of facets on a chain between two nodes; chains side by side add
-        up.
+        Symmetric: 1 over the number of facets on a chain between two nodes, summed over parallel
+        chains.
     """
 
     nodes: NDArray[np.int64]
@@ -56,7 +56,7 @@ class Contracted(NamedTuple):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class PathGraph(Frozen, Shown):
-    """What segments have seen of the dual graph.
+    """The part of the dual graph that segments meet.
 
     Attributes
     ----------
@@ -69,14 +69,13 @@ class PathGraph(Frozen, Shown):
     ends : (n_segments, 2) ndarray of int64
         The nodes in which each segment begins and ends.
     n_meetings : int
-        Knots without an edge, at which planes that differ meet.
+        Knots without an edge, at which different planes meet.
     n_induced : int
         Edges that no segment crosses, see `path_graph`; their `crossings` are 0.
     n_open : int
-        Pairs of regions that differ in one neuron, of which it stays open whether they share a
-        facet.
+        Pairs of regions that differ in one neuron, for which it is open whether they share a facet.
     status : {"certified", "uncertified"}
-        That of the segments.
+        Status of the segments.
     """
 
     graph: DualGraph
@@ -93,7 +92,7 @@ class PathGraph(Frozen, Shown):
 
     @property
     def distinct_share(self) -> float:
-        """Regions over pieces: near 1 it is a bundle of paths that meet at the data alone."""
+        """Regions over pieces: near 1, paths meet only at the data, so the graph is a bundle."""
         return float(self.graph.n_nodes / max(1, self.visits.sum()))
 
     @property
@@ -120,17 +119,17 @@ class PathGraph(Frozen, Shown):
         Parameters
         ----------
         points : (n, d) array_like
-            A sample of its own, not the ends of the segments.
+            A separate sample, not the ends of the segments.
         """
         return float(np.mean(self.graph.locate(points) >= 0))
 
     def contracted(self, keep: ArrayLike | None = None) -> Contracted:
-        """Return the graph without nodes of degree 2, by the law of conductors in series.
+        """Return the graph without nodes of degree 2, by the series law for conductances.
 
         Parameters
         ----------
         keep : (n,) array_like of int, optional
-            Nodes that stay whatever their degree; by default those where segments begin and end.
+            Nodes that stay whatever their degree; by default those in which segments begin and end.
 
         Examples
         --------
@@ -159,7 +158,7 @@ class PathGraph(Frozen, Shown):
         within = edges[inner.all(axis=1)]
         links = sparse.coo_array((np.ones(len(within)), (within[:, 0], within[:, 1])), shape=(n, n))
         chain_of = connected_components(links, directed=False)[1]
-        # Every chain of inner nodes is left by two edges, unless it is a cycle by itself.
+        # Two edges leave every chain of inner nodes, unless it is a cycle by itself.
         leaving = edges[inner.any(axis=1) & ~inner.all(axis=1)]
         outer = np.where(stays[leaving[:, 0]], leaving[:, 0], leaving[:, 1])
         chain = chain_of[np.where(stays[leaving[:, 0]], leaving[:, 1], leaving[:, 0])]
@@ -186,21 +185,22 @@ def path_graph(found: Segments, *, induced: bool = False) -> PathGraph:
     Parameters
     ----------
     found : Segments
-        What `relutopo.segments` gives.
+        From `relutopo.segments`.
     induced : bool, default False
-        Whether to join known regions that share a facet which no segment crosses, too: those whose
-        patterns differ in one neuron, where the walls of one of them prove it. Segments between
-        data points need it for partitions; in many dimensions there are hardly any.
+        Whether to join also known regions that share a facet which no segment crosses: regions
+        whose patterns differ in one neuron, where the walls of one prove the facet. For partitions,
+        segments between data points need this; in many dimensions there are hardly any such facets.
 
     Returns
     -------
     PathGraph
-        Its `graph` goes wherever a dual graph goes, to `relutopo.fiedler_partition` for example.
+        Its `graph` can be used wherever a dual graph can, for example in
+        `relutopo.fiedler_partition`.
 
     Raises
     ------
     InputError
-        If no segments are given.
+        If `found` is not `Segments`.
 
     Examples
     --------

@@ -2,7 +2,7 @@
 
 S, the scale of the outputs, is the root of the mean square distance of the outputs at the points
 from their mean. *Same* and *different* are pairs of points with equal and with different labels;
-what is said of a pair is a mean over pairs.
+numbers of pairs are means over pairs.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ COLUMNS_OF_PATHS = (
     Column(
         "variation_diff",
         "1",
-        "length of the way of the outputs along a segment over their displacement, with "
+        "length of the path of the outputs along a segment over their displacement, with "
         "different labels; at least 1",
     ),
     Column(
@@ -83,7 +83,7 @@ COLUMNS_OF_PATHS = (
         "root of the sum of the squares of all weights and biases, those of a convolution counted "
         "once; a control; NaN for a graph whose parameters are not known, such as one of ONNX",
     ),
-    Column("n_open", "segments", "segments on which something is not certain"),
+    Column("n_open", "segments", "segments on which something is uncertain"),
 )
 """What `path_signatures` gives."""
 _NUMBERS_AT_ONCE = 2**22
@@ -101,7 +101,7 @@ def path_signatures(
     exact: bool | None = None,
     n_threads: int | None = None,
 ) -> dict[str, Any]:
-    """Say in a few numbers how a network behaves between training points.
+    """Return a few numbers that tell how a network behaves between training points.
 
     Parameters
     ----------
@@ -109,16 +109,16 @@ def path_signatures(
         See `relutopo.as_network`.
     points : (n_points, ...) array_like
     labels : (n_points,) array_like
-        Whole numbers of outputs, or as many other labels as there are outputs, which stand for
-        these in ascending order; a single output is for two labels, positive for the second.
+        Numbers of outputs, or as many other labels as there are outputs, which correspond to the
+        outputs in ascending order; a single output is for two labels, positive for the second.
     n : int, default 600
-        Pairs with equal labels, and as many with different ones, at most.
+        Largest number of pairs with equal labels, and of pairs with different labels.
     seed : int, default 0
         Of the choice of pairs.
     exact : bool, optional
         See `relutopo.segments`.
     n_threads : int, optional
-        By default as many as there are cores; the numbers are the same.
+        By default the number of cores; the results do not depend on it.
 
     Returns
     -------
@@ -128,8 +128,8 @@ def path_signatures(
     Raises
     ------
     InputError
-        If there are no labels, they do not fit the points or the outputs, or no two points have
-        equal or different ones.
+        If there are no labels, they do not fit the points or the outputs, or there is no pair with
+        equal labels or none with different labels.
 
     Examples
     --------
@@ -164,7 +164,7 @@ def path_signatures(
 
 
 def _of_segments(found: Segments, is_same: NDArray[np.bool_], scale: float) -> dict[str, float]:
-    """Return the numbers that come from segments."""
+    """Return the numbers that are computed from segments."""
     changes, crossings, hamming = found.n_class_changes, found.n_crossings, found.hamming_distances
     departures, lengths = found.departures, float(found.lengths.sum())
     first = found.first_class_changes[~is_same]

@@ -17,26 +17,26 @@ __all__ = ["PerceptronKnots"]
 _Floats = NDArray[np.float64]
 _LEAST = 1e-290
 _MOST_NUMBERS = 2**24
-"""Of the kernel's own, in each thread."""
+"""Bytes of the kernel's own arrays in each thread."""
 _MOST_OUTPUTS = 2**22
-"""Numbers that it returns at once."""
+"""Numbers that the kernel returns from one call."""
 
 
 class PerceptronKnots:
     """Finds the knots of a perceptron with hidden layers on segments.
 
-    Invariant: what is not open is as exact as what `relutopo.paths.knots` finds; of open segments
-    nothing is known but that they are.
+    Invariant: a segment that is not open is as exact as with `relutopo.paths.knots`; the results of
+    an open segment are void.
 
     Parameters
     ----------
     network : ReluNetwork
-        One that `suits`.
+        A network for which `suits` is true.
 
     Attributes
     ----------
     most_segments : int
-        How many should be asked for at once.
+        How many segments to follow in one call.
 
     Examples
     --------
@@ -80,7 +80,8 @@ class PerceptronKnots:
         with np.errstate(all="ignore"):
             low, high = starts @ weight.T + bias, ends @ weight.T + bias
             step = high - low
-            # The error of the coefficients is at most twice that at the start and that at the end.
+            # The error of the coefficients is at most twice the error at the start plus that at the
+            # end.
             heights = (2 * np.abs(starts) + np.abs(ends)) @ sizes + 3 * np.abs(bias)
             errors = rounding * heights + 8 * UNIT_ROUNDOFF * (np.abs(low) + np.abs(step)) + _LEAST
         indptr, t, t_errors, neurons, first, outputs, output_errors, n_open = walk(
@@ -102,5 +103,5 @@ class PerceptronKnots:
 
 
 def _capacity(network: Network) -> int:
-    """Return how many knots of a segment there is room for."""
+    """Return the largest number of knots of a segment for which there is room."""
     return 64 + 2 * network.n_neurons

@@ -1,6 +1,6 @@
-"""Segments of the input space, with all that a network does along them.
+"""Segments of the input space, and the behaviour of a network along them.
 
-How they are done stands in `relutopo.paths.following`.
+`relutopo.paths.following` says how they are computed.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ _Floats = NDArray[np.float64]
 _Ints = NDArray[np.int64]
 
 _LEAST = 2.0**-300
-"""Coordinates that are not zero are not smaller, as weights."""
+"""Non-zero coordinates must not be smaller, like weights."""
 
 
 @dataclass(frozen=True)
 class SegmentRecord:
-    """How the knots of segments came about.
+    """How the knots of segments were computed.
 
     Attributes
     ----------
@@ -51,9 +51,9 @@ class SegmentRecord:
     n_uncertain : int
         Signs, orders of knots and comparisons of outputs that error bounds left open.
     n_exact : int
-        Segments that were therefore done again in integers.
+        Segments that were therefore recomputed in integers.
     n_open : int
-        Segments of which something is open: 0 if certified.
+        Segments on which something is open: 0 if certified.
     seconds : float
         Wall-clock time.
     """
@@ -67,11 +67,11 @@ class SegmentRecord:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Segments(Frozen, Shown):
-    """What a network does along segments x(t) = (1-t) a + t b.
+    """The behaviour of a network along segments x(t) = (1-t) a + t b.
 
-    A *knot* is a t, 0 < t < 1, at which neurons switch; between knots lie *pieces*. Knots of
-    segment i stand at ``indptr[i]:indptr[i + 1]``, those of its points, the knots and both ends,
-    at ``indptr[i] + 2 * i`` and so on.
+    A *knot* is a t, 0 < t < 1, at which neurons switch; between knots lie *pieces*. The knots of
+    segment i are at ``indptr[i]:indptr[i + 1]``; its *points*, which are the knots and both ends,
+    begin at ``indptr[i] + 2 * i``.
 
     Attributes
     ----------
@@ -79,9 +79,9 @@ class Segments(Frozen, Shown):
     starts, ends : (n, d) ndarrays of float64
         a and b, taken as exact.
     pairs : (n, 2) ndarray of int64 or None
-        Their numbers among the points that were given.
+        The numbers of their ends among the given points.
     n_points : int or None
-        How many points these are.
+        How many points were given.
     indptr : (n + 1,) ndarray of int64
     t : (n_knots,) ndarray of float64
         Ascending on each segment; equal where floats cannot tell knots apart.
@@ -90,8 +90,8 @@ class Segments(Frozen, Shown):
     neurons : ndarray of int64
         Ascending at each knot; see `Network.names_of` for layers and units.
     meets : (n_knots,) ndarray of bool
-        Where planes that differ meet: there the segment goes through a lower face of the
-        decomposition of the input space, not through the inside of a facet.
+        Where different planes meet: there the segment goes through a face of lower dimension, not
+        through the interior of a facet.
     first_patterns : (n, ceil(n_neurons / 8)) ndarray of uint8
         Packed pattern on the first piece of each segment.
     outputs : (n_knots + 2 n, n_outputs) ndarray of float64
@@ -99,9 +99,9 @@ class Segments(Frozen, Shown):
     class_indptr : (n + 1,) ndarray of int64
         Where the class intervals of each segment begin.
     class_starts : ndarray of float64
-        Where on its segment each interval begins, 0 for the first one.
+        Where each interval begins on its segment, 0 for the first one.
     classes : ndarray of int64
-        The greatest output on each interval, of equal ones the first. Of a network with one
+        The greatest output on each interval, the first of equal ones. For a network with one
         output f, 1 where f > 0, otherwise 0.
     record : SegmentRecord
 
@@ -166,7 +166,7 @@ class Segments(Frozen, Shown):
 
     @cached_property
     def first_class_changes(self) -> _Floats:
-        """Where the class changes first along each segment; NaN where it does not."""
+        """Where the class first changes along each segment; NaN if it does not."""
         changes = self.n_class_changes > 0
         first = np.full(len(self), np.nan)
         first[changes] = self.class_starts[self.class_indptr[:-1][changes] + 1]
@@ -193,7 +193,7 @@ class Segments(Frozen, Shown):
 
     @property
     def variations(self) -> _Floats:
-        """Length of the way of the outputs along each segment, exact from the knots."""
+        """Length of the path of the outputs along each segment, exact from the knots."""
         return self._means_and_ways[1]
 
     @property
@@ -212,17 +212,18 @@ class Segments(Frozen, Shown):
         return freeze(means), freeze(ways)
 
     def table(self, labels: ArrayLike | None = None) -> pd.DataFrame:
-        """Return what is known of each segment, one row each; ``rt.columns`` explains the columns.
+        """Return a table with a row for each segment; ``rt.columns`` explains the columns.
 
         Parameters
         ----------
         labels : (n_points,) array_like, optional
-            Of the points whose pairs the segments join.
+            Labels of the points whose pairs the segments join.
 
         Raises
         ------
         InputError
-            If there are labels but no pairs, or not as many as points.
+            If labels are given but the segments are not from pairs, or there are not as many labels
+            as points.
         MissingExtraError
             If pandas is not installed.
 
@@ -262,12 +263,12 @@ class Segments(Frozen, Shown):
         Parameters
         ----------
         labels : (n_points,) array_like
-            Of the points whose pairs the segments join.
+            Labels of the points whose pairs the segments join.
 
         Raises
         ------
         InputError
-            If there are no pairs, or not as many labels as points.
+            If the segments are not from pairs, or there are not as many labels as points.
         """
         codes = as_labels(labels).codes
         if self.pairs is None or self.n_points is None or len(codes) != self.n_points:
@@ -285,7 +286,7 @@ class Segments(Frozen, Shown):
         return check_integer("segment", segment, 0, len(self) - 1, remedy=remedy)
 
     def t_of(self, segment: int) -> _Floats:
-        """Return t at the points of a segment: 0, its knots, 1; from 0 to 1 along its length."""
+        """Return t at the points of a segment: 0, its knots, and 1."""
         segment = self._number(segment)
         knots = self.t[self.indptr[segment] : self.indptr[segment + 1]]
         return np.concatenate([[0.0], knots, [1.0]])
@@ -320,25 +321,25 @@ def segments(
     pairs: ArrayLike | None = None,
     exact: bool | None = None,
 ) -> Segments:
-    """Follow a network along segments between points, in any number of inputs.
+    """Follow a network along segments between points, for any number of inputs.
 
     Parameters
     ----------
     model : torch.nn.Module, Network, state dict, path, or pair (weights, biases)
         See `relutopo.as_network`.
     points : (n, ...) array_like
-        Where segments begin; inputs of a module in its shape or flat. Not zero and smaller than
-        2^-300 is no coordinate.
+        Where segments begin; inputs of a module in its shape or flat. Coordinates must be zero or
+        at least 2^-300 in absolute value.
     ends : (n, ...) array_like, optional
         Where they end.
     pairs : (m, 2) array_like of int, optional
         Instead of `ends`: segments from ``points[i]`` to ``points[j]`` for each (i, j), see
         `relutopo.segment_pairs`.
     exact : bool, optional
-        Whether segments of which error bounds leave something open are done again in integers. By
-        default those of perceptrons are: one of a convolutional network can take minutes, and
-        images with many equal pixels leave something open on most of them. What stays open is
-        counted in the record.
+        Whether segments on which error bounds leave something open are recomputed in integers. By
+        default this is done for perceptrons only: a single segment of a convolutional network can
+        take minutes, and images with many equal pixels leave something open on most segments. The
+        record counts the segments that stay open.
 
     Returns
     -------
@@ -380,7 +381,7 @@ def segments(
 
 
 def is_exact(wanted: bool | None, network: Network) -> bool:
-    """Return whether what bounds leave open on segments is decided in integers."""
+    """Return whether segments that bounds leave open are recomputed in integers."""
     if wanted is None:
         return isinstance(network, ReluNetwork)
     return check_flag("exact", wanted, remedy="leave it out for integers with perceptrons only")
@@ -399,7 +400,7 @@ def follow(
     exact: bool | None,
     n_threads: int | None = None,
 ) -> Segments:
-    """Return the segments of pairs of points; see `segments`."""
+    """Return the segments between pairs of points; see `segments`."""
     begin = time.perf_counter()
     starts, ends = points[pairs[:, 0]], points[pairs[:, 1]]
     work = Work(network, starts, ends, is_exact(exact, network), n_threads)
@@ -407,7 +408,7 @@ def follow(
 
 
 def _result(work: Work, pairs: _Ints | None, n_points: int | None, begin: float) -> Segments:
-    """Return segments when they are done."""
+    """Run the work, and return the segments."""
     joined = work.joined()
     return Segments(
         network=work.network,

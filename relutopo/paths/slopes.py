@@ -1,7 +1,7 @@
-"""Slopes of a network at points, backwards from the outputs.
+"""Slopes of a network at points, computed backwards from the outputs.
 
-Of many inputs and few outputs that costs as many passes through the network as there are outputs,
-where the affine maps themselves cost as many as there are inputs.
+This takes as many passes through the network as there are outputs, whereas computing the affine
+maps takes as many as there are inputs.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def slopes(graph: GraphNetwork, patterns: NDArray[np.bool_]) -> NDArray[np.float
     [1.0, -1.0]
     """
     n, k = len(patterns), graph.n_outputs
-    # By values: derivatives of the outputs by them, of leading length 1 where all regions agree.
+    # For each value: derivatives of the outputs by it; leading length 1 where all regions agree.
     by_value: dict[int, NDArray[np.float64]] = {len(graph.nodes): np.eye(k)[None]}
     for number in range(len(graph.nodes), 0, -1):
         after = by_value.pop(number, None)

@@ -1,7 +1,7 @@
-"""Neurons of one layer that vanish at the same places because their rows are the same numbers.
+"""Neurons of one layer that vanish at the same places because their rows are multiples.
 
-Rows count as the same up to a sign and a power of two, which are exact: so equal neurons, and pairs
-z and -z, never have to be told apart by where they vanish.
+Factors of a sign and a power of two count, because they are exact. So equal neurons, and pairs z
+and -z, never have to be compared by where they vanish.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ class Twins:
     Attributes
     ----------
     chosen : (n_chosen,) ndarray of int64
-        Units of which none is a multiple of another, ascending.
+        One unit of each set of multiples, ascending.
     place : (n_l,) ndarray of int64
-        For each unit its place among the chosen ones.
+        For each unit, the place of its chosen multiple in `chosen`.
     signs : (n_l,) ndarray of int8
         The sign of the factor.
     """
@@ -61,21 +61,21 @@ def twins_of(graph: GraphNetwork, layer: int) -> Twins:
                 chosen.append(start + row)
             place.append(firsts[key])
             signs.append(one)
-    # The factor is that of the first of them to the other.
+    # The factor relates a unit to the first of its multiples.
     own = np.array(signs, dtype=np.int8)
     numbers, places = np.array(chosen, dtype=np.int64), np.array(place, dtype=np.int64)
     return Twins(numbers, places, own * own[numbers][places] if len(own) else own)
 
 
 def _keys(graph: GraphNetwork, value: int, size: int) -> list[tuple[object, int]]:
-    """Return for each row of a value what its multiples have in common, and its sign."""
+    """Return for each row of a value a key that its multiples share, and its sign."""
     node = graph.nodes[value - 1] if value else None
     if not isinstance(node, Affine):
         return [((value, row), 1) for row in range(size)]
     rows = sparse.csr_array(sparse.hstack([*map(sparse.csr_array, node.matrices)]))
     rows.sum_duplicates()
     rows.eliminate_zeros()
-    # Rows are divided by the sign and the power of two of their first number.
+    # Rows are divided by the sign and the power of two of their first non-zero number.
     counts = np.diff(rows.indptr)
     firsts = node.bias.copy()
     filled = counts > 0

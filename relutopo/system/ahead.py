@@ -1,13 +1,12 @@
-"""A process that compiles, beside this one, what will be asked for next.
+"""A second process that compiles the kernels that will be needed next.
 
-On an empty cache a first complex takes half a minute of compilation, and its partition nearly as
-much again. Neither uses more than one processor. So as soon as this process has to compile kernels
-of one kind, another one, for which processors are free only while nobody else wants them, compiles
-those of the next kind. They meet in the cache, where numba replaces whole files, so that neither
-reads what the other has half written.
+With an empty cache a first complex takes half a minute of compilation, and its partition nearly as
+much again; each uses only one processor. So when this process begins to compile kernels of one
+kind, another process of lowest priority compiles those of the next kind. Both write to the same
+cache, where numba replaces whole files, so neither reads a half-written file.
 
-Invariants: the process ends with this one, however this one ends. It prints nothing, and whether it
-succeeds makes no difference but in time.
+Invariants: the second process ends with this one, however this one ends. It prints nothing, and its
+success affects only the time.
 """
 
 from __future__ import annotations
@@ -25,24 +24,24 @@ from relutopo.system.processes import apart, give_way
 __all__ = ["begin", "compile_next", "follow"]
 
 _next: dict[str, str] = {}
-"""Modules to run, by what names of modules begin with whose kernels are compiled first."""
+"""Modules to run, by the prefix of the modules whose kernels are compiled first."""
 
 
 def compile_next(module: str, after: str) -> None:
-    """Have a module run in a process of its own once kernels of others have to be compiled.
+    """Run a module in a separate process once kernels of certain other modules must be compiled.
 
     Parameters
     ----------
     module : str
-        It calls `follow`, and then what is to be compiled.
+        It calls `follow` with work that needs the kernels to compile.
     after : str
-        What the names of those others begin with.
+        Prefix of the names of the other modules.
     """
     _next[after] = module
 
 
 def begin(module: str) -> None:
-    """Start what is to be compiled next, now that a kernel of a module has to be.
+    """Start compiling what comes next, because a kernel of a module must be compiled now.
 
     Parameters
     ----------
@@ -70,7 +69,7 @@ def _start(module: str) -> None:
         return
     atexit.register(_end, process, os.getpid())
     with suppress(RuntimeError):  # there may be no more threads
-        threading.Thread(target=process.wait, daemon=True).start()  # else it stays as a zombie
+        threading.Thread(target=process.wait, daemon=True).start()  # otherwise it becomes a zombie
 
 
 def _processors() -> range:
@@ -86,7 +85,7 @@ def _end(process: subprocess.Popen[bytes], parent: int) -> None:
 
 
 def follow(work: Callable[[], object]) -> None:
-    """Do the work of such a process: behind all others, and no longer than the one that began it.
+    """Do the work of such a process: at lowest priority, and no longer than its parent lives.
 
     Parameters
     ----------
@@ -98,5 +97,5 @@ def follow(work: Callable[[], object]) -> None:
 
 
 def _watch() -> None:
-    sys.stdin.buffer.read(1)  # nothing comes until the other end is closed
+    sys.stdin.buffer.read(1)  # returns when the other end is closed
     os._exit(0)

@@ -1,7 +1,7 @@
-"""Archives of arrays (``.npz``): what they declare is compared before anything is unpacked.
+"""Archives of arrays (``.npz``): declared sizes are checked before anything is unpacked.
 
-Invariants: nothing is unpickled; no name in an archive is used as a path; what an array declares is
-what its member unpacks to, and all members together unpack to no more than a multiple of the file.
+Invariants: nothing is unpickled; no name in an archive is used as a path; a member unpacks to the
+size that its array declares, and all members together to at most a multiple of the file.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from relutopo.system.untrusted import open_regular
 __all__ = ["check_members", "read_arrays"]
 
 _MOST_TIMES, _FEW = 200, 2**26
-"""An archive may unpack to so many times its size, or to so many bytes: a bomb does to more."""
+"""An archive may unpack to this multiple of its size, or this many bytes; a bomb exceeds both."""
 _DEFLATED = 1032
-"""The most that a byte can unpack to."""
+"""The most bytes that one byte can unpack to."""
 _KINDS = "biufcU"
 _LONGEST_HEADER = 10_000
 _AT_ONCE = 2**20
@@ -45,15 +45,15 @@ def read_arrays(
     ----------
     path : path-like
     wanted : callable
-        Takes the name of an array and tells whether it is read.
+        Takes the name of an array and tells whether to read it.
     room : Room, optional
-        What the arrays may take; by default what there is.
+        Memory that the arrays may take; by default what is available.
 
     Raises
     ------
     ValueError, OSError, MemoryError, zipfile.BadZipFile, LimitReachedError, and others
-        If the archive is damaged, or declares what it does not hold, or holds anything else than
-        arrays of numbers and words, or what nobody can hold. Whoever calls says what was expected.
+        If the archive is damaged, declares more than it holds, contains anything but arrays of
+        numbers and words, or needs more memory than there is. The caller adds what was expected.
 
     Examples
     --------
@@ -83,7 +83,7 @@ def read_arrays(
 
 
 def check_members(file: BinaryIO, archive: zipfile.ZipFile) -> Mapping[str, zipfile.ZipInfo]:
-    """Return the members of an archive by name, if they can be what they declare.
+    """Return the members of an archive by name, if their declared sizes are possible.
 
     Parameters
     ----------
@@ -94,8 +94,8 @@ def check_members(file: BinaryIO, archive: zipfile.ZipFile) -> Mapping[str, zipf
     Raises
     ------
     ValueError
-        If a name stands twice, a member is encrypted, or unpacks to more than it can, or the whole
-        to more than 64 MiB and 200 times the file.
+        If a name occurs twice, a member is encrypted or declares an impossible size, or the whole
+        unpacks to more than 64 MiB and more than 200 times the file.
     """
     size = file.seek(0, os.SEEK_END)
     members: dict[str, zipfile.ZipInfo] = {}
@@ -131,7 +131,7 @@ def check_members(file: BinaryIO, archive: zipfile.ZipFile) -> Mapping[str, zipf
 
 @dataclass(frozen=True)
 class _Header:
-    """What an array declares: its shape, its type, and whether its columns are contiguous."""
+    """The header of an array: its shape, its type, and whether its columns are contiguous."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
@@ -139,7 +139,7 @@ class _Header:
 
 
 def _header(file: IO[bytes], size: int, name: str) -> _Header:
-    """Read what an array declares, or raise a ValueError if it is no plain one of such a size."""
+    """Read the header of an array; raise a ValueError unless it is plain and fits the size."""
     version = npy.read_magic(file)
     if version not in ((1, 0), (2, 0)):
         raise ValueError(f"{name[:60]!r} in it has a format of version {version}")
@@ -148,8 +148,8 @@ def _header(file: IO[bytes], size: int, name: str) -> _Header:
     if n_header > _LONGEST_HEADER:
         raise ValueError(f"{name[:60]!r} in it declares its type in {readable(n_header)}")
     text = file.read(n_header).decode("latin1")
-    # NumPy takes the header for Python and builds its syntax tree, which Python 3.11 can't do in
-    # two threads at once. What plain arrays have in it is also JSON but for some characters.
+    # NumPy parses the header as Python, which Python 3.11 cannot do in two threads at once. For
+    # plain arrays the header is JSON except for some characters.
     for of_python, of_json in (("'", '"'), ("(", "["), (")", "]"), ("T", "t"), ("F", "f")):
         text = text.replace(of_python, of_json)
     declared = json.loads(re.sub(r",\s*(?=[\]}])", "", text))
@@ -180,5 +180,5 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> Any:
                 raise ValueError(f"{name[:60]!r} in it ends too early")
             content[: len(read)] = read
             content = content[len(read) :]
-        opened.read(1)  # at the end of a member its checksum is compared
+        opened.read(1)  # reading to the end of a member compares its checksum
         return entries.reshape(header.shape, order="F" if header.by_columns else "C")

@@ -1,9 +1,9 @@
 """Products of small matrices by one thread of NumPy's and SciPy's libraries.
 
-How many threads these take is a setting of the whole process. Who alone looks up the setting,
-changes it and puts it back loses it when others do so meanwhile: whoever comes second finds the
-one thread of the first, and leaves it behind. So all count as one: the first changes the setting,
-the last puts it back.
+The number of threads of these libraries is a setting of the whole process. If each caller saved,
+changed and restored it, overlapping callers would lose it: the second would save, and later
+restore, the one thread of the first. So the first caller changes the setting, and the last one
+restores it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _limits: list[Any] = []
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Give products of matrices one thread until the last block that asked for it has ended.
+    """Use one thread for products of matrices until the last block that asked for it has ended.
 
     Examples
     --------

@@ -1,19 +1,18 @@
-"""numba's decorator as kernels use it: what it compiles is kept, and it says that it compiles.
+"""The decorator of kernels: numba's, with a cache and an announcement of compilations.
 
-Compiled kernels are kept beside their modules, or in the user's cache folder where that cannot be
-written, and loaded from there by later runs. numba tells of every compilation that is not answered
-from there by an event, and the first one of a process is announced, so that compiling never looks
-like hanging.
+Compiled kernels are kept beside their modules, or in the user's cache folder if that cannot be
+written to, and later runs load them from there. numba signals every compilation that the cache does
+not answer; the first one of a process is announced, so that compiling does not look like hanging.
 
-Invariant: what is loaded was compiled from the code that there is. Kernels take in functions and
-records of other modules: of their package, of `relutopo.arithmetic` and of `relutopo.spectral`. So
-a kernel is obsolete as soon as any of these has changed, not only its own module, which is all that
-numba looks at.
+Invariant: loaded kernels were compiled from the present code. Kernels inline functions and records
+of other modules: of their package, of `relutopo.arithmetic` and of `relutopo.spectral`. So a kernel
+is obsolete as soon as any of these has changed, not only its own module, which is all that numba
+checks.
 
-Invariant: no interrupt strikes inside numba while it compiles or loads, where it would leave its
-and LLVM's locks taken for ever: a kernel's first call for a kind of arguments, and its decoration,
-are `relutopo.system.uninterrupted`. Later calls go from numba's dispatcher, which is in C, straight
-to the compiled code.
+Invariant: no interrupt strikes inside numba while it compiles or loads, where it would leave the
+locks of numba and LLVM taken for ever: a kernel's first call for a kind of arguments, and its
+decoration, are `relutopo.system.uninterrupted`. Later calls go from numba's dispatcher, which is in
+C, straight to the compiled code.
 """
 
 from __future__ import annotations
@@ -43,16 +42,16 @@ __all__ = ["njit"]
 log = logging.getLogger("relutopo")
 _BYTES_OF_COMPILER = 2**28 + 2**27
 _EVERYWHERE = tuple(Path(__file__).parents[1] / name for name in ("arithmetic", "spectral"))
-"""Folders of what kernels of every package take in."""
+"""Folders whose code kernels of every package may inline."""
 
 
 class _CacheFile(IndexDataCacheFile):  # type: ignore[misc]  # numba has no types
-    """The list of what was compiled of one kernel."""
+    """The index of the compiled versions of one kernel."""
 
     def _load_index(self) -> Any:
         try:
             return super()._load_index()
-        except Exception:  # unpickling what names a record that has gone can raise anything
+        except Exception:  # unpickling a record that no longer exists can raise anything
             return {}
 
 
@@ -82,7 +81,7 @@ def njit(*, cache: bool = True, **options: Any) -> Callable[[Callable[..., Any]]
             kept = kernel._cache
             stamp = _stamp(_package(function.__module__))
             kept._cache_file = _CacheFile(kept.cache_path, kept._impl.filename_base, stamp)
-        # What the dispatcher, in C, asks for what it has not compiled.
+        # The dispatcher, in C, calls this for arguments that it has no compiled code for.
         kernel._compile_for_args = partial(_compile, kernel._compile_for_args, function.__module__)
         return kernel
 
@@ -93,13 +92,13 @@ def _compile(compile_for: Callable[..., Any], module: str, *arguments: Any) -> A
     """Compile a kernel, or load it, for the kinds of some arguments."""
     spec = getattr(sys.modules.get(module), "__spec__", None)
     if getattr(spec, "_initializing", False):
-        # Reading what is kept may import the module, and another thread would wait for this one.
+        # Reading the cache may import the module, and another thread would wait for this one.
         return compile_for(*arguments)
     return uninterrupted(compile_for, *arguments)
 
 
 def _package(module: str) -> Path:
-    """Return the folder of all that a kernel may take in: its role's, or its room's."""
+    """Return the folder whose code a kernel may inline: that of its role, or of its package."""
     path = Path(sys.modules[module].__file__ or "").resolve()
     # relutopo.backends.enumerators._planar.cuts.faces is the third below `enumerators`.
     parts = module.split(".")
@@ -109,7 +108,7 @@ def _package(module: str) -> Path:
 
 @cache
 def _stamp(package: Path) -> tuple[tuple[str, int, int], ...]:
-    """Return name, time of change and size of every module that kernels of a package take in."""
+    """Return name, change time and size of every module that a package's kernels may inline."""
     found = []
     for folder in (package, *_EVERYWHERE):
         for path in sorted(folder.rglob("*.py")):
@@ -119,11 +118,10 @@ def _stamp(package: Path) -> tuple[tuple[str, int, int], ...]:
 
 
 class _Announcement(event.Listener):  # type: ignore[misc]  # numba has no types
-    """Says once that kernels are being compiled, and keeps the collector of garbage from them.
+    """Says once that kernels are being compiled, and turns garbage collection off meanwhile.
 
-    A compilation makes so many objects that live on that a fifth of its time would go into looking
-    through them. Only one thread compiles at a time, by numba's lock, but its compilations are
-    nested.
+    A compilation makes so many lasting objects that the collector would take a fifth of its time.
+    By numba's lock only one thread compiles at a time, but compilations are nested.
     """
 
     def __init__(self) -> None:
@@ -136,14 +134,14 @@ class _Announcement(event.Listener):  # type: ignore[misc]  # numba has no types
             self._collects = gc.isenabled()
             gc.disable()
         self._depth += 1
-        # Else LLVM ends the process.
+        # Otherwise LLVM would end the process.
         require_address_space(_BYTES_OF_COMPILER, "compiling a kernel")
         module = str(event.data["dispatcher"].py_func.__module__)
         begin(module)
         ours = module.startswith("relutopo.")
         if ours and not self.is_made:
             self.is_made = True
-            # Where no logging is set up only warnings are seen, and silence would be worse.
+            # Without logging set up only warnings are shown, and silence would be worse.
             log.warning(
                 "compiling kernels for this machine, half a minute; they are kept for later runs"
             )

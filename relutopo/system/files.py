@@ -1,4 +1,4 @@
-"""Files that several processes use: all of the new content or all of the old; one at a time.
+"""Files that several processes use: written as a whole or not at all, and locked.
 
 Locks are those of `fcntl` where it exists, and of `msvcrt` on Windows.
 """
@@ -35,25 +35,25 @@ def _module_or_none(name: str) -> Any:
 
 _FCNTL, _MSVCRT = _module_or_none("fcntl"), _module_or_none("msvcrt")
 _LOCKED_BYTE = 2**31 - 2
-"""Windows locks parts of files, for reading too: a byte that no lock file has."""
+"""Windows locks parts of files, even against reading; so a byte beyond the end is locked."""
 _PAUSE = 0.05
-"""Seconds between attempts to lock, where the system cannot wait for as long as it takes."""
+"""Seconds between attempts to lock, if the system cannot wait for a lock without limit."""
 
 
 @contextmanager
 def atomic_write(path: str | os.PathLike[str], *, flush: bool = True) -> Iterator[BinaryIO]:
-    """Open a file that takes its place only when the block ends well.
+    """Open a file that replaces the old one only when the block ends without error.
 
     The content goes to a temporary file in the same folder, which is flushed to disk and then
-    renamed. After an exception or a kill the old file, if any, is as it was.
+    renamed. After an exception or a kill the old file, if any, is unchanged.
 
     Parameters
     ----------
     path : path-like
-        Where the file shall be; missing folders are made.
+        Path of the file; missing folders are made.
     flush : bool, default True
-        Whether to wait for the disk, which may take milliseconds. Without it the file is as safe
-        from a kill of the process, but not from a loss of power.
+        Whether to wait for the disk, which may take milliseconds. Without it the file is safe from
+        a kill of the process, but not from a loss of power.
 
     Yields
     ------
@@ -96,12 +96,12 @@ def save_json(content: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
 
 
 def append_to(path: str | os.PathLike[str]) -> BinaryIO:
-    """Open a file to write behind its end; it is made if it is missing.
+    """Open a file to append to it; it is made if it is missing.
 
     Raises
     ------
     InputError
-        If there is a link, which may lead anywhere, or something else than a regular file.
+        If it is a link, which may lead anywhere, or not a regular file.
 
     Examples
     --------
@@ -133,9 +133,9 @@ def _no_file(path: str | os.PathLike[str]) -> InputError:
 
 
 def remove_leftovers(directory: str | os.PathLike[str]) -> None:
-    """Remove the temporary files that killed processes left in a folder and in those within.
+    """Remove the temporary files that killed processes left in a folder and its subfolders.
 
-    Files that other processes write at the moment stay.
+    Files that other processes are writing stay.
     """
     for path in Path(directory).rglob(".*.tmp"):
         with suppress(OSError):
@@ -146,14 +146,14 @@ def remove_leftovers(directory: str | os.PathLike[str]) -> None:
                     if _lock(file):
                         path.unlink()
             elif _MSVCRT is not None:
-                path.unlink()  # Windows refuses that for a file that somebody has open
+                path.unlink()  # Windows refuses this for open files
 
 
 @contextmanager
 def _marked_as_in_use(path: Path) -> Iterator[None]:
-    """Lock a temporary file, where that does no harm, so that nobody takes it for a leftover."""
+    """Lock a temporary file, where that does no harm, so that it is not taken for a leftover."""
     with ExitStack() as stack:
-        if _FCNTL is not None:  # Windows renames no file that is open
+        if _FCNTL is not None:  # Windows does not rename open files
             with suppress(OSError):
                 stack.enter_context(locked(path))
         yield
@@ -166,8 +166,8 @@ def locked(path: str | os.PathLike[str], wait: Callable[[], None] | None = None)
     Parameters
     ----------
     path : path-like
-        A file that stands for the lock. It stays; what locks is not that it exists, so that a
-        process that is killed leaves no lock behind.
+        A file that represents the lock. It is not removed; its existence does not lock, so a killed
+        process leaves no lock behind.
     wait : callable, optional
         Called once if another process is in the block.
     """
@@ -189,7 +189,7 @@ def is_locked(path: str | os.PathLike[str]) -> bool:
 
 
 def _lock(file: IO[bytes], waits: bool = False) -> bool:
-    """Lock an open file until it is closed; tell whether it is, or another process has it."""
+    """Lock an open file until it is closed; return False if another process has locked it."""
     if _FCNTL is not None:
         try:
             _FCNTL.flock(file, _FCNTL.LOCK_EX | (0 if waits else _FCNTL.LOCK_NB))

@@ -1,13 +1,13 @@
 """Imports that an interrupt does not leave half done.
 
-A package in C that was interrupted while it was imported can't be imported again in the same
-process. So what modules of relutopo import is imported in a thread of its own
-(`relutopo.system.uninterrupted`), whoever imports them, and so is what `whole` is asked for.
+A package in C that was interrupted during its import cannot be imported again in the same process.
+So the imports made by modules of relutopo, and those requested through `whole`, run in a separate
+thread (`relutopo.system.uninterrupted`).
 
-Invariant: modules of relutopo import modules of relutopo in one order only. The main thread has the
-lock of the module that it imports while another thread imports what that one needs; if that needed
-the first again, both would wait for ever. So no two files import each other, and a package imports
-modules of its own only if nobody imports these but through the package.
+Invariant: modules of relutopo import each other in one order only. The main thread holds the lock
+of the module that it imports while another thread imports what that module needs; if that in turn
+needed the first module, both would wait for ever. So no two files import each other, and a package
+imports its own modules only if these are never imported except through the package.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["install", "whole"]
 
 
 class _WholeLoader(Loader):
-    """Loads a module in a thread of its own, and leaves no trace of itself."""
+    """Loads a module in a separate thread, and leaves no trace of itself."""
 
     def __init__(self, loader: Loader) -> None:
         self._loader = loader
@@ -45,7 +45,7 @@ class _WholeLoader(Loader):
 
 
 class _WholeFinder(MetaPathFinder):
-    """Finds the modules of a package as all others do, for imports by the main thread."""
+    """Finds the modules of a package as the other finders do, for imports by the main thread."""
 
     def __init__(self, package: str) -> None:
         self._begin = f"{package}."
@@ -65,7 +65,7 @@ class _WholeFinder(MetaPathFinder):
 
 
 def install(package: str) -> None:
-    """Let the modules of a package be imported whole from now on."""
+    """Make imports of a package's modules uninterruptible from now on."""
     sys.meta_path.insert(0, _WholeFinder(package))
 
 

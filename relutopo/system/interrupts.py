@@ -1,16 +1,16 @@
 """Interrupts, raised where they can be caught and where they leave nothing half done.
 
-Python runs the handler of a signal between any two instructions of the main thread, and what the
-handler raises, `KeyboardInterrupt` for example, is raised there. There are three kinds of places
-where that does harm. In a finalizer or the callback of a weak reference Python reports it as
-ignored, and the program goes on as if the key had not been pressed. Numba calls back into Python to
-wrap what a kernel returns, without looking whether that failed: the process ends with a
-segmentation fault. And what takes a lock in Python (that of LLVM, which finalizers take as well, of
-logging, of modules, of conditions) would keep it for ever.
+Python runs the handler of a signal between any two instructions of the main thread, and an
+exception of the handler, such as `KeyboardInterrupt`, is raised there. This does harm in three
+kinds of places. In a finalizer or the callback of a weak reference, Python reports the exception as
+ignored, and the program continues as if the key had not been pressed. Numba calls back into Python
+to wrap the result of a kernel, without checking whether that failed: the process ends with a
+segmentation fault. And code that takes a lock in Python (that of LLVM, which finalizers take as
+well, of logging, of modules, of conditions) would keep it for ever.
 
-Invariant: while a public call that runs kernels runs in the main thread, what a handler of Python
-raises is raised in none of them; see `deliver_interrupts`. What takes longer than a moment
-there, compilations and imports, is done in other threads, see `relutopo.system.uninterrupted`.
+Invariant: while a public call that runs kernels runs in the main thread, no handler raises an
+exception in such a place; see `deliver_interrupts`. Compilations and imports, which take longer
+than a moment there, are done in other threads, see `relutopo.system.uninterrupted`.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ Handler = Callable[[int, FrameType | None], Any]
 
 _SECONDS_TO_LEAVE = 0.01
 _PATIENCE = 1.0
-"""Seconds after which another interrupt strikes wherever the program is."""
+"""Seconds after which a second interrupt is raised wherever the program is."""
 _NUMBERS = tuple(signal.valid_signals())
 _PACKAGES = ("numba", "llvmlite")
-"""Whose functions in Python are not interrupted."""
+"""Modules whose Python functions are not interrupted."""
 _FILES = ("<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>")
 _FUNCTIONS = (
     logging.Handler.acquire.__code__,
@@ -52,21 +52,21 @@ _FUNCTIONS = (
 )
 _GENERATOR = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 _calls: set[CodeType] = set()
-"""Code of the public calls, in whose frames the search for such functions ends."""
+"""Code of the public calls; the search for such functions ends at their frames."""
 
 
 def deliver_interrupts(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """Let a call be interrupted only where that is raised to its caller and tears nothing.
+    """Let a call be interrupted only where the exception reaches its caller and breaks nothing.
 
-    Every public call that runs kernels is decorated with it. Signals reach no other thread than the
-    main one, and there it does nothing.
+    Every public call that runs kernels is decorated with this. In threads other than the main one,
+    which signals do not reach, it does nothing.
 
-    It surrounds public calls and not kernels alone. Finalizers run, and lose interrupts, anywhere
-    in the minutes that a call may take; and a call runs thousands of kernels, each of which would
-    pay for a handler. Until an interrupt comes, a call pays for microseconds, and the program's own
-    handlers are back when it ends. A trace function is set only by a signal that strikes where
-    nothing may be raised, until the caller's next line. A second one, more than a second later, is
-    raised wherever it strikes.
+    It surrounds public calls and not only kernels: finalizers run, and lose interrupts, anywhere in
+    the minutes that a call may take; and a call runs thousands of kernels, each of which would pay
+    for a handler. Without an interrupt it costs a call microseconds, and the program's own handlers
+    are restored when the call ends. A signal that arrives where nothing may be raised sets a trace
+    function until the caller's next line. A second signal, more than a second later, is raised
+    wherever it arrives.
 
     Examples
     --------
@@ -98,7 +98,7 @@ def deliver_interrupts(function: Callable[Parameters, Result]) -> Callable[Param
 
 
 class _State:
-    """What the process had before a call: its handlers, and its hook for what is ignored."""
+    """The state before a call: the signal handlers, and the hook for ignored exceptions."""
 
     def __init__(self) -> None:
         self._hook = sys.unraisablehook
@@ -107,10 +107,10 @@ class _State:
     def enter(self) -> None:
         is_within = isinstance(self._hook, _Insisting)
         if is_within and isinstance(_signal.getsignal(_signal.SIGINT), _Postponing):
-            return  # a call around this one does it
+            return  # an enclosing call does it
         for number in _NUMBERS:
             handler = _signal.getsignal(number)
-            # Else the signal is ignored, ends the process without Python, or is handled already.
+            # Otherwise the signal is ignored, ends the process without Python, or is handled.
             if callable(handler) and not isinstance(handler, _Postponing):
                 self._handlers.append((number, _Postponing(handler)))
                 _signal.signal(*self._handlers[-1])
@@ -138,7 +138,7 @@ class _Insisting:
 
 
 def _interrupt_again() -> None:
-    time.sleep(_SECONDS_TO_LEAVE)  # at once, it would strike in the same place
+    time.sleep(_SECONDS_TO_LEAVE)  # raised at once, it would arrive in the same place
     _thread.interrupt_main()
 
 
@@ -169,7 +169,7 @@ class _Postponing:
 
 
 def _place(frame: FrameType | None) -> FrameType | None:
-    """Return the frame at whose next line a handler may raise, or none if it may at once."""
+    """Return the frame at whose next line a handler may raise, or None if it may raise at once."""
     folders = tuple(
         os.path.dirname(str(sys.modules[name].__file__)) + os.sep
         for name in _PACKAGES
@@ -179,7 +179,7 @@ def _place(frame: FrameType | None) -> FrameType | None:
     while frame is not None and frame.f_code not in _calls:
         code, frame = frame.f_code, frame.f_back
         if code is Work.ends_within.__code__ and place is None:
-            return None  # it waits for work that no interrupt reaches
+            return None  # it waits for work that interrupts do not reach
         name = code.co_filename
         if name.startswith(folders) or name in _FILES or code in _FUNCTIONS:
             place = frame
@@ -187,7 +187,7 @@ def _place(frame: FrameType | None) -> FrameType | None:
 
 
 def _at_next_line(frame: FrameType, act: Callable[[], object]) -> None:
-    """Act at the frame's next line or return, as a debugger would stop there."""
+    """Act at the frame's next line or return, where a debugger would stop."""
     trace, trace_of_frame = sys.gettrace(), frame.f_trace
 
     def stop(_: FrameType, event: str, __: object) -> None:

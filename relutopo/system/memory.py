@@ -1,13 +1,13 @@
-"""Memory: how much this process may still have, and work that is bounded before it asks for it.
+"""Memory: how much this process may still have, and bounds that are checked before it is asked for.
 
-Invariant: what is predicted to need more than there is raises a `LimitReachedError` before any of
-it is asked for. What cannot be predicted, and what the system refuses all the same, ends in an
-`OutOfMemoryError` where `in_words` surrounds it.
+Invariant: work predicted to need more than is available raises a `LimitReachedError` before it asks
+for any memory. If needs cannot be predicted, or the system refuses memory all the same, the error
+is an `OutOfMemoryError` within `in_words`.
 
-Some libraries end the process, or try for ever, when a limit of the process (``ulimit -v``) leaves
-them nothing: LLVM while it compiles, OpenBLAS when a thread first multiplies matrices, the loader
-of shared libraries. `require_address_space` looks before they begin. Without such a limit it costs
-a microsecond and does nothing.
+Under a limit of the process (``ulimit -v``) some libraries end the process, or retry for ever, when
+memory runs out: LLVM while it compiles, OpenBLAS when a thread first multiplies matrices, the
+loader of shared libraries. `require_address_space` checks before they begin. Without such a limit
+it costs a microsecond and does nothing.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ __all__ = [
 ]
 
 _SHARE = 0.9
-"""How much of what is available may be planned with: the system and other threads need some."""
+"""Share of the available memory that may be used; the system and other threads need the rest."""
 _LEAST = 2**27
-"""Address space with which work begins: OpenBLAS never returns if it finds no room for buffers."""
+"""Address space needed to begin work: OpenBLAS never returns if it finds no room for buffers."""
 _SHORT = 2**29
-"""Below so much, whatever fails in loading fails for want of address space."""
+"""With less address space than this left, failures in loading count as lack of it."""
 _FEW = 2**25
-"""Bytes that are not worth asking the system for."""
+"""For fewer bytes than this the system is not asked."""
 _RECENT = 0.5
-"""Seconds for which what is available counts as known."""
+"""Seconds for which an answer of the system stays valid."""
 _MEMINFO = Path("/proc/meminfo")
 _CGROUPS = Path("/sys/fs/cgroup")
 _GROUPS_OF_PROCESS = Path("/proc/self/cgroup")
@@ -58,9 +58,9 @@ _LIMIT_NAMES = (
 def available_bytes() -> int:
     """Return how many bytes this process can still ask for, as far as the system tells.
 
-    The least of what the machine has available, of what control groups (containers, batch systems)
-    leave, and of what limits of the process (``ulimit -v``, ``ulimit -d``) leave; without a system
-    that tells, all memory of the machine, or no bound.
+    This is the minimum of the available memory of the machine, and of what control groups
+    (containers, batch systems) and limits of the process (``ulimit -v``, ``ulimit -d``) leave. If
+    the system does not tell, all memory of the machine, or no bound.
 
     Examples
     --------
@@ -101,7 +101,7 @@ def _of_windows() -> int:
 
 
 def _of_groups() -> Iterator[int]:
-    """Yield what each control group around this process leaves, of both versions of them."""
+    """Yield what each control group around this process leaves, for both versions of groups."""
     with suppress(OSError, ValueError):
         for line in _GROUPS_OF_PROCESS.read_text().splitlines():
             number, controllers, path = line.split(":", 2)
@@ -121,7 +121,7 @@ def _of_groups() -> Iterator[int]:
 
 
 def _reclaimable(folder: Path, name: str) -> int:
-    """Return how much of what a group uses are pages of files, which give way."""
+    """Return how much of a group's memory are pages of files, which the system can reclaim."""
     with suppress(OSError, ValueError):
         for line in (folder / "memory.stat").read_text().splitlines():
             if line.startswith(f"{name} "):
@@ -194,7 +194,7 @@ def readable(n_bytes: float) -> str:
 
 
 _recent: tuple[float, int] = (-1.0, 0)
-"""When the system was asked last, and what it said: it takes longer than the smallest complexes."""
+"""When the system was last asked, and its answer; asking takes longer than a tiny complex."""
 
 
 def _recently_available() -> int:
@@ -208,12 +208,12 @@ def _recently_available() -> int:
 
 
 class Room:
-    """What some work may need of memory.
+    """The memory that some work may use.
 
     Parameters
     ----------
     max_bytes : int, optional
-        Without it, nine tenths of what is available when the work first asks for more than 32 MiB.
+        By default nine tenths of what is available when the work first asks for more than 32 MiB.
 
     Examples
     --------
@@ -229,7 +229,7 @@ class Room:
 
     @property
     def n_bytes(self) -> int:
-        """How much the work may need."""
+        """How many bytes the work may use."""
         if self.max_bytes is not None:
             return self.max_bytes
         if self._available is None:
@@ -237,16 +237,16 @@ class Room:
         return self._available
 
     def check(self, n_bytes: float, what: str, remedy: str) -> None:
-        """Raise a `LimitReachedError` if the work, all in all, needs more.
+        """Raise a `LimitReachedError` if the work needs more in total.
 
         Parameters
         ----------
         n_bytes : float
-            Predicted.
+            Predicted need.
         what : str
             What needs it, for the message.
         remedy : str
-            What to do about it, beside a larger `max_bytes` or more memory.
+            What to do about it, besides a larger `max_bytes` or more memory.
         """
         if self.max_bytes is None and n_bytes <= _FEW:
             return
@@ -279,8 +279,8 @@ def in_words(remedy: str) -> Iterator[None]:
     Raises
     ------
     OutOfMemoryError
-        For a MemoryError of Python, NumPy or a compiled kernel, for the error of torch, and, where
-        a limit of the process leaves little, before work begins and for what fails to load.
+        For a MemoryError of Python, NumPy or a compiled kernel, and for torch's error. If a limit
+        of the process leaves little memory, also before work begins, and for failures to load.
 
     Examples
     --------

@@ -1,6 +1,6 @@
-"""Processes beside this one: apart from its signals, behind it in priority.
+"""Child processes: separate from this process's signals, and of lower priority.
 
-What a system does not offer is left out; nothing here fails where it is missing.
+Features that a system does not offer are skipped without an error.
 """
 
 from __future__ import annotations
@@ -25,14 +25,13 @@ def apart() -> dict[str, Any]:
     0
     """
     if hasattr(os, "setpgid"):
-        # Not a session of its own: where Linux groups processes by sessions, priorities count
-        # within a session only.
+        # Not a new session: if Linux groups processes by session, priorities only count within one.
         return {"process_group": 0}
     return {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
 
 
 def give_way() -> None:
-    """Let every other process go before this one, for good, as far as the system knows how."""
+    """Give this process the lowest priority for good, as far as the system allows."""
     if hasattr(os, "nice"):
         os.nice(19)
     if hasattr(os, "SCHED_IDLE"):
@@ -41,7 +40,7 @@ def give_way() -> None:
 
 
 def processor_seconds(process: int) -> float:
-    """Return the processor time that the threads of a process have had.
+    """Return the processor time that the threads of a process have used.
 
     Parameters
     ----------
@@ -51,7 +50,7 @@ def processor_seconds(process: int) -> float:
     Returns
     -------
     float
-        NaN if the process is gone, or the system does not tell it by ``/proc/<number>/stat``.
+        NaN if the process has ended, or the system has no ``/proc/<number>/stat``.
 
     Examples
     --------

@@ -1,12 +1,12 @@
 """The names of a package, imported when they are first used, from one table: the package's stub.
 
-The table of a package is its ``__init__.pyi``, which type checkers and editors read as it is: each
-line ``from module import name as name`` is one public name and its home. The package itself takes
-`lazy` for its ``__getattr__`` and ``__dir__``, and so has these names and no others. Modules that
-are public as a whole list their ``__all__`` by `listing`.
+The table of a package is its ``__init__.pyi``, which type checkers and editors read directly: each
+line ``from module import name as name`` gives one public name and its module. The package uses
+`lazy` for its ``__getattr__`` and ``__dir__``, so it has these names and no others. Modules that
+are public as a whole list their ``__all__`` through `listing`.
 
-The main thread does not import: an interrupt among the first instructions of the import system
-would keep its lock for ever.
+Imports do not run in the main thread: an interrupt among the first instructions of the import
+system would keep its lock for ever.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from relutopo.system.uninterrupted import uninterrupted
 __all__ = ["lazy", "listing", "table"]
 
 _BYTES, _BYTES_A_CORE = 3 * 2**27, 2**25
-"""Address space that NumPy and SciPy take: for themselves, for the thread that imports them, with
-its heap, and for threads of OpenBLAS."""
+"""Address space that NumPy and SciPy need: for themselves, for the importing thread with its heap,
+and for threads of OpenBLAS."""
 
 
 def table(file: str) -> dict[str, str]:
@@ -48,7 +48,7 @@ def table(file: str) -> dict[str, str]:
 
 
 def _room_to_load() -> AbstractContextManager[None]:
-    """Look for address space before NumPy and SciPy are loaded, which end badly without it."""
+    """Check for address space before NumPy and SciPy are loaded, which crash without it."""
     if "numpy" in sys.modules:
         return nullcontext()
     n_bytes = _BYTES + _BYTES_A_CORE * (os.cpu_count() or 1)
@@ -67,10 +67,10 @@ def lazy(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     Returns
     -------
     get : callable
-        Imports the home of a name, keeps the name in the package, and returns what it stands for.
-        ``__all__`` is the sorted list of all names.
+        Imports the module of a name, stores the object in the package, and returns it. ``__all__``
+        is the sorted list of all names.
     names : callable
-        Lists them, and what every module has. What a package imports for itself is not listed.
+        Lists these names, and the attributes of every module, but not the package's own imports.
     """
     homes: dict[str, str] = {}
 
@@ -107,7 +107,7 @@ def lazy(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
 
 
 def listing(module: str) -> Callable[[], list[str]]:
-    """Return the function ``__dir__`` of a module: its ``__all__``, and what every module has.
+    """Return a ``__dir__`` for a module: its ``__all__``, and the attributes of every module.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Settings that a folder was made with, and how others differ from them."""
+"""How settings differ from those that a folder was made with."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ __all__ = ["differences"]
 
 
 def differences(present: Any, wanted: Any, path: str = "") -> list[str]:
-    """Return what to tell of settings that are others than they were, a line for each.
+    """Return a line for each setting that differs from what it was.
 
     Parameters
     ----------
     present, wanted : any
         Plain values, in mappings or not.
     path : str
-        What all keys begin with.
+        Prefix of all keys.
 
     Examples
     --------

@@ -1,7 +1,7 @@
 """Settings that belong to the whole process, changed for as long as any thread needs it.
 
-Two threads that each save a setting, change it and restore what they saved leave the change behind
-if the first one ends before the second: what the second saved is what the first had changed.
+If two threads each save a setting, change it and restore it, and the first ends before the second,
+the change stays: the second restores the value that the first had set.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ __all__ = ["Borrowed"]
 
 
 class Borrowed:
-    """A setting that is changed while anybody needs it, and as before when nobody does.
+    """A setting that is changed while any thread needs it, and restored afterwards.
 
     Parameters
     ----------
     change : callable
-        Changes it, and returns what changes it back.
+        Changes the setting, and returns a function that restores it.
 
     Examples
     --------

@@ -1,9 +1,9 @@
-"""Threads that share work among them, and the cores that there are for them.
+"""Threads that share work, and the number of cores available to them.
 
-Invariant: an interrupt of the thread that waits leaves no lock taken that another needs. So they
-meet at locks and queues of C only: entering a `threading.Condition`, as those of
-`concurrent.futures` do, is Python, and an interrupt after its first instruction keeps its lock for
-ever.
+Invariant: an interrupt of the waiting thread leaves no lock taken that another thread needs. So
+threads use only locks and queues implemented in C: entering a `threading.Condition`, as
+`concurrent.futures` does, runs Python code, and an interrupt after its first instruction keeps its
+lock for ever.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from relutopo.system.uninterrupted import Task, Work
 __all__ = ["Run", "available_cores", "threads"]
 
 _AHEAD = 4
-"""How many results a thread, on average, may be ahead of what they are needed for."""
+"""How many results each thread may compute ahead of need, on average."""
 _PAUSE = 1.0
-"""Seconds between looks at whether the block has ended; usually it tells."""
+"""Seconds between checks whether the block has ended; usually threads are told earlier."""
 
 _BYTES_A_THREAD = 2**28
-"""Address space for each thread, where a limit of the process bounds it."""
+"""Address space for each thread, if a limit of the process bounds it."""
 
 Part = TypeVar("Part")
 Result = TypeVar("Result")
 
 
 def available_cores() -> int:
-    """Return how many cores this process may use: some systems tell, elsewhere it is all of them.
+    """Return how many cores this process may use; all cores if the system does not tell.
 
     Examples
     --------
@@ -47,23 +47,23 @@ def available_cores() -> int:
 
 
 class Run(Protocol):
-    """What `map` is, whether it works in threads or not."""
+    """The interface of `map`, whether it works in threads or not."""
 
     def __call__(
         self, work: Callable[[Part], Result], parts: Iterable[Part], /
     ) -> Iterator[Result]:
-        """Return what `work` makes of each part, in their order."""
+        """Return the result of `work` for each part, in order."""
 
 
 @contextmanager
 def threads(n_threads: int) -> Iterator[Run]:
-    """Give a `map` that works in threads and keeps the order; what waits is dropped at the end.
+    """Provide a `map` in threads that keeps the order; unstarted work is dropped at the end.
 
-    Like `map` it begins when the first result is asked for, and it is never far ahead, so that few
-    results wait in memory.
+    Like `map` it begins when the first result is asked for, and it never runs far ahead, so that
+    few results wait in memory.
     """
     left = address_space_left()
-    if left is not None:  # each has a stack, a heap and a buffer of OpenBLAS of its own
+    if left is not None:  # each thread has its own stack, heap and buffer of OpenBLAS
         n_threads = max(1, min(n_threads, left // _BYTES_A_THREAD))
     if n_threads == 1:
         yield map
@@ -93,7 +93,7 @@ def threads(n_threads: int) -> Iterator[Run]:
 
 
 class _Team:
-    """What the threads of a block do until it ends."""
+    """The threads of a block, which work until it ends."""
 
     def __init__(self, waiting: SimpleQueue[Work[Any] | None]) -> None:
         self._waiting = waiting
@@ -103,7 +103,7 @@ class _Team:
         while not self.has_ended:
             try:
                 work = self._waiting.get(timeout=_PAUSE)
-            except Empty:  # an interrupt may have struck before the end was told
+            except Empty:  # an interrupt may have prevented the notice of the end
                 continue
             if work is not None and not self.has_ended:
                 work.do()

@@ -1,14 +1,14 @@
-"""Work that goes on to its end when an interrupt ends the wait for it.
+"""Work that continues to its end even if an interrupt ends the wait for it.
 
 A signal handler raises its exception between any two instructions of the main thread, and of no
-other. What must not be left half done there (an import of a package in C, a compilation that
-holds numba's and LLVM's locks) is therefore done in a thread of its own, for which the main thread
-waits. An interrupt ends the wait at once. The work goes on behind, and whoever needs the same
-again waits for the locks that it holds, as threads do.
+other. Work that must not be left half done (an import of a package in C, a compilation that holds
+the locks of numba and LLVM) is therefore done in a separate thread, for which the main thread
+waits. An interrupt ends the wait at once. The work continues in the background, and code that needs
+the same result waits for its locks.
 
-Invariants: only locks of C are taken in the main thread, and none that another thread waits for, so
-that an interrupt between two instructions leaves none of them taken. A process neither ends nor
-forks in the midst of such work: it waits for a while, in which a compilation is told to give up.
+Invariants: the main thread takes only locks implemented in C, and none that another thread waits
+for, so an interrupt between two instructions leaves none of them taken. A process neither ends nor
+forks during such work: it waits for a while, in which a compilation is told to give up.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ Result = TypeVar("Result")
 _SECONDS_BEFORE_FORK = 30.0
 _SECONDS_BEFORE_EXIT = 5.0
 _PAUSE = 0.1
-"""Seconds between looks at whether work has ended; its lock tells earlier."""
+"""Seconds between checks whether work has ended; usually its lock tells earlier."""
 
 postponed: list[Callable[[], object]] = []
-"""What handlers of signals could not do where they struck, for the main thread when it waits."""
+"""Actions that signal handlers had to postpone, for the main thread to run when it waits."""
 
 
 def is_main_thread() -> bool:
@@ -66,7 +66,7 @@ class Work(Generic[Result]):
         self._ended.acquire()
 
     def do(self) -> None:
-        """Do it, and keep what it returns or raises."""
+        """Do the work, and keep its result or exception."""
         try:
             assert self._work is not None
             self._outcome = (self._work(),)
@@ -77,7 +77,7 @@ class Work(Generic[Result]):
             self._ended.release()
 
     def wait(self) -> Result:
-        """Return what the work returns, or raise what it raises, once it has ended."""
+        """Wait for the work to end; return its result or raise its exception."""
         while not self.ends_within(math.inf):
             pass
         outcome = self._outcome
@@ -85,12 +85,12 @@ class Work(Generic[Result]):
             try:
                 raise outcome
             finally:
-                del outcome  # else it and this frame would hold each other
+                del outcome  # otherwise it and this frame would refer to each other
         assert outcome is not None
         return outcome[0]
 
     def ends_within(self, seconds: float) -> bool:
-        """Wait until it ends, and tell whether it has."""
+        """Wait at most this long for the work to end, and tell whether it has."""
         until = time.monotonic() + seconds
         while self._outcome is None and (left := until - time.monotonic()) > 0:
             if postponed and is_main_thread():
@@ -102,13 +102,13 @@ class Work(Generic[Result]):
 
 
 class Task(Work[Result]):
-    """Work in a thread of its own, which begins at once.
+    """Work in a separate thread, which begins at once.
 
     Parameters
     ----------
     work : callable
     may_stop : bool
-        Whether an exception may be raised in its midst when the process ends.
+        Whether an exception may be raised within the work when the process ends.
     """
 
     def __init__(self, work: Callable[[], Result], *, may_stop: bool = False) -> None:
@@ -130,7 +130,7 @@ class Task(Work[Result]):
             _running.discard(self)
 
     def stop(self) -> None:
-        """Raise an exception in its midst, if it may be stopped."""
+        """Raise an exception within the work, if it may be stopped."""
         if self.may_stop:
             ctypes.pythonapi.PyThreadState_SetAsyncExc(
                 ctypes.c_ulong(self.thread), ctypes.py_object(SystemExit)
@@ -143,7 +143,7 @@ _running: set[Task[Any]] = set()
 def uninterrupted(
     work: Callable[Parameters, Result], *arguments: Parameters.args, **named: Parameters.kwargs
 ) -> Result:
-    """Return what work returns; an interrupt raises at once, and the work goes on to its end.
+    """Return the result of work; an interrupt raises at once, and the work continues to its end.
 
     In threads other than the main one, which no interrupt reaches, it is a plain call.
 
@@ -157,15 +157,15 @@ def uninterrupted(
     _give_back_import_lock()
     try:
         task = Task(partial(work, *arguments, **named), may_stop=True)
-    except RuntimeError:  # no memory for another thread; then it is done here, if it can be
+    except RuntimeError:  # no memory for another thread; try to do the work here
         return work(*arguments, **named)
     return task.wait()
 
 
 def _give_back_import_lock() -> None:
-    # Python's ``import`` keeps the lock of all imports where an interrupt strikes between the
-    # taking of it and the ``try`` that gives it back; no other thread could import any more. It is
-    # never held while a module runs, so whatever the main thread has of it here is left over.
+    # Python's ``import`` keeps the global import lock if an interrupt arrives between taking it and
+    # the ``try`` that releases it; then no other thread could import any more. The lock is never
+    # held while a module runs, so if the main thread holds it here, it is a leftover.
     while _imp.lock_held():
         try:
             _imp.release_lock()
@@ -176,13 +176,13 @@ def _give_back_import_lock() -> None:
 def _wait_for_others(seconds: float) -> None:
     until = time.monotonic() + seconds
     tasks = list(_running)
-    if all(task.thread != get_ident() for task in tasks):  # else it would wait for itself
+    if all(task.thread != get_ident() for task in tasks):  # otherwise it would wait for itself
         for task in tasks:
             task.ends_within(until - time.monotonic())
 
 
 def _before_fork() -> None:
-    # The copy would have what other threads have locked, and not the threads.
+    # The child would inherit the locks of other threads, but not the threads.
     _wait_for_others(_SECONDS_BEFORE_FORK)
 
 

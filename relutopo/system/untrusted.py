@@ -1,8 +1,8 @@
-"""Files of others: read without trust in their size, their kind, their names or their content.
+"""Files from others: read without trust in their size, kind, names or content.
 
-Invariants: nothing in a file is executed; what is no regular file, such as a pipe or a device, is
-refused before it is read; nothing is read beyond a limit; a name that a file holds becomes part of
-a path only if `is_plain_name` says so; what comes back has the form that was asked for.
+Invariants: nothing in a file is executed; anything but a regular file, such as a pipe or a device,
+is refused before it is read; nothing is read beyond a limit; a name in a file becomes part of a
+path only if `is_plain_name` allows it; returned content has the form that was asked for.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 PLAIN = object()
-"""The form of whatever JSON can hold."""
+"""The form of any JSON content."""
 _MOST_BYTES = 64 * 2**20
 _MOST_DEPTH = 60
 _MOST_NAME = 100
@@ -55,7 +55,7 @@ def is_plain_name(name: str) -> bool:
 
 
 def printable(text: str) -> str:
-    r"""Return text with what would steer a terminal, or cannot be written, as escapes.
+    r"""Return text with terminal control characters, and those that cannot be written, escaped.
 
     Examples
     --------
@@ -66,7 +66,7 @@ def printable(text: str) -> str:
 
 
 def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
-    """Open a regular file to read it, waiting for nobody.
+    """Open a regular file for reading, without ever waiting.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
     Traceback (most recent call last):
     relutopo.errors.InputError: '/dev/null' must be a regular file, got a device, ...
     """
-    # Without O_NONBLOCK a pipe would wait for somebody who writes to it.
+    # Without O_NONBLOCK, opening a pipe would wait for a writer.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     descriptor = os.open(path, flags)
     kind = _kind(os.fstat(descriptor).st_mode)
@@ -93,7 +93,7 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
 
 
 def _kind(mode: int) -> str:
-    """Return what something is that is no regular file; nothing for one."""
+    """Return the kind of anything but a regular file in words; an empty text for a regular file."""
     if stat.S_ISREG(mode):
         return ""
     kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFLNK: "a link"}
@@ -114,7 +114,7 @@ def read_text(path: str | os.PathLike[str], what: str, remedy: str) -> str:
     Raises
     ------
     InputError
-        If there is no such file, or it cannot be read, is larger than 64 MiB, or no UTF-8.
+        If there is no such file, or it cannot be read, is larger than 64 MiB, or is not UTF-8.
     """
     try:
         with open_regular(path) as file:
@@ -134,16 +134,16 @@ def read_json(path: str | os.PathLike[str], form: Any, what: str, remedy: str) -
     path : path-like
     form : object
         `PLAIN` for anything; `str`, `int`, `bool`, None; `float` for any number, NaN and infinity
-        included; a tuple of forms for one of them; a list with one form for a list of such; a
-        mapping from `str` to a form for a mapping from any names; any other mapping for one with
-        exactly these names.
+        included; a tuple of forms for one of them; a list with one form for a list of entries of
+        that form; a mapping from `str` to a form for a mapping with any names; any other mapping
+        for one with exactly these names.
     what, remedy : str
         See `read_text`.
 
     Raises
     ------
     InputError
-        If it cannot be read, is no JSON, is nested deeper than 60 levels, has a name twice in one
+        If it cannot be read, is not JSON, is nested deeper than 60 levels, has a name twice in one
         mapping or a number beyond the range of floats, or has another form.
 
     Examples
@@ -192,9 +192,9 @@ def _without_repetition(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _check_plain(content: Any) -> None:
-    """Raise a ValueError for what is nested too deeply, or that nobody can write or compute with.
+    """Raise a ValueError for content nested too deeply, or that cannot be written or computed with.
 
-    It does not call itself, so that no depth of nesting exhausts the stack.
+    It is not recursive, so that no depth of nesting exhausts the stack.
     """
     level: list[Any] = [content]
     for _ in range(_MOST_DEPTH):
@@ -208,7 +208,7 @@ def _check_plain(content: Any) -> None:
             elif isinstance(value, list):
                 deeper += value
             elif isinstance(value, str):
-                value.encode()  # lone halves of characters, which JSON can name
+                value.encode()  # fails for lone surrogates, which JSON can contain
             elif isinstance(value, int):
                 _check_range(value)
         level = deeper
@@ -223,7 +223,7 @@ def _check_range(value: int) -> None:
 
 
 def _check_form(content: Any, form: Any, path: str) -> None:
-    """Raise a ValueError for what has another form."""
+    """Raise a ValueError for content of another form."""
     if form is PLAIN:
         return
     if isinstance(form, tuple):
@@ -284,14 +284,14 @@ def _shown(content: Any) -> str:
 
 
 def refuse_detours(directory: str | os.PathLike[str], *, below: Iterable[str] = ("",)) -> None:
-    """Refuse a folder through which something could be written elsewhere, or wait for ever.
+    """Refuse a folder through which writing could end up elsewhere, or wait for ever.
 
     Parameters
     ----------
     directory : path-like
         It need not exist.
     below : iterable of str
-        The folders in it into which is looked, itself as ``""``; all by ``"**"``.
+        The subfolders to examine; ``""`` is the folder itself, and ``"**"`` means all.
 
     Raises
     ------
