@@ -1,11 +1,11 @@
 """Small pencils, solved by the eigenvectors of the pseudo-inverse.
 
 Graphs of a few nodes may be scaled worse than large ones: a million points in one region, facets
-of a length of 1e-12. The largest eigenvalues of A⁺ = W_V^{1/2} L⁺ W_V^{1/2} belong to the smallest
-of the pencil, and are found with the accuracy with which A⁺ is known. So A⁺ is made without
-cancellation: the Laplacian without one node, the *ground*, has an inverse with nothing negative in
-it, and both its elimination, with pivots that are sums (see `_factorisation.cholesky`), and the
-substitution add up numbers of one sign: every entry is accurate, whatever the weights.
+of length 1e-12. The largest eigenvalues of A⁺ = W_V^{1/2} L⁺ W_V^{1/2} correspond to the smallest
+of the pencil, and are found as accurately as A⁺ is known. So A⁺ is computed without cancellation:
+the Laplacian without one node, the *ground*, has an inverse with no negative entry, and both its
+elimination, with pivots that are sums (see `_factorisation.cholesky`), and the substitution add up
+numbers of one sign. So every entry is accurate, whatever the weights.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ __all__ = ["smallest_vectors"]
 Floats = NDArray[np.float64]
 _N_POLISHES = 4
 _ROUNDINGS = 16
-"""How many roundings of the largest eigenvalue those of a matrix may be off, times its size."""
+"""Error of eigenvalues, in roundings of the largest one, divided by the size of the matrix."""
 
 
 def smallest_vectors(laplacian: Floats, roots: Floats, n_vectors: int) -> tuple[Floats, float]:
-    """Return g of the first eigenvectors beside the kernel, and a bound of the last one's value.
+    """Return g of the first eigenvectors outside the kernel, and a lower bound of the last value.
 
-    Where values are many decades apart, rounding of the first ones hides what belongs to the last.
+    If values are many decades apart, rounding of the first ones hides the last.
 
     Parameters
     ----------
     laplacian : (n, n) ndarray
-        L of a connected graph; only its entries beside the diagonal count.
+        L of a connected graph; only its off-diagonal entries are used.
     roots : (n,) ndarray
         Diagonal of W_V^{1/2}.
     n_vectors : int
@@ -43,10 +43,10 @@ def smallest_vectors(laplacian: Floats, roots: Floats, n_vectors: int) -> tuple[
     g : (n, n_vectors) ndarray
         Orthonormal columns.
     at_least : float
-        The last one's value is no smaller.
+        Lower bound of the last eigenvector's value.
     """
-    # Grounding a light node at a weak edge would leave a large multiple of the constants to be
-    # projected away; the heaviest one is never far off, as the norm of W_V goes.
+    # Grounding a light node at a weak edge would leave a large multiple of the constants to project
+    # away; the heaviest node is never far off in the norm of W_V.
     last = len(roots) - 1
     order = np.arange(len(roots))
     order[[int(np.argmax(roots)), last]] = order[[last, int(np.argmax(roots))]]
@@ -73,11 +73,11 @@ def smallest_vectors(laplacian: Floats, roots: Floats, n_vectors: int) -> tuple[
         inverses, g = (x[..., first:] for x in np.linalg.eigh(matrix))
     error = _ROUNDINGS * len(roots) * np.finfo(np.float64).eps
     at_least = float(1.0 / (scale * (max(float(inverses[0]), 0.0) + error)))
-    # The same of the pencil itself, in which rounding of the largest ones hides the others.
+    # The same bound from the pencil itself, in which rounding of the largest values hides others.
     values = np.linalg.eigvalsh(laplacian / np.multiply.outer(roots, roots))
     at_least = max(at_least, float(values[n_vectors] - error * values[-1]))
     g = g[:, ::-1]
-    for _ in range(_N_POLISHES):  # makes entries that are small against the others accurate
+    for _ in range(_N_POLISHES):  # makes relatively small entries accurate
         g = project(np.linalg.qr(invert(g) / scale)[0])
     given = np.empty_like(g)
     given[order] = g
@@ -86,9 +86,9 @@ def smallest_vectors(laplacian: Floats, roots: Floats, n_vectors: int) -> tuple[
 
 @njit(cache=True)
 def _grounded_inverse(laplacian: Floats) -> Floats:
-    """Return the inverse of a Laplacian without its last node, with zeros for that."""
+    """Return the inverse of a Laplacian without its last node, with zeros for that node."""
     n = len(laplacian)
-    factor = np.zeros((n, n))  # minus what is beside the diagonal, eliminated in place
+    factor = np.zeros((n, n))  # minus the off-diagonal entries, eliminated in place
     for i in range(n):
         for j in range(n):
             if i != j:
@@ -116,7 +116,8 @@ def _grounded_inverse(laplacian: Floats) -> Floats:
                 x[k] /= pivots[k]
                 for i in range(k + 1, n - 1):
                     x[i] += factor[i, k] * x[k]
-        # x is D⁻¹ times the forward solution; the backward one adds shares of what is known.
+        # x is D⁻¹ times the forward solution; the backward substitution adds multiples of entries
+        # that are known.
         for k in range(n - 2, -1, -1):
             if pivots[k] > 0.0:
                 for j in range(k + 1, n - 1):

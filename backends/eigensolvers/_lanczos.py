@@ -4,14 +4,14 @@ J. Cullum, W. E. Donath, "A block Lanczos algorithm for computing the q algebrai
 eigenvalues and a corresponding eigenspace of large, sparse, real symmetric matrices", CDC 1974;
 restarts keep Ritz vectors (K. Wu, H. Simon, "Thick-restart Lanczos method for large symmetric
 eigenvalue problems", SIAM J. Matrix Anal. Appl. 22 (2000) 602-616), which is what the implicit
-restarts of ARPACK come to. From one vector Lanczos finds one eigenvector of a multiple eigenvalue
-only; a block finds as many as it has vectors.
+restarts of ARPACK are equivalent to. From one vector, Lanczos finds only one eigenvector of a
+multiple eigenvalue; a block finds as many as it has vectors.
 
-Invariants: the basis is orthonormal to `_MOST_LOSS` about. A block loses what its rows are shorter
-than their images, from block to block; beyond that it is orthogonalised twice (B. N. Parlett,
-The Symmetric Eigenvalue Problem, SIAM 1998, section 6.9). It never has as many rows as the space
-has dimensions, so that there always is a next block. The projected operator is T = V A Vᵀ with the
-basis in rows.
+Invariants: the basis is orthonormal up to about `_MOST_LOSS`. From block to block, orthogonality is
+lost by the factor by which rows are shorter than their images; beyond the limit a block is
+orthogonalised twice (B. N. Parlett, The Symmetric Eigenvalue Problem, SIAM 1998, section 6.9). The
+basis never has as many rows as the space has dimensions, so there always is a next block. The
+projected operator is T = V A Vᵀ with the basis in rows.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class RitzVectors:
-    """What a block of vectors was found to be.
+    """Ritz pairs of a block of vectors.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class RitzVectors:
     vectors : (b, n) ndarray
         Orthonormal Ritz vectors.
     bounds : (b,) ndarray
-        Norms of their residuals: an eigenvalue is as near.
+        Norms of their residuals: an eigenvalue is within this distance.
     """
 
     values: Floats
@@ -68,7 +68,7 @@ def largest_ritz_vectors(
 ) -> RitzVectors:
     """Return approximate eigenvectors for the largest eigenvalues, as many as there are rows.
 
-    All but the last are sought with a residual of `tol`, relative to their eigenvalues; the last
+    All but the last are computed to a residual of `tol`, relative to their eigenvalues; the last
     one until its distance from the one before is known to a tenth.
 
     Parameters
@@ -104,7 +104,7 @@ def largest_ritz_vectors(
             bounds = np.linalg.norm(coupling.T @ c[begin:size, :], axis=0)
             if _is_enough(values[:b], bounds[:b], tol) or is_full:
                 break
-            # One block more hardly ever takes three digits off a residual.
+            # One more block hardly ever reduces a residual by three digits.
             is_far = (bounds[: b - 1] > _FAR * tol * values[: b - 1]).any()
             next_test = len(known) // b + (2 if is_far else 1)
         if _is_enough(values[:b], bounds[:b], tol) or restart == max_restarts:
@@ -136,11 +136,11 @@ def _orthonormal(rows: Floats, others: Floats, sizes: Floats, rng: np.random.Gen
 def _next(
     image: Floats, known: Floats, begin: int, t: Floats, is_twice: bool
 ) -> tuple[Floats, Floats, Floats, Floats, float]:
-    """Return what `_without` does, and orthonormal rows q, with a matrix r, so that r q = rest.
+    """Return the results of `_without`, and orthonormal rows q and a matrix r with r q = rest.
 
-    Last how far from dependent the rest was found, 1 where it was made orthogonal to all others
-    once more, and 0 if `_one_by_one` has to find q and r. The rest is orthogonal to the others but
-    for rounding of numbers of some sizes.
+    The last result tells how far from dependent the rest is: 1 if it was made orthogonal to all
+    others a second time, and 0 if `_one_by_one` must find q and r. The rest is orthogonal to the
+    others up to rounding of numbers of the given sizes.
     """
     rest, sizes = _without(image, known, begin, t, is_twice)
     q, r, least = _orthonormal_if_independent(rest, known, sizes)
@@ -199,9 +199,9 @@ def _orthonormal_if_independent(
 def _one_by_one(
     rows: Floats, others: Floats, sizes: Floats, rng: np.random.Generator
 ) -> tuple[Floats, Floats]:
-    """Return q and r of `_next`, with rows however dependent.
+    """Return q and r of `_next` for rows that may be dependent.
 
-    What is dependent up to rounding is replaced by random rows, in which r has nothing.
+    Rows that are dependent up to rounding are replaced by random ones, for which r is zero.
     """
     n_others = len(others)
     every, r = np.concatenate([others, rows]), np.zeros((len(rows), len(rows)))

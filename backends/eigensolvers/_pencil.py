@@ -1,12 +1,11 @@
-"""What the eigensolvers share: preparation, the substitution, the dense path, and the record.
+"""The common part of the eigensolvers: preparation, substitution, the dense path, the record.
 
 With g = W_V^{1/2} x the pencil L x = λ W_V x becomes the symmetric problem A g = λ g with
 A = W_V^{-1/2} L W_V^{-1/2}, whose kernel is spanned by k = W_V^{1/2} 1 / ‖W_V^{1/2} 1‖.
 
-Invariants: a backend works on the complement of k only, and never judges its own result; the
-residual of the record is computed here, in the terms of the pencil. What is prepared depends on L
-alone and is never changed by a solution, so that solving again, or with other weights before,
-changes no bit.
+Invariants: a backend works only on the complement of k, and never judges its own result; the
+residual of the record is computed here, in terms of the pencil. Preparation depends on L alone, and
+no solution changes it, so earlier solutions, with any weights, change no bit of later ones.
 """
 
 from __future__ import annotations
@@ -48,19 +47,19 @@ DENSE_UP_TO = 64
 """Graphs of at most this many nodes are solved densely, whatever the backend."""
 LARGEST_TOL = 1e-6
 _FLOOR = 64
-"""Residuals up to so many times what rounding its entries once makes of a vector are accepted: a
-solution has been rounded more often than once."""
+"""A residual is accepted up to this multiple of the effect of rounding the vector's entries once: a
+solution has been rounded more than once."""
 _PLANNED_UP_TO = 1_000
-"""Up to how many nodes the elimination is planned for nothing else than to prove the next value."""
+"""Up to this number of nodes, an elimination is planned only to prove the next value."""
 _MOST_OPERATIONS = 3e6
-"""Multiplications of an elimination that proves the next value, at most."""
+"""Most multiplications of an elimination that only proves the next value."""
 _N_TRIES = 8
 _SHARE_OF_GAP = 0.1
 _ROUNDING = 1e-9
-"""Values that are nearer to each other, relatively, count as one."""
+"""Values with a smaller relative distance count as one."""
 
 Setup = TypeVar("Setup")
-"""What a solver makes of a Laplacian alone."""
+"""The result of a solver's preparation of a Laplacian."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,12 +90,12 @@ class Eigenpair:
 
 @dataclass(frozen=True, eq=False)
 class Iterate:
-    """What an iteration ends with.
+    """The result of an iteration.
 
     Attributes
     ----------
     pairs : sequence of Eigenpair
-        What it found, judged by `SymmetricProblem.eigenpair`, by ascending value.
+        The pairs found, as judged by `SymmetricProblem.eigenpair`, by ascending value.
     next_value : float
         See `EigenResult`.
     iterations : int
@@ -116,16 +115,17 @@ class Iterate:
 
 @dataclass(frozen=True, eq=False)
 class NumberedLaplacian:
-    """A Laplacian with nodes as given or numbered breadth first.
+    """A Laplacian with nodes in the given order or numbered breadth first.
 
-    The order in which regions are found may scatter neighbours over the memory; the other does not.
+    In the order in which regions are found, neighbours may be scattered over memory; in breadth
+    first order they are not.
 
     Attributes
     ----------
     given : (n, n) scipy.sparse.csr_array
         L as it was given.
     order : (n,) ndarray of int32, or None
-        The given number of each node. None if it is as given.
+        The given number of each node; None for the given order.
     matrix : (n, n) scipy.sparse.csr_array
         L in this order.
     """
@@ -188,13 +188,13 @@ class SymmetricProblem:
 
     def project(self, g: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return g without its component along the kernel; g is a vector or a block of columns."""
-        for _ in range(2):  # the second time removes what rounding left over
+        for _ in range(2):  # the second time removes what rounding left
             part = np.multiply.outer(self.kernel, self.kernel @ g)
             g = np.subtract(g, part, out=part)
         return g
 
     def eigenpair(self, g: NDArray[np.float64]) -> Eigenpair:
-        """Return what a vector g says of the pencil as it was given."""
+        """Return the eigenpair of the given pencil that a vector g approximates."""
         g = self.project(g)
         x = g / (np.linalg.norm(g) * self.roots)
         if self.numbered.order is not None:
@@ -203,13 +203,13 @@ class SymmetricProblem:
         return Eigenpair(x, quality_of(self.numbered.given, self.weights, x))
 
     def eigenpairs(self, g: NDArray[np.float64]) -> list[Eigenpair]:
-        """Return what orthonormal columns say of the pencil, by ascending value."""
+        """Return the eigenpairs that orthonormal columns approximate, by ascending value."""
         return sorted(map(self.eigenpair, g.T), key=lambda pair: pair.value)
 
     def gains_signs(self, pair: Eigenpair, next_value: float) -> bool:
-        """Tell whether a smaller residual would make signs certain that are open.
+        """Tell whether a smaller residual would decide open signs.
 
-        So it is unless double precision does not tell the value from the next one anyway.
+        It would, unless double precision cannot tell the value from the next one anyway.
         """
         quality, gap = pair.quality, next_value - pair.value
         if quality.residual <= quality.rounding:
@@ -222,7 +222,7 @@ class SymmetricProblem:
 
 
 class PencilSolver(Eigensolver, Generic[Setup]):
-    """An eigensolver that says how to set up and to iterate, and leaves the rest to this class.
+    """Base of eigensolvers that implement set-up and iteration, and leave the rest to this class.
 
     Parameters
     ----------
@@ -234,7 +234,7 @@ class PencilSolver(Eigensolver, Generic[Setup]):
 
     name: ClassVar[str]
     breadth_first: ClassVar[bool] = True
-    """Whether nodes are numbered breadth first, which takes time, and saves more where it pays."""
+    """Whether nodes are numbered breadth first, which takes time but usually saves more."""
 
     def __init__(self, tol: float, max_iterations: int) -> None:
         self.tol = check_number(
@@ -259,8 +259,8 @@ class PencilSolver(Eigensolver, Generic[Setup]):
         """Return the first eigenpairs of a connected graph; see `Eigensolver`."""
         begin = time.perf_counter()
         _check_shapes(laplacian, vertex_weights)
-        # Products of small blocks gain nothing from threads, and sums of long vectors would depend
-        # on their number.
+        # Threads do not speed up products of small blocks, and sums of long vectors would depend on
+        # their number.
         with one_blas_thread():
             prepared = self._prepare(laplacian, n_pairs)
             result = prepared._solve(vertex_weights, n_pairs, seed)
@@ -282,7 +282,7 @@ class PencilSolver(Eigensolver, Generic[Setup]):
         return PreparedPencil(self, numbered, setup, plan if is_cheap else None)
 
     def plan_of(self, setup: Setup, laplacian: sparse.csr_array) -> Elimination | None:
-        """Return how a numbered Laplacian is eliminated, or None where that may take long."""
+        """Return the plan to eliminate a numbered Laplacian, or None if that may take long."""
         return Elimination.of(laplacian) if laplacian.shape[0] <= _PLANNED_UP_TO else None
 
     def accepts(self, pair: Eigenpair) -> bool:
@@ -299,13 +299,13 @@ class PencilSolver(Eigensolver, Generic[Setup]):
 
     @abstractmethod
     def set_up(self, laplacian: sparse.csr_array) -> Setup:
-        """Return what `iterate` needs of a numbered Laplacian whatever the weights."""
+        """Return what `iterate` needs of a numbered Laplacian, for any weights."""
 
     @abstractmethod
     def iterate(
         self, setup: Setup, problem: SymmetricProblem, n_pairs: int, rng: np.random.Generator
     ) -> Iterate:
-        """Return approximate eigenpairs, and what they took; `setup` stays as it is."""
+        """Return approximate eigenpairs and their cost; `setup` is not changed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -379,7 +379,7 @@ def _check_shapes(laplacian: sparse.csr_array, *vertex_weights: NDArray[np.float
 
 
 def _dense_up_to(n_pairs: int) -> int:
-    # Bases of three blocks, and the kernel, must have room in what is iterated.
+    # Iterated problems must be larger than a basis of three blocks and the kernel.
     return max(DENSE_UP_TO, 4 * (n_pairs + 1))
 
 
@@ -392,11 +392,11 @@ def _dense(problem: SymmetricProblem, n_pairs: int) -> Iterate:
 
 
 def with_proof(iterate: Iterate, problem: SymmetricProblem, plan: Elimination | None) -> Iterate:
-    """Return what was found with a next value that is proved, if there is a plan for that.
+    """Return the result with a proved next value, if there is a plan for the proof.
 
-    Where an eigenvalue was passed over, so that the estimate is too large, smaller ones are tried.
-    If none of them is right the last value may be multiple. An estimate that is not refuted stays
-    as it is where a proof would lose more than a fifth of the gap.
+    If the estimate is too large, because an eigenvalue was missed, smaller ones are tried. If none
+    of them can be proved, the last value may be multiple. An estimate that is not refuted is kept
+    if a proof would lose more than a fifth of the gap.
     """
     n_pairs, last = len(iterate.pairs), iterate.pairs[-1].value
     if n_pairs == problem.n - 1 or plan is None:
@@ -417,6 +417,6 @@ def with_proof(iterate: Iterate, problem: SymmetricProblem, plan: Elimination | 
                 return iterate
             return replace(iterate, next_value=next_value, is_next_value_proved=True)
         is_refuted |= is_certain
-        # A pivot that is nearly 0 leaves all open, at this shift.
+        # A pivot that is nearly 0 leaves everything open at this shift.
         gap *= 1 - _SHARE_OF_GAP if is_certain else 1 - _SHARE_OF_GAP / 4
     return replace(iterate, next_value=last) if is_refuted else iterate

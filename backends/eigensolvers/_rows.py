@@ -1,6 +1,6 @@
 """Compiled kernels for a few long rows: their products, combinations, and orthonormal bases.
 
-At some hundred nodes calling NumPy takes longer than what it does, and with few rows its products
+For some hundred nodes a call of NumPy takes longer than its work, and with few rows its products
 are slower than plain loops at any size.
 """
 
@@ -20,7 +20,7 @@ __all__ = [
 ]
 
 NEARLY_DEPENDENT = 1e-7
-"""Of a row, length of what is left of it without the others, from which on rounding decides."""
+"""If the part of a row orthogonal to the others is shorter than this, rounding dominates it."""
 _FEW = 4  # products with more rows are left to BLAS
 _STRIP = 512
 
@@ -48,7 +48,7 @@ def inner_products(known: Floats, rows: Floats) -> Floats:
 
 @njit(cache=True, fastmath={"contract"})
 def subtract_combinations(rows: Floats, coefficients: Floats, known: Floats) -> None:
-    """Take combinations of the rows of a basis, with coefficients (size, b), off a few rows."""
+    """Subtract combinations of the rows of a basis from a few rows; coefficients (size, b)."""
     (size, n), b = known.shape, len(rows)
     if b > _FEW:
         rows -= np.dot(coefficients.T, known)
@@ -76,7 +76,7 @@ def subtract_combinations(rows: Floats, coefficients: Floats, known: Floats) -> 
 def triangular(gram: Floats, sizes: Floats) -> tuple[Floats, Floats, float]:
     """Return Cholesky's factor of a Gram matrix, its inverse, and how far from dependent rows are.
 
-    That is the least part of a row that is left of its size once the earlier ones are taken off.
+    The latter is the least share of a row's size that is orthogonal to the earlier rows.
     """
     n = len(gram)
     lower, inverse, least = np.zeros((n, n)), np.zeros((n, n)), np.inf
@@ -88,7 +88,7 @@ def triangular(gram: Floats, sizes: Floats) -> tuple[Floats, Floats, float]:
                 part -= lower[i, k] * lower[j, k]
             lower[i, j] = part / lower[j, j]
             length -= lower[i, j] * lower[i, j]
-        # Rounding of the Gram matrix hides what is shorter.
+        # Rounding of the Gram matrix hides shorter parts.
         if not length > 1e-14 * gram[i, i]:
             return lower, inverse, 0.0
         lower[i, i] = np.sqrt(length)
@@ -104,10 +104,10 @@ def triangular(gram: Floats, sizes: Floats) -> tuple[Floats, Floats, float]:
 
 @njit(cache=True)
 def orthonormal_twice(rows: Floats) -> tuple[Floats, bool]:
-    """Return orthonormal rows whose first ones span what the first ones given do.
+    """Return orthonormal rows, the first ones spanning the same spaces as the first given ones.
 
-    By Cholesky factors of Gram matrices, two times; rounding of the first changes the rows, which
-    the second mends. Also whether that was possible, the rows being far enough from dependent.
+    Cholesky factors of Gram matrices are applied twice; the second corrects the rounding of the
+    first. Also returns whether this was possible, which needs rows that are not nearly dependent.
     """
     q = rows
     for _ in range(2):

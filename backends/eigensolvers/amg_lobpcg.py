@@ -2,16 +2,16 @@
 
 A. V. Knyazev, "Toward the optimal preconditioned eigensolver: locally optimal block
 preconditioned conjugate gradient method", SIAM J. Sci. Comput. 23 (2001) 517-541, algorithm 5.1,
-written out here for our pencils, because a stop on the true residual in the terms of the pencil,
-a deflated kernel and orthonormal bases throughout are what makes it reliable on badly scaled
-weights. The start comes from the coarse levels, as in J. C. Urschel, X. Hu, J. Xu, L. T. Zikatanov,
-"A cascadic multigrid algorithm for computing the Fiedler vector of graph Laplacians", J. Comput.
-Math. 33 (2015) 209-226. Memory and time grow like the number of edges, in any dimension.
+implemented here for our pencils, because stopping by the true residual of the pencil, deflating the
+kernel and keeping all bases orthonormal make it reliable for badly scaled weights. The start comes
+from the coarse levels, as in J. C. Urschel, X. Hu, J. Xu, L. T. Zikatanov, "A cascadic multigrid
+algorithm for computing the Fiedler vector of graph Laplacians", J. Comput. Math. 33 (2015) 209-226.
+Memory and time grow like the number of edges, in any dimension.
 
-The loop for cards, in `_multigrid.lobpcg`, is the same idea in other arithmetic, and stays apart:
-it iterates on the pencil itself, and deflates the kernel as a first row of the basis, not by
-projections. Either loop in place of the other would change the last bits of results. The hierarchy,
-its cycle, the start, and what decides on the stop are the same code.
+The loop for cards, in `_multigrid.lobpcg`, is the same method in other arithmetic, and is kept
+separate: it iterates on the pencil itself, and deflates the kernel as the first row of the basis,
+not by projections. Replacing either loop by the other would change the last bits of results. The
+hierarchy, its cycle, the start and the stopping rule are the same code.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ class AmgLobpcgEigensolver(PencilSolver[Hierarchy]):
     max_iterations : int, default 500
         Limit of LOBPCG iterations.
     block_size : int, default 1
-        Vectors that are iterated together at least, 1..16; always one more than pairs are asked
-        for, from which the gap is taken. More take fewer iterations where eigenvalues are nearly
-        multiple, and cost more each.
+        Least number of vectors that are iterated together, 1..16; there is always at least one more
+        than the requested pairs, which gives the gap. More vectors take fewer iterations if
+        eigenvalues are nearly multiple, but each iteration costs more.
 
     Raises
     ------
@@ -106,7 +106,7 @@ class AmgLobpcgEigensolver(PencilSolver[Hierarchy]):
             steps = [self._precondition(setup, problem, r) for r in residuals[progress.active]]
             basis = np.stack([*g, *steps])
             if len(q) > m:
-                # What the last step added to the Ritz vectors is the conjugate direction.
+                # The last step's change of the Ritz vectors is the conjugate direction.
                 basis = np.concatenate([basis, c[progress.active, m:] @ q[m:]])
 
     def _precondition(

@@ -1,16 +1,17 @@
-"""Lanczos on the inverse, as ARPACK does it, but in blocks, after a sparse factorisation.
+"""Lanczos on the inverse after a sparse factorisation: ARPACK's method, but in blocks.
 
 Shift-invert at the shift 0. L is singular, but the pseudo-inverse needs no shift: on a connected
 graph L y = b with 1ᵀ b = 0 has a solution that is 0 at one node, and the *grounded* factor gives
 it. Any other solution differs by a constant, which the projection removes. So Lanczos sees the
 operator A⁺ = W_V^{1/2} L⁺ W_V^{1/2} up to projections, whose largest eigenvalues are the 1/λ.
 
-ARPACK itself, which this backend is named after, iterates one vector, and so finds one eigenvector
-of a multiple value. A block of one vector more than pairs are asked for sees a double value, and
-the gap, at once; two vectors take little longer than one, because the factor is read once for both.
+ARPACK itself, which this backend is named after, iterates one vector, and so finds only one
+eigenvector of a multiple value. A block with one vector more than the requested pairs finds a
+double value, and the gap, at once; two vectors take little longer than one, because the factor is
+read once for both.
 
-(A shift just below 0 also works but has to be small against λ and large against rounding; here
-there is nothing to choose.)
+(A shift just below 0 would also work, but would have to be small against λ and large against
+rounding; here there is nothing to choose.)
 """
 
 from __future__ import annotations
@@ -58,8 +59,8 @@ class ArpackEigensolver(PencilSolver[Cholesky]):
     max_iterations : int, default 300
         Limit of Lanczos restarts, of each of at most three attempts.
     n_threads : int, optional
-        Threads that share the work; as many as the process may use cores if left out. The result
-        does not depend on it.
+        Number of threads; by default the number of cores that the process may use. The result does
+        not depend on it.
 
     Raises
     ------
@@ -105,7 +106,7 @@ class ArpackEigensolver(PencilSolver[Cholesky]):
         return setup.plan
 
     def threads(self, n: int) -> AbstractContextManager[Run]:
-        """Give the `map` for a graph of n nodes: in threads only where there is work for two."""
+        """Provide the `map` for a graph of n nodes: in threads only if there is work for two."""
         return threads(1 if n <= DEFAULT.piece_size else self.n_threads)
 
     def iterate(
@@ -149,15 +150,15 @@ class ArpackEigensolver(PencilSolver[Cholesky]):
             nodes[:, order] = g
             return problem.eigenpairs(nodes.T)
 
-        # From end to end of the graph, as the first eigenvectors are; the random part is there for
-        # those that are not, and its high modes are gone after the first step.
+        # Start with functions that vary from end to end of the graph, as the first eigenvectors do;
+        # the random part serves those that do not, and its high modes vanish in the first step.
         start = project(rng.standard_normal((n_pairs + 1, problem.n)))
         start /= np.linalg.norm(start, axis=1)[:, None]
         smooth = project(roots * dissection.coordinates[:, order])[: n_pairs + 1]
         start[: len(smooth)] += smooth / np.linalg.norm(smooth, axis=1)[:, None]
         tol = max(self.tol / 2, _LEAST_TOL)
         found = largest_ritz_vectors(invert, start, tol, self.max_iterations, rng)
-        # The gap to the next value is not overestimated, as far as its Ritz value tells.
+        # As far as its Ritz value tells, the gap to the next value is not overestimated.
         next_value = 1 / (found.values[-1] + found.bounds[-1])
         g = found.vectors[:n_pairs]
         # An error of size ε in g along a high mode is one of size ε λ_max / λ in the residual;

@@ -27,13 +27,13 @@ class _Chosen:
 
 
 class AutoEigensolver(PencilSolver[_Chosen]):
-    """Factorise where that is cheap, else use multigrid.
+    """Factorise where that is cheap, otherwise use multigrid.
 
     `arpack` runs if its factorisation takes at most 6,000 multiplications for each node and edge
-    of the graph, otherwise `amg_lobpcg`. The number is known before anything is factorised, from
-    the order of elimination. The record names the one that ran.
+    of the graph, otherwise `amg_lobpcg`. The number follows from the order of elimination, before
+    anything is factorised. The record names the solver that ran.
 
-    Around that number both take about the same time. On one core, with tolerance 1e-8:
+    Near this threshold both take about the same time. On one core, with tolerance 1e-8:
 
     ================================== ========= ========== ======== ============
     graph                                  nodes operations `arpack` `amg_lobpcg`
@@ -49,16 +49,15 @@ class AutoEigensolver(PencilSolver[_Chosen]):
     cubes of a 30 × 30 × 30 grid          27,000      9,800    0.3 s        0.2 s
     ================================== ========= ========== ======== ============
 
-    `arpack` takes about two thirds of that on two cores.
-
-    On a plane complex `arpack` is also the one whose time does not depend on the weights.
+    On two cores `arpack` takes about two thirds of that. On a plane complex its time, unlike that
+    of `amg_lobpcg`, does not depend on the weights.
 
     Parameters
     ----------
     tol : float, default 1e-8
         Largest relative residual that counts as converged, in (0, 1e-6].
     max_iterations : int, default 500
-        Limit of the iterations of whichever runs; see there.
+        Limit of the iterations of the solver that runs; see there.
     n_threads : int, optional
         Threads that share the work of `arpack`; see there.
 

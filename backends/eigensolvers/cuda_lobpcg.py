@@ -13,8 +13,8 @@ class CudaLobpcgEigensolver(DeviceLobpcgEigensolver):
     """LOBPCG, preconditioned by a smoothed-aggregation V-cycle, on an NVIDIA card through CuPy.
 
     The host solves the coarsest level and checks the residual of the result; all else runs on the
-    card, whose memory is free again after each solution. cuSPARSE does not promise the order of
-    its sums, so that results may differ in their last bits from run to run.
+    card, whose memory is freed after each solution. cuSPARSE does not guarantee the order of its
+    sums, so results may differ in their last bits from run to run.
 
     Parameters
     ----------

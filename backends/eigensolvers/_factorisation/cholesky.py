@@ -2,20 +2,21 @@
 
 The multifrontal method (I. S. Duff, J. K. Reid, "The multifrontal solution of indefinite sparse
 symmetric linear equations", ACM Trans. Math. Softw. 9 (1983) 302-325): eliminating a block of the
-dissection takes a small dense matrix, the *front*, over its columns and its *border*, the later
-positions that it is joined to. The columns become columns of the factor; what is left on the
+dissection uses a small dense matrix, the *front*, over its columns and its *border*, the later
+positions that it is joined to. The columns become columns of the factor; the remainder on the
 border, the *update*, is added to the front of the parent.
 
-What is left is a graph Laplacian again, so a diagonal entry is minus the sum of the entries beside
-it. Pivots are computed as such sums (after W. K. Grassmann, M. I. Taksar, D. P. Heyman,
+After each elimination the remainder is a graph Laplacian again, so a diagonal entry is minus the
+sum of the others in its row. Pivots are computed as such sums (after W. K. Grassmann, M. I.
+Taksar, D. P. Heyman,
 "Regenerative analysis and steady state distributions for Markov chains", Oper. Res. 33 (1985)
 1107-1116): nothing is ever subtracted from a larger number, and the factor is accurate entry by
 entry however badly the weights are scaled. The last pivot is 0; it is replaced by 1, which grounds
 the last node.
 
-Pieces of the graph that do not depend on each other may be worked on at the same time. Into which
-pieces it falls depends on the graph alone, and all sums are in a fixed order: same matrix, same
-factor, same solution, however many threads there are.
+Independent pieces of the graph may be processed at the same time. The pieces depend only on the
+graph, and all sums are in a fixed order: the same matrix gives the same factor and the same
+solution for any number of threads.
 """
 
 from __future__ import annotations
@@ -42,9 +43,9 @@ Floats = NDArray[np.float64]
 class Cholesky:
     """The factor of a grounded Laplacian: dense panels, one for each block.
 
-    Row i of a block's panel is column i of its part of the factor: over the block's own columns,
-    then over its border. In place of the triangles of `substitution.WIDE` own columns at a time
-    their inverses stand; elsewhere below the diagonal there may be anything.
+    Row i of a block's panel is column i of its part of the factor: first over the block's own
+    columns, then over its border. Each diagonal triangle of `substitution.WIDE` own columns is
+    replaced by its inverse; elsewhere the content below the diagonal is undefined.
 
     Attributes
     ----------
@@ -58,12 +59,12 @@ class Cholesky:
 
     @property
     def is_in_one_piece(self) -> bool:
-        """Whether nothing is shared among threads."""
+        """Whether there is a single piece, so that no work is shared among threads."""
         return len(self.panels) == 1
 
     @property
     def blocks(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int32]]:
-        """What substitution asks for beside the panels."""
+        """The arrays that substitution needs besides the panels."""
         return self.plan.dissection.starts, self.plan.border_ptr, self.plan.slots
 
     @classmethod
@@ -159,7 +160,7 @@ class Cholesky:
 
 @njit(cache=True)
 def _stack_size(border_ptr, parents, first, last, n_given):
-    """Return the largest number of entries that waiting updates take at a time.
+    """Return the largest number of entries of waiting updates at any time.
 
     `n_given` of them come from blocks before the first.
     """

@@ -6,13 +6,13 @@ way, and the separator last. On planar graphs the factor then has O(n log n) ent
 Lipton, D. J. Rose, R. E. Tarjan, "Generalized nested dissection", SIAM J. Numer. Anal. 16 (1979)
 346-358).
 
-Halves come from coordinates, and these from the graph: the differences of the distances to two
-far apart nodes, for three such pairs, smoothed. In dual graphs of complexes they are as good as
-the regions' positions, and they exist without a complex. Between two halves the separator is a
-smallest set of nodes that meets every edge between them (D. Kőnig, "Gráfok és mátrixok", 1931):
-as large as a largest matching of these edges, from which it is read off.
+Halves are chosen by coordinates that come from the graph: the differences of the distances to two
+nodes that are far apart, for three such pairs, smoothed. In dual graphs of complexes they are as
+good as the regions' positions, and they need no complex. The separator of two halves is a smallest
+set of nodes that meets every edge between them (D. Kőnig, "Gráfok és mátrixok", 1931): it has the
+size of a largest matching of these edges, from which it is read off.
 
-Everything is decided by integers and by sums in a fixed order: same graph, same order.
+All decisions use integers, or sums in a fixed order: the same graph gives the same order.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _SAMPLE = 127
 
 @dataclass(frozen=True, eq=False)
 class Dissection:
-    """An order of the nodes, and its blocks: parts that were not cut further, and separators.
+    """An order of the nodes, and its blocks: separators, and parts that were not cut further.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class Dissection:
         The separator next above a block, a later block; -1 if there is none. No edge joins a
         block with a later block that is not above it.
     coordinates : (3, n) ndarray of float32
-        Smooth functions of the nodes, each of which grows from one end of the graph to another.
+        Smooth functions on the nodes, each increasing from one end of the graph to another.
     """
 
     order: NDArray[np.int32]
@@ -69,7 +69,7 @@ def nested_dissection(
     Parameters
     ----------
     indptr, indices : ndarray of int32
-        Symmetric adjacency in CSR form; diagonal entries do not matter. Node 0 is best a
+        Symmetric adjacency in CSR form; diagonal entries do not matter. Node 0 should be a
         peripheral one.
     run : callable
         `map`, or a `map` that works in threads; the result does not depend on it.
@@ -143,7 +143,7 @@ def _landmark_coordinates(indptr, indices):
             nearest[v] = min(nearest[v], one[v], two[v])
             if nearest[v] > best:
                 source, best = v, nearest[v]
-    # Distances are integers with many ties; averages over neighbours tell them apart.
+    # Distances are integers with many ties; averaging over neighbours breaks them.
     y = np.empty_like(x)
     half = np.float32(0.5)
     for _ in range(_N_SWEEPS):
@@ -174,9 +174,9 @@ _DIRECTIONS /= np.sqrt((_DIRECTIONS**2).sum(axis=1, keepdims=True))
 def _cut(graph, work, begin, end):
     """Cut the part at some positions into low nodes, high nodes and a separator, in this order.
 
-    Returns the first positions of the latter two; both are `end` if the part was not cut.
-    Touches nothing of nodes in other parts, and what it reads there are only places, none of
-    which ever is one of its own: so that parts can be cut at the same time.
+    Returns the first positions of the latter two; both are `end` if the part was not cut. It writes
+    nothing about nodes in other parts, and reads only their places, which never equal its own; so
+    parts can be cut at the same time.
 
     A block starts at every position where `above` is not -1; it holds there the first position
     of the separator next above, n if there is none.
@@ -210,7 +210,7 @@ def _cut(graph, work, begin, end):
 
 @njit(cache=True, nogil=True)
 def _dissect(graph, work, leaf_size, begin, end):
-    """Cut a part, and all parts that come of it."""
+    """Cut a part, and recursively all parts that result."""
     # No half has more than three quarters of the nodes: there are never so many parts to do.
     todo, n = np.empty((128, 2), np.int64), 1
     todo[0, 0], todo[0, 1] = begin, end
@@ -237,7 +237,7 @@ def _direction(i):
 
 @njit(cache=True, nogil=True)
 def _middle(values):
-    """Return what would stand at half the length if the values were sorted; they are reordered."""
+    """Return the value at half the length in sorted order; the values are reordered."""
     wanted, low, high = len(values) // 2, 0, len(values) - 1
     while low < high:
         pivot, i, j = values[(low + high) // 2], low, high
@@ -261,12 +261,12 @@ def _middle(values):
 
 @njit(cache=True, nogil=True)
 def _halve(graph, nodes, place, at_cut):
-    """Give every node its side of about the median along one direction.
+    """Assign every node a side of about the median along one direction.
 
-    Of the two directions in which the nodes lie farthest apart it is the one with fewer nodes at
-    the cut. If both leave less than a quarter on one side, as among the leaves of a star, which are
-    all at one place, the first half of the nodes is low. Writes the nodes at the cut to `at_cut`;
-    returns how many they are, and how many nodes are low.
+    Of the two directions in which the nodes spread most, the one with fewer nodes at the cut is
+    taken. If both leave less than a quarter on one side, as for the leaves of a star, which are all
+    at one place, the first half of the nodes is low. Writes the nodes at the cut to `at_cut`;
+    returns how many there are, and how many nodes are low.
     """
     indptr, indices, x = graph
     size = len(nodes)
@@ -354,10 +354,10 @@ def _separate(graph, cut, place, mate, seen):
     were low. `mate` and `seen` are -1 throughout, before and after.
     """
     indptr, indices, _ = graph
-    # A largest matching of the edges between the sides: from each low node a search for a path
-    # that alternates between free and matched edges and ends at a free high node. `seen` of a
-    # high node holds the low node from which it was reached. What a search without success
-    # reached stays marked: no later path passes there.
+    # A largest matching of the edges between the sides: from each low node, search for a path that
+    # alternates between free and matched edges and ends at a free high node. `seen` of a high node
+    # holds the low node from which it was reached. Nodes reached by a search without success stay
+    # marked: no later path goes through them.
     low, high = np.empty(len(cut), np.int32), np.empty(len(cut), np.int32)
     for start in cut:
         if place[start] & 3 != _LOW:

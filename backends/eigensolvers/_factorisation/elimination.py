@@ -1,4 +1,4 @@
-"""What eliminating the nodes of a graph in the order of a dissection will take."""
+"""The plan of an elimination in the order of a dissection: its entries, its cost, its pieces."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Piece(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Elimination:
-    """Which entries the factor of a Laplacian has, before any is computed.
+    """The pattern of the factor of a Laplacian, before any entry is computed.
 
     Attributes
     ----------
@@ -116,11 +116,11 @@ class Elimination:
         return 8 * (int(self.panel_ptr[-1]) + 2 * largest**2)
 
     def has_room(self) -> bool:
-        """Tell whether that is available; little is taken to be so, without asking the system."""
+        """Tell whether that is available; for small amounts the system is not asked."""
         return self.n_bytes <= _LITTLE or self.n_bytes <= available_bytes()
 
     def positions_of(self, piece: Piece) -> slice:
-        """Return where the nodes of a piece stand in the order of elimination."""
+        """Return the positions of the nodes of a piece in the order of elimination."""
         starts = self.dissection.starts
         return slice(int(starts[piece.first]), int(starts[piece.last]))
 
@@ -187,7 +187,7 @@ def _borders(indptr, indices, order, starts, parents):
     size = 0
     for b in range(n_blocks):
         end = starts[b + 1]
-        # Room for what comes at most.
+        # Room for the largest number of entries.
         most = 0
         for k in range(starts[b], end):
             most += indptr[order[k] + 1] - indptr[order[k]]

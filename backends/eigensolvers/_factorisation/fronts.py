@@ -1,11 +1,11 @@
 """Dense kernels of the multifrontal Cholesky factorisation of graph Laplacians.
 
 A front has rows for the columns of a block of the dissection, the *panel*, and for its border, the
-*update*. Only what lies above the diagonal counts; below it anything may stand. Both are given
-flat, row by row, and read and written by unsigned indices: a slice is counted, and a signed index
-compared with 0, which takes longer than the few numbers of a row.
+*update*. Only entries above the diagonal are used; the content below it is undefined. Both are
+stored flat, row by row, and accessed by unsigned indices: slices are reference-counted and signed
+indices compared with 0, which takes longer than the few numbers of a row.
 
-Nothing but products of numbers of equal sign is ever summed up, in whatever order; see `cholesky`.
+Only products of numbers of equal sign are ever summed up, in any order; see `cholesky`.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ __all__ = [
 ]
 
 STEP = 8
-"""Rows that are eliminated before their part is taken off later ones."""
+"""Rows that are eliminated before their products are subtracted from later rows."""
 index = np.uint64
 """An index, or a number of entries, that is not negative."""
-# From how many rows and columns on BLAS is worth the copies that it takes.
+# From these numbers of rows and columns on, BLAS is worth the copies that it needs.
 _MANY_ROWS = 32
 _MANY_COLUMNS = 64
 _STRIP = 128
@@ -86,10 +86,10 @@ def _extend(panel, update, n_own, n_border, columns, entries):
 
 @njit(cache=True, nogil=True, inline="always")
 def _sum(numbers, first, n):
-    """Return the sum of n numbers from one on, always in the same order.
+    """Return the sum of n numbers from the given first one, always in the same order.
 
-    Left to LLVM, the order depends on what else is compiled with it, and so would last bits on
-    whether kernels are compiled or loaded.
+    If LLVM chose the order, it would depend on what else is compiled with it, and last bits would
+    depend on whether kernels are compiled or loaded.
     """
     a = b = c = d = 0.0
     one, at, last = index(1), first, first + n
@@ -107,7 +107,7 @@ def _sum(numbers, first, n):
 
 @njit(cache=True, nogil=True, fastmath={"contract"})
 def eliminate(panel, update, n_own, n_border):
-    """Turn a front's rows into columns of the factor, and take their part off the update."""
+    """Turn a front's rows into columns of the factor, and subtract products from the update."""
     n = n_own + n_border
     for begin in range(0, n_own, STEP):
         end = min(n_own, begin + STEP)
@@ -127,9 +127,9 @@ def eliminate(panel, update, n_own, n_border):
 def take_off_later_rows(panel, n_own, n, end):
     """Subtract the products of eliminated rows, up to `end`, from some of the later ones.
 
-    As many rows more as the largest power of 2 that divides `end` take their part from as many
-    before: the products are as large as they would be if the halves of the panel, the quarters,
-    and so on, were eliminated one after the other.
+    With p the largest power of 2 that divides `end`, the p rows before `end` are subtracted from
+    the p rows from `end` on: so the products are as large as if the halves of the panel, then the
+    quarters, and so on, were eliminated one after the other.
     """
     if end < n_own:
         width = end & -end

@@ -1,14 +1,14 @@
 """How many eigenvalues of a pencil lie below a shift, by Sylvester's law of inertia.
 
 L - σ W_V = V D Vᵀ has as many negative pivots as the pencil L x = λ W_V x has eigenvalues below σ.
-The pivots are those of a graph with one node more, joined to node i with the weight -σ wᵢ, and
-come from sums as in `cholesky`: while they are positive, only the weights of that node are
-subtracted.
+The pivots are those of a graph with one additional node, joined to node i with the weight -σ wᵢ,
+and are computed as sums as in `cholesky`: while they are positive, only the weights of that node
+are subtracted.
 
-What rounding makes of it is another matrix L - σ W_V + E with |E| ≤ γ |V| |D| |V|ᵀ, γ = m ε / (1 -
-m ε) for sums of m terms (N. J. Higham, Accuracy and Stability of Numerical Algorithms, SIAM 2002,
-theorem 10.3 and section 11.1), so that the count is certain of all eigenvalues but those within
-γ tr(W_V⁻¹ |V| |D| |V|ᵀ) of σ. Pivots that are nearly 0 make that large.
+With rounding, the computed factors are exact for a matrix L - σ W_V + E with
+|E| ≤ γ |V| |D| |V|ᵀ, γ = m ε / (1 - m ε) for sums of m terms (N. J. Higham, Accuracy and Stability
+of Numerical Algorithms, SIAM 2002, theorem 10.3 and section 11.1). So the count is certain except
+for eigenvalues within γ tr(W_V⁻¹ |V| |D| |V|ᵀ) of σ. Pivots that are nearly 0 make this large.
 """
 
 from __future__ import annotations
@@ -30,14 +30,15 @@ _EPS = float(np.finfo(np.float64).eps)
 def count_below(
     laplacian: sparse.csr_array, weights: NDArray[np.float64], plan: Elimination, shift: float
 ) -> tuple[int, float]:
-    """Return how many eigenvalues of a pencil lie below a shift, 0 among them, and an uncertainty.
+    """Return the number of eigenvalues of a pencil below a shift, 0 included, and an uncertainty.
 
-    No more than so many are below the shift less the uncertainty, no fewer below their sum.
+    At most this number are below the shift minus the uncertainty, and at least this number below
+    the shift plus the uncertainty.
 
     Parameters
     ----------
     laplacian : (n, n) scipy.sparse.csr_array
-        L; only its entries beside the diagonal count.
+        L; only its off-diagonal entries are used.
     weights : (n,) ndarray
         Diagonal of W_V.
     plan : Elimination
@@ -116,13 +117,13 @@ def _count(matrix, blocks, inverse, beyond, sizes):
 
 @njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nsz"})
 def _eliminate(panel, update, n_own, begin, border, inverse, beyond, sizes):
-    """Eliminate the columns of a front; return the negative pivots, and what they add up to.
+    """Eliminate the columns of a front; return the number of negative pivots, and error sums.
 
-    `beyond` are the weights to the node that stands for the shift, `sizes` what was summed up.
+    `beyond` are the weights to the node of the shift, `sizes` the sums of absolute terms.
     """
     n_border = len(border)
     n = n_own + n_border
-    # Side by side, as the rows of the front are.
+    # Contiguous, like the rows of the front.
     near, shifts, sums = np.empty(n), np.empty(n), np.empty(n)
     for i in range(n_own):
         near[i], shifts[i], sums[i] = inverse[begin + i], beyond[begin + i], sizes[begin + i]
@@ -156,7 +157,7 @@ def _eliminate(panel, update, n_own, begin, border, inverse, beyond, sizes):
                 sums[after + i] += abs(entry) * total
             growth += added
             if pivot < 0.0:
-                # There are few of these: they take their part off the rest of the front at once.
+                # There are few of these, so each is subtracted from the rest of the front at once.
                 n_negative += 1
                 row = panel[k * n + k + 1 : (k + 1) * n]
                 for i in range(len(row)):

@@ -1,11 +1,11 @@
 """Solving with the factor: forward and backward substitution, for two right sides at a time.
 
-Two take little longer than one, because most of the time goes into reading the factor.
+Two right sides take little longer than one, because most of the time goes into reading the factor.
 
-Steps of `WIDE` columns of a block are solved by the inverse of their triangle, which stands in the
-panel in place of the triangle itself: no column waits for the one before, nothing is divided, and
-no sum of a few numbers is taken across a register. The inverse has, as the factor of a Laplacian,
-no negative entries, so that they are sums of numbers of one sign, and accurate one by one.
+Steps of `WIDE` columns of a block are solved by the inverse of their triangle, which replaces the
+triangle in the panel: no column waits for the one before, nothing is divided, and no few numbers
+are summed within a register. Since the factor is that of a Laplacian, the inverse has no negative
+entries, so its entries are sums of numbers of one sign, and each is accurate.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def invert_steps(panel, n_own, n):
 
 @njit(cache=True, nogil=True, fastmath={"contract"})
 def forward(panels, blocks, first, last, vectors):
-    """Solve with the factor, over the slots of a piece; add to the border what comes to it."""
+    """Solve with the factor, over the slots of a piece; add its contributions to the border."""
     starts, border_ptr, slots = blocks
     v, w = vectors[0], vectors[1]
     size = _largest_front(starts, border_ptr, first, last)

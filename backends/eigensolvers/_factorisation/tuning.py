@@ -1,4 +1,4 @@
-"""Sizes at which the factorisation changes its ways."""
+"""Sizes that control the factorisation."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
 """Aggregates of strongly connected nodes, found for all nodes at once on any device.
 
 N. Bell, S. Dalton, L. N. Olson, "Exposing fine-grained parallelism in algebraic multigrid methods",
-SIAM J. Sci. Comput. 34 (2012) C123-C152, sections 4.2 and 4.3: a maximal set of nodes of which no
-two are within two strong edges, by rounds in which every undecided node looks for a larger key
+SIAM J. Sci. Comput. 34 (2012) C123-C152, sections 4.2 and 4.3: find a maximal set of nodes no two
+of which are within two strong edges, by rounds in which every undecided node looks for a larger key
 around it; each node of the set is the root of an aggregate. Keys prefer nodes with few strong
-edges, which packs roots closer than chance alone, and thus takes fewer iterations later.
+edges, which packs roots more closely than chance, and so takes fewer iterations later.
 
 Invariants: strength is symmetric, so that every node is within two strong edges of a root, and at
 most one root is within one; the same matrix gives the same aggregates on every device.
@@ -24,10 +24,10 @@ from .random import random_numbers
 __all__ = ["STRENGTH", "tentative_prolongation"]
 
 STRENGTH = 0.25
-"""Part of the strongest edge of one of its ends that a strong edge has at least.
+"""A strong edge has at least this share of the strongest edge at one of its ends.
 
-Relative to these it keeps aggregates off the weak edges of badly scaled graphs, and still finds
-strong ones at hubs.
+This relative threshold keeps aggregates off the weak edges of badly scaled graphs, and still finds
+strong edges at hubs.
 """
 # A key: from its highest bits on the state, few strong edges, chance, and the number of the node.
 _UNDECIDED, _ROOT = 1, 2  # and 0 for a node that is out, near a root
@@ -167,7 +167,7 @@ def _roots(xp: Any, matrix: Any, strong: Any, degree: Any) -> Any:
 
 
 def _decided(xp: Any, matrix: Any, strong: Any, keys: Any) -> Any:
-    """Return keys with more roots, of the largest key within two strong edges, and more out."""
+    """Return keys with new roots, those largest within two strong edges, and new nodes out."""
     near, kernel = _largest(xp, matrix, strong, keys), _DECIDED.on(xp)
     if kernel is not None:
         decided = xp.empty(len(keys), dtype=np.int64)
@@ -191,7 +191,7 @@ def _largest(xp: Any, matrix: Any, strong: Any, keys: Any) -> Any:
 
 
 def _joined(xp: Any, matrix: Any, strong: Any, members: Any) -> Any:
-    """Return members with nodes of none put where their strongest edge to a member leads."""
+    """Return members, with unassigned nodes put where their strongest edge to a member leads."""
     kernel = _JOINED.on(xp)
     if kernel is not None:
         joined = xp.empty(len(members), dtype=np.int32)

@@ -7,9 +7,9 @@ host.
 Aggregating and smoothing are a `Scheme`'s: node by node (`sequential`), or for all nodes at once on
 any device (`parallel`).
 
-Invariants: every prolongation keeps constants, so constants are the kernel on every level; the
+Invariants: every prolongation preserves constants, so constants are the kernel on every level; the
 cycle is a symmetric operator, because smoothing after the coarse correction is the transpose of
-that before.
+smoothing before it.
 """
 
 from __future__ import annotations
@@ -62,12 +62,12 @@ class Level:
 
 
 class Scheme(ABC):
-    """What hierarchies may do in different ways.
+    """The parts of a hierarchy that may differ: aggregation, smoothing and noise.
 
     Attributes
     ----------
     device : Device
-        Where their arrays are.
+        Where the arrays are.
     """
 
     device: Device
@@ -84,20 +84,20 @@ class Scheme(ABC):
         Returns
         -------
         (n, m) csr_matrix
-            1 where a node is of an aggregate; a node of none is interpolated from its neighbours.
+            1 where a node belongs to an aggregate; a node in none is interpolated from neighbours.
         """
 
     @abstractmethod
     def smooth_down(self, level: Level, right: Any) -> Any:
-        """Return an x with less of L x - right in the upper part of the spectrum than 0 has."""
+        """Return an x whose residual L x - right is less in the upper spectrum than that of 0."""
 
     @abstractmethod
     def smooth_up(self, level: Level, x: Any, right: Any) -> Any:
-        """Do so from x on, by the transpose of what `smooth_down` does. May change x."""
+        """Smooth x by the transpose of the operation of `smooth_down`. May change x."""
 
     @abstractmethod
     def smooth_start(self, level: Level, x: Any, right: Any) -> Any:
-        """Smooth what a coarser level says of a start. May change x."""
+        """Smooth a start that was interpolated from a coarser level. May change x."""
 
     @abstractmethod
     def noise(self, n_vectors: int, n: int, rng: np.random.Generator) -> Any:
@@ -112,7 +112,7 @@ class Hierarchy:
     ----------
     scheme : Scheme
     levels : list of Level
-        Empty if the Laplacian is so small that it is solved densely.
+        Empty if the Laplacian is small enough to be solved densely.
     coarsest : (m, m) ndarray
         L of the coarsest level, on the host.
     coarse_inverse : (m, m) array
@@ -126,7 +126,7 @@ class Hierarchy:
 
     @classmethod
     def of(cls, matrix: Any, scheme: Scheme) -> Hierarchy:
-        """Set up.
+        """Set up the hierarchy of a Laplacian.
 
         Parameters
         ----------
@@ -137,7 +137,7 @@ class Hierarchy:
         device = scheme.device
         levels: list[Level] = []
         while matrix.shape[0] > _COARSE and len(levels) < _MOST_LEVELS:
-            matrix.sum_duplicates()  # sorts, which must not happen once its arrays are shared
+            matrix.sum_duplicates()  # sorts, which must not happen after its arrays are shared
             tentative = scheme.aggregate(matrix)
             if not 0 < tentative.shape[1] < tentative.shape[0]:
                 break

@@ -1,10 +1,9 @@
 """LOBPCG with an algebraic multigrid preconditioner, on any device.
 
-The iteration is that of `amg_lobpcg`, in the terms of the pencil, with aggregates that are found
-for all nodes at once, and with smoothing by Chebyshev polynomials in place of Gauss and Seidel's,
-which goes from node to node. Vectors and matrices stay on the device, but for the coarsest; in each
-iteration four small arrays come to the host: two Gram matrices, the projected matrix, and the norms
-that decide on the stop.
+The iteration is that of `amg_lobpcg`, in terms of the pencil. Aggregates are found for all nodes at
+once, and Chebyshev polynomials smooth in place of Gauss-Seidel sweeps, which go from node to node.
+All vectors and matrices but the coarsest stay on the device; in each iteration four small arrays
+come to the host: two Gram matrices, the projected matrix, and the norms that decide on the stop.
 """
 
 from __future__ import annotations
@@ -85,13 +84,13 @@ class DeviceLobpcgEigensolver(PencilSolver[sparse.csr_array]):
         progress = Progress(self, problem, n_pairs, m)
         basis = list(hierarchy.start(weights, rng, m))
         while True:
-            # Orthogonal to the kernel, which stands first.
+            # Orthogonal to the kernel, which is the first row.
             q = orthonormal(xp.stack([xp.ones(problem.n), *basis]), weights, device)[1:]
             image = product(xp, laplacian, q)
             projected = device.to_host(inner_products(xp, q, image))
             values, c = np.linalg.eigh((projected + projected.T) / 2)
             values, ritz = values[:m], c[:, :m].T
-            # What the last step added to the Ritz vectors is the conjugate direction.
+            # The last step's change of the Ritz vectors is the conjugate direction.
             added = ritz.copy()
             added[:, :m] = 0.0
             coefficients = device.to_device(np.concatenate([ritz, added]))

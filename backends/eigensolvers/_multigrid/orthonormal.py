@@ -12,17 +12,17 @@ from .products import combinations, inner_products
 
 __all__ = ["orthonormal"]
 
-# Of a unit vector, length of what is left. Rounding of the first Gram matrix then changes it by a
-# tenth, which the second one mends.
+# Least length of the independent part of a unit vector. There, rounding of the first Gram matrix
+# changes the part by a tenth, which the second one corrects.
 _NEARLY_DEPENDENT = 1e-7
 
 
 def orthonormal(rows: Any, weights: Any, device: Device) -> Any:
-    """Return rows with q W qᵀ = 1, whose first ones span what the first rows given span.
+    """Return rows q with q W qᵀ = 1; the first ones span the same spaces as the first given rows.
 
     Cholesky factors of the Gram matrix, twice (T. Fukaya et al., "CholeskyQR2", ScalA 2014), are
     faster than Householder's reflections, which take over when the rows are too close to
-    dependent. Nothing but Gram matrices and their factors goes between device and host.
+    dependent. Only Gram matrices and their factors are moved between device and host.
 
     Parameters
     ----------

@@ -15,7 +15,8 @@ from .random import uniform_numbers
 
 __all__ = ["ParallelScheme"]
 
-# Degree of Chebyshev's polynomial, and the lower end of what it damps as a part of the upper end.
+# Degree of the Chebyshev polynomial, and the lower end of its damping interval, as a share of the
+# upper end.
 _SMOOTHING = (3, 1 / 16)
 _START_SMOOTHING = (4, 1 / 30)
 

@@ -1,9 +1,9 @@
-"""Products with vectors that stay on a device, with what is done to them at once.
+"""Products with vectors that stay on a device, fused with the operations on their results.
 
 A small operation on a card takes as long as one on a hundred thousand numbers, and nearly all
-levels of a hierarchy are smaller than that. So each function is one kernel, beside the operations
-on arrays that it replaces (`relutopo.devices.kernels`). A kernel adds up a row in its own order,
-one row a thread: the same numbers give the same sums, and rows with very many entries take long.
+levels of a hierarchy are smaller than that. So each function is a single kernel, given beside the
+equivalent operations on arrays (`relutopo.devices.kernels`). A kernel sums each row in order, one
+row per thread: the same numbers give the same sums, and rows with very many entries take long.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def product(xp: Any, matrix: Any, x: Any, plus: Any = None, sign: float = 1.0) -
 def _product(
     indptr: Any, indices: Any, data: Any, x: Any, plus: Any, has_plus: bool, sign: float
 ) -> Any:
-    # In small graphs SciPy takes longer to decide what to call.
+    # In small graphs, SciPy's dispatch would take longer than the product.
     y = np.empty(len(indptr) - 1)
     for i in range(len(y)):
         total = 0.0

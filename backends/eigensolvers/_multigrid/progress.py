@@ -1,9 +1,9 @@
 """When LOBPCG stops, and which vectors of its block still need steps.
 
-The first vectors must solve the pencil to the tolerance, and on to what double precision allows
-where the signs of their entries are open. The next one only tells how far away the next eigenvalue
-is: a tenth of that is enough. A vector that is good enough stays in the basis and takes no more
-steps, which are what costs.
+The first vectors must solve the pencil to the tolerance, and to the limit of double precision where
+signs of their entries are open. The next vector only tells how far away the next eigenvalue is; a
+tenth of that distance is accurate enough. A vector that is good enough stays in the basis and takes
+no more steps, which are the costly part.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["BlockState", "Progress"]
 _SHARE_OF_GAP = 0.1
 _PROMISING = 1e-6
 _MOST_EXTRA = 30
-"""Iterations after all residuals were small enough, for signs that are open."""
+"""Further iterations, for open signs, after all residuals are small enough."""
 
 Floats = NDArray[np.float64]
 
@@ -36,7 +36,7 @@ class BlockState:
     values : (m,) ndarray
         Ritz values, ascending.
     distances : (m,) ndarray
-        Norms of the residuals in W_V⁻¹, for unit vectors: an eigenvalue is as near.
+        Norms of the residuals in W_V⁻¹, for unit vectors: an eigenvalue is within this distance.
     errors, scales : (m,) ndarray
         ‖L x - λ W_V x‖ and ‖W_V x‖.
     sizes : (m,) ndarray
@@ -51,16 +51,16 @@ class BlockState:
 
 
 class Progress:
-    """Decides after each iteration.
+    """Decides after each iteration whether to stop, and which vectors need steps.
 
     Parameters
     ----------
     solver : PencilSolver
     problem : SymmetricProblem
     n_pairs : int
-        Vectors that are wanted.
+        Number of wanted vectors.
     m : int
-        Vectors of the block, one more at least.
+        Vectors of the block, at least one more.
 
     Attributes
     ----------
@@ -77,7 +77,7 @@ class Progress:
         self.active = np.ones(m, dtype=bool)
 
     def judge(self, state: BlockState, vectors: Callable[[], Floats]) -> Iterate | None:
-        """Return what was found, or None after noting which vectors need steps.
+        """Return the result if the iteration is done; otherwise note which vectors need steps.
 
         Parameters
         ----------

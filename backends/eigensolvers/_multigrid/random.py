@@ -1,4 +1,4 @@
-"""Numbers that look random and are the same on every device."""
+"""Pseudorandom numbers that are the same on every device."""
 
 from __future__ import annotations
 
