@@ -23,8 +23,8 @@ class CpuEnumerator(Enumerator):
     Parameters
     ----------
     n_threads : int, optional
-        How many threads share the work; as many as the process may use cores by default. The
-        result does not depend on it.
+        Number of threads; by default the number of cores that the process may use. The result does
+        not depend on it.
 
     Raises
     ------

@@ -16,9 +16,9 @@ __all__ = ["CudaEnumerator"]
 class CudaEnumerator(BulkEnumerator):
     """Cuts domains of any dimension on an NVIDIA card.
 
-    The network's weights go to the card, unless they are those of a module that is on it, and the
-    finished complex comes back; what error bounds leave open is decided exactly by the processor.
-    The card's memory is free again afterwards.
+    The network's weights are copied to the card, unless they belong to a module that is on it, and
+    the finished complex is copied back; the processor decides exactly what error bounds leave open.
+    Afterwards the card's memory is freed.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class CudaEnumerator(BulkEnumerator):
     DeviceError
         If there is no card, or CUDA does not work.
     InputError
-        If there are fewer cards.
+        If there is no card with this number.
 
     Examples
     --------

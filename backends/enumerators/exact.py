@@ -67,7 +67,7 @@ class ExactEnumerator(Enumerator):
 
 
 def _bytes_a_cell(network: Network, dim: int) -> float:
-    """Return what sets of Python's integers take, and the exact values at every vertex."""
+    """Return the bytes of a cell: sets of Python integers, and exact values at every vertex."""
     return float(1000.0 * dim + 100 * network.n_neurons / 2**dim)
 
 

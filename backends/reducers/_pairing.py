@@ -1,4 +1,4 @@
-"""Compiled kernels of the reducer `z2`, whose docstring says what they do and why it is right.
+"""Compiled kernels of the reducer `z2`; its docstring explains and proves them.
 
 ``partner[c]`` is the other column of the pair of column c, or -1.
 """
@@ -68,7 +68,7 @@ def dual_edges(
     top: int,
     ends: NDArray[np.uint32],
 ) -> bool:
-    """Fill in the at most two top cells at each row; False if a row has more.
+    """Fill in the top cells at each row; return False if a row has more than two.
 
     Top cell j is node n - j, so that a later cell is an older node; 0 stands for the ground.
     """
@@ -99,7 +99,7 @@ def pair_dual_edges(
     """Pair (top-1)-cells, last to first, with the top cell whose component they end."""
     n = np.uint32(len(dims))
     for row in range(len(dims) - 1, -1, -1):
-        # A row that is a death is no birth, so that its ends are joined already.
+        # A row that is a death is not a birth, so its ends are joined already.
         if dims[row] != top - 1 or partner[row] >= 0 or ends[row, 0] == 0:
             continue
         old, young = _find(parent, ends[row, 0]), _find(parent, ends[row, 1])

@@ -1,10 +1,10 @@
 """The PHAT library (Bauer, Kerber, Reininghaus, Wagner, J. Symbolic Computation 78, 2017).
 
-Its Python functions take lists of lists and give pairs one by one. Its binary formats, through a
-temporary file in both directions, take a tenth of the time; the file lies in memory where the
-system has a folder for that. A matrix file is a sequence of int64: the number of columns, then
-for each column its dimension, its number of rows and its rows. A pair file is the number of
-pairs, then birth and death of each.
+Its Python functions take lists of lists and return pairs one by one. Its binary formats, through
+temporary files in both directions, take a tenth of the time; the files are kept in memory if the
+system has a folder for that. A matrix file is a sequence of int64: the number of columns, then for
+each column its dimension, its number of rows and its rows. A pair file is the number of pairs, then
+birth and death of each.
 """
 
 from __future__ import annotations

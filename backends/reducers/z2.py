@@ -11,8 +11,8 @@ Morozov, Vejdemo-Johansson, Dualities in persistent (co)homology, 2011, section 
   matrix: nodes are the D-cells, edges the (D-1)-cells, both in reverse order, and a row with one
   entry is an edge to the ground (the outside of a ball). Nothing is assumed of the complex: on a
   closed surface no row has one entry, no node is tied to the ground, and the last D-cell of each
-  component stays without partner, which is the essential class.
-- What is left is reduced by columns from the left, from large k to small, with clearing (Chen and
+  component has no partner, which is the essential class.
+- The rest is reduced by columns from the left, from large k to small, with clearing (Chen and
   Kerber, Persistent homology computation with a twist, EuroCG 2011): a column known as a birth is
   zero. Rows known as deaths are left out (Bauer, Kerber, Reininghaus, Clear and compress, 2014,
   section 3): a reduced column is a cycle, and the last cell of a cycle is a birth.
@@ -34,7 +34,7 @@ from relutopo.interfaces.reducer import BoundaryMatrix
 __all__ = ["Z2Reducer"]
 
 _MAX_COLUMNS = 2**31 - 2
-"""Cells are numbered by int32 here, and one number more stands for the ground node."""
+"""Cells are numbered by int32 here, and one more number stands for the ground node."""
 
 
 class Z2Reducer(Reducer):

@@ -1,6 +1,6 @@
-"""What bounds leave open in the bulk enumerator, decided on the host.
+"""Signs that bounds leave open in the bulk enumerator, decided on the host.
 
-Here what `_certified.decisions` needs is fetched from the device, and what it says is put back.
+The data that `_certified.decisions` needs are fetched from the device, and its answers put back.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Open(NamedTuple):
 
 
 class Settler:
-    """What is open on the device, put to `Decisions` on the host and answered.
+    """Passes open signs on the device to `Decisions` on the host, and returns the answers.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ class Settler:
     def points(
         self, places: NDArray[np.int64], planes: Array, table: PlaneTable
     ) -> dict[int, Integers]:
-        """Return exactly where planes meet, by the place.
+        """Return the exact points where planes meet, by their place.
 
         Parameters
         ----------
@@ -95,7 +95,7 @@ class Settler:
         signs : two (n, n_words) ndarrays of uint64
             The units that are positive and negative at each place; changed in place.
         left : Open
-            What is to be decided.
+            The open signs.
         planes : (n, d) ndarray of int32
             Rows of the table that meet in the point.
         table : PlaneTable

@@ -3,27 +3,27 @@
 A card starts an operation in about ten microseconds, so cutting by one neuron after another, at
 some fifty operations for each, would take a second for two thousand neurons whatever the result.
 Here all neurons of a layer cut at once, and the number of operations does not depend on their
-number, nor on that of the regions: for a layer it is about 450 in the plane and 750 in space, the
-moves of data among them, and grows with the square of the dimension. (It does grow where arrays
-would be too large at once; and on NumPy, where kernels are replaced by operations on whole arrays
-(`relutopo.devices.kernels`), with one loop for every 64 neurons.)
+number, nor on that of the regions: for a layer it is about 450 in the plane and 750 in space, moves
+of data included, and it grows with the square of the dimension. (It does grow if arrays would be
+too large to process at once; and on NumPy, where kernels are replaced by operations on whole arrays
+(`relutopo.devices.kernels`), by one loop for every 64 neurons.)
 
-A *flat* is the part of a cell c of the complex so far on which some neurons of the layer vanish.
-Flats that lie in the interior of c and have one dimension less than another one *cut* it;
-together with those that bound it they are its *walls*.
+A *flat* is the part of a cell c of the complex so far on which some neurons of the layer vanish. A
+flat of one dimension less within another one *cuts* it if it meets the interior of c; the flats
+that cut a flat, and those that bound it, are its *walls*.
 
 1. Every vertex gets the sign of every neuron, in {-1, 0, +1}: on a card by walks from region to
    region (`walk`). A neuron crosses a flat if it has both signs at vertices of the flat.
 2. For the cells c of dimension 0, 1, ..., d: the neurons that cross c have flats there, whose
    facets are walls of the facets of c (`flats`). These flats are cut again by the neurons
    that cross them, and so on down to new vertices, which get their signs in turn. Only flats that
-   exist are ever made, and cells that regions share are treated once, so nothing has to be glued.
-3. For the flats of dimension 1, ..., d: a flat falls into the new cells, one for each vector of
-   signs. Every new cell on a wall of the flat belongs to such a cell on each side, and tells its
-   signs: those on the wall, and for the neurons that vanish there the sign of the side. Sorting
-   by flat and signs gives the new cells, and their facets with them (`pieces`).
+   exist are made, and cells that regions share are processed once, so nothing has to be glued.
+3. For the flats of dimension 1, ..., d: a flat is divided into new cells, one for each vector of
+   signs. Every new cell on a wall of the flat is a facet of such a cell on each side, and gives its
+   signs: those on the wall, and the sign of the side for neurons that vanish on the wall. Sorting
+   by flat and signs gives the new cells, together with their facets (`pieces`).
 
-Step 3 is combinatorial; numbers enter in steps 1 and 2 through signs alone. With the third sign all
+Step 3 is combinatorial; numbers enter in steps 1 and 2 only, through signs. With the third sign all
 this is right for every arrangement. Signs come from floats where an a-priori error bound allows
 (`values`), and otherwise from exact arithmetic on the host (`layer`). Every vertex is
 computed from the d planes that meet in it, so errors do not add up along chains of cuts.
@@ -107,7 +107,7 @@ def enumerate_bulk(
 
 
 def _bytes_a_cell(network: Network, dim: int) -> float:
-    """Return what a cell takes of this machine's memory, whatever the device has of its own."""
+    """Return the bytes of the host's memory for each cell, apart from the device's memory."""
     return float(16.0 + 8 * dim + network.n_neurons / 2 ** (dim + 3))
 
 
@@ -118,7 +118,7 @@ class BulkEnumerator(Enumerator):
     ----------
     device : Device
     method : str
-        What the record calls it.
+        Name of the method in the record.
     tuning : Tuning
     """
 
@@ -163,7 +163,7 @@ def _start(device: Device, domain: Domain) -> BulkCells:
 
 
 def _cut(task: BulkTask, cells: BulkCells) -> BulkCells:
-    """Return the complex after the next layer; the old one is given up."""
+    """Return the complex after the next layer; the old one is freed."""
     cut = LayerCut(task, cells)
     levels = find_flats(cut)
     pieces = points_as_pieces(cut, levels[0])

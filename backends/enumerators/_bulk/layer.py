@@ -1,4 +1,4 @@
-"""What one layer needs to cut a complex: signs and positions, exact where floats will not do."""
+"""What a layer needs to cut a complex: signs and positions, exact where floats do not suffice."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from .tuning import Tuning
 __all__ = ["BulkTask", "LayerCut"]
 
 _RANGES_KEPT = 16
-"""How many ranges of regions may keep their maps until the layer has cut."""
+"""Number of ranges of regions whose maps may be kept until the layer has cut."""
 
 
 class BulkTask(Task):
-    """What all layers share.
+    """The data that all layers share.
 
     Parameters
     ----------
@@ -82,11 +82,11 @@ class LayerCut:
         self._first_plane = 0
 
     def check_limit(self, n_cells: int) -> None:
-        """Stop if the layer makes more cells than are allowed; it makes `n_cells` at least."""
+        """Stop if the layer, which makes at least `n_cells` cells, makes more than allowed."""
         self._task.check_limit(n_cells, self.layer)
 
     def require(self, n_bytes: int) -> None:
-        """Say so if the device has less memory than that; small amounts are not asked for."""
+        """Raise an error if the device has less memory; it is not asked for small amounts."""
         if n_bytes >= self._task.tuning.ask_from:
             sizes = self._task.network.layer_sizes
             self.device.require_memory(n_bytes, f"layer {self.layer + 1} of {len(sizes)}")
@@ -112,7 +112,7 @@ class LayerCut:
             yield lo, hi, maps
 
     def add_planes(self, crossing: Array) -> None:
-        """Add the zero sets of neurons on regions to the table, and give up the layer's maps.
+        """Add the zero sets of neurons on regions to the table, and free the layer's maps.
 
         Parameters
         ----------
@@ -236,7 +236,7 @@ class LayerCut:
             The units that are positive and those that are negative at each point; changed in place.
         region : (n,) ndarray of int32
         open_at : (n_rows,) ndarray of int64, (n, n_words) ndarray of uint64
-            At which points units are added, and which; each crosses the region.
+            The points to which units are added, and these units; each crosses the region.
         planes : (n, d) ndarray of int32
             Rows of the table: the planes that meet in the point.
         at : (d, n), (n,) ndarrays
@@ -269,7 +269,7 @@ class LayerCut:
         Parameters
         ----------
         region, unit, line : (n,) ndarrays of int32
-            A region that each line is in, the unit, and the line.
+            A region that contains each line, the unit, and the line.
         ends : (n_lines, 2) ndarray of int32
             Vertices.
 
@@ -297,7 +297,7 @@ class LayerCut:
         planes: Array,
         points: dict[int, Integers],
     ) -> None:
-        """Decide open signs, given by the points, the units and regions with them."""
+        """Decide open signs, given as triples of points, units and regions."""
         left = Open(
             *(
                 self.device.to_host(self.xp.concatenate(parts)).astype(np.int64)

@@ -44,8 +44,8 @@ class FlatSigns:
     Attributes
     ----------
     positive, negative : (n, n_words) ndarrays of uint64
-        Units that are positive, and negative, somewhere on the flat; its border included. What is
-        in neither vanishes on the whole flat.
+        Units that are positive, and negative, somewhere on the flat, its border included. Units in
+        neither set vanish on the whole flat.
     """
 
     positive: Array
@@ -88,19 +88,19 @@ class Level(FlatSigns):
 class Flats(FlatSigns):
     """The flats of one dimension in the cells of one dimension.
 
-    Numbers of facets and subflats are those in their level.
+    Facets and subflats are numbered as in their level.
 
     Attributes
     ----------
     regions : (n_cells,) ndarray of int32
-        A region that each of the cells belongs to.
+        A region that contains each of the cells.
     first : int
         Number of the first flat in its level.
     carrier : (n,) ndarray of int32
         The cell in which each flat lies.
     planes : (n, d - m) ndarray of int32
     facets, subflats : Lists
-        What bounds a flat, and what cuts it.
+        The flats that bound a flat, and those that cut it.
     """
 
     regions: Array

@@ -1,4 +1,4 @@
-"""Sizes at which the enumerator that works in bulk changes its ways."""
+"""Sizes that control the bulk enumerator."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ __all__ = ["DEFAULT", "Tuning"]
 
 @dataclass(frozen=True)
 class Tuning:
-    """How much is done at once, and from when on memory is asked for.
+    """How much is done at once, and from which size on the device's memory is checked.
 
-    It changes speed and memory. Law: the complex does not depend on it, cell by cell, whatever
-    positive numbers these are.
+    Affects speed and memory. Law: the complex, cell by cell, is the same for all positive numbers.
 
     Attributes
     ----------
     at_once : int
-        How many numbers an array may have that is made in passing.
+        Most numbers of a temporary array.
     ask_from : int
-        From how many bytes on the device is asked whether it has them, which takes a while.
+        From this many bytes on, the device is asked whether it has them, which takes a while.
     """
 
     at_once: int = 2**25

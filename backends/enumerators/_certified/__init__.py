@@ -1,1 +1,1 @@
-"""Signs that are certain: bounds of rounding, then twice the precision, then integers."""
+"""Certain signs: from error bounds of floats, then twice the precision, then integers."""

@@ -5,9 +5,9 @@ and |β|, and D = z_a - z_b. The exact parameter differs from z_a / D by ::
 
     (z_a β - z_b α) / (D (D + α - β)),
 
-and |D + α - β| is at least the *slack*, |D| less both bounds. Where the slack is no more than half
-of |D|, or no number, the values say nothing: t is 1/2 and the bound infinite. With floats quotients
-come first, as products may be too small.
+and |D + α - β| is at least the *slack*, |D| minus both bounds. If the slack is at most half of |D|,
+or NaN, the values decide nothing: t is 1/2 and the bound infinite. In floats, quotients are
+computed first, because products may underflow.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def parameter(za, bound_a, zb, bound_b):
 def parameter_between(
     start: tuple[Fraction, float], stop: tuple[Fraction, float]
 ) -> tuple[Fraction, float]:
-    """Return the same for values that are known to more digits than a float has."""
+    """Return the same for values known to more digits than floats have."""
     (a, alpha), (b, beta) = start, stop
     gap = float(abs(a - b))
     slack = gap - alpha - beta

@@ -1,13 +1,13 @@
-"""What bounds leave open, decided: the ladder from twice the precision to integers.
+"""Decisions that error bounds leave open: first to twice the precision, then in integers.
 
 A *plane* is named by its label, a neuron or -1 - s for side s of the domain, and by the packed
 pattern of a region on whose closure it is wanted. A *point* is named by d planes that meet in it.
-Floats with bounds are the first rung, and each family of enumerators has its own kernels for them.
-What these leave open is looked for to twice the precision (`precise`) where that is available, and
-decided with integers (`relutopo.arithmetic.exact`) where it is not, or leaves it open again.
+The first step, floats with bounds, has separate kernels in each family of enumerators. Signs that
+these leave open are computed to twice the precision (`precise`) where that is available, and
+decided in integers (`relutopo.arithmetic.exact`) if it is not, or leaves them open again.
 
-Regions that agree before a layer have the same maps there, so maps are kept by layer and by the
-pattern before it. Threads may share all of this.
+Regions whose patterns agree before a layer have the same maps there, so maps are cached by layer
+and by the pattern before it. Threads may share all of this.
 """
 
 from __future__ import annotations
@@ -48,21 +48,21 @@ _MAPS_KEPT, _PLANES_KEPT = 256, 1024
 
 
 def _first_precise(d: int) -> int:
-    """Return from which layer on integers are so long that twice the precision is tried for signs.
+    """Return the layer from which on integers are so long that twice the precision is tried first.
 
-    It decides what is close to zero and not zero, which is common behind many layers in the plane.
-    In space what stays open nearly always is zero, and is tried in vain.
+    Twice the precision decides values that are close to zero but not zero, which are common behind
+    many layers in the plane. In space open values nearly always are zero, and it would not help.
     """
     return 2 if d == 2 else 8
 
 
 class Decisions:
-    """Planes, points, signs and orders that are right.
+    """Planes, points, signs and orders that are certainly right.
 
     Parameters
     ----------
     network, domain
-        What is decomposed, and where.
+        The network, and the domain that it decomposes.
     magnitude : (d,) ndarray
         Bound of the coordinates.
 
@@ -80,7 +80,7 @@ class Decisions:
         self._neuron_plane = lru_cache(_PLANES_KEPT)(self._compute_plane)
         self._near_map = lru_cache(_MAPS_KEPT)(self._compute_near_map)
 
-    # Of most small networks nothing stays open, so nothing is computed before it is needed.
+    # For most small networks nothing stays open, so nothing is computed before it is needed.
 
     @cached_property
     def known(self) -> dict[int, Integers]:
@@ -97,7 +97,7 @@ class Decisions:
         return PreciseMaps.of(self._network, self._magnitude)
 
     def plane(self, plane: Plane) -> Integers:
-        """Return a plane exactly, up to a positive factor that all planes of its layer share."""
+        """Return a plane exactly, up to a positive factor common to all planes of its layer."""
         label, packed = plane
         if label < 0:
             side: Integers = self._sides[-1 - label]
@@ -105,13 +105,13 @@ class Decisions:
         return self._neuron_plane(label, self._before(label, packed)[1])
 
     def point(self, meeting: Sequence[Plane]) -> Integers:
-        """Return exactly where d planes meet."""
+        """Return the exact point where d planes meet."""
         point = intersection_point([self.plane(plane) for plane in meeting])
         shortened: Integers = point // reduce(gcd, point.tolist())
         return shortened
 
     def near_point(self, meeting: Sequence[Plane]) -> tuple[Integers, float]:
-        """Return nearly where d planes meet, to twice the precision, and a bound of the error.
+        """Return the point where d planes meet to twice the precision, and a bound of its error.
 
         The bound is infinite where maps are not available to twice the precision.
         """
@@ -122,7 +122,7 @@ class Decisions:
     def signs(
         self, meeting: Sequence[Plane], wanted: Sequence[Plane], point: Integers | None
     ) -> tuple[list[int], Integers | None]:
-        """Return the signs of planes where others meet.
+        """Return the signs of planes at the point where other planes meet.
 
         Parameters
         ----------
@@ -130,7 +130,7 @@ class Decisions:
         wanted : sequence of planes
             Neurons of one layer.
         point : ndarray of int objects or None
-            The point, if it is known exactly.
+            The point, if it is known exactly already.
 
         Returns
         -------
@@ -155,9 +155,9 @@ class Decisions:
     def parameters(
         self, ends: Sequence[Sequence[Plane]], planes: Sequence[Plane]
     ) -> list[Fraction]:
-        """Return where planes cross a segment, 0 at its start and 1 at its stop, in right order.
+        """Return where planes cross a segment, 0 at its start and 1 at its stop, rightly ordered.
 
-        They are exact where twice the precision leaves the order open, or is not available.
+        They are exact if twice the precision leaves the order open or is not available.
 
         Parameters
         ----------
@@ -175,7 +175,7 @@ class Decisions:
         begin, end = (self.point(meeting) for meeting in ends)
         exact = []
         for plane in map(self.plane, planes):
-            # Values at the ends, both times the same positive number.
+            # Values at the ends, multiplied by the same positive number.
             at_start, at_stop = (plane @ begin) * end[-1], (plane @ end) * begin[-1]
             exact.append(Fraction(at_start, at_start - at_stop))
         return exact

@@ -1,16 +1,16 @@
-"""The point where d planes meet, with a bound of how far it is off.
+"""The point where d planes meet, with a bound of its error.
 
-Let A x + c be the planes as computed, one in a row, whose exact values differ from that by at most
-their *slack* throughout the domain. With any B ≈ A⁻¹ and R = I - B A a computed point x deviates
+Let A x + c be the computed planes, one in each row, whose exact values differ from these by at most
+their *slack* throughout the domain. With any B ≈ A⁻¹ and R = I - B A, a computed point x deviates
 from the exact one by at most ::
 
     ‖|B| η‖ / (1 - ‖R‖),
 
 where η bounds the exact planes' values at x: the computed residual, its rounding and the slack
 (Rump, Verification methods, Acta Numerica 19, 2010, section 10). ‖R‖ must be at most 1/2, or the
-planes may not meet in a point: then the bound is infinite, as where something is no number.
+planes may not meet in a point: then the bound is infinite, as also for NaN.
 
-B comes from the method of Gauss and Jordan with pivots; x is corrected once by its residual.
+B comes from Gauss-Jordan elimination with pivoting; x is corrected once by its residual.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = ["meeting_points", "place"]
 
 @njit(cache=True)
 def place(a, offset, slack, inverse, x, v):
-    """Put vertex v where d planes meet; return a bound of its error, inf if there is none.
+    """Put vertex v where d planes meet; return a bound of its error, inf if it cannot be bounded.
 
     Row i of `a` and `offset[i]` are a plane, and `slack[i]` its slack; `inverse` has room for d
     rows of 2 d numbers.
@@ -233,7 +233,7 @@ def meeting_points(xp: Any, numbers: Any, planes: Any) -> tuple[Any, Any]:
 
 
 def _inverse(xp: Any, a: Any) -> Any:
-    """Return nearly the inverses of n matrices, (d, d, n), by Gauss-Jordan with pivots."""
+    """Return approximate inverses of n matrices, (d, d, n), by Gauss-Jordan with pivoting."""
     d, _, n = a.shape
     rows = xp.zeros((d, 2 * d, n))
     rows[:, :d] = a

@@ -1,12 +1,11 @@
-"""Bounds of norms: Euclidean ones whose squares may vanish, and spectral ones by products alone.
+"""Bounds of norms: Euclidean norms whose squares may underflow, and spectral norms by products.
 
-Squares of numbers below 1e-154 are too small for a float. Where a sum of squares is so small that
-such numbers count, the largest number bounds the norm instead, times the root of how many there
-are.
+Squares of numbers below 1e-154 underflow. If a sum of squares is so small that such numbers matter,
+the norm is bounded by the largest number times the root of their count.
 
 For the Gram matrix G = W Wᵀ and any k, ‖W‖^(2k) = ‖G^k‖ ≤ ‖G^k‖_F ≤ √n ‖G^k‖. With k = 2^4 the
-bound is too large by a factor of n^(1/64) at most, 1.12 for n = 1000. A singular value
-decomposition would take longer, above all where other threads use the processors too.
+bound is too large by a factor of at most n^(1/64), 1.12 for n = 1000. A singular value
+decomposition would take longer, above all if other threads also use the processors.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ __all__ = ["norm_from", "norm_of_difference", "norms_of_rows", "spectral_norm_bo
 
 _N_SQUARINGS = 4
 _VANISHING = 1e-280
-"""What squares that vanished are nothing against."""
+"""Against sums of squares above this, squares that underflowed are negligible."""
 
 
 @njit(cache=True)
@@ -41,13 +40,13 @@ def norm_from(square, numbers):
 @njit(cache=True)
 def norm_of_difference(square, a, b):
     """Return the norm of a - b, whose squares add up to `square`, or a bound of it."""
-    if square > _VANISHING:  # the difference is not made
+    if square > _VANISHING:  # the difference need not be computed
         return np.sqrt(square)
     return norm_from(square, a - b)
 
 
 def norms_of_rows(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return at least the norm of each row, and no more than rounding above where none vanishes.
+    """Return upper bounds of the norms of rows, tight up to rounding if no square underflows.
 
     Examples
     --------
@@ -64,8 +63,8 @@ def norms_of_rows(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def spectral_norm_bound(matrix: NDArray[np.float64]) -> float:
-    """Return at least ‖W‖, and not much more."""
-    largest = float(np.abs(matrix).max(initial=0.0))  # squares of tiny numbers would vanish
+    """Return a close upper bound of ‖W‖."""
+    largest = float(np.abs(matrix).max(initial=0.0))  # squares of tiny numbers would underflow
     if largest == 0.0:
         return 0.0
     scale = largest * _norm(matrix / largest)

@@ -1,13 +1,13 @@
-"""Planes and points to twice the precision, for where planes are nearly parallel.
+"""Planes and points to twice the precision, for planes that are nearly parallel.
 
-Maps are computed in pairs of floats (hi, lo) that stand for their sum, the weights being exact.
+Maps are computed in pairs of floats (hi, lo) that represent their sum; the weights are exact.
 
 Rounding (u = 2^-53, notation of `_planar.maps`): a product of a pair and a float is found up to
 4 u² of its size, and a sum of n of them collects low parts of at most 2 u times the partial sums,
 whose own summation rounds by at most 2 n u; so a sum is off by at most ρ = 8 (n + 4)² u² times the
-sum S of the absolute terms, and E' = ‖W‖ E + ρ (‖W‖_F H + ‖b‖) as for single floats. Products of
-deep networks may be too small for a float: each term may lose less than the smallest normal number.
-All of this holds for each column A_k of a map alone, with a bound E_k, and E = Σ_k X_k E_k.
+sum S of the absolute terms, and E' = ‖W‖ E + ρ (‖W‖_F H + ‖b‖) as for single floats. Products in
+deep networks may underflow: each term loses less than the smallest normal number. All of this holds
+for each column A_k of a map separately, with a bound E_k, and E = Σ_k X_k E_k.
 
 A point is then the exact solution of Ã x̃ = -c̃, in integers. For the true x the residual Ã x + c̃ is
 at most the bounds d of the planes, so that |x̃ - x| ≤ |Ã⁻¹| d.
@@ -65,10 +65,10 @@ class PreciseMap(NamedTuple):
 
 
 class _Layers(NamedTuple):
-    """All layers as the kernel takes them.
+    """All layers in the form that the kernel takes.
 
-    `first` is the map of layer 0, which is exact. Those of later layers follow each other: the
-    columns of their weights, their biases, and three norms each, ‖W‖, ‖W‖_F and ‖b‖.
+    `first` is the map of layer 0, which is exact. The later layers are stored one after another:
+    the columns of their weights, their biases, and three norms each, ‖W‖, ‖W‖_F and ‖b‖.
     """
 
     first: NDArray[np.float64]
@@ -122,12 +122,12 @@ class PreciseMaps:
         )
 
     def on(self, patterns: NDArray[np.bool_], layer: int) -> PreciseMap:
-        """Return the maps of a layer on regions, with one more axis, the first.
+        """Return the maps of a layer on regions, with an additional first axis for the regions.
 
         Parameters
         ----------
         patterns : (n_regions, ≥ layer_offsets[layer]) ndarray of bool
-            What regions have in common with the one before them is computed once.
+            Maps that a region shares with the one before it are computed once.
         layer : int
         """
         high, low, errors = _maps(self._layers, patterns, layer)
@@ -137,7 +137,7 @@ class PreciseMaps:
 def plane_of(here: PreciseMap, unit: int, reach: NDArray[np.float64]) -> PrecisePlane:
     """Return the plane of one unit of a map; the bounds of all units bound each."""
     parts = [*here.high[:, unit].tolist(), *here.low[:, unit].tolist()]
-    # As `relutopo.arithmetic.exact.dyadic_integers`, which takes arrays and is slower for so few.
+    # As in `relutopo.arithmetic.exact.dyadic_integers`, which is slower for so few numbers.
     ratios = [part.as_integer_ratio() for part in parts]
     length = max(denominator.bit_length() for _, denominator in ratios)
     integers = [num << (length - denominator.bit_length()) for num, denominator in ratios]
@@ -155,7 +155,7 @@ def plane_of_side(side: Integers) -> PrecisePlane:
 def meeting_point(planes: Sequence[PrecisePlane]) -> tuple[Integers, float]:
     """Return where d planes vanish, and a bound of its error, if they meet in a point.
 
-    The bound is infinite where the planes to twice the precision do not.
+    The bound is infinite if the planes, known to twice the precision, may not meet in a point.
     """
     d = len(planes)
     numbers = np.array([plane.numbers for plane in planes], dtype=object)
@@ -215,7 +215,7 @@ def _maps(layers, patterns, layer):
     widest = 0
     for i in range(layer + 1):
         widest = max(widest, offsets[i + 1] - offsets[i])
-    # The maps of all layers up to this one, on the region before.
+    # The maps of all layers up to this one, on the previous region.
     high, low = np.zeros((layer + 1, n_columns, widest)), np.zeros((layer + 1, n_columns, widest))
     errors = np.zeros((layer + 1, n_columns))
     high[0, :, : first.shape[1]] = first
@@ -285,7 +285,7 @@ def _add_product(total, rest, factor, small, weights):
 
 @njit(cache=True)
 def _join(total, rest):
-    """Turn what a sum and its rest add up to into a high and a low part."""
+    """Turn a sum and its rest into a high and a low part with the same total."""
     for j in range(len(total)):
         high = total[j] + rest[j]
         rest[j] -= high - total[j]

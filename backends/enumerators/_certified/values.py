@@ -1,9 +1,9 @@
 """The sign of a value A x + c: certain from floats, or open.
 
-The bound of a value's error is that of `relutopo.arithmetic.rounding`. Here it is compiled for the
-processor, beside the same on arrays of NumPy or CuPy and in C for their kernels. A sign is certain
-only where a finite value exceeds its bound: whatever is no number, or infinite, leaves it open. A
-plane that is zero, and known to be, vanishes everywhere; its bound is zero.
+The error bound of a value is derived in `relutopo.arithmetic.rounding`. Here it is compiled for the
+processor, beside the same for arrays of NumPy or CuPy, and in C for their kernels. A sign is
+certain only if a finite value exceeds its bound; NaN and infinity leave it open. A plane that is
+known to be zero vanishes everywhere; its bound is zero.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 OPEN = 2
-"""In place of a sign that the bound leaves open."""
+"""Stands for a sign that the bound leaves open."""
 
 bound_near = njit(cache=True, inline="always")(value_bound)
 """`value_bound`, in compiled kernels."""
@@ -45,7 +45,7 @@ bound_near = njit(cache=True, inline="always")(value_bound)
 
 @njit(cache=True, inline="always")
 def larger(a, b):
-    """Return the larger one, or what is no number; `max` may drop that."""
+    """Return the larger one, or NaN if either is NaN, which `max` may drop."""
     return a if a > b or a != a else b
 
 
@@ -59,7 +59,7 @@ def value_at(plane, error, x, deviation, limit):
     error : float
         Bound of the plane's error.
     x, deviation : (d,) ndarray, float
-        The point, and a bound of how far any coordinate is off.
+        The point, and a bound of the error of any coordinate.
     limit : float
         Smallest magnitude of an axis.
     """
@@ -81,7 +81,7 @@ def value_at(plane, error, x, deviation, limit):
 def unit_value_at(plane, error, j, x, deviation, v, limit):
     """Return the value of unit j at vertex v, and a bound of its error; see `value_at`.
 
-    It reads the arrays where they are: views of their rows and columns cost a third of the time.
+    It reads the arrays in place: views of their rows and columns would cost a third of the time.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def values(xp: Any, rows: Any, x: Any, deviation: Any, limit: float) -> tuple[An
     x : (d, ...) ndarray
         A point for each plane.
     deviation : ndarray
-        Bounds of how far they are off.
+        Bounds of the errors of their coordinates.
     limit : float
         Smallest magnitude of an axis.
     """
@@ -145,7 +145,7 @@ def values(xp: Any, rows: Any, x: Any, deviation: Any, limit: float) -> tuple[An
 
 
 def decide(z: Any, bound: Any, vanishes: Any) -> tuple[Any, Any, Any]:
-    """Return where z is certainly positive, certainly negative, and where that stays open."""
+    """Return where z is certainly positive, certainly negative, and where its sign is open."""
     positive, negative = (z > bound) & (z < np.inf), (-z > bound) & (-z < np.inf)
     return positive, negative, ~(positive | negative | vanishes)
 
@@ -169,7 +169,7 @@ double bound = (2 * DIM + 4) * {UNIT_ROUNDOFF!r} * size + {TWICE!r} * error
     + {ONCE!r} * slope * deviation[v] + {UNDERFLOW!r};
 if (!(deviation[v] <= limit)) bound = INFINITE;
 """
-"""What `value_at` does, with a plane's m[0..DIM] and error, at point v of x."""
+"""C code of `value_at`, for a plane m[0..DIM] and its error, at point v of x."""
 
 SIGN_IN_C = f"""
 {VALUE_IN_C}
@@ -177,4 +177,4 @@ is_above = z > bound && z < INFINITE;
 is_below = -z > bound && -z < INFINITE;
 is_open = !(is_above || is_below || (slope == 0.0 && m[DIM] == 0.0 && error == 0.0));
 """
-"""What `certain_sign` does, after that."""
+"""C code of `VALUE_IN_C`, followed by that of `certain_sign`."""

@@ -70,7 +70,7 @@ class LatticeCells:
 
 
 class LatticeTask(Task):
-    """What is being decomposed, and what all layers need of it.
+    """The network and domain to decompose, and the data that all layers need.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ class LatticeTask(Task):
 
 @dataclass(frozen=True)
 class Sharing:
-    """Which cells several blocks have.
+    """The cells that several blocks share.
 
     ``number[k]`` numbers the shared k-cells, 0 < k < d, with -1 for others; ``owner`` has a block
     for each of these numbers.
@@ -110,17 +110,17 @@ class Workspace:
         return array
 
     def keep(self, arrays: BlockCells | Chains | Pool) -> None:
-        """Take longer arrays in place of those of their names."""
+        """Replace the arrays of the same names by longer ones."""
         self._arrays.update(arrays._asdict())
 
 
 @dataclass
 class HandedBack:
-    """What a block hands back: the cells that it owns, by dimension, and how it names the others.
+    """The result of a block: the cells that it owns, by dimension, and its names for the others.
 
-    A cell's *position* among those of its dimension counts the cells that the block owns, then
-    those that others own, then the vertices that were there before. Positions, dimensions
-    (`levels`) and lists of facets are by the block's own numbers of cells.
+    A cell's *position* among those of its dimension counts first the cells that the block owns,
+    then those that others own, then the vertices that existed before. Positions, dimensions
+    (`levels`) and lists of facets are indexed by the block's own numbers of cells.
     """
 
     n_owned: NDArray[np.int64]
@@ -144,8 +144,8 @@ class HandedBack:
 class Block:
     """The closure of some regions.
 
-    Cells are numbered as in `kernels`; `cells[k]` are the numbers in the complex of the
-    k-cells that were taken, in that order, and `first[k]` is the block's number of the first.
+    Cells are numbered as in `records`; `cells[k]` has the complex' numbers of the k-cells that were
+    taken, in that order, and `first[k]` is the block's number of the first of them.
     """
 
     def __init__(
@@ -224,7 +224,7 @@ class Block:
         self.maps = task.network.affine_maps(stage.layer, packed, task.magnitude)
         self.signs = np.empty((0, stage.last - stage.first), dtype=np.int8)
         self._evaluate(np.arange(self.first[0], n), 0)
-        # Neurons that are positive everywhere, or nowhere, cut nothing.
+        # Neurons that are positive everywhere or nowhere cut nothing.
         always = (self.signs > 0).all(axis=0)
         self.units = np.flatnonzero(~always & (self.signs > 0).any(axis=0))
         self.always = self.first_neuron + np.flatnonzero(always)
@@ -236,7 +236,7 @@ class Block:
         )  # fmt: skip
 
     def _evaluate(self, vertices: NDArray[np.integer], begin: int) -> None:
-        """Append the signs of neurons from one on at vertices, whose rows come next."""
+        """Append the signs of neurons from `begin` on at vertices, as the next rows."""
         stage, (_, info, kind, _, x, deviation) = self.stage, self.lattice
         rows = info[vertices, START]
         regions = self.region_of[kind[vertices, CARRIER]]
@@ -265,7 +265,7 @@ class Block:
             if first:
                 of_vertices = self.lattice.kind[self.n_carriers : self.n_cells, LEVEL] == 0
                 new = self.n_carriers + np.flatnonzero(of_vertices)
-                # On the planes of neurons that have cut the signs are zero, and known to be.
+                # On the planes of neurons that have cut, the signs are known to be zero.
                 self._evaluate(new[len(self.signs) - self.n_vertices :], int(self.units[first]))
             self._cut_by(first, self.units[first : first + WORD])
             self.words.append(self.lattice.mask[: self.n_cells, PLUS].copy())
@@ -298,7 +298,7 @@ class Block:
                 self._make_room(wish)
 
     def _make_room(self, wish: int) -> None:
-        """Double the arrays that the kernel wants to be longer."""
+        """Double the arrays that the kernel needs longer."""
         if wish == cutting.MORE_CELLS:
             self.lattice = self.lattice.doubled()
             self.work.keep(self.lattice)
@@ -363,7 +363,7 @@ class Block:
         return known[number]
 
     def _known(self, v: int) -> tuple[dict[int, Integers], int]:
-        """Return where exact points are kept, and as what number that of row v of `x` is."""
+        """Return the dictionary of exact points that holds row v of `x`, and its key there."""
         if v < self.n_vertices:
             return self.task.decisions.known, int(self.cells[0][v])
         return self.points, v
@@ -461,7 +461,7 @@ class Block:
         """Return the planes of cells: ``~row`` of the complex' table, or the row of a new one."""
         d, n_units = self.dim, len(self.units)
         is_last = self.task.is_last(self.stage)
-        # In the end nothing but the labels of (d-1)-cells is wanted.
+        # In the end only the labels of (d-1)-cells are needed.
         levels = [d - 1] if is_last else range(d)
         used = np.zeros(len(self.cells[-1]) * n_units, dtype=bool)
         planes = {

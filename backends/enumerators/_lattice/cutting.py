@@ -1,7 +1,7 @@
 """The compiled kernel that cuts a small complex by one neuron of a group after another.
 
-Going up the dimensions, a neuron cuts the cells of its chains, whose facets it has cut before.
-Masks of a new cell are the unions over its facets.
+In ascending dimensions, a neuron cuts the cells of its chains; their facets have been cut before.
+The masks of a new cell are the unions of those of its facets.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ N_CURSOR = 13
     LONGEST,
 ) = range(N_CURSOR)
 
-# What the kernel returns: it is done, wants larger arrays, exact positions or exact signs, or there
-# are too many cells.
+# Results of the kernel: done, larger arrays needed, exact positions or exact signs needed, or too
+# many cells.
 DONE, MORE_CELLS, MORE_POOL, MORE_LINKS, MORE_SCRATCH, REFINE, SETTLE, LIMIT = range(8)
 
 _COLLECT, _PLACE, _EVALUATE, _SPLIT = range(4)
@@ -132,7 +132,7 @@ def _evaluate_all(cells, cursor, cuts, planes, unit):
         region = planes.region_of[cells.kind[e, CARRIER]]
         first = region * planes.n_units + planes.first
         crossing = mask[e, PLUS] & mask[e, MINUS]
-        # Between the ends an affine function keeps a sign that they agree on or that one has.
+        # Between the ends an affine function has the sign on which they agree, or that one end has.
         plus = mask[e, PLUS] & ~crossing
         minus = mask[e, MINUS] & ~crossing
         bits = crossing & others
@@ -155,7 +155,7 @@ def _evaluate_all(cells, cursor, cuts, planes, unit):
 
 @njit(cache=True)
 def _split_edges(cells, chains, pool, unit):
-    """Split the edges that a neuron cuts at their new vertices; return whether room is wanted."""
+    """Split the edges that a neuron cuts at their new vertices; return whether room is needed."""
     mask, info, kind, planes_of = cells.mask, cells.info, cells.kind, cells.planes_of
     cursor, facets = chains.cursor, pool.facets
     bit = bit_of(unit)
@@ -192,14 +192,14 @@ def _split_edges(cells, chains, pool, unit):
 
 @njit(cache=True)
 def _split_cells(cells, chains, pool, planes, unit, level):
-    """Split the k-cells, k ≥ 2, that a neuron cuts; return whether room is wanted."""
+    """Split the k-cells, k ≥ 2, that a neuron cuts; return whether room is needed."""
     mask, info, kind, planes_of = cells.mask, cells.info, cells.kind, cells.planes_of
     cursor, n_units, n_links = chains.cursor, chains.ends.shape[1], len(chains.links)
     facets, cuts, side = pool
     split_from = cursor[FIRST_OF_UNIT]
     bit, none = bit_of(unit), np.uint64(0)
     n_planes = planes_of.shape[1] - level
-    # One place to spare, for the section by which a list may grow.
+    # One spare place, for the section by which a list may grow.
     spare = 1 if level > 2 else 0
     while cursor[ITEM] < cursor[N_CUT]:
         item = cursor[ITEM]
@@ -327,10 +327,10 @@ def _collect(mask, chains, cuts, unit, level):
 
 @njit(cache=True, nogil=True)
 def cut(cells, chains, pool, planes, max_cells):
-    """Cut a block by a group of its neurons; return early to ask for something.
+    """Cut a block by a group of its neurons; return early if the caller must do something.
 
     After `MORE_...`, `REFINE` (vertices whose error exceeds the target) and `SETTLE` (open signs)
-    the caller goes on where the cursor stands.
+    the caller calls again, and the kernel continues at the cursor.
     """
     cursor, ends, links = chains
     cuts = pool.cuts

@@ -5,15 +5,15 @@ both signs. Going up k = 1..d, a cut cell c becomes c⁺, c⁻ and its section c
 the sections of the cut facets of c and the (k-2)-faces of c that lie wholly in the zero set. With
 the third sign this is right for every arrangement.
 
-A layer works block by block. A block is the closure of some regions, a copy small enough for the
-processor's cache; all neurons of the layer cut it (`cutting`), and then it hands back
-what it owns. Cells that several blocks share are cut in each of them and named alike by all
-(`kernels`), so blocks need not wait for each other, and threads take them as they come.
-The blocks do not depend on the threads, nor does anything in the result.
+A layer works block by block. A block is the closure of some regions, copied, and small enough for
+the processor's cache; all neurons of the layer cut it (`cutting`), and then it hands back the cells
+that it owns. Cells that several blocks share are cut in each of them and named in the same way by
+all (`transfer`), so blocks need not wait for each other, and threads take them as they come. The
+blocks do not depend on the threads, nor does the result.
 
 Signs are exact: they come from floats where bounds allow, and otherwise from
 `_certified.decisions`, which has the exact equations of the d planes that meet in a vertex. Every
-vertex is computed from them, so errors do not add up along chains of cuts.
+vertex is computed from these planes, so errors do not add up along chains of cuts.
 
 Regions ascend by activation pattern, the first neuron before the second.
 """
@@ -96,7 +96,7 @@ def enumerate_lattice(
 
 
 def _bytes_a_cell(network: Network, dim: int) -> float:
-    """Return what a cell takes, with the lists that blocks hand back beside those made of them.
+    """Return the bytes of a cell, including the lists of blocks and the lists joined from them.
 
     A k-cell of a general arrangement has 2k facets on average, one cell in 2^d is a region, and
     its pattern is kept with the planes that bound it.
@@ -105,7 +105,7 @@ def _bytes_a_cell(network: Network, dim: int) -> float:
 
 
 def _last_of_stage(complex_: LatticeCells, first: int, size: int, tuning: Tuning) -> int:
-    """Return up to which neuron of a layer to cut at once."""
+    """Return the end of the range of neurons of a layer that cut at once."""
     n_regions, d = complex_.n[-1], complex_.x.shape[1]
     if n_regions >= tuning.few_regions:
         return size
@@ -124,7 +124,7 @@ def _cut(
 ) -> tuple[LatticeCells, int]:
     """Return the complex after a stage, and how many signs were open.
 
-    The complex from before is given up: of its cells only the vertices stay.
+    The old complex is freed: only its vertices are kept.
     """
     bounds = _block_bounds(task, stage, complex_, tuning)
     sharing = _sharing(complex_, bounds) if len(bounds) > 2 else None
@@ -173,7 +173,7 @@ def _block_bounds(
     d, n_regions = complex_.x.shape[1], complex_.n[-1]
     if n_regions < tuning.few_regions:
         return np.array([0, n_regions])
-    # Some regions tell how many cells there will be.
+    # A sample of regions predicts the number of cells.
     size = min(tuning.sample, -(-n_regions // tuning.sample))
     sample = np.linspace(0, n_regions - 1, size).astype(np.int32)
     block = Block(task, stage, complex_, sample, Workspace(complex_.n))
@@ -185,7 +185,7 @@ def _block_bounds(
 
 
 def _sharing(complex_: LatticeCells, bounds: NDArray[np.int64]) -> Sharing:
-    """Find the cells that several blocks have."""
+    """Find the cells that several blocks share."""
     n = complex_.n
     first = np.repeat(np.arange(len(bounds) - 1, dtype=np.int32), np.diff(bounds))
     last = first
@@ -215,13 +215,13 @@ def _join(
     sharing: Sharing | None,
     run: Run,
 ) -> LatticeCells:
-    """Put together what the blocks have handed back."""
+    """Join the results of the blocks."""
     d, n_old = complex_.x.shape[1], complex_.n[0]
     is_last = task.is_last(stage)
     starts = np.cumsum([np.zeros(d + 1, dtype=np.int64), *(b.n_owned for b in blocks)], axis=0)
     starts[:, 0] += n_old
     totals = starts[-1]
-    # Where the cells of each shared carrier begin, as their owner has numbered them.
+    # Where the cells of each shared carrier begin, in the numbering of their owner.
     n_shared = len(sharing.owner) if sharing else 0
     base = np.zeros((n_shared, d + 1), dtype=np.int64)
     counts = np.zeros((n_shared, d + 1), dtype=np.int32)
@@ -239,7 +239,7 @@ def _join(
         )
         for block, start in zip(blocks, starts, strict=False)
     ]  # fmt: skip
-    # Memory is the limit: what is no longer needed goes first.
+    # Memory is the limit: arrays that are no longer needed are freed first.
     old_planes, old_table = complex_.planes[0], complex_.table
     complex_.facets.clear()
     complex_.planes.clear()
@@ -262,7 +262,7 @@ def _join(
         facets.append((indptr, indices))
     planes = []
     for k in range(d):
-        # At the end the blocks hand back nothing but the planes of (d-1)-cells.
+        # At the end the blocks hand back only the planes of (d-1)-cells.
         wanted = not is_last or k == d - 1
         ids = np.empty((totals[k] if wanted else 0, d - k), dtype=np.int32)
         if wanted and k == 0:
@@ -288,7 +288,7 @@ def _join(
 
 
 def _extended(first: PlaneTable, others: list[PlaneTable], labels_only: bool) -> PlaneTable:
-    """Return the rows of all tables one after another, or nothing but their labels."""
+    """Return the rows of all tables one after another, or only their labels."""
     tables = [first, *others]
     labels = np.concatenate([t.labels for t in tables])
     if labels_only:

@@ -1,7 +1,7 @@
-"""What the kernels of the lattice enumerator share: a block's cells, and what they are cut with.
+"""Records of the kernels of the lattice enumerator: a block's cells, and the planes that cut them.
 
-Cells of all dimensions share one numbering; a cell that is cut keeps its number for its half on the
-minus side, and the half on the plus side and the section get the next two numbers.
+Cells of all dimensions share one numbering. When a cell is cut, its half on the minus side keeps
+its number, and the half on the plus side and the section get the next two numbers.
 """
 
 from __future__ import annotations
@@ -51,15 +51,15 @@ class BlockCells(NamedTuple):
     ----------
     mask : (n, 3) ndarray of uint64
         The neurons, of `WORD`, that are positive, negative and zero at some vertex of the cell; the
-        first neuron has the highest bit. A neuron cuts a cell if it is in the first two sets. Of a
-        vertex whose sign is still open, a neuron is in both.
+        first neuron has the highest bit. A neuron cuts a cell if it is in the first two sets. At a
+        vertex where its sign is still open, a neuron is in both.
     info : (n, 4) ndarray of int32
-        Where the cell's facets stand in the pool, how many there are, for how many there is room,
-        and the number of its half on the plus side, -1 before it is cut. Of a vertex the first is
-        its row in `x`.
+        The place of the cell's facets in the pool, their number, the number for which there is
+        room, and the number of the half on the plus side, -1 before the cell is cut. For a vertex
+        the first is its row in `x`.
     kind : (n, 3) ndarray of int32
-        The cell's carrier, which is the cell that it was part of when the block was taken, its
-        dimension, and of a half the cell that it was cut from, which has a lower number.
+        The cell's carrier, which is the cell that contained it when the block was taken; its
+        dimension; and for a half, the cell that it was cut from, which has a lower number.
     planes_of : (n, d) ndarray of int32
         The planes whose intersection is the affine hull of the cell: ``~row`` of the complex'
         table, or a row of `Planes.rows`.
@@ -75,15 +75,15 @@ class BlockCells(NamedTuple):
     deviation: NDArray[np.float64]
 
     def doubled(self) -> BlockCells:
-        """Return the same with twice the room."""
+        """Return a copy with twice the room."""
         return BlockCells(**{name: doubled(array) for name, array in self._asdict().items()})
 
 
 class Chains(NamedTuple):
-    """For every dimension and neuron the cells that it cuts, linked; and the kernel's state.
+    """Linked lists of the cells that each neuron cuts, by dimension; and the kernel's state.
 
-    Chains are filled before a group of neurons cuts and whenever a cell is made, so that a neuron
-    touches only what it cuts and its facets.
+    Chains are filled before a group of neurons cuts, and whenever a cell is made, so that a neuron
+    visits only the cells that it cuts and their facets.
 
     Attributes
     ----------
@@ -110,7 +110,7 @@ class Pool(NamedTuple):
     cuts : (n,) ndarray of int32
         The cells that are being cut.
     side : (n,) ndarray of int32
-        Facets of one of them on the plus side.
+        The facets on the plus side of one of these cells.
     """
 
     facets: NDArray[np.int32]
@@ -119,7 +119,7 @@ class Pool(NamedTuple):
 
 
 class Planes(NamedTuple):
-    """What a block is cut with.
+    """The planes that cut a block.
 
     Attributes
     ----------
@@ -132,7 +132,8 @@ class Planes(NamedTuple):
     first, n_units : int
         The first neuron of the group that is cutting, and how many cut the block in all.
     limit, target : float
-        Above `limit`, errors of vertices leave all signs open; above `target` vertices are refined.
+        Vertex errors above `limit` leave all signs open; vertices with errors above `target` are
+        refined.
     """
 
     rows: NDArray[np.float64]

@@ -1,11 +1,11 @@
 """Compiled kernels that take a block out of a complex, prepare it for cutting, and put it back.
 
 A block is the closure of some regions. Its cells are numbered regions first, vertices last, as
-`cutting` wants them; these first cells are the *carriers* of all cells that come from them.
+`cutting` requires; these initial cells are the *carriers* of all cells that come from them.
 
-Neighbouring blocks cut the cells that they share independently and alike: a cell is made by
-cutting a cell with the same carrier, so the cells of one carrier and dimension are made in the
-same order in every block that holds it. (carrier, dimension, rank) therefore names a cell in all
+Neighbouring blocks cut the cells that they share independently but in the same way: a cell is made
+by cutting a cell with the same carrier, so the cells of one carrier and dimension are made in the
+same order in every block that contains it. Therefore (carrier, dimension, rank) names a cell in all
 of them.
 """
 
@@ -35,7 +35,7 @@ from .records import (
 
 @njit(cache=True, nogil=True)
 def spread(indptr, indices, first, last, first_below, last_below):
-    """Hand the first and last block of every cell down to its facets."""
+    """Pass the first and last block of every cell on to its facets."""
     first_below[:] = 2**31 - 1
     last_below[:] = -1
     for c in range(len(indptr) - 1):
@@ -49,7 +49,7 @@ def spread(indptr, indices, first, last, first_below, last_below):
 def gather(cells, region_of, indptr, indices, number, first):
     """Return the facets of some cells: their lists in block numbers, themselves, and regions.
 
-    `number` holds -1 for every facet and is left so; the block numbers begin at `first`.
+    `number` is -1 for every facet, before and after; the block numbers begin at `first`.
     """
     size = 0
     for c in cells:
@@ -75,7 +75,7 @@ def gather(cells, region_of, indptr, indices, number, first):
 
 @njit(cache=True, nogil=True)
 def lay_out(first, level, taken, indptr, lists, cells, facets, cursor):
-    """Write the lists of a block's cells of one dimension, with a place to spare for each."""
+    """Write the lists of a block's cells of one dimension, with a spare place for each."""
     info, kind = cells.info, cells.kind
     end = cursor[POOL_END]
     k = 0
@@ -138,7 +138,7 @@ def pick_rows(planes, errors, units, rows):
 
 @njit(cache=True, nogil=True)
 def fill_masks(cells, facets, cursor, signs, units, dim):
-    """Write the masks of a block's cells for some neurons; return how many cuts they announce.
+    """Write the masks of a block's cells for some neurons; return the number of cuts in them.
 
     `signs` has a row for each row of vertices.
     """
@@ -179,7 +179,7 @@ def fill_chains(cells, chains):
 
 @njit(cache=True, nogil=True)
 def inherit(words, first, kind, level):
-    """Give cells of one dimension from number `first` on the words of those they come from."""
+    """Copy to cells of one dimension, from number `first` on, the words of their origins."""
     for c in range(first, len(words)):
         if kind[c, LEVEL] == level:
             words[c] = words[kind[c, ORIGIN]]
@@ -187,10 +187,10 @@ def inherit(words, first, kind, level):
 
 @njit(cache=True, nogil=True)
 def number_cells(n, n_carriers, kind, slot, owned, dim):
-    """Return the place of every cell among those of its dimension, as they are handed back.
+    """Return the position of every cell among those of its dimension, for handing back.
 
-    Shared cells that the block owns come first, carrier by carrier; then those that it alone has;
-    then shared cells that others own, carrier by carrier; and the vertices that were there.
+    Shared cells that the block owns come first, carrier by carrier; then cells that only it has;
+    then shared cells that others own, carrier by carrier; then the vertices that existed before.
     `slot` numbers the shared carriers, -1 for others.
 
     Returns
@@ -288,7 +288,7 @@ def lists_of(order, info, facets):
 
 @njit(cache=True, nogil=True)
 def add_patterns(words, neurons, packed):
-    """Set the bits of those of some neurons that are in the words of regions."""
+    """Set the bits of the given neurons that are in the words of regions."""
     for i in range(len(words)):
         bits = words[i]
         while bits:
@@ -299,7 +299,7 @@ def add_patterns(words, neurons, packed):
 
 @njit(cache=True, nogil=True)
 def put_back(counts, entries, names, end, indptr, indices):
-    """Write a block's lists, with the complex' numbers of cells, from an entry of `indices` on."""
+    """Write a block's lists, in the complex' numbers of cells, into `indices` from `end` on."""
     k = 0
     for i in range(len(counts)):
         for _ in range(counts[i]):
@@ -326,7 +326,7 @@ def names_of(position, levels, start, n_owned, owned, shared, counts, base, init
         Numbers of the vertices that were there before.
     """
     dim = len(start) - 1
-    # By dimension, the names of those positions that the block does not own.
+    # For each dimension, the names of the positions that the block does not own.
     size = len(initial)
     for s in range(len(shared)):
         if not owned[s]:
@@ -354,7 +354,7 @@ def names_of(position, levels, start, n_owned, owned, shared, counts, base, init
 
 @njit(cache=True, nogil=True)
 def put_planes(planes, offset, result):
-    """Copy planes of cells; those with a bar are old ones, the others begin at `offset`."""
+    """Copy planes of cells; negative ones, ``~row``, are old; the others begin at `offset`."""
     for i in range(planes.shape[0]):
         for k in range(planes.shape[1]):
             p = planes[i, k]

@@ -1,4 +1,4 @@
-"""Sizes at which the enumerator in any dimension changes its ways."""
+"""Sizes that control the enumerator in any dimension."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ __all__ = ["DEFAULT", "Tuning"]
 class Tuning:
     """How a complex is split into blocks.
 
-    It changes speed and memory. Law: the complex does not depend on it, cell by cell, whatever
-    positive numbers these are; the order of cells and last bits of vertices may.
+    Affects speed and memory. Law: the complex, cell by cell, is the same for all positive numbers;
+    the order of cells and last bits of vertices may differ.
 
     Attributes
     ----------
     block_cells : int
-        About how many cells a block should end with.
+        Approximate number of cells of a block in the end.
     few_regions : int
-        Below this number of regions some neurons cut all of them first, so that there are more.
+        With fewer regions than this, some neurons cut all of them first, so that there are more.
     sample : int
-        At most how many regions are cut first to see how many there will be.
+        Most regions that are cut first, to predict the number of cells.
     map_numbers : int
-        At most how many numbers the affine maps of a block should have.
+        Most numbers that the affine maps of a block should have.
     """
 
     block_cells: int = 2**18

@@ -46,7 +46,7 @@ def enumerate_planar(
     if domain.dim == 1:
         block = cut_line(task, block, progress)
     else:
-        # Maps of graphs take many products of small matrices, which more threads only slow down.
+        # Maps of graphs need many products of small matrices, which more threads only slow down.
         with nullcontext() if task.maps.is_chain else one_blas_thread():
             block = PlaneCutter(task, n_threads).cut(block, progress)
     cells = block.cells
@@ -71,7 +71,7 @@ def enumerate_planar(
 
 
 def _bytes_a_cell(network: Network, dim: int) -> float:
-    """Return what a cell takes, with what is made in passing.
+    """Return the bytes of a cell, temporary arrays included.
 
     In the plane blocks are cut one by one, and one cell in four is a region, with a pattern; on the
     line the values of a layer at all vertices are there at once.
@@ -83,7 +83,7 @@ def _bytes_a_cell(network: Network, dim: int) -> float:
 
 def _start(domain: Domain) -> Block:
     """Return the domain as a block of one region; see `LayerCut` for d = 1."""
-    # Copies, because the complex of a network without neurons becomes its owner.
+    # Copies, because the complex of a network without neurons takes ownership of them.
     arrays: Iterable[NDArray[Any]] = _polygon(domain)
     cells = PlanarCells(*(array.copy() for array in arrays))
     return Block(
@@ -95,7 +95,7 @@ def _start(domain: Domain) -> Block:
     )
 
 
-@lru_cache(maxsize=8)  # checkpoints of a network have one domain, and small ones take no longer
+@lru_cache(maxsize=8)  # checkpoints share a domain, and small ones take no longer than this
 def _polygon(domain: Domain) -> PlanarCells:
     """Return the domain as a complex of one region."""
     lattice = domain.face_lattice()
@@ -122,7 +122,7 @@ def _counterclockwise(
 ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     """Return the order of the sides around a polygon, and each from its first corner on.
 
-    Corners may be closer than floats tell, so that nothing is computed with floats here.
+    Corners may be closer than floats can tell, so nothing is computed with floats here.
     """
     sides_at: dict[int, list[int]] = {}
     for side, ends in enumerate(sides.tolist()):

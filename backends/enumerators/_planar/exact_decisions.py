@@ -27,7 +27,7 @@ Point: TypeAlias = tuple[int, Sequence[int]]
 
 
 class Settler:
-    """What is open in a block before one layer cuts it, put to `Decisions` and answered.
+    """Passes open signs and orders of a block, before one layer cuts it, to `Decisions`.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def settle_orders(
     ends: Callable[[int], tuple[Point, Point]],
     plane: Callable[[int, int], Plane],
 ) -> int:
-    """Order crossings exactly where it is open, and find those at the same point, in place.
+    """Order crossings exactly where that is open, and find those at the same point, in place.
 
     Parameters
     ----------

@@ -1,12 +1,11 @@
-"""What a stage's cut of lines and of planes has in common: signs at vertices, cuts of edges.
+"""The common part of cutting lines and planes: signs at vertices, cuts of edges.
 
 Only signs and orders involve numbers. Each is taken from floats where an a-priori error bound
-allows and decided in integers where it does not. The bounds are derived in
-`relutopo.networks.network` and `maps` (maps) and in `values` (values, parameters, positions).
-Those of positions are for the worst case and grow with depth, far above the errors themselves, so
-that deep networks take them from the lines that meet (`cuts.lines`). A vertex whose bound exceeds
-`Task.target` lies on nearly parallel lines and is computed again, with more digits or exactly, and
-rounded.
+allows, and decided in integers otherwise. The bounds are derived in `relutopo.networks.network` and
+`maps` (maps) and in `_certified` (values, parameters, positions). Bounds of positions are worst
+cases and grow with depth far above the errors themselves, so deep networks take them from the lines
+that meet (`cuts.lines`). A vertex whose bound exceeds `Task.target` lies on nearly parallel lines
+and is recomputed with more digits or exactly, and rounded.
 """
 
 from __future__ import annotations
@@ -49,9 +48,9 @@ from .records import (
 from .tuning import Tuning
 
 _SHALLOW = 6
-"""Up to how many layers bounds of vertices do not grow so far that lines are kept for them."""
+"""Up to this number of layers, bounds of vertices stay small enough to do without lines."""
 _SHARP = 2.0**-14
-"""From which share of `Task.target` on the bounds of vertices are taken from lines instead."""
+"""Bounds of vertices above this share of `Task.target` are taken from lines instead."""
 
 __all__ = ["LayerCut", "Lines", "PlanarTask", "settle_crossings"]
 
@@ -71,7 +70,7 @@ def settle_crossings(
 
 
 class PlanarTask(Task):
-    """What is being decomposed, and what all layers need of it.
+    """The network and domain to decompose, and the data that all layers need.
 
     Parameters
     ----------
@@ -96,10 +95,10 @@ class LayerCut:
     ----------
     task : PlanarTask
     stage : Stage
-        What cuts.
+        The units that cut.
     block : Block
-        What it cuts. For d = 1 regions are edges, with their two directions as half-edges, and
-        `labels` belong to vertices.
+        The block that they cut. For d = 1 regions are edges, with their two directions as
+        half-edges, and `labels` belong to vertices.
     """
 
     def __init__(self, task: PlanarTask, stage: Stage, block: Block) -> None:
@@ -181,7 +180,7 @@ class LayerCut:
         ends: Callable[[int], tuple[Point, Point]],
         plane: Callable[[int, int], Plane],
     ) -> None:
-        """Order the crossings of chords where that is open."""
+        """Order the crossings of chords where their order is open."""
         if n_open and self.integers is not None:
             self.n_uncertain += n_open
             settle_along_chords(chords, self.crossed.maps.plane_of, self.places, self.integers)
@@ -189,7 +188,7 @@ class LayerCut:
             self.n_uncertain += settle_crossings(self.settler, chords.crossings, ends, plane)
 
     def integers_after(self, placed: Placed, result: Cut) -> IntegerPlanes | None:
-        """Return what is known as integers of the complex after the cut."""
+        """Return the integer planes of the complex after the cut, if they are kept."""
         if self.integers is None:
             return None
         plane_of = self.crossed.maps.plane_of
@@ -198,7 +197,7 @@ class LayerCut:
         return self.integers._replace(lines=lines)
 
     def lines_after(self, placed: Placed, result: Cut) -> NDArray[np.float64] | None:
-        """Return the lines of the edges after the cut, of a deep network."""
+        """Return the lines of the edges after the cut, for a deep network."""
         if self.lines is None:
             return None
         lines: NDArray[np.float64]
@@ -206,7 +205,7 @@ class LayerCut:
         return lines
 
     def pass_on(self, placed: Placed, result: Cut) -> Maps | Values | Evaluated:
-        """Return what the next stage's maps or values come from, on the complex after the cut."""
+        """Return the input of the next stage's maps or values, on the complex after the cut."""
         if isinstance(self._of_layer, Maps):
             return self._of_layer.of(result.parent)
         if isinstance(self._of_layer, Evaluated):
@@ -217,7 +216,7 @@ class LayerCut:
         return values
 
     def lines_on_edges(self, placed: Placed) -> Lines:
-        """Return what gives the lines through a new vertex on an edge."""
+        """Return a function that gives the lines through a new vertex on an edge."""
         crossings = self.crossed.crossings
 
         def lines(vertex: int) -> tuple[int, list[int]]:
@@ -231,7 +230,7 @@ class LayerCut:
         return lines
 
     def refine_edges(self, placed: Placed) -> None:
-        """Compute those new vertices on edges anew whose error bound is too large."""
+        """Recompute the new vertices on edges whose error bound is too large."""
         if self.integers is not None:
             refine_on_edges(
                 placed,
@@ -250,7 +249,7 @@ class LayerCut:
         self.refine(placed.x, placed.deviation, self.n_old, len(placed.x), lines)
 
     def refine_inside(self, placed: Placed, result: Cut) -> None:
-        """Compute those new vertices inside regions anew whose error bound is too large."""
+        """Recompute the new vertices inside regions whose error bound is too large."""
         new, base = result.cells, len(placed.x)
         if self.integers is not None:
             plane_of, own = self.crossed.maps.plane_of, (self.places, self.integers)
@@ -273,7 +272,7 @@ class LayerCut:
         last: int,
         lines: Lines,
     ) -> None:
-        """Compute those of the vertices first..last-1 anew whose error bound is too large."""
+        """Recompute those of the vertices first..last-1 whose error bound is too large."""
         for vertex in (first + np.flatnonzero(~(deviation[first:last] <= self.target))).tolist():
             region, labels = lines(vertex)
             planes, decisions = self.settler.planes(region, labels), self.settler.decisions

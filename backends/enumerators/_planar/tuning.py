@@ -1,4 +1,4 @@
-"""Sizes at which the planar enumerator changes its ways."""
+"""Sizes that control the planar enumerator."""
 
 from __future__ import annotations
 
@@ -11,34 +11,35 @@ __all__ = ["DEFAULT", "Tuning"]
 class Tuning:
     """How the plane is split into blocks, and how the maps of a layer are found.
 
-    It changes speed and memory. Law: the complex does not depend on it, cell by cell, whatever
-    positive numbers these are, `wide_first` and `share` at least 2. The order of cells, last bits
-    of vertices and the number of decisions taken exactly may.
+    Affects speed and memory. Law: the complex, cell by cell, is the same for all positive numbers,
+    with `wide_first` and `share` at least 2. The order of cells, last bits of vertices and the
+    number of exact decisions may differ.
 
     Attributes
     ----------
     numbers_at_once : int
-        From how many numbers in the maps of its regions on a block is split.
+        A block is split if the maps of its regions have this many numbers.
     fewest, fewest_at_last : int
-        How few regions blocks may have; more in the last layer, which makes maps of few of its
-        units, and where a block is split from twice as many on.
+        Fewest regions of a block; more in the last layer, which computes maps of few of its units,
+        and where a block is split from twice as many on.
     room_to_grow : int
-        How many times smaller than that blocks begin, for they grow with every layer.
+        Blocks begin smaller than that by this factor, because they grow with every layer.
     wide_first, share : int
-        From how many units the first layer cuts in two stages, and which share of them, one in so
-        many, cuts first.
+        From this many units on, the first layer cuts in two stages; one in `share` of its units
+        cuts first.
     regions_of_one_layer : int
-        How many regions blocks may come to have where there is no other layer.
+        Most regions of a block if there is no other layer.
     wide_last : int
-        From how many units in the last layer those are looked for that may cut a block.
+        From this many units in the last layer on, the units that may cut a block are selected.
     of_graph : int
-        From how many regions on a block of a graph is split. Maps are made of few of its units.
+        A block of a graph is split from this many regions on. Maps are computed for few of its
+        units.
     siblings : int
-        From how many children a parent on a layer's maps are made rather than its values at
+        From this many children per parent on, a layer's maps are computed rather than its values at
         vertices.
     coarse : float
-        From which share of the largest value on the bounds of values are too large, and values are
-        computed anew from maps to twice the precision.
+        If bounds of values exceed this share of the largest value, values are recomputed from maps
+        to twice the precision.
     """
 
     numbers_at_once: int = 2**20

@@ -1,1 +1,1 @@
-"""What the three families of enumerators share beside arithmetic."""
+"""Code that the three families of enumerators share, besides arithmetic."""

@@ -18,7 +18,7 @@ __all__ = ["in_neither", "lowest_bit", "n_words", "negative_bits", "popcount", "
 
 
 _MINUS_INFINITY = -(2**52)
-"""The bits of -inf as an integer with sign."""
+"""The bits of -inf as a signed integer."""
 
 
 @njit(cache=True)

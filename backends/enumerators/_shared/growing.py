@@ -16,7 +16,7 @@ __all__ = ["doubled", "fill", "grown", "lengthened"]
 def fill(target, source):
     """Copy all numbers of one row to the first places of another.
 
-    An assignment of one array to another takes seconds to compile, for the words of its error.
+    Assigning one array to another takes seconds to compile, because of its error message.
     """
     for i in range(len(source)):
         target[i] = source[i]

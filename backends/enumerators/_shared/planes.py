@@ -22,8 +22,8 @@ class PlaneTable:
     labels : (n,) ndarray of int32
         The neuron, or -1 - s for side s of the domain.
     regions : (n, ...) ndarray
-        What tells the region, of the complex before the neuron's layer: its number as int32, or
-        its packed pattern.
+        Identifies the region, in the complex before the neuron's layer: its number as int32, or its
+        packed pattern.
     numbers : (n, d + 2) or (d + 2, n) ndarray
         A, c and the error bound e of A x + c over the domain; on a device one plane in a column.
     """

@@ -1,4 +1,4 @@
-"""What is decomposed, how far, and which neurons cut next: the same for all enumerators."""
+"""The task of an enumerator: network and domain, limits, and the neurons that cut next."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ class Stage(NamedTuple):
 class Limits:
     """How many cells a complex may have, and how many bytes it may take.
 
-    Memory is bounded by way of cells: so many bytes are taken for each, at the worst moment, what
-    is made in passing included.
+    Memory is bounded through the number of cells: each counts with its bytes at the worst moment,
+    temporary arrays included.
 
     Parameters
     ----------
     max_cells, max_bytes : int or None
         See `relutopo.interfaces.Enumerator`.
     bytes_a_cell : float
-        What the enumerator takes.
+        What the enumerator takes for each cell.
     """
 
     def __init__(self, max_cells: int | None, max_bytes: int | None, bytes_a_cell: float) -> None:
@@ -61,14 +61,14 @@ class Limits:
                 f"`max_cells`={self.max_cells} was reached in {where}, with {n_cells} cells; raise "
                 "the limit or shrink the domain"
             )
-        if n_cells > self._most_by_bytes:  # kernels stop there, and nothing else may go on
+        if n_cells > self._most_by_bytes:  # kernels stop there, and nothing else may continue
             self.room.refuse(
                 self.bytes_a_cell * n_cells, f"{where}, with {n_cells} cells,", "shrink the domain"
             )
 
 
 class Task:
-    """What is being decomposed, and what all layers need of it.
+    """The network and domain to decompose, and the data that all layers need.
 
     Parameters
     ----------
@@ -79,21 +79,21 @@ class Task:
     Attributes
     ----------
     network : Network
-        One with the same signs everywhere, whose numbers do not leave the range of floats.
+        A network with the same signs everywhere, whose numbers stay within the range of floats.
     magnitude : (d,) ndarray
         Bound of the coordinates.
     limit : float
-        Its smallest entry: what is further off than that says nothing of a neuron's value.
+        Its smallest entry: a vertex with a larger error bound decides no signs.
     target : float
-        Bound of a vertex' error from which it is computed exactly and rounded.
+        A vertex with a larger error bound is computed exactly and rounded.
     rounding : float
-        How far a vertex is off that is.
+        Error of such a vertex.
     """
 
     def __init__(self, network: Network, domain: Domain, limits: Limits) -> None:
         self.network, self.domain = balanced(network, domain.magnitude), domain
         self.limits = limits
-        # Computed coordinates may leave the domain by rounding.
+        # By rounding, computed coordinates may lie outside the domain.
         self.magnitude = domain.magnitude * (1 + 2.0**-30)
         self.limit = float(self.magnitude.min())
         size = float(self.magnitude.max())

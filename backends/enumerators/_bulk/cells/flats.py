@@ -38,7 +38,7 @@ def find_flats(cut: LayerCut) -> list[Level]:
     wholes = _whole_cells(cut)
     cut.add_planes(wholes[-1].crossing)
     for k in range(cut.dim + 1):
-        whole = flats = wholes.pop(0)  # what it holds is needed no more when its level has it
+        whole = flats = wholes.pop(0)  # freed once its level holds the arrays
         below = []
         for m in range(k - 1, -1, -1):
             flats = (
@@ -73,7 +73,7 @@ def _walls(xp: Any, flats: Flats, m: int) -> tuple[Lists, Array]:
     n = len(facets.items) + len(cutting.items)
     ptr = facets.ptr + cutting.ptr
     items, cuts = xp.empty(n, dtype=np.int32), xp.zeros(n, dtype=bool)
-    # The facets of a flat come before what cuts it.
+    # The facets of a flat come before the flats that cut it.
     kernel = _WALLS.on(xp)
     if kernel is not None:
         parts = facets.ptr, facets.items, cutting.ptr, cutting.items
@@ -87,7 +87,7 @@ def _walls(xp: Any, flats: Flats, m: int) -> tuple[Lists, Array]:
 
 
 def _whole_cells(cut: LayerCut) -> list[Flats]:
-    """Return the cells of all dimensions themselves."""
+    """Return the cells of all dimensions as flats."""
     xp, cells = cut.xp, cut.cells
     positive, negative = cut.sign_vertices()
     facets = Lists(xp.zeros(len(positive) + 1, np.int64), xp.zeros(0, np.int32))
@@ -107,9 +107,9 @@ def _whole_cells(cut: LayerCut) -> list[Flats]:
 def _sections(cut: LayerCut, levels: list[Level], upper: Flats, m: int, first_cut: bool) -> Flats:
     """Cut the flats of dimension m + 1 ≥ 2 in some cells by all neurons that cross them.
 
-    The facets of a section by a neuron are those walls of the facets of the flat on which the
-    neuron vanishes. Two sections of one flat are the same if both neurons vanish there: the first
-    neuron stands for them. Sections of several flats are the same if the same neurons vanish.
+    The facets of the section by a neuron are the walls of the flat's facets on which the neuron
+    vanishes. Sections of one flat by two neurons are equal if both neurons vanish there; the first
+    neuron represents them. Sections of several flats are equal if the same neurons vanish there.
     """
     xp, units = cut.xp, cut.units
     level, below = levels[m], levels[m - 1]
@@ -153,14 +153,14 @@ def _sections(cut: LayerCut, levels: list[Level], upper: Flats, m: int, first_cu
 def _sections_by_unit(
     xp: Any, n_units: int, n_walls: int, flat: Array, unit: Array, wall: Array
 ) -> tuple[Array, Array, Lists]:
-    """Gather the facets of sections, which are found from two sides.
+    """Gather the facets of sections, each of which is found from two sides.
 
     Parameters
     ----------
     xp : module
     n_units, n_walls : int
     flat, unit, wall : (n,) ndarrays of int32
-        A section, by its flat and its unit, and a facet of it.
+        A section, given by its flat and its unit, and a facet of it.
 
     Returns
     -------

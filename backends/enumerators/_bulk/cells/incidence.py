@@ -1,4 +1,4 @@
-"""Which units vanish, or are left, where flats meet: sets of units for many pairs at a time."""
+"""Sets of units that vanish, or remain, where flats meet, for many pairs of flats at a time."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def vanishing_on_walls(
 ) -> Array:
     """Return the units that vanish on a wall but not on its flat, and are positive on the flat.
 
-    Of a wall that cuts its flat, all that vanish, as they have both signs on the flat.
+    For a wall that cuts its flat, return all that vanish, since they have both signs on the flat.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def vanishing_on_walls(
     flats, below : FlatSigns
         All flats of two successive dimensions.
     flat, wall : (n,) ndarrays of int32
-        A flat of each, the second in the first.
+        Pairs of a flat and a wall of it.
     cuts : (n,) ndarray of bool
 
     Returns
@@ -106,7 +106,7 @@ def vanishing_on_sections(
     upper, flats, below : FlatSigns
         Of three successive dimensions.
     flat, facet, wall : (n,) ndarrays of int32
-        One of each, each in the one before.
+        Triples of flats, each contained in the one before.
 
     Returns
     -------
@@ -125,7 +125,7 @@ def vanishing_on_sections(
 def crosses_earlier(
     xp: Any, units: Units, upper: FlatSigns, flat: Array, sections: FlatSigns, unit: Array
 ) -> Array:
-    """Tell on which sections a unit vanishes, but not on its flat, that comes before a given one.
+    """Tell on which sections a unit before the given one vanishes that does not on the flat.
 
     Parameters
     ----------
@@ -133,9 +133,9 @@ def crosses_earlier(
     units : Units
     upper : FlatSigns
     flat : (n,) ndarray of int32
-        Of those, for each section.
+        The flat of each section.
     sections : FlatSigns
-        n of them.
+        The n sections.
     unit : (n,) ndarray of int32
 
     Returns
@@ -153,5 +153,5 @@ def crosses_earlier(
 
 
 def _nonzero(flats: FlatSigns, some: Array) -> Array:
-    """Return what `FlatSigns.nonzero` has for some flats."""
+    """Return `FlatSigns.nonzero` for some flats."""
     return flats.positive[some] | flats.negative[some]

@@ -43,12 +43,12 @@ _ON_WALLS = Kernel(
 
 @dataclass
 class Pieces:
-    """The new cells of one dimension, those of one flat one after another.
+    """The new cells of one dimension, grouped by flat.
 
     Attributes
     ----------
     ptr : (n_flats + 1,) ndarray
-        Cells ``ptr[f]:ptr[f + 1]`` are those of flat f.
+        Flat f has the cells ``ptr[f]:ptr[f + 1]``.
     flat : (n,) ndarray of int32
         The flat of each cell.
     positive : (n, n_words) ndarray of uint64
@@ -64,7 +64,7 @@ class Pieces:
 
 
 def points_as_pieces(cut: LayerCut, level: Level) -> Pieces:
-    """Return the vertices."""
+    """Return the vertices as pieces."""
     xp, n = cut.xp, len(level)
     none = Lists(xp.zeros(n + 1, dtype=np.int64), xp.zeros(0, dtype=np.int32))
     every = xp.arange(n, dtype=np.int32)
@@ -74,14 +74,14 @@ def points_as_pieces(cut: LayerCut, level: Level) -> Pieces:
 def next_pieces(cut: LayerCut, levels: list[Level], m: int, below: Pieces) -> Pieces:
     """Return the m-cells, from the cells of the dimension below.
 
-    A cell on a wall of a flat is a facet of one cell of the flat, or of two where the wall cuts
-    it. Beyond the wall every unit has the sign that it has on the wall, and those that vanish
-    there have the sign of that side. Cells of a flat are the same if their signs are.
+    A cell on a wall of a flat is a facet of one cell of the flat, or of two if the wall cuts the
+    flat. Next to the wall every unit has its sign on the wall; units that vanish on the wall have
+    the sign of the side. Cells of a flat are equal if their signs are.
     """
     xp, level, n = cut.xp, levels[m], len(levels[m].walls.items)
     flat, wall = level.walls.owners(xp), level.walls.items
     sides = vanishing_on_walls(xp, cut.units, level, flat, levels[m - 1], wall, level.cuts)
-    # On the other side of what cuts nothing of that is positive, unless several units vanish.
+    # On the other side of a cutting wall none of these units is positive, unless several vanish.
     other = xp.full(n, n, dtype=np.int32)
     several = xp.flatnonzero(level.cuts & (cut.units.sizes(sides[:n]) > 1))
     if len(several):
@@ -108,19 +108,19 @@ def next_pieces(cut: LayerCut, levels: list[Level], m: int, below: Pieces) -> Pi
 def _on_walls(
     xp: Any, ptr: Array, flat: Array, wall: Array, cuts: Array, other: Array, begins: Array
 ) -> tuple[Array, Array, Array]:
-    """Return the cells on the walls of flats, one for each side on which it is a facet.
+    """Return the cells on the walls of flats, each once for every side on which it is a facet.
 
     Parameters
     ----------
     xp : module
     ptr : (n_walls + 1,) ndarray of int64
-        Cells ``ptr[w]:ptr[w + 1]`` are those of wall w.
+        Wall w has the cells ``ptr[w]:ptr[w + 1]``.
     flat, wall : (n,) ndarrays of int32
-        A flat of each, and a wall of it.
+        Pairs of a flat and a wall of it.
     cuts : (n,) ndarray of bool
         Whether the flat lies on both sides of the wall.
     other : (n,) ndarray of int32
-        The number of the other side, if it does; that of the first one is the place in `wall`.
+        The number of the second side in that case; the number of the first is the place in `wall`.
     begins : (n + 1,) ndarray of int64
         See `_places_on_walls`.
 
@@ -142,7 +142,7 @@ def _on_walls(
 
 
 def _places_on_walls(xp: Any, ptr: Array, wall: Array, cuts: Array) -> Array:
-    """Return where the cells on each wall begin that `_on_walls` gives, and the end."""
+    """Return where the cells of each wall begin in the result of `_on_walls`, and the end."""
     kernel = _N_ON_WALLS.on(xp)
     if kernel is None:
         return prefix_sums(xp, (ptr[wall + 1] - ptr[wall]) * (1 + cuts))
@@ -170,10 +170,10 @@ def along_curve(cut: LayerCut, below: list[Lists], regions: Pieces) -> Pieces:
 
 
 def _one_side(cut: LayerCut, levels: list[Level], m: int, flat: Array, vanishing: Array) -> Array:
-    """Return the units, of several that vanish on a wall, that are positive on one side of it.
+    """Return those of several units vanishing on a wall that are positive on one side of it.
 
     They are multiples of each other on the flat, so their signs at any vertex outside the wall
-    tell.
+    decide.
     """
     xp, cell = cut.xp, flat
     for k in range(m, 0, -1):

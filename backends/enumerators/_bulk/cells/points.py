@@ -1,8 +1,8 @@
 """The points of a layer: where neurons cross the lines that other neurons make; see `enumerator`.
 
-The neurons that cross a line are sorted along it. So at a crossing the signs of all of them are
-known, but for those whose order the error bounds leave open; only these are evaluated there. The
-work follows the crossings, not crossings times neurons.
+The neurons that cross a line are sorted along it. So at a crossing the signs of all neurons are
+known, except those whose order the error bounds leave open; only these are evaluated there. The
+work is proportional to the number of crossings, not to crossings times neurons.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _WIDEST = Kernel(
     widest[i] = most;
     """,
 )
-# One thread goes along a line with one word of the signs there.
+# One thread follows a line with one word of the signs.
 _WALK = Kernel(
     "relutopo_signs_along_lines",
     "raw uint64 line_positive, raw uint64 line_negative, raw uint64 positive_at, raw int32 ends, "
@@ -81,14 +81,14 @@ _WALK = Kernel(
 )
 
 _BITS_OF_T = 52
-"""How many bits of a parameter are sorted by, if there is room for them."""
+"""How many bits of a parameter are used for sorting, if there is room for them."""
 
 
 def cut_lines(cut: LayerCut, vertices: Level, lines: Flats) -> Flats:
     """Cut the lines in some cells by all neurons that cross them.
 
-    A point lies on several lines. Lines and neurons are matched first as if no more neurons than
-    needed vanished there, and points are matched again when all signs are known.
+    A point lies on several lines. First, lines and neurons are matched as if only the necessary
+    neurons vanished there; points are matched again when all signs are known.
     """
     xp, units, n_cells = cut.xp, cut.units, len(lines.regions)
     crossings, line = units.members(lines.crossing)
@@ -165,14 +165,14 @@ def _sort(cut: LayerCut, lines: Flats, crossings: Lists, line: Array, carrier: A
     crossings : Lists
         The units that cross each line.
     line, carrier : (n,) ndarrays of int32
-        The line of each crossing, and the cell that it is in.
+        The line of each crossing, and the cell that contains it.
     """
     xp, n = cut.xp, len(line)
     if not n:
         none = xp.zeros(0, dtype=np.int64)
         return _InOrder(crossings.ptr, none, crossings.items, none.astype(bool))
     t, errors = cut.along(lines.regions[carrier], crossings.items, line, _ends(lines))
-    # One key holds the line and the leading bits of t; the others count as an error.
+    # One key holds the line and the leading bits of t; the other bits count as an error.
     n_bits = min(_BITS_OF_T, 62 - len(lines).bit_length())
     errors += 2.0**-n_bits
     widest = _widest(xp, crossings.ptr, errors)
@@ -189,7 +189,7 @@ def _ends(lines: Flats) -> Array:
 def _signs(
     cut: LayerCut, vertices: Level, lines: Flats, line: Array, in_order: _InOrder, wanted: Array
 ) -> tuple[Array, Array, tuple[Array, Array]]:
-    """Return the signs at some crossings of lines, as far as the order along the line tells.
+    """Return the signs at some crossings of lines, as far as the order along the line decides.
 
     Parameters
     ----------
@@ -208,7 +208,7 @@ def _signs(
     positive, negative : (n_wanted, n_words) ndarrays of uint64
         Sets of units, without the crossing's own.
     close : (n_rows,) ndarray of int64, (n_wanted, n_words) ndarray of uint64
-        Where there are units whose order is open, and which.
+        The crossings with units whose order is open, and these units.
     """
     xp, units, n, n_wanted = cut.xp, cut.units, len(line), len(wanted)
     kernel = _WALK.on(xp)
@@ -229,7 +229,7 @@ def _signs(
 def _signs_by_arrays(
     cut: LayerCut, vertices: Level, lines: Flats, line: Array, in_order: _InOrder, wanted: Array
 ) -> tuple[Array, Array, Array]:
-    """Do what the kernel of `_signs` does.
+    """Do the same as the kernel of `_signs`, by operations on arrays.
 
     Sets of different units are added as numbers; along the line every unit changes once.
     """
@@ -286,9 +286,9 @@ def _widest(xp: Any, line_ptr: Array, errors: Array) -> Array:
 
 
 def _runs(xp: Any, line: Array, order: Array, t: Array, widest: Array) -> Array:
-    """Tell where runs of crossings begin whose order is open: the gap before exceeds two errors.
+    """Tell where runs of crossings with open order begin: the gap before exceeds two errors.
 
-    Sorting leaves the lines where they are.
+    Sorting keeps the order of the lines.
     """
     kernel, begins = _RUNS.on(xp), xp.ones(len(order), dtype=bool)
     if kernel is not None:

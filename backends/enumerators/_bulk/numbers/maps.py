@@ -1,4 +1,4 @@
-"""The affine maps of regions in bulk: their signs at vertices, and what the next layer inherits.
+"""The affine maps of regions in bulk: their signs at vertices, and the input of the next layer.
 
 A layer has maps on all regions and signs at all vertices, each for all units: these arrays are the
 largest of all.
@@ -124,7 +124,7 @@ def inherited(
     reach: Array,
     rounding: float,
 ) -> tuple[Array, Array]:
-    """Return what the next layer's maps on regions are made of: those of the active units.
+    """Return the input of the next layer's maps on regions: the maps of the active units.
 
     Parameters
     ----------
@@ -133,7 +133,7 @@ def inherited(
     maps : pair of (R, d + 1, n_units) and (R, n_units) ndarrays
         A layer's maps, and the bounds of their errors.
     parent : (n,) ndarray of int32
-        The region, of those R, that each of n regions is in.
+        The region, of those R, that contains each of n regions.
     sets : (n, n_words) ndarray of uint64
         The units that are positive on each region.
     reach : (d + 1,) ndarray
@@ -144,9 +144,9 @@ def inherited(
     Returns
     -------
     planes : (n, d + 1, n_units) ndarray
-        The maps of active units, and 0.
+        The maps of active units, and 0 for others.
     weights : (n, n_units) ndarray
-        Their errors, and the rounding of what they are multiplied with.
+        Their errors, including the rounding of their products with the next layer's weights.
     """
     planes, errors = maps
     n, n_rows = len(parent), planes.shape[1]

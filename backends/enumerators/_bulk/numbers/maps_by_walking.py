@@ -3,10 +3,10 @@
 Regions with the same parent have the same maps before the layer, and differ by which of its units
 are active. Numbered along a curve that fills the space (`curve`), two consecutive ones differ
 by two or three units, whatever the layer's width. So one thread for each unit of the next layer
-walks through up to `_LONGEST` siblings, and adds or takes away one earlier unit's map for each
-difference; the first sibling differs from the region where all units are inactive, whose map is the
-bias. That takes some five products for each entry of a map, in place of one for each active unit,
-and the map stays in registers: what it tells is told at once.
+walks through up to `_LONGEST` siblings, and adds or subtracts one earlier unit's map for each
+difference; the first sibling is compared with a region where all units are inactive, whose map is
+the bias. This takes about five products for each entry of a map, instead of one for each active
+unit, and the map stays in registers, where it is evaluated at once.
 
 Bounds
 ------
@@ -16,9 +16,9 @@ most u (|w| |a| + |m|), m after the step, so that the error of m grows by no mor
 
     |w| (ε + u |a| X) + u |m| X.
 
-Adding and taking away the same computed term would cancel its error ε; the bound counts it twice.
-Where no active unit has a product that is not zero, the map is the bias exactly, and its bound
-zero. So a neuron that vanishes on a whole region is known to do so, as with products of matrices.
+Adding and subtracting the same computed term would cancel its error ε; the bound counts it twice.
+If no active unit has a non-zero product, the map is exactly the bias, and its bound is zero. So a
+neuron that vanishes on a whole region is known to vanish, as with products of matrices.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ from ..sets.lists import Array, Lists
 __all__ = ["Walk", "planes_on_walk", "signs_on_walk"]
 
 _LONGEST = 256
-"""How many regions one thread goes through. Its first one takes as many steps as units are active,
-which so many further ones outweigh."""
+"""How many regions one thread walks through. The first one takes as many steps as there are active
+units, which is little against this many further regions."""
 # Room for the rounding of the bounds themselves.
 _ROUNDING = 1.01 * UNIT_ROUNDOFF
 _TINY = float(np.finfo(np.float64).tiny)
@@ -50,7 +50,7 @@ _INPUTS = (
     "raw float64 reach, int64 n_below, int64 n_units, int64 width, float64 roundoff, "
     "float64 underflow"
 )
-# On every region r something is done, with the map in m and its error.
+# HERE is replaced by the work on region r, with its map in m and the error.
 _BODY = """
     long long run = i / width, j = i % width, last = walk_ptr[run + 1];
     bool is_real = j < n_units;
@@ -186,7 +186,7 @@ class Walk:
     reach : (d + 1,) ndarray
         Bounds of the coordinates, and 1.
     underflow : float
-        What a step may lose besides rounding.
+        Bound of what a step may lose to underflow.
     """
 
     ptr: Array
@@ -231,7 +231,7 @@ class Walk:
         reach : (d + 1,) ndarray
         underflow : float
         longest : int
-            How many regions one thread goes through.
+            How many regions one thread walks through.
         """
         n, (below, errors) = len(parent), maps
         place = xp.arange(n)
@@ -258,7 +258,7 @@ class Walk:
         )
 
     def run(self, kernel: Any, units: Units, *arguments: Any) -> None:
-        """Run a kernel that walks, with what it takes besides the walk."""
+        """Run a kernel that walks, with its arguments besides the walk."""
         n_below, n_units = self.columns.shape
         width = 64 * units.n_words
         arrays = self.ptr, self.flips.ptr, self.flips.items, self.parent, self.below, self.losses
@@ -318,7 +318,7 @@ def planes_on_walk(
     crossing : (n, n_words) ndarray of uint64
         Which units, for each region of the walk.
     row_ptr : (n + 1,) ndarray of int64
-        The columns of `numbers` for each region; its units ascend in them.
+        The columns of `numbers` for each region, whose units ascend.
     numbers : (d + 2, n_rows) ndarray
         Receives A, c and the error bound of A x + c.
     """

@@ -3,8 +3,8 @@
 A region stores its parent, the region of the complex before the layer, and the layer's units that
 are positive on it. Children of one parent have consecutive numbers, so the ancestors of
 consecutive regions are consecutive too, and maps are computed for ranges of regions: each layer
-multiplies the maps of the ancestors by one matrix. Maps are made as they are needed; nothing but
-a range has to fit into memory.
+multiplies the maps of the ancestors by one matrix. Maps are computed when they are needed; only one
+range has to fit into memory.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _TINY = float(np.finfo(np.float64).tiny)
 
 
 class Regions:
-    """Regions of the complex so far, and those that they come from.
+    """Regions of the complex so far, and their ancestors.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class Regions:
     magnitude : (d,) ndarray
         Bound of the coordinates.
     at_once : int
-        How many numbers an array may have that is made in passing.
+        Most numbers of a temporary array.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Regions:
         self._units: list[Units] = []
         self._weights: list[tuple[Array, Array, Array]] = []
         if isinstance(network, ReluNetwork):
-            # In the first layer the map is exact; the weights are few against the cells.
+            # The map of the first layer is exact; there are few weights compared with cells.
             for w, b in network.arrays_on(device):
                 columns = xp.ascontiguousarray(w.T)
                 self._weights.append((columns, xp.abs(columns), b))
@@ -122,9 +122,9 @@ class Regions:
         return compiles and self.layer > 0 and bool(self._weights)
 
     def ranges(self) -> list[tuple[int, int]]:
-        """Return consecutive ranges of regions for which few enough numbers are stored at a time.
+        """Return consecutive ranges of regions such that few enough numbers are stored at a time.
 
-        Maps are stored of a range, or of the parents of a range that is walked through.
+        Maps are stored for a range, or for the parents of a range that is walked through.
         """
         width = (self._network.input_dim + 1) * max(self._network.layer_sizes)
         n_stored = len(self._parents[-2] if self.can_walk else self)
@@ -137,8 +137,8 @@ class Regions:
     def maps(self, lo: int, hi: int) -> tuple[Array, Array]:
         """Return the next layer's affine maps on regions lo..hi-1, and the bounds of their errors.
 
-        See `relutopo.networks.network.AffineMaps` for what they are, and the text of that module
-        for the bounds.
+        `relutopo.networks.network.AffineMaps` describes them, and the docstring of that module
+        derives the bounds.
         """
         if not self._weights:
             return self._maps_of_host(lo, hi)
@@ -194,7 +194,7 @@ class Regions:
         return isinstance(self._network, ReluNetwork) and self._network.products_are_normal
 
     def _maps_of_host(self, lo: int, hi: int) -> tuple[Array, Array]:
-        """Return the maps of a network that only knows how to compute them on the host."""
+        """Return the maps of a network that can compute them only on the host."""
         device = self._device
         pattern = self.patterns(self.layer, device.xp.arange(lo, hi))
         maps = self._network.affine_maps(

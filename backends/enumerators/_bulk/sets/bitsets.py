@@ -125,7 +125,7 @@ class Units:
         return flags.reshape(len(sets), 64 * self.n_words)
 
     def slices(self, n: int, times: int = 1) -> Iterator[slice]:
-        """Yield slices of so many rows that their bits can be unpacked at once."""
+        """Yield slices of rows, as many as can be unpacked at once."""
         step = max(1, times * self._at_once // (64 * self.n_words))
         for first in range(0, n, step):
             yield slice(first, min(n, first + step))
@@ -155,7 +155,7 @@ class Units:
         filled = xp.flatnonzero((sets != 0).any(axis=1))
         none = xp.zeros(0, dtype=np.int64)
         rows, units = [none], [none]
-        for part in self.slices(len(filled), 8):  # bytes, where others unpack into numbers
+        for part in self.slices(len(filled), 8):  # into bytes, where others unpack into numbers
             places = xp.flatnonzero(self.unpack(sets[filled[part]]))
             rows.append(filled[part][places // (64 * self.n_words)])
             units.append(places % (64 * self.n_words))
@@ -165,7 +165,7 @@ class Units:
     def union(self, sets: Array, lists: Lists) -> Array:
         """Return the union of the sets in each list; no list is empty.
 
-        Every row takes in the row that is 1, 2, 4, ... places further on, while that is in the
+        Every row is joined with the row 1, 2, 4, ... places further on, as long as that is in the
         same list.
         """
         xp, ptr = self._xp, lists.ptr

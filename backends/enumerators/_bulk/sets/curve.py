@@ -1,4 +1,4 @@
-"""Numbering along a curve that fills the space, so that neighbours come soon after each other."""
+"""Numbering along a space-filling curve, so that neighbours get close numbers."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from .lists import Array
 __all__ = ["curve_order"]
 
 _MOST_BITS = 12
-# Where the grid of the curve lies; points that are symmetric must not lie on its lines, or rounding
-# would number them.
+# Offset of the grid of the curve: symmetric points must not lie on its lines, where rounding would
+# decide their numbers.
 _SCALE, _SHIFT = 0.9173, 0.0317
 _TINY = float(np.finfo(np.float64).tiny)
 
@@ -38,9 +38,9 @@ _KEYS = Kernel(
 
 
 def curve_order(xp: Any, owner: Array, n_owners: int, x: Array) -> Array:
-    """Return the order of points by their owner, and for each along Morton's curve.
+    """Return the order of points by their owner, and for each owner along Morton's curve.
 
-    Where a point lies on the curve is told by the bits of its coordinates in turn.
+    The position of a point on the curve interleaves the bits of its coordinates.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """Which rows of words are equal: flats by their signs, points by the units that vanish there.
 
-A row is the union of two sets of units, of which few different ones are stored. Kernels read it
-from there; nothing is stored of each row but its hash.
+A row is the union of two sets of units, of which few different ones are stored. Kernels compute a
+row from these; only its hash is stored.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["Unions", "differ", "group", "match"]
 
 _SEEDS = (GOLDEN_GAMMA, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0x27D4EB2F165667C5)
 _ROWS_AT_ONCE = 2**21
-"""Of how many rows the words are made at a time, where no kernel reads them."""
+"""How many rows are written out as words at a time, where there are no kernels."""
 
 _FIRST = (
     "raw uint64 sets, raw int32 rows, raw uint64 more, raw int32 more_rows, raw int32 but, "
@@ -35,7 +35,7 @@ _SECOND = (
 
 
 def _word(row: str, w: str, suffix: str = "") -> str:
-    """Return how a kernel reads a word of a row."""
+    """Return the C expression for a word of a row."""
     s = suffix
     return (
         f"((sets{s}[rows{s}[{row}] * n_words + {w}] | "
@@ -124,7 +124,7 @@ class Unions:
 
     @property
     def for_kernels(self) -> tuple[Any, ...]:
-        """What stands for the rows in a kernel."""
+        """The arguments that represent the rows in a kernel."""
         has_units = self.but is not None
         units = self.but if has_units else self.rows
         return self.sets, self.rows, self.more, self.more_rows, units, int(has_units)
@@ -169,8 +169,8 @@ def differ(xp: Any, first: Unions, one: Array, second: Unions, other: Array) -> 
 def group(xp: Any, owner: Array, n_owners: int, names: Unions) -> tuple[Array, Array]:
     """Find which rows have the same owner and the same words.
 
-    Rows are sorted by the owner and a hash of the words; rows that come together by chance make
-    another hash necessary, so the groups are right and do not depend on chance.
+    Rows are sorted by the owner and a hash of the words; if different rows have equal hashes,
+    another hash function is used. So the groups are right and do not depend on chance.
 
     Parameters
     ----------
@@ -229,7 +229,7 @@ def _parts(n: int) -> Iterator[slice]:
 
 
 def _keys(xp: Any, owner: Array, n_bits: int, names: Unions, seed: int) -> Array:
-    """Return numbers with the owner in their n_bits highest bits, and then a hash of the words."""
+    """Return numbers with the owner in their n_bits highest bits, then a hash of the words."""
     kernel, n = _KEYS.on(xp), len(owner)
     keys = xp.empty(n, dtype=np.uint64)
     if kernel is not None:
@@ -243,7 +243,7 @@ def _keys(xp: Any, owner: Array, n_bits: int, names: Unions, seed: int) -> Array
 
 
 def _collide(xp: Any, names: Unions, order: Array, begins: Array) -> bool:
-    """Tell whether rows follow each other that differ, but for where something begins."""
+    """Tell whether neighbouring rows of a group differ."""
     kernel = _COLLIDE.on(xp)
     if kernel is None:
         follows = xp.flatnonzero(~begins)

@@ -1,6 +1,6 @@
-"""Ragged lists, and other array operations that the bulk enumerator is made of.
+"""Ragged lists, and other array operations of the bulk enumerator.
 
-Everything here is written against an array namespace `xp`, NumPy or CuPy, and uses what both have.
+Everything here works with an array namespace `xp`, NumPy or CuPy, and uses only what both provide.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ class Lists:
 
 
 def prefix_sums(xp: Any, values: Array, dtype: type = np.int64) -> Array:
-    """Return the sums of the first 0, 1, 2, ... values, modulo what the type holds."""
+    """Return the sums of the first 0, 1, 2, ... values, modulo the range of the type."""
     sums = xp.zeros(len(values) + 1, dtype=dtype)
     if len(values):
         sums[1:] = xp.cumsum(values, dtype=dtype)
@@ -125,7 +125,7 @@ def prefix_sums(xp: Any, values: Array, dtype: type = np.int64) -> Array:
 
 
 def pointers(xp: Any, kernel: Any, n: int, *arguments: Any) -> Array:
-    """Return where each of n lists begins, and the end, from a kernel that tells their lengths."""
+    """Return where each of n lists begins, and the end, from a kernel that gives their lengths."""
     lengths = xp.zeros(n + 1, dtype=np.int64)
     kernel(*arguments, lengths[1:], size=n)
     return xp.cumsum(lengths)
@@ -137,7 +137,7 @@ def distinct(xp: Any, numbers: Array) -> Array:
 
 
 def spread(xp: Any, ptr: Array) -> Array:
-    """Return number i as often as list i has items."""
+    """Return each number i repeated as many times as list i has items."""
     kernel = _SPREAD.on(xp)
     if kernel is not None:
         owners = xp.empty(int(ptr[-1]), dtype=np.int32)

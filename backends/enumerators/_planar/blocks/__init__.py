@@ -1,1 +1,1 @@
-"""Parts of a complex that are cut one at a time."""
+"""Blocks: parts of a complex that are cut one at a time."""

@@ -1,9 +1,9 @@
-"""A block: some regions of a planar complex, which later layers cut on their own.
+"""A block: some regions of a planar complex, which later layers cut independently.
 
-Work on a block stays within the processor's cache, and blocks are independent, so that threads may
-share them. A complex is split into blocks of neighbouring regions; each block is cut by all the
-layers that are left; and the parts are glued along the edges that they share. Whatever block an
-edge is cut in, it gets the same vertices in the same order, as all decisions are exact.
+Work on a block stays within the processor's cache, and blocks are independent, so threads may share
+them. A complex is split into blocks of neighbouring regions; each block is cut by all remaining
+layers; and the parts are glued along their shared edges. In every block a shared edge gets the same
+vertices in the same order, because all decisions are exact.
 
 Invariants: edges are directed, half-edges as in `records`, and pieces of an edge have its
 direction. The vertices that a block began with come first.
@@ -33,17 +33,17 @@ class Block:
     ----------
     cells : PlanarCells
     earlier : Maps, Values, Evaluated or None
-        Of the last layer that cut: maps as they were before it did, or values at the vertices; or
-        the graph as far as that layer.
+        Of the last layer that cut: its maps before the cut, or values at the vertices; or the graph
+        evaluated up to that layer.
     piece_ptr, pieces : ndarrays of int64, int32
         Edge e that the block began with has the pieces ``pieces[piece_ptr[e]:piece_ptr[e + 1]]``,
         in order along it.
     n_uncertain : int
         Decisions taken exactly since the block began.
     integers : IntegerPlanes or None
-        Of networks with short planes that often meet, after the first layer.
+        For networks with short planes that often meet, after the first layer.
     lines : (n_edges, 4) ndarray or None
-        Of deep networks, after the first layer; see `cuts.lines`.
+        For deep networks, after the first layer; see `cuts.lines`.
     """
 
     cells: PlanarCells
@@ -61,14 +61,14 @@ class Block:
 
     @cached_property
     def beside(self) -> Beside:
-        """What is beside what."""
+        """The incidences of the cells."""
         beside: Beside = _beside(self.cells)
         return beside
 
 
 @dataclass(frozen=True)
 class Part:
-    """A block and where its vertices and edges are in the complex that it was taken from."""
+    """A block, and the numbers of its vertices and edges in the complex that it was taken from."""
 
     block: Block
     vertices: NDArray[np.int32]

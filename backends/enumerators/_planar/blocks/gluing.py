@@ -1,10 +1,10 @@
-"""Putting the parts of a block together again, one after the other; see `block`.
+"""Joining the parts of a block again, one after the other; see `block`.
 
-A part is copied to its place as soon as it has been cut, so that it need not be kept. How many
-cells there will be is not known by then; so arrays are made longer than what is there, which takes
-no memory until they are written to, and get their lengths in the end. They are made no longer than
-the parts so far let expect, than the limits allow, or, where that is much memory, than a few times
-what is there: the first part may be unlike the others.
+A part is copied to its place as soon as it has been cut, so that it need not be kept. The final
+number of cells is not known then, so arrays are made longer than needed, which takes no memory
+until they are written to, and are cut to length in the end. Their length is bounded by the
+prediction from the parts so far, by the limits, and, if that is much memory, by a few times the
+present size, because the first part may be unlike the others.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from .block import Block, Part
 __all__ = ["Gluing"]
 
 _ROOM, _GROWTH, _LEAST_GROWTH = 2, 4, 1.25
-"""Arrays are made so many times as long as expected at the most, so many times as long as what is
-there, and so many times where memory is short."""
+"""Arrays are at most this many times as long as predicted, this many times the present length, and
+this many times if memory is short."""
 
 _SMALL_SHARE = 1 / 16
-"""Which share of the memory that there is may be set aside by what is expected alone."""
+"""Share of the available memory that may be reserved from the prediction alone."""
 
 
 class Gluing:
-    """A block that grows by parts, all of whose layers have cut.
+    """A block that grows by parts that all layers have cut.
 
-    Cells that parts share get their numbers and coordinates from the first of them.
+    Cells that several parts share get their numbers and coordinates from the first of the parts.
 
     Parameters
     ----------
@@ -95,10 +95,10 @@ class Gluing:
         self._n_uncertain += block.n_uncertain
 
     def _room_for(self, most: NDArray[np.int64], part: PlanarCells) -> NDArray[np.int64]:
-        """Return how long arrays become, to take a part and others behind it."""
+        """Return the new lengths of arrays, to hold a part and further ones."""
         added = (most - self._begin) * self._n_parts // self._n_added
-        # A planar complex has one edge less than vertices and regions together, so that each kind
-        # is at most half of all cells, and the sides of edges are at most all of them.
+        # A planar complex has one edge less than vertices and regions together. So each kind is at
+        # most half of all cells, and there are at most as many half-edges as cells.
         by_cells = self._limits.most_cells * np.array([0.5, 0.5, 0.5, 1.0]) + 2
         wanted = np.minimum(self._begin + _ROOM * added, by_cells)
         room: NDArray[np.int64] = np.maximum(most, wanted.astype(np.int64))
@@ -112,7 +112,7 @@ class Gluing:
         return room
 
     def _lengthen(self, room: NDArray[np.int64], n_bytes: int) -> None:
-        """Move the cells so far to arrays with room for so many."""
+        """Move the cells so far to arrays of the given lengths."""
         n_vertices, n_edges, n_regions, n_sides = room.tolist()
         ends, old = self._ends, self._to
         new = PlanarCells(
@@ -124,7 +124,7 @@ class Gluing:
             half_edges=np.empty(n_sides, np.int32),
             packed=np.empty((n_regions, n_bytes), np.uint8),
         )
-        # Before there is a region, vertices are all that there is.
+        # Before the first region there are only vertices.
         n_arrays = len(new) if ends[2] else 2
         arrays: Iterable[tuple[NDArray[Any], NDArray[Any]]] = zip(new, old, strict=True)
         for (to, so_far), n in islice(zip(arrays, self._lengths(), strict=True), n_arrays):
@@ -140,7 +140,7 @@ class Gluing:
         """Return the block when all parts have been added."""
         arrays: Iterable[NDArray[Any]] = self._to
         for array, n in zip(arrays, self._lengths(), strict=True):
-            # What is beyond goes back to the system; nobody else looks at the arrays.
+            # The surplus is returned to the system; nothing else refers to the arrays.
             array.resize((n, *array.shape[1:]), refcheck=False)
         piece_ptr, pieces = _all_pieces(self._whole.piece_ptr, self._whole.pieces, self._known)
         return Block(self._to, None, piece_ptr, pieces, self._n_uncertain)
@@ -165,7 +165,7 @@ def _all_pieces(ptr, edges, known):
 
 @njit(cache=True, nogil=True)
 def _paste(vertices, edges, piece_ptr, pieces, cells, known, ends, to):
-    """Copy a part to its place; return an edge that another part cut otherwise, or -1."""
+    """Copy a part to its place; return an edge that another part cut differently, or -1."""
     x, edge_vertices, packed = cells.x, cells.edge_vertices, cells.packed
     vertex_number = np.full(len(x), -1, np.int32)
     edge_number = np.full(len(edge_vertices), -1, np.int32)

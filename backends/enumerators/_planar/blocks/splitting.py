@@ -15,7 +15,7 @@ __all__ = ["Parts"]
 
 
 class Parts:
-    """Parts of a block, each of which is made when it is asked for.
+    """Parts of a block, each of which is made on request.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class Parts:
         self._earlier = whole.earlier
         n_parts = -(-whole.n_regions // size)
         self._order, self._ptr = _neighbourhoods(whole.cells, n_parts)
-        # Numbers that `_select` needs; as many as there are threads that take parts.
+        # Number arrays that `_select` needs, one for each thread that takes parts.
         self._unused: list[tuple[NDArray[np.int32], NDArray[np.int32]]] = []
 
     def __len__(self) -> int:
@@ -78,10 +78,10 @@ class Parts:
 
 @njit(cache=True, nogil=True)
 def _neighbourhoods(cells, n_parts):
-    """Share regions among equal parts, each of them in a box of its own that is not too long.
+    """Divide regions into equal parts, each in its own box that is not too long.
 
-    Halves along the longer side of the box, again and again. Returns the regions of all parts and
-    where each part begins.
+    The box is repeatedly halved along its longer side. Returns the regions of all parts, and where
+    each part begins.
     """
     n_regions = len(cells.packed)
     order = np.arange(n_regions).astype(np.int32)
@@ -107,7 +107,7 @@ def _neighbourhoods(cells, n_parts):
 
 @njit(cache=True)
 def _put_in_place(order, x, axis, lo, hi, at):
-    """Sort points lo..hi-1 by an axis, so far that those before `at` come before the others."""
+    """Sort points lo..hi-1 by an axis, but only so far that those before `at` are the smallest."""
     hi -= 1
     while lo < hi:
         a, b, c = x[lo, axis], x[(lo + hi) >> 1, axis], x[hi, axis]

@@ -32,7 +32,7 @@ def _sign(positive, negative, v, j):
 
 @njit(cache=True)
 def _crossing_units(r, region_ptr, corners, positive, negative, inside, units):
-    """Collect, ascending, the units with both signs at corners of region r; also as bits."""
+    """Collect the units with both signs at corners of region r, ascending, and also as bits."""
     count = 0
     for w in range(positive.shape[1]):
         above, below = np.uint64(0), np.uint64(0)
@@ -78,10 +78,10 @@ def _walk_rim(
     turn,
     rim,
 ):
-    """Note in `rim` the vertices on the rim of region r, and where the units found vanish.
+    """Write the vertices on the rim of region r to `rim`, and where the found units vanish.
 
     Unit j vanishes at the points ``begin[j] < end[j]``, and ``turn[j]`` is its sign between them.
-    Returns whether every unit does so at exactly two points.
+    Returns whether every unit vanishes at exactly two points.
     """
     for i in range(len(found)):
         begin[found[i]] = end[found[i]] = -1
@@ -125,7 +125,7 @@ def _walk_rim(
 def _sort_by_ends(found, begin, end, size):
     """Sort units by the points where they vanish; stable."""
     if len(found) > 16:
-        # Sorting numbers of the type that `sort_along` sorts, so that it is compiled once.
+        # Numbers of the type that `sort_along` sorts, so that sorting is compiled once.
         keys = (begin[found] * size + end[found]).astype(np.float64)
         fill(found, found[np.argsort(keys, kind="mergesort")])
         return
@@ -155,7 +155,7 @@ def find_chords(crossed, placed):
     broken : int
         A region whose signs contradict convexity, or -1.
     n_open : int
-        How many orders along chords stay open.
+        How many orders along chords are open.
     """
     cells, maps, corners = crossed.cells, crossed.maps, crossed.beside.origins
     positive, negative = crossed.signs.positive, crossed.signs.negative
@@ -177,7 +177,7 @@ def find_chords(crossed, placed):
     begin, end = np.empty(n_units, np.int64), np.empty(n_units, np.int64)
     turn = np.empty(n_units, np.int8)
     rim = np.empty(64, np.int32)
-    # What is called with 0 is compiled for that number apart.
+    # A call with a literal 0 would be compiled separately.
     n_chords, n_members, n_crossings = np.int64(0), np.int64(0), np.int64(0)
     broken, n_open = -1, 0
     for r in range(n_regions):

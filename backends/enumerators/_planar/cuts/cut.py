@@ -1,8 +1,8 @@
-"""Compiled passes: what a layer's cut of the plane does between two decisions.
+"""Compiled passes: the steps of a layer's cut of the plane between exact decisions.
 
-`finish` goes on for as long as bounds decide everything; where they do not, it stops, the caller
-settles what is open exactly (`plane`), and goes on with the single steps that are left. So what
-Python does for a cut takes little time while nothing is open.
+`finish` continues as long as bounds decide everything; otherwise it stops, the caller decides open
+signs and orders exactly (`plane`), and performs the remaining steps one by one. So while nothing is
+open, a cut takes little time in Python.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ __all__ = [
 
 
 PLACED, FOUND, BUILT = 0, 1, 2
-"""How far `finish` comes: new vertices on edges are too far off; orders along chords are
-open, or signs contradict convexity; the cut is done, or would have more cells than there may be."""
+"""How far `finish` came: new vertices on edges have too large errors; orders along chords are open,
+or signs contradict convexity; the cut is done, or would have too many cells."""
 
 
 class Finished(NamedTuple):
-    """What `finish` has come to; what comes after that is empty.
+    """The result of `finish`; records of later steps are empty.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ class Finished(NamedTuple):
 
 @njit(cache=True, nogil=True)
 def cross_edges(cells, edge_owner, maps, signs):
-    """Return the units that cross each edge, sorted, and how many orders stay open."""
+    """Return the units that cross each edge, sorted, and how many orders are open."""
     ptr = count_crossings(cells.edge_vertices, signs.positive, signs.negative)
     n = ptr[-1]
     crossings = Crossings(
@@ -89,8 +89,8 @@ def place_edges(cells, crossings, magnitude):
 def build(crossed, placed, chords, magnitude, most):
     """Return how many cells of all dimensions there will be, and the cut if they are not too many.
 
-    `most` is the limit, negative if there is none. `finish` takes this function in, which spares
-    compiling the code of faces once more.
+    `most` is the limit, negative if there is none. `finish` includes this function, so that the
+    code of faces is compiled only once.
     """
     cells, first_piece = crossed.cells, placed.first_piece
     n_inner, n_chord_edges, n_regions, n_sides = count_cells(cells, placed.group_ptr, chords)
@@ -145,7 +145,7 @@ def _no_chords():
 def finish(crossed, magnitude, target, most):
     """Place vertices, find chords and build faces, as far as nothing is open.
 
-    Vertices on edges may be off by `target`; `most` is as for `build`.
+    Errors of vertices on edges may be up to `target`; `most` is as for `build`.
     """
     cells = crossed.cells
     placed = place_edges(cells, crossed.crossings, magnitude)

@@ -1,6 +1,6 @@
 """Compiled kernels that cut each region of the plane along its chords; see `chords`.
 
-Everything here is combinatorial but for the coordinates of the new vertices.
+Everything here is combinatorial except the coordinates of the new vertices.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def split_edges(edge_vertices, group_ptr, base):
 def count_cells(cells, group_ptr, chords):
     """Return how many inner vertices, chord edges, faces and half-edges of faces there will be.
 
-    A point where chords cross belongs to the first of them. Euler's relation for the disc:
+    A point where chords cross is counted with the first of them. Euler's relation for the disc:
     faces = chord edges - inner vertices + 1.
     """
     chord_ptr, region_ptr, half_edges = chords.chord_ptr, cells.region_ptr, cells.half_edges
@@ -68,7 +68,7 @@ def count_cells(cells, group_ptr, chords):
 
 @njit(cache=True)
 def _rim_pieces(r, region_ptr, half_edges, group_ptr, first_piece, rim_piece):
-    """Note for each point of the rim of region r the half-edge that follows it."""
+    """Write for each point of the rim of region r the half-edge that follows it."""
     k = 0
     for q in range(region_ptr[r], region_ptr[r + 1]):
         e, back = half_edges[q] >> 1, half_edges[q] & 1
@@ -90,8 +90,8 @@ def _flip(row, neurons, units, lo, hi):
 def build_faces(crossed, placed, chords, magnitude, cut):
     """Build vertices, edges, faces and patterns inside every region.
 
-    Fills in `cut` the rows of inner vertices, of chord edges and of faces. All regions are built in
-    this one function: calls for every region, with records, would take half as long again.
+    Fills in the rows of `cut` for inner vertices, chord edges and faces. One call builds all
+    regions: calls for every region, with records, would take half as long again.
 
     Parameters
     ----------
@@ -158,7 +158,7 @@ def build_faces(crossed, placed, chords, magnitude, cut):
         size = _rim_pieces(r, region_ptr, half_edges, group_ptr, first_piece, rim_piece)
         k = c1 - c0
         if k == 1:
-            # Left of the chord are the pieces behind its second point and before its first.
+            # Left of the chord are the pieces after its second point and before its first.
             a, b = ends[c0, 0], ends[c0, 1]
             new_vertices[edge0, 0], new_vertices[edge0, 1] = (
                 end_vertices[c0, 0],

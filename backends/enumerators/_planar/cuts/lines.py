@@ -1,11 +1,11 @@
 """The lines of edges as floats with bounds, and vertices where two of them meet.
 
-What is placed between two vertices inherits the bounds of both, which grow from layer to layer by
-the sines of the angles between lines. A vertex is also where two lines meet: the exact values of
-both vanish there, and those as computed are at most the bounds of their errors. For the vertex v
-and any x, with the normals A of both lines as computed, A (x - v) is so at most the computed values
-at x, their rounding and these bounds, which tells how far x is off, whatever x is. So vertices
-whose bound has grown are corrected once, and get this bound instead where it is smaller.
+A vertex placed between two vertices inherits the bounds of both, which grow from layer to layer
+with 1 / sine of the angles between lines. But a vertex is also where two lines meet: there the
+exact values of both vanish, so the computed values are at most their error bounds. Hence for the
+vertex v, any x, and the computed normals A of both lines, A (x - v) is at most the computed values
+at x, plus their rounding and these bounds. This bounds the error of any x. So vertices whose bound
+has grown are corrected once, and get this bound instead if it is smaller.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def _take(maps, region, unit, line):
 
 @njit(cache=True)
 def _sharpen(x, deviation, v, p, q):
-    """Correct a vertex where lines p and q meet, if that bounds its error better."""
+    """Correct a vertex where lines p and q meet, if that gives a smaller bound of its error."""
     det = p[0] * q[1] - p[1] * q[0]
     size = abs(p[0] * q[1]) + abs(p[1] * q[0])
     if not abs(det) > 16 * UNIT_ROUNDOFF * size:

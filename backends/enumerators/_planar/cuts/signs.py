@@ -1,10 +1,10 @@
-"""Compiled kernels with numbers: signs at vertices, and orders along segments.
+"""Compiled numerical kernels: signs at vertices, and orders along segments.
 
-Nothing here decides from floats alone: a kernel gives a value with a bound of its error, or marks
-what the bound leaves open, and the caller settles that exactly. What is no number leaves open
-whatever depends on it.
+Nothing here is decided from floats without a bound: a kernel returns a value with an error bound,
+or marks what the bound leaves open, which the caller decides exactly. NaN leaves open whatever
+depends on it.
 
-Maps and signs are as in `records`. Signs are two sets of units a vertex: those that are
+Maps and signs are as in `records`. The signs at a vertex are two sets of units: those that are
 positive there and those that are negative.
 """
 
@@ -30,9 +30,9 @@ __all__ = [
     "sort_along",
 ]
 
-# The value of every unit and its bound, without branches, so that units run side by side; each in a
-# function of its own, because loops with many arrays are not vectorised. `if_above` and `if_below`
-# become negative where the value is beyond its bound.
+# The value of every unit and its bound, without branches, so that the loop is vectorised; in
+# separate functions, because loops with many arrays are not. `if_above` and `if_below` become
+# negative where the value exceeds its bound.
 
 
 @njit(cache=True)
@@ -100,7 +100,7 @@ def corner_signs(regions, maps, cells, beside, signs, n_unknown):
 
 @njit(cache=True)
 def sort_along(lo, hi, item, t, t_error, linked):
-    """Sort lo..hi by t; set `linked[i]` where the order of i - 1 and i stays open.
+    """Sort lo..hi by t; set `linked[i]` where the order of i - 1 and i is open.
 
     The order before and after i is certain if every interval t ± t_error before i ends before
     every one from i on begins.
@@ -139,13 +139,13 @@ def sort_along(lo, hi, item, t, t_error, linked):
 
 @njit(cache=True, inline="always")
 def _crossers(positive, negative, a, b, w):
-    """Return word w of the units whose sign changes strictly between vertices a and b."""
+    """Return word w of the set of units with strictly opposite signs at vertices a and b."""
     return (positive[a, w] & negative[b, w]) | (negative[a, w] & positive[b, w])
 
 
 @njit(cache=True, nogil=True)
 def count_crossings(edge_vertices, positive, negative):
-    """Return the prefix sums of how many units change sign strictly along each edge."""
+    """Return the prefix sums of the numbers of units that strictly change sign along each edge."""
     ptr = np.zeros(len(edge_vertices) + 1, np.int64)
     total = 0
     for e in range(len(edge_vertices)):
@@ -158,7 +158,7 @@ def count_crossings(edge_vertices, positive, negative):
 
 @njit(cache=True, nogil=True)
 def edge_crossings(cells, edge_owner, maps, signs, crossings):
-    """Fill and sort the units that cross each edge; return how many orders stay open."""
+    """Fill and sort the units that cross each edge; return how many orders are open."""
     plane_of, planes, error_of, errors = maps.plane_of, maps.planes, maps.error_of, maps.errors
     edge_vertices, x, deviation, limit = cells.edge_vertices, cells.x, cells.deviation, maps.limit
     positive, negative, ptr = signs.positive, signs.negative, crossings.ptr
@@ -188,9 +188,9 @@ def edge_crossings(cells, edge_owner, maps, signs, crossings):
 
 @njit(cache=True, nogil=True)
 def count_groups(ptr, same):
-    """Return the prefix sums of how many distinct points each segment is crossed at.
+    """Return the prefix sums of the numbers of distinct crossing points of each segment.
 
-    `same[i]` says that crossing i is at the same point as crossing i - 1.
+    `same[i]` tells whether crossing i is at the same point as crossing i - 1.
     """
     group_ptr = np.zeros_like(ptr)
     total = 0
