@@ -1,8 +1,8 @@
 """Arrays that come in from outside, and arrays that go out and must not be changed there.
 
-What is certified or checked keeps *frozen* arrays: read-only ones, of which nobody has a view that
-can be written to. Who makes an object hands over arrays of its own by `freeze`, which copies
-nothing; the object passes what it gets through `frozen`, which copies what is not frozen yet.
+Certified or checked objects keep *frozen* arrays: read-only ones without any writable view. Code
+that makes an object passes its own arrays through `freeze`, which copies nothing; the object passes
+its arguments through `frozen`, which copies those that are not frozen yet.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _Scalar = TypeVar("_Scalar", bound=np.generic)
 
 
 def as_array(values: Any, dtype: Any = None) -> NDArray[Any]:
-    """Return values as an array, those of a torch tensor without its history.
+    """Return values as an array; those of a torch tensor without its gradient history.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def as_array(values: Any, dtype: Any = None) -> NDArray[Any]:
 
 
 def as_numbers(values: Any, name: str) -> NDArray[np.float64]:
-    """Return values as a float64 array, or say what is wrong with them.
+    """Return values as a float64 array, or raise an error that says what is wrong with them.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def as_numbers(values: Any, name: str) -> NDArray[np.float64]:
     Raises
     ------
     InputError
-        If the values are no real numbers, rows have different lengths, or entries are masked.
+        If the values are not real numbers, rows have different lengths, or entries are masked.
 
     Examples
     --------
@@ -112,7 +112,7 @@ def as_numbers(values: Any, name: str) -> NDArray[np.float64]:
 
 
 def points_of(values: object) -> str | None:
-    """Return how to get the points out of a set of data with its labels, None for anything else.
+    """Return how to get the points from a data set with labels; None for anything else.
 
     Examples
     --------
@@ -129,14 +129,14 @@ def points_of(values: object) -> str | None:
 
 
 def as_points(points: ArrayLike, dim: int, name: str = "points") -> NDArray[np.float64]:
-    """Return points as an (n, dim) float64 array, or say what is wrong with them.
+    """Return points as an (n, dim) float64 array, or raise an error that says what is wrong.
 
     Parameters
     ----------
     points : (n, dim) array_like
         Finite coordinates; a torch tensor is fine.
     dim : int
-        The dimension that is expected.
+        The expected dimension.
     name : str
         The argument's name, for the message.
 
@@ -161,7 +161,7 @@ def as_points(points: ArrayLike, dim: int, name: str = "points") -> NDArray[np.f
 
 
 def check_finite(rows: NDArray[np.float64], name: str) -> None:
-    """Say where numbers are not finite, if some are not.
+    """Raise an error that says where numbers are not finite, if some are not.
 
     Parameters
     ----------
@@ -209,7 +209,7 @@ class Labels(NamedTuple):
 
     @property
     def are_numbers(self) -> bool:
-        """Whether the labels are numbers, true and false among them."""
+        """Whether the labels are numbers; true and false count as numbers."""
         return self.classes.dtype.kind in "biuf"
 
     @property
@@ -271,13 +271,13 @@ def as_labels(labels: Any, name: str = "labels") -> Labels:
 def as_outputs(
     labels: Any, n_points: int, n_classes: int, name: str = "labels"
 ) -> NDArray[np.int64]:
-    """Return the output that each label stands for.
+    """Return the output that each label means.
 
     Parameters
     ----------
     labels : (n_points,) or (n_points, 1) array_like
-        Whole numbers 0..n_classes-1 of outputs, floats with such values among them; or labels of as
-        many other kinds as there are outputs, which stand for these in ascending order.
+        Numbers of outputs, 0..n_classes-1, also as floats; or as many different other labels as
+        there are outputs, which correspond to the outputs in ascending order.
     n_points, n_classes : int
     name : str
         The argument's name, for the message.
@@ -285,7 +285,7 @@ def as_outputs(
     Raises
     ------
     InputError
-        If there is not one label for each point, or they are neither.
+        If there is not one label for each point, or the labels are neither of these.
 
     Examples
     --------
@@ -312,7 +312,7 @@ def as_outputs(
 
 
 def _missing_rows(column: NDArray[Any]) -> list[int]:
-    """Return the rows in which nothing is given."""
+    """Return the rows whose entry is missing."""
     if column.dtype.kind == "f":
         return np.flatnonzero(np.isnan(column)).tolist()
     return [row for row, value in enumerate(column.tolist()) if _is_missing(value)]
@@ -323,12 +323,12 @@ def _is_missing(value: Any) -> bool:
         return True
     try:
         return bool(value != value)  # NaN and NaT differ from themselves
-    except (TypeError, ValueError):  # pandas.NA, which is not even that
+    except (TypeError, ValueError):  # pandas.NA, whose comparison has no truth value
         return True
 
 
 def read_only(array: NDArray[_Scalar]) -> NDArray[_Scalar]:
-    """Return a view of an array that refuses to be written to; the array itself stays as it is.
+    """Return a read-only view of an array; the array itself does not change.
 
     Examples
     --------
@@ -343,7 +343,7 @@ def read_only(array: NDArray[_Scalar]) -> NDArray[_Scalar]:
 
 
 def freeze(array: NDArray[_Scalar]) -> NDArray[_Scalar]:
-    """Make an array of one's own read-only, with all that it is a view of, and return it.
+    """Make an array read-only, with all arrays that it is a view of, and return it.
 
     Examples
     --------

@@ -1,12 +1,12 @@
-"""Numbers and choices that come in from outside: one meaning for each, one clear error.
+"""Checks of numbers and choices given by the user: one meaning for each, one clear error.
 
-Every function returns the checked value in Python's own type, so that what is stored, compared or
-written as JSON is the same whoever passed it, or raises an `InputError` that names the argument,
+Every function returns the checked value in Python's own type, so that stored, compared and
+JSON-written values do not depend on the caller, or raises an `InputError` that names the argument,
 what was expected, what came, and the remedy.
 
-- An *integer* is what registers as `numbers.Integral`: Python's and NumPy's integers. True and
-  False are none, nor are floats without a fraction, strings, and arrays of one entry.
-- A *number* is what registers as `numbers.Real`, without True and False, and is finite.
+- An *integer* is an instance of `numbers.Integral`: Python's and NumPy's integers. True and False
+  are not integers, nor are floats without a fraction, strings, or arrays of one entry.
+- A *number* is a finite instance of `numbers.Real`, other than True and False.
 - A *flag* is True or False, of Python or NumPy: no other value counts as one of them.
 """
 
@@ -69,7 +69,7 @@ def check_integer(
     Raises
     ------
     InputError
-        If the value is no integer, or lies outside the range.
+        If the value is not an integer, or is outside the range.
 
     Examples
     --------
@@ -98,16 +98,16 @@ def check_integers(
         The argument's name, for the message.
     values : iterable of int
     least : int, default 0
-        The smallest integer that is taken.
+        The smallest accepted integer.
     at_least : int, default 0
-        How many there must be.
+        Least length of the sequence.
     remedy : str
         What to do about it, for the end of the message.
 
     Raises
     ------
     InputError
-        If the values cannot be iterated over, there are fewer, or one is no integer in the range.
+        If the values cannot be iterated over, are too few, or one is not an integer in the range.
 
     Examples
     --------
@@ -119,7 +119,7 @@ def check_integers(
     """
     try:
         found = list(values) if isinstance(values, Iterable) else None
-    except TypeError:  # an array of no axis
+    except TypeError:  # an array without axes
         found = None
     if (
         found is None
@@ -150,16 +150,16 @@ def check_number(
         The argument's name, for the message.
     value : object
     least, above : float, optional
-        The lower end of the interval, one of the two: that belongs to it, or that does not.
+        The lower end of the interval, at most one of both: `least` belongs to it, `above` does not.
     most, below : float, optional
-        The upper end in the same way.
+        The upper end, likewise.
     remedy : str
         What to do about it, for the end of the message.
 
     Raises
     ------
     InputError
-        If the value is no number, not finite, or outside the interval.
+        If the value is not a number, not finite, or outside the interval.
 
     Examples
     --------
@@ -197,12 +197,12 @@ def _interval(least: float, above: float, most: float, below: float) -> str:
 
 
 def check_choice(name: str, value: Any, choices: Collection[str], *, remedy: str) -> str:
-    """Return a choice between names.
+    """Return the value if it is one of some names.
 
     Raises
     ------
     InputError
-        If the value is none of them.
+        If it is none of them.
 
     Examples
     --------
@@ -216,12 +216,12 @@ def check_choice(name: str, value: Any, choices: Collection[str], *, remedy: str
 
 
 def check_flag(name: str, value: Any, *, remedy: str = "pass one of them") -> bool:
-    """Return True or False.
+    """Return the value if it is True or False.
 
     Raises
     ------
     InputError
-        If the value is neither: the string "false", for example, which Python counts as true.
+        If it is neither: for example the string "false", which Python counts as true.
 
     Examples
     --------
@@ -235,19 +235,19 @@ def check_flag(name: str, value: Any, *, remedy: str = "pass one of them") -> bo
 
 
 def check_seed(seed: Any, most: int | None = None) -> int:
-    """Return the seed of a generator of random numbers.
+    """Return the seed of a random generator.
 
     Parameters
     ----------
     seed : int
-        From 0.
+        ≥ 0.
     most : int, optional
-        The largest seed that is taken.
+        The largest accepted seed.
 
     Raises
     ------
     InputError
-        If it is no integer in the range.
+        If it is not an integer in the range.
 
     Examples
     --------
@@ -271,7 +271,7 @@ def random_generator(seed: int) -> np.random.Generator:
     Raises
     ------
     InputError
-        If it is no such integer.
+        If the seed is not an integer ≥ 0.
 
     Examples
     --------
@@ -282,12 +282,12 @@ def random_generator(seed: int) -> np.random.Generator:
 
 
 def check_threads(n_threads: Any) -> int:
-    """Return a number of threads; for None as many as the process may use cores.
+    """Return a number of threads; for None the number of cores that the process may use.
 
     Raises
     ------
     InputError
-        If it is neither None nor an integer from 1.
+        If it is neither None nor an integer ≥ 1.
 
     Examples
     --------
@@ -300,7 +300,7 @@ def check_threads(n_threads: Any) -> int:
 
 
 def check_kind(name: str, value: Any, kind: Any, *, remedy: str) -> Any:
-    """Return an object of a class, or say what came in its place.
+    """Return the value if it is an instance of a class.
 
     Parameters
     ----------
@@ -328,20 +328,20 @@ def check_kind(name: str, value: Any, kind: Any, *, remedy: str) -> Any:
 
 
 def check_path(path: Any, example: str, name: str = "path") -> str | os.PathLike[str]:
-    """Return a path that comes in from outside.
+    """Return a path given by the user.
 
     Parameters
     ----------
     path : str or path-like
     example : str
-        Such a path, for the message.
+        An example of such a path, for the message.
     name : str
         The argument's name, for the message.
 
     Raises
     ------
     InputError
-        If it is none.
+        If it is not a path.
 
     Examples
     --------
@@ -357,7 +357,7 @@ def check_path(path: Any, example: str, name: str = "path") -> str | os.PathLike
 
 
 def kind_of(value: object) -> str:
-    """Return in words what a value is that should have been something else.
+    """Describe a value of a wrong kind in words, for messages.
 
     Examples
     --------
@@ -377,7 +377,7 @@ def _wrong(name: str, expected: str, value: object, remedy: str) -> InputError:
 
 
 def _meant(value: object, in_range: Callable[[float], bool]) -> str | None:
-    """Return what to do about a number that is right but for its type, or None."""
+    """Return the remedy for a number that is right except for its type; None for other values."""
     try:
         number = float(value) if isinstance(value, str | float) else nan
     except ValueError:

@@ -1,4 +1,4 @@
-"""The cell complex of a network on a domain: its cells, and what people ask of them."""
+"""The cell complex of a network on a domain: the public interface to its cells."""
 
 from __future__ import annotations
 
@@ -80,12 +80,12 @@ class CellComplex(Cells):
         return locate(self, x)
 
     def region(self, region: int) -> Region:
-        """Return a region with all that is known of it.
+        """Return a region with all its data.
 
         Parameters
         ----------
         region : int
-            0..n_regions-1, for example what `locate` says of a point.
+            0..n_regions-1, for example from `locate`.
 
         Returns
         -------
@@ -110,12 +110,12 @@ class CellComplex(Cells):
     def regions_table(self, points: ArrayLike | None = None) -> pd.DataFrame:
         """Return a table with a row for each region.
 
-        Its columns are explained by ``relutopo.columns("regions_table")``.
+        ``relutopo.columns("regions_table")`` explains the columns.
 
         Parameters
         ----------
         points : (n, d) array_like, optional
-            To be counted by region, in the column ``n_points``.
+            Points to count in each region, in the column ``n_points``.
 
         Returns
         -------
@@ -142,12 +142,12 @@ class CellComplex(Cells):
     def neurons_table(self, points: ArrayLike | None = None) -> pd.DataFrame:
         """Return a table with a row for each hidden neuron, named by its layer and unit.
 
-        Its columns are explained by ``relutopo.columns("neurons_table")``.
+        ``relutopo.columns("neurons_table")`` explains the columns.
 
         Parameters
         ----------
         points : (n, d) array_like, optional
-            Where it counts, too, whether a neuron is on.
+            Points at which to count, in addition, whether a neuron is on.
 
         Returns
         -------
@@ -179,9 +179,9 @@ class CellComplex(Cells):
     def canonical(self) -> CellComplex:
         """Return the same complex with cells in canonical order.
 
-        Regions are ordered by activation pattern; any other cell by the regions and sides of
-        the domain that contain it, which determine it. Two enumerators that find the same cells
-        give equal arrays after this.
+        Regions are ordered by activation pattern; other cells by the regions and sides of the
+        domain that contain them, which determine them. If two enumerators find the same cells,
+        their canonical complexes have equal arrays.
         """
         return canonical(self)
 
@@ -196,7 +196,7 @@ class CellComplex(Cells):
         return dual_graph(self, adjacency)
 
     def decision(self) -> Decision:
-        """Return where the network decides for which of its classes, however many there are.
+        """Return the network's decision between its classes, for any number of classes.
 
         Cells and incidences are exact, ties included; see `relutopo.Decision`.
 

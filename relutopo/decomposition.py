@@ -1,6 +1,6 @@
 """The cells of a network on a domain, and on the whole space.
 
-The whole space is decomposed on a box that provably holds all of its vertices.
+The whole space is decomposed on a box that provably contains all vertices.
 
 Let every region of the whole space have a vertex (it is then *pointed*). Let B be a box, and call a
 region that meets its interior *cut* if it has a facet on a side of B within B. If all vertices of
@@ -12,8 +12,8 @@ B, and Q' meets the interior of B around a point of F. As all regions are connec
 all of them meet B, and each has its vertices in B. ∎
 
 So: decompose a box; find the vertices of the cut regions, without the box's sides, by double
-description in exact arithmetic (`relutopo.geometry.polytope`); if one does not lie inside, take a
-box that holds it and begin again. Since there are finitely many vertices, this ends.
+description in exact arithmetic (`relutopo.geometry.polytope`); if one is not inside, start again
+with a box that contains it. Since there are finitely many vertices, this ends.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ from relutopo.system.memory import in_words
 __all__ = ["WholeSpace", "decompose", "decompose_whole_space"]
 
 _MOST = 2**63 - 1
-"""What kernels can count up to."""
+"""The largest number of cells that kernels can count."""
 _MOST_ROUNDS = 1000
-"""How many boxes are tried. All but a few find a new vertex outside the last one."""
+"""How many boxes are tried. All but a few tries find a new vertex outside the last box."""
 _SEARCH_MARGIN = 0.25
 """The margin until all vertices are known."""
 
@@ -76,36 +76,36 @@ def decompose(
     domain : Domain, or (n, d) array_like
         For example ``Box(-1.5, 1.5, dim=2)``. On an `AffineSlice` the complex is that of
         the network as a function of the slice's coordinates; for a torch module the shape of
-        the slice's origin is the shape of one input. Points stand for ``Box.around(points)``, a
-        table or a tensor of them too.
+        the slice's origin is the shape of one input. Points, also as a table or a tensor, mean
+        ``Box.around(points)``.
     enumerator : str or Enumerator
         Registry name or instance.
     max_cells : int, optional
-        Stop with an error before the complex has more cells of all dimensions than this.
+        Stop with an error before the complex has more cells than this, all dimensions together.
     max_bytes : int, optional
         Stop with an error before the work takes more memory than this, as far as can be predicted.
-        By default nine tenths of what the process can have when it begins, by what the system says
-        of free memory, of control groups (containers, batch systems) and of limits (``ulimit -v``).
+        By default nine tenths of what the process can have when it begins, according to free
+        memory, control groups (containers, batch systems) and limits (``ulimit -v``).
     progress : Progress, optional
         Called after each layer with (layers done, layers, message).
 
     Returns
     -------
     CellComplex
-        If neither limit is set, and it is expected to take minutes or gigabytes, a warning with
-        numbers is logged before the work begins; `relutopo.estimate` tells more.
+        If neither limit is set, and the work is expected to take minutes or gigabytes, a warning
+        with numbers is logged before it begins; see also `relutopo.estimate`.
 
     Raises
     ------
     InputError
         If the model or the domain cannot be used, or their dimensions differ.
     FloatRangeError
-        If numbers are too large or too small for the enumerator; ``"exact"`` takes all.
+        If numbers are too large or too small for the enumerator; ``"exact"`` accepts all.
     LimitReachedError
-        If `max_cells` or `max_bytes` is reached; an `OutOfMemoryError`, which is one as well, if
-        the system gives less memory than predicted.
+        If `max_cells` or `max_bytes` is reached; its subclass `OutOfMemoryError` if the system
+        gives less memory than predicted.
     BackendError
-        If the enumerator returns something else.
+        If the enumerator does not return a complex.
 
     Examples
     --------
@@ -136,7 +136,7 @@ def decompose(
 
 @dataclass(frozen=True, eq=False, repr=False)
 class WholeSpace(Shown):
-    """The decomposition of the whole space, cut off outside a box that holds every vertex.
+    """The decomposition of the whole space, cut off outside a box that contains every vertex.
 
     Attributes
     ----------
@@ -144,10 +144,9 @@ class WholeSpace(Shown):
         The complex on the box. Its regions, and the facets between them, are those of the whole
         space.
     unbounded : (n_regions,) ndarray of bool
-        Which regions reach to infinity: those with a facet on the box's sides, where they are cut
-        off.
+        Whether a region is unbounded: it then has a facet on the box's sides, where it is cut off.
     low, high : (d,) ndarrays of float64
-        The smallest box that holds every vertex of the decomposition, up to rounding.
+        The smallest box that contains every vertex of the decomposition, up to rounding.
     """
 
     complex: CellComplex
@@ -183,8 +182,8 @@ def decompose_whole_space(
     model : torch.nn.Module, Network, state dict, or pair (weights, biases)
         See `relutopo.as_network`.
     margin : float, default 0.25
-        How far the box reaches beyond the outermost vertices, as a fraction of their extent on
-        each axis (of the largest extent where that is zero, and of 1 for a single vertex).
+        How far the box extends beyond the outermost vertices, as a fraction of their extent on
+        each axis (of the largest extent if that is zero, and of 1 for a single vertex).
     enumerator : str or Enumerator
         Registry name or instance.
     max_cells : int, optional
@@ -254,7 +253,7 @@ def _box_around(
     """Return a box with vertices from low to high in its interior, and their extent."""
     with np.errstate(over="ignore", invalid="ignore"):
         extent = np.where(high > low, high - low, np.max(high - low) or 1.0)
-        # The margin may vanish in rounding; a vertex is rounded by less than one step.
+        # The margin may vanish in rounding; the rounding of a vertex is less than one step.
         box_low = np.minimum(low - margin * extent, np.nextafter(low, -np.inf))
         box_high = np.maximum(high + margin * extent, np.nextafter(high, np.inf))
         is_finite = bool(np.isfinite(box_high - box_low).all())

@@ -39,19 +39,19 @@ class InputError(RelutopoError, ValueError):
 
 
 class FloatRangeError(InputError):
-    """Numbers are too large or too small for floats to bound errors; integers are not limited."""
+    """Numbers are too large or too small for error bounds in floats; integers have no limit."""
 
 
 class UnknownNameError(InputError):
-    """A registry name that nobody registered."""
+    """A name that is not in the registry."""
 
 
 class UnsupportedModuleError(InputError):
-    """A torch module that is not piecewise linear, or not yet understood."""
+    """A model that is not piecewise linear, or not yet understood."""
 
 
 class NoDecisionBoundaryError(InputError):
-    """The network has one sign on the whole domain, so that nothing has a distance to {f = 0}."""
+    """The network decides for one class on the whole domain, so there is no decision boundary."""
 
 
 class NoFiedlerVectorError(InputError):
@@ -59,15 +59,15 @@ class NoFiedlerVectorError(InputError):
 
 
 class DisconnectedGraphError(InputError):
-    """The graph has several components, so that the Fiedler vector only tells them apart."""
+    """The graph has several components, so the Fiedler vector would only separate them."""
 
 
 class WeightsError(InputError):
-    """A strategy gives weights that are not positive and finite, as for facets of no length."""
+    """A strategy gives weights that are not positive and finite, as for facets of length zero."""
 
 
 class BackendError(RelutopoError, RuntimeError):
-    """A backend or strategy that is not what its role says, or returned what that rules out."""
+    """A backend or strategy does not fit its role, or returned a result that breaks its laws."""
 
 
 class NotConvergedError(RelutopoError, RuntimeError):
@@ -83,11 +83,11 @@ class MissingExtraError(RelutopoError, ImportError):
 
 
 class EntryPointError(RelutopoError, ImportError):
-    """What another package registered under a name cannot be loaded, or two packages did."""
+    """A name registered by another package cannot be loaded, or several packages registered it."""
 
 
 class DeviceError(RelutopoError, RuntimeError):
-    """There is no card to compute on, or it cannot be used."""
+    """There is no card to compute on, or the card cannot be used."""
 
 
 class DeviceMemoryError(DeviceError, MemoryError):
@@ -99,7 +99,7 @@ class LimitReachedError(RelutopoError, RuntimeError):
 
 
 class OutOfMemoryError(LimitReachedError, MemoryError):
-    """The system gave no more memory, to work of which nobody could tell what it needs."""
+    """The system gave no more memory, and the need could not be predicted."""
 
 
 class InvariantError(RelutopoError, AssertionError):

@@ -4,9 +4,9 @@ For tests of backends, for benchmarks, and to try things out. Three kinds:
 
 - an `Example` is a network on a domain with numbers of cells and a Fiedler value in closed form:
   `grid`, `stripes`, `fan`, `folding`; `examples` lists small ones;
-- arrangements of hyperplanes at random have numbers of faces in the whole space that are known:
+- random arrangements of hyperplanes have known numbers of faces in the whole space:
   `general_arrangement` with `n_faces_general`, `central_arrangement` with `n_faces_central`;
-- of a `random_network` nothing is known but the distribution of its weights.
+- for a `random_network` only the distribution of its weights is known.
 
 The same arguments give the same network on every machine.
 """
@@ -57,7 +57,7 @@ Arrays: TypeAlias = list[NDArray[np.float64]]
 
 @dataclass(frozen=True)
 class Example:
-    """A network on a box, and what is known of its complex there.
+    """A network on a box, and known facts about its complex there.
 
     Attributes
     ----------
@@ -152,8 +152,8 @@ def stripes(n: int, dim: int = 2) -> Example:
 def fan(n: int) -> Example:
     """Return n lines through the origin of the plane, in the box [-1, 1]².
 
-    They meet the border in 2 n points beside its four corners; with the origin that makes 2 n + 5
-    vertices. Each region has a corner at the origin, which makes 2 n of them, and the number of
+    They meet the border in 2 n points besides its four corners; with the origin there are 2 n + 5
+    vertices. Each region has a corner at the origin, so there are 2 n regions, and the number of
     edges follows from Euler's formula. The dual graph is a cycle of 2 n nodes, for n = 1 a path of
     two.
 
@@ -284,7 +284,7 @@ def n_faces_general(n: int, dim: int) -> tuple[int, ...]:
     Returns
     -------
     tuple of int
-        For k = 0..d. Faces that reach to infinity count.
+        For k = 0..d. Unbounded faces count.
 
     Examples
     --------
@@ -352,15 +352,14 @@ def random_network(
 
         - "gaussian": standard normal, the same for every layer;
         - "float32": these rounded to single precision, as trained weights often are;
-        - "integer": -1, 0 and 1 alike, which makes planes coincide and meet in points of no
+        - "integer": -1, 0 and 1 with equal probability, so that planes coincide and are not in
           general position: the hard case for an enumerator;
-        - "uniform": as a network is initialised, weights in ±sqrt(6 / fan-in), which keeps the
+        - "uniform": as networks are initialised, weights in ±sqrt(6 / fan-in), which keeps the
           size of the activations from layer to layer (K. He, X. Zhang, S. Ren, J. Sun, "Delving
           deep into rectifiers", ICCV 2015, section 2.2, there for a normal distribution of the
           same variance), biases in ±1 / sqrt(fan-in).
     bias : float, default 1
-        What the biases are multiplied by; 0 sends all hyperplanes of the first layer through the
-        origin.
+        Factor of the biases; with 0, all hyperplanes of the first layer go through the origin.
 
     Returns
     -------
@@ -369,7 +368,7 @@ def random_network(
     Raises
     ------
     InputError
-        If there are fewer than two sizes, one is not positive, or the kind is another.
+        If there are fewer than two sizes, one is not positive, or the kind is unknown.
 
     Examples
     --------

@@ -12,7 +12,7 @@ from relutopo.system.memory import require_address_space
 __all__ = ["require"]
 
 _LARGE = {"torch": 3 * 2**28, "pandas": 2**28, "matplotlib": 2**27}
-"""Address space that packages take, where a limit of the process bounds it."""
+"""Address space that packages need, if a limit of the process bounds it."""
 _APP = 'pip install "relutopo[app]"'
 _EXPORT = 'pip install "relutopo[export]"'
 _REMEDIES = {
@@ -60,7 +60,7 @@ def require(module: str, purpose: str) -> ModuleType:
     Raises
     ------
     MissingExtraError
-        If the package that holds the module is not installed, or has no such module.
+        If the package of the module is not installed, or has no such module.
 
     Examples
     --------
@@ -72,7 +72,7 @@ def require(module: str, purpose: str) -> ModuleType:
     try:
         return whole(module)
     except ImportError as error:
-        # Whatever else is missing, the optional package itself needs.
+        # Any other missing module is a dependency of the optional package.
         if not isinstance(error, ModuleNotFoundError) or error.name not in _with_parents(module):
             raise
         package = module.partition(".")[0]

@@ -7,9 +7,9 @@ relutopo adds its own by an entry point in the group ``relutopo.<role>``::
     [project.entry-points."relutopo.eigensolver"]
     my_solver = "my_package.my_module:MySolver"
 
-Invariant: the name of a built-in backend, analysis or signature is the name of the file that holds
-it and of its YAML file. A built-in name cannot be taken over from outside, and no name stands for
-the parts of two packages.
+Invariant: the name of a built-in backend, analysis or signature is also the name of its Python file
+and of its YAML file. Other packages cannot replace a built-in name, and no name stands for the
+parts of two packages.
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ _KINDS: Mapping[str, str] = {
     "analysis": f"{_ANALYSES}.base:Analysis",
     "signature": f"{_SIGNATURES}.base:Signature",
 }
-"""The class of which every instance of a role is."""
+"""The base class of all instances of each role."""
 
 
 def roles() -> tuple[str, ...]:
@@ -172,7 +172,7 @@ def _check_role(role: str) -> None:
 
 
 def names(role: str) -> tuple[str, ...]:
-    """Return the names that can be chosen for a role, outsiders' included, sorted.
+    """Return the names that can be chosen for a role, including those of other packages, sorted.
 
     Parameters
     ----------
@@ -216,7 +216,7 @@ class OutsidePart:
 
 
 def outside() -> list[OutsidePart]:
-    """Return what installed packages add, importing nothing.
+    """Return the parts that installed packages add, importing nothing.
 
     Examples
     --------
@@ -234,7 +234,7 @@ def outside() -> list[OutsidePart]:
 
 
 def check(role: str, name: str) -> None:
-    """Raise an error for a name that nobody or several packages registered, importing nothing.
+    """Raise an error for a name that is not registered, or by several packages; import nothing.
 
     Parameters
     ----------
@@ -245,9 +245,9 @@ def check(role: str, name: str) -> None:
     Raises
     ------
     UnknownNameError
-        If nobody registered the name.
+        If the name is not registered.
     EntryPointError
-        If several packages did.
+        If several packages registered it.
 
     Examples
     --------
@@ -276,7 +276,7 @@ def _entry_point(role: str, name: str) -> metadata.EntryPoint:
 
 
 def constructor(role: str, name: str) -> Callable[..., Any]:
-    """Return what makes the instance that a name stands for, a class or a function.
+    """Return the class or function that makes the instance for a name.
 
     Parameters
     ----------
@@ -328,7 +328,7 @@ def _package(point: metadata.EntryPoint) -> str:
 
 def _imported(target: str) -> Any:
     module, _, attribute = target.partition(":")
-    # What is there already needs no thread of its own.
+    # A module that is loaded already needs no separate thread.
     found = sys.modules.get(module)
     if found is None or getattr(found.__spec__, "_initializing", False):
         found = uninterrupted(import_module, module)
@@ -336,7 +336,7 @@ def _imported(target: str) -> Any:
 
 
 def provider(role: str, name: str) -> dict[str, str]:
-    """Return the package that an outsider's name comes from, and its version.
+    """Return the package that registered a name from outside, and its version.
 
     Parameters
     ----------
@@ -348,7 +348,7 @@ def provider(role: str, name: str) -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        Empty for what is built in, and for a name that nobody registered.
+        Empty for built-in names, and for names that are not registered.
 
     Examples
     --------
@@ -388,7 +388,7 @@ def create(role: str, choice: object, /, **options: Any) -> Any:
         If options come with an instance, the constructor does not take their names or the types
         of their values, or `choice` is neither a name nor an instance of the role.
     BackendError
-        If the name stands for something that makes no instance of the role.
+        If the name's constructor does not make an instance of the role.
     MissingExtraError
         If the part needs a package that is not installed.
 
@@ -416,7 +416,7 @@ def create(role: str, choice: object, /, **options: Any) -> Any:
 
 
 def create_from(role: str, entry: Mapping[str, Any]) -> Any:
-    """Return the instance that a mapping describes, as settings have it.
+    """Return the instance that a mapping in settings describes.
 
     Parameters
     ----------
@@ -454,7 +454,7 @@ def _made(role: str, name: str, options: Mapping[str, Any]) -> object:
     try:
         return make(**options)
     except TypeError as error:
-        # Names that the constructor does not know, or a value of a wrong type, on which it failed.
+        # Unknown names of options, or a value of a wrong type on which the constructor failed.
         is_inside = error.__traceback__ is not None and error.__traceback__.tb_next is not None
         if is_inside and not options:
             raise
@@ -472,7 +472,7 @@ def _made(role: str, name: str, options: Mapping[str, Any]) -> object:
 
 
 def _missing_options(make: Callable[..., object], options: Mapping[str, Any]) -> list[str]:
-    """Return which options are needed and not given, if those that are given are known."""
+    """Return the required options that are missing, if all given options are known."""
     try:
         parameters = inspect.signature(make).parameters
     except (TypeError, ValueError):  # of a class that does not say

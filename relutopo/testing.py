@@ -1,4 +1,4 @@
-"""Checks for backends, whoever wrote them.
+"""Checks for backends, also those of other packages.
 
 `check_backend` runs a backend through the laws of its role, as its docstring in
 `relutopo.interfaces` states them, on small problems of `relutopo.gallery`; `assert_same_complex`
@@ -49,8 +49,8 @@ def assert_same_complex(a: CellComplex, b: CellComplex, tolerance: float = 1e-9)
     a, b : CellComplex
         Of the same network and domain.
     tolerance : float
-        How far coordinates may differ, relative to the domain's magnitude. They must not differ by
-        more than the bounds of their errors in any case.
+        How far coordinates may differ, relative to the domain's magnitude. In any case they must
+        not differ by more than their error bounds.
 
     Raises
     ------
@@ -80,16 +80,14 @@ def check_backend(role: str, backend: Any) -> None:
       that the gallery states, and equal those of the enumerator "exact": on boxes, polygons and
       slices, with planes in general position and with coincidences. It stops at `max_cells` and
       at `max_bytes`.
-    - An *eigensolver* finds the eigenvalues of paths, cycles and grids in closed form, and with
-      vertex weights those of a dense solver, the first five together and what comes after them;
-      the same seed gives the same vector, with its largest
-      entry positive, on a Laplacian that was prepared and solved before as well; NumPy's global
-      random state is left as it was.
-    - A *reducer* gives the pairs and the essential classes of the reducer "z2", which no order of
-      column additions changes, and the Betti numbers of a convex set.
+    - An *eigensolver* finds the known eigenvalues of paths, cycles and grids, and with vertex
+      weights those of a dense solver, the first five together and the value after them; the same
+      seed gives the same vector, with its largest entry positive, also on a Laplacian that was
+      prepared and solved before; NumPy's global random state does not change.
+    - A *reducer* gives the same pairs and essential classes as the reducer "z2", which do not
+      depend on the order of column additions, and the Betti numbers of a convex set.
 
-    It takes seconds. What it cannot see: how a backend fares with large problems, with ill-scaled
-    numbers, or with memory.
+    It takes seconds. It does not test large problems, ill-scaled numbers, or memory use.
 
     Parameters
     ----------
@@ -113,7 +111,7 @@ def check_backend(role: str, backend: Any) -> None:
 
 @contextmanager
 def _problem(role: str, backend: object, problem: str) -> Iterator[None]:
-    """Name the backend and the problem in whatever goes wrong within."""
+    """Name the backend and the problem in any error within the block."""
     try:
         with warnings.catch_warnings():
             # Some problems are symmetric on purpose.
@@ -214,7 +212,7 @@ def _check_eigensolver(eigensolver: Any) -> None:
 def _check_pairs(
     eigensolver: Any, laplacian: sparse.csr_array, weights: NDArray[np.float64]
 ) -> None:
-    """Compare the first pairs, and what comes after them, with a dense solver."""
+    """Compare the first pairs, and the value after them, with a dense solver."""
     every = scipy.linalg.eigh(laplacian.toarray(), np.diag(weights), eigvals_only=True)
     every = np.append(every[1:], np.inf)
     for n_pairs in sorted({1, 2, 5} & set(range(1, len(every)))):
@@ -258,9 +256,9 @@ def _check_reducer(reducer: Any) -> None:
 
 
 _VALUE = 1e-6
-"""How far an eigenvalue may be off, relatively; the residual is at most that."""
+"""Relative tolerance of eigenvalues; the residual is at most this."""
 _SHARE_OF_GAP = 0.7
-"""How much of the gap after the last value a solver must see."""
+"""Share of the gap after the last value that a solver must find."""
 _TIED = 1e-6
 """Entries of a vector that differ by less, relatively, count as equal."""
 
