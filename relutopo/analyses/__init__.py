@@ -1,1 +1,1 @@
-"""What is computed of a training run."""
+"""Analyses of training runs."""

@@ -1,24 +1,24 @@
-"""How a signal of the complexes goes with the training loss, and with its spikes.
+"""Association of signals of the complexes with the training loss, and with its spikes.
 
-Neighbouring checkpoints resemble each other, so that they are no independent samples. Within a
-run, intervals come from resampling blocks of consecutive checkpoints (circular moving blocks,
-Politis and Romano, A circular block-resampling procedure for stationary data, 1992) or, for what
-happens at spikes, blocks of consecutive steps; they are percentile intervals at 95 %. They speak
-of this one run. Over several runs the run is the unit: each gives one number, and `over_runs`
-tests those.
+Neighbouring checkpoints resemble each other, so they are not independent samples. Within a run,
+intervals come from resampling blocks of consecutive checkpoints (circular moving blocks, Politis
+and Romano, A circular block-resampling procedure for stationary data, 1992) or, for changes at
+spikes, blocks of consecutive steps; they are percentile intervals at 95 %, and valid for this run
+only. Over several runs the run is the unit: each gives one number, and `over_runs` tests these.
 
-Four coefficients and changes are given for each signal:
+For each signal these coefficients and changes are given:
 
-- *raw*: Spearman's rank correlation with the log-loss over the evenly spaced checkpoints. A trend
-  that both share makes it large whatever happens at spikes.
+- *raw*: Spearman's rank correlation with the log-loss over the evenly spaced checkpoints. A common
+  trend makes it large, whatever happens at spikes.
 - *detrended*: the same after the running median over ±25 steps is taken from both; unknown unless
   there are evenly spaced checkpoints within 25 steps.
-- *adjusted*: the same as raw after both are regressed (least squares, with intercept) on the
-  logarithms of the cell counts of all dimensions. The regression is not repeated when resampling.
+- *adjusted*: the same as raw for the residuals of both after regression (least squares, with
+  intercept) on the logarithms of the cell counts of all dimensions. The regression is not repeated
+  when resampling.
 - *change at spikes*: the signal at the peak of a spike minus its mean over the evenly spaced
   checkpoints at most 25 steps away that belong to no spike, averaged over spikes; also adjusted.
 
-Counts, indices and heights enter by their logarithm, so that a change of 0.01 is one per cent.
+Counts, indices and heights are used as logarithms, so a change of 0.01 is one per cent.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ N_RESAMPLES = 1000
 SPIKE_BLOCK = 100
 """Steps in a block of spikes: twice what one spike is compared with, and more."""
 COLUMNS_OF_ASSOCIATIONS = (
-    Column("signal", "text", "what goes with the loss, or not: a column of the table of the run"),
+    Column("signal", "text", "the signal: a column of the table of the run"),
     Column("identity", "text", "the numbers of cells that it restates, if it does"),
     Column("first", "1", "the signal at the first checkpoint"),
     Column("last", "1", "the signal at the last checkpoint"),
@@ -106,7 +106,7 @@ def spearman(x: ArrayLike, y: ArrayLike, *, seed: int = 0) -> Estimate:
     Parameters
     ----------
     x, y : (n,) array_like
-        In order of time; evenly spaced. Blocks have a tenth of their length.
+        In order of time, evenly spaced. Blocks have a tenth of this length.
     seed : int
         Seed of the resampling.
 
@@ -157,7 +157,7 @@ def _with_interval(value: float, resampled: _Array) -> Estimate:
 def residuals(
     values: ArrayLike, covariates: ArrayLike, fitted: NDArray[np.bool_] | None = None
 ) -> _Array:
-    """Return what a least-squares regression with intercept leaves.
+    """Return the residuals of a least-squares regression with intercept.
 
     Parameters
     ----------
@@ -305,7 +305,7 @@ def identity(table: pd.DataFrame, signal: str) -> str:
 
 
 def associations(table: pd.DataFrame, loss: ArrayLike, *, seed: int = 0) -> list[dict[str, Any]]:
-    """Return for each signal of a run how it goes with the loss and its spikes.
+    """Return for each signal of a run its association with the loss and its spikes.
 
     Parameters
     ----------
@@ -324,8 +324,8 @@ def associations(table: pd.DataFrame, loss: ArrayLike, *, seed: int = 0) -> list
         One row for each of `signals`: ``signal``; ``identity``, see there; ``first`` and ``last``
         value; ``trend``, the rank correlation with the step; ``n_spikes`` in the loss and
         ``n_compared`` of them; and ``raw``, ``detrended``, ``adjusted``, ``change`` and
-        ``adjusted_change``, each with ``_low`` and ``_high``, as in the module's docstring. What
-        is adjusted is NaN for cell counts and for what restates them.
+        ``adjusted_change``, each with ``_low`` and ``_high``, as in the module's docstring.
+        Adjusted numbers are NaN for cell counts and for signals that restate them.
 
     Raises
     ------

@@ -1,14 +1,15 @@
-"""What an analysis is: a named role like the backends.
+"""The base class of analyses, which are a named role like the backends.
 
-An instance of an analysis *is* its settings, a frozen dataclass. Its class says what it computes:
-columns, measures, rows, tables, figures, and what it has to say of a sweep. An outside package adds
-one by one class and one entry point in the group ``relutopo.analysis``; from then on it works in
-Python, in the command, in sweeps and, if it looks at networks one by one, in the `Tracker`.
+An instance of an analysis *is* its settings, a frozen dataclass. Its class defines what it
+computes: columns, measures, rows, tables, figures, and the summary of a sweep. Another package adds
+an analysis by one class and one entry point in the group ``relutopo.analysis``; from then on it
+works in Python, in the command, in sweeps and, if it analyses networks one by one, in the
+`Tracker`.
 
-`relutopo.analyses.checkpoints.CheckpointAnalysis` is the class to derive from for whatever is
-computed of networks along a run; an analysis of another kind derives from `Analysis` here. The
-words and tables of an analysis stand beside it, in ``<name>_summary.py`` where they are many: an
-analysis is one part, complete in itself, and knows nothing of the command.
+Analyses of networks along a run derive from
+`relutopo.analyses.checkpoints.CheckpointAnalysis`, others from `Analysis` here. The summaries of an
+analysis are in the same module, or in ``<name>_summary.py`` if they are long. An analysis is
+complete in itself, and does not depend on the command.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ def choice_field(name: str) -> Any:
 
 
 class Workplace(Protocol):
-    """What an analysis is given to carry it out: data, a run and a folder, if it asks for them."""
+    """The resources of an analysis: data, a run and a folder, provided when it asks for them."""
 
     @property
     def directory(self) -> Path:
@@ -76,7 +77,7 @@ class Workplace(Protocol):
 
     @property
     def labels(self) -> Mapping[str, Any]:
-        """Columns of every table that tell this job from others."""
+        """Columns of every table that distinguish this job from others."""
 
     @property
     def draws_figures(self) -> bool:
@@ -108,18 +109,18 @@ class SweepTables(Protocol):
 
 @dataclass(frozen=True)
 class Analysis(ABC):
-    """Something that is computed, written down and told: an instance is its settings.
+    """An analysis, with its computation, tables and summary: an instance is its settings.
 
     Parameters
     ----------
     enumerator : mapping
         ``name`` in the registry, and the options of its constructor.
     max_cells : int, optional
-        Stop before a complex has more cells of all dimensions than this.
+        Stop before a complex has more cells than this, all dimensions together.
     max_bytes : int, optional
         Stop before a decomposition takes more memory than this; see `relutopo.decompose`.
     seed : int
-        Seed of everything random in the analysis, from 0.
+        Seed of everything random in the analysis, ≥ 0.
 
     Attributes
     ----------
@@ -131,7 +132,7 @@ class Analysis(ABC):
     Raises
     ------
     InputError
-        If the seed is no integer from 0, or `max_cells` or `max_bytes` none from 1.
+        If the seed is not an integer ≥ 0, or `max_cells` or `max_bytes` not an integer ≥ 1.
     """
 
     enumerator: Mapping[str, Any] = choice_field("cpu")
@@ -168,17 +169,17 @@ class Analysis(ABC):
 
     @abstractmethod
     def carry_out(self, place: Workplace) -> Conclusion:
-        """Do everything that a job of the command does, and write its tables and figures.
+        """Do all the work of a job of the command, and write its tables and figures.
 
         Parameters
         ----------
         place : Workplace
-            Nothing is trained or read that is not asked for.
+            Trains and reads only what the analysis asks for.
         """
 
     @classmethod
     def summarize(cls, sweep: SweepTables) -> SweepConclusion:
-        """Return what is to be said of a sweep beside the measures; nothing by default.
+        """Return the summary of a sweep, besides the measures; empty by default.
 
         Parameters
         ----------
@@ -188,7 +189,7 @@ class Analysis(ABC):
 
     @property
     def key(self) -> str:
-        """A hash that tells these settings, and the code that computes, from any others."""
+        """A hash of these settings and of the code that computes."""
         text = json.dumps({"code": self.code, **described(self)}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -199,14 +200,14 @@ class Analysis(ABC):
 
     @property
     def choices(self) -> dict[str, Any]:
-        """What is chosen by name, by role."""
+        """The parts chosen by name, for each role."""
         roles = set(registry.roles())
         return {
             entry.name: getattr(self, entry.name) for entry in fields(self) if entry.name in roles
         }
 
     def create(self, role: str, **more: Any) -> Any:
-        """Return the instance that a role's entry names; `more` are options beside the entry's."""
+        """Return the instance that a role's entry names; `more` are further options."""
         return registry.create_from(role, {**getattr(self, role), **more})
 
     def check_choices(self) -> None:
@@ -221,9 +222,9 @@ def analysis_class(name: str) -> type[Analysis]:
     Raises
     ------
     UnknownNameError
-        If nobody registered the name.
+        If the name is not registered.
     BackendError
-        If the name stands for something else than a class of analyses.
+        If the name does not stand for a class of analyses.
 
     Examples
     --------
@@ -242,8 +243,8 @@ def analysis_class(name: str) -> type[Analysis]:
 def analysis_of(values: Mapping[str, Any]) -> Analysis:
     """Return the analysis in a configuration.
 
-    Its own settings stand in the group ``analysis``; what it shares with others, in the groups and
-    keys of the same names.
+    Its own settings are in the group ``analysis``; settings that it shares with others, in the
+    groups and keys of the same names.
     """
     kind = analysis_class(values["analysis"]["name"])
     shared = {entry.name: values[entry.name] for entry in fields(kind) if entry.name in values}
@@ -254,7 +255,7 @@ def analysis_of(values: Mapping[str, Any]) -> Analysis:
 
 
 def described(part: object) -> dict[str, Any]:
-    """Return plain values that `restored` makes an equal instance of.
+    """Return plain values from which `restored` makes an equal instance.
 
     Parameters
     ----------
@@ -264,7 +265,7 @@ def described(part: object) -> dict[str, Any]:
     Raises
     ------
     InputError
-        If it is no dataclass, or a field holds something else.
+        If it is not a dataclass, or a field has a value of another kind.
     """
     kind = type(part)
     if not is_dataclass(part):
@@ -289,12 +290,12 @@ def _plain(name: str, value: Any) -> Any:
 
 
 def restored(description: Mapping[str, Any]) -> Any:
-    """Return the instance that `described` has written down.
+    """Return the instance that `described` described.
 
     Raises
     ------
     InputError
-        If it names something else than a dataclass.
+        If it does not name a dataclass.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Analyses of networks one by one, along a run: what they share.
+"""The common base of analyses of networks one by one, along a run.
 
 Derive a frozen dataclass from `CheckpointAnalysis`, declare its `columns` and `measures`, and
 implement `compute`. Everything else has a default: rows that are kept and resumed, a table, a short
@@ -52,22 +52,22 @@ ALONG_A_RUN = (
     Column("held_out_loss", "1", "loss on the held-out set; NaN where it was not evaluated"),
     Column("held_out_accuracy", "1", "accuracy of the network on the held-out set"),
 )
-"""Columns that rows of a run begin with."""
+"""The first columns of rows of a run."""
 _RESERVED = {*(column.name for column in ALONG_A_RUN), "loss", "error"}
-"""Columns that runs and trackers put beside those of an analysis."""
+"""Columns that runs and trackers add to those of an analysis."""
 log = logging.getLogger("relutopo")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Analysed:
-    """What is known of one network.
+    """The analysis of one network.
 
     Attributes
     ----------
     subject : Subject
-        The network with all that was computed of it.
+        The network with all that was computed from it.
     row : dict
-        The numbers, flat.
+        The values of the columns.
     """
 
     subject: Subject
@@ -85,7 +85,7 @@ class Analysed:
 
 
 class Exhibit(NamedTuple):
-    """What there is to see of one network beside its complex.
+    """Results of one network that a page shows besides its complex.
 
     Attributes
     ----------
@@ -105,7 +105,7 @@ class CheckpointAnalysis(Analysis):
     ----------
     domain : mapping
         ``name`` of a rule in `relutopo.learning.domain_rules`, and the options of its constructor.
-        Where `needs_complex` is false it serves added signatures alone.
+        If `needs_complex` is False, only added signatures use it.
     signatures : sequence of str, mapping or Signature
         Signatures whose columns are added to every row: registry names, mappings with ``name`` and
         options, or instances.
@@ -115,10 +115,10 @@ class CheckpointAnalysis(Analysis):
     Attributes
     ----------
     of_history : tuple of str
-        Which columns of the run's history a row begins with.
+        The columns of the run's history with which a row begins.
     needs_complex : bool
-        Whether what is computed is of the complex. If not, no domain is made unless a signature
-        asks for it, and networks may have any number of inputs.
+        Whether `compute` uses the complex. If not, no domain is made unless a signature needs it,
+        and networks may have any number of inputs.
     """
 
     domain: Mapping[str, Any] = choice_field("around_data")
@@ -140,19 +140,19 @@ class CheckpointAnalysis(Analysis):
     def check(self, dataset: Dataset, domain: Domain) -> None:
         """Raise an `InputError` for data that cannot be analysed on a domain; none by default.
 
-        It is asked where a complex is needed.
+        Called only if a complex is needed.
 
         Parameters
         ----------
         dataset : Dataset
         domain : Domain
-            What the settings make of it.
+            The domain that the settings give for the data.
         """
 
     def check_conclusion(self, dataset: Dataset) -> None:
-        """Raise an `InputError` for data that leave nothing to conclude of a run; none by default.
+        """Raise an `InputError` for data from which nothing can be concluded; never by default.
 
-        A `Tracker` records what there is, and concludes nothing.
+        A `Tracker` only records, and does not conclude.
 
         Parameters
         ----------
@@ -179,7 +179,7 @@ class CheckpointAnalysis(Analysis):
         subject : Subject
             The network with its training data.
         dataset : Dataset
-            All data, as they were given. What looks at held-out points is a measure.
+            All data, as given. Numbers that use held-out points are measures.
         """
 
     def conclude(
@@ -214,7 +214,7 @@ class CheckpointAnalysis(Analysis):
         return {}
 
     def exhibit(self, subject: Subject, dataset: Dataset) -> Exhibit:
-        """Return what a page shows of a network beside its complex; nothing more by default.
+        """Return what a page shows of a network besides its complex; nothing by default.
 
         Parameters
         ----------
@@ -233,7 +233,7 @@ class CheckpointAnalysis(Analysis):
         network : Network
         dataset : Dataset
         step : int
-            Takes part in the seeds of filtrations.
+            Enters the seeds of filtrations.
         """
         return Subject(
             network,

@@ -1,6 +1,6 @@
-"""Partitions in as many parts as there are classes, along a run, with three kinds of weights.
+"""Partitions into as many parts as there are classes, along a run, with three kinds of weights.
 
-The words of its summaries stand in `relutopo.analyses.classes_summary`.
+`relutopo.analyses.classes_summary` has the text of its summaries.
 """
 
 from __future__ import annotations
@@ -114,15 +114,15 @@ class PartitionedClasses:
 class Classes(CheckpointAnalysis):
     """Spectral partitions in k parts, compared with any number of classes and with the decision.
 
-    Three kinds of vertex weights stand beside one another: none, 1 + count, which is the paper's
-    (Bosca et al., arXiv:2510.12700), and those of Chung and Langlands.
+    Three kinds of vertex weights are compared: none, 1 + count as in the paper (Bosca et al.,
+    arXiv:2510.12700), and those of Chung and Langlands.
 
     Parameters
     ----------
     k : int, optional
-        Number of parts, from 2; by default that of the classes.
+        Number of parts, ≥ 2; by default the number of classes.
     scale : float
-        That of the Chung-Langlands weights: how many times as much as the regions the data weigh.
+        Of the Chung-Langlands weights: weight of all data relative to all regions.
     rounding, eigensolver, edge_weights : mapping
         ``name`` in the registry, and the options of its constructor.
     adjacency : {"facet", "hamming"}

@@ -1,14 +1,14 @@
-"""Betti curves along a run, and how they go with the training loss.
+"""Betti curves along a run, and their association with the training loss.
 
 A random filtration is drawn several times at each checkpoint, independently of all other
 checkpoints, so that its noise is the same at all steps and shown beside the mean.
 
 Spikes of the loss can be found, and compared with, only where the loss is known after every update
-(`relutopo.learning.runs.Run.has_every_loss`). Of other runs, such as models in files, the tables
-and figures show what there is, and nothing is said of spikes.
+(`relutopo.learning.runs.Run.has_every_loss`). For other runs, such as models in files, tables and
+figures do not mention spikes.
 
-The words of its summaries stand in `relutopo.analyses.homology_summary`, the statistics in
-`relutopo.analyses.association`.
+`relutopo.analyses.homology_summary` has the text of its summaries,
+`relutopo.analyses.association` the statistics.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def _columns() -> Iterator[Column]:
 
 @dataclass(frozen=True)
 class Homology(CheckpointAnalysis):
-    """Betti numbers and curves of complexes that are filtered.
+    """Betti numbers and Betti curves of filtered complexes.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ class Homology(CheckpointAnalysis):
         ``name`` in the registry, and the options of its constructor. The filtration
         "distance_to_data" takes ``points: training`` for the training points.
     n_filtrations : int
-        How often a random filtration is drawn at each checkpoint; others are made once.
+        How many times a random filtration is drawn at each checkpoint; others are made once.
     enumerator, domain, max_cells, max_bytes, seed, signatures
         See `CheckpointAnalysis`; the seed is that of the filtrations.
 

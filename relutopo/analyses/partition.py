@@ -1,6 +1,6 @@
 """Fiedler partitions along a run, against the data and the network's own decision.
 
-The words of its summaries stand in `relutopo.analyses.partition_summary`.
+`relutopo.analyses.partition_summary` has the text of its summaries.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What networks do on segments between training points, along a run; in any number of inputs.
+"""Networks on segments between training points, along a run; for any number of inputs.
 
-The words of its summaries stand in `relutopo.analyses.paths_summary`.
+`relutopo.analyses.paths_summary` has the text of its summaries.
 """
 
 from __future__ import annotations
@@ -40,18 +40,18 @@ __all__ = ["Paths"]
 
 @dataclass(frozen=True)
 class Paths(CheckpointAnalysis):
-    """Numbers of segments between training points, which take no complex; see `path_signatures`.
+    """Numbers of segments between training points, without a complex; see `path_signatures`.
 
     Parameters
     ----------
     n : int
-        Pairs of training points with equal labels, and as many with different ones, at most.
+        Largest number of pairs of training points with equal labels, and with different labels.
     exact : bool, optional
-        Whether segments that error bounds leave open are done again in integers. In convolutional
-        networks that takes minutes for one on images with many equal pixels, so that by default it
-        is done for perceptrons only; ``n_open`` counts what stays open.
+        Whether segments that error bounds leave open are recomputed in integers. For convolutional
+        networks a single segment between images with many equal pixels takes minutes, so by default
+        this is done for perceptrons only; ``n_open`` counts the segments that stay open.
     n_threads : int, optional
-        By default as many as there are cores.
+        By default the number of cores.
     seed : int
         Of the choice of pairs, which are the same at all checkpoints.
     domain, enumerator, max_cells, max_bytes, signatures
@@ -159,7 +159,7 @@ class Paths(CheckpointAnalysis):
     def conclude(
         self, rows: Sequence[Row], run: Run, labels: Mapping[str, Any] | None = None
     ) -> Conclusion:
-        """Return the table, which number moved when, and measures."""
+        """Return the table, which number changed when, and measures."""
         table = self.table(rows, labels)
         fit = fit_step(table["step"], table["train_accuracy"])
         held_out = rise(table["step"], table["held_out_accuracy"], fit, is_accuracy=True)
@@ -192,7 +192,7 @@ class Paths(CheckpointAnalysis):
         return figures
 
     def segments(self, network: Network, dataset: Dataset) -> Segments:
-        """Return the segments of the pairs that the numbers are of, equal labels first."""
+        """Return the segments from which the numbers are computed, equal labels first."""
         labels = dataset.class_numbers(dataset.targets)
         pairs = [
             segment_pairs(dataset.points, labels, kind, n=self.n, seed=self.seed)

@@ -1,4 +1,4 @@
-"""The points that analyses compare with partitions: which there are, and where they lie."""
+"""The points that analyses compare with partitions, and their regions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["HeldOut", "check_points"]
 
 
 class HeldOut:
-    """The held-out points of a subject's data; found and located when somebody asks for them.
+    """The held-out points of a subject's data, projected and located when needed.
 
     Parameters
     ----------

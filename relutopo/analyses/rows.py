@@ -1,12 +1,12 @@
-"""Rows of an analysis on disk, and which of them are there already.
+"""Rows of an analysis on disk, of which only missing ones are computed.
 
 An analysis gives one flat row for each checkpoint. Rows are files,
 ``analysis/<key>/step_000300.json`` in the run's folder, written as soon as they are known. The
-key is a hash of the analysis settings and of the code that computes, so that an interrupted
-analysis goes on where it stopped and rows of different settings never mix.
+key is a hash of the analysis settings and of the code that computes, so an interrupted analysis
+continues where it stopped, and rows of different settings never mix.
 
-Invariant: a row depends on the checkpoint, the data and the settings only (columns that start
-with ``seconds`` excepted).
+Invariant: a row depends only on the checkpoint, the data and the settings (except for columns that
+start with ``seconds``).
 """
 
 from __future__ import annotations

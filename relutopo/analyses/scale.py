@@ -1,4 +1,4 @@
-"""What each step costs on a random network, and how the costs of a sweep grow with size.
+"""The cost of each step on a random network, and its growth with size over a sweep.
 
 Nothing is trained. A sweep over widths, depths, dimensions, seeds and backends ends with power laws
 of every step's cost, in a table and a figure.
@@ -76,7 +76,7 @@ def _columns() -> Iterator[Column]:
 
 @dataclass(frozen=True)
 class Scale(Analysis):
-    """Times each step on a random network that nobody trains.
+    """Times each step on a random, untrained network.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ class Scale(Analysis):
     radius : float
         The domain is the box [-radius, radius]^dim.
     rounds : int
-        How often each step is timed after a warm-up; the least time counts.
+        How many times each step is timed after a warm-up; the least time counts.
     enumerator, max_cells, max_bytes, seed
         See `Analysis`; the seed is that of the network, of the eigensolver's start and of the
         filtration.

@@ -1,4 +1,4 @@
-"""Which code computes: results of code that has changed are not those of the code that there is."""
+"""Versions of the code that computes, so that results of older code are not taken for current."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["code_of", "code_of_class", "code_version"]
 def code_version() -> str:
     """Return the version of relutopo, and a hash of its source.
 
-    The version alone does not change while the code is worked on.
+    The version alone does not change during development.
 
     Examples
     --------
@@ -41,8 +41,8 @@ def code_of(settings: Mapping[str, Any]) -> dict[str, str]:
     Parameters
     ----------
     settings : mapping
-        By role, what was chosen: a name, a mapping with ``name`` and options, which may in turn
-        choose by name, or several of these in a mapping or sequence. Other keys say nothing here.
+        For each role the choice: a name, a mapping with ``name`` and options, which may in turn
+        contain choices, or several of these in a mapping or sequence. Other keys are ignored.
 
     Examples
     --------
@@ -68,9 +68,9 @@ def _chosen(value: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def code_of_class(kind: type) -> dict[str, str]:
-    """Return a hash of the file that a class of somebody else is defined in, as far as it is known.
+    """Return a hash of the file in which a class of another package is defined, if known.
 
-    The version of a package does not change while its code is worked on.
+    The version of a package does not change during development.
 
     Examples
     --------

@@ -1,1 +1,1 @@
-"""The page that people touch: a complex, a partition, a slice in the browser."""
+"""The interactive page: a complex, a partition, a slice in the browser."""

@@ -1,10 +1,10 @@
 """The charts below the map: axes, glyphs and lines of Bokeh, without data and without colours.
 
-What a chart shows comes from the scene when the page is open: sources are empty here, and their
-names are what the page's scripts fill. Colours follow the page's theme: a model with a tag
+The data of a chart come from the scene when the page is open: sources are empty here, and the
+page's scripts fill them by name. Colours follow the page's theme: a model with a tag
 ``{"css": {property: variable}}`` takes the colour of a CSS variable whenever the theme changes.
 
-Invariant: no model holds code, as the page allows none but its own scripts.
+Invariant: no model contains code, because the page allows only its own scripts.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def with_charts(scene: Scene) -> Scene:
 
 
 def alike(frames: Sequence[Frame]) -> tuple[Frame, ...]:
-    """Give frames the quantities that others have, without values."""
+    """Give every frame the quantities that other frames have, without values."""
     known: dict[str, Quantity] = {}
     for frame in frames:
         known = {entry.name: entry for entry in frame.quantities} | known
@@ -82,7 +82,7 @@ def _nothing(quantity: Quantity, n: int) -> NDArray[Any]:
 def _charts(
     panels: Mapping[str, Sequence[str]], degrees: int, *, spectrum: bool, parts: bool
 ) -> dict[str, Any]:
-    """Return the charts of a page, by name, as what ``Bokeh.embed.embed_item`` takes."""
+    """Return the charts of a page, by name, in the form that ``Bokeh.embed.embed_item`` takes."""
     require("bokeh", _PURPOSE)
     from bokeh.embed import json_item
 
@@ -100,7 +100,7 @@ def _charts(
 
 
 def _renumbered(items: dict[str, Any]) -> dict[str, Any]:
-    """Return items whose models have numbers of their own, not those that the process counts.
+    """Return items with their models numbered anew, independently of the process's counter.
 
     Examples
     --------

@@ -1,8 +1,8 @@
-"""What a page knows of a persistence diagram: classes, their representatives, and when cells enter.
+"""The data of a persistence diagram in a page: classes, representatives, and when cells enter.
 
-Invariant: a class has the number of the cell that creates it, as in
-`relutopo.homology.diagram.Diagram`; a class without a representative here has none in the page, and
-the frame says so.
+Invariant: a class is numbered by the cell that creates it, as in
+`relutopo.homology.diagram.Diagram`; if a class has no representative here, it has none in the page,
+and the frame says so.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""From several complexes to a scene through which a slider leads: parallel slices, for example."""
+"""From several complexes, such as parallel slices, to a scene with a slider."""
 
 from __future__ import annotations
 

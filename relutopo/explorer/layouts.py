@@ -1,8 +1,8 @@
-"""Where nodes of a graph are drawn.
+"""Positions of the nodes of a graph for drawing.
 
-Nodes that hold data stand at the mean of these, on two principal components; all others at the mean
-of their neighbours, so that a chain between two of them is a straight line, evenly divided. Without
-data the first two eigenvectors of the graph are the coordinates.
+Nodes with data are placed at the mean of their data, on two principal components; all others at the
+mean of their neighbours, so that a chain between two of the former is a straight line, evenly
+divided. Without data, the first two eigenvectors of the graph are the coordinates.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def principal_coordinates(points: NDArray[np.float64]) -> tuple[NDArray[np.float
     """
     centred = points - points.mean(axis=0)
     _, sizes, axes = np.linalg.svd(centred, full_matrices=False)
-    # The sign of an axis is that of its largest entry.
+    # The sign of an axis is chosen by its largest entry.
     signs = np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)])
     places = centred @ (axes * signs[:, None])[:2].T
     total = float((sizes**2).sum())

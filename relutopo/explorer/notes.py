@@ -1,4 +1,4 @@
-"""What to know of several frames together."""
+"""Notes on the certainty of several frames together."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ __all__ = ["of_frames"]
 def of_frames(notes: Sequence[Sequence[Note]], noun: str) -> tuple[Note, ...]:
     """Return the notes of frames, each kind once, with the number of frames that have it.
 
-    What some frames lack stands before what they have: that some are uncertified hides that others
-    are certified.
+    Limitations take precedence: if some frames are uncertified, the note that others are certified
+    is left out.
 
     Parameters
     ----------

@@ -4,9 +4,9 @@ A block is a header in JSON, which names the arrays and holds further facts, and
 arrays behind one another, each from a multiple of eight; all of it compressed by zlib and written
 as base64. The page unpacks it by ``static/data.js``.
 
-Before they are compressed integers become differences of neighbours along the flat array, modulo
-their range, and the bytes of numbers are put together by their place in the number, first bytes
-first. Neither loses anything, and both halve what zlib leaves.
+Before compression, integers are replaced by differences of neighbours along the flat array, modulo
+their range, and the bytes of numbers are grouped by their place in the number, first bytes first.
+Both are lossless, and halve the compressed size.
 
 Invariant: `unpack` of `pack` gives equal arrays, of the same types and shapes, and equal facts.
 """
@@ -26,7 +26,7 @@ __all__ = ["pack", "unpack"]
 
 _ALIGNMENT = 8
 _TYPES = {"u1", "i1", "u2", "i2", "u4", "i4", "f4", "f8"}
-"""What typed arrays of the page hold."""
+"""Types of numbers that typed arrays of the page support."""
 
 
 def pack(arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any] | None = None) -> str:

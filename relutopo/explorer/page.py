@@ -1,8 +1,8 @@
 """One page: markup, style, scripts and data in one file that needs nothing else.
 
-Invariants: scripts are those of `SCRIPTS` and of libraries that are installed, each allowed by its
-hash, so that nothing else runs, whatever names the data hold; the page loads nothing. Data are text
-of scripts that browsers do not run, with ``<``, ``>`` and ``&`` written as escapes.
+Invariants: the only scripts are those of `SCRIPTS` and of installed libraries, each allowed by its
+hash, so that nothing else runs, whatever names occur in the data; the page loads nothing. Data are
+in script elements that browsers do not run, with ``<``, ``>`` and ``&`` escaped.
 """
 
 from __future__ import annotations

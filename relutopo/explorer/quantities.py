@@ -1,7 +1,7 @@
-"""The quantities of regions: what a map can show, and what a region has.
+"""The quantities of regions, which a map can show as colours and a region as numbers.
 
-Invariant: numbers are those of the library's tables and records, under the names that they have
-there; what has no value in a region is NaN, or the category -1.
+Invariant: numbers are those of the library's tables and records, under the same names; a missing
+value is NaN, or the category -1.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ def _local_complexity(complex_: Cells, network: ReluNetwork) -> Quantity:
 
 
 def _by_magnitude(values: NDArray[np.float64]) -> tuple[float, float] | None:
-    """Return limits that few small values do not stretch."""
+    """Return limits that a few small values do not stretch."""
     positive = values[values > 0]
     if not positive.size:
         return None
@@ -175,7 +175,7 @@ def _by_magnitude(values: NDArray[np.float64]) -> tuple[float, float] | None:
 
 
 def _symmetric(values: NDArray[np.float64], quantile: float = _SATURATION) -> tuple[float, float]:
-    """Return limits on both sides of zero."""
+    """Return limits that are symmetric about zero."""
     modulus = np.abs(values[np.isfinite(values)])
     most = float(np.quantile(modulus, quantile)) if modulus.size else 0.0
     return -most, most
@@ -252,7 +252,7 @@ def quantities_of_partition(
     points: NDArray[np.float64] | None = None,
     labels: ArrayLike | None = None,
 ) -> list[Quantity]:
-    """Return what a partition says of each region.
+    """Return the quantities of a partition for each region.
 
     Parameters
     ----------
@@ -348,18 +348,19 @@ def _of_parts(
 
 
 def own_quantities(columns: Mapping[str, ArrayLike] | None, n_regions: int) -> list[Quantity]:
-    """Return columns that people bring along, of numbers or of words.
+    """Return the user's columns, of numbers or of words, as quantities.
 
     Parameters
     ----------
     columns : mapping of str to (n_regions,) array_like
-        What is missing, None or NaN, stays without a value.
+        Missing entries, None or NaN, get no value.
     n_regions : int
 
     Raises
     ------
     InputError
-        If it is no mapping, a column has not one entry for each region, or too many words.
+        If it is not a mapping, a column does not have one entry for each region, or has too many
+        different words.
 
     Examples
     --------
@@ -377,7 +378,7 @@ def own_quantities(columns: Mapping[str, ArrayLike] | None, n_regions: int) -> l
 
 
 def _is_there(value: Any) -> bool:
-    """Tell whether an entry is something: not None, NaN, NaT or pandas.NA."""
+    """Tell whether an entry is not missing: not None, NaN, NaT or pandas.NA."""
     try:
         return value is not None and bool(value == value)
     except (TypeError, ValueError):  # pandas.NA equals nothing, nor does it differ

@@ -1,8 +1,8 @@
-"""What a page shows: a scene, made of frames, made of quantities.
+"""The content of a page: a scene, which consists of frames, which consist of quantities.
 
 Invariants: every quantity has one value for each region of its frame; all frames of a scene have
-quantities of the same names; names of people and of files are kept as they are, since the page puts
-in text as text only.
+quantities with the same names; names from the user and from files are kept unchanged, since the
+page inserts text only as text.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ __all__ = ["Frame", "Note", "Overlay", "Quantity", "Scene"]
 
 @dataclass(frozen=True, eq=False)
 class Quantity:
-    """Something that every region has, a colour of the map.
+    """A value for every region, shown as a colour of the map.
 
     Attributes
     ----------
     name : str
-        What it is called in tables and in the page's address.
+        Its name in tables and in the page's address.
     label : str
-        What it is called in the page.
+        Its name in the page.
     values : (n_regions,) ndarray
-        Numbers; NaN where there is none. Of categories their number, -1 where there is none.
+        Numbers, NaN where there is none; or numbers of categories, -1 where there is none.
     unit : str
     meaning : str
         A sentence, for the legend.
     kind : {"number", "category"}
     scale : {"linear", "signed", "log"}
-        How numbers become colours: from least to greatest, by both sides of zero, by magnitude.
+        How numbers become colours: from least to greatest, symmetrically about zero, by magnitude.
     limits : (float, float) or None
         Numbers at both ends of the colours, which saturate beyond; the first may be the greater.
         None for the least and the greatest.
     categories : tuple of str
-        What categories are called.
+        Names of the categories.
     colours : tuple of int
         The number of the colour of each category; by default its own.
     docs : str
@@ -136,7 +136,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Note:
-    """What a reader must know of how sure something is.
+    """A note for the reader about the certainty of what is shown.
 
     Attributes
     ----------

@@ -1,8 +1,8 @@
 """Complexes of three dimensions as the page reads them.
 
-The page cuts them itself, by planes of any direction: a region, a facet or an edge that a plane
-cuts becomes a polygon, a segment or a point of the section. Whatever the plane is, the polygons of
-the section share their corners, as regions share theirs.
+The page itself cuts them by planes of any direction: a region, a facet or an edge that a plane cuts
+becomes a polygon, a segment or a point of the section. For every plane, polygons of the section
+share their corners, as regions do.
 
 Invariant: everything here is for d = 3, where surfaces are triangles.
 """

@@ -1,7 +1,7 @@
-"""What a page knows of eigenvectors.
+"""The data of eigenvectors in a page.
 
-Of two parts, regions in the order of the Fiedler vector, and the conductance of every cut along it;
-of several, the eigenvalues with the one behind them, and what each part holds.
+For two parts: regions in the order of the Fiedler vector, and the conductance of every cut along
+it. For several: the eigenvalues, the one after them, and the contents of each part.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The time line of a run: curves against the training step, and where frames stand on it.
+"""The time line of a run: curves against the training step, and the places of frames on it.
 
 Invariant: a curve has a point at every frame at which it has a number.
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["StepAxis", "panels_of", "time_line"]
 
 _MOST_POINTS = 600
-"""Pairs of points of a curve that are kept: the least and the greatest of as many intervals."""
+"""Pairs of points of a curve that are kept: the least and the greatest of this many intervals."""
 _LOGARITHMIC = 50.0
 """From this ratio of the last to the first step on, the axis is logarithmic."""
 _ACCURACIES = {"train_accuracy": "train accuracy", "held_out_accuracy": "held-out accuracy"}
@@ -40,7 +40,7 @@ _FIRST = ("n_regions", "weighted_fiedler_value", "betti_1_peak_value")
 
 
 class StepAxis:
-    """Where steps stand: on a logarithmic axis, on which step 0 has a place of its own, or evenly.
+    """Places of steps: on a logarithmic axis, where step 0 has its own place, or evenly spaced.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ class StepAxis:
         numbers = np.asarray(list(steps), dtype=np.float64)
         if not self._is_logarithmic:
             return numbers
-        # Earlier steps than the first checkpoint stand beside zero.
+        # Steps before the first checkpoint are placed beside zero.
         zero = math.log10(self._first) - 0.5
         with np.errstate(divide="ignore"):
             return np.maximum(np.log10(numbers), zero)
