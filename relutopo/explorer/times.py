@@ -143,7 +143,8 @@ def time_line(
         for k, name in enumerate(column.names(dim)):
             if column.unit == "text" or name == "step" or name.startswith("seconds"):
                 continue
-            label = name.replace("_", " ")
+            words = name.replace("_", " ")
+            label = f"number of {words[2:]}" if words.startswith("n ") else words
             unit = "" if column.unit == "1" else f" ({column.unit})"
             meaning = column.meaning + (f", k = {k}" if column.is_by_dimension else "")
             numbers += [

@@ -463,6 +463,8 @@ def values_of(labels: ArrayLike | None, n_points: int) -> NDArray[np.float64] | 
     if labels is None:
         return None
     array = as_array(labels)
+    if array.ndim == 2 and array.shape[1] > 1:
+        as_labels(array)  # says what to pass in its place
     if array.size != n_points:
         raise InputError(
             f"`labels` must be {n_points} labels or values, one for each point, got {array.size}; "

@@ -149,7 +149,7 @@ def test_curves_are_the_numbers_of_the_run(moons: Moons, partition: Opened) -> N
     assert numbers["n_regions"] == [moons.complex_(step).n_regions for step in moons.run.steps]
     readout = partition.page.locator("#time .readout").inner_text()
     assert readout.startswith("step 0 ")
-    assert f"n regions {numbers['n_regions'][0]}" in readout
+    assert f"number of regions {numbers['n_regions'][0]}" in readout
 
 
 def test_the_page_plays_to_the_end(moons: Moons, partition: Opened) -> None:

@@ -92,6 +92,12 @@ def test_regions_that_enter_at_infinity_have_no_number() -> None:
     np.testing.assert_array_equal(entry.values, np.where(np.isinf(values), np.nan, values))
 
 
+def test_one_column_for_each_class_is_not_a_label() -> None:
+    complex_ = rt.decompose(*CASES["one region"])
+    with pytest.raises(InputError, match=r"shape \(n,\), got \(3, 3\); pass labels.argmax"):
+        rt.explore(complex_, points=np.zeros((3, 2)), labels=np.eye(3))
+
+
 def test_a_family_is_of_one_dimension() -> None:
     plane = rt.decompose(*CASES["one region"])
     space = rt.decompose(rt.gallery.random_network([3, 3, 1], seed=0), rt.Box(-1, 1, dim=3))
