@@ -325,8 +325,11 @@ def _close(wrong: str, names: Sequence[str]) -> list[str]:
 def _elsewhere(key: str, known: Sequence[str], config: Any) -> str:
     """Return the remedy for a key that is not there."""
     group, _, name = key.rpartition(".")
-    paths = _paths_to(name, config)
-    choices = [] if paths else _choices_with(name, group)
+    # What other choices of its group have is meant rather than what other groups have.
+    choices = _choices_with(name, group) if group else []
+    paths = [] if choices else _paths_to(name, config)
+    if not (choices or paths or group):
+        choices = _choices_with(name, "")
     if choices:
         paths = [f"{of}.{name} with {of}={choice}" for of, choice in choices[:3]]
         known = known if group else []

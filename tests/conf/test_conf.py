@@ -268,6 +268,7 @@ def refusal(*overrides: str) -> str:
         ("figures=3.5", "`figures`: Value '3.5'"),
         ("n_filtrations=3", "did you mean analysis.n_filtrations with analysis=homology?"),
         ("analysis.n_filtrations=3", "did you mean analysis.n_filtrations with analysis=homology"),
+        ("analysis.n=20", "did you mean analysis.n with analysis=paths?"),  # though there is data.n
         ("network.path=a.pt", "did you mean network.path with network=file?"),
         ("signature=[nope]", "signature=nope does not exist; choose one of betti_peaks"),
         ("margin=0.5", "`margin` is not a key; did you mean domain.margin?; choose one of "),
