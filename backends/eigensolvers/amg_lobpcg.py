@@ -24,7 +24,7 @@ from scipy import sparse
 
 from relutopo.checks import check_integer
 
-from ._multigrid.hierarchy import Hierarchy, csr_to_device
+from ._multigrid.hierarchy import Hierarchy
 from ._multigrid.orthonormal import orthonormal
 from ._multigrid.progress import BlockState, Progress
 from ._multigrid.sequential import SequentialScheme
@@ -74,7 +74,7 @@ class AmgLobpcgEigensolver(PencilSolver[Hierarchy]):
 
     def set_up(self, laplacian: sparse.csr_array) -> Hierarchy:
         """Return the hierarchy of coarser Laplacians."""
-        return Hierarchy.of(csr_to_device(laplacian, self._scheme.device), self._scheme)
+        return Hierarchy.of(self._scheme.device.csr_to_device(laplacian), self._scheme)
 
     def iterate(
         self, setup: Hierarchy, problem: SymmetricProblem, n_pairs: int, rng: np.random.Generator

@@ -51,7 +51,9 @@ class Paths(CheckpointAnalysis):
         networks a single segment between images with many equal pixels takes minutes, so by default
         this is done for perceptrons only; ``n_open`` counts the segments that stay open.
     n_threads : int, optional
-        By default the number of cores.
+        By default as many as there are cores.
+    device : int, optional
+        Number of an NVIDIA card that finds the knots; by default the processor does.
     seed : int
         Of the choice of pairs, which are the same at all checkpoints.
     domain, enumerator, max_cells, max_bytes, signatures
@@ -70,6 +72,7 @@ class Paths(CheckpointAnalysis):
     n: int = 600
     exact: bool | None = None
     n_threads: int | None = None
+    device: int | None = None
 
     columns = (
         Column("seconds_paths", "s", "wall-clock time of the segments"),
@@ -115,6 +118,8 @@ class Paths(CheckpointAnalysis):
             check_flag("exact", self.exact)
         if self.n_threads is not None:
             check_integer("n_threads", self.n_threads, 1, remedy="leave it out for all cores")
+        if self.device is not None:
+            check_integer("device", self.device, 0, remedy="device=0 is the first card")
 
     def check_conclusion(self, dataset: Dataset) -> None:
         """Raise an `InputError` for data without classes."""
@@ -153,6 +158,7 @@ class Paths(CheckpointAnalysis):
                 seed=self.seed,
                 exact=self.exact,
                 n_threads=self.n_threads,
+                device=self.device,
             )
         return row
 
@@ -203,6 +209,7 @@ class Paths(CheckpointAnalysis):
             dataset.points,
             pairs=np.concatenate(pairs),
             exact=self.exact,
+            device=self.device,
         )
 
     @classmethod

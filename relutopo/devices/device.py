@@ -58,6 +58,17 @@ class Device:
             return np.asarray(array)
         return np.from_dlpack(detached(array))
 
+    def csr_to_device(self, matrix: Any) -> Any:
+        """Return a matrix of the host as CSR of this device, with indices of type int32.
+
+        Parameters
+        ----------
+        matrix : scipy.sparse.csr_array
+        """
+        indices, indptr = (a.astype(np.int32, copy=False) for a in (matrix.indices, matrix.indptr))
+        arrays = tuple(self.to_device(array) for array in (matrix.data, indices, indptr))
+        return self.sparse.csr_matrix(arrays, shape=matrix.shape)
+
     def bring(self, array: NDArray[Any]) -> Any:
         """Return a read-only array of the host as an array of this device, for reading only.
 

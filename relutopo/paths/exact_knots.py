@@ -7,6 +7,7 @@ are affine in t with integer coefficients, so zeros are fractions.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -34,7 +35,7 @@ class ExactKnots:
     meets : list of bool
         Whether neurons whose planes differ in the input space vanish together at a knot.
     outputs : (n_pieces + 1, n_outputs) ndarray of float64
-        At 0, the knots and 1, rounded once.
+        At 0, the knots themselves and 1, rounded once; infinite where floats end.
     class_starts : list of Fraction
         Where each class interval begins, the first at 0.
     classes : list of int
@@ -169,10 +170,17 @@ def _outputs(pieces: list[_Piece], planes: list[Integers], exponent: int) -> NDA
               (planes[-1], pieces[-1].high)]  # fmt: skip
     return np.array(
         [
-            [float(Fraction(value, t.denominator << exponent)) for value in _at(plane, t).tolist()]
+            [_rounded(Fraction(v, t.denominator << exponent)) for v in _at(plane, t).tolist()]
             for plane, t in places
         ]
     )
+
+
+def _rounded(value: Fraction) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def _classes(

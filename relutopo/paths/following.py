@@ -1,23 +1,28 @@
 """How segments are followed: by compiled kernels, then narrower bounds, then integers.
 
-Knots come from floats where error bounds allow it: for many segments first from compiled kernels
-(`relutopo.paths.perceptron_knots`, `relutopo.paths.graph_knots`), then from `relutopo.paths.knots`.
-The other segments are computed one by one in integers (`relutopo.paths.exact_knots`).
+Knots come from floats where bounds allow it (`relutopo.paths.knots`, and where there is much to do
+first from compiled kernels, `relutopo.paths.perceptron_knots` and `relutopo.paths.graph_knots`),
+and from integers elsewhere (`relutopo.paths.exact_knots`), segment by segment. On a card
+`relutopo.paths.knots` does all of them, and integers what it leaves open.
 
-Invariant: a segment that one method leaves open is passed to the next, or counted as open.
+Invariants: what a way leaves open is done by the next one, or counted as open. What works at once,
+in all threads together, is bounded in bytes, and what all segments will take is predicted from
+those that are done, and refused before it is there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from relutopo.arrays import freeze
-from relutopo.errors import InputError
+from relutopo.devices.device import Device, numpy_device
+from relutopo.errors import FloatRangeError, InputError
 from relutopo.geometry.patterns import pack_patterns
+from relutopo.interfaces.progress import Progress
 from relutopo.networks.graph import GraphNetwork
 from relutopo.networks.network import Network
 from relutopo.networks.perceptron import ReluNetwork, relu_nodes
@@ -26,15 +31,23 @@ from relutopo.paths.exact_knots import exact_knots
 from relutopo.paths.graph_knots import GraphKnots
 from relutopo.paths.knots import KnotFinder, Knots
 from relutopo.paths.perceptron_knots import PerceptronKnots
+from relutopo.system.memory import Room
 from relutopo.system.threads import available_cores, threads
 
-__all__ = ["Part", "Work", "as_graph", "indptr_of"]
+__all__ = ["Part", "Resources", "Work", "as_graph", "indptr_of", "require_room"]
 
 _Floats = NDArray[np.float64]
 _Ints = NDArray[np.int64]
 
 _NUMBERS_AT_ONCE = 2**19
+"""Of the widest value at all points: what caches hold."""
+_NUMBERS_ON_CARD = 2**24
 _FIRST_SEGMENTS = 8
+_SHARE_OF_KNOTS = 4
+"""Of how many neurons one is taken to switch on a segment, until some segments are known."""
+_PARTS_OF_ROOM = 4
+"""What works at once may take one of so many parts."""
+_FEWER = "take fewer segments at a time"
 _WORTH_COMPILING = 2**25
 """From this number of segments times squared neurons on, loading or compiling kernels pays."""
 _BLOCK = 64
@@ -75,6 +88,45 @@ class Part:
     class_starts: _Floats
     classes: _Ints
 
+    @property
+    def n_bytes(self) -> int:
+        """What the arrays take."""
+        return sum(getattr(self, name).nbytes for name in self.__dataclass_fields__)
+
+
+@dataclass(frozen=True)
+class Resources:
+    """With what segments are done.
+
+    Attributes
+    ----------
+    n_threads : int or None
+        None is as many as there are cores.
+    device : Device or None
+        A card, or what stands for one.
+    room : Room
+        What all of it may take of the computer's memory.
+    progress : Progress or None
+        Called with segments done and segments.
+    """
+
+    n_threads: int | None = None
+    device: Device | None = None
+    room: Room = field(default_factory=Room)
+    progress: Progress | None = None
+
+
+def require_room(network: Network, n_segments: int, room: Room) -> None:
+    """Raise a `LimitReachedError` if segments cannot fit, however few knots they have.
+
+    Examples
+    --------
+    >>> require_room(ReluNetwork([[[1.0]]], [[0.0]]), 10, Room(10**6))
+    """
+    ends = 16 * network.input_dim
+    least = 16 * network.n_outputs + (network.n_neurons + 7) // 8
+    room.check(n_segments * (ends + 2 * least), f"the ends of {n_segments} segments", _FEWER)
+
 
 class Work:
     """Segments to follow, and how much was open on them.
@@ -84,9 +136,8 @@ class Work:
     network : Network
     starts, ends : (n, d) ndarrays
     exact : bool
-        Whether segments that bounds leave open are computed in integers.
-    n_threads : int, optional
-        By default the number of cores.
+        Whether what bounds leave open is decided in integers.
+    resources : Resources
 
     Attributes
     ----------
@@ -100,24 +151,47 @@ class Work:
         starts: _Floats,
         ends: _Floats,
         exact: bool,
-        n_threads: int | None = None,
+        resources: Resources,
     ) -> None:
         self.network, self.starts, self.ends, self.exact = network, starts, ends, exact
-        self.n_threads = available_cores() if n_threads is None else n_threads
+        self.resources = resources
         self.graph = as_graph(network)
         self.equal_outputs = network.equal_outputs()
         self.n_uncertain = self.n_exact = self.n_open = 0
 
     def joined(self) -> Part:
-        """Return all segments, in order."""
-        return _joined([_nothing(self.network), *self._parts()])
+        """Return all segments, in order; `FloatRangeError` if floats cannot hold their outputs."""
+        joined = _joined([_nothing(self.network), *self._watched()])
+        if not np.isfinite(joined.outputs).all():
+            raise FloatRangeError(
+                "`model` must have outputs below 1.8e308 along segments, got larger ones; scale "
+                "its layers down"
+            )
+        return joined
+
+    def _watched(self) -> Iterator[Part]:
+        """Yield all segments, as long as they fit into memory, and say how many are done."""
+        n, room, progress = len(self.starts), self.resources.room, self.resources.progress
+        done, n_knots, n_bytes = 0, 0, 0
+        for part in self._parts():
+            yield part
+            if not len(part.counts):
+                continue
+            done, n_knots = done + len(part.counts), n_knots + len(part.t)
+            n_bytes += part.n_bytes
+            # They are there twice while they are joined.
+            needed = self.starts.nbytes + self.ends.nbytes + 2 * n_bytes * (n / done)
+            of = f"following {n} segments, with {n_knots / done:.0f} knots each,"
+            room.check(needed, of, _FEWER)
+            if progress is not None:
+                progress(done, n, f"{n_knots} knots")
 
     def _parts(self) -> Iterator[Part]:
         """Yield all segments, in order."""
         numbers = np.arange(len(self.starts))
         n_neurons = self.network.n_neurons
         few = len(numbers) * n_neurons**2 < _WORTH_COMPILING or not len(numbers)
-        quick = None if few else self._quick()
+        quick = None if few or self.resources.device is not None else self._quick()
         if quick is None:
             yield from self._slowly(numbers)
             return
@@ -128,9 +202,11 @@ class Work:
             knots = quick.find(self.starts[block], self.ends[block])
             return block, *self._found(knots, compiled=True)
 
-        # The first block compiles the kernels, before threads start.
+        # The first block compiles, and shows what one takes, before there are threads.
         yield from self._completed(*work(blocks[0]))
-        with threads(self.n_threads) as run:
+        together = int(self.resources.room.n_bytes / (_PARTS_OF_ROOM * quick.n_bytes_at_once))
+        n_threads = self.resources.n_threads or available_cores()
+        with threads(max(1, min(n_threads, together))) as run:
             for done in run(work, blocks[1:]):
                 yield from self._completed(*done)
 
@@ -141,8 +217,9 @@ class Work:
         return GraphKnots(self.graph) if GraphKnots.suits(self.graph) else None
 
     def _found(self, knots: Knots, *, compiled: bool) -> tuple[Part, _Ints]:
-        """Return the results of segments, and the number of open decisions on each."""
-        found = class_intervals(knots, self.equal_outputs, compiled=compiled)
+        """Return segments, and what is open on each."""
+        with np.errstate(all="ignore"):  # what overflows is open
+            found = class_intervals(knots, self.equal_outputs, compiled=compiled)
         part = _part_of(knots, found.segments, found.starts, found.classes)
         return part, knots.n_open + found.n_open
 
@@ -161,13 +238,23 @@ class Work:
         yield _slice(part, done, len(block))
 
     def _slowly(self, numbers: _Ints) -> Iterator[Part]:
-        """Yield segments done by narrower bounds, as many at once as a memory limit allows."""
-        finder = KnotFinder(self.graph)
+        """Yield segments, as many at once as fit into a bounded memory."""
+        device = self.resources.device or numpy_device()
+        with device.session():
+            finder = KnotFinder(self.graph, device)
         widest = max(self.graph.input_dim, self.graph.n_outputs, *self.graph.layer_sizes, 1)
-        first, size, most = 0, _FIRST_SEGMENTS, 2.0
+        if self.resources.device is not None:
+            n_points = _NUMBERS_ON_CARD // widest
+        else:
+            allowed = self.resources.room.n_bytes // (_PARTS_OF_ROOM * finder.n_bytes_a_point)
+            n_points = min(_NUMBERS_AT_ONCE // widest, allowed)
+        first, n_first, most = 0, _FIRST_SEGMENTS, 0.0
+        guess = 2 + self.graph.n_neurons / _SHARE_OF_KNOTS
         while first < len(numbers):
-            batch = numbers[first : first + size]
-            knots = finder.find(self.starts[batch], self.ends[batch])
+            size = int(n_points / (most or guess))
+            batch = numbers[first : first + max(1, min(n_first, size))]
+            with device.session():
+                knots = finder.find(self.starts[batch], self.ends[batch], self._require)
             part, n_open = self._found(knots, compiled=False)
             self.n_uncertain += int(n_open.sum())
             open_ones = np.flatnonzero(n_open)
@@ -176,9 +263,16 @@ class Work:
             else:
                 self.n_open += len(open_ones)
                 yield part
-            first += len(batch)
-            most = max(most, float(np.diff(knots.indptr).max(initial=0)))
-            size = max(1, min(4 * size, int(_NUMBERS_AT_ONCE / (most * widest))))
+            first, n_first = first + len(batch), 4 * len(batch)
+            most = max(most, 2.0, float(np.diff(knots.indptr).max(initial=0)))
+
+    def _require(self, n_bytes: int, n_points: int) -> None:
+        """Refuse work on points of segments that cannot fit."""
+        what = f"following segments through {n_points} points at once"
+        if self.resources.device is not None:
+            self.resources.device.require_memory(n_bytes, what)
+        else:
+            self.resources.room.check(n_bytes, what, "take shorter segments")
 
     def _mended(
         self, part: Part, batch: _Ints, open_ones: _Ints, has_knots: NDArray[np.bool_]

@@ -79,6 +79,12 @@ class _Track:
     changes: _Changes
     counts: _Ints
 
+    @property
+    def n_bytes(self) -> int:
+        """What the arrays take."""
+        arrays = self.alpha, self.beta, self.error, self.size, self.counts, *self.changes
+        return sum(array.nbytes for array in arrays)
+
 
 class GraphKnots:
     """Finds the knots of a graph on a segment.
@@ -94,7 +100,9 @@ class GraphKnots:
     Attributes
     ----------
     most_segments : int
-        How many segments can be followed in one call.
+        How many can be asked for at once.
+    n_bytes_at_once : int
+        What the work on one has taken at most so far.
 
     Examples
     --------
@@ -108,6 +116,7 @@ class GraphKnots:
 
     def __init__(self, graph: GraphNetwork) -> None:
         self.graph = graph
+        self.n_bytes_at_once = 1
         self._last_use = {0: 0}
         self._kinks = [k for k, node in enumerate(graph.nodes, start=1) if isinstance(node, Kink)]
         self._columns: dict[int, sparse.csc_array] = {}
@@ -202,6 +211,9 @@ class GraphKnots:
                     steepest,
                     _with_turns(changes, places, units, new[4]),
                 )
+            kept = sum(value.n_bytes for value in values.values())
+            # Changes are copied where their number turns out.
+            self.n_bytes_at_once = max(self.n_bytes_at_once, kept + 2 * values[number].n_bytes)
             for other in [k for k in values if self._last_use[k] <= number < len(graph.nodes)]:
                 del values[other]
         last = values[len(graph.nodes)]

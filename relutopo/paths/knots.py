@@ -24,14 +24,21 @@ value is within its bound, unless both are zero; the order of two knots is open 
 overlap. If nothing on a segment is open, then by induction over layers its knots are the exact
 ones, in the exact order.
 
-Only in these cases is it certain that several neurons vanish together: they are twins
-(`relutopo.paths.twins`), or a value is zero because all its terms are, or because it is a
-difference of alike entries (`relutopo.paths.alike`). Then they vanish on one plane, or everywhere.
-Where different planes meet on a segment, something is open.
+That several neurons vanish together is certain in two ways only: they are twins
+(`relutopo.paths.twins`), or a value is zero because all that it is made of is, or because it
+compares what is alike (`relutopo.paths.alike`). In all these ways they vanish on one plane, or
+everywhere. Where different planes meet on a segment something is open.
+
+Where it runs
+-------------
+What has a number for each point and entry lies on a `relutopo.devices.device.Device`; what has one
+for each point or knot, where knots are put in order, lies on the host. So a card takes nothing from
+the host but indices and fractions, and results differ by what its sums round otherwise.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -39,21 +46,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relutopo.arithmetic.rounding import ONCE, UNIT_ROUNDOFF
-from relutopo.networks.graph import Affine, GraphNetwork, Kink
+from relutopo.devices.device import Device, numpy_device
+from relutopo.networks.graph import GraphNetwork
 from relutopo.paths.alike import Comparisons
+from relutopo.paths.point_values import Insertion, NodeOn, Value, with_points
 from relutopo.paths.twins import Twins, twins_of
 
-__all__ = ["KnotFinder", "Knots"]
+__all__ = ["KnotFinder", "Knots", "Require"]
 
 _Floats: TypeAlias = NDArray[np.float64]
 _Ints: TypeAlias = NDArray[np.int64]
-_Value: TypeAlias = tuple[_Floats, _Floats]
-"""A value at each point, and bounds of its errors."""
+Require: TypeAlias = Callable[[int, int], None]
+"""What refuses work that cannot fit."""
+_ARRAYS = 6
+"""Of the largest value, that there are beside all values while one of them is computed."""
 
-_UNDERFLOW = 2.0**-600
-_LOST = 2.0**-1000
-_TIME = -1
-"""The number of t among the values of the graph."""
+
+def _anything(n_bytes: int, n_points: int) -> None:
+    """Require nothing."""
 
 
 @dataclass(frozen=True)
@@ -92,55 +102,74 @@ class KnotFinder:
     Parameters
     ----------
     graph : GraphNetwork
+    device : Device, optional
+        Where it computes; by default the computer's own memory.
+
+    Attributes
+    ----------
+    n_bytes_a_point : int
+        What the work takes for each point of segments, at most.
 
     Examples
     --------
+    >>> from relutopo.networks.graph import Kink
     >>> absolute = GraphNetwork(1, [Kink(0, np.array([1.0]), np.array([-1.0]))])
     >>> found = KnotFinder(absolute).find(np.array([[-1.0]]), np.array([[3.0]]))
     >>> found.t.tolist(), found.outputs.ravel().tolist(), found.neurons.tolist()
     ([0.0, 0.25, 1.0], [1.0, 0.0, 3.0], [0])
     """
 
-    def __init__(self, graph: GraphNetwork) -> None:
+    def __init__(self, graph: GraphNetwork, device: Device | None = None) -> None:
         self.graph = graph
+        self.device = numpy_device() if device is None else device
         self.comparisons = Comparisons(graph)
         self.twins = [twins_of(graph, layer) for layer in range(len(graph.layer_sizes))]
+        self._nodes = [NodeOn(node, self.device) for node in graph.nodes]
+        self.n_bytes_a_point = 8 * max(self._numbers_a_point())
 
-    def find(self, starts: _Floats, ends: _Floats) -> Knots:
+    def find(self, starts: _Floats, ends: _Floats, require: Require = _anything) -> Knots:
         """Return the knots of segments.
 
         Parameters
         ----------
         starts, ends : (n, d) ndarrays
             Finite, taken as exact.
+        require : callable
+            Called with bytes, and how many points take them, before they are asked for.
         """
-        with np.errstate(all="ignore"):  # values that overflow are open
-            return self._find(starts, ends)
+        with np.errstate(all="ignore"):  # what overflows is open
+            return self._find(starts, ends, require)
 
-    def _find(self, starts: _Floats, ends: _Floats) -> Knots:
+    def _find(self, starts: _Floats, ends: _Floats, require: Require) -> Knots:
         n, d = starts.shape
-        graph = self.graph
-        x = np.stack([starts, ends], axis=1).reshape(2 * n, d)
-        t = np.tile([0.0, 1.0], n)[:, None]
-        values: dict[int, _Value] = {
-            0: (x, np.zeros_like(x)),
-            _TIME: (t, np.zeros_like(t)),
-        }
+        graph, device = self.graph, self.device
+        x = device.to_device(np.stack([starts, ends], axis=1).reshape(2 * n, d))
+        values: dict[int, Value] = {0: (x, device.xp.zeros_like(x))}
+        t = np.tile([0.0, 1.0], n)
+        t_errors = np.zeros_like(t)
         segment = np.repeat(np.arange(n), 2)
         n_open = np.zeros(n, dtype=np.int64)
         first = np.zeros((n, graph.n_neurons), dtype=bool)
         points, neurons = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
-        zeros = [self.comparisons.vanishing(*both) for both in zip(starts, ends, strict=True)]
+        zeros = self._zeros(starts, ends)
         for layer in range(len(graph.layer_sizes)):
-            self._evaluate([value for value, _, _ in graph.targets(layer)], values, segment, zeros)
+            numbers = [value for value, _, _ in graph.targets(layer)]
+            self._evaluate(numbers, values, segment, zeros)
             found = self._switches(layer, values, segment, n_open)
             offset = graph.layer_offsets[layer]
             first[:, offset : offset + graph.layer_sizes[layer]] = found.first
             moved = _positions(found.pieces, len(segment))
             new = found.pieces + 1 + np.arange(len(found.pieces))
+            n_points = len(segment) + len(new)
+            require(n_points * self.n_bytes_a_point, n_points)
+            places = found.pieces, found.fractions, found.deviations, moved, new
+            inserted = Insertion.of(*places, device)
             for number, value in values.items():
-                values[number] = _with_points(value, found, moved, new)
-            t, t_errors = (array[:, 0] for array in values[_TIME])
+                values[number] = with_points(value, inserted, device.xp)
+            t, t_errors = (
+                array[:, 0]
+                for array in with_points((t[:, None], t_errors[:, None]), Insertion.of(*places), np)
+            )
             beyond = np.maximum(t[new] - t[moved][found.pieces + 1], 0.0)
             t[new] -= beyond  # rounding keeps the order
             t_errors[new] += beyond
@@ -152,12 +181,11 @@ class KnotFinder:
             segment[moved], segment[new] = before, before[found.pieces]
         self._evaluate([len(graph.nodes)], values, segment, zeros)
         order = np.lexsort((neurons, points))
-        outputs, output_errors = values[len(graph.nodes)]
-        places, place_errors = values[_TIME]
+        outputs, output_errors = device.all_to_host(values[len(graph.nodes)])
         return Knots(
             indptr=np.searchsorted(segment, np.arange(n + 1)),
-            t=places[:, 0],
-            t_errors=place_errors[:, 0],
+            t=t,
+            t_errors=t_errors,
             outputs=outputs + 0.0,  # never -0
             output_errors=output_errors,
             first=first,
@@ -166,46 +194,81 @@ class KnotFinder:
             n_open=n_open,
         )
 
+    def _numbers_a_point(self) -> Iterator[int]:
+        """Yield how many numbers there are for each point when a value is computed."""
+        graph, values = self.graph, {0}
+        for layer in range(len(graph.layer_sizes) + 1):
+            targets = {len(graph.nodes)}
+            if layer < len(graph.layer_sizes):
+                targets = {value for value, _, _ in graph.targets(layer)}
+            yield (2 + _ARRAYS) * graph.input_dim
+            for number in graph.ancestors(targets, known=set(values)):
+                values.add(number)
+                sizes = [graph.size_of(value) for value in values]
+                yield 2 * sum(sizes) + _ARRAYS * max(sizes)
+                values -= {value for value in graph.finished(values) if value not in targets}
+
+    def _zeros(self, starts: _Floats, ends: _Floats) -> dict[int, NDArray[np.bool_]]:
+        """Return, by values, which entries are zero for certain on each segment, where any are."""
+        zeros: dict[int, NDArray[np.bool_]] = {}
+        for i, both in enumerate(zip(starts, ends, strict=True)):
+            for number, entries in self.comparisons.vanishing(*both).items():
+                if number not in zeros:
+                    zeros[number] = np.zeros((len(starts), self.graph.size_of(number)), dtype=bool)
+                zeros[number][i, entries] = True
+        return zeros
+
     def _evaluate(
         self,
         targets: list[int],
-        values: dict[int, _Value],
+        values: dict[int, Value],
         segment: _Ints,
-        zeros: list[dict[int, _Ints]],
+        zeros: dict[int, NDArray[np.bool_]],
     ) -> None:
-        """Add the targets to the values, and drop values that are no longer needed.
-
-        For each segment, `zeros` tells which entries of which values are certainly zero.
-        """
+        """Add the targets to the values, and drop what nothing needs any more."""
+        xp, kept = self.device.xp, set(targets)
         for number in self.graph.ancestors(targets, known=values):
-            node = self.graph.nodes[number - 1]
-            values[number] = _image(node, values)
-            for i, entries in enumerate(zeros):
-                if number in entries:
-                    rows = slice(*np.searchsorted(segment, [i, i + 1]))
-                    for array in values[number]:
-                        array[rows, entries[number]] = 0.0
-        kept = {_TIME, *targets}
-        for number in self.graph.finished(values):
-            if number not in kept:
-                del values[number]
+            z, e = self._nodes[number - 1].image(values, xp)
+            if number in zeros:
+                vanish = self.device.to_device(zeros[number])[self.device.to_device(segment)]
+                z, e = xp.where(vanish, 0.0, z), xp.where(vanish, 0.0, e)
+            values[number] = z, e
+            for other in self.graph.finished(values):
+                if other not in kept:
+                    del values[other]
 
     def _switches(
-        self, layer: int, values: dict[int, _Value], segment: _Ints, n_open: _Ints
+        self, layer: int, values: dict[int, Value], segment: _Ints, n_open: _Ints
     ) -> _Switches:
         """Return where the neurons of a layer change their signs."""
-        twins = self.twins[layer]
-        parts = [values[number] for number, _, _ in self.graph.targets(layer)]
-        z, e = (
-            np.concatenate(arrays, axis=1)[:, twins.chosen] for arrays in zip(*parts, strict=True)
-        )
-        is_open = ~((np.abs(z) > e) | ((z == 0) & (e == 0)))
-        _count(n_open, segment[is_open.any(axis=1)], is_open[is_open.any(axis=1)].sum(axis=1))
-        signs = np.sign(np.where(np.isfinite(z), z, 0.0)).astype(np.int8)
+        twins, device, xp = self.twins[layer], self.device, self.device.xp
         inside = segment[:-1] == segment[1:]
-        pieces, places = np.nonzero((signs[:-1] * signs[1:] < 0) & inside[:, None])
-        z_0, z_1 = np.abs(z[pieces, places]), np.abs(z[pieces + 1, places])
-        e_0, e_1 = e[pieces, places], e[pieces + 1, places]
+        parts = [values[number] for number, _, _ in self.graph.targets(layer)]
+        chosen = device.to_device(twins.chosen)
+        z, e = (xp.concatenate(arrays, axis=1)[:, chosen] for arrays in zip(*parts, strict=True))
+        is_open = ~((xp.abs(z) > e) | ((z == 0) & (e == 0)))
+        signs = xp.sign(xp.where(xp.isfinite(z), z, 0.0)).astype(np.int8)
+        pieces, places = xp.nonzero(
+            (signs[:-1] * signs[1:] < 0) & device.to_device(inside[:, None])
+        )
+        own = signs[:, device.to_device(twins.place)] * device.to_device(twins.signs)
+        heads = device.to_device(np.flatnonzero(np.append(True, ~inside)))
+        # Where neurons vanish at knots of others they may be on at one side alone.
+        inner = device.to_device(np.flatnonzero(inside[:-1] & inside[1:]) + 1)
+        rows, units = xp.nonzero(own[inner] == 0)
+        rows = inner[rows]
+        differs = (own[rows - 1, units] > 0) != (own[rows + 1, units] > 0)
+        amounts, pieces, places, z_0, z_1, e_0, e_1, old_points, old_units, now, then = (
+            device.all_to_host(
+                [
+                    *(is_open.sum(axis=1), pieces, places),
+                    *(array[p, places] for array in (z, e) for p in (pieces, pieces + 1)),
+                    *(rows[differs], units[differs], own[heads], own[heads + 1]),
+                ]
+            )
+        )
+        _count(n_open, segment, amounts)
+        z_0, z_1 = np.abs(z_0), np.abs(z_1)
         fractions = z_0 / (z_0 + z_1)
         deviations = ONCE * np.maximum(e_0, e_1) / (z_0 + z_1 - e_0 - e_1) + 4 * UNIT_ROUNDOFF
         order = np.lexsort((fractions, pieces))
@@ -214,27 +277,17 @@ class KnotFinder:
         clear = fractions[:-1] + deviations[:-1] < fractions[1:] - deviations[1:]
         close = np.flatnonzero((pieces[:-1] == pieces[1:]) & ~clear)
         _count(n_open, segment[pieces[close]], np.ones(len(close), dtype=np.int64))
-        # Neurons that vanish at knots of others may be on at one side only.
-        own = signs[:, twins.place] * twins.signs
-        inner = np.flatnonzero(inside[:-1] & inside[1:]) + 1
-        rows, units = np.nonzero(own[inner] == 0)
-        rows = inner[rows]
-        differs = (own[rows - 1, units] > 0) != (own[rows + 1, units] > 0)
-        heads = np.flatnonzero(np.append(True, ~inside))
-        first = np.where(own[heads] != 0, own[heads] > 0, own[heads + 1] > 0)
-        return _Switches(
-            pieces, places, fractions, deviations, rows[differs], units[differs], first
-        )
+        first = np.where(now != 0, now > 0, then > 0)
+        return _Switches(pieces, places, fractions, deviations, old_points, old_units, first)
 
-    def _set_zero(
-        self, layer: int, found: _Switches, values: dict[int, _Value], new: _Ints
-    ) -> None:
-        """Set neurons to zero at their own knots."""
+    def _set_zero(self, layer: int, found: _Switches, values: dict[int, Value], new: _Ints) -> None:
+        """Write that neurons vanish at their own knots."""
         owners, units = _owners(found.units, self.twins[layer])
         for number, size, start in self.graph.targets(layer):
             here = (units >= start) & (units < start + size)
+            rows, columns = map(self.device.to_device, (new[owners[here]], units[here] - start))
             for array in values[number]:
-                array[new[owners[here]], units[here] - start] = 0.0
+                array[rows, columns] = 0.0
 
 
 @dataclass(frozen=True)
@@ -260,54 +313,6 @@ class _Switches:
     old_points: _Ints
     old_units: _Ints
     first: NDArray[np.bool_]
-
-
-def _image(node: Affine | Kink, values: dict[int, _Value]) -> _Value:
-    """Return the result of a node, with bounds; see `relutopo.networks.graph`."""
-    if isinstance(node, Affine):
-        value: _Floats = np.zeros(1)
-        error: _Floats = node.rounding * np.abs(node.bias)
-        for source, matrix, sizes in zip(node.sources, node.matrices, node.sizes, strict=True):
-            z, e = values[source]
-            value = z @ matrix.T + value
-            error = _spread(node, z, e) @ sizes.T + error
-        return value + node.bias, error
-    z, e = values[node.source]
-    on, off = np.abs(node.slope_on), np.abs(node.slope_off)
-    slopes = np.where(z > 0, node.slope_on, node.slope_off)
-    steepest = np.where(np.abs(z) > e, np.abs(slopes), np.maximum(on, off))
-    return z * slopes, steepest * _spread(node, z, e)
-
-
-def _spread(node: Affine | Kink, z: _Floats, e: _Floats) -> _Floats:
-    """Return a source's error and its share of the node's rounding, entry by entry."""
-    if not node.rounding:
-        return ONCE * e
-    heights: _Floats = np.abs(z)
-    np.add(heights, _UNDERFLOW, out=heights, where=(z != 0) | (e > 0))
-    heights *= node.rounding
-    heights += ONCE * e
-    return heights
-
-
-def _with_points(value: _Value, found: _Switches, moved: _Ints, new: _Ints) -> _Value:
-    """Return a value at the old points and at the new knots between them."""
-    z, e = value
-    z_0, z_1 = z[found.pieces], z[found.pieces + 1]
-    e_0, e_1 = e[found.pieces], e[found.pieces + 1]
-    step = z_1 - z_0
-    values = np.empty((len(moved) + len(new), z.shape[1]))
-    errors = np.empty_like(values)
-    values[moved], errors[moved] = z, e
-    values[new] = z_0 + found.fractions[:, None] * step
-    size = np.abs(z_0) + np.abs(z_1)
-    errors[new] = ONCE * (
-        np.maximum(e_0, e_1)
-        + found.deviations[:, None] * np.abs(step)
-        + 4 * UNIT_ROUNDOFF * size
-        + _LOST * (size > 0)
-    )
-    return values, errors
 
 
 def _positions(pieces: _Ints, n_points: int) -> _Ints:

@@ -16,9 +16,9 @@ from relutopo.arrays import as_outputs
 from relutopo.checks import check_integer
 from relutopo.networks.network import Network
 from relutopo.networks.perceptron import ReluNetwork
-from relutopo.paths.following import as_graph
+from relutopo.paths.following import Resources, as_graph
 from relutopo.paths.pairs import segment_pairs
-from relutopo.paths.segments import Segments, follow, is_exact, points_of
+from relutopo.paths.segments import Segments, card_of, follow, is_exact, points_of
 from relutopo.paths.slopes import slopes
 from relutopo.reports.columns import Column, row_of
 from relutopo.system.interrupts import deliver_interrupts
@@ -100,6 +100,7 @@ def path_signatures(
     seed: int = 0,
     exact: bool | None = None,
     n_threads: int | None = None,
+    device: int | None = None,
 ) -> dict[str, Any]:
     """Return a few numbers that tell how a network behaves between training points.
 
@@ -118,7 +119,9 @@ def path_signatures(
     exact : bool, optional
         See `relutopo.segments`.
     n_threads : int, optional
-        By default the number of cores; the results do not depend on it.
+        By default as many as there are cores; the numbers are the same.
+    device : int, optional
+        Number of an NVIDIA card that finds the knots; see `relutopo.segments`.
 
     Returns
     -------
@@ -142,13 +145,14 @@ def path_signatures(
     n = check_integer("n", n, 1, remedy="pass how many pairs of each kind are wanted")
     if n_threads is not None:
         check_integer("n_threads", n_threads, 1, remedy="leave it out for all cores")
+    resources = Resources(n_threads, card_of(device))
     network, x = points_of(model, points)
     exact = is_exact(exact, network)
     codes = as_outputs(labels, len(x), max(2, network.n_outputs))
     same = segment_pairs(x, codes, "within", n=n, seed=seed)
     different = segment_pairs(x, codes, "between", n=n, seed=seed)
     is_same = np.arange(len(same) + len(different)) < len(same)
-    found = follow(network, x, np.concatenate([same, different]), exact, n_threads)
+    found = follow(network, x, np.concatenate([same, different]), exact, resources)
     scale = _logit_scale(network(x))
     values = {
         "n_same": len(same),

@@ -36,7 +36,9 @@ class PerceptronKnots:
     Attributes
     ----------
     most_segments : int
-        How many segments to follow in one call.
+        How many should be asked for at once.
+    n_bytes_at_once : int
+        What the work on so many takes.
 
     Examples
     --------
@@ -56,6 +58,8 @@ class PerceptronKnots:
         self._capacity = _capacity(network)
         room = _MOST_OUTPUTS // (2 * self._capacity * (network.n_outputs + 2))
         self.most_segments = max(1, room)
+        numbers = 2 * (self._capacity + 3) * max(network.widths[1:]) + _MOST_OUTPUTS
+        self.n_bytes_at_once = 8 * numbers
 
     @staticmethod
     def suits(network: Network) -> TypeGuard[ReluNetwork]:

@@ -16,22 +16,25 @@ from numpy.typing import ArrayLike, NDArray
 
 from relutopo.arrays import Frozen, as_labels, as_numbers, as_points, freeze
 from relutopo.checks import check_flag, check_integer
+from relutopo.devices.cuda import cuda_device
+from relutopo.devices.device import Device
 from relutopo.errors import InputError
 from relutopo.geometry.patterns import unpack_patterns
+from relutopo.interfaces.progress import Progress
 from relutopo.networks.network import Network
 from relutopo.networks.perceptron import ReluNetwork
 from relutopo.networks.reading import network_for
 from relutopo.optional import require
-from relutopo.paths.following import Work, indptr_of
+from relutopo.paths.following import Resources, Work, indptr_of, require_room
 from relutopo.paths.measures import departures, hamming_distances
 from relutopo.reports.shown import Shown
 from relutopo.system.interrupts import deliver_interrupts
-from relutopo.system.memory import in_words
+from relutopo.system.memory import Room, in_words
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["SegmentRecord", "Segments", "follow", "points_of", "segments"]
+__all__ = ["SegmentRecord", "Segments", "card_of", "follow", "is_exact", "points_of", "segments"]
 
 _Floats = NDArray[np.float64]
 _Ints = NDArray[np.int64]
@@ -320,6 +323,9 @@ def segments(
     *,
     pairs: ArrayLike | None = None,
     exact: bool | None = None,
+    device: int | None = None,
+    max_bytes: int | None = None,
+    progress: Progress | None = None,
 ) -> Segments:
     """Follow a network along segments between points, for any number of inputs.
 
@@ -336,10 +342,19 @@ def segments(
         Instead of `ends`: segments from ``points[i]`` to ``points[j]`` for each (i, j), see
         `relutopo.segment_pairs`.
     exact : bool, optional
-        Whether segments on which error bounds leave something open are recomputed in integers. By
-        default this is done for perceptrons only: a single segment of a convolutional network can
-        take minutes, and images with many equal pixels leave something open on most segments. The
-        record counts the segments that stay open.
+        Whether segments of which error bounds leave something open are done again in integers. By
+        default those of perceptrons are: one of a convolutional network can take minutes, and
+        images with many equal pixels leave something open on most of them. What stays open is
+        counted in the record.
+    device : int, optional
+        Number of an NVIDIA card, from 0, that finds the knots, see ``docs/gpu.md``; by default the
+        processor does. What bounds leave open is decided there, too. Floats may differ in last
+        bits.
+    max_bytes : int, optional
+        Stop with an error before the work takes more memory than this, as far as can be predicted.
+        By default nine tenths of what the process can have when it begins.
+    progress : Progress, optional
+        Called as segments are done with (segments done, segments, message).
 
     Returns
     -------
@@ -350,6 +365,13 @@ def segments(
     InputError
         If dimensions differ, neither or both of `ends` and `pairs` are given, or coordinates are
         too small.
+    FloatRangeError
+        If outputs are larger than floats can be.
+    LimitReachedError
+        If `max_bytes` is reached; an `OutOfMemoryError`, which is one as well, if the system gives
+        less memory than predicted.
+    MissingExtraError, DeviceError
+        If a card is asked for, and CuPy is not installed, or there is none, or it is too small.
 
     Examples
     --------
@@ -359,16 +381,25 @@ def segments(
     ([2, 0], [0.25, 0.5], 'certified')
     """
     begin = time.perf_counter()
-    network, starts = points_of(model, points)
+    given = as_numbers(points, "points")
+    network, starts = points_of(model, given)
     if (ends is None) == (pairs is None):
         raise InputError(
             "`ends` or `pairs` must be given, and not both, got "
             f"{'neither' if ends is None else 'both'}; pass where each segment ends, or pairs of "
             "numbers of points"
         )
+    if max_bytes is not None:
+        max_bytes = check_integer("max_bytes", max_bytes, 1, remedy="None asks the system")
+    resources = Resources(device=card_of(device), room=Room(max_bytes), progress=progress)
     if ends is None:
-        return follow(network, starts, _as_pairs(pairs, len(starts)), exact)
+        return follow(network, starts, _as_pairs(pairs, len(starts)), exact, resources)
     x = as_numbers(ends, "ends")
+    if x.ndim > 2 and given.ndim > 2 and x.shape[1:] != given.shape[1:]:
+        raise InputError(
+            f"`ends` must have the shape of `points`, got {x.shape} and {given.shape}; give both "
+            "their axes in the same order"
+        )
     rows = x.reshape(len(x), -1) if x.ndim > 2 else x
     stops = _checked(as_points(rows, network.input_dim, "ends"), "ends")
     if len(stops) != len(starts):
@@ -376,7 +407,8 @@ def segments(
             f"`ends` must be as many as `points`, got {len(stops)} and {len(starts)}; pass "
             "one for each, or `pairs`"
         )
-    work = Work(network, starts.copy(), stops.copy(), is_exact(exact, network))
+    require_room(network, len(starts), resources.room)
+    work = Work(network, starts.copy(), stops.copy(), is_exact(exact, network), resources)
     return _result(work, None, None, begin)
 
 
@@ -385,6 +417,13 @@ def is_exact(wanted: bool | None, network: Network) -> bool:
     if wanted is None:
         return isinstance(network, ReluNetwork)
     return check_flag("exact", wanted, remedy="leave it out for integers with perceptrons only")
+
+
+def card_of(device: int | None) -> Device | None:
+    """Return the card that is asked for, if one is."""
+    if device is None:
+        return None
+    return cuda_device(device, "following segments on a card", "leave out `device`")
 
 
 def points_of(model: Any, points: ArrayLike) -> tuple[Network, _Floats]:
@@ -398,12 +437,13 @@ def follow(
     points: _Floats,
     pairs: _Ints,
     exact: bool | None,
-    n_threads: int | None = None,
+    resources: Resources,
 ) -> Segments:
     """Return the segments between pairs of points; see `segments`."""
     begin = time.perf_counter()
+    require_room(network, len(pairs), resources.room)
     starts, ends = points[pairs[:, 0]], points[pairs[:, 1]]
-    work = Work(network, starts, ends, is_exact(exact, network), n_threads)
+    work = Work(network, starts, ends, is_exact(exact, network), resources)
     return _result(work, pairs, len(points), begin)
 
 
@@ -448,7 +488,8 @@ def _checked(rows: _Floats, name: str) -> _Floats:
 
 def _as_pairs(pairs: ArrayLike | None, n_points: int) -> _Ints:
     given = as_numbers(pairs, "pairs")
-    numbers = given.astype(np.int64)
+    with np.errstate(invalid="ignore"):
+        numbers = given.astype(np.int64)
     wrong = given.ndim != 2 or given.shape[1] != 2 or (numbers != given).any()
     if wrong or ((numbers < 0) | (numbers >= n_points)).any():
         raise InputError(

@@ -32,13 +32,16 @@ class Paths(Signature):
     seed : int
         Of the choice of pairs.
     n_threads : int, optional
-        By default the number of cores.
+        By default as many as there are cores.
+    device : int, optional
+        Number of an NVIDIA card that finds the knots; by default the processor does.
     """
 
     n: int = 600
     exact: bool | None = None
     seed: int = 0
     n_threads: int | None = None
+    device: int | None = None
 
     columns = tuple(
         Column(_PREFIX + column.name, column.unit, column.meaning) for column in COLUMNS_OF_PATHS
@@ -57,5 +60,6 @@ class Paths(Signature):
             seed=self.seed,
             exact=self.exact,
             n_threads=self.n_threads,
+            device=self.device,
         )
         return {_PREFIX + name: value for name, value in found.items()}

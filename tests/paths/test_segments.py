@@ -18,8 +18,7 @@ from torch import nn
 import relutopo as rt
 from convolutions import random_stack
 from properties import examples
-from relutopo.errors import InputError
-from relutopo.networks.perceptron import relu_nodes
+from relutopo.errors import FloatRangeError, InputError, LimitReachedError
 from relutopo.paths import following, graph_knots
 from relutopo.paths.classes import class_intervals
 from relutopo.paths.exact_knots import exact_knots
@@ -27,27 +26,11 @@ from relutopo.paths.following import as_graph
 from relutopo.paths.graph_knots import GraphKnots
 from relutopo.paths.knots import KnotFinder, Knots
 from relutopo.paths.perceptron_knots import PerceptronKnots
+from relutopo.system.memory import Room
+from segment_cases import check_same_segments, random_ends, random_network, relu_graph
 
 Floats = NDArray[np.float64]
 Rng = np.random.Generator
-
-
-def random_network(rng: Rng, d: int, kind: str) -> rt.ReluNetwork:
-    """Return a perceptron: of plain numbers, of small integers with many ties, without biases."""
-    widths = [d, *rng.integers(1, 9, size=rng.integers(1, 4)), int(rng.integers(1, 4))]
-    weights, biases = [], []
-    for n_in, n_out in pairwise(widths):
-        w: NDArray[Any] = rng.normal(size=(n_out, n_in))
-        b: NDArray[Any] = rng.normal(size=n_out)
-        if kind == "integers":
-            w, b = rng.integers(-2, 3, size=w.shape) * 1.0, rng.integers(-1, 2, size=n_out) * 1.0
-        if kind == "no biases":
-            b = np.zeros(n_out)
-        if kind == "twins" and n_out > 1:
-            w[-1], b[-1] = rng.choice([1, -1, 2, -3]) * w[0], b[0]
-        weights.append(w)
-        biases.append(b)
-    return rt.ReluNetwork(weights, biases)
 
 
 def random_network_of(widths: tuple[int, ...], seed: int) -> rt.ReluNetwork:
@@ -56,21 +39,6 @@ def random_network_of(widths: tuple[int, ...], seed: int) -> rt.ReluNetwork:
     sizes = list(pairwise(widths))
     weights = [rng.normal(size=(n_out, n_in)) * np.sqrt(2 / n_in) for n_in, n_out in sizes]
     return rt.ReluNetwork(weights, [rng.normal(size=n_out) / 10 for _, n_out in sizes])
-
-
-def relu_graph(network: rt.ReluNetwork) -> rt.GraphNetwork:
-    """Return a perceptron as a graph."""
-    return rt.GraphNetwork(network.input_dim, relu_nodes(network))
-
-
-def random_ends(rng: Rng, d: int, n: int) -> tuple[Floats, Floats]:
-    """Return points whose differences are floats; some pairs have the origin between them."""
-    a, b = (rng.integers(-64, 65, size=(n, d)) / 16 for _ in range(2))
-    symmetric = rng.random(n) < 0.3
-    b[symmetric] = -a[symmetric]
-    a[rng.random(n) < 0.1] = 0
-    b[(a == b).all(axis=1)] += 1
-    return a, b
 
 
 def check_against_exact_complex(found: rt.Segments, i: int) -> None:
@@ -343,6 +311,25 @@ def test_mistakes_are_explained(arguments: dict[str, Any], message: str) -> None
         rt.segments(network, [[0.0, 1.0], [1.0, 0.0]], **arguments)
 
 
+def test_images_at_both_ends_have_the_same_axes() -> None:
+    """Channels last are as many numbers, and another image."""
+    model = nn.Sequential(nn.Conv2d(3, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8, 1))
+    images = np.random.default_rng(0).random((2, 3, 4, 4))
+    assert len(rt.segments(model, images[:1], images[1:].reshape(1, -1))) == 1
+    with pytest.raises(
+        InputError, match=r"shape of `points`, got \(1, 4, 4, 3\) and \(1, 3, 4, 4\)"
+    ):
+        rt.segments(model, images[:1], images[1:].transpose(0, 2, 3, 1))
+
+
+def test_outputs_beyond_floats_are_refused() -> None:
+    """Also where they are known as fractions."""
+    large = rt.ReluNetwork([1e140 * np.eye(2)] * 3, [np.zeros(2)] * 3)
+    for exact in (True, False):
+        with pytest.raises(FloatRangeError, match=r"outputs below 1\.8e308 along segments"):
+            rt.segments(large, [[1.0, -1.0]], [[-1.0, 2.0]], exact=exact)
+
+
 def check_same_knots(quick: Knots, slow: Knots) -> None:
     """Compare what two ways find, each within the bounds of both."""
     for name in ("indptr", "points", "neurons", "first"):
@@ -461,16 +448,6 @@ def test_what_the_kernel_leaves_open_is_done_all_the_same(seed: int, kind: str) 
     check_same_segments(quick, slow)
 
 
-def check_same_segments(quick: rt.Segments, slow: rt.Segments) -> None:
-    """Compare all that is found along segments."""
-    assert quick.record.status == "certified"
-    for name in ("indptr", "neuron_indptr", "neurons", "meets", "first_patterns", "class_indptr"):
-        np.testing.assert_array_equal(getattr(quick, name), getattr(slow, name))
-    np.testing.assert_array_equal(quick.classes, slow.classes)
-    np.testing.assert_allclose(quick.t, slow.t, atol=1e-11)
-    np.testing.assert_allclose(quick.outputs, slow.outputs, atol=1e-8)
-
-
 def test_more_knots_than_the_kernel_has_room_for() -> None:
     """The tent map eight times has 256 pieces, of 16 neurons."""
     rise = np.array([[1.0], [1.0]])
@@ -534,3 +511,72 @@ def test_outputs_of_exact_knots_are_those_of_the_network(seed: int) -> None:
     np.testing.assert_allclose(
         found.outputs, network((1 - places) * a + places * b), rtol=1e-9, atol=1e-9
     )
+
+
+def test_progress_counts_segments_to_the_end() -> None:
+    """Also where integers do the rest, and in threads."""
+    network = random_network(np.random.default_rng(4), 4, "integers")
+    ends = random_ends(np.random.default_rng(5), 4, 300)
+    for worth in (2**25, 0):
+        calls: list[tuple[int, int, str]] = []
+
+        def note(done: int, total: int, /, message: str = "", calls: Any = calls) -> None:
+            calls.append((done, total, message))
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(following, "_WORTH_COMPILING", worth)
+            found = rt.segments(network, *ends, progress=note)
+        assert found.record.n_exact > 0
+        assert calls[-1] == (300, 300, f"{len(found.t)} knots")
+        counts = [done for done, _, _ in calls]
+        assert counts == sorted(set(counts))
+        assert len(calls) > 3
+
+
+@pytest.mark.parametrize("worth", [2**25, 0])
+def test_results_that_cannot_fit_are_refused(worth: int) -> None:
+    """Before anything is found where the ends alone do not, and else when some are known."""
+    network = random_network_of((6, 20, 20, 2), seed=0)
+    points = np.random.default_rng(0).normal(size=(2, 6))
+    with pytest.raises(LimitReachedError, match=r"the ends of 1000000 segments needs .* GiB|MiB"):
+        rt.segments(network, points, pairs=np.tile([0, 1], (10**6, 1)), max_bytes=10**7)
+    calls: list[int] = []
+    pairs = np.tile([0, 1], (3000, 1))
+    enough = 10**6
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(following, "_WORTH_COMPILING", worth)
+        with pytest.raises(LimitReachedError, match=r"3000 segments, with \d+ knots.*fewer seg"):
+            rt.segments(
+                network, points, pairs=pairs, max_bytes=enough, progress=lambda *a: calls.append(1)
+            )
+        assert sum(calls) < 3
+        found = rt.segments(network, points, pairs=pairs, max_bytes=20 * enough)
+    assert len(found) == 3000
+
+
+def test_points_of_one_segment_that_cannot_fit_are_refused() -> None:
+    network = random_network_of((6, 200, 200, 2), seed=0)
+    ends = np.random.default_rng(0).normal(size=(2, 1, 6))
+    with pytest.raises(LimitReachedError, match=r"through \d+ points at once .*shorter segments"):
+        rt.segments(network, *ends, max_bytes=10**5)
+
+
+def test_threads_share_what_there_is() -> None:
+    """However many threads are asked for, their work fits into a part of what is allowed."""
+    network = random_network_of((6, 100, 100, 2), seed=0)
+    starts, ends = np.random.default_rng(0).normal(size=(2, 500, 6))
+    each = PerceptronKnots(network).n_bytes_at_once
+    asked: list[int] = []
+    real: Any = vars(following)["threads"]
+
+    def note(n_threads: int) -> Any:
+        asked.append(n_threads)
+        return real(n_threads)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(following, "threads", note)
+        patch.setattr(following, "_WORTH_COMPILING", 0)
+        for room in (2, 13, 100):
+            resources = following.Resources(n_threads=10, room=Room(room * each))
+            following.Work(network, starts, ends, True, resources).joined()
+    assert asked == [1, 3, 10]

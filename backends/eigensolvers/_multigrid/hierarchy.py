@@ -28,7 +28,7 @@ from relutopo.devices.device import Device
 from .products import product
 from .random import uniform_numbers
 
-__all__ = ["Hierarchy", "Level", "Scheme", "csr_to_device"]
+__all__ = ["Hierarchy", "Level", "Scheme"]
 
 _COARSE = 100  # the coarsest level is solved densely
 _MOST_LEVELS = 20
@@ -228,13 +228,6 @@ def _largest_eigenvalue(matrix: Any, diagonal: Any, device: Device) -> float:
     for _ in range(_POWERS):
         x = product(xp, matrix, x) / diagonal
     return float((x @ product(xp, matrix, x)) / (x @ (diagonal * x)))
-
-
-def csr_to_device(matrix: sparse.csr_array, device: Device) -> Any:
-    """Return a matrix of the host as CSR of a device, with indices of type int32."""
-    indices, indptr = (a.astype(np.int32, copy=False) for a in (matrix.indices, matrix.indptr))
-    arrays = tuple(device.to_device(array) for array in (matrix.data, indices, indptr))
-    return device.sparse.csr_matrix(arrays, shape=matrix.shape)
 
 
 def _to_host(matrix: Any, device: Device) -> sparse.csr_matrix:

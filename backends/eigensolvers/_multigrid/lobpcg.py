@@ -16,7 +16,7 @@ from scipy import sparse
 from relutopo.devices.device import Device
 
 from .._pencil import Iterate, PencilSolver, SymmetricProblem
-from .hierarchy import Hierarchy, csr_to_device
+from .hierarchy import Hierarchy
 from .orthonormal import orthonormal
 from .parallel import ParallelScheme
 from .products import combinations, inner_products, product
@@ -77,7 +77,7 @@ class DeviceLobpcgEigensolver(PencilSolver[sparse.csr_array]):
         rng: np.random.Generator,
     ) -> Iterate:
         device, xp, m = self.device, self.device.xp, n_pairs + 1
-        laplacian = csr_to_device(on_host, device)
+        laplacian = device.csr_to_device(on_host)
         hierarchy = Hierarchy.of(laplacian, ParallelScheme(device))
         weights, diagonal = device.to_device(problem.roots**2), laplacian.diagonal()
         inverse = 1 / weights

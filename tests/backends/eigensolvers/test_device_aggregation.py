@@ -40,7 +40,7 @@ def laplacians(draw: st.DrawFn) -> sparse.csr_matrix:
     adjacency = adjacency + adjacency.T
     matrix = sparse.csr_array(sparse.diags_array(adjacency.sum(axis=1)) - adjacency)
     matrix.sort_indices()
-    on_device: sparse.csr_matrix = hierarchies.csr_to_device(matrix, Device())
+    on_device: sparse.csr_matrix = Device().csr_to_device(matrix)
     return on_device
 
 
