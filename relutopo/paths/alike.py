@@ -15,7 +15,7 @@ from scipy import sparse
 
 from relutopo.networks.graph import Affine, GraphNetwork
 
-__all__ = ["Comparisons"]
+__all__ = ["Comparisons", "Flips"]
 
 _Floats = NDArray[np.float64]
 _Ints = NDArray[np.int64]
@@ -69,6 +69,55 @@ class Comparisons:
                 found[number] = compared[one == other]
             alike[number] = _alike_images(rows, node.bias, before)
         return found
+
+
+class Flips:
+    """Finds the units of a graph's first layer that are alike, and so change their signs together.
+
+    Their planes differ: on a segment where they are the same function and not constant, they would
+    have to be the same rows, and of equal rows one is chosen (`relutopo.paths.twins`).
+
+    Parameters
+    ----------
+    graph : GraphNetwork
+    chosen : (n,) ndarray of int64
+        Units of the first layer with different rows, as `Twins` has them.
+
+    Examples
+    --------
+    >>> from relutopo.networks.graph import Kink
+    >>> rows = np.array([[1.0, 2.0, 0.0], [0.0, 1.0, 2.0]])
+    >>> kink = Kink(1, np.ones(2), np.zeros(2))
+    >>> graph = GraphNetwork(3, [Affine((0,), (rows,), np.zeros(2)), kink])
+    >>> Flips(graph, np.arange(2)).together(np.full((1, 3), -1.0), np.ones((1, 3))).tolist()
+    [[0, 0]]
+    """
+
+    def __init__(self, graph: GraphNetwork, chosen: _Ints) -> None:
+        self._rows: sparse.csr_array | None = None
+        targets = graph.targets(0) if graph.layer_sizes else []
+        node = graph.nodes[targets[0][0] - 1] if targets and targets[0][0] else None
+        if len(targets) == 1 and isinstance(node, Affine) and node.sources == (0,):
+            rows, self._bias = _without_zeros(node)[chosen], node.bias[chosen]
+            # Only rows with the same weights can be alike.
+            numbers = np.split(rows.data, rows.indptr[1:-1])
+            if len({each.tobytes() for each in numbers}) < len(numbers):
+                self._rows = rows
+
+    def together(self, starts: _Floats, ends: _Floats) -> _Ints | None:
+        """Return for each segment and chosen unit the first one that is alike; None if none is.
+
+        Parameters
+        ----------
+        starts, ends : (n, d) ndarrays
+        """
+        if self._rows is None:
+            return None
+        firsts = [
+            _alike_images(self._rows, self._bias, _alike_ends(*both))
+            for both in zip(starts, ends, strict=True)
+        ]
+        return np.stack(firsts)
 
 
 def _without_zeros(node: Affine) -> sparse.csr_array:

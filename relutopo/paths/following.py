@@ -364,7 +364,7 @@ def _part_of(knots: Knots, segments: _Ints, starts: _Floats, classes: _Ints) -> 
         t=knots.t[is_knot],
         neuron_counts=counts,
         neurons=knots.neurons,
-        meets=np.zeros(len(counts), dtype=bool),
+        meets=knots.meets[is_knot],
         first=pack_patterns(knots.first),
         outputs=knots.outputs,
         class_counts=np.bincount(segments, minlength=n),

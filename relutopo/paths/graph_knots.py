@@ -161,6 +161,7 @@ class GraphKnots:
             first=np.zeros((1, self.graph.n_neurons), dtype=bool),
             points=none,
             neurons=none,
+            meets=np.zeros(2, dtype=bool),
             n_open=np.ones(1, dtype=np.int64),
         )
 
@@ -238,6 +239,7 @@ class GraphKnots:
             first=first,
             points=1 + np.arange(len(t)),
             neurons=neurons,
+            meets=np.zeros(len(t) + 2, dtype=bool),
             n_open=np.zeros(1, dtype=np.int64),
         )
 

@@ -24,10 +24,11 @@ value is within its bound, unless both are zero; the order of two knots is open 
 overlap. If nothing on a segment is open, then by induction over layers its knots are the exact
 ones, in the exact order.
 
-That several neurons vanish together is certain in two ways only: they are twins
-(`relutopo.paths.twins`), or a value is zero because all that it is made of is, or because it
-compares what is alike (`relutopo.paths.alike`). In all these ways they vanish on one plane, or
-everywhere. Where different planes meet on a segment something is open.
+That several neurons vanish together is certain in three ways only: they are twins
+(`relutopo.paths.twins`); a value is zero because all that it is made of is, or because it compares
+what is alike (`relutopo.paths.alike`); or they are units of the first layer that are alike. In the
+first two ways they vanish on one plane, or everywhere, in the last on planes that differ. Where
+other planes meet on a segment something is open.
 
 Where it runs
 -------------
@@ -48,7 +49,7 @@ from numpy.typing import NDArray
 from relutopo.arithmetic.rounding import ONCE, UNIT_ROUNDOFF
 from relutopo.devices.device import Device, numpy_device
 from relutopo.networks.graph import GraphNetwork
-from relutopo.paths.alike import Comparisons
+from relutopo.paths.alike import Comparisons, Flips
 from relutopo.paths.point_values import Insertion, NodeOn, Value, with_points
 from relutopo.paths.twins import Twins, twins_of
 
@@ -81,6 +82,8 @@ class Knots:
         The pattern on the first piece of each segment.
     points, neurons : (n_switches,) ndarrays of int64
         Which neuron switches at which point; sorted by points, then neurons.
+    meets : (n_points,) ndarray of bool
+        At which points planes that differ are known to meet.
     n_open : (n,) ndarray of int64
         Signs and orders that the bounds leave open, for each segment.
     """
@@ -93,6 +96,7 @@ class Knots:
     first: NDArray[np.bool_]
     points: _Ints
     neurons: _Ints
+    meets: NDArray[np.bool_]
     n_open: _Ints
 
 
@@ -124,6 +128,7 @@ class KnotFinder:
         self.device = numpy_device() if device is None else device
         self.comparisons = Comparisons(graph)
         self.twins = [twins_of(graph, layer) for layer in range(len(graph.layer_sizes))]
+        self.flips = Flips(graph, self.twins[0].chosen) if self.twins else None
         self._nodes = [NodeOn(node, self.device) for node in graph.nodes]
         self.n_bytes_a_point = 8 * max(self._numbers_a_point())
 
@@ -152,10 +157,13 @@ class KnotFinder:
         first = np.zeros((n, graph.n_neurons), dtype=bool)
         points, neurons = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
         zeros = self._zeros(starts, ends)
+        together = self.flips.together(starts, ends) if self.flips is not None else None
+        meets = np.zeros(2 * n, dtype=bool)
         for layer in range(len(graph.layer_sizes)):
             numbers = [value for value, _, _ in graph.targets(layer)]
             self._evaluate(numbers, values, segment, zeros)
-            found = self._switches(layer, values, segment, n_open)
+            alike = None if layer or together is None else together
+            found = self._switches(layer, values, segment, n_open, alike)
             offset = graph.layer_offsets[layer]
             first[:, offset : offset + graph.layer_sizes[layer]] = found.first
             moved = _positions(found.pieces, len(segment))
@@ -173,12 +181,17 @@ class KnotFinder:
             beyond = np.maximum(t[new] - t[moved][found.pieces + 1], 0.0)
             t[new] -= beyond  # rounding keeps the order
             t_errors[new] += beyond
-            self._set_zero(layer, found, values, new)
-            owners, units = _owners(found.units, self.twins[layer])
+            members, chosen = _alike(found, segment, alike)
+            within, units = _owners(chosen, self.twins[layer])
+            owners = members[within]
+            self._set_zero(layer, owners, units, values, new)
+            before, meets = meets, np.zeros(len(moved) + len(new), dtype=bool)
+            meets[moved] = before
+            meets[new] = np.bincount(members, minlength=len(new)) > 1
             points = np.concatenate([moved[points], moved[found.old_points], new[owners]])
             neurons = np.concatenate([neurons, offset + found.old_units, offset + units])
-            before, segment = segment, np.empty(len(segment) + len(new), dtype=np.int64)
-            segment[moved], segment[new] = before, before[found.pieces]
+            segments, segment = segment, np.empty(len(segment) + len(new), dtype=np.int64)
+            segment[moved], segment[new] = segments, segments[found.pieces]
         self._evaluate([len(graph.nodes)], values, segment, zeros)
         order = np.lexsort((neurons, points))
         outputs, output_errors = device.all_to_host(values[len(graph.nodes)])
@@ -191,6 +204,7 @@ class KnotFinder:
             first=first,
             points=points[order],
             neurons=neurons[order],
+            meets=meets,
             n_open=n_open,
         )
 
@@ -238,9 +252,14 @@ class KnotFinder:
                     del values[other]
 
     def _switches(
-        self, layer: int, values: dict[int, Value], segment: _Ints, n_open: _Ints
+        self,
+        layer: int,
+        values: dict[int, Value],
+        segment: _Ints,
+        n_open: _Ints,
+        alike: _Ints | None,
     ) -> _Switches:
-        """Return where the neurons of a layer change their signs."""
+        """Return where the neurons of a layer change their signs, of alike ones the first."""
         twins, device, xp = self.twins[layer], self.device, self.device.xp
         inside = segment[:-1] == segment[1:]
         parts = [values[number] for number, _, _ in self.graph.targets(layer)]
@@ -268,6 +287,11 @@ class KnotFinder:
             )
         )
         _count(n_open, segment, amounts)
+        if alike is not None:
+            firsts = alike[segment[pieces], places] == places
+            pieces, places, z_0, z_1, e_0, e_1 = (
+                array[firsts] for array in (pieces, places, z_0, z_1, e_0, e_1)
+            )
         z_0, z_1 = np.abs(z_0), np.abs(z_1)
         fractions = z_0 / (z_0 + z_1)
         deviations = ONCE * np.maximum(e_0, e_1) / (z_0 + z_1 - e_0 - e_1) + 4 * UNIT_ROUNDOFF
@@ -280,9 +304,10 @@ class KnotFinder:
         first = np.where(now != 0, now > 0, then > 0)
         return _Switches(pieces, places, fractions, deviations, old_points, old_units, first)
 
-    def _set_zero(self, layer: int, found: _Switches, values: dict[int, Value], new: _Ints) -> None:
+    def _set_zero(
+        self, layer: int, owners: _Ints, units: _Ints, values: dict[int, Value], new: _Ints
+    ) -> None:
         """Write that neurons vanish at their own knots."""
-        owners, units = _owners(found.units, self.twins[layer])
         for number, size, start in self.graph.targets(layer):
             here = (units >= start) & (units < start + size)
             rows, columns = map(self.device.to_device, (new[owners[here]], units[here] - start))
@@ -325,6 +350,20 @@ def _positions(pieces: _Ints, n_points: int) -> _Ints:
     """
     numbers = np.arange(n_points)
     return numbers + np.searchsorted(pieces, numbers)
+
+
+def _alike(found: _Switches, segment: _Ints, alike: _Ints | None) -> tuple[_Ints, _Ints]:
+    """Return for new knots of chosen units all pairs of a knot and a chosen unit that is alike."""
+    if alike is None:
+        return np.arange(len(found.units)), found.units
+    members, chosen = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)]
+    owner = segment[found.pieces]
+    for i in np.unique(owner):
+        knots = np.flatnonzero(owner == i)
+        at, units = np.nonzero(alike[i] == found.units[knots][:, None])
+        members.append(knots[at])
+        chosen.append(units)
+    return np.concatenate(members), np.concatenate(chosen)
 
 
 def _owners(places: _Ints, twins: Twins) -> tuple[_Ints, _Ints]:

@@ -102,6 +102,7 @@ class PerceptronKnots:
             first=first,
             points=points,
             neurons=neurons[points],
+            meets=np.zeros(len(t), dtype=bool),
             n_open=n_open,
         )
 

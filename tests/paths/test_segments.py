@@ -172,6 +172,28 @@ def test_pooling_on_flat_parts_leaves_nothing_open(seed: int) -> None:
         np.testing.assert_array_equal(found.patterns(i), slow.patterns)
 
 
+@pytest.mark.parametrize("worth", [2**25, 0])
+@given(seed=st.integers(0, 2**32 - 1))
+@examples(20)
+def test_units_of_equal_patches_switch_together(worth: int, seed: int) -> None:
+    """At knots where planes that differ meet, which no bound tells and structure does."""
+    torch.manual_seed(seed)
+    module = nn.Sequential(
+        *(nn.Conv2d(1, 2, 2), nn.ReLU(), nn.Conv2d(2, 2, 2, stride=2), nn.ReLU()),
+        *(nn.Flatten(), nn.Linear(8, 2)),
+    ).double()
+    # Tiles of three, so that units of the second layer, two apart, are not alike.
+    images = np.tile(np.random.default_rng(seed).normal(size=(2, 1, 3, 3)), (1, 1, 2, 2))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(following, "_WORTH_COMPILING", worth)
+        found = rt.segments(module, images[:1], images[1:], exact=False)
+    assert found.record.status == "certified"
+    slow = exact_knots(as_graph(found.network), found.starts[0], found.ends[0])
+    np.testing.assert_array_equal(found.patterns(0), slow.patterns)
+    np.testing.assert_allclose(found.t, [float(t) for t in slow.t], atol=1e-12)
+    assert found.meets.tolist() == slow.meets
+
+
 def torch_patterns(module: nn.Module, x: Floats) -> tuple[NDArray[np.bool_], Floats]:
     """Return which inputs of ReLU modules are positive, as torch computes them, and outputs."""
     seen: list[torch.Tensor] = []
@@ -269,7 +291,7 @@ def test_a_point_is_a_segment_without_knots() -> None:
 
 
 def test_what_is_left_open_is_counted() -> None:
-    cross = rt.ReluNetwork([np.eye(2), [[1.0, 1.0]]], [np.zeros(2), -np.ones(1)])
+    cross = rt.ReluNetwork([np.diag([1.0, 3.0]), [[1.0, 1.0]]], [np.zeros(2), -np.ones(1)])
     ends = [[-1.0, -1.0], [-1.0, -2.0]], [[1.0, 1.0], [1.0, 1.0]]
     found = rt.segments(cross, *ends, exact=False)
     assert (found.record.status, found.record.n_open) == ("uncertified", 1)
