@@ -51,7 +51,7 @@ class Paths(CheckpointAnalysis):
         networks a single segment between images with many equal pixels takes minutes, so by default
         this is done for perceptrons only; ``n_open`` counts the segments that stay open.
     n_threads : int, optional
-        By default as many as there are cores.
+        By default the number of cores.
     device : int, optional
         Number of an NVIDIA card that finds the knots; by default the processor does.
     seed : int

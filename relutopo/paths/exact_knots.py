@@ -35,7 +35,7 @@ class ExactKnots:
     meets : list of bool
         Whether neurons whose planes differ in the input space vanish together at a knot.
     outputs : (n_pieces + 1, n_outputs) ndarray of float64
-        At 0, the knots themselves and 1, rounded once; infinite where floats end.
+        At 0, the knots and 1, rounded once; infinite beyond the range of floats.
     class_starts : list of Fraction
         Where each class interval begins, the first at 0.
     classes : list of int

@@ -1,13 +1,13 @@
 """How segments are followed: by compiled kernels, then narrower bounds, then integers.
 
-Knots come from floats where bounds allow it (`relutopo.paths.knots`, and where there is much to do
-first from compiled kernels, `relutopo.paths.perceptron_knots` and `relutopo.paths.graph_knots`),
-and from integers elsewhere (`relutopo.paths.exact_knots`), segment by segment. On a card
-`relutopo.paths.knots` does all of them, and integers what it leaves open.
+Knots come from floats where error bounds allow it: for many segments first from compiled kernels
+(`relutopo.paths.perceptron_knots`, `relutopo.paths.graph_knots`), then from `relutopo.paths.knots`.
+The other segments are computed one by one in integers (`relutopo.paths.exact_knots`). On a card
+`relutopo.paths.knots` follows all of them.
 
-Invariants: what a way leaves open is done by the next one, or counted as open. What works at once,
-in all threads together, is bounded in bytes, and what all segments will take is predicted from
-those that are done, and refused before it is there.
+Invariants: a segment that one method leaves open is passed to the next, or counted as open. The
+memory of all threads together is bounded. The size of the whole result is predicted from the
+segments that are done, and a result that cannot fit is refused.
 """
 
 from __future__ import annotations
@@ -96,18 +96,18 @@ class Part:
 
 @dataclass(frozen=True)
 class Resources:
-    """With what segments are done.
+    """The means by which segments are followed.
 
     Attributes
     ----------
     n_threads : int or None
-        None is as many as there are cores.
+        None for the number of cores.
     device : Device or None
-        A card, or what stands for one.
+        A card, or what stands for one in tests; None for the processor.
     room : Room
-        What all of it may take of the computer's memory.
+        Memory of the computer that the whole work may take.
     progress : Progress or None
-        Called with segments done and segments.
+        Called with (segments done, segments, message).
     """
 
     n_threads: int | None = None
@@ -136,7 +136,7 @@ class Work:
     network : Network
     starts, ends : (n, d) ndarrays
     exact : bool
-        Whether what bounds leave open is decided in integers.
+        Whether segments that bounds leave open are computed in integers.
     resources : Resources
 
     Attributes
@@ -202,7 +202,7 @@ class Work:
             knots = quick.find(self.starts[block], self.ends[block])
             return block, *self._found(knots, compiled=True)
 
-        # The first block compiles, and shows what one takes, before there are threads.
+        # The first block compiles the kernels and shows their memory, before threads start.
         yield from self._completed(*work(blocks[0]))
         together = int(self.resources.room.n_bytes / (_PARTS_OF_ROOM * quick.n_bytes_at_once))
         n_threads = self.resources.n_threads or available_cores()
@@ -217,8 +217,8 @@ class Work:
         return GraphKnots(self.graph) if GraphKnots.suits(self.graph) else None
 
     def _found(self, knots: Knots, *, compiled: bool) -> tuple[Part, _Ints]:
-        """Return segments, and what is open on each."""
-        with np.errstate(all="ignore"):  # what overflows is open
+        """Return the results of segments, and the number of open decisions on each."""
+        with np.errstate(all="ignore"):  # values that overflow are open
             found = class_intervals(knots, self.equal_outputs, compiled=compiled)
         part = _part_of(knots, found.segments, found.starts, found.classes)
         return part, knots.n_open + found.n_open
@@ -238,7 +238,7 @@ class Work:
         yield _slice(part, done, len(block))
 
     def _slowly(self, numbers: _Ints) -> Iterator[Part]:
-        """Yield segments, as many at once as fit into a bounded memory."""
+        """Yield segments done by narrower bounds, as many at once as a memory limit allows."""
         device = self.resources.device or numpy_device()
         with device.session():
             finder = KnotFinder(self.graph, device)

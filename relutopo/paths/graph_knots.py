@@ -100,9 +100,9 @@ class GraphKnots:
     Attributes
     ----------
     most_segments : int
-        How many can be asked for at once.
+        How many segments can be followed in one call.
     n_bytes_at_once : int
-        What the work on one has taken at most so far.
+        Most bytes that following one segment has taken so far.
 
     Examples
     --------

@@ -24,11 +24,11 @@ value is within its bound, unless both are zero; the order of two knots is open 
 overlap. If nothing on a segment is open, then by induction over layers its knots are the exact
 ones, in the exact order.
 
-That several neurons vanish together is certain in three ways only: they are twins
-(`relutopo.paths.twins`); a value is zero because all that it is made of is, or because it compares
-what is alike (`relutopo.paths.alike`); or they are units of the first layer that are alike. In the
-first two ways they vanish on one plane, or everywhere, in the last on planes that differ. Where
-other planes meet on a segment something is open.
+Only in these cases is it certain that several neurons vanish together: they are twins
+(`relutopo.paths.twins`); or a value is zero because all its terms are, or because it is a
+difference of alike entries (`relutopo.paths.alike`); or they are units of the first layer that are
+alike. In the first two cases they vanish on one plane, or everywhere, in the last on planes that
+differ. Where other planes meet on a segment, something is open.
 
 Where it runs
 -------------
@@ -142,7 +142,7 @@ class KnotFinder:
         require : callable
             Called with bytes, and how many points take them, before they are asked for.
         """
-        with np.errstate(all="ignore"):  # what overflows is open
+        with np.errstate(all="ignore"):  # values that overflow are open
             return self._find(starts, ends, require)
 
     def _find(self, starts: _Floats, ends: _Floats, require: Require) -> Knots:
@@ -239,7 +239,7 @@ class KnotFinder:
         segment: _Ints,
         zeros: dict[int, NDArray[np.bool_]],
     ) -> None:
-        """Add the targets to the values, and drop what nothing needs any more."""
+        """Add the targets to the values, and drop values that are no longer needed."""
         xp, kept = self.device.xp, set(targets)
         for number in self.graph.ancestors(targets, known=values):
             z, e = self._nodes[number - 1].image(values, xp)
@@ -272,7 +272,7 @@ class KnotFinder:
         )
         own = signs[:, device.to_device(twins.place)] * device.to_device(twins.signs)
         heads = device.to_device(np.flatnonzero(np.append(True, ~inside)))
-        # Where neurons vanish at knots of others they may be on at one side alone.
+        # Neurons that vanish at knots of others may be on at one side only.
         inner = device.to_device(np.flatnonzero(inside[:-1] & inside[1:]) + 1)
         rows, units = xp.nonzero(own[inner] == 0)
         rows = inner[rows]
@@ -307,7 +307,7 @@ class KnotFinder:
     def _set_zero(
         self, layer: int, owners: _Ints, units: _Ints, values: dict[int, Value], new: _Ints
     ) -> None:
-        """Write that neurons vanish at their own knots."""
+        """Set neurons to zero at their own knots."""
         for number, size, start in self.graph.targets(layer):
             here = (units >= start) & (units < start + size)
             rows, columns = map(self.device.to_device, (new[owners[here]], units[here] - start))

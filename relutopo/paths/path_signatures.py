@@ -119,7 +119,7 @@ def path_signatures(
     exact : bool, optional
         See `relutopo.segments`.
     n_threads : int, optional
-        By default as many as there are cores; the numbers are the same.
+        By default the number of cores; the results do not depend on it.
     device : int, optional
         Number of an NVIDIA card that finds the knots; see `relutopo.segments`.
 

@@ -36,9 +36,9 @@ class PerceptronKnots:
     Attributes
     ----------
     most_segments : int
-        How many should be asked for at once.
+        How many segments to follow in one call.
     n_bytes_at_once : int
-        What the work on so many takes.
+        Bytes that following so many takes.
 
     Examples
     --------

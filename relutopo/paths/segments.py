@@ -342,10 +342,10 @@ def segments(
         Instead of `ends`: segments from ``points[i]`` to ``points[j]`` for each (i, j), see
         `relutopo.segment_pairs`.
     exact : bool, optional
-        Whether segments of which error bounds leave something open are done again in integers. By
-        default those of perceptrons are: one of a convolutional network can take minutes, and
-        images with many equal pixels leave something open on most of them. What stays open is
-        counted in the record.
+        Whether segments on which error bounds leave something open are recomputed in integers. By
+        default this is done for perceptrons only: a single segment of a convolutional network can
+        take minutes, and images with many equal pixels leave something open on most segments. The
+        record counts the segments that stay open.
     device : int, optional
         Number of an NVIDIA card, from 0, that finds the knots, see ``docs/gpu.md``; by default the
         processor does. What bounds leave open is decided there, too. Floats may differ in last

@@ -29,7 +29,7 @@ from relutopo.errors import InputError
 from relutopo.geometry.cells import Cells
 from relutopo.geometry.domain import Box
 from relutopo.geometry.slices import AffineSlice
-from relutopo.interfaces import Enumerator
+from relutopo.interfaces import Enumerator, Progress
 from relutopo.networks.network import Network
 from relutopo.networks.reading import network_for
 from relutopo.optional import require
@@ -154,6 +154,7 @@ def local_complexity(
     n_slices: int = 0,
     enumerator: str | Enumerator = "cpu",
     seed: int = 0,
+    progress: Progress | None = None,
 ) -> LocalCounts:
     """Count around points: neurons that switch on cross-polytopes, and regions on planes.
 
@@ -173,6 +174,9 @@ def local_complexity(
         Decomposes the planes: registry name or instance.
     seed : int, default 0
         Of directions and planes.
+    progress : Progress, optional
+        Called with (points done, points, message): as their neurons are counted, and again from the
+        first one if planes are decomposed.
 
     Returns
     -------
@@ -212,7 +216,14 @@ def local_complexity(
         )
     n_directions = min(n_directions, network.input_dim)
     rng = random_generator(seed)
-    counts = np.concatenate([*_switching(network, x, radius, n_directions, rng)])
+    parts: list[NDArray[np.int64]] = []
+    done = 0
+    for part in _switching(network, x, radius, n_directions, rng):
+        parts.append(part)
+        done += len(part)
+        if progress is not None:
+            progress(done, len(x), "neurons that switch")
+    counts = np.concatenate(parts)
     share = counts.sum() / (len(x) * max(network.n_neurons, 1))
     if share > _SATURATED:
         warnings.warn(
@@ -228,6 +239,8 @@ def local_complexity(
         regions[i, j], densities[i, j] = _in_disc(
             decompose(network, plane, enumerator=enumerator), radius
         )
+        if progress is not None and j == n_slices - 1:
+            progress(i + 1, len(x), "planes")
     return LocalCounts(radius, n_directions, counts, regions, densities)
 
 

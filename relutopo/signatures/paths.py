@@ -32,7 +32,7 @@ class Paths(Signature):
     seed : int
         Of the choice of pairs.
     n_threads : int, optional
-        By default as many as there are cores.
+        By default the number of cores.
     device : int, optional
         Number of an NVIDIA card that finds the knots; by default the processor does.
     """

@@ -106,6 +106,19 @@ def test_images_of_a_convolutional_network() -> None:
     assert table["n_regions_error"].isna().all()
 
 
+def test_progress_counts_points_twice_if_there_are_planes() -> None:
+    network = rt.gallery.random_network([3, 6, 2], seed=0)
+    points = np.random.default_rng(0).normal(size=(4, 3))
+    calls: list[tuple[int, int, str]] = []
+
+    def note(done: int, total: int, /, message: str = "") -> None:
+        calls.append((done, total, message))
+
+    rt.local_complexity(network, points, 0.1, n_slices=2, progress=note)
+    assert calls[0] == (4, 4, "neurons that switch")
+    assert calls[1:] == [(i, 4, "planes") for i in (1, 2, 3, 4)]
+
+
 def test_a_count_of_everything_says_nothing() -> None:
     network = random_network([2, 6, 1], seed=0)
     with pytest.warns(
