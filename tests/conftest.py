@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +24,21 @@ settings.register_profile("quick", max_examples=10, deadline=None)
 settings.load_profile("full")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what is marked `gpu` where there is no card, with the reason."""
-    needing = [item for item in items if item.get_closest_marker("gpu")]
-    if needing:
-        try:
-            cuda_device(purpose="this test")
-        except RelutopoError as error:
-            for item in needing:
-                item.add_marker(pytest.mark.skip(reason=str(error)))
+@cache
+def _no_card() -> str:
+    """Return why there is no card to be used, or nothing."""
+    try:
+        cuda_device(purpose="this test")
+    except RelutopoError as error:
+        return str(error)
+    return ""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what is marked `gpu` where there is no card: from one place, which is one line."""
+    if item.get_closest_marker("gpu") and _no_card():
+        pytest.skip(_no_card())
 
 
 @pytest.fixture(scope="session")
