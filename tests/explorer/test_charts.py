@@ -271,6 +271,7 @@ def test_the_spectrum_of_several_parts(browser: Browser, tmp_path: Path) -> None
         page.until(f"rt.store.get('region') === {region}")
         assert f"region {region}: part" in page.page.locator("#parts .readout").inner_text()
         page.page.locator("#parts summary").click()
+        page.until("document.querySelector('#parts tbody tr') !== null")
         rows = page.page.locator("#parts tbody tr").all_inner_texts()
         assert [row.split("\t")[1] for row in rows] == [str(size) for size in part.sizes]
         page.page.wait_for_timeout(400)
