@@ -527,8 +527,9 @@ def _fill(regions, this, packed, earlier, parents, before, maps):
         mask[(shift + i) >> 3] |= np.uint8(1 << ((shift + i) & 7))
     carried, added = this.carried, this.added
     units = np.empty(8 * (last - first) + len(carried), np.int64)
-    every, slopes = shift + np.arange(n_before + len(carried)), this.slopes_on.copy()
-    every[n_before:] = shift + carried
+    every, slopes = np.empty(n_before + len(carried), np.int64), this.slopes_on.copy()
+    for i in range(len(every)):
+        every[i] = shift + (i if i < n_before else carried[i - n_before])
     always_active = not this.is_relu or n_inputs > n_before
     for r in regions:
         p = parent_of[r]
