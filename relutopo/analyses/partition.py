@@ -89,7 +89,7 @@ def _columns() -> Iterator[Column]:
     yield Column("n_uncertain", "signs", "signs that were decided exactly")
     yield Column("n_points_outside", "points", "training points outside the domain")
     yield Column("n_points_on_boundary", "points", "training points between regions")
-    yield Column("points_distance", "1", "their median distance from the slice; 0 if there is none")
+    yield Column("points_distance", "input", "their median distance from the slice, or 0")
     yield Column("label_status", "text", '"ok", or why there is no agreement with labels')
     yield Column("decision_status", "text", '"ok", or why there is none with a decision')
     yield Column("largest_class", "1", "share of the larger class, which one side for all has")
