@@ -22,7 +22,7 @@ from relutopo.arrays import freeze
 from relutopo.devices.device import Device, numpy_device
 from relutopo.errors import FloatRangeError, InputError
 from relutopo.geometry.patterns import pack_patterns
-from relutopo.interfaces.progress import Progress
+from relutopo.interfaces import Progress
 from relutopo.networks.graph import GraphNetwork
 from relutopo.networks.network import Network
 from relutopo.networks.perceptron import ReluNetwork, relu_nodes

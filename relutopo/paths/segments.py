@@ -20,7 +20,7 @@ from relutopo.devices.cuda import cuda_device
 from relutopo.devices.device import Device
 from relutopo.errors import InputError
 from relutopo.geometry.patterns import unpack_patterns
-from relutopo.interfaces.progress import Progress
+from relutopo.interfaces import Progress
 from relutopo.networks.network import Network
 from relutopo.networks.perceptron import ReluNetwork
 from relutopo.networks.reading import network_for

@@ -52,13 +52,14 @@ def test_a_row_has_the_numbers_of_the_function_and_no_complex(run: TrainingRun) 
 
 
 def test_integers_are_for_perceptrons_unless_they_are_asked_for() -> None:
-    """Equal pixels make knots coincide, which bounds leave open."""
+    """Equal rows make knots of the second convolution coincide, which bounds leave open."""
     torch.manual_seed(0)
     module = torch.nn.Sequential(
-        *(torch.nn.Conv2d(1, 2, 2), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(18, 2)),
+        *(torch.nn.Conv2d(1, 2, 2), torch.nn.ReLU(), torch.nn.Conv2d(2, 2, 2), torch.nn.ReLU()),
+        *(torch.nn.Flatten(), torch.nn.Linear(32, 2)),
     )
-    network = rt.as_network(module, (1, 4, 4))
-    points = np.random.default_rng(0).normal(size=(6, 1)) * np.ones(16)
+    network = rt.as_network(module, (1, 6, 6))
+    points = np.repeat(np.random.default_rng(0).normal(size=(6, 6)), 6, axis=1)
     data = Dataset("flat", points, [0, 0, 0, 1, 1, 1])
     rows = {exact: Paths(n=5, exact=exact).analyse(network, data).row for exact in (None, True)}
     assert rows[None]["n_open"] > 0 == rows[True]["n_open"]
