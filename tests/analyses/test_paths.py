@@ -63,7 +63,7 @@ def test_integers_are_for_perceptrons_unless_they_are_asked_for() -> None:
     data = Dataset("flat", points, [0, 0, 0, 1, 1, 1])
     rows = {exact: Paths(n=5, exact=exact).analyse(network, data).row for exact in (None, True)}
     assert rows[None]["n_open"] > 0 == rows[True]["n_open"]
-    perceptron = rt.ReluNetwork([np.ones((3, 16)), np.ones((2, 3))], [np.zeros(3), np.zeros(2)])
+    perceptron = rt.ReluNetwork([np.ones((3, 36)), np.ones((2, 3))], [np.zeros(3), np.zeros(2)])
     assert Paths(n=5).analyse(perceptron, data).row["n_open"] == 0
 
 
