@@ -29,7 +29,7 @@ _ROOM, _GROWTH, _LEAST_GROWTH = 2, 4, 1.25
 """Arrays are at most this many times as long as predicted, this many times the present length, and
 this many times if memory is short."""
 
-_SMALL_SHARE = 1 / 16
+_SMALL_SHARE = 1 / 4
 """Share of the available memory that may be reserved from the prediction alone."""
 
 
