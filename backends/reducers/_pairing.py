@@ -8,20 +8,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from relutopo.arithmetic.union_find import find
 from relutopo.system.compilation import njit
 
 __all__ = ["collect", "dual_edges", "pair_columns", "pair_dual_edges", "pair_edges"]
-
-
-@njit(cache=True, inline="always")
-def _find(parent: NDArray[np.uint32], node: np.uint32) -> np.uint32:
-    above = parent[node]
-    while above != node:
-        grandparent = parent[above]
-        parent[node] = grandparent
-        node = grandparent
-        above = parent[node]
-    return node
 
 
 @njit(cache=True)
@@ -46,10 +36,10 @@ def pair_edges(
             continue
         if size > 2:
             return False
-        young = _find(parent, np.uint32(indices[first + size - 1] + 1))
+        young = find(parent, np.uint32(indices[first + size - 1] + 1))
         old = np.uint32(0)
         if size == 2:
-            old = _find(parent, np.uint32(indices[first] + 1))
+            old = find(parent, np.uint32(indices[first] + 1))
         if old == young:
             continue
         if old > young:
@@ -102,7 +92,7 @@ def pair_dual_edges(
         # A row that is a death is not a birth, so its ends are joined already.
         if dims[row] != top - 1 or partner[row] >= 0 or ends[row, 0] == 0:
             continue
-        old, young = _find(parent, ends[row, 0]), _find(parent, ends[row, 1])
+        old, young = find(parent, ends[row, 0]), find(parent, ends[row, 1])
         if old == young:
             continue
         if old > young:

@@ -1,1 +1,1 @@
-"""Numbers whose signs are certain: rounding bounds, and integers."""
+"""Numbers whose signs are certain: rounding bounds, and integers; small kernels of all packages."""

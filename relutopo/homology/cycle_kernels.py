@@ -15,6 +15,7 @@ import heapq
 import numpy as np
 from numpy.typing import NDArray
 
+from relutopo.arithmetic.union_find import find
 from relutopo.system.compilation import njit
 
 __all__ = [
@@ -90,17 +91,6 @@ def coface_nodes(indptr: _Ints, faces: _Nodes, ends: _Nodes) -> bool:
     return True
 
 
-@njit(cache=True, inline="always")
-def _find(parent: _Places, node: np.uint32) -> np.uint32:
-    above = parent[node]
-    while above != node:
-        grandparent = parent[above]
-        parent[node] = grandparent
-        node = grandparent
-        above = parent[node]
-    return node
-
-
 @njit(cache=True)
 def pairs_of_vertices(pairs: _Ints, order: _Ints, ends: _Nodes, others: _Nodes) -> bool:
     """Fill in for each vertex the root of the older component that its component is joined to.
@@ -130,8 +120,8 @@ def pairs_of_vertices(pairs: _Ints, order: _Ints, ends: _Nodes, others: _Nodes) 
         if young_at[place] < 0:
             continue
         young, edge = np.uint32(young_at[place]), np.uint32(order[place] - ground)
-        one = _find(parent, np.uint32(ends[edge, 0]))
-        old = _find(parent, np.uint32(ends[edge, 1]))
+        one = find(parent, np.uint32(ends[edge, 0]))
+        old = find(parent, np.uint32(ends[edge, 1]))
         if one != young:
             one, old = old, one
         if one != young or old == young:
@@ -166,8 +156,8 @@ def elder_forest(links: _Nodes, nodes: _Nodes, ends: _Nodes, above: _Nodes) -> b
     parent = np.arange(len(above)).astype(np.uint32)
     for i in range(len(links) - 1, -1, -1):
         link, young = np.uint32(links[i]), np.uint32(nodes[i])
-        one = _find(parent, np.uint32(ends[link, 0]))
-        old = _find(parent, np.uint32(ends[link, 1]))
+        one = find(parent, np.uint32(ends[link, 0]))
+        old = find(parent, np.uint32(ends[link, 1]))
         if one != young:
             one, old = old, one
         if one != young or old == young:
