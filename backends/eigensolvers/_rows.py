@@ -14,13 +14,18 @@ from relutopo.system.compilation import njit
 __all__ = [
     "NEARLY_DEPENDENT",
     "inner_products",
-    "orthonormal_twice",
+    "orthonormal_rows",
+    "project_out",
+    "residuals_of",
     "subtract_combinations",
     "triangular",
 ]
 
 NEARLY_DEPENDENT = 1e-7
 """If the part of a row orthogonal to the others is shorter than this, rounding dominates it."""
+_WELL_APART = 0.1
+"""Rows whose shares are longer are orthonormal to rounding by one factor, whose error grows with
+the square of the inverse."""
 _FEW = 4  # products with more rows are left to BLAS
 _STRIP = 512
 
@@ -103,11 +108,12 @@ def triangular(gram: Floats, sizes: Floats) -> tuple[Floats, Floats, float]:
 
 
 @njit(cache=True)
-def orthonormal_twice(rows: Floats) -> tuple[Floats, bool]:
+def orthonormal_rows(rows: Floats) -> tuple[Floats, bool]:
     """Return orthonormal rows, the first ones spanning the same spaces as the first given ones.
 
-    Cholesky factors of Gram matrices are applied twice; the second corrects the rounding of the
-    first. Also returns whether this was possible, which needs rows that are not nearly dependent.
+    The inverse Cholesky factor of their Gram matrix makes them orthonormal; a second one corrects
+    the rounding of the first, where that may be large. Also returns whether this was possible,
+    which needs rows that are not nearly dependent.
     """
     q = rows
     for _ in range(2):
@@ -115,4 +121,46 @@ def orthonormal_twice(rows: Floats) -> tuple[Floats, bool]:
         if least < NEARLY_DEPENDENT:
             return q, False
         q = np.dot(inverse, q)
+        if least > _WELL_APART:
+            break
     return q, True
+
+
+@njit(cache=True, fastmath={"contract", "reassoc", "nsz"})
+def project_out(unit: Floats, rows: Floats) -> None:
+    """Subtract from each row its component along a unit vector."""
+    for i in range(len(rows)):
+        row = rows[i]
+        for _ in range(2):  # the second time removes what rounding left
+            product = 0.0
+            for k in range(len(row)):
+                product += unit[k] * row[k]
+            for k in range(len(row)):
+                row[k] -= product * unit[k]
+
+
+@njit(cache=True, fastmath={"contract", "reassoc", "nsz"})
+def residuals_of(
+    values: Floats, g: Floats, images: Floats, roots: Floats, sizes: Floats
+) -> tuple[Floats, Floats]:
+    """Return images - values g, row by row, and norms.
+
+    The norms, (4, m), are those of the residuals, of the residuals and g each times `roots`, and of
+    g times `sizes`.
+    """
+    residuals, squares = np.empty_like(g), np.zeros((4, len(g)))
+    for i in range(len(g)):
+        value, row, image, residual = values[i], g[i], images[i], residuals[i]
+        plain, weighted, size, scale = 0.0, 0.0, 0.0, 0.0
+        for k in range(len(row)):
+            r = image[k] - value * row[k]
+            residual[k] = r
+            plain += r * r
+            r *= roots[k]
+            weighted += r * r
+            x = roots[k] * row[k]
+            scale += x * x
+            y = sizes[k] * row[k]
+            size += y * y
+        squares[0, i], squares[1, i], squares[2, i], squares[3, i] = plain, weighted, scale, size
+    return residuals, np.sqrt(squares)

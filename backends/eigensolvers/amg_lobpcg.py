@@ -29,7 +29,7 @@ from ._multigrid.orthonormal import orthonormal
 from ._multigrid.progress import BlockState, Progress
 from ._multigrid.sequential import SequentialScheme
 from ._pencil import DENSE_UP_TO, Iterate, PencilSolver, SymmetricProblem
-from ._rows import orthonormal_twice
+from ._rows import orthonormal_rows, project_out, residuals_of
 
 __all__ = ["AmgLobpcgEigensolver"]
 
@@ -84,37 +84,40 @@ class AmgLobpcgEigensolver(PencilSolver[Hierarchy]):
         m = max(self.block_size, n_pairs + 1)
         progress = Progress(self, problem, n_pairs, m)
         # Vectors are rows.
-        roots = problem.roots
+        roots, kernel = problem.roots, problem.kernel
         basis, ones = roots * setup.start(roots**2, rng, m), np.ones(problem.n)
         sizes = 2 * roots * matrix.diagonal()
         while True:
-            rows = np.ascontiguousarray(problem.project(basis.T).T)
-            q, is_orthonormal = orthonormal_twice(rows)
+            project_out(kernel, basis)
+            q, is_orthonormal = orthonormal_rows(basis)
             if not is_orthonormal:
-                q = orthonormal(rows, ones, device)
+                q = orthonormal(basis, ones, device)
             image = np.ascontiguousarray((matrix @ q.T).T)
             values, c = np.linalg.eigh(_symmetric(q @ image.T))
-            values, c = values[:m], c[:, :m].T
+            values, c = values[:m], np.ascontiguousarray(c[:, :m].T)
             g = c @ q
-            residuals = c @ image - g * values[:, None]
-            judged = (residuals, roots * residuals, roots * g, sizes * g)
-            norms = (np.sqrt(np.einsum("ij,ij->i", row, row)) for row in judged)
-            state = BlockState(values, *norms)
-            found = progress.judge(state, lambda g=g: g[:n_pairs].T)  # type: ignore[misc]
+            residuals, norms = residuals_of(values, g, c @ image, roots, sizes)
+            found = progress.judge(BlockState(values, *norms), lambda g=g: g[:n_pairs].T)  # type: ignore[misc]
             if found is not None:
                 return found
-            steps = [self._precondition(setup, problem, r) for r in residuals[progress.active]]
-            basis = np.stack([*g, *steps])
-            if len(q) > m:
-                # The last step's change of the Ritz vectors is the conjugate direction.
-                basis = np.concatenate([basis, c[progress.active, m:] @ q[m:]])
+            active = progress.active
+            # The last step's change of the Ritz vectors is the conjugate direction.
+            n_steps, n_changes = int(active.sum()), int(active.sum()) if len(q) > m else 0
+            basis = np.empty((m + n_steps + n_changes, problem.n))
+            basis[:m] = g
+            for row, residual in zip(basis[m:], residuals[active], strict=False):
+                row[:] = _precondition(setup, problem, residual)
+            if n_changes:
+                np.dot(c[active, m:], q[m:], out=basis[m + n_steps :])
 
-    def _precondition(
-        self, hierarchy: Hierarchy, problem: SymmetricProblem, residual: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        """Apply an approximation of A⁺ = W_V^{1/2} L⁺ W_V^{1/2}."""
-        solved = hierarchy.cycle(problem.roots * problem.project(residual))
-        return problem.project(problem.roots * solved)
+
+def _precondition(
+    hierarchy: Hierarchy, problem: SymmetricProblem, residual: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Apply an approximation of W_V^{1/2} L⁺ W_V^{1/2}, but for a part along the kernel."""
+    # What is orthogonal to the kernel here has the sum 0 there, as the cycle expects.
+    project_out(problem.kernel, residual[None])
+    return problem.roots * hierarchy.cycle(problem.roots * residual)
 
 
 def _symmetric(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
