@@ -34,7 +34,7 @@ __all__ = [
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 
 
-def as_array(values: Any, dtype: Any = None) -> NDArray[Any]:
+def as_array(values: Any, dtype: Any = None, name: str = "values") -> NDArray[Any]:
     """Return values as an array; those of a torch tensor without its gradient history.
 
     Parameters
@@ -43,6 +43,8 @@ def as_array(values: Any, dtype: Any = None) -> NDArray[Any]:
         A torch tensor on any device is fine.
     dtype : dtype, optional
         That of the values by default.
+    name : str
+        The argument's name, for the message.
 
     Raises
     ------
@@ -60,7 +62,7 @@ def as_array(values: Any, dtype: Any = None) -> NDArray[Any]:
     except ValueError as error:  # rows of different lengths, or text in the place of numbers
         reason = str(error).partition(". ")[0]
         raise InputError(
-            f"`values` must be an array, got {type(values).__name__} ({reason}); pass entries of "
+            f"`{name}` must be an array, got {type(values).__name__} ({reason}); pass entries of "
             "one kind, as many in each row"
         ) from error
 
@@ -239,7 +241,7 @@ def as_labels(labels: Any, name: str = "labels") -> Labels:
     >>> found.classes.tolist(), found.codes.tolist()
     (['cat', 'dog'], [1, 0, 1])
     """
-    array = as_array(labels)
+    array = as_array(labels, name=name)
     if not array.ndim:
         raise InputError(
             f"`{name}` must have one entry for each point, got {kind_of(array.item())}; pass a "
@@ -292,7 +294,7 @@ def as_outputs(
     >>> as_outputs([2.0, 0.0], 2, 3).tolist(), as_outputs(["b", "a"], 2, 2).tolist()
     ([2, 0], [1, 0])
     """
-    array = as_array(labels)
+    array = as_array(labels, name=name)
     column = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
     found = as_labels(column, name)
     if len(found.codes) != n_points:

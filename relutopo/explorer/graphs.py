@@ -6,12 +6,13 @@ an edge has the layer of the neuron that switches on it.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from relutopo.arrays import as_labels, as_numbers
+from relutopo.arrays import as_array, as_labels, as_numbers
 from relutopo.errors import InputError, RelutopoError
 from relutopo.explorer.layouts import places_of_nodes, principal_coordinates
 from relutopo.explorer.quantities import quantities_of_partition
@@ -20,6 +21,7 @@ from relutopo.explorer.scenes import documentation
 from relutopo.explorer.spectra import parts_of_spectrum
 from relutopo.geometry.patterns import unpack_patterns
 from relutopo.paths.path_graph import PathGraph
+from relutopo.plots.layers import values_of
 from relutopo.spectral.fiedler import FiedlerPartition
 from relutopo.spectral.partitioner import fiedler_partition
 from relutopo.system.untrusted import printable
@@ -46,7 +48,7 @@ def scene_of_paths(
     points : (n, d) array_like, optional
         Data, by which nodes are laid out.
     labels : (n,) array_like, optional
-        Their classes.
+        Their classes or values.
     title : str, optional
     """
     graph, regions = paths.graph, paths.graph.regions
@@ -69,16 +71,21 @@ def scene_of_paths(
         if labels is not None:
             raise InputError("`points` must be given with `labels`, got None; pass them")
     else:
-        x = as_numbers(points, "points").reshape(len(np.asarray(points)), -1)
+        x = as_numbers(points, "points")
+        if x.ndim > 2:
+            x = x.reshape(len(x), math.prod(x.shape[1:]))
         nodes = graph.locate(x)
-        coordinates, share = principal_coordinates(x)
-        places = places_of_nodes(graph, nodes, coordinates)
-        axes = ["first principal component of the data", "second principal component"]
-        text = (
-            f"Regions with data stand at their data on two principal components, {share:.0%} of "
-            "the variance; all others at the mean of their neighbours."
-        )
-        notes.append(Note("projected", text))
+        if not len(x):
+            places = places_of_nodes(graph)
+        else:
+            coordinates, share = principal_coordinates(x)
+            places = places_of_nodes(graph, nodes, coordinates)
+            axes = ["first principal component of the data", "second principal component"]
+            text = (
+                f"Regions with data stand at their data on two principal components, {share:.0%} "
+                "of the variance; all others at the mean of their neighbours."
+            )
+            notes.append(Note("projected", text))
     counts = np.zeros(graph.n_nodes, dtype=np.int64)
     if nodes is not None:
         counts = np.bincount(nodes[nodes >= 0], minlength=graph.n_nodes)
@@ -87,7 +94,7 @@ def scene_of_paths(
     arrays |= {
         "edges": graph.n_nodes * _CORNERS + np.asarray(graph.edges),
         "beside": np.asarray(graph.edges),
-        "neurons": (patterns[graph.edges[:, 0]] != patterns[graph.edges[:, 1]]).argmax(axis=1),
+        "neurons": _switching(patterns, np.asarray(graph.edges)),
         "patterns": regions.packed_patterns,
     }
     facts: dict[str, Any] = {
@@ -118,6 +125,13 @@ def scene_of_paths(
         (),
         {"docs": documentation()},
     )
+
+
+def _switching(patterns: NDArray[np.bool_], edges: NDArray[Any]) -> NDArray[np.int64]:
+    """Return the first neuron that switches on each edge."""
+    if not len(edges):  # as of a network without hidden neurons, of which none is the first
+        return np.zeros(0, dtype=np.int64)
+    return (patterns[edges[:, 0]] != patterns[edges[:, 1]]).argmax(axis=1).astype(np.int64)
 
 
 def _octagons(places: NDArray[np.float64], counts: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
@@ -168,13 +182,31 @@ def _quantities(
         return found
     found.append(Quantity("n_points", "data points", counts, "", "Data in the region."))
     if labels is not None:
-        found.insert(0, _classes(nodes, labels, graph.n_nodes))
+        values = values_of(labels, len(nodes))
+        if values is None:
+            found.insert(0, _classes(nodes, labels, graph.n_nodes))
+        else:
+            found.insert(0, _means(nodes, values, graph.n_nodes))
     return found
+
+
+def _means(nodes: NDArray[np.int64], values: NDArray[np.float64], n_nodes: int) -> Quantity:
+    """Return the mean of the values of the data in each region."""
+    inside = nodes >= 0
+    counts = np.bincount(nodes[inside], minlength=n_nodes)
+    sums = np.bincount(nodes[inside], values[inside], n_nodes)
+    return Quantity(
+        "label",
+        "value of the data",
+        np.where(counts > 0, sums / np.maximum(counts, 1), np.nan),
+        "",
+        "Mean of the values of the data in the region; none where there are no data.",
+    )
 
 
 def _classes(nodes: NDArray[np.int64], labels: ArrayLike, n_nodes: int) -> Quantity:
     """Return the class that most of the data in each region have."""
-    known = as_labels(np.asarray(labels).ravel())
+    known = as_labels(as_array(labels).ravel())
     n_classes = len(known.classes)
     inside = nodes >= 0
     table = np.zeros((n_nodes, n_classes), dtype=np.int64)

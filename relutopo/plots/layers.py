@@ -462,7 +462,7 @@ def values_of(labels: ArrayLike | None, n_points: int) -> NDArray[np.float64] | 
     """
     if labels is None:
         return None
-    array = as_array(labels)
+    array = as_array(labels, name="labels")
     if array.ndim == 2 and array.shape[1] > 1:
         as_labels(array)  # says what to pass in its place
     if array.size != n_points:
