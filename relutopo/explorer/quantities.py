@@ -359,8 +359,8 @@ def own_quantities(columns: Mapping[str, ArrayLike] | None, n_regions: int) -> l
     Raises
     ------
     InputError
-        If it is not a mapping, a column does not have one entry for each region, or has too many
-        different words.
+        If it is not a mapping, two names are written alike, a column does not have one entry for
+        each region, or has too many different words.
 
     Examples
     --------
@@ -374,7 +374,16 @@ def own_quantities(columns: Mapping[str, ArrayLike] | None, n_regions: int) -> l
             f"`columns` must be a mapping of names to arrays, got {type(columns).__name__}; pass "
             + ("dict(columns)" if hasattr(columns, "columns") else 'for example {"mine": values}')
         )
-    return [_own(printable(str(name)), values, n_regions) for name, values in columns.items()]
+    named = [(printable(str(name)), values) for name, values in columns.items()]
+    seen: set[str] = set()
+    for name, _ in named:
+        if name in seen:
+            raise InputError(
+                f"`columns` must have a name of its own for each column, got {name!r} twice; "
+                "rename one of them"
+            )
+        seen.add(name)
+    return [_own(name, values, n_regions) for name, values in named]
 
 
 def _is_there(value: Any) -> bool:
@@ -390,10 +399,11 @@ def _is_number(value: object) -> bool:
 
 
 def _own(name: str, values: ArrayLike, n_regions: int) -> Quantity:
-    array = as_array(values)
+    called = f"columns[{name!r}]"
+    array = as_array(values, name=called)
     if array.shape != (n_regions,):
         raise InputError(
-            f"`columns`[{name!r}] must have one entry for each of the {n_regions} regions, got "
+            f"`{called}` must have one entry for each of the {n_regions} regions, got "
             f"shape {array.shape}; pass for example `complex_.volumes`"
         )
     if array.dtype.kind in "iufc":
@@ -404,12 +414,12 @@ def _own(name: str, values: ArrayLike, n_regions: int) -> Quantity:
         return _own_categories(name, ("false", "true"), np.array(entries, dtype=np.int32), there)
     if all(map(_is_number, entries)):
         own = np.full(n_regions, np.nan)
-        own[there] = entries
+        own[there] = as_numbers(entries, called)
         return _own_numbers(name, own)
-    found = as_labels(array[there], f"columns[{name!r}]")
+    found = as_labels(array[there], called)
     if len(found.classes) > _MOST_CATEGORIES:
         raise InputError(
-            f"`columns`[{name!r}] must have {_MOST_CATEGORIES} different words at most, got "
+            f"`{called}` must have {_MOST_CATEGORIES} different words at most, got "
             f"{len(found.classes)}; put some together, or pass numbers"
         )
     words = tuple(printable(str(word)) for word in found.classes)

@@ -454,6 +454,7 @@ def test_the_address_brings_back_the_state(browser: Browser, moons: Moons, opene
         "#colour=<script>hit()</script>&region=99999999&neuron=-3&facets=all&view=1,2",
         "#selection=1-9999999999&overlays=__proto__&theme=constructor&palette=toString",
         "#view=NaN,0,1&region=1e3&frame=7&selection=5-1.x&%%%=&colour=__proto__",
+        "#selection=3-1",
         "#&&&===",
     ],
 )

@@ -65,6 +65,20 @@ def test_complex_numbers_are_no_column() -> None:
         own_quantities({"mine": np.array([1j, 2.0])}, 2)
 
 
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ({1: [0, 1], "1": [1, 0]}, "name of its own for each column, got '1' twice"),
+        ({"mine": [10**400, None]}, r"`columns\['mine'\]` must be an array of numbers"),
+        ({"mine": [[1, 2], [3]]}, r"`columns\['mine'\]` must be an array"),
+        ({"mine": {0: 1, 1: 2}}, r"`columns\['mine'\]` must have one entry for each of the 2"),
+    ],
+)
+def test_columns_that_cannot_be_shown_are_named(columns: dict[Any, Any], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        own_quantities(columns, 2)
+
+
 def test_a_table_of_columns_becomes_a_mapping() -> None:
     pandas = pytest.importorskip("pandas")
     table = pandas.DataFrame({"mine": [1.0, 2.0]})
@@ -217,3 +231,85 @@ def test_ten_classes_of_data_differ_in_colour_or_mark(browser: Browser, tmp_path
                 assert other != mark or np.abs(apart).max() > 60
         (drawn,) = re.findall(r"kind % (\d+)u", static("dots.js"))
         assert opened.js("rt.shapes.length") == int(drawn)
+
+
+@pytest.mark.slow
+def test_more_classes_than_bytes_are_drawn_as_on_the_map(browser: Browser, tmp_path: Path) -> None:
+    complex_ = rt.decompose(*CASES["no hidden neuron"])
+    points = np.stack([np.linspace(-0.9, 0.9, 300), np.zeros(300)], axis=1)
+    labels = [f"class {i:03}" for i in range(300)]
+    rt.explore(complex_, tmp_path / "page.html", points=points, labels=labels)
+    with browser.opened(tmp_path / "page.html") as opened:
+        found = re.findall(r'fill="rgb\((\S+) (\S+) (\S+)\)" stroke', opened.js("rt.drawing(80)"))
+        assert len(found) >= 300
+        assert all(channel.isdigit() for colour in found for channel in colour)
+        assert opened.complaints == []
+
+
+PIXELS = """argument.map((vertex) => {
+  const { canvas, camera } = rt.map;
+  const gl = canvas.getContext("webgl2");
+  rt.map.draw();
+  const pixel = new Uint8Array(4);
+  const [x, y] = camera.toScreen(...rt.current.vertices.subarray(2 * vertex, 2 * vertex + 2));
+  gl.readPixels(x, canvas.height - y, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, pixel);
+  return [...pixel.slice(0, 3)];
+})"""
+
+
+@pytest.mark.slow
+def test_vertices_are_seen_as_dots(browser: Browser, tmp_path: Path) -> None:
+    complex_ = rt.decompose(rt.gallery.random_network([2, 5, 1], seed=0), BOX)
+    n_cells = complex_.n_cells
+    late = [np.full(n, 999.0) for n in n_cells[1:]]
+    order = rt.Filtration.from_values(complex_, [np.arange(n_cells[0], dtype=float), *late])
+    diagram = rt.persistence(complex_, order)
+    rt.explore(diagram, tmp_path / "page.html")
+    inside = np.flatnonzero((np.abs(complex_.vertices) < 0.95).all(axis=1))[:4].tolist()
+    with browser.opened(tmp_path / "page.html") as opened:
+        opened.js("rt.store.set({facets: 'none', overlays: new Set()})")
+        opened.js("rt.store.set({threshold: argument})", float(n_cells[0]))
+        for colour in opened.js(PIXELS, inside):
+            assert np.abs(np.subtract(colour, opened.js("rt.colours.ink('ink')"))).max() <= 8
+        for vertex in inside:
+            pair = next(c for c in diagram.representatives(0) if vertex in c.cells.tolist()).pair
+            opened.js("rt.store.set({pair: `0:${argument}`, threshold: null})", int(pair[0]))
+            (colour,) = opened.js(PIXELS, [vertex])
+            assert np.abs(np.subtract(colour, opened.js("rt.colours.ink('cycle')"))).max() <= 8
+        assert opened.complaints == []
+
+
+@pytest.mark.slow
+def test_what_is_there_from_the_beginning_has_no_threshold(
+    browser: Browser, tmp_path: Path
+) -> None:
+    complex_ = rt.decompose(*CASES["one region"])
+    order = rt.Filtration.from_values(complex_, [np.full(n, -np.inf) for n in complex_.n_cells])
+    rt.explore(rt.persistence(complex_, order), tmp_path / "page.html")
+    with browser.opened(tmp_path / "page.html") as opened:
+        assert opened.page.locator("#threshold").is_disabled()
+        opened.js("document.querySelector('#threshold').dispatchEvent(new Event('input'))")
+        assert opened.js("rt.store.get('threshold')") is None
+        assert opened.complaints == []
+
+
+@pytest.mark.slow
+def test_names_of_a_family_leave_the_page_its_width(browser: Browser, tmp_path: Path) -> None:
+    complex_ = rt.decompose(*CASES["a triangle"])
+    columns = {f"{'x' * 400}": complex_, "short": complex_}
+    rt.explore(columns, tmp_path / "page.html")
+    with browser.opened(tmp_path / "page.html") as opened:
+        assert opened.page.evaluate("document.documentElement.scrollWidth") <= 1280
+        assert "xxx" in opened.page.locator("#timeline output").inner_text()
+
+
+@pytest.mark.slow
+def test_bars_of_categories_begin_at_one_place(browser: Browser, tmp_path: Path) -> None:
+    complex_ = rt.decompose(*CASES["nine layers"])
+    words = np.where(np.arange(complex_.n_regions) % 2, "short", "rather a long word")
+    rt.explore(complex_, tmp_path / "page.html", columns={"words": words})
+    with browser.opened(tmp_path / "page.html") as opened:
+        bars = opened.page.locator(".categories .track").all()
+        places = [box["x"] for bar in bars if (box := bar.bounding_box())]
+        assert len(places) == 2
+        assert places[0] == places[1]

@@ -2,8 +2,7 @@
  * The persistence diagram and the Betti curves of a frame: a class that is touched lights its
  * representative in the map, and the threshold shows the complex as it enters.
  *
- * A class is named "degree:number", its number among the classes of its degree in Python, those
- * that end first, then those that never end.
+ * A class is named "degree:number", by the number of the cell that creates it.
  */
 (function (rt) {
   "use strict";
@@ -148,7 +147,7 @@
       id: "threshold",
       min: "0",
       step: "1",
-      oninput: () => store.set({ threshold: values[Number(slider.value)] }),
+      oninput: () => store.set({ threshold: values[Number(slider.value)] ?? null }),
     });
     const number = element("output", { for: "threshold" });
     const whole = element(
@@ -220,6 +219,7 @@
         betti.fill(`betti:${degree}`, curve(degree, births, deaths, ofClass, values));
       }
       slider.max = String(Math.max(0, values.length - 1));
+      slider.disabled = !values.length; // nothing enters at a finite value
       noted.textContent = facts.diagram?.note ?? "";
       fillTable(births, deaths, ofClass, arrays["classes:numbers"] ?? []);
       showClass();

@@ -5,6 +5,7 @@
   "use strict";
 
   const LONG = 12; // letters of a name in a sentence
+  const SHORT = 4; // and of one that stays on the line of its number
 
   /** A frame of a block of `rt.data`. */
   rt.createFrame = function ({ arrays, shapes, facts }, index) {
@@ -85,7 +86,12 @@
         const isShort = axes.every((name) => name.length <= LONG);
         const fit = [isShort ? axes : inputs, inputs, axes];
         const names = fit.find((names) => names.length === point.length);
-        return names.map((name, i) => `${name}\u00a0=\u00a0${rt.format(point[i], 4)}`).join(", ");
+        return names
+          .map((name, i) => {
+            const space = name.length > SHORT ? " " : "\u00a0"; // else a line breaks in a number
+            return `${name}${space}=\u00a0${rt.format(point[i], 4)}`;
+          })
+          .join(", ");
       },
 
       /** Layer and unit of a neuron, both from 0. */

@@ -12,13 +12,18 @@
     own: { ink: "own", width: 3, casing: 1.2 },
     cut: { ink: "cut", width: 3, casing: 1.2 },
     cycle: { ink: "cycle", width: 3.5, casing: 1.4 },
+    "cycle dots": { ink: "cycle", width: 8, casing: 1.6 },
     neuron: { ink: "neuron", width: 2.4, casing: 1 },
     graph: { ink: "graph", width: 0.8, casing: 0 },
     select: { ink: "select", width: 3, casing: 1.2 },
     hover: { ink: "ink", width: 1.6, casing: 0.8 },
     entered: { ink: "ink", width: 1.4, casing: 0.8 },
+    "entered dots": { ink: "ink", width: 4.5, casing: 0.8 },
   };
-  const ORDER = ["graph", "entered", "cut", "boundary", "own", "cycle", "neuron", "hover", "select"];
+  const ORDER = [
+    "graph", "entered", "entered dots", "cut", "boundary", "own", "cycle", "neuron", "hover",
+    "select", "cycle dots",
+  ];
   const SMALL = 3.2; // pixels across a mean region below which facets are not drawn
   const LARGE = 14; // and above which they are drawn in full
   const SMALL_REGION = 22; // pixels across
@@ -89,8 +94,7 @@
      *
      * @param {string} name
      * @param {Float64Array|number[]} segments x, y, x, y of each; none removes the name
-     * @param {"boundary"|"cut"|"cycle"|"neuron"|"graph"|"select"|"hover"|"entered"|
-     *   "own"} look
+     * @param {string} look One of `LOOKS`.
      */
     setLines: (name, segments, look) => {
       const before = lines.get(name);
@@ -102,8 +106,11 @@
       map.redraw();
     },
 
-    /** The segments that are on the map under a name. */
-    segments: (name) => lines.get(name)?.segments ?? new Float64Array(),
+    /** The segments that are on the map under a name; those without length are dots. */
+    segments: (name) => {
+      const parts = [name, `${name} dots`].flatMap((of) => [...(lines.get(of)?.segments ?? [])]);
+      return Float64Array.from(parts);
+    },
 
     /** All lines with their looks, in the order in which they are drawn, for other pictures. */
     everyLine: () =>
@@ -123,17 +130,20 @@
      */
     setCells: (name, given, look = "cycle") => {
       const frame = rt.current;
-      const segments = [];
+      let segments = null;
+      const dots = [];
       rt.setCellsInSpace?.(name, given, look);
       const cells = given && frame?.plane ? frame.onPlane(given) : given;
       if (cells && frame) {
-        segments.push(...frame.segmentsOf(cells.edges ?? []));
+        segments = frame.segmentsOf(cells.edges ?? []);
+        // Wider than lines: what is as small as a line is wide can hardly be seen.
         for (const vertex of cells.vertices ?? []) {
           const [x, y] = frame.vertices.subarray(2 * vertex, 2 * vertex + 2);
-          segments.push(x, y, x, y); // a segment without length is a dot
+          dots.push(x, y, x, y); // a segment without length is a dot
         }
       }
       map.setLines(name, segments, look);
+      map.setLines(`${name} dots`, dots, `${look} dots`);
       map.lit.set(name, cells?.regions ?? []);
       setStates();
     },

@@ -149,7 +149,7 @@
     const bytes = rt.pointColours(frame);
     const [low, high] = pointValues ? rt.extremes(pointValues) : [0, 1];
     return Array.from({ length: points.length / 2 }, (_, i) => {
-      const k = pointClasses ? pointClasses[i] : 0;
+      const k = pointClasses ? pointClasses[i] & 255 : 0; // as the card, which has bytes
       const at = pointValues ? Math.round((255 * (pointValues[i] - low)) / (high - low || 1)) : k;
       const colour = rt.colours.css([...bytes.subarray(4 * at, 4 * at + 3)]);
       const [x, y] = map.camera.toScreen(points[2 * i], points[2 * i + 1]).map(number);

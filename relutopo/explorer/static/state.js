@@ -32,7 +32,7 @@
     const found = new Set();
     for (const part of text.split(".")) {
       const [first, last = first] = part.split("-").map(Number);
-      if (last >= nRegions()) return undefined;
+      if (last < first || last >= nRegions()) return undefined;
       for (let region = first; region <= last; region++) found.add(region);
     }
     return Int32Array.from(found).sort();
