@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from relutopo.spectral.accuracy import error_bound
+
 from .._pencil import Eigenpair, Iterate, PencilSolver, SymmetricProblem
 
 __all__ = ["BlockState", "Progress"]
@@ -94,12 +96,32 @@ class Progress:
         is_close = relative <= np.maximum(_PROMISING, 2 * rounding)
         is_last = self.iterations == solver.max_iterations
         if is_last or (is_gap_known and is_close[:n].all()):
-            pairs = self._problem.eigenpairs(vectors())
-            if is_last or self._is_done(pairs, next_value):
-                return Iterate(pairs, next_value, self.iterations, solver.name)
+            g = vectors()
+            at_limit = relative[:n] <= 2 * rounding[:n]
+            if is_last or self._may_be_done(g, state, next_value, at_limit):
+                pairs = self._problem.eigenpairs(g)
+                if is_last or self._is_done(pairs, next_value):
+                    return Iterate(pairs, next_value, self.iterations, solver.name)
         self.iterations += 1
         self.active[n] = not is_gap_known
         return None
+
+    def _may_be_done(
+        self, g: Floats, state: BlockState, next_value: float, at_limit: NDArray[np.bool_]
+    ) -> bool:
+        """Tell whether it is worth the time to judge the vectors in terms of the pencil.
+
+        As long as signs are known to be open, it is not, until their entries are larger than the
+        error, or rounding hides them.
+        """
+        if self._extra == 0 or self._extra == _MOST_EXTRA:
+            return True
+        pairs = zip(state.values, state.distances, strict=True)
+        errors = [error_bound(distance, next_value - value) for value, distance in pairs]
+        is_decided = np.abs(g).min(axis=0) > errors[: self._n_pairs]
+        is_worth_it = bool((is_decided | at_limit).all())
+        self._extra += not is_worth_it
+        return is_worth_it
 
     def _is_done(self, pairs: list[Eigenpair], next_value: float) -> bool:
         if self._solver.is_final(self._problem, pairs, next_value):
