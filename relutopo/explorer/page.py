@@ -161,7 +161,7 @@ def check_page_path(path: Any, name: str = "path") -> Path:
     Raises
     ------
     InputError
-        If it is no path, or a file of another kind.
+        If it is no path, a file of another kind, a folder, or below a file.
 
     Examples
     --------
@@ -175,6 +175,18 @@ def check_page_path(path: Any, name: str = "path") -> Path:
         raise InputError(
             f"`{name}` must end in .html, as a page is HTML, got {str(checked)!r}; pass for "
             f"example {example!r}"
+        )
+    if "\0" in str(checked) or checked.is_dir():
+        what = "a folder" if checked.is_dir() else "a name with a null character"
+        raise InputError(
+            f"`{name}` must be a file that can be written, got {str(checked)!r}, {what}; choose "
+            "another name"
+        )
+    above = next((folder for folder in checked.parents if folder.exists()), None)
+    if above is not None and not above.is_dir():
+        raise InputError(
+            f"`{name}` must lie in a folder, got {str(checked)!r}, but {str(above)!r} is a file; "
+            "choose another folder"
         )
     return checked
 

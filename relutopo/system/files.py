@@ -84,7 +84,7 @@ def atomic_write(path: str | os.PathLike[str], *, flush: bool = True) -> Iterato
         # Nothing in Python comes before the call, where another interrupt could strike.
         try:  # noqa: SIM105
             os.unlink(temporary)
-        except FileNotFoundError:
+        except (OSError, ValueError):  # it was never made, and why is told by the first error
             pass
         raise
 

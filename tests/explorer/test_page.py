@@ -66,6 +66,20 @@ def test_a_page_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     assert [entry.name for entry in path.parent.iterdir()] == ["page.html"]
 
 
+def test_a_path_that_cannot_be_written_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    (tmp_path / "folder.html").mkdir()
+    (tmp_path / "file").write_text("mine", "utf-8")
+    for path, words in (
+        (tmp_path / "folder.html", r"folder\.html', a folder; choose another name"),
+        (tmp_path / "file" / "new" / "page.html", "file' is a file; choose another folder"),
+        ("a\0.html", "a name with a null character"),
+    ):
+        with pytest.raises(InputError, match=words):
+            rt.explore(5, path)  # the path is looked at first
+    with pytest.raises(OSError, match="too long"):
+        Page(Scene("complex", "t", (Frame("", {}),))).save(tmp_path / f"{'n' * 300}.html")
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
