@@ -23,6 +23,8 @@ from . import figures, peers, rows, tables
 
 ROOT = Path(__file__).parents[1]
 PARTS = ("enumerators", "search", "segments", "eigensolvers", "reducers", "pipeline")
+NEED_PEERS = {"enumerators", "search", "eigensolvers", "reducers"}
+"""Parts that are compared with packages of another environment."""
 NEED_A_CARD = ("cuda",)
 """Parts that are measured only when they are asked for."""
 
@@ -52,7 +54,7 @@ def main() -> None:
     if not chosen.page:
         if set(parts) & set(NEED_A_CARD):
             _require_card()
-        if not set(parts) <= set(NEED_A_CARD):
+        if set(parts) & NEED_PEERS:
             peers.set_up()
         for part in parts:
             failed += [part] * (not measure(part, results, chosen.select, chosen.quick))

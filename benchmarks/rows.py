@@ -91,6 +91,16 @@ def shape(row: Row) -> str:
     return f"[{','.join(map(str, shape))}]"
 
 
+def timed_part(peer: Row, of: str, before: str = " ") -> str:
+    """Return in words how much of a peer's work was timed, if it was not all of it.
+
+    Its seconds are scaled to all of it.
+    """
+    if peer["n_timed"] == peer["n"]:
+        return ""
+    return f"{before}scaled up from {peer['n_timed']:,} of its {peer['n']:,} {of}"
+
+
 def curves(rows: Rows) -> dict[str, list[Row]]:
     """Return the rows of each solver on unweighted pencils, by its name."""
     curves: dict[str, list[Row]] = {}

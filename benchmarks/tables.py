@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from relutopo.reports.power_laws import fit_power_law
 
-from .rows import MIB, Rows, curves, host_and_card, microseconds, series, shape
+from .rows import MIB, Rows, curves, host_and_card, microseconds, series, shape, timed_part
 from .targets import targets
 
 BLURBS = {
@@ -170,10 +170,11 @@ def _segment_tables(rows: Rows) -> list[str]:
     body = []
     for row in rows.parts["segments"]:
         peer, floor = row.get("peer", {}), row["floor"]
-        beside = [f"{floor['name']}: {floor['seconds']:.3f} s"]
+        beside = [f"{floor['name']}: {floor['seconds']:.3f} s{timed_part(floor, 'knots')}"]
         if peer:
             beside += [
                 f"{peer['name']}, {peer['samples']:,} points a segment: {peer['seconds']:.3f} s"
+                f"{timed_part(peer, 'segments')}"
             ]
         body.append(
             [

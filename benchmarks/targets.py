@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .rows import MIB, Row, Rows, host_and_card, microseconds, series, shape
+from .rows import MIB, Row, Rows, host_and_card, microseconds, series, shape, timed_part
 
 
 @dataclass(frozen=True)
@@ -167,25 +167,25 @@ def _search(rows: Rows) -> Iterable[Target]:
 def _segments(rows: Rows) -> Iterable[Target]:
     for row in rows.parts.get("segments", []):
         seconds, floor = row["seconds"], row["floor"]
-        times = f"{seconds / floor['seconds']:.2f} times"
-        what = f"{row['what']}, {shape(row)}, {row['n_segments']:,} of {row['n_crossings']:,} knots"
+        part = timed_part(floor, "knots")
+        times = f"{seconds / floor['seconds']:.2f} times{part}"
+        size = f"{row['n_segments']:,} segments, {row['n_crossings']:,} knots"
+        what = f"{row['what']}, {shape(row)}, {size}"
         if row["what"] == "all signatures":
             yield Target(what, "≤ 0.5 s", f"{seconds:.2f} s", seconds <= 0.5)
         elif row["what"] == "segments":
             each, peer = 1e6 * seconds / row["n_crossings"], row["peer"]
             yield Target(what, "≤ 3 µs a crossing", f"{each:.2f} µs", each <= 3)
             ratio = peer["seconds"] / seconds
-            missed = row["n_switches"] - peer["n_crossings"]
-            measured = (
-                f"{ratio:.1f} times ({peer['samples']:,} points a segment, {missed:,} missed)"
-            )
+            missed = f"{peer['samples']:,} points a segment, {peer['n_missed']:,} switches missed"
+            measured = f"{ratio:,.0f} times as long ({missed}{timed_part(peer, 'segments', ', ')})"
             yield Target(f"{peer['name']}, {shape(row)}", "a number", measured, None)
         else:
             measured = f"{times} ({seconds:.1f} and {floor['seconds']:.1f} s)"
             is_near = seconds <= 3 * floor["seconds"]
             yield Target(f"{what}, and {floor['name']}", "≤ 3 times", measured, is_near)
             continue
-        yield Target(f"{floor['name']}, {shape(row)}, and {row['what']}", "a number", times, None)
+        yield Target(f"{row['what']}, {shape(row)}, and {floor['name']}", "a number", times, None)
 
 
 def _ours(rows: Rows, n_nodes: int, weights: str = "unweighted") -> Row | None:

@@ -31,6 +31,7 @@ from relutopo.paths.exact_knots import exact_knots
 from relutopo.paths.graph_knots import GraphKnots
 from relutopo.paths.knots import KnotFinder, Knots
 from relutopo.paths.perceptron_knots import PerceptronKnots
+from relutopo.system.blas import one_blas_thread
 from relutopo.system.memory import Room
 from relutopo.system.threads import available_cores, threads
 
@@ -202,13 +203,15 @@ class Work:
             knots = quick.find(self.starts[block], self.ends[block])
             return block, *self._found(knots, compiled=True)
 
-        # The first block compiles the kernels and shows their memory, before threads start.
-        yield from self._completed(*work(blocks[0]))
-        together = int(self.resources.room.n_bytes / (_PARTS_OF_ROOM * quick.n_bytes_at_once))
-        n_threads = self.resources.n_threads or available_cores()
-        with threads(max(1, min(n_threads, together))) as run:
-            for done in run(work, blocks[1:]):
-                yield from self._completed(*done)
+        # Threads of BLAS would wait for these threads, and take their cores while they wait.
+        with one_blas_thread():
+            # The first block compiles the kernels and shows their memory, before threads start.
+            yield from self._completed(*work(blocks[0]))
+            together = int(self.resources.room.n_bytes / (_PARTS_OF_ROOM * quick.n_bytes_at_once))
+            n_threads = self.resources.n_threads or available_cores()
+            with threads(max(1, min(n_threads, together))) as run:
+                for done in run(work, blocks[1:]):
+                    yield from self._completed(*done)
 
     def _quick(self) -> PerceptronKnots | GraphKnots | None:
         """Return the finder that uses compiled kernels, if one suits the network."""
