@@ -55,7 +55,7 @@ def find_patterns(packed: NDArray[np.uint8], among: NDArray[np.uint8]) -> NDArra
     ----------
     packed : (n, n_bytes) ndarray of uint8
     among : (m, n_bytes) ndarray of uint8
-        Distinct rows, m ≥ 1.
+        Distinct rows.
 
     Examples
     --------
@@ -63,6 +63,8 @@ def find_patterns(packed: NDArray[np.uint8], among: NDArray[np.uint8]) -> NDArra
     >>> find_patterns(np.array([[1], [2]], dtype=np.uint8), rows).tolist()
     [1, -1]
     """
+    if not len(among):
+        return np.full(len(packed), -1)
     keys = pattern_keys(among)
     order = np.argsort(keys)
     wanted = pattern_keys(packed)

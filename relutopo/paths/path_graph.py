@@ -120,8 +120,16 @@ class PathGraph(Frozen, Shown):
         ----------
         points : (n, d) array_like
             A separate sample, not the ends of the segments.
+
+        Raises
+        ------
+        InputError
+            If they have another shape, a coordinate is not finite, or there are none.
         """
-        return float(np.mean(self.graph.locate(points) >= 0))
+        found = self.graph.locate(points)
+        if not len(found):
+            raise InputError("`points` must be one or more, got none; pass a sample")
+        return float(np.mean(found >= 0))
 
     def contracted(self, keep: ArrayLike | None = None) -> Contracted:
         """Return the graph without nodes of degree 2, by the series law for conductances.

@@ -201,7 +201,8 @@ def _mean(values: NDArray[np.float64]) -> float:
 
 
 def _logit_scale(outputs: NDArray[np.float64]) -> float:
-    centred = outputs - outputs.mean(axis=0)
+    centred = outputs - outputs[0]  # exactly 0 where all are equal
+    centred -= centred.mean(axis=0)
     return float(np.sqrt((centred**2).sum(axis=1).mean()))
 
 

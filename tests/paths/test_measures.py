@@ -177,6 +177,14 @@ def test_one_output_and_affine_networks() -> None:
     assert values["first_class_change"] == pytest.approx((1 / 2 + 1 / 3 + 2 / 3 + 1 / 2) / 4)
 
 
+def test_equal_outputs_have_no_scale() -> None:
+    """The mean of equal numbers is another number, after rounding."""
+    network = rt.gallery.random_network([6, 12, 12, 3], seed=0)
+    found = rt.path_signatures(network, np.ones((12, 6)), np.arange(12) % 3)
+    assert found["logit_scale"] == 0
+    assert np.isnan([found["jacobian"], found["departure_same"]]).all()
+
+
 def test_labels_that_do_not_fit_are_explained() -> None:
     network = random_network([2, 3, 3], seed=0)
     x = np.eye(2)

@@ -88,6 +88,15 @@ def test_planes_that_meet_make_no_edge() -> None:
     assert patterns.tolist() == [[False, False], [True, True]]
 
 
+def test_without_segments_nothing_is_covered() -> None:
+    network = rt.gallery.random_network([2, 4, 1], seed=0)
+    found = rt.segments(network, np.zeros((1, 2)), pairs=np.empty((0, 2)))
+    seen = rt.path_graph(found)
+    assert (seen.graph.n_nodes, seen.coverage([[0.0, 0.0]])) == (0, 0.0)
+    with pytest.raises(InputError, match="one or more"):
+        seen.coverage(np.empty((0, 2)))
+
+
 def test_only_segments_make_one() -> None:
     with pytest.raises(InputError, match="`found` must be Segments, got"):
         rt.path_graph(np.zeros((3, 2)))  # type: ignore[arg-type]
