@@ -2,9 +2,11 @@
 
 Two entries of the input are *alike* if they are equal at both ends of the segment; two entries of
 an affine image, if their rows have the same weights, in the same order, for entries that are alike,
-and the same bias; two entries of a kink, if their slopes are equal and their sources alike. This
+and the same bias; two entries of a kink, if their slopes are equal and their sources alike. Entries
+that are zero along the segment do not count: black pixels, what rows without other entries make of
+them if their bias is zero, and what kinks make of a constant on the side where they are flat. This
 holds for the units of a convolution on a flat part of two images: the differences that max pooling
-takes there are certainly zero, which no error bound could tell.
+takes there are certainly zero, which no error bound could tell. A single point is a segment, too.
 """
 
 from __future__ import annotations
@@ -53,20 +55,26 @@ class Comparisons:
         if not self._last:
             return {}
         alike = {0: _alike_ends(start, end)}
+        constants = {0: np.where((start == 0) & (end == 0), 0.0, np.nan)}
         found: dict[int, _Ints] = {}
         for number, node in enumerate(self._graph.nodes[: self._last], start=1):
             if not isinstance(node, Affine):
                 slopes = np.column_stack([node.slope_off, node.slope_on])
                 alike[number] = _firsts(np.column_stack([slopes, alike[node.source].astype(float)]))
+                constants[number] = _bent_constants(constants[node.source], slopes)
                 continue
             shifts = np.cumsum([0, *(len(alike[k]) for k in node.sources[:-1])])
             sources = [alike[k] + shift for k, shift in zip(node.sources, shifts, strict=True)]
-            before, rows = np.concatenate(sources), self._rows[number]
+            before = np.concatenate(sources)
+            is_zero = np.concatenate([constants[k] for k in node.sources]) == 0
+            rows = _without(self._rows[number], is_zero)
             compared = _compared(rows, node.bias)
             one = before[rows.indices[rows.indptr[compared]]]
             other = before[rows.indices[rows.indptr[compared] + 1]]
+            constants[number] = np.where(np.diff(rows.indptr) == 0, node.bias, np.nan)
             if (one == other).any():
                 found[number] = compared[one == other]
+                constants[number][found[number]] = 0.0
             alike[number] = _alike_images(rows, node.bias, before)
         return found
 
@@ -114,8 +122,12 @@ class Flips:
         if self._rows is None:
             return None
         firsts = [
-            _alike_images(self._rows, self._bias, _alike_ends(*both))
-            for both in zip(starts, ends, strict=True)
+            _alike_images(
+                _without(self._rows, (start == 0) & (end == 0)),
+                self._bias,
+                _alike_ends(start, end),
+            )
+            for start, end in zip(starts, ends, strict=True)
         ]
         return np.stack(firsts)
 
@@ -124,6 +136,41 @@ def _without_zeros(node: Affine) -> sparse.csr_array:
     rows = sparse.csr_array(sparse.hstack([*map(sparse.csr_array, node.matrices)], format="csr"))
     rows.eliminate_zeros()
     return rows
+
+
+def _without(rows: sparse.csr_array, is_zero: NDArray[np.bool_]) -> sparse.csr_array:
+    """Return a matrix without the entries of sources that are zero.
+
+    Examples
+    --------
+    >>> _without(sparse.csr_array([[1.0, 2.0], [0.0, 3.0]]), np.array([False, True])).toarray()
+    array([[1., 0.],
+           [0., 0.]])
+    """
+    kept = ~is_zero[rows.indices]
+    if kept.all():
+        return rows
+    indptr = np.concatenate([[0], np.cumsum(kept)])[rows.indptr]
+    return sparse.csr_array((rows.data[kept], rows.indices[kept], indptr), shape=rows.shape)
+
+
+def _bent_constants(constants: _Floats, slopes: _Floats) -> _Floats:
+    """Return what kinks make of constants, where that is exact; NaN elsewhere.
+
+    Parameters
+    ----------
+    constants : (n,) ndarray
+    slopes : (n, 2) ndarray
+        Where units are off and on.
+
+    Examples
+    --------
+    >>> _bent_constants(np.array([-2.0, 2.0, 2.0]), np.array([[0.0, 1], [0, 1], [0, 0.3]])).tolist()
+    [0.0, 2.0, nan]
+    """
+    slope = np.where(constants > 0, slopes[:, 1], slopes[:, 0])
+    is_exact = (constants == 0) | np.isin(slope, (-1.0, 0.0, 1.0))
+    return np.where(is_exact, slope * constants + 0.0, np.nan)
 
 
 def _compared(rows: sparse.csr_array, bias: _Floats) -> _Ints:

@@ -26,9 +26,10 @@ ones, in the exact order.
 
 Only in these cases is it certain that several neurons vanish together: they are twins
 (`relutopo.paths.twins`); or a value is zero because all its terms are, or because it is a
-difference of alike entries (`relutopo.paths.alike`); or they are units of the first layer that are
-alike. In the first two cases they vanish on one plane, or everywhere, in the last on planes that
-differ. Where other planes meet on a segment, something is open.
+difference of entries that are alike there (`relutopo.paths.alike`), on the segment or at one of its
+ends; or they are units of the first layer that are alike. In the first two cases they vanish on one
+plane, or everywhere, or at an end, in the last on planes that differ. Where other planes meet on a
+segment, something is open.
 
 Where it runs
 -------------
@@ -157,11 +158,12 @@ class KnotFinder:
         first = np.zeros((n, graph.n_neurons), dtype=bool)
         points, neurons = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
         zeros = self._zeros(starts, ends)
+        zeros_at_ends = self._zeros_at_ends(starts, ends)
         together = self.flips.together(starts, ends) if self.flips is not None else None
         meets = np.zeros(2 * n, dtype=bool)
         for layer in range(len(graph.layer_sizes)):
             numbers = [value for value, _, _ in graph.targets(layer)]
-            self._evaluate(numbers, values, segment, zeros)
+            self._evaluate(numbers, values, segment, zeros, zeros_at_ends)
             alike = None if layer or together is None else together
             found = self._switches(layer, values, segment, n_open, alike)
             offset = graph.layer_offsets[layer]
@@ -192,7 +194,7 @@ class KnotFinder:
             neurons = np.concatenate([neurons, offset + found.old_units, offset + units])
             segments, segment = segment, np.empty(len(segment) + len(new), dtype=np.int64)
             segment[moved], segment[new] = segments, segments[found.pieces]
-        self._evaluate([len(graph.nodes)], values, segment, zeros)
+        self._evaluate([len(graph.nodes)], values, segment, zeros, zeros_at_ends)
         order = np.lexsort((neurons, points))
         outputs, output_errors = device.all_to_host(values[len(graph.nodes)])
         return Knots(
@@ -232,12 +234,27 @@ class KnotFinder:
                 zeros[number][i, entries] = True
         return zeros
 
+    def _zeros_at_ends(self, starts: _Floats, ends: _Floats) -> dict[int, tuple[_Ints, _Ints]]:
+        """Return, by values, which entries are zero at ends of segments: 2 i, 2 i + 1, and entry.
+
+        Those of flat parts of one image are no constants along the segment.
+        """
+        found: dict[int, list[tuple[_Ints, _Ints]]] = {}
+        for end, x in enumerate(np.stack([starts, ends], axis=1).reshape(-1, starts.shape[1])):
+            for number, entries in self.comparisons.vanishing(x, x).items():
+                found.setdefault(number, []).append((np.full(len(entries), end), entries))
+        return {
+            number: (np.concatenate([e for e, _ in parts]), np.concatenate([k for _, k in parts]))
+            for number, parts in found.items()
+        }
+
     def _evaluate(
         self,
         targets: list[int],
         values: dict[int, Value],
         segment: _Ints,
         zeros: dict[int, NDArray[np.bool_]],
+        zeros_at_ends: dict[int, tuple[_Ints, _Ints]],
     ) -> None:
         """Add the targets to the values, and drop values that are no longer needed."""
         xp, kept = self.device.xp, set(targets)
@@ -246,6 +263,13 @@ class KnotFinder:
             if number in zeros:
                 vanish = self.device.to_device(zeros[number])[self.device.to_device(segment)]
                 z, e = xp.where(vanish, 0.0, z), xp.where(vanish, 0.0, e)
+            if number in zeros_at_ends:
+                of, entries = zeros_at_ends[number]
+                n = segment[-1] + 1
+                heads, tails = (np.searchsorted(segment, range(n), s) for s in ("left", "right"))
+                rows = np.stack([heads, tails - 1], axis=1).ravel()[of]
+                at = self.device.to_device(rows), self.device.to_device(entries)
+                z[at], e[at] = 0.0, 0.0
             values[number] = z, e
             for other in self.graph.finished(values):
                 if other not in kept:

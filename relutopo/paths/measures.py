@@ -24,6 +24,7 @@ _Ints = NDArray[np.int64]
 _SMALL = 1e-3
 _NODES, _SHARES = np.polynomial.legendre.leggauss(5)
 _POINTS_AT_ONCE = 2**13
+_COUNTS_AT_ONCE = 2**18
 _WORTH_COMPILING = 2**22
 """From this amount of numbers on, loading or compiling the kernel pays."""
 
@@ -134,7 +135,7 @@ def hamming_distances(segments: _Ints, neurons: _Ints, n: int, n_neurons: int) -
     Parameters
     ----------
     segments, neurons : (n_switches,) ndarrays of int64
-        Which neuron switches on which segment.
+        Which neuron switches on which segment; segments ascend.
     n, n_neurons : int
 
     Examples
@@ -142,6 +143,12 @@ def hamming_distances(segments: _Ints, neurons: _Ints, n: int, n_neurons: int) -
     >>> hamming_distances(np.array([0, 0, 0]), np.array([2, 1, 2]), 2, 3).tolist()
     [1, 0]
     """
-    keys, counts = np.unique(segments * max(1, n_neurons) + neurons, return_counts=True)
-    odd = keys[counts % 2 == 1]
-    return np.bincount(odd // max(1, n_neurons), minlength=n)
+    distances = np.zeros(n, dtype=np.int64)
+    step = max(1, _COUNTS_AT_ONCE // max(1, n_neurons))
+    for first in range(0, n, step):
+        size = min(step, n - first)
+        low, high = np.searchsorted(segments, [first, first + size])
+        places = (segments[low:high] - first) * n_neurons + neurons[low:high]
+        odd = np.bincount(places, minlength=size * n_neurons) % 2
+        distances[first : first + size] = odd.reshape(size, n_neurons).sum(axis=1)
+    return distances

@@ -156,6 +156,6 @@ def _random(
         same = classes[drawn[:, 0]] == classes[drawn[:, 1]]
         drawn = drawn[(drawn[:, 0] < drawn[:, 1]) & (same != between)]
         joined = np.concatenate([found, drawn])
-        _, first = np.unique(joined, axis=0, return_index=True)
+        _, first = np.unique(joined @ [n_points, 1], return_index=True)
         found = joined[np.sort(first)][:n]
     return found

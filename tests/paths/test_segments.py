@@ -69,7 +69,7 @@ def check_against_exact_complex(found: rt.Segments, i: int) -> None:
 def test_segments_are_the_exact_complex_in_one_dimension(seed: int, d: int, kind: str) -> None:
     rng = np.random.default_rng(seed)
     network = random_network(rng, d, kind)
-    found = rt.segments(network, *random_ends(rng, d, 4))
+    found = rt.segments(network, *random_ends(rng, d, 9))
     assert found.record.status == "certified"
     assert found.record.n_open == 0
     for i in range(len(found)):
@@ -170,6 +170,44 @@ def test_pooling_on_flat_parts_leaves_nothing_open(seed: int) -> None:
         np.testing.assert_array_equal(found.patterns(i), exact.patterns(i))
         slow = exact_knots(as_graph(found.network), found.starts[i], found.ends[i])
         np.testing.assert_array_equal(found.patterns(i), slow.patterns)
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    kind=st.sampled_from(["from black", "to one colour", "black rows", "black ends", "still"]),
+    padding=st.integers(0, 1),
+)
+@examples(20)
+def test_black_parts_and_images_of_one_colour_leave_nothing_open(
+    seed: int, kind: str, padding: int
+) -> None:
+    """What is zero does not count, so that padding and black pixels are the same.
+
+    What is flat in one image only is equal at that end of the segment, and nowhere else.
+    """
+    torch.manual_seed(seed)
+    module = nn.Sequential(
+        *(nn.Conv2d(1, 2, 3, padding=padding), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Conv2d(2, 2, 2), nn.ReLU(), nn.Flatten(), nn.Linear(2 * (1 + padding) ** 2, 2)),
+    ).double()
+    rng = np.random.default_rng(seed)
+    a, b = rng.uniform(0.1, 1, size=(2, 1, 1, 6, 6))
+    if kind == "from black":
+        a[:] = 0.0
+    elif kind == "to one colour":
+        b[:] = 0.0 if padding else 0.5
+    elif kind == "black rows":  # so that each window is black, or not at all
+        a[:, :, : 4 - padding], b[:, :, : 4 - padding] = 0.0, 0.0
+    elif kind == "black ends":
+        a[:, :, :4], b[:, :, 2:] = 0.0, 0.0
+    else:
+        b = a = np.zeros_like(a)
+    found = rt.segments(module, a, b, exact=False)
+    slow = exact_knots(as_graph(found.network), found.starts[0], found.ends[0])
+    np.testing.assert_array_equal(found.patterns(0), slow.patterns)
+    np.testing.assert_allclose(found.t, [float(t) for t in slow.t], atol=1e-12)
+    assert found.meets.tolist() == slow.meets
+    assert found.record.status == "certified"
 
 
 @pytest.mark.parametrize("worth", [2**25, 0])
