@@ -38,6 +38,7 @@ from relutopo.reports.shown import Shown
 from relutopo.reports.text import counted
 from relutopo.signatures.base import Signature
 from relutopo.signatures.subject import Subject
+from relutopo.system.blas import one_blas_thread
 from relutopo.system.interrupts import deliver_interrupts
 from relutopo.system.memory import in_words
 
@@ -246,7 +247,8 @@ def local_complexity(
 
 def _orthonormal(rng: np.random.Generator, n: int, dim: int, k: int) -> _Floats:
     """Return n times k random orthonormal columns, (n, dim, k)."""
-    columns: _Floats = np.linalg.qr(rng.normal(size=(n, dim, k)))[0]
+    with one_blas_thread():  # several threads wait for each other at every column
+        columns: _Floats = np.linalg.qr(rng.normal(size=(n, dim, k)))[0]
     return columns
 
 
