@@ -39,6 +39,10 @@ __all__ = [
 ]
 
 
+_LONGEST = 80
+"""Characters of a value in a message."""
+
+
 def is_integer(value: object) -> bool:
     """Tell whether a value is an integer in the sense of this module.
 
@@ -128,7 +132,9 @@ def check_integers(
     ):
         number = f"at least {at_least} " if at_least else ""
         expected = f"a sequence of {number}integer{'s' * (at_least != 1)} from {least}"
-        raise _wrong(name, expected, values if found is None else found, remedy)
+        of_arrays = getattr(values, "tolist", lambda: found)  # Python's numbers, not NumPy's
+        shown = values if found is None else of_arrays()
+        raise _wrong(name, expected, shown, remedy)
     return tuple(map(int, found))
 
 
@@ -372,12 +378,26 @@ def kind_of(value: object) -> str:
 
 
 def _wrong(name: str, expected: str, value: object, remedy: str) -> InputError:
+    return InputError(f"`{name}` must be {expected}, got {_in_short(value)}; {remedy}")
+
+
+def _in_short(value: object) -> str:
+    """Return a value as Python writes it, or what it is where that is no part of a sentence."""
     came = " ".join(repr(value).split()) if "\n" in repr(value) else repr(value)
-    return InputError(f"`{name}` must be {expected}, got {came}; {remedy}")
+    if len(came) <= _LONGEST:
+        return came
+    if isinstance(value, (list, tuple, str)):
+        return f"{came[:_LONGEST]}..."
+    shape = getattr(value, "shape", None)
+    return kind_of(value) if shape is None else f"{kind_of(value)} of shape {tuple(shape)}"
 
 
 def _meant(value: object, in_range: Callable[[float], bool]) -> str | None:
     """Return the remedy for a number that is right except for its type; None for other values."""
+    if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):  # of NumPy or torch
+        inner = value.item()
+        is_meant = not isinstance(inner, bool) and isinstance(inner, Real) and in_range(inner)
+        return "pass its `item()`" if is_meant else None
     try:
         number = float(value) if isinstance(value, str | float) else nan
     except ValueError:

@@ -36,6 +36,7 @@ from relutopo.geometry.domain import Box, Domain, as_domain
 from relutopo.geometry.polytope import Cone
 from relutopo.geometry.slices import network_on
 from relutopo.interfaces import Enumerator, Progress, checked_cells
+from relutopo.interfaces.progress import check_progress
 from relutopo.networks.network import Network
 from relutopo.networks.reading import as_network
 from relutopo.reports.shown import Shown
@@ -120,6 +121,7 @@ def decompose(
     if max_bytes is not None:
         max_bytes = check_integer("max_bytes", max_bytes, 1, remedy="None asks the system")
         max_bytes = min(max_bytes, _MOST)
+    check_progress(progress)
     backend: Enumerator = registry.create("enumerator", enumerator)
     place: Domain = as_domain(domain)
     network = network_on(model, place)

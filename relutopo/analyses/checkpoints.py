@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -402,7 +402,8 @@ class CheckpointAnalysis(Analysis):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if isinstance(self.signatures, (str, Mapping)):
+        is_one = isinstance(self.signatures, (str, Mapping))
+        if is_one or not isinstance(self.signatures, Iterable):
             raise InputError(
                 f"`signatures` must be a sequence of them, got {self.signatures!r}; pass a list"
             )

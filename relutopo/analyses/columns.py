@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from html import escape
 from textwrap import indent, wrap
 from typing import Any
 
 from relutopo import registry
 from relutopo.analyses.association import COLUMNS_OF_ASSOCIATIONS
-from relutopo.analyses.base import analysis_class
+from relutopo.analyses.base import Analysis, analysis_class
+from relutopo.checks import kind_of
 from relutopo.errors import InputError
 from relutopo.geometry.tables import COLUMNS_OF_NEURONS, COLUMNS_OF_REGIONS
 from relutopo.homology.cycles import COLUMNS_OF_CYCLES
 from relutopo.paths.path_signatures import COLUMNS_OF_PATHS
 from relutopo.paths.tables import COLUMNS_OF_SEGMENTS
 from relutopo.reports.columns import Column, markdown_table
+from relutopo.signatures.base import Signature
 from relutopo.signatures.local_complexity import COLUMNS_OF_LOCAL_COMPLEXITY
 from relutopo.spectral.search_tables import COLUMNS_OF_SEARCH, COLUMNS_OF_SEARCH_POINTS
 from relutopo.spectral.table import COLUMNS_OF_PARTS, COLUMNS_OF_SIDES
@@ -143,17 +146,14 @@ def columns(table: Any = None) -> Columns:
         )
     if isinstance(table, str):
         if table not in every:
-            raise InputError(
-                f"`table` must be a DataFrame or one of {', '.join(every)}, got {table!r}; "
-                "relutopo.columns() lists the columns of all"
-            )
+            raise _no_table(table, every)
         title, listed = every[table]
         return Columns(title.replace("`", ""), {column.name: column for column in listed})
     given = getattr(table, "columns", None)
-    if given is None:
+    if isinstance(table, (Analysis, Signature)) or given is None:
         raise InputError(
             f"`table` must be a DataFrame or one of {', '.join(every)}, got "
-            f"{type(table).__name__}; pass the table itself or the name of its kind"
+            f"{kind_of(table)}; pass the table itself or the name of its kind"
         )
     names = [str(name) for name in given]
     # The kind of table that knows most of the columns explains them first.
@@ -172,6 +172,19 @@ def columns(table: Any = None) -> Columns:
             f" pass a table of its own, or one of {', '.join(every)}"
         )
     return Columns(f"{len(found)} of {len(names)} columns", found)
+
+
+def _no_table(name: str, every: Mapping[str, tuple[str, tuple[Column, ...]]]) -> InputError:
+    holders = [kind for kind, (_, listed) in every.items() if _among(listed, name) is not None]
+    if holders:
+        remedy = f"it is a column: relutopo.columns({holders[0]!r})[{name!r}] is what it means"
+    else:
+        close = get_close_matches(name, every, 1)
+        meant = f"did you mean {close[0]}? " if close else ""
+        remedy = f"{meant}relutopo.columns() lists the columns of all"
+    return InputError(
+        f"`table` must be a DataFrame or one of {', '.join(every)}, got {name!r}; {remedy}"
+    )
 
 
 def _among(listed: Iterable[Column], name: str) -> Column | None:

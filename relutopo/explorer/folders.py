@@ -66,9 +66,15 @@ def scene_of_folder(
                 f"{str(directory)!r} is the folder of a sweep, which is explored job by job; pass "
                 "a folder below its jobs/"
             )
+        if (directory / "rows").is_dir():
+            raise InputError(
+                f"{str(directory)!r} must be the folder of a run, got that of a tracker; with "
+                "keep=True pass complexes of the tracker, {step: tracker.complex(step)}"
+            )
+        came = "another folder" if directory.is_dir() else "no folder"
         raise InputError(
             f"{str(directory)!r} must be the folder of a run, with job.json or the history.npz of "
-            "a training run in it, got another; pass one below outputs/, or let training finish"
+            f"a training run in it, got {came}; pass one below outputs/, or let training finish"
         )
     return scene_of_run(run, analysis=analysis, domain=domain, title=title)
 

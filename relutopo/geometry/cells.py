@@ -197,5 +197,6 @@ def _no_complex(came: Any, name: str = "complex_", expected: str = "a CellComple
     remedy = "take it from relutopo.decompose(model, domain)"
     has_one = hasattr(type(came), "complex") or "complex" in getattr(came, "__dict__", ())
     if has_one and not isinstance(came, type):  # a graph, a partition
-        remedy = "pass its `complex`"
+        is_method = callable(getattr(type(came), "complex", None))  # that of a tracker
+        remedy = "pass its `complex(step)`" if is_method else "pass its `complex`"
     return InputError(f"`{name}` must be {expected}, got {kind_of(came)}; {remedy}")

@@ -151,6 +151,8 @@ def _pattern_by_layer(complex_: Cells, region: int) -> tuple[tuple[bool, ...], .
 def region_of(complex_: Cells, region: int) -> Region:
     """Return a region with all that is known of it; see `CellComplex.region`."""
     remedy = "look at n_regions; `locate` is negative for points in no region"
+    if np.size(region) == complex_.dim and np.ndim(region) == 1:
+        remedy = "of a point it is `locate(point)`"
     index = check_integer("region", region, 0, complex_.n_regions - 1, remedy=remedy)
     bits = complex_.patterns[index]
     network = complex_.network

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from relutopo.arrays import as_array, as_labels, as_points
-from relutopo.checks import check_integer, check_number, check_seed
+from relutopo.arrays import as_array, as_labels, as_points, points_of
+from relutopo.checks import check_integer, check_number, check_seed, kind_of
 from relutopo.errors import InputError
 from relutopo.optional import require
 from relutopo.reports.shown import Shown
@@ -100,8 +100,18 @@ class Dataset(Shown):
         ) -> None: ...
 
     def __post_init__(self) -> None:
+        if not isinstance(self.name, str):
+            raise InputError(
+                f"`name` must be a word for where the data come from, got {kind_of(self.name)}; "
+                "pass Dataset(name, points, targets)"
+            )
         names = self.features if self.features is not None else _names_of_columns(self.points)
-        points = as_array(self.points)
+        points = as_array(self.points, name="points")
+        if points.ndim != 2 and points_of(self.points) is None:
+            remedy = "one row for each point"
+            if points.ndim > 2:
+                remedy = "points.reshape(len(points), -1)"
+            raise InputError(f"`points` must have shape (n, d), got {points.shape}; pass {remedy}")
         dim = points.shape[-1] if points.ndim == 2 else 1
         if names is not None and len(names) != dim:
             raise InputError(
@@ -112,7 +122,8 @@ class Dataset(Shown):
         nothing = np.empty((0, dim))
         for name, default in (("points", None), ("held_out_points", nothing)):
             given = getattr(self, name)
-            is_default = default is not None and (given is None or not as_array(given).size)
+            is_missing = given is None or not as_array(given, name=name).size
+            is_default = default is not None and is_missing
             self._set(name, as_points(nothing if is_default else given, dim, name))
         labels = [
             _column(name, getattr(self, name), len(points))
@@ -133,6 +144,12 @@ class Dataset(Shown):
 
     def _as_numbers(self, *targets: NDArray[Any]) -> list[NDArray[Any]]:
         """Find the classes of targets, and return the numbers that stand for the targets."""
+        words = [target.dtype.kind not in "biuf" for target in targets]
+        if len(targets[1]) and words[0] != words[1]:
+            raise InputError(
+                "`held_out_targets` must be of the kind of `targets`, got words for one and "
+                "numbers for the other; encode both alike"
+            )
         both = np.concatenate(targets) if len(targets[1]) else targets[0]
         found = as_labels(both, "targets")
         if not found.are_whole:
@@ -233,7 +250,7 @@ def _names_of_columns(points: Any) -> list[str] | None:
 
 def _column(name: str, values: Any, n_points: int) -> NDArray[Any]:
     """Return targets as an array of shape (n,), or raise an error that says what is wrong."""
-    array = as_array(np.empty(0) if values is None else values)
+    array = as_array(np.empty(0) if values is None else values, name=name)
     if array.shape == (n_points, 1):
         array = array[:, 0]
     if array.shape != (n_points,):

@@ -6,7 +6,7 @@ import logging
 import math
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relutopo.arrays import as_numbers, as_points
-from relutopo.checks import check_flag, check_integers, check_path
+from relutopo.checks import check_flag, check_integers, check_path, kind_of
 from relutopo.devices.copies import host_array
 from relutopo.errors import InputError
 from relutopo.networks.estimators import is_estimator, network_of_estimator
@@ -238,8 +238,24 @@ def _read_network(
     raise InputError(
         "`model` must be a relutopo Network, a torch.nn.Module, a model of Keras or scikit-learn, "
         "a state dict, the path of a .pt or .onnx file or a pair (weights, biases), got "
-        f"{type(model).__name__}; convert it to one of these"
+        f"{kind_of(model)}; {_way_to_a_model(model, torch)}"
     )
+
+
+def _way_to_a_model(came: Any, torch: Any) -> str:
+    """Return how to get a model from what was given in place of one."""
+    if isinstance(came, type):
+        return f"pass an instance, {came.__name__}(...)"
+    owner = getattr(came, "__self__", None)
+    if torch is not None and isinstance(owner, torch.nn.Module):  # model.forward
+        return "pass the module itself"
+    if torch is not None and isinstance(came, torch.optim.Optimizer):
+        return "pass the module that it trains"
+    if isinstance(came, Iterator):
+        return "pass the module itself, or a list of its weights and biases in turn"
+    if hasattr(came, "network"):
+        return "pass its `network`"
+    return "convert it to one of these"
 
 
 def _refuse_options(

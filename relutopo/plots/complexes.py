@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Unpack, overload
 import numpy as np
 from numpy.typing import ArrayLike
 
-from relutopo.checks import kind_of
+from relutopo.checks import check_flag, kind_of
 from relutopo.errors import InputError
 from relutopo.geometry.cells import Cells
 from relutopo.plots import frames
@@ -131,6 +131,8 @@ def plot_complex(
     drawing.require_drawable(complex_)
     numbers, name = drawing.region_values(complex_, "n_active" if values is None else values)
     x = None if points is None else drawing.points_of(points, complex_)
+    if decision_boundary is not None:
+        check_flag("decision_boundary", decision_boundary)
     with style_unless(ax):
         from matplotlib.ticker import MaxNLocator
 
@@ -253,13 +255,13 @@ def plot_complexes(
     if values is None:
         has_decision = all(complex_.network.n_outputs <= 2 for complex_ in complexes)
         values = "output" if has_decision else "n_active"
-    wanted = [values] * len(complexes) if isinstance(values, str) else list(values)
+    wanted: Any = [values] * len(complexes) if isinstance(values, str) else values
     frames.require_one_each("complexes", complexes, titles=names, values=wanted, axes=axes)
     found = [drawing.region_values(c, v) for c, v in zip(complexes, wanted, strict=True)]
     every = np.concatenate([numbers for numbers, _ in found])
     low, high = np.nanquantile(every, (0.02, 0.98)) if np.isfinite(every).any() else (0.0, 1.0)
     norm = frames.norm_of(np.array([low, high]))
-    with style_unless(axes):
+    with style_unless(None if axes is None else list(axes)):
         # Lines of all layers are seen on pale greys.
         pale = isinstance(values, str) and values == "n_active"
         colours = frames.colour_map(cmap, frames.greys() if pale else "Greys")

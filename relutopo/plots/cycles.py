@@ -123,12 +123,7 @@ def plot_cycles(
     if below is None and ax is None:
         below = chosen[0].complex_
     dim = _dimension(chosen)
-    if dim == 3 and ax is not None and not hasattr(ax, "get_zlim"):
-        raise InputError(
-            "`ax` must have three dimensions, got axes of a plane; make them with "
-            "plt.subplots(subplot_kw={'projection': '3d'})"
-        )
-    with style_unless(ax):
+    with style_unless(ax, dim=dim):
         axes: Any = ax if ax is not None else _own_axes(below, dim)
         if below is not None and dim == 3:
             _fit_space(axes, below, view)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from relutopo.checks import check_flag, check_number, kind_of
 from relutopo.errors import InputError
 from relutopo.plots.style import tick_labels
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.legend import Legend
 
 __all__ = [
+    "check_view",
     "colour_map",
     "enlarge",
     "figure_of",
@@ -40,10 +42,11 @@ def figure_of(ax: Axes) -> Figure:
     return cast("Figure", figure)
 
 
-def put_title(ax: Axes, title: str | None) -> None:
+def put_title(ax: Axes, title: object) -> None:
     """Write a title above axes, in lines that are no longer than the axes are wide."""
     if title is None:
         return
+    title = str(title)  # the number of a step will do
     ax.get_tightbbox()  # now they are where their panel has its place
     text, room = ax.set_title(title), 0.9 * ax.bbox.width  # the layout may yet narrow them
     if text.get_window_extent().width <= room:
@@ -77,6 +80,11 @@ def enlarge(figure: Figure) -> None:
 def require_one_each(what: str, whole: Sized, **others: Sequence[Any] | None) -> None:
     """Refuse sequences that have not one entry for each of the others."""
     for name, entries in others.items():
+        if entries is not None and not isinstance(entries, Sized):
+            raise InputError(
+                f"`{name}` must be a sequence, one for each of the {len(whole)} {what}, got "
+                f"{kind_of(entries)}; pass a list"
+            )
         if entries is not None and len(entries) != len(whole):
             raise InputError(
                 f"`{name}` must have one entry for each of the {len(whole)} {what}, got "
@@ -96,17 +104,26 @@ def norm_of(values: NDArray[np.float64], *, integers: bool = False) -> Normalize
 def colour_map(cmap: str | Colormap | None, default: str | Colormap) -> Colormap:
     """Return a colour map by its name, or as it is."""
     import matplotlib
+    from matplotlib.colors import Colormap
 
     chosen = default if cmap is None else cmap
-    if not isinstance(chosen, str):
+    if isinstance(chosen, Colormap):
         return chosen
-    try:
+    if isinstance(chosen, str) and chosen in matplotlib.colormaps:
         return matplotlib.colormaps[chosen]
-    except KeyError as error:
-        raise InputError(
-            f"`cmap` must be a colour map of matplotlib, got {cmap!r}; pass for example "
-            "'viridis', 'cividis' or 'Greys'"
-        ) from error
+    raise InputError(
+        f"`cmap` must be a colour map of matplotlib, got {kind_of(cmap)}; pass for example "
+        "'viridis', 'cividis' or 'Greys'"
+    )
+
+
+def check_view(view: Any) -> tuple[float, float]:
+    """Return the direction of the viewer, or say what it should be."""
+    remedy = "pass the degrees above the plane and around it, for example (30, -60)"
+    if not isinstance(view, (list, tuple)) or len(view) != 2:
+        raise InputError(f"`view` must be two angles, got {kind_of(view)}; {remedy}")
+    up, around = (check_number("view", angle, remedy=remedy) for angle in view)
+    return up, around
 
 
 def greys() -> Colormap:
@@ -163,6 +180,8 @@ def furnish(
     colorbar : bool
         Whether to draw colour bars.
     """
+    check_flag("colorbar", colorbar)
+    _check_legend(legend)
     figure: Any = axes[0].figure
     entries = legend_entries(axes) if legend else {}
     shown = bars if colorbar else []
@@ -190,6 +209,18 @@ def furnish(
             place = panels[0].legend
     if place is not None:
         _strengthen(place)
+
+
+def _check_legend(legend: object) -> None:
+    from matplotlib.legend import Legend
+
+    if not isinstance(legend, str):
+        check_flag("legend", legend, remedy="or pass a place of matplotlib's, such as 'upper left'")
+    elif legend not in Legend.codes:
+        raise InputError(
+            f"`legend` must be True, False or one of {', '.join(Legend.codes)}, got {legend!r}; "
+            "choose one of these"
+        )
 
 
 def legend_below(figure: Figure, entries: dict[str, Artist]) -> Legend:

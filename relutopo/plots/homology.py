@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from relutopo.checks import check_choice
+from relutopo.checks import check_choice, check_integer, check_integers, check_number
 from relutopo.errors import InputError
 from relutopo.homology.diagram import Diagram, Scale
 from relutopo.plots import frames
@@ -136,6 +136,10 @@ def plot_persistence_diagram(
     classes = _classes(diagrams, degrees, over)
     low, high = _ends(classes)
     infinity = high + 0.08 * (high - low)
+    if point_size is not None:
+        point_size = check_number(
+            "point_size", point_size, above=0, remedy="pass an area in square points"
+        )
     with style_unless(ax):
         axes = new_figure(*own_size(4.2, 4.3)).add_subplot() if ax is None else ax
         for one in classes:
@@ -282,12 +286,18 @@ def _classes(
     check_choice("over", over, _SCALES, remedy="the default is 'value'")
     found = _named(diagrams)
     dim = max(diagram.dim for diagram in found.values())
-    wanted = range(dim + 1) if degrees is None else degrees
+    wanted = (
+        range(dim + 1)
+        if degrees is None
+        else check_integers("degrees", degrees, remedy="pass for example [0, 1]")
+    )
+    for k in wanted:
+        check_integer("degrees", k, 0, dim, remedy="the complex has no larger cells")
     classes = [
         _Classes(name, i, k, diagram, over)
         for i, (name, diagram) in enumerate(found.items())
         for k in wanted
-        if degrees is not None or k <= diagram.dim
+        if k <= diagram.dim
     ]
     return [one for one in classes if one.n or degrees is not None]
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relutopo.arrays import Labels, as_array, as_labels, as_numbers, as_points
+from relutopo.checks import check_number
 from relutopo.errors import InputError
 from relutopo.geometry.cells import Cells, check_cells
 from relutopo.geometry.polygons import edge_vertices, polygons, zero_segments
@@ -444,7 +445,9 @@ def class_look(k: int) -> tuple[str, str]:
 
 
 def _look_of_points(ax: Axes, n: int, size: float | None) -> dict[str, Any]:
-    if size is None:
+    if size is not None:
+        size = check_number("point_size", size, above=0, remedy="pass an area in square points")
+    else:
         inches = ax.bbox.width / ax.figure.dpi
         size = float(np.clip(4000 / max(n, 1), 12, 36) * np.clip(inches / 3.5, 0.75, 1.0))
     return {

@@ -15,6 +15,8 @@ from typing import Any
 from matplotlib.backend_bases import RendererBase
 from matplotlib.figure import Figure
 
+from relutopo.errors import InputError
+
 __all__ = ["NotebookFigure"]
 
 _DPI = 110
@@ -71,9 +73,21 @@ class NotebookFigure(Figure):
         ----------
         warn : bool
             See `matplotlib.figure.Figure.show`.
+
+        Raises
+        ------
+        InputError
+            If there is neither a notebook nor a window.
         """
         ipython: Any = sys.modules.get("IPython")
         if ipython is not None and ipython.get_ipython() is not None:
             ipython.display.display(self)
-        else:
+            return
+        try:
             super().show(warn)
+        except AttributeError as error:  # no window belongs to the figure
+            raise InputError(
+                "a figure must be shown by a notebook, or have axes of yours, got a script without "
+                "them; write it by relutopo.plots.save_figure(figure, 'figure.png'), or for a "
+                "window make `figure, ax = plt.subplots()`, draw with `ax=ax` and call plt.show()"
+            ) from error

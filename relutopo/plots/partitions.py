@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relutopo.arrays import as_array, as_labels
-from relutopo.checks import check_kind
+from relutopo.checks import check_flag, check_kind
 from relutopo.errors import InputError
 from relutopo.geometry.cells import Cells
 from relutopo.plots import frames
@@ -147,6 +147,7 @@ def plot_partition(
         title = f"{title}\n{partition.uniqueness}" if title else partition.uniqueness
     if decision_boundary is None:
         decision_boundary = _decides(complex_, labels)
+    check_flag("decision_boundary", decision_boundary)
     x = None if points is None else drawing.points_of(points, complex_)
     with style_unless(ax):
         axes = drawing.axes_for(ax, complex_)

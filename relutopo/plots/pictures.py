@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from relutopo.checks import check_flag
 from relutopo.errors import InputError
 from relutopo.geometry.cells import Cells
 from relutopo.geometry.slices import AffineSlice
@@ -43,6 +44,8 @@ def draw_pictures(
     InputError
         If `wanted` is true, and the complex is not a slice of a space of images.
     """
+    if wanted is not None:
+        check_flag("pictures", wanted)
     domain = complex_.domain
     shape = domain.input_shape if isinstance(domain, AffineSlice) else ()
     image = image_shape(shape)

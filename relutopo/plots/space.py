@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from relutopo.checks import check_integer
+from relutopo.checks import check_flag, check_integer
 from relutopo.errors import InputError
 from relutopo.geometry.cells import Cells, check_cells
 from relutopo.geometry.polygons import edge_vertices, polygons
@@ -280,12 +280,9 @@ def _draw(
     title: str | None,
     view: tuple[float, float],
 ) -> Figure | Axes:
-    if ax is not None and not hasattr(ax, "get_zlim"):
-        raise InputError(
-            "`ax` must have three dimensions, got axes of a plane; make them with "
-            "plt.subplots(subplot_kw={'projection': '3d'})"
-        )
-    with style_unless(ax):
+    view = frames.check_view(view)
+    check_flag("colorbar", colorbar)
+    with style_unless(ax, dim=3):
         from matplotlib.cm import ScalarMappable
         from matplotlib.ticker import MaxNLocator
 

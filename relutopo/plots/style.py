@@ -18,6 +18,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
+from relutopo.checks import kind_of
+from relutopo.errors import InputError
 from relutopo.optional import require
 from relutopo.system.settings_of_the_process import Borrowed
 
@@ -88,9 +92,50 @@ def names_of_elements() -> Iterator[None]:
         yield
 
 
-def style_unless(ax: object) -> AbstractContextManager[None]:
-    """Apply the common style, unless there are axes of the reader to draw on."""
-    return style() if ax is None else nullcontext()
+def style_unless(ax: object, dim: int = 2) -> AbstractContextManager[None]:
+    """Apply the common style, unless there are axes of the reader to draw on.
+
+    Parameters
+    ----------
+    ax : Axes, sequence of Axes or None
+        What the reader gave as `ax`, or as `axes`.
+    dim : int
+        3 if they must have three dimensions, otherwise they must be those of a plane.
+
+    Raises
+    ------
+    InputError
+        If they are none, or of another projection.
+    """
+    if ax is None:
+        return style()
+    several = isinstance(ax, (list, tuple))
+    for one in ax if isinstance(ax, (list, tuple)) else (ax,):
+        _require_axes(one, "axes" if several else "ax", dim)
+    return nullcontext()
+
+
+def _require_axes(ax: Any, name: str, dim: int) -> None:
+    from matplotlib.axes import Axes
+
+    if not isinstance(ax, Axes):
+        remedy = "pass one made by plt.subplots()"
+        if hasattr(ax, "add_subplot"):
+            remedy = "pass its `add_subplot()`"
+        elif isinstance(ax, np.ndarray):
+            remedy = "choose one of them, for example axes.flat[0]"
+        raise InputError(f"`{name}` must be axes of matplotlib, got {kind_of(ax)}; {remedy}")
+    kind = "3d" if dim == 3 else "rectilinear"
+    if ax.name == kind:
+        return
+    expected = "of three dimensions" if dim == 3 else "of a plane"
+    came = {"3d": "of three dimensions", "rectilinear": "of a plane"}.get(
+        ax.name, f"of the projection {ax.name!r}"
+    )
+    remedy = "subplot_kw={'projection': '3d'}" if dim == 3 else ""
+    raise InputError(
+        f"`{name}` must be axes {expected}, got axes {came}; make them with plt.subplots({remedy})"
+    )
 
 
 def _in_place_of_defaults(wanted: Mapping[str, Any]) -> Callable[[], object]:

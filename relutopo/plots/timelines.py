@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 import numpy as np
@@ -272,9 +273,13 @@ def _chosen(
         wanted = [_panel([entry] if isinstance(entry, str) else entry) for entry in entries]
         unknown = sorted({name for _, curves in wanted for name in curves} - {*table.columns})
         if unknown or not wanted:
+            names = [str(name) for name in table.columns]
+            close = [get_close_matches(name, names, 1) for name in map(str, unknown)]
+            meant = ", ".join(one for found in close for one in found)
+            remedy = f"did you mean {meant}?" if meant else f"choose from {', '.join(names)}"
             raise InputError(
-                f"`columns` must name columns of the table, {', '.join(map(str, table.columns))}, "
-                f"got {', '.join(unknown) or 'none'}; choose from these"
+                f"`columns` must name columns of the table, got "
+                f"{', '.join(map(str, unknown)) or 'none'}; {remedy}"
             )
     shown = [
         (name, known)

@@ -32,6 +32,7 @@ from relutopo.geometry.location import KnownRegions
 from relutopo.geometry.patterns import pack_patterns
 from relutopo.geometry.slices import network_on
 from relutopo.interfaces import Progress
+from relutopo.interfaces.progress import check_progress
 from relutopo.networks.network import Network
 from relutopo.reports.shown import Shown
 from relutopo.spectral.dual_graph import DualGraph
@@ -284,6 +285,7 @@ def search_regions(
         max_bytes = check_integer("max_bytes", max_bytes, 1, remedy="leave it out")
     n_processes = check_integer("n_processes", n_processes, 1, remedy="leave it out")
     seed = check_seed(seed)
+    check_progress(progress)
     if order == "random_walk" and max_regions is None and max_seconds is None:
         raise InputError(
             "a random walk never ends by itself; pass max_regions=1000 or max_seconds=60"

@@ -11,7 +11,7 @@ from typing import Any
 
 from relutopo import registry
 from relutopo.analyses.checkpoints import CheckpointAnalysis
-from relutopo.checks import check_integer, check_integers
+from relutopo.checks import check_integer, check_integers, kind_of
 from relutopo.errors import InputError
 from relutopo.geometry.slices import AffineSlice
 from relutopo.learning.datasets import Dataset
@@ -114,12 +114,12 @@ def check_parts(dataset: Any, analysis: Any, slice: Any) -> None:
     if not isinstance(dataset, Dataset):
         raise InputError(
             f"`dataset` must be a relutopo.learning.datasets.Dataset, got "
-            f"{type(dataset).__name__}; pass Dataset(name, points, targets), with held-out points "
+            f"{kind_of(dataset)}; pass Dataset(name, points, targets), with held-out points "
             "and targets if there are any"
         )
     if not isinstance(analysis, CheckpointAnalysis):
         raise InputError(
-            f"`analysis` must be a CheckpointAnalysis, got {type(analysis).__name__}; pass "
+            f"`analysis` must be a CheckpointAnalysis, got {kind_of(analysis)}; pass "
             "relutopo.Partition(...), for example"
         )
     if slice is not None and not isinstance(slice, AffineSlice):

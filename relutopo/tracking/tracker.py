@@ -37,7 +37,7 @@ from typing import TYPE_CHECKING, Any
 from relutopo.analyses.base import Row, described
 from relutopo.analyses.checkpoints import CheckpointAnalysis
 from relutopo.analyses.partition import Partition
-from relutopo.checks import check_flag
+from relutopo.checks import check_flag, check_path
 from relutopo.complex import CellComplex
 from relutopo.errors import InputError, RelutopoError
 from relutopo.estimation.estimate import costs_if_many
@@ -162,6 +162,10 @@ class Tracker(Shown):
     ) -> None:
         analysis = Partition() if analysis is None else analysis
         check_parts(dataset, analysis, slice)
+        check_path(directory, "signatures", "directory")
+        if tensorboard is not None:
+            check_path(tensorboard, "runs/mine", "tensorboard")
+        replace(analysis, signatures=signatures)  # refuses what is no sequence
         self._is_bounded = analysis.max_cells is not None or analysis.max_bytes is not None
         analysis = replace(
             analysis,

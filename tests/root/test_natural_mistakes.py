@@ -158,6 +158,148 @@ SENTENCES: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: rt.plots.plot_timeline("results"),  # type: ignore[call-overload]
         "`table` must be a DataFrame, got 'results'; pass the table of an analysis",
     ),
+    "a class for a model": (
+        lambda: rt.decompose(torch.nn.Flatten, BOX),
+        r"got the class Flatten; pass an instance, Flatten\(...\)",
+    ),
+    "a method of a model": (
+        lambda: rt.decompose(torch.nn.Linear(2, 1).forward, BOX),
+        "got method; pass the module itself",
+    ),
+    "parameters of a model": (
+        lambda: rt.decompose(torch.nn.Linear(2, 1).parameters(), BOX),
+        "got generator; pass the module itself, or a list of its weights and biases in turn",
+    ),
+    "an optimiser": (
+        lambda: rt.decompose(torch.optim.SGD(torch.nn.Linear(2, 1).parameters()), BOX),
+        "got SGD; pass the module that it trains",
+    ),
+    "a graph for a model": (lambda: rt.decompose(COMPLEX, BOX), "pass its `network`"),
+    "labels for a margin": (
+        lambda: rt.Box.around(X, np.zeros(200)),  # type: ignore[arg-type]
+        r"`margin` must be a finite number, got ndarray of shape \(200,\); 0.25 is usual",
+    ),
+    "a point for a region": (
+        lambda: COMPLEX.region(X[0]),  # type: ignore[arg-type]
+        r"`region` must be an integer .*; of a point it is `locate\(point\)`",
+    ),
+    "a tensor for a region": (
+        lambda: COMPLEX.region(torch.tensor(3)),  # type: ignore[arg-type]
+        r"got tensor\(3\); pass its `item\(\)`",
+    ),
+    "a column for a table": (
+        lambda: rt.columns("n_switching"),
+        r"it is a column: relutopo.columns\('[a-z_]+'\)\['n_switching'\] is what it means",
+    ),
+    "a misspelt table": (lambda: rt.columns("n_region"), r"did you mean n_regions\?"),
+    "an analysis for a table": (
+        lambda: rt.columns(rt.Partition()),
+        "got Partition; pass the table itself or the name of its kind",
+    ),
+    "a misspelt column": (
+        lambda: rt.plots.plot_timeline(pd.DataFrame({"step": [0], "n_edges": [1]}), ["n_edge"]),
+        r"got n_edge; did you mean n_edges\?",
+    ),
+    "several axes for one": (
+        lambda: rt.plots.plot_complex(COMPLEX, ax=Figure().subplots(1, 2)),
+        r"`ax` must be axes of matplotlib, got ndarray; choose one of them, .* axes.flat\[0\]",
+    ),
+    "a figure for axes": (
+        lambda: rt.plots.plot_barcode(DIAGRAM, ax=Figure()),  # type: ignore[call-overload]
+        r"`ax` must be axes of matplotlib, got Figure; pass its `add_subplot\(\)`",
+    ),
+    "axes of space": (
+        lambda: rt.plots.plot_complex(COMPLEX, ax=Figure().add_subplot(projection="3d")),
+        r"axes of a plane, got axes of three dimensions; make them with plt.subplots\(\)",
+    ),
+    "round axes": (
+        lambda: rt.plots.plot_partition(PART, ax=Figure().add_subplot(projection="polar")),
+        "axes of a plane, got axes of the projection 'polar'",
+    ),
+    "axes of the plane": (
+        lambda: rt.plots.plot_space(SPACE, ax=Figure().subplots()),
+        "axes of three dimensions, got axes of a plane; make them with .*'projection': '3d'",
+    ),
+    "one of several axes": (
+        lambda: rt.plots.plot_complexes([COMPLEX], axes=Figure().subplots()),  # type: ignore[call-overload]
+        "`axes` must be a sequence, one for each of the 1 complexes, got Axes; pass a list",
+    ),
+    "a place that is none": (
+        lambda: rt.plots.plot_complex(COMPLEX, X, Y, legend="top"),
+        "`legend` must be True, False or one of best, .* got 'top'; choose one of these",
+    ),
+    "a place for the bar": (
+        lambda: rt.plots.plot_complex(COMPLEX, colorbar="left"),  # type: ignore[call-overload]
+        "`colorbar` must be True or False, got 'left'",
+    ),
+    "a number for a colour map": (
+        lambda: rt.plots.plot_complex(COMPLEX, cmap=3),  # type: ignore[call-overload]
+        "`cmap` must be a colour map of matplotlib, got 3; pass for example 'viridis'",
+    ),
+    "one angle": (
+        lambda: rt.plots.plot_function(COMPLEX, view=30),  # type: ignore[call-overload]
+        "`view` must be two angles, got 30; pass the degrees above the plane and around it",
+    ),
+    "one number for values": (
+        lambda: rt.plots.plot_complexes([COMPLEX], values=3),  # type: ignore[call-overload]
+        "`values` must be a sequence, one for each of the 1 complexes, got 3; pass a list",
+    ),
+    "a word for a flag": (
+        lambda: rt.plots.plot_complex(COMPLEX, decision_boundary="green"),  # type: ignore[call-overload]
+        "`decision_boundary` must be True or False, got 'green'",
+    ),
+    "a wish for progress": (
+        lambda: rt.decompose(NET, BOX, progress=True),  # type: ignore[arg-type]
+        "`progress` must be a function .*, got True; pass for example lambda done, total",
+    ),
+    "a wish for progress of a search": (
+        lambda: rt.search_regions(NET, BOX, progress=True),  # type: ignore[arg-type]
+        "`progress` must be a function .*, got True; pass for example lambda done, total",
+    ),
+    "a word for the size of classes": (
+        lambda: rt.plots.plot_persistence_diagram(DIAGRAM, point_size="big"),  # type: ignore[call-overload]
+        "`point_size` must be a positive finite number, got 'big'",
+    ),
+    "a negative size": (
+        lambda: rt.plots.plot_complex(COMPLEX, X, point_size=-1),
+        "`point_size` must be a positive finite number, got -1",
+    ),
+    "one degree": (
+        lambda: rt.plots.plot_barcode(DIAGRAM, degrees=1),  # type: ignore[call-overload]
+        r"`degrees` must be a sequence of integers from 0, got 1; pass for example \[0, 1\]",
+    ),
+    "a degree too high": (
+        lambda: rt.plots.plot_persistence_diagram(DIAGRAM, degrees=[5]),
+        "`degrees` must be an integer from 0 to 2, got 5; the complex has no larger cells",
+    ),
+    "a figure shown by a script": (
+        lambda: rt.plots.plot_complex(COMPLEX).show(),
+        r"write it by relutopo.plots.save_figure\(figure, 'figure.png'\)",
+    ),
+    "points for a name": (
+        lambda: rt.Dataset(X, Y, None),  # type: ignore[arg-type]
+        r"`name` must be a word .* got ndarray; pass Dataset\(name, points, targets\)",
+    ),
+    "labels before points": (
+        lambda: rt.Dataset("data", Y, X),
+        r"`points` must have shape \(n, d\), got \(20,\); pass one row for each point",
+    ),
+    "images for a data set": (
+        lambda: rt.Dataset("data", np.zeros((20, 1, 4, 4)), Y),
+        r"got \(20, 1, 4, 4\); pass points.reshape\(len\(points\), -1\)",
+    ),
+    "a pair held out": (
+        lambda: rt.Dataset("data", X, Y, (X, Y)),
+        "`held_out_points` must be an array, got tuple",
+    ),
+    "other labels held out": (
+        lambda: rt.Dataset("data", X, Y, X, np.where(Y, "cat", "dog")),
+        "got words for one and numbers for the other; encode both alike",
+    ),
+    "a word for signatures": (
+        lambda: rt.Partition(signatures="n_regions"),
+        "`signatures` must be a sequence of them, got 'n_regions'; pass a list",
+    ),
 }
 
 
@@ -318,3 +460,9 @@ def test_anything_in_place_of_an_argument(
             with suppress(RelutopoError):
                 call(*wrong)
     plt.close("all")
+
+
+def test_a_step_is_a_title() -> None:
+    ax = Figure().subplots()
+    rt.plots.plot_complex(COMPLEX, ax=ax, title=100)  # type: ignore[call-overload]
+    assert ax.get_title() == "100"

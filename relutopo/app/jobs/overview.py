@@ -25,9 +25,10 @@ def show_folder(directory: Path) -> None:
     """
     is_job, is_sweep = (directory / "job.json").is_file(), (directory / "jobs").is_dir()
     if not (is_job or is_sweep):
+        came = "another folder" if directory.is_dir() else "no folder"
         raise InputError(
             f"{str(directory)!r} must be the folder of a run or a sweep, with job.json or jobs/ in "
-            "it, got another; pass one below outputs/ or multirun/"
+            f"it, got {came}; pass one below outputs/ or multirun/"
         )
     summary = directory / "summary.txt"
     job = JobFolder(directory)
