@@ -44,6 +44,11 @@ def refuse_hostile_configs(arguments: Sequence[str]) -> None:
     """
     for argument in arguments:
         if argument.startswith("--e"):  # Hydra takes beginnings of its options as well
+            if argument.partition("=")[0] == "--experiment":
+                raise InputError(
+                    "'--experiment' makes Hydra execute what a file of an earlier run holds; write "
+                    "experiment=<name>, without dashes"
+                )
             raise InputError(
                 f"{argument.partition('=')[0]!r} makes Hydra execute what a file of an earlier run "
                 "holds; give the command of that run again, it goes on from there"

@@ -288,6 +288,11 @@ def _not_understood(error: OverrideParseException) -> str:
     if "=" not in error.override and not error.override.startswith("~"):
         close = difflib.get_close_matches(error.override, ["summarize", "show", "plugins"], n=1)
         guess = f"; did you mean relutopo {close[0]}, as the first word?" if close else ""
+        experiments = Path(str(resources.files("relutopo.conf"))).glob("experiment/*.yaml")
+        is_experiment = error.override in {path.stem for path in experiments}
+        groups = ["experiment"] if is_experiment else _groups_of(error.override)
+        if groups:
+            guess = f"; did you mean {groups[0]}={error.override}?"
         return (
             f"{error.override!r} must be key=value{guess}; `relutopo --help` shows all keys and "
             "choices"

@@ -142,6 +142,12 @@ def _table(path: str) -> Dataset:
     rows = lines[1:] if has_heading else lines
     if not rows:
         raise InputError(f"{path!r} must have a line for each point, got a heading only; add them")
+    if has_heading and not heading[0].strip() and target != 0:
+        # The numbers of the rows, as pandas writes them, are no coordinate.
+        raise InputError(
+            f"{path!r} must have a heading over each column, got none over the first; name it, or "
+            "leave the numbers of the rows out, in pandas by to_csv(path, index=False)"
+        )
     points = np.empty((len(rows), len(columns)))
     for row, (number, cells) in enumerate(rows):
         for axis, k in enumerate(columns):

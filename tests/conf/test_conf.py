@@ -283,6 +283,7 @@ def refusal(*overrides: str) -> str:
             "'summarise' must be key=value; did you mean relutopo summarize, as the first word?",
         ),
         ("help", "'help' must be key=value; `relutopo --help` shows all keys"),
+        ("three_rings", "'three_rings' must be key=value; did you mean experiment=three_rings?"),
     ],
 )
 def test_what_cannot_be_is_refused_with_what_can(override: str, message: str) -> None:

@@ -224,6 +224,7 @@ def test_a_table_may_have_numbers_only(tmp_path: Path) -> None:
         ("a,b,y\n1,2,0\n1,2\n", "got 2 entries in line 3 and 3 in line 1"),
         ("1\n2\n", "a point and its target in each line, got 1 entries in line 1"),
         ("a,label,y\n1,2,0\n", "must have one column of targets, got label, y"),
+        (",a,y\n0,1.5,0\n1,2.5,1\n", r"none over the first; .* to_csv\(path, index=False\)"),
     ],
 )
 def test_what_is_wrong_in_a_table_is_told_by_line(text: str, message: str, tmp_path: Path) -> None:

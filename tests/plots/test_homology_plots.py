@@ -127,7 +127,7 @@ def test_what_is_no_diagram_is_refused(diagrams: list[rt.Diagram]) -> None:
             plot({})
     with pytest.raises(InputError, match="`over` must be one of value, index"):
         plots[1](diagrams[0], over="time")
-    with pytest.raises(InputError, match="`dim` must be"):
+    with pytest.raises(InputError, match="`degrees` must be"):
         plot_barcode(diagrams[0], degrees=[7])
 
 

@@ -296,6 +296,22 @@ SENTENCES: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: rt.Dataset("data", X, Y, X, np.where(Y, "cat", "dog")),
         "got words for one and numbers for the other; encode both alike",
     ),
+    "no folder": (
+        lambda: rt.Tracker(None, rt.two_moons(20)),  # type: ignore[arg-type]
+        "`directory` must be a path, got None; pass for example 'signatures'",
+    ),
+    "a wish for curves": (
+        lambda: rt.Tracker("folder", rt.two_moons(20), tensorboard=True),  # type: ignore[arg-type]
+        "`tensorboard` must be a path, got True; pass for example 'runs/mine'",
+    ),
+    "a word for a tracker's signatures": (
+        lambda: rt.Tracker("folder", rt.two_moons(20), signatures="n_regions"),
+        "`signatures` must be a sequence of them, got 'n_regions'; pass a list",
+    ),
+    "no folder to explore": (
+        lambda: rt.explore("missing", "page.html"),
+        "'missing' must be the folder of a run, .* got no folder; pass one below outputs/",
+    ),
     "a word for signatures": (
         lambda: rt.Partition(signatures="n_regions"),
         "`signatures` must be a sequence of them, got 'n_regions'; pass a list",

@@ -275,6 +275,8 @@ def test_configurations_of_our_own() -> None:
         check_config_file(path)
     with pytest.raises(InputError, match="makes Hydra execute"):
         refuse_hostile_configs(["--experimental-rerun=config.pickle"])
+    with pytest.raises(InputError, match="write experiment=<name>, without dashes"):
+        refuse_hostile_configs(["--experiment=two_moons"])
 
 
 def test_the_command_says_it_in_one_line(
