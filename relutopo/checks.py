@@ -396,7 +396,8 @@ def _meant(value: object, in_range: Callable[[float], bool]) -> str | None:
     """Return the remedy for a number that is right except for its type; None for other values."""
     if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):  # of NumPy or torch
         inner = value.item()
-        is_meant = not isinstance(inner, bool) and isinstance(inner, Real) and in_range(inner)
+        is_meant = isinstance(inner, int | float) and not isinstance(inner, bool)
+        is_meant = is_meant and in_range(inner)
         return "pass its `item()`" if is_meant else None
     try:
         number = float(value) if isinstance(value, str | float) else nan

@@ -117,7 +117,8 @@ def _precondition(
     """Apply an approximation of W_V^{1/2} L⁺ W_V^{1/2}, but for a part along the kernel."""
     # What is orthogonal to the kernel here has the sum 0 there, as the cycle expects.
     project_out(problem.kernel, residual[None])
-    return problem.roots * hierarchy.cycle(problem.roots * residual)
+    step: NDArray[np.float64] = problem.roots * hierarchy.cycle(problem.roots * residual)
+    return step
 
 
 def _symmetric(matrix: NDArray[np.float64]) -> NDArray[np.float64]:

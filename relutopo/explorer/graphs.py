@@ -131,7 +131,8 @@ def _switching(patterns: NDArray[np.bool_], edges: NDArray[Any]) -> NDArray[np.i
     """Return the first neuron that switches on each edge."""
     if not len(edges):  # as of a network without hidden neurons, of which none is the first
         return np.zeros(0, dtype=np.int64)
-    return (patterns[edges[:, 0]] != patterns[edges[:, 1]]).argmax(axis=1).astype(np.int64)
+    first: NDArray[np.int64] = (patterns[edges[:, 0]] != patterns[edges[:, 1]]).argmax(axis=1)
+    return first
 
 
 def _octagons(places: NDArray[np.float64], counts: NDArray[np.int64]) -> dict[str, NDArray[Any]]:

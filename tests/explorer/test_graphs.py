@@ -41,7 +41,7 @@ def test_data_that_do_not_fit_are_refused(
 def test_no_data_leave_nodes_where_they_are_without(paths: rt.PathGraph) -> None:
     frames = [scene_of_paths(paths, points=x).frames[0] for x in (None, np.zeros((0, 6)))]
     places = [frame.arrays["vertices"][-paths.graph.n_nodes :] for frame in frames]
-    assert np.array_equal(*places)
+    assert np.array_equal(places[0], places[1])
     (counts,) = (q.values for q in frames[1].quantities if q.name == "n_points")
     assert counts.tolist() == [0] * paths.graph.n_nodes
 

@@ -108,7 +108,7 @@ def test_cycles_in_space() -> None:
     assert len(faces.get_paths()) == len(surface.cells)
     assert ax.get_title() == "three"
     flat = plt.figure().add_subplot()
-    with pytest.raises(InputError, match="`ax` must have three dimensions"):
+    with pytest.raises(InputError, match="`ax` must be axes of three dimensions"):
         plot_cycles(surface, ax=flat)
     plt.close("all")
 

@@ -196,7 +196,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: rt.decompose(perceptron(1, 2, 1), X[:, 0]),
         r"at least two points of shape \(n, d\), got an array of shape \(60,\)",
     ),
-    "a function": (lambda: rt.decompose(NET.forward, BOX), "got method; convert it"),
+    "a function": (lambda: rt.decompose(NET.forward, BOX), "got method; pass the module"),
 }  # fmt: skip
 
 

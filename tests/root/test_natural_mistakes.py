@@ -180,7 +180,7 @@ SENTENCES: dict[str, tuple[Callable[[], Any], str]] = {
         r"`margin` must be a finite number, got ndarray of shape \(200,\); 0.25 is usual",
     ),
     "a point for a region": (
-        lambda: COMPLEX.region(X[0]),  # type: ignore[arg-type]
+        lambda: COMPLEX.region(X[0]),
         r"`region` must be an integer .*; of a point it is `locate\(point\)`",
     ),
     "a tensor for a region": (

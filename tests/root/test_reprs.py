@@ -12,6 +12,7 @@ import pytest
 
 import relutopo as rt
 from relutopo.analyses.partition import Partition
+from relutopo.errors import InputError
 from relutopo.learning.datasets import Dataset, two_moons
 from relutopo.learning.runs import Checkpoint, History
 from relutopo.plots.notebook import NotebookFigure
@@ -177,5 +178,5 @@ def test_figures_show_themselves_in_notebooks() -> None:
     png = figure._repr_png_()
     assert png.startswith(b"\x89PNG")
     assert pickle.loads(pickle.dumps(figure))._repr_png_().startswith(b"\x89PNG")
-    with pytest.raises(AttributeError, match="pyplot"):  # of matplotlib: here is no notebook
+    with pytest.raises(InputError, match="a notebook"):
         figure.show()

@@ -283,10 +283,10 @@ def test_what_is_known_is_drawn(tmp_path: Path) -> None:
     edges = figure.axes[0].get_lines()[0]
     assert np.asarray(edges.get_xdata()).tolist() == [0, 5]
     assert np.asarray(edges.get_ydata()).tolist() == [row["n_edges"] for row in tracker.rows]
-    with pytest.raises(
-        InputError, match=r"`columns` must name columns of the table, .* got n_cubes"
-    ):
-        tracker.plot("n_cubes")
+    with pytest.raises(InputError, match="got n_region; did you mean n_regions"):
+        tracker.plot("n_region")
+    with pytest.raises(InputError, match=r"got cubes; choose from .*n_regions"):
+        tracker.plot("cubes")
     with pytest.raises(InputError, match="must be columns of numbers, got enumerator with 'exact'"):
         tracker.plot("enumerator")
     with Tracker(tmp_path / "betti", DATA, Homology(enumerator=EXACT), steps=[0]) as tracker:
