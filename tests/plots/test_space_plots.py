@@ -123,7 +123,7 @@ def test_figures_in_space_stay_within_their_axes(cube: CellComplex) -> None:
     assert ax.get_tightbbox().x1 <= other.bbox.x0
     assert len(figure.axes) == 2
     assert len(ax.child_axes) == 1
-    with pytest.raises(InputError, match="`ax` must be axes of three dimensions, got axes of a plane"):
+    with pytest.raises(InputError, match="`ax` must be axes of three dimensions, got"):
         plot_space(cube, ax=other)
 
 
