@@ -140,12 +140,15 @@ class Note:
 
     Attributes
     ----------
-    kind : {"certified", "uncertified", "partial", "sampled", "not unique", "projected"}
+    kind : str
+        The page's name of it, one of those below; a frame has at most one note of each kind.
     text : str
         A sentence.
     """
 
-    kind: Literal["certified", "uncertified", "partial", "sampled", "not unique", "projected"]
+    kind: Literal[
+        "certified", "uncertified", "partial", "sampled", "not unique", "projected", "data outside"
+    ]
     text: str
 
 

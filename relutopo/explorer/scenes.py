@@ -313,7 +313,7 @@ def _notes_of_outside(found: NDArray[np.int64]) -> tuple[Note, ...]:
         f"{n_outside:,} of {counted(len(found), 'data point')} lie outside of the domain that is "
         "cut, where no region is known. They are in no count."
     )
-    return (Note("partial", text),)
+    return (Note("data outside", text),)
 
 
 def _labels(labels: ArrayLike | None, n: int) -> tuple[dict[str, NDArray[Any]], tuple[str, ...]]:

@@ -90,7 +90,8 @@ def test_a_table_of_columns_becomes_a_mapping() -> None:
 def test_data_outside_of_the_domain_are_told() -> None:
     complex_ = rt.decompose(*CASES["one region"])
     points = np.array([[0.0, 0.0], [1.0, 1.0], [3.0, 0.0], [0.0, -9.0]])
-    (note,) = [note for note in scene_of(complex_, points=points).notes if note.kind == "partial"]
+    certainty, note = scene_of(complex_, points=points).notes
+    assert (certainty.kind, note.kind) == ("certified", "data outside")
     assert note.text.startswith("2 of 4 data points lie outside")
     inside = scene_of(complex_, points=points[:2])
     assert [note.kind for note in inside.notes] == ["certified"]
