@@ -35,8 +35,7 @@ from relutopo.estimation.estimate import warn_of_costs
 from relutopo.geometry.domain import Box, Domain, as_domain
 from relutopo.geometry.polytope import Cone
 from relutopo.geometry.slices import network_on
-from relutopo.interfaces import Enumerator, Progress, checked_cells
-from relutopo.interfaces.progress import check_progress
+from relutopo.interfaces import Enumerator, Progress, check_progress, checked_cells
 from relutopo.networks.network import Network
 from relutopo.networks.reading import as_network
 from relutopo.reports.shown import Shown

@@ -16,7 +16,7 @@ from relutopo.interfaces.eigensolver import (
     refused_record,
 )
 from relutopo.interfaces.enumerator import Enumerator, checked_cells
-from relutopo.interfaces.progress import Progress
+from relutopo.interfaces.progress import Progress, check_progress
 from relutopo.interfaces.reducer import BoundaryMatrix, Reducer, Reduction, checked_reduction
 from relutopo.system.public_names import listing
 
@@ -29,6 +29,7 @@ __all__ = [
     "Progress",
     "Reducer",
     "Reduction",
+    "check_progress",
     "checked_cells",
     "checked_eigenpair",
     "checked_preparation",

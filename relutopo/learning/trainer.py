@@ -27,7 +27,7 @@ from relutopo.checks import (
     check_seed,
 )
 from relutopo.errors import InputError
-from relutopo.interfaces import Progress
+from relutopo.interfaces import Progress, check_progress
 from relutopo.learning.datasets import Dataset
 from relutopo.learning.runs import (
     Checkpoint,
@@ -275,6 +275,7 @@ def train(
         If torch is not installed.
     """
     seed = check_seed(seed)
+    check_progress(progress)
     task = _Task.of(dataset, network, trainer)
     run = TrainingRun(directory)
     run.claim({"network": asdict(network), "trainer": asdict(trainer), "seed": seed}, dataset)

@@ -20,7 +20,7 @@ from relutopo.devices.cuda import cuda_device
 from relutopo.devices.device import Device
 from relutopo.errors import InputError
 from relutopo.geometry.patterns import unpack_patterns
-from relutopo.interfaces import Progress
+from relutopo.interfaces import Progress, check_progress
 from relutopo.networks.network import Network
 from relutopo.networks.perceptron import ReluNetwork
 from relutopo.networks.reading import network_for
@@ -391,6 +391,7 @@ def segments(
         )
     if max_bytes is not None:
         max_bytes = check_integer("max_bytes", max_bytes, 1, remedy="None asks the system")
+    check_progress(progress)
     resources = Resources(device=card_of(device), room=Room(max_bytes), progress=progress)
     if ends is None:
         return follow(network, starts, _as_pairs(pairs, len(starts)), exact, resources)

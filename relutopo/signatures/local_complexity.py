@@ -29,7 +29,7 @@ from relutopo.errors import InputError
 from relutopo.geometry.cells import Cells
 from relutopo.geometry.domain import Box
 from relutopo.geometry.slices import AffineSlice
-from relutopo.interfaces import Enumerator, Progress
+from relutopo.interfaces import Enumerator, Progress, check_progress
 from relutopo.networks.network import Network
 from relutopo.networks.reading import network_for
 from relutopo.optional import require
@@ -208,6 +208,7 @@ def local_complexity(
     n_directions = check_integer("n_directions", n_directions, 1, remedy="25 are usual")
     n_slices = check_integer("n_slices", n_slices, 0, remedy="0 decomposes no planes")
     check_seed(seed)
+    check_progress(progress)
     network, x = network_for(model, points)
     if not len(x):
         raise InputError("`points` must be one or more, got none; pass some")

@@ -31,8 +31,7 @@ from relutopo.geometry.domain import Domain, as_domain
 from relutopo.geometry.location import KnownRegions
 from relutopo.geometry.patterns import pack_patterns
 from relutopo.geometry.slices import network_on
-from relutopo.interfaces import Progress
-from relutopo.interfaces.progress import check_progress
+from relutopo.interfaces import Progress, check_progress
 from relutopo.networks.network import Network
 from relutopo.reports.shown import Shown
 from relutopo.spectral.dual_graph import DualGraph

@@ -109,7 +109,7 @@ def check_parts(dataset: Any, analysis: Any, slice: Any) -> None:
     --------
     >>> check_parts(3, None, None)
     Traceback (most recent call last):
-    relutopo.errors.InputError: `dataset` must be a relutopo.learning.datasets.Dataset, got int; ...
+    relutopo.errors.InputError: `dataset` must be a relutopo.learning.datasets.Dataset, got 3; ...
     """
     if not isinstance(dataset, Dataset):
         raise InputError(

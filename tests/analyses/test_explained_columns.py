@@ -59,7 +59,7 @@ def test_names_of_tables() -> None:
     ("table", "message"),
     [
         ("regions", "`table` must be a DataFrame or one of regions_table, .*got 'regions'"),
-        (3, "`table` must be a DataFrame .*got int"),
+        (3, "`table` must be a DataFrame .*got 3;"),
         (COMPLEX, "`table` must be a DataFrame .*got CellComplex"),
     ],
 )

@@ -137,7 +137,7 @@ def test_shapes_must_fit() -> None:
 
 
 def test_other_objects_are_refused() -> None:
-    with pytest.raises(InputError, match=r"`model` must be a relutopo Network.*got int"):
+    with pytest.raises(InputError, match=r"`model` must be a relutopo Network.*got 3;"):
         as_network(3)
 
 

@@ -252,6 +252,14 @@ SENTENCES: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: rt.decompose(NET, BOX, progress=True),  # type: ignore[arg-type]
         "`progress` must be a function .*, got True; pass for example lambda done, total",
     ),
+    "a wish for progress of segments": (
+        lambda: rt.segments(NET, X[:2], pairs=[(0, 1)], progress=True),  # type: ignore[arg-type]
+        "`progress` must be a function .*, got True; pass for example lambda done, total",
+    ),
+    "a wish for progress of counts": (
+        lambda: rt.local_complexity(NET, X[:2], 0.1, progress=True),  # type: ignore[arg-type]
+        "`progress` must be a function .*, got True; pass for example lambda done, total",
+    ),
     "a wish for progress of a search": (
         lambda: rt.search_regions(NET, BOX, progress=True),  # type: ignore[arg-type]
         "`progress` must be a function .*, got True; pass for example lambda done, total",
