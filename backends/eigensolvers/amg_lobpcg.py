@@ -101,14 +101,10 @@ class AmgLobpcgEigensolver(PencilSolver[Hierarchy]):
             if found is not None:
                 return found
             active = progress.active
+            steps = [_precondition(setup, problem, residual) for residual in residuals[active]]
             # The last step's change of the Ritz vectors is the conjugate direction.
-            n_steps, n_changes = int(active.sum()), int(active.sum()) if len(q) > m else 0
-            basis = np.empty((m + n_steps + n_changes, problem.n))
-            basis[:m] = g
-            for row, residual in zip(basis[m:], residuals[active], strict=False):
-                row[:] = _precondition(setup, problem, residual)
-            if n_changes:
-                np.dot(c[active, m:], q[m:], out=basis[m + n_steps :])
+            changes = c[active, m:] @ q[m:] if len(q) > m else []
+            basis = np.stack([*g, *steps, *changes])
 
 
 def _precondition(
