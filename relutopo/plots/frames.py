@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.legend import Legend
 
 __all__ = [
+    "check_point_size",
     "check_view",
     "colour_map",
     "enlarge",
@@ -124,6 +125,11 @@ def check_view(view: Any) -> tuple[float, float]:
         raise InputError(f"`view` must be two angles, got {kind_of(view)}; {remedy}")
     up, around = (check_number("view", angle, remedy=remedy) for angle in view)
     return up, around
+
+
+def check_point_size(size: float) -> float:
+    """Return the size of points, or say what it should be."""
+    return check_number("point_size", size, above=0, remedy="pass an area in square points")
 
 
 def greys() -> Colormap:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from relutopo.checks import check_choice, check_integer, check_integers, check_number
+from relutopo.checks import check_choice, check_integer, check_integers
 from relutopo.errors import InputError
 from relutopo.homology.diagram import Diagram, Scale
 from relutopo.plots import frames
@@ -137,9 +137,7 @@ def plot_persistence_diagram(
     low, high = _ends(classes)
     infinity = high + 0.08 * (high - low)
     if point_size is not None:
-        point_size = check_number(
-            "point_size", point_size, above=0, remedy="pass an area in square points"
-        )
+        point_size = frames.check_point_size(point_size)
     with style_unless(ax):
         axes = new_figure(*own_size(4.2, 4.3)).add_subplot() if ax is None else ax
         for one in classes:

@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relutopo.arrays import Labels, as_array, as_labels, as_numbers, as_points
-from relutopo.checks import check_number
 from relutopo.errors import InputError
 from relutopo.geometry.cells import Cells, check_cells
 from relutopo.geometry.polygons import edge_vertices, polygons, zero_segments
@@ -24,7 +23,7 @@ from relutopo.geometry.polyhedra import PolyhedralCells
 from relutopo.geometry.slices import AffineSlice
 from relutopo.homology.decision import decision
 from relutopo.networks.network import Network
-from relutopo.plots.frames import colour_map, norm_of
+from relutopo.plots.frames import check_point_size, colour_map, norm_of
 from relutopo.plots.style import GREEN, INK, ORANGE, new_figure, own_size, tick_labels
 from relutopo.spectral.fiedler import FiedlerPartition
 from relutopo.spectral.spectral_partition import SpectralPartition
@@ -446,7 +445,7 @@ def class_look(k: int) -> tuple[str, str]:
 
 def _look_of_points(ax: Axes, n: int, size: float | None) -> dict[str, Any]:
     if size is not None:
-        size = check_number("point_size", size, above=0, remedy="pass an area in square points")
+        size = check_point_size(size)
     else:
         inches = ax.bbox.width / ax.figure.dpi
         size = float(np.clip(4000 / max(n, 1), 12, 36) * np.clip(inches / 3.5, 0.75, 1.0))
