@@ -52,7 +52,7 @@ class Tuning:
     wide_last: int = 192
     of_graph: int = 2048
     siblings: int = 3
-    coarse: float = 2.0**-27
+    coarse: float = 2.0**-31
 
 
 DEFAULT = Tuning()
