@@ -17,7 +17,14 @@ from relutopo.geometry.cells import Cells
 from relutopo.geometry.vertices import exact_vertex
 from relutopo.networks.network import AffineMaps
 
-__all__ = ["WELL_KNOWN", "decision_signs", "exact_values", "output_values", "values_and_signs"]
+__all__ = [
+    "WELL_KNOWN",
+    "decision_signs",
+    "exact_values",
+    "known_better",
+    "output_values",
+    "values_and_signs",
+]
 
 WELL_KNOWN = 2.0**-28
 """How far off the place of a zero on an edge may be, in lengths of the edge, before it is computed
@@ -60,7 +67,7 @@ def decision_signs(complex_: Cells) -> NDArray[np.int8]:
 def values_and_signs(
     complex_: Cells,
 ) -> tuple[NDArray[np.float64], NDArray[np.int8], NDArray[np.float64]]:
-    """Return f at every vertex, computed on one region around it, its exact sign, and error bounds.
+    """Return f at every vertex, its exact sign, and error bounds.
 
     Parameters
     ----------
@@ -79,20 +86,44 @@ def values_and_signs(
     InputError
         If the network has more than two outputs.
     """
-    network, magnitude = complex_.network, complex_.domain.magnitude
+    network = complex_.network
     network.decision_values(complex_.vertices[:0])  # refuses too many outputs
-    f, bounds = np.empty(complex_.n_cells[0]), np.empty(complex_.n_cells[0])
-    for here, maps in _maps_at_vertices(complex_):
-        with np.errstate(over="ignore", invalid="ignore"):  # decided exactly
-            f[here], bounds[here] = _values(
-                maps, complex_.vertices[here], complex_.vertex_errors[here], magnitude
-            )
+    f, bounds = network.bounded_decision(complex_.vertices, complex_.vertex_errors)
+    is_open = ~((np.abs(f) > bounds) & np.isfinite(f))
+    if is_open.any():
+        known_better(complex_, f, bounds, np.flatnonzero(is_open))
+        # A bound of zero says that f vanishes on the whole region.
+        is_open = ~((np.abs(f) > bounds) & np.isfinite(f)) & (bounds != 0)
     signs: NDArray[np.int8] = np.sign(np.nan_to_num(f)).astype(np.int8)
-    # A bound of zero says that f vanishes on the whole region.
-    uncertain = np.flatnonzero(~((np.abs(f) > bounds) & np.isfinite(f)) & (bounds != 0))
+    uncertain = np.flatnonzero(is_open)
     if uncertain.size:
         signs[uncertain] = [sign(value) for _, value in exact_values(complex_, uncertain)]
     return f, signs, bounds
+
+
+def known_better(
+    complex_: Cells,
+    f: NDArray[np.float64],
+    bounds: NDArray[np.float64],
+    vertices: NDArray[np.int64],
+) -> None:
+    """Compute f at some vertices by the maps of regions around them, with smaller bounds.
+
+    Parameters
+    ----------
+    complex_ : Cells
+    f, bounds : (n_0,) ndarrays
+        From `values_and_signs`; the entries of the vertices are replaced.
+    vertices : (n,) ndarray of int64
+    """
+    for here, maps in _maps_at_vertices(complex_, vertices):
+        with np.errstate(over="ignore", invalid="ignore"):  # decided exactly
+            f[here], bounds[here] = _values(
+                maps,
+                complex_.vertices[here],
+                complex_.vertex_errors[here],
+                complex_.domain.magnitude,
+            )
 
 
 def output_values(complex_: Cells) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -119,7 +150,7 @@ def output_values(complex_: Cells) -> tuple[NDArray[np.float64], NDArray[np.floa
     shape = complex_.n_cells[0], complex_.network.n_outputs
     values, bounds = np.zeros(shape), np.full(shape, np.inf)
     try:
-        for here, maps in _maps_at_vertices(complex_):
+        for here, maps in _maps_at_vertices(complex_, np.arange(shape[0])):
             with np.errstate(over="ignore", invalid="ignore"):
                 for i in range(shape[1]):
                     one = AffineMaps(maps.planes[..., i : i + 1], maps.errors[:, i : i + 1])
@@ -132,13 +163,15 @@ def output_values(complex_: Cells) -> tuple[NDArray[np.float64], NDArray[np.floa
     return values, bounds
 
 
-def _maps_at_vertices(complex_: Cells) -> Iterator[tuple[slice, AffineMaps]]:
-    """Iterate over the vertices, with the outputs' maps on a region around each."""
+def _maps_at_vertices(
+    complex_: Cells, vertices: NDArray[np.int64]
+) -> Iterator[tuple[NDArray[np.int64], AffineMaps]]:
+    """Iterate over vertices, some at once, with the outputs' maps on a region around each."""
     network, home = complex_.network, _homes(complex_)
     width = max(network.n_neurons + 1, network.n_outputs)
     step = max(1, _NUMBERS_AT_ONCE // (width * (network.input_dim + 1)))
-    for i in range(0, len(home), step):
-        here = slice(i, i + step)
+    for i in range(0, len(vertices), step):
+        here = vertices[i : i + step]
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is decided exactly
             maps = network.affine_maps(
                 len(network.layer_sizes),

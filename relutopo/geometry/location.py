@@ -68,8 +68,8 @@ class KnownRegions:
         x = as_points(points, self.domain.dim)
         regions = np.full(len(x), OUTSIDE, dtype=np.int64)
         inside = np.flatnonzero(self.domain.contains(x))
-        signs = self.network.signs(x[inside])
-        found = find_patterns(pack_patterns(signs > 0), self.packed_patterns)
+        packed, close, signs = self.network.patterns_at(x[inside])
+        found = find_patterns(packed, self.packed_patterns)
         regions[inside] = np.where(found >= 0, found, NOT_FOUND)
         zero = np.flatnonzero((signs == 0).any(axis=1))
         for first in range(0, len(zero), _POINTS_AT_ONCE):
@@ -77,7 +77,7 @@ class KnownRegions:
             doubtful = (signs[rows] == 0) & ~self._vanish_for_certain(signs[rows] > 0)
             for i in np.flatnonzero(doubtful.any(axis=1)):
                 if not self._vanish(signs[rows[i]] > 0, np.flatnonzero(doubtful[i])):
-                    row = inside[rows[i]]
+                    row = inside[close[rows[i]]]
                     regions[row] = self._region_at_side(homogeneous_points(x[row])[0])
         return regions
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from relutopo.arrays import read_only
+
 __all__ = ["find_patterns", "pack_patterns", "pattern_keys", "unpack_patterns"]
 
 
@@ -63,11 +65,7 @@ def find_patterns(packed: NDArray[np.uint8], among: NDArray[np.uint8]) -> NDArra
     >>> find_patterns(np.array([[1], [2]], dtype=np.uint8), rows).tolist()
     [1, -1]
     """
-    if not len(among):
-        return np.full(len(packed), -1)
-    keys = pattern_keys(among)
-    order = np.argsort(keys)
-    wanted = pattern_keys(packed)
-    place = np.minimum(np.searchsorted(keys, wanted, sorter=order), len(keys) - 1)
-    found = order[place]
-    return np.where(keys[found] == wanted, found, -1)
+    from relutopo.geometry.kernels import find_rows  # loads numba
+
+    found: NDArray[np.int64] = find_rows(packed, read_only(among))
+    return found

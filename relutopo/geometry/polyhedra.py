@@ -19,13 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from relutopo.arrays import Frozen, freeze, frozen
+from relutopo.arrays import Frozen, freeze, frozen, read_only
 from relutopo.checks import check_integer
 from relutopo.geometry.domain import FacetLists
 from relutopo.reports.shown import Shown
 from relutopo.system.memory import Room
 
-__all__ = ["PolyhedralCells"]
+__all__ = ["PolyhedralCells", "for_kernels"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,21 +139,12 @@ class PolyhedralCells(Frozen, Shown):
     @cached_property
     def _corners(self) -> list[tuple[NDArray[np.int32], NDArray[np.int32]]]:
         """For each k the vertices of the k-cells, ascending in a cell: (indptr, vertices)."""
+        from relutopo.geometry.kernels import corners  # loads numba
+
         n = self.n_cells[0]
         levels = [(np.arange(n + 1, dtype=np.int32), np.arange(n, dtype=np.int32))]
-        for k in range(1, self.dim + 1):
-            indptr, facets = self.facets[k - 1]
-            cell = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
-            cell, vertices = _joined(cell, facets, *levels[-1])
-            pairs = cell * n
-            pairs += vertices
-            pairs.sort()  # `numpy.unique` would take ten times as long
-            is_first = np.ones(len(pairs), dtype=bool)
-            np.not_equal(pairs[1:], pairs[:-1], out=is_first[1:])
-            cell, vertices = np.divmod(pairs[is_first], n)
-            counts = np.bincount(cell, minlength=self.n_cells[k])
-            ends = np.concatenate([[0], np.cumsum(counts)])
-            levels.append((ends.astype(np.int32), vertices.astype(np.int32)))
+        for lists in self.facets:
+            levels.append(corners(*for_kernels(lists), *levels[-1], n))
         return levels
 
     @cached_property
@@ -281,6 +272,15 @@ class PolyhedralCells(Frozen, Shown):
             arms = self.vertices[corners] - self.interior_points[region]
             corners = corners[np.argsort(np.arctan2(arms[:, 1], arms[:, 0]))]
         return corners.astype(np.int64)
+
+
+def for_kernels(lists: FacetLists) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Return lists of facets as kernels take them: read-only, and of these types."""
+    indptr, facets = lists
+    return (
+        read_only(indptr.astype(np.int64, copy=False)),
+        read_only(facets.astype(np.int32, copy=False)),
+    )
 
 
 def _joined(

@@ -19,20 +19,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import sparse
 
 from relutopo.arithmetic.exact import to_float
-from relutopo.arrays import as_points, freeze
+from relutopo.arrays import as_points, freeze, read_only
 from relutopo.errors import InputError, NoDecisionBoundaryError
 from relutopo.geometry.argmax import ArgmaxCells, argmax_cells
 from relutopo.geometry.cells import Cells, check_cells
-from relutopo.geometry.decision import WELL_KNOWN, exact_values, values_and_signs
+from relutopo.geometry.decision import (
+    WELL_KNOWN,
+    exact_values,
+    known_better,
+    values_and_signs,
+)
 from relutopo.geometry.domain import FacetLists
-from relutopo.geometry.polyhedra import PolyhedralCells
+from relutopo.geometry.polyhedra import PolyhedralCells, for_kernels
 from relutopo.reports.shown import Shown
 
 __all__ = ["DecisionBoundary", "closed_part", "decision_boundary", "ties_of"]
@@ -152,32 +155,27 @@ def decision_boundary(complex_: Cells) -> DecisionBoundary:
     if check_cells(complex_).network.n_outputs > 2:
         return ties_of(argmax_cells(complex_))
     f, signs, bounds = values_and_signs(complex_)
-    plus, minus = signs > 0, signs < 0
-    whole = [np.flatnonzero(signs == 0)]
-    cut = [np.empty(0, dtype=np.int64)]
-    for indptr, indices in complex_.facets:
-        plus = np.logical_or.reduceat(plus[indices], indptr[:-1])
-        minus = np.logical_or.reduceat(minus[indices], indptr[:-1])
-        whole.append(np.flatnonzero(~plus & ~minus))
-        cut.append(np.flatnonzero(plus & minus))
-    whole.append(np.empty(0, dtype=np.int64))
-    cut.append(np.empty(0, dtype=np.int64))
+    from relutopo.geometry.kernels import sections  # loads numba
 
+    highest, lowest = signs, signs
+    whole, cut = [signs == 0], [np.zeros(len(signs), dtype=bool)]
+    for indptr, indices in complex_.facets:
+        highest = np.maximum.reduceat(highest[indices], indptr[:-1])
+        lowest = np.minimum.reduceat(lowest[indices], indptr[:-1])
+        whole.append((highest == 0) & (lowest == 0))
+        cut.append((highest > 0) & (lowest < 0))
+    lists = [*map(for_kernels, complex_.facets)]
+    lists.append((read_only(np.zeros(1, dtype=np.int64)), read_only(np.empty(0, dtype=np.int32))))
+    cut.append(np.empty(0, dtype=bool))  # there are no cells of larger dimension
     facets = []
     for k in range(1, complex_.dim + 1):
-        below = complex_.boundary(k)
-        corner = below[whole[k - 1], :]
-        if k < complex_.dim:
-            above = complex_.boundary(k + 1)[:, cut[k + 1]]
-            touched, crossed = corner @ above, above[cut[k], :]
-        else:
-            touched = sparse.csc_array((len(whole[k - 1]), 0), dtype=np.int8)
-            crossed = sparse.csc_array((len(cut[k]), 0), dtype=np.int8)
-        # The section of a cut k-cell has the number len(whole[k - 1]) + its rank among cut k-cells.
-        blank = sparse.csc_array((len(cut[k]), len(whole[k])), dtype=np.int8)
-        blocks: Any = [[corner[:, whole[k]], touched], [blank, crossed]]
-        facets.append(_csr(sparse.csc_array(sparse.block_array(blocks))))
-    return DecisionBoundary(_positions(complex_, f, bounds, whole[0], cut[1]), tuple(facets))
+        n_below = np.sum(whole[k - 1])
+        numbers = _ranks(whole[k - 1], 0), _ranks(cut[k], n_below)
+        facets.append(
+            sections(*lists[k], *lists[k - 1], cut[k + 1], numbers[1], whole[k], numbers[0])
+        )
+    places = _positions(complex_, f, bounds, np.flatnonzero(whole[0]), np.flatnonzero(cut[1]))
+    return DecisionBoundary(places, tuple(facets))
 
 
 def ties_of(cells: ArgmaxCells) -> DecisionBoundary:
@@ -198,8 +196,9 @@ def closed_part(
     return freeze(cells.vertices[chosen[0]]), tuple(facets)
 
 
-def _csr(boundary: sparse.csc_array) -> FacetLists:
-    return boundary.indptr.astype(np.int64), boundary.indices.astype(np.int32)
+def _ranks(chosen: NDArray[np.bool_], first: int) -> NDArray[np.int64]:
+    """Return numbers of the chosen cells, from `first` on; -1 for the others."""
+    return np.where(chosen, np.cumsum(chosen) + (first - 1), -1)
 
 
 def _positions(
@@ -211,11 +210,10 @@ def _positions(
 ) -> NDArray[np.float64]:
     """Return the coordinates of vertices, then the zeros of f on edges."""
     ends = complex_.facets[0][1].reshape(-1, 2)[edges]
-    sizes = np.abs(f)[ends]
-    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        totals = sizes.sum(axis=1)
-        share = sizes[:, 0] / totals
-        is_known = np.isfinite(totals) & (bounds[ends].max(axis=1) <= WELL_KNOWN * totals)
+    share, is_known = _shares(f, bounds, ends)
+    if not is_known.all():
+        known_better(complex_, f, bounds, np.unique(ends[~is_known]))
+        share, is_known = _shares(f, bounds, ends)
     a, b = complex_.vertices[ends[:, 0]], complex_.vertices[ends[:, 1]]
     zeros = a + np.where(is_known, share, 0.5)[:, None] * (b - a)
     if not is_known.all():
@@ -225,3 +223,14 @@ def _positions(
             for (first, at_first), (second, at_second) in zip(exact[::2], exact[1::2], strict=True)
         ]
     return np.concatenate([complex_.vertices[vertices], zeros])
+
+
+def _shares(
+    f: NDArray[np.float64], bounds: NDArray[np.float64], ends: NDArray[np.int32]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return how far along edges f vanishes, and whether floats know it."""
+    sizes = np.abs(f)[ends]
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        totals = sizes.sum(axis=1)
+        is_known = np.isfinite(totals) & (bounds[ends].max(axis=1) <= WELL_KNOWN * totals)
+        return sizes[:, 0] / totals, is_known

@@ -32,7 +32,7 @@ from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -42,7 +42,7 @@ from relutopo.arrays import as_points
 from relutopo.errors import InputError
 from relutopo.networks.links import apply_link
 
-__all__ = ["AffineMaps", "Network"]
+__all__ = ["AffineMaps", "Network", "PackedPatterns"]
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,24 @@ class AffineMaps:
 
     planes: NDArray[np.float64]
     errors: NDArray[np.float64]
+
+
+class PackedPatterns(NamedTuple):
+    """Which neurons are positive at points, and where some may be zero.
+
+    Attributes
+    ----------
+    packed : (n, ceil(n_neurons / 8)) ndarray of uint8
+        The pattern of each point, `numpy.packbits` with ``bitorder="little"``.
+    close : (m,) ndarray of int64
+        The points at which a neuron is zero, and perhaps others.
+    signs : (m, n_neurons) ndarray of int8
+        The signs of the neurons at those.
+    """
+
+    packed: NDArray[np.uint8]
+    close: NDArray[np.int64]
+    signs: NDArray[np.int8]
 
 
 class Network(ABC):
@@ -288,6 +306,38 @@ class Network(ABC):
             exact = np.concatenate(hidden, axis=1)
             signs[open_rows] = (exact > 0).astype(np.int8) - (exact < 0).astype(np.int8)
         return signs
+
+    def patterns_at(self, points: ArrayLike) -> PackedPatterns:
+        """Return which neurons are positive at points, exactly.
+
+        Parameters
+        ----------
+        points : (n, d) array_like
+            Taken as exact.
+        """
+        signs = self.signs(points)
+        close = np.flatnonzero((signs == 0).any(axis=1))
+        packed = np.packbits(signs > 0, axis=1, bitorder="little")
+        return PackedPatterns(packed, close, signs[close])
+
+    def bounded_decision(
+        self, points: NDArray[np.float64], deviations: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return `decision_values` and bounds of their errors, infinite where floats tell nothing.
+
+        By default they are infinite everywhere.
+
+        Parameters
+        ----------
+        points : (n, d) ndarray
+        deviations : (n,) ndarray
+            Bounds of how far any coordinate of a point is from the exact one.
+
+        Returns
+        -------
+        values, bounds : (n,) ndarrays
+        """
+        return np.zeros(len(points)), np.full(len(points), np.inf)
 
     def restricted(self, origin: ArrayLike, basis: ArrayLike) -> Network:
         """Return the network u → f(origin + basis u) on an affine slice of the input space.

@@ -7,19 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from relutopo.arithmetic.exact import Integers, dyadic_integers
-from relutopo.arithmetic.rounding import SMALLEST_REACH, gamma
+from relutopo.arithmetic.rounding import ONCE, SMALLEST_REACH, UNIT_ROUNDOFF, gamma
 from relutopo.arrays import Frozen, as_points
 from relutopo.devices.copies import host_array
 from relutopo.devices.device import Device
 from relutopo.errors import InputError
 from relutopo.networks.graph import Affine, GraphNetwork, Kink, first_equal_rows
-from relutopo.networks.network import AffineMaps, Network
+from relutopo.networks.network import AffineMaps, Network, PackedPatterns
+
+if TYPE_CHECKING:
+    from relutopo.networks.forward_kernels import Pass
 
 __all__ = ["ReluNetwork", "relu_nodes"]
 
@@ -174,6 +177,41 @@ class ReluNetwork(Frozen, Network):
             bounds.append(errors)
             x = np.maximum(z, 0.0)
         return np.concatenate(values, axis=1), np.concatenate(bounds, axis=1)
+
+    def patterns_at(self, points: ArrayLike) -> PackedPatterns:
+        """Return which neurons are positive at points, exactly; see `Network`."""
+        x = as_points(points, self.input_dim)
+        found = self._pass(x)
+        close = np.flatnonzero(found.is_open)
+        signs = self.signs(x[close])
+        packed = found.patterns
+        packed[close] = np.packbits(signs > 0, axis=1, bitorder="little")
+        return PackedPatterns(packed, close, signs)
+
+    def bounded_decision(
+        self, points: NDArray[np.float64], deviations: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return `decision_values` and bounds of their errors; see `Network`."""
+        found = self._pass(points)
+        with np.errstate(over="ignore", invalid="ignore"):
+            bounds = found.errors + ONCE * np.multiply.outer(deviations, found.slopes)
+            if self.n_outputs == 1:
+                return found.outputs[:, 0], bounds[:, 0]
+            rounding = UNIT_ROUNDOFF * np.abs(found.outputs)
+            return np.diff(found.outputs)[:, 0], ONCE * (bounds + rounding).sum(axis=1)
+
+    def _pass(self, points: NDArray[np.float64]) -> Pass:
+        from relutopo.networks.forward_kernels import forward  # loads numba
+
+        # A copy: numba would compile the kernel a second time for read-only arrays.
+        found: Pass = forward(np.array(points, order="C"), *self._joined)
+        return found
+
+    @cached_property
+    def _joined(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+        """All weights, all biases, and the widths."""
+        weights = np.concatenate([w.ravel() for w in self.weights])
+        return weights, np.concatenate(self.biases), np.array(self.widths)
 
     def affine_maps(
         self, layer: int, patterns: NDArray[np.bool_], magnitude: NDArray[np.float64]
