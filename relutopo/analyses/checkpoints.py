@@ -37,6 +37,7 @@ from relutopo.signatures.subject import Choice, Subject, made
 from relutopo.spectral.fiedler import FiedlerPartition
 from relutopo.spectral.spectral_partition import SpectralPartition
 from relutopo.system.blas import one_blas_thread
+from relutopo.system.interrupts import deliver_interrupts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -246,6 +247,7 @@ class CheckpointAnalysis(Analysis):
             step=step,
         )
 
+    @deliver_interrupts
     def analyse(self, network: Network, dataset: Dataset, *, step: int = 0) -> Analysed:
         """Analyse one network.
 

@@ -7,7 +7,6 @@ dimension lower; ∂∂ = 0. Reducers rely on this and check nothing.
 from __future__ import annotations
 
 import numpy as np
-from scipy import sparse
 
 from relutopo.arrays import freeze
 from relutopo.geometry.cells import CellLists, check_cell_lists
@@ -49,30 +48,20 @@ def boundary_matrix(complex_: CellLists, filtration: Filtration) -> BoundaryMatr
     ([0, 0, 0, 1, 1], 4)
     """
     check_cell_lists(complex_)
-    check_filtration(filtration).check(complex_)
-    n = len(filtration.order)
+    check_filtration(filtration)
+    n = sum(complex_.n_cells)
     n_entries = sum(len(facets) for _, facets in complex_.facets)
     Room().check(
         _BYTES_AN_ENTRY * n_entries + _BYTES_A_CELL * n,
         f"the boundary matrix of {n} cells",
         "take a smaller complex",
     )
-    starts = np.concatenate([[0], np.cumsum(complex_.n_cells)])
-    sizes = [np.zeros(complex_.n_cells[0], dtype=np.int64)]
-    rows = [np.empty(0, dtype=np.int64)]
-    for k, (indptr, facets) in enumerate(complex_.facets):
-        sizes.append(np.diff(indptr))
-        rows.append(filtration.positions[starts[k] + facets])
-    entries = np.concatenate(rows)
-    indptr = np.concatenate([[0], np.cumsum(np.concatenate(sizes))])
-    ones = np.ones(len(entries), dtype=np.int8)
-    matrix = sparse.csc_array((ones, entries, indptr), shape=(n, n))[:, filtration.order]
-    matrix.sort_indices()
+    from relutopo.homology.order_kernels import boundary_columns  # loads numba
+
+    facets = filtration.checked_facets(complex_)
+    indptr, indices = boundary_columns(*facets, filtration.order, filtration.positions)
     dimensions = np.repeat(np.arange(len(complex_.n_cells), dtype=np.int8), complex_.n_cells)
     # The order was checked above, and ∂∂ = 0 is an invariant of the complex in any order.
     return BoundaryMatrix(
-        freeze(matrix.indptr.astype(np.int64)),
-        freeze(matrix.indices.astype(np.int64)),
-        freeze(dimensions[filtration.order]),
-        verify=False,
+        freeze(indptr), freeze(indices), freeze(dimensions[filtration.order]), verify=False
     )

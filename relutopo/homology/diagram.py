@@ -262,16 +262,15 @@ class Diagram(Frozen, Shown):
         over : {"value", "index"}
             The scale; see the module's docstring.
         """
-        shift = 1 if _is_index(over) else 0
-        pairs, essential = self.pairs(dim, over), self.essential(dim, over)
-        births = np.concatenate([pairs[:, 0], essential])
-        events = np.concatenate([births, pairs[:, 1]]).astype(np.float64) + shift
-        steps = np.concatenate([np.ones(len(births)), -np.ones(len(pairs))]).astype(np.int64)
-        breaks, where = np.unique(events, return_inverse=True)
-        changes = np.zeros(len(breaks), dtype=np.int64)
-        np.add.at(changes, where, steps)
-        kept = changes != 0
-        return BettiCurve(dim, over, breaks[kept], np.cumsum(changes[kept]), self.values)
+        from relutopo.homology.order_kernels import betti_steps  # loads numba
+
+        pairs, essential = self.pairs(dim, "index"), self.essential(dim, "index")
+        births = np.concatenate([pairs[:, 0], essential]).astype(np.int64, copy=False)
+        deaths = pairs[:, 1].astype(np.int64)
+        is_index = _is_index(over)
+        cells, numbers = betti_steps(births, deaths, self.values, not is_index)
+        breaks = cells + 1.0 if is_index else self.values[cells]
+        return BettiCurve(dim, over, breaks, numbers, self.values)
 
     def total_persistence(self, dim: int, over: Scale = "value") -> float:
         """Return the sum of death minus birth over the classes of degree `dim` that end.

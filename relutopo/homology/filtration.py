@@ -26,7 +26,7 @@ from relutopo.reports.shown import Shown
 if TYPE_CHECKING:
     from relutopo.geometry.cells import CellLists
 
-__all__ = ["Filtration", "check_filtration"]
+__all__ = ["Filtration", "check_filtration", "facets_by_index"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,28 +138,34 @@ class Filtration(Frozen, Shown):
             If the complex has other numbers of cells, or a cell enters before one of its faces; the
             message names the first such cell and the face.
         """
+        self.checked_facets(complex_)
+
+    def checked_facets(self, complex_: CellLists) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Check that this is a filtration of a complex, and return what `facets_by_index` does.
+
+        Raises
+        ------
+        InputError
+            See `check`.
+        """
         if self.n_cells != tuple(complex_.n_cells):
             raise InputError(
                 f"`filtration` orders {self.n_cells} cells, the complex has "
                 f"{tuple(complex_.n_cells)}; make one for this complex"
             )
-        starts = np.concatenate([[0], np.cumsum(self.n_cells)])
-        first: tuple[int, int, int] | None = None
-        for k, (indptr, facets) in enumerate(complex_.facets):
-            cell = np.repeat(starts[k + 1] + np.arange(len(indptr) - 1), np.diff(indptr))
-            face = starts[k] + facets
-            early = np.flatnonzero(self.positions[face] > self.positions[cell])
-            if early.size:
-                i = early[np.argmin(self.positions[cell[early]])]
-                found = (int(self.positions[cell[i]]), int(cell[i]), int(face[i]))
-                first = found if first is None else min(first, found)
-        if first is not None:
-            position, cell_index, face_index = first
+        indptr, faces = facets_by_index(complex_)
+        of_faces = self.positions[faces]
+        of_cells = np.repeat(self.positions, np.diff(indptr))
+        if (of_faces > of_cells).any():
+            # The first cell that is too early, and the first face in its list that is not there.
+            i = int(np.argmin(np.where(of_faces > of_cells, of_cells, len(self.order))))
             raise InputError(
-                f"a cell must enter after its faces, but cell {self.cell(cell_index)} enters at "
-                f"position {position} and its face {self.cell(face_index)} at position "
-                f"{self.positions[face_index]}; raise its value at least to those of its faces"
+                "a cell must enter after its faces, but cell "
+                f"{self.cell(int(self.order[of_cells[i]]))} enters at position {of_cells[i]} and "
+                f"its face {self.cell(int(faces[i]))} at position {of_faces[i]}; raise its value "
+                "at least to those of its faces"
             )
+        return indptr, faces
 
     @classmethod
     def from_values(
@@ -207,12 +213,39 @@ class Filtration(Frozen, Shown):
                 f"`values` must have {n_cells} entries for the dimensions 0..{len(n_cells) - 1}, "
                 f"got shapes {[a.shape for a in arrays]}; give every cell one value"
             )
-        joined = np.concatenate(arrays)
-        # Global indices ascend with the dimension, so a stable sort breaks ties as promised.
-        # NaNs go last, where the constructor finds them.
-        result = cls(n_cells, np.argsort(joined, kind="stable"), joined, name, seed)
+        from relutopo.homology.order_kernels import ascending_order  # loads numba
+
+        joined = np.concatenate(arrays, dtype=np.float64)
+        # Global indices ascend with the dimension, so ties are broken as promised. The constructor
+        # finds NaNs.
+        result = cls(n_cells, ascending_order(joined), joined, name, seed)
         result.check(complex_)
         return result
+
+
+def facets_by_index(complex_: CellLists) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the facets of all cells, by global index, in CSR form.
+
+    Parameters
+    ----------
+    complex_ : CellLists
+
+    Examples
+    --------
+    >>> import relutopo as rt
+    >>> line = rt.decompose(([[[1.0]], [[1.0]]], [[0.0], [0.0]]), rt.Box(-1, 1), enumerator="exact")
+    >>> [part.tolist() for part in facets_by_index(line)]
+    [[0, 0, 0, 0, 2, 4], [0, 1, 1, 2]]
+    """
+    n_cells = complex_.n_cells
+    ends, faces = [np.zeros(n_cells[0] + 1, dtype=np.int64)], [np.empty(0, dtype=np.int64)]
+    n_entries, first = 0, 0
+    for n_faces, (indptr, facets) in zip(n_cells, complex_.facets, strict=False):
+        ends.append(indptr[1:] + n_entries)
+        faces.append(facets.astype(np.int64) + first)
+        n_entries += len(facets)
+        first += n_faces
+    return np.concatenate(ends), np.concatenate(faces)
 
 
 def _fault(order: NDArray[Any]) -> str:

@@ -1,0 +1,147 @@
+"""Compiled kernels of filtrations: orders, boundary matrices and Betti curves.
+
+Importing them loads numba, so import them where they are used.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relutopo.system.compilation import njit
+
+__all__ = ["ascending_order", "betti_steps", "boundary_columns"]
+
+Floats = NDArray[np.float64]
+Int32s = NDArray[np.int32]
+Int64s = NDArray[np.int64]
+
+_DIGIT = 11
+"""Bits by which numbers are sorted at once: six digits of 2048 values make 64 bits."""
+
+
+@njit(cache=True)
+def ascending_order(values: Floats) -> Int64s:
+    """Return the indices of values in ascending order, those of equal values ascending.
+
+    Sorts by digits, which takes a third of the time of `numpy.argsort` with ``kind="stable"``.
+
+    Examples
+    --------
+    >>> ascending_order(np.array([0.5, -1.0, 0.5, -0.0, 0.0, -np.inf])).tolist()
+    [5, 1, 3, 4, 0, 2]
+    """
+    n, one = len(values), np.uint64(1)
+    last, sign = np.uint64((1 << _DIGIT) - 1), one << np.uint64(63)
+    # The bits of floats ascend with the floats, if those of negative ones are inverted.
+    keys = (values + 0.0).view(np.uint64)  # -0.0 becomes 0.0
+    counts = np.zeros((6, last + one), np.int64)
+    for i in range(n):
+        key = keys[i]
+        key = ~key if key & sign else key | sign
+        keys[i] = key
+        for digit in range(6):
+            counts[digit, (key >> np.uint64(_DIGIT * digit)) & last] += 1
+    order, other = np.arange(n), np.empty(n, np.int64)
+    for digit in range(6):
+        shift, starts, start = np.uint64(_DIGIT * digit), counts[digit], 0
+        if n and starts[(keys[0] >> shift) & last] == n:
+            continue  # all have the same
+        for value in range(len(starts)):
+            count = starts[value]
+            starts[value] = start
+            start += count
+        for i in range(n):
+            value = (keys[order[i]] >> shift) & last
+            other[starts[value]] = order[i]
+            starts[value] += 1
+        order, other = other, order
+    return order
+
+
+@njit(cache=True)
+def boundary_columns(
+    indptr: Int64s, faces: Int64s, order: Int64s, positions: Int64s
+) -> tuple[Int64s, Int64s]:
+    """Return the boundary matrix in the order of a filtration, as sparse columns, rows ascending.
+
+    Parameters
+    ----------
+    indptr, faces : ndarrays
+        The facets of each cell, all by global index.
+    order, positions : ndarrays
+        Of the filtration.
+
+    Examples
+    --------
+    >>> edge, order = (np.array([0, 0, 0, 2]), np.array([0, 1])), np.array([1, 0, 2])
+    >>> [part.tolist() for part in boundary_columns(*edge, order, order)]
+    [[0, 0, 0, 2], [0, 1]]
+    """
+    # Listing the columns of each row, and from these the rows of each column, sorts them.
+    n = len(order)
+    ends, filled = np.zeros(n + 1, np.int64), np.zeros(n + 1, np.int64)
+    for column in range(n):
+        cell = order[column]
+        ends[column + 1] = ends[column] + indptr[cell + 1] - indptr[cell]
+        for i in range(indptr[cell], indptr[cell + 1]):
+            filled[positions[faces[i]] + 1] += 1
+    for row in range(n):
+        filled[row + 1] += filled[row]
+    columns, rows = np.empty(len(faces), np.int64), np.empty(len(faces), np.int64)
+    for column in range(n):
+        for i in range(indptr[order[column]], indptr[order[column] + 1]):
+            row = positions[faces[i]]
+            columns[filled[row]] = column
+            filled[row] += 1
+    at, i = ends[:-1].copy(), 0
+    for row in range(n):
+        while i < filled[row]:  # by now the end of the row's columns
+            rows[at[columns[i]]] = row
+            at[columns[i]] += 1
+            i += 1
+    return ends, rows
+
+
+@njit(cache=True)
+def betti_steps(
+    births: Int64s, deaths: Int64s, values: Floats, is_by_value: bool
+) -> tuple[Int64s, Int64s]:
+    """Return after which cells a Betti number changes, and what it is then.
+
+    Parameters
+    ----------
+    births, deaths : ndarrays
+        The cells that create classes, and those that end some of them.
+    values : (n,) ndarray
+        Of the cells, ascending.
+    is_by_value : bool
+        Whether cells of the same value enter together.
+
+    Examples
+    --------
+    >>> one, two = np.array([0, 1]), np.array([2])
+    >>> [part.tolist() for part in betti_steps(one, two, np.array([0.0, 0.5, 0.5]), False)]
+    [[0, 1, 2], [1, 2, 1]]
+    >>> [part.tolist() for part in betti_steps(one, two, np.array([0.0, 0.5, 0.5]), True)]
+    [[0], [1]]
+    """
+    n = len(values)
+    changes = np.zeros(n, np.int64)
+    for i in births:
+        changes[i] += 1
+    for i in deaths:
+        changes[i] -= 1
+    cells, heights = np.empty(n, np.int64), np.empty(n, np.int64)
+    size, height, first = 0, 0, 0
+    while first < n:
+        change, end = changes[first], first + 1
+        while is_by_value and end < n and values[end] == values[first]:
+            change += changes[end]
+            end += 1
+        if change != 0:
+            height += change
+            cells[size], heights[size] = first, height
+            size += 1
+        first = end
+    return cells[:size].copy(), heights[:size].copy()
