@@ -283,7 +283,9 @@ class _Variables:
         sets[others] = False
         own = _ONCE * np.append(self.errors, errors) + rounding * (np.abs(planes) @ self._reach)
         maps, bounds, active = maps_on_regions(
-            np.where(patterns.of(self.neurons), self.on, self.off),
+            patterns.packed,
+            self.neurons,
+            np.stack([self.off, self.on]),
             planes,
             sparse_rows(factors),
             own + lost,
@@ -312,11 +314,6 @@ class _Patterns(NamedTuple):
             for row in (packed[0], differ)
         )
         return cls(packed, *bits)
-
-    def of(self, neurons: NDArray[np.int64]) -> _Flags:
-        """Return the bits of some neurons, (n_regions, n)."""
-        bits: _Flags = (self.packed[:, neurons >> 3] >> (neurons & 7).astype(np.uint8)) & 1 == 1
-        return bits
 
 
 @dataclass(frozen=True)
