@@ -50,7 +50,7 @@ class Tuning:
     share: int = 8
     regions_of_one_layer: int = 2**13
     wide_last: int = 192
-    of_graph: int = 2048
+    of_graph: int = 8192
     siblings: int = 3
     coarse: float = 2.0**-31
 
