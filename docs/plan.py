@@ -9,7 +9,7 @@ Every import counts, those inside functions and those for type checkers as well.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -47,21 +47,26 @@ def modules() -> dict[str, Path]:
     return found
 
 
+def _imports_among(
+    statements: Iterable[ast.AST], inside: bool = False
+) -> Iterator[tuple[ast.AST, bool]]:
+    """Yield imports among statements and in their blocks, and whether in a function."""
+    for node in statements:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield node, inside
+        within = inside or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        for block in ("body", "orelse", "finalbody", "handlers", "cases"):
+            yield from _imports_among(getattr(node, block, ()), within)
+
+
 def imports_of(name: str, known: Mapping[str, Path]) -> Iterator[tuple[str, bool]]:
     """Yield what a module imports, and whether it does so inside a function."""
     path = known[name]
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    inside = {
-        id(node)
-        for function in ast.walk(tree)
-        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-        for node in ast.walk(function)
-    }
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-    for node in ast.walk(tree):
+    for node, is_inside in _imports_among(ast.parse(path.read_text(encoding="utf-8")).body):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                yield alias.name, id(node) in inside
+                yield alias.name, is_inside
         elif isinstance(node, ast.ImportFrom):
             base = node.module or ""
             if node.level:
@@ -69,7 +74,7 @@ def imports_of(name: str, known: Mapping[str, Path]) -> Iterator[tuple[str, bool
                 base = ".".join([*above, *filter(None, [node.module])])
             for alias in node.names:
                 target = f"{base}.{alias.name}"
-                yield target if target in known else base, id(node) in inside
+                yield target if target in known else base, is_inside
 
 
 def edges() -> Graph:
