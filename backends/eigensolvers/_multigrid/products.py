@@ -122,12 +122,13 @@ def product(xp: Any, matrix: Any, x: Any, plus: Any = None, sign: float = 1.0) -
 def _product(
     indptr: Any, indices: Any, data: Any, x: Any, plus: Any, has_plus: bool, sign: float
 ) -> Any:
-    # In small graphs, SciPy's dispatch would take longer than the product.
+    # In small graphs, SciPy's dispatch would take longer than the product. Signed indices would be
+    # compared with 0 each, to count from the end.
     y = np.empty(len(indptr) - 1)
     for i in range(len(y)):
         total = 0.0
-        for p in range(indptr[i], indptr[i + 1]):
-            total += data[p] * x[indices[p]]
+        for p in range(np.uint32(indptr[i]), np.uint32(indptr[i + 1])):
+            total += data[p] * x[np.uint32(indices[p])]
         y[i] = plus[i] + sign * total if has_plus else sign * total
     return y
 
