@@ -26,6 +26,7 @@ from relutopo.checks import check_integer
 
 from ._multigrid.hierarchy import Hierarchy
 from ._multigrid.orthonormal import orthonormal
+from ._multigrid.products import product
 from ._multigrid.progress import BlockState, Progress
 from ._multigrid.sequential import SequentialScheme
 from ._pencil import DENSE_UP_TO, Iterate, PencilSolver, SymmetricProblem
@@ -92,7 +93,7 @@ class AmgLobpcgEigensolver(PencilSolver[Hierarchy]):
             q, is_orthonormal = orthonormal_rows(basis)
             if not is_orthonormal:
                 q = orthonormal(basis, ones, device)
-            image = np.ascontiguousarray((matrix @ q.T).T)
+            image = product(np, matrix, q)
             values, c = np.linalg.eigh(_symmetric(q @ image.T))
             values, c = values[:m], np.ascontiguousarray(c[:, :m].T)
             g = c @ q
@@ -101,20 +102,20 @@ class AmgLobpcgEigensolver(PencilSolver[Hierarchy]):
             if found is not None:
                 return found
             active = progress.active
-            steps = [_precondition(setup, problem, residual) for residual in residuals[active]]
+            steps = _precondition(setup, problem, residuals[active])
             # The last step's change of the Ritz vectors is the conjugate direction.
             changes = c[active, m:] @ q[m:] if len(q) > m else []
             basis = np.stack([*g, *steps, *changes])
 
 
 def _precondition(
-    hierarchy: Hierarchy, problem: SymmetricProblem, residual: NDArray[np.float64]
+    hierarchy: Hierarchy, problem: SymmetricProblem, residuals: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Apply an approximation of W_V^{1/2} L⁺ W_V^{1/2}, but for a part along the kernel."""
+    """Apply an approximation of W_V^{1/2} L⁺ W_V^{1/2} to rows, but for parts along the kernel."""
     # What is orthogonal to the kernel here has the sum 0 there, as the cycle expects.
-    project_out(problem.kernel, residual[None])
-    step: NDArray[np.float64] = problem.roots * hierarchy.cycle(problem.roots * residual)
-    return step
+    project_out(problem.kernel, residuals)
+    steps: NDArray[np.float64] = problem.roots * hierarchy.cycle(problem.roots * residuals)
+    return steps
 
 
 def _symmetric(matrix: NDArray[np.float64]) -> NDArray[np.float64]:

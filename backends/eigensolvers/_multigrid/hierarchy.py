@@ -47,7 +47,7 @@ class Level:
     matrix : (n, n) csr_matrix
         L of this level.
     inverse_diagonal : (n,) array
-        Of L.
+        Of L, 0 where its entry is 0.
     bound : float
         An upper bound of the eigenvalues of D⁻¹ L, Gershgorin's.
     prolongation, restriction : (n, m) and (m, n) csr_matrix
@@ -88,16 +88,19 @@ class Scheme(ABC):
         """
 
     @abstractmethod
-    def smooth_down(self, level: Level, right: Any) -> Any:
-        """Return an x whose residual L x - right is less in the upper spectrum than that of 0."""
+    def smooth_down(self, level: Level, rights: Any) -> Any:
+        """Return x whose residuals L x - right are less in the upper spectrum than those of 0.
+
+        Right sides and what is smoothed are rows, (k, n).
+        """
 
     @abstractmethod
-    def smooth_up(self, level: Level, x: Any, right: Any) -> Any:
+    def smooth_up(self, level: Level, x: Any, rights: Any) -> Any:
         """Smooth x by the transpose of the operation of `smooth_down`. May change x."""
 
     @abstractmethod
-    def smooth_start(self, level: Level, x: Any, right: Any) -> Any:
-        """Smooth a start that was interpolated from a coarser level. May change x."""
+    def smooth_start(self, level: Level, x: Any, rights: Any) -> Any:
+        """Smooth starts that were interpolated from a coarser level. May change x."""
 
     @abstractmethod
     def noise(self, n_vectors: int, n: int, rng: np.random.Generator) -> Any:
@@ -149,15 +152,15 @@ class Hierarchy:
         inverse = device.to_device(scipy.linalg.pinvh(coarsest))
         return cls(scheme, levels, coarsest, inverse)
 
-    def cycle(self, right: Any, k: int = 0) -> Any:
-        """Apply one V-cycle from level k on: an approximation of L⁺ right."""
+    def cycle(self, rights: Any, k: int = 0) -> Any:
+        """Apply one V-cycle from level k on to rows: approximations of L⁺ right, (m, n)."""
         if k == len(self.levels):
-            return self.coarse_inverse @ right
+            return rights @ self.coarse_inverse
         scheme, level = self.scheme, self.levels[k]
-        xp, x = scheme.device.xp, scheme.smooth_down(level, right)
-        residual = product(xp, level.matrix, x, right, -1.0)
-        coarse = self.cycle(product(xp, level.restriction, residual), k + 1)
-        return scheme.smooth_up(level, product(xp, level.prolongation, coarse, x), right)
+        xp, x = scheme.device.xp, scheme.smooth_down(level, rights)
+        residuals = product(xp, level.matrix, x, rights, -1.0)
+        coarse = self.cycle(product(xp, level.restriction, residuals), k + 1)
+        return scheme.smooth_up(level, product(xp, level.prolongation, coarse, x), rights)
 
     def start(self, weights: Any, rng: np.random.Generator, n_vectors: int = 1) -> Any:
         """Return approximate first eigenvectors of the pencil, (n_vectors, n), from coarse to fine.
@@ -187,14 +190,13 @@ class Hierarchy:
         coarse = np.concatenate([coarse, missing], axis=1)
         vectors = device.to_device(np.ascontiguousarray(coarse.T))
         for level, w in zip(reversed(self.levels), reversed(lumped), strict=True):
-            vectors = xp.ascontiguousarray(product(xp, level.prolongation, vectors))
-            smoothed = []
+            vectors = product(xp, level.prolongation, vectors)
             noises = scheme.noise(n_vectors, vectors.shape[1], rng)
-            for j in range(n_vectors):
-                x = vectors[j] + _NOISE * abs(vectors[j]).max() * noises[j]
-                quotient = (x @ product(xp, level.matrix, x)) / (x @ (w * x))
-                smoothed.append(scheme.smooth_start(level, x, quotient * w * x))
-            vectors = xp.stack(smoothed)
+            sizes = abs(vectors).max(axis=1, keepdims=True)
+            x = vectors + _NOISE * sizes * noises
+            images = product(xp, level.matrix, x)
+            quotients = (x * images).sum(axis=1) / (x * (w * x)).sum(axis=1)
+            vectors = scheme.smooth_start(level, x, quotients[:, None] * w * x)
         return vectors
 
 
@@ -211,7 +213,8 @@ def _level(matrix: Any, tentative: Any, device: Device) -> Level:
     scaled = change.data * (_JACOBI / largest / diagonal)[rows]
     change = csr((scaled, change.indices, change.indptr), shape=change.shape)
     prolongation = (tentative - change).tocsr()
-    return Level(matrix, 1 / diagonal, bound, prolongation, prolongation.T.tocsr())
+    inverse = xp.where(diagonal > _TINY, 1 / diagonal, 0.0)
+    return Level(matrix, inverse, bound, prolongation, prolongation.T.tocsr())
 
 
 def _gershgorin(matrix: Any, diagonal: Any, device: Device) -> float:

@@ -112,6 +112,6 @@ class DeviceLobpcgEigensolver(PencilSolver[sparse.csr_array]):
             if found is not None:
                 return found
             active = np.flatnonzero(progress.active).tolist()
-            basis = [*x, *(hierarchy.cycle(residuals[j]) for j in active)]
+            basis = [*x, *hierarchy.cycle(xp.stack([residuals[j] for j in active]))]
             if len(q) > m:
                 basis += [directions[j] for j in active]

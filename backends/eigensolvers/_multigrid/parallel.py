@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -35,17 +36,23 @@ class ParallelScheme(Scheme):
         """Return which aggregate each node is in; see `Scheme`."""
         return tentative_prolongation(matrix, self.device)
 
-    def smooth_down(self, level: Level, right: Any) -> Any:
+    def smooth_down(self, level: Level, rights: Any) -> Any:
         """Smooth 0."""
-        return self._smooth(level, None, right, *_SMOOTHING)
+        return self._rows(self._smooth(level, None, right, *_SMOOTHING) for right in rights)
 
-    def smooth_up(self, level: Level, x: Any, right: Any) -> Any:
+    def smooth_up(self, level: Level, x: Any, rights: Any) -> Any:
         """Smooth x."""
-        return self._smooth(level, x, right, *_SMOOTHING)
+        pairs = zip(x, rights, strict=True)
+        return self._rows(self._smooth(level, row, right, *_SMOOTHING) for row, right in pairs)
 
-    def smooth_start(self, level: Level, x: Any, right: Any) -> Any:
+    def smooth_start(self, level: Level, x: Any, rights: Any) -> Any:
         """Smooth x more."""
-        return self._smooth(level, x, right, *_START_SMOOTHING)
+        pairs = zip(x, rights, strict=True)
+        smoothed = (self._smooth(level, row, right, *_START_SMOOTHING) for row, right in pairs)
+        return self._rows(smoothed)
+
+    def _rows(self, rows: Iterable[Any]) -> Any:
+        return self.device.xp.stack(list(rows))
 
     def noise(self, n_vectors: int, n: int, rng: np.random.Generator) -> Any:
         """Return numbers between -1 and 1 that are the same on any device."""

@@ -95,23 +95,12 @@ def product(xp: Any, matrix: Any, x: Any, plus: Any = None, sign: float = 1.0) -
     sign : float
     """
     kernel = _PRODUCT.on(xp)
-    if kernel is None and x.ndim == 1:
-        return _product(
-            matrix.indptr,
-            matrix.indices,
-            matrix.data,
-            x,
-            x if plus is None else plus,
-            plus is not None,
-            sign,
-        )
     if kernel is None:
-        y = (matrix @ x.T).T
-        if sign != 1.0:
-            y *= sign
-        if plus is not None:
-            y += plus
-        return y
+        rows = np.atleast_2d(np.ascontiguousarray(x))
+        added = rows if plus is None else np.atleast_2d(np.ascontiguousarray(plus))
+        arrays = matrix.indptr, matrix.indices, matrix.data
+        y = _products(*arrays, rows, added, plus is not None, sign)
+        return y if x.ndim == 2 else y[0]
     y = xp.empty((*x.shape[:-1], matrix.shape[0]))
     added = (x, *matrix.shape, 0, sign) if plus is None else (plus, *matrix.shape, 1, sign)
     kernel(matrix.data, matrix.indices, matrix.indptr, x, *added, y)
@@ -119,17 +108,30 @@ def product(xp: Any, matrix: Any, x: Any, plus: Any = None, sign: float = 1.0) -
 
 
 @njit(cache=True)
-def _product(
-    indptr: Any, indices: Any, data: Any, x: Any, plus: Any, has_plus: bool, sign: float
+def _products(
+    indptr: Any, indices: Any, data: Any, rows: Any, plus: Any, has_plus: bool, sign: float
 ) -> Any:
-    # In small graphs, SciPy's dispatch would take longer than the product. Signed indices would be
-    # compared with 0 each, to count from the end.
-    y = np.empty(len(indptr) - 1)
-    for i in range(len(y)):
-        total = 0.0
-        for p in range(np.uint32(indptr[i]), np.uint32(indptr[i + 1])):
-            total += data[p] * x[np.uint32(indices[p])]
-        y[i] = plus[i] + sign * total if has_plus else sign * total
+    # In small graphs, SciPy's dispatch would take longer than the product; in large ones, two rows
+    # at a time take little longer than one. Signed indices would be compared with 0, each of them.
+    k, n = len(rows), len(indptr) - 1
+    y = np.empty((k, n))
+    for first in range(0, k - 1, 2):
+        a, b, second = rows[first], rows[first + 1], first + 1
+        for i in range(n):
+            total_a, total_b = 0.0, 0.0
+            for p in range(np.uint32(indptr[i]), np.uint32(indptr[i + 1])):
+                j = np.uint32(indices[p])
+                total_a += data[p] * a[j]
+                total_b += data[p] * b[j]
+            y[first, i] = plus[first, i] + sign * total_a if has_plus else sign * total_a
+            y[second, i] = plus[second, i] + sign * total_b if has_plus else sign * total_b
+    if k % 2:
+        a = rows[k - 1]
+        for i in range(n):
+            total_a = 0.0
+            for p in range(np.uint32(indptr[i]), np.uint32(indptr[i + 1])):
+                total_a += data[p] * a[np.uint32(indices[p])]
+            y[k - 1, i] = plus[k - 1, i] + sign * total_a if has_plus else sign * total_a
     return y
 
 
