@@ -148,6 +148,7 @@ def made_up_table(n: int = 300, **columns: Any) -> tuple[pd.DataFrame, np.ndarra
     return pd.DataFrame(table), loss
 
 
+@pytest.mark.slow
 def test_identities_are_recognised_and_left_unadjusted() -> None:
     table, loss = made_up_table(
         betti_0_peak_index=lambda v, f, _: v * 1.0,
@@ -179,6 +180,7 @@ def test_one_row_that_differs_is_no_identity() -> None:
     assert identity(table, "betti_0_peak_index") == ""
 
 
+@pytest.mark.slow
 def test_what_the_cell_counts_explain_vanishes_and_the_rest_stays() -> None:
     """One signal follows the counts and nothing else, the other the counts and the loss."""
     noise = np.random.default_rng(3).normal(size=1000)

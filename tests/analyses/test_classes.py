@@ -219,6 +219,7 @@ def test_what_cannot_be_compared_is_refused() -> None:
         Partition().check_conclusion(blobs)
 
 
+@pytest.mark.slow
 def test_figures_show_all_weights_and_the_last_partition(run: TrainingRun, tmp_path: Path) -> None:
     settings = Classes()
     conclusion = settings.conclude(settings.rows(run), run)

@@ -198,6 +198,7 @@ def test_other_settings_and_other_code_have_another_key(monkeypatch: pytest.Monk
     assert len(keys | {settings().key}) == 4
 
 
+@pytest.mark.slow
 def test_spikes_that_no_checkpoint_is_at_are_drawn_without(
     run: TrainingRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:

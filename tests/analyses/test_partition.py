@@ -119,6 +119,7 @@ def test_points_without_a_region_are_counted() -> None:
     assert (row["n_points_on_boundary"], row["n_points_outside"]) == (2, 0)
 
 
+@pytest.mark.slow
 def test_without_points_in_the_partition_there_is_no_agreement() -> None:
     """Two equal neurons split the Hamming graph, and the other kinks lie where no points are."""
     w, b = [[1.0, 0.0]] * 5, [0.0, 0.0, -0.2, -0.4, -0.6]

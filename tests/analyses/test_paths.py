@@ -76,6 +76,7 @@ def test_all_columns_of_a_table_are_declared(run: TrainingRun) -> None:
     assert {*NUMBERS, *CONTROLS} <= set(table.columns)
 
 
+@pytest.mark.slow
 def test_signatures_that_need_a_complex_have_their_domain(run: TrainingRun) -> None:
     """On a slice regions are of the slice, and segments still of the whole input space."""
     plane = {"name": "slice_principal"}

@@ -107,6 +107,7 @@ def test_checkpoints_are_analysed_again_with_another_backend(
     )
 
 
+@pytest.mark.slow
 def test_other_settings_for_the_same_training_are_refused(
     workplace: Path, command: Command
 ) -> None:
@@ -146,6 +147,7 @@ def test_what_is_wrong_is_told_before_anything_runs_and_in_one_line(
     assert not (tmp_path / "outputs").exists()  # what was refused leaves nothing behind
 
 
+@pytest.mark.slow
 def test_a_run_is_named_after_data_of_ones_own(tmp_path: Path, command: Command) -> None:
     np.savez(tmp_path / "my iris.npz", points=np.random.default_rng(0).normal(size=(20, 2)),
              targets=np.arange(20) % 2)  # fmt: skip
@@ -155,6 +157,7 @@ def test_a_run_is_named_after_data_of_ones_own(tmp_path: Path, command: Command)
     assert names == {"two_moons_my+iris", "two_moons_two_circles"}
 
 
+@pytest.mark.slow
 def test_a_folder_can_be_shown(workplace: Path, command: Command) -> None:
     printed = command(workplace, "show", "outputs/first")
     assert printed.startswith((workplace / "outputs" / "first" / "summary.txt").read_text())
@@ -168,6 +171,7 @@ def test_parts_of_other_packages_are_listed(tmp_path: Path, command: Command) ->
     assert command(tmp_path, "plugins").startswith("no installed package adds parts of its own")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
@@ -184,12 +188,14 @@ def test_data_that_do_not_fit_the_analysis_are_refused_before_any_training(
     assert not list(tmp_path.rglob("training"))
 
 
+@pytest.mark.slow
 def test_a_job_that_is_done_shows_its_summary_again(workplace: Path, command: Command) -> None:
     printed = command(workplace, *TINY, "hydra.run.dir=outputs/first")
     assert printed.startswith("done before: ")
     assert printed.endswith((workplace / "outputs" / "first" / "summary.txt").read_text())
 
 
+@pytest.mark.slow
 def test_an_unknown_backend_lists_those_there_are(tmp_path: Path, command: Command) -> None:
     printed = command(
         tmp_path, *TINY, "eigensolver=other", "eigensolver.name=nobody", succeeds=False
@@ -223,6 +229,7 @@ def test_a_sweep_ends_with_one_table(tmp_path: Path, command: Command) -> None:
     assert (folder / "figures" / "partition_weighted_agreement.png").stat().st_size > 1000
 
 
+@pytest.mark.slow
 def test_help_is_readable(tmp_path: Path, fresh_command: Command) -> None:
     printed = fresh_command(tmp_path, "--help")
     assert "relutopo experiment=two_circles" in printed

@@ -25,6 +25,7 @@ TINY = [
 ]
 
 
+@pytest.mark.slow
 def test_a_run_draws_and_is_shown_again(tmp_path: Path, command: Callable[..., str]) -> None:
     printed = command(tmp_path, *TINY, "hydra.run.dir=run")
     assert "Do the 3 parts follow the classes?" in printed
@@ -38,6 +39,7 @@ def test_a_run_draws_and_is_shown_again(tmp_path: Path, command: Callable[..., s
     assert "Do the 3 parts follow the classes?" in command(tmp_path, "show", "run")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("swept", "column"),
     [
@@ -63,6 +65,7 @@ def test_settings_are_swept(
         assert first[column].nunique() == n
 
 
+@pytest.mark.slow
 def test_models_of_ones_own_decide_between_words(
     tmp_path: Path, command: Callable[..., str]
 ) -> None:

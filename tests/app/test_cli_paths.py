@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 import torch
 
 from relutopo.learning.digits import digits
@@ -23,6 +24,7 @@ TINY = [
 ]
 
 
+@pytest.mark.slow
 def test_a_run_leaves_tables_and_figures_but_no_complex(
     tmp_path: Path, command: Callable[..., str]
 ) -> None:
@@ -40,6 +42,7 @@ def test_a_run_leaves_tables_and_figures_but_no_complex(
     assert "Which number moved when?" in command(tmp_path, "show", "run")
 
 
+@pytest.mark.slow
 def test_a_convolutional_network_of_ones_own(tmp_path: Path, command: Callable[..., str]) -> None:
     data = digits(n=40)
     np.savez(tmp_path / "digits.npz", points=data.points, targets=data.targets)
@@ -62,6 +65,7 @@ def test_a_convolutional_network_of_ones_own(tmp_path: Path, command: Callable[.
     assert drawn == {"crossings", "segment"}
 
 
+@pytest.mark.slow
 def test_seeds_and_experiments_are_swept(tmp_path: Path, command: Callable[..., str]) -> None:
     swept = ["experiment=digits_grok,digits_random_labels", "seed=0,1", "figures=false",
              "analysis=paths"]  # fmt: skip
@@ -75,6 +79,7 @@ def test_seeds_and_experiments_are_swept(tmp_path: Path, command: Callable[..., 
     assert ends["weight_norm"].nunique() == 4
 
 
+@pytest.mark.slow
 def test_values_are_refused_before_anything_is_trained(
     tmp_path: Path, command: Callable[..., str]
 ) -> None:

@@ -39,6 +39,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory, command: Command) -> Pat
     return folder
 
 
+@pytest.mark.slow
 def test_a_run_leaves_tables_figures_and_an_answer(workplace: Path) -> None:
     run = workplace / "outputs" / "first"
     table = pd.read_parquet(run / "results.parquet")

@@ -42,6 +42,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory, command: Command) -> Pat
     return folder
 
 
+@pytest.mark.slow
 def test_a_run_leaves_its_page(workplace: Path) -> None:
     run = rt.TrainingRun(workplace / "outputs" / "first" / "training")
     scene, frames = content(workplace / "outputs" / "first" / PAGE)
@@ -55,6 +56,7 @@ def test_a_run_leaves_its_page(workplace: Path) -> None:
     assert {"spectrum", "histogram", "time"} == set(scene["charts"])
 
 
+@pytest.mark.slow
 def test_the_command_makes_the_same_page_again(workplace: Path, command: Command) -> None:
     first = workplace / "outputs" / "first"
     made = (first / PAGE).read_bytes()
@@ -68,6 +70,7 @@ def test_the_command_makes_the_same_page_again(workplace: Path, command: Command
     assert (first / PAGE).read_bytes() == made
 
 
+@pytest.mark.slow
 def test_the_folder_of_a_training_can_be_explored(workplace: Path, command: Command) -> None:
     command(workplace, "explore", "outputs/first/training", "--to", "training.html")
     scene, frames = content(workplace / "training.html")
@@ -75,6 +78,7 @@ def test_the_folder_of_a_training_can_be_explored(workplace: Path, command: Comm
     assert len(frames) == len(scene["time"]["x"]) > 2
 
 
+@pytest.mark.slow
 def test_networks_of_many_inputs_are_shown_on_a_slice(tmp_path: Path, command: Command) -> None:
     """Of an analysis without complexes there is no page at first, as none was asked for."""
     small = ["network.hidden=[5]", "trainer.n_steps=20", "trainer.n_checkpoints=2"]
@@ -96,6 +100,7 @@ def test_networks_of_many_inputs_are_shown_on_a_slice(tmp_path: Path, command: C
     assert "n_regions" in numbers[1] - numbers[0]
 
 
+@pytest.mark.slow
 def test_a_run_in_space_leaves_a_page_of_a_slice(tmp_path: Path, command: Command) -> None:
     points = np.random.default_rng(0).normal(size=(30, 3))
     np.savez(tmp_path / "data.npz", points=points, targets=points[:, 0] > 0)
@@ -119,12 +124,14 @@ def test_files_of_other_kinds_are_refused(workplace: Path, command: Command, nam
     assert "page.html" in printed
 
 
+@pytest.mark.slow
 def test_without_figures_there_is_no_page(workplace: Path, command: Command) -> None:
     shared = "training_dir=outputs/first/training"
     command(workplace, *TINY, shared, "figures=false", "hydra.run.dir=outputs/plain")
     assert not (workplace / "outputs" / "plain" / PAGE).exists()
 
 
+@pytest.mark.slow
 def test_where_there_is_nothing_to_show_there_is_no_page(tmp_path: Path, command: Command) -> None:
     command(tmp_path, "experiment=scale", "analysis.width=4", "hydra.run.dir=out")
     assert not (tmp_path / "out" / PAGE).exists()
@@ -180,6 +187,7 @@ def test_folders_without_a_run_are_refused(workplace: Path, command: Command, fo
     assert "Traceback" not in printed
 
 
+@pytest.mark.slow
 def test_what_is_not_complete_is_refused(tmp_path: Path, command: Command) -> None:
     (tmp_path / "job.json").write_text("{}")
     assert "is not complete" in command(tmp_path, "explore", ".", succeeds=False)

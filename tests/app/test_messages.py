@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,13 @@ from relutopo.networks.perceptron import relu_nodes
 ROOT = Path(relutopo.__file__).parent
 
 
-def texts() -> Iterator[tuple[Path, str]]:
-    """Yield all text of the library that a person can come to see, docstrings left out."""
+@cache
+def texts() -> tuple[tuple[Path, str], ...]:
+    """Return all text of the library that a person can come to see, docstrings left out."""
+    return tuple(_texts())
+
+
+def _texts() -> Iterator[tuple[Path, str]]:
     for path in ROOT.rglob("*.py"):
         if path.is_relative_to(ROOT / "app"):
             continue
@@ -32,6 +38,7 @@ def texts() -> Iterator[tuple[Path, str]]:
                 yield path, str(node.value)
 
 
+@pytest.mark.slow
 def test_what_is_translated_is_what_the_library_says() -> None:
     said = " ".join(text for _, text in texts())
     for python in messages._REMEDIES:

@@ -57,6 +57,7 @@ def test_a_kind_says_what_may_be_refused() -> None:
     assert outcome.reason.startswith("refused without a cause: InputError")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("check", "verdict", "reason"),
     [
@@ -81,6 +82,7 @@ def test_failures_of_processes_are_seen_and_made_small(
     assert worker.run("planted", "planted: right", case).verdict == "right"
 
 
+@pytest.mark.slow
 def test_a_seed_determines_a_case() -> None:
     assert PLANTED.case(3) == PLANTED.case(3)
     assert PLANTED.case(3) != PLANTED.case(4)
@@ -95,6 +97,7 @@ def test_a_seed_determines_a_case() -> None:
     assert eval(printed, {"Numbers": planted.Numbers}) == PLANTED.case(3)
 
 
+@pytest.mark.slow
 def test_a_campaign_counts_and_reports(capsys: pytest.CaptureFixture[str]) -> None:
     campaign = Campaign([PLANTED], 2, MODULES, 0, 5)
     campaign.run(2)

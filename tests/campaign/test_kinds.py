@@ -16,6 +16,7 @@ for _module in MODULES:
 CHOSEN = [kind for kind in KINDS.values() if kind.group != "planted"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", CHOSEN, ids=lambda kind: kind.name)
 def test_a_few_cases_of_every_kind(kind: Any) -> None:
     for seed in range(kind.in_the_gate):

@@ -38,6 +38,7 @@ def test_kinks_along_halves_do_not_meet_the_walls(monkeypatch: pytest.MonkeyPatc
     assert estimate(grid, Box(-1, 1, dim=2), n_tiles=10**6).n_regions == 64
 
 
+@pytest.mark.slow
 def test_samples_are_right_on_average(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_MOST_CELLS", 200)
     network, box = random_network([2, 24, 24, 1], seed=0), Box(-2, 2, dim=2)
@@ -79,6 +80,7 @@ def test_the_words() -> None:
     assert str(many) == "about 5 M regions (1 to 10 M), 60 GB, 13 min; from 6 descents"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("widths", [[1, 9, 1], [2, 12, 8, 1], [3, 8, 6, 1], [4, 8, 5, 1]])
 def test_descents_are_right_on_average(widths: list[int]) -> None:
     network, box = random_network(widths, seed=1), Box(-1, 2, dim=widths[0])
@@ -87,6 +89,7 @@ def test_descents_are_right_on_average(widths: list[int]) -> None:
     assert abs(found.mean() - n) <= 4 * found.std() / np.sqrt(len(found))
 
 
+@pytest.mark.slow
 def test_many_dimensions(caplog: pytest.LogCaptureFixture) -> None:
     """A grid of planes along the axes has as many regions as one can count."""
     weights = np.repeat(np.eye(8), 5, axis=0)
@@ -102,6 +105,7 @@ def test_many_dimensions(caplog: pytest.LogCaptureFixture) -> None:
     assert small.is_exact
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("widths", [[8, 8, 1], [6, 16, 1], [4, 12, 12, 1], [9, 2, 1]])
 def test_cells_in_many_dimensions(widths: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where most of them are faces of the box."""
@@ -132,6 +136,7 @@ def test_a_warning_comes_for_few_neurons_in_many_dimensions(
     assert "a decomposition in 12 dimensions is expected to give about" in caplog.text
 
 
+@pytest.mark.slow
 def test_a_warning_comes_before_minutes_and_gigabytes(caplog: pytest.LogCaptureFixture) -> None:
     network, box = random_network([8, 32, 32, 1], seed=0), Box(-1, 1, dim=8)
     with caplog.at_level(logging.WARNING, "relutopo"):

@@ -144,6 +144,7 @@ def test_what_others_do_not_take_is_refused(complex_: rt.CellComplex) -> None:
         rt.explore(replace(diagram, complex_=None, filtration=None))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dim", [3, 7])
 def test_a_run_in_more_dimensions_opens_on_a_slice(tmp_path: Path, dim: int) -> None:
     points = np.random.default_rng(0).normal(size=(20, dim))
@@ -202,5 +203,6 @@ def test_the_missing_library_is_named(
         rt.explore(complex_)
 
 
+@pytest.mark.slow
 def test_the_same_run_gives_the_same_page(run: rt.TrainingRun) -> None:
     assert rt.explore(run).html == rt.explore(run).html

@@ -123,6 +123,7 @@ def test_walls_are_the_planes_that_hold_corners(
     assert len(flipped) == len(right)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_walls_of_64_inputs_hold_in_fractions(seed: int) -> None:
     """At the exact foot of each point on the exact plane every other row is positive."""

@@ -267,6 +267,7 @@ def test_random_simplices(seed: int) -> None:
     check_all(cells, raised(cells, rng, 12), rng)
 
 
+@pytest.mark.slow
 @examples(60)
 @given(SEEDS)
 def test_chain_complexes_that_come_from_no_space(seed: int) -> None:

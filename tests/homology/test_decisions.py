@@ -222,6 +222,7 @@ def check(found: rt.Decision, complex_: rt.CellComplex) -> None:
     np.testing.assert_array_equal(found.classes, refined.greatest[-1].argmax(axis=1))
 
 
+@pytest.mark.slow
 @examples(100)
 @given(st.sampled_from(KINDS), st.integers(3, 10), st.integers(0, 10**6))
 def test_areas_lengths_and_betti_numbers_are_those_of_clipping(

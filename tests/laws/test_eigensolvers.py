@@ -331,6 +331,7 @@ def solved_pencil(seed: int) -> tuple[sparse.csr_array, Floats, Floats, Floats]:
     return system, weights, *scipy.linalg.eigh(system.toarray(), np.diag(weights))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver", ALL)
 def test_several_pairs_of_300_graphs_against_lapack(solver: str) -> None:
     """One to eight pairs; where a gap follows after them they span the same space as LAPACK's."""
@@ -411,6 +412,7 @@ def test_random_pencils_against_lapack(
         assert abs((roots * result.vector) @ (roots * vectors[:, 1])) == pytest.approx(1, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_all_agree_on_large_badly_scaled_grids() -> None:
     rows, columns = 200, 101
     n, edges, rng = rows * columns, grid_edges(rows, columns), np.random.default_rng(1)

@@ -564,6 +564,7 @@ def test_lattices_with_more_neurons_than_bits_in_a_word(kind: str) -> None:
     assert_same_complex(cut, decompose(network, box, enumerator="cpu"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["gaussian", "integer"])
 @pytest.mark.parametrize("hidden", [[150], [70, 3], [3, 130]])
 def test_groups_of_neurons_change_nothing(hidden: list[int], kind: str) -> None:

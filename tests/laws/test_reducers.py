@@ -202,6 +202,7 @@ def test_random_chain_complexes(seed: int) -> None:
     np.testing.assert_array_equal(result.essential, expected.essential)
 
 
+@pytest.mark.slow
 def test_a_larger_complex_uses_every_level_of_the_bit_tree() -> None:
     """More than 64 squared rows are left for the column reduction."""
     shape = (15, 15, 15)

@@ -56,6 +56,7 @@ def refused(read: Callable[[Path], object], path: Path, what: str) -> None:
     assert ";" in message, f"{what}: {message}"  # which a remedy follows
 
 
+@pytest.mark.slow
 def test_archives_of_networks_complexes_and_data(tmp_path: Path) -> None:
     path = tmp_path / "file.npz"
     points: dict[str, Any] = {"points": np.ones((4, 2)), "targets": np.array([0.0, 1, 0, 1])}
@@ -118,6 +119,7 @@ def test_places_of_entries_stay_within_their_matrix(tmp_path: Path) -> None:
         refused(load_network, path, str(change)[:80])
 
 
+@pytest.mark.slow
 def test_files_of_torch(tmp_path: Path) -> None:
     for path in hostile.torch_files(tmp_path):
         refused(load_model, path, path.name)
@@ -153,6 +155,7 @@ def test_what_is_no_file(tmp_path: Path, name: str, kind: str) -> None:
     refused(lambda path: data_file(str(path)), path, kind)
 
 
+@pytest.mark.slow
 def test_training_runs(tmp_path: Path) -> None:
     from relutopo.learning.trainer import MlpSettings, TrainerSettings, train
 

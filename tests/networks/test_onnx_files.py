@@ -94,6 +94,7 @@ def convolutional(path: Path) -> tuple[Path, nn.Module]:
     return save(path, nodes, ("batch", 1, 4, 4), w), module.eval()
 
 
+@pytest.mark.slow
 def test_a_file_is_the_module_that_it_came_from(tmp_path: Path) -> None:
     path, module = convolutional(tmp_path / "model.onnx")
     network = as_network(path)
@@ -213,6 +214,7 @@ def poolings() -> list[tuple[str, tuple[int, ...], dict[str, Any]]]:
     return [(kind, *case) for kind in ("MaxPool", "AveragePool") for case in cases]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("one_thread")
 def test_every_setting_of_pooling(tmp_path: Path) -> None:
     x = random(1, 2, 5, 5, seed=2)

@@ -109,6 +109,7 @@ def outcome(module: nn.Module, shape: tuple[int, ...]) -> str:
     return "equal"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize(
     ("cases", "most_refused"), [(max_pools, 0.4), (average_pools, 0.2), (adaptive_pools, 0.0)]

@@ -68,6 +68,7 @@ def values(module: nn.Module) -> Any:
     return as_network(module, (2,))(POINTS)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("hasty")
 def test_modules_are_read_in_eight_threads() -> None:
     modules = [some_module(seed) for seed in range(288)]

@@ -411,6 +411,7 @@ def test_cpu_equals_exact(kind: str, integer: bool) -> None:
         assert_same_complex(fast, exact)
 
 
+@pytest.mark.slow
 def test_a_graph_of_a_perceptron_is_the_perceptron() -> None:
     for seed in range(3):
         network = random_network([2, 5, 4, 3, 1], seed, "integer")

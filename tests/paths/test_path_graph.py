@@ -41,6 +41,7 @@ def test_it_is_part_of_the_dual_graph(seed: int, widths: list[int]) -> None:
     assert seen.coverage(found.ends) == 1.0
 
 
+@pytest.mark.slow
 @examples(20)
 @given(st.integers(0, 10**6))
 def test_contracting_keeps_what_flows_between_the_nodes_that_stay(seed: int) -> None:
@@ -61,6 +62,7 @@ def test_contracting_keeps_what_flows_between_the_nodes_that_stay(seed: int) -> 
     np.testing.assert_allclose(schur, expected, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_partitions_take_it() -> None:
     data = rt.two_moons(n=60)
     network = random_network([2, 8, 8, 1], seed=2)

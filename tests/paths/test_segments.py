@@ -210,6 +210,7 @@ def test_black_parts_and_images_of_one_colour_leave_nothing_open(
     assert found.record.status == "certified"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("worth", [2**25, 0])
 @given(seed=st.integers(0, 2**32 - 1))
 @examples(20)
@@ -412,6 +413,7 @@ def test_the_kernel_finds_the_same_knots(widths: tuple[int, ...]) -> None:
     check_same_knots(quick, slow)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_the_kernels_for_graphs_find_the_same_knots(seed: int) -> None:
     """Past sums, leaky units, several layers and outputs."""
@@ -454,6 +456,7 @@ def test_signs_that_bounds_leave_open_are_asked_for_to_twice_the_precision(seed:
         np.testing.assert_array_equal(getattr(wide, name), getattr(usual, name))
 
 
+@pytest.mark.slow
 @given(seed=st.integers(0, 2**32 - 1))
 @examples(60)
 def test_what_the_kernels_for_graphs_leave_open_is_done_all_the_same(seed: int) -> None:
@@ -573,6 +576,7 @@ def test_outputs_of_exact_knots_are_those_of_the_network(seed: int) -> None:
     )
 
 
+@pytest.mark.slow
 def test_progress_counts_segments_to_the_end() -> None:
     """Also where integers do the rest, and in threads."""
     network = random_network(np.random.default_rng(4), 4, "integers")

@@ -31,6 +31,7 @@ def pictures(path: Path) -> list[tuple[bytes, int]]:
         return [(picture.convert("RGB").tobytes(), picture.info["duration"]) for picture in shown]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["complex", "partition"])
 def test_a_film_has_a_picture_for_each_checkpoint(
     run: TrainingRun, tmp_path: Path, what: str
@@ -42,6 +43,7 @@ def test_a_film_has_a_picture_for_each_checkpoint(
     assert [entry.name for entry in tmp_path.iterdir()] == ["film.gif"]
 
 
+@pytest.mark.slow
 def test_the_steps_can_be_chosen(run: TrainingRun, tmp_path: Path) -> None:
     film = animate(run, tmp_path / "film.gif", steps=[60, 0], values="volume")
     assert len({picture for picture, _ in pictures(film)}) == 2
@@ -79,6 +81,7 @@ def test_ffmpeg_is_named_where_it_is_missing(
         animate(run, tmp_path / "film.mp4")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not FFMpegWriter.isAvailable(), reason="ffmpeg is not installed")
 def test_a_film_can_be_mp4(run: TrainingRun, tmp_path: Path) -> None:
     assert b"ftyp" in animate(run, tmp_path / "film.mp4", steps=[0, 60]).read_bytes()[:32]

@@ -81,6 +81,7 @@ def test_axes_of_ones_own_are_kept() -> None:
     plt.close("all")
 
 
+@pytest.mark.slow
 def test_cycles_of_a_decision() -> None:
     diamond = ([np.vstack([np.eye(2), -np.eye(2)]), np.ones((1, 4))], [np.zeros(4), [-0.5]])
     complex_ = rt.decompose(diamond, rt.Box(-1, 1, dim=2))
@@ -95,6 +96,7 @@ def test_cycles_of_a_decision() -> None:
         assert sets(loop.get_segments()) == sets(loops[0].segments)
 
 
+@pytest.mark.slow
 def test_cycles_in_space() -> None:
     surface, loop = IN_SPACE.representatives(2)[0], IN_SPACE.representatives(1)[0]
     pair = IN_SPACE.representatives(0)[0]

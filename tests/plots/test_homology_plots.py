@@ -93,6 +93,7 @@ def test_a_barcode_has_a_bar_for_each_class_and_none_overlap(diagrams: list[rt.D
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["$H_0$", "$H_1$"]
 
 
+@pytest.mark.slow
 def test_figures_of_homology_stay_within_their_axes(diagrams: list[rt.Diagram]) -> None:
     figure = Figure(figsize=(8, 6))
     axes = figure.subplots(2, 2)

@@ -59,6 +59,7 @@ DRAWN: list[Callable[[CellComplex, Axes], Any]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", [None, "constrained", "compressed", "tight"])
 @pytest.mark.parametrize("draw", DRAWN)
 @pytest.mark.parametrize("size", [(6.4, 4.8), (9.0, 6.0)])

@@ -88,6 +88,7 @@ def test_parts_without_a_class_have_a_colour_and_a_name_of_their_own() -> None:
     assert sum(name.startswith("part ") for name in names) == 1
 
 
+@pytest.mark.slow
 def test_regions_on_the_cut_are_hatched() -> None:
     """Of a path of an odd number of equal regions the middle one is on neither side."""
     graph = decompose(STRIPES, SQUARE, enumerator="exact").dual_graph()
@@ -159,6 +160,7 @@ class Checkpoint:
     row: Mapping[str, Any]
 
 
+@pytest.mark.slow
 def test_a_history_has_a_row_for_each_kind_of_weights(tmp_path: Path) -> None:
     part = striped()
     kinds = ("unweighted", "count_plus_one", "chung_langlands")

@@ -216,6 +216,7 @@ def test_a_history_has_a_column_for_each_checkpoint() -> None:
     assert not regions[1].get_array().count()  # grey, all of it
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [1, 2, 3, 7])
 def test_nothing_of_several_panels_is_cut_off(n: int) -> None:
     complex_, part = striped()
@@ -234,6 +235,7 @@ def test_nothing_of_several_panels_is_cut_off(n: int) -> None:
         assert box.y1 < height + 0.02
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side", [(100.0, 0.5), (0.5, 100.0)])
 def test_a_domain_that_is_a_sliver_is_drawn_with_room_for_its_labels(
     side: tuple[float, float],
@@ -254,6 +256,7 @@ def test_a_domain_that_is_a_sliver_is_drawn_with_room_for_its_labels(
     assert all(left.x1 < right.x0 for left, right in pairwise(ticks))
 
 
+@pytest.mark.slow
 def test_a_time_line_shows_step_zero_and_marks_two_events() -> None:
     figure = plot_timeline(timeline())
     first = figure.axes[0]
@@ -265,6 +268,7 @@ def test_a_time_line_shows_step_zero_and_marks_two_events() -> None:
     assert texts == ["train 100 % at step 64", "held out ≥ 98 % at step 1000"]
 
 
+@pytest.mark.slow
 def test_a_time_line_without_held_out_points_shows_no_curve_of_them() -> None:
     first = plot_timeline(timeline().assign(held_out_accuracy=np.nan)).axes[0]
     assert [line.get_label() for line in first.get_lines()[:-2]] == ["train"]
@@ -273,6 +277,7 @@ def test_a_time_line_without_held_out_points_shows_no_curve_of_them() -> None:
 # What is written
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_checkpoints", [1, 4])
 def test_figures_are_written_whole_and_the_same_each_time(
     n_checkpoints: int, tmp_path: Path
@@ -297,6 +302,7 @@ def test_a_time_line_without_any_partition_is_drawn(tmp_path: Path) -> None:
     save_figure(plot_timeline(table), tmp_path / "empty")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("weights", "offsets", "domain"),
     [
@@ -335,6 +341,7 @@ def test_saving_closes_a_figure_of_pyplot(tmp_path: Path) -> None:
     assert not pyplot.fignum_exists(figure.number)
 
 
+@pytest.mark.slow
 def test_importing_plots_loads_no_plotting_library() -> None:
     root = Path(relutopo.__file__).parent.parent
     for use, heavy in (
@@ -467,6 +474,7 @@ def test_a_time_line_draws_what_there_is_and_needs_something() -> None:
         plot_timeline(timeline()[["step"]].assign(error="InputError: ..."))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["png", "pdf", "svg", "SVG", "jpg"])
 def test_the_suffix_of_a_path_is_the_format(suffix: str, tmp_path: Path) -> None:
     written = []

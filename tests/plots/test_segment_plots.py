@@ -117,6 +117,7 @@ def test_segments_are_needed() -> None:
         rt.plots.plot_crossings(FOUND, Y[:5])
 
 
+@pytest.mark.slow
 def test_a_time_line_of_segments_marks_half_rises() -> None:
     held_out = [0.1, 0.2, 0.2, 0.2, 0.4, 0.8, 0.9, 0.9]
     table = pd.DataFrame(

@@ -37,6 +37,7 @@ def test_polygons_have_the_areas_of_the_faces(cube: CellComplex) -> None:
         assert area == pytest.approx(cube.facet_measures[face], abs=1e-12)
 
 
+@pytest.mark.slow
 def test_the_surface_of_everything_is_the_border(cube: CellComplex, tmp_path: Path) -> None:
     figure = plot_space(cube, values=cube.volumes, keep=np.ones(cube.n_regions, dtype=bool))
     (surface,) = drawn(figure.axes[0])

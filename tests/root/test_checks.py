@@ -194,6 +194,7 @@ def test_flags_are_true_or_false(value: Any) -> None:
     assert TrainerSettings(checkpoint_spikes=np.True_).checkpoint_spikes is True  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @given(st.integers() | st.floats() | st.booleans() | st.text() | st.fractions() | st.none())
 def test_what_is_checked_is_python_s_own_or_refused(value: Any) -> None:
     def kind(check: Callable[..., object], **options: Any) -> type | None:

@@ -77,6 +77,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
         getattr(relutopo, "decompse")  # noqa: B009
 
 
+@pytest.mark.slow
 def test_the_first_run_says_that_it_compiles_and_the_second_does_not(tmp_path: Path) -> None:
     code = (
         "import numpy as np; from relutopo import DualGraph; "
@@ -93,6 +94,7 @@ def test_the_first_run_says_that_it_compiles_and_the_second_does_not(tmp_path: P
     assert said[1] == ""
 
 
+@pytest.mark.slow
 def test_the_help_loads_no_numerics() -> None:
     code = (
         "import sys; sys.argv = ['relutopo', '--help']; from relutopo.app import cli\n"

@@ -113,6 +113,7 @@ def test_closed_forms_in_five_dimensions() -> None:
     assert central.graph.n_edges == 6 * n_regions_central(5, 4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bias", [1.0, 0.0])
 def test_many_neurons_that_miss_a_region(bias: float) -> None:
     network, box = random_network([2, 16, 8, 1], 0, bias=bias), rt.Box(-2, 2, dim=2)

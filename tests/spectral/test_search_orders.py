@@ -150,6 +150,7 @@ def test_random_walks_visit_regions_by_their_walls() -> None:
     assert first != other
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", ["breadth_first", "nearest", "random_walk", "path"])
 def test_processes_change_nothing(order: Any) -> None:
     alone, together = (
@@ -273,6 +274,7 @@ def test_a_process_that_dies_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
         next(find(NETWORK.signs(POINTS) > 0))
 
 
+@pytest.mark.slow
 def test_a_script_needs_no_guard(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(

@@ -42,6 +42,7 @@ def trained(seed: int) -> tuple[rt.CellComplex, NDArray[np.float64]]:
     return rt.decompose(net, rt.Box(-1, 1, dim=2)), points
 
 
+@pytest.mark.slow
 @examples(15)
 @given(k=st.integers(2, 5), seed=st.integers(0, 2**32 - 1))
 def test_blocks_are_found(k: int, seed: int) -> None:

@@ -324,6 +324,7 @@ def test_a_million_points_in_few_regions(weights: str, seed: int) -> None:
     assert part.status == "converged"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("eigensolver", ["arpack", "auto"])
 def test_a_star_of_many_leaves_is_factorised_sparsely(eigensolver: str) -> None:
     solver = rt.registry.create("eigensolver", eigensolver)

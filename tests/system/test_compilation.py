@@ -63,6 +63,7 @@ def test_a_kernel_is_compiled_again_when_what_it_takes_in_has_changed(tmp_path: 
     assert run(tmp_path) == "-1 1"
 
 
+@pytest.mark.slow
 def test_a_damaged_list_is_made_anew(tmp_path: Path) -> None:
     package = tmp_path / "mine"
     package.mkdir()

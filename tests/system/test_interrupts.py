@@ -115,6 +115,7 @@ except KeyboardInterrupt:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("result", ["Counted(go_on, counts)", "(go_on, counts)", "counts"])
 def test_an_interrupt_while_a_kernel_runs_is_raised_after_it(result: str) -> None:
     # In a process of its own, because this used to end with a segmentation fault.

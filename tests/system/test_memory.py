@@ -137,6 +137,7 @@ def outcome(work: str, size: int) -> str:
     return ran.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits as Linux keeps them")
 def test_a_limit_of_the_process_gives_the_result_or_a_clear_error() -> None:
     rt.decompose(random_network([2, 40, 40, 1]), rt.Box(-1, 1, dim=2))  # compiled before

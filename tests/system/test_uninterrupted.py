@@ -127,6 +127,7 @@ def run(script: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_an_interrupted_compilation_goes_on_and_the_next_call_works() -> None:
     assert run(INTERRUPTED_COMPILATION).splitlines() == [
         "['KeyboardInterrupt', 'SystemExit'] False 26",

@@ -185,6 +185,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
+@pytest.mark.slow
 def test_what_was_recorded_survives_the_death_of_training(tmp_path: Path) -> None:
     result = subprocess.run([sys.executable, "-c", TRAINING, str(tmp_path)])
     assert result.returncode == -9
@@ -194,6 +195,7 @@ def test_what_was_recorded_survives_the_death_of_training(tmp_path: Path) -> Non
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 def test_a_folder_with_the_rows_of_another_run_is_not_continued_unasked(tmp_path: Path) -> None:
     with Tracker(tmp_path, DATA, SETTINGS, steps=[0, 3]) as tracker:
         for step in range(4):
@@ -219,6 +221,7 @@ def test_copies_that_wait_belong_to_a_run_too(tmp_path: Path) -> None:
         Tracker(tmp_path, DATA, SETTINGS)
 
 
+@pytest.mark.slow
 def test_a_folder_in_which_nothing_was_recorded_is_free(tmp_path: Path) -> None:
     Tracker(tmp_path, DATA, SETTINGS, steps=[0])
     with Tracker(tmp_path, two_moons(n=20), Homology(enumerator=EXACT), steps=[0]) as tracker:
@@ -236,6 +239,7 @@ def test_a_folder_of_a_training_run_is_not_taken(tmp_path: Path) -> None:
     assert (tmp_path / "settings.json").read_text() == before
 
 
+@pytest.mark.slow
 def test_networks_are_kept_if_wanted(tmp_path: Path) -> None:
     with Tracker(tmp_path / "kept", DATA, SETTINGS, steps=[0, 2, 3], keep=True) as tracker:
         for step in range(3):
@@ -264,6 +268,7 @@ def test_networks_are_kept_if_wanted(tmp_path: Path) -> None:
     assert not (tmp_path / "not" / "networks").exists()
 
 
+@pytest.mark.slow
 def test_what_is_known_is_drawn(tmp_path: Path) -> None:
     def labels(figure: Any) -> list[str]:
         return [ax.get_ylabel().replace("\n", " ") for ax in figure.axes]
@@ -295,6 +300,7 @@ def test_what_is_known_is_drawn(tmp_path: Path) -> None:
     assert shown == ["accuracy", "regions", "Betti curves peak at the value", "decision boundary"]
 
 
+@pytest.mark.slow
 def test_a_step_that_cannot_be_analysed_says_why_and_others_go_on(tmp_path: Path) -> None:
     settings = Partition(enumerator=EXACT, max_cells=40)
     large = ([np.random.default_rng(0).normal(size=(30, 2)), np.ones((1, 30))], [np.zeros(30), [0]])
@@ -306,6 +312,7 @@ def test_a_step_that_cannot_be_analysed_says_why_and_others_go_on(tmp_path: Path
     assert (second["error"], second["n_regions"]) == (None, 2)
 
 
+@pytest.mark.slow
 def test_without_a_bound_the_first_network_is_refused_before_minutes_of_work(
     tmp_path: Path,
 ) -> None:
@@ -324,6 +331,7 @@ def test_without_a_bound_the_first_network_is_refused_before_minutes_of_work(
         Tracker(tmp_path / "e", Dataset("more", rng.normal(size=(60, 13)), np.arange(60) % 2))
 
 
+@pytest.mark.slow
 def test_with_a_bound_of_ones_own_nothing_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -334,6 +342,7 @@ def test_with_a_bound_of_ones_own_nothing_is_refused(
             assert tracker.step(model(0), 0)
 
 
+@pytest.mark.slow
 def test_without_a_bound_later_steps_are_bounded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -347,6 +356,7 @@ def test_without_a_bound_later_steps_are_bounded(
     assert "`max_cells`=40 was reached" in second["error"]
 
 
+@pytest.mark.slow
 def test_a_network_with_too_many_outputs_is_told_at_once_and_later_recorded(tmp_path: Path) -> None:
     three = torch.nn.Linear(2, 3)
     with Tracker(tmp_path, DATA, SETTINGS, steps=[0, 1]) as tracker:
@@ -386,6 +396,7 @@ SIDE = (DATA.points[:, 0] > 0).astype(int)
 THREE = SIDE + (DATA.points[:, 1] > 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("labels", [SIDE, np.array(["cat", "dog"])[SIDE]])
 def test_two_classes_of_any_kind_give_the_same_row(labels: Any, tmp_path: Path) -> None:
     """Also without held-out points, or with those of one class."""
@@ -411,6 +422,7 @@ def test_two_classes_of_any_kind_give_the_same_row(labels: Any, tmp_path: Path) 
         assert (expected | unknown | {"label_status": status}).items() <= timeless(row).items()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("targets", "n_outputs", "status", "decision", "accuracy"),
     [
@@ -474,6 +486,7 @@ def test_a_model_of_other_data_is_told_at_once(tmp_path: Path) -> None:
         Tracker(tmp_path, DATA, SETTINGS).step(model(0, n_inputs=3), 0)
 
 
+@pytest.mark.slow
 def test_a_loss_is_one_number_or_none(tmp_path: Path) -> None:
     int_of_numpy: Any = np.int64(0)
     with Tracker(tmp_path, DATA, SETTINGS, steps=range(3)) as tracker:
@@ -484,6 +497,7 @@ def test_a_loss_is_one_number_or_none(tmp_path: Path) -> None:
     assert [str(row["loss"]) for row in tracker.rows] == ["nan", "1.0"]
 
 
+@pytest.mark.slow
 def test_training_that_diverges_is_recorded_and_goes_on(tmp_path: Path) -> None:
     network = model(0)
     with Tracker(tmp_path, DATA, SETTINGS, steps=range(3)) as tracker:
@@ -499,6 +513,7 @@ def test_training_that_diverges_is_recorded_and_goes_on(tmp_path: Path) -> None:
         other.step(network, 0)
 
 
+@pytest.mark.slow
 def test_training_goes_on_when_a_copy_cannot_be_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -515,6 +530,7 @@ def test_training_goes_on_when_a_copy_cannot_be_written(
     assert [row["step"] for row in tracker.rows] == [0, 2]
 
 
+@pytest.mark.slow
 def test_copies_that_a_loss_of_power_damaged_are_told_of(tmp_path: Path) -> None:
     Tracker(tmp_path, DATA, SETTINGS, steps=[5])
     (tmp_path / "pending" / "step_000003.json").write_text("")
@@ -528,6 +544,7 @@ def test_copies_that_a_loss_of_power_damaged_are_told_of(tmp_path: Path) -> None
     assert (damaged["step"], whole["step"], whole["error"]) == (4, 5, None)
 
 
+@pytest.mark.slow
 def test_every_copy_is_of_its_moment(tmp_path: Path) -> None:
     """Also those of a module that was read before, whatever it has become since."""
     network = model(0)
@@ -544,6 +561,7 @@ def test_every_copy_is_of_its_moment(tmp_path: Path) -> None:
         assert timeless(direct).items() <= timeless(row).items()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norms", [[], [torch.nn.BatchNorm1d(4)]])
 def test_networks_that_are_pruned_meanwhile_are_those_of_the_moment(
     tmp_path: Path, norms: list[torch.nn.Module]
@@ -570,6 +588,7 @@ def test_networks_that_are_pruned_meanwhile_are_those_of_the_moment(
         assert timeless(direct).items() <= timeless(row).items()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="Linux tells")
 def test_the_analysis_gives_way_to_training(tmp_path: Path) -> None:
     with Tracker(tmp_path, DATA, SETTINGS, steps=[0]) as tracker:
@@ -615,6 +634,7 @@ def test_backends_use_one_thread_unless_they_are_told_otherwise() -> None:
     assert _in_one_thread(Partition(enumerator=EXACT)).enumerator == EXACT  # it knows no threads
 
 
+@pytest.mark.slow
 def test_many_inputs_are_seen_on_a_slice(tmp_path: Path) -> None:
     slice_ = rt.AffineSlice.through([0.0, 0, 0, 1], [1.0, 0, 0, 0], [0.0, 1, 0, 0])
     on_slice = Dataset("slice", DATA.points, DATA.targets, DATA.points, DATA.targets)
@@ -644,6 +664,7 @@ def test_a_folder_is_for_one_slice_and_one_input_shape(tmp_path: Path) -> None:
         Tracker(tmp_path / "shape", DATA, SETTINGS, input_shape=[2], resume=True)
 
 
+@pytest.mark.slow
 def test_segments_of_a_convolutional_network_are_recorded(tmp_path: Path) -> None:
     """Two lines more, of any number of inputs, with every control; no domain is made."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -675,6 +696,7 @@ def test_segments_of_a_convolutional_network_are_recorded(tmp_path: Path) -> Non
         Tracker(tmp_path / "other", data, settings).step(model(0, 64), 0)
 
 
+@pytest.mark.slow
 def test_tensorboard_gets_every_number(tmp_path: Path) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -712,6 +734,7 @@ class Notes:
         self.taken[step] = values
 
 
+@pytest.mark.slow
 def test_loggers_get_every_row_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("relutopo.tracking.tracker._PAUSE", 0.0)
     notes = Notes()
@@ -737,6 +760,7 @@ def test_loggers_get_every_row_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert list(notes.taken) == [0, 1, 2]
 
 
+@pytest.mark.slow
 def test_a_logger_that_fails_ends_no_training(tmp_path: Path) -> None:
     class Broken:
         def log(self, values: dict[str, float], step: int, /) -> None:
@@ -902,6 +926,7 @@ def test_lightning_calls_the_tracker(n_accumulated: int, steps: list[int], tmp_p
     assert timeless(last).items() <= timeless(tracker.rows[-1]).items()
 
 
+@pytest.mark.slow
 def test_an_interrupt_of_training_does_not_wait_for_the_analysis(tmp_path: Path) -> None:
     tracker = Tracker(tmp_path, DATA, SETTINGS, steps=[0])
 
@@ -918,6 +943,7 @@ def test_an_interrupt_of_training_does_not_wait_for_the_analysis(tmp_path: Path)
     assert [row["step"] for row in tracker.rows] == [0]
 
 
+@pytest.mark.slow
 def test_partitions_in_as_many_parts_as_classes_are_recorded(tmp_path: Path) -> None:
     data, settings = rt.three_blobs(n=30), rt.Classes(enumerator=EXACT)
     values = Dataset("values", data.points, data.points[:, 0] / 3)

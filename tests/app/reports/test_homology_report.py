@@ -252,6 +252,7 @@ def diagram(seed: int) -> rt.Diagram:
     return rt.persistence(complex_, rt.filtration(complex_, "dimension_major", seed=seed))
 
 
+@pytest.mark.slow
 def test_the_time_line_has_a_mark_for_every_spike() -> None:
     loss = np.ones(81)
     loss[[30, 60]] = 5.0

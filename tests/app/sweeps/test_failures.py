@@ -89,6 +89,7 @@ def test_a_failed_job_is_recorded_and_the_others_go_on(
         summarize(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_key_that_nothing_reads_stops_a_sweep_before_it_begins(
     tmp_path: Path, command: Callable[..., str]
 ) -> None:

@@ -84,6 +84,7 @@ def measure(sweep: Path, name: str) -> None:
     (job(sweep) / "done.json").write_text(json.dumps(content))
 
 
+@pytest.mark.slow
 def test_what_is_hostile_is_what_is_refused(
     sweep: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -158,6 +159,7 @@ def test_no_override_that_is_no_key(sweep: Path, override: str) -> None:
     refused(sweep, "job.json' must be a record of a job", "which is no key", "delete the folder")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["done.json", "job.json", "results.parquet", "lock"])
 @pytest.mark.parametrize("kind", hostile.special_files())
 def test_what_is_no_file(sweep: Path, name: str, kind: str) -> None:
@@ -210,6 +212,7 @@ def test_folders_of_jobs_have_plain_names(sweep: Path) -> None:
         (sweep / "jobs" / name).rename(job(sweep))
 
 
+@pytest.mark.slow
 def test_tables_that_are_none(sweep: Path, tmp_path: Path) -> None:
     import numpy as np
 
@@ -240,6 +243,7 @@ def test_tables_that_are_none(sweep: Path, tmp_path: Path) -> None:
             load_table(path)
 
 
+@pytest.mark.slow
 def test_tables_with_other_columns(sweep: Path) -> None:
     for table in (
         pd.DataFrame({"job": [1], "code": [2]}),
@@ -279,6 +283,7 @@ def test_configurations_of_our_own() -> None:
         refuse_hostile_configs(["--experiment=two_moons"])
 
 
+@pytest.mark.slow
 def test_the_command_says_it_in_one_line(
     sweep: Path, tmp_path: Path, command: Callable[..., str]
 ) -> None:

@@ -102,6 +102,7 @@ def test_one_number_a_value_has_no_spread(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_measure_that_stands_in_for_another_is_told(tmp_path: Path) -> None:
     words = measured(tmp_path, [([8], 0, NAN), ([8], 1, NAN)], measure=None)
     assert "No job has a delay; shown is the next, n_regions. n_regions against seed" in words

@@ -241,6 +241,7 @@ def test_incidences(with_kernels: Any, n_flats: int, n: int, seed: int) -> None:
         np.testing.assert_array_equal(by_arrays, by_kernel)
 
 
+@pytest.mark.slow
 @given(data=st.data(), d=st.integers(1, 4), n=st.integers(0, 6))
 def test_points(with_kernels: Any, data: st.DataObject, d: int, n: int) -> None:
     table = data.draw(numbers(d + 2, 5))
@@ -262,6 +263,7 @@ def test_points(with_kernels: Any, data: st.DataObject, d: int, n: int) -> None:
             np.testing.assert_array_equal(found[0][0][..., told], found[1][0][..., told])
 
 
+@pytest.mark.slow
 @examples(60)
 @given(
     data=st.data(),

@@ -29,6 +29,7 @@ def cut(device: StrictDevice, network: ReluNetwork, dim: int) -> Any:
     return decompose(network, Box(-2, 2, dim=dim), enumerator=enumerator)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["gaussian", "integer"])
 @pytest.mark.parametrize("bias", [1.0, 0.0])
 @pytest.mark.parametrize("hidden", [[1, 6, 6], [2, 7, 5, 4], [2, 70], [3, 6, 5], [4, 5, 3]])

@@ -55,6 +55,7 @@ def on_a_plane(seed: int, size: int, siblings: int, random_model: Any) -> tuple[
     return model, plane, network, blocks
 
 
+@pytest.mark.slow
 @examples(25)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 12), st.sampled_from([3, 10**9]))
 def test_cells_of_perceptrons_on_planes_are_those_of_exact(
@@ -66,6 +67,7 @@ def test_cells_of_perceptrons_on_planes_are_those_of_exact(
     assert_same_complex(found, rt.decompose(model, plane, enumerator="exact"))
 
 
+@pytest.mark.slow
 @examples(60)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 12), st.sampled_from([3, 10**9]))
 def test_cells_of_networks_with_skips_are_those_of_exact(
@@ -94,6 +96,7 @@ class _Block(nn.Module):  # type: ignore[misc, name-defined]
         return torch.relu(x + self.f(x))
 
 
+@pytest.mark.slow
 def test_sums_that_vanish_on_regions_are_zero_by_structure() -> None:
     torch.manual_seed(2)
     model = nn.Sequential(nn.Linear(2, 12), nn.ReLU(), _Block(), _Block(), nn.Linear(12, 1))
@@ -131,6 +134,7 @@ def test_what_is_a_perceptron() -> None:
     assert chain_of(network, ones) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pool", [nn.MaxPool2d(2), nn.MaxPool2d(3, 2), nn.AdaptiveMaxPool2d(3)])
 @pytest.mark.parametrize("size", [20, 2048])
 def test_nothing_is_computed_of_entries_that_are_zero(pool: Any, size: int) -> None:

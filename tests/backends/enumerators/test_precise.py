@@ -25,6 +25,7 @@ POSITIVE = st.fractions(min_value=Fraction(1, 10**6), max_value=1000)
 SHARES = st.fractions(min_value=-1, max_value=1)
 
 
+@pytest.mark.slow
 @example(
     a=Fraction(1, 10**6),
     b=Fraction(1, 10**6),
@@ -56,6 +57,7 @@ def test_parameters_have_their_bounds(
     assert 0 <= t <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("magnitude", [1.0, 1e-310])
 def test_errors_of_maps_do_not_underflow_on_tiny_domains(magnitude: float) -> None:
     """0.1^4 does not fit into two floats."""
@@ -68,6 +70,7 @@ def test_errors_of_maps_do_not_underflow_on_tiny_domains(magnitude: float) -> No
     assert 0 < deviation * Fraction(magnitude) <= Fraction(maps.reach @ last.errors[0])
 
 
+@pytest.mark.slow
 @given(
     seed=st.integers(0, 10**6), exponent=st.sampled_from([0, -12, -60]), depth=st.integers(1, 18)
 )
