@@ -85,6 +85,16 @@ class Affine(Frozen):
         return tuple(np.abs(m) if isinstance(m, np.ndarray) else abs(m) for m in self.matrices)
 
     @cached_property
+    def rows(self) -> tuple[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]], ...]:
+        """The matrices row by row: of each where its rows end, the columns, and the numbers."""
+        found = []
+        for matrix in self.matrices:
+            rows = sparse.csr_array(matrix)
+            ends, columns = rows.indptr.astype(np.int64), rows.indices.astype(np.int64)
+            found.append((ends, columns, np.array(rows.data)))
+        return tuple(found)
+
+    @cached_property
     def rounding(self) -> float:
         """Relative error bound γ_N of one entry; 0 if the node selects or scales by powers of 2."""
         terms = np.zeros(self.size, dtype=np.int64)

@@ -2,37 +2,212 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from relutopo.system.compilation import njit
 
-__all__ = ["Rows", "maps_on_regions", "sparse_rows"]
+__all__ = ["Rows", "image", "maps_on_regions", "sum_of_rows", "vanishing"]
 
 
 class Rows(NamedTuple):
-    """Non-zero entries of a matrix, row by row: those of row i are at ptr[i]:ptr[i + 1]."""
+    """A sparse matrix: the entries of row i are at ptr[i]:ptr[i + 1]; they may be zero."""
 
     ptr: NDArray[np.int64]
     columns: NDArray[np.int64]
     numbers: NDArray[np.float64]
 
+    @classmethod
+    def empty(cls, n: int) -> Rows:
+        """Return n rows without entries."""
+        return cls(np.zeros(n + 1, np.int64), np.zeros(0, np.int64), np.zeros(0))
 
-def sparse_rows(matrix: NDArray[Any]) -> Rows:
-    """Return the non-zero entries of a matrix, row by row.
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """How many entries each row has."""
+        return np.diff(self.ptr)
+
+    @property
+    def row_of(self) -> NDArray[np.int64]:
+        """The row of each entry."""
+        return np.repeat(np.arange(len(self.ptr) - 1), self.counts)
+
+    @property
+    def absolute(self) -> Rows:
+        """The absolute values."""
+        return self._replace(numbers=np.abs(self.numbers))
+
+    def times(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the product with a vector.
+
+        Examples
+        --------
+        >>> Rows(np.array([0, 2, 2]), np.array([0, 1]), np.array([1.0, 2.0])).times(np.ones(2))
+        array([3., 0.])
+        """
+        products = self.numbers * weights[self.columns]
+        n = len(self.ptr) - 1
+        return np.bincount(self.row_of, weights=products, minlength=n).astype(float)
+
+    def take(self, rows: NDArray[np.int64]) -> Rows:
+        """Return some rows.
+
+        Examples
+        --------
+        >>> rows = Rows(np.array([0, 2, 3]), np.array([0, 1, 1]), np.array([1.0, 2.0, 3.0]))
+        >>> rows.take(np.array([1])).numbers
+        array([3.])
+        """
+        counts = self.counts[rows]
+        ptr = np.append(0, np.cumsum(counts))
+        places = np.arange(ptr[-1]) + np.repeat(self.ptr[rows] - ptr[:-1], counts)
+        return Rows(ptr, self.columns[places], self.numbers[places])
+
+    def then(self, more: Rows) -> Rows:
+        """Return these rows and more."""
+        ends = self.ptr[-1] + more.ptr[1:]
+        columns = np.append(self.columns, more.columns)
+        return Rows(np.append(self.ptr, ends), columns, np.append(self.numbers, more.numbers))
+
+
+@njit(cache=True, nogil=True)
+def image(
+    matrix: Rows,
+    planes: NDArray[np.float64],
+    factors: Rows,
+    errors: NDArray[np.float64],
+    others: NDArray[np.bool_],
+    n_variables: int,
+) -> tuple[NDArray[np.float64], Rows, NDArray[np.float64], NDArray[np.bool_]]:
+    """Return a matrix times a value, and the sizes of its entries times the errors of the value.
+
+    Parameters
+    ----------
+    matrix : Rows
+    planes : (m, d + 1) ndarray
+        A and c of the value.
+    factors : Rows
+        C of the value; its entries are the support.
+    errors : (m,) ndarray
+    others : (m,) ndarray of bool
+        Whether anything besides the variables contributes.
+    n_variables : int
+
+    Returns
+    -------
+    planes, factors, errors, others
+        The same of the product.
+    """
+    n, width = len(matrix.ptr) - 1, planes.shape[1]
+    result, bounds = np.zeros((n, width)), np.zeros(n)
+    has_others = np.zeros(n, np.bool_)
+    most = 0
+    for j in matrix.columns:
+        most += factors.ptr[j + 1] - factors.ptr[j]
+    most = min(most, n * n_variables)
+    ptr = np.zeros(n + 1, np.int64)
+    columns, numbers = np.empty(most, np.int64), np.empty(most)
+    sums, is_found = np.zeros(n_variables), np.zeros(n_variables, np.bool_)
+    count = 0
+    for i in range(n):
+        begin = count
+        for q in range(matrix.ptr[i], matrix.ptr[i + 1]):
+            j, weight = matrix.columns[q], matrix.numbers[q]
+            if weight == 0.0:
+                continue
+            for k in range(width):
+                result[i, k] += weight * planes[j, k]
+            bounds[i] += abs(weight) * errors[j]
+            has_others[i] |= others[j]
+            for p in range(factors.ptr[j], factors.ptr[j + 1]):
+                c = factors.columns[p]
+                if not is_found[c]:
+                    is_found[c], sums[c] = True, 0.0
+                    # Entries of neighbours nearly ascend.
+                    at = count
+                    while at > begin and columns[at - 1] > c:
+                        columns[at] = columns[at - 1]
+                        at -= 1
+                    columns[at] = c
+                    count += 1
+                sums[c] += weight * factors.numbers[p]
+        for p in range(begin, count):
+            numbers[p] = sums[columns[p]]
+            is_found[columns[p]] = False
+        ptr[i + 1] = count
+    return result, Rows(ptr, columns[:count], numbers[:count]), bounds, has_others
+
+
+@njit(cache=True, nogil=True)
+def sum_of_rows(a: Rows, b: Rows) -> Rows:
+    """Return the sum of two sparse matrices, in whose rows columns ascend.
 
     Examples
     --------
-    >>> rows = sparse_rows(np.array([[0.0, 2.0], [0.0, 0.0], [3.0, 4.0]]))
-    >>> rows.ptr.tolist(), rows.columns.tolist(), rows.numbers.tolist()
-    ([0, 1, 1, 3], [1, 0, 1], [2.0, 3.0, 4.0])
+    >>> a = Rows(np.array([0, 2]), np.array([0, 2]), np.array([1.0, 2.0]))
+    >>> b = Rows(np.array([0, 2]), np.array([1, 2]), np.array([5.0, 6.0]))
+    >>> sum_of_rows(a, b).columns, sum_of_rows(a, b).numbers
+    (array([0, 1, 2]), array([1., 5., 8.]))
     """
-    rows, columns = np.nonzero(matrix)
-    ptr = np.searchsorted(rows, np.arange(len(matrix) + 1))
-    # Contiguous, so that kernels are compiled once.
-    return Rows(ptr, np.ascontiguousarray(columns), matrix[rows, columns].astype(float))
+    most = len(a.columns) + len(b.columns)
+    ptr, columns, numbers = np.zeros_like(a.ptr), np.empty(most, np.int64), np.empty(most)
+    count = 0
+    for i in range(len(ptr) - 1):
+        p, q = a.ptr[i], b.ptr[i]
+        while p < a.ptr[i + 1] or q < b.ptr[i + 1]:
+            takes_a = q == b.ptr[i + 1] or (p < a.ptr[i + 1] and a.columns[p] <= b.columns[q])
+            takes_b = p == a.ptr[i + 1] or (q < b.ptr[i + 1] and b.columns[q] <= a.columns[p])
+            numbers[count] = 0.0
+            if takes_a:
+                columns[count] = a.columns[p]
+                numbers[count] += a.numbers[p]
+                p += 1
+            if takes_b:
+                columns[count] = b.columns[q]
+                numbers[count] += b.numbers[q]
+                q += 1
+            count += 1
+        ptr[i + 1] = count
+    return Rows(ptr, columns[:count], numbers[:count])
+
+
+@njit(cache=True, nogil=True)
+def vanishing(
+    factors: Rows,
+    others: NDArray[np.bool_],
+    neurons: NDArray[np.int64],
+    active: NDArray[np.bool_],
+    regions: NDArray[np.int32],
+    labels: NDArray[np.int32],
+) -> NDArray[np.bool_]:
+    """Return which values are zero at points, from structure alone.
+
+    Parameters
+    ----------
+    factors, others
+        Of the variables, then of the values, as for `maps_on_regions`.
+    neurons : (f,) ndarray of int64
+    active : (n_regions, f) ndarray of bool
+    regions, labels : (m,), (m, k) ndarrays
+        A region beside each point, and neurons that are zero at it.
+    """
+    f, n_rows = len(neurons), len(others)
+    found = np.zeros((len(regions), n_rows - f), np.bool_)
+    is_active = np.empty(f, np.bool_)
+    for v in range(len(regions)):
+        for i in range(n_rows):
+            is_empty = not others[i]
+            for q in range(factors.ptr[i], factors.ptr[i + 1]):
+                is_empty &= not is_active[factors.columns[q]]
+            if i >= f:
+                found[v, i - f] = is_empty
+                continue
+            is_active[i] = active[regions[v], i] and not is_empty
+            for label in labels[v]:
+                is_active[i] &= neurons[i] != label
+    return found
 
 
 @njit(cache=True, nogil=True)
@@ -44,7 +219,6 @@ def maps_on_regions(
     factors: Rows,
     own: NDArray[np.float64],
     others: NDArray[np.bool_],
-    sets: Rows,
     reach: NDArray[np.float64],
     rounding: float,
     lost: float,
@@ -65,13 +239,11 @@ def maps_on_regions(
     planes : (f + n, d + 1) ndarray
         A and c of the pre-activations of the variables, then of the wanted values.
     factors : Rows
-        C of the same; rows of variables have entries only in earlier columns.
+        C of the same, and their supports; rows of variables have entries only in earlier columns.
     own : (f + n,) ndarray
         Bounds of the errors of A, c and C, including the rounding of the sums that start with them.
     others : (f + n,) ndarray of bool
         Whether anything besides the variables contributes to a value.
-    sets : Rows
-        The supports.
     reach : (d + 1,) ndarray
         Bounds of the factors of the columns of maps: of |x_i|, and 1.
     rounding, lost : float
@@ -89,7 +261,7 @@ def maps_on_regions(
     active = np.empty((n_regions, f), np.bool_)
     inputs, losses, total = np.zeros((f, width)), np.zeros(f), np.empty(width)
     is_active = np.zeros(f, np.bool_)
-    use_ptr, uses = _uses(f, factors, sets)
+    use_ptr, uses = _uses(f, factors)
     variable_of, places = _variables_of_bits(neurons, packed.shape[1])
     # Rows that are not known to be as on the region before, the first one last.
     queue = np.arange(n_rows)[::-1].copy()
@@ -121,8 +293,8 @@ def maps_on_regions(
             is_empty = slope == 0.0
             if not is_empty and not others[i]:
                 is_empty = True
-                for q in range(sets.ptr[i], sets.ptr[i + 1]):
-                    is_empty &= not is_active[sets.columns[q]]
+                for q in range(factors.ptr[i], factors.ptr[i + 1]):
+                    is_empty &= not is_active[factors.columns[q]]
             bound = 0.0 if is_empty else own[i]
             for k in range(width):
                 total[k] = 0.0 if is_empty else planes[i, k]
@@ -154,20 +326,18 @@ def maps_on_regions(
 
 
 @njit(cache=True)
-def _uses(f: int, factors: Rows, sets: Rows) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return, for each variable, the rows whose values or supports it is part of."""
-    ptr, n_rows = np.zeros(f + 2, np.int64), len(factors.ptr) - 1
-    for rows in (factors, sets):
-        for j in rows.columns:
-            ptr[j + 2] += 1
+def _uses(f: int, factors: Rows) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return, for each variable, the rows that it is part of."""
+    ptr = np.zeros(f + 2, np.int64)
+    for j in factors.columns:
+        ptr[j + 2] += 1
     ptr = ptr.cumsum()
-    uses = np.empty(ptr[-1], np.int64)
-    for rows in (factors, sets):
-        for i in range(n_rows):
-            for q in range(rows.ptr[i], rows.ptr[i + 1]):
-                j = rows.columns[q]
-                uses[ptr[j + 1]] = i
-                ptr[j + 1] += 1
+    uses = np.empty(len(factors.columns), np.int64)
+    for i in range(len(factors.ptr) - 1):
+        for q in range(factors.ptr[i], factors.ptr[i + 1]):
+            j = factors.columns[q]
+            uses[ptr[j + 1]] = i
+            ptr[j + 1] += 1
     return ptr[:-1], uses
 
 

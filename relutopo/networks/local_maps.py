@@ -18,7 +18,9 @@ The *support* of a value tells which variables contribute to it, and whether any
 bias or a neuron that is positive throughout. It depends on which weights are zero, not on
 computed numbers. If nothing in the support of a value is active on a region, the value is known to
 be zero there; likewise at a point where all active variables of its support are zero. This decides
-comparisons in pooling: entries that a kink has set to zero are never computed.
+comparisons in pooling: entries that a kink has set to zero are never computed. Few variables
+contribute to a value of a convolution, so C consists of sparse rows, with an entry, be it zero, for
+each variable of the support.
 
 Rounding
 --------
@@ -31,23 +33,21 @@ products adds γ_{f+6} times the sizes of its terms.
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from relutopo.arithmetic.rounding import gamma
-from relutopo.networks.graph import Affine, GraphNetwork, Kink, Matrix
-from relutopo.networks.local_kernels import maps_on_regions, sparse_rows
+from relutopo.networks.graph import Affine, GraphNetwork, Kink
+from relutopo.networks.local_kernels import Rows, image, maps_on_regions, sum_of_rows, vanishing
 from relutopo.networks.network import AffineMaps
 
 __all__ = ["LocalGraph", "LocalLayer", "Place"]
 
 _Floats = NDArray[np.float64]
 _Flags = NDArray[np.bool_]
-_Number = TypeVar("_Number", np.float64, np.bool_)
 
 _LEAST = 2.0**-300
 _UNDERFLOW = 2.0**-600
@@ -91,7 +91,7 @@ class LocalLayer:
     is_on: _Flags
     maps: AffineMaps
     _variables: _Variables
-    _support: _Support
+    _values: _Value
     _active: _Flags
 
     def vanish_at(self, regions: NDArray[np.integer], labels: NDArray[np.integer]) -> _Flags:
@@ -109,31 +109,64 @@ class LocalLayer:
         (n, n_units) ndarray of bool
             False where structure does not decide.
         """
-        variables = self._variables
-        zero = (variables.neurons == labels[:, :, None]).any(axis=1)
-        active = self._active[regions]
-        start = 0
-        for stop in variables.ends:
-            of = variables.support.rows(slice(start, stop), start)
-            zero[:, start:stop] |= of.is_empty(active[:, :start] & ~zero[:, :start])
-            start = stop
-        return self._support.is_empty(active & ~zero)
+        known = self._variables.values.then(self._values)
+        neurons = self._variables.neurons
+        found: _Flags = vanishing(
+            known.factors, known.others, neurons, self._active, regions, labels
+        )
+        return found
 
 
 @dataclass(frozen=True)
-class _Support:
-    """Supports of values: whether `others` contribute, (n,), and which variables, `sets` (n, f)."""
+class _Value:
+    """A value of the graph: A and c, and C of its variables, error bounds and other support.
 
+    Attributes
+    ----------
+    planes : (n, d + 1) ndarray
+    factors : Rows
+    errors : (n,) ndarray
+    others : (n,) ndarray of bool
+        Whether anything besides the variables contributes.
+    """
+
+    planes: _Floats
+    factors: Rows
+    errors: _Floats
     others: _Flags
-    sets: _Flags
 
-    def rows(self, rows: NDArray[np.integer] | slice, n_variables: int) -> _Support:
-        return _Support(self.others[rows], self.sets[rows, :n_variables])
+    @classmethod
+    def empty(cls, d: int) -> _Value:
+        """Return a value without entries."""
+        return cls(np.zeros((0, d + 1)), Rows.empty(0), np.zeros(0), np.zeros(0, dtype=bool))
 
-    def is_empty(self, active: _Flags) -> _Flags:
-        """Return, for each row of active variables, which values have nothing active in them."""
-        found: _Flags = active.astype(float) @ self.sets.T.astype(float) == 0
-        return found & ~self.others
+    def take(self, entries: NDArray[np.int64]) -> _Value:
+        """Return some entries."""
+        factors, errors = self.factors.take(entries), self.errors[entries]
+        return _Value(self.planes[entries], factors, errors, self.others[entries])
+
+    def then(self, more: _Value) -> _Value:
+        """Return these entries and more."""
+        return _Value(
+            np.concatenate([self.planes, more.planes]),
+            self.factors.then(more.factors),
+            np.concatenate([self.errors, more.errors]),
+            np.concatenate([self.others, more.others]),
+        )
+
+    def times(self, matrix: Rows, errors: _Floats, n_variables: int) -> _Value:
+        """Return the product of a matrix with this value, of which `errors` are the errors."""
+        found = image(matrix, self.planes, self.factors, errors, self.others, n_variables)
+        return _Value(*found)
+
+    def plus(self, other: _Value) -> _Value:
+        """Return the sum."""
+        return _Value(
+            self.planes + other.planes,
+            sum_of_rows(self.factors, other.factors),
+            self.errors + other.errors,
+            self.others | other.others,
+        )
 
 
 class _Variables:
@@ -144,11 +177,8 @@ class _Variables:
     neurons : (f,) ndarray of int64
     on, off : (f,) ndarrays
         Slopes of their kinks.
-    ends : list of int
-        Where each kink's variables end.
-    planes, factors, errors : (f, d + 1), (f, f), (f,) ndarrays
-        Their pre-activations as A, c and C, and error bounds of these.
-    support : _Support
+    values : _Value
+        Their pre-activations.
     reach : (f,) ndarray
         The bounds U.
     """
@@ -157,105 +187,86 @@ class _Variables:
         self._middle, self._half, self._reach = middle, half, reach
         d = len(middle)
         self.neurons = np.zeros(0, dtype=np.int64)
-        self.on = self.off = self.reach = self.errors = np.zeros(0)
-        self.ends: list[int] = []
-        self.planes, self.factors = np.zeros((0, d + 1)), np.zeros((0, 0))
-        self.support = _Support(np.zeros(0, dtype=bool), np.zeros((0, 0), dtype=bool))
+        self.on = self.off = self.reach = np.zeros(0)
+        self.values = _Value.empty(d)
         # With u_i = σ_i z_i + w_i, σ the slope in the middle of the block: z_i in terms of x and w,
-        # the largest w_i (the other end of its interval is 0), and the error bounds.
-        self._slopes = self._jumps = self._folded_errors = np.zeros(0)
-        self._folded = np.zeros((0, d + 1))
+        # and the largest w_i (the other end of its interval is 0).
+        self._slopes = self._jumps = np.zeros(0)
+        self._folded = _Value.empty(d)
 
     def __len__(self) -> int:
         return len(self.neurons)
 
-    @property
-    def weights(self) -> _Floats:
-        """Bounds of the factors of the columns of values: of |x_i|, 1 and |u_i|."""
-        return np.concatenate([self._reach, self.reach])
+    def heights(self, value: _Value) -> _Floats:
+        """Return bounds of the sums of the absolute terms of a value."""
+        return np.abs(value.planes) @ self._reach + value.factors.absolute.times(self.reach)
 
-    def intervals(
-        self, values: _Floats, errors: _Floats
-    ) -> tuple[_Floats, _Floats, _Floats, _Floats]:
-        """Return for values, (n, d + 1 + f), intervals that contain them throughout the block.
+    def intervals(self, values: _Value) -> tuple[_Floats, _Floats, _Value]:
+        """Return intervals that contain values throughout the block.
 
         Returns
         -------
         center, radius : (n,) ndarrays
-        folded, folded_errors : (n, d + 1 + f), (n,) ndarrays
+        folded : _Value
             The values in terms of x and w.
         """
-        d = len(self._middle)
-        slopes = values[:, d + 1 :] * self._slopes
-        sizes = np.concatenate([self._reach, np.abs(self._jumps)])
-        lost = _LOST * sizes.sum()
-        heights = np.abs(values) @ sizes + np.abs(slopes) @ (np.abs(self._folded) @ sizes)
-        folded = values + slopes @ self._folded
+        d, f, jumps = len(self._middle), len(self), np.abs(self._jumps)
+        factors = values.factors
+        slopes = factors._replace(numbers=factors.numbers * self._slopes[factors.columns])
+        lost = _LOST * (self._reach.sum() + jumps.sum())
+
+        def sizes(value: _Value) -> _Floats:
+            return np.abs(value.planes) @ self._reach + value.factors.absolute.times(jumps)
+
+        heights = sizes(values) + slopes.absolute.times(sizes(self._folded))
+        folded = values.plus(self._folded.times(slopes, self._folded.errors, f))
         rounding = self._rounding
-        bounds = _ONCE * (errors + np.abs(slopes) @ self._folded_errors) + rounding * heights + lost
-        center = (
-            folded[:, :d] @ self._middle + folded[:, d] + folded[:, d + 1 :] @ (0.5 * self._jumps)
-        )
-        radius = np.abs(folded[:, :d]) @ self._half + 0.5 * (
-            np.abs(folded[:, d + 1 :]) @ np.abs(self._jumps)
-        )
-        slack = rounding * (np.abs(folded) @ sizes) + lost
-        return center, _ONCE * (radius + bounds + slack), folded, bounds
+        folded = replace(folded, errors=_ONCE * folded.errors + rounding * heights + lost)
+        planes = folded.planes
+        center = planes[:, :d] @ self._middle + planes[:, d]
+        center += folded.factors.times(0.5 * self._jumps)
+        radius = np.abs(planes[:, :d]) @ self._half
+        radius += 0.5 * folded.factors.absolute.times(jumps)
+        slack = rounding * sizes(folded) + lost
+        return center, _ONCE * (radius + folded.errors + slack), folded
 
     def add(
         self,
         neurons: NDArray[np.int64],
         kink: tuple[_Floats, _Floats],
-        values: _Floats,
-        errors: _Floats,
-        support: _Support,
+        values: _Value,
         is_on: _Flags,
         is_switching: _Flags,
     ) -> None:
         """Add a kink's local units by their pre-activations; `is_on` if they do not switch."""
-        (on, off), d, f, n = kink, len(self._middle), len(self), len(neurons)
-        center, radius, folded, bounds = self.intervals(values, errors)
+        on, off = kink
+        center, radius, folded = self.intervals(values)
         is_fixed = ~is_switching
         slopes = np.where(np.where(is_fixed, is_on, center > 0), on, off)
         beyond = np.where(is_fixed, 0.0, np.maximum(0.0, radius - np.abs(center)))
         steepest = np.where(is_fixed, np.abs(slopes), np.maximum(np.abs(on), np.abs(off)))
         reach = np.maximum(_ONCE * steepest * (np.abs(center) + radius), _LEAST)
-
-        def grown(
-            rows: NDArray[_Number], more: NDArray[_Number], n_columns: int
-        ) -> NDArray[_Number]:
-            return np.concatenate([_wide(rows, n_columns), _wide(more, n_columns)])
-
-        self._folded = grown(self._folded, folded, d + 1 + f + n)
-        self._folded_errors = np.append(self._folded_errors, bounds)
+        self._folded = self._folded.then(folded)
         self._slopes = np.append(self._slopes, slopes)
         self._jumps = np.append(self._jumps, _ONCE * (on - off) * beyond)
-        self.planes = np.concatenate([self.planes, values[:, : d + 1]])
-        self.factors = grown(self.factors, values[:, d + 1 :], f + n)
-        self.errors = np.append(self.errors, errors)
-        self.support = _Support(
-            np.append(self.support.others, support.others),
-            grown(self.support.sets, support.sets, f + n),
-        )
+        self.values = self.values.then(values)
         self.neurons = np.append(self.neurons, neurons)
         self.on, self.off = np.append(self.on, on), np.append(self.off, off)
         self.reach = np.append(self.reach, reach)
-        self.ends = [*self.ends, f + n]
 
-    def free(
-        self, values: _Floats, errors: _Floats, support: _Support
-    ) -> tuple[NDArray[np.int64], _Flags]:
+    def free(self, values: _Value) -> tuple[NDArray[np.int64], _Flags]:
         """Return which values may change their sign in the block, and which others are positive."""
-        d = len(self._middle)
-        is_zero = ~support.others & ~support.sets.any(axis=1)
-        center = values[:, :d] @ self._middle + values[:, d]
+        d, planes = len(self._middle), values.planes
+        is_zero = ~values.others & (values.factors.counts == 0)
+        center = planes[:, :d] @ self._middle + planes[:, d]
         # A quick bound decides most values; NaN leaves a value open.
-        sizes = np.concatenate([self._half, self._rounding * self._reach[-1:], self.reach])
-        radius = _ONCE * (np.abs(values) @ sizes + 2 * errors)
-        radius += self._rounding * np.abs(values[:, :d]) @ self._reach[:d] + _UNDERFLOW
+        sizes = np.abs(planes)
+        radius = sizes @ np.append(self._half, self._rounding)
+        radius += values.factors.absolute.times(self.reach) + 2 * values.errors
+        radius = _ONCE * radius + self._rounding * sizes[:, :d] @ self._reach[:d] + _UNDERFLOW
         is_known = (np.abs(center) > radius) | is_zero
-        (left,) = np.nonzero(~is_known)
-        center[left], radius, _, _ = self.intervals(values[left], errors[left])
+        left = np.flatnonzero(~is_known)
+        center[left], radius, _ = self.intervals(values.take(left))
         is_known[left] = np.abs(center[left]) > radius
         return np.flatnonzero(~is_known), is_known & ~is_zero & (center > 0)
 
@@ -264,33 +275,20 @@ class _Variables:
         """Relative error bound of sums of products with all variables."""
         return _ONCE * gamma(len(self) + len(self._middle) + 10)
 
-    def maps(
-        self,
-        patterns: _Patterns,
-        values: _Floats,
-        errors: _Floats,
-        support: _Support,
-    ) -> tuple[AffineMaps, _Flags]:
+    def maps(self, packed: NDArray[np.uint8], values: _Value) -> tuple[AffineMaps, _Flags]:
         """Return the maps of values on regions, and which variables are active there."""
-        d, f = len(self._middle), len(self)
-        rounding = _ONCE * gamma(f + 6)
+        rounding = _ONCE * gamma(len(self) + 6)
         lost = _LOST * self._reach.sum()
-        planes = np.concatenate([self.planes, values[:, : d + 1]])
-        factors = np.concatenate([self.factors, values[:, d + 1 :]])
-        others = np.append(self.support.others, support.others)
-        sets = np.concatenate([self.support.sets, support.sets])
-        # Where something else contributes, it does not matter which variables do.
-        sets[others] = False
-        own = _ONCE * np.append(self.errors, errors) + rounding * (np.abs(planes) @ self._reach)
+        known = self.values.then(values)
+        own = _ONCE * known.errors + rounding * (np.abs(known.planes) @ self._reach)
         maps, bounds, active = maps_on_regions(
-            patterns.packed,
+            packed,
             self.neurons,
             np.stack([self.off, self.on]),
-            planes,
-            sparse_rows(factors),
+            known.planes,
+            known.factors,
             own + lost,
-            others,
-            sparse_rows(sets),
+            known.others,
             self._reach,
             rounding,
             lost,
@@ -299,9 +297,8 @@ class _Variables:
 
 
 class _Patterns(NamedTuple):
-    """Packed patterns of regions, and for each neuron its first bit and whether any bit differs."""
+    """For each neuron its bit in the first region, and whether any region has another one."""
 
-    packed: NDArray[np.uint8]
     first: _Flags
     is_switching: _Flags
 
@@ -313,19 +310,7 @@ class _Patterns(NamedTuple):
             np.unpackbits(row, count=n_neurons, bitorder="little").astype(bool)
             for row in (packed[0], differ)
         )
-        return cls(packed, *bits)
-
-
-@dataclass(frozen=True)
-class _Value:
-    """A value of the graph: its columns A, c and C (of its variables), error bounds and support."""
-
-    columns: _Floats
-    errors: _Floats
-    support: _Support
-
-    def wide(self, n_columns: int) -> _Floats:
-        return _wide(self.columns, n_columns)
+        return cls(*bits)
 
 
 class LocalGraph:
@@ -396,74 +381,39 @@ class LocalGraph:
                 )
         for number in network.finished(values):
             del values[number]
-        width = d + 1 + len(variables)
-        found = [values[value] for value, _, _ in targets]
-        columns = np.concatenate([value.wide(width) for value in found])
-        errors = np.concatenate([value.errors for value in found])
-        support = _Support(
-            np.concatenate([value.support.others for value in found]),
-            np.concatenate([_wide(value.support.sets, len(variables)) for value in found]),
-        )
-        units, is_on = variables.free(columns, errors, support)
-        of_units = support.rows(units, len(variables))
-        maps, active = variables.maps(patterns, columns[units], errors[units], of_units)
+        found = _Value.empty(d)
+        for value, _, _ in targets:
+            found = found.then(values[value])
+        units, is_on = variables.free(found)
+        of_units = found.take(units)
+        maps, active = variables.maps(packed, of_units)
         return LocalLayer(units, is_on, maps, variables, of_units, active), after
 
 
 def _input_value(d: int) -> _Value:
-    support = _Support(np.ones(d, dtype=bool), np.zeros((d, 0), dtype=bool))
-    return _Value(np.eye(d, d + 1), np.zeros(d), support)
+    return _Value(np.eye(d, d + 1), Rows.empty(d), np.zeros(d), np.ones(d, dtype=bool))
 
 
-def _wide(columns: NDArray[_Number], n: int) -> NDArray[_Number]:
-    """Return columns, padded with zeros to n."""
-    if columns.shape[1] == n:
-        return columns
-    result = np.zeros((len(columns), n), dtype=columns.dtype)
-    result[:, : columns.shape[1]] = columns
-    return result
-
-
-def _spread(node: Affine | Kink, value: _Value, weights: _Floats) -> _Floats:
+def _spread(node: Affine | Kink, value: _Value, variables: _Variables) -> _Floats:
     """Return a value's error and its share of the node's rounding, entry by entry."""
     if not node.rounding:
         return _ONCE * value.errors
-    heights = np.abs(value.columns) @ weights[: value.columns.shape[1]]
+    heights = variables.heights(value)
     heights = heights + _UNDERFLOW * ((heights > 0) | (value.errors > 0))
     spread: _Floats = _ONCE * value.errors + node.rounding * heights
     return spread
 
 
 def _affine(node: Affine, sources: list[_Value], variables: _Variables) -> _Value:
-    weights = variables.weights
-    d = len(weights) - len(variables) - 1
-    widest = max(source.columns.shape[1] for source in sources)
-    columns = np.zeros((node.size, widest))
-    # Error bounds, and the parts of the support: anything that is not a variable, and variables.
-    sums = np.zeros((node.size, 3))
-    for matrix, sizes, source in zip(node.matrices, node.sizes, sources, strict=True):
-        image = matrix @ source.columns
-        if image.shape[1] == widest and len(sources) == 1:
-            columns = image
-        else:
-            columns[:, : image.shape[1]] += image
-        support = source.support
-        spread = _spread(node, source, weights)
-        sums += sizes @ np.stack([spread, support.others, support.sets.any(axis=1)], axis=1)
-    columns[:, d] += node.bias
-    others = (sums[:, 1] > 0) | (node.bias != 0)
-    sets = np.zeros((node.size, widest - d - 1), dtype=bool)
-    rows = np.flatnonzero(~others & (sums[:, 2] > 0))
-    if rows.size:
-        for sizes, source in zip(node.sizes, sources, strict=True):
-            before = source.support.sets
-            sets[rows, : before.shape[1]] |= _rows_of(sizes, rows) @ before.astype(float) > 0
-    errors = sums[:, 0] + node.rounding * np.abs(node.bias)
-    return _Value(columns, errors, _Support(others, sets))
-
-
-def _rows_of(matrix: Matrix, rows: NDArray[np.int64]) -> Matrix:
-    return matrix[rows] if isinstance(matrix, np.ndarray) else sparse.csr_array(matrix[rows])
+    value, *more = (
+        source.times(Rows(*rows), _spread(node, source, variables), len(variables))
+        for rows, source in zip(node.rows, sources, strict=True)
+    )
+    for term in more:
+        value = value.plus(term)
+    value.planes[:, -1] += node.bias
+    errors = value.errors + node.rounding * np.abs(node.bias)
+    return replace(value, errors=errors, others=value.others | (node.bias != 0))
 
 
 def _kink(
@@ -480,28 +430,26 @@ def _kink(
     slopes = np.where(is_on, node.slope_on, node.slope_off)
     # Units that are zero on the whole block need no variable.
     (local,) = np.nonzero(is_local[here] & (is_switching | (slopes != 0)))
-    d = len(variables.weights) - len(variables) - 1
-    errors = np.abs(slopes) * _spread(node, source, variables.weights)
-    is_active = slopes != 0
-    support = source.support
-    others, sets = support.others & is_active, support.sets & is_active[:, None]
-    if not local.size:
-        return _Value(source.columns * slopes[:, None], errors, _Support(others, sets))
-    f, n = len(variables), len(local)
-    variables.add(
-        first + local,
-        (node.slope_on[local], node.slope_off[local]),
-        _wide(source.columns[local], d + 1 + f),
-        source.errors[local],
-        _Support(support.others[local], _wide(support.sets[local], f)),
-        is_on[local],
-        is_switching[local],
-    )
-    columns = np.zeros((node.size, d + 1 + f + n))
-    np.multiply(source.columns, slopes[:, None], out=columns[:, : source.columns.shape[1]])
-    sets = _wide(sets, f + n)
-    columns[local], errors[local], others[local], sets[local] = 0.0, 0.0, False, False
-    own = np.arange(n)
-    columns[local, d + 1 + f + own] = 1.0
-    sets[local, f + own] = True
-    return _Value(columns, errors, _Support(others, sets))
+    f = len(variables)
+    errors = np.abs(slopes) * _spread(node, source, variables)
+    if local.size:
+        variables.add(
+            first + local,
+            (node.slope_on[local], node.slope_off[local]),
+            source.take(local),
+            is_on[local],
+            is_switching[local],
+        )
+    # What is local is a variable, and nothing else.
+    slopes[local], errors[local] = 0.0, 0.0
+    row_of, counts = source.factors.row_of, source.factors.counts
+    kept = slopes[row_of] != 0
+    counts[slopes == 0], counts[local] = 0, 1
+    ptr = np.append(0, np.cumsum(counts))
+    is_own = np.zeros(ptr[-1], dtype=bool)
+    is_own[ptr[local]] = True
+    columns, numbers = np.empty(ptr[-1], dtype=np.int64), np.ones(ptr[-1])
+    columns[is_own], columns[~is_own] = f + np.arange(len(local)), source.factors.columns[kept]
+    numbers[~is_own] = (slopes[row_of] * source.factors.numbers)[kept]
+    planes = source.planes * slopes[:, None]
+    return _Value(planes, Rows(ptr, columns, numbers), errors, source.others & (slopes != 0))

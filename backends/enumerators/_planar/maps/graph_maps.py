@@ -99,12 +99,12 @@ def _lines(
     regions: NDArray[np.int32], vertices: NDArray[np.int32], cells: PlanarCells, beside: Beside
 ) -> NDArray[np.int32]:
     """Return the labels of the two edges of a region that meet in a corner, (n, 2)."""
-    ptr, n_vertices = cells.region_ptr, len(cells.x)
-    of_corner = np.repeat(np.arange(len(ptr) - 1), np.diff(ptr))
-    keys = of_corner * n_vertices + beside.origins
-    order = np.argsort(keys)
-    wanted = regions.astype(np.int64) * n_vertices + vertices
-    corner = order[np.searchsorted(keys, wanted, sorter=order)]
+    ptr = cells.region_ptr
+    counts = ptr[regions + 1] - ptr[regions]
+    corners = np.arange(counts.sum()) + np.repeat(
+        ptr[regions] - (np.cumsum(counts) - counts), counts
+    )
+    corner = corners[beside.origins[corners] == np.repeat(vertices, counts)]
     before = np.where(corner == ptr[regions], ptr[regions + 1], corner) - 1
     halves = np.stack([cells.half_edges[corner], cells.half_edges[before]], axis=1)
     labels: NDArray[np.int32] = cells.labels[halves >> 1]
