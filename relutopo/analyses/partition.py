@@ -40,7 +40,7 @@ from relutopo.signatures.label_agreement import LabelAgreement
 from relutopo.signatures.n_cells import NumbersOfCells
 from relutopo.signatures.n_regions import NumberOfRegions
 from relutopo.signatures.subject import Cut, Subject
-from relutopo.spectral.agreement import in_component, label_agreement_in, settled
+from relutopo.spectral.agreement import in_component, judged_labels, settled
 from relutopo.spectral.dual_graph import Adjacency
 from relutopo.spectral.fiedler import FiedlerPartition
 
@@ -290,7 +290,7 @@ class Partition(CheckpointAnalysis):
             for signature in kinds:
                 own |= signature(**vars(cut)).compute(subject)
             if known["label_status"] == _OK:
-                own |= _of_held_out(held_out, dataset, part)
+                own |= _of_held_out(held_out, part)
         shared = {name: own.pop(name) for name in (*_SHARED, "held_out_purity") if name in own}
         return {f"{kind}_{name}": value for name, value in own.items()} | shared
 
@@ -343,14 +343,14 @@ class Partition(CheckpointAnalysis):
         return SweepConclusion(sweep_summary(sweep.table(), list(sweep.swept)))
 
 
-def _of_held_out(held_out: HeldOut, dataset: Dataset, part: FiedlerPartition) -> Row:
+def _of_held_out(held_out: HeldOut, part: FiedlerPartition) -> Row:
     """Return the columns, if there are such points, and one of them in the partition."""
-    if not dataset.has_held_out:
+    if held_out.labels is None:
         return {}
     regions = settled(part, part.sides, held_out.points, held_out.regions)
     if not in_component(part, regions).any():
         return {}
-    found = label_agreement_in(part, regions, dataset.held_out_targets)
+    found = judged_labels(part, regions, held_out.labels)
     return {
         "held_out_agreement": found.accuracy,
         "held_out_agreement_least": found.accuracy_least,

@@ -11,7 +11,7 @@ from relutopo.errors import InputError
 from relutopo.geometry.domain import Domain
 from relutopo.learning.datasets import Dataset
 from relutopo.learning.domain_rules import project_onto
-from relutopo.signatures.subject import Subject
+from relutopo.signatures.subject import Subject, second_of_two
 
 __all__ = ["HeldOut", "check_points"]
 
@@ -32,6 +32,11 @@ class HeldOut:
     def points(self) -> NDArray[np.float64]:
         """In the subject's domain; on a slice their projections."""
         return project_onto(self._dataset, self._subject.domain).held_out_points
+
+    @cached_property
+    def labels(self) -> NDArray[np.bool_] | None:
+        """Which of them are of the second of two classes; None for other targets."""
+        return second_of_two(self._dataset.held_out_targets)
 
     @cached_property
     def regions(self) -> NDArray[np.int64]:

@@ -182,9 +182,10 @@ class ReluNetwork(Frozen, Network):
         """Return which neurons are positive at points, exactly; see `Network`."""
         x = as_points(points, self.input_dim)
         found = self._pass(x)
-        close = np.flatnonzero(found.is_open)
+        packed, close = found.patterns, np.flatnonzero(found.is_open)
+        if not close.size:
+            return PackedPatterns(packed, close, np.empty((0, self.n_neurons), dtype=np.int8))
         signs = self.signs(x[close])
-        packed = found.patterns
         packed[close] = np.packbits(signs > 0, axis=1, bitorder="little")
         return PackedPatterns(packed, close, signs)
 

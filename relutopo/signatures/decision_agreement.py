@@ -44,7 +44,11 @@ class DecisionAgreement(Cut, Signature):
         if part is None:
             return {}
         found = decision_agreement(
-            part, subject.points, regions=subject.regions, decision=subject.decision
+            part,
+            subject.points,
+            regions=subject.regions,
+            decision=subject.decision,
+            positive=subject.decided,
         )
         return {
             "decision_by_points": found.by_points,

@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from relutopo.reports.columns import Column
 from relutopo.signatures.base import Signature
 from relutopo.signatures.subject import Cut, Subject
-from relutopo.spectral.agreement import in_component, label_agreement_in, settled
+from relutopo.spectral.agreement import in_component, judged_labels, settled
 
 __all__ = ["LabelAgreement"]
 
@@ -34,7 +32,7 @@ class LabelAgreement(Cut, Signature):
 
     def compute(self, subject: Subject) -> Mapping[str, Any]:
         """Return the numbers, if there are two classes and a training point in a partition."""
-        if np.unique(subject.targets).tolist() != [-1, 1]:
+        if subject.labels is None:
             return {}
         part = subject.partition(self).part
         if part is None:
@@ -42,7 +40,7 @@ class LabelAgreement(Cut, Signature):
         regions = settled(part, part.sides, subject.points, subject.regions)
         if not in_component(part, regions).any():
             return {}
-        found = label_agreement_in(part, regions, subject.targets)
+        found = judged_labels(part, regions, subject.labels)
         return {
             "agreement": found.accuracy,
             "agreement_least": found.accuracy_least,

@@ -42,7 +42,17 @@ from relutopo.spectral.fiedler import FiedlerPartition
 from relutopo.spectral.partitioner import Partitioner
 from relutopo.spectral.spectral_partition import SpectralPartition
 
-__all__ = ["Choice", "Cut", "Diagrams", "Filtering", "Parted", "Partitioned", "Subject", "made"]
+__all__ = [
+    "Choice",
+    "Cut",
+    "Diagrams",
+    "Filtering",
+    "Parted",
+    "Partitioned",
+    "Subject",
+    "made",
+    "second_of_two",
+]
 
 Choice = str | Mapping[str, Any] | object
 """A registry name, a mapping with ``name`` and the options of its constructor, or an instance."""
@@ -60,6 +70,19 @@ def made(role: str, choice: Choice, **more: Any) -> Any:
     if isinstance(choice, Mapping):
         return registry.create_from(role, {**choice, **more})
     return registry.create(role, choice, **more)
+
+
+def second_of_two(targets: NDArray[np.float64]) -> NDArray[np.bool_] | None:
+    """Return which targets are +1, if all are -1 or +1 and both occur; otherwise None.
+
+    Examples
+    --------
+    >>> second_of_two(np.array([1.0, -1.0])).tolist(), second_of_two(np.array([1.0, 1.0]))
+    ([True, False], None)
+    """
+    is_second = targets == 1
+    has_both = is_second.any() and not is_second.all()
+    return is_second if has_both and bool((is_second | (targets == -1)).all()) else None
 
 
 class _Itself:
@@ -283,6 +306,16 @@ class Subject:
     def decision(self) -> Decision:
         """The network's decision on each region."""
         return decision_of_regions(self.complex)
+
+    @cached_property
+    def decided(self) -> NDArray[np.bool_]:
+        """Whether the network's output is positive at each training point."""
+        return self.complex.network.decision_values(self.points) > 0
+
+    @cached_property
+    def labels(self) -> NDArray[np.bool_] | None:
+        """Which training points are of the second of two classes; None for other targets."""
+        return second_of_two(self.targets)
 
     def graph(self, adjacency: Adjacency = "facet") -> DualGraph:
         """Return the dual graph."""

@@ -9,14 +9,14 @@ Invariant: only nodes of the partition's component are judged; points left out a
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from relutopo.arrays import as_labels, as_points
+from relutopo.arrays import as_labels, as_points, read_only
 from relutopo.errors import InputError
 from relutopo.geometry.cells import ON_BOUNDARY, OUTSIDE, Cells
 from relutopo.geometry.decision import decision_signs
@@ -37,6 +37,7 @@ __all__ = [
     "decision_of_regions",
     "in_component",
     "judged",
+    "judged_labels",
     "label_agreement",
     "label_agreement_in",
     "settled",
@@ -277,17 +278,19 @@ def adjusted_rand_index(first: ArrayLike, second: ArrayLike) -> float:
     return _rand_index(table.reshape(len(rows), len(columns)))
 
 
-def _rand_index(table: NDArray[np.int64]) -> float:
+def _rand_index(table: NDArray[Any]) -> float:
     """Return it from how many points are in class i of one partition and class j of the other."""
-    together, by_row = _n_pairs(table), _n_pairs(table.sum(axis=1))
-    by_column, every = _n_pairs(table.sum(axis=0)), _n_pairs(table.sum())
+    counts: list[list[float]] = table.astype(np.float64).tolist()
+    by_row = _n_pairs(map(sum, counts))
+    by_column, every = _n_pairs(map(sum, zip(*counts, strict=True))), _n_pairs([table.sum()])
+    together = sum(map(_n_pairs, counts))
     expected = by_row * by_column / every if every else 0.0
     largest = (by_row + by_column) / 2
     return 1.0 if largest == expected else (together - expected) / (largest - expected)
 
 
-def _n_pairs(counts: NDArray[Any]) -> float:
-    return float(np.sum(counts * (counts - 1) / 2))
+def _n_pairs(counts: Iterable[float]) -> float:
+    return float(sum(count * (count - 1) / 2 for count in counts))
 
 
 def label_agreement(partition: Sides, points: ArrayLike, labels: ArrayLike) -> LabelAgreement:
@@ -332,30 +335,77 @@ def label_agreement_in(
     InputError
         As `FiedlerPartition.agreement`.
     """
-    positive = _two_classes(labels)
-    used = judged(partition, regions, len(positive))
-    region, positive = regions[used], positive[used]
-    total = np.bincount(region, minlength=partition.graph.n_nodes)
-    ones = np.bincount(region, weights=positive, minlength=partition.graph.n_nodes)
-    sides = partition.sides[region]
-    # How many are on the cut and on either side, of both classes.
-    table = np.bincount(2 * (sides % 3) + positive, minlength=6).reshape(3, 2)
-    sweep_accuracy, threshold = _best_threshold(partition.vector[region], positive)
-    least, greatest = partition.agreement_range(ones, total - ones)
+    return judged_labels(partition, regions, _two_classes(labels))
+
+
+def judged_labels(
+    partition: Sides, regions: NDArray[np.int64], positive: NDArray[np.bool_]
+) -> LabelAgreement:
+    """Compare a partition with two classes of points whose regions are known.
+
+    Parameters
+    ----------
+    partition : Sides
+    regions : (n,) ndarray of int64
+        Regions of the points, as from ``partition.locate``.
+    positive : (n,) ndarray of bool
+        Which points are of the class that comes second.
+
+    Raises
+    ------
+    InputError
+        As `judged`.
+    """
+    from relutopo.spectral.agreement_kernels import label_hits  # loads numba
+
+    _check_one_each(regions, len(positive))
+    ones, zeros, counts = _masses(partition, regions, positive)
+    n = int(counts[0])
+    if not n:
+        raise _none_judged(regions)
+    vector = read_only(partition.vector)
+    nodes = read_only(partition.sides), read_only(partition.component)
+    table, purity, best, threshold = label_hits(np.argsort(vector), vector, *nodes, ones, zeros)
+    accuracy, least, greatest = _agreement(partition, ones, zeros)
     return LabelAgreement(
-        accuracy=_up_to_flip(np.ones(len(region)), sides, positive),
+        accuracy=accuracy,
         accuracy_least=least,
         accuracy_greatest=greatest,
         adjusted_rand_index=_rand_index(table),
-        purity=float(np.maximum(ones, total - ones).sum() / len(region)),
-        sweep_accuracy=sweep_accuracy,
+        purity=purity / n,
+        sweep_accuracy=best / n,
         sweep_threshold=threshold,
-        n_used=len(region),
-        n_outside=int(np.sum(regions == OUTSIDE)),
-        n_on_boundary=int(np.sum(regions == ON_BOUNDARY)),
-        n_not_found=int(np.sum(regions == NOT_FOUND)),
-        n_off_component=int(np.sum(regions >= 0) - used.sum()),
+        n_used=n,
+        n_outside=int(counts[-OUTSIDE]),
+        n_on_boundary=int(counts[-ON_BOUNDARY]),
+        n_not_found=int(counts[-NOT_FOUND]),
+        n_off_component=int(counts[4]),
     )
+
+
+def _masses(
+    partition: Sides, regions: NDArray[np.int64], positive: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+    """Return the points of both classes in each node, and how many do not count."""
+    from relutopo.spectral.agreement_kernels import masses_of_points  # loads numba
+
+    points = np.ascontiguousarray(regions, dtype=np.int64), np.ascontiguousarray(positive)
+    found: tuple[Any, Any, Any] = masses_of_points(*map(read_only, (*points, partition.component)))
+    return found
+
+
+def _agreement(
+    partition: Sides, positive: NDArray[np.float64], negative: NDArray[np.float64]
+) -> tuple[float, float, float]:
+    """Return the share of masses on their side, up to the global flip, and its range."""
+    from relutopo.spectral.agreement_kernels import masses_on_sides  # loads numba
+
+    nodes = read_only(partition.sides), read_only(partition.component)
+    agreeing, _, _, total = masses_on_sides(*nodes, positive, negative)
+    if not total:
+        return np.nan, np.nan, np.nan
+    share = max(agreeing, total - agreeing) / total
+    return share, *partition.agreement_range(positive, negative)
 
 
 def decision_of_regions(complex_: Cells) -> Decision:
@@ -383,6 +433,7 @@ def decision_agreement(
     *,
     regions: NDArray[np.int64] | None = None,
     decision: Decision | None = None,
+    positive: NDArray[np.bool_] | None = None,
 ) -> DecisionAgreement:
     """Compare a partition with the network; see `FiedlerPartition.decision_agreement`.
 
@@ -394,49 +445,34 @@ def decision_agreement(
         Regions of the points, as from ``partition.locate``, if known already.
     decision : Decision, optional
         Of the partition's complex, if known already.
+    positive : (n,) ndarray of bool, optional
+        Whether f > 0 at the points, if known already.
     """
+    from relutopo.spectral.agreement_kernels import at_the_cut  # loads numba
+
     complex_ = partition.complex
     if decision is None:
         decision = decision_of_regions(complex_)
-    nodes = np.flatnonzero(partition.component)
-    sides, positive = partition.sides[nodes], decision.positive[nodes]
-    volumes, ones = complex_.volumes, np.ones(partition.graph.n_nodes)
     by_points = (np.nan, np.nan, np.nan)
     if points is not None:
-        by_points = _at_points(partition, points, regions)
-    volume_range = partition.agreement_range(
-        volumes * decision.positive, volumes * ~decision.positive
+        regions = settled(partition, partition.sides, points, regions)
+        if positive is None:
+            positive = complex_.network.decision_values(points) > 0
+        by_points = _agreement(partition, *_masses(partition, regions, positive)[:2])
+    above, below = decision.positive.astype(np.float64), (~decision.positive).astype(np.float64)
+    volumes = complex_.volumes
+    n_crossed, n_cut, n_cut_at_crossed, n_crossed_at_cut = at_the_cut(
+        read_only(partition.graph.edges.astype(np.int32, copy=False)),
+        *map(read_only, (partition.sides, partition.component, decision.crossed)),
     )
-    region_range = partition.agreement_range(ones * decision.positive, ones * ~decision.positive)
-    cut_edges = partition.cut_edges
-    crossed = decision.crossed & partition.component
-    at_cut = np.zeros(partition.graph.n_nodes, dtype=bool)
-    at_cut[cut_edges] = True
     return DecisionAgreement(
         *by_points,
-        _up_to_flip(volumes[nodes], sides, positive),
-        *volume_range,
-        _up_to_flip(np.ones(len(nodes)), sides, positive),
-        *region_range,
-        n_crossed=int(crossed.sum()),
-        cut_edges_at_boundary=(
-            float(crossed[cut_edges].any(axis=1).mean()) if len(cut_edges) else np.nan
-        ),
-        crossed_regions_at_cut=float(at_cut[crossed].mean()) if crossed.any() else np.nan,
+        *_agreement(partition, volumes * above, volumes * below),
+        *_agreement(partition, above, below),
+        n_crossed=n_crossed,
+        cut_edges_at_boundary=n_cut_at_crossed / n_cut if n_cut else np.nan,
+        crossed_regions_at_cut=n_crossed_at_cut / n_crossed if n_crossed else np.nan,
     )
-
-
-def _at_points(
-    partition: Sides, points: ArrayLike, regions: NDArray[np.int64] | None
-) -> tuple[float, float, float]:
-    regions = settled(partition, partition.sides, points, regions)
-    used = in_component(partition, regions)
-    positive = partition.complex.network.decision_values(points)[used] > 0
-    region, n = regions[used], partition.graph.n_nodes
-    ones = np.bincount(region, weights=positive, minlength=n)
-    zeros = np.bincount(region, weights=~positive, minlength=n)
-    agreement = _up_to_flip(np.ones(len(region)), partition.sides[region], positive)
-    return agreement, *partition.agreement_range(ones, zeros)
 
 
 def settled(
@@ -513,55 +549,26 @@ def judged(partition: Divided, regions: NDArray[np.int64], n_labels: int) -> NDA
     InputError
         If there are not as many labels as points, or no point lies in the component.
     """
+    _check_one_each(regions, n_labels)
+    used = in_component(partition, regions)
+    if not used.any():
+        raise _none_judged(regions)
+    return used
+
+
+def _check_one_each(regions: NDArray[np.int64], n_labels: int) -> None:
     if len(regions) != n_labels:
         raise InputError(
             f"`labels` must have one entry for each of the {len(regions)} points, got "
             f"{n_labels}; pass points and labels of the same set"
         )
-    used = in_component(partition, regions)
-    if not used.any():
-        raise InputError(
-            f"`points` must have a point in a region of the partition, got none in "
-            f"{len(regions)}; widen the domain, for example Box.around(points)"
-        )
-    return used
 
 
-def _up_to_flip(
-    weights: NDArray[Any], sides: NDArray[np.int8], positive: NDArray[np.bool_]
-) -> float:
-    """Return the weighted share that agrees, or disagrees if that is more; NaN for no weight.
-
-    A node on no side agrees by half.
-    """
-    total = weights.sum()
-    if not total:
-        return np.nan
-    is_open = sides == 0
-    agreeing = weights[~is_open & ((sides > 0) == positive)].sum()
-    if is_open.any():
-        agreeing += weights[is_open].sum() / 2
-    return float(max(agreeing, total - agreeing) / total)
-
-
-def _best_threshold(
-    values: NDArray[np.float64], positive: NDArray[np.bool_]
-) -> tuple[float, float]:
-    """Return the best accuracy of `values > threshold`, up to the flip, and its threshold."""
-    distinct, inverse = np.unique(values, return_inverse=True)
-    total = np.bincount(inverse)
-    ones = np.bincount(inverse, weights=positive)
-    # Cut k has the k lowest distinct values on the low side.
-    low_zeros = np.concatenate([[0.0], np.cumsum(total - ones)])
-    low_ones = np.concatenate([[0.0], np.cumsum(ones)])
-    hits = low_zeros + (low_ones[-1] - low_ones)
-    hits = np.maximum(hits, len(values) - hits)[:-1]  # the last cut is the flip of the first
-    best = int(np.argmax(hits))
-    if best == 0:
-        return float(hits[0] / len(values)), -np.inf
-    low, high = distinct[best - 1 : best + 1]
-    middle = low + (high - low) / 2
-    return float(hits[best] / len(values)), float(middle if middle < high else low)
+def _none_judged(regions: NDArray[np.int64]) -> InputError:
+    return InputError(
+        f"`points` must have a point in a region of the partition, got none in "
+        f"{len(regions)}; widen the domain, for example Box.around(points)"
+    )
 
 
 def _two_classes(labels: ArrayLike) -> NDArray[np.bool_]:

@@ -21,7 +21,7 @@ from relutopo.spectral.agreement import (
 )
 from relutopo.spectral.dual_graph import DualGraph, OfGraph
 from relutopo.spectral.given_graph import nodes_of
-from relutopo.spectral.ranges import agreement_range
+from relutopo.spectral.ranges import range_in_space, range_on_sides
 from relutopo.spectral.sweep import SweepCut, sweep_cut
 from relutopo.spectral.table import partition_table
 
@@ -210,15 +210,19 @@ class FiedlerPartition(OfGraph, Frozen, Shown):
         (0.75, 1.0)
         """
         nodes = self.component
-        return agreement_range(*self._possible, positive[nodes], negative[nodes])
+        least, greatest = range_on_sides(self.sides, nodes, positive, negative)
+        if self.multiplicity > 1 and not np.isnan(least):
+            others = range_in_space(*self._possible, positive[nodes], negative[nodes])
+            least, greatest = min(least, others[0]), max(greatest, others[1])
+        return least, greatest
 
     @cached_property
-    def _possible(self) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
-        """Sides, eigenspace, vector and how far entries may be off, in the component."""
+    def _possible(self) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+        """Eigenspace, vector and how far entries may be off, in the component."""
         nodes = self.component
         vector = self.vector[nodes]
         bounds = entry_bounds(self.vertex_weights[nodes], vector, self.error)
-        return self.sides[nodes], self.eigenspace[nodes], vector, bounds
+        return self.eigenspace[nodes], vector, bounds
 
     @property
     def cut_edges(self) -> NDArray[np.int64]:

@@ -13,12 +13,12 @@ side or half on each. With three or more dimensions this holds for the vectors t
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["agreement_range"]
+from relutopo.arrays import read_only
+
+__all__ = ["range_in_space", "range_on_sides"]
 
 _N_PLANES = 64
 """Planes through the vector that are tried in a space of three or more dimensions."""
@@ -26,46 +26,62 @@ _N_PLANES = 64
 Floats = NDArray[np.float64]
 
 
-def agreement_range(
-    sides: NDArray[np.int8],
-    space: Floats,
-    vector: Floats,
-    bounds: Floats,
-    plus: NDArray[Any],
-    minus: NDArray[Any],
+def range_on_sides(
+    sides: NDArray[np.int8], component: NDArray[np.bool_], plus: Floats, minus: Floats
 ) -> tuple[float, float]:
-    """Return the least and the greatest agreement that is possible; NaN for no weight.
+    """Return the least and the greatest agreement for one vector; NaN for no weight.
 
     Parameters
     ----------
     sides : (n,) ndarray of int8
         Side of each node, 0 where it is open.
-    space : (n, m) ndarray
-        Basis of the possible vectors.
-    vector : (n,) ndarray
-        The vector that gave the sides.
-    bounds : (n,) ndarray
-        Error bounds of its entries.
+    component : (n,) ndarray of bool
+        The nodes that count.
     plus, minus : (n,) ndarray
         Weight of a node that agrees if the node is on the positive, on the negative side.
 
     Examples
     --------
-    >>> sides, x = np.array([1, 0, -1], np.int8), np.array([0.7, 0.0, -0.7])
-    >>> ones = np.ones(3)
-    >>> agreement_range(sides, x[:, None], x, 1e-9 * ones, ones * [1, 1, 0], ones * [0, 0, 1])
+    >>> sides, ones = np.array([1, 0, -1], np.int8), np.ones(3)
+    >>> range_on_sides(sides, ones > 0, ones * [1, 1, 0], ones * [0, 0, 1])
+    (0.6666666666666666, 1.0)
+    """
+    from relutopo.spectral.agreement_kernels import masses_on_sides  # loads numba
+
+    masses = (np.ascontiguousarray(x, dtype=np.float64) for x in (plus, minus))
+    _, least, greatest, total = masses_on_sides(read_only(sides), read_only(component), *masses)
+    if not total:
+        return np.nan, np.nan
+    ends = max(least, total - least), max(greatest, total - greatest)
+    is_across = least <= total / 2 <= greatest and least < greatest
+    return (total / 2 if is_across else min(ends)) / total, max(ends) / total
+
+
+def range_in_space(
+    space: Floats, vector: Floats, bounds: Floats, plus: Floats, minus: Floats
+) -> tuple[float, float]:
+    """Return the least and the greatest agreement over the vectors of a space of dimension ≥ 2.
+
+    Parameters
+    ----------
+    space : (n, m) ndarray
+        Basis of the possible vectors.
+    vector : (n,) ndarray
+        One of them.
+    bounds : (n,) ndarray
+        Error bounds of its entries.
+    plus, minus : (n,) ndarray
+        As for `range_on_sides`; not all zero.
+
+    Examples
+    --------
+    >>> plane, ones = np.eye(3)[:, :2], np.ones(3)
+    >>> range_in_space(plane, plane[:, 0], 1e-9 * ones, ones * [1, 1, 0], ones * [0, 0, 1])
     (0.6666666666666666, 1.0)
     """
     counts = plus + minus > 0
     total = float((plus + minus).sum())
-    if not total:
-        return np.nan, np.nan
-    low = np.minimum(plus, minus)
-    high = np.maximum(plus, minus)
-    least = np.where(sides > 0, plus, np.where(sides < 0, minus, low)).sum()
-    greatest = np.where(sides > 0, plus, np.where(sides < 0, minus, high)).sum()
-    found = [_range(np.array([least]), np.array([greatest]), total)]
-    found += [
+    found = [
         _over_angles(plane[counts], bounds[counts], plus[counts], minus[counts], total)
         for plane in _planes(space, vector)
     ]
@@ -83,8 +99,8 @@ def _range(least: Floats, greatest: Floats, total: float) -> tuple[float, float]
 
 def _planes(space: Floats, vector: Floats) -> list[Floats]:
     m = space.shape[1]
-    if m < 3:
-        return [space] if m == 2 else []
+    if m == 2:
+        return [space]
     rng = np.random.default_rng(0)
     own = np.asarray(np.linalg.lstsq(space, vector)[0])
     planes = []

@@ -16,7 +16,7 @@ from scipy import sparse
 import relutopo as rt
 from properties import examples
 from relutopo.errors import NotUniqueWarning
-from relutopo.spectral.ranges import agreement_range
+from relutopo.spectral.ranges import range_in_space
 
 SOLVERS = ["arpack", "amg_lobpcg", "auto"]
 Floats = NDArray[np.float64]
@@ -166,8 +166,7 @@ def test_the_interval_of_a_plane_holds_what_all_its_vectors_have(seed: int) -> N
     plus[0] += 1
     total = (plus + minus).sum()
     bounds = np.full(n, 1e-12)
-    sides = np.sign(plane[:, 0]).astype(np.int8)
-    low, high = agreement_range(sides, plane, plane[:, 0], bounds, plus, minus)
+    low, high = range_in_space(plane, plane[:, 0], bounds, plus, minus)
     reached = []
     for t in [*rng.uniform(0, np.pi, 4000), *(np.arctan2(*plane.T[::-1]) + np.pi / 2)]:
         x = plane @ [np.cos(t), np.sin(t)]
