@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from relutopo.system.compilation import njit
 
-__all__ = ["corners", "find_rows", "sections"]
+__all__ = ["corners", "find_rows", "polygons", "sections"]
 
+Floats = NDArray[np.float64]
 Int32s = NDArray[np.int32]
 Int64s = NDArray[np.int64]
 
@@ -66,6 +67,48 @@ def corners(
             at[cells[i]] += 1
             i += 1
     return ends, vertices
+
+
+@njit(cache=True)
+def polygons(
+    vertices: Floats, ends: Int32s, indptr: Int64s, edges: Int32s
+) -> tuple[Floats, Floats]:
+    """Return the areas of convex polygons, and their areas times their centres of mass.
+
+    Parameters
+    ----------
+    vertices : (n_0, 2) ndarray
+    ends : (2 n_1,) ndarray
+        The two vertices of each edge.
+    indptr, edges : ndarrays
+        The edges of each polygon.
+
+    Examples
+    --------
+    >>> places = np.array([[0.0, 0.0], [3.0, 0.0], [0.0, 3.0]])
+    >>> triangle = np.array([0, 1, 1, 2, 2, 0], "i4"), np.array([0, 3]), np.array([0, 1, 2], "i4")
+    >>> [part.tolist() for part in polygons(places, *triangle)]
+    [[4.5], [[4.5, 4.5]]]
+    """
+    n = len(indptr) - 1
+    areas, moments = np.zeros(n), np.zeros((n, 2))
+    for polygon in range(n):
+        begin, end = indptr[polygon], indptr[polygon + 1]
+        first = len(vertices)
+        for i in range(begin, end):
+            first = min(first, ends[2 * edges[i]], ends[2 * edges[i] + 1])
+        # The triangles between the first vertex and the edges that it is not on.
+        for i in range(begin, end):
+            a, b = ends[2 * edges[i]], ends[2 * edges[i] + 1]
+            if a == first or b == first:
+                continue
+            x, y = vertices[first, 0], vertices[first, 1]
+            ax, ay, bx, by = vertices[a, 0], vertices[a, 1], vertices[b, 0], vertices[b, 1]
+            area = abs((ax - x) * (by - y) - (ay - y) * (bx - x)) / 2
+            areas[polygon] += area
+            moments[polygon, 0] += area * ((x + ax + bx) / 3)
+            moments[polygon, 1] += area * ((y + ay + by) / 3)
+    return areas, moments
 
 
 @njit(cache=True)

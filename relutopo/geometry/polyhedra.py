@@ -218,6 +218,25 @@ class PolyhedralCells(Frozen, Shown):
         return owner.copy(), corners.copy()
 
     def _measure(self, k: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the measures of the k-cells, and their centres of mass."""
+        totals, moments = self._polygons() if k == self.dim == 2 else self._sums_of_simplices(k)
+        solid = totals > 0
+        if solid.all():
+            return totals, moments / totals[:, None]
+        centroids = self._vertex_means(k)
+        centroids[solid] = moments[solid] / totals[solid, None]
+        return totals, centroids
+
+    def _polygons(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the areas of regions in the plane, and their moments."""
+        from relutopo.geometry.kernels import polygons  # loads numba
+
+        edges, regions = map(for_kernels, self.facets)
+        found: tuple[Any, Any] = polygons(read_only(self.vertices), edges[1], *regions)
+        return found
+
+    def _sums_of_simplices(self, k: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the measures of the k-cells, and their moments, over a triangulation."""
         owner, corners = self._simplices[k]
         self._check_room(3 * 8 * corners.size * self.dim)  # coordinates, differences, products
         points = self.vertices[corners]
@@ -232,10 +251,7 @@ class PolyhedralCells(Frozen, Shown):
         moments = np.stack(
             [self._sum_over_cells(k, owner, sizes * x) for x in points.mean(axis=1).T], axis=1
         )
-        centroids = self._vertex_means(k)
-        solid = totals > 0
-        centroids[solid] = moments[solid] / totals[solid, None]
-        return totals, centroids
+        return totals, moments
 
     def _sum_over_cells(
         self, k: int, owner: NDArray[np.int64], values: NDArray[np.float64]
