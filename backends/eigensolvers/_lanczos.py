@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,7 @@ from relutopo.system.compilation import njit
 
 from ._rows import NEARLY_DEPENDENT, inner_products, subtract_combinations, triangular
 
-__all__ = ["RitzVectors", "largest_ritz_vectors"]
+__all__ = ["Advance", "RitzVectors", "Step", "largest_ritz_vectors", "step_with", "steps_of"]
 
 _FIRST_TEST = 6  # blocks; fewer are hardly ever enough
 _BLOCKS = 14  # of the basis, before it is restarted
@@ -59,8 +60,39 @@ class RitzVectors:
     bounds: Floats
 
 
+class Step(NamedTuple):
+    """What steps of Lanczos leave.
+
+    Attributes
+    ----------
+    rest, sizes : (b, n) and (b,) ndarrays
+        The part of the last image that is orthogonal to the basis, and how long its rows are.
+    block, coupling : (b, n) and (b, b) ndarrays
+        Orthonormal rows q and a matrix r with r q = rest, if the rest is independent.
+    is_independent : bool
+        If not, no further steps are done, and `_one_by_one` finds q and r.
+    size : int
+        Rows of the basis.
+    loss : float
+        Bound of the loss of orthogonality.
+    """
+
+    rest: Floats
+    sizes: Floats
+    block: Floats
+    coupling: Floats
+    is_independent: bool
+    size: int
+    loss: float
+
+
+Advance = Callable[[Floats, Floats, Floats, int, int, float], Step]
+"""Takes the basis, T, the next block, the rows of the basis, how many there shall be, and the loss;
+does steps until there are so many."""
+
+
 def largest_ritz_vectors(
-    operator: Callable[[Floats], Floats],
+    advance: Advance,
     start: Floats,
     tol: float,
     max_restarts: int,
@@ -73,8 +105,8 @@ def largest_ritz_vectors(
 
     Parameters
     ----------
-    operator : callable
-        Maps rows to rows; symmetric and positive semidefinite.
+    advance : callable
+        Does steps with an operator that is symmetric and positive semidefinite; see `steps_of`.
     start : (b, n) ndarray
         Independent rows, b ≥ 1, n > 4 b; in the range of the operator, of dimension n - 1.
     tol : float
@@ -88,20 +120,18 @@ def largest_ritz_vectors(
     for restart in range(max_restarts + 1):
         next_test = _FIRST_TEST
         while True:
-            begin, size = size, size + len(block)
-            basis[begin:size] = block
-            image, known = operator(block), basis[:size]
-            rest, sizes, block, coupling, least = _next(image, known, begin, t, loss > _MOST_LOSS)
-            if least == 0.0:
-                block, coupling = _one_by_one(rest, known, sizes, rng)
-                least = 1.0
-            loss /= min(1.0, max(least, _ROUNDING))
-            is_full = size + b > room
-            if size < next_test * b and not is_full:
+            until = min(next_test * b, room + 1 - b)
+            step = advance(basis, t, block, size, until, loss)
+            size, loss, known = step.size, step.loss, basis[: step.size]
+            block, coupling = step.block, step.coupling
+            if not step.is_independent:
+                block, coupling = _one_by_one(step.rest, known, step.sizes, rng)
+            if size < until:
                 continue
+            is_full = size + b > room
             values, c = np.linalg.eigh(t[:size, :size])
             values, c = values[::-1], c[:, ::-1]
-            bounds = np.linalg.norm(coupling.T @ c[begin:size, :], axis=0)
+            bounds = np.linalg.norm(coupling.T @ c[size - b :, :], axis=0)
             if _is_enough(values[:b], bounds[:b], tol) or is_full:
                 break
             # One more block hardly ever reduces a residual by three digits.
@@ -115,6 +145,37 @@ def largest_ritz_vectors(
         np.fill_diagonal(t[:kept, :kept], values[:kept])
         size = kept
     return RitzVectors(values[:b], c[:, :b].T @ known, bounds[:b])
+
+
+@njit(cache=True)
+def step_with(
+    image: Floats, basis: Floats, t: Floats, block: Floats, size: int, loss: float
+) -> Step:
+    """Take a block, whose image is known, into the basis, and return the step."""
+    end = size + len(block)
+    for i in range(len(block)):
+        for k in range(block.shape[1]):
+            basis[size + i, k] = block[i, k]
+    rest, sizes, q, r, least = _next(image, basis[:end], size, t, loss > _MOST_LOSS)
+    is_independent = least > 0.0
+    if is_independent:
+        loss /= min(1.0, max(least, _ROUNDING))
+    return Step(rest, sizes, q, r, is_independent, end, loss)
+
+
+def steps_of(operator: Callable[[Floats], Floats]) -> Advance:
+    """Return the function that does steps with an operator, which maps rows to rows."""
+
+    def advance(
+        basis: Floats, t: Floats, block: Floats, size: int, until: int, loss: float
+    ) -> Step:
+        while True:
+            step: Step = step_with(operator(block), basis, t, block, size, loss)
+            block, size, loss = step.block, step.size, step.loss
+            if size >= until or not step.is_independent:
+                return step
+
+    return advance
 
 
 def _is_enough(values: Floats, bounds: Floats, tol: float) -> bool:

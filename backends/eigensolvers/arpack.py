@@ -33,7 +33,7 @@ from ._factorisation.cholesky import Cholesky
 from ._factorisation.elimination import Elimination
 from ._factorisation.substitution import solve_at_once
 from ._factorisation.tuning import DEFAULT
-from ._lanczos import largest_ritz_vectors
+from ._lanczos import Step, largest_ritz_vectors, step_with, steps_of
 from ._pencil import Eigenpair, Iterate, PencilSolver, SymmetricProblem
 
 __all__ = ["ArpackEigensolver"]
@@ -145,6 +145,19 @@ class ArpackEigensolver(PencilSolver[Cholesky]):
                 _project_solutions(y, roots, kernel, total)
             return y
 
+        def advance(
+            basis: Floats, t: Floats, block: Floats, size: int, until: int, loss: float
+        ) -> Step:
+            nonlocal applications
+            if not factor.is_in_one_piece:
+                return steps_of(invert)(basis, t, block, size, until, loss)
+            step: Step = _steps(
+                *(factor.panels[0], factor.blocks, roots, kernel, total),
+                *(basis, t, block, size, until, loss),
+            )
+            applications += (step.size - size) // len(block)
+            return step
+
         def pairs_of(g: Floats) -> list[Eigenpair]:
             nodes = np.empty_like(g)
             nodes[:, order] = g
@@ -157,7 +170,7 @@ class ArpackEigensolver(PencilSolver[Cholesky]):
         smooth = project(roots * dissection.coordinates[:, order])[: n_pairs + 1]
         start[: len(smooth)] += smooth / np.linalg.norm(smooth, axis=1)[:, None]
         tol = max(self.tol / 2, _LEAST_TOL)
-        found = largest_ritz_vectors(invert, start, tol, self.max_iterations, rng)
+        found = largest_ritz_vectors(advance, start, tol, self.max_iterations, rng)
         # As far as its Ritz value tells, the gap to the next value is not overestimated.
         next_value = 1 / (found.values[-1] + found.bounds[-1])
         g = found.vectors[:n_pairs]
@@ -183,6 +196,29 @@ def _inverted(
     solutions = every[: len(g)]
     _project_solutions(solutions, roots, kernel, total)
     return solutions
+
+
+@njit(cache=True, nogil=True)
+def _steps(
+    panels: Floats,
+    blocks: Any,
+    roots: Floats,
+    kernel: Floats,
+    total: float,
+    basis: Floats,
+    t: Floats,
+    block: Floats,
+    size: int,
+    until: int,
+    loss: float,
+) -> Step:
+    """Do steps of Lanczos, by a factor in one piece; see `_lanczos.steps_of`."""
+    while True:
+        image = _inverted(panels, blocks, block, roots, kernel, total)
+        step = step_with(image, basis, t, block, size, loss)
+        block, size, loss = step.block, step.size, step.loss
+        if size >= until or not step.is_independent:
+            return step
 
 
 @njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nsz"})

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from relutopo.arrays import read_only
 from relutopo.interfaces import EigenResult
 
 __all__ = [
@@ -79,27 +80,10 @@ def quality_of(laplacian: sparse.csr_array, weights: Floats, x: Floats) -> Quali
     >>> round(found.value, 9), found.residual < 1e-15
     (1.0, True)
     """
-    from relutopo.spectral.kernels import differences  # loads numba
+    from relutopo.spectral.kernels import residual_norms  # loads numba
 
-    image, sizes = np.empty(len(x)), np.empty(len(x))
-    value = float(differences(laplacian.indptr, laplacian.indices, laplacian.data, x, image, sizes))
-    weighted = weights * x
-    if not value > 0:
-        return Quality(value, np.inf, 0.0, np.inf)
-    norm = float(np.linalg.norm(weighted))
-    image -= value * weighted
-    roots = np.sqrt(weights)
-    # Each entry of the residual is off by the effect of rounding x, and by the few roundings of a
-    # row; differences are rounded less than that.
-    sizes *= _EPS
-    distance = float(np.linalg.norm(image / roots)) + float(np.linalg.norm(sizes / roots))
-    with np.errstate(over="ignore"):
-        return Quality(
-            value,
-            float(np.linalg.norm(image) / value / norm),
-            float(np.linalg.norm(sizes) / value / norm),
-            distance,
-        )
+    matrix = laplacian.indptr, laplacian.indices, laplacian.data
+    return Quality(*residual_norms(*matrix, read_only(weights), x))
 
 
 def error_bound(distance: float, gap: float) -> float:

@@ -13,7 +13,16 @@ from numpy.typing import NDArray
 
 from relutopo.system.compilation import njit
 
-__all__ = ["adjacency_rows", "breadth_first", "components", "facet_edges", "laplacian_rows"]
+__all__ = [
+    "adjacency_rows",
+    "breadth_first",
+    "components",
+    "facet_edges",
+    "laplacian_rows",
+    "residual_norms",
+]
+
+_EPS = float(np.finfo(np.float64).eps)
 
 Int32s = NDArray[np.int32]
 Int64s = NDArray[np.int64]
@@ -228,34 +237,32 @@ def components(indptr: Int32s, columns: Int32s) -> Int32s:
     return labels
 
 
-@njit(cache=True)
-def differences(
-    indptr: Int32s, columns: Int32s, values: Any, x: Any, image: Any, sizes: Any
-) -> float:
-    """Fill in Σ_j w_ij (x_i - x_j) and Σ_j w_ij (|x_i| + |x_j|); return Σ_ij w_ij (x_i - x_j)².
+@njit(cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+def residual_norms(
+    indptr: Int32s, columns: Int32s, values: Any, weights: Any, x: Any
+) -> tuple[float, float, float, float]:
+    """Return the numbers of `relutopo.spectral.accuracy.Quality` for a vector.
 
-    The sum over pairs counts each edge once. These are L x, |L| |x| and xᵀ L x, computed from the
-    entries of L off its diagonal, without the cancellation that the diagonal would cause.
+    L x, |L| |x| and xᵀ L x are computed from the entries of L off its diagonal, as sums over
+    differences, without the cancellation that the diagonal would cause.
 
     Parameters
     ----------
     indptr, columns, values : ndarrays
         L in CSR form.
-    x : (n,) ndarray
-    image, sizes : (n,) ndarrays
-        Written to.
+    weights, x : (n,) ndarrays
+        Diagonal of W_V, and the vector.
 
     Examples
     --------
-    >>> indptr, columns, values = laplacian_rows(np.array([[0, 1]], np.int32), np.array([2.0]), 2)
-    >>> image, sizes = np.empty(2), np.empty(2)
-    >>> differences(indptr, columns, values, np.array([1.0, -2.0]), image, sizes)
-    18.0
-    >>> image.tolist(), sizes.tolist()
-    ([6.0, -6.0], [6.0, 6.0])
+    >>> edge = laplacian_rows(np.array([[0, 1]], np.int32), np.array([2.0]), 2)
+    >>> residual_norms(*edge, np.ones(2), np.array([0.5, -0.5]))[:2]
+    (2.0, 1.0)
     """
-    energy = 0.0
-    for i in range(len(indptr) - 1):
+    n = len(x)
+    image, sizes = np.empty(n), np.empty(n)
+    energy = norm = residual = rounding = distance = of_rounding = 0.0
+    for i in range(n):
         sum_ = size = of_row = 0.0
         for p in range(indptr[i], indptr[i + 1]):
             j = columns[p]
@@ -266,6 +273,25 @@ def differences(
                 of_row += change * difference
                 size -= values[p] * (abs(x[i]) + abs(x[j]))
         image[i] = sum_
-        sizes[i] = size
+        # Each entry of the residual is off by the effect of rounding x, and by the few roundings
+        # of a row; differences are rounded less than that.
+        sizes[i] = _EPS * size
         energy += of_row
-    return energy / 2
+    value = energy / 2  # each edge was met twice
+    if not value > 0.0:
+        return value, np.inf, 0.0, np.inf
+    for i in range(n):
+        weighted = weights[i] * x[i]
+        off = image[i] - value * weighted
+        norm += weighted * weighted
+        residual += off * off
+        rounding += sizes[i] * sizes[i]
+        distance += off * off / weights[i]
+        of_rounding += sizes[i] * sizes[i] / weights[i]
+    scale = np.sqrt(norm)
+    return (
+        value,
+        np.sqrt(residual) / value / scale,
+        np.sqrt(rounding) / value / scale,
+        np.sqrt(distance) + np.sqrt(of_rounding),
+    )
