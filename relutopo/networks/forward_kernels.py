@@ -33,7 +33,7 @@ class Pass(NamedTuple):
         Which neurons are positive, packed.
     is_open : (n,) ndarray of bool
         Whether a neuron's sign is open. That of a neuron that is 0 counts as open, unless it is 0
-        at all of the points.
+        everywhere.
     outputs : (n, n_outputs) ndarray
         The outputs.
     errors : (n_outputs,) ndarray
@@ -93,7 +93,7 @@ def forward(points: Floats, weights: Floats, biases: Floats, widths: NDArray[np.
                 bit, error = float(1 << ((unit - 1) & 7)), errors[unit - 1]
                 for p in range(size):
                     bits[p] += bit if z[j, p] > 0.0 else 0.0
-                if error > 0.0:  # otherwise the values are exact, as behind dead neurons
+                if error > 0.0:  # otherwise the neuron is 0 everywhere
                     for p in range(size):
                         distance = abs(z[j, p]) - error
                         least[p] = distance if distance < least[p] else least[p]
@@ -119,7 +119,8 @@ def _bounds(
     # Of the inputs of a layer: bounds of the values and of their errors.
     heights, e, s = np.zeros(widths.max()), np.zeros(widths.max()), np.zeros(widths.max())
     for i in range(widths[0]):
-        s[i] = 1.0
+        # Not 0, even if all points are: only neurons that are 0 everywhere have the bound 0.
+        heights[i], s[i] = _TINY_VALUE, 1.0
         for p in range(len(points)):
             heights[i] = max(heights[i], abs(points[p, i]))
     at, unit = 0, 0
@@ -130,7 +131,7 @@ def _bounds(
             tops[j] = abs(biases[unit])
             errors[unit] = rounding * tops[j]
             for i in range(widths[layer]):
-                if weights[at] != 0.0 and (heights[i] > 0.0 or e[i] > 0.0):
+                if weights[at] != 0.0 and heights[i] > 0.0:
                     size = abs(weights[at]) + _TINY_WEIGHT
                     height = heights[i] + _TINY_VALUE
                     tops[j] += 1.01 * size * height

@@ -416,11 +416,15 @@ class Network(ABC):
         InputError
             If the network has more than two outputs.
         """
+        self.check_two_classes()
         values = self(points)
+        return values[:, 0] if self.n_outputs == 1 else values[:, 1] - values[:, 0]
+
+    def check_two_classes(self) -> None:
+        """Raise an `InputError` if the network has more than two outputs."""
         if self.n_outputs > 2:
             raise InputError(
                 f"a decision between two classes needs 1 or 2 outputs, the network has "
                 f"{self.n_outputs}; pass a network that outputs the difference of two of them, or "
                 "choose what takes any number: the filtration 'margin', `CellComplex.decision`"
             )
-        return values[:, 0] if self.n_outputs == 1 else values[:, 1] - values[:, 0]

@@ -16,6 +16,7 @@ from properties import examples
 from relutopo import Box, ReluNetwork, as_network, decompose
 from relutopo.errors import InputError, UnsupportedModuleError
 from relutopo.gallery import random_network
+from relutopo.geometry.patterns import pack_patterns
 from relutopo.networks.torch_modules import perceptron_of_sequence
 
 
@@ -224,6 +225,38 @@ def test_forward_bound_holds_where_products_underflow(seed: int) -> None:
     for j, z in enumerate(z for layer in exact for z in layer):
         assert abs(Fraction(values[0, j]) - z) <= Fraction(bounds[0, j])
         assert network.signs(point)[0, j] == (z > 0) - (z < 0)
+
+
+@examples(100)
+@given(seed=st.integers(0, 10**6), n_outputs=st.integers(1, 2), is_tiny=st.booleans())
+def test_passes_of_many_points_are_exact_or_bounded(
+    seed: int, n_outputs: int, is_tiny: bool
+) -> None:
+    rng = np.random.default_rng(seed)
+
+    def numbers(*shape: int) -> NDArray[np.float64]:
+        sizes = 2.0 ** rng.uniform(-1000, 100, shape) if is_tiny else 1.0
+        return (rng.random(shape) < 0.7) * rng.integers(-4, 5, shape) * sizes / 3
+
+    network = ReluNetwork(
+        [numbers(9, 2), numbers(3, 9), numbers(n_outputs, 3)],
+        [numbers(9) * rng.integers(2), numbers(3) * rng.integers(2), numbers(n_outputs)],
+    )
+    points = np.concatenate([numbers(300, 2), np.zeros((1, 2))])[: rng.integers(1, 302)]
+    signs, found = network.signs(points), network.patterns_at(points)
+    np.testing.assert_array_equal(found.packed, pack_patterns(signs > 0))
+    np.testing.assert_array_equal(found.signs, signs[found.close])
+    is_live = (signs != 0).any(axis=0) | (network.signs(rng.standard_normal((50, 2))) != 0).any(0)
+    others = np.delete(signs, found.close, axis=0)
+    assert (others[:, is_live] != 0).all()
+
+    deviations = np.abs(points).max(axis=1) * 1e-6
+    moved = points + deviations[:, None] * rng.uniform(-0.99, 0.99, points.shape)
+    values, bounds = network.bounded_decision(points, deviations)
+    for i in rng.choice(len(points), min(5, len(points)), replace=False):
+        *_, outputs = fraction_forward(network, [Fraction(c) for c in moved[i].tolist()])
+        exact = outputs[-1] if n_outputs == 1 else outputs[1] - outputs[0]
+        assert abs(Fraction(values[i]) - exact) <= Fraction(bounds[i])
 
 
 def test_errors_of_maps_do_not_underflow_on_tiny_domains() -> None:
