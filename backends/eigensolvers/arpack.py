@@ -215,7 +215,7 @@ def _steps(
     """Do steps of Lanczos, by a factor in one piece; see `_lanczos.steps_of`."""
     while True:
         image = _inverted(panels, blocks, block, roots, kernel, total)
-        step = step_with(image, basis, t, block, size, loss)
+        step: Step = step_with(image, basis, t, block, size, loss)
         block, size, loss = step.block, step.size, step.loss
         if size >= until or not step.is_independent:
             return step

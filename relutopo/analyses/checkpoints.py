@@ -277,10 +277,11 @@ class CheckpointAnalysis(Analysis):
         signatures = self._signatures()
         self._check_columns(signatures)
         subject = self.subject(network, dataset, step=step)
-        values = self.compute(subject, dataset)
-        row = row_of(self, self.columns, values, subject.dim_of(self.columns))
-        for signature in signatures:
-            row |= signature.row(subject)
+        with one_blas_thread():  # once, and not in each computation
+            values = self.compute(subject, dataset)
+            row = row_of(self, self.columns, values, subject.dim_of(self.columns))
+            for signature in signatures:
+                row |= signature.row(subject)
         return Analysed(subject, row)
 
     def checkpoint(self, run: Run, step: int) -> Analysed:

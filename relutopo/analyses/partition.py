@@ -277,18 +277,15 @@ class Partition(CheckpointAnalysis):
         held_out: HeldOut,
         known: Mapping[str, Any],
     ) -> Row:
-        kinds: list[type[FiedlerValue | DecisionAgreement | LabelAgreement]] = [FiedlerValue]
-        if known["decision_status"] == _OK:
-            kinds.append(DecisionAgreement)
-        if known["label_status"].startswith(_OK):
-            kinds.append(LabelAgreement)
-        cut = self.cut(kind)
-        part, status = subject.partition(cut)
+        part, status = subject.partition(self.cut(kind))
         own: Row = {"status": status}
         if part is not None:
             own |= {"method": part.method, "residual": part.residual, "partition": _digest(part)}
-            for signature in kinds:
-                own |= signature(**vars(cut)).compute(subject)
+            own |= FiedlerValue.of(part)
+            if known["decision_status"] == _OK:
+                own |= DecisionAgreement.of(part, subject)
+            if known["label_status"].startswith(_OK):
+                own |= LabelAgreement.of(part, subject)
             if known["label_status"] == _OK:
                 own |= _of_held_out(held_out, part)
         shared = {name: own.pop(name) for name in (*_SHARED, "held_out_purity") if name in own}

@@ -87,7 +87,7 @@ def values_and_signs(
         If the network has more than two outputs.
     """
     network = complex_.network
-    network.decision_values(complex_.vertices[:0])  # refuses too many outputs
+    network.check_two_classes()
     f, bounds = network.bounded_decision(complex_.vertices, complex_.vertex_errors)
     is_open = ~((np.abs(f) > bounds) & np.isfinite(f))
     if is_open.any():

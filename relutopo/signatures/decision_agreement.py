@@ -10,6 +10,7 @@ from relutopo.reports.columns import Column
 from relutopo.signatures.base import Signature
 from relutopo.signatures.subject import Cut, Subject
 from relutopo.spectral.agreement import decision_agreement
+from relutopo.spectral.fiedler import FiedlerPartition
 
 __all__ = ["DecisionAgreement"]
 
@@ -38,10 +39,13 @@ class DecisionAgreement(Cut, Signature):
 
     def compute(self, subject: Subject) -> Mapping[str, Any]:
         """Return the numbers, if there are a partition and a decision between two classes."""
-        if subject.network.n_outputs > 2:
-            return {}
         part = subject.partition(self).part
-        if part is None:
+        return {} if part is None else self.of(part, subject)
+
+    @staticmethod
+    def of(part: FiedlerPartition, subject: Subject) -> Mapping[str, Any]:
+        """Return the numbers for a partition of the subject."""
+        if subject.network.n_outputs > 2:
             return {}
         found = decision_agreement(
             part,

@@ -9,6 +9,7 @@ from typing import Any
 from relutopo.reports.columns import Column
 from relutopo.signatures.base import Signature
 from relutopo.signatures.subject import Cut, Subject
+from relutopo.spectral.fiedler import FiedlerPartition
 
 __all__ = ["FiedlerValue"]
 
@@ -31,8 +32,11 @@ class FiedlerValue(Cut, Signature):
     def compute(self, subject: Subject) -> Mapping[str, Any]:
         """Return the value, if there is a Fiedler vector."""
         part = subject.partition(self).part
-        if part is None:
-            return {}
+        return {} if part is None else self.of(part)
+
+    @staticmethod
+    def of(part: FiedlerPartition) -> Mapping[str, Any]:
+        """Return the value for a partition."""
         row = {
             "fiedler_value": part.value,
             "fiedler_multiplicity": part.multiplicity,

@@ -10,6 +10,7 @@ from relutopo.reports.columns import Column
 from relutopo.signatures.base import Signature
 from relutopo.signatures.subject import Cut, Subject
 from relutopo.spectral.agreement import in_component, judged_labels, settled
+from relutopo.spectral.fiedler import FiedlerPartition
 
 __all__ = ["LabelAgreement"]
 
@@ -32,10 +33,13 @@ class LabelAgreement(Cut, Signature):
 
     def compute(self, subject: Subject) -> Mapping[str, Any]:
         """Return the numbers, if there are two classes and a training point in a partition."""
-        if subject.labels is None:
-            return {}
         part = subject.partition(self).part
-        if part is None:
+        return {} if part is None else self.of(part, subject)
+
+    @staticmethod
+    def of(part: FiedlerPartition, subject: Subject) -> Mapping[str, Any]:
+        """Return the numbers for a partition of the subject."""
+        if subject.labels is None:
             return {}
         regions = settled(part, part.sides, subject.points, subject.regions)
         if not in_component(part, regions).any():

@@ -91,10 +91,10 @@ class Sides(Divided, Protocol):
     def edge_weights(self) -> NDArray[np.float64]:
         """Diagonal of W_E."""
 
-    def agreement_range(
-        self, positive: NDArray[Any], negative: NDArray[Any], /
-    ) -> tuple[float, float]:
-        """Return the range of possible agreements; see `FiedlerPartition.agreement_range`."""
+    def agreement_of(
+        self, positive: NDArray[np.float64], negative: NDArray[np.float64], /
+    ) -> tuple[float, float, float]:
+        """Return an agreement, the least and the greatest; see `FiedlerPartition.agreement_of`."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -366,7 +366,7 @@ def judged_labels(
     vector = read_only(partition.vector)
     nodes = read_only(partition.sides), read_only(partition.component)
     table, purity, best, threshold = label_hits(np.argsort(vector), vector, *nodes, ones, zeros)
-    accuracy, least, greatest = _agreement(partition, ones, zeros)
+    accuracy, least, greatest = partition.agreement_of(ones, zeros)
     return LabelAgreement(
         accuracy=accuracy,
         accuracy_least=least,
@@ -392,20 +392,6 @@ def _masses(
     points = np.ascontiguousarray(regions, dtype=np.int64), np.ascontiguousarray(positive)
     found: tuple[Any, Any, Any] = masses_of_points(*map(read_only, (*points, partition.component)))
     return found
-
-
-def _agreement(
-    partition: Sides, positive: NDArray[np.float64], negative: NDArray[np.float64]
-) -> tuple[float, float, float]:
-    """Return the share of masses on their side, up to the global flip, and its range."""
-    from relutopo.spectral.agreement_kernels import masses_on_sides  # loads numba
-
-    nodes = read_only(partition.sides), read_only(partition.component)
-    agreeing, _, _, total = masses_on_sides(*nodes, positive, negative)
-    if not total:
-        return np.nan, np.nan, np.nan
-    share = max(agreeing, total - agreeing) / total
-    return share, *partition.agreement_range(positive, negative)
 
 
 def decision_of_regions(complex_: Cells) -> Decision:
@@ -458,7 +444,7 @@ def decision_agreement(
         regions = settled(partition, partition.sides, points, regions)
         if positive is None:
             positive = complex_.network.decision_values(points) > 0
-        by_points = _agreement(partition, *_masses(partition, regions, positive)[:2])
+        by_points = partition.agreement_of(*_masses(partition, regions, positive)[:2])
     above, below = decision.positive.astype(np.float64), (~decision.positive).astype(np.float64)
     volumes = complex_.volumes
     n_crossed, n_cut, n_cut_at_crossed, n_crossed_at_cut = at_the_cut(
@@ -467,8 +453,8 @@ def decision_agreement(
     )
     return DecisionAgreement(
         *by_points,
-        *_agreement(partition, volumes * above, volumes * below),
-        *_agreement(partition, above, below),
+        *partition.agreement_of(volumes * above, volumes * below),
+        *partition.agreement_of(above, below),
         n_crossed=n_crossed,
         cut_edges_at_boundary=n_cut_at_crossed / n_cut if n_cut else np.nan,
         crossed_regions_at_cut=n_crossed_at_cut / n_crossed if n_crossed else np.nan,

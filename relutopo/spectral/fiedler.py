@@ -21,7 +21,7 @@ from relutopo.spectral.agreement import (
 )
 from relutopo.spectral.dual_graph import DualGraph, OfGraph
 from relutopo.spectral.given_graph import nodes_of
-from relutopo.spectral.ranges import range_in_space, range_on_sides
+from relutopo.spectral.ranges import agreement_on_sides, range_in_space
 from relutopo.spectral.sweep import SweepCut, sweep_cut
 from relutopo.spectral.table import partition_table
 
@@ -209,12 +209,25 @@ class FiedlerPartition(OfGraph, Frozen, Shown):
         >>> part.agreement_range(np.array([1.0, 1.0, 0.0]), np.array([0.0, 0.0, 2.0]))
         (0.75, 1.0)
         """
+        masses = (np.ascontiguousarray(x, dtype=np.float64) for x in (positive, negative))
+        return self.agreement_of(*masses)[1:]
+
+    def agreement_of(
+        self, positive: NDArray[np.float64], negative: NDArray[np.float64]
+    ) -> tuple[float, float, float]:
+        """Return the agreement, with regions on the cut half on either side, and `agreement_range`.
+
+        Parameters
+        ----------
+        positive, negative : (n_nodes,) ndarray of float64
+            As for `agreement_range`, contiguous.
+        """
         nodes = self.component
-        least, greatest = range_on_sides(self.sides, nodes, positive, negative)
-        if self.multiplicity > 1 and not np.isnan(least):
+        share, least, greatest = agreement_on_sides(self.sides, nodes, positive, negative)
+        if self.multiplicity > 1 and not np.isnan(share):
             others = range_in_space(*self._possible, positive[nodes], negative[nodes])
             least, greatest = min(least, others[0]), max(greatest, others[1])
-        return least, greatest
+        return share, least, greatest
 
     @cached_property
     def _possible(self) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from relutopo.arrays import read_only
 
-__all__ = ["range_in_space", "range_on_sides"]
+__all__ = ["agreement_on_sides", "range_in_space"]
 
 _N_PLANES = 64
 """Planes through the vector that are tried in a space of three or more dimensions."""
@@ -26,35 +26,36 @@ _N_PLANES = 64
 Floats = NDArray[np.float64]
 
 
-def range_on_sides(
+def agreement_on_sides(
     sides: NDArray[np.int8], component: NDArray[np.bool_], plus: Floats, minus: Floats
-) -> tuple[float, float]:
-    """Return the least and the greatest agreement for one vector; NaN for no weight.
+) -> tuple[float, float, float]:
+    """Return the agreement for one vector, the least and the greatest; NaN for no weight.
 
     Parameters
     ----------
     sides : (n,) ndarray of int8
-        Side of each node, 0 where it is open.
+        Side of each node, 0 where it is open; half of its weight agrees.
     component : (n,) ndarray of bool
         The nodes that count.
-    plus, minus : (n,) ndarray
+    plus, minus : (n,) ndarray of float64
         Weight of a node that agrees if the node is on the positive, on the negative side.
 
     Examples
     --------
     >>> sides, ones = np.array([1, 0, -1], np.int8), np.ones(3)
-    >>> range_on_sides(sides, ones > 0, ones * [1, 1, 0], ones * [0, 0, 1])
-    (0.6666666666666666, 1.0)
+    >>> agreement_on_sides(sides, ones > 0, ones * [1, 1, 0], ones * [0, 0, 1])
+    (0.8333333333333334, 0.6666666666666666, 1.0)
     """
     from relutopo.spectral.agreement_kernels import masses_on_sides  # loads numba
 
-    masses = (np.ascontiguousarray(x, dtype=np.float64) for x in (plus, minus))
-    _, least, greatest, total = masses_on_sides(read_only(sides), read_only(component), *masses)
+    nodes = read_only(sides), read_only(component)
+    agreeing, least, greatest, total = masses_on_sides(*nodes, plus, minus)
     if not total:
-        return np.nan, np.nan
+        return np.nan, np.nan, np.nan
     ends = max(least, total - least), max(greatest, total - greatest)
     is_across = least <= total / 2 <= greatest and least < greatest
-    return (total / 2 if is_across else min(ends)) / total, max(ends) / total
+    lowest = total / 2 if is_across else min(ends)
+    return max(agreeing, total - agreeing) / total, lowest / total, max(ends) / total
 
 
 def range_in_space(
@@ -71,7 +72,7 @@ def range_in_space(
     bounds : (n,) ndarray
         Error bounds of its entries.
     plus, minus : (n,) ndarray
-        As for `range_on_sides`; not all zero.
+        As for `agreement_on_sides`; not all zero.
 
     Examples
     --------
