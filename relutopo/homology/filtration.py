@@ -235,7 +235,7 @@ def facets_by_index(complex_: CellLists) -> tuple[NDArray[np.int64], NDArray[np.
     >>> import relutopo as rt
     >>> line = rt.decompose(([[[1.0]], [[1.0]]], [[0.0], [0.0]]), rt.Box(-1, 1), enumerator="exact")
     >>> [part.tolist() for part in facets_by_index(line)]
-    [[0, 0, 0, 0, 2, 4], [0, 1, 1, 2]]
+    [[0, 0, 0, 0, 2, 4], [0, 2, 1, 2]]
     """
     n_cells = complex_.n_cells
     ends, faces = [np.zeros(n_cells[0] + 1, dtype=np.int64)], [np.empty(0, dtype=np.int64)]

@@ -127,6 +127,7 @@ def has(value: Any, parts: list[str]) -> bool:
     return True
 
 
+@cache
 def exists(name: str, module: str = "relutopo") -> bool:
     """Tell whether a name means something, seen from a module."""
     parts = name.split(".")
