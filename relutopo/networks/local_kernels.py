@@ -9,7 +9,15 @@ from numpy.typing import NDArray
 
 from relutopo.system.compilation import njit
 
-__all__ = ["Rows", "image", "maps_on_regions", "sum_of_rows", "vanishing"]
+__all__ = [
+    "Rows",
+    "image",
+    "maps_on_regions",
+    "put_bits",
+    "sum_of_rows",
+    "take_bits",
+    "vanishing",
+]
 
 
 class Rows(NamedTuple):
@@ -213,7 +221,7 @@ def vanishing(
 @njit(cache=True, nogil=True)
 def maps_on_regions(
     packed: NDArray[np.uint8],
-    neurons: NDArray[np.int64],
+    bits: NDArray[np.int64],
     slopes: NDArray[np.float64],
     planes: NDArray[np.float64],
     factors: Rows,
@@ -232,10 +240,10 @@ def maps_on_regions(
     ----------
     packed : (n_regions, n_bytes) ndarray of uint8
         Patterns of the regions.
-    neurons : (f,) ndarray of int64
-        The neurons that the variables are results of. Regions differ in no others that matter.
+    bits : (f,) ndarray of int64
+        The bit of each variable in these.
     slopes : (2, f) ndarray
-        Slopes of the variables where their neurons are off, and where they are on.
+        Slopes of the variables where their bits are 0, and where they are 1.
     planes : (f + n, d + 1) ndarray
         A and c of the pre-activations of the variables, then of the wanted values.
     factors : Rows
@@ -254,7 +262,7 @@ def maps_on_regions(
     maps, bounds : (n_regions, d + 1, n), (n_regions, n) ndarrays
     active : (n_regions, f) ndarray of bool
     """
-    n_regions, f = len(packed), len(neurons)
+    (n_regions, n_bytes), f = packed.shape, len(bits)
     n_rows, width = planes.shape
     maps = np.empty((n_regions, width, n_rows - f))
     bounds = np.empty((n_regions, n_rows - f))
@@ -262,7 +270,9 @@ def maps_on_regions(
     inputs, losses, total = np.zeros((f, width)), np.zeros(f), np.empty(width)
     is_active = np.zeros(f, np.bool_)
     use_ptr, uses = _uses(f, factors)
-    variable_of, places = _variables_of_bits(neurons, packed.shape[1])
+    variable_of = np.full(8 * n_bytes, -1, np.int64)
+    for i in range(f):
+        variable_of[bits[i]] = i
     # Rows that are not known to be as on the region before, the first one last.
     queue = np.arange(n_rows)[::-1].copy()
     n_queued = int(n_rows)
@@ -274,9 +284,8 @@ def maps_on_regions(
                     maps[r, k, j] = maps[r - 1, k, j]
             for j in range(n_rows - f):
                 bounds[r, j] = bounds[r - 1, j]
-            for place in places:
-                byte = packed[r, place] ^ packed[r - 1, place]
-                bit = 8 * place
+            for b in range(n_bytes):
+                byte, bit = packed[r, b] ^ packed[r - 1, b], 8 * b
                 while byte:
                     if byte & 1 and variable_of[bit] >= 0:
                         n_queued = _put(variable_of[bit], queue, n_queued, is_queued)
@@ -288,7 +297,7 @@ def maps_on_regions(
             is_queued[i] = False
             slope = 1.0
             if i < f:
-                slope = slopes[(packed[r, neurons[i] >> 3] >> (neurons[i] & 7)) & 1, i]
+                slope = slopes[(packed[r, bits[i] >> 3] >> (bits[i] & 7)) & 1, i]
             # A value whose support has nothing active is known to be zero.
             is_empty = slope == 0.0
             if not is_empty and not others[i]:
@@ -342,18 +351,6 @@ def _uses(f: int, factors: Rows) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 
 @njit(cache=True)
-def _variables_of_bits(
-    neurons: NDArray[np.int64], n_bytes: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return which variable each bit of a pattern stands for, or -1, and the bytes that matter."""
-    variable_of, matters = np.full(8 * n_bytes, -1, np.int64), np.zeros(n_bytes, np.bool_)
-    for i in range(len(neurons)):
-        variable_of[neurons[i]] = i
-        matters[neurons[i] >> 3] = True
-    return variable_of, np.flatnonzero(matters)
-
-
-@njit(cache=True)
 def _put(i: int, queue: NDArray[np.int64], n_queued: int, is_queued: NDArray[np.bool_]) -> int:
     """Put a number into a falling queue unless it is there; return how many there are."""
     if is_queued[i]:
@@ -365,3 +362,46 @@ def _put(i: int, queue: NDArray[np.int64], n_queued: int, is_queued: NDArray[np.
         k -= 1
     queue[k] = i
     return n_queued + 1
+
+
+@njit(cache=True, nogil=True)
+def take_bits(packed: NDArray[np.uint8], bits: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """Return some bits of packed patterns, packed again.
+
+    Examples
+    --------
+    >>> take_bits(np.array([[0b1010]], dtype=np.uint8), np.array([3, 0])).tolist()
+    [[1]]
+    """
+    taken = np.zeros((len(packed), (len(bits) + 7) >> 3), np.uint8)
+    for r in range(len(packed)):
+        for i in range(len(bits)):
+            bit = (packed[r, bits[i] >> 3] >> (bits[i] & 7)) & 1
+            taken[r, i >> 3] |= bit << (i & 7)
+    return taken
+
+
+@njit(cache=True, nogil=True)
+def put_bits(
+    taken: NDArray[np.uint8], bits: NDArray[np.int64], others: NDArray[np.uint8]
+) -> NDArray[np.uint8]:
+    """Return packed patterns whose bits have been taken; `others` are all other bits.
+
+    Examples
+    --------
+    >>> put_bits(*(np.array(x, dtype=np.uint8) for x in ([[1]], [3, 0], [0b100]))).tolist()
+    [[12]]
+    """
+    packed = np.empty((len(taken), len(others)), np.uint8)
+    for r in range(len(taken)):
+        # Regions mostly differ in few bits from those before them.
+        for b in range(len(others)):
+            packed[r, b] = packed[r - 1, b] if r > 0 else others[b]
+        for b in range(taken.shape[1]):
+            byte, i = taken[r, b] ^ (taken[r - 1, b] if r > 0 else np.uint8(0)), 8 * b
+            while byte:
+                if byte & 1:
+                    packed[r, bits[i] >> 3] ^= np.uint8(1 << (bits[i] & 7))
+                byte >>= 1
+                i += 1
+    return packed

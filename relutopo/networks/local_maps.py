@@ -41,10 +41,18 @@ from numpy.typing import NDArray
 
 from relutopo.arithmetic.rounding import gamma
 from relutopo.networks.graph import Affine, GraphNetwork, Kink
-from relutopo.networks.local_kernels import Rows, image, maps_on_regions, sum_of_rows, vanishing
+from relutopo.networks.local_kernels import (
+    Rows,
+    image,
+    maps_on_regions,
+    put_bits,
+    sum_of_rows,
+    take_bits,
+    vanishing,
+)
 from relutopo.networks.network import AffineMaps
 
-__all__ = ["LocalGraph", "LocalLayer", "Place"]
+__all__ = ["LocalGraph", "LocalLayer", "Place", "Shared"]
 
 _Floats = NDArray[np.float64]
 _Flags = NDArray[np.bool_]
@@ -71,6 +79,64 @@ class Place:
     low: _Floats
     high: _Floats
     labels: NDArray[np.integer]
+
+
+class Shared(NamedTuple):
+    """What the patterns of a block's regions share. Of each region only the other bits are kept.
+
+    Attributes
+    ----------
+    neurons : (n,) ndarray of int64
+        The neurons whose bits are kept.
+    always : (n_neurons,) ndarray of bool
+        The other neurons that are positive throughout.
+    """
+
+    neurons: NDArray[np.int64]
+    always: _Flags
+
+    @classmethod
+    def by(
+        cls, packed: NDArray[np.uint8], n_neurons: int, labels: NDArray[np.integer]
+    ) -> tuple[Shared, NDArray[np.uint8]]:
+        """Return what patterns share, and the bits to be kept, among them those of `labels`.
+
+        Parameters
+        ----------
+        packed : (n_regions, ceil(n_neurons / 8)) ndarray of uint8
+        n_neurons : int
+        labels : ndarray of int
+            Numbers that are not neurons are ignored.
+
+        Examples
+        --------
+        >>> packed = np.array([[0b101], [0b111]], dtype=np.uint8)
+        >>> shared, kept = Shared.by(packed, 3, np.array([-1, 0]))
+        >>> shared.neurons.tolist(), shared.always.tolist(), kept.tolist()
+        ([0, 1], [False, False, True], [[1], [3]])
+        >>> shared.whole(kept).tolist()
+        [[5], [7]]
+        """
+        differ = np.bitwise_or.reduce(packed ^ packed[:1], axis=0)
+        always, is_kept = (
+            np.unpackbits(row, count=n_neurons, bitorder="little").astype(bool)
+            for row in (packed[0], differ)
+        )
+        is_kept[labels[(labels >= 0) & (labels < n_neurons)]] = True
+        always[is_kept] = False
+        neurons = np.flatnonzero(is_kept)
+        return cls(neurons, always), take_bits(packed, neurons)
+
+    def whole(self, kept: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Return whole patterns."""
+        others = np.packbits(self.always, bitorder="little")
+        packed: NDArray[np.uint8] = put_bits(kept, self.neurons, others)
+        return packed
+
+    def then(self, units: NDArray[np.int64], is_on: _Flags) -> Shared:
+        """Return the same with a further layer, of which the bits of `units` are kept."""
+        neurons = np.append(self.neurons, len(self.always) + units)
+        return Shared(neurons, np.append(self.always, is_on))
 
 
 @dataclass(frozen=True)
@@ -275,15 +341,19 @@ class _Variables:
         """Relative error bound of sums of products with all variables."""
         return _ONCE * gamma(len(self) + len(self._middle) + 10)
 
-    def maps(self, packed: NDArray[np.uint8], values: _Value) -> tuple[AffineMaps, _Flags]:
+    def maps(
+        self, shared: Shared, kept: NDArray[np.uint8], values: _Value
+    ) -> tuple[AffineMaps, _Flags]:
         """Return the maps of values on regions, and which variables are active there."""
+        bit_of = np.empty(len(shared.always), dtype=np.int64)
+        bit_of[shared.neurons] = np.arange(len(shared.neurons))
         rounding = _ONCE * gamma(len(self) + 6)
         lost = _LOST * self._reach.sum()
         known = self.values.then(values)
         own = _ONCE * known.errors + rounding * (np.abs(known.planes) @ self._reach)
         maps, bounds, active = maps_on_regions(
-            packed,
-            self.neurons,
+            kept,
+            bit_of[self.neurons],
             np.stack([self.off, self.on]),
             known.planes,
             known.factors,
@@ -303,14 +373,15 @@ class _Patterns(NamedTuple):
     is_switching: _Flags
 
     @classmethod
-    def unpacked(cls, packed: NDArray[np.uint8], n_neurons: int) -> _Patterns:
-        """Return the patterns of the first neurons."""
-        differ = np.bitwise_or.reduce(packed ^ packed[:1], axis=0)
-        bits = (
-            np.unpackbits(row, count=n_neurons, bitorder="little").astype(bool)
-            for row in (packed[0], differ)
-        )
-        return cls(*bits)
+    def of(cls, shared: Shared, kept: NDArray[np.uint8]) -> _Patterns:
+        """Return the patterns of regions."""
+        first, is_switching = shared.always.copy(), np.zeros_like(shared.always)
+        differ = np.bitwise_or.reduce(kept ^ kept[:1], axis=0)
+        for bits, row in ((first, kept[0]), (is_switching, differ)):
+            bits[shared.neurons] = np.unpackbits(
+                row, count=len(shared.neurons), bitorder="little"
+            ).astype(bool)
+        return cls(first, is_switching)
 
 
 class LocalGraph:
@@ -331,13 +402,13 @@ class LocalGraph:
     >>> from relutopo.networks.perceptron import ReluNetwork, relu_nodes
     >>> hat = ReluNetwork([[[1.0], [-1.0]], [[-1.0, -1.0]], [[1.0]]], [[0, 0], [1.0], [0]])
     >>> graph, near = GraphNetwork(1, relu_nodes(hat)), np.array([0.25])
-    >>> packed = np.array([[0b01], [0b10]], dtype=np.uint8)
+    >>> shared, kept = Shared.by(np.array([[0b01], [0b10]], dtype=np.uint8), 2, np.arange(2))
     >>> place = Place(-near, near, np.array([0, 1]))
-    >>> found, _ = LocalGraph(graph, place, near).layer(1, packed)
+    >>> found, _ = LocalGraph(graph, place, near).layer(1, shared, kept)
     >>> found.units.tolist(), found.is_on.tolist()
     ([], [True])
     >>> place = Place(-8 * near, near, np.array([0, 1]))
-    >>> found, _ = LocalGraph(graph, place, 8 * near).layer(1, packed)
+    >>> found, _ = LocalGraph(graph, place, 8 * near).layer(1, shared, kept)
     >>> found.units.tolist(), found.maps.planes[1].tolist()
     ([0], [[1.0], [1.0]])
     """
@@ -351,22 +422,26 @@ class LocalGraph:
         self._values = {0: _input_value(network.input_dim)}
         self._labels = place.labels if network.may_vanish else place.labels[:0]
 
-    def layer(self, layer: int, packed: NDArray[np.uint8]) -> tuple[LocalLayer, LocalGraph]:
+    def layer(
+        self, layer: int, shared: Shared, kept: NDArray[np.uint8]
+    ) -> tuple[LocalLayer, LocalGraph]:
         """Return a layer on the block, and the graph evaluated up to it.
 
         Parameters
         ----------
         layer : int
             0..n_layers-1; not before the layer of an earlier call.
-        packed : (R, ≥ layer_offsets[layer] / 8) ndarray of uint8
-            Activation patterns of the block's regions, R ≥ 1, packed as in a complex.
+        shared : Shared
+            What the patterns before the layer share.
+        kept : (R, n_bytes) ndarray of uint8
+            The bits of the block's regions, R ≥ 1, that are kept, those of the labels among them.
         """
         network, d = self._network, self._network.input_dim
         targets = network.targets(layer)
         after = copy(self)
         variables = after._variables = copy(self._variables)
         values = after._values = dict(self._values)
-        patterns = _Patterns.unpacked(packed, network.layer_offsets[layer])
+        patterns = _Patterns.of(shared, kept)
         is_local = patterns.is_switching.copy()
         own = self._labels[(self._labels >= 0) & (self._labels < len(is_local))]
         is_local[own] = True
@@ -386,7 +461,7 @@ class LocalGraph:
             found = found.then(values[value])
         units, is_on = variables.free(found)
         of_units = found.take(units)
-        maps, active = variables.maps(packed, of_units)
+        maps, active = variables.maps(shared, kept, of_units)
         return LocalLayer(units, is_on, maps, variables, of_units, active), after
 
 

@@ -40,7 +40,7 @@ class Settler:
 
     def planes(self, region: int, labels: Sequence[int]) -> list[decisions.Plane]:
         """Return the planes of labels on a region."""
-        packed = self._block.cells.packed[region]
+        (packed,) = self._block.patterns(slice(region, region + 1))
         return [(label, packed) for label in labels]
 
     def lines(self, region: int, vertex: int) -> list[int]:

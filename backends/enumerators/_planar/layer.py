@@ -42,6 +42,7 @@ from .records import (
     IntegerPlanes,
     Maps,
     Placed,
+    PlanarCells,
     Values,
     VertexSigns,
 )
@@ -103,6 +104,8 @@ class LayerCut:
 
     def __init__(self, task: PlanarTask, stage: Stage, block: Block) -> None:
         layer = stage.layer
+        if layer > 0 and task.maps.is_local and block.shared is None:
+            block = block.shortened(task.network.layer_offsets[layer])
         self.block, self.layer = block, layer
         self.cells, self.beside = block.cells, block.beside
         of_layer: Maps | Values | Evaluated | None = block.earlier
@@ -214,6 +217,11 @@ class LayerCut:
             self._of_layer, self.cells, placed, result.inner_ends, result.cells.x
         )
         return values
+
+    def with_whole_patterns(self, cells: PlanarCells) -> PlanarCells:
+        """Return the complex after the cut, with whole patterns if they are kept short."""
+        shared = self._of_layer.shared if isinstance(self._of_layer, Evaluated) else None
+        return cells if shared is None else cells._replace(packed=shared.whole(cells.packed))
 
     def lines_on_edges(self, placed: Placed) -> Lines:
         """Return a function that gives the lines through a new vertex on an edge."""

@@ -51,24 +51,24 @@ def _patterns(crossed, first_piece):
     edge_vertices, packed = crossed.cells.edge_vertices, crossed.cells.packed
     positive, crossings = crossed.signs.positive, crossed.crossings
     ptr, item, same = crossings.ptr, crossings.item, crossings.same
-    neurons, n_bytes = crossed.cutters.neurons, len(crossed.cutters.always)
+    bits, n_bytes = crossed.cutters.bits, len(crossed.cutters.always)
     result = np.empty((first_piece[-1], n_bytes), np.uint8)
     for r in range(len(edge_vertices)):
         row = np.zeros(n_bytes, np.uint8)
         row[: packed.shape[1]] = packed[r]
         a, b = edge_vertices[r]
-        set_bits(row, neurons, positive[a] | positive[b])
+        set_bits(row, bits, positive[a] | positive[b])
         # On the first piece a unit that crosses has the sign that it has at a.
         for i in range(ptr[r], ptr[r + 1]):
             if not (positive[a, item[i] >> 6] >> np.uint64(item[i] & 63)) & np.uint64(1):
-                bit = neurons[item[i]]
+                bit = bits[item[i]]
                 row[bit >> 3] ^= np.uint8(1 << (bit & 7))
         k = first_piece[r]
         for i in range(ptr[r], ptr[r + 1]):
             if not same[i]:
                 result[k] = row
                 k += 1
-            bit = neurons[item[i]]
+            bit = bits[item[i]]
             row[bit >> 3] ^= np.uint8(1 << (bit & 7))
         result[k] = row
     return result

@@ -227,7 +227,7 @@ class PlaneCutter:
         is_last = stage == self._stages[-1]
         piece_ptr = placed.first_piece[block.piece_ptr]
         return Block(
-            cells=result.cells,
+            cells=cut.with_whole_patterns(result.cells) if is_last else result.cells,
             earlier=None if is_last else cut.pass_on(placed, result),
             piece_ptr=piece_ptr,
             pieces=np.arange(piece_ptr[-1], dtype=np.int32),

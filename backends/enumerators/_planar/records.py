@@ -43,7 +43,7 @@ class PlanarCells(NamedTuple):
     region_ptr, half_edges : ndarrays of int64, int32
         Half-edges of each region in CSR form.
     packed : (n_regions, n_bytes) ndarray of uint8
-        Patterns of the layers so far.
+        Patterns of the layers so far; of a graph, what is kept of them (`Block.shared`).
     """
 
     x: NDArray[np.float64]
@@ -142,12 +142,15 @@ class Cutters(NamedTuple):
     ----------
     neurons : (n_units,) ndarray of int32
         The neuron that each unit is.
+    bits : (n_units,) ndarray of int32
+        Its bit in patterns: its number, unless they are kept short (`Block.shared`).
     always : (n_bytes,) ndarray of uint8
         As a pattern, the layer's other neurons that are positive throughout the block; the rest are
         negative throughout.
     """
 
     neurons: NDArray[np.int32]
+    bits: NDArray[np.int32]
     always: NDArray[np.uint8]
 
 

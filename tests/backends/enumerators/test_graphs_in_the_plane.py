@@ -17,7 +17,7 @@ from relutopo.errors import LimitReachedError
 from relutopo.geometry.patterns import pack_patterns
 from relutopo.networks.chains import chain_of
 from relutopo.networks.graph import GraphNetwork
-from relutopo.networks.local_maps import LocalGraph, Place
+from relutopo.networks.local_maps import LocalGraph, Place, Shared
 from relutopo.testing import assert_same_complex
 
 torch = pytest.importorskip("torch")
@@ -171,7 +171,9 @@ def test_maps_on_a_block_are_those_of_its_regions() -> None:
         graph = LocalGraph(network, Place(-reach, reach, np.array([], dtype=int)), reach)
         offsets = network.layer_offsets
         for layer in range(1, len(network.layer_sizes)):
-            found, graph = graph.layer(layer, pack_patterns(patterns))
+            before = pack_patterns(patterns[:, : offsets[layer]])
+            shared, kept = Shared.by(before, offsets[layer], np.array([], dtype=int))
+            found, graph = graph.layer(layer, shared, kept)
             whole = network.affine_maps(layer, patterns, reach)
             bounds = found.maps.errors + whole.errors[:, found.units]
             ones = np.append(points, np.ones((6, 1)), axis=1)

@@ -11,12 +11,13 @@ direction. The vertices that a block began with come first.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from relutopo.networks.local_maps import Shared
 from relutopo.system.compilation import njit
 
 from ..maps.graph_maps import Evaluated
@@ -58,6 +59,22 @@ class Block:
     def n_regions(self) -> int:
         """Number of regions."""
         return len(self.cells.packed)
+
+    @property
+    def shared(self) -> Shared | None:
+        """What the patterns of regions share, if they are kept short."""
+        return self.earlier.shared if isinstance(self.earlier, Evaluated) else None
+
+    def patterns(self, regions: slice = slice(None)) -> NDArray[np.uint8]:
+        """Return whole patterns."""
+        packed, shared = self.cells.packed[regions], self.shared
+        return packed if shared is None else shared.whole(packed)
+
+    def shortened(self, n_neurons: int) -> Block:
+        """Return the block with short patterns."""
+        cells = self.cells
+        shared, kept = Shared.by(cells.packed, n_neurons, np.unique(cells.labels))
+        return replace(self, cells=cells._replace(packed=kept), earlier=Evaluated(None, shared))
 
     @cached_property
     def beside(self) -> Beside:

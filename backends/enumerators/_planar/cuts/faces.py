@@ -80,9 +80,9 @@ def _rim_pieces(r, region_ptr, half_edges, group_ptr, first_piece, rim_piece):
 
 
 @njit(cache=True, inline="always")
-def _flip(row, neurons, units, lo, hi):
+def _flip(row, bits, units, lo, hi):
     for m in range(lo, hi):
-        bit = neurons[units[m]]
+        bit = bits[units[m]]
         row[bit >> 3] ^= np.uint8(1 << (bit & 7))
 
 
@@ -106,6 +106,7 @@ def build_faces(crossed, placed, chords, magnitude, cut):
     cells, always, positive = crossed.cells, crossed.cutters.always, crossed.signs.positive
     region_ptr, half_edges, packed = cells.region_ptr, cells.half_edges, cells.packed
     corners, neurons = crossed.beside.origins, crossed.cutters.neurons
+    bits = crossed.cutters.bits
     group_ptr, first_piece = placed.group_ptr, placed.first_piece
     chord_ptr, ends, end_vertices = chords.chord_ptr, chords.ends, chords.end_vertices
     unit_ptr, units, after = chords.unit_ptr, chords.units, chords.after
@@ -137,7 +138,7 @@ def build_faces(crossed, placed, chords, magnitude, cut):
         for q in range(region_ptr[r], region_ptr[r + 1]):
             for w in range(len(union)):
                 union[w] |= positive[corners[q], w]
-        set_bits(row, neurons, union)
+        set_bits(row, bits, union)
         out_ptr[f0] = s0
         out_parent[f0] = r
         if c0 == c1:
@@ -153,7 +154,7 @@ def build_faces(crossed, placed, chords, magnitude, cut):
         for c in range(c0, c1):
             for m in range(unit_ptr[c], unit_ptr[c + 1]):
                 if (after[m] > 0) != (ends[c, 0] == 0):
-                    _flip(row, neurons, units, m, m + 1)
+                    _flip(row, bits, units, m, m + 1)
         rim_piece = grown(rim_piece, rim_size(r, region_ptr, half_edges, group_ptr))
         size = _rim_pieces(r, region_ptr, half_edges, group_ptr, first_piece, rim_piece)
         k = c1 - c0
@@ -166,7 +167,7 @@ def build_faces(crossed, placed, chords, magnitude, cut):
             )
             new_labels[edge0] = neurons[units[unit_ptr[c0]]]
             fill(out_packed[f0 + 1], row)
-            _flip(out_packed[f0 + 1], neurons, units, unit_ptr[c0], unit_ptr[c0 + 1])
+            _flip(out_packed[f0 + 1], bits, units, unit_ptr[c0], unit_ptr[c0 + 1])
             out_parent[f0 + 1] = r
             for side in range(2):
                 # The first face is the one left of the chord, unless that begins at point 0.
@@ -349,7 +350,7 @@ def build_faces(crossed, placed, chords, magnitude, cut):
                         height += 1
                         fill(out_packed[f0 + other], out_packed[f0 + face])
                         c = edge_chord[h >> 1]
-                        _flip(out_packed[f0 + other], neurons, units, unit_ptr[c], unit_ptr[c + 1])
+                        _flip(out_packed[f0 + other], bits, units, unit_ptr[c], unit_ptr[c + 1])
                 h = following[h]
                 if h == start:
                     break

@@ -104,10 +104,7 @@ class MapChain:
         self._layers: dict[int, _Layer] = {}
         self._room = threading.local()
         self._units = [
-            Cutters(
-                np.arange(first, first + size, dtype=np.int32),
-                np.zeros(-(-(first + size) // 8), np.uint8),
-            )
+            _every_unit(first, size, first)
             for first, size in zip(network.layer_offsets, network.layer_sizes, strict=False)
         ]
         last = len(network.layer_sizes) - 1
@@ -122,6 +119,12 @@ class MapChain:
         """Whether the input is carried beside the first layer."""
         second = self._layers.get(1)
         return second is not None and second.n_before < len(second.columns) - 1
+
+    @property
+    def is_local(self) -> bool:
+        """Whether maps come from a graph that is evaluated block by block."""
+        is_plane = len(self._magnitude) == 2
+        return is_plane and isinstance(self._network, GraphNetwork) and not self.is_chain
 
     @property
     def is_chain(self) -> bool:
@@ -168,7 +171,7 @@ class MapChain:
         units = self._units[stage.layer]
         if stage.last - stage.first < len(units.neurons):
             own = slice(stage.first, stage.last)
-            units = units._replace(neurons=units.neurons[own])
+            units = units._replace(neurons=units.neurons[own], bits=units.bits[own])
             maps = maps._replace(
                 planes=np.ascontiguousarray(maps.planes[..., own]),
                 errors=np.ascontiguousarray(maps.errors[:, own]),
@@ -225,15 +228,22 @@ class MapChain:
     def _local(
         self, layer: int, cells: PlanarCells, beside: Beside, earlier: Maps | Evaluated
     ) -> tuple[Cutters, Maps, VertexSigns, Evaluated]:
-        """Return what `next` does, for a graph."""
-        if isinstance(self._network, GraphNetwork) and cells.x.shape[1] == 2:
+        """Return what `next` does, for networks that are no chains."""
+        units, shared = self._units[layer], None
+        if isinstance(earlier, Evaluated) and earlier.shared is not None:
+            shared = earlier.shared
+            assert isinstance(self._network, GraphNetwork)
             found = cut_locally(self._network, layer, cells, self._magnitude, earlier)
             if found is not None:
                 signs = _all_signs(found.maps, cells, beside)
                 signs = without_zeros(signs, found.layer, cells, beside)
                 return found.cutters, found.maps, signs, found.evaluated
+            cells = cells._replace(packed=shared.whole(cells.packed))
+            n = len(units.neurons)
+            units = _every_unit(int(units.neurons[0]), n, len(shared.neurons))
+            shared = shared.then(np.arange(n), np.zeros(n, dtype=bool))
         maps = self.first(layer, cells)
-        return self._units[layer], maps, _all_signs(maps, cells, beside), Evaluated(None)
+        return units, maps, _all_signs(maps, cells, beside), Evaluated(None, shared)
 
     def _sharpened(self, layer: int, cells: PlanarCells, beside: Beside, values: Values) -> Values:
         """Return a layer's values, anew from maps to twice the precision if bounds have grown."""
@@ -274,6 +284,12 @@ def _chain(network: Network, magnitude: NDArray[np.float64]) -> list[_Layer]:
         smallest = 0.0
     pairs = zip(network.layer_offsets, network.weights[1:-1], network.biases[1:-1], strict=False)
     return [_Layer.dense(w, b, offset, smallest) for offset, w, b in pairs]
+
+
+def _every_unit(first: int, n: int, bit: int) -> Cutters:
+    """Return n units as what cuts, from the numbers of the first neuron and of its bit on."""
+    every = np.arange(n, dtype=np.int32)
+    return Cutters(first + every, bit + every, np.zeros(-(-(bit + n) // 8), np.uint8))
 
 
 _NONE, _NO_PAIRS = np.empty(0, np.int64), np.empty((0, 2), np.int64)

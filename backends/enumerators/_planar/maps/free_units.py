@@ -159,7 +159,8 @@ def find_free(this, cells, beside, earlier):
     errors[0], errors[1] = error[units], this.bias_error[units]
     bias, row_norms = this.bias[units], this.row_norms[units]
     free = Free(start, slopes, columns, bias, row_norms, order, before, errors, reach)
-    return Cutters((first + units).astype(np.int32), always), switching, free
+    neurons = (first + units).astype(np.int32)
+    return Cutters(neurons, neurons, always), switching, free
 
 
 @njit(cache=True)

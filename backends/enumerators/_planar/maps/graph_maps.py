@@ -12,9 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from relutopo.geometry.patterns import pack_patterns
 from relutopo.networks.graph import GraphNetwork
-from relutopo.networks.local_maps import LocalGraph, LocalLayer, Place
+from relutopo.networks.local_maps import LocalGraph, LocalLayer, Place, Shared
 
 from ..records import Beside, Cutters, Maps, PlanarCells, VertexSigns
 
@@ -22,13 +21,17 @@ __all__ = ["Evaluated", "LocalCut", "cut_locally", "without_zeros"]
 
 
 class Evaluated(NamedTuple):
-    """A graph as far as it is evaluated on a block, or None where it is not."""
+    """A graph as far as it is evaluated on a block, or None where it is not.
+
+    `shared` is what the patterns of the block's regions share, if they are kept short.
+    """
 
     graph: LocalGraph | None
+    shared: Shared | None
 
     def of(self, parts: NDArray[np.integer]) -> Evaluated:
         """Return what is known on a part of the block: fewer units switch there."""
-        return Evaluated(None)
+        return Evaluated(None, self.shared)
 
 
 class LocalCut(NamedTuple):
@@ -45,7 +48,7 @@ def cut_locally(
     layer: int,
     cells: PlanarCells,
     magnitude: NDArray[np.float64],
-    earlier: Evaluated | Maps,
+    earlier: Evaluated,
 ) -> LocalCut | None:
     """Return what cuts a block, or None where numbers leave the range of floats.
 
@@ -58,11 +61,12 @@ def cut_locally(
         The block before the layer cuts.
     magnitude : (2,) ndarray
         Bound of the coordinates of the domain.
-    earlier : Evaluated or Maps
-        Of the layer before.
+    earlier : Evaluated
+        Of the layer before, with what patterns share.
     """
     n_before, d = network.layer_offsets[layer], cells.x.shape[1]
-    graph = earlier.graph if isinstance(earlier, Evaluated) else None
+    graph, shared = earlier
+    assert shared is not None
     if graph is None:
         off = cells.deviation.max()
         low, high = cells.x.min(axis=0) - off, cells.x.max(axis=0) + off
@@ -70,16 +74,18 @@ def cut_locally(
         place = Place(np.maximum(low, -reach), np.minimum(high, reach), np.unique(cells.labels))
         graph = LocalGraph(network, place, reach)
     with np.errstate(over="ignore", invalid="ignore"):
-        found, graph = graph.layer(layer, cells.packed)
+        found, graph = graph.layer(layer, shared, cells.packed)
     planes, errors = found.maps.planes, found.maps.errors
     if not np.isfinite(errors).all():
         return None
     every = np.arange(len(planes), dtype=np.int32)
     norms = np.zeros((len(planes), d + 1))  # not used
     maps = Maps(planes, every, errors, every, norms, float(magnitude.min()))
-    always = np.concatenate([np.zeros(n_before, dtype=bool), found.is_on])
-    cutters = Cutters((n_before + found.units).astype(np.int32), pack_patterns(always[None])[0])
-    return LocalCut(cutters, maps, found, Evaluated(graph))
+    bits = len(shared.neurons) + np.arange(len(found.units), dtype=np.int32)
+    shared = shared.then(found.units, found.is_on)
+    no_others = np.zeros(-(-len(shared.neurons) // 8), np.uint8)
+    cutters = Cutters((n_before + found.units).astype(np.int32), bits, no_others)
+    return LocalCut(cutters, maps, found, Evaluated(graph, shared))
 
 
 def without_zeros(
