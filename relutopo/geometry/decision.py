@@ -209,11 +209,12 @@ def exact_values(complex_: Cells, vertices: Iterable[int]) -> list[tuple[Integer
 
 def _homes(complex_: Cells) -> NDArray[np.int32]:
     """Return a region around every vertex."""
-    indptr, corners = complex_._corners[complex_.dim]
-    homes = np.zeros(complex_.n_cells[0], dtype=np.int32)
-    owners = np.repeat(np.arange(complex_.n_regions, dtype=np.int32), np.diff(indptr))
-    # NumPy keeps the last of several assignments to one index.
-    homes[corners[::-1]] = owners[::-1]
+    homes = np.arange(complex_.n_regions, dtype=np.int32)
+    for n_faces, (indptr, faces) in zip(
+        complex_.n_cells[-2::-1], complex_.facets[::-1], strict=True
+    ):
+        of_cells, homes = homes, np.zeros(n_faces, dtype=np.int32)
+        homes[faces] = np.repeat(of_cells, np.diff(indptr))
     return homes
 
 

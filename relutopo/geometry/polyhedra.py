@@ -9,7 +9,7 @@ hull of its vertices, and its facets are (k-1)-cells.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import factorial
@@ -25,7 +25,7 @@ from relutopo.geometry.domain import FacetLists
 from relutopo.reports.shown import Shown
 from relutopo.system.memory import Room
 
-__all__ = ["PolyhedralCells", "for_kernels"]
+__all__ = ["PolyhedralCells", "for_kernels", "joined_facets"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,6 +135,11 @@ class PolyhedralCells(Frozen, Shown):
             (np.ones(len(indices), dtype=bool), indices.copy(), indptr.copy()),
             shape=(self.n_cells[k], self.n_cells[0]),
         )
+
+    @cached_property
+    def facets_by_index(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The facets of all cells, in CSR form, where cells are numbered through all dimensions."""
+        return joined_facets(self.n_cells, self.facets)
 
     @cached_property
     def _corners(self) -> list[tuple[NDArray[np.int32], NDArray[np.int32]]]:
@@ -297,6 +302,27 @@ def for_kernels(lists: FacetLists) -> tuple[NDArray[np.int64], NDArray[np.int32]
         read_only(indptr.astype(np.int64, copy=False)),
         read_only(facets.astype(np.int32, copy=False)),
     )
+
+
+def joined_facets(
+    n_cells: Sequence[int], facets: Sequence[FacetLists]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the facets of all cells, in CSR form, where cells are numbered by rising dimension.
+
+    Parameters
+    ----------
+    n_cells : sequence of int
+    facets : sequence of pairs (indptr, indices)
+        Both as those of `PolyhedralCells`.
+    """
+    ends, faces = [np.zeros(n_cells[0] + 1, dtype=np.int64)], [np.empty(0, dtype=np.int64)]
+    n_entries, first = 0, 0
+    for n_faces, (indptr, indices) in zip(n_cells, facets, strict=False):
+        ends.append(indptr[1:] + n_entries)
+        faces.append(indices.astype(np.int64) + first)
+        n_entries += len(indices)
+        first += n_faces
+    return freeze(np.concatenate(ends)), freeze(np.concatenate(faces))
 
 
 def _joined(

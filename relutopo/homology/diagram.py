@@ -229,9 +229,14 @@ class Diagram(Frozen, Shown):
             Sorted by the index of birth. Pairs of equal values are included.
         """
         check_integer("dim", dim, 0, self.dim, remedy="the complex has no larger cells")
+        return self._on(self._pairs[dim], over)
+
+    @cached_property
+    def _pairs(self) -> list[NDArray[np.int64]]:
+        """The pairs of each degree."""
         pairs = self.reduction.pairs
-        chosen: NDArray[np.int64] = pairs[self.dimensions[pairs[:, 0]] == dim]
-        return self._on(chosen, over)
+        degrees = self.dimensions[pairs[:, 0]]
+        return [freeze(pairs[degrees == dim]) for dim in range(self.dim + 1)]
 
     def essential(self, dim: int, over: Scale = "value") -> Points:
         """Return the births of the classes that never end, in ascending order.
@@ -249,8 +254,10 @@ class Diagram(Frozen, Shown):
         return self._on(chosen, over)
 
     def _on(self, cells: NDArray[np.int64], over: Scale) -> Points:
+        if _is_index(over):
+            return cells.copy()
         values: NDArray[np.float64] = self.values[cells]
-        return cells if _is_index(over) else values
+        return values
 
     def betti_curve(self, dim: int, over: Scale = "value") -> BettiCurve:
         """Return the Betti number of degree `dim` along the filtration.
@@ -264,7 +271,8 @@ class Diagram(Frozen, Shown):
         """
         from relutopo.homology.order_kernels import betti_steps  # loads numba
 
-        pairs, essential = self.pairs(dim, "index"), self.essential(dim, "index")
+        essential = self.essential(dim, "index")
+        pairs = self._pairs[dim]
         births = np.concatenate([pairs[:, 0], essential]).astype(np.int64, copy=False)
         deaths = pairs[:, 1].astype(np.int64)
         is_index = _is_index(over)

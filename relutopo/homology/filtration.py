@@ -11,8 +11,7 @@ filtration to a complex calls it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from relutopo.arrays import Frozen, as_numbers, freeze
 from relutopo.checks import check_integer, check_kind
 from relutopo.errors import InputError
+from relutopo.geometry.polyhedra import PolyhedralCells, joined_facets
 from relutopo.reports.shown import Shown
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ class Filtration(Frozen, Shown):
         Name of the strategy that made it.
     seed : int or None
         Its seed; None if it is not random.
+    positions : (n,) ndarray of int64
+        When each cell enters, 0..n-1, by global index; the inverse of `order`.
 
     Raises
     ------
@@ -67,6 +69,7 @@ class Filtration(Frozen, Shown):
     values: NDArray[np.float64]
     name: str = "custom"
     seed: int | None = None
+    positions: NDArray[np.int64] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         order, values = np.array(self.order), np.array(self.values, dtype=np.float64)
@@ -77,24 +80,35 @@ class Filtration(Frozen, Shown):
                     f"`{name}` must have one entry for each of the {n} cells, got shape "
                     f"{array.shape}; number the cells dimension by dimension"
                 )
-        if order.dtype.kind not in "iu" or not np.array_equal(np.sort(order), np.arange(n)):
+        from relutopo.homology.order_kernels import entered  # loads numba
+
+        if order.dtype.kind not in "iu":
             raise InputError(f"`order` must be a permutation of 0..{n - 1}, got {_fault(order)}")
+        order = order.astype(np.int64, copy=False)
+        positions, is_valid = entered(order, values)
+        if not is_valid:
+            raise self._wrong(order, values)
+        for name, array in (("order", order), ("values", values), ("positions", positions)):
+            object.__setattr__(self, name, freeze(array))
+
+    def _wrong(self, order: NDArray[np.int64], values: NDArray[np.float64]) -> InputError:
+        """Return an error that says what is wrong with an order and values."""
+        n = len(order)
+        if not np.array_equal(np.sort(order), np.arange(n)):
+            return InputError(f"`order` must be a permutation of 0..{n - 1}, got {_fault(order)}")
         if np.isnan(values).any():
             cell = self.cell(int(np.argmax(np.isnan(values))))
-            raise InputError(
+            return InputError(
                 f"`values` must not be NaN, got NaN for cell {cell}; "
                 "is the function defined at all vertices?"
             )
         along = values[order]
-        if np.any(along[1:] < along[:-1]):
-            i = int(np.argmax(along[1:] < along[:-1]))
-            raise InputError(
-                f"`values` must ascend along `order`, got {along[i]} for cell "
-                f"{self.cell(int(order[i]))} and then {along[i + 1]} for cell "
-                f"{self.cell(int(order[i + 1]))}; sort the order by value"
-            )
-        object.__setattr__(self, "order", freeze(order.astype(np.int64, copy=False)))
-        object.__setattr__(self, "values", freeze(values))
+        i = int(np.argmax(along[1:] < along[:-1]))
+        return InputError(
+            f"`values` must ascend along `order`, got {along[i]} for cell "
+            f"{self.cell(int(order[i]))} and then {along[i + 1]} for cell "
+            f"{self.cell(int(order[i + 1]))}; sort the order by value"
+        )
 
     def __repr__(self) -> str:
         seed = "" if self.seed is None else f", seed={self.seed}"
@@ -108,13 +122,6 @@ class Filtration(Frozen, Shown):
             "cells by dimension": self.n_cells,
             "values": (first, last),
         }
-
-    @cached_property
-    def positions(self) -> NDArray[np.int64]:
-        """When each cell enters, 0..n-1, by global index; the inverse of `order`."""
-        positions = np.empty(len(self.order), dtype=np.int64)
-        positions[self.order] = np.arange(len(self.order))
-        return freeze(positions)
 
     def cell(self, index: int) -> tuple[int, int]:
         """Return (dimension, index in that dimension) of a global index.
@@ -153,17 +160,15 @@ class Filtration(Frozen, Shown):
                 f"`filtration` orders {self.n_cells} cells, the complex has "
                 f"{tuple(complex_.n_cells)}; make one for this complex"
             )
+        from relutopo.homology.order_kernels import first_late  # loads numba
+
         indptr, faces = facets_by_index(complex_)
-        of_faces = self.positions[faces]
-        of_cells = np.repeat(self.positions, np.diff(indptr))
-        if (of_faces > of_cells).any():
-            # The first cell that is too early, and the first face in its list that is not there.
-            i = int(np.argmin(np.where(of_faces > of_cells, of_cells, len(self.order))))
+        cell, face = first_late(indptr, faces, self.positions)
+        if cell >= 0:
             raise InputError(
-                "a cell must enter after its faces, but cell "
-                f"{self.cell(int(self.order[of_cells[i]]))} enters at position {of_cells[i]} and "
-                f"its face {self.cell(int(faces[i]))} at position {of_faces[i]}; raise its value "
-                "at least to those of its faces"
+                f"a cell must enter after its faces, but cell {self.cell(cell)} enters at position "
+                f"{self.positions[cell]} and its face {self.cell(face)} at position "
+                f"{self.positions[face]}; raise its value at least to those of its faces"
             )
         return indptr, faces
 
@@ -224,7 +229,7 @@ class Filtration(Frozen, Shown):
 
 
 def facets_by_index(complex_: CellLists) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the facets of all cells, by global index, in CSR form.
+    """Return the facets of all cells, by global index, in CSR form, read-only.
 
     Parameters
     ----------
@@ -237,15 +242,9 @@ def facets_by_index(complex_: CellLists) -> tuple[NDArray[np.int64], NDArray[np.
     >>> [part.tolist() for part in facets_by_index(line)]
     [[0, 0, 0, 0, 2, 4], [0, 2, 1, 2]]
     """
-    n_cells = complex_.n_cells
-    ends, faces = [np.zeros(n_cells[0] + 1, dtype=np.int64)], [np.empty(0, dtype=np.int64)]
-    n_entries, first = 0, 0
-    for n_faces, (indptr, facets) in zip(n_cells, complex_.facets, strict=False):
-        ends.append(indptr[1:] + n_entries)
-        faces.append(facets.astype(np.int64) + first)
-        n_entries += len(facets)
-        first += n_faces
-    return np.concatenate(ends), np.concatenate(faces)
+    if isinstance(complex_, PolyhedralCells):
+        return complex_.facets_by_index
+    return joined_facets(complex_.n_cells, complex_.facets)
 
 
 def _fault(order: NDArray[Any]) -> str:

@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 
 from relutopo.system.compilation import njit
 
-__all__ = ["ascending_order", "betti_steps", "boundary_columns"]
+__all__ = [
+    "ascending_order",
+    "betti_steps",
+    "boundary_columns",
+    "entered",
+    "facet_maxima",
+    "first_late",
+]
 
 Floats = NDArray[np.float64]
 Int32s = NDArray[np.int32]
@@ -57,6 +64,79 @@ def ascending_order(values: Floats) -> Int64s:
             starts[value] += 1
         order, other = other, order
     return order
+
+
+@njit(cache=True)
+def entered(order: Int64s, values: Floats) -> tuple[Int64s, bool]:
+    """Return when each cell enters, and whether the order is valid.
+
+    It is if it is a permutation along which values ascend, and none of them is NaN; positions
+    have a meaning only then.
+
+    Examples
+    --------
+    >>> positions, is_valid = entered(np.array([1, 0, 2]), np.array([0.5, 0.1, 0.5]))
+    >>> positions.tolist(), is_valid
+    ([1, 0, 2], True)
+    >>> entered(np.array([0, 0]), np.zeros(2))[1]
+    False
+    """
+    n = len(order)
+    positions, before, is_valid = np.full(n, -1, np.int64), -np.inf, True
+    for i in range(n):
+        cell = order[i]
+        if cell < 0 or cell >= n or positions[cell] >= 0 or not values[cell] >= before:
+            is_valid = False
+            break
+        positions[cell], before = i, values[cell]
+    return positions, is_valid
+
+
+@njit(cache=True)
+def first_late(indptr: Int64s, faces: Int64s, positions: Int64s) -> tuple[int, int]:
+    """Return the first cell to enter that enters before a face, and that face; -1 if none does.
+
+    Parameters
+    ----------
+    indptr, faces : ndarrays
+        The facets of each cell, all by global index.
+    positions : (n,) ndarray
+        When each cell enters.
+
+    Examples
+    --------
+    >>> edge = np.array([0, 0, 0, 2]), np.array([0, 1])
+    >>> first_late(*edge, np.array([0, 1, 2])), first_late(*edge, np.array([0, 2, 1]))
+    ((-1, -1), (2, 1))
+    """
+    found, late = -1, -1
+    for cell in range(len(positions)):
+        for i in range(indptr[cell], indptr[cell + 1]):
+            if positions[faces[i]] > positions[cell]:
+                if found < 0 or positions[cell] < positions[found]:
+                    found, late = cell, faces[i]
+                break
+    return found, late
+
+
+@njit(cache=True)
+def facet_maxima(indptr: Int64s, facets: Int32s, values: Floats) -> Floats:
+    """Return for each cell the largest value of its facets; every cell must have one.
+
+    Examples
+    --------
+    >>> facet_maxima(np.array([0, 2]), np.array([0, 1], np.int32), np.array([0.5, 2.0])).tolist()
+    [2.0]
+    """
+    maxima = np.empty(len(indptr) - 1)
+    for cell in range(len(maxima)):
+        largest = values[facets[indptr[cell]]]
+        for i in range(indptr[cell] + 1, indptr[cell + 1]):
+            value = values[facets[i]]
+            # As in NumPy, the maximum with a NaN is NaN.
+            largest = value if value > largest or value != value else largest
+        maxima[cell] = largest
+    return maxima
 
 
 @njit(cache=True)

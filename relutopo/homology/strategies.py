@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from relutopo.arrays import as_numbers, as_points, read_only
 from relutopo.errors import InputError
 from relutopo.geometry.cells import Cells
+from relutopo.geometry.polyhedra import for_kernels
 from relutopo.homology.decision_boundary import decision_boundary
 
 __all__ = [
@@ -255,8 +256,10 @@ class LayerDepth(FiltrationStrategy):
 
 def _facet_maximum(complex_: Cells, k: int, values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return for each k-cell the maximum of the values of its facets; every cell must have one."""
-    indptr, facets = complex_.facets[k - 1]
-    maxima: NDArray[np.float64] = np.maximum.reduceat(values[facets], indptr[:-1])
+    from relutopo.homology.order_kernels import facet_maxima  # loads numba
+
+    numbers = read_only(np.ascontiguousarray(values, dtype=np.float64))
+    maxima: NDArray[np.float64] = facet_maxima(*for_kernels(complex_.facets[k - 1]), numbers)
     return maxima
 
 

@@ -18,7 +18,7 @@ from relutopo.reports.columns import Column, row_of
 if TYPE_CHECKING:
     from relutopo.signatures.subject import Subject
 
-__all__ = ["Signature", "mean_and_spread", "with_spread"]
+__all__ = ["Signature", "means_and_spreads", "with_spread"]
 
 
 def with_spread(columns: Iterable[Column]) -> tuple[Column, ...]:
@@ -44,16 +44,27 @@ def with_spread(columns: Iterable[Column]) -> tuple[Column, ...]:
     )
 
 
-def mean_and_spread(name: str, values: Sequence[float]) -> dict[str, float]:
-    """Return the values of the two columns of `with_spread`, as far as they are known.
+def means_and_spreads(values: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    """Return the values of the columns of `with_spread`, as far as they are known.
+
+    Parameters
+    ----------
+    values : mapping of str to sequence of float
+        By column of means a value for each filtration, equally many.
 
     Examples
     --------
-    >>> mean_and_spread("height", [1.0, 3.0]), mean_and_spread("height", [2.0])
+    >>> means_and_spreads({"height": [1.0, 3.0]}), means_and_spreads({"height": [2.0]})
     ({'height': 2.0, 'height_std': 1.4142135623730951}, {'height': 2.0})
     """
-    found = {name: float(np.mean(values))} if len(values) else {}
-    return found | ({f"{name}_std": float(np.std(values, ddof=1))} if len(values) > 1 else {})
+    numbers = np.array(list(values.values()), dtype=np.float64)
+    found: dict[str, float] = {}
+    if numbers.shape[1] > 0:
+        found |= zip(values, numbers.mean(axis=1).tolist(), strict=True)
+    if numbers.shape[1] > 1:
+        names = (f"{name}_std" for name in values)
+        found |= zip(names, numbers.std(axis=1, ddof=1).tolist(), strict=True)
+    return found
 
 
 class Signature(ABC):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from relutopo.reports.columns import Column
-from relutopo.signatures.base import Signature, mean_and_spread, with_spread
+from relutopo.signatures.base import Signature, means_and_spreads, with_spread
 from relutopo.signatures.subject import Filtering, Subject
 
 __all__ = ["BettiPeaks"]
@@ -32,11 +32,10 @@ class BettiPeaks(Filtering, Signature):
     def compute(self, subject: Subject) -> Mapping[str, Any]:
         """Return the numbers, if there is a filtration."""
         found = subject.diagrams(self)
-        values: dict[str, float] = {}
+        values: dict[str, list[float]] = {}
         for k in range(subject.complex.dim):
             # Over values, classes with equal birth and death do not count: ties cannot move it.
             peaks = [diagram.betti_curve(k).peak() for diagram in found.diagrams]
             for name in ("index", "fraction", "value", "height"):
-                numbers = [getattr(peak, name) for peak in peaks]
-                values |= mean_and_spread(f"betti_{k}_peak_{name}", numbers)
-        return values
+                values[f"betti_{k}_peak_{name}"] = [getattr(peak, name) for peak in peaks]
+        return means_and_spreads(values)

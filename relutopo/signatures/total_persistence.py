@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from relutopo.reports.columns import Column
-from relutopo.signatures.base import Signature, mean_and_spread, with_spread
+from relutopo.signatures.base import Signature, means_and_spreads, with_spread
 from relutopo.signatures.subject import Filtering, Subject
 
 __all__ = ["TotalPersistence"]
@@ -27,8 +27,9 @@ class TotalPersistence(Filtering, Signature):
     def compute(self, subject: Subject) -> Mapping[str, Any]:
         """Return the numbers, if there is a filtration."""
         found = subject.diagrams(self)
-        values: dict[str, float] = {}
-        for k in range(subject.complex.dim):
-            sums = [diagram.total_persistence(k) for diagram in found.diagrams]
-            values |= mean_and_spread(f"total_persistence_{k}", sums)
-        return values
+        return means_and_spreads(
+            {
+                f"total_persistence_{k}": [d.total_persistence(k) for d in found.diagrams]
+                for k in range(subject.complex.dim)
+            }
+        )
