@@ -24,7 +24,7 @@ HIDDEN = (8, 8) if QUICK else (32, 32)
 RADIUS = 1.25
 """Half the width of the box; pixels are in [0, 1]."""
 N_REGIONS = 10 if QUICK else 200
-N_REGIONS_OF_PEER = 2 if QUICK else 4
+N_REGIONS_OF_PEER = 2  # which take it minutes
 
 
 @cache
