@@ -91,6 +91,8 @@ def as_numbers(values: Any, name: str) -> NDArray[np.float64]:
     ...
     relutopo.errors.InputError: `points` must be an array of numbers, got entries that are none ...
     """
+    if type(values) is np.ndarray and values.dtype == np.float64:
+        return values
     remedy = "drop or encode columns of words, and give each row as many entries"
     if (how := points_of(values)) is not None:
         raise InputError(

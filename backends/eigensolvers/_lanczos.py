@@ -179,12 +179,11 @@ def steps_of(operator: Callable[[Floats], Floats]) -> Advance:
 
 
 def _is_enough(values: Floats, bounds: Floats, tol: float) -> bool:
-    if not (bounds[:-1] <= tol * values[:-1]).all():
+    *first, last = zip(values.tolist(), bounds.tolist(), strict=True)
+    if not all(bound <= tol * value for value, bound in first):
         return False
-    if len(values) == 1:
-        return bool(bounds[0] <= tol * values[0])
-    before, last = values[-2:]
-    return bool(bounds[-1] <= max(_SHARE_OF_GAP * (before - last), tol * last))
+    gap = first[-1][0] - last[0] if first else 0.0
+    return bool(last[1] <= max(_SHARE_OF_GAP * gap, tol * last[0]))
 
 
 def _orthonormal(rows: Floats, others: Floats, sizes: Floats, rng: np.random.Generator) -> Floats:

@@ -167,7 +167,7 @@ class ArpackEigensolver(PencilSolver[Cholesky]):
         # the random part serves those that do not, and its high modes vanish in the first step.
         start = project(rng.standard_normal((n_pairs + 1, problem.n)))
         start /= np.linalg.norm(start, axis=1)[:, None]
-        smooth = project(roots * dissection.coordinates[:, order])[: n_pairs + 1]
+        smooth = project(roots * dissection.coordinates[: n_pairs + 1, order])
         start[: len(smooth)] += smooth / np.linalg.norm(smooth, axis=1)[:, None]
         tol = max(self.tol / 2, _LEAST_TOL)
         found = largest_ritz_vectors(advance, start, tol, self.max_iterations, rng)

@@ -248,6 +248,7 @@ class Partition(CheckpointAnalysis):
             complex_ = subject.complex
         with timed(row, "graph"):
             graph, regions = subject.graph(self.adjacency), subject.regions
+        held_out = HeldOut(subject, dataset)
         row |= {**NumberOfRegions().compute(subject), **NumbersOfCells().compute(subject)}
         row |= {
             "n_edges": graph.n_edges,
@@ -257,13 +258,12 @@ class Partition(CheckpointAnalysis):
             "n_points_outside": int(np.sum(regions == OUTSIDE)),
             "n_points_on_boundary": int(np.sum(regions == ON_BOUNDARY)),
             "points_distance": distance_from(complex_.domain, dataset),
-            "label_status": _label_status(dataset),
+            "label_status": _label_status(dataset, subject, held_out),
             "decision_status": _decision_status(subject.network, dataset),
         }
         if row["label_status"].startswith(_OK):
             sizes = np.bincount(dataset.class_numbers(dataset.targets))
             row["largest_class"] = float(sizes.max() / sizes.sum())
-        held_out = HeldOut(subject, dataset)
         for kind in KINDS:
             with timed(row, kind):
                 row |= self._of_kind(kind, subject, dataset, held_out, row)
@@ -364,9 +364,11 @@ def _labels_in(dataset: Dataset, targets: NDArray[np.float64]) -> list[Any]:
     return [dataset.classes[k] for k in np.unique(dataset.class_numbers(targets))]
 
 
-def _label_status(dataset: Dataset) -> str:
+def _label_status(dataset: Dataset, subject: Subject, held_out: HeldOut) -> str:
     if dataset.classes is None:
         return "targets are values, not labels"
+    if subject.labels is not None and held_out.labels is not None:
+        return _OK
     for held_out, targets in (
         ("", dataset.targets),
         (f"{_OK}; held out ", dataset.held_out_targets),

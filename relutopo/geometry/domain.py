@@ -342,6 +342,12 @@ class Box(Frozen, Domain):
         normals[2 * axes, axes], normals[2 * axes + 1, axes] = -1.0, 1.0
         return normals, np.stack([-self.low, self.high], axis=1).ravel()
 
+    def contains(self, points: ArrayLike) -> NDArray[np.bool_]:
+        """Tell which points lie in the box, its border included."""
+        x = as_points(points, self.dim)
+        inside: NDArray[np.bool_] = np.all((self.low <= x) & (x <= self.high), axis=1)
+        return inside
+
     def inner_point(self) -> Integers:
         """Return the centre exactly, (d + 1,); see `relutopo.arithmetic.exact`."""
         return mean_point(homogeneous_points(np.stack([self.low, self.high])))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from relutopo.system.compilation import njit
 
-__all__ = ["corners", "find_rows", "polygons", "sections"]
+__all__ = ["corners", "find_rows", "means_of_rows", "polygons", "sections"]
 
 Floats = NDArray[np.float64]
 Int32s = NDArray[np.int32]
@@ -67,6 +67,27 @@ def corners(
             at[cells[i]] += 1
             i += 1
     return ends, vertices
+
+
+@njit(cache=True)
+def means_of_rows(rows: Floats, indptr: Int32s, chosen: Int32s) -> Floats:
+    """Return the means of lists of rows, which are CSR lists.
+
+    Examples
+    --------
+    >>> places = np.array([[0.0, 2.0], [1.0, 4.0]])
+    >>> means_of_rows(places, np.array([0, 2], np.int32), np.array([0, 1], np.int32)).tolist()
+    [[0.5, 3.0]]
+    """
+    n, d = len(indptr) - 1, rows.shape[1]
+    means = np.zeros((n, d))
+    for i in range(n):
+        for j in range(indptr[i], indptr[i + 1]):
+            for k in range(d):
+                means[i, k] += rows[chosen[j], k]
+        for k in range(d):
+            means[i, k] /= indptr[i + 1] - indptr[i]
+    return means
 
 
 @njit(cache=True)

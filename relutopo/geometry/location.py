@@ -65,7 +65,9 @@ class KnownRegions:
             Region, `OUTSIDE` (-1), `ON_BOUNDARY` (-2), or `NOT_FOUND` (-3) inside a region that is
             not among the known ones.
         """
-        x = as_points(points, self.domain.dim)
+        return self._regions_at(as_points(points, self.domain.dim))
+
+    def _regions_at(self, x: NDArray[np.float64]) -> NDArray[np.int64]:
         regions = np.full(len(x), OUTSIDE, dtype=np.int64)
         inside = np.flatnonzero(self.domain.contains(x))
         packed, close, signs = self.network.patterns_at(x[inside])
@@ -132,7 +134,7 @@ def locate(complex_: Cells, points: ArrayLike) -> NDArray[np.int64]:
     """
     x = as_points(points, complex_.dim)
     known = KnownRegions(complex_.network, complex_.domain, complex_.packed_patterns)
-    regions = known.locate(x)
+    regions = known._regions_at(x)
     lost = regions == NOT_FOUND
     if lost.any():
         raise InvariantError(

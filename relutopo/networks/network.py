@@ -307,12 +307,12 @@ class Network(ABC):
             signs[open_rows] = (exact > 0).astype(np.int8) - (exact < 0).astype(np.int8)
         return signs
 
-    def patterns_at(self, points: ArrayLike) -> PackedPatterns:
+    def patterns_at(self, points: NDArray[np.float64]) -> PackedPatterns:
         """Return which neurons are positive at points, exactly.
 
         Parameters
         ----------
-        points : (n, d) array_like
+        points : (n, d) ndarray
             Taken as exact.
         """
         signs = self.signs(points)

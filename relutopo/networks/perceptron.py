@@ -178,14 +178,13 @@ class ReluNetwork(Frozen, Network):
             x = np.maximum(z, 0.0)
         return np.concatenate(values, axis=1), np.concatenate(bounds, axis=1)
 
-    def patterns_at(self, points: ArrayLike) -> PackedPatterns:
+    def patterns_at(self, points: NDArray[np.float64]) -> PackedPatterns:
         """Return which neurons are positive at points, exactly; see `Network`."""
-        x = as_points(points, self.input_dim)
-        found = self._pass(x)
+        found = self._pass(points)
         packed, close = found.patterns, np.flatnonzero(found.is_open)
         if not close.size:
             return PackedPatterns(packed, close, np.empty((0, self.n_neurons), dtype=np.int8))
-        signs = self.signs(x[close])
+        signs = self.signs(points[close])
         packed[close] = np.packbits(signs > 0, axis=1, bitorder="little")
         return PackedPatterns(packed, close, signs)
 

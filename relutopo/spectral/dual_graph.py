@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from relutopo.arrays import Frozen, freeze, frozen
+from relutopo.arrays import Frozen, freeze, frozen, read_only
 from relutopo.checks import check_choice, check_integer, kind_of
 from relutopo.errors import InputError, InvariantError
 from relutopo.geometry.cells import Cells
@@ -144,9 +144,8 @@ class DualGraph(Frozen, Shown):
         """Connected component of each node, (n_nodes,), numbered from 0 by first node."""
         from relutopo.spectral.kernels import components  # loads numba
 
-        # Copies: numba would compile the kernel a second time for read-only arrays.
-        indptr, columns = self.adjacency.indptr.copy(), self.adjacency.indices.copy()
-        labels: NDArray[np.int32] = components(indptr, columns)
+        edges = read_only(self.edges.astype(np.int32, copy=False))
+        labels: NDArray[np.int32] = components(edges, self.n_nodes)
         return freeze(labels)
 
     @property

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from relutopo.arithmetic.union_find import find
 from relutopo.system.compilation import njit
 
 __all__ = [
@@ -207,33 +208,31 @@ def breadth_first(
 
 
 @njit(cache=True)
-def components(indptr: Int32s, columns: Int32s) -> Int32s:
+def components(edges: Int32s, n_nodes: int) -> Int32s:
     """Return the connected component of each node, numbered from 0 by first node.
 
     Parameters
     ----------
-    indptr, columns : ndarrays of int32
-        The neighbours of each node, in CSR form.
+    edges : (n_edges, 2) ndarray of int32
+    n_nodes : int
 
     Examples
     --------
-    >>> components(*adjacency_rows(np.array([[0, 2]], np.int32), 3)).tolist()
+    >>> components(np.array([[0, 2]], np.int32), 3).tolist()
     [0, 1, 0]
     """
-    n_nodes = len(indptr) - 1
-    labels = np.empty(n_nodes, np.int32)
-    distance = np.full(n_nodes, -1, np.int32)
-    queue = np.empty(n_nodes + 1, np.int32)
-    n_found = n_labelled = 0
-    for root in range(n_nodes):
-        if distance[root] >= 0:
-            continue
-        rest = queue[n_labelled:]
-        n_reached = breadth_first(indptr, columns, root, distance, rest)
-        for v in rest[:n_reached]:
-            labels[v] = n_found
-        n_labelled += n_reached
-        n_found += 1
+    parents = np.arange(n_nodes, dtype=np.uint32)
+    for i in range(len(edges)):
+        u, v = find(parents, np.uint32(edges[i, 0])), find(parents, np.uint32(edges[i, 1]))
+        parents[max(u, v)] = min(u, v)
+    labels, n_found = np.empty(n_nodes, np.int32), 0
+    for node in range(n_nodes):
+        root = find(parents, np.uint32(node))
+        if root == node:  # the first node of its component
+            labels[node] = n_found
+            n_found += 1
+        else:
+            labels[node] = labels[root]
     return labels
 
 

@@ -414,6 +414,8 @@ class _Problem:
 
     def of_nodes(self, values: NDArray[Any], elsewhere: float) -> NDArray[Any]:
         """Return values of the members as values of all nodes, with `elsewhere` for the others."""
+        if len(values) == self.graph.n_nodes:
+            return values
         result = np.full((self.graph.n_nodes, *values.shape[1:]), elsewhere, dtype=values.dtype)
         result[self.members] = values
         return result
