@@ -78,7 +78,7 @@ def range_in_space(
     --------
     >>> plane, ones = np.eye(3)[:, :2], np.ones(3)
     >>> range_in_space(plane, plane[:, 0], 1e-9 * ones, ones * [1, 1, 0], ones * [0, 0, 1])
-    (0.6666666666666666, 1.0)
+    (0.5, 1.0)
     """
     counts = plus + minus > 0
     total = float((plus + minus).sum())
