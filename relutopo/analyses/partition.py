@@ -369,13 +369,13 @@ def _label_status(dataset: Dataset, subject: Subject, held_out: HeldOut) -> str:
         return "targets are values, not labels"
     if subject.labels is not None and held_out.labels is not None:
         return _OK
-    for held_out, targets in (
+    for words, targets in (
         ("", dataset.targets),
         (f"{_OK}; held out ", dataset.held_out_targets),
     ):
         n = len(_labels_in(dataset, targets))
         if n != 2 and len(targets):
-            return f"{held_out}{n} class{'es' * (n > 1)}"
+            return f"{words}{n} class{'es' * (n > 1)}"
     return _OK
 
 
