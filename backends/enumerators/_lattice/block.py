@@ -17,6 +17,7 @@ from relutopo.networks.network import Network
 from .._certified.decisions import Decisions, Plane
 from .._certified.values import OPEN
 from .._shared.growing import doubled
+from .._shared.pages import kept
 from .._shared.planes import PlaneTable
 from .._shared.task import Limits, Stage, Task
 from . import cutting
@@ -427,16 +428,16 @@ class Block:
             owned=owned,
             counts=counts,
             first=first,
-            position=position,
-            levels=kind[:, LEVEL].astype(np.int8),
-            x=x[rows],
-            deviation=deviation[rows],
+            position=kept(position),
+            levels=kept(kind[:, LEVEL].astype(np.int8)),
+            x=kept(x[rows]),
+            deviation=kept(deviation[rows]),
             lists=[
-                kernels.lists_of(regions if k == d else orders[k], info, facets)
+                _kept_lists(*kernels.lists_of(regions if k == d else orders[k], info, facets))
                 for k in range(1, d + 1)
             ],
-            planes=planes,
-            packed=packed,
+            planes=[kept(rows) for rows in planes],
+            packed=kept(packed),
             table=table,
             points={
                 int(position[c]): self.points[v]
@@ -479,3 +480,9 @@ class Block:
         )
         empty = np.empty((0, 0), dtype=np.int32)
         return [planes.get(k, empty) for k in range(d)], table
+
+
+def _kept_lists(
+    counts: NDArray[np.int32], entries: NDArray[np.int32]
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    return kept(counts), kept(entries)

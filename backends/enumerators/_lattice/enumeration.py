@@ -232,13 +232,13 @@ def _join(
         if not np.array_equal(counts[block.shared], block.counts):
             raise InvariantError("two blocks have cut a cell that they share in different ways")
 
-    names = [
-        kernels.names_of(
+    for block, start in zip(blocks, starts, strict=False):
+        kernels.give_names(
             block.position, block.levels, start, block.n_owned, block.owned, block.shared,
             block.counts, base, block.initial_vertices,
-        )
-        for block, start in zip(blocks, starts, strict=False)
-    ]  # fmt: skip
+        )  # fmt: skip
+        block.levels = block.levels[:0].copy()
+    names = [block.position for block in blocks]
     # Memory is the limit: arrays that are no longer needed are freed first.
     old_planes, old_table = complex_.planes[0], complex_.table
     complex_.facets.clear()

@@ -310,8 +310,8 @@ def put_back(counts, entries, names, end, indptr, indices):
 
 
 @njit(cache=True, nogil=True)
-def names_of(position, levels, start, n_owned, owned, shared, counts, base, initial):
-    """Return the number in the complex of each of a block's cells, among those of its dimension.
+def give_names(position, levels, start, n_owned, owned, shared, counts, base, initial):
+    """Replace the positions of a block's cells by their numbers in the complex, by dimension.
 
     Parameters
     ----------
@@ -345,11 +345,9 @@ def names_of(position, levels, start, n_owned, owned, shared, counts, base, init
             for i in range(len(initial)):
                 others[at] = initial[i]
                 at += 1
-    names = np.empty(len(position), np.int32)
     for c in range(len(position)):
         k, p = levels[c], position[c]
-        names[c] = start[k] + p if p < n_owned[k] else others[first[k] + p]
-    return names
+        position[c] = start[k] + p if p < n_owned[k] else others[first[k] + p]
 
 
 @njit(cache=True, nogil=True)
