@@ -318,15 +318,19 @@ def maps_on_regions(
                 for k in range(width):
                     maps[r, k, i - f] = total[k]
                 continue
-            height, is_zero = 0.0, True
+            height, is_zero, is_same = 0.0, True, True
             for k in range(width):
-                inputs[i, k] = slope * total[k]
-                height += reach[k] * abs(inputs[i, k])
-                is_zero &= inputs[i, k] == 0.0
-            is_active[i] = bound > 0.0 or not is_zero
-            losses[i] = 1.01 * (abs(slope) * bound + 2.0 * rounding * height)
+                number = slope * total[k]
+                is_same &= number == inputs[i, k]
+                inputs[i, k] = number
+                height += reach[k] * abs(number)
+                is_zero &= number == 0.0
+            loss = 1.01 * (abs(slope) * bound + 2.0 * rounding * height)
             if bound > 0.0:
-                losses[i] += lost
+                loss += lost
+            if is_same and loss == losses[i]:
+                continue
+            losses[i], is_active[i] = loss, bound > 0.0 or not is_zero
             for q in range(use_ptr[i], use_ptr[i + 1]):
                 n_queued = _put(uses[q], queue, n_queued, is_queued)
         for i in range(f):
