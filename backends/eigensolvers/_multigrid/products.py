@@ -102,8 +102,8 @@ def product(xp: Any, matrix: Any, x: Any, plus: Any = None, sign: float = 1.0) -
         y = _products(*arrays, rows, added, plus is not None, sign)
         return y if x.ndim == 2 else y[0]
     y = xp.empty((*x.shape[:-1], matrix.shape[0]))
-    added = (x, *matrix.shape, 0, sign) if plus is None else (plus, *matrix.shape, 1, sign)
-    kernel(matrix.data, matrix.indices, matrix.indptr, x, *added, y)
+    others = (x, *matrix.shape, 0, sign) if plus is None else (plus, *matrix.shape, 1, sign)
+    kernel(matrix.data, matrix.indices, matrix.indptr, x, *others, y)
     return y
 
 
