@@ -19,6 +19,10 @@ bounds ``|(Â' - A') x + (ĉ' - c')|``, coefficient by coefficient, for all |x| 
 in the code covers the rounding of e itself. The bound is zero exactly where every product is, so a
 neuron that vanishes on a whole region is known to vanish.
 
+A forward pass obeys the same rule at points, with the values of the layer before in place of h. At
+many points at once h bounds these values at all of them, and one bound serves all. If points are
+only known up to a deviation δ in each coordinate, |W_l| ... |W_1| 1 δ is added to it.
+
 This model excludes underflow. If products of weights of a network can underflow, its maps get an
 absolute error term, and any X below 2^-100 is replaced by that number. At points, coordinates and
 values may be tiny too: there non-zero factors are enlarged by 2^-500 and 2^-400, so that each
