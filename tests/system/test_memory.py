@@ -73,12 +73,13 @@ def test_searches_and_reductions_are_bounded(monkeypatch: pytest.MonkeyPatch) ->
         rt.search_regions(network, box, max_bytes=9000)
     complex_ = rt.decompose(network, box, enumerator="exact")
     filtration = rt.filtration(complex_, "dimension_major")
+    in_space = rt.decompose(random_network([3, 4, 1], 0), rt.Box(-1, 1, dim=3), enumerator="exact")
     monkeypatch.setattr(memory, "_FEW", 0)
     monkeypatch.setattr(memory, "_recently_available", lambda: 100)
     for work, words in (
         (lambda: complex_.dual_graph(), "the dual graph of"),
         (lambda: rt.persistence(complex_, filtration), "the boundary matrix of"),
-        (lambda: complex_.volumes, "a triangulation of the cells"),
+        (lambda: in_space.volumes, "a triangulation of the cells"),
     ):
         with pytest.raises(LimitReachedError, match=f"not enough memory: {words}"):
             work()
