@@ -137,12 +137,8 @@ class ArpackEigensolver(PencilSolver[Cholesky]):
         def invert(g: Floats) -> Floats:
             nonlocal applications
             applications += 1
-            y: Floats
-            if factor.is_in_one_piece:
-                y = _inverted(factor.panels[0], factor.blocks, g, roots, kernel, total)
-            else:
-                y = factor.solve(_right_sides(g, roots, kernel), run)[: len(g)]
-                _project_solutions(y, roots, kernel, total)
+            y = factor.solve(_right_sides(g, roots, kernel), run)[: len(g)]
+            _project_solutions(y, roots, kernel, total)
             return y
 
         def advance(
@@ -187,18 +183,6 @@ class ArpackEigensolver(PencilSolver[Cholesky]):
 
 
 @njit(cache=True, nogil=True)
-def _inverted(
-    panels: Floats, blocks: Any, g: Floats, roots: Floats, kernel: Floats, total: float
-) -> Floats:
-    """Return A⁺ times each row, by a factor in one piece: at once, which saves calls."""
-    every: Floats = _right_sides(g, roots, kernel)
-    solve_at_once(panels, blocks, every)
-    solutions = every[: len(g)]
-    _project_solutions(solutions, roots, kernel, total)
-    return solutions
-
-
-@njit(cache=True, nogil=True)
 def _steps(
     panels: Floats,
     blocks: Any,
@@ -214,7 +198,10 @@ def _steps(
 ) -> Step:
     """Do steps of Lanczos, by a factor in one piece; see `_lanczos.steps_of`."""
     while True:
-        image = _inverted(panels, blocks, block, roots, kernel, total)
+        every = _right_sides(block, roots, kernel)
+        solve_at_once(panels, blocks, every)
+        image = every[: len(block)]
+        _project_solutions(image, roots, kernel, total)
         step: Step = step_with(image, basis, t, block, size, loss)
         block, size, loss = step.block, step.size, step.loss
         if size >= until or not step.is_independent:
