@@ -1,9 +1,10 @@
 """Enumeration on the CPU, compiled with numba, in any dimension, certified.
 
-Lines and planes are cut by a whole layer at once (`_planar`); in higher dimensions the face lattice
-is cut neuron by neuron (`_lattice`). All take signs and orders from floats only where an a-priori
-error bound allows and decide the rest with integers, so the result is right for every arrangement:
-many lines through one point, duplicate or dead neurons, lines along the sides.
+Lines and planes are cut by a whole layer at once (`_planar`), and so are cells of higher dimensions
+where neurons are in general position; elsewhere their face lattice is cut neuron by neuron
+(`_lattice`). All take signs and orders from floats only where an a-priori error bound allows and
+decide the rest with integers, so the result is right for every arrangement: many lines through one
+point, duplicate or dead neurons, lines along the sides.
 """
 
 from __future__ import annotations

@@ -535,6 +535,7 @@ def test_blocks_of_lattices_change_nothing(
         lattice_tuning.Tuning,
         block_cells=st.integers(1, 2000),
         few_regions=st.integers(1, 20),
+        first_cells=st.integers(1, 2000),
         sample=st.integers(1, 9),
         map_numbers=st.integers(1, 1000),
     ),
@@ -545,6 +546,46 @@ def test_tuning_of_lattices_changes_nothing(
     network, box = random_network([dim, *hidden, 1], seed, kind), Box(-2, 2, dim=dim)
     tuned = lattice.enumerate_lattice(network, box, None, None, 1, tuning)
     assert_same_complex(tuned, lattice.enumerate_lattice(network, box, None, None))
+
+
+@pytest.mark.parametrize("dim", [2, 3, 4])
+@examples(20)
+@given(
+    hidden=st.lists(st.integers(1, 6), min_size=1, max_size=3),
+    seed=st.integers(0, 10**6),
+    bias=st.sampled_from([0.0, 1.0]),
+)
+def test_cutting_at_once_and_neuron_by_neuron_agree(
+    dim: int, hidden: list[int], seed: int, bias: float
+) -> None:
+    network, box = random_network([dim, *hidden, 1], seed, "gaussian", bias), Box(-2, 2, dim=dim)
+    at_once = lattice.enumerate_lattice(network, box, None, None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lattice, "cut_at_once", lambda *_: None)
+        one_by_one = lattice.enumerate_lattice(network, box, None, None)
+    at_once.check()
+    assert_same_complex(at_once, one_by_one)
+
+
+@pytest.mark.parametrize(("dim", "width"), [(2, 6), (3, 5), (4, 4)])
+@examples(30)
+@given(depth=st.integers(1, 2), seed=st.integers(0, 10**6), exponent=st.integers(30, 50))
+def test_lattices_of_neurons_that_nearly_meet(
+    dim: int, width: int, depth: int, seed: int, exponent: int
+) -> None:
+    """Floats leave many signs open, of neurons that are in general position all the same."""
+    rng, network = np.random.default_rng(seed), random_network([dim, *depth * [width], 1], 0)
+    weights, biases = (
+        [
+            rng.integers(-2, 3, array.shape) + rng.integers(-3, 4, array.shape) / 2.0**exponent
+            for array in arrays
+        ]
+        for arrays in (network.weights, network.biases)
+    )
+    network, box = ReluNetwork(weights, biases), Box(-2, 2, dim=dim)
+    cut = lattice.enumerate_lattice(network, box, None, None)
+    cut.check()
+    assert_same_complex(cut, decompose(network, box, enumerator="exact"), tolerance=2.0**-11)
 
 
 def test_threads_of_lattices_change_nothing() -> None:

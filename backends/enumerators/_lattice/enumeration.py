@@ -1,15 +1,19 @@
-"""The enumerator `cpu` in any dimension d ≥ 1: the face lattice is cut neuron by neuron.
+"""The enumerator `cpu` in any dimension d ≥ 1: the cells of all dimensions are cut.
+
+Neurons cut in stages, each of up to 64 neurons of a layer. Where those of a stage are in general
+position, they cut all cells at once (`at_once`, `flats`): every new cell is made once, in the cell
+that contains it. Other stages take neuron after neuron, as follows.
 
 Every vertex gets the sign of the neuron in {-1, 0, +1}; a k-cell is cut when its vertices carry
 both signs. Going up k = 1..d, a cut cell c becomes c⁺, c⁻ and its section c⁰; the facets of c⁰ are
 the sections of the cut facets of c and the (k-2)-faces of c that lie wholly in the zero set. With
 the third sign this is right for every arrangement.
 
-A layer works block by block. A block is the closure of some regions, copied, and small enough for
-the processor's cache; all neurons of the layer cut it (`cutting`), and then it hands back the cells
-that it owns. Cells that several blocks share are cut in each of them and named in the same way by
-all (`transfer`), so blocks need not wait for each other, and threads take them as they come. The
-blocks do not depend on the threads, nor does the result.
+Such a stage works block by block. A block is the closure of some regions, copied, and small enough
+for the processor's cache; all neurons of the stage cut it (`cutting`), and then it hands back the
+cells that it owns. Cells that several blocks share are cut in each of them and named in the same
+way by all (`transfer`), so blocks need not wait for each other, and threads take them as they come.
+The blocks do not depend on the threads, nor does the result.
 
 Signs are exact: they come from floats where bounds allow, and otherwise from
 `_certified.decisions`, which has the exact equations of the d planes that meet in a vertex. Every
@@ -43,7 +47,9 @@ from .._shared.domain_planes import planes_of_faces
 from .._shared.planes import PlaneTable, sides_as_planes
 from .._shared.task import Limits, Stage
 from . import transfer as kernels
+from .at_once import cut_at_once
 from .block import Block, HandedBack, LatticeCells, LatticeTask, Sharing, Workspace
+from .records import WORD
 from .tuning import DEFAULT, Tuning
 
 __all__ = ["enumerate_lattice"]
@@ -65,9 +71,9 @@ def enumerate_lattice(
     faces, (labels, numbers) = domain.face_lattice(), sides_as_planes(domain)
     n_bytes = -(-network.n_neurons // 8)
     complex_ = LatticeCells(
-        x=faces.vertices,
-        deviation=faces.rounding,
-        facets=list(faces.facets),
+        x=faces.vertices.copy(),
+        deviation=faces.rounding.copy(),
+        facets=[(ptr.astype(np.int64), items.astype(np.int32)) for ptr, items in faces.facets],
         planes=planes_of_faces(faces, domain.side_planes()),
         packed=np.zeros((1, n_bytes), dtype=np.uint8),
         table=PlaneTable(labels, np.zeros((len(labels), n_bytes), dtype=np.uint8), numbers),
@@ -107,13 +113,14 @@ def _bytes_a_cell(network: Network, dim: int) -> float:
 def _last_of_stage(complex_: LatticeCells, first: int, size: int, tuning: Tuning) -> int:
     """Return the end of the range of neurons of a layer that cut at once."""
     n_regions, d = complex_.n[-1], complex_.x.shape[1]
+    most = min(first + WORD, size)
     if n_regions >= tuning.few_regions:
-        return size
+        return most
     last = first + 1
-    while last < size:
+    while last < most:
         # One cell in 2^d of a large arrangement is a region.
         n_new = n_regions * sum(comb(last + 1 - first, i) for i in range(d + 1))
-        if n_new * 2**d > tuning.block_cells:
+        if n_new * 2**d > tuning.first_cells:
             break
         last += 1
     return last
@@ -126,6 +133,10 @@ def _cut(
 
     The old complex is freed: only its vertices are kept.
     """
+    if complex_.x.shape[1] > 1:
+        found = cut_at_once(task, stage, complex_, run, tuning)
+        if found is not None:
+            return found
     bounds = _block_bounds(task, stage, complex_, tuning)
     sharing = _sharing(complex_, bounds) if len(bounds) > 2 else None
     blocks = _run_blocks(task, stage, complex_, bounds, sharing, run)

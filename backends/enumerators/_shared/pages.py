@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 __all__ = ["kept"]
 
-_FEWEST_BYTES = 2**18
+_FEWEST_BYTES = 2**14
 """Fewest bytes that are worth pages of their own."""
 
 _Scalar = TypeVar("_Scalar", bound=np.generic)
