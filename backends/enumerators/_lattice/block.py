@@ -162,7 +162,6 @@ class Block:
         self.dim = d = complex_.x.shape[1]
         self.n_uncertain = 0
         self.points: dict[int, Integers] = {}
-        self.words: list[NDArray[np.uint64]] = []
         # Take the cells.
         self.cells = [regions]
         lists = []
@@ -192,7 +191,7 @@ class Block:
         self.lattice = BlockCells(
             mask=work.array("mask", (4 * n, 3), np.uint64),
             info=work.array("info", (4 * n, 4), np.int32),
-            kind=work.array("kind", (4 * n, 3), np.int32),
+            kind=work.array("kind", (4 * n, 2), np.int32),
             planes_of=work.array("planes_of", (4 * n, d), np.int32),
             x=work.array("x", (4 * self.n_vertices, d), np.float64),
             deviation=work.array("deviation", (4 * self.n_vertices,), np.float64),
@@ -223,8 +222,7 @@ class Block:
         cursor[cutting.N_VERTICES] = self.n_vertices
         packed = unpack_patterns(complex_.packed[regions], task.network.n_neurons)
         self.maps = task.network.affine_maps(stage.layer, packed, task.magnitude)
-        self.signs = np.empty((0, stage.last - stage.first), dtype=np.int8)
-        self._evaluate(np.arange(self.first[0], n), 0)
+        self.signs = self._evaluate()
         # Neurons that are positive everywhere or nowhere cut nothing.
         always = (self.signs > 0).all(axis=0)
         self.units = np.flatnonzero(~always & (self.signs > 0).any(axis=0))
@@ -232,28 +230,23 @@ class Block:
         rows_ = work.array("rows", (len(regions) * len(self.units), d + 2), np.float64)
         kernels.pick_rows(self.maps.planes, self.maps.errors, stage.first + self.units, rows_)
         self.planes = Planes(
-            rows_, complex_.table.numbers, self.region_of, 0, len(self.units), task.limit,
-            task.target,
+            rows_, complex_.table.numbers, self.region_of, len(self.units), task.limit, task.target,
         )  # fmt: skip
 
-    def _evaluate(self, vertices: NDArray[np.integer], begin: int) -> None:
-        """Append the signs of neurons from `begin` on at vertices, as the next rows."""
-        stage, (_, info, kind, _, x, deviation) = self.stage, self.lattice
-        rows = info[vertices, START]
-        regions = self.region_of[kind[vertices, CARRIER]]
-        signs = np.empty((len(vertices), stage.last - stage.first - begin), dtype=np.int8)
+    def _evaluate(self) -> NDArray[np.int8]:
+        """Return the signs of the neurons at the vertices."""
+        stage, n = self.stage, self.n_vertices
+        regions = self.region_of[self.first[0] :]
+        signs = np.empty((n, stage.last - stage.first), dtype=np.int8)
         n_open = kernels.evaluate(
-            self.maps.planes, self.maps.errors, stage.first + begin, stage.last, regions, x[rows],
-            deviation[rows], self.task.limit, signs,
+            self.maps.planes, self.maps.errors, stage.first, stage.last, regions,
+            self.lattice.x[:n], self.lattice.deviation[:n], self.task.limit, signs,
         )  # fmt: skip
         self.n_uncertain += n_open
-        for i in np.flatnonzero((signs == OPEN).any(axis=1)).tolist() if n_open else ():
-            units = np.flatnonzero(signs[i] == OPEN)
-            signs[i, units] = self._decide(
-                int(rows[i]), int(vertices[i]), regions[i], begin + units
-            )
-        before = np.zeros((len(vertices), begin), dtype=np.int8)
-        self.signs = np.concatenate([self.signs, np.concatenate([before, signs], axis=1)])
+        for v in np.flatnonzero((signs == OPEN).any(axis=1)).tolist() if n_open else ():
+            units = np.flatnonzero(signs[v] == OPEN)
+            signs[v, units] = self._decide(v, self.first[0] + v, regions[v], units)
+        return signs
 
     @property
     def n_cells(self) -> int:
@@ -261,28 +254,14 @@ class Block:
         return int(self.chains.cursor[cutting.N_CELLS])
 
     def cut(self) -> None:
-        """Cut by all neurons, group by group."""
-        for first in range(0, len(self.units), WORD):
-            if first:
-                of_vertices = self.lattice.kind[self.n_carriers : self.n_cells, LEVEL] == 0
-                new = self.n_carriers + np.flatnonzero(of_vertices)
-                # On the planes of neurons that have cut, the signs are known to be zero.
-                self._evaluate(new[len(self.signs) - self.n_vertices :], int(self.units[first]))
-            self._cut_by(first, self.units[first : first + WORD])
-            self.words.append(self.lattice.mask[: self.n_cells, PLUS].copy())
-
-    def _cut_by(self, first: int, units: NDArray[np.integer]) -> None:
-        """Cut by the neurons of a group."""
-        work, d, cursor = self.work, self.dim, self.chains.cursor
+        """Cut by all neurons."""
+        work, d, cursor, units = self.work, self.dim, self.chains.cursor, self.units
         n_cuts = kernels.fill_masks(self.lattice, self.pool.facets, cursor, self.signs, units, d)
         ends = np.zeros((d + 1, len(units), 3), dtype=np.int32)
         links = work.array("links", (2 * n_cuts + 4 * len(units) + 64, 2), np.int32)
         self.chains = Chains(cursor, ends, links)
-        cursor[cutting.UNIT] = cursor[cutting.STAGE] = 0
         cursor[cutting.DIMENSION], cursor[cutting.FREE_LINK] = 1, -1
-        cursor[cutting.FIRST_OF_UNIT] = cursor[cutting.N_CELLS]
         kernels.fill_chains(self.lattice, self.chains)
-        self.planes = self.planes._replace(first=first)
         most_cells = self.task.limits.most_cells
         while True:
             wish = cutting.cut(self.lattice, self.chains, self.pool, self.planes, most_cells)
@@ -338,7 +317,7 @@ class Block:
         for c, word in zip(vertices[both != 0].tolist(), both[both != 0], strict=True):
             open_here = np.flatnonzero(np.unpackbits(np.array([word], ">u8").view(np.uint8)))
             self.n_uncertain += len(open_here)
-            units = self.units[self.planes.first + open_here]
+            units = self.units[open_here]
             region = self.region_of[kind[c, CARRIER]]
             signs = self._decide(int(info[c, START]), c, region, units)
             for j, s in zip(open_here.tolist(), signs, strict=True):
@@ -409,15 +388,13 @@ class Block:
         orders = [order[b : b + m] for b, m in zip(begins, n_owned, strict=True)]
         # Regions ascend by pattern, the first neuron before the second.
         regions = orders[d]
-        words = [self._words_now(word) for word in self.words]
-        keys = [word[regions] for word in reversed(words)]
-        regions = regions[np.lexsort((*keys, kind[regions, CARRIER]))]
+        positive = self.lattice.mask[regions, PLUS]
+        ascending = np.lexsort((positive, kind[regions, CARRIER]))
+        regions, positive = regions[ascending], positive[ascending]
         packed = self.complex.packed[self.cells[-1][kind[regions, CARRIER]]]
         for neuron in self.always.tolist():
             packed[:, neuron >> 3] |= np.uint8(1 << (neuron & 7))
-        neurons = self.first_neuron + self.units
-        for i, word in enumerate(words):
-            kernels.add_patterns(word[regions], neurons[WORD * i :], packed)
+        kernels.add_patterns(positive, self.first_neuron + self.units, packed)
         vertices = orders[0]
         rows = info[vertices, START]
         planes, table = self._planes(orders)
@@ -448,13 +425,6 @@ class Block:
             else {},
             n_uncertain=self.n_uncertain,
         )
-
-    def _words_now(self, words: NDArray[np.uint64]) -> NDArray[np.uint64]:
-        """Return the positive neurons of a group for all regions, from the cells of its time."""
-        now = np.zeros(self.n_cells, dtype=np.uint64)
-        now[: len(words)] = words
-        kernels.inherit(now, len(words), self.lattice.kind, self.dim)
-        return now
 
     def _planes(
         self, orders: list[NDArray[np.int32]]

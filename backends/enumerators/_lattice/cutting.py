@@ -1,4 +1,4 @@
-"""The compiled kernel that cuts a small complex by one neuron of a group after another.
+"""The compiled kernel that cuts a small complex by one neuron of a stage after another.
 
 In ascending dimensions, a neuron cuts the cells of its chains; their facets have been cut before.
 The masks of a new cell are the unions of those of its facets.
@@ -20,7 +20,6 @@ from .records import (
     LENGTH,
     LEVEL,
     MINUS,
-    ORIGIN,
     PLUS,
     PLUS_HALF,
     ROOM,
@@ -56,7 +55,7 @@ _COLLECT, _PLACE, _EVALUATE, _SPLIT = range(4)
 
 @njit(cache=True, inline="always")
 def bit_of(unit):
-    """Return the bit of a neuron of the group."""
+    """Return the bit of a neuron of the stage."""
     return np.uint64(1) << np.uint64(63 - unit)
 
 
@@ -102,7 +101,7 @@ def _place_all(cells, cursor, cuts, planes, unit):
         for i in range(d - 1):
             planes_of[vertex, i] = planes_of[e, i]
         region = planes.region_of[kind[e, CARRIER]]
-        planes_of[vertex, d - 1] = region * planes.n_units + planes.first + unit
+        planes_of[vertex, d - 1] = region * planes.n_units + unit
         for i in range(d):
             p = planes_of[vertex, i]
             if p >= 0:
@@ -130,7 +129,7 @@ def _evaluate_all(cells, cursor, cuts, planes, unit):
         vertex = cursor[FIRST_NEW] + 2 * item + 1
         v = cells.info[vertex, START]
         region = planes.region_of[cells.kind[e, CARRIER]]
-        first = region * planes.n_units + planes.first
+        first = region * planes.n_units
         crossing = mask[e, PLUS] & mask[e, MINUS]
         # Between the ends an affine function has the sign on which they agree, or that one end has.
         plus = mask[e, PLUS] & ~crossing
@@ -291,11 +290,10 @@ def _split_cells(cells, chains, pool, planes, unit, level):
         carrier = kind[c, CARRIER]
         kind[half, CARRIER] = kind[section, CARRIER] = carrier
         kind[half, LEVEL], kind[section, LEVEL] = level, level - 1
-        kind[half, ORIGIN] = c
         for i in range(n_planes):
             planes_of[half, i] = planes_of[section, i] = planes_of[c, i]
         region = planes.region_of[carrier]
-        planes_of[section, n_planes] = region * planes.n_units + planes.first + unit
+        planes_of[section, n_planes] = region * planes.n_units + unit
         half_plus |= section_plus
         half_minus |= section_minus
         mask[c, PLUS] = c_plus | section_plus
@@ -327,7 +325,7 @@ def _collect(mask, chains, cuts, unit, level):
 
 @njit(cache=True, nogil=True)
 def cut(cells, chains, pool, planes, max_cells):
-    """Cut a block by a group of its neurons; return early if the caller must do something.
+    """Cut a block by the neurons of its stage; return early if the caller must do something.
 
     After `MORE_...`, `REFINE` (vertices whose error exceeds the target) and `SETTLE` (open signs)
     the caller calls again, and the kernel continues at the cursor.

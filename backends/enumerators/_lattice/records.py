@@ -20,7 +20,6 @@ __all__ = [
     "LENGTH",
     "LEVEL",
     "MINUS",
-    "ORIGIN",
     "PLUS",
     "PLUS_HALF",
     "ROOM",
@@ -36,12 +35,12 @@ __all__ = [
 
 # Columns of `info`, `kind`, `chains` and `mask`.
 START, COUNT, ROOM, PLUS_HALF = range(4)
-CARRIER, LEVEL, ORIGIN = range(3)
+CARRIER, LEVEL = range(2)
 HEAD, TAIL, LENGTH = range(3)
 PLUS, MINUS, ZERO = range(3)
 
 WORD = 64
-"""How many neurons a mask holds."""
+"""How many neurons a mask holds, and so how many cut in one stage at most."""
 
 
 class BlockCells(NamedTuple):
@@ -50,16 +49,16 @@ class BlockCells(NamedTuple):
     Attributes
     ----------
     mask : (n, 3) ndarray of uint64
-        The neurons, of `WORD`, that are positive, negative and zero at some vertex of the cell; the
-        first neuron has the highest bit. A neuron cuts a cell if it is in the first two sets. At a
-        vertex where its sign is still open, a neuron is in both.
+        The neurons, at most `WORD`, that are positive, negative and zero at some vertex of the
+        cell; the first neuron has the highest bit. A neuron cuts a cell if it is in the first two
+        sets. At a vertex where its sign is still open, a neuron is in both.
     info : (n, 4) ndarray of int32
         The place of the cell's facets in the pool, their number, the number for which there is
         room, and the number of the half on the plus side, -1 before the cell is cut. For a vertex
         the first is its row in `x`.
-    kind : (n, 3) ndarray of int32
-        The cell's carrier, which is the cell that contained it when the block was taken; its
-        dimension; and for a half, the cell that it was cut from, which has a lower number.
+    kind : (n, 2) ndarray of int32
+        The cell's carrier, which is the cell that contained it when the block was taken, and its
+        dimension.
     planes_of : (n, d) ndarray of int32
         The planes whose intersection is the affine hull of the cell: ``~row`` of the complex'
         table, or a row of `Planes.rows`.
@@ -82,7 +81,7 @@ class BlockCells(NamedTuple):
 class Chains(NamedTuple):
     """Linked lists of the cells that each neuron cuts, by dimension; and the kernel's state.
 
-    Chains are filled before a group of neurons cuts, and whenever a cell is made, so that a neuron
+    Chains are filled before the neurons cut, and whenever a cell is made, so that a neuron
     visits only the cells that it cuts and their facets.
 
     Attributes
@@ -129,8 +128,8 @@ class Planes(NamedTuple):
         The planes of the complex' table.
     region_of : (n_carriers,) ndarray of int32
         A region that contains the carrier.
-    first, n_units : int
-        The first neuron of the group that is cutting, and how many cut the block in all.
+    n_units : int
+        How many neurons cut the block.
     limit, target : float
         Vertex errors above `limit` leave all signs open; vertices with errors above `target` are
         refined.
@@ -139,7 +138,6 @@ class Planes(NamedTuple):
     rows: NDArray[np.float64]
     old: NDArray[np.float64]
     region_of: NDArray[np.int32]
-    first: int
     n_units: int
     limit: float
     target: float

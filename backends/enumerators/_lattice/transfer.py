@@ -24,7 +24,6 @@ from .records import (
     LENGTH,
     LEVEL,
     MINUS,
-    ORIGIN,
     PLUS,
     PLUS_HALF,
     ROOM,
@@ -175,14 +174,6 @@ def fill_chains(cells, chains):
     chains.cursor[N_LINKS] = 0
     for c in range(chains.cursor[N_CELLS]):
         push_all(chains, cells.kind[c, LEVEL], c, cells.mask[c, PLUS] & cells.mask[c, MINUS])
-
-
-@njit(cache=True, nogil=True)
-def inherit(words, first, kind, level):
-    """Copy to cells of one dimension, from number `first` on, the words of their origins."""
-    for c in range(first, len(words)):
-        if kind[c, LEVEL] == level:
-            words[c] = words[kind[c, ORIGIN]]
 
 
 @njit(cache=True, nogil=True)
