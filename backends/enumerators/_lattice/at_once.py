@@ -35,7 +35,7 @@ from .tuning import Tuning
 
 __all__ = ["cut_at_once"]
 
-_FEWEST = 32
+_FEWEST = 2048
 """Fewest cells that are worth a task of their own."""
 _PARTS = 64
 """Most tasks for the cells of one dimension."""
