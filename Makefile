@@ -1,6 +1,6 @@
 # make        set up, and run the main job
-# make quick  set up, and run the quick tests, with few examples of each property: several minutes
-# make test   set up, and run all tests: twelve minutes on two cores, or on slow ones half an hour
+# make quick  set up, and run the quick tests, with few examples of each property: two minutes
+# make test   set up, and run all tests: twelve minutes on two cores, or on slow ones more
 # make lint   set up, and check style and types
 # make plan   draw the plan of the house anew, docs/figures/plan.svg
 # make campaign SECONDS=600  set up, and try hostile inputs for so long
@@ -17,12 +17,11 @@ TORCH ?= torch==2.13.0
 READY := $(VENV)/.ready
 PIP := $(VENV)/bin/pip --disable-pip-version-check --quiet
 
-# One worker more than there are cores, as tests of processes wait for these: each takes the next
-# tests from those that have too many. Each has one thread, and
+# A worker for each core takes the next tests from those that have too many. Each has one thread, and
 # finds the kernels and the bytecode: else all of them, and what they start, would compile the same.
 TESTS := PYTHONDONTWRITEBYTECODE= \
   OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=1 \
-  $(VENV)/bin/pytest --numprocesses=$$(($(JOBS) + 1)) --maxprocesses=8 --dist=worksteal --durations=20
+  $(VENV)/bin/pytest --numprocesses=auto --maxprocesses=8 --dist=worksteal --durations=20
 
 # How long the campaign runs, and in how many processes: as many as there are cores by default.
 SECONDS ?= 600
