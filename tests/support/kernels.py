@@ -36,7 +36,7 @@ for dim, hidden in ((1, [5, 4]), (3, [5, 4]), (3, [20, 20])):
     rt.fiedler_partition(complex_.dual_graph(), vertex_weights="unweighted")
 ends = np.random.default_rng(0).normal(size=(2, 4000, 3))
 rt.segments(random_network([3, 20, 20, 2]), *ends)
-chain = sparse.diags_array([-1.0, 2.0, -1.0], offsets=[-1, 0, 1], shape=(600, 600))
+chain = sparse.diags_array([-1.0, 2.0, -1.0], offsets=[-1, 0, 1], shape=(250, 250))
 grid = sparse.kronsum(chain, chain, format="csr")
 for name in ("arpack", "amg_lobpcg"):
     registry.create("eigensolver", name).solve(grid, np.ones(grid.shape[0]))
