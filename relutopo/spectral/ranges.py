@@ -52,10 +52,8 @@ def agreement_on_sides(
     agreeing, least, greatest, total = masses_on_sides(*nodes, plus, minus)
     if not total:
         return np.nan, np.nan, np.nan
-    ends = max(least, total - least), max(greatest, total - greatest)
-    is_across = least <= total / 2 <= greatest and least < greatest
-    lowest = total / 2 if is_across else min(ends)
-    return max(agreeing, total - agreeing) / total, lowest / total, max(ends) / total
+    lowest, highest = _range(np.array([least]), np.array([greatest]), total)
+    return max(agreeing, total - agreeing) / total, lowest, highest
 
 
 def range_in_space(

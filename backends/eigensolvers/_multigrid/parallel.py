@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -38,28 +37,27 @@ class ParallelScheme(Scheme):
 
     def smooth_down(self, level: Level, rights: Any) -> Any:
         """Smooth 0."""
-        return self._rows(self._smooth(level, None, right, *_SMOOTHING) for right in rights)
+        return self._smooth(level, [None] * len(rights), rights, *_SMOOTHING)
 
     def smooth_up(self, level: Level, x: Any, rights: Any) -> Any:
         """Smooth x."""
-        pairs = zip(x, rights, strict=True)
-        return self._rows(self._smooth(level, row, right, *_SMOOTHING) for row, right in pairs)
+        return self._smooth(level, x, rights, *_SMOOTHING)
 
     def smooth_start(self, level: Level, x: Any, rights: Any) -> Any:
         """Smooth x more."""
-        pairs = zip(x, rights, strict=True)
-        smoothed = (self._smooth(level, row, right, *_START_SMOOTHING) for row, right in pairs)
-        return self._rows(smoothed)
+        return self._smooth(level, x, rights, *_START_SMOOTHING)
 
-    def _rows(self, rows: Iterable[Any]) -> Any:
-        return self.device.xp.stack(list(rows))
+    def _smooth(self, level: Level, x: Any, rights: Any, degree: int, lowest: float) -> Any:
+        pairs = zip(x, rights, strict=True)
+        rows = [self._smooth_row(level, row, right, degree, lowest) for row, right in pairs]
+        return self.device.xp.stack(rows)
 
     def noise(self, n_vectors: int, n: int, rng: np.random.Generator) -> Any:
         """Return numbers between -1 and 1 that are the same on any device."""
         xp, seeds = self.device.xp, [int(rng.integers(2**63)) for _ in range(n_vectors)]
         return xp.stack([uniform_numbers(xp, n, seed) for seed in seeds])
 
-    def _smooth(self, level: Level, x: Any, right: Any, degree: int, lowest: float) -> Any:
+    def _smooth_row(self, level: Level, x: Any, right: Any, degree: int, lowest: float) -> Any:
         """Return an x with less of L x - right in the upper part of the spectrum; None is 0.
 
         Y. Saad, Iterative methods for sparse linear systems, 2nd edition (2003), algorithm 12.1,
