@@ -14,12 +14,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from queue import Empty, SimpleQueue
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from relutopo.system.memory import address_space_left
 from relutopo.system.uninterrupted import Task, Work
 
-__all__ = ["Run", "available_cores", "threads"]
+__all__ = ["Run", "Spares", "available_cores", "threads"]
 
 _AHEAD = 4
 """How many results each thread may compute ahead of need, on average."""
@@ -53,6 +53,41 @@ class Run(Protocol):
         self, work: Callable[[Part], Result], parts: Iterable[Part], /
     ) -> Iterator[Result]:
         """Return the result of `work` for each part, in order."""
+
+
+class Spares(Generic[Result]):
+    """Rooms to work in: as many are made as are used at once, and used again.
+
+    Parameters
+    ----------
+    make : callable
+        Makes one.
+
+    Examples
+    --------
+    >>> lists = Spares(list)
+    >>> with lists.one() as first:
+    ...     first.append(1)
+    >>> with lists.one() as again:
+    ...     again
+    [1]
+    """
+
+    def __init__(self, make: Callable[[], Result]) -> None:
+        self._make = make
+        self._free: SimpleQueue[Result] = SimpleQueue()
+
+    @contextmanager
+    def one(self) -> Iterator[Result]:
+        """Lend one."""
+        try:
+            room = self._free.get_nowait()
+        except Empty:
+            room = self._make()
+        try:
+            yield room
+        finally:
+            self._free.put(room)
 
 
 @contextmanager

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from queue import Empty, SimpleQueue
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 from relutopo.arithmetic.exact import Integers, to_float
 from relutopo.geometry.domain import FacetLists
 from relutopo.system.compilation import njit
-from relutopo.system.threads import Run
+from relutopo.system.threads import Run, Spares
 
 from .._certified.decisions import Plane
 from .._shared.bits import lowest_bit
@@ -125,17 +124,11 @@ class _Cutter:
             self.signs.region_of[k],
             self.complex.planes[k] if k < d else no_planes,
         )
-        free: SimpleQueue[_Worker] = SimpleQueue()
+        workers = Spares(lambda: _Worker(self, d))
 
         def one(bounds: tuple[int, int]) -> _Part | None:
-            try:
-                worker = free.get_nowait()
-            except Empty:
-                worker = _Worker(self, d)
-            try:
+            with workers.one() as worker:
                 return worker.cut(carriers, k, *bounds)
-            finally:
-                free.put(worker)
 
         size = max(_FEWEST, -(-n // _PARTS))
         parts: list[_Part] = []

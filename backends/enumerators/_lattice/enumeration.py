@@ -27,7 +27,6 @@ from __future__ import annotations
 import time
 from collections import deque
 from math import comb
-from queue import Empty, SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -41,7 +40,7 @@ from relutopo.geometry.domain import Domain, FacetLists
 from relutopo.interfaces import Progress
 from relutopo.networks.network import Network
 from relutopo.system.blas import one_blas_thread
-from relutopo.system.threads import Run, threads
+from relutopo.system.threads import Run, Spares, threads
 
 from .._shared.domain_planes import planes_of_faces
 from .._shared.planes import PlaneTable, sides_as_planes
@@ -153,20 +152,14 @@ def _run_blocks(
     run: Run,
 ) -> list[HandedBack]:
     """Cut all blocks."""
-    works: SimpleQueue[Workspace] = SimpleQueue()
+    works = Spares(lambda: Workspace(complex_.n))
 
     def one(index: int) -> HandedBack:
-        try:
-            work = works.get_nowait()
-        except Empty:
-            work = Workspace(complex_.n)
-        try:
+        with works.one() as work:
             regions = np.arange(bounds[index], bounds[index + 1], dtype=np.int32)
             block = Block(task, stage, complex_, regions, work)
             block.cut()
             return block.hand_back(index, sharing)
-        finally:
-            works.put(work)
 
     blocks = []
     n_cells = complex_.n[0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from relutopo.geometry.patterns import unpack_patterns
 from relutopo.system.compilation import njit
-from relutopo.system.threads import Run
+from relutopo.system.threads import Run, Spares
 
 from .._certified.values import OPEN
 from .._shared.bits import popcount
@@ -88,17 +87,11 @@ def survey(
         _pass_on(*complex_.facets[k - 1], region_of[-2], region_of[-1])
     region_of.reverse()
     masks = [np.empty((size, 3), dtype=np.uint64) for size in n]
-    scratch: SimpleQueue[list[NDArray[np.int32]]] = SimpleQueue()
+    scratch = Spares(lambda: [np.full(size, -1, dtype=np.int32) for size in n[:-1]])
 
     def one(bounds: tuple[int, int]) -> tuple[NDArray[np.float64], NDArray[np.int32], int]:
-        try:
-            number = scratch.get_nowait()
-        except Empty:
-            number = [np.full(size, -1, dtype=np.int32) for size in n[:-1]]
-        try:
+        with scratch.one() as number:
             return _survey_regions(task, stage, complex_, bounds, number, masks)
-        finally:
-            scratch.put(number)
 
     most = tuning.map_numbers // ((d + 2) * task.network.layer_sizes[stage.layer])
     most = max(1, min(most, max(_FEWEST, n[-1] // 8)))
