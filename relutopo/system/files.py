@@ -11,6 +11,7 @@ import logging
 import os
 import secrets
 import stat
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO
 
 from relutopo.errors import InputError
+from relutopo.system.interrupts import interrupt_behind
 
 __all__ = ["append_to", "atomic_write", "is_locked", "locked", "remove_leftovers", "save_json"]
 
@@ -72,6 +74,7 @@ def atomic_write(path: str | os.PathLike[str], *, flush: bool = True) -> Iterato
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    handled = sys.exc_info()[1]
     try:
         with _marked_as_in_use(temporary):
             with open(temporary, "wb") as file:
@@ -80,12 +83,14 @@ def atomic_write(path: str | os.PathLike[str], *, flush: bool = True) -> Iterato
                     file.flush()
                     os.fsync(file.fileno())
             os.replace(temporary, target)
-    except BaseException:
+    except BaseException as error:
         # Nothing in Python comes before the call, where another interrupt could strike.
         try:  # noqa: SIM105
             os.unlink(temporary)
         except (OSError, ValueError):  # it was never made, and why is told by the first error
             pass
+        if (interrupt := interrupt_behind(error, handled)) is not None:
+            raise interrupt  # noqa: B904 - archives that are half written cannot be closed
         raise
 
 

@@ -1,22 +1,26 @@
 """Interrupts, raised where they can be caught and where they leave nothing half done.
 
 Python runs the handler of a signal between any two instructions of the main thread, and an
-exception of the handler, such as `KeyboardInterrupt`, is raised there. This does harm in three
+exception of the handler, such as `KeyboardInterrupt`, is raised there. This does harm in five
 kinds of places. In a finalizer or the callback of a weak reference, Python reports the exception as
-ignored, and the program continues as if the key had not been pressed. Numba calls back into Python
-to wrap the result of a kernel, without checking whether that failed: the process ends with a
-segmentation fault. And code that takes a lock in Python (that of LLVM, which finalizers take as
-well, of logging, of modules, of conditions) would keep it for ever.
+ignored, and the program continues as if the key had not been pressed. Code in C may clear the
+exception (that of NumPy does where it makes a scalar of an array of strings), with the same effect.
+Numba calls back into Python to wrap the result of a kernel, without checking whether that failed:
+the process ends with a segmentation fault. Code that takes a lock in Python (that of LLVM, which
+finalizers take as well, of logging, of modules, of conditions) would keep it for ever. And where a
+file is half written, closing it may fail, and that error would take the place of the interrupt.
 
 Invariant: while a public call that runs kernels runs in the main thread, no handler raises an
-exception in such a place; see `deliver_interrupts`. Compilations and imports, which take longer
-than a moment there, are done in other threads, see `relutopo.system.uninterrupted`.
+exception where it would break something, and every exception that one raises reaches the caller of
+the public call or code that catches it; see `deliver_interrupts`. Compilations and imports, which
+take longer than a moment there, are done in other threads, see `relutopo.system.uninterrupted`.
 """
 
 from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]  # `signal` wraps it, which takes longer
 import _thread
+import dis
 import inspect
 import logging
 import os
@@ -27,11 +31,11 @@ import time
 from collections.abc import Callable
 from functools import partial, wraps
 from types import CodeType, FrameType
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 from relutopo.system.uninterrupted import Work, is_main_thread, postponed
 
-__all__ = ["deliver_interrupts"]
+__all__ = ["deliver_interrupts", "interrupt_behind"]
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -50,7 +54,13 @@ _FUNCTIONS = (
     threading.Condition.__enter__.__code__,
     threading.Condition.__exit__.__code__,
 )
+_NAMES_OF_NAMED_TUPLES = NamedTuple("_", [("x", int)]).__new__.__code__.co_names
+"""Names in the function that makes a named tuple: all are alike, and none has a file of its own."""
+_RETURNS = tuple(dis.opmap[name] for name in dis.opmap if name.startswith(("RETURN", "YIELD")))
+"""Instructions that end or leave a function without an exception."""
 _GENERATOR = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
+_awaited: list[FrameType] = []
+"""The frame that is to raise the exception of a handler next, where one was raised."""
 _calls: set[CodeType] = set()
 """Code of the public calls; the search for such functions ends at their frames."""
 
@@ -66,7 +76,8 @@ def deliver_interrupts(function: Callable[Parameters, Result]) -> Callable[Param
     for a handler. Without an interrupt it costs a call microseconds, and the program's own handlers
     are restored when the call ends. A signal that arrives where nothing may be raised sets a trace
     function until the caller's next line. A second signal, more than a second later, is raised
-    wherever it arrives.
+    wherever it arrives. An error that takes the place of a `KeyboardInterrupt` on its way out is
+    replaced by it.
 
     Examples
     --------
@@ -82,9 +93,14 @@ def deliver_interrupts(function: Callable[Parameters, Result]) -> Callable[Param
         if not is_main_thread():
             return function(*arguments, **named)
         state = _State()
+        handled = sys.exc_info()[1]
         try:
             state.enter()
             return function(*arguments, **named)
+        except Exception as error:
+            if (interrupt := interrupt_behind(error, handled)) is None:
+                raise
+            raise interrupt  # noqa: B904 - it came first
         finally:
             try:
                 state.leave()
@@ -95,6 +111,39 @@ def deliver_interrupts(function: Callable[Parameters, Result]) -> Callable[Param
     code: CodeType = call.__code__  # type: ignore[attr-defined]  # a function, whatever `wraps` says
     _calls.add(code)
     return call
+
+
+def interrupt_behind(
+    error: BaseException | None, handled: BaseException | None
+) -> KeyboardInterrupt | None:
+    """Return the interrupt whose place an error took on the way out, if any.
+
+    Parameters
+    ----------
+    error : exception or None
+    handled : exception or None
+        What was being handled when the work began, ``sys.exc_info()[1]``. It is no part of it.
+
+    Returns
+    -------
+    KeyboardInterrupt or None
+
+    Examples
+    --------
+    >>> try:
+    ...     try:
+    ...         raise KeyboardInterrupt
+    ...     finally:
+    ...         raise ValueError("half written")
+    ... except ValueError as error:
+    ...     interrupt_behind(error, None)
+    KeyboardInterrupt()
+    """
+    while error is not None and error is not handled and not error.__suppress_context__:
+        error = error.__context__
+        if isinstance(error, KeyboardInterrupt) and error is not handled:
+            return error
+    return None
 
 
 class _State:
@@ -131,10 +180,10 @@ class _Insisting:
         self._hook = hook
 
     def __call__(self, unraisable: Any) -> None:
-        if issubclass(unraisable.exc_type, KeyboardInterrupt):
-            _thread.start_new_thread(_interrupt_again, ())
-        else:
+        if not issubclass(unraisable.exc_type, KeyboardInterrupt):
             self._hook(unraisable)
+        elif not _awaited:  # else it is found to be missing
+            _thread.start_new_thread(_interrupt_again, ())
 
 
 def _interrupt_again() -> None:
@@ -154,7 +203,12 @@ class _Postponing:
         if place is None or (self._since is not None and now - self._since > _PATIENCE):
             self._since = None
             postponed.clear()
-            self.handler(number, frame)
+            try:
+                self.handler(number, frame)
+            except BaseException as error:
+                if frame is not None:
+                    _unless_raised(frame, type(error), partial(self.handler, number, frame))
+                raise
         elif self._since is None:
             self._since = now
             act = partial(self._act, number, place)
@@ -181,23 +235,61 @@ def _place(frame: FrameType | None) -> FrameType | None:
         if code is Work.ends_within.__code__ and place is None:
             return None  # it waits for work that interrupts do not reach
         name = code.co_filename
-        if name.startswith(folders) or name in _FILES or code in _FUNCTIONS:
+        if (
+            name.startswith(folders)
+            or name in _FILES
+            or code in _FUNCTIONS
+            or code.co_names == _NAMES_OF_NAMED_TUPLES
+        ):
             place = frame
     return place if frame is not None else None
 
 
 def _at_next_line(frame: FrameType, act: Callable[[], object]) -> None:
     """Act at the frame's next line or return, where a debugger would stop."""
-    trace, trace_of_frame = sys.gettrace(), frame.f_trace
 
-    def stop(_: FrameType, event: str, __: object) -> None:
-        frame.f_trace = trace_of_frame
-        sys.settrace(trace)
+    def at_once(event: str, _: Any) -> None:
         if event == "return" and frame.f_code.co_flags & _GENERATOR and frame.f_back is not None:
             # What is raised where a generator yields ends it without its own ``finally``.
             _at_next_line(frame.f_back, act)
         else:
             act()
+
+    _trace_once(frame, at_once)
+
+
+def _unless_raised(frame: FrameType, kind: type[BaseException], act: Callable[[], object]) -> None:
+    """Act at the frame's next line or return, unless an exception is raised in it first.
+
+    Where an exception of this kind leaves the frame, one must be raised in the frame's caller, and
+    so on.
+    """
+
+    def look(event: str, raised: Any) -> None:
+        _awaited.clear()
+        if event != "exception":
+            act()
+        elif issubclass(raised[0], kind) and frame.f_code not in _calls:
+            _trace_once(frame, follow)
+
+    def follow(event: str, _: Any) -> None:
+        if event != "return":  # it catches the exception, or does what must be done on its way out
+            _trace_once(frame, follow)
+        elif frame.f_back is not None and frame.f_code.co_code[frame.f_lasti] not in _RETURNS:
+            _unless_raised(frame.f_back, kind, act)
+
+    _awaited.append(frame)
+    _trace_once(frame, look)
+
+
+def _trace_once(frame: FrameType, act: Callable[[str, Any], object]) -> None:
+    """Act at what a trace function is told of next in a frame."""
+    trace, trace_of_frame = sys.gettrace(), frame.f_trace
+
+    def stop(_: FrameType, event: str, argument: Any) -> None:
+        frame.f_trace = trace_of_frame
+        sys.settrace(trace)
+        act(event, argument)
 
     frame.f_trace = stop
     sys.settrace(lambda *_: None)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from commands import Started
+from commands import Started, Strike
 from relutopo.complex import load_complex
 
 Command = Callable[..., str]
@@ -83,15 +82,10 @@ def test_a_run_that_was_interrupted_goes_on_to_the_same_tables(
     workplace: Path, start: Callable[..., Started], fresh_command: Command
 ) -> None:
     arguments = [*TINY, "hydra.run.dir=outputs/stopped"]
-    process = start(workplace, *arguments)
     folder = workplace / "outputs" / "stopped"
-    until = time.monotonic() + 200
-    while len(list(folder.glob("training/analysis/*/step_*.json"))) < 3:
-        assert process.poll() is None, "it ended before it could be interrupted"
-        assert time.monotonic() < until
-        time.sleep(0.002)
-    process.send_signal(signal.SIGINT)
-    process.wait(timeout=100)
+    strike = Strike(signal.SIGINT, "outputs/stopped/training/analysis/*/step_*.json", 3)
+    process = start(workplace, *arguments, strike=strike)
+    process.wait(timeout=300)
     printed = process.printed()
     # `python -m` ends by the signal itself where that struck inside an `exec`, of a dataclass say.
     assert process.returncode in (130, -signal.SIGINT), printed

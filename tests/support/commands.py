@@ -21,9 +21,9 @@ import threading
 import time
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-__all__ = ["Server", "Started"]
+__all__ = ["Server", "Started", "Strike"]
 
 COMMAND = "relutopo.app.cli"
 LOADED = [
@@ -38,6 +38,16 @@ LOADED = [
     "torch",
 ]
 """What is slow to import; the command itself is not among them: it looks at its arguments."""
+
+
+class Strike(NamedTuple):
+    """A signal that a command sends to itself, which no busy machine can delay past its end."""
+
+    signal: signal.Signals
+    pattern: str
+    """For files in its folder: it waits for some."""
+    n_files: int
+    seconds_later: float = 0.0
 
 
 class Started:
@@ -92,11 +102,12 @@ class Server:
         self._process.stdin.flush()
         return json.loads(self._process.stdout.readline())
 
-    def start(self, folder: Path, *arguments: str) -> Started:
+    def start(self, folder: Path, *arguments: str, strike: Strike | None = None) -> Started:
         """Start a command in a folder, with the environment that is set now."""
         self._n_started += 1
         printed = tuple(self._folder / f"{self._n_started}.{name}" for name in ("out", "err"))
-        request = {"start": arguments, "folder": str(folder), "environment": dict(os.environ)}
+        request: dict[str, Any] = {"start": arguments, "folder": str(folder), "strike": strike}
+        request["environment"] = dict(os.environ)
         pid = self.ask(request | {"printed": [str(path) for path in printed]})
         return Started(self, pid, (printed[0], printed[1]))
 
@@ -135,6 +146,9 @@ def become(request: dict[str, Any]) -> None:
     sys.argv[1:] = request["start"]
     own = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     sys.path[:1] = [request["folder"], *(path for path in own if path and path not in sys.path)]
+    if request["strike"] is not None:
+        strike = Strike(*request["strike"])
+        threading.Thread(target=strike_itself, args=(strike,), daemon=True).start()
     status = 0
     try:
         runpy.run_module(COMMAND, run_name="__main__", alter_sys=True)
@@ -152,6 +166,15 @@ def become(request: dict[str, Any]) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)  # taking down everything that was imported would copy its memory first
+
+
+def strike_itself(strike: Strike) -> None:
+    """Wait for files, and send the signal to this process and those that it started."""
+    folder = Path.cwd()
+    while len(list(folder.glob(strike.pattern))) < strike.n_files:
+        time.sleep(0.002)
+    time.sleep(strike.seconds_later)
+    os.killpg(os.getpid(), strike.signal)
 
 
 def load() -> None:

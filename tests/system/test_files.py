@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,6 +23,17 @@ def test_content_arrives_and_nothing_else_stays(tmp_path: Path) -> None:
         assert not path.exists()
     assert path.read_bytes() == b"one"
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_an_interrupt_in_an_archive_is_not_taken_for_an_error(tmp_path: Path) -> None:
+    def interrupted() -> None:
+        with atomic_write(tmp_path / "archive") as file, zipfile.ZipFile(file, "w") as archive:
+            archive.open("member", "w").write(b"half")  # an archive cannot be closed before it
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_error_leaves_the_old_file_and_no_rubbish(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from relutopo.checks import check_seed
 from relutopo.learning.datasets import MOST_SEED
 from relutopo.reports.columns import column_names
 from relutopo.system.files import locked, save_json
+from relutopo.system.interrupts import deliver_interrupts
 from relutopo.system.memory import in_words
 from relutopo.system.untrusted import printable, read_text
 
@@ -91,6 +92,7 @@ class Job:
             kept: dict[str, float] = folder.result["measures"]
             return kept
 
+    @deliver_interrupts
     def _compute(self) -> tuple[dict[str, float], dict[str, float]]:
         values, directory = self.values, self.directory
         check_settings(values)

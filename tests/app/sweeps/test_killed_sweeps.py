@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import random
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from commands import Started
+from commands import Started, Strike
 
 SWEEP = [
     "--multirun",
@@ -26,7 +25,6 @@ SWEEP = [
     "eigensolver=arpack,amg_lobpcg",
 ]
 N_JOBS = 12
-N_KILLS = 5
 
 
 def table(folder: Path) -> pd.DataFrame:
@@ -54,24 +52,24 @@ def test_a_sweep_that_is_killed_gives_the_table_of_an_undisturbed_one(
     fresh_command(calm, *SWEEP)
     (reference,) = (calm / "multirun").iterdir()
     folder = stormy / "multirun" / reference.name  # the name follows from the command
+    times = sorted(done_marks(reference).values())
+    seconds = (times[-1] - times[0]) / (N_JOBS - 1) / 1e9
     moments = random.Random(0)
     marks: dict[str, int] = {}
-    for kill in range(N_KILLS):
-        process = start(stormy, *SWEEP)
+    n_kills = 0
+    while len(marks) < N_JOBS - 4:
         # After some more jobs, and then at any moment of one of them.
-        more = len(marks) + moments.choice([0, 1, 2])
-        until = time.monotonic() + 200
-        while len(done_marks(folder)) < more or not (folder / "jobs").exists():
-            assert process.poll() is None, "it ended before it could be killed"
-            assert time.monotonic() < until
-            time.sleep(0.01)
-        time.sleep(moments.uniform(0, 0.6))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        done = f"multirun/{reference.name}/jobs/*/done.json"
+        n_done = len(marks) + moments.choice([0, 1, 2])
+        later = moments.uniform(0, seconds)
+        process = start(stormy, *SWEEP, strike=Strike(signal.SIGKILL, done, n_done, later))
+        assert process.wait() == -signal.SIGKILL, "it ended before it could be killed"
+        n_kills += 1
         now = done_marks(folder)
-        assert marks.items() <= now.items(), f"a job was computed again before kill {kill}"
-        assert len(now) < N_JOBS
+        assert marks.items() <= now.items(), f"a job was computed again before kill {n_kills}"
         marks = now
+    assert n_kills >= 3
+    assert len(marks) < N_JOBS
     printed = command(stormy, *SWEEP)
     assert printed.count("done before") == len(marks)
     assert marks.items() <= done_marks(folder).items()
