@@ -17,15 +17,18 @@ TORCH ?= torch==2.13.0
 READY := $(VENV)/.ready
 PIP := $(VENV)/bin/pip --disable-pip-version-check --quiet
 
-# A worker for each core takes the next tests from those that have too many. Each has one thread, and
-# finds the kernels and the bytecode: else all of them, and what they start, would compile the same.
+CORES := $(shell nproc 2>/dev/null || echo 2)
+
+# Workers take the next tests from those that have too many. There is one more than cores, because
+# some tests wait for what they start. Each has one thread, and finds the kernels and the bytecode:
+# else all of them, and what they start, would compile the same.
 TESTS := PYTHONDONTWRITEBYTECODE= \
   OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=1 \
-  $(VENV)/bin/pytest --numprocesses=auto --maxprocesses=8 --dist=worksteal --durations=20
+  $(VENV)/bin/pytest --numprocesses=$$(($(CORES) + 1)) --maxprocesses=8 --dist=worksteal --durations=20
 
 # How long the campaign runs, and in how many processes: as many as there are cores by default.
 SECONDS ?= 600
-JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+JOBS ?= $(CORES)
 
 .PHONY: run quick test kernels lint plan campaign benchmarks setup
 .DELETE_ON_ERROR:

@@ -18,6 +18,9 @@ FLAGS = (
     "--no-sandbox",
     "--enable-unsafe-swiftshader",
     "--use-angle=swiftshader",
+    # Only what asks for a card is drawn by one in software, which takes longer.
+    "--disable-gpu-compositing",
+    "--disable-gpu-rasterization",
 )
 
 
