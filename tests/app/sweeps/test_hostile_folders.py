@@ -162,7 +162,11 @@ def test_no_override_that_is_no_key(sweep: Path, override: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["done.json", "job.json", "results.parquet", "lock"])
 @pytest.mark.parametrize("kind", hostile.special_files())
-def test_what_is_no_file(sweep: Path, name: str, kind: str) -> None:
+def test_what_is_no_file(
+    sweep: Path, name: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Figures take longer than all else, and depend on none of these files.
+    monkeypatch.setattr("relutopo.app.sweeps.summary.save_figure", lambda *_: None)
     before = Path("/etc/passwd").read_bytes()
     path = job(sweep) / name
     path.unlink(missing_ok=True)
