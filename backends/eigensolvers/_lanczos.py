@@ -29,10 +29,11 @@ from ._rows import NEARLY_DEPENDENT, inner_products, subtract_combinations, tria
 
 __all__ = ["Advance", "RitzVectors", "Step", "largest_ritz_vectors", "step_with", "steps_of"]
 
-_FIRST_TEST = 6  # blocks; fewer are hardly ever enough
+_FIRST_TEST = 8
+"""Blocks; fewer are seldom enough, and of a few hundred nodes a test takes longer than a step."""
 _BLOCKS = 14  # of the basis, before it is restarted
 _KEPT = 3  # of them are kept
-_FAR = 1e3  # times the residual that is wanted
+_FAR = 30  # times the residual that is wanted
 _WELL_APART = 1e-3
 _MOST_LOSS = 1e-12
 _ROUNDING = 1e-14
@@ -131,20 +132,21 @@ def largest_ritz_vectors(
             is_full = size + b > room
             values, c = np.linalg.eigh(t[:size, :size])
             values, c = values[::-1], c[:, ::-1]
-            bounds = np.linalg.norm(coupling.T @ c[size - b :, :], axis=0)
-            if _is_enough(values[:b], bounds[:b], tol) or is_full:
+            bounds = np.linalg.norm(coupling.T @ c[size - b :, :b], axis=0)
+            is_enough = _is_enough(values[:b], bounds, tol)
+            if is_enough or is_full:
                 break
-            # One more block hardly ever reduces a residual by three digits.
-            is_far = (bounds[: b - 1] > _FAR * tol * values[: b - 1]).any()
-            next_test = len(known) // b + (2 if is_far else 1)
-        if _is_enough(values[:b], bounds[:b], tol) or restart == max_restarts:
+            # One more block seldom reduces a residual further.
+            is_far = (bounds[:-1] > _FAR * tol * values[: b - 1]).any()
+            next_test = size // b + (2 if is_far else 1)
+        if is_enough or restart == max_restarts:
             break
         kept = min(_KEPT * b, room - b)
         basis[:kept] = c[:, :kept].T @ known
         t[:] = 0.0
         np.fill_diagonal(t[:kept, :kept], values[:kept])
         size = kept
-    return RitzVectors(values[:b], c[:, :b].T @ known, bounds[:b])
+    return RitzVectors(values[:b], c[:, :b].T @ known, bounds)
 
 
 @njit(cache=True)

@@ -20,11 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from relutopo.arrays import read_only
 from relutopo.checks import check_integer, check_number, random_generator
 from relutopo.errors import InputError
 from relutopo.interfaces import EigenResult, Eigensolver, PreparedLaplacian
-from relutopo.spectral.accuracy import RESOLVED, Quality, error_bound, open_signs, quality_of
+from relutopo.spectral.accuracy import RESOLVED, Quality, error_bound, open_signs
+from relutopo.spectral.kernels import residual_norms
 from relutopo.system.blas import one_blas_thread
+from relutopo.system.compilation import njit
 
 from ._dense import smallest_vectors
 from ._factorisation.elimination import Elimination
@@ -69,7 +72,8 @@ class Eigenpair:
     Attributes
     ----------
     vector : (n,) ndarray
-        x with xᵀ W_V x = 1 and 1ᵀ W_V x = 0, in the given order of nodes.
+        x with xᵀ W_V x = 1 and 1ᵀ W_V x = 0, in the given order of nodes; its largest entry (the
+        first of several) is positive.
     quality : Quality
         Its Rayleigh quotient, and how well it solves the pencil.
     """
@@ -186,21 +190,18 @@ class SymmetricProblem:
         inverse = sparse.diags_array(1 / self.roots)
         return sparse.csr_array(inverse @ self.laplacian @ inverse)
 
-    def project(self, g: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return g without its component along the kernel; g is a vector or a block of columns."""
-        for _ in range(2):  # the second time removes what rounding left
-            part = np.multiply.outer(self.kernel, self.kernel @ g)
-            g = np.subtract(g, part, out=part)
-        return g
-
     def eigenpair(self, g: NDArray[np.float64]) -> Eigenpair:
         """Return the eigenpair of the given pencil that a vector g approximates."""
-        g = self.project(g)
-        x = g / (np.linalg.norm(g) * self.roots)
-        if self.numbered.order is not None:
-            inner, x = x, np.empty(self.n)
-            x[self.numbered.order] = inner
-        return Eigenpair(x, quality_of(self.numbered.given, self.weights, x))
+        given = self.numbered.given
+        x, found = _judged(
+            (given.indptr, given.indices, given.data),
+            read_only(self.weights),
+            self.numbered.order,
+            self.roots,
+            self.kernel,
+            np.ascontiguousarray(g),
+        )
+        return Eigenpair(x, Quality(*found))
 
     def eigenpairs(self, g: NDArray[np.float64]) -> list[Eigenpair]:
         """Return the eigenpairs that orthonormal columns approximate, by ascending value."""
@@ -350,10 +351,7 @@ class PreparedPencil(PreparedLaplacian, Generic[Setup]):
             )
         vectors = np.empty((problem.n, n_pairs))
         for i, pair in enumerate(iterate.pairs):
-            # Rounding must not decide which of several largest entries comes first.
-            sizes = np.abs(pair.vector)
-            sign = np.sign(pair.vector[np.argmax(sizes >= (1 - 1e-6) * sizes.max())])
-            vectors[:, i] = sign * pair.vector
+            vectors[:, i] = pair.vector
         values = np.array([pair.value for pair in iterate.pairs])
         return EigenResult(
             values=values,
@@ -366,6 +364,48 @@ class PreparedPencil(PreparedLaplacian, Generic[Setup]):
             status="converged" if all(map(solver.accepts, iterate.pairs)) else "not_converged",
             is_next_value_proved=iterate.is_next_value_proved,
         )
+
+
+@njit(cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+def _judged(
+    matrix: tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]],
+    weights: NDArray[np.float64],
+    order: NDArray[np.int32] | None,
+    roots: NDArray[np.float64],
+    kernel: NDArray[np.float64],
+    g: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], tuple[float, float, float, float]]:
+    """Return the eigenvector that a vector g approximates, and the fields of its quality."""
+    n = len(g)
+    for _ in range(2):  # the second time removes what rounding left
+        part = 0.0
+        for i in range(n):
+            part += kernel[i] * g[i]
+        rest = np.empty(n)
+        for i in range(n):
+            rest[i] = g[i] - part * kernel[i]
+        g = rest
+    square = 0.0
+    for i in range(n):
+        square += g[i] * g[i]
+    length = np.sqrt(square)
+    x, largest = np.empty(n), 0.0
+    for i in range(n):
+        entry = g[i] / (length * roots[i])
+        largest = max(largest, abs(entry))
+        if order is None:
+            x[i] = entry
+        else:
+            x[order[i]] = entry
+    for i in range(n):
+        # Rounding must not decide which of several largest entries comes first.
+        if abs(x[i]) >= (1 - 1e-6) * largest:
+            if x[i] < 0.0:
+                for j in range(n):
+                    x[j] = -x[j]
+            break
+    indptr, columns, values = matrix
+    return x, residual_norms(indptr, columns, values, weights, x)
 
 
 def _check_shapes(laplacian: sparse.csr_array, *vertex_weights: NDArray[np.float64]) -> None:

@@ -131,9 +131,6 @@ class ArpackEigensolver(PencilSolver[Cholesky]):
         total = kernel @ roots
         applications = 0
 
-        def project(g: Floats) -> Floats:
-            return g - np.multiply.outer(g @ kernel, kernel)
-
         def invert(g: Floats) -> Floats:
             nonlocal applications
             applications += 1
@@ -159,12 +156,8 @@ class ArpackEigensolver(PencilSolver[Cholesky]):
             nodes[:, order] = g
             return problem.eigenpairs(nodes.T)
 
-        # Start with functions that vary from end to end of the graph, as the first eigenvectors do;
-        # the random part serves those that do not, and its high modes vanish in the first step.
-        start = project(rng.standard_normal((n_pairs + 1, problem.n)))
-        start /= np.linalg.norm(start, axis=1)[:, None]
-        smooth = project(roots * dissection.coordinates[: n_pairs + 1, order])
-        start[: len(smooth)] += smooth / np.linalg.norm(smooth, axis=1)[:, None]
+        start = rng.standard_normal((n_pairs + 1, problem.n))
+        _add_smooth(start, dissection.coordinates, order, roots, kernel)
         tol = max(self.tol / 2, _LEAST_TOL)
         found = largest_ritz_vectors(advance, start, tol, self.max_iterations, rng)
         # As far as its Ritz value tells, the gap to the next value is not overestimated.
@@ -180,6 +173,41 @@ class ArpackEigensolver(PencilSolver[Cholesky]):
             if self.is_final(problem, pairs, next_value):
                 break
         return Iterate(pairs, next_value, applications, self.name)
+
+
+@njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nsz"})
+def _add_smooth(
+    rows: Floats,
+    coordinates: NDArray[np.float32],
+    order: NDArray[np.int32],
+    roots: Floats,
+    kernel: Floats,
+) -> None:
+    """Add functions that vary from end to end of the graph, as the first eigenvectors do, to rows.
+
+    Both are projected, and scaled to the same length. The random part serves the eigenvectors that
+    do not; its high modes vanish in the first step of Lanczos.
+    """
+    smooth = np.empty(len(roots))
+    for m in range(len(rows)):
+        row, n_parts = rows[m], 2 if m < len(coordinates) else 1
+        if n_parts == 2:
+            for i in range(len(row)):
+                smooth[i] = roots[i] * coordinates[m, order[i]]
+        for part in range(n_parts):
+            given = row if part == 0 else smooth
+            along = square = 0.0
+            for i in range(len(row)):
+                along += given[i] * kernel[i]
+            for i in range(len(row)):
+                given[i] -= along * kernel[i]
+                square += given[i] * given[i]
+            scale = 1.0 / np.sqrt(square) if square > 0.0 else 0.0
+            for i in range(len(row)):
+                given[i] *= scale
+        if n_parts == 2:
+            for i in range(len(row)):
+                row[i] += smooth[i]
 
 
 @njit(cache=True, nogil=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -317,7 +318,7 @@ def checked_eigenpair(
             at = np.unravel_index(int(np.argmin(finite)), finite.shape)
             index = ", ".join(map(str, at))
             raise broken(f"finite `{name}`", f"{getattr(found, name)[at]} at index {index}")
-    if not (values > 0).all() or not (np.diff(values) >= 0).all():
+    if not (values > 0).all() or not (values[1:] >= values[:-1]).all():
         raise broken("positive ascending `values`", values.tolist())
     if not (residuals >= 0).all():
         raise broken("`residuals` that are not negative", residuals.tolist())
@@ -327,13 +328,14 @@ def checked_eigenpair(
         raise broken(
             "inf as `next_value` if there are no more pairs, and only then", found.next_value
         )
+    total = float(vertex_weights.sum())
     columns = [np.ascontiguousarray(vectors[:, i]) for i in range(n_pairs)]
     for i, vector in enumerate(columns):
         weighted = vertex_weights * vector
         square, along_kernel = float(vector @ weighted), float(weighted.sum())
         if not abs(square - 1) <= _NORMALISED:
             raise broken(f"a vector {i} with xᵀ W_V x = 1", f"{square:.6g}")
-        if not abs(along_kernel) <= _NORMALISED * np.sqrt(vertex_weights.sum()):
+        if not abs(along_kernel) <= _NORMALISED * math.sqrt(total):
             raise broken(f"a vector {i} with 1ᵀ W_V x = 0", f"{along_kernel:.6g}")
         for j in range(i):
             if not abs(columns[j] @ weighted) <= _NORMALISED:
@@ -341,8 +343,9 @@ def checked_eigenpair(
                     f"vectors {j} and {i} with xᵀ W_V y = 0", f"{columns[j] @ weighted:.6g}"
                 )
         value = float(values[i])
-        scale = value * float(np.linalg.norm(weighted))
-        residual = float(np.linalg.norm(laplacian @ vector - value * weighted)) / scale
+        scale = value * math.sqrt(weighted @ weighted)
+        rest = laplacian @ vector - value * weighted
+        residual = math.sqrt(rest @ rest) / scale
         off = abs(residual - residuals[i])
         if off <= 0.01 * residual:
             continue

@@ -13,6 +13,7 @@ by at most that over √wᵢ.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,8 +35,6 @@ __all__ = [
 
 RESOLVED = 1e-3
 """An eigenvalue counts as simple if the error of its unit vector is at most this."""
-_EPS = float(np.finfo(np.float64).eps)
-
 Floats = NDArray[np.float64]
 
 
@@ -101,7 +100,7 @@ def error_bound(distance: float, gap: float) -> float:
     >>> error_bound(0.0, 0.0), error_bound(1e-9, np.inf)
     (inf, 0.0)
     """
-    return float(np.sqrt(2) * distance / gap) if gap > 0 else np.inf
+    return float(math.sqrt(2) * distance / gap) if gap > 0 else np.inf
 
 
 def span_error(result: EigenResult, laplacian: sparse.csr_array, weights: Floats) -> float:
@@ -143,11 +142,9 @@ def entry_bounds(weights: Floats, x: Floats, error: float) -> Floats:
     >>> entry_bounds(np.array([1.0, 4.0]), np.zeros(2), 1e-9).tolist()
     [1e-09, 5e-10]
     """
-    # A component along the constants moves all entries alike.
-    weighted = weights * x
-    total = float(weights.sum())
-    shift = (abs(float(weighted.sum())) + 4 * _EPS * float(np.abs(weighted).sum())) / total
-    bounds: Floats = error / np.sqrt(weights) + shift + 2 * _EPS * np.abs(x)
+    from relutopo.spectral.kernels import bounds_of_entries  # loads numba
+
+    bounds: Floats = bounds_of_entries(read_only(weights), np.ascontiguousarray(x), float(error))
     return bounds
 
 

@@ -105,24 +105,22 @@ def _separated(
 ) -> Eigenspace:
     """Return the first pairs up to a gap, or all of them if none follows."""
     values, basis, rounding = _along_edges(result, laplacian, weights)
-    after = float(result.values[len(values)]) if len(values) < len(result.values) else None
-    next_value = result.next_value if after is None else after
+    next_value = float([*result.values, result.next_value][len(values)])
     qualities = [quality_of(laplacian, weights, x) for x in np.ascontiguousarray(basis.T)]
-    distances = np.sqrt(np.cumsum([quality.distance**2 for quality in qualities]))
+    distances = np.sqrt(np.cumsum([quality.distance**2 for quality in qualities])).tolist()
     following = [*values[1:], next_value]
     n, m, error = len(values), 0, np.inf
     while error > RESOLVED and m < n:
         m += 1
-        error = error_bound(float(distances[m - 1]), next_value - values[m - 1])
+        error = error_bound(distances[m - 1], next_value - values[m - 1])
         if m < n:
             error += error_bound(rounding, following[m - 1] - values[m - 1])
-    value = float(values[0])
     return Eigenspace(
-        value=value,
+        value=values[0],
         residual=max(quality.residual for quality in qualities[:m]),
         basis=basis[:, :m],
         error=min(error, RESOLVED),
-        gap=max(0.0, float(following[0] - value) / value),
+        gap=max(0.0, (following[0] - values[0]) / values[0]),
         is_gap_proved=result.is_next_value_proved,
         is_whole=error <= RESOLVED,
         iterations=iterations,
@@ -132,16 +130,16 @@ def _separated(
 
 def _along_edges(
     result: EigenResult, laplacian: sparse.csr_array, weights: Floats
-) -> tuple[Floats, Floats, float]:
+) -> tuple[list[float], Floats, float]:
     """Return Ritz values and vectors of the pairs, and how far rounding moves the projected L.
 
     Pairs whose values are far larger than the first are left out, because they would hide the
     small ones in rounding.
     """
-    n_pairs = int(np.sum(result.values <= _COMPARABLE * result.values[0]))
+    n_pairs = int(np.count_nonzero(result.values <= _COMPARABLE * result.values[0]))
     x = result.vectors[:, :n_pairs]
     if n_pairs == 1:
-        return result.values[:1], x, 0.0
+        return result.values[:1].tolist(), x, 0.0
     upper = sparse.triu(laplacian, k=1, format="coo")
     u, v = upper.coords
     roots = np.sqrt(-upper.data)[:, None]
@@ -151,7 +149,7 @@ def _along_edges(
     sizes = float(np.linalg.norm(roots * (np.abs(x[u]) + np.abs(x[v])), axis=0).max())
     largest = float(np.sqrt(values[-1]))
     rounding = _EPS * (2 * sizes * largest + _SUMMATION * largest**2) + (_EPS * sizes) ** 2
-    return values, x @ c, rounding
+    return values.tolist(), x @ c, rounding
 
 
 def canonical_vector(space: Floats, weights: Floats, references: Floats) -> Floats:

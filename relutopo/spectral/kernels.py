@@ -16,6 +16,7 @@ from relutopo.system.compilation import njit
 
 __all__ = [
     "adjacency_rows",
+    "bounds_of_entries",
     "breadth_first",
     "components",
     "facet_edges",
@@ -294,3 +295,37 @@ def residual_norms(
         np.sqrt(rounding) / value / scale,
         np.sqrt(distance) + np.sqrt(of_rounding),
     )
+
+
+@njit(cache=True, error_model="numpy")
+def bounds_of_entries(weights: Any, x: Any, error: float) -> Any:
+    """Return the bounds of `relutopo.spectral.accuracy.entry_bounds`.
+
+    Parameters
+    ----------
+    weights, x : (n,) ndarrays
+        Diagonal of W_V, and the vector.
+    error : float
+        Bound of its error in the norm of W_V.
+
+    Examples
+    --------
+    >>> bounds_of_entries(np.array([1.0, 4.0]), np.zeros(2), 1e-9).tolist()
+    [1e-09, 5e-10]
+    """
+    n, total, size, part, lost = len(x), 0.0, 0.0, 0.0, 0.0
+    for i in range(n):
+        weighted = weights[i] * x[i]
+        total += weights[i]
+        size += abs(weighted)
+        # What the sum of terms of both signs loses in rounding is added up apart.
+        longer = part + weighted
+        taken = longer - part
+        lost += (part - (longer - taken)) + (weighted - taken)
+        part = longer
+    # A component along the constants moves all entries alike.
+    shift = (abs(part + lost) + 4 * _EPS * size) / total
+    bounds = np.empty(n)
+    for i in range(n):
+        bounds[i] = error / np.sqrt(weights[i]) + shift + 2 * _EPS * abs(x[i])
+    return bounds

@@ -117,6 +117,8 @@ def pencil(
     factors = np.asarray(vertex_weights.edge_factors(graph, read_only(w_v)), dtype=np.float64)
     if factors.ndim:
         factors = _positive(f"`edge_factors` of {of_vertices}", factors, graph.n_edges)
+    elif factors == 1.0:
+        return Pencil(graph, w_v, w_e)
     with np.errstate(over="ignore"):  # the product of two floats may overflow
         products = w_e * factors
     w_e = _positive(f"{of_edges} times `edge_factors` of {of_vertices}", products, graph.n_edges)

@@ -9,6 +9,7 @@ import time
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from relutopo import registry
-from relutopo.arrays import as_array, read_only
+from relutopo.arrays import as_array, freeze, frozen, read_only
 from relutopo.checks import check_integer, check_seed
 from relutopo.errors import (
     DisconnectedGraphError,
@@ -245,6 +246,7 @@ class Partitioner(Shown):
         self._graph = as_graph(graph)
         self._component = component
         self._regions = _located(self._graph, points, regions)
+        self._members: NDArray[np.bool_] | None = None
         self._last: _Prepared | None = None
 
     def __repr__(self) -> str:
@@ -273,11 +275,12 @@ class Partitioner(Shown):
         inner = found.basis[:, 0]
         if found.basis.shape[1] > 1:
             inner = _canonical(found.basis, problem.weights, problem.graph, problem.members)
-        open_ones = open_signs(problem.weights, inner, found.error)
+        sides = np.sign(inner).astype(np.int8)
+        sides[open_signs(problem.weights, inner, found.error)] = 0
         part = FiedlerPartition(
             value=found.value,
             vector=problem.of_nodes(inner, np.nan),
-            sides=problem.of_nodes(np.where(open_ones, 0, np.sign(inner)).astype(np.int8), 0),
+            sides=freeze(problem.of_nodes(sides, 0)),
             eigenspace=problem.of_nodes(found.basis, np.nan),
             error=found.error,
             gap=found.gap,
@@ -325,7 +328,7 @@ class Partitioner(Shown):
         result = problem.pairs(k - 1)
         error = span_error(result, problem.laplacian, weights)
         vectors = np.hstack([np.full((n, 1), 1 / np.sqrt(weights.sum())), result.vectors])
-        counts = problem.counts[problem.members]
+        counts = problem.numbers["counts"][problem.members]
         inner = strategy(vectors, weights, counts, error=error, seed=self._seed)
         part = SpectralPartition(
             parts=problem.of_nodes(numbered(inner), -1),
@@ -350,18 +353,32 @@ class Partitioner(Shown):
             )
         return part
 
+    @cached_property
+    def _numbers(self) -> dict[str, Any]:
+        """How many points are in each node, and elsewhere."""
+        regions = np.empty(0, np.int64) if self._regions is None else self._regions
+        return {
+            "counts": freeze(np.bincount(regions[regions >= 0], minlength=self._graph.n_nodes)),
+            "n_outside": int(np.count_nonzero(regions == OUTSIDE)),
+            "n_on_boundary": int(np.count_nonzero(regions == ON_BOUNDARY)),
+            "n_not_found": int(np.count_nonzero(regions == NOT_FOUND)),
+        }
+
     def _problem(self, vertex_weights: Any, edge_weights: Any) -> _Problem:
         graph = self._graph
         weighting = as_vertex_weights(graph, vertex_weights)
-        regions = _known_regions(self._regions, weighting)
-        counts = np.bincount(regions[regions >= 0], minlength=graph.n_nodes)
-        members = _members(graph, self._component)
-        system = pencil(graph, counts, weighting, as_edge_weights(graph, edge_weights))
+        _check_regions(self._regions, weighting)
+        if self._members is None:
+            self._members = freeze(_members(graph, self._component))
+        members, numbers = self._members, self._numbers
+        system = pencil(graph, numbers["counts"], weighting, as_edge_weights(graph, edge_weights))
         if self._last is None or not np.array_equal(self._last.edge_weights, system.edge_weights):
             self._last = None  # frees memory
             self._last = _Prepared.by(self._solver, system, members)
         laplacian, prepared = self._last.laplacian, self._last.prepared
-        weights = read_only(system.vertex_weights[members])
+        weights = read_only(system.vertex_weights)
+        if not members.all():
+            weights = read_only(weights[members])
 
         def solve(n_pairs: int) -> EigenResult:
             with refused_record(self._solver):
@@ -381,7 +398,7 @@ class Partitioner(Shown):
                 )
             return result
 
-        return _Problem(graph, regions, counts, members, system, solve, laplacian, weights)
+        return _Problem(graph, numbers, members, system, solve, laplacian, weights)
 
 
 @dataclass(frozen=True, eq=False)
@@ -389,8 +406,7 @@ class _Problem:
     """The pencil of a graph with weights, and a function that returns its first converged pairs."""
 
     graph: DualGraph
-    regions: NDArray[np.int64]
-    counts: NDArray[np.int64]
+    numbers: dict[str, Any]
     members: NDArray[np.bool_]
     system: Pencil
     pairs: Callable[[int], EigenResult]
@@ -404,10 +420,7 @@ class _Problem:
             "component": self.members,
             "status": "converged",
             "graph": self.graph,
-            "counts": self.counts,
-            "n_outside": int(np.sum(self.regions == OUTSIDE)),
-            "n_on_boundary": int(np.sum(self.regions == ON_BOUNDARY)),
-            "n_not_found": int(np.sum(self.regions == NOT_FOUND)),
+            **self.numbers,
             "vertex_weights": self.system.vertex_weights,
             "edge_weights": self.system.edge_weights,
         }
@@ -436,7 +449,8 @@ class _Prepared:
             nodes = np.flatnonzero(members)
             laplacian = laplacian[nodes][:, nodes]
         prepared = checked_preparation(solver.prepare(laplacian), solver)
-        return cls(system.edge_weights, laplacian, prepared)
+        # A copy: later weights are compared with these, and a strategy may change its own array.
+        return cls(frozen(system.edge_weights), laplacian, prepared)
 
 
 def _canonical(
@@ -491,25 +505,21 @@ def _located(
     return given.astype(np.int64)
 
 
-def _known_regions(
-    regions: NDArray[np.int64] | None, weighting: VertexWeights
-) -> NDArray[np.int64]:
-    """Return the regions of the points, or none if the weights need no points."""
+def _check_regions(regions: NDArray[np.int64] | None, weighting: VertexWeights) -> None:
+    """Raise an error if points are given and all lie elsewhere, or are needed and not given."""
     if regions is None:
         if weighting.needs_points:
             raise InputError(
                 f"`points` must be given for vertex_weights={weighting!r}, got None; pass the "
                 "data points, or vertex_weights='unweighted'"
             )
-        return np.empty(0, dtype=np.int64)
-    if not np.any(regions >= 0):
+    elif not np.any(regions >= 0):
         raise InputError(
             f"`points` must have a point inside the domain and its known regions, got "
             f"{np.sum(regions == OUTSIDE)} outside the domain, {np.sum(regions == ON_BOUNDARY)} on "
             f"facets between regions and {np.sum(regions == NOT_FOUND)} in regions not found; "
             "decompose a domain that holds them, for example Box.around(points)"
         )
-    return regions
 
 
 def _members(graph: DualGraph, component: Literal["largest"] | None) -> NDArray[np.bool_]:

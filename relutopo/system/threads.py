@@ -97,8 +97,8 @@ def threads(n_threads: int) -> Iterator[Run]:
     Like `map` it begins when the first result is asked for, and it never runs far ahead, so that
     few results wait in memory.
     """
-    left = address_space_left()
-    if left is not None:  # each thread has its own stack, heap and buffer of OpenBLAS
+    # Each thread has its own stack, heap and buffer of OpenBLAS; for one nobody need be asked.
+    if n_threads > 1 and (left := address_space_left()) is not None:
         n_threads = max(1, min(n_threads, left // _BYTES_A_THREAD))
     if n_threads == 1:
         yield map

@@ -22,7 +22,13 @@ from relutopo.errors import (
     UnknownNameError,
 )
 from relutopo.interfaces import EigenResult, Eigensolver, PreparedLaplacian
-from relutopo.spectral.weights import CountPlusOne, UnitEdges, Unweighted, VertexWeights
+from relutopo.spectral.weights import (
+    CountPlusOne,
+    EdgeWeights,
+    UnitEdges,
+    Unweighted,
+    VertexWeights,
+)
 
 
 def chain(kinks: Sequence[float]) -> rt.CellComplex:
@@ -378,3 +384,19 @@ def test_a_preparation_that_is_none_is_named() -> None:
     graph = chain([0.0]).dual_graph()
     with pytest.raises(BackendError, match="a PreparedLaplacian from `prepare`, got NoneType"):
         rt.fiedler_partition(graph, [[0.5]], eigensolver=_PreparesNothing())
+
+
+def test_edge_weights_that_a_strategy_changes_in_place_are_seen() -> None:
+    class Own(EdgeWeights):
+        weights = np.ones(2)
+
+        def __call__(self, graph: rt.DualGraph) -> NDArray[np.float64]:
+            return self.weights
+
+    own, graph = Own(), chain([-0.5, 0.5]).dual_graph()
+    partitioner = rt.Partitioner(graph)
+    first = partitioner.fiedler("unweighted", own)
+    own.weights[:] = 3.0
+    second = partitioner.fiedler("unweighted", own)
+    assert second.value == pytest.approx(3 * first.value)
+    np.testing.assert_array_equal(first.edge_weights, np.ones(2))

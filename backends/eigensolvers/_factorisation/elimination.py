@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -89,9 +90,11 @@ class Elimination:
         panel_ptr = np.zeros(len(starts), dtype=np.int64)
         np.cumsum(columns * (columns + np.diff(border_ptr)), out=panel_ptr[1:])
         pieces = _pieces(starts, parents, tuning)
-        slots = np.empty_like(borders)
-        for piece in pieces:
-            _fill_in_slots(starts, border_ptr, borders, piece.first, piece.last, slots)
+        slots = borders
+        if len(pieces) > 1:
+            slots = np.empty_like(borders)
+            for piece in pieces:
+                _fill_in_slots(starts, border_ptr, borders, piece.first, piece.last, slots)
         levels = _levels(pieces)
         return cls(dissection, positions, border_ptr, borders, panel_ptr, pieces, levels, slots)
 
@@ -101,7 +104,7 @@ class Elimination:
         columns = np.diff(self.dissection.starts)
         return int(self.panel_ptr[-1] - (columns * (columns - 1) // 2).sum())
 
-    @property
+    @cached_property
     def n_operations(self) -> float:
         """Multiplications, and as many additions, of the factorisation."""
         # Half of Σ over all columns of the squares of their numbers of entries.
@@ -136,6 +139,8 @@ def _sum_of_squares(n: NDArray[np.float64]) -> NDArray[np.float64]:
 def _pieces(
     starts: NDArray[np.int64], parents: NDArray[np.int64], tuning: Tuning
 ) -> tuple[Piece, ...]:
+    if starts[-1] <= tuning.piece_size and (parents[:-1] >= 0).all():
+        return (Piece(0, len(parents), ()),)
     first, n_nodes = _subtrees(starts, parents)
     is_large = n_nodes > max(tuning.piece_size, tuning.piece_share * starts[-1])
     is_top = (parents < 0) | is_large[parents]

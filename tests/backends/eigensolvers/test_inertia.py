@@ -15,6 +15,7 @@ from scipy import sparse
 import relutopo as rt
 from properties import examples
 from relutopo import registry
+from relutopo.spectral.accuracy import quality_of
 
 Elimination = import_module("relutopo.backends.eigensolvers._factorisation.elimination").Elimination
 count_below = import_module("relutopo.backends.eigensolvers._factorisation.inertia").count_below
@@ -134,9 +135,7 @@ def test_an_eigenvalue_that_was_passed_over_is_seen(too_large: float) -> None:
     numbered = pencil.NumberedLaplacian.of(system, breadth_first=True)
     problem = pencil.SymmetricProblem.of(numbered, weights)
     found = registry.create("eigensolver", "arpack").solve(system, weights)
-    pair = pencil.Eigenpair(
-        found.vectors[:, 0], pencil.quality_of(system, weights, found.vectors[:, 0])
-    )
+    pair = pencil.Eigenpair(found.vectors[:, 0], quality_of(system, weights, found.vectors[:, 0]))
     estimate = last + too_large * (after - last)
     iterate = pencil.Iterate([pair], estimate, 1, "arpack")
     proved = pencil.with_proof(iterate, problem, Elimination.of(numbered.matrix))
