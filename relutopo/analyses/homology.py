@@ -161,7 +161,11 @@ class Homology(CheckpointAnalysis):
         with timed(row, "homology"):
             reducer: Reducer = self.create("reducer")
             diagrams, status = self.diagrams(subject)
-            row |= {f"betti_{k}": b for k, b in enumerate(betti_numbers(complex_, reducer=reducer))}
+            # Any order of the cells gives the same Betti numbers.
+            betti = (
+                diagrams[0].betti_numbers if diagrams else betti_numbers(complex_, reducer=reducer)
+            )
+            row |= {f"betti_{k}": b for k, b in enumerate(betti)}
             if subject.network.n_outputs <= 2:
                 boundary = betti_numbers(decision_boundary(complex_), reducer=reducer)
                 row |= {f"boundary_betti_{k}": b for k, b in enumerate(boundary[:-1])}

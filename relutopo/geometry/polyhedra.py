@@ -72,7 +72,7 @@ class PolyhedralCells(Frozen, Shown):
         """Dimension d of the domain."""
         return int(self.vertices.shape[1])
 
-    @property
+    @cached_property
     def n_cells(self) -> tuple[int, ...]:
         """Number of cells of each dimension, (n_0, ..., n_d)."""
         return (len(self.vertices), *(len(indptr) - 1 for indptr, _ in self.facets))

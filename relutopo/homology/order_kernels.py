@@ -31,26 +31,48 @@ _DIGIT = 11
 def ascending_order(values: Floats) -> Int64s:
     """Return the indices of values in ascending order, those of equal values ascending.
 
-    Sorts by digits, which takes a third of the time of `numpy.argsort` with ``kind="stable"``.
+    Sorts by digits, which takes a fifth of the time of `numpy.argsort` with ``kind="stable"``. The
+    upper half of the digits nearly always decides; what the lower ones change is inserted, or if
+    that is much, the values are sorted by all digits.
 
     Examples
     --------
     >>> ascending_order(np.array([0.5, -1.0, 0.5, -0.0, 0.0, -np.inf])).tolist()
     [5, 1, 3, 4, 0, 2]
     """
-    n, one = len(values), np.uint64(1)
-    last, sign = np.uint64((1 << _DIGIT) - 1), one << np.uint64(63)
+    n, sign = len(values), np.uint64(1) << np.uint64(63)
     # The bits of floats ascend with the floats, if those of negative ones are inverted.
     keys = (values + 0.0).view(np.uint64)  # -0.0 becomes 0.0
-    counts = np.zeros((6, last + one), np.int64)
     for i in range(n):
         key = keys[i]
-        key = ~key if key & sign else key | sign
-        keys[i] = key
-        for digit in range(6):
+        keys[i] = ~key if key & sign else key | sign
+    # For plain numbers it would be compiled apart.
+    order: Int64s = _order_by_digits(keys, np.int64(3))
+    n_moves = 0
+    for i in range(1, n):
+        cell, j = order[i], i
+        while j > 0 and keys[order[j - 1]] > keys[cell]:
+            order[j] = order[j - 1]
+            j -= 1
+        order[j] = cell
+        n_moves += i - j
+        if n_moves > n:
+            order = _order_by_digits(keys, np.int64(0))
+            break
+    return order
+
+
+@njit(cache=True)
+def _order_by_digits(keys: NDArray[np.uint64], first: int) -> Int64s:
+    """Return the indices of keys in ascending order, by the digits from the given one on."""
+    n, last = len(keys), np.uint64((1 << _DIGIT) - 1)
+    counts = np.zeros((6, last + np.uint64(1)), np.int64)
+    for i in range(n):
+        key = keys[i]
+        for digit in range(first, 6):
             counts[digit, (key >> np.uint64(_DIGIT * digit)) & last] += 1
     order, other = np.arange(n), np.empty(n, np.int64)
-    for digit in range(6):
+    for digit in range(first, 6):
         shift, starts, start = np.uint64(_DIGIT * digit), counts[digit], 0
         if n and starts[(keys[0] >> shift) & last] == n:
             continue  # all have the same

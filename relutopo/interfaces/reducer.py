@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from relutopo.arrays import Frozen, as_array, frozen
+from relutopo.arrays import Frozen, as_array, frozen, read_only
 from relutopo.errors import BackendError, InputError
 from relutopo.interfaces.laws import broken_law
 from relutopo.reports.shown import Shown
@@ -169,6 +169,12 @@ def checked_reduction(found: object, reducer: Reducer, boundary: BoundaryMatrix)
     _check_columns("pairs", found.pairs, (2,), broken)
     _check_columns("essential", found.essential, (), broken)
     n, dims = boundary.n_columns, boundary.dimensions
+    from relutopo.interfaces.reduction_kernels import obeys_laws  # loads numba
+
+    given = (np.ascontiguousarray(x, np.int64) for x in (found.pairs, found.essential))
+    if obeys_laws(*map(read_only, given), dims):
+        return found
+    # What follows only finds the words for what is broken.
     columns = np.concatenate(
         [found.pairs.ravel(), found.essential], dtype=np.int64, casting="unsafe"
     )

@@ -18,6 +18,7 @@ from properties import examples
 from relutopo import registry
 from relutopo.errors import InputError, UnknownNameError
 from relutopo.gallery import random_network
+from relutopo.homology.order_kernels import ascending_order
 from relutopo.homology.strategies import DimensionMajor, LowerStar, RandomClosure, RandomExtension
 
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -383,3 +384,13 @@ def test_bad_options() -> None:
     for seed in (-1, 0.5):
         with pytest.raises(InputError, match="`seed` must be an integer from 0, got"):
             rt.filtration(complex_, "random_closure", seed=seed)  # type: ignore[arg-type]
+
+
+@given(st.integers(0, 10**6), st.integers(0, 60), st.sampled_from([1, 2, 40, 300]))
+@examples(40)
+def test_orders_ascend_by_any_bits_of_the_values(seed: int, bits: int, n: int) -> None:
+    # Values differ in the lower bits only, where there are few of them in the upper ones.
+    numbers = np.random.default_rng(seed).integers(0, 2 ** (62 - bits), n)
+    values = numbers.view(np.float64) * np.random.default_rng(seed).choice([1.0, -1.0], n)
+    order = ascending_order(values)
+    np.testing.assert_array_equal(order, np.argsort(values, kind="stable"))
