@@ -16,20 +16,19 @@ from numpy.typing import NDArray
 
 from relutopo.arithmetic.exact import Integers, to_float
 from relutopo.geometry.domain import FacetLists
-from relutopo.system.compilation import njit
 from relutopo.system.threads import Run, Spares
 
 from .._certified.decisions import Plane
-from .._shared.bits import lowest_bit
 from .._shared.growing import doubled
-from .._shared.pages import kept
+from .._shared.pages import empty_together
 from .._shared.planes import PlaneTable
 from .._shared.task import Stage
 from . import flats
 from .block import LatticeCells, LatticeTask
 from .flats import Below, Carriers, Made, Scratch
+from .parts import Joined, Kept, give_numbers, put, take_out
 from .records import MINUS, PLUS, ZERO
-from .survey import Survey, row_of, survey
+from .survey import Survey, survey
 from .tuning import Tuning
 
 __all__ = ["cut_at_once"]
@@ -44,29 +43,18 @@ _PARTS = 64
 class _Part:
     """The new cells inside the carriers `first` to `last` - 1, all of one dimension k.
 
-    `n_cells` and `n_entries` count them, and the entries of their lists, by dimension; `planes` has
-    an entry for each dimension whose planes are wanted. The rest is as in `Made`.
+    `n_cells` and `n_entries` count them, and the entries of their lists, by dimension; `starts` are
+    the numbers of the first ones.
     """
 
     first: int
     last: int
-    begin: NDArray[np.int32]
-    where: NDArray[np.int32]
-    mask: NDArray[np.uint64]
-    n_facets: NDArray[np.int32]
-    entries: NDArray[np.int32]
-    x: NDArray[np.float64]
-    deviation: NDArray[np.float64]
-    planes: dict[int, NDArray[np.int32]]
-    packed: NDArray[np.uint8]
+    kept: Kept
+    n_cells: NDArray[np.int64]
+    n_entries: NDArray[np.int64]
     points: dict[int, Integers]
     n_uncertain: int
-    n_cells: NDArray[np.int64] = field(init=False)
-    n_entries: NDArray[np.int64] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.n_cells = np.diff(self.begin, axis=1).sum(axis=0, dtype=np.int64)
-        self.n_entries = np.diff(self.where, axis=1).sum(axis=0, dtype=np.int64)
+    starts: NDArray[np.int64] = field(init=False)
 
 
 def cut_at_once(
@@ -98,9 +86,9 @@ class _Cutter:
         self.dim = d = complex_.x.shape[1]
         self.first_neuron = task.network.layer_offsets[stage.layer] + stage.first
         self.is_last = task.is_last(stage)
-        # At the end only the labels of (d-1)-cells are needed.
-        self.levels = [d - 1] if self.is_last else list(range(d))
-        self.parts: list[list[_Part]] = [[]]
+        self.lowest = d - 1 if self.is_last else 0
+        """The lowest dimension whose planes are wanted: labels of (d-1)-cells at the end."""
+        self.parts: list[list[_Part]] = []
         n = complex_.n[0]
         self.totals = np.array([n, *d * [0]], dtype=np.int64)
         """How many cells there are so far, by dimension."""
@@ -110,8 +98,10 @@ class _Cutter:
             np.stack([vertices[:-1], vertices[1:]], axis=1),
             vertices[:-1, None].copy(),
         )
-        self.numbers = [self.below.number]
-        """The numbers of the first new cells, by dimension, inside each cell."""
+        self.workers = Spares(lambda: _Worker(self, d))
+        self.masks: list[NDArray[np.uint64]] = []
+        """Room for masks of parts that are not used any more."""
+        self.no_mask = np.empty((0, 2), dtype=np.uint64)
         self.n_uncertain = 0
 
     def cut(self, k: int) -> bool:
@@ -124,10 +114,9 @@ class _Cutter:
             self.signs.region_of[k],
             self.complex.planes[k] if k < d else no_planes,
         )
-        workers = Spares(lambda: _Worker(self, d))
 
         def one(bounds: tuple[int, int]) -> _Part | None:
-            with workers.one() as worker:
+            with self.workers.one() as worker:
                 return worker.cut(carriers, k, *bounds)
 
         size = max(_FEWEST, -(-n // _PARTS))
@@ -146,82 +135,102 @@ class _Cutter:
 
     def _number(self, k: int, parts: list[_Part]) -> None:
         """Give numbers to the new cells inside the k-cells."""
-        n, is_top = self.complex.n[k], k == self.dim
-        rows = np.cumsum([0, *(int(part.n_cells.sum()) for part in parts)])
-        self.below = Below(
-            np.empty((0 if is_top else rows[-1], 2), dtype=np.uint64),
-            np.empty((0 if is_top else n, k + 2), dtype=np.int32),
-            np.empty((n, k + 1), dtype=np.int32),
-        )
-        self.numbers.append(self.below.number)
         starts = self.totals[: k + 1] + np.cumsum(
             [np.zeros(k + 1, dtype=np.int64), *(part.n_cells for part in parts)], axis=0
+        )
+        self.totals[: k + 1] = starts[-1]
+        for part, start in zip(parts, starts, strict=False):
+            part.starts = start
+            for row, point in part.points.items():
+                self.task.decisions.known[int(start[0]) + row] = point
+        if k == self.dim:
+            return
+        n, rows = self.complex.n[k], np.cumsum([0, *(part.n_cells.sum() for part in parts)])
+        self.below = Below(
+            np.empty((rows[-1], 2), dtype=np.uint64),
+            np.empty((n, k + 2), dtype=np.int32),
+            np.empty((n, k + 1), dtype=np.int32),
         )
 
         def number(i: int) -> None:
             part = parts[i]
-            _number(part.begin, starts[i], part.first, self.below.number)
-            if not is_top:
-                self.below.mask[rows[i] : rows[i + 1]] = part.mask
-                self.below.begin[part.first : part.last] = part.begin + rows[i]
-            part.mask = part.mask[:0].copy()
+            give_numbers(part.kept, part.starts, part.first, rows[i], self.below)
+            self.masks.append(part.kept.mask)
+            part.kept = part.kept._replace(mask=self.no_mask)
 
         deque(self.run(number, range(len(parts))), maxlen=0)
-        for part, start in zip(parts, starts, strict=False):
-            for row, point in part.points.items():
-                self.task.decisions.known[int(start[0]) + row] = point
-        self.totals[: k + 1] = starts[-1]
+        if k == self.dim - 1:
+            self.masks.clear()  # nobody needs so many any more
 
     def join(self) -> LatticeCells:
         """Return the new complex."""
-        d, old = self.dim, self.complex
-        n_entries = np.zeros(d + 1, dtype=np.int64)
+        d, old, n = self.dim, self.complex, self.totals
         # Memory is the limit: arrays that are no longer needed are freed first, and what has been
         # written into those of the result is freed part by part.
         old_planes, n_vertices = old.planes[0], old.n[0]
-        del self.below
+        del self.below, self.workers
         old.facets.clear()
         old.planes.clear()
+        n_entries = np.zeros(d + 1, dtype=np.int64)
         jobs = []
-        for k in range(1, d + 1):
-            for i, part in enumerate(self.parts[k]):
-                jobs.append((k, i, n_entries.copy()))
+        for parts in self.parts:
+            for part in parts:
+                k = len(part.n_cells) - 1
+                jobs.append((part, n_entries[: k + 1].copy()))
                 n_entries[: k + 1] += part.n_entries
-        n = self.totals
-        x, deviation = np.empty((n[0], d)), np.empty(n[0])
-        x[:n_vertices], deviation[:n_vertices] = old.x, old.deviation
+        widths = np.array([d - k if k >= self.lowest else 0 for k in range(d + 1)])
+        ends_of_indptr = np.cumsum(np.append(0, n[1:] + 1))
+        ends_of_indices, ends_of_planes = np.cumsum(n_entries), np.cumsum(n * widths)
+        joined = Joined(
+            np.empty((n[0], d)),
+            np.empty(n[0]),
+            np.empty((n[d], old.packed.shape[1]), dtype=np.uint8),
+            np.empty(ends_of_indptr[-1], dtype=np.int64),
+            np.empty(ends_of_indices[-1], dtype=np.int32),
+            np.empty(ends_of_planes[-1], dtype=np.int32),
+            np.append(0, ends_of_indptr[:-1]),
+            np.append(0, ends_of_indices[:-1]),
+            np.append(0, ends_of_planes[:-1]),
+        )
+        joined.x[:n_vertices], joined.deviation[:n_vertices] = old.x, old.deviation
+        joined.indptr[joined.first_indptr[1:]] = 0
+        if self.lowest == 0:
+            joined.planes[: old_planes.size] = old_planes.ravel()
+
+        def put_back(job: tuple[_Part, NDArray[np.int64]]) -> None:
+            part, entry_starts = job
+            kept = part.kept
+            del part.kept
+            put(
+                kept, part.first, part.starts, entry_starts, self.lowest, old.packed,
+                self.first_neuron, joined,
+            )  # fmt: skip
+
+        deque(self.run(put_back, jobs), maxlen=0)
         facets: list[FacetLists] = [
-            (np.empty(n[k] + 1, dtype=np.int64), np.empty(n_entries[k], dtype=np.int32))
+            (
+                joined.indptr[joined.first_indptr[k] :][: n[k] + 1],
+                joined.indices[joined.first_index[k] :][: n_entries[k]],
+            )
             for k in range(1, d + 1)
         ]
-        for indptr, _ in facets:
-            indptr[0] = 0
         planes = [
-            np.empty((n[k] if k in self.levels else 0, d - k), dtype=np.int32) for k in range(d)
+            joined.planes[joined.first_plane[k] : ends_of_planes[k]].reshape(-1, d - k)
+            for k in range(d)
         ]
-        if 0 in self.levels:
-            planes[0][:n_vertices] = old_planes
-        packed = np.empty((n[d], old.packed.shape[1]), dtype=np.uint8)
+        return LatticeCells(
+            joined.x, joined.deviation, facets, planes, joined.packed, self._table()
+        )
 
-        def put(job: tuple[int, int, NDArray[np.int64]]) -> None:
-            k, i, ends = job
-            part, self.parts[k][i] = self.parts[k][i], None  # type: ignore[call-overload]
-            numbers = self.numbers[k][part.first : part.last]
-            firsts = numbers[0]
-            x[firsts[0] :][: len(part.x)] = part.x
-            deviation[firsts[0] :][: len(part.x)] = part.deviation
-            for level in range(1, k + 1):
-                _put_lists(
-                    part.begin, part.where, part.n_facets, part.entries, numbers, level,
-                    ends[level], *facets[level - 1],
-                )  # fmt: skip
-            for level, rows in part.planes.items():
-                planes[level][firsts[level] :][: len(rows)] = rows
-            if k == d:
-                packed[firsts[d] :][: len(part.packed)] = part.packed
-
-        deque(self.run(put, jobs), maxlen=0)
-        return LatticeCells(x, deviation, facets, planes, packed, self._table())
+    def room_for_masks(self, n: int) -> NDArray[np.uint64]:
+        """Return room for n masks or more."""
+        room = self.no_mask
+        while len(room) < n:
+            try:
+                room = self.masks.pop()
+            except IndexError:
+                (room,) = empty_together(((n, 2), np.uint64))
+        return room
 
     def _table(self) -> PlaneTable:
         """Return the table of planes, or only its labels."""
@@ -250,7 +259,7 @@ class _Worker:
             n_facets=np.empty(2**12, dtype=np.int32),
             entries=np.empty(2**14, dtype=np.int32),
             begin=np.empty((0, 0), dtype=np.int32),
-            where=np.empty((0, 0), dtype=np.int32),
+            counts=np.empty((0, 0), dtype=np.int64),
             x=np.empty((2**10, dim)),
             deviation=np.empty(2**10),
         )
@@ -263,8 +272,10 @@ class _Worker:
         stamp = cursor[flats.STAMP]
         cursor[:] = 0
         cursor[flats.STAMP], cursor[flats.CARRIER] = stamp, first
-        begin, where = np.empty((2, last - first, k + 2), dtype=np.int32)
-        self.made = self.made._replace(begin=begin, where=where)
+        self.made = self.made._replace(
+            begin=np.empty((last - first, k + 2), dtype=np.int32),
+            counts=np.zeros((2, k + 1), dtype=np.int64),
+        )
         self.points, self.n_uncertain = {}, 0
         limits = cutter.task.limits
         while True:
@@ -351,30 +362,31 @@ class _Worker:
 
     def _part(self, carriers: Carriers, k: int, first: int, last: int) -> _Part:
         """Return what has been made."""
-        cutter, made, rows = self.cutter, self.made, self.cutter.signs.rows
-        d, cursor = cutter.dim, made.cursor
-        n, n_vertices = cursor[flats.N_CELLS], cursor[flats.N_VERTICES]
-        planes = {
-            level: kept(
-                _planes(
-                    carriers, made.mask, made.begin, first, level, d - level, rows.begin,
-                    rows.crossing, len(cutter.complex.table.labels),
-                )
-            )
-            for level in cutter.levels
-            if level <= k
-        }  # fmt: skip
-        packed = np.empty((0, cutter.complex.packed.shape[1]), dtype=np.uint8)
-        if k == d:
-            regions = np.repeat(np.arange(first, last), np.diff(made.begin[:, d:]).ravel())
-            packed = cutter.complex.packed[regions]
-            _add_patterns(made.mask, made.begin, d, cutter.first_neuron, packed)
-        return _Part(
-            first, last, made.begin, made.where, kept(made.mask[: n if k < d else 0]),
-            kept(made.n_facets[:n]), kept(made.entries[: cursor[flats.N_ENTRIES]]),
-            kept(made.x[:n_vertices]), kept(made.deviation[:n_vertices]), planes, packed,
-            self.points, self.n_uncertain,
+        cutter, made = self.cutter, self.made
+        d, lowest = cutter.dim, cutter.lowest
+        n = int(made.cursor[flats.N_CELLS])
+        n_vertices, n_entries = (
+            int(made.cursor[count]) for count in (flats.N_VERTICES, flats.N_ENTRIES)
+        )
+        by_level = made.counts[0].tolist()
+        n_planes = sum(by_level[level] * (d - level) for level in range(lowest, min(k + 1, d)))
+        n_facets, entries, x, deviation, planes, regions = empty_together(
+            ((n,), np.int32), ((n_entries,), np.int32), ((n_vertices, d), np.float64),
+            ((n_vertices,), np.float64), ((n_planes,), np.int32),
+            ((by_level[d] if k == d else 0, 1), np.uint64),
         )  # fmt: skip
+        mask = regions if k == d else made.mask
+        kept = Kept(made.begin, n_facets, entries, x, deviation, planes, mask)
+        offset = len(cutter.complex.table.labels)
+        take_out(carriers, made, cutter.signs.rows, first, lowest, offset, kept)
+        if k < d:  # others get the room of its masks, which the next cells need
+            mask = cutter.room_for_masks(len(made.mask))
+            if len(mask) > len(made.n_facets):
+                made = made._replace(n_facets=np.empty(len(mask), dtype=np.int32))
+            self.made = made._replace(mask=mask)
+        return _Part(
+            first, last, kept, made.counts[0], made.counts[1], self.points, self.n_uncertain
+        )
 
 
 def _units(word: np.uint64) -> list[int]:
@@ -401,70 +413,3 @@ def _scratch(size: int, dim: int) -> Scratch:
         slack=np.empty(dim),
         inverse=np.empty((dim, 2 * dim)),
     )
-
-
-@njit(cache=True, nogil=True)
-def _number(begin, starts, first, number):
-    """Give numbers to cells inside some carriers, those of each dimension from a start on."""
-    following = starts.copy()
-    for i in range(len(begin)):
-        for level in range(len(following)):
-            number[first + i, level] = following[level]
-            following[level] += begin[i, level + 1] - begin[i, level]
-
-
-@njit(cache=True, nogil=True)
-def _put_lists(begin, where, n_facets, entries, numbers, level, end, indptr, indices):
-    """Write the lists of the l-cells inside some carriers, from `end` on."""
-    for i in range(len(begin)):
-        cell, at = numbers[i, level], where[i, level]
-        first = numbers[i, level - 1]
-        for c in range(begin[i, level], begin[i, level + 1]):
-            for _ in range(n_facets[c]):
-                entry = entries[at]
-                indices[end] = entry if entry >= 0 else first + ~entry
-                at += 1
-                end += 1
-            cell += 1
-            indptr[cell] = end
-
-
-@njit(cache=True, nogil=True)
-def _planes(carriers, mask, begin, first, level, width, row_begin, crossing, offset):
-    """Return the planes of the l-cells inside some carriers; new ones begin at `offset`."""
-    n = 0
-    for i in range(len(begin)):
-        n += begin[i, level + 1] - begin[i, level]
-    planes = np.empty((n, width), np.int32)
-    n = 0
-    for i in range(len(begin)):
-        c = first + i
-        others = carriers.mask[c, PLUS] & carriers.mask[c, MINUS]
-        for cell in range(begin[i, level], begin[i, level + 1]):
-            n_old = carriers.planes.shape[1]
-            for q in range(n_old):
-                planes[n, q] = carriers.planes[c, q]
-            zeros = ~(mask[cell, PLUS] | mask[cell, MINUS]) & others
-            q = width
-            while zeros:
-                position = lowest_bit(zeros)
-                zeros &= zeros - np.uint64(1)
-                q -= 1
-                row = row_of(row_begin, crossing, carriers.region_of[c], position)
-                planes[n, q] = offset + row
-            n += 1
-    return planes
-
-
-@njit(cache=True, nogil=True)
-def _add_patterns(mask, begin, dim, first_neuron, packed):
-    """Set the bits of a stage's neurons in the patterns of new regions."""
-    r = 0
-    for i in range(len(begin)):
-        for cell in range(begin[i, dim], begin[i, dim + 1]):
-            bits = mask[cell, PLUS]
-            while bits:
-                neuron = first_neuron + 63 - np.int64(lowest_bit(bits))
-                bits &= bits - np.uint64(1)
-                packed[r, neuron >> 3] |= np.uint8(1 << (neuron & 7))
-            r += 1

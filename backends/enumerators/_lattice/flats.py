@@ -115,8 +115,10 @@ class Made(NamedTuple):
     entries : ndarray of int32
         The facets of one cell after the other: numbers in the new complex, or ``~i`` for the cell
         i of the facets' dimension inside the same carrier.
-    begin, where : (n_carriers, k + 2) ndarrays of int32
-        Where the l-cells inside each carrier begin, and where their entries do; and the ends.
+    begin : (n_carriers, k + 2) ndarray of int32
+        Where the l-cells inside each carrier begin, and the end.
+    counts : (2, k + 1) ndarray of int64
+        How many cells there are of each dimension, and entries of their lists.
     x, deviation : (n_vertices, d), (n_vertices,) ndarrays
         New vertices, and bounds of their errors.
     """
@@ -126,7 +128,7 @@ class Made(NamedTuple):
     n_facets: NDArray[np.int32]
     entries: NDArray[np.int32]
     begin: NDArray[np.int32]
-    where: NDArray[np.int32]
+    counts: NDArray[np.int64]
     x: NDArray[np.float64]
     deviation: NDArray[np.float64]
 
@@ -489,14 +491,16 @@ def _keep(carriers, below, made, c, k, i):
     """Take over a cell that nothing cuts."""
     cursor, cell = made.cursor, made.cursor[N_CELLS]
     for level in range(k + 1):
-        made.begin[i, level], made.where[i, level] = cell, cursor[N_ENTRIES]
+        made.begin[i, level] = cell
     made.mask[cell, PLUS], made.mask[cell, MINUS] = carriers.mask[c, PLUS], carriers.mask[c, MINUS]
     made.n_facets[cell] = carriers.indptr[c + 1] - carriers.indptr[c]
     for q in range(carriers.indptr[c], carriers.indptr[c + 1]):
         made.entries[cursor[N_ENTRIES]] = below.number[carriers.indices[q], k - 1]
         cursor[N_ENTRIES] += 1
     cursor[N_CELLS] += 1
-    made.begin[i, k + 1], made.where[i, k + 1] = cursor[N_CELLS], cursor[N_ENTRIES]
+    made.begin[i, k + 1] = cursor[N_CELLS]
+    made.counts[0, k] += 1
+    made.counts[1, k] += made.n_facets[cell]
 
 
 # Without counting references to arrays, which would take most of the time: the records have many,
@@ -543,7 +547,7 @@ def cut(carriers, below, made, scratch, rows, first, last, most_cells):
                 return MORE_VERTICES
             cursor[BITS], cursor[LINE] = bits, 0
             cursor[STAMP] += 1
-            made.begin[i, 0], made.where[i, 0] = cursor[N_CELLS], cursor[N_ENTRIES]
+            made.begin[i, 0] = cursor[N_CELLS]
             cursor[STAGE] = _PLACE
         while cursor[STAGE] < _CELLS and cursor[LINE] < cursor[N_LINES]:
             if cursor[STAGE] == _PLACE:
@@ -558,17 +562,23 @@ def cut(carriers, below, made, scratch, rows, first, last, most_cells):
             cursor[STAGE] = _PLACE
         if cursor[STAGE] < _CELLS:
             first_cell = made.begin[i, 0]
-            made.begin[i, 1], made.where[i, 1] = cursor[N_CELLS], cursor[N_ENTRIES]
+            made.begin[i, 1] = cursor[N_CELLS]
+            n_entries = cursor[N_ENTRIES]
             _make_edges(carriers, below, made, scratch, c, first_cell)
+            made.counts[1, 1] += cursor[N_ENTRIES] - n_entries
             cursor[STAGE], cursor[LEVEL] = _CELLS, 2
         while cursor[LEVEL] <= k:
             level = cursor[LEVEL]
-            made.begin[i, level], made.where[i, level] = cursor[N_CELLS], cursor[N_ENTRIES]
+            made.begin[i, level] = cursor[N_CELLS]
+            n_entries = cursor[N_ENTRIES]
             wish = _make_cells(carriers, below, made, scratch, c, k, level, first)
             if wish != DONE:
                 return wish
+            made.counts[1, level] += cursor[N_ENTRIES] - n_entries
             cursor[LEVEL] += 1
-        made.begin[i, k + 1], made.where[i, k + 1] = cursor[N_CELLS], cursor[N_ENTRIES]
+        made.begin[i, k + 1] = cursor[N_CELLS]
+        for level in range(k + 1):
+            made.counts[0, level] += made.begin[i, level + 1] - made.begin[i, level]
         cursor[STAGE] = _BEGIN
         cursor[CARRIER] += 1
     return DONE if cursor[N_CELLS] <= most_cells else LIMIT
