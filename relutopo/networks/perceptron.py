@@ -232,8 +232,11 @@ class ReluNetwork(Frozen, Network):
             before, heads = heads, np.concatenate([heads[:1], 1 + np.flatnonzero(differs)])
             parent = np.searchsorted(before, heads, side="right") - 1
             active = bits[heads].astype(np.float64)
-            planes = planes[parent]
-            planes *= active[:, None, :]
+            if len(before) == 1:  # one map of all regions needs no copies
+                planes = planes * active[:, None, :]
+            else:
+                planes = planes[parent]
+                planes *= active[:, None, :]
             heights = reach @ np.abs(planes)
             # One matrix product for each layer serves all regions and columns.
             planes = (planes.reshape(-1, w.shape[1]) @ w.T).reshape(len(heads), d + 1, len(w))
@@ -243,6 +246,8 @@ class ReluNetwork(Frozen, Network):
             errors += rounding * np.abs(b)
             if not self.products_are_normal:
                 errors += w.shape[1] * np.finfo(np.float64).tiny
+        if layer and len(heads) == len(patterns):
+            return AffineMaps(planes, errors)
         repeats = np.diff(heads, append=len(patterns))
         return AffineMaps(np.repeat(planes, repeats, axis=0), np.repeat(errors, repeats, axis=0))
 
