@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import numpy as np
 import pytest
-from relutopo.backends.enumerators._shared.pages import empty_together
+
+pages = import_module("relutopo.backends.enumerators._shared.pages")
 
 
 @pytest.mark.parametrize("n", [0, 1, 7, 5000])
 def test_arrays_that_share_pages_have_their_own_entries(n: int) -> None:
     wanted = [((n,), np.int32), ((n, 3), np.float64), ((0, 2), np.uint64), ((n, 1), np.uint8)]
-    arrays = empty_together(*wanted)
+    arrays = pages.empty_together(*wanted)
     for i, array in enumerate(arrays):
         array[...] = i
     for i, (array, (shape, dtype)) in enumerate(zip(arrays, wanted, strict=True)):
