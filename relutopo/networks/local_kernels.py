@@ -10,14 +10,31 @@ from numpy.typing import NDArray
 from relutopo.system.compilation import njit
 
 __all__ = [
+    "LEAST",
+    "LOST",
+    "ONCE",
+    "Changes",
+    "Folded",
+    "Frame",
     "Rows",
+    "changes_on_regions",
+    "first_and_switching",
+    "free",
+    "heights",
     "image",
-    "maps_on_regions",
+    "image_of_kink",
+    "intervals",
     "put_bits",
     "sum_of_rows",
     "take_bits",
-    "vanishing",
 ]
+
+LEAST = 2.0**-300
+"""Bounds of factors are at least this."""
+LOST = 2.0**-1000
+"""More than products can lose by underflow in each entry of a map, for factors of 1."""
+ONCE = 1.01
+_UNDERFLOW = 2.0**-600
 
 
 class Rows(NamedTuple):
@@ -36,28 +53,6 @@ class Rows(NamedTuple):
     def counts(self) -> NDArray[np.int64]:
         """How many entries each row has."""
         return np.diff(self.ptr)
-
-    @property
-    def row_of(self) -> NDArray[np.int64]:
-        """The row of each entry."""
-        return np.repeat(np.arange(len(self.ptr) - 1), self.counts)
-
-    @property
-    def absolute(self) -> Rows:
-        """The absolute values."""
-        return self._replace(numbers=np.abs(self.numbers))
-
-    def times(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the product with a vector.
-
-        Examples
-        --------
-        >>> Rows(np.array([0, 2, 2]), np.array([0, 1]), np.array([1.0, 2.0])).times(np.ones(2))
-        array([3., 0.])
-        """
-        products = self.numbers * weights[self.columns]
-        n = len(self.ptr) - 1
-        return np.bincount(self.row_of, weights=products, minlength=n).astype(float)
 
     def take(self, rows: NDArray[np.int64]) -> Rows:
         """Return some rows.
@@ -94,7 +89,7 @@ def image(
     Parameters
     ----------
     matrix : Rows
-    planes : (m, d + 1) ndarray
+    planes : (m, 3) ndarray
         A and c of the value.
     factors : Rows
         C of the value; its entries are the support.
@@ -108,8 +103,8 @@ def image(
     planes, factors, errors, others
         The same of the product.
     """
-    n, width = len(matrix.ptr) - 1, planes.shape[1]
-    result, bounds = np.zeros((n, width)), np.zeros(n)
+    n = len(matrix.ptr) - 1
+    result, bounds = np.empty((n, 3)), np.empty(n)
     has_others = np.zeros(n, np.bool_)
     most = 0
     for j in matrix.columns:
@@ -120,32 +115,279 @@ def image(
     sums, is_found = np.zeros(n_variables), np.zeros(n_variables, np.bool_)
     count = 0
     for i in range(n):
-        begin = count
+        begin, a, b, c, bound = count, 0.0, 0.0, 0.0, 0.0
         for q in range(matrix.ptr[i], matrix.ptr[i + 1]):
             j, weight = matrix.columns[q], matrix.numbers[q]
             if weight == 0.0:
                 continue
-            for k in range(width):
-                result[i, k] += weight * planes[j, k]
-            bounds[i] += abs(weight) * errors[j]
+            a += weight * planes[j, 0]
+            b += weight * planes[j, 1]
+            c += weight * planes[j, 2]
+            bound += abs(weight) * errors[j]
             has_others[i] |= others[j]
             for p in range(factors.ptr[j], factors.ptr[j + 1]):
-                c = factors.columns[p]
-                if not is_found[c]:
-                    is_found[c], sums[c] = True, 0.0
+                column = factors.columns[p]
+                if not is_found[column]:
+                    is_found[column], sums[column] = True, 0.0
                     # Entries of neighbours nearly ascend.
                     at = count
-                    while at > begin and columns[at - 1] > c:
+                    while at > begin and columns[at - 1] > column:
                         columns[at] = columns[at - 1]
                         at -= 1
-                    columns[at] = c
+                    columns[at] = column
                     count += 1
-                sums[c] += weight * factors.numbers[p]
+                sums[column] += weight * factors.numbers[p]
+        result[i, 0], result[i, 1], result[i, 2], bounds[i] = a, b, c, bound
         for p in range(begin, count):
             numbers[p] = sums[columns[p]]
             is_found[columns[p]] = False
         ptr[i + 1] = count
     return result, Rows(ptr, columns[:count], numbers[:count]), bounds, has_others
+
+
+class Frame(NamedTuple):
+    """Where a block is: its middle and half its widths, and bounds of |x_i| and 1."""
+
+    middle: NDArray[np.float64]
+    half: NDArray[np.float64]
+    reach: NDArray[np.float64]
+
+
+class Folded(NamedTuple):
+    """Values in terms of x and w.
+
+    With u_i = σ_i z_i + w_i, σ the slope in the middle of a block, every value is affine in x and
+    the *jumps* w, each between 0 and the largest one.
+
+    Attributes
+    ----------
+    planes, factors, errors
+        As in `image`; columns of `factors` are those of w.
+    sizes : (n,) ndarray
+        Bounds of the sums of their absolute terms.
+    """
+
+    planes: NDArray[np.float64]
+    factors: Rows
+    errors: NDArray[np.float64]
+    sizes: NDArray[np.float64]
+
+
+@njit(cache=True, nogil=True)
+def heights(
+    planes: NDArray[np.float64],
+    factors: Rows,
+    reach: NDArray[np.float64],
+    reach_of_variables: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return bounds of the sums of the absolute terms of values."""
+    sums = np.zeros(len(planes))
+    for i in range(len(planes)):
+        for k in range(planes.shape[1]):
+            sums[i] += abs(planes[i, k]) * reach[k]
+        for q in range(factors.ptr[i], factors.ptr[i + 1]):
+            sums[i] += abs(factors.numbers[q]) * reach_of_variables[factors.columns[q]]
+    return sums
+
+
+@njit(cache=True, nogil=True)
+def intervals(
+    rows: NDArray[np.int64],
+    planes: NDArray[np.float64],
+    factors: Rows,
+    errors: NDArray[np.float64],
+    frame: Frame,
+    variables: Folded,
+    slopes: NDArray[np.float64],
+    jumps: NDArray[np.float64],
+    rounding: float,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], Folded]:
+    """Return intervals that contain values throughout a block.
+
+    Parameters
+    ----------
+    rows : (n,) ndarray of int64
+        Which values.
+    planes, factors, errors
+        Of all values, as in `image`.
+    frame : Frame
+    variables : Folded
+        The pre-activations of the variables.
+    slopes, jumps : (f,) ndarrays
+        The slopes σ, and the largest w.
+    rounding : float
+        Relative error bound of sums of products with all variables.
+
+    Returns
+    -------
+    center, radius : (n,) ndarrays
+    folded : Folded
+        The values.
+    """
+    n, f, width = len(rows), len(slopes), planes.shape[1]
+    lost = np.sum(frame.reach)
+    for i in range(f):
+        lost += abs(jumps[i])
+    lost *= LOST
+    center, radius = np.empty(n), np.empty(n)
+    new_planes, new_errors, new_sizes = np.empty((n, width)), np.empty(n), np.empty(n)
+    ptr = np.zeros(n + 1, np.int64)
+    columns, numbers = np.empty(64 + f, np.int64), np.empty(64 + f)
+    sums, is_found = np.zeros(f), np.zeros(f, np.bool_)
+    total = np.empty(width)
+    count = 0
+    for m in range(n):
+        if count + f > len(columns):
+            columns = np.concatenate((columns, np.empty_like(columns)))
+            numbers = np.concatenate((numbers, np.empty_like(numbers)))
+        i, height, error = rows[m], 0.0, 0.0
+        total[:] = 0.0
+        for k in range(width):
+            height += abs(planes[i, k]) * frame.reach[k]
+        for q in range(factors.ptr[i], factors.ptr[i + 1]):
+            j, number = factors.columns[q], factors.numbers[q]
+            height += abs(number) * abs(jumps[j])
+            weight = number * slopes[j]
+            height += abs(weight) * variables.sizes[j]
+            error += abs(weight) * variables.errors[j]
+            is_found[j] = True
+            sums[j] += number
+            if weight == 0.0:
+                continue
+            for k in range(width):
+                total[k] += weight * variables.planes[j, k]
+            for p in range(variables.factors.ptr[j], variables.factors.ptr[j + 1]):
+                c = variables.factors.columns[p]
+                is_found[c] = True
+                sums[c] += weight * variables.factors.numbers[p]
+        size, middle, spread = 0.0, 0.0, 0.0
+        for k in range(width):
+            total[k] += planes[i, k]
+            new_planes[m, k] = total[k]
+            size += abs(total[k]) * frame.reach[k]
+        for k in range(width - 1):
+            middle += total[k] * frame.middle[k]
+            spread += abs(total[k]) * frame.half[k]
+        middle += total[width - 1]
+        for c in range(f):
+            if is_found[c]:
+                columns[count], numbers[count] = c, sums[c]
+                count += 1
+                size += abs(sums[c]) * abs(jumps[c])
+                middle += 0.5 * sums[c] * jumps[c]
+                spread += 0.5 * abs(sums[c]) * abs(jumps[c])
+                is_found[c], sums[c] = False, 0.0
+        ptr[m + 1] = count
+        new_errors[m] = ONCE * (errors[i] + error) + rounding * height + lost
+        new_sizes[m] = ONCE * size
+        center[m] = middle
+        radius[m] = ONCE * (spread + new_errors[m] + rounding * size + lost)
+    new_factors = Rows(ptr, columns[:count].copy(), numbers[:count].copy())
+    return center, radius, Folded(new_planes, new_factors, new_errors, new_sizes)
+
+
+@njit(cache=True, nogil=True)
+def free(
+    planes: NDArray[np.float64],
+    factors: Rows,
+    errors: NDArray[np.float64],
+    others: NDArray[np.bool_],
+    frame: Frame,
+    variables: Folded,
+    slopes: NDArray[np.float64],
+    jumps: NDArray[np.float64],
+    reach_of_variables: NDArray[np.float64],
+    rounding: float,
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return which values may change their sign in a block, and which others are positive.
+
+    Parameters are as for `intervals`, `heights` and `image`.
+    """
+    n, d = len(planes), planes.shape[1] - 1
+    left, is_on, n_left = np.empty(n, np.int64), np.zeros(n, np.bool_), 0
+    for i in range(n):
+        if not others[i] and factors.ptr[i] == factors.ptr[i + 1]:
+            continue
+        # A quick bound decides most values; NaN leaves a value open.
+        center, radius, height = planes[i, d], rounding * abs(planes[i, d]), 0.0
+        for k in range(d):
+            center += planes[i, k] * frame.middle[k]
+            radius += abs(planes[i, k]) * frame.half[k]
+            height += abs(planes[i, k]) * frame.reach[k]
+        for q in range(factors.ptr[i], factors.ptr[i + 1]):
+            radius += abs(factors.numbers[q]) * reach_of_variables[factors.columns[q]]
+        radius = ONCE * (radius + 2 * errors[i]) + rounding * height + _UNDERFLOW
+        if abs(center) > radius:
+            is_on[i] = center > 0
+        else:
+            left[n_left] = i
+            n_left += 1
+    left = left[:n_left]
+    centers, radii, _ = intervals(
+        left, planes, factors, errors, frame, variables, slopes, jumps, rounding
+    )
+    n_free = 0
+    for m in range(n_left):
+        if abs(centers[m]) > radii[m]:
+            is_on[left[m]] = centers[m] > 0
+        else:
+            left[n_free] = left[m]
+            n_free += 1
+    return left[:n_free].copy(), is_on
+
+
+@njit(cache=True, nogil=True)
+def image_of_kink(
+    planes: NDArray[np.float64],
+    factors: Rows,
+    errors: NDArray[np.float64],
+    others: NDArray[np.bool_],
+    slopes: tuple[NDArray[np.float64], NDArray[np.float64]],
+    is_on: NDArray[np.bool_],
+    is_switching: NDArray[np.bool_],
+    is_local: NDArray[np.bool_],
+    n_variables: int,
+) -> tuple[
+    tuple[NDArray[np.float64], Rows, NDArray[np.float64], NDArray[np.bool_]], NDArray[np.int64]
+]:
+    """Return the value of a kink, and which of its units become variables.
+
+    Parameters
+    ----------
+    planes, factors, errors, others
+        Of its source, as in `image`.
+    slopes : pair of (n,) ndarrays
+        Where a unit is negative or zero, and where it is positive.
+    is_on, is_switching : (n,) ndarrays of bool
+        The pattern of a region, and where others differ from it.
+    is_local : (n,) ndarray of bool
+        Units that become variables, unless they are zero on the whole block.
+    n_variables : int
+        How many there are before.
+    """
+    n, width = planes.shape
+    result, bounds, has_others = np.zeros((n, width)), np.zeros(n), np.zeros(n, np.bool_)
+    ptr, most = np.zeros(n + 1, np.int64), len(factors.columns) + n
+    columns, numbers = np.empty(most, np.int64), np.empty(most)
+    local, n_local, count = np.empty(n, np.int64), 0, 0
+    for i in range(n):
+        slope = slopes[1][i] if is_on[i] else slopes[0][i]
+        if is_local[i] and (is_switching[i] or slope != 0.0):
+            # It is a variable, and nothing else.
+            columns[count], numbers[count] = n_variables + n_local, 1.0
+            local[n_local] = i
+            n_local += 1
+            count += 1
+        elif slope != 0.0:
+            for k in range(width):
+                result[i, k] = slope * planes[i, k]
+            bounds[i], has_others[i] = abs(slope) * errors[i], others[i]
+            for q in range(factors.ptr[i], factors.ptr[i + 1]):
+                columns[count], numbers[count] = factors.columns[q], slope * factors.numbers[q]
+                count += 1
+        ptr[i + 1] = count
+    found = Rows(ptr, columns[:count].copy(), numbers[:count].copy())
+    return (result, found, bounds, has_others), local[:n_local].copy()
 
 
 @njit(cache=True, nogil=True)
@@ -181,45 +423,32 @@ def sum_of_rows(a: Rows, b: Rows) -> Rows:
     return Rows(ptr, columns[:count], numbers[:count])
 
 
-@njit(cache=True, nogil=True)
-def vanishing(
-    factors: Rows,
-    others: NDArray[np.bool_],
-    neurons: NDArray[np.int64],
-    active: NDArray[np.bool_],
-    regions: NDArray[np.int32],
-    labels: NDArray[np.int32],
-) -> NDArray[np.bool_]:
-    """Return which values are zero at points, from structure alone.
+class Changes(NamedTuple):
+    """Maps of values on regions of the plane, each as what is not as on the region before it.
 
-    Parameters
+    Attributes
     ----------
-    factors, others
-        Of the variables, then of the values, as for `maps_on_regions`.
-    neurons : (f,) ndarray of int64
-    active : (n_regions, f) ndarray of bool
-    regions, labels : (m,), (m, k) ndarrays
-        A region beside each point, and neurons that are zero at it.
+    ptr : (n_regions + 1,) ndarray of int64
+        The entries ``ptr[r]:ptr[r + 1]`` of `places` and `maps` change on region r: on the first
+        one all that is wanted.
+    places : (n,) ndarray of int32
+        Which of the wanted values changes.
+    maps : (n, 4) ndarray
+        Its A and c from there on, and the bound of their error.
+    flip_ptr, flips : (n_regions + 1,), (m,) ndarrays of int64, int32
+        The variables that become active on each region, or cease to be; on the first one those that
+        are active. Only variables that contribute to wanted values.
     """
-    f, n_rows = len(neurons), len(others)
-    found = np.zeros((len(regions), n_rows - f), np.bool_)
-    is_active = np.empty(f, np.bool_)
-    for v in range(len(regions)):
-        for i in range(n_rows):
-            is_empty = not others[i]
-            for q in range(factors.ptr[i], factors.ptr[i + 1]):
-                is_empty &= not is_active[factors.columns[q]]
-            if i >= f:
-                found[v, i - f] = is_empty
-                continue
-            is_active[i] = active[regions[v], i] and not is_empty
-            for label in labels[v]:
-                is_active[i] &= neurons[i] != label
-    return found
+
+    ptr: NDArray[np.int64]
+    places: NDArray[np.int32]
+    maps: NDArray[np.float64]
+    flip_ptr: NDArray[np.int64]
+    flips: NDArray[np.int32]
 
 
 @njit(cache=True, nogil=True)
-def maps_on_regions(
+def changes_on_regions(
     packed: NDArray[np.uint8],
     bits: NDArray[np.int64],
     slopes: NDArray[np.float64],
@@ -230,8 +459,8 @@ def maps_on_regions(
     reach: NDArray[np.float64],
     rounding: float,
     lost: float,
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
-    """Return maps on regions, their bounds, and which variables are active there.
+) -> Changes:
+    """Return maps on regions of the plane, with bounds, and which variables are active there.
 
     A region mostly differs from the one before it in few neurons. Only what depends on these is
     computed again.
@@ -244,7 +473,7 @@ def maps_on_regions(
         The bit of each variable in these.
     slopes : (2, f) ndarray
         Slopes of the variables where their bits are 0, and where they are 1.
-    planes : (f + n, d + 1) ndarray
+    planes : (f + n, 3) ndarray
         A and c of the pre-activations of the variables, then of the wanted values.
     factors : Rows
         C of the same, and their supports; rows of variables have entries only in earlier columns.
@@ -252,45 +481,48 @@ def maps_on_regions(
         Bounds of the errors of A, c and C, including the rounding of the sums that start with them.
     others : (f + n,) ndarray of bool
         Whether anything besides the variables contributes to a value.
-    reach : (d + 1,) ndarray
+    reach : (3,) ndarray
         Bounds of the factors of the columns of maps: of |x_i|, and 1.
     rounding, lost : float
         Relative rounding error of a sum, and its loss to underflow.
-
-    Returns
-    -------
-    maps, bounds : (n_regions, d + 1, n), (n_regions, n) ndarrays
-    active : (n_regions, f) ndarray of bool
     """
     (n_regions, n_bytes), f = packed.shape, len(bits)
-    n_rows, width = planes.shape
-    maps = np.empty((n_regions, width, n_rows - f))
-    bounds = np.empty((n_regions, n_rows - f))
-    active = np.empty((n_regions, f), np.bool_)
-    inputs, losses, total = np.zeros((f, width)), np.zeros(f), np.empty(width)
-    is_active = np.zeros(f, np.bool_)
-    use_ptr, uses = _uses(f, factors)
-    variable_of = np.full(8 * n_bytes, -1, np.int64)
-    for i in range(f):
-        variable_of[bits[i]] = i
+    n_rows = len(planes)
+    ptr, flip_ptr = np.zeros(n_regions + 1, np.int64), np.zeros(n_regions + 1, np.int64)
+    places, maps = np.empty(n_rows, np.int32), np.empty((n_rows, 4))
+    flips, count, n_flips = np.empty(n_rows, np.int32), 0, 0
+    inputs, losses = np.zeros((f, 3)), np.zeros(f)
+    is_active, was_active = np.zeros(f, np.bool_), np.zeros(f, np.bool_)
     # Rows that are not known to be as on the region before, the first one last.
-    queue = np.arange(n_rows)[::-1].copy()
-    n_queued = int(n_rows)
-    is_queued = np.ones(n_rows, np.bool_)
+    queue, n_queued = np.empty(n_rows, np.int64), 0
+    is_queued = np.zeros(n_rows, np.bool_)
+    is_queued[f:] = True
+    for i in range(n_rows - 1, -1, -1):
+        if is_queued[i]:
+            queue[n_queued] = i
+            n_queued += 1
+            for q in range(factors.ptr[i], factors.ptr[i + 1]):
+                is_queued[factors.columns[q]] = True
+    use_ptr, uses = _uses(f, factors, is_queued)
+    variable_of, mask = np.full(8 * n_bytes, -1, np.int64), np.zeros(n_bytes, np.uint8)
+    for i in range(f):
+        if is_queued[i]:
+            variable_of[bits[i]] = i
+            mask[bits[i] >> 3] |= np.uint8(1 << (bits[i] & 7))
+    changed = np.empty(f, np.int32)
     for r in range(n_regions):
         if r > 0:
-            for k in range(width):
-                for j in range(n_rows - f):
-                    maps[r, k, j] = maps[r - 1, k, j]
-            for j in range(n_rows - f):
-                bounds[r, j] = bounds[r - 1, j]
-            for b in range(n_bytes):
-                byte, bit = packed[r, b] ^ packed[r - 1, b], 8 * b
+            for k in range(n_bytes):
+                byte, bit = (packed[r, k] ^ packed[r - 1, k]) & mask[k], 8 * k
                 while byte:
-                    if byte & 1 and variable_of[bit] >= 0:
+                    if byte & 1:
                         n_queued = _put(variable_of[bit], queue, n_queued, is_queued)
                     byte >>= 1
                     bit += 1
+        if count + n_rows > len(places):
+            places = np.concatenate((places, np.empty_like(places)))
+            maps = np.concatenate((maps, np.empty_like(maps)))
+        n_changed = 0
         while n_queued:
             n_queued -= 1
             i = queue[n_queued]
@@ -304,53 +536,62 @@ def maps_on_regions(
                 is_empty = True
                 for q in range(factors.ptr[i], factors.ptr[i + 1]):
                     is_empty &= not is_active[factors.columns[q]]
-            bound = 0.0 if is_empty else own[i]
-            for k in range(width):
-                total[k] = 0.0 if is_empty else planes[i, k]
+            a, b, c, bound = 0.0, 0.0, 0.0, 0.0
             if not is_empty:
+                a, b, c, bound = planes[i, 0], planes[i, 1], planes[i, 2], own[i]
                 for q in range(factors.ptr[i], factors.ptr[i + 1]):
                     j, factor = factors.columns[q], factors.numbers[q]
-                    for k in range(width):
-                        total[k] += factor * inputs[j, k]
+                    a += factor * inputs[j, 0]
+                    b += factor * inputs[j, 1]
+                    c += factor * inputs[j, 2]
                     bound += abs(factor) * losses[j]
             if i >= f:
-                bounds[r, i - f] = bound
-                for k in range(width):
-                    maps[r, k, i - f] = total[k]
+                places[count] = i - f
+                maps[count, 0], maps[count, 1], maps[count, 2], maps[count, 3] = a, b, c, bound
+                count += 1
                 continue
-            height, is_zero, is_same = 0.0, True, True
-            for k in range(width):
-                number = slope * total[k]
-                is_same &= number == inputs[i, k]
-                inputs[i, k] = number
-                height += reach[k] * abs(number)
-                is_zero &= number == 0.0
+            a, b, c = slope * a, slope * b, slope * c
+            is_same = a == inputs[i, 0] and b == inputs[i, 1] and c == inputs[i, 2]
+            inputs[i, 0], inputs[i, 1], inputs[i, 2] = a, b, c
+            height = reach[0] * abs(a) + reach[1] * abs(b) + reach[2] * abs(c)
+            is_zero = a == b == c == 0.0
             loss = 1.01 * (abs(slope) * bound + 2.0 * rounding * height)
             if bound > 0.0:
                 loss += lost
             if is_same and loss == losses[i]:
                 continue
             losses[i], is_active[i] = loss, bound > 0.0 or not is_zero
+            changed[n_changed] = i
+            n_changed += 1
             for q in range(use_ptr[i], use_ptr[i + 1]):
                 n_queued = _put(uses[q], queue, n_queued, is_queued)
-        for i in range(f):
-            active[r, i] = is_active[i]
-    return maps, bounds, active
+        if n_flips + n_changed > len(flips):
+            flips = np.concatenate((flips, np.empty_like(flips)))
+        for i in changed[:n_changed]:
+            if is_active[i] != was_active[i]:
+                flips[n_flips], was_active[i] = i, is_active[i]
+                n_flips += 1
+        ptr[r + 1], flip_ptr[r + 1] = count, n_flips
+    return Changes(ptr, places[:count], maps[:count], flip_ptr, flips[:n_flips])
 
 
 @njit(cache=True)
-def _uses(f: int, factors: Rows) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return, for each variable, the rows that it is part of."""
+def _uses(
+    f: int, factors: Rows, is_needed: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return, for each variable, the rows that it is part of, of those that are needed."""
     ptr = np.zeros(f + 2, np.int64)
-    for j in factors.columns:
-        ptr[j + 2] += 1
+    for i in range(len(is_needed)):
+        if is_needed[i]:
+            for j in factors.columns[factors.ptr[i] : factors.ptr[i + 1]]:
+                ptr[j + 2] += 1
     ptr = ptr.cumsum()
-    uses = np.empty(len(factors.columns), np.int64)
-    for i in range(len(factors.ptr) - 1):
-        for q in range(factors.ptr[i], factors.ptr[i + 1]):
-            j = factors.columns[q]
-            uses[ptr[j + 1]] = i
-            ptr[j + 1] += 1
+    uses = np.empty(ptr[-1], np.int64)
+    for i in range(len(is_needed)):
+        if is_needed[i]:
+            for j in factors.columns[factors.ptr[i] : factors.ptr[i + 1]]:
+                uses[ptr[j + 1]] = i
+                ptr[j + 1] += 1
     return ptr[:-1], uses
 
 
@@ -366,6 +607,31 @@ def _put(i: int, queue: NDArray[np.int64], n_queued: int, is_queued: NDArray[np.
         k -= 1
     queue[k] = i
     return n_queued + 1
+
+
+@njit(cache=True, nogil=True)
+def first_and_switching(
+    kept: NDArray[np.uint8], neurons: NDArray[np.int64], always: NDArray[np.bool_]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return the pattern of the first region, and where any other one differs from it.
+
+    Parameters
+    ----------
+    kept : (n_regions, n_bytes) ndarray of uint8
+    neurons : (n,) ndarray of int64
+        The neurons whose bits these are.
+    always : (n_neurons,) ndarray of bool
+        Other neurons that are positive.
+    """
+    first, is_switching = always.copy(), np.zeros(len(always), np.bool_)
+    differ = np.zeros(kept.shape[1], np.uint8)
+    for r in range(len(kept)):
+        for b in range(len(differ)):
+            differ[b] |= kept[r, b] ^ kept[0, b]
+    for i in range(len(neurons)):
+        first[neurons[i]] = (kept[0, i >> 3] >> (i & 7)) & 1
+        is_switching[neurons[i]] = (differ[i >> 3] >> (i & 7)) & 1
+    return first, is_switching
 
 
 @njit(cache=True, nogil=True)

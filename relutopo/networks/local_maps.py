@@ -1,4 +1,4 @@
-"""A graph of affine maps and kinks on a small part of its input space.
+"""A graph of affine maps and kinks on a small part of the plane that is its input space.
 
 A block consists of some neighbouring regions. Most neurons keep their sign on it. The results of
 the others, and of those whose zeros bound the block, are *local variables* u_1, ..., u_f, in the
@@ -42,26 +42,31 @@ from numpy.typing import NDArray
 from relutopo.arithmetic.rounding import gamma
 from relutopo.networks.graph import Affine, GraphNetwork, Kink
 from relutopo.networks.local_kernels import (
+    LEAST,
+    LOST,
+    ONCE,
+    Changes,
+    Folded,
+    Frame,
     Rows,
+    changes_on_regions,
+    first_and_switching,
+    free,
+    heights,
     image,
-    maps_on_regions,
+    image_of_kink,
+    intervals,
     put_bits,
     sum_of_rows,
     take_bits,
-    vanishing,
 )
-from relutopo.networks.network import AffineMaps
 
 __all__ = ["LocalGraph", "LocalLayer", "Place", "Shared"]
 
 _Floats = NDArray[np.float64]
 _Flags = NDArray[np.bool_]
 
-_LEAST = 2.0**-300
 _UNDERFLOW = 2.0**-600
-# More than products can lose by underflow in each entry of a map.
-_LOST = 2.0**-1000
-_ONCE = 1.01
 
 
 @dataclass(frozen=True)
@@ -149,38 +154,22 @@ class LocalLayer:
         The units of the layer that may change their sign in the block.
     is_on : (n_l,) ndarray of bool
         Whether a unit is not among these, and positive throughout.
-    maps : AffineMaps
+    changes : Changes
         Maps of `units`; their errors hold at the points of each region.
+    variables : (f,) ndarray of int64
+        The neurons that are variables.
+    supports : Rows
+        Which variables contribute to the pre-activations of the variables, then of `units`.
+    others : (f + n_units,) ndarray of bool
+        Whether anything else does.
     """
 
     units: NDArray[np.int64]
     is_on: _Flags
-    maps: AffineMaps
-    _variables: _Variables
-    _values: _Value
-    _active: _Flags
-
-    def vanish_at(self, regions: NDArray[np.integer], labels: NDArray[np.integer]) -> _Flags:
-        """Tell which units are zero at points, from structure alone.
-
-        Parameters
-        ----------
-        regions : (n,) ndarray of int
-            A region of the block whose closure contains the point.
-        labels : (n, m) ndarray of int
-            Neurons that are zero at the point.
-
-        Returns
-        -------
-        (n, n_units) ndarray of bool
-            False where structure does not decide.
-        """
-        known = self._variables.values.then(self._values)
-        neurons = self._variables.neurons
-        found: _Flags = vanishing(
-            known.factors, known.others, neurons, self._active, regions, labels
-        )
-        return found
+    changes: Changes
+    variables: NDArray[np.int64]
+    supports: Rows
+    others: _Flags
 
 
 @dataclass(frozen=True)
@@ -250,108 +239,91 @@ class _Variables:
     """
 
     def __init__(self, middle: _Floats, half: _Floats, reach: _Floats) -> None:
-        self._middle, self._half, self._reach = middle, half, reach
+        self._frame = Frame(middle, half, reach)
         d = len(middle)
         self.neurons = np.zeros(0, dtype=np.int64)
         self.on = self.off = self.reach = np.zeros(0)
         self.values = _Value.empty(d)
-        # With u_i = σ_i z_i + w_i, σ the slope in the middle of the block: z_i in terms of x and w,
-        # and the largest w_i (the other end of its interval is 0).
         self._slopes = self._jumps = np.zeros(0)
-        self._folded = _Value.empty(d)
+        self._folded = Folded(np.zeros((0, d + 1)), Rows.empty(0), np.zeros(0), np.zeros(0))
 
     def __len__(self) -> int:
         return len(self.neurons)
 
     def heights(self, value: _Value) -> _Floats:
         """Return bounds of the sums of the absolute terms of a value."""
-        return np.abs(value.planes) @ self._reach + value.factors.absolute.times(self.reach)
-
-    def intervals(self, values: _Value) -> tuple[_Floats, _Floats, _Value]:
-        """Return intervals that contain values throughout the block.
-
-        Returns
-        -------
-        center, radius : (n,) ndarrays
-        folded : _Value
-            The values in terms of x and w.
-        """
-        d, f, jumps = len(self._middle), len(self), np.abs(self._jumps)
-        factors = values.factors
-        slopes = factors._replace(numbers=factors.numbers * self._slopes[factors.columns])
-        lost = _LOST * (self._reach.sum() + jumps.sum())
-
-        def sizes(value: _Value) -> _Floats:
-            return np.abs(value.planes) @ self._reach + value.factors.absolute.times(jumps)
-
-        heights = sizes(values) + slopes.absolute.times(sizes(self._folded))
-        folded = values.plus(self._folded.times(slopes, self._folded.errors, f))
-        rounding = self._rounding
-        folded = replace(folded, errors=_ONCE * folded.errors + rounding * heights + lost)
-        planes = folded.planes
-        center = planes[:, :d] @ self._middle + planes[:, d]
-        center += folded.factors.times(0.5 * self._jumps)
-        radius = np.abs(planes[:, :d]) @ self._half
-        radius += 0.5 * folded.factors.absolute.times(jumps)
-        slack = rounding * sizes(folded) + lost
-        return center, _ONCE * (radius + folded.errors + slack), folded
+        found: _Floats = heights(value.planes, value.factors, self._frame.reach, self.reach)
+        return found
 
     def add(
         self,
-        neurons: NDArray[np.int64],
-        kink: tuple[_Floats, _Floats],
+        first: int,
+        rows: NDArray[np.int64],
+        kink: Kink,
         values: _Value,
         is_on: _Flags,
         is_switching: _Flags,
     ) -> None:
-        """Add a kink's local units by their pre-activations; `is_on` if they do not switch."""
-        on, off = kink
-        center, radius, folded = self.intervals(values)
-        is_fixed = ~is_switching
-        slopes = np.where(np.where(is_fixed, is_on, center > 0), on, off)
+        """Add some units of a kink, whose neurons start at `first`, by the value before it."""
+        on, off = kink.slope_on[rows], kink.slope_off[rows]
+        center, radius, folded = intervals(
+            rows,
+            values.planes,
+            values.factors,
+            values.errors,
+            self._frame,
+            self._folded,
+            self._slopes,
+            self._jumps,
+            self._rounding,
+        )
+        is_fixed = ~is_switching[rows]
+        slopes = np.where(np.where(is_fixed, is_on[rows], center > 0), on, off)
         beyond = np.where(is_fixed, 0.0, np.maximum(0.0, radius - np.abs(center)))
         steepest = np.where(is_fixed, np.abs(slopes), np.maximum(np.abs(on), np.abs(off)))
-        reach = np.maximum(_ONCE * steepest * (np.abs(center) + radius), _LEAST)
-        self._folded = self._folded.then(folded)
+        reach = np.maximum(ONCE * steepest * (np.abs(center) + radius), LEAST)
+        self._folded = Folded(
+            np.concatenate([self._folded.planes, folded.planes]),
+            self._folded.factors.then(folded.factors),
+            np.concatenate([self._folded.errors, folded.errors]),
+            np.concatenate([self._folded.sizes, folded.sizes]),
+        )
         self._slopes = np.append(self._slopes, slopes)
-        self._jumps = np.append(self._jumps, _ONCE * (on - off) * beyond)
-        self.values = self.values.then(values)
-        self.neurons = np.append(self.neurons, neurons)
+        self._jumps = np.append(self._jumps, ONCE * (on - off) * beyond)
+        self.values = self.values.then(values.take(rows))
+        self.neurons = np.append(self.neurons, first + rows)
         self.on, self.off = np.append(self.on, on), np.append(self.off, off)
         self.reach = np.append(self.reach, reach)
 
     def free(self, values: _Value) -> tuple[NDArray[np.int64], _Flags]:
         """Return which values may change their sign in the block, and which others are positive."""
-        d, planes = len(self._middle), values.planes
-        is_zero = ~values.others & (values.factors.counts == 0)
-        center = planes[:, :d] @ self._middle + planes[:, d]
-        # A quick bound decides most values; NaN leaves a value open.
-        sizes = np.abs(planes)
-        radius = sizes @ np.append(self._half, self._rounding)
-        radius += values.factors.absolute.times(self.reach) + 2 * values.errors
-        radius = _ONCE * radius + self._rounding * sizes[:, :d] @ self._reach[:d] + _UNDERFLOW
-        is_known = (np.abs(center) > radius) | is_zero
-        left = np.flatnonzero(~is_known)
-        center[left], radius, _ = self.intervals(values.take(left))
-        is_known[left] = np.abs(center[left]) > radius
-        return np.flatnonzero(~is_known), is_known & ~is_zero & (center > 0)
+        found: tuple[NDArray[np.int64], _Flags] = free(
+            values.planes,
+            values.factors,
+            values.errors,
+            values.others,
+            self._frame,
+            self._folded,
+            self._slopes,
+            self._jumps,
+            self.reach,
+            self._rounding,
+        )
+        return found
 
     @property
     def _rounding(self) -> float:
         """Relative error bound of sums of products with all variables."""
-        return _ONCE * gamma(len(self) + len(self._middle) + 10)
+        return ONCE * gamma(len(self) + len(self._frame.middle) + 10)
 
-    def maps(
-        self, shared: Shared, kept: NDArray[np.uint8], values: _Value
-    ) -> tuple[AffineMaps, _Flags]:
-        """Return the maps of values on regions, and which variables are active there."""
+    def changes(self, shared: Shared, kept: NDArray[np.uint8], known: _Value) -> Changes:
+        """Return the maps on regions of values that follow those of the variables in `known`."""
         bit_of = np.empty(len(shared.always), dtype=np.int64)
         bit_of[shared.neurons] = np.arange(len(shared.neurons))
-        rounding = _ONCE * gamma(len(self) + 6)
-        lost = _LOST * self._reach.sum()
-        known = self.values.then(values)
-        own = _ONCE * known.errors + rounding * (np.abs(known.planes) @ self._reach)
-        maps, bounds, active = maps_on_regions(
+        rounding = ONCE * gamma(len(self) + 6)
+        lost = LOST * self._frame.reach.sum()
+        own = ONCE * known.errors + rounding * (np.abs(known.planes) @ self._frame.reach)
+        found: Changes = changes_on_regions(
             kept,
             bit_of[self.neurons],
             np.stack([self.off, self.on]),
@@ -359,29 +331,11 @@ class _Variables:
             known.factors,
             own + lost,
             known.others,
-            self._reach,
+            self._frame.reach,
             rounding,
             lost,
         )
-        return AffineMaps(maps, bounds), active
-
-
-class _Patterns(NamedTuple):
-    """For each neuron its bit in the first region, and whether any region has another one."""
-
-    first: _Flags
-    is_switching: _Flags
-
-    @classmethod
-    def of(cls, shared: Shared, kept: NDArray[np.uint8]) -> _Patterns:
-        """Return the patterns of regions."""
-        first, is_switching = shared.always.copy(), np.zeros_like(shared.always)
-        differ = np.bitwise_or.reduce(kept ^ kept[:1], axis=0)
-        for bits, row in ((first, kept[0]), (is_switching, differ)):
-            bits[shared.neurons] = np.unpackbits(
-                row, count=len(shared.neurons), bitorder="little"
-            ).astype(bool)
-        return cls(first, is_switching)
+        return found
 
 
 class LocalGraph:
@@ -397,26 +351,27 @@ class LocalGraph:
 
     Examples
     --------
-    The hat max(0, 1 - |x|) where it is positive, and where it ends:
+    The hat max(0, 1 - |x|) of the first coordinate where it is positive, and where it ends:
 
     >>> from relutopo.networks.perceptron import ReluNetwork, relu_nodes
-    >>> hat = ReluNetwork([[[1.0], [-1.0]], [[-1.0, -1.0]], [[1.0]]], [[0, 0], [1.0], [0]])
-    >>> graph, near = GraphNetwork(1, relu_nodes(hat)), np.array([0.25])
+    >>> weights = [[1.0, 0.0], [-1.0, 0.0]], [[-1.0, -1.0]], [[1.0]]
+    >>> graph = GraphNetwork(2, relu_nodes(ReluNetwork(weights, [[0, 0], [1.0], [0]])))
     >>> shared, kept = Shared.by(np.array([[0b01], [0b10]], dtype=np.uint8), 2, np.arange(2))
+    >>> near = np.array([0.25, 0.25])
     >>> place = Place(-near, near, np.array([0, 1]))
     >>> found, _ = LocalGraph(graph, place, near).layer(1, shared, kept)
     >>> found.units.tolist(), found.is_on.tolist()
     ([], [True])
-    >>> place = Place(-8 * near, near, np.array([0, 1]))
+    >>> place = Place(-8 * near, 8 * near, np.array([0, 1]))
     >>> found, _ = LocalGraph(graph, place, 8 * near).layer(1, shared, kept)
-    >>> found.units.tolist(), found.maps.planes[1].tolist()
-    ([0], [[1.0], [1.0]])
+    >>> found.units.tolist(), found.changes.maps[:, :3].tolist()
+    ([0], [[-1.0, 0.0, 1.0], [1.0, 0.0, 1.0]])
     """
 
     def __init__(self, network: GraphNetwork, place: Place, magnitude: _Floats) -> None:
         middle = 0.5 * (place.low + place.high)
-        half = _ONCE * np.maximum(place.high - middle, middle - place.low)
-        reach = np.append(np.maximum(magnitude, _LEAST), 1.0)
+        half = ONCE * np.maximum(place.high - middle, middle - place.low)
+        reach = np.append(np.maximum(magnitude, LEAST), 1.0)
         self._network = network
         self._variables = _Variables(middle, half, reach)
         self._values = {0: _input_value(network.input_dim)}
@@ -441,8 +396,8 @@ class LocalGraph:
         after = copy(self)
         variables = after._variables = copy(self._variables)
         values = after._values = dict(self._values)
-        patterns = _Patterns.of(shared, kept)
-        is_local = patterns.is_switching.copy()
+        patterns = first_and_switching(kept, shared.neurons, shared.always)
+        is_local = patterns[1].copy()
         own = self._labels[(self._labels >= 0) & (self._labels < len(is_local))]
         is_local[own] = True
         for number in network.ancestors([value for value, _, _ in targets], values):
@@ -460,9 +415,10 @@ class LocalGraph:
         for value, _, _ in targets:
             found = found.then(values[value])
         units, is_on = variables.free(found)
-        of_units = found.take(units)
-        maps, active = variables.maps(shared, kept, of_units)
-        return LocalLayer(units, is_on, maps, variables, of_units, active), after
+        known = variables.values.then(found.take(units))
+        changes = variables.changes(shared, kept, known)
+        neurons = variables.neurons
+        return LocalLayer(units, is_on, changes, neurons, known.factors, known.others), after
 
 
 def _input_value(d: int) -> _Value:
@@ -472,10 +428,10 @@ def _input_value(d: int) -> _Value:
 def _spread(node: Affine | Kink, value: _Value, variables: _Variables) -> _Floats:
     """Return a value's error and its share of the node's rounding, entry by entry."""
     if not node.rounding:
-        return _ONCE * value.errors
+        return ONCE * value.errors
     heights = variables.heights(value)
     heights = heights + _UNDERFLOW * ((heights > 0) | (value.errors > 0))
-    spread: _Floats = _ONCE * value.errors + node.rounding * heights
+    spread: _Floats = ONCE * value.errors + node.rounding * heights
     return spread
 
 
@@ -496,35 +452,23 @@ def _kink(
     source: _Value,
     variables: _Variables,
     first: int,
-    patterns: _Patterns,
+    patterns: tuple[_Flags, _Flags],
     is_local: _Flags,
 ) -> _Value:
     """Return the value of a kink whose neurons start at `first`."""
     here = slice(first, first + node.size)
-    is_on, is_switching = patterns.first[here], patterns.is_switching[here]
-    slopes = np.where(is_on, node.slope_on, node.slope_off)
-    # Units that are zero on the whole block need no variable.
-    (local,) = np.nonzero(is_local[here] & (is_switching | (slopes != 0)))
-    f = len(variables)
-    errors = np.abs(slopes) * _spread(node, source, variables)
+    is_on, is_switching = patterns[0][here], patterns[1][here]
+    found, local = image_of_kink(
+        source.planes,
+        source.factors,
+        _spread(node, source, variables),
+        source.others,
+        (node.slope_off, node.slope_on),
+        is_on,
+        is_switching,
+        is_local[here],
+        len(variables),
+    )
     if local.size:
-        variables.add(
-            first + local,
-            (node.slope_on[local], node.slope_off[local]),
-            source.take(local),
-            is_on[local],
-            is_switching[local],
-        )
-    # What is local is a variable, and nothing else.
-    slopes[local], errors[local] = 0.0, 0.0
-    row_of, counts = source.factors.row_of, source.factors.counts
-    kept = slopes[row_of] != 0
-    counts[slopes == 0], counts[local] = 0, 1
-    ptr = np.append(0, np.cumsum(counts))
-    is_own = np.zeros(ptr[-1], dtype=bool)
-    is_own[ptr[local]] = True
-    columns, numbers = np.empty(ptr[-1], dtype=np.int64), np.ones(ptr[-1])
-    columns[is_own], columns[~is_own] = f + np.arange(len(local)), source.factors.columns[kept]
-    numbers[~is_own] = (slopes[row_of] * source.factors.numbers)[kept]
-    planes = source.planes * slopes[:, None]
-    return _Value(planes, Rows(ptr, columns, numbers), errors, source.others & (slopes != 0))
+        variables.add(first, local, node, source, is_on, is_switching)
+    return _Value(*found)

@@ -81,6 +81,9 @@ class Beside(NamedTuple):
 class Maps(NamedTuple):
     """A layer's maps: region r has ``planes[plane_of[r]]``, bounded by ``errors[error_of[r]]``.
 
+    In a graph, regions that the layer is known not to cross have no map, and the number -1.
+
+
     ``planes[p, :d, j]`` and ``planes[p, d, j]`` are slope and offset of unit j's pre-activation,
     and ``errors[e, j]`` its bound as in `relutopo.networks.network.AffineMaps`. For each row of
     `errors`, `norms` has the bounds e_k of `maps`. All bounds hold for points that are at most

@@ -17,6 +17,7 @@ from relutopo.errors import LimitReachedError
 from relutopo.geometry.patterns import pack_patterns
 from relutopo.networks.chains import chain_of
 from relutopo.networks.graph import GraphNetwork
+from relutopo.networks.local_kernels import Changes
 from relutopo.networks.local_maps import LocalGraph, Place, Shared
 from relutopo.testing import assert_same_complex
 
@@ -157,6 +158,16 @@ def test_nothing_is_computed_of_entries_that_are_zero(pool: Any, size: int) -> N
     found.check()
 
 
+def unfolded(changes: Changes, n_units: int) -> tuple[Any, Any]:
+    """Return the maps of all regions, and the bounds of their errors."""
+    maps = np.full((len(changes.ptr), n_units, 4), np.nan)
+    for r in range(len(changes.ptr) - 1):
+        here = slice(changes.ptr[r], changes.ptr[r + 1])
+        maps[r] = maps[r - 1]
+        maps[r, changes.places[here]] = changes.maps[here]
+    return maps[:-1, :, :3].transpose(0, 2, 1), maps[:-1, :, 3]
+
+
 def test_maps_on_a_block_are_those_of_its_regions() -> None:
     rng = np.random.default_rng(2)
     for seed in range(8):
@@ -175,9 +186,10 @@ def test_maps_on_a_block_are_those_of_its_regions() -> None:
             shared, kept = Shared.by(before, offsets[layer], np.array([], dtype=int))
             found, graph = graph.layer(layer, shared, kept)
             whole = network.affine_maps(layer, patterns, reach)
-            bounds = found.maps.errors + whole.errors[:, found.units]
+            planes, errors = unfolded(found.changes, len(found.units))
+            bounds = errors + whole.errors[:, found.units]
             ones = np.append(points, np.ones((6, 1)), axis=1)
-            differ = found.maps.planes - whole.planes[:, :, found.units]
+            differ = planes - whole.planes[:, :, found.units]
             values = np.einsum("rk,rkn->rn", ones, differ)
             assert (np.abs(values) <= bounds + 1e-300).all()
             others = np.setdiff1d(np.arange(network.layer_sizes[layer]), found.units)

@@ -181,7 +181,9 @@ def find_chords(crossed, placed):
     n_chords, n_members, n_crossings = np.int64(0), np.int64(0), np.int64(0)
     broken, n_open = -1, 0
     for r in range(n_regions):
-        count = _crossing_units(r, region_ptr, corners, positive, negative, inside, units_found)
+        count = np.int64(0)
+        if plane_of[r] >= 0:
+            count = _crossing_units(r, region_ptr, corners, positive, negative, inside, units_found)
         if count == 0:
             chord_ptr[r + 1] = n_chords
             continue

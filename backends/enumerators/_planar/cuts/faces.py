@@ -9,7 +9,7 @@ import numpy as np
 
 from relutopo.system.compilation import njit
 
-from ..._shared.bits import set_bits
+from ..._shared.bits import lowest_bit
 from ..._shared.growing import fill, grown
 from .chords import rim_size
 from .signs import place
@@ -117,7 +117,9 @@ def build_faces(crossed, placed, chords, magnitude, cut):
     inner_source, inner_ends, inner_base = cut.inner_source, cut.inner_ends, len(placed.x)
     out_ptr, out_half_edges = cut.cells.region_ptr, cut.cells.half_edges
     out_packed, out_parent = cut.cells.packed, cut.parent
-    union = np.empty(positive.shape[1], np.uint64)
+    # The units with a positive corner, and what they add to the pattern.
+    union, present = np.empty(positive.shape[1], np.uint64), np.zeros(positive.shape[1], np.uint64)
+    added = always.copy()
     rim_piece = np.empty(64, np.int32)
     met = np.empty(64, np.int32)
     path, path_ptr = np.empty(64, np.int32), np.empty(64, np.int64)
@@ -130,15 +132,22 @@ def build_faces(crossed, placed, chords, magnitude, cut):
     f0, s0, inner0, edge0 = 0, 0, 0, int(first_piece[-1])
     for r in range(len(region_ptr) - 1):
         c0, c1 = chord_ptr[r], chord_ptr[r + 1]
-        row = out_packed[f0]
-        fill(row, always)
-        for i in range(packed.shape[1]):
-            row[i] |= packed[r, i]
         union[:] = np.uint64(0)
         for q in range(region_ptr[r], region_ptr[r + 1]):
             for w in range(len(union)):
                 union[w] |= positive[corners[q], w]
-        set_bits(row, bits, union)
+        # Most units are as on the region before.
+        for w in range(len(union)):
+            word = union[w] ^ present[w]
+            present[w] = union[w]
+            while word:
+                bit = bits[64 * w + int(lowest_bit(word))]
+                added[bit >> 3] ^= np.uint8(1 << (bit & 7))
+                word &= word - np.uint64(1)
+        row = out_packed[f0]
+        fill(row, added)
+        for i in range(packed.shape[1]):
+            row[i] |= packed[r, i]
         out_ptr[f0] = s0
         out_parent[f0] = r
         if c0 == c1:

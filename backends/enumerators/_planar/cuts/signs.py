@@ -21,6 +21,7 @@ from ..._shared.bits import in_neither, lowest_bit, negative_bits, popcount
 from ..._shared.growing import fill, grown
 
 __all__ = [
+    "beyond_in_plane",
     "corner_signs",
     "count_crossings",
     "count_groups",
@@ -36,7 +37,8 @@ __all__ = [
 
 
 @njit(cache=True)
-def _beyond_in_plane(planes, p, errors, e, x0, x1, deviation, if_above, if_below):
+def beyond_in_plane(planes, p, errors, e, x0, x1, deviation, if_above, if_below):
+    """Fill `if_above` and `if_below` for a point and the maps in rows p and e."""
     for j in range(errors.shape[1]):
         a, b, c = planes[p, 0, j], planes[p, 1, j], planes[p, 2, j]
         z = c + a * x0 + b * x1
@@ -78,7 +80,7 @@ def corner_signs(regions, maps, cells, beside, signs, n_unknown):
             if off <= limit:
                 x0, x1 = x[v, 0], x[v, d - 1]
                 if d == 2:
-                    _beyond_in_plane(planes, p, errors, e, x0, x1, off, if_above, if_below)
+                    beyond_in_plane(planes, p, errors, e, x0, x1, off, if_above, if_below)
                 else:
                     _beyond_on_line(planes, p, errors, e, x0, off, if_above, if_below)
                 for w in range(n_words):

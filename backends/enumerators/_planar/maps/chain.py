@@ -57,7 +57,7 @@ from ..cuts.signs import corner_signs
 from ..records import Beside, Cutters, Maps, PlanarCells, Values, VertexSigns
 from ..tuning import Tuning
 from .free_maps import next_of_free
-from .graph_maps import Evaluated, cut_locally, without_zeros
+from .graph_maps import Evaluated, cut_locally
 from .siblings import active_units, differing_units, forest, multiply, sum_of_squares, switch
 from .vertex_values import are_coarse, next_values, values_of_maps
 
@@ -233,11 +233,9 @@ class MapChain:
         if isinstance(earlier, Evaluated) and earlier.shared is not None:
             shared = earlier.shared
             assert isinstance(self._network, GraphNetwork)
-            found = cut_locally(self._network, layer, cells, self._magnitude, earlier)
+            found = cut_locally(self._network, layer, cells, beside, self._magnitude, earlier)
             if found is not None:
-                signs = _all_signs(found.maps, cells, beside)
-                signs = without_zeros(signs, found.layer, cells, beside)
-                return found.cutters, found.maps, signs, found.evaluated
+                return found.cutters, found.maps, found.signs, found.evaluated
             cells = cells._replace(packed=shared.whole(cells.packed))
             n = len(units.neurons)
             units = _every_unit(int(units.neurons[0]), n, len(shared.neurons))
