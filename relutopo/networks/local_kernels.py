@@ -7,12 +7,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from relutopo.arithmetic.rounding import ONCE
 from relutopo.system.compilation import njit
 
 __all__ = [
     "LEAST",
     "LOST",
-    "ONCE",
+    "UNDERFLOW",
     "Changes",
     "Folded",
     "Frame",
@@ -33,8 +34,8 @@ LEAST = 2.0**-300
 """Bounds of factors are at least this."""
 LOST = 2.0**-1000
 """More than products can lose by underflow in each entry of a map, for factors of 1."""
-ONCE = 1.01
-_UNDERFLOW = 2.0**-600
+UNDERFLOW = 2.0**-600
+"""More than values can lose by underflow, where the factors of their terms are at least `LEAST`."""
 
 
 class Rows(NamedTuple):
@@ -316,7 +317,7 @@ def free(
             height += abs(planes[i, k]) * frame.reach[k]
         for q in range(factors.ptr[i], factors.ptr[i + 1]):
             radius += abs(factors.numbers[q]) * reach_of_variables[factors.columns[q]]
-        radius = ONCE * (radius + 2 * errors[i]) + rounding * height + _UNDERFLOW
+        radius = ONCE * (radius + 2 * errors[i]) + rounding * height + UNDERFLOW
         if abs(center) > radius:
             is_on[i] = center > 0
         else:
@@ -555,7 +556,7 @@ def changes_on_regions(
             inputs[i, 0], inputs[i, 1], inputs[i, 2] = a, b, c
             height = reach[0] * abs(a) + reach[1] * abs(b) + reach[2] * abs(c)
             is_zero = a == b == c == 0.0
-            loss = 1.01 * (abs(slope) * bound + 2.0 * rounding * height)
+            loss = ONCE * (abs(slope) * bound + 2.0 * rounding * height)
             if bound > 0.0:
                 loss += lost
             if is_same and loss == losses[i]:

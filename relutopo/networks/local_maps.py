@@ -39,12 +39,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from relutopo.arithmetic.rounding import gamma
+from relutopo.arithmetic.rounding import ONCE, gamma
 from relutopo.networks.graph import Affine, GraphNetwork, Kink
 from relutopo.networks.local_kernels import (
     LEAST,
     LOST,
-    ONCE,
+    UNDERFLOW,
     Changes,
     Folded,
     Frame,
@@ -65,8 +65,6 @@ __all__ = ["LocalGraph", "LocalLayer", "Place", "Shared"]
 
 _Floats = NDArray[np.float64]
 _Flags = NDArray[np.bool_]
-
-_UNDERFLOW = 2.0**-600
 
 
 @dataclass(frozen=True)
@@ -430,7 +428,7 @@ def _spread(node: Affine | Kink, value: _Value, variables: _Variables) -> _Float
     if not node.rounding:
         return ONCE * value.errors
     heights = variables.heights(value)
-    heights = heights + _UNDERFLOW * ((heights > 0) | (value.errors > 0))
+    heights = heights + UNDERFLOW * ((heights > 0) | (value.errors > 0))
     spread: _Floats = ONCE * value.errors + node.rounding * heights
     return spread
 
