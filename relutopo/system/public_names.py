@@ -49,10 +49,9 @@ def table(file: str) -> dict[str, str]:
 
 def _room_to_load() -> AbstractContextManager[None]:
     """Check for address space before NumPy and SciPy are loaded, which crash without it."""
-    if "numpy" in sys.modules:
-        return nullcontext()
-    n_bytes = _BYTES + _BYTES_A_CORE * (os.cpu_count() or 1)
-    require_address_space(n_bytes, "loading NumPy and SciPy")
+    if "numpy" not in sys.modules:
+        n_bytes = _BYTES + _BYTES_A_CORE * (os.cpu_count() or 1)
+        require_address_space(n_bytes, "loading NumPy and SciPy")
     return in_words("raise the limit of this process (ulimit -v)")
 
 
@@ -84,10 +83,11 @@ def lazy(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
             return sorted(known())
         if name not in known():
             raise refusal(name)
-        with _room_to_load():
-            if homes[name] == package:  # a module of the package itself
-                return import_module(f"{package}.{name}")
-            return getattr(import_module(homes[name]), name)
+        is_module = homes[name] == package  # of the package itself
+        home = f"{package}.{name}" if is_module else homes[name]
+        with nullcontext() if home in sys.modules else _room_to_load():
+            module = import_module(home)
+        return module if is_module else getattr(module, name)
 
     def get(name: str) -> Any:
         if name.startswith("__") and name != "__all__":
