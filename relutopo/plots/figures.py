@@ -85,12 +85,17 @@ def save_figure(figure: Figure | Axes, path: str | os.PathLike[str]) -> tuple[Pa
         files = {suffix[1:]: target}
     else:
         files = {kind: target.with_name(f"{target.name}.{kind}") for kind in ("png", "pdf")}
-    with names_of_elements():
-        for kind, file_path in files.items():
-            with atomic_write(file_path) as file:
-                whole.savefig(
-                    file, format=kind, dpi=_PIXELS.get(kind, 300), metadata=_NO_DATES.get(kind)
-                )
+    layout = whole.get_layout_engine()
+    try:
+        with names_of_elements():
+            for kind, file_path in files.items():
+                with atomic_write(file_path) as file:
+                    whole.savefig(
+                        file, format=kind, dpi=_PIXELS.get(kind, 300), metadata=_NO_DATES.get(kind)
+                    )
+                whole.set_layout_engine("none")  # it takes long, and both files are to look alike
+    finally:
+        whole.set_layout_engine(layout)
     if (pyplot := sys.modules.get("matplotlib.pyplot")) is not None:
         pyplot.close(whole)  # only pyplot keeps figures alive
     return tuple(files.values())

@@ -17,6 +17,7 @@ import runpy
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import traceback
@@ -186,10 +187,13 @@ def load() -> None:
     import relutopo as rt
 
     torch.optim.AdamW([torch.zeros(1)])  # imports more at its first use
-    network = rt.ReluNetwork([[[1.0, 0.5], [-0.5, 1.0]], [[1.0, 1.0]]], [[0.1, 0.2], [0.0]])
-    rt.fiedler_partition(
-        rt.decompose(network, rt.Box(-1, 1, dim=2)).dual_graph(), vertex_weights="unweighted"
-    )
+    network, data = rt.gallery.random_network([2, 5, 1], seed=1), rt.two_moons(n=20)
+    for analysis in (rt.Partition(), rt.Homology()):
+        analysis.analyse(network, data)
+    complex_ = rt.decompose(network, rt.Box(-1, 1, dim=2))
+    with tempfile.TemporaryDirectory() as folder:
+        rt.plots.save_figure(rt.plots.plot_complex(complex_), f"{folder}/complex")
+        rt.explore(complex_, f"{folder}/page.html")
 
 
 if __name__ == "__main__":
