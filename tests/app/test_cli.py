@@ -73,7 +73,7 @@ def test_the_summary_answers_the_question(workplace: Path) -> None:
 
 @pytest.mark.slow
 def test_the_same_command_gives_the_same_table(workplace: Path, fresh_command: Command) -> None:
-    fresh_command(workplace, *TINY, "hydra.run.dir=outputs/second")
+    fresh_command(workplace, *TINY, "figures=false", "hydra.run.dir=outputs/second")
     first, second = (
         timeless(pd.read_parquet(workplace / "outputs" / name / "results.parquet"))
         for name in ("first", "second")
@@ -91,6 +91,7 @@ def test_checkpoints_are_analysed_again_with_another_backend(
         "training_dir=outputs/first/training",
         "enumerator=exact",
         "eigensolver=amg_lobpcg",
+        "figures=false",
         "hydra.run.dir=outputs/again",
     )
     assert "using the training run in outputs/first/training" in printed

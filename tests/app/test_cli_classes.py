@@ -74,7 +74,8 @@ def test_models_of_ones_own_decide_between_words(
     model = torch.nn.Sequential(torch.nn.Linear(2, 4), torch.nn.ReLU(), torch.nn.Linear(4, 3))
     torch.save(model.state_dict(), tmp_path / "model.pt")
     numbers = data.class_numbers(data.targets)
-    own = ["experiment=inspect", "network.path=model.pt", "data.path=data.npz", "enumerator=exact"]
+    own = ["experiment=inspect", "network.path=model.pt", "data.path=data.npz", "enumerator=exact",
+           "figures=false"]  # fmt: skip
     for name, labels in (("words", np.array(["ant", "bee", "cat"])), ("ints", np.array([7, 3, 5]))):
         np.savez(tmp_path / "data.npz", points=data.points, targets=labels[numbers])
         printed = command(tmp_path, *own, "analysis=classes", f"hydra.run.dir={name}")

@@ -67,7 +67,7 @@ def test_the_dimension_major_order_is_told_to_restate_the_cell_counts(
 ) -> None:
     printed = command(
         workplace, *TINY, "filtration=dimension_major", "training_dir=outputs/first/training",
-        "hydra.run.dir=outputs/major",
+        "figures=false", "hydra.run.dir=outputs/major",
     )  # fmt: skip
     words = " ".join(printed.split())
     table = pd.read_parquet(workplace / "outputs" / "major" / "results.parquet")
@@ -81,7 +81,7 @@ def test_the_dimension_major_order_is_told_to_restate_the_cell_counts(
 def test_a_run_that_was_interrupted_goes_on_to_the_same_tables(
     workplace: Path, start: Callable[..., Started], fresh_command: Command
 ) -> None:
-    arguments = [*TINY, "hydra.run.dir=outputs/stopped"]
+    arguments = [*TINY, "figures=false", "hydra.run.dir=outputs/stopped"]
     folder = workplace / "outputs" / "stopped"
     strike = Strike(signal.SIGINT, "outputs/stopped/training/analysis/*/step_*.json", 3)
     process = start(workplace, *arguments, strike=strike)
