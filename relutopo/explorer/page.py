@@ -44,6 +44,8 @@ SCRIPTS = (
     "dots.js",
     "map.js",
     "axes.js",
+    "spin.js",
+    "cutting.js",
     "space.js",
     "tip.js",
     "pointer.js",

@@ -46,8 +46,6 @@ void main() {
   }
   painted = vec4(colour.rgb * (1.0 - shade * (1.0 - light)), colour.a);
 }`;
-  const [NEAR, FAR, FOCUS] = [0.5, 40, 3.7];
-  const DISTANCE = 7.2;
   const DOT = 8; // pixels
   const TUBE = 0.014; // radius, in the cube
   const BEYOND = 1.13; // how far from the middle names of axes stand
@@ -58,16 +56,6 @@ void main() {
   const canvas = rt.byId("space");
   const labels = [...frameBox.querySelectorAll(".axis")];
 
-  store.declare("spin", {
-    initial: { yaw: -0.9, pitch: 0.45, near: 1 },
-    read: (text) => {
-      const [yaw, pitch, near] = text.split(",").map(Number);
-      const isOne = Number.isFinite(yaw) && Math.abs(pitch) <= 1.57 && near >= 0.5 && near <= 20;
-      return isOne ? { yaw, pitch, near } : undefined;
-    },
-    write: ({ yaw, pitch, near }) => [yaw, pitch, near].map((x) => Number(x.toFixed(3))).join(),
-  });
-
   let gl = null;
   let program = null;
   let at = null;
@@ -75,14 +63,6 @@ void main() {
   let block = null; // whose skin and frame the card has
   let unit = { middle: [0, 0, 0], scale: [1, 1, 1] };
   let isWanted = false;
-
-  const cross = (a, b) =>
-    [0, 1, 2].map((i) => {
-      const [j, k] = [(i + 1) % 3, (i + 2) % 3];
-      return a[j] * b[k] - a[k] * b[j];
-    });
-
-  const normed = (a) => a.map((x) => x / (Math.hypot(...a) || 1));
 
   /** A point in the coordinates of the view, within a cube. */
   const toCube = (p) => p.map((x, i) => (x - unit.middle[i]) * unit.scale[i]);
@@ -291,8 +271,8 @@ void main() {
       const along = b.map((x, k) => x - a[k]);
       const length = Math.hypot(...along) || 1;
       const other = Math.abs(along[2]) < 0.9 * length ? [0, 0, 1] : [1, 0, 0];
-      const side = normed(cross(along, other));
-      const up = normed(cross(along, side));
+      const side = rt.spin.normed(rt.spin.cross(along, other));
+      const up = rt.spin.normed(rt.spin.cross(along, side));
       const rim = [0, 1, 2, 3].map((k) => {
         const [c, s] = [Math.cos((k * Math.PI) / 2), Math.sin((k * Math.PI) / 2)];
         return side.map((x, j) => TUBE * (c * x + s * up[j]));
@@ -354,33 +334,6 @@ void main() {
     setPart("points", points, colours, { mode: gl.POINTS });
   }
 
-  /** The directions of the view: from the middle to the eye, to the right, up; and how far. */
-  function directions() {
-    const { yaw, pitch, near } = store.get("spin");
-    const [c, s, p, q] = [Math.cos(yaw), Math.sin(yaw), Math.cos(pitch), Math.sin(pitch)];
-    const shape = canvas.clientWidth / Math.max(1, canvas.clientHeight);
-    return {
-      back: [p * c, p * s, q],
-      right: [-s, c, 0],
-      up: [-q * c, -q * s, p],
-      away: DISTANCE / near / Math.min(1, shape),
-      shape,
-    };
-  }
-
-  function matrix() {
-    const { back, right, up, away, shape } = directions();
-    const a = (FAR + NEAR) / (NEAR - FAR);
-    const b = (2 * FAR * NEAR) / (NEAR - FAR);
-    const rows = [
-      [...right.map((x) => (x * FOCUS) / shape), 0],
-      [...up.map((x) => x * FOCUS), 0],
-      [...back.map((x) => x * a), -a * away + b],
-      [...back.map((x) => -x), away],
-    ];
-    return Float32Array.from({ length: 16 }, (_, i) => rows[i % 4][i >> 2]);
-  }
-
   function draw() {
     isWanted = false;
     const frame = rt.current;
@@ -394,7 +347,7 @@ void main() {
     gl.clearColor(r, g, b, 1);
     gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
     gl.useProgram(program);
-    const m = matrix();
+    const m = rt.spin.matrix();
     gl.uniformMatrix4fv(at.matrix, false, m);
     gl.uniform1f(at.dot_, DOT * density);
     rt.gl.colour(gl, at.casing, rt.colours.ink("casing"));
@@ -430,15 +383,6 @@ void main() {
     placeLabels(m);
   }
 
-  /** Where a point of the cube is on the screen. */
-  function project(m, p) {
-    const q = [0, 1, 2, 3].map((k) => m[k] * p[0] + m[4 + k] * p[1] + m[8 + k] * p[2] + m[12 + k]);
-    return [
-      (canvas.clientWidth * (1 + q[0] / q[3])) / 2,
-      (canvas.clientHeight * (1 - q[1] / q[3])) / 2,
-    ];
-  }
-
   /** Name each axis beside an edge of the block that is in sight: the lowest, for height the first. */
   function placeLabels(m) {
     const { bounds, facts } = rt.current.block;
@@ -449,7 +393,7 @@ void main() {
         const ends = [one, two];
         ends.splice(axis, 0, 0.5);
         const point = ends.map((t, i) => BEYOND * (low[i] + t * (high[i] - low[i])));
-        const [x, y] = project(m, point);
+        const [x, y] = rt.spin.project(m, point);
         const rank = axis === 2 ? -x : y;
         if (rank > best) [best, found] = [rank, [x, y]];
       }
@@ -465,19 +409,17 @@ void main() {
   }
 
   /** The region at a place of the screen: of the section, or of the block's outside. */
-  function picked(left, top) {
+  rt.regionInSpace = function (left, top) {
     const frame = rt.current;
-    const { back, right, up, away, shape } = directions();
-    const a = ((2 * left) / canvas.clientWidth - 1) * (shape / FOCUS);
-    const b = (1 - (2 * top) / canvas.clientHeight) / FOCUS;
-    const eye = back.map((x) => x * away);
-    const ray = back.map((x, i) => -x + right[i] * a + up[i] * b);
+    const ray = rt.spin.ray(left, top);
+    const { eye, along } = ray;
     const plane = planeInCube(frame.plane);
-    const beyond = (t) => plane.reduce((sum, x, i) => sum + x * (i < 3 ? eye[i] + t * ray[i] : 1), 0);
+    const beyond = (t) =>
+      plane.reduce((sum, x, i) => sum + x * (i < 3 ? eye[i] + t * along[i] : 1), 0);
     let [nearest, region] = [Infinity, -1];
     const t = beyond(0) / (beyond(0) - beyond(1));
     if (t > 0 && Number.isFinite(t)) {
-      const point = eye.map((x, i) => (x + t * ray[i]) / unit.scale[i] + unit.middle[i]);
+      const point = eye.map((x, i) => (x + t * along[i]) / unit.scale[i] + unit.middle[i]);
       const found = frame.locator().at(...frame.plane.flat(point));
       if (found >= 0) [nearest, region] = [t, found];
     }
@@ -485,138 +427,13 @@ void main() {
     const corner = (vertex) => toCube([...places.subarray(3 * vertex, 3 * vertex + 3)]);
     for (let i = 0; i < skinFaces.length; i++) {
       const [p, q, r] = [skin[3 * i], skin[3 * i + 1], skin[3 * i + 2]].map(corner);
-      const s = hit(eye, ray, p, q, r);
+      const s = rt.spin.hit(ray, p, q, r);
       if (s > 0 && s < nearest && beyond(s) <= 0) {
         [nearest, region] = [s, faceBeside[2 * skinFaces[i]]];
       }
     }
     return region;
-  }
-
-  /** How far along a ray a triangle is; negative if the ray misses it. */
-  function hit(eye, ray, p, q, r) {
-    const minus = (a, b) => a.map((x, i) => x - b[i]);
-    const dot = (a, b) => a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
-    const [one, two, from] = [minus(q, p), minus(r, p), minus(eye, p)];
-    const h = cross(ray, two);
-    const size = dot(one, h);
-    if (Math.abs(size) < 1e-14) return -1;
-    const u = dot(from, h) / size;
-    const v = dot(ray, cross(from, one)) / size;
-    return u < 0 || v < 0 || u + v > 1 ? -1 : dot(two, cross(from, one)) / size;
-  }
-
-  const turned = (yaw, pitch, near = 1) => {
-    const spin = store.get("spin");
-    store.set({
-      spin: {
-        yaw: spin.yaw + yaw,
-        pitch: Math.min(1.55, Math.max(-1.55, spin.pitch + pitch)),
-        near: Math.min(20, Math.max(0.5, spin.near * near)),
-      },
-    });
   };
-
-  let drag = null;
-  canvas.addEventListener("pointerdown", (event) => {
-    canvas.setPointerCapture(event.pointerId);
-    drag = { x: event.clientX, y: event.clientY, moved: 0 };
-  });
-  canvas.addEventListener("pointermove", (event) => {
-    if (!drag) return;
-    const [x, y] = [event.clientX - drag.x, event.clientY - drag.y];
-    drag = { x: event.clientX, y: event.clientY, moved: drag.moved + Math.hypot(x, y) };
-    if (drag.moved > 4) turned(-x * 0.008, y * 0.008);
-  });
-  canvas.addEventListener("pointerup", (event) => {
-    if (drag && drag.moved <= 4) {
-      const { left, top } = canvas.getBoundingClientRect();
-      store.set({ region: picked(event.clientX - left, event.clientY - top) });
-    }
-    drag = null;
-  });
-  canvas.addEventListener(
-    "wheel",
-    (event) => {
-      event.preventDefault();
-      turned(0, 0, Math.exp(-Math.max(-200, Math.min(200, event.deltaY)) * 0.0015));
-    },
-    { passive: false },
-  );
-  canvas.addEventListener("keydown", (event) => {
-    const step = {
-      ArrowLeft: [-0.15, 0],
-      ArrowRight: [0.15, 0],
-      ArrowUp: [0, 0.12],
-      ArrowDown: [0, -0.12],
-      "+": [0, 0, 1.25],
-      "-": [0, 0, 0.8],
-    }[event.key];
-    if (!step || event.ctrlKey || event.metaKey || event.altKey) return;
-    event.preventDefault();
-    turned(...step);
-  });
-
-  // The plane of the section.
-  const axisSelect = rt.byId("section-axis");
-  const slider = rt.byId("section-at");
-  const angles = { turn: rt.byId("section-turn"), tilt: rt.byId("section-tilt") };
-  const STEPS = 1000;
-  const FREE = { turn: 40, tilt: 55 }; // where planes of any direction begin
-
-  /** The equation of a plane. */
-  function equation({ normal, at: height }, inputs) {
-    const terms = normal.flatMap((x, i) => {
-      const size = rt.tickText(Math.abs(x), 2);
-      if (Number(size) === 0) return [];
-      return [`${x < 0 ? "−" : "+"} ${Number(size) === 1 ? "" : `${size} `}${inputs[i]}`];
-    });
-    const left = terms.join(" ").replace(/^\+ /, "").replace(/^− /, "−");
-    return `${left} = ${rt.format(height, 4)}`;
-  }
-
-  function followSection() {
-    const { plane, block: { facts } } = rt.current;
-    if (!axisSelect.options.length) {
-      facts.axes.forEach((name, i) => axisSelect.append(rt.element("option", { value: i }, name)));
-      axisSelect.append(rt.element("option", { value: "free" }, "any direction"));
-    }
-    axisSelect.value = plane.isFree ? "free" : String(plane.axis);
-    const [low, high] = plane.reach[0];
-    slider.value = String(Math.round((STEPS * (plane.at - low)) / (high - low)));
-    const words = equation(plane, facts.inputs);
-    rt.byId("section-words").textContent = words;
-    slider.setAttribute("aria-valuetext", words);
-    rt.byId("section-angles").hidden = !plane.isFree;
-    for (const [name, field] of Object.entries(angles)) {
-      if (!plane.isFree) continue;
-      field.value = String(plane[name]);
-      field.setAttribute("aria-valuetext", `${plane[name]} degrees, ${words}`);
-      field.nextElementSibling.textContent = `${rt.format(plane[name])}°`;
-    }
-  }
-  axisSelect.addEventListener("change", () => {
-    const { value } = axisSelect;
-    store.set({
-      section: value === "free" ? { ...FREE, at: null } : { axis: Number(value), at: null },
-      view: null,
-    });
-  });
-  slider.addEventListener("input", () => {
-    const [low, high] = rt.current.plane.reach[0];
-    const at = low + ((high - low) * Number(slider.value)) / STEPS;
-    store.set({ section: { ...store.get("section"), at } });
-  });
-  for (const [name, field] of Object.entries(angles)) {
-    field.addEventListener("input", () => {
-      // The same share of the way through the complex, whatever its width in the new direction.
-      const { plane, block: of } = rt.current;
-      const share = (plane.at - plane.reach[0][0]) / (plane.reach[0][1] - plane.reach[0][0]);
-      const { turn, tilt } = { ...plane, [name]: Number(field.value) };
-      const [low, high] = rt.planeOf(of, { turn, tilt, at: null }).reach[0];
-      store.set({ section: { turn, tilt, at: low + share * (high - low) } });
-    });
-  }
 
   function setFrame() {
     const frame = rt.current;
@@ -643,7 +460,7 @@ void main() {
         setRegion();
       }
     }
-    followSection();
+    rt.followSection();
     if (gl) setSolid();
     redraw();
   }
