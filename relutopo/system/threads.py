@@ -95,7 +95,7 @@ def threads(n_threads: int) -> Iterator[Run]:
     """Provide a `map` in threads that keeps the order; unstarted work is dropped at the end.
 
     Like `map` it begins when the first result is asked for, and it never runs far ahead, so that
-    few results wait in memory.
+    few results wait in memory. The thread that asks is one of them: it works while it would wait.
     """
     # Each thread has its own stack, heap and buffer of OpenBLAS; for one nobody need be asked.
     if n_threads > 1 and (left := address_space_left()) is not None:
@@ -105,7 +105,7 @@ def threads(n_threads: int) -> Iterator[Run]:
         return
     waiting: SimpleQueue[Work[Any] | None] = SimpleQueue()
     team = _Team(waiting)
-    tasks = [Task(team.serve) for _ in range(n_threads)]
+    tasks = [Task(team.serve) for _ in range(n_threads - 1)]
 
     def run(work: Callable[[Part], Result], parts: Iterable[Part], /) -> Iterator[Result]:
         ahead: deque[Work[Result]] = deque()
@@ -113,9 +113,9 @@ def threads(n_threads: int) -> Iterator[Run]:
             ahead.append(Work(partial(work, part)))
             waiting.put(ahead[-1])
             if len(ahead) >= _AHEAD * n_threads:
-                yield ahead.popleft().wait()
+                yield team.result_of(ahead.popleft())
         while ahead:
-            yield ahead.popleft().wait()
+            yield team.result_of(ahead.popleft())
 
     try:
         yield run
@@ -128,7 +128,7 @@ def threads(n_threads: int) -> Iterator[Run]:
 
 
 class _Team:
-    """The threads of a block, which work until it ends."""
+    """The threads of a block: one that waits for results, and others that work until it ends."""
 
     def __init__(self, waiting: SimpleQueue[Work[Any] | None]) -> None:
         self._waiting = waiting
@@ -142,3 +142,16 @@ class _Team:
                 continue
             if work is not None and not self.has_ended:
                 work.do()
+
+    def result_of(self, work: Work[Result]) -> Result:
+        """Return the result of a piece of work, and do what waits until then."""
+        while not work.has_ended:
+            try:
+                other = self._waiting.get_nowait()
+            except Empty:
+                break
+            if other is not None:
+                other.do()
+                if other.was_interrupted:
+                    other.wait()  # raises it, without waiting for earlier results
+        return work.wait()

@@ -76,6 +76,17 @@ class Work(Generic[Result]):
             self._work = None
             self._ended.release()
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether there is a result or an exception."""
+        return self._outcome is not None
+
+    @property
+    def was_interrupted(self) -> bool:
+        """Whether an interrupt ended the work, or another exception that is no error."""
+        outcome = self._outcome
+        return isinstance(outcome, BaseException) and not isinstance(outcome, Exception)
+
     def wait(self) -> Result:
         """Wait for the work to end; return its result or raise its exception."""
         while not self.ends_within(math.inf):

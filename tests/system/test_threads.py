@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from relutopo.system.threads import threads
@@ -30,5 +32,34 @@ def test_what_waits_is_dropped_when_work_fails() -> None:
         raise ValueError(f"part {i}")
 
     with pytest.raises(ValueError, match="part 0"), threads(2) as run:
+        list(run(work, range(1000)))
+    assert len(begun) < 100
+
+
+@pytest.mark.parametrize("n_threads", [1, 2, 3])
+def test_the_thread_that_asks_works_as_well(n_threads: int) -> None:
+    together = threading.Barrier(n_threads)
+
+    def work(_: int) -> int:
+        together.wait(timeout=60.0)
+        return threading.get_ident()
+
+    with threads(n_threads) as run:
+        idents = set(run(work, range(n_threads)))
+    assert len(idents) == n_threads
+    assert threading.get_ident() in idents
+
+
+def test_an_interrupt_waits_for_no_earlier_result() -> None:
+    begun, is_interrupted = [], threading.Event()
+
+    def work(i: int) -> None:
+        begun.append(i)
+        if threading.current_thread() is threading.main_thread():
+            is_interrupted.set()
+            raise KeyboardInterrupt
+        assert is_interrupted.wait(60.0)
+
+    with pytest.raises(KeyboardInterrupt), threads(2) as run:
         list(run(work, range(1000)))
     assert len(begun) < 100
