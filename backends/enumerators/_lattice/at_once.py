@@ -9,7 +9,9 @@ another of the same dimension, and the result does not depend on the parts.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +22,7 @@ from relutopo.system.threads import Run, Spares
 
 from .._certified.decisions import Plane
 from .._shared.growing import doubled
-from .._shared.pages import empty_together
+from .._shared.pages import Pages
 from .._shared.planes import PlaneTable
 from .._shared.task import Stage
 from . import flats
@@ -33,25 +35,26 @@ from .tuning import Tuning
 
 __all__ = ["cut_at_once"]
 
-_FEWEST = 2048
-"""Fewest cells that are worth a task of their own."""
-_PARTS = 64
-"""Most tasks for the cells of one dimension."""
+_LARGEST, _SMALLEST = 2**14, 2**12
+"""Work of a task at most and at least, in new cells, roughly."""
+_SHARE = 4
+"""Part of what is left that a task takes, so that the last ones are short."""
+_BYTES_A_CELL = 128
+"""Bytes of what a cell of the old complex is cut into, at least and roughly."""
 
 
 @dataclass
 class _Part:
     """The new cells inside the carriers `first` to `last` - 1, all of one dimension k.
 
-    `n_cells` and `n_entries` count them, and the entries of their lists, by dimension; `starts` are
-    the numbers of the first ones.
+    `counts`, (2, k + 1), says by dimension how many they are and how many entries their lists have,
+    and `starts` how many come before them.
     """
 
     first: int
     last: int
     kept: Kept
-    n_cells: NDArray[np.int64]
-    n_entries: NDArray[np.int64]
+    counts: NDArray[np.int64]
     points: dict[int, Integers]
     n_uncertain: int
     starts: NDArray[np.int64] = field(init=False)
@@ -90,8 +93,9 @@ class _Cutter:
         """The lowest dimension whose planes are wanted: labels of (d-1)-cells at the end."""
         self.parts: list[list[_Part]] = []
         n = complex_.n[0]
-        self.totals = np.array([n, *d * [0]], dtype=np.int64)
-        """How many cells there are so far, by dimension."""
+        self.totals = np.zeros((2, d + 1), dtype=np.int64)
+        """How many cells there are so far, and entries of their lists, by dimension."""
+        self.totals[0, 0] = n
         vertices = np.arange(n + 1, dtype=np.int32)
         self.below = Below(
             np.ascontiguousarray(signs.masks[0][:, :2]),
@@ -99,9 +103,7 @@ class _Cutter:
             vertices[:-1, None].copy(),
         )
         self.workers = Spares(lambda: _Worker(self, d))
-        self.masks: list[NDArray[np.uint64]] = []
-        """Room for masks of parts that are not used any more."""
-        self.no_mask = np.empty((0, 2), dtype=np.uint64)
+        self.no_mask, self.no_region = np.empty((0, 3), np.uint64), np.empty(0, np.int32)
         self.n_uncertain = 0
 
     def cut(self, k: int) -> bool:
@@ -119,15 +121,16 @@ class _Cutter:
             with self.workers.one() as worker:
                 return worker.cut(carriers, k, *bounds)
 
-        size = max(_FEWEST, -(-n // _PARTS))
         parts: list[_Part] = []
-        total = int(self.totals.sum())
-        for part in self.run(one, [(i, min(i + size, n)) for i in range(0, n, size)]):
+        total = int(self.totals[0].sum())
+        # Every cell is one at least, and more the more cells there are inside its facets.
+        for part in self.run(one, _ranges(n, 4 * n + len(self.below.mask))):
             if part is None:
                 return False
             parts.append(part)
-            total += int(part.n_cells.sum())
+            total += len(part.kept.n_facets)
             self.task.check_limit(total, self.stage.layer)
+        self.signs.masks[k], self.signs.region_of[k] = self.no_mask, self.no_region
         self.parts.append(parts)
         self.n_uncertain += sum(part.n_uncertain for part in parts)
         self._number(k, parts)
@@ -135,17 +138,15 @@ class _Cutter:
 
     def _number(self, k: int, parts: list[_Part]) -> None:
         """Give numbers to the new cells inside the k-cells."""
-        starts = self.totals[: k + 1] + np.cumsum(
-            [np.zeros(k + 1, dtype=np.int64), *(part.n_cells for part in parts)], axis=0
-        )
-        self.totals[: k + 1] = starts[-1]
-        for part, start in zip(parts, starts, strict=False):
-            part.starts = start
+        totals = self.totals[:, : k + 1]
+        for part in parts:
+            part.starts = totals.copy()
+            totals += part.counts
             for row, point in part.points.items():
-                self.task.decisions.known[int(start[0]) + row] = point
+                self.task.decisions.known[int(part.starts[0, 0]) + row] = point
         if k == self.dim:
             return
-        n, rows = self.complex.n[k], np.cumsum([0, *(part.n_cells.sum() for part in parts)])
+        n, rows = self.complex.n[k], np.cumsum([0, *(len(part.kept.n_facets) for part in parts)])
         self.below = Below(
             np.empty((rows[-1], 2), dtype=np.uint64),
             np.empty((n, k + 2), dtype=np.int32),
@@ -154,30 +155,20 @@ class _Cutter:
 
         def number(i: int) -> None:
             part = parts[i]
-            give_numbers(part.kept, part.starts, part.first, rows[i], self.below)
-            self.masks.append(part.kept.mask)
+            give_numbers(part.kept, part.starts[0], part.first, rows[i], self.below)
             part.kept = part.kept._replace(mask=self.no_mask)
 
         deque(self.run(number, range(len(parts))), maxlen=0)
-        if k == self.dim - 1:
-            self.masks.clear()  # nobody needs so many any more
 
     def join(self) -> LatticeCells:
         """Return the new complex."""
-        d, old, n = self.dim, self.complex, self.totals
+        d, old, (n, n_entries) = self.dim, self.complex, self.totals
         # Memory is the limit: arrays that are no longer needed are freed first, and what has been
         # written into those of the result is freed part by part.
         old_planes, n_vertices = old.planes[0], old.n[0]
         del self.below, self.workers
-        old.facets.clear()
-        old.planes.clear()
-        n_entries = np.zeros(d + 1, dtype=np.int64)
-        jobs = []
-        for parts in self.parts:
-            for part in parts:
-                k = len(part.n_cells) - 1
-                jobs.append((part, n_entries[: k + 1].copy()))
-                n_entries[: k + 1] += part.n_entries
+        for arrays in (old.facets, old.planes, self.signs.masks, self.signs.region_of):
+            arrays.clear()
         widths = np.array([d - k if k >= self.lowest else 0 for k in range(d + 1)])
         ends_of_indptr = np.cumsum(np.append(0, n[1:] + 1))
         ends_of_indices, ends_of_planes = np.cumsum(n_entries), np.cumsum(n * widths)
@@ -197,16 +188,12 @@ class _Cutter:
         if self.lowest == 0:
             joined.planes[: old_planes.size] = old_planes.ravel()
 
-        def put_back(job: tuple[_Part, NDArray[np.int64]]) -> None:
-            part, entry_starts = job
+        def put_back(part: _Part) -> None:
             kept = part.kept
             del part.kept
-            put(
-                kept, part.first, part.starts, entry_starts, self.lowest, old.packed,
-                self.first_neuron, joined,
-            )  # fmt: skip
+            put(kept, part.first, *part.starts, self.lowest, old.packed, self.first_neuron, joined)
 
-        deque(self.run(put_back, jobs), maxlen=0)
+        deque(self.run(put_back, chain.from_iterable(self.parts)), maxlen=0)
         facets: list[FacetLists] = [
             (
                 joined.indptr[joined.first_indptr[k] :][: n[k] + 1],
@@ -221,16 +208,6 @@ class _Cutter:
         return LatticeCells(
             joined.x, joined.deviation, facets, planes, joined.packed, self._table()
         )
-
-    def room_for_masks(self, n: int) -> NDArray[np.uint64]:
-        """Return room for n masks or more."""
-        room = self.no_mask
-        while len(room) < n:
-            try:
-                room = self.masks.pop()
-            except IndexError:
-                (room,) = empty_together(((n, 2), np.uint64))
-        return room
 
     def _table(self) -> PlaneTable:
         """Return the table of planes, or only its labels."""
@@ -252,10 +229,13 @@ class _Worker:
 
     def __init__(self, cutter: _Cutter, dim: int) -> None:
         self.cutter = cutter
+        self.expected = _BYTES_A_CELL * sum(cutter.complex.n)
+        self.pages = self.pages_of_masks = Pages(self.expected)
+        self.level = -1
         self.scratch = _scratch(2**10, dim)
         self.made = Made(
             cursor=np.zeros(flats.N_CURSOR, dtype=np.int64),
-            mask=np.empty((2**12, 2), dtype=np.uint64),
+            mask=np.empty((0, 2), dtype=np.uint64),
             n_facets=np.empty(2**12, dtype=np.int32),
             entries=np.empty(2**14, dtype=np.int32),
             begin=np.empty((0, 0), dtype=np.int32),
@@ -272,6 +252,9 @@ class _Worker:
         stamp = cursor[flats.STAMP]
         cursor[:] = 0
         cursor[flats.STAMP], cursor[flats.CARRIER] = stamp, first
+        if k != self.level:  # masks are freed long before everything else
+            self.level, self.pages_of_masks = k, Pages(self.expected, at_once=2**23)
+            self._make_room_for_masks()
         self.made = self.made._replace(
             begin=np.empty((last - first, k + 2), dtype=np.int32),
             counts=np.zeros((2, k + 1), dtype=np.int64),
@@ -298,13 +281,18 @@ class _Worker:
                 self._make_room(wish)
         return self._part(carriers, k, first, last)
 
+    def _make_room_for_masks(self) -> None:
+        mask = self.pages_of_masks.empty((len(self.made.n_facets), 2), np.uint64)
+        self.made = self.made._replace(mask=mask)
+
     def _make_room(self, wish: int) -> None:
         """Double the arrays that the kernel needs longer."""
         made = self.made
         if wish == flats.MORE_SCRATCH:
             self.scratch = _scratch(2 * len(self.scratch.order), made.x.shape[1])
         elif wish == flats.MORE_CELLS:
-            self.made = made._replace(mask=doubled(made.mask), n_facets=doubled(made.n_facets))
+            mask = self.pages_of_masks.longer(made.mask, 2 * len(made.mask))
+            self.made = made._replace(mask=mask, n_facets=doubled(made.n_facets))
         elif wish == flats.MORE_ENTRIES:
             self.made = made._replace(entries=doubled(made.entries))
         else:
@@ -370,23 +358,32 @@ class _Worker:
         )
         by_level = made.counts[0].tolist()
         n_planes = sum(by_level[level] * (d - level) for level in range(lowest, min(k + 1, d)))
-        n_facets, entries, x, deviation, planes, regions = empty_together(
-            ((n,), np.int32), ((n_entries,), np.int32), ((n_vertices, d), np.float64),
-            ((n_vertices,), np.float64), ((n_planes,), np.int32),
-            ((by_level[d] if k == d else 0, 1), np.uint64),
-        )  # fmt: skip
-        mask = regions if k == d else made.mask
-        kept = Kept(made.begin, n_facets, entries, x, deviation, planes, mask)
+        empty = self.pages.empty
+        kept = Kept(
+            made.begin,
+            empty((n,), np.int32),
+            empty((n_entries,), np.int32),
+            empty((n_vertices, d), np.float64),
+            empty((n_vertices,), np.float64),
+            empty((n_planes,), np.int32),
+            empty((by_level[d], 1), np.uint64) if k == d else made.mask,
+        )
         offset = len(cutter.complex.table.labels)
         take_out(carriers, made, cutter.signs.rows, first, lowest, offset, kept)
-        if k < d:  # others get the room of its masks, which the next cells need
-            mask = cutter.room_for_masks(len(made.mask))
-            if len(mask) > len(made.n_facets):
-                made = made._replace(n_facets=np.empty(len(mask), dtype=np.int32))
-            self.made = made._replace(mask=mask)
-        return _Part(
-            first, last, kept, made.counts[0], made.counts[1], self.points, self.n_uncertain
-        )
+        if k < d:  # the next cells need all masks, as they are
+            kept = kept._replace(mask=self.pages_of_masks.shorter(made.mask, n))
+            self._make_room_for_masks()
+        return _Part(first, last, kept, made.counts, self.points, self.n_uncertain)
+
+
+def _ranges(n: int, work: int) -> Iterator[tuple[int, int]]:
+    """Split n cells into the ranges of tasks."""
+    largest, smallest = (max(1, n * size // work) for size in (_LARGEST, _SMALLEST))
+    first = 0
+    while first < n:
+        last = min(first + min(max((n - first) // _SHARE, smallest), largest), n)
+        yield first, last
+        first = last
 
 
 def _units(word: np.uint64) -> list[int]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,11 +83,6 @@ def survey(
 ) -> Survey:
     """Evaluate the neurons of a stage at the vertices of a complex."""
     d, n = complex_.x.shape[1], complex_.n
-    region_of = [np.arange(n[-1], dtype=np.int32)]
-    for k in range(d, 0, -1):
-        region_of.append(np.empty(n[k - 1], dtype=np.int32))
-        _pass_on(*complex_.facets[k - 1], region_of[-2], region_of[-1])
-    region_of.reverse()
     masks = [np.empty((size, 3), dtype=np.uint64) for size in n]
     scratch = Spares(lambda: [np.full(size, -1, dtype=np.int32) for size in n[:-1]])
 
@@ -95,8 +92,10 @@ def survey(
 
     most = tuning.map_numbers // ((d + 2) * task.network.layer_sizes[stage.layer])
     most = max(1, min(most, max(_FEWEST, n[-1] // 8)))
+    jobs: list[Callable[[], Any]] = [partial(_first_regions, complex_)]
     firsts = range(0, n[-1], most)
-    found = list(run(one, [(first, min(first + most, n[-1])) for first in firsts]))
+    jobs += [partial(one, (first, min(first + most, n[-1]))) for first in firsts]
+    region_of, *found = run(_call, jobs)
     crossing = masks[d][:, PLUS] & masks[d][:, MINUS]
     counts = np.bitwise_count(crossing)
     rows = Rows(
@@ -109,6 +108,20 @@ def survey(
     )
     units = np.concatenate([units for _, units, _ in found])
     return Survey(masks, region_of, rows, units, sum(n_open for *_, n_open in found))
+
+
+def _call(job: Callable[[], Any]) -> Any:
+    return job()
+
+
+def _first_regions(complex_: LatticeCells) -> list[NDArray[np.int32]]:
+    """Return the first region that contains each cell."""
+    n = complex_.n
+    region_of = [np.arange(n[-1], dtype=np.int32)]
+    for k in range(len(n) - 1, 0, -1):
+        region_of.append(np.empty(n[k - 1], dtype=np.int32))
+        _pass_on(*complex_.facets[k - 1], region_of[-2], region_of[-1])
+    return region_of[::-1]
 
 
 def _survey_regions(

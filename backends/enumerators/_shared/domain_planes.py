@@ -39,7 +39,9 @@ def planes_of_faces(faces: FaceLattice, sides: Integers) -> list[NDArray[np.int3
 
 
 def _independent(numbers: list[int], sides: Integers, wanted: int) -> list[int]:
-    """Return the first sides with linearly independent normals."""
+    """Return the first sides with linearly independent normals; there are so many as wanted."""
+    if len(numbers) == wanted:
+        return numbers
     chosen: list[int] = []
     basis: list[tuple[int, Integers]] = []
     for s in numbers:
