@@ -129,11 +129,14 @@ class ArpackEigensolver(PencilSolver[Cholesky]):
         # Everything below is in the order of elimination, vectors are rows.
         roots, kernel = problem.roots[order], problem.kernel[order]
         total = kernel @ roots
+        inverse = factor.panels[0], factor.blocks, roots, kernel, total  # of one piece
         applications = 0
 
         def invert(g: Floats) -> Floats:
             nonlocal applications
             applications += 1
+            if factor.is_in_one_piece:
+                return np.asarray(_inverted(*inverse, g))
             y = factor.solve(_right_sides(g, roots, kernel), run)[: len(g)]
             _project_solutions(y, roots, kernel, total)
             return y
@@ -144,10 +147,7 @@ class ArpackEigensolver(PencilSolver[Cholesky]):
             nonlocal applications
             if not factor.is_in_one_piece:
                 return steps_of(invert)(basis, t, block, size, until, loss)
-            step: Step = _steps(
-                *(factor.panels[0], factor.blocks, roots, kernel, total),
-                *(basis, t, block, size, until, loss),
-            )
+            step: Step = _steps(*inverse, basis, t, block, size, until, loss)
             applications += (step.size - size) // len(block)
             return step
 
@@ -226,14 +226,23 @@ def _steps(
 ) -> Step:
     """Do steps of Lanczos, by a factor in one piece; see `_lanczos.steps_of`."""
     while True:
-        every = _right_sides(block, roots, kernel)
-        solve_at_once(panels, blocks, every)
-        image = every[: len(block)]
-        _project_solutions(image, roots, kernel, total)
+        image = _inverted(panels, blocks, roots, kernel, total, block)
         step: Step = step_with(image, basis, t, block, size, loss)
         block, size, loss = step.block, step.size, step.loss
         if size >= until or not step.is_independent:
             return step
+
+
+@njit(cache=True, nogil=True)
+def _inverted(
+    panels: Floats, blocks: Any, roots: Floats, kernel: Floats, total: float, g: Floats
+) -> Floats:
+    """Return the images of rows under A⁺, by a factor in one piece."""
+    every = _right_sides(g, roots, kernel)
+    solve_at_once(panels, blocks, every)
+    images = every[: len(g)]
+    _project_solutions(images, roots, kernel, total)
+    return images
 
 
 @njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nsz"})

@@ -40,7 +40,7 @@ from relutopo.signatures.label_agreement import LabelAgreement
 from relutopo.signatures.n_cells import NumbersOfCells
 from relutopo.signatures.n_regions import NumberOfRegions
 from relutopo.signatures.subject import Cut, Subject
-from relutopo.spectral.agreement import in_component, judged_labels, settled
+from relutopo.spectral.agreement import label_agreement_if_any, settled
 from relutopo.spectral.dual_graph import Adjacency
 from relutopo.spectral.fiedler import FiedlerPartition
 
@@ -345,9 +345,9 @@ def _of_held_out(held_out: HeldOut, part: FiedlerPartition) -> Row:
     if held_out.labels is None:
         return {}
     regions = settled(part, part.sides, held_out.points, held_out.regions)
-    if not in_component(part, regions).any():
+    found = label_agreement_if_any(part, regions, held_out.labels)
+    if found is None:
         return {}
-    found = judged_labels(part, regions, held_out.labels)
     return {
         "held_out_agreement": found.accuracy,
         "held_out_agreement_least": found.accuracy_least,

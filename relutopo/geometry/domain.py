@@ -311,12 +311,13 @@ class Box(Frozen, Domain):
             )
         x = as_points(x, x.shape[1])
         margin = check_number("margin", margin, remedy="0.25 is usual")
-        low, high = x.min(axis=0), x.max(axis=0)
+        columns = np.ascontiguousarray(x.T)  # along short rows minima take ten times as long
+        low, high = columns.min(axis=1), columns.max(axis=1)
         constant = np.flatnonzero(low == high)
         if constant.size:
             raise _flat(x.shape[1], constant)
         width = margin * (high - low)
-        return cls((low - width).tolist(), (high + width).tolist())
+        return cls(low - width, high + width)
 
     def side_name(self, side: int) -> str:
         """Return what a side is called: the lower or the upper end of an axis, from 0."""
@@ -344,8 +345,9 @@ class Box(Frozen, Domain):
 
     def contains(self, points: ArrayLike) -> NDArray[np.bool_]:
         """Tell which points lie in the box, its border included."""
-        x = as_points(points, self.dim)
-        inside: NDArray[np.bool_] = np.all((self.low <= x) & (x <= self.high), axis=1)
+        columns = np.ascontiguousarray(as_points(points, self.dim).T)  # see `around`
+        low, high = self.low[:, None], self.high[:, None]
+        inside: NDArray[np.bool_] = np.all((low <= columns) & (columns <= high), axis=0)
         return inside
 
     def inner_point(self) -> Integers:

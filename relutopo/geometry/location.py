@@ -72,7 +72,10 @@ class KnownRegions:
         inside = np.flatnonzero(self.domain.contains(x))
         packed, close, signs = self.network.patterns_at(x[inside])
         found = find_patterns(packed, self.packed_patterns)
-        regions[inside] = np.where(found >= 0, found, NOT_FOUND)
+        found[found < 0] = NOT_FOUND
+        regions[inside] = found
+        if not len(close):
+            return regions
         zero = np.flatnonzero((signs == 0).any(axis=1))
         for first in range(0, len(zero), _POINTS_AT_ONCE):
             rows = zero[first : first + _POINTS_AT_ONCE]

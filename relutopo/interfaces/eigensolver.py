@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -311,17 +312,17 @@ def checked_eigenpair(
         raise broken("a number as `next_value`", type(following).__name__)
     if found.status == "not_converged":
         return found
-    values, residuals, vectors = found.values, found.residuals, found.vectors
     for name in ("values", "residuals", "vectors"):
         finite = np.isfinite(getattr(found, name))
         if not finite.all():
             at = np.unravel_index(int(np.argmin(finite)), finite.shape)
             index = ", ".join(map(str, at))
             raise broken(f"finite `{name}`", f"{getattr(found, name)[at]} at index {index}")
-    if not (values > 0).all() or not (values[1:] >= values[:-1]).all():
-        raise broken("positive ascending `values`", values.tolist())
-    if not (residuals >= 0).all():
-        raise broken("`residuals` that are not negative", residuals.tolist())
+    values, residuals, vectors = found.values.tolist(), found.residuals.tolist(), found.vectors
+    if not values[0] > 0 or not all(map(operator.ge, values[1:], values)):
+        raise broken("positive ascending `values`", values)
+    if not min(residuals) >= 0:
+        raise broken("`residuals` that are not negative", residuals)
     if not found.next_value >= values[-1]:
         raise broken(f"a `next_value` from the last of the values {values[-1]}", found.next_value)
     if (found.next_value == np.inf) != (n_pairs == n - 1):

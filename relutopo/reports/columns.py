@@ -21,6 +21,8 @@ from relutopo.system.files import atomic_write
 __all__ = ["Column", "column_names", "column_of", "markdown_table", "row_of", "save_columns"]
 
 _TEXT = "text"
+_NUMBERS = (bool, int, float)
+"""Types of numbers that a row keeps as they are."""
 
 
 @dataclass(frozen=True)
@@ -155,6 +157,9 @@ def row_of(
     row: dict[str, Any] = column_names(columns, dim)
     kind = type(owner).__name__
     for name, value in values.items():
+        if type(value) in _NUMBERS and row.get(name) is not None:
+            row[name] = value
+            continue
         if name not in row:
             raise BackendError(
                 f"{kind} must give values of its columns only, {', '.join(row)}, got one for "

@@ -9,7 +9,7 @@ from typing import Any
 from relutopo.reports.columns import Column
 from relutopo.signatures.base import Signature
 from relutopo.signatures.subject import Cut, Subject
-from relutopo.spectral.agreement import in_component, judged_labels, settled
+from relutopo.spectral.agreement import label_agreement_if_any, settled
 from relutopo.spectral.fiedler import FiedlerPartition
 
 __all__ = ["LabelAgreement"]
@@ -42,9 +42,9 @@ class LabelAgreement(Cut, Signature):
         if subject.labels is None:
             return {}
         regions = settled(part, part.sides, subject.points, subject.regions)
-        if not in_component(part, regions).any():
+        found = label_agreement_if_any(part, regions, subject.labels)
+        if found is None:
             return {}
-        found = judged_labels(part, regions, subject.labels)
         return {
             "agreement": found.accuracy,
             "agreement_least": found.accuracy_least,

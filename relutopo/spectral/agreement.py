@@ -9,7 +9,7 @@ Invariant: only nodes of the partition's component are judged; points left out a
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -39,6 +39,7 @@ __all__ = [
     "judged",
     "judged_labels",
     "label_agreement",
+    "label_agreement_if_any",
     "label_agreement_in",
     "settled",
     "warn_of_unused",
@@ -78,6 +79,10 @@ class Sides(Divided, Protocol):
     @property
     def sides(self) -> NDArray[np.int8]:
         """1 where the vector is positive, -1 where it is negative, 0 where the sign is open."""
+
+    @property
+    def _order(self) -> NDArray[np.int64]:
+        """The nodes by their numbers, ascending."""
 
     @property
     def cut_edges(self) -> NDArray[np.int64]:
@@ -281,16 +286,17 @@ def adjusted_rand_index(first: ArrayLike, second: ArrayLike) -> float:
 def _rand_index(table: NDArray[Any]) -> float:
     """Return it from how many points are in class i of one partition and class j of the other."""
     counts: list[list[float]] = table.astype(np.float64).tolist()
-    by_row = _n_pairs(map(sum, counts))
-    by_column, every = _n_pairs(map(sum, zip(*counts, strict=True))), _n_pairs([table.sum()])
-    together = sum(map(_n_pairs, counts))
+    rows = [sum(row) for row in counts]
+    columns = [sum(column) for column in zip(*counts, strict=True)]
+    by_row, by_column = _n_pairs(rows), _n_pairs(columns)
+    every, together = _n_pairs([sum(rows)]), _n_pairs([n for row in counts for n in row])
     expected = by_row * by_column / every if every else 0.0
     largest = (by_row + by_column) / 2
     return 1.0 if largest == expected else (together - expected) / (largest - expected)
 
 
-def _n_pairs(counts: Iterable[float]) -> float:
-    return float(sum(count * (count - 1) / 2 for count in counts))
+def _n_pairs(counts: Sequence[float]) -> float:
+    return float(sum([count * (count - 1) / 2 for count in counts]))
 
 
 def label_agreement(partition: Sides, points: ArrayLike, labels: ArrayLike) -> LabelAgreement:
@@ -356,16 +362,26 @@ def judged_labels(
     InputError
         As `judged`.
     """
+    found = label_agreement_if_any(partition, regions, positive)
+    if found is None:
+        raise _none_judged(regions)
+    return found
+
+
+def label_agreement_if_any(
+    partition: Sides, regions: NDArray[np.int64], positive: NDArray[np.bool_]
+) -> LabelAgreement | None:
+    """Return what `judged_labels` does, or None if no point lies in a region of the partition."""
     from relutopo.spectral.agreement_kernels import label_hits  # loads numba
 
     _check_one_each(regions, len(positive))
     ones, zeros, counts = _masses(partition, regions, positive)
     n = int(counts[0])
     if not n:
-        raise _none_judged(regions)
+        return None
     vector = read_only(partition.vector)
     nodes = read_only(partition.sides), read_only(partition.component)
-    table, purity, best, threshold = label_hits(np.argsort(vector), vector, *nodes, ones, zeros)
+    table, purity, best, threshold = label_hits(partition._order, vector, *nodes, ones, zeros)
     accuracy, least, greatest = partition.agreement_of(ones, zeros)
     return LabelAgreement(
         accuracy=accuracy,

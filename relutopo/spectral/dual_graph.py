@@ -93,13 +93,14 @@ class DualGraph(Frozen, Shown):
                 f"{self.edges.shape} and {self.facets.shape}; pass one row for each edge"
             )
         low, high = self.edges.T
-        rising = (low[1:] > low[:-1]) | ((low[1:] == low[:-1]) & (high[1:] > high[:-1]))
-        if not (np.all(low >= 0) and np.all(low < high) and np.all(high < self.n_nodes)):
-            bad = int(np.argmin((low >= 0) & (low < high) & (high < self.n_nodes)))
+        good = (low >= 0) & (low < high) & (high < self.n_nodes)
+        if not good.all():
+            bad = int(np.argmin(good))
             raise InputError(
                 f"`edges` must be pairs u < v of nodes 0..{self.n_nodes - 1}, got "
                 f"{self.edges[bad].tolist()} in row {bad}; sort each pair and drop loops"
             )
+        rising = (low[1:] > low[:-1]) | ((low[1:] == low[:-1]) & (high[1:] > high[:-1]))
         if not rising.all():
             bad = int(np.argmin(rising)) + 1
             raise InputError(

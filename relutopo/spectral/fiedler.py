@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from math import isnan
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from relutopo.arrays import Frozen, frozen
+from relutopo.arrays import Frozen, freeze, frozen
 from relutopo.reports.shown import Shown
 from relutopo.spectral.accuracy import entry_bounds
 from relutopo.spectral.agreement import (
@@ -224,7 +225,7 @@ class FiedlerPartition(OfGraph, Frozen, Shown):
         """
         nodes = self.component
         share, least, greatest = agreement_on_sides(self.sides, nodes, positive, negative)
-        if self.multiplicity > 1 and not np.isnan(share):
+        if self.multiplicity > 1 and not isnan(share):
             others = range_in_space(*self._possible, positive[nodes], negative[nodes])
             least, greatest = min(least, others[0]), max(greatest, others[1])
         return share, least, greatest
@@ -236,6 +237,11 @@ class FiedlerPartition(OfGraph, Frozen, Shown):
         vector = self.vector[nodes]
         bounds = entry_bounds(self.vertex_weights[nodes], vector, self.error)
         return self.eigenspace[nodes], vector, bounds
+
+    @cached_property
+    def _order(self) -> NDArray[np.int64]:
+        """The nodes by their entries of the vector, ascending, and those of no component last."""
+        return freeze(np.argsort(self.vector))
 
     @property
     def cut_edges(self) -> NDArray[np.int64]:

@@ -6,6 +6,7 @@ symmetric generalised problem L x = λ W_V x with L = ∂ᵀ W_E ∂.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -110,33 +111,40 @@ def pencil(
     >>> system.laplacian.toarray().tolist(), system.vertex_weights.tolist()
     ([[1.0, -1.0], [-1.0, 1.0]], [5.0, 1.0])
     """
-    of_vertices = f"`vertex_weights`={vertex_weights!r}"
-    of_edges = f"`edge_weights`={edge_weights!r}"
+
+    def of_vertices() -> str:  # names may be long arrays, and are needed for messages only
+        return f"`vertex_weights`={vertex_weights!r}"
+
+    def of_edges() -> str:
+        return f"`edge_weights`={edge_weights!r}"
+
     w_v = _positive(of_vertices, vertex_weights(graph, read_only(counts)), graph.n_nodes)
     w_e = _positive(of_edges, edge_weights(graph), graph.n_edges)
     factors = np.asarray(vertex_weights.edge_factors(graph, read_only(w_v)), dtype=np.float64)
     if factors.ndim:
-        factors = _positive(f"`edge_factors` of {of_vertices}", factors, graph.n_edges)
+        factors = _positive(lambda: f"`edge_factors` of {of_vertices()}", factors, graph.n_edges)
     elif factors == 1.0:
         return Pencil(graph, w_v, w_e)
     with np.errstate(over="ignore"):  # the product of two floats may overflow
         products = w_e * factors
-    w_e = _positive(f"{of_edges} times `edge_factors` of {of_vertices}", products, graph.n_edges)
+    w_e = _positive(
+        lambda: f"{of_edges()} times `edge_factors` of {of_vertices()}", products, graph.n_edges
+    )
     return Pencil(graph, w_v, w_e)
 
 
-def _positive(source: str, weights: ArrayLike, n: int) -> NDArray[np.float64]:
+def _positive(named: Callable[[], str], weights: ArrayLike, n: int) -> NDArray[np.float64]:
     weights = np.asarray(weights, dtype=np.float64)
     if weights.shape != (n,):
         raise InputError(
-            f"{source} must give an array of shape ({n},), got {weights.shape}; "
+            f"{named()} must give an array of shape ({n},), got {weights.shape}; "
             "correct the strategy"
         )
-    good = (weights > 0) & np.isfinite(weights)
+    good = (weights > 0) & (weights < np.inf)
     if not good.all():
         bad = int(np.argmin(good))
         raise WeightsError(
-            f"{source} must give positive finite weights, got {weights[bad]} at "
+            f"{named()} must give positive finite weights, got {weights[bad]} at "
             f"index {bad}; choose another strategy"
         )
     return weights

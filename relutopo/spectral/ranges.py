@@ -52,8 +52,10 @@ def agreement_on_sides(
     agreeing, least, greatest, total = masses_on_sides(*nodes, plus, minus)
     if not total:
         return np.nan, np.nan, np.nan
-    lowest, highest = _range(np.array([least]), np.array([greatest]), total)
-    return max(agreeing, total - agreeing) / total, lowest, highest
+    ends = max(least, total - least), max(greatest, total - greatest)
+    crosses = least < greatest and least <= total / 2 <= greatest
+    lowest = total / 2 if crosses else min(ends)
+    return max(agreeing, total - agreeing) / total, lowest / total, max(ends) / total
 
 
 def range_in_space(
