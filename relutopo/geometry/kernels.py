@@ -9,9 +9,18 @@ from numpy.typing import NDArray
 
 from relutopo.system.compilation import njit
 
-__all__ = ["corners", "find_rows", "means_of_rows", "polygons", "sections"]
+__all__ = [
+    "corners",
+    "extremes_over_facets",
+    "find_rows",
+    "means_of_corners",
+    "means_of_rows",
+    "polygons",
+    "sections",
+]
 
 Floats = NDArray[np.float64]
+Int8s = NDArray[np.int8]
 Int32s = NDArray[np.int32]
 Int64s = NDArray[np.int64]
 
@@ -88,6 +97,73 @@ def means_of_rows(rows: Floats, indptr: Int32s, chosen: Int32s) -> Floats:
         for k in range(d):
             means[i, k] /= indptr[i + 1] - indptr[i]
     return means
+
+
+@njit(cache=True)
+def means_of_corners(
+    vertices: Floats, ends: Int32s, indptr: Int64s, edges: Int32s, chosen: Int64s
+) -> Floats:
+    """Return the means of the corners of some polygons, summed in ascending order of vertices.
+
+    Parameters
+    ----------
+    vertices, ends, indptr, edges
+        As for `polygons`.
+    chosen : ndarray of int64
+        Which polygons.
+
+    Examples
+    --------
+    >>> places = np.array([[0.0, 0.0], [3.0, 0.0], [0.0, 3.0]])
+    >>> triangle = np.array([0, 1, 1, 2, 2, 0], "i4"), np.array([0, 3]), np.array([0, 1, 2], "i4")
+    >>> means_of_corners(places, *triangle, np.array([0])).tolist()
+    [[1.0, 1.0]]
+    """
+    means, corners = np.zeros((len(chosen), 2)), np.empty(16, np.int32)
+    for q in range(len(chosen)):
+        begin, n = indptr[chosen[q]], indptr[chosen[q] + 1] - indptr[chosen[q]]
+        if n > len(corners):
+            corners = np.empty(2 * n, np.int32)
+        size = 0
+        for i in range(begin, begin + n):
+            for v in (ends[2 * edges[i]], ends[2 * edges[i] + 1]):
+                at = size
+                while at > 0 and corners[at - 1] > v:
+                    at -= 1
+                if at == 0 or corners[at - 1] != v:
+                    for j in range(size, at, -1):
+                        corners[j] = corners[j - 1]
+                    corners[at] = v
+                    size += 1
+        for i in range(size):
+            means[q, 0] += vertices[corners[i], 0]
+            means[q, 1] += vertices[corners[i], 1]
+        means[q, 0] /= size
+        means[q, 1] /= size
+    return means
+
+
+@njit(cache=True)
+def extremes_over_facets(
+    indptr: Int64s, facets: Int32s, low: Int8s, high: Int8s
+) -> tuple[Int8s, Int8s]:
+    """Return the least of `low` and the greatest of `high` over the facets of each cell.
+
+    Examples
+    --------
+    >>> ends, signs = np.array([0, 1, 1, 2], np.int32), np.array([1, 1, -1], np.int8)
+    >>> found = extremes_over_facets(np.array([0, 2, 4]), ends, signs, signs)
+    >>> [part.tolist() for part in found]
+    [[1, -1], [1, 1]]
+    """
+    n = len(indptr) - 1
+    least, greatest = np.empty(n, np.int8), np.empty(n, np.int8)
+    for cell in range(n):
+        a, b = np.int8(127), np.int8(-128)
+        for i in range(indptr[cell], indptr[cell + 1]):
+            a, b = min(a, low[facets[i]]), max(b, high[facets[i]])
+        least[cell], greatest[cell] = a, b
+    return least, greatest
 
 
 @njit(cache=True)

@@ -157,6 +157,17 @@ class PolyhedralCells(Frozen, Shown):
         """Mean of each region's vertices, (n_d, d); a point of its interior up to rounding."""
         return freeze(self._vertex_means(self.dim))
 
+    def interior_points_of(self, regions: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return `interior_points` of some regions; in the plane without those of the others."""
+        if self.dim != 2:
+            return self.interior_points[regions]
+        from relutopo.geometry.kernels import means_of_corners  # loads numba
+
+        edges, polygons = map(for_kernels, self.facets)
+        means: NDArray[np.float64]
+        means = means_of_corners(read_only(self.vertices), edges[1], *polygons, regions)
+        return means
+
     def _vertex_means(self, k: int) -> NDArray[np.float64]:
         from relutopo.geometry.kernels import means_of_rows  # loads numba
 

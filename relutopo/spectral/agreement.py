@@ -22,6 +22,7 @@ from relutopo.geometry.cells import ON_BOUNDARY, OUTSIDE, Cells
 from relutopo.geometry.decision import decision_signs
 from relutopo.geometry.location import NOT_FOUND
 from relutopo.geometry.patterns import pack_patterns
+from relutopo.geometry.polyhedra import for_kernels
 from relutopo.reports.shown import Shown
 from relutopo.reports.text import fraction
 from relutopo.spectral.dual_graph import DualGraph
@@ -418,13 +419,15 @@ def decision_of_regions(complex_: Cells) -> Decision:
     InputError
         If the network has more than two outputs.
     """
-    signs = decision_signs(complex_)
-    indptr, corners = complex_._corners[complex_.dim]
-    at_corners, starts = signs[corners], indptr[:-1]
-    above = np.maximum.reduceat(at_corners, starts) > 0
-    crossed = above & (np.minimum.reduceat(at_corners, starts) < 0)
+    from relutopo.geometry.kernels import extremes_over_facets  # loads numba
+
+    low = high = decision_signs(complex_)
+    for lists in complex_.facets:
+        low, high = extremes_over_facets(*for_kernels(lists), low, high)
+    above = high > 0
+    crossed = above & (low < 0)
     positive = above.copy()
-    inside = complex_.interior_points[crossed]
+    inside = complex_.interior_points_of(np.flatnonzero(crossed))
     positive[crossed] = complex_.network.decision_values(inside) > 0
     return Decision(positive, crossed)
 

@@ -89,6 +89,8 @@ def nested_dissection(
     (np.int32(3), [3, 5, 1], [2, 2, -1])
     """
     n = len(indptr) - 1
+    if n <= tuning.cut_at_once:
+        return Dissection(*_at_once(indptr, indices, tuning.leaf_size))
     work = (
         np.arange(n, dtype=np.int32),  # the order
         np.full(n, -1, dtype=np.int64),  # where blocks start; see `_cut`
@@ -115,6 +117,35 @@ def nested_dissection(
     parents = np.searchsorted(starts, above[starts])
     parents[parents == len(starts)] = -1
     return Dissection(order, np.append(starts, n), parents, coordinates.T.copy())
+
+
+@njit(cache=True)
+def _at_once(indptr, indices, leaf_size):
+    """Return the fields of the dissection of a graph that one thread cuts."""
+    n = len(indptr) - 1
+    order, above = np.arange(n).astype(np.int32), np.full(n, -1, np.int64)
+    places, scratch = np.full(n, 4, np.int32), np.empty(n, np.int32)
+    mates, seen = np.full(n, -1, np.int32), np.full(n, -1, np.int32)
+    above[0] = n
+    x = _landmark_coordinates(indptr, indices)
+    work = order, above, places, mates, seen, scratch
+    _dissect((indptr, indices, x), work, leaf_size, np.int64(0), np.int64(n))
+    n_blocks = 0
+    for k in range(n):
+        n_blocks += above[k] >= 0
+    starts, parents = np.empty(n_blocks + 1, np.int64), np.full(n_blocks, -1, np.int64)
+    starts[n_blocks], b = n, 0
+    for k in range(n):
+        if above[k] >= 0:
+            starts[b], scratch[k] = k, b
+            b += 1
+    for b in range(n_blocks):
+        if above[starts[b]] < n:
+            parents[b] = scratch[above[starts[b]]]
+    coordinates = np.empty((3, n), np.float32)
+    for v in range(n):
+        coordinates[0, v], coordinates[1, v], coordinates[2, v] = x[v, 0], x[v, 1], x[v, 2]
+    return order, starts, parents, coordinates
 
 
 @njit(cache=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -53,6 +52,8 @@ class Elimination:
     panel_ptr : (n_blocks + 1,) ndarray of int64
         Where the columns of the factor of each block start, if all of a block are as long as the
         first.
+    n_operations : float
+        Multiplications, and as many additions, of the factorisation.
     pieces : tuple of Piece
         All blocks, ascending.
     levels : tuple of tuple of int
@@ -68,6 +69,7 @@ class Elimination:
     border_ptr: NDArray[np.int64]
     borders: NDArray[np.int32]
     panel_ptr: NDArray[np.int64]
+    n_operations: float
     pieces: tuple[Piece, ...]
     levels: tuple[tuple[int, ...], ...]
     slots: NDArray[np.int32]
@@ -83,12 +85,9 @@ class Elimination:
         indptr, indices = laplacian.indptr, laplacian.indices
         dissection = nested_dissection(indptr, indices, run, tuning)
         starts, parents = dissection.starts, dissection.parents
-        positions, border_ptr, borders = _borders(
+        positions, border_ptr, borders, panel_ptr, n_operations = _borders(
             indptr, indices, dissection.order, starts, parents
         )
-        columns = np.diff(starts)
-        panel_ptr = np.zeros(len(starts), dtype=np.int64)
-        np.cumsum(columns * (columns + np.diff(border_ptr)), out=panel_ptr[1:])
         pieces = _pieces(starts, parents, tuning)
         slots = borders
         if len(pieces) > 1:
@@ -96,21 +95,23 @@ class Elimination:
             for piece in pieces:
                 _fill_in_slots(starts, border_ptr, borders, piece.first, piece.last, slots)
         levels = _levels(pieces)
-        return cls(dissection, positions, border_ptr, borders, panel_ptr, pieces, levels, slots)
+        return cls(
+            dissection,
+            positions,
+            border_ptr,
+            borders,
+            panel_ptr,
+            n_operations,
+            pieces,
+            levels,
+            slots,
+        )
 
     @property
     def n_entries(self) -> int:
         """Entries of the factor."""
         columns = np.diff(self.dissection.starts)
         return int(self.panel_ptr[-1] - (columns * (columns - 1) // 2).sum())
-
-    @cached_property
-    def n_operations(self) -> float:
-        """Multiplications, and as many additions, of the factorisation."""
-        # Half of Σ over all columns of the squares of their numbers of entries.
-        below = np.diff(self.border_ptr).astype(np.float64)
-        rows = below + np.diff(self.dissection.starts)
-        return float((_sum_of_squares(rows) - _sum_of_squares(below)).sum()) / 2
 
     @property
     def n_bytes(self) -> int:
@@ -132,7 +133,8 @@ class Elimination:
         return self.borders[self.border_ptr[piece.last - 1] : self.border_ptr[piece.last]]
 
 
-def _sum_of_squares(n: NDArray[np.float64]) -> NDArray[np.float64]:
+@njit(cache=True)
+def _sum_of_squares(n):
     return n * (n + 1) * (2 * n + 1) / 6
 
 
@@ -179,7 +181,7 @@ def _subtrees(starts, parents):
 
 @njit(cache=True)
 def _borders(indptr, indices, order, starts, parents):
-    """Return positions, border_ptr and borders of `Elimination`."""
+    """Return positions, border_ptr, borders, panel_ptr and n_operations of `Elimination`."""
     n, n_blocks = len(order), len(parents)
     positions = np.empty(n, np.int32)
     for k in range(n):
@@ -225,7 +227,14 @@ def _borders(indptr, indices, order, starts, parents):
         if parents[b] >= 0:
             sibling[b] = first_child[parents[b]]
             first_child[parents[b]] = b
-    return positions, border_ptr, _ascending(n, border_ptr, borders)
+    panel_ptr, n_operations = np.zeros(n_blocks + 1, np.int64), 0.0
+    for b in range(n_blocks):
+        own, below = starts[b + 1] - starts[b], border_ptr[b + 1] - border_ptr[b]
+        panel_ptr[b + 1] = panel_ptr[b] + own * (own + below)
+        # Half of Σ over all columns of the squares of their numbers of entries.
+        squares = _sum_of_squares(float(own + below)) - _sum_of_squares(float(below))
+        n_operations += squares / 2
+    return positions, border_ptr, _ascending(n, border_ptr, borders), panel_ptr, n_operations
 
 
 @njit(cache=True)
