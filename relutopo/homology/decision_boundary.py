@@ -155,16 +155,15 @@ def decision_boundary(complex_: Cells) -> DecisionBoundary:
     if check_cells(complex_).network.n_outputs > 2:
         return ties_of(argmax_cells(complex_))
     f, signs, bounds = values_and_signs(complex_)
-    from relutopo.geometry.kernels import sections  # loads numba
+    from relutopo.geometry.kernels import extremes_over_facets, sections  # loads numba
 
-    highest, lowest = signs, signs
+    lists = [*map(for_kernels, complex_.facets)]
+    lowest = highest = signs
     whole, cut = [signs == 0], [np.zeros(len(signs), dtype=bool)]
-    for indptr, indices in complex_.facets:
-        highest = np.maximum.reduceat(highest[indices], indptr[:-1])
-        lowest = np.minimum.reduceat(lowest[indices], indptr[:-1])
+    for cells in lists:
+        lowest, highest = extremes_over_facets(*cells, lowest, highest)
         whole.append((highest == 0) & (lowest == 0))
         cut.append((highest > 0) & (lowest < 0))
-    lists = [*map(for_kernels, complex_.facets)]
     lists.append((read_only(np.zeros(1, dtype=np.int64)), read_only(np.empty(0, dtype=np.int32))))
     cut.append(np.empty(0, dtype=bool))  # there are no cells of larger dimension
     facets = []

@@ -236,7 +236,8 @@ class Diagram(Frozen, Shown):
         """The pairs of each degree."""
         pairs = self.reduction.pairs
         degrees = self.dimensions[pairs[:, 0]]
-        return [freeze(pairs[degrees == dim]) for dim in range(self.dim + 1)]
+        # `compress` takes a third of the time of an index that is a mask.
+        return [freeze(pairs.compress(degrees == dim, axis=0)) for dim in range(self.dim + 1)]
 
     def essential(self, dim: int, over: Scale = "value") -> Points:
         """Return the births of the classes that never end, in ascending order.

@@ -23,8 +23,14 @@ Floats = NDArray[np.float64]
 Int32s = NDArray[np.int32]
 Int64s = NDArray[np.int64]
 
+_SHORT = 16
+"""Entries of a column that are sorted by inserting alone."""
 _DIGIT = 11
 """Bits by which numbers are sorted at once: six digits of 2048 values make 64 bits."""
+
+
+_FEW = 1 << 15
+"""Values whose intervals stay in the nearest memory."""
 
 
 @njit(cache=True)
@@ -33,7 +39,8 @@ def ascending_order(values: Floats) -> Int64s:
 
     Sorts by digits, which takes a fifth of the time of `numpy.argsort` with ``kind="stable"``. The
     upper half of the digits nearly always decides; what the lower ones change is inserted, or if
-    that is much, the values are sorted by all digits.
+    that is much, the values are sorted by all digits. Few values are first put into as many equal
+    intervals: if these are filled evenly, little is left to insert.
 
     Examples
     --------
@@ -41,6 +48,10 @@ def ascending_order(values: Floats) -> Int64s:
     [5, 1, 3, 4, 0, 2]
     """
     n, sign = len(values), np.uint64(1) << np.uint64(63)
+    if n <= _FEW:
+        found: Int64s = _order_by_intervals(values)
+        if len(found) == n:
+            return found
     # The bits of floats ascend with the floats, if those of negative ones are inverted.
     keys = (values + 0.0).view(np.uint64)  # -0.0 becomes 0.0
     for i in range(n):
@@ -59,6 +70,40 @@ def ascending_order(values: Floats) -> Int64s:
         if n_moves > n:
             order = _order_by_digits(keys, np.int64(0))
             break
+    return order
+
+
+@njit(cache=True)
+def _order_by_intervals(values: Floats) -> Int64s:
+    """Return the order of values that are spread evenly, and nothing for others."""
+    n, low, high, total, nothing = len(values), np.inf, -np.inf, 0.0, np.empty(0, np.int64)
+    for value in values:
+        low, high = min(low, value), max(high, value)
+        total += 0.0 * value  # NaN if a value is NaN or infinite
+    scale = n / (high - low) if high > low else np.inf
+    if total != 0.0 or not scale < np.inf:
+        return nothing
+    # Rounding keeps the order of numbers, so no interval has a value less than one before it.
+    counts, places = np.zeros(n + 1, np.int32), np.empty(n, np.int32)
+    for i in range(n):
+        places[i] = min(n - 1, int((values[i] - low) * scale))
+        counts[places[i] + 1] += 1
+    for place in range(n):
+        counts[place + 1] += counts[place]
+    order = np.empty(n, np.int64)
+    for i in range(n):
+        order[counts[places[i]]] = i
+        counts[places[i]] += 1
+    n_moves = 0
+    for i in range(1, n):
+        cell, j = order[i], i
+        while j > 0 and values[order[j - 1]] > values[cell]:
+            order[j] = order[j - 1]
+            j -= 1
+        order[j] = cell
+        n_moves += i - j
+        if n_moves > n:
+            return nothing
     return order
 
 
@@ -180,28 +225,27 @@ def boundary_columns(
     >>> [part.tolist() for part in boundary_columns(*edge, order, order)]
     [[0, 0, 0, 2], [0, 1]]
     """
-    # Listing the columns of each row, and from these the rows of each column, sorts them.
-    n = len(order)
-    ends, filled = np.zeros(n + 1, np.int64), np.zeros(n + 1, np.int64)
+    n, size = len(order), 0
+    ends, rows = np.zeros(n + 1, np.int64), np.empty(len(faces), np.int64)
     for column in range(n):
-        cell = order[column]
-        ends[column + 1] = ends[column] + indptr[cell + 1] - indptr[cell]
+        cell, begin = order[column], size
         for i in range(indptr[cell], indptr[cell + 1]):
-            filled[positions[faces[i]] + 1] += 1
-    for row in range(n):
-        filled[row + 1] += filled[row]
-    columns, rows = np.empty(len(faces), np.int64), np.empty(len(faces), np.int64)
-    for column in range(n):
-        for i in range(indptr[order[column]], indptr[order[column] + 1]):
-            row = positions[faces[i]]
-            columns[filled[row]] = column
-            filled[row] += 1
-    at, i = ends[:-1].copy(), 0
-    for row in range(n):
-        while i < filled[row]:  # by now the end of the row's columns
-            rows[at[columns[i]]] = row
-            at[columns[i]] += 1
-            i += 1
+            rows[size] = positions[faces[i]]
+            size += 1
+        # Nearly all columns are so short that inserting is fastest; longer ones are first put in
+        # order from far to near (D. L. Shell, "A high-speed sorting procedure", 1959).
+        step = 1
+        while _SHORT * step < size - begin:
+            step = 3 * step + 1
+        while step > 0:
+            for i in range(begin + step, size):
+                row, j = rows[i], i
+                while j >= begin + step and rows[j - step] > row:
+                    rows[j] = rows[j - step]
+                    j -= step
+                rows[j] = row
+            step //= 3
+        ends[column + 1] = size
     return ends, rows
 
 
