@@ -25,20 +25,25 @@ from relutopo.learning.trainer import MlpSettings, TrainerSettings, train
 
 from .measuring import QUICK, record
 
+SMALL = ("experiment=two_moons", "network.hidden=[16,16]")
 EXPERIMENTS = {
-    "two_moons": [],
-    "two_circles": [],
+    "two_moons": ["experiment=two_moons"],
+    "two_circles": ["experiment=two_circles"],
     "two_moons_grok": [
+        "experiment=two_moons_grok",
         "network.hidden=[32,32,32]",
         "network.init_scale=16",
         "trainer.n_steps=300",
         "trainer.checkpoint_steps=[]",
     ],
-    "regression": ["trainer.n_steps=500"],
-    "regression_decline": ["trainer.n_steps=500"],
+    "regression": ["experiment=regression", "trainer.n_steps=500"],
+    "regression_decline": ["experiment=regression_decline", "trainer.n_steps=500"],
+    "[2,16,16,1], partition": [*SMALL],
+    "[2,16,16,1], homology": [*SMALL, "analysis=homology"],
 }
 """What is overridden: long runs are cut short after their checkpoints with the most regions, and
-one has a wide network for more of them."""
+one has a wide network for more of them. The last are of a small network, with all steps of both
+analyses."""
 
 
 def settings_of(overrides: list[str]) -> Any:
@@ -50,7 +55,7 @@ def settings_of(overrides: list[str]) -> Any:
 
 @pytest.mark.parametrize("experiment", list(EXPERIMENTS)[:: 3 if QUICK else 1])
 def test_checkpoint(benchmark: Any, experiment: str, tmp_path: Path) -> None:
-    overrides = [f"experiment={experiment}", *EXPERIMENTS[experiment]]
+    overrides = [*EXPERIMENTS[experiment]]
     if QUICK:
         overrides += ["trainer.n_steps=50", "trainer.checkpoint_steps=[]"]
     values = settings_of(overrides)
