@@ -341,6 +341,8 @@ def read_only(array: NDArray[_Scalar]) -> NDArray[_Scalar]:
     ...
     ValueError: assignment destination is read-only
     """
+    if not array.flags.writeable:
+        return array
     view = array.view()
     view.flags.writeable = False
     return view

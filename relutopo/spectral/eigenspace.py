@@ -12,8 +12,10 @@ Invariants: the basis is W_V-orthonormal; if `Eigenspace.is_whole`, a unit vecto
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 import scipy.linalg
@@ -107,7 +109,8 @@ def _separated(
     values, basis, rounding = _along_edges(result, laplacian, weights)
     next_value = float([*result.values, result.next_value][len(values)])
     qualities = [quality_of(laplacian, weights, x) for x in np.ascontiguousarray(basis.T)]
-    distances = np.sqrt(np.cumsum([quality.distance**2 for quality in qualities])).tolist()
+    squares = accumulate(quality.distance**2 for quality in qualities)
+    distances = [*map(math.sqrt, squares)]
     following = [*values[1:], next_value]
     n, m, error = len(values), 0, np.inf
     while error > RESOLVED and m < n:

@@ -135,11 +135,10 @@ def _of_process() -> Iterator[int]:
         import resource
     except ImportError:  # Windows
         return
-    page = os.sysconf("SC_PAGE_SIZE")
-    for limit, field in (("RLIMIT_AS", 0), ("RLIMIT_DATA", 5)):
-        soft, _ = resource.getrlimit(getattr(resource, limit))
+    for limit, field in ((resource.RLIMIT_AS, 0), (resource.RLIMIT_DATA, 5)):
+        soft, _ = resource.getrlimit(limit)
         if soft != resource.RLIM_INFINITY:
-            used = 0
+            page, used = os.sysconf("SC_PAGE_SIZE"), 0
             with suppress(OSError, ValueError, IndexError):
                 used = page * int(_STATM.read_text().split()[field])
             yield soft - used

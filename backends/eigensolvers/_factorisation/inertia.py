@@ -51,6 +51,8 @@ def count_below(
         The uncertainty is inf or NaN if a pivot is 0.
     """
     order = plan.dissection.order
+    weights = weights[order]
+    beyond = -shift * weights
     n_below, growth, n_terms = _count(
         (laplacian.indptr, laplacian.indices, laplacian.data),
         (
@@ -62,9 +64,9 @@ def count_below(
             plan.borders,
             plan.panel_ptr,
         ),
-        1.0 / weights[order],
-        -shift * weights[order],
-        np.abs(shift * weights[order]),
+        1.0 / weights,
+        beyond,
+        np.abs(beyond),
     )
     gamma = (n_terms + 8) * _EPS
     return n_below, float(gamma / (1 - gamma) * growth)
