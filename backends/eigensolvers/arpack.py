@@ -136,7 +136,8 @@ class ArpackEigensolver(PencilSolver[Cholesky]):
             nonlocal applications
             applications += 1
             if factor.is_in_one_piece:
-                return np.asarray(_inverted(*inverse, g))
+                images: Floats = _inverted(*inverse, g)
+                return images
             y = factor.solve(_right_sides(g, roots, kernel), run)[: len(g)]
             _project_solutions(y, roots, kernel, total)
             return y
@@ -240,7 +241,7 @@ def _inverted(
     """Return the images of rows under A⁺, by a factor in one piece."""
     every = _right_sides(g, roots, kernel)
     solve_at_once(panels, blocks, every)
-    images = every[: len(g)]
+    images: Floats = every[: len(g)]
     _project_solutions(images, roots, kernel, total)
     return images
 
