@@ -45,19 +45,21 @@ from relutopo.networks.local_kernels import (
     LEAST,
     LOST,
     UNDERFLOW,
-    Changes,
     Folded,
     Frame,
     Rows,
-    changes_on_regions,
-    first_and_switching,
     free,
     heights,
     image,
     image_of_kink,
     intervals,
-    put_bits,
     sum_of_rows,
+)
+from relutopo.networks.local_walks import (
+    Changes,
+    changes_on_regions,
+    first_and_switching,
+    put_bits,
     take_bits,
 )
 
@@ -115,8 +117,8 @@ class Shared(NamedTuple):
         --------
         >>> packed = np.array([[0b101], [0b111]], dtype=np.uint8)
         >>> shared, kept = Shared.by(packed, 3, np.array([-1, 0]))
-        >>> shared.neurons.tolist(), shared.always.tolist(), kept.tolist()
-        ([0, 1], [False, False, True], [[1], [3]])
+        >>> shared.neurons.tolist(), shared.always.tolist(), kept[:, 0].tolist()
+        ([0, 1], [False, False, True], [1, 3])
         >>> shared.whole(kept).tolist()
         [[5], [7]]
         """
@@ -129,6 +131,11 @@ class Shared(NamedTuple):
         always[is_kept] = False
         neurons = np.flatnonzero(is_kept)
         return cls(neurons, always), take_bits(packed, neurons)
+
+    @property
+    def n_bytes(self) -> int:
+        """Number of bytes that are kept of a pattern, in whole words of 8."""
+        return -(-len(self.neurons) // 64) * 8
 
     def whole(self, kept: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Return whole patterns."""

@@ -30,7 +30,7 @@ def _sign(positive, negative, v, j):
     return np.int8(above) - np.int8(below)
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _crossing_units(r, region_ptr, corners, positive, negative, inside, units):
     """Collect the units with both signs at corners of region r, ascending, and also as bits."""
     count = 0
@@ -58,7 +58,7 @@ def rim_size(r, region_ptr, half_edges, group_ptr):
     return size
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _walk_rim(
     r,
     region_ptr,
@@ -189,7 +189,8 @@ def find_chords(crossed, placed):
             continue
         found = units_found[:count]
         size = rim_size(r, region_ptr, half_edges, group_ptr)
-        rim = grown(rim, size)
+        if size > len(rim):
+            rim = grown(rim, size)
         if not _walk_rim(
             r,
             region_ptr,
@@ -214,11 +215,14 @@ def find_chords(crossed, placed):
 
         _sort_by_ends(found, begin, end, size)
         first = n_chords
-        region, ends = grown(region, first + count), grown(ends, first + count)
-        end_vertices = grown(end_vertices, first + count)
-        unit_ptr = grown(unit_ptr, first + count + 1)
-        cross_ptr = grown(cross_ptr, first + count + 1)
-        units, after = grown(units, n_members + count), grown(after, n_members + count)
+        # Calls that only find that there is room would take half of the time.
+        if first + count > len(region):
+            region, ends = grown(region, first + count), grown(ends, first + count)
+            end_vertices = grown(end_vertices, first + count)
+            unit_ptr = grown(unit_ptr, len(region) + 1)
+            cross_ptr = grown(cross_ptr, len(region) + 1)
+        if n_members + count > len(units):
+            units, after = grown(units, n_members + count), grown(after, n_members + count)
         for i in range(count):
             j = found[i]
             last = n_chords - 1
@@ -233,11 +237,16 @@ def find_chords(crossed, placed):
             unit_ptr[n_chords] = n_members
         chord_ptr[r + 1] = n_chords
 
+        if n_chords == first + 1:
+            # One chord crosses no other.
+            cross_ptr[n_chords] = n_crossings
+            continue
         plane, error = planes[plane_of[r]], errors[error_of[r]]
         for c in range(first, n_chords):
             room = n_crossings + n_chords - first
-            cross, linked = grown(cross, room), grown(linked, room)
-            t, t_error = grown(t, room), grown(t_error, room)
+            if room > len(cross):
+                cross, linked = grown(cross, room), grown(linked, room)
+                t, t_error = grown(t, room), grown(t_error, room)
             start = n_crossings
             c0, c1 = ends[c, 0], ends[c, 1]
             for o in range(first, n_chords):

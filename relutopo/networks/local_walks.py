@@ -1,0 +1,392 @@
+"""Compiled kernels that walk the regions of a block; see `relutopo.networks.local_maps`.
+
+A view of an array and an array that is replaced by a longer one count their references at each turn
+of a loop, which takes longer than the rest of what is done on a region. So the loops over regions
+only read and write single numbers, stop where there is no room, and are entered again with more.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from relutopo.arithmetic.rounding import ONCE
+from relutopo.networks.local_kernels import Rows
+from relutopo.system.compilation import njit
+
+__all__ = ["Changes", "changes_on_regions", "first_and_switching", "put_bits", "take_bits"]
+
+
+class Changes(NamedTuple):
+    """Maps of values on regions of the plane, each as what is not as on the region before it.
+
+    Attributes
+    ----------
+    ptr : (n_regions + 1,) ndarray of int64
+        The entries ``ptr[r]:ptr[r + 1]`` of `places` and `maps` change on region r: on the first
+        one all that is wanted.
+    places : (n,) ndarray of int32
+        Which of the wanted values changes.
+    maps : (n, 4) ndarray
+        Its A and c from there on, and the bound of their error.
+    flip_ptr, flips : (n_regions + 1,), (m,) ndarrays of int64, int32
+        The variables that become active on each region, or cease to be; on the first one those that
+        are active. Only variables that contribute to wanted values.
+    """
+
+    ptr: NDArray[np.int64]
+    places: NDArray[np.int32]
+    maps: NDArray[np.float64]
+    flip_ptr: NDArray[np.int64]
+    flips: NDArray[np.int32]
+
+
+class _Known(NamedTuple):
+    """What is the same on all regions; see `changes_on_regions`."""
+
+    bits: NDArray[np.int64]
+    slopes: NDArray[np.float64]
+    planes: NDArray[np.float64]
+    factors: Rows
+    own: NDArray[np.float64]
+    others: NDArray[np.bool_]
+    reach: NDArray[np.float64]
+    rounding: float
+    lost: float
+
+
+class _Uses(NamedTuple):
+    """What changes with each bit.
+
+    Attributes
+    ----------
+    ptr, rows : ndarrays of int64
+        For each variable, the rows that it is part of, of those that are needed.
+    variable_of : ndarray of int64
+        The variable that each bit is, of those that are needed, or -1.
+    mask : (n_bytes,) ndarray of uint8
+        Their bits.
+    """
+
+    ptr: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    variable_of: NDArray[np.int64]
+    mask: NDArray[np.uint8]
+
+
+class _Here(NamedTuple):
+    """Variables on the present region.
+
+    Attributes
+    ----------
+    inputs, losses : (f, 3), (f,) ndarrays
+        Their maps, and the bounds of the errors of these.
+    is_active, was_active : (f,) ndarrays of bool
+        Whether each is active, and whether it was on the region before.
+    is_open : ndarray of uint8
+        Which rows are not known to be as on the region before, 1 or 0; of whole words.
+    changed : (f,) ndarray of int64
+        Room for variables.
+    """
+
+    inputs: NDArray[np.float64]
+    losses: NDArray[np.float64]
+    is_active: NDArray[np.bool_]
+    was_active: NDArray[np.bool_]
+    is_open: NDArray[np.uint8]
+    changed: NDArray[np.int64]
+
+
+@njit(cache=True, nogil=True)
+def changes_on_regions(
+    packed: NDArray[np.uint8],
+    bits: NDArray[np.int64],
+    slopes: NDArray[np.float64],
+    planes: NDArray[np.float64],
+    factors: Rows,
+    own: NDArray[np.float64],
+    others: NDArray[np.bool_],
+    reach: NDArray[np.float64],
+    rounding: float,
+    lost: float,
+) -> Changes:
+    """Return maps on regions of the plane, with bounds, and which variables are active there.
+
+    A region mostly differs from the one before it in few neurons. Only what depends on these is
+    computed again.
+
+    Parameters
+    ----------
+    packed : (n_regions, n_bytes) ndarray of uint8
+        Patterns of the regions, in whole words as from `take_bits`.
+    bits : (f,) ndarray of int64
+        The bit of each variable in these.
+    slopes : (2, f) ndarray
+        Slopes of the variables where their bits are 0, and where they are 1.
+    planes : (f + n, 3) ndarray
+        A and c of the pre-activations of the variables, then of the wanted values.
+    factors : Rows
+        C of the same, and their supports; rows of variables have entries only in earlier columns.
+    own : (f + n,) ndarray
+        Bounds of the errors of A, c and C, including the rounding of the sums that start with them.
+    others : (f + n,) ndarray of bool
+        Whether anything besides the variables contributes to a value.
+    reach : (3,) ndarray
+        Bounds of the factors of the columns of maps: of |x_i|, and 1.
+    rounding, lost : float
+        Relative rounding error of a sum, and its loss to underflow.
+    """
+    (n_regions, n_bytes), f, n_rows = packed.shape, len(bits), len(planes)
+    known = _Known(bits, slopes, planes, factors, own, others, reach, rounding, lost)
+    here = _Here(
+        np.zeros((f, 3)),
+        np.zeros(f),
+        np.zeros(f, np.bool_),
+        np.zeros(f, np.bool_),
+        np.zeros(8 * ((n_rows + 7) >> 3), np.uint8),
+        np.empty(f, np.int64),
+    )
+    n_open = _begin(f, n_rows, factors, here.is_open)
+    use_ptr, use_rows = _uses(f, factors, here.is_open)
+    uses = _Uses(use_ptr, use_rows, np.full(8 * n_bytes, -1, np.int64), np.zeros(n_bytes, np.uint8))
+    for i in range(f):
+        if here.is_open[i]:
+            uses.variable_of[bits[i]] = i
+            uses.mask[bits[i] >> 3] |= np.uint8(1 << (bits[i] & 7))
+    found = Changes(
+        np.zeros(n_regions + 1, np.int64),
+        np.empty(n_rows + 2 * n_regions, np.int32),
+        np.empty((n_rows + 2 * n_regions, 4)),
+        np.zeros(n_regions + 1, np.int64),
+        np.empty(n_rows + 2 * n_regions, np.int32),
+    )
+    r = _follow(np.int64(0), n_open, packed, known, uses, here, found)
+    while r < n_regions:
+        found = Changes(
+            found.ptr,
+            np.concatenate((found.places, np.empty_like(found.places))),
+            np.concatenate((found.maps, np.empty_like(found.maps))),
+            found.flip_ptr,
+            np.concatenate((found.flips, np.empty_like(found.flips))),
+        )
+        r = _follow(r, np.int64(0), packed, known, uses, here, found)
+    count, n_flips = found.ptr[-1], found.flip_ptr[-1]
+    return Changes(
+        found.ptr,
+        found.places[:count],
+        found.maps[:count],
+        found.flip_ptr,
+        found.flips[:n_flips],
+    )
+
+
+@njit(cache=True)
+def _begin(f: int, n_rows: int, factors: Rows, is_open: NDArray[np.uint8]) -> int:
+    """Open all rows that are needed; return how many there are."""
+    n_open = 0
+    for i in range(n_rows - 1, -1, -1):
+        is_open[i] |= i >= f
+        if is_open[i]:
+            n_open += 1
+            for q in range(factors.ptr[i], factors.ptr[i + 1]):
+                is_open[factors.columns[q]] = 1
+    return n_open
+
+
+@njit(cache=True)
+def _uses(
+    f: int, factors: Rows, is_needed: NDArray[np.uint8]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return, for each variable, the rows that it is part of, of those that are needed."""
+    ptr = np.zeros(f + 2, np.int64)
+    for i in range(len(factors.ptr) - 1):
+        if is_needed[i]:
+            for q in range(factors.ptr[i], factors.ptr[i + 1]):
+                ptr[factors.columns[q] + 2] += 1
+    for j in range(f + 1):
+        ptr[j + 1] += ptr[j]
+    uses = np.empty(ptr[-1], np.int64)
+    for i in range(len(factors.ptr) - 1):
+        if is_needed[i]:
+            for q in range(factors.ptr[i], factors.ptr[i + 1]):
+                j = factors.columns[q]
+                uses[ptr[j + 1]] = i
+                ptr[j + 1] += 1
+    return ptr[:-1], uses
+
+
+@njit(cache=True)
+def _follow(
+    r: int,
+    n_open: int,
+    packed: NDArray[np.uint8],
+    known: _Known,
+    uses: _Uses,
+    here: _Here,
+    found: Changes,
+) -> int:
+    """Fill what is found from region r on; return where there is no room any more, or the end."""
+    bits, slopes, planes, own, others = (
+        known.bits,
+        known.slopes,
+        known.planes,
+        known.own,
+        known.others,
+    )
+    ptr, columns, numbers = known.factors.ptr, known.factors.columns, known.factors.numbers
+    reach, rounding, lost = known.reach, known.rounding, known.lost
+    use_ptr, use_rows, variable_of, mask = uses.ptr, uses.rows, uses.variable_of, uses.mask
+    found_ptr, flip_ptr = found.ptr, found.flip_ptr
+    inputs, losses, is_active, was_active = (
+        here.inputs,
+        here.losses,
+        here.is_active,
+        here.was_active,
+    )
+    is_open, changed = here.is_open, here.changed
+    places, maps, flips = found.places, found.maps, found.flips
+    words, mask_words = packed.view(np.uint64), mask.view(np.uint64)
+    open_words = is_open.view(np.uint64)
+    f, n_rows, count, n_flips = len(bits), len(planes), found.ptr[r], found.flip_ptr[r]
+    while r < len(packed) and count + n_rows <= len(places) and n_flips + f <= len(flips):
+        first = n_rows if r > 0 else 0
+        for w in range(words.shape[1] if r > 0 else 0):
+            if not (words[r, w] ^ words[r - 1, w]) & mask_words[w]:
+                continue
+            for k in range(8 * w, 8 * w + 8):
+                byte, bit = (packed[r, k] ^ packed[r - 1, k]) & mask[k], 8 * k
+                while byte:
+                    if byte & 1:
+                        i = variable_of[bit]
+                        n_open += 1 - is_open[i]
+                        is_open[i], first = 1, min(first, i)
+                    byte >>= 1
+                    bit += 1
+        n_changed, i = 0, first - 1
+        while n_open:
+            # What depends on a row comes after it.
+            i += 1
+            while not open_words[i >> 3]:
+                i = (i | 7) + 1
+            if not is_open[i]:
+                continue
+            is_open[i], n_open = 0, n_open - 1
+            slope = 1.0
+            if i < f:
+                slope = slopes[(packed[r, bits[i] >> 3] >> (bits[i] & 7)) & 1, i]
+            # A value whose support has nothing active is known to be zero.
+            is_empty = slope == 0.0
+            if not is_empty and not others[i]:
+                is_empty = True
+                for q in range(ptr[i], ptr[i + 1]):
+                    is_empty &= not is_active[columns[q]]
+            a, b, c, bound = 0.0, 0.0, 0.0, 0.0
+            if not is_empty:
+                a, b, c, bound = planes[i, 0], planes[i, 1], planes[i, 2], own[i]
+                for q in range(ptr[i], ptr[i + 1]):
+                    j, factor = columns[q], numbers[q]
+                    a += factor * inputs[j, 0]
+                    b += factor * inputs[j, 1]
+                    c += factor * inputs[j, 2]
+                    bound += abs(factor) * losses[j]
+            if i >= f:
+                places[count] = i - f
+                maps[count, 0], maps[count, 1], maps[count, 2], maps[count, 3] = a, b, c, bound
+                count += 1
+                continue
+            a, b, c = slope * a, slope * b, slope * c
+            is_same = a == inputs[i, 0] and b == inputs[i, 1] and c == inputs[i, 2]
+            inputs[i, 0], inputs[i, 1], inputs[i, 2] = a, b, c
+            height = reach[0] * abs(a) + reach[1] * abs(b) + reach[2] * abs(c)
+            is_zero = a == b == c == 0.0
+            loss = ONCE * (abs(slope) * bound + 2.0 * rounding * height)
+            if bound > 0.0:
+                loss += lost
+            if is_same and loss == losses[i]:
+                continue
+            losses[i], is_active[i] = loss, bound > 0.0 or not is_zero
+            changed[n_changed] = i
+            n_changed += 1
+            for q in range(use_ptr[i], use_ptr[i + 1]):
+                n_open += 1 - is_open[use_rows[q]]
+                is_open[use_rows[q]] = 1
+        for k in range(n_changed):
+            i = changed[k]
+            if is_active[i] != was_active[i]:
+                flips[n_flips], was_active[i] = i, is_active[i]
+                n_flips += 1
+        r += 1
+        found_ptr[r], flip_ptr[r] = count, n_flips
+    return r
+
+
+@njit(cache=True, nogil=True)
+def first_and_switching(
+    kept: NDArray[np.uint8], neurons: NDArray[np.int64], always: NDArray[np.bool_]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return the pattern of the first region, and where any other one differs from it.
+
+    Parameters
+    ----------
+    kept : (n_regions, n_bytes) ndarray of uint8
+        From `take_bits`.
+    neurons : (n,) ndarray of int64
+        The neurons whose bits these are.
+    always : (n_neurons,) ndarray of bool
+        Other neurons that are positive.
+    """
+    first, is_switching = always.copy(), np.zeros(len(always), np.bool_)
+    differ, words = np.zeros(kept.shape[1], np.uint8), kept.view(np.uint64)
+    differ_words = differ.view(np.uint64)
+    for r in range(len(kept)):
+        for w in range(len(differ_words)):
+            differ_words[w] |= words[r, w] ^ words[0, w]
+    for i in range(len(neurons)):
+        first[neurons[i]] = (kept[0, i >> 3] >> (i & 7)) & 1
+        is_switching[neurons[i]] = (differ[i >> 3] >> (i & 7)) & 1
+    return first, is_switching
+
+
+@njit(cache=True, nogil=True)
+def take_bits(packed: NDArray[np.uint8], bits: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """Return some bits of packed patterns, packed again into whole words of 8 bytes.
+
+    Examples
+    --------
+    >>> take_bits(np.array([[0b1010]], dtype=np.uint8), np.array([3, 0])).tolist()
+    [[1, 0, 0, 0, 0, 0, 0, 0]]
+    """
+    taken = np.zeros((len(packed), 8 * ((len(bits) + 63) >> 6)), np.uint8)
+    for r in range(len(packed)):
+        for i in range(len(bits)):
+            bit = (packed[r, bits[i] >> 3] >> (bits[i] & 7)) & 1
+            taken[r, i >> 3] |= bit << (i & 7)
+    return taken
+
+
+@njit(cache=True, nogil=True)
+def put_bits(
+    taken: NDArray[np.uint8], bits: NDArray[np.int64], others: NDArray[np.uint8]
+) -> NDArray[np.uint8]:
+    """Return packed patterns whose bits have been taken; `others` are all other bits.
+
+    Examples
+    --------
+    >>> put_bits(*(np.array(x, dtype=np.uint8) for x in ([[1]], [3, 0], [0b100]))).tolist()
+    [[12]]
+    """
+    packed = np.empty((len(taken), len(others)), np.uint8)
+    for r in range(len(taken)):
+        # Regions mostly differ in few bits from those before them.
+        for b in range(len(others)):
+            packed[r, b] = packed[r - 1, b] if r > 0 else others[b]
+        for b in range(taken.shape[1]):
+            byte, i = taken[r, b] ^ (taken[r - 1, b] if r > 0 else np.uint8(0)), 8 * b
+            while byte:
+                if byte & 1:
+                    packed[r, bits[i] >> 3] ^= np.uint8(1 << (bits[i] & 7))
+                byte >>= 1
+                i += 1
+    return packed
