@@ -17,8 +17,8 @@ from relutopo.errors import LimitReachedError
 from relutopo.geometry.patterns import pack_patterns
 from relutopo.networks.chains import chain_of
 from relutopo.networks.graph import GraphNetwork
-from relutopo.networks.local_walks import Changes
 from relutopo.networks.local_maps import LocalGraph, Place, Shared
+from relutopo.networks.local_walks import Changes
 from relutopo.testing import assert_same_complex
 
 torch = pytest.importorskip("torch")

@@ -4,22 +4,51 @@ Within a region the zero set of a neuron that crosses it is a chord between two 
 the rim's points, corners and crossings of its edges, are numbered 0..B-1 counterclockwise. Neurons
 with the same two points have the same chord. Chords cross inside the region if and only if their
 ends interleave on the rim, so only the order of crossings along a chord needs arithmetic.
+
+A view of an array, one that is replaced by a longer one, and a call that takes arrays and branches
+count references, which would take most of the time. So arrays get their lengths before loops over
+regions, and these mostly call nothing.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+from numpy.typing import NDArray
 
 from relutopo.system.compilation import njit
 
 from ..._certified.crossings import parameter
 from ..._certified.values import unit_value_at
-from ..._shared.bits import lowest_bit
-from ..._shared.growing import fill, grown
+from ..._shared.bits import lowest_bit, popcount
+from ..._shared.growing import fill
 from ..records import Chords, Crossings
 from .signs import sort_along
 
-__all__ = ["find_chords", "rim_size"]
+__all__ = ["find_chords"]
+
+
+class _Ends(NamedTuple):
+    """Where units vanish on the rims of the regions that they cross.
+
+    Attributes
+    ----------
+    ptr : (n_regions + 1,) ndarray of int64
+        Region r is crossed by ``units[ptr[r]:ptr[r + 1]]``, ascending.
+    units : (n,) ndarray of int32
+    points, vertices : (n, 2) ndarrays of int32
+        The two points of the rim where each vanishes, the first less than the second, and their
+        vertices.
+    turn : (n,) ndarray of int8
+        Its sign between them.
+    """
+
+    ptr: NDArray[np.int64]
+    units: NDArray[np.int32]
+    points: NDArray[np.int32]
+    vertices: NDArray[np.int32]
+    turn: NDArray[np.int8]
 
 
 @njit(cache=True, inline="always")
@@ -30,113 +59,134 @@ def _sign(positive, negative, v, j):
     return np.int8(above) - np.int8(below)
 
 
-@njit(cache=True, inline="always")
-def _crossing_units(r, region_ptr, corners, positive, negative, inside, units):
-    """Collect the units with both signs at corners of region r, ascending, and also as bits."""
-    count = 0
-    for w in range(positive.shape[1]):
-        above, below = np.uint64(0), np.uint64(0)
+@njit(cache=True)
+def _crossing_units(crossed):
+    """Return the units with both signs at corners of each region, with other arrays of `_Ends`."""
+    region_ptr, corners, plane_of = (
+        crossed.cells.region_ptr,
+        crossed.beside.origins,
+        crossed.maps.plane_of,
+    )
+    positive, negative = crossed.signs.positive, crossed.signs.negative
+    n_regions, n_words = len(region_ptr) - 1, positive.shape[1]
+    ptr, both, n = np.zeros(n_regions + 1, np.int64), np.zeros((n_regions, n_words), np.uint64), 0
+    for r in range(n_regions):
+        if plane_of[r] >= 0:
+            for w in range(n_words):
+                above, below = np.uint64(0), np.uint64(0)
+                for q in range(region_ptr[r], region_ptr[r + 1]):
+                    above |= positive[corners[q], w]
+                    below |= negative[corners[q], w]
+                both[r, w] = above & below
+                n += int(popcount(above & below))
+        ptr[r + 1] = n
+    units, k = np.empty(n, np.int32), 0
+    for r in range(n_regions):
+        if ptr[r] < ptr[r + 1]:
+            for w in range(n_words):
+                word = both[r, w]
+                while word:
+                    units[k] = 64 * w + int(lowest_bit(word))
+                    word &= word - np.uint64(1)
+                    k += 1
+    return _Ends(
+        ptr, units, np.full((n, 2), -1, np.int32), np.empty((n, 2), np.int32), np.zeros(n, np.int8)
+    )
+
+
+@njit(cache=True)
+def _walk_rims(crossed, placed, found):
+    """Find the points where units vanish; return a region where some unit has not two, or -1."""
+    cells, positive, negative = crossed.cells, crossed.signs.positive, crossed.signs.negative
+    region_ptr, half_edges, edge_vertices = cells.region_ptr, cells.half_edges, cells.edge_vertices
+    ptr, item, same = crossed.crossings.ptr, crossed.crossings.item, crossed.crossings.same
+    group_ptr, base = placed.group_ptr, len(cells.x)
+    first, units, points, vertices, turn = found
+    n_words, n_units = positive.shape[1], len(crossed.cutters.neurons)
+    entry_of, inside = np.empty(n_units, np.int64), np.zeros(n_words, np.uint64)
+    for r in range(len(region_ptr) - 1):
+        if first[r] == first[r + 1]:
+            continue
+        for w in range(n_words):
+            inside[w] = 0
+        for k in range(first[r], first[r + 1]):
+            j = units[k]
+            entry_of[j] = k
+            inside[j >> 6] |= np.uint64(1) << np.uint64(j & 63)
+        position, n_ends = 0, 0
         for q in range(region_ptr[r], region_ptr[r + 1]):
-            above |= positive[corners[q], w]
-            below |= negative[corners[q], w]
-        word = above & below
-        inside[w] = word
-        while word:
-            units[count] = 64 * w + int(lowest_bit(word))
-            word &= word - np.uint64(1)
-            count += 1
-    return count
+            e, back = half_edges[q] >> 1, half_edges[q] & 1
+            v, following = edge_vertices[e, back], edge_vertices[e, 1 - back]
+            for w in range(n_words):
+                word = inside[w] & ~(positive[v, w] | negative[v, w])
+                while word:
+                    j = 64 * w + int(lowest_bit(word))
+                    word &= word - np.uint64(1)
+                    k, n_ends = entry_of[j], n_ends + 1
+                    if points[k, 0] < 0:
+                        points[k, 0], vertices[k, 0] = position, v
+                        turn[k] = _sign(positive, negative, following, j)
+                    else:
+                        points[k, 1], vertices[k, 1] = position, v
+            group = group_ptr[e + 1] if back else group_ptr[e] - 1
+            for i in range(ptr[e + 1] - ptr[e]):
+                at = ptr[e + 1] - 1 - i if back else ptr[e] + i
+                # Backwards, a group's first crossing comes last.
+                if i == 0 or not same[at + 1 if back else at]:
+                    position += 1
+                    group += -1 if back else 1
+                j = item[at]
+                k, n_ends = entry_of[j], n_ends + 1
+                if points[k, 0] < 0:
+                    points[k, 0], vertices[k, 0] = position, base + group
+                    turn[k] = _sign(positive, negative, following, j)
+                else:
+                    points[k, 1], vertices[k, 1] = position, base + group
+            position += 1
+        for k in range(first[r], first[r + 1]):
+            if points[k, 1] < 0 or turn[k] == 0:
+                return r
+        if n_ends != 2 * (first[r + 1] - first[r]):
+            return r
+    return -1
 
 
 @njit(cache=True)
-def rim_size(r, region_ptr, half_edges, group_ptr):
-    """Return how many points are on the rim of region r."""
-    size = 0
-    for q in range(region_ptr[r], region_ptr[r + 1]):
-        e = half_edges[q] >> 1
-        size += 1 + group_ptr[e + 1] - group_ptr[e]
-    return size
+def _order(found):
+    """Return the entries of each region, ascending by the points where they vanish; stable."""
+    ptr, points = found.ptr, found.points
+    order = np.arange(ptr[-1])
+    for r in range(len(ptr) - 1):
+        lo, hi = ptr[r], ptr[r + 1]
+        if hi - lo > 16:
+            _sort_many(order, points, lo, hi)
+            continue
+        for i in range(lo + 1, hi):
+            k, a, b = i, points[i, 0], points[i, 1]
+            while k > lo:
+                before = order[k - 1]
+                if points[before, 0] < a or (points[before, 0] == a and points[before, 1] <= b):
+                    break
+                order[k] = before
+                k -= 1
+            order[k] = i
+    return order
+
+
+@njit(cache=True)
+def _sort_many(order, points, lo, hi):
+    # Numbers of the type that `sort_along` sorts, so that sorting is compiled once.
+    keys, size = np.empty(hi - lo), 0
+    for i in range(lo, hi):
+        size = max(size, points[i, 1] + 1)
+    for i in range(lo, hi):
+        keys[i - lo] = points[i, 0] * size + points[i, 1]
+    fill(order[lo:hi], lo + np.argsort(keys, kind="mergesort"))
 
 
 @njit(cache=True, inline="always")
-def _walk_rim(
-    r,
-    region_ptr,
-    half_edges,
-    edge_vertices,
-    positive,
-    negative,
-    ptr,
-    item,
-    same,
-    group_ptr,
-    base,
-    inside,
-    found,
-    begin,
-    end,
-    turn,
-    rim,
-):
-    """Write the vertices on the rim of region r to `rim`, and where the found units vanish.
-
-    Unit j vanishes at the points ``begin[j] < end[j]``, and ``turn[j]`` is its sign between them.
-    Returns whether every unit vanishes at exactly two points.
-    """
-    for i in range(len(found)):
-        begin[found[i]] = end[found[i]] = -1
-    position, n_ends = 0, 0
-    for q in range(region_ptr[r], region_ptr[r + 1]):
-        e, back = half_edges[q] >> 1, half_edges[q] & 1
-        v, following = edge_vertices[e, back], edge_vertices[e, 1 - back]
-        rim[position] = v
-        for w in range(positive.shape[1]):
-            word = inside[w] & ~(positive[v, w] | negative[v, w])
-            while word:
-                j = 64 * w + int(lowest_bit(word))
-                word &= word - np.uint64(1)
-                n_ends += 1
-                if begin[j] < 0:
-                    begin[j], turn[j] = position, _sign(positive, negative, following, j)
-                else:
-                    end[j] = position
-        group = group_ptr[e + 1] if back else group_ptr[e] - 1
-        for i in range(ptr[e + 1] - ptr[e]):
-            k = ptr[e + 1] - 1 - i if back else ptr[e] + i
-            # Backwards, a group's first crossing comes last.
-            if i == 0 or not same[k + 1 if back else k]:
-                position += 1
-                group += -1 if back else 1
-                rim[position] = base + group
-            j = item[k]
-            n_ends += 1
-            if begin[j] < 0:
-                begin[j], turn[j] = position, _sign(positive, negative, following, j)
-            else:
-                end[j] = position
-        position += 1
-    for i in range(len(found)):
-        if end[found[i]] < 0 or turn[found[i]] == 0:
-            return False
-    return n_ends == 2 * len(found)
-
-
-@njit(cache=True)
-def _sort_by_ends(found, begin, end, size):
-    """Sort units by the points where they vanish; stable."""
-    if len(found) > 16:
-        # Numbers of the type that `sort_along` sorts, so that sorting is compiled once.
-        keys = (begin[found] * size + end[found]).astype(np.float64)
-        fill(found, found[np.argsort(keys, kind="mergesort")])
-        return
-    for i in range(1, len(found)):
-        j = found[i]
-        key = begin[j] * size + end[j]
-        k = i
-        while k > 0 and begin[found[k - 1]] * size + end[found[k - 1]] > key:
-            found[k] = found[k - 1]
-            k -= 1
-        found[k] = j
+def _interleave(a, b, c, d):
+    return c < a < d < b or a < c < b < d
 
 
 @njit(cache=True, nogil=True)
@@ -153,122 +203,46 @@ def find_chords(crossed, placed):
     chords : Chords
         For each chord the chords that it crosses, sorted as by `signs.sort_along`.
     broken : int
-        A region whose signs contradict convexity, or -1.
+        A region whose signs contradict convexity, or -1; then there are no chords.
     n_open : int
         How many orders along chords are open.
     """
-    cells, maps, corners = crossed.cells, crossed.maps, crossed.beside.origins
-    positive, negative = crossed.signs.positive, crossed.signs.negative
-    ptr, item, same = crossed.crossings.ptr, crossed.crossings.item, crossed.crossings.same
-    edge_vertices, base = cells.edge_vertices, len(cells.x)
-    region_ptr, half_edges, group_ptr = cells.region_ptr, cells.half_edges, placed.group_ptr
-    plane_of, planes, error_of, errors = maps.plane_of, maps.planes, maps.error_of, maps.errors
-    x, deviation, limit = placed.x, placed.deviation, maps.limit
-    n_regions, n_units = len(region_ptr) - 1, planes.shape[2]
-    chord_ptr = np.zeros(n_regions + 1, np.int64)
-    region, ends = np.empty(64, np.int32), np.empty((64, 2), np.int32)
-    end_vertices = np.empty((64, 2), np.int32)
-    unit_ptr, cross_ptr = np.zeros(65, np.int64), np.zeros(65, np.int64)
-    units, after = np.empty(64, np.int32), np.empty(64, np.int8)
-    cross, linked = np.empty(64, np.int32), np.empty(64, np.bool_)
-    t, t_error = np.empty(64), np.empty(64)
-    inside = np.empty(positive.shape[1], np.uint64)
-    units_found = np.empty(n_units, np.int64)
-    begin, end = np.empty(n_units, np.int64), np.empty(n_units, np.int64)
-    turn = np.empty(n_units, np.int8)
-    rim = np.empty(64, np.int32)
-    # A call with a literal 0 would be compiled separately.
-    n_chords, n_members, n_crossings = np.int64(0), np.int64(0), np.int64(0)
-    broken, n_open = -1, 0
+    found = _crossing_units(crossed)
+    broken = _walk_rims(crossed, placed, found)
+    if broken >= 0:
+        found.ptr[:] = 0
+    first, order = found.ptr, _order(found)
+    n_regions, n = len(first) - 1, first[-1]
+    chord_ptr, unit_ptr = np.zeros(n_regions + 1, np.int64), np.zeros(n + 1, np.int64)
+    region, units, after = np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.int8)
+    ends, end_vertices = np.empty((n, 2), np.int32), np.empty((n, 2), np.int32)
+    points, vertices = found.points, found.vertices
+    n_chords = 0
     for r in range(n_regions):
-        count = np.int64(0)
-        if plane_of[r] >= 0:
-            count = _crossing_units(r, region_ptr, corners, positive, negative, inside, units_found)
-        if count == 0:
-            chord_ptr[r + 1] = n_chords
-            continue
-        found = units_found[:count]
-        size = rim_size(r, region_ptr, half_edges, group_ptr)
-        if size > len(rim):
-            rim = grown(rim, size)
-        if not _walk_rim(
-            r,
-            region_ptr,
-            half_edges,
-            edge_vertices,
-            positive,
-            negative,
-            ptr,
-            item,
-            same,
-            group_ptr,
-            base,
-            inside,
-            found,
-            begin,
-            end,
-            turn,
-            rim,
-        ):
-            broken = r
-            break
-
-        _sort_by_ends(found, begin, end, size)
-        first = n_chords
-        # Calls that only find that there is room would take half of the time.
-        if first + count > len(region):
-            region, ends = grown(region, first + count), grown(ends, first + count)
-            end_vertices = grown(end_vertices, first + count)
-            unit_ptr = grown(unit_ptr, len(region) + 1)
-            cross_ptr = grown(cross_ptr, len(region) + 1)
-        if n_members + count > len(units):
-            units, after = grown(units, n_members + count), grown(after, n_members + count)
-        for i in range(count):
-            j = found[i]
-            last = n_chords - 1
-            if i == 0 or begin[j] != ends[last, 0] or end[j] != ends[last, 1]:
-                region[n_chords] = r
-                ends[n_chords, 0], ends[n_chords, 1] = begin[j], end[j]
-                end_vertices[n_chords, 0] = rim[begin[j]]
-                end_vertices[n_chords, 1] = rim[end[j]]
+        for i in range(first[r], first[r + 1]):
+            k = order[i]
+            a, b = points[k, 0], points[k, 1]
+            if i == first[r] or a != ends[n_chords - 1, 0] or b != ends[n_chords - 1, 1]:
+                region[n_chords], ends[n_chords, 0], ends[n_chords, 1] = r, a, b
+                end_vertices[n_chords, 0] = vertices[k, 0]
+                end_vertices[n_chords, 1] = vertices[k, 1]
                 n_chords += 1
-            units[n_members], after[n_members] = j, turn[j]
-            n_members += 1
-            unit_ptr[n_chords] = n_members
+            units[i], after[i] = found.units[k], found.turn[k]
+            unit_ptr[n_chords] = i + 1
         chord_ptr[r + 1] = n_chords
-
-        if n_chords == first + 1:
-            # One chord crosses no other.
-            cross_ptr[n_chords] = n_crossings
-            continue
-        plane, error = planes[plane_of[r]], errors[error_of[r]]
-        for c in range(first, n_chords):
-            room = n_crossings + n_chords - first
-            if room > len(cross):
-                cross, linked = grown(cross, room), grown(linked, room)
-                t, t_error = grown(t, room), grown(t_error, room)
-            start = n_crossings
-            c0, c1 = ends[c, 0], ends[c, 1]
-            for o in range(first, n_chords):
-                o0, o1 = ends[o, 0], ends[o, 1]
-                if o0 < c0 < o1 < c1 or c0 < o0 < c1 < o1:
-                    j = units[unit_ptr[o]]
-                    a, b = end_vertices[c, 0], end_vertices[c, 1]
-                    za, bound_a = unit_value_at(plane, error, j, x, deviation, a, limit)
-                    zb, bound_b = unit_value_at(plane, error, j, x, deviation, b, limit)
-                    cross[n_crossings] = o - first
-                    t[n_crossings], t_error[n_crossings] = parameter(za, bound_a, zb, bound_b)
-                    n_crossings += 1
-            sort_along(start, n_crossings, cross, t, t_error, linked)
-            for i in range(start, n_crossings):
-                n_open += linked[i]
-            cross_ptr[c + 1] = n_crossings
+    cross_ptr = np.zeros(n_chords + 1, np.int64)
+    for c in range(n_chords):
+        count, c0, c1 = 0, ends[c, 0], ends[c, 1]
+        for o in range(chord_ptr[region[c]], chord_ptr[region[c] + 1]):
+            count += _interleave(c0, c1, ends[o, 0], ends[o, 1])
+        cross_ptr[c + 1] = cross_ptr[c] + count
+    n_crossings = cross_ptr[-1]
     crossings = Crossings(
-        cross_ptr[: n_chords + 1],
-        cross[:n_crossings],
-        t[:n_crossings],
-        t_error[:n_crossings],
-        linked[:n_crossings],
+        cross_ptr,
+        np.empty(n_crossings, np.int32),
+        np.empty(n_crossings),
+        np.empty(n_crossings),
+        np.empty(n_crossings, np.bool_),
     )
     chords = Chords(
         chord_ptr,
@@ -276,8 +250,37 @@ def find_chords(crossed, placed):
         ends[:n_chords],
         end_vertices[:n_chords],
         unit_ptr[: n_chords + 1],
-        units[:n_members],
-        after[:n_members],
+        units,
+        after,
         crossings,
     )
-    return chords, broken, n_open
+    return chords, broken, _sort_crossings(crossed.maps, placed, chords)
+
+
+@njit(cache=True)
+def _sort_crossings(maps, placed, chords):
+    """Fill and sort the crossings of chords; return how many orders are open."""
+    plane_of, planes, error_of, errors = maps.plane_of, maps.planes, maps.error_of, maps.errors
+    x, deviation, limit = placed.x, placed.deviation, maps.limit
+    chord_ptr, region, ends = chords.chord_ptr, chords.region, chords.ends
+    unit_ptr, units, end_vertices = chords.unit_ptr, chords.units, chords.end_vertices
+    ptr, cross, t, t_error, linked = chords.crossings
+    n_open = 0
+    for c in range(len(region)):
+        if ptr[c] == ptr[c + 1]:
+            continue
+        r, i, c0, c1 = region[c], ptr[c], ends[c, 0], ends[c, 1]
+        a, b = end_vertices[c, 0], end_vertices[c, 1]
+        plane, error = planes[plane_of[r]], errors[error_of[r]]
+        for o in range(chord_ptr[r], chord_ptr[r + 1]):
+            if _interleave(c0, c1, ends[o, 0], ends[o, 1]):
+                j = units[unit_ptr[o]]
+                za, bound_a = unit_value_at(plane, error, j, x, deviation, a, limit)
+                zb, bound_b = unit_value_at(plane, error, j, x, deviation, b, limit)
+                cross[i] = o - chord_ptr[r]
+                t[i], t_error[i] = parameter(za, bound_a, zb, bound_b)
+                i += 1
+        sort_along(ptr[c], i, cross, t, t_error, linked)
+        for k in range(ptr[c], i):
+            n_open += linked[k]
+    return n_open

@@ -93,21 +93,23 @@ def build(crossed, placed, chords, magnitude, most):
     code of faces is compiled only once.
     """
     cells, first_piece = crossed.cells, placed.first_piece
-    n_inner, n_chord_edges, n_regions, n_sides = count_cells(cells, placed.group_ptr, chords)
-    n_edges = len(placed.pieces) + n_chord_edges
+    sizes = count_cells(cells, placed.group_ptr, chords)
+    n_inner, n_regions = sizes.n_inner, sizes.n_faces
+    n_edges = len(placed.pieces) + sizes.n_edges
     n_cells = len(placed.x) + n_inner + n_edges + n_regions
     if 0 <= most < n_cells:
         return n_cells, _no_cut(cells)
     labels = np.empty(n_edges, np.int32)
     for e in range(len(cells.labels)):
-        labels[first_piece[e] : first_piece[e + 1]] = cells.labels[e]
+        for p in range(first_piece[e], first_piece[e + 1]):
+            labels[p] = cells.labels[e]
     after = PlanarCells(
         lengthened(placed.x, n_inner),
         lengthened(placed.deviation, n_inner),
-        lengthened(placed.pieces, n_chord_edges),
+        lengthened(placed.pieces, sizes.n_edges),
         labels,
         np.empty(n_regions + 1, np.int64),
-        np.empty(n_sides, np.int32),
+        np.empty(sizes.n_sides, np.int32),
         np.empty((n_regions, len(crossed.cutters.always)), np.uint8),
     )
     cut = Cut(
@@ -116,7 +118,7 @@ def build(crossed, placed, chords, magnitude, most):
         np.empty((n_inner, 3), np.int32),
         np.empty((n_inner, 2), np.int32),
     )
-    build_faces(crossed, placed, chords, magnitude, cut)
+    build_faces(crossed, placed, chords, magnitude, sizes, cut)
     return n_cells, cut
 
 

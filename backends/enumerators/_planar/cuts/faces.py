@@ -5,16 +5,16 @@ Everything here is combinatorial except the coordinates of the new vertices.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from relutopo.system.compilation import njit
 
 from ..._shared.bits import lowest_bit
-from ..._shared.growing import fill, grown
-from .chords import rim_size
 from .signs import place
 
-__all__ = ["build_faces", "count_cells", "split_edges"]
+__all__ = ["Sizes", "build_faces", "count_cells", "split_edges"]
 
 
 @njit(cache=True, nogil=True)
@@ -36,9 +36,29 @@ def split_edges(edge_vertices, group_ptr, base):
     return pieces, first_piece
 
 
+class Sizes(NamedTuple):
+    """How many cells there will be, and how much room the largest region takes.
+
+    Attributes
+    ----------
+    n_inner, n_edges, n_faces, n_sides : int
+        Inner vertices, chord edges, faces and half-edges of faces.
+    most_points, most_chords, most_crossings : int
+        Of a region.
+    """
+
+    n_inner: int
+    n_edges: int
+    n_faces: int
+    n_sides: int
+    most_points: int
+    most_chords: int
+    most_crossings: int
+
+
 @njit(cache=True, nogil=True)
 def count_cells(cells, group_ptr, chords):
-    """Return how many inner vertices, chord edges, faces and half-edges of faces there will be.
+    """Return how many cells there will be.
 
     A point where chords cross is counted with the first of them. Euler's relation for the disc:
     faces = chord edges - inner vertices + 1.
@@ -46,9 +66,17 @@ def count_cells(cells, group_ptr, chords):
     chord_ptr, region_ptr, half_edges = chords.chord_ptr, cells.region_ptr, cells.half_edges
     cross_ptr, cross, same = chords.crossings.ptr, chords.crossings.item, chords.crossings.same
     n_inner, n_edges, n_faces, n_sides = 0, 0, 0, 0
+    most_points, most_chords, most_crossings = 0, 0, 0
     for r in range(len(region_ptr) - 1):
+        c0, c1 = chord_ptr[r], chord_ptr[r + 1]
+        size = region_ptr[r + 1] - region_ptr[r]
+        if c0 == c1:
+            # Nothing crosses an edge of a region that nothing crosses.
+            n_faces += 1
+            n_sides += size
+            continue
         inner, edges = 0, 0
-        for c in range(chord_ptr[r], chord_ptr[r + 1]):
+        for c in range(c0, c1):
             edges += 1
             i = cross_ptr[c]
             while i < cross_ptr[c + 1]:
@@ -58,36 +86,21 @@ def count_cells(cells, group_ptr, chords):
                     smallest = min(smallest, cross[i])
                     i += 1
                 edges += 1
-                inner += smallest > c - chord_ptr[r]
+                inner += smallest > c - c0
+        for q in range(region_ptr[r], region_ptr[r + 1]):
+            e = half_edges[q] >> 1
+            size += group_ptr[e + 1] - group_ptr[e]
         n_inner += inner
         n_edges += edges
         n_faces += edges - inner + 1
-        n_sides += 2 * edges + rim_size(r, region_ptr, half_edges, group_ptr)
-    return n_inner, n_edges, n_faces, n_sides
-
-
-@njit(cache=True)
-def _rim_pieces(r, region_ptr, half_edges, group_ptr, first_piece, rim_piece):
-    """Write for each point of the rim of region r the half-edge that follows it."""
-    k = 0
-    for q in range(region_ptr[r], region_ptr[r + 1]):
-        e, back = half_edges[q] >> 1, half_edges[q] & 1
-        n = group_ptr[e + 1] - group_ptr[e]
-        for i in range(n + 1):
-            rim_piece[k] = 2 * (first_piece[e] + (n - i if back else i)) + back
-            k += 1
-    return k
-
-
-@njit(cache=True, inline="always")
-def _flip(row, bits, units, lo, hi):
-    for m in range(lo, hi):
-        bit = bits[units[m]]
-        row[bit >> 3] ^= np.uint8(1 << (bit & 7))
+        n_sides += 2 * edges + size
+        most_points, most_chords = max(most_points, size), max(most_chords, c1 - c0)
+        most_crossings = max(most_crossings, cross_ptr[c1] - cross_ptr[c0])
+    return Sizes(n_inner, n_edges, n_faces, n_sides, most_points, most_chords, most_crossings)
 
 
 @njit(cache=True, nogil=True)
-def build_faces(crossed, placed, chords, magnitude, cut):
+def build_faces(crossed, placed, chords, magnitude, sizes, cut):
     """Build vertices, edges, faces and patterns inside every region.
 
     Fills in the rows of `cut` for inner vertices, chord edges and faces. One call builds all
@@ -100,6 +113,7 @@ def build_faces(crossed, placed, chords, magnitude, cut):
     chords : Chords
     magnitude : (d,) ndarray
         Bound of the coordinates.
+    sizes : Sizes
     cut : Cut
         With the vertices on edges, and the pieces of edges with their labels.
     """
@@ -118,36 +132,46 @@ def build_faces(crossed, placed, chords, magnitude, cut):
     out_ptr, out_half_edges = cut.cells.region_ptr, cut.cells.half_edges
     out_packed, out_parent = cut.cells.packed, cut.parent
     # The units with a positive corner, and what they add to the pattern.
-    union, present = np.empty(positive.shape[1], np.uint64), np.zeros(positive.shape[1], np.uint64)
+    present = np.zeros(positive.shape[1], np.uint64)
     added = always.copy()
-    rim_piece = np.empty(64, np.int32)
-    met = np.empty(64, np.int32)
-    path, path_ptr = np.empty(64, np.int32), np.empty(64, np.int64)
-    degree, begins = np.empty(64, np.int32), np.empty(64, np.int32)
-    rotation_ptr, rotation = np.empty(64, np.int64), np.empty(64, np.int64)
-    low, high = np.empty(64, np.int64), np.empty(64, np.int64)
-    edge_chord, following = np.empty(64, np.int32), np.empty(64, np.int64)
-    face_of, first_half = np.empty(64, np.int32), np.empty(64, np.int64)
-    known, stack = np.empty(64, np.bool_), np.empty(64, np.int64)
+    # Arrays that are replaced by longer ones would count references in the loop over regions.
+    most, k = sizes.most_points + sizes.most_crossings, sizes.most_chords
+    rim_piece, begins = np.empty(sizes.most_points, np.int32), np.empty(sizes.most_points, np.int32)
+    met, degree = np.empty(k * k, np.int32), np.empty(most, np.int32)
+    path, path_ptr = np.empty(most + 2 * k, np.int32), np.empty(k + 1, np.int64)
+    low, high, rotation_ptr = (
+        np.empty(most, np.int64),
+        np.empty(most, np.int64),
+        np.empty(most + 1, np.int64),
+    )
+    # Chords have an edge more than crossings.
+    most += k
+    rotation, following = np.empty(2 * most, np.int64), np.empty(2 * most, np.int64)
+    edge_chord, face_of = np.empty(most, np.int32), np.empty(2 * most, np.int32)
+    first_half, known, stack = (
+        np.empty(most, np.int64),
+        np.empty(most, np.bool_),
+        np.empty(most, np.int64),
+    )
+    n_bytes, n_words = packed.shape[1], len(present)
     f0, s0, inner0, edge0 = 0, 0, 0, int(first_piece[-1])
     for r in range(len(region_ptr) - 1):
         c0, c1 = chord_ptr[r], chord_ptr[r + 1]
-        union[:] = np.uint64(0)
-        for q in range(region_ptr[r], region_ptr[r + 1]):
-            for w in range(len(union)):
-                union[w] |= positive[corners[q], w]
         # Most units are as on the region before.
-        for w in range(len(union)):
-            word = union[w] ^ present[w]
-            present[w] = union[w]
+        for w in range(n_words):
+            union = np.uint64(0)
+            for q in range(region_ptr[r], region_ptr[r + 1]):
+                union |= positive[corners[q], w]
+            word = union ^ present[w]
+            present[w] = union
             while word:
                 bit = bits[64 * w + int(lowest_bit(word))]
                 added[bit >> 3] ^= np.uint8(1 << (bit & 7))
                 word &= word - np.uint64(1)
-        row = out_packed[f0]
-        fill(row, added)
-        for i in range(packed.shape[1]):
-            row[i] |= packed[r, i]
+        for i in range(n_bytes):
+            out_packed[f0, i] = added[i] | packed[r, i]
+        for i in range(n_bytes, len(added)):
+            out_packed[f0, i] = added[i]
         out_ptr[f0] = s0
         out_parent[f0] = r
         if c0 == c1:
@@ -163,9 +187,16 @@ def build_faces(crossed, placed, chords, magnitude, cut):
         for c in range(c0, c1):
             for m in range(unit_ptr[c], unit_ptr[c + 1]):
                 if (after[m] > 0) != (ends[c, 0] == 0):
-                    _flip(row, bits, units, m, m + 1)
-        rim_piece = grown(rim_piece, rim_size(r, region_ptr, half_edges, group_ptr))
-        size = _rim_pieces(r, region_ptr, half_edges, group_ptr, first_piece, rim_piece)
+                    bit = bits[units[m]]
+                    out_packed[f0, bit >> 3] ^= np.uint8(1 << (bit & 7))
+        # For each point of the rim the half-edge that follows it.
+        size = 0
+        for q in range(region_ptr[r], region_ptr[r + 1]):
+            e, back = half_edges[q] >> 1, half_edges[q] & 1
+            n = group_ptr[e + 1] - group_ptr[e]
+            for i in range(n + 1):
+                rim_piece[size] = 2 * (first_piece[e] + (n - i if back else i)) + back
+                size += 1
         k = c1 - c0
         if k == 1:
             # Left of the chord are the pieces after its second point and before its first.
@@ -175,8 +206,11 @@ def build_faces(crossed, placed, chords, magnitude, cut):
                 end_vertices[c0, 1],
             )
             new_labels[edge0] = neurons[units[unit_ptr[c0]]]
-            fill(out_packed[f0 + 1], row)
-            _flip(out_packed[f0 + 1], bits, units, unit_ptr[c0], unit_ptr[c0 + 1])
+            for i in range(len(added)):
+                out_packed[f0 + 1, i] = out_packed[f0, i]
+            for m in range(unit_ptr[c0], unit_ptr[c0 + 1]):
+                bit = bits[units[m]]
+                out_packed[f0 + 1, bit >> 3] ^= np.uint8(1 << (bit & 7))
             out_parent[f0 + 1] = r
             for side in range(2):
                 # The first face is the one left of the chord, unless that begins at point 0.
@@ -203,10 +237,8 @@ def build_faces(crossed, placed, chords, magnitude, cut):
         # Local vertices: rim points, then inner ones. Local edge i < size is the rim piece after
         # point i; chord edges follow. `path` holds the local vertices along each chord.
         n_crossings = cross_ptr[c1] - cross_ptr[c0]
-        most = size + n_crossings
-        met, degree = grown(met, k * k), grown(degree, most)
-        path, path_ptr = grown(path, n_crossings + 2 * k), grown(path_ptr, k + 1)
-        degree[:most] = 0
+        for v in range(size + n_crossings):
+            degree[v] = 0
         n_vertices = size
         w = 0
         for c in range(k):
@@ -258,14 +290,12 @@ def build_faces(crossed, placed, chords, magnitude, cut):
         # the rim piece ahead, chords that begin here by their other end, chords that end here by
         # their other end, the rim piece behind. At an inner vertex: towards the chords' first
         # ends, then towards their second ends, in the order of the chords.
-        begins = grown(begins, size)
-        begins[:size] = 0
+        for v in range(size):
+            begins[v] = 0
         for c in range(c0, c1):
             begins[ends[c, 0]] += 1
             degree[ends[c, 0]] += 1
             degree[ends[c, 1]] += 1
-        rotation_ptr = grown(rotation_ptr, n_vertices + 1)
-        low, high = grown(low, n_vertices), grown(high, n_vertices)
         at = 0
         for v in range(n_vertices):
             rotation_ptr[v] = at
@@ -278,12 +308,10 @@ def build_faces(crossed, placed, chords, magnitude, cut):
                 high[v] = at + degree[v]
                 at += 2 * degree[v]
         rotation_ptr[n_vertices] = at
-        rotation = grown(rotation, at)
         for p in range(size):
             rotation[rotation_ptr[p]] = 2 * p
             before = p - 1 if p > 0 else size - 1
             rotation[rotation_ptr[p + 1] - 1] = 2 * before + 1
-        edge_chord = grown(edge_chord, n_edges)
         edge = size
         for c in range(k):
             a, b = path_ptr[c], path_ptr[c + 1] - 1
@@ -311,16 +339,14 @@ def build_faces(crossed, placed, chords, magnitude, cut):
 
         # A face keeps to its left: after arriving at a vertex it leaves by the half-edge that
         # comes just before the reverse of the arrival in the rotation.
-        following, face_of = grown(following, 2 * n_edges), grown(face_of, 2 * n_edges)
         for v in range(n_vertices):
             lo, hi = rotation_ptr[v], rotation_ptr[v + 1]
             previous = rotation[hi - 1]
             for i in range(lo, hi):
                 following[rotation[i] ^ 1] = previous
                 previous = rotation[i]
-        face_of[: 2 * n_edges] = -1
-        n_faces = n_edges - n_vertices + 1
-        first_half = grown(first_half, n_faces)
+        for h in range(2 * n_edges):
+            face_of[h] = -1
         n_faces = 0
         for start in range(2 * n_edges):
             if face_of[start] >= 0 or (start < 2 * size and start & 1):
@@ -340,9 +366,8 @@ def build_faces(crossed, placed, chords, magnitude, cut):
             n_faces += 1
 
         # Patterns spread from the first face across chord edges, which flip their units.
-        known, stack = grown(known, n_faces), grown(stack, n_faces)
-        known[:n_faces] = False
-        known[0] = True
+        for face in range(n_faces):
+            known[face] = face == 0
         stack[0] = 0
         height = 1
         while height > 0:
@@ -357,9 +382,12 @@ def build_faces(crossed, placed, chords, magnitude, cut):
                         known[other] = True
                         stack[height] = other
                         height += 1
-                        fill(out_packed[f0 + other], out_packed[f0 + face])
+                        for i in range(len(added)):
+                            out_packed[f0 + other, i] = out_packed[f0 + face, i]
                         c = edge_chord[h >> 1]
-                        _flip(out_packed[f0 + other], bits, units, unit_ptr[c], unit_ptr[c + 1])
+                        for m in range(unit_ptr[c], unit_ptr[c + 1]):
+                            bit = bits[units[m]]
+                            out_packed[f0 + other, bit >> 3] ^= np.uint8(1 << (bit & 7))
                 h = following[h]
                 if h == start:
                     break
