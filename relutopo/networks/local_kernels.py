@@ -1,4 +1,4 @@
-"""Compiled kernels for what graphs do once a block of regions; see `relutopo.networks.local_maps`."""
+"""Compiled kernels for what is done once a block of a graph; see `relutopo.networks.local_maps`."""
 
 from __future__ import annotations
 
