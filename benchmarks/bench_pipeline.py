@@ -2,13 +2,15 @@
 
 ``pytest benchmarks/bench_pipeline.py``. The checkpoints are those of the built-in experiments: of
 each run the one with the most regions, analysed as the command does it, with one thread for linear
-algebra. Start-up times are those of fresh processes.
+algebra. Start-up times are those of fresh processes, and the first use finds no compiled kernel.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +98,27 @@ START = {
     ],
     "relutopo --help": [sys.executable, "-m", "relutopo.app.cli", "--help"],
 }
+
+
+FIRST_USE = """
+import relutopo as rt
+from relutopo.gallery import random_network
+complex_ = rt.decompose(random_network([2, 16, 16, 1]), rt.Box(-1, 1, dim=2))
+rt.fiedler_partition(complex_.dual_graph(), vertex_weights="unweighted")
+"""
+
+
+def test_first_use(benchmark: Any, tmp_path: Path) -> None:
+    """From an empty cache of kernels to the first complex and partition, in a fresh process."""
+    command = [sys.executable, "-c", FIRST_USE]
+    caches = count()
+
+    def process() -> None:
+        environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / str(next(caches)))}
+        subprocess.run(command, check=True, capture_output=True, env=environment)
+
+    benchmark.extra_info |= {"what": "first complex and partition", "relutopo": rt.__version__}
+    benchmark.pedantic(process, rounds=1 if QUICK else 2)
 
 
 @pytest.mark.parametrize("what", list(START))
