@@ -146,6 +146,11 @@ class Kink(Frozen):
         return len(self.slope_on)
 
     @cached_property
+    def slopes(self) -> NDArray[np.float64]:
+        """Both slopes, (2, n): elsewhere, and where z > 0."""
+        return np.stack([self.slope_off, self.slope_on])
+
+    @cached_property
     def rounding(self) -> float:
         """Relative error bound of one entry; 0 if the slopes are powers of two."""
         slopes = np.concatenate([self.slope_on, self.slope_off])

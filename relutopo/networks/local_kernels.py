@@ -14,6 +14,7 @@ __all__ = [
     "LEAST",
     "LOST",
     "UNDERFLOW",
+    "Added",
     "Folded",
     "Frame",
     "Rows",
@@ -21,8 +22,8 @@ __all__ = [
     "heights",
     "image",
     "image_of_kink",
-    "intervals",
     "sum_of_rows",
+    "with_variables",
 ]
 
 LEAST = 2.0**-300
@@ -282,6 +283,151 @@ def intervals(
     return center, radius, Folded(new_planes, new_factors, new_errors, new_sizes)
 
 
+class Added(NamedTuple):
+    """What `with_variables` returns.
+
+    Attributes
+    ----------
+    planes, factors, errors, others
+        Pre-activations of the variables, as in `image`.
+    folded : Folded
+        The same in terms of x and w.
+    slopes, jumps : (f,) ndarrays
+        As in `intervals`.
+    reach : (f,) ndarray
+        Bounds of the absolute values of the variables.
+    """
+
+    planes: NDArray[np.float64]
+    factors: Rows
+    errors: NDArray[np.float64]
+    others: NDArray[np.bool_]
+    folded: Folded
+    slopes: NDArray[np.float64]
+    jumps: NDArray[np.float64]
+    reach: NDArray[np.float64]
+
+
+@njit(cache=True, nogil=True)
+def with_variables(
+    before: Added,
+    rows: NDArray[np.int64],
+    kinks: NDArray[np.float64],
+    pattern: NDArray[np.bool_],
+    planes: NDArray[np.float64],
+    factors: Rows,
+    errors: NDArray[np.float64],
+    others: NDArray[np.bool_],
+    frame: Frame,
+    rounding: float,
+) -> Added:
+    """Return the variables with some units of a kink.
+
+    Parameters
+    ----------
+    before : Added
+    rows : (n,) ndarray of int64
+        The units.
+    kinks : (2, m) ndarray
+        Slopes of the kink.
+    pattern : (2, m) ndarray of bool
+        As in `image_of_kink`.
+    planes, factors, errors, others
+        The value before the kink, as in `image`.
+    frame, rounding
+        As for `intervals`.
+    """
+    center, radius, folded = intervals(
+        rows,
+        planes,
+        factors,
+        errors,
+        frame,
+        before.folded,
+        before.slopes,
+        before.jumps,
+        rounding,
+    )
+    f, n, width = len(before.slopes), len(rows), planes.shape[1]
+    slopes, jumps, reach = np.empty(f + n), np.empty(f + n), np.empty(f + n)
+    new_planes, new_errors, new_others = (
+        np.empty((f + n, width)),
+        np.empty(f + n),
+        np.empty(f + n, np.bool_),
+    )
+    for i in range(f):
+        slopes[i], jumps[i], reach[i] = before.slopes[i], before.jumps[i], before.reach[i]
+        new_errors[i], new_others[i] = before.errors[i], before.others[i]
+        for k in range(width):
+            new_planes[i, k] = before.planes[i, k]
+    for m in range(n):
+        i, at = rows[m], f + m
+        off, on, size = kinks[0, i], kinks[1, i], abs(center[m])
+        if pattern[1, i]:
+            slopes[at], steepest = on if center[m] > 0 else off, max(abs(on), abs(off))
+            # NaN is kept.
+            beyond = 0.0 if radius[m] - size < 0.0 else radius[m] - size
+        else:
+            slopes[at] = on if pattern[0, i] else off
+            steepest, beyond = abs(slopes[at]), 0.0
+        jumps[at], reach[at] = ONCE * (on - off) * beyond, ONCE * steepest * (size + radius[m])
+        if reach[at] < LEAST:
+            reach[at] = LEAST
+        new_errors[at], new_others[at] = errors[i], others[i]
+        for k in range(width):
+            new_planes[at, k] = planes[i, k]
+    return Added(
+        new_planes,
+        _rows_and_more(before.factors, factors, rows),
+        new_errors,
+        new_others,
+        _all_folded(before.folded, folded),
+        slopes,
+        jumps,
+        reach,
+    )
+
+
+@njit(cache=True)
+def _rows_and_more(a: Rows, b: Rows, rows: NDArray[np.int64]) -> Rows:
+    """Return the rows of a, then some rows of b."""
+    n_before, count = len(a.ptr) - 1, len(a.columns)
+    for i in rows:
+        count += b.ptr[i + 1] - b.ptr[i]
+    ptr, columns, numbers = (
+        np.zeros(n_before + len(rows) + 1, np.int64),
+        np.empty(count, np.int64),
+        np.empty(count),
+    )
+    for i in range(n_before + 1):
+        ptr[i] = a.ptr[i]
+    count = len(a.columns)
+    for q in range(count):
+        columns[q], numbers[q] = a.columns[q], a.numbers[q]
+    for m in range(len(rows)):
+        for q in range(b.ptr[rows[m]], b.ptr[rows[m] + 1]):
+            columns[count], numbers[count] = b.columns[q], b.numbers[q]
+            count += 1
+        ptr[n_before + m + 1] = count
+    return Rows(ptr, columns, numbers)
+
+
+@njit(cache=True)
+def _all_folded(a: Folded, b: Folded) -> Folded:
+    """Return the values of a, then those of b."""
+    f, n, width = len(a.errors), len(b.errors), a.planes.shape[1]
+    planes, errors, sizes = np.empty((f + n, width)), np.empty(f + n), np.empty(f + n)
+    for i in range(f):
+        errors[i], sizes[i] = a.errors[i], a.sizes[i]
+        for k in range(width):
+            planes[i, k] = a.planes[i, k]
+    for i in range(n):
+        errors[f + i], sizes[f + i] = b.errors[i], b.sizes[i]
+        for k in range(width):
+            planes[f + i, k] = b.planes[i, k]
+    return Folded(planes, _rows_and_more(a.factors, b.factors, np.arange(n)), errors, sizes)
+
+
 @njit(cache=True, nogil=True)
 def free(
     planes: NDArray[np.float64],
@@ -338,9 +484,8 @@ def image_of_kink(
     factors: Rows,
     errors: NDArray[np.float64],
     others: NDArray[np.bool_],
-    slopes: tuple[NDArray[np.float64], NDArray[np.float64]],
-    is_on: NDArray[np.bool_],
-    is_switching: NDArray[np.bool_],
+    slopes: NDArray[np.float64],
+    pattern: NDArray[np.bool_],
     is_local: NDArray[np.bool_],
     n_variables: int,
 ) -> tuple[
@@ -352,9 +497,9 @@ def image_of_kink(
     ----------
     planes, factors, errors, others
         Of its source, as in `image`.
-    slopes : pair of (n,) ndarrays
+    slopes : (2, n) ndarray
         Where a unit is negative or zero, and where it is positive.
-    is_on, is_switching : (n,) ndarrays of bool
+    pattern : (2, n) ndarray of bool
         The pattern of a region, and where others differ from it.
     is_local : (n,) ndarray of bool
         Units that become variables, unless they are zero on the whole block.
@@ -367,8 +512,8 @@ def image_of_kink(
     columns, numbers = np.empty(most, np.int64), np.empty(most)
     local, n_local, count = np.empty(n, np.int64), 0, 0
     for i in range(n):
-        slope = slopes[1][i] if is_on[i] else slopes[0][i]
-        if is_local[i] and (is_switching[i] or slope != 0.0):
+        slope = slopes[1, i] if pattern[0, i] else slopes[0, i]
+        if is_local[i] and (pattern[1, i] or slope != 0.0):
             # It is a variable, and nothing else.
             columns[count], numbers[count] = n_variables + n_local, 1.0
             local[n_local] = i

@@ -34,6 +34,7 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
@@ -45,6 +46,7 @@ from relutopo.networks.local_kernels import (
     LEAST,
     LOST,
     UNDERFLOW,
+    Added,
     Folded,
     Frame,
     Rows,
@@ -52,8 +54,8 @@ from relutopo.networks.local_kernels import (
     heights,
     image,
     image_of_kink,
-    intervals,
     sum_of_rows,
+    with_variables,
 )
 from relutopo.networks.local_walks import (
     Changes,
@@ -195,11 +197,6 @@ class _Value:
     errors: _Floats
     others: _Flags
 
-    @classmethod
-    def empty(cls, d: int) -> _Value:
-        """Return a value without entries."""
-        return cls(np.zeros((0, d + 1)), Rows.empty(0), np.zeros(0), np.zeros(0, dtype=bool))
-
     def take(self, entries: NDArray[np.int64]) -> _Value:
         """Return some entries."""
         factors, errors = self.factors.take(entries), self.errors[entries]
@@ -235,29 +232,31 @@ class _Variables:
     Attributes
     ----------
     neurons : (f,) ndarray of int64
-    on, off : (f,) ndarrays
-        Slopes of their kinks.
-    values : _Value
-        Their pre-activations.
-    reach : (f,) ndarray
-        The bounds U.
+    slopes : (2, f) ndarray
+        Slopes of their kinks, as in `Kink`.
     """
 
     def __init__(self, middle: _Floats, half: _Floats, reach: _Floats) -> None:
         self._frame = Frame(middle, half, reach)
-        d = len(middle)
+        none, no_rows, no_planes = np.zeros(0), Rows.empty(0), np.zeros((0, len(middle) + 1))
+        no_values = no_planes, no_rows, none, np.zeros(0, dtype=bool)
+        folded = Folded(no_planes, no_rows, none, none)
+        self._added = Added(*no_values, folded, none, none, none)
         self.neurons = np.zeros(0, dtype=np.int64)
-        self.on = self.off = self.reach = np.zeros(0)
-        self.values = _Value.empty(d)
-        self._slopes = self._jumps = np.zeros(0)
-        self._folded = Folded(np.zeros((0, d + 1)), Rows.empty(0), np.zeros(0), np.zeros(0))
+        self.slopes = np.zeros((2, 0))
 
     def __len__(self) -> int:
         return len(self.neurons)
 
+    @property
+    def values(self) -> _Value:
+        """Their pre-activations."""
+        return _Value(*self._added[:4])
+
     def heights(self, value: _Value) -> _Floats:
         """Return bounds of the sums of the absolute terms of a value."""
-        found: _Floats = heights(value.planes, value.factors, self._frame.reach, self.reach)
+        reach = self._added.reach
+        found: _Floats = heights(value.planes, value.factors, self._frame.reach, reach)
         return found
 
     def add(
@@ -266,39 +265,23 @@ class _Variables:
         rows: NDArray[np.int64],
         kink: Kink,
         values: _Value,
-        is_on: _Flags,
-        is_switching: _Flags,
+        pattern: _Flags,
     ) -> None:
         """Add some units of a kink, whose neurons start at `first`, by the value before it."""
-        on, off = kink.slope_on[rows], kink.slope_off[rows]
-        center, radius, folded = intervals(
+        self._added = with_variables(
+            self._added,
             rows,
+            kink.slopes,
+            pattern,
             values.planes,
             values.factors,
             values.errors,
+            values.others,
             self._frame,
-            self._folded,
-            self._slopes,
-            self._jumps,
             self._rounding,
         )
-        is_fixed = ~is_switching[rows]
-        slopes = np.where(np.where(is_fixed, is_on[rows], center > 0), on, off)
-        beyond = np.where(is_fixed, 0.0, np.maximum(0.0, radius - np.abs(center)))
-        steepest = np.where(is_fixed, np.abs(slopes), np.maximum(np.abs(on), np.abs(off)))
-        reach = np.maximum(ONCE * steepest * (np.abs(center) + radius), LEAST)
-        self._folded = Folded(
-            np.concatenate([self._folded.planes, folded.planes]),
-            self._folded.factors.then(folded.factors),
-            np.concatenate([self._folded.errors, folded.errors]),
-            np.concatenate([self._folded.sizes, folded.sizes]),
-        )
-        self._slopes = np.append(self._slopes, slopes)
-        self._jumps = np.append(self._jumps, ONCE * (on - off) * beyond)
-        self.values = self.values.then(values.take(rows))
         self.neurons = np.append(self.neurons, first + rows)
-        self.on, self.off = np.append(self.on, on), np.append(self.off, off)
-        self.reach = np.append(self.reach, reach)
+        self.slopes = np.append(self.slopes, kink.slopes[:, rows], axis=1)
 
     def free(self, values: _Value) -> tuple[NDArray[np.int64], _Flags]:
         """Return which values may change their sign in the block, and which others are positive."""
@@ -308,10 +291,10 @@ class _Variables:
             values.errors,
             values.others,
             self._frame,
-            self._folded,
-            self._slopes,
-            self._jumps,
-            self.reach,
+            self._added.folded,
+            self._added.slopes,
+            self._added.jumps,
+            self._added.reach,
             self._rounding,
         )
         return found
@@ -331,7 +314,7 @@ class _Variables:
         found: Changes = changes_on_regions(
             kept,
             bit_of[self.neurons],
-            np.stack([self.off, self.on]),
+            self.slopes,
             known.planes,
             known.factors,
             own + lost,
@@ -396,7 +379,7 @@ class LocalGraph:
         kept : (R, n_bytes) ndarray of uint8
             The bits of the block's regions, R ≥ 1, that are kept, those of the labels among them.
         """
-        network, d = self._network, self._network.input_dim
+        network = self._network
         targets = network.targets(layer)
         after = copy(self)
         variables = after._variables = copy(self._variables)
@@ -416,9 +399,7 @@ class LocalGraph:
                 )
         for number in network.finished(values):
             del values[number]
-        found = _Value.empty(d)
-        for value, _, _ in targets:
-            found = found.then(values[value])
+        found = reduce(_Value.then, (values[value] for value, _, _ in targets))
         units, is_on = variables.free(found)
         known = variables.values.then(found.take(units))
         changes = variables.changes(shared, kept, known)
@@ -457,23 +438,22 @@ def _kink(
     source: _Value,
     variables: _Variables,
     first: int,
-    patterns: tuple[_Flags, _Flags],
+    patterns: _Flags,
     is_local: _Flags,
 ) -> _Value:
     """Return the value of a kink whose neurons start at `first`."""
     here = slice(first, first + node.size)
-    is_on, is_switching = patterns[0][here], patterns[1][here]
+    pattern = patterns[:, here].copy()
     found, local = image_of_kink(
         source.planes,
         source.factors,
         _spread(node, source, variables),
         source.others,
-        (node.slope_off, node.slope_on),
-        is_on,
-        is_switching,
+        node.slopes,
+        pattern,
         is_local[here],
         len(variables),
     )
     if local.size:
-        variables.add(first, local, node, source, is_on, is_switching)
+        variables.add(first, local, node, source, pattern)
     return _Value(*found)

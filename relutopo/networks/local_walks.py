@@ -325,8 +325,8 @@ def _follow(
 @njit(cache=True, nogil=True)
 def first_and_switching(
     kept: NDArray[np.uint8], neurons: NDArray[np.int64], always: NDArray[np.bool_]
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return the pattern of the first region, and where any other one differs from it.
+) -> NDArray[np.bool_]:
+    """Return the pattern of the first region, and where any other one differs from it; (2, n).
 
     Parameters
     ----------
@@ -337,16 +337,18 @@ def first_and_switching(
     always : (n_neurons,) ndarray of bool
         Other neurons that are positive.
     """
-    first, is_switching = always.copy(), np.zeros(len(always), np.bool_)
+    found = np.zeros((2, len(always)), np.bool_)
+    for i in range(len(always)):
+        found[0, i] = always[i]
     differ, words = np.zeros(kept.shape[1], np.uint8), kept.view(np.uint64)
     differ_words = differ.view(np.uint64)
     for r in range(len(kept)):
         for w in range(len(differ_words)):
             differ_words[w] |= words[r, w] ^ words[0, w]
     for i in range(len(neurons)):
-        first[neurons[i]] = (kept[0, i >> 3] >> (i & 7)) & 1
-        is_switching[neurons[i]] = (differ[i >> 3] >> (i & 7)) & 1
-    return first, is_switching
+        found[0, neurons[i]] = (kept[0, i >> 3] >> (i & 7)) & 1
+        found[1, neurons[i]] = (differ[i >> 3] >> (i & 7)) & 1
+    return found
 
 
 @njit(cache=True, nogil=True)

@@ -182,6 +182,9 @@ def edge_crossings(cells, edge_owner, maps, signs, crossings):
                 item[k] = j
                 t[k], t_error[k] = parameter(za, bound_a, zb, bound_b)
                 k += 1
+        if k == ptr[e] + 1:
+            linked[ptr[e]] = False
+            continue
         sort_along(ptr[e], k, item, t, t_error, linked)
         for i in range(ptr[e], k):
             n_open += linked[i]
