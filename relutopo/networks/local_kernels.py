@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ __all__ = [
     "Folded",
     "Frame",
     "Rows",
+    "and_some",
     "free",
     "heights",
     "image",
@@ -45,25 +46,6 @@ class Rows(NamedTuple):
     def empty(cls, n: int) -> Rows:
         """Return n rows without entries."""
         return cls(np.zeros(n + 1, np.int64), np.zeros(0, np.int64), np.zeros(0))
-
-    @property
-    def counts(self) -> NDArray[np.int64]:
-        """How many entries each row has."""
-        return np.diff(self.ptr)
-
-    def take(self, rows: NDArray[np.int64]) -> Rows:
-        """Return some rows.
-
-        Examples
-        --------
-        >>> rows = Rows(np.array([0, 2, 3]), np.array([0, 1, 1]), np.array([1.0, 2.0, 3.0]))
-        >>> rows.take(np.array([1])).numbers
-        array([3.])
-        """
-        counts = self.counts[rows]
-        ptr = np.append(0, np.cumsum(counts))
-        places = np.arange(ptr[-1]) + np.repeat(self.ptr[rows] - ptr[:-1], counts)
-        return Rows(ptr, self.columns[places], self.numbers[places])
 
     def then(self, more: Rows) -> Rows:
         """Return these rows and more."""
@@ -283,6 +265,9 @@ def intervals(
     return center, radius, Folded(new_planes, new_factors, new_errors, new_sizes)
 
 
+_Arrays: TypeAlias = tuple[NDArray[np.float64], Rows, NDArray[np.float64], NDArray[np.bool_]]
+
+
 class Added(NamedTuple):
     """What `with_variables` returns.
 
@@ -348,18 +333,10 @@ def with_variables(
         before.jumps,
         rounding,
     )
-    f, n, width = len(before.slopes), len(rows), planes.shape[1]
+    f, n = len(before.slopes), len(rows)
     slopes, jumps, reach = np.empty(f + n), np.empty(f + n), np.empty(f + n)
-    new_planes, new_errors, new_others = (
-        np.empty((f + n, width)),
-        np.empty(f + n),
-        np.empty(f + n, np.bool_),
-    )
     for i in range(f):
         slopes[i], jumps[i], reach[i] = before.slopes[i], before.jumps[i], before.reach[i]
-        new_errors[i], new_others[i] = before.errors[i], before.others[i]
-        for k in range(width):
-            new_planes[i, k] = before.planes[i, k]
     for m in range(n):
         i, at = rows[m], f + m
         off, on, size = kinks[0, i], kinks[1, i], abs(center[m])
@@ -373,19 +350,34 @@ def with_variables(
         jumps[at], reach[at] = ONCE * (on - off) * beyond, ONCE * steepest * (size + radius[m])
         if reach[at] < LEAST:
             reach[at] = LEAST
-        new_errors[at], new_others[at] = errors[i], others[i]
-        for k in range(width):
-            new_planes[at, k] = planes[i, k]
+    earlier = before.planes, before.factors, before.errors, before.others
+    values = and_some(earlier, (planes, factors, errors, others), rows)
     return Added(
-        new_planes,
-        _rows_and_more(before.factors, factors, rows),
-        new_errors,
-        new_others,
+        values[0],
+        values[1],
+        values[2],
+        values[3],
         _all_folded(before.folded, folded),
         slopes,
         jumps,
         reach,
     )
+
+
+@njit(cache=True, nogil=True)
+def and_some(a: _Arrays, b: _Arrays, rows: NDArray[np.int64]) -> _Arrays:
+    """Return the entries of one value, then some of another, each as in `image`."""
+    f, n, width = len(a[2]), len(rows), a[0].shape[1]
+    planes, errors, others = np.empty((f + n, width)), np.empty(f + n), np.empty(f + n, np.bool_)
+    for i in range(f):
+        errors[i], others[i] = a[2][i], a[3][i]
+        for k in range(width):
+            planes[i, k] = a[0][i, k]
+    for m in range(n):
+        errors[f + m], others[f + m] = b[2][rows[m]], b[3][rows[m]]
+        for k in range(width):
+            planes[f + m, k] = b[0][rows[m], k]
+    return planes, _rows_and_more(a[1], b[1], rows), errors, others
 
 
 @njit(cache=True)

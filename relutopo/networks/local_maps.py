@@ -50,6 +50,7 @@ from relutopo.networks.local_kernels import (
     Folded,
     Frame,
     Rows,
+    and_some,
     free,
     heights,
     image,
@@ -197,10 +198,11 @@ class _Value:
     errors: _Floats
     others: _Flags
 
-    def take(self, entries: NDArray[np.int64]) -> _Value:
-        """Return some entries."""
-        factors, errors = self.factors.take(entries), self.errors[entries]
-        return _Value(self.planes[entries], factors, errors, self.others[entries])
+    def and_some(self, more: _Value, entries: NDArray[np.int64]) -> _Value:
+        """Return these entries and some of another value."""
+        own = self.planes, self.factors, self.errors, self.others
+        others = more.planes, more.factors, more.errors, more.others
+        return _Value(*and_some(own, others, entries))
 
     def then(self, more: _Value) -> _Value:
         """Return these entries and more."""
@@ -401,7 +403,7 @@ class LocalGraph:
             del values[number]
         found = reduce(_Value.then, (values[value] for value, _, _ in targets))
         units, is_on = variables.free(found)
-        known = variables.values.then(found.take(units))
+        known = variables.values.and_some(found, units)
         changes = variables.changes(shared, kept, known)
         neurons = variables.neurons
         return LocalLayer(units, is_on, changes, neurons, known.factors, known.others), after
