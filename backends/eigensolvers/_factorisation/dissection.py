@@ -121,7 +121,10 @@ def nested_dissection(
 
 @njit(cache=True)
 def _at_once(indptr, indices, leaf_size):
-    """Return the fields of the dissection of a graph that one thread cuts."""
+    """Return the fields of the dissection of a graph that one thread cuts.
+
+    The functions that it calls are taken into it, or LLVM would see them twice.
+    """
     n = len(indptr) - 1
     order, above = np.arange(n).astype(np.int32), np.full(n, -1, np.int64)
     places, scratch = np.full(n, 4, np.int32), np.empty(n, np.int32)
@@ -148,7 +151,7 @@ def _at_once(indptr, indices, leaf_size):
     return order, starts, parents, coordinates
 
 
-@njit(cache=True)
+@njit(cache=True, inline="always")
 def _landmark_coordinates(indptr, indices):
     """Return three smooth coordinates of each node, (n, 3)."""
     n = len(indptr) - 1
@@ -156,12 +159,12 @@ def _landmark_coordinates(indptr, indices):
     queue = np.empty(n + 1, np.int32)
     one, two = np.empty(n, np.int32), np.empty(n, np.int32)
     nearest = np.full(n, n, np.int32)  # distance to the landmarks so far
-    source = 0
+    source = np.int64(0)  # for plain numbers `breadth_first` would be compiled apart
     for axis in range(3):
         one[:] = -1
         breadth_first(indptr, indices, source, one, queue)
         # The other end of the axis lies far from its beginning and from all earlier landmarks.
-        other, best = 0, -1
+        other, best = np.int64(0), -1
         for v in range(n):
             far = one[v] + min(nearest[v], one[v])
             if far > best:
@@ -239,7 +242,7 @@ def _cut(graph, work, begin, end):
     return first_high, first_cut
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")
 def _dissect(graph, work, leaf_size, begin, end):
     """Cut a part, and recursively all parts that result."""
     # No half has more than three quarters of the nodes: there are never so many parts to do.
@@ -303,7 +306,7 @@ def _halve(graph, nodes, place, at_cut):
     size = len(nodes)
     n_sample = min(_SAMPLE, size)
     sample = np.empty((2, n_sample), np.float32)
-    first = second = 0
+    first = second = np.int64(0)  # for plain numbers `_direction` would be compiled apart
     widest = next_widest = np.float32(-1)
     for direction in range(len(_DIRECTIONS)):
         a, b, c = _direction(direction)

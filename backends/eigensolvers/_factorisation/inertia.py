@@ -84,7 +84,8 @@ def _count(matrix, blocks, inverse, beyond, sizes):
     local, columns = np.empty(n, np.int32), np.empty(n, np.int32)
     room, stack = np.empty(64), np.empty(64)
     waiting = np.empty(n_blocks, np.int64)
-    n_waiting, top, n_negative, growth, longest = 0, 0, 0, 0.0, 0
+    n_waiting = top = np.int64(0)  # for plain numbers `assemble` would be compiled apart
+    n_negative, growth, longest = 0, 0.0, 0
     for b in range(n_blocks):
         begin, border = starts[b], borders[border_ptr[b] : border_ptr[b + 1]]
         n_own, n_border = starts[b + 1] - begin, len(border)

@@ -149,7 +149,7 @@ def backward(panels, blocks, first, last, vectors):
             w[index(begin) + j] = y[j]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, inline="always")  # else LLVM would see it once more
 def solve_at_once(panels, blocks, x):
     """Replace an even number of right sides by the solutions, if there is one piece only."""
     n_blocks = len(blocks[0]) - 1
