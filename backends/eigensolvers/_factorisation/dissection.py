@@ -159,12 +159,12 @@ def _landmark_coordinates(indptr, indices):
     queue = np.empty(n + 1, np.int32)
     one, two = np.empty(n, np.int32), np.empty(n, np.int32)
     nearest = np.full(n, n, np.int32)  # distance to the landmarks so far
-    source = np.int64(0)  # for plain numbers `breadth_first` would be compiled apart
+    source = 0
     for axis in range(3):
         one[:] = -1
         breadth_first(indptr, indices, source, one, queue)
         # The other end of the axis lies far from its beginning and from all earlier landmarks.
-        other, best = np.int64(0), -1
+        other, best = 0, -1
         for v in range(n):
             far = one[v] + min(nearest[v], one[v])
             if far > best:
@@ -306,7 +306,7 @@ def _halve(graph, nodes, place, at_cut):
     size = len(nodes)
     n_sample = min(_SAMPLE, size)
     sample = np.empty((2, n_sample), np.float32)
-    first = second = np.int64(0)  # for plain numbers `_direction` would be compiled apart
+    first = second = 0
     widest = next_widest = np.float32(-1)
     for direction in range(len(_DIRECTIONS)):
         a, b, c = _direction(direction)
