@@ -35,6 +35,8 @@ NAMES = {
     "chung_langlands": "Chung-Langlands",
 }
 _BEST = "chung_langlands"
+_REORDERED = 0.5
+"""Accuracy below which outputs may stand for the classes in another order."""
 _MOST_SETTINGS = 20
 """Settings of a sweep that its summary lists."""
 
@@ -120,7 +122,13 @@ def _verdict(table: pd.DataFrame, has_held_out: bool) -> str:
             " [yellow]The accuracy of the network is not known: it has not one output for each "
             "class.[/yellow]"
         )
-    return text + not_learned(accuracy, has_held_out=has_held_out)
+    text += not_learned(accuracy, has_held_out=has_held_out)
+    if accuracy < _REORDERED:
+        text += (
+            " [yellow]Do its outputs stand for the classes in another order? They count as "
+            "ascending, or as data.classes=[...] lists words.[/yellow]"
+        )
+    return text
 
 
 def _learning(table: pd.DataFrame, has_held_out: bool) -> list[str]:

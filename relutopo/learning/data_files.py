@@ -34,7 +34,7 @@ _TARGETS = ("target", "targets", "label", "labels", "class", "y")
 _HOW = "write it with numpy.savez(path, points=..., targets=...)"
 
 
-def data_file(path: str) -> Dataset:
+def data_file(path: str, classes: Sequence[str] | None = None) -> Dataset:
     """Read points and targets from a file.
 
     Parameters
@@ -47,6 +47,9 @@ def data_file(path: str) -> Dataset:
         ``.tsv`` or ``.txt``, with one point in each line, separated by commas, semicolons, tabs or
         blanks: the targets are the column with the heading target, label, class or y, otherwise
         the last one. Targets are labels of any kind, or values.
+    classes : sequence of str, optional
+        Of labels that are words, the order in which a network's outputs stand for them; by default
+        the alphabetical one.
 
     Returns
     -------
@@ -61,10 +64,11 @@ def data_file(path: str) -> Dataset:
     """
     if not os.path.isfile(path):
         raise InputError(f"`data.path` names the file {path!r}, which does not exist; check it")
-    return _table(path) if Path(path).suffix.lower() in _TABLES else _arrays(path)
+    read = _table if Path(path).suffix.lower() in _TABLES else _arrays
+    return read(path, None if classes is None else tuple(classes))
 
 
-def _arrays(path: str) -> Dataset:
+def _arrays(path: str, classes: tuple[str, ...] | None) -> Dataset:
     present: list[str] = []
 
     def is_known(name: str) -> bool:
@@ -110,7 +114,7 @@ def _arrays(path: str) -> Dataset:
     flat: dict[str, Any] = {
         role: _flat(array) if "points" in role else array for role, array in found.items()
     }
-    return Dataset(Path(path).stem, **flat)
+    return Dataset(Path(path).stem, **flat, classes=classes)
 
 
 def _flat(points: NDArray[Any]) -> NDArray[np.float64]:
@@ -118,7 +122,7 @@ def _flat(points: NDArray[Any]) -> NDArray[np.float64]:
     return array if array.ndim < 2 else array.reshape(len(array), -1)
 
 
-def _table(path: str) -> Dataset:
+def _table(path: str, classes: tuple[str, ...] | None) -> Dataset:
     lines = _lines(path)
     if not lines:
         raise InputError(f"{path!r} must have a line for each point, got none; check the file")
@@ -163,6 +167,7 @@ def _table(path: str) -> Dataset:
         points,
         _labels(path, [(number, cells[target]) for number, cells in rows]),
         features=tuple(heading[k].strip() for k in columns) if has_heading else None,
+        classes=classes,
     )
 
 

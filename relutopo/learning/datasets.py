@@ -53,7 +53,8 @@ class Dataset(Shown):
         Points that training never sees, with their targets.
     classes : sequence, optional
         The labels that the targets stand for, for example those of another data set. By default
-        they are found in the targets, and None for values.
+        they are found in the targets, ascending, and None for values. Where the targets are words,
+        it may list these in another order: that of the network's outputs.
     features : sequence of str, optional
         Names of the d coordinates.
 
@@ -64,13 +65,14 @@ class Dataset(Shown):
     targets, held_out_targets : (n,) and (m,) ndarray of float64
         -1 and +1 for two classes.
     classes : tuple or None
-        The labels, ascending.
+        The labels, in the order of the outputs that stand for them.
     features : tuple of str or None
 
     Raises
     ------
     InputError
-        If shapes do not fit together, a number is not finite or a label is missing.
+        If shapes do not fit together, a number is not finite, a label is missing, or a word is not
+        one of the classes.
 
     Examples
     --------
@@ -136,11 +138,27 @@ class Dataset(Shown):
             labels = self._as_numbers(*labels)
         else:
             self._set("classes", tuple(self.classes))
+            labels = [self._places(values) for values in labels]
         for name, values in zip(("targets", "held_out_targets"), labels, strict=True):
             self._set(name, as_array(values, np.float64))
 
     def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
+
+    def _places(self, targets: NDArray[Any]) -> NDArray[Any]:
+        """Return the numbers that stand for words, by the order of the classes."""
+        if targets.dtype.kind in "biuf" or self.classes is None:
+            return targets
+        number_of = {label: i for i, label in enumerate(self.classes)}
+        unknown = [label for label in targets.tolist() if label not in number_of]
+        if unknown:
+            raise InputError(
+                f"`targets` must be among `classes`, {', '.join(map(repr, self.classes[:5]))}"
+                f"{', ...' if len(self.classes) > 5 else ''}, got {unknown[0]!r}; list every label "
+                "once, in the order of the network's outputs"
+            )
+        codes = np.array([number_of[label] for label in targets.tolist()], dtype=np.float64)
+        return 2.0 * codes - 1.0 if len(self.classes) == 2 else codes
 
     def _as_numbers(self, *targets: NDArray[Any]) -> list[NDArray[Any]]:
         """Find the classes of targets, and return the numbers that stand for the targets."""

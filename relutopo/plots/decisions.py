@@ -80,7 +80,7 @@ def plot_decision(
         Data.
     labels : (n,) array_like, optional
         Their classes: numbers of outputs, or other labels of as many kinds as there are classes,
-        which stand for the outputs in ascending order.
+        which stand for the outputs in ascending order; words in alphabetical order.
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default a figure is made.
     title : str, optional

@@ -342,7 +342,7 @@ def label_agreement_in(
     InputError
         As `FiedlerPartition.agreement`.
     """
-    return judged_labels(partition, regions, _two_classes(labels))
+    return judged_labels(partition, regions, _two_classes(labels, regions))
 
 
 def judged_labels(
@@ -576,9 +576,10 @@ def _none_judged(regions: NDArray[np.int64]) -> InputError:
     )
 
 
-def _two_classes(labels: ArrayLike) -> NDArray[np.bool_]:
-    """Return which labels are the greater one of the two."""
+def _two_classes(labels: ArrayLike, regions: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which labels of points in these regions are the greater one of the two."""
     classes, codes = as_labels(labels)
+    _check_one_each(regions, len(codes))
     if len(classes) != 2:
         raise InputError(
             f"`labels` must have exactly two classes, got {len(classes)}: "

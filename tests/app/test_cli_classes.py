@@ -66,6 +66,29 @@ def test_settings_are_swept(
 
 
 @pytest.mark.slow
+def test_outputs_in_another_order_than_words_are_asked_about(
+    tmp_path: Path, command: Callable[..., str]
+) -> None:
+    data = rt.three_blobs(n=30)
+    numbers = data.class_numbers(data.targets)
+    words = np.array(["bee", "cat", "ant"])[numbers]
+    np.savez(tmp_path / "data.npz", points=data.points, targets=words)
+    for order, is_low in (([0, 1, 2], False), ([1, 2, 0], True)):
+        # Each output is the greatest where the mean of its class is the nearest.
+        means = np.stack([data.points[numbers == k].mean(axis=0) for k in order])
+        parts = [[1, 0], [-1, 0], [0, 1], [0, -1]]
+        last = np.repeat(means, 2, axis=1) * [1, -1, 1, -1]
+        biases = [[0, 0, 0, 0], -(means**2).sum(axis=1) / 2]
+        rt.save_network(tmp_path / "model.npz", rt.ReluNetwork([parts, last], biases))
+        printed = command(
+            tmp_path, "experiment=inspect", "network.path=model.npz", "data.path=data.npz",
+            'data.classes=["bee","cat","ant"]', "analysis=classes", "figures=false",
+        )  # fmt: skip
+        asked = "Do its outputs stand for the classes in another order?"
+        assert (asked in " ".join(printed.split())) == is_low
+
+
+@pytest.mark.slow
 def test_models_of_ones_own_decide_between_words(
     tmp_path: Path, command: Callable[..., str]
 ) -> None:

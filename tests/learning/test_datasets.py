@@ -204,6 +204,23 @@ def test_tables_of_text_are_read(name: str, text: str, tmp_path: Path) -> None:
     assert data.equals(expected)
 
 
+def test_words_may_be_listed_in_the_order_of_outputs(tmp_path: Path) -> None:
+    words = ["one", "two", "three", "one"]
+    points = np.arange(8.0).reshape(4, 2)
+    data = Dataset("own", points, words, points[:1], ["three"], classes=["one", "two", "three"])
+    assert data.class_numbers(data.targets).tolist() == [0, 1, 2, 0]
+    assert data.class_numbers(data.held_out_targets).tolist() == [2]
+    two = Dataset("own", points, ["b", "a", "a", "b"], classes=["b", "a"])
+    assert two.targets.tolist() == [-1.0, 1.0, 1.0, -1.0]
+    with pytest.raises(InputError, match=r"among `classes`, 'one', 'two', got 'three'; list every"):
+        Dataset("own", points, words, classes=["one", "two"])
+    np.savez(tmp_path / "own.npz", points=points, targets=np.array(words))
+    (tmp_path / "own.csv").write_text("".join(f"{i},{i},{word}\n" for i, word in enumerate(words)))
+    for name in ("own.npz", "own.csv"):
+        found = data_file(str(tmp_path / name), ["one", "two", "three"])
+        assert found.class_numbers(found.targets).tolist() == [0, 1, 2, 0]
+
+
 def test_a_table_may_have_numbers_only(tmp_path: Path) -> None:
     (tmp_path / "own.csv").write_text("0,1,1\n1,0.5,2\n2,0,2\n")
     assert data_file(str(tmp_path / "own.csv")).equals(Dataset("own", POINTS, [1.0, 2.0, 2.0]))

@@ -196,7 +196,7 @@ def test_adjusted_rand_index_of_one_point() -> None:
         ([1, 1, 1], "exactly two classes, got 1: 1; a Fiedler"),
         ([0, 1], "one entry for each of the 3 points, got 2"),
         ([[0], [1], [1]], r"must have shape \(n,\), got \(3, 1\); pass labels.ravel"),
-        (list(range(3)) * 4, "exactly two classes"),
+        (list(range(3)) * 4, "one entry for each of the 3 points, got 12"),
         ([0.0, 1.0, np.nan], "`labels` must have none missing, got nan in row 2; drop points"),
         ([1.0, np.nan, 1.0], "none missing, got nan in row 1"),
         (np.array([0, "NaT", 0], dtype="datetime64[s]"), "none missing, got NaT in row 1"),
