@@ -314,6 +314,21 @@ def slices(rng: Rng) -> NetworkCase:
     return NetworkCase(made.weights, made.biases, domain, points)
 
 
+@kind("spaces of rounded directions", "networks", checks=LARGE)
+def rounded_spaces(rng: Rng) -> NetworkCase:
+    """Planes of small integers that would be equal, or meet in one line, differ by rounding."""
+    dim, k = int(rng.integers(4, 9)), int(rng.integers(3, 5))
+    sizes = [dim, int(rng.integers(3, 6)), int(rng.integers(2, 4)), 1]
+    weights = [rng.integers(-1, 2, (b, a)) * 1.0 for a, b in itertools.pairwise(sizes)]
+    biases = [np.round(rng.random() * rng.standard_normal(n)) for n in sizes[1:]]
+    directions = rng.integers(-2, 3, (dim, k)) * 1.0
+    directions[:k] += 5 * np.eye(k) * (rng.random() < 0.5)
+    basis, _ = np.linalg.qr(directions)
+    domain = ("slice", *listed([np.zeros(dim), basis]), [-1.0] * k, [1.0] * k)
+    made = case(rng, weights, biases, domain)
+    return NetworkCase(made.weights, made.biases, domain, rng.uniform(-1, 1, (2, k)).tolist())
+
+
 @kind("the whole space", "networks", checks=("whole space",), refusals=(InputError,))
 def in_whole_space(rng: Rng) -> NetworkCase:
     sizes = sized(rng, dim=int(rng.integers(1, 3)), most=7)

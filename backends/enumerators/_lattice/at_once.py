@@ -142,8 +142,6 @@ class _Cutter:
         for part in parts:
             part.starts = totals.copy()
             totals += part.counts
-            for row, point in part.points.items():
-                self.task.decisions.known[int(part.starts[0, 0]) + row] = point
         if k == self.dim:
             return
         n, rows = self.complex.n[k], np.cumsum([0, *(len(part.kept.n_facets) for part in parts)])
@@ -162,6 +160,12 @@ class _Cutter:
 
     def join(self) -> LatticeCells:
         """Return the new complex."""
+        # Not before: vertices get other numbers if neurons turn out not to be in general position
+        # on cells of a higher dimension.
+        for part in chain.from_iterable(self.parts):
+            first = int(part.starts[0, 0])
+            known = {first + i: point for i, point in part.points.items()}
+            self.task.decisions.known.update(known)
         d, old, (n, n_entries) = self.dim, self.complex, self.totals
         # Memory is the limit: arrays that are no longer needed are freed first, and what has been
         # written into those of the result is freed part by part.
