@@ -126,7 +126,8 @@ def _verdict(table: pd.DataFrame, has_held_out: bool) -> str:
     if accuracy < _REORDERED:
         text += (
             " [yellow]Do its outputs stand for the classes in another order? They count as "
-            "ascending, or as data.classes=[...] lists words.[/yellow]"
+            "ascending; labels that are words may be listed in theirs, as the `classes` of the "
+            "data.[/yellow]"
         )
     return text
 

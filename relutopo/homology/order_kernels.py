@@ -81,7 +81,7 @@ def _order_by_intervals(values: Floats) -> Int64s:
         low, high = min(low, value), max(high, value)
         total += 0.0 * value  # NaN if a value is NaN or infinite
     scale = n / (high - low) if high > low else np.inf
-    if total != 0.0 or not scale < np.inf:
+    if total != 0.0 or not 0.0 < scale < np.inf:  # 0 where the difference is no float
         return nothing
     # Rounding keeps the order of numbers, so no interval has a value less than one before it.
     counts, places = np.zeros(n + 1, np.int32), np.empty(n, np.int32)

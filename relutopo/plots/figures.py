@@ -93,9 +93,11 @@ def save_figure(figure: Figure | Axes, path: str | os.PathLike[str]) -> tuple[Pa
                     whole.savefig(
                         file, format=kind, dpi=_PIXELS.get(kind, 300), metadata=_NO_DATES.get(kind)
                     )
-                whole.set_layout_engine("none")  # it takes long, and both files are to look alike
+                if layout is not None:  # it takes long, and both files are to look alike
+                    whole.set_layout_engine("none")
     finally:
-        whole.set_layout_engine(layout)
+        if layout is not None:  # None would mean that of the style
+            whole.set_layout_engine(layout)
     if (pyplot := sys.modules.get("matplotlib.pyplot")) is not None:
         pyplot.close(whole)  # only pyplot keeps figures alive
     return tuple(files.values())
