@@ -1,6 +1,6 @@
 # make        set up, and run the main job
 # make quick  set up, and run the quick tests, with few examples of each property: two minutes
-# make test   set up, and run all tests: twelve minutes on two cores, or on slow ones more
+# make test   set up, and run all tests: nine minutes on two cores, or on slow ones more
 # make lint   set up, and check style and types
 # make plan   draw the plan of the house anew, docs/figures/plan.svg
 # make campaign SECONDS=600  set up, and try hostile inputs for so long

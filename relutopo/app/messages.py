@@ -322,9 +322,13 @@ def _close(wrong: str, names: Sequence[str]) -> list[str]:
     short = []
     for name in names:
         of, _, key = name.rpartition(".")
-        if of == group and len(last) > 1 and "".join(w[:1] for w in key.split("_")) == last:
+        if of == group and _are_initials(last, key):
             short.append(name)
     return short or difflib.get_close_matches(wrong, names, n=1)
+
+
+def _are_initials(short: str, name: str) -> bool:
+    return len(short) > 1 and "".join(word[:1] for word in name.split("_")) == short
 
 
 def _elsewhere(key: str, known: Sequence[str], config: Any) -> str:
@@ -360,10 +364,13 @@ def _groups_of(name: str) -> list[str]:
 
 
 def _paths_to(name: str, config: Any) -> list[str]:
-    """Return the paths of keys of this name one level below the top."""
+    """Return the paths of keys of this name, or with these initials, one level below the top."""
     groups = {} if not isinstance(config, DictConfig) else config
-    return [
-        f"{group}.{name}"
+    paths = [
+        f"{group}.{key}"
         for group in groups
-        if group != "hydra" and isinstance(groups[group], DictConfig) and name in groups[group]
+        if group != "hydra" and isinstance(groups[group], DictConfig)
+        for key in groups[group]
     ]
+    named = [path for path in paths if path.endswith(f".{name}")]
+    return named or [path for path in paths if _are_initials(name, path.partition(".")[2])]

@@ -27,8 +27,6 @@ _SHORT = 16
 """Entries of a column that are sorted by inserting alone."""
 _DIGIT = 11
 """Bits by which numbers are sorted at once: six digits of 2048 values make 64 bits."""
-
-
 _FEW = 1 << 15
 """Values whose intervals stay in the nearest memory."""
 

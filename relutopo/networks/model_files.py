@@ -25,6 +25,8 @@ _OTHERS = {
     **dict.fromkeys((".keras", ".h5", ".hdf5"), _KERAS),
     ".joblib": "it is a file of joblib, and reading it runs code from the file; if you trust those "
     "who made it, pass joblib.load(path)",
+    ".npy": "it holds one array; write all weights and biases by numpy.savez(path, ...)",
+    **dict.fromkeys((".csv", ".tsv", ".parquet"), "it is a table; name it as the data"),
     ".msgpack": "it is a file of Flax; pass flax.serialization.msgpack_restore(bytes), or write it "
     "as safetensors",
 }

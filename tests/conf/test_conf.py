@@ -288,6 +288,7 @@ def refusal(*overrides: str) -> str:
         ("analysis.n=20", "did you mean analysis.n with analysis=paths?"),  # though there is data.n
         ("network.path=a.pt", "did you mean network.path with network=file?"),
         ("signature=[nope]", "signature=nope does not exist; choose one of betti_peaks"),
+        ("lr=0.1", "`lr` is not a key; did you mean trainer.learning_rate?; choose one of "),
         ("margin=0.5", "`margin` is not a key; did you mean domain.margin?; choose one of "),
         ("learning_rate=1", "did you mean trainer.learning_rate?"),
         ("domain=boxes", "did you mean box?"),
