@@ -229,7 +229,8 @@ class Diagram(Frozen, Shown):
             Sorted by the index of birth. Pairs of equal values are included.
         """
         check_integer("dim", dim, 0, self.dim, remedy="the complex has no larger cells")
-        return self._on(self._pairs[dim], over)
+        pairs = self._pairs[dim]
+        return pairs.copy() if _is_index(over) else self.values[pairs]
 
     @cached_property
     def _pairs(self) -> list[NDArray[np.int64]]:
@@ -251,14 +252,8 @@ class Diagram(Frozen, Shown):
         """
         check_integer("dim", dim, 0, self.dim, remedy="the complex has no larger cells")
         cells = self.reduction.essential
-        chosen: NDArray[np.int64] = cells[self.dimensions[cells] == dim]
-        return self._on(chosen, over)
-
-    def _on(self, cells: NDArray[np.int64], over: Scale) -> Points:
-        if _is_index(over):
-            return cells.copy()
-        values: NDArray[np.float64] = self.values[cells]
-        return values
+        chosen: NDArray[np.int64] = cells.compress(self.dimensions[cells] == dim)
+        return chosen if _is_index(over) else self.values[chosen]
 
     def betti_curve(self, dim: int, over: Scale = "value") -> BettiCurve:
         """Return the Betti number of degree `dim` along the filtration.
@@ -290,7 +285,7 @@ class Diagram(Frozen, Shown):
         births, deaths = self.pairs(dim, over).T
         differ = births != deaths
         with np.errstate(over="ignore"):
-            return float(np.sum(deaths[differ] - births[differ]))
+            return float(np.sum(deaths.compress(differ) - births.compress(differ)))
 
     @cached_property
     def _finder(self) -> CycleFinder:
