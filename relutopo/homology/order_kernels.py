@@ -5,6 +5,8 @@ Importing them loads numba, so import them where they are used.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -57,18 +59,25 @@ def ascending_order(values: Floats) -> Int64s:
         keys[i] = ~key if key & sign else key | sign
     # For plain numbers it would be compiled apart.
     order: Int64s = _order_by_digits(keys, np.int64(3))
+    if not _insert(keys, order):
+        order = _order_by_digits(keys, np.int64(0))
+    return order
+
+
+@njit(cache=True)
+def _insert(values: NDArray[Any], order: Int64s) -> bool:
+    """Put an order that nearly ascends right; return whether that took at most a move a value."""
     n_moves = 0
-    for i in range(1, n):
+    for i in range(1, len(order)):
         cell, j = order[i], i
-        while j > 0 and keys[order[j - 1]] > keys[cell]:
+        while j > 0 and values[order[j - 1]] > values[cell]:
             order[j] = order[j - 1]
             j -= 1
         order[j] = cell
         n_moves += i - j
-        if n_moves > n:
-            order = _order_by_digits(keys, np.int64(0))
-            break
-    return order
+        if n_moves > len(order):
+            return False
+    return True
 
 
 @njit(cache=True)
@@ -92,17 +101,7 @@ def _order_by_intervals(values: Floats) -> Int64s:
     for i in range(n):
         order[counts[places[i]]] = i
         counts[places[i]] += 1
-    n_moves = 0
-    for i in range(1, n):
-        cell, j = order[i], i
-        while j > 0 and values[order[j - 1]] > values[cell]:
-            order[j] = order[j - 1]
-            j -= 1
-        order[j] = cell
-        n_moves += i - j
-        if n_moves > n:
-            return nothing
-    return order
+    return order if _insert(values, order) else nothing
 
 
 @njit(cache=True)
