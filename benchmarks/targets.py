@@ -270,15 +270,14 @@ def _pipeline(rows: Rows) -> Iterable[Target]:
             good = ms <= wanted if row["n_regions"] < 1500 else None
             in_words = f"≤ {wanted:g} ms" if good is not None else "a number"
             yield Target(what, in_words, f"{ms:.1f} ms", good)
-    for what, limit in (
-        ("import relutopo", 0.3),
-        ("relutopo --help", 2.0),
-        ("first complex and partition", 30.0),
+    for what, named, limit in (
+        ("import relutopo", "`import relutopo`", 0.3),
+        ("relutopo --help", "`relutopo --help`", 2.0),
+        ("first complex and partition", "first complex and partition, no kernel compiled", 30.0),
     ):
         start = rows.best("pipeline", what=what)
         if start:
             seconds = start["seconds"]
-            named = f"{what}, no kernel compiled" if limit == 30 else f"`{what}`"
             yield Target(named, f"< {limit:g} s", f"{seconds:.2f} s", seconds < limit)
 
 
