@@ -54,7 +54,8 @@ PEER_SHAPE = [2, 12, 12, 1] if QUICK else [2, 32, 32, 1]
 @pytest.fixture(scope="module", autouse=True)
 def _warm() -> None:
     """Load or compile every kernel."""
-    for shape in ([2, 8, 8, 1], [3, 8, 8, 1], [4, 6, 6, 1]):
+    # Those of blocks and of deep networks are only asked for by large and by deep ones.
+    for shape in ([2, 8, 8, 1], [2, 128, 128, 1], [2, *[16] * 8, 1], [3, 8, 8, 1], [4, 6, 6, 1]):
         decompose(random_network(shape, kind="uniform"))
 
 
