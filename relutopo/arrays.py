@@ -24,6 +24,7 @@ __all__ = [
     "as_numbers",
     "as_outputs",
     "as_points",
+    "categories_of",
     "check_finite",
     "freeze",
     "frozen",
@@ -203,7 +204,8 @@ class Labels(NamedTuple):
     Attributes
     ----------
     classes : (k,) ndarray
-        The different labels, ascending.
+        The different labels, ascending; words of a categorical column of pandas in the order of
+        its categories.
     codes : (n,) ndarray of int64
         The class of each point, 0..k-1.
     """
@@ -227,7 +229,7 @@ def as_labels(labels: Any, name: str = "labels") -> Labels:
 
     Parameters
     ----------
-    labels : (n,) array_like
+    labels : (n,) or (n, 1) array_like
         Of one kind, none missing; a torch tensor or a column of pandas is fine.
     name : str
         The argument's name, for the message.
@@ -235,7 +237,7 @@ def as_labels(labels: Any, name: str = "labels") -> Labels:
     Raises
     ------
     InputError
-        If the shape is not (n,), or a label is missing or not of the same kind as the others.
+        If the shape is another, or a label is missing or not of the same kind as the others.
 
     Examples
     --------
@@ -249,6 +251,8 @@ def as_labels(labels: Any, name: str = "labels") -> Labels:
             f"`{name}` must have one entry for each point, got {kind_of(array.item())}; pass a "
             "sequence with one for each of them"
         )
+    if array.shape[1:] == (1,):
+        array = array[:, 0]
     if array.ndim != 1:
         is_one_hot = array.ndim == 2 and array.shape[1] > 1
         remedy = "argmax(axis=1)" if is_one_hot else "ravel()"
@@ -267,9 +271,25 @@ def as_labels(labels: Any, name: str = "labels") -> Labels:
             f"`{name}` must be of one kind and none missing, got entries that cannot be compared "
             f"({error}); pass all {name} as strings"
         ) from error
+    categories = categories_of(labels)
+    if categories is not None and classes.dtype.kind not in "biuf":
+        places = np.argsort(categories.get_indexer(classes))
+        classes, codes = classes[places], np.argsort(places)[codes]
     if classes.dtype == object and len(classes):
         classes = np.array(classes.tolist())
     return Labels(classes, codes.astype(np.int64))
+
+
+def categories_of(labels: Any) -> Any:
+    """Return the index of categories of a categorical column of pandas, otherwise None.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> categories_of(pd.Categorical(["low"], ["low", "high"])).tolist(), categories_of(["low"])
+    (['low', 'high'], None)
+    """
+    return getattr(getattr(labels, "dtype", None), "categories", None)
 
 
 def as_outputs(
@@ -281,7 +301,8 @@ def as_outputs(
     ----------
     labels : (n_points,) or (n_points, 1) array_like
         Numbers of outputs, 0..n_classes-1, also as floats; or as many different other labels as
-        there are outputs, which correspond to the outputs in ascending order.
+        there are outputs, which correspond to the outputs in ascending order. The categories of a
+        categorical column of pandas correspond to them in their own order.
     n_points, n_classes : int
     name : str
         The argument's name, for the message.
@@ -296,9 +317,7 @@ def as_outputs(
     >>> as_outputs([2.0, 0.0], 2, 3).tolist(), as_outputs(["b", "a"], 2, 2).tolist()
     ([2, 0], [1, 0])
     """
-    array = as_array(labels, name=name)
-    column = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
-    found = as_labels(column, name)
+    found = as_labels(labels, name)
     if len(found.codes) != n_points:
         raise InputError(
             f"`{name}` must be one for each of the {n_points} points, got {len(found.codes)}; pass "
@@ -307,10 +326,14 @@ def as_outputs(
     kinds = found.classes
     if kinds.dtype.kind in "iuf" and set(kinds.tolist()) <= set(range(n_classes)):
         return kinds.astype(np.int64)[found.codes]
+    categories = categories_of(labels)
+    if categories is not None and len(categories) == n_classes:
+        return np.asarray(categories.get_indexer(kinds), dtype=np.int64)[found.codes]
     if len(kinds) != n_classes:
         raise InputError(
             f"`{name}` must be numbers 0..{n_classes - 1} of outputs, or of {n_classes} classes, "
-            f"got {len(kinds)} others; pass numbers of outputs if some classes are missing"
+            f"got {len(kinds)} others; pass numbers of outputs if some classes are missing, or "
+            "pandas.Categorical(labels, categories=[...])"
         )
     return found.codes
 

@@ -59,7 +59,8 @@ def explore(
         Data; for a slice also inputs of the network, which are projected onto it. A run has its
         own.
     labels : (n,) array_like, optional
-        Their classes or values.
+        Their classes or values. Words stand for outputs in alphabetical order, or in that of the
+        categories of a pandas.Categorical.
     columns : mapping of str to (n_regions,) array_like, optional
         Numbers or words of your own, one for each region, by name.
     family : iterable, or mapping of str to anything, optional

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from relutopo.arrays import as_array, as_labels, as_numbers
+from relutopo.arrays import as_labels, as_numbers
 from relutopo.errors import InputError, RelutopoError
 from relutopo.explorer.layouts import places_of_nodes, principal_coordinates
 from relutopo.explorer.quantities import quantities_of_partition
@@ -207,7 +207,7 @@ def _means(nodes: NDArray[np.int64], values: NDArray[np.float64], n_nodes: int) 
 
 def _classes(nodes: NDArray[np.int64], labels: ArrayLike, n_nodes: int) -> Quantity:
     """Return the class that most of the data in each region have."""
-    known = as_labels(as_array(labels).ravel())
+    known = as_labels(labels)
     n_classes = len(known.classes)
     inside = nodes >= 0
     table = np.zeros((n_nodes, n_classes), dtype=np.int64)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from relutopo.arrays import as_array, as_labels
+from relutopo.arrays import as_labels
 from relutopo.errors import InputError
 from relutopo.explorer.diagrams import complex_of, parts_of_diagram, quantity_of_entry
 from relutopo.explorer.quantities import (
@@ -323,7 +323,7 @@ def _labels(labels: ArrayLike | None, n: int) -> tuple[dict[str, NDArray[Any]], 
     values = values_of(labels, n)
     if values is not None:
         return {"pointValues": values}, ()
-    found = as_labels(as_array(labels).ravel())
+    found = as_labels(labels)
     names = tuple(printable(f"{k:g}" if found.are_numbers else str(k)) for k in found.classes)
     return {"pointClasses": found.codes}, tuple(name.replace("-", "−") for name in names)
 

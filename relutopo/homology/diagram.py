@@ -213,7 +213,7 @@ class Diagram(Frozen, Shown):
         of_essential = self.dimensions[self.reduction.essential]
         return tuple(np.bincount(of_essential, minlength=self.dim + 1).tolist())
 
-    def pairs(self, dim: int, over: Scale = "value") -> Points:
+    def pairs(self, dim: int, over: Scale = "value", least: float = 0.0) -> Points:
         """Return birth and death of the classes that end.
 
         Parameters
@@ -222,15 +222,29 @@ class Diagram(Frozen, Shown):
             Degree of the homology group, at most that of the complex.
         over : {"value", "index"}
             Filtration values, or the numbers (from 0) of the cells that create and end the class.
+        least : float, default 0
+            Shortest life, from birth to death on that scale, of the classes to return. 0 includes
+            those that end at the value at which they begin.
 
         Returns
         -------
         (n_pairs, 2) ndarray, float64 or int64
-            Sorted by the index of birth. Pairs of equal values are included.
+            Sorted by the index of birth.
+
+        Examples
+        --------
+        >>> import relutopo as rt
+        >>> net = ([[[1.0]], [[1.0]]], [[0.0], [0.0]])
+        >>> line = rt.decompose(net, rt.Box(-1, 1), enumerator="exact")
+        >>> entry = rt.Filtration.from_values(line, [[0.0, 0.5, 1.0], [1.0, 3.0]])
+        >>> rt.persistence(line, entry).pairs(0, least=0.1).tolist()
+        [[0.5, 3.0]]
         """
+        _check_least(least)
         check_integer("dim", dim, 0, self.dim, remedy="the complex has no larger cells")
         pairs = self._pairs[dim]
-        return pairs.copy() if _is_index(over) else self.values[pairs]
+        ends = pairs.copy() if _is_index(over) else self.values[pairs]
+        return ends[lives_of(*ends.T) >= least] if least else ends
 
     @cached_property
     def _pairs(self) -> list[NDArray[np.int64]]:
@@ -341,7 +355,7 @@ class Diagram(Frozen, Shown):
 
     @in_words("choose classes that live longer, with a larger `least`")
     @deliver_interrupts
-    def representatives(self, dim: int, least: float = 0.0, over: Scale = "value") -> Cycles:
+    def representatives(self, dim: int, over: Scale = "value", least: float = 0.0) -> Cycles:
         """Return cycles of cells that represent the classes of one degree.
 
         `relutopo.homology.cycles.Cycle` says what is guaranteed of them.
@@ -350,11 +364,11 @@ class Diagram(Frozen, Shown):
         ----------
         dim : int
             Degree of the homology group, at most that of the complex.
+        over : {"value", "index"}
+            The scale of `least`.
         least : float, default 0
             Shortest life, from birth to death, of the classes to represent; with infinity only
             those that never end.
-        over : {"value", "index"}
-            The scale of `least`.
 
         Returns
         -------
@@ -379,8 +393,7 @@ class Diagram(Frozen, Shown):
         >>> diagram.representatives(0, least=0.1)
         Cycles(H_0, 5 cycles, 9 cells)
         """
-        if not (isinstance(least, float) and least == np.inf):
-            check_number("least", least, least=0.0, remedy="0 takes every class")
+        _check_least(least)
         check_integer("dim", dim, 0, self.dim, remedy="the complex has no larger cells")
         finite, is_index = self._finder.pairs(dim), _is_index(over)
         if least:
@@ -428,6 +441,11 @@ class Diagram(Frozen, Shown):
                 f"{found[1] if found[1] >= 0 else 'none'}, got {given[1]}; {remedy}"
             )
         return found
+
+
+def _check_least(least: float) -> None:
+    if not (isinstance(least, float) and least == np.inf):
+        check_number("least", least, least=0.0, remedy="0 takes every class")
 
 
 def _is_index(over: str) -> bool:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from relutopo.arrays import as_array, as_labels, as_points, points_of
+from relutopo.arrays import as_array, as_labels, as_points, categories_of, points_of
 from relutopo.checks import check_integer, check_number, check_seed, kind_of
 from relutopo.errors import InputError
 from relutopo.optional import require
@@ -53,8 +53,9 @@ class Dataset(Shown):
         Points that training never sees, with their targets.
     classes : sequence, optional
         The labels that the targets stand for, for example those of another data set. By default
-        they are found in the targets, ascending, and None for values. Where the targets are words,
-        it may list these in another order: that of the network's outputs.
+        they are found in the targets, ascending or in the order of a categorical column, and None
+        for values. Where the targets are words, it may list these in another order: that of the
+        network's outputs.
     features : sequence of str, optional
         Names of the d coordinates.
 
@@ -135,6 +136,8 @@ class Dataset(Shown):
             )
         ]
         if self.classes is None:
+            self._set("classes", _in_order(categories_of(self.targets), *labels))
+        if self.classes is None:
             labels = self._as_numbers(*labels)
         else:
             self._set("classes", tuple(self.classes))
@@ -158,7 +161,7 @@ class Dataset(Shown):
                 "once, in the order of the network's outputs"
             )
         codes = np.array([number_of[label] for label in targets.tolist()], dtype=np.float64)
-        return 2.0 * codes - 1.0 if len(self.classes) == 2 else codes
+        return _numbers_of(codes, len(self.classes))
 
     def _as_numbers(self, *targets: NDArray[Any]) -> list[NDArray[Any]]:
         """Find the classes of targets, and return the numbers that stand for the targets."""
@@ -173,12 +176,9 @@ class Dataset(Shown):
         if not found.are_whole:
             return list(targets)
         self._set("classes", tuple(found.classes.tolist()))
-        if len(found.classes) == 2:
-            codes = 2.0 * found.codes - 1.0
-        elif not found.are_numbers:
-            codes = found.codes.astype(np.float64)
-        else:
+        if len(found.classes) != 2 and found.are_numbers:
             return list(targets)
+        codes = _numbers_of(found.codes.astype(np.float64), len(found.classes))
         return np.split(codes, [len(targets[0])])
 
     def __repr__(self) -> str:
@@ -259,6 +259,19 @@ class Dataset(Shown):
             other.classes,
             other.features,
         ) and all(np.array_equal(getattr(self, name), getattr(other, name)) for name in arrays)
+
+
+def _in_order(categories: Any, *targets: NDArray[Any]) -> tuple[Any, ...] | None:
+    """Return those of the categories that there are; None without categories, and for numbers."""
+    if categories is None or any(target.dtype.kind in "biuf" for target in targets if target.size):
+        return None
+    found = set().union(*(target.tolist() for target in targets))
+    return tuple(category for category in categories.tolist() if category in found)
+
+
+def _numbers_of(codes: NDArray[np.float64], n_classes: int) -> NDArray[np.float64]:
+    """Return the targets of classes 0..n_classes-1."""
+    return 2.0 * codes - 1.0 if n_classes == 2 else codes
 
 
 def _names_of_columns(points: Any) -> list[str] | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, overload
 import numpy as np
 from numpy.typing import ArrayLike
 
-from relutopo.arrays import as_array, as_labels, as_outputs
+from relutopo.arrays import as_labels, as_outputs
 from relutopo.errors import InputError
 from relutopo.geometry.cells import Cells
 from relutopo.homology.decision import Decision, decision
@@ -80,7 +80,8 @@ def plot_decision(
         Data.
     labels : (n,) array_like, optional
         Their classes: numbers of outputs, or other labels of as many kinds as there are classes,
-        which stand for the outputs in ascending order; words in alphabetical order.
+        which stand for the outputs in ascending order; words in alphabetical order, or in that of
+        the categories of a pandas.Categorical.
     ax : matplotlib.axes.Axes, optional
         Where to draw; by default a figure is made.
     title : str, optional
@@ -117,7 +118,7 @@ def plot_decision(
     names = [f"class {k}" for k in range(found.n_classes)]
     if x is not None and labels is not None:
         classes = as_outputs(labels, len(x), found.n_classes)
-        kinds = as_labels(as_array(labels).ravel())
+        kinds = as_labels(labels)
         for k, name in enumerate(drawing.class_names(kinds)):
             names[classes[kinds.codes == k][0]] = name
     with style_unless(ax):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from relutopo.arrays import Labels, as_array, as_labels, as_numbers, as_points
+from relutopo.arrays import Labels, as_labels, as_numbers, as_points
 from relutopo.errors import InputError
 from relutopo.geometry.cells import Cells, check_cells
 from relutopo.geometry.polygons import edge_vertices, polygons, zero_segments
@@ -464,17 +464,14 @@ def values_of(labels: ArrayLike | None, n_points: int) -> NDArray[np.float64] | 
     """
     if labels is None:
         return None
-    array = as_array(labels, name="labels")
-    if array.ndim == 2 and array.shape[1] > 1:
-        as_labels(array)  # says what to pass in its place
-    if array.size != n_points:
+    found = as_labels(labels)
+    if len(found.codes) != n_points:
         raise InputError(
-            f"`labels` must be {n_points} labels or values, one for each point, got {array.size}; "
-            "pass for example -1 and +1"
+            f"`labels` must be {n_points} labels or values, one for each point, got "
+            f"{len(found.codes)}; pass for example -1 and +1"
         )
-    found = as_labels(array.ravel())
     are_classes = found.are_whole and (len(found.classes) <= _MOST_CLASSES or not found.are_numbers)
-    return None if are_classes else array.ravel().astype(np.float64)
+    return None if are_classes else found.classes.astype(np.float64)[found.codes]
 
 
 def class_names(found: Labels) -> list[str]:
@@ -492,7 +489,7 @@ def classes_of(
     """Return members, look and name of each class."""
     if labels is None:
         return [(np.ones(n_points, dtype=bool), (INK, "o"), "data")]
-    found = as_labels(as_array(labels).ravel())
+    found = as_labels(labels)
     kinds, names = found.classes, class_names(found)
     looks = [class_look(k) for k in range(len(kinds))]
     if len(kinds) <= 2:
@@ -566,7 +563,7 @@ def scaled_vector(part: FiedlerPartition) -> NDArray[np.float64]:
 
 def sign_of_labels(part: FiedlerPartition, points: NDArray[np.float64], labels: ArrayLike) -> float:
     """Return the sign that puts the positive side on the points of the larger label."""
-    found = as_labels(as_array(labels).ravel())
+    found = as_labels(labels)
     if len(found.classes) != 2:  # then neither sign is better
         return 1.0
     y = 2.0 * found.codes - 1.0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypedDict, Unpack, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from relutopo.arrays import as_array, as_labels
+from relutopo.arrays import as_labels
 from relutopo.checks import check_flag, check_kind
 from relutopo.errors import InputError
 from relutopo.geometry.cells import Cells
@@ -209,7 +209,7 @@ def _draw_partition(
 def _decides(complex_: Cells, labels: ArrayLike | None) -> bool:
     """Tell whether the greatest output is a decision, as far as one can see."""
     n = complex_.network.n_outputs
-    return n <= 2 or (labels is not None and len(as_labels(as_array(labels).ravel()).classes) == n)
+    return n <= 2 or (labels is not None and len(as_labels(labels).classes) == n)
 
 
 @overload

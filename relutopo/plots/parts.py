@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from relutopo.arrays import as_array, as_labels
+from relutopo.arrays import as_labels
 from relutopo.checks import check_integers, check_kind
 from relutopo.errors import InputError
 from relutopo.geometry.cells import Cells
@@ -43,7 +43,7 @@ def looks_of_parts(
     """
     numbers, classes = np.full(part.k, -1), []
     if points is not None and labels is not None and drawing.values_of(labels, len(points)) is None:
-        codes = as_labels(as_array(labels).ravel()).codes
+        codes = as_labels(labels).codes
         classes = [name for *_, name in drawing.classes_of(labels, len(points))]
         regions = part.locate(points)
         used = regions >= 0

@@ -326,6 +326,9 @@ def test_one_is_what_it_is_among_all(seed: int, widths: tuple[int, ...]) -> None
         chosen = diagram.representatives(dim, least=least if least < np.inf else 0.0)
         expected = [c for c, life in zip(every, lives, strict=True) if life >= least]
         assert least == np.inf or len(chosen) == len(expected)
+        pairs = diagram.pairs(dim)
+        lasting = [pair for pair in pairs.tolist() if pair[1] - pair[0] >= least]
+        assert diagram.pairs(dim, least=least).tolist() == lasting
         for cycle, other in zip(chosen, expected, strict=least < np.inf):
             np.testing.assert_array_equal(cycle.cells, other.cells)
         by_index = diagram.representatives(dim, least=4, over="index")
@@ -492,6 +495,8 @@ def test_values_are_no_names_of_classes() -> None:
 def test_lives_that_are_none_are_refused(least: Any) -> None:
     with pytest.raises(InputError, match="`least` must be a finite number ≥ 0, got"):
         a_diagram()[1].representatives(1, least=least)
+    with pytest.raises(InputError, match="`least` must be a finite number ≥ 0, got"):
+        a_diagram()[1].pairs(1, least=least)
 
 
 def test_a_diagram_without_its_complex_says_so() -> None:

@@ -101,6 +101,22 @@ def test_two_classes_are_signs_whatever_the_labels_are(labels: Any) -> None:
     assert data.class_numbers(data.targets).tolist() == [0, 1, 1]
 
 
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_categories_keep_their_order(n_classes: int) -> None:
+    order = ["low", "unused", "middle", "high"]
+    words = ["high", "low", "low", "middle"][: 2 * n_classes - 2]
+    targets = pd.Categorical(words, order)
+    present = [name for name in order if name in words]
+    points = np.zeros((len(words), 1))
+    for given in (targets, pd.Series(targets)):
+        data = Dataset("levels", points, given, points[:1], ["high"])
+        assert data.classes == tuple(present)
+        assert data.class_numbers(data.targets).tolist() == [present.index(w) for w in words]
+        assert data.class_numbers(data.held_out_targets).tolist() == [n_classes - 1]
+    with pytest.raises(InputError, match=r"must be among `classes`, 'low'.*got 'medium'"):
+        Dataset("levels", points, targets, points[:1], ["medium"])
+
+
 def test_more_classes_keep_their_numbers_and_words_get_some() -> None:
     words = Dataset("words", POINTS, ["b", "a", "c"])
     assert (words.classes, words.targets.tolist()) == (("a", "b", "c"), [1.0, 0.0, 2.0])

@@ -6,6 +6,7 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_rgba
@@ -95,3 +96,15 @@ def test_classes_have_the_names_of_their_labels(names: list[Any]) -> None:
     for text in ax.texts:
         k = NETWORK(np.array([text.get_position()]))[0].argmax()
         assert text.get_text() == str(sorted(names)[k])
+
+
+def test_words_stand_for_outputs_in_the_order_of_their_categories() -> None:
+    names = ["ox", "cat", "hen", "fly", "dog"]
+    x = np.random.default_rng(0).uniform(-3, 3, (200, 2))
+    labels = pd.Categorical([names[k] for k in NETWORK(x).argmax(axis=1)], names)
+    for given in (labels, pd.Series(labels)):
+        (ax,) = rt.plots.plot_decision(COMPLEX, x, given).axes
+        assert ax.texts
+        for text in ax.texts:
+            k = NETWORK(np.array([text.get_position()]))[0].argmax()
+            assert text.get_text() == names[k]

@@ -195,7 +195,7 @@ def test_adjusted_rand_index_of_one_point() -> None:
         ([0, 1, 2], "exactly two classes, got 3: 0, 1, 2; a Fiedler"),
         ([1, 1, 1], "exactly two classes, got 1: 1; a Fiedler"),
         ([0, 1], "one entry for each of the 3 points, got 2"),
-        ([[0], [1], [1]], r"must have shape \(n,\), got \(3, 1\); pass labels.ravel"),
+        ([[[0, 1, 1]]], r"must have shape \(n,\), got \(1, 1, 3\); pass labels.ravel"),
         (list(range(3)) * 4, "one entry for each of the 3 points, got 12"),
         ([0.0, 1.0, np.nan], "`labels` must have none missing, got nan in row 2; drop points"),
         ([1.0, np.nan, 1.0], "none missing, got nan in row 1"),
