@@ -112,9 +112,11 @@ def _threads(rows: Rows) -> Iterable[Target]:
     for row in rows.parts.get("enumerators", []):
         if "seconds_of_one" in row:
             ratio = row["seconds_of_one"] / row["seconds"]
+            alone = max(0.0, 2 / ratio - 1)  # by Amdahl's law: what no second thread shortens
             measured = (
                 f"{ratio:.2f} times ({1e3 * row['seconds_of_one']:.0f} and "
-                f"{1e3 * row['seconds']:.0f} ms, load {row['load']:.1f})"
+                f"{1e3 * row['seconds']:.0f} ms, load {row['load']:.1f}): {alone:.0%} runs alone, "
+                f"so {1 / (alone + (1 - alone) / 16):.1f} times is to be expected on 16 cores"
             )
             what = f"two threads against one, {shape(row)}, {row['n_regions']:,} regions"
             yield Target(what, "≥ 1.7 times", measured, ratio >= 1.7)
