@@ -15,8 +15,10 @@ parts of two packages.
 from __future__ import annotations
 
 import inspect
+import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module, metadata
 from typing import Any
@@ -38,6 +40,7 @@ __all__ = [
     "create",
     "create_from",
     "names",
+    "options_of",
     "outside",
     "provider",
     "roles",
@@ -415,6 +418,36 @@ def create(role: str, choice: object, /, **options: Any) -> Any:
     return made
 
 
+@contextmanager
+def options_of(group: str, options: Collection[str]) -> Iterator[None]:
+    """Name options, where one is refused, with the group of settings in which they stand.
+
+    Parameters
+    ----------
+    group : str
+        What the settings call the group.
+    options : collection of str
+        Those that the settings give.
+
+    Examples
+    --------
+    >>> with options_of("data", {"n"}):
+    ...     raise InputError("`n` must be positive, got -1; pass 10")
+    Traceback (most recent call last):
+    ...
+    relutopo.errors.InputError: `data.n` must be positive, got -1; pass 10
+    """
+    try:
+        yield
+    except InputError as error:
+
+        def full(named: re.Match[str]) -> str:
+            return f"`{group}.{named[1]}`" if named[1] in options else named[0]
+
+        error.args = (re.sub(r"`(\w+)`", full, str(error)),)
+        raise
+
+
 def create_from(role: str, entry: Mapping[str, Any]) -> Any:
     """Return the instance that a mapping in settings describes.
 
@@ -446,7 +479,8 @@ def create_from(role: str, entry: Mapping[str, Any]) -> Any:
             f"`{role}` must have a 'name' from the registry, got {options}; choose one of "
             f"{', '.join(names(role))}"
         )
-    return create(role, name, **options)
+    with options_of(role, options):
+        return create(role, name, **options)
 
 
 def _made(role: str, name: str, options: Mapping[str, Any]) -> object:

@@ -182,7 +182,7 @@ def test_a_sweep_may_mix_kinds_of_analysis(tmp_path: Path, command: Command) -> 
     ("override", "message"),
     [
         ("analysis=topology", "choose one of classes, homology, other, partition, paths, scale"),
-        ("domain.low=7", "`low` must be less than `high`"),
+        ("domain.low=7", "`domain.low` must be less than `domain.high`"),
         ("domain=[-5,5]", "`domain` must be the name of a choice, got [-5,5]; choose one of"),
         ("+filtration.speed=3", "`filtration` 'random_closure' does not take the options"),
     ],

@@ -70,14 +70,14 @@ def test_slices_go_through_the_data() -> None:
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("box", {"low": 2, "high": -2}, "`low` must be less than `high`"),
-        ("box", {"low": [0, 0], "high": [1, 0]}, "`low` must be less than `high` on every axis"),
-        ("box", {"low": "a", "high": 1}, "`low` and `high` must be numbers, or lists of one"),
-        ("box", {"low": [0, 0], "high": [1, 1, 1]}, "`low` and `high` must be numbers or have"),
+        ("box", {"low": 2, "high": -2}, "`domain.low` must be less than `domain.high`"),
+        ("box", {"low": [0, 0], "high": [1, 0]}, "must be less than `domain.high` on every axis"),
+        ("box", {"low": "a", "high": 1}, "`domain.high` must be numbers, or lists of one"),
+        ("box", {"low": [0, 0], "high": [1, 1, 1]}, "`domain.high` must be numbers or have"),
         ("box", {"low": 0}, "'box' needs the option high, got low; pass high=..."),
-        ("around_data", {"margin": -1}, "`margin` must be a finite number ≥ 0, got -1"),
+        ("around_data", {"margin": -1}, "`domain.margin` must be a finite number ≥ 0, got -1"),
         ("slice_through", {"points": [3]}, "a sequence of at least 2 integers from 0, got"),
-        ("slice_through", {"points": [3, 3]}, "`points` must be distinct"),
+        ("slice_through", {"points": [3, 3]}, "`domain.points` must be distinct"),
         ("slice_through", {"points": [0, -1]}, "at least 2 integers from 0, got"),
     ],
 )

@@ -124,7 +124,10 @@ class JobWorkplace:
 
     def _train(self) -> TrainingRun:
         values, run = self._values, TrainingRun(self._training_directory)
-        network, trainer = MlpSettings(**values["network"]), TrainerSettings(**values["trainer"])
+        with registry.options_of("network", values["network"]):
+            network = MlpSettings(**values["network"])
+        with registry.options_of("trainer", values["trainer"]):
+            trainer = TrainerSettings(**values["trainer"])
 
         def wait() -> None:
             log.info("another job trains the same network in %s; waiting for it", run.directory)

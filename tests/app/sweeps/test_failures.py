@@ -59,11 +59,9 @@ def test_a_failed_job_is_recorded_and_the_others_go_on(
         assert jobs["status"].value_counts().to_dict() == {"done": 4, "failed": 2}
         failed = jobs[jobs["status"] == "failed"]
         assert set(failed["trainer.learning_rate"]) == {-1.0}
-        assert (
-            failed["error"].str.contains("`learning_rate` must be a positive finite number").all()
-        )
+        assert failed["error"].str.contains("`trainer.learning_rate` must be a positive").all()
         words = " ".join(printed.split())
-        assert "InputError: `learning_rate` must be a positive finite number, got -1.0" in words
+        assert "`trainer.learning_rate` must be a positive finite number, got -1.0" in words
         for seed in (0, 1):  # also that of a lone failure says where it failed
             assert f"(seed={seed}, trainer.learning_rate=-1)" in words
         assert printed.count("done before") == 4 * (attempts - 1)
