@@ -265,14 +265,15 @@ class Box(Frozen, Domain):
                 "or Box([0, -1], [2, 1])"
             )
         self.dim = dim
-        self.low = freeze(np.broadcast_to(lows, (dim,)).copy())
-        self.high = freeze(np.broadcast_to(highs, (dim,)).copy())
-        if not (np.isfinite(self.low).all() and np.isfinite(self.high).all()):
+        corners = np.empty((2, dim))
+        corners[0], corners[1] = lows, highs
+        self.low, self.high = freeze(corners)
+        if not np.isfinite(corners).all():
             raise InputError(
                 f"`low` and `high` must be finite, got {self.low.tolist()} and "
                 f"{self.high.tolist()}; a domain is bounded"
             )
-        if not np.all(self.low < self.high):
+        if not (self.low < self.high).all():
             axis = int(np.argmax(~(self.low < self.high)))
             raise InputError(
                 f"`low` must be less than `high` on every axis, got [{self.low[axis]}, "

@@ -80,11 +80,22 @@ def forward(points: Floats, weights: Floats, biases: Floats, widths: NDArray[np.
             for j in range(widths[layer + 1]):
                 for p in range(size):
                     z[j, p] = biases[unit]
-                for i in range(widths[layer]):
+                i = 0
+                while i + 4 <= widths[layer]:  # a value is read and written once for four inputs
+                    a, b, c, d = weights[at], weights[at + 1], weights[at + 2], weights[at + 3]
+                    for p in range(size):
+                        value = z[j, p] + a * x[i, p]
+                        value += b * x[i + 1, p]
+                        value += c * x[i + 2, p]
+                        z[j, p] = value + d * x[i + 3, p]
+                    at += 4
+                    i += 4
+                while i < widths[layer]:
                     weight = weights[at]
-                    at += 1
                     for p in range(size):
                         z[j, p] += weight * x[i, p]
+                    at += 1
+                    i += 1
                 unit += 1
                 if unit > n_neurons:
                     for p in range(size):
