@@ -367,7 +367,7 @@ def read_only(array: NDArray[_Scalar]) -> NDArray[_Scalar]:
     if not array.flags.writeable:
         return array
     view = array.view()
-    view.flags.writeable = False
+    view.setflags(write=False)
     return view
 
 
@@ -381,8 +381,8 @@ def freeze(array: NDArray[_Scalar]) -> NDArray[_Scalar]:
     (False, False)
     """
     part: Any = array
-    while isinstance(part, np.ndarray):
-        part.flags.writeable = False
+    while part is not None and isinstance(part, np.ndarray):
+        part.setflags(write=False)
         part = part.base
     return array
 
@@ -398,9 +398,11 @@ def frozen(array: NDArray[_Scalar]) -> NDArray[_Scalar]:
     (False, True, True)
     """
     part: Any = array
-    while isinstance(part, np.ndarray) and not part.flags.writeable:
+    while part is not None and isinstance(part, np.ndarray):
+        if part.flags.writeable:
+            return freeze(np.array(array))
         part = part.base
-    return freeze(np.array(array)) if isinstance(part, np.ndarray) else array
+    return array
 
 
 class Frozen:

@@ -20,6 +20,7 @@ import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module, metadata
 from typing import Any
 
@@ -329,6 +330,7 @@ def _package(point: metadata.EntryPoint) -> str:
     return "of unknown name" if point.dist is None else repr(point.dist.name)
 
 
+@cache
 def _imported(target: str) -> Any:
     module, _, attribute = target.partition(":")
     # A module that is loaded already needs no separate thread.
@@ -440,12 +442,15 @@ def options_of(group: str, options: Collection[str]) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-
-        def full(named: re.Match[str]) -> str:
-            return f"`{group}.{named[1]}`" if named[1] in options else named[0]
-
-        error.args = (re.sub(r"`(\w+)`", full, str(error)),)
+        _name_in_full(error, group, options)
         raise
+
+
+def _name_in_full(error: InputError, group: str, options: Collection[str]) -> None:
+    def full(named: re.Match[str]) -> str:
+        return f"`{group}.{named[1]}`" if named[1] in options else named[0]
+
+    error.args = (re.sub(r"`(\w+)`", full, str(error)),)
 
 
 def create_from(role: str, entry: Mapping[str, Any]) -> Any:
@@ -479,8 +484,11 @@ def create_from(role: str, entry: Mapping[str, Any]) -> Any:
             f"`{role}` must have a 'name' from the registry, got {options}; choose one of "
             f"{', '.join(names(role))}"
         )
-    with options_of(role, options):
+    try:
         return create(role, name, **options)
+    except InputError as error:
+        _name_in_full(error, role, options)
+        raise
 
 
 def _made(role: str, name: str, options: Mapping[str, Any]) -> object:

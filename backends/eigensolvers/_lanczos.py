@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from relutopo.system.compilation import njit
 
-from ._rows import NEARLY_DEPENDENT, inner_products, subtract_combinations, triangular
+from ._rows import NEARLY_DEPENDENT, inner_products, lengths, subtract_combinations, triangular
 
 __all__ = ["Advance", "RitzVectors", "Step", "largest_ritz_vectors", "step_with", "steps_of"]
 
@@ -132,7 +132,7 @@ def largest_ritz_vectors(
             is_full = size + b > room
             values, c = np.linalg.eigh(t[:size, :size])
             values, c = values[::-1], c[:, ::-1]
-            bounds = np.linalg.norm(coupling.T @ c[size - b :, :b], axis=0)
+            bounds = lengths((coupling.T @ c[size - b :, :b]).T)
             is_enough = _is_enough(values[:b], bounds, tol)
             if is_enough or is_full:
                 break

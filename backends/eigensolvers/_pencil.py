@@ -10,6 +10,7 @@ no solution changes it, so earlier solutions, with any weights, change no bit of
 
 from __future__ import annotations
 
+import math
 import time
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -24,7 +25,7 @@ from relutopo.arrays import read_only
 from relutopo.checks import check_integer, check_number, random_generator
 from relutopo.errors import InputError
 from relutopo.interfaces import EigenResult, Eigensolver, PreparedLaplacian
-from relutopo.spectral.accuracy import RESOLVED, Quality, error_bound, open_signs
+from relutopo.spectral.accuracy import RESOLVED, Quality, certain_signs, error_bound
 from relutopo.spectral.kernels import residual_norms
 from relutopo.system.blas import one_blas_thread
 from relutopo.system.compilation import njit
@@ -174,7 +175,7 @@ class SymmetricProblem:
         roots = np.sqrt(vertex_weights)
         if numbered.order is not None:
             roots = roots[numbered.order]
-        return cls(numbered, vertex_weights, roots, roots / np.linalg.norm(roots))
+        return cls(numbered, vertex_weights, roots, roots / math.sqrt(roots @ roots))
 
     @property
     def laplacian(self) -> sparse.csr_array:
@@ -205,7 +206,8 @@ class SymmetricProblem:
 
     def eigenpairs(self, g: NDArray[np.float64]) -> list[Eigenpair]:
         """Return the eigenpairs that orthonormal columns approximate, by ascending value."""
-        return sorted(map(self.eigenpair, g.T), key=lambda pair: pair.value)
+        pairs = [self.eigenpair(row) for row in g.T]
+        return sorted(pairs, key=lambda pair: pair.value) if len(pairs) > 1 else pairs
 
     def gains_signs(self, pair: Eigenpair, next_value: float) -> bool:
         """Tell whether a smaller residual would decide open signs.
@@ -219,7 +221,7 @@ class SymmetricProblem:
         if error_bound(least, gap) > RESOLVED:
             return False
         error = error_bound(quality.distance, gap)
-        return bool(open_signs(self.weights, pair.vector, error).any())
+        return not certain_signs(self.weights, pair.vector, error).all()
 
 
 class PencilSolver(Eigensolver, Generic[Setup]):
@@ -445,6 +447,7 @@ def with_proof(iterate: Iterate, problem: SymmetricProblem, plan: Elimination | 
     if order is not None:
         weights = weights[order]
     gap, is_refuted = iterate.next_value - last, False
+    how = iterate.iterations, iterate.method
     least = (1 - 2 * _SHARE_OF_GAP) * gap
     for _ in range(_N_TRIES):
         if not gap > _ROUNDING * last:
@@ -455,8 +458,8 @@ def with_proof(iterate: Iterate, problem: SymmetricProblem, plan: Elimination | 
             next_value = last + gap - uncertainty
             if not is_refuted and next_value < last + least:
                 return iterate
-            return replace(iterate, next_value=next_value, is_next_value_proved=True)
+            return Iterate(iterate.pairs, next_value, *how, is_next_value_proved=True)
         is_refuted |= is_certain
         # A pivot that is nearly 0 leaves everything open at this shift.
         gap *= 1 - _SHARE_OF_GAP if is_certain else 1 - _SHARE_OF_GAP / 4
-    return replace(iterate, next_value=last) if is_refuted else iterate
+    return Iterate(iterate.pairs, last, *how) if is_refuted else iterate

@@ -35,6 +35,7 @@ from ._factorisation.substitution import solve_at_once
 from ._factorisation.tuning import DEFAULT
 from ._lanczos import Step, largest_ritz_vectors, step_with, steps_of
 from ._pencil import Eigenpair, Iterate, PencilSolver, SymmetricProblem
+from ._rows import lengths
 
 __all__ = ["ArpackEigensolver"]
 
@@ -167,7 +168,7 @@ class ArpackEigensolver(PencilSolver[Cholesky]):
         # An error of size ε in g along a high mode is one of size ε λ_max / λ in the residual;
         # applying the inverse damps it by the same factor.
         for _ in range(_N_POLISHES):
-            g = invert(g / np.linalg.norm(g, axis=1)[:, None])
+            g = invert(g / lengths(g)[:, None])
             if n_pairs > 1:
                 g = np.linalg.qr(g.T)[0].T
             pairs = pairs_of(g)

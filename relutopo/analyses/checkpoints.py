@@ -440,13 +440,15 @@ class CheckpointAnalysis(Analysis):
 
     def _check_columns(self, signatures: Sequence[Signature]) -> None:
         """Refuse columns that are declared twice: rows hold declared columns only."""
-        taken = dict.fromkeys((column.name for column in self.columns), type(self).__name__)
-        reserved = sorted(taken.keys() & _RESERVED)
+        reserved = sorted(column_names(self.columns, 0).keys() & _RESERVED)
         if reserved:
             raise BackendError(
                 f"{type(self).__name__} must have columns of its own, got {', '.join(reserved)}, "
                 "which runs and trackers add; name them otherwise"
             )
+        if not signatures:
+            return
+        taken = dict.fromkeys((column.name for column in self.columns), type(self).__name__)
         taken |= dict.fromkeys(_RESERVED, "every run")
         for choice, signature in zip(self.signatures, signatures, strict=True):
             name = choice.get("name") if isinstance(choice, Mapping) else choice

@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +25,17 @@ from relutopo.system.untrusted import PLAIN, read_json
 __all__ = ["kept_rows", "timed"]
 
 
-@contextmanager
-def timed(row: Row, stage: str) -> Iterator[None]:
+class timed:
     """Put the wall-clock time of a block into the column ``seconds_<stage>``."""
-    begin = time.perf_counter()
-    yield
-    row[f"seconds_{stage}"] = time.perf_counter() - begin
+
+    def __init__(self, row: Row, stage: str) -> None:
+        self._row, self._stage = row, stage
+
+    def __enter__(self) -> None:
+        self._begin = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self._row[f"seconds_{self._stage}"] = time.perf_counter() - self._begin
 
 
 def kept_rows(

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from relutopo.arrays import read_only
 from relutopo.errors import BackendError
 from relutopo.interfaces.laws import broken_law
 
@@ -292,6 +293,7 @@ def checked_eigenpair(
     ...
     relutopo.errors.BackendError: ... a vector 0 with 1ᵀ W_V x = 0, got 1.41421; ...
     """
+    from relutopo.interfaces.pencil_kernels import norms_of_pair  # loads numba
 
     def broken(expected: str, came: object) -> BackendError:
         return broken_law("eigensolver", eigensolver, expected, came)
@@ -330,23 +332,20 @@ def checked_eigenpair(
             "inf as `next_value` if there are no more pairs, and only then", found.next_value
         )
     total = float(vertex_weights.sum())
+    matrix = laplacian.indptr, laplacian.indices, laplacian.data, read_only(vertex_weights)
     columns = [np.ascontiguousarray(vectors[:, i]) for i in range(n_pairs)]
     for i, vector in enumerate(columns):
-        weighted = vertex_weights * vector
-        square, along_kernel = float(vector @ weighted), float(weighted.sum())
+        square, along_kernel, size, rest = norms_of_pair(*matrix, vector, values[i])
         if not abs(square - 1) <= _NORMALISED:
             raise broken(f"a vector {i} with xᵀ W_V x = 1", f"{square:.6g}")
         if not abs(along_kernel) <= _NORMALISED * math.sqrt(total):
             raise broken(f"a vector {i} with 1ᵀ W_V x = 0", f"{along_kernel:.6g}")
         for j in range(i):
-            if not abs(columns[j] @ weighted) <= _NORMALISED:
-                raise broken(
-                    f"vectors {j} and {i} with xᵀ W_V y = 0", f"{columns[j] @ weighted:.6g}"
-                )
-        value = float(values[i])
-        scale = value * math.sqrt(weighted @ weighted)
-        rest = laplacian @ vector - value * weighted
-        residual = math.sqrt(rest @ rest) / scale
+            product = float(columns[j] @ (vertex_weights * vector))
+            if not abs(product) <= _NORMALISED:
+                raise broken(f"vectors {j} and {i} with xᵀ W_V y = 0", f"{product:.6g}")
+        scale = values[i] * size
+        residual = rest / scale
         off = abs(residual - residuals[i])
         if off <= 0.01 * residual:
             continue

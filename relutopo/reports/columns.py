@@ -11,7 +11,7 @@ import numbers
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -110,11 +110,24 @@ def column_names(columns: Iterable[Column], dim: int) -> dict[str, float | None]
     >>> list(column_names([*pair, Column("method", "text", "c")], 2))
     ['low_0', 'high_0', 'low_1', 'high_1', 'method']
     """
-    return dict(_names(tuple(columns), dim))
+    return dict(_names(_Same(tuple(columns)), dim))
 
 
-@cache
-def _names(columns: tuple[Column, ...], dim: int) -> dict[str, float | None]:
+class _Same:
+    """A tuple of columns as a key that equals that of the same object: hashing columns is slow."""
+
+    def __init__(self, columns: tuple[Column, ...]) -> None:
+        self.columns = columns
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.columns is self.columns
+
+    def __hash__(self) -> int:
+        return id(self.columns)
+
+
+@lru_cache
+def _names(same: _Same, dim: int) -> dict[str, float | None]:
     found: dict[str, float | None] = {}
     together: list[Column] = []
 
@@ -125,7 +138,7 @@ def _names(columns: tuple[Column, ...], dim: int) -> dict[str, float | None]:
                 found[name] = column.missing
         together.clear()
 
-    for column in columns:
+    for column in same.columns:
         before = together[-1] if together else column
         if not (column.is_by_dimension and before.is_by_dimension and column.last == before.last):
             take()

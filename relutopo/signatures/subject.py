@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, fields
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
@@ -67,7 +67,7 @@ _FAILURES = {
 
 def made(role: str, choice: Choice, **more: Any) -> Any:
     """Return the instance that a choice stands for; `more` are further options."""
-    if isinstance(choice, Mapping):
+    if isinstance(choice, (dict, Mapping)):
         return registry.create_from(role, {**choice, **more})
     return registry.create(role, choice, **more)
 
@@ -100,9 +100,11 @@ class _Itself:
 
 def _frozen(value: Any) -> Hashable:
     """Return a hashable key for the value of an option."""
+    if value is None:
+        return None
     if isinstance(value, str):
         return str, value
-    if isinstance(value, Mapping):
+    if isinstance(value, (dict, Mapping)):  # that of a dict is seen at once
         return tuple(sorted((key, _frozen(entry)) for key, entry in value.items()))
     if isinstance(value, (list, tuple)):
         return tuple(map(_frozen, value))
@@ -120,8 +122,12 @@ def _key_of_choice(choice: Choice) -> Hashable:
 
 def _key_of(settings: object, kind: type) -> Hashable:
     """Return a hashable key for the fields of settings that a given class declares."""
-    values = (getattr(settings, field.name) for field in fields(kind))
-    return kind, tuple(map(_key_of_choice, values))
+    return kind, tuple(_key_of_choice(getattr(settings, name)) for name in _names_of(kind))
+
+
+@cache
+def _names_of(kind: type) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
 
 
 @dataclass(frozen=True)

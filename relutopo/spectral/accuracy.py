@@ -26,9 +26,9 @@ from relutopo.interfaces import EigenResult
 __all__ = [
     "RESOLVED",
     "Quality",
+    "certain_signs",
     "entry_bounds",
     "error_bound",
-    "open_signs",
     "quality_of",
     "span_error",
 ]
@@ -148,8 +148,8 @@ def entry_bounds(weights: Floats, x: Floats, error: float) -> Floats:
     return bounds
 
 
-def open_signs(weights: Floats, x: Floats, error: float) -> NDArray[np.bool_]:
-    """Tell which entries may be 0 or of the other sign; see `entry_bounds`.
+def certain_signs(weights: Floats, x: Floats, error: float) -> NDArray[np.int8]:
+    """Return the sign of each entry, 0 where it may be 0 or of the other sign; see `entry_bounds`.
 
     Parameters
     ----------
@@ -158,8 +158,11 @@ def open_signs(weights: Floats, x: Floats, error: float) -> NDArray[np.bool_]:
 
     Examples
     --------
-    >>> open_signs(np.ones(3), np.array([0.7, 1e-17, -0.7]), 1e-15).tolist()
-    [False, True, False]
+    >>> certain_signs(np.ones(3), np.array([0.7, 1e-17, -0.7]), 1e-15).tolist()
+    [1, 0, -1]
     """
-    found: NDArray[np.bool_] = np.abs(x) <= entry_bounds(weights, x, error)
-    return found
+    from relutopo.spectral import kernels  # loads numba
+
+    signs: NDArray[np.int8]
+    signs = kernels.certain_signs(read_only(weights), np.ascontiguousarray(x), float(error))
+    return signs

@@ -9,7 +9,7 @@ Invariant: only nodes of the partition's component are judged; points left out a
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -278,26 +278,13 @@ def adjusted_rand_index(first: ArrayLike, second: ArrayLike) -> float:
     >>> adjusted_rand_index([0, 0, 1, 1], [1, 1, 0, 0])
     1.0
     """
+    from relutopo.spectral.agreement_kernels import rand_index  # loads numba
+
     rows, row = np.unique(np.asarray(first), return_inverse=True)
     columns, column = np.unique(np.asarray(second), return_inverse=True)
     table = np.bincount(row * len(columns) + column, minlength=len(rows) * len(columns))
-    return _rand_index(table.reshape(len(rows), len(columns)))
-
-
-def _rand_index(table: NDArray[Any]) -> float:
-    """Return it from how many points are in class i of one partition and class j of the other."""
-    counts: list[list[float]] = table.astype(np.float64).tolist()
-    rows = [sum(row) for row in counts]
-    columns = [sum(column) for column in zip(*counts, strict=True)]
-    by_row, by_column = _n_pairs(rows), _n_pairs(columns)
-    every, together = _n_pairs([sum(rows)]), _n_pairs([n for row in counts for n in row])
-    expected = by_row * by_column / every if every else 0.0
-    largest = (by_row + by_column) / 2
-    return 1.0 if largest == expected else (together - expected) / (largest - expected)
-
-
-def _n_pairs(counts: Sequence[float]) -> float:
-    return float(sum([count * (count - 1) / 2 for count in counts]))
+    index: float = rand_index(table.reshape(len(rows), len(columns)).astype(np.float64))
+    return index
 
 
 def label_agreement(partition: Sides, points: ArrayLike, labels: ArrayLike) -> LabelAgreement:
@@ -376,39 +363,40 @@ def label_agreement_if_any(
     from relutopo.spectral.agreement_kernels import label_hits  # loads numba
 
     _check_one_each(regions, len(positive))
-    ones, zeros, counts = _masses(partition, regions, positive)
-    n = int(counts[0])
+    ones, zeros, numbers, rand, purity, best, threshold = label_hits(
+        *_for_kernels(regions, positive),
+        partition._order,
+        read_only(partition.vector),
+        read_only(partition.sides),
+        read_only(partition.component),
+    )
+    counts = numbers.tolist()
+    n = counts[0]
     if not n:
         return None
-    vector = read_only(partition.vector)
-    nodes = read_only(partition.sides), read_only(partition.component)
-    table, purity, best, threshold = label_hits(partition._order, vector, *nodes, ones, zeros)
     accuracy, least, greatest = partition.agreement_of(ones, zeros)
     return LabelAgreement(
         accuracy=accuracy,
         accuracy_least=least,
         accuracy_greatest=greatest,
-        adjusted_rand_index=_rand_index(table),
+        adjusted_rand_index=rand,
         purity=purity / n,
         sweep_accuracy=best / n,
         sweep_threshold=threshold,
         n_used=n,
-        n_outside=int(counts[-OUTSIDE]),
-        n_on_boundary=int(counts[-ON_BOUNDARY]),
-        n_not_found=int(counts[-NOT_FOUND]),
-        n_off_component=int(counts[4]),
+        n_outside=counts[-OUTSIDE],
+        n_on_boundary=counts[-ON_BOUNDARY],
+        n_not_found=counts[-NOT_FOUND],
+        n_off_component=counts[4],
     )
 
 
-def _masses(
-    partition: Sides, regions: NDArray[np.int64], positive: NDArray[np.bool_]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
-    """Return the points of both classes in each node, and how many do not count."""
-    from relutopo.spectral.agreement_kernels import masses_of_points  # loads numba
-
+def _for_kernels(
+    regions: NDArray[np.int64], positive: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return the regions and classes of points as arrays for which kernels are compiled."""
     points = np.ascontiguousarray(regions, dtype=np.int64), np.ascontiguousarray(positive)
-    found: tuple[Any, Any, Any] = masses_of_points(*map(read_only, (*points, partition.component)))
-    return found
+    return read_only(points[0]), read_only(points[1])
 
 
 def decision_of_regions(complex_: Cells) -> Decision:
@@ -453,7 +441,7 @@ def decision_agreement(
     positive : (n,) ndarray of bool, optional
         Whether f > 0 at the points, if known already.
     """
-    from relutopo.spectral.agreement_kernels import at_the_cut  # loads numba
+    from relutopo.spectral import agreement_kernels as kernels  # loads numba
 
     complex_ = partition.complex
     if decision is None:
@@ -463,17 +451,21 @@ def decision_agreement(
         regions = settled(partition, partition.sides, points, regions)
         if positive is None:
             positive = complex_.network.decision_values(points) > 0
-        by_points = partition.agreement_of(*_masses(partition, regions, positive)[:2])
-    above, below = decision.positive.astype(np.float64), (~decision.positive).astype(np.float64)
-    volumes = complex_.volumes
-    n_crossed, n_cut, n_cut_at_crossed, n_crossed_at_cut = at_the_cut(
+        ones, zeros, _ = kernels.masses_of_points(
+            *_for_kernels(regions, positive), read_only(partition.component)
+        )
+        by_points = partition.agreement_of(ones, zeros)
+    above, below, n_above, n_below = kernels.masses_of_decision(
+        read_only(decision.positive), read_only(complex_.volumes)
+    )
+    n_crossed, n_cut, n_cut_at_crossed, n_crossed_at_cut = kernels.at_the_cut(
         read_only(partition.graph.edges.astype(np.int32, copy=False)),
         *map(read_only, (partition.sides, partition.component, decision.crossed)),
     )
     return DecisionAgreement(
         *by_points,
-        *partition.agreement_of(volumes * above, volumes * below),
         *partition.agreement_of(above, below),
+        *partition.agreement_of(n_above, n_below),
         n_crossed=n_crossed,
         cut_edges_at_boundary=n_cut_at_crossed / n_cut if n_cut else np.nan,
         crossed_regions_at_cut=n_crossed_at_cut / n_crossed if n_crossed else np.nan,
@@ -506,9 +498,10 @@ def settled(
         As `regions`, except that points between regions of one side are in the first of these.
     """
     regions = partition.locate(points) if regions is None else regions
-    between = np.flatnonzero(regions == ON_BOUNDARY)
-    if partition.graph.complex is None or not len(between):
+    is_between = regions == ON_BOUNDARY
+    if partition.graph.complex is None or not is_between.any():
         return regions
+    between = np.flatnonzero(is_between)
     complex_ = partition.complex
     signs = complex_.network.signs(as_points(points, complex_.dim)[between])
     masks, wanted = pack_patterns(signs != 0), pack_patterns(signs > 0)

@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 
 from relutopo.system.compilation import njit
 
-__all__ = ["at_the_cut", "label_hits", "masses_of_points", "masses_on_sides"]
+__all__ = [
+    "agreement_on_sides",
+    "at_the_cut",
+    "label_hits",
+    "masses_of_decision",
+    "masses_of_points",
+    "rand_index",
+]
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -64,18 +71,27 @@ def masses_of_points(
 
 
 @njit(cache=True)
-def masses_on_sides(
+def agreement_on_sides(
     sides: Int8s, component: Bools, positive: Floats, negative: Floats
-) -> tuple[float, float, float, float]:
-    """Return the mass that is on its side, the least and the greatest that may be, and all mass.
+) -> tuple[float, float, float]:
+    """Return the agreement for one vector, the least and the greatest; NaN for no mass.
 
     Mass on the cut counts half, and for the least and the greatest as it may be.
 
+    Parameters
+    ----------
+    sides : (n_nodes,) ndarray of int8
+        Side of each node, 0 where it is open.
+    component : (n_nodes,) ndarray of bool
+        The nodes that count.
+    positive, negative : (n_nodes,) ndarrays
+        Mass in each node that belongs on the positive, and on the negative side.
+
     Examples
     --------
-    >>> masses_on_sides(np.array([1, 0, -1], np.int8), np.ones(3, bool), np.array([1.0, 3.0, 0.0]),
-    ...                 np.array([0.5, 1.0, 2.0]))
-    (5.0, 4.0, 6.0, 7.5)
+    >>> sides, ones = np.array([1, 0, -1], np.int8), np.ones(3)
+    >>> agreement_on_sides(sides, ones > 0, ones * [1, 1, 0], ones * [0, 0, 1])
+    (0.8333333333333334, 0.6666666666666666, 1.0)
     """
     settled, half, low, high, total = 0.0, 0.0, 0.0, 0.0, 0.0
     for node in range(len(sides)):
@@ -91,27 +107,75 @@ def masses_on_sides(
             half += (plus + minus) / 2
             low += min(plus, minus)
             high += max(plus, minus)
-    return settled + half, settled + low, settled + high, total
+    if total == 0.0:
+        return np.nan, np.nan, np.nan
+    agreeing, least, greatest = settled + half, settled + low, settled + high
+    at_least, at_most = max(least, total - least), max(greatest, total - greatest)
+    lowest, middle = min(at_least, at_most), total / 2
+    if least < greatest and least <= middle and middle <= greatest:
+        lowest = middle
+    highest = max(at_least, at_most)
+    return max(agreeing, total - agreeing) / total, lowest / total, highest / total
+
+
+@njit(cache=True)
+def rand_index(table: Floats) -> float:
+    """Return the Rand index, corrected for chance, of two partitions.
+
+    Parameters
+    ----------
+    table : (n, m) ndarray
+        How many points are in class i of one partition and class j of the other.
+
+    Examples
+    --------
+    >>> rand_index(np.array([[0.0, 2.0], [2.0, 0.0]]))
+    1.0
+    """
+    n, together, by_row, by_column = 0.0, 0.0, 0.0, 0.0
+    for i in range(table.shape[0]):
+        row = 0.0
+        for j in range(table.shape[1]):
+            row += table[i, j]
+            together += table[i, j] * (table[i, j] - 1.0) / 2
+        by_row += row * (row - 1.0) / 2
+        n += row
+    for j in range(table.shape[1]):
+        column = 0.0
+        for i in range(table.shape[0]):
+            column += table[i, j]
+        by_column += column * (column - 1.0) / 2
+    every = n * (n - 1.0) / 2
+    expected = by_row * by_column / every if every else 0.0
+    largest = (by_row + by_column) / 2
+    return 1.0 if largest == expected else (together - expected) / (largest - expected)
 
 
 @njit(cache=True)
 def label_hits(
-    order: Int64s, vector: Floats, sides: Int8s, component: Bools, ones: Floats, zeros: Floats
-) -> tuple[Floats, float, float, float]:
+    regions: Int64s,
+    positive: Bools,
+    order: Int64s,
+    vector: Floats,
+    sides: Int8s,
+    component: Bools,
+) -> tuple[Floats, Floats, Int64s, float, float, float, float]:
     """Compare sides with two classes of points.
 
     Parameters
     ----------
+    regions, positive : (n,) ndarrays
+        As for `masses_of_points`.
     order : (n_nodes,) ndarray
         Sorts the vector.
     vector, sides, component : (n_nodes,) ndarrays
-    ones, zeros : (n_nodes,) ndarrays
-        Points of both classes.
 
     Returns
     -------
-    table : (3, 2) ndarray
-        Points on the cut, on the positive and on the negative side, of the classes 0 and 1.
+    ones, zeros, counts
+        From `masses_of_points`.
+    rand : float
+        See `rand_index`; points on the cut count as a third side.
     purity, best : float
         How many points the best labelling of regions has right, and the best threshold of the
         vector, up to the flip.
@@ -120,12 +184,13 @@ def label_hits(
 
     Examples
     --------
-    >>> x, ones = np.array([0.5, -0.5, 0.25]), np.array([2.0, 0.0, 0.0])
-    >>> table, *rest = label_hits(np.array([1, 2, 0]), x, np.array([1, -1, 1], np.int8),
-    ...                           np.ones(3, bool), ones, np.array([0.0, 1.0, 1.0]))
-    >>> table.tolist(), rest
-    ([[0.0, 0.0], [1.0, 2.0], [1.0, 0.0]], [4.0, 4.0, 0.375])
+    >>> x, classes = np.array([0.5, -0.5, 0.25]), np.array([True, True, False, False])
+    >>> found = label_hits(np.array([0, 0, 1, 2]), classes, np.array([1, 2, 0]), x,
+    ...                    np.array([1, -1, 1], np.int8), np.ones(3, bool))
+    >>> found[0].tolist(), found[1].tolist(), found[4:]
+    ([2.0, 0.0, 0.0], [0.0, 1.0, 1.0], (4.0, 4.0, 0.375))
     """
+    ones, zeros, counts = masses_of_points(regions, positive, component)
     table, purity, n, n_ones = np.zeros((3, 2)), 0.0, 0.0, 0.0
     for node in range(len(sides)):
         if component[node]:
@@ -146,7 +211,26 @@ def label_hits(
             threshold = middle if middle < value else before
         hits += zeros[node] - ones[node]
         before, is_first = value, False
-    return table, purity, best, threshold
+    return ones, zeros, counts, rand_index(table), purity, best, threshold
+
+
+@njit(cache=True)
+def masses_of_decision(positive: Bools, volumes: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return the volumes, and the numbers, of regions that are positive, and of those that are not.
+
+    Examples
+    --------
+    >>> [x.tolist() for x in masses_of_decision(np.array([True, False]), np.array([2.0, 3.0]))]
+    [[2.0, 0.0], [0.0, 3.0], [1.0, 0.0], [0.0, 1.0]]
+    """
+    n = len(positive)
+    above, below, n_above, n_below = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n)
+    for i in range(n):
+        if positive[i]:
+            above[i], n_above[i] = volumes[i], 1.0
+        else:
+            below[i], n_below[i] = volumes[i], 1.0
+    return above, below, n_above, n_below
 
 
 @njit(cache=True)

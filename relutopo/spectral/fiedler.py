@@ -22,7 +22,7 @@ from relutopo.spectral.agreement import (
 )
 from relutopo.spectral.dual_graph import DualGraph, OfGraph
 from relutopo.spectral.given_graph import nodes_of
-from relutopo.spectral.ranges import agreement_on_sides, range_in_space
+from relutopo.spectral.ranges import range_in_space
 from relutopo.spectral.sweep import SweepCut, sweep_cut
 from relutopo.spectral.table import partition_table
 
@@ -223,6 +223,8 @@ class FiedlerPartition(OfGraph, Frozen, Shown):
         positive, negative : (n_nodes,) ndarray of float64
             As for `agreement_range`, contiguous.
         """
+        from relutopo.spectral.agreement_kernels import agreement_on_sides  # loads numba
+
         nodes = self.component
         share, least, greatest = agreement_on_sides(self.sides, nodes, positive, negative)
         if self.multiplicity > 1 and not isnan(share):

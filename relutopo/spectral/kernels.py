@@ -18,6 +18,7 @@ __all__ = [
     "adjacency_rows",
     "bounds_of_entries",
     "breadth_first",
+    "certain_signs",
     "components",
     "facet_edges",
     "laplacian_rows",
@@ -329,3 +330,24 @@ def bounds_of_entries(weights: Any, x: Any, error: float) -> Any:
     for i in range(n):
         bounds[i] = error / np.sqrt(weights[i]) + shift + 2 * _EPS * abs(x[i])
     return bounds
+
+
+@njit(cache=True, error_model="numpy")
+def certain_signs(weights: Any, x: Any, error: float) -> NDArray[np.int8]:
+    """Return the sign of each entry, 0 where the bound of `bounds_of_entries` leaves it open.
+
+    Parameters
+    ----------
+    weights, x, error
+        As for `bounds_of_entries`.
+
+    Examples
+    --------
+    >>> certain_signs(np.ones(3), np.array([0.7, 1e-17, -0.7]), 1e-15).tolist()
+    [1, 0, -1]
+    """
+    bounds, signs = bounds_of_entries(weights, x, error), np.empty(len(x), np.int8)
+    for i in range(len(x)):
+        sign = 1 if x[i] > 0.0 else -1
+        signs[i] = 0 if abs(x[i]) <= bounds[i] else sign
+    return signs

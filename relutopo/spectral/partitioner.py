@@ -38,7 +38,7 @@ from relutopo.interfaces import (
 )
 from relutopo.reports.shown import Shown
 from relutopo.reports.text import counted
-from relutopo.spectral.accuracy import open_signs, span_error
+from relutopo.spectral.accuracy import certain_signs, span_error
 from relutopo.spectral.dual_graph import DualGraph
 from relutopo.spectral.eigenspace import canonical_vector, eigenspace
 from relutopo.spectral.fiedler import FiedlerPartition
@@ -275,8 +275,7 @@ class Partitioner(Shown):
         inner = found.basis[:, 0]
         if found.basis.shape[1] > 1:
             inner = _canonical(found.basis, problem.weights, problem.graph, problem.members)
-        sides = np.sign(inner).astype(np.int8)
-        sides[open_signs(problem.weights, inner, found.error)] = 0
+        sides = certain_signs(problem.weights, inner, found.error)
         part = FiedlerPartition(
             value=found.value,
             vector=problem.of_nodes(inner, np.nan),

@@ -16,46 +16,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from relutopo.arrays import read_only
-
-__all__ = ["agreement_on_sides", "range_in_space"]
+__all__ = ["range_in_space"]
 
 _N_PLANES = 64
 """Planes through the vector that are tried in a space of three or more dimensions."""
 
 Floats = NDArray[np.float64]
-
-
-def agreement_on_sides(
-    sides: NDArray[np.int8], component: NDArray[np.bool_], plus: Floats, minus: Floats
-) -> tuple[float, float, float]:
-    """Return the agreement for one vector, the least and the greatest; NaN for no weight.
-
-    Parameters
-    ----------
-    sides : (n,) ndarray of int8
-        Side of each node, 0 where it is open; half of its weight agrees.
-    component : (n,) ndarray of bool
-        The nodes that count.
-    plus, minus : (n,) ndarray of float64
-        Weight of a node that agrees if the node is on the positive, on the negative side.
-
-    Examples
-    --------
-    >>> sides, ones = np.array([1, 0, -1], np.int8), np.ones(3)
-    >>> agreement_on_sides(sides, ones > 0, ones * [1, 1, 0], ones * [0, 0, 1])
-    (0.8333333333333334, 0.6666666666666666, 1.0)
-    """
-    from relutopo.spectral.agreement_kernels import masses_on_sides  # loads numba
-
-    nodes = read_only(sides), read_only(component)
-    agreeing, least, greatest, total = masses_on_sides(*nodes, plus, minus)
-    if not total:
-        return np.nan, np.nan, np.nan
-    ends = max(least, total - least), max(greatest, total - greatest)
-    crosses = least < greatest and least <= total / 2 <= greatest
-    lowest = total / 2 if crosses else min(ends)
-    return max(agreeing, total - agreeing) / total, lowest / total, max(ends) / total
 
 
 def range_in_space(
@@ -72,7 +38,8 @@ def range_in_space(
     bounds : (n,) ndarray
         Error bounds of its entries.
     plus, minus : (n,) ndarray
-        As for `agreement_on_sides`; not all zero.
+        Weight of a node that agrees if the node is on the positive, on the negative side; not all
+        zero.
 
     Examples
     --------

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from relutopo.checks import check_integer
 from relutopo.errors import InputError
 from relutopo.optional import require
-from relutopo.spectral.accuracy import open_signs
+from relutopo.spectral.accuracy import certain_signs
 
 __all__ = ["AutoRounding", "ClusterQr", "KMeans", "Rounding", "Signs", "numbered"]
 
@@ -83,8 +83,8 @@ class Signs(Rounding):
             raise InputError(
                 f"`rounding` 'signs' gives two parts, got k={n_vectors}; choose 'cluster_qr'"
             )
-        x = vectors[:, 1]
-        return np.where(open_signs(weights, x, error), -1, (x > 0).astype(np.int64))
+        signs = certain_signs(weights, vectors[:, 1], error)
+        return np.where(signs == 0, -1, (signs > 0).astype(np.int64))
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ContextDecorator, suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -266,8 +266,7 @@ class Room:
         )
 
 
-@contextmanager
-def in_words(remedy: str) -> Iterator[None]:
+class in_words(ContextDecorator):
     """Turn the system's refusals of memory into one error that says what to do.
 
     Parameters
@@ -288,18 +287,22 @@ def in_words(remedy: str) -> Iterator[None]:
     Traceback (most recent call last):
     relutopo.errors.OutOfMemoryError: the system gives no more memory (MemoryError: Unable ...
     """
-    require_address_space(_LEAST, "this work")
-    try:
-        yield
-    except RelutopoError:
-        raise
-    except MemoryError as error:
-        raise _refused(error, remedy) from error
-    except (RuntimeError, SystemError, ImportError, OSError) as error:
-        left = address_space_left()
-        if "DefaultCPUAllocator" in str(error) or (left is not None and left < _SHORT):
-            raise _refused(error, remedy) from error
-        raise
+
+    def __init__(self, remedy: str) -> None:
+        self._remedy = remedy
+
+    def __enter__(self) -> None:
+        require_address_space(_LEAST, "this work")
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, MemoryError) and not isinstance(error, RelutopoError):
+            raise _refused(error, self._remedy) from error
+        if isinstance(error, (RuntimeError, SystemError, ImportError, OSError)) and not isinstance(
+            error, RelutopoError
+        ):
+            left = address_space_left()
+            if "DefaultCPUAllocator" in str(error) or (left is not None and left < _SHORT):
+                raise _refused(error, self._remedy) from error
 
 
 def _refused(error: Exception, remedy: str) -> OutOfMemoryError:

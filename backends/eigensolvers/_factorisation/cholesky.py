@@ -74,16 +74,6 @@ class Cholesky:
         `run` is `map`, or a `map` that works in threads; the result does not depend on it.
         """
         matrix = (laplacian.indptr, laplacian.indices, laplacian.data)
-        dissection = plan.dissection
-        blocks = (
-            dissection.order,
-            dissection.starts,
-            dissection.parents,
-            plan.positions,
-            plan.border_ptr,
-            plan.borders,
-            plan.panel_ptr,
-        )
         panels: dict[int, Floats] = {}
         updates: dict[int, Floats] = {}
 
@@ -93,7 +83,7 @@ class Cholesky:
             given = [updates.pop(j) for j in piece.below]
             n_given = sum(map(len, given))
             size = _stack_size(
-                plan.border_ptr, dissection.parents, piece.first, piece.last, n_given
+                plan.border_ptr, plan.dissection.parents, piece.first, piece.last, n_given
             )
             # NumPy's allocation is the one that asks for large pages.
             stack = np.empty(size)
@@ -101,7 +91,7 @@ class Cholesky:
                 np.concatenate(given, out=stack[:n_given])
             factor = np.zeros(plan.panel_ptr[piece.last] - plan.panel_ptr[piece.first])
             top = _factorize(
-                matrix, blocks, piece.first, piece.last, last_below, n_given, stack, factor
+                matrix, plan.blocks, piece.first, piece.last, last_below, n_given, stack, factor
             )
             return factor, stack[:top].copy()
 

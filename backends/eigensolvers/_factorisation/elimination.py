@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,6 +105,19 @@ class Elimination:
             pieces,
             levels,
             slots,
+        )
+
+    @property
+    def blocks(self) -> tuple[NDArray[Any], ...]:
+        """The arrays that elimination needs."""
+        return (
+            self.dissection.order,
+            self.dissection.starts,
+            self.dissection.parents,
+            self.positions,
+            self.border_ptr,
+            self.borders,
+            self.panel_ptr,
         )
 
     @property

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from relutopo.arrays import read_only
 from relutopo.system.compilation import njit
 
 from .elimination import Elimination
@@ -50,36 +51,22 @@ def count_below(
     (int, float)
         The uncertainty is inf or NaN if a pivot is 0.
     """
-    order = plan.dissection.order
-    weights = weights[order]
-    beyond = -shift * weights
-    n_below, growth, n_terms = _count(
-        (laplacian.indptr, laplacian.indices, laplacian.data),
-        (
-            order,
-            plan.dissection.starts,
-            plan.dissection.parents,
-            plan.positions,
-            plan.border_ptr,
-            plan.borders,
-            plan.panel_ptr,
-        ),
-        1.0 / weights,
-        beyond,
-        np.abs(beyond),
-    )
+    matrix = laplacian.indptr, laplacian.indices, laplacian.data
+    n_below, growth, n_terms = _count(matrix, plan.blocks, read_only(weights), shift)
     gamma = (n_terms + 8) * _EPS
     return n_below, float(gamma / (1 - gamma) * growth)
 
 
 @njit(cache=True, nogil=True)
-def _count(matrix, blocks, inverse, beyond, sizes):
-    """Return the number of negative pivots, tr(W_V⁻¹ |V| |D| |V|ᵀ) and more, and terms of sums.
-
-    `inverse` are those of the weights, `beyond` -σ W_V and `sizes` what is summed up so far.
-    """
+def _count(matrix, blocks, weights, shift):
+    """Return the number of negative pivots, tr(W_V⁻¹ |V| |D| |V|ᵀ) and more, and terms of sums."""
     order, starts, parents, _, border_ptr, borders, _ = blocks
     n, n_blocks = len(order), len(parents)
+    # In the order of elimination W_V⁻¹, -σ W_V, and what is summed up so far.
+    inverse, beyond, sizes = np.empty(n), np.empty(n), np.empty(n)
+    for i in range(n):
+        weight = weights[order[i]]
+        inverse[i], beyond[i], sizes[i] = 1.0 / weight, -shift * weight, abs(shift * weight)
     n_terms = np.zeros(n, np.int64)  # of the sums of a row
     local, columns = np.empty(n, np.int32), np.empty(n, np.int32)
     room, stack = np.empty(64), np.empty(64)
