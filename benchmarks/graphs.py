@@ -74,13 +74,18 @@ def _convolutions(pool: str) -> Restricted:
     from torch import nn
 
     torch.manual_seed(0)
-    pools = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}
+    pools = {
+        "max": nn.MaxPool2d(2),
+        "overlapping": nn.MaxPool2d(3, 2, padding=1),
+        "average": nn.AvgPool2d(2),
+    }
     model = nn.Sequential(
-        *(nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), pools[pool](2)),
-        *(nn.Conv2d(4, 8, 3, padding=1), nn.ReLU(), pools[pool](2)),
+        *(nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), pools[pool]),
+        *(nn.Conv2d(4, 8, 3, padding=1), nn.ReLU(), pools[pool]),
         *(nn.Flatten(), nn.Linear(8 * 49, 10)),
     )
-    return _on_plane(model.eval(), (1, 28, 28), {"max": 0.75, "average": 1.25}[pool])
+    width = {"max": 0.75, "overlapping": 0.6, "average": 1.25}[pool]
+    return _on_plane(model.eval(), (1, 28, 28), width)
 
 
 def _residual_network() -> Any:
@@ -169,6 +174,9 @@ CASES = {
     ),
     "convolutions, max pooling, 28x28": Case(
         lambda: _convolutions("max"), "convolutions, average pooling, 28x28", 1.3
+    ),
+    "convolutions, overlapping max pooling, 28x28": Case(
+        lambda: _convolutions("overlapping"), "convolutions, average pooling, 28x28", 6.0
     ),
     "residual blocks, batch norm, 3x32x32": Case(
         lambda: _on_plane(_residual_network(), (3, 32, 32), 0.45),

@@ -137,7 +137,7 @@ class Settler:
                 )
             ]
             point = points.get(v)
-            found[pairs], point = self._decisions.signs(names.get(v, []), wanted, point)
+            found[pairs], point, _ = self._decisions.signs(names.get(v, []), wanted, point)
             if point is not None:
                 points[v] = point
         return found

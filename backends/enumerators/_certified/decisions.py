@@ -1,9 +1,10 @@
-"""Decisions that error bounds leave open: first to twice the precision, then in integers.
+"""Decisions that error bounds leave open: by structure, to twice the precision, then in integers.
 
 A *plane* is named by its label, a neuron or -1 - s for side s of the domain, and by the packed
 pattern of a region on whose closure it is wanted. A *point* is named by d planes that meet in it.
-The first step, floats with bounds, has separate kernels in each family of enumerators. Signs that
-these leave open are computed to twice the precision (`precise`) where that is available, and
+The first step, floats with bounds, has separate kernels in each family of enumerators. Of what
+these leave open, zeros that follow from the network's structure are found without numbers
+(`structure`). Others are computed to twice the precision (`precise`) where that is available, and
 decided in integers (`relutopo.arithmetic.exact`) if it is not, or leaves them open again.
 
 Regions whose patterns agree before a layer have the same maps there, so maps are cached by layer
@@ -38,6 +39,7 @@ from .precise import (
     sign_at,
     value_at,
 )
+from .structure import Form, Forms, Span, Structure, multiple
 
 __all__ = ["Decisions", "Plane"]
 
@@ -96,6 +98,11 @@ class Decisions:
         """Maps to twice the precision, where they are available."""
         return PreciseMaps.of(self._network, self._magnitude)
 
+    @cached_property
+    def structure(self) -> Structure | None:
+        """Forms of neurons, where the network has structure."""
+        return Structure.of(self._network)
+
     def plane(self, plane: Plane) -> Integers:
         """Return a plane exactly, up to a positive factor common to all planes of its layer."""
         label, packed = plane
@@ -121,7 +128,7 @@ class Decisions:
 
     def signs(
         self, meeting: Sequence[Plane], wanted: Sequence[Plane], point: Integers | None
-    ) -> tuple[list[int], Integers | None]:
+    ) -> tuple[list[int], Integers | None, int]:
         """Return the signs of planes at the point where other planes meet.
 
         Parameters
@@ -137,7 +144,20 @@ class Decisions:
         signs : list of int
         point : ndarray of int objects or None
             The point, if it is known exactly by now.
+        n_open : int
+            How many signs took numbers.
         """
+        is_zero = self._vanish(meeting, wanted)
+        left = [plane for plane, zero in zip(wanted, is_zero, strict=True) if not zero]
+        if not left:
+            return [0] * len(wanted), point, 0
+        found, point = self._signs(meeting, left, point)
+        rest = iter(found)
+        return [0 if zero else next(rest) for zero in is_zero], point, len(left)
+
+    def _signs(
+        self, meeting: Sequence[Plane], wanted: Sequence[Plane], point: Integers | None
+    ) -> tuple[list[int], Integers | None]:
         signs = [0] * len(wanted)
         is_long = self._network.layer_of(wanted[0][0]) >= self._first_precise
         if point is None and is_long and self.precise is not None:
@@ -152,18 +172,81 @@ class Decisions:
             for found, plane in zip(signs, wanted, strict=True)
         ], point
 
+    def _vanish(self, meeting: Sequence[Plane], wanted: Sequence[Plane]) -> list[bool]:
+        """Return which planes contain the point where others meet by structure alone."""
+        structure = self.structure
+        if structure is None:
+            return [False] * len(wanted)
+        found, before = [], None
+        span = Span(())
+        for label, packed in wanted:
+            here = structure.on(packed)
+            if here is not before:
+                before, span = here, Span(self._forms(meeting, here))
+            found.append(not span.rest(here.form(label)))
+        return found
+
+    def _forms(self, planes: Sequence[Plane], here: Forms) -> list[Form]:
+        """Return the forms of planes, as far as they are those of a region's neurons."""
+        assert self.structure is not None
+        return [
+            here.form(label)
+            for label, packed in planes
+            if label >= 0 and here.agrees(self.structure.on(packed), label)
+        ]
+
     def parameters(
         self, ends: Sequence[Sequence[Plane]], planes: Sequence[Plane]
-    ) -> list[Fraction]:
+    ) -> tuple[list[Fraction], int]:
         """Return where planes cross a segment, 0 at its start and 1 at its stop, rightly ordered.
 
-        They are exact if twice the precision leaves the order open or is not available.
+        They are exact if twice the precision leaves the order open or is not available. Of planes
+        that cross at one point by structure, only the first one is computed, and none if all do.
 
         Parameters
         ----------
         ends : two sequences of d planes
+            Those of the segment's line are the same in both.
         planes : sequence of planes
+            Neurons of one layer.
+
+        Returns
+        -------
+        parameters : list of Fraction
+        n_open : int
+            How many orders of neighbours took numbers.
         """
+        first = self._first_alike(ends, planes)
+        kinds = sorted(set(first))
+        if len(kinds) == 1:
+            return [Fraction(0)] * len(planes), 0
+        found = dict(zip(kinds, self._parameters(ends, [planes[k] for k in kinds]), strict=True))
+        return [found[k] for k in first], len(kinds) - 1
+
+    def _first_alike(self, ends: Sequence[Sequence[Plane]], planes: Sequence[Plane]) -> list[int]:
+        """Return for each plane the first one that crosses a segment where it does by structure."""
+        structure = self.structure
+        if structure is None:
+            return list(range(len(planes)))
+        at_stop = dict(ends[1])
+        common = [
+            (label, packed)
+            for label, packed in ends[0]
+            if label >= 0
+            and label in at_stop
+            and structure.on(packed).agrees(structure.on(at_stop[label]), label)
+        ]
+        first: dict[object, int] = {}
+        found = []
+        for k, (label, packed) in enumerate(planes):
+            here = structure.on(packed)
+            rest = Span(self._forms(common, here)).rest(here.form(label))
+            found.append(first.setdefault((here, multiple(rest)) if rest else k, k))
+        return found
+
+    def _parameters(
+        self, ends: Sequence[Sequence[Plane]], planes: Sequence[Plane]
+    ) -> list[Fraction]:
         if self.precise is not None:
             start, stop = (self.near_point(end) for end in ends)
             found = [

@@ -317,12 +317,12 @@ class _Worker:
         """Decide the open sign of a new vertex; return whether it is not zero."""
         cursor, mask = self.made.cursor, self.made.mask
         cell, bit = int(cursor[flats.OPEN_VERTEX]), int(cursor[flats.OPEN_BIT])
-        self.n_uncertain += 1
         wanted = [(self.cutter.first_neuron + 63 - bit, self._region(carriers))]
         v = self._row(cell)
-        (sign,), point = self.cutter.task.decisions.signs(
+        (sign,), point, n_open = self.cutter.task.decisions.signs(
             self._meeting(carriers, cell), wanted, self.points.get(v)
         )
+        self.n_uncertain += n_open
         if point is not None:
             self.points[v] = point
         if sign:

@@ -242,7 +242,6 @@ class Block:
             self.maps.planes, self.maps.errors, stage.first, stage.last, regions,
             self.lattice.x[:n], self.lattice.deviation[:n], self.task.limit, signs,
         )  # fmt: skip
-        self.n_uncertain += n_open
         for v in np.flatnonzero((signs == OPEN).any(axis=1)).tolist() if n_open else ():
             units = np.flatnonzero(signs[v] == OPEN)
             signs[v, units] = self._decide(v, self.first[0] + v, regions[v], units)
@@ -316,7 +315,6 @@ class Block:
         both = mask[vertices, PLUS] & mask[vertices, MINUS]
         for c, word in zip(vertices[both != 0].tolist(), both[both != 0], strict=True):
             open_here = np.flatnonzero(np.unpackbits(np.array([word], ">u8").view(np.uint8)))
-            self.n_uncertain += len(open_here)
             units = self.units[open_here]
             region = self.region_of[kind[c, CARRIER]]
             signs = self._decide(int(info[c, START]), c, region, units)
@@ -330,7 +328,10 @@ class Block:
         packed = self.complex.packed[self.cells[-1][region]]
         wanted = [(self.first_neuron + unit, packed) for unit in units.tolist()]
         known, number = self._known(v)
-        signs, point = self.task.decisions.signs(self._meeting(v, c), wanted, known.get(number))
+        signs, point, n_open = self.task.decisions.signs(
+            self._meeting(v, c), wanted, known.get(number)
+        )
+        self.n_uncertain += n_open
         if point is not None:
             known[number] = point
         return signs

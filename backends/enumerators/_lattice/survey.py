@@ -154,32 +154,34 @@ def _survey_regions(
         maps.planes, maps.errors, stage.first, stage.last, region_of, complex_.x[vertices],
         complex_.deviation[vertices], task.limit, signs,
     )  # fmt: skip
+    n_uncertain = 0
     if n_open:
         first_neuron = task.network.layer_offsets[stage.layer] + stage.first
         for i in np.flatnonzero((signs == OPEN).any(axis=1)).tolist():
             is_open = np.flatnonzero(signs[i] == OPEN)
             region = complex_.packed[regions[region_of[i]]]
             wanted = [(first_neuron + unit, region) for unit in is_open.tolist()]
-            signs[i, is_open] = _signs_at(task, complex_, int(vertices[i]), wanted)
+            signs[i, is_open], n_left = _signs_at(task, complex_, int(vertices[i]), wanted)
+            n_uncertain += n_left
     local = _masks_of(signs, vertices, masks[0])
     for k in range(1, d + 1):
         local = _union(cells[d - k], complex_.facets[k - 1][0], lists[d - k], local, masks[k])
     n_rows = int(np.bitwise_count(local[:, PLUS] & local[:, MINUS]).sum())
     numbers, units = np.empty((n_rows, d + 2)), np.empty(n_rows, dtype=np.int32)
     _pick(maps.planes, maps.errors, stage.first, local, numbers, units)
-    return numbers, units, n_open
+    return numbers, units, n_uncertain
 
 
 def _signs_at(
     task: LatticeTask, complex_: LatticeCells, v: int, wanted: list[tuple[int, NDArray[np.uint8]]]
-) -> list[int]:
-    """Return the exact signs of neurons at a vertex of the complex."""
+) -> tuple[list[int], int]:
+    """Return the exact signs of neurons at a vertex of the complex, and how many took numbers."""
     table, known = complex_.table, task.decisions.known
     meeting = [(int(table.labels[p]), table.regions[p]) for p in complex_.planes[0][v].tolist()]
-    signs, point = task.decisions.signs(meeting, wanted, known.get(v))
+    signs, point, n_open = task.decisions.signs(meeting, wanted, known.get(v))
     if point is not None:
         known[v] = point
-    return signs
+    return signs, n_open
 
 
 @njit(cache=True, inline="always")

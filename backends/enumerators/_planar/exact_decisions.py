@@ -7,7 +7,7 @@ a corner are never parallel there, so every corner is determined by its two neig
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Any, TypeAlias
 
@@ -59,14 +59,21 @@ def settle_signs(
     unknown: NDArray[np.int32],
     neurons: NDArray[np.int32],
     owner: NDArray[np.int32],
-) -> Iterator[tuple[int, int, int]]:
-    """Yield (vertex, unit, sign) for the (vertex, unit) pairs in `unknown`; see `Cutters`."""
+) -> tuple[list[tuple[int, int, int]], int]:
+    """Return (vertex, unit, sign) for the (vertex, unit) pairs in `unknown`; see `Cutters`.
+
+    Also how many of them took numbers.
+    """
+    found: list[tuple[int, int, int]] = []
+    n_open = 0
     for vertex, pairs in groupby(unknown.tolist(), key=lambda pair: pair[0]):
         region, units = int(owner[vertex]), [unit for _, unit in pairs]
         meeting = settler.planes(region, settler.lines(region, vertex))
         wanted = settler.planes(region, neurons[units].tolist())
-        signs, _ = settler.decisions.signs(meeting, wanted, None)
-        yield from ((vertex, unit, sign) for unit, sign in zip(units, signs, strict=True))
+        signs, _, n_left = settler.decisions.signs(meeting, wanted, None)
+        found += [(vertex, unit, sign) for unit, sign in zip(units, signs, strict=True)]
+        n_open += n_left
+    return found, n_open
 
 
 def settle_orders(
@@ -97,19 +104,20 @@ def settle_orders(
     Returns
     -------
     int
-        How many orders were open.
+        How many orders took numbers.
     """
-    open_places = np.flatnonzero(linked)
+    open_places, n_open = np.flatnonzero(linked), 0
     for run in np.split(open_places, np.flatnonzero(np.diff(open_places) > 1) + 1):
         if not run.size:
             continue
         lo, hi = int(run[0]) - 1, int(run[-1]) + 1
         segment = int(np.searchsorted(ptr, lo, side="right")) - 1
         crossing = [plane(segment, i) for i in range(lo, hi)]
-        parameters = settler.decisions.parameters(
+        parameters, n_left = settler.decisions.parameters(
             [settler.planes(*end) for end in ends(segment)],
             [settler.planes(region, [label])[0] for region, label in crossing],
         )
+        n_open += n_left
         items = columns[0][lo:hi]
         order = sorted(range(hi - lo), key=lambda k: (parameters[k], items[k]))
         for column in columns:
@@ -117,4 +125,4 @@ def settle_orders(
         linked[lo:hi] = [
             k > 0 and parameters[order[k]] == parameters[order[k - 1]] for k in range(hi - lo)
         ]
-    return len(open_places)
+    return n_open

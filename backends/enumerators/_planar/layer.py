@@ -65,7 +65,7 @@ def settle_crossings(
     ends: Callable[[int], tuple[Point, Point]],
     plane: Callable[[int, int], Plane],
 ) -> int:
-    """Decide open orders exactly, in place; return how many there were."""
+    """Decide open orders, in place; return how many took numbers."""
     columns = (crossings.item, crossings.t, crossings.t_error)
     return settle_orders(settler, crossings.ptr, crossings.same, columns, ends, plane)
 
@@ -130,7 +130,7 @@ class LayerCut:
                 self.lines = sides_as_planes(task.domain)[1][-1 - self.cells.labels]
         self.n_old = len(self.cells.x)
         self.settler = Settler(task.decisions, block)
-        self.n_uncertain = block.n_uncertain + len(signs.unknown)
+        self.n_uncertain = block.n_uncertain
         self._first = task.network.layer_offsets[layer]
         self.places = self.units.neurons - np.int32(self._first)
         self._of_layer = of_layer
@@ -143,12 +143,15 @@ class LayerCut:
     def _settle_signs(self, signs: VertexSigns) -> None:
         if self.integers is not None and isinstance(self._of_layer, Maps):
             plane_of, places = self._of_layer.plane_of, self.places
+            self.n_uncertain += len(signs.unknown)
             settle_signs_by_integers(
                 signs, self.cells, self.beside, plane_of, places, self.integers
             )
             return
         neurons, owner = self.units.neurons, self.beside.vertex_owner
-        for vertex, unit, sign in settle_signs(self.settler, signs.unknown, neurons, owner):
+        found, n_open = settle_signs(self.settler, signs.unknown, neurons, owner)
+        self.n_uncertain += n_open
+        for vertex, unit, sign in found:
             if sign:
                 chosen = signs.positive if sign > 0 else signs.negative
                 chosen[vertex, unit >> 6] |= np.uint64(1 << (unit & 63))

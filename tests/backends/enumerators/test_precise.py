@@ -144,7 +144,7 @@ def test_points_and_signs_agree_with_integers(d: int, seed: int, kind: str) -> N
         for plane in planes:
             found = precise.sign_at(decide._near_plane(plane), near, bound)
             assert found in (0, sign(decide.plane(plane) @ exact))
-            told, _ = decide.signs(planes[:d], [plane], None)
+            told, _, _ = decide.signs(planes[:d], [plane], None)
             assert told == [sign(decide.plane(plane) @ exact)]
 
 
