@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from relutopo.spectral.csr import csr_of
 from relutopo.spectral.kernels import breadth_first
 from relutopo.system.compilation import njit
 
@@ -32,8 +33,7 @@ def renumbered(matrix: sparse.csr_array, order: NDArray[np.int32]) -> sparse.csr
     >>> renumbered(path, np.array([1, 0, 2], dtype=np.int32)).toarray().tolist()
     [[2.0, -1.0, -1.0], [-1.0, 1.0, 0.0], [-1.0, 0.0, 1.0]]
     """
-    indptr, indices, data = _renumber(matrix.indptr, matrix.indices, matrix.data, order)
-    result = sparse.csr_array((data, indices, indptr), shape=matrix.shape)
+    result = csr_of(*_renumber(matrix.indptr, matrix.indices, matrix.data, order))
     result.has_sorted_indices = True
     return result
 

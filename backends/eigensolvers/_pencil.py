@@ -15,14 +15,16 @@ import time
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Generic, TypeVar
+from functools import lru_cache
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
+from numpy.random.bit_generator import ISeedSequence
 from numpy.typing import NDArray
 from scipy import sparse
 
 from relutopo.arrays import read_only
-from relutopo.checks import check_integer, check_number, random_generator
+from relutopo.checks import check_integer, check_number, check_seed
 from relutopo.errors import InputError
 from relutopo.interfaces import EigenResult, Eigensolver, PreparedLaplacian
 from relutopo.spectral.accuracy import RESOLVED, Quality, certain_signs, error_bound
@@ -344,7 +346,7 @@ class PreparedPencil(PreparedLaplacian, Generic[Setup]):
         n_pairs = check_integer(
             "n_pairs", n_pairs, 1, problem.n - 1, remedy="a graph of n nodes has n - 1 such pairs"
         )
-        rng = random_generator(seed)
+        rng = np.random.Generator(np.random.PCG64(_words_of(check_seed(seed))))
         if self.setup is None or problem.n <= _dense_up_to(n_pairs):
             iterate = _dense(problem, n_pairs)
         else:
@@ -366,6 +368,23 @@ class PreparedPencil(PreparedLaplacian, Generic[Setup]):
             status="converged" if all(map(solver.accepts, iterate.pairs)) else "not_converged",
             is_next_value_proved=iterate.is_next_value_proved,
         )
+
+
+class _Words(ISeedSequence):
+    """The words that NumPy makes of a seed for its generator, made once."""
+
+    def __init__(self, seed: int) -> None:
+        self._words = np.random.SeedSequence(seed).generate_state(4, np.uint64)
+
+    def generate_state(self, n_words: int, dtype: Any = np.uint32) -> NDArray[Any]:
+        """Return the words, which are four of 64 bits."""
+        assert (n_words, np.dtype(dtype)) == (4, np.uint64)
+        return self._words
+
+
+@lru_cache(maxsize=16)
+def _words_of(seed: int) -> Any:  # NumPy's stubs know `SeedSequence` only
+    return _Words(seed)
 
 
 @njit(cache=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})

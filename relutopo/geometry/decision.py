@@ -86,17 +86,20 @@ def values_and_signs(
     InputError
         If the network has more than two outputs.
     """
+    from relutopo.geometry.kernels import signs_beyond  # loads numba
+
     network = complex_.network
     network.check_two_classes()
     f, bounds = network.bounded_decision(complex_.vertices, complex_.vertex_errors)
-    is_open = ~((np.abs(f) > bounds) & np.isfinite(f))
+    signs: NDArray[np.int8]
+    signs, is_open = signs_beyond(np.ascontiguousarray(f), np.ascontiguousarray(bounds))
     if is_open.any():
         known_better(complex_, f, bounds, np.flatnonzero(is_open))
+        signs, is_open = signs_beyond(np.ascontiguousarray(f), np.ascontiguousarray(bounds))
         # A bound of zero says that f vanishes on the whole region.
-        is_open = ~((np.abs(f) > bounds) & np.isfinite(f)) & (bounds != 0)
-    signs: NDArray[np.int8] = np.sign(np.nan_to_num(f)).astype(np.int8)
-    uncertain = np.flatnonzero(is_open)
-    if uncertain.size:
+        uncertain = np.flatnonzero(is_open & (bounds != 0))
+        if not uncertain.size:
+            return f, signs, bounds
         signs[uncertain] = [sign(value) for _, value in exact_values(complex_, uncertain)]
     return f, signs, bounds
 

@@ -348,7 +348,7 @@ class Box(Frozen, Domain):
         """Tell which points lie in the box, its border included."""
         columns = np.ascontiguousarray(as_points(points, self.dim).T)  # see `around`
         low, high = self.low[:, None], self.high[:, None]
-        inside: NDArray[np.bool_] = np.all((low <= columns) & (columns <= high), axis=0)
+        inside: NDArray[np.bool_] = ((low <= columns) & (columns <= high)).all(axis=0)
         return inside
 
     def inner_point(self) -> Integers:

@@ -17,6 +17,7 @@ __all__ = [
     "means_of_rows",
     "polygons",
     "sections",
+    "signs_beyond",
 ]
 
 Floats = NDArray[np.float64]
@@ -324,3 +325,25 @@ def _hash(rows: NDArray[np.uint8], i: int) -> Any:
     for k in range(rows.shape[1]):
         value = (value ^ np.uint64(rows[i, k])) * np.uint64(0x100000001B3)
     return np.int64((value ^ (value >> np.uint64(32))) & np.uint64(0x7FFFFFFF))
+
+
+@njit(cache=True)
+def signs_beyond(values: Floats, bounds: Floats) -> tuple[Int8s, NDArray[np.bool_]]:
+    """Return the signs of values, and which of them error bounds leave open.
+
+    Parameters
+    ----------
+    values, bounds : (n,) ndarrays
+        What is not finite counts as open; the sign of NaN is 0.
+
+    Examples
+    --------
+    >>> [part.tolist() for part in signs_beyond(np.array([2.0, -1.0, np.inf]), np.ones(3))]
+    [[1, -1, 1], [False, True, True]]
+    """
+    signs, is_open = np.empty(len(values), np.int8), np.empty(len(values), np.bool_)
+    for i in range(len(values)):
+        value = values[i]
+        signs[i] = np.int8(value > 0.0) - np.int8(value < 0.0)
+        is_open[i] = not (abs(value) > bounds[i] and abs(value) < np.inf)
+    return signs, is_open

@@ -314,13 +314,18 @@ def checked_eigenpair(
         raise broken("a number as `next_value`", type(following).__name__)
     if found.status == "not_converged":
         return found
-    for name in ("values", "residuals", "vectors"):
-        finite = np.isfinite(getattr(found, name))
-        if not finite.all():
-            at = np.unravel_index(int(np.argmin(finite)), finite.shape)
-            index = ", ".join(map(str, at))
-            raise broken(f"finite `{name}`", f"{getattr(found, name)[at]} at index {index}")
+    matrix = laplacian.indptr, laplacian.indices, laplacian.data, read_only(vertex_weights)
     values, residuals, vectors = found.values.tolist(), found.residuals.tolist(), found.vectors
+    columns = [np.ascontiguousarray(vectors[:, i]) for i in range(n_pairs)]
+    norms = [norms_of_pair(*matrix, x, value) for x, value in zip(columns, values, strict=True)]
+    squares = [square for square, *_ in norms]
+    if not all(map(math.isfinite, [*values, *residuals, *squares])):
+        for name in ("values", "residuals", "vectors"):
+            finite = np.isfinite(getattr(found, name))
+            if not finite.all():
+                at = np.unravel_index(int(np.argmin(finite)), finite.shape)
+                index = ", ".join(map(str, at))
+                raise broken(f"finite `{name}`", f"{getattr(found, name)[at]} at index {index}")
     if not values[0] > 0 or not all(map(operator.ge, values[1:], values)):
         raise broken("positive ascending `values`", values)
     if not min(residuals) >= 0:
@@ -331,15 +336,14 @@ def checked_eigenpair(
         raise broken(
             "inf as `next_value` if there are no more pairs, and only then", found.next_value
         )
-    total = float(vertex_weights.sum())
-    matrix = laplacian.indptr, laplacian.indices, laplacian.data, read_only(vertex_weights)
-    columns = [np.ascontiguousarray(vectors[:, i]) for i in range(n_pairs)]
-    for i, vector in enumerate(columns):
-        square, along_kernel, size, rest = norms_of_pair(*matrix, vector, values[i])
+    for i, (vector, (square, along_kernel, size, rest)) in enumerate(
+        zip(columns, norms, strict=True)
+    ):
         if not abs(square - 1) <= _NORMALISED:
             raise broken(f"a vector {i} with xᵀ W_V x = 1", f"{square:.6g}")
-        if not abs(along_kernel) <= _NORMALISED * math.sqrt(total):
-            raise broken(f"a vector {i} with 1ᵀ W_V x = 0", f"{along_kernel:.6g}")
+        if not abs(along_kernel) <= _NORMALISED:
+            total = float(vertex_weights @ vector)
+            raise broken(f"a vector {i} with 1ᵀ W_V x = 0", f"{total:.6g}")
         for j in range(i):
             product = float(columns[j] @ (vertex_weights * vector))
             if not abs(product) <= _NORMALISED:

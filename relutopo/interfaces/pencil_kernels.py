@@ -15,7 +15,9 @@ __all__ = ["norms_of_pair"]
 def norms_of_pair(
     indptr: Any, columns: Any, values: Any, weights: Any, x: Any, eigenvalue: float
 ) -> tuple[float, float, float, float]:
-    """Return xᵀ W_V x, 1ᵀ W_V x, ‖W_V x‖ and ‖L x - λ W_V x‖.
+    """Return xᵀ W_V x, 1ᵀ W_V x / ‖W_V^{1/2} 1‖, ‖W_V x‖ and ‖L x - λ W_V x‖.
+
+    They are not finite if an entry of x is not.
 
     Parameters
     ----------
@@ -32,7 +34,7 @@ def norms_of_pair(
     >>> norms_of_pair(*edge, np.ones(2), np.array([1.0, -1.0]), 2.0)[::3]
     (2.0, 0.0)
     """
-    square = along = size = rest = 0.0
+    square = along = size = rest = total = 0.0
     for i in range(len(x)):
         image = 0.0
         for p in range(indptr[i], indptr[i + 1]):
@@ -41,6 +43,7 @@ def norms_of_pair(
         off = image - eigenvalue * weighted
         square += weighted * x[i]
         along += weighted
+        total += weights[i]
         size += weighted * weighted
         rest += off * off
-    return square, along, np.sqrt(size), np.sqrt(rest)
+    return square, along / np.sqrt(total), np.sqrt(size), np.sqrt(rest)

@@ -154,8 +154,11 @@ class ReluNetwork(Frozen, Network):
         return np.concatenate([self._outputs(piece) for piece in pieces])
 
     def _outputs(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        *_, outputs = self._forward(points)
-        return outputs
+        x = points
+        for i, (w, b) in enumerate(zip(self.weights, self.biases, strict=True)):
+            x = x @ w.T if i == 0 else np.maximum(x, 0.0, out=x) @ w.T
+            x += b
+        return x
 
     def preactivation_bounds(
         self, points: NDArray[np.float64]
@@ -246,8 +249,8 @@ class ReluNetwork(Frozen, Network):
             errors += rounding * np.abs(b)
             if not self.products_are_normal:
                 errors += w.shape[1] * np.finfo(np.float64).tiny
-        if layer and len(heads) == len(patterns):
-            return AffineMaps(planes, errors)
+        if len(heads) == len(patterns):
+            return AffineMaps(np.ascontiguousarray(planes), errors)
         repeats = np.diff(heads, append=len(patterns))
         return AffineMaps(np.repeat(planes, repeats, axis=0), np.repeat(errors, repeats, axis=0))
 

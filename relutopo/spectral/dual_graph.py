@@ -24,6 +24,7 @@ from relutopo.geometry.location import KnownRegions, locate
 from relutopo.geometry.patterns import unpack_patterns
 from relutopo.optional import require
 from relutopo.reports.shown import Shown
+from relutopo.spectral.csr import csr_of
 from relutopo.system.interrupts import deliver_interrupts
 from relutopo.system.memory import Room, in_words
 
@@ -112,6 +113,13 @@ class DualGraph(Frozen, Shown):
         object.__setattr__(self, "edges", frozen(self.edges))
         object.__setattr__(self, "facets", frozen(self.facets))
 
+    @classmethod
+    def _known(cls, **fields: Any) -> DualGraph:
+        """Return the graph of fields that are known to obey the invariants."""
+        graph = cls.__new__(cls)
+        vars(graph).update(fields)
+        return graph
+
     def __repr__(self) -> str:
         return f"DualGraph({self.n_nodes} nodes, {self.n_edges} edges, {self.kind!r})"
 
@@ -136,8 +144,7 @@ class DualGraph(Frozen, Shown):
 
         indptr, columns = adjacency_rows(self.edges.astype(np.int32, copy=False), self.n_nodes)
         ones = np.ones(len(columns), dtype=np.int8)
-        arrays = freeze(ones), freeze(columns), freeze(indptr)
-        return sparse.csr_array(arrays, shape=(self.n_nodes, self.n_nodes))
+        return csr_of(freeze(indptr), freeze(columns), freeze(ones))
 
     @cached_property
     @deliver_interrupts
@@ -306,7 +313,14 @@ def dual_graph(complex_: Cells, adjacency: Adjacency = "facet") -> DualGraph:
         facets_of_edges, shared = shared, np.full(len(pairs), -1, dtype=np.int32)
         shared[at_pair] = facets_of_edges[at_edge]
         edges = pairs.astype(np.int32)
-    return DualGraph(complex_.n_regions, freeze(edges), freeze(shared), adjacency, complex_)
+    return DualGraph._known(
+        n_nodes=complex_.n_regions,
+        edges=freeze(edges),
+        facets=freeze(shared),
+        kind=adjacency,
+        complex=complex_,
+        regions=None,
+    )
 
 
 def _shown(array: object) -> str:

@@ -107,7 +107,7 @@ def _separated(
 ) -> Eigenspace:
     """Return the first pairs up to a gap, or all of them if none follows."""
     values, basis, rounding = _along_edges(result, laplacian, weights)
-    next_value = float([*result.values, result.next_value][len(values)])
+    next_value = float([*result.values.tolist(), result.next_value][len(values)])
     qualities = [quality_of(laplacian, weights, x) for x in np.ascontiguousarray(basis.T)]
     squares = accumulate(quality.distance**2 for quality in qualities)
     distances = [*map(math.sqrt, squares)]
@@ -139,10 +139,11 @@ def _along_edges(
     Pairs whose values are far larger than the first are left out, because they would hide the
     small ones in rounding.
     """
-    n_pairs = int(np.count_nonzero(result.values <= _COMPARABLE * result.values[0]))
+    first, *others = result.values.tolist()
+    n_pairs = 1 + sum(value <= _COMPARABLE * first for value in others)
     x = result.vectors[:, :n_pairs]
     if n_pairs == 1:
-        return result.values[:1].tolist(), x, 0.0
+        return [first], x, 0.0
     upper = sparse.triu(laplacian, k=1, format="coo")
     u, v = upper.coords
     roots = np.sqrt(-upper.data)[:, None]

@@ -152,7 +152,7 @@ class FiedlerPartition(OfGraph, Frozen, Shown):
         """Dimension of the eigenspace of the value, as far as can be told."""
         return int(self.eigenspace.shape[1])
 
-    @property
+    @cached_property
     def n_open(self) -> int:
         """How many regions are on the cut."""
         return int(self._is_open.sum())
@@ -161,7 +161,9 @@ class FiedlerPartition(OfGraph, Frozen, Shown):
     def open_mass(self) -> float:
         """Share of the counted data points that lie in regions on the cut; NaN without points."""
         total = int(self.counts[self.component].sum())
-        return float(self.counts[self._is_open].sum() / total) if total else np.nan
+        if not total:
+            return np.nan
+        return float(self.counts[self._is_open].sum() / total) if self.n_open else 0.0
 
     @property
     def uniqueness(self) -> str:

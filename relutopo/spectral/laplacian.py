@@ -16,6 +16,7 @@ from scipy import sparse
 
 from relutopo.arrays import read_only
 from relutopo.errors import InputError, WeightsError
+from relutopo.spectral.csr import csr_of
 from relutopo.spectral.dual_graph import DualGraph
 from relutopo.spectral.weights import EdgeWeights, VertexWeights
 from relutopo.system.interrupts import deliver_interrupts
@@ -46,8 +47,7 @@ class Pencil:
         from relutopo.spectral.kernels import laplacian_rows  # loads numba
 
         n, edges = self.graph.n_nodes, self.graph.edges.astype(np.int32, copy=False)
-        indptr, columns, values = laplacian_rows(edges, self.edge_weights, n)
-        return sparse.csr_array((values, columns, indptr), shape=(n, n))
+        return csr_of(*laplacian_rows(edges, self.edge_weights, n))
 
 
 def coboundary(graph: DualGraph) -> sparse.csr_array:

@@ -535,10 +535,10 @@ def _members(graph: DualGraph, component: Literal["largest"] | None) -> NDArray[
             f"{listed}{', ...' if len(sizes) > 10 else ''} nodes; pass component='largest' to "
             "partition the largest one"
         )
-    members = graph.component_labels == np.argmax(sizes) if len(sizes) else np.empty(0, bool)
-    if members.sum() < 2:
+    n = int(sizes.max(initial=0))
+    if n < 2:
         raise NoFiedlerVectorError(
-            f"`graph` must have a component of at least 2 nodes, got {members.sum()}; a single "
+            f"`graph` must have a component of at least 2 nodes, got {n}; a single "
             + (
                 "node has no Fiedler vector"
                 if isinstance(graph, GivenGraph)
@@ -546,4 +546,5 @@ def _members(graph: DualGraph, component: Literal["largest"] | None) -> NDArray[
                 "in it"
             )
         )
+    members: NDArray[np.bool_] = graph.component_labels == np.argmax(sizes)
     return members

@@ -19,10 +19,10 @@ from threadpoolctl import ThreadpoolController
 
 __all__ = ["one_blas_thread"]
 
-_libraries = ThreadpoolController()
+_libraries = ThreadpoolController().select(user_api="blas").lib_controllers
 _lock = Lock()
 _inside: set[object] = set()
-_limits: list[Any] = []
+_before: list[tuple[Any, int]] = []
 
 
 @contextmanager
@@ -38,11 +38,15 @@ def one_blas_thread() -> Iterator[None]:
     try:
         with _lock:
             if not _inside:
-                _limits.append(_libraries.limit(limits=1, user_api="blas"))
+                for library in _libraries:
+                    if (n_threads := library.num_threads) != 1:
+                        _before.append((library, n_threads))
+                        library.set_num_threads(1)
             _inside.add(me)
         yield
     finally:  # also if an interrupt struck on the way in
         with _lock:
             _inside.discard(me)
-            while _limits and not _inside:
-                _limits.pop().restore_original_limits()
+            while _before and not _inside:
+                library, n_threads = _before.pop()
+                library.set_num_threads(n_threads)

@@ -90,11 +90,12 @@ class Elimination:
         )
         pieces = _pieces(starts, parents, tuning)
         slots = borders
+        levels: tuple[tuple[int, ...], ...] = ((0,),)
         if len(pieces) > 1:
+            levels = _levels(pieces)
             slots = np.empty_like(borders)
             for piece in pieces:
                 _fill_in_slots(starts, border_ptr, borders, piece.first, piece.last, slots)
-        levels = _levels(pieces)
         return cls(
             dissection,
             positions,
@@ -134,6 +135,9 @@ class Elimination:
 
     def has_room(self) -> bool:
         """Tell whether that is available; for small amounts the system is not asked."""
+        n = len(self.positions)
+        if 8 * (int(self.panel_ptr[-1]) + 2 * n * n) <= _LITTLE:  # no border is longer
+            return True
         return self.n_bytes <= _LITTLE or self.n_bytes <= available_bytes()
 
     def positions_of(self, piece: Piece) -> slice:

@@ -13,7 +13,7 @@ and by the pattern before it. Threads may share all of this.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import cached_property, lru_cache, reduce
 from itertools import pairwise
@@ -77,12 +77,21 @@ class Decisions:
     def __init__(self, network: Network, domain: Domain, magnitude: NDArray[np.float64]) -> None:
         self._network, self._domain, self._magnitude = network, domain, magnitude
         self._first_precise = _first_precise(len(magnitude))
-        # Many vertices lie on the planes of one region.
-        self._maps = lru_cache(_MAPS_KEPT)(self._compute_maps)
-        self._neuron_plane = lru_cache(_PLANES_KEPT)(self._compute_plane)
-        self._near_map = lru_cache(_MAPS_KEPT)(self._compute_near_map)
 
-    # For most small networks nothing stays open, so nothing is computed before it is needed.
+    # For most small networks nothing stays open, so nothing is made before it is needed. What is
+    # made is kept: many vertices lie on the planes of one region.
+
+    @cached_property
+    def _maps(self) -> Callable[[int, bytes], list[Integers]]:
+        return lru_cache(_MAPS_KEPT)(self._compute_maps)
+
+    @cached_property
+    def _neuron_plane(self) -> Callable[[int, bytes], Integers]:
+        return lru_cache(_PLANES_KEPT)(self._compute_plane)
+
+    @cached_property
+    def _near_map(self) -> Callable[[int, bytes], PreciseMap]:
+        return lru_cache(_MAPS_KEPT)(self._compute_near_map)
 
     @cached_property
     def known(self) -> dict[int, Integers]:

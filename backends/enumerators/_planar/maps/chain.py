@@ -73,8 +73,8 @@ _MOST_ROUNDINGS = 2**12
 
 def _is_sparse(earlier: Maps, siblings: int) -> bool:
     """Return whether parents have fewer children on average."""
-    n_parents = len(np.unique(earlier.plane_of))
-    return len(earlier.plane_of) < siblings * n_parents
+    n_parents = np.count_nonzero(np.bincount(earlier.plane_of))
+    return bool(len(earlier.plane_of) < siblings * n_parents)
 
 
 class MapChain:
