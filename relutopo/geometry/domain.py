@@ -196,8 +196,11 @@ class Domain(Shown, ABC):
         >>> Box(0, 1, dim=2).contains([[0.5, 1.0], [0.5, 1.1]]).tolist()
         [True, False]
         """
+        return self.holds(as_points(points, self.dim))
+
+    def holds(self, x: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return what `contains` does, for points that are known to be finite and (n, d)."""
         normals, offsets = self.halfspaces()
-        x = as_points(points, self.dim)
         inside: NDArray[np.bool_] = np.all(x @ normals.T <= offsets, axis=1)
         return inside
 
@@ -344,9 +347,9 @@ class Box(Frozen, Domain):
         normals[2 * axes, axes], normals[2 * axes + 1, axes] = -1.0, 1.0
         return normals, np.stack([-self.low, self.high], axis=1).ravel()
 
-    def contains(self, points: ArrayLike) -> NDArray[np.bool_]:
+    def holds(self, x: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Tell which points lie in the box, its border included."""
-        columns = np.ascontiguousarray(as_points(points, self.dim).T)  # see `around`
+        columns = np.ascontiguousarray(x.T)  # see `around`
         low, high = self.low[:, None], self.high[:, None]
         inside: NDArray[np.bool_] = ((low <= columns) & (columns <= high)).all(axis=0)
         return inside

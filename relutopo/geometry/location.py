@@ -69,7 +69,7 @@ class KnownRegions:
 
     def _regions_at(self, x: NDArray[np.float64]) -> NDArray[np.int64]:
         regions = np.full(len(x), OUTSIDE, dtype=np.int64)
-        inside = np.flatnonzero(self.domain.contains(x))
+        inside = np.flatnonzero(self.domain.holds(x))
         packed, close, signs = self.network.patterns_at(x[inside])
         found = find_patterns(packed, self.packed_patterns)
         found[found < 0] = NOT_FOUND

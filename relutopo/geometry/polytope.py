@@ -34,7 +34,7 @@ from relutopo.arithmetic.exact import (
     mean_point,
     to_float,
 )
-from relutopo.arrays import Frozen, as_numbers, as_points, freeze
+from relutopo.arrays import Frozen, as_numbers, freeze
 from relutopo.errors import InputError
 from relutopo.geometry.domain import Domain, FaceLattice, FacetLists, numbers_of
 
@@ -293,18 +293,8 @@ class Polytope(Frozen, Domain):
         bounds: NDArray[np.float64] = np.nextafter(extremes, np.inf)
         return bounds
 
-    def contains(self, points: ArrayLike) -> NDArray[np.bool_]:
-        """Tell which points lie in the domain, its border included; exactly.
-
-        Parameters
-        ----------
-        points : (n, d) array_like
-
-        Returns
-        -------
-        (n,) ndarray of bool
-        """
-        x = as_points(points, self.dim)
+    def holds(self, x: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Tell which points lie in the domain, its border included; exactly."""
         slack = self._offsets - x @ self._normals.T
         # γ_{d+1} times the absolute terms bounds the error; the factor covers its own rounding,
         # the last term products that underflow.

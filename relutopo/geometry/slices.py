@@ -282,19 +282,9 @@ class AffineSlice(Frozen, Domain):
         """Return a point of the interior of the domain of u, exactly."""
         return self.box.inner_point()
 
-    def contains(self, points: ArrayLike) -> NDArray[np.bool_]:
-        """Tell which points u lie in the domain of u, its border included.
-
-        Parameters
-        ----------
-        points : (n, k) array_like
-            Coordinates in the slice.
-
-        Returns
-        -------
-        (n,) ndarray of bool
-        """
-        return self.box.contains(points)
+    def holds(self, x: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Tell which points u lie in the domain of u, its border included."""
+        return self.box.holds(x)
 
     @property
     def volume(self) -> float:

@@ -78,10 +78,21 @@ def forward(points: Floats, weights: Floats, biases: Floats, widths: NDArray[np.
         at, unit = 0, 0
         for layer in range(n_layers):
             for j in range(widths[layer + 1]):
-                for p in range(size):
-                    z[j, p] = biases[unit]
-                i = 0
-                while i + 4 <= widths[layer]:  # a value is read and written once for four inputs
+                # A value is read and written once for four inputs.
+                bias, i = biases[unit], 0
+                if widths[layer] >= 4:
+                    a, b, c, d = weights[at], weights[at + 1], weights[at + 2], weights[at + 3]
+                    for p in range(size):
+                        value = bias + a * x[0, p]
+                        value += b * x[1, p]
+                        value += c * x[2, p]
+                        z[j, p] = value + d * x[3, p]
+                    at += 4
+                    i += 4
+                else:
+                    for p in range(size):
+                        z[j, p] = bias
+                while i + 4 <= widths[layer]:
                     a, b, c, d = weights[at], weights[at + 1], weights[at + 2], weights[at + 3]
                     for p in range(size):
                         value = z[j, p] + a * x[i, p]
@@ -102,10 +113,9 @@ def forward(points: Floats, weights: Floats, biases: Floats, widths: NDArray[np.
                         outputs[begin + p, j] = z[j, p]
                     continue
                 bit, error = float(1 << ((unit - 1) & 7)), errors[unit - 1]
-                for p in range(size):
-                    bits[p] += bit if z[j, p] > 0.0 else 0.0
                 if error > 0.0:  # otherwise the neuron is 0 everywhere
                     for p in range(size):
+                        bits[p] += bit if z[j, p] > 0.0 else 0.0
                         distance = abs(z[j, p]) - error
                         least[p] = distance if distance < least[p] else least[p]
                         finite[p] += 0.0 * z[j, p]

@@ -81,8 +81,8 @@ def second_of_two(targets: NDArray[np.float64]) -> NDArray[np.bool_] | None:
     ([True, False], None)
     """
     is_second = targets == 1
-    has_both = is_second.any() and not is_second.all()
-    return is_second if has_both and bool((is_second | (targets == -1)).all()) else None
+    n_second, n_first = np.count_nonzero(is_second), np.count_nonzero(targets == -1)
+    return is_second if min(n_second, n_first) and n_second + n_first == len(targets) else None
 
 
 class _Itself:

@@ -376,7 +376,7 @@ class Partitioner(Shown):
             self._last = _Prepared.by(self._solver, system, members)
         laplacian, prepared = self._last.laplacian, self._last.prepared
         weights = read_only(system.vertex_weights)
-        if not members.all():
+        if laplacian.shape[0] < len(weights):
             weights = read_only(weights[members])
 
         def solve(n_pairs: int) -> EigenResult:
