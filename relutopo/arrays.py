@@ -204,8 +204,8 @@ class Labels(NamedTuple):
     Attributes
     ----------
     classes : (k,) ndarray
-        The different labels, ascending; words of a categorical column of pandas in the order of
-        its categories.
+        The different labels, ascending; words of a categorical column of pandas or polars in the
+        order of its categories.
     codes : (n,) ndarray of int64
         The class of each point, 0..k-1.
     """
@@ -271,25 +271,33 @@ def as_labels(labels: Any, name: str = "labels") -> Labels:
             f"`{name}` must be of one kind and none missing, got entries that cannot be compared "
             f"({error}); pass all {name} as strings"
         ) from error
-    categories = categories_of(labels)
-    if categories is not None and classes.dtype.kind not in "biuf":
-        places = np.argsort(categories.get_indexer(classes))
+    if categories := categories_of(labels):
+        places = np.argsort([categories.index(name) for name in classes.tolist()])
         classes, codes = classes[places], np.argsort(places)[codes]
     if classes.dtype == object and len(classes):
         classes = np.array(classes.tolist())
     return Labels(classes, codes.astype(np.int64))
 
 
-def categories_of(labels: Any) -> Any:
-    """Return the index of categories of a categorical column of pandas, otherwise None.
+def categories_of(labels: Any) -> list[Any]:
+    """Return the words that are the categories of a column of pandas or polars, in their order.
+
+    They are none for other labels, and for categories that are numbers.
 
     Examples
     --------
     >>> import pandas as pd
-    >>> categories_of(pd.Categorical(["low"], ["low", "high"])).tolist(), categories_of(["low"])
-    (['low', 'high'], None)
+    >>> categories_of(pd.Categorical(["low"], ["low", "high"])), categories_of(["low"])
+    (['low', 'high'], [])
     """
-    return getattr(getattr(labels, "dtype", None), "categories", None)
+    columns = getattr(labels, "dtypes", None)  # of a table
+    if getattr(labels, "ndim", 1) == 2 and columns is not None and len(columns) == 1:
+        labels = labels[labels.columns[0]]
+    dtype = getattr(labels, "dtype", None)
+    if type(dtype).__name__ not in ("CategoricalDtype", "Enum"):
+        return []
+    categories = list(dtype.categories)  # type: ignore[union-attr]
+    return [] if as_array(categories).dtype.kind in "biuf" else categories
 
 
 def as_outputs(
@@ -301,8 +309,8 @@ def as_outputs(
     ----------
     labels : (n_points,) or (n_points, 1) array_like
         Numbers of outputs, 0..n_classes-1, also as floats; or as many different other labels as
-        there are outputs, which correspond to the outputs in ascending order. The categories of a
-        categorical column of pandas correspond to them in their own order.
+        there are outputs, which correspond to the outputs in ascending order. Words that are the
+        categories of a column of pandas or polars correspond to them in their own order.
     n_points, n_classes : int
     name : str
         The argument's name, for the message.
@@ -327,8 +335,8 @@ def as_outputs(
     if kinds.dtype.kind in "iuf" and set(kinds.tolist()) <= set(range(n_classes)):
         return kinds.astype(np.int64)[found.codes]
     categories = categories_of(labels)
-    if categories is not None and len(categories) == n_classes:
-        return np.asarray(categories.get_indexer(kinds), dtype=np.int64)[found.codes]
+    if len(categories) == n_classes:
+        return np.array([categories.index(name) for name in kinds.tolist()])[found.codes]
     if len(kinds) != n_classes:
         raise InputError(
             f"`{name}` must be numbers 0..{n_classes - 1} of outputs, or of {n_classes} classes, "

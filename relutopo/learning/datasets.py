@@ -53,9 +53,9 @@ class Dataset(Shown):
         Points that training never sees, with their targets.
     classes : sequence, optional
         The labels that the targets stand for, for example those of another data set. By default
-        they are found in the targets, ascending or in the order of a categorical column, and None
-        for values. Where the targets are words, it may list these in another order: that of the
-        network's outputs.
+        they are found in the targets, ascending, or are the categories of a categorical column of
+        words, in their order; None for values. Where the targets are words, it may list these in
+        another order: that of the network's outputs.
     features : sequence of str, optional
         Names of the d coordinates.
 
@@ -128,6 +128,7 @@ class Dataset(Shown):
             is_missing = given is None or not as_array(given, name=name).size
             is_default = default is not None and is_missing
             self._set(name, as_points(nothing if is_default else given, dim, name))
+        categories = tuple(categories_of(self.targets))
         labels = [
             _column(name, getattr(self, name), len(points))
             for name, points in (
@@ -135,20 +136,27 @@ class Dataset(Shown):
                 ("held_out_targets", self.held_out_points),
             )
         ]
+        words = [target.dtype.kind not in "biuf" for target in labels]
+        if len(labels[1]) and words[0] != words[1]:
+            raise InputError(
+                "`held_out_targets` must be of the kind of `targets`, got words for one and "
+                "numbers for the other; encode both alike"
+            )
         if self.classes is None:
-            self._set("classes", _in_order(categories_of(self.targets), *labels))
+            self._set("classes", categories or None)
         if self.classes is None:
             labels = self._as_numbers(*labels)
         else:
             self._set("classes", tuple(self.classes))
-            labels = [self._places(values) for values in labels]
+            named = zip(("targets", "held_out_targets"), labels, strict=True)
+            labels = [self._places(name, values) for name, values in named]
         for name, values in zip(("targets", "held_out_targets"), labels, strict=True):
             self._set(name, as_array(values, np.float64))
 
     def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
 
-    def _places(self, targets: NDArray[Any]) -> NDArray[Any]:
+    def _places(self, name: str, targets: NDArray[Any]) -> NDArray[Any]:
         """Return the numbers that stand for words, by the order of the classes."""
         if targets.dtype.kind in "biuf" or self.classes is None:
             return targets
@@ -156,7 +164,7 @@ class Dataset(Shown):
         unknown = [label for label in targets.tolist() if label not in number_of]
         if unknown:
             raise InputError(
-                f"`targets` must be among `classes`, {', '.join(map(repr, self.classes[:5]))}"
+                f"`{name}` must be among the classes {', '.join(map(repr, self.classes[:5]))}"
                 f"{', ...' if len(self.classes) > 5 else ''}, got {unknown[0]!r}; list every label "
                 "once, in the order of the network's outputs"
             )
@@ -165,12 +173,6 @@ class Dataset(Shown):
 
     def _as_numbers(self, *targets: NDArray[Any]) -> list[NDArray[Any]]:
         """Find the classes of targets, and return the numbers that stand for the targets."""
-        words = [target.dtype.kind not in "biuf" for target in targets]
-        if len(targets[1]) and words[0] != words[1]:
-            raise InputError(
-                "`held_out_targets` must be of the kind of `targets`, got words for one and "
-                "numbers for the other; encode both alike"
-            )
         both = np.concatenate(targets) if len(targets[1]) else targets[0]
         found = as_labels(both, "targets")
         if not found.are_whole:
@@ -259,14 +261,6 @@ class Dataset(Shown):
             other.classes,
             other.features,
         ) and all(np.array_equal(getattr(self, name), getattr(other, name)) for name in arrays)
-
-
-def _in_order(categories: Any, *targets: NDArray[Any]) -> tuple[Any, ...] | None:
-    """Return those of the categories that there are; None without categories, and for numbers."""
-    if categories is None or any(target.dtype.kind in "biuf" for target in targets if target.size):
-        return None
-    found = set().union(*(target.tolist() for target in targets))
-    return tuple(category for category in categories.tolist() if category in found)
 
 
 def _numbers_of(codes: NDArray[np.float64], n_classes: int) -> NDArray[np.float64]:

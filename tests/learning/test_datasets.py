@@ -13,6 +13,7 @@ import torch
 from sklearn.datasets import make_circles, make_moons
 
 from relutopo import registry
+from relutopo.arrays import as_labels, as_outputs
 from relutopo.errors import InputError
 from relutopo.learning.data_files import data_file
 from relutopo.learning.datasets import Dataset, two_circles, two_moons
@@ -101,20 +102,32 @@ def test_two_classes_are_signs_whatever_the_labels_are(labels: Any) -> None:
     assert data.class_numbers(data.targets).tolist() == [0, 1, 1]
 
 
-@pytest.mark.parametrize("n_classes", [2, 3])
-def test_categories_keep_their_order(n_classes: int) -> None:
-    order = ["low", "unused", "middle", "high"]
-    words = ["high", "low", "low", "middle"][: 2 * n_classes - 2]
+@pytest.mark.parametrize("order", [["low", "high"], ["low", "middle", "none", "high"]])
+def test_categories_keep_their_order(order: list[str]) -> None:
+    words = ["high", "low", "low"]
     targets = pd.Categorical(words, order)
-    present = [name for name in order if name in words]
-    points = np.zeros((len(words), 1))
-    for given in (targets, pd.Series(targets)):
+    points = np.zeros((3, 1))
+    for given in (targets, pd.Series(targets), pd.DataFrame({"level": targets})):
         data = Dataset("levels", points, given, points[:1], ["high"])
-        assert data.classes == tuple(present)
-        assert data.class_numbers(data.targets).tolist() == [present.index(w) for w in words]
-        assert data.class_numbers(data.held_out_targets).tolist() == [n_classes - 1]
-    with pytest.raises(InputError, match=r"must be among `classes`, 'low'.*got 'medium'"):
+        assert data.classes == tuple(order)  # also those of which there is no point
+        assert data.class_numbers(data.targets).tolist() == [order.index(w) for w in words]
+        assert data.class_numbers(data.held_out_targets).tolist() == [len(order) - 1]
+        assert as_outputs(given, 3, len(order)).tolist() == [order.index(w) for w in words]
+        assert as_labels(given).classes.tolist() == ["low", "high"]
+    with pytest.raises(
+        InputError, match=r"`held_out_targets` must be among the classes 'low'.*got 'medium'"
+    ):
         Dataset("levels", points, targets, points[:1], ["medium"])
+    with pytest.raises(InputError, match="`held_out_targets` must be of the kind of `targets`"):
+        Dataset("levels", points, targets, points[:1], [1])
+
+
+@pytest.mark.parametrize("order", [[True, False], [3, 1]])
+def test_categories_that_are_numbers_ascend(order: list[Any]) -> None:
+    targets = pd.Categorical(order, order)
+    points = np.zeros((2, 1))
+    assert Dataset("numbers", points, targets).class_numbers([1.0, -1.0]).tolist() == [1, 0]
+    assert as_labels(targets).codes.tolist() == as_outputs(targets, 2, 2).tolist() == [1, 0]
 
 
 def test_more_classes_keep_their_numbers_and_words_get_some() -> None:
@@ -228,7 +241,9 @@ def test_words_may_be_listed_in_the_order_of_outputs(tmp_path: Path) -> None:
     assert data.class_numbers(data.held_out_targets).tolist() == [2]
     two = Dataset("own", points, ["b", "a", "a", "b"], classes=["b", "a"])
     assert two.targets.tolist() == [-1.0, 1.0, 1.0, -1.0]
-    with pytest.raises(InputError, match=r"among `classes`, 'one', 'two', got 'three'; list every"):
+    with pytest.raises(
+        InputError, match=r"among the classes 'one', 'two', got 'three'; list every"
+    ):
         Dataset("own", points, words, classes=["one", "two"])
     np.savez(tmp_path / "own.npz", points=points, targets=np.array(words))
     (tmp_path / "own.csv").write_text("".join(f"{i},{i},{word}\n" for i, word in enumerate(words)))
