@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from relutopo.arithmetic.bits import lowest_bit
 from relutopo.arithmetic.rounding import ONCE
 from relutopo.networks.local_kernels import Rows
 from relutopo.system.compilation import njit
@@ -65,7 +66,7 @@ class _Uses(NamedTuple):
     ptr, rows : ndarrays of int64
         For each variable, the rows that it is part of, of those that are needed.
     variable_of : ndarray of int64
-        The variable that each bit is, of those that are needed, or -1.
+        The variable that each bit is, of those that are needed.
     mask : (n_bytes,) ndarray of uint8
         Their bits.
     """
@@ -85,8 +86,8 @@ class _Here(NamedTuple):
         Their maps, and the bounds of the errors of these.
     is_active, was_active : (f,) ndarrays of bool
         Whether each is active, and whether it was on the region before.
-    is_open : ndarray of uint8
-        Which rows are not known to be as on the region before, 1 or 0; of whole words.
+    open_rows : ndarray of uint64
+        Which rows are not known to be as on the region before, as bits.
     changed : (f,) ndarray of int64
         Room for variables.
     """
@@ -95,7 +96,7 @@ class _Here(NamedTuple):
     losses: NDArray[np.float64]
     is_active: NDArray[np.bool_]
     was_active: NDArray[np.bool_]
-    is_open: NDArray[np.uint8]
+    open_rows: NDArray[np.uint64]
     changed: NDArray[np.int64]
 
 
@@ -145,14 +146,15 @@ def changes_on_regions(
         np.zeros(f),
         np.zeros(f, np.bool_),
         np.zeros(f, np.bool_),
-        np.zeros(8 * ((n_rows + 7) >> 3), np.uint8),
+        np.zeros((n_rows + 63) >> 6, np.uint64),
         np.empty(f, np.int64),
     )
-    n_open = _begin(f, n_rows, factors, here.is_open)
-    use_ptr, use_rows = _uses(f, factors, here.is_open)
-    uses = _Uses(use_ptr, use_rows, np.full(8 * n_bytes, -1, np.int64), np.zeros(n_bytes, np.uint8))
-    for i in range(f):
-        if here.is_open[i]:
+    is_needed = _needed(f, n_rows, factors)
+    use_ptr, use_rows = _uses(f, factors, is_needed)
+    uses = _Uses(use_ptr, use_rows, np.empty(8 * n_bytes, np.int64), np.zeros(n_bytes, np.uint8))
+    for i in range(n_rows):
+        here.open_rows[i >> 6] |= np.uint64(is_needed[i]) << np.uint64(i & 63)
+        if i < f and is_needed[i]:
             uses.variable_of[bits[i]] = i
             uses.mask[bits[i] >> 3] |= np.uint8(1 << (bits[i] & 7))
     found = Changes(
@@ -162,7 +164,7 @@ def changes_on_regions(
         np.zeros(n_regions + 1, np.int64),
         np.empty(n_rows + 2 * n_regions, np.int32),
     )
-    r = _follow(np.int64(0), n_open, packed, known, uses, here, found)
+    r = _follow(np.int64(0), packed, known, uses, here, found)
     while r < n_regions:
         found = Changes(
             found.ptr,
@@ -171,7 +173,7 @@ def changes_on_regions(
             found.flip_ptr,
             np.concatenate((found.flips, np.empty_like(found.flips))),
         )
-        r = _follow(r, np.int64(0), packed, known, uses, here, found)
+        r = _follow(r, packed, known, uses, here, found)
     count, n_flips = found.ptr[-1], found.flip_ptr[-1]
     return Changes(
         found.ptr,
@@ -183,21 +185,20 @@ def changes_on_regions(
 
 
 @njit(cache=True)
-def _begin(f: int, n_rows: int, factors: Rows, is_open: NDArray[np.uint8]) -> int:
-    """Open all rows that are needed; return how many there are."""
-    n_open = 0
+def _needed(f: int, n_rows: int, factors: Rows) -> NDArray[np.bool_]:
+    """Return the rows that wanted values are made of, and these."""
+    is_needed = np.zeros(n_rows, np.bool_)
     for i in range(n_rows - 1, -1, -1):
-        is_open[i] |= i >= f
-        if is_open[i]:
-            n_open += 1
+        is_needed[i] |= i >= f
+        if is_needed[i]:
             for q in range(factors.ptr[i], factors.ptr[i + 1]):
-                is_open[factors.columns[q]] = 1
-    return n_open
+                is_needed[factors.columns[q]] = True
+    return is_needed
 
 
 @njit(cache=True)
 def _uses(
-    f: int, factors: Rows, is_needed: NDArray[np.uint8]
+    f: int, factors: Rows, is_needed: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return, for each variable, the rows that it is part of, of those that are needed."""
     ptr = np.zeros(f + 2, np.int64)
@@ -220,7 +221,6 @@ def _uses(
 @njit(cache=True)
 def _follow(
     r: int,
-    n_open: int,
     packed: NDArray[np.uint8],
     known: _Known,
     uses: _Uses,
@@ -245,34 +245,29 @@ def _follow(
         here.is_active,
         here.was_active,
     )
-    is_open, changed = here.is_open, here.changed
+    open_rows, changed = here.open_rows, here.changed
     places, maps, flips = found.places, found.maps, found.flips
     words, mask_words = packed.view(np.uint64), mask.view(np.uint64)
-    open_words = is_open.view(np.uint64)
+    one = np.uint64(1)
     f, n_rows, count, n_flips = len(bits), len(planes), found.ptr[r], found.flip_ptr[r]
     while r < len(packed) and count + n_rows <= len(places) and n_flips + f <= len(flips):
-        first = n_rows if r > 0 else 0
+        at = len(open_rows) if r > 0 else 0
         for w in range(words.shape[1] if r > 0 else 0):
-            if not (words[r, w] ^ words[r - 1, w]) & mask_words[w]:
-                continue
-            for k in range(8 * w, 8 * w + 8):
-                byte, bit = (packed[r, k] ^ packed[r - 1, k]) & mask[k], 8 * k
-                while byte:
-                    if byte & 1:
-                        i = variable_of[bit]
-                        n_open += 1 - is_open[i]
-                        is_open[i], first = 1, min(first, i)
-                    byte >>= 1
-                    bit += 1
-        n_changed, i = 0, first - 1
-        while n_open:
+            word = (words[r, w] ^ words[r - 1, w]) & mask_words[w]
+            while word:
+                i = variable_of[64 * w + int(lowest_bit(word))]
+                word &= word - one
+                open_rows[i >> 6] |= one << np.uint64(i & 63)
+                at = min(at, i >> 6)
+        n_changed = 0
+        while at < len(open_rows):
             # What depends on a row comes after it.
-            i += 1
-            while not open_words[i >> 3]:
-                i = (i | 7) + 1
-            if not is_open[i]:
+            word = open_rows[at]
+            if not word:
+                at += 1
                 continue
-            is_open[i], n_open = 0, n_open - 1
+            i = 64 * at + int(lowest_bit(word))
+            open_rows[at] = word & (word - one)
             slope = 1.0
             if i < f:
                 slope = slopes[(packed[r, bits[i] >> 3] >> (bits[i] & 7)) & 1, i]
@@ -310,8 +305,8 @@ def _follow(
             changed[n_changed] = i
             n_changed += 1
             for q in range(use_ptr[i], use_ptr[i + 1]):
-                n_open += 1 - is_open[use_rows[q]]
-                is_open[use_rows[q]] = 1
+                j = use_rows[q]
+                open_rows[j >> 6] |= one << np.uint64(j & 63)
         for k in range(n_changed):
             i = changed[k]
             if is_active[i] != was_active[i]:

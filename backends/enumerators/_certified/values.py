@@ -77,31 +77,35 @@ def value_at(plane, error, x, deviation, limit):
     return z, bound_near(size, slope, error, deviation, d)
 
 
-@njit(cache=True, nogil=True)
-def unit_value_at(plane, error, j, x, deviation, v, limit):
+@njit(cache=True, forceinline=True)
+def unit_value_at(planes, p, errors, e, j, x, deviation, v, limit):
     """Return the value of unit j at vertex v, and a bound of its error; see `value_at`.
 
-    It reads the arrays in place: views of their rows and columns would cost a third of the time.
+    It reads the arrays in place, and becomes part of what calls it: a view of them, or a call that
+    takes them, would take longer than all else.
 
     Parameters
     ----------
-    plane, error : (d + 1, n_units), (n_units,) ndarrays
-        Maps of a region, and the bounds of their errors.
+    planes, errors : (n, d + 1, n_units), (m, n_units) ndarrays
+        Maps of regions, and the bounds of their errors.
+    p, e : int
+        The map of a region, and the row of its errors.
     x, deviation : (n_vertices, d), (n_vertices,) ndarrays
     """
-    d = x.shape[1]
-    c = plane[d, j]
+    d, error = x.shape[1], errors[e, j]
+    c = planes[p, d, j]
     z, size, slope = c, abs(c), 0.0
     for i in range(d):
-        term = plane[i, j] * x[v, i]
+        term = planes[p, i, j] * x[v, i]
         z += term
         size += abs(term)
-        slope += abs(plane[i, j])
-    if slope == 0.0 and c == 0.0 and error[j] == 0.0:
-        return 0.0, 0.0
+        slope += abs(planes[p, i, j])
+    bound = bound_near(size, slope, error, deviation[v], d)
     if not deviation[v] <= limit:
-        return z, np.inf
-    return z, bound_near(size, slope, error[j], deviation[v], d)
+        bound = np.inf
+    if slope == 0.0 and c == 0.0 and error == 0.0:
+        z, bound = 0.0, 0.0
+    return z, bound
 
 
 @njit(cache=True, inline="always")

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from relutopo.arithmetic.bits import lowest_bit
 from relutopo.system.compilation import njit
 
 from .._certified.meeting_points import place
 from .._certified.values import OPEN, certain_sign, value_at
-from .._shared.bits import lowest_bit
 from .records import (
     CARRIER,
     COUNT,

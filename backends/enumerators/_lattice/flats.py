@@ -21,11 +21,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from relutopo.arithmetic.bits import lowest_bit, popcount
 from relutopo.system.compilation import njit
 
 from .._certified.meeting_points import place
 from .._certified.values import OPEN, certain_sign, value_at
-from .._shared.bits import lowest_bit, popcount
 from .records import MINUS, PLUS, ZERO
 from .survey import row_of
 

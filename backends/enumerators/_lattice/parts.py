@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from relutopo.arithmetic.bits import lowest_bit
 from relutopo.system.compilation import njit
 
-from .._shared.bits import lowest_bit
 from .flats import N_CELLS, N_ENTRIES, N_VERTICES
 from .records import MINUS, PLUS
 from .survey import row_of

@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from relutopo.arithmetic.bits import popcount
 from relutopo.geometry.patterns import unpack_patterns
 from relutopo.system.compilation import njit
 from relutopo.system.threads import Run, Spares
 
 from .._certified.values import OPEN
-from .._shared.bits import popcount
 from .._shared.task import Stage
 from . import transfer
 from .block import LatticeCells, LatticeTask

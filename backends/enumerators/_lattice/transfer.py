@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from relutopo.arithmetic.bits import lowest_bit, popcount
 from relutopo.system.compilation import njit
 
 from .._certified.values import OPEN, bound_near, certain_sign
-from .._shared.bits import lowest_bit, popcount
 from .cutting import LONGEST, N_CELLS, N_LINKS, POOL_END, push_all
 from .records import (
     CARRIER,

@@ -137,8 +137,8 @@ class LayerCut:
         self._settle_signs(signs)
         fitted: Maps
         fitted = maps if isinstance(maps, Maps) else fit_maps(maps, self.cells, self.beside, signs)
-        crossings = self._cross_edges(fitted, signs)
-        self.crossed = Crossed(self.cells, self.beside, self.units, fitted, signs, crossings)
+        crossed = self._cross_edges(fitted, signs)
+        self.crossed = Crossed(self.cells, self.beside, self.units, fitted, signs, *crossed)
 
     def _settle_signs(self, signs: VertexSigns) -> None:
         if self.integers is not None and isinstance(self._of_layer, Maps):
@@ -156,10 +156,12 @@ class LayerCut:
                 chosen = signs.positive if sign > 0 else signs.negative
                 chosen[vertex, unit >> 6] |= np.uint64(1 << (unit & 63))
 
-    def _cross_edges(self, maps: Maps, signs: VertexSigns) -> Crossings:
-        """Sort the units that cross each edge."""
+    def _cross_edges(
+        self, maps: Maps, signs: VertexSigns
+    ) -> tuple[Crossings, NDArray[np.uint64], NDArray[np.int32]]:
+        """Sort the units that cross each edge; return what `Crossed` ends with."""
         owner = self.beside.edge_owner
-        crossings, n_open = cross_edges(self.cells, owner, maps, signs)
+        crossings, n_open, above, regions = cross_edges(self.cells, self.beside, maps, signs)
 
         def ends(edge: int) -> tuple[Point, Point]:
             a, b = self.cells.edge_vertices[edge].tolist()
@@ -176,8 +178,7 @@ class LayerCut:
             )
         elif n_open:
             self.n_uncertain += settle_crossings(self.settler, crossings, ends, plane)
-        result: Crossings = crossings
-        return result
+        return crossings, above, regions
 
     def settle_along_chords(
         self,

@@ -63,7 +63,7 @@ class Beside(NamedTuple):
     origins : ndarray of int32
         The origin of each half-edge.
     across : ndarray of int32
-        The region on the other side of each half-edge, -1 where none is.
+        The region on the other side of each half-edge, -1 where none is; empty for graphs.
     edge_owner, vertex_owner : (n_edges,), (n_vertices,) ndarrays of int32
         The first region that contains each edge and each vertex.
     own_ptr, own : ndarrays of int64, int32
@@ -161,11 +161,15 @@ class VertexSigns(NamedTuple):
     """The units that are positive and those that are negative at each vertex, as bits.
 
     `unknown` lists the (vertex, unit) pairs that the bounds leave open; they are in neither set.
+    In a graph, `above` has the units that are positive at a corner of each region, and `regions`
+    are those that have a map, ascending; both as far as bounds decide. Otherwise both are empty.
     """
 
     positive: NDArray[np.uint64]
     negative: NDArray[np.uint64]
     unknown: NDArray[np.int32]
+    above: NDArray[np.uint64]
+    regions: NDArray[np.int32]
 
 
 class Crossings(NamedTuple):
@@ -198,6 +202,10 @@ class Crossed(NamedTuple):
         Of the cutters; certain, when they are decided that the bounds leave open.
     crossings : Crossings
         For each edge the cutters that change their sign along it.
+    above : (n_regions, n_words) ndarray of uint64
+        The cutters that are positive at a corner of each region.
+    regions : ndarray of int32
+        The regions that cutters cross, ascending.
     """
 
     cells: PlanarCells
@@ -206,6 +214,8 @@ class Crossed(NamedTuple):
     maps: Maps
     signs: VertexSigns
     crossings: Crossings
+    above: NDArray[np.uint64]
+    regions: NDArray[np.int32]
 
 
 class Placed(NamedTuple):

@@ -12,9 +12,10 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from relutopo.arithmetic.bits import lowest_bit
 from relutopo.system.compilation import njit
 
-__all__ = ["in_neither", "lowest_bit", "n_words", "negative_bits", "popcount", "set_bits"]
+__all__ = ["N_LANES", "in_neither", "n_words", "negative_bits", "negative_lanes", "set_bits"]
 
 
 _MINUS_INFINITY = -(2**52)
@@ -27,43 +28,33 @@ def n_words(n_neurons):
     return -(-n_neurons // 64)
 
 
-@intrinsic
-def popcount(typing_context: Any, word: Any) -> Any:
-    """Return how many bits of a uint64 are set."""
+def _negative(n: int) -> Any:
+    """Return `negative_bits` for so many numbers."""
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.ctpop(arguments[0])
+    @intrinsic
+    def negative(typing_context: Any, numbers: Any, at: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            array = context.make_array(signature.args[0])(context, builder, arguments[0])
+            vector = ir.VectorType(ir.IntType(64), n)
+            place = builder.bitcast(builder.gep(array.data, [arguments[1]]), vector.as_pointer())
+            infinite = ir.Constant(vector, [_MINUS_INFINITY] * n)
+            found = builder.icmp_signed("<", builder.load(place, align=8), infinite)
+            word = builder.bitcast(found, ir.IntType(n))
+            return word if n == 64 else builder.zext(word, ir.IntType(64))
 
-    return types.uint64(types.uint64), generate
+        return types.uint64(types.Array(types.float64, 1, "C"), types.intp), generate
 
-
-@intrinsic
-def lowest_bit(typing_context: Any, word: Any) -> Any:
-    """Return the number of the lowest set bit of a uint64 that is not 0."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        defined_at_zero = context.get_constant(types.boolean, 0)
-        return builder.cttz(arguments[0], defined_at_zero)
-
-    return types.uint64(types.uint64), generate
+    return negative
 
 
-@intrinsic
-def negative_bits(typing_context: Any, numbers: Any, at: Any) -> Any:
-    """Return as bits which of 64 float64 from index `at` on are negative and finite.
+negative_bits = _negative(64)
+"""Return as bits which of 64 float64 of an array, from an index on, are negative and finite.
 
-    As integers, these are less than what -inf is, and what is no number is not.
-    """
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        array = context.make_array(signature.args[0])(context, builder, arguments[0])
-        vector = ir.VectorType(ir.IntType(64), 64)
-        place = builder.bitcast(builder.gep(array.data, [arguments[1]]), vector.as_pointer())
-        infinite = ir.Constant(vector, [_MINUS_INFINITY] * 64)
-        negative = builder.icmp_signed("<", builder.load(place, align=8), infinite)
-        return builder.bitcast(negative, ir.IntType(64))
-
-    return types.uint64(types.Array(types.float64, 1, "C"), types.intp), generate
+As integers, these are less than what -inf is, and what is no number is not.
+"""
+N_LANES = 16
+negative_lanes = _negative(N_LANES)
+"""The same of `N_LANES` numbers only."""
 
 
 @njit(cache=True, inline="always")

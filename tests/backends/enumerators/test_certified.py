@@ -216,7 +216,7 @@ def test_no_family_is_certain_without_numbers(
             records.Beside(
                 none, none, none, regions, np.array([0, 3]), np.arange(3, dtype=np.int32)
             ),
-            records.VertexSigns(*sets, np.empty((1, 2), dtype=np.int32)),
+            records.VertexSigns(*sets, np.empty((1, 2), dtype=np.int32), sets[0, :0], none),
             0,
         )
         found = np.zeros((3, 70), dtype=bool)

@@ -17,11 +17,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from relutopo.arithmetic.bits import lowest_bit, popcount
 from relutopo.system.compilation import njit
 
 from ..._certified.crossings import parameter
 from ..._certified.values import unit_value_at
-from ..._shared.bits import lowest_bit, popcount
 from ..._shared.growing import fill
 from ..records import Chords, Crossings
 from .signs import sort_along
@@ -34,8 +34,8 @@ class _Ends(NamedTuple):
 
     Attributes
     ----------
-    ptr : (n_regions + 1,) ndarray of int64
-        Region r is crossed by ``units[ptr[r]:ptr[r + 1]]``, ascending.
+    ptr : (n_crossed + 1,) ndarray of int64
+        The i-th region that is crossed is so by ``units[ptr[i]:ptr[i + 1]]``, ascending.
     units : (n,) ndarray of int32
     points, vertices : (n, 2) ndarrays of int32
         The two points of the rim where each vanishes, the first less than the second, and their
@@ -61,34 +61,32 @@ def _sign(positive, negative, v, j):
 
 @njit(cache=True)
 def _crossing_units(crossed):
-    """Return the units with both signs at corners of each region, with other arrays of `_Ends`."""
-    region_ptr, corners, plane_of = (
+    """Return the units with both signs at corners of regions, with other arrays of `_Ends`."""
+    region_ptr, corners, regions = (
         crossed.cells.region_ptr,
         crossed.beside.origins,
-        crossed.maps.plane_of,
+        crossed.regions,
     )
-    positive, negative = crossed.signs.positive, crossed.signs.negative
-    n_regions, n_words = len(region_ptr) - 1, positive.shape[1]
-    ptr, both, n = np.zeros(n_regions + 1, np.int64), np.zeros((n_regions, n_words), np.uint64), 0
-    for r in range(n_regions):
-        if plane_of[r] >= 0:
-            for w in range(n_words):
-                above, below = np.uint64(0), np.uint64(0)
-                for q in range(region_ptr[r], region_ptr[r + 1]):
-                    above |= positive[corners[q], w]
-                    below |= negative[corners[q], w]
-                both[r, w] = above & below
-                n += int(popcount(above & below))
-        ptr[r + 1] = n
+    negative, above = crossed.signs.negative, crossed.above
+    n_crossed, n_words = len(regions), negative.shape[1]
+    ptr, both, n = np.zeros(n_crossed + 1, np.int64), np.empty((n_crossed, n_words), np.uint64), 0
+    for i in range(n_crossed):
+        r = regions[i]
+        for w in range(n_words):
+            below = np.uint64(0)
+            for q in range(region_ptr[r], region_ptr[r + 1]):
+                below |= negative[corners[q], w]
+            both[i, w] = above[r, w] & below
+            n += int(popcount(both[i, w]))
+        ptr[i + 1] = n
     units, k = np.empty(n, np.int32), 0
-    for r in range(n_regions):
-        if ptr[r] < ptr[r + 1]:
-            for w in range(n_words):
-                word = both[r, w]
-                while word:
-                    units[k] = 64 * w + int(lowest_bit(word))
-                    word &= word - np.uint64(1)
-                    k += 1
+    for i in range(n_crossed):
+        for w in range(n_words):
+            word = both[i, w]
+            while word:
+                units[k] = 64 * w + int(lowest_bit(word))
+                word &= word - np.uint64(1)
+                k += 1
     return _Ends(
         ptr, units, np.full((n, 2), -1, np.int32), np.empty((n, 2), np.int32), np.zeros(n, np.int8)
     )
@@ -104,12 +102,11 @@ def _walk_rims(crossed, placed, found):
     first, units, points, vertices, turn = found
     n_words, n_units = positive.shape[1], len(crossed.cutters.neurons)
     entry_of, inside = np.empty(n_units, np.int64), np.zeros(n_words, np.uint64)
-    for r in range(len(region_ptr) - 1):
-        if first[r] == first[r + 1]:
-            continue
+    for c in range(len(first) - 1):
+        r = crossed.regions[c]
         for w in range(n_words):
             inside[w] = 0
-        for k in range(first[r], first[r + 1]):
+        for k in range(first[c], first[c + 1]):
             j = units[k]
             entry_of[j] = k
             inside[j >> 6] |= np.uint64(1) << np.uint64(j & 63)
@@ -143,10 +140,10 @@ def _walk_rims(crossed, placed, found):
                 else:
                     points[k, 1], vertices[k, 1] = position, base + group
             position += 1
-        for k in range(first[r], first[r + 1]):
+        for k in range(first[c], first[c + 1]):
             if points[k, 1] < 0 or turn[k] == 0:
                 return r
-        if n_ends != 2 * (first[r + 1] - first[r]):
+        if n_ends != 2 * (first[c + 1] - first[c]):
             return r
     return -1
 
@@ -212,17 +209,21 @@ def find_chords(crossed, placed):
     if broken >= 0:
         found.ptr[:] = 0
     first, order = found.ptr, _order(found)
-    n_regions, n = len(first) - 1, first[-1]
+    n_regions, regions, n = len(crossed.cells.region_ptr) - 1, crossed.regions, first[-1]
     chord_ptr, unit_ptr = np.zeros(n_regions + 1, np.int64), np.zeros(n + 1, np.int64)
     region, units, after = np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.int8)
     ends, end_vertices = np.empty((n, 2), np.int32), np.empty((n, 2), np.int32)
     points, vertices = found.points, found.vertices
-    n_chords = 0
-    for r in range(n_regions):
-        for i in range(first[r], first[r + 1]):
+    n_chords, done = 0, 0
+    for c in range(len(regions)):
+        r = regions[c]
+        for i in range(done, r):
+            chord_ptr[i + 1] = n_chords
+        done = r + 1
+        for i in range(first[c], first[c + 1]):
             k = order[i]
             a, b = points[k, 0], points[k, 1]
-            if i == first[r] or a != ends[n_chords - 1, 0] or b != ends[n_chords - 1, 1]:
+            if i == first[c] or a != ends[n_chords - 1, 0] or b != ends[n_chords - 1, 1]:
                 region[n_chords], ends[n_chords, 0], ends[n_chords, 1] = r, a, b
                 end_vertices[n_chords, 0] = vertices[k, 0]
                 end_vertices[n_chords, 1] = vertices[k, 1]
@@ -230,6 +231,8 @@ def find_chords(crossed, placed):
             units[i], after[i] = found.units[k], found.turn[k]
             unit_ptr[n_chords] = i + 1
         chord_ptr[r + 1] = n_chords
+    for i in range(done, n_regions):
+        chord_ptr[i + 1] = n_chords
     cross_ptr = np.zeros(n_chords + 1, np.int64)
     for c in range(n_chords):
         count, c0, c1 = 0, ends[c, 0], ends[c, 1]
@@ -271,12 +274,12 @@ def _sort_crossings(maps, placed, chords):
             continue
         r, i, c0, c1 = region[c], ptr[c], ends[c, 0], ends[c, 1]
         a, b = end_vertices[c, 0], end_vertices[c, 1]
-        plane, error = planes[plane_of[r]], errors[error_of[r]]
+        p, row = plane_of[r], error_of[r]
         for o in range(chord_ptr[r], chord_ptr[r + 1]):
             if _interleave(c0, c1, ends[o, 0], ends[o, 1]):
                 j = units[unit_ptr[o]]
-                za, bound_a = unit_value_at(plane, error, j, x, deviation, a, limit)
-                zb, bound_b = unit_value_at(plane, error, j, x, deviation, b, limit)
+                za, bound_a = unit_value_at(planes, p, errors, row, j, x, deviation, a, limit)
+                zb, bound_b = unit_value_at(planes, p, errors, row, j, x, deviation, b, limit)
                 cross[i] = o - chord_ptr[r]
                 t[i], t_error[i] = parameter(za, bound_a, zb, bound_b)
                 i += 1

@@ -17,7 +17,13 @@ from ..._shared.growing import lengthened
 from ..records import Chords, Crossings, Cut, Placed, PlanarCells
 from .chords import find_chords
 from .faces import build_faces, count_cells, split_edges
-from .signs import count_crossings, count_groups, edge_crossings, place_on_edges
+from .signs import (
+    count_crossings,
+    count_groups,
+    edge_crossings,
+    place_on_edges,
+    regions_crossed,
+)
 
 __all__ = [
     "BUILT",
@@ -63,15 +69,19 @@ class Finished(NamedTuple):
 
 
 @njit(cache=True, nogil=True)
-def cross_edges(cells, edge_owner, maps, signs):
-    """Return the units that cross each edge, sorted, and how many orders are open."""
-    ptr = count_crossings(cells.edge_vertices, signs.positive, signs.negative)
+def cross_edges(cells, beside, maps, signs):
+    """Return the units that cross each edge, sorted, and how many orders are open.
+
+    It also returns `above` and `regions` of `Crossed`.
+    """
+    above, regions = regions_crossed(cells, beside.origins, maps.plane_of, signs)
+    ptr = count_crossings(cells, regions, signs.positive, signs.negative)
     n = ptr[-1]
     crossings = Crossings(
         ptr, np.empty(n, np.int32), np.empty(n), np.empty(n), np.zeros(n, np.bool_)
     )
-    n_open = edge_crossings(cells, edge_owner, maps, signs, crossings)
-    return crossings, n_open
+    n_open = edge_crossings(cells, beside.edge_owner, maps, signs, crossings)
+    return crossings, n_open, above, regions
 
 
 @njit(cache=True, nogil=True)
@@ -93,7 +103,7 @@ def build(crossed, placed, chords, magnitude, most):
     code of faces is compiled only once.
     """
     cells, first_piece = crossed.cells, placed.first_piece
-    sizes = count_cells(cells, placed.group_ptr, chords)
+    sizes = count_cells(cells, crossed.regions, placed.group_ptr, chords)
     n_inner, n_regions = sizes.n_inner, sizes.n_faces
     n_edges = len(placed.pieces) + sizes.n_edges
     n_cells = len(placed.x) + n_inner + n_edges + n_regions

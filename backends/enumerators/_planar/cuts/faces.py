@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from relutopo.arithmetic.bits import lowest_bit
 from relutopo.system.compilation import njit
 
-from ..._shared.bits import lowest_bit
 from .signs import place
 
 __all__ = ["Sizes", "build_faces", "count_cells", "split_edges"]
@@ -57,25 +57,19 @@ class Sizes(NamedTuple):
 
 
 @njit(cache=True, nogil=True)
-def count_cells(cells, group_ptr, chords):
-    """Return how many cells there will be.
+def count_cells(cells, regions, group_ptr, chords):
+    """Return how many cells there will be, where some regions are crossed.
 
     A point where chords cross is counted with the first of them. Euler's relation for the disc:
     faces = chord edges - inner vertices + 1.
     """
     chord_ptr, region_ptr, half_edges = chords.chord_ptr, cells.region_ptr, cells.half_edges
     cross_ptr, cross, same = chords.crossings.ptr, chords.crossings.item, chords.crossings.same
-    n_inner, n_edges, n_faces, n_sides = 0, 0, 0, 0
+    n_inner, n_edges, n_faces, n_sides = 0, 0, len(region_ptr) - 1, len(half_edges)
     most_points, most_chords, most_crossings = 0, 0, 0
-    for r in range(len(region_ptr) - 1):
+    for r in regions:
         c0, c1 = chord_ptr[r], chord_ptr[r + 1]
-        size = region_ptr[r + 1] - region_ptr[r]
-        if c0 == c1:
-            # Nothing crosses an edge of a region that nothing crosses.
-            n_faces += 1
-            n_sides += size
-            continue
-        inner, edges = 0, 0
+        inner, edges, points = 0, 0, 0
         for c in range(c0, c1):
             edges += 1
             i = cross_ptr[c]
@@ -89,11 +83,12 @@ def count_cells(cells, group_ptr, chords):
                 inner += smallest > c - c0
         for q in range(region_ptr[r], region_ptr[r + 1]):
             e = half_edges[q] >> 1
-            size += group_ptr[e + 1] - group_ptr[e]
+            points += group_ptr[e + 1] - group_ptr[e]
         n_inner += inner
         n_edges += edges
-        n_faces += edges - inner + 1
-        n_sides += 2 * edges + size
+        n_faces += edges - inner
+        n_sides += 2 * edges + points
+        size = region_ptr[r + 1] - region_ptr[r] + points
         most_points, most_chords = max(most_points, size), max(most_chords, c1 - c0)
         most_crossings = max(most_crossings, cross_ptr[c1] - cross_ptr[c0])
     return Sizes(n_inner, n_edges, n_faces, n_sides, most_points, most_chords, most_crossings)
@@ -117,10 +112,10 @@ def build_faces(crossed, placed, chords, magnitude, sizes, cut):
     cut : Cut
         With the vertices on edges, and the pieces of edges with their labels.
     """
-    cells, always, positive = crossed.cells, crossed.cutters.always, crossed.signs.positive
+    cells, always, above = crossed.cells, crossed.cutters.always, crossed.above
+    regions = crossed.regions
     region_ptr, half_edges, packed = cells.region_ptr, cells.half_edges, cells.packed
-    corners, neurons = crossed.beside.origins, crossed.cutters.neurons
-    bits = crossed.cutters.bits
+    bits, neurons = crossed.cutters.bits, crossed.cutters.neurons
     group_ptr, first_piece = placed.group_ptr, placed.first_piece
     chord_ptr, ends, end_vertices = chords.chord_ptr, chords.ends, chords.end_vertices
     unit_ptr, units, after = chords.unit_ptr, chords.units, chords.after
@@ -132,7 +127,7 @@ def build_faces(crossed, placed, chords, magnitude, sizes, cut):
     out_ptr, out_half_edges = cut.cells.region_ptr, cut.cells.half_edges
     out_packed, out_parent = cut.cells.packed, cut.parent
     # The units with a positive corner, and what they add to the pattern.
-    present = np.zeros(positive.shape[1], np.uint64)
+    present = np.zeros(above.shape[1], np.uint64)
     added = always.copy()
     # Arrays that are replaced by longer ones would count references in the loop over regions.
     most, k = sizes.most_points + sizes.most_crossings, sizes.most_chords
@@ -153,34 +148,49 @@ def build_faces(crossed, placed, chords, magnitude, sizes, cut):
         np.empty(most, np.bool_),
         np.empty(most, np.int64),
     )
-    n_bytes, n_words = packed.shape[1], len(present)
-    f0, s0, inner0, edge0 = 0, 0, 0, int(first_piece[-1])
-    for r in range(len(region_ptr) - 1):
+    n_bytes, n_words, n_regions = packed.shape[1], len(present), len(region_ptr) - 1
+    # Patterns of whole words are copied as such.
+    is_whole = n_bytes % 8 == 0 and len(added) % 8 == 0
+    before_words = packed.view(np.uint64) if is_whole else np.empty((0, 0), np.uint64)
+    added_words = added.view(np.uint64) if is_whole else np.empty(0, np.uint64)
+    after_words = out_packed.view(np.uint64) if is_whole else np.empty((0, 0), np.uint64)
+    n_before, n_after = before_words.shape[1], len(added_words)
+    f0, s0, inner0, edge0, first = 0, 0, 0, int(first_piece[-1]), 0
+    for crossing in range(len(regions) + 1):
+        # Regions up to the next one that is crossed stay as they are; so far, its first face does.
+        r = regions[crossing] if crossing < len(regions) else n_regions
+        last = min(r + 1, n_regions)
+        for i in range(first, last):
+            out_ptr[f0 + i - first] = s0 + region_ptr[i] - region_ptr[first]
+            out_parent[f0 + i - first] = i
+        for i in range(first, last):
+            face = f0 + i - first
+            # Most units are as on the region before.
+            for w in range(n_words):
+                word = above[i, w] ^ present[w]
+                present[w] = above[i, w]
+                while word:
+                    bit = bits[64 * w + int(lowest_bit(word))]
+                    added[bit >> 3] ^= np.uint8(1 << (bit & 7))
+                    word &= word - np.uint64(1)
+            if is_whole:
+                for k in range(n_before):
+                    after_words[face, k] = added_words[k] | before_words[i, k]
+                for k in range(n_before, n_after):
+                    after_words[face, k] = added_words[k]
+                continue
+            for k in range(n_bytes):
+                out_packed[face, k] = added[k] | packed[i, k]
+            for k in range(n_bytes, len(added)):
+                out_packed[face, k] = added[k]
+        shift = s0 - region_ptr[first]
+        for q in range(region_ptr[first], region_ptr[r]):
+            h = half_edges[q]
+            out_half_edges[q + shift] = 2 * first_piece[h >> 1] + (h & 1)
+        f0, s0, first = f0 + r - first, region_ptr[r] + shift, r + 1
+        if r == n_regions:
+            break
         c0, c1 = chord_ptr[r], chord_ptr[r + 1]
-        # Most units are as on the region before.
-        for w in range(n_words):
-            union = np.uint64(0)
-            for q in range(region_ptr[r], region_ptr[r + 1]):
-                union |= positive[corners[q], w]
-            word = union ^ present[w]
-            present[w] = union
-            while word:
-                bit = bits[64 * w + int(lowest_bit(word))]
-                added[bit >> 3] ^= np.uint8(1 << (bit & 7))
-                word &= word - np.uint64(1)
-        for i in range(n_bytes):
-            out_packed[f0, i] = added[i] | packed[r, i]
-        for i in range(n_bytes, len(added)):
-            out_packed[f0, i] = added[i]
-        out_ptr[f0] = s0
-        out_parent[f0] = r
-        if c0 == c1:
-            for q in range(region_ptr[r], region_ptr[r + 1]):
-                h = half_edges[q]
-                out_half_edges[s0] = 2 * first_piece[h >> 1] + (h & 1)
-                s0 += 1
-            f0 += 1
-            continue
 
         # The first face is left of the first piece of the rim. Crossing units have been set
         # above; clear those that are negative there.

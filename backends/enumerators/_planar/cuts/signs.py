@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from relutopo.arithmetic.bits import lowest_bit, popcount
 from relutopo.arithmetic.rounding import UNIT_ROUNDOFF
 from relutopo.system.compilation import njit
 
 from ..._certified.crossings import parameter
 from ..._certified.values import bound_near, larger, unit_value_at
-from ..._shared.bits import in_neither, lowest_bit, negative_bits, popcount
+from ..._shared.bits import in_neither, negative_bits
 from ..._shared.growing import fill, grown
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "edge_crossings",
     "place",
     "place_on_edges",
+    "regions_crossed",
     "sort_along",
 ]
 
@@ -146,15 +148,67 @@ def _crossers(positive, negative, a, b, w):
 
 
 @njit(cache=True, nogil=True)
-def count_crossings(edge_vertices, positive, negative):
-    """Return the prefix sums of the numbers of units that strictly change sign along each edge."""
-    ptr = np.zeros(len(edge_vertices) + 1, np.int64)
-    total = 0
-    for e in range(len(edge_vertices)):
-        a, b = edge_vertices[e, 0], edge_vertices[e, 1]
-        for w in range(positive.shape[1]):
-            total += popcount(_crossers(positive, negative, a, b, w))
-        ptr[e + 1] = total
+def regions_crossed(cells, origins, plane_of, signs):
+    """Return the units that are positive at corners of each region, and the regions crossed.
+
+    They are `above` and `regions` of `Crossed`.
+    """
+    region_ptr, positive, negative = cells.region_ptr, signs.positive, signs.negative
+    n_regions, n_words = len(region_ptr) - 1, positive.shape[1]
+    above, is_known = signs.above, len(signs.above) == n_regions
+    if is_known and not len(signs.unknown):
+        return above, signs.regions
+    if not is_known:
+        above = np.empty((n_regions, n_words), np.uint64)
+    regions, n = np.empty(n_regions, np.int32), 0
+    for r in range(n_regions):
+        if is_known and plane_of[r] < 0:
+            continue
+        both = np.uint64(0)
+        for w in range(n_words):
+            some, others = np.uint64(0), np.uint64(0)
+            for q in range(region_ptr[r], region_ptr[r + 1]):
+                some |= positive[origins[q], w]
+                others |= negative[origins[q], w]
+            above[r, w] = some
+            both |= some & others
+        if both:
+            regions[n] = r
+            n += 1
+    return above, regions[:n].copy()
+
+
+@njit(cache=True, nogil=True)
+def count_crossings(cells, regions, positive, negative):
+    """Return the prefix sums of the numbers of units that strictly change sign along each edge.
+
+    Parameters
+    ----------
+    cells : PlanarCells
+    regions : ndarray of int32
+        The regions that units cross; they do not cross edges of others.
+    positive, negative : (n_vertices, n_words) ndarrays of uint64
+    """
+    edge_vertices, region_ptr, half_edges = cells.edge_vertices, cells.region_ptr, cells.half_edges
+    n_edges, n_words = len(edge_vertices), positive.shape[1]
+    ptr = np.zeros(n_edges + 1, np.int64)
+    if 2 * len(regions) < len(region_ptr) - 1:
+        for r in regions:
+            for q in range(region_ptr[r], region_ptr[r + 1]):
+                e, count = half_edges[q] >> 1, np.uint64(0)
+                a, b = edge_vertices[e, 0], edge_vertices[e, 1]
+                for w in range(n_words):
+                    count += popcount(_crossers(positive, negative, a, b, w))
+                ptr[e + 1] = count
+    else:
+        for e in range(n_edges):
+            count = np.uint64(0)
+            a, b = edge_vertices[e, 0], edge_vertices[e, 1]
+            for w in range(n_words):
+                count += popcount(_crossers(positive, negative, a, b, w))
+            ptr[e + 1] = count
+    for e in range(n_edges):
+        ptr[e + 1] += ptr[e]
     return ptr
 
 
@@ -171,14 +225,14 @@ def edge_crossings(cells, edge_owner, maps, signs, crossings):
         if k == ptr[e + 1]:
             continue
         a, b = edge_vertices[e, 0], edge_vertices[e, 1]
-        plane, error = planes[plane_of[edge_owner[e]]], errors[error_of[edge_owner[e]]]
+        p, row = plane_of[edge_owner[e]], error_of[edge_owner[e]]
         for w in range(positive.shape[1]):
             word = _crossers(positive, negative, a, b, w)
             while word:
                 j = 64 * w + int(lowest_bit(word))
                 word &= word - np.uint64(1)
-                za, bound_a = unit_value_at(plane, error, j, x, deviation, a, limit)
-                zb, bound_b = unit_value_at(plane, error, j, x, deviation, b, limit)
+                za, bound_a = unit_value_at(planes, p, errors, row, j, x, deviation, a, limit)
+                zb, bound_b = unit_value_at(planes, p, errors, row, j, x, deviation, b, limit)
                 item[k] = j
                 t[k], t_error[k] = parameter(za, bound_a, zb, bound_b)
                 k += 1

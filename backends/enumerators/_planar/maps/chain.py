@@ -444,8 +444,17 @@ def _parents(plane_of, n_planes):
 def _no_signs(n_vertices, n_units):
     shape = n_vertices, n_words(n_units)
     return VertexSigns(
-        np.zeros(shape, np.uint64), np.zeros(shape, np.uint64), np.empty((16, 2), np.int32)
+        np.zeros(shape, np.uint64),
+        np.zeros(shape, np.uint64),
+        np.empty((16, 2), np.int32),
+        np.empty((0, shape[1]), np.uint64),
+        np.empty(0, np.int32),
     )
+
+
+@njit(cache=True)
+def _with_unknown(signs, unknown):
+    return VertexSigns(signs.positive, signs.negative, unknown, signs.above, signs.regions)
 
 
 @njit(cache=True, nogil=True)
@@ -455,7 +464,7 @@ def _all_signs(maps, cells, beside):
     regions = np.arange(len(maps.plane_of)).astype(np.int32)
     # For the plain number 0 it would be compiled apart.
     unknown, n_unknown = corner_signs(regions, maps, cells, beside, signs, np.int64(0))
-    return VertexSigns(signs.positive, signs.negative, unknown[:n_unknown])
+    return _with_unknown(signs, unknown[:n_unknown])
 
 
 @njit(cache=True, nogil=True)
@@ -482,8 +491,8 @@ def _next(this, planes, cells, beside, earlier):
         regions = order[start : start + at_once]
         _fill(regions, this, cells.packed, earlier.planes, parents, before, maps)
         unknown, n_unknown = corner_signs(regions, maps, cells, beside, signs, n_unknown)
-        signs = VertexSigns(signs.positive, signs.negative, unknown)
-    return maps, VertexSigns(signs.positive, signs.negative, signs.unknown[:n_unknown])
+        signs = _with_unknown(signs, unknown)
+    return maps, _with_unknown(signs, signs.unknown[:n_unknown])
 
 
 @njit(cache=True, nogil=True)

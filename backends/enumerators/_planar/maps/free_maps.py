@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from relutopo.arithmetic.bits import lowest_bit
 from relutopo.arithmetic.rounding import UNDERFLOW, UNIT_ROUNDOFF
 from relutopo.system.compilation import njit
 
 from ..._certified.norms import norm_from
 from ..._certified.values import OPEN, certain_sign, value_at
-from ..._shared.bits import in_neither, lowest_bit, n_words, negative_bits
+from ..._shared.bits import in_neither, n_words, negative_bits
 from ..._shared.growing import grown
 from ..records import Maps, VertexSigns
 from .free_units import find_free, has
@@ -45,14 +46,17 @@ def next_of_free(this, room, cells, beside, earlier):
     bound, slope = _bounds(free)
     shape = len(cells.x), n_words(n)
     positive, negative = np.zeros(shape, np.uint64), np.zeros(shape, np.uint64)
-    signs, n_unknown = VertexSigns(positive, negative, np.empty((16, 2), np.int32)), 0
+    above, crossed = np.empty((0, shape[1]), np.uint64), np.empty(0, np.int32)
+    unknown, n_unknown = np.empty((16, 2), np.int32), 0
+    signs = VertexSigns(positive, negative, unknown, above, crossed)
     at_once = max(1, _NUMBERS_AT_ONCE // (3 * max(1, n)))
     for begin in range(0, n_regions, at_once):
         regions = free.order[begin : begin + at_once]
         _fill(regions, switching, free, maps)
         unknown, n_unknown = _signs(regions, maps, cells, beside, bound, slope, signs, n_unknown)
-        signs = VertexSigns(positive, negative, unknown)
-    return units, maps, VertexSigns(positive, negative, signs.unknown[:n_unknown])
+        signs = VertexSigns(positive, negative, unknown, above, crossed)
+    unknown = signs.unknown[:n_unknown]
+    return units, maps, VertexSigns(positive, negative, unknown, above, crossed)
 
 
 @njit(cache=True)

@@ -13,15 +13,20 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from relutopo.arithmetic.bits import lowest_bit
 from relutopo.networks.local_kernels import Rows
 from relutopo.system.compilation import njit
 
 from ..._certified.values import bound_near
-from ..._shared.bits import lowest_bit, n_words, negative_bits
+from ..._shared.bits import N_LANES, n_words, negative_lanes
 from ..._shared.growing import grown
 from ..records import Maps, VertexSigns
 
 __all__ = ["maps_and_signs"]
+
+
+_ROOM = 2**18
+"""There is room for maps of at most so many units at first."""
 
 
 class _Structure(NamedTuple):
@@ -31,14 +36,15 @@ class _Structure(NamedTuple):
     ----------
     variable_of : ndarray of int32
         The variable that each neuron is, or -1.
-    dependent : ndarray of int64
-        The variables to which nothing but others contributes.
+    use_ptr, uses : ndarrays of int64
+        For each variable, those later ones that it contributes to, and nothing but variables does.
     supports, others
         Of `LocalLayer`.
     """
 
     variable_of: NDArray[np.int32]
-    dependent: NDArray[np.int64]
+    use_ptr: NDArray[np.int64]
+    uses: NDArray[np.int64]
     supports: Rows
     others: NDArray[np.bool_]
 
@@ -48,9 +54,9 @@ class _Here(NamedTuple):
 
     Attributes
     ----------
-    rows : (4, n_units) ndarray
-        A, c and the error bound of the map of each unit.
-    if_above, if_below : (64 n_words,) ndarrays
+    rows : (4, n) ndarray
+        A, c and the error bound of the map of each unit, and zeros up to whole lanes.
+    if_above, if_below : (n,) ndarrays
         Numbers that are negative where a unit is positive at a vertex, and where it is negative.
     is_left : (n_words,) ndarray of uint64
         The units that are not known to be zero throughout.
@@ -72,11 +78,12 @@ class _Here(NamedTuple):
 
 
 class _Found(NamedTuple):
-    """Signs and open pairs as in `VertexSigns`, open vertices, maps as in `Maps`."""
+    """As in `VertexSigns` and `Maps`; `above` is of all regions; `is_open` tells open vertices."""
 
     positive: NDArray[np.uint64]
     negative: NDArray[np.uint64]
     unknown: NDArray[np.int32]
+    above: NDArray[np.uint64]
     is_open: NDArray[np.bool_]
     plane_of: NDArray[np.int32]
     planes: NDArray[np.float64]
@@ -108,11 +115,12 @@ def maps_and_signs(n_units, changes, variables, supports, others, cells, beside,
     variable_of = np.full(variables.max() + 1 if f else 0, -1, np.int32)
     for i in range(f):
         variable_of[variables[i]] = i
-    structure = _Structure(variable_of, np.flatnonzero(~others[:f]), supports, others)
+    structure = _Structure(variable_of, *_uses(f, supports, others), supports, others)
+    n = N_LANES * -(-n_units // N_LANES)
     here = _Here(
-        np.zeros((4, n_units)),
-        np.ones(64 * words),
-        np.ones(64 * words),
+        np.zeros((4, n)),
+        np.ones(n),
+        np.ones(n),
         np.zeros(words, np.uint64),
         np.zeros(words, np.uint64),
         np.zeros(f, np.bool_),
@@ -120,14 +128,16 @@ def maps_and_signs(n_units, changes, variables, supports, others, cells, beside,
     )
     for j in range(n_units):
         here.is_left[j >> 6] |= np.uint64(1) << np.uint64(j & 63)
+    room = 64 + min(n_regions // 4, _ROOM // max(1, n_units))
     found = _Found(
         np.zeros((n_vertices, words), np.uint64),
         np.zeros((n_vertices, words), np.uint64),
         np.empty((16 + 4 * n_units, 2), np.int32),
+        np.empty((n_regions, words), np.uint64),
         np.zeros(n_vertices, np.bool_),
         np.full(n_regions, -1, np.int32),
-        np.empty((64, 3, n_units)),
-        np.empty((64, n_units)),
+        np.empty((room, 3, n_units)),
+        np.empty((room, n_units)),
     )
     r, n_unknown, n_kept = _walk(
         0, 0, 0, n_units, changes, structure, cells, beside, limit, here, found
@@ -138,6 +148,7 @@ def maps_and_signs(n_units, changes, variables, supports, others, cells, beside,
             found.positive,
             found.negative,
             grown(found.unknown, most),
+            found.above,
             found.is_open,
             found.plane_of,
             grown(found.planes, n_kept + 1),
@@ -149,7 +160,12 @@ def maps_and_signs(n_units, changes, variables, supports, others, cells, beside,
     plane_of, norms = found.plane_of, np.zeros((n_kept, 3))  # norms are not used
     planes, errors = found.planes[:n_kept], found.errors[:n_kept]
     maps = Maps(planes, plane_of, errors, plane_of, norms, limit)
-    return maps, VertexSigns(found.positive, found.negative, found.unknown[:n_unknown])
+    unknown = found.unknown[:n_unknown]
+    kept = np.empty(n_kept, np.int32)
+    for r in range(n_regions):
+        if plane_of[r] >= 0:
+            kept[plane_of[r]] = r
+    return maps, VertexSigns(found.positive, found.negative, unknown, found.above, kept)
 
 
 @njit(cache=True)
@@ -169,7 +185,12 @@ def _walk(r, n_unknown, n_kept, n_units, changes, structure, cells, beside, limi
         here.is_active,
         len(here.is_left),
     )
+    half_edges, labels, variable_of = cells.half_edges, cells.labels, structure.variable_of
+    support_ptr, columns = structure.supports.ptr, structure.supports.columns
+    use_ptr, uses, others = structure.use_ptr, structure.uses, structure.others
+    zeros, f = here.zeros, len(here.is_active)
     positive, negative, unknown = found.positive, found.negative, found.unknown
+    above_of = found.above
     is_open, plane_of, planes, errors = found.is_open, found.plane_of, found.planes, found.errors
     while r < len(plane_of) and n_kept < len(errors):
         if n_unknown + n_units * (own_ptr[r + 1] - own_ptr[r]) > len(unknown):
@@ -192,13 +213,50 @@ def _walk(r, n_unknown, n_kept, n_units, changes, structure, cells, beside, limi
             for w in range(words):
                 above, below = np.uint64(0), np.uint64(0)
                 if off <= limit:
-                    above = negative_bits(if_above, 64 * w)
-                    below = negative_bits(if_below, 64 * w)
+                    for k in range(64 * w, min(64 * w + 64, len(if_above)), N_LANES):
+                        above |= negative_lanes(if_above, k) << np.uint64(k & 63)
+                        below |= negative_lanes(if_below, k) << np.uint64(k & 63)
                 positive[v, w], negative[v, w] = above, below
                 open_units[w] = is_left[w] & ~(above | below)
                 some |= open_units[w]
             if some:
-                _leave_out_zeros(r, v, cells, origins, structure, here)
+                # Take out what is zero by structure in this corner: what contributes to it is zero
+                # on the region, or on one of the two edges that meet here.
+                n_zeros, n_done, at = 0, 0, region_ptr[r]
+                while origins[at] != v:
+                    at += 1
+                before = at - 1 if at > region_ptr[r] else region_ptr[r + 1] - 1
+                for half in (half_edges[at], half_edges[before]):
+                    line = labels[half >> 1]
+                    i = variable_of[line] if 0 <= line < len(variable_of) else np.int32(-1)
+                    if i >= 0 and is_active[i]:
+                        is_active[i] = False
+                        zeros[n_zeros] = i
+                        n_zeros += 1
+                while n_done < n_zeros:
+                    i = zeros[n_done]
+                    n_done += 1
+                    for k in range(use_ptr[i], use_ptr[i + 1]):
+                        j = uses[k]
+                        has_active = not is_active[j]
+                        for m in range(support_ptr[j], support_ptr[j + 1]):
+                            has_active |= is_active[columns[m]]
+                        if not has_active:
+                            is_active[j] = False
+                            zeros[n_zeros] = j
+                            n_zeros += 1
+                for w in range(words if n_zeros else 0):
+                    word = open_units[w]
+                    while word:
+                        bit, j = word & (~word + np.uint64(1)), f + 64 * w + int(lowest_bit(word))
+                        word ^= bit
+                        has_active = others[j]
+                        for m in range(support_ptr[j], support_ptr[j + 1]):
+                            has_active |= is_active[columns[m]]
+                        if not has_active:
+                            open_units[w] ^= bit
+                for k in range(n_zeros):
+                    is_active[zeros[k]] = True
                 for w in range(words):
                     word = open_units[w]
                     while word:
@@ -215,6 +273,7 @@ def _walk(r, n_unknown, n_kept, n_units, changes, structure, cells, beside, limi
                 above |= positive[v, w]
                 below |= negative[v, w]
                 is_kept |= is_open[v]
+            above_of[r, w] = above
             is_kept |= (above & below) != 0
         if is_kept:
             for j in range(n_units):
@@ -241,50 +300,18 @@ def _beyond(rows, x0, x1, deviation, if_above, if_below):
 
 
 @njit(cache=True)
-def _leave_out_zeros(r, v, cells, origins, structure, here):
-    """Take from the open units those that are zero by structure in corner v of region r."""
-    variable_of, dependent, supports, others = structure
-    left, is_active, zeros = here.open_units, here.is_active, here.zeros
-    f, n_zeros = len(is_active), 0
-    for line in _lines(r, v, cells, origins):
-        i = variable_of[line] if 0 <= line < len(variable_of) else np.int32(-1)
-        if i >= 0 and is_active[i]:
-            is_active[i] = False
-            zeros[n_zeros] = i
-            n_zeros += 1
-    if not n_zeros:
-        return
-    for i in dependent:
-        if is_active[i] and not _has_active(i, supports, is_active):
-            is_active[i] = False
-            zeros[n_zeros] = i
-            n_zeros += 1
-    for w in range(len(left)):
-        word = left[w]
-        while word:
-            j = 64 * w + int(lowest_bit(word))
-            if not others[f + j] and not _has_active(f + j, supports, is_active):
-                left[w] &= ~(np.uint64(1) << np.uint64(j & 63))
-            word &= word - np.uint64(1)
-    for i in zeros[:n_zeros]:
-        is_active[i] = True
-
-
-@njit(cache=True)
-def _lines(r, v, cells, origins):
-    """Return the labels of the two edges of region r that meet in its corner v."""
-    first, last = cells.region_ptr[r], cells.region_ptr[r + 1]
-    q = first
-    while origins[q] != v:
-        q += 1
-    before = q - 1 if q > first else last - 1
-    return cells.labels[cells.half_edges[q] >> 1], cells.labels[cells.half_edges[before] >> 1]
-
-
-@njit(cache=True, inline="always")
-def _has_active(i, supports, is_active):
-    """Return whether any variable in the support of row i is active."""
-    result = False
-    for q in range(supports.ptr[i], supports.ptr[i + 1]):
-        result |= is_active[supports.columns[q]]
-    return result
+def _uses(f, supports, others):
+    """Return `use_ptr` and `uses` of `_Structure`."""
+    ptr, columns = supports.ptr, supports.columns
+    use_ptr = np.zeros(f + 2, np.int64)
+    for i in range(f):
+        for q in range(ptr[i], ptr[i + 1] if not others[i] else ptr[i]):
+            use_ptr[columns[q] + 2] += 1
+    for i in range(f):
+        use_ptr[i + 2] += use_ptr[i + 1]
+    uses = np.empty(use_ptr[f + 1], np.int64)
+    for i in range(f):
+        for q in range(ptr[i], ptr[i + 1] if not others[i] else ptr[i]):
+            uses[use_ptr[columns[q] + 1]] = i
+            use_ptr[columns[q] + 1] += 1
+    return use_ptr[: f + 1], uses

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from relutopo.arithmetic.bits import lowest_bit
 from relutopo.system.compilation import njit
-
-from ..._shared.bits import lowest_bit
 
 __all__ = ["active_units", "differing_units", "forest", "multiply", "sum_of_squares", "switch"]
 

@@ -33,12 +33,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from relutopo.arithmetic.bits import lowest_bit
 from relutopo.arithmetic.rounding import UNIT_ROUNDOFF
 from relutopo.system.compilation import njit
 
 from ..._certified.norms import norm_from, norm_of_difference
 from ..._certified.values import OPEN, certain_sign, larger
-from ..._shared.bits import in_neither, lowest_bit, n_words, negative_bits
+from ..._shared.bits import in_neither, n_words, negative_bits
 from ..._shared.growing import grown
 from ..records import Maps, Values, VertexSigns
 
@@ -330,7 +331,8 @@ def next_values(this, cells, beside, earlier):
     z = z[:n_vertices]
     n_unknown = _look_closer(doubtful, n_doubtful, cells, beside, z, errors, positive, negative)
     values = Values(z, errors, 1.02 * this.norm * earlier.slope)
-    return values, VertexSigns(positive, negative, doubtful[:n_unknown])
+    none = np.empty((0, words), np.uint64), np.empty(0, np.int32)
+    return values, VertexSigns(positive, negative, doubtful[:n_unknown], none[0], none[1])
 
 
 @njit(cache=True)
