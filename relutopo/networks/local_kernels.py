@@ -20,11 +20,9 @@ __all__ = [
     "Rows",
     "and_some",
     "free",
-    "heights",
     "image",
     "image_of_kink",
-    "sum_of_rows",
-    "with_variables",
+    "sum_of_values",
 ]
 
 LEAST = 2.0**-300
@@ -57,17 +55,23 @@ class Rows(NamedTuple):
 @njit(cache=True, nogil=True)
 def image(
     matrix: Rows,
+    bias: NDArray[np.float64],
+    node_rounding: float,
     planes: NDArray[np.float64],
     factors: Rows,
     errors: NDArray[np.float64],
     others: NDArray[np.bool_],
-    n_variables: int,
+    reach: NDArray[np.float64],
+    reach_of_variables: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], Rows, NDArray[np.float64], NDArray[np.bool_]]:
-    """Return a matrix times a value, and the sizes of its entries times the errors of the value.
+    """Return a matrix times a value, plus a bias unless that is empty.
 
     Parameters
     ----------
     matrix : Rows
+    bias : (n,) or (0,) ndarray
+    node_rounding : float
+        Relative error bound of the node.
     planes : (m, 3) ndarray
         A and c of the value.
     factors : Rows
@@ -75,13 +79,16 @@ def image(
     errors : (m,) ndarray
     others : (m,) ndarray of bool
         Whether anything besides the variables contributes.
-    n_variables : int
+    reach, reach_of_variables : (3,), (f,) ndarrays
+        Bounds of |x_i| and 1, and of the absolute values of the variables.
 
     Returns
     -------
     planes, factors, errors, others
-        The same of the product.
+        The same of the result.
     """
+    spread = _spread(node_rounding, planes, factors, errors, reach, reach_of_variables)
+    n_variables = len(reach_of_variables)
     n = len(matrix.ptr) - 1
     result, bounds = np.empty((n, 3)), np.empty(n)
     has_others = np.zeros(n, np.bool_)
@@ -102,7 +109,7 @@ def image(
             a += weight * planes[j, 0]
             b += weight * planes[j, 1]
             c += weight * planes[j, 2]
-            bound += abs(weight) * errors[j]
+            bound += abs(weight) * spread[j]
             has_others[i] |= others[j]
             for p in range(factors.ptr[j], factors.ptr[j + 1]):
                 column = factors.columns[p]
@@ -121,7 +128,50 @@ def image(
             numbers[p] = sums[columns[p]]
             is_found[columns[p]] = False
         ptr[i + 1] = count
+    _add_bias(bias, node_rounding, result, bounds, has_others)
     return result, Rows(ptr, columns[:count], numbers[:count]), bounds, has_others
+
+
+@njit(cache=True)
+def _add_bias(
+    bias: NDArray[np.float64],
+    node_rounding: float,
+    planes: NDArray[np.float64],
+    errors: NDArray[np.float64],
+    others: NDArray[np.bool_],
+) -> None:
+    """Add a bias to a value, unless it is empty."""
+    for i in range(len(bias)):
+        planes[i, planes.shape[1] - 1] += bias[i]
+        errors[i] += node_rounding * abs(bias[i])
+        others[i] |= bias[i] != 0.0
+
+
+@njit(cache=True)
+def _spread(
+    node_rounding: float,
+    planes: NDArray[np.float64],
+    factors: Rows,
+    errors: NDArray[np.float64],
+    reach: NDArray[np.float64],
+    reach_of_variables: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return a value's error and its share of a node's rounding, entry by entry."""
+    spread = np.empty(len(errors))
+    for i in range(len(errors)):
+        spread[i] = ONCE * errors[i]
+        if node_rounding == 0.0:
+            continue
+        # The sum of the absolute terms.
+        height = 0.0
+        for k in range(planes.shape[1]):
+            height += abs(planes[i, k]) * reach[k]
+        for q in range(factors.ptr[i], factors.ptr[i + 1]):
+            height += abs(factors.numbers[q]) * reach_of_variables[factors.columns[q]]
+        if height > 0.0 or errors[i] > 0.0:
+            height += UNDERFLOW
+        spread[i] += node_rounding * height
+    return spread
 
 
 class Frame(NamedTuple):
@@ -150,23 +200,6 @@ class Folded(NamedTuple):
     factors: Rows
     errors: NDArray[np.float64]
     sizes: NDArray[np.float64]
-
-
-@njit(cache=True, nogil=True)
-def heights(
-    planes: NDArray[np.float64],
-    factors: Rows,
-    reach: NDArray[np.float64],
-    reach_of_variables: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Return bounds of the sums of the absolute terms of values."""
-    sums = np.zeros(len(planes))
-    for i in range(len(planes)):
-        for k in range(planes.shape[1]):
-            sums[i] += abs(planes[i, k]) * reach[k]
-        for q in range(factors.ptr[i], factors.ptr[i + 1]):
-            sums[i] += abs(factors.numbers[q]) * reach_of_variables[factors.columns[q]]
-    return sums
 
 
 @njit(cache=True, nogil=True)
@@ -269,7 +302,7 @@ _Arrays: TypeAlias = tuple[NDArray[np.float64], Rows, NDArray[np.float64], NDArr
 
 
 class Added(NamedTuple):
-    """What `with_variables` returns.
+    """The variables so far.
 
     Attributes
     ----------
@@ -293,8 +326,8 @@ class Added(NamedTuple):
     reach: NDArray[np.float64]
 
 
-@njit(cache=True, nogil=True)
-def with_variables(
+@njit(cache=True)
+def _with_variables(
     before: Added,
     rows: NDArray[np.int64],
     kinks: NDArray[np.float64],
@@ -435,7 +468,7 @@ def free(
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Return which values may change their sign in a block, and which others are positive.
 
-    Parameters are as for `intervals`, `heights` and `image`.
+    Parameters are as for `intervals` and `image`.
     """
     n, d = len(planes), planes.shape[1] - 1
     left, is_on, n_left = np.empty(n, np.int64), np.zeros(n, np.bool_), 0
@@ -477,13 +510,19 @@ def image_of_kink(
     errors: NDArray[np.float64],
     others: NDArray[np.bool_],
     slopes: NDArray[np.float64],
+    node_rounding: float,
     pattern: NDArray[np.bool_],
     is_local: NDArray[np.bool_],
-    n_variables: int,
+    first: int,
+    frame: Frame,
+    before: Added,
+    rounding: float,
 ) -> tuple[
-    tuple[NDArray[np.float64], Rows, NDArray[np.float64], NDArray[np.bool_]], NDArray[np.int64]
+    tuple[NDArray[np.float64], Rows, NDArray[np.float64], NDArray[np.bool_]],
+    NDArray[np.int64],
+    Added,
 ]:
-    """Return the value of a kink, and which of its units become variables.
+    """Return the value of a kink, which of its units become variables, and the variables then.
 
     Parameters
     ----------
@@ -491,13 +530,23 @@ def image_of_kink(
         Of its source, as in `image`.
     slopes : (2, n) ndarray
         Where a unit is negative or zero, and where it is positive.
-    pattern : (2, n) ndarray of bool
+    node_rounding : float
+        Relative error bound of the node.
+    pattern : (2, n_neurons) ndarray of bool
         The pattern of a region, and where others differ from it.
-    is_local : (n,) ndarray of bool
-        Units that become variables, unless they are zero on the whole block.
-    n_variables : int
-        How many there are before.
+    is_local : (n_neurons,) ndarray of bool
+        Neurons that become variables, unless they are zero on the whole block.
+    first : int
+        The neuron that the first unit is.
+    frame, before, rounding
+        The block, the variables before, and as for `intervals`.
     """
+    pattern, is_local = (
+        pattern[:, first : first + len(planes)].copy(),
+        is_local[first : first + len(planes)],
+    )
+    n_variables = len(before.reach)
+    spread = _spread(node_rounding, planes, factors, errors, frame.reach, before.reach)
     n, width = planes.shape
     result, bounds, has_others = np.zeros((n, width)), np.zeros(n), np.zeros(n, np.bool_)
     ptr, most = np.zeros(n + 1, np.int64), len(factors.columns) + n
@@ -514,24 +563,39 @@ def image_of_kink(
         elif slope != 0.0:
             for k in range(width):
                 result[i, k] = slope * planes[i, k]
-            bounds[i], has_others[i] = abs(slope) * errors[i], others[i]
+            bounds[i], has_others[i] = abs(slope) * spread[i], others[i]
             for q in range(factors.ptr[i], factors.ptr[i + 1]):
                 columns[count], numbers[count] = factors.columns[q], slope * factors.numbers[q]
                 count += 1
         ptr[i + 1] = count
     found = Rows(ptr, columns[:count].copy(), numbers[:count].copy())
-    return (result, found, bounds, has_others), local[:n_local].copy()
+    rows, after = local[:n_local].copy(), before
+    if n_local:
+        after = _with_variables(
+            before, rows, slopes, pattern, planes, factors, errors, others, frame, rounding
+        )
+    return (result, found, bounds, has_others), rows, after
 
 
 @njit(cache=True, nogil=True)
-def sum_of_rows(a: Rows, b: Rows) -> Rows:
+def sum_of_values(
+    a: _Arrays, b: _Arrays, bias: NDArray[np.float64], node_rounding: float
+) -> _Arrays:
+    """Return the sum of two values, each as in `image`, plus a bias unless that is empty."""
+    planes, errors, others = a[0] + b[0], a[2] + b[2], a[3] | b[3]
+    _add_bias(bias, node_rounding, planes, errors, others)
+    return planes, _sum_of_rows(a[1], b[1]), errors, others
+
+
+@njit(cache=True)
+def _sum_of_rows(a: Rows, b: Rows) -> Rows:
     """Return the sum of two sparse matrices, in whose rows columns ascend.
 
     Examples
     --------
     >>> a = Rows(np.array([0, 2]), np.array([0, 2]), np.array([1.0, 2.0]))
     >>> b = Rows(np.array([0, 2]), np.array([1, 2]), np.array([5.0, 6.0]))
-    >>> sum_of_rows(a, b).columns, sum_of_rows(a, b).numbers
+    >>> _sum_of_rows(a, b).columns, _sum_of_rows(a, b).numbers
     (array([0, 1, 2]), array([1., 5., 8.]))
     """
     most = len(a.columns) + len(b.columns)

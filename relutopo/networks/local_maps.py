@@ -32,10 +32,10 @@ products adds γ_{f+6} times the sizes of its terms.
 
 from __future__ import annotations
 
-from copy import copy
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import reduce
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,18 +45,15 @@ from relutopo.networks.graph import Affine, GraphNetwork, Kink
 from relutopo.networks.local_kernels import (
     LEAST,
     LOST,
-    UNDERFLOW,
     Added,
     Folded,
     Frame,
     Rows,
     and_some,
     free,
-    heights,
     image,
     image_of_kink,
-    sum_of_rows,
-    with_variables,
+    sum_of_values,
 )
 from relutopo.networks.local_walks import (
     Changes,
@@ -198,11 +195,16 @@ class _Value:
     errors: _Floats
     others: _Flags
 
+    def __iter__(self) -> Iterator[Any]:
+        yield from (self.planes, self.factors, self.errors, self.others)
+
     def and_some(self, more: _Value, entries: NDArray[np.int64]) -> _Value:
         """Return these entries and some of another value."""
-        own = self.planes, self.factors, self.errors, self.others
-        others = more.planes, more.factors, more.errors, more.others
-        return _Value(*and_some(own, others, entries))
+        return _Value(*and_some((*self,), (*more,), entries))
+
+    def plus(self, more: _Value, bias: _Floats, rounding: float) -> _Value:
+        """Return the sum of two values and a bias, unless that is empty."""
+        return _Value(*sum_of_values((*self,), (*more,), bias, rounding))
 
     def then(self, more: _Value) -> _Value:
         """Return these entries and more."""
@@ -211,20 +213,6 @@ class _Value:
             self.factors.then(more.factors),
             np.concatenate([self.errors, more.errors]),
             np.concatenate([self.others, more.others]),
-        )
-
-    def times(self, matrix: Rows, errors: _Floats, n_variables: int) -> _Value:
-        """Return the product of a matrix with this value, of which `errors` are the errors."""
-        found = image(matrix, self.planes, self.factors, errors, self.others, n_variables)
-        return _Value(*found)
-
-    def plus(self, other: _Value) -> _Value:
-        """Return the sum."""
-        return _Value(
-            self.planes + other.planes,
-            sum_of_rows(self.factors, other.factors),
-            self.errors + other.errors,
-            self.others | other.others,
         )
 
 
@@ -255,35 +243,45 @@ class _Variables:
         """Their pre-activations."""
         return _Value(*self._added[:4])
 
-    def heights(self, value: _Value) -> _Floats:
-        """Return bounds of the sums of the absolute terms of a value."""
-        reach = self._added.reach
-        found: _Floats = heights(value.planes, value.factors, self._frame.reach, reach)
+    def copy(self) -> _Variables:
+        """Return variables to which others can be added."""
+        other = object.__new__(_Variables)
+        other.__dict__.update(self.__dict__)
+        return other
+
+    def affine(self, node: Affine, sources: list[_Value]) -> _Value:
+        """Return the value of an affine node."""
+        reach, of_variables, found = self._frame.reach, self._added.reach, None
+        for i, source in enumerate(sources):
+            # The bias is added in the end.
+            bias = node.bias if i + 1 == len(sources) else node.bias[:0]
+            rows, own = Rows(*node.rows[i]), bias if found is None else bias[:0]
+            term = _Value(*image(rows, own, node.rounding, *source, reach, of_variables))
+            found = term if found is None else found.plus(term, bias, node.rounding)
+        assert found is not None
         return found
 
-    def add(
-        self,
-        first: int,
-        rows: NDArray[np.int64],
-        kink: Kink,
-        values: _Value,
-        pattern: _Flags,
-    ) -> None:
-        """Add some units of a kink, whose neurons start at `first`, by the value before it."""
-        self._added = with_variables(
-            self._added,
-            rows,
-            kink.slopes,
-            pattern,
-            values.planes,
-            values.factors,
-            values.errors,
-            values.others,
+    def kink(
+        self, node: Kink, source: _Value, first: int, patterns: _Flags, is_local: _Flags
+    ) -> _Value:
+        """Return the value of a kink whose neurons start at `first`, and add those that are local.
+
+        The other parameters are as for `image_of_kink`.
+        """
+        found, rows, self._added = image_of_kink(
+            *source,
+            node.slopes,
+            node.rounding,
+            patterns,
+            is_local,
+            first,
             self._frame,
+            self._added,
             self._rounding,
         )
-        self.neurons = np.append(self.neurons, first + rows)
-        self.slopes = np.append(self.slopes, kink.slopes[:, rows], axis=1)
+        self.neurons = np.concatenate((self.neurons, first + rows))
+        self.slopes = np.concatenate((self.slopes, node.slopes[:, rows]), axis=1)
+        return _Value(*found)
 
     def free(self, values: _Value) -> tuple[NDArray[np.int64], _Flags]:
         """Return which values may change their sign in the block, and which others are positive."""
@@ -383,9 +381,9 @@ class LocalGraph:
         """
         network = self._network
         targets = network.targets(layer)
-        after = copy(self)
-        variables = after._variables = copy(self._variables)
-        values = after._values = dict(self._values)
+        variables, values = self._variables.copy(), dict(self._values)
+        after = object.__new__(LocalGraph)
+        after.__dict__.update(self.__dict__, _variables=variables, _values=values)
         patterns = first_and_switching(kept, shared.neurons, shared.always)
         is_local = patterns[1].copy()
         own = self._labels[(self._labels >= 0) & (self._labels < len(is_local))]
@@ -393,12 +391,11 @@ class LocalGraph:
         for number in network.ancestors([value for value, _, _ in targets], values):
             node = network.nodes[number - 1]
             if isinstance(node, Affine):
-                values[number] = _affine(node, [values[s] for s in node.sources], variables)
+                values[number] = variables.affine(node, [values[s] for s in node.sources])
             else:
                 first = network.first_neuron(number)
-                values[number] = _kink(
-                    node, values[node.source], variables, first, patterns, is_local
-                )
+                source = values[node.source]
+                values[number] = variables.kink(node, source, first, patterns, is_local)
         for number in network.finished(values):
             del values[number]
         found = reduce(_Value.then, (values[value] for value, _, _ in targets))
@@ -411,51 +408,3 @@ class LocalGraph:
 
 def _input_value(d: int) -> _Value:
     return _Value(np.eye(d, d + 1), Rows.empty(d), np.zeros(d), np.ones(d, dtype=bool))
-
-
-def _spread(node: Affine | Kink, value: _Value, variables: _Variables) -> _Floats:
-    """Return a value's error and its share of the node's rounding, entry by entry."""
-    if not node.rounding:
-        return ONCE * value.errors
-    heights = variables.heights(value)
-    heights = heights + UNDERFLOW * ((heights > 0) | (value.errors > 0))
-    spread: _Floats = ONCE * value.errors + node.rounding * heights
-    return spread
-
-
-def _affine(node: Affine, sources: list[_Value], variables: _Variables) -> _Value:
-    value, *more = (
-        source.times(Rows(*rows), _spread(node, source, variables), len(variables))
-        for rows, source in zip(node.rows, sources, strict=True)
-    )
-    for term in more:
-        value = value.plus(term)
-    value.planes[:, -1] += node.bias
-    errors = value.errors + node.rounding * np.abs(node.bias)
-    return replace(value, errors=errors, others=value.others | (node.bias != 0))
-
-
-def _kink(
-    node: Kink,
-    source: _Value,
-    variables: _Variables,
-    first: int,
-    patterns: _Flags,
-    is_local: _Flags,
-) -> _Value:
-    """Return the value of a kink whose neurons start at `first`."""
-    here = slice(first, first + node.size)
-    pattern = patterns[:, here].copy()
-    found, local = image_of_kink(
-        source.planes,
-        source.factors,
-        _spread(node, source, variables),
-        source.others,
-        node.slopes,
-        pattern,
-        is_local[here],
-        len(variables),
-    )
-    if local.size:
-        variables.add(first, local, node, source, pattern)
-    return _Value(*found)

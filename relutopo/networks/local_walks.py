@@ -84,20 +84,16 @@ class _Here(NamedTuple):
     ----------
     inputs, losses : (f, 3), (f,) ndarrays
         Their maps, and the bounds of the errors of these.
-    is_active, was_active : (f,) ndarrays of bool
-        Whether each is active, and whether it was on the region before.
+    is_active : (f,) ndarray of bool
+        Whether each is active.
     open_rows : ndarray of uint64
         Which rows are not known to be as on the region before, as bits.
-    changed : (f,) ndarray of int64
-        Room for variables.
     """
 
     inputs: NDArray[np.float64]
     losses: NDArray[np.float64]
     is_active: NDArray[np.bool_]
-    was_active: NDArray[np.bool_]
     open_rows: NDArray[np.uint64]
-    changed: NDArray[np.int64]
 
 
 @njit(cache=True, nogil=True)
@@ -145,9 +141,7 @@ def changes_on_regions(
         np.zeros((f, 3)),
         np.zeros(f),
         np.zeros(f, np.bool_),
-        np.zeros(f, np.bool_),
         np.zeros((n_rows + 63) >> 6, np.uint64),
-        np.empty(f, np.int64),
     )
     is_needed = _needed(f, n_rows, factors)
     use_ptr, use_rows = _uses(f, factors, is_needed)
@@ -239,18 +233,12 @@ def _follow(
     reach, rounding, lost = known.reach, known.rounding, known.lost
     use_ptr, use_rows, variable_of, mask = uses.ptr, uses.rows, uses.variable_of, uses.mask
     found_ptr, flip_ptr = found.ptr, found.flip_ptr
-    inputs, losses, is_active, was_active = (
-        here.inputs,
-        here.losses,
-        here.is_active,
-        here.was_active,
-    )
-    open_rows, changed = here.open_rows, here.changed
+    inputs, losses, is_active, open_rows = here
     places, maps, flips = found.places, found.maps, found.flips
     words, mask_words = packed.view(np.uint64), mask.view(np.uint64)
     one = np.uint64(1)
     f, n_rows, count, n_flips = len(bits), len(planes), found.ptr[r], found.flip_ptr[r]
-    while r < len(packed) and count + n_rows <= len(places) and n_flips + f <= len(flips):
+    while r < len(packed) and count + n_rows <= len(places) and n_flips + f < len(flips):
         at = len(open_rows) if r > 0 else 0
         for w in range(words.shape[1] if r > 0 else 0):
             word = (words[r, w] ^ words[r - 1, w]) & mask_words[w]
@@ -259,7 +247,6 @@ def _follow(
                 word &= word - one
                 open_rows[i >> 6] |= one << np.uint64(i & 63)
                 at = min(at, i >> 6)
-        n_changed = 0
         while at < len(open_rows):
             # What depends on a row comes after it.
             word = open_rows[at]
@@ -301,17 +288,13 @@ def _follow(
                 loss += lost
             if is_same and loss == losses[i]:
                 continue
-            losses[i], is_active[i] = loss, bound > 0.0 or not is_zero
-            changed[n_changed] = i
-            n_changed += 1
+            losses[i] = loss
+            was_active, is_active[i] = is_active[i], bound > 0.0 or not is_zero
+            flips[n_flips] = i
+            n_flips += is_active[i] != was_active
             for q in range(use_ptr[i], use_ptr[i + 1]):
                 j = use_rows[q]
                 open_rows[j >> 6] |= one << np.uint64(j & 63)
-        for k in range(n_changed):
-            i = changed[k]
-            if is_active[i] != was_active[i]:
-                flips[n_flips], was_active[i] = i, is_active[i]
-                n_flips += 1
         r += 1
         found_ptr[r], flip_ptr[r] = count, n_flips
     return r

@@ -107,7 +107,7 @@ class LayerCut:
         if layer > 0 and task.maps.is_local and block.shared is None:
             block = block.shortened(task.network.layer_offsets[layer])
         self.block, self.layer = block, layer
-        self.cells, self.beside = block.cells, block.beside
+        self.cells = block.cells
         of_layer: Maps | Values | Evaluated | None = block.earlier
         self.integers: IntegerPlanes | None = None
         if task.short is not None:
@@ -116,9 +116,14 @@ class LayerCut:
             of_layer = task.maps.first(layer, self.cells)
         maps: Maps | Values
         is_made = self.integers is not None or block.earlier is None or stage.first > 0
-        if isinstance(of_layer, Maps) and is_made:
+        if isinstance(of_layer, Evaluated):
+            local = task.maps.local(layer, self.cells, lambda: block.beside, of_layer)
+            self.beside, self.units, maps, signs, of_layer = local
+        elif isinstance(of_layer, Maps) and is_made:
+            self.beside = block.beside
             self.units, maps, signs = task.maps.some(stage, of_layer, self.cells, self.beside)
         else:
+            self.beside = block.beside
             found = task.maps.next(layer, self.cells, self.beside, of_layer)
             self.units, maps, signs, of_layer = found
         self.magnitude = task.magnitude

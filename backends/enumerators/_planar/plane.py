@@ -41,6 +41,7 @@ from .cuts.chords import find_chords
 from .cuts.cut import BUILT, PLACED, build, finish
 from .exact_decisions import Plane, Point
 from .layer import LayerCut, PlanarTask
+from .records import Cut, Placed
 from .tuning import Tuning
 
 __all__ = ["PlaneCutter"]
@@ -187,19 +188,37 @@ class PlaneCutter:
         """Cut a block by one stage; it counts unless it is only tried."""
         cut = LayerCut(self._task, stage, block)
         most = self._task.limits.most_cells
-        neurons = cut.units.neurons
         done = finish(cut.crossed, cut.magnitude, cut.first_target, most)
-        placed, chords, reached = done.placed, done.chords, done.reached
-        broken, n_open, n_cells, result = done.broken, done.n_open, done.n_cells, done.cut
-        edge_lines = cut.lines_on_edges(placed)
-        if reached == PLACED:
-            cut.refine_edges(placed)
-            chords, broken, n_open = find_chords(cut.crossed, placed)
+        placed, n_cells, result = done.placed, done.n_cells, done.cut
+        if done.reached != BUILT:
+            if done.reached == PLACED:
+                cut.refine_edges(placed)
+            n_cells, result = self._build(cut, placed, most)
+        self._task.check_limit(n_cells, stage.layer)
+        if counts:
+            self._count(len(result.cells.packed) - block.n_regions, stage)
+        cut.refine_inside(placed, result)
+        is_last = stage == self._stages[-1]
+        piece_ptr = placed.first_piece[block.piece_ptr]
+        return Block(
+            cells=cut.with_whole_patterns(result.cells) if is_last else result.cells,
+            earlier=None if is_last else cut.pass_on(placed, result),
+            piece_ptr=piece_ptr,
+            pieces=np.arange(piece_ptr[-1], dtype=np.int32),
+            n_uncertain=cut.n_uncertain,
+            integers=None if is_last else cut.integers_after(placed, result),
+            lines=None if is_last else cut.lines_after(placed, result),
+        )
+
+    def _build(self, cut: LayerCut, placed: Placed, most: int) -> tuple[int, Cut]:
+        """Do what `finish` leaves to be done, with exact decisions; `most` is as for `build`."""
+        chords, broken, n_open = find_chords(cut.crossed, placed)
         if broken >= 0:
             raise InvariantError(
                 f"the signs at the corners of region {broken} contradict its convexity in layer "
-                f"{stage.layer + 1}; please report this network as a bug"
+                f"{cut.layer + 1}; please report this network as a bug"
             )
+        edge_lines, neurons = cut.lines_on_edges(placed), cut.units.neurons
 
         def end(region: int, vertex: int) -> Point:
             if vertex < cut.n_old:
@@ -218,20 +237,5 @@ class PlaneCutter:
             return region, int(neurons[unit])
 
         cut.settle_along_chords(chords, n_open, ends, plane)
-        if reached != BUILT:
-            n_cells, result = build(cut.crossed, placed, chords, cut.magnitude, most)
-        self._task.check_limit(n_cells, stage.layer)
-        if counts:
-            self._count(len(result.cells.packed) - block.n_regions, stage)
-        cut.refine_inside(placed, result)
-        is_last = stage == self._stages[-1]
-        piece_ptr = placed.first_piece[block.piece_ptr]
-        return Block(
-            cells=cut.with_whole_patterns(result.cells) if is_last else result.cells,
-            earlier=None if is_last else cut.pass_on(placed, result),
-            piece_ptr=piece_ptr,
-            pieces=np.arange(piece_ptr[-1], dtype=np.int32),
-            n_uncertain=cut.n_uncertain,
-            integers=None if is_last else cut.integers_after(placed, result),
-            lines=None if is_last else cut.lines_after(placed, result),
-        )
+        built: tuple[int, Cut] = build(cut.crossed, placed, chords, cut.magnitude, most)
+        return built

@@ -56,14 +56,14 @@ class PlanarCells(NamedTuple):
 
 
 class Beside(NamedTuple):
-    """What is beside what in a complex.
+    """What is beside what in a complex; of graphs, `across`, `own_ptr` and `own` may be empty.
 
     Attributes
     ----------
     origins : ndarray of int32
         The origin of each half-edge.
     across : ndarray of int32
-        The region on the other side of each half-edge, -1 where none is; empty for graphs.
+        The region on the other side of each half-edge, -1 where none is.
     edge_owner, vertex_owner : (n_edges,), (n_vertices,) ndarrays of int32
         The first region that contains each edge and each vertex.
     own_ptr, own : ndarrays of int64, int32

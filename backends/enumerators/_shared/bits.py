@@ -52,7 +52,7 @@ negative_bits = _negative(64)
 
 As integers, these are less than what -inf is, and what is no number is not.
 """
-N_LANES = 16
+N_LANES = 8
 negative_lanes = _negative(N_LANES)
 """The same of `N_LANES` numbers only."""
 

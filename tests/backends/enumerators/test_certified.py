@@ -153,12 +153,19 @@ def negative_bits(numbers: Any, first: int) -> Any:
     return bits.negative_bits(numbers, first)
 
 
+@njit(cache=False)
+def negative_lanes(numbers: Any, first: int) -> Any:
+    return bits.negative_lanes(numbers, first)
+
+
 @pytest.mark.parametrize("strange", NO_NUMBERS)
 def test_bits_of_what_is_no_number_are_not_set(strange: float) -> None:
     numbers = np.ones(128)
     numbers[[64, 70]] = strange, -np.finfo(float).max
     numbers[127] = -5e-324
     assert int(negative_bits(numbers, 64)) == 1 << 6 | 1 << 63
+    assert int(negative_lanes(numbers, 64)) == 1 << 6
+    assert int(negative_lanes(numbers, 128 - bits.N_LANES)) == 1 << bits.N_LANES - 1
 
 
 @pytest.mark.parametrize("strange", NO_NUMBERS)

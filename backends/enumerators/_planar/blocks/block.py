@@ -79,8 +79,7 @@ class Block:
     @cached_property
     def beside(self) -> Beside:
         """The incidences of the cells."""
-        # Maps of graphs do not come from neighbours.
-        beside: Beside = _beside(self.cells, not isinstance(self.earlier, Evaluated))
+        beside: Beside = _beside(self.cells)
         return beside
 
 
@@ -94,32 +93,27 @@ class Part:
 
 
 @njit(cache=True, nogil=True)
-def _beside(cells, with_across):
-    region_ptr, half_edges, edge_vertices = cells.region_ptr, cells.half_edges, cells.edge_vertices
-    n_regions, n_edges, n_vertices = len(region_ptr) - 1, len(edge_vertices), len(cells.x)
-    origins = np.empty(len(half_edges), np.int32)
-    edge_owner, vertex_owner = np.full(n_edges, -1, np.int32), np.full(n_vertices, -1, np.int32)
+def _beside(cells):
+    region_ptr, half_edges = cells.region_ptr, cells.half_edges
+    n_regions, n_edges = len(region_ptr) - 1, len(cells.edge_vertices)
+    n_vertices = len(cells.x)
+    origins, across = np.empty(len(half_edges), np.int32), np.full(len(half_edges), -1, np.int32)
+    place = np.full(n_edges, -1, np.int64)
+    edge_owner, vertex_owner = np.empty(n_edges, np.int32), np.full(n_vertices, -1, np.int32)
     own_ptr, own = np.zeros(n_regions + 1, np.int64), np.empty(n_vertices, np.int32)
     n_owned = 0
     for r in range(n_regions):
         for q in range(region_ptr[r], region_ptr[r + 1]):
             e = half_edges[q] >> 1
-            v = edge_vertices[e, half_edges[q] & 1]
+            v = cells.edge_vertices[e, half_edges[q] & 1]
             origins[q] = v
-            if edge_owner[e] < 0:
-                edge_owner[e] = r
             if vertex_owner[v] < 0:
                 vertex_owner[v] = r
                 own[n_owned] = v
                 n_owned += 1
-        own_ptr[r + 1] = n_owned
-    across = np.full(len(half_edges) if with_across else 0, -1, np.int32)
-    place = np.full(n_edges if with_across else 0, -1, np.int64)
-    for r in range(n_regions if with_across else 0):
-        for q in range(region_ptr[r], region_ptr[r + 1]):
-            e = half_edges[q] >> 1
             if place[e] < 0:
-                place[e] = q
+                edge_owner[e], place[e] = r, q
             else:
                 across[q], across[place[e]] = edge_owner[e], r
+        own_ptr[r + 1] = n_owned
     return Beside(origins, across, edge_owner, vertex_owner, own_ptr, own)

@@ -14,7 +14,7 @@ import numpy as np
 from relutopo.system.compilation import njit
 
 from ..._shared.growing import lengthened
-from ..records import Chords, Crossings, Cut, Placed, PlanarCells
+from ..records import Crossings, Cut, Placed, PlanarCells
 from .chords import find_chords
 from .faces import build_faces, count_cells, split_edges
 from .signs import (
@@ -43,17 +43,12 @@ or signs contradict convexity; the cut is done, or would have too many cells."""
 
 
 class Finished(NamedTuple):
-    """The result of `finish`; records of later steps are empty.
+    """The result of `finish`; the cut is empty unless it is done.
 
     Attributes
     ----------
     reached : int
     placed : Placed
-    chords : Chords
-    broken : int
-        A region whose signs contradict convexity, or -1.
-    n_open : int
-        How many orders along chords are open.
     n_cells : int
         How many cells of all dimensions there are after the cut.
     cut : Cut
@@ -61,9 +56,6 @@ class Finished(NamedTuple):
 
     reached: int
     placed: Placed
-    chords: Chords
-    broken: int
-    n_open: int
     n_cells: int
     cut: Cut
 
@@ -137,22 +129,6 @@ def _no_cut(cells):
     return Cut(cells, np.empty(0, np.int32), np.empty((0, 3), np.int32), np.empty((0, 2), np.int32))
 
 
-@njit(cache=True)
-def _no_chords():
-    flat, pairs = np.empty(0, np.int32), np.empty((0, 2), np.int32)
-    none = Crossings(np.zeros(1, np.int64), flat, np.empty(0), np.empty(0), np.empty(0, np.bool_))
-    return Chords(
-        np.zeros(1, np.int64),
-        flat,
-        pairs,
-        pairs,
-        np.zeros(1, np.int64),
-        flat,
-        np.empty(0, np.int8),
-        none,
-    )
-
-
 @njit(cache=True, nogil=True)
 def finish(crossed, magnitude, target, most):
     """Place vertices, find chords and build faces, as far as nothing is open.
@@ -163,9 +139,9 @@ def finish(crossed, magnitude, target, most):
     placed = place_edges(cells, crossed.crossings, magnitude)
     for v in range(len(cells.x), len(placed.x)):
         if not placed.deviation[v] <= target:
-            return Finished(PLACED, placed, _no_chords(), -1, 0, 0, _no_cut(cells))
+            return Finished(PLACED, placed, 0, _no_cut(cells))
     chords, broken, n_open = find_chords(crossed, placed)
     if broken >= 0 or n_open:
-        return Finished(FOUND, placed, chords, broken, n_open, 0, _no_cut(cells))
+        return Finished(FOUND, placed, 0, _no_cut(cells))
     n_cells, cut = build(crossed, placed, chords, magnitude, most)
-    return Finished(BUILT, placed, chords, broken, n_open, n_cells, cut)
+    return Finished(BUILT, placed, n_cells, cut)

@@ -20,19 +20,18 @@ __all__ = ["Sizes", "build_faces", "count_cells", "split_edges"]
 @njit(cache=True, nogil=True)
 def split_edges(edge_vertices, group_ptr, base):
     """Return the pieces of all edges, edge by edge, and the first piece of each edge."""
-    first_piece = np.empty(len(edge_vertices) + 1, np.int64)
-    pieces = np.empty((len(edge_vertices) + group_ptr[-1], 2), np.int32)
-    k = 0
-    for e in range(len(edge_vertices)):
-        first_piece[e] = k
-        tail = edge_vertices[e, 0]
+    n_edges = len(edge_vertices)
+    first_piece = np.empty(n_edges + 1, np.int64)
+    pieces = np.empty((n_edges + group_ptr[-1], 2), np.int32)
+    for e in range(n_edges + 1):
+        first_piece[e] = e + group_ptr[e]
+    for e in range(n_edges):
+        k, tail = first_piece[e], edge_vertices[e, 0]
         for g in range(group_ptr[e], group_ptr[e + 1]):
             pieces[k, 0], pieces[k, 1] = tail, base + g
             tail = base + g
             k += 1
         pieces[k, 0], pieces[k, 1] = tail, edge_vertices[e, 1]
-        k += 1
-    first_piece[len(edge_vertices)] = k
     return pieces, first_piece
 
 

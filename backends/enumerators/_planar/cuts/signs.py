@@ -251,12 +251,16 @@ def count_groups(ptr, same):
 
     `same[i]` tells whether crossing i is at the same point as crossing i - 1.
     """
-    group_ptr = np.zeros_like(ptr)
-    total = 0
-    for e in range(len(ptr) - 1):
-        for i in range(ptr[e], ptr[e + 1]):
-            total += not same[i]
-        group_ptr[e + 1] = total
+    n_same = 0
+    for i in range(len(same)):
+        n_same += same[i]
+    group_ptr = ptr.copy()
+    if n_same:
+        total = 0
+        for e in range(len(ptr) - 1):
+            for i in range(ptr[e], ptr[e + 1]):
+                total += not same[i]
+            group_ptr[e + 1] = total
     return group_ptr
 
 
@@ -283,6 +287,8 @@ def place_on_edges(edge_vertices, crossings, group_ptr, magnitude, x, deviation)
     base = len(x) - group_ptr[-1]
     best_of = np.empty(group_ptr[-1], np.int64)
     for e in range(len(ptr) - 1):
+        if ptr[e] == ptr[e + 1]:
+            continue
         g = group_ptr[e] - 1
         for i in range(ptr[e], ptr[e + 1]):
             if not same[i]:

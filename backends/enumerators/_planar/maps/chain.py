@@ -34,6 +34,7 @@ products and the sum: a flip counts as eight.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -57,7 +58,7 @@ from ..cuts.signs import corner_signs
 from ..records import Beside, Cutters, Maps, PlanarCells, Values, VertexSigns
 from ..tuning import Tuning
 from .free_maps import next_of_free
-from .graph_maps import Evaluated, cut_locally
+from .graph_maps import Evaluated, LocalCut, cut_locally
 from .siblings import active_units, differing_units, forest, multiply, sum_of_squares, switch
 from .vertex_values import are_coarse, next_values, values_of_maps
 
@@ -179,8 +180,8 @@ class MapChain:
         return units, maps, _all_signs(maps, cells, beside)
 
     def next(
-        self, layer: int, cells: PlanarCells, beside: Beside, earlier: Maps | Values | Evaluated
-    ) -> tuple[Cutters, Maps | Values, VertexSigns, Maps | Values | Evaluated]:
+        self, layer: int, cells: PlanarCells, beside: Beside, earlier: Maps | Values
+    ) -> tuple[Cutters, Maps | Values, VertexSigns, Maps | Values]:
         """Return a layer's units, maps and signs, and what the next layer's come from.
 
         Instead of maps, these are values at vertices if they cost less.
@@ -189,14 +190,10 @@ class MapChain:
         ----------
         layer, cells, beside
             As for `some`; layer ≥ 1, in the plane.
-        earlier : Maps, Values or Evaluated
+        earlier : Maps or Values
             Of layer - 1; maps, as they were before that cut. Regions with the same plane have one
             parent.
         """
-        if layer not in self._layers:
-            assert not isinstance(earlier, Values)
-            return self._local(layer, cells, beside, earlier)
-        assert not isinstance(earlier, Evaluated)
         before: Maps | Values = earlier
         is_last = layer + 1 == len(self._network.layer_sizes)
         this = self._layers[layer]
@@ -225,23 +222,24 @@ class MapChain:
         both = _next(this, planes, cells, beside, before)
         return self._units[layer], *both, both[0]
 
-    def _local(
-        self, layer: int, cells: PlanarCells, beside: Beside, earlier: Maps | Evaluated
-    ) -> tuple[Cutters, Maps, VertexSigns, Evaluated]:
-        """Return what `next` does, for networks that are no chains."""
-        units, shared = self._units[layer], None
-        if isinstance(earlier, Evaluated) and earlier.shared is not None:
-            shared = earlier.shared
-            assert isinstance(self._network, GraphNetwork)
-            found = cut_locally(self._network, layer, cells, beside, self._magnitude, earlier)
-            if found is not None:
-                return found.cutters, found.maps, found.signs, found.evaluated
-            cells = cells._replace(packed=shared.whole(cells.packed))
-            n = len(units.neurons)
-            units = _every_unit(int(units.neurons[0]), n, len(shared.neurons))
-            shared = shared.then(np.arange(n), np.zeros(n, dtype=bool))
-        maps = self.first(layer, cells)
-        return units, maps, _all_signs(maps, cells, beside), Evaluated(None, shared)
+    def local(
+        self, layer: int, cells: PlanarCells, beside: Callable[[], Beside], earlier: Evaluated
+    ) -> LocalCut:
+        """Return what `next` does, for networks that are no chains; `beside` gives what is."""
+        shared = earlier.shared
+        assert shared is not None
+        assert isinstance(self._network, GraphNetwork)
+        found = cut_locally(self._network, layer, cells, self._magnitude, earlier)
+        if found is not None:
+            return found
+        units = self._units[layer]
+        cells = cells._replace(packed=shared.whole(cells.packed))
+        n = len(units.neurons)
+        units = _every_unit(int(units.neurons[0]), n, len(shared.neurons))
+        shared = shared.then(np.arange(n), np.zeros(n, dtype=bool))
+        maps, there = self.first(layer, cells), beside()
+        signs: VertexSigns = _all_signs(maps, cells, there)
+        return LocalCut(there, units, maps, signs, Evaluated(None, shared))
 
     def _sharpened(self, layer: int, cells: PlanarCells, beside: Beside, values: Values) -> Values:
         """Return a layer's values, anew from maps to twice the precision if bounds have grown."""

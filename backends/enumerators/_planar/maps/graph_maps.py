@@ -34,8 +34,12 @@ class Evaluated(NamedTuple):
 
 
 class LocalCut(NamedTuple):
-    """What cuts a block, with maps where it may cross regions, and signs at vertices."""
+    """What cuts a block, with maps where it may cross regions, and signs at vertices.
 
+    `beside` may be without lists of own vertices.
+    """
+
+    beside: Beside
     cutters: Cutters
     maps: Maps
     signs: VertexSigns
@@ -46,7 +50,6 @@ def cut_locally(
     network: GraphNetwork,
     layer: int,
     cells: PlanarCells,
-    beside: Beside,
     magnitude: NDArray[np.float64],
     earlier: Evaluated,
 ) -> LocalCut | None:
@@ -57,7 +60,7 @@ def cut_locally(
     network : GraphNetwork
     layer : int
         At least 1.
-    cells, beside
+    cells : PlanarCells
         The block before the layer cuts.
     magnitude : (2,) ndarray
         Bound of the coordinates of the domain.
@@ -77,18 +80,17 @@ def cut_locally(
         found, graph = graph.layer(layer, shared, cells.packed)
     if not np.isfinite(found.changes.maps[:, -1]).all():
         return None
-    maps, signs = maps_and_signs(
+    beside, maps, signs = maps_and_signs(
         len(found.units),
         found.changes,
         found.variables,
         found.supports,
         found.others,
         cells,
-        beside,
         float(magnitude.min()),
     )
     bits = len(shared.neurons) + np.arange(len(found.units), dtype=np.int32)
     shared = shared.then(found.units, found.is_on)
     no_others = np.zeros(shared.n_bytes, np.uint8)
     cutters = Cutters((n_before + found.units).astype(np.int32), bits, no_others)
-    return LocalCut(cutters, maps, signs, Evaluated(graph, shared))
+    return LocalCut(beside, cutters, maps, signs, Evaluated(graph, shared))

@@ -20,7 +20,7 @@ from relutopo.system.compilation import njit
 from ..._certified.values import bound_near
 from ..._shared.bits import N_LANES, n_words, negative_lanes
 from ..._shared.growing import grown
-from ..records import Maps, VertexSigns
+from ..records import Beside, Maps, VertexSigns
 
 __all__ = ["maps_and_signs"]
 
@@ -66,6 +66,8 @@ class _Here(NamedTuple):
         Which variables are active.
     zeros : (f,) ndarray of int64
         Room for variables.
+    new_places : ndarray of int64
+        Room for the corners whose vertices are in no region before.
     """
 
     rows: NDArray[np.float64]
@@ -75,6 +77,7 @@ class _Here(NamedTuple):
     open_units: NDArray[np.uint64]
     is_active: NDArray[np.bool_]
     zeros: NDArray[np.int64]
+    new_places: NDArray[np.int64]
 
 
 class _Found(NamedTuple):
@@ -91,21 +94,25 @@ class _Found(NamedTuple):
 
 
 @njit(cache=True, nogil=True)
-def maps_and_signs(n_units, changes, variables, supports, others, cells, beside, limit):
+def maps_and_signs(n_units, changes, variables, supports, others, cells, limit):
     """Return the maps of regions that units may cross, and the signs at all vertices.
+
+    What is beside what is found on the way.
 
     Parameters
     ----------
     n_units : int
     changes, variables, supports, others
         Of `LocalLayer`.
-    cells, beside
+    cells : PlanarCells
         The block before the layer cuts.
     limit : float
         Of `Maps`.
 
     Returns
     -------
+    beside : Beside
+        Without lists of own vertices.
     maps : Maps
         Other regions have the plane -1.
     signs : VertexSigns
@@ -115,7 +122,8 @@ def maps_and_signs(n_units, changes, variables, supports, others, cells, beside,
     variable_of = np.full(variables.max() + 1 if f else 0, -1, np.int32)
     for i in range(f):
         variable_of[variables[i]] = i
-    structure = _Structure(variable_of, *_uses(f, supports, others), supports, others)
+    use_ptr, uses = _uses(f, supports, others)
+    structure = _Structure(variable_of, use_ptr, uses, supports, others)
     n = N_LANES * -(-n_units // N_LANES)
     here = _Here(
         np.zeros((4, n)),
@@ -125,15 +133,24 @@ def maps_and_signs(n_units, changes, variables, supports, others, cells, beside,
         np.zeros(words, np.uint64),
         np.zeros(f, np.bool_),
         np.empty(f, np.int64),
+        np.empty(np.max(np.diff(cells.region_ptr)) + 1, np.int64),
     )
     for j in range(n_units):
         here.is_left[j >> 6] |= np.uint64(1) << np.uint64(j & 63)
-    room = 64 + min(n_regions // 4, _ROOM // max(1, n_units))
+    room = 64 + min(n_regions // 3, _ROOM // max(1, n_units))
+    beside = Beside(
+        np.empty(len(cells.half_edges), np.int32),
+        np.empty(0, np.int32),
+        np.full(len(cells.edge_vertices), -1, np.int32),
+        np.full(n_vertices, -1, np.int32),
+        np.empty(0, np.int64),
+        np.empty(0, np.int32),
+    )
     found = _Found(
-        np.zeros((n_vertices, words), np.uint64),
-        np.zeros((n_vertices, words), np.uint64),
+        np.empty((n_vertices, words), np.uint64),
+        np.empty((n_vertices, words), np.uint64),
         np.empty((16 + 4 * n_units, 2), np.int32),
-        np.empty((n_regions, words), np.uint64),
+        np.zeros((n_regions, words), np.uint64),
         np.zeros(n_vertices, np.bool_),
         np.full(n_regions, -1, np.int32),
         np.empty((room, 3, n_units)),
@@ -143,7 +160,7 @@ def maps_and_signs(n_units, changes, variables, supports, others, cells, beside,
         0, 0, 0, n_units, changes, structure, cells, beside, limit, here, found
     )
     while r < n_regions:
-        most = n_unknown + n_units * (beside.own_ptr[r + 1] - beside.own_ptr[r])
+        most = n_unknown + n_units * (cells.region_ptr[r + 1] - cells.region_ptr[r])
         found = _Found(
             found.positive,
             found.negative,
@@ -165,7 +182,8 @@ def maps_and_signs(n_units, changes, variables, supports, others, cells, beside,
     for r in range(n_regions):
         if plane_of[r] >= 0:
             kept[plane_of[r]] = r
-    return maps, VertexSigns(found.positive, found.negative, unknown, found.above, kept)
+    signs = VertexSigns(found.positive, found.negative, unknown, found.above, kept)
+    return beside, maps, signs
 
 
 @njit(cache=True)
@@ -177,36 +195,43 @@ def _walk(r, n_unknown, n_kept, n_units, changes, structure, cells, beside, limi
     ptr, places, maps = changes.ptr, changes.places, changes.maps
     flip_ptr, flips = changes.flip_ptr, changes.flips
     x, deviation, region_ptr = cells.x, cells.deviation, cells.region_ptr
-    origins, own_ptr, own = beside.origins, beside.own_ptr, beside.own
+    half_edges, edge_vertices, labels = cells.half_edges, cells.edge_vertices, cells.labels
+    origins, edge_owner, vertex_owner = beside.origins, beside.edge_owner, beside.vertex_owner
     rows, if_above, if_below = here.rows, here.if_above, here.if_below
-    is_left, open_units, is_active, words = (
-        here.is_left,
-        here.open_units,
-        here.is_active,
-        len(here.is_left),
-    )
-    half_edges, labels, variable_of = cells.half_edges, cells.labels, structure.variable_of
+    is_left, open_units, new_places = here.is_left, here.open_units, here.new_places
+    is_active, words, variable_of = here.is_active, len(here.is_left), structure.variable_of
     support_ptr, columns = structure.supports.ptr, structure.supports.columns
     use_ptr, uses, others = structure.use_ptr, structure.uses, structure.others
     zeros, f = here.zeros, len(here.is_active)
     positive, negative, unknown = found.positive, found.negative, found.unknown
     above_of = found.above
     is_open, plane_of, planes, errors = found.is_open, found.plane_of, found.planes, found.errors
+    i_flip = flip_ptr[r]
     while r < len(plane_of) and n_kept < len(errors):
-        if n_unknown + n_units * (own_ptr[r + 1] - own_ptr[r]) > len(unknown):
+        first, last, is_kept = region_ptr[r], region_ptr[r + 1], False
+        if n_unknown + n_units * (last - first) > len(unknown):
             break
         for i in range(ptr[r], ptr[r + 1]):
             j = places[i]
             a, b, c, error = maps[i, 0], maps[i, 1], maps[i, 2], maps[i, 3]
             rows[0, j], rows[1, j], rows[2, j], rows[3, j] = a, b, c, error
-            bit = np.uint64(1) << np.uint64(j & 63)
-            is_left[j >> 6] |= bit
-            if a == b == c == 0.0 and error == 0.0:
-                is_left[j >> 6] ^= bit
-        for i in range(flip_ptr[r], flip_ptr[r + 1]):
-            is_active[flips[i]] ^= True
-        for q in range(own_ptr[r], own_ptr[r + 1]):
-            v = own[q]
+            is_zero = (a == 0.0) & (b == 0.0) & (c == 0.0) & (error == 0.0)
+            shift = np.uint64(j & 63)
+            is_left[j >> 6] &= ~(np.uint64(1) << shift)
+            is_left[j >> 6] |= np.uint64(not is_zero) << shift
+        # Branches that depend on what is new would be foreseen badly.
+        n_new = 0
+        for q in range(first, last):
+            e = half_edges[q] >> 1
+            v = edge_vertices[e, half_edges[q] & 1]
+            origins[q] = v
+            new_places[n_new] = q
+            n_new += vertex_owner[v] < 0
+            vertex_owner[v] = r if vertex_owner[v] < 0 else vertex_owner[v]
+            edge_owner[e] = r if edge_owner[e] < 0 else edge_owner[e]
+        for i_new in range(n_new):
+            q = new_places[i_new]
+            v = origins[q]
             off, some = deviation[v], np.uint64(0)
             if off <= limit:
                 _beyond(rows, x[v, 0], x[v, 1], off, if_above, if_below)
@@ -220,15 +245,17 @@ def _walk(r, n_unknown, n_kept, n_units, changes, structure, cells, beside, limi
                 open_units[w] = is_left[w] & ~(above | below)
                 some |= open_units[w]
             if some:
-                # Take out what is zero by structure in this corner: what contributes to it is zero
-                # on the region, or on one of the two edges that meet here.
-                n_zeros, n_done, at = 0, 0, region_ptr[r]
-                while origins[at] != v:
-                    at += 1
-                before = at - 1 if at > region_ptr[r] else region_ptr[r + 1] - 1
-                for half in (half_edges[at], half_edges[before]):
+                # Take out what is zero by structure in this corner: all that contributes to it
+                # is zero on the region, or on one of the two edges that meet here.
+                while i_flip < flip_ptr[r + 1]:
+                    is_active[flips[i_flip]] ^= True
+                    i_flip += 1
+                n_zeros, n_done, before = 0, 0, q - 1 if q > first else last - 1
+                for half in (half_edges[q], half_edges[before]):
                     line = labels[half >> 1]
-                    i = variable_of[line] if 0 <= line < len(variable_of) else np.int32(-1)
+                    if not 0 <= line < len(variable_of):
+                        continue
+                    i = int(variable_of[line])
                     if i >= 0 and is_active[i]:
                         is_active[i] = False
                         zeros[n_zeros] = i
@@ -248,7 +275,10 @@ def _walk(r, n_unknown, n_kept, n_units, changes, structure, cells, beside, limi
                 for w in range(words if n_zeros else 0):
                     word = open_units[w]
                     while word:
-                        bit, j = word & (~word + np.uint64(1)), f + 64 * w + int(lowest_bit(word))
+                        bit, j = (
+                            word & (~word + np.uint64(1)),
+                            f + 64 * w + int(lowest_bit(word)),
+                        )
                         word ^= bit
                         has_active = others[j]
                         for m in range(support_ptr[j], support_ptr[j + 1]):
@@ -265,10 +295,9 @@ def _walk(r, n_unknown, n_kept, n_units, changes, structure, cells, beside, limi
                         word &= word - np.uint64(1)
                         n_unknown += 1
                         is_open[v] = True
-        is_kept = False
         for w in range(words):
             above, below = np.uint64(0), np.uint64(0)
-            for q in range(region_ptr[r], region_ptr[r + 1]):
+            for q in range(first, last):
                 v = origins[q]
                 above |= positive[v, w]
                 below |= negative[v, w]
@@ -284,6 +313,9 @@ def _walk(r, n_unknown, n_kept, n_units, changes, structure, cells, beside, limi
             plane_of[r] = n_kept
             n_kept += 1
         r += 1
+    while i_flip < flip_ptr[r]:
+        is_active[flips[i_flip]] ^= True
+        i_flip += 1
     return r, n_unknown, n_kept
 
 
