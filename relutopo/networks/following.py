@@ -38,7 +38,7 @@ from torch.overrides import TorchFunctionMode
 
 from relutopo.errors import InputError, UnsupportedModuleError
 from relutopo.networks.double_precision import alike, in_double, leaves, mapped, wanted_dtype
-from relutopo.networks.links import LINKS
+from relutopo.networks.links import LINKS, reason_against_link
 from relutopo.networks.tensors import GraphBuilder, NotUnderstood, Signal
 from relutopo.networks.torch_names import (
     ANSWERS,
@@ -324,6 +324,8 @@ class Following(TorchFunctionMode):
         if name in REASONS:
             value = self._value(first) if isinstance(first, Followed) else None
             if isinstance(value, Signal) and _is_link(name, value, args, kwargs):
+                if reason := reason_against_link([name], value.size):
+                    raise NotUnderstood(f"which changes decisions: {reason}")
                 raise _Smooth(REASONS[name], _Linked(value, (name,)))
             raise NotUnderstood(REASONS[name])
         if kwargs.get("out") is not None:
@@ -353,7 +355,9 @@ class Following(TorchFunctionMode):
         failure: Any = UnsupportedModuleError(*content.args)
         failure.linked = None
         if name == "argmax" and _is_link(name, linked.signal, args, kwargs):
-            failure.linked = _Linked(linked.signal, (*linked.names, name))
+            names = (*linked.names, name)
+            if reason_against_link(names, linked.signal.size) is None:
+                failure.linked = _Linked(linked.signal, names)
         return failure
 
     def _as_value(self, x: Any) -> Any:
@@ -558,7 +562,7 @@ def _is_link(name: str, x: Signal, args: tuple[Any, ...], kwargs: Mapping[str, A
     """Tell whether an operation is a link that is taken over all outputs."""
     if name in ("sigmoid", "tanh"):
         return True
-    if name not in LINKS or len(x.shape) != 2:
+    if name not in LINKS or name == "log" or len(x.shape) != 2:
         return False
     dim = kwargs.get("dim", args[1] if len(args) > 1 else None)
     # Without a given dimension, layers take the last of two.

@@ -20,9 +20,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from relutopo.errors import InputError, UnsupportedModuleError
+from relutopo.networks.links import reason_against_link
 from relutopo.networks.network import Network
 from relutopo.networks.perceptron import ReluNetwork
 from relutopo.networks.tensors import GraphBuilder, NotUnderstood, Signal
+from relutopo.networks.torch_functions import OPERATIONS
 
 __all__ = ["network_of_keras_model"]
 
@@ -33,7 +35,6 @@ _LINKS = {
     "softmax": "softmax",
     "log_softmax": "log_softmax",
     "tanh": "tanh",
-    "hard_sigmoid": "hardsigmoid",
 }
 _UNDERSTOOD = (
     "Dense, convolutions, batch normalisation, pooling, ReLU, LeakyReLU, PReLU, sums, maxima, "
@@ -186,6 +187,8 @@ class _Walk:
     def by_name(self, x: Any, name: str) -> Any:
         """Apply an activation given by its name."""
         if name in _LINKS:
+            if reason := reason_against_link([_LINKS[name]], x.size):
+                raise NotUnderstood(f"and {reason}")
             self.link = _LINKS[name]
             return x
         if name not in _ACTIVATIONS:
@@ -199,6 +202,7 @@ _ACTIVATIONS: dict[str, Callable[[GraphBuilder, Any], Any]] = {
     "relu6": lambda b, x: b.hardtanh(x, 0.0, 6.0),
     "leaky_relu": lambda b, x: b.kink(x, 1.0, 0.2),
     "hard_tanh": lambda b, x: b.hardtanh(x, -1.0, 1.0),
+    "hard_sigmoid": OPERATIONS["hardsigmoid"],
 }
 
 

@@ -32,7 +32,7 @@ from relutopo.arithmetic.rounding import UNIT_ROUNDOFF
 from relutopo.errors import InputError, RelutopoError, UnsupportedModuleError
 from relutopo.networks.following import Step
 from relutopo.networks.graph import GraphNetwork
-from relutopo.networks.links import apply_link
+from relutopo.networks.links import apply_link, reason_against_link
 from relutopo.networks.network import Network
 from relutopo.networks.onnx_models import (
     NotRun,
@@ -118,6 +118,11 @@ def network_of_onnx(
     _compare(network, layout, run, plain, _precision(source), name)
     if link is None:
         return network
+    if reason := reason_against_link(link.split(", "), network.n_outputs):
+        raise UnsupportedModuleError(
+            f"the last steps of {name!r}, {link}, change decisions: {reason}; choose an output "
+            f"before them: output={logits!r}"
+        )
     network = network.with_link(link)
     whole = cut_at(model, goal, values)
     runs = (
@@ -217,7 +222,6 @@ _LINKS = {
     "Softmax": "softmax",
     "LogSoftmax": "log_softmax",
     "Tanh": "tanh",
-    "HardSigmoid": "hardsigmoid",
     "ArgMax": "argmax",
     "Log": "log",
 }
@@ -246,7 +250,7 @@ def _before_link(part: Any, output: str) -> tuple[str, str | None]:
         if node.op_type == "Concat" and (both := _complemented(node, makers)) is not None:
             source = both
             steps.append((source, "complement"))
-        elif node.op_type in _LINKS and _is_link(node):
+        elif node.op_type in _LINKS:
             steps.append((source, _LINKS[node.op_type]))
         elif node.op_type not in _PASSING or not plain.issuperset(node.input[1:]):
             break
@@ -266,14 +270,6 @@ def _complemented(node: Any, makers: Mapping[str, Any]) -> str | None:
         if maker is not None and maker.op_type == "Sub" and maker.input[1] == second:
             return str(second)
     return None
-
-
-def _is_link(node: Any) -> bool:
-    if node.op_type != "HardSigmoid":
-        return True
-    alpha = attributes_of(node).get("alpha", 0.2)
-    beta = attributes_of(node).get("beta", 0.5)
-    return bool(abs(alpha - 1 / 6) < 1e-6 and beta == 0.5)
 
 
 # The shape of the input

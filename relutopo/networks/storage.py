@@ -16,6 +16,7 @@ from scipy import sparse
 from relutopo.checks import check_kind, check_path
 from relutopo.errors import InputError
 from relutopo.networks.graph import Affine, GraphNetwork, Kink, Matrix
+from relutopo.networks.links import LINKS
 from relutopo.networks.network import Network
 from relutopo.networks.perceptron import ReluNetwork
 from relutopo.system.archives import read_arrays
@@ -121,6 +122,9 @@ def _node_arrays(path: str, network: Network) -> dict[str, Any]:
 def network_of(path: str, arrays: Arrays) -> Network:
     """Return the network whose arrays `network_arrays` returned."""
     link, norm = arrays.get(f"{path}/link"), arrays.get(f"{path}/weight_norm")
+    unknown = [] if link is None else [x for x in str(link).split(", ") if x not in LINKS]
+    if unknown:
+        raise ValueError(f"its link is {unknown[0][:60]!r}, which is not known")
     network = _network_of(path, arrays).with_link(None if link is None else str(link))
     network.weight_norm = None if norm is None else float(norm)
     return network

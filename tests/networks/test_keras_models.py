@@ -62,7 +62,6 @@ def test_perceptrons(parts: list[Any]) -> None:
         (layers.Dense(1, activation="sigmoid"), "sigmoid"),
         (layers.Dense(3, activation="softmax"), "softmax"),
         (layers.Dense(2, activation="tanh"), "tanh"),
-        (layers.Dense(2, activation="hard_sigmoid"), "hardsigmoid"),
         (layers.Dense(2, activation="log_softmax"), "log_softmax"),
     ],
 )
@@ -73,6 +72,24 @@ def test_links(part: Any, link: str) -> None:
     last = [layers.Dense(3), layers.Softmax()]
     network = check(sequential((2,), layers.Dense(5, activation="relu"), *last), (2,))
     assert network.link == "softmax"
+
+
+def test_a_final_hard_sigmoid_is_made_of_kinks() -> None:
+    model = sequential((2,), layers.Dense(3, activation="hard_sigmoid"))
+    model.layers[0].kernel.assign(9 * model.layers[0].kernel)  # some outputs saturate
+    network = check(model, (2,))
+    assert network.link is None
+    assert network.n_neurons == 6
+    network = check(sequential((2,), layers.Dense(3), layers.Activation("hard_sigmoid")), (2,))
+    assert network.n_neurons == 6
+    inside = [layers.Dense(4, activation="hard_sigmoid"), layers.Dense(2, activation="softmax")]
+    assert check(sequential((2,), *inside), (2,)).link == "softmax"
+
+
+def test_a_softmax_of_one_output_is_refused() -> None:
+    model = sequential((2,), layers.Dense(5, activation="relu"), layers.Dense(1), layers.Softmax())
+    with pytest.raises(UnsupportedModuleError, match="softmax of one output is constant"):
+        as_network(model)
 
 
 MAPS = [

@@ -116,6 +116,35 @@ def test_other_ends_are_refused(end: Callable[[Tensor], Tensor]) -> None:
     assert perceptron_of(module) is None
 
 
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda z: z.softmax(1),
+        lambda z: torch.log_softmax(z, 1),
+        lambda z: z.argmax(1),
+        lambda z: torch.sigmoid(z).argmax(1),
+        lambda z: torch.log(z + 100.0),
+        lambda z: torch.log(z),
+    ],
+)
+def test_ends_of_one_output_that_change_its_sign_are_refused(
+    end: Callable[[Tensor], Tensor],
+) -> None:
+    module = Ended(end, n_outputs=1)
+    nn.init.constant_(module.c.bias, 9.0)  # a log is defined at the points of comparison
+    with pytest.raises(UnsupportedModuleError, match=r"constant|smooth"):
+        as_network(module)
+    assert perceptron_of(module) is None
+
+
+@pytest.mark.parametrize("end", [nn.Softmax(1), lambda z: z.argmax(1)])
+def test_hard_sigmoids_are_kinks_before_a_link(end: Callable[[Tensor], Tensor]) -> None:
+    module = Ended(lambda z: end(F.hardsigmoid(9 * z)))
+    network = as_network(module)
+    assert network.n_neurons == 8 + 6
+    np.testing.assert_allclose(network.predict(X), outputs(module), atol=1e-9)
+
+
 def test_within_a_network_they_are_named() -> None:
     module = nn.Sequential(nn.Linear(2, 3), nn.Sigmoid(), nn.Linear(3, 3), nn.ReLU())
     with pytest.raises(UnsupportedModuleError, match=r"Sigmoid at 'Sequential\.1'"):

@@ -156,7 +156,8 @@ def test_what_the_output_does_not_need_does_not_matter(tmp_path: Path) -> None:
     equal(rt.as_network(path, output="y"), perceptron(X))
     with pytest.raises(UnsupportedModuleError, match=r"operator Own .* which is not known"):
         rt.as_network(path, output="own")
-    assert rt.as_network(path, output="label").link == "argmax"
+    with pytest.raises(UnsupportedModuleError, match="argmax of one output is constant"):
+        rt.as_network(path, output="label")
 
 
 def test_inputs_that_are_fixed(tmp_path: Path) -> None:
@@ -185,7 +186,6 @@ def test_inputs_that_are_fixed(tmp_path: Path) -> None:
     [
         ([node("Sigmoid", "y", "p")], "sigmoid"),
         ([node("Tanh", "y", "p")], "tanh"),
-        ([node("HardSigmoid", "y", "p", alpha=1 / 6)], "hardsigmoid"),
         ([node("Sigmoid", "y", "s"), node("Squeeze", "s i", "p")], "sigmoid"),
         ([node("Sigmoid", "y", "s"), node("Cast", "s", "d", to=11), node("Flatten", "d", "p")],
          "sigmoid"),
@@ -207,7 +207,6 @@ def test_links_of_one_output(ends: list[Any], link: str, tmp_path: Path) -> None
     expected = {
         "sigmoid": 1 / (1 + np.exp(-logits)),
         "tanh": np.tanh(logits),
-        "hardsigmoid": np.clip(logits / 6 + 0.5, 0, 1),
         "sigmoid, log": -np.log1p(np.exp(-logits)),
         "sigmoid, complement": np.c_[1 / (1 + np.exp(logits)), 1 / (1 + np.exp(-logits))],
     }[link]
@@ -241,6 +240,67 @@ def test_links_of_several_outputs(ends: list[Any], link: str, opset: int, tmp_pa
     }[link]
     assert network.link == link
     np.testing.assert_allclose(network.predict(X), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("ends", "link"),
+    [
+        ([node("HardSigmoid", "y", "p", alpha=1 / 6)], None),
+        ([node("HardSigmoid", "y", "h", alpha=1 / 6), node("ArgMax", "h", "p", axis=1)], "argmax"),
+        ([node("HardSigmoid", "y", "h", alpha=1 / 6), node("Softmax", "h", "p", axis=1)],
+         "softmax"),
+        ([node("HardSigmoid", "y", "h"), node("Sigmoid", "h", "p")], "sigmoid"),
+    ],
+)  # fmt: skip
+def test_a_final_hard_sigmoid_is_made_of_kinks(
+    ends: list[Any], link: str | None, tmp_path: Path
+) -> None:
+    weight = 3 * np.random.default_rng(2).standard_normal((3, 2)).astype(np.float32)
+    nodes = [node("Gemm", "x w", "y", transB=1), *ends]
+    network = rt.as_network(write(tmp_path / "m.onnx", nodes, constants={"w": weight},
+                                  outputs=["p"]))  # fmt: skip
+    assert network.link == link
+    assert network.n_neurons == 6
+    slope = 0.2 if link == "sigmoid" else np.float32(1 / 6)
+    equal(network, np.clip(slope * (X @ weight.T.astype(float)) + 0.5, 0, 1))
+    decision = rt.decompose(network, rt.Box(-9, 9, dim=2)).decision()
+    assert decision.ties  # two outputs that are both 0, or both 1, on a region
+
+
+@pytest.mark.parametrize("link", ["sigmoid", "tanh"])
+@pytest.mark.parametrize("n_outputs", [1, 2, 3])
+def test_pairs_of_one_probability_are_links_only(link: str, n_outputs: int, tmp_path: Path) -> None:
+    kind = link.capitalize()
+    weight = np.random.default_rng(2).standard_normal((n_outputs, 2)).astype(np.float32)
+    nodes = [node("Gemm", "x w", "y", transB=1), node(kind, "y", "s"), node("Sub", "o s", "t"),
+             node("Concat", "t s", "p", axis=1)]  # fmt: skip
+    path = write(
+        tmp_path / "m.onnx", nodes, constants={"w": weight, "o": np.float32(1)}, outputs=["p"]
+    )
+    if (link, n_outputs) == ("sigmoid", 1):
+        assert rt.as_network(path).link == "sigmoid, complement"
+        return
+    reason = "0.5" if n_outputs == 1 else f"{2 * n_outputs} outputs"
+    with pytest.raises(UnsupportedModuleError, match=f"change decisions: .*{reason}.*output='y'"):
+        rt.as_network(path)
+    assert rt.as_network(path, output="y").n_outputs == n_outputs
+
+
+@pytest.mark.parametrize(
+    "ends",
+    [
+        [node("Softmax", "y", "p", axis=1)],
+        [node("LogSoftmax", "y", "p", axis=1)],
+        [node("ArgMax", "y", "p", axis=1)],
+        [node("Sigmoid", "y", "s"), node("ArgMax", "s", "p", axis=1)],
+        [node("Sigmoid", "y", "s"), node("Sigmoid", "s", "p")],
+        [node("Tanh", "y", "s"), node("Log", "s", "p")],
+    ],
+)
+def test_ends_of_one_output_that_change_its_sign(ends: list[Any], tmp_path: Path) -> None:
+    path = write(tmp_path / "m.onnx", [*mlp("x"), *ends], outputs=["p"])
+    with pytest.raises(UnsupportedModuleError, match="change decisions"):
+        rt.as_network(path)
 
 
 def test_links_that_are_none(tmp_path: Path) -> None:
