@@ -238,8 +238,9 @@ class PencilSolver(Eigensolver, Generic[Setup]):
     """
 
     name: ClassVar[str]
-    breadth_first: ClassVar[bool] = True
-    """Whether nodes are numbered breadth first, which takes time but usually saves more."""
+    numbered_from: ClassVar[float] = 0
+    """From this number of nodes on they are numbered breadth first, which takes time but usually
+    saves more."""
 
     def __init__(self, tol: float, max_iterations: int) -> None:
         self.tol = check_number(
@@ -278,8 +279,9 @@ class PencilSolver(Eigensolver, Generic[Setup]):
             return self._prepare(laplacian, 1)
 
     def _prepare(self, laplacian: sparse.csr_array, n_pairs: int) -> PreparedPencil[Setup]:
-        numbered = NumberedLaplacian.of(laplacian, breadth_first=self.breadth_first)
-        if laplacian.shape[0] <= _dense_up_to(n_pairs):
+        n = laplacian.shape[0]
+        numbered = NumberedLaplacian.of(laplacian, breadth_first=n >= self.numbered_from)
+        if n <= _dense_up_to(n_pairs):
             return PreparedPencil(self, numbered, None, None)
         setup = self.set_up(numbered.matrix)
         plan = self.plan_of(setup, numbered.matrix)

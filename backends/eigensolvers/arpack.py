@@ -81,6 +81,7 @@ class ArpackEigensolver(PencilSolver[Cholesky]):
     """
 
     name: ClassVar[str] = "arpack"
+    numbered_from: ClassVar[float] = DEFAULT.cut_at_once + 1
 
     def __init__(
         self, tol: float = 1e-8, max_iterations: int = 300, n_threads: int | None = None

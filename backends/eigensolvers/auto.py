@@ -72,6 +72,7 @@ class AutoEigensolver(PencilSolver[_Chosen]):
     """
 
     name: ClassVar[str] = "auto"
+    numbered_from: ClassVar[float] = ArpackEigensolver.numbered_from
 
     def __init__(
         self, tol: float = 1e-8, max_iterations: int = 500, n_threads: int | None = None

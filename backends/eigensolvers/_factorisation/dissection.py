@@ -69,8 +69,8 @@ def nested_dissection(
     Parameters
     ----------
     indptr, indices : ndarray of int32
-        Symmetric adjacency in CSR form; diagonal entries do not matter. Node 0 should be a
-        peripheral one.
+        Symmetric adjacency in CSR form; diagonal entries do not matter. In a graph that is not cut
+        at once, node 0 should be a peripheral one.
     run : callable
         `map`, or a `map` that works in threads; the result does not depend on it.
     tuning : Tuning
@@ -84,13 +84,13 @@ def nested_dissection(
     >>> from scipy import sparse
     >>> ones = np.ones(8)
     >>> path = sparse.diags_array([ones, ones], offsets=[-1, 1], format="csr")
-    >>> found = nested_dissection(path.indptr, path.indices, tuning=Tuning(leaf_size=5))
+    >>> found = nested_dissection(path.indptr, path.indices, tuning=Tuning(leaf_size_at_once=5))
     >>> found.order[-1], np.diff(found.starts).tolist(), found.parents.tolist()
     (np.int32(3), [3, 5, 1], [2, 2, -1])
     """
     n = len(indptr) - 1
     if n <= tuning.cut_at_once:
-        return Dissection(*_at_once(indptr, indices, tuning.leaf_size))
+        return Dissection(*_at_once(indptr, indices, tuning.leaf_size_at_once))
     work = (
         np.arange(n, dtype=np.int32),  # the order
         np.full(n, -1, dtype=np.int64),  # where blocks start; see `_cut`
@@ -101,7 +101,7 @@ def nested_dissection(
     )
     order, above = work[:2]
     above[0] = n
-    coordinates = _landmark_coordinates(indptr, indices)
+    coordinates = _landmark_coordinates(indptr, indices, 0)
     graph = (indptr, indices, coordinates)
 
     def halves(part: tuple[int, int]) -> list[tuple[int, int]]:
@@ -127,10 +127,13 @@ def _at_once(indptr, indices, leaf_size):
     """
     n = len(indptr) - 1
     order, above = np.arange(n).astype(np.int32), np.full(n, -1, np.int64)
-    places, scratch = np.full(n, 4, np.int32), np.empty(n, np.int32)
+    places, scratch = np.full(n, 4, np.int32), np.empty(n + 1, np.int32)
     mates, seen = np.full(n, -1, np.int32), np.full(n, -1, np.int32)
     above[0] = n
-    x = _landmark_coordinates(indptr, indices)
+    # Small graphs come in any order of their nodes.
+    n_reached = breadth_first(indptr, indices, np.int64(0), seen, scratch)
+    x = _landmark_coordinates(indptr, indices, np.int64(scratch[n_reached - 1]))
+    seen[:] = -1
     work = order, above, places, mates, seen, scratch
     _dissect((indptr, indices, x), work, leaf_size, np.int64(0), np.int64(n))
     n_blocks = 0
@@ -152,14 +155,13 @@ def _at_once(indptr, indices, leaf_size):
 
 
 @njit(cache=True, inline="always")
-def _landmark_coordinates(indptr, indices):
-    """Return three smooth coordinates of each node, (n, 3)."""
+def _landmark_coordinates(indptr, indices, source):
+    """Return three smooth coordinates of each node, (n, 3); `source` is a peripheral one."""
     n = len(indptr) - 1
     x = np.empty((n, 3), np.float32)
     queue = np.empty(n + 1, np.int32)
     one, two = np.empty(n, np.int32), np.empty(n, np.int32)
     nearest = np.full(n, n, np.int32)  # distance to the landmarks so far
-    source = 0
     for axis in range(3):
         one[:] = -1
         breadth_first(indptr, indices, source, one, queue)

@@ -8,6 +8,7 @@ come to the host: two Gram matrices, the projected matrix, and the norms that de
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 import numpy as np
@@ -44,7 +45,7 @@ class DeviceLobpcgEigensolver(PencilSolver[sparse.csr_array]):
     """
 
     name: ClassVar[str] = "cuda_lobpcg"
-    breadth_first: ClassVar[bool] = False  # takes longer than all that follows
+    numbered_from: ClassVar[float] = math.inf  # it takes longer than all that follows
 
     def __init__(self, device: Device, tol: float, max_iterations: int) -> None:
         super().__init__(tol, max_iterations)

@@ -65,7 +65,8 @@ def test_an_order_is_a_permutation_and_blocks_meet_only_those_above(
 ) -> None:
     n, edges = graph
     system = laplacian(n, edges)
-    found = nested_dissection(system.indptr, system.indices, tuning=Tuning(leaf_size=leaf_size))
+    tuning = Tuning(leaf_size_at_once=leaf_size)
+    found = nested_dissection(system.indptr, system.indices, tuning=tuning)
     assert np.sort(found.order).tolist() == list(range(n))
     assert (found.starts[0], found.starts[-1]) == (0, n)
     assert (np.diff(found.starts) > 0).all()
