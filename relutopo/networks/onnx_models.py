@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relutopo.errors import InputError, RelutopoError, UnsupportedModuleError
+from relutopo.networks import onnx_resizing
 from relutopo.networks.onnx_pooling import reference_operators
 from relutopo.networks.onnx_safety import load_model_proto
 from relutopo.optional import require
@@ -373,17 +374,11 @@ def _corrected(opset: int) -> tuple[type, ...]:
         cuts = zip(padded.shape, sides, strict=True)
         return (padded[tuple(slice(max(-a, 0), n - max(-b, 0)) for n, (a, b) in cuts)],)
 
-    def resize(self: Any, x: Any, scales: Any, mode: str = "nearest") -> tuple[Any]:
-        if mode not in (None, "nearest"):
-            raise NotRun("Resize of operator set 10 interpolates")
-        for axis, factor in enumerate(scales.tolist()):
-            places = np.arange(int(x.shape[axis] * factor)) / factor
-            x = np.take(x, np.minimum(places.astype(np.int64), x.shape[axis] - 1), axis)
-        return (x,)
-
-    operators: dict[str, Any] = {"BatchNormalization": normalise, "Pad": pad}
-    if opset == 10:
-        operators["Resize"] = resize
+    operators: dict[str, Any] = {
+        "BatchNormalization": normalise,
+        "Pad": pad,
+        **onnx_resizing.reference_operators(opset),
+    }
     return tuple(
         type(name, (op_run.OpRun,), {"op_domain": "", "_run": run})
         for name, run in operators.items()

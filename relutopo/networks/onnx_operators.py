@@ -23,6 +23,7 @@ from torch import Tensor
 
 from relutopo.networks.following import Step
 from relutopo.networks.onnx_pooling import pool_windows, sides_of
+from relutopo.networks.onnx_resizing import axis_matrices, joint_matrix
 from relutopo.networks.tensors import GraphBuilder, NotUnderstood, Signal
 from relutopo.networks.torch_functions import OPERATIONS
 
@@ -540,48 +541,36 @@ def _by_shape(s: Operation, *inputs: Any) -> Any:
 
 
 def _resize(s: Operation, x: Any, *others: Any) -> Any:
-    if s.opset == 10:
-        return _upsample(s, x, *others)
-    arrays = [None if y is None else _constant(y, "an argument").numpy() for y in others]
-    if s.get("coordinate_transformation_mode", "half_pixel") == "tf_crop_and_resize":
-        raise NotUnderstood("which crops")
-    if s.get("mode", "nearest") == "nearest":
-        return _moved(0)(s, x, *others)
-    # Interpolation runs along one axis after the other, and is the same for all maps.
-    n_maps = math.prod(_signal(x).shape[:2])
-    axes = s.get("axes", list(range(len(x.shape))))
-    if any(axis % len(x.shape) < 2 for axis in axes[-len(x.shape) + 2 :]):
-        raise NotUnderstood("which interpolates in a way that is not known")
+    given = [None if y is None else _constant(y, "a size").numpy() for y in others]
+    scales, sizes = (given[0], None) if s.opset <= 10 else [*given, None, None, None][1:3]
+    return _resized(s, _signal(x), scales, sizes)
 
-    def image(e: Tensor) -> Tensor:
-        return torch.from_numpy(np.array(s.evaluate([e.numpy(), *arrays])[0]))
 
-    one = GraphBuilder((1, *x.shape[2:]))
-    resized = one.linear_image(one.input, image)
-    matrix = sparse.csr_array(sparse.kron(sparse.eye_array(n_maps), _matrix_behind(one, resized)))
-    return s.builder.affine([(x, matrix)], 0.0, (*x.shape[:2], *resized.shape[2:]))
+def _upsample(s: Operation, x: Any, scales: Any = None) -> Any:
+    factors = s.get("scales", None) if scales is None else _constant(scales, "a scale").numpy()
+    return _resized(s, _signal(x), factors, None)
+
+
+def _resized(s: Operation, x: Signal, scales: Any, sizes: Any) -> Any:
+    if sizes is not None and s.batch > 1 and sizes[:1] == s.batch and len(sizes) == len(x.shape):
+        sizes = [1, *sizes[1:]]
+    matrices = axis_matrices(s.opset, s.attributes, x.shape, scales, sizes)
+    if s.get("mode", "nearest") != "nearest":
+        shape = [matrix.shape[0] for matrix in matrices]
+        return s.builder.affine([(x, joint_matrix(matrices))], 0.0, shape)
+
+    def move(i: Tensor) -> Tensor:
+        for axis, matrix in enumerate(matrices):
+            i = i.index_select(axis, torch.as_tensor(matrix.indices, dtype=torch.int64))
+        return i
+
+    return s.builder.move(x, move)
 
 
 def _matrix_behind(builder: GraphBuilder, x: Signal) -> sparse.csr_array:
     """Return the matrix of the last step of a builder, in the order of a signal's entries."""
     (matrix,) = builder.nodes[x.value - 1].matrices  # type: ignore[union-attr]
     return sparse.csr_array(sparse.csr_array(matrix)[x.entries])
-
-
-def _upsample(s: Operation, x: Any, scales: Any = None) -> Any:
-    if s.get("mode", "nearest") != "nearest":
-        raise NotUnderstood("which interpolates; only mode='nearest' is known")
-    factors = s.get("scales", None) if scales is None else _constant(scales, "a scale")
-    values = [float(f) for f in factors]
-
-    def move(i: Tensor) -> Tensor:
-        for axis, f in enumerate(values):
-            n = i.shape[axis]
-            places = torch.arange(math.floor(n * f)).div(f).floor().long().clamp(max=n - 1)
-            i = i.index_select(axis, places)
-        return i
-
-    return s.builder.move(x, move)
 
 
 # Sequences
