@@ -272,9 +272,10 @@ def refuse_missing_files(values: Mapping[str, Any]) -> None:
         entry = values.get(group)
         path = entry.get("path") if isinstance(entry, Mapping) else None
         if isinstance(path, str) and not os.path.isfile(path):
+            where = "" if os.path.isabs(path) else f" in {os.getcwd()!r}"
             raise InputError(
-                f"`{group}.path` names the file {path!r}, which does not exist in "
-                f"{os.getcwd()!r}; check the path"
+                f"`{group}.path` names the file {path!r}, which does not exist{where}; check the "
+                "path"
             )
 
 

@@ -21,6 +21,7 @@ from relutopo.errors import InputError, UnsupportedModuleError
 from relutopo.networks.graph import Affine, GraphNetwork, Kink
 from relutopo.networks.network import Network
 from relutopo.networks.perceptron import ReluNetwork
+from relutopo.networks.roundoff import outputs_in_range
 
 __all__ = ["is_estimator", "network_of_estimator"]
 
@@ -184,7 +185,7 @@ def _compare(estimator: Any, perceptron: Any, network: Network) -> None:
     names = getattr(estimator, "feature_names_in_", None)
     if names is not None:  # it was fitted with a table, and warns if it gets an array
         points = sys.modules["pandas"].DataFrame(points, columns=names)
-    computed = network.predict(np.asarray(points))
+    computed = outputs_in_range(network, np.asarray(points))
     if hasattr(perceptron, "classes_"):
         expected = np.asarray(estimator.predict_proba(points))
         if computed.shape[1] == 1 and expected.shape[1] == 2:

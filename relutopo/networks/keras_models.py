@@ -23,6 +23,7 @@ from relutopo.errors import InputError, UnsupportedModuleError
 from relutopo.networks.links import reason_against_link
 from relutopo.networks.network import Network
 from relutopo.networks.perceptron import ReluNetwork
+from relutopo.networks.roundoff import check_range, outputs_in_range
 from relutopo.networks.tensors import GraphBuilder, NotUnderstood, Signal
 from relutopo.networks.torch_functions import OPERATIONS
 
@@ -451,7 +452,8 @@ def _compare(model: Any, network: Network, shape: Sequence[int]) -> None:
     batch = points.reshape(len(points), *shape).astype(np.float32)
     expected = np.asarray(keras.ops.convert_to_numpy(model(batch, training=False)))
     expected = expected.reshape(len(points), -1)
-    computed = network.predict(batch.reshape(len(points), -1))
+    computed = outputs_in_range(network, batch.reshape(len(points), -1).astype(np.float64))
+    check_range(expected, float(np.finfo(np.float32).max))
     size = max(1.0, float(np.abs(expected).max(initial=0.0)))
     if computed.shape != expected.shape or not np.abs(computed - expected).max() <= 1e-4 * size:
         raise UnsupportedModuleError(

@@ -49,7 +49,7 @@ from relutopo.networks.onnx_models import (
 )
 from relutopo.networks.onnx_operators import Operation, apply
 from relutopo.networks.onnx_safety import Bounds
-from relutopo.networks.roundoff import roundoff
+from relutopo.networks.roundoff import outputs_in_range, roundoff
 from relutopo.networks.tensors import GraphBuilder, NotUnderstood, Signal
 from relutopo.optional import require
 
@@ -584,7 +584,7 @@ def _difference(
     """Return in words how a network differs from a model, or None."""
     n = layout.batch or _N_POINTS
     points = np.random.default_rng(0).standard_normal((n, network.input_dim))
-    computed = network(points)
+    computed = outputs_in_range(network, points)
     are_alike = _comparison(network.with_link(None), points, precision)
     if not layout.batch:
         single = np.stack([np.ravel(evaluate(x.reshape(layout.shape))) for x in points])

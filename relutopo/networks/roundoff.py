@@ -9,6 +9,7 @@ Invariant: a number that is zero stays zero, so no new terms enter the sums.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -16,11 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relutopo.arithmetic.rounding import UNIT_ROUNDOFF
+from relutopo.errors import FloatRangeError
 from relutopo.networks.graph import Affine, GraphNetwork, Kink, Matrix
 from relutopo.networks.network import Network
 from relutopo.networks.perceptron import ReluNetwork
 
-__all__ = ["nudged", "roundoff", "spread"]
+__all__ = ["check_range", "nudged", "outputs_in_range", "roundoff", "spread"]
 
 _N_DRAWS = 4
 _UNITS = 4
@@ -86,6 +88,34 @@ def roundoff(network: Network, points: NDArray[np.float64], unit: float = UNIT_R
         return _moved(network, rng, unit).predict(moved)
 
     return spread(network.predict(points), again, points, unit)
+
+
+def outputs_in_range(network: Network, points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return what a network that was read predicts at points, to be compared with its model.
+
+    Raises
+    ------
+    FloatRangeError
+        If its outputs there are infinite or NaN.
+
+    Examples
+    --------
+    >>> outputs_in_range(ReluNetwork([[[2.0]]], [[0.0]]), np.ones((1, 1))).tolist()
+    [[2.0]]
+    """
+    with np.errstate(all="ignore"):
+        check_range(network(points))
+        return network.predict(points)
+
+
+def check_range(outputs: NDArray[np.float64], limit: float = sys.float_info.max) -> None:
+    """Refuse outputs of a model that are infinite or NaN, for floats up to a limit."""
+    if not np.isfinite(outputs).all():
+        raise FloatRangeError(
+            f"`model` must have numbers within the range of floats, up to {limit:.2g}, but its "
+            "outputs where it is compared are infinite or NaN; did the training diverge? Load an "
+            "earlier checkpoint, or scale its layers down"
+        )
 
 
 def nudged(

@@ -34,7 +34,7 @@ from relutopo.networks.following import Following, is_torch_layer, line_of
 from relutopo.networks.graph import GraphNetwork
 from relutopo.networks.network import Network
 from relutopo.networks.perceptron import ReluNetwork
-from relutopo.networks.roundoff import nudged, roundoff, spread
+from relutopo.networks.roundoff import nudged, outputs_in_range, roundoff, spread
 from relutopo.networks.tensors import GraphBuilder, NotUnderstood, Signal
 from relutopo.networks.torch_functions import OPERATIONS, SUPPORTED
 
@@ -557,7 +557,7 @@ def _compare(module: nn.Module, network: Network, shape: tuple[int, ...], call: 
     """Compare the network with the module's forward pass at random points."""
     scales = np.repeat([0.1, 1.0, 10.0], 4)[:, None]
     points = scales * np.random.default_rng(0).standard_normal((len(scales), network.input_dim))
-    computed = network.predict(points)
+    computed = outputs_in_range(network, points)
 
     def outputs(rows: NDArray[np.float64]) -> NDArray[np.float64]:
         return _outputs(module, rows, shape, call)

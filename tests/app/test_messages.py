@@ -82,3 +82,14 @@ def test_numbers_beyond_floats_are_left_to_integers(is_graph: bool) -> None:
 
 def test_other_words_stay() -> None:
     assert in_words_of_the_command("`seed` must be 0") == "`seed` must be 0"
+
+
+def test_missing_files_are_sought_in_a_folder_only_if_their_path_is_relative() -> None:
+    with pytest.raises(
+        InputError, match=r"the file '/none\.pt', which does not exist; check the path"
+    ):
+        messages.refuse_missing_files({"network": {"path": "/none.pt"}})
+    with pytest.raises(
+        InputError, match=r"the file 'none\.pt', which does not exist in '/.*'; check"
+    ):
+        messages.refuse_missing_files({"network": {"path": "none.pt"}})

@@ -11,7 +11,7 @@ import pytest
 os.environ.setdefault("KERAS_BACKEND", "torch")
 
 from relutopo import Box, GraphNetwork, ReluNetwork, as_network, decompose
-from relutopo.errors import InputError, UnsupportedModuleError
+from relutopo.errors import FloatRangeError, InputError, UnsupportedModuleError
 
 keras: Any = pytest.importorskip("keras")
 layers: Any = keras.layers
@@ -84,6 +84,14 @@ def test_a_final_hard_sigmoid_is_made_of_kinks() -> None:
     assert network.n_neurons == 6
     inside = [layers.Dense(4, activation="hard_sigmoid"), layers.Dense(2, activation="softmax")]
     assert check(sequential((2,), *inside), (2,)).link == "softmax"
+
+
+def test_outputs_beyond_single_precision_are_named() -> None:
+    model = sequential((2,), layers.Dense(5, activation="relu"), layers.Dense(1))
+    for layer in model.layers:
+        layer.kernel.assign(1e30 * np.ones(layer.kernel.shape))
+    with pytest.raises(FloatRangeError, match=r"range of floats, up to 3.4e\+38"):
+        as_network(model)
 
 
 def test_a_softmax_of_one_output_is_refused() -> None:

@@ -15,8 +15,9 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
+from onnx_graphs import node, write
 from relutopo import as_network
-from relutopo.errors import InputError, UnsupportedModuleError
+from relutopo.errors import FloatRangeError, InputError, UnsupportedModuleError
 from relutopo.gallery import random_network
 from relutopo.networks.roundoff import roundoff
 
@@ -123,3 +124,33 @@ def test_steep_kinks_of_onnx_are_read(seed: int, tmp_path: Path) -> None:
     path = tmp_path / "steep.onnx"
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), path)
     assert as_network(path).layer_sizes == (8,)
+
+
+def huge(layers: int, factor: float, *more: nn.Module) -> nn.Sequential:
+    torch.manual_seed(0)
+    first, last = nn.Linear(2, 6).double(), nn.Linear(6, 1).double()
+    with torch.no_grad():
+        for layer in (first, last)[:layers]:
+            layer.weight.mul_(factor)
+    return nn.Sequential(first, nn.ReLU(), last, *more)
+
+
+@pytest.mark.filterwarnings("error")
+def test_finite_weights_beyond_the_range_of_floats_are_named(tmp_path: Path) -> None:
+    assert as_network(huge(1, 1e200)).n_neurons == 6
+    reason = r"within the range of floats, .* (training diverge|scale its layers down)"
+    for more in ((), (nn.LeakyReLU(), nn.Sigmoid())):
+        with pytest.raises(InputError, match=reason):
+            as_network(huge(2, 1e200, *more))
+    weights, biases = [np.full((6, 2), 1e200), np.full((1, 6), -1e200)], [np.ones(6), np.ones(1)]
+    with pytest.raises(FloatRangeError, match=reason):
+        as_network((weights, biases), expected=(np.ones((1, 2)), [[1.0]]))
+    names = dict(zip("acbd", [*weights, *biases], strict=True))
+    nodes = [
+        node("Gemm", "x a b", "z", transB=1),
+        node("Relu", "z", "r"),
+        node("Gemm", "r c d", "y", transB=1),
+    ]
+    path = write(tmp_path / "huge.onnx", nodes, constants=names, kind=TensorProto.DOUBLE)
+    with pytest.raises(InputError, match=reason):
+        as_network(path)
