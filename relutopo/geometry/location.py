@@ -10,6 +10,7 @@ the point into the domain.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,12 +25,27 @@ from relutopo.geometry.polytope import Cone
 from relutopo.geometry.region import pattern_beyond
 from relutopo.networks.network import Network
 
-__all__ = ["NOT_FOUND", "KnownRegions", "locate"]
+__all__ = ["NOT_FOUND", "KnownRegions", "Located", "locate", "located"]
 
 NOT_FOUND = -3
 """What `KnownRegions.locate` says of a point inside a region that is not among the known ones."""
 
 _POINTS_AT_ONCE = 256
+
+
+class Located(NamedTuple):
+    """Where points lie, and what the network decides there.
+
+    Attributes
+    ----------
+    regions : (n,) ndarray of int64
+        See `KnownRegions.locate`.
+    decided : (n,) ndarray of bool or None
+        Whether `Network.decision_values` are positive, if locating the points told it of all.
+    """
+
+    regions: NDArray[np.int64]
+    decided: NDArray[np.bool_] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,17 +81,19 @@ class KnownRegions:
             Region, `OUTSIDE` (-1), `ON_BOUNDARY` (-2), or `NOT_FOUND` (-3) inside a region that is
             not among the known ones.
         """
-        return self._regions_at(as_points(points, self.domain.dim))
+        return self._located(as_points(points, self.domain.dim)).regions
 
-    def _regions_at(self, x: NDArray[np.float64]) -> NDArray[np.int64]:
+    def _located(self, x: NDArray[np.float64]) -> Located:
         regions = np.full(len(x), OUTSIDE, dtype=np.int64)
         inside = np.flatnonzero(self.domain.holds(x))
-        packed, close, signs = self.network.patterns_at(x[inside])
+        packed, close, signs, decided = self.network.patterns_at(x[inside])
+        if len(inside) < len(x):
+            decided = None
         found = find_patterns(packed, self.packed_patterns)
         found[found < 0] = NOT_FOUND
         regions[inside] = found
         if not len(close):
-            return regions
+            return Located(regions, decided)
         zero = np.flatnonzero((signs == 0).any(axis=1))
         for first in range(0, len(zero), _POINTS_AT_ONCE):
             rows = zero[first : first + _POINTS_AT_ONCE]
@@ -84,7 +102,7 @@ class KnownRegions:
                 if not self._vanish(signs[rows[i]] > 0, np.flatnonzero(doubtful[i])):
                     row = inside[close[rows[i]]]
                     regions[row] = self._region_at_side(homogeneous_points(x[row])[0])
-        return regions
+        return Located(regions, decided)
 
     def _region_at_side(self, point: Integers) -> int:
         """Return the only region that holds a point on a side of the domain, or `ON_BOUNDARY`."""
@@ -135,14 +153,30 @@ def locate(complex_: Cells, points: ArrayLike) -> NDArray[np.int64]:
     (n,) ndarray of int64
         Region, `OUTSIDE` or `ON_BOUNDARY`.
     """
+    return located(complex_, points).regions
+
+
+def located(complex_: Cells, points: ArrayLike) -> Located:
+    """Locate points, and say what else that told.
+
+    Parameters
+    ----------
+    complex_ : Cells
+    points : (n, d) array_like
+
+    Returns
+    -------
+    Located
+        Its regions as from `locate`.
+    """
     x = as_points(points, complex_.dim)
     known = KnownRegions(complex_.network, complex_.domain, complex_.packed_patterns)
-    regions = known._regions_at(x)
-    lost = regions == NOT_FOUND
+    found = known._located(x)
+    lost = found.regions == NOT_FOUND
     if lost.any():
         raise InvariantError(
             f"the point {x[np.argmax(lost)].tolist()} lies in the domain and on no "
             "facet, but no region has its activation pattern; check the enumerator that made "
             "this complex with complex_.check()"
         )
-    return regions
+    return found

@@ -77,11 +77,15 @@ class PackedPatterns(NamedTuple):
         The points at which a neuron is zero, and perhaps others.
     signs : (m, n_neurons) ndarray of int8
         The signs of the neurons at those.
+    decided : (n,) ndarray of bool or None
+        Whether `Network.decision_values` are positive at the points, where bounds tell it of all of
+        them.
     """
 
     packed: NDArray[np.uint8]
     close: NDArray[np.int64]
     signs: NDArray[np.int8]
+    decided: NDArray[np.bool_] | None = None
 
 
 class Network(ABC):

@@ -184,12 +184,24 @@ class ReluNetwork(Frozen, Network):
     def patterns_at(self, points: NDArray[np.float64]) -> PackedPatterns:
         """Return which neurons are positive at points, exactly; see `Network`."""
         found = self._pass(points)
-        packed, close = found.patterns, np.flatnonzero(found.is_open)
+        packed, close, decided = found.patterns, np.flatnonzero(found.is_open), self._decided(found)
         if not close.size:
-            return PackedPatterns(packed, close, np.empty((0, self.n_neurons), dtype=np.int8))
+            no_signs = np.empty((0, self.n_neurons), dtype=np.int8)
+            return PackedPatterns(packed, close, no_signs, decided)
         signs = self.signs(points[close])
         packed[close] = np.packbits(signs > 0, axis=1, bitorder="little")
-        return PackedPatterns(packed, close, signs)
+        return PackedPatterns(packed, close, signs, decided)
+
+    def _decided(self, found: Pass) -> NDArray[np.bool_] | None:
+        """Return where `decision_values` are positive if bounds tell it of all points."""
+        if self.n_outputs > 2:
+            return None
+        with np.errstate(over="ignore", invalid="ignore"):
+            values, bounds = self._bounded(found, found.errors)
+            # Once for these values, once for those, which are summed in another order. Where values
+            # overflow, so do bounds.
+            is_known = (np.abs(values) > 2.02 * bounds).all()
+        return values > 0 if is_known else None
 
     def bounded_decision(
         self, points: NDArray[np.float64], deviations: NDArray[np.float64]
@@ -197,11 +209,18 @@ class ReluNetwork(Frozen, Network):
         """Return `decision_values` and bounds of their errors; see `Network`."""
         found = self._pass(points)
         with np.errstate(over="ignore", invalid="ignore"):
-            bounds = found.errors + ONCE * np.multiply.outer(deviations, found.slopes)
-            if self.n_outputs == 1:
-                return found.outputs[:, 0], bounds[:, 0]
-            rounding = UNIT_ROUNDOFF * np.abs(found.outputs)
-            return np.diff(found.outputs)[:, 0], ONCE * (bounds + rounding).sum(axis=1)
+            return self._bounded(
+                found, found.errors + ONCE * np.multiply.outer(deviations, found.slopes)
+            )
+
+    def _bounded(
+        self, found: Pass, errors: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return decision values and their bounds, by bounds of the outputs."""
+        if self.n_outputs == 1:
+            return found.outputs[:, 0], errors[..., 0]
+        rounding = UNIT_ROUNDOFF * np.abs(found.outputs)
+        return np.diff(found.outputs)[:, 0], ONCE * (errors + rounding).sum(axis=1)
 
     def _pass(self, points: NDArray[np.float64]) -> Pass:
         from relutopo.networks.forward_kernels import forward  # loads numba

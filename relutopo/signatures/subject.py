@@ -28,6 +28,7 @@ from relutopo.errors import (
     WeightsError,
 )
 from relutopo.geometry.domain import Domain
+from relutopo.geometry.location import Located, located
 from relutopo.homology.diagram import Diagram
 from relutopo.homology.persistence import filtration, persistence
 from relutopo.homology.strategies import FiltrationStrategy
@@ -304,9 +305,13 @@ class Subject:
         return self.domain.dim if any(column.is_by_dimension for column in columns) else 0
 
     @cached_property
+    def _located(self) -> Located:
+        return located(self.complex, self.points)
+
+    @cached_property
     def regions(self) -> NDArray[np.int64]:
         """The region of each training point, negative for none; see `CellComplex.locate`."""
-        return self.complex.locate(self.points)
+        return self._located.regions
 
     @cached_property
     def decision(self) -> Decision:
@@ -316,7 +321,10 @@ class Subject:
     @cached_property
     def decided(self) -> NDArray[np.bool_]:
         """Whether the network's output is positive at each training point."""
-        return self.complex.network.decision_values(self.points) > 0
+        known = self._located.decided
+        if known is None:
+            known = self.complex.network.decision_values(self.points) > 0
+        return known
 
     @cached_property
     def labels(self) -> NDArray[np.bool_] | None:

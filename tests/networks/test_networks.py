@@ -249,6 +249,8 @@ def test_passes_of_many_points_are_exact_or_bounded(
     is_live = (signs != 0).any(axis=0) | (network.signs(rng.standard_normal((50, 2))) != 0).any(0)
     others = np.delete(signs, found.close, axis=0)
     assert (others[:, is_live] != 0).all()
+    if found.decided is not None:
+        np.testing.assert_array_equal(found.decided, network.decision_values(points) > 0)
 
     deviations = np.abs(points).max(axis=1) * 1e-6
     moved = points + deviations[:, None] * rng.uniform(-0.99, 0.99, points.shape)

@@ -87,6 +87,20 @@ def test_what_is_costly_is_computed_once() -> None:
     assert calls == [1]
 
 
+@pytest.mark.parametrize("n_outputs", [1, 2])
+@pytest.mark.parametrize("reach", [0.5, 3.0])
+def test_decisions_at_points_are_those_of_a_forward_pass(n_outputs: int, reach: float) -> None:
+    network, box = random_network([2, 6, n_outputs]), rt.Box(-reach, reach, dim=2)
+    data = two_moons(n=200)
+    subject = Subject(network, data, box)
+    assert (subject.regions < 0).any() == (reach < 1)
+    values = network.decision_values(data.points)
+    np.testing.assert_array_equal(subject.decided, values > 0)
+    zeros = replace(data, points=np.zeros_like(data.points))
+    linear = rt.as_network(([np.ones((2, 2)), np.ones((n_outputs, 2))], [[0, 0], [0] * n_outputs]))
+    assert not Subject(linear, zeros, box).decided.any()
+
+
 def test_signatures_add_their_columns_to_rows() -> None:
     plain = Homology(enumerator=EXACT).analyse(NETWORK, DATA).row
     more = Homology(
