@@ -36,8 +36,8 @@ def spread(
     again: Callable[[NDArray[np.float64], np.random.Generator], NDArray[np.float64]],
     points: NDArray[np.float64],
     unit: float = UNIT_ROUNDOFF,
-) -> float:
-    """Return by how much outputs may differ from outputs computed in another way.
+) -> NDArray[np.float64]:
+    """Return by how much each output may differ from that computed in another way.
 
     Parameters
     ----------
@@ -52,24 +52,24 @@ def spread(
 
     Returns
     -------
-    float
-        About the size of the rounding errors at the worst point; not a bound of them.
+    (n, ...) ndarray
+        About the size of the rounding errors; not a bound of them.
     """
     rng = np.random.default_rng(0)
-    largest = 0.0
+    largest = np.zeros(computed.shape)
     for _ in range(_N_DRAWS):
         others = again(nudged(points, rng, unit), rng)
-        largest = max(largest, float(np.abs(others - computed).max(initial=0.0)))
+        largest = np.maximum(largest, np.abs(others - computed))
     return _FACTOR * largest
 
 
 def roundoff(network: Network, points: NDArray[np.float64], unit: float = UNIT_ROUNDOFF) -> float:
-    """Return by how much two ways to compute a network's outputs may differ; see `spread`.
+    """Return by how much two ways to compute a network's outputs may differ at the worst point.
 
     Parameters
     ----------
     network : Network
-        If it is neither a perceptron nor a graph, only the points are moved.
+        If it is neither a perceptron nor a graph, only the points are moved; see `spread`.
     points : (n, d) ndarray
     unit : float
 
@@ -87,7 +87,7 @@ def roundoff(network: Network, points: NDArray[np.float64], unit: float = UNIT_R
     def again(moved: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
         return _moved(network, rng, unit).predict(moved)
 
-    return spread(network.predict(points), again, points, unit)
+    return float(spread(network.predict(points), again, points, unit).max(initial=0.0))
 
 
 def outputs_in_range(network: Network, points: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -566,7 +566,7 @@ def _compare(module: nn.Module, network: Network, shape: tuple[int, ...], call: 
     try:
         expected = outputs(points)
         problem = _difference(computed, expected)
-        if not problem or _is_of_rounding(module, network, points, expected, outputs):
+        if not problem or _rounding(module, network, points, expected, outputs) == "small":
             return
     except Exception as raised:
         # The module's own code may raise anything.
@@ -581,14 +581,20 @@ def _compare(module: nn.Module, network: Network, shape: tuple[int, ...], call: 
     except Exception as raised:
         # The module's own code may raise anything.
         raise _own_error(module, shape, error or raised) from raised
-    problem_of_one = _difference(computed, single)
-    if problem_of_one and _is_of_rounding(module, network, points, single, outputs_of_one):
-        problem_of_one = ""
+    problem_of_one, rounding = _difference(computed, single), ""
+    if problem_of_one:
+        rounding = _rounding(module, network, points, single, outputs_of_one)
+        problem_of_one = "" if rounding == "small" else problem_of_one
     if not problem_of_one and error is not None:
         return
     cause = "does it change what it uses again, or draw random numbers? Rewrite that part"
     if not problem_of_one:
         cause = "it mixes the inputs of a batch, as a mean over axis 0 does; rewrite that part"
+    elif rounding:
+        cause = (
+            "its numbers are so large that they are lost where they cancel, as the 6 in "
+            "ReLU(z) - ReLU(z - 6); scale its layers down"
+        )
     elif hooked := ", ".join(repr(path) for path, part in _parts(module) if _has_hooks(part)):
         cause = f"it has hooks, at {hooked}; move what changes values into a forward method"
     raise UnsupportedModuleError(
@@ -617,21 +623,27 @@ def _difference(computed: NDArray[np.float64], expected: NDArray[np.float64]) ->
     return f"differs from it by {difference:.3g} at random points"
 
 
-def _is_of_rounding(
+def _rounding(
     module: nn.Module,
     network: Network,
     points: NDArray[np.float64],
     expected: NDArray[np.float64],
     outputs: Callable[[NDArray[np.float64]], NDArray[np.float64]],
-) -> bool:
-    """Whether outputs differ only by rounding, as sums of large numbers that cancel do.
+) -> str:
+    """Say whether outputs differ only by rounding, as sums of large numbers that cancel do.
 
     The module is called twice: a difference between the calls, as from random draws or changed
     state, is not rounding.
+
+    Returns
+    -------
+    str
+        ``"small"`` if the module's own outputs are as uncertain, or they differ by little; empty if
+        they do not differ by rounding; ``"large"`` if the network loses what the module keeps.
     """
     computed = network.predict(points)
     if expected.size != computed.size or not np.array_equal(expected, outputs(points)):
-        return False
+        return ""
     numbers = [*module.parameters(), *(x for x in module.buffers() if x.is_floating_point())]
     kept = [number.detach().clone() for number in numbers]
 
@@ -647,8 +659,18 @@ def _is_of_rounding(
         with torch.no_grad():
             for number, was in zip(numbers, kept, strict=True):
                 number.copy_(was)
-    difference = np.abs(expected.reshape(computed.shape) - computed).max(initial=0.0)
-    return bool(difference <= max(of_module, roundoff(network, points)))
+    expected = expected.reshape(computed.shape)
+    difference, of_module = np.abs(expected - computed), of_module.reshape(computed.shape)
+    if (difference <= of_module).all():
+        return "small"
+    if not difference.max(initial=0.0) <= max(of_module.max(), roundoff(network, points)):
+        return ""
+    little = _LITTLE * np.maximum(1.0, np.abs(expected))
+    return "small" if (difference <= np.maximum(of_module, little)).all() else "large"
+
+
+_LITTLE = 1e-3
+"""Difference, relative to an output, that rounding within the network alone may make."""
 
 
 def _has_hooks(part: nn.Module) -> bool:

@@ -154,3 +154,26 @@ def test_finite_weights_beyond_the_range_of_floats_are_named(tmp_path: Path) -> 
     path = write(tmp_path / "huge.onnx", nodes, constants=names, kind=TensorProto.DOUBLE)
     with pytest.raises(InputError, match=reason):
         as_network(path)
+
+
+ENDS = {
+    "relu6": nn.ReLU6(),
+    "hardtanh": nn.Hardtanh(-1.0, 4.0),
+    "softshrink": nn.Softshrink(4.0),
+}
+
+
+@pytest.mark.parametrize("end", list(ENDS))
+def test_networks_that_lose_what_the_module_keeps_are_refused(end: str) -> None:
+    torch.manual_seed(0)
+    first, last = nn.Linear(2, 3, bias=False).double(), nn.Linear(3, 1).double()
+    start = first.weight.detach().clone()
+    for scale in (1.0, 1e9, 1e18):
+        with torch.no_grad():
+            first.weight.copy_(scale * start)
+        module = nn.Sequential(first, ENDS[end], last)
+        if scale < 1e10 or end == "softshrink":
+            assert as_network(module).n_neurons == 6
+            continue
+        with pytest.raises(UnsupportedModuleError, match=r"lost where they cancel.*scale its"):
+            as_network(module)
