@@ -84,14 +84,16 @@ class KnownRegions:
         return self._located(as_points(points, self.domain.dim)).regions
 
     def _located(self, x: NDArray[np.float64]) -> Located:
-        regions = np.full(len(x), OUTSIDE, dtype=np.int64)
         inside = np.flatnonzero(self.domain.holds(x))
-        packed, close, signs, decided = self.network.patterns_at(x[inside])
-        if len(inside) < len(x):
-            decided = None
-        found = find_patterns(packed, self.packed_patterns)
-        found[found < 0] = NOT_FOUND
-        regions[inside] = found
+        are_all_inside = len(inside) == len(x)
+        within = np.array(x, order="C") if are_all_inside else x[inside]
+        packed, close, signs, decided = self.network.patterns_at(within)
+        regions = find_patterns(packed, self.packed_patterns)
+        regions[regions < 0] = NOT_FOUND
+        if not are_all_inside:
+            found, decided = regions, None
+            regions = np.full(len(x), OUTSIDE, dtype=np.int64)
+            regions[inside] = found
         if not len(close):
             return Located(regions, decided)
         zero = np.flatnonzero((signs == 0).any(axis=1))
