@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import relutopo as rt
 from properties import examples
+from relutopo.errors import InputError
 from relutopo.geometry.patterns import pack_patterns
 from relutopo.networks.graph import GraphNetwork
 from relutopo.testing import assert_same_complex
@@ -21,19 +22,27 @@ nn = torch.nn
 structure = import_module("relutopo.backends.enumerators._certified.structure")
 
 
-def overlapping(rng: np.random.Generator, width: int, *, norm: bool) -> GraphNetwork:
-    """Return pooling windows that overlap, with weights in general position, and more behind."""
+def overlapping(
+    rng: np.random.Generator, width: int, *, norm: bool, integers: bool = False
+) -> GraphNetwork:
+    """Return pooling windows that overlap, with weights in general position, and more behind.
+
+    With integers there are ties besides, which the structure does not know.
+    """
     kernel, padding = int(rng.integers(2, 4)), int(rng.integers(0, 2))
     pool = nn.MaxPool1d(kernel, stride=1, padding=padding)
     first = [nn.Unflatten(1, (1, width)), nn.Conv1d(1, 2, 2), pool]
     middle = [nn.BatchNorm1d(2)] if norm else []
     last = [nn.MaxPool1d(2, stride=1)] if rng.integers(2) else []
-    layers = [*first, *middle, nn.ReLU(), *last, nn.Flatten()]
+    mixing = [nn.Conv1d(2, 2, 1)] if rng.integers(2) else []
+    kink = nn.LeakyReLU(0.1) if rng.integers(3) == 0 else nn.ReLU()
+    layers = [*first, *middle, *mixing, kink, *last, nn.Flatten()]
     module = nn.Sequential(*layers, nn.LazyLinear(2), nn.ReLU(), nn.Linear(2, 1)).eval().double()
     module(torch.zeros(1, width, dtype=torch.float64))
     with torch.no_grad():
         for parameter in module.parameters():
-            parameter.copy_(torch.from_numpy(rng.standard_normal(tuple(parameter.shape))))
+            numbers = rng.standard_normal(tuple(parameter.shape))
+            parameter.copy_(torch.from_numpy(np.round(numbers) if integers else numbers))
         for layer in middle:
             layer.running_mean.normal_(generator=torch.Generator().manual_seed(1))
             layer.running_var.uniform_(0.5, 2.0, generator=torch.Generator().manual_seed(1))
@@ -56,6 +65,22 @@ def test_windows_that_overlap_need_no_integers(seed: int, norm: bool, dim: int) 
     found.check()
     assert_same_complex(found, exact)
     assert found.record.n_uncertain == 0
+
+
+@pytest.mark.slow
+@examples(25)
+@given(st.integers(0, 2**32 - 1), st.booleans(), st.sampled_from([1, 2, 2, 3]))
+def test_other_ties_are_left_to_numbers(seed: int, norm: bool, dim: int) -> None:
+    rng = np.random.default_rng(seed)
+    network = overlapping(rng, 6, norm=norm, integers=True)
+    origin, *directions = np.round(2 * rng.standard_normal((dim + 1, 6)))
+    try:
+        domain = rt.AffineSlice.through(origin, *directions)
+    except InputError:  # directions that depend on each other
+        return
+    found, exact = (rt.decompose(network, domain, enumerator=name) for name in ("cpu", "exact"))
+    found.check()
+    assert_same_complex(found, exact)
 
 
 @pytest.mark.slow
