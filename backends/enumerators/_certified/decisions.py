@@ -39,7 +39,7 @@ from .precise import (
     sign_at,
     value_at,
 )
-from .structure import Form, Forms, Span, Structure, up_to_sign
+from .structure import Form, Forms, Span, Structure, direction
 
 __all__ = ["Decisions", "Plane"]
 
@@ -250,7 +250,7 @@ class Decisions:
         for k, (label, packed) in enumerate(planes):
             here = structure.on(packed)
             rest = Span(self._forms(common, here)).rest(here.form(label))
-            found.append(first.setdefault((here, up_to_sign(rest)) if rest else k, k))
+            found.append(first.setdefault((here, direction(rest)) if rest else k, k))
         return found
 
     def _parameters(

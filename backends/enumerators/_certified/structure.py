@@ -27,7 +27,7 @@ from relutopo.geometry.patterns import unpack_patterns
 from relutopo.networks.graph import Affine, GraphNetwork
 from relutopo.networks.network import Network
 
-__all__ = ["Form", "Forms", "Span", "Structure", "up_to_sign"]
+__all__ = ["Form", "Forms", "Span", "Structure", "direction"]
 
 _Number: TypeAlias = float | Fraction
 _Name: TypeAlias = tuple[int, int]
@@ -252,16 +252,16 @@ class Span:
         return rest
 
 
-def up_to_sign(form: Form) -> tuple[tuple[_Name, _Number], ...]:
-    """Return what is the same of a form and its negative.
+def direction(form: Form) -> tuple[tuple[_Name, _Number], ...]:
+    """Return what is the same of a form and of all its multiples.
 
     Examples
     --------
-    >>> up_to_sign({(0, 1): 1.0, (0, 0): -2.0}) == up_to_sign({(0, 0): 2.0, (0, 1): -1.0})
+    >>> direction({(0, 1): 1.0, (0, 0): -3.0}) == direction({(0, 0): 6.0, (0, 1): -2.0})
     True
     """
-    sign = 1.0 if form[min(form)] > 0 else -1.0
-    return tuple(sorted((name, _product(sign, factor)) for name, factor in form.items()))
+    first = form[min(form)]
+    return tuple(sorted((name, _ratio(factor, first)) for name, factor in form.items()))
 
 
 def _terms(node: Affine, row: int) -> _Terms | None:
