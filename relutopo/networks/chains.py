@@ -181,7 +181,7 @@ def _images(network: GraphNetwork, before: _Front, after: _Front) -> dict[int, _
             node = network.nodes[number - 1]
             assert isinstance(node, Affine)
             matrices = zip(node.sources, node.matrices, node.sizes, strict=True)
-            factors = {source: _Block(matrix, 0.0 * size) for source, matrix, size in matrices}
+            factors = [(source, _Block(matrix, 0.0 * size)) for source, matrix, size in matrices]
             image = _image(factors, node.bias, images, is_exact=not node.rounding)
             if image is None:
                 return None
@@ -226,7 +226,7 @@ def _layer(
     if parts[k]:
         for target in fronts[k + 1].targets:
             blocks = images[k + 1][target].blocks
-            factors = {v: block for v in parts[k] if (block := blocks.get(v)) is not None}
+            factors = [(v, block) for v in parts[k] if (block := blocks.get(v)) is not None]
             image = _image(factors, np.zeros(network.size_of(target)), of)
             if image is None:
                 return None
@@ -258,7 +258,7 @@ def _layer(
 
 
 def _image(
-    factors: dict[int, _Block],
+    factors: Sequence[tuple[int, _Block]],
     bias: NDArray[np.float64],
     images: dict[int, _Image],
     *,
@@ -266,12 +266,13 @@ def _image(
 ) -> _Image | None:
     """Return Σ factor @ image + bias, or None if products may underflow.
 
-    If `is_exact`, products with entries of the factors are not rounded.
+    A value can come several times, as in the sum of two parts of it. If `is_exact`, products with
+    entries of the factors are not rounded.
     """
     blocks: dict[int, _Block | None] = {}
     own, error, size = bias, np.zeros(len(bias)), np.zeros(len(bias))
     n_terms = len(factors) + 1
-    for source, factor in factors.items():
+    for source, factor in factors:
         image, absolute = images[source], _absolute(factor.weights)
         n = int(_terms(factor.weights).max(initial=0))
         if image.bias.any() or image.bias_error.any():

@@ -195,3 +195,35 @@ def test_maps_on_a_block_are_those_of_its_regions() -> None:
             others = np.setdiff1d(np.arange(network.layer_sizes[layer]), found.units)
             own = patterns[:, offsets[layer] : offsets[layer + 1]]
             assert (own[:, others] == found.is_on[others]).all()
+
+
+class Halves(nn.Module):
+    """Two halves of one value together, from which a dense layer follows."""
+
+    def __init__(self, together: str, width: int) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(2, 2 * width), nn.Linear(width, 3)
+        self.last = nn.Linear(3, 1)
+        self.together, self.width = together, width
+
+    def forward(self, x: Any) -> Any:
+        x = torch.relu(self.first(x))
+        one, other = x[:, : self.width], x[:, self.width :]
+        if self.together == "sum":
+            x = one + other
+        elif self.together == "difference":
+            x = one - 0.5 * other
+        else:
+            x = torch.minimum(one, other)
+        return self.last(torch.relu(self.second(x)))
+
+
+@pytest.mark.parametrize("together", ["sum", "difference", "minimum"])
+@pytest.mark.parametrize("width", [1, 2, 6])
+def test_a_value_can_come_twice_in_a_sum(together: str, width: int) -> None:
+    """The sum of two parts of one value has both of them, also where layers form a chain."""
+    torch.manual_seed(width)
+    model, box = Halves(together, width).double(), rt.Box(-2, 2, dim=2)
+    found, exact = (rt.decompose(model, box, enumerator=name) for name in ("cpu", "exact"))
+    found.check()
+    assert_same_complex(found, exact)
