@@ -197,7 +197,7 @@ def test_maps_on_a_block_are_those_of_its_regions() -> None:
             assert (own[:, others] == found.is_on[others]).all()
 
 
-class Halves(nn.Module):
+class Halves(nn.Module):  # type: ignore[misc, name-defined]
     """Two halves of one value together, from which a dense layer follows."""
 
     def __init__(self, together: str, width: int) -> None:
