@@ -11,6 +11,7 @@ and is recomputed with more digits or exactly, and rounded.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +53,19 @@ _SHALLOW = 6
 """Up to this number of layers, bounds of vertices stay small enough to do without lines."""
 _SHARP = 2.0**-14
 """Bounds of vertices above this share of `Task.target` are taken from lines instead."""
+
+_NOT_CROSSED = (
+    Crossings(
+        np.zeros(1, np.int64),
+        np.empty(0, np.int32),
+        np.empty(0),
+        np.empty(0),
+        np.empty(0, np.bool_),
+    ),
+    np.empty((0, 0), np.uint64),
+    np.empty(0, np.int32),
+)
+"""The last fields of `Crossed` before it is known what crosses edges."""
 
 __all__ = ["LayerCut", "Lines", "PlanarTask", "settle_crossings"]
 
@@ -100,6 +114,11 @@ class LayerCut:
     block : Block
         The block that they cut. For d = 1 regions are edges, with their two directions as
         half-edges, and `labels` belong to vertices.
+
+    Attributes
+    ----------
+    before : Crossed
+        The complex and what cuts it, before it is known what crosses edges.
     """
 
     def __init__(self, task: PlanarTask, stage: Stage, block: Block) -> None:
@@ -142,8 +161,19 @@ class LayerCut:
         self._settle_signs(signs)
         fitted: Maps
         fitted = maps if isinstance(maps, Maps) else fit_maps(maps, self.cells, self.beside, signs)
-        crossed = self._cross_edges(fitted, signs)
-        self.crossed = Crossed(self.cells, self.beside, self.units, fitted, signs, *crossed)
+        self.before = Crossed(self.cells, self.beside, self.units, fitted, signs, *_NOT_CROSSED)
+
+    @property
+    def takes_one_call(self) -> bool:
+        """Whether nothing but the cut itself needs the crossings of edges, unless some are open."""
+        return self.integers is None and self.lines is None
+
+    @cached_property
+    def crossed(self) -> Crossed:
+        """The complex and what crosses its edges, all of it decided."""
+        maps, signs = self.before.maps, self.before.signs
+        crossings, above, regions = self._cross_edges(maps, signs)
+        return self.before._replace(crossings=crossings, above=above, regions=regions)
 
     def _settle_signs(self, signs: VertexSigns) -> None:
         if self.integers is not None and isinstance(self._of_layer, Maps):
@@ -195,7 +225,7 @@ class LayerCut:
         """Order the crossings of chords where their order is open."""
         if n_open and self.integers is not None:
             self.n_uncertain += n_open
-            settle_along_chords(chords, self.crossed.maps.plane_of, self.places, self.integers)
+            settle_along_chords(chords, self.before.maps.plane_of, self.places, self.integers)
         elif n_open:
             self.n_uncertain += settle_crossings(self.settler, chords.crossings, ends, plane)
 
@@ -203,7 +233,7 @@ class LayerCut:
         """Return the integer planes of the complex after the cut, if they are kept."""
         if self.integers is None:
             return None
-        plane_of = self.crossed.maps.plane_of
+        plane_of = self.before.maps.plane_of
         pieces = placed.first_piece
         lines = integer_lines_after(self.integers, plane_of, self._first, pieces, result)
         return self.integers._replace(lines=lines)
@@ -253,7 +283,7 @@ class LayerCut:
                 placed,
                 self.crossed.crossings,
                 self.beside.edge_owner,
-                self.crossed.maps.plane_of,
+                self.before.maps.plane_of,
                 self.places,
                 self.integers,
                 self.target,
@@ -269,7 +299,7 @@ class LayerCut:
         """Recompute the new vertices inside regions whose error bound is too large."""
         new, base = result.cells, len(placed.x)
         if self.integers is not None:
-            plane_of, own = self.crossed.maps.plane_of, (self.places, self.integers)
+            plane_of, own = self.before.maps.plane_of, (self.places, self.integers)
             refine_inside(result, plane_of, *own, self.target, self.rounding)
             return
         if self.lines is not None:

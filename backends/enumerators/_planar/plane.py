@@ -38,7 +38,7 @@ from .blocks.block import Block, Part
 from .blocks.gluing import Gluing
 from .blocks.splitting import Parts
 from .cuts.chords import find_chords
-from .cuts.cut import BUILT, PLACED, build, finish
+from .cuts.cut import BEGUN, BUILT, PLACED, build, finish
 from .exact_decisions import Plane, Point
 from .layer import LayerCut, PlanarTask
 from .records import Cut, Placed
@@ -187,13 +187,15 @@ class PlaneCutter:
     def _cut_once(self, block: Block, stage: Stage, *, counts: bool = True) -> Block:
         """Cut a block by one stage; it counts unless it is only tried."""
         cut = LayerCut(self._task, stage, block)
-        most = self._task.limits.most_cells
-        done = finish(cut.crossed, cut.magnitude, cut.first_target, most)
+        limits = cut.magnitude, cut.first_target, self._task.limits.most_cells
+        done = finish(cut.before, False, *limits) if cut.takes_one_call else None
+        if done is None or done.reached == BEGUN:
+            done = finish(cut.crossed, True, *limits)
         placed, n_cells, result = done.placed, done.n_cells, done.cut
         if done.reached != BUILT:
             if done.reached == PLACED:
                 cut.refine_edges(placed)
-            n_cells, result = self._build(cut, placed, most)
+            n_cells, result = self._build(cut, placed, limits[-1])
         self._task.check_limit(n_cells, stage.layer)
         if counts:
             self._count(len(result.cells.packed) - block.n_regions, stage)

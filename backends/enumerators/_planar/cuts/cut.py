@@ -14,7 +14,7 @@ import numpy as np
 from relutopo.system.compilation import njit
 
 from ..._shared.growing import lengthened
-from ..records import Crossings, Cut, Placed, PlanarCells
+from ..records import Crossed, Crossings, Cut, Placed, PlanarCells
 from .chords import find_chords
 from .faces import build_faces, count_cells, split_edges
 from .signs import (
@@ -26,6 +26,7 @@ from .signs import (
 )
 
 __all__ = [
+    "BEGUN",
     "BUILT",
     "FOUND",
     "PLACED",
@@ -37,9 +38,10 @@ __all__ = [
 ]
 
 
-PLACED, FOUND, BUILT = 0, 1, 2
-"""How far `finish` came: new vertices on edges have too large errors; orders along chords are open,
-or signs contradict convexity; the cut is done, or would have too many cells."""
+BEGUN, PLACED, FOUND, BUILT = 0, 1, 2, 3
+"""How far `finish` came: orders along edges are open; new vertices on edges have too large errors;
+orders along chords are open, or signs contradict convexity; the cut is done, or would have too many
+cells."""
 
 
 class Finished(NamedTuple):
@@ -129,13 +131,28 @@ def _no_cut(cells):
     return Cut(cells, np.empty(0, np.int32), np.empty((0, 3), np.int32), np.empty((0, 2), np.int32))
 
 
+@njit(cache=True)
+def _not_placed(cells):
+    no_numbers = np.empty(0, np.int64)
+    return Placed(cells.x, cells.deviation, no_numbers, no_numbers, cells.edge_vertices, no_numbers)
+
+
 @njit(cache=True, nogil=True)
-def finish(crossed, magnitude, target, most):
+def finish(crossed, is_crossed, magnitude, target, most):
     """Place vertices, find chords and build faces, as far as nothing is open.
 
-    Errors of vertices on edges may be up to `target`; `most` is as for `build`.
+    Unless `is_crossed`, the crossings of edges are yet to be found. Errors of vertices on edges may
+    be up to `target`; `most` is as for `build`.
     """
     cells = crossed.cells
+    if not is_crossed:
+        maps, signs = crossed.maps, crossed.signs
+        crossings, n_open, above, regions = cross_edges(cells, crossed.beside, maps, signs)
+        crossed = Crossed(
+            cells, crossed.beside, crossed.cutters, maps, signs, crossings, above, regions
+        )
+        if n_open:
+            return Finished(BEGUN, _not_placed(cells), 0, _no_cut(cells))
     placed = place_edges(cells, crossed.crossings, magnitude)
     for v in range(len(cells.x), len(placed.x)):
         if not placed.deviation[v] <= target:
