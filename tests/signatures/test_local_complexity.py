@@ -68,6 +68,7 @@ def distance(polygon: NDArray[np.float64]) -> float:
     return float(np.linalg.norm(polygon + along[:, None] * spans, axis=1).min())
 
 
+@pytest.mark.filterwarnings("ignore:.*of all neurons switch")  # so large a disc is wanted here
 @examples(15)
 @given(st.integers(0, 10**6))
 def test_regions_in_a_disc_are_those_near_its_centre(seed: int) -> None:
