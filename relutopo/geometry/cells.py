@@ -68,8 +68,8 @@ class EnumerationRecord:
     status : {"certified", "uncertified"}
         Whether every sign was decided by an error bound or exactly.
     n_uncertain : int
-        How many signs and comparisons the error bounds left open; all were then decided exactly
-        if the status says so.
+        How many signs and comparisons the error bounds and the network's structure left open; all
+        were then decided exactly if the status says so.
     seconds : float
         Wall-clock time.
     """

@@ -128,11 +128,17 @@ class Structure:
 
     def _is_choice(self, name: _Name) -> bool:
         """Return whether an entry is one of two others, or a kink behind such a one."""
-        rule = self.rule(name)
-        if rule is None or len(rule.on) != 1:
-            return False
-        is_other = len(rule.off) == 1 and rule.off[0][0] != rule.on[0][0]
-        return is_other or self._is_choice(rule.on[0][0])
+        while True:
+            number, row = name
+            node = self.network.nodes[number - 1] if number > 0 else None
+            if isinstance(node, Affine) and len(_terms(node, row) or ()) > _FEW:
+                return False
+            rule = self.rule(name)
+            if rule is None or len(rule.on) != 1:
+                return False
+            if len(rule.off) == 1 and rule.off[0][0] != rule.on[0][0]:
+                return True
+            name = rule.on[0][0]
 
     def _is_kink(self, number: int) -> bool:
         return number > 0 and not isinstance(self.network.nodes[number - 1], Affine)
