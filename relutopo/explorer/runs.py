@@ -299,11 +299,16 @@ def _frame(
     return replace(frame, facts=facts, quantities=(*frame.quantities, first)), notes
 
 
-def _labels_of(dataset: Dataset) -> list[Any] | NDArray[np.float64]:
-    """Return the labels of the training points, or their values."""
+def _labels_of(dataset: Dataset) -> Any:
+    """Return the labels of the training points in the order of the outputs, or their values."""
     if dataset.classes is None:
         return dataset.targets
-    return [dataset.classes[k] for k in dataset.class_numbers(dataset.targets)]
+    labels = [dataset.classes[k] for k in dataset.class_numbers(dataset.targets)]
+    if not any(isinstance(name, str) for name in dataset.classes):
+        return labels
+    import pandas as pd
+
+    return pd.Categorical(labels, dataset.classes)
 
 
 def _notes(

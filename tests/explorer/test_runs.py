@@ -45,6 +45,18 @@ def test_few_checkpoints_are_chosen_evenly_and_the_page_says_so(run: rt.Training
     assert "time" not in alone.facts
 
 
+def test_words_keep_the_order_of_the_outputs(tmp_path: Path) -> None:
+    names = ["zebra", "mouse", "ant"]
+    points = np.random.default_rng(0).uniform(-1, 1, (30, 2))
+    data = Dataset("zoo", points, [names[k % 3] for k in range(30)], classes=names)
+    run = rt.train(data, rt.MlpSettings([5]), SETTINGS, directory=tmp_path / "run")
+    frame = scene_of_run(run, most_regions=1).frames[-1]
+    assert frame.facts["classes"] == names
+    assert frame.arrays["pointClasses"].tolist() == [k % 3 for k in range(30)]
+    (decision,) = (q for q in frame.quantities if q.name == "decision")
+    assert decision.categories[:3] == tuple(names)
+
+
 def test_rows_that_are_known_are_not_computed_again(run: rt.TrainingRun) -> None:
     analysis = rt.Partition()
     rows = analysis.rows(run)

@@ -86,7 +86,7 @@ def nested_dissection(
     >>> path = sparse.diags_array([ones, ones], offsets=[-1, 1], format="csr")
     >>> found = nested_dissection(path.indptr, path.indices, tuning=Tuning(leaf_size_at_once=5))
     >>> found.order[-1], np.diff(found.starts).tolist(), found.parents.tolist()
-    (np.int32(3), [3, 5, 1], [2, 2, -1])
+    (np.int32(5), [3, 5, 1], [2, 2, -1])
     """
     n = len(indptr) - 1
     if n <= tuning.cut_at_once:
