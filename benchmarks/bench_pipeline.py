@@ -77,7 +77,7 @@ def test_checkpoint(benchmark: Any, experiment: str, tmp_path: Path) -> None:
     network = run.network(step)
     with threadpoolctl.threadpool_limits(1, "blas"):
         found = record(
-            benchmark, lambda: analysis.analyse(network, data), rounds=20, experiment=experiment
+            benchmark, lambda: analysis.analyse(network, data), rounds=100, experiment=experiment
         )
     stages = {k: v for k, v in found.row.items() if k.startswith("seconds_")}
     benchmark.extra_info |= {
