@@ -308,7 +308,9 @@ def _labels_of(dataset: Dataset) -> Any:
         return labels
     import pandas as pd
 
-    return pd.Categorical(labels, dataset.classes)
+    # As objects: pandas keeps words in another way that refuses some of them.
+    words = pd.Index(list(dataset.classes), dtype=object)
+    return pd.Categorical(pd.Series(labels, dtype=object), words)
 
 
 def _notes(
