@@ -13,7 +13,7 @@ and by the pattern before it. Threads may share all of this.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from functools import cached_property, lru_cache, reduce
 from itertools import pairwise
@@ -183,26 +183,25 @@ class Decisions:
 
     def _vanish(self, meeting: Sequence[Plane], wanted: Sequence[Plane]) -> list[bool]:
         """Return which planes contain the point where others meet by structure alone."""
-        structure = self.structure
-        if structure is None:
+        if self.structure is None:
             return [False] * len(wanted)
-        found, before = [], None
-        span = Span(())
-        for label, packed in wanted:
+        return [not rest for _, rest in self._rests(self.structure, meeting, wanted)]
+
+    def _rests(
+        self, structure: Structure, others: Sequence[Plane], planes: Sequence[Plane]
+    ) -> Iterator[tuple[Forms, Form]]:
+        """Yield for each plane the forms on its region, and what others leave of its own form."""
+        before, span = None, Span(())
+        for label, packed in planes:
             here = structure.on(packed)
             if here is not before:
-                before, span = here, Span(self._forms(meeting, here))
-            found.append(not span.rest(here.form(label)))
-        return found
-
-    def _forms(self, planes: Sequence[Plane], here: Forms) -> list[Form]:
-        """Return the forms of planes, as far as they are those of a region's neurons."""
-        assert self.structure is not None
-        return [
-            here.form(label)
-            for label, packed in planes
-            if label >= 0 and here.agrees(self.structure.on(packed), label)
-        ]
+                before = here
+                span = Span(
+                    here.form(other)
+                    for other, own in others
+                    if other >= 0 and here.agrees(structure.on(own), other)
+                )
+            yield here, span.rest(here.form(label))
 
     def parameters(
         self, ends: Sequence[Sequence[Plane]], planes: Sequence[Plane]
@@ -247,9 +246,7 @@ class Decisions:
         ]
         first: dict[object, int] = {}
         found = []
-        for k, (label, packed) in enumerate(planes):
-            here = structure.on(packed)
-            rest = Span(self._forms(common, here)).rest(here.form(label))
+        for k, (here, rest) in enumerate(self._rests(structure, common, planes)):
             found.append(first.setdefault((here, direction(rest)) if rest else k, k))
         return found
 
