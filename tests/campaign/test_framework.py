@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -103,7 +104,8 @@ def test_a_campaign_counts_and_reports(capsys: pytest.CaptureFixture[str]) -> No
     campaign.run(2)
     campaign.close()
     printed = capsys.readouterr().out
-    assert "wrong: 'planted', check 'planted: wrong', seed 1" in printed
+    # Two processes work, and every second seed is planted: the first to be reported may be any.
+    assert re.search(r"wrong: 'planted', check 'planted: wrong', seed \d*[13579]\n", printed)
     assert "('planted', 'planted: wrong', Numbers(values=[50]))" in printed
     results = {
         "kinds": {"planted": ["planted", *PLANTED.checks, "planted: hang"]},
