@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -233,13 +234,13 @@ class Partition(CheckpointAnalysis):
 
     def cut(self, kind: str) -> Cut:
         """Return how the dual graph is partitioned, "weighted" or "unweighted"."""
-        return Cut(
-            self.vertex_weights if kind == "weighted" else "unweighted",
-            self.edge_weights,
-            self.eigensolver,
-            self.adjacency,
-            self.component,
-        )
+        return self._cuts[kind]
+
+    @cached_property
+    def _cuts(self) -> Mapping[str, Cut]:
+        how = self.edge_weights, self.eigensolver, self.adjacency, self.component
+        weights = {"weighted": self.vertex_weights, "unweighted": "unweighted"}
+        return {kind: Cut(chosen, *how) for kind, chosen in weights.items()}
 
     def compute(self, subject: Subject, dataset: Dataset) -> Mapping[str, Any]:
         """Return the value of each column."""

@@ -151,6 +151,11 @@ class Cut:
     adjacency: Adjacency = "facet"
     component: Literal["largest"] | None = None
 
+    @cached_property
+    def key(self) -> Hashable:
+        """What the results of equal cuts are kept under."""
+        return _key_of(self, Cut)
+
 
 @dataclass(frozen=True)
 class Filtering:
@@ -337,7 +342,7 @@ class Subject:
 
     def partition(self, cut: Cut) -> Partitioned:
         """Return the Fiedler partition, or the reason for none: no network must end a run."""
-        return self.once(_key_of(cut, Cut), lambda: self._partition(cut))
+        return self.once(cut.key, lambda: self._partition(cut))
 
     def _partition(self, cut: Cut) -> Partitioned:
         weights = made("vertex_weights", cut.vertex_weights), made("edge_weights", cut.edge_weights)
@@ -357,7 +362,7 @@ class Subject:
         rounding : str, mapping or instance
             See `relutopo.spectral_partition`.
         """
-        key = "parts", k, _key_of_choice(rounding), _key_of(cut, Cut)
+        key = "parts", k, _key_of_choice(rounding), cut.key
         return self.once(key, lambda: self._parts(cut, k, rounding))
 
     def _parts(self, cut: Cut, k: int, rounding: Choice) -> Parted:

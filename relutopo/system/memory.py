@@ -7,11 +7,12 @@ is an `OutOfMemoryError` within `in_words`.
 Under a limit of the process (``ulimit -v``) some libraries end the process, or retry for ever, when
 memory runs out: LLVM while it compiles, OpenBLAS when a thread first multiplies matrices, the
 loader of shared libraries. `require_address_space` checks before they begin. Without such a limit
-it costs a microsecond and does nothing.
+it does nothing; a limit that is set later is seen half a second later at the latest.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
@@ -153,7 +154,13 @@ def address_space_left() -> int | None:
     >>> left is None or left > 2**20
     True
     """
-    return min(_of_process(), default=None)
+    global _unlimited_since
+    now = time.monotonic()
+    if _unlimited_since <= now < _unlimited_since + _RECENT:
+        return None
+    left = min(_of_process(), default=None)
+    _unlimited_since = now if left is None else math.inf
+    return left
 
 
 def require_address_space(n_bytes: int, what: str) -> None:
@@ -192,6 +199,8 @@ def readable(n_bytes: float) -> str:
     return f"{n_bytes:.0f} bytes" if unit == "bytes" else f"{n_bytes:.1f} {unit}"
 
 
+_unlimited_since = math.inf
+"""When this process was last seen to have no limits; work asks at each of its steps."""
 _recent: tuple[float, int] = (-1.0, 0)
 """When the system was last asked, and its answer; asking takes longer than a tiny complex."""
 
