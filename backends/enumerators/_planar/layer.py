@@ -11,7 +11,7 @@ and is recomputed with more digits or exactly, and rounded.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +24,8 @@ from .._certified.decisions import Decisions
 from .._shared.planes import sides_as_planes
 from .._shared.task import Limits, Stage, Task
 from .blocks.block import Block
-from .cuts.cut import cross_edges
-from .cuts.lines import lines_after, sharpen_inside, sharpen_on_edges
+from .cuts.cut import CutLimits, cross_edges
+from .cuts.lines import lines_after
 from .exact_decisions import Plane, Point, Settler, settle_orders, settle_signs
 from .integers.placing import refine_inside, refine_on_edges
 from .integers.planes import ShortPlanes
@@ -99,8 +99,26 @@ class PlanarTask(Task):
         self.tuning = tuning
         self.decisions = Decisions(self.network, domain, self.magnitude)
         self.short = ShortPlanes.of(self.network, domain)
-        self.is_deep = len(self.network.layer_sizes) > _SHALLOW and self.short is None
+        is_deep = len(self.network.layer_sizes) > _SHALLOW and domain.dim == 2
+        self.is_deep = is_deep and self.short is None
         self.maps = MapChain(self.network, self.magnitude, tuning, self.decisions)
+        sharp = _SHARP * self.target
+        self.cut_limits = CutLimits(self.magnitude, self.target, sharp, limits.most_cells)
+
+    def prepared(self, stage: Stage, block: Block) -> Block:
+        """Return a block with what a stage that cuts it next needs of the layer before."""
+        earlier, is_chain = block.earlier, self.maps.is_chain and self.short is None
+        if not is_chain or stage.first > 0 or not isinstance(earlier, Maps | Values):
+            return block
+        earlier = self.maps.earlier(stage.layer, block.cells, block.beside, earlier)
+        return replace(block, earlier=earlier)
+
+    def lines_of(self, block: Block) -> NDArray[np.float64]:
+        """Return the lines of a block's edges, for a deep network; otherwise none."""
+        if not self.is_deep or len(block.lines):
+            return block.lines
+        lines: NDArray[np.float64] = sides_as_planes(self.domain)[1][-1 - block.cells.labels]
+        return lines
 
 
 class LayerCut:
@@ -112,8 +130,8 @@ class LayerCut:
     stage : Stage
         The units that cut.
     block : Block
-        The block that they cut. For d = 1 regions are edges, with their two directions as
-        half-edges, and `labels` belong to vertices.
+        The block that they cut, prepared by the task. For d = 1 regions are edges, with their two
+        directions as half-edges, and `labels` belong to vertices.
 
     Attributes
     ----------
@@ -145,13 +163,8 @@ class LayerCut:
             self.beside = block.beside
             found = task.maps.next(layer, self.cells, self.beside, of_layer)
             self.units, maps, signs, of_layer = found
-        self.magnitude = task.magnitude
-        self.target, self.rounding = task.target, task.rounding
-        self.lines, self.first_target = block.lines, task.target
-        if task.is_deep and task.domain.dim == 2:
-            self.first_target = _SHARP * task.target
-            if self.lines is None:
-                self.lines = sides_as_planes(task.domain)[1][-1 - self.cells.labels]
+        self.limits, self.rounding = task.cut_limits, task.rounding
+        self.lines = task.lines_of(block)
         self.n_old = len(self.cells.x)
         self.settler = Settler(task.decisions, block)
         self.n_uncertain = block.n_uncertain
@@ -161,19 +174,22 @@ class LayerCut:
         self._settle_signs(signs)
         fitted: Maps
         fitted = maps if isinstance(maps, Maps) else fit_maps(maps, self.cells, self.beside, signs)
+        self._crossed: Crossed | None = None
         self.before = Crossed(self.cells, self.beside, self.units, fitted, signs, *_NOT_CROSSED)
 
     @property
     def takes_one_call(self) -> bool:
         """Whether nothing but the cut itself needs the crossings of edges, unless some are open."""
-        return self.integers is None and self.lines is None
+        return self.integers is None
 
-    @cached_property
+    @property
     def crossed(self) -> Crossed:
         """The complex and what crosses its edges, all of it decided."""
-        maps, signs = self.before.maps, self.before.signs
-        crossings, above, regions = self._cross_edges(maps, signs)
-        return self.before._replace(crossings=crossings, above=above, regions=regions)
+        if self._crossed is None:  # a `cached_property` would let only one thread find it
+            maps, signs = self.before.maps, self.before.signs
+            crossings, above, regions = self._cross_edges(maps, signs)
+            self._crossed = self.before._replace(crossings=crossings, above=above, regions=regions)
+        return self._crossed
 
     def _settle_signs(self, signs: VertexSigns) -> None:
         if self.integers is not None and isinstance(self._of_layer, Maps):
@@ -238,12 +254,12 @@ class LayerCut:
         lines = integer_lines_after(self.integers, plane_of, self._first, pieces, result)
         return self.integers._replace(lines=lines)
 
-    def lines_after(self, placed: Placed, result: Cut) -> NDArray[np.float64] | None:
+    def lines_after(self, placed: Placed, result: Cut) -> NDArray[np.float64]:
         """Return the lines of the edges after the cut, for a deep network."""
-        if self.lines is None:
-            return None
+        if not len(self.lines):
+            return self.lines
         lines: NDArray[np.float64]
-        lines = lines_after(self.lines, self.crossed, placed.first_piece, result)
+        lines = lines_after(self.lines, self.before, placed.first_piece, result)
         return lines
 
     def pass_on(self, placed: Placed, result: Cut) -> Maps | Values | Evaluated:
@@ -286,12 +302,10 @@ class LayerCut:
                 self.before.maps.plane_of,
                 self.places,
                 self.integers,
-                self.target,
+                self.limits.target,
                 self.rounding,
             )
             return
-        if self.lines is not None:
-            sharpen_on_edges(self.lines, self.crossed, placed, self.first_target)
         lines = self.lines_on_edges(placed)
         self.refine(placed.x, placed.deviation, self.n_old, len(placed.x), lines)
 
@@ -300,10 +314,8 @@ class LayerCut:
         new, base = result.cells, len(placed.x)
         if self.integers is not None:
             plane_of, own = self.before.maps.plane_of, (self.places, self.integers)
-            refine_inside(result, plane_of, *own, self.target, self.rounding)
+            refine_inside(result, plane_of, *own, self.limits.target, self.rounding)
             return
-        if self.lines is not None:
-            sharpen_inside(self.crossed, result, self.first_target)
 
         def lines(vertex: int) -> tuple[int, list[int]]:
             region, *units = result.inner_source[vertex - base].tolist()
@@ -320,10 +332,11 @@ class LayerCut:
         lines: Lines,
     ) -> None:
         """Recompute those of the vertices first..last-1 whose error bound is too large."""
-        for vertex in (first + np.flatnonzero(~(deviation[first:last] <= self.target))).tolist():
+        target = self.limits.target
+        for vertex in (first + np.flatnonzero(~(deviation[first:last] <= target))).tolist():
             region, labels = lines(vertex)
             planes, decisions = self.settler.planes(region, labels), self.settler.decisions
             point, error = decisions.near_point(planes)
-            if not error <= self.target:
+            if not error <= target:
                 point, error = decisions.point(planes), 0.0
             x[vertex], deviation[vertex] = to_float(point), error + self.rounding

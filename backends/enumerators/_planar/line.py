@@ -25,7 +25,7 @@ def cut_line(task: PlanarTask, block: Block, progress: Progress | None) -> Block
     for layer, size in enumerate(sizes):
         cut = LayerCut(task, Stage(layer, 0, size), block)
         crossed, crossings = cut.crossed, cut.crossed.crossings
-        placed = place_edges(cut.cells, crossings, cut.magnitude)
+        placed = place_edges(cut.cells, crossings, task.magnitude)
         cut.refine_edges(placed)
         task.check_limit(2 * len(placed.x) - 1, layer)
         first_of_group = np.flatnonzero(~crossings.same)
@@ -39,7 +39,8 @@ def cut_line(task: PlanarTask, block: Block, progress: Progress | None) -> Block
             half_edges=np.arange(2 * len(placed.pieces), dtype=np.int32),
             packed=_patterns(crossed, placed.first_piece),
         )
-        block = replace(block, cells=cells, n_uncertain=cut.n_uncertain)
+        n_uncertain = cut.n_uncertain
+        block = replace(block, cells=cells, n_uncertain=n_uncertain, known_beside=None)
         if progress is not None:
             progress(layer + 1, len(sizes), f"{block.n_regions} regions")
     return block

@@ -18,7 +18,8 @@ How it is split does not depend on the number of threads, and nor does the resul
 Work is proportional to the result, plus one map of the layer for every region, which mostly costs
 an update of rank one (`maps`), and one evaluation of the layer at every vertex. Of a wide last
 layer only those units count that may cut the block (`free`). Where regions have few siblings, the
-values at vertices are carried from layer to layer instead (`vertices`).
+values at vertices are carried from layer to layer instead (`vertices`), and a cut takes one call
+while nothing is open (`by_values`).
 """
 
 from __future__ import annotations
@@ -34,14 +35,15 @@ from relutopo.networks.network import Network
 from relutopo.system.threads import threads
 
 from .._shared.task import Stage
-from .blocks.block import Block, Part
+from .blocks.block import NO_LINES, Block, Part
 from .blocks.gluing import Gluing
 from .blocks.splitting import Parts
+from .by_values import cut_by_values
 from .cuts.chords import find_chords
 from .cuts.cut import BEGUN, BUILT, PLACED, build, finish
 from .exact_decisions import Plane, Point
 from .layer import LayerCut, PlanarTask
-from .records import Cut, Placed
+from .records import Cut, Placed, Values
 from .tuning import Tuning
 
 __all__ = ["PlaneCutter"]
@@ -182,23 +184,56 @@ class PlaneCutter:
                 break
             block = self._cut_once(block, self._stages[i])
             i += 1
-        return replace(part, block=replace(block, earlier=None, integers=None, lines=None))
+        # What has been cut needs nothing more than its cells.
+        bare = replace(block, earlier=None, integers=None, lines=NO_LINES, known_beside=None)
+        return replace(part, block=bare)
 
     def _cut_once(self, block: Block, stage: Stage, *, counts: bool = True) -> Block:
         """Cut a block by one stage; it counts unless it is only tried."""
+        block = self._task.prepared(stage, block)
+        after = self._cut_by_values(block, stage) or self._cut_in_steps(block, stage)
+        if counts:
+            self._count(after.n_regions - block.n_regions, stage)
+        return after
+
+    def _cut_by_values(self, block: Block, stage: Stage) -> Block | None:
+        """Cut a block in one call, if values are known at its vertices and nothing is open."""
+        if not isinstance(block.earlier, Values):
+            return None
+        maps, is_last = self._task.maps, stage == self._stages[-1]
+        done = cut_by_values(
+            maps.for_values(stage.layer),
+            maps.units(stage.layer),
+            block.cells,
+            block.beside,
+            block.earlier,
+            self._task.lines_of(block),
+            self._task.cut_limits,
+            is_last,
+        )
+        if not done.is_done:
+            return None
+        return Block(
+            cells=done.cells,
+            earlier=None if is_last else done.values,
+            piece_ptr=done.first_piece[block.piece_ptr],
+            pieces=np.arange(done.first_piece[block.piece_ptr[-1]], dtype=np.int32),
+            n_uncertain=block.n_uncertain,
+            lines=NO_LINES if is_last else done.lines,
+            known_beside=None if is_last else done.beside,
+        )
+
+    def _cut_in_steps(self, block: Block, stage: Stage) -> Block:
         cut = LayerCut(self._task, stage, block)
-        limits = cut.magnitude, cut.first_target, self._task.limits.most_cells
-        done = finish(cut.before, False, *limits) if cut.takes_one_call else None
+        done = finish(cut.before, False, cut.lines, cut.limits) if cut.takes_one_call else None
         if done is None or done.reached == BEGUN:
-            done = finish(cut.crossed, True, *limits)
+            done = finish(cut.crossed, True, cut.lines, cut.limits)
         placed, n_cells, result = done.placed, done.n_cells, done.cut
         if done.reached != BUILT:
             if done.reached == PLACED:
                 cut.refine_edges(placed)
-            n_cells, result = self._build(cut, placed, limits[-1])
+            n_cells, result = self._build(cut, placed)
         self._task.check_limit(n_cells, stage.layer)
-        if counts:
-            self._count(len(result.cells.packed) - block.n_regions, stage)
         cut.refine_inside(placed, result)
         is_last = stage == self._stages[-1]
         piece_ptr = placed.first_piece[block.piece_ptr]
@@ -209,11 +244,11 @@ class PlaneCutter:
             pieces=np.arange(piece_ptr[-1], dtype=np.int32),
             n_uncertain=cut.n_uncertain,
             integers=None if is_last else cut.integers_after(placed, result),
-            lines=None if is_last else cut.lines_after(placed, result),
+            lines=NO_LINES if is_last else cut.lines_after(placed, result),
         )
 
-    def _build(self, cut: LayerCut, placed: Placed, most: int) -> tuple[int, Cut]:
-        """Do what `finish` leaves to be done, with exact decisions; `most` is as for `build`."""
+    def _build(self, cut: LayerCut, placed: Placed) -> tuple[int, Cut]:
+        """Do what `finish` leaves to be done, with exact decisions."""
         chords, broken, n_open = find_chords(cut.crossed, placed)
         if broken >= 0:
             raise InvariantError(
@@ -239,5 +274,5 @@ class PlaneCutter:
             return region, int(neurons[unit])
 
         cut.settle_along_chords(chords, n_open, ends, plane)
-        built: tuple[int, Cut] = build(cut.crossed, placed, chords, cut.magnitude, most)
+        built: tuple[int, Cut] = build(cut.crossed, placed, chords, cut.lines, cut.limits)
         return built

@@ -19,9 +19,9 @@ from relutopo.networks.perceptron import ReluNetwork
 from relutopo.testing import assert_same_complex
 
 torch = pytest.importorskip("torch")
-_enumeration, _layer, _records, _tuning = (
+_enumeration, _plane, _records, _tuning = (
     import_module(f"relutopo.backends.enumerators._planar.{name}")
-    for name in ("enumeration", "layer", "records", "tuning")
+    for name in ("enumeration", "plane", "records", "tuning")
 )
 spectral_norm_bound = import_module(
     "relutopo.backends.enumerators._certified.norms"
@@ -72,6 +72,25 @@ def test_deep_complex_is_that_of_exact(seed: int, kind: str) -> None:
         assert (off <= errors + exact.vertex_errors).all()
 
 
+@pytest.mark.parametrize("kind", ["generic", "integer", "no biases"])
+@pytest.mark.parametrize("depth", [3, 8])
+@pytest.mark.parametrize("seed", range(3))
+def test_one_call_and_steps_cut_alike(
+    monkeypatch: pytest.MonkeyPatch, seed: int, depth: int, kind: str
+) -> None:
+    net = network(seed, [7, 9, 6, 8, 5, 7, 6, 8][:depth], kind)
+    found = by_values(net, rt.Box(-3, 3, dim=2))
+    monkeypatch.setattr(_plane.PlaneCutter, "_cut_by_values", lambda *_: None)
+    in_steps = by_values(net, rt.Box(-3, 3, dim=2))
+    for one, other in zip(_arrays(found), _arrays(in_steps), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def _arrays(found: rt.CellComplex) -> list[Any]:
+    arrays = [found.vertices, found.vertex_errors, found.packed_patterns, found.facet_labels]
+    return [*arrays, *(array for pair in found.facets for array in pair)]
+
+
 def leaky(net: ReluNetwork, seed: int) -> tuple[Any, list[NDArray[np.float64]]]:
     """Return a network with the same weights and units that are leaky, and their slopes."""
     rng, layers, slopes = np.random.default_rng(seed), [], []
@@ -117,14 +136,14 @@ def test_values_are_within_their_bounds(
     if not is_leaky:
         slopes = [np.zeros(len(b)) for b in net.biases]
     seen: list[tuple[int, Any, Any]] = []
-    pass_on = _layer.LayerCut.pass_on
+    cut_once = _plane.PlaneCutter._cut_once
 
-    def watch(self: Any, placed: Any, result: Any) -> Any:
-        values = pass_on(self, placed, result)
-        seen.append((self.layer, result.cells, values))
-        return values
+    def watch(self: Any, block: Any, stage: Any) -> Any:
+        after = cut_once(self, block, stage)
+        seen.append((stage.layer, after.cells, after.earlier))
+        return after
 
-    monkeypatch.setattr(_layer.LayerCut, "pass_on", watch)
+    monkeypatch.setattr(_plane.PlaneCutter, "_cut_once", watch)
     by_values(of_leaky if is_leaky else net, rt.Box(-3, 3, dim=2), coarse)
     carried = [entry for entry in seen if isinstance(entry[2], _records.Values)]
     assert carried

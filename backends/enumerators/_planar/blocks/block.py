@@ -11,8 +11,7 @@ direction. The vertices that a block began with come first.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +22,9 @@ from relutopo.system.compilation import njit
 from ..maps.graph_maps import Evaluated
 from ..records import Beside, IntegerPlanes, Maps, PlanarCells, Values
 
-__all__ = ["Block", "Part"]
+__all__ = ["NO_LINES", "Block", "Part", "incidences"]
+
+NO_LINES = np.empty((0, 4))
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,10 @@ class Block:
         Decisions taken exactly since the block began.
     integers : IntegerPlanes or None
         For networks with short planes that often meet, after the first layer.
-    lines : (n_edges, 4) ndarray or None
-        For deep networks, after the first layer; see `cuts.lines`.
+    lines : (n_edges, 4) ndarray
+        For deep networks, after the first layer; see `cuts.lines`. Otherwise empty.
+    known_beside : Beside or None
+        The incidences of the cells, where they are known.
     """
 
     cells: PlanarCells
@@ -53,7 +56,8 @@ class Block:
     pieces: NDArray[np.int32]
     n_uncertain: int
     integers: IntegerPlanes | None = None
-    lines: NDArray[np.float64] | None = None
+    lines: NDArray[np.float64] = field(default_factory=lambda: NO_LINES)
+    known_beside: Beside | None = None
 
     @property
     def n_regions(self) -> int:
@@ -76,11 +80,13 @@ class Block:
         shared, kept = Shared.by(cells.packed, n_neurons, np.unique(cells.labels))
         return replace(self, cells=cells._replace(packed=kept), earlier=Evaluated(None, shared))
 
-    @cached_property
+    @property
     def beside(self) -> Beside:
         """The incidences of the cells."""
-        beside: Beside = _beside(self.cells)
-        return beside
+        if self.known_beside is None:  # a `cached_property` would let only one thread find them
+            object.__setattr__(self, "known_beside", incidences(self.cells))
+        assert self.known_beside is not None
+        return self.known_beside
 
 
 @dataclass(frozen=True)
@@ -93,7 +99,8 @@ class Part:
 
 
 @njit(cache=True, nogil=True)
-def _beside(cells):
+def incidences(cells):
+    """Return what is beside what in a complex."""
     region_ptr, half_edges = cells.region_ptr, cells.half_edges
     n_regions, n_edges = len(region_ptr) - 1, len(cells.edge_vertices)
     n_vertices = len(cells.x)

@@ -71,7 +71,7 @@ class Parts:
             pieces=np.arange(len(edges), dtype=np.int32),
             n_uncertain=0,
             integers=integers and integers._replace(lines=integers.lines[edges]),
-            lines=None if lines is None else lines[edges],
+            lines=lines[edges] if len(lines) else lines,
         )
         return Part(block, vertices, edges)
 

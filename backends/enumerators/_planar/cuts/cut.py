@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from relutopo.system.compilation import njit
 
@@ -17,6 +18,7 @@ from ..._shared.growing import lengthened
 from ..records import Crossed, Crossings, Cut, Placed, PlanarCells
 from .chords import find_chords
 from .faces import build_faces, count_cells, split_edges
+from .lines import sharpen_inside, sharpen_on_edges
 from .signs import (
     count_crossings,
     count_groups,
@@ -30,6 +32,7 @@ __all__ = [
     "BUILT",
     "FOUND",
     "PLACED",
+    "CutLimits",
     "Finished",
     "build",
     "cross_edges",
@@ -42,6 +45,26 @@ BEGUN, PLACED, FOUND, BUILT = 0, 1, 2, 3
 """How far `finish` came: orders along edges are open; new vertices on edges have too large errors;
 orders along chords are open, or signs contradict convexity; the cut is done, or would have too many
 cells."""
+
+
+class CutLimits(NamedTuple):
+    """What bounds a cut.
+
+    Attributes
+    ----------
+    magnitude : (d,) ndarray
+        Bound of the coordinates.
+    target, sharp : float
+        Vertices with larger errors are computed anew; those with errors above `sharp` are corrected
+        first if the lines are known that meet in them.
+    most : int
+        How many cells of all dimensions there may be.
+    """
+
+    magnitude: NDArray[np.float64]
+    target: float
+    sharp: float
+    most: int
 
 
 class Finished(NamedTuple):
@@ -90,18 +113,17 @@ def place_edges(cells, crossings, magnitude):
 
 
 @njit(cache=True, nogil=True, inline="always")
-def build(crossed, placed, chords, magnitude, most):
+def build(crossed, placed, chords, lines, limits):
     """Return how many cells of all dimensions there will be, and the cut if they are not too many.
 
-    `most` is the limit, negative if there is none. `finish` includes this function, so that the
-    code of faces is compiled only once.
+    `finish` includes this function, so that the code of faces is compiled only once.
     """
     cells, first_piece = crossed.cells, placed.first_piece
     sizes = count_cells(cells, crossed.regions, placed.group_ptr, chords)
     n_inner, n_regions = sizes.n_inner, sizes.n_faces
     n_edges = len(placed.pieces) + sizes.n_edges
     n_cells = len(placed.x) + n_inner + n_edges + n_regions
-    if 0 <= most < n_cells:
+    if limits.most < n_cells:
         return n_cells, _no_cut(cells)
     labels = np.empty(n_edges, np.int32)
     for e in range(len(cells.labels)):
@@ -122,7 +144,9 @@ def build(crossed, placed, chords, magnitude, most):
         np.empty((n_inner, 3), np.int32),
         np.empty((n_inner, 2), np.int32),
     )
-    build_faces(crossed, placed, chords, magnitude, sizes, cut)
+    build_faces(crossed, placed, chords, limits.magnitude, sizes, cut)
+    if len(lines) > 0:
+        sharpen_inside(crossed, cut, limits.sharp)
     return n_cells, cut
 
 
@@ -138,11 +162,11 @@ def _not_placed(cells):
 
 
 @njit(cache=True, nogil=True)
-def finish(crossed, is_crossed, magnitude, target, most):
+def finish(crossed, is_crossed, lines, limits):
     """Place vertices, find chords and build faces, as far as nothing is open.
 
-    Unless `is_crossed`, the crossings of edges are yet to be found. Errors of vertices on edges may
-    be up to `target`; `most` is as for `build`.
+    Unless `is_crossed`, the crossings of edges are yet to be found. `lines` are those of `lines`,
+    (n_edges, 4), or none at all.
     """
     cells = crossed.cells
     if not is_crossed:
@@ -153,12 +177,14 @@ def finish(crossed, is_crossed, magnitude, target, most):
         )
         if n_open:
             return Finished(BEGUN, _not_placed(cells), 0, _no_cut(cells))
-    placed = place_edges(cells, crossed.crossings, magnitude)
+    placed = place_edges(cells, crossed.crossings, limits.magnitude)
+    if len(lines) > 0:
+        sharpen_on_edges(lines, crossed, placed, limits.sharp)
     for v in range(len(cells.x), len(placed.x)):
-        if not placed.deviation[v] <= target:
+        if not placed.deviation[v] <= limits.target:
             return Finished(PLACED, placed, 0, _no_cut(cells))
     chords, broken, n_open = find_chords(crossed, placed)
     if broken >= 0 or n_open:
         return Finished(FOUND, placed, 0, _no_cut(cells))
-    n_cells, cut = build(crossed, placed, chords, magnitude, most)
+    n_cells, cut = build(crossed, placed, chords, lines, limits)
     return Finished(BUILT, placed, n_cells, cut)

@@ -179,12 +179,10 @@ class MapChain:
             )
         return units, maps, _all_signs(maps, cells, beside)
 
-    def next(
+    def earlier(
         self, layer: int, cells: PlanarCells, beside: Beside, earlier: Maps | Values
-    ) -> tuple[Cutters, Maps | Values, VertexSigns, Maps | Values]:
-        """Return a layer's units, maps and signs, and what the next layer's come from.
-
-        Instead of maps, these are values at vertices if they cost less.
+    ) -> Maps | Values:
+        """Return what a layer's maps or values come from: values at vertices if they cost less.
 
         Parameters
         ----------
@@ -194,18 +192,45 @@ class MapChain:
             Of layer - 1; maps, as they were before that cut. Regions with the same plane have one
             parent.
         """
+        if isinstance(earlier, Values):
+            return self._sharpened(layer - 1, cells, beside, earlier)
+        if not _is_sparse(earlier, self._tuning.siblings):
+            return earlier
+        values: Values = values_of_maps(earlier, cells, beside)
+        return self._sharpened(layer - 1, cells, beside, values)
+
+    def units(self, layer: int) -> Cutters:
+        """Return all units of a layer."""
+        return self._units[layer]
+
+    def for_values(self, layer: int) -> _Layer:
+        """Return a layer, from the second on, as `vertex_values.next_values` takes it."""
+        this = self._layers[layer]
+        if not this.norm:
+            this = self._layers[layer] = this.with_norm()
+        return this
+
+    def next(
+        self, layer: int, cells: PlanarCells, beside: Beside, earlier: Maps | Values
+    ) -> tuple[Cutters, Maps | Values, VertexSigns, Maps | Values]:
+        """Return a layer's units, maps and signs, and what the next layer's come from.
+
+        Instead of maps, these are values at vertices if the earlier ones are.
+
+        Parameters
+        ----------
+        layer, cells, beside
+            As for `some`; layer ≥ 1, in the plane.
+        earlier : Maps or Values
+            Of layer - 1, from `earlier`.
+        """
         before: Maps | Values = earlier
         is_last = layer + 1 == len(self._network.layer_sizes)
-        this = self._layers[layer]
-        if isinstance(before, Maps) and _is_sparse(before, self._tuning.siblings):
-            before = values_of_maps(before, cells, beside)
         both: tuple[Maps | Values, VertexSigns]
         if isinstance(before, Values):
-            before = self._sharpened(layer - 1, cells, beside, before)
-            if not this.norm:
-                this = self._layers[layer] = this.with_norm()
-            both = next_values(this, cells, beside, before)
-            return self._units[layer], *both, both[0]
+            both = next_values(self.for_values(layer), cells, beside, before)
+            return self.units(layer), *both, both[0]
+        this = self._layers[layer]
         n_regions, n = len(cells.packed), len(this.bias)
         if not is_last:
             planes = np.empty((n_regions, 3, n))
