@@ -66,7 +66,9 @@ class _Here(NamedTuple):
         Which variables are active.
     zeros : (f,) ndarray of int64
         Room for variables.
-    new_places : ndarray of int64
+    corners : ndarray of uint32
+        Room for the vertices of its corners.
+    new_corners : ndarray of int64
         Room for the corners whose vertices are in no region before.
     """
 
@@ -77,7 +79,8 @@ class _Here(NamedTuple):
     open_units: NDArray[np.uint64]
     is_active: NDArray[np.bool_]
     zeros: NDArray[np.int64]
-    new_places: NDArray[np.int64]
+    corners: NDArray[np.uint32]
+    new_corners: NDArray[np.int64]
 
 
 class _Found(NamedTuple):
@@ -112,7 +115,7 @@ def maps_and_signs(n_units, changes, variables, supports, others, cells, limit):
     Returns
     -------
     beside : Beside
-        Without lists of own vertices.
+        Without lists of own vertices; origins and owners of edges are those of regions with maps.
     maps : Maps
         Other regions have the plane -1.
     signs : VertexSigns
@@ -125,6 +128,7 @@ def maps_and_signs(n_units, changes, variables, supports, others, cells, limit):
     use_ptr, uses = _uses(f, supports, others)
     structure = _Structure(variable_of, use_ptr, uses, supports, others)
     n = N_LANES * -(-n_units // N_LANES)
+    most_corners = np.max(np.diff(cells.region_ptr)) + 1
     here = _Here(
         np.zeros((4, n)),
         np.ones(n),
@@ -133,7 +137,8 @@ def maps_and_signs(n_units, changes, variables, supports, others, cells, limit):
         np.zeros(words, np.uint64),
         np.zeros(f, np.bool_),
         np.empty(f, np.int64),
-        np.empty(np.max(np.diff(cells.region_ptr)) + 1, np.int64),
+        np.empty(most_corners, np.uint32),
+        np.empty(most_corners, np.int64),
     )
     for j in range(n_units):
         here.is_left[j >> 6] |= np.uint64(1) << np.uint64(j & 63)
@@ -195,10 +200,12 @@ def _walk(r, n_unknown, n_kept, n_units, changes, structure, cells, beside, limi
     ptr, places, maps = changes.ptr, changes.places, changes.maps
     flip_ptr, flips = changes.flip_ptr, changes.flips
     x, deviation, region_ptr = cells.x, cells.deviation, cells.region_ptr
-    half_edges, edge_vertices, labels = cells.half_edges, cells.edge_vertices, cells.labels
+    # The origin of a half-edge is the entry of that number.
+    half_edges, ends, labels = cells.half_edges, cells.edge_vertices.reshape(-1), cells.labels
     origins, edge_owner, vertex_owner = beside.origins, beside.edge_owner, beside.vertex_owner
     rows, if_above, if_below = here.rows, here.if_above, here.if_below
-    is_left, open_units, new_places = here.is_left, here.open_units, here.new_places
+    is_left, open_units = here.is_left, here.open_units
+    corners, new_corners = here.corners, here.new_corners
     is_active, words, variable_of = here.is_active, len(here.is_left), structure.variable_of
     support_ptr, columns = structure.supports.ptr, structure.supports.columns
     use_ptr, uses, others = structure.use_ptr, structure.uses, structure.others
@@ -212,26 +219,25 @@ def _walk(r, n_unknown, n_kept, n_units, changes, structure, cells, beside, limi
         if n_unknown + n_units * (last - first) > len(unknown):
             break
         for i in range(ptr[r], ptr[r + 1]):
-            j = places[i]
+            place = np.uint32(places[i])
             a, b, c, error = maps[i, 0], maps[i, 1], maps[i, 2], maps[i, 3]
-            rows[0, j], rows[1, j], rows[2, j], rows[3, j] = a, b, c, error
+            rows[0, place], rows[1, place], rows[2, place], rows[3, place] = a, b, c, error
             is_zero = (a == 0.0) & (b == 0.0) & (c == 0.0) & (error == 0.0)
-            shift = np.uint64(j & 63)
-            is_left[j >> 6] &= ~(np.uint64(1) << shift)
-            is_left[j >> 6] |= np.uint64(not is_zero) << shift
-        # Branches that depend on what is new would be foreseen badly.
-        n_new = 0
-        for q in range(first, last):
-            e = half_edges[q] >> 1
-            v = edge_vertices[e, half_edges[q] & 1]
-            origins[q] = v
-            new_places[n_new] = q
+            shift = np.uint64(place & 63)
+            is_left[place >> 6] &= ~(np.uint64(1) << shift)
+            is_left[place >> 6] |= np.uint64(not is_zero) << shift
+        # Branches that depend on what is new would be foreseen badly, and indices with a sign are
+        # looked at whether they count from the end.
+        n_corners, n_new = last - first, 0
+        for k in range(n_corners):
+            v = np.uint32(ends[np.uint32(half_edges[first + k])])
+            corners[k] = v
+            new_corners[n_new] = k
             n_new += vertex_owner[v] < 0
             vertex_owner[v] = r if vertex_owner[v] < 0 else vertex_owner[v]
-            edge_owner[e] = r if edge_owner[e] < 0 else edge_owner[e]
         for i_new in range(n_new):
-            q = new_places[i_new]
-            v = origins[q]
+            corner = new_corners[i_new]
+            v = corners[corner]
             off, some = deviation[v], np.uint64(0)
             if off <= limit:
                 _beyond(rows, x[v, 0], x[v, 1], off, if_above, if_below)
@@ -250,8 +256,8 @@ def _walk(r, n_unknown, n_kept, n_units, changes, structure, cells, beside, limi
                 while i_flip < flip_ptr[r + 1]:
                     is_active[flips[i_flip]] ^= True
                     i_flip += 1
-                n_zeros, n_done, before = 0, 0, q - 1 if q > first else last - 1
-                for half in (half_edges[q], half_edges[before]):
+                n_zeros, n_done, before = 0, 0, corner - 1 if corner > 0 else n_corners - 1
+                for half in (half_edges[first + corner], half_edges[first + before]):
                     line = labels[half >> 1]
                     if not 0 <= line < len(variable_of):
                         continue
@@ -297,19 +303,25 @@ def _walk(r, n_unknown, n_kept, n_units, changes, structure, cells, beside, limi
                         is_open[v] = True
         for w in range(words):
             above, below = np.uint64(0), np.uint64(0)
-            for q in range(first, last):
-                v = origins[q]
+            for k in range(n_corners):
+                v = corners[k]
                 above |= positive[v, w]
                 below |= negative[v, w]
-                is_kept |= is_open[v]
             above_of[r, w] = above
             is_kept |= (above & below) != 0
+        if n_unknown:
+            for k in range(n_corners):
+                is_kept |= is_open[corners[k]]
         if is_kept:
             for j in range(n_units):
                 planes[n_kept, 0, j] = rows[0, j]
                 planes[n_kept, 1, j] = rows[1, j]
                 planes[n_kept, 2, j] = rows[2, j]
                 errors[n_kept, j] = rows[3, j]
+            for k in range(n_corners):
+                e = half_edges[first + k] >> 1
+                origins[first + k] = corners[k]
+                edge_owner[e] = r if edge_owner[e] < 0 else edge_owner[e]
             plane_of[r] = n_kept
             n_kept += 1
         r += 1
@@ -319,7 +331,7 @@ def _walk(r, n_unknown, n_kept, n_units, changes, structure, cells, beside, limi
     return r, n_unknown, n_kept
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def _beyond(rows, x0, x1, deviation, if_above, if_below):
     """Fill `if_above` and `if_below` for a point, without branches, so that it is vectorised."""
     for j in range(rows.shape[1]):
