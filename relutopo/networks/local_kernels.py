@@ -22,7 +22,7 @@ __all__ = [
     "free",
     "image",
     "image_of_kink",
-    "sum_of_values",
+    "plus_image",
 ]
 
 LEAST = 2.0**-300
@@ -578,10 +578,31 @@ def image_of_kink(
 
 
 @njit(cache=True, nogil=True)
-def sum_of_values(
-    a: _Arrays, b: _Arrays, bias: NDArray[np.float64], node_rounding: float
+def plus_image(
+    a: _Arrays,
+    matrix: Rows,
+    bias: NDArray[np.float64],
+    node_rounding: float,
+    value: _Arrays,
+    reach: NDArray[np.float64],
+    reach_of_variables: NDArray[np.float64],
 ) -> _Arrays:
-    """Return the sum of two values, each as in `image`, plus a bias unless that is empty."""
+    """Return the sum of a value and a matrix times another one, plus a bias unless that is empty.
+
+    Parameters are as for `image`.
+    """
+    planes, factors, errors, others = value
+    b = image(
+        matrix,
+        bias[:0],
+        node_rounding,
+        planes,
+        factors,
+        errors,
+        others,
+        reach,
+        reach_of_variables,
+    )
     planes, errors, others = a[0] + b[0], a[2] + b[2], a[3] | b[3]
     _add_bias(bias, node_rounding, planes, errors, others)
     return planes, _sum_of_rows(a[1], b[1]), errors, others

@@ -44,21 +44,18 @@ from relutopo.arithmetic.rounding import ONCE, gamma
 from relutopo.networks.graph import Affine, GraphNetwork, Kink
 from relutopo.networks.local_kernels import (
     LEAST,
-    LOST,
     Added,
     Folded,
     Frame,
     Rows,
-    and_some,
-    free,
     image,
     image_of_kink,
-    sum_of_values,
+    plus_image,
 )
 from relutopo.networks.local_walks import (
     Changes,
-    changes_on_regions,
     first_and_switching,
+    free_on_regions,
     put_bits,
     take_bits,
 )
@@ -92,7 +89,7 @@ class Shared(NamedTuple):
     Attributes
     ----------
     neurons : (n,) ndarray of int64
-        The neurons whose bits are kept.
+        The neurons whose bits are kept, ascending.
     always : (n_neurons,) ndarray of bool
         The other neurons that are positive throughout.
     """
@@ -198,14 +195,6 @@ class _Value:
     def __iter__(self) -> Iterator[Any]:
         yield from (self.planes, self.factors, self.errors, self.others)
 
-    def and_some(self, more: _Value, entries: NDArray[np.int64]) -> _Value:
-        """Return these entries and some of another value."""
-        return _Value(*and_some((*self,), (*more,), entries))
-
-    def plus(self, more: _Value, bias: _Floats, rounding: float) -> _Value:
-        """Return the sum of two values and a bias, unless that is empty."""
-        return _Value(*sum_of_values((*self,), (*more,), bias, rounding))
-
     def then(self, more: _Value) -> _Value:
         """Return these entries and more."""
         return _Value(
@@ -238,11 +227,6 @@ class _Variables:
     def __len__(self) -> int:
         return len(self.neurons)
 
-    @property
-    def values(self) -> _Value:
-        """Their pre-activations."""
-        return _Value(*self._added[:4])
-
     def copy(self) -> _Variables:
         """Return variables to which others can be added."""
         other = object.__new__(_Variables)
@@ -251,13 +235,16 @@ class _Variables:
 
     def affine(self, node: Affine, sources: list[_Value]) -> _Value:
         """Return the value of an affine node."""
-        reach, of_variables, found = self._frame.reach, self._added.reach, None
+        reaches, found = (self._frame.reach, self._added.reach), None
         for i, source in enumerate(sources):
             # The bias is added in the end.
             bias = node.bias if i + 1 == len(sources) else node.bias[:0]
-            rows, own = Rows(*node.rows[i]), bias if found is None else bias[:0]
-            term = _Value(*image(rows, own, node.rounding, *source, reach, of_variables))
-            found = term if found is None else found.plus(term, bias, node.rounding)
+            rows = Rows(*node.rows[i])
+            if found is None:
+                found = _Value(*image(rows, bias, node.rounding, *source, *reaches))
+            else:
+                more = rows, bias, node.rounding, (*source,)
+                found = _Value(*plus_image((*found,), *more, *reaches))
         assert found is not None
         return found
 
@@ -283,47 +270,24 @@ class _Variables:
         self.slopes = np.concatenate((self.slopes, node.slopes[:, rows]), axis=1)
         return _Value(*found)
 
-    def free(self, values: _Value) -> tuple[NDArray[np.int64], _Flags]:
-        """Return which values may change their sign in the block, and which others are positive."""
-        found: tuple[NDArray[np.int64], _Flags] = free(
-            values.planes,
-            values.factors,
-            values.errors,
-            values.others,
-            self._frame,
-            self._added.folded,
-            self._added.slopes,
-            self._added.jumps,
-            self._added.reach,
-            self._rounding,
-        )
-        return found
-
     @property
     def _rounding(self) -> float:
         """Relative error bound of sums of products with all variables."""
         return ONCE * gamma(len(self) + len(self._frame.middle) + 10)
 
-    def changes(self, shared: Shared, kept: NDArray[np.uint8], known: _Value) -> Changes:
-        """Return the maps on regions of values that follow those of the variables in `known`."""
-        bit_of = np.empty(len(shared.always), dtype=np.int64)
-        bit_of[shared.neurons] = np.arange(len(shared.neurons))
-        rounding = ONCE * gamma(len(self) + 6)
-        lost = LOST * self._frame.reach.sum()
-        own = ONCE * known.errors + rounding * (np.abs(known.planes) @ self._frame.reach)
-        found: Changes = changes_on_regions(
-            kept,
-            bit_of[self.neurons],
+    def layer(self, value: _Value, shared: Shared, kept: NDArray[np.uint8]) -> LocalLayer:
+        """Return the layer that starts from a value, on regions with the bits `kept`."""
+        units, is_on, changes, supports, others = free_on_regions(
+            (*value,),
+            self._added,
+            self.neurons,
             self.slopes,
-            known.planes,
-            known.factors,
-            own + lost,
-            known.others,
-            self._frame.reach,
-            rounding,
-            lost,
+            self._frame,
+            kept,
+            shared.neurons,
+            (self._rounding, ONCE * gamma(len(self) + 6)),
         )
-        return found
+        return LocalLayer(units, is_on, changes, self.neurons, supports, others)
 
 
 class LocalGraph:
@@ -399,11 +363,7 @@ class LocalGraph:
         for number in network.finished(values):
             del values[number]
         found = reduce(_Value.then, (values[value] for value, _, _ in targets))
-        units, is_on = variables.free(found)
-        known = variables.values.and_some(found, units)
-        changes = variables.changes(shared, kept, known)
-        neurons = variables.neurons
-        return LocalLayer(units, is_on, changes, neurons, known.factors, known.others), after
+        return variables.layer(found, shared, kept), after
 
 
 def _input_value(d: int) -> _Value:

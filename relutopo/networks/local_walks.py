@@ -3,6 +3,8 @@
 A view of an array and an array that is replaced by a longer one count their references at each turn
 of a loop, which takes longer than the rest of what is done on a region. So the loops over regions
 only read and write single numbers, stop where there is no room, and are entered again with more.
+Indices with a sign are looked at whether they count from the end, and rows of arrays multiplied by
+their length: so indices have none there, and what belongs to a row is four numbers of a flat array.
 """
 
 from __future__ import annotations
@@ -14,10 +16,10 @@ from numpy.typing import NDArray
 
 from relutopo.arithmetic.bits import lowest_bit
 from relutopo.arithmetic.rounding import ONCE
-from relutopo.networks.local_kernels import Rows
+from relutopo.networks.local_kernels import LOST, Added, Frame, Rows, and_some, free
 from relutopo.system.compilation import njit
 
-__all__ = ["Changes", "changes_on_regions", "first_and_switching", "put_bits", "take_bits"]
+__all__ = ["Changes", "first_and_switching", "free_on_regions", "put_bits", "take_bits"]
 
 
 class Changes(NamedTuple):
@@ -28,30 +30,44 @@ class Changes(NamedTuple):
     ptr : (n_regions + 1,) ndarray of int64
         The entries ``ptr[r]:ptr[r + 1]`` of `places` and `maps` change on region r: on the first
         one all that is wanted.
-    places : (n,) ndarray of int32
+    places : (n,) ndarray of uint32
         Which of the wanted values changes.
     maps : (n, 4) ndarray
         Its A and c from there on, and the bound of their error.
-    flip_ptr, flips : (n_regions + 1,), (m,) ndarrays of int64, int32
+    flip_ptr, flips : (n_regions + 1,), (m,) ndarrays of int64, uint32
         The variables that become active on each region, or cease to be; on the first one those that
         are active. Only variables that contribute to wanted values.
     """
 
     ptr: NDArray[np.int64]
-    places: NDArray[np.int32]
+    places: NDArray[np.uint32]
     maps: NDArray[np.float64]
     flip_ptr: NDArray[np.int64]
-    flips: NDArray[np.int32]
+    flips: NDArray[np.uint32]
 
 
 class _Known(NamedTuple):
-    """What is the same on all regions; see `changes_on_regions`."""
+    """What is the same on all regions; see `changes_on_regions`.
 
-    bits: NDArray[np.int64]
+    Attributes
+    ----------
+    bits : (f,) ndarray of uint32
+    slopes : (2, f) ndarray
+    rows : (4 * n_rows,) ndarray
+        Of each row A, c and the bound `own`.
+    ptr, columns, numbers : ndarrays of int64, uint32, float64
+        As in `Rows`.
+    others : (n_rows,) ndarray of bool
+    reach : (3,) ndarray
+    rounding, lost : float
+    """
+
+    bits: NDArray[np.uint32]
     slopes: NDArray[np.float64]
-    planes: NDArray[np.float64]
-    factors: Rows
-    own: NDArray[np.float64]
+    rows: NDArray[np.float64]
+    ptr: NDArray[np.int64]
+    columns: NDArray[np.uint32]
+    numbers: NDArray[np.float64]
     others: NDArray[np.bool_]
     reach: NDArray[np.float64]
     rounding: float
@@ -63,7 +79,7 @@ class _Uses(NamedTuple):
 
     Attributes
     ----------
-    ptr, rows : ndarrays of int64
+    ptr, rows : ndarrays of int64, uint32
         For each variable, the rows that it is part of, of those that are needed.
     variable_of : ndarray of int64
         The variable that each bit is, of those that are needed.
@@ -72,7 +88,7 @@ class _Uses(NamedTuple):
     """
 
     ptr: NDArray[np.int64]
-    rows: NDArray[np.int64]
+    rows: NDArray[np.uint32]
     variable_of: NDArray[np.int64]
     mask: NDArray[np.uint8]
 
@@ -82,8 +98,8 @@ class _Here(NamedTuple):
 
     Attributes
     ----------
-    inputs, losses : (f, 3), (f,) ndarrays
-        Their maps, and the bounds of the errors of these.
+    inputs : (4 * f,) ndarray
+        The map of each, and the bound of its error.
     is_active : (f,) ndarray of bool
         Whether each is active.
     open_rows : ndarray of uint64
@@ -91,12 +107,81 @@ class _Here(NamedTuple):
     """
 
     inputs: NDArray[np.float64]
-    losses: NDArray[np.float64]
     is_active: NDArray[np.bool_]
     open_rows: NDArray[np.uint64]
 
 
 @njit(cache=True, nogil=True)
+def free_on_regions(
+    value: tuple[NDArray[np.float64], Rows, NDArray[np.float64], NDArray[np.bool_]],
+    variables: Added,
+    neurons: NDArray[np.int64],
+    slopes: NDArray[np.float64],
+    frame: Frame,
+    packed: NDArray[np.uint8],
+    neurons_of_bits: NDArray[np.int64],
+    roundings: tuple[float, float],
+) -> tuple[NDArray[np.int64], NDArray[np.bool_], Changes, Rows, NDArray[np.bool_]]:
+    """Return which values may change their sign in a block, and their maps on its regions.
+
+    Parameters
+    ----------
+    value : tuple
+        Planes, factors, errors and others as in `local_kernels.image`.
+    variables : Added
+    neurons : (f,) ndarray of int64
+        The neurons that are variables.
+    slopes : (2, f) ndarray
+        Slopes of the variables where they are not active, and where they are.
+    frame : Frame
+    packed : (n_regions, n_bytes) ndarray of uint8
+        Patterns of the regions, from `take_bits`.
+    neurons_of_bits : (n,) ndarray of int64
+        The neurons whose bits these are, ascending, and among them all variables.
+    roundings : tuple of float
+        Relative error bounds of sums of products with all variables, of intervals and of maps.
+
+    Returns
+    -------
+    units : (n,) ndarray of int64
+        The values that may change their sign.
+    is_on : ndarray of bool
+        Which others are positive.
+    changes : Changes
+        The maps of `units`.
+    factors, others
+        Of the pre-activations of the variables, then of `units`, as in `changes_on_regions`.
+    """
+    planes, factors, errors, others = value
+    units, is_on = free(
+        planes,
+        factors,
+        errors,
+        others,
+        frame,
+        variables.folded,
+        variables.slopes,
+        variables.jumps,
+        variables.reach,
+        roundings[0],
+    )
+    before = variables.planes, variables.factors, variables.errors, variables.others
+    planes, factors, errors, others = and_some(before, value, units)
+    bits = np.searchsorted(neurons_of_bits, neurons)
+    reach, own = frame.reach, np.empty(len(planes))
+    lost = LOST * np.sum(reach)
+    for i in range(len(planes)):
+        height = 0.0
+        for k in range(planes.shape[1]):
+            height += abs(planes[i, k]) * reach[k]
+        own[i] = ONCE * errors[i] + roundings[1] * height + lost
+    changes = changes_on_regions(
+        packed, bits, slopes, planes, factors, own, others, reach, roundings[1], lost
+    )
+    return units, is_on, changes, factors, others
+
+
+@njit(cache=True)
 def changes_on_regions(
     packed: NDArray[np.uint8],
     bits: NDArray[np.int64],
@@ -136,13 +221,23 @@ def changes_on_regions(
         Relative rounding error of a sum, and its loss to underflow.
     """
     (n_regions, n_bytes), f, n_rows = packed.shape, len(bits), len(planes)
-    known = _Known(bits, slopes, planes, factors, own, others, reach, rounding, lost)
-    here = _Here(
-        np.zeros((f, 3)),
-        np.zeros(f),
-        np.zeros(f, np.bool_),
-        np.zeros((n_rows + 63) >> 6, np.uint64),
+    rows = np.empty(4 * n_rows)
+    for i in range(n_rows):
+        rows[4 * i], rows[4 * i + 1], rows[4 * i + 2] = planes[i, 0], planes[i, 1], planes[i, 2]
+        rows[4 * i + 3] = own[i]
+    known = _Known(
+        bits.astype(np.uint32),
+        slopes,
+        rows,
+        factors.ptr,
+        factors.columns.astype(np.uint32),
+        factors.numbers,
+        others,
+        reach,
+        rounding,
+        lost,
     )
+    here = _Here(np.zeros(4 * f), np.zeros(f, np.bool_), np.zeros((n_rows + 63) >> 6, np.uint64))
     is_needed = _needed(f, n_rows, factors)
     use_ptr, use_rows = _uses(f, factors, is_needed)
     uses = _Uses(use_ptr, use_rows, np.empty(8 * n_bytes, np.int64), np.zeros(n_bytes, np.uint8))
@@ -153,10 +248,10 @@ def changes_on_regions(
             uses.mask[bits[i] >> 3] |= np.uint8(1 << (bits[i] & 7))
     found = Changes(
         np.zeros(n_regions + 1, np.int64),
-        np.empty(n_rows + 2 * n_regions, np.int32),
+        np.empty(n_rows + 2 * n_regions, np.uint32),
         np.empty((n_rows + 2 * n_regions, 4)),
         np.zeros(n_regions + 1, np.int64),
-        np.empty(n_rows + 2 * n_regions, np.int32),
+        np.empty(n_rows + 2 * n_regions, np.uint32),
     )
     r = _follow(np.int64(0), packed, known, uses, here, found)
     while r < n_regions:
@@ -193,7 +288,7 @@ def _needed(f: int, n_rows: int, factors: Rows) -> NDArray[np.bool_]:
 @njit(cache=True)
 def _uses(
     f: int, factors: Rows, is_needed: NDArray[np.bool_]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:
     """Return, for each variable, the rows that it is part of, of those that are needed."""
     ptr = np.zeros(f + 2, np.int64)
     for i in range(len(factors.ptr) - 1):
@@ -202,7 +297,7 @@ def _uses(
                 ptr[factors.columns[q] + 2] += 1
     for j in range(f + 1):
         ptr[j + 1] += ptr[j]
-    uses = np.empty(ptr[-1], np.int64)
+    uses = np.empty(ptr[-1], np.uint32)
     for i in range(len(factors.ptr) - 1):
         if is_needed[i]:
             for q in range(factors.ptr[i], factors.ptr[i + 1]):
@@ -222,73 +317,65 @@ def _follow(
     found: Changes,
 ) -> int:
     """Fill what is found from region r on; return where there is no room any more, or the end."""
-    bits, slopes, planes, own, others = (
-        known.bits,
-        known.slopes,
-        known.planes,
-        known.own,
-        known.others,
-    )
-    ptr, columns, numbers = known.factors.ptr, known.factors.columns, known.factors.numbers
-    reach, rounding, lost = known.reach, known.rounding, known.lost
-    use_ptr, use_rows, variable_of, mask = uses.ptr, uses.rows, uses.variable_of, uses.mask
+    bits, slopes, rows, ptr, columns, numbers, others, reach, rounding, lost = known
+    use_ptr, use_rows, variable_of, mask = uses
     found_ptr, flip_ptr = found.ptr, found.flip_ptr
-    inputs, losses, is_active, open_rows = here
+    inputs, is_active, open_rows = here
     places, maps, flips = found.places, found.maps, found.flips
     words, mask_words = packed.view(np.uint64), mask.view(np.uint64)
     one = np.uint64(1)
-    f, n_rows, count, n_flips = len(bits), len(planes), found.ptr[r], found.flip_ptr[r]
+    f, n_rows, count, n_flips = len(bits), len(others), found.ptr[r], found.flip_ptr[r]
     while r < len(packed) and count + n_rows <= len(places) and n_flips + f < len(flips):
         at = len(open_rows) if r > 0 else 0
         for w in range(words.shape[1] if r > 0 else 0):
             word = (words[r, w] ^ words[r - 1, w]) & mask_words[w]
             while word:
-                i = variable_of[64 * w + int(lowest_bit(word))]
+                bit = variable_of[64 * w + int(lowest_bit(word))]
                 word &= word - one
-                open_rows[i >> 6] |= one << np.uint64(i & 63)
-                at = min(at, i >> 6)
+                open_rows[bit >> 6] |= one << np.uint64(bit & 63)
+                at = min(at, bit >> 6)
         while at < len(open_rows):
             # What depends on a row comes after it.
             word = open_rows[at]
             if not word:
                 at += 1
                 continue
-            i = 64 * at + int(lowest_bit(word))
+            i = np.uint32(64 * at + int(lowest_bit(word)))
             open_rows[at] = word & (word - one)
             slope = 1.0
             if i < f:
                 slope = slopes[(packed[r, bits[i] >> 3] >> (bits[i] & 7)) & 1, i]
-            # A value whose support has nothing active is known to be zero.
-            is_empty = slope == 0.0
-            if not is_empty and not others[i]:
-                is_empty = True
-                for q in range(ptr[i], ptr[i + 1]):
-                    is_empty &= not is_active[columns[q]]
             a, b, c, bound = 0.0, 0.0, 0.0, 0.0
-            if not is_empty:
-                a, b, c, bound = planes[i, 0], planes[i, 1], planes[i, 2], own[i]
+            if slope != 0.0:
+                a, b, c, bound = rows[4 * i], rows[4 * i + 1], rows[4 * i + 2], rows[4 * i + 3]
+                is_empty = not others[i]
                 for q in range(ptr[i], ptr[i + 1]):
                     j, factor = columns[q], numbers[q]
-                    a += factor * inputs[j, 0]
-                    b += factor * inputs[j, 1]
-                    c += factor * inputs[j, 2]
-                    bound += abs(factor) * losses[j]
+                    is_empty &= not is_active[j]
+                    a += factor * inputs[4 * j]
+                    b += factor * inputs[4 * j + 1]
+                    c += factor * inputs[4 * j + 2]
+                    bound += abs(factor) * inputs[4 * j + 3]
+                if is_empty:
+                    # A value whose support has nothing active is known to be zero.
+                    a, b, c, bound = 0.0, 0.0, 0.0, 0.0
             if i >= f:
                 places[count] = i - f
                 maps[count, 0], maps[count, 1], maps[count, 2], maps[count, 3] = a, b, c, bound
                 count += 1
                 continue
             a, b, c = slope * a, slope * b, slope * c
-            is_same = a == inputs[i, 0] and b == inputs[i, 1] and c == inputs[i, 2]
-            inputs[i, 0], inputs[i, 1], inputs[i, 2] = a, b, c
+            here_a, here_b, here_c = inputs[4 * i], inputs[4 * i + 1], inputs[4 * i + 2]
+            is_same = a == here_a and b == here_b and c == here_c
+            inputs[4 * i], inputs[4 * i + 1], inputs[4 * i + 2] = a, b, c
             height = reach[0] * abs(a) + reach[1] * abs(b) + reach[2] * abs(c)
             is_zero = a == b == c == 0.0
             loss = ONCE * (abs(slope) * bound + 2.0 * rounding * height)
             if bound > 0.0:
                 loss += lost
-            if is_same and loss == losses[i]:
+            if is_same and loss == inputs[4 * i + 3]:
                 continue
-            losses[i] = loss
+            inputs[4 * i + 3] = loss
             was_active, is_active[i] = is_active[i], bound > 0.0 or not is_zero
             flips[n_flips] = i
             n_flips += is_active[i] != was_active

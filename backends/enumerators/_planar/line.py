@@ -13,6 +13,7 @@ from .._shared.bits import set_bits
 from .._shared.task import Stage
 from .blocks.block import Block
 from .cuts.cut import place_edges
+from .cuts.faces import split_edges
 from .layer import LayerCut, PlanarTask
 from .records import PlanarCells
 
@@ -30,13 +31,14 @@ def cut_line(task: PlanarTask, block: Block, progress: Progress | None) -> Block
         task.check_limit(2 * len(placed.x) - 1, layer)
         first_of_group = np.flatnonzero(~crossings.same)
         labels = cut.units.neurons[crossings.item[first_of_group]]
+        pieces = split_edges(cut.cells.edge_vertices, placed.group_ptr, cut.n_old, 0)
         cells = PlanarCells(
             x=placed.x,
             deviation=placed.deviation,
-            edge_vertices=placed.pieces,
+            edge_vertices=pieces,
             labels=np.concatenate([cut.cells.labels, labels]),
-            region_ptr=np.arange(0, 2 * len(placed.pieces) + 1, 2),
-            half_edges=np.arange(2 * len(placed.pieces), dtype=np.int32),
+            region_ptr=np.arange(0, 2 * len(pieces) + 1, 2),
+            half_edges=np.arange(2 * len(pieces), dtype=np.int32),
             packed=_patterns(crossed, placed.first_piece),
         )
         n_uncertain = cut.n_uncertain

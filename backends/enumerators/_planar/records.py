@@ -219,7 +219,7 @@ class Crossed(NamedTuple):
 
 
 class Placed(NamedTuple):
-    """The new vertices on edges, and the pieces of edges between them.
+    """The new vertices on edges, and where the pieces of edges between them begin.
 
     Attributes
     ----------
@@ -229,16 +229,14 @@ class Placed(NamedTuple):
         Edge e has the new vertices ``n_old + group_ptr[e]``, ....
     source : ndarray of int64
         The crossing that each new vertex was placed from.
-    pieces : (n_pieces, 2) ndarray of int32
-        The vertices of each piece.
     first_piece : (n_edges + 1,) ndarray of int64
+        Edge e has the pieces ``first_piece[e]:first_piece[e + 1]``, in order along it.
     """
 
     x: NDArray[np.float64]
     deviation: NDArray[np.float64]
     group_ptr: NDArray[np.int64]
     source: NDArray[np.int64]
-    pieces: NDArray[np.int32]
     first_piece: NDArray[np.int64]
 
 

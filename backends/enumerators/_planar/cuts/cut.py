@@ -104,12 +104,10 @@ def cross_edges(cells, beside, maps, signs):
 @njit(cache=True, nogil=True)
 def place_edges(cells, crossings, magnitude):
     """Place the new vertices on edges."""
-    n_old = len(cells.x)
     group_ptr = count_groups(crossings.ptr, crossings.same)
     x, deviation = lengthened(cells.x, group_ptr[-1]), lengthened(cells.deviation, group_ptr[-1])
     source = place_on_edges(cells.edge_vertices, crossings, group_ptr, magnitude, x, deviation)
-    pieces, first_piece = split_edges(cells.edge_vertices, group_ptr, n_old)
-    return Placed(x, deviation, group_ptr, source, pieces, first_piece)
+    return Placed(x, deviation, group_ptr, source, np.arange(len(group_ptr)) + group_ptr)
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -118,21 +116,22 @@ def build(crossed, placed, chords, lines, limits):
 
     `finish` includes this function, so that the code of faces is compiled only once.
     """
-    cells, first_piece = crossed.cells, placed.first_piece
-    sizes = count_cells(cells, crossed.regions, placed.group_ptr, chords)
+    cells, group_ptr = crossed.cells, placed.group_ptr
+    sizes = count_cells(cells, crossed.regions, group_ptr, chords)
     n_inner, n_regions = sizes.n_inner, sizes.n_faces
-    n_edges = len(placed.pieces) + sizes.n_edges
+    n_edges = placed.first_piece[-1] + sizes.n_edges
     n_cells = len(placed.x) + n_inner + n_edges + n_regions
     if limits.most < n_cells:
         return n_cells, _no_cut(cells)
-    labels = np.empty(n_edges, np.int32)
+    labels, p = np.empty(n_edges, np.int32), 0
     for e in range(len(cells.labels)):
-        for p in range(first_piece[e], first_piece[e + 1]):
+        for _ in range(1 + group_ptr[e + 1] - group_ptr[e]):
             labels[p] = cells.labels[e]
+            p += 1
     after = PlanarCells(
         lengthened(placed.x, n_inner),
         lengthened(placed.deviation, n_inner),
-        lengthened(placed.pieces, sizes.n_edges),
+        split_edges(cells.edge_vertices, group_ptr, len(cells.x), sizes.n_edges),
         labels,
         np.empty(n_regions + 1, np.int64),
         np.empty(sizes.n_sides, np.int32),
@@ -158,7 +157,7 @@ def _no_cut(cells):
 @njit(cache=True)
 def _not_placed(cells):
     no_numbers = np.empty(0, np.int64)
-    return Placed(cells.x, cells.deviation, no_numbers, no_numbers, cells.edge_vertices, no_numbers)
+    return Placed(cells.x, cells.deviation, no_numbers, no_numbers, no_numbers)
 
 
 @njit(cache=True, nogil=True)

@@ -18,21 +18,19 @@ __all__ = ["Sizes", "build_faces", "count_cells", "split_edges"]
 
 
 @njit(cache=True, nogil=True)
-def split_edges(edge_vertices, group_ptr, base):
-    """Return the pieces of all edges, edge by edge, and the first piece of each edge."""
+def split_edges(edge_vertices, group_ptr, base, n_more):
+    """Return the vertices of the pieces of all edges, edge by edge, with room for more edges."""
     n_edges = len(edge_vertices)
-    first_piece = np.empty(n_edges + 1, np.int64)
-    pieces = np.empty((n_edges + group_ptr[-1], 2), np.int32)
-    for e in range(n_edges + 1):
-        first_piece[e] = e + group_ptr[e]
+    pieces, k = np.empty((n_edges + group_ptr[-1] + n_more, 2), np.int32), 0
     for e in range(n_edges):
-        k, tail = first_piece[e], edge_vertices[e, 0]
+        tail = edge_vertices[e, 0]
         for g in range(group_ptr[e], group_ptr[e + 1]):
             pieces[k, 0], pieces[k, 1] = tail, base + g
             tail = base + g
             k += 1
         pieces[k, 0], pieces[k, 1] = tail, edge_vertices[e, 1]
-    return pieces, first_piece
+        k += 1
+    return pieces
 
 
 class Sizes(NamedTuple):

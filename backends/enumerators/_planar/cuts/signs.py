@@ -254,13 +254,13 @@ def count_groups(ptr, same):
     n_same = 0
     for i in range(len(same)):
         n_same += same[i]
-    group_ptr = ptr.copy()
-    if n_same:
-        total = 0
-        for e in range(len(ptr) - 1):
-            for i in range(ptr[e], ptr[e + 1]):
-                total += not same[i]
-            group_ptr[e + 1] = total
+    if not n_same:
+        return ptr
+    group_ptr, total = np.zeros_like(ptr), 0
+    for e in range(len(ptr) - 1):
+        for i in range(ptr[e], ptr[e + 1]):
+            total += not same[i]
+        group_ptr[e + 1] = total
     return group_ptr
 
 

@@ -219,7 +219,7 @@ def _walk(r, n_unknown, n_kept, n_units, changes, structure, cells, beside, limi
         if n_unknown + n_units * (last - first) > len(unknown):
             break
         for i in range(ptr[r], ptr[r + 1]):
-            place = np.uint32(places[i])
+            place = places[i]
             a, b, c, error = maps[i, 0], maps[i, 1], maps[i, 2], maps[i, 3]
             rows[0, place], rows[1, place], rows[2, place], rows[3, place] = a, b, c, error
             is_zero = (a == 0.0) & (b == 0.0) & (c == 0.0) & (error == 0.0)
