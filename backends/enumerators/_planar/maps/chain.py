@@ -547,10 +547,11 @@ def _bounds(this, earlier, parents, n_flips, reach):
         for m in range(3):
             row = parents.rows[p]
             square = sum_of_squares(earlier.planes, row, m)
-            height = rounding * norm_from(square, earlier.planes[row, m])
+            size = norm_from(square, earlier.planes[row, m])
+            height = rounding * size
             scale += reach[m] * (1.02 * before_norms[p, m] + height)
             norms[p, m] = 1.02 * this.norm * before_norms[p, m] + total * height
-            if height > 0.0 or before_norms[p, m] > 0.0:  # products with zeros lose nothing
+            if size > 0.0 or before_norms[p, m] > 0.0:  # products with zeros lose nothing
                 norms[p, m] += n * smallest
                 lost = smallest
         norms[p, 2] += rounding * bias_norm + bias_error
