@@ -4,8 +4,8 @@ A *plane* is named by its label, a neuron or -1 - s for side s of the domain, an
 pattern of a region on whose closure it is wanted. A *point* is named by d planes that meet in it.
 The first step, floats with bounds, has separate kernels in each family of enumerators. Of what
 these leave open, zeros that follow from the network's structure are found without numbers
-(`structure`). Others are computed to twice the precision (`precise`) where that is available, and
-decided in integers (`relutopo.arithmetic.exact`) if it is not, or leaves them open again.
+(`structure`, `rows`). Others are computed to twice the precision (`precise`) where that is
+available, and decided in integers (`relutopo.arithmetic.exact`) if it is not, or leaves them open.
 
 Regions whose patterns agree before a layer have the same maps there, so maps are cached by layer
 and by the pattern before it. Threads may share all of this.
@@ -39,6 +39,7 @@ from .precise import (
     sign_at,
     value_at,
 )
+from .rows import Rows
 from .structure import Form, Forms, Span, Structure, direction
 
 __all__ = ["Decisions", "Plane"]
@@ -112,6 +113,11 @@ class Decisions:
         """Forms of neurons, where the network has structure."""
         return Structure.of(self._network)
 
+    @cached_property
+    def rows(self) -> Rows | None:
+        """Rows of neurons, where the network is a perceptron."""
+        return Rows.of(self._network)
+
     def plane(self, plane: Plane) -> Integers:
         """Return a plane exactly, up to a positive factor common to all planes of its layer."""
         label, packed = plane
@@ -183,9 +189,21 @@ class Decisions:
 
     def _vanish(self, meeting: Sequence[Plane], wanted: Sequence[Plane]) -> list[bool]:
         """Return which planes contain the point where others meet by structure alone."""
+        rows = self.rows
+        if rows is not None:
+            at_origin = all(rows.contains_origin(label) for label, _ in meeting)
+            known = {self._kind(rows, plane, at_origin) for plane in meeting}
+            return [self._kind(rows, plane, at_origin) in known for plane in wanted]
         if self.structure is None:
             return [False] * len(wanted)
         return [not rest for _, rest in self._rests(self.structure, meeting, wanted)]
+
+    def _kind(self, rows: Rows, plane: Plane, at_origin: bool) -> object:
+        """Return the same for planes that rows tell to be the same, or to contain the origin."""
+        label, packed = plane
+        if at_origin and rows.contains_origin(label):
+            return "origin"
+        return (rows.first(label), self._before(label, packed)[1]) if label >= 0 else label
 
     def _rests(
         self, structure: Structure, others: Sequence[Plane], planes: Sequence[Plane]
@@ -214,7 +232,7 @@ class Decisions:
         Parameters
         ----------
         ends : two sequences of d planes
-            Those of the segment's line are the same in both.
+            Those of the segment's line are the same in both, unless more planes meet in an end.
         planes : sequence of planes
             Neurons of one layer.
 
@@ -233,10 +251,19 @@ class Decisions:
 
     def _first_alike(self, ends: Sequence[Sequence[Plane]], planes: Sequence[Plane]) -> list[int]:
         """Return for each plane the first one that crosses a segment where it does by structure."""
-        structure = self.structure
+        structure, rows, at_stop = self.structure, self.rows, dict(ends[1])
+        if rows is not None:
+            line = [label for label, _ in ends[0] if label in at_stop]
+            # An end may be named by other planes than those of the segment's line.
+            is_known = len(line) == len(ends[0]) - 1
+            at_origin = is_known and all(map(rows.contains_origin, line))
+            kinds: dict[object, int] = {}
+            return [
+                kinds.setdefault(self._kind(rows, plane, at_origin), k)
+                for k, plane in enumerate(planes)
+            ]
         if structure is None:
             return list(range(len(planes)))
-        at_stop = dict(ends[1])
         common = [
             (label, packed)
             for label, packed in ends[0]

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,7 @@ from .cuts.cut import CutLimits, cross_edges
 from .cuts.lines import lines_after
 from .exact_decisions import Plane, Point, Settler, settle_orders, settle_signs
 from .integers.placing import refine_inside, refine_on_edges
-from .integers.planes import ShortPlanes
+from .integers.planes import FirstPlanes, ShortPlanes
 from .integers.planes import lines_after as integer_lines_after
 from .integers.settling import settle_along_chords, settle_along_edges
 from .integers.settling import settle_signs as settle_signs_by_integers
@@ -51,6 +52,8 @@ from .tuning import Tuning
 
 _SHALLOW = 6
 """Up to this number of layers, bounds of vertices stay small enough to do without lines."""
+_MANY = 64
+"""From this number of open signs or orders on, integers of the first layer are made digits."""
 _SHARP = 2.0**-14
 """Bounds of vertices above this share of `Task.target` are taken from lines instead."""
 
@@ -120,6 +123,11 @@ class PlanarTask(Task):
         lines: NDArray[np.float64] = sides_as_planes(self.domain)[1][-1 - block.cells.labels]
         return lines
 
+    @cached_property
+    def first_planes(self) -> FirstPlanes | None:
+        """The planes of the first layer in digits, if they are not too long."""
+        return FirstPlanes.of(self.network, self.domain, self.decisions)
+
 
 class LayerCut:
     """One layer, or some units of the first one, cut the edges of a block.
@@ -143,7 +151,7 @@ class LayerCut:
         layer = stage.layer
         if layer > 0 and task.maps.is_local and block.shared is None:
             block = block.shortened(task.network.layer_offsets[layer])
-        self.block, self.layer = block, layer
+        self.block, self.layer, self._task = block, layer, task
         self.cells = block.cells
         of_layer: Maps | Values | Evaluated | None = block.earlier
         self.integers: IntegerPlanes | None = None
@@ -191,12 +199,23 @@ class LayerCut:
             self._crossed = self.before._replace(crossings=crossings, above=above, regions=regions)
         return self._crossed
 
-    def _settle_signs(self, signs: VertexSigns) -> None:
+    def _integers_for(self, n_open: int) -> tuple[NDArray[np.int32], IntegerPlanes] | None:
+        """Return the plane of each region and the planes, if digits are to decide what is open."""
         if self.integers is not None and isinstance(self._of_layer, Maps):
-            plane_of, places = self._of_layer.plane_of, self.places
+            return self._of_layer.plane_of, self.integers
+        if n_open < _MANY or self.layer > 0 or self._task.domain.dim != 2:
+            return None
+        planes = self._task.first_planes
+        if planes is None:
+            return None
+        return np.zeros(len(self.cells.packed), np.int32), planes.on(self.cells.labels)
+
+    def _settle_signs(self, signs: VertexSigns) -> None:
+        if (by := self._integers_for(len(signs.unknown))) is not None:
+            plane_of, integers = by
             self.n_uncertain += len(signs.unknown)
             settle_signs_by_integers(
-                signs, self.cells, self.beside, plane_of, places, self.integers
+                signs, self.cells, self.beside, plane_of, self.places, integers
             )
             return
         neurons, owner = self.units.neurons, self.beside.vertex_owner
@@ -222,11 +241,10 @@ class LayerCut:
         def plane(edge: int, i: int) -> Plane:
             return int(owner[edge]), int(self.units.neurons[crossings.item[i]])
 
-        if n_open and self.integers is not None:
+        if n_open and (by := self._integers_for(n_open)) is not None:
+            plane_of, integers = by
             self.n_uncertain += n_open
-            settle_along_edges(
-                crossings, self.cells, owner, signs, maps.plane_of, self.places, self.integers
-            )
+            settle_along_edges(crossings, self.cells, owner, signs, plane_of, self.places, integers)
         elif n_open:
             self.n_uncertain += settle_crossings(self.settler, crossings, ends, plane)
         return crossings, above, regions
@@ -239,9 +257,9 @@ class LayerCut:
         plane: Callable[[int, int], Plane],
     ) -> None:
         """Order the crossings of chords where their order is open."""
-        if n_open and self.integers is not None:
+        if n_open and (by := self._integers_for(n_open)) is not None:
             self.n_uncertain += n_open
-            settle_along_chords(chords, self.before.maps.plane_of, self.places, self.integers)
+            settle_along_chords(chords, by[0], self.places, by[1])
         elif n_open:
             self.n_uncertain += settle_crossings(self.settler, chords.crossings, ends, plane)
 

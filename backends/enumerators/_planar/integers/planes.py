@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import gcd
 from typing import NamedTuple
 
 import numpy as np
@@ -16,17 +17,21 @@ from numpy.typing import NDArray
 
 from relutopo.arithmetic.rounding import SMALLEST_REACH, UNIT_ROUNDOFF
 from relutopo.geometry.domain import Domain
+from relutopo.networks.network import Network
 from relutopo.networks.perceptron import ReluNetwork
 from relutopo.system.compilation import njit
 
+from ..._certified.decisions import Decisions
 from ..._shared.task import Stage
 from ..blocks.block import Block
 from ..records import IntegerPlanes, Maps
 from .digits import BITS, MOST_TERMS, balance, digits_of_floats, digits_of_integers
 
-__all__ = ["ShortPlanes", "lines_after"]
+__all__ = ["FirstPlanes", "ShortPlanes", "lines_after"]
 
 _MOST_DIGITS = 10
+_MOST_PRODUCTS = 256
+"""Products of digits for a coefficient behind the first layer; many take longer than ties."""
 
 
 class _Weights(NamedTuple):
@@ -53,6 +58,11 @@ def _trailing(*arrays: NDArray[np.float64]) -> int:
     integers = np.ldexp(mantissas, 53).astype(np.int64)
     lowest = np.log2((integers & -integers).astype(np.float64)).astype(np.int64)
     return max(0, int((53 - lowest - exponents).max()))
+
+
+def _n_digits(most: int) -> int:
+    """Return how many digits integers of at most this size have, with room for carries."""
+    return -(-(most.bit_length() + 3) // BITS)
 
 
 def _has_twins(network: ReluNetwork) -> bool:
@@ -94,7 +104,7 @@ class ShortPlanes:
             return None
         sides = domain.side_planes()
         most = float(max(abs(number) for number in sides.ravel().tolist()))
-        shift, shifts, heights = 0, [], np.ones(0)
+        shift, shifts, heights, n_terms, n_products = 0, [], np.ones(0), 0, 0
         for layer, (w, b) in enumerate(zip(network.weights[:-1], network.biases[:-1], strict=True)):
             own = _trailing(w, b)
             shift += own
@@ -105,10 +115,15 @@ class ShortPlanes:
             heights = inputs @ heights + offsets if layer else np.maximum(inputs.max(1), offsets)
             most = max(most, float(heights.max()))
             shifts.append(shift)
+            n_inputs = int((w != 0).sum(axis=1).max())
+            n_terms = max(n_terms, n_inputs)
+            if layer:
+                n_products = max(n_products, n_inputs * _n_digits(int(inputs.max())))
         if not most < 2.0 ** (BITS * _MOST_DIGITS - 3):
             return None
-        n_digits = -(-(int(np.log2(most)) + 4) // BITS)
-        n_terms = max(int((w != 0).sum(axis=1).max()) for w in network.weights[:-1])
+        n_digits = _n_digits(int(most))
+        if n_products * n_digits > _MOST_PRODUCTS:
+            return None
         if (n_terms + 1) * n_digits > MOST_TERMS:
             return None
         return cls(network, domain, n_digits, tuple(shifts))
@@ -168,6 +183,36 @@ class ShortPlanes:
         planes, errors, units = _next(this, packed, offset, plane_of, integers.units, reach)
         maps = Maps(planes, every, errors, every, np.empty((0, 3)), float(magnitude.min()))
         return maps, integers._replace(units=units)
+
+
+@dataclass(frozen=True)
+class FirstPlanes:
+    """The planes of any network's first layer, and the sides of the domain.
+
+    Attributes
+    ----------
+    units : (n, 3, k) ndarray of int32
+    sides : (n_sides, 3, k) ndarray of int32
+    """
+
+    units: NDArray[np.int32]
+    sides: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, network: Network, domain: Domain, decisions: Decisions) -> FirstPlanes | None:
+        """Return the planes, or None if they are longer than integers may be."""
+        no_pattern = np.zeros(0, np.uint8)
+        rows = [decisions.plane((label, no_pattern)) for label in range(network.layer_sizes[0])]
+        units, sides = np.array([row // max(1, gcd(*row)) for row in rows]), domain.side_planes()
+        n_digits = _n_digits(max(map(abs, [*units.ravel(), *sides.ravel()])))
+        if n_digits > _MOST_DIGITS:
+            return None
+        return cls(digits_of_integers(units, n_digits), digits_of_integers(sides, n_digits))
+
+    def on(self, labels: NDArray[np.int32]) -> IntegerPlanes:
+        """Return the planes as those of all regions, with the lines of edges of some labels."""
+        lines = np.concatenate([self.units, self.sides[::-1]])[labels]
+        return IntegerPlanes(lines, self.units[None])
 
 
 def _inputs(n_digits: int) -> NDArray[np.int32]:

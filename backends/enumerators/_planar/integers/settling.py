@@ -57,15 +57,18 @@ def _settle_run(crossings, lo, hi, line, planes, members, at_start):
     order = np.empty(n, np.int64)
     for i in range(n):
         side = meet(planes[members[i]], line, point)
-        at = i
-        while at > 0:
-            other = order[at - 1]
+        low, high = 0, i
+        while low < high:  # of many at one point, few are compared
+            middle = (low + high) >> 1
+            other = order[middle]
             sign = side * at_start[other] * sign_at(planes[members[other]], point, sums)
             if sign < 0 or (sign == 0 and item[other] < item[i]):  # the other one comes before
-                break
-            order[at] = other
-            at -= 1
-        order[at] = i
+                low = middle + 1
+            else:
+                high = middle
+        for at in range(i, low, -1):
+            order[at] = order[at - 1]
+        order[low] = i
     for i in range(n):
         same[i] = False
         if i > 0:
