@@ -126,18 +126,24 @@ def machine() -> dict[str, Any]:
 
 
 def record(
-    benchmark: Any, function: Callable[[], Result], *, rounds: int = 5, **facts: Any
+    benchmark: Any,
+    function: Callable[[], Result],
+    *,
+    rounds: int = 5,
+    before: Callable[[], None] | None = None,
+    **facts: Any,
 ) -> Result:
     """Measure the memory of a first call, then the time of some more; return the last result.
 
     The first call also warms up; with one round it is the one whose time counts, and a smaller case
-    must have warmed up before. What is known beforehand goes into ``extra_info``.
+    must have warmed up before. `before` is called before each of several rounds. What is known
+    beforehand goes into ``extra_info``.
     """
     result: Result
     if rounds == 1:
         result, peak = benchmark.pedantic(peak_memory, (function,))
     else:
         peak = peak_memory(function)[1]  # its result must not take the memory of the others
-        result = benchmark.pedantic(function, rounds=rounds)
+        result = benchmark.pedantic(function, setup=before, rounds=rounds)
     benchmark.extra_info |= {**facts, **threads(), "device": "cpu", "peak_bytes": peak}
     return result
