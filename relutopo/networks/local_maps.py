@@ -227,6 +227,11 @@ class _Variables:
     def __len__(self) -> int:
         return len(self.neurons)
 
+    @property
+    def reach(self) -> _Floats:
+        """Bounds of |x_i|, and 1."""
+        return self._frame.reach
+
     def copy(self) -> _Variables:
         """Return variables to which others can be added."""
         other = object.__new__(_Variables)
@@ -328,6 +333,11 @@ class LocalGraph:
         self._variables = _Variables(middle, half, reach)
         self._values = {0: _input_value(network.input_dim)}
         self._labels = place.labels if network.may_vanish else place.labels[:0]
+
+    @property
+    def reach(self) -> _Floats:
+        """Bounds of |x_i| over the block, and 1."""
+        return self._variables.reach
 
     def layer(
         self, layer: int, shared: Shared, kept: NDArray[np.uint8]

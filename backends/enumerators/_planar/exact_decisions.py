@@ -8,6 +8,7 @@ a corner are never parallel there, so every corner is determined by its two neig
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from itertools import groupby
 from typing import Any, TypeAlias
 
@@ -17,6 +18,8 @@ from numpy.typing import NDArray
 from .._certified import decisions
 from .._certified.decisions import Decisions
 from .blocks.block import Block
+from .maps.choices import Choices
+from .records import Beside
 
 __all__ = ["Plane", "Point", "Settler", "settle_orders", "settle_signs"]
 
@@ -33,10 +36,25 @@ class Settler:
     ----------
     decisions : Decisions
     block : Block
+    choices : Choices or None
+        What pooling chooses on the block's regions, where there is pooling.
     """
 
-    def __init__(self, decisions: Decisions, block: Block) -> None:
-        self.decisions, self._block = decisions, block
+    def __init__(self, decisions: Decisions, block: Block, choices: Choices | None) -> None:
+        self.decisions, self._block, self._choices = decisions, block, choices
+
+    def left(
+        self, unknown: NDArray[np.int32], neurons: NDArray[np.int32], beside: Beside
+    ) -> NDArray[np.int32]:
+        """Return those of the (vertex, unit) pairs that what pooling chooses leaves open."""
+        if self._choices is None or not len(unknown):
+            return unknown
+        return self._choices.left(unknown, neurons, self._block.cells, beside)
+
+    def meet(self, region: int, line: int, neurons: Sequence[int]) -> bool:
+        """Tell whether neurons cross a line in one point of a region by what pooling chooses."""
+        known = self._choices
+        return known is not None and known.meet(region, line, np.array(neurons))
 
     def planes(self, region: int, labels: Sequence[int]) -> list[decisions.Plane]:
         """Return the planes of labels on a region."""
@@ -82,6 +100,7 @@ def settle_orders(
     linked: NDArray[np.bool_],
     columns: Sequence[NDArray[Any]],
     ends: Callable[[int], tuple[Point, Point]],
+    line: Callable[[int], int],
     plane: Callable[[int, int], Plane],
 ) -> int:
     """Order crossings exactly where that is open, and find those at the same point, in place.
@@ -98,6 +117,8 @@ def settle_orders(
         are put in the order of the first one.
     ends : callable
         Segment → its ends.
+    line : callable
+        Segment → a label that vanishes on it, on the region of the planes that cross it.
     plane : callable
         (segment, crossing) → the plane whose zero the crossing is.
 
@@ -113,10 +134,13 @@ def settle_orders(
         lo, hi = int(run[0]) - 1, int(run[-1]) + 1
         segment = int(np.searchsorted(ptr, lo, side="right")) - 1
         crossing = [plane(segment, i) for i in range(lo, hi)]
-        parameters, n_left = settler.decisions.parameters(
-            [settler.planes(*end) for end in ends(segment)],
-            [settler.planes(region, [label])[0] for region, label in crossing],
-        )
+        (region, *_), labels = zip(*crossing, strict=True)
+        parameters, n_left = [Fraction(0)] * len(labels), 0
+        if not settler.meet(region, line(segment), labels):
+            parameters, n_left = settler.decisions.parameters(
+                [settler.planes(*end) for end in ends(segment)],
+                [settler.planes(region, [label])[0] for label in labels],
+            )
         n_open += n_left
         items = columns[0][lo:hi]
         order = sorted(range(hi - lo), key=lambda k: (parameters[k], items[k]))

@@ -80,11 +80,12 @@ def settle_crossings(
     settler: Settler,
     crossings: Crossings,
     ends: Callable[[int], tuple[Point, Point]],
+    line: Callable[[int], int],
     plane: Callable[[int, int], Plane],
 ) -> int:
     """Decide open orders, in place; return how many took numbers."""
     columns = (crossings.item, crossings.t, crossings.t_error)
-    return settle_orders(settler, crossings.ptr, crossings.same, columns, ends, plane)
+    return settle_orders(settler, crossings.ptr, crossings.same, columns, ends, line, plane)
 
 
 class PlanarTask(Task):
@@ -174,7 +175,8 @@ class LayerCut:
         self.limits, self.rounding = task.cut_limits, task.rounding
         self.lines = task.lines_of(block)
         self.n_old = len(self.cells.x)
-        self.settler = Settler(task.decisions, block)
+        choices = of_layer.choices if isinstance(of_layer, Evaluated) else None
+        self.settler = Settler(task.decisions, block, choices)
         self.n_uncertain = block.n_uncertain
         self._first = task.network.layer_offsets[layer]
         self.places = self.units.neurons - np.int32(self._first)
@@ -219,7 +221,8 @@ class LayerCut:
             )
             return
         neurons, owner = self.units.neurons, self.beside.vertex_owner
-        found, n_open = settle_signs(self.settler, signs.unknown, neurons, owner)
+        unknown = self.settler.left(signs.unknown, neurons, self.beside)
+        found, n_open = settle_signs(self.settler, unknown, neurons, owner)
         self.n_uncertain += n_open
         for vertex, unit, sign in found:
             if sign:
@@ -238,6 +241,9 @@ class LayerCut:
             region = int(owner[edge])
             return (region, self.settler.lines(region, a)), (region, self.settler.lines(region, b))
 
+        def line(edge: int) -> int:
+            return int(self.cells.labels[edge])
+
         def plane(edge: int, i: int) -> Plane:
             return int(owner[edge]), int(self.units.neurons[crossings.item[i]])
 
@@ -246,7 +252,7 @@ class LayerCut:
             self.n_uncertain += n_open
             settle_along_edges(crossings, self.cells, owner, signs, plane_of, self.places, integers)
         elif n_open:
-            self.n_uncertain += settle_crossings(self.settler, crossings, ends, plane)
+            self.n_uncertain += settle_crossings(self.settler, crossings, ends, line, plane)
         return crossings, above, regions
 
     def settle_along_chords(
@@ -254,6 +260,7 @@ class LayerCut:
         chords: Chords,
         n_open: int,
         ends: Callable[[int], tuple[Point, Point]],
+        line: Callable[[int], int],
         plane: Callable[[int, int], Plane],
     ) -> None:
         """Order the crossings of chords where their order is open."""
@@ -261,7 +268,7 @@ class LayerCut:
             self.n_uncertain += n_open
             settle_along_chords(chords, by[0], self.places, by[1])
         elif n_open:
-            self.n_uncertain += settle_crossings(self.settler, chords.crossings, ends, plane)
+            self.n_uncertain += settle_crossings(self.settler, chords.crossings, ends, line, plane)
 
     def integers_after(self, placed: Placed, result: Cut) -> IntegerPlanes | None:
         """Return the integer planes of the complex after the cut, if they are kept."""

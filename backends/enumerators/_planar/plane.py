@@ -267,12 +267,15 @@ class PlaneCutter:
             a, b = chords.end_vertices[chord].tolist()
             return end(region, a), end(region, b)
 
+        def line(chord: int) -> int:
+            return int(neurons[chords.units[chords.unit_ptr[chord]]])
+
         def plane(chord: int, i: int) -> Plane:
             region = int(chords.region[chord])
             other = int(chords.chord_ptr[region]) + int(chords.crossings.item[i])
             unit = int(chords.units[chords.unit_ptr[other]])
             return region, int(neurons[unit])
 
-        cut.settle_along_chords(chords, n_open, ends, plane)
+        cut.settle_along_chords(chords, n_open, ends, line, plane)
         built: tuple[int, Cut] = build(cut.crossed, placed, chords, cut.lines, cut.limits)
         return built

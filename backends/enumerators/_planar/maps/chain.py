@@ -35,6 +35,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -57,6 +58,7 @@ from ..._shared.task import Stage
 from ..cuts.signs import corner_signs
 from ..records import Beside, Cutters, Maps, PlanarCells, Values, VertexSigns
 from ..tuning import Tuning
+from .choices import Entries, chooses, entries_of
 from .free_maps import next_of_free
 from .graph_maps import Evaluated, LocalCut, cut_locally
 from .siblings import active_units, differing_units, forest, multiply, sum_of_squares, switch
@@ -104,6 +106,9 @@ class MapChain:
         self._magnitude, self._decisions = magnitude, decisions
         self._layers: dict[int, _Layer] = {}
         self._room = threading.local()
+        self._entries: Callable[[], Entries] | None = None
+        if isinstance(network, GraphNetwork) and chooses(network):
+            self._entries = cache(partial(entries_of, network))
         self._units = [
             _every_unit(first, size, first)
             for first, size in zip(network.layer_offsets, network.layer_sizes, strict=False)
@@ -254,7 +259,7 @@ class MapChain:
         shared = earlier.shared
         assert shared is not None
         assert isinstance(self._network, GraphNetwork)
-        found = cut_locally(self._network, layer, cells, self._magnitude, earlier)
+        found = cut_locally(self._network, layer, cells, self._magnitude, earlier, self._entries)
         if found is not None:
             return found
         units = self._units[layer]

@@ -58,8 +58,8 @@ class _Here(NamedTuple):
         A, c and the error bound of the map of each unit, and zeros up to whole lanes.
     if_above, if_below : (n,) ndarrays
         Numbers that are negative where a unit is positive at a vertex, and where it is negative.
-    is_left : (n_words,) ndarray of uint64
-        The units that are not known to be zero throughout.
+    is_left, is_zero : (n_words,) ndarrays of uint64
+        The units whose map is not zero, and those that vanish by what pooling chooses.
     open_units : (n_words,) ndarray of uint64
         Room for those that are open at a vertex.
     is_active : (f,) ndarray of bool
@@ -76,6 +76,7 @@ class _Here(NamedTuple):
     if_above: NDArray[np.float64]
     if_below: NDArray[np.float64]
     is_left: NDArray[np.uint64]
+    is_zero: NDArray[np.uint64]
     open_units: NDArray[np.uint64]
     is_active: NDArray[np.bool_]
     zeros: NDArray[np.int64]
@@ -97,7 +98,7 @@ class _Found(NamedTuple):
 
 
 @njit(cache=True, nogil=True)
-def maps_and_signs(n_units, changes, variables, supports, others, cells, limit):
+def maps_and_signs(n_units, changes, zeros, variables, supports, others, cells, limit):
     """Return the maps of regions that units may cross, and the signs at all vertices.
 
     What is beside what is found on the way.
@@ -105,7 +106,10 @@ def maps_and_signs(n_units, changes, variables, supports, others, cells, limit):
     Parameters
     ----------
     n_units : int
-    changes, variables, supports, others
+    changes : Changes
+    zeros : tuple of ndarrays of int64, int32
+        The units that begin or cease to vanish on each region, in CSR form.
+    variables, supports, others
         Of `LocalLayer`.
     cells : PlanarCells
         The block before the layer cuts.
@@ -135,6 +139,7 @@ def maps_and_signs(n_units, changes, variables, supports, others, cells, limit):
         np.ones(n),
         np.zeros(words, np.uint64),
         np.zeros(words, np.uint64),
+        np.zeros(words, np.uint64),
         np.zeros(f, np.bool_),
         np.empty(f, np.int64),
         np.empty(most_corners, np.uint32),
@@ -162,7 +167,7 @@ def maps_and_signs(n_units, changes, variables, supports, others, cells, limit):
         np.empty((room, n_units)),
     )
     r, n_unknown, n_kept = _walk(
-        0, 0, 0, n_units, changes, structure, cells, beside, limit, here, found
+        0, 0, 0, n_units, changes, zeros, structure, cells, beside, limit, here, found
     )
     while r < n_regions:
         most = n_unknown + n_units * (cells.region_ptr[r + 1] - cells.region_ptr[r])
@@ -177,7 +182,18 @@ def maps_and_signs(n_units, changes, variables, supports, others, cells, limit):
             grown(found.errors, n_kept + 1),
         )
         r, n_unknown, n_kept = _walk(
-            r, n_unknown, n_kept, n_units, changes, structure, cells, beside, limit, here, found
+            r,
+            n_unknown,
+            n_kept,
+            n_units,
+            changes,
+            zeros,
+            structure,
+            cells,
+            beside,
+            limit,
+            here,
+            found,
         )
     plane_of, norms = found.plane_of, np.zeros((n_kept, 3))  # norms are not used
     planes, errors = found.planes[:n_kept], found.errors[:n_kept]
@@ -192,7 +208,9 @@ def maps_and_signs(n_units, changes, variables, supports, others, cells, limit):
 
 
 @njit(cache=True)
-def _walk(r, n_unknown, n_kept, n_units, changes, structure, cells, beside, limit, here, found):
+def _walk(
+    r, n_unknown, n_kept, n_units, changes, zeros, structure, cells, beside, limit, here, found
+):
     """Fill what is found from region r on; return where there is no room any more, or the end.
 
     It also returns how many open pairs and maps there are then.
@@ -204,8 +222,9 @@ def _walk(r, n_unknown, n_kept, n_units, changes, structure, cells, beside, limi
     half_edges, ends, labels = cells.half_edges, cells.edge_vertices.reshape(-1), cells.labels
     origins, edge_owner, vertex_owner = beside.origins, beside.edge_owner, beside.vertex_owner
     rows, if_above, if_below = here.rows, here.if_above, here.if_below
-    is_left, open_units = here.is_left, here.open_units
+    is_left, is_zero, open_units = here.is_left, here.is_zero, here.open_units
     corners, new_corners = here.corners, here.new_corners
+    zero_ptr, zero_units = zeros
     is_active, words, variable_of = here.is_active, len(here.is_left), structure.variable_of
     support_ptr, columns = structure.supports.ptr, structure.supports.columns
     use_ptr, uses, others = structure.use_ptr, structure.uses, structure.others
@@ -222,10 +241,12 @@ def _walk(r, n_unknown, n_kept, n_units, changes, structure, cells, beside, limi
             place = places[i]
             a, b, c, error = maps[i, 0], maps[i, 1], maps[i, 2], maps[i, 3]
             rows[0, place], rows[1, place], rows[2, place], rows[3, place] = a, b, c, error
-            is_zero = (a == 0.0) & (b == 0.0) & (c == 0.0) & (error == 0.0)
+            is_flat = (a == 0.0) & (b == 0.0) & (c == 0.0) & (error == 0.0)
             shift = np.uint64(place & 63)
             is_left[place >> 6] &= ~(np.uint64(1) << shift)
-            is_left[place >> 6] |= np.uint64(not is_zero) << shift
+            is_left[place >> 6] |= np.uint64(not is_flat) << shift
+        for i in range(zero_ptr[r], zero_ptr[r + 1]):
+            is_zero[zero_units[i] >> 6] ^= np.uint64(1) << np.uint64(zero_units[i] & 63)
         # Branches that depend on what is new would be foreseen badly, and indices with a sign are
         # looked at whether they count from the end.
         n_corners, n_new = last - first, 0
@@ -248,7 +269,7 @@ def _walk(r, n_unknown, n_kept, n_units, changes, structure, cells, beside, limi
                         above |= negative_lanes(if_above, k) << np.uint64(k & 63)
                         below |= negative_lanes(if_below, k) << np.uint64(k & 63)
                 positive[v, w], negative[v, w] = above, below
-                open_units[w] = is_left[w] & ~(above | below)
+                open_units[w] = is_left[w] & ~(is_zero[w] | above | below)
                 some |= open_units[w]
             if some:
                 # Take out what is zero by structure in this corner: all that contributes to it
