@@ -2,8 +2,9 @@
 
 On a piece the outputs are affine, so their maximum is convex: an output that is the greatest at
 both ends of a piece is the greatest on all of it. Otherwise the changes are zeros of differences of
-outputs, found one after another from the left. Comparisons that the error bounds leave open are
-counted.
+outputs, found one after another from the left. Of outputs that are the greatest at one place, the
+one is taken that is so just after it, and of those that remain equal the first, as with integers
+(`exact_knots`). Comparisons that the error bounds leave open are counted.
 """
 
 from __future__ import annotations
@@ -78,11 +79,11 @@ def class_intervals(
     is_open = ~(gaps > 2 * (errors[rows, best][:, None] + errors))
     is_open[rows, best] = False
     np.add.at(n_open, segment, is_open.sum(axis=1))
-    inside = segment[:-1] == segment[1:]
-    pieces = np.flatnonzero(inside & (best[:-1] != best[1:]))
-    heads = knots.indptr[:-1]
-    found = [(segment[heads], np.zeros(n), best[heads])]
-    now, places = best[pieces], np.zeros(len(pieces))
+    pieces = np.flatnonzero(segment[:-1] == segment[1:])
+    after = np.where(gaps[pieces] == 0, values[pieces + 1], -np.inf).argmax(axis=1)
+    found = [(pieces, knots.t[pieces], after)]
+    going = after != best[pieces + 1]
+    pieces, now, places = pieces[going], after[going], np.zeros(np.count_nonzero(going))
     while pieces.size:
         low, high = values[pieces], values[pieces + 1]
         numbers = np.arange(len(pieces))
@@ -90,18 +91,26 @@ def class_intervals(
         below = low[numbers, now][:, None] - low
         above = high - high[numbers, now][:, None]
         with np.errstate(all="ignore"):
-            zeros = np.where(above + below > 0, below / (above + below), np.inf)
-        zeros = np.where((zeros > places[:, None]) & (above > 0), zeros, np.inf)
-        after = zeros.argmin(axis=1)
-        place = np.minimum(zeros[numbers, after], 1.0)
-        np.add.at(n_open, segment[pieces], _is_close(knots, values, errors, pieces, now, zeros))
-        t = knots.t[pieces] + place * (knots.t[pieces + 1] - knots.t[pieces])
-        found.append((segment[pieces], t, after))
-        going = (after != best[pieces + 1]) & np.isfinite(zeros[numbers, after])
-        pieces, now, places = pieces[going], after[going], place[going]
-    owners, starts, classes = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    order = np.lexsort((starts, owners))
-    return ClassIntervals(owners[order], starts[order], labels[classes[order]], n_open)
+            zeros = np.where((above > 0) & (above + below > 0), below / (above + below), np.inf)
+        zeros = np.maximum(zeros, places[:, None])
+        place = zeros.min(axis=1)
+        after = np.where(zeros == place[:, None], above + below, -np.inf).argmax(axis=1)
+        is_any = np.isfinite(place)
+        close = _is_close(knots, values, errors, pieces, now, zeros)
+        np.add.at(n_open, segment[pieces], close & is_any)
+        pieces, now, places = pieces[is_any], after[is_any], place[is_any]
+        low, high = knots.t[pieces], knots.t[pieces + 1]
+        found.append((pieces, np.minimum(low + places * (high - low), high), now))
+        going = now != best[pieces + 1]
+        pieces, now, places = pieces[going], now[going], places[going]
+    of_piece, starts, classes = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    order = np.argsort(of_piece, kind="stable")
+    owners, starts, classes = segment[of_piece[order]], starts[order], classes[order]
+    # What lasts for no time is left out, and then what is no change.
+    lasts = np.append((owners[1:] != owners[:-1]) | (starts[1:] > starts[:-1]), True)
+    owners, starts, classes = owners[lasts], starts[lasts], classes[lasts]
+    differs = np.append(True, (owners[1:] != owners[:-1]) | (classes[1:] != classes[:-1]))
+    return ClassIntervals(owners[differs], starts[differs], labels[classes[differs]], n_open)
 
 
 def _is_close(
@@ -125,4 +134,4 @@ def _is_close(
     first, second = (zeros[numbers, order[:, i]] for i in range(2))
     near = off[numbers, order[:, 0]] + off[numbers, order[:, 1]]
     close: NDArray[np.bool_] = np.isfinite(second) & ~(first + near < second)
-    return close | ~np.isfinite(first)
+    return close

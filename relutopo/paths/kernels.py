@@ -365,11 +365,11 @@ def classify(
     n_open : (n,) ndarray of int64
     """
     n, k = len(indptr) - 1, values.shape[1]
-    counts, n_open = np.ones(n, np.int64), np.zeros(n, np.int64)
+    counts, n_open = np.empty(n, np.int64), np.zeros(n, np.int64)
     starts, classes = np.empty(4 * n + k), np.empty(4 * n + k, np.int64)
     m = 0
     for s in range(n):
-        before = -1
+        head, before = m, -1
         for i in range(indptr[s], indptr[s + 1]):
             here = values[i]
             best = 0
@@ -380,43 +380,50 @@ def classify(
                 clear = gap > 2.0 * (errors[i, best] + errors[i, j])
                 n_open[s] += 0 if clear or j == best else 1
             if before < 0:
-                starts[m], classes[m] = 0.0, best
-                m += 1
-            now, place, is_going = before, 0.0, 0 <= before != best
-            while is_going:
-                after, first, second = 0, np.inf, np.inf
+                before = best
+                continue
+            now, place = before, 0.0
+            if now != best:
+                for j in range(k):
+                    if values[i - 1, j] == values[i - 1, now] and here[j] > here[now]:
+                        now = j
+            while True:
+                if m + 1 > len(starts):
+                    starts = np.concatenate((starts, np.empty(m + n)))
+                    classes = np.concatenate((classes, np.empty(m + n, np.int64)))
+                where = min(t[i - 1] + place * (t[i] - t[i - 1]), t[i])
+                if m > head and not where > starts[m - 1]:
+                    m -= 1  # it lasts for no time
+                if m == head or classes[m - 1] != now:
+                    starts[m], classes[m] = where, now
+                    m += 1
+                if now == best:
+                    break
+                after, first, second, steepest = -1, np.inf, np.inf, 0.0
                 near, next_near = 0.0, 0.0
                 for j in range(k):
                     below = values[i - 1, now] - values[i - 1, j]
                     above = here[j] - here[now]
-                    if not (above > 0.0 and above + below > 0.0):
+                    change = above + below
+                    if not (above > 0.0 and change > 0.0):
                         continue
-                    zero = below / (above + below)
-                    if not zero > place:
-                        continue
+                    zero = max(below / change, place)
                     # The zero is off by at most the greatest error over its change, plus rounding.
                     error = max(errors[i - 1, j], errors[i, j])
                     error += max(errors[i - 1, now], errors[i, now])
-                    off = 4 * error / abs(above + below) + 8 * _U
-                    if zero < first:
+                    off = 4 * error / change + 8 * _U
+                    if zero < first or (zero == first and change > steepest):
                         second, next_near = first, near
-                        after, first, near = j, zero, off
+                        after, first, near, steepest = j, zero, off, change
                     elif zero < second:
                         second, next_near = zero, off
-                if k > 2 and not (
-                    first < np.inf and (second == np.inf or first + near + next_near < second)
-                ):
+                if after < 0:
+                    break
+                if k > 2 and not (second == np.inf or first + near + next_near < second):
                     n_open[s] += 1
-                if m + 1 + n - s > len(starts):
-                    starts = np.concatenate((starts, np.empty(m + n)))
-                    classes = np.concatenate((classes, np.empty(m + n, np.int64)))
-                where = t[i - 1] + min(first, 1.0) * (t[i] - t[i - 1])
-                starts[m], classes[m] = min(where, t[i]), after
-                m += 1
-                counts[s] += 1
-                is_going = after != best and first < np.inf
                 now, place = after, first
             before = best
+        counts[s] = m - head
     return counts, starts[:m], classes[:m], n_open
 
 

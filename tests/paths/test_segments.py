@@ -473,6 +473,28 @@ def test_what_the_kernels_for_graphs_leave_open_is_done_all_the_same(seed: int) 
     check_same_segments(quick, slow)
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("n_outputs", [1, 2, 3])
+def test_outputs_that_are_equal_where_a_piece_begins_change_there(
+    n_outputs: int, compiled: bool
+) -> None:
+    """As with integers: the class is that just after a place, and the first of equal ones."""
+    first = [[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]
+    second = np.array([[1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 2.0, 0.0], [0.0, 1.0, 0.0, 1.0]])
+    last = np.eye(3)[:n_outputs] - (n_outputs > 1) * np.eye(3)[-1]
+    biases = [np.zeros(4), np.array([-1.0, -1.0, -2.0]), np.zeros(n_outputs)]
+    network = rt.ReluNetwork([np.array(first), second, last], biases)
+    starts = np.array([[-3.0, 0.0], [0.0, 0.0], [0.0, -4.0], [-2.0, -2.0]])
+    stops = np.array([[5.0, 0.0], [4.0, 2.0], [0.0, 4.0], [2.0, 6.0]])
+    knots = KnotFinder(relu_graph(network)).find(starts, stops)
+    found = class_intervals(knots, network.equal_outputs(), compiled=compiled)
+    exact = rt.segments(network, starts, stops, exact=True)
+    counts = np.bincount(found.segments, minlength=len(starts))
+    assert (counts - 1).tolist() == exact.n_class_changes.tolist()
+    np.testing.assert_array_equal(found.classes, exact.classes)
+    np.testing.assert_allclose(found.starts, exact.class_starts, atol=1e-15)
+
+
 @given(
     seed=st.integers(0, 2**32 - 1),
     kind=st.sampled_from(["plain", "integers", "no biases", "twins"]),
