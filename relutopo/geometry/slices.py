@@ -140,13 +140,19 @@ class AffineSlice(Frozen, Domain):
                 "`points` must be at least two points of one shape, got the shapes "
                 f"{[x.shape for x in arrays]}; pass three inputs of the network for a plane"
             )
-        spans = np.stack([(x - arrays[0]).ravel() for x in arrays[1:]], axis=1)
-        if not np.isfinite(spans).all():
+        ends = np.stack([x.ravel() for x in arrays], axis=1)
+        if not np.isfinite(ends).all():
             raise InputError("`points` must be finite, got NaN or infinity; repair the data")
+        # Each point and the first, in a column.
+        pairs, exponents = _near_one(
+            np.concatenate([np.broadcast_to(ends[:, :1], ends[:, 1:].shape), ends[:, 1:]])
+        )
+        firsts, others = np.split(pairs, 2)
+        spans = others - firsts
         # Coordinates are known to within the spacing of their floats, the spans relative to the
         # sizes of their ends.
         unit = max((np.finfo(x.dtype).eps for x in given if x.dtype.kind == "f"), default=0.0)
-        sizes = np.array([max(np.linalg.norm(arrays[0]), np.linalg.norm(x)) for x in arrays[1:]])
+        sizes = np.maximum(np.linalg.norm(firsts, axis=0), np.linalg.norm(others, axis=0))
         rank = np.linalg.matrix_rank(spans / np.where(sizes > 0, sizes, 1.0), tol=8 * unit)
         if rank < len(sizes) or not _are_independent(spans):
             raise InputError(
@@ -156,7 +162,8 @@ class AffineSlice(Frozen, Domain):
             )
         basis, triangle = np.linalg.qr(spans)
         signs = np.sign(np.diag(triangle))
-        corners = np.concatenate([np.zeros((1, len(signs))), (signs[:, None] * triangle).T])
+        far = _in_range("points", (signs[:, None] * triangle).T, exponents[:, None])
+        corners = np.concatenate([np.zeros((1, len(signs))), far])
         across = [f"across, towards point {i}" for i in range(3, len(arrays) + 1)]
         names = ["from point 1 towards point 2", *across]
         return cls(arrays[0], basis * signs, Box.around(corners, margin), names)
@@ -191,13 +198,17 @@ class AffineSlice(Frozen, Domain):
                 f"{x.shape}; pass one row for each point"
             )
         check_finite(x, "data")
-        mean = x.mean(axis=0)
-        centred = (x - mean).reshape(len(x), -1)
+        columns, exponents = _near_one(x.reshape(len(x), -1))
+        mean = columns.mean(axis=0)
+        rest, powers = _near_one(columns - mean)
+        exponent = (exponents + powers).max()
+        centred = np.ldexp(rest, exponents + powers - exponent)
         _, sizes, rows = np.linalg.svd(centred, full_matrices=False)
-        if sizes[k - 1] <= sizes[0] * max(centred.shape) * np.finfo(np.float64).eps:
+        least = sizes[0] * max(centred.shape) * np.finfo(np.float64).eps
+        if sizes[k - 1] <= least:
             raise InputError(
                 f"`data` must spread in at least k={k} directions, got "
-                f"{int(np.sum(sizes > sizes[0] * 1e-12))}; choose a smaller k"
+                f"{int(np.sum(sizes > least))}; choose a smaller k"
             )
         basis = rows[:k].T
         basis = basis * np.sign(basis[np.argmax(np.abs(basis), axis=0), np.arange(k)])
@@ -206,7 +217,8 @@ class AffineSlice(Frozen, Domain):
             f"principal component {i} ({100 * share:.0f} % of variance)"
             for i, share in enumerate(shares, 1)
         ]
-        return cls(mean, basis, Box.around(centred @ basis, margin), names)
+        around = Box.around(_in_range("data", centred @ basis, exponent), margin)
+        return cls(np.ldexp(mean, exponents).reshape(x.shape[1:]), basis, around, names)
 
     @property
     def ambient_dim(self) -> int:
@@ -255,11 +267,15 @@ class AffineSlice(Frozen, Domain):
         x = as_numbers(points, "points")
         if x.ndim > 1 and x.shape[1:] == self.input_shape:
             x = x.reshape(len(x), math.prod(self.input_shape))
-        arms = as_points(x, self.ambient_dim) - self.origin
+        arms, powers = _near_one((as_points(x, self.ambient_dim) - self.origin).T)
         # Columns of one length, so that none counts as zero beside the others.
-        lengths = np.linalg.norm(self.basis, axis=0)
-        u = np.linalg.lstsq(self.basis / lengths, arms.T)[0].T / lengths
-        distances: NDArray[np.float64] = np.linalg.norm(arms - u @ self.basis.T, axis=1)
+        columns, exponents = _near_one(self.basis)
+        lengths = np.linalg.norm(columns, axis=0)
+        units = columns / lengths
+        along = np.linalg.lstsq(units, arms)[0]
+        u = np.ldexp(along.T / lengths, powers[:, None] - exponents)
+        rest = np.linalg.norm(arms - units @ along, axis=0)
+        distances: NDArray[np.float64] = np.ldexp(rest, powers)
         return u.astype(np.float64, copy=False), distances
 
     def face_lattice(self) -> FaceLattice:
@@ -298,8 +314,38 @@ class AffineSlice(Frozen, Domain):
 
 
 def _are_independent(columns: NDArray[np.float64]) -> bool:
+    columns, _ = _near_one(columns)
     lengths = np.linalg.norm(columns, axis=0)
     return bool(lengths.all()) and np.linalg.matrix_rank(columns / lengths) == columns.shape[1]
+
+
+def _near_one(columns: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+    """Return columns whose largest entries are in [1/2, 1), and the exponents of 2 taken out.
+
+    So squares of entries stay in the range of floats, which those above 1e154 and below 1e-162
+    leave. Columns of zeros count as of the least floats.
+    """
+    least = np.finfo(np.float64).smallest_subnormal
+    exponents = np.frexp(np.abs(columns).max(axis=0, initial=least))[1]
+    return np.ldexp(columns, -exponents), exponents
+
+
+_FARTHEST = 1e307
+"""Bound of coordinates in a slice of points, so that floats hold the box around them."""
+
+
+def _in_range(
+    name: str, numbers: NDArray[np.float64], exponents: NDArray[np.int32]
+) -> NDArray[np.float64]:
+    """Return coordinates in a slice times powers of two."""
+    with np.errstate(over="ignore"):
+        coordinates: NDArray[np.float64] = np.ldexp(numbers, exponents)
+    if not (np.abs(coordinates) < _FARTHEST).all():
+        raise InputError(
+            f"`{name}` must lie within {_FARTHEST:g} of each other, got some so far apart that "
+            "floats cannot hold their differences; scale them down"
+        )
+    return coordinates
 
 
 def network_on(model: Any, domain: Domain) -> Network:

@@ -128,6 +128,63 @@ def test_points_near_each_other_or_of_different_sizes_span_a_plane() -> None:
         AffineSlice.through(*np.zeros((3, 4)))
 
 
+@pytest.mark.parametrize("power", [-1040, -700, -560, 515, 700, 1000])
+def test_slices_of_very_large_and_very_small_numbers(power: int) -> None:
+    # Powers of two round nothing (but the last bits of the least floats), so that the slices are
+    # those of the numbers near one.
+    rng = np.random.default_rng(0)
+    points, data = rng.integers(-99, 99, (3, 4)) / 128, rng.integers(-99, 99, (9, 4)) / 128
+    near = 1e-12 if power > -1000 else 1e-5
+
+    directions = AffineSlice(np.zeros(4), np.ldexp(points[:2].T, power))
+    u = [[3.0, 2.0], [-1.0, 0.5]]
+    found, distances = directions.coordinates(directions.embed(u))
+    np.testing.assert_allclose(found, u, rtol=near)
+    assert (np.ldexp(distances, -power) < 1e-4).all()
+    offset = np.ldexp(points[2], power)
+    expected = AffineSlice(np.zeros(4), points[:2].T).coordinates(points[2:])[1]
+    np.testing.assert_allclose(np.ldexp(directions.coordinates([offset])[1], -power), expected)
+
+    for make, x in ((lambda x: AffineSlice.through(*x), points), (AffineSlice.principal, data)):
+        one, scaled = make(x), make(np.ldexp(x, power))
+        np.testing.assert_allclose(scaled.basis, one.basis, atol=1e-12)
+        np.testing.assert_allclose(np.ldexp(scaled.origin, -power), one.origin, rtol=near)
+        for end in ("low", "high"):
+            box = np.ldexp(getattr(scaled.box, end), -power)
+            np.testing.assert_allclose(box, getattr(one.box, end), rtol=near)
+        assert scaled.axis_names == one.axis_names
+
+
+def test_columns_of_very_different_sizes() -> None:
+    slice_ = AffineSlice(np.zeros(3), np.eye(3)[:, :2] * [1e300, 5e-324])
+    u, distances = slice_.coordinates([[2e300, 0.0, 0.0], [0.0, 20 * 5e-324, 3e-200]])
+    np.testing.assert_allclose(u[0], [2.0, 0.0])
+    np.testing.assert_allclose(distances, [0.0, 3e-200])
+    np.testing.assert_allclose(slice_.coordinates([[0.0, 20 * 5e-324, 0.0]])[0], [[0.0, 20.0]])
+    with pytest.raises(InputError, match="linearly independent"):
+        AffineSlice(np.zeros(3), np.outer([1.0, 2.0, 3.0], [1e200, 1e-200]))
+    # A constant coordinate, however large, does not count in the spread of the others.
+    data = np.array([[1e300, 0.0, 0.1], [1e300, 1e-10, 0.1], [1e300, 0.0, 0.1 + 1e-15]])
+    names = AffineSlice.principal(data).axis_names
+    assert names == AffineSlice.principal(data[:, 1:]).axis_names
+
+
+def test_points_whose_differences_are_no_floats() -> None:
+    largest = np.finfo(np.float64).max
+    points = largest * np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0]])
+    for make in (lambda x: AffineSlice.through(*x), AffineSlice.principal):
+        with pytest.raises(InputError, match=r"must lie within 1e\+307 of each other.*scale them"):
+            make(points)
+        assert np.isfinite(make(points / 64).magnitude).all()
+
+
+def test_spread_is_counted_as_it_is_measured() -> None:
+    rng = np.random.default_rng(0)
+    data = rng.standard_normal((20000, 2)) * [1.0, 1.5e-12]
+    with pytest.raises(InputError, match="must spread in at least k=2 directions, got 1;"):
+        AffineSlice.principal(data)
+
+
 def test_principal_slice_is_nearest_to_the_data() -> None:
     rng = np.random.default_rng(0)
     data = rng.standard_normal((50, 5)) * np.array([5.0, 0.1, 3.0, 0.1, 1.0]) + 2.0
