@@ -300,10 +300,17 @@ def _conv_transpose(s: Operation, x: Any, weight: Any, bias: Any = None) -> Sign
         sides = list(zip(pads[:rank], pads[rank:], strict=True))
     else:
         totals = [f - w for f, w in zip(full, wanted[-rank:], strict=True)]
+        if s.get("output_shape", None) is None and min(totals) < 0:
+            # By the definition zeros fill up the last step, or the first; runtimes add none.
+            at = totals.index(min(totals))
+            raise NotUnderstood(
+                f"whose stride of {strides[at]} leaves gaps between its kernels and whose "
+                f"auto_pad is {mode}: some make {wanted[at]} entries along an axis, others "
+                f"{full[at]}; export the model with explicit pads"
+            )
         # A result longer than the full one is extended at its end.
-        sides = [(max(0, t) // 2, t - max(0, t) // 2) for t in totals]
-        if mode == "SAME_LOWER":
-            sides = [(t - max(0, t) // 2, max(0, t) // 2) if t > 0 else (0, t) for t in totals]
+        cuts = [max(0, t) // 2 if mode == "SAME_UPPER" else (max(0, t) + 1) // 2 for t in totals]
+        sides = [(cut, t - cut) for cut, t in zip(cuts, totals, strict=True)]
     out = [f - low - high for f, (low, high) in zip(full, sides, strict=True)]
     # The matrix of a transposed convolution is the transpose of that of a convolution.
     n_out = weight.shape[1] * group

@@ -201,6 +201,47 @@ def pooled_by_hand(kind: str, x: Any, windows: Any, counts_pads: bool) -> Any:
     return results
 
 
+def transposed_by_hand(x: Any, w: Any, a: dict[str, Any], total: int) -> Any:
+    """A transposed convolution of one axis; of its full result `total` entries are cut."""
+    s, d = a["strides"][0], a["dilations"][0]
+    full = np.zeros(s * (len(x) - 1) + a["output_padding"][0] + d * (len(w) - 1) + 1)
+    for i, j in product(range(len(x)), range(len(w))):
+        full[i * s + j * d] += x[i] * w[j]
+    less = total // 2
+    low, high = (less, total - less) if a["auto_pad"] == "SAME_UPPER" else (total - less, less)
+    return full[low : len(full) - high]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("auto", ["SAME_UPPER", "SAME_LOWER", "NOTSET"])
+def test_sizes_of_transposed_convolutions(auto: str, tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")  # the reference implementation cuts a given shape otherwise
+    n_refused = 0
+    for k, s, d, e in product((1, 2, 3), (1, 2, 3), (1, 2), (0, 1)):
+        n, reach = 4, e + d * (k - 1) + 1
+        if e >= s:
+            continue
+        a: dict[str, Any] = {"strides": [s], "dilations": [d], "output_padding": [e]}
+        a["auto_pad"] = auto
+        total = reach - s
+        if auto == "NOTSET":
+            total = (k + d) % 4
+            a["output_shape"] = [s * (n - 1) + reach - total]
+        w = random(1, 1, k, seed=k)
+        nodes = [node("ConvTranspose", "x0 w", **a)]
+        path = save(tmp_path / "model.onnx", nodes, (1, 1, n), {"w": w})
+        if total < 0:
+            n_refused += 1
+            message = f"{n * s} entries along an axis, others {n * s + total}; .* explicit pads"
+            with pytest.raises(UnsupportedModuleError, match=message):
+                as_network(path)
+            continue
+        x = random(5, n, seed=s)
+        expected = [transposed_by_hand(row, w[0, 0].astype(float), a, total) for row in x]
+        np.testing.assert_allclose(as_network(path)(x), expected, atol=1e-6)
+    assert (n_refused > 0) == (auto != "NOTSET")
+
+
 def poolings() -> list[tuple[str, tuple[int, ...], dict[str, Any]]]:
     cases: list[tuple[tuple[int, ...], dict[str, Any]]] = []
     for k, s, pads, d, ceil, n in product(
