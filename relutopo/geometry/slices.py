@@ -273,9 +273,15 @@ class AffineSlice(Frozen, Domain):
         lengths = np.linalg.norm(columns, axis=0)
         units = columns / lengths
         along = np.linalg.lstsq(units, arms)[0]
-        u = np.ldexp(along.T / lengths, powers[:, None] - exponents)
         rest = np.linalg.norm(arms - units @ along, axis=0)
-        distances: NDArray[np.float64] = np.ldexp(rest, powers)
+        with np.errstate(over="ignore"):
+            u = np.ldexp(along.T / lengths, powers[:, None] - exponents)
+            distances: NDArray[np.float64] = np.ldexp(rest, powers)
+        if not (np.isfinite(u).all() and np.isfinite(distances).all()):
+            raise InputError(
+                "`points` must have coordinates and distances that floats hold, got larger ones; "
+                "pass points nearer to the slice, or a slice with longer directions"
+            )
         return u.astype(np.float64, copy=False), distances
 
     def face_lattice(self) -> FaceLattice:

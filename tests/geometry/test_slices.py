@@ -178,6 +178,15 @@ def test_points_whose_differences_are_no_floats() -> None:
         assert np.isfinite(make(points / 64).magnitude).all()
 
 
+def test_coordinates_that_are_no_floats() -> None:
+    slice_ = AffineSlice(np.zeros(3), np.eye(3)[:, :2] * 5e-324)
+    np.testing.assert_array_equal(slice_.coordinates([[0.0, 0.0, 0.5]])[0], [[0.0, 0.0]])
+    with pytest.raises(InputError, match="coordinates and distances that floats hold"):
+        slice_.coordinates([[0.5, 0.0, 0.0]])
+    with pytest.raises(InputError, match="coordinates and distances that floats hold"):
+        AffineSlice(np.zeros(3), np.eye(3, 1)).coordinates([[0.0, 1.7e308, 1.7e308]])
+
+
 def test_spread_is_counted_as_it_is_measured() -> None:
     rng = np.random.default_rng(0)
     data = rng.standard_normal((20000, 2)) * [1.0, 1.5e-12]
