@@ -58,7 +58,7 @@ from ..._shared.task import Stage
 from ..cuts.signs import corner_signs
 from ..records import Beside, Cutters, Maps, PlanarCells, Values, VertexSigns
 from ..tuning import Tuning
-from .choices import Entries, chooses, entries_of
+from .entries import Entries, chooses, entries_of
 from .free_maps import next_of_free
 from .graph_maps import Evaluated, LocalCut, cut_locally
 from .siblings import active_units, differing_units, forest, multiply, sum_of_squares, switch

@@ -15,7 +15,8 @@ from relutopo.networks.graph import GraphNetwork
 from relutopo.networks.local_maps import LocalGraph, Place, Shared
 
 from ..records import Beside, Cutters, Maps, PlanarCells, VertexSigns
-from .choices import Choices, Entries, may_vanish
+from .choices import Choices, may_vanish
+from .entries import Entries
 from .graph_signs import maps_and_signs
 
 __all__ = ["Evaluated", "LocalCut", "cut_locally"]
