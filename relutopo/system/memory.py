@@ -201,6 +201,17 @@ def readable(n_bytes: float) -> str:
 
 _unlimited_since = math.inf
 """When this process was last seen to have no limits; work asks at each of its steps."""
+
+
+def _forget() -> None:
+    """Ask again: a process that was forked may be given limits at once."""
+    global _unlimited_since
+    _unlimited_since = math.inf
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
+
 _recent: tuple[float, int] = (-1.0, 0)
 """When the system was last asked, and its answer; asking takes longer than a tiny complex."""
 

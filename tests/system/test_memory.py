@@ -207,3 +207,19 @@ def test_twenty_limits(work: str, tmp_path: Path) -> None:
     assert found[0].startswith("refused: ")
     assert len({text for text in found if text.startswith("done: ")}) == 1
     assert found[-1].startswith("done: ")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits as Linux keeps them")
+def test_a_limit_of_a_forked_process_is_seen_at_once() -> None:
+    code = (
+        "import os, resource\n"
+        "from relutopo.system.memory import address_space_left\n"
+        "assert address_space_left() is None\n"
+        "child = os.fork()\n"
+        "if child == 0:\n"
+        "    resource.setrlimit(resource.RLIMIT_AS, (2**40, 2**40))\n"
+        "    os._exit(address_space_left() is None)\n"
+        "assert os.waitpid(child, 0)[1] == 0\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
