@@ -34,7 +34,7 @@ __all__ = [
 
 _SHARE = 0.9
 """Share of the available memory that may be used; the system and other threads need the rest."""
-_LEAST = 2**27
+_LEAST = 2**28
 """Address space needed to begin work: OpenBLAS never returns if it finds no room for buffers."""
 _SHORT = 2**29
 """With less address space than this left, failures in loading count as lack of it."""
