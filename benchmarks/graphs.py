@@ -195,7 +195,7 @@ CASES = {
         lambda: _convolutions("max"), "convolutions, average pooling, 28x28", 1.3
     ),
     "convolutions, overlapping max pooling, 28x28": Case(
-        lambda: _convolutions("overlapping"), "convolutions, average pooling, 28x28", 8.0
+        lambda: _convolutions("overlapping"), "convolutions, average pooling, 28x28", 6.0
     ),
     "residual blocks, batch norm, 3x32x32": Case(
         lambda: _on_plane(_residual_network(), (3, 32, 32), 0.45),
